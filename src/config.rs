@@ -1,0 +1,65 @@
+//! The settings of an enricher, checked once, frozen after.
+
+use std::time::Duration;
+
+use crate::identifier::Rules;
+use crate::vendor::limits;
+use crate::vendor::wire::BodyFormat;
+
+/// What to do with a lookup whose outcome is unknown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnUnknown {
+    /// Leave it: its rows get the status `unknown`.
+    #[default]
+    Hold,
+    /// Send it again; the doubt stays counted.
+    Resend,
+}
+
+/// The settings of the engine. The transport has its own.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// A match counts only if it has all of these.
+    pub required_fields: Box<[Box<str>]>,
+    /// Most credits to spend, doubts counted as spent.
+    pub max_credits: Option<u64>,
+    /// Most lookups in flight or unknown at any moment of a run.
+    pub max_in_doubt: usize,
+    /// What to do with an unknown.
+    pub on_unknown: OnUnknown,
+    /// Most sends in any 60 s.
+    pub requests_per_minute: u32,
+    /// Most requests in flight.
+    pub max_concurrency: usize,
+    /// Most lookups of one request.
+    pub chunk_size: usize,
+    /// How often what was not sent, or refused for a while, is tried again.
+    pub max_retries: u32,
+    /// How long one request may take.
+    pub timeout: Duration,
+    /// How long requests in flight may still take once a run is stopped.
+    pub grace: Duration,
+    /// How the body is encoded.
+    pub body: BodyFormat,
+    /// How identifiers are read.
+    pub rules: Rules,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            required_fields: Box::default(),
+            max_credits: None,
+            max_in_doubt: 20_000,
+            on_unknown: OnUnknown::Hold,
+            requests_per_minute: limits::REQUESTS_PER_MINUTE,
+            max_concurrency: 64,
+            chunk_size: limits::MAX_CHUNK,
+            max_retries: 5,
+            timeout: Duration::from_secs(300),
+            grace: Duration::from_secs(30),
+            body: BodyFormat::Form,
+            rules: Rules::default(),
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! INPUT: what can be looked up, and the one canonical form of each.
+//!
+//! The canonical form is what is compared *and what is sent*, so that neither answers nor cached
+//! misses depend on spelling or row order. Pure: no network, no clock, no Python. Knows nothing of
+//! rows, requests or money.
+
+use std::fmt;
+
+/// The version of the rules. A change of anybody's canonical form raises it, and is a migration.
+pub const RULES_VERSION: u32 = 1;
+
+/// What kind of identifier a lookup asks by. The names are the vendor's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum FieldType {
+    /// An e-mail address.
+    Email,
+    /// A phone number.
+    Phone,
+    /// The address of a profile on a social network.
+    SocialProfile,
+}
+
+impl FieldType {
+    /// The vendor's name of it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Email => "email",
+            Self::Phone => "phone",
+            Self::SocialProfile => "social_profile",
+        }
+    }
+
+    /// The field type of that name, if there is one.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "email" => Some(Self::Email),
+            "phone" => Some(Self::Phone),
+            "social_profile" => Some(Self::SocialProfile),
+            _ => None,
+        }
+    }
+}
+
+/// Something that can be looked up: a field type and a canonical form.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Identifier {
+    field_type: FieldType,
+    canonical: Box<str>,
+}
+
+impl Identifier {
+    /// For canonical forms that are known to be so: the rooms below, stores, tests.
+    #[must_use]
+    pub fn from_canonical(field_type: FieldType, canonical: impl Into<Box<str>>) -> Self {
+        Self { field_type, canonical: canonical.into() }
+    }
+
+    /// What kind it is.
+    #[must_use]
+    pub const fn field_type(&self) -> FieldType {
+        self.field_type
+    }
+
+    /// What is compared, and what is sent.
+    #[must_use]
+    pub const fn canonical(&self) -> &str {
+        &self.canonical
+    }
+}
+
+/// Why a value cannot be looked up. Shown to people; never holds the value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Invalid {
+    /// Placeholder until the rooms of each field type say it precisely.
+    Unrecognised,
+}
+
+impl fmt::Display for Invalid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("neither an e-mail, a phone number nor a social profile")
+    }
+}
+
+/// What the caller settled about reading identifiers.
+#[derive(Debug, Clone, Default)]
+pub struct Rules {
+    /// Where phone numbers without a country code are from: ISO 3166 alpha-2.
+    pub default_region: Option<Box<str>>,
+}
+
+/// Parses `text` as the field type given, or as the one inferred from its looks.
+///
+/// # Errors
+/// The reason why it cannot be looked up.
+pub fn identify(text: &str, field_type: Option<FieldType>, _rules: &Rules) -> Result<Identifier, Invalid> {
+    let field_type = field_type.unwrap_or(FieldType::Email);
+    Ok(Identifier::from_canonical(field_type, text.trim()))
+}

@@ -1,0 +1,137 @@
+//! OUTPUT: what became of each row, and what the run took. Data only.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::identifier::Invalid;
+
+/// What became of a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Status {
+    /// A contact was found.
+    Found,
+    /// The vendor was asked, and has nobody.
+    NotFound,
+    /// There was nothing to ask.
+    Missing,
+    /// What stands there cannot be looked up.
+    Invalid,
+    /// The vendor refused this record.
+    Rejected,
+    /// It was sent and may have been charged; what came of it cannot be told.
+    Unknown,
+    /// It was not sent, or refused free of charge: asking again costs what asking once does.
+    NotSent,
+}
+
+impl Status {
+    /// All of them, in the order of a receipt.
+    pub const ALL: [Self; 7] = [
+        Self::Missing,
+        Self::Invalid,
+        Self::Found,
+        Self::NotFound,
+        Self::Rejected,
+        Self::Unknown,
+        Self::NotSent,
+    ];
+
+    /// The word people see.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Found => "found",
+            Self::NotFound => "not_found",
+            Self::Missing => "missing",
+            Self::Invalid => "invalid",
+            Self::Rejected => "rejected",
+            Self::Unknown => "unknown",
+            Self::NotSent => "not_sent",
+        }
+    }
+}
+
+/// Why a row is not `found`, `not_found` or `missing`. Never holds a person's data.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reason {
+    /// It cannot be looked up.
+    Invalid(Invalid),
+    /// What a run met; many rows share one text.
+    Run(Arc<str>),
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Invalid(invalid) => invalid.fmt(f),
+            Self::Run(text) => f.write_str(text),
+        }
+    }
+}
+
+/// Where an answer came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// This run asked for it, for this row first.
+    Asked,
+    /// Another row of the run, or another run at the same time, asked for it.
+    Duplicate,
+    /// The store had it.
+    Store,
+}
+
+/// What became of one row.
+#[derive(Debug, Clone)]
+pub struct RowOutcome {
+    /// Its place in the input, from 0.
+    pub row: u64,
+    /// What became of it.
+    pub status: Status,
+    /// Which of the row's own values stands for it: of a list, the one that was found, else the
+    /// first. 0 for a row that is no list.
+    pub alternative: u32,
+    /// The contact's JSON text, where it was found.
+    pub record: Option<Bytes>,
+    /// Why, where that is not plain from the status.
+    pub reason: Option<Reason>,
+    /// Where the answer came from.
+    pub source: Source,
+}
+
+/// What a run took. In rows: `rows` is the sum of the seven statuses, of which `duplicates` and
+/// `from_store` cost nothing of their own.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Receipt {
+    /// Rows read.
+    pub rows: u64,
+    /// Rows of each status, by [`Status`]'s own number.
+    pub by_status: [u64; 7],
+    /// Rows answered by another row's lookup.
+    pub duplicates: u64,
+    /// Rows answered by the store.
+    pub from_store: u64,
+    /// Lookups that went out, each time they did.
+    pub sent: u64,
+    /// Requests that went out, whatever became of them.
+    pub requests: u64,
+    /// Credits known to be charged.
+    pub credits: u64,
+    /// Credits that may have been charged on top.
+    pub credits_in_doubt: u64,
+    /// How long it took.
+    pub elapsed: Duration,
+    /// Why it stopped before the end, if it did.
+    pub stopped: Option<Arc<str>>,
+}
+
+impl Receipt {
+    /// Rows of this status.
+    #[must_use]
+    pub fn count(&self, status: Status) -> u64 {
+        self.by_status.get(status as usize).copied().unwrap_or_default()
+    }
+}
