@@ -92,11 +92,15 @@ impl Store for MemoryStore {
         inner.forget();
     }
 
+    fn durable(&self) -> bool {
+        false
+    }
+
     fn consult<'a>(
         &'a self,
         run: RunId,
         required: &'a Required,
-        lookups: &'a [Identifier],
+        lookups: &'a [&'a Identifier],
     ) -> BoxFuture<'a, Result<Vec<Standing>, Error>> {
         let inner = self.lock();
         let standings = lookups.iter().map(|lookup| inner.standing(run, required, lookup)).collect();

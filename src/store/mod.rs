@@ -65,6 +65,9 @@ pub trait Store: Send + Sync + 'static {
     /// The run is over.
     fn end(&self, run: RunId);
 
+    /// Whether answers outlive the runs that asked for them.
+    fn durable(&self) -> bool;
+
     /// How these lookups stand, in their order. Changes nothing.
     ///
     /// # Errors
@@ -73,7 +76,7 @@ pub trait Store: Send + Sync + 'static {
         &'a self,
         run: RunId,
         required: &'a Required,
-        lookups: &'a [Identifier],
+        lookups: &'a [&'a Identifier],
     ) -> BoxFuture<'a, Result<Vec<Standing>, Error>>;
 
     /// Claims those that are free and notes the intent to send them, in one step: when this has
