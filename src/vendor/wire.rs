@@ -181,8 +181,13 @@ const fn table(form: bool) -> [Spelled; 256] {
         } else if count == 1 {
             Spelled { text: [0; 8], length: 0 }
         } else {
-            let [a, b, c, d, e, f] = escaped;
-            Spelled { text: [a, b, c, d, e, f, 0, 0], length: count }
+            let mut text = [0; 8];
+            let mut place = 0;
+            while place < count as usize {
+                text[place] = escaped[place];
+                place += 1;
+            }
+            Spelled { text, length: count }
         };
         index += 1;
     }
