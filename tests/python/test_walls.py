@@ -14,6 +14,9 @@ import rust_source
 import walls
 
 HOUSE = {
+    "Cargo.toml": '[package]\nname = "x"\n[dependencies]\nbytes = "1"\n[features]\nodd = []\n',
+    "pyproject.toml": '[project]\ndependencies = ["tqdm>=4"]\nlicense = "MIT"\n',
+    "CONTRIBUTING.md": "`bytes` and `tqdm` are good.\n",
     "src/lib.rs": "pub mod plan;\npub mod dispatch;\n",
     "src/error.rs": "pub struct Error;\n",
     "src/identifier/mod.rs": "use crate::error::Error;\n",
@@ -64,6 +67,8 @@ BREACHES = [
         "python/exactbuyer/frames.py",
         "try:\n    from pyarrow import Table\nexcept ImportError:\n    pass\n",
     ),
+    ("explained dependencies", "CONTRIBUTING.md", "`bytes` is good.\n"),
+    ("explained dependencies", "CONTRIBUTING.md", "`tqdm` is good.\n"),
     ("light import", "python/exactbuyer/frames.py", "class A:\n    import polars\n"),
 ]
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import re
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -214,6 +215,36 @@ def judge_tree(listing: str) -> Finding:
     )
 
 
+def explained_dependencies(root: Path) -> Finding:
+    """CONTRIBUTING.md says why each dependency is there."""
+    finding = Finding()
+    explained_in = root / "CONTRIBUTING.md"
+    explained = explained_in.read_text(encoding="utf-8") if explained_in.exists() else ""
+    for name in (*_cargo_dependencies(root / "Cargo.toml"), *_python_dependencies(root / "pyproject.toml")):
+        finding.seen.append(name)
+        if f"`{name}`" not in explained:
+            finding.breaches.append(f"CONTRIBUTING.md: say why `{name}` is there")
+    return finding
+
+
+def _cargo_dependencies(manifest: Path) -> Iterator[str]:
+    # CPython 3.10 has no TOML reader, and the walls run before anything is installed.
+    within = False
+    for line in manifest.read_text(encoding="utf-8").splitlines() if manifest.exists() else ():
+        if line.startswith("["):
+            within = line.strip().strip("[]").endswith("dependencies")
+        elif within and (entry := re.match(r"([\w-]+)\s*[.=]", line)):
+            yield entry[1]
+
+
+def _python_dependencies(manifest: Path) -> Iterator[str]:
+    text = manifest.read_text(encoding="utf-8") if manifest.exists() else ""
+    lists = re.findall(r"^(?:requires|dependencies) = \[.*?\]$", text, re.MULTILINE | re.DOTALL)
+    lists += re.findall(r"^\[dependency-groups\]$.*?(?=^\[|\Z)", text, re.MULTILINE | re.DOTALL)
+    for quoted in re.findall(r'(?<!include-group = )"([^"]+)"', "\n".join(lists)):
+        yield re.split(r"[^\w.-]", quoted, maxsplit=1)[0]
+
+
 GUARDS: dict[str, Callable[[Path], Finding]] = {
     "import direction": import_direction,
     "confined names": confined_names,
@@ -221,6 +252,7 @@ GUARDS: dict[str, Callable[[Path], Finding]] = {
     "file length": file_length,
     "telling names": telling_names,
     "light import": light_import,
+    "explained dependencies": explained_dependencies,
     "core without Python": core_without_python,
 }
 
