@@ -40,11 +40,10 @@ python-version:
 
 # ---- the demo ----
 
-demo: python-version
-	$(call say,install the package from this checkout into $(DEMO) (compiles Rust the first time: some minutes))
+demo: wheel
+	$(call say,install the package into $(DEMO))
 	test -x $(DEMO)/bin/python || $(PYTHON) -m venv $(DEMO)
-	$(DEMO)/bin/python -m pip install --quiet --force-reinstall --no-deps .
-	$(DEMO)/bin/python -m pip install --quiet .
+	$(DEMO)/bin/python -m pip install --quiet --force-reinstall $(DIST)/*.whl
 	$(call say,enrich examples/contacts.csv against the sandbox)
 	$(DEMO)/bin/python examples/enrich_csv.py examples/contacts.csv
 
@@ -94,11 +93,12 @@ rust-test:
 	$(call say,cargo test: with the network and the sandbox)
 	cargo test --locked --features http,sandbox -- --skip simulation
 
-wheel: $(CHECK)/made
-	$(call say,build the wheel (optimised: some minutes the first time))
+# One optimised build for the demo, the checks and the figures. Always by the same interpreter: another one would
+# compile the Python half of the dependencies again.
+wheel: python-version
+	$(call say,build the wheel from this checkout (compiles Rust: some minutes the first time))
 	rm -rf $(DIST)
-	$(CHECK)/bin/python -m pip wheel --quiet --no-deps --wheel-dir $(DIST) .
-	ls -l $(DIST)
+	$(PYTHON) -m pip wheel --no-deps --wheel-dir $(DIST) .
 
 # Proves that the wheel brings all it needs, on every Python at hand: nothing but the wheel is installed.
 smoke: wheel
@@ -106,7 +106,7 @@ smoke: wheel
 	bash tests/smoke.sh $(DIST) $(PYTHON) $(SMOKE_PYTHONS)
 
 # Always the wheel of this very tree: a check of yesterday's build would prove nothing.
-installed: wheel
+installed: wheel $(CHECK)/made
 	$(call say,install the wheel into $(CHECK))
 	$(CHECK)/bin/python -m pip install --quiet --force-reinstall --no-deps $(DIST)/*.whl
 	$(CHECK)/bin/python -m pip install --quiet $(DIST)/*.whl
@@ -134,10 +134,9 @@ $(BENCH)/made: pyproject.toml | python-version
 	$(BENCH)/bin/python -m pip install --quiet --group bench
 	touch $@
 
-bench: $(BENCH)/made
-	$(call say,install the package (optimised) into $(BENCH))
-	$(BENCH)/bin/python -m pip install --quiet --force-reinstall --no-deps .
-	$(BENCH)/bin/python -m pip install --quiet .
+bench: wheel $(BENCH)/made
+	$(call say,install the package into $(BENCH))
+	$(BENCH)/bin/python -m pip install --quiet --force-reinstall $(DIST)/*.whl
 	$(call say,compare over $(ROWS) rows)
 	$(BENCH)/bin/python benchmarks/run.py --rows $(ROWS) --repeat $(REPEAT) $(BENCH_ARGS)
 

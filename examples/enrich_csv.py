@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -85,16 +86,16 @@ def main() -> None:
             found_by = result["value"] if contact else ""
             writer.writerow({**person, "status": result["status"], "found_by": found_by, **enriched})
 
-    print(f"{'name':<18}{'status':<11}{'found by':<40}{'e-mail'}")
+    print(f"{'name':<18}{'status':<11}{'found by':<48}{'e-mail'}")
     for person, result in list(zip(people, results, strict=True))[:10]:
         found_by = str(result["value"]) if result["enriched_contact"] else ""
         email = read_out(result["enriched_contact"], ("current_work_email",))
-        print(f"{person['name']:<18}{result['status']:<11}{found_by:<40}{email}")
+        print(f"{person['name']:<18}{result['status']:<11}{found_by[:46]:<48}{email}")
     print(f"\nall {len(people)} rows: {output}")
     if asked.max_credits is None:
         print("These people are invented. For real ones:")
         print("  export EXACTBUYER_API_KEY=...")
-        print(f"  python {Path(__file__).name} {asked.file} -o enriched.csv --max-credits 100")
+        print(f"  python {sys.argv[0]} {asked.file} -o enriched.csv --max-credits 100")
 
 
 if __name__ == "__main__":

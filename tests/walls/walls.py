@@ -241,7 +241,8 @@ def _python_dependencies(manifest: Path) -> Iterator[str]:
     text = manifest.read_text(encoding="utf-8") if manifest.exists() else ""
     lists = re.findall(r"^(?:requires|dependencies) = \[.*?\]$", text, re.MULTILINE | re.DOTALL)
     lists += re.findall(r"^\[dependency-groups\]$.*?(?=^\[|\Z)", text, re.MULTILINE | re.DOTALL)
-    for quoted in re.findall(r'(?<!include-group = )"([^"]+)"', "\n".join(lists)):
+    requirements = re.sub(r"\{[^}]*\}|#.*", "", "\n".join(lists))
+    for quoted in re.findall(r'"([^"]+)"', requirements):
         yield re.split(r"[^\w.-]", quoted, maxsplit=1)[0]
 
 
