@@ -31,7 +31,8 @@ pub(super) fn infer(value: &str) -> Result<FieldType, Invalid> {
     match at {
         Some(0) => return Err(Invalid::SocialWithoutNetwork),
         Some(at) => {
-            let in_path = text::strip_prefix_ci(value, "www.").is_some() && value.find('/').is_some_and(|s| s < at);
+            let in_path =
+                text::strip_prefix_ci(value, "www.").is_some() && value.find('/').is_some_and(|s| s < at);
             return Ok(if in_path { FieldType::SocialProfile } else { FieldType::Email });
         }
         None => {}

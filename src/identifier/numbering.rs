@@ -240,7 +240,8 @@ impl Plan {
                 let mut transformed = String::with_capacity(national.len());
                 let mut chars = rule.chars();
                 while let Some(c) = chars.next() {
-                    let group = (c == '$').then(|| chars.next().and_then(|digit| digit.to_digit(10))).flatten();
+                    let group =
+                        (c == '$').then(|| chars.next().and_then(|digit| digit.to_digit(10))).flatten();
                     match group {
                         // A group that took no part stands for nothing.
                         Some(group) => transformed

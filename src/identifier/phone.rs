@@ -198,7 +198,8 @@ const fn key(letter: char) -> char {
 }
 
 /// `1.7734749362E+10`, with a decimal point or comma.
-static SCIENTIFIC: LazyLock<Pattern> = LazyLock::new(|| Pattern::new(r"(?i)^\+?[0-9]+([.,][0-9]+)?e\+?[0-9]+$"));
+static SCIENTIFIC: LazyLock<Pattern> =
+    LazyLock::new(|| Pattern::new(r"(?i)^\+?[0-9]+([.,][0-9]+)?e\+?[0-9]+$"));
 
 /// An extension at the end, in the ways that libphonenumber reads: by name, by a lone sign, by
 /// dialling pauses, or between a dash and a hash. Shorter behind the signs that also mean other

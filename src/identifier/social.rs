@@ -81,7 +81,8 @@ fn strip_scheme(value: &str) -> Result<(bool, &str), Invalid> {
     if let Some(rest) = value.strip_prefix("//") {
         return Ok((true, rest.trim_start_matches('/')));
     }
-    if value.contains("://") && value.split("://").next().is_some_and(|scheme| !scheme.contains(['/', '?', '#']))
+    if value.contains("://")
+        && value.split("://").next().is_some_and(|scheme| !scheme.contains(['/', '?', '#']))
     {
         return Err(Invalid::SocialScheme);
     }
@@ -130,7 +131,9 @@ fn host(authority: &str, has_scheme: bool) -> Result<Cow<'_, str>, Invalid> {
         .map_err(|_| Invalid::SocialHost)?;
     // IDNA maps other scripts' digits and dots: look again.
     match ascii.rsplit_once('.') {
-        Some((_, last)) if !last.bytes().all(|byte| byte.is_ascii_digit()) => Ok(Cow::Owned(ascii.into_owned())),
+        Some((_, last)) if !last.bytes().all(|byte| byte.is_ascii_digit()) => {
+            Ok(Cow::Owned(ascii.into_owned()))
+        }
         _ => Err(Invalid::SocialHost),
     }
 }
@@ -221,8 +224,9 @@ fn own_page(
 
     if first.is_none() {
         // `ana.tumblr.com` is a page; `tumblr.com` is a network.
-        let is_person = network
-            .is_some_and(|network| network.subdomains == Subdomains::People && host.len() > network.host.len());
+        let is_person = network.is_some_and(|network| {
+            network.subdomains == Subdomains::People && host.len() > network.host.len()
+        });
         return if is_person { Ok(()) } else { Err(Invalid::SocialWithoutProfile) };
     }
     match host {
