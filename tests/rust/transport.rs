@@ -460,7 +460,8 @@ fn authority() -> &'static Authority {
                 .unwrap()
                 .signed_by(&key, &issuer)
                 .unwrap();
-        let bundle = std::env::temp_dir().join(format!("exactbuyer-authority-{}.pem", std::process::id()));
+        let bundle =
+            Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("authority-{}.pem", std::process::id()));
         std::fs::write(&bundle, issuer_certificate.pem()).unwrap();
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let config = rustls::ServerConfig::builder_with_provider(provider)
@@ -502,7 +503,7 @@ async fn a_ca_bundle_is_trusted_for_its_own_names_only() {
     assert_eq!(other_name.send(request()).await.unwrap_err(), Failure::NotSent(NotSent::Tls));
 
     let stranger = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
-    let bundle = std::env::temp_dir().join(format!("exactbuyer-stranger-{}.pem", std::process::id()));
+    let bundle = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("stranger-{}.pem", std::process::id()));
     std::fs::write(&bundle, stranger.cert.pem()).unwrap();
     let other_authority = HttpTransport::new(settings("localhost", &bundle)).unwrap();
     std::fs::remove_file(&bundle).unwrap();
