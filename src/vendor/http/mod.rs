@@ -201,7 +201,7 @@ mod tests {
 
     use super::*;
 
-    /// Everything else about the network is tested from outside, in `tests/rust/transport.rs`; a
+    /// Everything else about the network is tested from outside, in `tests/rust/transport/`; a
     /// pause can only be pretended from here.
     #[tokio::test]
     async fn after_a_pause_no_old_connection_is_used() {
