@@ -34,9 +34,9 @@ impl Runner {
         for (id, known) in landed.known {
             self.settle(id, finally(known), Source::Duplicate);
         }
-        self.look_again |= !landed.held.is_empty();
-        self.held.extend(landed.held);
         let parcel = landed.parcel;
+        self.look_again |= !landed.held.is_empty();
+        self.hold(Parcel { ids: landed.held, ..parcel.clone_without_ids() });
         if landed.not_stored.is_some() {
             self.tally.not_stored(parcel.ids.len());
         }
@@ -213,7 +213,7 @@ impl Runner {
     }
 
     /// Puts a parcel where it is sent from again.
-    fn again(&mut self, parcel: Parcel) {
+    pub(super) fn again(&mut self, parcel: Parcel) {
         if let Some(reason) = self.stopping.clone() {
             self.leave(parcel, &reason);
         } else if parcel.group.is_some_and(|group| self.splits.exhausted(group)) {

@@ -95,9 +95,9 @@ impl Runner {
             return Err((None, why));
         }
         // Few, full requests: a partial chunk waits for what may still fill it.
+        let mut waiting = self.retries.iter().chain(&self.held);
         let may_refill = self.flights.values().any(|flight| flight.may_refill)
-            || self.retries.iter().any(|parcel| self.table.may_refill(&parcel.ids))
-            || self.table.may_refill(&self.held);
+            || waiting.any(|parcel| self.table.may_refill(&parcel.ids));
         if self.input_over && !may_refill {
             return Ok(queued);
         }
@@ -106,7 +106,6 @@ impl Runner {
         }
         let until = *self.partial_since.get_or_insert(now) + PATIENCE;
         if until <= now {
-            self.partial_since = None;
             return Ok(queued);
         }
         Err((Some(until), "the source"))
@@ -181,6 +180,7 @@ impl Runner {
     /// The lookups of the next request; what does not fit of a parcel stays where it is.
     fn cut(&mut self, retry: Option<usize>, size: usize) -> Parcel {
         let Some(place) = retry else {
+            self.partial_since = None;
             return Parcel { ids: self.table.take(size), ..Parcel::default() };
         };
         let Some(parcel) = self.retries.get_mut(place) else { return Parcel::default() };

@@ -40,7 +40,10 @@ fn simulate(seed: u64) -> (Arc<Scenario>, Books, Vec<Finished>, Duration) {
         let runs: Vec<Run> =
             (0..=u8::from(scenario.twice)).map(|_| engine.start(&handle, options.clone())).collect();
         let drive = futures_util::future::join_all(runs.iter().map(|run| drive(&scenario, run)));
-        let finished = timeout(Duration::from_hours(1_000), drive).await.expect("every run comes to an end");
+        let finished = timeout(Duration::from_hours(100), drive).await.unwrap_or_else(|_| {
+            let stuck: Vec<_> = runs.iter().map(|run| (run.progress(), run.receipt())).collect();
+            panic!("every run comes to an end: {stuck:#?} {:#?}", scenario.config)
+        });
         // What a stopped run gave up is still under way.
         while books.lock().unwrap().in_flight > 0 {
             sleep(Duration::from_secs(1)).await;
@@ -124,6 +127,9 @@ fn every_promise_holds_in_every_scenario() {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
                     if seed >= runs || failed.lock().unwrap().is_some() {
                         break;
+                    }
+                    if asked("SIMULATION_TRACE").is_some() {
+                        eprintln!("seed {seed}");
                     }
                     match catch_unwind(AssertUnwindSafe(|| run_and_check(seed))) {
                         Ok(sent) => _ = requests.fetch_add(sent, Ordering::Relaxed),
