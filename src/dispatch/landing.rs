@@ -65,7 +65,7 @@ impl Runner {
     /// Nothing went out: everything that was taken for it is free again.
     fn return_unused(&mut self, flight: &Flight) {
         self.shared.limiter.give_back(flight.slot);
-        self.return_slot(flight.parcel.ids.len(), 0, 0);
+        self.settle_budget(flight.parcel.ids.len(), 0, 0);
     }
 
     fn answered(&mut self, parcel: Parcel, reserved: usize, settlement: &Settlement) {
@@ -73,7 +73,7 @@ impl Runner {
         let hits = settlement.answers.iter().filter(|answer| matches!(answer, Answer::Hit(_))).count();
         let misses = settlement.answers.iter().filter(|answer| matches!(answer, Answer::Miss)).count();
         self.shared.resources().concurrency.answered();
-        self.return_slot(reserved, credits, in_doubt);
+        self.settle_budget(reserved, credits, in_doubt);
         self.tally.sent(parcel.ids.len(), credits, in_doubt);
         self.hit_rate.note((hits + misses) as u64, hits as u64);
         self.splits.accepted(parcel.group);
@@ -106,7 +106,7 @@ impl Runner {
         if let Verdict::Later { congested: true, .. } | Verdict::Unknown { congested: true, .. } = verdict {
             self.shared.resources().concurrency.congested(flight.slot, now());
         }
-        self.return_slot(reserved, 0, in_doubt);
+        self.settle_budget(reserved, 0, in_doubt);
         if left {
             self.tally.sent(lookups, 0, in_doubt);
         }

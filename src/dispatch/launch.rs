@@ -215,9 +215,12 @@ impl Runner {
         self.launched += 1;
         let may_refill = self.table.may_refill(&parcel.ids);
         self.flights.insert(number, Flight { parcel, slot: now(), may_refill });
-        let events = self.port.events.clone();
+        let (shared, events) = (self.shared.clone(), self.port.events.clone());
         tokio::spawn(async move {
             let landed = attempt.run().await;
+            // Here, not in the run, which may have given up waiting: the slot is taken until now.
+            shared.resources().in_flight -= 1;
+            shared.freed.notify_waiters();
             // Where the run is over by then, the answer is in the store, if there is one.
             let _ = events.send(Event::Landed(number, Box::new(landed)));
         });

@@ -317,6 +317,7 @@ impl Runner {
         if self.deadline.is_none_or(|deadline| now() < deadline) {
             return;
         }
+        self.deadline = None;
         for parcel in std::mem::take(&mut self.held) {
             self.again(parcel);
         }
@@ -324,7 +325,7 @@ impl Runner {
             format!("stopped before the answer came, at {}", super::attempt::utc_now()).into();
         for (_, flight) in std::mem::take(&mut self.flights) {
             let lookups = flight.parcel.ids.len();
-            self.return_slot(lookups, 0, lookups as u64);
+            self.settle_budget(lookups, 0, lookups as u64);
             self.tally.sent(lookups, 0, lookups as u64);
             for id in flight.parcel.ids {
                 self.settle(id, Final::Unknown(reason.clone()), Source::Asked);
@@ -332,13 +333,12 @@ impl Runner {
         }
     }
 
-    /// A request is over: its slot is free and its reservation replaced by what it came to.
-    pub(super) fn return_slot(&mut self, reserved: usize, spent: u64, in_doubt: u64) {
+    /// A reservation is replaced by what the request came to.
+    pub(super) fn settle_budget(&mut self, reserved: usize, spent: u64, in_doubt: u64) {
         let reserved = reserved as u64;
         self.budget.settle(reserved, spent, in_doubt);
         let mut resources = self.shared.resources();
         resources.budget.settle(reserved, spent, in_doubt);
-        resources.in_flight -= 1;
         drop(resources);
         self.shared.freed.notify_waiters();
     }

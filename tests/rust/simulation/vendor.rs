@@ -39,6 +39,8 @@ pub struct Books {
     pub doubtful: BTreeSet<String>,
     pub spent: u64,
     pub in_flight: usize,
+    /// Requests of which not a byte left, by what they asked.
+    pub unsent: Vec<Vec<String>>,
 }
 
 pub struct Vendor {
@@ -97,12 +99,15 @@ impl Transport for Vendor {
             let (least, most) = scenario.latency_s;
             let latency = Duration::from_secs_f64(least + rng.f64() * (most - least));
             if fate == Fate::NotSent {
+                books.lock().unwrap().unsent.push(lookups);
                 sleep(latency.min(Duration::from_secs(10))).await;
                 return Err(Failure::NotSent(NotSent::Connect));
             }
             let place = arrive(&books, &lookups, fate);
             let status = refusal(&scenario, &books, &lookups, fate);
             let (wait, outcome) = match status {
+                // A 503 that took over 10 s is another fate.
+                Some(503) => (latency.min(Duration::from_secs(10)), Ok(plain_reply(503))),
                 Some(status) => (latency, Ok(plain_reply(status))),
                 None => serve(&scenario, &books, place, &lookups, fate, latency, &mut rng),
             };
