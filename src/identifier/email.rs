@@ -99,7 +99,9 @@ fn parse(value: &str) -> Result<Box<str>, Invalid> {
     if names_network(local) {
         return Err(Invalid::EmailLocalPart);
     }
-    let domain = domain.trim_matches(['.', ' ']);
+    // Blanks around the @ are in RFC 5322's obsolete syntax, and in many a spreadsheet.
+    let local = local.trim_matches(' ');
+    let domain = domain.trim_matches(' ').trim_end_matches(['.', ' ']);
     if local.is_empty() || domain.is_empty() {
         return Err(Invalid::EmailIncomplete);
     }

@@ -149,7 +149,11 @@ fn push_path(address: &mut String, path: &str) -> Result<(), Invalid> {
         if is_plain {
             if !segment.is_empty() {
                 address.push('/');
-                address.extend(segment.chars().map(|c| c.to_ascii_lowercase()));
+                let start = address.len();
+                address.push_str(segment);
+                if let Some(pushed) = address.get_mut(start..) {
+                    pushed.make_ascii_lowercase();
+                }
             }
             continue;
         }
@@ -173,15 +177,22 @@ fn normal_segment(segment: &str) -> Result<String, Invalid> {
     if bytes.iter().any(u8::is_ascii_control) {
         return Err(Invalid::ControlCharacter);
     }
-    // Bytes that are no UTF-8 are kept as they are: nobody can say which letters they stand for.
-    let Ok(decoded) = std::str::from_utf8(&bytes) else {
-        return Ok(percent_encode(&bytes.to_ascii_lowercase(), NOT_PCHAR).to_string());
+    let folded = match std::str::from_utf8(&bytes) {
+        Ok(decoded) => {
+            let seen: String = decoded.chars().filter(|&c| !text::is_unseen(c)).collect();
+            if seen.chars().any(char::is_control) {
+                return Err(Invalid::ControlCharacter);
+            }
+            text::fold(&seen).into_bytes()
+        }
+        // Kept as they are: nobody can say which letters such bytes stand for.
+        Err(_) => bytes.to_ascii_lowercase(),
     };
-    let seen: String = decoded.chars().filter(|&c| !text::is_unseen(c)).collect();
-    if seen.chars().any(char::is_control) {
-        return Err(Invalid::ControlCharacter);
-    }
-    Ok(percent_encode(text::fold(&seen).trim_matches(' ').as_bytes(), NOT_PCHAR).to_string())
+    // The same as is taken off a whole value, so that what ends a segment never ends an address.
+    let is_left_over = |byte: &u8| matches!(byte, b' ' | b',' | b';');
+    let start = folded.iter().position(|byte| !is_left_over(byte)).unwrap_or(folded.len());
+    let end = folded.iter().rposition(|byte| !is_left_over(byte)).map_or(start, |last| last + 1);
+    Ok(percent_encode(folded.get(start..end).unwrap_or_default(), NOT_PCHAR).to_string())
 }
 
 /// Makes sure that `address` names somebody's page, and cuts what only chooses a part of it.
