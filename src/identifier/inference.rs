@@ -7,18 +7,19 @@ use super::networks;
 use super::phone;
 use super::text;
 
+const SCHEMES: [(&str, FieldType); 7] = [
+    ("https:", FieldType::SocialProfile),
+    ("http:", FieldType::SocialProfile),
+    ("//", FieldType::SocialProfile),
+    ("mailto:", FieldType::Email),
+    ("tel:", FieldType::Phone),
+    ("callto:", FieldType::Phone),
+    ("sms:", FieldType::Phone),
+];
+
 /// The field type that `value` looks like.
 pub(super) fn infer(value: &str) -> Result<FieldType, Invalid> {
     let value = value.trim_start_matches(['<', '"', '\'', '`', '“', '‘', ' ']);
-    const SCHEMES: [(&str, FieldType); 7] = [
-        ("https:", FieldType::SocialProfile),
-        ("http:", FieldType::SocialProfile),
-        ("//", FieldType::SocialProfile),
-        ("mailto:", FieldType::Email),
-        ("tel:", FieldType::Phone),
-        ("callto:", FieldType::Phone),
-        ("sms:", FieldType::Phone),
-    ];
     if let Some((_, field_type)) =
         SCHEMES.iter().find(|(scheme, _)| text::strip_prefix_ci(value, scheme).is_some())
     {

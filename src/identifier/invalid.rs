@@ -7,7 +7,6 @@ use super::FieldType;
 
 /// Why a value cannot be looked up. Shown to people; never holds the value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
 pub enum Invalid {
     /// Nothing but blanks and invisible characters.
     Empty,
