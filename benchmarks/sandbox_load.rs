@@ -84,12 +84,10 @@ fn measure(requests: usize) {
 
 /// A form of 1,000 e-mails, and where in it each one's number stands.
 fn template() -> (Vec<u8>, Vec<usize>) {
-    let mut list = String::from("[");
-    for n in 0..RECORDS {
-        let comma = if n > 0 { ", " } else { "" };
-        list += &format!(r#"{comma}{{"field_type": "email", "value": "ana.{n}.########@acme.example"}}"#);
-    }
-    list.push(']');
+    let entries: Vec<_> = (0..RECORDS)
+        .map(|n| format!(r#"{{"field_type": "email", "value": "ana.{n}.########@acme.example"}}"#))
+        .collect();
+    let list = format!("[{}]", entries.join(", "));
     let form = form_urlencoded::Serializer::new(String::new()).append_pair("query_list", &list).finish();
     let form = form.replace("%23", "#").into_bytes();
     let at = (0..form.len()).filter(|&at| form[at..].starts_with(b"########")).collect();

@@ -98,6 +98,7 @@ impl Ledger {
     }
 
     /// Every lookup of every accepted call, in order.
+    #[must_use]
     pub fn entries(&self) -> impl ExactSizeIterator<Item = Entry<'_>> {
         self.rows.iter().map(|row| {
             let known = self.known.get(at(row.known));
@@ -130,6 +131,7 @@ impl Ledger {
 
     /// Every identifier asked for in accepted calls: field type, folded spelling, times asked, times
     /// billed; in order of first appearance.
+    #[must_use]
     pub fn identifiers(&self) -> impl ExactSizeIterator<Item = (FieldType, &str, u32, u32)> {
         self.known.iter().map(|known| (known.field_type, self.text_of(known), known.asked, known.billed))
     }
@@ -209,17 +211,14 @@ impl Ledger {
                     && text.get(known.start..known.start + known.len) == Some(folded)
             })
         };
-        let nth = match index.find(hash, same) {
-            Some(nth) => *nth,
-            None => {
-                let nth = u32::try_from(known.len()).unwrap_or(u32::MAX);
-                let start = text.len();
-                text.push_str(folded);
-                known.push(Known { hash, start, len: folded.len(), field_type, asked: 0, billed: 0 });
-                index.insert_unique(hash, nth, |nth| known.get(at(*nth)).map_or(0, |known| known.hash));
-                nth
-            }
-        };
+        let nth = index.find(hash, same).copied().unwrap_or_else(|| {
+            let nth = u32::try_from(known.len()).unwrap_or(u32::MAX);
+            let start = text.len();
+            text.push_str(folded);
+            known.push(Known { hash, start, len: folded.len(), field_type, asked: 0, billed: 0 });
+            index.insert_unique(hash, nth, |nth| known.get(at(*nth)).map_or(0, |known| known.hash));
+            nth
+        });
         let credits = u32::from(found);
         if let Some(known) = known.get_mut(at(nth)) {
             known.asked += 1;

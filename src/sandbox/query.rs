@@ -15,6 +15,7 @@ pub(super) struct Required(u8);
 
 impl Required {
     /// What somebody with these has.
+    #[allow(clippy::fn_params_excessive_bools)] // One for each thing that can be required.
     pub(super) const fn of(work_email: bool, personal_email: bool, phone: bool, profile: bool) -> Self {
         Self(
             (work_email || personal_email) as u8

@@ -234,8 +234,7 @@ impl Contacts {
     /// The same with `text` as the first field of the first match.
     fn with_field(mut self, text: &str) -> Self {
         let mut start = OPEN.len();
-        let mut matches = self.ends.iter();
-        while let Some((end, found)) = matches.next() {
+        for (end, found) in &self.ends {
             if *found {
                 let inside = start + ELEMENT.len() + 1;
                 self.body.splice(inside..inside, text.bytes());

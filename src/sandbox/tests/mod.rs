@@ -9,6 +9,9 @@ use serde_json::{Value, json};
 
 use super::*;
 
+mod faults;
+mod many;
+
 /// What came back over a raw socket.
 struct Raw {
     status: u16,
@@ -61,7 +64,7 @@ fn send(sandbox: &Sandbox, request: &[u8]) -> io::Result<Vec<u8>> {
 /// Reads to the end of the answer that Content-Length promises, or of the connection.
 fn read_answer(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
     let mut all = Vec::new();
-    let mut piece = [0_u8; 65_536];
+    let mut piece = [0_u8; 16_384];
     loop {
         let read = stream.read(&mut piece)?;
         all.extend_from_slice(&piece[..read]);
