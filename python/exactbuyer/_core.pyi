@@ -1,70 +1,63 @@
 """The Rust core, as Python sees it. Private: use :class:`exactbuyer.BulkEnricher`."""
 
-from collections.abc import Awaitable, Iterable, Mapping
-from typing import Any, final
+from typing import Literal, final
 
-__version__: str
+from .sandbox import Fault, FieldType
+
+__all__ = ["SandboxLedger", "SandboxServer", "sandbox_faults"]
+
+def sandbox_faults() -> list[str]:
+    """The names of all faults."""
 
 @final
-class Rows:
-    """Rows, read and identified: the caller's own values, and what may be asked of each."""
+class SandboxServer:
+    """A running sandbox: see `exactbuyer.sandbox.Sandbox`."""
 
-    def __init__(
-        self,
-        rows: Iterable[object],
+    def __new__(
+        cls,
         *,
-        field_type: str | None = None,
-        default_region: str | None = None,
-        na_values: Iterable[str] = (),
-        first_row: int = 0,
+        port: int,
+        seed: int,
+        match_rate: float,
+        latency_s: float,
+        credits: int | None,
+        requests_per_minute: int | None,
+        retry_after: Literal["seconds", "date"] | None,
+        api_key: str | None,
+    ) -> SandboxServer: ...
+    def url(self) -> str: ...
+    def api_key(self) -> str: ...
+    def person(self, value: str, contact: str) -> None: ...
+    def nobody(self, value: str) -> None: ...
+    def reject(self, value: str) -> None: ...
+    def fail(
+        self,
+        fault: Fault,
+        *,
+        request: int | None,
+        probability: float | None,
+        times: int | None,
+        pause_s: float | None,
+        location: str | None,
+        retry_after: str | None,
     ) -> None: ...
-    def __len__(self) -> int: ...
-    def invalid(self) -> list[tuple[int, str]]:
-        """Each row that cannot be looked up, and why."""
-
-    def plan(self, settings: Mapping[str, Any]) -> dict[str, Any]:
-        """Counts for a plan: rows, missing, invalid, duplicates, from_store, to_send (a range for list-rows), requests, suspects."""
-
-@final
-class Engine:
-    """What an enricher holds: settings, network, limiter, budget. One per process: a fork makes its own."""
-
-    def __init__(self, settings: Mapping[str, Any]) -> None: ...
-    def start(self, *, api_key: str, required_fields: list[str] | None = None, max_credits: int | None = None) -> Run: ...
-    def close(self, grace_s: float) -> None: ...
+    def top_up(self, credits: int) -> None: ...
+    def credits_left(self) -> int | None: ...
+    def ledger(self) -> SandboxLedger: ...
+    def reset(self) -> None: ...
+    def close(self) -> None: ...
 
 @final
-class Run:
-    """A call under way."""
+class SandboxLedger:
+    """The sandbox's books as they stood: see `exactbuyer.sandbox.Ledger`."""
 
-    def feed(self, rows: Rows) -> None:
-        """Adds rows; their values are kept for the results."""
-
-    def finish(self) -> None:
-        """No more rows come."""
-
-    def wait(self, timeout_s: float) -> bool:
-        """Waits, the GIL released, until outcomes are ready or the run is over; False on time-out. Raises KeyboardInterrupt within 50 ms of Ctrl-C."""
-
-    def wait_async(self) -> Awaitable[None]:
-        """The same for asyncio; cancelling it changes nothing in the run."""
-
-    def fill(self, into: list[Any]) -> int:
-        """Builds what is ready, each row at its own place in ``into``; how many rows that were."""
-
-    def take(self, most: int) -> list[dict[str, Any]]:
-        """The next results in input order, as far as they are ready."""
-
-    def over(self) -> bool:
-        """Whether every outcome has been handed out."""
-
-    def undelivered(self) -> int:
-        """Rows fed and not yet handed out."""
-
-    def stop(self, grace_s: float) -> None:
-        """Starts nothing new; what is in flight may still take so long."""
-
-    def receipt(self) -> dict[str, Any]: ...
-    def problems(self) -> list[tuple[int, str, str]]: ...
-    def troubles(self) -> list[tuple[str, str, int | None]]: ...
-    def progress(self) -> dict[str, Any]: ...
+    def credits(self) -> int: ...
+    def entries(self) -> list[tuple[int, FieldType, str, int]]: ...
+    def identifiers(self) -> list[tuple[FieldType, str, int, int]]: ...
+    def requests(
+        self,
+    ) -> list[tuple[int, float, str, list[str], int, int | None, Fault | None, int, int]]: ...
+    def times_billed(self, value: str) -> int: ...
+    def times_asked(self, value: str) -> int: ...
+    def most_in_flight(self) -> int: ...
+    def connections(self) -> int: ...
