@@ -1,5 +1,7 @@
 //! PLAN: merge duplicates, remember which row waits for which lookup, cut chunks, estimate. Pure.
 
+pub mod estimate;
+
 use crate::identifier::{Identifier, Invalid};
 
 /// One input row, identified.
