@@ -10,7 +10,7 @@ use pyo3::types::{PyDict, PyFloat, PyInt, PyList, PyMapping, PyString, PyTuple};
 
 use super::entry::{EXACT_F64, Entry, Reader, Reading, exact_below};
 use super::{errors, settings};
-use crate::identifier::{FieldType, Rules};
+use crate::identifier::FieldType;
 use crate::plan::estimate::{Estimate, estimate};
 use crate::plan::{Preference, Row};
 
@@ -55,9 +55,7 @@ impl Rows {
         let py = rows.py();
         let field_type = field_type.map(named).transpose()?;
         let reader = Reader {
-            rules: Rules {
-                default_region: settings::region(default_region).map_err(|e| errors::exception(py, &e))?,
-            },
+            rules: settings::rules(default_region).map_err(|e| errors::exception(py, &e))?,
             na_values: na_values.map(settings::na_values).transpose()?.unwrap_or_default(),
             exact_below: float_limit(rows)?,
         };

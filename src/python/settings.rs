@@ -82,7 +82,7 @@ fn apply(
         }
         "default_region" => {
             let code = optional(name, value, "a country's two-letter code, such as \"US\"")?;
-            config.rules = Rules { default_region: region(code.as_deref())? };
+            config.rules = rules(code.as_deref())?;
         }
         "connect_timeout_s" => network.connect_timeout = duration(name, value, 0.001)?,
         "base_url" => {
@@ -130,15 +130,15 @@ pub(super) fn max_credits(value: &Bound<'_, PyAny>) -> Result<Option<u64>, Error
     })
 }
 
-/// Where phone numbers without a country code are from.
-pub(super) fn region(code: Option<&str>) -> Result<Option<Box<str>>, Error> {
-    let Some(code) = code else { return Ok(None) };
+/// How identifiers are read, phone numbers without a country code taken to be from there.
+pub(super) fn rules(default_region: Option<&str>) -> Result<Rules, Error> {
+    let Some(code) = default_region else { return Ok(Rules::default()) };
     if code.len() != 2 || !code.bytes().all(|b| b.is_ascii_alphabetic()) {
         return Err(errors::config(
             "default_region has to be a country's two-letter code (ISO 3166), such as \"US\", or None",
         ));
     }
-    Ok(Some(code.to_ascii_uppercase().into()))
+    Ok(Rules { default_region: Some(code.to_ascii_uppercase().into()) })
 }
 
 /// What stands for nothing, stripped as values are before they are compared.
