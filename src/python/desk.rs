@@ -37,7 +37,7 @@ pub(super) struct Desk {
 impl Desk {
     pub(super) fn new() -> Self {
         Self {
-            decoder: Decoder::new(),
+            decoder: Decoder::default(),
             values: VecDeque::new(),
             first: 0,
             early: VecDeque::new(),
@@ -151,15 +151,11 @@ impl Desk {
 
     fn build<'py>(&mut self, py: Python<'py>, outcome: &RowOutcome) -> PyResult<Bound<'py, PyDict>> {
         let kept = self.place(outcome.row).and_then(|place| self.values.get(place)?.as_ref());
-        let value = kept.map_or_else(|| py.None().into_bound(py), |kept| kept.bind(py).clone());
-        let value = match value.cast::<PyTuple>() {
-            Ok(entries) => match entries.get_item(outcome.alternative as usize) {
-                Ok(entry) => entry,
-                Err(_) => py.None().into_bound(py),
-            },
-            Err(_) => value,
-        };
-        self.decoder.row(py, &value, outcome.record.as_deref(), outcome.status)
+        let value = kept.and_then(|kept| match kept.bind(py).cast::<PyTuple>() {
+            Ok(entries) => entries.get_item(outcome.alternative as usize).ok(),
+            Err(_) => Some(kept.bind(py).clone()),
+        });
+        self.decoder.row(py, value, outcome.record.as_deref(), outcome.status)
     }
 
     /// Lets go of the value, and remembers the trouble.

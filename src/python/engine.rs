@@ -9,16 +9,20 @@ use std::time::{Duration, Instant};
 use pyo3::prelude::*;
 use tokio::runtime::Handle;
 
+use super::errors;
 use super::run::{Run, seconds};
 use super::runtime::{self, OfProcess};
 use super::settings::{self, Settings};
-use super::{errors, network};
 use crate::dispatch::{self, RunOptions};
 use crate::error::Error;
 use crate::secret::ApiKey;
 use crate::store::MemoryStore;
+use crate::vendor::http::{HttpSettings, HttpTransport};
 
-/// How often a close looks whether requests are still in flight.
+/// How long a run may take to settle what was in flight.
+const SETTLING: Duration = Duration::from_millis(250);
+
+/// How often a close looks whether runs are over.
 const GLANCE: Duration = Duration::from_millis(5);
 
 /// Looks between two looks for Ctrl-C.
@@ -82,8 +86,9 @@ impl Engine {
         }
         let began = Instant::now();
         loop {
-            let idle = py.detach(|| idle_soon(&runs));
-            if idle || began.elapsed() >= grace {
+            let over = py.detach(|| over_soon(&runs));
+            // A run ends by itself once its grace is over: a moment more than that.
+            if over || began.elapsed() >= grace + SETTLING {
                 return Ok(());
             }
             py.check_signals()?;
@@ -114,10 +119,11 @@ impl Engine {
         let fingerprint = key.fingerprint();
         let mut slot = self.live.lock().unwrap_or_else(PoisonError::into_inner);
         if slot.as_ref().and_then(OfProcess::get).is_none() {
-            let (transport, origin) = network::connect(&self.settings, key)?;
+            let transport = self.connect(key)?;
+            let origin = transport.origin().to_owned();
             let store = Arc::new(MemoryStore::default());
             let config = self.settings.config.clone();
-            let engine = dispatch::Engine::new(config, transport, store, (origin, fingerprint));
+            let engine = dispatch::Engine::new(config, Arc::new(transport), store, (origin, fingerprint));
             *slot = Some(OfProcess::new(Live { engine, key: fingerprint, runs: Vec::new() }));
         }
         let Some(live) = slot.as_mut().and_then(OfProcess::get_mut) else {
@@ -133,15 +139,28 @@ impl Engine {
         live.runs.push(Arc::downgrade(&run));
         Ok(run)
     }
+
+    fn connect(&self, key: ApiKey) -> Result<HttpTransport, Error> {
+        let Settings { config, network } = self.settings.clone();
+        HttpTransport::new(HttpSettings {
+            base_url: network.base_url,
+            key,
+            timeout: config.timeout,
+            connect_timeout: network.connect_timeout,
+            proxy: network.proxy,
+            ca_bundle: network.ca_bundle,
+            max_concurrency: config.max_concurrency,
+        })
+    }
 }
 
-/// Looks for a while whether nothing is in flight any more.
-fn idle_soon(runs: &[Arc<dispatch::Run>]) -> bool {
+/// Looks for a while whether all of them are over.
+fn over_soon(runs: &[Arc<dispatch::Run>]) -> bool {
     (0..GLANCES_BETWEEN_SIGNALS).any(|_| {
-        let idle = runs.iter().all(|run| run.progress().in_flight == 0);
-        if !idle {
+        let over = runs.iter().all(|run| run.is_over());
+        if !over {
             thread::sleep(GLANCE);
         }
-        idle
+        over
     })
 }

@@ -198,6 +198,8 @@ impl Reader {
         }
         match identifier::identify(text, field_type, &self.rules) {
             Ok(identifier) => Reading::Asks(identifier),
+            // Invisible characters only.
+            Err(Invalid::Empty) => Reading::Missing,
             Err(why) => Reading::Invalid(why),
         }
     }

@@ -5,7 +5,6 @@ mod desk;
 mod engine;
 mod entry;
 mod errors;
-mod network;
 mod objects;
 mod rows;
 mod run;
@@ -30,6 +29,7 @@ mod _core {
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
-        module.add("__version__", env!("CARGO_PKG_VERSION"))
+        module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+        super::objects::register(module)
     }
 }

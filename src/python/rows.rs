@@ -10,9 +10,8 @@ use pyo3::types::{PyDict, PyFloat, PyInt, PyList, PyMapping, PyString, PyTuple};
 
 use super::entry::{EXACT_F64, Entry, Reader, Reading, exact_below};
 use super::{errors, settings};
-use crate::identifier::FieldType;
-use crate::plan::estimate::{Estimate, estimate};
-use crate::plan::{Preference, Row};
+use crate::identifier::{FieldType, Rules};
+use crate::plan::{Preference, Row, Summary, summarize};
 
 /// Rows read between two looks for Ctrl-C: some milliseconds.
 const ROWS_BETWEEN_SIGNALS: u64 = 1_024;
@@ -55,7 +54,7 @@ impl Rows {
         let py = rows.py();
         let field_type = field_type.map(named).transpose()?;
         let reader = Reader {
-            rules: settings::rules(default_region).map_err(|e| errors::exception(py, &e))?,
+            rules: Rules::new(default_region).map_err(|e| errors::exception(py, &e))?,
             na_values: na_values.map(settings::na_values).transpose()?.unwrap_or_default(),
             exact_below: float_limit(rows)?,
         };
@@ -82,8 +81,8 @@ impl Rows {
 
     fn plan<'py>(&self, py: Python<'py>, settings: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyDict>> {
         let chunk_size = settings::read(settings)?.config.chunk_size;
-        let estimate = py.detach(|| self.look(|stock| estimate(&stock.rows, chunk_size)))?;
-        self.tell(py, &estimate)
+        let summary = py.detach(|| self.look(|stock| summarize(&stock.rows)))?;
+        self.tell(py, &summary, chunk_size as u64)
     }
 }
 
@@ -98,20 +97,20 @@ impl Rows {
         self.stock.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(at).ok_or_else(fed)
     }
 
-    fn tell<'py>(&self, py: Python<'py>, estimate: &Estimate) -> PyResult<Bound<'py, PyDict>> {
+    fn tell<'py>(&self, py: Python<'py>, summary: &Summary, chunk: u64) -> PyResult<Bound<'py, PyDict>> {
+        let (least, most) = (summary.lookups_least, summary.lookups_most);
         let plan = PyDict::new(py);
-        plan.set_item("rows", estimate.rows)?;
-        plan.set_item("missing", estimate.missing)?;
-        plan.set_item("invalid", estimate.invalid)?;
-        plan.set_item("duplicates", estimate.duplicates)?;
+        plan.set_item("rows", summary.rows)?;
+        plan.set_item("missing", summary.missing)?;
+        plan.set_item("invalid", summary.invalid)?;
+        plan.set_item("duplicates", summary.duplicates)?;
         plan.set_item("from_store", 0)?;
-        plan.set_item("to_send", estimate.to_send)?;
-        plan.set_item("requests", estimate.requests)?;
-        plan.set_item("max_credits", estimate.max_credits)?;
-        let suspects = estimate.suspects.iter();
-        let suspects: Vec<_> = suspects
-            .map(|s| (self.first_row + u64::from(s.first_row), s.field_type.as_str(), s.rows))
-            .collect();
+        plan.set_item("to_send", (least, most))?;
+        plan.set_item("requests", (least.div_ceil(chunk), most.div_ceil(chunk)))?;
+        plan.set_item("max_credits", summary.credits_most)?;
+        let suspects = summary.suspects.iter();
+        let suspects: Vec<_> =
+            suspects.map(|s| (self.first_row + s.row, s.field_type.as_str(), s.rows)).collect();
         plan.set_item("suspects", suspects)?;
         Ok(plan)
     }

@@ -20,6 +20,7 @@ use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 
 use super::desk::Desk;
 use super::errors;
+use super::objects::without_collector;
 use super::rows::Rows;
 use super::runtime::{OfProcess, Ours};
 use crate::dispatch;
@@ -203,7 +204,8 @@ impl Run {
         let mut filled = Ok(0);
         while let Ok(so_far @ 0..MOST_ROWS_AT_ONCE) = filled {
             inbox.glance();
-            filled = match desk.fill(&mut inbox.ready, into, MOST_ROWS_AT_ONCE - so_far) {
+            let most = MOST_ROWS_AT_ONCE - so_far;
+            filled = match without_collector(into.py(), || desk.fill(&mut inbox.ready, into, most)) {
                 Ok(0) => break,
                 more => more.map(|more| so_far + more),
             };
@@ -218,7 +220,8 @@ impl Run {
         let mut desk = self.desk(py);
         inbox.glance();
         let ended = self.marks.ended.load(Ordering::Acquire);
-        let taken = desk.take(py, &mut inbox.ready, most.min(MOST_ROWS_AT_ONCE), ended);
+        let most = most.min(MOST_ROWS_AT_ONCE);
+        let taken = without_collector(py, || desk.take(py, &mut inbox.ready, most, ended));
         self.mark(&inbox, &desk);
         taken
     }

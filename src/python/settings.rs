@@ -1,6 +1,7 @@
 //! From the caller's settings to the core's, each checked against its range; the message names the
 //! setting. What a setting means is the core's affair; what is missing here keeps its default.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use hashbrown::HashSet;
@@ -11,6 +12,7 @@ use super::errors;
 use crate::config::{Config, OnUnknown};
 use crate::error::Error;
 use crate::identifier::Rules;
+use crate::vendor::http::{Endpoint, check_ca_bundle, check_proxy};
 use crate::vendor::limits;
 use crate::vendor::wire::BodyFormat;
 
@@ -18,19 +20,19 @@ use crate::vendor::wire::BodyFormat;
 const LONGEST_S: f64 = 86_400.0;
 
 /// The settings of an enricher: the engine's, and the network's.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct Settings {
     pub(super) config: Config,
     pub(super) network: Network,
 }
 
 /// Where the service is, and the way there.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct Network {
     pub(super) base_url: String,
     pub(super) connect_timeout: Duration,
     pub(super) proxy: Option<String>,
-    pub(super) ca_bundle: Option<String>,
+    pub(super) ca_bundle: Option<PathBuf>,
 }
 
 impl Default for Network {
@@ -82,15 +84,22 @@ fn apply(
         }
         "default_region" => {
             let code = optional(name, value, "a country's two-letter code, such as \"US\"")?;
-            config.rules = rules(code.as_deref())?;
+            config.rules = Rules::new(code.as_deref())?;
         }
         "connect_timeout_s" => network.connect_timeout = duration(name, value, 0.001)?,
         "base_url" => {
             let url = optional(name, value, "an https:// URL, such as \"https://api.exactbuyer.com\"")?;
             network.base_url = url.unwrap_or_else(|| limits::BASE_URL.to_owned());
+            Endpoint::parse(&network.base_url)?;
         }
-        "proxy" => network.proxy = optional(name, value, "a URL, such as \"http://proxy.example:3128\"")?,
-        "ca_bundle" => network.ca_bundle = optional(name, value, "the path of a PEM file")?,
+        "proxy" => {
+            network.proxy = optional(name, value, "a URL, such as \"http://proxy.example:3128\"")?;
+            network.proxy.as_deref().map_or(Ok(()), check_proxy)?;
+        }
+        "ca_bundle" => {
+            network.ca_bundle = optional(name, value, "the path of a PEM file")?.map(PathBuf::from);
+            network.ca_bundle.as_deref().map_or(Ok(()), check_ca_bundle)?;
+        }
         _ => return Err(errors::config(format!("there is no setting {name}"))),
     }
     Ok(())
@@ -128,17 +137,6 @@ pub(super) fn max_credits(value: &Bound<'_, PyAny>) -> Result<Option<u64>, Error
     number(value).map(Some).ok_or_else(|| {
         errors::config("max_credits has to be a whole number of credits from 0 up, or None for no ceiling")
     })
-}
-
-/// How identifiers are read, phone numbers without a country code taken to be from there.
-pub(super) fn rules(default_region: Option<&str>) -> Result<Rules, Error> {
-    let Some(code) = default_region else { return Ok(Rules::default()) };
-    if code.len() != 2 || !code.bytes().all(|b| b.is_ascii_alphabetic()) {
-        return Err(errors::config(
-            "default_region has to be a country's two-letter code (ISO 3166), such as \"US\", or None",
-        ));
-    }
-    Ok(Rules { default_region: Some(code.to_ascii_uppercase().into()) })
 }
 
 /// What stands for nothing, stripped as values are before they are compared.
