@@ -79,7 +79,7 @@ def test_a_number_is_a_row_where_no_digit_was_lost() -> None:
     assert same(digits, int(digits), float(digits), Decimal(digits), Decimal(digits + ".00"), Number.ANA, **settled)
 
 
-@pytest.mark.parametrize("number", [1.5, 2.0**53, 1e300, float("inf"), Decimal("1.5"), Decimal("Infinity"), Decimal("1E+999999999"), 10**5000])
+@pytest.mark.parametrize("number", [1.5, 2.0**53, 1e300, float("inf"), Decimal("1.5"), Decimal("Infinity"), Decimal("1E+999999999"), pytest.param(10**5000, id="huge")])
 def test_a_number_that_lost_digits_is_invalid(number: object) -> None:
     assert counts([number]) == Counts((0, 0), invalid=1)
 
