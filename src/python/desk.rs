@@ -120,9 +120,10 @@ impl Desk {
                         self.hand_out(&outcome);
                         self.early_len -= 1;
                     }
+                    // It raises when it is first again: what was taken so far is not to be lost.
                     Err(trouble) => {
                         self.early.push_front(Some(outcome));
-                        return Err(trouble);
+                        return if taken.is_empty() { Err(trouble) } else { Ok(taken) };
                     }
                 },
                 None if !over => {

@@ -9,7 +9,6 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
-
 from exactbuyer._core import Rows
 from exactbuyer.exceptions import ConfigError
 
@@ -48,20 +47,28 @@ def test_a_string_is_a_row(value: str) -> None:
     assert counts([value]) == Counts((1, 1))
 
 
-@pytest.mark.parametrize(("field_type", "value"), [("email", EMAIL), ("phone", PHONE), ("social_profile", PROFILE)])
+@pytest.mark.parametrize(
+    ("field_type", "value"), [("email", EMAIL), ("phone", PHONE), ("social_profile", PROFILE)]
+)
 def test_a_pair_and_the_vendors_mapping_say_what_a_value_is(field_type: str, value: str) -> None:
     mapping = {"field_type": field_type, "value": value}
     assert same(value, (field_type, value), mapping, MappingProxyType(mapping), OrderedDict(mapping), [value])
 
 
 def test_a_pairs_own_field_type_wins_over_the_calls() -> None:
-    assert same(("phone", PHONE), PHONE, ("phone", PHONE), {"field_type": "phone", "value": PHONE}, field_type="phone")
-    assert counts([("email", EMAIL), {"field_type": "email", "value": EMAIL}], field_type="phone").invalid == 0
+    assert same(
+        ("phone", PHONE), PHONE, ("phone", PHONE), {"field_type": "phone", "value": PHONE}, field_type="phone"
+    )
+    assert (
+        counts([("email", EMAIL), {"field_type": "email", "value": EMAIL}], field_type="phone").invalid == 0
+    )
     assert counts([EMAIL], field_type="phone").invalid == 1
 
 
 def test_a_list_asks_for_its_first_and_at_most_for_all() -> None:
-    assert counts([[EMAIL, ("phone", PHONE), {"field_type": "social_profile", "value": PROFILE}]]) == Counts((1, 3))
+    assert counts([[EMAIL, ("phone", PHONE), {"field_type": "social_profile", "value": PROFILE}]]) == Counts(
+        (1, 3)
+    )
 
 
 def test_in_a_list_what_is_missing_or_invalid_is_passed_over() -> None:
@@ -76,10 +83,24 @@ def test_a_number_is_a_row_where_no_digit_was_lost() -> None:
 
     digits = "17734749362"
     settled = {"field_type": "phone", "default_region": "US"}
-    assert same(digits, int(digits), float(digits), Decimal(digits), Decimal(digits + ".00"), Number.ANA, **settled)
+    assert same(
+        digits, int(digits), float(digits), Decimal(digits), Decimal(digits + ".00"), Number.ANA, **settled
+    )
 
 
-@pytest.mark.parametrize("number", [1.5, 2.0**53, 1e300, float("inf"), Decimal("1.5"), Decimal("Infinity"), Decimal("1E+999999999"), pytest.param(10**5000, id="huge")])
+@pytest.mark.parametrize(
+    "number",
+    [
+        1.5,
+        2.0**53,
+        1e300,
+        float("inf"),
+        Decimal("1.5"),
+        Decimal("Infinity"),
+        Decimal("1E+999999999"),
+        pytest.param(10**5000, id="huge"),
+    ],
+)
 def test_a_number_that_lost_digits_is_invalid(number: object) -> None:
     assert counts([number]) == Counts((0, 0), invalid=1)
 
@@ -91,7 +112,20 @@ def test_a_text_that_is_no_unicode_is_invalid() -> None:
 # Missing
 
 
-@pytest.mark.parametrize("nothing", [None, "", " \t\n", "\u00a0", float("nan"), Decimal("nan"), Decimal("snan"), ("email", None), {"field_type": "phone", "value": ""}])
+@pytest.mark.parametrize(
+    "nothing",
+    [
+        None,
+        "",
+        " \t\n",
+        "\u00a0",
+        float("nan"),
+        Decimal("nan"),
+        Decimal("snan"),
+        ("email", None),
+        {"field_type": "phone", "value": ""},
+    ],
+)
 def test_missing(nothing: object) -> None:
     assert counts([nothing, [nothing, nothing]]) == Counts((0, 0), missing=2)
 
@@ -103,7 +137,7 @@ def test_na_values_are_compared_stripped_and_exactly() -> None:
 
 def test_na_values_have_to_be_strings() -> None:
     for wrong in ["n/a", [1], 1]:
-        with pytest.raises(ConfigError, match="^na_values "):
+        with pytest.raises(ConfigError, match=r"^na_values "):
             Rows([], na_values=wrong)  # type: ignore[arg-type]
 
 
@@ -115,11 +149,16 @@ def test_numpy() -> None:
     texts = np.array([EMAIL, None, float("nan"), EMAIL], dtype=object)
     assert counts(texts) == Counts((1, 1), missing=2, duplicates=1)
     assert counts(np.array([EMAIL, ""])) == Counts((1, 1), missing=1)
-    numbers = [np.int64(17734749362), np.uint64(17734749362), np.float64(17734749362.0), np.str_("17734749362")]
+    numbers = [
+        np.int64(17734749362),
+        np.uint64(17734749362),
+        np.float64(17734749362.0),
+        np.str_("17734749362"),
+    ]
     assert same(*numbers, field_type="phone", default_region="US")
     assert counts([np.float64("nan"), np.float32("nan"), np.datetime64("NaT")]) == Counts((0, 0), missing=3)
     assert counts([np.array([EMAIL, PHONE])]) == Counts((1, 2))
-    with pytest.raises(TypeError, match="^row 0 is a bool"):
+    with pytest.raises(TypeError, match=r"^row 0 is a bool"):
         Rows([np.bool_(True)])
 
 
@@ -135,8 +174,13 @@ def test_pandas() -> None:
     pd = pytest.importorskip("pandas")
     assert counts(pd.Series([EMAIL, None, pd.NA, pd.NaT, EMAIL])) == Counts((1, 1), missing=3, duplicates=1)
     assert counts(pd.Series([EMAIL, None], dtype="string")) == Counts((1, 1), missing=1)
-    assert counts(pd.Series([17734749362, None], dtype="Int64"), default_region="US", field_type="phone").missing == 1
-    assert counts(pd.Series([17734749362, None]), default_region="US", field_type="phone") == Counts((1, 1), missing=1)
+    assert (
+        counts(pd.Series([17734749362, None], dtype="Int64"), default_region="US", field_type="phone").missing
+        == 1
+    )
+    assert counts(pd.Series([17734749362, None]), default_region="US", field_type="phone") == Counts(
+        (1, 1), missing=1
+    )
     assert counts(pd.Series([EMAIL], index=["columns"])) == Counts((1, 1))
 
 
@@ -158,7 +202,13 @@ def test_any_iterable() -> None:
         yield EMAIL
         yield PHONE
 
-    for rows in [(EMAIL, PHONE), deque([EMAIL, PHONE]), generated(), iter([EMAIL, PHONE]), {EMAIL: 1, PHONE: 2}.keys()]:
+    for rows in [
+        (EMAIL, PHONE),
+        deque([EMAIL, PHONE]),
+        generated(),
+        iter([EMAIL, PHONE]),
+        {EMAIL: 1, PHONE: 2}.keys(),
+    ]:
         assert counts(rows) == Counts((2, 2))
         assert counts([]) == Counts((0, 0))
 
@@ -176,7 +226,9 @@ def test_an_iterables_own_error_comes_through() -> None:
 
 
 def test_two_columns_zipped_are_told_to_be_lists() -> None:
-    with pytest.raises(ValueError, match=r"^row 0 is a pair whose first part is no field type.*\[email, phone\]") as told:
+    with pytest.raises(
+        ValueError, match=r"^row 0 is a pair whose first part is no field type.*\[email, phone\]"
+    ) as told:
         Rows(zip([EMAIL], [PHONE], strict=True))
     assert EMAIL not in str(told.value)
 
@@ -211,7 +263,7 @@ def test_a_row_that_is_none_is_named(row: object, error: type[Exception], messag
 
 def test_one_row_is_not_rows() -> None:
     for one in [EMAIL, EMAIL.encode(), {"field_type": "email", "value": EMAIL}, ("email", EMAIL)]:
-        with pytest.raises(TypeError, match="^rows is .*list"):
+        with pytest.raises(TypeError, match=r"^rows is .*list"):
             Rows(one)
 
 
@@ -225,14 +277,14 @@ def test_a_frame_is_not_rows() -> None:
 
 def test_what_cannot_be_iterated_is_not_rows() -> None:
     for wrong in [None, 1, object()]:
-        with pytest.raises(TypeError, match="^rows is of type .*pass a list or a column"):
+        with pytest.raises(TypeError, match=r"^rows is of type .*pass a list or a column"):
             Rows(wrong)  # type: ignore[arg-type]
 
 
 def test_settled_wrongly() -> None:
-    with pytest.raises(ValueError, match="^field_type has to be"):
+    with pytest.raises(ValueError, match=r"^field_type has to be"):
         Rows([], field_type="mail")
-    with pytest.raises(ConfigError, match="^default_region "):
+    with pytest.raises(ConfigError, match=r"^default_region "):
         Rows([], default_region="Mars")
 
 
@@ -296,5 +348,5 @@ def test_a_setting_out_of_range_is_named(setting: str, wrong: object) -> None:
 
 
 def test_a_misspelt_setting_does_not_pass_for_a_default() -> None:
-    with pytest.raises(ConfigError, match="no setting max_credit$"):
+    with pytest.raises(ConfigError, match=r"no setting max_credit$"):
         Rows([]).plan({"max_credit": 10})

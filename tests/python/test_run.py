@@ -15,13 +15,12 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
 import pytest
-
 from exactbuyer import exceptions
 from exactbuyer._core import Engine, Rows, Run, error_classes
 from exactbuyer.exceptions import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 WAIT_S = 20.0
 """More than anything here takes: what waits so long has failed."""
@@ -158,6 +157,8 @@ def test_the_values_are_the_callers_own_objects(service: Service) -> None:
     class Text(str):
         """A text of the caller's own kind."""
 
+        __slots__ = ()
+
     value = Text("ana@acme.example")
     with run_of(service) as run:
         run.feed(Rows([value, [value]]))
@@ -189,7 +190,8 @@ def test_rows_are_fed_once(service: Service) -> None:
     with run_of(service) as run:
         rows = Rows([email("ana")])
         run.feed(rows)
-        for again in [lambda: run.feed(rows), rows.invalid, lambda: rows.plan({})]:
+        agains: list[Callable[[], object]] = [lambda: run.feed(rows), rows.invalid, lambda: rows.plan({})]
+        for again in agains:
             with pytest.raises(RuntimeError, match="fed to a run already"):
                 again()
 
@@ -208,6 +210,7 @@ def test_waiting_ends_in_time(service: Service) -> None:
     service.may_answer.clear()
     with run_of(service, grace_s=0.0) as run:
         run.feed(Rows([email("ana")]))
+        run.finish()
         assert run.wait(0.0) is False
         assert service.arrived.wait(WAIT_S)
         run.stop(0.0)
@@ -226,7 +229,12 @@ def test_one_consumes_at_a_time(service: Service) -> None:
         other = threading.Thread(target=run.wait, args=(WAIT_S,))
         other.start()
         assert service.arrived.wait(WAIT_S)
-        for consume in [lambda: run.wait(0.0), lambda: run.fill([None]), lambda: run.take(1)]:
+        consumers: list[Callable[[], object]] = [
+            lambda: run.wait(0.0),
+            lambda: run.fill([None]),
+            lambda: run.take(1),
+        ]
+        for consume in consumers:
             with pytest.raises(RuntimeError, match="another thread or task"):
                 consume()
         assert run.progress()["in_flight"] == 1
@@ -249,7 +257,7 @@ def test_a_cancelled_wait_changes_nothing(service: Service) -> None:
             service.may_answer.set()
             into: list[Any] = [None, None]
             while not run.over():
-                assert await run.wait_async() is None
+                await run.wait_async()
                 run.fill(into)
             return into
 
@@ -278,8 +286,15 @@ def test_closing_stops_every_run_and_keeps_what_was_paid(service: Service) -> No
     engine = Engine({"base_url": service.url, "chunk_size": 1, "max_concurrency": 1})
     run = engine.start(api_key="canary")
     run.feed(Rows([email("ana"), email("bob")]))
+    run.finish()
     assert service.arrived.wait(WAIT_S)
-    threading.Timer(0.05, service.may_answer.set).start()
+
+    def answer_once_stopped() -> None:
+        while run.receipt()["stopped"] is None:
+            os.sched_yield()
+        service.may_answer.set()
+
+    threading.Thread(target=answer_once_stopped).start()
     engine.close(WAIT_S)
     assert [row["status"] for row in fill(run, 2)] == ["found", "not_sent"]
     assert run.receipt()["stopped"]
@@ -334,7 +349,9 @@ _, status = os.waitpid(child, 0)
 assert os.waitstatus_to_exitcode(status) == 0
 assert run()[1] == "found"
 """
-    done = subprocess.run([sys.executable, "-c", script], timeout=3 * WAIT_S, check=False, capture_output=True)
+    done = subprocess.run(
+        [sys.executable, "-c", script], timeout=3 * WAIT_S, check=False, capture_output=True
+    )
     assert (done.returncode, done.stderr) == (0, b"")
 
 
@@ -362,7 +379,7 @@ run = asyncio.run(main())
 def test_a_key_that_no_header_carries_is_refused_and_not_shown() -> None:
     engine = Engine({})
     for key in ["", "  ", "can\nary", "canäry"]:
-        with pytest.raises(ConfigError, match="^the API key ") as told:
+        with pytest.raises(ConfigError, match=r"^the API key ") as told:
             engine.start(api_key=key)
         assert "can" not in str(told.value).replace("can carry", "")
 
@@ -377,5 +394,9 @@ def test_an_enricher_has_one_key(service: Service) -> None:
 def test_every_kind_of_error_has_its_class() -> None:
     named = {getattr(exceptions, name) for name in error_classes()}
     assert all(issubclass(known, exceptions.ExactBuyerError) for known in named)
-    classes = {c for c in vars(exceptions).values() if isinstance(c, type) and issubclass(c, exceptions.ExactBuyerError)}
+    classes = {
+        c
+        for c in vars(exceptions).values()
+        if isinstance(c, type) and issubclass(c, exceptions.ExactBuyerError)
+    }
     assert classes - named == {exceptions.ExactBuyerError}
