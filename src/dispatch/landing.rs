@@ -60,10 +60,6 @@ impl Runner {
                 self.judged(parcel, reserved, &flight, verdict, left);
             }
         }
-        if self.stopping.is_some() && !self.held.is_empty() {
-            let held = std::mem::take(&mut self.held);
-            self.table.put_back(&held, &mut self.out);
-        }
     }
 
     /// Nothing went out: everything that was taken for it is free again.

@@ -258,9 +258,8 @@ impl Runner {
     pub(super) fn halt(&mut self, reason: &Arc<str>, error: Option<Error>) {
         self.tally.stopped(reason, error);
         self.stopping.get_or_insert_with(|| reason.clone());
+        // What others are asking for costs this run nothing: their answers are still waited for.
         self.table.close(reason, &mut self.out);
-        let held = std::mem::take(&mut self.held);
-        self.table.put_back(&held, &mut self.out);
         for parcel in std::mem::take(&mut self.retries) {
             self.leave(parcel, reason);
         }
@@ -291,6 +290,8 @@ impl Runner {
         if self.deadline.is_none_or(|deadline| now() < deadline) {
             return;
         }
+        let held = std::mem::take(&mut self.held);
+        self.table.put_back(&held, &mut self.out);
         let reason: Arc<str> =
             format!("stopped before the answer came, at {}", super::attempt::utc_now()).into();
         for (_, flight) in std::mem::take(&mut self.flights) {
