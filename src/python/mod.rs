@@ -6,10 +6,12 @@ mod engine;
 mod entry;
 mod errors;
 mod objects;
+mod row;
 mod rows;
 mod run;
 mod runtime;
 mod settings;
+mod source;
 
 use pyo3::prelude::*;
 
