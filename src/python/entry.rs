@@ -58,6 +58,16 @@ impl Reader {
         field_type: Option<FieldType>,
         place: &dyn Fn() -> String,
     ) -> PyResult<Entry> {
+        self.read(item, field_type, place, true)
+    }
+
+    fn read(
+        &self,
+        item: &Bound<'_, PyAny>,
+        field_type: Option<FieldType>,
+        place: &dyn Fn() -> String,
+        wrapped: bool,
+    ) -> PyResult<Entry> {
         if let Ok(text) = item.cast::<PyString>() {
             Ok(self.text(text, field_type))
         } else if item.is_none() {
@@ -74,7 +84,7 @@ impl Reader {
                 place()
             )))
         } else {
-            self.foreign(item, field_type, place)
+            self.foreign(item, field_type, place, wrapped)
         }
     }
 
@@ -91,15 +101,25 @@ impl Reader {
     }
 
     fn integer(&self, number: &Bound<'_, PyInt>, field_type: Option<FieldType>) -> Entry {
+        if let Ok(small) = number.extract::<i64>() {
+            return self.digits(number.py(), &small.to_string(), field_type);
+        }
         // `int`'s own, for a subclass may spell itself as it likes.
-        let digits = number.py().get_type::<PyInt>().call_method1("__repr__", (number,));
-        match digits.as_ref().map(|digits| digits.cast::<PyString>()) {
-            Ok(Ok(digits)) => self.text(digits, field_type),
+        let spelled = number.py().get_type::<PyInt>().call_method1("__repr__", (number,));
+        match spelled.as_ref().map(|spelled| spelled.cast::<PyString>()) {
+            Ok(Ok(spelled)) => self.text(spelled, field_type),
             // Longer than Python is willing to spell.
             _ => Entry {
                 value: number.as_any().clone().unbind(),
                 reading: Reading::Invalid(Invalid::Unrecognised),
             },
+        }
+    }
+
+    fn digits(&self, py: Python<'_>, digits: &str, field_type: Option<FieldType>) -> Entry {
+        match self.reading(digits, field_type) {
+            Reading::Missing => Entry::missing(py),
+            reading => Entry { value: PyString::new(py, digits).into_any().unbind(), reading },
         }
     }
 
@@ -114,8 +134,7 @@ impl Reader {
             return Ok(Entry::missing(item.py()));
         }
         if number.fract() == 0.0 && number.abs() < exact_below {
-            let digits = PyString::new(item.py(), &format!("{number:.0}"));
-            return Ok(self.text(&digits, field_type));
+            return Ok(self.digits(item.py(), &format!("{number:.0}"), field_type));
         }
         let spelled = PyFloat::new(item.py(), number).repr()?;
         let spelled = spelled.to_string_lossy();
@@ -128,12 +147,13 @@ impl Reader {
     }
 
     /// What is none of Python's own plain types: told by what it can do, for nothing may be
-    /// imported to look.
+    /// imported to look. `wrapped`: it may be a wrapper, which is taken off once.
     fn foreign(
         &self,
         item: &Bound<'_, PyAny>,
         field_type: Option<FieldType>,
         place: &dyn Fn() -> String,
+        wrapped: bool,
     ) -> PyResult<Entry> {
         let py = item.py();
         let class = item.get_type();
@@ -161,11 +181,11 @@ impl Reader {
         }
         // A scalar of numpy's or Arrow's knows the Python object it stands for.
         for unwrap in ["as_py", "item"] {
-            if class.hasattr(unwrap)? {
-                let inner = item.call_method0(unwrap)?;
-                if !inner.get_type().is(&class) {
-                    return self.entry(&inner, field_type, place);
-                }
+            if wrapped
+                && class.hasattr(unwrap)?
+                && let Ok(inner) = item.call_method0(unwrap)
+            {
+                return self.read(&inner, field_type, place, false);
             }
         }
         Err(PyTypeError::new_err(format!(

@@ -26,13 +26,14 @@ impl RowReader {
     /// tuple of its entries' values; no other row's is.
     pub(super) fn row(&self, item: &Bound<'_, PyAny>, number: u64) -> PyResult<(Py<PyAny>, Row)> {
         let row = || format!("row {number}");
-        if item.is_exact_instance_of::<PyString>() {
+        if is_scalar(item) {
             return self.reader.entry(item, self.field_type, &row).map(single);
         }
         if let Ok(entries) = item.cast::<PyList>() {
             return self.list(entries, number);
         }
-        if !plain(item)
+        if !item.is_exact_instance_of::<PyTuple>()
+            && !item.is_exact_instance_of::<PyDict>()
             && let Some(array) = array(item)?
         {
             return self.list(array.cast()?, number);
@@ -68,19 +69,17 @@ impl RowReader {
 
     /// A value with or without its field type: all that an entry of a list may be.
     fn value(&self, item: &Bound<'_, PyAny>, place: &dyn Fn() -> String) -> PyResult<Entry> {
-        if item.is_instance_of::<PyString>() {
-            self.reader.entry(item, self.field_type, place)
-        } else if let Ok(pair) = item.cast::<PyTuple>() {
+        if let Ok(pair) = item.cast::<PyTuple>() {
             let (field_type, value) = pair_of(pair, place)?;
-            self.part(&value, field_type, place)
-        } else if item.is_instance_of::<PyDict>() || item.cast::<PyMapping>().is_ok() {
-            let (field_type, value) = vendors_own(item, place)?;
             self.part(&value, field_type, place)
         } else if item.is_instance_of::<PyList>() {
             Err(PyTypeError::new_err(format!(
                 "{} is a list inside a list: a row is at most one list, in order of preference",
                 place()
             )))
+        } else if item.is_instance_of::<PyDict>() || (!is_scalar(item) && item.cast::<PyMapping>().is_ok()) {
+            let (field_type, value) = vendors_own(item, place)?;
+            self.part(&value, field_type, place)
         } else {
             self.reader.entry(item, self.field_type, place)
         }
@@ -156,12 +155,11 @@ pub(super) fn field_type_of(name: &Bound<'_, PyAny>) -> Option<FieldType> {
 }
 
 /// What needs no look at its abilities.
-fn plain(item: &Bound<'_, PyAny>) -> bool {
-    item.is_none()
-        || item.is_exact_instance_of::<PyTuple>()
-        || item.is_exact_instance_of::<PyDict>()
-        || item.is_exact_instance_of::<PyFloat>()
+fn is_scalar(item: &Bound<'_, PyAny>) -> bool {
+    item.is_instance_of::<PyString>()
+        || item.is_none()
         || item.is_exact_instance_of::<PyInt>()
+        || item.is_exact_instance_of::<PyFloat>()
 }
 
 /// A cell that is an array: columns of lists may come as those. (A scalar of numpy's has no
