@@ -26,6 +26,9 @@ use super::runtime::{OfProcess, Ours};
 use crate::dispatch;
 use crate::results::{RowOutcome, Status};
 
+/// Longer than anybody waits, and short enough for every clock's arithmetic.
+const LONGEST: Duration = Duration::from_secs(24 * 3600);
+
 /// How long a signal may go unseen.
 const SLICE: Duration = Duration::from_millis(50);
 
@@ -285,8 +288,11 @@ impl Run {
     }
 }
 
-/// A wait given by Python.
+/// A wait given by Python; a day stands for anything longer.
 pub(super) fn seconds(seconds: f64) -> PyResult<Duration> {
+    if seconds > LONGEST.as_secs_f64() {
+        return Ok(LONGEST);
+    }
     Duration::try_from_secs_f64(seconds)
         .map_err(|_| PyValueError::new_err("a wait has to be a number of seconds from 0 up"))
 }

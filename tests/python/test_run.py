@@ -221,6 +221,17 @@ def test_waiting_ends_in_time(service: Service) -> None:
         assert why.startswith("stopped before the answer came")
 
 
+def test_a_wait_is_any_time_from_now_on(service: Service) -> None:
+    with run_of(service) as run:
+        run.finish()
+        for ever in [1e300, float("inf")]:
+            assert run.wait(ever) is True
+        for never in [-1.0, float("nan")]:
+            with pytest.raises(ValueError, match="from 0 up"):
+                run.wait(never)
+        run.stop(float("inf"))
+
+
 def test_one_consumes_at_a_time(service: Service) -> None:
     service.may_answer.clear()
     with run_of(service) as run:
