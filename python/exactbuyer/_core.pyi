@@ -1,10 +1,124 @@
 """The Rust core, as Python sees it. Private: use :class:`exactbuyer.BulkEnricher`."""
 
-from typing import Literal, final
+from collections.abc import Awaitable, Iterable, Mapping
+from typing import Any, Literal, final
 
 from .sandbox import Fault, FieldType
 
-__all__ = ["SandboxLedger", "SandboxServer", "sandbox_faults"]
+__all__ = [
+    "Engine",
+    "Rows",
+    "Run",
+    "SandboxLedger",
+    "SandboxServer",
+    "__version__",
+    "_decode_reply",
+    "error_classes",
+    "sandbox_faults",
+]
+
+__version__: str
+
+def error_classes() -> list[str]:
+    """The name of the class in `exactbuyer.exceptions` for each kind of error of the core."""
+
+def _decode_reply(body: bytes, /) -> tuple[list[Any], int | None, str | None]:
+    """A reply's contacts as results are built from them, `records_enriched`, and what was wrong: for tests."""
+
+@final
+class Rows:
+    """Rows, read and identified: the caller's own values, and what may be asked of each.
+
+    Columns (pandas, polars, Arrow, numpy) convert themselves to lists here. Raises `TypeError` or
+    `ValueError` for what is no row, naming the row and the fix.
+    """
+
+    def __new__(
+        cls,
+        rows: Iterable[object],
+        *,
+        field_type: str | None = None,
+        default_region: str | None = None,
+        na_values: Iterable[str] | None = None,
+        first_row: int = 0,
+    ) -> Rows: ...
+    def __len__(self) -> int: ...
+    def invalid(self) -> list[tuple[int, str]]:
+        """Each row that cannot be looked up, and why. Only before the rows are fed."""
+
+    def plan(self, settings: Mapping[str, Any]) -> dict[str, Any]:
+        """Counts for a plan; only before the rows are fed.
+
+        `rows`, `missing`, `invalid`, `duplicates`, `from_store`, `max_credits`; `to_send` and
+        `requests`, each a pair (if every first choice is found, if none is); `suspects`, each
+        (first row, field type, rows).
+        """
+
+@final
+class Engine:
+    """What an enricher holds: settings, network, limiter, budget. One per process: a fork makes its own.
+
+    The settings are those of the enricher that the core knows; durations are in seconds and their
+    names end in `_s`. A name that is no setting is a `ConfigError`.
+    """
+
+    def __new__(cls, settings: Mapping[str, Any]) -> Engine: ...
+    def start(
+        self, *, api_key: str, required_fields: Iterable[str] | None = None, max_credits: int | None = None
+    ) -> Run:
+        """Starts a call. The first one settles the key."""
+
+    def close(self, grace_s: float) -> None:
+        """Stops every call and waits until they are over, at most so long."""
+
+@final
+class Run:
+    """A call under way. One thread or task at a time waits, fills or takes."""
+
+    def feed(self, rows: Rows) -> None:
+        """Adds rows, once; their values are kept for the results."""
+
+    def finish(self) -> None:
+        """No more rows come."""
+
+    def wait(self, timeout_s: float) -> bool:
+        """Waits, the GIL released, until outcomes are ready or the run is over; False on time-out.
+
+        Raises KeyboardInterrupt within 50 ms of Ctrl-C.
+        """
+
+    def wait_async(self) -> Awaitable[None]:
+        """The same for asyncio, without a limit; cancelling it changes nothing in the run."""
+
+    def fill(self, into: list[Any]) -> int:
+        """Builds what is ready, each row at its own place in `into`; how many rows that were.
+
+        At most some thousands, so that Ctrl-C is seen between two calls.
+        """
+
+    def take(self, most: int) -> list[dict[str, Any]]:
+        """The next results in input order, as far as they are ready."""
+
+    def over(self) -> bool:
+        """Whether every outcome has been handed out."""
+
+    def undelivered(self) -> int:
+        """Rows fed and not yet handed out."""
+
+    def stop(self, grace_s: float) -> None:
+        """Starts nothing new; what is in flight may still take so long."""
+
+    def receipt(self) -> dict[str, Any]:
+        """The counts so far, by the names of :class:`exactbuyer.Receipt`."""
+
+    def problems(self) -> list[tuple[int, str, str]]:
+        """Row, status and reason of each row handed out that is open, invalid or rejected; by row."""
+
+    def troubles(self) -> list[tuple[str, str, int | None]]:
+        """Class name, message and HTTP status of what the run met, worst first."""
+
+    def progress(self) -> dict[str, Any]:
+        """Where it stands, by the names of :class:`exactbuyer.Progress`."""
 
 def sandbox_faults() -> list[str]:
     """The names of all faults."""

@@ -147,7 +147,6 @@ impl Runner {
 
     /// Over the rate limit.
     fn paused(&mut self, parcel: Parcel, wait: Duration) {
-        self.shared.limiter.pause(now() + wait.min(LONGEST_PAUSE));
         self.again(parcel);
         if wait > LONGEST_PAUSE {
             let minutes = counted(wait.as_secs().div_ceil(60), "minute");

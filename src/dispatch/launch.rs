@@ -4,8 +4,10 @@ use std::time::{Duration, Instant};
 
 use crate::config::OnUnknown;
 use crate::error::ErrorKind;
+use crate::policy::{LONGEST_PAUSE, Verdict};
+use crate::vendor::limits::WINDOW;
 
-use super::attempt::{Attempt, Parcel};
+use super::attempt::{Attempt, CameTo, Parcel};
 use super::runner::{Event, Flight, Runner, now};
 
 /// A partial chunk from a slow source goes out after so long.
@@ -218,7 +220,11 @@ impl Runner {
         let (shared, events) = (self.shared.clone(), self.port.events.clone());
         tokio::spawn(async move {
             let landed = attempt.run().await;
-            // Here, not in the run, which may have given up waiting: the slot is taken until now.
+            // Here, not in the run, which may have given up waiting: the slot is taken until now, and
+            // a pause is everybody's.
+            if let CameTo::Judged { verdict: Verdict::Paused(wait), .. } = &landed.came_to {
+                shared.limiter.pause(now() + wait.unwrap_or(WINDOW).min(LONGEST_PAUSE));
+            }
             shared.resources().in_flight -= 1;
             shared.freed.notify_waiters();
             // Where the run is over by then, the answer is in the store, if there is one.
