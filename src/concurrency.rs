@@ -1,1 +1,105 @@
-//! To be written.
+//! How many requests may be in flight: slow start, then additive increase and multiplicative
+//! decrease, as TCP does it (RFC 5681). Pure: the clock is an argument.
+
+use std::time::Instant;
+
+/// Requests in flight before anything is known of the service.
+const START: f64 = 4.0;
+
+/// The number of requests that may be in flight.
+#[derive(Debug, Clone)]
+pub struct Concurrency {
+    limit: f64,
+    most: f64,
+    slow_start: bool,
+    last_decrease: Option<Instant>,
+}
+
+impl Concurrency {
+    /// Starts low, never to exceed `most`.
+    #[must_use]
+    #[allow(clippy::cast_precision_loss)] // at most some thousands
+    pub fn new(most: usize) -> Self {
+        let most = most.max(1) as f64;
+        Self { limit: START.min(most), most, slow_start: true, last_decrease: None }
+    }
+
+    /// Requests that may be in flight now.
+    #[must_use]
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // between 1 and `most`
+    pub fn limit(&self) -> usize {
+        self.limit as usize
+    }
+
+    /// A request was answered: one more each time doubles the limit each round trip; later, one
+    /// more each round trip.
+    pub fn answered(&mut self) {
+        let step = if self.slow_start { 1.0 } else { 1.0 / self.limit };
+        self.limit = (self.limit + step).min(self.most);
+    }
+
+    /// The service could not keep up with a request sent at `sent_at`. Requests sent before the
+    /// last decrease say nothing new: one trouble halves the limit once.
+    pub fn congested(&mut self, sent_at: Instant, now: Instant) {
+        self.slow_start = false;
+        if self.last_decrease.is_none_or(|last| sent_at >= last) {
+            self.limit = (self.limit / 2.0).max(1.0);
+            self.last_decrease = Some(now);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn round_trip(concurrency: &mut Concurrency) {
+        for _ in 0..concurrency.limit() {
+            concurrency.answered();
+        }
+    }
+
+    #[test]
+    fn doubles_each_round_trip_until_the_first_trouble() {
+        let mut concurrency = Concurrency::new(64);
+        let limits: Vec<usize> = std::iter::from_fn(|| {
+            let limit = concurrency.limit();
+            round_trip(&mut concurrency);
+            Some(limit)
+        })
+        .take(6)
+        .collect();
+        assert_eq!(limits, [4, 8, 16, 32, 64, 64]);
+    }
+
+    #[test]
+    fn one_trouble_halves_once_and_then_one_more_each_round_trip() {
+        let mut concurrency = Concurrency::new(64);
+        (0..4).for_each(|_| round_trip(&mut concurrency));
+        let sent = Instant::now();
+        let now = sent + Duration::from_secs(1);
+        (0..64).for_each(|_| concurrency.congested(sent, now));
+        assert_eq!(concurrency.limit(), 32);
+        round_trip(&mut concurrency);
+        round_trip(&mut concurrency);
+        assert!((33..=34).contains(&concurrency.limit()));
+        concurrency.congested(now, now + Duration::from_secs(1));
+        assert!((16..=17).contains(&concurrency.limit()));
+    }
+
+    #[test]
+    fn never_below_one_or_above_the_most() {
+        let mut concurrency = Concurrency::new(2);
+        assert_eq!(concurrency.limit(), 2);
+        (0..9).for_each(|_| concurrency.answered());
+        assert_eq!(concurrency.limit(), 2);
+        let start = Instant::now();
+        for second in 0..9 {
+            let at = start + Duration::from_secs(second);
+            concurrency.congested(at, at);
+        }
+        assert_eq!(concurrency.limit(), 1);
+    }
+}

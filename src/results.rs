@@ -122,6 +122,8 @@ pub struct Receipt {
     pub credits: u64,
     /// Credits that may have been charged on top.
     pub credits_in_doubt: u64,
+    /// Lookups whose answers reached the caller but could not be stored.
+    pub not_stored: u64,
     /// How long it took.
     pub elapsed: Duration,
     /// Why it stopped before the end, if it did.

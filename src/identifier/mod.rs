@@ -4,7 +4,20 @@
 //! misses depend on spelling or row order. Pure: no network, no clock, no Python. Knows nothing of
 //! rows, requests or money.
 
-use std::fmt;
+mod email;
+mod inference;
+mod invalid;
+mod networks;
+mod numbering;
+mod phone;
+mod region;
+mod social;
+mod text;
+
+pub use invalid::Invalid;
+pub use region::Region;
+
+use crate::error::Error;
 
 /// The version of the rules. A change of anybody's canonical form raises it, and is a migration.
 pub const RULES_VERSION: u32 = 1;
@@ -71,31 +84,45 @@ impl Identifier {
     }
 }
 
-/// Why a value cannot be looked up. Shown to people; never holds the value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Invalid {
-    /// Placeholder until the rooms of each field type say it precisely.
-    Unrecognised,
-}
-
-impl fmt::Display for Invalid {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("neither an e-mail, a phone number nor a social profile")
-    }
-}
-
 /// What the caller settled about reading identifiers.
 #[derive(Debug, Clone, Default)]
 pub struct Rules {
-    /// Where phone numbers without a country code are from: ISO 3166 alpha-2.
-    pub default_region: Option<Box<str>>,
+    /// Where phone numbers without a country code are from.
+    pub default_region: Option<Region>,
+}
+
+impl Rules {
+    /// The rules with that default region, by its name.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`](crate::error::ErrorKind::Config), if there is no such region.
+    pub fn new(default_region: Option<&str>) -> Result<Self, Error> {
+        Ok(Self { default_region: default_region.map(Region::new).transpose()? })
+    }
 }
 
 /// Parses `text` as the field type given, or as the one inferred from its looks.
 ///
 /// # Errors
 /// The reason why it cannot be looked up.
-pub fn identify(text: &str, field_type: Option<FieldType>, _rules: &Rules) -> Result<Identifier, Invalid> {
-    let field_type = field_type.unwrap_or(FieldType::Email);
-    Ok(Identifier::from_canonical(field_type, text.trim()))
+pub fn identify(text: &str, field_type: Option<FieldType>, rules: &Rules) -> Result<Identifier, Invalid> {
+    let cleaned = text::clean(text)?;
+    let value = cleaned.as_ref();
+    match field_type {
+        None => read(value, inference::infer(value)?, rules),
+        // A value of another kind gets the reason that helps: nobody asks why an address is no number.
+        Some(given) => read(value, given, rules).map_err(|reason| match inference::infer(value) {
+            Ok(seen) if seen != given => Invalid::Disagrees { given, seen },
+            _ => reason,
+        }),
+    }
+}
+
+fn read(value: &str, field_type: FieldType, rules: &Rules) -> Result<Identifier, Invalid> {
+    let canonical = match field_type {
+        FieldType::Email => email::canonical(value),
+        FieldType::Phone => phone::canonical(value, rules.default_region),
+        FieldType::SocialProfile => social::canonical(value),
+    }?;
+    Ok(Identifier { field_type, canonical })
 }

@@ -29,3 +29,7 @@ pub const MAX_BODY_BYTES: usize = 64 * 1024 * 1024;
 
 /// JSON nested deeper than this is not the vendor's (a contact has five levels).
 pub const MAX_DEPTH: usize = 200;
+
+/// An integer of more digits is not the vendor's; Python's own default for reading one is the same
+/// (`sys.int_info.default_max_str_digits`).
+pub const MAX_DIGITS: usize = 4_300;

@@ -3,6 +3,8 @@
 
 pub mod align;
 pub mod decode;
+#[cfg(feature = "http")]
+pub mod http;
 pub mod limits;
 pub mod transport;
 pub mod wire;

@@ -1,6 +1,12 @@
 //! PLAN: merge duplicates, remember which row waits for which lookup, cut chunks, estimate. Pure.
 
+mod summary;
+mod table;
+
 use crate::identifier::{Identifier, Invalid};
+
+pub use summary::{Summary, Suspect, summarize};
+pub use table::{Final, LookupId, Table};
 
 /// One input row, identified.
 #[derive(Debug, Clone, PartialEq, Eq)]

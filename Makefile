@@ -1,0 +1,154 @@
+# make demo    install the package from this checkout and enrich examples/contacts.csv against the sandbox
+# make check   every test and every check, cheap ones first
+#
+# Needs Rust (>= 1.90), CPython (>= 3.10) with pip, and make. PYTHON=python3.12 picks another interpreter.
+
+PYTHON ?= python3
+# Where else the wheel is tried: those of these that run.
+SMOKE_PYTHONS ?= python3.10 python3.11 python3.12 python3.13
+ROWS ?= 100000
+REPEAT ?= 3
+
+DEMO := .venv-demo
+CHECK := .venv-check
+BENCH := .venv-bench
+DIST := dist
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+MAKEFLAGS += --no-print-directory
+
+# No test, check or demo may reach the real service, or carry a real key.
+export EXACTBUYER_OFFLINE := 1
+unexport EXACTBUYER_API_KEY
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export CARGO_TERM_COLOR ?= always
+export PYTHONDONTWRITEBYTECODE := 1
+
+say = @printf '\n\033[1m==> %s  %s\033[0m\n' "$$(date +%T)" "$(1)"
+
+.PHONY: help demo check walls fmt lint clippy doc rust-test wheel installed smoke types python-test
+.PHONY: bench bench-full torture clean python-version
+
+help:
+	@sed -n 's/^# make/make/p' Makefile
+
+python-version:
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 10) else "CPython 3.10 or newer is needed: make PYTHON=python3.12 …")'
+
+# ---- the demo ----
+
+demo: wheel
+	$(call say,install the package into $(DEMO))
+	test -x $(DEMO)/bin/python || $(PYTHON) -m venv $(DEMO)
+	$(DEMO)/bin/python -m pip install --quiet --force-reinstall $(DIST)/*.whl
+	$(call say,enrich examples/contacts.csv against the sandbox)
+	$(DEMO)/bin/python examples/enrich_csv.py examples/contacts.csv
+
+# ---- the gates ----
+
+check: python-version walls fmt lint clippy doc rust-test wheel smoke types python-test
+	$(call say,every check passed)
+
+walls:
+	$(call say,walls: who names whom)
+	$(PYTHON) tests/walls/walls.py
+
+fmt:
+	$(call say,rustfmt)
+	cargo fmt --check
+
+# Made anew when pyproject.toml changes; the wheel is put into it by `wheel`.
+$(CHECK)/made: pyproject.toml | python-version
+	$(call say,make $(CHECK) with what the checks need)
+	rm -rf $(CHECK)
+	$(PYTHON) -m venv $(CHECK)
+	$(CHECK)/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(CHECK)/bin/python -m pip install --quiet --group dev
+	touch $@
+
+lint: $(CHECK)/made
+	$(call say,ruff: format and lint)
+	$(CHECK)/bin/ruff format --check .
+	$(CHECK)/bin/ruff check .
+
+clippy:
+	$(call say,clippy: the bare core)
+	cargo clippy --locked --all-targets -- -D warnings
+	$(call say,clippy: with the network and the sandbox)
+	cargo clippy --locked --all-targets --features http,sandbox -- -D warnings
+	$(call say,clippy: with Python)
+	cargo clippy --locked --all-targets --features python -- -D warnings
+
+doc:
+	$(call say,rustdoc)
+	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --features http,sandbox
+
+# The simulation needs no feature, and runs once.
+rust-test:
+	$(call say,cargo test: the bare core)
+	cargo test --locked
+	$(call say,cargo test: with the network and the sandbox)
+	cargo test --locked --features http,sandbox -- --skip simulation
+
+# One optimised build for the demo, the checks and the figures. Always by the same interpreter: another one would
+# compile the Python half of the dependencies again.
+wheel: python-version
+	$(call say,build the wheel from this checkout (compiles Rust: some minutes the first time))
+	rm -rf $(DIST)
+	$(PYTHON) -m pip wheel --no-deps --wheel-dir $(DIST) .
+
+# Proves that the wheel brings all it needs, on every Python at hand: nothing but the wheel is installed.
+smoke: wheel
+	$(call say,the wheel alone in fresh environments)
+	bash tests/smoke.sh $(DIST) $(PYTHON) $(SMOKE_PYTHONS)
+
+# Always the wheel of this very tree: a check of yesterday's build would prove nothing.
+installed: wheel $(CHECK)/made
+	$(call say,install the wheel into $(CHECK))
+	$(CHECK)/bin/python -m pip install --quiet --force-reinstall --no-deps $(DIST)/*.whl
+	$(CHECK)/bin/python -m pip install --quiet $(DIST)/*.whl
+	$(CHECK)/bin/python -m pip check
+
+types: installed
+	$(call say,mypy)
+	$(CHECK)/bin/python -m mypy
+	$(call say,pyright)
+	$(CHECK)/bin/python -m pyright --pythonpath $(CHECK)/bin/python
+	$(call say,stubtest: the stubs against the compiled module)
+	$(CHECK)/bin/python -m mypy.stubtest exactbuyer._core
+
+python-test: installed
+	$(call say,pytest)
+	$(CHECK)/bin/python -m pytest
+
+# ---- figures ----
+
+$(BENCH)/made: pyproject.toml | python-version
+	$(call say,make $(BENCH) with what is compared)
+	rm -rf $(BENCH)
+	$(PYTHON) -m venv $(BENCH)
+	$(BENCH)/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(BENCH)/bin/python -m pip install --quiet --group bench
+	touch $@
+
+bench: wheel $(BENCH)/made
+	$(call say,install the package into $(BENCH))
+	$(BENCH)/bin/python -m pip install --quiet --force-reinstall $(DIST)/*.whl
+	$(call say,compare over $(ROWS) rows)
+	$(BENCH)/bin/python benchmarks/run.py --rows $(ROWS) --repeat $(REPEAT) $(BENCH_ARGS)
+
+bench-full:
+	$(MAKE) bench ROWS=100000
+	$(MAKE) bench ROWS=1000000 REPEAT=1
+
+# What `make check` does in minutes, for as long as one likes: more cases for every property.
+torture:
+	$(call say,every property with $${PROPTEST_CASES:-20000} cases)
+	PROPTEST_CASES=$${PROPTEST_CASES:-20000} cargo test --locked --features http,sandbox
+
+clean:
+	cargo clean
+	rm -rf $(DIST) .venv-demo .venv-check .venv-bench .venv-smoke .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,1 @@
+"""The contestants: one small file each, written as such people write."""

@@ -1,0 +1,129 @@
+"""Compares this package with what people write by hand: `make bench`.
+
+One run, one machine, one sandbox: the server on one core, each contestant in a fresh process on the other.
+Seconds differ from day to day by a sixth; ratios within a run hold. So the contestants take turns, each turn
+yields ratios, and their medians are shown.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import report
+from server import serve
+
+HERE = Path(__file__).parent
+OURS = "exactbuyer_enrich"
+PEERS = (
+    "requests_loop",
+    "requests_threads",
+    "httpx_async",
+    "aiohttp_orjson",
+    "aiohttp_orjson_gc_off",
+    "orjson_floor",
+    "orjson_floor_gc_off",
+    OURS,
+)
+# What someone else's program measures: it prints one line of JSON, {"records": …, "cpu_s": …}.
+ENGINE = HERE / "engine.rs"
+ENGINE_COMMAND = ("cargo", "bench", "--quiet", "--locked", "--bench", "engine")
+
+Figures = dict[str, Any]
+
+
+def child(*arguments: str) -> Figures:
+    """Runs a script of this folder in a fresh process and returns what its last line says."""
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        cwd=HERE,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+        env=environment(),
+    )
+    if done.returncode != 0:
+        sys.exit(f"{' '.join(arguments)} ended with {done.returncode}")
+    lines = done.stdout.splitlines()
+    return json.loads(lines[-1]) if lines else {}
+
+
+def environment() -> dict[str, str]:
+    """The environment of the contestants: no proxy, no send beyond this machine."""
+    kept = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
+    return kept | {"EXACTBUYER_OFFLINE": "1", "PYTHONPATH": str(HERE), "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+def compare(peers: list[str], rows: int, repeat: int) -> list[list[Figures]]:
+    """Lets every contestant run once a turn; returns the turns."""
+    turns: list[list[Figures]] = []
+    with serve() as url, tempfile.TemporaryDirectory() as folder:
+        bodies = str(Path(folder) / "bodies")
+        if any("floor" in peer for peer in peers):
+            child("save_bodies.py", url, str(rows), bodies)
+        for turn in range(repeat):
+            figures: list[Figures] = []
+            for peer in peers:
+                print(f"  {turn + 1}/{repeat} {peer}", end="", file=sys.stderr, flush=True)
+                figures.append(child("measure.py", peer, url, str(rows), bodies))
+                print(f": {figures[-1]['run_cpu_s']:.2f} CPU s", file=sys.stderr)
+            check_same_work(figures, rows)
+            turns.append(figures)
+    return turns
+
+
+def check_same_work(figures: list[Figures], rows: int) -> None:
+    """Refuses to compare contestants that did not bring back the same."""
+    brought = {(figure["results"], figure["matched"]) for figure in figures}
+    if len(brought) != 1 or figures[0]["results"] != rows:
+        sys.exit(
+            f"not the same work: {[(f['peer'], f['results'], f['matched']) for f in figures]} for {rows} rows"
+        )
+
+
+def engine() -> Figures | None:
+    """The engine alone, where its program is there."""
+    if not ENGINE.exists():
+        return None
+    done = subprocess.run(ENGINE_COMMAND, cwd=HERE.parent, stdout=subprocess.PIPE, text=True, check=True)
+    figures: Figures = json.loads(done.stdout.splitlines()[-1])
+    return figures
+
+
+def main() -> None:
+    """Measures what was asked for, and prints it."""
+    parser = argparse.ArgumentParser(description="Compares this package with what people write by hand.")
+    parser.add_argument("--rows", type=int, default=100_000)
+    parser.add_argument("--repeat", type=int, default=3, help="turns; medians of their ratios are shown")
+    parser.add_argument("--only", default="", help=f"some of {','.join(PEERS)},plan,latency,engine")
+    parser.add_argument("--json", type=Path, help="also write every figure to this file")
+    arguments = parser.parse_args()
+    known = (*PEERS, "plan", "latency", "engine")
+    only = arguments.only.split(",") if arguments.only else list(known)
+    if unknown := set(only) - set(known):
+        parser.error(f"--only knows {', '.join(known)}; not {', '.join(sorted(unknown))}")
+
+    peers = [peer for peer in PEERS if peer in only]
+    turns = compare(peers, arguments.rows, arguments.repeat) if peers else []
+    plan = child("plan.py") if "plan" in only else None
+    latency = child("latency.py")["runs"] if "latency" in only else []
+    engine_figures = engine() if "engine" in only else None
+
+    print(report.heading(arguments.rows, arguments.repeat))
+    if turns:
+        print(report.comparison(turns, OURS, median))
+    print(report.others(plan, latency, engine_figures))
+    if arguments.json:
+        everything = {"turns": turns, "plan": plan, "latency": latency, "engine": engine_figures}
+        arguments.json.write_text(json.dumps(everything, indent=2), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,102 @@
+"""Enriches a CSV file of contacts: best identifier first, the next one only where the first finds nobody.
+
+    python examples/enrich_csv.py examples/contacts.csv
+
+asks the built-in sandbox: no key, no cost, invented people. With a ceiling on what may be spent, it asks the
+real service instead:
+
+    export EXACTBUYER_API_KEY=...
+    python examples/enrich_csv.py people.csv -o enriched.csv --max-credits 100
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from exactbuyer import BulkEnricher
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# What people type where they know nothing. Blanks are always missing.
+PLACEHOLDERS = ("n/a", "N/A", "-", "(none)", "unknown", "0000000000")
+
+COLUMNS = {
+    "enriched_name": ("full_name",),
+    "enriched_email": ("current_work_email",),
+    "enriched_title": ("employment", "job", "title"),
+    "enriched_company": ("employment", "name"),
+}
+
+
+def waterfall(person: Mapping[str, str]) -> list[tuple[str, str]]:
+    """What to look a person up by, best first: a later one is paid for only where all before it miss."""
+    return [("social_profile", person["linkedin"]), ("email", person["email"]), ("phone", person["phone"])]
+
+
+def read_out(contact: Mapping[str, Any] | None, path: tuple[str, ...]) -> str:
+    """One value of a contact, or an empty cell: every field of the vendor's may be null or absent."""
+    found: Any = contact
+    for name in path:
+        found = (found or {}).get(name)
+    return str(found or "")
+
+
+def arguments() -> argparse.Namespace:
+    """What was asked for on the command line."""
+    parser = argparse.ArgumentParser(
+        description="Enrich a CSV file with the columns name, email, phone, linkedin."
+    )
+    parser.add_argument("file", type=Path)
+    parser.add_argument("-o", "--output", type=Path, help="default: a file in the temporary folder")
+    parser.add_argument("--max-credits", type=int, help="ask the real service, and spend no more than this")
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Plans, enriches, and writes every row back in its place."""
+    asked = arguments()
+    with asked.file.open(encoding="utf-8", newline="") as file:
+        people = list(csv.DictReader(file))
+    rows = [waterfall(person) for person in people]
+
+    if asked.max_credits is None:
+        enricher = BulkEnricher.sandbox(na_values=PLACEHOLDERS, default_region="US")
+    else:
+        enricher = BulkEnricher(max_credits=asked.max_credits, na_values=PLACEHOLDERS, default_region="US")
+
+    with enricher:
+        print(enricher.plan(rows), end="\n\n")
+        # "record": a row that cannot be looked up is marked and does not end the run.
+        results = enricher.enrich(rows, on_error="record", progress=True)
+    print(results.receipt, end="\n\n")
+
+    output = asked.output or Path(tempfile.mkdtemp(prefix="exactbuyer-")) / "enriched.csv"
+    with output.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, [*people[0], "status", "found_by", *COLUMNS])
+        writer.writeheader()
+        for person, result in zip(people, results, strict=True):
+            contact = result["enriched_contact"]
+            enriched = {column: read_out(contact, path) for column, path in COLUMNS.items()}
+            found_by = result["value"] if contact else ""
+            writer.writerow({**person, "status": result["status"], "found_by": found_by, **enriched})
+
+    print(f"{'name':<18}{'status':<11}{'found by':<48}{'e-mail'}")
+    for person, result in list(zip(people, results, strict=True))[:10]:
+        found_by = str(result["value"]) if result["enriched_contact"] else ""
+        email = read_out(result["enriched_contact"], ("current_work_email",))
+        print(f"{person['name']:<18}{result['status']:<11}{found_by[:46]:<48}{email}")
+    print(f"\nall {len(people)} rows: {output}")
+    if asked.max_credits is None:
+        print("These people are invented. For real ones:")
+        print("  export EXACTBUYER_API_KEY=...")
+        print(f"  python {sys.argv[0]} {asked.file} -o enriched.csv --max-credits 100")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,257 @@
+//! What a run does with what came of a request.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::config::OnUnknown;
+use crate::error::{Error, ErrorKind};
+use crate::plan::Final;
+use crate::policy::{LONGEST_PAUSE, Verdict, backoff};
+use crate::results::Source;
+use crate::vendor::align::{Answer, Settlement};
+use crate::vendor::limits::WINDOW;
+
+use super::attempt::{CameTo, Landed, Parcel, rejection};
+use super::runner::{Flight, Runner, finally, now};
+use super::split::GroupId;
+use super::tally::counted;
+
+/// Unknown replies in a row after which a run stops: a gateway that bills and then fails must not
+/// eat the list.
+const MOST_UNKNOWN_IN_A_ROW: u32 = 3;
+
+/// Why the rest of a refused chunk is not sent.
+const UNRESOLVED: &str = "the service refused the chunk for several of its records, and this row could not be cleared \
+                          of it: look at the rejected rows, then run this again";
+
+impl Runner {
+    /// A request is over.
+    pub(super) fn land(&mut self, number: u64, landed: Landed) {
+        // Given up already: its lookups are unknown, and counted as such.
+        let Some(flight) = self.flights.remove(&number) else { return };
+        let reserved = flight.parcel.ids.len();
+        for (id, known) in landed.known {
+            self.settle(id, finally(known), Source::Duplicate);
+        }
+        self.look_again |= !landed.held.is_empty();
+        self.held.extend(landed.held);
+        let parcel = landed.parcel;
+        if landed.not_stored.is_some() {
+            self.tally.not_stored(parcel.ids.len());
+        }
+        match landed.came_to {
+            CameTo::NothingToSend => {
+                self.return_unused(&flight);
+                if let Some(group) = parcel.group {
+                    self.splits.undecided(group, false);
+                }
+            }
+            CameTo::NotNoted(error) => {
+                self.return_unused(&flight);
+                self.again(parcel);
+                self.fail(error);
+            }
+            CameTo::Answered(settlement) => self.answered(parcel, reserved, &settlement),
+            CameTo::Judged { verdict, left } => {
+                if !left {
+                    self.shared.limiter.give_back(flight.slot);
+                }
+                self.judged(parcel, reserved, &flight, verdict, left);
+            }
+        }
+        if self.stopping.is_some() && !self.held.is_empty() {
+            let held = std::mem::take(&mut self.held);
+            self.table.put_back(&held, &mut self.out);
+        }
+    }
+
+    /// Nothing went out: everything that was taken for it is free again.
+    fn return_unused(&mut self, flight: &Flight) {
+        self.shared.limiter.give_back(flight.slot);
+        self.return_slot(flight.parcel.ids.len(), 0, 0);
+    }
+
+    fn answered(&mut self, parcel: Parcel, reserved: usize, settlement: &Settlement) {
+        let (credits, in_doubt) = (u64::from(settlement.credits), u64::from(settlement.in_doubt));
+        let hits = settlement.answers.iter().filter(|answer| matches!(answer, Answer::Hit(_))).count();
+        let misses = settlement.answers.iter().filter(|answer| matches!(answer, Answer::Miss)).count();
+        self.shared.resources().concurrency.answered();
+        self.return_slot(reserved, credits, in_doubt);
+        self.tally.sent(parcel.ids.len(), credits, in_doubt);
+        self.hit_rate.note((hits + misses) as u64, hits as u64);
+        self.splits.accepted(parcel.group);
+        if hits + misses > 0 {
+            self.streak = 0;
+        }
+        let mut doubtful: Vec<(Arc<str>, Vec<_>)> = Vec::new();
+        for (id, answer) in parcel.ids.iter().zip(&settlement.answers) {
+            match answer {
+                Answer::Hit(record) => self.settle(*id, Final::Hit(record.clone()), Source::Asked),
+                Answer::Miss => self.settle(*id, Final::Miss, Source::Asked),
+                Answer::Unknown(why) => match doubtful.iter_mut().find(|(known, _)| **known == **why) {
+                    Some((_, ids)) => ids.push(*id),
+                    None => doubtful.push(((*why).into(), vec![*id])),
+                },
+            }
+        }
+        for (reason, ids) in doubtful {
+            self.unknown += ids.len();
+            self.doubt(Parcel { ids, ..parcel.clone_without_ids() }, &reason);
+        }
+        if hits + misses == 0 {
+            self.one_more_unknown();
+        }
+    }
+
+    fn judged(&mut self, parcel: Parcel, reserved: usize, flight: &Flight, verdict: Verdict, left: bool) {
+        let lookups = parcel.ids.len();
+        let in_doubt = if matches!(verdict, Verdict::Unknown { .. }) { lookups as u64 } else { 0 };
+        if let Verdict::Later { congested: true, .. } | Verdict::Unknown { congested: true, .. } = verdict {
+            self.shared.resources().concurrency.congested(flight.slot, now());
+        }
+        self.return_slot(reserved, 0, in_doubt);
+        if left {
+            self.tally.sent(lookups, 0, in_doubt);
+        }
+        if let Some(group) = parcel.group
+            && !matches!(verdict, Verdict::Refused(_))
+        {
+            self.splits.undecided(group, left && !matches!(verdict, Verdict::Paused(_)));
+        }
+        match verdict {
+            Verdict::Answered => {}
+            Verdict::Later { trouble, wait, .. } => self.later(parcel, trouble, wait),
+            Verdict::Paused(wait) => self.paused(parcel, wait.unwrap_or(WINDOW)),
+            Verdict::Refused(status) => self.refused(parcel, status),
+            Verdict::TooLarge => self.too_large(parcel),
+            Verdict::Fatal(error) => {
+                self.again(parcel);
+                self.fail(error);
+            }
+            Verdict::Unknown { reason, .. } => {
+                self.unknown += lookups;
+                self.doubt(parcel, &Arc::from(reason));
+                self.one_more_unknown();
+            }
+        }
+    }
+
+    /// Not sent, or refused for a while.
+    fn later(&mut self, parcel: Parcel, trouble: Error, wait: Option<Duration>) {
+        let attempts = parcel.attempts + 1;
+        let too_long = wait.is_some_and(|wait| wait > LONGEST_PAUSE);
+        let wait = wait.unwrap_or_else(|| backoff(parcel.attempts, self.shared.chance()));
+        let over = attempts > self.shared.config.max_retries || too_long;
+        self.again(Parcel { attempts, due: Some(now() + wait), ..parcel });
+        if over {
+            self.fail(trouble);
+        }
+    }
+
+    /// Over the rate limit.
+    fn paused(&mut self, parcel: Parcel, wait: Duration) {
+        self.shared.limiter.pause(now() + wait.min(LONGEST_PAUSE));
+        self.again(parcel);
+        if wait > LONGEST_PAUSE {
+            let minutes = counted(wait.as_secs().div_ceil(60), "minute");
+            let message =
+                format!("the service asks for a pause of {minutes} (429): run this again after that");
+            self.fail(Error::new(ErrorKind::RateLimit, message).with_status(429));
+        }
+    }
+
+    /// A record in it, or the request itself, is not to the vendor's liking: halve it down to the
+    /// guilty one.
+    fn refused(&mut self, parcel: Parcel, status: u16) {
+        let group = parcel.group.unwrap_or_else(|| self.splits.open());
+        let hopeless = parcel.group.is_some() && self.splits.refused(group);
+        self.halve(Parcel { group: Some(group), ..parcel }, &Verdict::Refused(status));
+        if hopeless {
+            let message = "the service refuses every part of a chunk: the request itself is wrong; check \
+                           required_fields, body and base_url";
+            self.fail(Error::new(ErrorKind::BadRequest, message).with_status(status));
+        } else if self.splits.exhausted(group) {
+            self.leave_unresolved(group);
+        }
+    }
+
+    /// The request is too large: from now on, smaller ones.
+    fn too_large(&mut self, parcel: Parcel) {
+        self.chunk_size = self.chunk_size.min(parcel.ids.len() / 2).max(1);
+        self.halve(parcel, &Verdict::TooLarge);
+    }
+
+    /// Sends a parcel again in halves, the first half first; a single lookup is rejected.
+    fn halve(&mut self, mut parcel: Parcel, verdict: &Verdict) {
+        if let [id] = parcel.ids[..] {
+            self.settle(id, Final::Rejected(rejection(verdict)), Source::Asked);
+            return;
+        }
+        let ids = parcel.ids.split_off(parcel.ids.len() / 2);
+        let second = Parcel { ids, ..parcel.clone_without_ids() };
+        self.again(second);
+        self.again(parcel);
+    }
+
+    /// The search for the guilty record has cost enough.
+    pub(super) fn leave_unresolved(&mut self, group: GroupId) {
+        let (parts, others) =
+            std::mem::take(&mut self.retries).into_iter().partition(|parcel| parcel.group == Some(group));
+        self.retries = others;
+        let parts: VecDeque<Parcel> = parts;
+        for parcel in parts {
+            self.leave(parcel, &Arc::from(UNRESOLVED));
+        }
+    }
+
+    /// What is not sent again is `not_sent`, unless it is in doubt already.
+    pub(super) fn leave(&mut self, parcel: Parcel, reason: &Arc<str>) {
+        if let Some(doubt) = parcel.doubt {
+            self.remember_doubt(&parcel.ids, &doubt);
+            return;
+        }
+        for id in parcel.ids {
+            self.settle(id, Final::NotSent(reason.clone()), Source::Asked);
+        }
+    }
+
+    /// Puts a parcel where it is sent from again.
+    fn again(&mut self, parcel: Parcel) {
+        if let Some(reason) = self.stopping.clone() {
+            self.leave(parcel, &reason);
+        } else if parcel.group.is_some_and(|group| self.splits.exhausted(group)) {
+            self.leave(parcel, &Arc::from(UNRESOLVED));
+        } else if parcel.is_plain() {
+            self.table.put_back(&parcel.ids, &mut self.out);
+        } else {
+            // In front: a search for a guilty record goes down before it goes on.
+            self.retries.push_front(parcel);
+        }
+    }
+
+    /// It may have been charged: hold it, or send it again with the doubt on the books.
+    fn doubt(&mut self, parcel: Parcel, reason: &Arc<str>) {
+        let attempts = parcel.attempts + 1;
+        let config = &self.shared.config;
+        if config.on_unknown == OnUnknown::Resend && attempts <= config.max_retries {
+            let wait = backoff(parcel.attempts, self.shared.chance());
+            let due = Some(now() + wait);
+            self.again(Parcel { attempts, due, doubt: Some(reason.clone()), ..parcel });
+            return;
+        }
+        for id in parcel.ids {
+            self.settle(id, Final::Unknown(reason.clone()), Source::Asked);
+        }
+    }
+
+    fn one_more_unknown(&mut self) {
+        self.streak += 1;
+        if self.streak < MOST_UNKNOWN_IN_A_ROW || self.stopping.is_some() {
+            return;
+        }
+        let message = "three requests in a row went unanswered and may have been charged: compare the vendor's usage \
+                       page before you run this again";
+        self.fail(Error::new(ErrorKind::UnknownOutcome, message));
+    }
+}

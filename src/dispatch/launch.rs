@@ -1,0 +1,225 @@
+//! What a run sends next, and what it waits for where it may not.
+
+use std::time::{Duration, Instant};
+
+use crate::config::OnUnknown;
+use crate::error::ErrorKind;
+
+use super::attempt::{Attempt, Parcel};
+use super::runner::{Event, Flight, Runner, now};
+
+/// A partial chunk from a slow source goes out after so long.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Rows delivered and not taken, in chunks, at which nothing new is sent: a slow reader must not
+/// fill the memory.
+const BACKLOG_CHUNKS: usize = 16;
+
+/// What may happen next.
+enum Step {
+    Send(Parcel),
+    /// Nothing before then, or before something else happens; why.
+    Wait(Option<Instant>, &'static str),
+    /// Nothing any more.
+    End(ErrorKind, String),
+}
+
+impl Runner {
+    /// Sends whatever may go out now; when to look again, if time alone could change the answer.
+    pub(super) fn send_what_may_go(&mut self) -> Option<Instant> {
+        loop {
+            if self.stopping.is_some() {
+                return None;
+            }
+            match self.next_step(now()) {
+                Step::Send(parcel) => self.launch(parcel),
+                Step::Wait(until, why) => {
+                    self.limited_by = why;
+                    return until;
+                }
+                Step::End(kind, message) => self.exhausted(kind, &message),
+            }
+        }
+    }
+
+    /// The design's order: something to send, doubt, budget, concurrency slot, rate slot. (The
+    /// claim is the attempt's own.)
+    fn next_step(&mut self, now: Instant) -> Step {
+        if self.port.backlog() >= BACKLOG_CHUNKS * self.chunk_size.max(1_000) {
+            return Step::Wait(None, "the consumer");
+        }
+        let retry = self.retries.iter().position(|parcel| self.is_due(parcel, now));
+        let due = self.retries.iter().filter_map(|parcel| parcel.due).filter(|due| *due > now).min();
+        let size = match retry.and_then(|place| self.retries.get(place)) {
+            Some(parcel) => parcel.ids.len(),
+            None => match self.fresh_chunk(now) {
+                Ok(size) => size,
+                Err((until, why)) => {
+                    return Step::Wait(until.into_iter().chain(due).min(), why);
+                }
+            },
+        };
+        let size = match self.fits_doubt(size).and_then(|size| self.fits_budget(size)) {
+            Ok(size) => size,
+            Err(step) => return step,
+        };
+        if let Err(step) = self.take_slots(now, size) {
+            return step;
+        }
+        Step::Send(self.cut(retry, size))
+    }
+
+    fn is_due(&self, parcel: &Parcel, now: Instant) -> bool {
+        parcel.due.is_none_or(|due| due <= now)
+            && parcel.group.is_none_or(|group| self.splits.may_send(group))
+    }
+
+    /// The size of a chunk of lookups that go out for the first time.
+    ///
+    /// # Errors
+    /// Until when to wait for it to fill, and for what.
+    fn fresh_chunk(&mut self, now: Instant) -> Result<usize, (Option<Instant>, &'static str)> {
+        let queued = self.table.queued();
+        if queued >= self.chunk_size {
+            self.partial_since = None;
+            return Ok(self.chunk_size);
+        }
+        if queued == 0 {
+            self.partial_since = None;
+            let why = match (self.flights.is_empty(), self.held.is_empty(), self.retries.is_empty()) {
+                (false, ..) => "latency",
+                (true, false, _) => "another run",
+                (true, true, false) => "retries",
+                (true, true, true) => "the source",
+            };
+            return Err((None, why));
+        }
+        // Few, full requests: a partial chunk waits for what may still fill it.
+        let may_refill = self.flights.values().any(|flight| flight.may_refill)
+            || self.retries.iter().any(|parcel| self.table.may_refill(&parcel.ids))
+            || self.table.may_refill(&self.held);
+        if self.input_over && !may_refill {
+            return Ok(queued);
+        }
+        if self.input_over {
+            return Err((None, "latency"));
+        }
+        let until = *self.partial_since.get_or_insert(now) + PATIENCE;
+        if until <= now {
+            self.partial_since = None;
+            return Ok(queued);
+        }
+        Err((Some(until), "the source"))
+    }
+
+    fn fits_doubt(&self, size: usize) -> Result<usize, Step> {
+        let most = self.shared.config.max_in_doubt;
+        let room = most.saturating_sub(self.in_doubt());
+        if room >= size {
+            Ok(size)
+        } else if !self.flights.is_empty() {
+            Err(Step::Wait(None, "max_in_doubt"))
+        } else if room > 0 {
+            Ok(room)
+        } else {
+            Err(Step::End(
+                ErrorKind::UnknownOutcome,
+                format!(
+                    "{} lookups went unknown, which is all that max_in_doubt allows: compare the vendor's usage page \
+                     before you raise it",
+                    self.unknown
+                ),
+            ))
+        }
+    }
+
+    fn fits_budget(&self, size: usize) -> Result<usize, Step> {
+        let resources = self.shared.resources();
+        let (shared, own) = (resources.budget.room(), self.budget.room());
+        let room = shared.min(own);
+        if room >= size as u64 {
+            return Ok(size);
+        }
+        // What is in flight may cost less than was set aside for it: wait, rather than waste
+        // requests on crumbs.
+        if (shared <= own && resources.budget.reserved() > 0) || self.budget.reserved() > 0 {
+            return Err(Step::Wait(None, "max_credits"));
+        }
+        if self.hit_rate.likely_buys(room) {
+            return Ok(usize::try_from(room).unwrap_or(size));
+        }
+        let ceiling = if shared <= own { resources.budget.ceiling() } else { self.budget.ceiling() };
+        let ceiling = super::tally::counted(ceiling.unwrap_or_default(), "credit");
+        Err(Step::End(
+            ErrorKind::BudgetExceeded,
+            format!(
+                "max_credits reached ({ceiling}): raise it and run this again, it pays only for the rest"
+            ),
+        ))
+    }
+
+    /// Takes a concurrency slot, a rate slot, and sets the worst case aside.
+    fn take_slots(&mut self, now: Instant, size: usize) -> Result<(), Step> {
+        let mut resources = self.shared.resources();
+        if resources.in_flight >= resources.concurrency.limit() {
+            return Err(Step::Wait(None, "max_concurrency"));
+        }
+        if let Err(until) = self.shared.limiter.take(now) {
+            return Err(Step::Wait(Some(until), "requests_per_minute"));
+        }
+        // Only this task reserves from `self.budget`, and `fits_budget` has looked at it; another
+        // run may have been quicker with the shared one.
+        if !resources.budget.reserve(size as u64) {
+            self.shared.limiter.give_back(now);
+            return Err(Step::Wait(Some(now), "max_credits"));
+        }
+        let _fits = self.budget.reserve(size as u64);
+        resources.in_flight += 1;
+        Ok(())
+    }
+
+    /// The lookups of the next request; what does not fit of a parcel stays where it is.
+    fn cut(&mut self, retry: Option<usize>, size: usize) -> Parcel {
+        let Some(place) = retry else {
+            return Parcel { ids: self.table.take(size), ..Parcel::default() };
+        };
+        let Some(parcel) = self.retries.get_mut(place) else { return Parcel::default() };
+        if parcel.ids.len() > size {
+            let rest = parcel.ids.split_off(size);
+            let ids = std::mem::replace(&mut parcel.ids, rest);
+            return Parcel { ids, ..parcel.clone_without_ids() };
+        }
+        self.retries.remove(place).unwrap_or_default()
+    }
+
+    fn launch(&mut self, parcel: Parcel) {
+        if let Some(group) = parcel.group {
+            self.splits.sent(group);
+            if self.splits.exhausted(group) {
+                self.leave_unresolved(group);
+            }
+        }
+        let config = &self.shared.config;
+        let hold = config.on_unknown == OnUnknown::Hold || parcel.attempts >= config.max_retries;
+        let attempt = Attempt {
+            transport: self.shared.transport.clone(),
+            store: self.shared.store.clone(),
+            run: self.run,
+            required: self.required.clone(),
+            format: config.body,
+            identifiers: parcel.ids.iter().filter_map(|id| self.table.identifier(*id)).cloned().collect(),
+            parcel: parcel.clone(),
+            hold,
+        };
+        let number = self.launched;
+        self.launched += 1;
+        let may_refill = self.table.may_refill(&parcel.ids);
+        self.flights.insert(number, Flight { parcel, slot: now(), may_refill });
+        let events = self.port.events.clone();
+        tokio::spawn(async move {
+            let landed = attempt.run().await;
+            // Where the run is over by then, the answer is in the store, if there is one.
+            let _ = events.send(Event::Landed(number, Box::new(landed)));
+        });
+    }
+}

@@ -1,0 +1,370 @@
+//! The task of one run: it alone holds the run's state, and everything reaches it as an event.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc::UnboundedReceiver;
+
+use crate::budget::{Budget, HitRate};
+use crate::error::{Error, ErrorKind};
+use crate::plan::{Final, LookupId, Row, Table};
+use crate::results::{RowOutcome, Source};
+use crate::store::{Known, Required, RunId, Settled, Standing};
+
+use super::Shared;
+use super::attempt::{Landed, Parcel};
+use super::run::{Port, Progress};
+use super::split::Splits;
+use super::tally::Tally;
+
+/// Rows admitted before the run looks up from its input again.
+const ADMIT_AT_ONCE: usize = 16_384;
+
+/// What reaches a run.
+pub(super) enum Event {
+    /// More rows.
+    Fed(Vec<Row>),
+    /// No more rows.
+    Finished,
+    /// Start nothing new, and wait so long for what is in flight.
+    Stop(Duration),
+    /// A request is over.
+    Landed(u64, Box<Landed>),
+}
+
+/// A request in flight.
+pub(super) struct Flight {
+    pub(super) parcel: Parcel,
+    /// When its slot was taken.
+    pub(super) slot: Instant,
+    /// Whether a miss in it would bring another lookup into the queue.
+    pub(super) may_refill: bool,
+}
+
+/// The state of one run.
+pub(super) struct Runner {
+    pub(super) shared: Arc<Shared>,
+    pub(super) port: Arc<Port>,
+    inbox: UnboundedReceiver<Event>,
+    pub(super) run: RunId,
+    pub(super) required: Required,
+    pub(super) table: Table,
+    /// Rows fed and not yet admitted.
+    fed: VecDeque<std::vec::IntoIter<Row>>,
+    pub(super) input_over: bool,
+    /// When a partial chunk began to wait for more.
+    pub(super) partial_since: Option<Instant>,
+    /// What goes out again as it is.
+    pub(super) retries: VecDeque<Parcel>,
+    /// What others are asking for.
+    pub(super) held: Vec<LookupId>,
+    pub(super) flights: BTreeMap<u64, Flight>,
+    pub(super) launched: u64,
+    pub(super) splits: Splits,
+    pub(super) chunk_size: usize,
+    /// The ceiling of this run alone.
+    pub(super) budget: Budget,
+    pub(super) hit_rate: HitRate,
+    /// Lookups gone unknown, each time they did.
+    pub(super) unknown: usize,
+    /// Unknown replies since the last answer.
+    pub(super) streak: u32,
+    pub(super) tally: Tally,
+    pub(super) out: Vec<RowOutcome>,
+    /// Why nothing new is sent, once that is so.
+    pub(super) stopping: Option<Arc<str>>,
+    /// Something may have become known of what is held.
+    pub(super) look_again: bool,
+    /// Until when what is in flight may take.
+    deadline: Option<Instant>,
+    pub(super) limited_by: &'static str,
+}
+
+pub(super) fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}
+
+impl Runner {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        port: Arc<Port>,
+        inbox: UnboundedReceiver<Event>,
+        required: Required,
+        max_credits: Option<u64>,
+    ) -> Self {
+        let run = shared.store.begin();
+        let chunk_size = shared.config.chunk_size.clamp(1, shared.config.max_in_doubt.max(1));
+        Self {
+            shared,
+            port,
+            inbox,
+            run,
+            required,
+            table: Table::default(),
+            fed: VecDeque::new(),
+            input_over: false,
+            partial_since: None,
+            retries: VecDeque::new(),
+            held: Vec::new(),
+            flights: BTreeMap::new(),
+            launched: 0,
+            splits: Splits::default(),
+            chunk_size,
+            budget: Budget::new(max_credits),
+            hit_rate: HitRate::default(),
+            unknown: 0,
+            streak: 0,
+            tally: Tally::new(now()),
+            out: Vec::new(),
+            stopping: None,
+            look_again: false,
+            deadline: None,
+            limited_by: "",
+        }
+    }
+
+    /// Runs until every row has its outcome.
+    pub(super) async fn run(mut self) {
+        let (shared, port) = (self.shared.clone(), self.port.clone());
+        loop {
+            // Registered before the state is read, so that nothing that happens in between is lost.
+            let (freed, changed) = (shared.freed.notified(), shared.store.changed());
+            tokio::pin!(freed, changed);
+            freed.as_mut().enable();
+            changed.as_mut().enable();
+
+            while let Ok(event) = self.inbox.try_recv() {
+                self.absorb(event);
+            }
+            let more = self.admit_some().await;
+            self.look_at_held().await;
+            let wake = self.send_what_may_go();
+            self.give_up_when_due();
+            self.publish();
+            if self.is_over() {
+                break;
+            }
+            if more {
+                tokio::task::yield_now().await;
+                continue;
+            }
+            let sleep = async {
+                match wake.into_iter().chain(self.deadline).min() {
+                    Some(at) => tokio::time::sleep_until(at.into()).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                Some(event) = self.inbox.recv() => self.absorb(event),
+                () = freed => {}
+                () = changed.as_mut(), if !self.held.is_empty() => {}
+                () = port.taken.notified() => {}
+                () = sleep => {}
+            }
+            self.look_again |= changed.as_mut().enable();
+        }
+        shared.store.end(self.run);
+        self.port.end(self.tally.troubles());
+        shared.freed.notify_waiters();
+    }
+
+    fn is_over(&self) -> bool {
+        self.input_over && self.fed.is_empty() && self.table.open() == 0 && self.flights.is_empty()
+    }
+
+    fn absorb(&mut self, event: Event) {
+        match event {
+            Event::Fed(rows) => self.fed.push_back(rows.into_iter()),
+            Event::Finished => self.input_over = true,
+            Event::Stop(grace) => {
+                self.input_over = true;
+                self.halt(&Arc::from("stopped before the end"), None);
+                let until = now() + grace;
+                self.deadline = Some(self.deadline.map_or(until, |known| known.min(until)));
+            }
+            Event::Landed(number, landed) => self.land(number, *landed),
+        }
+    }
+
+    /// Admits some of the rows that were fed; whether there are more.
+    async fn admit_some(&mut self) -> bool {
+        let Some(rows) = self.fed.front_mut() else { return false };
+        let rows: Vec<Row> = rows.take(ADMIT_AT_ONCE).collect();
+        if rows.len() < ADMIT_AT_ONCE {
+            self.fed.pop_front();
+        }
+        let from = self.table.rows();
+        let mut fresh = Vec::new();
+        for row in rows {
+            self.table.admit(row, &mut fresh, &mut self.out);
+        }
+        for (id, standing) in self.consult(fresh).await {
+            match standing {
+                Standing::Free => {}
+                Standing::Held => {
+                    self.table.hold(id);
+                    self.held.push(id);
+                }
+                Standing::Known(known) => {
+                    let durable = self.shared.store.durable();
+                    let source = if durable { Source::Store } else { Source::Duplicate };
+                    self.table.know(id, finally(known), source);
+                }
+            }
+        }
+        self.table.activate(from, &mut self.out);
+        !self.fed.is_empty()
+    }
+
+    /// How these lookups stand with the store. A store that cannot be read ends the run.
+    async fn consult(&mut self, ids: Vec<LookupId>) -> Vec<(LookupId, Standing)> {
+        let identifiers: Vec<_> = ids.iter().filter_map(|id| self.table.identifier(*id)).collect();
+        match self.shared.store.consult(self.run, &self.required, &identifiers).await {
+            Ok(standings) => ids.into_iter().zip(standings).collect(),
+            Err(error) => {
+                self.fail(error);
+                Vec::new()
+            }
+        }
+    }
+
+    /// Takes up what others were asking for and no longer are.
+    async fn look_at_held(&mut self) {
+        if self.held.is_empty() || !std::mem::take(&mut self.look_again) {
+            return;
+        }
+        let ids = std::mem::take(&mut self.held);
+        let mut free = Vec::new();
+        for (id, standing) in self.consult(ids).await {
+            match standing {
+                Standing::Free => free.push(id),
+                Standing::Held => self.held.push(id),
+                Standing::Known(known) => self.settle(id, finally(known), Source::Duplicate),
+            }
+        }
+        self.table.put_back(&free, &mut self.out);
+    }
+
+    pub(super) fn settle(&mut self, id: LookupId, outcome: Final, source: Source) {
+        if let Final::Unknown(reason) = &outcome {
+            self.tally.doubted(reason);
+        }
+        self.table.settle(id, outcome, source, &mut self.out);
+    }
+
+    /// From now on nothing new is sent: what waits is `not_sent`, unless it is in doubt already.
+    pub(super) fn halt(&mut self, reason: &Arc<str>, error: Option<Error>) {
+        self.tally.stopped(reason, error);
+        self.stopping.get_or_insert_with(|| reason.clone());
+        self.table.close(reason, &mut self.out);
+        let held = std::mem::take(&mut self.held);
+        self.table.put_back(&held, &mut self.out);
+        for parcel in std::mem::take(&mut self.retries) {
+            self.leave(parcel, reason);
+        }
+    }
+
+    /// These went out once and will not again: unknown, for this run and for others.
+    pub(super) fn remember_doubt(&mut self, ids: &[LookupId], doubt: &Arc<str>) {
+        let settled = Settled::Known(Known::Unknown(doubt.clone()));
+        let known = ids.iter().filter_map(|id| Some((self.table.identifier(*id)?.clone(), settled.clone())));
+        let (known, shared, run) = (known.collect(), self.shared.clone(), self.run);
+        let required = self.required.clone();
+        // Its failure changes nothing for the caller, who gets the doubt either way.
+        tokio::spawn(async move { shared.store.settle(run, &required, known).await });
+        for id in ids {
+            self.settle(*id, Final::Unknown(doubt.clone()), Source::Asked);
+        }
+    }
+
+    /// The run cannot go on; what is in flight may still finish.
+    pub(super) fn fail(&mut self, error: Error) {
+        let grace = self.shared.config.grace;
+        self.deadline.get_or_insert(now() + grace);
+        self.halt(&Arc::from(error.message()), Some(error));
+    }
+
+    /// Once the grace is over, what is still in flight is unknown.
+    fn give_up_when_due(&mut self) {
+        if self.deadline.is_none_or(|deadline| now() < deadline) {
+            return;
+        }
+        let reason: Arc<str> =
+            format!("stopped before the answer came, at {}", super::attempt::utc_now()).into();
+        for (_, flight) in std::mem::take(&mut self.flights) {
+            let lookups = flight.parcel.ids.len();
+            self.return_slot(lookups, 0, lookups as u64);
+            self.tally.sent(lookups, 0, lookups as u64);
+            for id in flight.parcel.ids {
+                self.settle(id, Final::Unknown(reason.clone()), Source::Asked);
+            }
+        }
+    }
+
+    /// A request is over: its slot is free and its reservation replaced by what it came to.
+    pub(super) fn return_slot(&mut self, reserved: usize, spent: u64, in_doubt: u64) {
+        let reserved = reserved as u64;
+        self.budget.settle(reserved, spent, in_doubt);
+        let mut resources = self.shared.resources();
+        resources.budget.settle(reserved, spent, in_doubt);
+        resources.in_flight -= 1;
+        drop(resources);
+        self.shared.freed.notify_waiters();
+    }
+
+    /// Lookups in flight and gone unknown.
+    pub(super) fn in_doubt(&self) -> usize {
+        let in_flight: usize = self.flights.values().map(|flight| flight.parcel.ids.len()).sum();
+        in_flight + self.unknown
+    }
+
+    fn publish(&mut self) {
+        let now = now();
+        self.tally.count(&self.out, now);
+        let (recent, paused) = self.shared.limiter.look(now);
+        self.tally.receipt.rows = self.table.rows();
+        let receipt = &self.tally.receipt;
+        let waiting = self.table.queued() + self.retries.iter().map(|parcel| parcel.ids.len()).sum::<usize>();
+        let requests_left = waiting.div_ceil(self.chunk_size) as u64;
+        let limited_by = if paused { "the vendor's pause" } else { self.limited_by };
+        let progress = Progress {
+            rows: receipt.rows + self.fed.iter().map(|rows| rows.len() as u64).sum::<u64>(),
+            done: receipt.by_status.iter().sum(),
+            credits: receipt.credits,
+            credits_in_doubt: receipt.credits_in_doubt + self.budget.reserved(),
+            in_flight: self.flights.len(),
+            requests_last_minute: recent,
+            requests_left,
+            limited_by,
+            left_s: self.left_s(receipt.requests, receipt.elapsed, requests_left),
+        };
+        self.port.deliver(std::mem::take(&mut self.out), &self.tally.receipt, progress);
+    }
+
+    /// As fast as up to now, and never faster than the limiter lets anybody.
+    #[allow(clippy::cast_precision_loss)] // counts of requests
+    fn left_s(&self, requests: u64, elapsed: Duration, requests_left: u64) -> Option<f64> {
+        let left = (requests_left + self.flights.len() as u64) as f64;
+        let fastest = left * 60.0 / f64::from(self.shared.config.requests_per_minute);
+        let beyond_burst = requests_left > u64::from(self.shared.config.requests_per_minute);
+        let as_before = (requests > 0).then(|| left * elapsed.as_secs_f64() / requests as f64)?;
+        Some(if beyond_burst { as_before.max(fastest) } else { as_before })
+    }
+
+    /// The service, or the ceiling, ends the run here.
+    pub(super) fn exhausted(&mut self, kind: ErrorKind, message: &str) {
+        self.halt(&Arc::from(message), Some(Error::new(kind, message)));
+    }
+}
+
+/// What the store knows, as the table keeps it.
+pub(super) fn finally(known: Known) -> Final {
+    match known {
+        Known::Hit(record) => Final::Hit(record),
+        Known::Miss => Final::Miss,
+        Known::Rejected(why) => Final::Rejected(why),
+        Known::Unknown(why) => Final::Unknown(why),
+    }
+}

@@ -1,0 +1,141 @@
+//! The search for the record that the vendor refuses: a chunk that came back 400 or 422 is halved
+//! until the guilty record stands alone. Pure bookkeeping; the halves travel as parcels.
+
+/// Extra requests that one refused chunk may cost: enough to isolate one record of a thousand.
+const MOST_PROBES: u32 = 22;
+
+/// After so many refused parts, and none accepted, of the first chunk that was refused, it is the
+/// request that is wrong, not a record.
+const HOPELESS: u32 = 12;
+
+/// One refused chunk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct GroupId(usize);
+
+#[derive(Debug, Default)]
+struct Group {
+    probes: u32,
+    refused: u32,
+    in_flight: u32,
+    accepted: bool,
+}
+
+/// All refused chunks of a run.
+#[derive(Debug, Default)]
+pub(super) struct Splits {
+    groups: Vec<Group>,
+    /// Any chunk of the run was accepted: then the request as such is all right.
+    accepted: bool,
+}
+
+impl Splits {
+    /// A chunk was refused for the first time.
+    pub(super) fn open(&mut self) -> GroupId {
+        self.groups.push(Group::default());
+        GroupId(self.groups.len() - 1)
+    }
+
+    /// Whether a part may go out now. Until it is known that the request as such is all right, the
+    /// parts of the first chunk go one after another, smaller and smaller, so that few requests
+    /// tell.
+    pub(super) fn may_send(&self, id: GroupId) -> bool {
+        let group = self.groups.get(id.0);
+        group.is_some_and(|group| group.in_flight == 0 || group.accepted || self.accepted || id.0 > 0)
+    }
+
+    /// Whether the chunk has cost as many requests as it may.
+    pub(super) fn exhausted(&self, id: GroupId) -> bool {
+        self.groups.get(id.0).is_some_and(|group| group.probes >= MOST_PROBES)
+    }
+
+    /// A part goes out.
+    pub(super) fn sent(&mut self, id: GroupId) {
+        if let Some(group) = self.groups.get_mut(id.0) {
+            group.probes += 1;
+            group.in_flight += 1;
+        }
+    }
+
+    /// A part came back, neither accepted nor refused; `counted` if it cost a request.
+    pub(super) fn undecided(&mut self, id: GroupId, counted: bool) {
+        if let Some(group) = self.groups.get_mut(id.0) {
+            group.in_flight -= 1;
+            group.probes -= u32::from(!counted);
+        }
+    }
+
+    /// A part, or a whole chunk, was accepted.
+    pub(super) fn accepted(&mut self, id: Option<GroupId>) {
+        self.accepted = true;
+        if let Some(group) = id.and_then(|id| self.groups.get_mut(id.0)) {
+            group.in_flight -= 1;
+            group.accepted = true;
+        }
+    }
+
+    /// A part was refused; whether it is thereby plain that the request as such is wrong.
+    pub(super) fn refused(&mut self, id: GroupId) -> bool {
+        let first = id.0 == 0;
+        self.groups.get_mut(id.0).is_some_and(|group| {
+            group.in_flight -= 1;
+            group.refused += 1;
+            first && !group.accepted && group.refused >= HOPELESS
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_bad_record_of_a_thousand_is_found_within_the_probes() {
+        for guilty in [0, 1, 499, 500, 731, 999] {
+            let mut splits = Splits::default();
+            let group = splits.open();
+            let mut parts = vec![(0, 500), (500, 1_000)];
+            let mut found = Vec::new();
+            while let Some((from, to)) = parts.pop() {
+                assert!(!splits.exhausted(group), "{guilty}");
+                splits.sent(group);
+                if !(from..to).contains(&guilty) {
+                    splits.accepted(Some(group));
+                    continue;
+                }
+                assert!(!splits.refused(group));
+                if to - from == 1 {
+                    found.push(from);
+                } else {
+                    let middle = usize::midpoint(from, to);
+                    parts.extend([(from, middle), (middle, to)]);
+                }
+            }
+            assert_eq!(found, [guilty]);
+        }
+    }
+
+    #[test]
+    fn a_wrong_request_is_told_from_a_bad_record() {
+        let mut splits = Splits::default();
+        let group = splits.open();
+        for probe in 1..=HOPELESS {
+            assert!(splits.may_send(group));
+            splits.sent(group);
+            assert!(!splits.may_send(group), "one after another");
+            assert_eq!(splits.refused(group), probe == HOPELESS);
+        }
+    }
+
+    #[test]
+    fn an_accepted_part_clears_the_request() {
+        let mut splits = Splits::default();
+        let group = splits.open();
+        splits.sent(group);
+        splits.accepted(Some(group));
+        for _ in 1..MOST_PROBES {
+            splits.sent(group);
+            assert!(!splits.refused(group));
+        }
+        assert!(splits.exhausted(group));
+    }
+}

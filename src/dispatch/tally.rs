@@ -1,0 +1,132 @@
+//! The counts of one run, and what is said of it at the end.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::error::{Error, ErrorKind};
+use crate::results::{Receipt, RowOutcome, Source, Status};
+
+/// The receipt in the making.
+pub(super) struct Tally {
+    pub(super) receipt: Receipt,
+    started: Instant,
+    /// What the first unknown met.
+    first_doubt: Option<Arc<str>>,
+    fatal: Option<Error>,
+    budget: Option<Error>,
+    doubt: Option<Error>,
+}
+
+impl Tally {
+    pub(super) fn new(started: Instant) -> Self {
+        Self {
+            receipt: Receipt::default(),
+            started,
+            first_doubt: None,
+            fatal: None,
+            budget: None,
+            doubt: None,
+        }
+    }
+
+    /// Counts rows that are over.
+    pub(super) fn count(&mut self, outcomes: &[RowOutcome], now: Instant) {
+        for outcome in outcomes {
+            if let Some(count) = self.receipt.by_status.get_mut(outcome.status as usize) {
+                *count += 1;
+            }
+            match outcome.source {
+                Source::Asked => {}
+                Source::Duplicate => self.receipt.duplicates += 1,
+                Source::Store => self.receipt.from_store += 1,
+            }
+        }
+        self.receipt.elapsed = now.saturating_duration_since(self.started);
+    }
+
+    /// Lookups went out, and this is what they cost.
+    pub(super) fn sent(&mut self, lookups: usize, credits: u64, in_doubt: u64) {
+        self.receipt.requests += 1;
+        self.receipt.sent += lookups as u64;
+        self.receipt.credits += credits;
+        self.receipt.credits_in_doubt += in_doubt;
+    }
+
+    /// The first doubt is the one that is told.
+    pub(super) fn doubted(&mut self, reason: &Arc<str>) {
+        self.first_doubt.get_or_insert_with(|| reason.clone());
+    }
+
+    /// Lookups whose answers reached the caller but not the store.
+    pub(super) fn not_stored(&mut self, lookups: usize) {
+        self.receipt.not_stored += lookups as u64;
+    }
+
+    /// Why the run stopped: the first reason is the one that is told.
+    pub(super) fn stopped(&mut self, reason: &Arc<str>, error: Option<Error>) {
+        self.receipt.stopped.get_or_insert_with(|| reason.clone());
+        let Some(error) = error else { return };
+        let place = match error.kind() {
+            ErrorKind::BudgetExceeded => &mut self.budget,
+            ErrorKind::UnknownOutcome => &mut self.doubt,
+            _ => &mut self.fatal,
+        };
+        place.get_or_insert(error);
+    }
+
+    /// What is to be raised, worst first: fatal, budget, unknown, rejected.
+    pub(super) fn troubles(&mut self) -> Vec<Error> {
+        let mut troubles: Vec<Error> =
+            [self.fatal.take(), self.budget.take(), self.doubt.take()].into_iter().flatten().collect();
+        let unknown = self.receipt.count(Status::Unknown);
+        if unknown > 0 {
+            let reason = self.first_doubt.as_deref().unwrap_or("another run's request went unanswered");
+            troubles.push(Error::new(
+                ErrorKind::UnknownOutcome,
+                format!(
+                    "{} may have been charged (0 to {}): {reason}",
+                    counted(unknown, "row"),
+                    counted(self.receipt.credits_in_doubt, "credit"),
+                ),
+            ));
+        }
+        let rejected = self.receipt.count(Status::Rejected);
+        if rejected > 0 {
+            troubles.push(Error::new(
+                ErrorKind::BadRequest,
+                format!(
+                    "the service refused {}; the others were answered: see problems",
+                    counted(rejected, "row"),
+                ),
+            ));
+        }
+        troubles
+    }
+}
+
+/// `1 row`, `1,000 rows`.
+pub(super) fn counted(count: u64, noun: &str) -> String {
+    let digits = count.to_string();
+    let mut text = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    format!("{text} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::counted;
+
+    #[test]
+    fn numbers_are_grouped() {
+        assert_eq!(counted(1, "row"), "1 row");
+        assert_eq!(counted(0, "row"), "0 rows");
+        assert_eq!(counted(999, "row"), "999 rows");
+        assert_eq!(counted(1_000, "credit"), "1,000 credits");
+        assert_eq!(counted(1_234_567, "credit"), "1,234,567 credits");
+    }
+}

@@ -1,0 +1,52 @@
+//! Which kind a value is when nobody said. Looks only: whether it is a good one of its kind is
+//! asked afterwards.
+
+use super::FieldType;
+use super::invalid::Invalid;
+use super::networks;
+use super::phone;
+use super::text;
+
+/// The field type that `value` looks like.
+pub(super) fn infer(value: &str) -> Result<FieldType, Invalid> {
+    let value = value.trim_start_matches(['<', '"', '\'', '`', '“', '‘', ' ']);
+    const SCHEMES: [(&str, FieldType); 7] = [
+        ("https:", FieldType::SocialProfile),
+        ("http:", FieldType::SocialProfile),
+        ("//", FieldType::SocialProfile),
+        ("mailto:", FieldType::Email),
+        ("tel:", FieldType::Phone),
+        ("callto:", FieldType::Phone),
+        ("sms:", FieldType::Phone),
+    ];
+    if let Some((_, field_type)) =
+        SCHEMES.iter().find(|(scheme, _)| text::strip_prefix_ci(value, scheme).is_some())
+    {
+        return Ok(*field_type);
+    }
+    if names_network(value) {
+        return Ok(FieldType::SocialProfile);
+    }
+    let at = memchr::memchr(b'@', value.as_bytes());
+    match at {
+        Some(0) => return Err(Invalid::SocialWithoutNetwork),
+        Some(at) => {
+            let in_path = text::strip_prefix_ci(value, "www.").is_some() && value.find('/').is_some_and(|s| s < at);
+            return Ok(if in_path { FieldType::SocialProfile } else { FieldType::Email });
+        }
+        None => {}
+    }
+    if text::strip_prefix_ci(value, "www.").is_some() {
+        return Ok(FieldType::SocialProfile);
+    }
+    if phone::is_likely(value) { Ok(FieldType::Phone) } else { Err(Invalid::Unrecognised) }
+}
+
+/// Whether `value` begins with the host of a known network, and nothing that continues the name.
+pub(super) fn names_network(value: &str) -> bool {
+    let end = value.find(|c: char| !c.is_ascii_alphanumeric() && c != '.' && c != '-').unwrap_or(value.len());
+    let (host, tail) = value.split_at_checked(end).unwrap_or((value, ""));
+    (tail.is_empty() || tail.starts_with(['/', '\\', '?', '#', ':', ' ', ',', ';', '>', '"', '\'']))
+        && host.contains('.')
+        && networks::of_host(host.trim_end_matches('.')).is_some()
+}

@@ -1,0 +1,347 @@
+//! The world's numbering plans, and libphonenumber's way of reading digits by them.
+//!
+//! The data is the `phonenumber` crate's copy of libphonenumber's metadata. The reading is done
+//! here, after libphonenumber's `parseHelper` and `testNumberLength`, and not by that crate's
+//! parser, which strips a national prefix twice (a Belarusian number that begins with 8 becomes
+//! somebody else's), takes every number of a plan to be of impossible length, panics on regions
+//! without metadata, and compiles its patterns anew once more than a hundred of them are in use.
+//!
+//! Knows nothing of how digits are written: that is the room of phone numbers.
+
+use std::collections::HashMap;
+use std::sync::{LazyLock, OnceLock};
+
+use phonenumber::Metadata;
+use phonenumber::metadata::{DATABASE, Descriptor};
+use regex::{Regex, RegexBuilder};
+
+use super::invalid::Invalid;
+use super::region::Region;
+
+/// libphonenumber's `MIN_LENGTH_FOR_NSN` and `MAX_LENGTH_FOR_NSN`.
+const NATIONAL_DIGITS: std::ops::RangeInclusive<usize> = 2..=17;
+
+/// Country codes have one to three digits.
+const CODES: usize = 1000;
+
+/// A number as it is dialled from anywhere: `+<country code><national number>`.
+pub(super) type International = String;
+
+/// Reads digits that follow a `+`.
+pub(super) fn international(digits: &str) -> Result<International, Invalid> {
+    let (plan, national) = split_code(digits)?;
+    settle(plan, plan.without_prefix(national))
+}
+
+/// Reads digits as they are dialled in `region`.
+pub(super) fn domestic(digits: &str, region: Region) -> Result<International, Invalid> {
+    let plan = PLANS.of_region(region).ok_or(Invalid::PhoneWithoutCountryCode)?;
+    if let Some(abroad) = plan.after_international_prefix(digits) {
+        return international(abroad);
+    }
+    if let Some(national) = plan.after_own_code(digits) {
+        return settle(plan, plan.without_prefix(national));
+    }
+    settle(plan, plan.without_prefix(digits))
+}
+
+/// Whether numbers of `region` can be read.
+pub(super) fn knows(region: Region) -> bool {
+    PLANS.of_region(region).is_some()
+}
+
+/// The main region of a country code.
+pub(super) fn region_of_code(code: u16) -> Option<Region> {
+    PLANS.of_code(usize::from(code)).and_then(|plan| Region::from_bytes(plan.meta.id().as_bytes()))
+}
+
+/// The plan of the country code that `digits` begin with, and the digits after it.
+fn split_code(digits: &str) -> Result<(&'static Plan, &str), Invalid> {
+    let mut code = 0;
+    for (index, digit) in digits.bytes().enumerate().take(3) {
+        code = code * 10 + usize::from(digit - b'0');
+        if code == 0 {
+            break;
+        }
+        if let Some(plan) = PLANS.of_code(code) {
+            return Ok((plan, digits.get(index + 1..).unwrap_or_default()));
+        }
+    }
+    Err(if digits.len() < 3 { Invalid::PhoneTooShort } else { Invalid::PhoneUnknownCountryCode })
+}
+
+/// Puts country code and national number together, if there can be such a number.
+fn settle(read_by: &'static Plan, national: String) -> Result<International, Invalid> {
+    // Several countries share some codes; the lengths that count are the main one's, as in
+    // libphonenumber's `isPossibleNumber`.
+    let plan = PLANS.of_code(usize::from(read_by.meta.country_code())).unwrap_or(read_by);
+    // Read again, as anybody would who gets the canonical form: until nothing changes, so that a
+    // canonical form is its own canonical form.
+    let mut national = national;
+    let mut settled = false;
+    for _ in 0..4 {
+        let next = plan.without_prefix(&national);
+        if next == national {
+            settled = true;
+            break;
+        }
+        national = next;
+    }
+    if !settled {
+        return Err(Invalid::PhoneWrongLength);
+    }
+    if national.len() < *NATIONAL_DIGITS.start() {
+        return Err(Invalid::PhoneTooShort);
+    }
+    if national.len() > *NATIONAL_DIGITS.end() {
+        return Err(Invalid::PhoneTooLong);
+    }
+    match plan.length(national.len()) {
+        Length::Possible => Ok(format!("+{}{national}", plan.meta.country_code())),
+        Length::LocalOnly => Err(Invalid::PhoneWithoutAreaCode),
+        Length::TooShort => Err(Invalid::PhoneTooShort),
+        Length::TooLong => Err(Invalid::PhoneTooLong),
+        Length::Between => Err(Invalid::PhoneWrongLength),
+    }
+}
+
+/// Reading the metadata takes tens of milliseconds and some 13 MB: once, at the first number.
+static PLANS: LazyLock<Plans> = LazyLock::new(Plans::load);
+
+struct Plans {
+    /// Each code's main region first in its own list: `by_code[code]` is an index into `plans`.
+    by_code: Vec<Option<usize>>,
+    by_region: HashMap<Region, usize>,
+    plans: Vec<Plan>,
+}
+
+impl Plans {
+    fn load() -> Self {
+        let mut plans = Self { by_code: vec![None; CODES], by_region: HashMap::new(), plans: Vec::new() };
+        for (code, slot) in (0_u16..).zip(&mut plans.by_code) {
+            let regions = DATABASE.by_code(&code).unwrap_or_default();
+            let main = regions.iter().position(|meta| meta.is_main_country_for_code()).unwrap_or(0);
+            for (place, meta) in regions.into_iter().enumerate() {
+                let index = plans.plans.len();
+                if place == main {
+                    *slot = Some(index);
+                }
+                if let Some(region) = Region::from_bytes(meta.id().as_bytes()) {
+                    plans.by_region.insert(region, index);
+                }
+                plans.plans.push(Plan::new(meta));
+            }
+        }
+        plans
+    }
+
+    fn of_code(&self, code: usize) -> Option<&Plan> {
+        self.by_code.get(code).copied().flatten().and_then(|index| self.plans.get(index))
+    }
+
+    fn of_region(&self, region: Region) -> Option<&Plan> {
+        self.by_region.get(&region).and_then(|&index| self.plans.get(index))
+    }
+}
+
+enum Length {
+    Possible,
+    LocalOnly,
+    TooShort,
+    Between,
+    TooLong,
+}
+
+/// One region's numbering plan. Patterns are compiled when first needed.
+struct Plan {
+    meta: &'static Metadata,
+    /// Bit n: numbers of n digits exist.
+    lengths: u32,
+    /// Bit n: numbers of n digits exist, but only within one area.
+    local_lengths: u32,
+    international_prefix: Pattern,
+    national_prefix: Pattern,
+    any_number: Pattern,
+}
+
+impl Plan {
+    fn new(meta: &'static Metadata) -> Self {
+        let mut lengths = 0;
+        let mut local_lengths = 0;
+        for descriptor in descriptors(meta) {
+            lengths |= bits(descriptor.possible_length());
+            local_lengths |= bits(descriptor.possible_local_length());
+        }
+        let parsing = meta.national_prefix_for_parsing().map(|pattern| pattern.as_str());
+        Self {
+            meta,
+            lengths,
+            local_lengths: local_lengths & !lengths,
+            international_prefix: Pattern::new(meta.international_prefix().map(|p| p.as_str()), false),
+            national_prefix: Pattern::new(parsing.or(meta.national_prefix()), false),
+            any_number: Pattern::new(Some(meta.descriptors().general().national_number().as_str()), true),
+        }
+    }
+
+    fn length(&self, digits: usize) -> Length {
+        let bit = 1_u32.checked_shl(u32::try_from(digits).unwrap_or(u32::MAX)).unwrap_or(0);
+        if self.local_lengths & bit != 0 {
+            Length::LocalOnly
+        } else if self.lengths & bit != 0 {
+            Length::Possible
+        } else if bit == 0 || self.lengths < bit {
+            Length::TooLong
+        } else if self.lengths & (bit - 1) == 0 {
+            Length::TooShort
+        } else {
+            Length::Between
+        }
+    }
+
+    fn is_number(&self, national: &str) -> bool {
+        self.any_number.matches(national)
+    }
+
+    /// What follows the prefix that is dialled in this region to call abroad.
+    fn after_international_prefix<'d>(&self, digits: &'d str) -> Option<&'d str> {
+        let end = self.international_prefix.get()?.find(digits)?.end();
+        // No country code begins with 0: then it was not that prefix.
+        digits.get(end..).filter(|rest| !rest.is_empty() && !rest.starts_with('0'))
+    }
+
+    /// What follows this region's own country code, where it was written without a `+`.
+    fn after_own_code<'d>(&self, digits: &'d str) -> Option<&'d str> {
+        let rest = digits.strip_prefix(&self.meta.country_code().to_string())?;
+        let stripped = self.strip_prefix(rest);
+        let national = stripped.as_deref().unwrap_or(rest);
+        let is_code = (!self.is_number(digits) && self.is_number(national))
+            || matches!(self.length(digits.len()), Length::TooLong);
+        is_code.then_some(rest)
+    }
+
+    /// The national number without the prefix that is dialled only within the country, where
+    /// taking it off leaves a number.
+    fn without_prefix(&self, national: &str) -> String {
+        match self.strip_prefix(national) {
+            Some(stripped) if matches!(self.length(stripped.len()), Length::Possible | Length::TooLong) => {
+                stripped
+            }
+            _ => national.to_owned(),
+        }
+    }
+
+    fn strip_prefix(&self, national: &str) -> Option<String> {
+        let found = self.national_prefix.get()?.captures(national)?;
+        let whole = found.get(0)?;
+        let rest = national.get(whole.end()..)?;
+        let last_group = found.get(found.len() - 1);
+        let stripped = match (self.meta.national_prefix_transform_rule(), last_group) {
+            (Some(rule), Some(_)) if !rule.is_empty() => {
+                let mut transformed = String::with_capacity(national.len());
+                let mut chars = rule.chars();
+                while let Some(c) = chars.next() {
+                    let group = (c == '$').then(|| chars.next().and_then(|digit| digit.to_digit(10))).flatten();
+                    match group {
+                        // A group that took no part stands for nothing.
+                        Some(group) => transformed
+                            .push_str(found.get(group as usize).map_or("", |matched| matched.as_str())),
+                        None => transformed.push(c),
+                    }
+                }
+                transformed.push_str(rest);
+                transformed
+            }
+            _ => rest.to_owned(),
+        };
+        // What was a number before must still be one.
+        (!self.is_number(national) || self.is_number(&stripped)).then_some(stripped)
+    }
+}
+
+/// Every kind of number that is dialled as such; short codes and the like are not among them.
+fn descriptors(meta: &Metadata) -> impl Iterator<Item = &Descriptor> {
+    let all = meta.descriptors();
+    [
+        Some(all.general()),
+        all.fixed_line(),
+        all.mobile(),
+        all.toll_free(),
+        all.premium_rate(),
+        all.shared_cost(),
+        all.personal_number(),
+        all.voip(),
+        all.pager(),
+        all.uan(),
+        all.voicemail(),
+    ]
+    .into_iter()
+    .flatten()
+}
+
+fn bits(lengths: &[u16]) -> u32 {
+    lengths.iter().filter(|&&length| length < 32).fold(0, |bits, &length| bits | 1 << length)
+}
+
+/// A pattern of the metadata, anchored, compiled at its first use.
+struct Pattern {
+    source: Option<&'static str>,
+    whole: bool,
+    compiled: OnceLock<Option<Regex>>,
+}
+
+impl Pattern {
+    const fn new(source: Option<&'static str>, whole: bool) -> Self {
+        Self { source, whole, compiled: OnceLock::new() }
+    }
+
+    fn get(&self) -> Option<&Regex> {
+        let compile = || {
+            let anchored = format!("^(?:{}){}", self.source?, if self.whole { "$" } else { "" });
+            // The metadata breaks its longer patterns into lines.
+            RegexBuilder::new(&anchored).ignore_whitespace(true).unicode(false).build().ok()
+        };
+        self.compiled.get_or_init(compile).as_ref()
+    }
+
+    fn matches(&self, digits: &str) -> bool {
+        self.get().is_some_and(|regex| regex.is_match(digits))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn every_pattern_of_the_metadata_compiles() {
+        let mut seen = 0;
+        for plan in &PLANS.plans {
+            for pattern in [&plan.international_prefix, &plan.national_prefix, &plan.any_number] {
+                if pattern.source.is_some() {
+                    seen += 1;
+                    assert!(pattern.get().is_some(), "{}: {:?}", plan.meta.id(), pattern.source);
+                }
+            }
+            assert!(plan.lengths != 0, "{}: no lengths", plan.meta.id());
+        }
+        assert!(seen > 600, "saw {seen} patterns");
+    }
+
+    #[test]
+    fn every_example_of_the_metadata_is_its_own_canonical_form() {
+        let mut seen = 0;
+        for plan in &PLANS.plans {
+            let code = plan.meta.country_code();
+            for example in descriptors(plan.meta).filter_map(Descriptor::example) {
+                let number = format!("+{code}{example}");
+                assert_eq!(international(&number[1..]).as_deref(), Ok(&*number), "{}", plan.meta.id());
+                if let Some(region) = Region::from_bytes(plan.meta.id().as_bytes()) {
+                    assert_eq!(domestic(example, region).as_deref(), Ok(&*number), "{}", plan.meta.id());
+                }
+                seen += 1;
+            }
+        }
+        assert!(seen > 1_000, "saw {seen} examples");
+    }
+}

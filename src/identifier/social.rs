@@ -1,0 +1,280 @@
+//! Social profiles: `host/path`, and nothing else of the address.
+//!
+//! Dropped: scheme, user, port, query, fragment, `www.`, `m.`, `mobile.`, on known networks a
+//! language or country before the name, doubled and trailing slashes. Case is folded. The path is
+//! in RFC 3986's normal form: what may stand for itself does, everything else is percent-encoded
+//! UTF-8 with capital digits, so that `josé`, `jos%C3%A9` and `jos%c3%a9` meet. The host is in
+//! IDNA's ASCII form.
+//!
+//! Whoever reads two addresses as one gives one person's data to the other: where a part that is
+//! dropped might be the name itself, the address is refused. Knows nothing of the other kinds.
+
+use std::borrow::Cow;
+
+use idna::AsciiDenyList;
+use idna::uts46::{DnsLength, Hyphens, Uts46};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
+
+use super::invalid::Invalid;
+use super::networks::{self, Network, Subdomains};
+use super::text;
+
+const MAX_CHARS: usize = 500;
+
+/// What is encoded in a path segment: all but RFC 3986's `pchar`.
+const NOT_PCHAR: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~')
+    .remove(b'!')
+    .remove(b'$')
+    .remove(b'&')
+    .remove(b'\'')
+    .remove(b'(')
+    .remove(b')')
+    .remove(b'*')
+    .remove(b'+')
+    .remove(b',')
+    .remove(b';')
+    .remove(b'=')
+    .remove(b':')
+    .remove(b'@');
+
+/// The canonical form of a profile's address.
+pub(super) fn canonical(value: &str) -> Result<Box<str>, Invalid> {
+    let value = text::unwrap(value);
+    if value.len() > MAX_CHARS {
+        return Err(Invalid::SocialTooLong);
+    }
+    if value.starts_with('@') {
+        return Err(Invalid::SocialWithoutNetwork);
+    }
+    let (has_scheme, rest) = strip_scheme(value)?;
+    let end = rest.find(['/', '\\', '?', '#']).unwrap_or(rest.len());
+    let (authority, tail) = rest.split_at_checked(end).unwrap_or((rest, ""));
+    let host = host(authority, has_scheme)?;
+    let network = networks::of_host(&host);
+    let host = strip_views(&host, network);
+    if networks::is_short_link(host) {
+        return Err(Invalid::SocialShortLink);
+    }
+    let (path, query) = path_and_query(tail);
+    if path.contains(' ') {
+        return Err(Invalid::SocialBlank);
+    }
+
+    let mut address = String::with_capacity(host.len() + path.len());
+    address.push_str(host);
+    push_path(&mut address, path)?;
+    own_page(&mut address, host.len(), network.map(|(network, _)| network), query)?;
+    Ok(address.into_boxed_str())
+}
+
+/// `host` with the scheme before it gone, and whether there was one.
+fn strip_scheme(value: &str) -> Result<(bool, &str), Invalid> {
+    for scheme in ["https:", "http:"] {
+        if let Some(rest) = text::strip_prefix_ci(value, scheme) {
+            return Ok((true, rest.trim_start_matches(['/', '\\'])));
+        }
+    }
+    if let Some(rest) = value.strip_prefix("//") {
+        return Ok((true, rest.trim_start_matches('/')));
+    }
+    if value.contains("://") && value.split("://").next().is_some_and(|scheme| !scheme.contains(['/', '?', '#']))
+    {
+        return Err(Invalid::SocialScheme);
+    }
+    Ok((false, value))
+}
+
+/// The host in lower case, without user and port.
+fn host(authority: &str, has_scheme: bool) -> Result<Cow<'_, str>, Invalid> {
+    let host = match authority.rsplit_once('@') {
+        // Without a scheme it is an e-mail address, or nothing.
+        Some(_) if !has_scheme => return Err(Invalid::SocialHost),
+        Some((_, host)) => host,
+        None => authority,
+    };
+    let host = match host.split_once(':') {
+        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
+        Some(_) => return Err(Invalid::SocialHost),
+        None => host,
+    };
+    let host = host.trim_end_matches('.');
+    let Some((_, last)) = host.rsplit_once('.') else {
+        return Err(if has_scheme { Invalid::SocialHost } else { Invalid::SocialWithoutNetwork });
+    };
+    if last.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(Invalid::SocialHost);
+    }
+    let plain = host.split('.').all(|label| {
+        let bytes = label.as_bytes();
+        !bytes.is_empty()
+            && bytes.len() <= 63
+            && bytes.get(2..4) != Some(b"--")
+            && bytes.iter().all(|&byte| byte.is_ascii_alphanumeric() || byte == b'-')
+            && bytes.first() != Some(&b'-')
+            && bytes.last() != Some(&b'-')
+    });
+    if plain && host.len() <= 253 {
+        return Ok(if host.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            Cow::Owned(host.to_ascii_lowercase())
+        } else {
+            Cow::Borrowed(host)
+        });
+    }
+    let decoded = percent_decode_str(host).decode_utf8().map_err(|_| Invalid::SocialHost)?;
+    let ascii = Uts46::new()
+        .to_ascii(decoded.as_bytes(), AsciiDenyList::STD3, Hyphens::CheckFirstLast, DnsLength::Verify)
+        .map_err(|_| Invalid::SocialHost)?;
+    // IDNA maps other scripts' digits and dots: look again.
+    match ascii.rsplit_once('.') {
+        Some((_, last)) if !last.bytes().all(|byte| byte.is_ascii_digit()) => Ok(Cow::Owned(ascii.into_owned())),
+        _ => Err(Invalid::SocialHost),
+    }
+}
+
+/// The host without labels that only choose a view of the same page.
+fn strip_views<'h>(host: &'h str, network: Option<(Network, &str)>) -> &'h str {
+    let is_view = match network {
+        Some((network, _)) if network.subdomains == Subdomains::Views => networks::is_view,
+        // On a stranger's host two letters may be a site of their own.
+        _ => networks::is_device,
+    };
+    let own = network.map_or(0, |(network, _)| network.host.len());
+    let mut host = host;
+    while host.len() > own {
+        match host.split_once('.') {
+            Some((label, rest)) if is_view(label) && rest.contains('.') => host = rest,
+            _ => break,
+        }
+    }
+    host
+}
+
+/// The path, and what stands between `?` and `#`.
+fn path_and_query(tail: &str) -> (&str, &str) {
+    // An old way of writing paths, `twitter.com/#!/ana`.
+    let tail = tail.strip_prefix("/#!").or_else(|| tail.strip_prefix("#!")).unwrap_or(tail);
+    let tail = tail.split_once('#').map_or(tail, |(before, _)| before);
+    tail.split_once('?').unwrap_or((tail, ""))
+}
+
+/// Appends the normal form of `path`.
+fn push_path(address: &mut String, path: &str) -> Result<(), Invalid> {
+    let host_len = address.len();
+    for segment in path.split(['/', '\\']) {
+        let is_plain = segment.bytes().all(
+            |byte| matches!(byte, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'~' | b'+' | b'@'),
+        );
+        if is_plain {
+            if !segment.is_empty() {
+                address.push('/');
+                address.extend(segment.chars().map(|c| c.to_ascii_lowercase()));
+            }
+            continue;
+        }
+        match &*normal_segment(segment)? {
+            "" | "." => {}
+            ".." => {
+                let parent = address.rfind('/').unwrap_or(host_len).max(host_len);
+                address.truncate(parent);
+            }
+            segment => {
+                address.push('/');
+                address.push_str(segment);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn normal_segment(segment: &str) -> Result<String, Invalid> {
+    let bytes: Cow<'_, [u8]> = percent_decode_str(segment).into();
+    if bytes.iter().any(u8::is_ascii_control) {
+        return Err(Invalid::ControlCharacter);
+    }
+    // Bytes that are no UTF-8 are kept as they are: nobody can say which letters they stand for.
+    let Ok(decoded) = std::str::from_utf8(&bytes) else {
+        return Ok(percent_encode(&bytes.to_ascii_lowercase(), NOT_PCHAR).to_string());
+    };
+    let seen: String = decoded.chars().filter(|&c| !text::is_unseen(c)).collect();
+    if seen.chars().any(char::is_control) {
+        return Err(Invalid::ControlCharacter);
+    }
+    Ok(percent_encode(text::fold(&seen).trim_matches(' ').as_bytes(), NOT_PCHAR).to_string())
+}
+
+/// Makes sure that `address` names somebody's page, and cuts what only chooses a part of it.
+fn own_page(
+    address: &mut String,
+    host_len: usize,
+    network: Option<Network>,
+    query: &str,
+) -> Result<(), Invalid> {
+    let (host, path) = address.split_at_checked(host_len).unwrap_or((address, ""));
+    let mut segments = path.split('/').skip(1);
+    let first = segments.next();
+    let second = segments.next();
+    let last = path.rsplit('/').next().unwrap_or_default();
+
+    if first.is_none() {
+        // `ana.tumblr.com` is a page; `tumblr.com` is a network.
+        let is_person = network
+            .is_some_and(|network| network.subdomains == Subdomains::People && host.len() > network.host.len());
+        return if is_person { Ok(()) } else { Err(Invalid::SocialWithoutProfile) };
+    }
+    match host {
+        "linkedin.com" => {
+            if first == Some("mwlite") {
+                address.replace_range(host_len..host_len + "/mwlite".len(), "");
+                return own_page(address, host_len, network, query);
+            }
+            match (first, second) {
+                (Some("in" | "pub"), None) => return Err(Invalid::SocialWithoutProfile),
+                // A slug is one segment; a language, `details/…` or `overlay/…` after it is a part
+                // of the same page. Not so under `pub`, where the numbers belong to the name.
+                (Some("in"), Some(slug)) => {
+                    address.truncate(host_len + "/in/".len() + slug.len());
+                    return Ok(());
+                }
+                _ => {}
+            }
+        }
+        "facebook.com" if path == "/profile.php" => {
+            // Facebook serves the same page under the bare number.
+            let id = query.split('&').find_map(|pair| pair.strip_prefix("id=")).unwrap_or_default();
+            if id.is_empty() || !id.bytes().all(|byte| byte.is_ascii_digit()) {
+                return Err(Invalid::SocialWithoutProfile);
+            }
+            let id = id.to_owned();
+            address.truncate(host_len + 1);
+            address.push_str(&id);
+            return Ok(());
+        }
+        _ => {}
+    }
+    let is_endpoint = last.ends_with(".php") || last.ends_with(".aspx") || last.ends_with(".asp");
+    let is_endpoint = is_endpoint || matches!(last, "view" | "watch" | "profile" | "user" | "citations");
+    if names_somebody(query) && (network.is_none() || is_endpoint) {
+        return Err(Invalid::SocialNamedInQuery);
+    }
+    if network.is_some() && path == "/profile/view" {
+        return Err(Invalid::SocialWithoutProfile);
+    }
+    Ok(())
+}
+
+/// Whether a query has a parameter that may say whose page it is.
+fn names_somebody(query: &str) -> bool {
+    query.split('&').any(|pair| {
+        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let key = key.to_ascii_lowercase();
+        let ends = ["id", "user", "username", "profile", "member", "author", "account", "name"];
+        !value.is_empty()
+            && (key == "u" || key == "v" || key == "p" || ends.iter().any(|end| key.ends_with(end)))
+            // Ad click ids end like names and name nobody.
+            && !matches!(key.as_str(), "fbclid" | "gclid" | "msclkid" | "igshid" | "twclid" | "dclid" | "trackingid")
+    })
+}

@@ -1,0 +1,243 @@
+//! The store that remembers only as long as it must: lookups in flight, so that runs at the same
+//! time do not pay twice, and their answers for as long as another run that saw them in flight is
+//! under way.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use futures_util::future::{BoxFuture, FutureExt, ready};
+use hashbrown::HashMap;
+use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
+
+use crate::error::Error;
+use crate::identifier::Identifier;
+
+use super::{Known, Required, RunId, Settled, Standing, Store};
+
+/// Remembers only while runs are under way.
+#[derive(Debug, Default)]
+pub struct MemoryStore {
+    inner: Mutex<Inner>,
+    changed: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    /// Runs and answers are numbered from one sequence, so that it can be told which came first.
+    clock: u64,
+    live: BTreeSet<RunId>,
+    entries: HashMap<Required, HashMap<Identifier, Entry>>,
+    /// Answers that are kept, oldest first.
+    kept: VecDeque<(u64, Required, Identifier)>,
+}
+
+#[derive(Debug)]
+enum Entry {
+    InFlight,
+    Answered { at: u64, known: Known },
+}
+
+impl Inner {
+    fn tick(&mut self) -> u64 {
+        self.clock += 1;
+        self.clock
+    }
+
+    fn standing(&self, run: RunId, required: &Required, lookup: &Identifier) -> Standing {
+        match self.entries.get(required).and_then(|of_required| of_required.get(lookup)) {
+            // An answer from before the run began is not this run's to have: without a durable
+            // store, each call asks anew, whether or not another one happens to be under way.
+            Some(Entry::Answered { at, known }) if *at > run.0 => Standing::Known(known.clone()),
+            Some(Entry::InFlight) => Standing::Held,
+            Some(Entry::Answered { .. }) | None => Standing::Free,
+        }
+    }
+
+    /// Drops answers that no run under way may still have.
+    fn forget(&mut self) {
+        let oldest = self.live.first().map_or(u64::MAX, |run| run.0);
+        while let Some((at, required, lookup)) = self.kept.pop_front_if(|(at, ..)| *at < oldest) {
+            let Some(of_required) = self.entries.get_mut(&required) else { continue };
+            // It may have been asked again since.
+            let same =
+                |entry: &Entry| matches!(entry, Entry::Answered { at: answered, .. } if *answered == at);
+            if of_required.get(&lookup).is_some_and(same) {
+                of_required.remove(&lookup);
+            }
+        }
+        if self.live.is_empty() {
+            self.entries.retain(|_, of_required| !of_required.is_empty());
+        }
+    }
+}
+
+impl MemoryStore {
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Store for MemoryStore {
+    fn begin(&self) -> RunId {
+        let mut inner = self.lock();
+        let run = RunId(inner.tick());
+        inner.live.insert(run);
+        run
+    }
+
+    fn end(&self, run: RunId) {
+        let mut inner = self.lock();
+        inner.live.remove(&run);
+        inner.forget();
+    }
+
+    fn durable(&self) -> bool {
+        false
+    }
+
+    fn consult<'a>(
+        &'a self,
+        run: RunId,
+        required: &'a Required,
+        lookups: &'a [&'a Identifier],
+    ) -> BoxFuture<'a, Result<Vec<Standing>, Error>> {
+        let inner = self.lock();
+        let standings = lookups.iter().map(|lookup| inner.standing(run, required, lookup)).collect();
+        drop(inner);
+        ready(Ok(standings)).boxed()
+    }
+
+    fn claim<'a>(
+        &'a self,
+        run: RunId,
+        required: &'a Required,
+        lookups: &'a [Identifier],
+    ) -> BoxFuture<'a, Result<Vec<Standing>, Error>> {
+        let mut inner = self.lock();
+        let mut standings = Vec::with_capacity(lookups.len());
+        for lookup in lookups {
+            let standing = inner.standing(run, required, lookup);
+            if standing == Standing::Free {
+                inner.entries.entry_ref(required).or_default().insert(lookup.clone(), Entry::InFlight);
+            }
+            standings.push(standing);
+        }
+        drop(inner);
+        ready(Ok(standings)).boxed()
+    }
+
+    fn settle<'a>(
+        &'a self,
+        run: RunId,
+        required: &'a Required,
+        lookups: Vec<(Identifier, Settled)>,
+    ) -> BoxFuture<'a, Result<(), Error>> {
+        let mut inner = self.lock();
+        let shared = inner.live.iter().any(|live| *live != run);
+        let at = inner.tick();
+        for (lookup, settled) in lookups {
+            match settled {
+                Settled::Known(known) if shared => {
+                    inner.kept.push_back((at, required.clone(), lookup.clone()));
+                    let entry = Entry::Answered { at, known };
+                    inner.entries.entry_ref(required).or_default().insert(lookup, entry);
+                }
+                Settled::Known(_) | Settled::Released => {
+                    if let Some(of_required) = inner.entries.get_mut(required) {
+                        of_required.remove(&lookup);
+                    }
+                }
+            }
+        }
+        drop(inner);
+        self.changed.notify_waiters();
+        ready(Ok(())).boxed()
+    }
+
+    fn changed(&self) -> Notified<'_> {
+        self.changed.notified()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::identifier::FieldType;
+
+    fn lookup(text: &str) -> Identifier {
+        Identifier::from_canonical(FieldType::Email, text)
+    }
+
+    fn hit() -> Known {
+        Known::Hit(Bytes::from_static(b"{}"))
+    }
+
+    async fn one(store: &MemoryStore, run: RunId, text: &str) -> Standing {
+        store.claim(run, &Required::from([]), &[lookup(text)]).await.unwrap().remove(0)
+    }
+
+    async fn settle(store: &MemoryStore, run: RunId, text: &str, settled: Settled) {
+        store.settle(run, &Required::from([]), vec![(lookup(text), settled)]).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_one_run_asks_the_others_wait_for() {
+        let store = MemoryStore::default();
+        let (first, second) = (store.begin(), store.begin());
+        assert_eq!(one(&store, first, "a").await, Standing::Free);
+        assert_eq!(one(&store, second, "a").await, Standing::Held);
+        let changed = store.changed();
+        settle(&store, first, "a", Settled::Known(hit())).await;
+        changed.await;
+        assert_eq!(one(&store, second, "a").await, Standing::Known(hit()));
+    }
+
+    #[tokio::test]
+    async fn what_was_released_anybody_may_ask() {
+        let store = MemoryStore::default();
+        let (first, second) = (store.begin(), store.begin());
+        assert_eq!(one(&store, first, "a").await, Standing::Free);
+        settle(&store, first, "a", Settled::Released).await;
+        assert_eq!(one(&store, second, "a").await, Standing::Free);
+    }
+
+    #[tokio::test]
+    async fn a_later_run_asks_anew_and_nothing_is_kept_after_the_last() {
+        let store = MemoryStore::default();
+        let (first, second) = (store.begin(), store.begin());
+        assert_eq!(one(&store, first, "a").await, Standing::Free);
+        settle(&store, first, "a", Settled::Known(hit())).await;
+        let third = store.begin();
+        assert_eq!(one(&store, third, "a").await, Standing::Free);
+        settle(&store, third, "a", Settled::Known(hit())).await;
+        for run in [first, second, third] {
+            store.end(run);
+        }
+        assert!(store.lock().entries.is_empty());
+        assert!(store.lock().kept.is_empty());
+    }
+
+    #[tokio::test]
+    async fn other_required_fields_are_another_lookup() {
+        let store = MemoryStore::default();
+        let run = store.begin();
+        let phone = Required::from(["phone".into()]);
+        assert_eq!(one(&store, run, "a").await, Standing::Free);
+        assert_eq!(store.claim(run, &phone, &[lookup("a")]).await.unwrap(), [Standing::Free]);
+    }
+
+    #[tokio::test]
+    async fn doubts_are_shared_too() {
+        let store = MemoryStore::default();
+        let (first, second) = (store.begin(), store.begin());
+        assert_eq!(one(&store, first, "a").await, Standing::Free);
+        let unknown = Known::Unknown("lost".into());
+        settle(&store, first, "a", Settled::Known(unknown.clone())).await;
+        assert_eq!(one(&store, second, "a").await, Standing::Known(unknown));
+    }
+}
