@@ -12,6 +12,7 @@ For the real service set the environment variable `EXACTBUYER_API_KEY`, and say 
 
 from ._calls import OnError
 from ._core import __version__
+from .async_streams import AsyncStream
 from .enricher import BulkEnricher
 from .exceptions import (
     ApiError,
@@ -34,7 +35,7 @@ from .progress import Progress
 from .receipt import Receipt
 from .results import Problem, Result, Results, Status
 from .rows import FieldType, RequiredField
-from .streams import AsyncStream, Stream
+from .streams import Stream
 
 __all__ = [
     "ApiError",

@@ -1,27 +1,20 @@
 """The one class that matters: :class:`BulkEnricher`.
 
-Owns the doors, sync and async, and nothing behind them: a call's own state is in `_calls`, what is
-not frozen about an enricher in `_desk`.
+Owns how an enricher is made, shown, copied and closed. Its doors are in `sync_doors` and `async_doors`,
+what is not frozen about it in `_desk`.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterable
 from datetime import timedelta
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ._bell import Bell
-from ._calls import TICK_S, ListCall, StreamCall, check_on_error, refuse_invalid
 from ._desk import Desk, Terms
 from ._secret import Secret
+from .async_doors import AsyncDoors
 from .plan import Plan
-from .progress import Watch
-from .results import Results
-from .rows import length, looks_wrong, slices
 from .settings import BASE_URL, checked
-from .streams import AsyncStream, Stream
+from .sync_doors import SyncDoors
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -31,18 +24,13 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from ._calls import OnError
-    from ._core import Rows
-    from .progress import ProgressOption
     from .receipt import Receipt
     from .rows import FieldType, RequiredField
     from .sandbox import Sandbox
     from .settings import Body, Duration, OnUnknown, Settings
 
-_ROWS_BETWEEN_BREATHS = 10_000
 
-
-class BulkEnricher:
+class BulkEnricher(SyncDoors, AsyncDoors):
     """Looks up people by e-mail, phone or social profile, in bulk: every row back in place, paid for once.
 
     Frozen once made, usable from many threads, and a context manager. It pickles, never with its
@@ -102,8 +90,6 @@ class BulkEnricher:
     """
 
     __slots__ = ("__weakref__", "_desk")
-
-    _desk: Desk
 
     def __init__(
         self,
@@ -239,288 +225,6 @@ class BulkEnricher:
         settings = self._desk.settings
         return Plan.from_core(read.plan(settings.for_core()), read.invalid(), settings, terms.max_credits)
 
-    def enrich(
-        self,
-        rows: Iterable[object],
-        *,
-        field_type: FieldType | None = None,
-        required_fields: Iterable[RequiredField] | None = None,
-        max_credits: int | None = None,
-        on_error: OnError = "raise",
-        progress: ProgressOption = "auto",
-    ) -> Results:
-        """Looks up every row, and gives one result a row, in order.
-
-        Args:
-            rows: An iterable of rows: a list, a column of pandas, polars, numpy or Arrow. A row is a
-                string, a `(field_type, value)` pair, the vendor's `{"field_type": …, "value": …}`, or
-                a *list* of those in order of preference: the second is paid for only if the first
-                finds nobody. `None`, NaN, blanks and `na_values` are missing, and never sent.
-            field_type: What plain values are, for all rows. `None`: inferred for each.
-            required_fields: Instead of the enricher's own, for this call.
-            max_credits: Tightens the enricher's ceiling for this call, in credits.
-            on_error: `"raise"`: rows that cannot be looked up raise before anything is sent; what
-                goes wrong later lets the rest finish, and then raises. `"record"`: only the rows'
-                `status` says so, with one warning if rows stay open.
-            progress: `"auto"`: after a second a bar in a terminal or notebook, elsewhere a log line
-                each 10 s. `True` or `False`: a bar, or nothing. A function: called with a
-                `Progress` now and then.
-
-        Returns:
-            A list of dicts with the keys `value`, `enriched_contact` and `status`, one a row, in
-            order, with a `receipt` and `problems`.
-
-        Raises:
-            TypeError: Rows cannot be read as such, or as rows at all; the message names the fix.
-            InvalidIdentifierError: Rows cannot be looked up. Nothing was sent.
-            ExactBuyerError: See `on_error`. What was paid for is in the exception's `results`, and what it
-                took in its `receipt`.
-            KeyboardInterrupt: Ctrl-C, once what was in flight has been answered; it has `results`
-                and `receipt`, too, and so has `recover()`. A second Ctrl-C leaves at once.
-
-        Costs one credit for each row found that is neither a duplicate of another row nor missing,
-        and at most `max_credits` with every doubt counted.
-
-        Example:
-            >>> from exactbuyer import BulkEnricher
-            >>> with BulkEnricher.sandbox() as enricher:
-            ...     results = enricher.enrich(["ana@acme.example", "ana@acme.example", None])
-            >>> len(results), results.receipt.sent, results.receipt.missing
-            (3, 1, 1)
-
-        Source: `contact-enrichment/bulk-enrichment-api` on docs.exactbuyer.com.
-        """
-        on_error = check_on_error(on_error)
-        terms = Terms.checked(field_type, required_fields, max_credits)
-        read = self._desk.read(rows, terms)
-        if on_error == "raise":
-            refuse_invalid([read])
-        call = self._desk.begin(ListCall, "enrich", terms, Watch(progress, len(read)))
-        try:
-            call.feed([read])
-            while not call.over():
-                call.step()
-        except KeyboardInterrupt:
-            raise call.interrupt() from None
-        except BaseException:
-            call.break_off()
-            raise
-        return call.conclude(on_error)
-
-    async def enrich_async(
-        self,
-        rows: Iterable[object],
-        *,
-        field_type: FieldType | None = None,
-        required_fields: Iterable[RequiredField] | None = None,
-        max_credits: int | None = None,
-        on_error: OnError = "raise",
-        progress: ProgressOption = "auto",
-    ) -> Results:
-        """`enrich`, awaited: the same arguments, results, errors and costs.
-
-        Cancelling it returns at once and starts nothing new; what is in flight is still received,
-        and `recover()` or `recover_async()` returns what was paid for.
-
-        Args:
-            rows: As for `enrich`.
-            field_type: As for `enrich`.
-            required_fields: As for `enrich`.
-            max_credits: As for `enrich`.
-            on_error: As for `enrich`.
-            progress: As for `enrich`.
-
-        Returns:
-            As `enrich`: one result a row, in order.
-
-        Raises:
-            ExactBuyerError: As `enrich`.
-
-        Example:
-            >>> import asyncio
-            >>> from exactbuyer import BulkEnricher
-            >>> with BulkEnricher.sandbox() as enricher:
-            ...     results = asyncio.run(enricher.enrich_async(["ana@acme.example", None]))
-            >>> len(results)
-            2
-        """
-        on_error = check_on_error(on_error)
-        terms = Terms.checked(field_type, required_fields, max_credits)
-        parts = await self._read_in_parts(rows, terms)
-        if on_error == "raise":
-            refuse_invalid(parts)
-        call = self._desk.begin(ListCall, "enrich_async", terms, Watch(progress, sum(map(len, parts))))
-        bell = Bell(call.run)
-        try:
-            call.feed(parts)
-            while not call.over():
-                await bell.wait(TICK_S)
-                if not bell.waiting:
-                    call.collect()
-                call.tick()
-        except BaseException:
-            bell.close()
-            call.break_off()
-            raise
-        return call.conclude(on_error)
-
-    def stream(
-        self,
-        rows: Iterable[object],
-        *,
-        field_type: FieldType | None = None,
-        required_fields: Iterable[RequiredField] | None = None,
-        max_credits: int | None = None,
-        progress: ProgressOption = "auto",
-    ) -> Stream:
-        """Looks up rows as they come, and gives their results in order, as they become known.
-
-        Reads ahead of the consumer by a bounded number of rows, twice what can be in flight and at
-        most 100,000: that many may be asked, and paid, before the first is taken. A duplicate is
-        recognised while its first row is within that window. Best used in a `with` block: left
-        early it then stops at once, also where Ctrl-C comes in code between two rows.
-
-        Args:
-            rows: Any iterable of rows as for `enrich`, endless ones too; read only as needed.
-            field_type: As for `enrich`.
-            required_fields: As for `enrich`.
-            max_credits: As for `enrich`, for the whole stream.
-            progress: As for `enrich`.
-
-        Returns:
-            An iterator of the same dicts, one a row, in order; a context manager; with a `receipt`.
-
-        Raises:
-            TypeError: A row cannot be read as such; raised in its place, after the rows before it.
-            ExactBuyerError: What is about settings, not rows, such as a wrong key; the rows not handed
-                out yet are in its `results`.
-            KeyboardInterrupt: As `enrich`.
-
-        Warns:
-            IncompleteWarning: At the end, if rows stayed open.
-
-        Costs what `enrich` costs.
-
-        Example:
-            >>> from exactbuyer import BulkEnricher
-            >>> with (
-            ...     BulkEnricher.sandbox() as enricher,
-            ...     enricher.stream(["ana@acme.example", None]) as results,
-            ... ):
-            ...     for row in results:
-            ...         print(row["value"])
-            ana@acme.example
-            None
-        """
-        terms = Terms.checked(field_type, required_fields, max_credits)
-        if looks_wrong(rows):
-            self._desk.read(rows, terms)
-        call = self._desk.begin(StreamCall, "stream", terms, Watch(progress, length(rows)))
-        source = slices(rows, self._desk.settings.chunk_size)
-        return Stream(call, partial(self._desk.read, terms=terms), source)
-
-    def stream_async(
-        self,
-        rows: Iterable[object] | AsyncIterable[object],
-        *,
-        field_type: FieldType | None = None,
-        required_fields: Iterable[RequiredField] | None = None,
-        max_credits: int | None = None,
-        progress: ProgressOption = "auto",
-    ) -> AsyncStream:
-        """`stream` for `async for`: the same arguments, results, errors and costs.
-
-        Args:
-            rows: Any iterable of rows, or an async one.
-            field_type: As for `enrich`.
-            required_fields: As for `enrich`.
-            max_credits: As for `enrich`, for the whole stream.
-            progress: As for `enrich`.
-
-        Returns:
-            An async iterator of the same dicts; an async context manager; with a `receipt`.
-
-        Raises:
-            ExactBuyerError: As `stream`.
-
-        Example:
-            >>> import asyncio
-            >>> from exactbuyer import BulkEnricher
-            >>> async def values():
-            ...     with BulkEnricher.sandbox() as enricher:
-            ...         return [
-            ...             row["value"] async for row in enricher.stream_async(["ana@acme.example", None])
-            ...         ]
-            >>> asyncio.run(values())
-            ['ana@acme.example', None]
-        """
-        terms = Terms.checked(field_type, required_fields, max_credits)
-        if not isinstance(rows, AsyncIterable) and looks_wrong(rows):
-            self._desk.read(rows, terms)
-        call = self._desk.begin(StreamCall, "stream_async", terms, Watch(progress, length(rows)))
-        chunk_size = self._desk.settings.chunk_size
-        source = aiter(rows) if isinstance(rows, AsyncIterable) else slices(rows, chunk_size)
-        return AsyncStream(call, partial(self._desk.read, terms=terms), source)
-
-    def recover(self) -> Results:
-        """What an interrupted, cancelled or abandoned call had paid for: each call once, the oldest first.
-
-        Waits for what such a call still has in flight, up to the `grace` it was given. Sends
-        nothing, costs nothing.
-
-        Returns:
-            The rows of one such call, in order, with its receipt: all rows of an `enrich`, of a
-            stream those that were not handed out (`first_row` says which comes first). Empty if
-            there is no such call: `while part := enricher.recover(): …`
-
-        Raises:
-            KeyboardInterrupt: Ctrl-C; the call can still be recovered.
-
-        Example:
-            >>> from exactbuyer import BulkEnricher
-            >>> BulkEnricher().recover()
-            <Results: 0 rows>
-        """
-        call = self._desk.books.oldest()
-        if call is None:
-            return Results()
-        try:
-            while not call.over():
-                call.step()
-            return call.settle()
-        except BaseException:
-            self._desk.books.keep_first(call)
-            raise
-
-    async def recover_async(self) -> Results:
-        """`recover`, awaited: the same result. Cancelling it loses nothing.
-
-        Returns:
-            As `recover`.
-
-        Example:
-            >>> import asyncio
-            >>> from exactbuyer import BulkEnricher
-            >>> asyncio.run(BulkEnricher().recover_async())
-            <Results: 0 rows>
-        """
-        call = self._desk.books.oldest()
-        if call is None:
-            return Results()
-        bell = Bell(call.run)
-        try:
-            # A waiter that was cancelled a moment ago lets go when the loop has turned.
-            await asyncio.sleep(0)
-            while not call.over():
-                await bell.wait(TICK_S)
-                if not bell.waiting:
-                    call.collect()
-            return call.settle()
-        except BaseException:
-            bell.close()
-            self._desk.books.keep_first(call)
-            raise
-
     def close(self) -> None:
         """Stops every call of this enricher, and waits up to `grace` for what is in flight.
 
@@ -555,18 +259,6 @@ class BulkEnricher:
 
     def __deepcopy__(self, memo: object) -> Self:
         return self
-
-    async def _read_in_parts(self, rows: Iterable[object], terms: Terms) -> list[Rows]:
-        """Reads all rows, letting the loop run in between."""
-        if looks_wrong(rows):
-            return [self._desk.read(rows, terms)]
-        parts: list[Rows] = []
-        count = 0
-        for part in slices(rows, _ROWS_BETWEEN_BREATHS):
-            parts.append(self._desk.read(part, terms, count))
-            count += len(part)
-            await asyncio.sleep(0)
-        return parts
 
 
 def _unpickled(kind: type[BulkEnricher], settings: Settings) -> BulkEnricher:

@@ -7,7 +7,7 @@ never comes here.
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from datetime import timedelta
 from decimal import Decimal, InvalidOperation
@@ -21,6 +21,7 @@ from .exceptions import ConfigError
 from .rows import check_required_fields
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from os import PathLike
 
     from .rows import RequiredField

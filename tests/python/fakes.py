@@ -32,7 +32,9 @@ class Rows:
 
     def invalid(self):
         return [
-            (at, "looks like nothing") for at, value in enumerate(self.values, self.first_row) if status_of(value) == "invalid"
+            (at, "looks like nothing")
+            for at, value in enumerate(self.values, self.first_row)
+            if status_of(value) == "invalid"
         ]
 
     def plan(self, settings):
@@ -85,7 +87,11 @@ class Run:
         self.finished = True
 
     def _advance(self):
-        upto = len(self.values) if self.stopped is not None else min(self.done + self.engine.per_wait, len(self.values))
+        upto = (
+            len(self.values)
+            if self.stopped is not None
+            else min(self.done + self.engine.per_wait, len(self.values))
+        )
         for at in range(self.done, upto):
             status = status_of(self.values[at])
             if self.stopped is not None and status in {"found", "not_found", "unknown"}:
@@ -163,7 +169,11 @@ class Run:
 
     def troubles(self):
         lost = any(status == "unknown" for _, status in getattr(self, "statuses", []))
-        doubt = [("UnknownOutcomeError", "1 row may have been charged: the connection dropped.", None)] if lost else []
+        doubt = (
+            [("UnknownOutcomeError", "1 row may have been charged: the connection dropped.", None)]
+            if lost
+            else []
+        )
         return [*self.trouble, *doubt]
 
     def progress(self):
