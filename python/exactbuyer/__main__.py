@@ -30,10 +30,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "sandbox", help="run the stand-in vendor: no key, no cost, invented people", add_help=False
     )
     known, rest = parser.parse_known_args(arguments)
+    if known.command != "sandbox":
+        parser.error(f"there is no command {known.command}")
+    # Imported here: `--version` and `--help` need no server.
     from .sandbox import main as sandbox
 
-    if known.command != "sandbox":
-        parser.error(f"unknown command {known.command}")
     return sandbox(rest)
 
 

@@ -206,7 +206,11 @@ class Call:
         raise NotImplementedError
 
     def _current_receipt(self) -> Receipt:
-        return Receipt.from_core(self.run.receipt(), self.settings.credit_price)
+        counts = self.run.receipt()
+        if not self.over():
+            # What is in flight may be charged already.
+            counts["credits_in_doubt"] = self.run.progress()["credits_in_doubt"]
+        return Receipt.from_core(counts, self.settings.credit_price)
 
     def _log(self, receipt: Receipt) -> None:
         logger.info(
@@ -295,6 +299,10 @@ class StreamCall(Call):
     def handed_out(self) -> int:
         """How many rows the consumer has."""
         return self._handed_out + self._at
+
+    def waiting(self) -> int:
+        """How many rows wait here to be handed out."""
+        return len(self._batch) - self._at + sum(map(len, self._batches))
 
     def rest(self) -> Results:
         rows = self._batch[self._at :]

@@ -69,7 +69,7 @@ class AsyncStream(Window, AsyncIterator["Result"]):
             if isinstance(self._source, AsyncIterator):
                 self._feed_from(self._source, bell)
             else:
-                while intake.wants() and intake.pull(self._source):
+                while intake.wants() and intake.pull(self._source):  # noqa: ASYNC110 - lets others run
                     await asyncio.sleep(0)
             if not bell.waiting:
                 call.collect()

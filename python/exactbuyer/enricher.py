@@ -242,7 +242,8 @@ class BulkEnricher(SyncDoors, AsyncDoors):
         self.close()
 
     def __repr__(self) -> str:
-        told = self._desk.settings.told()
+        # Shown in a traceback out of `__init__`, it has no settings yet.
+        told = self._desk.settings.told() if hasattr(self, "_desk") else {}
         return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in told.items())})"
 
     def __setattr__(self, name: str, value: object) -> None:

@@ -126,7 +126,7 @@ class Plan:
 
     def _checks(self) -> list[str]:
         return [
-            f"check     row {row:,}'s {kind.replace('_', ' ')} appears in {count(rows, 'row')}: a placeholder?"
+            f"check     row {row:,}'s {kind.replace('_', ' ')} stands in {count(rows, 'row')}: a placeholder?"
             for row, kind, rows in self.suspects
         ]
 

@@ -12,18 +12,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from decimal import Decimal
 
-_TALLY = (
-    "rows", "missing", "invalid", "found", "not_found", "rejected", "unknown", "not_sent",
-    "duplicates", "from_store", "sent", "requests", "credits", "credits_in_doubt",
-)  # fmt: skip
-
 
 @dataclass(frozen=True, kw_only=True)
 class Receipt:
     """What a call took. Receipts add up: `sum(receipts, Receipt())`.
 
     In rows, `rows` is the sum of `missing`, `invalid`, `found`, `not_found`, `rejected`, `unknown`
-    and `not_sent`; `duplicates` and `from_store` say how many of these cost nothing of their own.
+    and `not_sent` once a call is over (before, the difference is `under_way`); `duplicates` and
+    `from_store` say how many of these cost nothing of their own.
 
     Attributes:
         rows: Rows read.
@@ -74,14 +70,19 @@ class Receipt:
     def from_core(cls, counts: Mapping[str, Any], credit_price: tuple[Decimal, str] | None) -> Receipt:
         """The receipt of a run, from the core's counts."""
         known = {field.name for field in fields(cls)}
-        return cls(
-            **{name: value for name, value in counts.items() if name in known}, credit_price=credit_price
-        )
+        told = {name: value for name, value in counts.items() if name in known}
+        return cls(**told, credit_price=credit_price)
+
+    @property
+    def under_way(self) -> int:
+        """Rows whose outcome is still to come: 0 once a call is over."""
+        done = self.missing + self.invalid + self.found + self.not_found + self.rejected
+        return self.rows - done - self.unknown - self.not_sent
 
     @property
     def open_rows(self) -> int:
-        """Rows whose answer is still to come: unknown, or not sent."""
-        return self.unknown + self.not_sent
+        """Rows without an answer: unknown, not sent, or under way."""
+        return self.unknown + self.not_sent + self.under_way
 
     @property
     def cost(self) -> Decimal | None:
@@ -100,11 +101,10 @@ class Receipt:
         kind = UnknownOutcomeError if self.unknown else ExactBuyerError
         parts = [f"{self.unknown:,} unknown"] if self.unknown else []
         parts += [f"{self.not_sent:,} not sent"] if self.not_sent else []
+        parts += [f"{self.under_way:,} under way"] if self.under_way else []
         why = f" ({self.stopped})" if self.stopped else ""
-        raise kind(
-            f"{self.open_rows:,} of {count(self.rows, 'row')} open: {', '.join(parts)}{why}. {self._next_step()}",
-            receipt=self,
-        )
+        open_rows = f"{self.open_rows:,} of {count(self.rows, 'row')} open: {', '.join(parts)}{why}"
+        raise kind(f"{open_rows}. Next: {self._next_step()}.", receipt=self)
 
     def __add__(self, other: Receipt) -> Receipt:
         if not isinstance(other, Receipt):  # pyright: ignore[reportUnnecessaryIsInstance]
@@ -114,8 +114,7 @@ class Receipt:
         if self == Receipt():
             return other
         return Receipt(
-            **{name: getattr(self, name) + getattr(other, name) for name in _TALLY},
-            elapsed_s=self.elapsed_s + other.elapsed_s,
+            **{name: getattr(self, name) + getattr(other, name) for name in _ADDED},
             stopped=other.stopped or self.stopped,
             # Credits of two prices add up, their money does not.
             credit_price=self.credit_price if self.credit_price == other.credit_price else None,
@@ -152,6 +151,7 @@ class Receipt:
             ("rejected", self.rejected, "refused by the vendor, free: see problems"),
             ("unknown", self.unknown, doubt),
             ("not sent", self.not_sent, self.stopped or ""),
+            ("under way", self.under_way, ""),
         ]
         shown = [(label, f"{rows:,}", note) for label, rows, note in lines if rows or label == "found"]
         return [*shown, ("of which", "", f"{' · '.join(free)}: free")] if free else shown
@@ -167,6 +167,8 @@ class Receipt:
         return f"{charged} in {count(self.requests, 'request')}"
 
     def _next_step(self) -> str:
+        if self.under_way:
+            return "wait for the rows under way; of a call that was broken off, recover() returns them"
         if self.unknown and self.not_sent:
             return (
                 "put right what stopped it, then ask again only for the rows that are not_sent; for those "
@@ -185,3 +187,6 @@ class Receipt:
         if self.invalid or self.rejected:
             return "correct the rows named in problems and ask for those again; the others are done"
         return "nothing: every row has its answer"
+
+
+_ADDED = [field.name for field in fields(Receipt) if field.name not in {"stopped", "credit_price"}]

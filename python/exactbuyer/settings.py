@@ -225,11 +225,10 @@ def _base_url(value: object) -> str:
             "base_url holds a scheme, a host and perhaps a port; no user, password, query or fragment"
         )
     if parts.scheme not in {"http", "https"} or not host:
-        raise ConfigError(f"base_url is a URL such as {BASE_URL!r}; not {value!r}")
+        raise ConfigError(f"base_url is a URL such as {BASE_URL!r}: a scheme and a host are missing")
     if parts.scheme == "http" and not _is_loopback(host):
         raise ConfigError(
-            f"base_url must be https, except for this machine itself, or the key would go out readable; "
-            f"not {value!r}"
+            "base_url must be https, except for this machine itself, or the key would go out readable"
         )
     return value.rstrip("/")
 

@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
 from ._calls import TICK_S
+from .exceptions import ExactBuyerError
 from .rows import cut
 from .wording import count
 
@@ -111,9 +112,18 @@ class Window:
     def _finish(self) -> None:
         """At the end: raises or warns where there is reason to, then what the source raised."""
         self._closed = True
-        self._call.conclude("record")
-        if self._intake.trouble is not None:
-            raise self._intake.trouble
+        call, intake = self._call, self._intake
+        if not intake.ended or call.fed > call.handed_out() + call.waiting():
+            results = call.settle()
+            raise ExactBuyerError(
+                f"the enricher was closed while this stream ran: it ends after "
+                f"{count(call.handed_out(), 'row')}, before its source did",
+                results=results,
+                receipt=call.receipt(),
+            )
+        call.conclude("record")
+        if intake.trouble is not None:
+            raise intake.trouble
 
     def _break_off(self) -> None:
         if not self._closed:
@@ -198,6 +208,7 @@ class Stream(Window, Iterator["Result"]):
 
 
 def tell_left(call: StreamCall) -> None:
+    """Logs that rows were left behind, if there are any."""
     left = call.fed - call.handed_out()
     if left > 0:
         logger.warning(

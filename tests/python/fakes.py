@@ -1,7 +1,7 @@
 """A core that does as it is told, for what the real one cannot be made to do at a given moment.
 
-Outcomes are scripted by value: text with "lost" in it is `unknown`, with "none" `not_found`, with "?" invalid,
-blank missing, and anything else found. A run gives `per_wait` outcomes each time it is waited for.
+Outcomes are scripted by value: text with "lost" in it is `unknown`, with "none" `not_found`, with "?"
+invalid, blank missing, and anything else found. A run gives `per_wait` outcomes each time it is waited for.
 """
 
 from __future__ import annotations
@@ -14,8 +14,6 @@ STATUSES = ("missing", "invalid", "found", "not_found", "rejected", "unknown", "
 
 
 class Rows:
-    read: list[int] = []
-
     def __init__(self, rows, *, field_type=None, default_region=None, na_values=(), first_row=0):
         if isinstance(rows, str):
             raise TypeError("rows is one string: wrap it in a list, [value]")
@@ -25,7 +23,6 @@ class Rows:
             if isinstance(value, bool):
                 raise TypeError(f"row {number} is a bool")
             self.values.append(value)
-        Rows.read.append(len(self.values))
 
     def __len__(self):
         return len(self.values)
