@@ -67,16 +67,19 @@ def _stream_async(enricher: BulkEnricher, rows: Any, **how: Any) -> list[Result]
 @pytest.fixture(params=[_enrich, _enrich_async, _stream, _stream_async], ids=lambda door: door.__name__[1:])
 def door(request: pytest.FixtureRequest) -> Callable[..., list[Result]]:
     """Each door in turn: `door(enricher, rows, **how)` gives the rows."""
-    return request.param
+    door: Callable[..., list[Result]] = request.param
+    return door
 
 
 @pytest.fixture(params=[_enrich, _enrich_async], ids=lambda door: door.__name__[1:])
 def list_door(request: pytest.FixtureRequest) -> Callable[..., list[Result]]:
     """The doors that give a whole list."""
-    return request.param
+    door: Callable[..., list[Result]] = request.param
+    return door
 
 
 @pytest.fixture(params=[_stream, _stream_async], ids=lambda door: door.__name__[1:])
 def stream_door(request: pytest.FixtureRequest) -> Callable[..., list[Result]]:
     """The doors that give row by row."""
-    return request.param
+    door: Callable[..., list[Result]] = request.param
+    return door

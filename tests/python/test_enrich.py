@@ -6,7 +6,7 @@ import asyncio
 import logging
 import threading
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pytest
 from exactbuyer import (
@@ -22,9 +22,12 @@ from exactbuyer import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from exactbuyer import Result
     from exactbuyer.sandbox import Sandbox
 
-Door = "Callable[..., list[Result]]"
+Door: TypeAlias = "Callable[..., list[Result]]"
 
 
 def enricher_of(sandbox: Sandbox, **settings: Any) -> BulkEnricher:
@@ -105,12 +108,13 @@ def test_common_mistakes_are_told_with_their_fix(
 
 def test_wrong_arguments_of_a_call(everybody: Sandbox, door: Door) -> None:
     with enricher_of(everybody) as enricher:
-        for how, said in [
+        wrong: list[tuple[dict[str, Any], str]] = [
             ({"field_type": "fax"}, "field_type is one of 'email'"),
             ({"required_fields": "phone"}, r"required_fields=\['phone'\]"),
             ({"max_credits": -1}, "max_credits is a whole number"),
             ({"progress": "bar"}, "progress is 'auto'"),
-        ]:
+        ]
+        for how, said in wrong:
             with pytest.raises(ConfigError, match=said):
                 door(enricher, ["ana@acme.example"], **how)
         with pytest.raises(ConfigError, match="'raise' or 'record'"):

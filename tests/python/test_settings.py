@@ -102,7 +102,7 @@ def test_the_window_of_a_stream(settings: dict[str, Any], rows: int) -> None:
 def test_an_enricher_is_frozen() -> None:
     enricher = BulkEnricher()
     with pytest.raises(AttributeError, match="make another one to change max_credits"):
-        enricher.max_credits = 3  # type: ignore[attr-defined]
+        enricher.max_credits = 3
     assert copy.copy(enricher) is enricher
     assert copy.deepcopy(enricher) is enricher
     assert enricher != BulkEnricher()

@@ -80,7 +80,7 @@ def test_ctrl_c_in_recover_loses_nothing(fakes: ModuleType) -> None:
 
 def test_ctrl_c_in_a_stream(fakes: ModuleType) -> None:
     enricher = enricher_that(after(2), fakes)
-    handed_out = []
+    handed_out: list[str] = []
     with pytest.raises(KeyboardInterrupt), enricher.stream(ROWS) as stream:
         handed_out.extend(row["value"] for row in stream)
     rest = enricher.recover()

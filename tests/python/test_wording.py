@@ -92,9 +92,9 @@ def test_complete_does_not_raise() -> None:
 
 def test_a_plan() -> None:
     plan = Plan(
-        rows=50_000, missing=3_112, invalid=418, duplicates=4_470, from_store=1_900, to_send=(40_100, 120_000),
-        requests=(41, 121), max_credits=40_100, expected_credits=(25_700, 30_700), credit_price=EUR,
-        suspects=(Suspect(17, "phone", 1_204),),
+        rows=50_000, missing=3_112, invalid=418, duplicates=4_470, from_store=1_900,
+        to_send=(40_100, 120_000), requests=(41, 121), max_credits=40_100,
+        expected_credits=(25_700, 30_700), credit_price=EUR, suspects=(Suspect(17, "phone", 1_204),),
     )  # fmt: skip
     assert (
         str(plan)
@@ -111,8 +111,8 @@ check     row 17's phone stands in 1,204 rows: a placeholder?"""
 
 def test_progress() -> None:
     progress = Progress(
-        rows=50_000, done=31_204, credits=16_870, credits_in_doubt=1_000, requests_last_minute=58, left_s=21.2,
-        limited_by="max_in_doubt",
+        rows=50_000, done=31_204, credits=16_870, credits_in_doubt=1_000, requests_last_minute=58,
+        left_s=21.2, limited_by="max_in_doubt",
     )  # fmt: skip
     assert str(progress) == (
         "31,204/50,000 rows  62% | 16,870 credits (+ up to 1,000 in doubt) | 58 req/min | 0:21 left | "
