@@ -1,0 +1,70 @@
+"""Bulk contact enrichment with ExactBuyer's API: every row back in place, paid for once.
+
+    >>> from exactbuyer import BulkEnricher
+    >>> enricher = BulkEnricher.sandbox()  # against invented people: no key, no cost
+    >>> results = enricher.enrich(["ana@acme.example", "linkedin.com/in/ana", None])
+    >>> [row["status"] for row in results][2]
+    'missing'
+    >>> enricher.close()
+
+For the real service set the environment variable `EXACTBUYER_API_KEY`, and say `BulkEnricher()`.
+"""
+
+from ._calls import OnError
+from ._core import __version__
+from .async_streams import AsyncStream
+from .enricher import BulkEnricher
+from .exceptions import (
+    ApiError,
+    AuthenticationError,
+    BadRequestError,
+    BudgetExceededError,
+    ConfigError,
+    ExactBuyerError,
+    IncompleteWarning,
+    InsufficientCreditsError,
+    InvalidIdentifierError,
+    RateLimitError,
+    ServerError,
+    StoreError,
+    TransportError,
+    UnknownOutcomeError,
+)
+from .plan import Plan, Suspect
+from .progress import Progress
+from .receipt import Receipt
+from .results import Problem, Result, Results, Status
+from .rows import FieldType, RequiredField
+from .streams import Stream
+
+__all__ = [
+    "ApiError",
+    "AsyncStream",
+    "AuthenticationError",
+    "BadRequestError",
+    "BudgetExceededError",
+    "BulkEnricher",
+    "ConfigError",
+    "ExactBuyerError",
+    "FieldType",
+    "IncompleteWarning",
+    "InsufficientCreditsError",
+    "InvalidIdentifierError",
+    "OnError",
+    "Plan",
+    "Problem",
+    "Progress",
+    "RateLimitError",
+    "Receipt",
+    "RequiredField",
+    "Result",
+    "Results",
+    "ServerError",
+    "Status",
+    "StoreError",
+    "Stream",
+    "Suspect",
+    "TransportError",
+    "UnknownOutcomeError",
+    "__version__",
+]

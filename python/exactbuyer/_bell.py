@@ -1,0 +1,57 @@
+"""How a coroutine waits for a run. The only room, with `streams`, that says asyncio."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ._core import Run
+
+
+class Bell:
+    """Wakes one coroutine: when the run has something, when someone rings, or after a while.
+
+    The core lets one at a time take results: nothing may be taken from the run while the bell is
+    `waiting` for it.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._event = asyncio.Event()
+        self._waiting: asyncio.Future[Any] | None = None
+        self._trouble: BaseException | None = None
+
+    @property
+    def waiting(self) -> bool:
+        """Whether the run is still being waited for."""
+        return self._waiting is not None
+
+    async def wait(self, timeout_s: float) -> None:
+        """Waits. Cancelling it changes nothing: the next wait goes on with the same."""
+        if self._trouble is not None:
+            raise self._trouble
+        if self._waiting is None:
+            self._waiting = asyncio.ensure_future(self._run.wait_async())
+            self._waiting.add_done_callback(self._answered)
+        timer = asyncio.get_running_loop().call_later(timeout_s, self._event.set)
+        try:
+            await self._event.wait()
+        finally:
+            timer.cancel()
+        self._event.clear()
+
+    def ring(self) -> None:
+        """Wakes whoever waits."""
+        self._event.set()
+
+    def close(self) -> None:
+        """Waits for the run no more."""
+        if self._waiting is not None:
+            self._waiting.cancel()
+
+    def _answered(self, future: asyncio.Future[Any]) -> None:
+        self._waiting = None
+        if not future.cancelled():
+            self._trouble = future.exception()
+        self._event.set()

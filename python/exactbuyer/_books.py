@@ -1,0 +1,62 @@
+"""What an enricher remembers of its calls: receipts, and the calls that were broken off.
+
+Shared by every thread of an enricher. Knows nothing of rows or settings.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from typing import TYPE_CHECKING
+
+from .receipt import Receipt
+
+if TYPE_CHECKING:
+    from ._calls import Call
+
+
+class Books:
+    """Receipts, and calls broken off."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._settled = Receipt()
+        self._last: Receipt | None = None
+        self._broken_off: deque[Call] = deque()
+
+    @property
+    def last(self) -> Receipt | None:
+        """The receipt of the call that ended last."""
+        return self._last
+
+    def total(self) -> Receipt:
+        """The sum of all receipts, those of calls broken off included as far as they are known."""
+        with self._lock:
+            receipts = [call.receipt_so_far() for call in self._broken_off]
+            return sum((receipt for receipt in receipts if receipt is not None), self._settled)
+
+    def enter(self, receipt: Receipt) -> None:
+        """Adds the receipt of a call that is over."""
+        with self._lock:
+            self._settled += receipt
+            self._last = receipt
+
+    def keep(self, call: Call) -> None:
+        """Keeps a call that was broken off, for whoever recovers it."""
+        with self._lock:
+            self._broken_off.append(call)
+
+    def keep_first(self, call: Call) -> None:
+        """Puts back what :meth:`oldest` gave."""
+        with self._lock:
+            self._broken_off.appendleft(call)
+
+    def oldest(self) -> Call | None:
+        """Hands out the call that was broken off first: each call once."""
+        with self._lock:
+            return self._broken_off.popleft() if self._broken_off else None
+
+    def after_fork(self) -> None:
+        """In a forked child: the calls are the parent's, and so may be the lock's state."""
+        self._lock = threading.Lock()
+        self._broken_off = deque()

@@ -1,0 +1,334 @@
+"""One call under way: the core's run, and what Python keeps beside it.
+
+Owns how a call ends: with results, an exception, a warning, or broken off. The doors (sync and
+async) own how it waits.
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import sys
+import warnings
+from contextlib import suppress
+from itertools import repeat
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
+
+from . import exceptions
+from .exceptions import ConfigError, ExactBuyerError, IncompleteWarning, Interrupted, InvalidIdentifierError
+from .receipt import Receipt
+from .results import Problem, Results
+from .wording import count
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ._core import Rows, Run
+    from ._desk import Desk
+    from .progress import Watch
+    from .results import Result
+
+logger = logging.getLogger("exactbuyer")
+
+OnError: TypeAlias = Literal["raise", "record"]
+
+TICK_S = 0.1
+"""How long a call waits before it looks at the clock and at its progress again."""
+
+_ABOUT_SETTINGS = frozenset({"AuthenticationError", "ApiError", "ConfigError"})
+_NAMED = 10
+
+
+def check_on_error(on_error: object) -> OnError:
+    """`on_error`, if it is one; else a `ConfigError`."""
+    if isinstance(on_error, str) and on_error in {"raise", "record"}:
+        return cast("OnError", on_error)
+    raise ConfigError(f"on_error is 'raise' or 'record'; not {on_error!r}")
+
+
+def refuse_invalid(parts: list[Rows]) -> None:
+    """Raises `InvalidIdentifierError` with every row that cannot be looked up, if there is one."""
+    errors = [Problem(row, "invalid", reason) for rows in parts for row, reason in rows.invalid()]
+    if not errors:
+        return
+    named = "; ".join(f"row {row}: {reason}" for row, _, reason in errors[:_NAMED])
+    more = f"; and {len(errors) - _NAMED:,} more in the exception's .errors" if len(errors) > _NAMED else ""
+    raise InvalidIdentifierError(
+        f"{len(errors):,} of {count(sum(map(len, parts)), 'row')} cannot be looked up: {named}{more}. "
+        f"Nothing was sent. Correct them, or pass on_error='record' to ask for the others.",
+        errors=errors,
+    )
+
+
+class Call:
+    """A call under way.
+
+    Args:
+        run: The core's run.
+        name: The door that it came through, for the log.
+        desk: The enricher's. Kept alive as long as the call: a sandbox must not end before.
+        watch: What shows how it gets on.
+    """
+
+    def __init__(self, run: Run, name: str, desk: Desk, watch: Watch) -> None:
+        self.run = run
+        self.settings = desk.settings
+        self._name = name
+        self._desk = desk
+        self._watch = watch
+        self._receipt: Receipt | None = None
+        self._rest = Results()
+
+    def collect(self) -> None:
+        """Takes what is ready out of the run."""
+        raise NotImplementedError
+
+    def rest(self) -> Results:
+        """Every row that has not been handed out."""
+        raise NotImplementedError
+
+    def tick(self, *, last: bool = False) -> None:
+        """Shows how it gets on, if it is time to."""
+        self._watch.tick(self.run.progress, last=last)
+
+    def step(self, timeout_s: float = TICK_S) -> None:
+        """Waits for something to be ready, and takes it. Blocks; Ctrl-C raises out of it."""
+        self.run.wait(timeout_s)
+        self.collect()
+        self.tick()
+
+    def over(self) -> bool:
+        """Whether every row's outcome has been taken."""
+        return self.run.over()
+
+    def receipt_so_far(self) -> Receipt | None:
+        """What it took until now; `None` once its receipt is in the books."""
+        return None if self._receipt is not None else self._current_receipt()
+
+    def receipt(self) -> Receipt:
+        """What it took; final once it has been settled."""
+        return self._receipt or self._current_receipt()
+
+    def stop(self) -> None:
+        """Starts nothing new; what is in flight may still take the grace."""
+        self.run.stop(self.settings.grace)
+        self.run.finish()
+
+    def break_off(self) -> None:
+        """Stops, waits for nothing, and leaves the rest to `recover()`."""
+        self.stop()
+        self._watch.close()
+        # A stream may have been left with every row handed out: then there is nothing to recover.
+        if not self.over() or self.settle():
+            self._desk.books.keep(self)
+
+    def interrupt(self) -> Interrupted:
+        """After Ctrl-C: stops, waits for what is in flight, and gives what is to be raised.
+
+        A second Ctrl-C meanwhile waits no longer. Either way `recover()` has the rows, once.
+        """
+        try:
+            self.stop()
+            in_flight = self.run.progress().get("in_flight", 0)
+            self._watch.close()
+            if in_flight:
+                _say(
+                    f"exactbuyer: stopping. {count(in_flight, 'request')} in flight may already be charged: "
+                    f"waiting up to {self.settings.grace:g} s for the answers. Ctrl-C again leaves at once."
+                )
+            while not self.over():
+                self.step()
+            results = self.settle()
+        except KeyboardInterrupt:
+            self._desk.books.keep(self)
+            return Interrupted(
+                "left with requests in flight: enricher.recover() waits for their answers, and returns "
+                "every row",
+                receipt=self.receipt(),
+            )
+        self._desk.books.keep(self)
+        return Interrupted(
+            f"stopped by Ctrl-C with {count(self.receipt().credits, 'credit')} charged: what was paid for is "
+            f"in this exception's .results, and enricher.recover() returns it, once",
+            results=results,
+            receipt=self.receipt(),
+        )
+
+    def settle(self) -> Results:
+        """Once it is over: puts the receipt into the books, and gives the rows that are left."""
+        if self._receipt is None:
+            self.tick(last=True)
+            self._watch.close()
+            self._rest = self.rest()
+            self._rest.problems = [
+                Problem(row, cast("Any", status), why) for row, status, why in self.run.problems()
+            ]
+            self._rest.receipt = self._receipt = self._current_receipt()
+            self._desk.books.enter(self._receipt)
+            self._log(self._receipt)
+        return self._rest
+
+    def conclude(self, on_error: OnError) -> Results:
+        """Settles it, and raises or warns where there is reason to.
+
+        Raises:
+            ExactBuyerError: The worst that the run met: with `on_error="record"` only what is
+                about settings, not rows.
+        """
+        results, receipt = self.settle(), self.receipt()
+        troubles = self.run.troubles()
+        for kind, message, status in troubles:
+            if on_error == "raise" or kind in _ABOUT_SETTINGS:
+                error_class: type[ExactBuyerError] = getattr(exceptions, kind)
+                told = f"{message.rstrip('.')}. {self._whereabouts()}"
+                raise error_class(told, status=status, results=results, receipt=receipt)
+        if receipt.open_rows:
+            why = troubles[0][1] if troubles else receipt.stopped or "the run was stopped"
+            open_rows = f"{receipt.open_rows:,} of {count(receipt.rows, 'row')} open: {why.rstrip('.')}"
+            if on_error == "raise":
+                raise ExactBuyerError(f"{open_rows}. {self._whereabouts()}", results=results, receipt=receipt)
+            # Where warnings are errors, this one carries what was paid for, as any other error does.
+            warning = IncompleteWarning(
+                f"{open_rows}. Their status is 'unknown' (may have been charged) or 'not_sent' (free); the "
+                f"receipt says more.",
+                results=results,
+                receipt=receipt,
+            )
+            warnings.warn(warning, stacklevel=_callers_level())
+        return results
+
+    def refused(self) -> bool:
+        """Whether the run met something about settings: then reading on is pointless."""
+        return any(kind in _ABOUT_SETTINGS for kind, _, _ in self.run.troubles())
+
+    def _whereabouts(self) -> str:
+        raise NotImplementedError
+
+    def _current_receipt(self) -> Receipt:
+        counts = self.run.receipt()
+        if not self.over():
+            # What is in flight may be charged already.
+            counts["credits_in_doubt"] = self.run.progress()["credits_in_doubt"]
+        return Receipt.from_core(counts, self.settings.credit_price)
+
+    def _log(self, receipt: Receipt) -> None:
+        logger.info(
+            "%s: %s: %d found, %d not found, %d open; %s, up to %d more in doubt; %s",
+            self._name,
+            count(receipt.rows, "row"),
+            receipt.found,
+            receipt.not_found,
+            receipt.open_rows,
+            count(receipt.credits, "credit"),
+            receipt.credits_in_doubt,
+            count(receipt.requests, "request"),
+        )
+        logger.debug("%s: %d lookups sent in %.3f s", self._name, receipt.sent, receipt.elapsed_s)
+
+
+class ListCall(Call):
+    """A call whose rows were all given at once: their results are built in place."""
+
+    def __init__(self, run: Run, name: str, desk: Desk, watch: Watch) -> None:
+        super().__init__(run, name, desk, watch)
+        self._filled = Results()
+
+    def feed(self, slices: list[Rows]) -> None:
+        """Gives the run all its rows."""
+        total = sum(len(rows) for rows in slices)
+        self._filled = Results(cast("Any", repeat(None, total)))
+        logger.info("%s: %s to read", self._name, count(total, "row"))
+        for rows in slices:
+            self.run.feed(rows)
+        self.run.finish()
+
+    def collect(self) -> None:
+        self.run.fill(self._filled)
+
+    def rest(self) -> Results:
+        return self._filled
+
+    def _whereabouts(self) -> str:
+        rows = len(self._filled)
+        return f"{f'All {rows:,} rows are' if rows > 1 else 'The row is'} in the exception's .results."
+
+
+class StreamCall(Call):
+    """A call whose rows come and go in order: what is ready waits here to be handed out."""
+
+    def __init__(self, run: Run, name: str, desk: Desk, watch: Watch) -> None:
+        super().__init__(run, name, desk, watch)
+        self.fed = 0
+        self._batches: list[list[Result]] = []
+        self._batch: list[Result] = []
+        self._at = 0
+        self._handed_out = 0
+
+    def has_room(self) -> bool:
+        """Whether the window has room for a chunk's rows."""
+        undelivered = self.run.undelivered()
+        return not undelivered or undelivered + self.settings.chunk_size <= self.settings.window_rows
+
+    def feed(self, rows: Rows) -> None:
+        """Gives the run more rows."""
+        self.fed += len(rows)
+        self.run.feed(rows)
+
+    def collect(self) -> None:
+        # One C call from taking to keeping: a Ctrl-C can come before or after it, but not between,
+        # where a list taken and not yet kept would be lost.
+        taken = map(self.run.take, (self.settings.chunk_size,))
+        self._batches.extend(cast("Iterable[list[Result]]", taken))
+
+    def has_row(self) -> bool:
+        """Whether :meth:`hand_out` has one."""
+        while self._at >= len(self._batch):
+            if not self._batches:
+                return False
+            self._handed_out += len(self._batch)
+            self._batch, self._at = self._batches.pop(0), 0
+        return True
+
+    def hand_out(self) -> Result:
+        """The next row. Only after :meth:`has_row`."""
+        row = self._batch[self._at]
+        self._at += 1
+        return row
+
+    def handed_out(self) -> int:
+        """How many rows the consumer has."""
+        return self._handed_out + self._at
+
+    def waiting(self) -> int:
+        """How many rows wait here to be handed out."""
+        return len(self._batch) - self._at + sum(map(len, self._batches))
+
+    def rest(self) -> Results:
+        rows = self._batch[self._at :]
+        first_row = self.handed_out()
+        for batch in self._batches:
+            rows.extend(batch)
+        self._batch, self._batches = [], []
+        self._handed_out, self._at = first_row, 0
+        return Results(rows, first_row=first_row)
+
+    def _whereabouts(self) -> str:
+        return "The rows that were not handed out yet are in the exception's .results."
+
+
+def _say(text: str) -> None:
+    logger.info("%s", text)
+    # There may be no stderr at all, or a closed one.
+    with suppress(AttributeError, OSError, ValueError):
+        sys.stderr.write(text + "\n")
+        sys.stderr.flush()
+
+
+def _callers_level() -> int:
+    """The `stacklevel` of the first frame outside this package: the line that the warning is about."""
+    here, level, frame = str(Path(__file__).parent), 1, inspect.currentframe()
+    frame = frame.f_back if frame is not None else None
+    while frame is not None and frame.f_code.co_filename.startswith(here):
+        frame, level = frame.f_back, level + 1
+    return level

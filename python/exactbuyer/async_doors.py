@@ -1,0 +1,179 @@
+"""The doors to await: `enrich_async`, `stream_async`, `recover_async`.
+
+Own how such a call waits. What a call is, and how it ends, is in `_calls`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterable
+from functools import partial
+from typing import TYPE_CHECKING
+
+from ._bell import Bell
+from ._calls import TICK_S, ListCall, StreamCall, check_on_error, refuse_invalid
+from ._desk import Terms
+from .async_streams import AsyncStream
+from .progress import Watch
+from .results import Results
+from .rows import length, looks_wrong, slices
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ._calls import OnError
+    from ._core import Rows
+    from ._desk import Desk
+    from .progress import ProgressOption
+    from .rows import FieldType, RequiredField
+
+_ROWS_BETWEEN_BREATHS = 10_000
+
+
+class AsyncDoors:
+    """`BulkEnricher`'s doors for coroutines."""
+
+    __slots__ = ()
+
+    _desk: Desk
+
+    async def enrich_async(
+        self,
+        rows: Iterable[object],
+        *,
+        field_type: FieldType | None = None,
+        required_fields: Iterable[RequiredField] | None = None,
+        max_credits: int | None = None,
+        on_error: OnError = "raise",
+        progress: ProgressOption = "auto",
+    ) -> Results:
+        """`enrich`, awaited: the same arguments, results, errors and costs.
+
+        Cancelling it returns at once and starts nothing new; what is in flight is still received,
+        and `recover()` or `recover_async()` returns what was paid for.
+
+        Args:
+            rows: As for `enrich`.
+            field_type: As for `enrich`.
+            required_fields: As for `enrich`.
+            max_credits: As for `enrich`.
+            on_error: As for `enrich`.
+            progress: As for `enrich`.
+
+        Returns:
+            As `enrich`: one result a row, in order.
+
+        Raises:
+            ExactBuyerError: As `enrich`.
+
+        Example:
+            >>> import asyncio
+            >>> from exactbuyer import BulkEnricher
+            >>> with BulkEnricher.sandbox() as enricher:
+            ...     results = asyncio.run(enricher.enrich_async(["ana@acme.example", None]))
+            >>> len(results)
+            2
+        """
+        on_error = check_on_error(on_error)
+        terms = Terms.checked(field_type, required_fields, max_credits)
+        parts = await self._read_in_parts(rows, terms)
+        if on_error == "raise":
+            refuse_invalid(parts)
+        call = self._desk.begin(ListCall, "enrich_async", terms, Watch(progress, sum(map(len, parts))))
+        bell = Bell(call.run)
+        try:
+            call.feed(parts)
+            while not call.over():
+                await bell.wait(TICK_S)
+                if not bell.waiting:
+                    call.collect()
+                call.tick()
+        except BaseException:
+            bell.close()
+            call.break_off()
+            raise
+        return call.conclude(on_error)
+
+    def stream_async(
+        self,
+        rows: Iterable[object] | AsyncIterable[object],
+        *,
+        field_type: FieldType | None = None,
+        required_fields: Iterable[RequiredField] | None = None,
+        max_credits: int | None = None,
+        progress: ProgressOption = "auto",
+    ) -> AsyncStream:
+        """`stream` for `async for`: the same arguments, results, errors and costs.
+
+        Args:
+            rows: Any iterable of rows, or an async one.
+            field_type: As for `enrich`.
+            required_fields: As for `enrich`.
+            max_credits: As for `enrich`, for the whole stream.
+            progress: As for `enrich`.
+
+        Returns:
+            An async iterator of the same dicts; an async context manager; with a `receipt`.
+
+        Raises:
+            ExactBuyerError: As `stream`.
+
+        Example:
+            >>> import asyncio
+            >>> from exactbuyer import BulkEnricher
+            >>> async def values():
+            ...     with BulkEnricher.sandbox() as enricher:
+            ...         return [
+            ...             row["value"] async for row in enricher.stream_async(["ana@acme.example", None])
+            ...         ]
+            >>> asyncio.run(values())
+            ['ana@acme.example', None]
+        """
+        terms = Terms.checked(field_type, required_fields, max_credits)
+        if not isinstance(rows, AsyncIterable) and looks_wrong(rows):
+            self._desk.read(rows, terms)
+        call = self._desk.begin(StreamCall, "stream_async", terms, Watch(progress, length(rows)))
+        chunk_size = self._desk.settings.chunk_size
+        source = aiter(rows) if isinstance(rows, AsyncIterable) else slices(rows, chunk_size)
+        return AsyncStream(call, partial(self._desk.read, terms=terms), source)
+
+    async def recover_async(self) -> Results:
+        """`recover`, awaited: the same result. Cancelling it loses nothing.
+
+        Returns:
+            As `recover`.
+
+        Example:
+            >>> import asyncio
+            >>> from exactbuyer import BulkEnricher
+            >>> asyncio.run(BulkEnricher().recover_async())
+            <Results: 0 rows>
+        """
+        call = self._desk.books.oldest()
+        if call is None:
+            return Results()
+        bell = Bell(call.run)
+        try:
+            # A waiter that was cancelled a moment ago lets go when the loop has turned.
+            await asyncio.sleep(0)
+            while not call.over():
+                await bell.wait(TICK_S)
+                if not bell.waiting:
+                    call.collect()
+            return call.settle()
+        except BaseException:
+            bell.close()
+            self._desk.books.keep_first(call)
+            raise
+
+    async def _read_in_parts(self, rows: Iterable[object], terms: Terms) -> list[Rows]:
+        """Reads all rows, letting the loop run in between."""
+        if looks_wrong(rows):
+            return [self._desk.read(rows, terms)]
+        parts: list[Rows] = []
+        count = 0
+        for part in slices(rows, _ROWS_BETWEEN_BREATHS):
+            parts.append(self._desk.read(part, terms, count))
+            count += len(part)
+            await asyncio.sleep(0)
+        return parts

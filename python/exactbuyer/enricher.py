@@ -1,0 +1,268 @@
+"""The one class that matters: :class:`BulkEnricher`.
+
+Owns how an enricher is made, shown, copied and closed. Its doors are in `sync_doors` and `async_doors`,
+what is not frozen about it in `_desk`.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from ._desk import Desk, Terms
+from ._secret import Secret
+from .async_doors import AsyncDoors
+from .plan import Plan
+from .settings import BASE_URL, checked
+from .sync_doors import SyncDoors
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from decimal import Decimal
+    from os import PathLike
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+    from .receipt import Receipt
+    from .rows import FieldType, RequiredField
+    from .sandbox import Sandbox
+    from .settings import Body, Duration, OnUnknown, Settings
+
+
+class BulkEnricher(SyncDoors, AsyncDoors):
+    """Looks up people by e-mail, phone or social profile, in bulk: every row back in place, paid for once.
+
+    Frozen once made, usable from many threads, and a context manager. It pickles, never with its
+    key: the copy reads it from the environment where it is opened, and refuses to send if it has a
+    ceiling, which it could not share.
+
+    Args:
+        api_key: The key. `None`: read from the environment variable `EXACTBUYER_API_KEY` when it is
+            first needed.
+        required_fields: A match counts, and costs, only if it has all of these: `email`,
+            `work_email`, `personal_email`, `phone`, `social_profile`. None by default: anything counts.
+        store: Where answers are remembered across runs. Only `None` in this version: nowhere.
+        max_credits: The ceiling on what this enricher may spend in this process, in credits, from
+            0; every doubt is counted as spent. `None`: no ceiling.
+        max_in_doubt: Most lookups in flight or unknown at any moment of a call, from 1. 20,000 by
+            default: what the worst moment can cost unseen. It bounds throughput, too.
+        on_unknown: What becomes of a lookup that may have been charged but got no readable answer:
+            `"hold"` leaves it, its rows are `unknown`; `"resend"` asks again and **may pay twice**.
+        requests_per_minute: Most requests in any 60 s, 1 to 1,000,000. 200 by default: what the
+            vendor allows. All enrichers of the process with one key share it; the lowest wins.
+        max_concurrency: Most requests in flight, 1 to 1,024. 64 by default: 200 requests a minute
+            at 20 s each. It is approached from 4 up, and left when the service struggles.
+        chunk_size: Most lookups of one request, 1 to 1,000, the vendor's limit and the default.
+        max_retries: How often what is free of charge is tried again, 0 to 100. 5 by default: about
+            a minute of trouble.
+        timeout: Most that one request may take, in seconds or as a `timedelta`, up to a day. 300 s
+            by default: whoever gives up early on 1,000 records may still be charged for them.
+        connect_timeout: Most that connecting may take, likewise. 10 s by default: connecting is free.
+        grace: How long requests in flight may still take once a call is stopped, likewise. 30 s by
+            default: they are paid for already.
+        default_region: The country of phone numbers without a country code, as in `"US"` (ISO 3166).
+            `None`: such numbers are invalid.
+        max_age: How old an answer from a store may be. Has an effect only with a store.
+        miss_max_age: How old a `not_found` from a store may be. Has an effect only with a store.
+        na_values: Strings that count as missing, on top of `None`, NaN and blanks.
+        body: How requests are encoded: `"form"` as in the vendor's sample, or `"json"`.
+        base_url: Where the service is: https, or this machine.
+        proxy: A proxy's URL. `None`: `HTTPS_PROXY` and `NO_PROXY` are honoured.
+        ca_bundle: A PEM file of authorities to trust on top of the system's.
+        credit_price: What one credit costs, as in `(0.05, "EUR")`: plans and receipts then say it in
+            money, too.
+        tags: Notes for a store to keep with each run. Has an effect only with a store.
+
+    Raises:
+        ConfigError: A setting is wrong; the message names it, its range and the reason.
+
+    Costs nothing before the first call that sends.
+
+    Example:
+        >>> from exactbuyer import BulkEnricher
+        >>> with BulkEnricher.sandbox(max_credits=100) as enricher:
+        ...     results = enricher.enrich(["ana@acme.example", None])
+        >>> [row["value"] for row in results]
+        ['ana@acme.example', None]
+
+    Source: `contact-enrichment/bulk-enrichment-api` and `master/rate-limiting` on docs.exactbuyer.com.
+    """
+
+    __slots__ = ("__weakref__", "_desk")
+
+    def __init__(
+        self,
+        api_key: str | None = None,
+        *,
+        required_fields: Iterable[RequiredField] = (),
+        store: None = None,
+        max_credits: int | None = None,
+        max_in_doubt: int = 20_000,
+        on_unknown: OnUnknown = "hold",
+        requests_per_minute: int = 200,
+        max_concurrency: int = 64,
+        chunk_size: int = 1000,
+        max_retries: int = 5,
+        timeout: Duration = 300.0,
+        connect_timeout: Duration = 10.0,
+        grace: Duration = 30.0,
+        default_region: str | None = None,
+        max_age: Duration | None = None,
+        miss_max_age: Duration | None = timedelta(days=7),
+        na_values: Iterable[str] = (),
+        body: Body = "form",
+        base_url: str = BASE_URL,
+        proxy: str | None = None,
+        ca_bundle: str | PathLike[str] | None = None,
+        credit_price: tuple[float | int | str | Decimal, str] | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> None:
+        # The key leaves this frame first of all: a traceback that prints locals must not show it.
+        key, api_key = None if api_key is None else Secret(api_key), None
+        settings = checked(
+            required_fields=required_fields,
+            store=store,
+            max_credits=max_credits,
+            max_in_doubt=max_in_doubt,
+            on_unknown=on_unknown,
+            requests_per_minute=requests_per_minute,
+            max_concurrency=max_concurrency,
+            chunk_size=chunk_size,
+            max_retries=max_retries,
+            timeout=timeout,
+            connect_timeout=connect_timeout,
+            grace=grace,
+            default_region=default_region,
+            max_age=max_age,
+            miss_max_age=miss_max_age,
+            na_values=na_values,
+            body=body,
+            base_url=base_url,
+            proxy=proxy,
+            ca_bundle=ca_bundle,
+            credit_price=credit_price,
+            tags=tags,
+        )
+        object.__setattr__(self, "_desk", Desk(settings, key))
+
+    @classmethod
+    def sandbox(cls, **settings: Any) -> Self:
+        """An enricher against a stand-in vendor of its own: no key, no cost, invented people.
+
+        The stand-in runs in this process as long as the enricher lives, and is its `sandbox_server`.
+
+        Args:
+            **settings: As for `BulkEnricher` itself, but for `api_key` and `base_url`.
+
+        Returns:
+            An enricher like any other.
+
+        Example:
+            >>> from exactbuyer import BulkEnricher
+            >>> with BulkEnricher.sandbox() as enricher:
+            ...     print(enricher.enrich([None])[0]["status"])
+            missing
+        """
+        from .sandbox import Sandbox
+
+        server = Sandbox()
+        settings = {"api_key": server.api_key, "base_url": server.url} | settings
+        enricher = cls(**settings)
+        enricher._desk.server = server
+        return enricher
+
+    @property
+    def sandbox_server(self) -> Sandbox | None:
+        """The stand-in vendor of an enricher made by `sandbox()`; `None` for any other."""
+        return self._desk.server
+
+    @property
+    def settings(self) -> Settings:
+        """What it was made with, checked; durations in seconds."""
+        return self._desk.settings
+
+    @property
+    def receipt(self) -> Receipt:
+        """What all its calls in this process took, added up."""
+        return self._desk.books.total()
+
+    @property
+    def last_receipt(self) -> Receipt | None:
+        """What the call that ended last took; `None` before the first."""
+        return self._desk.books.last
+
+    def plan(
+        self,
+        rows: Iterable[object],
+        *,
+        field_type: FieldType | None = None,
+        required_fields: Iterable[RequiredField] | None = None,
+        max_credits: int | None = None,
+    ) -> Plan:
+        """What `enrich` would ask and could cost with these arguments. No network, no key, no cost.
+
+        Args:
+            rows: As for `enrich`.
+            field_type: As for `enrich`.
+            required_fields: As for `enrich`.
+            max_credits: As for `enrich`.
+
+        Returns:
+            Counts of rows, lookups, requests and credits; print it, or show it in a notebook.
+
+        Raises:
+            TypeError: Rows cannot be read as such; the message names the fix.
+
+        Example:
+            >>> from exactbuyer import BulkEnricher
+            >>> plan = BulkEnricher().plan(["ana@acme.example", "ANA@acme.example", "?", None])
+            >>> plan.rows, plan.missing, plan.invalid, plan.duplicates, plan.to_send
+            (4, 1, 1, 1, (1, 1))
+        """
+        terms = Terms.checked(field_type, required_fields, max_credits)
+        read = self._desk.read(rows, terms)
+        settings = self._desk.settings
+        return Plan.from_core(read.plan(settings.for_core()), read.invalid(), settings, terms.max_credits)
+
+    def close(self) -> None:
+        """Stops every call of this enricher, and waits up to `grace` for what is in flight.
+
+        Calls in other threads then end, the rest of their rows `not_sent`. Receipts and `recover()`
+        stay; whatever sends raises from then on. Closing again does nothing.
+        """
+        self._desk.close(self._desk.settings.grace)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        # Shown in a traceback out of `__init__`, it has no settings yet.
+        told = self._desk.settings.told() if hasattr(self, "_desk") else {}
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in told.items())})"
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"an enricher is frozen: make another one to change {name}")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"an enricher is frozen: {name} cannot be deleted")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _unpickled, (type(self), self._desk.settings)
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
+
+
+def _unpickled(kind: type[BulkEnricher], settings: Settings) -> BulkEnricher:
+    enricher = kind.__new__(kind)
+    object.__setattr__(enricher, "_desk", Desk(settings, None, copied=True))
+    return enricher

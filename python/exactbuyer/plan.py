@@ -1,0 +1,135 @@
+"""PLAN, as people see it: what a call would ask, and what it could cost. Data and its wording only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+from .results import Problem
+from .wording import clock, count, html_table, money, span, span_of, text_table
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from decimal import Decimal
+
+    from .settings import Settings
+
+_WINDOW_S = 60
+
+
+class Suspect(NamedTuple):
+    """One identifier in suspiciously many rows: a placeholder, perhaps."""
+
+    row: int
+    """The first row that holds it, from 0."""
+
+    field_type: str
+    """What it is."""
+
+    rows: int
+    """In how many rows it stands."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What a call would ask, and what it could cost. Made without network and without a key.
+
+    Where rows are lists in order of preference, what has to be asked depends on the answers: then
+    the two numbers of a range differ.
+
+    Attributes:
+        rows: Rows read.
+        missing: Rows with nothing to ask.
+        invalid: Rows that cannot be looked up.
+        duplicates: Rows that another row's lookup answers, free of charge.
+        from_store: Rows that the store answers, free of charge.
+        to_send: Identifiers to ask, from (every first one matches) to (none does).
+        requests: Requests that takes, likewise.
+        max_credits: Most credits it can cost, the ceiling included.
+        expected_credits: What it will likely cost, by the store's own hit rate; `None` without one.
+        min_duration_s: It takes at least so many seconds, at the requests allowed per minute.
+        problems: The rows that cannot be looked up, and why.
+        suspects: Identifiers that may be placeholders.
+        credit_price: What one credit costs, with its currency, where the enricher was told.
+    """
+
+    rows: int = 0
+    missing: int = 0
+    invalid: int = 0
+    duplicates: int = 0
+    from_store: int = 0
+    to_send: tuple[int, int] = (0, 0)
+    requests: tuple[int, int] = (0, 0)
+    max_credits: int = 0
+    expected_credits: tuple[int, int] | None = None
+    min_duration_s: float = 0.0
+    problems: tuple[Problem, ...] = ()
+    suspects: tuple[Suspect, ...] = ()
+    credit_price: tuple[Decimal, str] | None = None
+
+    @classmethod
+    def from_core(
+        cls,
+        counts: Mapping[str, Any],
+        invalid: list[tuple[int, str]],
+        settings: Settings,
+        max_credits: int | None,
+    ) -> Plan:
+        """The plan of rows, from the core's counts."""
+        to_send, requests = _range(counts["to_send"]), _range(counts["requests"])
+        ceilings = [ceiling for ceiling in (settings.max_credits, max_credits) if ceiling is not None]
+        return cls(
+            rows=counts["rows"],
+            missing=counts["missing"],
+            invalid=counts["invalid"],
+            duplicates=counts["duplicates"],
+            from_store=counts["from_store"],
+            to_send=to_send,
+            requests=requests,
+            max_credits=min([counts["max_credits"], *ceilings]),
+            # The first window's requests go at once, the next wait until it is over.
+            min_duration_s=float(max(requests[0] - 1, 0) // settings.requests_per_minute * _WINDOW_S),
+            problems=tuple(Problem(row, "invalid", reason) for row, reason in invalid),
+            suspects=tuple(Suspect(*suspect) for suspect in counts.get("suspects", ())),
+            credit_price=settings.credit_price,
+        )
+
+    def __str__(self) -> str:
+        return "\n".join(
+            [*text_table(count(self.rows, "row"), self._lines()), self._credits(), *self._checks()]
+        )
+
+    def _repr_html_(self) -> str:
+        last = " ".join([self._credits(), *self._checks()])
+        return html_table(count(self.rows, "row"), self._lines(), last)
+
+    def _lines(self) -> list[tuple[str, str, str]]:
+        idle = self.missing + self.invalid
+        free = self.duplicates + self.from_store
+        idle_parts = [f"{self.missing:,} missing"] if self.missing else []
+        idle_parts += [f"{self.invalid:,} invalid (see problems)"] if self.invalid else []
+        free_parts = [count(self.duplicates, "duplicate")] if self.duplicates else []
+        free_parts += [f"{self.from_store:,} from the store"] if self.from_store else []
+        lines = [("nothing to ask", f"{idle:,}", " · ".join(idle_parts))] if idle else []
+        lines += [("free", f"{free:,}", " · ".join(free_parts))] if free else []
+        asked = f"{span_of(*self.to_send, 'identifier')} in {span_of(*self.requests, 'request')}"
+        lead = "" if not self.min_duration_s else f", at least {clock(self.min_duration_s)} long"
+        return [*lines, ("to ask", f"{self.rows - idle - free:,}", asked + lead)]
+
+    def _credits(self) -> str:
+        text = f"credits   at most {self.max_credits:,}"
+        if self.credit_price is not None:
+            text += f" ({money(self.max_credits, self.credit_price)})"
+        if self.expected_credits is not None:
+            text += f", likely {span(*self.expected_credits)}"
+        return text
+
+    def _checks(self) -> list[str]:
+        return [
+            f"check     row {row:,}'s {kind.replace('_', ' ')} stands in {count(rows, 'row')}: a placeholder?"
+            for row, kind, rows in self.suspects
+        ]
+
+
+def _range(number: int | tuple[int, int]) -> tuple[int, int]:
+    return (number, number) if isinstance(number, int) else cast("tuple[int, int]", tuple(number))

@@ -1,0 +1,220 @@
+"""Where a run stands, shown while it is under way. Watching never breaks a run.
+
+Owns the bar, the log line and the caller's own function. Knows the run only as the core's counts.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+import warnings
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
+
+from .exceptions import ConfigError
+from .wording import clock, count
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+logger = logging.getLogger("exactbuyer")
+
+SHOW_AFTER_S = 1.0
+DRAW_EVERY_S = 0.1
+LOG_EVERY_S = 10.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """Where a run stands.
+
+    Attributes:
+        rows: Rows of the whole run; `None` where a stream does not say how many it has.
+        done: Rows whose outcome is known.
+        credits: Credits known to be charged.
+        credits_in_doubt: Credits that may come on top: in doubt, and in flight.
+        in_flight: Requests in flight.
+        requests_last_minute: Requests of the last 60 s, by all who share the limit.
+        requests_left: Requests still to be sent, as far as is known.
+        limited_by: What holds the run back, as in `"requests_per_minute"`; `""` if nothing does.
+        left_s: Seconds until it is done, as far as can be told.
+        elapsed_s: Seconds since it began.
+    """
+
+    rows: int | None = None
+    done: int = 0
+    credits: int = 0
+    credits_in_doubt: int = 0
+    in_flight: int = 0
+    requests_last_minute: int = 0
+    requests_left: int = 0
+    limited_by: str = ""
+    left_s: float | None = None
+    elapsed_s: float = 0.0
+
+    def __str__(self) -> str:
+        share = ""
+        if self.rows is None:
+            rows = count(self.done, "row")
+        else:
+            rows = f"{self.done:,}/{count(self.rows, 'row')}"
+            share = f" {100 * self.done // self.rows if self.rows else 100:3}%"
+        doubt = f" (+ up to {self.credits_in_doubt:,} in doubt)" if self.credits_in_doubt else ""
+        parts = [
+            rows + share,
+            count(self.credits, "credit") + doubt,
+            f"{self.requests_last_minute:,} req/min",
+        ]
+        parts += [f"{clock(self.left_s)} left"] if self.left_s is not None else []
+        parts += [f"limited by {self.limited_by}"] if self.limited_by else []
+        return " | ".join(parts)
+
+
+ProgressOption: TypeAlias = "Literal['auto'] | bool | Callable[[Progress], object]"
+
+
+class Display(Protocol):
+    """Something that shows where a run stands."""
+
+    every_s: float
+
+    def show(self, progress: Progress) -> None:
+        """Shows it."""
+
+    def close(self) -> None:
+        """Shows nothing more."""
+
+
+class Watch:
+    """Asks a run where it stands, as often as its display wants, and not while it is young.
+
+    Args:
+        option: The caller's `progress`.
+        total: Rows of the whole run, where they are known.
+    """
+
+    def __init__(self, option: object, total: int | None) -> None:
+        self._display = _display(option)
+        self._total = total
+        self._began = time.monotonic()
+        self._due = self._began + (
+            0.0 if callable(option) else max(SHOW_AFTER_S, getattr(self._display, "every_s", 0))
+        )
+
+    def tick(self, counts: Callable[[], Mapping[str, Any]], *, last: bool = False) -> None:
+        """Shows where the run stands, if it is time to.
+
+        Args:
+            counts: Gives the core's counts; called only when they are shown.
+            last: The run is over: a display that has shown anything shows the end, too.
+        """
+        display, now = self._display, time.monotonic()
+        if display is None or (now < self._due and not (last and self._has_shown(display))):
+            return
+        self._due = now + display.every_s
+        try:
+            display.show(self._progress(counts(), now))
+        except Exception:
+            logger.warning("the progress display failed and is switched off; the run goes on", exc_info=True)
+            self.close()
+
+    def close(self) -> None:
+        """Takes the display away."""
+        display, self._display = self._display, None
+        if display is not None:
+            with suppress(Exception):
+                display.close()
+
+    def _has_shown(self, display: Display) -> bool:
+        return isinstance(display, _Function) or (isinstance(display, _Bar) and display.drawn)
+
+    def _progress(self, counts: Mapping[str, Any], now: float) -> Progress:
+        names = Progress.__dataclass_fields__.keys() & counts.keys() - {"rows"}
+        known: dict[str, Any] = {name: counts[name] for name in names}
+        return Progress(**known, rows=self._total, elapsed_s=now - self._began)
+
+
+class _Function:
+    every_s = DRAW_EVERY_S
+
+    def __init__(self, function: Callable[[Progress], object]) -> None:
+        self._function = function
+
+    def show(self, progress: Progress) -> None:
+        self._function(progress)
+
+    def close(self) -> None:
+        pass
+
+
+class _Log:
+    every_s = LOG_EVERY_S
+
+    def show(self, progress: Progress) -> None:
+        logger.info("%s", progress)
+
+    def close(self) -> None:
+        pass
+
+
+class _Bar:
+    every_s = DRAW_EVERY_S
+
+    def __init__(self) -> None:
+        self._bar: Any = None
+
+    @property
+    def drawn(self) -> bool:
+        return self._bar is not None
+
+    def show(self, progress: Progress) -> None:
+        if self._bar is None:
+            self._bar = _tqdm(progress.rows)
+        self._bar.n = progress.done
+        self._bar.set_description_str(str(progress), refresh=False)
+        self._bar.refresh()
+
+    def close(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+
+def _tqdm(total: int | None) -> Any:
+    with warnings.catch_warnings():
+        # Without ipywidgets tqdm warns, and draws a text bar: which is what is wanted then.
+        warnings.simplefilter("ignore")
+        from tqdm.autonotebook import tqdm
+
+    notebook = "notebook" in tqdm.__module__
+    layout = "{bar}{desc}" if notebook or total is None else "{desc} {bar:12}"
+    return tqdm(
+        total=total, bar_format=layout if total is not None else "{desc}", leave=True, dynamic_ncols=True
+    )
+
+
+def _display(option: object) -> Display | None:
+    if option is True:
+        return _Bar()
+    if option is False:
+        return None
+    if isinstance(option, str) and option == "auto":
+        return _Bar() if _in_notebook() or _in_terminal() else _Log()
+    if callable(option):
+        return _Function(option)
+    raise ConfigError(f"progress is 'auto', True, False or a function that takes a Progress; not {option!r}")
+
+
+def _in_terminal() -> bool:
+    try:
+        return sys.stderr.isatty()
+    except (AttributeError, ValueError):
+        # There may be no stderr at all, as under pythonw, or a closed one.
+        return False
+
+
+def _in_notebook() -> bool:
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    return shell is not None and hasattr(shell, "kernel")

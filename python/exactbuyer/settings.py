@@ -1,0 +1,292 @@
+"""The settings of an enricher: checked once, frozen after.
+
+Every range stands here once, with its reason. Knows nothing of runs; the key is no setting and
+never comes here.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from datetime import timedelta
+from decimal import Decimal, InvalidOperation
+from ipaddress import ip_address
+from math import isfinite
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
+from urllib.parse import urlsplit
+
+from .exceptions import ConfigError
+from .rows import check_required_fields
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from os import PathLike
+
+    from .rows import RequiredField
+
+OnUnknown: TypeAlias = Literal["hold", "resend"]
+Body: TypeAlias = Literal["form", "json"]
+Duration: TypeAlias = "float | timedelta"
+
+BASE_URL = "https://api.exactbuyer.com"
+MAX_WINDOW_ROWS = 100_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What an enricher was made with, checked. Durations are in seconds."""
+
+    required_fields: tuple[RequiredField, ...]
+    max_credits: int | None
+    max_in_doubt: int
+    on_unknown: OnUnknown
+    requests_per_minute: int
+    max_concurrency: int
+    chunk_size: int
+    max_retries: int
+    timeout: float
+    connect_timeout: float
+    grace: float
+    default_region: str | None
+    max_age: float | None
+    miss_max_age: float | None
+    na_values: tuple[str, ...]
+    body: Body
+    base_url: str
+    proxy: str | None
+    ca_bundle: str | None
+    credit_price: tuple[Decimal, str] | None
+    tags: Mapping[str, str] | None
+
+    @property
+    def window_rows(self) -> int:
+        """Most rows that a stream holds: twice what can be in flight, so that the next requests are full."""
+        in_flight = min(self.max_in_doubt, self.chunk_size * self.max_concurrency)
+        return min(max(2 * in_flight, self.chunk_size), MAX_WINDOW_ROWS)
+
+    def for_core(self) -> dict[str, Any]:
+        """The settings by the names, and in the units, that the core reads."""
+        return {
+            "required_fields": list(self.required_fields),
+            "max_credits": self.max_credits,
+            "max_in_doubt": self.max_in_doubt,
+            "on_unknown": self.on_unknown,
+            "requests_per_minute": self.requests_per_minute,
+            "max_concurrency": self.max_concurrency,
+            "chunk_size": self.chunk_size,
+            "max_retries": self.max_retries,
+            "timeout_s": self.timeout,
+            "connect_timeout_s": self.connect_timeout,
+            "grace_s": self.grace,
+            "default_region": self.default_region,
+            "body": self.body,
+            "base_url": self.base_url,
+            "proxy": self.proxy,
+            "ca_bundle": self.ca_bundle,
+        }
+
+    def told(self) -> dict[str, Any]:
+        """The settings as they may be shown: a proxy's URL may hold a password."""
+        told = {field.name: getattr(self, field.name) for field in fields(self)}
+        return told if self.proxy is None else told | {"proxy": "***"}
+
+
+def checked(**given: Any) -> Settings:
+    """Checks every setting.
+
+    Raises:
+        ConfigError: One is wrong; the message names it, its range and the reason for the range.
+    """
+    store = given.pop("store")
+    if store is not None:
+        raise ConfigError(
+            "store accepts only None: a store that remembers paid answers across runs comes with a later "
+            "version"
+        )
+    return Settings(
+        required_fields=check_required_fields(given["required_fields"]),
+        max_credits=check_max_credits(given["max_credits"]),
+        max_in_doubt=_whole(
+            given, "max_in_doubt", 1, 100_000_000, "lookups in flight or unknown at one time"
+        ),
+        on_unknown=cast("OnUnknown", _one_of(given, "on_unknown", ("hold", "resend"))),
+        requests_per_minute=_whole(
+            given, "requests_per_minute", 1, 1_000_000, "200 is what the vendor allows an account"
+        ),
+        max_concurrency=_whole(given, "max_concurrency", 1, 1_024, "each request in flight is a connection"),
+        chunk_size=_whole(given, "chunk_size", 1, 1_000, "the vendor takes no more records in one request"),
+        max_retries=_whole(given, "max_retries", 0, 100, "only what is free of charge is tried again"),
+        timeout=_seconds(given, "timeout", 0.001, 86_400, "a request that takes longer may still be charged"),
+        connect_timeout=_seconds(given, "connect_timeout", 0.001, 86_400, "connecting is free"),
+        grace=_seconds(given, "grace", 0, 86_400, "what is in flight when a run stops is paid for"),
+        default_region=_region(given["default_region"]),
+        max_age=_age(given, "max_age"),
+        miss_max_age=_age(given, "miss_max_age"),
+        na_values=_na_values(given["na_values"]),
+        body=cast("Body", _one_of(given, "body", ("form", "json"))),
+        base_url=_base_url(given["base_url"]),
+        proxy=_proxy(given["proxy"]),
+        ca_bundle=_ca_bundle(given["ca_bundle"]),
+        credit_price=_credit_price(given["credit_price"]),
+        tags=_tags(given["tags"]),
+    )
+
+
+def check_max_credits(value: object) -> int | None:
+    """The ceiling, or `None` for no ceiling; else a `ConfigError`."""
+    if value is None:
+        return None
+    return _whole(
+        {"max_credits": value}, "max_credits", 0, 2**53, "None sets no ceiling; a match costs one credit"
+    )
+
+
+def _whole(given: Mapping[str, Any], name: str, least: int, most: int, why: str) -> int:
+    value = given[name]
+    refusal = ConfigError(f"{name} is a whole number from {least:,} to {most:,} ({why}); not {value!r}")
+    if isinstance(value, bool):
+        raise refusal
+    try:
+        # numpy's integers have an index too; so has nothing that lost a fraction.
+        number = operator.index(value)
+    except TypeError:
+        raise refusal from None
+    if not least <= number <= most:
+        raise refusal
+    return number
+
+
+def _seconds(given: Mapping[str, Any], name: str, least: float, most: float, why: str) -> float:
+    value = given[name]
+    refusal = ConfigError(
+        f"{name} is a timedelta or a number of seconds from {least:,} to {most:,} ({why}); not {value!r}"
+    )
+    if isinstance(value, timedelta):
+        seconds = value.total_seconds()
+    elif isinstance(value, bool) or not hasattr(value, "__float__"):
+        raise refusal
+    else:
+        seconds = float(value)
+    if not (isfinite(seconds) and least <= seconds <= most):
+        raise refusal
+    return seconds
+
+
+def _age(given: Mapping[str, Any], name: str) -> float | None:
+    if given[name] is None:
+        return None
+    return _seconds(given, name, 0, 100 * 365 * 86_400, "None: an answer in a store never ages")
+
+
+def _one_of(given: Mapping[str, Any], name: str, allowed: tuple[str, ...]) -> str:
+    value = given[name]
+    if not isinstance(value, str) or value not in allowed:
+        raise ConfigError(f"{name} is {' or '.join(map(repr, allowed))}; not {value!r}")
+    return value
+
+
+def _region(value: object) -> str | None:
+    if value is None:
+        return None
+    if isinstance(value, str) and len(value) == 2 and value.isascii() and value.isalpha():  # noqa: PLR2004
+        return value.upper()
+    raise ConfigError(
+        f"default_region is a country's two letters, as in 'US', or None to refuse numbers without "
+        f"a country code; not {value!r}"
+    )
+
+
+def _na_values(value: object) -> tuple[str, ...]:
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        raise ConfigError(
+            "na_values is a list of strings that count as missing, as in na_values=['n/a', '-']"
+        )
+    texts = tuple(cast("Iterable[object]", value))
+    if not all(isinstance(text, str) for text in texts):
+        raise ConfigError("na_values is a list of strings that count as missing; one of them is no string")
+    return cast("tuple[str, ...]", texts)
+
+
+def _base_url(value: object) -> str:
+    if not isinstance(value, str):
+        raise ConfigError(f"base_url is a URL such as {BASE_URL!r}")
+    try:
+        parts = urlsplit(value)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        raise ConfigError(
+            f"base_url is a URL such as {BASE_URL!r}; its host or port cannot be read"
+        ) from None
+    if parts.username or parts.password or parts.query or parts.fragment:
+        # Not repeated in the message: what stands there may be secret.
+        raise ConfigError(
+            "base_url holds a scheme, a host and perhaps a port; no user, password, query or fragment"
+        )
+    if parts.scheme not in {"http", "https"} or not host:
+        raise ConfigError(f"base_url is a URL such as {BASE_URL!r}: a scheme and a host are missing")
+    if parts.scheme == "http" and not _is_loopback(host):
+        raise ConfigError(
+            "base_url must be https, except for this machine itself, or the key would go out readable"
+        )
+    return value.rstrip("/")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _proxy(value: object) -> str | None:
+    if value is None:
+        return None
+    # A proxy's URL may hold a password: it is never repeated.
+    if not isinstance(value, str) or urlsplit(value).scheme not in {"http", "https", "socks5", "socks5h"}:
+        raise ConfigError(
+            "proxy is a URL such as 'http://proxy.example:3128', or None to honour HTTPS_PROXY and NO_PROXY"
+        )
+    return value
+
+
+def _ca_bundle(value: str | PathLike[str] | None) -> str | None:
+    if value is None:
+        return None
+    path = Path(value)
+    if not path.is_file():
+        raise ConfigError(
+            f"ca_bundle is a PEM file with the authorities to trust; there is no file {str(path)!r}"
+        )
+    return str(path)
+
+
+def _credit_price(value: Any) -> tuple[Decimal, str] | None:
+    if value is None:
+        return None
+    refusal = ConfigError(
+        f"credit_price is what one credit costs, and its currency, as in credit_price=(0.05, 'EUR'); "
+        f"not {value!r}"
+    )
+    try:
+        each, currency = value
+        # Through its text: 0.05 means five cents, not the nearest binary fraction.
+        price = Decimal(str(each))
+    except (TypeError, ValueError, InvalidOperation):
+        raise refusal from None
+    if not price.is_finite() or price < 0 or not isinstance(currency, str) or not currency.strip():
+        raise refusal
+    return price, currency.strip()
+
+
+def _tags(value: Any) -> Mapping[str, str] | None:
+    if value is None:
+        return None
+    try:
+        tags: dict[Any, Any] = dict(value)
+    except (TypeError, ValueError):
+        tags = {None: None}
+    if all(isinstance(part, str) for pair in tags.items() for part in pair):
+        return tags
+    raise ConfigError("tags is a mapping of strings to strings, as in tags={'project': 'spring'}")

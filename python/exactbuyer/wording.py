@@ -1,0 +1,67 @@
+"""How numbers, money and time are put into words, for people. Pure."""
+
+from __future__ import annotations
+
+from decimal import ROUND_HALF_UP, Decimal
+from html import escape
+
+WIDTH = 80
+
+
+def count(number: int, one: str, many: str | None = None) -> str:
+    """A number with the right form of its noun, as in `1 row` and `2,000 rows`."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def span(low: int, high: int) -> str:
+    """A range, or the one number that it is."""
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
+
+
+def span_of(low: int, high: int, one: str) -> str:
+    """A range with the right form of its noun."""
+    return count(low, one) if low == high else f"{low:,} to {high:,} {one}s"
+
+
+def money(amount: int, price: tuple[Decimal, str]) -> str:
+    """What that many credits cost, as in `EUR 1,350.00`."""
+    each, currency = price
+    return f"{currency} {(each * amount).quantize(Decimal('0.01'), ROUND_HALF_UP):,}"
+
+
+def duration(seconds: float) -> str:
+    """How long something took, in two units at most, as in `1 min 52 s`."""
+    if seconds < 10:  # noqa: PLR2004
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    hours, minutes, rest = whole // 3600, whole // 60 % 60, whole % 60
+    if hours:
+        return f"{hours:,} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def clock(seconds: float) -> str:
+    """How long something will take, as a clock shows it, as in `0:21`."""
+    whole = round(seconds)
+    hours, minutes, rest = whole // 3600, whole // 60 % 60, whole % 60
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def html_table(title: str, lines: list[tuple[str, str, str]], last: str) -> str:
+    """A small table for notebooks: label, number and note a line; every text is escaped here."""
+    body = "".join(
+        f"<tr><th style='text-align:left'>{escape(label)}</th>"
+        f"<td style='text-align:right'>{escape(number)}</td>"
+        f"<td style='text-align:left'>{escape(note)}</td></tr>"
+        for label, number, note in lines
+    )
+    return f"<table><caption>{escape(title)}</caption><tbody>{body}</tbody></table><p>{escape(last)}</p>"
+
+
+def text_table(title: str, lines: list[tuple[str, str, str]], right: str = "") -> list[str]:
+    """The same as text: the numbers under each other, `right` at the end of the title's line."""
+    head = f"{title}{right:>{max(WIDTH - len(title), len(right) + 2)}}" if right else title
+    labels = max((len(label) for label, _, _ in lines), default=0)
+    numbers = max((len(number) for _, number, _ in lines), default=0)
+    body = [f"  {label:<{labels}}  {number:>{numbers}}   {note}".rstrip() for label, number, note in lines]
+    return [head, *body]

@@ -1,0 +1,85 @@
+"""What several files of tests share."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from exactbuyer import _desk
+from exactbuyer.sandbox import Sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from types import ModuleType
+
+    from exactbuyer import BulkEnricher, Result
+
+
+@pytest.fixture(autouse=True)
+def _no_key_of_somebodys(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("EXACTBUYER_API_KEY", raising=False)
+    monkeypatch.setenv("EXACTBUYER_OFFLINE", "1")
+
+
+@pytest.fixture
+def everybody() -> Iterator[Sandbox]:
+    """A sandbox that knows everybody, and lets anybody ask as fast as they can."""
+    with Sandbox(match_rate=1.0, requests_per_minute=None) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def fakes(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """A core that does as it is told, in the place of the real one."""
+    spec = importlib.util.spec_from_file_location("fakes", Path(__file__).with_name("fakes.py"))
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    monkeypatch.setattr(_desk, "_core", module)
+    return module
+
+
+def _enrich(enricher: BulkEnricher, rows: Any, **how: Any) -> list[Result]:
+    return enricher.enrich(rows, **how)
+
+
+def _enrich_async(enricher: BulkEnricher, rows: Any, **how: Any) -> list[Result]:
+    return asyncio.run(enricher.enrich_async(rows, **how))
+
+
+def _stream(enricher: BulkEnricher, rows: Any, **how: Any) -> list[Result]:
+    with enricher.stream(rows, **how) as stream:
+        return list(stream)
+
+
+def _stream_async(enricher: BulkEnricher, rows: Any, **how: Any) -> list[Result]:
+    async def collect() -> list[Result]:
+        async with enricher.stream_async(rows, **how) as stream:
+            return [row async for row in stream]
+
+    return asyncio.run(collect())
+
+
+@pytest.fixture(params=[_enrich, _enrich_async, _stream, _stream_async], ids=lambda door: door.__name__[1:])
+def door(request: pytest.FixtureRequest) -> Callable[..., list[Result]]:
+    """Each door in turn: `door(enricher, rows, **how)` gives the rows."""
+    door: Callable[..., list[Result]] = request.param
+    return door
+
+
+@pytest.fixture(params=[_enrich, _enrich_async], ids=lambda door: door.__name__[1:])
+def list_door(request: pytest.FixtureRequest) -> Callable[..., list[Result]]:
+    """The doors that give a whole list."""
+    door: Callable[..., list[Result]] = request.param
+    return door
+
+
+@pytest.fixture(params=[_stream, _stream_async], ids=lambda door: door.__name__[1:])
+def stream_door(request: pytest.FixtureRequest) -> Callable[..., list[Result]]:
+    """The doors that give row by row."""
+    door: Callable[..., list[Result]] = request.param
+    return door

@@ -1,0 +1,214 @@
+"""A core that does as it is told, for what the real one cannot be made to do at a given moment.
+
+Outcomes are scripted by value: text with "lost" in it is `unknown`, with "none" `not_found`, with "?"
+invalid, blank missing, and anything else found. A run gives `per_wait` outcomes each time it is waited for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from types import ModuleType
+from typing import Any
+
+STATUSES = ("missing", "invalid", "found", "not_found", "rejected", "unknown", "not_sent")
+
+
+class Rows:
+    def __init__(self, rows, *, field_type=None, default_region=None, na_values=(), first_row=0):
+        if isinstance(rows, str):
+            raise TypeError("rows is one string: wrap it in a list, [value]")
+        self.values = []
+        self.first_row = first_row
+        for number, value in enumerate(rows, first_row):
+            if isinstance(value, bool):
+                raise TypeError(f"row {number} is a bool")
+            self.values.append(value)
+
+    def __len__(self):
+        return len(self.values)
+
+    def invalid(self):
+        return [
+            (at, "looks like nothing")
+            for at, value in enumerate(self.values, self.first_row)
+            if status_of(value) == "invalid"
+        ]
+
+    def plan(self, settings):
+        asking = [value for value in self.values if status_of(value) not in {"missing", "invalid"}]
+        unique = len(set(asking))
+        chunks = -(-unique // settings["chunk_size"])
+        return {
+            "rows": len(self.values),
+            "missing": sum(status_of(value) == "missing" for value in self.values),
+            "invalid": len(self.invalid()),
+            "duplicates": len(asking) - unique,
+            "from_store": 0,
+            "to_send": (unique, unique),
+            "requests": (chunks, chunks),
+            "max_credits": unique,
+            "suspects": [],
+        }
+
+
+def status_of(value: Any) -> str:
+    if value is None or value == "":
+        return "missing"
+    if "?" in value:
+        return "invalid"
+    if "lost" in value:
+        return "unknown"
+    return "not_found" if "none" in value else "found"
+
+
+class Run:
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.values: list[Any] = []
+        self.outcomes: list[tuple[int, str]] = []
+        self.done = 0
+        self.handed_out = 0
+        self.finished = False
+        self.stopped: float | None = None
+        self.waits = 0
+        self.before_wait = lambda run: None
+        self.trouble: list[tuple[str, str, int | None]] = []
+        engine.runs.append(self)
+
+    def feed(self, rows):
+        assert not self.finished
+        assert rows.first_row == len(self.values)
+        self.values.extend(rows.values)
+
+    def finish(self):
+        self.finished = True
+
+    def _advance(self):
+        upto = (
+            len(self.values)
+            if self.stopped is not None
+            else min(self.done + self.engine.per_wait, len(self.values))
+        )
+        for at in range(self.done, upto):
+            status = status_of(self.values[at])
+            if self.stopped is not None and status in {"found", "not_found", "unknown"}:
+                status = "not_sent"
+            self.outcomes.append((at, status))
+        self.done = upto
+
+    def wait(self, timeout_s):
+        self.waits += 1
+        self.engine.before_wait(self)
+        self._advance()
+        return bool(self.outcomes)
+
+    async def _wait_async(self):
+        await asyncio.sleep(0)
+        self.engine.before_wait(self)
+        self._advance()
+
+    def wait_async(self):
+        return asyncio.ensure_future(self._wait_async())
+
+    def _result(self, at, status):
+        contact = {"full_name": f"Person {at}"} if status == "found" else None
+        return {"value": self.values[at], "enriched_contact": contact, "status": status}
+
+    def fill(self, into):
+        filled = len(self.outcomes)
+        for at, status in self.outcomes:
+            into[at] = self._result(at, status)
+        self.counted(self.outcomes)
+        self.outcomes = []
+        return filled
+
+    def take(self, most):
+        now, self.outcomes = self.outcomes[:most], self.outcomes[most:]
+        self.counted(now)
+        return [self._result(at, status) for at, status in now]
+
+    def counted(self, outcomes):
+        self.handed_out += len(outcomes)
+        self.statuses = [*getattr(self, "statuses", []), *outcomes]
+
+    def over(self):
+        return self.finished and self.handed_out == len(self.values)
+
+    def undelivered(self):
+        return len(self.values) - self.handed_out
+
+    def stop(self, grace_s):
+        self.stopped = grace_s
+
+    def receipt(self):
+        counts = dict.fromkeys(STATUSES, 0)
+        for _, status in getattr(self, "statuses", []):
+            counts[status] += 1
+        asked = counts["found"] + counts["not_found"] + counts["unknown"]
+        return counts | {
+            "rows": len(self.values),
+            "duplicates": 0,
+            "from_store": 0,
+            "sent": asked,
+            "requests": 1,
+            "credits": counts["found"],
+            "credits_in_doubt": counts["unknown"],
+            "elapsed_s": 0.5,
+            "stopped": "stopped by the caller" if self.stopped is not None else None,
+        }
+
+    def problems(self):
+        return [
+            (at, status, "a reason")
+            for at, status in getattr(self, "statuses", [])
+            if status not in {"found", "not_found", "missing"}
+        ]
+
+    def troubles(self):
+        lost = any(status == "unknown" for _, status in getattr(self, "statuses", []))
+        doubt = (
+            [("UnknownOutcomeError", "1 row may have been charged: the connection dropped.", None)]
+            if lost
+            else []
+        )
+        return [*self.trouble, *doubt]
+
+    def progress(self):
+        return {
+            "rows": len(self.values),
+            "done": self.done,
+            "credits": self.done,
+            "credits_in_doubt": 0,
+            "in_flight": self.engine.in_flight,
+            "requests_last_minute": 1,
+            "requests_left": 0,
+            "limited_by": "",
+            "left_s": None,
+        }
+
+
+class Engine:
+    per_wait = 10
+    in_flight = 0
+
+    def __init__(self, settings):
+        self.settings = settings
+        self.runs: list[Run] = []
+        self.started: list[dict[str, Any]] = []
+        self.closed: float | None = None
+        self.before_wait = lambda run: None
+
+    def start(self, **how):
+        self.started.append({name: value for name, value in how.items() if name != "api_key"})
+        return Run(self)
+
+    def close(self, grace_s):
+        self.closed = grace_s
+        for run in self.runs:
+            run.stop(grace_s)
+
+
+def module() -> ModuleType:
+    made = ModuleType("exactbuyer._core")
+    made.__dict__.update(Rows=Rows, Run=Run, Engine=Engine, __version__="0.0.0")
+    return made

@@ -1,0 +1,38 @@
+"""Every example in a docstring runs."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import pkgutil
+
+import exactbuyer
+import pytest
+
+MODULES = ["exactbuyer", *(f"exactbuyer.{found.name}" for found in pkgutil.iter_modules(exactbuyer.__path__))]
+SHOWN = {name for name in MODULES if not name.endswith(("_core", "__main__", "_pytest"))}
+
+
+@pytest.mark.parametrize("name", sorted(SHOWN))
+def test_examples(name: str) -> None:
+    failed = doctest.testmod(importlib.import_module(name))
+    assert failed.failed == 0
+
+
+def test_there_are_examples() -> None:
+    finder = doctest.DocTestFinder(exclude_empty=True)
+    found = {
+        test.name for name in SHOWN for test in finder.find(importlib.import_module(name)) if test.examples
+    }
+    assert {
+        f"exactbuyer.{place}"
+        for place in (
+            "sync_doors.SyncDoors.enrich",
+            "sync_doors.SyncDoors.stream",
+            "sync_doors.SyncDoors.recover",
+            "async_doors.AsyncDoors.enrich_async",
+            "async_doors.AsyncDoors.stream_async",
+            "enricher.BulkEnricher.plan",
+            "enricher.BulkEnricher.sandbox",
+        )
+    } <= found

@@ -1,0 +1,155 @@
+"""Settings: what is accepted, and what a newcomer reads where it is not."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import pickle
+from dataclasses import fields
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from exactbuyer import BulkEnricher, ConfigError
+from exactbuyer.settings import Settings
+
+KEY = "key-canary-7f3a"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("store", "auto", "later version"),
+        ("required_fields", "work_email", r"required_fields=\['work_email'\]"),
+        ("required_fields", ["fax"], "'work_email'.*not 'fax'"),
+        ("required_fields", 3, "list of names"),
+        ("max_credits", -1, "from 0 .*None sets no ceiling"),
+        ("max_credits", 1.5, "whole number"),
+        ("max_credits", True, "whole number"),
+        ("max_in_doubt", 0, "from 1"),
+        ("on_unknown", "retry", "'hold' or 'resend'"),
+        ("requests_per_minute", 0, "from 1 .*200 is what the vendor allows"),
+        ("max_concurrency", 2_000, "to 1,024"),
+        ("chunk_size", 1_001, "from 1 to 1,000 .*vendor"),
+        ("max_retries", -1, "from 0 to 100"),
+        ("timeout", 0, "seconds from 0.001"),
+        ("timeout", float("nan"), "seconds"),
+        ("timeout", "5", "seconds"),
+        ("connect_timeout", timedelta(seconds=-1), "timedelta"),
+        ("grace", -1, "from 0"),
+        ("default_region", "Germany", "two letters"),
+        ("max_age", -1, "seconds"),
+        ("na_values", "n/a", r"na_values=\["),
+        ("na_values", [1], "no string"),
+        ("body", "xml", "'form' or 'json'"),
+        ("base_url", "http://api.example.com", "https"),
+        ("base_url", "https://user:hush@api.example.com", "no user, password"),
+        ("base_url", "api.example.com", "scheme and a host"),
+        ("base_url", None, "URL"),
+        ("proxy", "proxy.example:3128", "http://"),
+        ("ca_bundle", "/nowhere/at/all.pem", "no file"),
+        ("credit_price", 0.05, r"\(0.05, 'EUR'\)"),
+        ("credit_price", (-1, "EUR"), "one credit costs"),
+        ("tags", {"a": 1}, "strings to strings"),
+    ],
+)
+def test_a_wrong_setting_is_named_with_what_is_right(name: str, value: Any, said: str) -> None:
+    with pytest.raises(ConfigError, match=rf"^{name}.*{said}") as caught:
+        BulkEnricher(**{name: value})
+    assert isinstance(caught.value, ValueError)
+    assert "hush" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_what_is_accepted_is_kept_in_one_unit() -> None:
+    settings = BulkEnricher(
+        timeout=timedelta(minutes=2),
+        grace=1,
+        default_region="us",
+        required_fields=["phone", "email", "phone"],
+        credit_price=(0.05, "EUR"),
+        base_url="http://127.0.0.1:8080/",
+    ).settings
+    assert settings.timeout == 120.0
+    assert settings.grace == 1.0
+    assert settings.default_region == "US"
+    assert settings.required_fields == ("phone", "email")
+    assert settings.credit_price == (Decimal("0.05"), "EUR")
+    assert settings.base_url == "http://127.0.0.1:8080"
+
+
+def test_settings_are_the_constructors_arguments() -> None:
+    arguments = [
+        name for name in inspect.signature(BulkEnricher).parameters if name not in {"api_key", "store"}
+    ]
+    assert [field.name for field in fields(Settings)] == arguments
+
+
+@pytest.mark.parametrize(
+    ("settings", "rows"),
+    [
+        ({}, 40_000),
+        ({"max_in_doubt": 1_000_000}, 100_000),
+        ({"max_in_doubt": 10}, 1_000),
+        ({"chunk_size": 10, "max_concurrency": 3}, 60),
+    ],
+)
+def test_the_window_of_a_stream(settings: dict[str, Any], rows: int) -> None:
+    assert BulkEnricher(**settings).settings.window_rows == rows
+
+
+def test_an_enricher_is_frozen() -> None:
+    enricher = BulkEnricher()
+    with pytest.raises(AttributeError, match="make another one to change max_credits"):
+        enricher.max_credits = 3
+    assert copy.copy(enricher) is enricher
+    assert copy.deepcopy(enricher) is enricher
+    assert enricher != BulkEnricher()
+
+
+def test_the_key_is_shown_nowhere(capsys: pytest.CaptureFixture[str]) -> None:
+    enricher = BulkEnricher(KEY, proxy="http://user:hush@proxy.example:1")
+    shown = f"{enricher!r} {enricher} {enricher.settings.told()} {enricher.__reduce__()}"
+    assert KEY not in shown
+    assert "hush" not in repr(enricher)
+    assert KEY.encode() not in pickle.dumps(enricher)
+    with pytest.raises(ConfigError) as caught:
+        BulkEnricher(KEY, chunk_size=0)
+    trace = caught.value.__traceback__
+    while trace is not None:
+        assert KEY not in repr(trace.tb_frame.f_locals) or trace.tb_frame.f_code.co_filename == __file__
+        trace = trace.tb_next
+
+
+def test_there_is_no_key() -> None:
+    with pytest.raises(ConfigError, match=r"EXACTBUYER_API_KEY.*BulkEnricher\.sandbox\(\)"):
+        BulkEnricher().enrich(["ana@acme.example"])
+
+
+def test_a_pickled_copy_has_the_settings_but_neither_key_nor_ceiling(everybody: Any) -> None:
+    copied = pickle.loads(pickle.dumps(BulkEnricher(KEY, base_url=everybody.url)))
+    with pytest.raises(ConfigError, match="EXACTBUYER_API_KEY"):
+        copied.enrich(["ana@acme.example"])
+    with_ceiling = pickle.loads(pickle.dumps(BulkEnricher(KEY, base_url=everybody.url, max_credits=5)))
+    with pytest.raises(ConfigError, match=r"pickled copy .* max_credits"):
+        with_ceiling.enrich(["ana@acme.example"])
+
+
+def test_a_pickled_copy_reads_the_key_where_it_is_opened(
+    everybody: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copied = pickle.loads(pickle.dumps(BulkEnricher(KEY, base_url=everybody.url, chunk_size=10)))
+    monkeypatch.setenv("EXACTBUYER_API_KEY", "another")
+    assert copied.settings.chunk_size == 10
+    assert copied.enrich(["ana@acme.example"])[0]["status"] == "found"
+
+
+def test_a_closed_enricher_says_so() -> None:
+    enricher = BulkEnricher(KEY)
+    enricher.close()
+    enricher.close()
+    with pytest.raises(ConfigError, match="closed: make another"):
+        enricher.enrich(["ana@acme.example"])
+    assert enricher.recover() == []
+    assert enricher.plan(["ana@acme.example"]).to_send == (1, 1)

@@ -1,0 +1,225 @@
+"""Ctrl-C, cancelling, closing, forking, leaving: what was paid for stays within reach."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from exactbuyer import BulkEnricher, ExactBuyerError
+from exactbuyer.exceptions import Interrupted
+from exactbuyer.sandbox import Sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import ModuleType
+
+    from exactbuyer import Progress
+
+ROWS = [f"person{number}@acme.example" for number in range(60)]
+
+
+def after(waits: int, *, times: int = 1) -> Callable[[Any], None]:
+    """Ctrl-C, out of the wait of that number and those that follow."""
+    seen = 0
+
+    def before_wait(_: Any) -> None:
+        nonlocal seen
+        seen += 1
+        if waits < seen <= waits + times:
+            raise KeyboardInterrupt
+
+    return before_wait
+
+
+def enricher_that(before_wait: Callable[[Any], None], fakes: ModuleType) -> BulkEnricher:
+    enricher = BulkEnricher("any", chunk_size=10)
+    engine: Any = enricher._desk._engine
+    engine.before_wait, engine.in_flight = before_wait, 2
+    return enricher
+
+
+def test_ctrl_c_keeps_what_was_paid_for(fakes: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
+    enricher = enricher_that(after(2), fakes)
+    with pytest.raises(KeyboardInterrupt, match="20 credits charged") as caught:
+        enricher.enrich(ROWS)
+    assert "2 requests in flight" in capsys.readouterr().err
+    assert isinstance(caught.value, Interrupted)
+    results = caught.value.results
+    assert results is not None
+    assert [row["status"] for row in results] == ["found"] * 20 + ["not_sent"] * 40
+    assert enricher.recover() == results
+    assert enricher.recover() == []
+    assert enricher.receipt == caught.value.receipt
+
+
+def test_a_second_ctrl_c_leaves_and_recover_drains(fakes: ModuleType) -> None:
+    enricher = enricher_that(after(2, times=2), fakes)
+    with pytest.raises(KeyboardInterrupt, match=r"recover\(\)") as caught:
+        enricher.enrich(ROWS)
+    assert isinstance(caught.value, Interrupted)
+    assert caught.value.results is None
+    results = enricher.recover()
+    assert [row["status"] for row in results] == ["found"] * 20 + ["not_sent"] * 40
+    assert enricher.recover() == []
+
+
+def test_ctrl_c_in_recover_loses_nothing(fakes: ModuleType) -> None:
+    enricher = enricher_that(after(2, times=3), fakes)
+    with pytest.raises(KeyboardInterrupt):
+        enricher.enrich(ROWS)
+    with pytest.raises(KeyboardInterrupt):
+        enricher.recover()
+    assert len(enricher.recover()) == 60
+
+
+def test_ctrl_c_in_a_stream(fakes: ModuleType) -> None:
+    enricher = enricher_that(after(2), fakes)
+    handed_out: list[str] = []
+    with pytest.raises(KeyboardInterrupt), enricher.stream(ROWS) as stream:
+        handed_out.extend(row["value"] for row in stream)
+    rest = enricher.recover()
+    assert handed_out + [row["value"] for row in rest] == ROWS[: rest.receipt.rows]
+    assert enricher.recover() == []
+
+
+def test_trouble_of_ours_leaves_the_call_within_reach(
+    fakes: ModuleType, list_door: Callable[..., Any]
+) -> None:
+    def broken(_: Any) -> None:
+        if not broken.done:  # type: ignore[attr-defined]
+            broken.done = True  # type: ignore[attr-defined]
+            raise MemoryError
+
+    broken.done = False  # type: ignore[attr-defined]
+    enricher = enricher_that(broken, fakes)
+    with pytest.raises(MemoryError):
+        list_door(enricher, ROWS)
+    assert len(enricher.recover()) == 60
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a process cannot send itself Ctrl-C there")
+@pytest.mark.parametrize("name", ["enrich", "stream"])
+def test_a_real_ctrl_c_with_requests_in_flight(name: str) -> None:
+    def press(progress: Progress) -> None:
+        if progress.in_flight:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with (
+        Sandbox(match_rate=1.0, latency=0.3) as sandbox,
+        BulkEnricher("any", base_url=sandbox.url) as enricher,
+    ):
+        with pytest.raises(KeyboardInterrupt) as caught:
+            list(getattr(enricher, name)(ROWS, progress=press))
+        assert isinstance(caught.value, Interrupted)
+        assert caught.value.results is not None
+        assert [row["status"] for row in caught.value.results] == ["found"] * 60
+        assert enricher.receipt.credits == 60
+
+
+def test_cancelling_returns_at_once_and_loses_nothing() -> None:
+    async def cancel(enricher: BulkEnricher) -> None:
+        in_flight = asyncio.Event()
+
+        def look(progress: Progress) -> None:
+            if progress.in_flight:
+                in_flight.set()
+
+        task = asyncio.ensure_future(enricher.enrich_async(ROWS, progress=look))
+        await in_flight.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert enricher.receipt.credits == 0
+        assert enricher.receipt.under_way == 60
+        results = await enricher.recover_async()
+        assert [row["status"] for row in results] == ["found"] * 60
+        assert await enricher.recover_async() == []
+
+    with (
+        Sandbox(match_rate=1.0, latency=0.3) as sandbox,
+        BulkEnricher("any", base_url=sandbox.url) as enricher,
+    ):
+        asyncio.run(cancel(enricher))
+        assert enricher.receipt.credits == 60
+
+
+@pytest.mark.parametrize("name", ["enrich", "stream"])
+def test_closing_ends_calls_of_other_threads(name: str) -> None:
+    with Sandbox(match_rate=1.0, latency=0.2) as sandbox:
+        enricher = BulkEnricher("any", base_url=sandbox.url, requests_per_minute=1)
+        raised: list[BaseException] = []
+        in_flight = threading.Event()
+
+        def look(progress: Progress) -> None:
+            if progress.in_flight:
+                in_flight.set()
+
+        def work() -> None:
+            try:
+                list(
+                    getattr(enricher, name)(
+                        (f"p{number}@acme.example" for number in range(50_000)), progress=look
+                    )
+                )
+            except BaseException as trouble:  # noqa: BLE001
+                raised.append(trouble)
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        assert in_flight.wait(30)
+        enricher.close()
+        thread.join(30)
+        assert [type(trouble) for trouble in raised] == [ExactBuyerError]
+        assert enricher.receipt.found == 1_000
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_a_forked_child_works_and_leaves_the_parents_calls_alone(everybody: Sandbox) -> None:
+    enricher = BulkEnricher("any", base_url=everybody.url)
+    enricher.enrich(["ana@acme.example"])
+    stream = enricher.stream(ROWS)
+    next(stream)
+    stream.close()
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            results = enricher.enrich(["bo@acme.example"])
+            status = 0 if results[0]["status"] == "found" and enricher.recover() == [] else 2
+        finally:
+            os._exit(status)
+    assert os.waitpid(child, 0)[1] == 0
+    assert enricher.recover().first_row == 1
+
+
+def test_the_interpreter_ends_with_work_in_flight() -> None:
+    code = """
+import asyncio
+from exactbuyer import BulkEnricher
+from exactbuyer.sandbox import Sandbox
+
+sandbox = Sandbox(latency=60)
+enricher = BulkEnricher("any", base_url=sandbox.url)
+
+async def main():
+    in_flight = asyncio.Event()
+    look = lambda progress: progress.in_flight and in_flight.set()
+    task = asyncio.ensure_future(enricher.enrich_async(["ana@acme.example"], progress=look))
+    await in_flight.wait()
+    task.cancel()
+    await asyncio.wait({task})
+
+asyncio.run(main())
+print("left")
+"""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, timeout=50, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "left\n", "")

@@ -1,0 +1,157 @@
+"""Streams: how far they read ahead, what becomes of a source's trouble, how they are left."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from exactbuyer import BulkEnricher
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator
+    from types import ModuleType
+
+    from exactbuyer import Result
+
+
+class Source:
+    """Endless rows that count how many were taken."""
+
+    def __init__(self) -> None:
+        self.taken = 0
+
+    def __iter__(self) -> Iterator[str]:
+        while True:
+            self.taken += 1
+            yield f"person{self.taken - 1}@acme.example"
+
+
+def enricher_of(fakes: ModuleType, **settings: Any) -> BulkEnricher:
+    return BulkEnricher("any", **settings)
+
+
+def test_it_reads_no_further_than_the_window(fakes: ModuleType) -> None:
+    source = Source()
+    enricher = enricher_of(fakes, chunk_size=10, max_in_doubt=30)
+    assert enricher.settings.window_rows == 60
+    with enricher.stream(source) as stream:
+        for number, row in enumerate(stream):
+            assert row["value"] == f"person{number}@acme.example"
+            # A slice may have been taken out of the run and not yet handed out.
+            assert source.taken <= number + 1 + 60 + 10
+            if number == 500:
+                break
+    assert source.taken < 600
+
+
+def test_an_async_source_is_read_no_further_than_the_window(fakes: ModuleType) -> None:
+    source = Source()
+
+    async def rows() -> AsyncIterator[str]:
+        for row in source:
+            yield row
+
+    async def consume() -> None:
+        async with enricher_of(fakes, chunk_size=10, max_in_doubt=30).stream_async(rows()) as stream:
+            number = 0
+            async for row in stream:
+                assert row["value"] == f"person{number}@acme.example"
+                # As above, and one slice may wait between the source and the run.
+                assert source.taken <= number + 1 + 60 + 20
+                number += 1
+                if number == 500:
+                    break
+
+    asyncio.run(consume())
+    assert source.taken < 600
+
+
+def test_rows_before_the_sources_trouble_come_first(
+    fakes: ModuleType, stream_door: Callable[..., list[Result]]
+) -> None:
+    def rows() -> Iterator[str]:
+        yield "ana"
+        yield "bo"
+        raise OSError("the file ended early")
+
+    enricher = enricher_of(fakes)
+    with pytest.raises(OSError, match="ended early"):
+        stream_door(enricher, rows())
+    assert enricher.receipt.found == 2
+
+
+def test_rows_before_one_that_cannot_be_read_come_first(
+    fakes: ModuleType, stream_door: Callable[..., list[Result]]
+) -> None:
+    enricher = enricher_of(fakes)
+    with pytest.raises(TypeError, match="row 2 is a bool"):
+        stream_door(enricher, ["ana", "bo", True, "cy"])
+    assert enricher.receipt.found == 2
+
+
+def test_left_early_the_rest_is_recovered_once(fakes: ModuleType, caplog: pytest.LogCaptureFixture) -> None:
+    enricher = enricher_of(fakes, chunk_size=10, max_in_doubt=30)
+    for number, _ in enumerate(enricher.stream(Source())):
+        if number == 4:
+            break
+    assert "recover()" in caplog.text
+    rest = enricher.recover()
+    assert rest.first_row == 5
+    assert rest[0]["value"] == "person5@acme.example"
+    assert rest[0]["status"] == "found"
+    assert {row["status"] for row in rest} <= {"found", "not_sent"}
+    assert len(rest) == rest.receipt.rows - 5
+    assert enricher.recover() == []
+    assert enricher.receipt == rest.receipt
+
+
+def test_left_at_its_end_there_is_nothing_to_recover(fakes: ModuleType) -> None:
+    enricher = enricher_of(fakes)
+    stream = enricher.stream(["ana", "bo"])
+    assert [next(stream)["value"], next(stream)["value"]] == ["ana", "bo"]
+    stream.close()
+    assert enricher.recover() == []
+    assert enricher.receipt.rows == 2
+    assert next(stream, None) is None
+
+
+def test_a_cancelled_anext_loses_nothing(fakes: ModuleType) -> None:
+    async def consume() -> list[str]:
+        gate = asyncio.Event()
+
+        async def rows() -> AsyncIterator[str]:
+            yield "ana"
+            await gate.wait()
+            yield "bo"
+
+        stream = enricher_of(fakes).stream_async(rows())
+        values = [(await anext(stream))["value"]]
+        waiting = asyncio.ensure_future(anext(stream))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        await asyncio.wait({waiting})
+        assert waiting.cancelled()
+        gate.set()
+        return values + [row["value"] async for row in stream]
+
+    assert asyncio.run(consume()) == ["ana", "bo"]
+
+
+def test_a_slow_source_holds_no_finished_row_back(fakes: ModuleType) -> None:
+    async def consume() -> None:
+        asked: asyncio.Queue[str | None] = asyncio.Queue()
+
+        async def rows() -> AsyncIterator[str]:
+            while (row := await asked.get()) is not None:
+                yield row
+
+        async with enricher_of(fakes).stream_async(rows()) as stream:
+            # Each row is asked for only when the one before has come back.
+            for row in ("ana", "bo", "cy"):
+                asked.put_nowait(row)
+                assert (await anext(stream))["value"] == row
+            asked.put_nowait(None)
+            assert await anext(stream, None) is None
+
+    asyncio.run(consume())

@@ -1,0 +1,157 @@
+"""What people read: receipts, plans, progress, results. Each text as a newcomer would see it."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from decimal import Decimal
+
+import pytest
+from exactbuyer import (
+    ExactBuyerError,
+    Plan,
+    Problem,
+    Progress,
+    Receipt,
+    Result,
+    Results,
+    Suspect,
+    UnknownOutcomeError,
+)
+from exactbuyer.wording import clock, count, duration
+
+EUR = (Decimal("0.05"), "EUR")
+
+INCOMPLETE = Receipt(
+    rows=50_000, missing=3_112, invalid=418, found=31_370, not_found=13_100, unknown=1_000, not_sent=1_000,
+    duplicates=4_470, from_store=1_900, sent=61_000, requests=61, credits=27_000, credits_in_doubt=1_000,
+    elapsed_s=112.0, stopped="max_credits reached", credit_price=EUR,
+)  # fmt: skip
+
+
+def test_a_receipt_with_everything() -> None:
+    assert (
+        str(INCOMPLETE)
+        == """\
+INCOMPLETE: 2,000 of 50,000 rows open                                 1 min 52 s
+  found      31,370
+  not found  13,100   free
+  missing     3,112   nothing to ask
+  invalid       418   cannot be looked up: see problems
+  unknown     1,000   0 to 1,000 credits
+  not sent    1,000   max_credits reached
+  of which            4,470 duplicates · 1,900 from the store: free
+charged   27,000 credits, EUR 1,350.00 (+ up to EUR 50.00 in doubt) in 61 requests
+next      put right what stopped it, then ask again only for the rows that are not_sent; for those that are \
+unknown, compare the vendor's usage page first"""
+    )
+
+
+def test_a_receipt_of_one_row() -> None:
+    assert (
+        str(Receipt(rows=1, found=1, sent=1, requests=1, credits=1, elapsed_s=0.52))
+        == """\
+COMPLETE: 1 row                                                            0.5 s
+  found  1
+charged   1 credit in 1 request
+next      nothing: every row has its answer"""
+    )
+
+
+def test_rows_under_way_are_open() -> None:
+    receipt = Receipt(rows=3, found=1)
+    assert (receipt.under_way, receipt.open_rows) == (2, 2)
+    assert str(receipt).startswith("INCOMPLETE: 2 of 3 rows open")
+
+
+def test_receipts_add_up() -> None:
+    total = sum([INCOMPLETE, Receipt(rows=1, found=1, credits=1, elapsed_s=1.0, credit_price=EUR)], Receipt())
+    assert (total.rows, total.credits, total.elapsed_s) == (50_001, 27_001, 113.0)
+    assert total.cost == Decimal("1350.05")
+    assert total.stopped == "max_credits reached"
+    assert (INCOMPLETE + Receipt(rows=1, missing=1, credit_price=(Decimal(1), "USD"))).cost is None
+    assert Receipt() + INCOMPLETE == INCOMPLETE == INCOMPLETE + Receipt()
+
+
+@pytest.mark.parametrize(
+    ("receipt", "kind", "said"),
+    [
+        (INCOMPLETE, UnknownOutcomeError, "2,000 of 50,000 rows open: 1,000 unknown, 1,000 not sent"),
+        (Receipt(rows=2, found=1, not_sent=1), ExactBuyerError, "1 of 2 rows open: 1 not sent"),
+    ],
+)
+def test_raise_for_incomplete(receipt: Receipt, kind: type[ExactBuyerError], said: str) -> None:
+    with pytest.raises(kind, match=said) as caught:
+        receipt.raise_for_incomplete()
+    assert caught.value.receipt == receipt
+
+
+def test_complete_does_not_raise() -> None:
+    Receipt(rows=3, found=1, rejected=1, invalid=1).raise_for_incomplete()
+
+
+def test_a_plan() -> None:
+    plan = Plan(
+        rows=50_000, missing=3_112, invalid=418, duplicates=4_470, from_store=1_900,
+        to_send=(40_100, 120_000), requests=(41, 121), max_credits=40_100,
+        expected_credits=(25_700, 30_700), credit_price=EUR, suspects=(Suspect(17, "phone", 1_204),),
+    )  # fmt: skip
+    assert (
+        str(plan)
+        == """\
+50,000 rows
+  nothing to ask   3,530   3,112 missing · 418 invalid (see problems)
+  free             6,370   4,470 duplicates · 1,900 from the store
+  to ask          40,100   40,100 to 120,000 identifiers in 41 to 121 requests
+credits   at most 40,100 (EUR 2,005.00), likely 25,700 to 30,700
+check     row 17's phone stands in 1,204 rows: a placeholder?"""
+    )
+    assert "40,100 to 120,000 identifiers" in plan._repr_html_()
+
+
+def test_progress() -> None:
+    progress = Progress(
+        rows=50_000, done=31_204, credits=16_870, credits_in_doubt=1_000, requests_last_minute=58,
+        left_s=21.2, limited_by="max_in_doubt",
+    )  # fmt: skip
+    assert str(progress) == (
+        "31,204/50,000 rows  62% | 16,870 credits (+ up to 1,000 in doubt) | 58 req/min | 0:21 left | "
+        "limited by max_in_doubt"
+    )
+    assert str(Progress(done=1, credits=1)) == "1 row | 1 credit | 0 req/min"
+    assert str(Progress(rows=0)).startswith("0/0 rows 100%")
+
+
+def test_units() -> None:
+    assert [count(number, "row") for number in (0, 1, 2_000)] == ["0 rows", "1 row", "2,000 rows"]
+    assert [duration(seconds) for seconds in (0.04, 59, 112, 7_260)] == [
+        "0.0 s",
+        "59 s",
+        "1 min 52 s",
+        "2 h 1 min",
+    ]
+    assert [clock(seconds) for seconds in (21, 61, 3_661)] == ["0:21", "1:01", "1:01:01"]
+
+
+ROWS: list[Result] = [
+    {"value": "ana@acme.example", "enriched_contact": {"full_name": "Ana <b>"}, "status": "found"},
+    {"value": "bo@acme.example", "enriched_contact": None, "status": "unknown"},
+]
+
+
+def test_results_are_a_list_that_shows_counts() -> None:
+    results = Results(
+        ROWS, receipt=Receipt(rows=2, found=1, unknown=1), problems=[Problem(1, "unknown", "lost")]
+    )
+    assert repr(results) == "<Results: 2 rows: 1 found, 1 unknown>"
+    assert repr(Results()) == "<Results: 0 rows>"
+    assert "ana" not in results._repr_html_()
+    assert type(results[:1]) is list
+    assert results == ROWS
+    for twin in (copy.copy(results), copy.deepcopy(results), pickle.loads(pickle.dumps(results))):
+        assert twin == results
+        assert (twin.receipt, twin.problems, twin.first_row) == (results.receipt, results.problems, 0)
+
+
+def test_nothing_in_html_is_taken_for_html() -> None:
+    assert "<script>" not in Receipt(rows=1, not_sent=1, stopped="<script>")._repr_html_()
