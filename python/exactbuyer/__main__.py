@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="exactbuyer", description="Bulk contact enrichment with ExactBuyer's API."
     )
     parser.add_argument("--version", action="version", version=f"exactbuyer {__version__}")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser(
         "sandbox", help="run the stand-in vendor: no key, no cost, invented people", add_help=False
     )

@@ -259,6 +259,7 @@ class StreamCall(Call):
 
     def __init__(self, run: Run, name: str, desk: Desk, watch: Watch) -> None:
         super().__init__(run, name, desk, watch)
+        logger.info("%s: begun", name)
         self.fed = 0
         self._batches: list[list[Result]] = []
         self._batch: list[Result] = []

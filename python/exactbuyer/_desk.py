@@ -69,6 +69,7 @@ class Desk:
         self._key = key
         self._copied = copied
         self._closed = False
+        self._forked = False
         self._engine = _core.Engine(settings.for_core())
         _open.add(self)
 
@@ -110,8 +111,13 @@ class Desk:
         try:
             self._engine.close(grace_s)
         finally:
-            if self.server is not None:
+            if self.server is not None and not self._forked:
                 self.server.close()
+
+    def after_fork(self) -> None:
+        """In a forked child: the calls under way, and the stand-in vendor, are the parent's."""
+        self._forked = True
+        self.books.after_fork()
 
 
 _open: weakref.WeakSet[Desk] = weakref.WeakSet()
@@ -125,9 +131,8 @@ def _at_exit() -> None:
 
 
 def _after_fork() -> None:
-    """In a forked child: the calls under way are the parent's."""
     for desk in list(_open):
-        desk.books.after_fork()
+        desk.after_fork()
 
 
 atexit.register(_at_exit)

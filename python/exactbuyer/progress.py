@@ -67,8 +67,9 @@ class Progress:
             count(self.credits, "credit") + doubt,
             f"{self.requests_last_minute:,} req/min",
         ]
-        parts += [f"{clock(self.left_s)} left"] if self.left_s is not None else []
-        parts += [f"limited by {self.limited_by}"] if self.limited_by else []
+        if self.done != self.rows:
+            parts += [f"{clock(self.left_s)} left"] if self.left_s is not None else []
+            parts += [f"limited by {self.limited_by}"] if self.limited_by else []
         return " | ".join(parts)
 
 
@@ -114,6 +115,8 @@ class Watch:
         if display is None or (now < self._due and not (last and self._has_shown(display))):
             return
         self._due = now + display.every_s
+        if last and self._total is None:
+            self._total = counts()["done"]
         try:
             display.show(self._progress(counts(), now))
         except Exception:

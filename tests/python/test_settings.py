@@ -145,6 +145,14 @@ def test_a_pickled_copy_reads_the_key_where_it_is_opened(
     assert copied.enrich(["ana@acme.example"])[0]["status"] == "found"
 
 
+def test_cloudpickle_takes_it_along_in_a_closure(monkeypatch: pytest.MonkeyPatch) -> None:
+    cloudpickle = pytest.importorskip("cloudpickle")
+    enricher = BulkEnricher(KEY, chunk_size=10)
+    pickled = cloudpickle.dumps(lambda: enricher.settings.chunk_size)
+    assert KEY.encode() not in pickled
+    assert pickle.loads(pickled)() == 10
+
+
 def test_a_closed_enricher_says_so() -> None:
     enricher = BulkEnricher(KEY)
     enricher.close()
