@@ -1,4 +1,4 @@
-"""The pytest fixture `exactbuyer_sandbox`, for the tests of those who use the package. Imported by pytest alone."""
+"""The pytest fixture `exactbuyer_sandbox`, for the tests of those who use the package."""
 
 from __future__ import annotations
 

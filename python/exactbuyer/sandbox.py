@@ -1,7 +1,7 @@
-"""A stand-in for the vendor on this machine: try the client, or test a pipeline, without a key or a cent.
+"""A stand-in for the vendor on this machine: to try the client, or test a pipeline, for nothing.
 
-`python -m exactbuyer.sandbox` (or `exactbuyer sandbox`) serves one to any client, in any language. pytest has the
-fixture `exactbuyer_sandbox` as soon as the package is installed.
+`python -m exactbuyer.sandbox` (or `exactbuyer sandbox`) serves one to any client, in any language. pytest has
+the fixture `exactbuyer_sandbox` as soon as the package is installed.
 """
 
 from __future__ import annotations
@@ -11,17 +11,19 @@ import json
 import signal
 import sys
 import threading
-from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
-from ._core import SandboxLedger, SandboxServer
+from ._core import SandboxServer
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
     from types import FrameType, TracebackType
 
     from typing_extensions import Self
+
+    from ._core import SandboxLedger
 
 __all__ = ["FAULTS", "Entry", "Fault", "FieldType", "Ledger", "Request", "Sandbox", "main"]
 
@@ -81,19 +83,23 @@ Fault = Literal[
 ]
 """What can go wrong with a call.
 
-Free, as nothing was billed: `status_…`, `redirect_…` and whatever ends in `_before_billing`. Everything else strikes
-a call that was billed.
+Free, as nothing was billed: `status_…`, `redirect_…` and whatever ends in `_before_billing`. Everything else
+strikes a call that was billed.
 
 - `status_NNN`, `status_5NN_after_billing`: that status. `redirect_NNN`: to `location`.
-- `reset_…`, `close_…`, `hang…`: the connection is reset or closed instead of an answer, or no answer ever comes.
-- `slow`: the answer comes after `pause` (1 s). `drip`: one byte per `pause` (50 ms). `endless`: white space for ever.
+- `reset_…`, `close_…`, `hang…`: the connection is reset or closed instead of an answer, or no answer ever
+  comes.
+- `slow`: the answer comes after `pause` (1 s). `drip`: one byte per `pause` (50 ms). `endless`: white space
+  for ever.
 - `truncate`, `truncate_chunked`: the body ends inside a record.
-- `reorder`, `fewer`, `more`, `foreign`: the contacts are reversed; a quarter of them is missing; the first comes twice; the
-  first answers something that was not asked.
-- `wrong_count`, `absurd_count`, `no_count`: `records_enriched` is off by one, a thousand times too large, missing.
-- `not_json`, `html_200`, `garbage`: text that is no JSON, an HTML page with status 200, bytes that are no HTTP.
-- `broken_record`, `deep`, `lone_surrogate`, `nan`, `big_int`, `duplicate_keys`: the first match is no JSON; nests 100,000
-  deep; holds half a surrogate pair, NaN, an integer beyond 64 bits, a key twice.
+- `reorder`, `fewer`, `more`, `foreign`: the contacts are reversed; a quarter of them is missing; the first
+  comes twice; the first answers something that was not asked.
+- `wrong_count`, `absurd_count`, `no_count`: `records_enriched` is off by one, a thousand times too large,
+  missing.
+- `not_json`, `html_200`, `garbage`: text that is no JSON, an HTML page with status 200, bytes that are no
+  HTTP.
+- `broken_record`, `deep`, `lone_surrogate`, `nan`, `big_int`, `duplicate_keys`: the first match is no JSON;
+  nests 100,000 deep; holds half a surrogate pair, NaN, an integer beyond 64 bits, a key twice.
 - `gzip`: compressed without having been asked for. `gzip_bomb`: a megabyte that unpacks to a gigabyte.
 """
 
@@ -216,19 +222,20 @@ class Ledger:
 class Sandbox:
     """A running stand-in for the vendor, on the loopback interface of this machine.
 
-    It speaks the documented protocol, invents people (the same `seed` always knows the same ones), keeps the vendor's
-    books, enforces credits and the rate limit, and has bad luck on request. It serves from a thread of its own that never
-    touches the interpreter, to any number of clients in any process. It costs nothing.
+    It speaks the documented protocol, invents people (the same `seed` always knows the same ones), keeps the
+    vendor's books, enforces credits and the rate limit, and has bad luck on request. It serves from a thread
+    of its own that never touches the interpreter, to any number of clients in any process. It costs nothing.
 
     Args:
         match_rate: The share of identifiers that belong to somebody, from 0 to 1, before `required_fields`.
         seed: Which people exist, and when chance strikes.
         latency: How long each answer takes, in seconds or as a `timedelta`. Calls wait side by side.
-        credits: Credits on the account; `None`: unlimited. A call that needs more than are left is refused whole, with
-            403, and so is every call when none are left.
-        requests_per_minute: Calls accepted in any 60 s; the vendor's limit by default; `None` or 0: any number. Those
-            beyond get 429 and the vendor's HTML page.
-        retry_after: What such an answer says in `Retry-After`: nothing, as the vendor documents, `"seconds"`, or `"date"`.
+        credits: Credits on the account; `None`: unlimited. A call that needs more than are left is refused
+            whole, with 403, and so is every call when none are left.
+        requests_per_minute: Calls accepted in any 60 s; the vendor's limit by default; `None` or 0: any
+            number. Those beyond get 429 and the vendor's HTML page.
+        retry_after: What such an answer says in `Retry-After`: nothing, as the vendor documents, `"seconds"`,
+            or `"date"`.
         api_key: The key that is accepted; `None`: any that is not empty.
         port: The port to listen on; 0: one that is free.
 
@@ -268,7 +275,7 @@ class Sandbox:
             seed=seed,
             match_rate=match_rate,
             latency_s=_seconds(latency),
-            credits=credits,
+            balance=credits,
             requests_per_minute=requests_per_minute or None,
             retry_after=retry_after,
             api_key=api_key,
@@ -301,8 +308,9 @@ class Sandbox:
 
         Args:
             value: The identifier, in any spelling.
-            contact: The contact, handed out as it is. Counts as a match only where it has what `required_fields` asks
-                for: `current_work_email`, `personal_emails`, `phone_numbers`, `social_profiles`.
+            contact: The contact, handed out as it is. Counts as a match only where it has what
+                `required_fields` asks for: `current_work_email`, `personal_emails`, `phone_numbers`,
+                `social_profiles`.
 
         Example:
             >>> with Sandbox() as sandbox:
@@ -332,19 +340,20 @@ class Sandbox:
     ) -> None:
         """Adds bad luck; of several rules that fit a request, the one added first strikes.
 
-        A call that the vendor refuses anyway (no key, too fast, no credits) is refused, and has no other bad luck unless the
-        fault is a free one.
+        A call that the vendor refuses anyway (no key, too fast, no credits) is refused, and has no other bad
+        luck unless the fault is a free one.
 
         Args:
             fault: What goes wrong: see `Fault`.
-            request: Which request has it, or which ones: they are numbered as they arrive, from 1. Neither `request` nor
-                `probability`: every one from now on.
-            probability: How likely each request has it, from 0 to 1; the sandbox's seed and the request's number decide.
+            request: Which request has it, or which ones: they are numbered as they arrive, from 1. Neither
+                `request` nor `probability`: every one from now on.
+            probability: How likely each request has it, from 0 to 1; the sandbox's seed and the request's
+                number decide.
             times: No more often than that.
-            pause: How long `slow` waits (1 s by default) and `drip` pauses before each byte (50 ms); before any other
-                answer, an extra wait. In seconds or as a `timedelta`.
-            location: Where a redirect leads; by default to another path of this sandbox, whose ledger then shows who went
-                there, and with what.
+            pause: How long `slow` waits (1 s by default) and `drip` pauses before each byte (50 ms); before
+                any other answer, an extra wait. In seconds or as a `timedelta`.
+            location: Where a redirect leads; by default to another path of this sandbox, whose ledger then
+                shows who went there, and with what.
             retry_after: What an answer with a status says in `Retry-After`: seconds, or any text.
 
         Example:
@@ -376,7 +385,7 @@ class Sandbox:
         self._server.top_up(credits)
 
     def reset(self) -> None:
-        """Forgets everything since the start: books, pins, bad luck, the rate limit's window, credits spent."""
+        """Forgets everything since the start: books, pins, bad luck, the limit's window, credits spent."""
         self._server.reset()
 
     def close(self) -> None:

@@ -54,7 +54,7 @@ impl PySandbox {
 #[pymethods]
 impl PySandbox {
     #[new]
-    #[pyo3(signature = (*, port, seed, match_rate, latency_s, credits, requests_per_minute, retry_after, api_key))]
+    #[pyo3(signature = (*, port, seed, match_rate, latency_s, balance, requests_per_minute, retry_after, api_key))]
     #[allow(clippy::too_many_arguments)] // One for each option.
     fn new(
         py: Python<'_>,
@@ -62,7 +62,7 @@ impl PySandbox {
         seed: u64,
         match_rate: f64,
         latency_s: f64,
-        credits: Option<u64>,
+        balance: Option<u64>,
         requests_per_minute: Option<u32>,
         retry_after: Option<&str>,
         api_key: Option<&str>,
@@ -83,7 +83,7 @@ impl PySandbox {
             seed,
             match_rate,
             latency: seconds("latency", latency_s)?,
-            credits,
+            credits: balance,
             requests_per_minute,
             retry_after,
             api_key: api_key.map(Into::into),
@@ -155,8 +155,8 @@ impl PySandbox {
         Ok(())
     }
 
-    fn top_up(&self, credits: u64) -> PyResult<()> {
-        self.running()?.top_up(credits);
+    fn top_up(&self, amount: u64) -> PyResult<()> {
+        self.running()?.top_up(amount);
         Ok(())
     }
 
