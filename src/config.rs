@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use crate::identifier::Rules;
 use crate::vendor::limits;
-use crate::vendor::wire::BodyFormat;
 
 /// What to do with a lookup whose outcome is unknown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -14,6 +13,16 @@ pub enum OnUnknown {
     Hold,
     /// Send it again; the doubt stays counted.
     Resend,
+}
+
+/// How the body is encoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum BodyFormat {
+    /// `application/x-www-form-urlencoded`, each field JSON text.
+    #[default]
+    Form,
+    /// `application/json`.
+    Json,
 }
 
 /// The settings of the engine. The transport has its own.
@@ -35,8 +44,6 @@ pub struct Config {
     pub chunk_size: usize,
     /// How often what was not sent, or refused for a while, is tried again.
     pub max_retries: u32,
-    /// How long one request may take.
-    pub timeout: Duration,
     /// How long requests in flight may still take once a run is stopped.
     pub grace: Duration,
     /// How the body is encoded.
@@ -56,7 +63,6 @@ impl Default for Config {
             max_concurrency: 64,
             chunk_size: limits::MAX_CHUNK,
             max_retries: 5,
-            timeout: Duration::from_secs(300),
             grace: Duration::from_secs(30),
             body: BodyFormat::Form,
             rules: Rules::default(),

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::config::BodyFormat;
 use crate::error::Error;
 use crate::identifier::Identifier;
 use crate::plan::LookupId;
@@ -12,7 +13,7 @@ use crate::store::{Known, Required, RunId, Settled, Standing, Store};
 use crate::vendor::align::{Answer, Settlement, settle};
 use crate::vendor::decode::decode;
 use crate::vendor::transport::{Failure, Transport};
-use crate::vendor::wire::{BodyFormat, encode};
+use crate::vendor::wire::encode;
 
 use super::split::GroupId;
 

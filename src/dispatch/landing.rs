@@ -52,7 +52,7 @@ impl Runner {
                 self.again(parcel);
                 self.fail(error);
             }
-            CameTo::Answered(settlement) => self.answered(parcel, reserved, &settlement),
+            CameTo::Answered(settlement) => self.answered(&parcel, reserved, &settlement),
             CameTo::Judged { verdict, left } => {
                 if !left {
                     self.shared.limiter.give_back(flight.slot);
@@ -68,7 +68,7 @@ impl Runner {
         self.settle_budget(flight.parcel.ids.len(), 0, 0);
     }
 
-    fn answered(&mut self, parcel: Parcel, reserved: usize, settlement: &Settlement) {
+    fn answered(&mut self, parcel: &Parcel, reserved: usize, settlement: &Settlement) {
         let (credits, in_doubt) = (u64::from(settlement.credits), u64::from(settlement.in_doubt));
         let hits = settlement.answers.iter().filter(|answer| matches!(answer, Answer::Hit(_))).count();
         let misses = settlement.answers.iter().filter(|answer| matches!(answer, Answer::Miss)).count();

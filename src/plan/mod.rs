@@ -1,12 +1,14 @@
 //! PLAN: merge duplicates, remember which row waits for which lookup, cut chunks, estimate. Pure.
 
+mod lookups;
 mod summary;
 mod table;
 
 use crate::identifier::{Identifier, Invalid};
 
+pub use lookups::{Final, LookupId};
 pub use summary::{Summary, Suspect, summarize};
-pub use table::{Final, LookupId, Table};
+pub use table::Table;
 
 /// One input row, identified.
 #[derive(Debug, Clone, PartialEq, Eq)]

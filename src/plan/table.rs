@@ -5,68 +5,13 @@
 //! million rows cost no allocation each.
 
 use std::collections::VecDeque;
-use std::hash::BuildHasher;
 use std::sync::Arc;
-
-use bytes::Bytes;
-use hashbrown::{DefaultHashBuilder, HashTable};
 
 use crate::identifier::Identifier;
 use crate::results::{Reason, RowOutcome, Source, Status};
 
 use super::Row;
-
-/// While more rows may come, a lookup is remembered, with its answer, until so many rows have come
-/// after the last that named it. Memory stays bounded, and a duplicate within the window is not
-/// paid for again.
-const WINDOW: u64 = 100_000;
-
-/// A lookup's place in a [`Table`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct LookupId(u32);
-
-/// What a lookup came to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Final {
-    /// The contact's JSON text.
-    Hit(Bytes),
-    /// Nothing was found.
-    Miss,
-    /// The vendor refused this record; why.
-    Rejected(Arc<str>),
-    /// It may have been charged; what happened.
-    Unknown(Arc<str>),
-    /// It was not sent, or refused free of charge; why.
-    NotSent(Arc<str>),
-}
-
-#[derive(Debug)]
-enum State {
-    /// Named by a row that has not come to it yet.
-    Idle,
-    /// In the queue.
-    Queued,
-    /// With the dispatcher.
-    Away,
-    /// Over.
-    Done(Final, Source),
-}
-
-#[derive(Debug)]
-struct Lookup {
-    identifier: Identifier,
-    hash: u64,
-    /// Rows, not yet done, that name it, and the last row that did.
-    named_by: u32,
-    last_named: u64,
-    state: State,
-    /// The row that brought it into the queue, and the last of those that wait for it.
-    asked_for: u64,
-    waiting: u64,
-}
-
-/// The end of a list of rows.
-const NOBODY: u64 = u64::MAX;
+use super::lookups::{Final, Lookup, LookupId, Lookups, NOBODY, State};
 
 #[derive(Debug)]
 struct Waiting {
@@ -96,17 +41,10 @@ pub struct Table {
     rows: VecDeque<Waiting>,
     /// The number of the row at the front of `rows`.
     base: u64,
-    lookups: Vec<Option<Lookup>>,
-    vacant: Vec<u32>,
-    index: HashTable<u32>,
-    hasher: DefaultHashBuilder,
+    lookups: Lookups,
     queue: VecDeque<LookupId>,
     closed: Option<Arc<str>>,
     open: u64,
-    /// No more rows come: nothing is remembered that no row names.
-    sealed: bool,
-    /// Lookups that no row names any more, and the last row that did.
-    remembered: VecDeque<(u64, LookupId)>,
 }
 
 impl Table {
@@ -134,18 +72,18 @@ impl Table {
     pub fn admit(&mut self, row: Row, fresh: &mut Vec<LookupId>, out: &mut Vec<RowOutcome>) {
         let number = self.rows();
         self.open += 1;
-        self.forget_before(number.saturating_sub(WINDOW));
+        self.lookups.forget_before(number);
         let (wants, over) = match row {
             Row::Missing => (Wants::Done, Some(plain(number, Status::Missing, 0, None))),
             Row::Invalid(place, reason) => {
                 (Wants::Done, Some(plain(number, Status::Invalid, place, Some(Reason::Invalid(reason)))))
             }
-            Row::One(identifier) => (Wants::One(self.intern(identifier, fresh)), None),
+            Row::One(identifier) => (Wants::One(self.lookups.intern(identifier, number, fresh)), None),
             Row::Preference(preference) => {
                 let alternatives = preference
                     .alternatives
                     .into_iter()
-                    .map(|(place, identifier)| (place, self.intern(identifier, fresh)))
+                    .map(|(place, identifier)| (place, self.lookups.intern(identifier, number, fresh)))
                     .collect();
                 let first = preference.first;
                 (Wants::Preference(Box::new(Choice { first, alternatives, at: 0, missed: false })), None)
@@ -159,14 +97,14 @@ impl Table {
 
     /// What the store knows of a lookup that no row has come to yet.
     pub fn know(&mut self, id: LookupId, outcome: Final, source: Source) {
-        if let Some(lookup) = self.lookup_mut(id) {
+        if let Some(lookup) = self.lookups.get_mut(id) {
             lookup.state = State::Done(outcome, source);
         }
     }
 
     /// Somebody else is asking for this lookup, which no row has come to yet.
     pub fn hold(&mut self, id: LookupId) {
-        if let Some(lookup) = self.lookup_mut(id) {
+        if let Some(lookup) = self.lookups.get_mut(id) {
             lookup.state = State::Away;
         }
     }
@@ -184,57 +122,16 @@ impl Table {
     fn prefer_stored_hit(&mut self, number: u64) {
         let Some(Waiting { wants: Wants::Preference(choice), .. }) = self.row(number) else { return };
         let known = choice.alternatives.iter().position(|(_, id)| {
-            matches!(self.lookup(*id), Some(Lookup { state: State::Done(Final::Hit(_), Source::Store), .. }))
+            matches!(
+                self.lookups.get(*id),
+                Some(Lookup { state: State::Done(Final::Hit(_), Source::Store), .. })
+            )
         });
         if let (Some(at), Some(Waiting { wants: Wants::Preference(choice), .. })) =
             (known, self.row_mut(number))
         {
             choice.at = at;
         }
-    }
-
-    fn intern(&mut self, identifier: Identifier, fresh: &mut Vec<LookupId>) -> LookupId {
-        let row = self.rows();
-        let hash = self.hasher.hash_one(&identifier);
-        let lookups = &self.lookups;
-        let same = |place: &u32| {
-            lookups
-                .get(*place as usize)
-                .and_then(Option::as_ref)
-                .is_some_and(|known| known.identifier == identifier)
-        };
-        if let Some(place) = self.index.find(hash, same).copied() {
-            if let Some(lookup) = self.lookup_mut(LookupId(place)) {
-                lookup.named_by += 1;
-                lookup.last_named = row;
-            }
-            return LookupId(place);
-        }
-        let lookup = Lookup {
-            identifier,
-            hash,
-            named_by: 1,
-            last_named: row,
-            state: State::Idle,
-            asked_for: NOBODY,
-            waiting: NOBODY,
-        };
-        let place = if let Some(place) = self.vacant.pop() {
-            if let Some(slot) = self.lookups.get_mut(place as usize) {
-                *slot = Some(lookup);
-            }
-            place
-        } else {
-            self.lookups.push(Some(lookup));
-            // Four thousand million lookups do not fit into memory; saturating keeps this total.
-            u32::try_from(self.lookups.len() - 1).unwrap_or(u32::MAX)
-        };
-        let lookups = &self.lookups;
-        self.index.insert_unique(hash, place, |place| {
-            lookups.get(*place as usize).and_then(Option::as_ref).map_or(0, |known| known.hash)
-        });
-        fresh.push(LookupId(place));
-        LookupId(place)
     }
 
     fn row(&self, number: u64) -> Option<&Waiting> {
@@ -245,18 +142,10 @@ impl Table {
         self.rows.get_mut(usize::try_from(number.checked_sub(self.base)?).ok()?)
     }
 
-    fn lookup(&self, id: LookupId) -> Option<&Lookup> {
-        self.lookups.get(id.0 as usize).and_then(Option::as_ref)
-    }
-
-    fn lookup_mut(&mut self, id: LookupId) -> Option<&mut Lookup> {
-        self.lookups.get_mut(id.0 as usize).and_then(Option::as_mut)
-    }
-
     /// What a lookup asks by.
     #[must_use]
     pub fn identifier(&self, id: LookupId) -> Option<&Identifier> {
-        self.lookup(id).map(|lookup| &lookup.identifier)
+        self.lookups.get(id).map(|lookup| &lookup.identifier)
     }
 
     /// Takes up to so many lookups from the queue; they are the dispatcher's until it settles them
@@ -264,7 +153,7 @@ impl Table {
     pub fn take(&mut self, most: usize) -> Vec<LookupId> {
         let taken: Vec<LookupId> = self.queue.drain(..most.min(self.queue.len())).collect();
         for id in &taken {
-            if let Some(lookup) = self.lookup_mut(*id) {
+            if let Some(lookup) = self.lookups.get_mut(*id) {
                 lookup.state = State::Away;
             }
         }
@@ -280,7 +169,7 @@ impl Table {
             return;
         }
         for id in ids.iter().rev() {
-            if let Some(lookup) = self.lookup_mut(*id) {
+            if let Some(lookup) = self.lookups.get_mut(*id) {
                 lookup.state = State::Queued;
                 self.queue.push_front(*id);
             }
@@ -291,7 +180,7 @@ impl Table {
     #[must_use]
     pub fn may_refill(&self, ids: &[LookupId]) -> bool {
         ids.iter().any(|id| {
-            let mut number = self.lookup(*id).map_or(NOBODY, |lookup| lookup.waiting);
+            let mut number = self.lookups.get(*id).map_or(NOBODY, |lookup| lookup.waiting);
             while let Some(row) = self.row(number) {
                 if let Wants::Preference(choice) = &row.wants
                     && choice.at + 1 < choice.alternatives.len()
@@ -307,7 +196,7 @@ impl Table {
     /// Notes what a lookup came to; the rows that thereby come to an end go to `out`, and those
     /// that miss move on to their next alternative.
     pub fn settle(&mut self, id: LookupId, outcome: Final, source: Source, out: &mut Vec<RowOutcome>) {
-        let Some(lookup) = self.lookup_mut(id) else { return };
+        let Some(lookup) = self.lookups.get_mut(id) else { return };
         if matches!(lookup.state, State::Done(..)) {
             return;
         }
@@ -324,7 +213,7 @@ impl Table {
         for number in in_order.into_iter().rev() {
             self.advance(number, out);
         }
-        self.release(id);
+        self.lookups.release(id);
     }
 
     /// From now on nothing is queued: every row that waits for a lookup which is not with the
@@ -351,20 +240,19 @@ impl Table {
                 },
             };
             let closed = self.closed.clone();
-            let Some(lookup) = self.lookup_mut(id) else { return };
+            let Some(lookup) = self.lookups.get_mut(id) else { return };
             if lookup.asked_for == NOBODY {
                 lookup.asked_for = number;
             }
             if matches!(lookup.state, State::Idle) {
-                match closed {
-                    Some(reason) => lookup.state = State::Done(Final::NotSent(reason), Source::Asked),
-                    None => {
-                        lookup.state = State::Queued;
-                        self.queue.push_back(id);
-                    }
-                }
+                lookup.state = if let Some(reason) = closed {
+                    State::Done(Final::NotSent(reason), Source::Asked)
+                } else {
+                    self.queue.push_back(id);
+                    State::Queued
+                };
             }
-            let Some(lookup) = self.lookup_mut(id) else { return };
+            let Some(lookup) = self.lookups.get_mut(id) else { return };
             let State::Done(outcome, source) = &lookup.state else {
                 let next = std::mem::replace(&mut lookup.waiting, number);
                 if let Some(row) = self.row_mut(number) {
@@ -427,8 +315,10 @@ impl Table {
         self.finish(RowOutcome { row: number, status, alternative, record, reason, source }, out);
         match wants {
             Wants::Done => {}
-            Wants::One(id) => self.release(id),
-            Wants::Preference(choice) => choice.alternatives.iter().for_each(|(_, id)| self.release(*id)),
+            Wants::One(id) => self.lookups.release(id),
+            Wants::Preference(choice) => {
+                choice.alternatives.iter().for_each(|(_, id)| self.lookups.release(*id));
+            }
         }
     }
 
@@ -441,45 +331,9 @@ impl Table {
         }
     }
 
-    /// One row less names this lookup.
-    fn release(&mut self, id: LookupId) {
-        let Some(lookup) = self.lookup_mut(id) else { return };
-        lookup.named_by -= 1;
-        if lookup.named_by > 0 {
-            return;
-        }
-        let last_named = lookup.last_named;
-        if self.sealed {
-            self.forget(id);
-        } else {
-            self.remembered.push_back((last_named, id));
-        }
-    }
-
     /// Says that no more rows come.
     pub fn seal(&mut self) {
-        self.sealed = true;
-        self.forget_before(u64::MAX);
-    }
-
-    /// Forgets lookups that no row has named since.
-    fn forget_before(&mut self, row: u64) {
-        while let Some((last_named, id)) = self.remembered.pop_front_if(|(last_named, _)| *last_named < row) {
-            let named_since =
-                self.lookup(id).is_none_or(|lookup| lookup.named_by > 0 || lookup.last_named != last_named);
-            if !named_since {
-                self.forget(id);
-            }
-        }
-    }
-
-    fn forget(&mut self, id: LookupId) {
-        let Some(slot) = self.lookups.get_mut(id.0 as usize) else { return };
-        let Some(lookup) = slot.take() else { return };
-        self.vacant.push(id.0);
-        if let Ok(entry) = self.index.find_entry(lookup.hash, |place| *place == id.0) {
-            entry.remove();
-        }
+        self.lookups.seal();
     }
 }
 
@@ -488,122 +342,4 @@ fn plain(row: u64, status: Status, alternative: u32, reason: Option<Reason>) -> 
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
-
-    use super::super::Preference;
-    use super::*;
-    use crate::identifier::FieldType;
-
-    fn email(text: &str) -> Identifier {
-        Identifier::from_canonical(FieldType::Email, text)
-    }
-
-    fn list(texts: &[&str]) -> Row {
-        let alternatives = (0..).zip(texts).map(|(place, text)| (place, email(text))).collect();
-        Row::Preference(Box::new(Preference { first: 0, alternatives }))
-    }
-
-    fn admit(table: &mut Table, rows: Vec<Row>) -> Vec<RowOutcome> {
-        let (mut fresh, mut out, from) = (Vec::new(), Vec::new(), table.rows());
-        rows.into_iter().for_each(|row| table.admit(row, &mut fresh, &mut out));
-        table.activate(from, &mut out);
-        out
-    }
-
-    fn hit() -> Final {
-        Final::Hit(Bytes::from_static(b"{}"))
-    }
-
-    fn brief(out: &[RowOutcome]) -> Vec<(u64, Status, u32, Source)> {
-        out.iter().map(|outcome| (outcome.row, outcome.status, outcome.alternative, outcome.source)).collect()
-    }
-
-    #[test]
-    fn a_lookup_is_asked_once_and_answers_every_row() {
-        let mut table = Table::default();
-        admit(&mut table, vec![Row::One(email("a")), Row::One(email("b")), Row::One(email("a"))]);
-        let ids = table.take(10);
-        assert_eq!(ids.len(), 2);
-        let mut out = Vec::new();
-        table.settle(ids[0], hit(), Source::Asked, &mut out);
-        assert_eq!(
-            brief(&out),
-            [(0, Status::Found, 0, Source::Asked), (2, Status::Found, 0, Source::Duplicate)]
-        );
-        // The answer is remembered while a row that came after it names it.
-        let out = admit(&mut table, vec![Row::One(email("b"))]);
-        assert!(out.is_empty());
-        let mut out = Vec::new();
-        table.settle(ids[1], Final::Miss, Source::Asked, &mut out);
-        assert_eq!(
-            brief(&out),
-            [(1, Status::NotFound, 0, Source::Asked), (3, Status::NotFound, 0, Source::Duplicate)]
-        );
-        assert_eq!((table.open(), table.rows()), (0, 4));
-        // While more rows may come, an answer is remembered.
-        let out = admit(&mut table, vec![Row::One(email("a"))]);
-        assert_eq!(brief(&out), [(4, Status::Found, 0, Source::Duplicate)]);
-        table.seal();
-        assert!(table.index.is_empty() && table.rows.is_empty());
-    }
-
-    #[test]
-    fn a_list_row_asks_for_the_second_only_after_the_first_missed() {
-        let mut table = Table::default();
-        admit(&mut table, vec![list(&["a", "b", "c"]), Row::One(email("z"))]);
-        let mut out = Vec::new();
-        let ids = table.take(10);
-        assert_eq!(ids.len(), 2);
-        assert!(table.may_refill(&ids));
-        assert!(!table.may_refill(&ids[1..]));
-        table.settle(ids[0], Final::Miss, Source::Asked, &mut out);
-        let ids = table.take(10);
-        assert_eq!(table.identifier(ids[0]).unwrap().canonical(), "b");
-        table.settle(ids[0], hit(), Source::Asked, &mut out);
-        assert_eq!(brief(&out), [(0, Status::Found, 1, Source::Asked)]);
-        assert_eq!(table.queued(), 0);
-    }
-
-    #[test]
-    fn rejected_alternatives_are_skipped_and_doubt_ends_the_paying() {
-        let mut table = Table::default();
-        admit(&mut table, vec![list(&["a", "b"]), list(&["c", "d"]), list(&["e"])]);
-        let ids = table.take(10);
-        let mut out = Vec::new();
-        table.settle(ids[0], Final::Rejected("bad".into()), Source::Asked, &mut out);
-        table.settle(ids[1], Final::Unknown("lost".into()), Source::Asked, &mut out);
-        table.settle(ids[2], Final::Rejected("bad".into()), Source::Asked, &mut out);
-        let ids = table.take(10);
-        assert_eq!(ids.len(), 1);
-        table.settle(ids[0], Final::Miss, Source::Asked, &mut out);
-        let statuses: Vec<_> = out.iter().map(|outcome| (outcome.row, outcome.status)).collect();
-        assert_eq!(statuses, [(1, Status::Unknown), (2, Status::Rejected), (0, Status::NotFound)]);
-    }
-
-    #[test]
-    fn a_stored_hit_of_any_alternative_is_used_before_anything_is_sent() {
-        let mut table = Table::default();
-        let (mut fresh, mut out) = (Vec::new(), Vec::new());
-        table.admit(list(&["a", "b"]), &mut fresh, &mut out);
-        table.know(fresh[1], hit(), Source::Store);
-        table.activate(0, &mut out);
-        assert_eq!(brief(&out), [(0, Status::Found, 1, Source::Store)]);
-        assert_eq!(table.queued(), 0);
-    }
-
-    #[test]
-    fn closed_means_that_nothing_more_is_queued() {
-        let mut table = Table::default();
-        admit(&mut table, vec![list(&["a", "b"]), Row::One(email("c")), Row::One(email("d"))]);
-        let ids = table.take(2);
-        let mut out = Vec::new();
-        table.close(&"enough".into(), &mut out);
-        assert_eq!(brief(&out), [(2, Status::NotSent, 0, Source::Asked)]);
-        table.settle(ids[0], Final::Miss, Source::Asked, &mut out);
-        table.put_back(&ids[1..], &mut out);
-        let statuses: Vec<_> = out.iter().map(|outcome| (outcome.row, outcome.status)).collect();
-        assert_eq!(statuses, [(2, Status::NotSent), (0, Status::NotSent), (1, Status::NotSent)]);
-        assert_eq!(table.open(), 0);
-    }
-}
+mod tests;

@@ -145,7 +145,7 @@ impl Engine {
         HttpTransport::new(HttpSettings {
             base_url: network.base_url,
             key,
-            timeout: config.timeout,
+            timeout: network.timeout,
             connect_timeout: network.connect_timeout,
             proxy: network.proxy,
             ca_bundle: network.ca_bundle,

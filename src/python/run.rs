@@ -27,7 +27,7 @@ use crate::dispatch;
 use crate::results::{RowOutcome, Status};
 
 /// Longer than anybody waits, and short enough for every clock's arithmetic.
-const LONGEST: Duration = Duration::from_secs(24 * 3600);
+const LONGEST: Duration = Duration::from_hours(24);
 
 /// How long a signal may go unseen.
 const SLICE: Duration = Duration::from_millis(50);

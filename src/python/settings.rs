@@ -30,6 +30,7 @@ pub(super) struct Settings {
 #[derive(Clone)]
 pub(super) struct Network {
     pub(super) base_url: String,
+    pub(super) timeout: Duration,
     pub(super) connect_timeout: Duration,
     pub(super) proxy: Option<String>,
     pub(super) ca_bundle: Option<PathBuf>,
@@ -39,6 +40,7 @@ impl Default for Network {
     fn default() -> Self {
         Self {
             base_url: limits::BASE_URL.to_owned(),
+            timeout: Duration::from_mins(5),
             connect_timeout: Duration::from_secs(10),
             proxy: None,
             ca_bundle: None,
@@ -77,7 +79,7 @@ fn apply(
         "max_concurrency" => config.max_concurrency = whole(name, value, 1, 1_024)?,
         "chunk_size" => config.chunk_size = whole(name, value, 1, limits::MAX_CHUNK as u64)?,
         "max_retries" => config.max_retries = whole(name, value, 0, 100)?,
-        "timeout_s" => config.timeout = duration(name, value, 0.001)?,
+        "timeout_s" => network.timeout = duration(name, value, 0.001)?,
         "grace_s" => config.grace = duration(name, value, 0.0)?,
         "body" => {
             config.body = choice(name, value, &[("form", BodyFormat::Form), ("json", BodyFormat::Json)])?;

@@ -10,7 +10,7 @@ pub const REQUESTS_PER_MINUTE: u32 = 200;
 
 /// The window of the limit (`master/rate-limiting`, read 2026-11-23). Whether it is fixed or
 /// sliding is not documented: never more than the limit in *any* 60 s satisfies both.
-pub const WINDOW: Duration = Duration::from_secs(60);
+pub const WINDOW: Duration = Duration::from_mins(1);
 
 /// Where the service lives (`master/openapi-specification`, read 2026-11-23).
 pub const BASE_URL: &str = "https://api.exactbuyer.com";

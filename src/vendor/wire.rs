@@ -8,21 +8,12 @@
 //! `urlencode`), so that the vendor sees what its own documentation told people to send.
 //! `tests/contract/requests.json` holds the pairs that show it.
 
+pub use crate::config::BodyFormat;
 use bytes::Bytes;
 
 use crate::identifier::{FieldType, Identifier};
 
 use super::transport::Request;
-
-/// How the body is encoded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum BodyFormat {
-    /// `application/x-www-form-urlencoded`, each field JSON text.
-    #[default]
-    Form,
-    /// `application/json`.
-    Json,
-}
 
 /// Spells one request for these identifiers, in their order. `required_fields` is left out where
 /// there are none: absent and empty mean the same to the vendor.

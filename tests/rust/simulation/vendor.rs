@@ -221,7 +221,7 @@ fn answer(scenario: &Scenario, lookups: &[String], fate: Fate, rng: &mut Rng) ->
         Fate::Reordered => rng.shuffle(&mut contacts),
         Fate::Fewer => drop(contacts.remove(some)),
         Fate::More => {
-            contacts.insert(some, r#"{"enriched_contact":null,"value":"nobody@y.example"}"#.to_owned())
+            contacts.insert(some, r#"{"enriched_contact":null,"value":"nobody@y.example"}"#.to_owned());
         }
         Fate::Foreign => contacts[some] = contacts[some].replace("@x.example\"}", "@z.example\"}"),
         Fate::Broken => contacts[some] = contacts[some].replace("\"full_name\":", "\"full_name\" "),
@@ -236,7 +236,7 @@ fn answer(scenario: &Scenario, lookups: &[String], fate: Fate, rng: &mut Rng) ->
         cut = Some(Cut::Disconnected);
     }
     if fate == Fate::Html {
-        body = "<html>oops</html>".to_owned();
+        "<html>oops</html>".clone_into(&mut body);
     }
     Reply { status: 200, retry_after: None, body: body.into(), cut }
 }

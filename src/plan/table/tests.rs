@@ -1,0 +1,120 @@
+//! Rows and lookups, move by move.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+use bytes::Bytes;
+
+use super::*;
+use crate::identifier::FieldType;
+use crate::plan::Preference;
+
+fn email(text: &str) -> Identifier {
+    Identifier::from_canonical(FieldType::Email, text)
+}
+
+fn list(texts: &[&str]) -> Row {
+    let alternatives = (0..).zip(texts).map(|(place, text)| (place, email(text))).collect();
+    Row::Preference(Box::new(Preference { first: 0, alternatives }))
+}
+
+fn admit(table: &mut Table, rows: Vec<Row>) -> Vec<RowOutcome> {
+    let (mut fresh, mut out, from) = (Vec::new(), Vec::new(), table.rows());
+    for row in rows {
+        table.admit(row, &mut fresh, &mut out);
+    }
+    table.activate(from, &mut out);
+    out
+}
+
+fn hit() -> Final {
+    Final::Hit(Bytes::from_static(b"{}"))
+}
+
+fn brief(out: &[RowOutcome]) -> Vec<(u64, Status, u32, Source)> {
+    out.iter().map(|outcome| (outcome.row, outcome.status, outcome.alternative, outcome.source)).collect()
+}
+
+#[test]
+fn a_lookup_is_asked_once_and_answers_every_row() {
+    let mut table = Table::default();
+    admit(&mut table, vec![Row::One(email("a")), Row::One(email("b")), Row::One(email("a"))]);
+    let ids = table.take(10);
+    assert_eq!(ids.len(), 2);
+    let mut out = Vec::new();
+    table.settle(ids[0], hit(), Source::Asked, &mut out);
+    assert_eq!(brief(&out), [(0, Status::Found, 0, Source::Asked), (2, Status::Found, 0, Source::Duplicate)]);
+    // The answer is remembered while a row that came after it names it.
+    let out = admit(&mut table, vec![Row::One(email("b"))]);
+    assert!(out.is_empty());
+    let mut out = Vec::new();
+    table.settle(ids[1], Final::Miss, Source::Asked, &mut out);
+    assert_eq!(
+        brief(&out),
+        [(1, Status::NotFound, 0, Source::Asked), (3, Status::NotFound, 0, Source::Duplicate)]
+    );
+    assert_eq!((table.open(), table.rows()), (0, 4));
+    // While more rows may come, an answer is remembered.
+    let out = admit(&mut table, vec![Row::One(email("a"))]);
+    assert_eq!(brief(&out), [(4, Status::Found, 0, Source::Duplicate)]);
+    table.seal();
+    assert!(table.lookups.is_empty() && table.rows.is_empty());
+}
+
+#[test]
+fn a_list_row_asks_for_the_second_only_after_the_first_missed() {
+    let mut table = Table::default();
+    admit(&mut table, vec![list(&["a", "b", "c"]), Row::One(email("z"))]);
+    let mut out = Vec::new();
+    let ids = table.take(10);
+    assert_eq!(ids.len(), 2);
+    assert!(table.may_refill(&ids));
+    assert!(!table.may_refill(&ids[1..]));
+    table.settle(ids[0], Final::Miss, Source::Asked, &mut out);
+    let ids = table.take(10);
+    assert_eq!(table.identifier(ids[0]).unwrap().canonical(), "b");
+    table.settle(ids[0], hit(), Source::Asked, &mut out);
+    assert_eq!(brief(&out), [(0, Status::Found, 1, Source::Asked)]);
+    assert_eq!(table.queued(), 0);
+}
+
+#[test]
+fn rejected_alternatives_are_skipped_and_doubt_ends_the_paying() {
+    let mut table = Table::default();
+    admit(&mut table, vec![list(&["a", "b"]), list(&["c", "d"]), list(&["e"])]);
+    let ids = table.take(10);
+    let mut out = Vec::new();
+    table.settle(ids[0], Final::Rejected("bad".into()), Source::Asked, &mut out);
+    table.settle(ids[1], Final::Unknown("lost".into()), Source::Asked, &mut out);
+    table.settle(ids[2], Final::Rejected("bad".into()), Source::Asked, &mut out);
+    let ids = table.take(10);
+    assert_eq!(ids.len(), 1);
+    table.settle(ids[0], Final::Miss, Source::Asked, &mut out);
+    let statuses: Vec<_> = out.iter().map(|outcome| (outcome.row, outcome.status)).collect();
+    assert_eq!(statuses, [(1, Status::Unknown), (2, Status::Rejected), (0, Status::NotFound)]);
+}
+
+#[test]
+fn a_stored_hit_of_any_alternative_is_used_before_anything_is_sent() {
+    let mut table = Table::default();
+    let (mut fresh, mut out) = (Vec::new(), Vec::new());
+    table.admit(list(&["a", "b"]), &mut fresh, &mut out);
+    table.know(fresh[1], hit(), Source::Store);
+    table.activate(0, &mut out);
+    assert_eq!(brief(&out), [(0, Status::Found, 1, Source::Store)]);
+    assert_eq!(table.queued(), 0);
+}
+
+#[test]
+fn closed_means_that_nothing_more_is_queued() {
+    let mut table = Table::default();
+    admit(&mut table, vec![list(&["a", "b"]), Row::One(email("c")), Row::One(email("d"))]);
+    let ids = table.take(2);
+    let mut out = Vec::new();
+    table.close(&"enough".into(), &mut out);
+    assert_eq!(brief(&out), [(2, Status::NotSent, 0, Source::Asked)]);
+    table.settle(ids[0], Final::Miss, Source::Asked, &mut out);
+    table.put_back(&ids[1..], &mut out);
+    let statuses: Vec<_> = out.iter().map(|outcome| (outcome.row, outcome.status)).collect();
+    assert_eq!(statuses, [(2, Status::NotSent), (0, Status::NotSent), (1, Status::NotSent)]);
+    assert_eq!(table.open(), 0);
+}
