@@ -1,7 +1,7 @@
 # make demo    install the package from this checkout and enrich examples/contacts.csv against the sandbox
 # make check   every test and every check, cheap ones first
 #
-# Needs Rust (>= 1.90), CPython (>= 3.10) with pip, and make. PYTHON=python3.12 picks another interpreter.
+# Needs Rust (>= 1.93), CPython (>= 3.10) with pip, and make. PYTHON=python3.12 picks another interpreter.
 
 PYTHON ?= python3
 # Where else the wheel is tried: those of these that run.

@@ -30,7 +30,7 @@ def heading(rows: int, repeat: int) -> str:
     day = datetime.now(timezone.utc).date().isoformat()
     return (
         f"{rows:,} rows, 1,000 a request, medians of {repeat}. {platform.python_implementation()} "
-        f"{platform.python_version()}, {processor()}, {os.cpu_count()} cores, {platform.system()}, {day}.\n"
+        f"{platform.python_version()}, {processor()}, {os.cpu_count()} cores, {platform.system()}, {day}."
     )
 
 
@@ -82,4 +82,15 @@ def others(plan: Figures | None, latency: list[Figures], engine: Figures | None)
         "latency × requests / concurrency."
         for run in latency
     )
-    return "\n" + "\n".join(lines) if lines else ""
+    return "\n".join(lines)
+
+
+def filled(readme: str, text: str) -> str:
+    """Returns the README with the text between its two marks."""
+    start, end = "<!-- bench -->\n", "\n<!-- /bench -->"
+    before, found, rest = readme.partition(start)
+    _, found_end, after = rest.partition(end)
+    if not found or not found_end:
+        message = f"README.md has no place for the table: {start.strip()} … {end.strip()}"
+        raise ValueError(message)
+    return before + start + text + end + after

@@ -104,6 +104,7 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=3, help="turns; medians of their ratios are shown")
     parser.add_argument("--only", default="", help=f"some of {','.join(PEERS)},plan,latency,engine")
     parser.add_argument("--json", type=Path, help="also write every figure to this file")
+    parser.add_argument("--readme", action="store_true", help="also put the table into README.md")
     arguments = parser.parse_args()
     known = (*PEERS, "plan", "latency", "engine")
     only = arguments.only.split(",") if arguments.only else list(known)
@@ -116,10 +117,15 @@ def main() -> None:
     latency = child("latency.py")["runs"] if "latency" in only else []
     engine_figures = engine() if "engine" in only else None
 
-    print(report.heading(arguments.rows, arguments.repeat))
+    parts = [report.heading(arguments.rows, arguments.repeat)]
     if turns:
-        print(report.comparison(turns, OURS, median))
-    print(report.others(plan, latency, engine_figures))
+        parts.append(report.comparison(turns, OURS, median))
+    parts.append(report.others(plan, latency, engine_figures))
+    text = "\n\n".join(part for part in parts if part)
+    print(text)
+    if arguments.readme:
+        readme = HERE.parent / "README.md"
+        readme.write_text(report.filled(readme.read_text(encoding="utf-8"), text), encoding="utf-8")
     if arguments.json:
         everything = {"turns": turns, "plan": plan, "latency": latency, "engine": engine_figures}
         arguments.json.write_text(json.dumps(everything, indent=2), encoding="utf-8")

@@ -41,10 +41,11 @@ def waterfall(person: Mapping[str, str]) -> list[tuple[str, str]]:
 
 def read_out(contact: Mapping[str, Any] | None, path: tuple[str, ...]) -> str:
     """One value of a contact, or an empty cell: every field of the vendor's may be null or absent."""
-    found: Any = contact
+    nothing: dict[str, Any] = {}
+    found: Any = contact or nothing
     for name in path:
-        found = (found or {}).get(name)
-    return str(found or "")
+        found = found.get(name) or nothing
+    return str(found) if found else ""
 
 
 def arguments() -> argparse.Namespace:

@@ -1,56 +1,100 @@
 """The Rust core, as Python sees it. Private: use :class:`exactbuyer.BulkEnricher`."""
 
 from collections.abc import Awaitable, Iterable, Mapping
-from typing import Any, final
+from typing import Any, Literal, final
+
+from .sandbox import Fault, FieldType
+
+__all__ = [
+    "Engine",
+    "Rows",
+    "Run",
+    "SandboxLedger",
+    "SandboxServer",
+    "__version__",
+    "_decode_reply",
+    "error_classes",
+    "sandbox_faults",
+]
 
 __version__: str
 
+def error_classes() -> list[str]:
+    """The name of the class in `exactbuyer.exceptions` for each kind of error of the core."""
+
+def _decode_reply(body: bytes, /) -> tuple[list[Any], int | None, str | None]:
+    """A reply's contacts as results are built from them, `records_enriched`, and what was wrong: for tests."""
+
 @final
 class Rows:
-    """Rows, read and identified: the caller's own values, and what may be asked of each."""
+    """Rows, read and identified: the caller's own values, and what may be asked of each.
 
-    def __init__(
-        self,
+    Columns (pandas, polars, Arrow, numpy) convert themselves to lists here. Raises `TypeError` or
+    `ValueError` for what is no row, naming the row and the fix.
+    """
+
+    def __new__(
+        cls,
         rows: Iterable[object],
         *,
         field_type: str | None = None,
         default_region: str | None = None,
-        na_values: Iterable[str] = (),
+        na_values: Iterable[str] | None = None,
         first_row: int = 0,
-    ) -> None: ...
+    ) -> Rows: ...
     def __len__(self) -> int: ...
     def invalid(self) -> list[tuple[int, str]]:
-        """Each row that cannot be looked up, and why."""
+        """Each row that cannot be looked up, and why. Only before the rows are fed."""
 
     def plan(self, settings: Mapping[str, Any]) -> dict[str, Any]:
-        """Counts for a plan: rows, missing, invalid, duplicates, from_store, to_send (a range for list-rows), requests, suspects."""
+        """Counts for a plan; only before the rows are fed.
+
+        `rows`, `missing`, `invalid`, `duplicates`, `from_store`, `max_credits`; `to_send` and
+        `requests`, each a pair (if every first choice is found, if none is); `suspects`, each
+        (first row, field type, rows).
+        """
 
 @final
 class Engine:
-    """What an enricher holds: settings, network, limiter, budget. One per process: a fork makes its own."""
+    """What an enricher holds: settings, network, limiter, budget. One per process: a fork makes its own.
 
-    def __init__(self, settings: Mapping[str, Any]) -> None: ...
-    def start(self, *, api_key: str, required_fields: list[str] | None = None, max_credits: int | None = None) -> Run: ...
-    def close(self, grace_s: float) -> None: ...
+    The settings are those of the enricher that the core knows; durations are in seconds and their
+    names end in `_s`. A name that is no setting is a `ConfigError`.
+    """
+
+    def __new__(cls, settings: Mapping[str, Any]) -> Engine: ...
+    def start(
+        self, *, api_key: str, required_fields: Iterable[str] | None = None, max_credits: int | None = None
+    ) -> Run:
+        """Starts a call. The first one settles the key."""
+
+    def close(self, grace_s: float) -> None:
+        """Stops every call and waits until they are over, at most so long."""
 
 @final
 class Run:
-    """A call under way."""
+    """A call under way. One thread or task at a time waits, fills or takes."""
 
     def feed(self, rows: Rows) -> None:
-        """Adds rows; their values are kept for the results."""
+        """Adds rows, once; their values are kept for the results."""
 
     def finish(self) -> None:
         """No more rows come."""
 
     def wait(self, timeout_s: float) -> bool:
-        """Waits, the GIL released, until outcomes are ready or the run is over; False on time-out. Raises KeyboardInterrupt within 50 ms of Ctrl-C."""
+        """Waits, the GIL released, until outcomes are ready or the run is over; False on time-out.
+
+        Raises KeyboardInterrupt within 50 ms of Ctrl-C.
+        """
 
     def wait_async(self) -> Awaitable[None]:
-        """The same for asyncio; cancelling it changes nothing in the run."""
+        """The same for asyncio, without a limit; cancelling it changes nothing in the run."""
 
     def fill(self, into: list[Any]) -> int:
-        """Builds what is ready, each row at its own place in ``into``; how many rows that were."""
+        """Builds what is ready, each row at its own place in `into`; how many rows that were.
+
+        At most some thousands, so that Ctrl-C is seen between two calls.
+        """
 
     def take(self, most: int) -> list[dict[str, Any]]:
         """The next results in input order, as far as they are ready."""
@@ -64,7 +108,70 @@ class Run:
     def stop(self, grace_s: float) -> None:
         """Starts nothing new; what is in flight may still take so long."""
 
-    def receipt(self) -> dict[str, Any]: ...
-    def problems(self) -> list[tuple[int, str, str]]: ...
-    def troubles(self) -> list[tuple[str, str, int | None]]: ...
-    def progress(self) -> dict[str, Any]: ...
+    def receipt(self) -> dict[str, Any]:
+        """The counts so far, by the names of :class:`exactbuyer.Receipt`."""
+
+    def problems(self) -> list[tuple[int, str, str]]:
+        """Row, status and reason of each row handed out that is open, invalid or rejected; by row."""
+
+    def troubles(self) -> list[tuple[str, str, int | None]]:
+        """Class name, message and HTTP status of what the run met, worst first."""
+
+    def progress(self) -> dict[str, Any]:
+        """Where it stands, by the names of :class:`exactbuyer.Progress`."""
+
+def sandbox_faults() -> list[str]:
+    """The names of all faults."""
+
+@final
+class SandboxServer:
+    """A running sandbox: see `exactbuyer.sandbox.Sandbox`."""
+
+    def __new__(
+        cls,
+        *,
+        port: int,
+        seed: int,
+        match_rate: float,
+        latency_s: float,
+        balance: int | None,
+        requests_per_minute: int | None,
+        retry_after: Literal["seconds", "date"] | None,
+        api_key: str | None,
+    ) -> SandboxServer: ...
+    def url(self) -> str: ...
+    def api_key(self) -> str: ...
+    def person(self, value: str, contact: str) -> None: ...
+    def nobody(self, value: str) -> None: ...
+    def reject(self, value: str) -> None: ...
+    def fail(
+        self,
+        fault: Fault,
+        *,
+        request: int | None,
+        probability: float | None,
+        times: int | None,
+        pause_s: float | None,
+        location: str | None,
+        retry_after: str | None,
+    ) -> None: ...
+    def top_up(self, amount: int) -> None: ...
+    def credits_left(self) -> int | None: ...
+    def ledger(self) -> SandboxLedger: ...
+    def reset(self) -> None: ...
+    def close(self) -> None: ...
+
+@final
+class SandboxLedger:
+    """The sandbox's books as they stood: see `exactbuyer.sandbox.Ledger`."""
+
+    def credits(self) -> int: ...
+    def entries(self) -> list[tuple[int, FieldType, str, int]]: ...
+    def identifiers(self) -> list[tuple[FieldType, str, int, int]]: ...
+    def requests(
+        self,
+    ) -> list[tuple[int, float, str, list[str], int, int | None, Fault | None, int, int]]: ...
+    def times_billed(self, value: str) -> int: ...
+    def times_asked(self, value: str) -> int: ...
+    def most_in_flight(self) -> int: ...
+    def connections(self) -> int: ...

@@ -34,9 +34,9 @@ impl Runner {
         for (id, known) in landed.known {
             self.settle(id, finally(known), Source::Duplicate);
         }
-        self.look_again |= !landed.held.is_empty();
-        self.held.extend(landed.held);
         let parcel = landed.parcel;
+        self.look_again |= !landed.held.is_empty();
+        self.hold(Parcel { ids: landed.held, ..parcel.clone_without_ids() });
         if landed.not_stored.is_some() {
             self.tally.not_stored(parcel.ids.len());
         }
@@ -60,16 +60,12 @@ impl Runner {
                 self.judged(parcel, reserved, &flight, verdict, left);
             }
         }
-        if self.stopping.is_some() && !self.held.is_empty() {
-            let held = std::mem::take(&mut self.held);
-            self.table.put_back(&held, &mut self.out);
-        }
     }
 
     /// Nothing went out: everything that was taken for it is free again.
     fn return_unused(&mut self, flight: &Flight) {
         self.shared.limiter.give_back(flight.slot);
-        self.return_slot(flight.parcel.ids.len(), 0, 0);
+        self.settle_budget(flight.parcel.ids.len(), 0, 0);
     }
 
     fn answered(&mut self, parcel: Parcel, reserved: usize, settlement: &Settlement) {
@@ -77,7 +73,7 @@ impl Runner {
         let hits = settlement.answers.iter().filter(|answer| matches!(answer, Answer::Hit(_))).count();
         let misses = settlement.answers.iter().filter(|answer| matches!(answer, Answer::Miss)).count();
         self.shared.resources().concurrency.answered();
-        self.return_slot(reserved, credits, in_doubt);
+        self.settle_budget(reserved, credits, in_doubt);
         self.tally.sent(parcel.ids.len(), credits, in_doubt);
         self.hit_rate.note((hits + misses) as u64, hits as u64);
         self.splits.accepted(parcel.group);
@@ -110,7 +106,7 @@ impl Runner {
         if let Verdict::Later { congested: true, .. } | Verdict::Unknown { congested: true, .. } = verdict {
             self.shared.resources().concurrency.congested(flight.slot, now());
         }
-        self.return_slot(reserved, 0, in_doubt);
+        self.settle_budget(reserved, 0, in_doubt);
         if left {
             self.tally.sent(lookups, 0, in_doubt);
         }
@@ -151,7 +147,6 @@ impl Runner {
 
     /// Over the rate limit.
     fn paused(&mut self, parcel: Parcel, wait: Duration) {
-        self.shared.limiter.pause(now() + wait.min(LONGEST_PAUSE));
         self.again(parcel);
         if wait > LONGEST_PAUSE {
             let minutes = counted(wait.as_secs().div_ceil(60), "minute");
@@ -217,7 +212,7 @@ impl Runner {
     }
 
     /// Puts a parcel where it is sent from again.
-    fn again(&mut self, parcel: Parcel) {
+    pub(super) fn again(&mut self, parcel: Parcel) {
         if let Some(reason) = self.stopping.clone() {
             self.leave(parcel, &reason);
         } else if parcel.group.is_some_and(|group| self.splits.exhausted(group)) {

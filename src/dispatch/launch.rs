@@ -4,8 +4,10 @@ use std::time::{Duration, Instant};
 
 use crate::config::OnUnknown;
 use crate::error::ErrorKind;
+use crate::policy::{LONGEST_PAUSE, Verdict};
+use crate::vendor::limits::WINDOW;
 
-use super::attempt::{Attempt, Parcel};
+use super::attempt::{Attempt, CameTo, Parcel};
 use super::runner::{Event, Flight, Runner, now};
 
 /// A partial chunk from a slow source goes out after so long.
@@ -95,9 +97,9 @@ impl Runner {
             return Err((None, why));
         }
         // Few, full requests: a partial chunk waits for what may still fill it.
+        let mut waiting = self.retries.iter().chain(&self.held);
         let may_refill = self.flights.values().any(|flight| flight.may_refill)
-            || self.retries.iter().any(|parcel| self.table.may_refill(&parcel.ids))
-            || self.table.may_refill(&self.held);
+            || waiting.any(|parcel| self.table.may_refill(&parcel.ids));
         if self.input_over && !may_refill {
             return Ok(queued);
         }
@@ -106,7 +108,6 @@ impl Runner {
         }
         let until = *self.partial_since.get_or_insert(now) + PATIENCE;
         if until <= now {
-            self.partial_since = None;
             return Ok(queued);
         }
         Err((Some(until), "the source"))
@@ -181,6 +182,7 @@ impl Runner {
     /// The lookups of the next request; what does not fit of a parcel stays where it is.
     fn cut(&mut self, retry: Option<usize>, size: usize) -> Parcel {
         let Some(place) = retry else {
+            self.partial_since = None;
             return Parcel { ids: self.table.take(size), ..Parcel::default() };
         };
         let Some(parcel) = self.retries.get_mut(place) else { return Parcel::default() };
@@ -215,9 +217,16 @@ impl Runner {
         self.launched += 1;
         let may_refill = self.table.may_refill(&parcel.ids);
         self.flights.insert(number, Flight { parcel, slot: now(), may_refill });
-        let events = self.port.events.clone();
+        let (shared, events) = (self.shared.clone(), self.port.events.clone());
         tokio::spawn(async move {
             let landed = attempt.run().await;
+            // Here, not in the run, which may have given up waiting: the slot is taken until now, and
+            // a pause is everybody's.
+            if let CameTo::Judged { verdict: Verdict::Paused(wait), .. } = &landed.came_to {
+                shared.limiter.pause(now() + wait.unwrap_or(WINDOW).min(LONGEST_PAUSE));
+            }
+            shared.resources().in_flight -= 1;
+            shared.freed.notify_waiters();
             // Where the run is over by then, the answer is in the store, if there is one.
             let _ = events.send(Event::Landed(number, Box::new(landed)));
         });

@@ -32,9 +32,14 @@ impl Share {
     /// The share of a newcomer in the limiter of this origin and key. A limiter that nobody uses
     /// any more is kept while sends or a pause that it knows of still count.
     pub(super) fn of(origin: (String, u64), rate: u32, now: Instant) -> Self {
-        static REGISTRY: Mutex<Option<Registry>> = Mutex::new(None);
+        static REGISTRY: Mutex<Option<(u32, Registry)>> = Mutex::new(None);
         let mut registry = REGISTRY.lock().unwrap_or_else(PoisonError::into_inner);
-        let registry = registry.get_or_insert_default();
+        let pid = std::process::id();
+        if registry.as_ref().is_some_and(|(owner, _)| *owner != pid) {
+            // Inherited through a fork, where a thread that is not here may have had one locked.
+            std::mem::forget(registry.take());
+        }
+        let (_, registry) = registry.get_or_insert_with(|| (pid, Registry::new()));
         registry.retain(|_, limiter| !limiter.lock().is_forgettable(now));
         Self::new(registry.entry(origin).or_default().clone(), rate)
     }

@@ -152,6 +152,12 @@ impl Run {
         self.tell(Event::Stop(grace));
     }
 
+    /// Whether the run is over, though its outcomes may still wait to be taken.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.port.lock().over
+    }
+
     /// The counts so far; final once [`Run::next`] has returned `None`.
     #[must_use]
     pub fn receipt(&self) -> Receipt {

@@ -52,13 +52,15 @@ pub(super) struct Runner {
     pub(super) table: Table,
     /// Rows fed and not yet admitted.
     fed: VecDeque<std::vec::IntoIter<Row>>,
+    /// No more rows come, or none will be waited for.
     pub(super) input_over: bool,
+    finished: bool,
     /// When a partial chunk began to wait for more.
     pub(super) partial_since: Option<Instant>,
     /// What goes out again as it is.
     pub(super) retries: VecDeque<Parcel>,
-    /// What others are asking for.
-    pub(super) held: Vec<LookupId>,
+    /// What others are asking for, with what it will be sent with if they do not get it.
+    pub(super) held: Vec<Parcel>,
     pub(super) flights: BTreeMap<u64, Flight>,
     pub(super) launched: u64,
     pub(super) splits: Splits,
@@ -104,6 +106,7 @@ impl Runner {
             table: Table::default(),
             fed: VecDeque::new(),
             input_over: false,
+            finished: false,
             partial_since: None,
             retries: VecDeque::new(),
             held: Vec::new(),
@@ -177,7 +180,11 @@ impl Runner {
     fn absorb(&mut self, event: Event) {
         match event {
             Event::Fed(rows) => self.fed.push_back(rows.into_iter()),
-            Event::Finished => self.input_over = true,
+            Event::Finished => {
+                self.input_over = true;
+                self.finished = true;
+                self.seal_if_complete();
+            }
             Event::Stop(grace) => {
                 self.input_over = true;
                 self.halt(&Arc::from("stopped before the end"), None);
@@ -200,12 +207,13 @@ impl Runner {
         for row in rows {
             self.table.admit(row, &mut fresh, &mut self.out);
         }
+        let mut held = Vec::new();
         for (id, standing) in self.consult(fresh).await {
             match standing {
                 Standing::Free => {}
                 Standing::Held => {
                     self.table.hold(id);
-                    self.held.push(id);
+                    held.push(id);
                 }
                 Standing::Known(known) => {
                     let durable = self.shared.store.durable();
@@ -214,8 +222,16 @@ impl Runner {
                 }
             }
         }
+        self.hold(Parcel { ids: held, ..Parcel::default() });
         self.table.activate(from, &mut self.out);
+        self.seal_if_complete();
         !self.fed.is_empty()
+    }
+
+    fn seal_if_complete(&mut self) {
+        if self.finished && self.fed.is_empty() {
+            self.table.seal();
+        }
     }
 
     /// How these lookups stand with the store. A store that cannot be read ends the run.
@@ -235,16 +251,27 @@ impl Runner {
         if self.held.is_empty() || !std::mem::take(&mut self.look_again) {
             return;
         }
-        let ids = std::mem::take(&mut self.held);
-        let mut free = Vec::new();
-        for (id, standing) in self.consult(ids).await {
-            match standing {
-                Standing::Free => free.push(id),
-                Standing::Held => self.held.push(id),
-                Standing::Known(known) => self.settle(id, finally(known), Source::Duplicate),
+        for parcel in std::mem::take(&mut self.held) {
+            let (mut free, mut held) = (parcel.clone_without_ids(), parcel.clone_without_ids());
+            for (id, standing) in self.consult(parcel.ids).await {
+                match standing {
+                    Standing::Free => free.ids.push(id),
+                    Standing::Held => held.ids.push(id),
+                    Standing::Known(known) => self.settle(id, finally(known), Source::Duplicate),
+                }
             }
+            if !free.ids.is_empty() {
+                self.again(free);
+            }
+            self.hold(held);
         }
-        self.table.put_back(&free, &mut self.out);
+    }
+
+    /// Others are asking for these.
+    pub(super) fn hold(&mut self, parcel: Parcel) {
+        if !parcel.ids.is_empty() {
+            self.held.push(parcel);
+        }
     }
 
     pub(super) fn settle(&mut self, id: LookupId, outcome: Final, source: Source) {
@@ -258,9 +285,8 @@ impl Runner {
     pub(super) fn halt(&mut self, reason: &Arc<str>, error: Option<Error>) {
         self.tally.stopped(reason, error);
         self.stopping.get_or_insert_with(|| reason.clone());
+        // What others are asking for costs this run nothing: their answers are still waited for.
         self.table.close(reason, &mut self.out);
-        let held = std::mem::take(&mut self.held);
-        self.table.put_back(&held, &mut self.out);
         for parcel in std::mem::take(&mut self.retries) {
             self.leave(parcel, reason);
         }
@@ -291,11 +317,15 @@ impl Runner {
         if self.deadline.is_none_or(|deadline| now() < deadline) {
             return;
         }
+        self.deadline = None;
+        for parcel in std::mem::take(&mut self.held) {
+            self.again(parcel);
+        }
         let reason: Arc<str> =
             format!("stopped before the answer came, at {}", super::attempt::utc_now()).into();
         for (_, flight) in std::mem::take(&mut self.flights) {
             let lookups = flight.parcel.ids.len();
-            self.return_slot(lookups, 0, lookups as u64);
+            self.settle_budget(lookups, 0, lookups as u64);
             self.tally.sent(lookups, 0, lookups as u64);
             for id in flight.parcel.ids {
                 self.settle(id, Final::Unknown(reason.clone()), Source::Asked);
@@ -303,13 +333,12 @@ impl Runner {
         }
     }
 
-    /// A request is over: its slot is free and its reservation replaced by what it came to.
-    pub(super) fn return_slot(&mut self, reserved: usize, spent: u64, in_doubt: u64) {
+    /// A reservation is replaced by what the request came to.
+    pub(super) fn settle_budget(&mut self, reserved: usize, spent: u64, in_doubt: u64) {
         let reserved = reserved as u64;
         self.budget.settle(reserved, spent, in_doubt);
         let mut resources = self.shared.resources();
         resources.budget.settle(reserved, spent, in_doubt);
-        resources.in_flight -= 1;
         drop(resources);
         self.shared.freed.notify_waiters();
     }

@@ -7,18 +7,19 @@ use super::networks;
 use super::phone;
 use super::text;
 
+const SCHEMES: [(&str, FieldType); 7] = [
+    ("https:", FieldType::SocialProfile),
+    ("http:", FieldType::SocialProfile),
+    ("//", FieldType::SocialProfile),
+    ("mailto:", FieldType::Email),
+    ("tel:", FieldType::Phone),
+    ("callto:", FieldType::Phone),
+    ("sms:", FieldType::Phone),
+];
+
 /// The field type that `value` looks like.
 pub(super) fn infer(value: &str) -> Result<FieldType, Invalid> {
     let value = value.trim_start_matches(['<', '"', '\'', '`', '“', '‘', ' ']);
-    const SCHEMES: [(&str, FieldType); 7] = [
-        ("https:", FieldType::SocialProfile),
-        ("http:", FieldType::SocialProfile),
-        ("//", FieldType::SocialProfile),
-        ("mailto:", FieldType::Email),
-        ("tel:", FieldType::Phone),
-        ("callto:", FieldType::Phone),
-        ("sms:", FieldType::Phone),
-    ];
     if let Some((_, field_type)) =
         SCHEMES.iter().find(|(scheme, _)| text::strip_prefix_ci(value, scheme).is_some())
     {
@@ -31,7 +32,8 @@ pub(super) fn infer(value: &str) -> Result<FieldType, Invalid> {
     match at {
         Some(0) => return Err(Invalid::SocialWithoutNetwork),
         Some(at) => {
-            let in_path = text::strip_prefix_ci(value, "www.").is_some() && value.find('/').is_some_and(|s| s < at);
+            let in_path =
+                text::strip_prefix_ci(value, "www.").is_some() && value.find('/').is_some_and(|s| s < at);
             return Ok(if in_path { FieldType::SocialProfile } else { FieldType::Email });
         }
         None => {}

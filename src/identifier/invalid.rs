@@ -7,7 +7,6 @@ use super::FieldType;
 
 /// Why a value cannot be looked up. Shown to people; never holds the value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
 pub enum Invalid {
     /// Nothing but blanks and invisible characters.
     Empty,
@@ -123,12 +122,12 @@ impl Invalid {
             Self::EmailIncomplete => "an e-mail address needs a name, an @ and a domain",
             Self::EmailLocalPart => "an e-mail address cannot have this before its @",
             Self::EmailDomain => "an e-mail address cannot have this domain after its @",
-            Self::EmailDomainWithoutDot => "an e-mail address with half a domain: there is no dot after its @",
+            Self::EmailDomainWithoutDot => {
+                "an e-mail address with half a domain: there is no dot after its @"
+            }
             Self::EmailIpAddress => "an e-mail address at an IP address: give the one at a domain",
             Self::EmailTooLong => "an e-mail address has at most 64 bytes before its @ and 254 in all",
-            Self::EmailSeveral => {
-                "more than one e-mail address: give them as a list, in order of preference"
-            }
+            Self::EmailSeveral => "more than one e-mail address: give them as a list, in order of preference",
             Self::PhoneUnreadable => "not readable as a phone number: remove what is not part of the number",
             Self::PhoneWithoutCountryCode => {
                 "a phone number without a country code: write it with +, or set default_region"

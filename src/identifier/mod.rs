@@ -4,6 +4,7 @@
 //! misses depend on spelling or row order. Pure: no network, no clock, no Python. Knows nothing of
 //! rows, requests or money.
 
+mod domain;
 mod email;
 mod inference;
 mod invalid;

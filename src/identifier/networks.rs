@@ -26,7 +26,7 @@ const fn people(host: &'static str) -> Network {
 }
 
 /// Most frequent first: they are searched in order.
-const NETWORKS: [Network; 45] = [
+const NETWORKS: [Network; 46] = [
     views("linkedin.com"),
     views("facebook.com"),
     views("twitter.com"),
@@ -72,6 +72,7 @@ const NETWORKS: [Network; 45] = [
     people("wordpress.com"),
     people("blogspot.com"),
     people("deviantart.com"),
+    people("github.io"),
 ];
 
 /// Hosts whose paths lead elsewhere, and say nothing by themselves.

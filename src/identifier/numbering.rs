@@ -2,9 +2,10 @@
 //!
 //! The data is the `phonenumber` crate's copy of libphonenumber's metadata. The reading is done
 //! here, after libphonenumber's `parseHelper` and `testNumberLength`, and not by that crate's
-//! parser, which strips a national prefix twice (a Belarusian number that begins with 8 becomes
-//! somebody else's), takes every number of a plan to be of impossible length, panics on regions
-//! without metadata, and compiles its patterns anew once more than a hundred of them are in use.
+//! parser: it takes a national prefix off where it is a part of the number (`+375 801 123 4567`
+//! becomes `+375 1123 4567`, somebody else's), calls no length possible, and compiles its patterns
+//! anew once more than a hundred of them are in use (27 µs a number in one country, 870 µs across
+//! all of them, where this takes one).
 //!
 //! Knows nothing of how digits are written: that is the room of phone numbers.
 
@@ -109,38 +110,38 @@ fn settle(read_by: &'static Plan, national: String) -> Result<International, Inv
 static PLANS: LazyLock<Plans> = LazyLock::new(Plans::load);
 
 struct Plans {
-    /// Each code's main region first in its own list: `by_code[code]` is an index into `plans`.
+    /// The main region of each country code, as an index into `all`.
     by_code: Vec<Option<usize>>,
     by_region: HashMap<Region, usize>,
-    plans: Vec<Plan>,
+    all: Vec<Plan>,
 }
 
 impl Plans {
     fn load() -> Self {
-        let mut plans = Self { by_code: vec![None; CODES], by_region: HashMap::new(), plans: Vec::new() };
+        let mut plans = Self { by_code: vec![None; CODES], by_region: HashMap::new(), all: Vec::new() };
         for (code, slot) in (0_u16..).zip(&mut plans.by_code) {
             let regions = DATABASE.by_code(&code).unwrap_or_default();
             let main = regions.iter().position(|meta| meta.is_main_country_for_code()).unwrap_or(0);
             for (place, meta) in regions.into_iter().enumerate() {
-                let index = plans.plans.len();
+                let index = plans.all.len();
                 if place == main {
                     *slot = Some(index);
                 }
                 if let Some(region) = Region::from_bytes(meta.id().as_bytes()) {
                     plans.by_region.insert(region, index);
                 }
-                plans.plans.push(Plan::new(meta));
+                plans.all.push(Plan::new(meta));
             }
         }
         plans
     }
 
     fn of_code(&self, code: usize) -> Option<&Plan> {
-        self.by_code.get(code).copied().flatten().and_then(|index| self.plans.get(index))
+        self.by_code.get(code).copied().flatten().and_then(|index| self.all.get(index))
     }
 
     fn of_region(&self, region: Region) -> Option<&Plan> {
-        self.by_region.get(&region).and_then(|&index| self.plans.get(index))
+        self.by_region.get(&region).and_then(|&index| self.all.get(index))
     }
 }
 
@@ -165,6 +166,8 @@ struct Plan {
 }
 
 impl Plan {
+    // The method itself can only be named by the crate that has it, which is not a dependency of ours.
+    #[allow(clippy::redundant_closure_for_method_calls)]
     fn new(meta: &'static Metadata) -> Self {
         let mut lengths = 0;
         let mut local_lengths = 0;
@@ -240,7 +243,8 @@ impl Plan {
                 let mut transformed = String::with_capacity(national.len());
                 let mut chars = rule.chars();
                 while let Some(c) = chars.next() {
-                    let group = (c == '$').then(|| chars.next().and_then(|digit| digit.to_digit(10))).flatten();
+                    let group =
+                        (c == '$').then(|| chars.next().and_then(|digit| digit.to_digit(10))).flatten();
                     match group {
                         // A group that took no part stands for nothing.
                         Some(group) => transformed
@@ -316,7 +320,7 @@ mod tests {
     #[test]
     fn every_pattern_of_the_metadata_compiles() {
         let mut seen = 0;
-        for plan in &PLANS.plans {
+        for plan in &PLANS.all {
             for pattern in [&plan.international_prefix, &plan.national_prefix, &plan.any_number] {
                 if pattern.source.is_some() {
                     seen += 1;
@@ -331,10 +335,15 @@ mod tests {
     #[test]
     fn every_example_of_the_metadata_is_its_own_canonical_form() {
         let mut seen = 0;
-        for plan in &PLANS.plans {
+        let mut local_only = Vec::new();
+        for plan in &PLANS.all {
             let code = plan.meta.country_code();
             for example in descriptors(plan.meta).filter_map(Descriptor::example) {
                 let number = format!("+{code}{example}");
+                if international(&number[1..]) == Err(Invalid::PhoneWithoutAreaCode) {
+                    local_only.push(number);
+                    continue;
+                }
                 assert_eq!(international(&number[1..]).as_deref(), Ok(&*number), "{}", plan.meta.id());
                 if let Some(region) = Region::from_bytes(plan.meta.id().as_bytes()) {
                     assert_eq!(domestic(example, region).as_deref(), Ok(&*number), "{}", plan.meta.id());
@@ -343,5 +352,7 @@ mod tests {
             }
         }
         assert!(seen > 1_000, "saw {seen} examples");
+        // A Canadian service number that nobody abroad can dial.
+        assert_eq!(local_only, ["+13101234"]);
     }
 }

@@ -33,15 +33,16 @@ pub(super) fn canonical(value: &str, default_region: Option<Region>) -> Result<B
     if digits.is_empty() {
         return Err(Invalid::PhoneUnreadable);
     }
-    if plus {
-        return Ok(numbering::international(&digits)?.into_boxed_str());
-    }
-    let abroad = digits.strip_prefix("00").filter(|rest| !rest.starts_with('0'));
-    let number = match (default_region, abroad) {
-        (Some(region), abroad) => numbering::domestic(&digits, region)
-            .or_else(|reason| abroad.map_or(Err(reason), numbering::international))?,
-        (None, Some(abroad)) => numbering::international(abroad)?,
-        (None, None) => return Err(Invalid::PhoneWithoutCountryCode),
+    let number = match (plus, digits.strip_prefix("00"), default_region) {
+        // Some write `+0049`, and some put a `+` before a number as it is dialled at home.
+        (true, Some(rest), _) | (false, Some(rest), None) => numbering::international(rest)?,
+        (true, None, Some(region)) if digits.starts_with('0') => numbering::domestic(&digits, region)?,
+        (true, None, _) => numbering::international(&digits)?,
+        (false, None, Some(region)) => numbering::domestic(&digits, region)?,
+        (false, Some(rest), Some(region)) => {
+            numbering::domestic(&digits, region).or_else(|_| numbering::international(rest))?
+        }
+        (false, None, None) => return Err(Invalid::PhoneWithoutCountryCode),
     };
     Ok(number.into_boxed_str())
 }
@@ -50,7 +51,7 @@ pub(super) fn canonical(value: &str, default_region: Option<Region>) -> Result<B
 /// them.
 pub(super) fn is_likely(value: &str) -> bool {
     let starts = value
-        .trim_start_matches(|c: char| matches!(c, '+' | '(' | '[' | ' ' | '.' | '-' | '"' | '\'' | '<'))
+        .trim_start_matches(['+', '(', '[', ' ', '.', '-', '"', '\'', '<'])
         .chars()
         .next()
         .is_some_and(|c| digit(c).is_some());
@@ -198,7 +199,8 @@ const fn key(letter: char) -> char {
 }
 
 /// `1.7734749362E+10`, with a decimal point or comma.
-static SCIENTIFIC: LazyLock<Pattern> = LazyLock::new(|| Pattern::new(r"(?i)^\+?[0-9]+([.,][0-9]+)?e\+?[0-9]+$"));
+static SCIENTIFIC: LazyLock<Pattern> =
+    LazyLock::new(|| Pattern::new(r"(?i)^\+?[0-9]+([.,][0-9]+)?e\+?[0-9]+$"));
 
 /// An extension at the end, in the ways that libphonenumber reads: by name, by a lone sign, by
 /// dialling pauses, or between a dash and a hash. Shorter behind the signs that also mean other

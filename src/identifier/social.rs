@@ -11,10 +11,9 @@
 
 use std::borrow::Cow;
 
-use idna::AsciiDenyList;
-use idna::uts46::{DnsLength, Hyphens, Uts46};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
 
+use super::domain::{self, Fault};
 use super::invalid::Invalid;
 use super::networks::{self, Network, Subdomains};
 use super::text;
@@ -81,7 +80,8 @@ fn strip_scheme(value: &str) -> Result<(bool, &str), Invalid> {
     if let Some(rest) = value.strip_prefix("//") {
         return Ok((true, rest.trim_start_matches('/')));
     }
-    if value.contains("://") && value.split("://").next().is_some_and(|scheme| !scheme.contains(['/', '?', '#']))
+    if value.contains("://")
+        && value.split("://").next().is_some_and(|scheme| !scheme.contains(['/', '?', '#']))
     {
         return Err(Invalid::SocialScheme);
     }
@@ -101,38 +101,16 @@ fn host(authority: &str, has_scheme: bool) -> Result<Cow<'_, str>, Invalid> {
         Some(_) => return Err(Invalid::SocialHost),
         None => host,
     };
-    let host = host.trim_end_matches('.');
-    let Some((_, last)) = host.rsplit_once('.') else {
-        return Err(if has_scheme { Invalid::SocialHost } else { Invalid::SocialWithoutNetwork });
+    // An encoded host can only be another script's.
+    let host = match percent_decode_str(host.trim_end_matches('.')).decode_utf8() {
+        Ok(Cow::Borrowed(host)) => domain::canonical(host),
+        Ok(Cow::Owned(host)) => domain::canonical(&host).map(|host| Cow::Owned(host.into_owned())),
+        Err(_) => Err(Fault::Syntax),
     };
-    if last.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(Invalid::SocialHost);
-    }
-    let plain = host.split('.').all(|label| {
-        let bytes = label.as_bytes();
-        !bytes.is_empty()
-            && bytes.len() <= 63
-            && bytes.get(2..4) != Some(b"--")
-            && bytes.iter().all(|&byte| byte.is_ascii_alphanumeric() || byte == b'-')
-            && bytes.first() != Some(&b'-')
-            && bytes.last() != Some(&b'-')
-    });
-    if plain && host.len() <= 253 {
-        return Ok(if host.bytes().any(|byte| byte.is_ascii_uppercase()) {
-            Cow::Owned(host.to_ascii_lowercase())
-        } else {
-            Cow::Borrowed(host)
-        });
-    }
-    let decoded = percent_decode_str(host).decode_utf8().map_err(|_| Invalid::SocialHost)?;
-    let ascii = Uts46::new()
-        .to_ascii(decoded.as_bytes(), AsciiDenyList::STD3, Hyphens::CheckFirstLast, DnsLength::Verify)
-        .map_err(|_| Invalid::SocialHost)?;
-    // IDNA maps other scripts' digits and dots: look again.
-    match ascii.rsplit_once('.') {
-        Some((_, last)) if !last.bytes().all(|byte| byte.is_ascii_digit()) => Ok(Cow::Owned(ascii.into_owned())),
-        _ => Err(Invalid::SocialHost),
-    }
+    host.map_err(|fault| match fault {
+        Fault::NoDot if !has_scheme => Invalid::SocialWithoutNetwork,
+        _ => Invalid::SocialHost,
+    })
 }
 
 /// The host without labels that only choose a view of the same page.
@@ -171,7 +149,11 @@ fn push_path(address: &mut String, path: &str) -> Result<(), Invalid> {
         if is_plain {
             if !segment.is_empty() {
                 address.push('/');
-                address.extend(segment.chars().map(|c| c.to_ascii_lowercase()));
+                let start = address.len();
+                address.push_str(segment);
+                if let Some(pushed) = address.get_mut(start..) {
+                    pushed.make_ascii_lowercase();
+                }
             }
             continue;
         }
@@ -195,15 +177,22 @@ fn normal_segment(segment: &str) -> Result<String, Invalid> {
     if bytes.iter().any(u8::is_ascii_control) {
         return Err(Invalid::ControlCharacter);
     }
-    // Bytes that are no UTF-8 are kept as they are: nobody can say which letters they stand for.
-    let Ok(decoded) = std::str::from_utf8(&bytes) else {
-        return Ok(percent_encode(&bytes.to_ascii_lowercase(), NOT_PCHAR).to_string());
+    let folded = match std::str::from_utf8(&bytes) {
+        Ok(decoded) => {
+            let seen: String = decoded.chars().filter(|&c| !text::is_unseen(c)).collect();
+            if seen.chars().any(char::is_control) {
+                return Err(Invalid::ControlCharacter);
+            }
+            text::fold(&seen).into_bytes()
+        }
+        // Kept as they are: nobody can say which letters such bytes stand for.
+        Err(_) => bytes.to_ascii_lowercase(),
     };
-    let seen: String = decoded.chars().filter(|&c| !text::is_unseen(c)).collect();
-    if seen.chars().any(char::is_control) {
-        return Err(Invalid::ControlCharacter);
-    }
-    Ok(percent_encode(text::fold(&seen).trim_matches(' ').as_bytes(), NOT_PCHAR).to_string())
+    // The same as is taken off a whole value, so that what ends a segment never ends an address.
+    let is_left_over = |byte: &u8| matches!(byte, b' ' | b',' | b';');
+    let start = folded.iter().position(|byte| !is_left_over(byte)).unwrap_or(folded.len());
+    let end = folded.iter().rposition(|byte| !is_left_over(byte)).map_or(start, |last| last + 1);
+    Ok(percent_encode(folded.get(start..end).unwrap_or_default(), NOT_PCHAR).to_string())
 }
 
 /// Makes sure that `address` names somebody's page, and cuts what only chooses a part of it.
@@ -221,8 +210,9 @@ fn own_page(
 
     if first.is_none() {
         // `ana.tumblr.com` is a page; `tumblr.com` is a network.
-        let is_person = network
-            .is_some_and(|network| network.subdomains == Subdomains::People && host.len() > network.host.len());
+        let is_person = network.is_some_and(|network| {
+            network.subdomains == Subdomains::People && host.len() > network.host.len()
+        });
         return if is_person { Ok(()) } else { Err(Invalid::SocialWithoutProfile) };
     }
     match host {
@@ -255,8 +245,9 @@ fn own_page(
         }
         _ => {}
     }
-    let is_endpoint = last.ends_with(".php") || last.ends_with(".aspx") || last.ends_with(".asp");
-    let is_endpoint = is_endpoint || matches!(last, "view" | "watch" | "profile" | "user" | "citations");
+    let extension = last.rsplit_once('.').map(|(_, extension)| extension);
+    let is_endpoint = matches!(extension, Some("php" | "asp" | "aspx"))
+        || matches!(last, "view" | "watch" | "profile" | "user" | "citations");
     if names_somebody(query) && (network.is_none() || is_endpoint) {
         return Err(Invalid::SocialNamedInQuery);
     }

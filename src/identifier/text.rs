@@ -16,7 +16,8 @@ pub(super) fn clean(text: &str) -> Result<Cow<'_, str>, Invalid> {
     if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
         return non_empty(Cow::Borrowed(text.trim_matches(' ')));
     }
-    let text = text.trim_matches(|c: char| c.is_whitespace() || c.is_control() || is_unseen(c) || is_joiner(c));
+    let text =
+        text.trim_matches(|c: char| c.is_whitespace() || c.is_control() || is_unseen(c) || is_joiner(c));
     if text.chars().any(char::is_control) {
         return Err(Invalid::ControlCharacter);
     }

@@ -4,7 +4,7 @@ use std::hash::BuildHasher;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
-use crate::identifier::Identifier;
+use crate::identifier::{FieldType, Identifier};
 
 use super::Row;
 
@@ -38,6 +38,8 @@ pub struct Summary {
 pub struct Suspect {
     /// The first row that has it.
     pub row: u64,
+    /// What it is.
+    pub field_type: FieldType,
     /// In how many rows it stands.
     pub rows: u32,
 }
@@ -86,7 +88,7 @@ pub fn summarize(rows: &[Row]) -> Summary {
     summary.suspects = seen
         .iter()
         .filter(|seen| seen.rows > often)
-        .map(|seen| Suspect { row: seen.row, rows: seen.rows })
+        .map(|seen| Suspect { row: seen.row, field_type: seen.identifier.field_type(), rows: seen.rows })
         .collect();
     summary.suspects.sort_by_key(|suspect| (std::cmp::Reverse(suspect.rows), suspect.row));
     summary
@@ -121,7 +123,7 @@ fn note<'a>(
 mod tests {
     use super::super::Preference;
     use super::*;
-    use crate::identifier::{FieldType, Invalid};
+    use crate::identifier::Invalid;
 
     fn email(text: &str) -> Identifier {
         Identifier::from_canonical(FieldType::Email, text)
@@ -156,6 +158,7 @@ mod tests {
     fn one_identifier_in_many_rows_is_suspicious() {
         let mut rows = vec![Row::One(email("real@x.example"))];
         rows.extend(std::iter::repeat_n(Row::One(email("none@x.example")), 30));
-        assert_eq!(summarize(&rows).suspects, [Suspect { row: 1, rows: 30 }]);
+        let suspect = Suspect { row: 1, field_type: FieldType::Email, rows: 30 };
+        assert_eq!(summarize(&rows).suspects, [suspect]);
     }
 }

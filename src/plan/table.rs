@@ -16,6 +16,11 @@ use crate::results::{Reason, RowOutcome, Source, Status};
 
 use super::Row;
 
+/// While more rows may come, a lookup is remembered, with its answer, until so many rows have come
+/// after the last that named it. Memory stays bounded, and a duplicate within the window is not
+/// paid for again.
+const WINDOW: u64 = 100_000;
+
 /// A lookup's place in a [`Table`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct LookupId(u32);
@@ -51,8 +56,9 @@ enum State {
 struct Lookup {
     identifier: Identifier,
     hash: u64,
-    /// Rows, not yet done, that name it.
+    /// Rows, not yet done, that name it, and the last row that did.
     named_by: u32,
+    last_named: u64,
     state: State,
     /// The row that brought it into the queue, and the last of those that wait for it.
     asked_for: u64,
@@ -97,6 +103,10 @@ pub struct Table {
     queue: VecDeque<LookupId>,
     closed: Option<Arc<str>>,
     open: u64,
+    /// No more rows come: nothing is remembered that no row names.
+    sealed: bool,
+    /// Lookups that no row names any more, and the last row that did.
+    remembered: VecDeque<(u64, LookupId)>,
 }
 
 impl Table {
@@ -124,6 +134,7 @@ impl Table {
     pub fn admit(&mut self, row: Row, fresh: &mut Vec<LookupId>, out: &mut Vec<RowOutcome>) {
         let number = self.rows();
         self.open += 1;
+        self.forget_before(number.saturating_sub(WINDOW));
         let (wants, over) = match row {
             Row::Missing => (Wants::Done, Some(plain(number, Status::Missing, 0, None))),
             Row::Invalid(place, reason) => {
@@ -183,6 +194,7 @@ impl Table {
     }
 
     fn intern(&mut self, identifier: Identifier, fresh: &mut Vec<LookupId>) -> LookupId {
+        let row = self.rows();
         let hash = self.hasher.hash_one(&identifier);
         let lookups = &self.lookups;
         let same = |place: &u32| {
@@ -194,11 +206,19 @@ impl Table {
         if let Some(place) = self.index.find(hash, same).copied() {
             if let Some(lookup) = self.lookup_mut(LookupId(place)) {
                 lookup.named_by += 1;
+                lookup.last_named = row;
             }
             return LookupId(place);
         }
-        let lookup =
-            Lookup { identifier, hash, named_by: 1, state: State::Idle, asked_for: NOBODY, waiting: NOBODY };
+        let lookup = Lookup {
+            identifier,
+            hash,
+            named_by: 1,
+            last_named: row,
+            state: State::Idle,
+            asked_for: NOBODY,
+            waiting: NOBODY,
+        };
         let place = if let Some(place) = self.vacant.pop() {
             if let Some(slot) = self.lookups.get_mut(place as usize) {
                 *slot = Some(lookup);
@@ -421,20 +441,44 @@ impl Table {
         }
     }
 
-    /// One row less names this lookup; nobody's lookup is forgotten.
+    /// One row less names this lookup.
     fn release(&mut self, id: LookupId) {
         let Some(lookup) = self.lookup_mut(id) else { return };
         lookup.named_by -= 1;
         if lookup.named_by > 0 {
             return;
         }
-        let hash = lookup.hash;
-        if let Ok(entry) = self.index.find_entry(hash, |place| *place == id.0) {
-            entry.remove();
+        let last_named = lookup.last_named;
+        if self.sealed {
+            self.forget(id);
+        } else {
+            self.remembered.push_back((last_named, id));
         }
-        if let Some(slot) = self.lookups.get_mut(id.0 as usize) {
-            *slot = None;
-            self.vacant.push(id.0);
+    }
+
+    /// Says that no more rows come.
+    pub fn seal(&mut self) {
+        self.sealed = true;
+        self.forget_before(u64::MAX);
+    }
+
+    /// Forgets lookups that no row has named since.
+    fn forget_before(&mut self, row: u64) {
+        while let Some((last_named, id)) = self.remembered.pop_front_if(|(last_named, _)| *last_named < row) {
+            let named_since =
+                self.lookup(id).is_none_or(|lookup| lookup.named_by > 0 || lookup.last_named != last_named);
+            if !named_since {
+                self.forget(id);
+            }
+        }
+    }
+
+    fn forget(&mut self, id: LookupId) {
+        let Some(slot) = self.lookups.get_mut(id.0 as usize) else { return };
+        let Some(lookup) = slot.take() else { return };
+        self.vacant.push(id.0);
+        if let Ok(entry) = self.index.find_entry(lookup.hash, |place| *place == id.0) {
+            entry.remove();
         }
     }
 }
@@ -497,6 +541,10 @@ mod tests {
             [(1, Status::NotFound, 0, Source::Asked), (3, Status::NotFound, 0, Source::Duplicate)]
         );
         assert_eq!((table.open(), table.rows()), (0, 4));
+        // While more rows may come, an answer is remembered.
+        let out = admit(&mut table, vec![Row::One(email("a"))]);
+        assert_eq!(brief(&out), [(4, Status::Found, 0, Source::Duplicate)]);
+        table.seal();
         assert!(table.index.is_empty() && table.rows.is_empty());
     }
 

@@ -1,1 +1,40 @@
-//! The only rooms that say pyo3: thin doors to the core.
+//! The only rooms that say pyo3: thin doors to the core. What they decide is how a Python object is
+//! read and how one is built; everything else is asked of the core.
+
+mod desk;
+mod engine;
+mod entry;
+mod errors;
+mod ffi;
+mod objects;
+mod row;
+mod rows;
+mod run;
+mod runtime;
+mod sandbox;
+mod settings;
+mod source;
+
+use pyo3::prelude::*;
+
+/// The Rust core, as Python sees it.
+#[pymodule]
+mod _core {
+    #[pymodule_export]
+    use super::engine::Engine;
+    #[pymodule_export]
+    use super::errors::error_classes;
+    #[pymodule_export]
+    use super::rows::Rows;
+    #[pymodule_export]
+    use super::run::Run;
+
+    use pyo3::prelude::*;
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+        super::objects::register(module)?;
+        super::sandbox::register(module)
+    }
+}

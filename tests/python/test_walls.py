@@ -49,7 +49,7 @@ BREACHES = [
     ("import direction", "src/store/mod.rs", "use crate::vendor::decode::Record;\n"),
     ("import direction", "src/cellar.rs", "pub struct Barrel;\n"),
     ("confined names", "src/plan.rs", "use tokio::sync::mpsc;\n"),
-    ("confined names", "src/pace.rs", "use std::time::{Duration, Instant};\n"),
+    ("confined names", "src/pace.rs", "use std::time::{Duration, Instant};\nfn f() { Instant::now(); }\n"),
     ("confined names", "src/pace.rs", "use std::time;\nfn f() { time::SystemTime::now(); }\n"),
     ("confined names", "src/dispatch/mod.rs", "fn f() { ::pyo3::Python::attach(|_| ()); }\n"),
     ("confined names", "src/dispatch/mod.rs", "use std::{collections::HashMap, fs::File};\n"),

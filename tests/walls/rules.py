@@ -75,7 +75,11 @@ CONFINED: dict[str, tuple[tuple[str, ...], frozenset[str], str]] = {
         frozenset({"vendor::transport", "vendor::http"}),
         "the network is one method wide",
     ),
-    "hyper": (("hyper", "hyper_util", "http_body_util"), frozenset({"sandbox"}), "only the sandbox serves"),
+    "hyper": (
+        ("hyper", "hyper_util", "http_body", "http_body_util"),
+        frozenset({"vendor::transport", "vendor::http", "sandbox"}),
+        "HTTP is spoken by the transport and by the sandbox",
+    ),
     "tokio": (
         ("tokio",),
         frozenset({"dispatch", "vendor::transport", "vendor::http", "store", "sandbox", "python"}),
@@ -89,9 +93,9 @@ CONFINED: dict[str, tuple[tuple[str, ...], frozenset[str], str]] = {
     ),
     # tokio's can be paused, so that a whole run is simulated in no time; the standard library's cannot.
     "monotonic clock": (
-        ("std::time::Instant", "std::thread::sleep"),
-        frozenset({"sandbox", "python"}),
-        "the engine's clock is tokio's",
+        ("std::time::Instant::now", "std::thread::sleep"),
+        frozenset({"vendor::http", "sandbox", "python"}),
+        "the engine's clock is tokio's; take the moment as an argument",
     ),
     "chance": (
         ("rand", "fastrand", "getrandom"),
@@ -106,7 +110,14 @@ CONFINED: dict[str, tuple[tuple[str, ...], frozenset[str], str]] = {
 }
 
 # What the vendor alone decides stands once, in `vendor/limits.rs`, with its page and date.
-VENDOR_LITERALS = ("https://api.exactbuyer.com", "/v1/bulk-enrich", "x-api-key", "from_secs(60)")
+# Whole literals: a message may show what an address looks like.
+VENDOR_LITERALS = (
+    '"https://api.exactbuyer.com"',
+    '"/v1/bulk-enrich"',
+    '"x-api-key"',
+    '"X-API-Key"',
+    "from_secs(60)",
+)
 VENDOR_LITERALS_LIVE_IN = "vendor/limits.rs"
 
 # Names that say nothing about what is inside.

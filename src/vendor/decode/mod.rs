@@ -11,7 +11,7 @@ mod resync;
 mod scan;
 #[cfg(test)]
 mod tests;
-mod text;
+pub(crate) mod text;
 
 use std::borrow::Cow;
 use std::ops::Range;

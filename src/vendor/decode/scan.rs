@@ -4,6 +4,7 @@
 //! UTF-8 for granted: who calls checks that.
 
 use super::super::limits::{MAX_DEPTH, MAX_DIGITS};
+use super::text::plain;
 
 /// Why a text is not JSON that we can read. Never quotes the text.
 pub(super) type Fault = &'static str;
@@ -234,34 +235,4 @@ impl<'a> Scanner<'a> {
             Err(BAD_VALUE)
         }
     }
-}
-
-/// How many bytes come before the first that ends a run of plain text: a quote, a backslash, a
-/// control character, or the end.
-///
-/// Eight bytes at a time in one machine word: vendors' strings are short, and this needs neither
-/// `unsafe` nor a particular processor.
-#[inline]
-pub(super) fn plain(text: &[u8]) -> usize {
-    const ONES: u64 = u64::MAX / 0xff;
-    const HIGHS: u64 = ONES * 0x80;
-    let mut rest = text;
-    let mut seen = 0;
-    while let Some((block, tail)) = rest.split_first_chunk::<8>() {
-        let word = u64::from_le_bytes(*block);
-        let quote = word ^ (ONES * u64::from(b'"'));
-        let backslash = word ^ (ONES * u64::from(b'\\'));
-        // The high bit of each byte that was below what is subtracted. A borrow can set it wrongly
-        // only above the first byte that is right, and the first is all that is asked for.
-        let stops = ((quote.wrapping_sub(ONES) & !quote)
-            | (backslash.wrapping_sub(ONES) & !backslash)
-            | (word.wrapping_sub(ONES * 0x20) & !word))
-            & HIGHS;
-        if stops != 0 {
-            return seen + (stops.trailing_zeros() / 8) as usize;
-        }
-        seen += 8;
-        rest = tail;
-    }
-    seen + rest.iter().position(|&b| b == b'"' || b == b'\\' || b < 0x20).unwrap_or(rest.len())
 }

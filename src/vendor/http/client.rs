@@ -98,6 +98,13 @@ impl Connections {
         Some(current.client.clone())
     }
 
+    /// As if the machine had slept for an hour since the last send.
+    #[cfg(test)]
+    pub(super) fn pretend_a_pause(&self) {
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        current.last_send.wall -= Duration::from_secs(3600);
+    }
+
     pub(super) const fn route(&self) -> Route {
         self.recipe.route
     }

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use reqwest::Url;
+use rustls::pki_types::ServerName;
 
 use crate::error::{Error, ErrorKind};
 use crate::vendor::limits;
@@ -47,6 +48,10 @@ impl Endpoint {
         else {
             return Err(wrong("must name a host, and a port other than 0"));
         };
+        // What no certificate can be for would fail at each connection, and look like the network.
+        if ServerName::try_from(host.trim_matches(['[', ']'])).is_err() {
+            return Err(wrong("must name a host that a certificate can be for"));
+        }
         let origin = format!("{}://{host}:{port}", url.scheme());
         Ok(Self { url, origin, loopback })
     }
@@ -138,6 +143,7 @@ mod tests {
             "https://x.example/#canary",
             "https://x.example/canary/v1/bulk-enrich/",
             "https://canary.example:0",
+            "https://-canary.example",
         ] {
             let error = Endpoint::parse(base_url).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Config);

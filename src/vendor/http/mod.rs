@@ -100,6 +100,7 @@ impl HttpTransport {
     ///
     /// # Errors
     /// [`ErrorKind::Config`], naming the setting: `base_url`, `proxy`, `ca_bundle` or `api_key`.
+    #[expect(clippy::needless_pass_by_value, reason = "the settings end here: their key is wiped")]
     pub fn new(settings: HttpSettings) -> Result<Self, Error> {
         let endpoint = Endpoint::parse(&settings.base_url)?;
         let headers = headers(&settings.key)?;
@@ -186,4 +187,57 @@ fn headers(key: &ApiKey) -> Result<HeaderMap, Error> {
 
 fn offline() -> bool {
     std::env::var_os(OFFLINE_VARIABLE).is_some_and(|value| !value.is_empty() && value != "0")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use bytes::Bytes;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// Everything else about the network is tested from outside, in `tests/rust/transport/`; a
+    /// pause can only be pretended from here.
+    #[tokio::test]
+    async fn after_a_pause_no_old_connection_is_used() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let connections = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&connections);
+        tokio::spawn(async move {
+            loop {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                counted.fetch_add(1, Ordering::Relaxed);
+                tokio::spawn(async move {
+                    // A request is so small that it comes in one piece.
+                    while stream.read(&mut [0; 4096]).await.is_ok_and(|length| length > 0) {
+                        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await.unwrap();
+                    }
+                });
+            }
+        });
+        let transport = HttpTransport::new(HttpSettings {
+            base_url: format!("http://{address}"),
+            key: ApiKey::new("key").unwrap(),
+            timeout: Duration::from_secs(60),
+            connect_timeout: Duration::from_secs(30),
+            proxy: None,
+            ca_bundle: None,
+            max_concurrency: 1,
+        })
+        .unwrap();
+        let mut so_far = 0;
+        for _ in 0..3 {
+            let request = Request { body: Bytes::from_static(b"x"), content_type: "text/plain" };
+            assert_eq!(transport.send(request).await.unwrap().status, 200);
+            so_far += 1;
+            assert_eq!(connections.load(Ordering::Relaxed), so_far);
+            transport.shared.connections.pretend_a_pause();
+        }
+    }
 }

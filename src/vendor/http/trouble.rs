@@ -13,7 +13,7 @@ use super::client::Route;
 
 /// Why nothing left.
 pub(super) fn not_sent(error: &reqwest::Error, route: Route) -> NotSent {
-    if causes(error).any(|cause| cause.is::<rustls::Error>()) {
+    if causes(error).any(<dyn StdError>::is::<rustls::Error>) {
         return NotSent::Tls;
     }
     if error.is_timeout() {
@@ -52,7 +52,7 @@ pub(super) fn lost(error: &reqwest::Error) -> Lost {
 pub(super) fn cut(error: &reqwest::Error) -> Cut {
     // hyper speaks of the connection and the transfer coding; where it is silent, it was the
     // decoder of the compression that gave up.
-    let by_connection = causes(error).any(|cause| cause.is::<hyper::Error>());
+    let by_connection = causes(error).any(<dyn StdError>::is::<hyper::Error>);
     let not_understood = causes(error)
         .filter_map(io_kind)
         .any(|kind| matches!(kind, io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput));

@@ -1,0 +1,34 @@
+"""The pytest fixture `exactbuyer_sandbox`, for the tests of those who use the package."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .sandbox import Sandbox
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Makes the marker known, so that `--strict-markers` accepts it."""
+    config.addinivalue_line(
+        "markers", "exactbuyer_sandbox(**settings): how the fixture `exactbuyer_sandbox` sets its Sandbox up"
+    )
+
+
+@pytest.fixture
+def exactbuyer_sandbox(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
+    """A sandbox of this test's own; `@pytest.mark.exactbuyer_sandbox(match_rate=1.0)` sets it up.
+
+    While the test runs, `EXACTBUYER_OFFLINE=1` keeps every enricher away from the real service.
+    """
+    # Not above: pytest imports this file in every run, also in those that never use it.
+    from .sandbox import Sandbox
+
+    monkeypatch.setenv("EXACTBUYER_OFFLINE", "1")
+    marker = request.node.get_closest_marker("exactbuyer_sandbox")
+    with Sandbox(**(marker.kwargs if marker else {})) as sandbox:
+        yield sandbox

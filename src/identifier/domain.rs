@@ -1,0 +1,81 @@
+//! Domain names, as e-mail addresses and web addresses share them: lower case, IDNA's ASCII form,
+//! letters, digits and inner hyphens. Knows nothing of what stands before or after one.
+
+use std::borrow::Cow;
+
+use idna::AsciiDenyList;
+use idna::uts46::{DnsLength, Hyphens, Uts46};
+
+/// Why a text is no domain under which anybody could be found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fault {
+    Syntax,
+    /// A single label, such as `localhost`.
+    NoDot,
+    /// The last label is a number: an IP address, or half of one.
+    IpAddress,
+}
+
+/// The canonical form of a domain name.
+pub(super) fn canonical(domain: &str) -> Result<Cow<'_, str>, Fault> {
+    if is_plain(domain) {
+        return Ok(if domain.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            Cow::Owned(domain.to_ascii_lowercase())
+        } else {
+            Cow::Borrowed(domain)
+        });
+    }
+    if domain.starts_with('[') {
+        return Err(Fault::IpAddress);
+    }
+    let ascii = Uts46::new()
+        .to_ascii(domain.as_bytes(), AsciiDenyList::STD3, Hyphens::CheckFirstLast, DnsLength::Verify)
+        .map_err(|_| Fault::Syntax)?;
+    match ascii.rsplit_once('.') {
+        None => Err(Fault::NoDot),
+        Some((_, last)) if last.bytes().all(|byte| byte.is_ascii_digit()) => Err(Fault::IpAddress),
+        Some(_) => Ok(ascii),
+    }
+}
+
+/// Whether this is a good domain but for its case, told without IDNA's tables. Labels with hyphens
+/// third and fourth (`xn--…`) are left to IDNA.
+pub(super) fn is_plain(domain: &str) -> bool {
+    let mut labels = 0;
+    let mut is_number = false;
+    for label in domain.split('.') {
+        let bytes = label.as_bytes();
+        let (Some(first), Some(last)) = (bytes.first(), bytes.last()) else { return false };
+        if bytes.len() > 63 || *first == b'-' || *last == b'-' || bytes.get(2..4) == Some(b"--") {
+            return false;
+        }
+        is_number = true;
+        for byte in bytes {
+            if !byte.is_ascii_alphanumeric() && *byte != b'-' {
+                return false;
+            }
+            is_number &= byte.is_ascii_digit();
+        }
+        labels += 1;
+    }
+    labels > 1 && !is_number && domain.len() <= 253
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// The short way never says yes where IDNA says no, and never another form.
+        #[test]
+        fn the_short_way_agrees_with_idna(domain in "[a-zA-Z0-9-]{1,5}(\\.[a-zA-Z0-9-]{1,5}){0,3}") {
+            let by_idna = Uts46::new()
+                .to_ascii(domain.as_bytes(), AsciiDenyList::STD3, Hyphens::CheckFirstLast, DnsLength::Verify);
+            if is_plain(&domain) {
+                let by_idna = by_idna.map(Cow::into_owned).map_err(|_| Fault::Syntax);
+                prop_assert_eq!(canonical(&domain).map(Cow::into_owned), by_idna);
+            }
+        }
+    }
+}

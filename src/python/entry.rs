@@ -1,0 +1,254 @@
+//! How one Python object is read as a value to look up: text, a number that lost no digit, or a
+//! sign that there is nothing. Knows nothing of rows that are pairs, mappings or lists.
+
+use hashbrown::HashSet;
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyBool, PyByteArray, PyBytes, PyFloat, PyInt, PyString, PyType};
+
+use crate::identifier::{self, FieldType, Identifier, Invalid, Rules};
+
+/// Every integer up to here is a float of its own; beyond it neighbours share one.
+pub(super) const EXACT_F64: f64 = 9_007_199_254_740_992.0;
+const EXACT_F32: f64 = 16_777_216.0;
+const EXACT_F16: f64 = 2_048.0;
+
+/// A Decimal beyond 10 to this power is no identifier, and its digits might fill the memory.
+const MOST_DIGITS: i64 = 1_000;
+
+/// What a value came to.
+#[derive(Debug)]
+pub(super) enum Reading {
+    /// Nothing to ask.
+    Missing,
+    /// Cannot be looked up.
+    Invalid(Invalid),
+    /// What to ask.
+    Asks(Identifier),
+}
+
+/// What one object came to, and what stands for it in the result.
+pub(super) struct Entry {
+    /// The caller's own text; of a number, its digits; `None` where there is nothing.
+    pub(super) value: Py<PyAny>,
+    pub(super) reading: Reading,
+}
+
+impl Entry {
+    fn missing(py: Python<'_>) -> Self {
+        Self { value: py.None(), reading: Reading::Missing }
+    }
+}
+
+/// How values are read: what the caller settled.
+pub(super) struct Reader {
+    pub(super) rules: Rules,
+    /// What stands for nothing, stripped.
+    pub(super) na_values: HashSet<Box<str>>,
+    /// From here on a float of the column at hand may have lost digits.
+    pub(super) exact_below: f64,
+}
+
+impl Reader {
+    /// Reads one value. `place` names it for a message, such as `row 17`.
+    pub(super) fn entry(
+        &self,
+        item: &Bound<'_, PyAny>,
+        field_type: Option<FieldType>,
+        place: &dyn Fn() -> String,
+    ) -> PyResult<Entry> {
+        self.read(item, field_type, place, true)
+    }
+
+    fn read(
+        &self,
+        item: &Bound<'_, PyAny>,
+        field_type: Option<FieldType>,
+        place: &dyn Fn() -> String,
+        wrapped: bool,
+    ) -> PyResult<Entry> {
+        if let Ok(text) = item.cast::<PyString>() {
+            Ok(self.text(text, field_type))
+        } else if item.is_none() {
+            Ok(Entry::missing(item.py()))
+        } else if item.is_instance_of::<PyBool>() {
+            Err(is_bool(place))
+        } else if let Ok(number) = item.cast::<PyInt>() {
+            Ok(self.integer(number, field_type))
+        } else if let Ok(number) = item.cast::<PyFloat>() {
+            self.float(number.value(), EXACT_F64.min(self.exact_below), item, field_type)
+        } else if item.is_instance_of::<PyBytes>() || item.is_instance_of::<PyByteArray>() {
+            Err(PyTypeError::new_err(format!(
+                "{} is bytes: decode it first, such as value.decode()",
+                place()
+            )))
+        } else {
+            self.foreign(item, field_type, place, wrapped)
+        }
+    }
+
+    fn text(&self, text: &Bound<'_, PyString>, field_type: Option<FieldType>) -> Entry {
+        let Ok(read) = text.to_str() else {
+            // A lone surrogate. NUL in its place: as little a part of any identifier.
+            let torn = text.to_string_lossy().replace(char::REPLACEMENT_CHARACTER, "\0");
+            return Entry { value: text.as_any().clone().unbind(), reading: self.refused(&torn, field_type) };
+        };
+        match self.reading(read, field_type) {
+            Reading::Missing => Entry::missing(text.py()),
+            reading => Entry { value: text.as_any().clone().unbind(), reading },
+        }
+    }
+
+    fn integer(&self, number: &Bound<'_, PyInt>, field_type: Option<FieldType>) -> Entry {
+        if let Ok(small) = number.extract::<i64>() {
+            return self.digits(number.py(), &small.to_string(), field_type);
+        }
+        // `int`'s own, for a subclass may spell itself as it likes.
+        let spelled = number.py().get_type::<PyInt>().call_method1("__repr__", (number,));
+        match spelled.as_ref().map(|spelled| spelled.cast::<PyString>()) {
+            Ok(Ok(spelled)) => self.text(spelled, field_type),
+            // Longer than Python is willing to spell.
+            _ => Entry {
+                value: number.as_any().clone().unbind(),
+                reading: Reading::Invalid(Invalid::Unrecognised),
+            },
+        }
+    }
+
+    fn digits(&self, py: Python<'_>, digits: &str, field_type: Option<FieldType>) -> Entry {
+        match self.reading(digits, field_type) {
+            Reading::Missing => Entry::missing(py),
+            reading => Entry { value: PyString::new(py, digits).into_any().unbind(), reading },
+        }
+    }
+
+    fn float(
+        &self,
+        number: f64,
+        exact_below: f64,
+        item: &Bound<'_, PyAny>,
+        field_type: Option<FieldType>,
+    ) -> PyResult<Entry> {
+        if number.is_nan() {
+            return Ok(Entry::missing(item.py()));
+        }
+        if number.fract() == 0.0 && number.abs() < exact_below {
+            return Ok(self.digits(item.py(), &format!("{number:.0}"), field_type));
+        }
+        let spelled = PyFloat::new(item.py(), number).repr()?;
+        let spelled = spelled.to_string_lossy();
+        let reading = match self.reading(&spelled, field_type) {
+            Reading::Missing => return Ok(Entry::missing(item.py())),
+            Reading::Invalid(why) => Reading::Invalid(why),
+            Reading::Asks(_) => Reading::Invalid(Invalid::Unrecognised),
+        };
+        Ok(Entry { value: PyString::new(item.py(), &spelled).into_any().unbind(), reading })
+    }
+
+    /// What is none of Python's own plain types: told by what it can do, for nothing may be
+    /// imported to look. `wrapped`: it may be a wrapper, which is taken off once.
+    fn foreign(
+        &self,
+        item: &Bound<'_, PyAny>,
+        field_type: Option<FieldType>,
+        place: &dyn Fn() -> String,
+        wrapped: bool,
+    ) -> PyResult<Entry> {
+        let py = item.py();
+        let class = item.get_type();
+        let name = class.name()?;
+        let name = name.to_string_lossy();
+        match &*name {
+            "NAType" | "NaTType" => return Ok(Entry::missing(py)),
+            "bool" | "bool_" | "BooleanScalar" => return Err(is_bool(place)),
+            _ => {}
+        }
+        if item.is_instance(decimal(py)?)? {
+            return self.decimal(item, field_type);
+        }
+        if class.hasattr("__index__")?
+            && let Ok(number) = item.call_method0("__index__")
+            && let Ok(number) = number.cast::<PyInt>()
+        {
+            return Ok(self.integer(number, field_type));
+        }
+        if class.hasattr("__float__")?
+            && let Ok(number) = item.call_method0("__float__")
+            && let Ok(number) = number.cast::<PyFloat>()
+        {
+            return self.float(number.value(), exact_below(&name), number.as_any(), field_type);
+        }
+        // A scalar of numpy's or Arrow's knows the Python object it stands for.
+        for unwrap in ["as_py", "item"] {
+            if wrapped
+                && class.hasattr(unwrap)?
+                && let Ok(inner) = item.call_method0(unwrap)
+            {
+                return self.read(&inner, field_type, place, false);
+            }
+        }
+        Err(PyTypeError::new_err(format!(
+            "{} is of type {name}: a row is a string, a (field_type, value) pair, a mapping with \
+             \"field_type\" and \"value\", or a list of those in order of preference",
+            place()
+        )))
+    }
+
+    fn decimal(&self, item: &Bound<'_, PyAny>, field_type: Option<FieldType>) -> PyResult<Entry> {
+        let py = item.py();
+        if item.call_method0("is_nan")?.is_truthy()? {
+            return Ok(Entry::missing(py));
+        }
+        let small = item.call_method0("is_finite")?.is_truthy()?
+            && item.call_method0("adjusted")?.extract::<i64>()? < MOST_DIGITS;
+        if small && item.eq(item.call_method0("to_integral_value")?)? {
+            let number = item.call_method0("__int__")?;
+            return Ok(self.integer(number.cast::<PyInt>()?, field_type));
+        }
+        let value = item.str()?;
+        let reading = self.refused(&value.to_string_lossy(), field_type);
+        Ok(Entry { value: value.into_any().unbind(), reading })
+    }
+
+    fn reading(&self, text: &str, field_type: Option<FieldType>) -> Reading {
+        let stripped = text.trim();
+        if stripped.is_empty() || (!self.na_values.is_empty() && self.na_values.contains(stripped)) {
+            return Reading::Missing;
+        }
+        match identifier::identify(text, field_type, &self.rules) {
+            Ok(identifier) => Reading::Asks(identifier),
+            // Invisible characters only.
+            Err(Invalid::Empty) => Reading::Missing,
+            Err(why) => Reading::Invalid(why),
+        }
+    }
+
+    /// The reason against a text that must not be asked for, whatever it looks like.
+    fn refused(&self, text: &str, field_type: Option<FieldType>) -> Reading {
+        let why = identifier::identify(text, field_type, &self.rules).err();
+        Reading::Invalid(why.unwrap_or(Invalid::Unrecognised))
+    }
+}
+
+/// Below which size every integer can be told from its neighbours, in floats of the type named.
+/// numpy, pandas, polars and Arrow each have their own names.
+pub(super) fn exact_below(name: &str) -> f64 {
+    match name.to_ascii_lowercase().as_str() {
+        "float16" | "halffloat" | "halffloat[pyarrow]" | "halffloatscalar" => EXACT_F16,
+        "float32" | "float" | "float[pyarrow]" | "floatscalar" => EXACT_F32,
+        _ => EXACT_F64,
+    }
+}
+
+fn decimal(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
+    static DECIMAL: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+    DECIMAL.import(py, "decimal", "Decimal")
+}
+
+fn is_bool(place: &dyn Fn() -> String) -> PyErr {
+    PyTypeError::new_err(format!(
+        "{} is a bool, which cannot be looked up: is this the right column?",
+        place()
+    ))
+}

@@ -1,0 +1,96 @@
+//! A record's bytes into Python objects, equal to what `json.loads` makes of them.
+//!
+//! Not a JSON library: it reads only what [`crate::vendor::decode`] has passed as JSON, and it is
+//! quick because a run's records resemble each other. What was learned at one place of a record (a
+//! [`site`]) is expected there again: the same keys in the same order ([`shape`]), the same few
+//! strings ([`strings`]). Expectations cost a comparison and never change what comes out.
+//!
+//! Knows nothing of requests, rows' outcomes or money. What was measured on the way here, and what
+//! was left, is in `docs/performance.md`.
+
+mod build;
+mod row;
+mod shape;
+mod site;
+mod strings;
+
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyList};
+
+use crate::results::Status;
+use crate::vendor::decode::{Record, decode};
+
+use build::Builder;
+use row::Rows;
+use site::Sites;
+
+pub(super) use super::ffi::without_collector;
+
+/// Makes objects of records, and remembers what they had in common: one per call of the user's.
+#[derive(Default)]
+pub(super) struct Decoder {
+    sites: Sites,
+    rows: Rows,
+    /// Values whose container is not closed yet.
+    open: Vec<Py<PyAny>>,
+}
+
+impl Decoder {
+    /// The dict of one record; `raw` is what [`Record::Found`] holds.
+    ///
+    /// # Errors
+    /// Where Python is out of memory, or `raw` has not passed the decoder.
+    pub(super) fn contact<'py>(&mut self, py: Python<'py>, raw: &[u8]) -> PyResult<Bound<'py, PyAny>> {
+        Builder::new(py, raw, &mut self.sites, &mut self.open).record()
+    }
+
+    /// A result: `{"value": …, "enriched_contact": …, "status": …}`.
+    ///
+    /// # Errors
+    /// As [`Self::contact`].
+    pub(super) fn row<'py>(
+        &mut self,
+        py: Python<'py>,
+        value: Option<Bound<'py, PyAny>>,
+        contact: Option<&[u8]>,
+        status: Status,
+    ) -> PyResult<Bound<'py, pyo3::types::PyDict>> {
+        let contact = contact.map(|raw| self.contact(py, raw)).transpose()?;
+        self.rows.make(py, value, contact, status)
+    }
+}
+
+/// What cannot be read here was not passed by [`crate::vendor::decode`]: a mistake of ours.
+fn unread() -> PyErr {
+    PyValueError::new_err("a record could not be read: please report this, with the package's version")
+}
+
+/// Takes a reply apart and makes objects of it: `(contacts, records_enriched, trouble)`, each contact
+/// `(value, record)`, and a broken record the text of its reason. For the tests that compare it with
+/// `json.loads`.
+#[pyfunction]
+#[pyo3(name = "_decode_reply")]
+fn decode_reply<'py>(
+    py: Python<'py>,
+    body: &Bound<'py, PyBytes>,
+) -> PyResult<(Bound<'py, PyList>, Option<i64>, Option<&'static str>)> {
+    let body = bytes::Bytes::copy_from_slice(body.as_bytes());
+    let reply = decode(&body);
+    let mut decoder = Decoder::default();
+    let contacts = PyList::empty(py);
+    for contact in &reply.contacts {
+        let record = match &contact.record {
+            Record::Found(raw) => without_collector(py, || decoder.contact(py, raw))?,
+            Record::Absent => py.None().into_bound(py),
+            Record::Broken(reason) => reason.into_pyobject(py)?.into_any(),
+        };
+        contacts.append((contact.value.as_deref(), record))?;
+    }
+    Ok((contacts, reply.records_enriched, reply.trouble))
+}
+
+/// Adds what the tests reach this room by.
+pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_function(wrap_pyfunction!(decode_reply, module)?)
+}

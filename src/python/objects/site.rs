@@ -1,0 +1,90 @@
+//! What is known of each place in a record: `employment.job.title` is one, whatever the record;
+//! the elements of a list share one.
+
+use pyo3::prelude::*;
+use pyo3::types::PyString;
+
+use super::shape::Shapes;
+use super::strings::Strings;
+
+/// Names a place.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct SiteId(usize);
+
+/// More places than this are not remembered: no vendor's record has as many, but a dict that is
+/// keyed by what it holds (`{"2021-03-01": …}`) would make new ones for ever.
+const MAX_SITES: usize = 1_024;
+
+/// One place.
+#[derive(Default)]
+pub(super) struct Site {
+    /// The strings that were seen there.
+    pub(super) strings: Strings,
+    /// The dicts that were seen there.
+    pub(super) shapes: Shapes,
+    /// The elements of a list there.
+    elements: Option<SiteId>,
+}
+
+/// All places of a kind of record.
+pub(super) struct Sites(Vec<Site>);
+
+impl Default for Sites {
+    fn default() -> Self {
+        Self(vec![Site { strings: Strings::off(), shapes: Shapes::off(), elements: None }, Site::default()])
+    }
+}
+
+impl Sites {
+    /// Where nothing is remembered.
+    pub(super) const NOWHERE: SiteId = SiteId(0);
+    /// The record itself.
+    pub(super) const RECORD: SiteId = SiteId(1);
+
+    pub(super) fn get(&mut self, id: SiteId) -> Option<&mut Site> {
+        self.0.get_mut(id.0)
+    }
+
+    /// A new place, or nowhere if there are too many.
+    pub(super) fn add(&mut self) -> SiteId {
+        if self.0.len() >= MAX_SITES {
+            return Self::NOWHERE;
+        }
+        self.0.push(Site::default());
+        SiteId(self.0.len() - 1)
+    }
+
+    /// The place of the elements of a list at this one.
+    pub(super) fn elements(&mut self, id: SiteId) -> SiteId {
+        if id == Self::NOWHERE {
+            return id;
+        }
+        if let Some(known) = self.get(id).and_then(|site| site.elements) {
+            return known;
+        }
+        let new = self.add();
+        if let Some(site) = self.get(id) {
+            site.elements = Some(new);
+        }
+        new
+    }
+
+    /// Remembers that, at this place, this key follows those of the shape; `None` where it may not
+    /// be remembered.
+    pub(super) fn learn(
+        &mut self,
+        id: SiteId,
+        shape: usize,
+        quoted: &[u8],
+        key: &Bound<'_, PyString>,
+    ) -> Option<(SiteId, usize)> {
+        let known = self.get(id)?.shapes.knows(quoted);
+        let under = match known {
+            Some(under) => under,
+            None if self.get(id)?.shapes.is_full() => return None,
+            None => self.add(),
+        };
+        let next = self.get(id)?.shapes.add(shape, quoted, key, under)?;
+        Some((under, next))
+    }
+}

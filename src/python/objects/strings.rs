@@ -1,0 +1,111 @@
+//! The strings of one place: made once where they repeat (countries, industries, networks), made
+//! anew where they do not (names, addresses).
+
+use pyo3::prelude::*;
+
+use super::super::ffi::latin1;
+
+/// Longer strings hardly repeat, and comparing them costs more.
+const LONGEST: usize = 39;
+/// Tables are small so that those of all places stay in the processor's cache: most places that
+/// repeat know a few dozen strings, some (dates, cities) some hundreds.
+const SIZES: [usize; 2] = [64, 1_024];
+/// After so many strings it is judged whether keeping them was worth it.
+const TRIAL: u32 = 512;
+/// Worth it is one found again in so many: making one costs about four times what looking does.
+const ONE_IN: u32 = 4;
+
+struct Entry {
+    len: u8,
+    text: [u8; LONGEST],
+    made: Py<PyAny>,
+}
+
+/// The strings seen at one place.
+#[derive(Default)]
+pub(super) struct Strings {
+    table: Vec<Option<Entry>>,
+    stage: usize,
+    looked: u32,
+    found: u32,
+}
+
+impl Strings {
+    /// Where nothing is kept.
+    pub(super) fn off() -> Self {
+        Self { stage: SIZES.len(), ..Self::default() }
+    }
+
+    /// The string with this text: UTF-8, no escapes.
+    #[inline]
+    pub(super) fn get<'py>(&mut self, py: Python<'py>, text: &[u8]) -> PyResult<Bound<'py, PyAny>> {
+        if self.stage >= SIZES.len() || text.len() > LONGEST {
+            return make(py, text);
+        }
+        self.look(py, text)
+    }
+
+    fn look<'py>(&mut self, py: Python<'py>, text: &[u8]) -> PyResult<Bound<'py, PyAny>> {
+        if self.looked == TRIAL {
+            self.judge();
+        }
+        self.looked += 1;
+        if self.table.is_empty() {
+            let Some(&size) = SIZES.get(self.stage) else { return make(py, text) };
+            self.table.resize_with(size, || None);
+        }
+        // The size is a power of two.
+        let place = hash(text) & (self.table.len() - 1);
+        let Some(slot) = self.table.get_mut(place) else { return make(py, text) };
+        if let Some(entry) = slot
+            && usize::from(entry.len) == text.len()
+            && entry.text.get(..text.len()) == Some(text)
+        {
+            self.found += 1;
+            return Ok(entry.made.bind(py).clone());
+        }
+        let made = make(py, text)?;
+        let mut entry = Entry { len: 0, text: [0; LONGEST], made: made.clone().unbind() };
+        if let (Ok(len), Some(kept)) = (u8::try_from(text.len()), entry.text.get_mut(..text.len())) {
+            kept.copy_from_slice(text);
+            entry.len = len;
+            *slot = Some(entry);
+        }
+        Ok(made)
+    }
+
+    /// Goes on, or on with a larger table, or without.
+    fn judge(&mut self) {
+        if self.found * ONE_IN < self.looked {
+            self.stage += 1;
+            self.table = Vec::new();
+        }
+        self.looked = 0;
+        self.found = 0;
+    }
+}
+
+/// A number that differs for strings that differ in their first or last eight bytes, or in length.
+#[inline]
+fn hash(text: &[u8]) -> usize {
+    let (first, last) = match (text.first_chunk::<8>(), text.last_chunk::<8>()) {
+        (Some(first), Some(last)) => (u64::from_le_bytes(*first), u64::from_le_bytes(*last)),
+        _ => match (text.first_chunk::<4>(), text.last_chunk::<4>()) {
+            (Some(first), Some(last)) => {
+                (u32::from_le_bytes(*first).into(), u32::from_le_bytes(*last).into())
+            }
+            _ => (text.iter().fold(0, |all, &byte| all << 8 | u64::from(byte)), 0),
+        },
+    };
+    let mixed = (first ^ last.rotate_left(29) ^ text.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    (mixed >> 48) as usize
+}
+
+/// A new string with this text: UTF-8, no escapes.
+pub(super) fn make<'py>(py: Python<'py>, text: &[u8]) -> PyResult<Bound<'py, PyAny>> {
+    if text.is_ascii() {
+        return latin1(py, text);
+    }
+    let text = std::str::from_utf8(text).map_err(|_| super::unread())?;
+    Ok(pyo3::types::PyString::new(py, text).into_any())
+}

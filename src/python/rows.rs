@@ -1,0 +1,156 @@
+//! From any iterable of rows to identified ones, the caller's own values kept beside them. What
+//! rows come in is decided in [`source`](super::source), what one may be in [`row`](super::row).
+
+use std::sync::{Mutex, PoisonError};
+
+use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList, PyTuple};
+
+use super::entry::Reader;
+use super::row::RowReader;
+use super::{errors, settings, source};
+use crate::identifier::{FieldType, Rules};
+use crate::plan::{Row, Summary, summarize};
+
+/// Rows read between two looks for Ctrl-C: some milliseconds.
+const ROWS_BETWEEN_SIGNALS: u64 = 1_024;
+
+/// Beyond this many, a source's own word on its length is not trusted.
+const MOST_EXPECTED: usize = 1 << 24;
+
+/// What was read: as many rows as values. The value of a list-row is a tuple of its entries'
+/// values; no other row's is.
+#[derive(Default)]
+pub(super) struct Stock {
+    pub(super) rows: Vec<Row>,
+    pub(super) values: Vec<Py<PyAny>>,
+}
+
+/// Rows, read and identified: the caller's own values, and what may be asked of each.
+#[pyclass(module = "exactbuyer._core", frozen)]
+pub(super) struct Rows {
+    len: usize,
+    first_row: u64,
+    /// `None` once fed to a run.
+    stock: Mutex<Option<Stock>>,
+}
+
+#[pymethods]
+impl Rows {
+    #[new]
+    #[pyo3(signature = (rows, *, field_type=None, default_region=None, na_values=None, first_row=0))]
+    fn new(
+        rows: &Bound<'_, PyAny>,
+        field_type: Option<&str>,
+        default_region: Option<&str>,
+        na_values: Option<&Bound<'_, PyAny>>,
+        first_row: u64,
+    ) -> PyResult<Self> {
+        let py = rows.py();
+        let field_type = field_type.map(named).transpose()?;
+        let reader = Reader {
+            rules: Rules::new(default_region).map_err(|e| errors::exception(py, &e))?,
+            na_values: na_values.map(settings::na_values).transpose()?.unwrap_or_default(),
+            exact_below: source::float_limit(rows)?,
+        };
+        let stock = read(&RowReader { reader, field_type }, rows, first_row)?;
+        Ok(Self { len: stock.rows.len(), first_row, stock: Mutex::new(Some(stock)) })
+    }
+
+    fn __len__(&self) -> usize {
+        self.len
+    }
+
+    fn invalid(&self) -> PyResult<Vec<(u64, String)>> {
+        self.look(|stock| {
+            let numbered = (self.first_row..).zip(&stock.rows);
+            numbered
+                .filter_map(|(number, row)| match row {
+                    Row::Invalid(_, why) => Some((number, why.to_string())),
+                    _ => None,
+                })
+                .collect()
+        })
+    }
+
+    fn plan<'py>(&self, py: Python<'py>, settings: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyDict>> {
+        let chunk_size = settings::read(settings)?.config.chunk_size;
+        let summary = py.detach(|| self.look(|stock| summarize(&stock.rows)))?;
+        self.tell(py, &summary, chunk_size as u64)
+    }
+}
+
+impl Rows {
+    /// What was read, to be fed: once.
+    pub(super) fn take(&self) -> PyResult<Stock> {
+        self.stock.lock().unwrap_or_else(PoisonError::into_inner).take().ok_or_else(fed)
+    }
+
+    /// Calls no Python: the lock may be waited for without letting go of the interpreter.
+    fn look<T>(&self, at: impl FnOnce(&Stock) -> T) -> PyResult<T> {
+        self.stock.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(at).ok_or_else(fed)
+    }
+
+    fn tell<'py>(&self, py: Python<'py>, summary: &Summary, chunk: u64) -> PyResult<Bound<'py, PyDict>> {
+        let (least, most) = (summary.lookups_least, summary.lookups_most);
+        let plan = PyDict::new(py);
+        plan.set_item("rows", summary.rows)?;
+        plan.set_item("missing", summary.missing)?;
+        plan.set_item("invalid", summary.invalid)?;
+        plan.set_item("duplicates", summary.duplicates)?;
+        plan.set_item("from_store", 0)?;
+        plan.set_item("to_send", (least, most))?;
+        plan.set_item("requests", (least.div_ceil(chunk), most.div_ceil(chunk)))?;
+        plan.set_item("max_credits", summary.credits_most)?;
+        let suspects = summary.suspects.iter();
+        let suspects: Vec<_> =
+            suspects.map(|s| (self.first_row + s.row, s.field_type.as_str(), s.rows)).collect();
+        plan.set_item("suspects", suspects)?;
+        Ok(plan)
+    }
+}
+
+fn read(reader: &RowReader, rows: &Bound<'_, PyAny>, first_row: u64) -> PyResult<Stock> {
+    source::refuse(rows)?;
+    let column = source::column(rows)?;
+    let rows = column.as_ref().unwrap_or(rows);
+    let expected = rows.len().unwrap_or_default().min(MOST_EXPECTED);
+    let mut stock = Stock { rows: Vec::with_capacity(expected), values: Vec::with_capacity(expected) };
+    let mut number = first_row;
+    let mut add = |item: Bound<'_, PyAny>| {
+        let (value, row) = reader.row(&item, number)?;
+        stock.values.push(value);
+        stock.rows.push(row);
+        number += 1;
+        if number.is_multiple_of(ROWS_BETWEEN_SIGNALS) {
+            let py = item.py();
+            // Other threads wait for the interpreter too.
+            py.detach(std::thread::yield_now);
+            py.check_signals()?;
+        }
+        PyResult::Ok(())
+    };
+    if let Ok(list) = rows.cast::<PyList>() {
+        list.iter().try_for_each(add)?;
+    } else if let Ok(tuple) = rows.cast::<PyTuple>() {
+        tuple.iter().try_for_each(add)?;
+    } else {
+        rows.try_iter()
+            .map_err(|trouble| source::not_rows(rows, trouble))?
+            .try_for_each(|item| add(item?))?;
+    }
+    Ok(stock)
+}
+
+fn named(name: &str) -> PyResult<FieldType> {
+    FieldType::from_name(name).ok_or_else(|| {
+        PyValueError::new_err(
+            "field_type has to be \"email\", \"phone\" or \"social_profile\", or None to infer it",
+        )
+    })
+}
+
+fn fed() -> PyErr {
+    PyRuntimeError::new_err("these rows were fed to a run already: read them again")
+}

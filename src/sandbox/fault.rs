@@ -1,0 +1,340 @@
+//! Bad luck: everything that can go wrong between a client and the vendor, by name.
+//!
+//! Owns the list and when each happens; `server` and `reply` make it so.
+
+use std::time::Duration;
+
+use super::people::Draws;
+
+/// Declares the enum, its list and its names from one table, so that they cannot drift apart.
+macro_rules! faults {
+    ($($(#[$doc:meta])* $variant:ident = $name:literal,)*) => {
+        /// One way for a call to go wrong. Unless its description says *free*, the call is billed as if
+        /// nothing had happened; a call that the vendor refuses anyway (no key, no credits, …) is refused
+        /// and billed for nothing.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum Fault { $($(#[$doc])* $variant,)* }
+
+        impl Fault {
+            /// Every one.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// Its name, as Python and the command line spell it.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+        }
+    };
+}
+
+faults! {
+    /// Free: 400.
+    Status400 = "status_400",
+    /// Free: 401.
+    Status401 = "status_401",
+    /// Free: 403, as if the credits had run out.
+    Status403 = "status_403",
+    /// Free: 404.
+    Status404 = "status_404",
+    /// Free: 408.
+    Status408 = "status_408",
+    /// Free: 409.
+    Status409 = "status_409",
+    /// Free: 413.
+    Status413 = "status_413",
+    /// Free: 422.
+    Status422 = "status_422",
+    /// Free: 429 with the vendor's HTML page.
+    Status429 = "status_429",
+    /// Free: 500.
+    Status500 = "status_500",
+    /// Free: 502.
+    Status502 = "status_502",
+    /// Free: 503.
+    Status503 = "status_503",
+    /// Free: 504.
+    Status504 = "status_504",
+    /// 500 although the call was billed.
+    Status500AfterBilling = "status_500_after_billing",
+    /// 502 although the call was billed.
+    Status502AfterBilling = "status_502_after_billing",
+    /// 503 although the call was billed.
+    Status503AfterBilling = "status_503_after_billing",
+    /// 504 although the call was billed: a gateway gave up while the service worked on.
+    Status504AfterBilling = "status_504_after_billing",
+    /// Free: the connection is reset while the request is being read.
+    ResetBeforeBilling = "reset_before_billing",
+    /// The connection is reset instead of an answer.
+    ResetAfterBilling = "reset_after_billing",
+    /// Free: the connection is closed instead of an answer.
+    CloseBeforeBilling = "close_before_billing",
+    /// The connection is closed instead of an answer.
+    CloseAfterBilling = "close_after_billing",
+    /// Free: no answer ever comes.
+    HangBeforeBilling = "hang_before_billing",
+    /// No answer ever comes.
+    Hang = "hang",
+    /// The answer comes late: after the rule's pause.
+    Slow = "slow",
+    /// The body ends in the middle of a record, short of its Content-Length.
+    Truncate = "truncate",
+    /// The body ends in the middle of a record, without its last chunk.
+    TruncateChunked = "truncate_chunked",
+    /// The body arrives one byte per pause of the rule.
+    Drip = "drip",
+    /// The body never ends: white space follows its last record for ever.
+    Endless = "endless",
+    /// The contacts come in the opposite order.
+    Reorder = "reorder",
+    /// The last quarter of the contacts, at least one, is missing.
+    Fewer = "fewer",
+    /// The first contact comes a second time, at the end.
+    More = "more",
+    /// The first contact answers something that was not asked.
+    Foreign = "foreign",
+    /// `records_enriched` is one less than what was billed (one more, where nothing was).
+    WrongCount = "wrong_count",
+    /// `records_enriched` is a thousand times the number of records.
+    AbsurdCount = "absurd_count",
+    /// `records_enriched` is missing.
+    NoCount = "no_count",
+    /// 200, said to be JSON, and is not.
+    NotJson = "not_json",
+    /// 200 with an HTML page.
+    Html200 = "html_200",
+    /// The first match's record is not JSON; brackets and quotes are in balance.
+    BrokenRecord = "broken_record",
+    /// The first match has a field nested 100,000 deep.
+    Deep = "deep",
+    /// The first match has a text with half a surrogate pair.
+    LoneSurrogate = "lone_surrogate",
+    /// The first match has NaN and Infinity for numbers.
+    Nan = "nan",
+    /// The first match has an integer beyond 64 bits.
+    BigInt = "big_int",
+    /// The first match has a key twice; the second is the right one.
+    DuplicateKeys = "duplicate_keys",
+    /// The good answer, compressed without having been asked for.
+    Gzip = "gzip",
+    /// A megabyte that unpacks to a gigabyte of white space.
+    GzipBomb = "gzip_bomb",
+    /// Free: 301 to the rule's location.
+    Redirect301 = "redirect_301",
+    /// Free: 302 to the rule's location.
+    Redirect302 = "redirect_302",
+    /// Free: 307 to the rule's location.
+    Redirect307 = "redirect_307",
+    /// Free: 308 to the rule's location.
+    Redirect308 = "redirect_308",
+    /// What comes back is not HTTP.
+    Garbage = "garbage",
+}
+
+impl Fault {
+    /// The fault of that name, if there is one.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|fault| fault.name() == name)
+    }
+
+    /// Whether a call that meets it costs what it would have cost anyway.
+    #[must_use]
+    pub const fn is_billed(self) -> bool {
+        let free = self.status().is_some()
+            || matches!(self, Self::ResetBeforeBilling | Self::CloseBeforeBilling | Self::HangBeforeBilling);
+        !free || self.status_after_billing().is_some()
+    }
+
+    /// The status that it answers with instead of 200, if that is what it does.
+    #[must_use]
+    pub const fn status(self) -> Option<u16> {
+        Some(match self {
+            Self::Status400 => 400,
+            Self::Status401 => 401,
+            Self::Status403 => 403,
+            Self::Status404 => 404,
+            Self::Status408 => 408,
+            Self::Status409 => 409,
+            Self::Status413 => 413,
+            Self::Status422 => 422,
+            Self::Status429 => 429,
+            Self::Status500 => 500,
+            Self::Status502 => 502,
+            Self::Status503 => 503,
+            Self::Status504 => 504,
+            Self::Redirect301 => 301,
+            Self::Redirect302 => 302,
+            Self::Redirect307 => 307,
+            Self::Redirect308 => 308,
+            other => return other.status_after_billing(),
+        })
+    }
+
+    const fn status_after_billing(self) -> Option<u16> {
+        Some(match self {
+            Self::Status500AfterBilling => 500,
+            Self::Status502AfterBilling => 502,
+            Self::Status503AfterBilling => 503,
+            Self::Status504AfterBilling => 504,
+            _ => return None,
+        })
+    }
+
+    /// This fault, for the request of that number (the first that arrives is 1).
+    #[must_use]
+    pub fn on_request(self, number: u32) -> BadLuck {
+        BadLuck::new(self, When::Request(number))
+    }
+
+    /// This fault, for each request with that probability, decided by the sandbox's seed and the
+    /// request's number.
+    #[must_use]
+    pub fn by_chance(self, probability: f64) -> BadLuck {
+        BadLuck::new(self, When::Chance(probability))
+    }
+
+    /// This fault, for every request.
+    #[must_use]
+    pub fn always(self) -> BadLuck {
+        BadLuck::new(self, When::Always)
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum When {
+    Request(u32),
+    Chance(f64),
+    Always,
+}
+
+/// A fault and when it happens. Of several that fit a request, the one told first happens.
+#[derive(Debug, Clone)]
+pub struct BadLuck {
+    fault: Fault,
+    when: When,
+    left: Option<u32>,
+    pause: Option<Duration>,
+    location: Option<Box<str>>,
+    retry_after: Option<Box<str>>,
+}
+
+impl BadLuck {
+    fn new(fault: Fault, when: When) -> Self {
+        Self { fault, when, left: None, pause: None, location: None, retry_after: None }
+    }
+
+    /// No more often than that.
+    #[must_use]
+    pub fn times(mut self, times: u32) -> Self {
+        self.left = Some(times);
+        self
+    }
+
+    /// How long [`Fault::Slow`] waits (one second, if not said) and [`Fault::Drip`] pauses before
+    /// each byte (50 ms); any other answer waits that long, too.
+    #[must_use]
+    pub fn pause(mut self, pause: Duration) -> Self {
+        self.pause = Some(pause);
+        self
+    }
+
+    /// Where a redirect leads. If not said: to another path of the same sandbox, whose ledger then
+    /// shows whether anybody went there, and with what.
+    #[must_use]
+    pub fn to(mut self, location: impl Into<Box<str>>) -> Self {
+        self.location = Some(location.into());
+        self
+    }
+
+    /// The text of `Retry-After`, for the faults that answer with a status.
+    #[must_use]
+    pub fn retry_after(mut self, text: impl Into<Box<str>>) -> Self {
+        self.retry_after = Some(text.into());
+        self
+    }
+
+    /// The fault.
+    pub(super) const fn fault(&self) -> Fault {
+        self.fault
+    }
+
+    /// The pause, where one was named.
+    pub(super) const fn named_pause(&self) -> Option<Duration> {
+        self.pause
+    }
+
+    /// Where to, where that was named.
+    pub(super) fn location(&self) -> Option<&str> {
+        self.location.as_deref()
+    }
+
+    /// The text of `Retry-After`, where it was named.
+    pub(super) fn named_retry_after(&self) -> Option<&str> {
+        self.retry_after.as_deref()
+    }
+
+    fn strikes(&self, seed: u64, nth_rule: usize, number: u32) -> bool {
+        if self.left == Some(0) {
+            return false;
+        }
+        match self.when {
+            When::Request(request) => request == number,
+            When::Chance(p) => {
+                let rule = (nth_rule as u64).wrapping_mul(0xD6E8_FEB8_6659_FD93);
+                Draws::new(seed ^ rule ^ (u64::from(number) << 32)).chance(p)
+            }
+            When::Always => true,
+        }
+    }
+
+    /// The bad luck that strikes the request of that number, if any; uses one of its times up.
+    pub(super) fn strike(rules: &mut [Self], seed: u64, number: u32) -> Option<Self> {
+        let struck = rules.iter_mut().enumerate().find(|(nth, rule)| rule.strikes(seed, *nth, number));
+        struck.map(|(_, rule)| {
+            rule.left = rule.left.map(|left| left.saturating_sub(1));
+            rule.clone()
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_lead_back() {
+        for fault in Fault::ALL {
+            assert_eq!(Fault::from_name(fault.name()), Some(*fault));
+        }
+        assert_eq!(Fault::from_name("sunshine"), None);
+    }
+
+    #[test]
+    fn the_name_says_who_pays() {
+        for fault in Fault::ALL {
+            let name = fault.name();
+            let free = name.ends_with("before_billing")
+                || name.starts_with("redirect")
+                || (name.starts_with("status") && !name.ends_with("after_billing"));
+            assert_eq!(fault.is_billed(), !free, "{name}");
+        }
+    }
+
+    #[test]
+    fn rules_strike_when_told_and_as_often() {
+        let mut rules =
+            [Fault::Hang.on_request(2), Fault::Slow.always().times(2), Fault::Garbage.by_chance(0.25)];
+        let struck: Vec<_> =
+            (1..=1000).map(|n| BadLuck::strike(&mut rules, 7, n).map(|rule| rule.fault())).collect();
+        assert_eq!(struck.get(..3), Some(&[Some(Fault::Slow), Some(Fault::Hang), Some(Fault::Slow)][..]));
+        let by_chance = struck.iter().filter(|fault| **fault == Some(Fault::Garbage)).count();
+        assert!((200..300).contains(&by_chance), "{by_chance}");
+        let strikes = |seed| -> Vec<u32> {
+            let mut rules = [Fault::Garbage.by_chance(0.25)];
+            (1..=1000).filter(|n| BadLuck::strike(&mut rules, seed, *n).is_some()).collect()
+        };
+        assert_eq!(strikes(7), strikes(7));
+        assert_ne!(strikes(7), strikes(8));
+    }
+}

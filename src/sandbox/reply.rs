@@ -1,0 +1,359 @@
+//! What an answer says and in which manner it goes out. Pure: `server` puts it on the wire.
+
+use std::io::Write as _;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use bytes::Bytes;
+use flate2::write::{DeflateEncoder, GzEncoder};
+use flate2::{Compression, Crc};
+
+use super::fault::{BadLuck, Fault};
+use super::people::write_text;
+
+/// An answer.
+#[derive(Debug)]
+pub(super) struct Reply {
+    pub(super) status: u16,
+    pub(super) content_type: &'static str,
+    pub(super) location: Option<Box<str>>,
+    pub(super) retry_after: Option<Box<str>>,
+    pub(super) gzipped: bool,
+    pub(super) body: Bytes,
+    pub(super) manner: Manner,
+    /// How long it takes before anything goes out.
+    pub(super) delay: Duration,
+}
+
+/// How an answer goes out, or does not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Manner {
+    /// As HTTP has it.
+    Whole,
+    /// This many bytes of the body, then the end of the connection.
+    Cut(usize),
+    /// The same, in chunks, without the last one.
+    CutChunked(usize),
+    /// A byte per pause.
+    Drip(Duration),
+    /// The body, in chunks, and white space for ever.
+    Endless,
+    /// The end of the connection instead of an answer.
+    Close,
+    /// A reset of the connection instead of an answer.
+    Reset,
+    /// Nothing.
+    Hang,
+    /// Something that is not HTTP.
+    Garbage,
+}
+
+const JSON: &str = "application/json";
+const HTML: &str = "text/html; charset=utf-8";
+const DRIP_PAUSE: Duration = Duration::from_millis(50);
+const SLOW_PAUSE: Duration = Duration::from_secs(1);
+
+impl Reply {
+    fn with(status: u16, content_type: &'static str, body: impl Into<Bytes>) -> Self {
+        Self {
+            status,
+            content_type,
+            location: None,
+            retry_after: None,
+            gzipped: false,
+            body: body.into(),
+            manner: Manner::Whole,
+            delay: Duration::ZERO,
+        }
+    }
+
+    /// A refusal, or a trouble with a status, in the looks that such answers have: pages from whatever
+    /// stands in front of the service, JSON from the service itself.
+    pub(super) fn status(status: u16, reason: &'static str) -> Self {
+        match status {
+            429 | 502..=504 => Self::with(
+                status,
+                HTML,
+                format!(
+                    "<!DOCTYPE html>\n<html><head><title>{status} {reason}</title></head>\n<body><h1>{reason}</h1></body></html>\n"
+                ),
+            ),
+            301..=308 => Self::with(status, HTML, Bytes::new()),
+            _ => Self::with(status, JSON, format!(r#"{{"error":"{}"}}"#, reason.replace('"', "'"))),
+        }
+    }
+
+    /// What a rule of bad luck answers before the call is looked at. Resets and the like have a manner,
+    /// not a status.
+    pub(super) fn of_luck(luck: &BadLuck, elsewhere: &str) -> Self {
+        let mut reply = match luck.fault() {
+            Fault::ResetBeforeBilling | Fault::ResetAfterBilling => Self::manner(Manner::Reset),
+            Fault::CloseBeforeBilling | Fault::CloseAfterBilling => Self::manner(Manner::Close),
+            Fault::HangBeforeBilling | Fault::Hang => Self::manner(Manner::Hang),
+            other => {
+                let status = other.status().unwrap_or(500);
+                Self::status(status, reason(status))
+            }
+        };
+        if (301..=308).contains(&reply.status) {
+            reply.location = Some(luck.location().unwrap_or(elsewhere).into());
+        }
+        reply.retry_after = luck.named_retry_after().map(Into::into);
+        reply.delay = luck.named_pause().unwrap_or_default();
+        reply
+    }
+
+    fn manner(manner: Manner) -> Self {
+        Self { manner, ..Self::with(0, JSON, Bytes::new()) }
+    }
+
+    /// The status that goes on the books: none where no status line goes out.
+    pub(super) fn noted_status(&self) -> Option<u16> {
+        let silent = matches!(self.manner, Manner::Close | Manner::Reset | Manner::Hang | Manner::Garbage);
+        (!silent).then_some(self.status)
+    }
+}
+
+/// What each status says of itself.
+fn reason(status: u16) -> &'static str {
+    match status {
+        400 => "Bad Request",
+        401 => "API key is invalid",
+        403 => "Insufficient credits",
+        404 => "No resource found",
+        408 => "Request Timeout",
+        409 => "Conflict",
+        413 => "Payload Too Large",
+        422 => "Unprocessable Entity",
+        429 => "Too Many Requests",
+        500 => "Something went wrong",
+        502 => "Bad Gateway",
+        503 => "Service Unavailable",
+        504 => "Gateway Time-out",
+        _ => "",
+    }
+}
+
+/// The body of a good answer while it is written.
+#[derive(Debug, Default)]
+pub(super) struct Contacts {
+    body: Vec<u8>,
+    /// Where each element of `contacts` ends, and whether it is a match.
+    ends: Vec<(usize, bool)>,
+}
+
+const OPEN: &[u8] = br#"{"contacts":["#;
+const ELEMENT: &[u8] = br#"{"enriched_contact":"#;
+
+impl Contacts {
+    /// Begins an answer of so many elements.
+    pub(super) fn begin(elements: usize) -> Self {
+        // About what 70 % matches come to; a guess that is short costs one copy.
+        let mut body = Vec::with_capacity(256 + elements * 1_100);
+        body.extend_from_slice(OPEN);
+        Self { body, ends: Vec::with_capacity(elements) }
+    }
+
+    /// Writes one element; `write` writes the contact, or nothing and says so.
+    pub(super) fn push(
+        &mut self,
+        value: &str,
+        plain: bool,
+        write: impl FnOnce(&mut Vec<u8>) -> bool,
+    ) -> bool {
+        let body = &mut self.body;
+        if !self.ends.is_empty() {
+            body.push(b',');
+        }
+        body.extend_from_slice(ELEMENT);
+        let found = write(body);
+        if !found {
+            body.extend_from_slice(b"null");
+        }
+        body.extend_from_slice(br#","value":"#);
+        if plain {
+            body.push(b'"');
+            body.extend_from_slice(value.as_bytes());
+            body.push(b'"');
+        } else {
+            write_text(body, value);
+        }
+        body.push(b'}');
+        self.ends.push((body.len(), found));
+        found
+    }
+
+    /// The good answer, or what the bad luck makes of it.
+    pub(super) fn finish(self, billed: u32, luck: Option<&BadLuck>) -> Reply {
+        let Some(luck) = luck else {
+            return Reply::with(200, JSON, self.close(Some(u64::from(billed))));
+        };
+        let mut reply = self.shape(billed, luck);
+        if !matches!(luck.fault(), Fault::Drip) {
+            reply.delay = luck.named_pause().unwrap_or(match luck.fault() {
+                Fault::Slow => SLOW_PAUSE,
+                _ => Duration::ZERO,
+            });
+        }
+        reply
+    }
+
+    fn close(mut self, count: Option<u64>) -> Vec<u8> {
+        self.body.push(b']');
+        if let Some(count) = count {
+            // Writing into a vector cannot fail.
+            let _ = write!(self.body, r#","records_enriched":{count}"#);
+        }
+        self.body.push(b'}');
+        self.body
+    }
+
+    /// The elements' own bytes.
+    fn elements(&self) -> Vec<&[u8]> {
+        let mut start = OPEN.len();
+        let mut elements = Vec::with_capacity(self.ends.len());
+        for (end, _) in &self.ends {
+            elements.push(self.body.get(start..*end).unwrap_or_default());
+            start = end + 1;
+        }
+        elements
+    }
+
+    /// The middle of the first match, or of the body where there is none.
+    fn mid_record(&self) -> usize {
+        let mut start = OPEN.len();
+        for (end, found) in &self.ends {
+            if *found {
+                return usize::midpoint(start, *end);
+            }
+            start = end + 1;
+        }
+        self.body.len() / 2
+    }
+
+    /// The same with `text` as the first field of the first match.
+    fn with_field(mut self, text: &str) -> Self {
+        let mut start = OPEN.len();
+        for (end, found) in &self.ends {
+            if *found {
+                let inside = start + ELEMENT.len() + 1;
+                self.body.splice(inside..inside, text.bytes());
+                break;
+            }
+            start = end + 1;
+        }
+        self
+    }
+
+    fn shape(self, billed: u32, luck: &BadLuck) -> Reply {
+        let count = Some(u64::from(billed));
+        let good = |contacts: Self| Reply::with(200, JSON, contacts.close(count));
+        match luck.fault() {
+            Fault::Truncate => {
+                let cut = self.mid_record();
+                Reply { manner: Manner::Cut(cut), ..good(self) }
+            }
+            Fault::TruncateChunked => {
+                let cut = self.mid_record();
+                Reply { manner: Manner::CutChunked(cut), ..good(self) }
+            }
+            Fault::Drip => {
+                Reply { manner: Manner::Drip(luck.named_pause().unwrap_or(DRIP_PAUSE)), ..good(self) }
+            }
+            Fault::Endless => Reply { manner: Manner::Endless, ..Reply::with(200, JSON, self.body) },
+            Fault::Garbage => Reply { manner: Manner::Garbage, ..good(self) },
+            Fault::Reorder | Fault::Fewer | Fault::More | Fault::Foreign => {
+                Reply::with(200, JSON, self.misfit(luck.fault()).close(count))
+            }
+            Fault::WrongCount => {
+                Reply::with(200, JSON, self.close(Some(u64::from(billed).checked_sub(1).unwrap_or(1))))
+            }
+            Fault::AbsurdCount => {
+                let absurd = self.ends.len() as u64 * 1_000;
+                Reply::with(200, JSON, self.close(Some(absurd)))
+            }
+            Fault::NoCount => Reply::with(200, JSON, self.close(None)),
+            Fault::NotJson => Reply::with(200, JSON, "contacts: none today"),
+            Fault::Html200 => Reply::with(
+                200,
+                HTML,
+                "<!DOCTYPE html>\n<html><body><h1>We'll be right back</h1></body></html>\n",
+            ),
+            Fault::BrokenRecord => good(self.with_field(r#""broken":,"#)),
+            Fault::Deep => {
+                let (open, close) = ("[".repeat(100_000), "]".repeat(100_000));
+                good(self.with_field(&format!(r#""deep":{open}{close},"#)))
+            }
+            Fault::LoneSurrogate => good(self.with_field(r#""note":"half \ud83d of it","#)),
+            Fault::Nan => good(self.with_field(r#""score":NaN,"lowest":-Infinity,"#)),
+            Fault::BigInt => good(self.with_field(r#""big_int":123456789012345678901234567890,"#)),
+            Fault::DuplicateKeys => good(self.with_field(r#""full_name":"Not Their Name","#)),
+            Fault::Gzip => {
+                let plain = self.close(count);
+                Reply { gzipped: true, ..Reply::with(200, JSON, gzip(&plain)) }
+            }
+            Fault::GzipBomb => Reply { gzipped: true, ..Reply::with(200, JSON, bomb()) },
+            Fault::ResetAfterBilling
+            | Fault::CloseAfterBilling
+            | Fault::Hang
+            | Fault::Status500AfterBilling
+            | Fault::Status502AfterBilling
+            | Fault::Status503AfterBilling
+            | Fault::Status504AfterBilling => Reply::of_luck(luck, ""),
+            // Slow is only late; the free ones never come here.
+            _ => good(self),
+        }
+    }
+
+    /// Other elements, or in another order.
+    fn misfit(&self, fault: Fault) -> Self {
+        let mut elements = self.elements();
+        let foreign = [ELEMENT, br#"null,"value":"not-asked@elsewhere.example"}"#].concat();
+        match fault {
+            Fault::Reorder => elements.reverse(),
+            Fault::Fewer => elements.truncate(elements.len() - elements.len().div_ceil(4)),
+            Fault::More => elements.extend(elements.first().copied()),
+            _ => {
+                if let Some(first) = elements.first_mut() {
+                    *first = &foreign;
+                }
+            }
+        }
+        let body = [OPEN, &elements.join(&b','), b""].concat();
+        Self { body, ends: Vec::new() }
+    }
+}
+
+fn gzip(plain: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    // Writing into a vector cannot fail.
+    let _ = encoder.write_all(plain);
+    encoder.finish().unwrap_or_default()
+}
+
+/// A gigabyte of spaces, packed. A deflate stream is a row of blocks, so one packed mebibyte, again
+/// and again, is a valid one.
+fn bomb() -> Bytes {
+    const BLOCKS: usize = 1_024;
+    const BLOCK_BYTES: usize = 1 << 20;
+    static BOMB: OnceLock<Bytes> = OnceLock::new();
+    let build = || {
+        let spaces = vec![b' '; BLOCK_BYTES];
+        let mut encoder = DeflateEncoder::new(Vec::new(), Compression::best());
+        let _ = encoder.write_all(&spaces).and_then(|()| encoder.flush());
+        let mut one = Crc::new();
+        one.update(&spaces);
+        let mut all = Crc::new();
+        let mut packed = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
+        for _ in 0..BLOCKS {
+            packed.extend_from_slice(encoder.get_ref());
+            all.combine(&one);
+        }
+        // An empty last block, the checksum, the length.
+        packed.extend_from_slice(&[3, 0]);
+        packed.extend_from_slice(&all.sum().to_le_bytes());
+        packed.extend_from_slice(&all.amount().to_le_bytes());
+        Bytes::from(packed)
+    };
+    BOMB.get_or_init(build).clone()
+}

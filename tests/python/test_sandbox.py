@@ -1,0 +1,263 @@
+"""The sandbox from Python, by a client of the standard library: what the vendor would say, and its books."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import pickle
+import signal
+import subprocess
+import sys
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode, urlsplit
+
+import pytest
+from exactbuyer import _core
+from exactbuyer.sandbox import FAULTS, Sandbox, main
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def call(
+    url: str,
+    values: Sequence[str],
+    *,
+    key: str = "any",
+    required: Sequence[str] = (),
+    path: str = "/v1/bulk-enrich",
+) -> tuple[int, dict[str, str], bytes]:
+    """One call about e-mails, as the vendor's sample makes it."""
+    address = urlsplit(url)
+    connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=30)
+    form = {
+        "query_list": json.dumps([{"field_type": "email", "value": value} for value in values]),
+        "required_fields": json.dumps([{"field_type": name} for name in required]),
+    }
+    headers = {"X-API-Key": key, "Content-Type": "application/x-www-form-urlencoded"}
+    try:
+        connection.request("POST", path, urlencode(form), headers)
+        reply = connection.getresponse()
+        return reply.status, {name.lower(): value for name, value in reply.getheaders()}, reply.read()
+    finally:
+        connection.close()
+
+
+def found(url: str, values: Sequence[str], **more: Any) -> list[Any]:
+    status, _, body = call(url, values, **more)
+    assert status == 200
+    return [contact["enriched_contact"] for contact in json.loads(body)["contacts"]]
+
+
+def test_the_lists_of_faults_agree() -> None:
+    assert list(FAULTS) == _core.sandbox_faults()
+
+
+def test_pins_misses_and_rejections() -> None:
+    with Sandbox(match_rate=0.0) as sandbox:
+        ana = {"full_name": "Ána", "phone_numbers": [{"E164": "+1"}], "odd": "\ud800", "big": 10**30}
+        sandbox.person("ana@x.example", ana)
+        assert found(sandbox.url, ["Ana@x.example", "bo@x.example"]) == [ana, None]
+        assert found(sandbox.url, ["ana@x.example"], required=["work_email"]) == [None]
+        sandbox.nobody("ana@x.example")
+        assert found(sandbox.url, ["ana@x.example"]) == [None]
+        sandbox.reject("bo@x.example")
+        assert call(sandbox.url, ["ana@x.example", "bo@x.example"])[0] == 400
+        ledger = sandbox.ledger
+        assert (ledger.credits, ledger.billed) == (1, {"ana@x.example": 1})
+        assert (ledger.times_asked("ana@x.example"), ledger.times_billed("ANA@x.example")) == (3, 1)
+        assert [request.status for request in ledger.requests] == [200, 200, 200, 400]
+        assert [tuple(entry) for entry in ledger.entries[:2]] == [
+            (1, "email", "ana@x.example", 1),
+            (1, "email", "bo@x.example", 0),
+        ]
+
+
+def test_the_same_seed_knows_the_same_people() -> None:
+    values = [f"p{n}@acme.example" for n in range(200)]
+    people = []
+    for seed in (1, 1, 2):
+        with Sandbox(seed=seed) as sandbox:
+            people.append(found(sandbox.url, values))
+    assert people[0] == people[1] != people[2]
+    assert 100 < sum(person is not None for person in people[0]) < 180
+
+
+def test_credits_keys_and_the_rate_limit() -> None:
+    with Sandbox(
+        match_rate=1.0, credits=2, requests_per_minute=3, retry_after="seconds", api_key="right"
+    ) as sandbox:
+        assert sandbox.api_key == "right"
+        assert call(sandbox.url, ["a@x.example"], key="wrong")[0] == 401
+        values = ["a@x.example", "b@x.example"]
+        assert [call(sandbox.url, values, key="right")[0] for _ in range(2)] == [200, 403]
+        assert sandbox.credits_left == 0
+        sandbox.top_up(2)
+        assert [call(sandbox.url, values, key="right")[0] for _ in range(2)] == [200, 429]
+        status, headers, body = call(sandbox.url, values, key="right")
+        assert (status, body[:15]) == (429, b"<!DOCTYPE html>")
+        assert 1 <= int(headers["retry-after"]) <= 60
+        ledger = sandbox.ledger
+        assert (ledger.busiest(), ledger.credits) == (2, 4)
+        arrivals = [request.arrived_s for request in ledger.requests]
+        assert arrivals == sorted(arrivals)
+        assert all(request.has_key for request in ledger.requests)
+        sandbox.reset()
+        assert sandbox.ledger.requests == []
+        assert call(sandbox.url, values, key="right")[0] == 200
+
+
+def test_bad_luck_strikes_when_told() -> None:
+    with Sandbox(match_rate=1.0) as sandbox:
+        sandbox.fail("reset_after_billing", request=[2, 3])
+        sandbox.fail("status_503", request=4, retry_after=7)
+        sandbox.fail("slow", request=5, pause=timedelta(milliseconds=1))
+        sandbox.fail("redirect_307", request=6, location="http://127.0.0.1:9/")
+        assert call(sandbox.url, ["a@x.example"])[0] == 200
+        for _ in range(2):
+            with pytest.raises(ConnectionResetError):
+                call(sandbox.url, ["a@x.example"])
+        status, headers, _ = call(sandbox.url, ["a@x.example"])
+        assert (status, headers["retry-after"]) == (503, "7")
+        assert call(sandbox.url, ["a@x.example"])[0] == 200
+        status, headers, _ = call(sandbox.url, ["a@x.example"])
+        assert (status, headers["location"]) == (307, "http://127.0.0.1:9/")
+        ledger = sandbox.ledger
+        assert ledger.times_billed("a@x.example") == 4
+        assert [request.fault for request in ledger.requests] == [
+            None,
+            "reset_after_billing",
+            "reset_after_billing",
+            "status_503",
+            "slow",
+            "redirect_307",
+        ]
+
+
+def test_chance_is_the_seeds() -> None:
+    def struck(seed: int) -> list[bool]:
+        with Sandbox(seed=seed) as sandbox:
+            sandbox.fail("status_500", probability=0.3)
+            return [call(sandbox.url, ["a@x.example"])[0] == 500 for _ in range(50)]
+
+    assert struck(1) == struck(1) != struck(2)
+    assert 3 < sum(struck(1)) < 30
+
+
+@pytest.mark.parametrize(
+    ("settings", "word"),
+    [
+        ({"match_rate": 1.5}, "match_rate"),
+        ({"match_rate": float("nan")}, "match_rate"),
+        ({"latency": -1}, "latency"),
+        ({"credits": -1}, "credits"),
+        ({"seed": -1}, "seed"),
+        ({"port": 65_536}, "port"),
+        ({"requests_per_minute": -1}, "requests_per_minute"),
+        ({"retry_after": "soon"}, "retry_after"),
+    ],
+)
+def test_settings_out_of_range_are_named(settings: dict[str, Any], word: str) -> None:
+    with pytest.raises(ValueError, match=word):
+        Sandbox(**settings)
+
+
+@pytest.mark.parametrize(
+    ("rule", "word"),
+    [
+        ({"fault": "sunshine"}, "fault"),
+        ({"fault": "hang", "request": 0}, "request"),
+        ({"fault": "hang", "probability": 2}, "probability"),
+        ({"fault": "hang", "request": 1, "probability": 0.5}, "not both"),
+        ({"fault": "hang", "times": -1}, "times"),
+        ({"fault": "slow", "pause": -1}, "pause"),
+    ],
+)
+def test_rules_that_make_no_sense_are_named(rule: dict[str, Any], word: str) -> None:
+    with Sandbox() as sandbox, pytest.raises(ValueError, match=word):
+        sandbox.fail(**rule)
+
+
+def test_a_closed_one_says_so() -> None:
+    sandbox = Sandbox()
+    sandbox.close()
+    sandbox.close()
+    assert sandbox.url.startswith("http://127.0.0.1:")
+    with pytest.raises(RuntimeError, match="closed"):
+        _ = sandbox.ledger
+    with pytest.raises(OSError):
+        call(sandbox.url, ["a@x.example"])
+
+
+def test_a_taken_port_is_an_os_error() -> None:
+    with Sandbox() as sandbox, pytest.raises(OSError):
+        Sandbox(port=urlsplit(sandbox.url).port or 0)
+
+
+def test_it_cannot_be_pickled() -> None:
+    with Sandbox() as sandbox, pytest.raises(TypeError):
+        pickle.dumps(sandbox)
+
+
+FORKED = """
+import os, sys
+from exactbuyer.sandbox import Sandbox
+sandbox = Sandbox()
+child = os.fork()
+if child == 0:
+    try:
+        sandbox.ledger
+    except RuntimeError as error:
+        assert "forked" in str(error)
+        sandbox.close()
+        del sandbox
+        sys.exit(7)
+    sys.exit(1)
+_, status = os.waitpid(child, 0)
+assert os.waitstatus_to_exitcode(status) == 7, status
+assert sandbox.ledger.requests == []
+sandbox.close()
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_forked_child_neither_hangs_nor_ends_it() -> None:
+    subprocess.run([sys.executable, "-c", FORKED], check=True, timeout=60)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_command_serves_another_process_until_it_is_told_to_stop(number: signal.Signals) -> None:
+    command = [sys.executable, "-m", "exactbuyer.sandbox", "--match-rate", "1", "--credits", "1", "--fail"]
+    with subprocess.Popen(
+        [*command, "status_500@2"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        url = process.stdout.readline().strip()
+        assert [call(url, ["a@x.example"])[0] for _ in range(3)] == [200, 500, 403]
+        process.send_signal(number)
+        out, err = process.communicate(timeout=30)
+        assert (out, err, process.returncode) == ("", "", 0)
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--fail", "sunshine"], ["--fail", "hang@x"], ["--fail", "hang~2"], ["--match-rate", "2"]]
+)
+def test_the_command_says_what_it_cannot_read(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(arguments)
+    assert stopped.value.code == 2
+    assert "usage:" in capsys.readouterr().err
+
+
+def test_the_fixture_is_a_sandbox(exactbuyer_sandbox: Sandbox) -> None:
+    assert call(exactbuyer_sandbox.url, ["a@x.example"])[0] == 200
+    assert os.environ["EXACTBUYER_OFFLINE"] == "1"
+
+
+@pytest.mark.exactbuyer_sandbox(match_rate=0.0)
+def test_the_marker_sets_the_fixture_up(exactbuyer_sandbox: Sandbox) -> None:
+    assert found(exactbuyer_sandbox.url, ["a@x.example"]) == [None]

@@ -1,0 +1,149 @@
+//! Whole runs of the real engine against a vendor with bad luck, under a paused clock: thousands of
+//! scenarios, each drawn from a seed, each checked against every promise. See `docs/simulation.md`.
+
+#![allow(unreachable_pub)] // a test: nobody imports it
+mod check;
+mod scenario;
+mod vendor;
+
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use exactbuyer::dispatch::{Engine, Run, RunOptions};
+use exactbuyer::store::MemoryStore;
+use tokio::time::{Instant, sleep, timeout};
+
+use check::Finished;
+use scenario::Scenario;
+use vendor::{Books, Vendor};
+
+/// Scenarios of one `cargo test`; `SIMULATION_RUNS` asks for more, `SIMULATION_SEED` for one.
+const RUNS: u64 = 12_000;
+
+/// Every so many, a scenario is run again: the same seed must give the same trace.
+const TWICE: u64 = 10;
+
+fn simulate(seed: u64) -> (Arc<Scenario>, Books, Vec<Finished>, Duration) {
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    runtime.block_on(async {
+        let scenario = Arc::new(Scenario::draw(seed));
+        let started = Instant::now();
+        let vendor = Vendor::new(scenario.clone());
+        let books = vendor.books.clone();
+        let engine =
+            Engine::seeded(scenario.config.clone(), Arc::new(vendor), Arc::new(MemoryStore::default()), seed);
+        let options = RunOptions { required_fields: None, max_credits: scenario.run_credits };
+        let handle = tokio::runtime::Handle::current();
+        let runs: Vec<Run> =
+            (0..=u8::from(scenario.twice)).map(|_| engine.start(&handle, options.clone())).collect();
+        let drive = futures_util::future::join_all(runs.iter().map(|run| drive(&scenario, run)));
+        let finished = timeout(Duration::from_hours(100), drive).await.unwrap_or_else(|_| {
+            let stuck: Vec<_> = runs.iter().map(|run| (run.progress(), run.receipt())).collect();
+            panic!("every run comes to an end: {stuck:#?} {:#?}", scenario.config)
+        });
+        // What a stopped run gave up is still under way.
+        while books.lock().unwrap().in_flight > 0 {
+            sleep(Duration::from_secs(1)).await;
+        }
+        let books = std::mem::take(&mut *books.lock().unwrap());
+        (scenario, books, finished, started.elapsed())
+    })
+}
+
+async fn drive(scenario: &Scenario, run: &Run) -> Finished {
+    let feed = async {
+        if scenario.slice == 0 {
+            run.feed(scenario.rows.clone());
+        } else {
+            for rows in scenario.rows.chunks(scenario.slice) {
+                run.feed(rows.to_vec());
+                sleep(scenario.slice_wait).await;
+            }
+        }
+        run.finish();
+    };
+    let stop = async {
+        if let Some((after, grace)) = scenario.stop {
+            sleep(after).await;
+            run.stop(grace);
+        }
+    };
+    let read = async {
+        let mut outcomes = Vec::new();
+        while let Some(batch) = run.next().await {
+            outcomes.extend(batch);
+            if scenario.slow_reader {
+                sleep(Duration::from_secs(2)).await;
+            }
+        }
+        outcomes
+    };
+    let (outcomes, ..) = tokio::join!(read, feed, stop);
+    Finished { outcomes, receipt: run.receipt(), troubles: run.troubles() }
+}
+
+/// What must be the same each time: every request, and every outcome.
+fn trace(books: &Books, runs: &[Finished], took: Duration) -> String {
+    let start = books.seen.first().map(|seen| seen.at);
+    let sent = books.seen.iter().map(|seen| (start.map(|start| seen.at - start), &seen.lookups, seen.fate));
+    let outcomes = runs.iter().map(|run| {
+        run.outcomes.iter().map(|outcome| (outcome.row, outcome.status, outcome.source)).collect::<Vec<_>>()
+    });
+    format!("{:?} {:?} {took:?}", sent.collect::<Vec<_>>(), outcomes.collect::<Vec<_>>())
+}
+
+fn run_and_check(seed: u64) -> u64 {
+    let (scenario, books, runs, took) = simulate(seed);
+    check::all(&scenario, &books, &runs);
+    if seed.is_multiple_of(TWICE) {
+        let (_, books_again, runs_again, took_again) = simulate(seed);
+        let (first, second) = (trace(&books, &runs, took), trace(&books_again, &runs_again, took_again));
+        assert_eq!(first, second, "same seed, same trace");
+    }
+    books.seen.len() as u64
+}
+
+fn asked(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|text| text.parse().expect("a number"))
+}
+
+#[test]
+fn every_promise_holds_in_every_scenario() {
+    if let Some(seed) = asked("SIMULATION_SEED") {
+        run_and_check(seed);
+        return;
+    }
+    let runs = asked("SIMULATION_RUNS").unwrap_or(RUNS);
+    let (next, requests) = (AtomicU64::new(0), AtomicU64::new(0));
+    let failed: Mutex<Option<(u64, Box<dyn std::any::Any + Send>)>> = Mutex::new(None);
+    let workers = std::thread::available_parallelism().map_or(2, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..workers {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= runs || failed.lock().unwrap().is_some() {
+                        break;
+                    }
+                    if asked("SIMULATION_TRACE").is_some() {
+                        eprintln!("seed {seed}");
+                    }
+                    match catch_unwind(AssertUnwindSafe(|| run_and_check(seed))) {
+                        Ok(sent) => _ = requests.fetch_add(sent, Ordering::Relaxed),
+                        Err(panic) => *failed.lock().unwrap() = Some((seed, panic)),
+                    }
+                }
+            });
+        }
+    });
+    if let Some((seed, panic)) = failed.into_inner().unwrap() {
+        eprintln!("SIMULATION_SEED={seed} shows it again");
+        resume_unwind(panic);
+    }
+    let requests = requests.into_inner();
+    println!("{runs} scenarios, {requests} requests");
+    assert!(requests > runs, "the simulation sent next to nothing");
+}

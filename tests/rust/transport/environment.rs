@@ -1,0 +1,80 @@
+//! What the environment says. Tests share theirs, so each of these runs in a process of its own.
+
+use std::process::Command;
+
+use exactbuyer::vendor::http::{HttpSettings, HttpTransport};
+use exactbuyer::vendor::transport::{Failure, NotSent, Transport};
+
+use crate::server::{Server, reply};
+use crate::tls::authority;
+use crate::{request, send_once, settings};
+
+/// Runs one of the parts of [`in_an_environment`].
+fn run_part(part: &str, variables: &[(&str, String)]) {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", "environment::in_an_environment", "--nocapture"]);
+    for name in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "EXACTBUYER_OFFLINE"] {
+        command.env_remove(name).env_remove(name.to_lowercase());
+    }
+    let output = command.env("PART", part).envs(variables.iter().cloned()).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(
+        output.status.success() && said.contains("part done"),
+        "{said}{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+#[tokio::test]
+async fn in_an_environment() {
+    let Ok(part) = std::env::var("PART") else { return };
+    let away = || {
+        HttpTransport::new(HttpSettings {
+            ca_bundle: Some(authority().bundle.clone()),
+            ..settings("https://service.example")
+        })
+        .unwrap()
+    };
+    match part.as_str() {
+        "offline" => {
+            let here = Server::answering(reply("200 OK", "", b"{}")).await;
+            assert!(matches!(away().send(request()).await.unwrap_err(), Failure::Forbidden(_)));
+            assert_eq!(send_once(&here).await.unwrap().status, 200);
+            // Loopback by name, but sent to someone else's proxy.
+            let detour =
+                HttpSettings { proxy: Some("http://proxy.example:1".to_owned()), ..settings(here.url()) };
+            let failure = HttpTransport::new(detour).unwrap().send(request()).await.unwrap_err();
+            assert!(matches!(failure, Failure::Forbidden(_)));
+            assert_eq!(here.seen.requests(), 1);
+        }
+        "proxy" => {
+            // The proxy of the environment refuses whatever it is asked.
+            assert_eq!(away().send(request()).await.unwrap_err(), Failure::NotSent(NotSent::Proxy));
+        }
+        "loopback" => {
+            let here = Server::answering(reply("200 OK", "", b"{}")).await;
+            assert_eq!(send_once(&here).await.unwrap().status, 200);
+        }
+        other => panic!("no such part: {other}"),
+    }
+    let _ = std::fs::remove_file(&authority().bundle);
+    println!("part done");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn offline_allows_loopback_only() {
+    run_part("offline", &[("EXACTBUYER_OFFLINE", "1".to_owned())]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_proxy_of_the_environment_is_used_but_never_for_loopback() {
+    for name in ["HTTPS_PROXY", "https_proxy", "ALL_PROXY"] {
+        let proxy = Server::answering_once("HTTP/1.1 403 Forbidden\r\n\r\n").await;
+        run_part("proxy", &[(name, proxy.url())]);
+        assert_eq!(proxy.seen.requests(), 1, "{name}");
+    }
+    let proxy = Server::answering_once("HTTP/1.1 403 Forbidden\r\n\r\n").await;
+    let everything = ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "ALL_PROXY"];
+    run_part("loopback", &everything.map(|name| (name, proxy.url())));
+    assert_eq!(proxy.seen.connections(), 0);
+}

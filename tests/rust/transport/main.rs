@@ -1,0 +1,56 @@
+//! The real transport against real sockets of this machine. What each server counted is compared
+//! with what the transport said: a request arrives at most once, and not at all where it says so.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod discretion;
+mod environment;
+mod failures;
+mod proxies;
+mod replies;
+mod server;
+mod tls;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use exactbuyer::secret::ApiKey;
+use exactbuyer::vendor::http::{HttpSettings, HttpTransport};
+use exactbuyer::vendor::transport::{Failure, Reply, Request, Transport};
+
+use crate::server::Server;
+
+const KEY: &str = "canary-key-4711";
+const BODY: &str = "query_list=canary-body";
+
+fn settings(base_url: impl Into<String>) -> HttpSettings {
+    HttpSettings {
+        base_url: base_url.into(),
+        key: ApiKey::new(KEY).unwrap(),
+        timeout: Duration::from_secs(60),
+        connect_timeout: Duration::from_secs(30),
+        proxy: None,
+        ca_bundle: None,
+        max_concurrency: 8,
+    }
+}
+
+fn transport(base_url: impl Into<String>) -> HttpTransport {
+    HttpTransport::new(settings(base_url)).unwrap()
+}
+
+fn request() -> Request {
+    Request { body: Bytes::from_static(BODY.as_bytes()), content_type: "application/x-www-form-urlencoded" }
+}
+
+async fn send(base_url: impl Into<String>) -> Result<Reply, Failure> {
+    transport(base_url).send(request()).await
+}
+
+/// Sends to a server that must see the request exactly once.
+async fn send_once(server: &Server) -> Result<Reply, Failure> {
+    let outcome = send(server.url()).await;
+    assert_eq!(server.seen.connections(), 1);
+    assert_eq!(server.seen.requests(), 1);
+    outcome
+}
