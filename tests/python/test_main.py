@@ -28,6 +28,11 @@ def test_what_it_cannot_do_is_told(arguments: list[str], capsys: pytest.CaptureF
 
 def test_the_sandbox_gets_its_own_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[object] = []
-    monkeypatch.setattr(sandbox, "main", lambda rest: given.append(rest) or 0)
+
+    def run(arguments: list[str]) -> int:
+        given.append(arguments)
+        return 0
+
+    monkeypatch.setattr(sandbox, "main", run)
     assert main(["sandbox", "--port", "8000", "--help"]) == 0
     assert given == [["--port", "8000", "--help"]]
