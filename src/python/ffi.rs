@@ -5,7 +5,6 @@
 
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::PyString;
 
 /// A string of these characters, one a byte: the quickest way to one that is ASCII or Latin-1,
 /// since nothing is left to decode.

@@ -85,7 +85,12 @@ CONFINED: dict[str, tuple[tuple[str, ...], frozenset[str], str]] = {
         frozenset({"dispatch", "vendor::transport", "vendor::http", "store", "sandbox", "python"}),
         "pure rooms have no runtime",
     ),
-    "files": (("std::fs", "tokio::fs"), frozenset({"store"}), "only the store opens files"),
+    "files": (
+        ("std::fs", "tokio::fs"),
+        # The transport reads one file: the caller's `ca_bundle`.
+        frozenset({"store", "vendor::http"}),
+        "only the store opens files",
+    ),
     "wall clock": (
         ("std::time::SystemTime",),
         frozenset({"dispatch", "vendor::transport", "vendor::http", "store", "sandbox", "python"}),

@@ -102,7 +102,7 @@ impl Connections {
     #[cfg(test)]
     pub(super) fn pretend_a_pause(&self) {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-        current.last_send.wall -= Duration::from_secs(3600);
+        current.last_send.wall -= Duration::from_hours(1);
     }
 
     pub(super) const fn route(&self) -> Route {

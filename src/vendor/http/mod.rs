@@ -43,7 +43,7 @@ pub const OFFLINE_VARIABLE: &str = "EXACTBUYER_OFFLINE";
 
 /// No request takes longer than this, whatever the settings say: it keeps the arithmetic of
 /// deadlines within what every platform's clock can hold.
-const LONGEST_TIMEOUT: Duration = Duration::from_secs(7 * 24 * 3600);
+const LONGEST_TIMEOUT: Duration = Duration::from_hours(7 * 24);
 
 /// How to reach the service.
 #[derive(Clone)]
@@ -224,7 +224,7 @@ mod tests {
         let transport = HttpTransport::new(HttpSettings {
             base_url: format!("http://{address}"),
             key: ApiKey::new("key").unwrap(),
-            timeout: Duration::from_secs(60),
+            timeout: Duration::from_mins(1),
             connect_timeout: Duration::from_secs(30),
             proxy: None,
             ca_bundle: None,

@@ -28,7 +28,7 @@ pub(super) const LARGE_REPLIES: usize = 4;
 const MAX_RESERVED_BYTES: usize = 4 * 1024 * 1024;
 
 /// A wait that is longer is as good as this one, and sums with it cannot overflow.
-const LONGEST_WAIT: Duration = Duration::from_secs(366 * 24 * 3600);
+const LONGEST_WAIT: Duration = Duration::from_hours(366 * 24);
 
 /// Reads the reply. There is one from here on, whatever becomes of its body.
 pub(super) async fn receive(mut response: Response, deadline: Instant, large_replies: &Semaphore) -> Reply {

@@ -27,7 +27,7 @@ fn settings(base_url: impl Into<String>) -> HttpSettings {
     HttpSettings {
         base_url: base_url.into(),
         key: ApiKey::new(KEY).unwrap(),
-        timeout: Duration::from_secs(60),
+        timeout: Duration::from_mins(1),
         connect_timeout: Duration::from_secs(30),
         proxy: None,
         ca_bundle: None,
