@@ -1,0 +1,7 @@
+"""`python -m exactbuyer.sandbox`."""
+
+import sys
+
+from .command import main
+
+sys.exit(main())

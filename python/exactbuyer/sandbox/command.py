@@ -1,0 +1,117 @@
+"""The command line: `python -m exactbuyer.sandbox`, and `exactbuyer sandbox`."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import threading
+from typing import TYPE_CHECKING, Any
+
+from .faults import FAULTS
+from .server import Sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import FrameType
+
+    from .faults import Fault
+
+
+def _failure(text: str) -> tuple[Fault, dict[str, Any]]:
+    """Reads `FAULT`, `FAULT@REQUEST` or `FAULT~PROBABILITY`."""
+    for mark, name, read in (("@", "request", int), ("~", "probability", float)):
+        if mark in text:
+            fault, _, number = text.partition(mark)
+            return _fault(fault), {name: read(number)}
+    return _fault(text), {}
+
+
+def _fault(name: str) -> Fault:
+    for fault in FAULTS:
+        if fault == name:
+            return fault
+    raise argparse.ArgumentTypeError(f"no fault is called {name!r}; there are: {', '.join(FAULTS)}")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="exactbuyer sandbox",
+        description="Serves a stand-in for the vendor on this machine until Ctrl-C. Prints its URL first.",
+    )
+    add = parser.add_argument
+    add("--port", type=int, default=0, help="the port to listen on (default: one that is free)")
+    add("--seed", type=int, default=0, help="which people exist (default: 0)")
+    add(
+        "--match-rate",
+        type=float,
+        default=0.7,
+        metavar="SHARE",
+        help="who is known, from 0 to 1 (default: 0.7)",
+    )
+    add(
+        "--requests-per-minute",
+        type=int,
+        default=200,
+        metavar="N",
+        help="calls accepted in any 60 s (default: 200, the vendor's limit; 0: any number)",
+    )
+    add("--retry-after", choices=["seconds", "date"], help="what a 429 says (default: nothing)")
+    add("--latency", type=float, default=0.0, metavar="S", help="seconds that each answer takes (default: 0)")
+    add("--credits", type=int, metavar="N", help="credits on the account (default: unlimited)")
+    add("--api-key", metavar="KEY", help="the key that is accepted (default: any)")
+    add(
+        "--fail",
+        type=_failure,
+        action="append",
+        default=[],
+        metavar="FAULT[@REQUEST|~PROBABILITY]",
+        help="bad luck, e.g. reset_after_billing@3 or status_503~0.1; may be given several times",
+    )
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serves a sandbox until Ctrl-C or SIGTERM; the URL is the first line of standard output.
+
+    Args:
+        arguments: What follows the program's name. `None`: the process's own.
+
+    Returns:
+        The exit code: 0; arguments that cannot be read, or a port that is taken, exit with 2.
+    """
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    try:
+        sandbox = Sandbox(
+            port=options.port,
+            seed=options.seed,
+            match_rate=options.match_rate,
+            latency=options.latency,
+            credits=options.credits,
+            requests_per_minute=options.requests_per_minute,
+            retry_after=options.retry_after,
+            api_key=options.api_key,
+        )
+    except (OSError, ValueError) as error:
+        parser.error(str(error))
+    over = threading.Event()
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        over.set()
+
+    with sandbox:
+        try:
+            for fault, when in options.fail:
+                sandbox.fail(fault, **when)
+        except ValueError as error:
+            parser.error(str(error))
+        before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            print(sandbox.url, flush=True)  # noqa: T201  (its one line of output)
+            # With a timeout, because on Windows a wait without one cannot be interrupted.
+            while not over.wait(3600.0):
+                pass
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+    return 0

@@ -1,0 +1,82 @@
+"""Everything that can go wrong with a call, by name: the list of `src/sandbox/fault.rs`."""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+Fault = Literal[
+    "status_400",
+    "status_401",
+    "status_403",
+    "status_404",
+    "status_408",
+    "status_409",
+    "status_413",
+    "status_422",
+    "status_429",
+    "status_500",
+    "status_502",
+    "status_503",
+    "status_504",
+    "status_500_after_billing",
+    "status_502_after_billing",
+    "status_503_after_billing",
+    "status_504_after_billing",
+    "reset_before_billing",
+    "reset_after_billing",
+    "close_before_billing",
+    "close_after_billing",
+    "hang_before_billing",
+    "hang",
+    "slow",
+    "truncate",
+    "truncate_chunked",
+    "drip",
+    "endless",
+    "reorder",
+    "fewer",
+    "more",
+    "foreign",
+    "wrong_count",
+    "absurd_count",
+    "no_count",
+    "not_json",
+    "html_200",
+    "broken_record",
+    "deep",
+    "lone_surrogate",
+    "nan",
+    "big_int",
+    "duplicate_keys",
+    "gzip",
+    "gzip_bomb",
+    "redirect_301",
+    "redirect_302",
+    "redirect_307",
+    "redirect_308",
+    "garbage",
+]
+"""What can go wrong with a call.
+
+Free, as nothing was billed: `status_…`, `redirect_…` and whatever ends in `_before_billing`. Everything else
+strikes a call that was billed.
+
+- `status_NNN`, `status_5NN_after_billing`: that status. `redirect_NNN`: to `location`.
+- `reset_…`, `close_…`, `hang…`: the connection is reset or closed instead of an answer, or no answer ever
+  comes.
+- `slow`: the answer comes after `pause` (1 s). `drip`: one byte per `pause` (50 ms). `endless`: white space
+  for ever.
+- `truncate`, `truncate_chunked`: the body ends inside a record.
+- `reorder`, `fewer`, `more`, `foreign`: the contacts are reversed; a quarter of them is missing; the first
+  comes twice; the first answers something that was not asked.
+- `wrong_count`, `absurd_count`, `no_count`: `records_enriched` is off by one, a thousand times too large,
+  missing.
+- `not_json`, `html_200`, `garbage`: text that is no JSON, an HTML page with status 200, bytes that are no
+  HTTP.
+- `broken_record`, `deep`, `lone_surrogate`, `nan`, `big_int`, `duplicate_keys`: the first match is no JSON;
+  nests 100,000 deep; holds half a surrogate pair, NaN, an integer beyond 64 bits, a key twice.
+- `gzip`: compressed without having been asked for. `gzip_bomb`: a megabyte that unpacks to a gigabyte.
+"""
+
+FAULTS: tuple[Fault, ...] = get_args(Fault)
+"""Every fault."""
