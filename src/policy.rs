@@ -89,7 +89,7 @@ fn judge_reply(reply: &Reply, took: Duration) -> Verdict {
         ),
         403 => fatal(
             ErrorKind::InsufficientCredits,
-            "the account has too few credits (403): buy more and run this again, it pays only for the rest",
+            "the account has too few credits (403): buy more, and ask again for the rows that are not_sent",
         ),
         404 => fatal(ErrorKind::Api, "there is no such address (404): check base_url"),
         300..=399 => fatal(

@@ -154,7 +154,7 @@ impl Runner {
         Err(Step::End(
             ErrorKind::BudgetExceeded,
             format!(
-                "max_credits reached ({ceiling}): raise it and run this again, it pays only for the rest"
+                "max_credits reached ({ceiling}): raise it, and ask again for the rows that are not_sent"
             ),
         ))
     }

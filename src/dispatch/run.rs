@@ -89,6 +89,12 @@ impl Port {
         }
     }
 
+    /// Says what the run has met: at once where it stops it, as its input may be endless.
+    pub(super) fn warn(&self, troubles: Vec<Error>) {
+        self.lock().troubles = troubles;
+        self.delivered.notify_one();
+    }
+
     /// Says that nothing more comes.
     pub(super) fn end(&self, troubles: Vec<Error>) {
         let mut inner = self.lock();
@@ -164,8 +170,8 @@ impl Run {
         self.port.lock().receipt.clone()
     }
 
-    /// What the run met, worst first: fatal, budget, unknown, rejected. Final once [`Run::next`]
-    /// has returned `None`.
+    /// What the run met, worst first: fatal, budget, unknown, rejected. What stops it is there at
+    /// once; final once [`Run::next`] has returned `None`.
     #[must_use]
     pub fn troubles(&self) -> Vec<Error> {
         self.port.lock().troubles.clone()

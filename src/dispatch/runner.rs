@@ -284,6 +284,7 @@ impl Runner {
     /// From now on nothing new is sent: what waits is `not_sent`, unless it is in doubt already.
     pub(super) fn halt(&mut self, reason: &Arc<str>, error: Option<Error>) {
         self.tally.stopped(reason, error);
+        self.port.warn(self.tally.troubles());
         self.stopping.get_or_insert_with(|| reason.clone());
         // What others are asking for costs this run nothing: their answers are still waited for.
         self.table.close(reason, &mut self.out);

@@ -75,9 +75,9 @@ impl Tally {
     }
 
     /// What is to be raised, worst first: fatal, budget, unknown, rejected.
-    pub(super) fn troubles(&mut self) -> Vec<Error> {
+    pub(super) fn troubles(&self) -> Vec<Error> {
         let mut troubles: Vec<Error> =
-            [self.fatal.take(), self.budget.take(), self.doubt.take()].into_iter().flatten().collect();
+            [&self.fatal, &self.budget, &self.doubt].into_iter().flatten().cloned().collect();
         let unknown = self.receipt.count(Status::Unknown);
         if unknown > 0 {
             let reason = self.first_doubt.as_deref().unwrap_or("another run's request went unanswered");

@@ -7,34 +7,36 @@ invalid, blank missing, and anything else found. A run gives `per_wait` outcomes
 from __future__ import annotations
 
 import asyncio
-from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 STATUSES = ("missing", "invalid", "found", "not_found", "rejected", "unknown", "not_sent")
 
 
 class Rows:
-    def __init__(self, rows, *, field_type=None, default_region=None, na_values=(), first_row=0):
+    def __init__(self, rows: Any, *, first_row: int = 0, **_: Any) -> None:
         if isinstance(rows, str):
             raise TypeError("rows is one string: wrap it in a list, [value]")
-        self.values = []
+        self.values: list[Any] = []
         self.first_row = first_row
         for number, value in enumerate(rows, first_row):
             if isinstance(value, bool):
                 raise TypeError(f"row {number} is a bool")
             self.values.append(value)
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.values)
 
-    def invalid(self):
+    def invalid(self) -> list[tuple[int, str]]:
         return [
             (at, "looks like nothing")
             for at, value in enumerate(self.values, self.first_row)
             if status_of(value) == "invalid"
         ]
 
-    def plan(self, settings):
+    def plan(self, settings: dict[str, Any]) -> dict[str, Any]:
         asking = [value for value in self.values if status_of(value) not in {"missing", "invalid"}]
         unique = len(set(asking))
         chunks = -(-unique // settings["chunk_size"])
@@ -68,22 +70,22 @@ class Run:
         self.outcomes: list[tuple[int, str]] = []
         self.done = 0
         self.handed_out = 0
+        self.statuses: list[tuple[int, str]] = []
         self.finished = False
         self.stopped: float | None = None
         self.waits = 0
-        self.before_wait = lambda run: None
         self.trouble: list[tuple[str, str, int | None]] = []
         engine.runs.append(self)
 
-    def feed(self, rows):
+    def feed(self, rows: Rows) -> None:
         assert not self.finished
         assert rows.first_row == len(self.values)
         self.values.extend(rows.values)
 
-    def finish(self):
+    def finish(self) -> None:
         self.finished = True
 
-    def _advance(self):
+    def _advance(self) -> None:
         upto = (
             len(self.values)
             if self.stopped is not None
@@ -96,25 +98,25 @@ class Run:
             self.outcomes.append((at, status))
         self.done = upto
 
-    def wait(self, timeout_s):
+    def wait(self, timeout_s: float) -> bool:
         self.waits += 1
         self.engine.before_wait(self)
         self._advance()
         return bool(self.outcomes)
 
-    async def _wait_async(self):
+    async def _wait_async(self) -> None:
         await asyncio.sleep(0)
         self.engine.before_wait(self)
         self._advance()
 
-    def wait_async(self):
+    def wait_async(self) -> asyncio.Future[None]:
         return asyncio.ensure_future(self._wait_async())
 
-    def _result(self, at, status):
+    def _result(self, at: int, status: str) -> dict[str, Any]:
         contact = {"full_name": f"Person {at}"} if status == "found" else None
         return {"value": self.values[at], "enriched_contact": contact, "status": status}
 
-    def fill(self, into):
+    def fill(self, into: list[Any]) -> int:
         filled = len(self.outcomes)
         for at, status in self.outcomes:
             into[at] = self._result(at, status)
@@ -122,27 +124,27 @@ class Run:
         self.outcomes = []
         return filled
 
-    def take(self, most):
+    def take(self, most: int) -> list[dict[str, Any]]:
         now, self.outcomes = self.outcomes[:most], self.outcomes[most:]
         self.counted(now)
         return [self._result(at, status) for at, status in now]
 
-    def counted(self, outcomes):
+    def counted(self, outcomes: list[tuple[int, str]]) -> None:
         self.handed_out += len(outcomes)
-        self.statuses = [*getattr(self, "statuses", []), *outcomes]
+        self.statuses.extend(outcomes)
 
-    def over(self):
+    def over(self) -> bool:
         return self.finished and self.handed_out == len(self.values)
 
-    def undelivered(self):
+    def undelivered(self) -> int:
         return len(self.values) - self.handed_out
 
-    def stop(self, grace_s):
+    def stop(self, grace_s: float) -> None:
         self.stopped = grace_s
 
-    def receipt(self):
+    def receipt(self) -> dict[str, Any]:
         counts = dict.fromkeys(STATUSES, 0)
-        for _, status in getattr(self, "statuses", []):
+        for _, status in self.statuses:
             counts[status] += 1
         asked = counts["found"] + counts["not_found"] + counts["unknown"]
         return counts | {
@@ -157,15 +159,15 @@ class Run:
             "stopped": "stopped by the caller" if self.stopped is not None else None,
         }
 
-    def problems(self):
+    def problems(self) -> list[tuple[int, str, str]]:
         return [
             (at, status, "a reason")
-            for at, status in getattr(self, "statuses", [])
+            for at, status in self.statuses
             if status not in {"found", "not_found", "missing"}
         ]
 
-    def troubles(self):
-        lost = any(status == "unknown" for _, status in getattr(self, "statuses", []))
+    def troubles(self) -> list[tuple[str, str, int | None]]:
+        lost = any(status == "unknown" for _, status in self.statuses)
         doubt = (
             [("UnknownOutcomeError", "1 row may have been charged: the connection dropped.", None)]
             if lost
@@ -173,7 +175,7 @@ class Run:
         )
         return [*self.trouble, *doubt]
 
-    def progress(self):
+    def progress(self) -> dict[str, Any]:
         return {
             "rows": len(self.values),
             "done": self.done,
@@ -191,24 +193,18 @@ class Engine:
     per_wait = 10
     in_flight = 0
 
-    def __init__(self, settings):
+    def __init__(self, settings: dict[str, Any]) -> None:
         self.settings = settings
         self.runs: list[Run] = []
         self.started: list[dict[str, Any]] = []
         self.closed: float | None = None
-        self.before_wait = lambda run: None
+        self.before_wait: Callable[[Run], None] = lambda _: None
 
-    def start(self, **how):
+    def start(self, **how: Any) -> Run:
         self.started.append({name: value for name, value in how.items() if name != "api_key"})
         return Run(self)
 
-    def close(self, grace_s):
+    def close(self, grace_s: float) -> None:
         self.closed = grace_s
         for run in self.runs:
             run.stop(grace_s)
-
-
-def module() -> ModuleType:
-    made = ModuleType("exactbuyer._core")
-    made.__dict__.update(Rows=Rows, Run=Run, Engine=Engine, __version__="0.0.0")
-    return made
