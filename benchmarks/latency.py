@@ -8,10 +8,11 @@ from __future__ import annotations
 import json
 import time
 
-from exactbuyer import BulkEnricher
 from measure import CLIENT_CORE, pin
 from server import serve
 from workload import KEY, make_rows
+
+from exactbuyer import BulkEnricher
 
 LATENCY_S = 0.2
 CONCURRENCIES = (16, 32, 64)

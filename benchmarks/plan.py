@@ -6,8 +6,9 @@ import json
 import time
 from typing import TYPE_CHECKING, Any
 
-from exactbuyer import BulkEnricher
 from measure import CLIENT_CORE, cpu_s, peak_mb, pin
+
+from exactbuyer import BulkEnricher
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,7 +1,8 @@
 """This package, all promises on."""
 
-from exactbuyer import BulkEnricher
 from workload import IN_FLIGHT, KEY
+
+from exactbuyer import BulkEnricher
 
 
 def run(job):

@@ -23,7 +23,7 @@ def error_classes() -> list[str]:
     """The name of the class in `exactbuyer.exceptions` for each kind of error of the core."""
 
 def _decode_reply(body: bytes, /) -> tuple[list[Any], int | None, str | None]:
-    """A reply's contacts as results are built from them, `records_enriched`, and what was wrong: for tests."""
+    """A reply's contacts as results are built from them, the count, and what was wrong: for tests."""
 
 @final
 class Rows:

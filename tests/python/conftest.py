@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 from exactbuyer import _desk
 from exactbuyer.sandbox import Sandbox
 

@@ -11,7 +11,7 @@ import threading
 from typing import Any
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exactbuyer import _core
@@ -74,7 +74,9 @@ escapes = st.one_of(
     st.sampled_from(['\\"', "\\\\", "\\/", "\\b", "\\f", "\\n", "\\r", "\\t"]),
     st.integers(0, 0xFFFF).map(lambda unit: f"\\u{unit:04x}"),
     st.integers(0xD7FF, 0xE000).map(lambda unit: f"\\u{unit:04X}"),
-    st.tuples(st.integers(0xD800, 0xDBFF), st.integers(0xDC00, 0xDFFF)).map(lambda p: f"\\u{p[0]:04x}\\u{p[1]:04X}"),
+    st.tuples(st.integers(0xD800, 0xDBFF), st.integers(0xDC00, 0xDFFF)).map(
+        lambda p: f"\\u{p[0]:04x}\\u{p[1]:04X}"
+    ),
 )
 strings = st.lists(st.one_of(plain, escapes), max_size=5).map(lambda parts: f'"{"".join(parts)}"')
 digits = st.text("0123456789", min_size=1, max_size=25)
@@ -86,17 +88,23 @@ numbers = st.builds(
     st.one_of(st.just(""), st.from_regex(r"[eE][+-]?[0-9]{1,3}", fullmatch=True)),
 )
 leaves = st.one_of(
-    st.sampled_from(["null", "true", "false", "NaN", "Infinity", "-Infinity", "[]", "{}", "-0", "-0.0", "1e400", "1E-400"]),
+    st.sampled_from(
+        ["null", "true", "false", "NaN", "Infinity", "-Infinity", "[]", "{}", "-0", "-0.0", "1e400", "1E-400"]
+    ),
     numbers,
     strings,
     st.integers(-(2**64), 2**64).map(str),
 )
-keys = st.one_of(st.sampled_from(['"a"', '"b"', '"\\u0061"', '"name"', '"__class__"', '""', '"\\ud800"']), strings)
+keys = st.one_of(
+    st.sampled_from(['"a"', '"b"', '"\\u0061"', '"name"', '"__class__"', '""', '"\\ud800"']), strings
+)
 
 
 def objects(values: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     """Objects, duplicate keys among them."""
-    member = st.builds(lambda a, k, b, c, v, d: f"{a}{k}{b}:{c}{v}{d}", space, keys, space, space, values, space)
+    member = st.builds(
+        lambda a, k, b, c, v, d: f"{a}{k}{b}:{c}{v}{d}", space, keys, space, space, values, space
+    )
     return st.lists(member, max_size=6).map(lambda members: "{" + ",".join(members) + "}")
 
 
@@ -127,14 +135,20 @@ def test_records_that_resemble_each_other_are_still_themselves(texts: list[str],
 @settings(max_examples=60, deadline=None)
 def test_fields_may_come_and_go(data: st.DataObject) -> None:
     fields = data.draw(st.lists(keys, min_size=1, max_size=5, unique=True))
-    rows = data.draw(st.lists(st.lists(st.tuples(st.sampled_from(fields), leaves), max_size=7), min_size=30, max_size=60))
+    rows = data.draw(
+        st.lists(st.lists(st.tuples(st.sampled_from(fields), leaves), max_size=7), min_size=30, max_size=60)
+    )
     assert_as_json(reply_of(["{" + ",".join(f"{k}:{v}" for k, v in row) + "}" for row in rows]))
 
 
 nearly_json = st.text(st.sampled_from('{}[],:"\\ue0123456789.-+tfnNIaul \t\n\x0b\x00é'), max_size=30)
 
 
-@given(st.one_of(nearly_json, records), st.integers(0), st.sampled_from(["", *'{}[],:"\\0123456789.-+eE \n\x00x']))
+@given(
+    st.one_of(nearly_json, records),
+    st.integers(0),
+    st.sampled_from(["", *'{}[],:"\\0123456789.-+eE \n\x00x']),
+)
 @settings(max_examples=300, deadline=None)
 def test_a_reply_is_sound_exactly_where_json_loads_takes_it(text: str, place: int, other: str) -> None:
     place %= len(text) + 1
@@ -190,7 +204,9 @@ def test_wide_records(width: int) -> None:
 
 
 def test_dicts_keyed_by_what_they_hold() -> None:
-    assert_as_json(reply_of([json.dumps({f"k{n}": {f"{n}-{m}": [m] for m in range(9)}}) for n in range(3000)]))
+    assert_as_json(
+        reply_of([json.dumps({f"k{n}": {f"{n}-{m}": [m] for m in range(9)}}) for n in range(3000)])
+    )
 
 
 def test_every_dict_is_its_own() -> None:

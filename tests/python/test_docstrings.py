@@ -6,8 +6,9 @@ import doctest
 import importlib
 import pkgutil
 
-import exactbuyer
 import pytest
+
+import exactbuyer
 
 MODULES = ["exactbuyer", *(f"exactbuyer.{found.name}" for found in pkgutil.iter_modules(exactbuyer.__path__))]
 SHOWN = {name for name in MODULES if not name.endswith(("_core", "__main__", "_pytest"))}

@@ -9,6 +9,7 @@ import warnings
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pytest
+
 from exactbuyer import (
     ApiError,
     AuthenticationError,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pickle
 
-import exactbuyer
 import pytest
+
+import exactbuyer
 from exactbuyer import (
     ExactBuyerError,
     IncompleteWarning,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from exactbuyer import exceptions
 from exactbuyer._core import Engine, error_classes
 from exactbuyer.exceptions import ConfigError

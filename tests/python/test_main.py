@@ -5,8 +5,9 @@ from __future__ import annotations
 import subprocess
 import sys
 
-import exactbuyer
 import pytest
+
+import exactbuyer
 from exactbuyer import sandbox
 from exactbuyer.__main__ import main
 

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
+
 from exactbuyer._core import Rows
 from exactbuyer.exceptions import ConfigError
 

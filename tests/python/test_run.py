@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
 import pytest
+
 from exactbuyer._core import Engine, Rows, Run
 from exactbuyer.exceptions import ConfigError
 

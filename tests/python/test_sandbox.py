@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
 import pytest
+
 from exactbuyer import _core
 from exactbuyer.sandbox import FAULTS, Sandbox, main
 

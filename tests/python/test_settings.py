@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+
 from exactbuyer import BulkEnricher, ConfigError
 from exactbuyer.settings import Settings
 

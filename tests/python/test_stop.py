@@ -11,6 +11,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 from exactbuyer import BulkEnricher, ExactBuyerError
 from exactbuyer.exceptions import Interrupted
 from exactbuyer.sandbox import Sandbox

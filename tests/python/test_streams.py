@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 from exactbuyer import BulkEnricher
 
 if TYPE_CHECKING:

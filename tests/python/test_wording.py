@@ -7,6 +7,7 @@ import pickle
 from decimal import Decimal
 
 import pytest
+
 from exactbuyer import (
     ExactBuyerError,
     Plan,
