@@ -7,12 +7,14 @@ import signal
 import threading
 from typing import TYPE_CHECKING, Any
 
-from .faults import FAULTS, Fault
+from .faults import FAULTS
 from .server import Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import FrameType
+
+    from .faults import Fault
 
 
 def _failure(text: str) -> tuple[Fault, dict[str, Any]]:

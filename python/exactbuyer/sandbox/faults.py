@@ -1,4 +1,4 @@
-"""Everything that can go wrong between a client and the vendor, by name: the list of `src/sandbox/fault.rs`."""
+"""Everything that can go wrong with a call, by name: the list of `src/sandbox/fault.rs`."""
 
 from __future__ import annotations
 
