@@ -9,6 +9,7 @@ use crate::vendor::limits::WINDOW;
 
 use super::attempt::{Attempt, CameTo, Parcel};
 use super::runner::{Event, Flight, Runner, now};
+use super::split::GroupId;
 
 /// A partial chunk from a slow source goes out after so long.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -50,10 +51,13 @@ impl Runner {
         if self.port.backlog() >= BACKLOG_CHUNKS * self.chunk_size.max(1_000) {
             return Step::Wait(None, "the consumer");
         }
-        let retry = self.retries.iter().position(|parcel| self.is_due(parcel, now));
+        let suspect = self.suspect();
+        let may_go = |parcel: &Parcel| suspect.is_none() || parcel.group == suspect;
+        let retry = self.retries.iter().position(|parcel| may_go(parcel) && self.is_due(parcel, now));
         let due = self.retries.iter().filter_map(|parcel| parcel.due).filter(|due| *due > now).min();
         let size = match retry.and_then(|place| self.retries.get(place)) {
             Some(parcel) => parcel.ids.len(),
+            None if suspect.is_some() => return Step::Wait(due, "latency"),
             None => match self.fresh_chunk(now) {
                 Ok(size) => size,
                 Err((until, why)) => {
@@ -69,6 +73,15 @@ impl Runner {
             return step;
         }
         Step::Send(self.cut(retry, size))
+    }
+
+    /// The refused chunk that must first show whether it is the request as such that is wrong: until
+    /// then nothing else is sent.
+    fn suspect(&self) -> Option<GroupId> {
+        let suspect = self.splits.suspect()?;
+        let in_flight = self.flights.values().map(|flight| &flight.parcel);
+        let mut open = self.retries.iter().chain(&self.held).chain(in_flight);
+        open.any(|parcel| parcel.group == Some(suspect)).then_some(suspect)
     }
 
     fn is_due(&self, parcel: &Parcel, now: Instant) -> bool {

@@ -17,7 +17,6 @@ struct Group {
     probes: u32,
     refused: u32,
     in_flight: u32,
-    accepted: bool,
 }
 
 /// All refused chunks of a run.
@@ -35,12 +34,17 @@ impl Splits {
         GroupId(self.groups.len() - 1)
     }
 
-    /// Whether a part may go out now. Until it is known that the request as such is all right, the
-    /// parts of the first chunk go one after another, smaller and smaller, so that few requests
-    /// tell.
+    /// The first refused chunk, while nothing of the run has been accepted: it may be the request
+    /// as such that is wrong.
+    pub(super) fn suspect(&self) -> Option<GroupId> {
+        (!self.accepted && !self.groups.is_empty()).then_some(GroupId(0))
+    }
+
+    /// Whether a part may go out now. Those of the suspect chunk go one after another, smaller and
+    /// smaller, so that few requests tell.
     pub(super) fn may_send(&self, id: GroupId) -> bool {
         let group = self.groups.get(id.0);
-        group.is_some_and(|group| group.in_flight == 0 || group.accepted || self.accepted || id.0 > 0)
+        self.suspect() != Some(id) || group.is_some_and(|group| group.in_flight == 0)
     }
 
     /// Whether the chunk has cost as many requests as it may.
@@ -69,17 +73,16 @@ impl Splits {
         self.accepted = true;
         if let Some(group) = id.and_then(|id| self.groups.get_mut(id.0)) {
             group.in_flight -= 1;
-            group.accepted = true;
         }
     }
 
     /// A part was refused; whether it is thereby plain that the request as such is wrong.
     pub(super) fn refused(&mut self, id: GroupId) -> bool {
-        let first = id.0 == 0;
+        let suspect = self.suspect() == Some(id);
         self.groups.get_mut(id.0).is_some_and(|group| {
             group.in_flight -= 1;
             group.refused += 1;
-            first && !group.accepted && group.refused >= HOPELESS
+            suspect && group.refused >= HOPELESS
         })
     }
 }

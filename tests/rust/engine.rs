@@ -1,0 +1,221 @@
+//! Single promises of the engine, each shown by one run against a vendor that does as told, under
+//! a paused clock. What holds in every run is the simulation's to show.
+
+#![allow(missing_docs)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use exactbuyer::config::{BodyFormat, Config};
+use exactbuyer::dispatch::{Engine, RunOptions};
+use exactbuyer::error::{Error, ErrorKind};
+use exactbuyer::identifier::{FieldType, Identifier};
+use exactbuyer::plan::Row;
+use exactbuyer::results::{Receipt, RowOutcome, Status};
+use exactbuyer::store::MemoryStore;
+use exactbuyer::vendor::transport::{Failure, Lost, Reply, Request, Transport};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use tokio::time::{Instant, sleep};
+
+/// How a request is answered.
+type Answer = dyn Fn(usize, &[String]) -> Result<Reply, Failure> + Send + Sync;
+
+/// Answers each request after a while as the test says, and notes when it came and for how many.
+struct Told {
+    latency: Duration,
+    answer: Arc<Answer>,
+    seen: Arc<Mutex<Vec<(Instant, usize)>>>,
+}
+
+impl Transport for Told {
+    fn send(&self, request: Request) -> BoxFuture<'static, Result<Reply, Failure>> {
+        let body: serde_json::Value = serde_json::from_slice(&request.body).unwrap();
+        let entries = body["query_list"].as_array().unwrap().iter();
+        let values: Vec<String> = entries.map(|entry| entry["value"].as_str().unwrap().to_owned()).collect();
+        let mut seen = self.seen.lock().unwrap();
+        seen.push((Instant::now(), values.len()));
+        let (number, latency, answer) = (seen.len(), self.latency, self.answer.clone());
+        async move {
+            sleep(latency).await;
+            answer(number, &values)
+        }
+        .boxed()
+    }
+}
+
+/// A 200 in which those whose name the test knows are found.
+fn found(values: &[String], known: impl Fn(&str) -> bool) -> Reply {
+    let hits = values.iter().filter(|value| known(value)).count();
+    let contacts: Vec<String> = values
+        .iter()
+        .map(|value| {
+            let record = if known(value) { "{}" } else { "null" };
+            format!(r#"{{"enriched_contact":{record},"value":"{value}"}}"#)
+        })
+        .collect();
+    let body = format!(r#"{{"contacts":[{}],"records_enriched":{hits}}}"#, contacts.join(","));
+    Reply { body: body.into(), ..status(200) }
+}
+
+fn status(status: u16) -> Reply {
+    Reply { status, retry_after: None, body: bytes::Bytes::new(), cut: None }
+}
+
+struct Done {
+    outcomes: Vec<RowOutcome>,
+    receipt: Receipt,
+    troubles: Vec<Error>,
+    seen: Vec<(Instant, usize)>,
+}
+
+impl Done {
+    fn statuses(&self) -> Vec<Status> {
+        let mut outcomes: Vec<_> =
+            self.outcomes.iter().map(|outcome| (outcome.row, outcome.status)).collect();
+        outcomes.sort_unstable_by_key(|(row, _)| *row);
+        outcomes.into_iter().map(|(_, status)| status).collect()
+    }
+}
+
+fn run(
+    config: Config,
+    rows: usize,
+    latency: Duration,
+    answer: impl Fn(usize, &[String]) -> Result<Reply, Failure> + Send + Sync + 'static,
+) -> Done {
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    runtime.block_on(async {
+        let seen = Arc::default();
+        let transport = Told { latency, answer: Arc::new(answer), seen: Arc::clone(&seen) };
+        let config = Config { body: BodyFormat::Json, ..config };
+        let engine = Engine::seeded(config, Arc::new(transport), Arc::new(MemoryStore::default()), 1);
+        let run = engine.start(&tokio::runtime::Handle::current(), RunOptions::default());
+        let person = |number| Identifier::from_canonical(FieldType::Email, format!("p{number}@x.example"));
+        run.feed((0..rows).map(|number| Row::One(person(number))).collect());
+        run.finish();
+        let mut outcomes = Vec::new();
+        while let Some(batch) = run.next().await {
+            outcomes.extend(batch);
+        }
+        let seen = seen.lock().unwrap().clone();
+        Done { outcomes, receipt: run.receipt(), troubles: run.troubles(), seen }
+    })
+}
+
+#[test]
+fn the_rate_is_used_up_where_records_wait() {
+    let config = Config { chunk_size: 10, max_concurrency: 64, ..Config::default() };
+    let done = run(config, 30_000, Duration::from_secs(10), |_, values| Ok(found(values, |_| true)));
+    assert_eq!(done.receipt.count(Status::Found), 30_000);
+    // From the end of the slow start to the last send: how many went out for each 60 s?
+    let from = done.seen[200].0;
+    let (last, sends) = (done.seen.last().unwrap().0, done.seen.len() - 201);
+    let minutes = (last - from).as_secs_f64() / 60.0;
+    #[allow(clippy::cast_precision_loss)]
+    let used = sends as f64 / minutes / 200.0;
+    println!("{:.1} % of the rate over {minutes:.1} minutes", used * 100.0);
+    assert!(used >= 0.97, "{used}");
+}
+
+#[test]
+fn wall_time_is_latency_times_requests_by_concurrency() {
+    // To 64 there are four round trips of slow start: it takes some more requests to make up for.
+    for (concurrency, each) in [(4_u32, 20), (16, 20), (32, 20), (64, 30)] {
+        let requests = each * concurrency;
+        let config = Config {
+            chunk_size: 10,
+            max_concurrency: concurrency as usize,
+            requests_per_minute: 1_000_000,
+            ..Config::default()
+        };
+        let latency = Duration::from_millis(200);
+        let done = run(config, 10 * requests as usize, latency, |_, values| Ok(found(values, |_| true)));
+        let ideal = latency * requests / concurrency;
+        let took = done.receipt.elapsed.as_secs_f64() / ideal.as_secs_f64();
+        println!("{concurrency} in flight: {took:.3} of latency x requests / concurrency");
+        assert!(took <= 1.15, "{took}");
+    }
+}
+
+#[test]
+fn the_ceiling_is_used_up_to_the_last_credit_and_never_passed() {
+    for ceiling in [0, 1, 7, 64, 999, 1_000] {
+        let config = Config { chunk_size: 50, max_credits: Some(ceiling), ..Config::default() };
+        let done = run(config, 5_000, Duration::from_secs(1), |_, values| {
+            // Four of five are found.
+            Ok(found(values, |value| !value.split_once('@').unwrap().0.ends_with(['3', '8'])))
+        });
+        assert_eq!(done.receipt.credits, ceiling);
+        assert_eq!(done.troubles[0].kind(), ErrorKind::BudgetExceeded);
+    }
+}
+
+#[test]
+fn three_unknown_replies_in_a_row_stop_the_run() {
+    let config = Config { chunk_size: 10, max_concurrency: 1, ..Config::default() };
+    let done = run(config, 1_000, Duration::from_secs(1), |_, _| Ok(status(504)));
+    assert_eq!(done.receipt.requests, 3);
+    assert_eq!(done.receipt.count(Status::Unknown), 30);
+    assert_eq!(done.receipt.count(Status::NotSent), 970);
+    assert_eq!(done.receipt.credits_in_doubt, 30);
+    assert_eq!(done.troubles[0].kind(), ErrorKind::UnknownOutcome);
+}
+
+#[test]
+fn no_more_doubt_than_allowed_even_when_every_other_reply_is_lost() {
+    let config = Config { chunk_size: 10, max_in_doubt: 45, ..Config::default() };
+    let done = run(config, 1_000, Duration::from_secs(1), |number, values| {
+        if number % 2 == 0 { Err(Failure::Lost(Lost::Disconnected)) } else { Ok(found(values, |_| true)) }
+    });
+    assert_eq!(done.receipt.credits_in_doubt, 45);
+    assert_eq!(done.receipt.count(Status::Unknown), 45);
+    assert!(done.seen.iter().all(|(_, lookups)| *lookups <= 10));
+}
+
+#[test]
+fn the_guilty_record_is_found_and_the_others_are_answered() {
+    let config = Config::default();
+    let done = run(config, 1_000, Duration::from_secs(1), |_, values| {
+        let guilty = values.iter().any(|value| value == "p731@x.example");
+        if guilty { Ok(status(422)) } else { Ok(found(values, |_| true)) }
+    });
+    let statuses = done.statuses();
+    assert_eq!(statuses[731], Status::Rejected);
+    assert_eq!(statuses.iter().filter(|status| **status == Status::Found).count(), 999);
+    assert!(done.receipt.requests <= 23, "{}", done.receipt.requests);
+}
+
+#[test]
+fn a_request_that_is_wrong_as_such_is_told_after_few_probes() {
+    let done = run(Config::default(), 5_000, Duration::from_secs(1), |_, _| Ok(status(400)));
+    assert_eq!(done.troubles[0].kind(), ErrorKind::BadRequest);
+    assert_eq!(done.troubles[0].status(), Some(400));
+    // The chunks in flight when the first was refused, and twelve parts of that one.
+    assert!(done.receipt.requests <= 4 + 12, "{}", done.receipt.requests);
+    assert_eq!(done.receipt.credits, 0);
+}
+
+#[test]
+fn smaller_requests_after_a_413() {
+    let done = run(Config::default(), 4_000, Duration::from_secs(1), |_, values| {
+        if values.len() > 300 { Ok(status(413)) } else { Ok(found(values, |_| true)) }
+    });
+    assert_eq!(done.receipt.count(Status::Found), 4_000);
+    let accepted = done.seen.iter().filter(|(_, lookups)| *lookups <= 300);
+    assert!(accepted.clone().all(|(_, lookups)| *lookups == 250));
+    assert_eq!(accepted.count(), 16);
+}
+
+#[test]
+fn what_never_gets_out_is_tried_again_and_then_told() {
+    use exactbuyer::vendor::transport::NotSent;
+    let config = Config { max_retries: 2, ..Config::default() };
+    let done = run(config, 10, Duration::ZERO, |_, _| Err(Failure::NotSent(NotSent::Connect)));
+    assert_eq!(done.seen.len(), 3);
+    assert_eq!((done.receipt.requests, done.receipt.sent), (0, 0));
+    assert_eq!(done.receipt.count(Status::NotSent), 10);
+    assert_eq!(done.troubles[0].kind(), ErrorKind::Transport);
+}
