@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -29,6 +29,8 @@ def exactbuyer_sandbox(request: pytest.FixtureRequest, monkeypatch: pytest.Monke
     from .sandbox import Sandbox
 
     monkeypatch.setenv("EXACTBUYER_OFFLINE", "1")
-    marker = request.node.get_closest_marker("exactbuyer_sandbox")
-    with Sandbox(**(marker.kwargs if marker else {})) as sandbox:
+    item = cast("pytest.Item", request.node)  # a fixture of a single test: its node is the test
+    marker = item.get_closest_marker("exactbuyer_sandbox")
+    settings: dict[str, Any] = dict(marker.kwargs) if marker else {}
+    with Sandbox(**settings) as sandbox:
         yield sandbox

@@ -1,11 +1,10 @@
 //! Where calls are decided: who may call, what it costs, what the answer is. Pure but for its own
-//! state: time is an argument, sockets are unknown here.
+//! state: moments are arguments (the date in `Retry-After` alone is not), sockets are unknown here.
 
 use std::borrow::Cow;
 use std::time::{Duration, Instant, SystemTime};
 
 use hashbrown::{HashMap, HashSet};
-use serde_json::Value;
 
 use crate::vendor::limits;
 
@@ -14,16 +13,10 @@ use super::fold;
 use super::ledger::Ledger;
 use super::options::{Options, RetryAfter};
 use super::people::People;
-use super::query::{self, Asked, Form, Query, Required};
+use super::pin::Pin;
+use super::query::{self, Asked, Form, Query};
 use super::reply::{Contacts, Reply};
 use super::window::Window;
-
-/// What was settled beforehand about one identifier.
-#[derive(Debug)]
-enum Pin {
-    Person(Box<str>, Required),
-    Nobody,
-}
 
 /// The vendor, without the wire.
 #[derive(Debug)]
@@ -106,31 +99,9 @@ impl Desk {
         &mut self.ledger
     }
 
-    /// Pins a contact: a JSON object's text.
-    ///
-    /// # Errors
-    /// Where the text is no JSON object.
-    pub(super) fn pin_person(&mut self, value: &str, contact: &str) -> Result<(), serde_json::Error> {
-        let fields: serde_json::Map<String, Value> = serde_json::from_str(contact)?;
-        let has = |name: &str| match fields.get(name) {
-            None | Some(Value::Null) => false,
-            Some(Value::Array(list)) => !list.is_empty(),
-            Some(Value::String(text)) => !text.is_empty(),
-            Some(_) => true,
-        };
-        let has = Required::of(
-            has("current_work_email"),
-            has("personal_emails"),
-            has("phone_numbers"),
-            has("social_profiles"),
-        );
-        self.pins.insert(fold::infer(value).1, Pin::Person(contact.trim().into(), has));
-        Ok(())
-    }
-
-    /// Pins a miss.
-    pub(super) fn pin_nobody(&mut self, value: &str) {
-        self.pins.insert(fold::infer(value).1, Pin::Nobody);
+    /// Settles what an identifier leads to.
+    pub(super) fn pin(&mut self, value: &str, pin: Pin) {
+        self.pins.insert(fold::infer(value).1, pin);
     }
 
     /// Refuses every call that holds the value.

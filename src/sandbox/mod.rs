@@ -24,6 +24,7 @@ mod fold;
 mod ledger;
 mod options;
 mod people;
+mod pin;
 mod query;
 mod reply;
 mod server;
@@ -45,6 +46,7 @@ pub use ledger::{Entry, Ledger, Request};
 pub use options::{Options, RetryAfter};
 
 use desk::Desk;
+use pin::Pin;
 use server::SharedDesk;
 
 /// Connections that may wait to be accepted: more than a client opens at once.
@@ -134,13 +136,15 @@ impl Sandbox {
     /// Where the text is no JSON object.
     pub fn person(&self, value: &str, contact: &str) -> io::Result<()> {
         let no_object =
-            |_| io::Error::new(io::ErrorKind::InvalidInput, "a pinned contact must be a JSON object");
-        server::lock(&self.desk).pin_person(value, contact).map_err(no_object)
+            || io::Error::new(io::ErrorKind::InvalidInput, "a pinned contact must be a JSON object");
+        let pin = Pin::person(contact).ok_or_else(no_object)?;
+        server::lock(&self.desk).pin(value, pin);
+        Ok(())
     }
 
     /// From now on this identifier belongs to nobody.
     pub fn nobody(&self, value: &str) {
-        server::lock(&self.desk).pin_nobody(value);
+        server::lock(&self.desk).pin(value, Pin::Nobody);
     }
 
     /// From now on every call that holds this value is refused with 400.

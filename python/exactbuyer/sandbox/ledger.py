@@ -76,7 +76,20 @@ class Ledger:
     @cached_property
     def requests(self) -> list[Request]:
         """Every request, refused ones too, in order of arrival."""
-        return [Request(*row[:3], tuple(row[3]), *row[4:]) for row in self._books.requests()]
+        return [
+            Request(number, arrived_s, target, tuple(names), body_bytes, status, fault, lookups, credits_)
+            for (
+                number,
+                arrived_s,
+                target,
+                names,
+                body_bytes,
+                status,
+                fault,
+                lookups,
+                credits_,
+            ) in self._books.requests()
+        ]
 
     @cached_property
     def billed(self) -> dict[str, int]:

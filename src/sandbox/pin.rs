@@ -1,0 +1,138 @@
+//! What was settled beforehand about an identifier: a person, or nobody.
+
+use std::fmt;
+
+use serde::de::{self, Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+use super::query::Required;
+
+/// What an identifier leads to.
+#[derive(Debug)]
+pub(super) enum Pin {
+    /// This contact, as its text says, which has what can be required.
+    Person(Box<str>, Required),
+    /// Nobody.
+    Nobody,
+}
+
+/// Whether a field holds anything. Everything else is skipped unread, because a pinned contact may
+/// hold what JSON allows and serde does not, such as half a surrogate pair.
+#[derive(Debug, Default)]
+struct Filled(bool);
+
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(default)]
+struct Fields {
+    current_work_email: Filled,
+    personal_emails: Filled,
+    phone_numbers: Filled,
+    social_profiles: Filled,
+}
+
+impl Pin {
+    /// Pins a contact by its JSON text; `None` where that is no object.
+    pub(super) fn person(contact: &str) -> Option<Self> {
+        let contact = contact.trim();
+        // serde would take a list for a struct.
+        let fields: Fields = contact.starts_with('{').then(|| serde_json::from_str(contact).ok())??;
+        let has = Required::of(
+            fields.current_work_email.0,
+            fields.personal_emails.0,
+            fields.phone_numbers.0,
+            fields.social_profiles.0,
+        );
+        Some(Self::Person(contact.into(), has))
+    }
+}
+
+impl<'de> Deserialize<'de> for Filled {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Look)
+    }
+}
+
+/// Sees whether there is anything.
+struct Look;
+
+impl<'de> Visitor<'de> for Look {
+    type Value = Filled;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("anything")
+    }
+
+    fn visit_unit<E: de::Error>(self) -> Result<Filled, E> {
+        Ok(Filled(false))
+    }
+
+    fn visit_bool<E: de::Error>(self, _: bool) -> Result<Filled, E> {
+        Ok(Filled(true))
+    }
+
+    fn visit_i64<E: de::Error>(self, _: i64) -> Result<Filled, E> {
+        Ok(Filled(true))
+    }
+
+    fn visit_u64<E: de::Error>(self, _: u64) -> Result<Filled, E> {
+        Ok(Filled(true))
+    }
+
+    fn visit_f64<E: de::Error>(self, _: f64) -> Result<Filled, E> {
+        Ok(Filled(true))
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Filled, E> {
+        Ok(Filled(!text.is_empty()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Filled, A::Error> {
+        let mut filled = false;
+        while list.next_element::<IgnoredAny>()?.is_some() {
+            filled = true;
+        }
+        Ok(Filled(filled))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Filled, A::Error> {
+        while fields.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Filled(true))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn has(contact: &str) -> Option<Required> {
+        match Pin::person(contact)? {
+            Pin::Person(text, has) => {
+                assert_eq!(&*text, contact.trim());
+                Some(has)
+            }
+            Pin::Nobody => None,
+        }
+    }
+
+    #[test]
+    fn what_is_filled_can_be_required() {
+        let of = Required::of;
+        assert_eq!(has("{}"), Some(of(false, false, false, false)));
+        assert_eq!(has(r#" {"current_work_email": "a@x"} "#), Some(of(true, false, false, false)));
+        assert_eq!(
+            has(r#"{"personal_emails": [1, {}], "phone_numbers": [], "social_profiles": null}"#),
+            Some(of(false, true, false, false))
+        );
+        assert_eq!(
+            has(r#"{"current_work_email": "", "phone_numbers": {"a": 1}, "social_profiles": true}"#),
+            Some(of(false, false, true, true))
+        );
+    }
+
+    #[test]
+    fn odd_objects_are_objects_and_the_rest_is_not() {
+        assert!(has(r#"{"note": "\ud83d", "big": 1000000000000000000000000000000, "far": 1e999}"#).is_some());
+        for no in ["", "[]", "null", "1", "{", r#"{"a": NaN}"#, "{} {}"] {
+            assert!(has(no).is_none(), "{no}");
+        }
+    }
+}
