@@ -22,7 +22,7 @@ __version__: str
 def error_classes() -> list[str]:
     """The name of the class in `exactbuyer.exceptions` for each kind of error of the core."""
 
-def _decode_reply(body: bytes, /) -> tuple[list[Any], int | None, str | None]:
+def _decode_reply(body: bytes) -> tuple[list[Any], int | None, str | None]:
     """A reply's contacts as results are built from them, the count, and what was wrong: for tests."""
 
 @final
