@@ -34,7 +34,7 @@ PEERS = (
 )
 # What someone else's program measures: it prints one line of JSON, {"records": …, "cpu_s": …}.
 ENGINE = HERE / "engine.rs"
-ENGINE_COMMAND = ("cargo", "bench", "--quiet", "--locked", "--bench", "engine")
+ENGINE_COMMAND = ("cargo", "bench", "--quiet", "--locked", "--features", "http,sandbox", "--bench", "engine")
 
 Figures = dict[str, Any]
 
