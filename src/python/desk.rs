@@ -13,6 +13,10 @@ use super::objects::Decoder;
 use crate::identifier::Invalid;
 use crate::results::{Reason, RowOutcome, Status};
 
+/// Problems that are remembered: those of an endless stream must not fill the memory. The status of
+/// every row is in its result all the same.
+const MOST_PROBLEMS: usize = 1_000_000;
+
 /// Why a row is open or refused.
 struct Problem {
     row: u64,
@@ -170,6 +174,7 @@ impl Desk {
         }
         match outcome.status {
             Status::Found | Status::NotFound | Status::Missing => {}
+            _ if self.problems.len() >= MOST_PROBLEMS => {}
             status @ (Status::Invalid | Status::Rejected | Status::Unknown | Status::NotSent) => {
                 self.problems.push(Problem { row: outcome.row, status, reason: outcome.reason.clone() });
             }
