@@ -225,9 +225,9 @@ impl<'a, 'py> Builder<'a, 'py> {
         }
         let is_whole = !said.iter().any(|b| matches!(b, b'.' | b'e' | b'E'));
         match std::str::from_utf8(said) {
-            Ok("") => self.word(b"NaN", |py| PyFloat::new(py, f64::NAN).into_any()).or_else(|_| {
-                self.word(b"Infinity", |py| PyFloat::new(py, f64::INFINITY).into_any())
-            }),
+            Ok("") => self
+                .word(b"NaN", |py| PyFloat::new(py, f64::NAN).into_any())
+                .or_else(|_| self.word(b"Infinity", |py| PyFloat::new(py, f64::INFINITY).into_any())),
             Ok("-") => self.word(b"-Infinity", |py| PyFloat::new(py, f64::NEG_INFINITY).into_any()),
             Ok(text) if is_whole => {
                 self.at += said.len();
