@@ -1,4 +1,4 @@
-//! The one room where `unsafe` is allowed: calls of CPython's stable interface that pyo3 has no
+//! The one room where `unsafe` is allowed: calls of `CPython`'s stable interface that pyo3 has no
 //! safe name for. Each is a few lines, each says why it is sound, and nothing here decides
 //! anything.
 #![allow(unsafe_code)]
@@ -19,7 +19,7 @@ pub(super) fn latin1<'py>(py: Python<'py>, text: &[u8]) -> PyResult<Bound<'py, P
     }
 }
 
-/// Does `work` with the cyclic collector paused, as it is anyway inside one call since CPython
+/// Does `work` with the cyclic collector paused, as it is anyway inside one call since `CPython`
 /// 3.12: what is being built there is alive, so every look at it is in vain.
 ///
 /// Nobody can see it. `work` must not run Python code nor let go of the interpreter (building
@@ -39,4 +39,10 @@ pub(super) fn without_collector<T>(_py: Python<'_>, work: impl FnOnce() -> T) ->
     // SAFETY: `_py` says that this thread is attached. Returns whether it was enabled.
     let _resume = Resume(unsafe { ffi::PyGC_Disable() } != 0);
     work()
+}
+
+/// Whether the cyclic collector runs by itself.
+pub(super) fn collector_is_on(_py: Python<'_>) -> bool {
+    // SAFETY: `_py` says that this thread is attached.
+    unsafe { ffi::PyGC_IsEnabled() != 0 }
 }

@@ -236,6 +236,21 @@ def test_dicts_are_dicts() -> None:
     assert last.popitem() == ("c", 3)
 
 
+def test_results_are_made_of_a_value_a_record_and_a_status() -> None:
+    statuses = ["missing", "invalid", "found", "not_found", "rejected", "unknown", "not_sent"]
+    value = "Ana@Acme.example"
+    made = _core._make_rows([(value, b'{"a":1}', n) for n in range(7)] + [(None, None, n) for n in range(7)])  # pyright: ignore[reportPrivateUsage]
+    assert made[:7] == [{"value": value, "enriched_contact": {"a": 1}, "status": status} for status in statuses]
+    assert made[7:] == [{"value": None, "enriched_contact": None, "status": status} for status in statuses]
+    assert all(list(row) == ["value", "enriched_contact", "status"] for row in made)
+    assert made[0]["value"] is value
+    made[0]["status"] = made[0]
+    made[0]["more"] = 1
+    assert made[1]["status"] == "invalid"
+    with pytest.raises(ValueError, match="please report"):
+        _core._make_rows([(None, b"{", 2)])  # pyright: ignore[reportPrivateUsage]
+
+
 def test_cycles_that_are_made_later_are_collected() -> None:
     import weakref
 
@@ -264,6 +279,31 @@ def test_the_collectors_state_is_the_users(enabled: bool) -> None:
         decode(reply_of(['{"a":[{}]}', '{"a":', "{}"]))
         assert gc.isenabled() is enabled
     finally:
+        (gc.enable if before else gc.disable)()
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 14), reason="its collector works otherwise")
+def test_promoting_ages_what_is_alive_and_changes_nothing_else() -> None:
+    before = gc.isenabled()
+    gc.disable()
+    try:
+        gc.collect()
+        young = [[]]
+        _core._promote()  # pyright: ignore[reportPrivateUsage]
+        assert any(one is young for one in gc.get_objects(generation=0))
+        gc.enable()
+        _core._promote()  # pyright: ignore[reportPrivateUsage]
+        gc.disable()
+        assert any(one is young for one in gc.get_objects(generation=2))
+        assert gc.get_freeze_count() < 2_000
+        gc.freeze()
+        frozen = gc.get_freeze_count()
+        gc.enable()
+        _core._promote()  # pyright: ignore[reportPrivateUsage]
+        gc.disable()
+        assert gc.get_freeze_count() == frozen
+    finally:
+        gc.unfreeze()
         (gc.enable if before else gc.disable)()
 
 

@@ -9,6 +9,7 @@
 //! was left, is in `docs/performance.md`.
 
 mod build;
+mod collector;
 mod row;
 mod shape;
 mod site;
@@ -16,7 +17,7 @@ mod strings;
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyList};
+use pyo3::types::{PyBytes, PyDict, PyList};
 
 use crate::results::Status;
 use crate::vendor::decode::{Record, decode};
@@ -25,7 +26,7 @@ use build::Builder;
 use row::Rows;
 use site::Sites;
 
-pub(super) use super::ffi::without_collector;
+pub(super) use collector::{promote, without_collector};
 
 /// Makes objects of records, and remembers what they had in common: one per call of the user's.
 #[derive(Default)]
@@ -55,7 +56,7 @@ impl Decoder {
         value: Option<Bound<'py, PyAny>>,
         contact: Option<&[u8]>,
         status: Status,
-    ) -> PyResult<Bound<'py, pyo3::types::PyDict>> {
+    ) -> PyResult<Bound<'py, PyDict>> {
         let contact = contact.map(|raw| self.contact(py, raw)).transpose()?;
         self.rows.make(py, value, contact, status)
     }
@@ -90,7 +91,32 @@ fn decode_reply<'py>(
     Ok((contacts, reply.records_enriched, reply.trouble))
 }
 
-/// Adds what the tests reach this room by.
+/// What a result is made of.
+type Made<'py> = (Option<Bound<'py, PyAny>>, Option<Bound<'py, PyBytes>>, usize);
+
+/// Results of `(value, record, status)`, for the tests; a status by its place in [`Status::ALL`].
+#[pyfunction]
+#[pyo3(name = "_make_rows")]
+fn make_rows<'py>(py: Python<'py>, outcomes: Vec<Made<'py>>) -> PyResult<Vec<Bound<'py, PyDict>>> {
+    let mut decoder = Decoder::default();
+    let rows = outcomes.into_iter().map(|(value, record, status)| {
+        let status = Status::ALL.get(status).copied().ok_or_else(unread)?;
+        decoder.row(py, value, record.as_ref().map(PyBytesMethods::as_bytes), status)
+    });
+    rows.collect()
+}
+
+/// [`promote`], for the tests.
+#[pyfunction]
+#[pyo3(name = "_promote")]
+fn promote_now(py: Python<'_>) -> PyResult<()> {
+    promote(py)
+}
+
+/// Adds what the tests reach this room by, and has what it needs from Python ready.
 pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    collector::gc(module.py())?;
+    module.add_function(wrap_pyfunction!(make_rows, module)?)?;
+    module.add_function(wrap_pyfunction!(promote_now, module)?)?;
     module.add_function(wrap_pyfunction!(decode_reply, module)?)
 }

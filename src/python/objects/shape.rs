@@ -4,7 +4,7 @@
 //! A ready dict is one that shares its keys, as the `__dict__`s of a class's instances do: a copy
 //! is a third of the size of a dict that was filled key by key, and is made without looking up
 //! where each key goes or growing on the way. It is a dict like any other: who adds or removes a
-//! key gets a table of its own, by CPython's own doing.
+//! key gets a table of its own, by `CPython`'s own doing.
 
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString, PyTuple, PyType};
@@ -16,15 +16,40 @@ const MAX_SHAPES: usize = 1_024;
 /// A ready dict is made for the sequence that was met this often: making one costs as much as
 /// filling about a hundred.
 const OFTEN: u32 = 8;
-/// How many keys CPython lets dicts share (`SHARED_KEYS_MAX_SIZE`).
+/// How many keys `CPython` lets dicts share (`SHARED_KEYS_MAX_SIZE`).
 const MOST_SHARED: usize = 30;
 
 /// One key after those of a shape.
 struct Step {
     /// As it stands in the text, with its quotes.
     quoted: Box<[u8]>,
+    /// Its first sixteen bytes as a number, and which bits of it count: nearly all keys are told
+    /// by one comparison.
+    head: u128,
+    mask: u128,
     under: SiteId,
     next: usize,
+}
+
+impl Step {
+    fn new(quoted: &[u8], under: SiteId, next: usize) -> Self {
+        let mut head = [0; 16];
+        let mut mask = [0; 16];
+        for ((to, bits), from) in head.iter_mut().zip(&mut mask).zip(quoted) {
+            (*to, *bits) = (*from, 0xff);
+        }
+        let (head, mask) = (u128::from_le_bytes(head), u128::from_le_bytes(mask));
+        Self { quoted: quoted.into(), head, mask, under, next }
+    }
+
+    #[inline]
+    fn begins(&self, text: &[u8]) -> bool {
+        match text.first_chunk::<16>() {
+            Some(head) if u128::from_le_bytes(*head) & self.mask != self.head => false,
+            Some(_) if self.quoted.len() <= 16 => true,
+            _ => text.starts_with(&self.quoted),
+        }
+    }
 }
 
 /// A sequence of keys, none twice.
@@ -63,7 +88,7 @@ impl Shapes {
     #[inline]
     pub(super) fn expect(&self, shape: usize, text: &[u8]) -> Option<(usize, SiteId, usize)> {
         let steps = &self.0.get(shape)?.steps;
-        let step = steps.iter().find(|step| text.starts_with(&step.quoted))?;
+        let step = steps.iter().find(|step| step.begins(text))?;
         Some((step.quoted.len(), step.under, step.next))
     }
 
@@ -86,7 +111,7 @@ impl Shapes {
             return None;
         }
         let next = self.0.len();
-        let step = Step { quoted: quoted.into(), under, next };
+        let step = Step::new(quoted, under, next);
         self.0.get_mut(shape)?.steps.push(step);
         self.0.push(Shape { last: Some((shape, key.clone().unbind())), ..Shape::default() });
         Some(next)

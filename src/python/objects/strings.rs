@@ -2,6 +2,7 @@
 //! anew where they do not (names, addresses).
 
 use pyo3::prelude::*;
+use pyo3::types::PyString;
 
 use super::super::ffi::latin1;
 
@@ -15,10 +16,11 @@ const TRIAL: u32 = 512;
 /// Worth it is one found again in so many: making one costs about four times what looking does.
 const ONE_IN: u32 = 4;
 
+/// A string and the number that its text gives. The text itself is looked up in the string: that
+/// has to be fetched from memory anyway, and tables stay small.
 struct Entry {
-    len: u8,
-    text: [u8; LONGEST],
-    made: Py<PyAny>,
+    hash: u64,
+    made: Py<PyString>,
 }
 
 /// The strings seen at one place.
@@ -54,23 +56,19 @@ impl Strings {
             let Some(&size) = SIZES.get(self.stage) else { return make(py, text) };
             self.table.resize_with(size, || None);
         }
-        // The size is a power of two.
-        let place = hash(text) & (self.table.len() - 1);
+        let hash = hash(text);
+        // The upper bits are the well mixed ones; sizes are powers of two below 2^16.
+        let place = (hash >> 48) as usize & (self.table.len() - 1);
         let Some(slot) = self.table.get_mut(place) else { return make(py, text) };
         if let Some(entry) = slot
-            && usize::from(entry.len) == text.len()
-            && entry.text.get(..text.len()) == Some(text)
+            && entry.hash == hash
+            && entry.made.bind(py).to_str().is_ok_and(|kept| kept.as_bytes() == text)
         {
             self.found += 1;
-            return Ok(entry.made.bind(py).clone());
+            return Ok(entry.made.bind(py).clone().into_any());
         }
         let made = make(py, text)?;
-        let mut entry = Entry { len: 0, text: [0; LONGEST], made: made.clone().unbind() };
-        if let (Ok(len), Some(kept)) = (u8::try_from(text.len()), entry.text.get_mut(..text.len())) {
-            kept.copy_from_slice(text);
-            entry.len = len;
-            *slot = Some(entry);
-        }
+        *slot = Some(Entry { hash, made: made.clone().cast_into::<PyString>()?.unbind() });
         Ok(made)
     }
 
@@ -87,7 +85,7 @@ impl Strings {
 
 /// A number that differs for strings that differ in their first or last eight bytes, or in length.
 #[inline]
-fn hash(text: &[u8]) -> usize {
+fn hash(text: &[u8]) -> u64 {
     let (first, last) = match (text.first_chunk::<8>(), text.last_chunk::<8>()) {
         (Some(first), Some(last)) => (u64::from_le_bytes(*first), u64::from_le_bytes(*last)),
         _ => match (text.first_chunk::<4>(), text.last_chunk::<4>()) {
@@ -97,8 +95,7 @@ fn hash(text: &[u8]) -> usize {
             _ => (text.iter().fold(0, |all, &byte| all << 8 | u64::from(byte)), 0),
         },
     };
-    let mixed = (first ^ last.rotate_left(29) ^ text.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    (mixed >> 48) as usize
+    (first ^ last.rotate_left(29) ^ text.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
 /// A new string with this text: UTF-8, no escapes.
@@ -107,5 +104,5 @@ pub(super) fn make<'py>(py: Python<'py>, text: &[u8]) -> PyResult<Bound<'py, PyA
         return latin1(py, text);
     }
     let text = std::str::from_utf8(text).map_err(|_| super::unread())?;
-    Ok(pyo3::types::PyString::new(py, text).into_any())
+    Ok(PyString::new(py, text).into_any())
 }
