@@ -13,11 +13,19 @@ __all__ = [
     "SandboxServer",
     "__version__",
     "_decode_reply",
+    "_make_rows",
+    "_promote",
     "error_classes",
     "sandbox_faults",
 ]
 
 __version__: str
+
+def _make_rows(outcomes: list[tuple[Any, bytes | None, int]]) -> list[dict[str, Any]]:
+    """Result dicts of (value, record, number of the status), as a call builds them: for tests."""
+
+def _promote() -> None:
+    """Counts what is alive among the cyclic collector's old objects: for tests."""
 
 def error_classes() -> list[str]:
     """The name of the class in `exactbuyer.exceptions` for each kind of error of the core."""

@@ -20,7 +20,7 @@ use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 
 use super::desk::Desk;
 use super::errors;
-use super::objects::without_collector;
+use super::objects::{promote, without_collector};
 use super::rows::Rows;
 use super::runtime::{OfProcess, Ours};
 use crate::dispatch;
@@ -31,6 +31,11 @@ const LONGEST: Duration = Duration::from_hours(24);
 
 /// How long a signal may go unseen.
 const SLICE: Duration = Duration::from_millis(50);
+
+/// Rows after which it pays to tell the collector that they are there to stay: under way, and at the
+/// end.
+const MANY_ROWS: usize = 50_000;
+const MANY_ROWS_AT_THE_END: usize = 10_000;
 
 /// Rows built in one call: some tens of milliseconds.
 const MOST_ROWS_AT_ONCE: usize = 4_096;
@@ -52,6 +57,8 @@ struct Marks {
     ended: AtomicBool,
     /// Outcomes received and not handed out.
     held: AtomicUsize,
+    /// Rows filled in since the collector was told that they are there to stay.
+    young: AtomicUsize,
 }
 
 impl Inbox {
@@ -214,7 +221,13 @@ impl Run {
             };
         }
         self.mark(&inbox, &desk);
-        filled
+        let filled = filled?;
+        let young = self.marks.young.fetch_add(filled, Ordering::AcqRel) + filled;
+        if young >= if self.over() { MANY_ROWS_AT_THE_END } else { MANY_ROWS } {
+            self.marks.young.store(0, Ordering::Release);
+            promote(into.py())?;
+        }
+        Ok(filled)
     }
 
     fn take<'py>(&self, py: Python<'py>, most: usize) -> PyResult<Bound<'py, PyList>> {

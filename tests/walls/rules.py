@@ -66,7 +66,7 @@ MAY_USE: dict[str, frozenset[str]] = {
 # Which rooms may name a crate or a part of the standard library, and why nobody else.
 CONFINED: dict[str, tuple[tuple[str, ...], frozenset[str], str]] = {
     "pyo3": (
-        ("pyo3", "pyo3_async_runtimes", "jiter"),
+        ("pyo3", "pyo3_async_runtimes"),
         frozenset({"python"}),
         "the core builds and tests with no Python in the tree",
     ),

@@ -208,7 +208,7 @@ def core_without_python(root: Path) -> Finding:
 def judge_tree(listing: str) -> Finding:
     """Judges what `cargo tree` printed, one crate a line."""
     crates = sorted({line.split()[0] for line in listing.splitlines() if line.strip()})
-    foreign = ("pyo3", "jiter", "reqwest", "hyper", "arrow")
+    foreign = ("pyo3", "reqwest", "hyper", "arrow")
     return Finding(
         seen=crates,
         breaches=[f"`{name}` is in the tree of the bare core" for name in crates if name.startswith(foreign)],
