@@ -32,10 +32,9 @@ const LONGEST: Duration = Duration::from_hours(24);
 /// How long a signal may go unseen.
 const SLICE: Duration = Duration::from_millis(50);
 
-/// Rows after which it pays to tell the collector that they are there to stay: under way, and at the
-/// end.
-const MANY_ROWS: usize = 50_000;
-const MANY_ROWS_AT_THE_END: usize = 10_000;
+/// Rows of one filling that the collector is told are there to stay. At once, and not at the end
+/// only: it would look through them as soon as the Python code between two fillings makes anything.
+const MANY_ROWS: usize = 500;
 
 /// Rows built in one call: some tens of milliseconds.
 const MOST_ROWS_AT_ONCE: usize = 4_096;
@@ -57,8 +56,6 @@ struct Marks {
     ended: AtomicBool,
     /// Outcomes received and not handed out.
     held: AtomicUsize,
-    /// Rows filled in since the collector was told that they are there to stay.
-    young: AtomicUsize,
 }
 
 impl Inbox {
@@ -222,9 +219,7 @@ impl Run {
         }
         self.mark(&inbox, &desk);
         let filled = filled?;
-        let young = self.marks.young.fetch_add(filled, Ordering::AcqRel) + filled;
-        if young >= if self.over() { MANY_ROWS_AT_THE_END } else { MANY_ROWS } {
-            self.marks.young.store(0, Ordering::Release);
+        if filled >= MANY_ROWS {
             promote(into.py())?;
         }
         Ok(filled)
