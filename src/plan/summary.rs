@@ -27,6 +27,8 @@ pub struct Summary {
     pub lookups_least: u64,
     /// Lookups if none is until the last.
     pub lookups_most: u64,
+    /// Rounds of asking if every list-row comes to its last identifier.
+    pub rounds: u64,
     /// Credits at most: one for each row that asks for something of its own.
     pub credits_most: u64,
     /// Identifiers in suspiciously many rows, the most frequent first.
@@ -70,9 +72,11 @@ pub fn summarize(rows: &[Row]) -> Summary {
                 let duplicate = note(identifier, true);
                 summary.duplicates += u64::from(duplicate);
                 payers += u64::from(!duplicate);
+                summary.rounds = summary.rounds.max(1);
             }
             Row::Preference(preference) => {
                 payers += 1;
+                summary.rounds = summary.rounds.max(preference.alternatives.len() as u64);
                 let mut first = true;
                 for (_, identifier) in &preference.alternatives {
                     summary.duplicates += u64::from(note(identifier, first) && first);
@@ -148,6 +152,7 @@ mod tests {
             duplicates: 2,
             lookups_least: 2,
             lookups_most: 3,
+            rounds: 2,
             credits_most: 3,
             suspects: Vec::new(),
         };

@@ -101,7 +101,9 @@ impl Rows {
         plan.set_item("duplicates", summary.duplicates)?;
         plan.set_item("from_store", 0)?;
         plan.set_item("to_send", (least, most))?;
-        plan.set_item("requests", (least.div_ceil(chunk), most.div_ceil(chunk)))?;
+        // Each round of asking may have to wait for the one before, and then travels alone.
+        let later_rounds = summary.rounds.saturating_sub(1);
+        plan.set_item("requests", (least.div_ceil(chunk), most.div_ceil(chunk) + later_rounds))?;
         plan.set_item("max_credits", summary.credits_most)?;
         let suspects = summary.suspects.iter();
         let suspects: Vec<_> =
