@@ -103,7 +103,7 @@ impl Rows {
         plan.set_item("to_send", (least, most))?;
         // Each round of asking may have to wait for the one before, and then travels alone.
         let later_rounds = summary.rounds.saturating_sub(1);
-        plan.set_item("requests", (least.div_ceil(chunk), most.div_ceil(chunk) + later_rounds))?;
+        plan.set_item("requests", (least.div_ceil(chunk), (most.div_ceil(chunk) + later_rounds).min(most)))?;
         plan.set_item("max_credits", summary.credits_most)?;
         let suspects = summary.suspects.iter();
         let suspects: Vec<_> =
