@@ -130,6 +130,9 @@ impl Attempt {
             }
             verdict => CameTo::Judged { verdict: stamped(verdict), left },
         };
+        if store.release_if_alone(run, &required, &mine) {
+            return Landed { parcel, held, known, came_to, not_stored: None };
+        }
         let settled = settled(&came_to, mine, hold);
         let not_stored = store.settle(run, &required, settled).await.err();
         Landed { parcel, held, known, came_to, not_stored }

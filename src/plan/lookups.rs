@@ -147,6 +147,9 @@ impl Lookups {
     /// Says that no more rows come.
     pub(super) fn seal(&mut self) {
         self.sealed = true;
+        // Nobody will look for an identifier any more: letting the index go at once is cheaper than
+        // taking each lookup out of it.
+        self.index = HashTable::new();
         self.forget_before(u64::MAX);
     }
 
@@ -166,7 +169,9 @@ impl Lookups {
         let Some(slot) = self.slots.get_mut(id.0 as usize) else { return };
         let Some(lookup) = slot.take() else { return };
         self.vacant.push(id.0);
-        if let Ok(entry) = self.index.find_entry(lookup.hash, |place| *place == id.0) {
+        if !self.sealed
+            && let Ok(entry) = self.index.find_entry(lookup.hash, |place| *place == id.0)
+        {
             entry.remove();
         }
     }
@@ -175,6 +180,6 @@ impl Lookups {
 #[cfg(test)]
 impl Lookups {
     pub(super) fn is_empty(&self) -> bool {
-        self.index.is_empty()
+        self.slots.iter().all(Option::is_none)
     }
 }

@@ -96,6 +96,17 @@ impl Store for MemoryStore {
         false
     }
 
+    fn release_if_alone(&self, run: RunId, required: &Required, lookups: &[Identifier]) -> bool {
+        let mut inner = self.lock();
+        let alone = inner.live.iter().all(|live| *live == run);
+        if alone && let Some(of_required) = inner.entries.get_mut(required) {
+            for lookup in lookups {
+                of_required.remove(lookup);
+            }
+        }
+        alone
+    }
+
     fn consult<'a>(
         &'a self,
         run: RunId,
@@ -195,6 +206,20 @@ mod tests {
         settle(&store, first, "a", Settled::Known(hit())).await;
         changed.await;
         assert_eq!(one(&store, second, "a").await, Standing::Known(hit()));
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_nobody_waits_for_is_not_kept_but_one_that_somebody_may_is() {
+        let store = MemoryStore::default();
+        let required = Required::from([]);
+        let first = store.begin();
+        assert_eq!(one(&store, first, "a").await, Standing::Free);
+        assert_eq!(one(&store, first, "b").await, Standing::Free);
+        assert!(store.release_if_alone(first, &required, &[lookup("a")]));
+        let second = store.begin();
+        assert_eq!(one(&store, second, "a").await, Standing::Free);
+        assert!(!store.release_if_alone(first, &required, &[lookup("b")]));
+        assert_eq!(one(&store, second, "b").await, Standing::Held);
     }
 
     #[tokio::test]

@@ -68,6 +68,13 @@ pub trait Store: Send + Sync + 'static {
     /// Whether answers outlive the runs that asked for them.
     fn durable(&self) -> bool;
 
+    /// If nobody else will ever ask for the answers of this run, gives its claims back, in one step,
+    /// and spares it [`Store::settle`]; whether that was so.
+    fn release_if_alone(&self, run: RunId, required: &Required, lookups: &[Identifier]) -> bool {
+        let _ = (run, required, lookups);
+        false
+    }
+
     /// How these lookups stand, in their order. Changes nothing.
     ///
     /// # Errors
