@@ -1,0 +1,282 @@
+"""Every bad luck that the sandbox knows, over real sockets: what becomes of the rows, and who pays how often.
+
+Four requests of ten rows go out one after another, and the second has the bad luck. `OUTCOMES` says, fault by
+fault, what becomes of its rows; the other rows must come back as if nothing had happened.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from exactbuyer import (
+    ApiError,
+    AuthenticationError,
+    BulkEnricher,
+    InsufficientCreditsError,
+    Results,
+    UnknownOutcomeError,
+)
+from exactbuyer.sandbox import FAULTS, Sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from exactbuyer import ExactBuyerError, Result
+    from exactbuyer.sandbox import Fault, Ledger
+
+PER_REQUEST = 10
+ROWS = [f"person{number}@acme.example" for number in range(4 * PER_REQUEST)]
+STRUCK = range(PER_REQUEST, 2 * PER_REQUEST)
+SEED = 11
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What becomes of the ten rows that have the bad luck."""
+
+    open_status: str = ""
+    """The status of those without an answer."""
+    open_places: Callable[[list[Result]], set[int]] = lambda answers: set()  # noqa: E731
+    """Which those are, among the ten; their answers without bad luck decide."""
+    error: type[ExactBuyerError] | None = None
+    """What `enrich` raises."""
+    reason: str = ""
+    """What `problems` says of them."""
+    stops: bool = False
+    """Whether the requests after it are not sent any more."""
+    extra_requests: int = 0
+    """Requests on top of the four."""
+    in_doubt: bool = False
+    """Whether credits stay in doubt."""
+
+
+def all_of(answers: list[Result]) -> set[int]:
+    return set(range(len(answers)))
+
+
+def first_of(answers: list[Result]) -> set[int]:
+    return {0}
+
+
+def last_quarter(answers: list[Result]) -> set[int]:
+    return set(range(len(answers) - math.ceil(len(answers) / 4), len(answers)))
+
+
+def first_match(answers: list[Result]) -> set[int]:
+    return {next(at for at, answer in enumerate(answers) if answer["status"] == "found")}
+
+
+def from_first_match(answers: list[Result]) -> set[int]:
+    return set(range(min(first_match(answers)), len(answers)))
+
+
+def refused_for_good(error: type[ExactBuyerError], reason: str) -> Outcome:
+    return Outcome("not_sent", all_of, error, reason, stops=True)
+
+
+def lost(reason: str) -> Outcome:
+    return Outcome("unknown", all_of, UnknownOutcomeError, reason, in_doubt=True)
+
+
+def cut(reason: str) -> Outcome:
+    return Outcome("unknown", from_first_match, UnknownOutcomeError, reason, in_doubt=True)
+
+
+def spoilt(which: Callable[[list[Result]], set[int]], reason: str) -> Outcome:
+    return Outcome("unknown", which, UnknownOutcomeError, reason)
+
+
+HALVED = Outcome(extra_requests=2)
+AGAIN = Outcome(extra_requests=1)
+NONE = Outcome()
+
+OUTCOMES: dict[Fault, Outcome] = {
+    "status_400": HALVED,
+    "status_401": refused_for_good(AuthenticationError, "401"),
+    "status_403": refused_for_good(InsufficientCreditsError, "403"),
+    "status_404": refused_for_good(ApiError, "404"),
+    "status_408": AGAIN,
+    "status_409": refused_for_good(ApiError, "409"),
+    # Halves, and what comes after it is as small.
+    "status_413": Outcome(extra_requests=4),
+    "status_422": HALVED,
+    "status_429": AGAIN,
+    "status_500": lost("500"),
+    "status_502": lost("502"),
+    "status_503": AGAIN,
+    "status_504": lost("504"),
+    "status_500_after_billing": lost("500"),
+    "status_502_after_billing": lost("502"),
+    # Documented as free, and so asked again: the one fault that is paid for twice. A gateway's 503, which comes
+    # late, is unknown: that is `src/policy.rs`.
+    "status_503_after_billing": AGAIN,
+    "status_504_after_billing": lost("504"),
+    "reset_before_billing": lost("connection dropped"),
+    "reset_after_billing": lost("connection dropped"),
+    "close_before_billing": lost("connection dropped"),
+    "close_after_billing": lost("connection dropped"),
+    "hang_before_billing": lost("no answer came in time"),
+    "hang": lost("no answer came in time"),
+    "slow": NONE,
+    "truncate": cut("breaks off"),
+    "truncate_chunked": cut("breaks off"),
+    "drip": lost("breaks off"),
+    # Its records are whole, but the count never comes.
+    "endless": Outcome(in_doubt=True),
+    "reorder": NONE,
+    "fewer": spoilt(last_quarter, "no contact for it"),
+    "more": NONE,
+    "foreign": spoilt(first_of, "no contact for it"),
+    "wrong_count": NONE,
+    "absurd_count": Outcome(in_doubt=True),
+    "no_count": Outcome(in_doubt=True),
+    "not_json": lost("not a JSON object"),
+    "html_200": lost("not a JSON object"),
+    "broken_record": spoilt(first_match, "not JSON"),
+    "deep": spoilt(first_match, "nested deeper"),
+    "lone_surrogate": NONE,
+    "nan": NONE,
+    "big_int": NONE,
+    "duplicate_keys": NONE,
+    "gzip": NONE,
+    "gzip_bomb": lost("not a JSON object"),
+    "redirect_301": refused_for_good(ApiError, "redirects"),
+    "redirect_302": refused_for_good(ApiError, "redirects"),
+    "redirect_307": refused_for_good(ApiError, "redirects"),
+    "redirect_308": refused_for_good(ApiError, "redirects"),
+    "garbage": lost("not HTTP"),
+}
+
+PAID_TWICE = {"status_503_after_billing"}
+
+# What a fault puts into the first match, and what of it reaches Python.
+ADDED: dict[str, dict[str, Any]] = {
+    "lone_surrogate": {"note": "half \ud83d of it"},
+    "nan": {"score": math.nan, "lowest": -math.inf},
+    "big_int": {"big_int": 123456789012345678901234567890},
+}
+
+
+def a_sandbox() -> Sandbox:
+    return Sandbox(seed=SEED, match_rate=0.6, requests_per_minute=None)
+
+
+@pytest.fixture(scope="module")
+def answers() -> list[Result]:
+    """What the vendor has without bad luck."""
+    with a_sandbox() as sandbox, BulkEnricher("any", base_url=sandbox.url) as enricher:
+        answers = enricher.enrich(ROWS)
+    struck = [answers[at]["status"] for at in STRUCK]
+    # Otherwise half of what follows would prove nothing.
+    assert set(struck[1:-1]) == {"found", "not_found"}
+    return answers
+
+
+def run(fault: Fault, **settings: Any) -> tuple[Results, ExactBuyerError | None, Ledger]:
+    never_answers = fault in {"hang", "hang_before_billing", "drip"}
+    defaults: dict[str, Any] = {
+        "chunk_size": PER_REQUEST,
+        "max_concurrency": 1,
+        "requests_per_minute": 10_000,
+    }
+    if never_answers:
+        # Long enough for the others on a busy machine.
+        defaults["timeout"] = 2.0
+    with a_sandbox() as sandbox:
+        pause = {"slow": 0.01, "drip": 1.0}.get(fault)
+        sandbox.fail(fault, request=2, pause=pause, retry_after=0 if fault.startswith("status") else None)
+        error = None
+        with BulkEnricher("any", base_url=sandbox.url, **defaults | settings) as enricher:
+            try:
+                results = enricher.enrich(ROWS)
+            except (ApiError, UnknownOutcomeError) as raised:
+                assert raised.results is not None
+                results, error = raised.results, raised
+        return results, error, sandbox.ledger
+
+
+def expect_answer(got: Result, answer: Result, added: dict[str, Any] | None = None) -> None:
+    """The same answer; the first match may have what the fault put into it."""
+    if added:
+        contact = got["enriched_contact"]
+        assert contact is not None
+        # By text, as NaN equals nothing.
+        assert repr({name: contact.pop(name) for name in added}) == repr(added)
+    assert got == answer
+
+
+def test_every_fault_has_its_row_here() -> None:
+    assert set(OUTCOMES) == set(FAULTS)
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_one_request_has_it_and_the_others_do_not_notice(fault: Fault, answers: list[Result]) -> None:
+    outcome = OUTCOMES[fault]
+    results, error, ledger = run(fault)
+    receipt = results.receipt
+
+    assert [row["value"] for row in results] == ROWS
+    struck = [answers[at] for at in STRUCK]
+    open_rows = {STRUCK.start + place for place in outcome.open_places(struck)}
+    if outcome.stops:
+        open_rows |= set(range(STRUCK.stop, len(ROWS)))
+    touched = STRUCK.start + min(first_match(struck))
+    for at, (row, answer) in enumerate(zip(results, answers, strict=True)):
+        if at in open_rows:
+            assert (row["status"], row["enriched_contact"]) == (outcome.open_status, None), at
+        else:
+            expect_answer(row, answer, ADDED.get(fault) if at == touched else None)
+
+    assert type(error) is (outcome.error or type(None))
+    assert {problem.row for problem in results.problems} == open_rows
+    assert all(outcome.reason in problem.reason for problem in results.problems)
+    assert all("acme.example" not in problem.reason for problem in results.problems)
+
+    counted = receipt.found + receipt.not_found + receipt.unknown + receipt.not_sent
+    assert receipt.rows == counted == len(ROWS)
+    assert receipt.requests == len(ledger.requests) == (2 if outcome.stops else 4 + outcome.extra_requests)
+    assert receipt.credits >= receipt.found
+    assert bool(receipt.credits_in_doubt) == outcome.in_doubt
+    if fault in PAID_TWICE:
+        assert {value for value, times in ledger.billed.items() if times > 1} <= set(ROWS[10:20])
+    else:
+        assert set(ledger.billed.values()) == {1}
+        assert ledger.credits <= receipt.credits + receipt.credits_in_doubt
+    assert all(request.target == "POST /v1/bulk-enrich" for request in ledger.requests)
+
+
+@pytest.mark.parametrize("fault", [fault for fault in FAULTS if OUTCOMES[fault].open_status == "unknown"])
+def test_resending_answers_every_row_and_counts_the_doubt(fault: Fault, answers: list[Result]) -> None:
+    results, error, ledger = run(fault, on_unknown="resend")
+    assert error is None
+    assert results == answers
+    receipt = results.receipt
+    assert receipt.requests == len(ledger.requests) == 5
+    assert ledger.credits <= receipt.credits + receipt.credits_in_doubt
+    # Only what is paid for knowingly is paid for twice, and only by those it struck.
+    assert {value for value, times in ledger.billed.items() if times > 1} <= set(ROWS[10:20])
+
+
+@pytest.mark.parametrize("fault", ["not_json", "hang", "reset_after_billing", "status_504_after_billing"])
+def test_a_ceiling_counts_the_doubt_of_what_is_sent_again(fault: Fault) -> None:
+    # Ten for the second request's first attempt, whatever it cost, leave too little for all rows.
+    with a_sandbox() as sandbox:
+        sandbox.fail(fault, request=2)
+        with BulkEnricher(
+            "any",
+            base_url=sandbox.url,
+            chunk_size=PER_REQUEST,
+            max_concurrency=1,
+            timeout=2.0,
+            on_unknown="resend",
+            max_credits=20,
+        ) as enricher:
+            with pytest.warns(UserWarning, match="open"):
+                results = enricher.enrich(ROWS, on_error="record")
+            receipt = results.receipt
+        assert sandbox.ledger.credits <= receipt.credits + receipt.credits_in_doubt <= 20
+        assert receipt.not_sent
