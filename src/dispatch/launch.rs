@@ -109,15 +109,13 @@ impl Runner {
             };
             return Err((None, why));
         }
-        // Few, full requests: a partial chunk waits for what may still fill it.
-        let mut waiting = self.retries.iter().chain(&self.held);
-        let may_refill = self.flights.values().any(|flight| flight.may_refill)
-            || waiting.any(|parcel| self.table.may_refill(&parcel.ids));
-        if self.input_over && !may_refill {
-            return Ok(queued);
-        }
         if self.input_over {
-            return Err((None, "latency"));
+            // Few, full requests: a partial chunk waits for what may still fill it. Asked anew each
+            // time: a row that misses may have come to wait for what was in flight already.
+            let in_flight = self.flights.values().map(|flight| &flight.parcel);
+            let mut open = in_flight.chain(&self.retries).chain(&self.held);
+            let may_refill = open.any(|parcel| self.table.may_refill(&parcel.ids));
+            return if may_refill { Err((None, "latency")) } else { Ok(queued) };
         }
         let until = *self.partial_since.get_or_insert(now) + PATIENCE;
         if until <= now {
@@ -228,8 +226,7 @@ impl Runner {
         };
         let number = self.launched;
         self.launched += 1;
-        let may_refill = self.table.may_refill(&parcel.ids);
-        self.flights.insert(number, Flight { parcel, slot: now(), may_refill });
+        self.flights.insert(number, Flight { parcel, slot: now() });
         let (shared, events) = (self.shared.clone(), self.port.events.clone());
         tokio::spawn(async move {
             let landed = attempt.run().await;

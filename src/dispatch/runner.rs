@@ -38,8 +38,6 @@ pub(super) struct Flight {
     pub(super) parcel: Parcel,
     /// When its slot was taken.
     pub(super) slot: Instant,
-    /// Whether a miss in it would bring another lookup into the queue.
-    pub(super) may_refill: bool,
 }
 
 /// The state of one run.

@@ -1,12 +1,11 @@
 //! What must be true after every run, whatever happened in it. Each function is one invariant; its
 //! name is what a failure is reported by.
 
-use std::collections::BTreeMap;
-use std::time::Duration;
+use std::collections::{BTreeMap, BTreeSet};
 
 use exactbuyer::config::OnUnknown;
 use exactbuyer::plan::Row;
-use exactbuyer::results::{Receipt, RowOutcome, Status};
+use exactbuyer::results::{Receipt, RowOutcome, Source, Status};
 use exactbuyer::vendor::limits::WINDOW;
 use tokio::time::Instant;
 
@@ -18,22 +17,23 @@ pub struct Finished {
     pub outcomes: Vec<RowOutcome>,
     pub receipt: Receipt,
     pub troubles: Vec<exactbuyer::error::Error>,
+    /// When the last outcome was there.
+    pub ended: Instant,
 }
 
 pub fn all(scenario: &Scenario, books: &Books, runs: &[Finished]) {
     for run in runs {
         order_and_completeness(scenario, books, run);
         identity_of_the_receipt(run);
+        duplicates_are_named(scenario, run);
     }
     every_request_accounted_for(scenario, books, runs);
     money_adds_up(books, runs);
     never_above_the_ceiling(scenario, books, runs);
     nothing_billed_twice(scenario, books);
     no_window_above_the_limit(scenario, books);
-    a_pause_stops_everybody(scenario, books);
     doubt_stays_within_bounds(scenario, books, runs);
     nobody_pays_for_a_later_alternative_too_early(scenario, books);
-    nothing_is_sent_after_a_fatal_answer(scenario, books);
     few_full_requests(scenario, books, runs);
     never_more_than_a_chunk_or_the_slots(scenario, books);
 }
@@ -91,7 +91,6 @@ fn one_row(scenario: &Scenario, books: &Books, run: &Finished, row: &Row, outcom
             let passed = |value: &String| books.passed.contains_key(value);
             let open = choices.iter().find(|(_, value)| !passed(value));
             if let Some((_, value)) = open
-                && scenario.config.on_unknown == OnUnknown::Hold
                 && !scenario.twice
             {
                 // (Of two runs, one may stop before the other asks.)
@@ -128,13 +127,27 @@ fn identity_of_the_receipt(run: &Finished) {
         let rows = run.outcomes.iter().filter(|outcome| outcome.status == status).count() as u64;
         assert_eq!(receipt.count(status), rows, "{name}: {status:?}");
     }
-    assert!(receipt.duplicates <= receipt.rows, "{name}");
+    let duplicates = run.outcomes.iter().filter(|outcome| outcome.source == Source::Duplicate).count() as u64;
+    assert_eq!(receipt.duplicates, duplicates, "{name}: duplicates");
     let open = receipt.count(Status::NotSent) > 0;
     assert!(!open || receipt.stopped.is_some() || !run.outcomes.is_empty(), "{name}");
     let unknown = receipt.count(Status::Unknown) > 0;
     let told =
         run.troubles.iter().any(|trouble| trouble.kind() == exactbuyer::error::ErrorKind::UnknownOutcome);
     assert!(!unknown || told, "{name}: a doubt is told");
+}
+
+/// Of the rows that found the same person in one run, one asked.
+fn duplicates_are_named(scenario: &Scenario, run: &Finished) {
+    let mut asked = BTreeSet::new();
+    for outcome in &run.outcomes {
+        if outcome.status == Status::Found && outcome.source == Source::Asked {
+            let row = &scenario.rows[usize::try_from(outcome.row).unwrap()];
+            let mut choices = alternatives(row).into_iter();
+            let (_, value) = choices.find(|(place, _)| *place == outcome.alternative).unwrap();
+            assert!(asked.insert(value.clone()), "duplicates are named: two rows asked for {value}");
+        }
+    }
 }
 
 fn sum(runs: &[Finished], of: impl Fn(&Receipt) -> u64) -> u64 {
@@ -208,14 +221,6 @@ fn no_window_above_the_limit(scenario: &Scenario, books: &Books) {
     }
 }
 
-fn a_pause_stops_everybody(scenario: &Scenario, books: &Books) {
-    for paused in &books.seen {
-        let (Some(pause), Some(from)) = (paused.pause, paused.over) else { continue };
-        let sent = books.seen.iter().find(|seen| seen.at > from && seen.at < from + pause);
-        assert!(sent.is_none(), "a pause stops everybody: {sent:?} (seed {})", scenario.seed);
-    }
-}
-
 /// At each send: lookups in flight, and gone unknown before.
 fn doubt_stays_within_bounds(scenario: &Scenario, books: &Books, runs: &[Finished]) {
     let name = "doubt stays within bounds";
@@ -242,7 +247,7 @@ fn doubt_stays_within_bounds(scenario: &Scenario, books: &Books, runs: &[Finishe
 }
 
 /// Lookups that an attempt surely left unknown.
-fn gone_unknown(seen: &Seen) -> usize {
+pub fn gone_unknown(seen: &Seen) -> usize {
     match (seen.status, seen.fate) {
         (None | Some(500 | 502 | 504), _) | (Some(503), Fate::SlowBusy) | (Some(200), Fate::Html) => {
             seen.lookups.len()
@@ -269,19 +274,8 @@ fn nobody_pays_for_a_later_alternative_too_early(scenario: &Scenario, books: &Bo
     }
 }
 
-fn nothing_is_sent_after_a_fatal_answer(scenario: &Scenario, books: &Books) {
-    if scenario.twice {
-        return; // Each of two runs learns it by itself.
-    }
-    let fatal = books.seen.iter().filter(|seen| matches!(seen.status, Some(401 | 403 | 307)));
-    if let Some(since) = fatal.filter_map(|seen| seen.over).min() {
-        let sent = books.seen.iter().find(|seen| seen.at > since + Duration::from_millis(1));
-        assert!(sent.is_none(), "nothing is sent after a fatal answer: {sent:?}");
-    }
-}
-
 fn few_full_requests(scenario: &Scenario, books: &Books, runs: &[Finished]) {
-    if scenario.is_plain() && scenario.config.max_in_doubt > 1_000 {
+    if scenario.is_plain() {
         let lookups = sum(runs, |receipt| receipt.sent);
         let fewest = lookups.div_ceil(scenario.config.chunk_size as u64);
         assert_eq!(books.seen.len() as u64, fewest, "few, full requests");

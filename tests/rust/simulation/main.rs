@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod check;
+mod course;
 mod scenario;
 mod vendor;
 
@@ -35,6 +36,7 @@ fn simulate(seed: u64) -> (Arc<Scenario>, Books, Vec<Finished>, Duration) {
         let started = Instant::now();
         let vendor = Vendor::new(scenario.clone());
         let books = vendor.books.clone();
+        books.lock().unwrap().started = Some(started);
         let engine =
             Engine::seeded(scenario.config.clone(), Arc::new(vendor), Arc::new(MemoryStore::default()), seed);
         let options = RunOptions { required_fields: None, max_credits: scenario.run_credits };
@@ -81,10 +83,10 @@ async fn drive(scenario: &Scenario, run: &Run) -> Finished {
                 sleep(Duration::from_secs(2)).await;
             }
         }
-        outcomes
+        (outcomes, Instant::now())
     };
-    let (outcomes, ..) = tokio::join!(read, feed, stop);
-    Finished { outcomes, receipt: run.receipt(), troubles: run.troubles() }
+    let ((outcomes, ended), ..) = tokio::join!(read, feed, stop);
+    Finished { outcomes, receipt: run.receipt(), troubles: run.troubles(), ended }
 }
 
 /// What must be the same each time: every request, and every outcome.
@@ -100,6 +102,7 @@ fn trace(books: &Books, runs: &[Finished], took: Duration) -> String {
 fn run_and_check(seed: u64) -> u64 {
     let (scenario, books, runs, took) = simulate(seed);
     check::all(&scenario, &books, &runs);
+    course::all(&scenario, &books, &runs);
     if seed.is_multiple_of(TWICE) {
         let (_, books_again, runs_again, took_again) = simulate(seed);
         let (first, second) = (trace(&books, &runs, took), trace(&books_again, &runs_again, took_again));

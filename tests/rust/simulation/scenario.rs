@@ -76,18 +76,25 @@ pub struct Scenario {
 }
 
 impl Scenario {
-    /// Nothing goes wrong, and everything is there at once.
+    /// Nothing goes wrong, everything is there at once, and each row asks for one thing.
     pub fn is_plain(&self) -> bool {
+        self.is_serene() && self.slice == 0 && self.rows.iter().all(|row| !matches!(row, Row::Preference(_)))
+    }
+
+    /// Nothing goes wrong, and nothing but the input, the pace and the slots holds the run back.
+    pub fn is_serene(&self) -> bool {
+        self.config.max_credits.is_none() && self.is_serene_but_for_money()
+    }
+
+    pub fn is_serene_but_for_money(&self) -> bool {
         self.fates.is_empty()
             && self.guilty == 0.0
             && self.largest >= self.config.chunk_size
             && self.account.is_none()
             && self.stop.is_none()
             && !self.twice
-            && self.slice == 0
             && self.run_credits.is_none()
-            && self.config.max_credits.is_none()
-            && self.rows.iter().all(|row| !matches!(row, Row::Preference(_)))
+            && self.config.max_in_doubt > 1_000
     }
 
     pub fn draw(seed: u64) -> Self {
@@ -126,7 +133,7 @@ impl Scenario {
                 fates.push((Fate::Moved, 0.1));
             }
         }
-        let chunk_size = rng.usize(1..=12);
+        let chunk_size = if pick(rng, 0.85) { rng.usize(1..=12) } else { rng.usize(13..=60) };
         let config = Config {
             required_fields: Box::default(),
             max_credits: pick(rng, 0.4).then(|| rng.u64(0..60)),
@@ -154,7 +161,11 @@ impl Scenario {
             slow_reader: pick(rng, 0.1),
             fates,
             hit_rate: if pick(rng, 0.1) { 1.0 } else { rng.f64() },
-            guilty: if pick(rng, 0.15) { rng.f64() * 0.3 } else { 0.0 },
+            guilty: match rng.u8(0..20) {
+                0 => 1.0,
+                1..=3 => rng.f64() * 0.3,
+                _ => 0.0,
+            },
             largest: if pick(rng, 0.08) { rng.usize(1..=12) } else { usize::MAX },
             account: pick(rng, 0.08).then(|| rng.u64(0..60)),
             latency_s: (least, least + most),

@@ -26,10 +26,13 @@ pub struct Seen {
     pub clean: bool,
     /// For how long the vendor asked everybody to stay away.
     pub pause: Option<Duration>,
+    /// For how long it asked for these lookups to be kept back.
+    pub retry_after: Option<Duration>,
 }
 
 #[derive(Default)]
 pub struct Books {
+    pub started: Option<Instant>,
     pub seen: Vec<Seen>,
     /// How often each was billed.
     pub billed: BTreeMap<String, u64>,
@@ -107,7 +110,12 @@ impl Transport for Vendor {
             let status = refusal(&scenario, &books, &lookups, fate);
             let (wait, outcome) = match status {
                 // A 503 that took over 10 s is another fate.
-                Some(503) => (latency.min(Duration::from_secs(10)), Ok(plain_reply(503))),
+                Some(503) => {
+                    let retry_after = draw_wait(&mut rng);
+                    books.lock().unwrap().seen[place].retry_after = retry_after;
+                    let reply = Reply { retry_after, ..plain_reply(503) };
+                    (latency.min(Duration::from_secs(10)), Ok(reply))
+                }
                 Some(status) => (latency, Ok(plain_reply(status))),
                 None => serve(&scenario, &books, place, &lookups, fate, latency, &mut rng),
             };
@@ -128,6 +136,12 @@ fn draw_fate(scenario: &Scenario, rng: &mut Rng) -> Fate {
     Fate::Served
 }
 
+/// A Retry-After, or none; now and then one that nobody would wait for.
+fn draw_wait(rng: &mut Rng) -> Option<Duration> {
+    let longest = if rng.u8(0..20) == 0 { 30 * 60 } else { 90 };
+    rng.bool().then(|| Duration::from_secs(rng.u64(1..=longest)))
+}
+
 fn arrive(books: &Mutex<Books>, lookups: &[String], fate: Fate) -> usize {
     let mut books = books.lock().unwrap();
     books.in_flight += lookups.len();
@@ -140,6 +154,7 @@ fn arrive(books: &Mutex<Books>, lookups: &[String], fate: Fate) -> usize {
         billed: 0,
         clean: false,
         pause: None,
+        retry_after: None,
     });
     books.seen.len() - 1
 }
@@ -199,7 +214,7 @@ fn serve(
         Fate::Fails => (latency, Ok(plain_reply([500, 502, 504][rng.usize(0..3)]))),
         Fate::SlowBusy => (Duration::from_secs(30), Ok(plain_reply(503))),
         Fate::Limited => {
-            let retry_after = rng.bool().then(|| Duration::from_secs(rng.u64(1..=90)));
+            let retry_after = draw_wait(rng);
             books.lock().unwrap().seen[place].pause = Some(retry_after.unwrap_or(Duration::from_mins(1)));
             (latency, Ok(Reply { retry_after, ..plain_reply(429) }))
         }
