@@ -240,7 +240,9 @@ def test_results_are_made_of_a_value_a_record_and_a_status() -> None:
     statuses = ["missing", "invalid", "found", "not_found", "rejected", "unknown", "not_sent"]
     value = "Ana@Acme.example"
     made = _core._make_rows([(value, b'{"a":1}', n) for n in range(7)] + [(None, None, n) for n in range(7)])  # pyright: ignore[reportPrivateUsage]
-    assert made[:7] == [{"value": value, "enriched_contact": {"a": 1}, "status": status} for status in statuses]
+    assert made[:7] == [
+        {"value": value, "enriched_contact": {"a": 1}, "status": status} for status in statuses
+    ]
     assert made[7:] == [{"value": None, "enriched_contact": None, "status": status} for status in statuses]
     assert all(list(row) == ["value", "enriched_contact", "status"] for row in made)
     assert made[0]["value"] is value

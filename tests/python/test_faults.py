@@ -40,7 +40,7 @@ class Outcome:
 
     open_status: str = ""
     """The status of those without an answer."""
-    open_places: Callable[[list[Result]], set[int]] = lambda answers: set()  # noqa: E731
+    open_places: Callable[[list[Result]], set[int]] = lambda answers: set()
     """Which those are, among the ten; their answers without bad luck decide."""
     error: type[ExactBuyerError] | None = None
     """What `enrich` raises."""
@@ -111,8 +111,8 @@ OUTCOMES: dict[Fault, Outcome] = {
     "status_504": lost("504"),
     "status_500_after_billing": lost("500"),
     "status_502_after_billing": lost("502"),
-    # Documented as free, and so asked again: the one fault that is paid for twice. A gateway's 503, which comes
-    # late, is unknown: that is `src/policy.rs`.
+    # Documented as free, and so asked again: the one fault that is paid for twice. A gateway's 503, which
+    # comes late, is unknown: that is `src/policy.rs`.
     "status_503_after_billing": AGAIN,
     "status_504_after_billing": lost("504"),
     "reset_before_billing": lost("connection dropped"),
@@ -194,7 +194,7 @@ def run(fault: Fault, **settings: Any) -> tuple[Results, ExactBuyerError | None,
             try:
                 results = enricher.enrich(ROWS)
             except (ApiError, UnknownOutcomeError) as raised:
-                assert raised.results is not None
+                assert raised.results is not None  # noqa: PT017 - any of them may come, or none
                 results, error = raised.results, raised
         return results, error, sandbox.ledger
 
