@@ -290,7 +290,7 @@ def test_promoting_ages_what_is_alive_and_changes_nothing_else() -> None:
     gc.disable()
     try:
         gc.collect()
-        young = [[]]
+        young: list[list[object]] = [[]]
         _core._promote()  # pyright: ignore[reportPrivateUsage]
         assert any(one is young for one in gc.get_objects(generation=0))
         gc.enable()
