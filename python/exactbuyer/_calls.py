@@ -52,7 +52,12 @@ def refuse_invalid(parts: list[Rows]) -> None:
     errors = [Problem(row, "invalid", reason) for rows in parts for row, reason in rows.invalid()]
     if not errors:
         return
-    named = "; ".join(f"row {row}: {reason}" for row, _, reason in errors[:_NAMED])
+    same: dict[str, list[str]] = {}
+    for row, _, reason in errors[:_NAMED]:
+        same.setdefault(reason, []).append(f"{row}")
+    named = "; ".join(
+        f"row{'s' if len(rows) > 1 else ''} {', '.join(rows)}: {reason}" for reason, rows in same.items()
+    )
     more = f"; and {len(errors) - _NAMED:,} more in the exception's .errors" if len(errors) > _NAMED else ""
     raise InvalidIdentifierError(
         f"{len(errors):,} of {count(sum(map(len, parts)), 'row')} cannot be looked up: {named}{more}. "
@@ -190,8 +195,8 @@ class Call:
                 raise ExactBuyerError(f"{open_rows}. {self._whereabouts()}", results=results, receipt=receipt)
             # Where warnings are errors, this one carries what was paid for, as any other error does.
             warning = IncompleteWarning(
-                f"{open_rows}. Their status is 'unknown' (may have been charged) or 'not_sent' (free); the "
-                f"receipt says more.",
+                f"{open_rows}. What is open has the status 'unknown' (may have been charged) or 'not_sent' "
+                f"(free); the receipt says more.",
                 results=results,
                 receipt=receipt,
             )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ._desk import Desk, Terms
 from ._secret import Secret
 from .async_doors import AsyncDoors
+from .exceptions import ConfigError
 from .plan import Plan
 from .settings import BASE_URL, checked
 from .sync_doors import SyncDoors
@@ -153,10 +154,14 @@ class BulkEnricher(SyncDoors, AsyncDoors):
         The stand-in runs in this process as long as the enricher lives, and is its `sandbox_server`.
 
         Args:
-            **settings: As for `BulkEnricher` itself, but for `api_key` and `base_url`.
+            **settings: As for `BulkEnricher` itself, but for `api_key` and `base_url`, which are the
+                stand-in's.
 
         Returns:
             An enricher like any other.
+
+        Raises:
+            ConfigError: As `BulkEnricher`, or `api_key` or `base_url` was given.
 
         Example:
             >>> from exactbuyer import BulkEnricher
@@ -166,9 +171,14 @@ class BulkEnricher(SyncDoors, AsyncDoors):
         """
         from .sandbox import Sandbox
 
+        # What is called a sandbox never costs anything: given an address, it could be the vendor's.
+        for name in ("api_key", "base_url"):
+            if name in settings:
+                raise ConfigError(
+                    f"{name} is the sandbox's own here: leave it out, or call BulkEnricher(…) with it"
+                )
         server = Sandbox()
-        settings = {"api_key": server.api_key, "base_url": server.url} | settings
-        enricher = cls(**settings)
+        enricher = cls(server.api_key, base_url=server.url, **settings)
         enricher._desk.server = server
         return enricher
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from .results import Problem
-from .wording import clock, count, html_table, money, span, span_of, text_table
+from .wording import count, duration, html_table, money, span, span_of, text_table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -96,28 +96,34 @@ class Plan:
 
     def __str__(self) -> str:
         return "\n".join(
-            [*text_table(count(self.rows, "row"), self._lines()), self._credits(), *self._checks()]
+            [
+                *text_table(count(self.rows, "row"), self._lines()),
+                f"credits   {self._credits()}",
+                *(f"check     {check}" for check in self._checks()),
+            ]
         )
 
     def _repr_html_(self) -> str:
-        last = " ".join([self._credits(), *self._checks()])
-        return html_table(count(self.rows, "row"), self._lines(), last)
+        checks = [("check", "", check) for check in self._checks()]
+        return html_table(
+            count(self.rows, "row"), [*self._lines(), ("credits", "", self._credits()), *checks]
+        )
 
     def _lines(self) -> list[tuple[str, str, str]]:
         idle = self.missing + self.invalid
         free = self.duplicates + self.from_store
         idle_parts = [f"{self.missing:,} missing"] if self.missing else []
-        idle_parts += [f"{self.invalid:,} invalid (see problems)"] if self.invalid else []
+        idle_parts += [f"{self.invalid:,} invalid (plan.problems)"] if self.invalid else []
         free_parts = [count(self.duplicates, "duplicate")] if self.duplicates else []
         free_parts += [f"{self.from_store:,} from the store"] if self.from_store else []
         lines = [("nothing to ask", f"{idle:,}", " · ".join(idle_parts))] if idle else []
         lines += [("free", f"{free:,}", " · ".join(free_parts))] if free else []
         asked = f"{span_of(*self.to_send, 'identifier')} in {span_of(*self.requests, 'request')}"
-        lead = "" if not self.min_duration_s else f", at least {clock(self.min_duration_s)} long"
+        lead = "" if not self.min_duration_s else f", in {duration(self.min_duration_s)} or more"
         return [*lines, ("to ask", f"{self.rows - idle - free:,}", asked + lead)]
 
     def _credits(self) -> str:
-        text = f"credits   at most {self.max_credits:,}"
+        text = f"at most {self.max_credits:,}"
         if self.credit_price is not None:
             text += f" ({money(self.max_credits, self.credit_price)})"
         if self.expected_credits is not None:
@@ -126,7 +132,7 @@ class Plan:
 
     def _checks(self) -> list[str]:
         return [
-            f"check     row {row:,}'s {kind.replace('_', ' ')} stands in {count(rows, 'row')}: a placeholder?"
+            f"row {row:,}'s {kind.replace('_', ' ')} stands in {count(rows, 'row')}: a placeholder?"
             for row, kind, rows in self.suspects
         ]
 

@@ -89,7 +89,7 @@ class Display(Protocol):
 
 
 class Watch:
-    """Asks a run where it stands, as often as its display wants, and not while it is young.
+    """Asks a run where it stands, as often as its display wants; `"auto"` spares a young one.
 
     Args:
         option: The caller's `progress`.
@@ -100,9 +100,10 @@ class Watch:
         self._display = _display(option)
         self._total = total
         self._began = time.monotonic()
-        self._due = self._began + (
-            0.0 if callable(option) else max(SHOW_AFTER_S, getattr(self._display, "every_s", 0))
-        )
+        # Who asks for a display gets it at once, and so at the end of the shortest run.
+        asked_for = option is True or callable(option)
+        patience_s = max(SHOW_AFTER_S, getattr(self._display, "every_s", 0))
+        self._due = self._began + (0.0 if asked_for else patience_s)
 
     def tick(self, counts: Callable[[], Mapping[str, Any]], *, last: bool = False) -> None:
         """Shows where the run stands, if it is time to.

@@ -121,18 +121,18 @@ class Receipt:
         )
 
     def __str__(self) -> str:
-        label = "next      "
         return "\n".join(
             [
                 *text_table(self._title(), self._lines(), duration(self.elapsed_s)),
                 f"charged   {self._charged()}",
-                label + self._next_step(),
+                f"next      {self._next_step()}",
             ]
         )
 
     def _repr_html_(self) -> str:
         title = f"{self._title()} in {duration(self.elapsed_s)}"
-        return html_table(title, [*self._lines(), ("charged", "", self._charged())], self._next_step())
+        last = [("charged", "", self._charged()), ("next", "", self._next_step())]
+        return html_table(title, [*self._lines(), *last])
 
     def _title(self) -> str:
         if self.open_rows:
@@ -147,8 +147,8 @@ class Receipt:
             ("found", self.found, ""),
             ("not found", self.not_found, "free"),
             ("missing", self.missing, "nothing to ask"),
-            ("invalid", self.invalid, "cannot be looked up: see problems"),
-            ("rejected", self.rejected, "refused by the vendor, free: see problems"),
+            ("invalid", self.invalid, "cannot be looked up: see results.problems"),
+            ("rejected", self.rejected, "refused by the vendor, free: see results.problems"),
             ("unknown", self.unknown, doubt),
             ("not sent", self.not_sent, self.stopped or ""),
             ("under way", self.under_way, ""),
@@ -185,7 +185,7 @@ class Receipt:
                 "are done"
             )
         if self.invalid or self.rejected:
-            return "correct the rows named in problems and ask for those again; the others are done"
+            return "correct the rows named in results.problems and ask for those again; the others are done"
         return "nothing: every row has its answer"
 
 

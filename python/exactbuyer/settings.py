@@ -34,7 +34,7 @@ BASE_URL = "https://api.exactbuyer.com"
 MAX_WINDOW_ROWS = 100_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Settings:
     """What an enricher was made with, checked. Durations are in seconds."""
 
@@ -91,6 +91,9 @@ class Settings:
         """The settings as they may be shown: a proxy's URL may hold a password."""
         told = {field.name: getattr(self, field.name) for field in fields(self)}
         return told if self.proxy is None else told | {"proxy": "***"}
+
+    def __repr__(self) -> str:
+        return f"Settings({', '.join(f'{name}={value!r}' for name, value in self.told().items())})"
 
 
 def checked(**given: Any) -> Settings:
@@ -225,7 +228,7 @@ def _base_url(value: object) -> str:
             "base_url holds a scheme, a host and perhaps a port; no user, password, query or fragment"
         )
     if parts.scheme not in {"http", "https"} or not host:
-        raise ConfigError(f"base_url is a URL such as {BASE_URL!r}: a scheme and a host are missing")
+        raise ConfigError(f"base_url is a URL such as {BASE_URL!r}: it begins with https:// and a host")
     if parts.scheme == "http" and not _is_loopback(host):
         raise ConfigError(
             "base_url must be https, except for this machine itself, or the key would go out readable"

@@ -31,6 +31,8 @@ def money(amount: int, price: tuple[Decimal, str]) -> str:
 
 def duration(seconds: float) -> str:
     """How long something took, in two units at most, as in `1 min 52 s`."""
+    if seconds < 0.1:  # noqa: PLR2004
+        return f"{1000 * seconds:.0f} ms"
     if seconds < 10:  # noqa: PLR2004
         return f"{seconds:.1f} s"
     whole = round(seconds)
@@ -47,7 +49,7 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-def html_table(title: str, lines: list[tuple[str, str, str]], last: str) -> str:
+def html_table(title: str, lines: list[tuple[str, str, str]]) -> str:
     """A small table for notebooks: label, number and note a line; every text is escaped here."""
     body = "".join(
         f"<tr><th style='text-align:left'>{escape(label)}</th>"
@@ -55,7 +57,7 @@ def html_table(title: str, lines: list[tuple[str, str, str]], last: str) -> str:
         f"<td style='text-align:left'>{escape(note)}</td></tr>"
         for label, number, note in lines
     )
-    return f"<table><caption>{escape(title)}</caption><tbody>{body}</tbody></table><p>{escape(last)}</p>"
+    return f"<table><caption>{escape(title)}</caption><tbody>{body}</tbody></table>"
 
 
 def text_table(title: str, lines: list[tuple[str, str, str]], right: str = "") -> list[str]:

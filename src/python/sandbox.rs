@@ -1,5 +1,5 @@
 //! The sandbox for Python: a thin door. Names, defaults and documentation are in
-//! `python/exactbuyer/sandbox.py`.
+//! `python/exactbuyer/sandbox/`.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;

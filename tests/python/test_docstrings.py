@@ -10,7 +10,7 @@ import pytest
 
 import exactbuyer
 
-MODULES = ["exactbuyer", *(f"exactbuyer.{found.name}" for found in pkgutil.iter_modules(exactbuyer.__path__))]
+MODULES = ["exactbuyer", *(found.name for found in pkgutil.walk_packages(exactbuyer.__path__, "exactbuyer."))]
 SHOWN = {name for name in MODULES if not name.endswith(("_core", "__main__", "_pytest"))}
 
 
@@ -35,5 +35,8 @@ def test_there_are_examples() -> None:
             "async_doors.AsyncDoors.stream_async",
             "enricher.BulkEnricher.plan",
             "enricher.BulkEnricher.sandbox",
+            "sandbox.server.Sandbox",
+            "sandbox.server.Sandbox.person",
+            "sandbox.server.Sandbox.fail",
         )
     } <= found

@@ -130,6 +130,9 @@ def test_invalid_rows_raise_before_anything_is_sent(everybody: Sandbox, list_doo
             list_door(enricher, ["ana@acme.example", "?", "ana@@acme.example"])
         assert [problem.row for problem in caught.value.errors] == [1, 2]
         assert "@@" not in str(caught.value)
+        with pytest.raises(InvalidIdentifierError, match=r"rows 0, 1: neither .*; row 2: ") as same:
+            list_door(enricher, ["?", "!", "ana@@acme.example"])
+        assert len(same.value.errors) == 3
         assert enricher.receipt.requests == 0
 
 
@@ -243,6 +246,16 @@ def test_progress_is_called_and_never_breaks_a_run(
 
         assert len(door(enricher, ["bo@acme.example"], progress=broken)) == 1
         assert [record.levelname for record in caplog.records if "progress" in record.message] == ["WARNING"]
+
+
+def test_a_bar_that_was_asked_for_is_there_however_short_the_run(
+    everybody: Sandbox, list_door: Door, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with enricher_of(everybody) as enricher:
+        list_door(enricher, ["ana@acme.example", None])
+        assert capsys.readouterr().err == ""
+        list_door(enricher, ["ana@acme.example", None], progress=True)
+    assert "2/2 rows 100% | 1 credit" in capsys.readouterr().err
 
 
 def test_the_log_has_counts_and_nobodys_data(

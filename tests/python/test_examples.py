@@ -46,8 +46,9 @@ def test_enrich_csv(tmp_path: Path) -> None:
     assert len(ana) == 2
     assert ana[0]["enriched_email"] == ana[1]["enriched_email"]
 
-    # The plan, the receipt, the first rows, and the way to the real service.
+    # The plan, the progress, the receipt, the first rows, and the way to the real service.
     assert "credits" in done.stdout
+    assert "60/60 rows 100%" in done.stderr
     assert "Eszter Kovács" in done.stdout
     assert "EXACTBUYER_API_KEY" in done.stdout
     assert [path.name for path in tmp_path.iterdir()] == ["enriched.csv"]

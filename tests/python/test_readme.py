@@ -25,9 +25,18 @@ def test_the_readme_has_blocks() -> None:
 def test_blocks_run_one_after_the_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {"__name__": "readme"}
+    results: list[Any] = []
     for block in BLOCKS:
         line = README.read_text(encoding="utf-8").count("\n", 0, block.start("code"))
         # As many empty lines before it: a traceback then names the README's own line.
         code = compile("\n" * line + block["code"], str(README), "exec")
         if not block["mark"]:
             exec(code, names)
+            results.append(names.get("results"))
+    # What the comments of the first and the last block say.
+    assert results[0][0] | {"enriched_contact": ...} == {
+        "value": "ana@harbourline.example",
+        "enriched_contact": ...,
+        "status": "found",
+    }
+    assert results[-1][0]["status"] == "unknown"

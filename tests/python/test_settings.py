@@ -46,7 +46,7 @@ KEY = "key-canary-7f3a"
         ("body", "xml", "'form' or 'json'"),
         ("base_url", "http://api.example.com", "https"),
         ("base_url", "https://user:hush@api.example.com", "no user, password"),
-        ("base_url", "api.example.com", "scheme and a host"),
+        ("base_url", "api.example.com", "begins with https://"),
         ("base_url", None, "URL"),
         ("proxy", "proxy.example:3128", "http://"),
         ("ca_bundle", "/nowhere/at/all.pem", "no file"),
@@ -113,7 +113,7 @@ def test_the_key_is_shown_nowhere(capsys: pytest.CaptureFixture[str]) -> None:
     enricher = BulkEnricher(KEY, proxy="http://user:hush@proxy.example:1")
     shown = f"{enricher!r} {enricher} {enricher.settings.told()} {enricher.__reduce__()}"
     assert KEY not in shown
-    assert "hush" not in repr(enricher)
+    assert "hush" not in repr(enricher) + repr(enricher.settings)
     assert KEY.encode() not in pickle.dumps(enricher)
     with pytest.raises(ConfigError) as caught:
         BulkEnricher(KEY, chunk_size=0)
@@ -121,6 +121,12 @@ def test_the_key_is_shown_nowhere(capsys: pytest.CaptureFixture[str]) -> None:
     while trace is not None:
         assert KEY not in repr(trace.tb_frame.f_locals) or trace.tb_frame.f_code.co_filename == __file__
         trace = trace.tb_next
+
+
+@pytest.mark.parametrize("name", ["api_key", "base_url"])
+def test_a_sandbox_cannot_be_sent_elsewhere(name: str) -> None:
+    with pytest.raises(ConfigError, match=rf"^{name} .*leave it out"):
+        BulkEnricher.sandbox(**{name: "https://api.exactbuyer.com"})
 
 
 def test_there_is_no_key() -> None:

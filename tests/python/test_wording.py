@@ -38,7 +38,7 @@ INCOMPLETE: 2,000 of 50,000 rows open                                 1 min 52 s
   found      31,370
   not found  13,100   free
   missing     3,112   nothing to ask
-  invalid       418   cannot be looked up: see problems
+  invalid       418   cannot be looked up: see results.problems
   unknown     1,000   0 to 1,000 credits
   not sent    1,000   max_credits reached
   of which            4,470 duplicates · 1,900 from the store: free
@@ -101,13 +101,15 @@ def test_a_plan() -> None:
         str(plan)
         == """\
 50,000 rows
-  nothing to ask   3,530   3,112 missing · 418 invalid (see problems)
+  nothing to ask   3,530   3,112 missing · 418 invalid (plan.problems)
   free             6,370   4,470 duplicates · 1,900 from the store
   to ask          40,100   40,100 to 120,000 identifiers in 41 to 121 requests
 credits   at most 40,100 (EUR 2,005.00), likely 25,700 to 30,700
 check     row 17's phone stands in 1,204 rows: a placeholder?"""
     )
-    assert "40,100 to 120,000 identifiers" in plan._repr_html_()
+    shown = plan._repr_html_()
+    for said in ("40,100 to 120,000 identifiers", "at most 40,100 (EUR 2,005.00)", "a placeholder?"):
+        assert said in shown
 
 
 def test_progress() -> None:
@@ -126,7 +128,7 @@ def test_progress() -> None:
 def test_units() -> None:
     assert [count(number, "row") for number in (0, 1, 2_000)] == ["0 rows", "1 row", "2,000 rows"]
     assert [duration(seconds) for seconds in (0.04, 59, 112, 7_260)] == [
-        "0.0 s",
+        "40 ms",
         "59 s",
         "1 min 52 s",
         "2 h 1 min",
