@@ -145,10 +145,15 @@ bench-full:
 	$(MAKE) bench ROWS=100000
 	$(MAKE) bench ROWS=1000000 REPEAT=1
 
-# What `make check` does in minutes, for as long as one likes: more cases for every property.
+# What `make check` does in minutes, for as long as one likes: more cases for every property, more runs of the
+# simulation, and the proof that it can fail.
 torture:
 	$(call say,every property with $${PROPTEST_CASES:-20000} cases)
 	PROPTEST_CASES=$${PROPTEST_CASES:-20000} cargo test --locked --features http,sandbox
+	$(call say,$${SIMULATION_RUNS:-1000000} simulated runs)
+	SIMULATION_RUNS=$${SIMULATION_RUNS:-1000000} cargo test --locked --test simulation
+	$(call say,bugs planted in the engine)
+	$(PYTHON) tests/planted/plant.py
 
 clean:
 	cargo clean

@@ -9,8 +9,10 @@ mod course;
 mod scenario;
 mod vendor;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -23,7 +25,11 @@ use scenario::Scenario;
 use vendor::{Books, Vendor};
 
 /// Scenarios of one `cargo test`; `SIMULATION_RUNS` asks for more, `SIMULATION_SEED` for one.
-const RUNS: u64 = 12_000;
+const RUNS: u64 = 50_000;
+
+/// A run that spins keeps its clock from going on, so that no time simulated would ever be too long:
+/// after so long without any scenario coming to its end, one is stuck. They take milliseconds.
+const LONGEST: Duration = Duration::from_secs(30);
 
 /// Every so many, a scenario is run again: the same seed must give the same trace.
 const TWICE: u64 = 10;
@@ -115,6 +121,34 @@ fn asked(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().expect("a number"))
 }
 
+type Panic = Box<dyn std::any::Any + Send>;
+
+/// What the threads of one test share.
+struct Work {
+    runs: u64,
+    next: AtomicU64,
+    requests: AtomicU64,
+    under_way: Mutex<BTreeSet<u64>>,
+    failed: Mutex<BTreeMap<u64, Panic>>,
+}
+
+/// Takes scenarios until there are no more, or one has failed; tells of each that is over.
+fn take_some(work: &Work, over: &Sender<()>) {
+    while work.failed.lock().unwrap().is_empty() {
+        let seed = work.next.fetch_add(1, Ordering::Relaxed);
+        if seed >= work.runs {
+            break;
+        }
+        work.under_way.lock().unwrap().insert(seed);
+        match catch_unwind(AssertUnwindSafe(|| run_and_check(seed))) {
+            Ok(sent) => _ = work.requests.fetch_add(sent, Ordering::Relaxed),
+            Err(panic) => _ = work.failed.lock().unwrap().insert(seed, panic),
+        }
+        work.under_way.lock().unwrap().remove(&seed);
+        let _ = over.send(());
+    }
+}
+
 #[test]
 fn every_promise_holds_in_every_scenario() {
     if let Some(seed) = asked("SIMULATION_SEED") {
@@ -122,33 +156,40 @@ fn every_promise_holds_in_every_scenario() {
         return;
     }
     let runs = asked("SIMULATION_RUNS").unwrap_or(RUNS);
-    let (next, requests) = (AtomicU64::new(0), AtomicU64::new(0));
-    let failed: Mutex<Option<(u64, Box<dyn std::any::Any + Send>)>> = Mutex::new(None);
-    let workers = std::thread::available_parallelism().map_or(2, usize::from);
-    std::thread::scope(|scope| {
-        for _ in 0..workers {
-            scope.spawn(|| {
-                loop {
-                    let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= runs || failed.lock().unwrap().is_some() {
-                        break;
-                    }
-                    if asked("SIMULATION_TRACE").is_some() {
-                        eprintln!("seed {seed}");
-                    }
-                    match catch_unwind(AssertUnwindSafe(|| run_and_check(seed))) {
-                        Ok(sent) => _ = requests.fetch_add(sent, Ordering::Relaxed),
-                        Err(panic) => *failed.lock().unwrap() = Some((seed, panic)),
-                    }
-                }
-            });
-        }
+    let work = Arc::new(Work {
+        runs,
+        next: AtomicU64::default(),
+        requests: AtomicU64::default(),
+        under_way: Mutex::default(),
+        failed: Mutex::default(),
     });
-    if let Some((seed, panic)) = failed.into_inner().unwrap() {
-        eprintln!("SIMULATION_SEED={seed} shows it again");
+    let (over, overs) = channel();
+    for _ in 0..std::thread::available_parallelism().map_or(2, usize::from) {
+        let (work, over) = (work.clone(), over.clone());
+        std::thread::spawn(move || take_some(&work, &over));
+    }
+    drop(over);
+    loop {
+        match overs.recv_timeout(LONGEST) {
+            Ok(()) => {}
+            Err(RecvTimeoutError::Disconnected) => break,
+            Err(RecvTimeoutError::Timeout) => {
+                // The thread that spins is left behind, and ends with the process.
+                let spinning = work.under_way.lock().unwrap().first().copied();
+                let message = "every run comes to an end: one spins, and no time goes by";
+                work.failed.lock().unwrap().insert(spinning.unwrap_or_default(), Box::new(message));
+                break;
+            }
+        }
+    }
+    // The lowest: seeds are handed out in order, so none below it fails.
+    if let Some((seed, panic)) = work.failed.lock().unwrap().pop_first() {
+        let said = panic.downcast_ref::<String>().map(String::as_str);
+        let said = said.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or_default();
+        eprintln!("SIMULATION_SEED={seed} shows it again: {}", said.lines().next().unwrap_or_default());
         resume_unwind(panic);
     }
-    let requests = requests.into_inner();
+    let requests = work.requests.load(Ordering::Relaxed);
     println!("{runs} scenarios, {requests} requests");
     assert!(requests > runs, "the simulation sent next to nothing");
 }

@@ -1,0 +1,385 @@
+"""The bugs that are planted: each a small change to the engine that the simulation must notice.
+
+Data only. `old` must stand in its file exactly once, so that a bug whose place has changed is noticed. The
+invariant is the beginning of what the failing assertion says.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+ATTEMPT = "src/dispatch/attempt.rs"
+LANDING = "src/dispatch/landing.rs"
+LAUNCH = "src/dispatch/launch.rs"
+RUNNER = "src/dispatch/runner.rs"
+SPLIT = "src/dispatch/split.rs"
+TALLY = "src/dispatch/tally.rs"
+TABLE = "src/plan/table.rs"
+MEMORY = "src/store/memory.rs"
+
+
+@dataclass(frozen=True)
+class Bug:
+    """One bug: what it does, what catches it, and how it is planted."""
+
+    name: str
+    caught_by: str
+    path: str
+    old: str
+    new: str
+
+
+BUGS = (
+    # ---- money: never twice, never too much ----
+    Bug(
+        "what was reset is sent again, though told to hold",
+        "nothing billed twice",
+        LANDING,
+        "if config.on_unknown == OnUnknown::Resend && attempts",
+        'if (config.on_unknown == OnUnknown::Resend || reason.contains("connection")) && attempts',
+    ),
+    Bug(
+        "a gateway's late 503 passes for a refusal",
+        "nothing billed twice",
+        "src/policy.rs",
+        "const PATIENCE_OF_A_GATEWAY: Duration = Duration::from_secs(10);",
+        "const PATIENCE_OF_A_GATEWAY: Duration = Duration::from_mins(10);",
+    ),
+    Bug(
+        "duplicates are not merged",
+        "order and completeness",
+        "src/plan/lookups.rs",
+        "self.index.find(hash, same).copied() {",
+        "self.index.find(hash, same).copied().filter(|_| row.is_multiple_of(2)) {",
+    ),
+    Bug(
+        "what one run asks for, another asks for as well",
+        "nothing billed twice",
+        MEMORY,
+        "Some(Entry::InFlight) => Standing::Held",
+        "Some(Entry::InFlight) => Standing::Free",
+    ),
+    Bug(
+        "an answer is not kept for the run that waits for it",
+        "nothing billed twice",
+        MEMORY,
+        "Settled::Known(known) if shared => {",
+        "Settled::Known(known) if shared && inner.live.len() > 2 => {",
+    ),
+    Bug(
+        "nothing is set aside before a send",
+        "never above the ceiling",
+        "src/budget.rs",
+        "            self.reserved += credits;",
+        "            self.reserved += 0;",
+    ),
+    Bug(
+        "half a chunk is set aside before a send",
+        "never above the ceiling",
+        LAUNCH,
+        "if !resources.budget.reserve(size as u64) {",
+        "if !resources.budget.reserve(size.div_ceil(2) as u64) {",
+    ),
+    Bug(
+        "a doubt is not counted as spent",
+        "never above the ceiling",
+        "src/budget.rs",
+        "self.in_doubt = self.in_doubt.saturating_add(in_doubt);",
+        "let _ = in_doubt;",
+    ),
+    Bug(
+        "a run forgets its own ceiling",
+        "never above the ceiling",
+        LAUNCH,
+        "let (shared, own) = (resources.budget.room(), self.budget.room());",
+        "let (shared, own) = (resources.budget.room(), u64::MAX);",
+    ),
+    Bug(
+        "the last credits are given up",
+        "what is left is used up",
+        LAUNCH,
+        "if self.hit_rate.likely_buys(room) {",
+        "if room > 3 && self.hit_rate.likely_buys(room) {",
+    ),
+    Bug(
+        "an unknown counts as free",
+        "money adds up",
+        LANDING,
+        "if matches!(verdict, Verdict::Unknown { .. }) { lookups as u64 } else { 0 };",
+        "0;",
+    ),
+    Bug(
+        "the receipt forgets requests that cost nothing",
+        "every request accounted for",
+        TALLY,
+        "        self.receipt.requests += 1;",
+        "        self.receipt.requests += u64::from(credits + in_doubt > 0);",
+    ),
+    # ---- doubt ----
+    Bug(
+        "what went unknown no longer counts against max_in_doubt",
+        "doubt stays within bounds",
+        RUNNER,
+        "        in_flight + self.unknown\n",
+        "        in_flight\n",
+    ),
+    Bug(
+        "a chunk is not cut down to the doubt that is left",
+        "doubt stays within bounds",
+        LAUNCH,
+        "            Ok(room)\n",
+        "            Ok(size)\n",
+    ),
+    Bug(
+        "unknown replies in a row stop nobody",
+        "three unknown replies in a row stop the run",
+        LANDING,
+        "const MOST_UNKNOWN_IN_A_ROW: u32 = 3;",
+        "const MOST_UNKNOWN_IN_A_ROW: u32 = 4;",
+    ),
+    # ---- pace ----
+    Bug(
+        "one request too many in a window",
+        "no window above the limit",
+        "src/pace.rs",
+        "if self.sends.len() >= most {",
+        "if self.sends.len() > most {",
+    ),
+    Bug(
+        "a window of 59 s",
+        "no window above the limit",
+        "src/pace.rs",
+        "is_some_and(|sent| *sent + WINDOW + MARGIN <= now)",
+        "is_some_and(|sent| *sent + WINDOW - MARGIN <= now)",
+    ),
+    Bug(
+        "a token bucket whose burst is the whole rate",
+        "no window above the limit",
+        "src/pace.rs",
+        "        self.sends.push_back(now);\n",
+        "        let refilled = self.sends.back().map_or(now, |last| now.max(*last + WINDOW + MARGIN));\n"
+        "        self.sends.push_back(refilled + WINDOW / per_minute.max(1) - WINDOW - MARGIN);\n",
+    ),
+    Bug(
+        "a 429 is obeyed by the chunk that met it alone",
+        "a pause stops everybody",
+        LAUNCH,
+        "if let CameTo::Judged { verdict: Verdict::Paused(wait), .. } = &landed.came_to {",
+        "if let CameTo::Judged { verdict: Verdict::Paused(wait), .. } = &landed.came_to && wait.is_none() {",
+    ),
+    Bug(
+        "what a 503 says of when to come back is not heard",
+        "waits as long as it was told",
+        "src/policy.rs",
+        "            wait: reply.retry_after,\n",
+        "            wait: None,\n",
+    ),
+    Bug(
+        "one request more than there are slots",
+        "no more in flight than max_concurrency",
+        LAUNCH,
+        "if resources.in_flight >= resources.concurrency.limit() {",
+        "if resources.in_flight > resources.concurrency.limit() {",
+    ),
+    Bug(
+        "retries without an end",
+        "no more retries than allowed",
+        LANDING,
+        "let over = attempts > self.shared.config.max_retries || too_long;",
+        "let over = too_long;",
+    ),
+    # ---- few, full requests ----
+    Bug(
+        "a partial chunk does not wait for what may still fill it",
+        "a partial chunk waits for more",
+        LAUNCH,
+        "return if may_refill {",
+        "return if may_refill && self.flights.is_empty() {",
+    ),
+    Bug(
+        "a partial chunk does not wait for a slow source",
+        "a partial chunk waits for more",
+        LAUNCH,
+        "const PATIENCE: Duration = Duration::from_secs(1);",
+        "const PATIENCE: Duration = Duration::from_millis(900);",
+    ),
+    Bug(
+        "a 413 teaches too little",
+        "smaller chunks after 413",
+        LANDING,
+        "self.chunk_size.min(parcel.ids.len() / 2).max(1);",
+        "self.chunk_size.min(parcel.ids.len() - 1).max(1);",
+    ),
+    Bug(
+        "a 413 teaches nothing",
+        "every run comes to an end",
+        LANDING,
+        "self.chunk_size = self.chunk_size.min(parcel.ids.len() / 2).max(1);",
+        "",
+    ),
+    Bug(
+        "the search for a refused record never ends",
+        "a refused chunk costs at most 22 requests",
+        SPLIT,
+        "const MOST_PROBES: u32 = 22;",
+        "const MOST_PROBES: u32 = 23;",
+    ),
+    Bug(
+        "a wrong request is taken for wrong records",
+        "a wrong request is found out",
+        SPLIT,
+        "const HOPELESS: u32 = 12;",
+        "const HOPELESS: u32 = 13;",
+    ),
+    Bug(
+        "others go out while the request itself is in question",
+        "a wrong request is found out",
+        LAUNCH,
+        "let suspect = self.suspect();",
+        "let suspect: Option<GroupId> = None;",
+    ),
+    # ---- rows ----
+    Bug(
+        "of the rows that wait for one lookup, the last is forgotten",
+        "every run comes to an end",
+        TABLE,
+        "for number in in_order.into_iter().rev() {",
+        "for number in in_order.into_iter().rev().take(3) {",
+    ),
+    Bug(
+        "two answers are swapped",
+        "order and completeness: the right person",
+        "src/vendor/align.rs",
+        "contact.value.as_deref() == Some(asked.canonical())",
+        "contact.value.as_deref().map(str::len) == Some(asked.canonical().len())",
+    ),
+    Bug(
+        "what a broken answer leaves out passes for a miss",
+        "order and completeness",
+        "src/vendor/align.rs",
+        "answer.unwrap_or_else(|| Answer::Unknown(unanswered(place)))",
+        "{ let _ = unanswered(place); answer.unwrap_or(Answer::Miss) }",
+    ),
+    Bug(
+        "the second of a list is asked together with the first",
+        "nobody pays for a later alternative too early",
+        TABLE,
+        "            self.prefer_stored_hit(number);\n",
+        "            let second = match self.row(number) {\n"
+        "                Some(Waiting { wants: Wants::Preference(choice), .. }) => {\n"
+        "                    choice.alternatives.get(1)\n"
+        "                }\n"
+        "                _ => None,\n"
+        "            };\n"
+        "            if let Some((_, id)) = second.copied()\n"
+        "                && let Some(lookup) = self.lookups.get_mut(id)\n"
+        "                && matches!(lookup.state, State::Idle)\n"
+        "            {\n"
+        "                lookup.state = State::Queued;\n"
+        "                self.queue.push_back(id);\n"
+        "            }\n",
+    ),
+    Bug(
+        "after an unknown, the next of a list is paid for",
+        "order and completeness",
+        TABLE,
+        "if matches!(outcome, Final::Miss | Final::Rejected(_)) && self",
+        "if matches!(outcome, Final::Miss | Final::Rejected(_) | Final::Unknown(_)) && self",
+    ),
+    Bug(
+        "a whole chunk is rejected for one record",
+        "order and completeness",
+        LANDING,
+        "        if let [id] = parcel.ids[..] {\n",
+        "        for id in parcel.ids.split_off(1) {\n"
+        "            self.settle(id, Final::Rejected(rejection(verdict)), Source::Asked);\n"
+        "        }\n"
+        "        if let [id] = parcel.ids[..] {\n",
+    ),
+    Bug(
+        "what was given up in flight is called not_sent",
+        "order and completeness",
+        RUNNER,
+        "            for id in flight.parcel.ids {\n"
+        "                self.settle(id, Final::Unknown(reason.clone()), Source::Asked);",
+        "            for id in flight.parcel.ids {\n"
+        "                self.settle(id, Final::NotSent(reason.clone()), Source::Asked);",
+    ),
+    Bug(
+        "a doubt is forgotten when its retry is not sent",
+        "order and completeness",
+        LANDING,
+        "if let Some(doubt) = parcel.doubt {",
+        "if let Some(doubt) = parcel.doubt.filter(|_| false) {",
+    ),
+    Bug(
+        "a duplicate is not called one",
+        "duplicates are named",
+        TABLE,
+        "Source::Asked if lookup.asked_for != number => Source::Duplicate,",
+        "Source::Asked if lookup.asked_for > number => Source::Duplicate,",
+    ),
+    # ---- stopping, and coming to an end ----
+    Bug(
+        "sending goes on after a 401",
+        "nothing is sent after a fatal answer",
+        LANDING,
+        "            Verdict::Fatal(error) => {\n"
+        "                self.again(parcel);\n"
+        "                self.fail(error);\n",
+        "            Verdict::Fatal(error) => {\n"
+        "                self.again(parcel);\n"
+        "                if error.status() != Some(401) {\n"
+        "                    self.fail(error);\n"
+        "                }\n",
+    ),
+    Bug(
+        "a stop only shuts the door behind the rows",
+        "nothing is sent after a stop",
+        RUNNER,
+        '                self.halt(&Arc::from("stopped before the end"), None);\n',
+        "",
+    ),
+    Bug(
+        "a stopped run takes twice its grace",
+        "ends within its grace",
+        RUNNER,
+        "let until = now() + grace;",
+        "let until = now() + grace + grace;",
+    ),
+    Bug(
+        "a run spins where its grace ends",
+        "every run comes to an end",
+        RUNNER,
+        "if self.deadline.is_none_or(|deadline| now() < deadline) {",
+        "if self.deadline.is_none_or(|deadline| now() < deadline + Duration::from_secs(1)) {",
+    ),
+    Bug(
+        "a slot is not given back",
+        "every run comes to an end",
+        LAUNCH,
+        "            shared.resources().in_flight -= 1;\n",
+        "            shared.resources().in_flight -= usize::from(number % 8 != 7);\n",
+    ),
+    Bug(
+        "a claim is not given up",
+        "every run comes to an end",
+        MEMORY,
+        "                Settled::Known(_) | Settled::Released => {\n",
+        "                Settled::Released => {}\n                Settled::Known(_) => {\n",
+    ),
+    Bug(
+        "who waits for another run is not woken",
+        "every run comes to an end",
+        MEMORY,
+        "        self.changed.notify_waiters();\n",
+        "",
+    ),
+    Bug(
+        "a choice does not follow from the seed",
+        "same seed, same trace",
+        "src/dispatch/mod.rs",
+        "fastrand::Rng::with_seed(seed))",
+        "fastrand::Rng::with_seed(seed ^ fastrand::u64(..)))",
+    ),
+)
