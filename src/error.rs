@@ -51,12 +51,6 @@ impl ErrorKind {
         Self::BudgetExceeded,
         Self::Store,
     ];
-
-    /// Whether what met this error may have cost credits.
-    #[must_use]
-    pub const fn may_have_been_charged(self) -> bool {
-        matches!(self, Self::UnknownOutcome)
-    }
 }
 
 /// A run's trouble: a kind, one line that says what to do next, and the HTTP status where there

@@ -266,8 +266,8 @@ class StreamCall(Call):
         super().__init__(run, name, desk, watch)
         logger.info("%s: begun", name)
         self.fed = 0
-        self._batches: list[list[Result]] = []
-        self._batch: list[Result] = []
+        self._taken: list[list[Result]] = []
+        self._current: list[Result] = []
         self._at = 0
         self._handed_out = 0
 
@@ -285,20 +285,20 @@ class StreamCall(Call):
         # One C call from taking to keeping: a Ctrl-C can come before or after it, but not between,
         # where a list taken and not yet kept would be lost.
         taken = map(self.run.take, (self.settings.chunk_size,))
-        self._batches.extend(cast("Iterable[list[Result]]", taken))
+        self._taken.extend(cast("Iterable[list[Result]]", taken))
 
     def has_row(self) -> bool:
         """Whether :meth:`hand_out` has one."""
-        while self._at >= len(self._batch):
-            if not self._batches:
+        while self._at >= len(self._current):
+            if not self._taken:
                 return False
-            self._handed_out += len(self._batch)
-            self._batch, self._at = self._batches.pop(0), 0
+            self._handed_out += len(self._current)
+            self._current, self._at = self._taken.pop(0), 0
         return True
 
     def hand_out(self) -> Result:
         """The next row. Only after :meth:`has_row`."""
-        row = self._batch[self._at]
+        row = self._current[self._at]
         self._at += 1
         return row
 
@@ -308,14 +308,14 @@ class StreamCall(Call):
 
     def waiting(self) -> int:
         """How many rows wait here to be handed out."""
-        return len(self._batch) - self._at + sum(map(len, self._batches))
+        return len(self._current) - self._at + sum(map(len, self._taken))
 
     def rest(self) -> Results:
-        rows = self._batch[self._at :]
+        rows = self._current[self._at :]
         first_row = self.handed_out()
-        for batch in self._batches:
-            rows.extend(batch)
-        self._batch, self._batches = [], []
+        for taken in self._taken:
+            rows.extend(taken)
+        self._current, self._taken = [], []
         self._handed_out, self._at = first_row, 0
         return Results(rows, first_row=first_row)
 

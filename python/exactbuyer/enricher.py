@@ -55,8 +55,8 @@ class BulkEnricher(SyncDoors, AsyncDoors):
         max_concurrency: Most requests in flight, 1 to 1,024. 64 by default: 200 requests a minute
             at 20 s each. It is approached from 4 up, and left when the service struggles.
         chunk_size: Most lookups of one request, 1 to 1,000, the vendor's limit and the default.
-        max_retries: How often what is free of charge is tried again, 0 to 100. 5 by default: about
-            a minute of trouble.
+        max_retries: How often what is free of charge is tried again, 0 to 100. 5 by default: up to
+            15 s of waiting, on top of what the attempts themselves take.
         timeout: Most that one request may take, in seconds or as a `timedelta`, up to a day. 300 s
             by default: whoever gives up early on 1,000 records may still be charged for them.
         connect_timeout: Most that connecting may take, likewise. 10 s by default: connecting is free.

@@ -119,7 +119,7 @@ class Plan:
         lines = [("nothing to ask", f"{idle:,}", " · ".join(idle_parts))] if idle else []
         lines += [("free", f"{free:,}", " · ".join(free_parts))] if free else []
         asked = f"{span_of(*self.to_send, 'identifier')} in {span_of(*self.requests, 'request')}"
-        lead = "" if not self.min_duration_s else f", in {duration(self.min_duration_s)} or more"
+        lead = "" if not self.min_duration_s else f", taking {duration(self.min_duration_s)} or more"
         return [*lines, ("to ask", f"{self.rows - idle - free:,}", asked + lead)]
 
     def _credits(self) -> str:

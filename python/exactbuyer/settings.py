@@ -1,7 +1,7 @@
 """The settings of an enricher: checked once, frozen after.
 
-Every range stands here once, with its reason. Knows nothing of runs; the key is no setting and
-never comes here.
+Owns the ranges with their reasons, as people read them. The core checks what it is given once more,
+and takes nobody's word for it. Knows nothing of runs; the key is no setting and never comes here.
 """
 
 from __future__ import annotations

@@ -112,6 +112,11 @@ check     row 17's phone stands in 1,204 rows: a placeholder?"""
         assert said in shown
 
 
+def test_a_plan_says_how_long_the_limit_makes_it() -> None:
+    plan = Plan(rows=3, to_send=(3, 3), requests=(450, 450), max_credits=3, min_duration_s=120.0)
+    assert "3 identifiers in 450 requests, taking 2 min 0 s or more" in str(plan)
+
+
 def test_progress() -> None:
     progress = Progress(
         rows=50_000, done=31_204, credits=16_870, credits_in_doubt=1_000, requests_last_minute=58,

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use reqwest::header::{DATE, HeaderMap, HeaderName, RETRY_AFTER};
-use reqwest::{Response, StatusCode};
+use reqwest::Response;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout_at};
 
@@ -34,7 +34,7 @@ const LONGEST_WAIT: Duration = Duration::from_hours(366 * 24);
 pub(super) async fn receive(mut response: Response, deadline: Instant, large_replies: &Semaphore) -> Reply {
     let status = response.status();
     let retry_after = retry_after(response.headers(), SystemTime::now());
-    let most = if status == StatusCode::OK { limits::MAX_BODY_BYTES } else { MAX_REFUSAL_BYTES };
+    let most = if status.is_success() { limits::MAX_BODY_BYTES } else { MAX_REFUSAL_BYTES };
     let (body, cut) = read(&mut response, most, deadline, large_replies).await;
     Reply { status: status.as_u16(), retry_after, body, cut }
 }
