@@ -149,7 +149,7 @@ bench-full:
 # simulation, and the proof that it can fail.
 torture:
 	$(call say,every property with $${PROPTEST_CASES:-20000} cases)
-	PROPTEST_CASES=$${PROPTEST_CASES:-20000} cargo test --locked --features http,sandbox
+	env -u EXACTBUYER_OFFLINE PROPTEST_CASES=$${PROPTEST_CASES:-20000} cargo test --locked --features http,sandbox
 	$(call say,$${SIMULATION_RUNS:-1000000} simulated runs)
 	SIMULATION_RUNS=$${SIMULATION_RUNS:-1000000} cargo test --locked --test simulation
 	$(call say,bugs planted in the engine)

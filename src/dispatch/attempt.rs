@@ -125,8 +125,17 @@ impl Attempt {
         let left = !matches!(outcome, Err(Failure::NotSent(_) | Failure::Forbidden(_)));
         let came_to = match judge(&outcome, took) {
             Verdict::Answered => {
-                let body = outcome.map(|reply| reply.body).unwrap_or_default();
-                CameTo::Answered(settle(&mine, &decode(&body)))
+                let (body, cut) = outcome.map(|reply| (reply.body, reply.cut)).unwrap_or_default();
+                let mut settlement = settle(&mine, &decode(&body));
+                // What cut the body short says more than where it breaks off.
+                if let Some(cut) = cut {
+                    for answer in &mut settlement.answers {
+                        if let Answer::Unknown(why) = answer {
+                            *why = cut.as_str();
+                        }
+                    }
+                }
+                CameTo::Answered(settlement)
             }
             verdict => CameTo::Judged { verdict: stamped(verdict), left },
         };

@@ -34,8 +34,10 @@ impl Runner {
             if self.stopping.is_some() {
                 return None;
             }
-            match self.next_step(now()) {
-                Step::Send(parcel) => self.launch(parcel),
+            // One moment for the step and its slot: the slot is given back by the moment it was taken.
+            let at = now();
+            match self.next_step(at) {
+                Step::Send(parcel) => self.launch(parcel, at),
                 Step::Wait(until, why) => {
                     self.limited_by = why;
                     return until;
@@ -205,7 +207,7 @@ impl Runner {
         self.retries.remove(place).unwrap_or_default()
     }
 
-    fn launch(&mut self, parcel: Parcel) {
+    fn launch(&mut self, parcel: Parcel, slot: Instant) {
         if let Some(group) = parcel.group {
             self.splits.sent(group);
             if self.splits.exhausted(group) {
@@ -226,7 +228,7 @@ impl Runner {
         };
         let number = self.launched;
         self.launched += 1;
-        self.flights.insert(number, Flight { parcel, slot: now() });
+        self.flights.insert(number, Flight { parcel, slot });
         let (shared, events) = (self.shared.clone(), self.port.events.clone());
         tokio::spawn(async move {
             let landed = attempt.run().await;

@@ -81,21 +81,19 @@ impl Tally {
         let unknown = self.receipt.count(Status::Unknown);
         if unknown > 0 {
             let reason = self.first_doubt.as_deref().unwrap_or("another run's request went unanswered");
-            troubles.push(Error::new(
-                ErrorKind::UnknownOutcome,
-                format!(
-                    "{} may have been charged (0 to {}): {reason}",
-                    counted(unknown, "row"),
-                    counted(self.receipt.credits_in_doubt, "credit"),
-                ),
-            ));
+            let rows = counted(unknown, "row");
+            let message = match self.receipt.credits_in_doubt {
+                0 => format!("{rows} got no readable answer, which the known credits include: {reason}"),
+                most => format!("{rows} may have been charged (0 to {}): {reason}", counted(most, "credit")),
+            };
+            troubles.push(Error::new(ErrorKind::UnknownOutcome, message));
         }
         let rejected = self.receipt.count(Status::Rejected);
         if rejected > 0 {
             troubles.push(Error::new(
                 ErrorKind::BadRequest,
                 format!(
-                    "the service refused {}; the others were answered: see problems",
+                    "the service refused {}; the others were answered: see results.problems",
                     counted(rejected, "row"),
                 ),
             ));

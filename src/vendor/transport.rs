@@ -42,14 +42,22 @@ pub enum Cut {
     Garbled,
 }
 
-impl fmt::Display for Cut {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl Cut {
+    /// What happened, for the person whose rows it left open.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
             Self::Disconnected => "the connection dropped inside the answer",
             Self::TimedOut => "the answer did not arrive whole in time",
             Self::TooLarge => "the answer was larger than any real one",
             Self::Garbled => "the answer's compression or transfer coding is broken",
-        })
+        }
+    }
+}
+
+impl fmt::Display for Cut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 
