@@ -47,7 +47,8 @@ class Bell:
 
     def close(self) -> None:
         """Waits for the run no more."""
-        if self._waiting is not None:
+        # A loop that was closed under its tasks has nobody left to tell.
+        if self._waiting is not None and not self._waiting.get_loop().is_closed():
             self._waiting.cancel()
 
     def _answered(self, future: asyncio.Future[Any]) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from .receipt import Receipt
@@ -35,16 +36,23 @@ class Books:
             receipts = [call.receipt_so_far() for call in self._broken_off]
             return sum((receipt for receipt in receipts if receipt is not None), self._settled)
 
-    def enter(self, receipt: Receipt) -> None:
-        """Adds the receipt of a call that is over."""
+    def enter(self, call: Call, receipt: Receipt) -> None:
+        """Adds the receipt of a call that is over, once."""
         with self._lock:
-            self._settled += receipt
-            self._last = receipt
+            if call.receipt_so_far() is not None:
+                self._settled, self._last = self._settled + receipt, receipt
+                call.entered(receipt)
 
     def keep(self, call: Call) -> None:
-        """Keeps a call that was broken off, for whoever recovers it."""
+        """Keeps a call that was broken off, for whoever recovers it: once."""
         with self._lock:
-            self._broken_off.append(call)
+            if call not in self._broken_off:
+                self._broken_off.append(call)
+
+    def drop(self, call: Call) -> None:
+        """Keeps it no longer."""
+        with self._lock, suppress(ValueError):
+            self._broken_off.remove(call)
 
     def keep_first(self, call: Call) -> None:
         """Puts back what :meth:`oldest` gave."""

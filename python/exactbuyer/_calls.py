@@ -83,15 +83,19 @@ class Call:
         self._desk = desk
         self._watch = watch
         self._receipt: Receipt | None = None
-        self._rest = Results()
+        self._rest: Results | None = None
+        self._with_caller = False
 
     def collect(self) -> None:
         """Takes what is ready out of the run."""
         raise NotImplementedError
 
     def rest(self) -> Results:
-        """Every row that has not been handed out."""
+        """Every row that has not been handed out. Gives the same until :meth:`let_go`."""
         raise NotImplementedError
+
+    def let_go(self) -> None:
+        """Hands out nothing of the rest any more."""
 
     def tick(self, *, last: bool = False) -> None:
         """Shows how it gets on, if it is time to."""
@@ -115,6 +119,10 @@ class Call:
         """What it took; final once it has been settled."""
         return self._receipt or self._current_receipt()
 
+    def entered(self, receipt: Receipt) -> None:
+        """Its receipt is in the books."""
+        self._receipt = receipt
+
     def stop(self) -> None:
         """Starts nothing new; what is in flight may still take the grace."""
         self.run.stop(self.settings.grace)
@@ -122,11 +130,15 @@ class Call:
 
     def break_off(self) -> None:
         """Stops, waits for nothing, and leaves the rest to `recover()`."""
+        if self._with_caller:
+            return
+        # First of all, as Ctrl-C may come at any moment.
+        self._desk.books.keep(self)
         self.stop()
         self._watch.close()
         # A stream may have been left with every row handed out: then there is nothing to recover.
-        if not self.over() or self.settle():
-            self._desk.books.keep(self)
+        if self.over() and not self.settle():
+            self._desk.books.drop(self)
 
     def interrupt(self) -> Interrupted:
         """After Ctrl-C: stops, waits for what is in flight, and gives what is to be raised.
@@ -134,6 +146,7 @@ class Call:
         A second Ctrl-C meanwhile waits no longer. Either way `recover()` has the rows, once.
         """
         try:
+            self._desk.books.keep(self)
             self.stop()
             in_flight = self.run.progress().get("in_flight", 0)
             self._watch.close()
@@ -152,7 +165,6 @@ class Call:
                 "every row",
                 receipt=self.receipt(),
             )
-        self._desk.books.keep(self)
         return Interrupted(
             f"stopped by Ctrl-C with {count(self.receipt().credits, 'credit')} charged: what was paid for is "
             f"in this exception's .results, and enricher.recover() returns it, once",
@@ -161,18 +173,22 @@ class Call:
         )
 
     def settle(self) -> Results:
-        """Once it is over: puts the receipt into the books, and gives the rows that are left."""
-        if self._receipt is None:
-            self.tick(last=True)
-            self._watch.close()
-            self._rest = self.rest()
-            self._rest.problems = [
-                Problem(row, cast("Any", status), why) for row, status, why in self.run.problems()
-            ]
-            self._rest.receipt = self._receipt = self._current_receipt()
-            self._desk.books.enter(self._receipt)
-            self._log(self._receipt)
-        return self._rest
+        """Once it is over: puts the receipt into the books, and gives the rows that are left.
+
+        Broken off by Ctrl-C at any point, it can be done again.
+        """
+        if self._rest is not None:
+            return self._rest
+        self.tick(last=True)
+        self._watch.close()
+        rest = self.rest()
+        rest.problems = [Problem(row, cast("Any", status), why) for row, status, why in self.run.problems()]
+        rest.receipt = self._current_receipt()
+        self._desk.books.enter(self, rest.receipt)
+        self._log(rest.receipt)
+        self.let_go()
+        self._rest = rest
+        return rest
 
     def conclude(self, on_error: OnError) -> Results:
         """Settles it, and raises or warns where there is reason to.
@@ -183,6 +199,8 @@ class Call:
         """
         results, receipt = self.settle(), self.receipt()
         troubles = self.run.troubles()
+        # From here on the caller gets all of it, whichever way.
+        self._with_caller = True
         for kind, message, status in troubles:
             if on_error == "raise" or kind in _ABOUT_SETTINGS:
                 error_class: type[ExactBuyerError] = getattr(exceptions, kind)
@@ -292,8 +310,10 @@ class StreamCall(Call):
         while self._at >= len(self._current):
             if not self._taken:
                 return False
-            self._handed_out += len(self._current)
-            self._current, self._at = self._taken.pop(0), 0
+            # No call once the list is on its way: as above, a Ctrl-C could come between.
+            taken, handed_out = self._taken, self._handed_out + len(self._current)
+            self._current, self._at, self._handed_out = taken[0], 0, handed_out
+            del taken[0]
         return True
 
     def hand_out(self) -> Result:
@@ -315,9 +335,11 @@ class StreamCall(Call):
         first_row = self.handed_out()
         for taken in self._taken:
             rows.extend(taken)
-        self._current, self._taken = [], []
-        self._handed_out, self._at = first_row, 0
         return Results(rows, first_row=first_row)
+
+    def let_go(self) -> None:
+        first_row = self.handed_out()
+        self._current, self._taken, self._handed_out, self._at = [], [], first_row, 0
 
     def _whereabouts(self) -> str:
         return "The rows that were not handed out yet are in the exception's .results."

@@ -88,11 +88,12 @@ class AsyncDoors:
                 if not bell.waiting:
                     call.collect()
                 call.tick()
+            return call.conclude(on_error)
         except BaseException:
-            bell.close()
+            # First of all what was paid for is put where `recover` finds it.
             call.break_off()
+            bell.close()
             raise
-        return call.conclude(on_error)
 
     def stream_async(
         self,
@@ -162,8 +163,8 @@ class AsyncDoors:
                     call.collect()
             return call.settle()
         except BaseException:
-            bell.close()
             self._desk.books.keep_first(call)
+            bell.close()
             raise
 
     async def _read_in_parts(self, rows: Iterable[object], terms: Terms) -> list[Rows]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from ._bell import Bell
@@ -21,6 +22,50 @@ if TYPE_CHECKING:
     from .streams import ReadRows
 
 
+class Reader:
+    """Reads an async source a slice ahead, in a task of its own.
+
+    A task, so that finished rows can be handed out while the source is waited for. It holds nothing
+    of the stream: a stream that is let go of ends at once, not when the collector comes round.
+    """
+
+    def __init__(self, source: AsyncIterator[object], most: int, bell: Bell) -> None:
+        self._source = source
+        self._most = most
+        self._bell = bell
+        self._rows: list[object] = []
+        self._has_room = asyncio.Event()
+        self._task = asyncio.get_running_loop().create_task(self._read())
+        self._task.add_done_callback(lambda _: bell.ring())
+
+    async def _read(self) -> None:
+        async for row in self._source:
+            self._rows.append(row)
+            self._bell.ring()
+            while len(self._rows) >= self._most:
+                self._has_room.clear()
+                await self._has_room.wait()
+
+    def take(self) -> list[object]:
+        """What has been read meanwhile."""
+        rows, self._rows = self._rows, []
+        self._has_room.set()
+        return rows
+
+    def is_over(self) -> bool:
+        """Whether the source has ended, and all of it was taken."""
+        return self._task.done() and not self._rows
+
+    def trouble(self) -> BaseException | None:
+        """What the source raised. Only once it is over."""
+        return None if self._task.cancelled() else self._task.exception()
+
+    def close(self) -> None:
+        """Reads no further."""
+        if not self._task.get_loop().is_closed():
+            self._task.cancel()
+
+
 class AsyncStream(Window, AsyncIterator["Result"]):
     """Results in input order, as they become known. For one task; an async context manager.
 
@@ -35,9 +80,7 @@ class AsyncStream(Window, AsyncIterator["Result"]):
         super().__init__(call, read)
         self._source = source
         self._bell: Bell | None = None
-        self._reader: asyncio.Task[None] | None = None
-        self._read_ahead: list[object] = []
-        self._has_room = asyncio.Event()
+        self._reader: Reader | None = None
 
     def __aiter__(self) -> Self:
         return self
@@ -53,8 +96,8 @@ class AsyncStream(Window, AsyncIterator["Result"]):
             # Only this wait was cancelled; closing the stream is `aclose()`.
             raise
         except BaseException:
-            self._end_reading()
             self._break_off()
+            self._end_reading()
             raise
         if more:
             return self._call.hand_out()
@@ -83,42 +126,22 @@ class AsyncStream(Window, AsyncIterator["Result"]):
             await bell.wait(0.0 if polling else TICK_S)
 
     def _feed_from(self, source: AsyncIterator[object], bell: Bell) -> None:
-        """Feeds what a task of its own has read meanwhile.
-
-        A task, so that finished rows can be handed out while the source is waited for.
-        """
-        if self._reader is None and not self._intake.ended:
-            self._reader = asyncio.get_running_loop().create_task(self._read_source(source, bell))
-            self._reader.add_done_callback(lambda _: bell.ring())
-        if self._intake.wants():
-            rows, self._read_ahead = self._read_ahead, []
-            if rows:
-                self._intake.feed(rows)
-            self._has_room.set()
-        self._end_with_reader()
-
-    async def _read_source(self, source: AsyncIterator[object], bell: Bell) -> None:
-        chunk = self._call.settings.chunk_size
-        async for row in source:
-            self._read_ahead.append(row)
-            bell.ring()
-            while len(self._read_ahead) >= chunk:
-                self._has_room.clear()
-                await self._has_room.wait()
-
-    def _end_with_reader(self) -> None:
-        """Once the source has ended and all of it is fed: says so, with what it raised if it did."""
-        reader = self._reader
-        if reader is None or not reader.done() or self._read_ahead or self._intake.ended:
+        """Feeds what has been read meanwhile; at the source's end says so, with what it raised if it did."""
+        call, intake = self._call, self._intake
+        if intake.ended:
             return
-        trouble = None if reader.cancelled() else reader.exception()
-        if trouble is not None and not isinstance(trouble, Exception):
-            raise trouble
-        self._intake.end(trouble)
+        reader = self._reader = self._reader or Reader(source, call.settings.chunk_size, bell)
+        if intake.wants() and (rows := reader.take()):
+            intake.feed(rows)
+        if reader.is_over():
+            trouble = reader.trouble()
+            if trouble is not None and not isinstance(trouble, Exception):
+                raise trouble
+            intake.end(trouble)
 
     def _end_reading(self) -> None:
         if self._reader is not None:
-            self._reader.cancel()
+            self._reader.close()
         if self._bell is not None:
             self._bell.close()
 
@@ -132,15 +155,20 @@ class AsyncStream(Window, AsyncIterator["Result"]):
         try:
             call.stop()
             if self._reader is not None:
-                self._reader.cancel()
+                self._reader.close()
             while not call.over():
                 await bell.wait(TICK_S)
                 if not bell.waiting:
                     call.collect()
         finally:
-            self._end_reading()
             call.break_off()
+            self._end_reading()
             tell_left(call)
+
+    def __del__(self) -> None:
+        super().__del__()
+        with suppress(Exception):
+            self._end_reading()
 
     async def __aenter__(self) -> Self:
         return self

@@ -158,17 +158,17 @@ class Stream(Window, Iterator["Result"]):
         if self._closed:
             raise StopIteration
         try:
-            more = self._advance()
+            if not self._advance():
+                self._finish()
         except KeyboardInterrupt:
             self._closed = True
             raise self._call.interrupt() from None
         except BaseException:
             self._break_off()
             raise
-        if more:
-            return self._call.hand_out()
-        self._finish()
-        raise StopIteration
+        if self._closed:
+            raise StopIteration
+        return self._call.hand_out()
 
     def _advance(self) -> bool:
         """Reads and waits until there is a row, or will be none."""

@@ -92,12 +92,12 @@ class SyncDoors:
             call.feed([read])
             while not call.over():
                 call.step()
+            return call.conclude(on_error)
         except KeyboardInterrupt:
             raise call.interrupt() from None
         except BaseException:
             call.break_off()
             raise
-        return call.conclude(on_error)
 
     def stream(
         self,
