@@ -39,9 +39,10 @@ class Books:
     def enter(self, call: Call, receipt: Receipt) -> None:
         """Adds the receipt of a call that is over, once."""
         with self._lock:
-            if call.receipt_so_far() is not None:
-                self._settled, self._last = self._settled + receipt, receipt
-                call.entered(receipt)
+            if call.settled is None:
+                total = self._settled + receipt
+                # All at once for whoever presses Ctrl-C: nothing is called in between.
+                self._settled, self._last, call.settled = total, receipt, receipt
 
     def keep(self, call: Call) -> None:
         """Keeps a call that was broken off, for whoever recovers it: once."""

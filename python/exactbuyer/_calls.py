@@ -82,7 +82,8 @@ class Call:
         self._name = name
         self._desk = desk
         self._watch = watch
-        self._receipt: Receipt | None = None
+        self.settled: Receipt | None = None
+        """Its receipt, once that is in the books: which put it here."""
         self._rest: Results | None = None
         self._with_caller = False
 
@@ -113,27 +114,26 @@ class Call:
 
     def receipt_so_far(self) -> Receipt | None:
         """What it took until now; `None` once its receipt is in the books."""
-        return None if self._receipt is not None else self._current_receipt()
+        return None if self.settled is not None else self._current_receipt()
 
     def receipt(self) -> Receipt:
         """What it took; final once it has been settled."""
-        return self._receipt or self._current_receipt()
-
-    def entered(self, receipt: Receipt) -> None:
-        """Its receipt is in the books."""
-        self._receipt = receipt
+        return self.settled or self._current_receipt()
 
     def stop(self) -> None:
         """Starts nothing new; what is in flight may still take the grace."""
         self.run.stop(self.settings.grace)
         self.run.finish()
 
+    def keep(self) -> None:
+        """Leaves it to `recover()`. First of all in whatever ends a call, as Ctrl-C may come at any moment."""
+        self._desk.books.keep(self)
+
     def break_off(self) -> None:
         """Stops, waits for nothing, and leaves the rest to `recover()`."""
         if self._with_caller:
             return
-        # First of all, as Ctrl-C may come at any moment.
-        self._desk.books.keep(self)
+        self.keep()
         self.stop()
         self._watch.close()
         # A stream may have been left with every row handed out: then there is nothing to recover.
@@ -146,7 +146,7 @@ class Call:
         A second Ctrl-C meanwhile waits no longer. Either way `recover()` has the rows, once.
         """
         try:
-            self._desk.books.keep(self)
+            self.keep()
             self.stop()
             in_flight = self.run.progress().get("in_flight", 0)
             self._watch.close()
@@ -159,7 +159,7 @@ class Call:
                 self.step()
             results = self.settle()
         except KeyboardInterrupt:
-            self._desk.books.keep(self)
+            self.keep()
             return Interrupted(
                 "left with requests in flight: enricher.recover() waits for their answers, and returns "
                 "every row",

@@ -149,8 +149,9 @@ class AsyncStream(Window, AsyncIterator["Result"]):
         """Starts nothing new, waits up to the grace for what is in flight; the rest is in `recover()`."""
         if self._closed:
             return
-        self._closed = True
         call = self._call
+        call.keep()
+        self._closed = True
         bell = self._bell = self._bell or Bell(call.run)
         try:
             call.stop()

@@ -127,8 +127,8 @@ class Window:
 
     def _break_off(self) -> None:
         if not self._closed:
-            self._closed = True
             self._call.break_off()
+            self._closed = True
             tell_left(self._call)
 
     def __del__(self) -> None:
@@ -188,8 +188,9 @@ class Stream(Window, Iterator["Result"]):
         """Starts nothing new, waits up to the grace for what is in flight; the rest is in `recover()`."""
         if self._closed:
             return
-        self._closed = True
         call = self._call
+        call.keep()
+        self._closed = True
         try:
             call.stop()
             while not call.over():
