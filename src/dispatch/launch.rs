@@ -1,13 +1,16 @@
 //! What a run sends next, and what it waits for where it may not.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc::UnboundedSender;
 
 use crate::config::OnUnknown;
 use crate::error::ErrorKind;
-use crate::policy::{LONGEST_PAUSE, Verdict};
-use crate::vendor::limits::WINDOW;
+use crate::policy::Verdict;
 
-use super::attempt::{Attempt, CameTo, Parcel};
+use super::Shared;
+use super::attempt::{Attempt, CameTo, Landed, Parcel, now_ms, pause};
 use super::runner::{Event, Flight, Runner, now};
 use super::split::GroupId;
 
@@ -52,6 +55,9 @@ impl Runner {
     fn next_step(&mut self, now: Instant) -> Step {
         if self.port.backlog() >= BACKLOG_CHUNKS * self.chunk_size.max(1_000) {
             return Step::Wait(None, "the consumer");
+        }
+        if let Some(until) = self.not_before.filter(|until| now < *until) {
+            return Step::Wait(Some(until), "requests_per_minute");
         }
         let suspect = self.suspect();
         let may_go = |parcel: &Parcel| suspect.is_none() || parcel.group == suspect;
@@ -150,19 +156,28 @@ impl Runner {
     fn fits_budget(&self, size: usize) -> Result<usize, Step> {
         let resources = self.shared.resources();
         let (shared, own) = (resources.budget.room(), self.budget.room());
-        let room = shared.min(own);
+        let stored = self.room.map_or(u64::MAX, |(room, _)| room.credits);
+        let room = shared.min(own).min(stored);
         if room >= size as u64 {
             return Ok(size);
         }
         // What is in flight may cost less than was set aside for it: wait, rather than waste
         // requests on crumbs.
-        if (shared <= own && resources.budget.reserved() > 0) || self.budget.reserved() > 0 {
-            return Err(Step::Wait(None, "max_credits"));
+        let tightest = |this: u64| this <= room;
+        let reserved = self.budget.reserved() > 0
+            || (tightest(shared) && resources.budget.reserved() > 0)
+            || (tightest(stored) && self.room.is_some_and(|(room, _)| room.reserved));
+        if reserved {
+            return Err(Step::Wait(self.room.map(|(_, until)| until), "max_credits"));
         }
         if self.hit_rate.likely_buys(room) {
             return Ok(usize::try_from(room).unwrap_or(size));
         }
-        let ceiling = if shared <= own { resources.budget.ceiling() } else { self.budget.ceiling() };
+        let ceiling = match self.room {
+            Some((room, _)) if tightest(stored) => Some(room.ceiling),
+            _ if tightest(shared) => resources.budget.ceiling(),
+            _ => self.budget.ceiling(),
+        };
         let ceiling = super::tally::counted(ceiling.unwrap_or_default(), "credit");
         Err(Step::End(
             ErrorKind::BudgetExceeded,
@@ -229,18 +244,51 @@ impl Runner {
         let number = self.launched;
         self.launched += 1;
         self.flights.insert(number, Flight { parcel, slot });
-        let (shared, events) = (self.shared.clone(), self.port.events.clone());
-        tokio::spawn(async move {
-            let landed = attempt.run().await;
-            // Here, not in the run, which may have given up waiting: the slot is taken until now, and
-            // a pause is everybody's.
-            if let CameTo::Judged { verdict: Verdict::Paused(wait), .. } = &landed.came_to {
-                shared.limiter.pause(now() + wait.unwrap_or(WINDOW).min(LONGEST_PAUSE));
-            }
-            shared.resources().in_flight -= 1;
-            shared.freed.notify_waiters();
-            // Where the run is over by then, the answer is in the store, if there is one.
-            let _ = events.send(Event::Landed(number, Box::new(landed)));
-        });
+        let parcel = attempt.parcel.clone();
+        let on_its_way = OnItsWay {
+            shared: self.shared.clone(),
+            events: self.port.events.clone(),
+            number,
+            parcel: Some(parcel),
+        };
+        tokio::spawn(async move { on_its_way.over(attempt.run().await) });
+    }
+}
+
+/// An attempt's task. Whatever becomes of it, the run hears of its end, and the slot is free again.
+struct OnItsWay {
+    shared: Arc<Shared>,
+    events: UnboundedSender<Event>,
+    number: u64,
+    /// What it carries, until it is over.
+    parcel: Option<Parcel>,
+}
+
+impl OnItsWay {
+    fn over(mut self, landed: Landed) {
+        self.parcel = None;
+        // Here, not in the run, which may have given up waiting: the slot is taken until now, and
+        // a pause is everybody's.
+        if let CameTo::Judged { verdict: Verdict::Paused(wait), .. } = &landed.came_to {
+            self.shared.limiter.pause(now() + pause(*wait));
+        }
+        self.tell(landed);
+    }
+
+    fn tell(&self, landed: Landed) {
+        self.shared.resources().in_flight -= 1;
+        self.shared.freed.notify_waiters();
+        // Where the run is over by then, the answer is in the store, if there is one.
+        let _ = self.events.send(Event::Landed(self.number, Box::new(landed)));
+    }
+}
+
+impl Drop for OnItsWay {
+    fn drop(&mut self) {
+        let Some(parcel) = self.parcel.take() else { return };
+        let reason = "the request ended without a word".to_owned();
+        let verdict = Verdict::Unknown { reason, congested: false };
+        let came_to = CameTo::Judged { verdict, left: true };
+        self.tell(Landed { at_ms: now_ms(), ..Landed::of(parcel, came_to) });
     }
 }

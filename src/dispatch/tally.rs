@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use crate::error::{Error, ErrorKind};
 use crate::results::{Receipt, RowOutcome, Source, Status};
+use crate::store::Seen;
 
 /// The receipt in the making.
 pub(super) struct Tally {
@@ -38,6 +39,7 @@ impl Tally {
             match outcome.source {
                 Source::Asked => {}
                 Source::Duplicate => self.receipt.duplicates += 1,
+                Source::Store if outcome.status == Status::Unknown => self.receipt.inherited.rows += 1,
                 Source::Store => self.receipt.from_store += 1,
             }
         }
@@ -55,6 +57,14 @@ impl Tally {
     /// The first doubt is the one that is told.
     pub(super) fn doubted(&mut self, reason: &Arc<str>) {
         self.first_doubt.get_or_insert_with(|| reason.clone());
+    }
+
+    /// An earlier run's doubt, which this run met.
+    pub(super) fn inherited(&mut self, seen: Seen) {
+        let inherited = &mut self.receipt.inherited;
+        inherited.lookups += 1;
+        inherited.credits += u64::from(seen.in_doubt);
+        inherited.since_ms = Some(inherited.since_ms.map_or(seen.at_ms, |since| since.min(seen.at_ms)));
     }
 
     /// Lookups whose answers reached the caller but not the store.
@@ -78,7 +88,8 @@ impl Tally {
     pub(super) fn troubles(&self) -> Vec<Error> {
         let mut troubles: Vec<Error> =
             [&self.fatal, &self.budget, &self.doubt].into_iter().flatten().cloned().collect();
-        let unknown = self.receipt.count(Status::Unknown);
+        // What earlier runs have left is told by the receipt, and raised by nobody a second time.
+        let unknown = self.receipt.count(Status::Unknown).saturating_sub(self.receipt.inherited.rows);
         if unknown > 0 {
             let reason = self.first_doubt.as_deref().unwrap_or("another run's request went unanswered");
             let rows = counted(unknown, "row");

@@ -65,6 +65,7 @@ impl Engine {
             Ok(RunOptions {
                 required_fields: required_fields.map(settings::required_fields).transpose()?,
                 max_credits: max_credits.map(settings::max_credits).transpose()?.flatten(),
+                ..RunOptions::default()
             })
         };
         let told = |error: Error| errors::exception(py, &error);

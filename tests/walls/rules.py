@@ -22,7 +22,7 @@ MAY_USE: dict[str, frozenset[str]] = {
         {"error", "identifier", "results", "config", "budget", "pace", "vendor::limits", "vendor::transport"}
     ),
     "vendor": frozenset({"error", "identifier", "results", "config", "secret"}),
-    "store": frozenset({"error", "identifier", "results", "config", "vendor::limits"}),
+    "store": frozenset({"error", "identifier", "results", "config", "secret", "vendor::limits"}),
     "columns": frozenset({"error", "identifier", "results", "config"}),
     "dispatch": frozenset(
         {
@@ -90,6 +90,11 @@ CONFINED: dict[str, tuple[tuple[str, ...], frozenset[str], str]] = {
         # The transport reads one file: the caller's `ca_bundle`.
         frozenset({"store", "vendor::http"}),
         "only the store opens files",
+    ),
+    "sqlite": (
+        ("rusqlite", "zstd", "nix"),
+        frozenset({"store"}),
+        "what a file looks like is the store's affair",
     ),
     "wall clock": (
         ("std::time::SystemTime",),
