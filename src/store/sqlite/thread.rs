@@ -10,7 +10,7 @@ use std::time::Duration;
 const GROUP: usize = 64;
 
 /// How long a fork may take, from the moment the threads have stopped.
-const LONGEST_FORK: Duration = Duration::from_secs(60);
+const LONGEST_FORK: Duration = Duration::from_mins(1);
 
 /// What a thread does.
 pub(super) trait Desk: Send + 'static {

@@ -1,0 +1,10 @@
+//! Whole runs over a store in a file: what was paid for stays paid for. On the real clock, as the
+//! file's threads know no other.
+
+#![allow(missing_docs)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+
+mod desk;
+mod doubt;
+mod money;
+mod reuse;
