@@ -1,7 +1,7 @@
 """How well the wait is used: a server that takes its time, and many requests in flight.
 
-Prints one line of JSON. Chunks are small, so that what is measured is the waiting and not the parsing: replies to requests sent
-at one moment arrive at one moment.
+Prints one line of JSON. Chunks are small, so that what is measured is the waiting and not the parsing:
+replies to requests sent at one moment arrive at one moment.
 """
 
 from __future__ import annotations
