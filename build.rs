@@ -44,6 +44,8 @@ fn main() {
     fs::write(Path::new(&out).join("numbering_examples.rs"), examples + "]").unwrap();
 }
 
+// The method itself can only be named by the crate that has it, which is not a dependency of ours.
+#[allow(clippy::redundant_closure_for_method_calls)]
 fn plan(into: &mut String, meta: &Metadata, is_main: bool) {
     let (mut lengths, mut local_lengths) = (0, 0);
     for descriptor in descriptors(meta) {
