@@ -33,7 +33,9 @@ fn main() {
     // Every country and territory has one: fewer, and the crate has changed under us.
     let count = regions.len();
     assert!(count > 200, "the metadata has only {count} regions");
-    let plans = format!("static PLANS: [Plan; {count}] = [\n{plans}];\n");
+    let plans = format!(
+        "#[allow(clippy::unreadable_literal)] // sets of bits\nstatic PLANS: [Plan; {count}] = [\n{plans}];\n"
+    );
     let mut by_region: Vec<_> = (0..).zip(regions).map(|(index, region): (u16, _)| (region, index)).collect();
     by_region.sort_unstable();
     // What belongs to no country has one name for all its codes.
