@@ -115,6 +115,13 @@ BUGS = (
         "        self.receipt.requests += 1;",
         "        self.receipt.requests += u64::from(credits + in_doubt > 0);",
     ),
+    Bug(
+        "the receipt does not say why the run stopped",
+        "identity of the receipt",
+        TALLY,
+        "self.receipt.stopped.get_or_insert_with(|| reason.clone());",
+        "let _ = reason;",
+    ),
     # ---- doubt ----
     Bug(
         "what went unknown no longer counts against max_in_doubt",
@@ -243,8 +250,8 @@ BUGS = (
         "of the rows that wait for one lookup, the last is forgotten",
         "every run comes to an end",
         TABLE,
-        "for number in in_order.into_iter().rev() {",
-        "for number in in_order.into_iter().rev().take(3) {",
+        "while let Some(row) = self.row_mut(turned) {",
+        "for _ in 0..3 {\n            let Some(row) = self.row_mut(turned) else { break };",
     ),
     Bug(
         "two answers are swapped",
