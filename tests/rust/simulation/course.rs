@@ -32,7 +32,7 @@ pub fn all(scenario: &Scenario, books: &Books, runs: &[Finished]) {
     if scenario.twice {
         return; // From outside, requests of two runs cannot be told apart.
     }
-    nothing_is_sent_after_a_fatal_answer(scenario, books);
+    nothing_is_sent_after_a_fatal_answer(books);
     three_unknown_replies_stop_the_run(books);
     ends_within_its_grace(scenario, books, &runs[0]);
     waits_as_long_as_it_was_told(books);
@@ -69,7 +69,7 @@ fn fatal(books: &Books) -> Option<Instant> {
     books.seen.iter().filter(fatal).filter_map(|seen| seen.over).min()
 }
 
-fn nothing_is_sent_after_a_fatal_answer(_: &Scenario, books: &Books) {
+fn nothing_is_sent_after_a_fatal_answer(books: &Books) {
     if let Some(since) = fatal(books) {
         let sent = sent_after(books, since);
         assert!(sent.is_none(), "nothing is sent after a fatal answer: {sent:?}");
@@ -143,11 +143,8 @@ fn a_partial_chunk_waits_for_more(scenario: &Scenario, books: &Books) {
         return;
     }
     let started = books.started.unwrap();
-    let slices = scenario
-        .rows
-        .len()
-        .checked_div(scenario.slice)
-        .map_or(0, |_| u32::try_from(scenario.rows.len().div_ceil(scenario.slice)).unwrap());
+    let slices = if scenario.slice == 0 { 0 } else { scenario.rows.len().div_ceil(scenario.slice) };
+    let slices = u32::try_from(slices).unwrap();
     let all_fed = started + scenario.slice_wait * slices;
     let mut last = started;
     for (place, seen) in books.seen.iter().enumerate() {
