@@ -82,7 +82,8 @@ impl Sandbox {
             let socket = TcpSocket::new_v4()?;
             // A port that was just left may be taken again.
             socket.set_reuseaddr(true)?;
-            socket.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, options.port)))?;
+            let bound = socket.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, options.port)));
+            bound.map_err(|error| not_bound(options.port, &error))?;
             socket.listen(BACKLOG)?
         };
         let address = listener.local_addr()?;
@@ -135,8 +136,9 @@ impl Sandbox {
     /// # Errors
     /// Where the text is no JSON object.
     pub fn person(&self, value: &str, contact: &str) -> io::Result<()> {
-        let no_object =
-            || io::Error::new(io::ErrorKind::InvalidInput, "a pinned contact must be a JSON object");
+        let no_object = || {
+            io::Error::new(io::ErrorKind::InvalidInput, "a pinned contact must be one object of sound JSON")
+        };
         let pin = Pin::person(contact).ok_or_else(no_object)?;
         server::lock(&self.desk).pin(value, pin);
         Ok(())
@@ -179,6 +181,12 @@ impl Sandbox {
     pub fn reset(&self) {
         server::lock(&self.desk).forget();
     }
+}
+
+/// Why the port cannot be had, and what to do.
+fn not_bound(port: u16, error: &io::Error) -> io::Error {
+    let message = format!("port {port} of this machine cannot be had ({error}): take another, or 0 for any");
+    io::Error::new(error.kind(), message)
 }
 
 impl Drop for Sandbox {
