@@ -54,6 +54,18 @@ def test_enrich_csv(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["enriched.csv"]
 
 
+def test_enrich_csv_takes_what_excel_writes_and_a_file_without_rows(tmp_path: Path) -> None:
+    people, output = tmp_path / "people.csv", tmp_path / "enriched.csv"
+    people.write_text("name,email,phone,linkedin\n", encoding="utf-8-sig")
+    subprocess.run(
+        [sys.executable, "-W", "error", EXAMPLES / "enrich_csv.py", people, "-o", output],
+        cwd=tmp_path,
+        capture_output=True,
+        check=True,
+    )
+    assert output.read_text(encoding="utf-8").startswith("name,email,phone,linkedin,status,found_by,")
+
+
 # Jupyter's own packages warn of what is to come in Jupyter.
 @pytest.mark.filterwarnings("default")
 def test_quickstart_notebook() -> None:
