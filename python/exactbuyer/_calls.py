@@ -270,6 +270,8 @@ class ListCall(Call):
         self.run.fill(self._filled)
 
     def rest(self) -> Results:
+        # Where Ctrl-C came before the run had them all, the last rows never began.
+        del self._filled[self.run.receipt()["rows"] :]
         return self._filled
 
     def _whereabouts(self) -> str:
