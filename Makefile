@@ -122,8 +122,8 @@ types: installed
 	$(CHECK)/bin/python -m mypy.stubtest exactbuyer._core
 
 python-test: installed
-	$(call say,pytest)
-	$(CHECK)/bin/python -m pytest
+	$(call say,pytest with a canary for a key)
+	$(CHECK)/bin/python tests/canary/run_with_canary.py
 
 # ---- figures ----
 

@@ -126,7 +126,7 @@ class Call:
         self.run.finish()
 
     def keep(self) -> None:
-        """Leaves it to `recover()`. First of all in whatever ends a call, as Ctrl-C may come at any moment."""
+        """Leaves it to `recover()`. First of all in whatever ends a call: Ctrl-C may come at any moment."""
         self._desk.books.keep(self)
 
     def break_off(self) -> None:

@@ -129,12 +129,16 @@ def test_a_sandbox_cannot_be_sent_elsewhere(name: str) -> None:
         BulkEnricher.sandbox(**{name: "https://api.exactbuyer.com"})
 
 
-def test_there_is_no_key() -> None:
+def test_there_is_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("EXACTBUYER_API_KEY")
     with pytest.raises(ConfigError, match=r"EXACTBUYER_API_KEY.*BulkEnricher\.sandbox\(\)"):
         BulkEnricher().enrich(["ana@acme.example"])
 
 
-def test_a_pickled_copy_has_the_settings_but_neither_key_nor_ceiling(everybody: Any) -> None:
+def test_a_pickled_copy_has_the_settings_but_neither_key_nor_ceiling(
+    everybody: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("EXACTBUYER_API_KEY")
     copied = pickle.loads(pickle.dumps(BulkEnricher(KEY, base_url=everybody.url)))
     with pytest.raises(ConfigError, match="EXACTBUYER_API_KEY"):
         copied.enrich(["ana@acme.example"])
