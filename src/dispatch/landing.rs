@@ -13,9 +13,9 @@ use crate::vendor::align::{Answer, Settlement};
 use crate::vendor::limits::WINDOW;
 
 use super::attempt::{CameTo, Landed, Parcel, rejection};
+use super::launch::pause_too_long;
 use super::runner::{Flight, Runner, finally, now};
 use super::split::GroupId;
-use super::tally::counted;
 
 /// Unknown replies in a row after which a run stops: a gateway that bills and then fails must not
 /// eat the list.
@@ -149,10 +149,7 @@ impl Runner {
     fn paused(&mut self, parcel: Parcel, wait: Duration) {
         self.again(parcel);
         if wait > LONGEST_PAUSE {
-            let minutes = counted(wait.as_secs().div_ceil(60), "minute");
-            let message =
-                format!("the service asks for a pause of {minutes} (429): run this again after that");
-            self.fail(Error::new(ErrorKind::RateLimit, message).with_status(429));
+            self.fail(pause_too_long(wait));
         }
     }
 

@@ -218,6 +218,13 @@ BUGS = (
         "",
     ),
     Bug(
+        "a 413 teaches nothing to what waits to be sent again",
+        "smaller chunks after 413",
+        LAUNCH,
+        "Some(parcel) => parcel.ids.len().min(self.chunk_size),",
+        "Some(parcel) => parcel.ids.len(),",
+    ),
+    Bug(
         "the search for a refused record never ends",
         "a refused chunk costs at most 22 requests",
         SPLIT,
@@ -348,7 +355,7 @@ BUGS = (
         "let until = now() + grace + grace;",
     ),
     Bug(
-        "a run spins where its grace ends",
+        "a run looks away where its grace ends",
         "every run comes to an end",
         RUNNER,
         "if self.deadline.is_none_or(|deadline| now() < deadline) {",
