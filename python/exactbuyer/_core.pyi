@@ -54,6 +54,9 @@ class Rows:
     def invalid(self) -> list[tuple[int, str]]:
         """Each row that cannot be looked up, and why. Only before the rows are fed."""
 
+    def asks(self) -> bool:
+        """Whether any row has something to ask. Only before the rows are fed."""
+
     def plan(self, settings: Mapping[str, Any]) -> dict[str, Any]:
         """Counts for a plan; only before the rows are fed.
 

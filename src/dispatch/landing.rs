@@ -75,6 +75,9 @@ impl Runner {
         self.shared.resources().concurrency.answered();
         self.settle_budget(reserved, credits, in_doubt);
         self.tally.sent(parcel.ids.len(), credits, in_doubt);
+        if let Some(note) = settlement.note {
+            self.tally.noted(note);
+        }
         self.hit_rate.note((hits + misses) as u64, hits as u64);
         self.splits.accepted(parcel.group);
         if hits + misses > 0 {

@@ -22,6 +22,9 @@ use super::tally::Tally;
 /// Rows admitted before the run looks up from its input again.
 const ADMIT_AT_ONCE: usize = 16_384;
 
+/// Why a run that somebody stopped has rows that were not sent.
+const STOPPED: &str = "stopped before the end, by Ctrl-C, close() or cancelling";
+
 /// What reaches a run.
 pub(super) enum Event {
     /// More rows.
@@ -188,7 +191,7 @@ impl Runner {
             }
             Event::Stop(grace) => {
                 self.input_over = true;
-                self.halt(&Arc::from("stopped before the end"), None);
+                self.halt(&Arc::from(STOPPED), None);
                 let until = now() + grace;
                 self.deadline = Some(self.deadline.map_or(until, |known| known.min(until)));
             }

@@ -259,12 +259,15 @@ impl Run {
         }
         told.set_item("duplicates", receipt.duplicates)?;
         told.set_item("from_store", receipt.from_store)?;
+        told.set_item("found_duplicates", receipt.found_duplicates)?;
+        told.set_item("found_from_store", receipt.found_from_store)?;
         told.set_item("sent", receipt.sent)?;
         told.set_item("requests", receipt.requests)?;
         told.set_item("credits", receipt.credits)?;
         told.set_item("credits_in_doubt", receipt.credits_in_doubt)?;
         told.set_item("elapsed_s", receipt.elapsed.as_secs_f64())?;
         told.set_item("stopped", receipt.stopped.as_deref())?;
+        told.set_item("notes", receipt.notes)?;
         Ok(told)
     }
 

@@ -315,3 +315,29 @@ fn a_pause_too_long_to_sleep_through_is_told_to_every_run_until_it_is_short() {
         assert!((9 * minute..=10 * minute + 2 * Duration::from_secs(1)).contains(&waited), "{waited:?}");
     });
 }
+
+#[test]
+fn why_credits_are_in_doubt_is_noted_where_every_row_was_answered() {
+    let config = Config { chunk_size: 10, ..Config::default() };
+    let done = run(config, 30, Duration::from_secs(1), |number, values| {
+        let reply = found(values, |value| value.contains('1'));
+        let text = String::from_utf8(reply.body.to_vec()).unwrap();
+        let (contacts, _) = text.rsplit_once(r#","records_enriched""#).unwrap();
+        Ok(if number > 1 { Reply { body: format!("{contacts}}}").into(), ..reply } } else { reply })
+    });
+    assert_eq!(done.receipt.count(Status::Unknown), 0);
+    assert_eq!((done.receipt.credits, done.receipt.credits_in_doubt), (12, 9));
+    assert!(matches!(done.receipt.notes[..], [(note, 2)] if note.contains("records_enriched")));
+}
+
+#[test]
+fn a_receipt_tells_what_was_found_for_nothing() {
+    paused(async {
+        let answer = |_, values: &[String]| Ok(found(values, |value| value.starts_with("p1")));
+        let (engine, seen) = engine(Config::default(), Duration::from_secs(1), answer);
+        let done = finish(&start(&engine, [1, 2, 1, 2, 1].into_iter()), &seen).await;
+        assert_eq!((done.receipt.count(Status::Found), done.receipt.found_duplicates), (3, 2));
+        assert_eq!((done.receipt.duplicates, done.receipt.credits), (3, 1));
+        assert_eq!(done.receipt.found_from_store, 0);
+    });
+}
