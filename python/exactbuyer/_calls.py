@@ -210,7 +210,8 @@ class Call:
             why = troubles[0][1] if troubles else receipt.stopped or "the run was stopped"
             open_rows = f"{receipt.open_rows:,} of {count(receipt.rows, 'row')} open: {why.rstrip('.')}"
             if on_error == "raise":
-                raise ExactBuyerError(f"{open_rows}. {self._whereabouts()}", results=results, receipt=receipt)
+                told = f"{open_rows}. Next: {receipt.next_step}. {self._whereabouts()}"
+                raise ExactBuyerError(told, results=results, receipt=receipt)
             # Where warnings are errors, this one carries what was paid for, as any other error does.
             warning = IncompleteWarning(
                 f"{open_rows}. What is open has the status 'unknown' (may have been charged) or 'not_sent' "
@@ -247,6 +248,8 @@ class Call:
             receipt.credits_in_doubt,
             count(receipt.requests, "request"),
         )
+        for text, requests in receipt.notes:
+            logger.warning("%s: %s, in %s", self._name, text, count(requests, "request"))
         logger.debug("%s: %d lookups sent in %.3f s", self._name, receipt.sent, receipt.elapsed_s)
 
 

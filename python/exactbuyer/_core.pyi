@@ -3,7 +3,8 @@
 from collections.abc import Awaitable, Iterable, Mapping
 from typing import Any, Literal, final
 
-from .sandbox import Fault, FieldType
+from .rows import FieldType
+from .sandbox import Fault
 
 __all__ = [
     "Engine",

@@ -13,6 +13,9 @@ use crate::results::{Receipt, RowOutcome};
 
 use super::runner::Event;
 
+/// Why a run that somebody stopped has rows that were not sent.
+pub(super) const STOPPED: &str = "stopped before the end, by Ctrl-C, close() or cancelling";
+
 /// Where a run stands, for whoever watches it.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Progress {

@@ -15,15 +15,12 @@ use crate::vendor::limits::WINDOW;
 
 use super::Shared;
 use super::attempt::{Landed, Parcel};
-use super::run::{Port, Progress};
+use super::run::{Port, Progress, STOPPED};
 use super::split::Splits;
 use super::tally::Tally;
 
 /// Rows admitted before the run looks up from its input again.
 const ADMIT_AT_ONCE: usize = 16_384;
-
-/// Why a run that somebody stopped has rows that were not sent.
-const STOPPED: &str = "stopped before the end, by Ctrl-C, close() or cancelling";
 
 /// What reaches a run.
 pub(super) enum Event {

@@ -212,7 +212,7 @@ BUGS = (
     ),
     Bug(
         "a 413 teaches nothing",
-        "every run comes to an end",
+        "smaller chunks after 413",
         LANDING,
         "self.chunk_size = self.chunk_size.min(parcel.ids.len() / 2).max(1);",
         "",
@@ -250,8 +250,8 @@ BUGS = (
         "of the rows that wait for one lookup, the last is forgotten",
         "every run comes to an end",
         TABLE,
-        "for number in in_order.into_iter().rev() {",
-        "for number in in_order.into_iter().rev().take(3) {",
+        "while let Some(row) = self.row_mut(turned) {",
+        "for _ in 0..3 {\n            let Some(row) = self.row_mut(turned) else { break };",
     ),
     Bug(
         "two answers are swapped",
@@ -344,7 +344,7 @@ BUGS = (
         "a stop only shuts the door behind the rows",
         "nothing is sent after a stop",
         RUNNER,
-        '                self.halt(&Arc::from("stopped before the end"), None);\n',
+        "                self.halt(&Arc::from(STOPPED), None);\n",
         "",
     ),
     Bug(
@@ -356,7 +356,7 @@ BUGS = (
     ),
     Bug(
         "a run looks away where its grace ends",
-        "every run comes to an end",
+        "ends within its grace",
         RUNNER,
         "if self.deadline.is_none_or(|deadline| now() < deadline) {",
         "if self.deadline.is_none_or(|deadline| now() < deadline + Duration::from_secs(1)) {",
