@@ -245,8 +245,11 @@ impl Runner {
         if self.streak < MOST_UNKNOWN_IN_A_ROW || self.stopping.is_some() {
             return;
         }
-        let message = "three requests in a row went unanswered and may have been charged: compare the vendor's usage \
-                       page before you run this again";
+        let message = format!(
+            "three requests in a row went unanswered and may have been charged{}: compare the vendor's usage page \
+             before you run this again",
+            self.tally.first_doubt()
+        );
         self.fail(Error::new(ErrorKind::UnknownOutcome, message));
     }
 }

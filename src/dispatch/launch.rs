@@ -149,9 +149,10 @@ impl Runner {
             Ok(room)
         } else {
             let message = format!(
-                "{} lookups went unknown, which is all that max_in_doubt allows: compare the vendor's usage page \
+                "{} lookups went unknown, which is all that max_in_doubt allows{}: compare the vendor's usage page \
                  before you raise it",
-                self.unknown
+                self.unknown,
+                self.tally.first_doubt()
             );
             Err(Step::End(Error::new(ErrorKind::UnknownOutcome, message)))
         }

@@ -73,6 +73,11 @@ impl Tally {
         self.first_doubt.get_or_insert_with(|| reason.clone());
     }
 
+    /// What made lookups unknown, in brackets, for a message about more than one.
+    pub(super) fn first_doubt(&self) -> String {
+        self.first_doubt.as_ref().map(|doubt| format!(" (first: {doubt})")).unwrap_or_default()
+    }
+
     /// Lookups whose answers reached the caller but not the store.
     pub(super) fn not_stored(&mut self, lookups: usize) {
         self.receipt.not_stored += lookups as u64;

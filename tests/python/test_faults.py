@@ -7,6 +7,7 @@ fault, what becomes of its rows; the other rows must come back as if nothing had
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -249,6 +250,16 @@ def test_one_request_has_it_and_the_others_do_not_notice(fault: Fault, answers: 
         assert set(ledger.billed.values()) == {1}
         assert ledger.credits <= receipt.credits + receipt.credits_in_doubt
     assert all(request.target == "POST /v1/bulk-enrich" for request in ledger.requests)
+
+
+def test_an_unknown_outcome_says_its_cause_its_price_and_what_to_do_next() -> None:
+    _, error, _ = run("reset_after_billing")
+    assert re.fullmatch(
+        r"10 rows may have been charged \(0 to 10 credits\): the connection [a-z ]+, at \d\d:\d\d:\d\d UTC\. "
+        r"They are not sent again unasked: compare the vendor's usage page before you ask for them again\. "
+        r"All 40 rows are in the exception's \.results\.",
+        str(error),
+    ), str(error)
 
 
 def test_why_credits_are_in_doubt_is_in_the_receipt_and_in_the_log(caplog: pytest.LogCaptureFixture) -> None:

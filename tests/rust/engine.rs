@@ -190,6 +190,7 @@ fn three_unknown_replies_in_a_row_stop_the_run() {
     assert_eq!(done.receipt.count(Status::NotSent), 970);
     assert_eq!(done.receipt.credits_in_doubt, 30);
     assert_eq!(done.troubles[0].kind(), ErrorKind::UnknownOutcome);
+    assert!(done.troubles[0].message().contains("504"), "the cause is told: {}", done.troubles[0]);
 }
 
 #[test]
