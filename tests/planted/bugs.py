@@ -219,10 +219,17 @@ BUGS = (
     ),
     Bug(
         "a 413 teaches nothing",
-        "every run comes to an end",
+        "smaller chunks after 413",
         LANDING,
         "self.chunk_size = self.chunk_size.min(parcel.ids.len() / 2).max(1);",
         "",
+    ),
+    Bug(
+        "a 413 teaches nothing to what waits to be sent again",
+        "smaller chunks after 413",
+        LAUNCH,
+        "Some(parcel) => parcel.ids.len().min(self.chunk_size),",
+        "Some(parcel) => parcel.ids.len(),",
     ),
     Bug(
         "the search for a refused record never ends",
@@ -344,7 +351,7 @@ BUGS = (
         "a stop only shuts the door behind the rows",
         "nothing is sent after a stop",
         RUNNER,
-        '                self.halt(&Arc::from("stopped before the end"), None);\n',
+        "                self.halt(&Arc::from(STOPPED), None);\n",
         "",
     ),
     Bug(
@@ -355,8 +362,8 @@ BUGS = (
         "let until = now() + grace + grace;",
     ),
     Bug(
-        "a run spins where its grace ends",
-        "every run comes to an end",
+        "a run looks away where its grace ends",
+        "ends within its grace",
         RUNNER,
         "if self.deadline.is_none_or(|deadline| now() < deadline) {",
         "if self.deadline.is_none_or(|deadline| now() < deadline + Duration::from_secs(1)) {",

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from exactbuyer._core import SandboxLedger
+    from exactbuyer.rows import FieldType
 
     from .faults import Fault
-
-FieldType = Literal["email", "phone", "social_profile"]
 
 
 class Entry(NamedTuple):

@@ -20,7 +20,7 @@ use super::window::Window;
 
 /// The vendor, without the wire.
 #[derive(Debug)]
-pub(super) struct Desk {
+pub(super) struct Clerk {
     options: Options,
     people: People,
     pins: HashMap<String, Pin>,
@@ -66,8 +66,8 @@ struct Look {
     found: bool,
 }
 
-impl Desk {
-    /// A desk that has seen nothing yet.
+impl Clerk {
+    /// One that has seen nothing yet.
     pub(super) fn new(options: Options, now: Instant) -> Self {
         Self {
             people: People::new(options.seed, options.match_rate),
