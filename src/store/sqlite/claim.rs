@@ -15,9 +15,10 @@ use crate::vendor::limits::WINDOW;
 use super::block;
 use super::fault::Fault;
 use super::key::Key;
+use super::ledger::Ledger;
 use super::look::{self, Blocks, Found, RunState};
 use super::shared::{Fields, Intent, now_ms};
-use super::writer::{Ledger, Work};
+use super::writer::Work;
 
 /// As for the limiter of one process: requests are counted where they arrive.
 const MARGIN: Duration = Duration::from_secs(1);
@@ -165,7 +166,8 @@ fn bury_dead(connection: &Connection, ledger: &mut Ledger, found: &[Found]) -> R
     Ok(!owners.is_empty())
 }
 
-fn tags(connection: &Connection, text: &str) -> Result<i64, Fault> {
+/// The number of a request's tags.
+pub(super) fn tags(connection: &Connection, text: &str) -> Result<i64, Fault> {
     let known = connection
         .prepare_cached("SELECT id FROM tags WHERE text = ?1")?
         .query_row([text], |row| row.get(0))

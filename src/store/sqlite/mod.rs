@@ -12,17 +12,19 @@
 mod block;
 mod claim;
 mod doubts;
-//mod export;
+mod export;
 mod fault;
 mod journal;
 mod key;
+mod ledger;
 mod look;
-//mod merge;
-//mod migrate;
+mod mention;
+mod merge;
+mod migrate;
 mod opening;
 mod owner;
 mod place;
-//mod privacy;
+mod privacy;
 mod reader;
 mod schema;
 mod settle;
@@ -53,13 +55,13 @@ use shared::{now_ms, sorted};
 use writer::Listen;
 
 pub use doubts::{Doubt, Resolution, Resolved};
-//pub use export::Export;
+pub use export::Export;
 pub use journal::{Entry, Info, Reconciliation, SummaryRow};
-//pub use merge::Merged;
-//pub use migrate::{Migrated, migrate};
+pub use merge::Merged;
+pub use migrate::{Migrated, migrate};
 pub use opening::{after_fork, before_fork};
 pub use place::service_of;
-//pub use privacy::{Contact, Purged, Target};
+pub use privacy::{Contact, Purged, Target};
 
 /// A store in a file. Clones, and all others of this process that open the same file, share it.
 pub struct SqliteStore {

@@ -116,6 +116,17 @@ pub(super) fn open(path: &Path, service: &str) -> Result<Arc<Opening>, Error> {
     }
 }
 
+/// Does something with a file that nobody in this process has open, nor opens meanwhile.
+pub(super) fn alone<T>(path: &Path, act: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+    let registry = lock();
+    if known(registry.as_ref(), path).is_some() {
+        return Err(Error::new(ErrorKind::Store, "the store is open in this process: close it first"));
+    }
+    let done = act();
+    drop(registry);
+    done
+}
+
 fn known(registry: Option<&Registry>, path: &Path) -> Option<Arc<Opening>> {
     registry?.openings.get(&place::file_id(path).ok()?)?.upgrade()
 }
@@ -194,7 +205,7 @@ impl Opening {
     /// Writes, and waits until it is committed.
     pub(super) fn write<T: Send + 'static>(
         &self,
-        write: impl FnMut(&rusqlite::Connection, &mut super::writer::Ledger) -> Result<T, Fault> + Send + 'static,
+        write: impl FnMut(&rusqlite::Connection, &mut super::ledger::Ledger) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, Error> {
         let (reply, answer) = std::sync::mpsc::sync_channel(1);
         self.writer.give(Box::new(Write { write, answer: None, reply }));
@@ -211,13 +222,13 @@ struct Write<F, T> {
 
 impl<F, T> Work for Write<F, T>
 where
-    F: FnMut(&rusqlite::Connection, &mut super::writer::Ledger) -> Result<T, Fault> + Send,
+    F: FnMut(&rusqlite::Connection, &mut super::ledger::Ledger) -> Result<T, Fault> + Send,
     T: Send,
 {
     fn work(
         &mut self,
         connection: &rusqlite::Connection,
-        ledger: &mut super::writer::Ledger,
+        ledger: &mut super::ledger::Ledger,
     ) -> Result<(), Fault> {
         self.answer = Some((self.write)(connection, ledger)?);
         Ok(())

@@ -152,7 +152,7 @@ pub(super) fn check(application: i64, version: i64) -> Result<(), Fault> {
     }
 }
 
-fn newer() -> Fault {
+pub(super) fn newer() -> Fault {
     told(
         "the store was written by a newer version of this package: install that version, or give store= another path",
     )

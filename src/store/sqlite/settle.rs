@@ -13,9 +13,10 @@ use crate::store::{Evidence, Known, Settled};
 use super::block::{self, PLACES, block_id};
 use super::fault::Fault;
 use super::key::Key;
+use super::ledger::{Ledger, put_answers, put_block};
 use super::schema::state;
 use super::shared::Shared;
-use super::writer::{Ledger, Work, put_answers, put_block};
+use super::writer::Work;
 
 /// One lookup that came to something.
 #[derive(Debug)]

@@ -7,4 +7,6 @@
 mod desk;
 mod doubt;
 mod money;
+mod moves;
+mod privacy;
 mod reuse;
