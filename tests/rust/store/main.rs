@@ -10,3 +10,5 @@ mod money;
 mod moves;
 mod privacy;
 mod reuse;
+mod rules;
+mod several;
