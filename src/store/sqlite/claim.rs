@@ -89,7 +89,7 @@ impl ClaimWork {
         if let Some(ceiling) = &terms.ceiling {
             let credits = room(connection, ceiling, now)?;
             if credits < free.len() as u64 {
-                let reserved = !shared.intents().is_empty();
+                let reserved = shared.intents().any_awaited();
                 return Ok(Claim::NoRoom(Room { credits, ceiling: ceiling.credits, reserved }));
             }
         }

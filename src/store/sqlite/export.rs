@@ -12,7 +12,7 @@ use crate::identifier::Identifier;
 use super::SqliteStore;
 use super::block::{self, Sheet, block_start};
 use super::fault::Fault;
-use super::privacy::{about, word};
+use super::find::{about, word};
 use super::schema::state;
 use super::shared::{Fields, Shared};
 

@@ -96,17 +96,26 @@ impl Work for SettleWork {
         Ok(())
     }
 
-    fn done(self: Box<Self>, committed: Result<(), Error>) {
+    fn done(mut self: Box<Self>, committed: Result<(), Error>) {
+        let reply = self.reply.take();
         if committed.is_err() {
-            // Still under way in the file: the next opening will find it in doubt. Here, nobody
-            // need wait.
+            // Still under way in the file, where the next opening would find it in doubt. Here,
+            // nobody need wait; and there may be room later.
             self.shared.intents().lose(self.request);
             self.shared.changed.notify_waiters();
+            let shared = self.shared.clone();
+            shared.keep_unsettled(self);
         }
-        if let Some(reply) = self.reply {
+        if let Some(reply) = reply {
             // Nobody waits where the run is over.
             let _ = reply.send(committed);
         }
+    }
+}
+
+impl std::fmt::Debug for SettleWork {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SettleWork").field("request", &self.request).finish_non_exhaustive()
     }
 }
 

@@ -15,6 +15,7 @@ use super::fault::Fault;
 use super::key::Key;
 use super::owner::Owners;
 use super::schema::{self, Identity};
+use super::settle::SettleWork;
 
 /// A set of required fields, sorted.
 pub(super) type Fields = Arc<[Box<str>]>;
@@ -30,7 +31,12 @@ pub(super) struct Shared {
     intents: Mutex<Intents>,
     fields: Mutex<FieldSets>,
     orphans: Mutex<Vec<i64>>,
+    unsettled: Mutex<Vec<Box<SettleWork>>>,
 }
+
+/// Answers that wait for room on the disk; those of more requests are given up: they are in doubt
+/// when the process ends.
+const MOST_UNSETTLED: usize = 64;
 
 impl Shared {
     pub(super) fn new(path: PathBuf, identity: Identity, owners: Owners, lock_timeout: Duration) -> Self {
@@ -43,6 +49,7 @@ impl Shared {
             intents: Mutex::default(),
             fields: Mutex::default(),
             orphans: Mutex::default(),
+            unsettled: Mutex::default(),
         }
     }
 
@@ -61,6 +68,18 @@ impl Shared {
 
     pub(super) fn forget_orphan(&self, request: i64) {
         self.orphans.lock().unwrap_or_else(PoisonError::into_inner).retain(|known| *known != request);
+    }
+
+    /// Answers that could not be stored, to be tried again.
+    pub(super) fn take_unsettled(&self) -> Vec<Box<SettleWork>> {
+        std::mem::take(&mut *self.unsettled.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(super) fn keep_unsettled(&self, work: Box<SettleWork>) {
+        let mut unsettled = self.unsettled.lock().unwrap_or_else(PoisonError::into_inner);
+        if unsettled.len() < MOST_UNSETTLED {
+            unsettled.push(work);
+        }
     }
 
     /// Another connection to the file.
@@ -190,6 +209,11 @@ impl Intents {
 
     pub(super) fn is_empty(&self) -> bool {
         self.by_request.is_empty()
+    }
+
+    /// Whether the answer of any of them may still come.
+    pub(super) fn any_awaited(&self) -> bool {
+        self.by_request.values().any(|intent| !intent.lost)
     }
 
     /// Who is asking for anything.
