@@ -15,9 +15,10 @@ use crate::vendor::limits::WINDOW;
 use super::block;
 use super::fault::Fault;
 use super::key::Key;
+use super::ledger::Ledger;
 use super::look::{self, Blocks, Found, RunState};
-use super::shared::{Fields, Intent, now_ms};
-use super::writer::{Ledger, Work};
+use super::shared::{Fields, Intent, now_ms, number_of};
+use super::writer::Work;
 
 /// As for the limiter of one process: requests are counted where they arrive.
 const MARGIN: Duration = Duration::from_secs(1);
@@ -88,7 +89,7 @@ impl ClaimWork {
         if let Some(ceiling) = &terms.ceiling {
             let credits = room(connection, ceiling, now)?;
             if credits < free.len() as u64 {
-                let reserved = !shared.intents().is_empty();
+                let reserved = shared.intents().any_awaited();
                 return Ok(Claim::NoRoom(Room { credits, ceiling: ceiling.credits, reserved }));
             }
         }
@@ -106,7 +107,7 @@ impl ClaimWork {
     ) -> Result<i64, Fault> {
         let shared = &self.shared;
         let owner = ledger.owner(connection)?;
-        let required = shared.number_of(connection, &self.fields)?;
+        let required = number_of(connection, &self.fields)?;
         let keys: Vec<Key> = free.iter().filter_map(|place| self.keys.get(*place)).copied().collect();
         let some;
         let packed = if free.len() == self.lookups.len() {
@@ -165,7 +166,8 @@ fn bury_dead(connection: &Connection, ledger: &mut Ledger, found: &[Found]) -> R
     Ok(!owners.is_empty())
 }
 
-fn tags(connection: &Connection, text: &str) -> Result<i64, Fault> {
+/// The number of a request's tags.
+pub(super) fn tags(connection: &Connection, text: &str) -> Result<i64, Fault> {
     let known = connection
         .prepare_cached("SELECT id FROM tags WHERE text = ?1")?
         .query_row([text], |row| row.get(0))

@@ -5,24 +5,27 @@
 //! to send in the same commit that finds the lookups free; [`settle`] replaces it by what came of
 //! it; [`look`] decides what of the answers on file may be used. [`owner`] tells the living from the
 //! dead, [`opening`] sees to it that a process opens a file once. People's questions are answered by
-//! [`journal`], [`doubts`], [`privacy`], [`export`], [`merge`] and [`migrate`].
+//! [`journal`], [`doubts`], [`find`], [`privacy`], [`export`], [`merge`] and [`migrate`].
 //!
 //! Knows nothing of runs beyond their terms, and nothing of the vendor but the length of its window.
 
 mod block;
 mod claim;
 mod doubts;
-//mod export;
+mod export;
 mod fault;
+mod find;
 mod journal;
 mod key;
+mod ledger;
 mod look;
-//mod merge;
-//mod migrate;
+mod mention;
+mod merge;
+mod migrate;
 mod opening;
 mod owner;
 mod place;
-//mod privacy;
+mod privacy;
 mod reader;
 mod schema;
 mod settle;
@@ -35,6 +38,7 @@ use std::fmt;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use futures_util::future::{BoxFuture, FutureExt, ready};
 use tokio::sync::futures::Notified;
@@ -53,13 +57,17 @@ use shared::{now_ms, sorted};
 use writer::Listen;
 
 pub use doubts::{Doubt, Resolution, Resolved};
-//pub use export::Export;
+pub use export::Export;
+pub use find::{Contact, Target};
 pub use journal::{Entry, Info, Reconciliation, SummaryRow};
-//pub use merge::Merged;
-//pub use migrate::{Migrated, migrate};
+pub use merge::Merged;
+pub use migrate::{Migrated, migrate};
 pub use opening::{after_fork, before_fork};
 pub use place::service_of;
-//pub use privacy::{Contact, Purged, Target};
+pub use privacy::Purged;
+
+/// How long a commit waits for other processes' before it is given up.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// A store in a file. Clones, and all others of this process that open the same file, share it.
 pub struct SqliteStore {
@@ -126,7 +134,16 @@ impl SqliteStore {
     /// [`ErrorKind::Store`](crate::error::ErrorKind::Store) if it cannot be opened, lies on a
     /// network disk, is no store, or was written by another version.
     pub fn open(path: &Path, service: &str) -> Result<Self, Error> {
-        Ok(Self { opening: Some(opening::open(path, service)?), runs: Arc::default() })
+        Self::open_within(path, service, LOCK_TIMEOUT)
+    }
+
+    /// The same, where a commit that other programs hold up for longer than this fails. Where the
+    /// process has the file open already, it stays as it was opened first.
+    ///
+    /// # Errors
+    /// As [`SqliteStore::open`].
+    pub fn open_within(path: &Path, service: &str, lock_timeout: Duration) -> Result<Self, Error> {
+        Ok(Self { opening: Some(opening::open(path, service, lock_timeout)?), runs: Arc::default() })
     }
 
     /// What to tell the person who opened it: that others can read it.

@@ -22,9 +22,6 @@ use super::shared::{Shared, now_ms};
 use super::thread::{Parked, Worker};
 use super::writer::{Bury, Work, Writer};
 
-/// How long a commit waits for other processes' before it is given up.
-const LOCK_TIMEOUT: Duration = Duration::from_secs(15);
-
 /// A file, open.
 pub(super) struct Opening {
     pub(super) pid: u32,
@@ -48,10 +45,12 @@ struct Registry {
 
 static REGISTRY: Mutex<Option<Registry>> = Mutex::new(None);
 
+/// Nobody opens anything, and nobody's threads do anything.
+type Standstill = (MutexGuard<'static, Option<Registry>>, Vec<Parked>);
+
 thread_local! {
     /// From before a fork until after it: the registry, and the threads that wait.
-    static FORKING: RefCell<Option<(MutexGuard<'static, Option<Registry>>, Vec<Parked>)>> =
-        const { RefCell::new(None) };
+    static FORKING: RefCell<Option<Standstill>> = const { RefCell::new(None) };
 }
 
 fn is_forking() -> bool {
@@ -76,7 +75,7 @@ fn lock() -> MutexGuard<'static, Option<Registry>> {
 }
 
 /// Opens the file, or finds it open.
-pub(super) fn open(path: &Path, service: &str) -> Result<Arc<Opening>, Error> {
+pub(super) fn open(path: &Path, service: &str, lock_timeout: Duration) -> Result<Arc<Opening>, Error> {
     if is_forking() {
         return Err(Error::new(
             ErrorKind::Store,
@@ -101,7 +100,8 @@ pub(super) fn open(path: &Path, service: &str) -> Result<Arc<Opening>, Error> {
              through Python's own os.fork",
         ));
     }
-    let opening = Arc::new(Opening::new(&path, service, warnings).map_err(|fault| fault.told(&path))?);
+    let opening =
+        Arc::new(Opening::new(&path, service, warnings, lock_timeout).map_err(|fault| fault.told(&path))?);
     if let Some(registry) = registry.as_mut() {
         registry.openings.retain(|_, opening| opening.strong_count() > 0);
         registry.openings.insert(file, Arc::downgrade(&opening));
@@ -114,6 +114,17 @@ pub(super) fn open(path: &Path, service: &str) -> Result<Arc<Opening>, Error> {
             Err(error)
         }
     }
+}
+
+/// Does something with a file that nobody in this process has open, nor opens meanwhile.
+pub(super) fn alone<T>(path: &Path, act: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+    let registry = lock();
+    if known(registry.as_ref(), path).is_some() {
+        return Err(Error::new(ErrorKind::Store, "the store is open in this process: close it first"));
+    }
+    let done = act();
+    drop(registry);
+    done
 }
 
 fn known(registry: Option<&Registry>, path: &Path) -> Option<Arc<Opening>> {
@@ -148,16 +159,16 @@ pub(super) fn close(opening: Arc<Opening>) {
 }
 
 impl Opening {
-    fn new(path: &Path, service: &str, warnings: Vec<String>) -> Result<Self, Fault> {
+    fn new(path: &Path, service: &str, warnings: Vec<String>, lock_timeout: Duration) -> Result<Self, Fault> {
         let connection = rusqlite::Connection::open(path)?;
-        schema::prepare(&connection, LOCK_TIMEOUT)?;
+        schema::prepare(&connection, lock_timeout)?;
         let identity = schema::open(&connection, service, now_ms())?;
         check_service(&identity.service, service)?;
         let failed = |_| {
             Fault::of("the store's side file (its name ends in -owners) cannot be opened: check its mode")
         };
         let owners = Owners::open(path).map_err(failed)?;
-        let shared = Arc::new(Shared::new(path.to_owned(), identity, owners, LOCK_TIMEOUT));
+        let shared = Arc::new(Shared::new(path.to_owned(), identity, owners, lock_timeout));
         let no_thread = |_| Fault::of("no thread could be started for the store: close some programs");
         Ok(Self {
             pid: process::id(),
@@ -194,32 +205,32 @@ impl Opening {
     /// Writes, and waits until it is committed.
     pub(super) fn write<T: Send + 'static>(
         &self,
-        write: impl FnMut(&rusqlite::Connection, &mut super::writer::Ledger) -> Result<T, Fault> + Send + 'static,
+        write: impl FnMut(&rusqlite::Connection, &mut super::ledger::Ledger) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, Error> {
         let (reply, answer) = std::sync::mpsc::sync_channel(1);
-        self.writer.give(Box::new(Write { write, answer: None, reply }));
+        self.writer.give(Box::new(Write { act: write, answer: None, reply }));
         answer.recv().unwrap_or_else(|_| Err(ended()))
     }
 }
 
 /// Something that a person wants written.
 struct Write<F, T> {
-    write: F,
+    act: F,
     answer: Option<T>,
     reply: std::sync::mpsc::SyncSender<Result<T, Error>>,
 }
 
 impl<F, T> Work for Write<F, T>
 where
-    F: FnMut(&rusqlite::Connection, &mut super::writer::Ledger) -> Result<T, Fault> + Send,
+    F: FnMut(&rusqlite::Connection, &mut super::ledger::Ledger) -> Result<T, Fault> + Send,
     T: Send,
 {
     fn work(
         &mut self,
         connection: &rusqlite::Connection,
-        ledger: &mut super::writer::Ledger,
+        ledger: &mut super::ledger::Ledger,
     ) -> Result<(), Fault> {
-        self.answer = Some((self.write)(connection, ledger)?);
+        self.answer = Some((self.act)(connection, ledger)?);
         Ok(())
     }
 

@@ -13,9 +13,10 @@ use crate::store::{Evidence, Known, Settled};
 use super::block::{self, PLACES, block_id};
 use super::fault::Fault;
 use super::key::Key;
+use super::ledger::{Ledger, put_answers, put_block};
 use super::schema::state;
 use super::shared::Shared;
-use super::writer::{Ledger, Work, put_answers, put_block};
+use super::writer::Work;
 
 /// One lookup that came to something.
 #[derive(Debug)]
@@ -38,11 +39,11 @@ pub(super) struct SettleWork {
     pub(super) shared: Arc<Shared>,
 }
 
+/// Lines, and the blocks that they are packed into.
+type Packed = (Vec<Line>, Vec<(i64, Vec<u8>)>);
+
 /// What a request is settled with, packed outside of the writer: it takes its time.
-pub(super) fn pack(
-    shared: &Shared,
-    lookups: Vec<(Identifier, Settled)>,
-) -> Result<(Vec<Line>, Vec<(i64, Vec<u8>)>), Fault> {
+pub(super) fn pack(shared: &Shared, lookups: Vec<(Identifier, Settled)>) -> Result<Packed, Fault> {
     let text = |why: &Arc<str>| Bytes::copy_from_slice(why.as_bytes());
     let line = |(identifier, settled)| {
         let (state, body) = match settled {
@@ -95,17 +96,26 @@ impl Work for SettleWork {
         Ok(())
     }
 
-    fn done(self: Box<Self>, committed: Result<(), Error>) {
+    fn done(mut self: Box<Self>, committed: Result<(), Error>) {
+        let reply = self.reply.take();
         if committed.is_err() {
-            // Still under way in the file: the next opening will find it in doubt. Here, nobody
-            // need wait.
+            // Still under way in the file, where the next opening would find it in doubt. Here,
+            // nobody need wait; and there may be room later.
             self.shared.intents().lose(self.request);
             self.shared.changed.notify_waiters();
+            let shared = self.shared.clone();
+            shared.keep_unsettled(self);
         }
-        if let Some(reply) = self.reply {
+        if let Some(reply) = reply {
             // Nobody waits where the run is over.
             let _ = reply.send(committed);
         }
+    }
+}
+
+impl std::fmt::Debug for SettleWork {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SettleWork").field("request", &self.request).finish_non_exhaustive()
     }
 }
 

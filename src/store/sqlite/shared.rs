@@ -15,6 +15,7 @@ use super::fault::Fault;
 use super::key::Key;
 use super::owner::Owners;
 use super::schema::{self, Identity};
+use super::settle::SettleWork;
 
 /// A set of required fields, sorted.
 pub(super) type Fields = Arc<[Box<str>]>;
@@ -30,7 +31,12 @@ pub(super) struct Shared {
     intents: Mutex<Intents>,
     fields: Mutex<FieldSets>,
     orphans: Mutex<Vec<i64>>,
+    unsettled: Mutex<Vec<Box<SettleWork>>>,
 }
+
+/// Answers that wait for room on the disk; those of more requests are given up: they are in doubt
+/// when the process ends.
+const MOST_UNSETTLED: usize = 64;
 
 impl Shared {
     pub(super) fn new(path: PathBuf, identity: Identity, owners: Owners, lock_timeout: Duration) -> Self {
@@ -43,6 +49,7 @@ impl Shared {
             intents: Mutex::default(),
             fields: Mutex::default(),
             orphans: Mutex::default(),
+            unsettled: Mutex::default(),
         }
     }
 
@@ -61,6 +68,18 @@ impl Shared {
 
     pub(super) fn forget_orphan(&self, request: i64) {
         self.orphans.lock().unwrap_or_else(PoisonError::into_inner).retain(|known| *known != request);
+    }
+
+    /// Answers that could not be stored, to be tried again.
+    pub(super) fn take_unsettled(&self) -> Vec<Box<SettleWork>> {
+        std::mem::take(&mut *self.unsettled.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(super) fn keep_unsettled(&self, work: Box<SettleWork>) {
+        let mut unsettled = self.unsettled.lock().unwrap_or_else(PoisonError::into_inner);
+        if unsettled.len() < MOST_UNSETTLED {
+            unsettled.push(work);
+        }
     }
 
     /// Another connection to the file.
@@ -91,33 +110,29 @@ impl Shared {
         Ok(fields)
     }
 
-    /// The number of this set; in a transaction, as it may be new.
-    pub(super) fn number_of(&self, connection: &Connection, fields: &Fields) -> Result<i64, Fault> {
-        if let Some(number) = self.known_number(connection, fields)? {
-            return Ok(number);
-        }
-        connection
-            .prepare_cached("INSERT INTO required (fields) VALUES (?1)")?
-            .execute(params![text_of(fields)])?;
-        Ok(connection.last_insert_rowid())
-    }
-
-    /// The number of this set, if it has one.
-    pub(super) fn known_number(
-        &self,
-        connection: &Connection,
-        fields: &Fields,
-    ) -> Result<Option<i64>, Fault> {
-        Ok(connection
-            .prepare_cached("SELECT id FROM required WHERE fields = ?1")?
-            .query_row([text_of(fields)], |row| row.get(0))
-            .optional()?)
-    }
-
     /// Forgets what a transaction that failed may have put here.
     pub(super) fn forget_fields(&self) {
         *self.fields.lock().unwrap_or_else(PoisonError::into_inner) = FieldSets::default();
     }
+}
+
+/// The number of this set; in a transaction, as it may be new.
+pub(super) fn number_of(connection: &Connection, fields: &Fields) -> Result<i64, Fault> {
+    if let Some(number) = known_number(connection, fields)? {
+        return Ok(number);
+    }
+    connection
+        .prepare_cached("INSERT INTO required (fields) VALUES (?1)")?
+        .execute(params![text_of(fields)])?;
+    Ok(connection.last_insert_rowid())
+}
+
+/// The number of this set, if it has one.
+fn known_number(connection: &Connection, fields: &Fields) -> Result<Option<i64>, Fault> {
+    Ok(connection
+        .prepare_cached("SELECT id FROM required WHERE fields = ?1")?
+        .query_row([text_of(fields)], |row| row.get(0))
+        .optional()?)
 }
 
 #[derive(Debug, Default)]
@@ -194,6 +209,11 @@ impl Intents {
 
     pub(super) fn is_empty(&self) -> bool {
         self.by_request.is_empty()
+    }
+
+    /// Whether the answer of any of them may still come.
+    pub(super) fn any_awaited(&self) -> bool {
+        self.by_request.values().any(|intent| !intent.lost)
     }
 
     /// Who is asking for anything.

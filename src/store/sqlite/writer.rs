@@ -4,16 +4,13 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use hashbrown::{HashMap, HashSet};
-use rusqlite::{Connection, params};
+use rusqlite::Connection;
 
 use crate::error::Error;
 
-use super::block::{self, Sheet, block_id};
 use super::fault::Fault;
-use super::key::Key;
-use super::schema::state;
-use super::shared::{Intent, Shared, clock, now_ms};
+use super::ledger::Ledger;
+use super::shared::Shared;
 use super::thread::Desk;
 
 /// One thing to write. Done again if the transaction that it was part of failed, so it may change
@@ -32,22 +29,6 @@ pub(super) trait Work: Send {
     fn done(self: Box<Self>, committed: Result<(), Error>);
 }
 
-/// What the writer keeps in mind between transactions.
-#[derive(Debug)]
-pub(super) struct Ledger {
-    pub(super) shared: Arc<Shared>,
-    /// This opening, once it has claimed anything.
-    owner: Option<i64>,
-    /// Its row is on file.
-    registered: bool,
-    /// The rates that others see of it.
-    paces: HashMap<u64, u32>,
-    /// The state of the file when `intents` was last compared with it.
-    version: Option<i64>,
-    /// Something happened that others may wait for.
-    pub(super) notify: bool,
-}
-
 /// The desk of the thread that writes.
 #[derive(Debug)]
 pub(super) struct Writer {
@@ -57,54 +38,61 @@ pub(super) struct Writer {
 
 impl Writer {
     pub(super) fn new(shared: Arc<Shared>, connection: Connection) -> Self {
-        let ledger = Ledger {
-            shared,
-            owner: None,
-            registered: false,
-            paces: HashMap::new(),
-            version: None,
-            notify: false,
-        };
+        let ledger = Ledger::new(shared);
         Self { connection: Some(connection), ledger }
     }
 
-    fn commit(&mut self, mut group: Vec<Box<dyn Work>>) {
+    /// Commits all of them together or, where one makes the transaction fail, each by itself.
+    /// (Savepoints would copy every page that is touched.)
+    /// Whether the last of them was committed.
+    fn commit(&mut self, mut group: Vec<Box<dyn Work>>) -> bool {
         let shared = self.ledger.shared.clone();
-        let outcome = self.transact(&mut group);
-        match outcome {
-            Ok(results) => {
-                for (work, result) in group.into_iter().zip(results) {
-                    work.done(result.map_err(|fault| shared.told(fault)));
+        let committed = match self.transact(&mut group) {
+            Ok(()) => {
+                for work in group {
+                    work.done(Ok(()));
                 }
+                true
             }
             Err(fault) => {
                 self.ledger.doubt_everything();
+                let mut committed = false;
                 if let [_] = group[..] {
                     let error = shared.told(fault);
-                    group.into_iter().for_each(|work| work.done(Err(error.clone())));
+                    for work in group {
+                        work.done(Err(error.clone()));
+                    }
                 } else {
-                    // One of them made the whole transaction fail: each by itself.
-                    group.into_iter().for_each(|work| self.commit(vec![work]));
+                    for work in group {
+                        committed = self.commit(vec![work]);
+                    }
                 }
+                committed
             }
-        }
+        };
         if std::mem::take(&mut self.ledger.notify) {
             shared.changed.notify_waiters();
+        }
+        committed
+    }
+
+    /// What could not be stored when it came, now that something else could be.
+    fn settle_late(&mut self) {
+        let shared = self.ledger.shared.clone();
+        for work in shared.take_unsettled() {
+            self.commit(vec![work]);
         }
     }
 
     /// One transaction for all of them; an error if nothing of it was committed.
-    fn transact(&mut self, group: &mut [Box<dyn Work>]) -> Result<Vec<Result<(), Fault>>, Fault> {
+    fn transact(&mut self, group: &mut [Box<dyn Work>]) -> Result<(), Fault> {
         let connection = match &self.connection {
             Some(connection) => connection,
             None => self.connection.insert(self.ledger.shared.connect()?),
         };
         connection.execute_batch("BEGIN IMMEDIATE")?;
         let worked = work(connection, &mut self.ledger, group);
-        let committed = worked.and_then(|results| {
-            connection.execute_batch("COMMIT")?;
-            Ok(results)
-        });
+        let committed = worked.and_then(|()| Ok(connection.execute_batch("COMMIT")?));
         if committed.is_err() && !connection.is_autocommit() {
             // Where this fails, too, the transaction ends with the connection.
             let _ = connection.execute_batch("ROLLBACK");
@@ -116,43 +104,29 @@ impl Writer {
     }
 }
 
-fn work(
-    connection: &Connection,
-    ledger: &mut Ledger,
-    group: &mut [Box<dyn Work>],
-) -> Result<Vec<Result<(), Fault>>, Fault> {
+fn work(connection: &Connection, ledger: &mut Ledger, group: &mut [Box<dyn Work>]) -> Result<(), Fault> {
     ledger.sync(connection)?;
     ledger.release_orphans(connection)?;
-    let alone = group.len() == 1;
-    let mut results = Vec::with_capacity(group.len());
     for work in group {
-        if alone {
-            results.push(Ok(work.work(connection, ledger)?));
-            continue;
-        }
-        connection.execute_batch("SAVEPOINT work")?;
-        let result = work.work(connection, ledger);
-        if result.is_err() {
-            connection.execute_batch("ROLLBACK TO work")?;
-            // What it has put into memory may not be so.
-            ledger.doubt_everything();
-            ledger.sync(connection)?;
-        }
-        connection.execute_batch("RELEASE work")?;
-        results.push(result);
+        work.work(connection, ledger)?;
     }
-    Ok(results)
+    Ok(())
 }
 
 impl Desk for Writer {
     type Job = Box<dyn Work>;
 
-    fn serve(&mut self, mut jobs: Vec<Self::Job>) {
-        if let Some(connection) = &self.connection {
-            jobs.retain(|job| job.is_needed(connection, &self.ledger));
+    fn serve(&mut self, jobs: Vec<Self::Job>) {
+        let ledger = &self.ledger;
+        let (needed, idle): (Vec<_>, Vec<_>) = match &self.connection {
+            Some(connection) => jobs.into_iter().partition(|job| job.is_needed(connection, ledger)),
+            None => (jobs, Vec::new()),
+        };
+        for job in idle {
+            job.done(Ok(()));
         }
-        if !jobs.is_empty() {
-            self.commit(jobs);
+        if !needed.is_empty() && self.commit(needed) {
+            self.settle_late();
         }
     }
 
@@ -161,11 +135,12 @@ impl Desk for Writer {
     }
 
     fn leave(&mut self) {
-        if self.ledger.owner.is_some() {
+        if self.ledger.known_owner().is_some() {
+            self.settle_late();
             // Best effort: what is left undone here, the next opening does.
             self.commit(vec![Box::new(Leave)]);
         }
-        if let Some(owner) = self.ledger.owner {
+        if let Some(owner) = self.ledger.known_owner() {
             self.ledger.shared.owners.leave(owner);
         }
     }
@@ -176,7 +151,7 @@ struct Leave;
 
 impl Work for Leave {
     fn work(&mut self, connection: &Connection, ledger: &mut Ledger) -> Result<(), Fault> {
-        ledger.owner.map_or(Ok(()), |owner| ledger.bury(connection, owner))
+        ledger.known_owner().map_or(Ok(()), |owner| ledger.bury(connection, owner))
     }
 
     fn done(self: Box<Self>, _: Result<(), Error>) {}
@@ -189,7 +164,7 @@ impl Work for Listen {
     fn is_needed(&self, connection: &Connection, ledger: &Ledger) -> bool {
         self.0.store(false, Ordering::Release);
         let owners = ledger.shared.intents().owners();
-        let changed = version(connection).ok() != ledger.version;
+        let changed = ledger.is_behind(connection);
         changed || owners.into_iter().any(|owner| !ledger.shared.owners.is_alive(owner))
     }
 
@@ -206,12 +181,13 @@ impl Work for Listen {
 pub(super) struct Bury(pub(super) Option<std::sync::mpsc::SyncSender<Result<(), Error>>>);
 
 impl Work for Bury {
+    fn is_needed(&self, connection: &Connection, ledger: &Ledger) -> bool {
+        owners(connection)
+            .is_ok_and(|owners| owners.iter().any(|owner| !ledger.shared.owners.is_alive(*owner)))
+    }
+
     fn work(&mut self, connection: &Connection, ledger: &mut Ledger) -> Result<(), Fault> {
-        let mut ask = connection.prepare_cached(
-            "SELECT owner FROM request WHERE settled_ms IS NULL UNION SELECT id FROM owner UNION SELECT owner FROM pace",
-        )?;
-        let owners: Vec<i64> = ask.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
-        for owner in owners {
+        for owner in owners(connection)? {
             if !ledger.shared.owners.is_alive(owner) {
                 ledger.bury(connection, owner)?;
             }
@@ -226,179 +202,10 @@ impl Work for Bury {
     }
 }
 
-impl Ledger {
-    /// Compares what is under way with the file, if another process has changed it.
-    fn sync(&mut self, connection: &Connection) -> Result<(), Fault> {
-        let version = version(connection)?;
-        if self.version == Some(version) {
-            return Ok(());
-        }
-        let mut open = connection
-            .prepare_cached("SELECT id, owner, required, intent FROM request WHERE settled_ms IS NULL")?;
-        let mut rows = open.query([])?;
-        let mut seen = HashSet::new();
-        while let Some(row) = rows.next()? {
-            let request: i64 = row.get(0)?;
-            seen.insert(request);
-            if self.shared.intents().has(request) {
-                continue;
-            }
-            let fields = self.shared.fields(connection, row.get(2)?)?;
-            let packed: Vec<u8> = row.get(3)?;
-            let keys = keys_of(&self.shared, &packed)?;
-            let intent = Intent { owner: row.get(1)?, fields, keys, lost: false };
-            self.shared.intents().add(request, intent);
-        }
-        self.shared.intents().keep(&seen);
-        self.version = Some(version);
-        self.notify = true;
-        Ok(())
-    }
-
-    /// After a transaction that failed, memory is to be compared with the file again.
-    fn doubt_everything(&mut self) {
-        self.version = None;
-        self.registered = false;
-        self.paces.clear();
-        self.shared.forget_fields();
-    }
-
-    /// This opening's number, under which it holds its lock before anybody can read it. Numbers are
-    /// drawn, not counted: one that a failed transaction took back would be given to somebody else.
-    pub(super) fn owner(&mut self, connection: &Connection) -> Result<i64, Fault> {
-        let owner = if let Some(owner) = self.owner {
-            owner
-        } else {
-            let drawn: i64 =
-                connection.query_row("SELECT (random() >> 2) & ?1", [i64::MAX >> 2], |row| row.get(0))?;
-            let failed = |_| {
-                Fault::of(
-                    "the store's side file (its name ends in -owners) cannot be locked: check its owner and mode",
-                )
-            };
-            self.shared.owners.enter(drawn).map_err(failed)?;
-            *self.owner.insert(drawn)
-        };
-        if !self.registered {
-            connection
-                .prepare_cached("INSERT OR IGNORE INTO owner VALUES (?1, ?2, ?3)")?
-                .execute(params![owner, std::process::id(), now_ms()])?;
-            self.registered = true;
-        }
-        Ok(owner)
-    }
-
-    /// Lets the other processes know how fast this one means to send.
-    pub(super) fn pace(&mut self, connection: &Connection, key: u64, per_minute: u32) -> Result<(), Fault> {
-        if self.paces.get(&key) == Some(&per_minute) {
-            return Ok(());
-        }
-        let owner = self.owner(connection)?;
-        connection.prepare_cached("INSERT OR REPLACE INTO pace VALUES (?1, ?2, ?3)")?.execute(params![
-            owner,
-            key.cast_signed(),
-            per_minute
-        ])?;
-        self.paces.insert(key, per_minute);
-        Ok(())
-    }
-
-    /// The owner is dead: what it has asked and not had answered is in doubt from now on.
-    pub(super) fn bury(&mut self, connection: &Connection, owner: i64) -> Result<(), Fault> {
-        let mut open = connection.prepare_cached(
-            "SELECT id, required, sent_ms, lookups, intent FROM request WHERE settled_ms IS NULL AND owner = ?1",
-        )?;
-        let left: Vec<(i64, i64, i64, i64, Vec<u8>)> = open
-            .query_map([owner], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?)))?
-            .collect::<Result<_, _>>()?;
-        for (request, required, sent_ms, lookups, packed) in left {
-            let why =
-                format!("the process that asked ended before the answer came; asked at {}", clock(sent_ms));
-            let entries = Sheet::read(&packed)?.entries();
-            let known = entries.iter().filter_map(|entry| entry.identifier.as_ref());
-            for (first, block) in
-                block::pack(known.clone().map(|known| (known, state::LEFT, why.as_bytes())))?
-            {
-                put_block(connection, request, first, &block)?;
-            }
-            let keys = known.map(|known| self.shared.identity.secret.key(known));
-            let answers = (0..).zip(keys).map(|(place, key)| (key, place, state::LEFT));
-            put_answers(connection, request, required, sent_ms, answers.collect())?;
-            connection
-                .prepare_cached("UPDATE request SET settled_ms = ?2, outcome = 'left', unknown = ?3, intent = NULL WHERE id = ?1")?
-                .execute(params![request, now_ms(), lookups])?;
-            self.shared.intents().remove(request);
-        }
-        connection.prepare_cached("DELETE FROM owner WHERE id = ?1")?.execute([owner])?;
-        connection.prepare_cached("DELETE FROM pace WHERE owner = ?1")?.execute([owner])?;
-        self.notify = true;
-        Ok(())
-    }
-
-    /// Claims whose claimants were gone before they heard of it: nothing was sent.
-    fn release_orphans(&mut self, connection: &Connection) -> Result<(), Fault> {
-        for request in self.shared.orphans() {
-            connection
-                .prepare_cached(
-                    "UPDATE total SET in_doubt = in_doubt - coalesce(
-                       (SELECT in_doubt FROM request WHERE id = ?1 AND settled_ms IS NULL), 0)",
-                )?
-                .execute([request])?;
-            let released = connection
-                .prepare_cached(
-                    "UPDATE request SET settled_ms = ?2, outcome = 'not_sent', in_doubt = 0, counted = 0, intent = NULL
-                     WHERE id = ?1 AND settled_ms IS NULL",
-                )?
-                .execute(params![request, now_ms()])?;
-            if released == 0 {
-                // As an earlier transaction left it: that was committed.
-                self.shared.forget_orphan(request);
-            }
-            self.shared.intents().remove(request);
-            self.notify = true;
-        }
-        Ok(())
-    }
-}
-
-/// Changes when another connection has committed.
-fn version(connection: &Connection) -> Result<i64, Fault> {
-    Ok(connection.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))?)
-}
-
-/// What an intent asks for.
-fn keys_of(shared: &Shared, packed: &[u8]) -> Result<Vec<Key>, Fault> {
-    let entries = Sheet::read(packed)?.entries();
-    let known = entries.iter().filter_map(|entry| entry.identifier.as_ref());
-    Ok(known.map(|known| shared.identity.secret.key(known)).collect())
-}
-
-/// Writes one block.
-pub(super) fn put_block(
-    connection: &Connection,
-    request: i64,
-    first: i64,
-    block: &[u8],
-) -> Result<(), Fault> {
-    connection
-        .prepare_cached("INSERT OR REPLACE INTO block VALUES (?1, ?2)")?
-        .execute(params![block_id(request, first), block])?;
-    Ok(())
-}
-
-/// Writes what lookups came to, in the order of the index.
-pub(super) fn put_answers(
-    connection: &Connection,
-    request: i64,
-    required: i64,
-    at_ms: i64,
-    mut answers: Vec<(Key, i64, u8)>,
-) -> Result<(), Fault> {
-    answers.sort_unstable();
-    let mut put =
-        connection.prepare_cached("INSERT OR REPLACE INTO answer VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
-    for (key, place, state) in answers {
-        put.execute(params![key, request, place, state, required, at_ms])?;
-    }
-    Ok(())
+/// All owners on file.
+fn owners(connection: &Connection) -> Result<Vec<i64>, Fault> {
+    let mut ask = connection.prepare_cached(
+        "SELECT owner FROM request WHERE settled_ms IS NULL UNION SELECT id FROM owner UNION SELECT owner FROM pace",
+    )?;
+    Ok(ask.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
 }

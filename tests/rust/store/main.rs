@@ -2,9 +2,13 @@
 //! file's threads know no other.
 
 #![allow(missing_docs)]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 mod desk;
 mod doubt;
 mod money;
+mod moves;
+mod privacy;
 mod reuse;
+mod rules;
+mod several;

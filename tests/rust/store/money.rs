@@ -66,13 +66,17 @@ fn the_journal_says_what_was_asked_and_what_it_cost() {
     let store = folder.store();
     let journal = store.receipts(0).unwrap();
     let outcomes: Vec<_> = journal.iter().map(|entry| (&*entry.outcome, entry.status)).collect();
-    assert_eq!(outcomes, [("unknown", None), ("paused", Some(429)), ("answered", Some(200)), ("answered", Some(200))]);
+    assert_eq!(
+        outcomes,
+        [("unknown", None), ("paused", Some(429)), ("answered", Some(200)), ("answered", Some(200))]
+    );
     assert_eq!((journal[2].lookups, journal[2].hits, journal[2].misses, journal[2].credits), (2, 1, 1, 1));
     assert_eq!(journal[0].tags["job"], "nightly");
     assert!(store.receipts(journal[3].request).unwrap().is_empty());
     let month = jiff::Timestamp::from_millisecond(journal[0].sent_ms).unwrap().strftime("%Y-%m").to_string();
     let summary = store.summary(&["month", "job"], "UTC").unwrap();
-    let groups: Vec<_> = summary.iter().map(|row| (row.group[1].as_deref(), row.requests, row.credits)).collect();
+    let groups: Vec<_> =
+        summary.iter().map(|row| (row.group[1].as_deref(), row.requests, row.credits)).collect();
     assert_eq!(groups, [(None, 1, 1), (Some("nightly"), 3, 1)]);
     let books = store.reconcile(&month, 3, "UTC").unwrap();
     assert_eq!((books.charged, books.in_doubt, books.difference, books.fits), (2, 1, 1, true));

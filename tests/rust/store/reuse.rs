@@ -97,7 +97,8 @@ fn another_service_has_another_store() {
 fn a_file_that_is_no_store_is_left_alone() {
     let folder = Folder::new();
     let path = folder.path().join("a.db");
-    std::fs::write(&path, "a diary, and no database at all; long enough to be one, though".repeat(20)).unwrap();
+    std::fs::write(&path, "a diary, and no database at all; long enough to be one, though".repeat(20))
+        .unwrap();
     let before = std::fs::read(&path).unwrap();
     let error = SqliteStore::open(&path, "loopback").unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Store);
