@@ -36,6 +36,7 @@ class Receipt:
         requests: Requests that went out, whatever became of them.
         credits: Credits known to be charged.
         credits_in_doubt: Credits that may have been charged on top.
+        misfits: Values of contacts that did not fit the type of a table's column, and are null there.
         elapsed_s: How long it took, in seconds.
         stopped: Why it stopped before the end; `None` if it did not.
         credit_price: What one credit costs, with its currency, where the enricher was told.
@@ -62,6 +63,7 @@ class Receipt:
     requests: int = 0
     credits: int = 0
     credits_in_doubt: int = 0
+    misfits: int = 0
     elapsed_s: float = 0.0
     stopped: str | None = None
     credit_price: tuple[Decimal, str] | None = None
