@@ -23,9 +23,6 @@ class PandasFrame:
     def names(self) -> list[Hashable]:
         return list(self._frame.columns)
 
-    def rows(self) -> int:
-        return len(self._frame)
-
     def cells(self, label: Hashable) -> Cells:
         column = self._frame.iloc[:, list(self._frame.columns).index(label)]
         name = str(column.dtype)
@@ -35,11 +32,11 @@ class PandasFrame:
                 f"of whole numbers"
             )
         if name != "object" and has_pyarrow():
-            import pyarrow
+            import pyarrow as pa
 
             try:
-                return pyarrow.array(column, from_pandas=True), name
-            except (pyarrow.ArrowException, TypeError, ValueError):
+                return pa.array(column, from_pandas=True), name
+            except (pa.ArrowException, TypeError, ValueError):
                 # Categories of all sorts: whatever they are, they are objects.
                 pass
         return cast("list[Any]", column.tolist()), name
@@ -49,47 +46,47 @@ class PandasFrame:
         return cast("Mapping[str, list[str]]", known) if isinstance(known, dict) else {}
 
     def beside(self, added: _core.Batches, dropped: list[str], notes: Notes) -> Any:
-        import pandas
+        import pandas as pd
 
         frame = self._frame
         kept = frame.loc[:, [name not in set(dropped) for name in frame.columns]] if dropped else frame
         arrays = _arrays(added)
-        beside = pandas.DataFrame(arrays, index=frame.index)
+        beside = pd.DataFrame(arrays, index=frame.index)
         beside.columns = _labels(list(arrays), frame.columns)
         # One step for all: column by column pandas would warn of a frame in many pieces.
-        joined = pandas.concat([kept, beside], axis=1).__finalize__(frame)
+        joined = pd.concat([kept, beside], axis=1).__finalize__(frame)
         joined.columns.names = frame.columns.names
         joined.attrs.update(notes)
         return joined
 
 
 def _labels(names: list[str], columns: Any) -> Any:
-    import pandas
+    import pandas as pd
 
     if columns.nlevels == 1:
-        return pandas.Index(names, dtype=object)
-    return pandas.MultiIndex.from_tuples([(name, *[""] * (columns.nlevels - 1)) for name in names])
+        return pd.Index(names, dtype=object)
+    return pd.MultiIndex.from_tuples([(name, *[""] * (columns.nlevels - 1)) for name in names])
 
 
 def _arrays(added: _core.Batches) -> dict[str, Any]:
-    import pandas
+    import pandas as pd
 
     if has_pyarrow():
-        import pyarrow
+        import pyarrow as pa
 
-        table = pyarrow.table(added)
+        table = pa.table(added)
         return {
-            name: pandas.arrays.ArrowExtensionArray(column)
+            name: pd.arrays.ArrowExtensionArray(column)
             for name, column in zip(table.column_names, table.columns, strict=True)
         }
     return {name: _without_arrow(*added.objects(name)) for name in added.names()}
 
 
 def _without_arrow(values: list[Any], kind: str) -> Any:
-    import pandas
+    import pandas as pd
 
     if kind == "timestamp":
-        return pandas.to_datetime(pandas.array(values, dtype="Int64"), unit="us", utc=True)
+        return pd.to_datetime(pd.array(values, dtype="Int64"), unit="us", utc=True)
     if kind == "object":
-        return pandas.Series(values, dtype=object).array
-    return pandas.array(values, dtype=cast("Any", kind))
+        return pd.Series(values, dtype=object).array
+    return pd.array(values, dtype=cast("Any", kind))

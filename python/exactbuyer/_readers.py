@@ -86,26 +86,26 @@ class PyarrowReader(Reader):
         return cast("list[str]", data.schema.names)
 
     def join(self, source: Any, block: Batches) -> list[Any]:
-        import pyarrow
+        import pyarrow as pa
 
-        table, beside = pyarrow.Table.from_batches([source]).drop_columns(self.dropped), pyarrow.table(block)
+        table, beside = pa.Table.from_batches([source]).drop_columns(self.dropped), pa.table(block)
         for field, column in zip(beside.schema, beside.columns, strict=True):
             table = table.append_column(field, column)
         return cast("list[Any]", table.to_batches())
 
     def whole(self, joined: list[Any]) -> Any:
-        import pyarrow
+        import pyarrow as pa
 
-        return pyarrow.Table.from_batches(joined)
+        return pa.Table.from_batches(joined)
 
     def out(self, parts: Iterator[Any]) -> Any:
-        import pyarrow
+        import pyarrow as pa
 
         theirs = self._source.schema
         fields = [field for field in theirs if field.name not in self.dropped]
-        fields += list(pyarrow.schema(cast("Any", self.table)))
-        schema = pyarrow.schema(fields, metadata=theirs.metadata)
-        return pyarrow.RecordBatchReader.from_batches(schema, parts)
+        fields += list(pa.schema(cast("Any", self.table)))
+        schema = pa.schema(fields, metadata=theirs.metadata)
+        return pa.RecordBatchReader.from_batches(schema, parts)
 
 
 def reader_of(data: object, wish: Wish, settings: Settings) -> Reader:

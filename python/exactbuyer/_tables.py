@@ -83,7 +83,9 @@ class Job:
         return self.frame.beside(added, self.dropped, notes)
 
 
-def by_columns(columns: list[tuple[Any, str | None, object, str]], wish: Wish, settings: Settings) -> ByColumns:
+def by_columns(
+    columns: list[tuple[Any, str | None, object, str]], wish: Wish, settings: Settings
+) -> ByColumns:
     """The columns to look up, each with its label, its field type, its cells and their type's name."""
     return _core.ByColumns(
         [(str(label), kind, cells, dtype) for label, kind, cells, dtype in columns],

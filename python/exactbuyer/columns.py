@@ -5,7 +5,7 @@ Owns the caller's `by`, `columns` and `prefix`, checked. Knows nothing of what k
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
@@ -15,6 +15,8 @@ from .exceptions import ConfigError
 from .rows import check_field_type
 
 if TYPE_CHECKING:
+    from collections.abc import Hashable
+
     from .rows import FieldType
 
 By: TypeAlias = "Hashable | Iterable[Hashable] | Mapping[Any, FieldType | None]"
@@ -138,7 +140,7 @@ def _columns(columns: object) -> tuple[tuple[str, str, Any], ...]:
         unknown = next((name for name in names if name not in DEFAULT_COLUMNS), None)
         if unknown is not None:
             raise ConfigError(
-                f"columns names {unknown!r}, which is none of DEFAULT_COLUMNS ({', '.join(DEFAULT_COLUMNS)}): "
+                f"columns names {unknown!r}, which is not in DEFAULT_COLUMNS ({', '.join(DEFAULT_COLUMNS)}): "
                 f"give it a path, as in {{'title': 'employment.job.title'}}"
             )
         columns = {name: DEFAULT_COLUMNS[name] for name in names}
@@ -147,11 +149,9 @@ def _columns(columns: object) -> tuple[tuple[str, str, Any], ...]:
 
 def _column(name: object, path: object) -> tuple[str, str, Any]:
     if isinstance(path, tuple):
-        parts = cast("tuple[Any, ...]", path)
-        if len(parts) == 2:  # noqa: PLR2004 - a path and a type
-            path, kind = parts
-            if isinstance(kind, str) or hasattr(kind, "__arrow_c_schema__"):
-                return _checked_column(name, path, kind)
+        inner, *kinds = cast("tuple[Any, ...]", path) or (None,)
+        if len(kinds) == 1 and (isinstance(kinds[0], str) or hasattr(kinds[0], "__arrow_c_schema__")):
+            return _checked_column(name, inner, kinds[0])
     return _checked_column(name, path, None)
 
 

@@ -10,11 +10,12 @@ import json
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from . import _core
 from .exceptions import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
+
+    from . import _core
 
 RECEIPT_KEY = "exactbuyer_receipt"
 """Where a table's `attrs` or schema metadata hold the receipt of the call that enriched it."""
@@ -41,10 +42,6 @@ class Frame(Protocol):
         """Its columns' labels, in order."""
         ...
 
-    def rows(self) -> int:
-        """How many rows it has."""
-        ...
-
     def cells(self, label: Hashable) -> Cells:
         """A column to look up. The label is one of `names`, once."""
         ...
@@ -66,94 +63,6 @@ def known_columns(metadata: Mapping[Any, Any] | None) -> Mapping[str, list[str]]
     except ValueError:
         known = {}
     return cast("Mapping[str, list[str]]", known) if isinstance(known, dict) else {}
-
-
-class PolarsFrame:
-    """A frame of polars, eager or lazy."""
-
-    def __init__(self, data: Any) -> None:
-        self._lazy = type(data).__name__ == "LazyFrame"
-        self._frame = data.collect() if self._lazy else data
-
-    def names(self) -> list[Hashable]:
-        return list(self._frame.columns)
-
-    def rows(self) -> int:
-        return self._frame.height
-
-    def cells(self, label: Hashable) -> Cells:
-        column = self._frame.get_column(label)
-        return (column.to_list() if str(column.dtype) == "Object" else column), ""
-
-    def added_before(self) -> Mapping[str, list[str]]:
-        return {}
-
-    def beside(self, added: _core.Batches, dropped: list[str], notes: Notes) -> Any:  # noqa: ARG002
-        import polars
-
-        beside = polars.DataFrame(added)
-        frame = self._frame.drop(dropped).hstack(beside) if self._frame.width else beside
-        return frame.lazy() if self._lazy else frame
-
-
-class PyarrowFrame:
-    """A table or a record batch of pyarrow's."""
-
-    def __init__(self, data: Any) -> None:
-        import pyarrow
-
-        self._batch = isinstance(data, pyarrow.RecordBatch)
-        self._table = pyarrow.Table.from_batches([data]) if self._batch else data
-
-    def names(self) -> list[Hashable]:
-        return list(self._table.column_names)
-
-    def rows(self) -> int:
-        return self._table.num_rows
-
-    def cells(self, label: Hashable) -> Cells:
-        return self._table.column(label), ""
-
-    def added_before(self) -> Mapping[str, list[str]]:
-        return known_columns(self._table.schema.metadata)
-
-    def beside(self, added: _core.Batches, dropped: list[str], notes: Notes) -> Any:
-        import pyarrow
-
-        table, beside = self._table.drop_columns(dropped), pyarrow.table(added)
-        for field, column in zip(beside.schema, beside.columns, strict=True):
-            table = table.append_column(field, column)
-        table = table.replace_schema_metadata({**(table.schema.metadata or {}), **notes.as_json()})
-        if not self._batch:
-            return table
-        # Of no rows there is no batch at all.
-        whole = table.combine_chunks().to_batches() or [None]
-        return whole[0] or pyarrow.RecordBatch.from_pylist([], schema=table.schema)
-
-
-class CapsuleFrame:
-    """Anything else that hands its rows on by Arrow's C interface, read whole."""
-
-    def __init__(self, data: Any) -> None:
-        self._kind = type(data)
-        source = _core.ArrowInput(data)
-        self._batches = _core.Batches.concat(source, list(source))
-
-    def names(self) -> list[Hashable]:
-        return list(self._batches.names())
-
-    def rows(self) -> int:
-        return len(self._batches)
-
-    def cells(self, label: Hashable) -> Cells:
-        return self._batches.column(cast("str", label)), ""
-
-    def added_before(self) -> Mapping[str, list[str]]:
-        return {}
-
-    def beside(self, added: _core.Batches, dropped: list[str], notes: Notes) -> Any:
-        joined = self._batches.beside(added, dropped, list(notes.as_json().items()))
-        return as_kind(self._kind, joined)
 
 
 def as_kind(kind: type[Any], batches: Any) -> Any:
@@ -183,14 +92,16 @@ def frame_of(data: object) -> Frame:
     Raises:
         TypeError: It is none; the message names the fix.
     """
+    # They import this room for their words.
+    from ._arrow_frames import CapsuleFrame, PolarsFrame, PyarrowFrame
+    from ._pandas import PandasFrame
+
     home, name = home_of(data), type(data).__name__
     if home == "polars" and name in {"DataFrame", "LazyFrame"}:
         return PolarsFrame(data)
     if home == "pyarrow" and name in {"Table", "RecordBatch"}:
         return PyarrowFrame(data)
     if hasattr(data, "iloc") and hasattr(data, "columns"):
-        from ._pandas import PandasFrame
-
         return PandasFrame(data)
     if hasattr(data, "__arrow_c_stream__") and home not in {"pandas", "polars"}:
         if hasattr(data, "dtype") or hasattr(data, "type"):
@@ -222,6 +133,7 @@ _NAMED = 20
 
 
 def home_of(data: object) -> str:
+    """Which of the three libraries its class comes from, or is derived from; `""` if none."""
     for kind in type(data).__mro__:
         home = kind.__module__.partition(".")[0]
         if home in {"pandas", "polars", "pyarrow"}:

@@ -83,9 +83,11 @@ fn write(value: &Json, odd: &mut dyn FnMut() -> u8, out: &mut String) {
             out.push('{');
             let mut first = true;
             for (name, member) in members {
-                let again = odd() % 7 == 0;
-                for earlier in [again.then_some(&Json::Null), again.then_some(&json!([{"a": 1}])), Some(member)] {
-                    let Some(member) = earlier else { continue };
+                let before: &[Option<&str>] = match odd() % 7 {
+                    0 => &[Some("null"), Some(r#"[{"a": 1}]"#), None],
+                    _ => &[None],
+                };
+                for earlier in before {
                     if !std::mem::take(&mut first) {
                         out.push(',');
                     }
@@ -93,7 +95,10 @@ fn write(value: &Json, odd: &mut dyn FnMut() -> u8, out: &mut String) {
                     text(name, odd, out);
                     out.push_str(blank(odd));
                     out.push(':');
-                    write(member, odd, out);
+                    match earlier {
+                        Some(earlier) => out.push_str(earlier),
+                        None => write(member, odd, out),
+                    }
                 }
             }
             out.push_str(blank(odd));

@@ -49,7 +49,7 @@ pub(super) struct Runner {
     pub(super) required: Required,
     pub(super) table: Table,
     /// Rows fed and not yet admitted.
-    fed: VecDeque<std::vec::IntoIter<Row>>,
+    pub(super) fed: VecDeque<std::vec::IntoIter<Row>>,
     /// No more rows come, or none will be waited for.
     pub(super) input_over: bool,
     finished: bool,

@@ -23,7 +23,7 @@ MAY_USE: dict[str, frozenset[str]] = {
     ),
     "vendor": frozenset({"error", "identifier", "results", "config", "secret"}),
     "store": frozenset({"error", "identifier", "results", "config", "vendor::limits"}),
-    # Identifiers out of columns become rows of a plan; contacts are read with the decoder's own eyes for strings.
+    # Identifiers out of columns become rows of a plan; contacts are read as the decoder reads strings.
     "columns": frozenset(
         {"error", "identifier", "results", "config", "plan", "vendor::decode", "vendor::limits"}
     ),
