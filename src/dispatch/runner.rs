@@ -177,7 +177,10 @@ impl Runner {
 
     fn absorb(&mut self, event: Event) {
         match event {
-            Event::Fed(rows) => self.fed.push_back(rows.into_iter()),
+            Event::Fed(rows) => {
+                self.table.expect(rows.len());
+                self.fed.push_back(rows.into_iter());
+            }
             Event::Finished => {
                 self.input_over = true;
                 self.finished = true;
