@@ -85,6 +85,17 @@ fn run(
     latency: Duration,
     answer: impl Fn(usize, &[String]) -> Result<Reply, Failure> + Send + Sync + 'static,
 ) -> Done {
+    run_in_parts(config, rows, rows.max(1), latency, answer)
+}
+
+/// The same, the rows fed in parts of so many.
+fn run_in_parts(
+    config: Config,
+    rows: usize,
+    part: usize,
+    latency: Duration,
+    answer: impl Fn(usize, &[String]) -> Result<Reply, Failure> + Send + Sync + 'static,
+) -> Done {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     runtime.block_on(async {
@@ -94,7 +105,9 @@ fn run(
         let engine = Engine::seeded(config, Arc::new(transport), Arc::new(MemoryStore::default()), 1);
         let run = engine.start(&tokio::runtime::Handle::current(), RunOptions::default());
         let person = |number| Identifier::from_canonical(FieldType::Email, format!("p{number}@x.example"));
-        run.feed((0..rows).map(|number| Row::One(person(number))).collect());
+        for from in (0..rows).step_by(part) {
+            run.feed((from..rows.min(from + part)).map(|number| Row::One(person(number))).collect());
+        }
         run.finish();
         let mut outcomes = Vec::new();
         while let Some(batch) = run.next().await {
@@ -119,6 +132,15 @@ fn the_rate_is_used_up_where_records_wait() {
     let used = sends as f64 / minutes / 200.0;
     println!("{:.1} % of the rate over {minutes:.1} minutes", used * 100.0);
     assert!(used >= 0.97, "{used}");
+}
+
+#[test]
+fn requests_are_full_however_small_the_parts_that_rows_come_in() {
+    let config = Config { chunk_size: 100, ..Config::default() };
+    let done = run_in_parts(config, 950, 7, Duration::from_millis(100), |_, values| Ok(found(values, |_| true)));
+    let mut sizes: Vec<_> = done.seen.iter().map(|(_, size)| *size).collect();
+    sizes.sort_unstable();
+    assert_eq!(sizes, [50, 100, 100, 100, 100, 100, 100, 100, 100, 100]);
 }
 
 #[test]
