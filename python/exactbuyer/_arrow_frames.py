@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from . import _core
-from .frames import as_kind, known_columns
+from .frames import as_kind, known_columns, library
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
@@ -31,7 +31,7 @@ class PolarsFrame:
         return {}
 
     def beside(self, added: _core.Batches, dropped: list[str], notes: Notes) -> Any:  # noqa: ARG002
-        import polars as pl
+        pl = library("polars")
 
         beside = pl.DataFrame(added)
         frame = self._frame.drop(dropped).hstack(beside) if self._frame.width else beside
@@ -42,7 +42,7 @@ class PyarrowFrame:
     """A table or a record batch of pyarrow's."""
 
     def __init__(self, data: Any) -> None:
-        import pyarrow as pa
+        pa = library("pyarrow")
 
         self._batch = isinstance(data, pa.RecordBatch)
         self._table = pa.Table.from_batches([data]) if self._batch else data
@@ -57,7 +57,7 @@ class PyarrowFrame:
         return known_columns(self._table.schema.metadata)
 
     def beside(self, added: _core.Batches, dropped: list[str], notes: Notes) -> Any:
-        import pyarrow as pa
+        pa = library("pyarrow")
 
         table, beside = self._table.drop_columns(dropped), pa.table(added)
         for field, column in zip(beside.schema, beside.columns, strict=True):
@@ -73,7 +73,7 @@ class PyarrowFrame:
 class CapsuleFrame:
     """Anything else that hands its rows on by Arrow's C interface, read whole."""
 
-    def __init__(self, data: Any) -> None:
+    def __init__(self, data: object) -> None:
         self._kind = type(data)
         source = _core.ArrowInput(data)
         self._batches = _core.Batches.concat(source, list(source))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from .exceptions import ConfigError
-from .frames import COLUMNS_KEY, has_pyarrow
+from .frames import COLUMNS_KEY, has_pyarrow, library
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
@@ -32,7 +32,7 @@ class PandasFrame:
                 f"of whole numbers"
             )
         if name != "object" and has_pyarrow():
-            import pyarrow as pa
+            pa = library("pyarrow")
 
             try:
                 return pa.array(column, from_pandas=True), name
@@ -46,7 +46,7 @@ class PandasFrame:
         return cast("Mapping[str, list[str]]", known) if isinstance(known, dict) else {}
 
     def beside(self, added: _core.Batches, dropped: list[str], notes: Notes) -> Any:
-        import pandas as pd
+        pd = library("pandas")
 
         frame = self._frame
         kept = frame.loc[:, [name not in set(dropped) for name in frame.columns]] if dropped else frame
@@ -61,7 +61,7 @@ class PandasFrame:
 
 
 def _labels(names: list[str], columns: Any) -> Any:
-    import pandas as pd
+    pd = library("pandas")
 
     if columns.nlevels == 1:
         return pd.Index(names, dtype=object)
@@ -69,10 +69,10 @@ def _labels(names: list[str], columns: Any) -> Any:
 
 
 def _arrays(added: _core.Batches) -> dict[str, Any]:
-    import pandas as pd
+    pd = library("pandas")
 
     if has_pyarrow():
-        import pyarrow as pa
+        pa = library("pyarrow")
 
         table = pa.table(added)
         return {
@@ -83,7 +83,7 @@ def _arrays(added: _core.Batches) -> dict[str, Any]:
 
 
 def _without_arrow(values: list[Any], kind: str) -> Any:
-    import pandas as pd
+    pd = library("pandas")
 
     if kind == "timestamp":
         return pd.to_datetime(pd.array(values, dtype="Int64"), unit="us", utc=True)

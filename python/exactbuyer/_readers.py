@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from . import _core
 from ._tables import by_columns
-from .frames import as_kind, check_label, home_of, known_columns
+from .frames import as_kind, check_label, home_of, known_columns, library
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,7 +47,7 @@ class Reader:
     _metadata: Any = None
 
     def _open(self, data: Any) -> list[str]:
-        self._kind = type(data)
+        self._kind: type[Any] = type(cast("object", data))
         self._source: Any = _core.ArrowInput(data)
         return self._source.names()
 
@@ -86,7 +86,7 @@ class PyarrowReader(Reader):
         return cast("list[str]", data.schema.names)
 
     def join(self, source: Any, block: Batches) -> list[Any]:
-        import pyarrow as pa
+        pa = library("pyarrow")
 
         table, beside = pa.Table.from_batches([source]).drop_columns(self.dropped), pa.table(block)
         for field, column in zip(beside.schema, beside.columns, strict=True):
@@ -94,12 +94,12 @@ class PyarrowReader(Reader):
         return cast("list[Any]", table.to_batches())
 
     def whole(self, joined: list[Any]) -> Any:
-        import pyarrow as pa
+        pa = library("pyarrow")
 
         return pa.Table.from_batches(joined)
 
     def out(self, parts: Iterator[Any]) -> Any:
-        import pyarrow as pa
+        pa = library("pyarrow")
 
         theirs = self._source.schema
         fields = [field for field in theirs if field.name not in self.dropped]

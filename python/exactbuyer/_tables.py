@@ -19,7 +19,7 @@ from .results import Results
 from .streams import Intake, Stream
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from ._core import Batches, ByColumns, Rows, Run, Table
     from ._desk import Desk
@@ -84,7 +84,7 @@ class Job:
 
 
 def by_columns(
-    columns: list[tuple[Any, str | None, object, str]], wish: Wish, settings: Settings
+    columns: Sequence[tuple[Any, str | None, object, str]], wish: Wish, settings: Settings
 ) -> ByColumns:
     """The columns to look up, each with its label, its field type, its cells and their type's name."""
     return _core.ByColumns(

@@ -100,7 +100,7 @@ class Wish:
                 f"the table has a column {clash!r} already, and not from an earlier call: pass another "
                 f"prefix, as in prefix='found_'. Nothing was sent"
             )
-        dropped = [cast("str", name) for name in there if name in ours]
+        dropped = [str(name) for name in there if name in ours]
         looked_up = next((label for label, _ in self.by if label in dropped), None)
         if looked_up is not None:
             raise ConfigError(
@@ -119,7 +119,7 @@ def _by(by: object, field_type: FieldType | None) -> tuple[tuple[Any, FieldType 
         # A tuple is one label of several levels, as pandas has them.
         labels = [(by, field_type)]
     else:
-        labels = [(label, field_type) for label in cast("Iterable[Any]", by)]
+        labels = [(label, field_type) for label in cast("Iterable[object]", by)]
     if not labels:
         raise ConfigError("by names no column: pass the name of the column to look up")
     if len({label for label, _ in labels}) < len(labels):
@@ -136,27 +136,24 @@ def _columns(columns: object) -> tuple[tuple[str, str, Any], ...]:
             "names out of DEFAULT_COLUMNS"
         )
     if not isinstance(columns, Mapping):
-        names = list(cast("Iterable[Any]", columns))
+        names = list(cast("Iterable[object]", columns))
         unknown = next((name for name in names if name not in DEFAULT_COLUMNS), None)
         if unknown is not None:
             raise ConfigError(
                 f"columns names {unknown!r}, which is not in DEFAULT_COLUMNS ({', '.join(DEFAULT_COLUMNS)}): "
                 f"give it a path, as in {{'title': 'employment.job.title'}}"
             )
-        columns = {name: DEFAULT_COLUMNS[name] for name in names}
+        columns = {name: DEFAULT_COLUMNS[cast("str", name)] for name in names}
     return tuple(_column(name, path) for name, path in cast("Mapping[Any, Any]", columns).items())
 
 
 def _column(name: object, path: object) -> tuple[str, str, Any]:
+    kinds: list[object] = []
     if isinstance(path, tuple):
-        inner, *kinds = cast("tuple[Any, ...]", path) or (None,)
-        if len(kinds) == 1 and (isinstance(kinds[0], str) or hasattr(kinds[0], "__arrow_c_schema__")):
-            return _checked_column(name, inner, kinds[0])
-    return _checked_column(name, path, None)
-
-
-def _checked_column(name: object, path: object, kind: Any) -> tuple[str, str, Any]:
-    if isinstance(name, str) and isinstance(path, str):
+        path, *kinds = cast("tuple[object, ...]", path) or (None,)
+    kind: Any = kinds[0] if kinds else None
+    is_kind = kind is None or isinstance(kind, str) or hasattr(kind, "__arrow_c_schema__")
+    if isinstance(name, str) and isinstance(path, str) and is_kind and len(kinds) <= 1:
         return name, path, kind
     raise ConfigError(
         f"column {name!r} needs a path, as in 'employment.job.title', or a path and a type, as in "

@@ -7,6 +7,7 @@ nothing of calls.
 from __future__ import annotations
 
 import json
+from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
@@ -69,6 +70,11 @@ def as_kind(kind: type[Any], batches: Any) -> Any:
     """The batches as this kind of thing, where it can be made of them; else as they are."""
     make = getattr(kind, "from_arrow", None)
     return make(batches) if callable(make) else batches
+
+
+def library(name: str) -> Any:
+    """pandas, polars or pyarrow, as a module without types: one of its tables has come along."""
+    return import_module(name)
 
 
 def has_pyarrow() -> bool:

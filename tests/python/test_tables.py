@@ -39,7 +39,7 @@ class OnlyCapsules:
         self.table = table
 
     def __len__(self) -> int:
-        return self.table.num_rows
+        return int(self.table.num_rows)
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         return self.table.__arrow_c_stream__(requested_schema)
@@ -241,7 +241,8 @@ def test_cells_of_all_sorts_are_their_rows_own_trouble(enricher: BulkEnricher) -
 
 @pytest.mark.parametrize("number", ["int64", "uint64", "float64", "Int64", "int64[pyarrow]", "float32"])
 def test_numbers_are_taken_where_no_digit_was_lost(enricher: BulkEnricher, number: str) -> None:
-    values = pd.Series([2015550123, 2015550124, 3]).astype(number)
+    numbers: Any = pd.Series([2015550123, 2015550124, 3])
+    values = numbers.astype(number)
     statuses = list(enricher.enrich_table(pd.DataFrame({"tel": values}), by={"tel": "phone"})["eb_status"])
     if number == "float32":
         assert statuses == ["invalid"] * 3
