@@ -130,6 +130,9 @@ class Batches:
     def names(self) -> list[str]:
         """The names of the columns, in order."""
 
+    def metadata(self) -> dict[str, str]:
+        """The schema's metadata."""
+
     def column(self, name: str) -> Batches:
         """One column, by itself."""
 
@@ -152,6 +155,9 @@ class ArrowInput:
     def __new__(cls, source: object) -> ArrowInput: ...
     def names(self) -> list[str]:
         """The names of the columns, in order."""
+
+    def metadata(self) -> dict[str, str]:
+        """The schema's metadata."""
 
     def __iter__(self) -> Iterator[Batches]: ...
     def __next__(self) -> Batches: ...

@@ -1,6 +1,7 @@
 //! Record batches, as Python holds them and hands them on by Arrow's C interface: ours, those of
 //! libraries that are no more than that interface, and both side by side.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow_array::cast::AsArray;
@@ -53,6 +54,10 @@ impl Batches {
 
     fn names(&self) -> Vec<String> {
         self.schema.fields().iter().map(|field| field.name().clone()).collect()
+    }
+
+    fn metadata(&self) -> HashMap<String, String> {
+        self.schema.metadata().clone()
     }
 
     /// One column, by itself.
@@ -213,6 +218,10 @@ impl ArrowInput {
 
     fn names(&self) -> Vec<String> {
         self.schema.fields().iter().map(|field| field.name().clone()).collect()
+    }
+
+    fn metadata(&self) -> HashMap<String, String> {
+        self.schema.metadata().clone()
     }
 
     fn __arrow_c_schema__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {

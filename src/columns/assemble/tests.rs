@@ -137,6 +137,24 @@ fn what_became_of_a_row_stands_beside_it() {
     assert!(assembler.next_block().is_none());
 }
 
+#[test]
+fn a_block_of_very_large_contacts_is_several_batches() {
+    let mut assembler = Assembler::new(layout(vec![wanted("contact", "$", Kind::json())]));
+    assembler.expect(100).expect("room");
+    for row in 0..100 {
+        assembler.add(outcome(row, if row % 3 == 0 { Status::Missing } else { Status::Found }), 0).expect("columns");
+    }
+    let block = assembler.next_block().expect("a block");
+    let whole = 66 * CONTACT.len();
+    assert_eq!(block.len(), whole.div_ceil(1 << 14));
+    assert_eq!(block.iter().map(RecordBatch::num_rows).sum::<usize>(), 100);
+    let contacts: usize = block
+        .iter()
+        .map(|batch| batch.column_by_name("eb_contact").expect("a column").as_string::<i32>().value_data().len())
+        .sum();
+    assert_eq!(contacts, whole);
+}
+
 proptest! {
     #[test]
     fn blocks_come_in_order_whatever_the_outcomes_do(
