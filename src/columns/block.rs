@@ -1,9 +1,8 @@
 //! A block of rows: their outcomes as they come, and the record batches once all are there.
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 
-use arrow_array::builder::{StringBuilder, TimestampMicrosecondBuilder};
+use arrow_array::builder::TimestampMicrosecondBuilder;
 use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow_schema::ArrowError;
 use bytes::Bytes;
@@ -11,6 +10,7 @@ use bytes::Bytes;
 use crate::results::{Reason, RowOutcome, Source, Status};
 
 use super::layout::Layout;
+use super::texts::Texts;
 use super::values::Column;
 use super::walk::{Found, walk};
 
@@ -36,7 +36,7 @@ pub(super) struct Block {
 #[derive(Default)]
 pub(super) struct Habits {
     found: Found,
-    /// Bytes of text a row, by column.
+    /// Bytes of text that 16 rows take, and a little more, by column.
     bytes: Vec<usize>,
     /// Values that did not fit their type, so far.
     pub(super) misfits: u64,
@@ -78,7 +78,7 @@ impl Block {
             });
             let rest = fits.map(|rows| landed.split_off(rows.max(1)));
             let options = RecordBatchOptions::new().with_row_count(Some(landed.len()));
-            let mut columns = Vec::from(fixed(layout, &landed));
+            let mut columns = Vec::from(fixed(layout, &landed)?);
             columns.extend(asked_for(layout, landed, habits)?);
             batches.push(RecordBatch::try_new_with_options(layout.schema(), columns, &options)?);
             match rest {
@@ -96,47 +96,43 @@ fn contact(landed: Option<&Landed>) -> Option<&Bytes> {
 }
 
 /// What became of each row.
-fn fixed(layout: &Layout, landed: &[Option<Landed>]) -> [ArrayRef; 5] {
+fn fixed(layout: &Layout, landed: &[Option<Landed>]) -> Result<[ArrayRef; 5], ArrowError> {
     let rows = landed.len();
-    let mut statuses = StringBuilder::with_capacity(rows, rows * Status::NotFound.as_str().len());
-    let mut matched_by = StringBuilder::with_capacity(rows, 0);
-    let mut sources = StringBuilder::with_capacity(rows, 0);
+    let mut statuses = Texts::new(rows, rows * Status::NotFound.as_str().len());
+    let mut matched_by = Texts::new(rows, rows * layout.by.iter().map(String::len).max().unwrap_or_default());
+    let mut sources = Texts::new(rows, rows * "duplicate".len());
     let mut fetched_at = TimestampMicrosecondBuilder::with_capacity(rows).with_timezone("UTC");
-    let mut reasons = StringBuilder::with_capacity(rows, 0);
+    let mut reasons = Texts::new(rows, 0);
     for landed in landed {
         let Some((outcome, at)) = landed else {
-            statuses.append_value(Status::NotSent.as_str());
-            matched_by.append_null();
-            sources.append_null();
+            statuses.push(Status::NotSent.as_str().as_bytes());
+            matched_by.push_null();
+            sources.push_null();
             fetched_at.append_null();
-            reasons.append_value("stopped before it was read");
+            reasons.push(b"stopped before it was read");
             continue;
         };
-        statuses.append_value(outcome.status.as_str());
+        statuses.push(outcome.status.as_str().as_bytes());
         let found = outcome.status == Status::Found;
         // Entries of a row are numbered cell by cell across the columns: see `join`.
         let column = outcome.alternative as usize % layout.by.len().max(1);
-        matched_by.append_option(layout.by.get(column).filter(|_| found));
-        sources.append_option(source(outcome));
+        matched_by.push_option(layout.by.get(column).filter(|_| found).map(String::as_str));
+        sources.push_option(source(outcome));
         let answered = matches!(outcome.status, Status::Found | Status::NotFound);
         fetched_at.append_option(answered.then_some(*at));
         match &outcome.reason {
-            None => reasons.append_null(),
-            Some(Reason::Run(text)) => reasons.append_value(text),
-            Some(why @ Reason::Invalid(_)) => {
-                // Writing into a buffer of strings cannot fail.
-                let _ = write!(reasons, "{why}");
-                reasons.append_value("");
-            }
+            None => reasons.push_null(),
+            Some(Reason::Run(text)) => reasons.push(text.as_bytes()),
+            Some(why @ Reason::Invalid(_)) => reasons.push(why.to_string().as_bytes()),
         }
     }
-    [
-        Arc::new(statuses.finish()),
-        Arc::new(matched_by.finish()),
-        Arc::new(sources.finish()),
+    Ok([
+        Arc::new(statuses.finish()?),
+        Arc::new(matched_by.finish()?),
+        Arc::new(sources.finish()?),
         Arc::new(fetched_at.finish()),
-        Arc::new(reasons.finish()),
-    ]
+        Arc::new(reasons.finish()?),
+    ])
 }
 
 /// Where the answer of a row came from; none where there is no answer, or a free one of its own.
@@ -165,7 +161,8 @@ fn asked_for(
         .zip(&habits.bytes)
         .map(|(wanted, bytes)| {
             // Of whole contacts the size is known, of their parts it is as it was before.
-            let bytes = if wanted.path.steps.is_empty() { bytes_of_contacts } else { bytes * rows };
+            let bytes =
+                if wanted.path.steps.is_empty() { bytes_of_contacts } else { (bytes * rows).div_ceil(16) };
             Column::new(&wanted.kind, wanted.path.is_list(), rows, bytes)
         })
         .collect();
@@ -183,7 +180,7 @@ fn asked_for(
         }
     }
     for (bytes, column) in habits.bytes.iter_mut().zip(&columns) {
-        *bytes = column.bytes().div_ceil(rows.max(1));
+        *bytes = (column.bytes() * 17).div_ceil(rows.max(1));
     }
     columns
         .into_iter()

@@ -13,6 +13,7 @@ mod join;
 mod kind;
 mod layout;
 mod path;
+mod texts;
 mod trie;
 mod values;
 mod walk;

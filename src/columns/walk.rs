@@ -2,6 +2,8 @@
 //! skips the rest. Reads only what [`crate::vendor::decode`] has passed: what it cannot read gives
 //! nothing.
 
+use std::borrow::Cow;
+
 use crate::vendor::decode::text::{plain, unescape};
 
 use super::trie::{Node, Trie};
@@ -145,10 +147,7 @@ impl<'a> Walker<'a> {
     }
 
     /// Moves behind an object; `member` moves behind each value, and is given its name.
-    fn members(
-        &mut self,
-        mut member: impl FnMut(&mut Self, &[u8]) -> Result<(), Halt>,
-    ) -> Result<(), Halt> {
+    fn members(&mut self, mut member: impl FnMut(&mut Self, &[u8]) -> Result<(), Halt>) -> Result<(), Halt> {
         self.at += 1;
         if self.peek()? == b'}' {
             self.at += 1;
@@ -160,7 +159,8 @@ impl<'a> Walker<'a> {
                 return Err(Halt::Unreadable);
             }
             self.at += 1;
-            if escaped { member(self, &unescape(name))? } else { member(self, name)? }
+            let name = if escaped { Cow::Owned(unescape(name)) } else { Cow::Borrowed(name) };
+            member(self, &name)?;
             if !self.next_or_end(b'}')? {
                 return Ok(());
             }

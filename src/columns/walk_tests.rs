@@ -1,5 +1,7 @@
 //! The walk against the plainest reading of the same paths in `serde_json`'s tree.
 
+#![allow(clippy::expect_used, clippy::indexing_slicing)]
+
 use proptest::prelude::*;
 use serde_json::{Map, Value as Json, json};
 
@@ -26,7 +28,10 @@ fn plainly(steps: &[Step], at: &Json, found: &mut Vec<Option<Json>>, is_there: &
         }
         Step::Where(name, text) => {
             let says = |element: &&Json| {
-                element.get(&**name).and_then(Json::as_str).is_some_and(|said| said.eq_ignore_ascii_case(text))
+                element
+                    .get(&**name)
+                    .and_then(Json::as_str)
+                    .is_some_and(|said| said.eq_ignore_ascii_case(text))
             };
             if let Some(element) = at.as_array().and_then(|list| list.iter().find(says)) {
                 plainly(rest, element, found, is_there);
@@ -55,9 +60,9 @@ fn write(value: &Json, odd: &mut dyn FnMut() -> u8, out: &mut String) {
             let mut units = [0; 2];
             match letter {
                 '"' | '\\' => out.extend(['\\', letter]),
-                _ if letter < ' ' || odd() % 5 == 0 => {
+                _ if letter < ' ' || odd().is_multiple_of(5) => {
                     for unit in letter.encode_utf16(&mut units) {
-                        out.push_str(&format!("\\u{unit:04x}"));
+                        out.extend(format!("\\u{unit:04x}").chars());
                     }
                 }
                 _ => out.push(letter),
@@ -110,7 +115,8 @@ fn write(value: &Json, odd: &mut dyn FnMut() -> u8, out: &mut String) {
 }
 
 fn name() -> impl Strategy<Value = String> {
-    prop::sample::select(vec!["a", "b", "c d", "ü", "network", "A", "ab", "\u{1F600}"]).prop_map(str::to_owned)
+    prop::sample::select(vec!["a", "b", "c d", "ü", "network", "A", "ab", "\u{1F600}"])
+        .prop_map(str::to_owned)
 }
 
 fn tree() -> impl Strategy<Value = Json> {

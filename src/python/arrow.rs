@@ -43,6 +43,7 @@ impl Batches {
 #[pymethods]
 impl Batches {
     #[staticmethod]
+    #[allow(clippy::needless_pass_by_value)] // as pyo3 hands it over
     fn concat(schema: PySchema, parts: Vec<PyRef<'_, Batches>>) -> Self {
         let batches = parts.iter().flat_map(|part| part.batches.iter().cloned()).collect();
         Self { schema: schema.into_inner(), batches }
@@ -87,6 +88,7 @@ impl Batches {
 
     /// These columns but for those in `without`, and the other's beside them. Their metadata stays,
     /// with `metadata` put in.
+    #[allow(clippy::needless_pass_by_value)] // as pyo3 hands it over
     fn beside(
         &self,
         py: Python<'_>,

@@ -1,3 +1,7 @@
+//! Outcomes on one side, columns on the other.
+
+#![allow(clippy::expect_used, clippy::indexing_slicing)]
+
 use arrow_array::Array;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float32Type, Int8Type, Int64Type, TimestampMicrosecondType};
@@ -90,10 +94,13 @@ fn a_value_of_another_type_is_null_and_counted() {
         wanted("list", "personal_emails", Kind::json()),
         wanted("none", "no.such[3].thing", of(DataType::Int8)),
     ]);
-    let nulls: Vec<&str> = ["whole", "half", "byte", "float", "born", "at", "never", "is", "isnt", "torn", "text", "any", "list", "none"]
-        .into_iter()
-        .filter(|name| batch.column_by_name(&format!("eb_{name}")).expect("a column").is_null(0))
-        .collect();
+    let nulls: Vec<&str> = [
+        "whole", "half", "byte", "float", "born", "at", "never", "is", "isnt", "torn", "text", "any", "list",
+        "none",
+    ]
+    .into_iter()
+    .filter(|name| batch.column_by_name(&format!("eb_{name}")).expect("a column").is_null(0))
+    .collect();
     assert_eq!(nulls, ["half", "byte", "never", "isnt", "torn", "text", "none"]);
     assert_eq!(misfits, 6);
     let column = |name: &str| batch.column_by_name(name).expect("a column");
@@ -142,7 +149,9 @@ fn a_block_of_very_large_contacts_is_several_batches() {
     let mut assembler = Assembler::new(layout(vec![wanted("contact", "$", Kind::json())]));
     assembler.expect(100).expect("room");
     for row in 0..100 {
-        assembler.add(outcome(row, if row % 3 == 0 { Status::Missing } else { Status::Found }), 0).expect("columns");
+        assembler
+            .add(outcome(row, if row % 3 == 0 { Status::Missing } else { Status::Found }), 0)
+            .expect("columns");
     }
     let block = assembler.next_block().expect("a block");
     let whole = 66 * CONTACT.len();
@@ -150,7 +159,9 @@ fn a_block_of_very_large_contacts_is_several_batches() {
     assert_eq!(block.iter().map(RecordBatch::num_rows).sum::<usize>(), 100);
     let contacts: usize = block
         .iter()
-        .map(|batch| batch.column_by_name("eb_contact").expect("a column").as_string::<i32>().value_data().len())
+        .map(|batch| {
+            batch.column_by_name("eb_contact").expect("a column").as_string::<i32>().value_data().len()
+        })
         .sum();
     assert_eq!(contacts, whole);
 }
@@ -180,7 +191,7 @@ proptest! {
                 break;
             }
             let row = left.remove(order[turn % order.len()].index(left.len()));
-            let status = if row % 2 == 0 { Status::Found } else { Status::NotFound };
+            let status = if row.is_multiple_of(2) { Status::Found } else { Status::NotFound };
             assembler.add(outcome(row, status), 0).expect("columns");
             // Nobody expects this one, and it was there already.
             assembler.add(outcome(total as u64, status), 0).expect("columns");
