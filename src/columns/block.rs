@@ -119,7 +119,8 @@ fn fixed(layout: &Layout, landed: &[Option<Landed>]) -> Result<[ArrayRef; 5], Ar
         matched_by.push_option(layout.by.get(column).filter(|_| found).map(String::as_str));
         sources.push_option(source(outcome));
         let answered = matches!(outcome.status, Status::Found | Status::NotFound);
-        fetched_at.append_option(answered.then_some(*at));
+        let asked_at = outcome.fetched_at_ms.map_or(*at, |at_ms| at_ms.saturating_mul(1_000));
+        fetched_at.append_option(answered.then_some(asked_at));
         match &outcome.reason {
             None => reasons.push_null(),
             Some(Reason::Run(text)) => reasons.push(text.as_bytes()),

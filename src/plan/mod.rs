@@ -7,7 +7,7 @@ mod table;
 use crate::identifier::{Identifier, Invalid};
 
 pub use lookups::{Final, LookupId};
-pub use summary::{Summary, Suspect, summarize};
+pub use summary::{Prior, Summary, Suspect, distinct, summarize};
 pub use table::Table;
 
 /// One input row, identified.

@@ -138,6 +138,14 @@ pub(super) fn open(connection: &Connection, service: &str, now_ms: i64) -> Resul
     }
 }
 
+/// Whose answers are in a store of any version.
+pub(super) fn service(connection: &Connection) -> Result<String, Fault> {
+    if versions(connection)?.0 != APPLICATION_ID {
+        return Err(told("the file is not a store of this package: give store= another path"));
+    }
+    Ok(connection.query_row("SELECT value FROM meta WHERE name = 'service'", [], |row| row.get(0))?)
+}
+
 fn versions(connection: &Connection) -> Result<(i64, i64), Fault> {
     let pragma = |name| connection.pragma_query_value(None, name, |row| row.get(0));
     Ok((pragma("application_id")?, pragma("user_version")?))
