@@ -30,7 +30,15 @@ fn layout(columns: Vec<Wanted>) -> Arc<Layout> {
 
 fn outcome(row: u64, status: Status) -> RowOutcome {
     let record = (status == Status::Found).then(|| Bytes::from_static(CONTACT.as_bytes()));
-    RowOutcome { row, status, alternative: 0, record, reason: None, source: Source::Asked }
+    RowOutcome {
+        row,
+        status,
+        alternative: 0,
+        record,
+        reason: None,
+        source: Source::Asked,
+        fetched_at_ms: None,
+    }
 }
 
 /// The one block of one found row with these columns.
