@@ -129,6 +129,7 @@ impl Attempt {
                 let mut settlement = settle(&mine, &decode(&body));
                 // What cut the body short says more than where it breaks off.
                 if let Some(cut) = cut {
+                    settlement.note = Some(cut.as_str());
                     for answer in &mut settlement.answers {
                         if let Answer::Unknown(why) = answer {
                             *why = cut.as_str();

@@ -1,15 +1,23 @@
 //! What a run sends next, and what it waits for where it may not.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::config::OnUnknown;
-use crate::error::ErrorKind;
+use crate::error::{Error, ErrorKind};
 use crate::policy::{LONGEST_PAUSE, Verdict};
 use crate::vendor::limits::WINDOW;
 
 use super::attempt::{Attempt, CameTo, Parcel};
 use super::runner::{Event, Flight, Runner, now};
 use super::split::GroupId;
+
+/// The service asks for a pause that no run should sleep through.
+pub(super) fn pause_too_long(wait: Duration) -> Error {
+    let minutes = super::tally::counted(wait.as_secs().div_ceil(60), "minute");
+    let message = format!("the service asks for a pause of {minutes} (429): run this again after that");
+    Error::new(ErrorKind::RateLimit, message).with_status(429)
+}
 
 /// A partial chunk from a slow source goes out after so long.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -18,13 +26,16 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// fill the memory.
 const BACKLOG_CHUNKS: usize = 16;
 
+/// A pause that the service asks for is kept to at most so long: nobody means years.
+const LONGEST_REMEMBERED: Duration = Duration::from_hours(24);
+
 /// What may happen next.
 enum Step {
     Send(Parcel),
     /// Nothing before then, or before something else happens; why.
     Wait(Option<Instant>, &'static str),
     /// Nothing any more.
-    End(ErrorKind, String),
+    End(Error),
 }
 
 impl Runner {
@@ -42,7 +53,7 @@ impl Runner {
                     self.limited_by = why;
                     return until;
                 }
-                Step::End(kind, message) => self.exhausted(kind, &message),
+                Step::End(error) => self.halt(&Arc::from(error.message()), Some(error)),
             }
         }
     }
@@ -58,7 +69,8 @@ impl Runner {
         let retry = self.retries.iter().position(|parcel| may_go(parcel) && self.is_due(parcel, now));
         let due = self.retries.iter().filter_map(|parcel| parcel.due).filter(|due| *due > now).min();
         let size = match retry.and_then(|place| self.retries.get(place)) {
-            Some(parcel) => parcel.ids.len(),
+            // A request that is too large since it was cut: the rest of it stays where it is.
+            Some(parcel) => parcel.ids.len().min(self.chunk_size),
             None if suspect.is_some() => return Step::Wait(due, "latency"),
             None => match self.fresh_chunk(now) {
                 Ok(size) => size,
@@ -140,14 +152,13 @@ impl Runner {
         } else if room > 0 {
             Ok(room)
         } else {
-            Err(Step::End(
-                ErrorKind::UnknownOutcome,
-                format!(
-                    "{} lookups went unknown, which is all that max_in_doubt allows: compare the vendor's usage page \
-                     before you raise it",
-                    self.unknown
-                ),
-            ))
+            let message = format!(
+                "{} lookups went unknown, which is all that max_in_doubt allows{}: compare the vendor's usage page \
+                 before you raise it",
+                self.unknown,
+                self.tally.first_doubt()
+            );
+            Err(Step::End(Error::new(ErrorKind::UnknownOutcome, message)))
         }
     }
 
@@ -168,12 +179,10 @@ impl Runner {
         }
         let ceiling = if shared <= own { resources.budget.ceiling() } else { self.budget.ceiling() };
         let ceiling = super::tally::counted(ceiling.unwrap_or_default(), "credit");
-        Err(Step::End(
-            ErrorKind::BudgetExceeded,
-            format!(
-                "max_credits reached ({ceiling}): raise it, and ask again for the rows that are not_sent"
-            ),
-        ))
+        let message = format!(
+            "max_credits reached ({ceiling}): raise it, and ask again for the rows that are not_sent"
+        );
+        Err(Step::End(Error::new(ErrorKind::BudgetExceeded, message)))
     }
 
     /// Takes a concurrency slot, a rate slot, and sets the worst case aside.
@@ -183,6 +192,11 @@ impl Runner {
             return Err(Step::Wait(None, "max_concurrency"));
         }
         if let Err(until) = self.shared.limiter.take(now) {
+            let wait = until.saturating_duration_since(now);
+            // Another run was told so; this one would be told the same.
+            if wait > LONGEST_PAUSE {
+                return Err(Step::End(pause_too_long(wait)));
+            }
             return Err(Step::Wait(Some(until), "requests_per_minute"));
         }
         // Only this task reserves from `self.budget`, and `fits_budget` has looked at it; another
@@ -239,7 +253,7 @@ impl Runner {
             // Here, not in the run, which may have given up waiting: the slot is taken until now, and
             // a pause is everybody's.
             if let CameTo::Judged { verdict: Verdict::Paused(wait), .. } = &landed.came_to {
-                shared.limiter.pause(now() + wait.unwrap_or(WINDOW).min(LONGEST_PAUSE));
+                shared.limiter.pause(now() + wait.unwrap_or(WINDOW).min(LONGEST_REMEMBERED));
             }
             shared.resources().in_flight -= 1;
             shared.freed.notify_waiters();

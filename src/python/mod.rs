@@ -2,8 +2,8 @@
 //! read and how one is built; everything else is asked of the core.
 
 mod arrow;
+mod assembly;
 mod by;
-mod desk;
 mod engine;
 mod entry;
 mod errors;
