@@ -136,8 +136,7 @@ def test_the_receipt_survives_parquet(enricher: BulkEnricher, tmp_path: Path) ->
 def test_values_of_another_type_are_counted() -> None:
     with Sandbox() as sandbox, BulkEnricher(sandbox.api_key, base_url=sandbox.url) as enricher:
         sandbox.person(
-            "a@b.example",
-            {"n": "many", "at": "2026-02-03", "list": [1, None, "x", {"y": 2}], "\u00e9": 2},
+            "a@b.example", {"n": "many", "at": "2026-02-03", "list": [1, None, "x", {"y": 2}], "\u00e9": 2}
         )
         columns = {
             "n": ("n", "int64"),
