@@ -140,8 +140,8 @@ def _columns(columns: object) -> tuple[tuple[str, str, Any], ...]:
         unknown = [name for name in names if name not in DEFAULT_COLUMNS]
         if unknown:
             raise ConfigError(
-                f"columns names {unknown[0]!r}, which is not in DEFAULT_COLUMNS ({', '.join(DEFAULT_COLUMNS)}): "
-                f"give it a path, as in {{'title': 'employment.job.title'}}"
+                f"columns names {unknown[0]!r}, which is not in DEFAULT_COLUMNS "
+                f"({', '.join(DEFAULT_COLUMNS)}): give it a path, as in {{'title': 'employment.job.title'}}"
             )
         columns = {name: DEFAULT_COLUMNS[cast("str", name)] for name in names}
     return tuple([_column(name, path) for name, path in cast("Mapping[Any, Any]", columns).items()])
