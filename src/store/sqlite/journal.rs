@@ -124,8 +124,9 @@ impl SqliteStore {
     /// # Errors
     /// Where the store cannot be read.
     pub fn receipts(&self, after: i64) -> Result<Vec<Entry>, Error> {
-        self.opening()?
-            .ask(move |reading, shared| reading.at_once(|connection, _| entries(connection, shared, after)))
+        self.opening()?.ask(move |reading, shared| {
+            reading.at_once(|connection, _, _| entries(connection, shared, after))
+        })
     }
 
     /// The journal, added up by `"day"`, `"month"`, `"year"` (as they are in `time_zone`) and the
@@ -193,7 +194,9 @@ impl SqliteStore {
     /// # Errors
     /// Where the store cannot be read.
     pub fn info(&self) -> Result<Info, Error> {
-        self.opening()?.ask(|reading, shared| reading.at_once(|connection, _| info(connection, shared)))
+        let opening = self.opening()?;
+        opening.write(|connection, ledger| ledger.fold(connection))?;
+        opening.ask(|reading, shared| reading.at_once(|connection, _, _| info(connection, shared)))
     }
 }
 
