@@ -122,8 +122,8 @@ types: installed
 	$(CHECK)/bin/python -m mypy.stubtest exactbuyer._core
 
 python-test: installed
-	$(call say,pytest)
-	$(CHECK)/bin/python -m pytest
+	$(call say,pytest with a canary for a key)
+	$(CHECK)/bin/python tests/canary/run_with_canary.py
 
 # ---- figures ----
 
@@ -146,8 +146,10 @@ bench-full:
 	$(MAKE) bench ROWS=1000000 REPEAT=1
 
 # What `make check` does in minutes, for as long as one likes: more cases for every property, more runs of the
-# simulation, and the proof that it can fail.
-torture:
+# simulation and the proof that it can fail, and runs over real sockets that the vendor's books judge.
+torture: installed
+	$(call say,large lists and an endless stream with bad luck)
+	$(CHECK)/bin/python tests/soak/soak.py --rounds $${SOAK_ROUNDS:-20}
 	$(call say,every property with $${PROPTEST_CASES:-20000} cases)
 	env -u EXACTBUYER_OFFLINE PROPTEST_CASES=$${PROPTEST_CASES:-20000} cargo test --locked --features http,sandbox
 	$(call say,$${SIMULATION_RUNS:-1000000} simulated runs)

@@ -23,6 +23,9 @@ use super::writer::Work;
 /// As for the limiter of one process: requests are counted where they arrive.
 const MARGIN: Duration = Duration::from_secs(1);
 
+/// Whatever a damaged file says, nobody means to wait for longer.
+const LONGEST_WAIT: Duration = Duration::from_hours(24);
+
 /// A claim, on its way to the writer.
 pub(super) struct ClaimWork {
     pub(super) run: Arc<RunState>,
