@@ -193,8 +193,10 @@ fn not_before(
     now: i64,
 ) -> Result<Option<Duration>, Fault> {
     let key = key.cast_signed();
-    let wait =
-        |until: i64| u64::try_from(until - now).ok().filter(|wait| *wait > 0).map(Duration::from_millis);
+    let wait = |until: i64| {
+        let wait = u64::try_from(until.saturating_sub(now)).ok().filter(|wait| *wait > 0)?;
+        Some(Duration::from_millis(wait).min(LONGEST_WAIT))
+    };
     let paused: Option<i64> = connection
         .prepare_cached("SELECT until_ms FROM pause WHERE key = ?1")?
         .query_row([key], |row| row.get(0))
