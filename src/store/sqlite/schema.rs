@@ -33,7 +33,8 @@ pub(super) mod state {
     pub(crate) const LEFT: u8 = 6;
 }
 
-/// `answer` has the lookups by keyed hash, those of one identifier side by side; `block` what they
+/// `answer` has the lookups by keyed hash, those of one identifier side by side, but for the newest,
+/// which `tail` has by request; `block` what they
 /// came to, some tens of them compressed together. `request` is intent and journal in one: while
 /// `settled_ms` is null it is under way, and `in_doubt` is the worst that it can come to.
 const TABLES: &str = "
@@ -67,7 +68,12 @@ CREATE TABLE request (
 );
 CREATE INDEX request_open ON request (id) WHERE settled_ms IS NULL;
 CREATE INDEX request_sent ON request (sent_ms, key, counted, credits, in_doubt);
-CREATE TABLE total (id INTEGER PRIMARY KEY, credits INTEGER NOT NULL, in_doubt INTEGER NOT NULL);
+CREATE TABLE total (
+    id INTEGER PRIMARY KEY,
+    credits INTEGER NOT NULL,
+    in_doubt INTEGER NOT NULL,
+    answers INTEGER NOT NULL
+);
 CREATE TABLE answer (
     key BLOB NOT NULL,
     request INTEGER NOT NULL,
@@ -77,12 +83,13 @@ CREATE TABLE answer (
     at_ms INTEGER NOT NULL,
     PRIMARY KEY (key, request)
 ) WITHOUT ROWID;
+CREATE TABLE tail (request INTEGER PRIMARY KEY, packed BLOB NOT NULL);
 CREATE INDEX answer_doubt ON answer (request, place) WHERE state IN (3, 6);
 CREATE TABLE block (id INTEGER PRIMARY KEY, body BLOB NOT NULL);
 CREATE TABLE unread (request INTEGER PRIMARY KEY, body BLOB NOT NULL);
 CREATE TABLE barred (key BLOB PRIMARY KEY, purged_ms INTEGER NOT NULL, credits INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE merged (store BLOB, request INTEGER, here INTEGER NOT NULL, PRIMARY KEY (store, request)) WITHOUT ROWID;
-INSERT INTO total VALUES (1, 0, 0);
+INSERT INTO total VALUES (1, 0, 0, 0);
 ";
 
 /// What a file says of itself.

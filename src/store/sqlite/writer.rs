@@ -80,7 +80,7 @@ impl Writer {
     fn settle_late(&mut self) {
         let shared = self.ledger.shared.clone();
         for work in shared.take_unsettled() {
-            self.commit(vec![work]);
+            self.commit(vec![Box::new(work)]);
         }
     }
 
