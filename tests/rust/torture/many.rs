@@ -1,0 +1,176 @@
+//! Eight processes that share one store, over lists that overlap and repeat themselves; one of them
+//! is killed.
+
+use std::collections::BTreeSet;
+use std::os::unix::process::ExitStatusExt;
+use std::time::Duration;
+
+use exactbuyer::sandbox::{Options, Sandbox};
+use fastrand::Rng;
+
+use crate::books::{Kept, Snapshot, intents, nothing_is_billed_twice};
+use crate::desk::Folder;
+use crate::one_more_try;
+use crate::worker::{Job, Moment, Remains, Worker};
+
+/// Runs in one check.
+const RUNS: u64 = 5;
+
+const PROCESSES: usize = 8;
+
+/// Rows of each process: as many people, less those that stand in its list a second time.
+const ROWS: usize = 100;
+
+/// Of all rows, these are duplicates.
+const DUPLICATES: f64 = 0.3;
+
+/// All lists are drawn from so many people.
+const PEOPLE: usize = 250;
+
+pub(crate) fn eight_at_once(times: u64) -> String {
+    let (mut killed, mut waited_for, mut billed, mut unknown, mut stopped) = (0, 0, 0, 0, 0);
+    let runs = RUNS * if times > 1 { times * 2 } else { 1 };
+    for run in 0..runs {
+        one_more_try();
+        let done = one_run(run);
+        killed += u64::from(done.killed);
+        waited_for += done.free_rows;
+        billed += done.billed;
+        unknown += done.unknown;
+        stopped += u64::from(done.at_the_ceiling);
+    }
+    assert!(killed > 0 && waited_for > 0 && billed > 0 && stopped > 0, "the runs showed too little");
+    format!(
+        "{runs} runs of {PROCESSES} processes, {killed} killed, {stopped} at the ceiling: {billed} lookups billed, once \
+         each; {waited_for} rows had of another process; {unknown} in doubt"
+    )
+}
+
+struct Done {
+    killed: bool,
+    at_the_ceiling: bool,
+    /// Rows that cost nothing: others had asked.
+    free_rows: u64,
+    billed: u64,
+    unknown: u64,
+}
+
+fn one_run(number: u64) -> Done {
+    let mut rng = Rng::with_seed(number);
+    let sandbox = Sandbox::start(Options {
+        seed: number,
+        latency: Duration::from_micros(rng.u64(0..8_000)),
+        requests_per_minute: None,
+        ..Options::default()
+    })
+    .unwrap();
+    let folder = Folder::new();
+    let people: Vec<String> = (0..PEOPLE).map(|n| format!("p{n}@x.example")).collect();
+    // About 0.7 of them are somebody: every other ceiling is reached.
+    let ceiling = (number % 2 == 0).then(|| rng.u64(20..120));
+    let store = folder.path().join("a.db");
+    let mut workers: Vec<(Worker, Vec<String>)> = (0..PROCESSES)
+        .map(|_| {
+            let rows = draw(&people, &mut rng);
+            let job = Job {
+                store: store.clone(),
+                url: sandbox.url(),
+                rows: rows.clone(),
+                chunk_size: rng.usize(1..=9),
+                max_concurrency: rng.usize(1..=8),
+                max_credits: ceiling,
+                waits: true,
+                ..Job::default()
+            };
+            (Worker::start(&job), rows)
+        })
+        .collect();
+    for (worker, _) in &mut workers {
+        assert!(worker.says("ready"));
+    }
+    workers.iter_mut().for_each(|(worker, _)| worker.go());
+    let (victim, victims) = workers.swap_remove(rng.usize(..PROCESSES));
+    let after = Duration::from_millis(rng.u64(0..1_000));
+    let mut all = vec![(victim.kill_at(Moment { after, stage: "opening" }), victims)];
+    all.extend(workers.into_iter().map(|(worker, rows)| (worker.ends(), rows)));
+
+    let killed = all[0].0.status.signal() == Some(9);
+    for (remains, rows) in all.iter().skip(usize::from(killed)) {
+        lived_well(remains, rows, ceiling.is_some());
+    }
+    let ledger = sandbox.ledger();
+    nothing_is_billed_twice(&ledger);
+    if let Some(ceiling) = ceiling {
+        assert!(ledger.credits() <= ceiling, "the ceiling holds: {} billed of {ceiling}", ledger.credits());
+    }
+    only_the_dead_leave_doubts(&store, killed);
+    let snapshot = Snapshot::take(&store, &people);
+    let given: Vec<_> = all.iter().flat_map(|(remains, _)| remains.given.clone()).collect();
+    // What one process says is unknown may have been answered since, to the one that asked.
+    let given: Vec<_> = given.into_iter().filter(|row| row.status != "unknown").collect();
+    snapshot.check(&given, &ledger);
+    if let Some(ceiling) = ceiling {
+        let counted = snapshot.credits + snapshot.in_doubt;
+        assert!(counted <= ceiling, "the ceiling holds: {counted} on the books of {ceiling}");
+    }
+    let answered = |kept| matches!(kept, Kept::Hit(_) | Kept::Miss);
+    let asked: BTreeSet<&str> = ledger.entries().map(|entry| entry.value).collect();
+    let answered = asked.iter().filter(|value| answered(snapshot.kept(value))).count() as u64;
+    let rows = given.iter().filter(|row| row.status != "not_sent").count() as u64;
+    Done {
+        killed,
+        at_the_ceiling: given.iter().any(|row| row.status == "not_sent"),
+        free_rows: rows.saturating_sub(answered),
+        billed: ledger.credits(),
+        unknown: snapshot.unknown.len() as u64,
+    }
+}
+
+fn draw(people: &[String], rng: &mut Rng) -> Vec<String> {
+    let mut rows: Vec<String> = Vec::with_capacity(ROWS);
+    for _ in 0..ROWS {
+        let again = !rows.is_empty() && rng.f64() < DUPLICATES;
+        let from = if again { &rows[..] } else { people };
+        rows.push(from[rng.usize(..from.len())].clone());
+    }
+    rows
+}
+
+/// Those that were not killed come to their end, with one outcome a row.
+fn lived_well(remains: &Remains, rows: &[String], limited: bool) {
+    assert!(
+        remains.status.success(),
+        "every run comes to an end: {:?} {:?}",
+        remains.status,
+        remains.troubles
+    );
+    let (mut asked, mut given): (Vec<&str>, Vec<&str>) =
+        (rows.iter().map(String::as_str).collect(), remains.given.iter().map(|row| &*row.value).collect());
+    asked.sort_unstable();
+    given.sort_unstable();
+    assert_eq!(asked, given, "every row has its outcome");
+    for row in &remains.given {
+        let fine =
+            matches!(&*row.status, "found" | "not_found" | "unknown") || limited && row.status == "not_sent";
+        assert!(fine, "every row has its outcome: {row:?} {:?}", remains.troubles);
+    }
+    let fine = |trouble: &String| limited && trouble.contains("BudgetExceeded");
+    assert!(remains.troubles.iter().all(fine), "nothing else troubles a run: {:?}", remains.troubles);
+}
+
+/// The living are never taken for dead.
+fn only_the_dead_leave_doubts(store: &std::path::Path, killed: bool) {
+    let (open, doubted) = intents(store);
+    let connection = rusqlite::Connection::open(store).unwrap();
+    let owners: i64 = connection
+        .query_row(
+            "SELECT count(DISTINCT owner) FROM request WHERE settled_ms IS NULL OR outcome = 'left'",
+            [],
+            |row| row.get(0),
+        )
+        .unwrap();
+    assert!(
+        owners <= i64::from(killed),
+        "only the dead leave doubts: {owners} have left {open:?} and {doubted:?}, killed: {killed}"
+    );
+}
