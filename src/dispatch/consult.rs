@@ -15,7 +15,8 @@ use super::runner::Runner;
 const ADMIT_AT_ONCE: usize = 16_384;
 
 /// Why a run that may not send leaves a row open.
-const STORE_ONLY: &str = "it is not in the store, and store_only=True sends nothing: ask again without it";
+pub(super) const STORE_ONLY: &str =
+    "it is not in the store, and store_only=True sends nothing: ask again without it";
 
 /// The terms of a run with the store. A ceiling that outlives the process is the store's to keep,
 /// if it outlives the process itself.
@@ -47,7 +48,7 @@ impl Runner {
             self.table.admit(row, &mut fresh, &mut self.out);
         }
         let (durable, mut held) = (self.shared.store.durable(), Vec::new());
-        let store_only: Option<Arc<str>> = self.store_only.then(|| STORE_ONLY.into());
+        let store_only = self.store_only.clone();
         for (id, standing) in self.consult(fresh).await {
             match (standing, &store_only) {
                 (Standing::Free | Standing::Again | Standing::Held, Some(why)) => {

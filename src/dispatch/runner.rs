@@ -14,7 +14,7 @@ use crate::results::{Origin, RowOutcome, Source};
 use crate::store::{Required, Room, RunId};
 
 use super::attempt::{Landed, Parcel};
-use super::consult::terms;
+use super::consult::{STORE_ONLY, terms};
 use super::run::{Port, Progress};
 use super::split::Splits;
 use super::tally::Tally;
@@ -49,8 +49,8 @@ pub(super) struct Runner {
     inbox: UnboundedReceiver<Event>,
     pub(super) run: RunId,
     pub(super) required: Required,
-    /// Nothing is sent: what the store cannot answer is `not_sent`.
-    pub(super) store_only: bool,
+    /// Nothing is sent: why what the store cannot answer is `not_sent`.
+    pub(super) store_only: Option<Arc<str>>,
     pub(super) table: Table,
     /// Rows fed and not yet admitted.
     pub(super) fed: VecDeque<std::vec::IntoIter<Row>>,
@@ -113,7 +113,7 @@ impl Runner {
             inbox,
             run,
             required,
-            store_only: options.store_only,
+            store_only: options.store_only.then(|| STORE_ONLY.into()),
             table: Table::default(),
             fed: VecDeque::new(),
             input_over: false,

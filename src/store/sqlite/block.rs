@@ -225,7 +225,7 @@ fn read_range(raw: &[u8], at: &mut usize) -> Option<Range<usize>> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
     use proptest::prelude::*;
 

@@ -17,7 +17,7 @@ use super::fault::Fault;
 use super::key::Key;
 use super::ledger::Ledger;
 use super::look::{self, Blocks, Found, RunState};
-use super::shared::{Fields, Intent, now_ms};
+use super::shared::{Fields, Intent, now_ms, number_of};
 use super::writer::Work;
 
 /// As for the limiter of one process: requests are counted where they arrive.
@@ -107,7 +107,7 @@ impl ClaimWork {
     ) -> Result<i64, Fault> {
         let shared = &self.shared;
         let owner = ledger.owner(connection)?;
-        let required = shared.number_of(connection, &self.fields)?;
+        let required = number_of(connection, &self.fields)?;
         let keys: Vec<Key> = free.iter().filter_map(|place| self.keys.get(*place)).copied().collect();
         let some;
         let packed = if free.len() == self.lookups.len() {

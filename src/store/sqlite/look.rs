@@ -292,14 +292,13 @@ pub(super) fn tell(
             state::MISS => Known::Miss,
             state::REJECTED => Known::Rejected(text(blocks)?),
             _ => {
-                in_doubt = match doubts.get(&request) {
-                    Some(known) => *known,
-                    None => {
-                        let of_request: i64 = connection
-                            .prepare_cached("SELECT in_doubt FROM request WHERE id = ?1")?
-                            .query_row([request], |row| row.get(0))?;
-                        *doubts.entry(request).or_insert(u32::from(of_request > 0))
-                    }
+                in_doubt = if let Some(known) = doubts.get(&request) {
+                    *known
+                } else {
+                    let of_request: i64 = connection
+                        .prepare_cached("SELECT in_doubt FROM request WHERE id = ?1")?
+                        .query_row([request], |row| row.get(0))?;
+                    *doubts.entry(request).or_insert(u32::from(of_request > 0))
                 };
                 Known::Unknown(text(blocks)?)
             }

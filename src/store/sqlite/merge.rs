@@ -12,7 +12,7 @@ use super::block::{PLACES, Sheet, block_id, block_start};
 use super::fault::Fault;
 use super::key::Key;
 use super::ledger::Ledger;
-use super::shared::{Fields, Shared};
+use super::shared::{Fields, Shared, number_of};
 
 /// Requests read and written in one go.
 const AT_ONCE: i64 = 100;
@@ -140,13 +140,10 @@ fn foreign(connection: &Connection, shared: &Shared, after: i64) -> Result<Vec<F
     Ok(requests)
 }
 
-type Blocks = Vec<(i64, Vec<u8>)>;
+/// Blocks by the place of their first lookup, and what the index says of each lookup.
+type Answers = (Vec<(i64, Vec<u8>)>, Vec<Option<(u8, i64)>>);
 
-fn answers(
-    connection: &Connection,
-    shared: &Shared,
-    request: i64,
-) -> Result<(Blocks, Vec<Option<(u8, i64)>>), Fault> {
+fn answers(connection: &Connection, shared: &Shared, request: i64) -> Result<Answers, Fault> {
     let mut ask =
         connection.prepare_cached("SELECT id, body FROM block WHERE id >= ?1 AND id < ?2 ORDER BY id")?;
     let mut state =
@@ -182,7 +179,7 @@ fn take_over(
             merged.known += 1;
             continue;
         }
-        let here = put_request(connection, &ledger.shared, request)?;
+        let here = put_request(connection, request)?;
         connection.prepare_cached("INSERT INTO merged VALUES (?1, ?2, ?3)")?.execute(params![
             name,
             request.number,
@@ -195,9 +192,9 @@ fn take_over(
     Ok(merged)
 }
 
-fn put_request(connection: &Connection, shared: &Shared, request: &Foreign) -> Result<i64, Fault> {
+fn put_request(connection: &Connection, request: &Foreign) -> Result<i64, Fault> {
     let columns = &request.columns;
-    let required = shared.number_of(connection, &request.fields)?;
+    let required = number_of(connection, &request.fields)?;
     // Key and owner are the other store's own: nobody's, here.
     connection
         .prepare_cached(
@@ -231,7 +228,7 @@ fn put_request(connection: &Connection, shared: &Shared, request: &Foreign) -> R
 
 /// Who was purged here stays so.
 fn put_answers(connection: &Connection, shared: &Shared, request: &Foreign, here: i64) -> Result<u64, Fault> {
-    let required = shared.number_of(connection, &request.fields)?;
+    let required = number_of(connection, &request.fields)?;
     let mut barred = connection.prepare_cached("SELECT EXISTS (SELECT 1 FROM barred WHERE key = ?1)")?;
     let (mut answers, mut any_barred, mut place) = (Vec::<(Key, i64, u8, i64)>::new(), false, 0_i64);
     for (first, packed) in &request.blocks {

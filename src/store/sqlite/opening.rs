@@ -48,10 +48,12 @@ struct Registry {
 
 static REGISTRY: Mutex<Option<Registry>> = Mutex::new(None);
 
+/// Nobody opens anything, and nobody's threads do anything.
+type Standstill = (MutexGuard<'static, Option<Registry>>, Vec<Parked>);
+
 thread_local! {
     /// From before a fork until after it: the registry, and the threads that wait.
-    static FORKING: RefCell<Option<(MutexGuard<'static, Option<Registry>>, Vec<Parked>)>> =
-        const { RefCell::new(None) };
+    static FORKING: RefCell<Option<Standstill>> = const { RefCell::new(None) };
 }
 
 fn is_forking() -> bool {
@@ -208,14 +210,14 @@ impl Opening {
         write: impl FnMut(&rusqlite::Connection, &mut super::ledger::Ledger) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, Error> {
         let (reply, answer) = std::sync::mpsc::sync_channel(1);
-        self.writer.give(Box::new(Write { write, answer: None, reply }));
+        self.writer.give(Box::new(Write { act: write, answer: None, reply }));
         answer.recv().unwrap_or_else(|_| Err(ended()))
     }
 }
 
 /// Something that a person wants written.
 struct Write<F, T> {
-    write: F,
+    act: F,
     answer: Option<T>,
     reply: std::sync::mpsc::SyncSender<Result<T, Error>>,
 }
@@ -230,7 +232,7 @@ where
         connection: &rusqlite::Connection,
         ledger: &mut super::ledger::Ledger,
     ) -> Result<(), Fault> {
-        self.answer = Some((self.write)(connection, ledger)?);
+        self.answer = Some((self.act)(connection, ledger)?);
         Ok(())
     }
 

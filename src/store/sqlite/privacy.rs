@@ -245,8 +245,8 @@ fn search_page(
         let (request, first) = block_start(id);
         for (place, entry) in (first..).zip(Sheet::read(&packed)?.entries()) {
             let Some(identifier) = entry.identifier else { continue };
-            if !mention.is_asked_by(&identifier) && !(entry.state == state::HIT && mention.is_in(&entry.body))
-            {
+            let mentions = entry.state == state::HIT && mention.is_in(&entry.body);
+            if !mentions && !mention.is_asked_by(&identifier) {
                 continue;
             }
             let (required, at_ms) = about(connection, request)?;

@@ -39,11 +39,11 @@ pub(super) struct SettleWork {
     pub(super) shared: Arc<Shared>,
 }
 
+/// Lines, and the blocks that they are packed into.
+type Packed = (Vec<Line>, Vec<(i64, Vec<u8>)>);
+
 /// What a request is settled with, packed outside of the writer: it takes its time.
-pub(super) fn pack(
-    shared: &Shared,
-    lookups: Vec<(Identifier, Settled)>,
-) -> Result<(Vec<Line>, Vec<(i64, Vec<u8>)>), Fault> {
+pub(super) fn pack(shared: &Shared, lookups: Vec<(Identifier, Settled)>) -> Result<Packed, Fault> {
     let text = |why: &Arc<str>| Bytes::copy_from_slice(why.as_bytes());
     let line = |(identifier, settled)| {
         let (state, body) = match settled {

@@ -91,33 +91,29 @@ impl Shared {
         Ok(fields)
     }
 
-    /// The number of this set; in a transaction, as it may be new.
-    pub(super) fn number_of(&self, connection: &Connection, fields: &Fields) -> Result<i64, Fault> {
-        if let Some(number) = self.known_number(connection, fields)? {
-            return Ok(number);
-        }
-        connection
-            .prepare_cached("INSERT INTO required (fields) VALUES (?1)")?
-            .execute(params![text_of(fields)])?;
-        Ok(connection.last_insert_rowid())
-    }
-
-    /// The number of this set, if it has one.
-    pub(super) fn known_number(
-        &self,
-        connection: &Connection,
-        fields: &Fields,
-    ) -> Result<Option<i64>, Fault> {
-        Ok(connection
-            .prepare_cached("SELECT id FROM required WHERE fields = ?1")?
-            .query_row([text_of(fields)], |row| row.get(0))
-            .optional()?)
-    }
-
     /// Forgets what a transaction that failed may have put here.
     pub(super) fn forget_fields(&self) {
         *self.fields.lock().unwrap_or_else(PoisonError::into_inner) = FieldSets::default();
     }
+}
+
+/// The number of this set; in a transaction, as it may be new.
+pub(super) fn number_of(connection: &Connection, fields: &Fields) -> Result<i64, Fault> {
+    if let Some(number) = known_number(connection, fields)? {
+        return Ok(number);
+    }
+    connection
+        .prepare_cached("INSERT INTO required (fields) VALUES (?1)")?
+        .execute(params![text_of(fields)])?;
+    Ok(connection.last_insert_rowid())
+}
+
+/// The number of this set, if it has one.
+fn known_number(connection: &Connection, fields: &Fields) -> Result<Option<i64>, Fault> {
+    Ok(connection
+        .prepare_cached("SELECT id FROM required WHERE fields = ?1")?
+        .query_row([text_of(fields)], |row| row.get(0))
+        .optional()?)
 }
 
 #[derive(Debug, Default)]

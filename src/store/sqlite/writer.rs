@@ -55,10 +55,14 @@ impl Writer {
                 self.ledger.doubt_everything();
                 if let [_] = group[..] {
                     let error = shared.told(fault);
-                    group.into_iter().for_each(|work| work.done(Err(error.clone())));
+                    for work in group {
+                        work.done(Err(error.clone()));
+                    }
                 } else {
                     // One of them made the whole transaction fail: each by itself.
-                    group.into_iter().for_each(|work| self.commit(vec![work]));
+                    for work in group {
+                        self.commit(vec![work]);
+                    }
                 }
             }
         }

@@ -152,7 +152,9 @@ proptest! {
                 continue;
             }
             if asked.resend {
-                model.iter_mut().for_each(|(_, open)| *open = false);
+                for (_, open) in &mut model {
+                    *open = false;
+                }
             }
             let known = match asked.kind {
                 Kind::Hit => Known::Hit(body(model.len())),
