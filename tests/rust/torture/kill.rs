@@ -104,12 +104,14 @@ fn one_round(number: u64, tally: &mut Tally, life: &mut Life) {
 fn live_and_die(job: &Job, life: &mut Life, rng: &mut Rng, tally: &mut Tally) -> Remains {
     let remains = if rng.u8(0..4) == 0 {
         let dies_at = Some(rng.u64(1..=life.acts));
-        Worker::start(&Job { dies_at, ..job.clone() }).ends()
+        let remains = Worker::start(&Job { dies_at, ..job.clone() }).ends();
+        tally.from_within += u64::from(remains.status.signal() == Some(9));
+        remains
     } else {
         // Over all of its life, and as often shortly after it has come to a certain stage.
-        let stages = ["opening", "opening", "opening", "open", "closing"];
+        let stages = ["opening", "opening", "opening", "opening", "opening", "open", "closing"];
         let stage = stages[rng.usize(..stages.len())];
-        let most = if stage == "opening" { life.lived.mul_f64(1.1) } else { Duration::from_millis(8) };
+        let most = if stage == "opening" { life.lived.mul_f64(1.1) } else { Duration::from_millis(5) };
         let after = most.mul_f64(rng.f64());
         let remains = Worker::start(job).kill_at(Moment { after, stage });
         if remains.status.signal() == Some(9) {

@@ -28,18 +28,24 @@ const DUPLICATES: f64 = 0.3;
 const PEOPLE: usize = 250;
 
 pub(crate) fn eight_at_once(times: u64) -> String {
+    // How long one lives if it is let: learnt on the way.
+    let mut lives = Duration::from_millis(400);
     let (mut killed, mut waited_for, mut billed, mut unknown, mut stopped) = (0, 0, 0, 0, 0);
     let runs = RUNS * if times > 1 { times * 2 } else { 1 };
     for run in 0..runs {
         one_more_try();
-        let done = one_run(run);
+        let done = one_run(run, &mut lives);
         killed += u64::from(done.killed);
         waited_for += done.free_rows;
         billed += done.billed;
         unknown += done.unknown;
         stopped += u64::from(done.at_the_ceiling);
     }
-    assert!(killed > 0 && waited_for > 0 && billed > 0 && stopped > 0, "the runs showed too little");
+    let shown = killed > 0 && waited_for > 0 && billed > 0 && stopped > 0;
+    assert!(
+        shown,
+        "too little: {killed} killed, {waited_for} rows had of others, {billed} billed, {stopped} stopped"
+    );
     format!(
         "{runs} runs of {PROCESSES} processes, {killed} killed, {stopped} at the ceiling: {billed} lookups billed, once \
          each; {waited_for} rows had of another process; {unknown} in doubt"
@@ -55,7 +61,7 @@ struct Done {
     unknown: u64,
 }
 
-fn one_run(number: u64) -> Done {
+fn one_run(number: u64, lives: &mut Duration) -> Done {
     let mut rng = Rng::with_seed(number);
     let sandbox = Sandbox::start(Options {
         seed: number,
@@ -79,6 +85,7 @@ fn one_run(number: u64) -> Done {
                 chunk_size: rng.usize(1..=9),
                 max_concurrency: rng.usize(1..=8),
                 max_credits: ceiling,
+                openings: rng.usize(1..=3),
                 waits: true,
                 ..Job::default()
             };
@@ -90,12 +97,13 @@ fn one_run(number: u64) -> Done {
     }
     workers.iter_mut().for_each(|(worker, _)| worker.go());
     let (victim, victims) = workers.swap_remove(rng.usize(..PROCESSES));
-    let after = Duration::from_millis(rng.u64(0..1_000));
+    let after = lives.mul_f64(rng.f64());
     let mut all = vec![(victim.kill_at(Moment { after, stage: "opening" }), victims)];
     all.extend(workers.into_iter().map(|(worker, rows)| (worker.ends(), rows)));
 
     let killed = all[0].0.status.signal() == Some(9);
     for (remains, rows) in all.iter().skip(usize::from(killed)) {
+        *lives = (*lives * 7 + remains.lived) / 8;
         lived_well(remains, rows, ceiling.is_some());
     }
     let ledger = sandbox.ledger();

@@ -37,6 +37,8 @@ pub(crate) struct Job {
     pub(crate) chunk_size: usize,
     pub(crate) max_concurrency: usize,
     pub(crate) max_credits: Option<u64>,
+    /// Opens the store so often, each time for another part of its rows; 0: once.
+    pub(crate) openings: usize,
     /// Waits for a line before it opens the store.
     pub(crate) waits: bool,
     /// Dies as the n-th thing is done to a file of the store.
@@ -59,6 +61,12 @@ pub(crate) fn work(job: &str) {
         println!("ready");
         std::io::stdin().lines().next();
     }
+    for rows in job.rows.chunks(job.rows.len().div_ceil(job.openings.max(1)).max(1)) {
+        open_and_enrich(&job, rows);
+    }
+}
+
+fn open_and_enrich(job: &Job, rows: &[String]) {
     println!("opening");
     let store = SqliteStore::open(&job.store, "loopback").unwrap_or_else(|error| {
         println!("error {error}");
@@ -66,14 +74,14 @@ pub(crate) fn work(job: &str) {
     });
     println!("open");
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    runtime.block_on(enrich(&job, &store));
+    runtime.block_on(enrich(job, rows, &store));
     println!("closing");
     drop(runtime);
     drop(store);
     println!("closed");
 }
 
-async fn enrich(job: &Job, store: &SqliteStore) {
+async fn enrich(job: &Job, rows: &[String], store: &SqliteStore) {
     let key = ApiKey::new("torture").unwrap();
     let config = Config {
         chunk_size: job.chunk_size,
@@ -96,13 +104,13 @@ async fn enrich(job: &Job, store: &SqliteStore) {
     .unwrap();
     let engine = Engine::new(config, Arc::new(transport), Arc::new(store.clone()), (job.url.clone(), 0));
     let run = engine.start(&tokio::runtime::Handle::current(), RunOptions::default());
-    run.feed(job.rows.iter().map(|row| Row::One(person(row))).collect());
+    run.feed(rows.iter().map(|row| Row::One(person(row))).collect());
     run.finish();
     while let Some(outcomes) = run.next().await {
         for outcome in outcomes {
             let number = usize::try_from(outcome.row).unwrap();
             let record = outcome.record.as_deref().map_or(0, fingerprint);
-            println!("row {} {} {record}", job.rows[number], outcome.status.as_str());
+            println!("row {} {} {record}", rows[number], outcome.status.as_str());
         }
     }
     for trouble in run.troubles() {
@@ -227,7 +235,7 @@ impl Worker {
             troubles: Vec::new(),
             lived: Duration::ZERO,
         };
-        let mut opening = None;
+        let mut opening: Option<Instant> = None;
         for (at, line) in &self.heard {
             let mut words = line.split(' ');
             match words.next().unwrap_or_default() {
@@ -241,7 +249,7 @@ impl Worker {
                 "error" => panic!("a store opens whatever happened to it: {line}"),
                 stage => {
                     if stage == "opening" {
-                        opening = Some(*at);
+                        opening.get_or_insert(*at);
                     }
                     stage.clone_into(&mut remains.stage);
                 }
