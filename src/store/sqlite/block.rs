@@ -1,9 +1,11 @@
 //! Lookups and what they came to, some tens of them in one compressed block. A contact's JSON is
 //! in it byte for byte.
 
+use std::cell::RefCell;
 use std::ops::Range;
 
 use bytes::Bytes;
+use zstd::bulk::{Compressor, Decompressor};
 
 use crate::identifier::{FieldType, Identifier};
 
@@ -16,8 +18,8 @@ const BLOCK_BYTES: usize = 48 << 10;
 /// No block is larger when it is read: a damaged length must not fill the memory.
 const LARGEST: usize = 1 << 30;
 
-/// Between speed and size: higher levels take twice the time for a twentieth of the bytes.
-const LEVEL: i32 = 3;
+/// Higher levels take twice the time for a twentieth of the bytes.
+const LEVEL: i32 = 1;
 
 /// Lookups of one request that a block's number leaves room for.
 pub(super) const PLACES: i64 = 1 << 20;
@@ -47,11 +49,10 @@ pub(super) const fn block_start(id: i64) -> (i64, i64) {
 pub(super) fn pack<'a>(
     entries: impl Iterator<Item = (&'a Identifier, u8, &'a [u8])>,
 ) -> Result<Vec<(i64, Vec<u8>)>, Fault> {
-    let mut press = Press::new()?;
     let (mut blocks, mut first, mut count, mut raw) = (Vec::new(), 0, 0_i64, Vec::new());
     for (identifier, state, body) in entries {
         if raw.len() >= BLOCK_BYTES {
-            blocks.push((first, press.squeeze(&raw)?));
+            blocks.push((first, compress(&raw)?));
             first += count;
             count = 0;
             raw.clear();
@@ -60,7 +61,7 @@ pub(super) fn pack<'a>(
         count += 1;
     }
     if count > 0 {
-        blocks.push((first, press.squeeze(&raw)?));
+        blocks.push((first, compress(&raw)?));
     }
     Ok(blocks)
 }
@@ -71,7 +72,7 @@ pub(super) fn pack_one(entries: &[Entry]) -> Result<Vec<u8>, Fault> {
     for entry in entries {
         write(&mut raw, entry.identifier.as_ref(), entry.state, &entry.body);
     }
-    Press::new()?.squeeze(&raw)
+    compress(&raw)
 }
 
 /// What is to be sent, packed for the intent.
@@ -83,16 +84,36 @@ pub(super) fn pack_intent<'a>(lookups: impl Iterator<Item = &'a Identifier>) -> 
     compress(&raw)
 }
 
+thread_local! {
+    // Making one takes longer than using it.
+    static PRESS: RefCell<Option<Compressor<'static>>> = const { RefCell::new(None) };
+    static RELEASE: RefCell<Option<Decompressor<'static>>> = const { RefCell::new(None) };
+}
+
 /// Compresses some bytes.
 pub(super) fn compress(raw: &[u8]) -> Result<Vec<u8>, Fault> {
-    Press::new()?.squeeze(raw)
+    let failed = |_| Fault::of("there is no memory to compress an answer with: close some programs");
+    PRESS.with_borrow_mut(|press| {
+        let press = match press {
+            Some(press) => press,
+            None => press.insert(Compressor::new(LEVEL).map_err(failed)?),
+        };
+        press.compress(raw).map_err(failed)
+    })
 }
 
 /// What was compressed.
 pub(super) fn decompress(packed: &[u8]) -> Result<Vec<u8>, Fault> {
     let length = zstd::zstd_safe::get_frame_content_size(packed).ok().flatten();
     let length = length.and_then(|length| usize::try_from(length).ok()).filter(|length| *length <= LARGEST);
-    zstd::bulk::decompress(packed, length.ok_or_else(damaged)?).map_err(|_| damaged())
+    let length = length.ok_or_else(damaged)?;
+    RELEASE.with_borrow_mut(|release| {
+        let release = match release {
+            Some(release) => release,
+            None => release.insert(Decompressor::new().map_err(|_| damaged())?),
+        };
+        release.decompress(packed, length).map_err(|_| damaged())
+    })
 }
 
 /// A block, read.
@@ -159,20 +180,6 @@ const fn field_type(number: u8) -> Option<FieldType> {
 
 fn damaged() -> Fault {
     Fault::of("a part of the store is damaged: restore it from a backup")
-}
-
-struct Press(zstd::bulk::Compressor<'static>);
-
-impl Press {
-    fn new() -> Result<Self, Fault> {
-        zstd::bulk::Compressor::new(LEVEL)
-            .map(Self)
-            .map_err(|_| Fault::of("there is no memory to compress with"))
-    }
-
-    fn squeeze(&mut self, raw: &[u8]) -> Result<Vec<u8>, Fault> {
-        self.0.compress(raw).map_err(|_| Fault::of("an answer could not be compressed"))
-    }
 }
 
 /// A tombstone's field type.

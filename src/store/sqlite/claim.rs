@@ -67,10 +67,12 @@ impl ClaimWork {
     fn claim(&self, connection: &Connection, ledger: &mut Ledger) -> Result<Claim, Fault> {
         let shared = self.shared.clone();
         let now = now_ms();
-        let find = || look::find(connection, &shared, &self.run, &self.fields, &self.keys, now);
-        let mut found = find()?;
+        let find = |ledger: &Ledger| {
+            look::find(connection, &shared, &ledger.tail, &self.run, &self.fields, &self.keys, now)
+        };
+        let mut found = find(ledger)?;
         if bury_dead(connection, ledger, &found)? {
-            found = find()?;
+            found = find(ledger)?;
         }
         let free: Vec<usize> =
             (0..).zip(&found).filter(|(_, found)| found.is_free()).map(|(place, _)| place).collect();
@@ -89,7 +91,7 @@ impl ClaimWork {
         if let Some(ceiling) = &terms.ceiling {
             let credits = room(connection, ceiling, now)?;
             if credits < free.len() as u64 {
-                let reserved = !shared.intents().is_empty();
+                let reserved = shared.intents().any_awaited();
                 return Ok(Claim::NoRoom(Room { credits, ceiling: ceiling.credits, reserved }));
             }
         }
@@ -142,7 +144,7 @@ impl ClaimWork {
             ])?;
         let request = connection.last_insert_rowid();
         connection.prepare_cached("UPDATE total SET in_doubt = in_doubt + ?1")?.execute([worst])?;
-        let intent = Intent { owner, fields: self.fields.clone(), keys, lost: false };
+        let intent = Intent { owner, fields: self.fields.clone(), keys };
         shared.intents().add(request, intent);
         Ok(request)
     }

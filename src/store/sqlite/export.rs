@@ -12,7 +12,7 @@ use crate::identifier::Identifier;
 use super::SqliteStore;
 use super::block::{self, Sheet, block_start};
 use super::fault::Fault;
-use super::privacy::{about, word};
+use super::find::{about, word};
 use super::schema::state;
 use super::shared::{Fields, Shared};
 
@@ -62,7 +62,7 @@ impl Iterator for Export {
             let after = self.after?;
             let page = self.store.opening().and_then(|opening| {
                 opening.ask(move |reading, shared| {
-                    reading.at_once(|connection, _| page(connection, shared, after))
+                    reading.at_once(|connection, _, _| page(connection, shared, after))
                 })
             });
             match page {

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::identifier::{FieldType, Identifier};
 
-use super::privacy::Target;
+use super::find::Target;
 
 /// Digits by which two spellings of a phone number are told to be one: without the country code,
 /// they need not have more in common.

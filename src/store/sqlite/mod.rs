@@ -5,7 +5,7 @@
 //! to send in the same commit that finds the lookups free; [`settle`] replaces it by what came of
 //! it; [`look`] decides what of the answers on file may be used. [`owner`] tells the living from the
 //! dead, [`opening`] sees to it that a process opens a file once. People's questions are answered by
-//! [`journal`], [`doubts`], [`privacy`], [`export`], [`merge`] and [`migrate`].
+//! [`journal`], [`doubts`], [`find`], [`privacy`], [`export`], [`merge`] and [`migrate`].
 //!
 //! Knows nothing of runs beyond their terms, and nothing of the vendor but the length of its window.
 
@@ -14,6 +14,7 @@ mod claim;
 mod doubts;
 mod export;
 mod fault;
+mod find;
 mod journal;
 mod key;
 mod ledger;
@@ -29,6 +30,7 @@ mod reader;
 mod schema;
 mod settle;
 mod shared;
+mod tail;
 mod thread;
 mod writer;
 
@@ -37,6 +39,7 @@ use std::fmt;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use futures_util::future::{BoxFuture, FutureExt, ready};
 use tokio::sync::futures::Notified;
@@ -56,12 +59,16 @@ use writer::Listen;
 
 pub use doubts::{Doubt, Resolution, Resolved};
 pub use export::Export;
+pub use find::{Contact, Target};
 pub use journal::{Entry, Info, Reconciliation, SummaryRow};
 pub use merge::Merged;
 pub use migrate::{Migrated, migrate};
 pub use opening::{after_fork, before_fork};
 pub use place::service_of;
-pub use privacy::{Contact, Purged, Target};
+pub use privacy::Purged;
+
+/// How long a commit waits for other processes' before it is given up.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// A store in a file. Clones, and all others of this process that open the same file, share it.
 pub struct SqliteStore {
@@ -128,7 +135,16 @@ impl SqliteStore {
     /// [`ErrorKind::Store`](crate::error::ErrorKind::Store) if it cannot be opened, lies on a
     /// network disk, is no store, or was written by another version.
     pub fn open(path: &Path, service: &str) -> Result<Self, Error> {
-        Ok(Self { opening: Some(opening::open(path, service)?), runs: Arc::default() })
+        Self::open_within(path, service, LOCK_TIMEOUT)
+    }
+
+    /// The same, where a commit that other programs hold up for longer than this fails. Where the
+    /// process has the file open already, it stays as it was opened first.
+    ///
+    /// # Errors
+    /// As [`SqliteStore::open`].
+    pub fn open_within(path: &Path, service: &str, lock_timeout: Duration) -> Result<Self, Error> {
+        Ok(Self { opening: Some(opening::open(path, service, lock_timeout)?), runs: Arc::default() })
     }
 
     /// What to tell the person who opened it: that others can read it.
@@ -165,8 +181,8 @@ impl SqliteStore {
         let keys: Vec<_> = lookups.iter().map(|lookup| opening.shared.identity.secret.key(lookup)).collect();
         let (run, fields) = (RunState::new(terms.clone(), now_ms()), sorted(required));
         opening.ask(move |reading, shared| {
-            reading.at_once(|connection, blocks| {
-                let found = look::find(connection, shared, &run, &fields, &keys, now_ms())?;
+            reading.at_once(|connection, blocks, tail| {
+                let found = look::find(connection, shared, tail, &run, &fields, &keys, now_ms())?;
                 look::tell(connection, blocks, &found)
             })
         })
@@ -214,8 +230,8 @@ impl Store for SqliteStore {
         let (reply, answer) = oneshot::channel();
         opening.reader.give(Box::new(move |reading| {
             let answer = reading.and_then(|reading| {
-                let standings = reading.at_once(|connection, blocks| {
-                    let found = look::find(connection, &shared, &run, &fields, &keys, now_ms())?;
+                let standings = reading.at_once(|connection, blocks, tail| {
+                    let found = look::find(connection, &shared, tail, &run, &fields, &keys, now_ms())?;
                     look::tell(connection, blocks, &found)
                 });
                 standings.map_err(|fault| shared.told(fault))

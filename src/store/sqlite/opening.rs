@@ -22,9 +22,6 @@ use super::shared::{Shared, now_ms};
 use super::thread::{Parked, Worker};
 use super::writer::{Bury, Work, Writer};
 
-/// How long a commit waits for other processes' before it is given up.
-const LOCK_TIMEOUT: Duration = Duration::from_secs(15);
-
 /// A file, open.
 pub(super) struct Opening {
     pub(super) pid: u32,
@@ -78,7 +75,7 @@ fn lock() -> MutexGuard<'static, Option<Registry>> {
 }
 
 /// Opens the file, or finds it open.
-pub(super) fn open(path: &Path, service: &str) -> Result<Arc<Opening>, Error> {
+pub(super) fn open(path: &Path, service: &str, lock_timeout: Duration) -> Result<Arc<Opening>, Error> {
     if is_forking() {
         return Err(Error::new(
             ErrorKind::Store,
@@ -103,7 +100,8 @@ pub(super) fn open(path: &Path, service: &str) -> Result<Arc<Opening>, Error> {
              through Python's own os.fork",
         ));
     }
-    let opening = Arc::new(Opening::new(&path, service, warnings).map_err(|fault| fault.told(&path))?);
+    let opening =
+        Arc::new(Opening::new(&path, service, warnings, lock_timeout).map_err(|fault| fault.told(&path))?);
     if let Some(registry) = registry.as_mut() {
         registry.openings.retain(|_, opening| opening.strong_count() > 0);
         registry.openings.insert(file, Arc::downgrade(&opening));
@@ -161,16 +159,16 @@ pub(super) fn close(opening: Arc<Opening>) {
 }
 
 impl Opening {
-    fn new(path: &Path, service: &str, warnings: Vec<String>) -> Result<Self, Fault> {
+    fn new(path: &Path, service: &str, warnings: Vec<String>, lock_timeout: Duration) -> Result<Self, Fault> {
         let connection = rusqlite::Connection::open(path)?;
-        schema::prepare(&connection, LOCK_TIMEOUT)?;
+        schema::prepare(&connection, lock_timeout)?;
         let identity = schema::open(&connection, service, now_ms())?;
         check_service(&identity.service, service)?;
         let failed = |_| {
             Fault::of("the store's side file (its name ends in -owners) cannot be opened: check its mode")
         };
         let owners = Owners::open(path).map_err(failed)?;
-        let shared = Arc::new(Shared::new(path.to_owned(), identity, owners, LOCK_TIMEOUT));
+        let shared = Arc::new(Shared::new(path.to_owned(), identity, owners, lock_timeout));
         let no_thread = |_| Fault::of("no thread could be started for the store: close some programs");
         Ok(Self {
             pid: process::id(),

@@ -42,47 +42,57 @@ impl Writer {
         Self { connection: Some(connection), ledger }
     }
 
-    fn commit(&mut self, mut group: Vec<Box<dyn Work>>) {
+    /// Commits all of them together or, where one makes the transaction fail, each by itself.
+    /// (Savepoints would copy every page that is touched.)
+    /// Whether the last of them was committed.
+    fn commit(&mut self, mut group: Vec<Box<dyn Work>>) -> bool {
         let shared = self.ledger.shared.clone();
-        let outcome = self.transact(&mut group);
-        match outcome {
-            Ok(results) => {
-                for (work, result) in group.into_iter().zip(results) {
-                    work.done(result.map_err(|fault| shared.told(fault)));
+        let committed = match self.transact(&mut group) {
+            Ok(()) => {
+                for work in group {
+                    work.done(Ok(()));
                 }
+                true
             }
             Err(fault) => {
                 self.ledger.doubt_everything();
+                let mut committed = false;
                 if let [_] = group[..] {
                     let error = shared.told(fault);
                     for work in group {
                         work.done(Err(error.clone()));
                     }
                 } else {
-                    // One of them made the whole transaction fail: each by itself.
                     for work in group {
-                        self.commit(vec![work]);
+                        committed = self.commit(vec![work]);
                     }
                 }
+                committed
             }
-        }
+        };
         if std::mem::take(&mut self.ledger.notify) {
             shared.changed.notify_waiters();
+        }
+        committed
+    }
+
+    /// What could not be stored when it came, now that something else could be.
+    fn settle_late(&mut self) {
+        let shared = self.ledger.shared.clone();
+        for work in shared.take_unsettled() {
+            self.commit(vec![Box::new(work)]);
         }
     }
 
     /// One transaction for all of them; an error if nothing of it was committed.
-    fn transact(&mut self, group: &mut [Box<dyn Work>]) -> Result<Vec<Result<(), Fault>>, Fault> {
+    fn transact(&mut self, group: &mut [Box<dyn Work>]) -> Result<(), Fault> {
         let connection = match &self.connection {
             Some(connection) => connection,
             None => self.connection.insert(self.ledger.shared.connect()?),
         };
         connection.execute_batch("BEGIN IMMEDIATE")?;
         let worked = work(connection, &mut self.ledger, group);
-        let committed = worked.and_then(|results| {
-            connection.execute_batch("COMMIT")?;
-            Ok(results)
-        });
+        let committed = worked.and_then(|()| Ok(connection.execute_batch("COMMIT")?));
         if committed.is_err() && !connection.is_autocommit() {
             // Where this fails, too, the transaction ends with the connection.
             let _ = connection.execute_batch("ROLLBACK");
@@ -94,43 +104,29 @@ impl Writer {
     }
 }
 
-fn work(
-    connection: &Connection,
-    ledger: &mut Ledger,
-    group: &mut [Box<dyn Work>],
-) -> Result<Vec<Result<(), Fault>>, Fault> {
+fn work(connection: &Connection, ledger: &mut Ledger, group: &mut [Box<dyn Work>]) -> Result<(), Fault> {
     ledger.sync(connection)?;
     ledger.release_orphans(connection)?;
-    let alone = group.len() == 1;
-    let mut results = Vec::with_capacity(group.len());
     for work in group {
-        if alone {
-            results.push(Ok(work.work(connection, ledger)?));
-            continue;
-        }
-        connection.execute_batch("SAVEPOINT work")?;
-        let result = work.work(connection, ledger);
-        if result.is_err() {
-            connection.execute_batch("ROLLBACK TO work")?;
-            // What it has put into memory may not be so.
-            ledger.doubt_everything();
-            ledger.sync(connection)?;
-        }
-        connection.execute_batch("RELEASE work")?;
-        results.push(result);
+        work.work(connection, ledger)?;
     }
-    Ok(results)
+    Ok(())
 }
 
 impl Desk for Writer {
     type Job = Box<dyn Work>;
 
-    fn serve(&mut self, mut jobs: Vec<Self::Job>) {
-        if let Some(connection) = &self.connection {
-            jobs.retain(|job| job.is_needed(connection, &self.ledger));
+    fn serve(&mut self, jobs: Vec<Self::Job>) {
+        let ledger = &self.ledger;
+        let (needed, idle): (Vec<_>, Vec<_>) = match &self.connection {
+            Some(connection) => jobs.into_iter().partition(|job| job.is_needed(connection, ledger)),
+            None => (jobs, Vec::new()),
+        };
+        for job in idle {
+            job.done(Ok(()));
         }
-        if !jobs.is_empty() {
-            self.commit(jobs);
+        if !needed.is_empty() && self.commit(needed) {
+            self.settle_late();
         }
     }
 
@@ -140,6 +136,7 @@ impl Desk for Writer {
 
     fn leave(&mut self) {
         if self.ledger.known_owner().is_some() {
+            self.settle_late();
             // Best effort: what is left undone here, the next opening does.
             self.commit(vec![Box::new(Leave)]);
         }
@@ -184,12 +181,13 @@ impl Work for Listen {
 pub(super) struct Bury(pub(super) Option<std::sync::mpsc::SyncSender<Result<(), Error>>>);
 
 impl Work for Bury {
+    fn is_needed(&self, connection: &Connection, ledger: &Ledger) -> bool {
+        owners(connection)
+            .is_ok_and(|owners| owners.iter().any(|owner| !ledger.shared.owners.is_alive(*owner)))
+    }
+
     fn work(&mut self, connection: &Connection, ledger: &mut Ledger) -> Result<(), Fault> {
-        let mut ask = connection.prepare_cached(
-            "SELECT owner FROM request WHERE settled_ms IS NULL UNION SELECT id FROM owner UNION SELECT owner FROM pace",
-        )?;
-        let owners: Vec<i64> = ask.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
-        for owner in owners {
+        for owner in owners(connection)? {
             if !ledger.shared.owners.is_alive(owner) {
                 ledger.bury(connection, owner)?;
             }
@@ -202,4 +200,12 @@ impl Work for Bury {
             let _ = reply.send(committed);
         }
     }
+}
+
+/// All owners on file.
+fn owners(connection: &Connection) -> Result<Vec<i64>, Fault> {
+    let mut ask = connection.prepare_cached(
+        "SELECT owner FROM request WHERE settled_ms IS NULL UNION SELECT id FROM owner UNION SELECT owner FROM pace",
+    )?;
+    Ok(ask.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
 }
