@@ -167,7 +167,9 @@ fn keep_a_log(connection: &Connection) -> Result<(), Fault> {
         match mode {
             Ok(mode) if mode.eq_ignore_ascii_case("wal") => return Ok(()),
             Ok(_) => {
-                return Err(told("the store's disk has no shared memory: give store= a path on a local disk"));
+                return Err(told(
+                    "the store's disk has no shared memory: give store= a path on a local disk",
+                ));
             }
             Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) && now_ms() < until => {
                 connection.execute_batch("BEGIN IMMEDIATE; COMMIT")?;

@@ -6,6 +6,7 @@
 
 #![allow(unsafe_code)] // SQLite's interface is C
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::ffi::{CStr, OsStr, c_char, c_int, c_void};
 use std::os::unix::ffi::OsStrExt;
@@ -99,7 +100,23 @@ pub(crate) fn die() -> ! {
     unreachable!("the kernel ends it")
 }
 
+thread_local! {
+    /// What this thread does is not part of what is watched.
+    static ASIDE: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Does something that nobody decides about, on this thread.
+pub(crate) fn aside<T>(act: impl FnOnce() -> T) -> T {
+    ASIDE.set(true);
+    let done = act();
+    ASIDE.set(false);
+    done
+}
+
 fn fate(path: &Path, act: Act<'_>) -> Fate {
+    if ASIDE.get() {
+        return Fate::Done;
+    }
     WATCH.lock().unwrap().as_mut().map_or(Fate::Done, |watch| watch(path, act))
 }
 

@@ -19,8 +19,10 @@ const KILLS: u64 = 100;
 /// Processes that go on with one store, until the last is let live.
 const LIVES: usize = 8;
 
-/// Rows that each of them has on top of the one before.
+/// Rows that each of them has on top of the one before; in a few rounds, as many as make the store
+/// sort its answers into their index.
 const ROWS: usize = 40;
+const MANY_ROWS: usize = 4_000;
 
 /// Runs until one has nothing left to do: bad luck stops a run early.
 const RESUMES: usize = 20;
@@ -39,8 +41,11 @@ pub(crate) fn processes_are_killed(times: u64) -> String {
     let mut tally = Tally::default();
     // How long a worker lives if it is let, and how often it touches its files: learnt on the way.
     let mut life = Life { lived: Duration::from_millis(150), acts: 300 };
+    let mut long_life = Life { lived: Duration::from_millis(900), acts: 2_000 };
     while tally.kills < KILLS * times {
-        one_round(tally.rounds, &mut tally, &mut life);
+        let large = tally.rounds % 16 == 10;
+        let life = if large { &mut long_life } else { &mut life };
+        one_round(tally.rounds, large, &mut tally, life);
         tally.rounds += 1;
     }
     for stage in ["opening", "open", "running", "closing"] {
@@ -62,7 +67,7 @@ struct Life {
     acts: u64,
 }
 
-fn one_round(number: u64, tally: &mut Tally, life: &mut Life) {
+fn one_round(number: u64, large: bool, tally: &mut Tally, life: &mut Life) {
     let mut rng = Rng::with_seed(number);
     let sandbox = Sandbox::start(Options {
         seed: number,
@@ -78,19 +83,20 @@ fn one_round(number: u64, tally: &mut Tally, life: &mut Life) {
         }
     }
     let folder = Folder::new();
-    let people: Vec<String> = (0..ROWS * LIVES)
+    let rows = if large { MANY_ROWS } else { ROWS };
+    let people: Vec<String> = (0..rows * LIVES)
         .map(|n| format!("p{}@x.example", n - rng.usize(0..=n.min(1)) * rng.usize(0..=n.min(9))))
         .collect();
     let mut job = Job {
         store: folder.path().join("a.db"),
         url: sandbox.url(),
-        chunk_size: rng.usize(1..=8),
+        chunk_size: if large { 500 } else { rng.usize(1..=8) },
         max_concurrency: rng.usize(1..=16),
         ..Job::default()
     };
     let mut given: Vec<Given> = Vec::new();
     for lives in 1..=LIVES {
-        job.rows = people[..ROWS * lives].to_vec();
+        job.rows = people[..rows * lives].to_vec();
         let remains = live_and_die(&job, life, &mut rng, tally);
         one_more_try();
         given.extend(remains.given);

@@ -133,13 +133,11 @@ impl File {
         let begun = rng.usize(0..=since.len());
         for (place, deed) in since.iter().enumerate() {
             match tail {
-                Tail::Nothing => {}
                 Tail::All => apply(&mut left, deed),
                 Tail::Begun if place < begun => apply(&mut left, deed),
                 Tail::Begun if place == begun => apply_torn(&mut left, deed, rng),
-                Tail::Begun => {}
                 Tail::Reordered if rng.bool() => apply(&mut left, deed),
-                Tail::Reordered => {}
+                Tail::Nothing | Tail::Begun | Tail::Reordered => {}
                 Tail::Torn => apply_torn(&mut left, deed, rng),
             }
         }

@@ -78,7 +78,7 @@ fn watching(
 ) -> Vendor {
     let (books, path) = (books.clone(), folder.path().join("a.db"));
     Vendor::new(move |number, values| {
-        let noted = intents(&path).0;
+        let noted = disk::aside(|| intents(&path).0);
         let mut books = books.lock().unwrap();
         books.unnoted.extend(values.iter().filter(|value| !noted.contains_key(*value)).cloned());
         let (reply, billed) = answer(number, values);
@@ -133,12 +133,10 @@ fn one_failure(failing: Failing) -> Tally {
         }
     }
     let unknown = the_rest_is_done(&folder, &vendor, &books, &told);
-    // A commit that failed may yet be found on a disk that failed for good.
-    if failing.for_good {
-        assert!(unknown <= not_stored + 3 * 2, "unknown is what was open: {told}");
-    } else {
-        assert_eq!(unknown, not_stored, "what could not be stored is unknown, and nothing else: {told}");
-    }
+    // What fails once is tried again; and a commit that failed may yet be found on a disk that failed for
+    // good: two chunks may be under way.
+    let most = if failing.for_good { not_stored + 3 * 2 } else { 0 };
+    assert!(unknown <= most, "unknown only what could not be stored: {told} {unknown} of {not_stored}");
     Tally { steps, refused, not_stored }
 }
 
@@ -202,29 +200,51 @@ fn the_rest_is_done(folder: &Folder, vendor: &Vendor, books: &Mutex<Books>, told
     in_doubt.len() as u64
 }
 
-/// How a send goes wrong: what comes of it, whether it is billed, whether that can be told.
-const LUCK: [(&str, fn(&[String]) -> Result<Reply, Failure>, bool, bool); 10] = [
-    ("not sent", |_| Err(Failure::NotSent(NotSent::Connect)), false, false),
-    ("reset", |_| Err(Failure::Lost(Lost::Disconnected)), false, true),
-    ("reset after billing", |_| Err(Failure::Lost(Lost::Disconnected)), true, true),
-    ("timeout", |_| Err(Failure::Lost(Lost::TimedOut)), true, true),
-    ("500", |_| Ok(status(500)), false, true),
-    ("502 after billing", |_| Ok(status(502)), true, true),
-    ("503", |_| Ok(status(503)), false, false),
-    ("403", |_| Ok(status(403)), false, false),
-    ("not a word of JSON", |_| Ok(Reply { cut: Some(Cut::Disconnected), ..status(200) }), true, true),
-    ("panic", |_| Err(Failure::Forbidden(PLANNED)), true, true),
+/// How a send goes wrong.
+struct Luck {
+    name: &'static str,
+    comes_to: fn() -> Result<Reply, Failure>,
+    billed: bool,
+    /// What it came to cannot be told.
+    doubtful: bool,
+}
+
+const fn luck(name: &'static str, comes_to: fn() -> Result<Reply, Failure>) -> Luck {
+    Luck { name, comes_to, billed: false, doubtful: false }
+}
+
+impl Luck {
+    const fn billed(self) -> Self {
+        Self { billed: true, ..self }
+    }
+
+    const fn doubtful(self) -> Self {
+        Self { doubtful: true, ..self }
+    }
+}
+
+const LUCK: [Luck; 10] = [
+    luck("not sent", || Err(Failure::NotSent(NotSent::Connect))),
+    luck("reset", || Err(Failure::Lost(Lost::Disconnected))).doubtful(),
+    luck("reset after billing", || Err(Failure::Lost(Lost::Disconnected))).billed().doubtful(),
+    luck("timeout", || Err(Failure::Lost(Lost::TimedOut))).billed().doubtful(),
+    luck("500", || Ok(status(500))).doubtful(),
+    luck("502 after billing", || Ok(status(502))).billed().doubtful(),
+    luck("503", || Ok(status(503))),
+    luck("403", || Ok(status(403))),
+    luck("not a word", || Ok(Reply { cut: Some(Cut::Disconnected), ..status(200) })).billed().doubtful(),
+    luck("panic", || Err(Failure::Forbidden(PLANNED))).billed().doubtful(),
 ];
 
 pub(crate) fn every_send_fails_once(_: u64) -> String {
     let (mut sends, mut tried, mut unknown) = (0, 0, 0);
-    for (name, luck, billed, doubtful) in LUCK {
+    for Luck { name, comes_to, billed, doubtful } in LUCK {
         for nth in 1.. {
             one_more_try();
             let told = format!("send {nth}: {name}");
             let (folder, books) = (Folder::new(), Arc::new(Mutex::new(Books::default())));
             let vendor = watching(&folder, &books, move |number, values| {
-                if number == nth { (luck(values), billed) } else { (Ok(found(values)), true) }
+                if number == nth { (comes_to(), billed) } else { (Ok(found(values)), true) }
             });
             let store = folder.store();
             let done = run(&engine(few_at_a_time(), &vendor, &store), rows(&NAMES), RunOptions::default());

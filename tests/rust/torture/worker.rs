@@ -7,6 +7,7 @@ use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
@@ -43,11 +44,13 @@ pub(crate) struct Job {
     pub(crate) waits: bool,
     /// Dies as the n-th thing is done to a file of the store.
     pub(crate) dies_at: Option<u64>,
+    /// Of so many things done to a file of the store, one fails.
+    pub(crate) one_fails_in: Option<u64>,
 }
 
 /// Does the job, in the process that was started for it.
 pub(crate) fn work(job: &str) {
-    let job: Job = serde_json::from_str(job).unwrap();
+    let job: Job = serde_json::from_slice(&std::fs::read(job).unwrap()).unwrap();
     let mut acts = 0;
     disk::watch_all();
     disk::decide_by(Some(Box::new(move |_, _| {
@@ -55,7 +58,8 @@ pub(crate) fn work(job: &str) {
         if Some(acts) == job.dies_at {
             disk::die();
         }
-        disk::Fate::Done
+        let fails = job.one_fails_in.is_some_and(|most| fastrand::u64(0..most) == 0);
+        if fails { disk::Fate::Fails } else { disk::Fate::Done }
     })));
     if job.waits {
         println!("ready");
@@ -68,10 +72,15 @@ pub(crate) fn work(job: &str) {
 
 fn open_and_enrich(job: &Job, rows: &[String]) {
     println!("opening");
-    let store = SqliteStore::open(&job.store, "loopback").unwrap_or_else(|error| {
-        println!("error {error}");
-        std::process::exit(3);
-    });
+    let store = match SqliteStore::open(&job.store, "loopback") {
+        Ok(store) => store,
+        // Its disk is known to fail.
+        Err(error) if job.one_fails_in.is_some() => return println!("trouble {:?} {error}", error.kind()),
+        Err(error) => {
+            println!("error {error}");
+            std::process::exit(3);
+        }
+    };
     println!("open");
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(enrich(job, rows, &store));
@@ -174,8 +183,13 @@ impl Drop for Worker {
 
 impl Worker {
     pub(crate) fn start(job: &Job) -> Self {
+        static NUMBER: AtomicU64 = AtomicU64::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let written = job.store.with_file_name(format!("job{number}"));
+        std::fs::write(&written, serde_json::to_vec(job).unwrap()).unwrap();
         let mut child = Command::new(std::env::current_exe().unwrap())
-            .args([PART, &serde_json::to_string(job).unwrap()])
+            .arg(PART)
+            .arg(written)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
