@@ -1,4 +1,4 @@
-//! How many requests may be in flight: slow start, then additive increase and multiplicative
+//! How many requests may be in flight: a quick start, then additive increase and multiplicative
 //! decrease, as TCP does it (RFC 5681). Pure: the clock is an argument.
 
 use std::time::Instant;
@@ -6,12 +6,17 @@ use std::time::Instant;
 /// Requests in flight before anything is known of the service.
 const START: f64 = 4.0;
 
+/// Slots that each answer opens until the first trouble: four times as many requests each round
+/// trip. A service that answers a thousand records takes its time, and doubling would spend four
+/// round trips on the way to 64 requests, an eighth of a run of twenty.
+const STEP: f64 = 3.0;
+
 /// The number of requests that may be in flight.
 #[derive(Debug, Clone)]
 pub struct Concurrency {
     limit: f64,
     most: f64,
-    slow_start: bool,
+    starting: bool,
     last_decrease: Option<Instant>,
 }
 
@@ -21,7 +26,7 @@ impl Concurrency {
     #[allow(clippy::cast_precision_loss)] // at most some thousands
     pub fn new(most: usize) -> Self {
         let most = most.max(1) as f64;
-        Self { limit: START.min(most), most, slow_start: true, last_decrease: None }
+        Self { limit: START.min(most), most, starting: true, last_decrease: None }
     }
 
     /// Requests that may be in flight now.
@@ -31,17 +36,16 @@ impl Concurrency {
         self.limit as usize
     }
 
-    /// A request was answered: one more each time doubles the limit each round trip; later, one
-    /// more each round trip.
+    /// A request was answered: first [`STEP`] more each time, later one more each round trip.
     pub fn answered(&mut self) {
-        let step = if self.slow_start { 1.0 } else { 1.0 / self.limit };
+        let step = if self.starting { STEP } else { 1.0 / self.limit };
         self.limit = (self.limit + step).min(self.most);
     }
 
     /// The service could not keep up with a request sent at `sent_at`. Requests sent before the
     /// last decrease say nothing new: one trouble halves the limit once.
     pub fn congested(&mut self, sent_at: Instant, now: Instant) {
-        self.slow_start = false;
+        self.starting = false;
         if self.last_decrease.is_none_or(|last| sent_at >= last) {
             self.limit = (self.limit / 2.0).max(1.0);
             self.last_decrease = Some(now);
@@ -62,22 +66,22 @@ mod tests {
     }
 
     #[test]
-    fn doubles_each_round_trip_until_the_first_trouble() {
+    fn quadruples_each_round_trip_until_the_first_trouble() {
         let mut concurrency = Concurrency::new(64);
         let limits: Vec<usize> = std::iter::from_fn(|| {
             let limit = concurrency.limit();
             round_trip(&mut concurrency);
             Some(limit)
         })
-        .take(6)
+        .take(4)
         .collect();
-        assert_eq!(limits, [4, 8, 16, 32, 64, 64]);
+        assert_eq!(limits, [4, 16, 64, 64]);
     }
 
     #[test]
     fn one_trouble_halves_once_and_then_one_more_each_round_trip() {
         let mut concurrency = Concurrency::new(64);
-        (0..4).for_each(|_| round_trip(&mut concurrency));
+        (0..2).for_each(|_| round_trip(&mut concurrency));
         let sent = Instant::now();
         let now = sent + Duration::from_secs(1);
         (0..64).for_each(|_| concurrency.congested(sent, now));

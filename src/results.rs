@@ -132,6 +132,10 @@ pub struct Receipt {
     pub duplicates: u64,
     /// Rows answered by the store.
     pub from_store: u64,
+    /// Of the rows found, those that another row's lookup answered.
+    pub found_duplicates: u64,
+    /// Of the rows found, those that the store answered.
+    pub found_from_store: u64,
     /// Lookups that went out, each time they did.
     pub sent: u64,
     /// Requests that went out, whatever became of them.
@@ -151,6 +155,9 @@ pub struct Receipt {
     pub elapsed: Duration,
     /// Why it stopped before the end, if it did.
     pub stopped: Option<Arc<str>>,
+    /// What was odd about replies that were charged, and in how many of them: why credits are in doubt
+    /// though every row was answered, among others.
+    pub notes: Vec<(&'static str, u64)>,
 }
 
 /// Doubts of earlier runs that a run met: they are on the books of the store, not on this

@@ -23,6 +23,7 @@ from .exceptions import (
     ExactBuyerError,
     IncompleteWarning,
     InsufficientCreditsError,
+    Interrupted,
     InvalidIdentifierError,
     RateLimitError,
     ServerError,
@@ -31,10 +32,11 @@ from .exceptions import (
     UnknownOutcomeError,
 )
 from .plan import Plan, Suspect
-from .progress import Progress
-from .receipt import Receipt
+from .progress import Progress, ProgressOption
+from .receipt import Note, Receipt
 from .results import Problem, Result, Results, Status
 from .rows import FieldType, RequiredField
+from .settings import Body, Duration, OnUnknown
 from .streams import Stream
 
 __all__ = [
@@ -42,18 +44,24 @@ __all__ = [
     "AsyncStream",
     "AuthenticationError",
     "BadRequestError",
+    "Body",
     "BudgetExceededError",
     "BulkEnricher",
     "ConfigError",
+    "Duration",
     "ExactBuyerError",
     "FieldType",
     "IncompleteWarning",
     "InsufficientCreditsError",
+    "Interrupted",
     "InvalidIdentifierError",
+    "Note",
     "OnError",
+    "OnUnknown",
     "Plan",
     "Problem",
     "Progress",
+    "ProgressOption",
     "RateLimitError",
     "Receipt",
     "RequiredField",

@@ -126,7 +126,7 @@ class Call:
         self.run.finish()
 
     def keep(self) -> None:
-        """Leaves it to `recover()`. First of all in whatever ends a call, as Ctrl-C may come at any moment."""
+        """Leaves it to `recover()`. First of all in whatever ends a call: Ctrl-C may come at any moment."""
         self._desk.books.keep(self)
 
     def break_off(self) -> None:
@@ -210,7 +210,8 @@ class Call:
             why = troubles[0][1] if troubles else receipt.stopped or "the run was stopped"
             open_rows = f"{receipt.open_rows:,} of {count(receipt.rows, 'row')} open: {why.rstrip('.')}"
             if on_error == "raise":
-                raise ExactBuyerError(f"{open_rows}. {self._whereabouts()}", results=results, receipt=receipt)
+                told = f"{open_rows}. Next: {receipt.next_step}. {self._whereabouts()}"
+                raise ExactBuyerError(told, results=results, receipt=receipt)
             # Where warnings are errors, this one carries what was paid for, as any other error does.
             warning = IncompleteWarning(
                 f"{open_rows}. What is open has the status 'unknown' (may have been charged) or 'not_sent' "
@@ -247,6 +248,8 @@ class Call:
             receipt.credits_in_doubt,
             count(receipt.requests, "request"),
         )
+        for text, requests in receipt.notes:
+            logger.warning("%s: %s, in %s", self._name, text, count(requests, "request"))
         logger.debug("%s: %d lookups sent in %.3f s", self._name, receipt.sent, receipt.elapsed_s)
 
 
@@ -270,6 +273,8 @@ class ListCall(Call):
         self.run.fill(self._filled)
 
     def rest(self) -> Results:
+        # Where Ctrl-C came before the run had them all, the last rows never began.
+        del self._filled[self.run.receipt()["rows"] :]
         return self._filled
 
     def _whereabouts(self) -> str:

@@ -3,7 +3,8 @@
 from collections.abc import Awaitable, Iterable, Mapping
 from typing import Any, Literal, final
 
-from .sandbox import Fault, FieldType
+from .rows import FieldType
+from .sandbox import Fault
 
 __all__ = [
     "Engine",
@@ -53,6 +54,9 @@ class Rows:
     def __len__(self) -> int: ...
     def invalid(self) -> list[tuple[int, str]]:
         """Each row that cannot be looked up, and why. Only before the rows are fed."""
+
+    def asks(self) -> bool:
+        """Whether any row has something to ask. Only before the rows are fed."""
 
     def plan(self, settings: Mapping[str, Any]) -> dict[str, Any]:
         """Counts for a plan; only before the rows are fed.

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, TypeVar
 from . import _core
 from ._books import Books
 from ._calls import Call
-from ._secret import key_to_send
+from ._secret import Secret, has_key, key_to_send
 from .exceptions import ConfigError
 from .rows import check_field_type, check_required_fields
 from .settings import check_max_credits
@@ -24,7 +24,6 @@ from .settings import check_max_credits
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ._secret import Secret
     from .progress import Watch
     from .rows import FieldType, RequiredField
     from .sandbox import Sandbox
@@ -83,8 +82,8 @@ class Desk:
             first_row=first_row,
         )
 
-    def begin(self, kind: type[CallT], name: str, terms: Terms, watch: Watch) -> CallT:
-        """Begins a call of this kind. Nothing is sent before it is fed.
+    def begin(self, kind: type[CallT], name: str, terms: Terms, watch: Watch, *, asks: bool = True) -> CallT:
+        """Begins a call of this kind. Nothing is sent before it is fed; where nothing `asks`, nothing at all.
 
         Raises:
             ConfigError: There is no key, or this enricher may not send.
@@ -96,8 +95,12 @@ class Desk:
                 "a pickled copy of an enricher cannot share the ceiling max_credits with the one it was "
                 "copied from: make a BulkEnricher here, with a ceiling of its own"
             )
-        run = self._engine.start(
-            api_key=key_to_send(self._key).expose(),
+        engine, key = self._engine, self._key
+        if not asks and not has_key(key):
+            # Of its own: the first call of an engine settles its key.
+            engine, key = _core.Engine(self.settings.for_core()), Secret("nothing-is-sent")
+        run = engine.start(
+            api_key=key_to_send(key).expose(),
             required_fields=None if terms.required_fields is None else list(terms.required_fields),
             max_credits=terms.max_credits,
         )

@@ -79,7 +79,8 @@ class AsyncDoors:
         parts = await self._read_in_parts(rows, terms)
         if on_error == "raise":
             refuse_invalid(parts)
-        call = self._desk.begin(ListCall, "enrich_async", terms, Watch(progress, sum(map(len, parts))))
+        watch, asks = Watch(progress, sum(map(len, parts))), any(part.asks() for part in parts)
+        call = self._desk.begin(ListCall, "enrich_async", terms, watch, asks=asks)
         bell = Bell(call.run)
         try:
             call.feed(parts)

@@ -7,6 +7,8 @@ what is not frozen about it in `_desk`.
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import cache
+from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 from ._desk import Desk, Terms
@@ -254,7 +256,9 @@ class BulkEnricher(SyncDoors, AsyncDoors):
     def __repr__(self) -> str:
         # Shown in a traceback out of `__init__`, it has no settings yet.
         told = self._desk.settings.told() if hasattr(self, "_desk") else {}
-        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in told.items())})"
+        usual = _usual_settings().told()
+        shown = (f"{name}={value!r}" for name, value in told.items() if value != usual[name])
+        return f"{type(self).__name__}({', '.join(shown)})"
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"an enricher is frozen: make another one to change {name}")
@@ -270,6 +274,19 @@ class BulkEnricher(SyncDoors, AsyncDoors):
 
     def __deepcopy__(self, memo: object) -> Self:
         return self
+
+
+@cache
+def _usual_settings() -> Settings:
+    """What an enricher has that was told nothing: the constructor says it, once."""
+    parameters = signature(BulkEnricher.__init__).parameters.values()
+    return checked(
+        **{
+            parameter.name: parameter.default
+            for parameter in parameters
+            if parameter.kind is parameter.KEYWORD_ONLY
+        }
+    )
 
 
 def _unpickled(kind: type[BulkEnricher], settings: Settings) -> BulkEnricher:

@@ -30,9 +30,11 @@ class Suspect(NamedTuple):
     """In how many rows it stands."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Plan:
     """What a call would ask, and what it could cost. Made without network and without a key.
+
+    It shows as a table, at a prompt and in a notebook.
 
     Where rows are lists in order of preference, what has to be asked depends on the answers: then
     the two numbers of a range differ.
@@ -102,6 +104,8 @@ class Plan:
                 *(f"check     {check}" for check in self._checks()),
             ]
         )
+
+    __repr__ = __str__
 
     def _repr_html_(self) -> str:
         checks = [("check", "", check) for check in self._checks()]

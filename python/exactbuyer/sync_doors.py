@@ -87,7 +87,8 @@ class SyncDoors:
         read = self._desk.read(rows, terms)
         if on_error == "raise":
             refuse_invalid([read])
-        call = self._desk.begin(ListCall, "enrich", terms, Watch(progress, len(read)))
+        watch = Watch(progress, len(read))
+        call = self._desk.begin(ListCall, "enrich", terms, watch, asks=read.asks())
         try:
             call.feed([read])
             while not call.over():

@@ -8,7 +8,7 @@ use crate::config::BodyFormat;
 use crate::error::Error;
 use crate::identifier::Identifier;
 use crate::plan::LookupId;
-use crate::policy::{LONGEST_PAUSE, Verdict, judge};
+use crate::policy::{Verdict, judge};
 use crate::store::{
     Claim, Evidence, Known, RequestId, Required, Room, RunId, Seen, Settled, Standing, Store,
 };
@@ -176,6 +176,7 @@ impl Attempt {
                 let mut settlement = settle(&claimed.lookups, &decode(&body));
                 // What cut the body short says more than where it breaks off.
                 if let Some(cut) = cut {
+                    settlement.note = Some(cut.as_str());
                     for answer in &mut settlement.answers {
                         if let Answer::Unknown(why) = answer {
                             *why = cut.as_str();
@@ -228,9 +229,12 @@ fn evidence(came_to: &CameTo, lookups: u64) -> Evidence {
     }
 }
 
+/// A pause that the service asks for is kept to at most so long: nobody means years.
+const LONGEST_REMEMBERED: Duration = Duration::from_hours(24);
+
 /// How long a 429 stops everybody.
 pub(super) fn pause(wait: Option<Duration>) -> Duration {
-    wait.unwrap_or(WINDOW).min(LONGEST_PAUSE)
+    wait.unwrap_or(WINDOW).min(LONGEST_REMEMBERED)
 }
 
 /// An unknown, with the time at which it became one.

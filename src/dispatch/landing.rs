@@ -13,9 +13,9 @@ use crate::vendor::align::{Answer, Settlement};
 use crate::vendor::limits::WINDOW;
 
 use super::attempt::{CameTo, Landed, Parcel, rejection};
+use super::launch::pause_too_long;
 use super::runner::{Flight, Runner, now};
 use super::split::GroupId;
-use super::tally::counted;
 
 /// Unknown replies in a row after which a run stops: a gateway that bills and then fails must not
 /// eat the list.
@@ -60,7 +60,7 @@ impl Runner {
             }
             CameTo::NotYet(wait) => {
                 self.return_unused(&flight);
-                self.not_before = Some(now() + wait.min(LONGEST_PAUSE));
+                self.not_before = Some(now() + wait);
                 self.put_off(parcel, wait);
             }
             CameTo::NoRoom(room) => {
@@ -104,6 +104,9 @@ impl Runner {
         self.shared.resources().concurrency.answered();
         self.settle_budget(reserved, credits, in_doubt);
         self.tally.sent(parcel.ids.len(), credits, in_doubt);
+        if let Some(note) = settlement.note {
+            self.tally.noted(note);
+        }
         self.hit_rate.note((hits + misses) as u64, hits as u64);
         self.splits.accepted(parcel.group);
         if hits + misses > 0 {
@@ -179,10 +182,7 @@ impl Runner {
     fn paused(&mut self, parcel: Parcel, wait: Duration) {
         self.again(parcel);
         if wait > LONGEST_PAUSE {
-            let minutes = counted(wait.as_secs().div_ceil(60), "minute");
-            let message =
-                format!("the service asks for a pause of {minutes} (429): run this again after that");
-            self.fail(Error::new(ErrorKind::RateLimit, message).with_status(429));
+            self.fail(pause_too_long(wait));
         }
     }
 
@@ -275,8 +275,11 @@ impl Runner {
         if self.streak < MOST_UNKNOWN_IN_A_ROW || self.stopping.is_some() {
             return;
         }
-        let message = "three requests in a row went unanswered and may have been charged: compare the vendor's usage \
-                       page before you run this again";
+        let message = format!(
+            "three requests in a row went unanswered and may have been charged{}: compare the vendor's usage page \
+             before you run this again",
+            self.tally.first_doubt()
+        );
         self.fail(Error::new(ErrorKind::UnknownOutcome, message));
     }
 }

@@ -6,13 +6,20 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::config::OnUnknown;
-use crate::error::ErrorKind;
-use crate::policy::Verdict;
+use crate::error::{Error, ErrorKind};
+use crate::policy::{LONGEST_PAUSE, Verdict};
 
 use super::Shared;
 use super::attempt::{Attempt, CameTo, Landed, Parcel, now_ms, pause};
 use super::runner::{Event, Flight, Runner, now};
 use super::split::GroupId;
+
+/// The service asks for a pause that no run should sleep through.
+pub(super) fn pause_too_long(wait: Duration) -> Error {
+    let minutes = super::tally::counted(wait.as_secs().div_ceil(60), "minute");
+    let message = format!("the service asks for a pause of {minutes} (429): run this again after that");
+    Error::new(ErrorKind::RateLimit, message).with_status(429)
+}
 
 /// A partial chunk from a slow source goes out after so long.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -27,7 +34,7 @@ enum Step {
     /// Nothing before then, or before something else happens; why.
     Wait(Option<Instant>, &'static str),
     /// Nothing any more.
-    End(ErrorKind, String),
+    End(Error),
 }
 
 impl Runner {
@@ -45,7 +52,7 @@ impl Runner {
                     self.limited_by = why;
                     return until;
                 }
-                Step::End(kind, message) => self.exhausted(kind, &message),
+                Step::End(error) => self.halt(&Arc::from(error.message()), Some(error)),
             }
         }
     }
@@ -64,7 +71,8 @@ impl Runner {
         let retry = self.retries.iter().position(|parcel| may_go(parcel) && self.is_due(parcel, now));
         let due = self.retries.iter().filter_map(|parcel| parcel.due).filter(|due| *due > now).min();
         let size = match retry.and_then(|place| self.retries.get(place)) {
-            Some(parcel) => parcel.ids.len(),
+            // A request that is too large since it was cut: the rest of it stays where it is.
+            Some(parcel) => parcel.ids.len().min(self.chunk_size),
             None if suspect.is_some() => return Step::Wait(due, "latency"),
             None => match self.fresh_chunk(now) {
                 Ok(size) => size,
@@ -142,14 +150,13 @@ impl Runner {
         } else if room > 0 {
             Ok(room)
         } else {
-            Err(Step::End(
-                ErrorKind::UnknownOutcome,
-                format!(
-                    "{} lookups went unknown, which is all that max_in_doubt allows: compare the vendor's usage page \
-                     before you raise it",
-                    self.unknown
-                ),
-            ))
+            let message = format!(
+                "{} lookups went unknown, which is all that max_in_doubt allows{}: compare the vendor's usage page \
+                 before you raise it",
+                self.unknown,
+                self.tally.first_doubt()
+            );
+            Err(Step::End(Error::new(ErrorKind::UnknownOutcome, message)))
         }
     }
 
@@ -179,12 +186,10 @@ impl Runner {
             _ => self.budget.ceiling(),
         };
         let ceiling = super::tally::counted(ceiling.unwrap_or_default(), "credit");
-        Err(Step::End(
-            ErrorKind::BudgetExceeded,
-            format!(
-                "max_credits reached ({ceiling}): raise it, and ask again for the rows that are not_sent"
-            ),
-        ))
+        let message = format!(
+            "max_credits reached ({ceiling}): raise it, and ask again for the rows that are not_sent"
+        );
+        Err(Step::End(Error::new(ErrorKind::BudgetExceeded, message)))
     }
 
     /// Takes a concurrency slot, a rate slot, and sets the worst case aside.
@@ -194,6 +199,11 @@ impl Runner {
             return Err(Step::Wait(None, "max_concurrency"));
         }
         if let Err(until) = self.shared.limiter.take(now) {
+            let wait = until.saturating_duration_since(now);
+            // Another run was told so; this one would be told the same.
+            if wait > LONGEST_PAUSE {
+                return Err(Step::End(pause_too_long(wait)));
+            }
             return Err(Step::Wait(Some(until), "requests_per_minute"));
         }
         // Only this task reserves from `self.budget`, and `fits_budget` has looked at it; another

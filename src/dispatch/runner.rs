@@ -8,14 +8,15 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::budget::{Budget, HitRate};
 use crate::config::Per;
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::plan::{Final, LookupId, Row, Table};
 use crate::results::{Origin, RowOutcome, Source};
 use crate::store::{Required, Room, RunId};
+use crate::vendor::limits::WINDOW;
 
 use super::attempt::{Landed, Parcel};
 use super::consult::{STORE_ONLY, terms};
-use super::run::{Port, Progress};
+use super::run::{Port, Progress, STOPPED};
 use super::split::Splits;
 use super::tally::Tally;
 use super::{RunOptions, Shared};
@@ -169,7 +170,9 @@ impl Runner {
             let waits = !self.held.is_empty() || self.room.is_some();
             let listen = (waits && shared.store.durable()).then(|| now() + LISTEN_EVERY);
             let sleep = async {
-                match wake.into_iter().chain(self.deadline).chain(listen).min() {
+                // A deadline that is over has been seen to: what comes after it is given up at once.
+                let deadline = self.deadline.filter(|deadline| *deadline > now());
+                match wake.into_iter().chain(deadline).chain(listen).min() {
                     Some(at) => tokio::time::sleep_until(at.into()).await,
                     None => std::future::pending().await,
                 }
@@ -201,7 +204,10 @@ impl Runner {
 
     fn absorb(&mut self, event: Event) {
         match event {
-            Event::Fed(rows) => self.fed.push_back(rows.into_iter()),
+            Event::Fed(rows) => {
+                self.table.expect(rows.len());
+                self.fed.push_back(rows.into_iter());
+            }
             Event::Finished => {
                 self.input_over = true;
                 self.finished = true;
@@ -209,7 +215,7 @@ impl Runner {
             }
             Event::Stop(grace) => {
                 self.input_over = true;
-                self.halt(&Arc::from("stopped before the end"), None);
+                self.halt(&Arc::from(STOPPED), None);
                 let until = now() + grace;
                 self.deadline = Some(self.deadline.map_or(until, |known| known.min(until)));
             }
@@ -252,12 +258,12 @@ impl Runner {
         self.halt(&Arc::from(error.message()), Some(error));
     }
 
-    /// Once the grace is over, what is still in flight is unknown.
+    /// Once the grace is over, what is still in flight is unknown, and nobody else's answer is waited
+    /// for: nor for rows that are admitted only then.
     fn give_up_when_due(&mut self) {
         if self.deadline.is_none_or(|deadline| now() < deadline) {
             return;
         }
-        self.deadline = None;
         for parcel in std::mem::take(&mut self.held) {
             self.again(parcel);
         }
@@ -316,14 +322,9 @@ impl Runner {
     #[allow(clippy::cast_precision_loss)] // counts of requests
     fn left_s(&self, requests: u64, elapsed: Duration, requests_left: u64) -> Option<f64> {
         let left = (requests_left + self.flights.len() as u64) as f64;
-        let fastest = left * 60.0 / f64::from(self.shared.config.requests_per_minute);
+        let fastest = left * WINDOW.as_secs_f64() / f64::from(self.shared.config.requests_per_minute);
         let beyond_burst = requests_left > u64::from(self.shared.config.requests_per_minute);
         let as_before = (requests > 0).then(|| left * elapsed.as_secs_f64() / requests as f64)?;
         Some(if beyond_burst { as_before.max(fastest) } else { as_before })
-    }
-
-    /// The service, or the ceiling, ends the run here.
-    pub(super) fn exhausted(&mut self, kind: ErrorKind, message: &str) {
-        self.halt(&Arc::from(message), Some(Error::new(kind, message)));
     }
 }

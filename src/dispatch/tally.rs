@@ -36,11 +36,18 @@ impl Tally {
             if let Some(count) = self.receipt.by_status.get_mut(outcome.status as usize) {
                 *count += 1;
             }
+            let found = u64::from(outcome.status == Status::Found);
             match outcome.source {
                 Source::Asked => {}
-                Source::Duplicate => self.receipt.duplicates += 1,
+                Source::Duplicate => {
+                    self.receipt.duplicates += 1;
+                    self.receipt.found_duplicates += found;
+                }
                 Source::Store if outcome.status == Status::Unknown => self.receipt.inherited.rows += 1,
-                Source::Store => self.receipt.from_store += 1,
+                Source::Store => {
+                    self.receipt.from_store += 1;
+                    self.receipt.found_from_store += found;
+                }
             }
         }
         self.receipt.elapsed = now.saturating_duration_since(self.started);
@@ -54,6 +61,15 @@ impl Tally {
         self.receipt.credits_in_doubt += in_doubt;
     }
 
+    /// A reply that was charged, and what was odd about it.
+    pub(super) fn noted(&mut self, note: &'static str) {
+        let notes = &mut self.receipt.notes;
+        match notes.iter_mut().find(|(known, _)| *known == note) {
+            Some((_, replies)) => *replies += 1,
+            None => notes.push((note, 1)),
+        }
+    }
+
     /// The first doubt is the one that is told.
     pub(super) fn doubted(&mut self, reason: &Arc<str>) {
         self.first_doubt.get_or_insert_with(|| reason.clone());
@@ -65,6 +81,11 @@ impl Tally {
         inherited.lookups += 1;
         inherited.credits += u64::from(seen.in_doubt);
         inherited.since_ms = Some(inherited.since_ms.map_or(seen.at_ms, |since| since.min(seen.at_ms)));
+    }
+
+    /// What made lookups unknown, in brackets, for a message about more than one.
+    pub(super) fn first_doubt(&self) -> String {
+        self.first_doubt.as_ref().map(|doubt| format!(" (first: {doubt})")).unwrap_or_default()
     }
 
     /// Lookups whose answers reached the caller but not the store.
@@ -94,8 +115,15 @@ impl Tally {
             let reason = self.first_doubt.as_deref().unwrap_or("another run's request went unanswered");
             let rows = counted(unknown, "row");
             let message = match self.receipt.credits_in_doubt {
-                0 => format!("{rows} got no readable answer, which the known credits include: {reason}"),
-                most => format!("{rows} may have been charged (0 to {}): {reason}", counted(most, "credit")),
+                0 => format!(
+                    "{rows} got no readable answer, which the known credits include: {reason}. Asking for them \
+                     again costs again"
+                ),
+                most => format!(
+                    "{rows} may have been charged (0 to {}): {reason}. They are not sent again unasked: compare the \
+                     vendor's usage page before you ask for them again",
+                    counted(most, "credit")
+                ),
             };
             troubles.push(Error::new(ErrorKind::UnknownOutcome, message));
         }

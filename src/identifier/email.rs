@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use email_address::EmailAddress;
 use percent_encoding::percent_decode_str;
@@ -21,7 +22,7 @@ const MAX_LOCAL: usize = 64;
 const MAX_ADDRESS: usize = 254;
 
 /// The canonical form of an address that is written in any of the usual ways.
-pub(super) fn canonical(value: &str) -> Result<Box<str>, Invalid> {
+pub(super) fn canonical(value: &str) -> Result<Arc<str>, Invalid> {
     match plain(value) {
         Some(address) => Ok(address),
         None => parse(bare_address(value)?.as_ref()),
@@ -30,7 +31,7 @@ pub(super) fn canonical(value: &str) -> Result<Box<str>, Invalid> {
 
 /// The way nearly all of them are written: ASCII, no quotes, nothing around it. `None` says only
 /// that this reader cannot tell; what it does accept, [`parse`] would answer the same.
-fn plain(value: &str) -> Option<Box<str>> {
+fn plain(value: &str) -> Option<Arc<str>> {
     let (local, domain) = value.split_once('@')?;
     if value.len() > MAX_ADDRESS || local.is_empty() || local.len() > MAX_LOCAL {
         return None;
@@ -47,9 +48,8 @@ fn plain(value: &str) -> Option<Box<str>> {
     if after_dot || local.contains('/') || !domain::is_plain(domain) {
         return None;
     }
-    let mut address: Box<str> = value.into();
-    address.make_ascii_lowercase();
-    Some(address)
+    let folded = value.bytes().all(|byte| !byte.is_ascii_uppercase());
+    Some(if folded { value.into() } else { value.to_ascii_lowercase().into() })
 }
 
 const fn is_atext(byte: u8) -> bool {
@@ -93,7 +93,7 @@ fn bare_address(value: &str) -> Result<Cow<'_, str>, Invalid> {
     Ok(Cow::Owned(text::unwrap(&text::clean(&decoded)?).to_owned()))
 }
 
-fn parse(value: &str) -> Result<Box<str>, Invalid> {
+fn parse(value: &str) -> Result<Arc<str>, Invalid> {
     let (local, domain) = value.rsplit_once('@').ok_or(Invalid::EmailIncomplete)?;
     // A slash is allowed in a name, and so `tiktok.com/@ana.b` would be an address.
     if names_network(local) {
@@ -120,7 +120,7 @@ fn parse(value: &str) -> Result<Box<str>, Invalid> {
     if !EmailAddress::is_valid_local_part(&local) {
         return Err(Invalid::EmailLocalPart);
     }
-    Ok(format!("{local}@{domain}").into_boxed_str())
+    Ok(format!("{local}@{domain}").into())
 }
 
 /// Folded, and without quotes that change nothing (RFC 5321, 4.1.2: they are not part of the name).

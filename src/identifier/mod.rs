@@ -18,6 +18,8 @@ mod text;
 pub use invalid::Invalid;
 pub use region::Region;
 
+use std::sync::Arc;
+
 use crate::error::Error;
 
 /// The version of the rules. A change of anybody's canonical form raises it, and is a migration.
@@ -62,13 +64,14 @@ impl FieldType {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Identifier {
     field_type: FieldType,
-    canonical: Box<str>,
+    /// Shared: the rows, the request and the store name the same one.
+    canonical: Arc<str>,
 }
 
 impl Identifier {
     /// For canonical forms that are known to be so: the rooms below, stores, tests.
     #[must_use]
-    pub fn from_canonical(field_type: FieldType, canonical: impl Into<Box<str>>) -> Self {
+    pub fn from_canonical(field_type: FieldType, canonical: impl Into<Arc<str>>) -> Self {
         Self { field_type, canonical: canonical.into() }
     }
 
@@ -80,7 +83,7 @@ impl Identifier {
 
     /// What is compared, and what is sent.
     #[must_use]
-    pub const fn canonical(&self) -> &str {
+    pub fn canonical(&self) -> &str {
         &self.canonical
     }
 }

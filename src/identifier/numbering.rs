@@ -1,19 +1,16 @@
 //! The world's numbering plans, and libphonenumber's way of reading digits by them.
 //!
-//! The data is the `phonenumber` crate's copy of libphonenumber's metadata. The reading is done
-//! here, after libphonenumber's `parseHelper` and `testNumberLength`, and not by that crate's
-//! parser: it takes a national prefix off where it is a part of the number (`+375 801 123 4567`
-//! becomes `+375 1123 4567`, somebody else's), calls no length possible, and compiles its patterns
-//! anew once more than a hundred of them are in use (27 µs a number in one country, 870 µs across
-//! all of them, where this takes one).
+//! The data is the `phonenumber` crate's copy of libphonenumber's metadata, of which `build.rs` makes
+//! constants. The reading is done here, after libphonenumber's `parseHelper` and `testNumberLength`,
+//! and not by that crate's parser: it takes a national prefix off where it is a part of the number
+//! (`+375 801 123 4567` becomes `+375 1123 4567`, somebody else's), calls no length possible, and
+//! compiles its patterns anew once more than a hundred of them are in use (27 µs a number in one
+//! country, 870 µs across all of them, where this takes one).
 //!
 //! Knows nothing of how digits are written: that is the room of phone numbers.
 
-use std::collections::HashMap;
-use std::sync::{LazyLock, OnceLock};
+use std::sync::OnceLock;
 
-use phonenumber::Metadata;
-use phonenumber::metadata::{DATABASE, Descriptor};
 use regex::{Regex, RegexBuilder};
 
 use super::invalid::Invalid;
@@ -21,9 +18,6 @@ use super::region::Region;
 
 /// libphonenumber's `MIN_LENGTH_FOR_NSN` and `MAX_LENGTH_FOR_NSN`.
 const NATIONAL_DIGITS: std::ops::RangeInclusive<usize> = 2..=17;
-
-/// Country codes have one to three digits.
-const CODES: usize = 1000;
 
 /// A number as it is dialled from anywhere: `+<country code><national number>`.
 pub(super) type International = String;
@@ -36,7 +30,7 @@ pub(super) fn international(digits: &str) -> Result<International, Invalid> {
 
 /// Reads digits as they are dialled in `region`.
 pub(super) fn domestic(digits: &str, region: Region) -> Result<International, Invalid> {
-    let plan = PLANS.of_region(region).ok_or(Invalid::PhoneWithoutCountryCode)?;
+    let plan = of_region(region).ok_or(Invalid::PhoneWithoutCountryCode)?;
     if let Some(abroad) = plan.after_international_prefix(digits) {
         return international(abroad);
     }
@@ -48,23 +42,23 @@ pub(super) fn domestic(digits: &str, region: Region) -> Result<International, In
 
 /// Whether numbers of `region` can be read.
 pub(super) fn knows(region: Region) -> bool {
-    PLANS.of_region(region).is_some()
+    of_region(region).is_some()
 }
 
 /// The main region of a country code.
 pub(super) fn region_of_code(code: u16) -> Option<Region> {
-    PLANS.of_code(usize::from(code)).and_then(|plan| Region::from_bytes(plan.meta.id().as_bytes()))
+    of_code(code).and_then(|plan| Region::from_bytes(plan.region.as_bytes()))
 }
 
 /// The plan of the country code that `digits` begin with, and the digits after it.
 fn split_code(digits: &str) -> Result<(&'static Plan, &str), Invalid> {
     let mut code = 0;
     for (index, digit) in digits.bytes().enumerate().take(3) {
-        code = code * 10 + usize::from(digit - b'0');
+        code = code * 10 + u16::from(digit - b'0');
         if code == 0 {
             break;
         }
-        if let Some(plan) = PLANS.of_code(code) {
+        if let Some(plan) = of_code(code) {
             return Ok((plan, digits.get(index + 1..).unwrap_or_default()));
         }
     }
@@ -75,7 +69,7 @@ fn split_code(digits: &str) -> Result<(&'static Plan, &str), Invalid> {
 fn settle(read_by: &'static Plan, national: String) -> Result<International, Invalid> {
     // Several countries share some codes; the lengths that count are the main one's, as in
     // libphonenumber's `isPossibleNumber`.
-    let plan = PLANS.of_code(usize::from(read_by.meta.country_code())).unwrap_or(read_by);
+    let plan = if read_by.is_main { read_by } else { of_code(read_by.code).unwrap_or(read_by) };
     // Read again, as anybody would who gets the canonical form: until nothing changes, so that a
     // canonical form is its own canonical form.
     let mut national = national;
@@ -98,7 +92,7 @@ fn settle(read_by: &'static Plan, national: String) -> Result<International, Inv
         return Err(Invalid::PhoneTooLong);
     }
     match plan.length(national.len()) {
-        Length::Possible => Ok(format!("+{}{national}", plan.meta.country_code())),
+        Length::Possible => Ok(format!("+{}{national}", plan.code)),
         Length::LocalOnly => Err(Invalid::PhoneWithoutAreaCode),
         Length::TooShort => Err(Invalid::PhoneTooShort),
         Length::TooLong => Err(Invalid::PhoneTooLong),
@@ -106,43 +100,20 @@ fn settle(read_by: &'static Plan, national: String) -> Result<International, Inv
     }
 }
 
-/// Reading the metadata takes tens of milliseconds and some 13 MB: once, at the first number.
-static PLANS: LazyLock<Plans> = LazyLock::new(Plans::load);
+// `PLANS` by country code, the main region of each somewhere among its regions, and `BY_REGION`,
+// which says where each is.
+include!(concat!(env!("OUT_DIR"), "/numbering_plans.rs"));
 
-struct Plans {
-    /// The main region of each country code, as an index into `all`.
-    by_code: Vec<Option<usize>>,
-    by_region: HashMap<Region, usize>,
-    all: Vec<Plan>,
+/// The plan of the main region of a country code.
+fn of_code(code: u16) -> Option<&'static Plan> {
+    let from = PLANS.partition_point(|plan| plan.code < code);
+    let mut of_code = PLANS.get(from..).unwrap_or_default().iter().take_while(|plan| plan.code == code);
+    of_code.find(|plan| plan.is_main)
 }
 
-impl Plans {
-    fn load() -> Self {
-        let mut plans = Self { by_code: vec![None; CODES], by_region: HashMap::new(), all: Vec::new() };
-        for (code, slot) in (0_u16..).zip(&mut plans.by_code) {
-            let regions = DATABASE.by_code(&code).unwrap_or_default();
-            let main = regions.iter().position(|meta| meta.is_main_country_for_code()).unwrap_or(0);
-            for (place, meta) in regions.into_iter().enumerate() {
-                let index = plans.all.len();
-                if place == main {
-                    *slot = Some(index);
-                }
-                if let Some(region) = Region::from_bytes(meta.id().as_bytes()) {
-                    plans.by_region.insert(region, index);
-                }
-                plans.all.push(Plan::new(meta));
-            }
-        }
-        plans
-    }
-
-    fn of_code(&self, code: usize) -> Option<&Plan> {
-        self.by_code.get(code).copied().flatten().and_then(|index| self.all.get(index))
-    }
-
-    fn of_region(&self, region: Region) -> Option<&Plan> {
-        self.by_region.get(&region).and_then(|&index| self.all.get(index))
-    }
+fn of_region(region: Region) -> Option<&'static Plan> {
+    let place = BY_REGION.binary_search_by_key(&region.as_str(), |&(name, _)| name).ok()?;
+    BY_REGION.get(place).and_then(|&(_, index)| PLANS.get(usize::from(index)))
 }
 
 enum Length {
@@ -155,37 +126,23 @@ enum Length {
 
 /// One region's numbering plan. Patterns are compiled when first needed.
 struct Plan {
-    meta: &'static Metadata,
+    /// Two letters (ISO 3166), or `001` for what belongs to no country.
+    region: &'static str,
+    code: u16,
+    /// Whether it is the main one of those that share its code.
+    is_main: bool,
     /// Bit n: numbers of n digits exist.
     lengths: u32,
     /// Bit n: numbers of n digits exist, but only within one area.
     local_lengths: u32,
+    /// What takes the place of the national prefix, where something does.
+    national_prefix_rule: Option<&'static str>,
     international_prefix: Pattern,
     national_prefix: Pattern,
     any_number: Pattern,
 }
 
 impl Plan {
-    // The method itself can only be named by the crate that has it, which is not a dependency of ours.
-    #[allow(clippy::redundant_closure_for_method_calls)]
-    fn new(meta: &'static Metadata) -> Self {
-        let mut lengths = 0;
-        let mut local_lengths = 0;
-        for descriptor in descriptors(meta) {
-            lengths |= bits(descriptor.possible_length());
-            local_lengths |= bits(descriptor.possible_local_length());
-        }
-        let parsing = meta.national_prefix_for_parsing().map(|pattern| pattern.as_str());
-        Self {
-            meta,
-            lengths,
-            local_lengths: local_lengths & !lengths,
-            international_prefix: Pattern::new(meta.international_prefix().map(|p| p.as_str()), false),
-            national_prefix: Pattern::new(parsing.or(meta.national_prefix()), false),
-            any_number: Pattern::new(Some(meta.descriptors().general().national_number().as_str()), true),
-        }
-    }
-
     fn length(&self, digits: usize) -> Length {
         let bit = 1_u32.checked_shl(u32::try_from(digits).unwrap_or(u32::MAX)).unwrap_or(0);
         if self.local_lengths & bit != 0 {
@@ -214,7 +171,7 @@ impl Plan {
 
     /// What follows this region's own country code, where it was written without a `+`.
     fn after_own_code<'d>(&self, digits: &'d str) -> Option<&'d str> {
-        let rest = digits.strip_prefix(&self.meta.country_code().to_string())?;
+        let rest = digits.strip_prefix(&self.code.to_string())?;
         let stripped = self.strip_prefix(rest);
         let national = stripped.as_deref().unwrap_or(rest);
         let is_code = (!self.is_number(digits) && self.is_number(national))
@@ -238,8 +195,8 @@ impl Plan {
         let whole = found.get(0)?;
         let rest = national.get(whole.end()..)?;
         let last_group = found.get(found.len() - 1);
-        let stripped = match (self.meta.national_prefix_transform_rule(), last_group) {
-            (Some(rule), Some(_)) if !rule.is_empty() => {
+        let stripped = match (self.national_prefix_rule, last_group) {
+            (Some(rule), Some(_)) => {
                 let mut transformed = String::with_capacity(national.len());
                 let mut chars = rule.chars();
                 while let Some(c) = chars.next() {
@@ -260,30 +217,6 @@ impl Plan {
         // What was a number before must still be one.
         (!self.is_number(national) || self.is_number(&stripped)).then_some(stripped)
     }
-}
-
-/// Every kind of number that is dialled as such; short codes and the like are not among them.
-fn descriptors(meta: &Metadata) -> impl Iterator<Item = &Descriptor> {
-    let all = meta.descriptors();
-    [
-        Some(all.general()),
-        all.fixed_line(),
-        all.mobile(),
-        all.toll_free(),
-        all.premium_rate(),
-        all.shared_cost(),
-        all.personal_number(),
-        all.voip(),
-        all.pager(),
-        all.uan(),
-        all.voicemail(),
-    ]
-    .into_iter()
-    .flatten()
-}
-
-fn bits(lengths: &[u16]) -> u32 {
-    lengths.iter().filter(|&&length| length < 32).fold(0, |bits, &length| bits | 1 << length)
 }
 
 /// A pattern of the metadata, anchored, compiled at its first use.
@@ -317,41 +250,51 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
+    /// Region, country code and national number.
+    const EXAMPLES: &[(&str, u16, &str)] = &include!(concat!(env!("OUT_DIR"), "/numbering_examples.rs"));
+
     #[test]
     fn every_pattern_of_the_metadata_compiles() {
         let mut seen = 0;
-        for plan in &PLANS.all {
+        for plan in &PLANS {
             for pattern in [&plan.international_prefix, &plan.national_prefix, &plan.any_number] {
                 if pattern.source.is_some() {
                     seen += 1;
-                    assert!(pattern.get().is_some(), "{}: {:?}", plan.meta.id(), pattern.source);
+                    assert!(pattern.get().is_some(), "{}: {:?}", plan.region, pattern.source);
                 }
             }
-            assert!(plan.lengths != 0, "{}: no lengths", plan.meta.id());
+            assert!(plan.lengths != 0, "{}: no lengths", plan.region);
         }
         assert!(seen > 600, "saw {seen} patterns");
     }
 
     #[test]
+    fn every_country_code_has_one_main_region() {
+        assert!(PLANS.is_sorted_by_key(|plan| plan.code));
+        for plan in &PLANS {
+            let mains = PLANS.iter().filter(|other| other.code == plan.code && other.is_main).count();
+            assert_eq!(mains, 1, "+{}", plan.code);
+        }
+        assert_eq!(of_code(1).unwrap().region, "US");
+        assert_eq!(of_code(44).unwrap().region, "GB");
+        assert!(of_code(0).is_none() && of_code(999).is_none());
+    }
+
+    #[test]
     fn every_example_of_the_metadata_is_its_own_canonical_form() {
-        let mut seen = 0;
         let mut local_only = Vec::new();
-        for plan in &PLANS.all {
-            let code = plan.meta.country_code();
-            for example in descriptors(plan.meta).filter_map(Descriptor::example) {
-                let number = format!("+{code}{example}");
-                if international(&number[1..]) == Err(Invalid::PhoneWithoutAreaCode) {
-                    local_only.push(number);
-                    continue;
-                }
-                assert_eq!(international(&number[1..]).as_deref(), Ok(&*number), "{}", plan.meta.id());
-                if let Some(region) = Region::from_bytes(plan.meta.id().as_bytes()) {
-                    assert_eq!(domestic(example, region).as_deref(), Ok(&*number), "{}", plan.meta.id());
-                }
-                seen += 1;
+        for (region, code, example) in EXAMPLES {
+            let number = format!("+{code}{example}");
+            if international(&number[1..]) == Err(Invalid::PhoneWithoutAreaCode) {
+                local_only.push(number);
+                continue;
+            }
+            assert_eq!(international(&number[1..]).as_deref(), Ok(&*number), "{region}");
+            if let Some(region) = Region::from_bytes(region.as_bytes()) {
+                assert_eq!(domestic(example, region).as_deref(), Ok(&*number), "{region:?}");
             }
         }
-        assert!(seen > 1_000, "saw {seen} examples");
+        assert!(EXAMPLES.len() > 1_000, "saw {} examples", EXAMPLES.len());
         // A Canadian service number that nobody abroad can dial.
         assert_eq!(local_only, ["+13101234"]);
     }

@@ -8,6 +8,7 @@
 //! Knows nothing of the other kinds, nor of the plans themselves.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::sync::LazyLock;
 
 use percent_encoding::percent_decode_str;
@@ -22,7 +23,7 @@ use super::text;
 const MAX_BYTES: usize = 250;
 
 /// The canonical form of a number written in any of the usual ways.
-pub(super) fn canonical(value: &str, default_region: Option<Region>) -> Result<Box<str>, Invalid> {
+pub(super) fn canonical(value: &str, default_region: Option<Region>) -> Result<Arc<str>, Invalid> {
     if value.len() > MAX_BYTES {
         return Err(Invalid::PhoneTooLong);
     }
@@ -44,7 +45,7 @@ pub(super) fn canonical(value: &str, default_region: Option<Region>) -> Result<B
         }
         (false, None, None) => return Err(Invalid::PhoneWithoutCountryCode),
     };
-    Ok(number.into_boxed_str())
+    Ok(number.into())
 }
 
 /// Whether a value without a field type looks like a phone number: digits first, and enough of

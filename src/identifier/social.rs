@@ -10,6 +10,7 @@
 //! dropped might be the name itself, the address is refused. Knows nothing of the other kinds.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
 
@@ -41,7 +42,7 @@ const NOT_PCHAR: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'@');
 
 /// The canonical form of a profile's address.
-pub(super) fn canonical(value: &str) -> Result<Box<str>, Invalid> {
+pub(super) fn canonical(value: &str) -> Result<Arc<str>, Invalid> {
     let value = text::unwrap(value);
     if value.len() > MAX_CHARS {
         return Err(Invalid::SocialTooLong);
@@ -67,7 +68,7 @@ pub(super) fn canonical(value: &str) -> Result<Box<str>, Invalid> {
     address.push_str(host);
     push_path(&mut address, path)?;
     own_page(&mut address, host.len(), network.map(|(network, _)| network), query)?;
-    Ok(address.into_boxed_str())
+    Ok(address.into())
 }
 
 /// `host` with the scheme before it gone, and whether there was one.

@@ -76,6 +76,14 @@ pub(super) struct Lookups {
 }
 
 impl Lookups {
+    /// Makes room for so many more, less those that have gone.
+    pub(super) fn expect(&mut self, more: usize) {
+        let more = more.saturating_sub(self.vacant.len());
+        self.slots.reserve(more);
+        let slots = &self.slots;
+        self.index.reserve(more, |place| hash_at(slots, *place));
+    }
+
     /// The lookup of this identifier, for the row of this number; if it was not known before, it is
     /// added to `fresh`.
     pub(super) fn intern(&mut self, identifier: Identifier, row: u64, fresh: &mut Vec<LookupId>) -> LookupId {
@@ -114,9 +122,7 @@ impl Lookups {
             u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX)
         };
         let slots = &self.slots;
-        self.index.insert_unique(hash, place, |place| {
-            slots.get(*place as usize).and_then(Option::as_ref).map_or(0, |known| known.hash)
-        });
+        self.index.insert_unique(hash, place, |place| hash_at(slots, *place));
         fresh.push(LookupId(place));
         LookupId(place)
     }
@@ -175,6 +181,10 @@ impl Lookups {
             entry.remove();
         }
     }
+}
+
+fn hash_at(slots: &[Option<Lookup>], place: u32) -> u64 {
+    slots.get(place as usize).and_then(Option::as_ref).map_or(0, |known| known.hash)
 }
 
 #[cfg(test)]

@@ -66,6 +66,12 @@ impl Table {
         self.queue.len()
     }
 
+    /// Makes room for so many rows that are known to come.
+    pub fn expect(&mut self, rows: usize) {
+        self.rows.reserve(rows);
+        self.lookups.expect(rows);
+    }
+
     /// Adds a row; what needs no lookup is over at once and goes to `out`. Lookups that were not
     /// known before are added to `fresh`: say what is known of them, then [`Table::activate`] the
     /// rows.
@@ -211,13 +217,15 @@ impl Table {
         // While rows of the list come to an end, the lookup itself must stay.
         lookup.named_by += 1;
         // The list is last come, first: turn it round, so that outcomes come in input order.
-        let mut in_order = Vec::new();
+        let mut turned = NOBODY;
         while let Some(row) = self.row_mut(number) {
-            in_order.push(number);
-            number = std::mem::replace(&mut row.next, NOBODY);
+            let next = std::mem::replace(&mut row.next, turned);
+            turned = std::mem::replace(&mut number, next);
         }
-        for number in in_order.into_iter().rev() {
-            self.advance(number, out);
+        while let Some(row) = self.row_mut(turned) {
+            let next = std::mem::replace(&mut row.next, NOBODY);
+            self.advance(turned, out);
+            turned = next;
         }
         self.lookups.release(id);
     }

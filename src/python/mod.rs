@@ -1,7 +1,7 @@
 //! The only rooms that say pyo3: thin doors to the core. What they decide is how a Python object is
 //! read and how one is built; everything else is asked of the core.
 
-mod desk;
+mod assembly;
 mod engine;
 mod entry;
 mod errors;

@@ -74,6 +74,10 @@ impl Rows {
         })
     }
 
+    fn asks(&self) -> PyResult<bool> {
+        self.look(|stock| stock.rows.iter().any(|row| matches!(row, Row::One(_) | Row::Preference(_))))
+    }
+
     fn plan<'py>(&self, py: Python<'py>, settings: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyDict>> {
         let chunk_size = settings::read(settings)?.config.chunk_size;
         let summary = py.detach(|| self.look(|stock| summarize(&stock.rows)))?;

@@ -36,6 +36,9 @@ class Rows:
             if status_of(value) == "invalid"
         ]
 
+    def asks(self) -> bool:
+        return any(status_of(value) not in {"missing", "invalid"} for value in self.values)
+
     def plan(self, settings: dict[str, Any]) -> dict[str, Any]:
         asking = [value for value in self.values if status_of(value) not in {"missing", "invalid"}]
         unique = len(set(asking))

@@ -1,13 +1,12 @@
-"""Ctrl-C at every point at which it can come: what was paid for is in the results, the exception or `recover()`.
+"""Ctrl-C wherever it can come: what was paid for is in the results, the exception or `recover()`.
 
-CPython looks for signals where a Python function begins and where a call of C code returns. A profile function
-sees just these, so one run after another is interrupted at the first of them, the second, and so on.
+CPython looks for signals where a Python function begins and where a call of C code returns. A profile
+function sees just these, so one run after another is interrupted at the first of them, the second, and so on.
 """
 
 from __future__ import annotations
 
 import sys
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +20,8 @@ from exactbuyer.sandbox import Sandbox
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
+
+    from typing_extensions import Self
 
     from exactbuyer import Result
 
@@ -56,7 +57,7 @@ class Press:
         self.pressed_in = f"{event} in {frame.f_code.co_name}, line {frame.f_lineno}"
         raise KeyboardInterrupt
 
-    def __enter__(self) -> Press:
+    def __enter__(self) -> Self:
         sys.setprofile(self)
         return self
 

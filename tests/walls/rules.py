@@ -41,7 +41,7 @@ MAY_USE: dict[str, frozenset[str]] = {
         }
     ),
     # The vendor's stand-in speaks the vendor's protocol; it must not know the client that it judges.
-    "sandbox": frozenset({"error", "identifier", "vendor"}),
+    "sandbox": frozenset({"identifier", "vendor::limits"}),
     "python": frozenset(
         {
             "error",

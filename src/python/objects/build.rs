@@ -221,7 +221,7 @@ impl<'a, 'py> Builder<'a, 'py> {
             && let Some(whole) = small(said)
         {
             self.at += said.len();
-            return Ok(whole.into_pyobject(self.py)?.into_any());
+            return self.sites.whole(self.py, whole);
         }
         let is_whole = !said.iter().any(|b| matches!(b, b'.' | b'e' | b'E'));
         match std::str::from_utf8(said) {

@@ -15,6 +15,9 @@ pub(super) struct SiteId(usize);
 /// keyed by what it holds (`{"2021-03-01": …}`) would make new ones for ever.
 const MAX_SITES: usize = 1_024;
 
+/// Integers below this are made once: one for each year, and a table of a few pages.
+const SHARED_WHOLES: usize = 2_200;
+
 /// One place.
 #[derive(Default)]
 pub(super) struct Site {
@@ -26,12 +29,17 @@ pub(super) struct Site {
     elements: Option<SiteId>,
 }
 
-/// All places of a kind of record.
-pub(super) struct Sites(Vec<Site>);
+/// All places of a kind of record, and what they have in common.
+pub(super) struct Sites {
+    places: Vec<Site>,
+    /// Integers from 0 up that were seen anywhere: years, sizes.
+    wholes: Vec<Option<Py<PyAny>>>,
+}
 
 impl Default for Sites {
     fn default() -> Self {
-        Self(vec![Site { strings: Strings::off(), shapes: Shapes::off(), elements: None }, Site::default()])
+        let nowhere = Site { strings: Strings::off(), shapes: Shapes::off(), elements: None };
+        Self { places: vec![nowhere, Site::default()], wholes: Vec::new() }
     }
 }
 
@@ -42,16 +50,33 @@ impl Sites {
     pub(super) const RECORD: SiteId = SiteId(1);
 
     pub(super) fn get(&mut self, id: SiteId) -> Option<&mut Site> {
-        self.0.get_mut(id.0)
+        self.places.get_mut(id.0)
+    }
+
+    /// The integer, made once if it is a small one. (Python itself shares those up to 256.)
+    pub(super) fn whole<'py>(&mut self, py: Python<'py>, whole: i64) -> PyResult<Bound<'py, PyAny>> {
+        let Some(place) = usize::try_from(whole).ok().filter(|place| *place < SHARED_WHOLES) else {
+            return Ok(whole.into_pyobject(py)?.into_any());
+        };
+        if self.wholes.is_empty() {
+            self.wholes.resize_with(SHARED_WHOLES, || None);
+        }
+        let Some(slot) = self.wholes.get_mut(place) else { return Err(super::unread()) };
+        if let Some(known) = slot {
+            return Ok(known.bind(py).clone());
+        }
+        let made = whole.into_pyobject(py)?.into_any();
+        *slot = Some(made.clone().unbind());
+        Ok(made)
     }
 
     /// A new place, or nowhere if there are too many.
     pub(super) fn add(&mut self) -> SiteId {
-        if self.0.len() >= MAX_SITES {
+        if self.places.len() >= MAX_SITES {
             return Self::NOWHERE;
         }
-        self.0.push(Site::default());
-        SiteId(self.0.len() - 1)
+        self.places.push(Site::default());
+        SiteId(self.places.len() - 1)
     }
 
     /// The place of the elements of a list at this one.
@@ -78,12 +103,12 @@ impl Sites {
         quoted: &[u8],
         key: &Bound<'_, PyString>,
     ) -> Option<(SiteId, usize)> {
-        let known = self.get(id)?.shapes.knows(quoted);
-        let under = match known {
-            Some(under) => under,
-            None if self.get(id)?.shapes.is_full() => return None,
-            None => self.add(),
-        };
+        let shapes = &self.get(id)?.shapes;
+        if !shapes.takes(shape, key) {
+            return None;
+        }
+        let known = shapes.knows(quoted);
+        let under = known.unwrap_or_else(|| self.add());
         let next = self.get(id)?.shapes.add(shape, quoted, key, under)?;
         Some((under, next))
     }

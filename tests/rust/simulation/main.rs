@@ -83,8 +83,8 @@ async fn drive(scenario: &Scenario, run: &Run) -> Finished {
     };
     let read = async {
         let mut outcomes = Vec::new();
-        while let Some(batch) = run.next().await {
-            outcomes.extend(batch);
+        while let Some(more) = run.next().await {
+            outcomes.extend(more);
             if scenario.slow_reader {
                 sleep(Duration::from_secs(2)).await;
             }

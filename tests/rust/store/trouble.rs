@@ -51,12 +51,12 @@ fn an_answer_that_cannot_be_stored_is_delivered_and_stored_later() {
     let path = folder.path().join("a.db");
     // The disk goes away just when the answer comes.
     let hold: Arc<Mutex<Option<Hold>>> = Arc::default();
-    let held = hold.clone();
+    let taken = hold.clone();
     let vendor = Vendor::new(move |number, values| {
         if number == 1 {
             let connection = rusqlite::Connection::open(&path).unwrap();
             connection.execute_batch("BEGIN IMMEDIATE").unwrap();
-            *held.lock().unwrap() = Some(Hold(connection));
+            *taken.lock().unwrap() = Some(Hold(connection));
         }
         Ok(found(values))
     });
