@@ -87,7 +87,7 @@ class Rows:
     ) -> dict[str, Any]:
         """Counts for a plan; only before the rows are fed.
 
-        `rows`, `missing`, `invalid`, `duplicates`, `from_store`, `unknown`, `not_sent`,
+        `rows`, `missing`, `invalid`, `duplicates`, `from_store`, `open_rows`,
         `bought_again`, `max_credits`; `to_send` and `requests`, each a pair (if every first choice is
         found, if none is); `suspects`, each (first row, field type, rows); with a store `lately`
         (lookups found and answered by its latest requests) and `room` (what is left of a ceiling that

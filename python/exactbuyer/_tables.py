@@ -98,6 +98,7 @@ def by_columns(
 def told(receipt: Receipt) -> dict[str, Any]:
     """A receipt as plain numbers and texts, for a place that holds nothing else."""
     plain = asdict(receipt)
+    plain["notes"] = [list(note) for note in receipt.notes]
     if receipt.credit_price is not None:
         each, currency = receipt.credit_price
         plain["credit_price"] = [str(each), currency]

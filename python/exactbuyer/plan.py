@@ -52,8 +52,8 @@ class Plan:
         invalid: Rows that cannot be looked up.
         duplicates: Rows that another row's lookup answers, free of charge.
         from_store: Rows that the store answers, free of charge.
-        unknown: Rows that an earlier run left in doubt: not sent, unless with `on_unknown="resend"`.
-        not_sent: Rows that are not sent: purged from the store or dropped, or `store_only=True`.
+        open_rows: Rows that are left alone: an earlier run left them in doubt, or they were purged from
+            the store; with `store_only=True`, all that it cannot answer.
         bought_again: Of the identifiers to ask, those that the store has a contact for, too old or
             to be asked for again: **they are paid for again**.
         to_send: Identifiers to ask, from (every first one matches) to (none does).
@@ -72,8 +72,7 @@ class Plan:
     invalid: int = 0
     duplicates: int = 0
     from_store: int = 0
-    unknown: int = 0
-    not_sent: int = 0
+    open_rows: int = 0
     bought_again: int = 0
     to_send: tuple[int, int] = (0, 0)
     requests: tuple[int, int] = (0, 0)
@@ -108,8 +107,7 @@ class Plan:
             from_store=counts["from_store"],
             to_send=to_send,
             requests=requests,
-            unknown=counts.get("unknown", 0),
-            not_sent=counts.get("not_sent", 0),
+            open_rows=counts.get("open_rows", 0),
             bought_again=counts.get("bought_again", 0),
             max_credits=most,
             expected_credits=_expected(counts.get("lately"), to_send, most),
@@ -146,13 +144,11 @@ class Plan:
         free_parts += [f"{self.from_store:,} from the store"] if self.from_store else []
         lines = [("nothing to ask", f"{idle:,}", " · ".join(idle_parts))] if idle else []
         lines += [("free", f"{free:,}", " · ".join(free_parts))] if free else []
-        left = self.unknown + self.not_sent
-        left_parts = [f"{self.unknown:,} in doubt since an earlier run"] if self.unknown else []
-        left_parts += [f"{self.not_sent:,} not to be sent"] if self.not_sent else []
-        lines += [("left alone", f"{left:,}", " · ".join(left_parts))] if left else []
+        why = "in doubt since an earlier run, or not to be sent"
+        lines += [("left alone", f"{self.open_rows:,}", why)] if self.open_rows else []
         asked = f"{span_of(*self.to_send, 'identifier')} in {span_of(*self.requests, 'request')}"
         lead = "" if not self.min_duration_s else f", taking {duration(self.min_duration_s)} or more"
-        return [*lines, ("to ask", f"{self.rows - idle - free - left:,}", asked + lead)]
+        return [*lines, ("to ask", f"{self.rows - idle - free - self.open_rows:,}", asked + lead)]
 
     def _credits(self) -> str:
         text = f"at most {self.max_credits:,}"

@@ -156,7 +156,10 @@ class Receipt:
         if self.not_sent:
             return f"{first}: the others are done"
         if self.invalid or self.rejected:
-            return "correct the rows named in results.problems and ask for those again; the others are done"
+            return (
+                "correct the rows named in results.problems (in a table: by their reason) and ask for those "
+                "again; the others are done"
+            )
         return "nothing: every row has its answer"
 
     @property

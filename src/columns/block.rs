@@ -18,15 +18,12 @@ use super::walk::{Found, walk};
 /// 31 bits. No column has more text than its contacts have. In tests few, to see what then happens.
 const MOST_BYTES: usize = if cfg!(test) { 1 << 14 } else { 1 << 30 };
 
-/// An outcome, and when it came, in microseconds since 1970.
-type Landed = (RowOutcome, i64);
-
 /// Rows next to each other, waiting for the last of their outcomes.
 pub(super) struct Block {
     pub(super) first_row: u64,
     pub(super) rows: usize,
     /// One a row; made when the first outcome comes.
-    landed: Vec<Option<Landed>>,
+    landed: Vec<Option<RowOutcome>>,
     open: usize,
     /// Once it is complete: one, unless its contacts are very large.
     pub(super) batches: Option<Vec<RecordBatch>>,
@@ -48,13 +45,13 @@ impl Block {
     }
 
     /// Notes an outcome; whether it was the last one missing.
-    pub(super) fn land(&mut self, outcome: RowOutcome, at: i64) -> bool {
+    pub(super) fn land(&mut self, outcome: RowOutcome) -> bool {
         if self.landed.is_empty() {
             self.landed.resize_with(self.rows, || None);
         }
         let place = outcome.row.checked_sub(self.first_row).and_then(|place| usize::try_from(place).ok());
         if let Some(slot) = place.and_then(|place| self.landed.get_mut(place))
-            && slot.replace((outcome, at)).is_none()
+            && slot.replace(outcome).is_none()
         {
             self.open -= 1;
             return self.open == 0;
@@ -91,12 +88,12 @@ impl Block {
     }
 }
 
-fn contact(landed: Option<&Landed>) -> Option<&Bytes> {
-    landed.and_then(|(outcome, _)| outcome.record.as_ref())
+fn contact(landed: Option<&RowOutcome>) -> Option<&Bytes> {
+    landed.and_then(|outcome| outcome.record.as_ref())
 }
 
 /// What became of each row.
-fn fixed(layout: &Layout, landed: &[Option<Landed>]) -> Result<[ArrayRef; 5], ArrowError> {
+fn fixed(layout: &Layout, landed: &[Option<RowOutcome>]) -> Result<[ArrayRef; 5], ArrowError> {
     let rows = landed.len();
     let mut statuses = Texts::new(rows, rows * Status::NotFound.as_str().len());
     let mut matched_by = Texts::new(rows, rows * layout.by.iter().map(String::len).max().unwrap_or_default());
@@ -104,7 +101,7 @@ fn fixed(layout: &Layout, landed: &[Option<Landed>]) -> Result<[ArrayRef; 5], Ar
     let mut fetched_at = TimestampMicrosecondBuilder::with_capacity(rows).with_timezone("UTC");
     let mut reasons = Texts::new(rows, 0);
     for landed in landed {
-        let Some((outcome, at)) = landed else {
+        let Some(outcome) = landed else {
             statuses.push(Status::NotSent.as_str().as_bytes());
             matched_by.push_null();
             sources.push_null();
@@ -119,8 +116,8 @@ fn fixed(layout: &Layout, landed: &[Option<Landed>]) -> Result<[ArrayRef; 5], Ar
         matched_by.push_option(layout.by.get(column).filter(|_| found).map(String::as_str));
         sources.push_option(source(outcome));
         let answered = matches!(outcome.status, Status::Found | Status::NotFound);
-        let asked_at = outcome.fetched_at_ms.map_or(*at, |at_ms| at_ms.saturating_mul(1_000));
-        fetched_at.append_option(answered.then_some(asked_at));
+        let at_ms = outcome.fetched_at_ms.filter(|_| answered);
+        fetched_at.append_option(at_ms.map(|at_ms| at_ms.saturating_mul(1_000)));
         match &outcome.reason {
             None => reasons.push_null(),
             Some(Reason::Run(text)) => reasons.push(text.as_bytes()),
@@ -149,7 +146,7 @@ fn source(outcome: &RowOutcome) -> Option<&'static str> {
 /// What was asked of the contacts. Lets go of each as soon as it has been read.
 fn asked_for(
     layout: &Layout,
-    landed: Vec<Option<Landed>>,
+    landed: Vec<Option<RowOutcome>>,
     habits: &mut Habits,
 ) -> Result<Vec<ArrayRef>, ArrowError> {
     let rows = landed.len();
@@ -168,7 +165,7 @@ fn asked_for(
         })
         .collect();
     for landed in landed {
-        let Some(record) = landed.and_then(|(outcome, _)| outcome.record) else {
+        let Some(record) = landed.and_then(|outcome| outcome.record) else {
             columns.iter_mut().for_each(Column::push_null);
             continue;
         };

@@ -60,7 +60,7 @@ impl Runner {
             }
             CameTo::NotYet(wait) => {
                 self.return_unused(&flight);
-                self.not_before = Some(now() + wait.min(LONGEST_PAUSE));
+                self.not_before = Some(now() + wait);
                 self.put_off(parcel, wait);
             }
             CameTo::NoRoom(room) => {

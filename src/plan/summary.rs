@@ -12,24 +12,6 @@ use super::Row;
 /// placeholder.
 const SUSPICIOUS: u32 = 20;
 
-/// What is known of a lookup before anybody asks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Prior {
-    /// Nothing that could be used: it is to be asked.
-    #[default]
-    Open,
-    /// It is to be asked, and was paid for before.
-    Again,
-    /// A contact is there.
-    Found,
-    /// It is known that there is nobody.
-    NotFound,
-    /// It may have been charged, and is not sent again.
-    Doubt,
-    /// It is not sent.
-    Closed,
-}
-
 /// What a run would do.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Summary {
@@ -41,18 +23,17 @@ pub struct Summary {
     pub invalid: u64,
     /// Rows whose first identifier an earlier row asks for already.
     pub duplicates: u64,
-    /// Rows whose answer is there.
+    /// Rows that the store answers.
     pub from_store: u64,
-    /// Rows that stay unknown: a lookup of theirs is in doubt.
-    pub unknown: u64,
-    /// Rows that are not sent.
-    pub not_sent: u64,
+    /// Rows that would not be asked, as the first of their identifiers that is to be asked is in
+    /// doubt or barred.
+    pub open: u64,
+    /// Lookups that the store has a contact for, and that may be paid for again all the same.
+    pub bought_again: u64,
     /// Lookups if every first identifier is found.
     pub lookups_least: u64,
     /// Lookups if none is until the last.
     pub lookups_most: u64,
-    /// Of these, lookups that were paid for before.
-    pub bought_again: u64,
     /// Rounds of asking if every list-row comes to its last identifier.
     pub rounds: u64,
     /// Credits at most: one for each row that asks for something of its own.
@@ -72,78 +53,91 @@ pub struct Suspect {
     pub rows: u32,
 }
 
+/// What a store would say of an identifier.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Stored {
+    /// Nothing that keeps a run from asking.
+    #[default]
+    Nothing,
+    /// A contact that is too old, or to be bought again.
+    Again,
+    /// A contact.
+    Hit,
+    /// Nobody.
+    Miss,
+    /// It is in doubt or barred: it would not be asked.
+    Open,
+}
+
 struct Seen<'a> {
     identifier: &'a Identifier,
     hash: u64,
     row: u64,
     rows: u32,
-    asked: bool,
+    /// Some row would ask for it first of all, or at all.
     asked_first: bool,
+    asked: bool,
 }
 
-/// Identifiers, each once, by the order in which they come.
+/// Each identifier once, in the order of the rows.
 #[derive(Default)]
-struct Names<'a> {
-    hasher: DefaultHashBuilder,
-    index: HashTable<u32>,
+struct Index<'a> {
     seen: Vec<Seen<'a>>,
+    places: HashTable<u32>,
+    hasher: DefaultHashBuilder,
 }
 
-impl<'a> Names<'a> {
-    /// Notes that a row names this identifier; its place.
-    fn place(&mut self, identifier: &'a Identifier, row: u64) -> usize {
+impl<'a> Index<'a> {
+    /// The place of an identifier that this row names.
+    fn note(&mut self, identifier: &'a Identifier, row: u64) -> usize {
         let hash = self.hasher.hash_one(identifier);
-        let seen = &self.seen;
-        let same = |place: &u32| seen.get(*place as usize).is_some_and(|known| known.identifier == identifier);
-        if let Some(place) = self.index.find(hash, same).copied() {
-            if let Some(known) = self.seen.get_mut(place as usize) {
+        let seen = &mut self.seen;
+        let same =
+            |place: &u32| seen.get(*place as usize).is_some_and(|known| known.identifier == identifier);
+        if let Some(place) = self.places.find(hash, same).copied() {
+            if let Some(known) = seen.get_mut(place as usize) {
                 known.rows += 1;
             }
             return place as usize;
         }
-        let place = u32::try_from(self.seen.len()).unwrap_or(u32::MAX);
-        self.seen.push(Seen { identifier, hash, row, rows: 1, asked: false, asked_first: false });
-        let seen = &self.seen;
-        let hash_at = |place: &u32| seen.get(*place as usize).map_or(0, |known| known.hash);
-        self.index.insert_unique(hash, place, hash_at);
+        let place = u32::try_from(seen.len()).unwrap_or(u32::MAX);
+        seen.push(Seen { identifier, hash, row, rows: 1, asked_first: false, asked: false });
+        let seen = &*seen;
+        self.places
+            .insert_unique(hash, place, |place| seen.get(*place as usize).map_or(0, |known| known.hash));
         place as usize
     }
 
-    /// Notes that a row would ask for it, as its first or a later choice; whether an earlier row
-    /// asks for it first already.
+    /// A row would ask for it; whether, being its first, an earlier row's first is the same.
     fn ask(&mut self, place: usize, first: bool) -> bool {
         let Some(known) = self.seen.get_mut(place) else { return false };
-        let asked_first = known.asked_first;
         known.asked = true;
-        known.asked_first |= first;
-        asked_first
+        first && std::mem::replace(&mut known.asked_first, true)
     }
 }
 
-/// Every identifier that these rows name, once, by the order in which they come.
+/// Each identifier of these rows once: what to ask a store about for [`summarize_with`].
 #[must_use]
-pub fn distinct(rows: &[Row]) -> Vec<&Identifier> {
-    let mut names = Names::default();
-    for row in rows {
-        match row {
-            Row::Missing | Row::Invalid(..) => {}
-            Row::One(identifier) => _ = names.place(identifier, 0),
-            Row::Preference(preference) => {
-                for (_, identifier) in &preference.alternatives {
-                    names.place(identifier, 0);
-                }
-            }
+pub fn identifiers(rows: &[Row]) -> Vec<&Identifier> {
+    let mut index = Index::default();
+    for (number, row) in (0..).zip(rows) {
+        for identifier in row.identifiers() {
+            index.note(identifier, number);
         }
     }
-    names.seen.into_iter().map(|seen| seen.identifier).collect()
+    index.seen.into_iter().map(|seen| seen.identifier).collect()
 }
 
-/// Counts what these rows come to. `priors` says what is known of each of the [`distinct`]
-/// identifiers; of those that it leaves out, nothing is.
+/// Counts what these rows come to where nothing is stored.
 #[must_use]
-pub fn summarize(rows: &[Row], priors: &[Prior]) -> Summary {
-    let prior = |place: usize| priors.get(place).copied().unwrap_or_default();
-    let mut names = Names::default();
+pub fn summarize(rows: &[Row]) -> Summary {
+    summarize_with(rows, &[])
+}
+
+/// Counts what these rows come to, given what a store says of each of their [`identifiers`].
+#[must_use]
+pub fn summarize_with(rows: &[Row], stored: &[Stored]) -> Summary {
+    let mut index = Index::default();
     let mut summary = Summary { rows: rows.len() as u64, ..Summary::default() };
     // Rows that may cost a credit: a list-row costs at most one, a plain duplicate none.
     let mut payers = 0;
@@ -152,42 +146,43 @@ pub fn summarize(rows: &[Row], priors: &[Prior]) -> Summary {
         match row {
             Row::Missing => summary.missing += 1,
             Row::Invalid(..) => summary.invalid += 1,
-            Row::One(identifier) => {
-                let place = names.place(identifier, number);
-                match prior(place) {
-                    Prior::Found | Prior::NotFound => summary.from_store += 1,
-                    Prior::Doubt => summary.unknown += 1,
-                    Prior::Closed => summary.not_sent += 1,
-                    Prior::Open | Prior::Again => {
-                        let duplicate = names.ask(place, true);
-                        summary.duplicates += u64::from(duplicate);
-                        payers += u64::from(!duplicate);
-                        summary.rounds = summary.rounds.max(1);
+            Row::One(_) | Row::Preference(_) => {
+                places.clear();
+                places.extend(row.identifiers().map(|identifier| index.note(identifier, number)));
+                let stored = |place: &usize| stored.get(*place).copied().unwrap_or_default();
+                let (mut asks, mut duplicate, mut open) = (0, false, false);
+                if !places.iter().any(|place| stored(place) == Stored::Hit) {
+                    for place in &places {
+                        match stored(place) {
+                            Stored::Miss | Stored::Hit => {}
+                            Stored::Open => {
+                                open = asks == 0;
+                                break;
+                            }
+                            Stored::Nothing | Stored::Again => {
+                                duplicate |= index.ask(*place, asks == 0);
+                                asks += 1;
+                            }
+                        }
                     }
                 }
-            }
-            Row::Preference(preference) => {
-                places.clear();
-                let alternatives = preference.alternatives.iter();
-                places.extend(alternatives.map(|(_, identifier)| names.place(identifier, number)));
-                // What is there is used before anything is sent.
-                if places.iter().any(|place| prior(*place) == Prior::Found) {
-                    summary.from_store += 1;
-                    continue;
-                }
-                let asked = ask_in_order(&mut names, &places, prior, &mut summary);
-                payers += u64::from(asked > 0);
-                summary.rounds = summary.rounds.max(asked);
+                let plain = matches!(row, Row::One(_));
+                summary.rounds = summary.rounds.max(asks);
+                summary.duplicates += u64::from(duplicate);
+                payers += u64::from(asks > 0 && !(plain && duplicate));
+                summary.open += u64::from(open);
+                summary.from_store += u64::from(asks == 0 && !open);
             }
         }
     }
-    let asked = || (0..).zip(&names.seen).filter(|(_, seen)| seen.asked);
-    summary.lookups_least = asked().filter(|(_, seen)| seen.asked_first).count() as u64;
+    let asked = || (0..).zip(&index.seen).filter(|(_, seen)| seen.asked);
+    summary.lookups_least = index.seen.iter().filter(|seen| seen.asked_first).count() as u64;
     summary.lookups_most = asked().count() as u64;
-    summary.bought_again = asked().filter(|(place, _)| prior(*place) == Prior::Again).count() as u64;
+    summary.bought_again =
+        asked().filter(|(place, _)| stored.get(*place) == Some(&Stored::Again)).count() as u64;
     summary.credits_most = summary.lookups_most.min(payers);
     let often = u32::try_from(summary.rows / 100).unwrap_or(u32::MAX).max(SUSPICIOUS);
-    summary.suspects = names
+    summary.suspects = index
         .seen
         .iter()
         .filter(|seen| seen.rows > often)
@@ -195,38 +190,6 @@ pub fn summarize(rows: &[Row], priors: &[Prior]) -> Summary {
         .collect();
     summary.suspects.sort_by_key(|suspect| (std::cmp::Reverse(suspect.rows), suspect.row));
     summary
-}
-
-/// A list-row none of whose identifiers is known to be found; how many of them it may ask for.
-fn ask_in_order(
-    names: &mut Names<'_>,
-    places: &[usize],
-    prior: impl Fn(usize) -> Prior,
-    summary: &mut Summary,
-) -> u64 {
-    let mut asked = 0;
-    let mut over = &mut summary.from_store;
-    for &place in places {
-        match prior(place) {
-            Prior::Found | Prior::NotFound => {}
-            Prior::Open | Prior::Again => {
-                let duplicate = names.ask(place, asked == 0);
-                summary.duplicates += u64::from(asked == 0 && duplicate);
-                asked += 1;
-            }
-            // Nothing more is paid for that row.
-            Prior::Doubt => {
-                over = &mut summary.unknown;
-                break;
-            }
-            Prior::Closed => {
-                over = &mut summary.not_sent;
-                break;
-            }
-        }
-    }
-    *over += u64::from(asked == 0);
-    asked
 }
 
 #[cfg(test)]
@@ -250,65 +213,65 @@ mod tests {
             Row::One(email("b")),
             Row::Preference(Box::new(list)),
         ];
-        let summary = summarize(&rows, &[]);
+        let summary = summarize(&rows);
         let expected = Summary {
             rows: 6,
             missing: 1,
             invalid: 1,
             duplicates: 2,
+            from_store: 0,
+            open: 0,
+            bought_again: 0,
             lookups_least: 2,
             lookups_most: 3,
             rounds: 2,
             credits_most: 3,
-            ..Summary::default()
+            suspects: Vec::new(),
         };
         assert_eq!(summary, expected);
     }
 
-    fn list(names: &[&str]) -> Row {
-        let alternatives = (0..).zip(names).map(|(place, name)| (place, email(name))).collect();
-        Row::Preference(Box::new(Preference { first: 0, alternatives }))
-    }
-
     #[test]
-    fn what_is_known_is_not_asked() {
+    fn what_the_store_has_is_not_asked_for() {
+        let list = |texts: &[&str]| {
+            let alternatives = (0..).zip(texts).map(|(place, text)| (place, email(text))).collect();
+            Row::Preference(Box::new(Preference { first: 0, alternatives }))
+        };
         let rows = [
-            Row::One(email("found")),
-            Row::One(email("found")),
-            Row::One(email("nobody")),
+            Row::One(email("hit")),
+            Row::One(email("hit")),
+            Row::One(email("miss")),
             Row::One(email("doubt")),
-            Row::One(email("closed")),
-            Row::One(email("again")),
-            list(&["open", "found"]),
-            list(&["nobody", "nobody"]),
-            list(&["nobody", "doubt", "open"]),
-            list(&["closed", "open"]),
-            list(&["nobody", "other", "doubt", "never"]),
+            Row::One(email("new")),
+            Row::One(email("old")),
+            list(&["new", "hit"]),
+            list(&["miss", "doubt", "new"]),
+            list(&["miss", "new", "doubt", "old"]),
+            list(&["miss", "miss"]),
         ];
-        let priors: Vec<Prior> = distinct(&rows)
+        let stored: Vec<Stored> = identifiers(&rows)
             .into_iter()
             .map(|identifier| match identifier.canonical() {
-                "found" => Prior::Found,
-                "nobody" => Prior::NotFound,
-                "doubt" => Prior::Doubt,
-                "closed" => Prior::Closed,
-                "again" => Prior::Again,
-                _ => Prior::Open,
+                "hit" => Stored::Hit,
+                "miss" => Stored::Miss,
+                "doubt" => Stored::Open,
+                "old" => Stored::Again,
+                _ => Stored::Nothing,
             })
             .collect();
         let expected = Summary {
-            rows: 11,
+            rows: 10,
+            duplicates: 1,
             from_store: 5,
-            unknown: 2,
-            not_sent: 2,
+            open: 2,
+            bought_again: 1,
             lookups_least: 2,
             lookups_most: 2,
-            bought_again: 1,
             rounds: 1,
             credits_most: 2,
             ..Summary::default()
         };
-        assert_eq!(summarize(&rows, &priors), expected);
+        assert_eq!(summarize_with(&rows, &stored), expected);
     }
 
     #[test]
@@ -316,6 +279,6 @@ mod tests {
         let mut rows = vec![Row::One(email("real@x.example"))];
         rows.extend(std::iter::repeat_n(Row::One(email("none@x.example")), 30));
         let suspect = Suspect { row: 1, field_type: FieldType::Email, rows: 30 };
-        assert_eq!(summarize(&rows, &[]).suspects, [suspect]);
+        assert_eq!(summarize(&rows).suspects, [suspect]);
     }
 }

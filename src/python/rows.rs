@@ -14,7 +14,7 @@ use super::{errors, settings, source};
 use crate::dispatch::terms;
 use crate::error::Error;
 use crate::identifier::{FieldType, Identifier};
-use crate::plan::{Prior, Row, Summary, distinct, summarize};
+use crate::plan::{Row, Stored, Summary, identifiers, summarize_with};
 use crate::store::sqlite::{SqliteStore, Yield};
 use crate::store::{Known, Standing, Terms};
 
@@ -125,7 +125,7 @@ impl Rows {
 
     /// Every identifier that the rows name, once.
     pub(super) fn identifiers(&self) -> PyResult<Vec<Identifier>> {
-        self.look(|stock| distinct(&stock.rows).into_iter().cloned().collect())
+        self.look(|stock| identifiers(&stock.rows).into_iter().cloned().collect())
     }
 
     /// Rows that were read elsewhere, without values to keep.
@@ -147,8 +147,7 @@ impl Rows {
         plan.set_item("invalid", summary.invalid)?;
         plan.set_item("duplicates", summary.duplicates)?;
         plan.set_item("from_store", summary.from_store)?;
-        plan.set_item("unknown", summary.unknown)?;
-        plan.set_item("not_sent", summary.not_sent)?;
+        plan.set_item("open_rows", summary.open)?;
         plan.set_item("bought_again", summary.bought_again)?;
         plan.set_item("to_send", (least, most))?;
         // Each round of asking may have to wait for the one before, and then travels alone.
@@ -176,28 +175,27 @@ type Counted = (Summary, Option<Yield>, Option<u64>);
 /// Counts rows; with what a store knows of them.
 fn count(stock: &Stock, asked: Option<&Asked>) -> Result<Counted, Error> {
     let Some(Asked { store, terms, required, store_only }) = asked else {
-        return Ok((summarize(&stock.rows, &[]), None, None));
+        return Ok((summarize_with(&stock.rows, &[]), None, None));
     };
-    let mut priors = Vec::new();
+    let mut stored = Vec::new();
     // Some at a time: an answer comes with its contact.
-    for some in distinct(&stock.rows).chunks(LOOKUPS_AT_ONCE) {
+    for some in identifiers(&stock.rows).chunks(LOOKUPS_AT_ONCE) {
         let standings = store.peek(terms, required, some)?;
-        priors.extend(standings.iter().map(|standing| prior(standing, *store_only)));
+        stored.extend(standings.iter().map(|standing| self::stored(standing, *store_only)));
     }
-    let summary = summarize(&stock.rows, &priors);
+    let summary = summarize_with(&stock.rows, &stored);
     let room = terms.ceiling.as_ref().map(|ceiling| store.room(ceiling)).transpose()?;
     Ok((summary, Some(store.lately(required)?), room))
 }
 
-const fn prior(standing: &Standing, store_only: bool) -> Prior {
+const fn stored(standing: &Standing, store_only: bool) -> Stored {
     match standing {
-        Standing::Known(Known::Hit(_), _) => Prior::Found,
-        Standing::Known(Known::Miss | Known::Rejected(_), _) => Prior::NotFound,
-        Standing::Known(Known::Unknown(_), _) => Prior::Doubt,
-        Standing::Barred(_) => Prior::Closed,
-        _ if store_only => Prior::Closed,
-        Standing::Again => Prior::Again,
-        Standing::Free | Standing::Held => Prior::Open,
+        Standing::Known(Known::Hit(_), _) => Stored::Hit,
+        Standing::Known(Known::Miss | Known::Rejected(_), _) => Stored::Miss,
+        Standing::Known(Known::Unknown(_), _) | Standing::Barred(_) => Stored::Open,
+        _ if store_only => Stored::Open,
+        Standing::Again => Stored::Again,
+        Standing::Free | Standing::Held => Stored::Nothing,
     }
 }
 

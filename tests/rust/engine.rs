@@ -171,8 +171,17 @@ fn the_rate_is_used_up_where_records_wait() {
 #[test]
 fn requests_are_full_however_small_the_parts_that_rows_come_in() {
     let config = Config { chunk_size: 100, ..Config::default() };
-    let done =
-        run_in_parts(config, 950, 7, Duration::from_millis(100), |_, values| Ok(found(values, |_| true)));
+    let done = paused(async {
+        let (engine, seen) =
+            engine(config, Duration::from_millis(100), |_, values| Ok(found(values, |_| true)));
+        let run = engine.start(&tokio::runtime::Handle::current(), RunOptions::default());
+        let person = |number| Identifier::from_canonical(FieldType::Email, format!("p{number}@x.example"));
+        for from in (0..950).step_by(7) {
+            run.feed((from..950.min(from + 7)).map(|number| Row::One(person(number))).collect());
+        }
+        run.finish();
+        finish(&run, &seen).await
+    });
     let mut sizes: Vec<_> = done.seen.iter().map(|(_, size)| *size).collect();
     sizes.sort_unstable();
     assert_eq!(sizes, [50, 100, 100, 100, 100, 100, 100, 100, 100, 100]);

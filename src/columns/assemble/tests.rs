@@ -30,14 +30,22 @@ fn layout(columns: Vec<Wanted>) -> Arc<Layout> {
 
 fn outcome(row: u64, status: Status) -> RowOutcome {
     let record = (status == Status::Found).then(|| Bytes::from_static(CONTACT.as_bytes()));
-    RowOutcome { row, status, alternative: 0, record, reason: None, source: Source::Asked }
+    RowOutcome {
+        row,
+        status,
+        alternative: 0,
+        record,
+        reason: None,
+        source: Source::Asked,
+        fetched_at_ms: Some(7),
+    }
 }
 
 /// The one block of one found row with these columns.
 fn found(columns: Vec<Wanted>) -> (RecordBatch, u64) {
     let mut assembler = Assembler::new(layout(columns));
     assembler.expect(1).expect("room");
-    assembler.add(outcome(0, Status::Found), 7).expect("columns");
+    assembler.add(outcome(0, Status::Found)).expect("columns");
     let mut block = assembler.next_block().expect("a block");
     (block.remove(0), assembler.misfits())
 }
@@ -68,7 +76,7 @@ fn the_default_columns_are_read() {
     assert_eq!((text("eb_status").value(0), text("eb_matched_by").value(0)), ("found", "one"));
     assert_eq!(text("eb_source").value(0), "paid");
     let at = batch.column_by_name("eb_fetched_at").expect("a column");
-    assert_eq!(at.as_primitive::<TimestampMicrosecondType>().value(0), 7);
+    assert_eq!(at.as_primitive::<TimestampMicrosecondType>().value(0), 7_000);
     let phones = batch.column_by_name("eb_phones").expect("a column").as_list::<i32>().value(0);
     let phones = phones.as_string::<i32>();
     assert_eq!((phones.len(), phones.value(0), phones.is_null(1)), (2, "+1", true));
@@ -122,7 +130,7 @@ fn what_became_of_a_row_stands_beside_it() {
     let mut third = outcome(2, Status::NotFound);
     third.source = Source::Store;
     for outcome in [fourth, second, third, outcome(0, Status::Unknown)] {
-        assembler.add(outcome, 9).expect("columns");
+        assembler.add(outcome).expect("columns");
     }
     assert!(assembler.next_block().is_none());
     assembler.finish(6).expect("columns");
@@ -150,7 +158,7 @@ fn a_block_of_very_large_contacts_is_several_batches() {
     assembler.expect(100).expect("room");
     for row in 0..100 {
         assembler
-            .add(outcome(row, if row % 3 == 0 { Status::Missing } else { Status::Found }), 0)
+            .add(outcome(row, if row % 3 == 0 { Status::Missing } else { Status::Found }))
             .expect("columns");
     }
     let block = assembler.next_block().expect("a block");
@@ -192,10 +200,10 @@ proptest! {
             }
             let row = left.remove(order[turn % order.len()].index(left.len()));
             let status = if row.is_multiple_of(2) { Status::Found } else { Status::NotFound };
-            assembler.add(outcome(row, status), 0).expect("columns");
+            assembler.add(outcome(row, status)).expect("columns");
             // Nobody expects this one, and it was there already.
-            assembler.add(outcome(total as u64, status), 0).expect("columns");
-            assembler.add(outcome(row, status), 0).expect("columns");
+            assembler.add(outcome(total as u64, status)).expect("columns");
+            assembler.add(outcome(row, status)).expect("columns");
         }
         prop_assert_eq!((rows, seen), (total, sizes.len()));
     }

@@ -23,6 +23,9 @@ use super::writer::Work;
 /// As for the limiter of one process: requests are counted where they arrive.
 const MARGIN: Duration = Duration::from_secs(1);
 
+/// Whatever a damaged file says, nobody means to wait for longer.
+const LONGEST_WAIT: Duration = Duration::from_hours(24);
+
 /// A claim, on its way to the writer.
 pub(super) struct ClaimWork {
     pub(super) run: Arc<RunState>,
@@ -67,10 +70,12 @@ impl ClaimWork {
     fn claim(&self, connection: &Connection, ledger: &mut Ledger) -> Result<Claim, Fault> {
         let shared = self.shared.clone();
         let now = now_ms();
-        let find = || look::find(connection, &shared, &self.run, &self.fields, &self.keys, now);
-        let mut found = find()?;
+        let find = |ledger: &Ledger| {
+            look::find(connection, &shared, &ledger.tail, &self.run, &self.fields, &self.keys, now)
+        };
+        let mut found = find(ledger)?;
         if bury_dead(connection, ledger, &found)? {
-            found = find()?;
+            found = find(ledger)?;
         }
         let free: Vec<usize> =
             (0..).zip(&found).filter(|(_, found)| found.is_free()).map(|(place, _)| place).collect();
@@ -142,7 +147,7 @@ impl ClaimWork {
             ])?;
         let request = connection.last_insert_rowid();
         connection.prepare_cached("UPDATE total SET in_doubt = in_doubt + ?1")?.execute([worst])?;
-        let intent = Intent { owner, fields: self.fields.clone(), keys, lost: false };
+        let intent = Intent { owner, fields: self.fields.clone(), keys };
         shared.intents().add(request, intent);
         Ok(request)
     }
@@ -188,8 +193,10 @@ fn not_before(
     now: i64,
 ) -> Result<Option<Duration>, Fault> {
     let key = key.cast_signed();
-    let wait =
-        |until: i64| u64::try_from(until - now).ok().filter(|wait| *wait > 0).map(Duration::from_millis);
+    let wait = |until: i64| {
+        let wait = u64::try_from(until.saturating_sub(now)).ok().filter(|wait| *wait > 0)?;
+        Some(Duration::from_millis(wait).min(LONGEST_WAIT))
+    };
     let paused: Option<i64> = connection
         .prepare_cached("SELECT until_ms FROM pause WHERE key = ?1")?
         .query_row([key], |row| row.get(0))

@@ -53,7 +53,7 @@ impl SqliteStore {
     /// # Errors
     /// Where the store cannot be read.
     pub fn unknown(&self) -> Result<Vec<Doubt>, Error> {
-        self.opening()?.ask(|reading, shared| reading.at_once(|connection, _| doubts(connection, shared)))
+        self.opening()?.ask(|reading, shared| reading.at_once(|connection, _, _| doubts(connection, shared)))
     }
 
     /// Decides what becomes of everything that is in doubt. What is under way right now is not.

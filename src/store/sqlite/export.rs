@@ -62,7 +62,7 @@ impl Iterator for Export {
             let after = self.after?;
             let page = self.store.opening().and_then(|opening| {
                 opening.ask(move |reading, shared| {
-                    reading.at_once(|connection, _| page(connection, shared, after))
+                    reading.at_once(|connection, _, _| page(connection, shared, after))
                 })
             });
             match page {

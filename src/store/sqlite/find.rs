@@ -70,7 +70,7 @@ impl SqliteStore {
         loop {
             let mention = mention.clone();
             let page = opening.ask(move |reading, shared| {
-                reading.at_once(|connection, _| search_page(connection, shared, &mention, after))
+                reading.at_once(|connection, _, _| search_page(connection, shared, &mention, after))
             })?;
             let Some((some, last)) = page else { return Ok((found, after)) };
             found.extend(some);

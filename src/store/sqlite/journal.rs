@@ -124,8 +124,9 @@ impl SqliteStore {
     /// # Errors
     /// Where the store cannot be read.
     pub fn receipts(&self, after: i64) -> Result<Vec<Entry>, Error> {
-        self.opening()?
-            .ask(move |reading, shared| reading.at_once(|connection, _| entries(connection, shared, after)))
+        self.opening()?.ask(move |reading, shared| {
+            reading.at_once(|connection, _, _| entries(connection, shared, after))
+        })
     }
 
     /// The journal, added up by `"day"`, `"month"`, `"year"` (as they are in `time_zone`) and the
@@ -188,12 +189,28 @@ impl SqliteStore {
         })
     }
 
+    /// How many lookups found somebody, of how many that were answered: what to expect of the next.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn hit_rate(&self) -> Result<(u64, u64), Error> {
+        self.opening()?.ask(|reading, _| {
+            let sum = "SELECT coalesce(sum(hits), 0), coalesce(sum(hits + misses), 0) FROM request";
+            let counts = reading
+                .connection
+                .query_row(sum, [], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)))?;
+            Ok((counts.0.unsigned_abs(), counts.1.unsigned_abs()))
+        })
+    }
+
     /// What is in it. Counts everything: seconds, where there are millions.
     ///
     /// # Errors
     /// Where the store cannot be read.
     pub fn info(&self) -> Result<Info, Error> {
-        self.opening()?.ask(|reading, shared| reading.at_once(|connection, _| info(connection, shared)))
+        let opening = self.opening()?;
+        opening.write(|connection, ledger| ledger.fold(connection))?;
+        opening.ask(|reading, shared| reading.at_once(|connection, _, _| info(connection, shared)))
     }
 }
 

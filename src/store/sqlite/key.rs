@@ -10,13 +10,23 @@ use std::hash::Hasher;
 use crate::identifier::Identifier;
 use crate::secret::ApiKey;
 
-/// Bytes of a hash. Among a thousand million identifiers, two with the same 96 bits are a chance
-/// of one in 10¹¹: nothing else tells them apart, so that a miss can be read from the index alone.
-const BYTES: usize = 12;
-
 /// An identifier's keyed hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) struct Key([u8; BYTES]);
+pub(super) struct Key([u8; Self::BYTES]);
+
+impl Key {
+    /// Bytes of a hash. Among a thousand million identifiers, two with the same 96 bits are a chance
+    /// of one in 10¹¹: nothing else tells them apart, so that a miss can be read from the index alone.
+    pub(super) const BYTES: usize = 12;
+
+    pub(super) const fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    pub(super) fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        bytes.try_into().map(Self).ok()
+    }
+}
 
 impl ToSql for Key {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
@@ -56,7 +66,7 @@ impl Secret {
         hasher.write(&[identifier.field_type() as u8]);
         hasher.write(identifier.canonical().as_bytes());
         let hash = hasher.finish128().as_bytes();
-        let mut key = [0; BYTES];
+        let mut key = [0; Key::BYTES];
         key.iter_mut().zip(hash).for_each(|(to, from)| *to = from);
         Key(key)
     }

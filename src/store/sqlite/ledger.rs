@@ -10,6 +10,7 @@ use super::fault::Fault;
 use super::key::Key;
 use super::schema::state;
 use super::shared::{Intent, Shared, clock, now_ms};
+use super::tail::{self, Tail};
 
 /// What the writer keeps in mind between transactions.
 #[derive(Debug)]
@@ -23,6 +24,8 @@ pub(super) struct Ledger {
     paces: HashMap<u64, u32>,
     /// The state of the file when `intents` was last compared with it.
     version: Option<i64>,
+    /// The newest answers.
+    pub(super) tail: Tail,
     /// Something happened that others may wait for.
     pub(super) notify: bool,
 }
@@ -30,7 +33,15 @@ pub(super) struct Ledger {
 impl Ledger {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
         let paces = HashMap::new();
-        Self { shared, owner: None, registered: false, paces, version: None, notify: false }
+        Self {
+            shared,
+            owner: None,
+            registered: false,
+            paces,
+            version: None,
+            tail: Tail::default(),
+            notify: false,
+        }
     }
 
     /// This opening's number, if it has one yet.
@@ -49,6 +60,11 @@ impl Ledger {
         if self.version == Some(version) {
             return Ok(());
         }
+        if self.version.is_none() {
+            // A number that was taken back may be another process's request by now.
+            self.shared.intents().clear();
+            self.tail = Tail::default();
+        }
         let mut open = connection
             .prepare_cached("SELECT id, owner, required, intent FROM request WHERE settled_ms IS NULL")?;
         let mut rows = open.query([])?;
@@ -62,12 +78,20 @@ impl Ledger {
             let fields = self.shared.fields(connection, row.get(2)?)?;
             let packed: Vec<u8> = row.get(3)?;
             let keys = keys_of(&self.shared, &packed)?;
-            let intent = Intent { owner: row.get(1)?, fields, keys, lost: false };
+            let intent = Intent { owner: row.get(1)?, fields, keys };
             self.shared.intents().add(request, intent);
         }
         self.shared.intents().keep(&seen);
+        self.tail.sync(connection)?;
         self.version = Some(version);
         self.notify = true;
+        Ok(())
+    }
+
+    /// Moves the newest answers into the index, for whoever is to look nowhere else.
+    pub(super) fn fold(&mut self, connection: &Connection) -> Result<(), Fault> {
+        tail::fold(connection)?;
+        self.tail = Tail::default();
         Ok(())
     }
 

@@ -14,6 +14,7 @@ use super::fault::Fault;
 use super::key::Key;
 use super::schema::state;
 use super::shared::{Fields, Shared, clock, within};
+use super::tail::{Kept, Tail};
 
 /// Blocks that are kept after they were read.
 const KEPT_BLOCKS: usize = 8;
@@ -76,6 +77,7 @@ impl Found {
 pub(super) fn find(
     connection: &Connection,
     shared: &Shared,
+    tail: &Tail,
     run: &RunState,
     fields: &Fields,
     keys: &[Key],
@@ -89,8 +91,8 @@ pub(super) fn find(
         } else {
             let asking = |key| {
                 let mut all = intents.asking(key, fields);
-                let first = all.next()?.1;
-                let lost = first.lost && all.all(|(_, intent)| intent.lost);
+                let first = all.next()?;
+                let lost = first.lost && all.all(|asking| asking.lost);
                 Some(if lost { Found::Lost } else { Found::Held(first.owner) })
             };
             keys.iter().map(asking).collect()
@@ -116,6 +118,12 @@ pub(super) fn find(
             let inherited = request <= mark && at_ms <= run.began_ms;
             let answer = Answer { request, place: row.get(1)?, state: row.get(2)?, at_ms, inherited };
             judge.weigh(connection, &mut view, answer, row.get(3)?)?;
+        }
+        for kept in tail.of(&key) {
+            let Kept { request, place, state, required, at_ms } = *kept;
+            let inherited = request <= mark && at_ms <= run.began_ms;
+            let answer = Answer { request, place, state, at_ms, inherited };
+            judge.weigh(connection, &mut view, answer, required)?;
         }
         let mut what = view.verdict(held);
         if any_barred && what.is_free() {

@@ -87,12 +87,13 @@ impl SqliteStore {
                 "a store cannot be merged with itself or a copy of it: give another",
             ));
         }
+        // Which also moves everything into the index.
         let info = other.info()?;
         let mut merged = Merged { under_way: info.under_way, purged_there: info.purged, ..Merged::default() };
         let (name, mut after) = (there.shared.identity.name, 0);
         loop {
             let page = there.ask(move |reading, shared| {
-                reading.at_once(|connection, _| foreign(connection, shared, after))
+                reading.at_once(|connection, _, _| foreign(connection, shared, after))
             })?;
             let Some(last) = page.last() else { return Ok(merged) };
             after = last.number;

@@ -20,6 +20,7 @@ use super::ledger::Ledger;
 use super::owner::Owners;
 use super::schema::{self, APPLICATION_ID, SCHEMA_VERSION, state};
 use super::shared::{Shared, now_ms};
+use super::tail;
 use super::{opening, place};
 
 /// How long it waits for other processes.
@@ -78,6 +79,7 @@ fn migrate_file(path: &Path) -> Result<Migrated, Fault> {
     let shared = Arc::new(Shared::new(path, identity, owners, LOCK_TIMEOUT));
     let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     bury_all(&transaction, &shared)?;
+    tail::fold(&transaction)?;
     let mut migrated = rekey(&transaction, &shared)?;
     transaction.execute("UPDATE meta SET value = ?1 WHERE name = 'rules_version'", [RULES_VERSION])?;
     transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;

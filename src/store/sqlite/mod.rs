@@ -1,11 +1,11 @@
 //! The durable store: one SQLite file that outlives crashes, power cuts and whoever wrote it, and
 //! that several processes may share.
 //!
-//! One thread of each process writes ([`writer`]); others read. A claim ([`claim`]) notes the intent
-//! to send in the same commit that finds the lookups free; [`settle`] replaces it by what came of
-//! it; [`look`] decides what of the answers on file may be used. [`owner`] tells the living from the
-//! dead, [`opening`] sees to it that a process opens a file once. People's questions are answered by
-//! [`journal`], [`doubts`], [`find`], [`privacy`], [`export`], [`merge`] and [`migrate`].
+//! One thread of each process writes (`writer`); others read. A claim (`claim`) notes the intent
+//! to send in the same commit that finds the lookups free; `settle` replaces it by what came of
+//! it; `look` decides what of the answers on file may be used. `owner` tells the living from the
+//! dead, `opening` sees to it that a process opens a file once. People's questions are answered by
+//! `journal`, `doubts`, `find`, `privacy`, `export`, `merge` and `migrate`.
 //!
 //! Knows nothing of runs beyond their terms, and nothing of the vendor but the length of its window.
 
@@ -31,6 +31,7 @@ mod reader;
 mod schema;
 mod settle;
 mod shared;
+mod tail;
 mod thread;
 mod writer;
 
@@ -190,8 +191,8 @@ impl SqliteStore {
         let keys: Vec<_> = lookups.iter().map(|lookup| opening.shared.identity.secret.key(lookup)).collect();
         let (run, fields) = (RunState::new(terms.clone(), now_ms()), sorted(required));
         opening.ask(move |reading, shared| {
-            reading.at_once(|connection, blocks| {
-                let found = look::find(connection, shared, &run, &fields, &keys, now_ms())?;
+            reading.at_once(|connection, blocks, tail| {
+                let found = look::find(connection, shared, tail, &run, &fields, &keys, now_ms())?;
                 look::tell(connection, blocks, &found)
             })
         })
@@ -239,8 +240,8 @@ impl Store for SqliteStore {
         let (reply, answer) = oneshot::channel();
         opening.reader.give(Box::new(move |reading| {
             let answer = reading.and_then(|reading| {
-                let standings = reading.at_once(|connection, blocks| {
-                    let found = look::find(connection, &shared, &run, &fields, &keys, now_ms())?;
+                let standings = reading.at_once(|connection, blocks, tail| {
+                    let found = look::find(connection, &shared, tail, &run, &fields, &keys, now_ms())?;
                     look::tell(connection, blocks, &found)
                 });
                 standings.map_err(|fault| shared.told(fault))

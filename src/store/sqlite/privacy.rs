@@ -121,8 +121,10 @@ impl SqliteStore {
                 by_request.entry(spot.request).or_default().push(spot.place);
             }
             for (request, places) in by_request {
-                opening
-                    .write(move |connection, ledger| erase(connection, &ledger.shared, request, &places))?;
+                opening.write(move |connection, ledger| {
+                    ledger.fold(connection)?;
+                    erase(connection, &ledger.shared, request, &places)
+                })?;
             }
         }
         purged.identifiers = identifiers.len() as u64;
@@ -134,8 +136,10 @@ impl SqliteStore {
         let opening = self.opening()?;
         let (mut purged, mut after) = (Purged::default(), 0);
         loop {
-            let (some, last) = opening
-                .write(move |connection, ledger| purge_some(connection, &ledger.shared, at_ms, after))?;
+            let (some, last) = opening.write(move |connection, ledger| {
+                ledger.fold(connection)?;
+                purge_some(connection, &ledger.shared, at_ms, after)
+            })?;
             purged.identifiers += some.identifiers;
             purged.answers += some.answers;
             purged.contacts += some.contacts;

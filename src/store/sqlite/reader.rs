@@ -9,6 +9,7 @@ use crate::error::Error;
 use super::fault::Fault;
 use super::look::Blocks;
 use super::shared::Shared;
+use super::tail::Tail;
 use super::thread::Desk;
 
 /// One question: told of the connection, or that there is none.
@@ -19,6 +20,7 @@ pub(super) type Question = Box<dyn FnOnce(Result<&mut Reading, Error>) + Send>;
 pub(super) struct Reading {
     pub(super) connection: Connection,
     pub(super) blocks: Blocks,
+    tail: Tail,
 }
 
 /// The desk of a thread that reads.
@@ -37,7 +39,7 @@ impl Reader {
         if self.reading.is_none() {
             let connection = self.shared.connect()?;
             connection.pragma_update(None, "query_only", true)?;
-            self.reading = Some(Reading { connection, blocks: Blocks::default() });
+            self.reading = Some(Reading { connection, blocks: Blocks::default(), tail: Tail::default() });
         }
         self.reading.as_mut().ok_or_else(|| Fault::of("the store could not be opened: run this again"))
     }
@@ -62,10 +64,11 @@ impl Reading {
     /// Answers from one state of the file.
     pub(super) fn at_once<T>(
         &mut self,
-        ask: impl FnOnce(&Connection, &mut Blocks) -> Result<T, Fault>,
+        ask: impl FnOnce(&Connection, &mut Blocks, &Tail) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
         self.connection.execute_batch("BEGIN")?;
-        let answer = ask(&self.connection, &mut self.blocks);
+        let Self { connection, blocks, tail } = self;
+        let answer = tail.sync(connection).and_then(|()| ask(connection, blocks, tail));
         self.connection.execute_batch("COMMIT")?;
         answer
     }

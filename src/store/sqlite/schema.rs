@@ -1,12 +1,13 @@
 //! The tables, and what a file says of itself: whose it is, how old its forms are.
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
 
 use crate::error::{Error, ErrorKind};
 use crate::identifier::RULES_VERSION;
 
 use super::fault::Fault;
 use super::key::Secret;
+use super::shared::now_ms;
 
 /// Raised with every change of the tables.
 pub(super) const SCHEMA_VERSION: i64 = 1;
@@ -17,6 +18,9 @@ pub(super) const APPLICATION_ID: i64 = 0x4542_7374;
 /// Two connections that write and checkpoint could lose commits before this
 /// (<https://www.sqlite.org/wal.html>, "The WAL-reset bug").
 const OLDEST_SQLITE: i32 = 3_051_003;
+
+/// As long as any commit waits for other processes.
+const LONGEST_MAKING_MS: i64 = 15_000;
 
 /// What the state of an answer can be. The numbers are in files: never change one.
 pub(super) mod state {
@@ -33,7 +37,8 @@ pub(super) mod state {
     pub(crate) const LEFT: u8 = 6;
 }
 
-/// `answer` has the lookups by keyed hash, those of one identifier side by side; `block` what they
+/// `answer` has the lookups by keyed hash, those of one identifier side by side, but for the newest,
+/// which `tail` has by request; `block` what they
 /// came to, some tens of them compressed together. `request` is intent and journal in one: while
 /// `settled_ms` is null it is under way, and `in_doubt` is the worst that it can come to.
 const TABLES: &str = "
@@ -67,7 +72,12 @@ CREATE TABLE request (
 );
 CREATE INDEX request_open ON request (id) WHERE settled_ms IS NULL;
 CREATE INDEX request_sent ON request (sent_ms, key, counted, credits, in_doubt);
-CREATE TABLE total (id INTEGER PRIMARY KEY, credits INTEGER NOT NULL, in_doubt INTEGER NOT NULL);
+CREATE TABLE total (
+    id INTEGER PRIMARY KEY,
+    credits INTEGER NOT NULL,
+    in_doubt INTEGER NOT NULL,
+    answers INTEGER NOT NULL
+);
 CREATE TABLE answer (
     key BLOB NOT NULL,
     request INTEGER NOT NULL,
@@ -77,12 +87,13 @@ CREATE TABLE answer (
     at_ms INTEGER NOT NULL,
     PRIMARY KEY (key, request)
 ) WITHOUT ROWID;
+CREATE TABLE tail (request INTEGER PRIMARY KEY, packed BLOB NOT NULL);
 CREATE INDEX answer_doubt ON answer (request, place) WHERE state IN (3, 6);
 CREATE TABLE block (id INTEGER PRIMARY KEY, body BLOB NOT NULL);
 CREATE TABLE unread (request INTEGER PRIMARY KEY, body BLOB NOT NULL);
 CREATE TABLE barred (key BLOB PRIMARY KEY, purged_ms INTEGER NOT NULL, credits INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE merged (store BLOB, request INTEGER, here INTEGER NOT NULL, PRIMARY KEY (store, request)) WITHOUT ROWID;
-INSERT INTO total VALUES (1, 0, 0);
+INSERT INTO total VALUES (1, 0, 0, 0);
 ";
 
 /// What a file says of itself.
@@ -121,14 +132,21 @@ pub(super) fn open(connection: &Connection, service: &str, now_ms: i64) -> Resul
             rusqlite::version()
         )));
     }
-    let (application, version) = versions(connection)?;
-    let objects: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    // From one state of the file: another process may be making the tables just now.
+    connection.execute_batch("BEGIN")?;
+    let looked = (|| {
+        let objects: i64 =
+            connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+        Ok::<_, Fault>((versions(connection)?, objects))
+    })();
+    connection.execute_batch("COMMIT")?;
+    let ((application, version), objects) = looked?;
     if objects == 0 && application == 0 {
-        connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
+        keep_a_log(connection)?;
         create(connection, service, now_ms)?;
     } else {
         check(application, version)?;
-        connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
+        keep_a_log(connection)?;
     }
     let identity = identity(connection)?;
     match identity.rules_version.cmp(&RULES_VERSION) {
@@ -144,6 +162,29 @@ pub(super) fn service(connection: &Connection) -> Result<String, Fault> {
         return Err(told("the file is not a store of this package: give store= another path"));
     }
     Ok(connection.query_row("SELECT value FROM meta WHERE name = 'service'", [], |row| row.get(0))?)
+}
+
+/// Turns the write-ahead log on; where it is, this changes nothing. While several processes make a
+/// store at the same time, SQLite does not wait for the lock that this takes, lest they wait for each
+/// other; so we wait for whoever holds it, and try again.
+fn keep_a_log(connection: &Connection) -> Result<(), Fault> {
+    let until = now_ms().saturating_add(LONGEST_MAKING_MS);
+    loop {
+        let mode: Result<String, rusqlite::Error> =
+            connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0));
+        match mode {
+            Ok(mode) if mode.eq_ignore_ascii_case("wal") => return Ok(()),
+            Ok(_) => {
+                return Err(told(
+                    "the store's disk has no shared memory: give store= a path on a local disk",
+                ));
+            }
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) && now_ms() < until => {
+                connection.execute_batch("BEGIN IMMEDIATE; COMMIT")?;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
 }
 
 fn versions(connection: &Connection) -> Result<(i64, i64), Fault> {

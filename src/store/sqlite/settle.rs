@@ -16,6 +16,7 @@ use super::key::Key;
 use super::ledger::{Ledger, put_answers, put_block};
 use super::schema::state;
 use super::shared::Shared;
+use super::tail::{self, Lines};
 use super::writer::Work;
 
 /// One lookup that came to something.
@@ -84,13 +85,15 @@ impl Work for SettleWork {
             put_block(connection, self.request, *first, block)?;
         }
         let answers = (0..).zip(&self.lines).map(|(place, line)| (line.key, place, line.state));
-        put_answers(connection, self.request, required, self.evidence.at_ms, answers.collect())?;
+        let answers = answers.collect();
         if let Some(unread) = &self.unread {
             connection
                 .prepare_cached("INSERT OR REPLACE INTO unread VALUES (?1, ?2)")?
                 .execute(params![self.request, unread])?;
         }
         self.journal(connection, was_credits, was_in_doubt)?;
+        // After the journal, which knows when that was.
+        self.put(connection, ledger, required, answers)?;
         self.shared.intents().remove(self.request);
         ledger.notify = true;
         Ok(())
@@ -104,7 +107,7 @@ impl Work for SettleWork {
             self.shared.intents().lose(self.request);
             self.shared.changed.notify_waiters();
             let shared = self.shared.clone();
-            shared.keep_unsettled(self);
+            shared.keep_unsettled(*self);
         }
         if let Some(reply) = reply {
             // Nobody waits where the run is over.
@@ -120,6 +123,29 @@ impl std::fmt::Debug for SettleWork {
 }
 
 impl SettleWork {
+    /// Doubts go into the index at once: they are looked for by their state, too.
+    fn put(
+        &self,
+        connection: &Connection,
+        ledger: &mut Ledger,
+        required: i64,
+        answers: Lines,
+    ) -> Result<(), Fault> {
+        let at_ms = self.evidence.at_ms;
+        if answers.iter().any(|(_, _, state)| *state == state::UNKNOWN) {
+            return put_answers(connection, self.request, required, at_ms, answers);
+        }
+        if answers.is_empty() {
+            return Ok(());
+        }
+        tail::put(connection, self.request, &answers)?;
+        ledger.tail.add(self.request, required, at_ms, &answers);
+        if ledger.tail.is_full(connection)? {
+            ledger.fold(connection)?;
+        }
+        Ok(())
+    }
+
     fn take_back(&self, connection: &Connection) -> Result<(), Fault> {
         let mut drop = connection.prepare_cached("DELETE FROM answer WHERE key = ?1 AND request = ?2")?;
         let mut keys = doubtful_keys(connection, &self.shared, self.request)?;

@@ -31,7 +31,7 @@ pub(super) struct Shared {
     intents: Mutex<Intents>,
     fields: Mutex<FieldSets>,
     orphans: Mutex<Vec<i64>>,
-    unsettled: Mutex<Vec<Box<SettleWork>>>,
+    unsettled: Mutex<Vec<SettleWork>>,
 }
 
 /// Answers that wait for room on the disk; those of more requests are given up: they are in doubt
@@ -71,15 +71,19 @@ impl Shared {
     }
 
     /// Answers that could not be stored, to be tried again.
-    pub(super) fn take_unsettled(&self) -> Vec<Box<SettleWork>> {
+    pub(super) fn take_unsettled(&self) -> Vec<SettleWork> {
         std::mem::take(&mut *self.unsettled.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    pub(super) fn keep_unsettled(&self, work: Box<SettleWork>) {
+    pub(super) fn keep_unsettled(&self, work: SettleWork) {
         let mut unsettled = self.unsettled.lock().unwrap_or_else(PoisonError::into_inner);
         if unsettled.len() < MOST_UNSETTLED {
             unsettled.push(work);
         }
+    }
+
+    pub(super) fn any_unsettled(&self) -> bool {
+        !self.unsettled.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 
     /// Another connection to the file.
@@ -163,8 +167,6 @@ pub(super) struct Intent {
     pub(super) owner: i64,
     pub(super) fields: Fields,
     pub(super) keys: Vec<Key>,
-    /// Its answer came and could not be stored: nobody need wait for it.
-    pub(super) lost: bool,
 }
 
 /// All requests under way, by what they ask for.
@@ -172,9 +174,17 @@ pub(super) struct Intent {
 pub(super) struct Intents {
     by_request: HashMap<i64, Intent>,
     by_key: HashMap<Key, Vec<i64>>,
+    /// Those whose answers came and could not be stored: nobody need wait for them.
+    lost: HashSet<i64>,
 }
 
 impl Intents {
+    /// Forgets all, to read them from the file again.
+    pub(super) fn clear(&mut self) {
+        self.by_request.clear();
+        self.by_key.clear();
+    }
+
     pub(super) fn add(&mut self, request: i64, intent: Intent) {
         for key in &intent.keys {
             self.by_key.entry(*key).or_default().push(request);
@@ -183,6 +193,7 @@ impl Intents {
     }
 
     pub(super) fn remove(&mut self, request: i64) {
+        self.lost.remove(&request);
         let Some(intent) = self.by_request.remove(&request) else { return };
         for key in &intent.keys {
             if let Some(requests) = self.by_key.get_mut(key) {
@@ -213,7 +224,7 @@ impl Intents {
 
     /// Whether the answer of any of them may still come.
     pub(super) fn any_awaited(&self) -> bool {
-        self.by_request.values().any(|intent| !intent.lost)
+        self.by_request.keys().any(|request| !self.lost.contains(request))
     }
 
     /// Who is asking for anything.
@@ -225,23 +236,29 @@ impl Intents {
     }
 
     pub(super) fn lose(&mut self, request: i64) {
-        if let Some(intent) = self.by_request.get_mut(&request) {
-            intent.lost = true;
-        }
+        self.lost.insert(request);
     }
 
-    /// Requests whose answers could answer a lookup of these fields, too.
+    /// Who asks, and whether in vain, in requests whose answers could answer a lookup of these fields, too.
     pub(super) fn asking<'a>(
         &'a self,
         key: &Key,
         fields: &'a [Box<str>],
-    ) -> impl Iterator<Item = (i64, &'a Intent)> {
+    ) -> impl Iterator<Item = Asking> + 'a {
         let requests = self.by_key.get(key).map(Vec::as_slice).unwrap_or_default();
-        requests
-            .iter()
-            .filter_map(|request| Some((*request, self.by_request.get(request)?)))
-            .filter(move |(_, intent)| within(fields, &intent.fields) || within(&intent.fields, fields))
+        requests.iter().filter_map(move |request| {
+            let intent = self.by_request.get(request)?;
+            let related = within(fields, &intent.fields) || within(&intent.fields, fields);
+            related.then(|| Asking { owner: intent.owner, lost: self.lost.contains(request) })
+        })
     }
+}
+
+/// Somebody asks for a lookup.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asking {
+    pub(super) owner: i64,
+    pub(super) lost: bool,
 }
 
 /// Now, in milliseconds since 1970.

@@ -80,7 +80,7 @@ impl Writer {
     fn settle_late(&mut self) {
         let shared = self.ledger.shared.clone();
         for work in shared.take_unsettled() {
-            self.commit(vec![work]);
+            self.commit(vec![Box::new(work)]);
         }
     }
 
@@ -125,9 +125,14 @@ impl Desk for Writer {
         for job in idle {
             job.done(Ok(()));
         }
-        if !needed.is_empty() && self.commit(needed) {
+        // Also where nobody has come: other processes wait for what could not be stored.
+        if needed.is_empty() || self.commit(needed) {
             self.settle_late();
         }
+    }
+
+    fn has_left_undone(&self) -> bool {
+        self.ledger.shared.any_unsettled()
     }
 
     fn close(&mut self) {

@@ -104,6 +104,15 @@ pub(crate) fn status(status: u16) -> Reply {
     Reply { status, retry_after: None, body: bytes::Bytes::new(), cut: None }
 }
 
+/// Until the clock by which answers grow old has moved on.
+pub(crate) fn a_moment_passes() {
+    let now = || jiff::Timestamp::now().as_millisecond();
+    let then = now();
+    while now() <= then + 1 {
+        std::hint::spin_loop();
+    }
+}
+
 pub(crate) fn email(name: &str) -> Identifier {
     Identifier::from_canonical(FieldType::Email, format!("{name}@x.example"))
 }

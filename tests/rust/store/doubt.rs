@@ -74,3 +74,18 @@ fn what_was_dropped_is_left_alone() {
     assert_eq!(done.statuses(), [Status::NotSent]);
     assert_eq!(vendor.asked().len(), 1);
 }
+
+#[test]
+fn a_request_that_ends_without_a_word_is_in_doubt_and_holds_nobody_up() {
+    let folder = Folder::new();
+    let vendor = Vendor::new(|number, values| match number {
+        1 => panic!("a bug of somebody's"),
+        _ => Ok(found(values)),
+    });
+    let done = once(&folder, settings(), &vendor, &["ana"]);
+    assert_eq!(done.statuses(), [Status::Unknown]);
+    assert_eq!(done.receipt.credits_in_doubt, 1);
+    let again = once(&folder, settings(), &vendor, &["ana", "bob"]);
+    assert_eq!(again.statuses(), [Status::Unknown, Status::Found]);
+    assert_eq!(again.receipt.inherited.lookups, 1);
+}

@@ -12,3 +12,4 @@ mod privacy;
 mod reuse;
 mod rules;
 mod several;
+mod trouble;

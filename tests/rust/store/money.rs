@@ -1,10 +1,12 @@
 //! Ceilings that outlive a process, and the journal that they are counted from.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use exactbuyer::config::{Config, Per};
 use exactbuyer::error::ErrorKind;
 use exactbuyer::results::Status;
+use exactbuyer::store::{Claim, Evidence, Required, Settled, Store, Terms};
 use exactbuyer::vendor::transport::{Failure, Lost};
 
 use crate::desk::*;
@@ -52,10 +54,8 @@ fn the_journal_says_what_was_asked_and_what_it_cost() {
     let folder = Folder::new();
     let vendor = Vendor::new(|number, values| match number {
         1 => Err(Failure::Lost(Lost::Disconnected)),
-        2 => Ok(status(429)).map(|reply| exactbuyer::vendor::transport::Reply {
-            retry_after: Some(std::time::Duration::ZERO),
-            ..reply
-        }),
+        2 => Ok(status(429))
+            .map(|reply| exactbuyer::vendor::transport::Reply { retry_after: Some(Duration::ZERO), ..reply }),
         _ => Ok(found(values)),
     });
     let tags: Arc<[(Box<str>, Box<str>)]> = Arc::from([("job".into(), "nightly".into())]);
@@ -84,4 +84,30 @@ fn the_journal_says_what_was_asked_and_what_it_cost() {
     assert!(!store.reconcile(&month, 1, "UTC").unwrap().fits);
     assert_eq!(store.reconcile("2001-02", 0, "UTC").unwrap().charged, 0);
     assert!(store.reconcile("2001-13", 0, "UTC").is_err());
+}
+
+#[test]
+fn a_pause_is_everybodys_who_shares_the_key() {
+    let folder = Folder::new();
+    let store = folder.store();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let none: Required = [].into();
+    let claim = |key_fingerprint, name: &str| {
+        let run = store.begin(Terms { key_fingerprint, requests_per_minute: 200, ..Terms::default() });
+        (run, runtime.block_on(store.claim(run, &none, &[email(name)])).unwrap())
+    };
+    let (run, Claim::Granted { request, .. }) = claim(7, "ana") else { panic!("nobody else is there") };
+    let evidence = Evidence {
+        at_ms: jiff::Timestamp::now().as_millisecond(),
+        outcome: "paused",
+        left: true,
+        pause: Some(Duration::from_mins(2)),
+        ..Evidence::default()
+    };
+    runtime
+        .block_on(store.settle(run, &none, request, vec![(email("ana"), Settled::Released)], evidence))
+        .unwrap();
+    let (_, Claim::NotBefore(wait)) = claim(7, "bob") else { panic!("the service asked for a pause") };
+    assert!(wait > Duration::from_secs(100) && wait <= Duration::from_mins(2), "{wait:?}");
+    assert!(matches!(claim(8, "bob"), (_, Claim::Granted { .. })), "another key");
 }

@@ -32,11 +32,11 @@ fn an_answer_too_old_is_asked_for_again_and_named() {
     let (folder, vendor) = (Folder::new(), Vendor::honest());
     once(&folder, settings(), &vendor, &["ana", "nobody"]);
     let old = Config { miss_max_age: Some(Duration::ZERO), ..settings() };
-    std::thread::sleep(Duration::from_millis(5));
+    a_moment_passes();
     let misses = once(&folder, old.clone(), &vendor, &["ana", "nobody"]);
     assert_eq!(vendor.asked()[1..], [["nobody@x.example"]]);
     assert_eq!((misses.receipt.from_store, misses.receipt.bought_again), (1, 0));
-    std::thread::sleep(Duration::from_millis(5));
+    a_moment_passes();
     let all = once(&folder, Config { max_age: Some(Duration::ZERO), ..old }, &vendor, &["ana", "nobody"]);
     assert_eq!(vendor.asked().len(), 3);
     assert_eq!((all.receipt.from_store, all.receipt.bought_again, all.receipt.credits), (0, 1, 1));
