@@ -148,7 +148,8 @@ class Receipt:
         first = "run this again" if self._by_caller() else "put right what stopped it, then run this again"
         first += " for the rows that are not_sent"
         if self.unknown and self.not_sent > self.barred:
-            return f"{first}; for those that are unknown, {self._resolve()}"
+            resolve = self._resolve() if self.in_store else "compare the vendor's usage page first"
+            return f"{first}; for those that are unknown, {resolve}"
         if self.unknown:
             return self._resolve()
         if self.not_sent and self.not_sent == self.barred:
