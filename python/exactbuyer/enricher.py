@@ -226,15 +226,18 @@ class BulkEnricher(SyncDoors, AsyncDoors, TableDoors):
 
         Example:
             >>> import pathlib, tempfile
-            >>> from exactbuyer import BulkEnricher
+            >>> from exactbuyer import BulkEnricher, UnknownOutcomeError
             >>> path = pathlib.Path(tempfile.mkdtemp(), "people.db")
             >>> with BulkEnricher.sandbox(store=path) as enricher:
             ...     enricher.sandbox_server.fail(request=1, fault="reset_after_billing")
-            ...     first = enricher.enrich(["ana@acme.example"], on_error="record")
-            ...     resolved = enricher.resolve_unknown("resend")
+            ...     try:
+            ...         enricher.enrich(["ana@acme.example"])
+            ...     except UnknownOutcomeError:
+            ...         print(enricher.resolve_unknown("resend"))
             ...     again = enricher.enrich(["ana@acme.example"])
-            >>> first[0]["status"], resolved.lookups, again[0]["status"] in {"found", "not_found"}
-            ('unknown', 1, True)
+            1 lookup resolved; 0 to 1 credit stay in doubt on the books
+            >>> again[0]["status"] in {"found", "not_found"}
+            True
         """
         if self._desk.store is None:
             raise ConfigError("without a store nothing outlives its call: there is nothing to resolve")
