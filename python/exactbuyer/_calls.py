@@ -8,21 +8,13 @@ from __future__ import annotations
 
 import logging
 import sys
-import warnings
 from contextlib import suppress
 from itertools import repeat
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
 from . import exceptions
-from ._callers import callers_level
-from .exceptions import (
-    ConfigError,
-    ExactBuyerError,
-    IncompleteWarning,
-    Interrupted,
-    InvalidIdentifierError,
-    StoreWarning,
-)
+from ._warnings import MANY_ROWS, warn_incomplete, warn_not_stored, warn_of_nothing_kept
+from .exceptions import ConfigError, ExactBuyerError, Interrupted, InvalidIdentifierError
 from .receipt import Receipt
 from .results import Problem, Results
 from .settings import LOOPBACK
@@ -45,9 +37,6 @@ TICK_S = 0.1
 
 _ABOUT_SETTINGS = frozenset({"AuthenticationError", "ApiError", "ConfigError"})
 _NAMED = 10
-
-MANY_LOOKUPS = 1_000
-"""Beyond so many lookups, what they bring is worth keeping."""
 
 
 def check_on_error(on_error: object) -> OnError:
@@ -109,13 +98,9 @@ class Call:
         """Gives the run rows; with a word, once, where many are paid for and nothing keeps them."""
         if self._unkept is not None:
             self._unkept += rows.asking()
-            if self._unkept > MANY_LOOKUPS:
+            if self._unkept > MANY_ROWS:
                 self._unkept = None
-                message = (
-                    f"store=None keeps nothing: if this process dies, the answers to more than {MANY_LOOKUPS:,} rows "
-                    f"are lost, and paid for again. Leave store= out, or give it a path"
-                )
-                warnings.warn(StoreWarning(message), stacklevel=callers_level())
+                warn_of_nothing_kept()
         self.run.feed(rows)
 
     def collect(self) -> None:
@@ -238,28 +223,16 @@ class Call:
                 told = f"{message.rstrip('.')}. {self._whereabouts()}"
                 raise error_class(told, status=status, results=results, receipt=receipt)
         if receipt.not_stored:
-            # Where warnings are errors, these carry what was paid for, as any other error does.
-            message = (
-                f"the answers to {count(receipt.not_stored, 'lookup')} could not be stored: they are in these results "
-                f"only; keep them, and see to the store ({self.settings.store})"
-            )
-            unkept = StoreWarning(message, results=results, receipt=receipt)
-            warnings.warn(unkept, stacklevel=callers_level())
-        # What earlier runs left in doubt, and what is not to be sent, is told each time, and raised by nobody.
+            warn_not_stored(results, receipt, self.settings.store)
+        # What earlier runs left in doubt, and what is not to be sent, is told each time, and never raised.
         expected = receipt.open_rows if self.store_only else receipt.inherited + receipt.barred
-        if receipt.open_rows and not (self.store_only and not receipt.stopped):
+        if receipt.open_rows and (receipt.stopped or not self.store_only):
             why = troubles[0][1] if troubles else receipt.why_open
             open_rows = f"{receipt.open_rows:,} of {count(receipt.rows, 'row')} open: {why.rstrip('.')}"
             if on_error == "raise" and (receipt.stopped or receipt.open_rows > expected):
                 told = f"{open_rows}. Next: {receipt.next_step}. {self._whereabouts()}"
                 raise ExactBuyerError(told, results=results, receipt=receipt)
-            warning = IncompleteWarning(
-                f"{open_rows}. What is open has the status 'unknown' (may have been charged) or 'not_sent' "
-                f"(free); the receipt says more.",
-                results=results,
-                receipt=receipt,
-            )
-            warnings.warn(warning, stacklevel=callers_level())
+            warn_incomplete(open_rows, results, receipt)
         return results
 
     def refused(self) -> bool:

@@ -211,7 +211,10 @@ class Engine:
         refresh: bool = False,
         store_only: bool = False,
     ) -> Run:
-        """Starts a call, and opens the store. The first one with a key settles it; without one nothing is sent."""
+        """Starts a call, and opens the store.
+
+        The first one with a key settles it; without one nothing is sent.
+        """
 
     def close(self, grace_s: float) -> None:
         """Stops every call and waits until they are over, at most so long."""
@@ -272,7 +275,7 @@ class Run:
         """Where it stands, by the names of :class:`exactbuyer.Progress`."""
 
 def service_of(base_url: str) -> str:
-    """Whose answers those of this address are: its host, or `loopback`. Raises `ConfigError` if it is none."""
+    """Whose answers those of this address are: its host, or `loopback`; a `ConfigError` if it is none."""
 
 def check_time_zone(name: str) -> None:
     """Raises `ConfigError` if there is no time zone of this name."""

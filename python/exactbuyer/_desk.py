@@ -16,21 +16,22 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from . import _core
 from ._books import Books
 from ._calls import Call
-from ._secret import Secret, key_to_send
+from ._secret import key_to_send
+from ._store_file import core_of, opened, store_of
 from .exceptions import ConfigError
 from .plan import Plan
 from .rows import check_field_type, check_required_fields
 from .settings import check_max_credits
-from .store import core_of, opened, store_of
+from .store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from ._secret import Secret
     from .progress import Watch
     from .rows import FieldType, RequiredField
     from .sandbox import Sandbox
     from .settings import Settings
-    from .store import Store
 
 AT_EXIT_S = 3.0
 """How long requests in flight may still take when the interpreter ends."""
@@ -92,12 +93,7 @@ class Desk:
     """
 
     def __init__(
-        self,
-        settings: Settings,
-        key: Secret | None,
-        *,
-        copied: bool = False,
-        store_name: bytes | None = None,
+        self, settings: Settings, key: Secret | None, *, copied: bool = False, store_name: bytes | None = None
     ) -> None:
         self.settings = settings
         self.books = Books()
@@ -110,7 +106,7 @@ class Desk:
         self.store: Store | None = None
         if settings.store is not None:
             texts = settings.default_region, settings.na_values
-            self.store = store_of(settings.store, settings.service, *texts)
+            self.store = store_of(Store, settings.store, settings.service, *texts)
         self._engine = self._engine_of(self.store)
         _open.add(self)
 

@@ -10,6 +10,7 @@ import json
 import os
 import tempfile
 from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
 
@@ -37,7 +38,7 @@ def write_export(export: StoreExport, path: Path) -> int:
     # Readable by its owner alone, as the store is.
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
-        with open(handle, "wb") as file:
+        with os.fdopen(handle, "wb") as file:
             written = write(file, iter(export.lines, []))
             file.flush()
             os.fsync(file.fileno())
@@ -75,13 +76,12 @@ def _write_compressed(file: IO[bytes], pages: Iterator[list[str]]) -> int:
 
 def _write_parquet(file: IO[bytes], pages: Iterator[list[str]]) -> int:
     try:
-        import pyarrow as pa
-        from pyarrow import parquet
+        pa, parquet = cast("Any", import_module("pyarrow")), cast("Any", import_module("pyarrow.parquet"))
     except ImportError:
         raise ConfigError(
             "to write .parquet, pyarrow is needed: pip install pyarrow, or export to .jsonl"
         ) from None
-    schema: Any = pa.schema(
+    schema = pa.schema(
         [
             ("field_type", pa.string()),
             ("value", pa.string()),

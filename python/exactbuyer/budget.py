@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import operator
 from dataclasses import dataclass
-from datetime import timezone, tzinfo
-from typing import Any, Literal, TypeAlias, get_args
+from datetime import timezone
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 from . import _core
 from .exceptions import ConfigError
+
+if TYPE_CHECKING:
+    from datetime import tzinfo
 
 Per: TypeAlias = Literal["run", "day", "month", "store"]
 """Over what a ceiling counts."""
@@ -48,7 +51,7 @@ class Budget:
     # By hand: a time zone may come as an object, and is kept by its name.
     def __init__(self, credits: int, per: Per = "store", *, tz: str | tzinfo | None = None) -> None:  # noqa: A002
         object.__setattr__(self, "credits", check_credits(credits))
-        if not isinstance(per, str) or per not in get_args(Per):  # pyright: ignore[reportUnnecessaryIsInstance]
+        if per not in get_args(Per):
             raise ConfigError(
                 f"max_credits is per {', '.join(map(repr, get_args(Per)[:-1]))} or 'store'; not {per!r}"
             )

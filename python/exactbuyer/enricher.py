@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import timedelta
 from functools import cache
 from inspect import signature
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from ._desk import Desk, Terms
 from ._secret import Secret
@@ -112,7 +112,7 @@ class BulkEnricher(SyncDoors, AsyncDoors, TableDoors):
         api_key: str | None = None,
         *,
         required_fields: Iterable[RequiredField] = (),
-        store: Literal["auto"] | str | PathLike[str] | None = "auto",
+        store: str | PathLike[str] | None = "auto",
         max_credits: int | Budget | None = None,
         max_in_doubt: int = 20_000,
         on_unknown: OnUnknown = "hold",
@@ -204,7 +204,7 @@ class BulkEnricher(SyncDoors, AsyncDoors, TableDoors):
 
     @property
     def store(self) -> Store | None:
-        """What was asked and paid, and what it cost: see `exactbuyer.store.Store`. `None` if nothing is kept."""
+        """What was asked and paid: see `exactbuyer.store.Store`. `None` if nothing is kept."""
         return self._desk.store
 
     def resolve_unknown(self, resolution: Resolution) -> Resolved:
@@ -360,9 +360,7 @@ def _usual_settings() -> Settings:
     return checked(**usual | {"store": None})
 
 
-def _unpickled(
-    kind: type[BulkEnricher], settings: Settings, store_name: bytes | None
-) -> BulkEnricher:
+def _unpickled(kind: type[BulkEnricher], settings: Settings, store_name: bytes | None) -> BulkEnricher:
     enricher = kind.__new__(kind)
     object.__setattr__(enricher, "_desk", Desk(settings, None, copied=True, store_name=store_name))
     return enricher

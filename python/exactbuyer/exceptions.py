@@ -178,6 +178,7 @@ class IncompleteWarning(_WithResults):
 
 
 class StoreWarning(_WithResults):
-    """Something about the store that somebody should see to: answers that could not be kept, a file that others can
-    read, many lookups and nothing that keeps them.
+    """Something about the store that somebody should see to.
+
+    Answers could not be kept; others can read the file; or many lookups, and no store.
     """

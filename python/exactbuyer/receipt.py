@@ -152,10 +152,9 @@ class Receipt:
             return f"{first}; for those that are unknown, {resolve}"
         if self.unknown:
             return self._resolve()
-        if self.not_sent and self.not_sent == self.barred:
-            return "nothing, or store.allow(…) for the rows that are not to be sent: results.problems says why"
         if self.not_sent:
-            return f"{first}: the others are done"
+            barred = "store.allow(…) for the rows that are not to be sent, if they should be after all"
+            return barred if self.not_sent == self.barred else f"{first}: the others are done"
         if self.invalid or self.rejected:
             return (
                 "correct the rows named in results.problems (in a table: by their reason) and ask for those "
@@ -170,7 +169,9 @@ class Receipt:
             return self.stopped
         parts: list[str] = []
         if self.inherited:
-            parts.append(f"{count(self.inherited, 'row')} may have been charged earlier ({self._inherited()})")
+            parts.append(
+                f"{count(self.inherited, 'row')} may have been charged earlier ({self._inherited()})"
+            )
         if self.barred:
             parts.append(f"{count(self.barred, 'row')} are not to be sent: results.problems says why")
         return "; ".join([*parts, self.next_step]) if parts else "the run was stopped"
@@ -254,7 +255,9 @@ class Receipt:
     def _last_lines(self) -> list[tuple[str, str]]:
         notes = [("note", f"{text} ({count(requests, 'request')})") for text, requests in self.notes]
         if self.bought_again:
-            notes.append(("note", f"{count(self.bought_again, 'lookup')} sent that the store had a contact for"))
+            notes.append(
+                ("note", f"{count(self.bought_again, 'lookup')} sent that the store had a contact for")
+            )
         if self.not_stored:
             notes.append(("note", f"the answers to {count(self.not_stored, 'lookup')} could not be stored"))
         return [("charged", self._charged()), *notes, ("next", self.next_step)]

@@ -24,6 +24,7 @@ from .rows import check_required_fields
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
     from .rows import RequiredField
 
 OnUnknown: TypeAlias = Literal["hold", "resend"]
@@ -247,7 +248,7 @@ def store_path(value: object, base_url: str) -> str | None:
         return str(Path.cwd() / FOLDER / f"{service.replace(':', '_')}.db")
     wrong = f"store is 'auto', a path, or None to keep nothing; not {value!r}"
     try:
-        path = os.fspath(cast("Any", value))
+        path = cast("object", os.fspath(cast("Any", value)))
     except TypeError:
         raise ConfigError(wrong) from None
     if not isinstance(path, str) or not path.strip():
@@ -268,9 +269,9 @@ def _path(given: Mapping[str, Any], name: str, what: str) -> str | None:
     if given[name] is None:
         return None
     try:
-        path = os.fspath(given[name])
+        path = cast("object", os.fspath(given[name]))
     except TypeError:
-        path = b""
+        path = None
     if isinstance(path, str):
         return path
     raise ConfigError(f"{name} is the path of {what}; not {given[name]!r}")

@@ -6,29 +6,16 @@ process would damage: the core does. What an answer looks like is in `_stored`.
 
 from __future__ import annotations
 
-import os
-import warnings
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
 from . import _core
-from ._callers import callers_level
 from ._export import write_export
-from ._stored import (
-    Answer,
-    Doubt,
-    Entry,
-    Info,
-    Merged,
-    Migrated,
-    Purged,
-    Reconciliation,
-    Resolved,
-    in_ms,
-)
+from ._store_file import StoreFile, opened
+from ._stored import Answer, Doubt, Entry, Info, Merged, Migrated, Purged, Reconciliation, Resolved, in_ms
 from .budget import time_zone
-from .exceptions import ConfigError, InvalidIdentifierError, StoreWarning
+from .exceptions import ConfigError, InvalidIdentifierError
 from .results import Problem
 from .rows import check_field_type
 
@@ -36,9 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import tzinfo
     from os import PathLike
-    from types import TracebackType
-
-    from typing_extensions import Self
 
     from .rows import FieldType
 
@@ -61,7 +45,7 @@ Resolution: TypeAlias = Literal["resend", "drop"]
 """What is to become of what is in doubt."""
 
 
-class Store:
+class Store(StoreFile):
     """What was asked and paid, in one file that outlives the process.
 
     An enricher's own is `enricher.store`; `Store(path)` opens one without an enricher, to look into
@@ -89,31 +73,7 @@ class Store:
         True
     """
 
-    __slots__ = ("_default_region", "_na_values", "_path", "_service", "_store", "_warned")
-
-    def __init__(self, path: str | PathLike[str], *, default_region: str | None = None) -> None:
-        self._set(path, None, default_region, ())
-
-    def _set(
-        self,
-        path: str | PathLike[str],
-        service: str | None,
-        default_region: str | None,
-        na_values: tuple[str, ...],
-    ) -> None:
-        self._path, self._service = Path(os.path.abspath(path)), service  # noqa: PTH100 - links stay links
-        self._default_region, self._na_values = default_region, na_values
-        self._store = _core.Store(self._path, service=service)
-        self._warned = False
-
-    @property
-    def path(self) -> Path:
-        """Where it lies."""
-        return self._path
-
-    def exists(self) -> bool:
-        """Whether there is a file yet: an enricher makes it at its first call."""
-        return self._path.exists()
+    __slots__ = ()
 
     def unknown(self) -> list[Doubt]:
         """Every lookup that may have been charged and has no answer, the oldest first.
@@ -138,9 +98,9 @@ class Store:
         Raises:
             ConfigError: It is neither.
         """
-        if not isinstance(resolution, str) or resolution not in {"resend", "drop"}:
+        if resolution not in ("resend", "drop"):
             raise ConfigError(
-                f"what is unknown can be resolved by 'resend' (asks again, may pay twice) or 'drop' (leaves it); "
+                f"what is unknown is resolved by 'resend' (asks again, may pay twice) or 'drop' (leaves it); "
                 f"not {resolution!r}"
             )
         return Resolved(**opened(self).resolve_unknown(resolution == "resend"))
@@ -157,11 +117,7 @@ class Store:
         return entries
 
     def summary(
-        self,
-        by: Iterable[str] = ("month",),
-        *,
-        tz: str | tzinfo | None = None,
-        as_frame: bool | None = None,
+        self, by: Iterable[str] = ("month",), *, tz: str | tzinfo | None = None, as_frame: bool | None = None
     ) -> Any:
         """The journal, added up.
 
@@ -182,7 +138,7 @@ class Store:
         if isinstance(by, str):
             raise ConfigError(f"by is a list of names: write by=[{by!r}]")
         names = list(by)
-        if not all(isinstance(name, str) for name in names):
+        if not all(isinstance(name, str) for name in cast("list[object]", names)):
             raise ConfigError("by is a list of names: 'day', 'month', 'year', or those of tags")
         rows: list[dict[str, Any]] = []
         for row in opened(self).summary(names, time_zone(tz)):
@@ -191,13 +147,13 @@ class Store:
         if as_frame is False:
             return rows
         try:
-            import pandas
+            import pandas as pd
         except ImportError:
             if as_frame:
                 raise
             return rows
         counts = ["requests", "lookups", "hits", "credits", "credits_in_doubt"]
-        return pandas.DataFrame(rows, columns=[*names, *counts])
+        return pd.DataFrame(rows, columns=[*names, *counts])
 
     def reconcile(self, month: str, invoiced: int, *, tz: str | tzinfo | None = None) -> Reconciliation:
         """A month's books against the vendor's invoice.
@@ -217,7 +173,10 @@ class Store:
         return Reconciliation(month=month, **opened(self).reconcile(month, invoiced, time_zone(tz)))
 
     def info(self) -> Info:
-        """What is in it; print it, or show it in a notebook. Counts everything: seconds, where there are millions."""
+        """What is in it; print it, or show it in a notebook.
+
+        Counts everything: some seconds, where there are millions.
+        """
         return Info.of(self._path, opened(self).info())
 
     def find(self, what: object, *, field_type: FieldType | None = None) -> list[Answer]:
@@ -333,18 +292,6 @@ class Store:
         """
         return opened(self).read_unread(request)
 
-    def close(self) -> None:
-        """Lets go of the file. What is asked next opens it again."""
-        self._store.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
     def __repr__(self) -> str:
         return f"Store({str(self._path)!r})"
 
@@ -352,11 +299,7 @@ class Store:
         return str(self.info()) if self.exists() else f"{self!r}: nothing yet"
 
     def _repr_html_(self) -> str:
-        return self.info()._repr_html_() if self.exists() else f"{self!r}: nothing yet"  # noqa: SLF001
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        texts = self._default_region, self._na_values
-        return store_of, (str(self._path), self._service, *texts, type(self))
+        return self.info()._repr_html_() if self.exists() else f"{self!r}: nothing yet"
 
     def _read(self, what: object, field_type: object) -> _core.Rows:
         return _core.Rows(
@@ -397,43 +340,9 @@ def migrate(path: str | PathLike[str]) -> Migrated:
     return Migrated(**_core.migrate_store(Path(path)))
 
 
-def _moment(older_than: timedelta | datetime) -> datetime:
+def _moment(older_than: object) -> datetime:
     if isinstance(older_than, timedelta):
         return datetime.now(timezone.utc) - older_than
-    if not isinstance(older_than, datetime) or older_than.tzinfo is None:  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise ConfigError("older_than is a timedelta, or a datetime with its time zone")
-    return older_than
-
-
-def store_of(
-    path: str,
-    service: str | None,
-    default_region: str | None,
-    na_values: tuple[str, ...],
-    kind: type[Store] = Store,
-) -> Store:
-    """The one of an enricher: made where it is not there, and refused if it is another service's."""
-    store = kind.__new__(kind)
-    store._set(path, service, default_region, na_values)  # noqa: SLF001 - a second constructor
-    return store
-
-
-def core_of(store: Store) -> _core.Store:
-    """The core's own."""
-    return store._store  # noqa: SLF001 - for this package alone
-
-
-def opened(store: Store) -> _core.Store:
-    """The core's own, open; with a word on modes that let others in, once."""
-    told, core = core_of(store).open(), core_of(store)
-    if not store._warned:  # noqa: SLF001 - as above
-        store._warned = True  # noqa: SLF001
-        for message in told:
-            warnings.warn(StoreWarning(message), stacklevel=callers_level())
-    return core
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(
-        before=_core.before_fork, after_in_parent=_core.after_fork, after_in_child=_core.after_fork
-    )
+    if isinstance(older_than, datetime) and older_than.tzinfo is not None:
+        return older_than
+    raise ConfigError("older_than is a timedelta, or a datetime with its time zone")

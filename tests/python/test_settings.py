@@ -93,9 +93,7 @@ def test_what_is_accepted_is_kept_in_one_unit() -> None:
 
 
 def test_settings_are_the_constructors_arguments() -> None:
-    arguments = [
-        name for name in inspect.signature(BulkEnricher).parameters if name != "api_key"
-    ]
+    arguments = [name for name in inspect.signature(BulkEnricher).parameters if name != "api_key"]
     assert [field.name for field in fields(Settings)] == arguments
 
 
