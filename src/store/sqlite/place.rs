@@ -29,7 +29,10 @@ pub(super) fn prepare(path: &Path) -> Result<(PathBuf, Vec<String>), Fault> {
     let failed = |what: &str, error: &io::Error| {
         Fault::of(format!("the store {} cannot be made: {what}: {}", path.display(), error.kind()))
     };
-    if !folder.exists() {
+    // The folders that will have a new entry.
+    let mut changed: Vec<&Path> =
+        folder.ancestors().take_while(|folder| !folder.exists()).filter_map(Path::parent).collect();
+    if !changed.is_empty() {
         DirBuilder::new()
             .recursive(true)
             .mode(FOLDER_MODE)
@@ -46,14 +49,23 @@ pub(super) fn prepare(path: &Path) -> Result<(PathBuf, Vec<String>), Fault> {
         }
     }
     match OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(path) {
-        Ok(_) => {}
+        Ok(_) => changed.push(folder),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
         Err(error) => return Err(failed("the file", &error)),
     }
+    changed.into_iter().for_each(sync_folder);
     let path = path.canonicalize().map_err(|error| failed("the path", &error))?;
     let warnings =
         looser(&path).into_iter().chain(folder.canonicalize().ok().as_deref().and_then(looser_folder));
     Ok((path.clone(), warnings.collect()))
+}
+
+/// What is in a file that was synced is lost with the file's name, if the power goes before that is on
+/// the disk; SQLite sees to the names of the files that it makes itself.
+fn sync_folder(folder: &Path) {
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    // As with SQLite, best effort: some file systems know no such sync.
+    let _ = fs::File::open(folder).and_then(|folder| folder.sync_all());
 }
 
 fn looser(path: &Path) -> Option<String> {

@@ -1,12 +1,13 @@
 //! The tables, and what a file says of itself: whose it is, how old its forms are.
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
 
 use crate::error::{Error, ErrorKind};
 use crate::identifier::RULES_VERSION;
 
 use super::fault::Fault;
 use super::key::Secret;
+use super::shared::now_ms;
 
 /// Raised with every change of the tables.
 pub(super) const SCHEMA_VERSION: i64 = 1;
@@ -17,6 +18,9 @@ pub(super) const APPLICATION_ID: i64 = 0x4542_7374;
 /// Two connections that write and checkpoint could lose commits before this
 /// (<https://www.sqlite.org/wal.html>, "The WAL-reset bug").
 const OLDEST_SQLITE: i32 = 3_051_003;
+
+/// As long as any commit waits for other processes.
+const LONGEST_MAKING_MS: i64 = 15_000;
 
 /// What the state of an answer can be. The numbers are in files: never change one.
 pub(super) mod state {
@@ -128,20 +132,50 @@ pub(super) fn open(connection: &Connection, service: &str, now_ms: i64) -> Resul
             rusqlite::version()
         )));
     }
-    let (application, version) = versions(connection)?;
-    let objects: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    // From one state of the file: another process may be making the tables just now.
+    connection.execute_batch("BEGIN")?;
+    let looked = (|| {
+        let objects: i64 =
+            connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+        Ok::<_, Fault>((versions(connection)?, objects))
+    })();
+    connection.execute_batch("COMMIT")?;
+    let ((application, version), objects) = looked?;
     if objects == 0 && application == 0 {
-        connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
+        keep_a_log(connection)?;
         create(connection, service, now_ms)?;
     } else {
         check(application, version)?;
-        connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
+        keep_a_log(connection)?;
     }
     let identity = identity(connection)?;
     match identity.rules_version.cmp(&RULES_VERSION) {
         std::cmp::Ordering::Equal => Ok(identity),
         std::cmp::Ordering::Greater => Err(newer()),
         std::cmp::Ordering::Less => Err(older()),
+    }
+}
+
+/// Turns the write-ahead log on; where it is, this changes nothing. While several processes make a
+/// store at the same time, SQLite does not wait for the lock that this takes, lest they wait for each
+/// other; so we wait for whoever holds it, and try again.
+fn keep_a_log(connection: &Connection) -> Result<(), Fault> {
+    let until = now_ms().saturating_add(LONGEST_MAKING_MS);
+    loop {
+        let mode: Result<String, rusqlite::Error> =
+            connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0));
+        match mode {
+            Ok(mode) if mode.eq_ignore_ascii_case("wal") => return Ok(()),
+            Ok(_) => {
+                return Err(told(
+                    "the store's disk has no shared memory: give store= a path on a local disk",
+                ));
+            }
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) && now_ms() < until => {
+                connection.execute_batch("BEGIN IMMEDIATE; COMMIT")?;
+            }
+            Err(error) => return Err(error.into()),
+        }
     }
 }
 

@@ -82,6 +82,10 @@ impl Shared {
         }
     }
 
+    pub(super) fn any_unsettled(&self) -> bool {
+        !self.unsettled.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
     /// Another connection to the file.
     pub(super) fn connect(&self) -> Result<Connection, Fault> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;

@@ -2,12 +2,15 @@
 //! of its own and does one thing after another.
 
 use std::io;
-use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 /// Jobs done in one go at most.
 const GROUP: usize = 64;
+
+/// How often a thread whose work is left undone tries again, where nobody gives it anything to do.
+const TRY_EVERY: Duration = Duration::from_secs(1);
 
 /// How long a fork may take, from the moment the threads have stopped.
 const LONGEST_FORK: Duration = Duration::from_mins(1);
@@ -17,8 +20,13 @@ pub(super) trait Desk: Send + 'static {
     /// One thing to do.
     type Job: Send + 'static;
 
-    /// Does what has come in, in order.
+    /// Does what has come in, in order. Nothing has, where it is to try again what it left undone.
     fn serve(&mut self, jobs: Vec<Self::Job>);
+
+    /// Whether anything was left undone that may be tried again.
+    fn has_left_undone(&self) -> bool {
+        false
+    }
 
     /// Closes what a fork must not find open; the next job opens it again.
     fn close(&mut self);
@@ -83,7 +91,19 @@ impl<J> Drop for Worker<J> {
 fn serve<D: Desk>(desk: &mut D, inbox: &Receiver<Order<D::Job>>) {
     let mut jobs = Vec::new();
     loop {
-        let order = if jobs.is_empty() { inbox.recv().ok() } else { inbox.try_recv().ok() };
+        let order = if !jobs.is_empty() {
+            inbox.try_recv().ok()
+        } else if desk.has_left_undone() {
+            match inbox.recv_timeout(TRY_EVERY) {
+                Err(RecvTimeoutError::Timeout) => {
+                    desk.serve(Vec::new());
+                    continue;
+                }
+                order => order.ok(),
+            }
+        } else {
+            inbox.recv().ok()
+        };
         match order {
             Some(Order::Do(job)) if jobs.len() + 1 < GROUP => jobs.push(job),
             Some(Order::Do(job)) => {

@@ -125,9 +125,14 @@ impl Desk for Writer {
         for job in idle {
             job.done(Ok(()));
         }
-        if !needed.is_empty() && self.commit(needed) {
+        // Also where nobody has come: other processes wait for what could not be stored.
+        if needed.is_empty() || self.commit(needed) {
             self.settle_late();
         }
+    }
+
+    fn has_left_undone(&self) -> bool {
+        self.ledger.shared.any_unsettled()
     }
 
     fn close(&mut self) {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use exactbuyer::dispatch::RunOptions;
 use exactbuyer::error::ErrorKind;
 use exactbuyer::results::Status;
+use exactbuyer::store::Store;
 use exactbuyer::store::sqlite::{SqliteStore, after_fork, before_fork};
 
 use crate::desk::*;
@@ -73,6 +74,33 @@ fn an_answer_that_cannot_be_stored_is_delivered_and_stored_later() {
     assert_eq!(done.statuses(), [Status::Found]);
     assert_eq!(vendor.asked(), [["ana@x.example"], ["eve@x.example"]]);
     assert_eq!(store.unknown().unwrap(), []);
+}
+
+#[test]
+fn what_could_not_be_stored_is_tried_again_though_nobody_comes() {
+    let folder = Folder::new();
+    let store = impatient(&folder);
+    let path = folder.path().join("a.db");
+    let hold: Arc<Mutex<Option<Hold>>> = Arc::default();
+    let away = hold.clone();
+    let vendor = Vendor::new(move |_, values| {
+        let connection = rusqlite::Connection::open(&path).unwrap();
+        connection.execute_batch("BEGIN IMMEDIATE").unwrap();
+        *away.lock().unwrap() = Some(Hold(connection));
+        Ok(found(values))
+    });
+    let done = run(&engine(settings(), &vendor, &store), rows(&["ana"]), RunOptions::default());
+    assert_eq!(done.receipt.not_stored, 1);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    runtime.block_on(async {
+        let changed = store.changed();
+        tokio::pin!(changed);
+        changed.as_mut().enable();
+        hold.lock().unwrap().take();
+        tokio::time::timeout(Duration::from_mins(1), changed).await.expect("it is tried again");
+    });
+    let info = store.info().unwrap();
+    assert_eq!((info.hits, info.under_way), (1, 0));
 }
 
 #[test]
