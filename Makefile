@@ -30,7 +30,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 say = @printf '\n\033[1m==> %s  %s\033[0m\n' "$$(date +%T)" "$(1)"
 
 .PHONY: help demo check walls fmt lint clippy doc rust-test wheel installed smoke types python-test
-.PHONY: bench bench-full torture clean python-version
+.PHONY: bench bench-full bench-tables torture clean python-version
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -77,22 +77,22 @@ lint: $(CHECK)/made
 clippy:
 	$(call say,clippy: the bare core)
 	cargo clippy --locked --all-targets -- -D warnings
-	$(call say,clippy: with the network, the sandbox and the store)
-	cargo clippy --locked --all-targets --features http,sandbox,store -- -D warnings
+	$(call say,clippy: with the network, the sandbox, columns and the store)
+	cargo clippy --locked --all-targets --features http,sandbox,arrow,store -- -D warnings
 	$(call say,clippy: with Python)
 	cargo clippy --locked --all-targets --features python -- -D warnings
 
 doc:
 	$(call say,rustdoc)
-	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --features http,sandbox,store
+	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --features http,sandbox,arrow,store
 
 # The simulation needs no feature, and runs once.
 rust-test:
 	$(call say,cargo test: the bare core)
 	cargo test --locked
-	$(call say,cargo test: with the network, the sandbox and the store)
+	$(call say,cargo test: with the network, the sandbox, columns and the store)
 	# Some of its servers are proxies of names that nobody has: those are no loopback addresses.
-	env -u EXACTBUYER_OFFLINE cargo test --locked --features http,sandbox,store --lib --test transport --test store
+	env -u EXACTBUYER_OFFLINE cargo test --locked --features http,sandbox,arrow,store --lib --test transport --test store
 
 # One optimised build for the demo, the checks and the figures. Always by the same interpreter: another one would
 # compile the Python half of the dependencies again.
@@ -141,6 +141,13 @@ bench: wheel $(BENCH)/made
 	$(call say,compare over $(ROWS) rows)
 	$(BENCH)/bin/python benchmarks/run.py --rows $(ROWS) --repeat $(REPEAT) $(BENCH_ARGS)
 
+# The same for frames: TABLE_ARGS=--growth measures this package alone over more and more rows.
+bench-tables: wheel $(BENCH)/made
+	$(call say,install the package into $(BENCH))
+	$(BENCH)/bin/python -m pip install --quiet --force-reinstall $(DIST)/*.whl
+	$(call say,compare frames of $(ROWS) rows)
+	$(BENCH)/bin/python benchmarks/tables.py --rows $(ROWS) --repeat $(REPEAT) $(TABLE_ARGS)
+
 bench-full:
 	$(MAKE) bench ROWS=100000
 	$(MAKE) bench ROWS=1000000 REPEAT=1
@@ -151,7 +158,7 @@ torture: installed
 	$(call say,large lists and an endless stream with bad luck)
 	$(CHECK)/bin/python tests/soak/soak.py --rounds $${SOAK_ROUNDS:-20}
 	$(call say,every property with $${PROPTEST_CASES:-20000} cases)
-	env -u EXACTBUYER_OFFLINE PROPTEST_CASES=$${PROPTEST_CASES:-20000} cargo test --locked --features http,sandbox,store
+	env -u EXACTBUYER_OFFLINE PROPTEST_CASES=$${PROPTEST_CASES:-20000} cargo test --locked --features http,sandbox,arrow,store
 	$(call say,$${SIMULATION_RUNS:-1000000} simulated runs)
 	SIMULATION_RUNS=$${SIMULATION_RUNS:-1000000} cargo test --locked --test simulation
 	$(call say,bugs planted in the engine)

@@ -13,12 +13,15 @@
 //! | [`vendor`] | everything that knows the vendor: limits, encoding, decoding, transport |
 //! | [`store`] | what was asked and paid: the trait, and the one in memory |
 //! | [`dispatch`] | the only place that spawns, sleeps and selects |
+//! | `columns` | identifiers out of Arrow columns, contacts into them (feature `arrow`) |
 //! | `sandbox` | the stand-in vendor (feature `sandbox`) |
 //! | `python` | the only rooms that say pyo3 (feature `python`) |
 //!
 //! [`config`], [`error`] and [`secret`] are what all of them may name.
 
 pub mod budget;
+#[cfg(feature = "arrow")]
+pub mod columns;
 pub mod concurrency;
 pub mod config;
 pub mod dispatch;

@@ -13,6 +13,7 @@ For the real service set the environment variable `EXACTBUYER_API_KEY`, and say 
 from ._calls import OnError
 from ._core import __version__
 from .async_streams import AsyncStream
+from .columns import DEFAULT_COLUMNS
 from .enricher import BulkEnricher
 from .exceptions import (
     ApiError,
@@ -40,6 +41,7 @@ from .settings import Body, Duration, OnUnknown
 from .streams import Stream
 
 __all__ = [
+    "DEFAULT_COLUMNS",
     "ApiError",
     "AsyncStream",
     "AuthenticationError",

@@ -76,6 +76,9 @@ class Call:
         watch: What shows how it gets on.
     """
 
+    where = ".results"
+    """What of an exception holds what was paid for."""
+
     def __init__(self, run: Run, name: str, desk: Desk, watch: Watch) -> None:
         self.run = run
         self.settings = desk.settings
@@ -167,7 +170,7 @@ class Call:
             )
         return Interrupted(
             f"stopped by Ctrl-C with {count(self.receipt().credits, 'credit')} charged: what was paid for is "
-            f"in this exception's .results, and enricher.recover() returns it, once",
+            f"in this exception's {self.where}, and enricher.recover() returns it, once",
             results=results,
             receipt=self.receipt(),
         )

@@ -1,17 +1,24 @@
 """The Rust core, as Python sees it. Private: use :class:`exactbuyer.BulkEnricher`."""
 
-from collections.abc import Awaitable, Iterable, Mapping
+from collections.abc import Awaitable, Iterable, Iterator, Mapping
 from typing import Any, Literal, final
 
 from .rows import FieldType
 from .sandbox import Fault
 
 __all__ = [
+    "DEFAULT_COLUMNS",
+    "FIXED_COLUMNS",
+    "ArrowInput",
+    "ArrowOutput",
+    "Batches",
+    "ByColumns",
     "Engine",
     "Rows",
     "Run",
     "SandboxLedger",
     "SandboxServer",
+    "Table",
     "__version__",
     "_decode_reply",
     "_make_rows",
@@ -21,6 +28,9 @@ __all__ = [
 ]
 
 __version__: str
+
+FIXED_COLUMNS: list[str]
+DEFAULT_COLUMNS: list[tuple[str, str, str | None]]
 
 def _make_rows(outcomes: list[tuple[Any, bytes | None, int]]) -> list[dict[str, Any]]:
     """Result dicts of (value, record, number of the status), as a call builds them: for tests."""
@@ -67,6 +77,105 @@ class Rows:
         """
 
 @final
+class ByColumns:
+    """The columns of a table that are looked up, in order of preference.
+
+    Each is a name, a field type, its cells (anything of Arrow's, or a list of objects), and the name
+    of a list's type where that may have lost digits. Raises `ConfigError` for a column of Arrow's
+    that cannot be looked up.
+    """
+
+    def __new__(
+        cls,
+        columns: list[tuple[str, str | None, object, str]],
+        *,
+        split: str | None = None,
+        default_region: str | None = None,
+        na_values: Iterable[str] | None = None,
+    ) -> ByColumns: ...
+    def __len__(self) -> int: ...
+    def rows(self, start: int, stop: int, first_row: int) -> Rows:
+        """The rows between these two, read; columns of Arrow's with the GIL released."""
+
+@final
+class Table:
+    """The columns that a table gets, under construction.
+
+    Each of `columns` is a name, a path, and a type: `None`, a name, or one of Arrow's.
+    """
+
+    def __new__(cls, columns: list[tuple[str, str, Any]], *, prefix: str, by: list[str]) -> Table: ...
+    def names(self) -> list[str]:
+        """The names of the columns, in order."""
+
+    def expect(self, rows: int) -> None:
+        """The next rows to be fed make a block of so many."""
+
+    def blocks(self) -> list[Batches]:
+        """The blocks that are complete, in the order of the rows; each once."""
+
+    def finish(self, rows: int) -> None:
+        """No more outcomes come, and there should have been so many rows: the others were not sent."""
+
+    def misfits(self) -> int:
+        """Values that did not fit the type of their column."""
+
+    def __arrow_c_schema__(self) -> object: ...
+
+@final
+class Batches:
+    """Record batches of one schema."""
+
+    @staticmethod
+    def concat(schema: object, parts: list[Batches]) -> Batches:
+        """All of them, one after the other; `schema` is anything that exports it."""
+
+    def __len__(self) -> int: ...
+    def names(self) -> list[str]:
+        """The names of the columns, in order."""
+
+    def metadata(self) -> dict[str, str]:
+        """The schema's metadata."""
+
+    def column(self, name: str) -> Batches:
+        """One column, by itself."""
+
+    def slice(self, start: int, rows: int) -> Batches:
+        """So many rows from there on."""
+
+    def beside(self, other: Batches, without: list[str], metadata: list[tuple[str, str]]) -> Batches:
+        """These columns but for some, the other's beside them, and this in the schema's metadata."""
+
+    def objects(self, name: str) -> tuple[list[Any], str]:
+        """A column's values as objects, and what they are, in pandas' words."""
+
+    def __arrow_c_schema__(self) -> object: ...
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
+
+@final
+class ArrowInput:
+    """The record batches of anything that exports them, one at a time."""
+
+    def __new__(cls, source: object) -> ArrowInput: ...
+    def names(self) -> list[str]:
+        """The names of the columns, in order."""
+
+    def metadata(self) -> dict[str, str]:
+        """The schema's metadata."""
+
+    def __iter__(self) -> Iterator[Batches]: ...
+    def __next__(self) -> Batches: ...
+    def __arrow_c_schema__(self) -> object: ...
+
+@final
+class ArrowOutput:
+    """Record batches exported as an iterator gives them, once."""
+
+    def __new__(cls, schema: object, source: Iterator[Batches]) -> ArrowOutput: ...
+    def __arrow_c_schema__(self) -> object: ...
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
+
+@final
 class Engine:
     """What an enricher holds: settings, network, limiter, budget. One per process: a fork makes its own.
 
@@ -110,6 +219,12 @@ class Run:
 
     def take(self, most: int) -> list[dict[str, Any]]:
         """The next results in input order, as far as they are ready."""
+
+    def gather(self, table: Table) -> int:
+        """Puts what is ready into a table, the GIL released; how many rows that were.
+
+        At most some thousands and a reply's, so that Ctrl-C is seen between two calls.
+        """
 
     def over(self) -> bool:
         """Whether every outcome has been handed out."""

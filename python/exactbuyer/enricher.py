@@ -13,11 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 from ._desk import Desk, Terms
 from ._secret import Secret
+from ._tables import Job
 from .async_doors import AsyncDoors
+from .columns import Wish
 from .exceptions import ConfigError
 from .plan import Plan
 from .settings import BASE_URL, checked
 from .sync_doors import SyncDoors
+from .table_doors import TableDoors
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -27,13 +30,14 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
+    from .columns import By, Columns
     from .receipt import Receipt
     from .rows import FieldType, RequiredField
     from .sandbox import Sandbox
     from .settings import Body, Duration, OnUnknown, Settings
 
 
-class BulkEnricher(SyncDoors, AsyncDoors):
+class BulkEnricher(SyncDoors, AsyncDoors, TableDoors):
     """Looks up people by e-mail, phone or social profile, in bulk: every row back in place, paid for once.
 
     Frozen once made, usable from many threads, and a context manager. It pickles, never with its
@@ -207,15 +211,25 @@ class BulkEnricher(SyncDoors, AsyncDoors):
     def plan(
         self,
         rows: Iterable[object],
+        by: By | None = None,
         *,
+        columns: Columns | None = None,
+        prefix: str = "eb_",
+        split: str | None = None,
         field_type: FieldType | None = None,
         required_fields: Iterable[RequiredField] | None = None,
         max_credits: int | None = None,
     ) -> Plan:
-        """What `enrich` would ask and could cost with these arguments. No network, no key, no cost.
+        """What `enrich`, or `enrich_table`, would ask and could cost with these arguments.
+
+        No network, no key, no cost.
 
         Args:
-            rows: As for `enrich`.
+            rows: As for `enrich`; or, with `by`, a table as for `enrich_table`, but no reader.
+            by: As for `enrich_table`.
+            columns: As for `enrich_table`; only checked.
+            prefix: As for `enrich_table`; only checked.
+            split: As for `enrich_table`.
             field_type: As for `enrich`.
             required_fields: As for `enrich`.
             max_credits: As for `enrich`.
@@ -225,6 +239,7 @@ class BulkEnricher(SyncDoors, AsyncDoors):
 
         Raises:
             TypeError: Rows cannot be read as such; the message names the fix.
+            ConfigError: With `by`: as `enrich_table`.
 
         Example:
             >>> from exactbuyer import BulkEnricher
@@ -233,8 +248,12 @@ class BulkEnricher(SyncDoors, AsyncDoors):
             (4, 1, 1, 1, (1, 1))
         """
         terms = Terms.checked(field_type, required_fields, max_credits)
-        read = self._desk.read(rows, terms)
         settings = self._desk.settings
+        if by is None:
+            read = self._desk.read(rows, terms)
+        else:
+            wish = Wish.checked(by, columns, prefix, split, terms.field_type)
+            read = Job(rows, wish, settings).all_rows()
         return Plan.from_core(read.plan(settings.for_core()), read.invalid(), settings, terms.max_credits)
 
     def close(self) -> None:

@@ -6,7 +6,7 @@ trouble is data (its status, and `Results.problems`), never an exception of its 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,6 +55,11 @@ class ExactBuyerError(Exception):
         self.status = status
         self.results = results
         self.receipt = receipt
+
+    @property
+    def table(self) -> Any:
+        """Of `enrich_table`: the table, every row in place; `None` of any other call."""
+        return getattr(self.results, "table", None)
 
 
 class ConfigError(ExactBuyerError, ValueError):
@@ -140,6 +145,11 @@ class Interrupted(KeyboardInterrupt):
         self.results = results
         self.receipt = receipt
 
+    @property
+    def table(self) -> Any:
+        """Of `enrich_table`: the table as far as it had come; `None` of any other call."""
+        return getattr(self.results, "table", None)
+
 
 class IncompleteWarning(UserWarning):
     """A call is over and rows of it are open: `unknown` or `not_sent`.
@@ -155,3 +165,8 @@ class IncompleteWarning(UserWarning):
         super().__init__(message)
         self.results = results
         self.receipt = receipt
+
+    @property
+    def table(self) -> Any:
+        """Of `enrich_table`: the table; `None` of any other call."""
+        return getattr(self.results, "table", None)

@@ -54,6 +54,7 @@ class Receipt:
         requests: Requests that went out, whatever became of them.
         credits: Credits known to be charged.
         credits_in_doubt: Credits that may have been charged on top.
+        misfits: Values of contacts that did not fit the type of a table's column, and are null there.
         elapsed_s: How long it took, in seconds.
         stopped: Why it stopped before the end; `None` if it did not.
         notes: What was odd about replies that were charged: why credits are in doubt though no row is
@@ -84,6 +85,7 @@ class Receipt:
     requests: int = 0
     credits: int = 0
     credits_in_doubt: int = 0
+    misfits: int = 0
     elapsed_s: float = 0.0
     stopped: str | None = None
     notes: tuple[Note, ...] = ()
@@ -135,7 +137,10 @@ class Receipt:
         if self.not_sent:
             return f"{first}: the others are done"
         if self.invalid or self.rejected:
-            return "correct the rows named in results.problems and ask for those again; the others are done"
+            return (
+                "correct the rows named in results.problems (in a table: by their reason) and ask for those "
+                "again; the others are done"
+            )
         return "nothing: every row has its answer"
 
     def raise_for_incomplete(self) -> None:

@@ -56,6 +56,8 @@ class Results(list[Result]):
             a stream the first million.
         first_row: Which row of the input comes first, where the rows before it had already been
             handed out by a stream.
+        table: Of a call of `enrich_table`: the table, as far as the call had come. The list itself is
+            then empty, and yet counts as true: there is something in it.
 
     Example:
         >>> from exactbuyer import BulkEnricher
@@ -70,6 +72,7 @@ class Results(list[Result]):
     receipt: Receipt
     problems: list[Problem]
     first_row: int
+    table: Any
 
     def __init__(
         self,
@@ -78,13 +81,20 @@ class Results(list[Result]):
         receipt: Receipt | None = None,
         problems: Iterable[Problem] = (),
         first_row: int = 0,
+        table: Any = None,
     ) -> None:
         super().__init__(rows)
         self.receipt = receipt or Receipt()
         self.problems = list(problems)
         self.first_row = first_row
+        self.table = table
+
+    def __bool__(self) -> bool:
+        return len(self) > 0 or self.table is not None
 
     def __repr__(self) -> str:
+        if self.table is not None:
+            return f"<Results: a table of {count(self.receipt.rows, 'row')}, in .table>"
         counts = Counter(row["status"] for row in self)
         named = [f"{counts[status]:,} {status.replace('_', ' ')}" for status in STATUSES if counts[status]]
         return f"<Results: {count(len(self), 'row')}{': ' if named else ''}{', '.join(named)}>"

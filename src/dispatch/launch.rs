@@ -125,6 +125,10 @@ impl Runner {
             };
             return Err((None, why));
         }
+        if !self.fed.is_empty() {
+            // What came in with these is about to fill it.
+            return Err((None, "the source"));
+        }
         if self.input_over {
             // Few, full requests: a partial chunk waits for what may still fill it. Asked anew each
             // time: a row that misses may have come to wait for what was in flight already.

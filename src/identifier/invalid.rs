@@ -14,6 +14,8 @@ pub enum Invalid {
     ControlCharacter,
     /// None of the three kinds, as far as looks can tell.
     Unrecognised,
+    /// A cell of a table that holds neither text nor a number.
+    NotText,
     /// The value is of another kind than the field type it came with.
     Disagrees {
         /// The field type that came with the value.
@@ -82,6 +84,7 @@ impl Invalid {
             Self::Empty => "empty",
             Self::ControlCharacter => "control_character",
             Self::Unrecognised => "unrecognised",
+            Self::NotText => "not_text",
             Self::Disagrees { .. } => "disagrees",
             Self::EmailIncomplete => "email_incomplete",
             Self::EmailLocalPart => "email_local_part",
@@ -118,6 +121,7 @@ impl Invalid {
                 "neither an e-mail, a phone number nor a social profile by its looks: \
                  say which, as a pair such as (\"social_profile\", value)"
             }
+            Self::NotText => "neither text nor a whole number: a cell to look up holds one of these",
             Self::Disagrees { .. } => "given as another kind than it is",
             Self::EmailIncomplete => "an e-mail address needs a name, an @ and a domain",
             Self::EmailLocalPart => "an e-mail address cannot have this before its @",

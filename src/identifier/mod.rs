@@ -11,6 +11,7 @@ mod invalid;
 mod networks;
 mod numbering;
 mod phone;
+pub mod reading;
 mod region;
 mod social;
 mod text;

@@ -1,32 +1,16 @@
 //! How one Python object is read as a value to look up: text, a number that lost no digit, or a
 //! sign that there is nothing. Knows nothing of rows that are pairs, mappings or lists.
 
-use hashbrown::HashSet;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBool, PyByteArray, PyBytes, PyFloat, PyInt, PyString, PyType};
 
-use crate::identifier::{self, FieldType, Identifier, Invalid, Rules};
-
-/// Every integer up to here is a float of its own; beyond it neighbours share one.
-pub(super) const EXACT_F64: f64 = 9_007_199_254_740_992.0;
-const EXACT_F32: f64 = 16_777_216.0;
-const EXACT_F16: f64 = 2_048.0;
+use crate::identifier::reading::{self, EXACT_F16, EXACT_F32, EXACT_F64, Reading, whole_digits};
+use crate::identifier::{FieldType, Invalid};
 
 /// A Decimal beyond 10 to this power is no identifier, and its digits might fill the memory.
 const MOST_DIGITS: i64 = 1_000;
-
-/// What a value came to.
-#[derive(Debug)]
-pub(super) enum Reading {
-    /// Nothing to ask.
-    Missing,
-    /// Cannot be looked up.
-    Invalid(Invalid),
-    /// What to ask.
-    Asks(Identifier),
-}
 
 /// What one object came to, and what stands for it in the result.
 pub(super) struct Entry {
@@ -43,9 +27,7 @@ impl Entry {
 
 /// How values are read: what the caller settled.
 pub(super) struct Reader {
-    pub(super) rules: Rules,
-    /// What stands for nothing, stripped.
-    pub(super) na_values: HashSet<Box<str>>,
+    pub(super) texts: reading::Reader,
     /// From here on a float of the column at hand may have lost digits.
     pub(super) exact_below: f64,
 }
@@ -92,9 +74,12 @@ impl Reader {
         let Ok(read) = text.to_str() else {
             // A lone surrogate. NUL in its place: as little a part of any identifier.
             let torn = text.to_string_lossy().replace(char::REPLACEMENT_CHARACTER, "\0");
-            return Entry { value: text.as_any().clone().unbind(), reading: self.refused(&torn, field_type) };
+            return Entry {
+                value: text.as_any().clone().unbind(),
+                reading: self.texts.refused(&torn, field_type),
+            };
         };
-        match self.reading(read, field_type) {
+        match self.texts.text(read, field_type) {
             Reading::Missing => Entry::missing(text.py()),
             reading => Entry { value: text.as_any().clone().unbind(), reading },
         }
@@ -117,7 +102,7 @@ impl Reader {
     }
 
     fn digits(&self, py: Python<'_>, digits: &str, field_type: Option<FieldType>) -> Entry {
-        match self.reading(digits, field_type) {
+        match self.texts.text(digits, field_type) {
             Reading::Missing => Entry::missing(py),
             reading => Entry { value: PyString::new(py, digits).into_any().unbind(), reading },
         }
@@ -133,16 +118,15 @@ impl Reader {
         if number.is_nan() {
             return Ok(Entry::missing(item.py()));
         }
-        if number.fract() == 0.0 && number.abs() < exact_below {
-            return Ok(self.digits(item.py(), &format!("{number:.0}"), field_type));
+        if let Some(digits) = whole_digits(number, exact_below) {
+            return Ok(self.digits(item.py(), &digits, field_type));
         }
         let spelled = PyFloat::new(item.py(), number).repr()?;
         let spelled = spelled.to_string_lossy();
-        let reading = match self.reading(&spelled, field_type) {
-            Reading::Missing => return Ok(Entry::missing(item.py())),
-            Reading::Invalid(why) => Reading::Invalid(why),
-            Reading::Asks(_) => Reading::Invalid(Invalid::Unrecognised),
-        };
+        let reading = self.texts.inexact(&spelled, field_type);
+        if reading == Reading::Missing {
+            return Ok(Entry::missing(item.py()));
+        }
         Ok(Entry { value: PyString::new(item.py(), &spelled).into_any().unbind(), reading })
     }
 
@@ -207,27 +191,8 @@ impl Reader {
             return Ok(self.integer(number.cast::<PyInt>()?, field_type));
         }
         let value = item.str()?;
-        let reading = self.refused(&value.to_string_lossy(), field_type);
+        let reading = self.texts.refused(&value.to_string_lossy(), field_type);
         Ok(Entry { value: value.into_any().unbind(), reading })
-    }
-
-    fn reading(&self, text: &str, field_type: Option<FieldType>) -> Reading {
-        let stripped = text.trim();
-        if stripped.is_empty() || (!self.na_values.is_empty() && self.na_values.contains(stripped)) {
-            return Reading::Missing;
-        }
-        match identifier::identify(text, field_type, &self.rules) {
-            Ok(identifier) => Reading::Asks(identifier),
-            // Invisible characters only.
-            Err(Invalid::Empty) => Reading::Missing,
-            Err(why) => Reading::Invalid(why),
-        }
-    }
-
-    /// The reason against a text that must not be asked for, whatever it looks like.
-    fn refused(&self, text: &str, field_type: Option<FieldType>) -> Reading {
-        let why = identifier::identify(text, field_type, &self.rules).err();
-        Reading::Invalid(why.unwrap_or(Invalid::Unrecognised))
     }
 }
 

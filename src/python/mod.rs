@@ -1,7 +1,9 @@
 //! The only rooms that say pyo3: thin doors to the core. What they decide is how a Python object is
 //! read and how one is built; everything else is asked of the core.
 
+mod arrow;
 mod assembly;
+mod by;
 mod engine;
 mod entry;
 mod errors;
@@ -14,12 +16,17 @@ mod runtime;
 mod sandbox;
 mod settings;
 mod source;
+mod table;
 
 use pyo3::prelude::*;
 
 /// The Rust core, as Python sees it.
 #[pymodule]
 mod _core {
+    #[pymodule_export]
+    use super::arrow::{ArrowInput, ArrowOutput, Batches};
+    #[pymodule_export]
+    use super::by::ByColumns;
     #[pymodule_export]
     use super::engine::Engine;
     #[pymodule_export]
@@ -28,6 +35,8 @@ mod _core {
     use super::rows::Rows;
     #[pymodule_export]
     use super::run::Run;
+    #[pymodule_export]
+    use super::table::Table;
 
     use pyo3::prelude::*;
 
@@ -35,6 +44,7 @@ mod _core {
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         module.add("__version__", env!("CARGO_PKG_VERSION"))?;
         super::objects::register(module)?;
+        super::table::register(module)?;
         super::sandbox::register(module)
     }
 }

@@ -6,8 +6,9 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyFloat, PyInt, PyList, PyMapping, PyString, PyTuple};
 
-use super::entry::{Entry, Reader, Reading};
+use super::entry::{Entry, Reader};
 use crate::identifier::FieldType;
+use crate::identifier::reading::Reading;
 use crate::plan::{Preference, Row};
 
 /// What a pair is, said wherever one was got wrong.

@@ -9,8 +9,8 @@ use pyo3::types::{PyDict, PyList, PyTuple};
 
 use super::entry::Reader;
 use super::row::RowReader;
-use super::{errors, settings, source};
-use crate::identifier::{FieldType, Rules};
+use super::{settings, source};
+use crate::identifier::FieldType;
 use crate::plan::{Row, Summary, summarize};
 
 /// Rows read between two looks for Ctrl-C: some milliseconds.
@@ -19,7 +19,7 @@ const ROWS_BETWEEN_SIGNALS: u64 = 1_024;
 /// Beyond this many, a source's own word on its length is not trusted.
 const MOST_EXPECTED: usize = 1 << 24;
 
-/// What was read: as many rows as values. The value of a list-row is a tuple of its entries'
+/// What was read: as many rows as values, or, of a table, rows alone. The value of a list-row is a tuple of its entries'
 /// values; no other row's is.
 #[derive(Default)]
 pub(super) struct Stock {
@@ -49,11 +49,8 @@ impl Rows {
     ) -> PyResult<Self> {
         let py = rows.py();
         let field_type = field_type.map(named).transpose()?;
-        let reader = Reader {
-            rules: Rules::new(default_region).map_err(|e| errors::exception(py, &e))?,
-            na_values: na_values.map(settings::na_values).transpose()?.unwrap_or_default(),
-            exact_below: source::float_limit(rows)?,
-        };
+        let texts = settings::texts(py, default_region, na_values)?;
+        let reader = Reader { texts, exact_below: source::float_limit(rows)? };
         let stock = read(&RowReader { reader, field_type }, rows, first_row)?;
         Ok(Self { len: stock.rows.len(), first_row, stock: Mutex::new(Some(stock)) })
     }
@@ -89,6 +86,12 @@ impl Rows {
     /// What was read, to be fed: once.
     pub(super) fn take(&self) -> PyResult<Stock> {
         self.stock.lock().unwrap_or_else(PoisonError::into_inner).take().ok_or_else(fed)
+    }
+
+    /// Rows that were read elsewhere, without values to keep.
+    pub(super) fn of(rows: Vec<Row>, first_row: u64) -> Self {
+        let stock = Stock { rows, values: Vec::new() };
+        Self { len: stock.rows.len(), first_row, stock: Mutex::new(Some(stock)) }
     }
 
     /// Calls no Python: the lock may be waited for without letting go of the interpreter.
@@ -149,7 +152,7 @@ fn read(reader: &RowReader, rows: &Bound<'_, PyAny>, first_row: u64) -> PyResult
     Ok(stock)
 }
 
-fn named(name: &str) -> PyResult<FieldType> {
+pub(super) fn named(name: &str) -> PyResult<FieldType> {
     FieldType::from_name(name).ok_or_else(|| {
         PyValueError::new_err(
             "field_type has to be \"email\", \"phone\" or \"social_profile\", or None to infer it",

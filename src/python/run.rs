@@ -23,6 +23,7 @@ use super::errors;
 use super::objects::{promote, without_collector};
 use super::rows::Rows;
 use super::runtime::{OfProcess, Ours};
+use super::table::{self, Table};
 use crate::dispatch;
 use crate::results::{RowOutcome, Status};
 
@@ -239,6 +240,25 @@ impl Run {
         let taken = without_collector(py, || assembly.take(py, &mut inbox.ready, most, ended));
         self.mark(&inbox, &assembly);
         taken
+    }
+
+    fn gather(&self, py: Python<'_>, table: &Table) -> PyResult<usize> {
+        let mut inbox = self.consume(py)?;
+        let live = self.live()?;
+        let gathered = py.detach(|| {
+            let _entered = live.runtime.enter();
+            let mut gathered = 0;
+            while gathered < MOST_ROWS_AT_ONCE {
+                inbox.glance();
+                match table.take(&mut inbox.ready)? {
+                    0 => break,
+                    more => gathered += more,
+                }
+            }
+            Ok(gathered)
+        });
+        self.marks.held.store(inbox.ready.len(), Ordering::Release);
+        gathered.map_err(|error| table::trouble(&error))
     }
 
     fn over(&self) -> bool {

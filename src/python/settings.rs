@@ -12,6 +12,7 @@ use super::errors;
 use crate::config::{Config, OnUnknown};
 use crate::error::Error;
 use crate::identifier::Rules;
+use crate::identifier::reading::Reader;
 use crate::vendor::http::{Endpoint, check_ca_bundle, check_proxy};
 use crate::vendor::limits;
 use crate::vendor::wire::BodyFormat;
@@ -141,8 +142,20 @@ pub(super) fn max_credits(value: &Bound<'_, PyAny>) -> Result<Option<u64>, Error
     })
 }
 
+/// How texts are read.
+pub(super) fn texts(
+    py: Python<'_>,
+    default_region: Option<&str>,
+    na_values: Option<&Bound<'_, PyAny>>,
+) -> PyResult<Reader> {
+    Ok(Reader {
+        rules: Rules::new(default_region).map_err(|e| errors::exception(py, &e))?,
+        na_values: na_values.map(self::na_values).transpose()?.unwrap_or_default(),
+    })
+}
+
 /// What stands for nothing, stripped as values are before they are compared.
-pub(super) fn na_values(values: &Bound<'_, PyAny>) -> PyResult<HashSet<Box<str>>> {
+fn na_values(values: &Bound<'_, PyAny>) -> PyResult<HashSet<Box<str>>> {
     let wrong = || {
         let error = errors::config("na_values has to be a list of strings, such as [\"n/a\", \"-\"]");
         errors::exception(values.py(), &error)

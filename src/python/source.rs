@@ -5,8 +5,9 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyMapping, PyString, PyTuple};
 
-use super::entry::{EXACT_F64, exact_below};
+use super::entry::exact_below;
 use super::row::field_type_of;
+use crate::identifier::reading::EXACT_F64;
 
 /// A column that converts itself to a list does it many times faster than it iterates.
 pub(super) fn column<'py>(rows: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
@@ -44,8 +45,8 @@ pub(super) fn refuse(rows: &Bound<'_, PyAny>) -> PyResult<()> {
     }
     if class.hasattr("columns")? || class.hasattr("__dataframe__")? {
         return Err(PyTypeError::new_err(format!(
-            "rows is a frame ({name}): pass one column of it, such as frame[\"email\"]; several columns, in \
-             order of preference, as lists: list(map(list, zip(frame[\"email\"], frame[\"phone\"])))"
+            "rows is a frame ({name}): call enrich_table(frame, by=\"email\"), or plan(frame, by=\"email\"); or \
+             pass one column of it, such as frame[\"email\"]"
         )));
     }
     if rows.is_instance_of::<PyDict>() || rows.cast::<PyMapping>().is_ok() {

@@ -97,10 +97,13 @@ fn engine(
 /// A run over the people of these numbers.
 fn start(engine: &Engine, people: impl Iterator<Item = usize>) -> Run {
     let run = engine.start(&tokio::runtime::Handle::current(), RunOptions::default());
-    let person = |number| Identifier::from_canonical(FieldType::Email, format!("p{number}@x.example"));
-    run.feed(people.map(|number| Row::One(person(number))).collect());
+    run.feed(people.map(person).collect());
     run.finish();
     run
+}
+
+fn person(number: usize) -> Row {
+    Row::One(Identifier::from_canonical(FieldType::Email, format!("p{number}@x.example")))
 }
 
 async fn finish(run: &Run, seen: &Seen) -> Done {
@@ -127,9 +130,25 @@ fn run(
     latency: Duration,
     answer: impl Fn(usize, &[String]) -> Result<Reply, Failure> + Send + Sync + 'static,
 ) -> Done {
+    run_in_parts(config, rows, rows.max(1), latency, answer)
+}
+
+/// The same, the rows fed in parts of so many.
+fn run_in_parts(
+    config: Config,
+    rows: usize,
+    part: usize,
+    latency: Duration,
+    answer: impl Fn(usize, &[String]) -> Result<Reply, Failure> + Send + Sync + 'static,
+) -> Done {
     paused(async {
         let (engine, seen) = engine(config, latency, answer);
-        finish(&start(&engine, 0..rows), &seen).await
+        let run = engine.start(&tokio::runtime::Handle::current(), RunOptions::default());
+        for from in (0..rows).step_by(part) {
+            run.feed((from..rows.min(from + part)).map(person).collect());
+        }
+        run.finish();
+        finish(&run, &seen).await
     })
 }
 
@@ -147,6 +166,25 @@ fn the_rate_is_used_up_where_records_wait() {
     let used = sends as f64 / minutes / 200.0;
     println!("{:.1} % of the rate over {minutes:.1} minutes", used * 100.0);
     assert!(used >= 0.97, "{used}");
+}
+
+#[test]
+fn requests_are_full_however_small_the_parts_that_rows_come_in() {
+    let config = Config { chunk_size: 100, ..Config::default() };
+    let done = paused(async {
+        let (engine, seen) =
+            engine(config, Duration::from_millis(100), |_, values| Ok(found(values, |_| true)));
+        let run = engine.start(&tokio::runtime::Handle::current(), RunOptions::default());
+        let person = |number| Identifier::from_canonical(FieldType::Email, format!("p{number}@x.example"));
+        for from in (0..950).step_by(7) {
+            run.feed((from..950.min(from + 7)).map(|number| Row::One(person(number))).collect());
+        }
+        run.finish();
+        finish(&run, &seen).await
+    });
+    let mut sizes: Vec<_> = done.seen.iter().map(|(_, size)| *size).collect();
+    sizes.sort_unstable();
+    assert_eq!(sizes, [50, 100, 100, 100, 100, 100, 100, 100, 100, 100]);
 }
 
 #[test]

@@ -23,7 +23,10 @@ MAY_USE: dict[str, frozenset[str]] = {
     ),
     "vendor": frozenset({"error", "identifier", "results", "config", "secret"}),
     "store": frozenset({"error", "identifier", "results", "config", "secret", "vendor::limits"}),
-    "columns": frozenset({"error", "identifier", "results", "config"}),
+    # Identifiers out of columns become rows of a plan; contacts are read as the decoder reads strings.
+    "columns": frozenset(
+        {"error", "identifier", "results", "config", "plan", "vendor::decode", "vendor::limits"}
+    ),
     "dispatch": frozenset(
         {
             "error",

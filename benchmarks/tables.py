@@ -1,0 +1,132 @@
+"""Compares `enrich_table` with what people write by hand to get a pandas frame: `make bench-tables`.
+
+As `run.py`: one run, one sandbox on one core, each contestant in a fresh process on the other, in turns;
+medians of ratios within a turn. `--growth` measures this package alone over more and more rows.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import importlib
+import json
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import report
+from measure import CLIENT_CORE, Job, cpu_s, peak_mb, pin
+from run import check_same_work, child
+from server import serve
+from workload import make_rows
+
+OURS = "exactbuyer_table"
+NAMES = {
+    "aiohttp_json_normalize": "`aiohttp` + `orjson` + `json_normalize`",
+    "aiohttp_comprehension_gc_off": "`aiohttp` + `orjson` + 12 columns by hand, collector off",
+    "orjson_floor_gc_off": "`orjson.loads` alone, collector off, no frame",
+    OURS: "**`enrich_table`**, 20 columns",
+}
+MEASURES = (("run_cpu_s", "{:.2f}"), ("peak_mb", "{:.0f}"), ("added_mb", "{:.0f}"))
+
+Figures = dict[str, Any]
+
+
+def measure(peer: str, url: str, rows: int, bodies: str) -> Figures:
+    """Runs one contestant in this process, and returns its figures."""
+    pin(CLIENT_CORE)
+    contestant = importlib.import_module(f"table_peers.{peer}")
+    job: Any = Job(url, make_rows(rows), bodies)
+    if hasattr(contestant, "prepare"):
+        job.frame = contestant.prepare(job)
+    gc.collect()
+    base_mb, cpu, wall = peak_mb(), cpu_s(), time.perf_counter()
+    table = contestant.run(job)
+    run_s, wall_s, run_mb = cpu_s() - cpu - job.paused_s, time.perf_counter() - wall, peak_mb()
+    results, matched = contestant.count(table)
+    return {
+        "peer": peer,
+        "rows": rows,
+        "run_cpu_s": run_s,
+        "wall_s": wall_s,
+        "peak_mb": run_mb,
+        "added_mb": run_mb - base_mb,
+        "results": results,
+        "matched": matched,
+    }
+
+
+def compare(rows: int, repeat: int) -> list[list[Figures]]:
+    """Lets every contestant run once a turn; returns the turns."""
+    turns: list[list[Figures]] = []
+    with serve() as url, tempfile.TemporaryDirectory() as folder:
+        bodies = str(Path(folder) / "bodies")
+        child("save_bodies.py", url, str(rows), bodies)
+        for turn in range(repeat):
+            figures: list[Figures] = []
+            for peer in NAMES:
+                figures.append(
+                    child("tables.py", "--measure", peer, "--at", url, bodies, "--rows", str(rows))
+                )
+                print(f"  {turn + 1}/{repeat} {peer}: {figures[-1]['run_cpu_s']:.2f} CPU s", file=sys.stderr)
+            check_same_work(figures, rows)
+            turns.append(figures)
+    return turns
+
+
+def comparison(turns: list[list[Figures]]) -> str:
+    """One line a contestant; ratios say what share of its cost this package takes, turn by turn."""
+    lines = [
+        "| to a pandas frame | CPU s | peak MB | on top of the start | ours / theirs: CPU | peak | on top |",
+        "|---|--:|--:|--:|--:|--:|--:|",
+    ]
+    by_peer = [{figure["peer"]: figure for figure in turn} for turn in turns]
+    for peer, name in NAMES.items():
+        line = [name]
+        line += [form.format(median([turn[peer][measure] for turn in by_peer])) for measure, form in MEASURES]
+        for measure, _ in MEASURES:
+            ratio = median([turn[OURS][measure] / turn[peer][measure] for turn in by_peer])
+            line.append("" if peer == OURS else f"{ratio:.3f}")
+        lines.append(f"| {' | '.join(line)} |")
+    return "\n".join(lines)
+
+
+def growth(most: int) -> str:
+    """This package alone, over ten times as many rows each time."""
+    lines = ["| rows | CPU µs a row | bytes a row on top of the start |", "|--:|--:|--:|"]
+    rows = 10_000
+    with serve() as url:
+        while rows <= most:
+            figures = child("tables.py", "--measure", OURS, "--at", url, "", "--rows", str(rows))
+            each = figures["run_cpu_s"] / rows * 1e6
+            lines.append(f"| {rows:,} | {each:.2f} | {figures['added_mb'] * 1e6 / rows:,.0f} |")
+            rows *= 10
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Measures what was asked for, and prints it."""
+    parser = argparse.ArgumentParser(description="Compares enrich_table with what people write by hand.")
+    parser.add_argument("--rows", type=int, default=100_000)
+    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--growth", action="store_true", help="this package alone, 10,000 to --rows rows")
+    parser.add_argument("--measure", choices=list(NAMES), help=argparse.SUPPRESS)
+    parser.add_argument("--at", nargs=2, default=("", ""), help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.measure:
+        url, bodies = arguments.at
+        print(json.dumps(measure(arguments.measure, url, arguments.rows, bodies)), flush=True)
+        # Taking a million objects apart is nobody's figure.
+        os._exit(0)
+    print(report.heading(arguments.rows, arguments.repeat), end="\n\n")
+    print(
+        growth(arguments.rows) if arguments.growth else comparison(compare(arguments.rows, arguments.repeat))
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,109 @@
+"""Tables that can be read only once, batch by batch: how a batch is read, and ours put beside it.
+
+The batches of pyarrow's readers stay pyarrow's, so that what is raised on the way stays what it is; those of
+anything else are the core's.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+from . import _core
+from ._tables import by_columns
+from .frames import as_kind, check_label, home_of, known_columns, library
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ._core import Batches, Rows, Table
+    from .columns import Wish
+    from .settings import Settings
+
+
+class Reader:
+    """A reader, and what is wanted of it.
+
+    Args:
+        data: The reader.
+        wish: What is wanted.
+        settings: The enricher's.
+
+    Raises:
+        ConfigError: A column is missing, or in the way.
+    """
+
+    def __init__(self, data: Any, wish: Wish, settings: Settings) -> None:
+        self._settings = settings
+        self._wish = wish
+        self.table: Table = wish.table()
+        names, metadata = self._open(data)
+        known = known_columns(metadata).get(wish.prefix, [])
+        self.dropped = wish.replaced(names, self.table.names(), known)
+        for label, _ in wish.by:
+            check_label([*names], label)
+
+    def _open(self, data: Any) -> tuple[list[str], Any]:
+        self._kind: type[Any] = type(cast("object", data))
+        self._source: Any = _core.ArrowInput(data)
+        return self._source.names(), self._source.metadata()
+
+    def parts(self, rows: int) -> Iterator[Any]:
+        """What it gives, in parts of at most so many rows."""
+        for batch in self._source:
+            for at in range(0, len(batch), rows):
+                yield batch.slice(at, rows)
+
+    def read(self, rows: Any, *, first_row: int) -> Rows:
+        """Reads the rows of one part."""
+        columns = [(label, kind, rows.column(label), "") for label, kind in self._wish.by]
+        return by_columns(columns, self._wish, self._settings).rows(0, len(rows), first_row)
+
+    def join(self, source: Any, block: Batches) -> list[Any]:
+        """A part with its new columns."""
+        return [source.beside(block, self.dropped, [])]
+
+    def whole(self, joined: list[Any]) -> Any:
+        """Parts as one table."""
+        return _core.Batches.concat(joined[0], joined)
+
+    def out(self, parts: Iterator[Any]) -> Any:
+        """Parts to come, as a reader of the same kind."""
+        none = _core.Batches.concat(self.table, [])
+        schema = _core.Batches.concat(self._source, []).beside(none, self.dropped, [])
+        return as_kind(self._kind, _core.ArrowOutput(schema, parts))
+
+
+class PyarrowReader(Reader):
+    """A record-batch reader of pyarrow's."""
+
+    def _open(self, data: Any) -> tuple[list[str], Any]:
+        self._source = data
+        return data.schema.names, data.schema.metadata
+
+    def join(self, source: Any, block: Batches) -> list[Any]:
+        pa = library("pyarrow")
+
+        table, beside = pa.Table.from_batches([source]).drop_columns(self.dropped), pa.table(block)
+        for field, column in zip(beside.schema, beside.columns, strict=True):
+            table = table.append_column(field, column)
+        return cast("list[Any]", table.to_batches())
+
+    def whole(self, joined: list[Any]) -> Any:
+        pa = library("pyarrow")
+
+        return pa.Table.from_batches(joined)
+
+    def out(self, parts: Iterator[Any]) -> Any:
+        pa = library("pyarrow")
+
+        theirs = self._source.schema
+        fields = [field for field in theirs if field.name not in self.dropped]
+        fields += list(pa.schema(cast("Any", self.table)))
+        schema = pa.schema(fields, metadata=theirs.metadata)
+        return pa.RecordBatchReader.from_batches(schema, parts)
+
+
+def reader_of(data: object, wish: Wish, settings: Settings) -> Reader:
+    """The reader, as what it is."""
+    kind = PyarrowReader if home_of(data) == "pyarrow" else Reader
+    return kind(data, wish, settings)

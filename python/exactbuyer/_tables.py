@@ -1,0 +1,261 @@
+"""Calls whose rows are a table's: outcomes become columns in the core, never objects of Python's.
+
+Own how a table is cut into blocks, and what becomes of blocks that are complete. What kind of table it is, is
+`frames`' affair; how a call waits, the doors'.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import asdict, replace
+from itertools import chain
+from typing import TYPE_CHECKING, Any, cast
+
+from . import _core
+from ._calls import Call
+from .exceptions import ConfigError
+from .frames import COLUMNS_KEY, RECEIPT_KEY, Notes, check_label, frame_of, is_reader
+from .results import Results
+from .streams import Intake, Stream
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from ._core import Batches, ByColumns, Rows, Run, Table
+    from ._desk import Desk
+    from ._readers import Reader
+    from .columns import Wish
+    from .frames import Frame
+    from .progress import Watch
+    from .receipt import Receipt
+    from .settings import Settings
+
+BLOCK_ROWS = 8_192
+"""Rows of one record batch: enough for Arrow, and few enough that they are soon complete."""
+
+
+class Job:
+    """A table, and what is wanted of it.
+
+    Args:
+        data: The table.
+        wish: What is wanted.
+        settings: The enricher's.
+
+    Raises:
+        ConfigError: A column is missing, or in the way.
+        TypeError: It is no table.
+    """
+
+    def __init__(self, data: object, wish: Wish, settings: Settings) -> None:
+        if is_reader(data):
+            raise ConfigError(
+                "data can be read only once, batch by batch: here it has to be a table, such as "
+                "reader.read_all() gives"
+            )
+        self.frame: Frame = frame_of(data)
+        self.table: Table = wish.table()
+        self.wish = wish
+        self._names = self.table.names()
+        self._known = dict(self.frame.added_before())
+        before = self._known.get(wish.prefix, [])
+        self.dropped = wish.replaced(self.frame.names(), self._names, before)
+        for label, _ in wish.by:
+            check_label(self.frame.names(), label)
+        columns = [(label, kind, *self.frame.cells(label)) for label, kind in wish.by]
+        self._by = by_columns(columns, wish, settings)
+        self.rows = len(self._by)
+
+    def parts(self) -> Iterator[Rows]:
+        """The rows, read block by block."""
+        for at in range(0, self.rows, BLOCK_ROWS):
+            yield self._by.rows(at, at + BLOCK_ROWS, at)
+
+    def all_rows(self) -> Rows:
+        """The rows, read at once."""
+        return self._by.rows(0, self.rows, 0)
+
+    def done(self, blocks: list[Batches], receipt: Receipt) -> Any:
+        """The table with its new columns, of the same kind as it was."""
+        added = _core.Batches.concat(self.table, blocks)
+        notes = Notes({RECEIPT_KEY: told(receipt)})
+        notes[COLUMNS_KEY] = {**self._known, self.wish.prefix: self._names}
+        return self.frame.beside(added, self.dropped, notes)
+
+
+def by_columns(
+    columns: Sequence[tuple[Any, str | None, object, str]], wish: Wish, settings: Settings
+) -> ByColumns:
+    """The columns to look up, each with its label, its field type, its cells and their type's name."""
+    return _core.ByColumns(
+        [(str(label), kind, cells, dtype) for label, kind, cells, dtype in columns],
+        split=wish.split,
+        default_region=settings.default_region,
+        na_values=settings.na_values,
+    )
+
+
+def told(receipt: Receipt) -> dict[str, Any]:
+    """A receipt as plain numbers and texts, for a place that holds nothing else."""
+    plain = asdict(receipt)
+    plain["notes"] = [list(note) for note in receipt.notes]
+    if receipt.credit_price is not None:
+        each, currency = receipt.credit_price
+        plain["credit_price"] = [str(each), currency]
+    return plain
+
+
+class GatheringCall(Call):
+    """What both kinds of call with tables share."""
+
+    where = ".table"
+    table: Table
+
+    def collect(self) -> None:
+        self.run.gather(self.table)
+
+    def _current_receipt(self) -> Receipt:
+        return replace(super()._current_receipt(), misfits=self.table.misfits())
+
+    def _whereabouts(self) -> str:
+        return "What is known of every row is in the exception's .table."
+
+
+class TableCall(GatheringCall):
+    """A call whose table is there as a whole."""
+
+    def __init__(self, run: Run, name: str, desk: Desk, watch: Watch) -> None:
+        super().__init__(run, name, desk, watch)
+        self._blocks: list[Batches] = []
+
+    def begin(self, job: Job) -> None:
+        """Says what the call is about: before anything else."""
+        self._job = job
+        self.table = job.table
+
+    def feed(self, rows: Rows) -> None:
+        """Gives the run the next rows, and takes what is ready meanwhile."""
+        self.table.expect(len(rows))
+        self.run.feed(rows)
+        self.collect()
+        self.tick()
+
+    def rest(self) -> Results:
+        self.table.finish(self._job.rows)
+        self._blocks.extend(taken(self.table))
+        return Results(table=self._job.done(self._blocks, self._current_receipt()))
+
+    def _current_receipt(self) -> Receipt:
+        receipt = super()._current_receipt()
+        # Rows that a call broken off never read were not sent either.
+        unread = self._job.rows - receipt.rows if self.over() else 0
+        return replace(receipt, rows=receipt.rows + unread, not_sent=receipt.not_sent + unread)
+
+
+class TableStreamCall(GatheringCall):
+    """A call whose table comes and goes batch by batch; what is ready waits here to be handed out."""
+
+    def __init__(self, run: Run, name: str, desk: Desk, watch: Watch) -> None:
+        super().__init__(run, name, desk, watch)
+        self.fed = 0
+        self._handed_out = 0
+        self._sources: deque[Any] = deque()
+        self._ready: deque[tuple[Batches, Any]] = deque()
+
+    def begin(self, reader: Reader) -> None:
+        """Says what the call is about: before anything else."""
+        self._reader = reader
+        self.table = reader.table
+
+    @property
+    def part_rows(self) -> int:
+        """Most rows of one block: several have to fit into the window."""
+        return max(1, min(BLOCK_ROWS, self.settings.window_rows // 4))
+
+    def has_room(self) -> bool:
+        """Whether the window has room for another block."""
+        undelivered = self.fed - self._handed_out
+        return not undelivered or undelivered + self.part_rows <= self.settings.window_rows
+
+    def feed(self, rows: Rows, source: Any) -> None:
+        """Gives the run more rows, and keeps what they came from."""
+        self.fed += len(rows)
+        self._sources.append(source)
+        self.table.expect(len(rows))
+        self.run.feed(rows)
+
+    def collect(self) -> None:
+        super().collect()
+        # As in `taken`: no block is without its source, whenever a Ctrl-C comes.
+        self._ready.extend(zip(taken(self.table), iter(self._sources.popleft, None)))  # noqa: B905
+
+    def has_row(self) -> bool:
+        """Whether :meth:`hand_out` has a block."""
+        return bool(self._ready)
+
+    def hand_out(self) -> Any:
+        """The next block, joined with what it came from. Only after :meth:`has_row`."""
+        block, source = self._ready[0]
+        joined = self._reader.join(source, block)
+        handed_out = self._handed_out + len(block)
+        self._handed_out = handed_out
+        del self._ready[0]
+        return joined
+
+    def handed_out(self) -> int:
+        """How many rows the consumer has."""
+        return self._handed_out
+
+    def waiting(self) -> int:
+        """How many rows wait here to be handed out."""
+        return sum(len(block) for block, _ in self._ready)
+
+    def rest(self) -> Results:
+        self.table.finish(0)
+        self.collect()
+        if not self._ready:
+            return Results(first_row=self._handed_out)
+        joined = [part for block, source in self._ready for part in self._reader.join(source, block)]
+        return Results(first_row=self._handed_out, table=self._reader.whole(joined))
+
+    def let_go(self) -> None:
+        first_row = self.fed
+        self._handed_out, self._sources, self._ready = first_row, deque(), deque()
+
+    def _whereabouts(self) -> str:
+        return "The rows that were not handed out yet are in the exception's .table."
+
+
+def taken(table: Table) -> Iterator[Batches]:
+    """The blocks of a table that are ready, in order.
+
+    To be given to an `extend`: one C call from taking to keeping, so that a Ctrl-C can come before
+    or after it, but not between, where blocks taken and not yet kept would be lost.
+    """
+    return chain.from_iterable(map(type(table).blocks, (table,)))
+
+
+class TableIntake(Intake):
+    """Between a reader and a run: as for rows, but what is read is a block of a table."""
+
+    def feed(self, rows: Any) -> None:
+        try:
+            read = self._read(rows, first_row=self.call.fed)
+        except Exception as trouble:  # noqa: BLE001 - raised in its place, after the rows before it
+            self.end(trouble)
+        else:
+            cast("Any", self.call).feed(read, rows)
+
+
+class TableStream(Stream):
+    """Blocks of a table in the order of its rows, as they become known."""
+
+    def __init__(self, call: TableStreamCall, reader: Reader) -> None:
+        source = reader.parts(call.part_rows)
+        super().__init__(cast("Any", call), reader.read, source)
+        self._intake = TableIntake(cast("Any", call), reader.read)
+
+    def parts(self) -> Iterator[Any]:
+        """The batches of each block: a block of very large contacts has several."""
+        for block in self:
+            yield from cast("Any", block)

@@ -1,0 +1,161 @@
+"""Which columns a table gets: the frozen set, and how others are asked for.
+
+Owns the caller's `by`, `columns` and `prefix`, checked. Knows nothing of what kind of table it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
+
+from . import _core
+from .exceptions import ConfigError
+from .rows import check_field_type
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    from .rows import FieldType
+
+By: TypeAlias = "Hashable | Iterable[Hashable] | Mapping[Any, FieldType | None]"
+"""The columns to look up: a name, names in order of preference, or names with their field types."""
+
+ColumnPath: TypeAlias = "str | tuple[str, Any]"
+"""Where in a contact a column's values stand, and perhaps their type (a name, or one of Arrow's)."""
+
+Columns: TypeAlias = "Mapping[str, ColumnPath] | Iterable[str]"
+"""The columns to add: names out of `DEFAULT_COLUMNS`, or names with their paths."""
+
+FIXED_COLUMNS: tuple[str, ...] = tuple(_core.FIXED_COLUMNS)
+"""The columns that every table gets first, without their prefix."""
+
+DEFAULT_COLUMNS: Mapping[str, ColumnPath] = MappingProxyType(
+    {name: path if kind is None else (path, kind) for name, path, kind in _core.DEFAULT_COLUMNS}
+)
+"""The columns that a table gets if none are named, with their paths. Frozen within a major version."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a call wants of a table, checked.
+
+    Attributes:
+        by: The labels of the columns to look up, in order of preference, each with its field type.
+        prefix: Stands before the name of every column that is added.
+        columns: Of each column to add: its name, its path and its type.
+        split: What stands between several values of one cell.
+    """
+
+    by: tuple[tuple[Any, FieldType | None], ...]
+    prefix: str
+    columns: tuple[tuple[str, str, Any], ...]
+    split: str | None
+
+    @classmethod
+    def checked(
+        cls, by: object, columns: object, prefix: object, split: object, field_type: FieldType | None
+    ) -> Wish:
+        """Checks them; a `ConfigError` names what is wrong."""
+        if not isinstance(prefix, str):
+            raise ConfigError(f"prefix is text, as in prefix='eb_'; not {prefix!r}")
+        if split is not None and not (isinstance(split, str) and split):
+            raise ConfigError(f"split is what stands between several values of one cell; not {split!r}")
+        return cls(_by(by, field_type), prefix, _columns(columns), split)
+
+    def table(self) -> _core.Table:
+        """An empty table of these columns.
+
+        Raises:
+            ConfigError: A path or a type cannot be read.
+        """
+        by = [str(label) for label, _ in self.by]
+        return _core.Table(list(self.columns), prefix=self.prefix, by=by)
+
+    def replaced(self, names: Iterable[Hashable], added: Iterable[str], before: Iterable[str]) -> list[str]:
+        """The columns of an earlier call that this one replaces.
+
+        Args:
+            names: The table's columns.
+            added: The columns that this call adds.
+            before: Those that an earlier call says it had added under this prefix.
+
+        Returns:
+            What to drop, in the table's order.
+
+        Raises:
+            ConfigError: A column to add has the name of one of the caller's, or one to look up is to
+                be replaced.
+        """
+        there = list(names)
+        ours = set(before)
+        if {self.prefix + name for name in FIXED_COLUMNS} <= set(there):
+            # Not every kind of table can say what was added: all of the fixed columns together do.
+            ours.update(self.prefix + name for name in DEFAULT_COLUMNS)
+            ours.update(added)
+        clash = [name for name in added if name in there and name not in ours]
+        if clash:
+            raise ConfigError(
+                f"the table has a column {clash[0]!r} already, and not from an earlier call: pass another "
+                f"prefix, as in prefix='found_'. Nothing was sent"
+            )
+        dropped = [str(name) for name in there if name in ours]
+        looked_up = [label for label, _ in self.by if label in dropped]
+        if looked_up:
+            raise ConfigError(
+                f"by names {looked_up[0]!r}, a column of an earlier call that this one would replace: pass "
+                f"another prefix, as in prefix='eb2_'. Nothing was sent"
+            )
+        return dropped
+
+
+def _by(by: object, field_type: FieldType | None) -> tuple[tuple[Any, FieldType | None], ...]:
+    labels: list[tuple[Any, FieldType | None]]
+    if isinstance(by, Mapping):
+        given = cast("Mapping[Any, object]", by)
+        labels = [(label, check_field_type(kind) or field_type) for label, kind in given.items()]
+    elif isinstance(by, (str, tuple)) or not isinstance(by, Iterable):
+        # A tuple is one label of several levels, as pandas has them.
+        labels = [(by, field_type)]
+    else:
+        labels = [(label, field_type) for label in cast("Iterable[object]", by)]
+    if not labels:
+        raise ConfigError("by names no column: pass the name of the column to look up")
+    if len({label for label, _ in labels}) < len(labels):
+        raise ConfigError("by names a column twice: name each once, in order of preference")
+    return tuple(labels)
+
+
+def _columns(columns: object) -> tuple[tuple[str, str, Any], ...]:
+    if columns is None:
+        columns = DEFAULT_COLUMNS
+    if isinstance(columns, str) or not isinstance(columns, Iterable):
+        raise ConfigError(
+            "columns is a mapping from names to paths, as in {'title': 'employment.job.title'}, or a list of "
+            "names out of DEFAULT_COLUMNS"
+        )
+    if not isinstance(columns, Mapping):
+        names = list(cast("Iterable[object]", columns))
+        unknown = [name for name in names if name not in DEFAULT_COLUMNS]
+        if unknown:
+            raise ConfigError(
+                f"columns names {unknown[0]!r}, which is not in DEFAULT_COLUMNS "
+                f"({', '.join(DEFAULT_COLUMNS)}): give it a path, as in {{'title': 'employment.job.title'}}"
+            )
+        columns = {name: DEFAULT_COLUMNS[cast("str", name)] for name in names}
+    return tuple([_column(name, path) for name, path in cast("Mapping[Any, Any]", columns).items()])
+
+
+def _column(name: object, path: object) -> tuple[str, str, Any]:
+    kinds: list[object] = []
+    if isinstance(path, tuple):
+        path, *kinds = cast("tuple[object, ...]", path) or (None,)
+    kind: Any = kinds[0] if kinds else None
+    is_kind = kind is None or isinstance(kind, str) or hasattr(kind, "__arrow_c_schema__")
+    if isinstance(name, str) and isinstance(path, str) and is_kind and len(kinds) <= 1:
+        return name, path, kind
+    raise ConfigError(
+        f"column {name!r} needs a path, as in 'employment.job.title', or a path and a type, as in "
+        f"('likelihood', 'float64')"
+    )

@@ -1,0 +1,149 @@
+"""Every kind of table that can be enriched: how its columns are read, and ours put beside them.
+
+Told by what a table can do and where its class comes from: no library is imported to look. Knows
+nothing of calls.
+"""
+
+from __future__ import annotations
+
+import json
+from importlib import import_module
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+from .exceptions import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Mapping
+
+    from . import _core
+
+RECEIPT_KEY = "exactbuyer_receipt"
+"""Where a table's `attrs` or schema metadata hold the receipt of the call that enriched it."""
+
+COLUMNS_KEY = "exactbuyer_columns"
+"""Where they hold which columns were added, by prefix."""
+
+Cells = tuple[object, str]
+"""A column to look up: of Arrow, or a list, and the name of its type."""
+
+
+class Notes(dict[str, Any]):
+    """What a table remembers of the call: the receipt, and the columns that were added."""
+
+    def as_json(self) -> dict[str, str]:
+        """The same for a place that holds text only."""
+        return {key: json.dumps(value) for key, value in self.items()}
+
+
+class Frame(Protocol):
+    """A table that is there as a whole."""
+
+    def names(self) -> list[Hashable]:
+        """Its columns' labels, in order."""
+        ...
+
+    def cells(self, label: Hashable) -> Cells:
+        """A column to look up. The label is one of `names`, once."""
+        ...
+
+    def added_before(self) -> Mapping[str, list[str]]:
+        """The columns that it says were added to it before, by prefix."""
+        ...
+
+    def beside(self, added: _core.Batches, dropped: list[str], notes: Notes) -> Any:
+        """The same kind of table, without what is dropped, with what was added."""
+        ...
+
+
+def known_columns(metadata: Mapping[Any, Any] | None) -> Mapping[str, list[str]]:
+    """Which columns a schema's metadata says were added, by prefix."""
+    metadata = metadata or {}
+    # pyarrow's keys are bytes.
+    told = metadata.get(COLUMNS_KEY.encode(), metadata.get(COLUMNS_KEY))
+    try:
+        known: Any = json.loads(told) if told is not None else {}
+    except ValueError:
+        known = {}
+    return cast("Mapping[str, list[str]]", known) if isinstance(known, dict) else {}
+
+
+def as_kind(kind: type[Any], batches: Any) -> Any:
+    """The batches as this kind of thing, where it can be made of them; else as they are."""
+    make = getattr(kind, "from_arrow", None)
+    return make(batches) if callable(make) else batches
+
+
+def library(name: str) -> Any:
+    """pandas, polars or pyarrow, as a module without types: one of its tables has come along."""
+    return import_module(name)
+
+
+def has_pyarrow() -> bool:
+    """Whether pyarrow can be imported."""
+    return find_spec("pyarrow") is not None
+
+
+def is_reader(data: object) -> bool:
+    """Whether it can be read only once, batch by batch."""
+    if home_of(data) == "pyarrow":
+        return type(data).__name__ == "RecordBatchReader"
+    if home_of(data) in {"pandas", "polars"} or not hasattr(data, "__arrow_c_stream__"):
+        return False
+    # A table knows how long it is.
+    return not hasattr(type(data), "__len__") and not hasattr(data, "num_rows")
+
+
+def frame_of(data: object) -> Frame:
+    """The table, as what it is.
+
+    Raises:
+        TypeError: It is none; the message names the fix.
+    """
+    # They import this room for their words.
+    from ._arrow_frames import CapsuleFrame, PolarsFrame, PyarrowFrame
+    from ._pandas import PandasFrame
+
+    home, name = home_of(data), type(data).__name__
+    if home == "polars" and name in {"DataFrame", "LazyFrame"}:
+        return PolarsFrame(data)
+    if home == "pyarrow" and name in {"Table", "RecordBatch"}:
+        return PyarrowFrame(data)
+    if hasattr(data, "iloc") and hasattr(data, "columns"):
+        return PandasFrame(data)
+    if hasattr(data, "__arrow_c_stream__") and home not in {"pandas", "polars"}:
+        if hasattr(data, "dtype") or hasattr(data, "type"):
+            raise TypeError(f"data is one column ({name}): pass the table, and its name as by")
+        return CapsuleFrame(data)
+    fix = "pass it to enrich" if isinstance(data, (list, tuple)) or hasattr(data, "dtype") else "make it one"
+    raise TypeError(
+        f"data is of type {name}, which is no table of pandas, polars, pyarrow, or anything that hands on "
+        f"Arrow data: {fix}"
+    )
+
+
+def check_label(names: list[Hashable], label: Hashable) -> None:
+    """Checks that a column to look up is there, once.
+
+    Raises:
+        ConfigError: There is none of this label, or more than one.
+    """
+    count = names.count(label)
+    if count == 1:
+        return
+    what = "no column" if not count else f"{count} columns"
+    some = ", ".join(repr(name) for name in names[:_NAMED])
+    more = ", …" if len(names) > _NAMED else ""
+    raise ConfigError(f"by names {label!r}, and the table has {what} of that name; it has {some}{more}")
+
+
+_NAMED = 20
+
+
+def home_of(data: object) -> str:
+    """Which of the three libraries its class comes from, or is derived from; `""` if none."""
+    for kind in type(data).__mro__:
+        home = kind.__module__.partition(".")[0]
+        if home in {"pandas", "polars", "pyarrow"}:
+            return home
+    return ""
