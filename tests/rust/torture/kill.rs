@@ -1,7 +1,7 @@
 //! Processes that are killed while they run, each followed by another that goes on with the same
 //! store; after each death the store is held against the sandbox's ledger, row by row.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::process::ExitStatusExt;
 use std::time::Duration;
 
@@ -94,14 +94,18 @@ fn one_round(number: u64, large: bool, tally: &mut Tally, life: &mut Life) {
         max_concurrency: rng.usize(1..=16),
         ..Job::default()
     };
-    let mut given: Vec<Given> = Vec::new();
+    let (mut given, mut ever_open) = (Vec::new(), BTreeSet::new());
     for lives in 1..=LIVES {
         job.rows = people[..rows * lives].to_vec();
         let remains = live_and_die(&job, life, &mut rng, tally);
         one_more_try();
         given.extend(remains.given);
         if job.store.exists() {
-            Snapshot::take(&job.store, &people).check(&given, &sandbox.ledger());
+            let snapshot = Snapshot::take(&job.store, &people);
+            snapshot.check(&given, &sandbox.ledger());
+            ever_open.extend(snapshot.open.into_keys());
+            let more = snapshot.unknown.difference(&ever_open).next();
+            assert!(faulty || more.is_none(), "unknown is what was open: {more:?} never was");
         }
     }
     goes_on_to_the_end(&job, &people, given, &sandbox, faulty, tally);
