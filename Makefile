@@ -77,14 +77,13 @@ lint: $(CHECK)/made
 clippy:
 	$(call say,clippy: the bare core)
 	cargo clippy --locked --all-targets -- -D warnings
-	$(call say,clippy: with the network, the sandbox, columns and the store)
-	cargo clippy --locked --all-targets --features http,sandbox,arrow,store -- -D warnings
-	$(call say,clippy: with Python)
+	$(call say,clippy: with everything)
 	cargo clippy --locked --all-targets --features python -- -D warnings
 
 doc:
 	$(call say,rustdoc)
-	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --features http,sandbox,arrow,store
+	# With the features of the step before, whose work it takes over.
+	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --features python
 
 # The simulation needs no feature, and runs once.
 rust-test:
