@@ -44,17 +44,17 @@ fn check_time_zone(py: Python<'_>, name: &str) -> PyResult<()> {
 
 /// Brings a file up to this version.
 #[pyfunction]
+#[expect(clippy::needless_pass_by_value, reason = "extracted from Python, it is owned")]
 fn migrate_store(py: Python<'_>, path: PathBuf) -> PyResult<stored::Migrated> {
     let migrated = py.detach(|| sqlite::migrate(&path)).map_err(|error| errors::exception(py, &error))?;
     Ok(migrated.into())
 }
 
 /// For `os.register_at_fork`: before, in the parent.
+///
+/// Attached all the time: nothing that the store's threads wait for needs the interpreter.
 #[pyfunction]
-fn before_fork(py: Python<'_>) {
-    // Attached all the time: nothing that the store's threads wait for needs the interpreter, and
-    // nobody else is to fork meanwhile.
-    let _attached = py;
+fn before_fork(_attached: Python<'_>) {
     sqlite::before_fork();
 }
 
@@ -152,12 +152,7 @@ impl Store {
     }
 
     #[expect(clippy::needless_pass_by_value, reason = "extracted from Python, it is owned")]
-    fn summary(
-        &self,
-        py: Python<'_>,
-        by: Vec<String>,
-        time_zone: &str,
-    ) -> PyResult<Vec<stored::SummaryRow>> {
+    fn summary(&self, py: Python<'_>, by: Vec<String>, time_zone: &str) -> PyResult<Vec<stored::SummaryRow>> {
         let by: Vec<&str> = by.iter().map(String::as_str).collect();
         Ok(self.ask(py, |store| store.summary(&by, time_zone))?.into_iter().map(Into::into).collect())
     }
@@ -181,6 +176,7 @@ impl Store {
         Ok(StoreExport(Mutex::new(Some(OfProcess::new(export)))))
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "extracted from Python, it is owned")]
     fn merge(&self, py: Python<'_>, other: PathBuf) -> PyResult<stored::Merged> {
         Ok(self.ask(py, |store| store.merge(&other))?.into())
     }
