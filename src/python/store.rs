@@ -44,17 +44,17 @@ fn check_time_zone(py: Python<'_>, name: &str) -> PyResult<()> {
 
 /// Brings a file up to this version.
 #[pyfunction]
+#[expect(clippy::needless_pass_by_value, reason = "extracted from Python, it is owned")]
 fn migrate_store(py: Python<'_>, path: PathBuf) -> PyResult<stored::Migrated> {
     let migrated = py.detach(|| sqlite::migrate(&path)).map_err(|error| errors::exception(py, &error))?;
     Ok(migrated.into())
 }
 
 /// For `os.register_at_fork`: before, in the parent.
+///
+/// Attached all the time: nothing that the store's threads wait for needs the interpreter.
 #[pyfunction]
-fn before_fork(py: Python<'_>) {
-    // Attached all the time: nothing that the store's threads wait for needs the interpreter, and
-    // nobody else is to fork meanwhile.
-    let _attached = py;
+fn before_fork(_attached: Python<'_>) {
     sqlite::before_fork();
 }
 
@@ -176,6 +176,7 @@ impl Store {
         Ok(StoreExport(Mutex::new(Some(OfProcess::new(export)))))
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "extracted from Python, it is owned")]
     fn merge(&self, py: Python<'_>, other: PathBuf) -> PyResult<stored::Merged> {
         Ok(self.ask(py, |store| store.merge(&other))?.into())
     }

@@ -27,7 +27,11 @@ pub(super) fn prepare(path: &Path) -> Result<(PathBuf, Vec<String>), Fault> {
         _ => Path::new("."),
     };
     let failed = |what: &str, error: &io::Error| {
-        Fault::of(format!("the store {} cannot be made: {what}: {}", path.display(), error.kind()))
+        Fault::of(format!(
+            "the store {} cannot be made: {what}: {} (give store= another path)",
+            path.display(),
+            error.kind()
+        ))
     };
     // The folders that will have a new entry.
     let mut changed: Vec<&Path> =
@@ -103,6 +107,26 @@ pub(super) fn open_owners(path: &Path) -> io::Result<fs::File> {
 /// (<https://www.sqlite.org/wal.html>).
 #[cfg(target_os = "linux")]
 fn refuse_network(folder: &Path, path: &Path) -> Result<(), Fault> {
+    let Ok(known) = nix::sys::statfs::statfs(folder) else { return Ok(()) };
+    #[allow(clippy::useless_conversion, clippy::unnecessary_cast)] // its type differs by platform
+    let magic = known.filesystem_type().0 as i64 & 0xffff_ffff;
+    let mounts = || {
+        let folder = folder.canonicalize().ok()?;
+        Some((folder, fs::read_to_string("/proc/self/mounts").ok()?))
+    };
+    network_of(magic, mounts).map_or(Ok(()), |name| {
+        Err(Fault::of(format!(
+            "the store {} would lie on a network disk ({name}), where SQLite loses data: give store= a path on \
+             a local disk",
+            path.display()
+        )))
+    })
+}
+
+/// Which network this kind of file system is one of. `mounts` gives the folder and the table of what
+/// is mounted where: a file system in user space may be anything, and only the table names it.
+#[cfg(target_os = "linux")]
+fn network_of(magic: i64, mounts: impl FnOnce() -> Option<(PathBuf, String)>) -> Option<&'static str> {
     // From the kernel's magic.h, and for the last three the file systems' own headers.
     const NETWORK: [(i64, &str); 10] = [
         (0x6969, "NFS"),
@@ -116,23 +140,6 @@ fn refuse_network(folder: &Path, path: &Path) -> Result<(), Fault> {
         (0x0bd0_0bd0, "Lustre"),
         (0x4750_4653, "GPFS"),
     ];
-    let Ok(known) = nix::sys::statfs::statfs(folder) else { return Ok(()) };
-    #[allow(clippy::useless_conversion, clippy::unnecessary_cast)] // its type differs by platform
-    let magic = known.filesystem_type().0 as i64 & 0xffff_ffff;
-    let name = NETWORK.iter().find(|(number, _)| *number == magic).map(|(_, name)| *name);
-    let name = name.or_else(|| fuse(magic, folder));
-    name.map_or(Ok(()), |name| {
-        Err(Fault::of(format!(
-            "the store {} would lie on a network disk ({name}), where SQLite loses data: give store= a path on \
-             a local disk",
-            path.display()
-        )))
-    })
-}
-
-/// A file system in user space may be anything: the mount table names it.
-#[cfg(target_os = "linux")]
-fn fuse(magic: i64, folder: &Path) -> Option<&'static str> {
     const FUSE: i64 = 0x6573_5546;
     const REMOTE: [(&str, &str); 6] = [
         ("fuse.sshfs", "sshfs"),
@@ -143,10 +150,9 @@ fn fuse(magic: i64, folder: &Path) -> Option<&'static str> {
         ("fuse.davfs", "WebDAV"),
     ];
     if magic != FUSE {
-        return None;
+        return NETWORK.iter().find(|(number, _)| *number == magic).map(|(_, name)| *name);
     }
-    let folder = folder.canonicalize().ok()?;
-    let mounts = fs::read_to_string("/proc/self/mounts").ok()?;
+    let (folder, mounts) = mounts()?;
     let mounted = mounts.lines().filter_map(|line| {
         let mut words = line.split(' ').skip(1);
         let (at, kind) = (words.next()?, words.next()?);
@@ -174,7 +180,27 @@ pub fn service_of(host: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::service_of;
+    use super::*;
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn network_disks_are_known_by_their_kind() {
+        const FUSE: i64 = 0x6573_5546;
+        let nowhere = || None;
+        assert_eq!(network_of(0x6969, nowhere), Some("NFS"));
+        assert_eq!(network_of(0xff53_4d42, nowhere), Some("CIFS"));
+        // ext4, tmpfs and overlayfs are this machine's own.
+        for local in [0xef53, 0x0102_1994, 0x794c_7630] {
+            assert_eq!(network_of(local, nowhere), None);
+        }
+        let mounts =
+            "/dev/sda1 / ext4 rw 0 0\nme@far:/ /mnt fuse.sshfs rw 0 0\nx /mnt/own fuse.ntfs rw 0 0\n";
+        let at = |folder: &str| network_of(FUSE, || Some((folder.into(), mounts.to_owned())));
+        assert_eq!(at("/mnt/people"), Some("sshfs"));
+        assert_eq!(at("/mnt/own/people"), None);
+        assert_eq!(at("/home"), None);
+        assert_eq!(network_of(FUSE, nowhere), None);
+    }
 
     #[test]
     fn all_addresses_of_this_machine_are_one_service() {

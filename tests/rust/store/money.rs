@@ -6,7 +6,8 @@ use std::time::Duration;
 use exactbuyer::config::{Config, Per};
 use exactbuyer::error::ErrorKind;
 use exactbuyer::results::Status;
-use exactbuyer::store::{Claim, Evidence, Required, Settled, Store, Terms};
+use exactbuyer::store::sqlite::{Yield, check_time_zone, service_at};
+use exactbuyer::store::{Ceiling, Claim, Evidence, Required, Settled, Store, Terms};
 use exactbuyer::vendor::transport::{Failure, Lost};
 
 use crate::desk::*;
@@ -110,4 +111,36 @@ fn a_pause_is_everybodys_who_shares_the_key() {
     let (_, Claim::NotBefore(wait)) = claim(7, "bob") else { panic!("the service asked for a pause") };
     assert!(wait > Duration::from_secs(100) && wait <= Duration::from_mins(2), "{wait:?}");
     assert!(matches!(claim(8, "bob"), (_, Claim::Granted { .. })), "another key");
+}
+
+#[test]
+fn a_plan_hears_what_is_left_and_what_was_found_of_late() {
+    let (folder, vendor) = (Folder::new(), Vendor::honest());
+    once(&folder, ceiling(3, Per::Store), &vendor, &["a", "b", "nobody"]);
+    let store = folder.store();
+    let room = |credits, per, zone: &str| {
+        store.room(&Ceiling { credits, per, time_zone: zone.into() }).map_err(|error| error.kind())
+    };
+    assert_eq!(room(3, Per::Store, "UTC"), Ok(1));
+    assert_eq!(room(2, Per::Day, "Europe/Berlin"), Ok(0));
+    assert_eq!(room(1, Per::Month, "UTC"), Ok(0), "never less than nothing");
+    assert_eq!(room(1, Per::Month, "Atlantis"), Err(ErrorKind::Config));
+    assert_eq!(check_time_zone("Atlantis").unwrap_err().kind(), ErrorKind::Config);
+    assert_eq!(store.lately(&[]).unwrap(), Yield { hits: 2, answered: 3 });
+    assert_eq!(store.lately(&["phone".into()]).unwrap(), Yield::default());
+}
+
+#[test]
+fn a_file_says_whose_it_is() {
+    let folder = Folder::new();
+    let path = folder.path().join("a.db");
+    assert_eq!(service_at(&path).unwrap_err().kind(), ErrorKind::Store);
+    let name = folder.store().name().unwrap();
+    for store in [None, Some(folder.store())] {
+        // Whether or not this process has it open.
+        assert_eq!(service_at(&path).unwrap(), "loopback");
+        assert!(store.is_none_or(|store| store.name().unwrap() == name));
+    }
+    std::fs::write(&path, b"something else altogether").unwrap();
+    assert_eq!(service_at(&path).unwrap_err().kind(), ErrorKind::Store);
 }
