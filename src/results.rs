@@ -151,6 +151,8 @@ pub struct Receipt {
     pub bought_again: u64,
     /// What earlier runs left in doubt, and this one met.
     pub inherited: Inherited,
+    /// Rows of status `not_sent` because the store says that they must not be.
+    pub barred: u64,
     /// How long it took.
     pub elapsed: Duration,
     /// Why it stopped before the end, if it did.

@@ -13,6 +13,7 @@ For the real service set the environment variable `EXACTBUYER_API_KEY`, and say 
 from ._calls import OnError
 from ._core import __version__
 from .async_streams import AsyncStream
+from .budget import Budget
 from .columns import DEFAULT_COLUMNS
 from .enricher import BulkEnricher
 from .exceptions import (
@@ -29,6 +30,7 @@ from .exceptions import (
     RateLimitError,
     ServerError,
     StoreError,
+    StoreWarning,
     TransportError,
     UnknownOutcomeError,
 )
@@ -47,6 +49,7 @@ __all__ = [
     "AuthenticationError",
     "BadRequestError",
     "Body",
+    "Budget",
     "BudgetExceededError",
     "BulkEnricher",
     "ConfigError",
@@ -72,6 +75,7 @@ __all__ = [
     "ServerError",
     "Status",
     "StoreError",
+    "StoreWarning",
     "Stream",
     "Suspect",
     "TransportError",

@@ -6,19 +6,18 @@ async) own how it waits.
 
 from __future__ import annotations
 
-import inspect
 import logging
 import sys
-import warnings
 from contextlib import suppress
 from itertools import repeat
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
 from . import exceptions
-from .exceptions import ConfigError, ExactBuyerError, IncompleteWarning, Interrupted, InvalidIdentifierError
+from ._warnings import MANY_ROWS, warn_incomplete, warn_not_stored, warn_of_nothing_kept
+from .exceptions import ConfigError, ExactBuyerError, Interrupted, InvalidIdentifierError
 from .receipt import Receipt
 from .results import Problem, Results
+from .settings import LOOPBACK
 from .wording import count
 
 if TYPE_CHECKING:
@@ -89,6 +88,20 @@ class Call:
         """Its receipt, once that is in the books: which put it here."""
         self._rest: Results | None = None
         self._with_caller = False
+        self.store_only = False
+        """Rows stay open because that is what was asked for."""
+        # Nothing outlives the call, and it is real money: then how many rows have asked so far.
+        unkept = self.settings.store is None and self.settings.service != LOOPBACK
+        self._unkept: int | None = 0 if unkept else None
+
+    def _feed(self, rows: Rows) -> None:
+        """Gives the run rows; with a word, once, where many are paid for and nothing keeps them."""
+        if self._unkept is not None:
+            self._unkept += rows.asking()
+            if self._unkept > MANY_ROWS:
+                self._unkept = None
+                warn_of_nothing_kept()
+        self.run.feed(rows)
 
     def collect(self) -> None:
         """Takes what is ready out of the run."""
@@ -209,20 +222,17 @@ class Call:
                 error_class: type[ExactBuyerError] = getattr(exceptions, kind)
                 told = f"{message.rstrip('.')}. {self._whereabouts()}"
                 raise error_class(told, status=status, results=results, receipt=receipt)
-        if receipt.open_rows:
-            why = troubles[0][1] if troubles else receipt.stopped or "the run was stopped"
+        if receipt.not_stored:
+            warn_not_stored(results, receipt, self.settings.store)
+        # What earlier runs left in doubt, and what is not to be sent, is told each time, and never raised.
+        expected = receipt.open_rows if self.store_only else receipt.inherited + receipt.barred
+        if receipt.open_rows and (receipt.stopped or not self.store_only):
+            why = troubles[0][1] if troubles else receipt.why_open
             open_rows = f"{receipt.open_rows:,} of {count(receipt.rows, 'row')} open: {why.rstrip('.')}"
-            if on_error == "raise":
+            if on_error == "raise" and (receipt.stopped or receipt.open_rows > expected):
                 told = f"{open_rows}. Next: {receipt.next_step}. {self._whereabouts()}"
                 raise ExactBuyerError(told, results=results, receipt=receipt)
-            # Where warnings are errors, this one carries what was paid for, as any other error does.
-            warning = IncompleteWarning(
-                f"{open_rows}. What is open has the status 'unknown' (may have been charged) or 'not_sent' "
-                f"(free); the receipt says more.",
-                results=results,
-                receipt=receipt,
-            )
-            warnings.warn(warning, stacklevel=_callers_level())
+            warn_incomplete(open_rows, results, receipt)
         return results
 
     def refused(self) -> bool:
@@ -237,7 +247,7 @@ class Call:
         if not self.over():
             # What is in flight may be charged already.
             counts["credits_in_doubt"] = self.run.progress()["credits_in_doubt"]
-        return Receipt.from_core(counts, self.settings.credit_price)
+        return Receipt.from_core(counts, self.settings.credit_price, in_store=self.settings.store is not None)
 
     def _log(self, receipt: Receipt) -> None:
         logger.info(
@@ -269,7 +279,7 @@ class ListCall(Call):
         self._filled = Results(cast("Any", repeat(None, total)))
         logger.info("%s: %s to read", self._name, count(total, "row"))
         for rows in slices:
-            self.run.feed(rows)
+            self._feed(rows)
         self.run.finish()
 
     def collect(self) -> None:
@@ -305,7 +315,7 @@ class StreamCall(Call):
     def feed(self, rows: Rows) -> None:
         """Gives the run more rows."""
         self.fed += len(rows)
-        self.run.feed(rows)
+        self._feed(rows)
 
     def collect(self) -> None:
         # One C call from taking to keeping: a Ctrl-C can come before or after it, but not between,
@@ -359,12 +369,3 @@ def _say(text: str) -> None:
     with suppress(AttributeError, OSError, ValueError):
         sys.stderr.write(text + "\n")
         sys.stderr.flush()
-
-
-def _callers_level() -> int:
-    """The `stacklevel` of the first frame outside this package: the line that the warning is about."""
-    here, level, frame = str(Path(__file__).parent), 1, inspect.currentframe()
-    frame = frame.f_back if frame is not None else None
-    while frame is not None and frame.f_code.co_filename.startswith(here):
-        frame, level = frame.f_back, level + 1
-    return level

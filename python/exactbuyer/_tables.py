@@ -102,6 +102,8 @@ def told(receipt: Receipt) -> dict[str, Any]:
     if receipt.credit_price is not None:
         each, currency = receipt.credit_price
         plain["credit_price"] = [str(each), currency]
+    if receipt.inherited_since is not None:
+        plain["inherited_since"] = receipt.inherited_since.isoformat()
     return plain
 
 
@@ -136,7 +138,7 @@ class TableCall(GatheringCall):
     def feed(self, rows: Rows) -> None:
         """Gives the run the next rows, and takes what is ready meanwhile."""
         self.table.expect(len(rows))
-        self.run.feed(rows)
+        self._feed(rows)
         self.collect()
         self.tick()
 
@@ -182,7 +184,7 @@ class TableStreamCall(GatheringCall):
         self.fed += len(rows)
         self._sources.append(source)
         self.table.expect(len(rows))
-        self.run.feed(rows)
+        self._feed(rows)
 
     def collect(self) -> None:
         super().collect()

@@ -6,11 +6,13 @@ from collections import Counter
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ._stored import clock, moment
 from .exceptions import ExactBuyerError, UnknownOutcomeError
 from .wording import count, duration, html_table, money, text_table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
     from decimal import Decimal
 
 
@@ -50,6 +52,13 @@ class Receipt:
         from_store: Rows answered by the store.
         found_duplicates: Of the rows found, those answered by another row's lookup.
         found_from_store: Of the rows found, those answered by the store.
+        inherited: Of the rows `unknown`, those that an earlier run left in doubt.
+        inherited_credits: What those may have cost then; not in this receipt's credits.
+        inherited_since: When the first of them was sent, in UTC.
+        barred: Of the rows `not_sent`, those that were purged from the store, or dropped while in doubt.
+        bought_again: Lookups sent although the store has their contact: too old, or `refresh=True`.
+        not_stored: Lookups whose answers are in the results, and could not be stored.
+        in_store: Whether a store keeps what was paid for, and what is in doubt.
         sent: Lookups that went out, each time they did.
         requests: Requests that went out, whatever became of them.
         credits: Credits known to be charged.
@@ -81,6 +90,13 @@ class Receipt:
     from_store: int = 0
     found_duplicates: int = 0
     found_from_store: int = 0
+    inherited: int = 0
+    inherited_credits: int = 0
+    inherited_since: datetime | None = None
+    barred: int = 0
+    bought_again: int = 0
+    not_stored: int = 0
+    in_store: bool = False
     sent: int = 0
     requests: int = 0
     credits: int = 0
@@ -92,12 +108,16 @@ class Receipt:
     credit_price: tuple[Decimal, str] | None = None
 
     @classmethod
-    def from_core(cls, counts: Mapping[str, Any], credit_price: tuple[Decimal, str] | None) -> Receipt:
+    def from_core(
+        cls, counts: Mapping[str, Any], credit_price: tuple[Decimal, str] | None, *, in_store: bool = False
+    ) -> Receipt:
         """The receipt of a run, from the core's counts."""
         known = {field.name for field in fields(cls)}
         told = {name: value for name, value in counts.items() if name in known}
         told["notes"] = tuple(Note(*note) for note in counts.get("notes", ()))
-        return cls(**told, credit_price=credit_price)
+        since = counts.get("inherited_since_ms")
+        told["inherited_since"] = None if since is None else moment(since)
+        return cls(**told, credit_price=credit_price, in_store=in_store)
 
     @property
     def under_way(self) -> int:
@@ -127,21 +147,34 @@ class Receipt:
             return "wait for the rows under way; of a call that was broken off, recover() returns them"
         first = "run this again" if self._by_caller() else "put right what stopped it, then run this again"
         first += " for the rows that are not_sent"
-        if self.unknown and self.not_sent:
-            return f"{first}; for those that are unknown, compare the vendor's usage page first"
+        if self.unknown and self.not_sent > self.barred:
+            resolve = self._resolve() if self.in_store else "compare the vendor's usage page first"
+            return f"{first}; for those that are unknown, {resolve}"
         if self.unknown:
-            return (
-                "compare the vendor's usage page: asking again for the rows that are unknown may pay for "
-                "them twice"
-            )
+            return self._resolve()
         if self.not_sent:
-            return f"{first}: the others are done"
+            barred = "store.allow(…) for the rows that are not to be sent, if they should be after all"
+            return barred if self.not_sent == self.barred else f"{first}: the others are done"
         if self.invalid or self.rejected:
             return (
                 "correct the rows named in results.problems (in a table: by their reason) and ask for those "
                 "again; the others are done"
             )
         return "nothing: every row has its answer"
+
+    @property
+    def why_open(self) -> str:
+        """Why rows are open, in words."""
+        if self.stopped:
+            return self.stopped
+        parts: list[str] = []
+        if self.inherited:
+            parts.append(
+                f"{count(self.inherited, 'row')} may have been charged earlier ({self._inherited()})"
+            )
+        if self.barred:
+            parts.append(f"{count(self.barred, 'row')} not to be sent (results.problems says why)")
+        return "; ".join([*parts, self.next_step]) if parts else "the run was stopped"
 
     def raise_for_incomplete(self) -> None:
         """Raises if rows are open: for jobs that must not take half for whole.
@@ -170,6 +203,8 @@ class Receipt:
         return Receipt(
             **{name: getattr(self, name) + getattr(other, name) for name in _ADDED},
             stopped=other.stopped or self.stopped,
+            inherited_since=min(filter(None, [self.inherited_since, other.inherited_since]), default=None),
+            in_store=self.in_store or other.in_store,
             notes=_added(self.notes, other.notes),
             # Credits of two prices add up, their money does not.
             credit_price=self.credit_price if self.credit_price == other.credit_price else None,
@@ -195,7 +230,9 @@ class Receipt:
         return f"COMPLETE: {count(self.rows, 'row')}"
 
     def _lines(self) -> list[tuple[str, str, str]]:
-        doubt = f"0 to {count(self.credits_in_doubt, 'credit')}" if self.credits_in_doubt else ""
+        doubts = [f"0 to {count(self.credits_in_doubt, 'credit')}"] if self.credits_in_doubt else []
+        doubts += [f"{self.inherited:,} from earlier: {self._inherited()}"] if self.inherited else []
+        doubt = " · ".join(doubts)
         lines = [
             ("found", self.found, self._found_how()),
             ("not found", self.not_found, "free"),
@@ -217,7 +254,23 @@ class Receipt:
 
     def _last_lines(self) -> list[tuple[str, str]]:
         notes = [("note", f"{text} ({count(requests, 'request')})") for text, requests in self.notes]
+        if self.bought_again:
+            notes.append(
+                ("note", f"{count(self.bought_again, 'lookup')} sent that the store had a contact for")
+            )
+        if self.not_stored:
+            notes.append(("note", f"the answers to {count(self.not_stored, 'lookup')} could not be stored"))
         return [("charged", self._charged()), *notes, ("next", self.next_step)]
+
+    def _inherited(self) -> str:
+        since = "" if self.inherited_since is None else f", sent since {clock(self.inherited_since)}"
+        return f"0 to {count(self.inherited_credits, 'credit')}{since}"
+
+    def _resolve(self) -> str:
+        first = "compare the vendor's usage page"
+        if self.in_store:
+            return f'{first}, then enricher.resolve_unknown("resend") or ("drop")'
+        return f"{first}: asking again for the rows that are unknown may pay for them twice"
 
     def _by_caller(self) -> bool:
         return (self.stopped or "").startswith(_STOPPED_BY_CALLER)
@@ -239,4 +292,5 @@ def _added(some: tuple[Note, ...], more: tuple[Note, ...]) -> tuple[Note, ...]:
     return tuple(Note(*note) for note in requests.items())
 
 
-_ADDED = [field.name for field in fields(Receipt) if field.name not in {"stopped", "notes", "credit_price"}]
+_TOGETHER = {"stopped", "notes", "credit_price", "inherited_since", "in_store"}
+_ADDED = [field.name for field in fields(Receipt) if field.name not in _TOGETHER]

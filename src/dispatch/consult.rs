@@ -20,7 +20,8 @@ pub(super) const STORE_ONLY: &str =
 
 /// The terms of a run with the store. A ceiling that outlives the process is the store's to keep,
 /// if it outlives the process itself.
-pub(super) fn terms(config: &Config, refresh: bool, durable: bool) -> Terms {
+#[must_use]
+pub fn terms(config: &Config, refresh: bool, durable: bool) -> Terms {
     let kept = |credits| Ceiling { credits, per: config.per, time_zone: config.time_zone.clone() };
     Terms {
         max_age: config.max_age,
@@ -66,7 +67,7 @@ impl Runner {
                     }
                     self.table.know(id, finally(known), origin);
                 }
-                (Standing::Barred(why), _) => self.table.know(id, Final::NotSent(why), Source::Asked),
+                (Standing::Barred(why), _) => self.table.know(id, Final::NotSent(why), Source::Store),
             }
         }
         self.hold(Parcel { ids: held, ..Parcel::default() });
@@ -115,7 +116,7 @@ impl Runner {
                     Standing::Free | Standing::Again => free.ids.push(id),
                     Standing::Held => held.ids.push(id),
                     Standing::Known(known, seen) => self.take_over(id, known, seen),
-                    Standing::Barred(why) => self.settle(id, Final::NotSent(why), Source::Asked),
+                    Standing::Barred(why) => self.settle(id, Final::NotSent(why), Source::Store),
                 }
             }
             if !free.ids.is_empty() {

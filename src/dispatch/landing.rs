@@ -38,7 +38,7 @@ impl Runner {
             self.take_over(id, known, seen);
         }
         for (id, why) in landed.barred {
-            self.settle(id, Final::NotSent(why), Source::Asked);
+            self.settle(id, Final::NotSent(why), Source::Store);
         }
         let parcel = landed.parcel;
         self.look_again |= !landed.held.is_empty();

@@ -27,6 +27,7 @@ use crate::vendor::transport::Transport;
 use limiter::Share;
 use runner::Runner;
 
+pub use consult::terms;
 pub use run::{Progress, Run};
 
 /// What several runs share: the settings, the network, the store, the limiter, the budget.

@@ -101,8 +101,8 @@ impl Runner {
         inbox: UnboundedReceiver<Event>,
         options: RunOptions,
     ) -> Self {
-        let config = &shared.config;
-        let run = shared.store.begin(terms(config, options.refresh, shared.store.durable()));
+        let (config, durable) = (&shared.config, shared.store.durable());
+        let run = shared.store.begin(terms(config, options.refresh, durable));
         // A ceiling per run is the run's own to keep; the lower of the two holds.
         let per_run = config.max_credits.filter(|_| config.per == Per::Run);
         let ceiling = per_run.into_iter().chain(options.max_credits).min();
@@ -132,7 +132,7 @@ impl Runner {
             hit_rate: HitRate::default(),
             unknown: 0,
             streak: 0,
-            tally: Tally::new(now()),
+            tally: Tally::new(now(), durable),
             out: Vec::new(),
             stopping: None,
             look_again: false,

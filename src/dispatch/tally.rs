@@ -11,6 +11,8 @@ use crate::store::Seen;
 pub(super) struct Tally {
     pub(super) receipt: Receipt,
     started: Instant,
+    /// Doubts outlive the run, and somebody can decide what becomes of them.
+    durable: bool,
     /// What the first unknown met.
     first_doubt: Option<Arc<str>>,
     fatal: Option<Error>,
@@ -19,10 +21,11 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    pub(super) fn new(started: Instant) -> Self {
+    pub(super) fn new(started: Instant, durable: bool) -> Self {
         Self {
             receipt: Receipt::default(),
             started,
+            durable,
             first_doubt: None,
             fatal: None,
             budget: None,
@@ -44,6 +47,7 @@ impl Tally {
                     self.receipt.found_duplicates += found;
                 }
                 Source::Store if outcome.status == Status::Unknown => self.receipt.inherited.rows += 1,
+                Source::Store if outcome.status == Status::NotSent => self.receipt.barred += 1,
                 Source::Store => {
                     self.receipt.from_store += 1;
                     self.receipt.found_from_store += found;
@@ -115,14 +119,24 @@ impl Tally {
             let reason = self.first_doubt.as_deref().unwrap_or("another run's request went unanswered");
             let rows = counted(unknown, "row");
             let message = match self.receipt.credits_in_doubt {
+                0 if self.durable => format!(
+                    "{rows} got no readable answer, which the known credits include: {reason}. They are not sent \
+                     again unasked: enricher.resolve_unknown(\"resend\") has them asked for again, which costs again, \
+                     (\"drop\") leaves them"
+                ),
                 0 => format!(
                     "{rows} got no readable answer, which the known credits include: {reason}. Asking for them \
                      again costs again"
                 ),
                 most => format!(
                     "{rows} may have been charged (0 to {}): {reason}. They are not sent again unasked: compare the \
-                     vendor's usage page before you ask for them again",
-                    counted(most, "credit")
+                     vendor's usage page{}",
+                    counted(most, "credit"),
+                    if self.durable {
+                        ", then enricher.resolve_unknown(\"resend\") or (\"drop\")"
+                    } else {
+                        " before you ask for them again"
+                    }
                 ),
             };
             troubles.push(Error::new(ErrorKind::UnknownOutcome, message));

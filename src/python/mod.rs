@@ -16,6 +16,8 @@ mod runtime;
 mod sandbox;
 mod settings;
 mod source;
+mod store;
+mod stored;
 mod table;
 
 use pyo3::prelude::*;
@@ -45,6 +47,7 @@ mod _core {
         module.add("__version__", env!("CARGO_PKG_VERSION"))?;
         super::objects::register(module)?;
         super::table::register(module)?;
+        super::store::register(module)?;
         super::sandbox::register(module)
     }
 }

@@ -289,6 +289,12 @@ impl Run {
         told.set_item("requests", receipt.requests)?;
         told.set_item("credits", receipt.credits)?;
         told.set_item("credits_in_doubt", receipt.credits_in_doubt)?;
+        told.set_item("not_stored", receipt.not_stored)?;
+        told.set_item("bought_again", receipt.bought_again)?;
+        told.set_item("barred", receipt.barred)?;
+        told.set_item("inherited", receipt.inherited.rows)?;
+        told.set_item("inherited_credits", receipt.inherited.credits)?;
+        told.set_item("inherited_since_ms", receipt.inherited.since_ms)?;
         told.set_item("elapsed_s", receipt.elapsed.as_secs_f64())?;
         told.set_item("stopped", receipt.stopped.as_deref())?;
         told.set_item("notes", receipt.notes)?;

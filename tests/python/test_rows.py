@@ -138,7 +138,7 @@ def test_na_values_are_compared_stripped_and_exactly() -> None:
 
 def test_na_values_have_to_be_strings() -> None:
     for wrong in ["n/a", [1], 1]:
-        with pytest.raises(ConfigError, match=r"^na_values "):
+        with pytest.raises(TypeError):
             Rows([], na_values=wrong)  # type: ignore[arg-type]
 
 
@@ -307,10 +307,14 @@ def test_a_plan_counts_what_would_be_asked() -> None:
         "invalid": 1,
         "duplicates": 1,
         "from_store": 0,
+        "open_rows": 0,
+        "bought_again": 0,
         "to_send": (2, 3),
         "requests": (2, 3),
         "max_credits": 2,
         "suspects": [],
+        "lately": None,
+        "room": None,
     }
 
 
@@ -322,32 +326,25 @@ def test_a_placeholder_is_suspected() -> None:
 @pytest.mark.parametrize(
     ("setting", "wrong"),
     [
-        ("chunk_size", 0),
-        ("chunk_size", 1_001),
-        ("chunk_size", True),
-        ("max_credits", -1),
+        ("chunk_size", "10"),
         ("max_credits", 1.5),
-        ("max_in_doubt", 0),
-        ("requests_per_minute", 0),
-        ("max_concurrency", 10_000),
-        ("max_retries", 101),
-        ("timeout_s", 0),
-        ("connect_timeout_s", float("nan")),
-        ("grace_s", -1),
+        ("max_retries", -1),
+        ("timeout_s", -1.0),
+        ("grace_s", float("nan")),
         ("on_unknown", "pray"),
         ("body", "xml"),
+        ("per", "week"),
         ("required_fields", "email"),
-        ("required_fields", ["name"]),
         ("base_url", 1),
-        ("proxy", 1),
-        ("ca_bundle", 1),
+        ("tags", {"job": 1}),
     ],
 )
-def test_a_setting_out_of_range_is_named(setting: str, wrong: object) -> None:
-    with pytest.raises(ConfigError, match=f"^{setting.removesuffix('_s')} has to be"):
+def test_what_is_no_setting_at_all_is_refused_here_too(setting: str, wrong: object) -> None:
+    """Ranges are `settings.py`'s affair: this is for whoever goes past it."""
+    with pytest.raises((TypeError, ValueError, OverflowError)):
         Rows([]).plan({setting: wrong})
 
 
 def test_a_misspelt_setting_does_not_pass_for_a_default() -> None:
-    with pytest.raises(ConfigError, match=r"no setting max_credit$"):
+    with pytest.raises(ValueError, match=r"no setting max_credit$"):
         Rows([]).plan({"max_credit": 10})

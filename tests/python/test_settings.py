@@ -22,7 +22,9 @@ KEY = "key-canary-7f3a"
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [
-        ("store", "auto", "later version"),
+        ("store", 7, "'auto', a path, or None"),
+        ("store", "", "'auto', a path"),
+        ("store", b"people.db", "'auto', a path"),
         ("required_fields", "work_email", r"required_fields=\['work_email'\]"),
         ("required_fields", ["fax"], "'work_email'.*not 'fax'"),
         ("required_fields", 3, "list of names"),
@@ -40,14 +42,14 @@ KEY = "key-canary-7f3a"
         ("timeout", "5", "seconds"),
         ("connect_timeout", timedelta(seconds=-1), "timedelta"),
         ("grace", -1, "from 0"),
-        ("default_region", "Germany", "two letters"),
+        ("default_region", "Germany", "did you mean .DE.\\?"),
         ("max_age", -1, "seconds"),
         ("na_values", "n/a", r"na_values=\["),
         ("na_values", [1], "no string"),
         ("body", "xml", "'form' or 'json'"),
         ("base_url", "http://api.example.com", "https"),
-        ("base_url", "https://user:hush@api.example.com", "no user, password"),
-        ("base_url", "api.example.com", "begins with https://"),
+        ("base_url", "https://user:hush@api.example.com", "must not hold a user name or password"),
+        ("base_url", "api.example.com", "looks like https://"),
         ("base_url", "https://api.exactbuyer.com/v1", "leave out /v1$"),
         ("base_url", "https://gate.example/eb/v1/bulk-enrich/", "leave out /v1/bulk-enrich$"),
         ("base_url", None, "URL"),
@@ -57,8 +59,9 @@ KEY = "key-canary-7f3a"
         ("api_key", "hu\nsh", "no HTTP header can carry"),
         ("api_key", "hüsh", "no HTTP header can carry"),
         ("api_key", 7, "a string, or None"),
-        ("proxy", "proxy.example:3128", "http://"),
-        ("ca_bundle", "/nowhere/at/all.pem", "no file"),
+        ("proxy", "nntp://user:hush@proxy.example", "http://"),
+        ("proxy", 3128, "http://"),
+        ("ca_bundle", "/nowhere/at/all.pem", "cannot be read"),
         ("credit_price", 0.05, r"\(0.05, 'EUR'\)"),
         ("credit_price", (-1, "EUR"), "one credit costs"),
         ("tags", {"a": 1}, "strings to strings"),
@@ -90,9 +93,7 @@ def test_what_is_accepted_is_kept_in_one_unit() -> None:
 
 
 def test_settings_are_the_constructors_arguments() -> None:
-    arguments = [
-        name for name in inspect.signature(BulkEnricher).parameters if name not in {"api_key", "store"}
-    ]
+    arguments = [name for name in inspect.signature(BulkEnricher).parameters if name != "api_key"]
     assert [field.name for field in fields(Settings)] == arguments
 
 

@@ -39,7 +39,7 @@ def after(waits: int, *, times: int = 1) -> Callable[[Any], None]:
 
 
 def enricher_that(before_wait: Callable[[Any], None], fakes: ModuleType) -> BulkEnricher:
-    enricher = BulkEnricher("any", chunk_size=10)
+    enricher = BulkEnricher("any", store=None, chunk_size=10)
     engine: Any = enricher._desk._engine
     engine.before_wait, engine.in_flight = before_wait, 2
     return enricher

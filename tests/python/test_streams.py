@@ -29,7 +29,7 @@ class Source:
 
 
 def enricher_of(fakes: ModuleType, **settings: Any) -> BulkEnricher:
-    return BulkEnricher("any", **settings)
+    return BulkEnricher("any", store=None, **settings)
 
 
 def test_it_reads_no_further_than_the_window(fakes: ModuleType) -> None:

@@ -12,6 +12,7 @@
 mod block;
 mod claim;
 mod doubts;
+mod estimate;
 mod export;
 mod fault;
 mod find;
@@ -58,12 +59,13 @@ use shared::{now_ms, sorted};
 use writer::Listen;
 
 pub use doubts::{Doubt, Resolution, Resolved};
+pub use estimate::{Yield, check_time_zone};
 pub use export::Export;
 pub use find::{Contact, Target};
 pub use journal::{Entry, Info, Reconciliation, SummaryRow};
 pub use merge::Merged;
 pub use migrate::{Migrated, migrate};
-pub use opening::{after_fork, before_fork};
+pub use opening::{after_fork, before_fork, service_at};
 pub use place::service_of;
 pub use privacy::Purged;
 
@@ -164,6 +166,14 @@ impl SqliteStore {
     #[must_use]
     pub fn path(&self) -> &Path {
         self.opening.as_ref().map_or(Path::new(""), |opening| &opening.shared.path)
+    }
+
+    /// Tells this store from every other, wherever it lies.
+    ///
+    /// # Errors
+    /// Where the handle is another process's.
+    pub fn name(&self) -> Result<[u8; 16], Error> {
+        Ok(self.opening()?.shared.identity.name)
     }
 
     /// Stands for a key in the journal: the same for all who share the store, and for nobody else.

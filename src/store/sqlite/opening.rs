@@ -11,6 +11,8 @@ use std::process;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
+use rusqlite::{Connection, OpenFlags};
+
 use crate::error::{Error, ErrorKind};
 
 use super::fault::Fault;
@@ -21,6 +23,9 @@ use super::schema;
 use super::shared::{Shared, now_ms};
 use super::thread::{Parked, Worker};
 use super::writer::{Bury, Work, Writer};
+
+/// How long a first look at a file waits for other programs.
+const FIRST_LOOK: Duration = Duration::from_secs(15);
 
 /// A file, open.
 pub(super) struct Opening {
@@ -116,6 +121,34 @@ pub(super) fn open(path: &Path, service: &str, lock_timeout: Duration) -> Result
     }
 }
 
+/// Whose answers are in the store that lies here.
+///
+/// # Errors
+/// [`ErrorKind::Store`] if there is none, or it cannot be opened.
+pub fn service_at(path: &Path) -> Result<String, Error> {
+    let registry = lock();
+    if let Some(known) = known(registry.as_ref(), path) {
+        let service = known.shared.identity.service.clone();
+        drop(registry);
+        close(known);
+        return Ok(service);
+    }
+    if !path.is_file() {
+        let message = format!("there is no store {}: check the path", path.display());
+        return Err(Error::new(ErrorKind::Store, message));
+    }
+    let read = || {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(path, flags)?;
+        schema::prepare(&connection, FIRST_LOOK)?;
+        schema::service(&connection)
+    };
+    // Nobody opens it meanwhile: closing this handle would drop the locks of that one.
+    let service = read().map_err(|fault| fault.told(path));
+    drop(registry);
+    service
+}
+
 /// Does something with a file that nobody in this process has open, nor opens meanwhile.
 pub(super) fn alone<T>(path: &Path, act: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
     let registry = lock();
@@ -160,7 +193,7 @@ pub(super) fn close(opening: Arc<Opening>) {
 
 impl Opening {
     fn new(path: &Path, service: &str, warnings: Vec<String>, lock_timeout: Duration) -> Result<Self, Fault> {
-        let connection = rusqlite::Connection::open(path)?;
+        let connection = Connection::open(path)?;
         schema::prepare(&connection, lock_timeout)?;
         let identity = schema::open(&connection, service, now_ms())?;
         check_service(&identity.service, service)?;
@@ -205,7 +238,7 @@ impl Opening {
     /// Writes, and waits until it is committed.
     pub(super) fn write<T: Send + 'static>(
         &self,
-        write: impl FnMut(&rusqlite::Connection, &mut super::ledger::Ledger) -> Result<T, Fault> + Send + 'static,
+        write: impl FnMut(&Connection, &mut super::ledger::Ledger) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, Error> {
         let (reply, answer) = std::sync::mpsc::sync_channel(1);
         self.writer.give(Box::new(Write { act: write, answer: None, reply }));
@@ -222,14 +255,10 @@ struct Write<F, T> {
 
 impl<F, T> Work for Write<F, T>
 where
-    F: FnMut(&rusqlite::Connection, &mut super::ledger::Ledger) -> Result<T, Fault> + Send,
+    F: FnMut(&Connection, &mut super::ledger::Ledger) -> Result<T, Fault> + Send,
     T: Send,
 {
-    fn work(
-        &mut self,
-        connection: &rusqlite::Connection,
-        ledger: &mut super::ledger::Ledger,
-    ) -> Result<(), Fault> {
+    fn work(&mut self, connection: &Connection, ledger: &mut super::ledger::Ledger) -> Result<(), Fault> {
         self.answer = Some((self.act)(connection, ledger)?);
         Ok(())
     }

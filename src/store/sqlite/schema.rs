@@ -156,6 +156,14 @@ pub(super) fn open(connection: &Connection, service: &str, now_ms: i64) -> Resul
     }
 }
 
+/// Whose answers are in a store of any version.
+pub(super) fn service(connection: &Connection) -> Result<String, Fault> {
+    if versions(connection)?.0 != APPLICATION_ID {
+        return Err(told("the file is not a store of this package: give store= another path"));
+    }
+    Ok(connection.query_row("SELECT value FROM meta WHERE name = 'service'", [], |row| row.get(0))?)
+}
+
 /// Turns the write-ahead log on; where it is, this changes nothing. While several processes make a
 /// store at the same time, SQLite does not wait for the lock that this takes, lest they wait for each
 /// other; so we wait for whoever holds it, and try again.

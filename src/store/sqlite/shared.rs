@@ -132,7 +132,7 @@ pub(super) fn number_of(connection: &Connection, fields: &Fields) -> Result<i64,
 }
 
 /// The number of this set, if it has one.
-fn known_number(connection: &Connection, fields: &Fields) -> Result<Option<i64>, Fault> {
+pub(super) fn known_number(connection: &Connection, fields: &Fields) -> Result<Option<i64>, Fault> {
     Ok(connection
         .prepare_cached("SELECT id FROM required WHERE fields = ?1")?
         .query_row([text_of(fields)], |row| row.get(0))

@@ -64,6 +64,12 @@ impl Endpoint {
         &self.origin
     }
 
+    /// The host alone.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        self.url.host_str().unwrap_or_default()
+    }
+
     /// Whether this is an address of this machine: 127.0.0.0/8, `::1` or `localhost`.
     #[must_use]
     pub const fn is_loopback(&self) -> bool {

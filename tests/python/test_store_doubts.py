@@ -1,0 +1,134 @@
+"""Doubts outlive the call that met them, and so do ceilings."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from exactbuyer import BudgetExceededError, BulkEnricher, ConfigError, IncompleteWarning, UnknownOutcomeError
+from exactbuyer.sandbox import Sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from exactbuyer import Result
+
+KEY = os.environ.get("CANARY_KEY", "a-key-of-nobodys")
+PEOPLE = [f"person{number}@acme.example" for number in range(30)]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "people.db"
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox(match_rate=0.7, requests_per_minute=None) as sandbox:
+        yield sandbox
+
+
+def enricher(sandbox: Sandbox, path: Path, **settings: Any) -> BulkEnricher:
+    return BulkEnricher(KEY, base_url=sandbox.url, store=path, **settings)
+
+
+def asked(sandbox: Sandbox) -> int:
+    return len(sandbox.ledger.requests)
+
+
+# Doubts
+
+
+def test_a_doubt_is_raised_once_and_then_told(
+    everybody: Sandbox, path: Path, list_door: Callable[..., list[Result]]
+) -> None:
+    everybody.fail(request=1, fault="reset_after_billing")
+    with enricher(everybody, path) as people:
+        with pytest.raises(UnknownOutcomeError, match=r'resolve_unknown\("resend"\) or \("drop"\)'):
+            list_door(people, PEOPLE[:3])
+        with pytest.warns(IncompleteWarning, match=r"3 rows may have been charged earlier \(0 to 3 credits"):
+            rows = list_door(people, PEOPLE[:4])
+        assert [row["status"] for row in rows] == ["unknown"] * 3 + ["found"]
+        receipt = people.last_receipt
+        assert receipt is not None
+        assert (receipt.inherited, receipt.inherited_credits, receipt.credits_in_doubt) == (3, 3, 0)
+        assert receipt.inherited_since is not None
+        assert "3 from earlier: 0 to 3 credits, sent since 20" in str(receipt)
+        assert "resolve_unknown" in receipt.next_step
+        plan = people.plan(PEOPLE[:4])
+        assert (plan.open_rows, plan.from_store, plan.to_send) == (3, 1, (0, 0))
+    assert everybody.ledger.credits == 4
+
+
+@pytest.mark.parametrize("how", ["resend", "drop", "on_unknown"])
+def test_doubts_are_resolved(everybody: Sandbox, path: Path, how: Any) -> None:
+    everybody.fail(request=1, fault="reset_after_billing")
+    with enricher(everybody, path) as people:
+        people_before = people.store
+        assert people_before is not None
+        with pytest.raises(UnknownOutcomeError):
+            people.enrich(PEOPLE[:3])
+        doubts = people_before.unknown()
+        assert [doubt.value for doubt in doubts] == PEOPLE[:3]
+        assert {doubt.credits for doubt in doubts} == {1}
+        with pytest.raises(ConfigError, match=r"'resend' .* 'drop'"):
+            people.resolve_unknown("forget")  # type: ignore[arg-type]
+        if how != "on_unknown":
+            assert str(people.resolve_unknown(how)).startswith("3 lookups resolved; 0 to 3 credits")
+            assert people_before.unknown() == []
+    with enricher(everybody, path, on_unknown="resend" if how == "on_unknown" else "hold") as people:
+        if how == "drop":
+            with pytest.warns(IncompleteWarning, match="3 rows not to be sent"):
+                results = people.enrich(PEOPLE[:3])
+            assert results.receipt.barred == 3
+            assert "allow" in results.receipt.next_step
+            assert people.store is not None
+            assert people.store.allow(PEOPLE[0])
+            assert not people.store.allow(PEOPLE[0])
+            assert people.enrich(PEOPLE[:1])[0]["status"] == "found"
+        else:
+            assert [row["status"] for row in people.enrich(PEOPLE[:3])] == ["found"] * 3
+        assert people.store is not None
+        # What it may have cost stays on the books.
+        assert people.store.info().credits_in_doubt == 3
+
+
+def test_a_reply_that_cannot_be_read_is_kept(everybody: Sandbox, path: Path) -> None:
+    everybody.fail(request=1, fault="not_json")
+    with enricher(everybody, path) as people:
+        with pytest.raises(UnknownOutcomeError):
+            people.enrich(PEOPLE[:3])
+        assert people.store is not None
+        requests = {doubt.request for doubt in people.store.unknown()}
+        assert len(requests) == 1
+        assert people.store.unread_reply(*requests)
+        assert people.store.unread_reply(10_000) is None
+
+
+# Money
+
+
+def test_a_ceiling_is_the_stores(everybody: Sandbox, path: Path) -> None:
+    for part in range(3):
+        with enricher(everybody, path, max_credits=10) as people:
+            if part < 2:
+                people.enrich(PEOPLE[5 * part : 5 * part + 5])
+            else:
+                with pytest.raises(BudgetExceededError, match="10 credits"):
+                    people.enrich(PEOPLE[10:])
+                assert people.plan(PEOPLE).max_credits == 0
+    assert everybody.ledger.credits == 10
+
+
+def test_resume_is_the_same_call(everybody: Sandbox, path: Path) -> None:
+    with enricher(everybody, path, max_credits=12) as people, pytest.raises(BudgetExceededError) as spent:
+        people.enrich(PEOPLE)
+    assert spent.value.receipt is not None
+    assert spent.value.receipt.not_sent == 18
+    with enricher(everybody, path, max_credits=100) as people:
+        receipt = people.enrich(PEOPLE).receipt
+    assert (receipt.from_store, receipt.credits) == (12, 18)
+    assert everybody.ledger.credits == 30
