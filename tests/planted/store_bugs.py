@@ -72,7 +72,7 @@ STORE_BUGS = (
         "the dead take what they had asked for with them",
         "kill: unknown is what was open",
         LEDGER,
-        "            put_answers(connection, request, required, sent_ms, answers.collect())?;\n",
+        "            put_answers(connection, request, required, sent_ms, answers)?;\n",
         "            let _ = (required, answers);\n",
     ),
     Bug(
