@@ -77,7 +77,9 @@ impl Layout {
         if let Some([twice, _]) = names.array_windows().find(|[one, next]| one == next) {
             return Err(Error::new(
                 ErrorKind::Config,
-                format!("columns names {twice:?}, which is one of the columns that are always there: rename it"),
+                format!(
+                    "columns names {twice:?}, which is one of the columns that are always there: rename it"
+                ),
             ));
         }
         let trie = Trie::new(wanted.iter().map(|column| &column.path));

@@ -95,18 +95,16 @@ mod tests {
         assert_eq!(read("$"), Ok(vec![]));
         let steps = vec![Step::Key("a b".into()), Step::Index(10), Step::Every, Step::Key("ü".into())];
         assert_eq!(read("a b[10][*].ü"), Ok(steps));
-        assert_eq!(
-            read("p[k=v=w]"),
-            Ok(vec![Step::Key("p".into()), Step::Where("k".into(), "v=w".into())])
-        );
+        assert_eq!(read("p[k=v=w]"), Ok(vec![Step::Key("p".into()), Step::Where("k".into(), "v=w".into())]));
         assert!(Path::parse("a[*]").is_ok_and(|path| path.is_list()));
     }
 
     #[test]
     fn what_is_none_is_refused() {
-        for text in
-            ["", ".", "a.", ".a", "a..b", "a[", "a[]", "a[x]", "a[-1]", "a[+1]", "a[1]b", "[0]", "a[=v]", "a[k=]"]
-        {
+        for text in [
+            "", ".", "a.", ".a", "a..b", "a[", "a[]", "a[x]", "a[-1]", "a[+1]", "a[1]b", "[0]", "a[=v]",
+            "a[k=]",
+        ] {
             assert!(Path::parse(text).is_err(), "{text}");
         }
     }

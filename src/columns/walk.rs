@@ -145,10 +145,7 @@ impl<'a> Walker<'a> {
     }
 
     /// Moves behind an object; `member` moves behind each value, and is given its name.
-    fn members(
-        &mut self,
-        mut member: impl FnMut(&mut Self, &[u8]) -> Result<(), Halt>,
-    ) -> Result<(), Halt> {
+    fn members(&mut self, mut member: impl FnMut(&mut Self, &[u8]) -> Result<(), Halt>) -> Result<(), Halt> {
         self.at += 1;
         if self.peek()? == b'}' {
             self.at += 1;
@@ -160,7 +157,11 @@ impl<'a> Walker<'a> {
                 return Err(Halt::Unreadable);
             }
             self.at += 1;
-            if escaped { member(self, &unescape(name))? } else { member(self, name)? }
+            if escaped {
+                member(self, &unescape(name))?
+            } else {
+                member(self, name)?
+            }
             if !self.next_or_end(b'}')? {
                 return Ok(());
             }

@@ -26,7 +26,10 @@ fn plainly(steps: &[Step], at: &Json, found: &mut Vec<Option<Json>>, is_there: &
         }
         Step::Where(name, text) => {
             let says = |element: &&Json| {
-                element.get(&**name).and_then(Json::as_str).is_some_and(|said| said.eq_ignore_ascii_case(text))
+                element
+                    .get(&**name)
+                    .and_then(Json::as_str)
+                    .is_some_and(|said| said.eq_ignore_ascii_case(text))
             };
             if let Some(element) = at.as_array().and_then(|list| list.iter().find(says)) {
                 plainly(rest, element, found, is_there);
@@ -110,7 +113,8 @@ fn write(value: &Json, odd: &mut dyn FnMut() -> u8, out: &mut String) {
 }
 
 fn name() -> impl Strategy<Value = String> {
-    prop::sample::select(vec!["a", "b", "c d", "ü", "network", "A", "ab", "\u{1F600}"]).prop_map(str::to_owned)
+    prop::sample::select(vec!["a", "b", "c d", "ü", "network", "A", "ab", "\u{1F600}"])
+        .prop_map(str::to_owned)
 }
 
 fn tree() -> impl Strategy<Value = Json> {

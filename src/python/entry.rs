@@ -74,7 +74,10 @@ impl Reader {
         let Ok(read) = text.to_str() else {
             // A lone surrogate. NUL in its place: as little a part of any identifier.
             let torn = text.to_string_lossy().replace(char::REPLACEMENT_CHARACTER, "\0");
-            return Entry { value: text.as_any().clone().unbind(), reading: self.texts.refused(&torn, field_type) };
+            return Entry {
+                value: text.as_any().clone().unbind(),
+                reading: self.texts.refused(&torn, field_type),
+            };
         };
         match self.texts.text(read, field_type) {
             Reading::Missing => Entry::missing(text.py()),

@@ -9,6 +9,7 @@ mod entry;
 mod errors;
 mod ffi;
 mod objects;
+mod records;
 mod row;
 mod rows;
 mod run;
@@ -31,6 +32,8 @@ mod _core {
     use super::engine::Engine;
     #[pymodule_export]
     use super::errors::error_classes;
+    #[pymodule_export]
+    use super::records::{CsvPart, CsvSplitter, JsonPart, JsonSplitter, csv_lines, json_lines};
     #[pymodule_export]
     use super::rows::Rows;
     #[pymodule_export]

@@ -137,7 +137,8 @@ fn the_rate_is_used_up_where_records_wait() {
 #[test]
 fn requests_are_full_however_small_the_parts_that_rows_come_in() {
     let config = Config { chunk_size: 100, ..Config::default() };
-    let done = run_in_parts(config, 950, 7, Duration::from_millis(100), |_, values| Ok(found(values, |_| true)));
+    let done =
+        run_in_parts(config, 950, 7, Duration::from_millis(100), |_, values| Ok(found(values, |_| true)));
     let mut sizes: Vec<_> = done.seen.iter().map(|(_, size)| *size).collect();
     sizes.sort_unstable();
     assert_eq!(sizes, [50, 100, 100, 100, 100, 100, 100, 100, 100, 100]);

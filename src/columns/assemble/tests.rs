@@ -90,10 +90,13 @@ fn a_value_of_another_type_is_null_and_counted() {
         wanted("list", "personal_emails", Kind::json()),
         wanted("none", "no.such[3].thing", of(DataType::Int8)),
     ]);
-    let nulls: Vec<&str> = ["whole", "half", "byte", "float", "born", "at", "never", "is", "isnt", "torn", "text", "any", "list", "none"]
-        .into_iter()
-        .filter(|name| batch.column_by_name(&format!("eb_{name}")).expect("a column").is_null(0))
-        .collect();
+    let nulls: Vec<&str> = [
+        "whole", "half", "byte", "float", "born", "at", "never", "is", "isnt", "torn", "text", "any", "list",
+        "none",
+    ]
+    .into_iter()
+    .filter(|name| batch.column_by_name(&format!("eb_{name}")).expect("a column").is_null(0))
+    .collect();
     assert_eq!(nulls, ["half", "byte", "never", "isnt", "torn", "text", "none"]);
     assert_eq!(misfits, 6);
     let column = |name: &str| batch.column_by_name(name).expect("a column");
