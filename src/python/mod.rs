@@ -33,7 +33,7 @@ mod _core {
     #[pymodule_export]
     use super::errors::error_classes;
     #[pymodule_export]
-    use super::records::{CsvPart, CsvSplitter, JsonPart, JsonSplitter, csv_lines, json_lines};
+    use super::records::{CsvPart, CsvSplitter, JsonPart, JsonSplitter, csv_lines, csv_record, json_lines};
     #[pymodule_export]
     use super::rows::Rows;
     #[pymodule_export]

@@ -246,6 +246,14 @@ pub(super) fn csv_lines<'py>(
     written(py, |into| batches.iter().try_for_each(|batch| records::csv_lines(batch, delimiter, style, into)))
 }
 
+/// Texts as one record of a CSV file.
+#[pyfunction]
+pub(super) fn csv_record(py: Python<'_>, cells: Vec<String>, delimiter: u8) -> Bound<'_, PyBytes> {
+    let mut bytes = Vec::new();
+    records::csv_record(cells.iter().map(String::as_str), delimiter, &mut bytes);
+    PyBytes::new(py, &bytes)
+}
+
 /// Anything of Arrow's as lines of JSON; the columns in `as_json` hold JSON already.
 #[pyfunction]
 pub(super) fn json_lines<'py>(

@@ -18,7 +18,7 @@ pub use csv::CsvSplitter;
 pub use csv_block::CsvBlock;
 pub use json::JsonSplitter;
 pub use json_block::JsonBlock;
-pub use table::{csv_lines, json_lines};
+pub use table::{csv_lines, csv_record, json_lines};
 pub use writing::CellStyle;
 
 use std::fmt;

@@ -4,7 +4,7 @@ use arrow_array::RecordBatch;
 
 use super::Broken;
 use super::values::{write_text, write_value};
-use super::writing::{CellStyle, CellWriter, writable};
+use super::writing::{CellStyle, CellWriter, quoted, writable};
 
 /// Writes a batch as records of a CSV file; `style` says how columns of this name are written.
 ///
@@ -26,13 +26,29 @@ pub fn csv_lines(
             }
             writer.write(row, into)?;
         }
-        if into.len() == began {
-            // A record of one empty cell would be a blank line, which is no record.
-            into.extend_from_slice(b"\"\"");
-        }
-        into.push(b'\n');
+        end_record(began, into);
     }
     Ok(())
+}
+
+/// Writes texts as one record of a CSV file: its header.
+pub fn csv_record<'a>(cells: impl Iterator<Item = &'a str>, delimiter: u8, into: &mut Vec<u8>) {
+    let began = into.len();
+    for (nth, cell) in cells.enumerate() {
+        if nth > 0 {
+            into.push(delimiter);
+        }
+        quoted(cell.as_bytes(), delimiter, into);
+    }
+    end_record(began, into);
+}
+
+fn end_record(began: usize, into: &mut Vec<u8>) {
+    if into.len() == began {
+        // A record of one empty cell would be a blank line, which is no record.
+        into.extend_from_slice(b"\"\"");
+    }
+    into.push(b'\n');
 }
 
 /// Writes a batch as lines of JSON; columns named in `as_json` hold JSON already.

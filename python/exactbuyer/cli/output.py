@@ -1,0 +1,222 @@
+"""Where output goes: a file that is there whole or not at all, or standard output.
+
+Knows bytes and Parquet's tables; nothing of rows or calls.
+"""
+
+from __future__ import annotations
+
+import gzip
+import os
+import stat
+import sys
+import tempfile
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, cast
+
+from .endings import Ending, Stop
+from .files import needed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from .files import Place
+
+_BUFFER_BYTES = 1 << 20
+
+
+class Output:
+    """A file under construction, beside the place where it will stand; or a stream.
+
+    Args:
+        place: Where it will stand.
+
+    Raises:
+        Stop: Nothing can be written there.
+    """
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+        self._temporary: Path | None = None
+        self._target: Path | None = None
+        with self._telling():
+            self._raw = self._opened()
+            self.stream: IO[bytes] = self._packed(self._raw)
+        self._sink: Any = None
+
+    def expect_tables(self, schema: Any, metadata: Mapping[str, str]) -> None:
+        """From here on tables are written, not bytes."""
+        from .parquet import ParquetSink
+
+        with self._telling():
+            self._sink = ParquetSink(self.stream, schema, metadata)
+
+    def write(self, piece: Any) -> None:
+        """Writes bytes, or a table.
+
+        Raises:
+            Stop: They cannot be written.
+        """
+        with self._telling():
+            if self._sink is not None:
+                self._sink.write(piece)
+            elif piece:
+                self.stream.write(piece)
+                if self._temporary is None:
+                    # Whoever reads along gets what is there.
+                    self.stream.flush()
+
+    def finish(self, notes: Mapping[str, Any]) -> None:
+        """Puts the file into its place, whole and on the disk.
+
+        Args:
+            notes: Kept in the file, where its kind has a place for them.
+
+        Raises:
+            Stop: It cannot be; then what stood there stands there still.
+        """
+        with self._telling():
+            self._end(notes)
+            if self._temporary is not None and self._target is not None:
+                self._moved(self._temporary, self._target)
+                self._temporary = None
+
+    def keep(self, notes: Mapping[str, Any]) -> Path | None:
+        """Keeps what there is under another name, of a run that did not come to its end.
+
+        Returns:
+            Where it is; `None` of a stream, or if it could not be kept.
+        """
+        if self._temporary is None or self._target is None:
+            with suppress(Stop), self._telling():
+                self._end(notes)
+            return None
+        name, dot, suffixes = self._target.name.partition(".")
+        partial = self._target.with_name(f"{name}.partial{dot}{suffixes}")
+        whole = True
+        try:
+            with self._telling():
+                self._end(notes)
+        except Stop:
+            # Of text, what is there is worth having; Parquet without its end is nothing.
+            whole = self._sink is None
+        try:
+            if whole:
+                self._moved(self._temporary, partial)
+                self._temporary = None
+                return partial
+        except OSError:
+            pass
+        self.abandon()
+        return None
+
+    def abandon(self) -> None:
+        """Leaves nothing behind."""
+        with suppress(Exception):
+            self._raw.close()
+        if self._temporary is not None:
+            with suppress(OSError):
+                self._temporary.unlink()
+            self._temporary = None
+
+    def _opened(self) -> IO[bytes]:
+        if self._place.is_standard:
+            if self._place.kind == "parquet" and sys.stdout.isatty():
+                raise Stop(Ending.USAGE, "Parquet is nothing for a terminal: name a file with -o")
+            return os.fdopen(os.dup(sys.stdout.fileno()), "wb", _BUFFER_BYTES)
+        # Through a link, the file that it leads to is replaced, not the link.
+        self._target = Path(self._place.path).resolve()
+        if self._target.is_dir():
+            raise Stop(Ending.USAGE, f"{self._place.path} is a folder: name a file in it")
+        with suppress(FileNotFoundError):
+            mode = self._target.stat().st_mode
+            if not stat.S_ISREG(mode):
+                # A pipe or a device is written to, not replaced.
+                self._target, opened = None, self._target
+                return opened.open("wb")
+        descriptor, name = tempfile.mkstemp(
+            prefix=f".{self._target.name}.", suffix=".tmp", dir=self._target.parent
+        )
+        self._temporary = Path(name)
+        return os.fdopen(descriptor, "wb", _BUFFER_BYTES)
+
+    def _packed(self, raw: IO[bytes]) -> IO[bytes]:
+        if self._place.packing == "gz":
+            return cast("IO[bytes]", gzip.GzipFile(filename="", mode="wb", fileobj=raw, compresslevel=6))
+        if self._place.packing == "zst":
+            pyarrow = needed("pyarrow", "zstd")
+            return cast(
+                "IO[bytes]", pyarrow.CompressedOutputStream(pyarrow.PythonFile(_Left(raw), mode="w"), "zstd")
+            )
+        return raw
+
+    def _end(self, notes: Mapping[str, Any]) -> None:
+        if self._raw.closed:
+            return
+        if self._sink is not None:
+            self._sink.finish(notes)
+        if self.stream is not self._raw:
+            self.stream.close()
+        self._raw.flush()
+        if self._temporary is not None:
+            os.fsync(self._raw.fileno())
+        self._raw.close()
+
+    def _moved(self, source: Path, target: Path) -> None:
+        source.chmod(_mode_of(target))
+        source.replace(target)
+        # The name, too, is to outlive a power cut; not every system can say so of a folder.
+        with suppress(OSError, AttributeError):
+            folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+
+    @contextmanager
+    def _telling(self) -> Iterator[None]:
+        try:
+            yield
+        except BrokenPipeError:
+            raise Stop(Ending.PIPE_CLOSED) from None
+        except OSError as error:
+            name = "standard output" if self._place.is_standard else self._place.path
+            why = error.strerror or "its disk or stream refuses it"
+            raise Stop(Ending.FILES, f"{name} cannot be written: {why}") from error
+
+
+class _Left:
+    """A stream that stays open when Arrow closes it."""
+
+    closed = False
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+
+    def write(self, piece: Any) -> int:
+        self._stream.write(piece)
+        return len(piece)
+
+    def flush(self) -> None:
+        self._stream.flush()
+
+    def close(self) -> None:
+        pass
+
+    def readable(self) -> bool:
+        return False
+
+    def writable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return False
+
+
+def _mode_of(target: Path) -> int:
+    """The mode of the file that is replaced, else that of any new file."""
+    with suppress(FileNotFoundError):
+        return stat.S_IMODE(target.stat().st_mode)
+    mask = os.umask(0)
+    os.umask(mask)
+    return 0o666 & ~mask

@@ -1,0 +1,56 @@
+"""Ctrl-C and SIGTERM: both end a run in good order, and neither cuts a line that is being written in two."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from .endings import Ending
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import FrameType
+
+
+class Signals:
+    """Turns signals into `KeyboardInterrupt`, at moments when it does no harm."""
+
+    def __init__(self) -> None:
+        self.ending = Ending.INTERRUPTED
+        self._held = False
+        self._seen = False
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """Inside, both signals raise `KeyboardInterrupt`."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {number: signal.signal(number, self._seen_now) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Inside, the first signal waits until this is left; the second does not."""
+        self._held = True
+        try:
+            yield
+        finally:
+            self._held = False
+        if self._seen:
+            self._seen = False
+            raise KeyboardInterrupt
+
+    def _seen_now(self, number: int, _frame: FrameType | None) -> None:
+        if number == signal.SIGTERM:
+            self.ending = Ending.TERMINATED
+        if self._held and not self._seen:
+            self._seen = True
+        else:
+            raise KeyboardInterrupt

@@ -1,0 +1,103 @@
+"""What is said on stderr: notes, warnings, receipts, the last line. Standard output is for data alone."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import warnings
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from exactbuyer._tables import told
+from exactbuyer.exceptions import IncompleteWarning
+from exactbuyer.wording import duration, text_table
+
+if TYPE_CHECKING:
+    from exactbuyer.plan import Plan
+    from exactbuyer.receipt import Receipt
+
+    from .endings import Ending
+
+
+class Talk:
+    """What a command says.
+
+    Args:
+        quiet: Only what went wrong.
+        as_json: The last line is JSON.
+    """
+
+    def __init__(self, *, quiet: bool = False, as_json: bool = False) -> None:
+        self.quiet = quiet
+        self.as_json = as_json
+
+    def begin(self) -> None:
+        """From here on the package's own log and warnings are said here, too, as plain lines."""
+        handler = logging.StreamHandler(sys.stderr)
+        handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
+        # These two are said anyway: that Ctrl-C was seen, and the receipt.
+        handler.addFilter(lambda record: record.funcName not in {"_say", "_log"})
+        logger = logging.getLogger("exactbuyer")
+        logger.handlers = [handler]
+        logger.propagate = False
+        # A terminal has the bar instead.
+        logger.setLevel(logging.WARNING if self.quiet or sys.stderr.isatty() else logging.INFO)
+
+        def show(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
+            # The receipt says the same, and more.
+            if not issubclass(category, IncompleteWarning):
+                say(f"warning: {message}")
+
+        warnings.showwarning = show
+        warnings.simplefilter("default", UserWarning)
+
+    def note(self, text: str) -> None:
+        """Says something that is good to know."""
+        if not self.quiet:
+            say(text)
+
+    def receipt(self, receipt: Receipt, prefix: str, step: str) -> None:
+        """Says what a run took, and what to do next."""
+        if self.quiet:
+            return
+        lines = [
+            (label, number, note.replace("see results.problems", f"see {prefix}reason"))
+            for label, number, note in receipt._lines()
+        ]
+        write("\n".join(text_table(receipt._title(), lines, duration(receipt.elapsed_s))))
+        write(f"charged   {receipt._charged()}")
+        write(f"next      {step}")
+
+    def last(self, ending: Ending, message: str, receipt: Receipt | None) -> None:
+        """Says the last line, as JSON if that was asked for."""
+        if message:
+            say(message)
+        if self.as_json:
+            known = told(receipt) if receipt is not None else {}
+            write(json.dumps({**known, "exit_code": int(ending), "error": message or None}, default=str))
+
+
+def plan_lines(plan: Plan) -> str:
+    """A plan in words, with the first rows that cannot be looked up."""
+    shown = plan.problems[:_SHOWN]
+    lines = [str(plan).replace(" (plan.problems)", "")]
+    lines += [f"invalid   row {row:,}: {reason}" for row, _, reason in shown]
+    if len(plan.problems) > _SHOWN:
+        lines.append(f"          and {plan.invalid - _SHOWN:,} more")
+    return "\n".join(lines)
+
+
+_SHOWN = 5
+
+
+def say(text: str) -> None:
+    """Says a line of the program's own."""
+    write(f"exactbuyer: {text}")
+
+
+def write(text: str) -> None:
+    """Writes a line to stderr; without one, nobody is told."""
+    with suppress(AttributeError, OSError, ValueError):
+        sys.stderr.write(text + "\n")
+        sys.stderr.flush()
