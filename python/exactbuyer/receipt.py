@@ -122,14 +122,23 @@ class Receipt:
             credit_price=self.credit_price if self.credit_price == other.credit_price else None,
         )
 
-    def __str__(self) -> str:
+    def as_text(self, *, see: str = "results.problems", step: str | None = None) -> str:
+        """The receipt as a small table.
+
+        Args:
+            see: Where the reasons of rows are.
+            step: What to do next; `None`: what Python does next.
+        """
         return "\n".join(
             [
-                *text_table(self._title(), self._lines(), duration(self.elapsed_s)),
+                *text_table(self._title(), self._lines(see), duration(self.elapsed_s)),
                 f"charged   {self._charged()}",
-                f"next      {self._next_step()}",
+                f"next      {step or self._next_step()}",
             ]
         )
+
+    def __str__(self) -> str:
+        return self.as_text()
 
     def _repr_html_(self) -> str:
         title = f"{self._title()} in {duration(self.elapsed_s)}"
@@ -141,7 +150,7 @@ class Receipt:
             return f"INCOMPLETE: {self.open_rows:,} of {count(self.rows, 'row')} open"
         return f"COMPLETE: {count(self.rows, 'row')}"
 
-    def _lines(self) -> list[tuple[str, str, str]]:
+    def _lines(self, see: str = "results.problems") -> list[tuple[str, str, str]]:
         free = [f"{count(self.duplicates, 'duplicate')}"] if self.duplicates else []
         free += [f"{self.from_store:,} from the store"] if self.from_store else []
         doubt = f"0 to {count(self.credits_in_doubt, 'credit')}" if self.credits_in_doubt else ""
@@ -149,8 +158,8 @@ class Receipt:
             ("found", self.found, ""),
             ("not found", self.not_found, "free"),
             ("missing", self.missing, "nothing to ask"),
-            ("invalid", self.invalid, "cannot be looked up: see results.problems"),
-            ("rejected", self.rejected, "refused by the vendor, free: see results.problems"),
+            ("invalid", self.invalid, f"cannot be looked up: see {see}"),
+            ("rejected", self.rejected, f"refused by the vendor, free: see {see}"),
             ("unknown", self.unknown, doubt),
             ("not sent", self.not_sent, self.stopped or ""),
             ("under way", self.under_way, ""),

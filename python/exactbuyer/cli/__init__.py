@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     if find_spec("click") is not None:
-        from .app import run
+        from ._app import run
 
         return run(given)
     if given[:1] == ["sandbox"]:

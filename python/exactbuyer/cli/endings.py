@@ -42,7 +42,7 @@ class Ending(IntEnum):
     """SIGTERM."""
 
 
-class Stop(Exception):
+class Stop(Exception):  # noqa: N818 - as much an order as an error
     """Ends a command: with an exit code, and one line that says what to do next.
 
     Args:

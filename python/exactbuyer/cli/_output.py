@@ -14,13 +14,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
 
+from ._files import needed
 from .endings import Ending, Stop
-from .files import needed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from .files import Place
+    from ._files import Place
 
 _BUFFER_BYTES = 1 << 20
 
@@ -46,7 +46,7 @@ class Output:
 
     def expect_tables(self, schema: Any, metadata: Mapping[str, str]) -> None:
         """From here on tables are written, not bytes."""
-        from .parquet import ParquetSink
+        from ._parquet import ParquetSink
 
         with self._telling():
             self._sink = ParquetSink(self.stream, schema, metadata)
@@ -58,7 +58,7 @@ class Output:
             Stop: They cannot be written.
         """
         with self._telling():
-            if self._sink is not None:
+            if not isinstance(piece, bytes):
                 self._sink.write(piece)
             elif piece:
                 self.stream.write(piece)
@@ -112,6 +112,9 @@ class Output:
 
     def abandon(self) -> None:
         """Leaves nothing behind."""
+        with suppress(Exception):
+            if self._sink is not None:
+                self._sink.abandon()
         with suppress(Exception):
             self._raw.close()
         if self._temporary is not None:

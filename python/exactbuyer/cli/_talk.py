@@ -7,11 +7,11 @@ import logging
 import sys
 import warnings
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from exactbuyer._tables import told
 from exactbuyer.exceptions import IncompleteWarning
-from exactbuyer.wording import duration, text_table
 
 if TYPE_CHECKING:
     from exactbuyer.plan import Plan
@@ -61,13 +61,7 @@ class Talk:
         """Says what a run took, and what to do next."""
         if self.quiet:
             return
-        lines = [
-            (label, number, note.replace("see results.problems", f"see {prefix}reason"))
-            for label, number, note in receipt._lines()
-        ]
-        write("\n".join(text_table(receipt._title(), lines, duration(receipt.elapsed_s))))
-        write(f"charged   {receipt._charged()}")
-        write(f"next      {step}")
+        write(receipt.as_text(see=f"{prefix}reason", step=step))
 
     def last(self, ending: Ending, message: str, receipt: Receipt | None) -> None:
         """Says the last line, as JSON if that was asked for."""
@@ -79,11 +73,11 @@ class Talk:
 
 
 def plan_lines(plan: Plan) -> str:
-    """A plan in words, with the first rows that cannot be looked up."""
-    shown = plan.problems[:_SHOWN]
-    lines = [str(plan).replace(" (plan.problems)", "")]
-    lines += [f"invalid   row {row:,}: {reason}" for row, _, reason in shown]
-    if len(plan.problems) > _SHOWN:
+    """A plan in words, with the first rows that cannot be looked up. Rows count from 1, as lines do."""
+    suspects = tuple(suspect._replace(row=suspect.row + 1) for suspect in plan.suspects)
+    lines = [str(replace(plan, suspects=suspects)).replace(" (plan.problems)", "")]
+    lines += [f"invalid   row {row + 1:,}: {reason}" for row, _, reason in plan.problems[:_SHOWN]]
+    if plan.invalid > _SHOWN:
         lines.append(f"          and {plan.invalid - _SHOWN:,} more")
     return "\n".join(lines)
 

@@ -16,9 +16,9 @@ from exactbuyer.exceptions import ExactBuyerError
 from exactbuyer.frames import RECEIPT_KEY
 from exactbuyer.progress import Watch
 
+from ._joining import Outline, joiner_of, notes_of, schema_of
+from ._output import Output
 from .endings import Ending, Stop, of_error, of_run
-from .joining import Outline, joiner_of, notes_of, schema_of
-from .output import Output
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
     from exactbuyer.receipt import Receipt
     from exactbuyer.settings import Settings
 
-    from .files import Place
-    from .joining import Joiner
-    from .signals import Signals
-    from .sources import Source
+    from ._files import Place
+    from ._joining import Joiner
+    from ._signals import Signals
+    from ._sources import Source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,7 +137,7 @@ def run(job: Job, enricher: BulkEnricher, signals: Signals) -> Done:
     """
     reader, outline = reader_of(job, enricher.settings)
     terms = Terms.checked(None, None, None)
-    call = enricher._desk.begin(TableStreamCall, "enrich", terms, Watch(job.progress, job.rows))
+    call = enricher._desk.begin(TableStreamCall, "enrich", terms, Watch(job.progress, job.rows))  # noqa: SLF001 - as its own doors do
     call.begin(reader)
     try:
         output = Output(job.place)

@@ -7,13 +7,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from ._files import needed, spooled
 from .endings import Ending, Stop
-from .files import needed, spooled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from .files import Place
+    from ._files import Place
 
 GROUP_ROWS = 1 << 16
 """Rows of one row group that is written: what readers skip by, and what is held until then."""
@@ -32,15 +32,16 @@ class ParquetSource:
     """
 
     def __init__(self, place: Place) -> None:
-        needed("pyarrow", "Parquet")
         self._place = place
         with _telling(place):
             self._dataset = None if place.is_standard else _dataset(place)
-            self._file = _spool(place) if place.is_standard else None
-            opened = self._dataset or self._file
+            self._file = (
+                needed("pyarrow.parquet", "Parquet").ParquetFile(spooled(place))
+                if place.is_standard
+                else None
+            )
             self.schema: Any = self._file.schema_arrow if self._file else self._dataset.schema
             self.rows: int = self._file.metadata.num_rows if self._file else self._dataset.count_rows()
-        assert opened is not None
         self.names: list[str] = list(self.schema.names)
         self.metadata: Mapping[bytes, bytes] | None = self.schema.metadata
         twice = next((name for name in self.names if self.names.count(name) > 1), None)
@@ -66,11 +67,10 @@ class ParquetSource:
 
 
 def _dataset(place: Place) -> Any:
-    import pyarrow.dataset
-
+    datasets = needed("pyarrow.dataset", "Parquet")
     path = Path(place.path)
     if not path.is_dir():
-        return pyarrow.dataset.dataset(path.absolute(), format="parquet", partitioning=None)
+        return datasets.dataset(path.absolute(), format="parquet", partitioning=None)
     # As Spark and Arrow read a folder: names that begin with a dot or an underscore are notes.
     files = sorted(
         str(file.absolute())
@@ -80,7 +80,7 @@ def _dataset(place: Place) -> Any:
     )
     if not files:
         raise Stop(Ending.FILES, f"{place.name} holds no .parquet file")
-    dataset = pyarrow.dataset.dataset(
+    dataset = datasets.dataset(
         files, format="parquet", partitioning="hive", partition_base_dir=str(path.absolute())
     )
     first, *others = dataset.get_fragments()
@@ -88,22 +88,15 @@ def _dataset(place: Place) -> Any:
         if not other.physical_schema.equals(first.physical_schema):
             raise Stop(
                 Ending.FILES,
-                f"{Path(other.path).relative_to(path.absolute())} has other columns, or other types, than the "
-                f"first file of {place.name}: enrich it by itself",
+                f"{Path(other.path).relative_to(path.absolute())} has other columns, or other types, than "
+                f"the first file of {place.name}: enrich it by itself",
             )
     return dataset
 
 
-def _spool(place: Place) -> Any:
-    import pyarrow.parquet
-
-    return pyarrow.parquet.ParquetFile(spooled(place))
-
-
 @contextmanager
 def _telling(place: Place) -> Iterator[None]:
-    import pyarrow
-
+    pyarrow = needed("pyarrow", "Parquet")
     try:
         yield
     except (OSError, pyarrow.ArrowException) as error:
@@ -122,22 +115,19 @@ class ParquetSink:
     """
 
     def __init__(self, stream: IO[bytes], schema: Any, metadata: Mapping[str, str]) -> None:
-        needed("pyarrow", "Parquet")
-        import pyarrow.parquet
-
+        pyarrow, parquet = needed("pyarrow", "Parquet"), needed("pyarrow.parquet", "Parquet")
         made = pyarrow.schema(schema)
         self._schema: Any = made.with_metadata({**(made.metadata or {}), **metadata})
-        self._writer = pyarrow.parquet.ParquetWriter(
-            pyarrow.PythonFile(_Counting(stream), mode="w"), self._schema, compression="zstd"
+        self._stream = _Counting(stream)
+        self._writer = parquet.ParquetWriter(
+            pyarrow.PythonFile(self._stream, mode="w"), self._schema, compression="zstd"
         )
         self._tables: list[Any] = []
         self._rows = self._bytes = 0
 
     def write(self, batches: Any) -> None:
         """Writes batches, now or with the next ones."""
-        import pyarrow
-
-        table = pyarrow.table(batches).cast(self._schema)
+        table = needed("pyarrow", "Parquet").table(batches).cast(self._schema)
         self._tables.append(table)
         self._rows += table.num_rows
         self._bytes += table.nbytes
@@ -150,11 +140,15 @@ class ParquetSink:
         self._writer.add_key_value_metadata({key: json.dumps(value) for key, value in notes.items()})
         self._writer.close()
 
-    def _write_group(self) -> None:
-        import pyarrow
+    def abandon(self) -> None:
+        """Writes nothing more: not even the end that Arrow would like to write."""
+        self._stream.is_left = True
+        self._writer.close()
 
+    def _write_group(self) -> None:
         if self._tables:
-            self._writer.write_table(pyarrow.concat_tables(self._tables), row_group_size=self._rows)
+            group = needed("pyarrow", "Parquet").concat_tables(self._tables)
+            self._writer.write_table(group, row_group_size=self._rows)
         self._tables, self._rows, self._bytes = [], 0, 0
 
 
@@ -166,17 +160,19 @@ class _Counting:
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
         self._at = 0
+        self.is_left = False
 
     def write(self, piece: Any) -> int:
         self._at += len(piece)
-        self._stream.write(piece)
+        if not self.is_left:
+            self._stream.write(piece)
         return len(piece)
 
     def tell(self) -> int:
         return self._at
 
     def flush(self) -> None:
-        self._stream.flush()
+        """There is nothing to flush before the end."""
 
     def close(self) -> None:
         """Leaves the stream open: it is somebody else's."""

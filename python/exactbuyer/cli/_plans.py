@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 from exactbuyer import _core
 from exactbuyer.plan import Plan, Suspect
 
+from ._files import needed
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from exactbuyer import BulkEnricher
 
-    from .sources import Source
+    from ._sources import Source
 
 WINDOW_ROWS = 250_000
 """Rows planned at once: duplicates are recognised within them, as they are in a run's own window."""
@@ -71,9 +73,7 @@ def _columns(part: Any, names: list[str]) -> Any:
 def _table(window: list[Any]) -> Any:
     if isinstance(window[0], _core.Batches):
         return _core.Batches.concat(window[0], window)
-    import pyarrow
-
-    return pyarrow.Table.from_batches(window)
+    return needed("pyarrow", "Parquet").Table.from_batches(window)
 
 
 def _sum(one: Plan, next_one: Plan, enricher: BulkEnricher) -> Plan:

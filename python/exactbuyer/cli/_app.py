@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -15,21 +15,23 @@ from exactbuyer import __version__
 from exactbuyer.exceptions import ExactBuyerError
 from exactbuyer.settings import check_max_credits
 
+from ._files import place_of
+from ._options import ASK_ABOVE_CREDITS, Given, column_options, input_options, money_options, service_options
+from ._plans import planned
+from ._runs import Job, check
+from ._runs import run as run_job
+from ._signals import Signals
+from ._sources import surveyed
+from ._talk import Talk, plan_lines, say, write
 from .endings import Ending, Stop, of_error
-from .files import place_of
-from .options import ASK_ABOVE_CREDITS, Given, column_options, input_options, money_options, service_options
-from .plans import planned
-from .runs import Job, run as run_job
-from .signals import Signals
-from .sources import Survey, surveyed
-from .talk import Talk, plan_lines, say, write
 
 if TYPE_CHECKING:
     from exactbuyer import BulkEnricher
     from exactbuyer.plan import Plan
     from exactbuyer.receipt import Receipt
 
-    from .runs import Done
+    from ._runs import Done
+    from ._sources import Survey
 
 
 @click.group(
@@ -108,7 +110,7 @@ def enrich(**options: Any) -> int:
         with given.enricher() as enricher:
             if given["dry_run"]:
                 return _show_plan(given, survey, enricher)
-            _approve(given, survey, enricher, talk)
+            _approve(given, survey, enricher)
             source = given.source(survey)
             job = Job(
                 source=source,
@@ -192,8 +194,6 @@ def _progress(given: Given) -> Any:
 def _plan(given: Given, survey: Survey | None, enricher: BulkEnricher) -> Plan:
     source = given.source(survey)
     wish = given.wish(source)
-    from .runs import check
-
     check(source, wish, enricher.settings)
     return planned(source, enricher, given.by(source.names), wish.split)
 
@@ -209,7 +209,7 @@ def _show_plan(given: Given, survey: Survey | None, enricher: BulkEnricher) -> i
     return Ending.DONE
 
 
-def _approve(given: Given, survey: Survey | None, enricher: BulkEnricher, talk: Talk) -> None:
+def _approve(given: Given, survey: Survey | None, enricher: BulkEnricher) -> None:
     """Asks before spending more than a little, if anything is spent at all."""
     if given["yes"] or given["sandbox"] or _is_loopback(given["base_url"]):
         return
@@ -255,7 +255,7 @@ def _next_step(done: Done, given: Given, output: str) -> str:
     if done.ending in {Ending.INTERRUPTED, Ending.TERMINATED, Ending.FILES, Ending.PIPE_CLOSED}:
         return again
     if receipt.unknown:
-        return "compare the vendor's usage page: asking again for the rows that are unknown may pay for them twice"
+        return "compare the vendor's usage page: asking again for unknown rows may pay for them twice"
     if receipt.not_sent:
         return f"put right what stopped it, and {again}"
     if receipt.invalid or receipt.rejected:

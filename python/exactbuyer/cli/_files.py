@@ -10,6 +10,7 @@ import tempfile
 import zlib
 from dataclasses import dataclass
 from functools import partial
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal, TypeAlias, cast, get_args
@@ -127,9 +128,10 @@ def needed(library: str, what: str) -> Any:
     Raises:
         Stop: It is not there; the message says how to install it.
     """
-    if find_spec(library) is None:
-        raise Stop(Ending.USAGE, f"{what} needs {library}: pip install 'exactbuyer[cli]'")
-    return __import__(library)
+    name, _, _ = library.partition(".")
+    if find_spec(name) is None:
+        raise Stop(Ending.USAGE, f"{what} needs {name}: pip install 'exactbuyer[cli]'")
+    return import_module(library)
 
 
 def place_of(path: str, given: str | None, option: str) -> Place:

@@ -6,7 +6,6 @@ Owns the options that several commands share. Ranges and reasons are the setting
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar, cast, get_args
 
 import click
@@ -16,16 +15,16 @@ from exactbuyer.enricher import BulkEnricher
 from exactbuyer.rows import FieldType, RequiredField
 from exactbuyer.settings import BASE_URL
 
+from ._files import KINDS, place_of
+from ._keys import key_in
+from ._sources import opened
 from .endings import Ending, Stop
-from .files import KINDS, place_of
-from .keys import key_in
-from .sources import opened
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .files import Place
-    from .sources import Source, Survey
+    from ._files import Place
+    from ._sources import Source, Survey
 
 FunctionT = TypeVar("FunctionT", bound="Callable[..., Any]")
 
@@ -52,8 +51,9 @@ def input_options() -> Callable[[FunctionT], FunctionT]:
             multiple=True,
             required=True,
             metavar="COLUMN[=TYPE]",
-            help="A column to look up; several, best first: the next is paid for only where the one before finds "
-            f"nobody. TYPE is {', '.join(get_args(FieldType))}; by default it is inferred for each value.",
+            help="A column to look up; several, best first: the next is paid for only where the one before "
+            "finds nobody. "
+            f"TYPE is {', '.join(get_args(FieldType))}; by default it is inferred for each value.",
         ),
         click.option(
             "--split", metavar="TEXT", help="What stands between several values of one cell, as in ';'."
@@ -126,8 +126,8 @@ def service_options() -> Callable[[FunctionT], FunctionT]:
         click.option(
             "--key-file",
             metavar="FILE",
-            help="A file that holds the API key and that only you can read; by default EXACTBUYER_API_KEY is read "
-            "from the environment.",
+            help="A file that holds the API key and that only you can read; by default it is read from the "
+            "environment variable EXACTBUYER_API_KEY.",
         ),
         click.option("--requests-per-minute", type=int, metavar="N", help="Most requests in any 60 s: 200."),
         click.option("--max-concurrency", type=int, metavar="N", help="Most requests in flight: 64."),
@@ -142,7 +142,8 @@ def service_options() -> Callable[[FunctionT], FunctionT]:
         click.option(
             "--on-unknown",
             type=click.Choice(["hold", "resend"]),
-            help="What becomes of a lookup that may have been charged and got no answer: hold; resend may pay twice.",
+            help="What becomes of a lookup that may have been charged and got no answer: hold, or resend, "
+            "which may pay twice.",
         ),
         click.option("--proxy", metavar="URL", help="A proxy, if not HTTPS_PROXY's."),
         click.option("--ca-bundle", metavar="FILE", help="A PEM file of authorities to trust, too."),
@@ -224,12 +225,7 @@ class Given:
             ConfigError: One is wrong.
             Stop: The key file cannot be used.
         """
-        names = (
-            "required_fields", "max_credits", "credit_price", "default_region", "na_values", "requests_per_minute",
-            "max_concurrency", "chunk_size", "max_in_doubt", "timeout", "grace", "on_unknown", "proxy", "ca_bundle",
-            "body",
-        )  # fmt: skip
-        settings = {name: self[name] for name in names if self[name] not in (None, ())} | more
+        settings = {name: self[name] for name in _SETTINGS if self[name] not in (None, ())} | more
         if self["sandbox"]:
             for option in ("base_url", "key_file"):
                 if self[option] is not None:
@@ -251,8 +247,8 @@ class Given:
                 if name not in DEFAULT_COLUMNS:
                     raise Stop(
                         Ending.USAGE,
-                        f"--column names {name!r}, which is none of {', '.join(DEFAULT_COLUMNS)}: give it a path, "
-                        f"as in title=employment.job.title",
+                        f"--column names {name!r}, which is none of {', '.join(DEFAULT_COLUMNS)}: give it a "
+                        f"path, as in title=employment.job.title",
                     )
                 columns[name] = DEFAULT_COLUMNS[name]
                 continue
@@ -261,6 +257,21 @@ class Given:
         return columns
 
 
-def days(number: float | None) -> timedelta | None:
-    """So many days."""
-    return None if number is None else timedelta(days=number)
+_SETTINGS = (
+    "required_fields",
+    "max_credits",
+    "credit_price",
+    "default_region",
+    "na_values",
+    "requests_per_minute",
+    "max_concurrency",
+    "chunk_size",
+    "max_in_doubt",
+    "timeout",
+    "grace",
+    "on_unknown",
+    "proxy",
+    "ca_bundle",
+    "body",
+)
+"""The options that are settings of an enricher by the same name."""

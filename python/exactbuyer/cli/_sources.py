@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 from exactbuyer import _core
 
 from .endings import Ending, Stop
-from .files import Place
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from ._files import Place
 
 DELIMITERS = {"csv": ",", "tsv": "\t"}
 _CHECKED_ROWS = 1 << 16
@@ -194,7 +195,7 @@ def opened(place: Place, delimiter: str | None, survey: Survey | None = None) ->
         Stop: It cannot be read, or is not what it should be.
     """
     if place.kind == "parquet":
-        from .parquet import ParquetSource
+        from ._parquet import ParquetSource
 
         return ParquetSource(place)
     if place.kind == "jsonl":

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 from exactbuyer import _core
 from exactbuyer.frames import COLUMNS_KEY, known_columns
 
-from .files import needed
-from .sources import DELIMITERS, CsvSource, JsonSource
+from ._files import needed
+from ._sources import DELIMITERS, CsvSource, JsonSource
 
 if TYPE_CHECKING:
     from exactbuyer._core import Batches, Table
     from exactbuyer.columns import Wish
 
-    from .files import FileKind
-    from .sources import Source
+    from ._files import FileKind
+    from ._sources import Source
 
 
 class Joiner(Protocol):
