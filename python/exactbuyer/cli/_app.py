@@ -98,7 +98,11 @@ def enrich(**options: Any) -> int:
     """
     given = Given(options)
     talk = Talk(quiet=given["quiet"], as_json=given["as_json"])
-    talk.begin()
+    with talk.aloud():
+        return _enrich(given, talk)
+
+
+def _enrich(given: Given, talk: Talk) -> int:
     place = given.place()
     output_kind = given["output_kind"] or (_kind_of(place) if given["output"] == "-" else None)
     output = place_of(given["output"], output_kind, "--to")
@@ -136,11 +140,11 @@ def enrich(**options: Any) -> int:
 def plan(**options: Any) -> int:
     """Say what `enrich` would ask and could cost with the same options: no network, no key, no cost."""
     given = Given(options)
-    Talk().begin()
     place = given.place()
-    survey = None if place.is_standard else surveyed(place, given.delimiter())
-    with given.enricher() as enricher:
-        return _show_plan(given, survey, enricher)
+    with Talk().aloud():
+        survey = None if place.is_standard else surveyed(place, given.delimiter())
+        with given.enricher() as enricher:
+            return _show_plan(given, survey, enricher)
 
 
 @commands.command(

@@ -33,6 +33,7 @@ class ParquetSource:
 
     def __init__(self, place: Place) -> None:
         self._place = place
+        self.name = place.name
         with _telling(place):
             self._dataset = None if place.is_standard else _dataset(place)
             self._file = (
@@ -69,6 +70,7 @@ class ParquetSource:
 def _dataset(place: Place) -> Any:
     datasets = needed("pyarrow.dataset", "Parquet")
     path = Path(place.path)
+    path.stat()
     if not path.is_dir():
         return datasets.dataset(path.absolute(), format="parquet", partitioning=None)
     # As Spark and Arrow read a folder: names that begin with a dot or an underscore are notes.

@@ -18,13 +18,14 @@ from exactbuyer.progress import Watch
 
 from ._joining import Outline, joiner_of, notes_of, schema_of
 from ._output import Output
+from ._sources import telling
 from .endings import Ending, Stop, of_error, of_run
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from exactbuyer import BulkEnricher
-    from exactbuyer._core import Batches
+    from exactbuyer._core import Batches, Rows
     from exactbuyer.columns import Wish
     from exactbuyer.progress import ProgressOption
     from exactbuyer.receipt import Receipt
@@ -91,6 +92,10 @@ class _FileReader(Reader):
 
     def parts(self, rows: int) -> Any:
         return self._source.parts(rows)
+
+    def read(self, rows: Any, *, first_row: int) -> Rows:
+        with telling(self._source.name):
+            return super().read(rows, first_row=first_row)
 
     def join(self, source: Any, block: Batches) -> list[Any]:
         return [self.joiner.join(source, block)]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from exactbuyer import _core
+from exactbuyer.exceptions import ExactBuyerError
 
 from .endings import Ending, Stop
 
@@ -25,6 +26,7 @@ _PEEKED_ROWS = 1_000
 class Source(Protocol):
     """A file, opened: read once."""
 
+    name: str
     names: list[str]
     metadata: Mapping[bytes, bytes] | None
 
@@ -65,7 +67,7 @@ class CsvSource:
 
     def __init__(self, place: Place, delimiter: str) -> None:
         self.delimiter = delimiter
-        self._name = place.name
+        self.name = place.name
         self._splitter = _core.CsvSplitter(ord(delimiter))
         self._blocks = _as_text(place)
         header = None
@@ -86,7 +88,7 @@ class CsvSource:
         yield from iter(lambda: self._splitter.take(rows), None)
 
     def table(self, part: _core.CsvPart) -> _core.Batches:
-        with telling(self._name):
+        with telling(self.name):
             return part.table()
 
     def trailer(self) -> bytes:
@@ -96,7 +98,7 @@ class CsvSource:
     def _feed(self) -> bool:
         """Reads on; whether there was more."""
         block = next(self._blocks, None)
-        with telling(self._name):
+        with telling(self.name):
             if block is None:
                 self._splitter.finish()
             else:
@@ -118,7 +120,7 @@ class JsonSource:
     metadata = None
 
     def __init__(self, place: Place, names: list[str] | None = None) -> None:
-        self._name = place.name
+        self.name = place.name
         self._splitter = _core.JsonSplitter()
         self._blocks = _as_text(place)
         self._first: _core.JsonPart | None = None
@@ -135,11 +137,11 @@ class JsonSource:
 
     def names_of(self, part: _core.JsonPart) -> list[str]:
         """The names that the objects of a part have."""
-        with telling(self._name):
+        with telling(self.name):
             return part.names()
 
     def table(self, part: _core.JsonPart) -> _core.Batches:
-        with telling(self._name):
+        with telling(self.name):
             return part.table(self.names)
 
     def trailer(self) -> bytes:
@@ -148,7 +150,7 @@ class JsonSource:
 
     def _read(self, rows: int) -> Iterator[_core.JsonPart]:
         for block in self._blocks:
-            with telling(self._name):
+            with telling(self.name):
                 self._splitter.feed(block)
             while (part := self._splitter.take(rows)) is not None:
                 yield part
@@ -166,7 +168,7 @@ class telling:  # noqa: N801 - it reads as a word of the `with` statement
         """Nothing is done before."""
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, ValueError):
+        if isinstance(error, ValueError) and not isinstance(error, ExactBuyerError):
             raise Stop(Ending.FILES, f"{self._name}: {error}") from None
 
 

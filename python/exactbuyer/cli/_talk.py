@@ -6,7 +6,7 @@ import json
 import logging
 import sys
 import warnings
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,8 @@ from exactbuyer._tables import told
 from exactbuyer.exceptions import IncompleteWarning
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from exactbuyer.plan import Plan
     from exactbuyer.receipt import Receipt
 
@@ -32,30 +34,28 @@ class Talk:
         self.quiet = quiet
         self.as_json = as_json
 
-    def begin(self) -> None:
-        """From here on the package's own log and warnings are said here, too, as plain lines."""
+    @contextmanager
+    def aloud(self) -> Iterator[None]:
+        """Inside, the package's own log and warnings are said here, too, as plain lines."""
         handler = logging.StreamHandler(sys.stderr)
         handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
         # These two are said anyway: that Ctrl-C was seen, and the receipt.
         handler.addFilter(lambda record: record.funcName not in {"_say", "_log"})
         logger = logging.getLogger("exactbuyer")
-        logger.handlers = [handler]
-        logger.propagate = False
+        before = logger.level, logger.propagate
         # A terminal has the bar instead.
         logger.setLevel(logging.WARNING if self.quiet or sys.stderr.isatty() else logging.INFO)
-
-        def show(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
-            # The receipt says the same, and more.
-            if not issubclass(category, IncompleteWarning):
-                say(f"warning: {message}")
-
-        warnings.showwarning = show
-        warnings.simplefilter("default", UserWarning)
-
-    def note(self, text: str) -> None:
-        """Says something that is good to know."""
-        if not self.quiet:
-            say(text)
+        logger.propagate = False
+        logger.addHandler(handler)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("default", UserWarning)
+                warnings.showwarning = _show
+                yield
+        finally:
+            logger.removeHandler(handler)
+            logger.setLevel(before[0])
+            logger.propagate = before[1]
 
     def receipt(self, receipt: Receipt, prefix: str, step: str) -> None:
         """Says what a run took, and what to do next."""
@@ -83,6 +83,12 @@ def plan_lines(plan: Plan) -> str:
 
 
 _SHOWN = 5
+
+
+def _show(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
+    # The receipt says that rows are open, and more.
+    if not issubclass(category, IncompleteWarning):
+        say(f"warning: {message}")
 
 
 def say(text: str) -> None:
