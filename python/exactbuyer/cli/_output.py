@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
     from ._files import Place
 
-_BUFFER_BYTES = 1 << 20
-
 
 class Output:
     """A file under construction, beside the place where it will stand; or a stream.
@@ -39,8 +37,9 @@ class Output:
         self._place = place
         self._temporary: Path | None = None
         self._target: Path | None = None
+        self._has_failed = False
         with self._telling():
-            self._raw = self._opened()
+            self._raw = _Pieces(self._opened())
             self.stream: IO[bytes] = self._packed(self._raw)
         self._sink: Any = None
 
@@ -62,7 +61,7 @@ class Output:
                 self._sink.write(piece)
             elif piece:
                 self.stream.write(piece)
-                if self._temporary is None:
+                if self._temporary is None and self.stream is not self._raw:
                     # Whoever reads along gets what is there.
                     self.stream.flush()
 
@@ -93,20 +92,15 @@ class Output:
             return None
         name, dot, suffixes = self._target.name.partition(".")
         partial = self._target.with_name(f"{name}.partial{dot}{suffixes}")
-        whole = True
-        try:
-            with self._telling():
+        if not self._has_failed:
+            with suppress(Stop), self._telling():
                 self._end(notes)
-        except Stop:
-            # Of text, what is there is worth having; Parquet without its end is nothing.
-            whole = self._sink is None
-        try:
-            if whole:
+        # Of text, what is there is worth having; Parquet without its end is nothing.
+        if self._sink is None or not self._has_failed:
+            with suppress(OSError):
                 self._moved(self._temporary, partial)
                 self._temporary = None
                 return partial
-        except OSError:
-            pass
         self.abandon()
         return None
 
@@ -122,11 +116,11 @@ class Output:
                 self._temporary.unlink()
             self._temporary = None
 
-    def _opened(self) -> IO[bytes]:
+    def _opened(self) -> int:
         if self._place.is_standard:
             if self._place.kind == "parquet" and sys.stdout.isatty():
                 raise Stop(Ending.USAGE, "Parquet is nothing for a terminal: name a file with -o")
-            return os.fdopen(os.dup(sys.stdout.fileno()), "wb", _BUFFER_BYTES)
+            return os.dup(sys.stdout.fileno())
         # Through a link, the file that it leads to is replaced, not the link.
         self._target = Path(self._place.path).resolve()
         if self._target.is_dir():
@@ -136,14 +130,15 @@ class Output:
             if not stat.S_ISREG(mode):
                 # A pipe or a device is written to, not replaced.
                 self._target, opened = None, self._target
-                return opened.open("wb")
+                return os.open(opened, os.O_WRONLY)
         descriptor, name = tempfile.mkstemp(
             prefix=f".{self._target.name}.", suffix=".tmp", dir=self._target.parent
         )
         self._temporary = Path(name)
-        return os.fdopen(descriptor, "wb", _BUFFER_BYTES)
+        return descriptor
 
-    def _packed(self, raw: IO[bytes]) -> IO[bytes]:
+    def _packed(self, pieces: _Pieces) -> IO[bytes]:
+        raw = cast("IO[bytes]", pieces)
         if self._place.packing == "gz":
             return cast("IO[bytes]", gzip.GzipFile(filename="", mode="wb", fileobj=raw, compresslevel=6))
         if self._place.packing == "zst":
@@ -160,7 +155,6 @@ class Output:
             self._sink.finish(notes)
         if self.stream is not self._raw:
             self.stream.close()
-        self._raw.flush()
         if self._temporary is not None:
             os.fsync(self._raw.fileno())
         self._raw.close()
@@ -183,9 +177,45 @@ class Output:
         except BrokenPipeError:
             raise Stop(Ending.PIPE_CLOSED) from None
         except OSError as error:
+            self._has_failed = True
             name = "standard output" if self._place.is_standard else self._place.path
             why = error.strerror or "its disk or stream refuses it"
             raise Stop(Ending.FILES, f"{name} cannot be written: {why}") from error
+
+
+class _Pieces:
+    """A file that holds whole pieces: one that does not fit leaves nothing of itself behind."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._is_file = stat.S_ISREG(os.fstat(descriptor).st_mode)
+        self._bytes = 0
+        self.closed = False
+
+    def fileno(self) -> int:
+        return self._descriptor
+
+    def write(self, piece: Any) -> int:
+        rest = memoryview(piece).cast("B")
+        length = len(rest)
+        try:
+            while rest:
+                rest = rest[os.write(self._descriptor, rest) :]
+        except BaseException:
+            if self._is_file:
+                os.ftruncate(self._descriptor, self._bytes)
+                os.lseek(self._descriptor, self._bytes, os.SEEK_SET)
+            raise
+        self._bytes += length
+        return length
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+    def close(self) -> None:
+        if not self.closed:
+            self.closed = True
+            os.close(self._descriptor)
 
 
 class _Left:

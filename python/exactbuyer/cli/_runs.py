@@ -6,9 +6,11 @@ what that costs, is the enricher's affair.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
+from exactbuyer._calls import TICK_S
 from exactbuyer._desk import Terms
 from exactbuyer._readers import Reader
 from exactbuyer._tables import TableStream, TableStreamCall, told
@@ -22,6 +24,7 @@ from ._sources import telling
 from .endings import Ending, Stop, of_error, of_run
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from exactbuyer import BulkEnricher
@@ -80,18 +83,38 @@ class Done:
     kept: Path | None = None
 
 
+class _FileCall(TableStreamCall):
+    """A call that Ctrl-C interrupts while it waits, and nowhere else: no row falls between two places."""
+
+    signals: Signals
+
+    def step(self, timeout_s: float = TICK_S) -> None:
+        with self.signals.released():
+            self.run.wait(timeout_s)
+        self.collect()
+        self.tick()
+
+
 class _FileReader(Reader):
     """A source, as something that tables are made of."""
 
     joiner: Joiner
+    signals: Signals
 
     def _open(self, data: Any) -> list[str]:
         self._source = data
         self._metadata = data.metadata
         return list(data.names)
 
-    def parts(self, rows: int) -> Any:
-        return self._source.parts(rows)
+    def parts(self, rows: int) -> Iterator[Any]:
+        parts = self._source.parts(rows)
+        while True:
+            # Whoever types it may be slow.
+            with self.signals.released():
+                part = next(parts, None)
+            if part is None:
+                return
+            yield part
 
     def read(self, rows: Any, *, first_row: int) -> Rows:
         with telling(self._source.name):
@@ -141,81 +164,81 @@ def run(job: Job, enricher: BulkEnricher, signals: Signals) -> Done:
         Stop: The output cannot be opened. Nothing was sent.
     """
     reader, outline = reader_of(job, enricher.settings)
-    terms = Terms.checked(None, None, None)
-    call = enricher._desk.begin(TableStreamCall, "enrich", terms, Watch(job.progress, job.rows))  # noqa: SLF001 - as its own doors do
+    reader.signals = signals
+    desk = enricher._desk  # noqa: SLF001 - as its own doors do
+    call = desk.begin(_FileCall, "enrich", Terms.checked(None, None, None), Watch(job.progress, job.rows))
+    call.signals = signals
     call.begin(reader)
-    try:
-        output = Output(job.place)
-    except BaseException:
-        call.break_off()
-        raise
-    try:
-        if job.place.kind == "parquet":
-            output.expect_tables(schema_of(outline), notes_of(outline))
-        ended = _stream(call, reader, output, signals)
-        receipt = call.receipt()
-        if ended is None:
-            notes = {RECEIPT_KEY: told(receipt)}
-            with signals.held():
-                output.write(reader.joiner.tail())
-                output.finish(notes)
-            kinds = [kind for kind, _, _ in call.run.troubles()]
-            why = next((message for _, message, _ in call.run.troubles()), "")
-            return Done(ending=of_run(kinds, receipt), receipt=receipt, message=why)
-    except (Stop, KeyboardInterrupt) as trouble:
-        ended = _ended(trouble, signals)
-        receipt = call.receipt()
-    except BaseException:
-        output.abandon()
-        raise
-    ending, message, rest = ended
-    kept = None
-    if job.keep and (receipt.credits or receipt.credits_in_doubt):
-        kept = _kept(output, rest or _left(enricher), {RECEIPT_KEY: told(receipt)})
-    output.abandon()
-    return Done(ending=ending, receipt=receipt, message=message, kept=kept)
+    with signals.held():
+        try:
+            output = Output(job.place)
+        except BaseException:
+            call.break_off()
+            raise
+        try:
+            if job.place.kind == "parquet":
+                output.expect_tables(schema_of(outline), notes_of(outline))
+            ended = _streamed(call, reader, output, signals)
+            if ended is None:
+                ended = _finished(call, reader, output)
+            if not call.over():
+                # After a second Ctrl-C whoever waits, in closing or recovering, would wait in vain.
+                desk.close(0.0)
+            return _concluded(ended, job, call, output, enricher)
+        finally:
+            output.abandon()
 
 
-_Ended = tuple[Ending, str, list[Any]]
+class _Ended(NamedTuple):
+    """How a run ended, and what was not written then."""
+
+    ending: Ending
+    message: str = ""
+    rest: list[Any] | None = None
+    is_whole: bool = False
 
 
-def _stream(call: TableStreamCall, reader: _FileReader, output: Output, signals: Signals) -> _Ended | None:
-    """Runs it; how it ended early, if it did, and what was not written then."""
+def _streamed(call: _FileCall, reader: _FileReader, output: Output, signals: Signals) -> _Ended | None:
+    """Reads, looks up and writes; how that ended early, if it did."""
     try:
         with TableStream(call, reader) as stream:
-            with signals.held():
-                output.write(reader.joiner.head())
+            output.write(reader.joiner.head())
             for block in stream:
-                # Whole or not at all: half a line would make rubbish of the next.
-                with signals.held():
-                    for piece in cast("list[Any]", block):
-                        output.write(piece)
-    except (Stop, KeyboardInterrupt) as trouble:
-        return _ended(trouble, signals)
+                for piece in cast("list[Any]", block):
+                    output.write(piece)
+    except Stop as stop:
+        return _Ended(stop.ending, str(stop))
+    except KeyboardInterrupt as interrupt:
+        return _Ended(signals.ending, "stopped", getattr(interrupt, "table", None))
     except ExactBuyerError as error:
-        return of_error(type(error).__name__), str(error).partition(". What is known")[0], error.table or []
+        message, _, _ = str(error).partition(". What is known")
+        return _Ended(of_error(type(error).__name__), message, error.table)
     return None
 
 
-def _ended(trouble: BaseException, signals: Signals) -> _Ended:
-    if isinstance(trouble, Stop):
-        return trouble.ending, str(trouble), []
-    return signals.ending, "stopped", getattr(trouble, "table", None) or []
-
-
-def _left(enricher: BulkEnricher) -> list[Any]:
-    """What a call that was broken off had paid for, and did not hand out."""
+def _finished(call: _FileCall, reader: _FileReader, output: Output) -> _Ended:
+    """Writes the end, and puts the output into its place."""
+    receipt, troubles = call.receipt(), call.run.troubles()
     try:
-        return enricher.recover().table or []
-    except KeyboardInterrupt:
-        return []
+        output.write(reader.joiner.tail())
+        output.finish({RECEIPT_KEY: told(receipt)})
+    except Stop as stop:
+        return _Ended(stop.ending, str(stop))
+    ending = of_run((kind for kind, _, _ in troubles), receipt)
+    return _Ended(ending, next((message for _, message, _ in troubles), ""), is_whole=True)
 
 
-def _kept(output: Output, rest: list[Any], notes: dict[str, Any]) -> Path | None:
-    try:
-        for piece in rest:
-            output.write(piece)
-    except (Stop, KeyboardInterrupt):
-        # What is there is kept without it.
-        pass
-    return output.keep(notes)
+def _concluded(ended: _Ended, job: Job, call: _FileCall, output: Output, enricher: BulkEnricher) -> Done:
+    """What became of it all; keeps what was paid for, if nothing else remembers it."""
+    receipt = call.receipt()
+    kept = None
+    if not ended.is_whole and job.keep and (receipt.credits or receipt.credits_in_doubt):
+        rest = ended.rest
+        if rest is None and call.over():
+            rest = enricher.recover().table
+        # Of what does not fit, what is there is kept.
+        with suppress(Stop):
+            for piece in rest or []:
+                output.write(piece)
+        kept = output.keep({RECEIPT_KEY: told(receipt)})
+    return Done(ending=ended.ending, receipt=receipt, message=ended.message, kept=kept)

@@ -37,15 +37,27 @@ class Signals:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Inside, the first signal waits until this is left; the second does not."""
+        """Inside, the first signal waits for the next :meth:`released`; the second does not."""
         self._held = True
         try:
             yield
         finally:
             self._held = False
-        if self._seen:
-            self._seen = False
-            raise KeyboardInterrupt
+
+    @contextmanager
+    def released(self) -> Iterator[None]:
+        """Inside, within :meth:`held`, a signal raises at once, and one that waited raises here.
+
+        For waiting: whatever is taken or written in here could be lost.
+        """
+        held, self._held = self._held, False
+        try:
+            if self._seen:
+                self._seen = False
+                raise KeyboardInterrupt
+            yield
+        finally:
+            self._held = held
 
     def _seen_now(self, number: int, _frame: FrameType | None) -> None:
         if number == signal.SIGTERM:
