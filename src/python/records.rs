@@ -62,8 +62,8 @@ impl CsvSplitter {
         Self { splitter, names: Mutex::new(Arc::new([])) }
     }
 
-    fn feed(&self, py: Python<'_>, bytes: &[u8]) -> PyResult<()> {
-        py.detach(|| lock(&self.splitter).feed(bytes)).map_err(|error| broken(&error))
+    fn feed(&self, py: Python<'_>, piece: &[u8]) -> PyResult<()> {
+        py.detach(|| lock(&self.splitter).feed(piece)).map_err(|error| broken(&error))
     }
 
     fn finish(&self, py: Python<'_>) -> PyResult<()> {
@@ -165,8 +165,8 @@ impl JsonSplitter {
         Self { splitter: Mutex::default() }
     }
 
-    fn feed(&self, py: Python<'_>, bytes: &[u8]) -> PyResult<()> {
-        py.detach(|| lock(&self.splitter).feed(bytes)).map_err(|error| broken(&error))
+    fn feed(&self, py: Python<'_>, piece: &[u8]) -> PyResult<()> {
+        py.detach(|| lock(&self.splitter).feed(piece)).map_err(|error| broken(&error))
     }
 
     fn finish(&self, py: Python<'_>) {

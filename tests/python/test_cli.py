@@ -64,7 +64,7 @@ def test_what_it_cannot_read_is_told(arguments: list[str], capsys: pytest.Captur
     told = capsys.readouterr()
     assert not told.out
     assert told.err.startswith(("Usage: exactbuyer", "Error: "))
-    assert main([*arguments, "--json"]) == Ending.USAGE
+    assert main(["--json", *arguments]) == Ending.USAGE
     assert json.loads(capsys.readouterr().err.splitlines()[-1])["exit_code"] == Ending.USAGE
 
 
@@ -223,7 +223,7 @@ def broke(sandbox: Sandbox) -> None:
         ({"api_key": "another"}, lambda sandbox: None, [], Ending.KEY_REFUSED),
         ({}, lambda sandbox: sandbox.fail("reset_after_billing", times=1), [], Ending.UNKNOWN),
         ({}, lambda sandbox: sandbox.fail("status_404"), [], Ending.SERVICE),
-        ({}, lambda sandbox: sandbox.fail("status_503"), ["--max-concurrency", "1"], Ending.ROWS_FAILED),
+        ({}, lambda sandbox: sandbox.fail("status_503"), ["--max-retries", "0"], Ending.ROWS_FAILED),
     ],
 )
 def test_exit_codes(
@@ -231,6 +231,7 @@ def test_exit_codes(
     prepare: Callable[[Sandbox], None],
     options: list[str],
     ending: Ending,
+    *,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],

@@ -1,4 +1,4 @@
-"""What goes into a command comes out again: every kind of file into every other, byte for byte where it can be."""
+"""What goes into a command comes out again: every kind of file into every other, byte for byte."""
 
 from __future__ import annotations
 

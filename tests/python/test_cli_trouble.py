@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,7 +20,6 @@ from exactbuyer.sandbox import Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals and limits are POSIX's")
 
@@ -70,7 +70,7 @@ def test_a_pipe_that_is_closed_stops_the_spending(file: Path, everybody: Sandbox
     assert receipt["credits"] == everybody.ledger.credits < 20_000
 
 
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no device that is full")
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device that is full")
 def test_a_full_disk_is_told(file: Path, tmp_path: Path, everybody: Sandbox) -> None:
     given = [
         "enrich",
@@ -86,7 +86,7 @@ def test_a_full_disk_is_told(file: Path, tmp_path: Path, everybody: Sandbox) -> 
     done = run(*given, "-o", "/dev/full", "--to", "csv")
     assert done.returncode == Ending.FILES
     assert "/dev/full cannot be written: No space left on device" in done.stderr.decode()
-    with open("/dev/full", "wb") as full:
+    with Path("/dev/full").open("wb") as full:
         command = start(*given, stdout=full, stderr=subprocess.PIPE)
         _, told = command.communicate(timeout=PATIENCE_S)
     assert command.returncode == Ending.FILES

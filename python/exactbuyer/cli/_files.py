@@ -169,4 +169,4 @@ def place_of(path: str, given: str | None, option: str) -> Place:
 def _told(parts: list[str]) -> tuple[FileKind | None, Packing]:
     packing = _PACKINGS.get(parts[-1], "") if parts else ""
     rest = parts[:-1] if packing else parts
-    return (_SUFFIXES.get(rest[-1]) if rest else None), cast("Packing", packing)
+    return (_SUFFIXES.get(rest[-1]) if rest else None), packing

@@ -135,6 +135,9 @@ def service_options() -> Callable[[FunctionT], FunctionT]:
         click.option(
             "--max-in-doubt", type=int, metavar="N", help="Most lookups in flight or unknown: 20,000."
         ),
+        click.option(
+            "--max-retries", type=int, metavar="N", help="How often what is free is tried again: 5."
+        ),
         click.option("--timeout", type=float, metavar="SECONDS", help="Most that one request may take: 300."),
         click.option(
             "--grace", type=float, metavar="SECONDS", help="How long Ctrl-C waits for requests in flight: 30."
@@ -267,6 +270,7 @@ _SETTINGS = (
     "max_concurrency",
     "chunk_size",
     "max_in_doubt",
+    "max_retries",
     "timeout",
     "grace",
     "on_unknown",

@@ -18,7 +18,7 @@ from ._files import needed
 from .endings import Ending, Stop
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Generator, Mapping
 
     from ._files import Place
 
@@ -40,7 +40,7 @@ class Output:
         self._has_failed = False
         with self._telling():
             self._raw = _Pieces(self._opened())
-            self.stream: IO[bytes] = self._packed(self._raw)
+            self._stream: Any = self._packed(self._raw)
         self._sink: Any = None
 
     def expect_tables(self, schema: Any, metadata: Mapping[str, str]) -> None:
@@ -48,7 +48,7 @@ class Output:
         from ._parquet import ParquetSink
 
         with self._telling():
-            self._sink = ParquetSink(self.stream, schema, metadata)
+            self._sink = ParquetSink(self._stream, schema, metadata)
 
     def write(self, piece: Any) -> None:
         """Writes bytes, or a table.
@@ -60,10 +60,10 @@ class Output:
             if not isinstance(piece, bytes):
                 self._sink.write(piece)
             elif piece:
-                self.stream.write(piece)
-                if self._temporary is None and self.stream is not self._raw:
+                self._stream.write(piece)
+                if self._temporary is None and self._stream is not self._raw:
                     # Whoever reads along gets what is there.
-                    self.stream.flush()
+                    self._stream.flush()
 
     def finish(self, notes: Mapping[str, Any]) -> None:
         """Puts the file into its place, whole and on the disk.
@@ -122,39 +122,32 @@ class Output:
                 raise Stop(Ending.USAGE, "Parquet is nothing for a terminal: name a file with -o")
             return os.dup(sys.stdout.fileno())
         # Through a link, the file that it leads to is replaced, not the link.
-        self._target = Path(self._place.path).resolve()
-        if self._target.is_dir():
+        target = Path(self._place.path).resolve()
+        if target.is_dir():
             raise Stop(Ending.USAGE, f"{self._place.path} is a folder: name a file in it")
         with suppress(FileNotFoundError):
-            mode = self._target.stat().st_mode
-            if not stat.S_ISREG(mode):
+            if not stat.S_ISREG(target.stat().st_mode):
                 # A pipe or a device is written to, not replaced.
-                self._target, opened = None, self._target
-                return os.open(opened, os.O_WRONLY)
-        descriptor, name = tempfile.mkstemp(
-            prefix=f".{self._target.name}.", suffix=".tmp", dir=self._target.parent
-        )
-        self._temporary = Path(name)
+                return os.open(target, os.O_WRONLY)
+        descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent)
+        self._target, self._temporary = target, Path(name)
         return descriptor
 
-    def _packed(self, pieces: _Pieces) -> IO[bytes]:
-        raw = cast("IO[bytes]", pieces)
+    def _packed(self, pieces: _Pieces) -> Any:
         if self._place.packing == "gz":
-            return cast("IO[bytes]", gzip.GzipFile(filename="", mode="wb", fileobj=raw, compresslevel=6))
+            return gzip.GzipFile(filename="", mode="wb", fileobj=cast("IO[bytes]", pieces), compresslevel=6)
         if self._place.packing == "zst":
             pyarrow = needed("pyarrow", "zstd")
-            return cast(
-                "IO[bytes]", pyarrow.CompressedOutputStream(pyarrow.PythonFile(_Left(raw), mode="w"), "zstd")
-            )
-        return raw
+            return pyarrow.CompressedOutputStream(pyarrow.PythonFile(_Left(pieces), mode="w"), "zstd")
+        return pieces
 
     def _end(self, notes: Mapping[str, Any]) -> None:
         if self._raw.closed:
             return
         if self._sink is not None:
             self._sink.finish(notes)
-        if self.stream is not self._raw:
-            self.stream.close()
+        if self._stream is not self._raw:
+            self._stream.close()
         if self._temporary is not None:
             os.fsync(self._raw.fileno())
         self._raw.close()
@@ -171,7 +164,7 @@ class Output:
                 os.close(folder)
 
     @contextmanager
-    def _telling(self) -> Iterator[None]:
+    def _telling(self) -> Generator[None]:
         try:
             yield
         except BrokenPipeError:
@@ -223,7 +216,7 @@ class _Left:
 
     closed = False
 
-    def __init__(self, stream: IO[bytes]) -> None:
+    def __init__(self, stream: _Pieces) -> None:
         self._stream = stream
 
     def write(self, piece: Any) -> int:

@@ -11,7 +11,7 @@ from ._files import needed, spooled
 from .endings import Ending, Stop
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Generator, Iterator, Mapping
 
     from ._files import Place
 
@@ -35,7 +35,7 @@ class ParquetSource:
         self._place = place
         self.name = place.name
         with _telling(place):
-            self._dataset = None if place.is_standard else _dataset(place)
+            self._dataset: Any = None if place.is_standard else _dataset(place)
             self._file = (
                 needed("pyarrow.parquet", "Parquet").ParquetFile(spooled(place))
                 if place.is_standard
@@ -97,7 +97,7 @@ def _dataset(place: Place) -> Any:
 
 
 @contextmanager
-def _telling(place: Place) -> Iterator[None]:
+def _telling(place: Place) -> Generator[None]:
     pyarrow = needed("pyarrow", "Parquet")
     try:
         yield

@@ -21,7 +21,7 @@ from exactbuyer.progress import Watch
 from ._joining import Outline, joiner_of, notes_of, schema_of
 from ._output import Output
 from ._sources import telling
-from .endings import Ending, Stop, of_error, of_run
+from .endings import Stop, of_error, of_run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from ._joining import Joiner
     from ._signals import Signals
     from ._sources import Source
+    from .endings import Ending
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from .endings import Ending
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
     from types import FrameType
 
 
@@ -23,7 +23,7 @@ class Signals:
         self._seen = False
 
     @contextmanager
-    def watched(self) -> Iterator[None]:
+    def watched(self) -> Generator[None]:
         """Inside, both signals raise `KeyboardInterrupt`."""
         if threading.current_thread() is not threading.main_thread():
             yield
@@ -36,7 +36,7 @@ class Signals:
                 signal.signal(number, handler)
 
     @contextmanager
-    def held(self) -> Iterator[None]:
+    def held(self) -> Generator[None]:
         """Inside, the first signal waits for the next :meth:`released`; the second does not."""
         self._held = True
         try:
@@ -45,7 +45,7 @@ class Signals:
             self._held = False
 
     @contextmanager
-    def released(self) -> Iterator[None]:
+    def released(self) -> Generator[None]:
         """Inside, within :meth:`held`, a signal raises at once, and one that waited raises here.
 
         For waiting: whatever is taken or written in here could be lost.

@@ -28,7 +28,11 @@ class Source(Protocol):
 
     name: str
     names: list[str]
-    metadata: Mapping[bytes, bytes] | None
+
+    @property
+    def metadata(self) -> Mapping[bytes, bytes] | None:
+        """What the file says of itself."""
+        ...
 
     def parts(self, rows: int) -> Iterator[Any]:
         """Its rows, in parts of at most so many. Each has `column(name)` and a length."""
@@ -63,7 +67,7 @@ class CsvSource:
         Stop: It cannot be read, or has no header.
     """
 
-    metadata = None
+    metadata: Mapping[bytes, bytes] | None = None
 
     def __init__(self, place: Place, delimiter: str) -> None:
         self.delimiter = delimiter
@@ -117,7 +121,7 @@ class JsonSource:
         Stop: It cannot be read.
     """
 
-    metadata = None
+    metadata: Mapping[bytes, bytes] | None = None
 
     def __init__(self, place: Place, names: list[str] | None = None) -> None:
         self.name = place.name
@@ -212,10 +216,9 @@ def surveyed(place: Place, delimiter: str | None) -> Survey:
         Stop: It cannot be read, or is not what it should be.
     """
     source = opened(place, delimiter)
-    if place.kind == "parquet":
-        return Survey(source.rows, source.names)  # type: ignore[attr-defined]
     if not isinstance(source, JsonSource):
-        return Survey(sum(map(len, source.parts(_CHECKED_ROWS))), source.names)
+        known: int | None = getattr(source, "rows", None)
+        return Survey(sum(map(len, source.parts(_CHECKED_ROWS))) if known is None else known, source.names)
     rows, names = 0, dict.fromkeys(source.names)
     for part in source.parts(_CHECKED_ROWS):
         rows += len(part)

@@ -14,7 +14,7 @@ from exactbuyer._tables import told
 from exactbuyer.exceptions import IncompleteWarning
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
     from exactbuyer.plan import Plan
     from exactbuyer.receipt import Receipt
@@ -35,7 +35,7 @@ class Talk:
         self.as_json = as_json
 
     @contextmanager
-    def aloud(self) -> Iterator[None]:
+    def aloud(self) -> Generator[None]:
         """Inside, the package's own log and warnings are said here, too, as plain lines."""
         handler = logging.StreamHandler(sys.stderr)
         handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
