@@ -77,22 +77,22 @@ lint: $(CHECK)/made
 clippy:
 	$(call say,clippy: the bare core)
 	cargo clippy --locked --all-targets -- -D warnings
-	$(call say,clippy: with the network, the sandbox and columns)
-	cargo clippy --locked --all-targets --features http,sandbox,arrow -- -D warnings
+	$(call say,clippy: with the network, the sandbox, columns and the store)
+	cargo clippy --locked --all-targets --features http,sandbox,arrow,store -- -D warnings
 	$(call say,clippy: with Python)
 	cargo clippy --locked --all-targets --features python -- -D warnings
 
 doc:
 	$(call say,rustdoc)
-	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --features http,sandbox,arrow
+	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --features http,sandbox,arrow,store
 
 # The simulation needs no feature, and runs once.
 rust-test:
 	$(call say,cargo test: the bare core)
 	cargo test --locked
-	$(call say,cargo test: with the network, the sandbox and columns)
+	$(call say,cargo test: with the network, the sandbox, columns and the store)
 	# Some of its servers are proxies of names that nobody has: those are no loopback addresses.
-	env -u EXACTBUYER_OFFLINE cargo test --locked --features http,sandbox,arrow --lib --test transport
+	env -u EXACTBUYER_OFFLINE cargo test --locked --features http,sandbox,arrow,store --lib --test transport --test store
 
 # One optimised build for the demo, the checks and the figures. Always by the same interpreter: another one would
 # compile the Python half of the dependencies again.
@@ -122,8 +122,8 @@ types: installed
 	$(CHECK)/bin/python -m mypy.stubtest exactbuyer._core
 
 python-test: installed
-	$(call say,pytest)
-	$(CHECK)/bin/python -m pytest
+	$(call say,pytest with a canary for a key)
+	$(CHECK)/bin/python tests/canary/run_with_canary.py
 
 # ---- figures ----
 
@@ -153,10 +153,12 @@ bench-full:
 	$(MAKE) bench ROWS=1000000 REPEAT=1
 
 # What `make check` does in minutes, for as long as one likes: more cases for every property, more runs of the
-# simulation, and the proof that it can fail.
-torture:
+# simulation and the proof that it can fail, and runs over real sockets that the vendor's books judge.
+torture: installed
+	$(call say,large lists and an endless stream with bad luck)
+	$(CHECK)/bin/python tests/soak/soak.py --rounds $${SOAK_ROUNDS:-20}
 	$(call say,every property with $${PROPTEST_CASES:-20000} cases)
-	env -u EXACTBUYER_OFFLINE PROPTEST_CASES=$${PROPTEST_CASES:-20000} cargo test --locked --features http,sandbox,arrow
+	env -u EXACTBUYER_OFFLINE PROPTEST_CASES=$${PROPTEST_CASES:-20000} cargo test --locked --features http,sandbox,arrow,store
 	$(call say,$${SIMULATION_RUNS:-1000000} simulated runs)
 	SIMULATION_RUNS=$${SIMULATION_RUNS:-1000000} cargo test --locked --test simulation
 	$(call say,bugs planted in the engine)

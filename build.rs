@@ -1,5 +1,7 @@
 //! Writes the world's numbering plans as constants: what `src/identifier/numbering.rs` needs of the
-//! `phonenumber` crate's metadata, which would take a tenth of a second and 13 MB to read at run time.
+//! `phonenumber` crate's metadata, which would take a tenth of a second and 13 MB to read at run time;
+//! and, for its tests, the numbers that the metadata gives as examples. Knows nothing of how numbers
+//! are read.
 
 // A build that cannot write its table must end, and this is how a build script ends.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -30,7 +32,7 @@ fn main() {
             regions.push(meta.id());
         }
     }
-    // Every country and territory has one: fewer, and the crate has changed under us.
+    // Every country and territory has one; if there are fewer, the crate has changed under us.
     let count = regions.len();
     assert!(count > 200, "the metadata has only {count} regions");
     let plans = format!(

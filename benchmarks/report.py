@@ -71,7 +71,7 @@ def others(plan: Figures | None, latency: list[Figures], engine: Figures | None)
     if plan:
         lines.append(
             f"- `plan` of {plan['rows']:,} mixed rows: {plan['wall_s']:.2f} s, {plan['cpu_s']:.2f} CPU s, "
-            f"{plan['added_mb']:.0f} MB on top of the {plan['base_mb']:.0f} MB that the rows take."
+            f"{plan['added_mb']:.0f} MB on top of the {plan['base_mb']:.0f} MB of a Python that holds them."
         )
     if engine:
         each = engine["cpu_s"] / engine["records"] * 1e6

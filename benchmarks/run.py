@@ -32,8 +32,7 @@ PEERS = (
     "orjson_floor_gc_off",
     OURS,
 )
-# What someone else's program measures: it prints one line of JSON, {"records": …, "cpu_s": …}.
-ENGINE = HERE / "engine.rs"
+# A program of its own, without Python: its last line is JSON, {"records": …, "cpu_s": …}.
 ENGINE_COMMAND = ("cargo", "bench", "--quiet", "--locked", "--features", "http,sandbox", "--bench", "engine")
 
 Figures = dict[str, Any]
@@ -88,10 +87,8 @@ def check_same_work(figures: list[Figures], rows: int) -> None:
         )
 
 
-def engine() -> Figures | None:
-    """The engine alone, where its program is there."""
-    if not ENGINE.exists():
-        return None
+def engine() -> Figures:
+    """The engine alone."""
     done = subprocess.run(ENGINE_COMMAND, cwd=HERE.parent, stdout=subprocess.PIPE, text=True, check=True)
     figures: Figures = json.loads(done.stdout.splitlines()[-1])
     return figures

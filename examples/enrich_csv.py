@@ -62,8 +62,11 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     """Plans, enriches, and writes every row back in its place."""
     asked = arguments()
-    with asked.file.open(encoding="utf-8", newline="") as file:
-        people = list(csv.DictReader(file))
+    # "utf-8-sig": Excel begins a file with a mark that is no part of the first column's name.
+    with asked.file.open(encoding="utf-8-sig", newline="") as file:
+        reader = csv.DictReader(file, restval="")
+        people = list(reader)
+        columns = list(reader.fieldnames or ())
     rows = [waterfall(person) for person in people]
 
     if asked.max_credits is None:
@@ -79,7 +82,7 @@ def main() -> None:
 
     output = asked.output or Path(tempfile.mkdtemp(prefix="exactbuyer-")) / "enriched.csv"
     with output.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, [*people[0], "status", "found_by", *COLUMNS])
+        writer = csv.DictWriter(file, [*columns, "status", "found_by", *COLUMNS])
         writer.writeheader()
         for person, result in zip(people, results, strict=True):
             contact = result["enriched_contact"]

@@ -36,7 +36,7 @@ impl Concurrency {
         self.limit as usize
     }
 
-    /// A request was answered: first [`STEP`] more each time, later one more each round trip.
+    /// A request was answered: first three more each time, later one more each round trip.
     pub fn answered(&mut self) {
         let step = if self.starting { STEP } else { 1.0 / self.limit };
         self.limit = (self.limit + step).min(self.most);

@@ -1,5 +1,6 @@
 //! The settings of an enricher, checked once, frozen after.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::identifier::Rules;
@@ -13,6 +14,21 @@ pub enum OnUnknown {
     Hold,
     /// Send it again; the doubt stays counted.
     Resend,
+}
+
+/// Over what `max_credits` is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Per {
+    /// Each run by itself.
+    Run,
+    /// A calendar day.
+    Day,
+    /// A calendar month.
+    Month,
+    /// Everything that the store has on record; without a durable one, everything that this engine
+    /// sends.
+    #[default]
+    Store,
 }
 
 /// How the body is encoded.
@@ -32,6 +48,19 @@ pub struct Config {
     pub required_fields: Box<[Box<str>]>,
     /// Most credits to spend, doubts counted as spent.
     pub max_credits: Option<u64>,
+    /// Over what they are counted.
+    pub per: Per,
+    /// The time zone in which days and months begin: a name of the tz database, or `UTC`.
+    pub time_zone: Box<str>,
+    /// The oldest stored hit that is still served; without it, any.
+    pub max_age: Option<Duration>,
+    /// The oldest stored miss that is still served; without it, any.
+    pub miss_max_age: Option<Duration>,
+    /// What the journal says of each request, beside what it says anyway.
+    pub tags: Arc<[(Box<str>, Box<str>)]>,
+    /// Stands for the API key in the journal: salted by the store, so that all processes that share
+    /// it agree, and nobody else can.
+    pub key_fingerprint: u64,
     /// Most lookups in flight or unknown at any moment of a run.
     pub max_in_doubt: usize,
     /// What to do with an unknown.
@@ -57,6 +86,12 @@ impl Default for Config {
         Self {
             required_fields: Box::default(),
             max_credits: None,
+            per: Per::Store,
+            time_zone: "UTC".into(),
+            max_age: None,
+            miss_max_age: Some(Duration::from_hours(7 * 24)),
+            tags: Arc::default(),
+            key_fingerprint: 0,
             max_in_doubt: 20_000,
             on_unknown: OnUnknown::Hold,
             requests_per_minute: limits::REQUESTS_PER_MINUTE,

@@ -84,6 +84,21 @@ pub enum Source {
     Store,
 }
 
+/// Where an answer came from, and when the vendor gave it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Origin {
+    /// Where it came from.
+    pub source: Source,
+    /// When the vendor gave it, in milliseconds since 1970; `None` where it gave none.
+    pub fetched_at_ms: Option<i64>,
+}
+
+impl From<Source> for Origin {
+    fn from(source: Source) -> Self {
+        Self { source, fetched_at_ms: None }
+    }
+}
+
 /// What became of one row.
 #[derive(Debug, Clone)]
 pub struct RowOutcome {
@@ -100,6 +115,9 @@ pub struct RowOutcome {
     pub reason: Option<Reason>,
     /// Where the answer came from.
     pub source: Source,
+    /// When the vendor gave the answer that stands here, in milliseconds since 1970; `None` where it
+    /// gave none.
+    pub fetched_at_ms: Option<i64>,
 }
 
 /// What a run took. In rows: `rows` is the sum of the seven statuses, of which `duplicates` and
@@ -114,6 +132,10 @@ pub struct Receipt {
     pub duplicates: u64,
     /// Rows answered by the store.
     pub from_store: u64,
+    /// Of the rows found, those that another row's lookup answered.
+    pub found_duplicates: u64,
+    /// Of the rows found, those that the store answered.
+    pub found_from_store: u64,
     /// Lookups that went out, each time they did.
     pub sent: u64,
     /// Requests that went out, whatever became of them.
@@ -124,10 +146,34 @@ pub struct Receipt {
     pub credits_in_doubt: u64,
     /// Lookups whose answers reached the caller but could not be stored.
     pub not_stored: u64,
+    /// Lookups that went out although the store has a contact for them: too old, or to be asked
+    /// again.
+    pub bought_again: u64,
+    /// What earlier runs left in doubt, and this one met.
+    pub inherited: Inherited,
+    /// Rows of status `not_sent` because the store says that they must not be.
+    pub barred: u64,
     /// How long it took.
     pub elapsed: Duration,
     /// Why it stopped before the end, if it did.
     pub stopped: Option<Arc<str>>,
+    /// What was odd about replies that were charged, and in how many of them: why credits are in doubt
+    /// though every row was answered, among others.
+    pub notes: Vec<(&'static str, u64)>,
+}
+
+/// Doubts of earlier runs that a run met: they are on the books of the store, not on this
+/// receipt's.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Inherited {
+    /// Lookups; rows that wait for them are `unknown`.
+    pub lookups: u64,
+    /// Rows of status `unknown` that are so for no other reason.
+    pub rows: u64,
+    /// Credits that they may have cost.
+    pub credits: u64,
+    /// When the first of them went out, in milliseconds since 1970.
+    pub since_ms: Option<i64>,
 }
 
 impl Receipt {

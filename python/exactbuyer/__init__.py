@@ -13,6 +13,7 @@ For the real service set the environment variable `EXACTBUYER_API_KEY`, and say 
 from ._calls import OnError
 from ._core import __version__
 from .async_streams import AsyncStream
+from .budget import Budget
 from .columns import DEFAULT_COLUMNS
 from .enricher import BulkEnricher
 from .exceptions import (
@@ -24,18 +25,21 @@ from .exceptions import (
     ExactBuyerError,
     IncompleteWarning,
     InsufficientCreditsError,
+    Interrupted,
     InvalidIdentifierError,
     RateLimitError,
     ServerError,
     StoreError,
+    StoreWarning,
     TransportError,
     UnknownOutcomeError,
 )
 from .plan import Plan, Suspect
-from .progress import Progress
-from .receipt import Receipt
+from .progress import Progress, ProgressOption
+from .receipt import Note, Receipt
 from .results import Problem, Result, Results, Status
 from .rows import FieldType, RequiredField
+from .settings import Body, Duration, OnUnknown
 from .streams import Stream
 
 __all__ = [
@@ -44,18 +48,25 @@ __all__ = [
     "AsyncStream",
     "AuthenticationError",
     "BadRequestError",
+    "Body",
+    "Budget",
     "BudgetExceededError",
     "BulkEnricher",
     "ConfigError",
+    "Duration",
     "ExactBuyerError",
     "FieldType",
     "IncompleteWarning",
     "InsufficientCreditsError",
+    "Interrupted",
     "InvalidIdentifierError",
+    "Note",
     "OnError",
+    "OnUnknown",
     "Plan",
     "Problem",
     "Progress",
+    "ProgressOption",
     "RateLimitError",
     "Receipt",
     "RequiredField",
@@ -64,6 +75,7 @@ __all__ = [
     "ServerError",
     "Status",
     "StoreError",
+    "StoreWarning",
     "Stream",
     "Suspect",
     "TransportError",

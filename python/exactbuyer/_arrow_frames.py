@@ -63,11 +63,20 @@ class PyarrowFrame:
         for field, column in zip(beside.schema, beside.columns, strict=True):
             table = table.append_column(field, column)
         table = table.replace_schema_metadata({**(table.schema.metadata or {}), **notes.as_json()})
-        if not self._batch:
-            return table
+        return self._one_batch(table, theirs=self._table.num_columns - len(dropped)) if self._batch else table
+
+    def _one_batch(self, table: Any, *, theirs: int) -> Any:
+        pa = library("pyarrow")
+        whole = table.combine_chunks().to_batches()
+        if len(whole) > 1:
+            # More text in one column than a batch of `string` can hold: the columns that are ours give way.
+            fields = list(table.schema)
+            for place, field in enumerate(fields[theirs:], theirs):
+                fields[place] = field.with_type(pa.large_string()) if field.type == pa.string() else field
+            schema = pa.schema(fields, metadata=table.schema.metadata)
+            whole = table.cast(schema).combine_chunks().to_batches()
         # Of no rows there is no batch at all.
-        whole = table.combine_chunks().to_batches() or [None]
-        return whole[0] or pa.RecordBatch.from_pylist([], schema=table.schema)
+        return whole[0] if whole else pa.RecordBatch.from_pylist([], schema=table.schema)
 
 
 class CapsuleFrame:
@@ -85,7 +94,7 @@ class CapsuleFrame:
         return self._batches.column(cast("str", label)), ""
 
     def added_before(self) -> Mapping[str, list[str]]:
-        return {}
+        return known_columns(self._batches.metadata())
 
     def beside(self, added: _core.Batches, dropped: list[str], notes: Notes) -> Any:
         joined = self._batches.beside(added, dropped, list(notes.as_json().items()))

@@ -6,19 +6,26 @@ async) own how it waits.
 
 from __future__ import annotations
 
-import inspect
 import logging
 import sys
 import warnings
 from contextlib import suppress
 from itertools import repeat
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
 from . import exceptions
-from .exceptions import ConfigError, ExactBuyerError, IncompleteWarning, Interrupted, InvalidIdentifierError
+from ._callers import callers_level
+from .exceptions import (
+    ConfigError,
+    ExactBuyerError,
+    IncompleteWarning,
+    Interrupted,
+    InvalidIdentifierError,
+    StoreWarning,
+)
 from .receipt import Receipt
 from .results import Problem, Results
+from .settings import LOOPBACK
 from .wording import count
 
 if TYPE_CHECKING:
@@ -38,6 +45,9 @@ TICK_S = 0.1
 
 _ABOUT_SETTINGS = frozenset({"AuthenticationError", "ApiError", "ConfigError"})
 _NAMED = 10
+
+MANY_LOOKUPS = 1_000
+"""Beyond so many lookups, what they bring is worth keeping."""
 
 
 def check_on_error(on_error: object) -> OnError:
@@ -89,6 +99,24 @@ class Call:
         """Its receipt, once that is in the books: which put it here."""
         self._rest: Results | None = None
         self._with_caller = False
+        self.store_only = False
+        """Rows stay open because that is what was asked for."""
+        # Nothing outlives the call, and it is real money: then how many rows have asked so far.
+        unkept = self.settings.store is None and self.settings.service != LOOPBACK
+        self._unkept: int | None = 0 if unkept else None
+
+    def _feed(self, rows: Rows) -> None:
+        """Gives the run rows; with a word, once, where many are paid for and nothing keeps them."""
+        if self._unkept is not None:
+            self._unkept += rows.asking()
+            if self._unkept > MANY_LOOKUPS:
+                self._unkept = None
+                message = (
+                    f"store=None keeps nothing: if this process dies, the answers to more than {MANY_LOOKUPS:,} rows "
+                    f"are lost, and paid for again. Leave store= out, or give it a path"
+                )
+                warnings.warn(StoreWarning(message), stacklevel=callers_level())
+        self.run.feed(rows)
 
     def collect(self) -> None:
         """Takes what is ready out of the run."""
@@ -129,7 +157,7 @@ class Call:
         self.run.finish()
 
     def keep(self) -> None:
-        """Leaves it to `recover()`. First of all in whatever ends a call, as Ctrl-C may come at any moment."""
+        """Leaves it to `recover()`. First of all in whatever ends a call: Ctrl-C may come at any moment."""
         self._desk.books.keep(self)
 
     def break_off(self) -> None:
@@ -209,19 +237,29 @@ class Call:
                 error_class: type[ExactBuyerError] = getattr(exceptions, kind)
                 told = f"{message.rstrip('.')}. {self._whereabouts()}"
                 raise error_class(told, status=status, results=results, receipt=receipt)
-        if receipt.open_rows:
-            why = troubles[0][1] if troubles else receipt.stopped or "the run was stopped"
+        if receipt.not_stored:
+            # Where warnings are errors, these carry what was paid for, as any other error does.
+            message = (
+                f"the answers to {count(receipt.not_stored, 'lookup')} could not be stored: they are in these results "
+                f"only; keep them, and see to the store ({self.settings.store})"
+            )
+            unkept = StoreWarning(message, results=results, receipt=receipt)
+            warnings.warn(unkept, stacklevel=callers_level())
+        # What earlier runs left in doubt, and what is not to be sent, is told each time, and raised by nobody.
+        expected = receipt.open_rows if self.store_only else receipt.inherited + receipt.barred
+        if receipt.open_rows and not (self.store_only and not receipt.stopped):
+            why = troubles[0][1] if troubles else receipt.why_open
             open_rows = f"{receipt.open_rows:,} of {count(receipt.rows, 'row')} open: {why.rstrip('.')}"
-            if on_error == "raise":
-                raise ExactBuyerError(f"{open_rows}. {self._whereabouts()}", results=results, receipt=receipt)
-            # Where warnings are errors, this one carries what was paid for, as any other error does.
+            if on_error == "raise" and (receipt.stopped or receipt.open_rows > expected):
+                told = f"{open_rows}. Next: {receipt.next_step}. {self._whereabouts()}"
+                raise ExactBuyerError(told, results=results, receipt=receipt)
             warning = IncompleteWarning(
                 f"{open_rows}. What is open has the status 'unknown' (may have been charged) or 'not_sent' "
                 f"(free); the receipt says more.",
                 results=results,
                 receipt=receipt,
             )
-            warnings.warn(warning, stacklevel=_callers_level())
+            warnings.warn(warning, stacklevel=callers_level())
         return results
 
     def refused(self) -> bool:
@@ -236,7 +274,7 @@ class Call:
         if not self.over():
             # What is in flight may be charged already.
             counts["credits_in_doubt"] = self.run.progress()["credits_in_doubt"]
-        return Receipt.from_core(counts, self.settings.credit_price)
+        return Receipt.from_core(counts, self.settings.credit_price, in_store=self.settings.store is not None)
 
     def _log(self, receipt: Receipt) -> None:
         logger.info(
@@ -250,6 +288,8 @@ class Call:
             receipt.credits_in_doubt,
             count(receipt.requests, "request"),
         )
+        for text, requests in receipt.notes:
+            logger.warning("%s: %s, in %s", self._name, text, count(requests, "request"))
         logger.debug("%s: %d lookups sent in %.3f s", self._name, receipt.sent, receipt.elapsed_s)
 
 
@@ -266,13 +306,15 @@ class ListCall(Call):
         self._filled = Results(cast("Any", repeat(None, total)))
         logger.info("%s: %s to read", self._name, count(total, "row"))
         for rows in slices:
-            self.run.feed(rows)
+            self._feed(rows)
         self.run.finish()
 
     def collect(self) -> None:
         self.run.fill(self._filled)
 
     def rest(self) -> Results:
+        # Where Ctrl-C came before the run had them all, the last rows never began.
+        del self._filled[self.run.receipt()["rows"] :]
         return self._filled
 
     def _whereabouts(self) -> str:
@@ -300,7 +342,7 @@ class StreamCall(Call):
     def feed(self, rows: Rows) -> None:
         """Gives the run more rows."""
         self.fed += len(rows)
-        self.run.feed(rows)
+        self._feed(rows)
 
     def collect(self) -> None:
         # One C call from taking to keeping: a Ctrl-C can come before or after it, but not between,
@@ -354,12 +396,3 @@ def _say(text: str) -> None:
     with suppress(AttributeError, OSError, ValueError):
         sys.stderr.write(text + "\n")
         sys.stderr.flush()
-
-
-def _callers_level() -> int:
-    """The `stacklevel` of the first frame outside this package: the line that the warning is about."""
-    here, level, frame = str(Path(__file__).parent), 1, inspect.currentframe()
-    frame = frame.f_back if frame is not None else None
-    while frame is not None and frame.f_code.co_filename.startswith(here):
-        frame, level = frame.f_back, level + 1
-    return level

@@ -1,9 +1,11 @@
 """The Rust core, as Python sees it. Private: use :class:`exactbuyer.BulkEnricher`."""
 
 from collections.abc import Awaitable, Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any, Literal, final
 
-from .sandbox import Fault, FieldType
+from .rows import FieldType
+from .sandbox import Fault
 
 __all__ = [
     "DEFAULT_COLUMNS",
@@ -21,16 +23,27 @@ __all__ = [
     "Run",
     "SandboxLedger",
     "SandboxServer",
+    "Store",
+    "StoreExport",
     "Table",
     "__version__",
     "_decode_reply",
     "_make_rows",
     "_promote",
+<<<<<<< HEAD
     "csv_lines",
     "csv_record",
     "error_classes",
     "json_lines",
+=======
+    "after_fork",
+    "before_fork",
+    "check_time_zone",
+    "error_classes",
+    "migrate_store",
+>>>>>>> storeface
     "sandbox_faults",
+    "service_of",
 ]
 
 __version__: str
@@ -71,12 +84,25 @@ class Rows:
     def invalid(self) -> list[tuple[int, str]]:
         """Each row that cannot be looked up, and why. Only before the rows are fed."""
 
-    def plan(self, settings: Mapping[str, Any]) -> dict[str, Any]:
+    def asking(self) -> int:
+        """How many rows have something to ask. Only before the rows are fed."""
+
+    def plan(
+        self,
+        settings: Mapping[str, Any],
+        *,
+        store: Store | None = None,
+        required_fields: Iterable[str] | None = None,
+        refresh: bool = False,
+        store_only: bool = False,
+    ) -> dict[str, Any]:
         """Counts for a plan; only before the rows are fed.
 
-        `rows`, `missing`, `invalid`, `duplicates`, `from_store`, `max_credits`; `to_send` and
-        `requests`, each a pair (if every first choice is found, if none is); `suspects`, each
-        (first row, field type, rows).
+        `rows`, `missing`, `invalid`, `duplicates`, `from_store`, `open_rows`,
+        `bought_again`, `max_credits`; `to_send` and `requests`, each a pair (if every first choice is
+        found, if none is); `suspects`, each (first row, field type, rows); with a store `lately`
+        (lookups found and answered by its latest requests) and `room` (what is left of a ceiling that
+        it counts).
         """
 
 @final
@@ -136,6 +162,9 @@ class Batches:
     def __len__(self) -> int: ...
     def names(self) -> list[str]:
         """The names of the columns, in order."""
+
+    def metadata(self) -> dict[str, str]:
+        """The schema's metadata."""
 
     def column(self, name: str) -> Batches:
         """One column, by itself."""
@@ -235,6 +264,9 @@ class ArrowInput:
     def names(self) -> list[str]:
         """The names of the columns, in order."""
 
+    def metadata(self) -> dict[str, str]:
+        """The schema's metadata."""
+
     def __iter__(self) -> Iterator[Batches]: ...
     def __next__(self) -> Batches: ...
     def __arrow_c_schema__(self) -> object: ...
@@ -252,14 +284,20 @@ class Engine:
     """What an enricher holds: settings, network, limiter, budget. One per process: a fork makes its own.
 
     The settings are those of the enricher that the core knows; durations are in seconds and their
-    names end in `_s`. A name that is no setting is a `ConfigError`.
+    names end in `_s`. Their ranges were checked before.
     """
 
-    def __new__(cls, settings: Mapping[str, Any]) -> Engine: ...
+    def __new__(cls, settings: Mapping[str, Any], store: Store | None = None) -> Engine: ...
     def start(
-        self, *, api_key: str, required_fields: Iterable[str] | None = None, max_credits: int | None = None
+        self,
+        *,
+        api_key: str | None,
+        required_fields: Iterable[str] | None = None,
+        max_credits: int | None = None,
+        refresh: bool = False,
+        store_only: bool = False,
     ) -> Run:
-        """Starts a call. The first one settles the key."""
+        """Starts a call, and opens the store. The first one with a key settles it; without one nothing is sent."""
 
     def close(self, grace_s: float) -> None:
         """Stops every call and waits until they are over, at most so long."""
@@ -318,6 +356,63 @@ class Run:
 
     def progress(self) -> dict[str, Any]:
         """Where it stands, by the names of :class:`exactbuyer.Progress`."""
+
+def service_of(base_url: str) -> str:
+    """Whose answers those of this address are: its host, or `loopback`. Raises `ConfigError` if it is none."""
+
+def check_time_zone(name: str) -> None:
+    """Raises `ConfigError` if there is no time zone of this name."""
+
+def migrate_store(path: Path) -> dict[str, Any]:
+    """Brings a store up to this version; by the names of `exactbuyer.store.Migrated`."""
+
+def before_fork() -> None:
+    """Closes what a child must not inherit open: for `os.register_at_fork`."""
+
+def after_fork() -> None:
+    """Opens it again in the parent, and forgets it in the child: likewise."""
+
+@final
+class Store:
+    """A store: opened when it is first needed, and anew in a forked child.
+
+    `service` says whose it has to be, and that it is made where there is none; without, it is opened
+    as it is. Answers are dicts by the names of the classes of `exactbuyer.store`, times in
+    milliseconds since 1970.
+    """
+
+    def __new__(cls, path: Path, *, service: str | None = None) -> Store: ...
+    def open(self) -> list[str]:
+        """Opens it if it is not open; what there is to warn of."""
+
+    def is_open(self) -> bool: ...
+    def close(self) -> None: ...
+    def name(self) -> bytes:
+        """Tells this store from every other, wherever it lies."""
+
+    def unknown(self) -> list[dict[str, Any]]: ...
+    def resolve_unknown(self, resend: bool) -> dict[str, int]: ...
+    def receipts(self, after: int) -> list[dict[str, Any]]:
+        """Some of the journal above this request; none at the end."""
+
+    def summary(self, by: list[str], time_zone: str) -> list[dict[str, Any]]: ...
+    def reconcile(self, month: str, invoiced: int, time_zone: str) -> dict[str, Any]: ...
+    def info(self) -> dict[str, Any]: ...
+    def export(self) -> StoreExport: ...
+    def merge(self, other: Path) -> dict[str, int]: ...
+    def find(self, rows: Rows) -> list[dict[str, Any]]: ...
+    def find_text(self, text: str) -> list[dict[str, Any]]: ...
+    def purge(self, rows: Rows) -> dict[str, Any]: ...
+    def purge_before(self, at_ms: int) -> dict[str, Any]: ...
+    def allow(self, rows: Rows) -> bool: ...
+    def read_unread(self, request: int) -> bytes | None: ...
+
+@final
+class StoreExport:
+    """The answers of a store, as lines of JSON."""
+
+    def lines(self) -> list[str]:
+        """The next lines, at most some; none at the end."""
 
 def sandbox_faults() -> list[str]:
     """The names of all faults."""

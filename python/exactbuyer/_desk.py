@@ -11,24 +11,26 @@ import os
 import time
 import weakref
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import _core
 from ._books import Books
 from ._calls import Call
-from ._secret import key_to_send
+from ._secret import Secret, key_to_send
 from .exceptions import ConfigError
+from .plan import Plan
 from .rows import check_field_type, check_required_fields
 from .settings import check_max_credits
+from .store import core_of, opened, store_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ._secret import Secret
     from .progress import Watch
     from .rows import FieldType, RequiredField
     from .sandbox import Sandbox
     from .settings import Settings
+    from .store import Store
 
 AT_EXIT_S = 3.0
 """How long requests in flight may still take when the interpreter ends."""
@@ -43,14 +45,40 @@ class Terms:
     field_type: FieldType | None
     required_fields: tuple[RequiredField, ...] | None
     max_credits: int | None
+    refresh: bool
+    store_only: bool
 
     @classmethod
     def checked(
-        cls, field_type: object, required_fields: Iterable[RequiredField] | None, max_credits: object
+        cls,
+        field_type: object,
+        required_fields: Iterable[RequiredField] | None,
+        max_credits: object,
+        *,
+        refresh: object,
+        store_only: object,
     ) -> Terms:
         """Checks them; a `ConfigError` names what is wrong."""
         fields = None if required_fields is None else check_required_fields(required_fields)
-        return cls(check_field_type(field_type), fields, check_max_credits(max_credits))
+        for name, flag in (("refresh", refresh), ("store_only", store_only)):
+            if not isinstance(flag, bool):
+                raise ConfigError(f"{name} is True or False; not {flag!r}")
+        if refresh and store_only:
+            raise ConfigError(
+                "refresh=True asks for everything again, and store_only=True asks for nothing: leave out one"
+            )
+        return cls(
+            field_type=check_field_type(field_type),
+            required_fields=fields,
+            max_credits=check_max_credits(max_credits),
+            refresh=bool(refresh),
+            store_only=bool(store_only),
+        )
+
+    def for_core(self) -> dict[str, Any]:
+        """By the names that the core reads."""
+        fields = None if self.required_fields is None else list(self.required_fields)
+        return {"required_fields": fields, "refresh": self.refresh, "store_only": self.store_only}
 
 
 class Desk:
@@ -60,17 +88,30 @@ class Desk:
         settings: The enricher's.
         key: The key it was given, if it was.
         copied: It was unpickled: its ceiling is not its own.
+        store_name: Of a copy with a ceiling: the name of the store that counts it.
     """
 
-    def __init__(self, settings: Settings, key: Secret | None, *, copied: bool = False) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        key: Secret | None,
+        *,
+        copied: bool = False,
+        store_name: bytes | None = None,
+    ) -> None:
         self.settings = settings
         self.books = Books()
         self.server: Sandbox | None = None
         self._key = key
         self._copied = copied
+        self._store_name = store_name
         self._closed = False
         self._forked = False
-        self._engine = _core.Engine(settings.for_core())
+        self.store: Store | None = None
+        if settings.store is not None:
+            texts = settings.default_region, settings.na_values
+            self.store = store_of(settings.store, settings.service, *texts)
+        self._engine = self._engine_of(self.store)
         _open.add(self)
 
     def read(self, rows: Iterable[object], terms: Terms, first_row: int = 0) -> _core.Rows:
@@ -83,25 +124,78 @@ class Desk:
             first_row=first_row,
         )
 
-    def begin(self, kind: type[CallT], name: str, terms: Terms, watch: Watch) -> CallT:
+    def begin(
+        self, kind: type[CallT], name: str, terms: Terms, watch: Watch, *, asking: int | None = None
+    ) -> CallT:
         """Begins a call of this kind. Nothing is sent before it is fed.
+
+        Args:
+            kind: What kind.
+            name: The door that it came through.
+            terms: The call's.
+            watch: What shows how it gets on.
+            asking: How many rows have something to ask, where that is known. None of them: then it needs
+                neither key nor store.
 
         Raises:
             ConfigError: There is no key, or this enricher may not send.
+            StoreError: The store cannot be opened.
         """
         if self._closed:
             raise ConfigError("this enricher is closed: make another one")
-        if self._copied and self.settings.max_credits is not None:
+        if terms.store_only and self.store is None:
+            raise ConfigError("store_only=True needs a store: make the enricher with store= a path")
+        self._check_ceiling()
+        key = None
+        engine = self._engine
+        if asking == 0:
+            # Of its own: the first call of an engine settles its key, and opens the store.
+            engine = self._engine_of(None)
+        elif not terms.store_only:
+            key = key_to_send(self._key).expose()
+        if self.store is not None and asking != 0:
+            opened(self.store)
+        call = kind(
+            engine.start(api_key=key, max_credits=terms.max_credits, **terms.for_core()), name, self, watch
+        )
+        call.store_only = terms.store_only
+        return call
+
+    def plan(self, read: _core.Rows, terms: Terms) -> Plan:
+        """What a call with these rows, on these terms, would ask."""
+        if terms.store_only and self.store is None:
+            raise ConfigError("store_only=True needs a store: make the enricher with store= a path")
+        # A plan makes nothing: a store that is not there yet has nothing to say.
+        store = None if self.store is None or not self.store.exists() else opened(self.store)
+        counts = read.plan(self.settings.for_core(), store=store, **terms.for_core())
+        return Plan.from_core(counts, read.invalid(), self.settings, terms.max_credits)
+
+    def name_of_store(self) -> bytes | None:
+        """What a copy finds the one ceiling by: the name of the store, made if it is not there yet."""
+        budget = self.settings.budget
+        if self.store is None or budget is None or budget.per == "run":
+            return None
+        return opened(self.store).name()
+
+    def _check_ceiling(self) -> None:
+        """Whether a copy's ceiling is counted together with that of the enricher it was copied from."""
+        budget = self.settings.budget
+        # A ceiling on each call is that call's own.
+        if not self._copied or budget is None or budget.per == "run":
+            return
+        if self.store is None:
             raise ConfigError(
                 "a pickled copy of an enricher cannot share the ceiling max_credits with the one it was "
-                "copied from: make a BulkEnricher here, with a ceiling of its own"
+                "copied from: make a BulkEnricher here, with a ceiling of its own, or give both a store"
             )
-        run = self._engine.start(
-            api_key=key_to_send(self._key).expose(),
-            required_fields=None if terms.required_fields is None else list(terms.required_fields),
-            max_credits=terms.max_credits,
-        )
-        return kind(run, name, self, watch)
+        if not self.store.exists() or opened(self.store).name() != self._store_name:
+            raise ConfigError(
+                f"the store that counts the ceiling max_credits is not here ({self.store.path}): make a "
+                f"BulkEnricher here, with a ceiling of its own"
+            )
+
+    def _engine_of(self, store: Store | None) -> _core.Engine:
+        return _core.Engine(self.settings.for_core(), None if store is None else core_of(store))
 
     def close(self, grace_s: float) -> None:
         """Stops every call, waits for what is in flight, and begins none any more."""
@@ -111,6 +205,8 @@ class Desk:
         try:
             self._engine.close(grace_s)
         finally:
+            if self.store is not None:
+                self.store.close()
             if self.server is not None and not self._forked:
                 self.server.close()
 

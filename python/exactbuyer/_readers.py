@@ -36,20 +36,16 @@ class Reader:
         self._settings = settings
         self._wish = wish
         self.table: Table = wish.table()
-        known: list[str] = []
-        names = self._open(data)
-        if self._metadata is not None:
-            known = list(known_columns(self._metadata).get(wish.prefix, []))
+        names, metadata = self._open(data)
+        known = known_columns(metadata).get(wish.prefix, [])
         self.dropped = wish.replaced(names, self.table.names(), known)
         for label, _ in wish.by:
-            check_label(list(names), label)
+            check_label([*names], label)
 
-    _metadata: Any = None
-
-    def _open(self, data: Any) -> list[str]:
+    def _open(self, data: Any) -> tuple[list[str], Any]:
         self._kind: type[Any] = type(cast("object", data))
         self._source: Any = _core.ArrowInput(data)
-        return self._source.names()
+        return self._source.names(), self._source.metadata()
 
     def parts(self, rows: int) -> Iterator[Any]:
         """What it gives, in parts of at most so many rows."""
@@ -80,10 +76,9 @@ class Reader:
 class PyarrowReader(Reader):
     """A record-batch reader of pyarrow's."""
 
-    def _open(self, data: Any) -> list[str]:
+    def _open(self, data: Any) -> tuple[list[str], Any]:
         self._source = data
-        self._metadata = data.schema.metadata
-        return cast("list[str]", data.schema.names)
+        return data.schema.names, data.schema.metadata
 
     def join(self, source: Any, block: Batches) -> list[Any]:
         pa = library("pyarrow")

@@ -18,6 +18,7 @@ class Secret:
     def __init__(self, text: str) -> None:
         if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise ConfigError(f"api_key is a string, or None to read {KEY_VARIABLE} when it is first needed")
+        _check(text, "api_key", f"pass None to read {KEY_VARIABLE}, or a key")
         self.__text = text
 
     def expose(self) -> str:
@@ -31,6 +32,11 @@ class Secret:
         raise TypeError("an API key is never pickled")
 
 
+def has_key(given: Secret | None) -> bool:
+    """Whether there is one, given or in the environment."""
+    return given is not None or bool(os.environ.get(KEY_VARIABLE, "").strip())
+
+
 def key_to_send(given: Secret | None) -> Secret:
     """The key given, else the environment's.
 
@@ -40,9 +46,23 @@ def key_to_send(given: Secret | None) -> Secret:
     if given is not None:
         return given
     text = os.environ.get(KEY_VARIABLE, "").strip()
+    if text:
+        _check(text, KEY_VARIABLE, "set it to a key")
     if not text:
         raise ConfigError(
             f"no API key: set the environment variable {KEY_VARIABLE}, or pass api_key=…; "
             f"BulkEnricher.sandbox() needs none"
         )
     return Secret(text)
+
+
+def _check(text: str, name: str, fix: str) -> None:
+    """Refuses what no HTTP header can carry, where it is given: and not only at the first send."""
+    if not text.strip():
+        raise ConfigError(f"{name} is empty: {fix}")
+    if text != text.strip():
+        raise ConfigError(
+            f"{name} begins or ends with white space, as a line read from a file does: strip it"
+        )
+    if not (text.isascii() and text.isprintable()):
+        raise ConfigError(f"{name} holds a character that no HTTP header can carry: check where it came from")

@@ -98,9 +98,12 @@ def by_columns(
 def told(receipt: Receipt) -> dict[str, Any]:
     """A receipt as plain numbers and texts, for a place that holds nothing else."""
     plain = asdict(receipt)
+    plain["notes"] = [list(note) for note in receipt.notes]
     if receipt.credit_price is not None:
         each, currency = receipt.credit_price
         plain["credit_price"] = [str(each), currency]
+    if receipt.inherited_since is not None:
+        plain["inherited_since"] = receipt.inherited_since.isoformat()
     return plain
 
 
@@ -135,7 +138,7 @@ class TableCall(GatheringCall):
     def feed(self, rows: Rows) -> None:
         """Gives the run the next rows, and takes what is ready meanwhile."""
         self.table.expect(len(rows))
-        self.run.feed(rows)
+        self._feed(rows)
         self.collect()
         self.tick()
 
@@ -181,7 +184,7 @@ class TableStreamCall(GatheringCall):
         self.fed += len(rows)
         self._sources.append(source)
         self.table.expect(len(rows))
-        self.run.feed(rows)
+        self._feed(rows)
 
     def collect(self) -> None:
         super().collect()

@@ -44,6 +44,8 @@ class AsyncDoors:
         field_type: FieldType | None = None,
         required_fields: Iterable[RequiredField] | None = None,
         max_credits: int | None = None,
+        refresh: bool = False,
+        store_only: bool = False,
         on_error: OnError = "raise",
         progress: ProgressOption = "auto",
     ) -> Results:
@@ -57,6 +59,8 @@ class AsyncDoors:
             field_type: As for `enrich`.
             required_fields: As for `enrich`.
             max_credits: As for `enrich`.
+            refresh: As for `enrich`.
+            store_only: As for `enrich`.
             on_error: As for `enrich`.
             progress: As for `enrich`.
 
@@ -75,11 +79,14 @@ class AsyncDoors:
             2
         """
         on_error = check_on_error(on_error)
-        terms = Terms.checked(field_type, required_fields, max_credits)
+        terms = Terms.checked(
+            field_type, required_fields, max_credits, refresh=refresh, store_only=store_only
+        )
         parts = await self._read_in_parts(rows, terms)
         if on_error == "raise":
             refuse_invalid(parts)
-        call = self._desk.begin(ListCall, "enrich_async", terms, Watch(progress, sum(map(len, parts))))
+        watch, asking = Watch(progress, sum(map(len, parts))), sum(part.asking() for part in parts)
+        call = self._desk.begin(ListCall, "enrich_async", terms, watch, asking=asking)
         bell = Bell(call.run)
         try:
             call.feed(parts)
@@ -102,6 +109,8 @@ class AsyncDoors:
         field_type: FieldType | None = None,
         required_fields: Iterable[RequiredField] | None = None,
         max_credits: int | None = None,
+        refresh: bool = False,
+        store_only: bool = False,
         progress: ProgressOption = "auto",
     ) -> AsyncStream:
         """`stream` for `async for`: the same arguments, results, errors and costs.
@@ -111,6 +120,8 @@ class AsyncDoors:
             field_type: As for `enrich`.
             required_fields: As for `enrich`.
             max_credits: As for `enrich`, for the whole stream.
+            refresh: As for `enrich`.
+            store_only: As for `enrich`.
             progress: As for `enrich`.
 
         Returns:
@@ -130,7 +141,9 @@ class AsyncDoors:
             >>> asyncio.run(values())
             ['ana@acme.example', None]
         """
-        terms = Terms.checked(field_type, required_fields, max_credits)
+        terms = Terms.checked(
+            field_type, required_fields, max_credits, refresh=refresh, store_only=store_only
+        )
         if not isinstance(rows, AsyncIterable) and looks_wrong(rows):
             self._desk.read(rows, terms)
         call = self._desk.begin(StreamCall, "stream_async", terms, Watch(progress, length(rows)))

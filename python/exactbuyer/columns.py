@@ -90,21 +90,21 @@ class Wish:
         """
         there = list(names)
         ours = set(before)
-        if all(self.prefix + name in there for name in FIXED_COLUMNS):
+        if {self.prefix + name for name in FIXED_COLUMNS} <= set(there):
             # Not every kind of table can say what was added: all of the fixed columns together do.
             ours.update(self.prefix + name for name in DEFAULT_COLUMNS)
             ours.update(added)
-        clash = next((name for name in added if name in there and name not in ours), None)
-        if clash is not None:
+        clash = [name for name in added if name in there and name not in ours]
+        if clash:
             raise ConfigError(
-                f"the table has a column {clash!r} already, and not from an earlier call: pass another "
+                f"the table has a column {clash[0]!r} already, and not from an earlier call: pass another "
                 f"prefix, as in prefix='found_'. Nothing was sent"
             )
         dropped = [str(name) for name in there if name in ours]
-        looked_up = next((label for label, _ in self.by if label in dropped), None)
-        if looked_up is not None:
+        looked_up = [label for label, _ in self.by if label in dropped]
+        if looked_up:
             raise ConfigError(
-                f"by names {looked_up!r}, a column of an earlier call that this one would replace: pass "
+                f"by names {looked_up[0]!r}, a column of an earlier call that this one would replace: pass "
                 f"another prefix, as in prefix='eb2_'. Nothing was sent"
             )
         return dropped
@@ -137,14 +137,14 @@ def _columns(columns: object) -> tuple[tuple[str, str, Any], ...]:
         )
     if not isinstance(columns, Mapping):
         names = list(cast("Iterable[object]", columns))
-        unknown = next((name for name in names if name not in DEFAULT_COLUMNS), None)
-        if unknown is not None:
+        unknown = [name for name in names if name not in DEFAULT_COLUMNS]
+        if unknown:
             raise ConfigError(
-                f"columns names {unknown!r}, which is not in DEFAULT_COLUMNS ({', '.join(DEFAULT_COLUMNS)}): "
-                f"give it a path, as in {{'title': 'employment.job.title'}}"
+                f"columns names {unknown[0]!r}, which is not in DEFAULT_COLUMNS "
+                f"({', '.join(DEFAULT_COLUMNS)}): give it a path, as in {{'title': 'employment.job.title'}}"
             )
         columns = {name: DEFAULT_COLUMNS[cast("str", name)] for name in names}
-    return tuple(_column(name, path) for name, path in cast("Mapping[Any, Any]", columns).items())
+    return tuple([_column(name, path) for name, path in cast("Mapping[Any, Any]", columns).items()])
 
 
 def _column(name: object, path: object) -> tuple[str, str, Any]:

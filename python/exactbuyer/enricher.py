@@ -7,7 +7,9 @@ what is not frozen about it in `_desk`.
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from functools import cache
+from inspect import signature
+from typing import TYPE_CHECKING, Any, Literal
 
 from ._desk import Desk, Terms
 from ._secret import Secret
@@ -15,8 +17,7 @@ from ._tables import Job
 from .async_doors import AsyncDoors
 from .columns import Wish
 from .exceptions import ConfigError
-from .plan import Plan
-from .settings import BASE_URL, checked
+from .settings import BASE_URL, checked, store_path
 from .sync_doors import SyncDoors
 from .table_doors import TableDoors
 
@@ -28,11 +29,14 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
+    from .budget import Budget
     from .columns import By, Columns
+    from .plan import Plan
     from .receipt import Receipt
     from .rows import FieldType, RequiredField
     from .sandbox import Sandbox
     from .settings import Body, Duration, OnUnknown, Settings
+    from .store import Resolution, Resolved, Store
 
 
 class BulkEnricher(SyncDoors, AsyncDoors, TableDoors):
@@ -40,16 +44,20 @@ class BulkEnricher(SyncDoors, AsyncDoors, TableDoors):
 
     Frozen once made, usable from many threads, and a context manager. It pickles, never with its
     key: the copy reads it from the environment where it is opened, and refuses to send if it has a
-    ceiling, which it could not share.
+    ceiling that it cannot share, which takes a store that both reach.
 
     Args:
         api_key: The key. `None`: read from the environment variable `EXACTBUYER_API_KEY` when it is
             first needed.
         required_fields: A match counts, and costs, only if it has all of these: `email`,
             `work_email`, `personal_email`, `phone`, `social_profile`. None by default: anything counts.
-        store: Where answers are remembered across runs. Only `None` in this version: nowhere.
-        max_credits: The ceiling on what this enricher may spend in this process, in credits, from
-            0; every doubt is counted as spent. `None`: no ceiling.
+        store: Where what was asked and paid is kept, so that nothing is paid for twice: a file, opened
+            at the first call. `"auto"`: `.exactbuyer/<host>.db` in the working directory, and nowhere
+            for addresses of this machine, whose people are invented. A path: that file. `None`:
+            nowhere, with a warning above 1,000 lookups.
+        max_credits: The ceiling on what may be spent, in credits, from 0; every doubt is counted as
+            spent. With a store, by everybody who ever shared it; without, by this enricher in this
+            process; a `Budget` says over what time. `None`: no ceiling.
         max_in_doubt: Most lookups in flight or unknown at any moment of a call, from 1. 20,000 by
             default: what the worst moment can cost unseen. It bounds throughput, too.
         on_unknown: What becomes of a lookup that may have been charged but got no readable answer:
@@ -68,8 +76,10 @@ class BulkEnricher(SyncDoors, AsyncDoors, TableDoors):
             default: they are paid for already.
         default_region: The country of phone numbers without a country code, as in `"US"` (ISO 3166).
             `None`: such numbers are invalid.
-        max_age: How old an answer from a store may be. Has an effect only with a store.
-        miss_max_age: How old a `not_found` from a store may be. Has an effect only with a store.
+        max_age: How old a contact from the store may be, in seconds or as a `timedelta`; an older one
+            is **paid for again**. `None`: any age.
+        miss_max_age: How old a `not_found` from the store may be, likewise. A week by default:
+            asking again costs nothing unless somebody is found. `None`: any age.
         na_values: Strings that count as missing, on top of `None`, NaN and blanks.
         body: How requests are encoded: `"form"` as in the vendor's sample, or `"json"`.
         base_url: Where the service is: https, or this machine.
@@ -77,7 +87,8 @@ class BulkEnricher(SyncDoors, AsyncDoors, TableDoors):
         ca_bundle: A PEM file of authorities to trust on top of the system's.
         credit_price: What one credit costs, as in `(0.05, "EUR")`: plans and receipts then say it in
             money, too.
-        tags: Notes for a store to keep with each run. Has an effect only with a store.
+        tags: Notes that the store keeps with each request, as in `{"job": "spring"}`, to add up by:
+            `enricher.store.summary(by=["month", "job"])`.
 
     Raises:
         ConfigError: A setting is wrong; the message names it, its range and the reason.
@@ -101,8 +112,8 @@ class BulkEnricher(SyncDoors, AsyncDoors, TableDoors):
         api_key: str | None = None,
         *,
         required_fields: Iterable[RequiredField] = (),
-        store: None = None,
-        max_credits: int | None = None,
+        store: Literal["auto"] | str | PathLike[str] | None = "auto",
+        max_credits: int | Budget | None = None,
         max_in_doubt: int = 20_000,
         on_unknown: OnUnknown = "hold",
         requests_per_minute: int = 200,
@@ -192,6 +203,44 @@ class BulkEnricher(SyncDoors, AsyncDoors, TableDoors):
         return self._desk.server
 
     @property
+    def store(self) -> Store | None:
+        """What was asked and paid, and what it cost: see `exactbuyer.store.Store`. `None` if nothing is kept."""
+        return self._desk.store
+
+    def resolve_unknown(self, resolution: Resolution) -> Resolved:
+        """Decides what becomes of all lookups in the store that may have been charged and have no answer.
+
+        First compare the vendor's usage page with `store.unknown()`.
+
+        Args:
+            resolution: `"resend"`: the next call asks for them again, **which may pay twice**.
+                `"drop"`: they are left alone, `not_sent` from then on.
+
+        Returns:
+            How many lookups that were, and the credits that they may have cost, which stay on the
+            books either way.
+
+        Raises:
+            ConfigError: It is neither, or there is no store.
+            StoreError: The store cannot be written.
+
+        Example:
+            >>> import pathlib, tempfile
+            >>> from exactbuyer import BulkEnricher
+            >>> path = pathlib.Path(tempfile.mkdtemp(), "people.db")
+            >>> with BulkEnricher.sandbox(store=path) as enricher:
+            ...     enricher.sandbox_server.fail(request=1, fault="reset_after_billing")
+            ...     first = enricher.enrich(["ana@acme.example"], on_error="record")
+            ...     resolved = enricher.resolve_unknown("resend")
+            ...     again = enricher.enrich(["ana@acme.example"])
+            >>> first[0]["status"], resolved.lookups, again[0]["status"] in {"found", "not_found"}
+            ('unknown', 1, True)
+        """
+        if self._desk.store is None:
+            raise ConfigError("without a store nothing outlives its call: there is nothing to resolve")
+        return self._desk.store.resolve_unknown(resolution)
+
+    @property
     def settings(self) -> Settings:
         """What it was made with, checked; durations in seconds."""
         return self._desk.settings
@@ -217,6 +266,8 @@ class BulkEnricher(SyncDoors, AsyncDoors, TableDoors):
         field_type: FieldType | None = None,
         required_fields: Iterable[RequiredField] | None = None,
         max_credits: int | None = None,
+        refresh: bool = False,
+        store_only: bool = False,
     ) -> Plan:
         """What `enrich`, or `enrich_table`, would ask and could cost with these arguments.
 
@@ -231,6 +282,8 @@ class BulkEnricher(SyncDoors, AsyncDoors, TableDoors):
             field_type: As for `enrich`.
             required_fields: As for `enrich`.
             max_credits: As for `enrich`.
+            refresh: As for `enrich`.
+            store_only: As for `enrich`.
 
         Returns:
             Counts of rows, lookups, requests and credits; print it, or show it in a notebook.
@@ -245,14 +298,15 @@ class BulkEnricher(SyncDoors, AsyncDoors, TableDoors):
             >>> plan.rows, plan.missing, plan.invalid, plan.duplicates, plan.to_send
             (4, 1, 1, 1, (1, 1))
         """
-        terms = Terms.checked(field_type, required_fields, max_credits)
-        settings = self._desk.settings
+        terms = Terms.checked(
+            field_type, required_fields, max_credits, refresh=refresh, store_only=store_only
+        )
         if by is None:
             read = self._desk.read(rows, terms)
         else:
             wish = Wish.checked(by, columns, prefix, split, terms.field_type)
-            read = Job(rows, wish, settings).all_rows()
-        return Plan.from_core(read.plan(settings.for_core()), read.invalid(), settings, terms.max_credits)
+            read = Job(rows, wish, self._desk.settings).all_rows()
+        return self._desk.plan(read, terms)
 
     def close(self) -> None:
         """Stops every call of this enricher, and waits up to `grace` for what is in flight.
@@ -273,7 +327,11 @@ class BulkEnricher(SyncDoors, AsyncDoors, TableDoors):
     def __repr__(self) -> str:
         # Shown in a traceback out of `__init__`, it has no settings yet.
         told = self._desk.settings.told() if hasattr(self, "_desk") else {}
-        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in told.items())})"
+        usual = _usual_settings().told()
+        if hasattr(self, "_desk"):
+            usual["store"] = store_path("auto", self._desk.settings.base_url)
+        shown = (f"{name}={value!r}" for name, value in told.items() if value != usual[name])
+        return f"{type(self).__name__}({', '.join(shown)})"
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"an enricher is frozen: make another one to change {name}")
@@ -282,7 +340,7 @@ class BulkEnricher(SyncDoors, AsyncDoors, TableDoors):
         raise AttributeError(f"an enricher is frozen: {name} cannot be deleted")
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _unpickled, (type(self), self._desk.settings)
+        return _unpickled, (type(self), self._desk.settings, self._desk.name_of_store())
 
     def __copy__(self) -> Self:
         return self
@@ -291,7 +349,17 @@ class BulkEnricher(SyncDoors, AsyncDoors, TableDoors):
         return self
 
 
-def _unpickled(kind: type[BulkEnricher], settings: Settings) -> BulkEnricher:
+@cache
+def _usual_settings() -> Settings:
+    """What an enricher has that was told nothing: the constructor says it, once. Without a store."""
+    parameters = signature(BulkEnricher.__init__).parameters.values()
+    usual = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
+    return checked(**usual | {"store": None})
+
+
+def _unpickled(
+    kind: type[BulkEnricher], settings: Settings, store_name: bytes | None
+) -> BulkEnricher:
     enricher = kind.__new__(kind)
-    object.__setattr__(enricher, "_desk", Desk(settings, None, copied=True))
+    object.__setattr__(enricher, "_desk", Desk(settings, None, copied=True, store_name=store_name))
     return enricher

@@ -28,6 +28,7 @@ __all__ = [
     "RateLimitError",
     "ServerError",
     "StoreError",
+    "StoreWarning",
     "TransportError",
     "UnknownOutcomeError",
 ]
@@ -151,12 +152,12 @@ class Interrupted(KeyboardInterrupt):
         return getattr(self.results, "table", None)
 
 
-class IncompleteWarning(UserWarning):
-    """A call is over and rows of it are open: `unknown` or `not_sent`.
+class _WithResults(UserWarning):
+    """A warning about a call: where warnings are errors, what was paid for is reached through it.
 
     Attributes:
-        results: What the call had come to: where warnings are errors, it is reached through here.
-        receipt: What the call took.
+        results: What the call had come to, if it is over.
+        receipt: What the call took, likewise.
     """
 
     def __init__(
@@ -170,3 +171,13 @@ class IncompleteWarning(UserWarning):
     def table(self) -> Any:
         """Of `enrich_table`: the table; `None` of any other call."""
         return getattr(self.results, "table", None)
+
+
+class IncompleteWarning(_WithResults):
+    """A call is over and rows of it are open: `unknown` or `not_sent`."""
+
+
+class StoreWarning(_WithResults):
+    """Something about the store that somebody should see to: answers that could not be kept, a file that others can
+    read, many lookups and nothing that keeps them.
+    """

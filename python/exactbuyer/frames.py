@@ -58,7 +58,9 @@ class Frame(Protocol):
 
 def known_columns(metadata: Mapping[Any, Any] | None) -> Mapping[str, list[str]]:
     """Which columns a schema's metadata says were added, by prefix."""
-    told = (metadata or {}).get(COLUMNS_KEY.encode())
+    metadata = metadata or {}
+    # pyarrow's keys are bytes.
+    told = metadata.get(COLUMNS_KEY.encode(), metadata.get(COLUMNS_KEY))
     try:
         known: Any = json.loads(told) if told is not None else {}
     except ValueError:

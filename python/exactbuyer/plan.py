@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
@@ -15,6 +16,12 @@ if TYPE_CHECKING:
     from .settings import Settings
 
 _WINDOW_S = 60
+
+_ENOUGH = 100
+"""Lookups whose answers say something of the next ones."""
+
+_LISTS_DIFFER = 0.03
+"""How far the share found differs from one list to another, beyond chance."""
 
 
 class Suspect(NamedTuple):
@@ -30,9 +37,11 @@ class Suspect(NamedTuple):
     """In how many rows it stands."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Plan:
     """What a call would ask, and what it could cost. Made without network and without a key.
+
+    It shows as a table, at a prompt and in a notebook.
 
     Where rows are lists in order of preference, what has to be asked depends on the answers: then
     the two numbers of a range differ.
@@ -43,10 +52,15 @@ class Plan:
         invalid: Rows that cannot be looked up.
         duplicates: Rows that another row's lookup answers, free of charge.
         from_store: Rows that the store answers, free of charge.
+        open_rows: Rows that are left alone: an earlier run left them in doubt, or they were purged from
+            the store; with `store_only=True`, all that it cannot answer.
+        bought_again: Of the identifiers to ask, those that the store has a contact for, too old or
+            to be asked for again: **they are paid for again**.
         to_send: Identifiers to ask, from (every first one matches) to (none does).
         requests: Requests that takes, likewise.
-        max_credits: Most credits it can cost, the ceiling included.
-        expected_credits: What it will likely cost, by the store's own hit rate; `None` without one.
+        max_credits: Most credits it can cost: no more than is left of the ceiling.
+        expected_credits: What it will likely cost, by what the store's latest requests with these
+            required fields found; `None` where there are too few of them.
         min_duration_s: It takes at least so many seconds, at the requests allowed per minute.
         problems: The rows that cannot be looked up, and why.
         suspects: Identifiers that may be placeholders.
@@ -58,6 +72,8 @@ class Plan:
     invalid: int = 0
     duplicates: int = 0
     from_store: int = 0
+    open_rows: int = 0
+    bought_again: int = 0
     to_send: tuple[int, int] = (0, 0)
     requests: tuple[int, int] = (0, 0)
     max_credits: int = 0
@@ -77,7 +93,12 @@ class Plan:
     ) -> Plan:
         """The plan of rows, from the core's counts."""
         to_send, requests = _range(counts["to_send"]), _range(counts["requests"])
-        ceilings = [ceiling for ceiling in (settings.max_credits, max_credits) if ceiling is not None]
+        budget = settings.budget
+        # What is left, where somebody counts; else the whole.
+        left = counts.get("room")
+        if left is None and budget is not None:
+            left = budget.credits
+        most = min([counts["max_credits"], *(ceiling for ceiling in (left, max_credits) if ceiling is not None)])
         return cls(
             rows=counts["rows"],
             missing=counts["missing"],
@@ -86,7 +107,10 @@ class Plan:
             from_store=counts["from_store"],
             to_send=to_send,
             requests=requests,
-            max_credits=min([counts["max_credits"], *ceilings]),
+            open_rows=counts.get("open_rows", 0),
+            bought_again=counts.get("bought_again", 0),
+            max_credits=most,
+            expected_credits=_expected(counts.get("lately"), to_send, most),
             # The first window's requests go at once, the next wait until it is over.
             min_duration_s=float(max(requests[0] - 1, 0) // settings.requests_per_minute * _WINDOW_S),
             problems=tuple(Problem(row, "invalid", reason) for row, reason in invalid),
@@ -103,6 +127,8 @@ class Plan:
             ]
         )
 
+    __repr__ = __str__
+
     def _repr_html_(self) -> str:
         checks = [("check", "", check) for check in self._checks()]
         return html_table(
@@ -118,9 +144,11 @@ class Plan:
         free_parts += [f"{self.from_store:,} from the store"] if self.from_store else []
         lines = [("nothing to ask", f"{idle:,}", " · ".join(idle_parts))] if idle else []
         lines += [("free", f"{free:,}", " · ".join(free_parts))] if free else []
+        why = "in doubt since an earlier run, or not to be sent"
+        lines += [("left alone", f"{self.open_rows:,}", why)] if self.open_rows else []
         asked = f"{span_of(*self.to_send, 'identifier')} in {span_of(*self.requests, 'request')}"
         lead = "" if not self.min_duration_s else f", taking {duration(self.min_duration_s)} or more"
-        return [*lines, ("to ask", f"{self.rows - idle - free:,}", asked + lead)]
+        return [*lines, ("to ask", f"{self.rows - idle - free - self.open_rows:,}", asked + lead)]
 
     def _credits(self) -> str:
         text = f"at most {self.max_credits:,}"
@@ -131,10 +159,26 @@ class Plan:
         return text
 
     def _checks(self) -> list[str]:
-        return [
+        again = f"{count(self.bought_again, 'identifier')} the store has a contact for: to be paid for again"
+        suspects = [
             f"row {row:,}'s {kind.replace('_', ' ')} stands in {count(rows, 'row')}: a placeholder?"
             for row, kind, rows in self.suspects
         ]
+        return [again, *suspects] if self.bought_again else suspects
+
+
+def _expected(
+    lately: tuple[int, int] | None, to_send: tuple[int, int], most: int
+) -> tuple[int, int] | None:
+    """What lookups will likely find, from (found, answered) of the latest requests."""
+    if lately is None or lately[1] < _ENOUGH:
+        return None
+    found, answered = lately
+    share = found / answered
+    # Two standard errors of the share and of the draw; and lists differ.
+    spread = 2 * math.sqrt(share * (1 - share) * (1 / answered + 1 / max(to_send[1], 1))) + _LISTS_DIFFER
+    low = min(math.floor(max(share - spread, 0.0) * to_send[0]), most)
+    return low, min(math.ceil(min(share + spread, 1.0) * to_send[1]), most)
 
 
 def _range(number: int | tuple[int, int]) -> tuple[int, int]:

@@ -6,6 +6,7 @@ Owns the bar, the log line and the caller's own function. Knows the run only as 
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import time
 import warnings
@@ -55,12 +56,10 @@ class Progress:
     elapsed_s: float = 0.0
 
     def __str__(self) -> str:
-        share = ""
         if self.rows is None:
-            rows = count(self.done, "row")
+            rows, share = count(self.done, "row"), ""
         else:
-            rows = f"{self.done:,}/{count(self.rows, 'row')}"
-            share = f" {100 * self.done // self.rows if self.rows else 100:3}%"
+            rows, share = f"{self.done:,}/{count(self.rows, 'row')}", f" {self._percent():3}%"
         doubt = f" (+ up to {self.credits_in_doubt:,} in doubt)" if self.credits_in_doubt else ""
         parts = [
             rows + share,
@@ -71,6 +70,35 @@ class Progress:
             parts += [f"{clock(self.left_s)} left"] if self.left_s is not None else []
             parts += [f"limited by {self.limited_by}"] if self.limited_by else []
         return " | ".join(parts)
+
+    def within(self, columns: int) -> str:
+        """The same in at most so many columns: in fewer words, and without what matters least.
+
+        Args:
+            columns: The room there is, in characters. What limits the run stays longest.
+        """
+        if len(str(self)) <= columns:
+            return str(self)
+        rows = f"{self.done:,}" if self.rows is None else f"{self.done:,}/{self.rows:,} {self._percent()}%"
+        doubt = f" (+{self.credits_in_doubt:,}?)" if self.credits_in_doubt else ""
+        left = f"{clock(self.left_s)} left" if self.left_s is not None else ""
+        parts = [
+            rows,
+            f"{self.credits:,} cr{doubt}",
+            f"{self.requests_last_minute:,}/min",
+            left,
+            self.limited_by,
+        ]
+        # The rate goes first, then the credits, then the time that is left.
+        for spared in (2, 1, 3):
+            text = " | ".join(filter(None, parts))
+            if len(text) <= columns:
+                return text
+            parts[spared] = ""
+        return " | ".join(filter(None, parts))[:columns]
+
+    def _percent(self) -> int:
+        return 100 * self.done // self.rows if self.rows else 100
 
 
 ProgressOption: TypeAlias = "Literal['auto'] | bool | Callable[[Progress], object]"
@@ -182,12 +210,27 @@ class _Bar:
         if self._bar is None:
             self._bar = _tqdm(progress.rows)
         self._bar.n = progress.done
-        self._bar.set_description_str(str(progress), refresh=False)
+        columns = _columns()
+        text = str(progress) if columns is None else progress.within(columns)
+        if columns is not None and progress.rows is not None and not _in_notebook():
+            # The bar is what can be spared.
+            self._bar.bar_format = "{desc} {bar:12}" if len(text) + 13 <= columns else "{desc}"
+        self._bar.set_description_str(text, refresh=False)
         self._bar.refresh()
 
     def close(self) -> None:
         if self._bar is not None:
             self._bar.close()
+
+
+def _columns() -> int | None:
+    """How wide the terminal is, less the cursor's own place; `None` where there is none."""
+    if _in_notebook() or not _in_terminal():
+        return None
+    try:
+        return max(os.get_terminal_size(sys.stderr.fileno()).columns - 1, 1)
+    except (OSError, ValueError):
+        return None
 
 
 def _tqdm(total: int | None) -> Any:

@@ -2,24 +2,42 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ._stored import clock, moment
 from .exceptions import ExactBuyerError, UnknownOutcomeError
 from .wording import count, duration, html_table, money, text_table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
     from decimal import Decimal
 
 
-@dataclass(frozen=True, kw_only=True)
+# What the core says of a run that somebody stopped begins so: nothing is to be put right then.
+_STOPPED_BY_CALLER = "stopped before the end"
+
+
+class Note(NamedTuple):
+    """What was odd about replies that were charged."""
+
+    text: str
+    """What it was, and what was made of it."""
+
+    requests: int
+    """How many requests got such a reply."""
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Receipt:
     """What a call took. Receipts add up: `sum(receipts, Receipt())`.
 
     In rows, `rows` is the sum of `missing`, `invalid`, `found`, `not_found`, `rejected`, `unknown`
     and `not_sent` once a call is over (before, the difference is `under_way`); `duplicates` and
-    `from_store` say how many of these cost nothing of their own.
+    `from_store` say how many of these cost nothing of their own. It shows as a table, at a prompt and
+    in a notebook.
 
     Attributes:
         rows: Rows read.
@@ -32,6 +50,15 @@ class Receipt:
         not_sent: Rows that were not sent, or refused free of charge.
         duplicates: Rows answered by another row's lookup.
         from_store: Rows answered by the store.
+        found_duplicates: Of the rows found, those answered by another row's lookup.
+        found_from_store: Of the rows found, those answered by the store.
+        inherited: Of the rows `unknown`, those that an earlier run left in doubt.
+        inherited_credits: What those may have cost then; not in this receipt's credits.
+        inherited_since: When the first of them was sent, in UTC.
+        barred: Of the rows `not_sent`, those that were purged from the store, or dropped while in doubt.
+        bought_again: Lookups sent although the store has their contact: too old, or `refresh=True`.
+        not_stored: Lookups whose answers are in the results, and could not be stored.
+        in_store: Whether a store keeps what was paid for, and what is in doubt.
         sent: Lookups that went out, each time they did.
         requests: Requests that went out, whatever became of them.
         credits: Credits known to be charged.
@@ -39,6 +66,8 @@ class Receipt:
         misfits: Values of contacts that did not fit the type of a table's column, and are null there.
         elapsed_s: How long it took, in seconds.
         stopped: Why it stopped before the end; `None` if it did not.
+        notes: What was odd about replies that were charged: why credits are in doubt though no row is
+            `unknown`, among others.
         credit_price: What one credit costs, with its currency, where the enricher was told.
 
     Example:
@@ -59,6 +88,15 @@ class Receipt:
     not_sent: int = 0
     duplicates: int = 0
     from_store: int = 0
+    found_duplicates: int = 0
+    found_from_store: int = 0
+    inherited: int = 0
+    inherited_credits: int = 0
+    inherited_since: datetime | None = None
+    barred: int = 0
+    bought_again: int = 0
+    not_stored: int = 0
+    in_store: bool = False
     sent: int = 0
     requests: int = 0
     credits: int = 0
@@ -66,14 +104,20 @@ class Receipt:
     misfits: int = 0
     elapsed_s: float = 0.0
     stopped: str | None = None
+    notes: tuple[Note, ...] = ()
     credit_price: tuple[Decimal, str] | None = None
 
     @classmethod
-    def from_core(cls, counts: Mapping[str, Any], credit_price: tuple[Decimal, str] | None) -> Receipt:
+    def from_core(
+        cls, counts: Mapping[str, Any], credit_price: tuple[Decimal, str] | None, *, in_store: bool = False
+    ) -> Receipt:
         """The receipt of a run, from the core's counts."""
         known = {field.name for field in fields(cls)}
         told = {name: value for name, value in counts.items() if name in known}
-        return cls(**told, credit_price=credit_price)
+        told["notes"] = tuple(Note(*note) for note in counts.get("notes", ()))
+        since = counts.get("inherited_since_ms")
+        told["inherited_since"] = None if since is None else moment(since)
+        return cls(**told, credit_price=credit_price, in_store=in_store)
 
     @property
     def under_way(self) -> int:
@@ -91,6 +135,45 @@ class Receipt:
         """What the known credits cost; `None` where no price is known."""
         return None if self.credit_price is None else self.credit_price[0] * self.credits
 
+    @property
+    def found_paid(self) -> int:
+        """Rows found that were paid for: neither duplicates nor from the store."""
+        return self.found - self.found_duplicates - self.found_from_store
+
+    @property
+    def next_step(self) -> str:
+        """What to do next, in words."""
+        if self.under_way:
+            return "wait for the rows under way; of a call that was broken off, recover() returns them"
+        first = "run this again" if self._by_caller() else "put right what stopped it, then run this again"
+        first += " for the rows that are not_sent"
+        if self.unknown and self.not_sent > self.barred:
+            return f"{first}; for those that are unknown, {self._resolve()}"
+        if self.unknown:
+            return self._resolve()
+        if self.not_sent and self.not_sent == self.barred:
+            return "nothing, or store.allow(…) for the rows that are not to be sent: results.problems says why"
+        if self.not_sent:
+            return f"{first}: the others are done"
+        if self.invalid or self.rejected:
+            return (
+                "correct the rows named in results.problems (in a table: by their reason) and ask for those "
+                "again; the others are done"
+            )
+        return "nothing: every row has its answer"
+
+    @property
+    def why_open(self) -> str:
+        """Why rows are open, in words."""
+        if self.stopped:
+            return self.stopped
+        parts: list[str] = []
+        if self.inherited:
+            parts.append(f"{count(self.inherited, 'row')} may have been charged earlier ({self._inherited()})")
+        if self.barred:
+            parts.append(f"{count(self.barred, 'row')} are not to be sent: results.problems says why")
+        return "; ".join([*parts, self.next_step]) if parts else "the run was stopped"
+
     def raise_for_incomplete(self) -> None:
         """Raises if rows are open: for jobs that must not take half for whole.
 
@@ -106,7 +189,7 @@ class Receipt:
         parts += [f"{self.under_way:,} under way"] if self.under_way else []
         why = f" ({self.stopped})" if self.stopped else ""
         open_rows = f"{self.open_rows:,} of {count(self.rows, 'row')} open: {', '.join(parts)}{why}"
-        raise kind(f"{open_rows}. Next: {self._next_step()}.", receipt=self)
+        raise kind(f"{open_rows}. Next: {self.next_step}.", receipt=self)
 
     def __add__(self, other: Receipt) -> Receipt:
         if not isinstance(other, Receipt):  # pyright: ignore[reportUnnecessaryIsInstance]
@@ -118,6 +201,9 @@ class Receipt:
         return Receipt(
             **{name: getattr(self, name) + getattr(other, name) for name in _ADDED},
             stopped=other.stopped or self.stopped,
+            inherited_since=min(filter(None, [self.inherited_since, other.inherited_since]), default=None),
+            in_store=self.in_store or other.in_store,
+            notes=_added(self.notes, other.notes),
             # Credits of two prices add up, their money does not.
             credit_price=self.credit_price if self.credit_price == other.credit_price else None,
         )
@@ -131,6 +217,7 @@ class Receipt:
         """
         return "\n".join(
             [
+<<<<<<< HEAD
                 *text_table(self._title(), self._lines(see), duration(self.elapsed_s)),
                 f"charged   {self._charged()}",
                 f"next      {step or self._next_step()}",
@@ -139,23 +226,37 @@ class Receipt:
 
     def __str__(self) -> str:
         return self.as_text()
+=======
+                *text_table(self._title(), self._lines(), duration(self.elapsed_s)),
+                *(f"{label:<8}  {text}" for label, text in self._last_lines()),
+            ]
+        )
+
+    __repr__ = __str__
+>>>>>>> storeface
 
     def _repr_html_(self) -> str:
         title = f"{self._title()} in {duration(self.elapsed_s)}"
-        last = [("charged", "", self._charged()), ("next", "", self._next_step())]
-        return html_table(title, [*self._lines(), *last])
+        return html_table(title, [*self._lines(), *((label, "", text) for label, text in self._last_lines())])
 
     def _title(self) -> str:
         if self.open_rows:
             return f"INCOMPLETE: {self.open_rows:,} of {count(self.rows, 'row')} open"
         return f"COMPLETE: {count(self.rows, 'row')}"
 
+<<<<<<< HEAD
     def _lines(self, see: str = "results.problems") -> list[tuple[str, str, str]]:
         free = [f"{count(self.duplicates, 'duplicate')}"] if self.duplicates else []
         free += [f"{self.from_store:,} from the store"] if self.from_store else []
         doubt = f"0 to {count(self.credits_in_doubt, 'credit')}" if self.credits_in_doubt else ""
+=======
+    def _lines(self) -> list[tuple[str, str, str]]:
+        doubts = [f"0 to {count(self.credits_in_doubt, 'credit')}"] if self.credits_in_doubt else []
+        doubts += [f"{self.inherited:,} from earlier: {self._inherited()}"] if self.inherited else []
+        doubt = " · ".join(doubts)
+>>>>>>> storeface
         lines = [
-            ("found", self.found, ""),
+            ("found", self.found, self._found_how()),
             ("not found", self.not_found, "free"),
             ("missing", self.missing, "nothing to ask"),
             ("invalid", self.invalid, f"cannot be looked up: see {see}"),
@@ -164,8 +265,35 @@ class Receipt:
             ("not sent", self.not_sent, self.stopped or ""),
             ("under way", self.under_way, ""),
         ]
-        shown = [(label, f"{rows:,}", note) for label, rows, note in lines if rows or label == "found"]
-        return [*shown, ("of which", "", f"{' · '.join(free)}: free")] if free else shown
+        return [(label, f"{rows:,}", note) for label, rows, note in lines if rows or label == "found"]
+
+    def _found_how(self) -> str:
+        duplicates = count(self.found_duplicates, "duplicate")
+        parts = [f"{self.found_paid:,} paid"] if self.found_paid else []
+        parts += [f"{self.found_from_store:,} from the store"] if self.found_from_store else []
+        parts += [duplicates] if self.found_duplicates else []
+        return "paid" if self.found and self.found_paid == self.found else " · ".join(parts)
+
+    def _last_lines(self) -> list[tuple[str, str]]:
+        notes = [("note", f"{text} ({count(requests, 'request')})") for text, requests in self.notes]
+        if self.bought_again:
+            notes.append(("note", f"{count(self.bought_again, 'lookup')} sent that the store had a contact for"))
+        if self.not_stored:
+            notes.append(("note", f"the answers to {count(self.not_stored, 'lookup')} could not be stored"))
+        return [("charged", self._charged()), *notes, ("next", self.next_step)]
+
+    def _inherited(self) -> str:
+        since = "" if self.inherited_since is None else f", sent since {clock(self.inherited_since)}"
+        return f"0 to {count(self.inherited_credits, 'credit')}{since}"
+
+    def _resolve(self) -> str:
+        first = "compare the vendor's usage page"
+        if self.in_store:
+            return f'{first}, then enricher.resolve_unknown("resend") or ("drop")'
+        return f"{first}: asking again for the rows that are unknown may pay for them twice"
+
+    def _by_caller(self) -> bool:
+        return (self.stopped or "").startswith(_STOPPED_BY_CALLER)
 
     def _charged(self) -> str:
         charged = count(self.credits, "credit")
@@ -177,27 +305,12 @@ class Receipt:
             charged += f" (+ up to {doubt} in doubt)"
         return f"{charged} in {count(self.requests, 'request')}"
 
-    def _next_step(self) -> str:
-        if self.under_way:
-            return "wait for the rows under way; of a call that was broken off, recover() returns them"
-        if self.unknown and self.not_sent:
-            return (
-                "put right what stopped it, then ask again only for the rows that are not_sent; for those "
-                "that are unknown, compare the vendor's usage page first"
-            )
-        if self.unknown:
-            return (
-                "compare the vendor's usage page: asking again for the rows that are unknown may pay for "
-                "them twice"
-            )
-        if self.not_sent:
-            return (
-                "put right what stopped it, then ask again only for the rows that are not_sent: the others "
-                "are done"
-            )
-        if self.invalid or self.rejected:
-            return "correct the rows named in results.problems and ask for those again; the others are done"
-        return "nothing: every row has its answer"
+
+def _added(some: tuple[Note, ...], more: tuple[Note, ...]) -> tuple[Note, ...]:
+    requests = Counter(dict(some))
+    requests.update(dict(more))
+    return tuple(Note(*note) for note in requests.items())
 
 
-_ADDED = [field.name for field in fields(Receipt) if field.name not in {"stopped", "credit_price"}]
+_TOGETHER = {"stopped", "notes", "credit_price", "inherited_since", "in_store"}
+_ADDED = [field.name for field in fields(Receipt) if field.name not in _TOGETHER]

@@ -52,7 +52,8 @@ class Results(list[Result]):
     Args:
         rows: The results.
         receipt: What the call took.
-        problems: Why rows are neither `found`, `not_found` nor `missing`.
+        problems: Why rows are neither `found`, `not_found` nor `missing`: of every such row of a list, of
+            a stream the first million.
         first_row: Which row of the input comes first, where the rows before it had already been
             handed out by a stream.
         table: Of a call of `enrich_table`: the table, as far as the call had come. The list itself is

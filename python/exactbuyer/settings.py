@@ -1,29 +1,29 @@
 """The settings of an enricher: checked once, frozen after.
 
-Owns the ranges with their reasons, as people read them. The core checks what it is given once more,
-and takes nobody's word for it. Knows nothing of runs; the key is no setting and never comes here.
+Owns the ranges with their reasons, as people read them. What only the core can judge (an address, a
+proxy, a file of certificates, a country, a time zone) it judges, and says. Knows nothing of runs; the
+key is no setting and never comes here.
 """
 
 from __future__ import annotations
 
 import operator
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from datetime import timedelta
 from decimal import Decimal, InvalidOperation
-from ipaddress import ip_address
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
-from urllib.parse import urlsplit
 
+from . import _core
+from .budget import Budget, check_credits
 from .exceptions import ConfigError
 from .rows import check_required_fields
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from os import PathLike
-
     from .rows import RequiredField
 
 OnUnknown: TypeAlias = Literal["hold", "resend"]
@@ -33,13 +33,20 @@ Duration: TypeAlias = "float | timedelta"
 BASE_URL = "https://api.exactbuyer.com"
 MAX_WINDOW_ROWS = 100_000
 
+FOLDER = ".exactbuyer"
+"""Where stores lie that were given no path."""
+
+LOOPBACK = "loopback"
+"""The service that all addresses of this machine are: its people are invented."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Settings:
     """What an enricher was made with, checked. Durations are in seconds."""
 
     required_fields: tuple[RequiredField, ...]
-    max_credits: int | None
+    store: str | None
+    max_credits: int | Budget | None
     max_in_doubt: int
     on_unknown: OnUnknown
     requests_per_minute: int
@@ -61,6 +68,16 @@ class Settings:
     tags: Mapping[str, str] | None
 
     @property
+    def budget(self) -> Budget | None:
+        """The ceiling: a plain number is per store."""
+        return Budget(self.max_credits) if isinstance(self.max_credits, int) else self.max_credits
+
+    @property
+    def service(self) -> str:
+        """Whose answers it gets: the host, or `loopback`."""
+        return _core.service_of(self.base_url)
+
+    @property
     def window_rows(self) -> int:
         """Most rows that a stream holds: twice what can be in flight, so that the next requests are full."""
         in_flight = min(self.max_in_doubt, self.chunk_size * self.max_concurrency)
@@ -68,9 +85,15 @@ class Settings:
 
     def for_core(self) -> dict[str, Any]:
         """The settings by the names, and in the units, that the core reads."""
+        budget = self.budget
+        ceiling = {} if budget is None else {"max_credits": budget.credits, "per": budget.per}
         return {
+            **ceiling,
+            "time_zone": "UTC" if budget is None else budget.tz,
             "required_fields": list(self.required_fields),
-            "max_credits": self.max_credits,
+            "max_age_s": self.max_age,
+            "miss_max_age_s": self.miss_max_age,
+            "tags": dict(self.tags or {}),
             "max_in_doubt": self.max_in_doubt,
             "on_unknown": self.on_unknown,
             "requests_per_minute": self.requests_per_minute,
@@ -102,15 +125,12 @@ def checked(**given: Any) -> Settings:
     Raises:
         ConfigError: One is wrong; the message names it, its range and the reason for the range.
     """
-    store = given.pop("store")
-    if store is not None:
-        raise ConfigError(
-            "store accepts only None: a store that remembers paid answers across runs comes with a later "
-            "version"
-        )
+    base_url = _base_url(given["base_url"])
+    budget = given["max_credits"]
     return Settings(
         required_fields=check_required_fields(given["required_fields"]),
-        max_credits=check_max_credits(given["max_credits"]),
+        store=store_path(given["store"], base_url),
+        max_credits=budget if isinstance(budget, Budget) else check_max_credits(budget),
         max_in_doubt=_whole(
             given, "max_in_doubt", 1, 100_000_000, "lookups in flight or unknown at one time"
         ),
@@ -129,9 +149,9 @@ def checked(**given: Any) -> Settings:
         miss_max_age=_age(given, "miss_max_age"),
         na_values=_na_values(given["na_values"]),
         body=cast("Body", _one_of(given, "body", ("form", "json"))),
-        base_url=_base_url(given["base_url"]),
+        base_url=base_url,
         proxy=_proxy(given["proxy"]),
-        ca_bundle=_ca_bundle(given["ca_bundle"]),
+        ca_bundle=_path(given, "ca_bundle", "a PEM file with the authorities to trust"),
         credit_price=_credit_price(given["credit_price"]),
         tags=_tags(given["tags"]),
     )
@@ -139,11 +159,7 @@ def checked(**given: Any) -> Settings:
 
 def check_max_credits(value: object) -> int | None:
     """The ceiling, or `None` for no ceiling; else a `ConfigError`."""
-    if value is None:
-        return None
-    return _whole(
-        {"max_credits": value}, "max_credits", 0, 2**53, "None sets no ceiling; a match costs one credit"
-    )
+    return None if value is None else check_credits(value)
 
 
 def _whole(given: Mapping[str, Any], name: str, least: int, most: int, why: str) -> int:
@@ -193,8 +209,8 @@ def _one_of(given: Mapping[str, Any], name: str, allowed: tuple[str, ...]) -> st
 def _region(value: object) -> str | None:
     if value is None:
         return None
-    if isinstance(value, str) and len(value) == 2 and value.isascii() and value.isalpha():  # noqa: PLR2004
-        return value.upper()
+    if isinstance(value, str):
+        return value.strip().upper()
     raise ConfigError(
         f"default_region is a country's two letters, as in 'US', or None to refuse numbers without "
         f"a country code; not {value!r}"
@@ -215,54 +231,49 @@ def _na_values(value: object) -> tuple[str, ...]:
 def _base_url(value: object) -> str:
     if not isinstance(value, str):
         raise ConfigError(f"base_url is a URL such as {BASE_URL!r}")
-    try:
-        parts = urlsplit(value)
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        raise ConfigError(
-            f"base_url is a URL such as {BASE_URL!r}; its host or port cannot be read"
-        ) from None
-    if parts.username or parts.password or parts.query or parts.fragment:
-        # Not repeated in the message: what stands there may be secret.
-        raise ConfigError(
-            "base_url holds a scheme, a host and perhaps a port; no user, password, query or fragment"
-        )
-    if parts.scheme not in {"http", "https"} or not host:
-        raise ConfigError(f"base_url is a URL such as {BASE_URL!r}: it begins with https:// and a host")
-    if parts.scheme == "http" and not _is_loopback(host):
-        raise ConfigError(
-            "base_url must be https, except for this machine itself, or the key would go out readable"
-        )
+    # The core reads it as the network will, and says what is wrong with it.
+    _core.service_of(value)
     return value.rstrip("/")
 
 
-def _is_loopback(host: str) -> bool:
+def store_path(value: object, base_url: str) -> str | None:
+    """Where the store lies; `None` for none."""
+    if value is None:
+        return None
+    if isinstance(value, str) and value == "auto":
+        service = _core.service_of(base_url)
+        if service == LOOPBACK:
+            return None
+        return str(Path.cwd() / FOLDER / f"{service.replace(':', '_')}.db")
+    wrong = f"store is 'auto', a path, or None to keep nothing; not {value!r}"
     try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+        path = os.fspath(cast("Any", value))
+    except TypeError:
+        raise ConfigError(wrong) from None
+    if not isinstance(path, str) or not path.strip():
+        raise ConfigError(wrong)
+    return os.path.abspath(os.path.expanduser(path))  # noqa: PTH100, PTH111 - links stay links
 
 
 def _proxy(value: object) -> str | None:
-    if value is None:
-        return None
-    # A proxy's URL may hold a password: it is never repeated.
-    if not isinstance(value, str) or urlsplit(value).scheme not in {"http", "https", "socks5", "socks5h"}:
-        raise ConfigError(
-            "proxy is a URL such as 'http://proxy.example:3128', or None to honour HTTPS_PROXY and NO_PROXY"
-        )
-    return value
+    if value is None or isinstance(value, str):
+        return value
+    # Its form is for the core to judge, and is never repeated: it may hold a password.
+    raise ConfigError(
+        "proxy is a URL such as 'http://proxy.example:3128', or None to honour HTTPS_PROXY and NO_PROXY"
+    )
 
 
-def _ca_bundle(value: str | PathLike[str] | None) -> str | None:
-    if value is None:
+def _path(given: Mapping[str, Any], name: str, what: str) -> str | None:
+    if given[name] is None:
         return None
-    path = Path(value)
-    if not path.is_file():
-        raise ConfigError(
-            f"ca_bundle is a PEM file with the authorities to trust; there is no file {str(path)!r}"
-        )
-    return str(path)
+    try:
+        path = os.fspath(given[name])
+    except TypeError:
+        path = b""
+    if isinstance(path, str):
+        return path
+    raise ConfigError(f"{name} is the path of {what}; not {given[name]!r}")
 
 
 def _credit_price(value: Any) -> tuple[Decimal, str] | None:

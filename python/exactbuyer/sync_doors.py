@@ -38,6 +38,8 @@ class SyncDoors:
         field_type: FieldType | None = None,
         required_fields: Iterable[RequiredField] | None = None,
         max_credits: int | None = None,
+        refresh: bool = False,
+        store_only: bool = False,
         on_error: OnError = "raise",
         progress: ProgressOption = "auto",
     ) -> Results:
@@ -51,6 +53,8 @@ class SyncDoors:
             field_type: What plain values are, for all rows. `None`: inferred for each.
             required_fields: Instead of the enricher's own, for this call.
             max_credits: Tightens the enricher's ceiling for this call, in credits.
+            refresh: Asks again for what the store has, **and pays again**; the new answers replace it.
+            store_only: Sends nothing, and needs no key: what the store cannot answer is `not_sent`.
             on_error: `"raise"`: rows that cannot be looked up raise before anything is sent; what
                 goes wrong later lets the rest finish, and then raises. `"record"`: only the rows'
                 `status` says so, with one warning if rows stay open.
@@ -83,11 +87,14 @@ class SyncDoors:
         Source: `contact-enrichment/bulk-enrichment-api` on docs.exactbuyer.com.
         """
         on_error = check_on_error(on_error)
-        terms = Terms.checked(field_type, required_fields, max_credits)
+        terms = Terms.checked(
+            field_type, required_fields, max_credits, refresh=refresh, store_only=store_only
+        )
         read = self._desk.read(rows, terms)
         if on_error == "raise":
             refuse_invalid([read])
-        call = self._desk.begin(ListCall, "enrich", terms, Watch(progress, len(read)))
+        watch = Watch(progress, len(read))
+        call = self._desk.begin(ListCall, "enrich", terms, watch, asking=read.asking())
         try:
             call.feed([read])
             while not call.over():
@@ -106,6 +113,8 @@ class SyncDoors:
         field_type: FieldType | None = None,
         required_fields: Iterable[RequiredField] | None = None,
         max_credits: int | None = None,
+        refresh: bool = False,
+        store_only: bool = False,
         progress: ProgressOption = "auto",
     ) -> Stream:
         """Looks up rows as they come, and gives their results in order, as they become known.
@@ -120,6 +129,8 @@ class SyncDoors:
             field_type: As for `enrich`.
             required_fields: As for `enrich`.
             max_credits: As for `enrich`, for the whole stream.
+            refresh: As for `enrich`.
+            store_only: As for `enrich`.
             progress: As for `enrich`.
 
         Returns:
@@ -147,7 +158,9 @@ class SyncDoors:
             ana@acme.example
             None
         """
-        terms = Terms.checked(field_type, required_fields, max_credits)
+        terms = Terms.checked(
+            field_type, required_fields, max_credits, refresh=refresh, store_only=store_only
+        )
         if looks_wrong(rows):
             self._desk.read(rows, terms)
         call = self._desk.begin(StreamCall, "stream", terms, Watch(progress, length(rows)))

@@ -46,6 +46,8 @@ class TableDoors:
         field_type: FieldType | None = None,
         required_fields: Iterable[RequiredField] | None = None,
         max_credits: int | None = None,
+        refresh: bool = False,
+        store_only: bool = False,
         progress: ProgressOption = "auto",
     ) -> DataT:
         """Looks up a table's rows by one or more of its columns, and puts what is found beside them.
@@ -67,6 +69,8 @@ class TableDoors:
             field_type: Of values whose column `by` gives none; `None`: inferred for each.
             required_fields: Instead of the enricher's own, for this call.
             max_credits: Tightens the enricher's ceiling for this call, in credits.
+            refresh: Asks again for what the store has, **and pays again**; the new answers replace it.
+            store_only: Sends nothing, and needs no key: what the store cannot answer is `not_sent`.
             progress: As for `enrich`.
 
         Returns:
@@ -101,7 +105,9 @@ class TableDoors:
             >>> table.loc[8, "eb_status"]
             'missing'
         """
-        terms = Terms.checked(field_type, required_fields, max_credits)
+        terms = Terms.checked(
+            field_type, required_fields, max_credits, refresh=refresh, store_only=store_only
+        )
         wish = Wish.checked(by, columns, prefix, split, terms.field_type)
         settings = self._desk.settings
         if is_reader(data):
@@ -136,6 +142,8 @@ class TableDoors:
         field_type: FieldType | None = None,
         required_fields: Iterable[RequiredField] | None = None,
         max_credits: int | None = None,
+        refresh: bool = False,
+        store_only: bool = False,
         progress: ProgressOption = "auto",
     ) -> DataT:
         """`enrich_table`, awaited: the same arguments, results, errors and costs; but no readers.
@@ -151,6 +159,8 @@ class TableDoors:
             field_type: As for `enrich_table`.
             required_fields: As for `enrich_table`.
             max_credits: As for `enrich_table`.
+            refresh: As for `enrich_table`.
+            store_only: As for `enrich_table`.
             progress: As for `enrich_table`.
 
         Returns:
@@ -169,7 +179,9 @@ class TableDoors:
             >>> table["eb_status"][1]
             'missing'
         """
-        terms = Terms.checked(field_type, required_fields, max_credits)
+        terms = Terms.checked(
+            field_type, required_fields, max_credits, refresh=refresh, store_only=store_only
+        )
         job = Job(data, Wish.checked(by, columns, prefix, split, terms.field_type), self._desk.settings)
         call = self._desk.begin(TableCall, "enrich_table_async", terms, Watch(progress, job.rows))
         call.begin(job)

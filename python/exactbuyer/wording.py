@@ -51,13 +51,18 @@ def clock(seconds: float) -> str:
 
 def html_table(title: str, lines: list[tuple[str, str, str]]) -> str:
     """A small table for notebooks: label, number and note a line; every text is escaped here."""
-    body = "".join(
-        f"<tr><th style='text-align:left'>{escape(label)}</th>"
-        f"<td style='text-align:right'>{escape(number)}</td>"
-        f"<td style='text-align:left'>{escape(note)}</td></tr>"
-        for label, number, note in lines
-    )
-    return f"<table><caption>{escape(title)}</caption><tbody>{body}</tbody></table>"
+    body = "".join(f"<tr><th {_LEFT}>{escape(label)}</th>{_cells(*cells)}</tr>" for label, *cells in lines)
+    # Notebooks align to the right and centre what is above a table.
+    return f"<table><caption {_LEFT}>{escape(title)}</caption><tbody>{body}</tbody></table>"
+
+
+_LEFT = "style='text-align:left'"
+
+
+def _cells(number: str, note: str) -> str:
+    if not number:
+        return f"<td colspan='2' {_LEFT}>{escape(note)}</td>"
+    return f"<td style='text-align:right'>{escape(number)}</td><td {_LEFT}>{escape(note)}</td>"
 
 
 def text_table(title: str, lines: list[tuple[str, str, str]], right: str = "") -> list[str]:

@@ -47,17 +47,16 @@ impl Assembler {
         Ok(())
     }
 
-    /// Adds an outcome that came at this moment, in microseconds since 1970. One that nobody
-    /// expects, or that came before, changes nothing.
+    /// Adds an outcome. One that nobody expects, or that came before, changes nothing.
     ///
     /// # Errors
     /// Arrow's own.
-    pub fn add(&mut self, outcome: RowOutcome, at: i64) -> Result<(), ArrowError> {
+    pub fn add(&mut self, outcome: RowOutcome) -> Result<(), ArrowError> {
         let behind = self.blocks.partition_point(|block| block.first_row <= outcome.row);
         // Empty blocks begin where the one behind them does: the last that begins there has rows.
         if let Some(block) = behind.checked_sub(1).and_then(|place| self.blocks.get_mut(place))
             && block.batches.is_none()
-            && block.land(outcome, at)
+            && block.land(outcome)
         {
             block.make(&self.layout, &mut self.habits)?;
         }

@@ -1,9 +1,8 @@
 //! A block of rows: their outcomes as they come, and the record batches once all are there.
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 
-use arrow_array::builder::{StringBuilder, TimestampMicrosecondBuilder};
+use arrow_array::builder::TimestampMicrosecondBuilder;
 use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow_schema::ArrowError;
 use bytes::Bytes;
@@ -11,22 +10,20 @@ use bytes::Bytes;
 use crate::results::{Reason, RowOutcome, Source, Status};
 
 use super::layout::Layout;
+use super::texts::Texts;
 use super::values::Column;
 use super::walk::{Found, walk};
 
 /// Most bytes of contacts that one record batch is made of: Arrow counts the text of a column in
-/// 31 bits. No column has more text than its contacts have.
-const MOST_BYTES: usize = 1 << 30;
-
-/// An outcome, and when it came, in microseconds since 1970.
-type Landed = (RowOutcome, i64);
+/// 31 bits. No column has more text than its contacts have. In tests few, to see what then happens.
+const MOST_BYTES: usize = if cfg!(test) { 1 << 14 } else { 1 << 30 };
 
 /// Rows next to each other, waiting for the last of their outcomes.
 pub(super) struct Block {
     pub(super) first_row: u64,
     pub(super) rows: usize,
     /// One a row; made when the first outcome comes.
-    landed: Vec<Option<Landed>>,
+    landed: Vec<Option<RowOutcome>>,
     open: usize,
     /// Once it is complete: one, unless its contacts are very large.
     pub(super) batches: Option<Vec<RecordBatch>>,
@@ -36,7 +33,7 @@ pub(super) struct Block {
 #[derive(Default)]
 pub(super) struct Habits {
     found: Found,
-    /// Bytes of text a row, by column.
+    /// Bytes of text that 16 rows take, and a little more, by column.
     bytes: Vec<usize>,
     /// Values that did not fit their type, so far.
     pub(super) misfits: u64,
@@ -48,13 +45,13 @@ impl Block {
     }
 
     /// Notes an outcome; whether it was the last one missing.
-    pub(super) fn land(&mut self, outcome: RowOutcome, at: i64) -> bool {
+    pub(super) fn land(&mut self, outcome: RowOutcome) -> bool {
         if self.landed.is_empty() {
             self.landed.resize_with(self.rows, || None);
         }
         let place = outcome.row.checked_sub(self.first_row).and_then(|place| usize::try_from(place).ok());
         if let Some(slot) = place.and_then(|place| self.landed.get_mut(place))
-            && slot.replace((outcome, at)).is_none()
+            && slot.replace(outcome).is_none()
         {
             self.open -= 1;
             return self.open == 0;
@@ -78,7 +75,7 @@ impl Block {
             });
             let rest = fits.map(|rows| landed.split_off(rows.max(1)));
             let options = RecordBatchOptions::new().with_row_count(Some(landed.len()));
-            let mut columns = Vec::from(fixed(layout, &landed));
+            let mut columns = Vec::from(fixed(layout, &landed)?);
             columns.extend(asked_for(layout, landed, habits)?);
             batches.push(RecordBatch::try_new_with_options(layout.schema(), columns, &options)?);
             match rest {
@@ -91,52 +88,49 @@ impl Block {
     }
 }
 
-fn contact(landed: Option<&Landed>) -> Option<&Bytes> {
-    landed.and_then(|(outcome, _)| outcome.record.as_ref())
+fn contact(landed: Option<&RowOutcome>) -> Option<&Bytes> {
+    landed.and_then(|outcome| outcome.record.as_ref())
 }
 
 /// What became of each row.
-fn fixed(layout: &Layout, landed: &[Option<Landed>]) -> [ArrayRef; 5] {
+fn fixed(layout: &Layout, landed: &[Option<RowOutcome>]) -> Result<[ArrayRef; 5], ArrowError> {
     let rows = landed.len();
-    let mut statuses = StringBuilder::with_capacity(rows, rows * Status::NotFound.as_str().len());
-    let mut matched_by = StringBuilder::with_capacity(rows, 0);
-    let mut sources = StringBuilder::with_capacity(rows, 0);
+    let mut statuses = Texts::new(rows, rows * Status::NotFound.as_str().len());
+    let mut matched_by = Texts::new(rows, rows * layout.by.iter().map(String::len).max().unwrap_or_default());
+    let mut sources = Texts::new(rows, rows * "duplicate".len());
     let mut fetched_at = TimestampMicrosecondBuilder::with_capacity(rows).with_timezone("UTC");
-    let mut reasons = StringBuilder::with_capacity(rows, 0);
+    let mut reasons = Texts::new(rows, 0);
     for landed in landed {
-        let Some((outcome, at)) = landed else {
-            statuses.append_value(Status::NotSent.as_str());
-            matched_by.append_null();
-            sources.append_null();
+        let Some(outcome) = landed else {
+            statuses.push(Status::NotSent.as_str().as_bytes());
+            matched_by.push_null();
+            sources.push_null();
             fetched_at.append_null();
-            reasons.append_value("stopped before it was read");
+            reasons.push(b"stopped before it was read");
             continue;
         };
-        statuses.append_value(outcome.status.as_str());
+        statuses.push(outcome.status.as_str().as_bytes());
         let found = outcome.status == Status::Found;
         // Entries of a row are numbered cell by cell across the columns: see `join`.
         let column = outcome.alternative as usize % layout.by.len().max(1);
-        matched_by.append_option(layout.by.get(column).filter(|_| found));
-        sources.append_option(source(outcome));
+        matched_by.push_option(layout.by.get(column).filter(|_| found).map(String::as_str));
+        sources.push_option(source(outcome));
         let answered = matches!(outcome.status, Status::Found | Status::NotFound);
-        fetched_at.append_option(answered.then_some(*at));
+        let at_ms = outcome.fetched_at_ms.filter(|_| answered);
+        fetched_at.append_option(at_ms.map(|at_ms| at_ms.saturating_mul(1_000)));
         match &outcome.reason {
-            None => reasons.append_null(),
-            Some(Reason::Run(text)) => reasons.append_value(text),
-            Some(why @ Reason::Invalid(_)) => {
-                // Writing into a buffer of strings cannot fail.
-                let _ = write!(reasons, "{why}");
-                reasons.append_value("");
-            }
+            None => reasons.push_null(),
+            Some(Reason::Run(text)) => reasons.push(text.as_bytes()),
+            Some(why @ Reason::Invalid(_)) => reasons.push(why.to_string().as_bytes()),
         }
     }
-    [
-        Arc::new(statuses.finish()),
-        Arc::new(matched_by.finish()),
-        Arc::new(sources.finish()),
+    Ok([
+        Arc::new(statuses.finish()?),
+        Arc::new(matched_by.finish()?),
+        Arc::new(sources.finish()?),
         Arc::new(fetched_at.finish()),
-        Arc::new(reasons.finish()),
-    ]
+        Arc::new(reasons.finish()?),
+    ])
 }
 
 /// Where the answer of a row came from; none where there is no answer, or a free one of its own.
@@ -152,7 +146,7 @@ fn source(outcome: &RowOutcome) -> Option<&'static str> {
 /// What was asked of the contacts. Lets go of each as soon as it has been read.
 fn asked_for(
     layout: &Layout,
-    landed: Vec<Option<Landed>>,
+    landed: Vec<Option<RowOutcome>>,
     habits: &mut Habits,
 ) -> Result<Vec<ArrayRef>, ArrowError> {
     let rows = landed.len();
@@ -165,12 +159,13 @@ fn asked_for(
         .zip(&habits.bytes)
         .map(|(wanted, bytes)| {
             // Of whole contacts the size is known, of their parts it is as it was before.
-            let bytes = if wanted.path.steps.is_empty() { bytes_of_contacts } else { bytes * rows };
+            let bytes =
+                if wanted.path.steps.is_empty() { bytes_of_contacts } else { (bytes * rows).div_ceil(16) };
             Column::new(&wanted.kind, wanted.path.is_list(), rows, bytes)
         })
         .collect();
     for landed in landed {
-        let Some(record) = landed.and_then(|(outcome, _)| outcome.record) else {
+        let Some(record) = landed.and_then(|outcome| outcome.record) else {
             columns.iter_mut().for_each(Column::push_null);
             continue;
         };
@@ -183,7 +178,7 @@ fn asked_for(
         }
     }
     for (bytes, column) in habits.bytes.iter_mut().zip(&columns) {
-        *bytes = column.bytes().div_ceil(rows.max(1));
+        *bytes = (column.bytes() * 17).div_ceil(rows.max(1));
     }
     columns
         .into_iter()

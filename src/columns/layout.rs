@@ -74,7 +74,8 @@ impl Layout {
         let fields: Vec<Field> = fixed.chain(asked_for).collect();
         let mut names: Vec<&str> = fields.iter().map(|field| field.name().as_str()).collect();
         names.sort_unstable();
-        if let Some([twice, _]) = names.array_windows().find(|[one, next]| one == next) {
+        if let Some(twice) = names.iter().zip(names.iter().skip(1)).find(|(one, next)| one == next) {
+            let twice = twice.0;
             return Err(Error::new(
                 ErrorKind::Config,
                 format!(

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow_array::builder::{BooleanBuilder, Float64Builder, Int64Builder, StringBuilder};
+use arrow_array::builder::{BooleanBuilder, Float64Builder, Int64Builder};
 use arrow_array::{Array, ArrayRef, ListArray};
 use arrow_buffer::{NullBufferBuilder, OffsetBufferBuilder};
 use arrow_cast::{CastOptions, cast_with_options};
@@ -12,11 +12,12 @@ use crate::identifier::reading::EXACT_F64;
 use crate::vendor::decode::text::unescape;
 
 use super::kind::{Form, Kind};
+use super::texts::Texts;
 use super::walk::Values;
 
 /// Values as they are read, before they are made into another type.
 enum Raw {
-    Text(StringBuilder),
+    Text(Texts),
     Whole(Int64Builder),
     Number(Float64Builder),
     Truth(BooleanBuilder),
@@ -35,7 +36,7 @@ impl Column {
     /// For so many rows, whose text is expected to take so many bytes.
     pub(super) fn new(kind: &Kind, is_list: bool, rows: usize, bytes: usize) -> Self {
         let raw = match kind.form {
-            Form::Any | Form::Json | Form::Text => Raw::Text(StringBuilder::with_capacity(rows, bytes)),
+            Form::Any | Form::Json | Form::Text => Raw::Text(Texts::new(rows, bytes)),
             Form::Whole => Raw::Whole(Int64Builder::with_capacity(rows)),
             Form::Number => Raw::Number(Float64Builder::with_capacity(rows)),
             Form::Truth => Raw::Truth(BooleanBuilder::with_capacity(rows)),
@@ -96,18 +97,18 @@ impl Column {
     /// How many bytes of text there are.
     pub(super) fn bytes(&self) -> usize {
         match &self.raw {
-            Raw::Text(texts) => texts.values_slice().len(),
+            Raw::Text(texts) => texts.len(),
             _ => 0,
         }
     }
 
     /// The array, and how many values did not fit their type and are null.
     pub(super) fn finish(mut self) -> Result<(ArrayRef, u64), ArrowError> {
-        let raw: ArrayRef = match &mut self.raw {
-            Raw::Text(texts) => Arc::new(texts.finish()),
-            Raw::Whole(numbers) => Arc::new(numbers.finish()),
-            Raw::Number(numbers) => Arc::new(numbers.finish()),
-            Raw::Truth(truths) => Arc::new(truths.finish()),
+        let raw: ArrayRef = match self.raw {
+            Raw::Text(texts) => Arc::new(texts.finish()?),
+            Raw::Whole(mut numbers) => Arc::new(numbers.finish()),
+            Raw::Number(mut numbers) => Arc::new(numbers.finish()),
+            Raw::Truth(mut truths) => Arc::new(truths.finish()),
         };
         let values = if *raw.data_type() == self.kind.data_type {
             raw
@@ -125,28 +126,23 @@ impl Column {
 }
 
 /// Adds what this JSON says; whether it fits.
-fn text(texts: &mut StringBuilder, form: Form, json: Option<&[u8]>) -> bool {
-    let Some(json) = json else {
-        texts.append_null();
-        return false;
-    };
-    let inside = json.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\""));
+fn text(texts: &mut Texts, form: Form, json: Option<&[u8]>) -> bool {
+    let inside = json.and_then(|json| json.strip_prefix(b"\"")).and_then(|rest| rest.strip_suffix(b"\""));
     let said = match (form, inside) {
-        (Form::Json, _) | (Form::Any, None) => std::str::from_utf8(json),
+        (Form::Json, _) | (Form::Any, None) => json,
         (_, Some(inside)) if memchr::memchr(b'\\', inside).is_some() => {
             // A lone surrogate has no place in any string of Arrow's.
             let said = String::from_utf8(unescape(inside));
-            texts.append_option(said.as_deref().ok());
+            texts.push_option(said.as_deref().ok());
             return said.is_ok();
         }
-        (_, Some(inside)) => std::str::from_utf8(inside),
-        (_, None) => {
-            texts.append_null();
-            return false;
-        }
+        (_, inside) => inside,
     };
-    texts.append_option(said.ok());
-    said.is_ok()
+    match said {
+        Some(said) => texts.push(said),
+        None => texts.push_null(),
+    }
+    said.is_some()
 }
 
 #[allow(clippy::cast_possible_truncation)] // whole, and small enough

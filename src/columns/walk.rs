@@ -2,6 +2,8 @@
 //! skips the rest. Reads only what [`crate::vendor::decode`] has passed: what it cannot read gives
 //! nothing.
 
+use std::borrow::Cow;
+
 use crate::vendor::decode::text::{plain, unescape};
 
 use super::trie::{Node, Trie};
@@ -157,11 +159,16 @@ impl<'a> Walker<'a> {
                 return Err(Halt::Unreadable);
             }
             self.at += 1;
+<<<<<<< HEAD
             if escaped {
                 member(self, &unescape(name))?
             } else {
                 member(self, name)?
             }
+=======
+            let name = if escaped { Cow::Owned(unescape(name)) } else { Cow::Borrowed(name) };
+            member(self, &name)?;
+>>>>>>> storeface
             if !self.next_or_end(b'}')? {
                 return Ok(());
             }

@@ -1,5 +1,7 @@
 //! The walk against the plainest reading of the same paths in `serde_json`'s tree.
 
+#![allow(clippy::expect_used, clippy::indexing_slicing)]
+
 use proptest::prelude::*;
 use serde_json::{Map, Value as Json, json};
 
@@ -58,9 +60,9 @@ fn write(value: &Json, odd: &mut dyn FnMut() -> u8, out: &mut String) {
             let mut units = [0; 2];
             match letter {
                 '"' | '\\' => out.extend(['\\', letter]),
-                _ if letter < ' ' || odd() % 5 == 0 => {
+                _ if letter < ' ' || odd().is_multiple_of(5) => {
                     for unit in letter.encode_utf16(&mut units) {
-                        out.push_str(&format!("\\u{unit:04x}"));
+                        out.extend(format!("\\u{unit:04x}").chars());
                     }
                 }
                 _ => out.push(letter),

@@ -9,9 +9,12 @@ use crate::error::Error;
 use crate::identifier::Identifier;
 use crate::plan::LookupId;
 use crate::policy::{Verdict, judge};
-use crate::store::{Known, Required, RunId, Settled, Standing, Store};
+use crate::store::{
+    Claim, Evidence, Known, RequestId, Required, Room, RunId, Seen, Settled, Standing, Store,
+};
 use crate::vendor::align::{Answer, Settlement, settle};
 use crate::vendor::decode::decode;
+use crate::vendor::limits::WINDOW;
 use crate::vendor::transport::{Failure, Transport};
 use crate::vendor::wire::encode;
 
@@ -64,10 +67,32 @@ pub(super) struct Landed {
     /// What others are asking for right now.
     pub(super) held: Vec<LookupId>,
     /// What others have asked for.
-    pub(super) known: Vec<(LookupId, Known)>,
+    pub(super) known: Vec<(LookupId, Known, Seen)>,
+    /// What the store says must not be sent, and why.
+    pub(super) barred: Vec<(LookupId, Arc<str>)>,
+    /// How many of those sent the store has a contact for already.
+    pub(super) again: u64,
     pub(super) came_to: CameTo,
+    /// When it was over, in milliseconds since 1970.
+    pub(super) at_ms: i64,
     /// The answers, or that they are free again, could not be stored.
     pub(super) not_stored: Option<Error>,
+}
+
+impl Landed {
+    /// Of an attempt that sent nothing.
+    pub(super) const fn of(parcel: Parcel, came_to: CameTo) -> Self {
+        Self {
+            parcel,
+            held: Vec::new(),
+            known: Vec::new(),
+            barred: Vec::new(),
+            again: 0,
+            came_to,
+            at_ms: 0,
+            not_stored: None,
+        }
+    }
 }
 
 pub(super) enum CameTo {
@@ -75,10 +100,31 @@ pub(super) enum CameTo {
     NothingToSend,
     /// The intent could not be noted, so nothing was sent.
     NotNoted(Error),
+    /// Others who share the store have used the rate up: not before so long.
+    NotYet(Duration),
+    /// It would go beyond the ceiling that the store keeps.
+    NoRoom(Room),
     /// A reply that was charged, read.
     Answered(Settlement),
     /// Anything else. `left` if a byte may have gone out.
     Judged { verdict: Verdict, left: bool },
+}
+
+/// What a request has claimed. Dropped before it is taken out, as by a panic, it is in doubt.
+struct Claimed {
+    store: Arc<dyn Store>,
+    run: RunId,
+    required: Required,
+    request: RequestId,
+    lookups: Vec<Identifier>,
+}
+
+impl Drop for Claimed {
+    fn drop(&mut self) {
+        if !self.lookups.is_empty() {
+            self.store.abandon(self.run, &self.required, self.request, std::mem::take(&mut self.lookups));
+        }
+    }
 }
 
 impl Attempt {
@@ -88,64 +134,107 @@ impl Attempt {
     /// Not safe: run it in a task of its own.
     pub(super) async fn run(self) -> Landed {
         let claimed = self.store.claim(self.run, &self.required, &self.identifiers).await;
-        let standings = match claimed {
-            Ok(standings) => standings,
-            Err(error) => {
-                return Landed {
-                    parcel: self.parcel,
-                    held: Vec::new(),
-                    known: Vec::new(),
-                    came_to: CameTo::NotNoted(error),
-                    not_stored: None,
-                };
-            }
+        let (request, standings) = match claimed {
+            Ok(Claim::Granted { request, standings }) => (request, standings),
+            Ok(Claim::NotBefore(wait)) => return Landed::of(self.parcel, CameTo::NotYet(wait)),
+            Ok(Claim::NoRoom(room)) => return Landed::of(self.parcel, CameTo::NoRoom(room)),
+            Err(error) => return Landed::of(self.parcel, CameTo::NotNoted(error)),
         };
         let Self { transport, store, run, required, format, parcel, identifiers, hold } = self;
         let mut mine = Vec::with_capacity(identifiers.len());
-        let (mut ids, mut held, mut known) = (Vec::with_capacity(parcel.ids.len()), Vec::new(), Vec::new());
-        for ((id, identifier), standing) in parcel.ids.iter().zip(identifiers).zip(standings) {
+        let ids = Vec::with_capacity(parcel.ids.len());
+        let mut landed = Landed::of(Parcel { ids, ..parcel.clone_without_ids() }, CameTo::NothingToSend);
+        for ((id, identifier), standing) in parcel.ids.into_iter().zip(identifiers).zip(standings) {
             match standing {
-                Standing::Free => {
-                    ids.push(*id);
+                Standing::Free | Standing::Again => {
+                    landed.again += u64::from(standing == Standing::Again);
+                    landed.parcel.ids.push(id);
                     mine.push(identifier);
                 }
-                Standing::Held => held.push(*id),
-                Standing::Known(answer) => known.push((*id, answer)),
+                Standing::Held => landed.held.push(id),
+                Standing::Known(answer, seen) => landed.known.push((id, answer, seen)),
+                Standing::Barred(why) => landed.barred.push((id, why)),
             }
         }
-        let parcel = Parcel { ids, ..parcel };
         if mine.is_empty() {
-            return Landed { parcel, held, known, came_to: CameTo::NothingToSend, not_stored: None };
+            return landed;
         }
+        let mut claimed = Claimed { store, run, required, request, lookups: mine };
 
         let started = tokio::time::Instant::now();
-        let outcome = transport.send(encode(mine.iter(), &required, format)).await;
+        let body = encode(claimed.lookups.iter(), &claimed.required, format);
+        let outcome = transport.send(body).await;
         let took = started.elapsed();
+        let at_ms = now_ms();
 
         let left = !matches!(outcome, Err(Failure::NotSent(_) | Failure::Forbidden(_)));
+        let status = outcome.as_ref().ok().map(|reply| reply.status);
+        let mut unread = None;
         let came_to = match judge(&outcome, took) {
             Verdict::Answered => {
                 let (body, cut) = outcome.map(|reply| (reply.body, reply.cut)).unwrap_or_default();
-                let mut settlement = settle(&mine, &decode(&body));
+                let mut settlement = settle(&claimed.lookups, &decode(&body));
                 // What cut the body short says more than where it breaks off.
                 if let Some(cut) = cut {
+                    settlement.note = Some(cut.as_str());
                     for answer in &mut settlement.answers {
                         if let Answer::Unknown(why) = answer {
                             *why = cut.as_str();
                         }
                     }
                 }
+                if settlement.answers.iter().any(|answer| matches!(answer, Answer::Unknown(_))) {
+                    unread = Some(body);
+                }
                 CameTo::Answered(settlement)
             }
             verdict => CameTo::Judged { verdict: stamped(verdict), left },
         };
-        if store.release_if_alone(run, &required, &mine) {
-            return Landed { parcel, held, known, came_to, not_stored: None };
+        let mine = std::mem::take(&mut claimed.lookups);
+        let landed = Landed { came_to, at_ms, ..landed };
+        let store = &claimed.store;
+        if store.release_if_alone(run, &claimed.required, &mine) {
+            return landed;
         }
-        let settled = settled(&came_to, mine, hold);
-        let not_stored = store.settle(run, &required, settled).await.err();
-        Landed { parcel, held, known, came_to, not_stored }
+        let evidence =
+            Evidence { at_ms, status, took, unread, ..evidence(&landed.came_to, mine.len() as u64) };
+        let settled = settled(&landed.came_to, mine, hold);
+        let not_stored = store.settle(run, &claimed.required, request, settled, evidence).await.err();
+        Landed { not_stored, ..landed }
     }
+}
+
+/// What the journal is told of a request of so many lookups.
+fn evidence(came_to: &CameTo, lookups: u64) -> Evidence {
+    match came_to {
+        CameTo::Answered(settlement) => Evidence {
+            outcome: "answered",
+            left: true,
+            credits: settlement.credits.into(),
+            in_doubt: settlement.in_doubt.into(),
+            ..Evidence::default()
+        },
+        CameTo::Judged { verdict, left } => {
+            let (outcome, in_doubt, pause) = match verdict {
+                _ if !left => ("not_sent", 0, None),
+                Verdict::Unknown { .. } => ("unknown", lookups, None),
+                Verdict::Paused(wait) => ("paused", 0, Some(pause(*wait))),
+                Verdict::Later { .. } => ("busy", 0, None),
+                Verdict::TooLarge => ("too_large", 0, None),
+                Verdict::Refused(_) | Verdict::Fatal(_) | Verdict::Answered => ("refused", 0, None),
+            };
+            Evidence { outcome, left: *left, in_doubt, pause, ..Evidence::default() }
+        }
+        _ => Evidence::default(),
+    }
+}
+
+/// A pause that the service asks for is kept to at most so long: nobody means years.
+const LONGEST_REMEMBERED: Duration = Duration::from_hours(24);
+
+/// How long a 429 stops everybody.
+pub(super) fn pause(wait: Option<Duration>) -> Duration {
+    wait.unwrap_or(WINDOW).min(LONGEST_REMEMBERED)
 }
 
 /// An unknown, with the time at which it became one.
@@ -156,6 +245,12 @@ fn stamped(verdict: Verdict) -> Verdict {
         }
         other => other,
     }
+}
+
+/// Now, in milliseconds since 1970.
+pub(super) fn now_ms() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// The time of day, for people who compare it with the vendor's log.
@@ -177,7 +272,7 @@ fn settled(came_to: &CameTo, mine: Vec<Identifier>, hold: bool) -> Vec<(Identifi
                     Answer::Hit(record) => Settled::Known(Known::Hit(record.clone())),
                     Answer::Miss => Settled::Known(Known::Miss),
                     Answer::Unknown(why) if hold => Settled::Known(Known::Unknown((*why).into())),
-                    Answer::Unknown(_) => Settled::Released,
+                    Answer::Unknown(why) => Settled::Doubted((*why).into()),
                 };
                 (identifier, settled)
             })
@@ -187,6 +282,7 @@ fn settled(came_to: &CameTo, mine: Vec<Identifier>, hold: bool) -> Vec<(Identifi
                 Verdict::Unknown { reason, .. } if hold => {
                     Settled::Known(Known::Unknown(reason.as_str().into()))
                 }
+                Verdict::Unknown { reason, .. } => Settled::Doubted(reason.as_str().into()),
                 Verdict::Refused(_) | Verdict::TooLarge if alone => {
                     Settled::Known(Known::Rejected(rejection(verdict)))
                 }
@@ -194,7 +290,7 @@ fn settled(came_to: &CameTo, mine: Vec<Identifier>, hold: bool) -> Vec<(Identifi
             };
             mine.into_iter().map(|identifier| (identifier, settled.clone())).collect()
         }
-        CameTo::NothingToSend | CameTo::NotNoted(_) => Vec::new(),
+        _ => Vec::new(),
     }
 }
 

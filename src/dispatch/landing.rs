@@ -8,18 +8,21 @@ use crate::config::OnUnknown;
 use crate::error::{Error, ErrorKind};
 use crate::plan::Final;
 use crate::policy::{LONGEST_PAUSE, Verdict, backoff};
-use crate::results::Source;
+use crate::results::{Origin, Source};
 use crate::vendor::align::{Answer, Settlement};
 use crate::vendor::limits::WINDOW;
 
 use super::attempt::{CameTo, Landed, Parcel, rejection};
-use super::runner::{Flight, Runner, finally, now};
+use super::launch::pause_too_long;
+use super::runner::{Flight, Runner, now};
 use super::split::GroupId;
-use super::tally::counted;
 
 /// Unknown replies in a row after which a run stops: a gateway that bills and then fails must not
 /// eat the list.
 const MOST_UNKNOWN_IN_A_ROW: u32 = 3;
+
+/// How long a run believes what the store says is left of its ceiling: others change it.
+const BELIEVED: Duration = Duration::from_secs(1);
 
 /// Why the rest of a refused chunk is not sent.
 const UNRESOLVED: &str = "the service refused the chunk for several of its records, and this row could not be cleared \
@@ -31,8 +34,11 @@ impl Runner {
         // Given up already: its lookups are unknown, and counted as such.
         let Some(flight) = self.flights.remove(&number) else { return };
         let reserved = flight.parcel.ids.len();
-        for (id, known) in landed.known {
-            self.settle(id, finally(known), Source::Duplicate);
+        for (id, known, seen) in landed.known {
+            self.take_over(id, known, seen);
+        }
+        for (id, why) in landed.barred {
+            self.settle(id, Final::NotSent(why), Source::Store);
         }
         let parcel = landed.parcel;
         self.look_again |= !landed.held.is_empty();
@@ -52,8 +58,23 @@ impl Runner {
                 self.again(parcel);
                 self.fail(error);
             }
-            CameTo::Answered(settlement) => self.answered(&parcel, reserved, &settlement),
+            CameTo::NotYet(wait) => {
+                self.return_unused(&flight);
+                self.not_before = Some(now() + wait);
+                self.put_off(parcel, wait);
+            }
+            CameTo::NoRoom(room) => {
+                self.return_unused(&flight);
+                self.room = Some((room, now() + BELIEVED));
+                self.put_off(parcel, Duration::ZERO);
+            }
+            CameTo::Answered(settlement) => {
+                self.room = None;
+                self.tally.receipt.bought_again += landed.again;
+                self.answered(&parcel, reserved, &settlement, landed.at_ms);
+            }
             CameTo::Judged { verdict, left } => {
+                self.room = None;
                 if !left {
                     self.shared.limiter.give_back(flight.slot);
                 }
@@ -68,23 +89,35 @@ impl Runner {
         self.settle_budget(flight.parcel.ids.len(), 0, 0);
     }
 
-    fn answered(&mut self, parcel: &Parcel, reserved: usize, settlement: &Settlement) {
+    /// Claimed by nobody yet: it goes back, at no cost, unless the wait is longer than a run sleeps.
+    fn put_off(&mut self, parcel: Parcel, wait: Duration) {
+        if let Some(group) = parcel.group {
+            self.splits.undecided(group, false);
+        }
+        self.paused(parcel, wait);
+    }
+
+    fn answered(&mut self, parcel: &Parcel, reserved: usize, settlement: &Settlement, at_ms: i64) {
         let (credits, in_doubt) = (u64::from(settlement.credits), u64::from(settlement.in_doubt));
         let hits = settlement.answers.iter().filter(|answer| matches!(answer, Answer::Hit(_))).count();
         let misses = settlement.answers.iter().filter(|answer| matches!(answer, Answer::Miss)).count();
         self.shared.resources().concurrency.answered();
         self.settle_budget(reserved, credits, in_doubt);
         self.tally.sent(parcel.ids.len(), credits, in_doubt);
+        if let Some(note) = settlement.note {
+            self.tally.noted(note);
+        }
         self.hit_rate.note((hits + misses) as u64, hits as u64);
         self.splits.accepted(parcel.group);
         if hits + misses > 0 {
             self.streak = 0;
         }
+        let asked = Origin { source: Source::Asked, fetched_at_ms: Some(at_ms) };
         let mut doubtful: Vec<(Arc<str>, Vec<_>)> = Vec::new();
         for (id, answer) in parcel.ids.iter().zip(&settlement.answers) {
             match answer {
-                Answer::Hit(record) => self.settle(*id, Final::Hit(record.clone()), Source::Asked),
-                Answer::Miss => self.settle(*id, Final::Miss, Source::Asked),
+                Answer::Hit(record) => self.settle(*id, Final::Hit(record.clone()), asked),
+                Answer::Miss => self.settle(*id, Final::Miss, asked),
                 Answer::Unknown(why) => match doubtful.iter_mut().find(|(known, _)| **known == **why) {
                     Some((_, ids)) => ids.push(*id),
                     None => doubtful.push(((*why).into(), vec![*id])),
@@ -149,10 +182,7 @@ impl Runner {
     fn paused(&mut self, parcel: Parcel, wait: Duration) {
         self.again(parcel);
         if wait > LONGEST_PAUSE {
-            let minutes = counted(wait.as_secs().div_ceil(60), "minute");
-            let message =
-                format!("the service asks for a pause of {minutes} (429): run this again after that");
-            self.fail(Error::new(ErrorKind::RateLimit, message).with_status(429));
+            self.fail(pause_too_long(wait));
         }
     }
 
@@ -245,8 +275,11 @@ impl Runner {
         if self.streak < MOST_UNKNOWN_IN_A_ROW || self.stopping.is_some() {
             return;
         }
-        let message = "three requests in a row went unanswered and may have been charged: compare the vendor's usage \
-                       page before you run this again";
+        let message = format!(
+            "three requests in a row went unanswered and may have been charged{}: compare the vendor's usage page \
+             before you run this again",
+            self.tally.first_doubt()
+        );
         self.fail(Error::new(ErrorKind::UnknownOutcome, message));
     }
 }

@@ -1,15 +1,25 @@
 //! What a run sends next, and what it waits for where it may not.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::config::OnUnknown;
-use crate::error::ErrorKind;
-use crate::policy::{LONGEST_PAUSE, Verdict};
-use crate::vendor::limits::WINDOW;
+use tokio::sync::mpsc::UnboundedSender;
 
-use super::attempt::{Attempt, CameTo, Parcel};
+use crate::config::OnUnknown;
+use crate::error::{Error, ErrorKind};
+use crate::policy::{LONGEST_PAUSE, Verdict};
+
+use super::Shared;
+use super::attempt::{Attempt, CameTo, Landed, Parcel, now_ms, pause};
 use super::runner::{Event, Flight, Runner, now};
 use super::split::GroupId;
+
+/// The service asks for a pause that no run should sleep through.
+pub(super) fn pause_too_long(wait: Duration) -> Error {
+    let minutes = super::tally::counted(wait.as_secs().div_ceil(60), "minute");
+    let message = format!("the service asks for a pause of {minutes} (429): run this again after that");
+    Error::new(ErrorKind::RateLimit, message).with_status(429)
+}
 
 /// A partial chunk from a slow source goes out after so long.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -24,7 +34,7 @@ enum Step {
     /// Nothing before then, or before something else happens; why.
     Wait(Option<Instant>, &'static str),
     /// Nothing any more.
-    End(ErrorKind, String),
+    End(Error),
 }
 
 impl Runner {
@@ -42,7 +52,7 @@ impl Runner {
                     self.limited_by = why;
                     return until;
                 }
-                Step::End(kind, message) => self.exhausted(kind, &message),
+                Step::End(error) => self.halt(&Arc::from(error.message()), Some(error)),
             }
         }
     }
@@ -53,12 +63,16 @@ impl Runner {
         if self.port.backlog() >= BACKLOG_CHUNKS * self.chunk_size.max(1_000) {
             return Step::Wait(None, "the consumer");
         }
+        if let Some(until) = self.not_before.filter(|until| now < *until) {
+            return Step::Wait(Some(until), "requests_per_minute");
+        }
         let suspect = self.suspect();
         let may_go = |parcel: &Parcel| suspect.is_none() || parcel.group == suspect;
         let retry = self.retries.iter().position(|parcel| may_go(parcel) && self.is_due(parcel, now));
         let due = self.retries.iter().filter_map(|parcel| parcel.due).filter(|due| *due > now).min();
         let size = match retry.and_then(|place| self.retries.get(place)) {
-            Some(parcel) => parcel.ids.len(),
+            // A request that is too large since it was cut: the rest of it stays where it is.
+            Some(parcel) => parcel.ids.len().min(self.chunk_size),
             None if suspect.is_some() => return Step::Wait(due, "latency"),
             None => match self.fresh_chunk(now) {
                 Ok(size) => size,
@@ -140,40 +154,46 @@ impl Runner {
         } else if room > 0 {
             Ok(room)
         } else {
-            Err(Step::End(
-                ErrorKind::UnknownOutcome,
-                format!(
-                    "{} lookups went unknown, which is all that max_in_doubt allows: compare the vendor's usage page \
-                     before you raise it",
-                    self.unknown
-                ),
-            ))
+            let message = format!(
+                "{} lookups went unknown, which is all that max_in_doubt allows{}: compare the vendor's usage page \
+                 before you raise it",
+                self.unknown,
+                self.tally.first_doubt()
+            );
+            Err(Step::End(Error::new(ErrorKind::UnknownOutcome, message)))
         }
     }
 
     fn fits_budget(&self, size: usize) -> Result<usize, Step> {
         let resources = self.shared.resources();
         let (shared, own) = (resources.budget.room(), self.budget.room());
-        let room = shared.min(own);
+        let stored = self.room.map_or(u64::MAX, |(room, _)| room.credits);
+        let room = shared.min(own).min(stored);
         if room >= size as u64 {
             return Ok(size);
         }
         // What is in flight may cost less than was set aside for it: wait, rather than waste
         // requests on crumbs.
-        if (shared <= own && resources.budget.reserved() > 0) || self.budget.reserved() > 0 {
-            return Err(Step::Wait(None, "max_credits"));
+        let tightest = |this: u64| this <= room;
+        let reserved = self.budget.reserved() > 0
+            || (tightest(shared) && resources.budget.reserved() > 0)
+            || (tightest(stored) && self.room.is_some_and(|(room, _)| room.reserved));
+        if reserved {
+            return Err(Step::Wait(self.room.map(|(_, until)| until), "max_credits"));
         }
         if self.hit_rate.likely_buys(room) {
             return Ok(usize::try_from(room).unwrap_or(size));
         }
-        let ceiling = if shared <= own { resources.budget.ceiling() } else { self.budget.ceiling() };
+        let ceiling = match self.room {
+            Some((room, _)) if tightest(stored) => Some(room.ceiling),
+            _ if tightest(shared) => resources.budget.ceiling(),
+            _ => self.budget.ceiling(),
+        };
         let ceiling = super::tally::counted(ceiling.unwrap_or_default(), "credit");
-        Err(Step::End(
-            ErrorKind::BudgetExceeded,
-            format!(
-                "max_credits reached ({ceiling}): raise it, and ask again for the rows that are not_sent"
-            ),
-        ))
+        let message = format!(
+            "max_credits reached ({ceiling}): raise it, and ask again for the rows that are not_sent"
+        );
+        Err(Step::End(Error::new(ErrorKind::BudgetExceeded, message)))
     }
 
     /// Takes a concurrency slot, a rate slot, and sets the worst case aside.
@@ -183,6 +203,11 @@ impl Runner {
             return Err(Step::Wait(None, "max_concurrency"));
         }
         if let Err(until) = self.shared.limiter.take(now) {
+            let wait = until.saturating_duration_since(now);
+            // Another run was told so; this one would be told the same.
+            if wait > LONGEST_PAUSE {
+                return Err(Step::End(pause_too_long(wait)));
+            }
             return Err(Step::Wait(Some(until), "requests_per_minute"));
         }
         // Only this task reserves from `self.budget`, and `fits_budget` has looked at it; another
@@ -233,18 +258,51 @@ impl Runner {
         let number = self.launched;
         self.launched += 1;
         self.flights.insert(number, Flight { parcel, slot });
-        let (shared, events) = (self.shared.clone(), self.port.events.clone());
-        tokio::spawn(async move {
-            let landed = attempt.run().await;
-            // Here, not in the run, which may have given up waiting: the slot is taken until now, and
-            // a pause is everybody's.
-            if let CameTo::Judged { verdict: Verdict::Paused(wait), .. } = &landed.came_to {
-                shared.limiter.pause(now() + wait.unwrap_or(WINDOW).min(LONGEST_PAUSE));
-            }
-            shared.resources().in_flight -= 1;
-            shared.freed.notify_waiters();
-            // Where the run is over by then, the answer is in the store, if there is one.
-            let _ = events.send(Event::Landed(number, Box::new(landed)));
-        });
+        let parcel = attempt.parcel.clone();
+        let on_its_way = OnItsWay {
+            shared: self.shared.clone(),
+            events: self.port.events.clone(),
+            number,
+            parcel: Some(parcel),
+        };
+        tokio::spawn(async move { on_its_way.over(attempt.run().await) });
+    }
+}
+
+/// An attempt's task. Whatever becomes of it, the run hears of its end, and the slot is free again.
+struct OnItsWay {
+    shared: Arc<Shared>,
+    events: UnboundedSender<Event>,
+    number: u64,
+    /// What it carries, until it is over.
+    parcel: Option<Parcel>,
+}
+
+impl OnItsWay {
+    fn over(mut self, landed: Landed) {
+        self.parcel = None;
+        // Here, not in the run, which may have given up waiting: the slot is taken until now, and
+        // a pause is everybody's.
+        if let CameTo::Judged { verdict: Verdict::Paused(wait), .. } = &landed.came_to {
+            self.shared.limiter.pause(now() + pause(*wait));
+        }
+        self.tell(landed);
+    }
+
+    fn tell(&self, landed: Landed) {
+        self.shared.resources().in_flight -= 1;
+        self.shared.freed.notify_waiters();
+        // Where the run is over by then, the answer is in the store, if there is one.
+        let _ = self.events.send(Event::Landed(self.number, Box::new(landed)));
+    }
+}
+
+impl Drop for OnItsWay {
+    fn drop(&mut self) {
+        let Some(parcel) = self.parcel.take() else { return };
+        let reason = "the request ended without a word".to_owned();
+        let verdict = Verdict::Unknown { reason, congested: false };
+        let came_to = CameTo::Judged { verdict, left: true };
+        self.tell(Landed { at_ms: now_ms(), ..Landed::of(parcel, came_to) });
     }
 }

@@ -5,6 +5,7 @@
 //! a door never drops a paid answer.
 
 mod attempt;
+mod consult;
 mod landing;
 mod launch;
 mod limiter;
@@ -19,13 +20,14 @@ use tokio::sync::Notify;
 
 use crate::budget::Budget;
 use crate::concurrency::Concurrency;
-use crate::config::Config;
-use crate::store::{Required, Store};
+use crate::config::{Config, Per};
+use crate::store::Store;
 use crate::vendor::transport::Transport;
 
 use limiter::Share;
 use runner::Runner;
 
+pub use consult::terms;
 pub use run::{Progress, Run};
 
 /// What several runs share: the settings, the network, the store, the limiter, the budget.
@@ -41,6 +43,10 @@ pub struct RunOptions {
     pub required_fields: Option<Box<[Box<str>]>>,
     /// Tightens the engine's ceiling for this run.
     pub max_credits: Option<u64>,
+    /// Ask again for what the store has.
+    pub refresh: bool,
+    /// Send nothing: what the store cannot answer is `not_sent`.
+    pub store_only: bool,
 }
 
 struct Shared {
@@ -101,8 +107,10 @@ impl Engine {
         limiter: Share,
         chance: fastrand::Rng,
     ) -> Self {
+        // Over several runs, and what else shares it, a durable store counts.
+        let ceiling = config.max_credits.filter(|_| !store.durable() && config.per != Per::Run);
         let resources = Resources {
-            budget: Budget::new(config.max_credits),
+            budget: Budget::new(ceiling),
             concurrency: Concurrency::new(config.max_concurrency),
             in_flight: 0,
         };
@@ -121,10 +129,8 @@ impl Engine {
     /// Starts a run on this runtime. Nothing is sent before rows are fed.
     #[must_use]
     pub fn start(&self, runtime: &tokio::runtime::Handle, options: RunOptions) -> Run {
-        let required: Required =
-            options.required_fields.unwrap_or_else(|| self.shared.config.required_fields.clone()).into();
         let (run, port, inbox) = Run::open(self.shared.config.grace);
-        runtime.spawn(Runner::new(self.shared.clone(), port, inbox, required, options.max_credits).run());
+        runtime.spawn(Runner::new(self.shared.clone(), port, inbox, options).run());
         run
     }
 }

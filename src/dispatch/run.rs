@@ -13,6 +13,9 @@ use crate::results::{Receipt, RowOutcome};
 
 use super::runner::Event;
 
+/// Why a run that somebody stopped has rows that were not sent.
+pub(super) const STOPPED: &str = "stopped before the end, by Ctrl-C, close() or cancelling";
+
 /// Where a run stands, for whoever watches it.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Progress {
@@ -58,7 +61,8 @@ pub(super) struct Port {
 
 #[derive(Default)]
 struct Delivered {
-    batches: VecDeque<Vec<RowOutcome>>,
+    /// As they came, each time some did.
+    outcomes: VecDeque<Vec<RowOutcome>>,
     rows: usize,
     receipt: Receipt,
     progress: Progress,
@@ -77,13 +81,13 @@ impl Port {
     }
 
     /// Hands outcomes and counts to the door.
-    pub(super) fn deliver(&self, batch: Vec<RowOutcome>, receipt: &Receipt, progress: Progress) {
+    pub(super) fn deliver(&self, outcomes: Vec<RowOutcome>, receipt: &Receipt, progress: Progress) {
         let mut inner = self.lock();
         inner.receipt.clone_from(receipt);
         inner.progress = progress;
-        if !batch.is_empty() {
-            inner.rows += batch.len();
-            inner.batches.push_back(batch);
+        if !outcomes.is_empty() {
+            inner.rows += outcomes.len();
+            inner.outcomes.push_back(outcomes);
             drop(inner);
             self.delivered.notify_one();
         }
@@ -136,11 +140,11 @@ impl Run {
         loop {
             {
                 let mut inner = self.port.lock();
-                if let Some(batch) = inner.batches.pop_front() {
-                    inner.rows -= batch.len();
+                if let Some(outcomes) = inner.outcomes.pop_front() {
+                    inner.rows -= outcomes.len();
                     drop(inner);
                     self.port.taken.notify_one();
-                    return Some(batch);
+                    return Some(outcomes);
                 }
                 if inner.over {
                     // Whoever else waits must see it too.

@@ -7,19 +7,22 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::budget::{Budget, HitRate};
-use crate::error::{Error, ErrorKind};
+use crate::config::Per;
+use crate::error::Error;
 use crate::plan::{Final, LookupId, Row, Table};
-use crate::results::{RowOutcome, Source};
-use crate::store::{Known, Required, RunId, Settled, Standing};
+use crate::results::{Origin, RowOutcome, Source};
+use crate::store::{Required, Room, RunId};
+use crate::vendor::limits::WINDOW;
 
-use super::Shared;
 use super::attempt::{Landed, Parcel};
-use super::run::{Port, Progress};
+use super::consult::{STORE_ONLY, terms};
+use super::run::{Port, Progress, STOPPED};
 use super::split::Splits;
 use super::tally::Tally;
+use super::{RunOptions, Shared};
 
-/// Rows admitted before the run looks up from its input again.
-const ADMIT_AT_ONCE: usize = 16_384;
+/// How often a run that waits for other processes looks whether they are done.
+const LISTEN_EVERY: Duration = Duration::from_millis(100);
 
 /// What reaches a run.
 pub(super) enum Event {
@@ -47,6 +50,8 @@ pub(super) struct Runner {
     inbox: UnboundedReceiver<Event>,
     pub(super) run: RunId,
     pub(super) required: Required,
+    /// Nothing is sent: why what the store cannot answer is `not_sent`.
+    pub(super) store_only: Option<Arc<str>>,
     pub(super) table: Table,
     /// Rows fed and not yet admitted.
     pub(super) fed: VecDeque<std::vec::IntoIter<Row>>,
@@ -65,6 +70,10 @@ pub(super) struct Runner {
     pub(super) chunk_size: usize,
     /// The ceiling of this run alone.
     pub(super) budget: Budget,
+    /// What the store last said is left of a ceiling that it keeps, and until when to believe it.
+    pub(super) room: Option<(Room, Instant)>,
+    /// Others who share the store have used the rate up until then.
+    pub(super) not_before: Option<Instant>,
     pub(super) hit_rate: HitRate,
     /// Lookups gone unknown, each time they did.
     pub(super) unknown: usize,
@@ -90,10 +99,14 @@ impl Runner {
         shared: Arc<Shared>,
         port: Arc<Port>,
         inbox: UnboundedReceiver<Event>,
-        required: Required,
-        max_credits: Option<u64>,
+        options: RunOptions,
     ) -> Self {
-        let run = shared.store.begin();
+        let (config, durable) = (&shared.config, shared.store.durable());
+        let run = shared.store.begin(terms(config, options.refresh, durable));
+        // A ceiling per run is the run's own to keep; the lower of the two holds.
+        let per_run = config.max_credits.filter(|_| config.per == Per::Run);
+        let ceiling = per_run.into_iter().chain(options.max_credits).min();
+        let required = options.required_fields.unwrap_or_else(|| config.required_fields.clone()).into();
         let chunk_size = shared.config.chunk_size.clamp(1, shared.config.max_in_doubt.max(1));
         Self {
             shared,
@@ -101,6 +114,7 @@ impl Runner {
             inbox,
             run,
             required,
+            store_only: options.store_only.then(|| STORE_ONLY.into()),
             table: Table::default(),
             fed: VecDeque::new(),
             input_over: false,
@@ -112,11 +126,13 @@ impl Runner {
             launched: 0,
             splits: Splits::default(),
             chunk_size,
-            budget: Budget::new(max_credits),
+            budget: Budget::new(ceiling),
+            room: None,
+            not_before: None,
             hit_rate: HitRate::default(),
             unknown: 0,
             streak: 0,
-            tally: Tally::new(now()),
+            tally: Tally::new(now(), durable),
             out: Vec::new(),
             stopping: None,
             look_again: false,
@@ -138,6 +154,7 @@ impl Runner {
             while let Ok(event) = self.inbox.try_recv() {
                 self.absorb(event);
             }
+            self.room = self.room.filter(|(_, until)| now() < *until);
             let more = self.admit_some().await;
             self.look_at_held().await;
             let wake = self.send_what_may_go();
@@ -150,8 +167,12 @@ impl Runner {
                 tokio::task::yield_now().await;
                 continue;
             }
+            let waits = !self.held.is_empty() || self.room.is_some();
+            let listen = (waits && shared.store.durable()).then(|| now() + LISTEN_EVERY);
             let sleep = async {
-                match wake.into_iter().chain(self.deadline).min() {
+                // A deadline that is over has been seen to: what comes after it is given up at once.
+                let deadline = self.deadline.filter(|deadline| *deadline > now());
+                match wake.into_iter().chain(deadline).chain(listen).min() {
                     Some(at) => tokio::time::sleep_until(at.into()).await,
                     None => std::future::pending().await,
                 }
@@ -160,11 +181,17 @@ impl Runner {
                 biased;
                 Some(event) = self.inbox.recv() => self.absorb(event),
                 () = freed => {}
-                () = changed.as_mut(), if !self.held.is_empty() => {}
+                () = changed.as_mut(), if waits => {}
                 () = port.taken.notified() => {}
                 () = sleep => {}
             }
-            self.look_again |= changed.as_mut().enable();
+            if listen.is_some() {
+                shared.store.listen();
+            }
+            if changed.as_mut().enable() {
+                self.look_again = true;
+                self.room = None;
+            }
         }
         shared.store.end(self.run);
         self.port.end(self.tally.troubles());
@@ -188,7 +215,7 @@ impl Runner {
             }
             Event::Stop(grace) => {
                 self.input_over = true;
-                self.halt(&Arc::from("stopped before the end"), None);
+                self.halt(&Arc::from(STOPPED), None);
                 let until = now() + grace;
                 self.deadline = Some(self.deadline.map_or(until, |known| known.min(until)));
             }
@@ -196,90 +223,20 @@ impl Runner {
         }
     }
 
-    /// Admits some of the rows that were fed; whether there are more.
-    async fn admit_some(&mut self) -> bool {
-        let Some(rows) = self.fed.front_mut() else { return false };
-        let rows: Vec<Row> = rows.take(ADMIT_AT_ONCE).collect();
-        if rows.len() < ADMIT_AT_ONCE {
-            self.fed.pop_front();
-        }
-        let from = self.table.rows();
-        let mut fresh = Vec::new();
-        for row in rows {
-            self.table.admit(row, &mut fresh, &mut self.out);
-        }
-        let mut held = Vec::new();
-        for (id, standing) in self.consult(fresh).await {
-            match standing {
-                Standing::Free => {}
-                Standing::Held => {
-                    self.table.hold(id);
-                    held.push(id);
-                }
-                Standing::Known(known) => {
-                    let durable = self.shared.store.durable();
-                    let source = if durable { Source::Store } else { Source::Duplicate };
-                    self.table.know(id, finally(known), source);
-                }
-            }
-        }
-        self.hold(Parcel { ids: held, ..Parcel::default() });
-        self.table.activate(from, &mut self.out);
-        self.seal_if_complete();
-        !self.fed.is_empty()
-    }
-
-    fn seal_if_complete(&mut self) {
+    pub(super) fn seal_if_complete(&mut self) {
         if self.finished && self.fed.is_empty() {
             self.table.seal();
         }
     }
 
-    /// How these lookups stand with the store. A store that cannot be read ends the run.
-    async fn consult(&mut self, ids: Vec<LookupId>) -> Vec<(LookupId, Standing)> {
-        let identifiers: Vec<_> = ids.iter().filter_map(|id| self.table.identifier(*id)).collect();
-        match self.shared.store.consult(self.run, &self.required, &identifiers).await {
-            Ok(standings) => ids.into_iter().zip(standings).collect(),
-            Err(error) => {
-                self.fail(error);
-                Vec::new()
-            }
-        }
-    }
-
-    /// Takes up what others were asking for and no longer are.
-    async fn look_at_held(&mut self) {
-        if self.held.is_empty() || !std::mem::take(&mut self.look_again) {
-            return;
-        }
-        for parcel in std::mem::take(&mut self.held) {
-            let (mut free, mut held) = (parcel.clone_without_ids(), parcel.clone_without_ids());
-            for (id, standing) in self.consult(parcel.ids).await {
-                match standing {
-                    Standing::Free => free.ids.push(id),
-                    Standing::Held => held.ids.push(id),
-                    Standing::Known(known) => self.settle(id, finally(known), Source::Duplicate),
-                }
-            }
-            if !free.ids.is_empty() {
-                self.again(free);
-            }
-            self.hold(held);
-        }
-    }
-
-    /// Others are asking for these.
-    pub(super) fn hold(&mut self, parcel: Parcel) {
-        if !parcel.ids.is_empty() {
-            self.held.push(parcel);
-        }
-    }
-
-    pub(super) fn settle(&mut self, id: LookupId, outcome: Final, source: Source) {
-        if let Final::Unknown(reason) = &outcome {
+    pub(super) fn settle(&mut self, id: LookupId, outcome: Final, origin: impl Into<Origin>) {
+        let origin = origin.into();
+        if let Final::Unknown(reason) = &outcome
+            && origin.source != Source::Store
+        {
             self.tally.doubted(reason);
         }
-        self.table.settle(id, outcome, source, &mut self.out);
+        self.table.settle(id, outcome, origin, &mut self.out);
     }
 
     /// From now on nothing new is sent: what waits is `not_sent`, unless it is in doubt already.
@@ -294,19 +251,6 @@ impl Runner {
         }
     }
 
-    /// These went out once and will not again: unknown, for this run and for others.
-    pub(super) fn remember_doubt(&mut self, ids: &[LookupId], doubt: &Arc<str>) {
-        let settled = Settled::Known(Known::Unknown(doubt.clone()));
-        let known = ids.iter().filter_map(|id| Some((self.table.identifier(*id)?.clone(), settled.clone())));
-        let (known, shared, run) = (known.collect(), self.shared.clone(), self.run);
-        let required = self.required.clone();
-        // Its failure changes nothing for the caller, who gets the doubt either way.
-        tokio::spawn(async move { shared.store.settle(run, &required, known).await });
-        for id in ids {
-            self.settle(*id, Final::Unknown(doubt.clone()), Source::Asked);
-        }
-    }
-
     /// The run cannot go on; what is in flight may still finish.
     pub(super) fn fail(&mut self, error: Error) {
         let grace = self.shared.config.grace;
@@ -314,12 +258,12 @@ impl Runner {
         self.halt(&Arc::from(error.message()), Some(error));
     }
 
-    /// Once the grace is over, what is still in flight is unknown.
+    /// Once the grace is over, what is still in flight is unknown, and nobody else's answer is waited
+    /// for: nor for rows that are admitted only then.
     fn give_up_when_due(&mut self) {
         if self.deadline.is_none_or(|deadline| now() < deadline) {
             return;
         }
-        self.deadline = None;
         for parcel in std::mem::take(&mut self.held) {
             self.again(parcel);
         }
@@ -378,24 +322,9 @@ impl Runner {
     #[allow(clippy::cast_precision_loss)] // counts of requests
     fn left_s(&self, requests: u64, elapsed: Duration, requests_left: u64) -> Option<f64> {
         let left = (requests_left + self.flights.len() as u64) as f64;
-        let fastest = left * 60.0 / f64::from(self.shared.config.requests_per_minute);
+        let fastest = left * WINDOW.as_secs_f64() / f64::from(self.shared.config.requests_per_minute);
         let beyond_burst = requests_left > u64::from(self.shared.config.requests_per_minute);
         let as_before = (requests > 0).then(|| left * elapsed.as_secs_f64() / requests as f64)?;
         Some(if beyond_burst { as_before.max(fastest) } else { as_before })
-    }
-
-    /// The service, or the ceiling, ends the run here.
-    pub(super) fn exhausted(&mut self, kind: ErrorKind, message: &str) {
-        self.halt(&Arc::from(message), Some(Error::new(kind, message)));
-    }
-}
-
-/// What the store knows, as the table keeps it.
-pub(super) fn finally(known: Known) -> Final {
-    match known {
-        Known::Hit(record) => Final::Hit(record),
-        Known::Miss => Final::Miss,
-        Known::Rejected(why) => Final::Rejected(why),
-        Known::Unknown(why) => Final::Unknown(why),
     }
 }

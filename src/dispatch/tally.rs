@@ -5,11 +5,14 @@ use std::time::Instant;
 
 use crate::error::{Error, ErrorKind};
 use crate::results::{Receipt, RowOutcome, Source, Status};
+use crate::store::Seen;
 
 /// The receipt in the making.
 pub(super) struct Tally {
     pub(super) receipt: Receipt,
     started: Instant,
+    /// Doubts outlive the run, and somebody can decide what becomes of them.
+    durable: bool,
     /// What the first unknown met.
     first_doubt: Option<Arc<str>>,
     fatal: Option<Error>,
@@ -18,10 +21,11 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    pub(super) fn new(started: Instant) -> Self {
+    pub(super) fn new(started: Instant, durable: bool) -> Self {
         Self {
             receipt: Receipt::default(),
             started,
+            durable,
             first_doubt: None,
             fatal: None,
             budget: None,
@@ -35,10 +39,19 @@ impl Tally {
             if let Some(count) = self.receipt.by_status.get_mut(outcome.status as usize) {
                 *count += 1;
             }
+            let found = u64::from(outcome.status == Status::Found);
             match outcome.source {
                 Source::Asked => {}
-                Source::Duplicate => self.receipt.duplicates += 1,
-                Source::Store => self.receipt.from_store += 1,
+                Source::Duplicate => {
+                    self.receipt.duplicates += 1;
+                    self.receipt.found_duplicates += found;
+                }
+                Source::Store if outcome.status == Status::Unknown => self.receipt.inherited.rows += 1,
+                Source::Store if outcome.status == Status::NotSent => self.receipt.barred += 1,
+                Source::Store => {
+                    self.receipt.from_store += 1;
+                    self.receipt.found_from_store += found;
+                }
             }
         }
         self.receipt.elapsed = now.saturating_duration_since(self.started);
@@ -52,9 +65,31 @@ impl Tally {
         self.receipt.credits_in_doubt += in_doubt;
     }
 
+    /// A reply that was charged, and what was odd about it.
+    pub(super) fn noted(&mut self, note: &'static str) {
+        let notes = &mut self.receipt.notes;
+        match notes.iter_mut().find(|(known, _)| *known == note) {
+            Some((_, replies)) => *replies += 1,
+            None => notes.push((note, 1)),
+        }
+    }
+
     /// The first doubt is the one that is told.
     pub(super) fn doubted(&mut self, reason: &Arc<str>) {
         self.first_doubt.get_or_insert_with(|| reason.clone());
+    }
+
+    /// An earlier run's doubt, which this run met.
+    pub(super) fn inherited(&mut self, seen: Seen) {
+        let inherited = &mut self.receipt.inherited;
+        inherited.lookups += 1;
+        inherited.credits += u64::from(seen.in_doubt);
+        inherited.since_ms = Some(inherited.since_ms.map_or(seen.at_ms, |since| since.min(seen.at_ms)));
+    }
+
+    /// What made lookups unknown, in brackets, for a message about more than one.
+    pub(super) fn first_doubt(&self) -> String {
+        self.first_doubt.as_ref().map(|doubt| format!(" (first: {doubt})")).unwrap_or_default()
     }
 
     /// Lookups whose answers reached the caller but not the store.
@@ -78,13 +113,31 @@ impl Tally {
     pub(super) fn troubles(&self) -> Vec<Error> {
         let mut troubles: Vec<Error> =
             [&self.fatal, &self.budget, &self.doubt].into_iter().flatten().cloned().collect();
-        let unknown = self.receipt.count(Status::Unknown);
+        // What earlier runs have left is told by the receipt, and raised by nobody a second time.
+        let unknown = self.receipt.count(Status::Unknown).saturating_sub(self.receipt.inherited.rows);
         if unknown > 0 {
             let reason = self.first_doubt.as_deref().unwrap_or("another run's request went unanswered");
             let rows = counted(unknown, "row");
             let message = match self.receipt.credits_in_doubt {
-                0 => format!("{rows} got no readable answer, which the known credits include: {reason}"),
-                most => format!("{rows} may have been charged (0 to {}): {reason}", counted(most, "credit")),
+                0 if self.durable => format!(
+                    "{rows} got no readable answer, which the known credits include: {reason}. They are not sent \
+                     again unasked: enricher.resolve_unknown(\"resend\") has them asked for again, which costs again, \
+                     (\"drop\") leaves them"
+                ),
+                0 => format!(
+                    "{rows} got no readable answer, which the known credits include: {reason}. Asking for them \
+                     again costs again"
+                ),
+                most => format!(
+                    "{rows} may have been charged (0 to {}): {reason}. They are not sent again unasked: compare the \
+                     vendor's usage page{}",
+                    counted(most, "credit"),
+                    if self.durable {
+                        ", then enricher.resolve_unknown(\"resend\") or (\"drop\")"
+                    } else {
+                        " before you ask for them again"
+                    }
+                ),
             };
             troubles.push(Error::new(ErrorKind::UnknownOutcome, message));
         }

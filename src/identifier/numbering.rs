@@ -1,11 +1,11 @@
 //! The world's numbering plans, and libphonenumber's way of reading digits by them.
 //!
-//! The data is the `phonenumber` crate's copy of libphonenumber's metadata, made constants of by
-//! `build.rs`. The reading is done here, after libphonenumber's `parseHelper` and `testNumberLength`, and not by that crate's
-//! parser: it takes a national prefix off where it is a part of the number (`+375 801 123 4567`
-//! becomes `+375 1123 4567`, somebody else's), calls no length possible, and compiles its patterns
-//! anew once more than a hundred of them are in use (27 µs a number in one country, 870 µs across
-//! all of them, where this takes one).
+//! The data is the `phonenumber` crate's copy of libphonenumber's metadata, of which `build.rs` makes
+//! constants. The reading is done here, after libphonenumber's `parseHelper` and `testNumberLength`,
+//! and not by that crate's parser: it takes a national prefix off where it is a part of the number
+//! (`+375 801 123 4567` becomes `+375 1123 4567`, somebody else's), calls no length possible, and
+//! compiles its patterns anew once more than a hundred of them are in use (27 µs a number in one
+//! country, 870 µs across all of them, where this takes one).
 //!
 //! Knows nothing of how digits are written: that is the room of phone numbers.
 
@@ -107,8 +107,8 @@ include!(concat!(env!("OUT_DIR"), "/numbering_plans.rs"));
 /// The plan of the main region of a country code.
 fn of_code(code: u16) -> Option<&'static Plan> {
     let from = PLANS.partition_point(|plan| plan.code < code);
-    let of_code = PLANS.get(from..).unwrap_or_default().iter().take_while(|plan| plan.code == code);
-    of_code.into_iter().find(|plan| plan.is_main)
+    let mut of_code = PLANS.get(from..).unwrap_or_default().iter().take_while(|plan| plan.code == code);
+    of_code.find(|plan| plan.is_main)
 }
 
 fn of_region(region: Region) -> Option<&'static Plan> {

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use hashbrown::{DefaultHashBuilder, HashTable};
 
 use crate::identifier::Identifier;
-use crate::results::Source;
+use crate::results::Origin;
 
 /// While more rows may come, a lookup is remembered, with its answer, until so many rows have come
 /// after the last that named it. Memory stays bounded, and a duplicate within the window is not
@@ -43,7 +43,7 @@ pub(super) enum State {
     /// With the dispatcher.
     Away,
     /// Over.
-    Done(Final, Source),
+    Done(Final, Origin),
 }
 
 #[derive(Debug)]

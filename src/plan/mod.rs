@@ -7,7 +7,7 @@ mod table;
 use crate::identifier::{Identifier, Invalid};
 
 pub use lookups::{Final, LookupId};
-pub use summary::{Summary, Suspect, summarize};
+pub use summary::{Stored, Summary, Suspect, identifiers, summarize, summarize_with};
 pub use table::Table;
 
 /// One input row, identified.
@@ -21,6 +21,19 @@ pub enum Row {
     One(Identifier),
     /// Several, in order of preference.
     Preference(Box<Preference>),
+}
+
+impl Row {
+    /// What can be asked of it, in order of preference.
+    pub fn identifiers(&self) -> impl Iterator<Item = &Identifier> {
+        let (one, several) = match self {
+            Self::Missing | Self::Invalid(..) => (None, None),
+            Self::One(identifier) => (Some(identifier), None),
+            Self::Preference(preference) => (None, Some(&preference.alternatives)),
+        };
+        let several = several.into_iter().flatten().map(|(_, identifier)| identifier);
+        one.into_iter().chain(several)
+    }
 }
 
 /// A row that is a list: what can be asked of it, in order of preference. Missing and invalid

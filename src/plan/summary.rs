@@ -23,6 +23,13 @@ pub struct Summary {
     pub invalid: u64,
     /// Rows whose first identifier an earlier row asks for already.
     pub duplicates: u64,
+    /// Rows that the store answers.
+    pub from_store: u64,
+    /// Rows that would not be asked, as the first of their identifiers that is to be asked is in
+    /// doubt or barred.
+    pub open: u64,
+    /// Lookups that the store has a contact for, and that may be paid for again all the same.
+    pub bought_again: u64,
     /// Lookups if every first identifier is found.
     pub lookups_least: u64,
     /// Lookups if none is until the last.
@@ -46,81 +53,143 @@ pub struct Suspect {
     pub rows: u32,
 }
 
+/// What a store would say of an identifier.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Stored {
+    /// Nothing that keeps a run from asking.
+    #[default]
+    Nothing,
+    /// A contact that is too old, or to be bought again.
+    Again,
+    /// A contact.
+    Hit,
+    /// Nobody.
+    Miss,
+    /// It is in doubt or barred: it would not be asked.
+    Open,
+}
+
 struct Seen<'a> {
     identifier: &'a Identifier,
     hash: u64,
     row: u64,
     rows: u32,
+    /// Some row would ask for it first of all, or at all.
     asked_first: bool,
+    asked: bool,
 }
 
-/// Counts what these rows come to.
+/// Each identifier once, in the order of the rows.
+#[derive(Default)]
+struct Index<'a> {
+    seen: Vec<Seen<'a>>,
+    places: HashTable<u32>,
+    hasher: DefaultHashBuilder,
+}
+
+impl<'a> Index<'a> {
+    /// The place of an identifier that this row names.
+    fn note(&mut self, identifier: &'a Identifier, row: u64) -> usize {
+        let hash = self.hasher.hash_one(identifier);
+        let seen = &mut self.seen;
+        let same =
+            |place: &u32| seen.get(*place as usize).is_some_and(|known| known.identifier == identifier);
+        if let Some(place) = self.places.find(hash, same).copied() {
+            if let Some(known) = seen.get_mut(place as usize) {
+                known.rows += 1;
+            }
+            return place as usize;
+        }
+        let place = u32::try_from(seen.len()).unwrap_or(u32::MAX);
+        seen.push(Seen { identifier, hash, row, rows: 1, asked_first: false, asked: false });
+        let seen = &*seen;
+        self.places
+            .insert_unique(hash, place, |place| seen.get(*place as usize).map_or(0, |known| known.hash));
+        place as usize
+    }
+
+    /// A row would ask for it; whether, being its first, an earlier row's first is the same.
+    fn ask(&mut self, place: usize, first: bool) -> bool {
+        let Some(known) = self.seen.get_mut(place) else { return false };
+        known.asked = true;
+        first && std::mem::replace(&mut known.asked_first, true)
+    }
+}
+
+/// Each identifier of these rows once: what to ask a store about for [`summarize_with`].
+#[must_use]
+pub fn identifiers(rows: &[Row]) -> Vec<&Identifier> {
+    let mut index = Index::default();
+    for (number, row) in (0..).zip(rows) {
+        for identifier in row.identifiers() {
+            index.note(identifier, number);
+        }
+    }
+    index.seen.into_iter().map(|seen| seen.identifier).collect()
+}
+
+/// Counts what these rows come to where nothing is stored.
 #[must_use]
 pub fn summarize(rows: &[Row]) -> Summary {
-    let hasher = DefaultHashBuilder::default();
-    let mut index: HashTable<u32> = HashTable::new();
-    let mut seen: Vec<Seen<'_>> = Vec::new();
+    summarize_with(rows, &[])
+}
+
+/// Counts what these rows come to, given what a store says of each of their [`identifiers`].
+#[must_use]
+pub fn summarize_with(rows: &[Row], stored: &[Stored]) -> Summary {
+    let mut index = Index::default();
     let mut summary = Summary { rows: rows.len() as u64, ..Summary::default() };
     // Rows that may cost a credit: a list-row costs at most one, a plain duplicate none.
     let mut payers = 0;
+    let mut places = Vec::new();
     for (number, row) in (0..).zip(rows) {
-        let mut note = |identifier, first| note(&mut seen, &mut index, &hasher, identifier, number, first);
         match row {
             Row::Missing => summary.missing += 1,
             Row::Invalid(..) => summary.invalid += 1,
-            Row::One(identifier) => {
-                let duplicate = note(identifier, true);
-                summary.duplicates += u64::from(duplicate);
-                payers += u64::from(!duplicate);
-                summary.rounds = summary.rounds.max(1);
-            }
-            Row::Preference(preference) => {
-                payers += 1;
-                summary.rounds = summary.rounds.max(preference.alternatives.len() as u64);
-                let mut first = true;
-                for (_, identifier) in &preference.alternatives {
-                    summary.duplicates += u64::from(note(identifier, first) && first);
-                    first = false;
+            Row::One(_) | Row::Preference(_) => {
+                places.clear();
+                places.extend(row.identifiers().map(|identifier| index.note(identifier, number)));
+                let stored = |place: &usize| stored.get(*place).copied().unwrap_or_default();
+                let (mut asks, mut duplicate, mut open) = (0, false, false);
+                if !places.iter().any(|place| stored(place) == Stored::Hit) {
+                    for place in &places {
+                        match stored(place) {
+                            Stored::Miss | Stored::Hit => {}
+                            Stored::Open => {
+                                open = asks == 0;
+                                break;
+                            }
+                            Stored::Nothing | Stored::Again => {
+                                duplicate |= index.ask(*place, asks == 0);
+                                asks += 1;
+                            }
+                        }
+                    }
                 }
+                let plain = matches!(row, Row::One(_));
+                summary.rounds = summary.rounds.max(asks);
+                summary.duplicates += u64::from(duplicate);
+                payers += u64::from(asks > 0 && !(plain && duplicate));
+                summary.open += u64::from(open);
+                summary.from_store += u64::from(asks == 0 && !open);
             }
         }
     }
-    summary.lookups_least = seen.iter().filter(|seen| seen.asked_first).count() as u64;
-    summary.lookups_most = seen.len() as u64;
+    let asked = || (0..).zip(&index.seen).filter(|(_, seen)| seen.asked);
+    summary.lookups_least = index.seen.iter().filter(|seen| seen.asked_first).count() as u64;
+    summary.lookups_most = asked().count() as u64;
+    summary.bought_again =
+        asked().filter(|(place, _)| stored.get(*place) == Some(&Stored::Again)).count() as u64;
     summary.credits_most = summary.lookups_most.min(payers);
     let often = u32::try_from(summary.rows / 100).unwrap_or(u32::MAX).max(SUSPICIOUS);
-    summary.suspects = seen
+    summary.suspects = index
+        .seen
         .iter()
         .filter(|seen| seen.rows > often)
         .map(|seen| Suspect { row: seen.row, field_type: seen.identifier.field_type(), rows: seen.rows })
         .collect();
     summary.suspects.sort_by_key(|suspect| (std::cmp::Reverse(suspect.rows), suspect.row));
     summary
-}
-
-/// Notes that a row names this identifier; whether an earlier row asks for it first already.
-fn note<'a>(
-    seen: &mut Vec<Seen<'a>>,
-    index: &mut HashTable<u32>,
-    hasher: &DefaultHashBuilder,
-    identifier: &'a Identifier,
-    row: u64,
-    first: bool,
-) -> bool {
-    let hash = hasher.hash_one(identifier);
-    let same = |place: &u32| seen.get(*place as usize).is_some_and(|known| known.identifier == identifier);
-    if let Some(place) = index.find(hash, same).copied() {
-        let Some(known) = seen.get_mut(place as usize) else { return false };
-        known.rows += 1;
-        let asked = known.asked_first;
-        known.asked_first |= first;
-        return asked;
-    }
-    let place = u32::try_from(seen.len()).unwrap_or(u32::MAX);
-    seen.push(Seen { identifier, hash, row, rows: 1, asked_first: first });
-    let seen = &*seen;
-    index.insert_unique(hash, place, |place| seen.get(*place as usize).map_or(0, |known| known.hash));
-    false
 }
 
 #[cfg(test)]
@@ -150,6 +219,9 @@ mod tests {
             missing: 1,
             invalid: 1,
             duplicates: 2,
+            from_store: 0,
+            open: 0,
+            bought_again: 0,
             lookups_least: 2,
             lookups_most: 3,
             rounds: 2,
@@ -157,6 +229,49 @@ mod tests {
             suspects: Vec::new(),
         };
         assert_eq!(summary, expected);
+    }
+
+    #[test]
+    fn what_the_store_has_is_not_asked_for() {
+        let list = |texts: &[&str]| {
+            let alternatives = (0..).zip(texts).map(|(place, text)| (place, email(text))).collect();
+            Row::Preference(Box::new(Preference { first: 0, alternatives }))
+        };
+        let rows = [
+            Row::One(email("hit")),
+            Row::One(email("hit")),
+            Row::One(email("miss")),
+            Row::One(email("doubt")),
+            Row::One(email("new")),
+            Row::One(email("old")),
+            list(&["new", "hit"]),
+            list(&["miss", "doubt", "new"]),
+            list(&["miss", "new", "doubt", "old"]),
+            list(&["miss", "miss"]),
+        ];
+        let stored: Vec<Stored> = identifiers(&rows)
+            .into_iter()
+            .map(|identifier| match identifier.canonical() {
+                "hit" => Stored::Hit,
+                "miss" => Stored::Miss,
+                "doubt" => Stored::Open,
+                "old" => Stored::Again,
+                _ => Stored::Nothing,
+            })
+            .collect();
+        let expected = Summary {
+            rows: 10,
+            duplicates: 1,
+            from_store: 5,
+            open: 2,
+            bought_again: 1,
+            lookups_least: 2,
+            lookups_most: 2,
+            rounds: 1,
+            credits_most: 2,
+            ..Summary::default()
+        };
+        assert_eq!(summarize_with(&rows, &stored), expected);
     }
 
     #[test]

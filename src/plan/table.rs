@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::identifier::Identifier;
-use crate::results::{Reason, RowOutcome, Source, Status};
+use crate::results::{Origin, Reason, RowOutcome, Source, Status};
 
 use super::Row;
 use super::lookups::{Final, Lookup, LookupId, Lookups, NOBODY, State};
@@ -102,9 +102,9 @@ impl Table {
     }
 
     /// What the store knows of a lookup that no row has come to yet.
-    pub fn know(&mut self, id: LookupId, outcome: Final, source: Source) {
+    pub fn know(&mut self, id: LookupId, outcome: Final, origin: impl Into<Origin>) {
         if let Some(lookup) = self.lookups.get_mut(id) {
-            lookup.state = State::Done(outcome, source);
+            lookup.state = State::Done(outcome, origin.into());
         }
     }
 
@@ -130,7 +130,7 @@ impl Table {
         let known = choice.alternatives.iter().position(|(_, id)| {
             matches!(
                 self.lookups.get(*id),
-                Some(Lookup { state: State::Done(Final::Hit(_), Source::Store), .. })
+                Some(Lookup { state: State::Done(Final::Hit(_), Origin { source: Source::Store, .. }), .. })
             )
         });
         if let (Some(at), Some(Waiting { wants: Wants::Preference(choice), .. })) =
@@ -201,12 +201,18 @@ impl Table {
 
     /// Notes what a lookup came to; the rows that thereby come to an end go to `out`, and those
     /// that miss move on to their next alternative.
-    pub fn settle(&mut self, id: LookupId, outcome: Final, source: Source, out: &mut Vec<RowOutcome>) {
+    pub fn settle(
+        &mut self,
+        id: LookupId,
+        outcome: Final,
+        origin: impl Into<Origin>,
+        out: &mut Vec<RowOutcome>,
+    ) {
         let Some(lookup) = self.lookups.get_mut(id) else { return };
         if matches!(lookup.state, State::Done(..)) {
             return;
         }
-        lookup.state = State::Done(outcome, source);
+        lookup.state = State::Done(outcome, origin.into());
         let mut number = std::mem::replace(&mut lookup.waiting, NOBODY);
         // While rows of the list come to an end, the lookup itself must stay.
         lookup.named_by += 1;
@@ -254,30 +260,31 @@ impl Table {
             }
             if matches!(lookup.state, State::Idle) {
                 lookup.state = if let Some(reason) = closed {
-                    State::Done(Final::NotSent(reason), Source::Asked)
+                    State::Done(Final::NotSent(reason), Source::Asked.into())
                 } else {
                     self.queue.push_back(id);
                     State::Queued
                 };
             }
             let Some(lookup) = self.lookups.get_mut(id) else { return };
-            let State::Done(outcome, source) = &lookup.state else {
+            let State::Done(outcome, origin) = &lookup.state else {
                 let next = std::mem::replace(&mut lookup.waiting, number);
                 if let Some(row) = self.row_mut(number) {
                     row.next = next;
                 }
                 return;
             };
-            let source = match source {
+            let source = match origin.source {
                 Source::Asked if lookup.asked_for != number => Source::Duplicate,
-                source => *source,
+                source => source,
             };
+            let origin = Origin { source, ..*origin };
             let outcome = outcome.clone();
             if matches!(outcome, Final::Miss | Final::Rejected(_)) && self.next_alternative(number, &outcome)
             {
                 continue;
             }
-            self.conclude(number, place, outcome, source, out);
+            self.conclude(number, place, outcome, origin, out);
             return;
         }
     }
@@ -300,7 +307,7 @@ impl Table {
         number: u64,
         place: u32,
         outcome: Final,
-        source: Source,
+        origin: Origin,
         out: &mut Vec<RowOutcome>,
     ) {
         let Some(row) = self.row_mut(number) else { return };
@@ -320,7 +327,9 @@ impl Table {
         };
         let alternative = if status == Status::Found { place } else { first };
         let reason = reason.map(Reason::Run);
-        self.finish(RowOutcome { row: number, status, alternative, record, reason, source }, out);
+        let Origin { source, fetched_at_ms } = origin;
+        let outcome = RowOutcome { row: number, status, alternative, record, reason, source, fetched_at_ms };
+        self.finish(outcome, out);
         match wants {
             Wants::Done => {}
             Wants::One(id) => self.lookups.release(id),
@@ -346,7 +355,8 @@ impl Table {
 }
 
 fn plain(row: u64, status: Status, alternative: u32, reason: Option<Reason>) -> RowOutcome {
-    RowOutcome { row, status, alternative, record: None, reason, source: Source::Asked }
+    let source = Source::Asked;
+    RowOutcome { row, status, alternative, record: None, reason, source, fetched_at_ms: None }
 }
 
 #[cfg(test)]

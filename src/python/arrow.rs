@@ -1,6 +1,7 @@
 //! Record batches, as Python holds them and hands them on by Arrow's C interface: ours, those of
 //! libraries that are no more than that interface, and both side by side.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow_array::cast::AsArray;
@@ -46,6 +47,7 @@ impl Batches {
 #[pymethods]
 impl Batches {
     #[staticmethod]
+    #[allow(clippy::needless_pass_by_value)] // as pyo3 hands it over
     fn concat(schema: PySchema, parts: Vec<PyRef<'_, Batches>>) -> Self {
         let batches = parts.iter().flat_map(|part| part.batches.iter().cloned()).collect();
         Self { schema: schema.into_inner(), batches }
@@ -57,6 +59,10 @@ impl Batches {
 
     fn names(&self) -> Vec<String> {
         self.schema.fields().iter().map(|field| field.name().clone()).collect()
+    }
+
+    fn metadata(&self) -> HashMap<String, String> {
+        self.schema.metadata().clone()
     }
 
     /// One column, by itself.
@@ -86,6 +92,7 @@ impl Batches {
 
     /// These columns but for those in `without`, and the other's beside them. Their metadata stays,
     /// with `metadata` put in.
+    #[allow(clippy::needless_pass_by_value)] // as pyo3 hands it over
     fn beside(
         &self,
         py: Python<'_>,
@@ -217,6 +224,10 @@ impl ArrowInput {
 
     fn names(&self) -> Vec<String> {
         self.schema.fields().iter().map(|field| field.name().clone()).collect()
+    }
+
+    fn metadata(&self) -> HashMap<String, String> {
+        self.schema.metadata().clone()
     }
 
     fn __arrow_c_schema__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {

@@ -72,7 +72,7 @@ impl ByColumns {
                     let lens = Lens { reader: &reader, field_type, split: None };
                     lens.read(&none, &name).map_err(|error| errors::exception(py, &error))?;
                 }
-                let len = chunks.iter().map(|chunk| chunk.len()).sum();
+                let len = chunks.iter().map(Array::len).sum();
                 (Cells::Arrow(chunks), len)
             };
             if *rows.get_or_insert(len) != len {

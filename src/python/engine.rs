@@ -6,18 +6,24 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use pyo3::prelude::*;
 use tokio::runtime::Handle;
 
 use super::errors;
 use super::run::{Run, seconds};
-use super::runtime::{self, OfProcess};
+use super::runtime::{self, OfProcess, let_go};
 use super::settings::{self, Settings};
+use super::store::Store;
+use crate::config::Per;
 use crate::dispatch::{self, RunOptions};
 use crate::error::Error;
 use crate::secret::ApiKey;
 use crate::store::MemoryStore;
+use crate::store::sqlite::SqliteStore;
 use crate::vendor::http::{HttpSettings, HttpTransport};
+use crate::vendor::transport::{Failure, Reply, Request, Transport};
 
 /// How long a run may take to settle what was in flight.
 const SETTLING: Duration = Duration::from_millis(250);
@@ -29,16 +35,38 @@ const GLANCE: Duration = Duration::from_millis(5);
 const GLANCES_BETWEEN_SIGNALS: u32 = 10;
 
 /// What leans on the runtime: of one process.
+#[derive(Default)]
 struct Live {
-    engine: dispatch::Engine,
-    key: u64,
+    /// What sends, and whose key it sends with.
+    sending: Option<(dispatch::Engine, u64)>,
+    /// What only reads the store: without a key, and without a network.
+    reading: Option<dispatch::Engine>,
     runs: Vec<Weak<dispatch::Run>>,
 }
 
-/// What an enricher holds: settings, network, limiter, budget.
+/// The network of an engine that sends nothing.
+struct Nowhere;
+
+impl Transport for Nowhere {
+    fn send(&self, _: Request) -> BoxFuture<'static, Result<Reply, Failure>> {
+        let refused = Failure::Forbidden("this call has no key to send with: run it again with one");
+        std::future::ready(Err(refused)).boxed()
+    }
+}
+
+/// What one call settles for itself.
+struct Call<'a> {
+    /// None: nothing is sent.
+    api_key: Option<&'a str>,
+    options: RunOptions,
+    store: Option<SqliteStore>,
+}
+
+/// What an enricher holds: settings, network, store, limiter, budget.
 #[pyclass(module = "exactbuyer._core", frozen)]
 pub(super) struct Engine {
     settings: Settings,
+    store: Option<Py<Store>>,
     /// The process that made it.
     pid: u32,
     /// Only ever locked by a thread attached to Python, which keeps attached meanwhile: so a fork
@@ -49,29 +77,31 @@ pub(super) struct Engine {
 #[pymethods]
 impl Engine {
     #[new]
-    fn new(settings: &Bound<'_, PyAny>) -> PyResult<Self> {
-        Ok(Self { settings: settings::read(settings)?, pid: process::id(), live: Mutex::new(None) })
+    #[pyo3(signature = (settings, store=None))]
+    fn new(settings: &Bound<'_, PyAny>, store: Option<Py<Store>>) -> PyResult<Self> {
+        let settings = settings::read(settings)?;
+        Ok(Self { settings, store, pid: process::id(), live: Mutex::new(None) })
     }
 
-    #[pyo3(signature = (*, api_key, required_fields=None, max_credits=None))]
+    #[pyo3(signature = (*, api_key, required_fields=None, max_credits=None, refresh=false, store_only=false))]
     fn start(
         &self,
         py: Python<'_>,
-        api_key: &str,
+        api_key: Option<&str>,
         required_fields: Option<&Bound<'_, PyAny>>,
-        max_credits: Option<&Bound<'_, PyAny>>,
+        max_credits: Option<u64>,
+        refresh: bool,
+        store_only: bool,
     ) -> PyResult<Run> {
-        let options = || {
-            Ok(RunOptions {
-                required_fields: required_fields.map(settings::required_fields).transpose()?,
-                max_credits: max_credits.map(settings::max_credits).transpose()?.flatten(),
-            })
-        };
-        let told = |error: Error| errors::exception(py, &error);
-        let options = options().map_err(told)?;
+        let required_fields = required_fields.map(settings::required_fields).transpose()?;
+        let options = RunOptions { required_fields, max_credits, refresh, store_only };
         let runtime = runtime::handle(py)?;
-        let run = self.begin(&runtime, api_key, options).map_err(told)?;
-        Ok(Run::new(run, runtime))
+        // Opened before anything is locked: it may take a while.
+        let store = self.store.as_ref().map(|store| store.get().handle(py)).transpose()?;
+        let mut call = Call { api_key, options, store };
+        let begun = self.begin(&runtime, &mut call);
+        let_go(call.store);
+        Ok(Run::new(begun.map_err(|error| errors::exception(py, &error))?, runtime))
     }
 
     fn close(&self, py: Python<'_>, grace_s: f64) -> PyResult<()> {
@@ -89,6 +119,8 @@ impl Engine {
             let over = py.detach(|| over_soon(&runs));
             // A run ends by itself once its grace is over: a moment more than that.
             if over || began.elapsed() >= grace + SETTLING {
+                let live = self.live.lock().unwrap_or_else(PoisonError::into_inner).take();
+                let_go(live);
                 return Ok(());
             }
             py.check_signals()?;
@@ -97,47 +129,57 @@ impl Engine {
 }
 
 impl Engine {
-    /// Nothing in here calls Python: see `live`.
-    fn begin(
-        &self,
-        runtime: &Handle,
-        api_key: &str,
-        options: RunOptions,
-    ) -> Result<Arc<dispatch::Run>, Error> {
-        if self.pid != process::id() && self.settings.config.max_credits.is_some() {
+    /// Nothing in here calls Python, or waits: see `live`.
+    fn begin(&self, runtime: &Handle, call: &mut Call<'_>) -> Result<Arc<dispatch::Run>, Error> {
+        let config = &self.settings.config;
+        // A store counts for everybody; a ceiling on each call is that call's own.
+        let shares = self.store.is_some() || config.per == Per::Run;
+        if self.pid != process::id() && config.max_credits.is_some() && !shares {
             return Err(errors::config(
                 "a forked copy cannot share the ceiling max_credits with the process it came from: \
-                 build a BulkEnricher of its own in the child, with a ceiling of its own",
+                 build a BulkEnricher of its own in the child, with a ceiling of its own, or give both a store",
             ));
         }
-        let key = ApiKey::new(api_key).ok_or_else(|| {
-            errors::config(
-                "the API key is empty or holds characters that no HTTP header can carry: \
-                 check EXACTBUYER_API_KEY, or the api_key given",
-            )
-        })?;
-        let fingerprint = key.fingerprint();
+        let key = call.api_key.map(usable).transpose()?;
         let mut slot = self.live.lock().unwrap_or_else(PoisonError::into_inner);
         if slot.as_ref().and_then(OfProcess::get).is_none() {
-            let transport = self.connect(key)?;
-            let origin = transport.origin().to_owned();
-            let store = Arc::new(MemoryStore::default());
-            let config = self.settings.config.clone();
-            let engine = dispatch::Engine::new(config, Arc::new(transport), store, (origin, fingerprint));
-            *slot = Some(OfProcess::new(Live { engine, key: fingerprint, runs: Vec::new() }));
+            *slot = Some(OfProcess::new(Live::default()));
         }
         let Some(live) = slot.as_mut().and_then(OfProcess::get_mut) else {
             return Err(errors::config("this process was forked while an engine was made: start again"));
         };
-        if live.key != fingerprint {
-            return Err(errors::config(
-                "the API key is another than at this enricher's first call: build a new BulkEnricher for it",
-            ));
-        }
-        let run = Arc::new(live.engine.start(runtime, options));
+        let engine = match key {
+            None => live.reading.get_or_insert_with(|| self.reading(call.store.as_ref())),
+            Some(key) => {
+                let fingerprint = key.fingerprint();
+                if live.sending.is_none() {
+                    live.sending = Some((self.sending(key, call.store.as_ref())?, fingerprint));
+                }
+                match &live.sending {
+                    Some((engine, known)) if *known == fingerprint => engine,
+                    _ => return Err(another_key()),
+                }
+            }
+        };
+        let run = Arc::new(engine.start(runtime, std::mem::take(&mut call.options)));
         live.runs.retain(|run| run.strong_count() > 0);
         live.runs.push(Arc::downgrade(&run));
         Ok(run)
+    }
+
+    fn sending(&self, key: ApiKey, store: Option<&SqliteStore>) -> Result<dispatch::Engine, Error> {
+        let (fingerprint, mut config) = (key.fingerprint(), self.settings.config.clone());
+        if let Some(store) = store {
+            config.key_fingerprint = store.fingerprint(&key)?;
+        }
+        let transport = self.connect(key)?;
+        let origin = transport.origin().to_owned();
+        Ok(dispatch::Engine::new(config, Arc::new(transport), shared(store), (origin, fingerprint)))
+    }
+
+    fn reading(&self, store: Option<&SqliteStore>) -> dispatch::Engine {
+        let config = self.settings.config.clone();
+        dispatch::Engine::new(config, Arc::new(Nowhere), shared(store), ("nowhere".to_owned(), 0))
     }
 
     fn connect(&self, key: ApiKey) -> Result<HttpTransport, Error> {
@@ -152,6 +194,35 @@ impl Engine {
             max_concurrency: config.max_concurrency,
         })
     }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        let live = self.live.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let_go(live);
+    }
+}
+
+fn shared(store: Option<&SqliteStore>) -> Arc<dyn crate::store::Store> {
+    match store {
+        Some(store) => Arc::new(store.clone()),
+        None => Arc::new(MemoryStore::default()),
+    }
+}
+
+fn usable(key: &str) -> Result<ApiKey, Error> {
+    ApiKey::new(key).ok_or_else(|| {
+        errors::config(
+            "the API key is empty or holds characters that no HTTP header can carry: \
+             check EXACTBUYER_API_KEY, or the api_key given",
+        )
+    })
+}
+
+fn another_key() -> Error {
+    errors::config(
+        "the API key is another than at this enricher's first call: build a new BulkEnricher for it",
+    )
 }
 
 /// Looks for a while whether all of them are over.

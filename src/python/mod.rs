@@ -2,8 +2,8 @@
 //! read and how one is built; everything else is asked of the core.
 
 mod arrow;
+mod assembly;
 mod by;
-mod desk;
 mod engine;
 mod entry;
 mod errors;
@@ -17,6 +17,8 @@ mod runtime;
 mod sandbox;
 mod settings;
 mod source;
+mod store;
+mod stored;
 mod table;
 
 use pyo3::prelude::*;
@@ -48,6 +50,7 @@ mod _core {
         module.add("__version__", env!("CARGO_PKG_VERSION"))?;
         super::objects::register(module)?;
         super::table::register(module)?;
+        super::store::register(module)?;
         super::sandbox::register(module)
     }
 }

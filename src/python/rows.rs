@@ -9,12 +9,20 @@ use pyo3::types::{PyDict, PyList, PyTuple};
 
 use super::entry::Reader;
 use super::row::RowReader;
-use super::{settings, source};
-use crate::identifier::FieldType;
-use crate::plan::{Row, Summary, summarize};
+use super::store::Store;
+use super::{errors, settings, source};
+use crate::dispatch::terms;
+use crate::error::Error;
+use crate::identifier::{FieldType, Identifier};
+use crate::plan::{Row, Stored, Summary, identifiers, summarize_with};
+use crate::store::sqlite::{SqliteStore, Yield};
+use crate::store::{Known, Standing, Terms};
 
 /// Rows read between two looks for Ctrl-C: some milliseconds.
 const ROWS_BETWEEN_SIGNALS: u64 = 1_024;
+
+/// Lookups of a plan that a store is asked for at once.
+const LOOKUPS_AT_ONCE: usize = 4_096;
 
 /// Beyond this many, a source's own word on its length is not trusted.
 const MOST_EXPECTED: usize = 1 << 24;
@@ -71,10 +79,41 @@ impl Rows {
         })
     }
 
-    fn plan<'py>(&self, py: Python<'py>, settings: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyDict>> {
-        let chunk_size = settings::read(settings)?.config.chunk_size;
-        let summary = py.detach(|| self.look(|stock| summarize(&stock.rows)))?;
-        self.tell(py, &summary, chunk_size as u64)
+    fn asking(&self) -> PyResult<usize> {
+        let asks = |row: &&Row| matches!(row, Row::One(_) | Row::Preference(_));
+        self.look(|stock| stock.rows.iter().filter(asks).count())
+    }
+
+    #[pyo3(signature = (settings, *, store=None, required_fields=None, refresh=false, store_only=false))]
+    fn plan<'py>(
+        &self,
+        py: Python<'py>,
+        settings: &Bound<'py, PyAny>,
+        store: Option<&Store>,
+        required_fields: Option<&Bound<'py, PyAny>>,
+        refresh: bool,
+        store_only: bool,
+    ) -> PyResult<Bound<'py, PyDict>> {
+        let config = settings::read(settings)?.config;
+        let required_fields = required_fields.map(settings::required_fields).transpose()?;
+        let required = required_fields.unwrap_or_else(|| config.required_fields.clone());
+        let asked = store.map(|store| store.handle(py)).transpose()?.map(|store| Asked {
+            store,
+            terms: terms(&config, refresh, true),
+            required,
+            store_only,
+        });
+        let chunk_size = config.chunk_size as u64;
+        // The store is let go of in there, too.
+        let counted = py.detach(move || {
+            let asked = asked;
+            self.look(|stock| count(stock, asked.as_ref()))
+        })?;
+        let (summary, lately, room) = counted.map_err(|error| errors::exception(py, &error))?;
+        let told = self.tell(py, &summary, chunk_size)?;
+        told.set_item("lately", lately.map(|lately| (lately.hits, lately.answered)))?;
+        told.set_item("room", room)?;
+        Ok(told)
     }
 }
 
@@ -82,6 +121,11 @@ impl Rows {
     /// What was read, to be fed: once.
     pub(super) fn take(&self) -> PyResult<Stock> {
         self.stock.lock().unwrap_or_else(PoisonError::into_inner).take().ok_or_else(fed)
+    }
+
+    /// Every identifier that the rows name, once.
+    pub(super) fn identifiers(&self) -> PyResult<Vec<Identifier>> {
+        self.look(|stock| identifiers(&stock.rows).into_iter().cloned().collect())
     }
 
     /// Rows that were read elsewhere, without values to keep.
@@ -102,7 +146,9 @@ impl Rows {
         plan.set_item("missing", summary.missing)?;
         plan.set_item("invalid", summary.invalid)?;
         plan.set_item("duplicates", summary.duplicates)?;
-        plan.set_item("from_store", 0)?;
+        plan.set_item("from_store", summary.from_store)?;
+        plan.set_item("open_rows", summary.open)?;
+        plan.set_item("bought_again", summary.bought_again)?;
         plan.set_item("to_send", (least, most))?;
         // Each round of asking may have to wait for the one before, and then travels alone.
         let later_rounds = summary.rounds.saturating_sub(1);
@@ -113,6 +159,43 @@ impl Rows {
             suspects.map(|s| (self.first_row + s.row, s.field_type.as_str(), s.rows)).collect();
         plan.set_item("suspects", suspects)?;
         Ok(plan)
+    }
+}
+
+/// What a plan asks a store, and on which terms.
+struct Asked {
+    store: SqliteStore,
+    terms: Terms,
+    required: Box<[Box<str>]>,
+    store_only: bool,
+}
+
+type Counted = (Summary, Option<Yield>, Option<u64>);
+
+/// Counts rows; with what a store knows of them.
+fn count(stock: &Stock, asked: Option<&Asked>) -> Result<Counted, Error> {
+    let Some(Asked { store, terms, required, store_only }) = asked else {
+        return Ok((summarize_with(&stock.rows, &[]), None, None));
+    };
+    let mut stored = Vec::new();
+    // Some at a time: an answer comes with its contact.
+    for some in identifiers(&stock.rows).chunks(LOOKUPS_AT_ONCE) {
+        let standings = store.peek(terms, required, some)?;
+        stored.extend(standings.iter().map(|standing| self::stored(standing, *store_only)));
+    }
+    let summary = summarize_with(&stock.rows, &stored);
+    let room = terms.ceiling.as_ref().map(|ceiling| store.room(ceiling)).transpose()?;
+    Ok((summary, Some(store.lately(required)?), room))
+}
+
+const fn stored(standing: &Standing, store_only: bool) -> Stored {
+    match standing {
+        Standing::Known(Known::Hit(_), _) => Stored::Hit,
+        Standing::Known(Known::Miss | Known::Rejected(_), _) => Stored::Miss,
+        Standing::Known(Known::Unknown(_), _) | Standing::Barred(_) => Stored::Open,
+        _ if store_only => Stored::Open,
+        Standing::Again => Stored::Again,
+        Standing::Free | Standing::Held => Stored::Nothing,
     }
 }
 

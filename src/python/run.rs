@@ -18,7 +18,7 @@ use pyo3::types::{PyDict, PyList};
 use tokio::runtime::Handle;
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 
-use super::desk::Desk;
+use super::assembly::Assembly;
 use super::errors;
 use super::objects::{promote, without_collector};
 use super::rows::Rows;
@@ -121,7 +121,7 @@ struct Live {
 pub(super) struct Run {
     live: OfProcess<Live>,
     marks: Arc<Marks>,
-    desk: Mutex<Desk>,
+    assembly: Mutex<Assembly>,
 }
 
 impl Run {
@@ -129,7 +129,11 @@ impl Run {
         let marks = Arc::new(Marks::default());
         let inbox = Inbox { run: run.clone(), ready: VecDeque::new(), marks: marks.clone() };
         let inbox = Arc::new(AsyncMutex::new(inbox));
-        Self { live: OfProcess::new(Live { run, inbox, runtime }), marks, desk: Mutex::new(Desk::new()) }
+        Self {
+            live: OfProcess::new(Live { run, inbox, runtime }),
+            marks,
+            assembly: Mutex::new(Assembly::new()),
+        }
     }
 
     fn live(&self) -> PyResult<&Live> {
@@ -139,9 +143,9 @@ impl Run {
     }
 
     /// Builds objects, so the collector may run other people's code meanwhile: whoever waits for
-    /// the desk lets go of the interpreter.
-    fn desk(&self, py: Python<'_>) -> MutexGuard<'_, Desk> {
-        self.desk.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner)
+    /// the assembly lets go of the interpreter.
+    fn assembly(&self, py: Python<'_>) -> MutexGuard<'_, Assembly> {
+        self.assembly.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The inbox, for one consumer at a time.
@@ -157,8 +161,8 @@ impl Run {
     }
 
     /// What is held now that something was handed out.
-    fn mark(&self, inbox: &Inbox, desk: &Desk) {
-        self.marks.held.store(inbox.ready.len() + desk.early(), Ordering::Release);
+    fn mark(&self, inbox: &Inbox, assembly: &Assembly) {
+        self.marks.held.store(inbox.ready.len() + assembly.early(), Ordering::Release);
     }
 }
 
@@ -166,9 +170,9 @@ impl Run {
 impl Run {
     fn feed(&self, py: Python<'_>, rows: &Rows) -> PyResult<()> {
         let live = self.live()?;
-        let mut desk = self.desk(py);
+        let mut assembly = self.assembly(py);
         let stock = rows.take()?;
-        desk.keep(stock.values);
+        assembly.keep(stock.values);
         live.run.feed(stock.rows);
         Ok(())
     }
@@ -208,17 +212,17 @@ impl Run {
     fn fill(&self, into: &Bound<'_, PyList>) -> PyResult<usize> {
         let mut inbox = self.consume(into.py())?;
         let _entered = self.live()?.runtime.enter();
-        let mut desk = self.desk(into.py());
+        let mut assembly = self.assembly(into.py());
         let mut filled = Ok(0);
         while let Ok(so_far @ 0..MOST_ROWS_AT_ONCE) = filled {
             inbox.glance();
             let most = MOST_ROWS_AT_ONCE - so_far;
-            filled = match without_collector(into.py(), || desk.fill(&mut inbox.ready, into, most)) {
+            filled = match without_collector(into.py(), || assembly.fill(&mut inbox.ready, into, most)) {
                 Ok(0) => break,
                 more => more.map(|more| so_far + more),
             };
         }
-        self.mark(&inbox, &desk);
+        self.mark(&inbox, &assembly);
         let filled = filled?;
         if filled >= MANY_ROWS {
             promote(into.py())?;
@@ -229,12 +233,12 @@ impl Run {
     fn take<'py>(&self, py: Python<'py>, most: usize) -> PyResult<Bound<'py, PyList>> {
         let mut inbox = self.consume(py)?;
         let _entered = self.live()?.runtime.enter();
-        let mut desk = self.desk(py);
+        let mut assembly = self.assembly(py);
         inbox.glance();
         let ended = self.marks.ended.load(Ordering::Acquire);
         let most = most.min(MOST_ROWS_AT_ONCE);
-        let taken = without_collector(py, || desk.take(py, &mut inbox.ready, most, ended));
-        self.mark(&inbox, &desk);
+        let taken = without_collector(py, || assembly.take(py, &mut inbox.ready, most, ended));
+        self.mark(&inbox, &assembly);
         taken
     }
 
@@ -262,7 +266,7 @@ impl Run {
     }
 
     fn undelivered(&self, py: Python<'_>) -> u64 {
-        self.desk(py).undelivered()
+        self.assembly(py).undelivered()
     }
 
     fn stop(&self, grace_s: f64) -> PyResult<()> {
@@ -279,17 +283,26 @@ impl Run {
         }
         told.set_item("duplicates", receipt.duplicates)?;
         told.set_item("from_store", receipt.from_store)?;
+        told.set_item("found_duplicates", receipt.found_duplicates)?;
+        told.set_item("found_from_store", receipt.found_from_store)?;
         told.set_item("sent", receipt.sent)?;
         told.set_item("requests", receipt.requests)?;
         told.set_item("credits", receipt.credits)?;
         told.set_item("credits_in_doubt", receipt.credits_in_doubt)?;
+        told.set_item("not_stored", receipt.not_stored)?;
+        told.set_item("bought_again", receipt.bought_again)?;
+        told.set_item("barred", receipt.barred)?;
+        told.set_item("inherited", receipt.inherited.rows)?;
+        told.set_item("inherited_credits", receipt.inherited.credits)?;
+        told.set_item("inherited_since_ms", receipt.inherited.since_ms)?;
         told.set_item("elapsed_s", receipt.elapsed.as_secs_f64())?;
         told.set_item("stopped", receipt.stopped.as_deref())?;
+        told.set_item("notes", receipt.notes)?;
         Ok(told)
     }
 
     fn problems<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        self.desk(py).problems(py)
+        self.assembly(py).problems(py)
     }
 
     fn troubles(&self) -> PyResult<Vec<(&'static str, String, Option<u16>)>> {

@@ -49,6 +49,17 @@ impl<T> OfProcess<T> {
     }
 }
 
+/// Lets go of something with the interpreter released: what may have to wait for other threads must
+/// not keep it from those.
+pub(super) fn let_go<T: Send>(value: T) {
+    let mut value = Some(value);
+    // Where the interpreter is shutting down there is nobody to be kept from it.
+    Python::try_attach(|py| {
+        let value = value.take();
+        py.detach(move || drop(value));
+    });
+}
+
 impl<T> Drop for OfProcess<T> {
     fn drop(&mut self) {
         if !self.is_ours() {

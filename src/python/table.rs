@@ -3,7 +3,6 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use arrow_schema::ArrowError;
 use pyo3::exceptions::PyRuntimeError;
@@ -82,11 +81,9 @@ impl Table {
 
     /// Puts these outcomes where they belong. Needs no interpreter, and must hold none.
     pub(super) fn take(&self, outcomes: &mut VecDeque<RowOutcome>) -> Result<usize, ArrowError> {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let now = i64::try_from(now.as_micros()).unwrap_or(i64::MAX);
         let count = outcomes.len();
         let mut assembler = self.lock();
-        outcomes.drain(..).try_for_each(|outcome| assembler.add(outcome, now))?;
+        outcomes.drain(..).try_for_each(|outcome| assembler.add(outcome))?;
         Ok(count)
     }
 }

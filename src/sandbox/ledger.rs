@@ -22,15 +22,16 @@ pub struct Request {
     pub arrived: Duration,
     /// Its method and path.
     pub target: Box<str>,
-    /// The names of its headers as the client spelled them but for case, in lower case.
+    /// The names of its headers, in lower case.
     pub header_names: Arc<[Box<str>]>,
     /// Bytes of body that were read; none where the fault struck before.
     pub body_bytes: u64,
-    /// The status it was answered with; `None` where it got no answer.
+    /// The status it was to be answered with, though the client may have left before; `None` where it
+    /// got no answer.
     pub status: Option<u16>,
     /// The bad luck it had.
     pub fault: Option<Fault>,
-    /// Lookups it asked for, where it could be read.
+    /// Lookups it asked for; 0 where it was refused.
     pub lookups: u32,
     /// Credits it was charged.
     pub credits: u32,

@@ -18,7 +18,7 @@
 //! # }
 //! ```
 
-mod desk;
+mod clerk;
 mod fault;
 mod fold;
 mod ledger;
@@ -45,9 +45,9 @@ pub use fault::{BadLuck, Fault};
 pub use ledger::{Entry, Ledger, Request};
 pub use options::{Options, RetryAfter};
 
-use desk::Desk;
+use clerk::Clerk;
 use pin::Pin;
-use server::SharedDesk;
+use server::SharedClerk;
 
 /// Connections that may wait to be accepted: more than a client opens at once.
 const BACKLOG: u32 = 4_096;
@@ -59,7 +59,7 @@ const ANY_KEY: &str = "sandbox-key";
 /// an answer is disconnected.
 #[derive(Debug)]
 pub struct Sandbox {
-    desk: SharedDesk,
+    clerk: SharedClerk,
     address: SocketAddr,
     api_key: Box<str>,
     process: u32,
@@ -82,20 +82,21 @@ impl Sandbox {
             let socket = TcpSocket::new_v4()?;
             // A port that was just left may be taken again.
             socket.set_reuseaddr(true)?;
-            socket.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, options.port)))?;
+            let bound = socket.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, options.port)));
+            bound.map_err(|error| not_bound(options.port, &error))?;
             socket.listen(BACKLOG)?
         };
         let address = listener.local_addr()?;
         let api_key = options.api_key.clone().unwrap_or_else(|| ANY_KEY.into());
-        let desk = Arc::new(Mutex::new(Desk::new(options, Instant::now())));
+        let clerk = Arc::new(Mutex::new(Clerk::new(options, Instant::now())));
         let (stop, stopped) = oneshot::channel();
         let elsewhere: Arc<str> = format!("http://{address}/elsewhere").into();
-        let for_thread = Arc::clone(&desk);
+        let for_thread = Arc::clone(&clerk);
         let thread = std::thread::Builder::new().name("exactbuyer-sandbox".to_owned()).spawn(move || {
             runtime.block_on(server::serve(listener, for_thread, elsewhere, stopped));
         })?;
         Ok(Self {
-            desk,
+            clerk,
             address,
             api_key,
             process: std::process::id(),
@@ -135,50 +136,57 @@ impl Sandbox {
     /// # Errors
     /// Where the text is no JSON object.
     pub fn person(&self, value: &str, contact: &str) -> io::Result<()> {
-        let no_object =
-            || io::Error::new(io::ErrorKind::InvalidInput, "a pinned contact must be a JSON object");
+        let no_object = || {
+            io::Error::new(io::ErrorKind::InvalidInput, "a pinned contact must be one object of sound JSON")
+        };
         let pin = Pin::person(contact).ok_or_else(no_object)?;
-        server::lock(&self.desk).pin(value, pin);
+        server::lock(&self.clerk).pin(value, pin);
         Ok(())
     }
 
     /// From now on this identifier belongs to nobody.
     pub fn nobody(&self, value: &str) {
-        server::lock(&self.desk).pin(value, Pin::Nobody);
+        server::lock(&self.clerk).pin(value, Pin::Nobody);
     }
 
     /// From now on every call that holds this value is refused with 400.
     pub fn reject(&self, value: &str) {
-        server::lock(&self.desk).reject(value);
+        server::lock(&self.clerk).reject(value);
     }
 
     /// Adds bad luck.
     pub fn fail(&self, rule: BadLuck) {
-        server::lock(&self.desk).fail(rule);
+        server::lock(&self.clerk).fail(rule);
     }
 
     /// Pays credits in, where they are limited.
     pub fn top_up(&self, credits: u64) {
-        server::lock(&self.desk).top_up(credits);
+        server::lock(&self.clerk).top_up(credits);
     }
 
     /// Credits left, where they are limited.
     #[must_use]
     pub fn credits_left(&self) -> Option<u64> {
-        server::lock(&self.desk).credits_left()
+        server::lock(&self.clerk).credits_left()
     }
 
     /// A copy of the books as they stand.
     #[must_use]
     pub fn ledger(&self) -> Ledger {
-        server::lock(&self.desk).ledger().clone()
+        server::lock(&self.clerk).ledger().clone()
     }
 
     /// Forgets everything since the start: books, pins, bad luck, the rate limit's window; credits are
     /// as they were. Requests still waiting are answered and are on no books.
     pub fn reset(&self) {
-        server::lock(&self.desk).forget();
+        server::lock(&self.clerk).forget();
     }
+}
+
+/// Why the port cannot be had, and what to do.
+fn not_bound(port: u16, error: &io::Error) -> io::Error {
+    let message = format!("port {port} of this machine cannot be had ({error}): take another, or 0 for any");
+    io::Error::new(error.kind(), message)
 }
 
 impl Drop for Sandbox {

@@ -30,7 +30,8 @@ pub struct Options {
     /// Credits on the account; `None`: unlimited. A call that needs more than are left, or meets
     /// none, is refused whole.
     pub credits: Option<u64>,
-    /// Calls accepted in any 60 s; `None`: any number. A refused call takes no room.
+    /// Calls accepted in any 60 s; `None`: any number. One that is refused for being beyond that, or for
+    /// its key, takes no room.
     pub requests_per_minute: Option<u32>,
     /// What a refused call learns about when to come back.
     pub retry_after: RetryAfter,

@@ -231,13 +231,16 @@ impl Contacts {
         self.body.len() / 2
     }
 
-    /// The same with `text` as the first field of the first match.
-    fn with_field(mut self, text: &str) -> Self {
+    /// The same with `field` as the first one of the first match.
+    fn with_field(mut self, field: &str) -> Self {
         let mut start = OPEN.len();
         for (end, found) in &self.ends {
             if *found {
                 let inside = start + ELEMENT.len() + 1;
-                self.body.splice(inside..inside, text.bytes());
+                let rest = self.body.get(inside..).unwrap_or_default().trim_ascii_start();
+                // Somebody pinned without a single field has nothing to separate it from.
+                let comma = if rest.starts_with(b"}") { "" } else { "," };
+                self.body.splice(inside..inside, field.bytes().chain(comma.bytes()));
                 break;
             }
             start = end + 1;
@@ -279,15 +282,15 @@ impl Contacts {
                 HTML,
                 "<!DOCTYPE html>\n<html><body><h1>We'll be right back</h1></body></html>\n",
             ),
-            Fault::BrokenRecord => good(self.with_field(r#""broken":,"#)),
+            Fault::BrokenRecord => good(self.with_field(r#""broken":"#)),
             Fault::Deep => {
                 let (open, close) = ("[".repeat(100_000), "]".repeat(100_000));
-                good(self.with_field(&format!(r#""deep":{open}{close},"#)))
+                good(self.with_field(&format!(r#""deep":{open}{close}"#)))
             }
-            Fault::LoneSurrogate => good(self.with_field(r#""note":"half \ud83d of it","#)),
-            Fault::Nan => good(self.with_field(r#""score":NaN,"lowest":-Infinity,"#)),
-            Fault::BigInt => good(self.with_field(r#""big_int":123456789012345678901234567890,"#)),
-            Fault::DuplicateKeys => good(self.with_field(r#""full_name":"Not Their Name","#)),
+            Fault::LoneSurrogate => good(self.with_field(r#""note":"half \ud83d of it""#)),
+            Fault::Nan => good(self.with_field(r#""score":NaN,"lowest":-Infinity"#)),
+            Fault::BigInt => good(self.with_field(r#""big_int":123456789012345678901234567890"#)),
+            Fault::DuplicateKeys => good(self.with_field(r#""full_name":"Not Their Name""#)),
             Fault::Gzip => {
                 let plain = self.close(count);
                 Reply { gzipped: true, ..Reply::with(200, JSON, gzip(&plain)) }

@@ -23,24 +23,24 @@ use tokio::sync::oneshot;
 
 use crate::vendor::limits;
 
-use super::desk::{Desk, Headers};
+use super::clerk::{Clerk, Headers};
 use super::reply::{Manner, Reply};
 
-/// A desk that connections and its owner share. Held only to decide, never while waiting.
-pub(super) type SharedDesk = Arc<Mutex<Desk>>;
+/// A clerk that connections and its owner share. Held only to decide, never while waiting.
+pub(super) type SharedClerk = Arc<Mutex<Clerk>>;
 
 /// Larger than any call of 1,000 lookups that anybody means.
 const MAX_CALL_BYTES: usize = 16 * 1024 * 1024;
 
-/// What a desk that panicked left behind is still its books.
-pub(super) fn lock(desk: &SharedDesk) -> MutexGuard<'_, Desk> {
-    desk.lock().unwrap_or_else(PoisonError::into_inner)
+/// What a clerk that panicked left behind is still its books.
+pub(super) fn lock(clerk: &SharedClerk) -> MutexGuard<'_, Clerk> {
+    clerk.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Accepts connections until told to stop, or until whoever could tell is gone.
 pub(super) async fn serve(
     listener: TcpListener,
-    desk: SharedDesk,
+    clerk: SharedClerk,
     elsewhere: Arc<str>,
     stop: oneshot::Receiver<()>,
 ) {
@@ -50,8 +50,8 @@ pub(super) async fn serve(
             _ = &mut stop => return,
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
-                    lock(&desk).ledger().connect();
-                    tokio::spawn(connection(stream, Arc::clone(&desk), Arc::clone(&elsewhere)));
+                    lock(&clerk).ledger().connect();
+                    tokio::spawn(connection(stream, Arc::clone(&clerk), Arc::clone(&elsewhere)));
                 }
                 // Out of file descriptors, most likely: some will be given back.
                 Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
@@ -61,12 +61,12 @@ pub(super) async fn serve(
 }
 
 /// Counts a request as waiting for as long as it lives.
-struct InFlight(SharedDesk);
+struct InFlight(SharedClerk);
 
 impl InFlight {
-    fn begin(desk: &SharedDesk) -> Self {
-        lock(desk).ledger().begin();
-        Self(Arc::clone(desk))
+    fn begin(clerk: &SharedClerk) -> Self {
+        lock(clerk).ledger().begin();
+        Self(Arc::clone(clerk))
     }
 }
 
@@ -91,14 +91,14 @@ impl std::fmt::Display for TakenBack {
 
 impl std::error::Error for TakenBack {}
 
-async fn connection(stream: TcpStream, desk: SharedDesk, elsewhere: Arc<str>) {
+async fn connection(stream: TcpStream, clerk: SharedClerk, elsewhere: Arc<str>) {
     // Without it an answer's last packet may wait for an acknowledgement; failing is no reason to stop.
     let _ = stream.set_nodelay(true);
     let unruly: Arc<Mutex<Option<Unruly>>> = Arc::default();
     let for_service = Arc::clone(&unruly);
     let service = service_fn(move |request| {
         // Boxed, because a connection can be taken back only if nothing in it is pinned.
-        Box::pin(answer(request, Arc::clone(&desk), Arc::clone(&elsewhere), Arc::clone(&for_service)))
+        Box::pin(answer(request, Arc::clone(&clerk), Arc::clone(&elsewhere), Arc::clone(&for_service)))
     });
     let mut http = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
     // The end of a connection, however it comes, is nobody's error here.
@@ -112,18 +112,18 @@ async fn connection(stream: TcpStream, desk: SharedDesk, elsewhere: Arc<str>) {
 
 async fn answer(
     request: Request<Incoming>,
-    desk: SharedDesk,
+    clerk: SharedClerk,
     elsewhere: Arc<str>,
     unruly: Arc<Mutex<Option<Unruly>>>,
 ) -> Result<Response<Full<Bytes>>, TakenBack> {
-    let in_flight = InFlight::begin(&desk);
+    let in_flight = InFlight::begin(&clerk);
     let (head, body) = request.into_parts();
     let arrival = {
         let names: Vec<&str> = head.headers.keys().map(header::HeaderName::as_str).collect();
-        lock(&desk).arrive(head.method.as_str(), head.uri.path(), &names, Instant::now())
+        lock(&clerk).arrive(head.method.as_str(), head.uri.path(), &names, Instant::now())
     };
     let reply = if arrival.is_reset_unread() {
-        lock(&desk).answer(
+        lock(&clerk).answer(
             &arrival,
             Headers { key: None, content_type: None },
             &[],
@@ -136,7 +136,7 @@ async fn answer(
             key: head.headers.get(limits::KEY_HEADER).map(HeaderValue::as_bytes),
             content_type: head.headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes),
         };
-        lock(&desk).answer(&arrival, headers, &body, &elsewhere, Instant::now())
+        lock(&clerk).answer(&arrival, headers, &body, &elsewhere, Instant::now())
     };
     if !reply.delay.is_zero() {
         tokio::time::sleep(reply.delay).await;

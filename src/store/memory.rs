@@ -3,7 +3,7 @@
 //! under way.
 
 use std::collections::{BTreeSet, VecDeque};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::future::{BoxFuture, FutureExt, ready};
 use hashbrown::HashMap;
@@ -13,7 +13,7 @@ use tokio::sync::futures::Notified;
 use crate::error::Error;
 use crate::identifier::Identifier;
 
-use super::{Known, Required, RunId, Settled, Standing, Store};
+use super::{Claim, Evidence, Known, RequestId, Required, RunId, Seen, Settled, Standing, Store, Terms};
 
 /// Remembers only while runs are under way.
 #[derive(Debug, Default)]
@@ -28,14 +28,24 @@ struct Inner {
     clock: u64,
     live: BTreeSet<RunId>,
     entries: HashMap<Required, HashMap<Identifier, Entry>>,
+    /// What the only run that is live has in flight, as long as nothing is in `entries`: it never
+    /// asks for a lookup twice at a time, so nobody looks for one.
+    alone: Vec<Chunk>,
     /// Answers that are kept, oldest first.
     kept: VecDeque<(u64, Required, Identifier)>,
+}
+
+/// The lookups of one claim.
+#[derive(Debug)]
+struct Chunk {
+    required: Required,
+    lookups: Box<[Identifier]>,
 }
 
 #[derive(Debug)]
 enum Entry {
     InFlight,
-    Answered { at: u64, known: Known },
+    Answered { at: u64, at_ms: i64, known: Known },
 }
 
 impl Inner {
@@ -44,11 +54,29 @@ impl Inner {
         self.clock
     }
 
+    fn is_alone(&self, run: RunId) -> bool {
+        self.live.iter().all(|live| *live == run)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.entries.values().all(HashMap::is_empty)
+    }
+
+    /// From now on somebody may look for what is in flight.
+    fn index(&mut self) {
+        for Chunk { required, lookups } in std::mem::take(&mut self.alone) {
+            let of_required = self.entries.entry_ref(&required).or_default();
+            of_required.extend(lookups.into_iter().map(|lookup| (lookup, Entry::InFlight)));
+        }
+    }
+
     fn standing(&self, run: RunId, required: &Required, lookup: &Identifier) -> Standing {
         match self.entries.get(required).and_then(|of_required| of_required.get(lookup)) {
             // An answer from before the run began is not this run's to have: without a durable
             // store, each call asks anew, whether or not another one happens to be under way.
-            Some(Entry::Answered { at, known }) if *at > run.0 => Standing::Known(known.clone()),
+            Some(Entry::Answered { at, at_ms, known }) if *at > run.0 => {
+                Standing::Known(known.clone(), Seen { at_ms: *at_ms, ..Seen::default() })
+            }
             Some(Entry::InFlight) => Standing::Held,
             Some(Entry::Answered { .. }) | None => Standing::Free,
         }
@@ -76,11 +104,35 @@ impl MemoryStore {
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    fn note(&self, run: RunId, required: &Required, lookups: Vec<(Identifier, Settled)>, at_ms: i64) {
+        let mut inner = self.lock();
+        inner.index();
+        let shared = !inner.is_alone(run);
+        let at = inner.tick();
+        for (lookup, settled) in lookups {
+            match settled {
+                Settled::Known(known) if shared => {
+                    inner.kept.push_back((at, required.clone(), lookup.clone()));
+                    let entry = Entry::Answered { at, at_ms, known };
+                    inner.entries.entry_ref(required).or_default().insert(lookup, entry);
+                }
+                Settled::Known(_) | Settled::Doubted(_) | Settled::Released => {
+                    if let Some(of_required) = inner.entries.get_mut(required) {
+                        of_required.remove(&lookup);
+                    }
+                }
+            }
+        }
+        drop(inner);
+        self.changed.notify_waiters();
+    }
 }
 
 impl Store for MemoryStore {
-    fn begin(&self) -> RunId {
+    fn begin(&self, _: Terms) -> RunId {
         let mut inner = self.lock();
+        inner.index();
         let run = RunId(inner.tick());
         inner.live.insert(run);
         run
@@ -98,13 +150,18 @@ impl Store for MemoryStore {
 
     fn release_if_alone(&self, run: RunId, required: &Required, lookups: &[Identifier]) -> bool {
         let mut inner = self.lock();
-        let alone = inner.live.iter().all(|live| *live == run);
-        if alone && let Some(of_required) = inner.entries.get_mut(required) {
+        if !inner.is_alone(run) {
+            return false;
+        }
+        let same = |chunk: &Chunk| chunk.required == *required && *chunk.lookups == *lookups;
+        if let Some(place) = inner.alone.iter().position(same) {
+            inner.alone.swap_remove(place);
+        } else if let Some(of_required) = inner.entries.get_mut(required) {
             for lookup in lookups {
                 of_required.remove(lookup);
             }
         }
-        alone
+        true
     }
 
     fn consult<'a>(
@@ -113,8 +170,13 @@ impl Store for MemoryStore {
         required: &'a Required,
         lookups: &'a [&'a Identifier],
     ) -> BoxFuture<'a, Result<Vec<Standing>, Error>> {
-        let inner = self.lock();
-        let standings = lookups.iter().map(|lookup| inner.standing(run, required, lookup)).collect();
+        let mut inner = self.lock();
+        let standings = if inner.is_alone(run) && inner.is_empty() {
+            vec![Standing::Free; lookups.len()]
+        } else {
+            inner.index();
+            lookups.iter().map(|lookup| inner.standing(run, required, lookup)).collect()
+        };
         drop(inner);
         ready(Ok(standings)).boxed()
     }
@@ -124,8 +186,14 @@ impl Store for MemoryStore {
         run: RunId,
         required: &'a Required,
         lookups: &'a [Identifier],
-    ) -> BoxFuture<'a, Result<Vec<Standing>, Error>> {
+    ) -> BoxFuture<'a, Result<Claim, Error>> {
         let mut inner = self.lock();
+        if inner.is_alone(run) && inner.is_empty() {
+            inner.alone.push(Chunk { required: required.clone(), lookups: lookups.into() });
+            let standings = vec![Standing::Free; lookups.len()];
+            return ready(Ok(Claim::Granted { request: RequestId::default(), standings })).boxed();
+        }
+        inner.index();
         let mut standings = Vec::with_capacity(lookups.len());
         for lookup in lookups {
             let standing = inner.standing(run, required, lookup);
@@ -135,34 +203,34 @@ impl Store for MemoryStore {
             standings.push(standing);
         }
         drop(inner);
-        ready(Ok(standings)).boxed()
+        ready(Ok(Claim::Granted { request: RequestId::default(), standings })).boxed()
     }
 
     fn settle<'a>(
         &'a self,
         run: RunId,
         required: &'a Required,
+        _: RequestId,
         lookups: Vec<(Identifier, Settled)>,
+        evidence: Evidence,
     ) -> BoxFuture<'a, Result<(), Error>> {
-        let mut inner = self.lock();
-        let shared = inner.live.iter().any(|live| *live != run);
-        let at = inner.tick();
-        for (lookup, settled) in lookups {
-            match settled {
-                Settled::Known(known) if shared => {
-                    inner.kept.push_back((at, required.clone(), lookup.clone()));
-                    let entry = Entry::Answered { at, known };
-                    inner.entries.entry_ref(required).or_default().insert(lookup, entry);
-                }
-                Settled::Known(_) | Settled::Released => {
-                    if let Some(of_required) = inner.entries.get_mut(required) {
-                        of_required.remove(&lookup);
-                    }
-                }
-            }
-        }
-        drop(inner);
-        self.changed.notify_waiters();
+        self.note(run, required, lookups, evidence.at_ms);
+        ready(Ok(())).boxed()
+    }
+
+    fn abandon(&self, run: RunId, required: &Required, _: RequestId, lookups: Vec<Identifier>) {
+        let doubt = Settled::Known(Known::Unknown("its request ended without a word".into()));
+        self.note(run, required, lookups.into_iter().map(|lookup| (lookup, doubt.clone())).collect(), 0);
+    }
+
+    fn doubt<'a>(
+        &'a self,
+        run: RunId,
+        required: &'a Required,
+        lookups: Vec<(Identifier, Arc<str>)>,
+    ) -> BoxFuture<'a, Result<(), Error>> {
+        let doubted = lookups.into_iter().map(|(lookup, why)| (lookup, Settled::Known(Known::Unknown(why))));
+        self.note(run, required, doubted.collect(), 0);
         ready(Ok(())).boxed()
     }
 
@@ -189,34 +257,52 @@ mod tests {
     }
 
     async fn one(store: &MemoryStore, run: RunId, text: &str) -> Standing {
-        store.claim(run, &Required::from([]), &[lookup(text)]).await.unwrap().remove(0)
+        claim(store, run, &Required::from([]), text).await
+    }
+
+    async fn claim(store: &MemoryStore, run: RunId, required: &Required, text: &str) -> Standing {
+        match store.claim(run, required, &[lookup(text)]).await.unwrap() {
+            Claim::Granted { mut standings, .. } => standings.remove(0),
+            refused => unreachable!("{refused:?}"),
+        }
+    }
+
+    fn begin(store: &MemoryStore) -> RunId {
+        store.begin(Terms::default())
+    }
+
+    fn known(known: Known) -> Standing {
+        Standing::Known(known, Seen::default())
     }
 
     async fn settle(store: &MemoryStore, run: RunId, text: &str, settled: Settled) {
-        store.settle(run, &Required::from([]), vec![(lookup(text), settled)]).await.unwrap();
+        let (request, evidence) = (RequestId::default(), Evidence::default());
+        let settled = vec![(lookup(text), settled)];
+        store.settle(run, &Required::from([]), request, settled, evidence).await.unwrap();
     }
 
     #[tokio::test]
     async fn what_one_run_asks_the_others_wait_for() {
         let store = MemoryStore::default();
-        let (first, second) = (store.begin(), store.begin());
+        let (first, second) = (begin(&store), begin(&store));
         assert_eq!(one(&store, first, "a").await, Standing::Free);
         assert_eq!(one(&store, second, "a").await, Standing::Held);
         let changed = store.changed();
         settle(&store, first, "a", Settled::Known(hit())).await;
         changed.await;
-        assert_eq!(one(&store, second, "a").await, Standing::Known(hit()));
+        assert_eq!(one(&store, second, "a").await, known(hit()));
     }
 
     #[tokio::test]
     async fn an_answer_that_nobody_waits_for_is_not_kept_but_one_that_somebody_may_is() {
         let store = MemoryStore::default();
         let required = Required::from([]);
-        let first = store.begin();
+        let first = begin(&store);
         assert_eq!(one(&store, first, "a").await, Standing::Free);
         assert_eq!(one(&store, first, "b").await, Standing::Free);
         assert!(store.release_if_alone(first, &required, &[lookup("a")]));
-        let second = store.begin();
+        assert_eq!(store.lock().alone.len(), 1);
+        let second = begin(&store);
         assert_eq!(one(&store, second, "a").await, Standing::Free);
         assert!(!store.release_if_alone(first, &required, &[lookup("b")]));
         assert_eq!(one(&store, second, "b").await, Standing::Held);
@@ -225,7 +311,7 @@ mod tests {
     #[tokio::test]
     async fn what_was_released_anybody_may_ask() {
         let store = MemoryStore::default();
-        let (first, second) = (store.begin(), store.begin());
+        let (first, second) = (begin(&store), begin(&store));
         assert_eq!(one(&store, first, "a").await, Standing::Free);
         settle(&store, first, "a", Settled::Released).await;
         assert_eq!(one(&store, second, "a").await, Standing::Free);
@@ -234,10 +320,10 @@ mod tests {
     #[tokio::test]
     async fn a_later_run_asks_anew_and_nothing_is_kept_after_the_last() {
         let store = MemoryStore::default();
-        let (first, second) = (store.begin(), store.begin());
+        let (first, second) = (begin(&store), begin(&store));
         assert_eq!(one(&store, first, "a").await, Standing::Free);
         settle(&store, first, "a", Settled::Known(hit())).await;
-        let third = store.begin();
+        let third = begin(&store);
         assert_eq!(one(&store, third, "a").await, Standing::Free);
         settle(&store, third, "a", Settled::Known(hit())).await;
         for run in [first, second, third] {
@@ -250,19 +336,19 @@ mod tests {
     #[tokio::test]
     async fn other_required_fields_are_another_lookup() {
         let store = MemoryStore::default();
-        let run = store.begin();
+        let run = begin(&store);
         let phone = Required::from(["phone".into()]);
         assert_eq!(one(&store, run, "a").await, Standing::Free);
-        assert_eq!(store.claim(run, &phone, &[lookup("a")]).await.unwrap(), [Standing::Free]);
+        assert_eq!(claim(&store, run, &phone, "a").await, Standing::Free);
     }
 
     #[tokio::test]
     async fn doubts_are_shared_too() {
         let store = MemoryStore::default();
-        let (first, second) = (store.begin(), store.begin());
+        let (first, second) = (begin(&store), begin(&store));
         assert_eq!(one(&store, first, "a").await, Standing::Free);
         let unknown = Known::Unknown("lost".into());
         settle(&store, first, "a", Settled::Known(unknown.clone())).await;
-        assert_eq!(one(&store, second, "a").await, Standing::Known(unknown));
+        assert_eq!(one(&store, second, "a").await, known(unknown));
     }
 }

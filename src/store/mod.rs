@@ -1,25 +1,33 @@
 //! What was asked and paid, so that nothing is paid for twice.
 //!
 //! A [`Store`] is asked before anything is sent ([`Store::consult`]), notes the intent to send
-//! ([`Store::claim`]) and keeps the answers ([`Store::settle`]). It knows lookups and answers, and
-//! nothing of requests, retries or rows.
+//! ([`Store::claim`]) and keeps the answers ([`Store::settle`]). It knows lookups, answers and what
+//! a request came to; of retries, rows and the vendor's words it knows nothing.
 
 mod memory;
+#[cfg(feature = "store")]
+pub mod sqlite;
+mod terms;
 
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, FutureExt, ready};
 use tokio::sync::futures::Notified;
 
 use crate::error::Error;
 use crate::identifier::Identifier;
 
 pub use memory::MemoryStore;
+pub use terms::{Ceiling, Claim, Evidence, Room, Terms};
 
 /// A run, as a store knows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RunId(pub u64);
+
+/// A request, as a store knows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub struct RequestId(pub i64);
 
 /// The required fields that a match must have: part of what is paid for.
 pub type Required = Arc<[Box<str>]>;
@@ -37,15 +45,32 @@ pub enum Known {
     Unknown(Arc<str>),
 }
 
+/// Since when something is known, and from whom.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Seen {
+    /// When it became known, in milliseconds since 1970.
+    pub at_ms: i64,
+    /// It was known before the run began, or is what a process that died has left: nothing that
+    /// this run or one beside it has done.
+    pub inherited: bool,
+    /// Credits that may have been charged for it without anybody knowing.
+    pub in_doubt: u32,
+}
+
 /// How a lookup stands with the store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Standing {
     /// Nobody has asked. From [`Store::claim`]: it is the claimant's now.
     Free,
-    /// Another run is asking right now.
+    /// As [`Standing::Free`], but the store has a contact for it, too old for this run or one that
+    /// it was told to ask for again: this would be paid for a second time.
+    Again,
+    /// Another request is asking right now.
     Held,
     /// It has been asked.
-    Known(Known),
+    Known(Known, Seen),
+    /// It is not to be sent; why.
+    Barred(Arc<str>),
 }
 
 /// What became of a claimed lookup.
@@ -53,14 +78,16 @@ pub enum Standing {
 pub enum Settled {
     /// It was asked, and this is known.
     Known(Known),
+    /// It may have been charged, and the run that sent it will send it again; what happened.
+    Doubted(Arc<str>),
     /// It was not sent, or refused free of charge: anybody may ask.
     Released,
 }
 
 /// What was asked and paid.
 pub trait Store: Send + Sync + 'static {
-    /// A run begins: what is answered from now on while it lasts is there for it.
-    fn begin(&self) -> RunId;
+    /// A run begins, on these terms: what is answered from now on while it lasts is there for it.
+    fn begin(&self, terms: Terms) -> RunId;
 
     /// The run is over.
     fn end(&self, run: RunId);
@@ -99,19 +126,48 @@ pub trait Store: Send + Sync + 'static {
         run: RunId,
         required: &'a Required,
         lookups: &'a [Identifier],
-    ) -> BoxFuture<'a, Result<Vec<Standing>, Error>>;
+    ) -> BoxFuture<'a, Result<Claim, Error>>;
 
-    /// Says what became of claimed lookups, and wakes whoever waits for them.
+    /// Says what became of the lookups that a request claimed, and wakes whoever waits for them. Can
+    /// be said of a request that was given up, too: what is known replaces the doubt.
     ///
     /// # Errors
     /// Where it could not be kept; it still reaches the caller.
+    ///
+    /// # Cancel safety
+    /// Safe: once called, it is done, whether or not anybody waits for it.
     fn settle<'a>(
         &'a self,
         run: RunId,
         required: &'a Required,
+        request: RequestId,
         lookups: Vec<(Identifier, Settled)>,
+        evidence: Evidence,
     ) -> BoxFuture<'a, Result<(), Error>>;
 
-    /// Resolves after the next [`Store::settle`] of any run.
+    /// The task of a request ended without a word: what it had claimed is in doubt. Never waits, so
+    /// that a destructor can say it.
+    fn abandon(&self, run: RunId, required: &Required, request: RequestId, lookups: Vec<Identifier>);
+
+    /// These were sent once, are in doubt ([`Settled::Doubted`]), and will not be sent again after
+    /// all. A store that has kept the doubt has nothing to do.
+    ///
+    /// # Errors
+    /// Where it could not be kept.
+    fn doubt<'a>(
+        &'a self,
+        run: RunId,
+        required: &'a Required,
+        lookups: Vec<(Identifier, Arc<str>)>,
+    ) -> BoxFuture<'a, Result<(), Error>> {
+        let _ = (run, required, lookups);
+        ready(Ok(())).boxed()
+    }
+
+    /// Resolves after the next change that another run could wait for.
     fn changed(&self) -> Notified<'_>;
+
+    /// Looks whether other processes have changed anything, or have died, and if so lets
+    /// [`Store::changed`] resolve. To be called now and then by who waits; never waits itself.
+    fn listen(&self) {}
 }

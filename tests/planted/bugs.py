@@ -115,6 +115,13 @@ BUGS = (
         "        self.receipt.requests += 1;",
         "        self.receipt.requests += u64::from(credits + in_doubt > 0);",
     ),
+    Bug(
+        "the receipt does not say why the run stopped",
+        "identity of the receipt",
+        TALLY,
+        "self.receipt.stopped.get_or_insert_with(|| reason.clone());",
+        "let _ = reason;",
+    ),
     # ---- doubt ----
     Bug(
         "what went unknown no longer counts against max_in_doubt",
@@ -212,10 +219,17 @@ BUGS = (
     ),
     Bug(
         "a 413 teaches nothing",
-        "every run comes to an end",
+        "smaller chunks after 413",
         LANDING,
         "self.chunk_size = self.chunk_size.min(parcel.ids.len() / 2).max(1);",
         "",
+    ),
+    Bug(
+        "a 413 teaches nothing to what waits to be sent again",
+        "smaller chunks after 413",
+        LAUNCH,
+        "Some(parcel) => parcel.ids.len().min(self.chunk_size),",
+        "Some(parcel) => parcel.ids.len(),",
     ),
     Bug(
         "the search for a refused record never ends",
@@ -243,8 +257,8 @@ BUGS = (
         "of the rows that wait for one lookup, the last is forgotten",
         "every run comes to an end",
         TABLE,
-        "for number in in_order.into_iter().rev() {",
-        "for number in in_order.into_iter().rev().take(3) {",
+        "while let Some(row) = self.row_mut(turned) {",
+        "for _ in 0..3 {\n            let Some(row) = self.row_mut(turned) else { break };",
     ),
     Bug(
         "two answers are swapped",
@@ -337,7 +351,7 @@ BUGS = (
         "a stop only shuts the door behind the rows",
         "nothing is sent after a stop",
         RUNNER,
-        '                self.halt(&Arc::from("stopped before the end"), None);\n',
+        "                self.halt(&Arc::from(STOPPED), None);\n",
         "",
     ),
     Bug(
@@ -348,8 +362,8 @@ BUGS = (
         "let until = now() + grace + grace;",
     ),
     Bug(
-        "a run spins where its grace ends",
-        "every run comes to an end",
+        "a run looks away where its grace ends",
+        "ends within its grace",
         RUNNER,
         "if self.deadline.is_none_or(|deadline| now() < deadline) {",
         "if self.deadline.is_none_or(|deadline| now() < deadline + Duration::from_secs(1)) {",
@@ -358,15 +372,15 @@ BUGS = (
         "a slot is not given back",
         "every run comes to an end",
         LAUNCH,
-        "            shared.resources().in_flight -= 1;\n",
-        "            shared.resources().in_flight -= usize::from(number % 8 != 7);\n",
+        "        self.shared.resources().in_flight -= 1;\n",
+        "        self.shared.resources().in_flight -= usize::from(self.number % 8 != 7);\n",
     ),
     Bug(
         "a claim is not given up",
         "every run comes to an end",
         MEMORY,
-        "                Settled::Known(_) | Settled::Released => {\n",
-        "                Settled::Released => {}\n                Settled::Known(_) => {\n",
+        "                Settled::Known(_) | Settled::Doubted(_) | Settled::Released => {\n",
+        "                Settled::Released => {}\n                Settled::Known(_) | Settled::Doubted(_) => {\n",
     ),
     Bug(
         "who waits for another run is not woken",

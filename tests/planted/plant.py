@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[2]
 DOC = ROOT / "docs" / "simulation.md"
 
 # What cargo needs of the tree; the documents are there because the crate may include them.
-COPIED = ("Cargo.toml", "Cargo.lock", "README.md", "src", "tests", "benchmarks")
+COPIED = ("Cargo.toml", "Cargo.lock", "build.rs", "README.md", "src", "tests", "benchmarks")
 
 # The clock of the simulation stands still while a bug spins; nothing else takes this long.
 LONGEST_S = 600

@@ -36,7 +36,10 @@ class Rows:
             if status_of(value) == "invalid"
         ]
 
-    def plan(self, settings: dict[str, Any]) -> dict[str, Any]:
+    def asking(self) -> int:
+        return sum(status_of(value) not in {"missing", "invalid"} for value in self.values)
+
+    def plan(self, settings: dict[str, Any], **_: Any) -> dict[str, Any]:
         asking = [value for value in self.values if status_of(value) not in {"missing", "invalid"}]
         unique = len(set(asking))
         chunks = -(-unique // settings["chunk_size"])
@@ -193,8 +196,8 @@ class Engine:
     per_wait = 10
     in_flight = 0
 
-    def __init__(self, settings: dict[str, Any]) -> None:
-        self.settings = settings
+    def __init__(self, settings: dict[str, Any], store: object = None) -> None:
+        self.settings, self.store = settings, store
         self.runs: list[Run] = []
         self.started: list[dict[str, Any]] = []
         self.closed: float | None = None

@@ -209,6 +209,18 @@ def test_dicts_keyed_by_what_they_hold() -> None:
     )
 
 
+def test_a_key_twice_costs_other_places_nothing() -> None:
+    # The dicts of a place that is known are copies of one that fits them; those of places beyond the most
+    # that are remembered grow key by key.
+    twice = r'{"a":1,"\u0061":2}'
+    plain = '{"b":{"c":1,"d":2,"e":3}}'
+    few, _, _ = decode(reply_of([plain] * 20))
+    many, _, _ = decode(reply_of([twice] * 2_000 + [plain] * 20))
+    assert many[0][1] == {"a": 2}
+    assert many[-1][1] == few[-1][1]
+    assert sys.getsizeof(many[-1][1]["b"]) == sys.getsizeof(few[-1][1]["b"]) < sys.getsizeof(few[0][1]["b"])
+
+
 def test_every_dict_is_its_own() -> None:
     text = '{"a":{"b":null,"c":"x"},"d":[],"e":{}}'
     contacts, _, _ = decode(reply_of([text] * 40))

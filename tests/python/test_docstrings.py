@@ -11,7 +11,7 @@ import pytest
 import exactbuyer
 
 MODULES = ["exactbuyer", *(found.name for found in pkgutil.walk_packages(exactbuyer.__path__, "exactbuyer."))]
-SHOWN = {name for name in MODULES if not name.endswith(("_core", "__main__", "_pytest"))}
+SHOWN = {name for name in MODULES if not name.endswith(("_core", "__main__"))}
 
 
 @pytest.mark.parametrize("name", sorted(SHOWN))

@@ -54,14 +54,28 @@ def test_enrich_csv(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["enriched.csv"]
 
 
+def test_enrich_csv_takes_what_excel_writes_and_a_file_without_rows(tmp_path: Path) -> None:
+    people, output = tmp_path / "people.csv", tmp_path / "enriched.csv"
+    people.write_text("name,email,phone,linkedin\n", encoding="utf-8-sig")
+    subprocess.run(
+        [sys.executable, "-W", "error", EXAMPLES / "enrich_csv.py", people, "-o", output],
+        cwd=tmp_path,
+        capture_output=True,
+        check=True,
+    )
+    assert output.read_text(encoding="utf-8").startswith("name,email,phone,linkedin,status,found_by,")
+
+
 # Jupyter's own packages warn of what is to come in Jupyter.
 @pytest.mark.filterwarnings("default")
-def test_quickstart_notebook() -> None:
+def test_quickstart_notebook(tmp_path: Path) -> None:
     nbformat = pytest.importorskip("nbformat")
     nbclient = pytest.importorskip("nbclient")
     notebook = nbformat.read(EXAMPLES / "quickstart.ipynb", as_version=4)
     assert all(not cell.get("outputs") for cell in notebook.cells), "clear the outputs before committing"
     done = nbclient.NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
+    # As it would be kept, and committed: a canary run looks for the key in it.
+    nbformat.write(done, tmp_path / "executed.ipynb")
     code = [cell for cell in done.cells if cell.cell_type == "code"]
     assert len(code) > 5
     shown = "".join(str(output) for cell in code for output in cell.outputs)

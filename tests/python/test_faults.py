@@ -7,6 +7,7 @@ fault, what becomes of its rows; the other rows must come back as if nothing had
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -241,12 +242,36 @@ def test_one_request_has_it_and_the_others_do_not_notice(fault: Fault, answers: 
     assert receipt.requests == len(ledger.requests) == (2 if outcome.stops else 4 + outcome.extra_requests)
     assert receipt.credits >= receipt.found
     assert bool(receipt.credits_in_doubt) == outcome.in_doubt
+    # Doubt is seen from rows that are unknown, or else a note says where it comes from.
+    assert receipt.unknown or receipt.notes or not receipt.credits_in_doubt
     if fault in PAID_TWICE:
         assert {value for value, times in ledger.billed.items() if times > 1} <= set(ROWS[10:20])
     else:
         assert set(ledger.billed.values()) == {1}
         assert ledger.credits <= receipt.credits + receipt.credits_in_doubt
     assert all(request.target == "POST /v1/bulk-enrich" for request in ledger.requests)
+
+
+def test_an_unknown_outcome_says_its_cause_its_price_and_what_to_do_next() -> None:
+    _, error, _ = run("reset_after_billing")
+    assert re.fullmatch(
+        r"10 rows may have been charged \(0 to 10 credits\): the connection [a-z ]+, at \d\d:\d\d:\d\d UTC\. "
+        r"They are not sent again unasked: compare the vendor's usage page before you ask for them again\. "
+        r"All 40 rows are in the exception's \.results\.",
+        str(error),
+    ), str(error)
+
+
+def test_why_credits_are_in_doubt_is_in_the_receipt_and_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("WARNING", logger="exactbuyer"):
+        results, error, _ = run("no_count")
+    assert (error, results.receipt.unknown) == (None, 0)
+    assert [note.requests for note in results.receipt.notes] == [1]
+    assert "no usable records_enriched" in results.receipt.notes[0].text
+    assert [record.getMessage() for record in caplog.records] == [
+        f"enrich: {results.receipt.notes[0].text}, in 1 request"
+    ]
+    assert f"note      {results.receipt.notes[0].text} (1 request)" in str(results.receipt)
 
 
 @pytest.mark.parametrize("fault", [fault for fault in FAULTS if OUTCOMES[fault].open_status == "unknown"])

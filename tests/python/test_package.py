@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from importlib import metadata, resources
+from pathlib import Path
 
 HEAVY = ("numpy", "pandas", "polars", "pyarrow", "IPython", "pytest")
 
@@ -15,7 +16,24 @@ def test_importing_it_imports_no_heavy_library() -> None:
     assert done.stdout.strip() == "[]"
 
 
+def test_pytest_runs_of_others_do_not_import_it(tmp_path: Path) -> None:
+    (tmp_path / "test_others.py").write_text(
+        "import sys\ndef test_theirs(): assert 'exactbuyer' not in sys.modules\n"
+        "def test_mine(exactbuyer_sandbox): assert 'exactbuyer' in sys.modules\n",
+        encoding="utf-8",
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", tmp_path],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+    )
+    assert "2 passed" in done.stdout, done.stdout + done.stderr
+
+
 def test_types_and_stubs_are_shipped() -> None:
+    assert resources.files("pytest_exactbuyer").joinpath("py.typed").is_file()
     shipped = {path.name for path in resources.files("exactbuyer").iterdir()}
     assert {"py.typed", "_core.pyi"} <= shipped
 

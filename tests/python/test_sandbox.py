@@ -29,12 +29,13 @@ def call(
     key: str = "any",
     required: Sequence[str] = (),
     path: str = "/v1/bulk-enrich",
+    field_type: str = "email",
 ) -> tuple[int, dict[str, str], bytes]:
-    """One call about e-mails, as the vendor's sample makes it."""
+    """One call, as the vendor's sample makes it."""
     address = urlsplit(url)
     connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=30)
     form = {
-        "query_list": json.dumps([{"field_type": "email", "value": value} for value in values]),
+        "query_list": json.dumps([{"field_type": field_type, "value": value} for value in values]),
         "required_fields": json.dumps([{"field_type": name} for name in required]),
     }
     headers = {"X-API-Key": key, "Content-Type": "application/x-www-form-urlencoded"}
@@ -101,13 +102,33 @@ def test_credits_keys_and_the_rate_limit() -> None:
         assert (status, body[:15]) == (429, b"<!DOCTYPE html>")
         assert 1 <= int(headers["retry-after"]) <= 60
         ledger = sandbox.ledger
-        assert (ledger.busiest(), ledger.credits) == (2, 4)
+        # The one without the key, and the one that the credits did not reach for, were sent as well.
+        assert [request.status for request in ledger.requests] == [401, 200, 403, 200, 429, 429]
+        assert (ledger.busiest(), ledger.credits) == (4, 4)
+        with pytest.raises(ValueError, match="window_s"):
+            ledger.busiest(0.0)
         arrivals = [request.arrived_s for request in ledger.requests]
         assert arrivals == sorted(arrivals)
         assert all(request.has_key for request in ledger.requests)
         sandbox.reset()
         assert sandbox.ledger.requests == []
         assert call(sandbox.url, values, key="right")[0] == 200
+
+
+def test_one_text_asked_for_by_two_field_types_is_billed_for_both() -> None:
+    with Sandbox(match_rate=1.0) as sandbox:
+        value = "a/b@x.example"
+        assert call(sandbox.url, [value])[0] == 200
+        assert call(sandbox.url, [value], field_type="social_profile")[0] == 200
+        assert sandbox.ledger.billed == {value: sandbox.ledger.credits} == {value: 2}
+
+
+def test_a_contact_that_json_cannot_say_is_refused() -> None:
+    with Sandbox() as sandbox:
+        with pytest.raises(ValueError, match="JSON"):
+            sandbox.person("ana@x.example", {"score": float("nan")})
+        with pytest.raises(ValueError, match="JSON"):
+            sandbox.person("ana@x.example", {"current_work_email": "\ud800"})
 
 
 def test_bad_luck_strikes_when_told() -> None:
@@ -243,15 +264,33 @@ def test_the_command_serves_another_process_until_it_is_told_to_stop(number: sig
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--fail", "sunshine"], ["--fail", "hang@x"], ["--fail", "hang~2"], ["--match-rate", "2"]]
+    ("arguments", "said"),
+    [
+        (["--fail", "sunshine"], "no fault is called 'sunshine'"),
+        (["--fail", "hang@x"], "'x' behind @ is no request: write hang@3 or hang~0.1"),
+        (["--fail", "hang~"], "'' behind ~ is no probability"),
+        (["--fail", "hang~2"], "probability must be from 0 to 1"),
+        (["--match-rate", "2"], "match_rate must be from 0 to 1"),
+    ],
 )
 def test_the_command_says_what_it_cannot_read(
-    arguments: list[str], capsys: pytest.CaptureFixture[str]
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as stopped:
         main(arguments)
     assert stopped.value.code == 2
-    assert "usage:" in capsys.readouterr().err
+    written = capsys.readouterr().err
+    assert "usage:" in written
+    assert said in written
+
+
+def test_the_command_names_a_port_that_is_taken(capsys: pytest.CaptureFixture[str]) -> None:
+    with Sandbox() as sandbox:
+        port = str(urlsplit(sandbox.url).port)
+        with pytest.raises(SystemExit) as stopped:
+            main(["--port", port])
+    assert stopped.value.code == 2
+    assert f"port {port} of this machine cannot be had" in capsys.readouterr().err
 
 
 def test_the_fixture_is_a_sandbox(exactbuyer_sandbox: Sandbox) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 import pickle
+import re
 from dataclasses import fields
 from datetime import timedelta
 from decimal import Decimal
@@ -47,7 +48,15 @@ KEY = "key-canary-7f3a"
         ("base_url", "http://api.example.com", "https"),
         ("base_url", "https://user:hush@api.example.com", "no user, password"),
         ("base_url", "api.example.com", "begins with https://"),
+        ("base_url", "https://api.exactbuyer.com/v1", "leave out /v1$"),
+        ("base_url", "https://gate.example/eb/v1/bulk-enrich/", "leave out /v1/bulk-enrich$"),
         ("base_url", None, "URL"),
+        ("api_key", "", "empty"),
+        ("api_key", " ", "empty"),
+        ("api_key", "hush\n", "strip it"),
+        ("api_key", "hu\nsh", "no HTTP header can carry"),
+        ("api_key", "hüsh", "no HTTP header can carry"),
+        ("api_key", 7, "a string, or None"),
         ("proxy", "proxy.example:3128", "http://"),
         ("ca_bundle", "/nowhere/at/all.pem", "no file"),
         ("credit_price", 0.05, r"\(0.05, 'EUR'\)"),
@@ -59,7 +68,7 @@ def test_a_wrong_setting_is_named_with_what_is_right(name: str, value: Any, said
     with pytest.raises(ConfigError, match=rf"^{name}.*{said}") as caught:
         BulkEnricher(**{name: value})
     assert isinstance(caught.value, ValueError)
-    assert "hush" not in str(caught.value)
+    assert not {"hush", "hüsh"} & set(re.split(r"\W", str(caught.value)))
     assert "\n" not in str(caught.value)
 
 
@@ -123,18 +132,49 @@ def test_the_key_is_shown_nowhere(capsys: pytest.CaptureFixture[str]) -> None:
         trace = trace.tb_next
 
 
+def test_an_enricher_shows_what_it_was_told_beyond_the_usual() -> None:
+    assert repr(BulkEnricher()) == "BulkEnricher()"
+    told = BulkEnricher(KEY, max_credits=5, timeout=timedelta(minutes=5), grace=1, miss_max_age=None)
+    assert repr(told) == "BulkEnricher(max_credits=5, grace=1.0, miss_max_age=None)"
+
+
 @pytest.mark.parametrize("name", ["api_key", "base_url"])
 def test_a_sandbox_cannot_be_sent_elsewhere(name: str) -> None:
     with pytest.raises(ConfigError, match=rf"^{name} .*leave it out"):
         BulkEnricher.sandbox(**{name: "https://api.exactbuyer.com"})
 
 
-def test_there_is_no_key() -> None:
+def test_there_is_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("EXACTBUYER_API_KEY")
     with pytest.raises(ConfigError, match=r"EXACTBUYER_API_KEY.*BulkEnricher\.sandbox\(\)"):
         BulkEnricher().enrich(["ana@acme.example"])
 
 
-def test_a_pickled_copy_has_the_settings_but_neither_key_nor_ceiling(everybody: Any) -> None:
+def test_an_unusable_key_in_the_environment_is_named_and_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EXACTBUYER_API_KEY", "hu\nsh")
+    with pytest.raises(ConfigError, match=r"^EXACTBUYER_API_KEY holds a character") as caught:
+        BulkEnricher().enrich(["ana@acme.example"])
+    assert "sh" not in str(caught.value).split()
+
+
+def test_where_nothing_is_to_ask_no_key_is_needed(
+    list_door: Any, everybody: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("EXACTBUYER_API_KEY")
+    with BulkEnricher(base_url=everybody.url) as enricher:
+        results = list_door(enricher, [None, "", ["?", None], "not an identifier"], on_error="record")
+        assert [row["status"] for row in results] == ["missing", "missing", "invalid", "invalid"]
+        assert results.receipt.requests == 0
+        assert list_door(enricher, []) == []
+        # The key is asked for when it is first needed, and not settled before.
+        monkeypatch.setenv("EXACTBUYER_API_KEY", "one")
+        assert list_door(enricher, ["ana@acme.example"])[0]["status"] == "found"
+
+
+def test_a_pickled_copy_has_the_settings_but_neither_key_nor_ceiling(
+    everybody: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("EXACTBUYER_API_KEY")
     copied = pickle.loads(pickle.dumps(BulkEnricher(KEY, base_url=everybody.url)))
     with pytest.raises(ConfigError, match="EXACTBUYER_API_KEY"):
         copied.enrich(["ana@acme.example"])

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import copy
+import os
 import pickle
+import re
+import sys
 from decimal import Decimal
 
 import pytest
 
 from exactbuyer import (
     ExactBuyerError,
+    Note,
     Plan,
     Problem,
     Progress,
@@ -19,13 +23,20 @@ from exactbuyer import (
     Suspect,
     UnknownOutcomeError,
 )
+from exactbuyer.progress import Watch
 from exactbuyer.wording import clock, count, duration
 
 EUR = (Decimal("0.05"), "EUR")
 
+BUSY = Progress(
+    rows=50_000, done=31_204, credits=16_870, credits_in_doubt=1_000, requests_last_minute=58,
+    left_s=21.2, limited_by="max_in_doubt",
+)  # fmt: skip
+
 INCOMPLETE = Receipt(
     rows=50_000, missing=3_112, invalid=418, found=31_370, not_found=13_100, unknown=1_000, not_sent=1_000,
-    duplicates=4_470, from_store=1_900, sent=61_000, requests=61, credits=27_000, credits_in_doubt=1_000,
+    duplicates=4_470, from_store=1_900, found_duplicates=2_470, found_from_store=1_900,
+    sent=61_000, requests=61, credits=27_000, credits_in_doubt=1_000,
     elapsed_s=112.0, stopped="max_credits reached", credit_price=EUR,
 )  # fmt: skip
 
@@ -35,17 +46,18 @@ def test_a_receipt_with_everything() -> None:
         str(INCOMPLETE)
         == """\
 INCOMPLETE: 2,000 of 50,000 rows open                                 1 min 52 s
-  found      31,370
+  found      31,370   27,000 paid · 1,900 from the store · 2,470 duplicates
   not found  13,100   free
   missing     3,112   nothing to ask
   invalid       418   cannot be looked up: see results.problems
   unknown     1,000   0 to 1,000 credits
   not sent    1,000   max_credits reached
-  of which            4,470 duplicates · 1,900 from the store: free
 charged   27,000 credits, EUR 1,350.00 (+ up to EUR 50.00 in doubt) in 61 requests
-next      put right what stopped it, then ask again only for the rows that are not_sent; for those that are \
+next      put right what stopped it, then run this again for the rows that are not_sent; for those that are \
 unknown, compare the vendor's usage page first"""
     )
+    # The same at a prompt.
+    assert repr(INCOMPLETE) == str(INCOMPLETE)
 
 
 def test_a_receipt_of_one_row() -> None:
@@ -53,10 +65,24 @@ def test_a_receipt_of_one_row() -> None:
         str(Receipt(rows=1, found=1, sent=1, requests=1, credits=1, elapsed_s=0.52))
         == """\
 COMPLETE: 1 row                                                            0.5 s
-  found  1
+  found  1   paid
 charged   1 credit in 1 request
 next      nothing: every row has its answer"""
     )
+
+
+def test_why_credits_are_in_doubt_is_told_and_adds_up() -> None:
+    odd = Receipt(rows=2, found=2, credits=2, credits_in_doubt=8, notes=(Note("no count", 1),))
+    assert "\nnote      no count (1 request)\nnext " in str(odd)
+    assert "no count (1 request)" in odd._repr_html_()
+    total = odd + odd + Receipt(notes=(Note("reordered", 3),))
+    assert total.notes == (Note("no count", 2), Note("reordered", 3))
+    assert "note      no count (2 requests)\nnote      reordered (3 requests)" in str(total)
+
+
+def test_whoever_stopped_a_run_has_nothing_to_put_right() -> None:
+    stopped = Receipt(rows=2, not_sent=2, stopped="stopped before the end, by Ctrl-C, close() or cancelling")
+    assert stopped.next_step == "run this again for the rows that are not_sent: the others are done"
 
 
 def test_rows_under_way_are_open() -> None:
@@ -107,6 +133,7 @@ def test_a_plan() -> None:
 credits   at most 40,100 (EUR 2,005.00), likely 25,700 to 30,700
 check     row 17's phone stands in 1,204 rows: a placeholder?"""
     )
+    assert repr(plan) == str(plan)
     shown = plan._repr_html_()
     for said in ("40,100 to 120,000 identifiers", "at most 40,100 (EUR 2,005.00)", "a placeholder?"):
         assert said in shown
@@ -118,16 +145,52 @@ def test_a_plan_says_how_long_the_limit_makes_it() -> None:
 
 
 def test_progress() -> None:
-    progress = Progress(
-        rows=50_000, done=31_204, credits=16_870, credits_in_doubt=1_000, requests_last_minute=58,
-        left_s=21.2, limited_by="max_in_doubt",
-    )  # fmt: skip
-    assert str(progress) == (
+    assert str(BUSY) == (
         "31,204/50,000 rows  62% | 16,870 credits (+ up to 1,000 in doubt) | 58 req/min | 0:21 left | "
         "limited by max_in_doubt"
     )
     assert str(Progress(done=1, credits=1)) == "1 row | 1 credit | 0 req/min"
     assert str(Progress(rows=0)).startswith("0/0 rows 100%")
+
+
+@pytest.mark.parametrize(
+    ("columns", "shown"),
+    [
+        (120, str(BUSY)),
+        (80, "31,204/50,000 62% | 16,870 cr (+1,000?) | 58/min | 0:21 left | max_in_doubt"),
+        (70, "31,204/50,000 62% | 16,870 cr (+1,000?) | 0:21 left | max_in_doubt"),
+        (50, "31,204/50,000 62% | 0:21 left | max_in_doubt"),
+        (32, "31,204/50,000 62% | max_in_doubt"),
+        (9, "31,204/50"),
+    ],
+)
+def test_progress_fits_the_terminal_and_says_what_limits_it_longest(columns: int, shown: str) -> None:
+    assert BUSY.within(columns) == shown
+    assert len(shown) <= columns
+    assert Progress(done=1_000, credits=1).within(30) == "1,000 | 1 cr | 0/min"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no pseudo-terminals there")
+@pytest.mark.parametrize(("columns", "shown"), [(200, "limited by max_in_doubt"), (80, "| max_in_doubt")])
+def test_the_bar_fits_the_terminal(columns: int, shown: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    import fcntl
+    import struct
+    import termios
+
+    screen, terminal = os.openpty()
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    with os.fdopen(terminal, "w", encoding="utf-8") as stderr:
+        monkeypatch.setattr(sys, "stderr", stderr)
+        watch = Watch(True, BUSY.rows)
+        counts = {name: value for name, value in vars(BUSY).items() if name != "elapsed_s"}
+        watch.tick(lambda: counts)
+        watch.close()
+        stderr.flush()
+        drawn = os.read(screen, 65_536).decode()
+    os.close(screen)
+    lines = [re.sub(r"\x1b\[[0-9]*[A-Z]", "", line).rstrip() for line in re.split(r"[\r\n]+", drawn)]
+    assert any(line.rstrip(" ▏▎▍▌▋▊▉█").endswith(shown) for line in lines), lines
+    assert max(map(len, lines)) < columns
 
 
 def test_units() -> None:

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use exactbuyer::config::{BodyFormat, Config};
-use exactbuyer::dispatch::{Engine, RunOptions};
+use exactbuyer::dispatch::{Engine, Run, RunOptions};
 use exactbuyer::error::{Error, ErrorKind};
 use exactbuyer::identifier::{FieldType, Identifier};
 use exactbuyer::plan::Row;
@@ -22,11 +22,14 @@ use tokio::time::{Instant, sleep};
 /// How a request is answered.
 type Answer = dyn Fn(usize, &[String]) -> Result<Reply, Failure> + Send + Sync;
 
+/// When each request came, and for how many.
+type Seen = Arc<Mutex<Vec<(Instant, usize)>>>;
+
 /// Answers each request after a while as the test says, and notes when it came and for how many.
 struct Told {
     latency: Duration,
     answer: Arc<Answer>,
-    seen: Arc<Mutex<Vec<(Instant, usize)>>>,
+    seen: Seen,
 }
 
 impl Transport for Told {
@@ -79,6 +82,48 @@ impl Done {
     }
 }
 
+/// An engine against a vendor that answers as told, and what that one sees.
+fn engine(
+    config: Config,
+    latency: Duration,
+    answer: impl Fn(usize, &[String]) -> Result<Reply, Failure> + Send + Sync + 'static,
+) -> (Engine, Seen) {
+    let seen = Seen::default();
+    let transport = Told { latency, answer: Arc::new(answer), seen: Arc::clone(&seen) };
+    let config = Config { body: BodyFormat::Json, ..config };
+    (Engine::seeded(config, Arc::new(transport), Arc::new(MemoryStore::default()), 1), seen)
+}
+
+/// A run over the people of these numbers.
+fn start(engine: &Engine, people: impl Iterator<Item = usize>) -> Run {
+    let run = engine.start(&tokio::runtime::Handle::current(), RunOptions::default());
+    run.feed(people.map(person).collect());
+    run.finish();
+    run
+}
+
+fn person(number: usize) -> Row {
+    Row::One(Identifier::from_canonical(FieldType::Email, format!("p{number}@x.example")))
+}
+
+async fn finish(run: &Run, seen: &Seen) -> Done {
+    let mut outcomes = Vec::new();
+    while let Some(more) = run.next().await {
+        outcomes.extend(more);
+    }
+    let seen = seen.lock().unwrap().clone();
+    Done { outcomes, receipt: run.receipt(), troubles: run.troubles(), seen }
+}
+
+fn paused<T>(work: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .unwrap()
+        .block_on(work)
+}
+
 fn run(
     config: Config,
     rows: usize,
@@ -96,25 +141,14 @@ fn run_in_parts(
     latency: Duration,
     answer: impl Fn(usize, &[String]) -> Result<Reply, Failure> + Send + Sync + 'static,
 ) -> Done {
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-    runtime.block_on(async {
-        let seen = Arc::default();
-        let transport = Told { latency, answer: Arc::new(answer), seen: Arc::clone(&seen) };
-        let config = Config { body: BodyFormat::Json, ..config };
-        let engine = Engine::seeded(config, Arc::new(transport), Arc::new(MemoryStore::default()), 1);
+    paused(async {
+        let (engine, seen) = engine(config, latency, answer);
         let run = engine.start(&tokio::runtime::Handle::current(), RunOptions::default());
-        let person = |number| Identifier::from_canonical(FieldType::Email, format!("p{number}@x.example"));
         for from in (0..rows).step_by(part) {
-            run.feed((from..rows.min(from + part)).map(|number| Row::One(person(number))).collect());
+            run.feed((from..rows.min(from + part)).map(person).collect());
         }
         run.finish();
-        let mut outcomes = Vec::new();
-        while let Some(batch) = run.next().await {
-            outcomes.extend(batch);
-        }
-        let seen = seen.lock().unwrap().clone();
-        Done { outcomes, receipt: run.receipt(), troubles: run.troubles(), seen }
+        finish(&run, &seen).await
     })
 }
 
@@ -137,8 +171,17 @@ fn the_rate_is_used_up_where_records_wait() {
 #[test]
 fn requests_are_full_however_small_the_parts_that_rows_come_in() {
     let config = Config { chunk_size: 100, ..Config::default() };
-    let done =
-        run_in_parts(config, 950, 7, Duration::from_millis(100), |_, values| Ok(found(values, |_| true)));
+    let done = paused(async {
+        let (engine, seen) =
+            engine(config, Duration::from_millis(100), |_, values| Ok(found(values, |_| true)));
+        let run = engine.start(&tokio::runtime::Handle::current(), RunOptions::default());
+        let person = |number| Identifier::from_canonical(FieldType::Email, format!("p{number}@x.example"));
+        for from in (0..950).step_by(7) {
+            run.feed((from..950.min(from + 7)).map(|number| Row::One(person(number))).collect());
+        }
+        run.finish();
+        finish(&run, &seen).await
+    });
     let mut sizes: Vec<_> = done.seen.iter().map(|(_, size)| *size).collect();
     sizes.sort_unstable();
     assert_eq!(sizes, [50, 100, 100, 100, 100, 100, 100, 100, 100, 100]);
@@ -185,6 +228,7 @@ fn three_unknown_replies_in_a_row_stop_the_run() {
     assert_eq!(done.receipt.count(Status::NotSent), 970);
     assert_eq!(done.receipt.credits_in_doubt, 30);
     assert_eq!(done.troubles[0].kind(), ErrorKind::UnknownOutcome);
+    assert!(done.troubles[0].message().contains("504"), "the cause is told: {}", done.troubles[0]);
 }
 
 #[test]
@@ -241,4 +285,98 @@ fn what_never_gets_out_is_tried_again_and_then_told() {
     assert_eq!((done.receipt.requests, done.receipt.sent), (0, 0));
     assert_eq!(done.receipt.count(Status::NotSent), 10);
     assert_eq!(done.troubles[0].kind(), ErrorKind::Transport);
+}
+
+#[test]
+fn what_waits_to_be_sent_again_is_cut_down_after_a_413_too() {
+    let done = run(Config::default(), 2_000, Duration::from_secs(1), |number, values| {
+        let busy = Reply { retry_after: Some(Duration::from_secs(5)), ..status(503) };
+        match (number, values.len()) {
+            (1, _) => Ok(busy),
+            (_, 501..) => Ok(status(413)),
+            _ => Ok(found(values, |_| true)),
+        }
+    });
+    assert_eq!(done.receipt.count(Status::Found), 2_000);
+    let sizes: Vec<usize> = done.seen.iter().map(|(_, lookups)| *lookups).collect();
+    assert_eq!(sizes, [1_000, 1_000, 500, 500, 500, 500]);
+}
+
+#[test]
+fn a_stopped_run_outlasts_its_grace_for_nobodys_sake() {
+    let hour = Duration::from_hours(1);
+    paused(async {
+        let (engine, seen) = engine(Config::default(), hour, |_, values| Ok(found(values, |_| true)));
+        let asking = start(&engine, 0..4_000);
+        sleep(Duration::from_secs(1)).await;
+        assert_eq!(seen.lock().unwrap().len(), 4, "another run asks for all of these");
+
+        // What the other one asks for comes last: more rows before it than are admitted at once.
+        let began = Instant::now();
+        let stopped = start(&engine, (10_000..50_000).chain(0..4_000));
+        let grace = Duration::from_secs(5);
+        stopped.stop(grace);
+        let done = finish(&stopped, &seen).await;
+        assert_eq!(done.receipt.count(Status::NotSent), 44_000);
+        assert!(began.elapsed() <= grace, "{:?}", began.elapsed());
+
+        let began = Instant::now();
+        let stopped = start(&engine, (10_000..50_000).chain(0..4_000));
+        stopped.stop(Duration::ZERO);
+        let done = finish(&stopped, &seen).await;
+        assert_eq!(done.receipt.count(Status::NotSent), 44_000);
+        assert!(began.elapsed().is_zero(), "{:?}", began.elapsed());
+        assert_eq!(finish(&asking, &seen).await.receipt.count(Status::Found), 4_000);
+    });
+}
+
+#[test]
+fn a_pause_too_long_to_sleep_through_is_told_to_every_run_until_it_is_short() {
+    let minute = Duration::from_mins(1);
+    paused(async {
+        let (engine, seen) = engine(Config::default(), Duration::from_secs(1), move |number, values| {
+            let pause = Reply { retry_after: Some(30 * minute), ..status(429) };
+            if number == 1 { Ok(pause) } else { Ok(found(values, |_| true)) }
+        });
+        for _ in 0..2 {
+            let done = finish(&start(&engine, 0..10), &seen).await;
+            assert_eq!(done.receipt.count(Status::NotSent), 10);
+            assert_eq!(done.troubles[0].kind(), ErrorKind::RateLimit);
+            assert_eq!(done.troubles[0].status(), Some(429));
+            assert!(done.troubles[0].message().contains("30 minutes"), "{}", done.troubles[0]);
+            assert_eq!(done.seen.len(), 1, "the second run sends nothing");
+        }
+        sleep(20 * minute).await;
+        let began = Instant::now();
+        let done = finish(&start(&engine, 0..10), &seen).await;
+        assert_eq!(done.receipt.count(Status::Found), 10);
+        let waited = began.elapsed();
+        assert!((9 * minute..=10 * minute + 2 * Duration::from_secs(1)).contains(&waited), "{waited:?}");
+    });
+}
+
+#[test]
+fn why_credits_are_in_doubt_is_noted_where_every_row_was_answered() {
+    let config = Config { chunk_size: 10, ..Config::default() };
+    let done = run(config, 30, Duration::from_secs(1), |number, values| {
+        let reply = found(values, |value| value.contains('1'));
+        let text = String::from_utf8(reply.body.to_vec()).unwrap();
+        let (contacts, _) = text.rsplit_once(r#","records_enriched""#).unwrap();
+        Ok(if number > 1 { Reply { body: format!("{contacts}}}").into(), ..reply } } else { reply })
+    });
+    assert_eq!(done.receipt.count(Status::Unknown), 0);
+    assert_eq!((done.receipt.credits, done.receipt.credits_in_doubt), (12, 9));
+    assert!(matches!(done.receipt.notes[..], [(note, 2)] if note.contains("records_enriched")));
+}
+
+#[test]
+fn a_receipt_tells_what_was_found_for_nothing() {
+    paused(async {
+        let answer = |_, values: &[String]| Ok(found(values, |value| value.starts_with("p1")));
+        let (engine, seen) = engine(Config::default(), Duration::from_secs(1), answer);
+        let done = finish(&start(&engine, [1, 2, 1, 2, 1].into_iter()), &seen).await;
+        assert_eq!((done.receipt.count(Status::Found), done.receipt.found_duplicates), (3, 2));
+        assert_eq!((done.receipt.duplicates, done.receipt.credits), (3, 1));
+        assert_eq!(done.receipt.found_from_store, 0);
+    });
 }

@@ -22,7 +22,7 @@ MAY_USE: dict[str, frozenset[str]] = {
         {"error", "identifier", "results", "config", "budget", "pace", "vendor::limits", "vendor::transport"}
     ),
     "vendor": frozenset({"error", "identifier", "results", "config", "secret"}),
-    "store": frozenset({"error", "identifier", "results", "config", "vendor::limits"}),
+    "store": frozenset({"error", "identifier", "results", "config", "secret", "vendor::limits"}),
     # Identifiers out of columns become rows of a plan; contacts are read as the decoder reads strings.
     "columns": frozenset(
         {"error", "identifier", "results", "config", "plan", "vendor::decode", "vendor::limits"}
@@ -46,7 +46,7 @@ MAY_USE: dict[str, frozenset[str]] = {
         }
     ),
     # The vendor's stand-in speaks the vendor's protocol; it must not know the client that it judges.
-    "sandbox": frozenset({"error", "identifier", "vendor"}),
+    "sandbox": frozenset({"identifier", "vendor::limits"}),
     "python": frozenset(
         {
             "error",
@@ -96,6 +96,11 @@ CONFINED: dict[str, tuple[tuple[str, ...], frozenset[str], str]] = {
         # The transport reads one file: the caller's `ca_bundle`.
         frozenset({"store", "vendor::http"}),
         "only the store opens files",
+    ),
+    "sqlite": (
+        ("rusqlite", "zstd", "nix"),
+        frozenset({"store"}),
+        "what a file looks like is the store's affair",
     ),
     "wall clock": (
         ("std::time::SystemTime",),

@@ -4,9 +4,11 @@
 the fixture `exactbuyer_sandbox` as soon as the package is installed.
 """
 
+from exactbuyer.rows import FieldType
+
 from .command import main
 from .faults import FAULTS, Fault
-from .ledger import Entry, FieldType, Ledger, Request
+from .ledger import Entry, Ledger, Request
 from .server import Sandbox
 
 __all__ = ["FAULTS", "Entry", "Fault", "FieldType", "Ledger", "Request", "Sandbox", "main"]

@@ -22,7 +22,11 @@ def _failure(text: str) -> tuple[Fault, dict[str, Any]]:
     for mark, name, read in (("@", "request", int), ("~", "probability", float)):
         if mark in text:
             fault, _, number = text.partition(mark)
-            return _fault(fault), {name: read(number)}
+            try:
+                return _fault(fault), {name: read(number)}
+            except ValueError:
+                message = f"{number!r} behind {mark} is no {name}: write {fault}@3 or {fault}~0.1"
+                raise argparse.ArgumentTypeError(message) from None
     return _fault(text), {}
 
 

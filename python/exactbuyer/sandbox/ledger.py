@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from exactbuyer._core import SandboxLedger
+    from exactbuyer.rows import FieldType
 
     from .faults import Fault
-
-FieldType = Literal["email", "phone", "social_profile"]
 
 
 class Entry(NamedTuple):
@@ -40,7 +39,7 @@ class Request(NamedTuple):
     body_bytes: int
     """Bytes of body that were read."""
     status: int | None
-    """What it was answered with; `None` where it got no answer."""
+    """What it was to be answered with, even if the client left before; `None` where it got no answer."""
     fault: Fault | None
     """The bad luck it had."""
     lookups: int
@@ -52,6 +51,10 @@ class Request(NamedTuple):
     def has_key(self) -> bool:
         """Whether it carried the header of the API key."""
         return "x-api-key" in self.header_names
+
+
+# Refused by the rate limit.
+_TOO_FAST = 429
 
 
 class Ledger:
@@ -94,7 +97,12 @@ class Ledger:
     @cached_property
     def billed(self) -> dict[str, int]:
         """How often each identifier was billed; those that never were are not in it."""
-        return {value: billed for _, value, _, billed in self._books.identifiers() if billed}
+        times: dict[str, int] = {}
+        for _, value, _, billed in self._books.identifiers():
+            if billed:
+                # One text may have been asked for by two field types.
+                times[value] = times.get(value, 0) + billed
+        return times
 
     def times_billed(self, value: str) -> int:
         """How often this identifier was billed."""
@@ -115,15 +123,21 @@ class Ledger:
         return self._books.connections()
 
     def busiest(self, window_s: float = 60.0) -> int:
-        """Most calls accepted in any stretch of time of that length: to check a client's rate limit.
+        """Most requests in any stretch of time of that length: to check a client's rate limit.
 
         Args:
             window_s: The length in seconds; the vendor's limit is per minute.
 
         Returns:
-            The number of calls. Refused ones (429) took no room, and do not count.
+            The number of requests, whatever became of them: who sends again at once what was lost or refused
+            is too fast as well. Only those refused for being too fast (429) do not count: they took no room.
+
+        Raises:
+            ValueError: The length is not above 0.
         """
-        arrived = [request.arrived_s for request in self.requests if request.lookups]
+        if not window_s > 0:
+            raise ValueError("window_s must be above 0 seconds")
+        arrived = [request.arrived_s for request in self.requests if request.status != _TOO_FAST]
         most = first = 0
         for last, moment in enumerate(arrived):
             while moment - arrived[first] >= window_s:

@@ -112,12 +112,16 @@ class Sandbox:
                 `required_fields` asks for: `current_work_email`, `personal_emails`, `phone_numbers`,
                 `social_profiles`.
 
+        Raises:
+            ValueError: It holds NaN or an infinity, which JSON has no words for.
+            TypeError: It holds what JSON has no words for.
+
         Example:
             >>> with Sandbox() as sandbox:
             ...     sandbox.person("linkedin.com/in/ana", {"full_name": "Ana Almeida"})
         """
         # Half surrogate pairs stay escaped, where they are JSON; bare, they could not be encoded.
-        self._server.person(value, json.dumps(dict(contact)))
+        self._server.person(value, json.dumps(dict(contact), allow_nan=False))
 
     def nobody(self, value: str) -> None:
         """From now on this identifier belongs to nobody."""

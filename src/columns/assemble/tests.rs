@@ -1,3 +1,7 @@
+//! Outcomes on one side, columns on the other.
+
+#![allow(clippy::expect_used, clippy::indexing_slicing)]
+
 use arrow_array::Array;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float32Type, Int8Type, Int64Type, TimestampMicrosecondType};
@@ -26,14 +30,22 @@ fn layout(columns: Vec<Wanted>) -> Arc<Layout> {
 
 fn outcome(row: u64, status: Status) -> RowOutcome {
     let record = (status == Status::Found).then(|| Bytes::from_static(CONTACT.as_bytes()));
-    RowOutcome { row, status, alternative: 0, record, reason: None, source: Source::Asked }
+    RowOutcome {
+        row,
+        status,
+        alternative: 0,
+        record,
+        reason: None,
+        source: Source::Asked,
+        fetched_at_ms: Some(7),
+    }
 }
 
 /// The one block of one found row with these columns.
 fn found(columns: Vec<Wanted>) -> (RecordBatch, u64) {
     let mut assembler = Assembler::new(layout(columns));
     assembler.expect(1).expect("room");
-    assembler.add(outcome(0, Status::Found), 7).expect("columns");
+    assembler.add(outcome(0, Status::Found)).expect("columns");
     let mut block = assembler.next_block().expect("a block");
     (block.remove(0), assembler.misfits())
 }
@@ -64,7 +76,7 @@ fn the_default_columns_are_read() {
     assert_eq!((text("eb_status").value(0), text("eb_matched_by").value(0)), ("found", "one"));
     assert_eq!(text("eb_source").value(0), "paid");
     let at = batch.column_by_name("eb_fetched_at").expect("a column");
-    assert_eq!(at.as_primitive::<TimestampMicrosecondType>().value(0), 7);
+    assert_eq!(at.as_primitive::<TimestampMicrosecondType>().value(0), 7_000);
     let phones = batch.column_by_name("eb_phones").expect("a column").as_list::<i32>().value(0);
     let phones = phones.as_string::<i32>();
     assert_eq!((phones.len(), phones.value(0), phones.is_null(1)), (2, "+1", true));
@@ -118,7 +130,7 @@ fn what_became_of_a_row_stands_beside_it() {
     let mut third = outcome(2, Status::NotFound);
     third.source = Source::Store;
     for outcome in [fourth, second, third, outcome(0, Status::Unknown)] {
-        assembler.add(outcome, 9).expect("columns");
+        assembler.add(outcome).expect("columns");
     }
     assert!(assembler.next_block().is_none());
     assembler.finish(6).expect("columns");
@@ -138,6 +150,28 @@ fn what_became_of_a_row_stands_beside_it() {
     // The sixth row was never read at all.
     assert_eq!(assembler.next_block().expect("a block").remove(0).num_rows(), 1);
     assert!(assembler.next_block().is_none());
+}
+
+#[test]
+fn a_block_of_very_large_contacts_is_several_batches() {
+    let mut assembler = Assembler::new(layout(vec![wanted("contact", "$", Kind::json())]));
+    assembler.expect(100).expect("room");
+    for row in 0..100 {
+        assembler
+            .add(outcome(row, if row % 3 == 0 { Status::Missing } else { Status::Found }))
+            .expect("columns");
+    }
+    let block = assembler.next_block().expect("a block");
+    let whole = 66 * CONTACT.len();
+    assert_eq!(block.len(), whole.div_ceil(1 << 14));
+    assert_eq!(block.iter().map(RecordBatch::num_rows).sum::<usize>(), 100);
+    let contacts: usize = block
+        .iter()
+        .map(|batch| {
+            batch.column_by_name("eb_contact").expect("a column").as_string::<i32>().value_data().len()
+        })
+        .sum();
+    assert_eq!(contacts, whole);
 }
 
 proptest! {
@@ -165,11 +199,11 @@ proptest! {
                 break;
             }
             let row = left.remove(order[turn % order.len()].index(left.len()));
-            let status = if row % 2 == 0 { Status::Found } else { Status::NotFound };
-            assembler.add(outcome(row, status), 0).expect("columns");
+            let status = if row.is_multiple_of(2) { Status::Found } else { Status::NotFound };
+            assembler.add(outcome(row, status)).expect("columns");
             // Nobody expects this one, and it was there already.
-            assembler.add(outcome(total as u64, status), 0).expect("columns");
-            assembler.add(outcome(row, status), 0).expect("columns");
+            assembler.add(outcome(total as u64, status)).expect("columns");
+            assembler.add(outcome(row, status)).expect("columns");
         }
         prop_assert_eq!((rows, seen), (total, sizes.len()));
     }

@@ -17,12 +17,11 @@ pub(in super::super) use super::super::ffi::without_collector;
 /// back by itself.
 const FROZEN_BY_A_USER: usize = 2_000;
 
-/// Counts what is alive now among the collector's old objects, without looking at it: for the end
-/// of a call that returns many rows, at least some ten thousand. Not for streams, whose rows die
-/// young.
+/// Counts what is alive now among the collector's old objects, without looking at it: for when many
+/// rows were made that are there to stay. Not for streams, whose rows die young.
 ///
 /// Does it by freezing and unfreezing all objects, which only joins lists. What else is young at
-/// this moment ages with them, unexamined: call it seldom. Does nothing where the user has switched
+/// this moment ages with them, unexamined: not for a few rows. Does nothing where the user has switched
 /// the collector off or has frozen objects, nor from 3.14 on, whose collector works otherwise.
 ///
 /// # Errors

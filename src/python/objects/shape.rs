@@ -98,7 +98,14 @@ impl Shapes {
         steps.find(|step| &*step.quoted == quoted).map(|step| step.under)
     }
 
-    /// The shape with one key more; `None` if there are too many, or the key is in it already.
+    /// Whether the shape with this key more can be remembered: not if there are too many, or the key
+    /// is in it already.
+    pub(super) fn takes(&self, shape: usize, key: &Bound<'_, PyString>) -> bool {
+        // Keys are interned: equal ones are one object, however they are spelled in the text.
+        !self.is_full() && !self.keys(key.py(), shape).iter().any(|known| known.is(key))
+    }
+
+    /// The shape with one key more, which it [takes](Self::takes); `None` if there is no such shape.
     pub(super) fn add(
         &mut self,
         shape: usize,
@@ -106,10 +113,6 @@ impl Shapes {
         key: &Bound<'_, PyString>,
         under: SiteId,
     ) -> Option<usize> {
-        // Keys are interned: equal ones are one object, however they are spelled in the text.
-        if self.is_full() || self.keys(key.py(), shape).iter().any(|known| known.is(key)) {
-            return None;
-        }
         let next = self.0.len();
         let step = Step::new(quoted, under, next);
         self.0.get_mut(shape)?.steps.push(step);

@@ -103,12 +103,12 @@ impl Sites {
         quoted: &[u8],
         key: &Bound<'_, PyString>,
     ) -> Option<(SiteId, usize)> {
-        let known = self.get(id)?.shapes.knows(quoted);
-        let under = match known {
-            Some(under) => under,
-            None if self.get(id)?.shapes.is_full() => return None,
-            None => self.add(),
-        };
+        let shapes = &self.get(id)?.shapes;
+        if !shapes.takes(shape, key) {
+            return None;
+        }
+        let known = shapes.knows(quoted);
+        let under = known.unwrap_or_else(|| self.add());
         let next = self.get(id)?.shapes.add(shape, quoted, key, under)?;
         Some((under, next))
     }

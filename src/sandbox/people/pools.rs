@@ -271,7 +271,7 @@ pub(super) const LANGUAGES: [&str; 10] = [
 pub(super) const MAILBOXES: [&str; 6] =
     ["mailbox.example", "post.example", "inbox.example", "letters.example", "mail.example", "home.example"];
 
-/// Country codes with the digits that follow them in numbers kept for fiction, and how many digits
-/// are left to choose.
+/// Country codes with the digits that follow them, and how many digits are left to choose: ranges in
+/// which at least some numbers are kept for fiction. Invented, as everything here: not to be called.
 pub(super) const DIAL_PLANS: [(&str, usize); 5] =
     [("+1312555", 4), ("+1773555", 4), ("+447700900", 3), ("+35319000", 3), ("+61491570", 3)];

@@ -58,13 +58,16 @@ fn dropping_it_disconnects_whoever_waits() {
 #[test]
 fn a_taken_port_is_an_error() {
     let sandbox = start(everybody());
-    assert!(Sandbox::start(Options { port: sandbox.address().port(), ..everybody() }).is_err());
+    let taken = sandbox.address().port();
+    let error = Sandbox::start(Options { port: taken, ..everybody() }).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+    assert!(error.to_string().starts_with(&format!("port {taken} of this machine")), "{error}");
     assert!(Sandbox::start(Options { match_rate: 1.5, ..everybody() }).is_err());
 }
 
 #[test]
 fn what_was_waiting_at_a_reset_is_on_no_books() {
-    let sandbox = start(Options { credits: Some(10), ..everybody() });
+    let sandbox = start(Options { credits: Some(10), requests_per_minute: Some(1), ..everybody() });
     let body = form(&emails(&["a@x.example"]), &[]);
     let head = head_of(crate::vendor::limits::PATH, "k", FORM, body.len());
     let mut stream = TcpStream::connect(sandbox.address()).unwrap();
@@ -77,4 +80,7 @@ fn what_was_waiting_at_a_reset_is_on_no_books() {
     assert_eq!(parse(&read_answer(&mut stream).unwrap()).status, 200);
     let ledger = sandbox.ledger();
     assert_eq!((ledger.credits(), ledger.requests().len(), sandbox.credits_left()), (0, 0, Some(10)));
+    // Nor does it take up room in the limit's window.
+    assert_eq!(call(&sandbox, &emails(&["a@x.example"]), &[]).status, 200);
+    assert_eq!(call(&sandbox, &emails(&["a@x.example"]), &[]).status, 429);
 }

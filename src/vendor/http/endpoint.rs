@@ -38,8 +38,10 @@ impl Endpoint {
             return Err(wrong("must not hold a query (?) or a fragment (#)"));
         }
         let prefix = url.path().trim_end_matches('/');
-        if prefix.ends_with(limits::PATH) {
-            return Err(wrong("is the address of the service; leave out /v1/bulk-enrich"));
+        // With the version alone it would only be found out by the first 404.
+        let version = limits::PATH.rsplit_once('/').map_or(limits::PATH, |(version, _)| version);
+        if let Some(own) = [limits::PATH, version].into_iter().find(|own| prefix.ends_with(own)) {
+            return Err(wrong(&format!("is the address of the service alone; leave out {own}")));
         }
         let path = format!("{prefix}{}", limits::PATH);
         url.set_path(&path);
@@ -60,6 +62,12 @@ impl Endpoint {
     #[must_use]
     pub fn origin(&self) -> &str {
         &self.origin
+    }
+
+    /// The host alone.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        self.url.host_str().unwrap_or_default()
     }
 
     /// Whether this is an address of this machine: 127.0.0.0/8, `::1` or `localhost`.
@@ -135,6 +143,8 @@ mod tests {
             "http://[::ffff:127.0.0.1]",
             "ftp://canary.example",
             "file:///canary",
+            "https://canary.example/v1",
+            "https://canary.example/eb/v1/",
             "https://canary@x.example",
             "https://user:canary@x.example",
             "https://:canary@x.example",

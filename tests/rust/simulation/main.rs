@@ -45,7 +45,7 @@ fn simulate(seed: u64) -> (Arc<Scenario>, Books, Vec<Finished>, Duration) {
         books.lock().unwrap().started = Some(started);
         let engine =
             Engine::seeded(scenario.config.clone(), Arc::new(vendor), Arc::new(MemoryStore::default()), seed);
-        let options = RunOptions { required_fields: None, max_credits: scenario.run_credits };
+        let options = RunOptions { max_credits: scenario.run_credits, ..RunOptions::default() };
         let handle = tokio::runtime::Handle::current();
         let runs: Vec<Run> =
             (0..=u8::from(scenario.twice)).map(|_| engine.start(&handle, options.clone())).collect();
@@ -83,8 +83,8 @@ async fn drive(scenario: &Scenario, run: &Run) -> Finished {
     };
     let read = async {
         let mut outcomes = Vec::new();
-        while let Some(batch) = run.next().await {
-            outcomes.extend(batch);
+        while let Some(more) = run.next().await {
+            outcomes.extend(more);
             if scenario.slow_reader {
                 sleep(Duration::from_secs(2)).await;
             }

@@ -27,7 +27,7 @@ pub enum Fate {
     SlowBusy,
     /// 429, with or without a Retry-After.
     Limited,
-    /// 401: for ever, from this request on.
+    /// 401.
     Unauthorized,
     /// A redirect.
     Moved,
@@ -67,7 +67,7 @@ pub struct Scenario {
     pub hit_rate: f64,
     /// Share of identifiers that the vendor refuses.
     pub guilty: f64,
-    /// Calls with more lookups are 413.
+    /// Calls with more lookups are 413; if 0, all of them.
     pub largest: usize,
     /// Credits on the vendor's side.
     pub account: Option<u64>,
@@ -166,7 +166,7 @@ impl Scenario {
                 1..=3 => rng.f64() * 0.3,
                 _ => 0.0,
             },
-            largest: if pick(rng, 0.08) { rng.usize(1..=12) } else { usize::MAX },
+            largest: if pick(rng, 0.08) { rng.usize(0..=12) } else { usize::MAX },
             account: pick(rng, 0.08).then(|| rng.u64(0..60)),
             latency_s: (least, least + most),
             seed,

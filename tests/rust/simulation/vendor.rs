@@ -30,13 +30,21 @@ pub struct Seen {
     pub retry_after: Option<Duration>,
 }
 
+impl Seen {
+    /// Whether it was refused, free of charge.
+    pub fn is_refusal(&self) -> bool {
+        matches!(self.status, Some(400 | 401 | 403 | 413 | 429 | 307))
+            || self.status == Some(503) && self.fate == Fate::Busy
+    }
+}
+
 #[derive(Default)]
 pub struct Books {
     pub started: Option<Instant>,
     pub seen: Vec<Seen>,
     /// How often each was billed.
     pub billed: BTreeMap<String, u64>,
-    /// Answered, and known to the engine, as a miss or as refused: when.
+    /// Answered as a miss (in a body that can be read at least in part) or refused alone: when.
     pub passed: BTreeMap<String, Instant>,
     /// Ever part of a request whose answer did not arrive plainly.
     pub doubtful: BTreeSet<String>,
@@ -271,15 +279,13 @@ fn leave(
     seen.over = Some(Instant::now());
     seen.status = outcome.as_ref().ok().map(|reply| reply.status);
     seen.clean = seen.status == Some(200) && matches!(seen.fate, Fate::Served | Fate::Reordered | Fate::More);
-    let answered = seen.status == Some(200);
+    let answered = seen.status == Some(200) && seen.fate != Fate::Html;
     let refused_alone = lookups.len() == 1 && matches!(seen.status, Some(400 | 413));
     for value in lookups {
         if refused_alone || answered && !is_known(scenario, value) {
             books.passed.entry(value.clone()).or_insert_with(Instant::now);
         }
-        let free = matches!(seen.status, Some(400 | 401 | 403 | 413 | 429 | 307))
-            || seen.status == Some(503) && seen.fate == Fate::Busy;
-        if !seen.clean && !free {
+        if !seen.clean && !seen.is_refusal() {
             books.doubtful.insert(value.clone());
         }
     }

@@ -20,7 +20,7 @@ use super::window::Window;
 
 /// The vendor, without the wire.
 #[derive(Debug)]
-pub(super) struct Desk {
+pub(super) struct Clerk {
     options: Options,
     people: People,
     pins: HashMap<String, Pin>,
@@ -66,8 +66,8 @@ struct Look {
     found: bool,
 }
 
-impl Desk {
-    /// A desk that has seen nothing yet.
+impl Clerk {
+    /// One that has seen nothing yet.
     pub(super) fn new(options: Options, now: Instant) -> Self {
         Self {
             people: People::new(options.seed, options.match_rate),
@@ -191,7 +191,9 @@ impl Desk {
         if !accepted {
             return Err(Reply::status(401, "API key is invalid"));
         }
-        if let Some(limit) = self.options.requests_per_minute {
+        // Whoever asked before everything was forgotten takes no room in what came after.
+        let on_these_books = arrival.epoch == self.epoch;
+        if let Some(limit) = self.options.requests_per_minute.filter(|_| on_these_books) {
             self.window.admit(limit, now).map_err(|wait| self.too_fast(wait))?;
         }
         let refuse = |reason| Reply::status(400, reason);

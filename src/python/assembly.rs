@@ -13,9 +13,9 @@ use super::objects::Decoder;
 use crate::identifier::Invalid;
 use crate::results::{Reason, RowOutcome, Status};
 
-/// Problems that are remembered: those of an endless stream must not fill the memory. The status of
-/// every row is in its result all the same.
-const MOST_PROBLEMS: usize = 1_000_000;
+/// Problems of a stream that are remembered: those of an endless one must not fill the memory. The
+/// status of every row is in its result all the same. A list's are all remembered: it has an end.
+const MOST_PROBLEMS_OF_A_STREAM: usize = 1_000_000;
 
 /// Why a row is open or refused.
 struct Problem {
@@ -25,7 +25,7 @@ struct Problem {
 }
 
 /// The values of the rows on their way, and what is to be told about the rows handed out.
-pub(super) struct Desk {
+pub(super) struct Assembly {
     decoder: Decoder,
     /// One a row from `first` on; `None` once handed out. Those in front are let go.
     values: VecDeque<Option<Py<PyAny>>>,
@@ -38,7 +38,7 @@ pub(super) struct Desk {
     handed_out: u64,
 }
 
-impl Desk {
+impl Assembly {
     pub(super) fn new() -> Self {
         Self {
             decoder: Decoder::default(),
@@ -88,7 +88,7 @@ impl Desk {
                     PyIndexError::new_err("the list to fill has fewer places than rows were fed")
                 })?;
             into.set_item(place, self.build(into.py(), outcome)?)?;
-            self.hand_out(outcome);
+            self.hand_out(outcome, usize::MAX);
             ready.pop_front();
             filled += 1;
         }
@@ -121,7 +121,7 @@ impl Desk {
             match next {
                 Some(outcome) => match self.build(py, &outcome).and_then(|result| taken.append(result)) {
                     Ok(()) => {
-                        self.hand_out(&outcome);
+                        self.hand_out(&outcome, MOST_PROBLEMS_OF_A_STREAM);
                         self.early_len -= 1;
                     }
                     // It raises when it is first again: what was taken so far is not to be lost.
@@ -163,8 +163,8 @@ impl Desk {
         self.decoder.row(py, value, outcome.record.as_deref(), outcome.status)
     }
 
-    /// Lets go of the value, and remembers the trouble.
-    fn hand_out(&mut self, outcome: &RowOutcome) {
+    /// Lets go of the value, and remembers the trouble if there are fewer than so many.
+    fn hand_out(&mut self, outcome: &RowOutcome, most_problems: usize) {
         if let Some(value) = self.place(outcome.row).and_then(|place| self.values.get_mut(place)) {
             self.handed_out += u64::from(value.take().is_some());
         }
@@ -174,7 +174,7 @@ impl Desk {
         }
         match outcome.status {
             Status::Found | Status::NotFound | Status::Missing => {}
-            _ if self.problems.len() >= MOST_PROBLEMS => {}
+            _ if self.problems.len() >= most_problems => {}
             status @ (Status::Invalid | Status::Rejected | Status::Unknown | Status::NotSent) => {
                 self.problems.push(Problem { row: outcome.row, status, reason: outcome.reason.clone() });
             }

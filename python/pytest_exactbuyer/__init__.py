@@ -1,4 +1,8 @@
-"""The pytest fixture `exactbuyer_sandbox`, for the tests of those who use the package."""
+"""The pytest fixture `exactbuyer_sandbox`, for the tests of those who use the package.
+
+A package of its own, since pytest imports it in every run, also in those that never use it: whoever imports a
+part of `exactbuyer` imports all of it.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .sandbox import Sandbox
+    from exactbuyer.sandbox import Sandbox
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -25,8 +29,7 @@ def exactbuyer_sandbox(request: pytest.FixtureRequest, monkeypatch: pytest.Monke
 
     While the test runs, `EXACTBUYER_OFFLINE=1` keeps every enricher away from the real service.
     """
-    # Not above: pytest imports this file in every run, also in those that never use it.
-    from .sandbox import Sandbox
+    from exactbuyer.sandbox import Sandbox
 
     monkeypatch.setenv("EXACTBUYER_OFFLINE", "1")
     item = cast("pytest.Item", request.node)  # a fixture of a single test: its node is the test

@@ -1,0 +1,90 @@
+"""How much may be spent, and over what time. Data only: who counts is the core's affair."""
+
+from __future__ import annotations
+
+import operator
+from dataclasses import dataclass
+from datetime import timezone, tzinfo
+from typing import Any, Literal, TypeAlias, get_args
+
+from . import _core
+from .exceptions import ConfigError
+
+Per: TypeAlias = Literal["run", "day", "month", "store"]
+"""Over what a ceiling counts."""
+
+MOST_CREDITS = 2**53
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """A ceiling on credits over some time; every doubt is counted as spent.
+
+    With a store it counts what the store has on record, of all runs and processes that share it, and
+    of people who were purged since. Without one, `"day"`, `"month"` and `"store"` all count what
+    the enricher spends in this process.
+
+    Args:
+        credits: Most credits, from 0.
+        per: `"store"`: everything on record, as `max_credits=5_000` alone means it. `"day"` or
+            `"month"`: what was sent since the calendar's day or month began. `"run"`: each call by
+            itself.
+        tz: Where days and months begin: a name such as `"Europe/Berlin"`, or a `ZoneInfo`. UTC by
+            default, so that processes on differently set machines agree.
+
+    Raises:
+        ConfigError: One of them is wrong.
+
+    Example:
+        >>> from exactbuyer import Budget, BulkEnricher
+        >>> BulkEnricher(max_credits=Budget(1_000, per="day", tz="Europe/Berlin"))
+        BulkEnricher(max_credits=Budget(credits=1000, per='day', tz='Europe/Berlin'))
+    """
+
+    credits: int
+    per: Per = "store"
+    tz: str = "UTC"
+
+    # By hand: a time zone may come as an object, and is kept by its name.
+    def __init__(self, credits: int, per: Per = "store", *, tz: str | tzinfo | None = None) -> None:  # noqa: A002
+        object.__setattr__(self, "credits", check_credits(credits))
+        if not isinstance(per, str) or per not in get_args(Per):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise ConfigError(
+                f"max_credits is per {', '.join(map(repr, get_args(Per)[:-1]))} or 'store'; not {per!r}"
+            )
+        object.__setattr__(self, "per", per)
+        object.__setattr__(self, "tz", time_zone(tz))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _unpickled, (self.credits, self.per, self.tz)
+
+
+def _unpickled(credits: int, per: Per, tz: str) -> Budget:  # noqa: A002
+    return Budget(credits, per, tz=tz)
+
+
+def check_credits(value: object) -> int:
+    """A number of credits that may be spent; else a `ConfigError`."""
+    refusal = ConfigError(
+        f"max_credits is a whole number from 0 to {MOST_CREDITS:,} (None sets no ceiling; a match costs one "
+        f"credit); not {value!r}"
+    )
+    if isinstance(value, bool):
+        raise refusal
+    try:
+        # numpy's integers have an index too; so has nothing that lost a fraction.
+        number = operator.index(value)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    except TypeError:
+        raise refusal from None
+    if not 0 <= number <= MOST_CREDITS:
+        raise refusal
+    return number
+
+
+def time_zone(tz: object) -> str:
+    """The name of a time zone; else a `ConfigError`."""
+    name = "UTC" if tz is None or tz is timezone.utc else getattr(tz, "key", tz)
+    if not isinstance(name, str):
+        raise ConfigError("tz is the name of a time zone, such as 'Europe/Berlin', or a ZoneInfo")
+    _core.check_time_zone(name)
+    return name

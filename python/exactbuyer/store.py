@@ -1,0 +1,439 @@
+"""The store, as people ask it: what was bought, what is in doubt, what it cost, who is to be forgotten.
+
+Owns the questions and their words. Nothing here opens the file, which two SQLite libraries in one
+process would damage: the core does. What an answer looks like is in `_stored`.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from . import _core
+from ._callers import callers_level
+from ._export import write_export
+from ._stored import (
+    Answer,
+    Doubt,
+    Entry,
+    Info,
+    Merged,
+    Migrated,
+    Purged,
+    Reconciliation,
+    Resolved,
+    in_ms,
+)
+from .budget import time_zone
+from .exceptions import ConfigError, InvalidIdentifierError, StoreWarning
+from .results import Problem
+from .rows import check_field_type
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import tzinfo
+    from os import PathLike
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+    from .rows import FieldType
+
+__all__ = [
+    "Answer",
+    "Doubt",
+    "Entry",
+    "Info",
+    "Merged",
+    "Migrated",
+    "Purged",
+    "Reconciliation",
+    "Resolution",
+    "Resolved",
+    "Store",
+    "migrate",
+]
+
+Resolution: TypeAlias = Literal["resend", "drop"]
+"""What is to become of what is in doubt."""
+
+
+class Store:
+    """What was asked and paid, in one file that outlives the process.
+
+    An enricher's own is `enricher.store`; `Store(path)` opens one without an enricher, to look into
+    it. Opened when it is first needed, and anew in a forked child; usable from many threads; a
+    context manager. The file holds personal data: it is readable by its owner alone, and never
+    holds the API key.
+
+    Args:
+        path: The file. It has to be there: only enrichers make one.
+        default_region: The country of phone numbers without a country code, as for `BulkEnricher`.
+
+    Raises:
+        StoreError: From whatever is asked: the file cannot be read or written, lies on a network
+            disk, is no store, or was written by another version.
+
+    Example:
+        >>> import pathlib, tempfile
+        >>> from exactbuyer import BulkEnricher
+        >>> from exactbuyer.store import Store
+        >>> path = pathlib.Path(tempfile.mkdtemp(), "people.db")
+        >>> with BulkEnricher.sandbox(store=path) as enricher:
+        ...     receipt = enricher.enrich(["ana@acme.example", "bob@acme.example"]).receipt
+        >>> with Store(path) as store:
+        ...     store.info().credits == receipt.credits
+        True
+    """
+
+    __slots__ = ("_default_region", "_na_values", "_path", "_service", "_store", "_warned")
+
+    def __init__(self, path: str | PathLike[str], *, default_region: str | None = None) -> None:
+        self._set(path, None, default_region, ())
+
+    def _set(
+        self,
+        path: str | PathLike[str],
+        service: str | None,
+        default_region: str | None,
+        na_values: tuple[str, ...],
+    ) -> None:
+        self._path, self._service = Path(os.path.abspath(path)), service  # noqa: PTH100 - links stay links
+        self._default_region, self._na_values = default_region, na_values
+        self._store = _core.Store(self._path, service=service)
+        self._warned = False
+
+    @property
+    def path(self) -> Path:
+        """Where it lies."""
+        return self._path
+
+    def exists(self) -> bool:
+        """Whether there is a file yet: an enricher makes it at its first call."""
+        return self._path.exists()
+
+    def unknown(self) -> list[Doubt]:
+        """Every lookup that may have been charged and has no answer, the oldest first.
+
+        Returns:
+            One `Doubt` a lookup: whom it asks for, when it went out, what happened, and what it may
+            have cost.
+        """
+        return [Doubt.of(doubt) for doubt in opened(self).unknown()]
+
+    def resolve_unknown(self, resolution: Resolution) -> Resolved:
+        """Decides what becomes of everything in doubt, once you have seen the vendor's usage page.
+
+        Args:
+            resolution: `"resend"`: the next call asks again, **which may pay twice**. `"drop"`: it is
+                left alone, `not_sent` from then on until `allow`. Either way what it may have cost
+                stays on the books, and what is under way right now is not touched.
+
+        Returns:
+            How many lookups that were, and the credits that they may have cost.
+
+        Raises:
+            ConfigError: It is neither.
+        """
+        if not isinstance(resolution, str) or resolution not in {"resend", "drop"}:
+            raise ConfigError(
+                f"what is unknown can be resolved by 'resend' (asks again, may pay twice) or 'drop' (leaves it); "
+                f"not {resolution!r}"
+            )
+        return Resolved(**opened(self).resolve_unknown(resolution == "resend"))
+
+    def receipts(self) -> list[Entry]:
+        """The journal: every request, the oldest first, and what it came to. Purges leave it as it is.
+
+        Returns:
+            One `Entry` a request.
+        """
+        entries: list[Entry] = []
+        while page := opened(self).receipts(entries[-1].request if entries else 0):
+            entries += map(Entry.of, page)
+        return entries
+
+    def summary(
+        self,
+        by: Iterable[str] = ("month",),
+        *,
+        tz: str | tzinfo | None = None,
+        as_frame: bool | None = None,
+    ) -> Any:
+        """The journal, added up.
+
+        Args:
+            by: Any of `"day"`, `"month"`, `"year"`, and names of the enrichers' `tags`, in the order
+                of the columns.
+            tz: Where days, months and years begin; UTC by default.
+            as_frame: Whether to give a pandas frame. `None`: if pandas is installed.
+
+        Returns:
+            A frame, else a list of dicts: for each group its parts by their names (`None` where
+            a request has no such tag), `requests`, `lookups`, `hits`, `credits`,
+            `credits_in_doubt`; in the order of the groups.
+
+        Raises:
+            ConfigError: There is no such time zone; `by` is no list of names.
+        """
+        if isinstance(by, str):
+            raise ConfigError(f"by is a list of names: write by=[{by!r}]")
+        names = list(by)
+        if not all(isinstance(name, str) for name in names):
+            raise ConfigError("by is a list of names: 'day', 'month', 'year', or those of tags")
+        rows: list[dict[str, Any]] = []
+        for row in opened(self).summary(names, time_zone(tz)):
+            group = row.pop("group")
+            rows.append({**dict(zip(names, group, strict=True)), **row})
+        if as_frame is False:
+            return rows
+        try:
+            import pandas
+        except ImportError:
+            if as_frame:
+                raise
+            return rows
+        counts = ["requests", "lookups", "hits", "credits", "credits_in_doubt"]
+        return pandas.DataFrame(rows, columns=[*names, *counts])
+
+    def reconcile(self, month: str, invoiced: int, *, tz: str | tzinfo | None = None) -> Reconciliation:
+        """A month's books against the vendor's invoice.
+
+        Args:
+            month: As in `"2026-10"`.
+            invoiced: Credits on the invoice.
+            tz: Where the vendor's month begins; UTC by default.
+
+        Returns:
+            What is known to be charged, what is in doubt, the difference, and whether the doubts
+            explain it; print it.
+
+        Raises:
+            ConfigError: There is no such month or time zone.
+        """
+        return Reconciliation(month=month, **opened(self).reconcile(month, invoiced, time_zone(tz)))
+
+    def info(self) -> Info:
+        """What is in it; print it, or show it in a notebook. Counts everything: seconds, where there are millions."""
+        return Info.of(self._path, opened(self).info())
+
+    def find(self, what: object, *, field_type: FieldType | None = None) -> list[Answer]:
+        """Everything on file about a person: whoever was asked for by it, and whose contact mentions it.
+
+        Reads the whole store: some seconds for each million contacts.
+
+        Args:
+            what: An identifier, as a row of `enrich` is; or any text, such as a name.
+            field_type: What the identifier is. `None`: inferred.
+
+        Returns:
+            One `Answer` for each that was found, contacts included.
+
+        Raises:
+            ConfigError: There is nothing to look for.
+        """
+        read = self._read(what, field_type)
+        if not read.asking() and not read.invalid():
+            raise ConfigError("there is nothing to find: give an identifier, or a text")
+        if read.invalid():
+            if not isinstance(what, str):
+                raise self._refusal(read)
+            return [Answer.of(answer) for answer in opened(self).find_text(what.strip())]
+        return [Answer.of(answer) for answer in opened(self).find(read)]
+
+    def purge(
+        self,
+        identifier: object = None,
+        *,
+        older_than: timedelta | datetime | None = None,
+        field_type: FieldType | None = None,
+    ) -> Purged:
+        """Forgets a person, or everything old: no byte of it stays in any file of the store.
+
+        Contacts of others that mention the identifier go, too. Kept are a keyed hash, the date and
+        what it had cost, and the journal's counts: a purged lookup is `not_sent` from then on, until
+        `allow`.
+
+        Args:
+            identifier: Whom: a row, as for `enrich`.
+            older_than: Or everything answered before: a moment with its time zone, or an age.
+            field_type: What the identifier is. `None`: inferred.
+
+        Returns:
+            What it did; print it. `cleaned` is false if another process was just reading:
+            purge again then.
+
+        Raises:
+            ConfigError: Neither is given, or both.
+            InvalidIdentifierError: It is no identifier; `find` takes any text.
+        """
+        if (identifier is None) == (older_than is None):
+            raise ConfigError("say whom to purge, or older_than=…: one of the two")
+        if older_than is not None:
+            return Purged(**opened(self).purge_before(in_ms(_moment(older_than))))
+        return Purged(**opened(self).purge(self._one(identifier, field_type)))
+
+    def allow(self, identifier: object, *, field_type: FieldType | None = None) -> bool:
+        """Lets someone be asked for again who was purged, or dropped while in doubt.
+
+        Args:
+            identifier: Whom: a row, as for `enrich`.
+            field_type: What the identifier is. `None`: inferred.
+
+        Returns:
+            Whether they were.
+
+        Raises:
+            InvalidIdentifierError: It is no identifier.
+        """
+        return opened(self).allow(self._one(identifier, field_type))
+
+    def export(self, path: str | PathLike[str]) -> int:
+        """Writes every answer to a file, readable by its owner alone.
+
+        Args:
+            path: By its ending: `.jsonl` (JSON Lines), `.jsonl.gz`, or `.parquet` (which needs
+                pyarrow). Replaced, once everything is written.
+
+        Returns:
+            How many answers there are in it: `field_type`, `value` (the canonical form),
+            `required_fields`, `status`, `fetched_at`, `request` and `enriched_contact` (in Parquet
+            its JSON text). Where a lookup was asked again, each answer is there.
+
+        Raises:
+            ConfigError: The path ends in something else.
+            OSError: It cannot be written.
+        """
+        return write_export(opened(self).export(), Path(path))
+
+    def merge(self, other: str | PathLike[str]) -> Merged:
+        """Takes over everything that another store of the same service has, its journal included.
+
+        Where both have an answer, the newer one is served, and neither is lost. Can be repeated.
+
+        Args:
+            other: The other's file. It stays as it is.
+
+        Returns:
+            What was taken over; print it.
+
+        Raises:
+            ConfigError: It is another service's, or a copy of this one.
+        """
+        return Merged(**opened(self).merge(Path(other)))
+
+    def unread_reply(self, request: int) -> bytes | None:
+        """A reply that was charged and could not be read whole, as it came; `None` where there is none.
+
+        Args:
+            request: The request's number, as in `unknown()` and `receipts()`.
+        """
+        return opened(self).read_unread(request)
+
+    def close(self) -> None:
+        """Lets go of the file. What is asked next opens it again."""
+        self._store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Store({str(self._path)!r})"
+
+    def __str__(self) -> str:
+        return str(self.info()) if self.exists() else f"{self!r}: nothing yet"
+
+    def _repr_html_(self) -> str:
+        return self.info()._repr_html_() if self.exists() else f"{self!r}: nothing yet"  # noqa: SLF001
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        texts = self._default_region, self._na_values
+        return store_of, (str(self._path), self._service, *texts, type(self))
+
+    def _read(self, what: object, field_type: object) -> _core.Rows:
+        return _core.Rows(
+            [what],
+            field_type=check_field_type(field_type),
+            default_region=self._default_region,
+            na_values=self._na_values,
+        )
+
+    def _one(self, identifier: object, field_type: object) -> _core.Rows:
+        read = self._read(identifier, field_type)
+        if not read.asking():
+            raise self._refusal(read)
+        return read
+
+    @staticmethod
+    def _refusal(read: _core.Rows) -> InvalidIdentifierError:
+        why = [reason for _, reason in read.invalid()] or ["there is nothing in it"]
+        return InvalidIdentifierError(
+            f"it is no identifier ({why[0]}): give an e-mail address, a phone number or a profile's address",
+            errors=[Problem(0, "invalid", why[0])],
+        )
+
+
+def migrate(path: str | PathLike[str]) -> Migrated:
+    """Brings a store's file up to this version of the package. Never happens by itself.
+
+    Args:
+        path: The file. Nobody else may use it meanwhile.
+
+    Returns:
+        What was done, and where the backup is; print it.
+
+    Raises:
+        StoreError: It is open anywhere, was written by a newer version, or cannot be written: it is
+            as it was.
+    """
+    return Migrated(**_core.migrate_store(Path(path)))
+
+
+def _moment(older_than: timedelta | datetime) -> datetime:
+    if isinstance(older_than, timedelta):
+        return datetime.now(timezone.utc) - older_than
+    if not isinstance(older_than, datetime) or older_than.tzinfo is None:  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise ConfigError("older_than is a timedelta, or a datetime with its time zone")
+    return older_than
+
+
+def store_of(
+    path: str,
+    service: str | None,
+    default_region: str | None,
+    na_values: tuple[str, ...],
+    kind: type[Store] = Store,
+) -> Store:
+    """The one of an enricher: made where it is not there, and refused if it is another service's."""
+    store = kind.__new__(kind)
+    store._set(path, service, default_region, na_values)  # noqa: SLF001 - a second constructor
+    return store
+
+
+def core_of(store: Store) -> _core.Store:
+    """The core's own."""
+    return store._store  # noqa: SLF001 - for this package alone
+
+
+def opened(store: Store) -> _core.Store:
+    """The core's own, open; with a word on modes that let others in, once."""
+    told, core = core_of(store).open(), core_of(store)
+    if not store._warned:  # noqa: SLF001 - as above
+        store._warned = True  # noqa: SLF001
+        for message in told:
+            warnings.warn(StoreWarning(message), stacklevel=callers_level())
+    return core
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=_core.before_fork, after_in_parent=_core.after_fork, after_in_child=_core.after_fork
+    )

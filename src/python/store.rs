@@ -1,0 +1,281 @@
+//! The store for Python: a thin door. What is told about it, and in which words, is in
+//! `python/exactbuyer/store.py`.
+
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+
+use super::errors;
+use super::rows::Rows;
+use super::runtime::{OfProcess, let_go};
+use super::stored;
+use crate::error::Error;
+use crate::store::sqlite::{self, Export, Resolution, SqliteStore, Target};
+use crate::vendor::http::Endpoint;
+
+/// Lines of an export handed over at once.
+const LINES: usize = 1_000;
+
+/// Adds the store's classes and functions to the extension module.
+pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<Store>()?;
+    module.add_class::<StoreExport>()?;
+    module.add_function(wrap_pyfunction!(service_of, module)?)?;
+    module.add_function(wrap_pyfunction!(check_time_zone, module)?)?;
+    module.add_function(wrap_pyfunction!(migrate_store, module)?)?;
+    module.add_function(wrap_pyfunction!(before_fork, module)?)?;
+    module.add_function(wrap_pyfunction!(after_fork, module)?)
+}
+
+/// Whose answers those of this address are; all addresses of this machine are `loopback`.
+#[pyfunction]
+fn service_of(py: Python<'_>, base_url: &str) -> PyResult<String> {
+    let endpoint = Endpoint::parse(base_url).map_err(|error| errors::exception(py, &error))?;
+    Ok(sqlite::service_of(endpoint.host()))
+}
+
+/// Whether there is a time zone of this name.
+#[pyfunction]
+fn check_time_zone(py: Python<'_>, name: &str) -> PyResult<()> {
+    sqlite::check_time_zone(name).map_err(|error| errors::exception(py, &error))
+}
+
+/// Brings a file up to this version.
+#[pyfunction]
+fn migrate_store(py: Python<'_>, path: PathBuf) -> PyResult<stored::Migrated> {
+    let migrated = py.detach(|| sqlite::migrate(&path)).map_err(|error| errors::exception(py, &error))?;
+    Ok(migrated.into())
+}
+
+/// For `os.register_at_fork`: before, in the parent.
+#[pyfunction]
+fn before_fork(py: Python<'_>) {
+    // Attached all the time: nothing that the store's threads wait for needs the interpreter, and
+    // nobody else is to fork meanwhile.
+    let _attached = py;
+    sqlite::before_fork();
+}
+
+/// For `os.register_at_fork`: after, in parent and child.
+#[pyfunction]
+fn after_fork() {
+    sqlite::after_fork();
+}
+
+/// A store: opened when it is first needed, and anew in a forked child.
+#[pyclass(module = "exactbuyer._core", frozen)]
+pub(super) struct Store {
+    path: PathBuf,
+    /// Whose answers; `None`: of whoever's it is.
+    service: Option<String>,
+    /// Only ever locked by a thread attached to Python, which keeps attached meanwhile: so a fork
+    /// never catches it locked.
+    open: Mutex<Option<OfProcess<SqliteStore>>>,
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        let open = self.slot().take();
+        let_go(open);
+    }
+}
+
+impl Store {
+    fn slot(&self) -> std::sync::MutexGuard<'_, Option<OfProcess<SqliteStore>>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// This process's handle. It is to be let go of detached.
+    pub(super) fn handle(&self, py: Python<'_>) -> PyResult<SqliteStore> {
+        if let Some(store) = self.slot().as_ref().and_then(OfProcess::get) {
+            return Ok(store.clone());
+        }
+        let opened = py.detach(|| match &self.service {
+            Some(service) => SqliteStore::open(&self.path, service),
+            None => SqliteStore::open(&self.path, &sqlite::service_at(&self.path)?),
+        });
+        let opened = opened.map_err(|error| errors::exception(py, &error))?;
+        let before = self.slot().replace(OfProcess::new(opened.clone()));
+        let_go(before);
+        Ok(opened)
+    }
+
+    fn ask<T: Send>(
+        &self,
+        py: Python<'_>,
+        ask: impl FnOnce(&SqliteStore) -> Result<T, Error> + Send,
+    ) -> PyResult<T> {
+        let store = self.handle(py)?;
+        // The handle is let go of in there, too.
+        py.detach(move || ask(&store)).map_err(|error| errors::exception(py, &error))
+    }
+}
+
+#[pymethods]
+impl Store {
+    #[new]
+    #[pyo3(signature = (path, *, service=None))]
+    fn new(path: PathBuf, service: Option<String>) -> Self {
+        Self { path, service, open: Mutex::new(None) }
+    }
+
+    fn open(&self, py: Python<'_>) -> PyResult<Vec<String>> {
+        self.ask(py, |store| Ok(store.warnings().to_vec()))
+    }
+
+    fn is_open(&self) -> bool {
+        self.slot().as_ref().and_then(OfProcess::get).is_some()
+    }
+
+    fn close(&self) {
+        let open = self.slot().take();
+        let_go(open);
+    }
+
+    fn name<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        Ok(PyBytes::new(py, &self.ask(py, SqliteStore::name)?))
+    }
+
+    fn unknown(&self, py: Python<'_>) -> PyResult<Vec<stored::Doubt>> {
+        Ok(self.ask(py, SqliteStore::unknown)?.into_iter().map(Into::into).collect())
+    }
+
+    fn resolve_unknown(&self, py: Python<'_>, resend: bool) -> PyResult<stored::Resolved> {
+        let resolution = if resend { Resolution::Resend } else { Resolution::Drop };
+        Ok(self.ask(py, |store| store.resolve_unknown(resolution))?.into())
+    }
+
+    fn receipts(&self, py: Python<'_>, after: i64) -> PyResult<Vec<stored::Entry>> {
+        Ok(self.ask(py, |store| store.receipts(after))?.into_iter().map(Into::into).collect())
+    }
+
+    #[expect(clippy::needless_pass_by_value, reason = "extracted from Python, it is owned")]
+    fn summary(
+        &self,
+        py: Python<'_>,
+        by: Vec<String>,
+        time_zone: &str,
+    ) -> PyResult<Vec<stored::SummaryRow>> {
+        let by: Vec<&str> = by.iter().map(String::as_str).collect();
+        Ok(self.ask(py, |store| store.summary(&by, time_zone))?.into_iter().map(Into::into).collect())
+    }
+
+    fn reconcile(
+        &self,
+        py: Python<'_>,
+        month: &str,
+        invoiced: u64,
+        time_zone: &str,
+    ) -> PyResult<stored::Reconciliation> {
+        Ok(self.ask(py, |store| store.reconcile(month, invoiced, time_zone))?.into())
+    }
+
+    fn info(&self, py: Python<'_>) -> PyResult<stored::Info> {
+        Ok(self.ask(py, SqliteStore::info)?.into())
+    }
+
+    fn export(&self, py: Python<'_>) -> PyResult<StoreExport> {
+        let export = self.ask(py, |store| Ok(store.export()))?;
+        Ok(StoreExport(Mutex::new(Some(OfProcess::new(export)))))
+    }
+
+    fn merge(&self, py: Python<'_>, other: PathBuf) -> PyResult<stored::Merged> {
+        Ok(self.ask(py, |store| store.merge(&other))?.into())
+    }
+
+    fn find(&self, py: Python<'_>, rows: &Rows) -> PyResult<Vec<stored::Contact>> {
+        let targets: Vec<Target> = rows.identifiers()?.into_iter().map(Target::Identifier).collect();
+        self.found(py, targets)
+    }
+
+    fn find_text(&self, py: Python<'_>, text: String) -> PyResult<Vec<stored::Contact>> {
+        self.found(py, vec![Target::Text(text)])
+    }
+
+    fn purge(&self, py: Python<'_>, rows: &Rows) -> PyResult<stored::Purged> {
+        let identifiers = rows.identifiers()?;
+        let purged = self.ask(py, |store| {
+            let mut sum = sqlite::Purged { cleaned: true, ..sqlite::Purged::default() };
+            for identifier in identifiers {
+                let purged = store.purge(&Target::Identifier(identifier))?;
+                sum.identifiers += purged.identifiers;
+                sum.answers += purged.answers;
+                sum.contacts += purged.contacts;
+                sum.intents += purged.intents;
+                sum.replies += purged.replies;
+                sum.credits += purged.credits;
+                sum.cleaned &= purged.cleaned;
+                sum.leftovers = purged.leftovers;
+            }
+            Ok(sum)
+        })?;
+        Ok(purged.into())
+    }
+
+    fn purge_before(&self, py: Python<'_>, at_ms: i64) -> PyResult<stored::Purged> {
+        Ok(self.ask(py, |store| store.purge(&Target::OlderThan(at_ms)))?.into())
+    }
+
+    fn allow(&self, py: Python<'_>, rows: &Rows) -> PyResult<bool> {
+        let identifiers = rows.identifiers()?;
+        self.ask(py, |store| {
+            identifiers.iter().try_fold(false, |was, identifier| Ok(store.allow(identifier)? || was))
+        })
+    }
+
+    fn read_unread<'py>(&self, py: Python<'py>, request: i64) -> PyResult<Option<Bound<'py, PyBytes>>> {
+        let reply = self.ask(py, |store| store.read_unread(request))?;
+        Ok(reply.map(|reply| PyBytes::new(py, &reply)))
+    }
+}
+
+impl Store {
+    fn found(&self, py: Python<'_>, targets: Vec<Target>) -> PyResult<Vec<stored::Contact>> {
+        let found = self.ask(py, |store| {
+            let mut all = Vec::new();
+            for target in targets {
+                for contact in store.find(&target)? {
+                    if !all.contains(&contact) {
+                        all.push(contact);
+                    }
+                }
+            }
+            Ok(all)
+        })?;
+        Ok(found.into_iter().map(Into::into).collect())
+    }
+}
+
+/// The answers of a store, as lines of JSON.
+#[pyclass(module = "exactbuyer._core", frozen)]
+pub(super) struct StoreExport(Mutex<Option<OfProcess<Export>>>);
+
+impl Drop for StoreExport {
+    fn drop(&mut self) {
+        let open = self.slot().take();
+        let_go(open);
+    }
+}
+
+impl StoreExport {
+    fn slot(&self) -> std::sync::MutexGuard<'_, Option<OfProcess<Export>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[pymethods]
+impl StoreExport {
+    /// The next lines, at most some; none at the end.
+    fn lines(&self, py: Python<'_>) -> PyResult<Vec<String>> {
+        // Out of its place while it is read: the lock is not to be held detached.
+        let Some(mut export) = self.slot().take() else { return Ok(Vec::new()) };
+        let lines = py.detach(|| {
+            let Some(export) = export.get_mut() else { return Ok(Vec::new()) };
+            export.take(LINES).collect::<Result<Vec<String>, Error>>()
+        });
+        *self.slot() = Some(export);
+        lines.map_err(|error| errors::exception(py, &error))
+    }
+}

@@ -1,0 +1,332 @@
+//! How a lookup stands: what of the answers on file may be used for it. A hit for some required
+//! fields answers any subset of them, a miss any superset; the newest answer that may be used is.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use hashbrown::{HashMap, HashSet};
+use rusqlite::{Connection, OptionalExtension};
+
+use crate::store::{Known, Seen, Standing, Terms};
+
+use super::block::{PLACES, Sheet, block_id, block_start};
+use super::fault::Fault;
+use super::key::Key;
+use super::schema::state;
+use super::shared::{Fields, Shared, clock, within};
+use super::tail::{Kept, Tail};
+
+/// Blocks that are kept after they were read.
+const KEPT_BLOCKS: usize = 8;
+
+/// A run, as the store keeps it in mind.
+#[derive(Debug)]
+pub(super) struct RunState {
+    pub(super) terms: Terms,
+    pub(super) began_ms: i64,
+    /// The last request on file when the run first looked.
+    mark: OnceLock<i64>,
+}
+
+impl RunState {
+    pub(super) fn new(terms: Terms, began_ms: i64) -> Self {
+        Self { terms, began_ms, mark: OnceLock::new() }
+    }
+
+    fn mark(&self, connection: &Connection) -> Result<i64, Fault> {
+        if let Some(mark) = self.mark.get() {
+            return Ok(*mark);
+        }
+        let last: Option<i64> = connection.query_row("SELECT max(id) FROM request", [], |row| row.get(0))?;
+        Ok(*self.mark.get_or_init(|| last.unwrap_or_default()))
+    }
+}
+
+/// An answer on file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Answer {
+    pub(super) request: i64,
+    pub(super) place: i64,
+    pub(super) state: u8,
+    pub(super) at_ms: i64,
+    /// It is older than the run that asks.
+    pub(super) inherited: bool,
+}
+
+/// How a lookup stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Found {
+    Free,
+    Again,
+    /// With the owner whose request it is.
+    Held(i64),
+    /// This process's own request brought an answer that could not be stored.
+    Lost,
+    Answer(Answer),
+    Dropped(Answer),
+    Purged(i64),
+}
+
+impl Found {
+    pub(super) const fn is_free(self) -> bool {
+        matches!(self, Self::Free | Self::Again)
+    }
+}
+
+/// Finds how these lookups stand, in their order.
+pub(super) fn find(
+    connection: &Connection,
+    shared: &Shared,
+    tail: &Tail,
+    run: &RunState,
+    fields: &Fields,
+    keys: &[Key],
+    now_ms: i64,
+) -> Result<Vec<Found>, Fault> {
+    // Before the file is read: what is settled in between is on file by then.
+    let held: Vec<Option<Found>> = {
+        let intents = shared.intents();
+        if intents.is_empty() {
+            Vec::new()
+        } else {
+            let asking = |key| {
+                let mut all = intents.asking(key, fields);
+                let first = all.next()?;
+                let lost = first.lost && all.all(|asking| asking.lost);
+                Some(if lost { Found::Lost } else { Found::Held(first.owner) })
+            };
+            keys.iter().map(asking).collect()
+        }
+    };
+    let mark = run.mark(connection)?;
+    let mut rows = connection
+        .prepare_cached("SELECT request, place, state, required, at_ms FROM answer WHERE key = ?1")?;
+    let mut barred = connection.prepare_cached("SELECT purged_ms FROM barred WHERE key = ?1")?;
+    let any_barred: bool =
+        connection.prepare_cached("SELECT EXISTS (SELECT 1 FROM barred)")?.query_row([], |row| row.get(0))?;
+    let mut judge = Judge { shared, run, fields, now_ms, mark, related: HashMap::new() };
+    // In the order of the index: neighbours share its pages.
+    let mut order: Vec<(Key, usize)> = keys.iter().copied().zip(0..).collect();
+    order.sort_unstable();
+    let mut found = vec![Found::Free; keys.len()];
+    for (key, place) in order {
+        let held = held.get(place).copied().flatten();
+        let mut view = View::default();
+        let mut answers = rows.query([key])?;
+        while let Some(row) = answers.next()? {
+            let (request, at_ms) = (row.get(0)?, row.get(4)?);
+            let inherited = request <= mark && at_ms <= run.began_ms;
+            let answer = Answer { request, place: row.get(1)?, state: row.get(2)?, at_ms, inherited };
+            judge.weigh(connection, &mut view, answer, row.get(3)?)?;
+        }
+        for kept in tail.of(&key) {
+            let Kept { request, place, state, required, at_ms } = *kept;
+            let inherited = request <= mark && at_ms <= run.began_ms;
+            let answer = Answer { request, place, state, at_ms, inherited };
+            judge.weigh(connection, &mut view, answer, required)?;
+        }
+        let mut what = view.verdict(held);
+        if any_barred && what.is_free() {
+            let purged = barred.query_row([key], |row| row.get(0)).optional()?;
+            what = purged.map_or(what, Found::Purged);
+        }
+        if let Some(slot) = found.get_mut(place) {
+            *slot = what;
+        }
+    }
+    Ok(found)
+}
+
+struct Judge<'a> {
+    shared: &'a Shared,
+    run: &'a RunState,
+    fields: &'a Fields,
+    now_ms: i64,
+    mark: i64,
+    /// Of each set of fields, whether ours lies within it, and it within ours.
+    related: HashMap<i64, (bool, bool)>,
+}
+
+#[derive(Default)]
+struct View {
+    usable: Option<Answer>,
+    doubt: Option<Answer>,
+    dropped: Option<Answer>,
+    /// There is a contact on file that may not be used.
+    again: bool,
+}
+
+impl Judge<'_> {
+    fn weigh(
+        &mut self,
+        connection: &Connection,
+        view: &mut View,
+        answer: Answer,
+        required: i64,
+    ) -> Result<(), Fault> {
+        let (ours_within, within_ours) = if let Some(known) = self.related.get(&required) {
+            *known
+        } else {
+            let theirs = self.shared.fields(connection, required)?;
+            let related = (within(self.fields, &theirs), within(&theirs, self.fields));
+            self.related.insert(required, related);
+            related
+        };
+        let terms = &self.run.terms;
+        let fresh = |most: Option<Duration>| {
+            let age = u64::try_from(self.now_ms.saturating_sub(answer.at_ms)).unwrap_or_default();
+            !answer.inherited
+                || (!terms.refresh && most.is_none_or(|most| Duration::from_millis(age) <= most))
+        };
+        let slot = match answer.state {
+            state::HIT if ours_within => {
+                if fresh(terms.max_age) {
+                    &mut view.usable
+                } else {
+                    view.again = true;
+                    return Ok(());
+                }
+            }
+            state::MISS if within_ours && fresh(terms.miss_max_age) => &mut view.usable,
+            state::REJECTED if fresh(terms.miss_max_age) => &mut view.usable,
+            state::UNKNOWN | state::LEFT if (ours_within || within_ours) && !terms.resend => &mut view.doubt,
+            state::DROPPED if ours_within || within_ours => &mut view.dropped,
+            _ => return Ok(()),
+        };
+        let age = |answer: Answer| (answer.at_ms, answer.request);
+        if slot.is_none_or(|known| age(known) < age(answer)) {
+            // What a process left behind is nothing that this run has done.
+            let inherited = answer.request <= self.mark && answer.inherited || answer.state == state::LEFT;
+            *slot = Some(Answer { inherited, ..answer });
+        }
+        Ok(())
+    }
+}
+
+impl View {
+    fn verdict(self, held: Option<Found>) -> Found {
+        if let Some(usable) = self.usable {
+            return Found::Answer(usable);
+        }
+        if let Some(held) = held {
+            return held;
+        }
+        match (self.doubt, self.dropped) {
+            (Some(doubt), _) => Found::Answer(doubt),
+            (None, Some(dropped)) => Found::Dropped(dropped),
+            (None, None) if self.again => Found::Again,
+            (None, None) => Found::Free,
+        }
+    }
+}
+
+/// Blocks that were read lately: neighbours in the list are neighbours in a block.
+#[derive(Debug, Default)]
+pub(super) struct Blocks(Vec<(i64, Sheet)>);
+
+impl Blocks {
+    /// What a lookup came to.
+    fn body(&mut self, connection: &Connection, request: i64, place: i64) -> Result<bytes::Bytes, Fault> {
+        let damaged = || Fault::of("an answer is missing from the store: restore it from a backup");
+        let within = |(id, sheet): &(i64, Sheet)| {
+            let (of, first) = block_start(*id);
+            let at = usize::try_from(place.checked_sub(first)?).ok()?;
+            if of == request { sheet.body(at) } else { None }
+        };
+        if let Some(body) = self.0.iter().rev().find_map(within) {
+            return Ok(body);
+        }
+        let sought = block_id(request, place);
+        let (id, packed): (i64, Vec<u8>) = connection
+            .prepare_cached(
+                "SELECT id, body FROM block WHERE id <= ?1 AND id > ?1 - ?2 ORDER BY id DESC LIMIT 1",
+            )?
+            .query_row([sought, PLACES], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?
+            .ok_or_else(damaged)?;
+        let read = (id, Sheet::read(&packed)?);
+        let body = within(&read).ok_or_else(damaged)?;
+        if self.0.len() >= KEPT_BLOCKS {
+            self.0.remove(0);
+        }
+        self.0.push(read);
+        Ok(body)
+    }
+
+    /// After a purge, nothing of what was read before may be served.
+    pub(super) fn forget(&mut self) {
+        self.0.clear();
+    }
+}
+
+/// What a run is told of each.
+pub(super) fn tell(
+    connection: &Connection,
+    blocks: &mut Blocks,
+    found: &[Found],
+) -> Result<Vec<Standing>, Fault> {
+    let mut standings = vec![Standing::Free; found.len()];
+    let mut answers = Vec::new();
+    for ((place, found), slot) in (0..).zip(found).zip(&mut standings) {
+        match *found {
+            Found::Free => {}
+            Found::Again => *slot = Standing::Again,
+            Found::Held(_) => *slot = Standing::Held,
+            Found::Lost => {
+                let why = Known::Unknown(
+                    "its answer came, but could not be stored: free the disk, and ask again in a new process"
+                        .into(),
+                );
+                *slot = Standing::Known(why, Seen::default());
+            }
+            Found::Dropped(answer) => *slot = Standing::Barred(left_alone(answer.at_ms)),
+            Found::Purged(at_ms) => *slot = Standing::Barred(purged(at_ms)),
+            Found::Answer(answer) => answers.push((answer.request, answer.place, place, answer)),
+        }
+    }
+    answers.sort_unstable_by_key(|(request, place, ..)| (*request, *place));
+    let mut doubts: HashMap<i64, u32> = HashMap::new();
+    let mut texts: HashSet<Arc<str>> = HashSet::new();
+    for (request, at, place, answer) in answers {
+        let body = |blocks: &mut Blocks| blocks.body(connection, request, at);
+        let mut text = |blocks: &mut Blocks| {
+            let why = body(blocks)?;
+            let why = String::from_utf8_lossy(&why);
+            Ok::<_, Fault>(texts.get_or_insert_with(&*why, |why| Arc::from(why)).clone())
+        };
+        let mut in_doubt = 0;
+        let known = match answer.state {
+            state::HIT => Known::Hit(body(blocks)?),
+            state::MISS => Known::Miss,
+            state::REJECTED => Known::Rejected(text(blocks)?),
+            _ => {
+                in_doubt = if let Some(known) = doubts.get(&request) {
+                    *known
+                } else {
+                    let of_request: i64 = connection
+                        .prepare_cached("SELECT in_doubt FROM request WHERE id = ?1")?
+                        .query_row([request], |row| row.get(0))?;
+                    *doubts.entry(request).or_insert(u32::from(of_request > 0))
+                };
+                Known::Unknown(text(blocks)?)
+            }
+        };
+        let seen = Seen { at_ms: answer.at_ms, inherited: answer.inherited, in_doubt };
+        if let Some(slot) = standings.get_mut(place) {
+            *slot = Standing::Known(known, seen);
+        }
+    }
+    Ok(standings)
+}
+
+fn left_alone(at_ms: i64) -> Arc<str> {
+    format!(
+        "in doubt since {}, and left alone since: store.allow(identifier) lets it be asked again",
+        clock(at_ms)
+    )
+    .into()
+}
+
+fn purged(at_ms: i64) -> Arc<str> {
+    format!("purged on {}: store.allow(identifier) lets it be asked again", clock(at_ms)).into()
+}

@@ -1,0 +1,264 @@
+//! Two stores become one: what the other has paid for is not paid for again here, and its journal
+//! is part of this one's books.
+
+use std::path::Path;
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use crate::error::{Error, ErrorKind};
+
+use super::SqliteStore;
+use super::block::{PLACES, Sheet, block_id, block_start};
+use super::fault::Fault;
+use super::key::Key;
+use super::ledger::Ledger;
+use super::shared::{Fields, Shared, number_of};
+
+/// Requests read and written in one go.
+const AT_ONCE: i64 = 100;
+
+/// What a merge did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Merged {
+    /// Requests taken over, with all that they came to.
+    pub requests: u64,
+    /// Lookups taken over.
+    pub lookups: u64,
+    /// Requests that an earlier merge has taken over.
+    pub known: u64,
+    /// Requests under way just then: merge again when they are over.
+    pub under_way: u64,
+    /// Identifiers that the other store has purged. Only it can tell which: purge them here, too.
+    pub purged_there: u64,
+}
+
+/// A request of the other store, with everything about it.
+#[derive(Debug, Clone)]
+struct Foreign {
+    number: i64,
+    fields: Fields,
+    tags: String,
+    columns: Columns,
+    blocks: Vec<(i64, Vec<u8>)>,
+    /// What its index says now of each lookup, by place.
+    states: Vec<Option<(u8, i64)>>,
+    unread: Option<Vec<u8>>,
+}
+
+/// What of a journal row is taken over as it is.
+#[derive(Debug, Clone)]
+struct Columns {
+    sent_ms: i64,
+    lookups: i64,
+    credits: i64,
+    in_doubt: i64,
+    counted: i64,
+    settled_ms: i64,
+    outcome: Option<String>,
+    status: Option<i64>,
+    took_ms: Option<i64>,
+    hits: i64,
+    misses: i64,
+    rejected: i64,
+    unknown: i64,
+}
+
+impl SqliteStore {
+    /// Takes over everything that another store of the same service has. Where both have an answer,
+    /// the newer one is served from then on, and neither is lost. Can be repeated: what was taken
+    /// over once is not again.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] if the other belongs to another service, or is this one;
+    /// [`ErrorKind::Store`] if either cannot be read or written. What was taken over until then is.
+    pub fn merge(&self, other: &Path) -> Result<Merged, Error> {
+        let here = self.opening()?;
+        if !other.exists() {
+            return Err(Error::new(
+                ErrorKind::Store,
+                format!("there is no store {}: check the path", other.display()),
+            ));
+        }
+        let other = Self::open(other, &here.shared.identity.service)?;
+        let there = other.opening()?;
+        if there.shared.identity.name == here.shared.identity.name {
+            return Err(Error::new(
+                ErrorKind::Config,
+                "a store cannot be merged with itself or a copy of it: give another",
+            ));
+        }
+        // Which also moves everything into the index.
+        let info = other.info()?;
+        let mut merged = Merged { under_way: info.under_way, purged_there: info.purged, ..Merged::default() };
+        let (name, mut after) = (there.shared.identity.name, 0);
+        loop {
+            let page = there.ask(move |reading, shared| {
+                reading.at_once(|connection, _, _| foreign(connection, shared, after))
+            })?;
+            let Some(last) = page.last() else { return Ok(merged) };
+            after = last.number;
+            let some = here.write(move |connection, ledger| take_over(connection, ledger, name, &page))?;
+            merged.requests += some.requests;
+            merged.lookups += some.lookups;
+            merged.known += some.known;
+        }
+    }
+}
+
+fn foreign(connection: &Connection, shared: &Shared, after: i64) -> Result<Vec<Foreign>, Fault> {
+    let mut ask = connection.prepare_cached(
+        "SELECT request.id, required, text, sent_ms, lookups, credits, in_doubt, counted, settled_ms, outcome, status,
+         took_ms, hits, misses, rejected, unknown FROM request JOIN tags ON tags.id = request.tags
+         WHERE request.id > ?1 AND settled_ms IS NOT NULL ORDER BY request.id LIMIT ?2",
+    )?;
+    let mut rows = ask.query([after, AT_ONCE])?;
+    let mut requests = Vec::new();
+    while let Some(row) = rows.next()? {
+        let number: i64 = row.get(0)?;
+        let columns = Columns {
+            sent_ms: row.get(3)?,
+            lookups: row.get(4)?,
+            credits: row.get(5)?,
+            in_doubt: row.get(6)?,
+            counted: row.get(7)?,
+            settled_ms: row.get(8)?,
+            outcome: row.get(9)?,
+            status: row.get(10)?,
+            took_ms: row.get(11)?,
+            hits: row.get(12)?,
+            misses: row.get(13)?,
+            rejected: row.get(14)?,
+            unknown: row.get(15)?,
+        };
+        let (blocks, states) = answers(connection, shared, number)?;
+        let unread = connection
+            .prepare_cached("SELECT body FROM unread WHERE request = ?1")?
+            .query_row([number], |row| row.get(0))
+            .optional()?;
+        let fields = shared.fields(connection, row.get(1)?)?;
+        requests.push(Foreign { number, fields, tags: row.get(2)?, columns, blocks, states, unread });
+    }
+    Ok(requests)
+}
+
+/// Blocks by the place of their first lookup, and what the index says of each lookup.
+type Answers = (Vec<(i64, Vec<u8>)>, Vec<Option<(u8, i64)>>);
+
+fn answers(connection: &Connection, shared: &Shared, request: i64) -> Result<Answers, Fault> {
+    let mut ask =
+        connection.prepare_cached("SELECT id, body FROM block WHERE id >= ?1 AND id < ?2 ORDER BY id")?;
+    let mut state =
+        connection.prepare_cached("SELECT state, at_ms FROM answer WHERE key = ?1 AND request = ?2")?;
+    let mut rows = ask.query([block_id(request, 0), block_id(request, PLACES)])?;
+    let (mut blocks, mut states) = (Vec::new(), Vec::new());
+    while let Some(row) = rows.next()? {
+        let (id, packed): (i64, Vec<u8>) = (row.get(0)?, row.get(1)?);
+        for entry in Sheet::read(&packed)?.entries() {
+            let key = entry.identifier.as_ref().map(|identifier| shared.identity.secret.key(identifier));
+            let known = key.map(|key| {
+                state.query_row(params![key, request], |row| Ok((row.get(0)?, row.get(1)?))).optional()
+            });
+            states.push(known.transpose()?.flatten());
+        }
+        blocks.push((block_start(id).1, packed));
+    }
+    Ok((blocks, states))
+}
+
+fn take_over(
+    connection: &Connection,
+    ledger: &mut Ledger,
+    name: [u8; 16],
+    page: &[Foreign],
+) -> Result<Merged, Fault> {
+    let mut merged = Merged::default();
+    for request in page {
+        let known: bool = connection
+            .prepare_cached("SELECT EXISTS (SELECT 1 FROM merged WHERE store = ?1 AND request = ?2)")?
+            .query_row(params![name, request.number], |row| row.get(0))?;
+        if known {
+            merged.known += 1;
+            continue;
+        }
+        let here = put_request(connection, request)?;
+        connection.prepare_cached("INSERT INTO merged VALUES (?1, ?2, ?3)")?.execute(params![
+            name,
+            request.number,
+            here
+        ])?;
+        merged.lookups += put_answers(connection, &ledger.shared, request, here)?;
+        merged.requests += 1;
+    }
+    ledger.notify = true;
+    Ok(merged)
+}
+
+fn put_request(connection: &Connection, request: &Foreign) -> Result<i64, Fault> {
+    let columns = &request.columns;
+    let required = number_of(connection, &request.fields)?;
+    // Key and owner are the other store's own: nobody's, here.
+    connection
+        .prepare_cached(
+            "INSERT INTO request (owner, run, key, required, tags, sent_ms, lookups, credits, in_doubt, counted,
+             settled_ms, outcome, status, took_ms, hits, misses, rejected, unknown)
+             VALUES (0, 0, 0, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+        )?
+        .execute(params![
+            required,
+            super::claim::tags(connection, &request.tags)?,
+            columns.sent_ms,
+            columns.lookups,
+            columns.credits,
+            columns.in_doubt,
+            columns.counted,
+            columns.settled_ms,
+            columns.outcome,
+            columns.status,
+            columns.took_ms,
+            columns.hits,
+            columns.misses,
+            columns.rejected,
+            columns.unknown,
+        ])?;
+    let here = connection.last_insert_rowid();
+    connection
+        .prepare_cached("UPDATE total SET credits = credits + ?1, in_doubt = in_doubt + ?2")?
+        .execute([columns.credits, columns.in_doubt])?;
+    Ok(here)
+}
+
+/// Who was purged here stays so.
+fn put_answers(connection: &Connection, shared: &Shared, request: &Foreign, here: i64) -> Result<u64, Fault> {
+    let required = number_of(connection, &request.fields)?;
+    let mut barred = connection.prepare_cached("SELECT EXISTS (SELECT 1 FROM barred WHERE key = ?1)")?;
+    let (mut answers, mut any_barred, mut place) = (Vec::<(Key, i64, u8, i64)>::new(), false, 0_i64);
+    for (first, packed) in &request.blocks {
+        let (mut entries, mut rewritten) = (Sheet::read(packed)?.entries(), false);
+        for entry in &mut entries {
+            let key = entry.identifier.as_ref().map(|identifier| shared.identity.secret.key(identifier));
+            let known =
+                usize::try_from(place).ok().and_then(|place| request.states.get(place)).copied().flatten();
+            if let (Some(key), Some((state, at_ms))) = (key, known) {
+                if barred.query_row([key], |row| row.get::<_, bool>(0))? {
+                    (entry.identifier, entry.body, rewritten) = (None, bytes::Bytes::new(), true);
+                } else {
+                    answers.push((key, place, state, at_ms));
+                }
+            }
+            place += 1;
+        }
+        any_barred |= rewritten;
+        let again = rewritten.then(|| super::block::pack_one(&entries)).transpose()?;
+        super::ledger::put_block(connection, here, *first, again.as_ref().unwrap_or(packed))?;
+    }
+    if let Some(unread) = request.unread.as_ref().filter(|_| !any_barred) {
+        connection.prepare_cached("INSERT INTO unread VALUES (?1, ?2)")?.execute(params![here, unread])?;
+    }
+    answers.sort_unstable();
+    let mut put =
+        connection.prepare_cached("INSERT OR REPLACE INTO answer VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
+    for (key, place, state, at_ms) in &answers {
+        put.execute(params![key, here, place, state, required, at_ms])?;
+    }
+    Ok(answers.len() as u64)
+}

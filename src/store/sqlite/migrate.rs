@@ -1,0 +1,197 @@
+//! From an older file to one that this version can use: never silently, and never without a backup.
+//!
+//! When the rules of canonical forms change, what was paid for under the old form is found under
+//! the new one: every lookup is read again by the new rules.
+
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use crate::error::{Error, ErrorKind};
+use crate::identifier::{RULES_VERSION, Rules, identify};
+
+use super::block::{self, Sheet, block_start};
+use super::fault::Fault;
+use super::key::Key;
+use super::ledger::Ledger;
+use super::owner::Owners;
+use super::schema::{self, APPLICATION_ID, SCHEMA_VERSION, state};
+use super::shared::{Shared, now_ms};
+use super::tail;
+use super::{opening, place};
+
+/// How long it waits for other processes.
+const LOCK_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(15);
+
+/// What a migration did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Migrated {
+    /// Where the file is as it was; `None` if there was nothing to do.
+    pub backup: Option<PathBuf>,
+    /// Lookups whose canonical form is another now.
+    pub rekeyed: u64,
+    /// Lookups that are the same as another of their request now: the contact, or the newer answer,
+    /// is served, and the other is still exported.
+    pub merged: u64,
+    /// Identifiers that were purged under the old rules: if their form is another now, purge them
+    /// again.
+    pub purged: u64,
+}
+
+/// Brings the file up to this version, after a backup beside it.
+///
+/// # Errors
+/// If it is open anywhere, is no store, was written by a newer version, or cannot be written: then
+/// it is as it was.
+pub fn migrate(path: &Path) -> Result<Migrated, Error> {
+    if !path.exists() {
+        return Err(Error::new(
+            ErrorKind::Store,
+            format!("there is no store {}: check the path", path.display()),
+        ));
+    }
+    opening::alone(path, || migrate_file(path).map_err(|fault| fault.told(path)))
+}
+
+fn migrate_file(path: &Path) -> Result<Migrated, Fault> {
+    let (path, _) = place::prepare(path)?;
+    let mut connection = Connection::open(&path)?;
+    schema::prepare(&connection, LOCK_TIMEOUT)?;
+    let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+    let (application, version) = (pragma("application_id")?, pragma("user_version")?);
+    if application != APPLICATION_ID || version > SCHEMA_VERSION {
+        schema::check(application, version)?;
+    }
+    let identity = schema::identity(&connection)?;
+    if identity.rules_version > RULES_VERSION {
+        return Err(schema::newer());
+    }
+    if version == SCHEMA_VERSION && identity.rules_version == RULES_VERSION {
+        return Ok(Migrated::default());
+    }
+    let failed =
+        |_| Fault::of("the store's side file (its name ends in -owners) cannot be opened: check its mode");
+    let owners = Owners::open(&path).map_err(failed)?;
+    let backup = back_up(&connection, &path)?;
+    let shared = Arc::new(Shared::new(path, identity, owners, LOCK_TIMEOUT));
+    let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    bury_all(&transaction, &shared)?;
+    tail::fold(&transaction)?;
+    let mut migrated = rekey(&transaction, &shared)?;
+    transaction.execute("UPDATE meta SET value = ?1 WHERE name = 'rules_version'", [RULES_VERSION])?;
+    transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+    transaction.commit()?;
+    migrated.backup = Some(backup);
+    Ok(migrated)
+}
+
+/// A copy of the file, readable by its owner alone.
+fn back_up(connection: &Connection, path: &Path) -> Result<PathBuf, Fault> {
+    let mut name = path.as_os_str().to_owned();
+    let at =
+        jiff::Timestamp::from_millisecond(now_ms()).map(|at| at.strftime("%Y%m%dT%H%M%S%3fZ").to_string());
+    name.push(format!(".backup-{}", at.unwrap_or_default()));
+    let backup = PathBuf::from(name);
+    let failed = |_| {
+        Fault::of(
+            "no backup could be made beside the store: check the folder's mode and the room on the disk",
+        )
+    };
+    // Made beforehand, for SQLite would let others read it; an empty file it takes as its own.
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(&backup).map_err(failed)?;
+    let text =
+        backup.to_str().ok_or_else(|| Fault::of("the store's path is no text: move it, and migrate then"))?;
+    connection.execute("VACUUM INTO ?1", [text])?;
+    Ok(backup)
+}
+
+/// No request may be under way: what dead processes have left is in doubt.
+fn bury_all(connection: &Connection, shared: &Arc<Shared>) -> Result<(), Fault> {
+    let mut ask = connection
+        .prepare("SELECT owner FROM request WHERE settled_ms IS NULL UNION SELECT id FROM owner")?;
+    let owners: Vec<i64> = ask.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    let mut ledger = Ledger::new(shared.clone());
+    for owner in owners {
+        if shared.owners.is_alive(owner) {
+            return Err(Fault::of("another process uses the store: let it finish, and migrate then"));
+        }
+        ledger.bury(connection, owner)?;
+    }
+    Ok(())
+}
+
+/// Reads every lookup again by the rules of today.
+fn rekey(connection: &Connection, shared: &Shared) -> Result<Migrated, Fault> {
+    let purged: i64 = connection.query_row("SELECT count(*) FROM barred", [], |row| row.get(0))?;
+    let mut migrated = Migrated { purged: purged.unsigned_abs(), ..Migrated::default() };
+    let mut after = 0;
+    loop {
+        let next: Option<(i64, Vec<u8>)> = connection
+            .prepare_cached("SELECT id, body FROM block WHERE id > ?1 ORDER BY id LIMIT 1")?
+            .query_row([after], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?;
+        let Some((id, packed)) = next else { return Ok(migrated) };
+        after = id;
+        let (request, mut entries) = (block_start(id).0, Sheet::read(&packed)?.entries());
+        let mut changed = false;
+        for entry in &mut entries {
+            let Some(old) = &entry.identifier else { continue };
+            // What the new rules refuse was paid for all the same: it stays as it is.
+            let Ok(new) = identify(old.canonical(), Some(old.field_type()), &Rules::default()) else {
+                continue;
+            };
+            if new == *old {
+                continue;
+            }
+            let key = |identifier| shared.identity.secret.key(identifier);
+            move_answer(connection, request, key(old), key(&new), &mut migrated)?;
+            entry.identifier = Some(new);
+            changed = true;
+        }
+        if changed {
+            connection
+                .prepare_cached("UPDATE block SET body = ?2 WHERE id = ?1")?
+                .execute(params![id, block::pack_one(&entries)?])?;
+        }
+    }
+}
+
+fn move_answer(
+    connection: &Connection,
+    request: i64,
+    old: Key,
+    new: Key,
+    migrated: &mut Migrated,
+) -> Result<(), Fault> {
+    let state_of = |key: Key| -> Result<Option<u8>, Fault> {
+        Ok(connection
+            .prepare_cached("SELECT state FROM answer WHERE key = ?1 AND request = ?2")?
+            .query_row(params![key, request], |row| row.get(0))
+            .optional()?)
+    };
+    let Some(moved) = state_of(old)? else { return Ok(()) };
+    migrated.rekeyed += 1;
+    if let Some(there) = state_of(new)? {
+        migrated.merged += 1;
+        // A contact was paid for; a doubt may have been; a miss was free.
+        let worth = |state| match state {
+            state::HIT => 2,
+            state::MISS | state::REJECTED => 0,
+            _ => 1,
+        };
+        let loser = if worth(moved) > worth(there) { new } else { old };
+        connection
+            .prepare_cached("DELETE FROM answer WHERE key = ?1 AND request = ?2")?
+            .execute(params![loser, request])?;
+        if loser == old {
+            return Ok(());
+        }
+    }
+    connection
+        .prepare_cached("UPDATE answer SET key = ?2 WHERE key = ?1 AND request = ?3")?
+        .execute(params![old, new, request])?;
+    Ok(())
+}

@@ -1,0 +1,314 @@
+//! One opening of a file for each process, whoever asks for it, and what becomes of it in a fork.
+//!
+//! `SQLite`'s locks and the owners' are POSIX locks: they belong to the process, are not inherited
+//! by a child, and all those on a file go when *any* handle of it is closed. So a process has each
+//! file open once; and a child must find nothing open that it could mistake for its own.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::path::Path;
+use std::process;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+
+use crate::error::{Error, ErrorKind};
+
+use super::fault::Fault;
+use super::owner::Owners;
+use super::place::{self, FileId};
+use super::reader::{Question, Reader};
+use super::schema;
+use super::shared::{Shared, now_ms};
+use super::thread::{Parked, Worker};
+use super::writer::{Bury, Work, Writer};
+
+/// How long a first look at a file waits for other programs.
+const FIRST_LOOK: Duration = Duration::from_secs(15);
+
+/// A file, open.
+pub(super) struct Opening {
+    pub(super) pid: u32,
+    pub(super) shared: Arc<Shared>,
+    pub(super) writer: Worker<Box<dyn Work>>,
+    /// For runs.
+    pub(super) reader: Worker<Question>,
+    /// For people.
+    pub(super) desk: Worker<Question>,
+    pub(super) warnings: Vec<String>,
+}
+
+/// The openings of this process.
+#[derive(Default)]
+struct Registry {
+    pid: u32,
+    openings: HashMap<FileId, Weak<Opening>>,
+    /// The process that this one was forked from had files open just then: which.
+    inherited: Vec<FileId>,
+}
+
+static REGISTRY: Mutex<Option<Registry>> = Mutex::new(None);
+
+/// Nobody opens anything, and nobody's threads do anything.
+type Standstill = (MutexGuard<'static, Option<Registry>>, Vec<Parked>);
+
+thread_local! {
+    /// From before a fork until after it: the registry, and the threads that wait.
+    static FORKING: RefCell<Option<Standstill>> = const { RefCell::new(None) };
+}
+
+fn is_forking() -> bool {
+    FORKING.with(|forking| forking.try_borrow().map_or(true, |forking| forking.is_some()))
+}
+
+fn lock() -> MutexGuard<'static, Option<Registry>> {
+    let mut registry = REGISTRY.lock().unwrap_or_else(PoisonError::into_inner);
+    let pid = process::id();
+    if registry.as_ref().is_none_or(|known| known.pid != pid) {
+        let inherited = registry.take().map(|mut known| {
+            let files = known.openings.keys().copied().collect();
+            // The parent's: its threads are not here, and its handles are not this process's to
+            // close.
+            std::mem::take(&mut known.openings).into_values().for_each(std::mem::forget);
+            files
+        });
+        let inherited = inherited.unwrap_or_default();
+        *registry = Some(Registry { pid, openings: HashMap::new(), inherited });
+    }
+    registry
+}
+
+/// Opens the file, or finds it open.
+pub(super) fn open(path: &Path, service: &str, lock_timeout: Duration) -> Result<Arc<Opening>, Error> {
+    if is_forking() {
+        return Err(Error::new(
+            ErrorKind::Store,
+            "a store cannot be opened while this process forks: do it after",
+        ));
+    }
+    let mut registry = lock();
+    let told = |fault: Fault| fault.told(path);
+    let (path, warnings) = if let Some(known) = known(registry.as_ref(), path) {
+        return same_service(known, service);
+    } else {
+        place::prepare(path).map_err(told)?
+    };
+    let failed =
+        |_| told(Fault::of(format!("the store {} cannot be looked at: check its mode", path.display())));
+    let file = place::file_id(&path).map_err(failed)?;
+    let inherited = registry.as_ref().is_some_and(|registry| registry.inherited.contains(&file));
+    if inherited {
+        return Err(Error::new(
+            ErrorKind::Store,
+            "this process was forked while the store was open: start it afresh (multiprocessing's \"spawn\"), or fork \
+             through Python's own os.fork",
+        ));
+    }
+    let opening =
+        Arc::new(Opening::new(&path, service, warnings, lock_timeout).map_err(|fault| fault.told(&path))?);
+    if let Some(registry) = registry.as_mut() {
+        registry.openings.retain(|_, opening| opening.strong_count() > 0);
+        registry.openings.insert(file, Arc::downgrade(&opening));
+    }
+    drop(registry);
+    match opening.bury_the_dead() {
+        Ok(()) => Ok(opening),
+        Err(error) => {
+            close(opening);
+            Err(error)
+        }
+    }
+}
+
+/// Whose answers are in the store that lies here.
+///
+/// # Errors
+/// [`ErrorKind::Store`] if there is none, or it cannot be opened.
+pub fn service_at(path: &Path) -> Result<String, Error> {
+    let registry = lock();
+    if let Some(known) = known(registry.as_ref(), path) {
+        let service = known.shared.identity.service.clone();
+        drop(registry);
+        close(known);
+        return Ok(service);
+    }
+    if !path.is_file() {
+        let message = format!("there is no store {}: check the path", path.display());
+        return Err(Error::new(ErrorKind::Store, message));
+    }
+    let read = || {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(path, flags)?;
+        schema::prepare(&connection, FIRST_LOOK)?;
+        schema::service(&connection)
+    };
+    // Nobody opens it meanwhile: closing this handle would drop the locks of that one.
+    let service = read().map_err(|fault| fault.told(path));
+    drop(registry);
+    service
+}
+
+/// Does something with a file that nobody in this process has open, nor opens meanwhile.
+pub(super) fn alone<T>(path: &Path, act: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+    let registry = lock();
+    if known(registry.as_ref(), path).is_some() {
+        return Err(Error::new(ErrorKind::Store, "the store is open in this process: close it first"));
+    }
+    let done = act();
+    drop(registry);
+    done
+}
+
+fn known(registry: Option<&Registry>, path: &Path) -> Option<Arc<Opening>> {
+    registry?.openings.get(&place::file_id(path).ok()?)?.upgrade()
+}
+
+fn same_service(opening: Arc<Opening>, service: &str) -> Result<Arc<Opening>, Error> {
+    check_service(&opening.shared.identity.service, service).map(|()| opening)
+}
+
+fn check_service(stored: &str, asked: &str) -> Result<(), Error> {
+    if stored == asked {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::Config,
+        format!("the store belongs to another service ({stored}, not {asked}): give store= another path"),
+    ))
+}
+
+/// Lets an opening go; the last to do so closes it, while nobody can open it anew: closing would
+/// drop the locks of that one.
+pub(super) fn close(opening: Arc<Opening>) {
+    // What a garbage collector lets go of in the middle of a fork is not worth a deadlock.
+    if opening.pid != process::id() || is_forking() {
+        std::mem::forget(opening);
+        return;
+    }
+    let registry = lock();
+    drop(opening);
+    drop(registry);
+}
+
+impl Opening {
+    fn new(path: &Path, service: &str, warnings: Vec<String>, lock_timeout: Duration) -> Result<Self, Fault> {
+        let connection = Connection::open(path)?;
+        schema::prepare(&connection, lock_timeout)?;
+        let identity = schema::open(&connection, service, now_ms())?;
+        check_service(&identity.service, service)?;
+        let failed = |_| {
+            Fault::of("the store's side file (its name ends in -owners) cannot be opened: check its mode")
+        };
+        let owners = Owners::open(path).map_err(failed)?;
+        let shared = Arc::new(Shared::new(path.to_owned(), identity, owners, lock_timeout));
+        let no_thread = |_| Fault::of("no thread could be started for the store: close some programs");
+        Ok(Self {
+            pid: process::id(),
+            writer: Worker::spawn("exactbuyer-store", Writer::new(shared.clone(), connection))
+                .map_err(no_thread)?,
+            reader: Worker::spawn("exactbuyer-read", Reader::new(shared.clone())).map_err(no_thread)?,
+            desk: Worker::spawn("exactbuyer-desk", Reader::new(shared.clone())).map_err(no_thread)?,
+            shared,
+            warnings,
+        })
+    }
+
+    /// What processes that died have left under way is in doubt from now on.
+    fn bury_the_dead(&self) -> Result<(), Error> {
+        let (reply, answer) = std::sync::mpsc::sync_channel(1);
+        self.writer.give(Box::new(Bury(Some(reply))));
+        answer.recv().unwrap_or_else(|_| Err(ended()))
+    }
+
+    /// Asks a question, and waits for the answer.
+    pub(super) fn ask<T: Send + 'static>(
+        &self,
+        ask: impl FnOnce(&mut super::reader::Reading, &Shared) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, Error> {
+        let (reply, answer) = std::sync::mpsc::sync_channel(1);
+        let shared = self.shared.clone();
+        self.desk.give(Box::new(move |reading| {
+            let _ = reply
+                .send(reading.and_then(|reading| ask(reading, &shared).map_err(|fault| shared.told(fault))));
+        }));
+        answer.recv().unwrap_or_else(|_| Err(ended()))
+    }
+
+    /// Writes, and waits until it is committed.
+    pub(super) fn write<T: Send + 'static>(
+        &self,
+        write: impl FnMut(&Connection, &mut super::ledger::Ledger) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, Error> {
+        let (reply, answer) = std::sync::mpsc::sync_channel(1);
+        self.writer.give(Box::new(Write { act: write, answer: None, reply }));
+        answer.recv().unwrap_or_else(|_| Err(ended()))
+    }
+}
+
+/// Something that a person wants written.
+struct Write<F, T> {
+    act: F,
+    answer: Option<T>,
+    reply: std::sync::mpsc::SyncSender<Result<T, Error>>,
+}
+
+impl<F, T> Work for Write<F, T>
+where
+    F: FnMut(&Connection, &mut super::ledger::Ledger) -> Result<T, Fault> + Send,
+    T: Send,
+{
+    fn work(
+        &mut self,
+        connection: &Connection,
+        ledger: &mut super::ledger::Ledger,
+    ) -> Result<(), Fault> {
+        self.answer = Some((self.act)(connection, ledger)?);
+        Ok(())
+    }
+
+    fn done(self: Box<Self>, committed: Result<(), Error>) {
+        let Self { answer, reply, .. } = *self;
+        let _ = reply.send(committed.and_then(|()| answer.ok_or_else(ended)));
+    }
+}
+
+/// The store's own thread is gone.
+pub(super) fn ended() -> Error {
+    Error::new(ErrorKind::Store, "the store has been closed, or its thread has ended: open it again")
+}
+
+/// To be called just before this process forks, on the thread that does: closes every store's
+/// files, so that the child finds none of them half open, and holds everybody who uses one until
+/// [`after_fork`]. Without it a store that was open cannot be opened in the child.
+pub fn before_fork() {
+    let registry = lock();
+    let openings = registry.iter().flat_map(|registry| registry.openings.values()).filter_map(Weak::upgrade);
+    let mut parked = Vec::new();
+    for opening in openings {
+        parked.extend(
+            [opening.writer.park(), opening.reader.park(), opening.desk.park()].into_iter().flatten(),
+        );
+        // The last handle may have gone meanwhile: not here, where the registry is locked.
+        let still_held = Arc::strong_count(&opening) > 1;
+        if still_held { drop(opening) } else { std::mem::forget(opening) }
+    }
+    FORKING.with(|forking| *forking.borrow_mut() = Some((registry, parked)));
+}
+
+/// To be called after the fork, in both processes, on the thread that forked.
+pub fn after_fork() {
+    FORKING.with(|forking| {
+        let Some((mut registry, parked)) = forking.borrow_mut().take() else { return };
+        if registry.as_ref().is_some_and(|known| known.pid != process::id()) {
+            // Everything was closed: there is nothing here that the child could mistake for its own.
+            registry.take().into_iter().for_each(|known| {
+                known.openings.into_values().for_each(std::mem::forget);
+            });
+            std::mem::forget(parked);
+            return;
+        }
+        drop(registry);
+        drop(parked);
+    });
+}

@@ -1,0 +1,311 @@
+//! Forgetting a person: afterwards no byte of them is in any file of the store,
+//! and all that is kept is a keyed hash, when it was, and what it had cost.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use hashbrown::{HashMap, HashSet};
+use rusqlite::{Connection, OptionalExtension, params};
+
+use crate::error::{Error, ErrorKind};
+use crate::identifier::Identifier;
+
+use super::SqliteStore;
+use super::block::{self, PLACES, Sheet, block_id, block_start};
+use super::fault::Fault;
+use super::find::Target;
+use super::key::Key;
+use super::ledger::Ledger;
+use super::mention::Mention;
+use super::schema::state;
+use super::shared::{Shared, now_ms};
+
+/// Requests whose answers are purged in one transaction.
+const AT_ONCE: i64 = 200;
+
+/// How often the log is tried to be emptied, where others read just then.
+const CHECKPOINTS: usize = 20;
+
+/// What a purge did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Purged {
+    /// Identifiers that are `not_sent` from now on.
+    pub identifiers: u64,
+    /// Answers that are gone.
+    pub answers: u64,
+    /// Of which contacts.
+    pub contacts: u64,
+    /// Requests under way that no longer say whom they ask for.
+    pub intents: u64,
+    /// Replies kept for not having been readable that are gone as a whole.
+    pub replies: u64,
+    /// What the contacts had cost.
+    pub credits: u64,
+    /// Whether the log was emptied, too. Where not, another process was reading just then: purge
+    /// again.
+    pub cleaned: bool,
+    /// Backups that may still hold what is gone: delete them.
+    pub leftovers: Vec<String>,
+}
+
+impl SqliteStore {
+    /// Forgets them, in every file of the store, and bars them: a purged lookup is `not_sent` from
+    /// then on, until [`SqliteStore::allow`]. Contacts of other lookups that mention the identifier
+    /// go, too. The journal keeps its counts.
+    ///
+    /// # Errors
+    /// Where the store cannot be read or written; purge again then.
+    pub fn purge(&self, target: &Target) -> Result<Purged, Error> {
+        let mut purged = match target {
+            Target::Identifier(identifier) => self.purge_identifier(target, identifier)?,
+            Target::OlderThan(at_ms) => self.purge_before(*at_ms)?,
+            Target::Text(_) => {
+                return Err(Error::new(
+                    ErrorKind::Config,
+                    "a purge takes an identifier, such as an e-mail address: use find to see whose they are",
+                ));
+            }
+        };
+        purged.cleaned = self.empty_log()?;
+        purged.leftovers = leftovers(self.path());
+        Ok(purged)
+    }
+
+    /// Lets an identifier that was purged, or dropped while in doubt, be asked for again; whether
+    /// it was.
+    ///
+    /// # Errors
+    /// Where the store cannot be written.
+    pub fn allow(&self, identifier: &Identifier) -> Result<bool, Error> {
+        let opening = self.opening()?;
+        let key = opening.shared.identity.secret.key(identifier);
+        opening.write(move |connection, ledger| {
+            ledger.notify = true;
+            let barred = connection.execute("DELETE FROM barred WHERE key = ?1", [key])?;
+            let dropped = connection.execute(
+                "UPDATE answer SET state = ?2 WHERE key = ?1 AND state = ?3",
+                params![key, state::ASKED_AGAIN, state::DROPPED],
+            )?;
+            Ok(barred + dropped > 0)
+        })
+    }
+
+    fn purge_identifier(&self, target: &Target, identifier: &Identifier) -> Result<Purged, Error> {
+        let opening = self.opening()?;
+        let key = opening.shared.identity.secret.key(identifier);
+        // First of all nobody asks for it any more, and what is under way brings nothing back.
+        let bar = move |connection: &Connection, _: &mut Ledger| bar(connection, key, 0);
+        opening.write(bar)?;
+        let mention = Arc::new(Mention::of(target));
+        let seeking = mention.clone();
+        let mut purged = opening.write(move |connection, ledger| {
+            let intents = blank_intents(connection, ledger, &seeking)?;
+            let replies = drop_replies(connection, &seeking)?;
+            Ok(Purged { intents, replies, ..Purged::default() })
+        })?;
+        let mut identifiers: HashSet<Key> = std::iter::once(key).collect();
+        let mut after = 0;
+        loop {
+            let (found, last) = self.search(target, after)?;
+            if found.is_empty() {
+                break;
+            }
+            // What came in meanwhile is looked through again.
+            after = last;
+            let mut by_request: HashMap<i64, Vec<i64>> = HashMap::new();
+            for (spot, contact) in found {
+                purged.answers += 1;
+                purged.contacts += u64::from(contact.record.is_some());
+                identifiers.insert(opening.shared.identity.secret.key(&contact.identifier));
+                by_request.entry(spot.request).or_default().push(spot.place);
+            }
+            for (request, places) in by_request {
+                opening.write(move |connection, ledger| {
+                    ledger.fold(connection)?;
+                    erase(connection, &ledger.shared, request, &places)
+                })?;
+            }
+        }
+        purged.identifiers = identifiers.len() as u64;
+        purged.credits = purged.contacts;
+        Ok(purged)
+    }
+
+    fn purge_before(&self, at_ms: i64) -> Result<Purged, Error> {
+        let opening = self.opening()?;
+        let (mut purged, mut after) = (Purged::default(), 0);
+        loop {
+            let (some, last) = opening.write(move |connection, ledger| {
+                ledger.fold(connection)?;
+                purge_some(connection, &ledger.shared, at_ms, after)
+            })?;
+            purged.identifiers += some.identifiers;
+            purged.answers += some.answers;
+            purged.contacts += some.contacts;
+            purged.credits += some.credits;
+            purged.replies += some.replies;
+            match last {
+                Some(last) => after = last,
+                None => return Ok(purged),
+            }
+        }
+    }
+
+    /// Writes the log into the file and cuts it to nothing: deleted rows stand in it, too.
+    fn empty_log(&self) -> Result<bool, Error> {
+        let opening = self.opening()?;
+        for _ in 0..CHECKPOINTS {
+            let busy: bool = opening.ask(|reading, shared| {
+                reading.blocks.forget();
+                let connection = shared.connect()?;
+                let busy = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+                Ok(busy)
+            })?;
+            if !busy {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+fn bar(connection: &Connection, key: Key, credits: i64) -> Result<(), Fault> {
+    connection
+        .prepare_cached(
+            "INSERT INTO barred VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET credits = credits + excluded.credits",
+        )?
+        .execute(params![key, now_ms(), credits])?;
+    Ok(())
+}
+
+/// Takes lookups out of their blocks, and out of the index.
+fn erase(connection: &Connection, shared: &Shared, request: i64, places: &[i64]) -> Result<(), Fault> {
+    let mut blocks: HashMap<i64, Vec<block::Entry>> = HashMap::new();
+    for place in places {
+        let (id, packed): (i64, Vec<u8>) = connection
+            .prepare_cached(
+                "SELECT id, body FROM block WHERE id <= ?1 AND id >= ?2 ORDER BY id DESC LIMIT 1",
+            )?
+            .query_row([block_id(request, *place), block_id(request, 0)], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })?;
+        if !blocks.contains_key(&id) {
+            blocks.insert(id, Sheet::read(&packed)?.entries());
+        }
+        let at = usize::try_from(place - block_start(id).1).unwrap_or(usize::MAX);
+        let Some(entry) = blocks.get_mut(&id).and_then(|entries| entries.get_mut(at)) else { continue };
+        let Some(identifier) = entry.identifier.take() else { continue };
+        entry.body = Bytes::new();
+        let key = shared.identity.secret.key(&identifier);
+        bar(connection, key, i64::from(entry.state == state::HIT))?;
+        connection
+            .prepare_cached("DELETE FROM answer WHERE key = ?1 AND request = ?2")?
+            .execute(params![key, request])?;
+    }
+    for (id, entries) in blocks {
+        connection
+            .prepare_cached("UPDATE block SET body = ?2 WHERE id = ?1")?
+            .execute(params![id, block::pack_one(&entries)?])?;
+    }
+    Ok(())
+}
+
+/// Requests under way no longer say whom they ask for.
+fn blank_intents(connection: &Connection, ledger: &mut Ledger, mention: &Mention) -> Result<u64, Fault> {
+    let mut ask = connection.prepare("SELECT id, intent FROM request WHERE settled_ms IS NULL")?;
+    let open: Vec<(i64, Vec<u8>)> =
+        ask.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
+    let mut blanked = 0;
+    for (request, packed) in open {
+        let mut entries = Sheet::read(&packed)?.entries();
+        let mut hits = 0;
+        for entry in &mut entries {
+            if entry.identifier.as_ref().is_some_and(|identifier| mention.is_asked_by(identifier)) {
+                entry.identifier = None;
+                hits += 1;
+            }
+        }
+        if hits > 0 {
+            blanked += 1;
+            connection.execute(
+                "UPDATE request SET intent = ?2 WHERE id = ?1",
+                params![request, block::pack_one(&entries)?],
+            )?;
+            ledger.notify = true;
+        }
+    }
+    Ok(blanked)
+}
+
+/// Replies that could not be read may hold anybody: those that mention this one go as a whole.
+fn drop_replies(connection: &Connection, mention: &Mention) -> Result<u64, Fault> {
+    let mut ask = connection.prepare("SELECT request, body FROM unread")?;
+    let mut rows = ask.query([])?;
+    let mut gone = Vec::new();
+    while let Some(row) = rows.next()? {
+        let packed: Vec<u8> = row.get(1)?;
+        if mention.is_in(&block::decompress(&packed)?) {
+            gone.push(row.get::<_, i64>(0)?);
+        }
+    }
+    for request in &gone {
+        connection.execute("DELETE FROM unread WHERE request = ?1", [request])?;
+    }
+    Ok(gone.len() as u64)
+}
+
+/// Purges the answers of the next requests; the last of them, unless there are no more.
+fn purge_some(
+    connection: &Connection,
+    shared: &Shared,
+    at_ms: i64,
+    after: i64,
+) -> Result<(Purged, Option<i64>), Fault> {
+    let mut ask = connection
+        .prepare_cached("SELECT id FROM request WHERE id > ?1 AND settled_ms < ?2 ORDER BY id LIMIT ?3")?;
+    let requests: Vec<i64> =
+        ask.query_map([after, at_ms, AT_ONCE], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    let (mut purged, mut keys) = (Purged::default(), HashMap::<Key, i64>::new());
+    for request in &requests {
+        let range = [block_id(*request, 0), block_id(*request, PLACES)];
+        let mut blocks = connection.prepare_cached("SELECT body FROM block WHERE id >= ?1 AND id < ?2")?;
+        let packed: Vec<Vec<u8>> = blocks.query_map(range, |row| row.get(0))?.collect::<Result<_, _>>()?;
+        for packed in packed {
+            for entry in Sheet::read(&packed)?.entries() {
+                let Some(identifier) = entry.identifier else { continue };
+                let (key, hit) = (shared.identity.secret.key(&identifier), entry.state == state::HIT);
+                connection
+                    .prepare_cached("DELETE FROM answer WHERE key = ?1 AND request = ?2")?
+                    .execute(params![key, request])?;
+                purged.answers += 1;
+                purged.contacts += u64::from(hit);
+                *keys.entry(key).or_default() += i64::from(hit);
+            }
+        }
+        connection.prepare_cached("DELETE FROM block WHERE id >= ?1 AND id < ?2")?.execute(range)?;
+        let gone = connection.prepare_cached("DELETE FROM unread WHERE request = ?1")?.execute([request])?;
+        purged.replies += gone as u64;
+    }
+    purged.credits = purged.contacts;
+    for (key, credits) in keys {
+        let known: Option<i64> = connection
+            .prepare_cached("SELECT purged_ms FROM barred WHERE key = ?1")?
+            .query_row([key], |row| row.get(0))
+            .optional()?;
+        purged.identifiers += u64::from(known.is_none());
+        bar(connection, key, credits)?;
+    }
+    Ok((purged, requests.last().copied()))
+}
+
+/// Backups beside the store.
+fn leftovers(path: &Path) -> Vec<String> {
+    let (Some(folder), Some(name)) = (path.parent(), path.file_name().and_then(|name| name.to_str())) else {
+        return Vec::new();
+    };
+    let begins = format!("{name}.backup-");
+    let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let backups = files.filter(|file| file.file_name().to_string_lossy().starts_with(&begins));
+    backups.map(|file| file.path().display().to_string()).collect()
+}

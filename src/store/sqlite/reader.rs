@@ -1,0 +1,75 @@
+//! Threads that read: one for runs, one for people's questions, so that neither waits for the other.
+
+use std::sync::Arc;
+
+use rusqlite::Connection;
+
+use crate::error::Error;
+
+use super::fault::Fault;
+use super::look::Blocks;
+use super::shared::Shared;
+use super::tail::Tail;
+use super::thread::Desk;
+
+/// One question: told of the connection, or that there is none.
+pub(super) type Question = Box<dyn FnOnce(Result<&mut Reading, Error>) + Send>;
+
+/// What a question is asked of.
+#[derive(Debug)]
+pub(super) struct Reading {
+    pub(super) connection: Connection,
+    pub(super) blocks: Blocks,
+    tail: Tail,
+}
+
+/// The desk of a thread that reads.
+#[derive(Debug)]
+pub(super) struct Reader {
+    shared: Arc<Shared>,
+    reading: Option<Reading>,
+}
+
+impl Reader {
+    pub(super) const fn new(shared: Arc<Shared>) -> Self {
+        Self { shared, reading: None }
+    }
+
+    fn reading(&mut self) -> Result<&mut Reading, Fault> {
+        if self.reading.is_none() {
+            let connection = self.shared.connect()?;
+            connection.pragma_update(None, "query_only", true)?;
+            self.reading = Some(Reading { connection, blocks: Blocks::default(), tail: Tail::default() });
+        }
+        self.reading.as_mut().ok_or_else(|| Fault::of("the store could not be opened: run this again"))
+    }
+}
+
+impl Desk for Reader {
+    type Job = Question;
+
+    fn serve(&mut self, jobs: Vec<Question>) {
+        for question in jobs {
+            let shared = self.shared.clone();
+            question(self.reading().map_err(|fault| shared.told(fault)));
+        }
+    }
+
+    fn close(&mut self) {
+        self.reading = None;
+    }
+}
+
+impl Reading {
+    /// Answers from one state of the file.
+    pub(super) fn at_once<T>(
+        &mut self,
+        ask: impl FnOnce(&Connection, &mut Blocks, &Tail) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        self.connection.execute_batch("BEGIN")?;
+        let Self { connection, blocks, tail } = self;
+        let answer = tail.sync(connection).and_then(|()| ask(connection, blocks, tail));
+        self.connection.execute_batch("COMMIT")?;
+        answer
+    }
+}

@@ -1,0 +1,237 @@
+//! What a request came to, into the file: answers first, then they are delivered.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use rusqlite::{Connection, OptionalExtension, params};
+use tokio::sync::oneshot;
+
+use crate::error::Error;
+use crate::identifier::Identifier;
+use crate::store::{Evidence, Known, Settled};
+
+use super::block::{self, PLACES, block_id};
+use super::fault::Fault;
+use super::key::Key;
+use super::ledger::{Ledger, put_answers, put_block};
+use super::schema::state;
+use super::shared::Shared;
+use super::tail::{self, Lines};
+use super::writer::Work;
+
+/// One lookup that came to something.
+#[derive(Debug)]
+pub(super) struct Line {
+    pub(super) key: Key,
+    pub(super) identifier: Identifier,
+    pub(super) state: u8,
+    pub(super) body: Bytes,
+}
+
+/// A settlement, on its way to the writer.
+pub(super) struct SettleWork {
+    pub(super) request: i64,
+    pub(super) lines: Vec<Line>,
+    /// The lines packed, for the usual case that nobody of them was purged meanwhile.
+    pub(super) blocks: Vec<(i64, Vec<u8>)>,
+    pub(super) evidence: Evidence,
+    pub(super) unread: Option<Vec<u8>>,
+    pub(super) reply: Option<oneshot::Sender<Result<(), Error>>>,
+    pub(super) shared: Arc<Shared>,
+}
+
+/// Lines, and the blocks that they are packed into.
+type Packed = (Vec<Line>, Vec<(i64, Vec<u8>)>);
+
+/// What a request is settled with, packed outside of the writer: it takes its time.
+pub(super) fn pack(shared: &Shared, lookups: Vec<(Identifier, Settled)>) -> Result<Packed, Fault> {
+    let text = |why: &Arc<str>| Bytes::copy_from_slice(why.as_bytes());
+    let line = |(identifier, settled)| {
+        let (state, body) = match settled {
+            Settled::Known(Known::Hit(record)) => (state::HIT, record),
+            Settled::Known(Known::Miss) => (state::MISS, Bytes::new()),
+            Settled::Known(Known::Rejected(why)) => (state::REJECTED, text(&why)),
+            Settled::Known(Known::Unknown(why)) | Settled::Doubted(why) => (state::UNKNOWN, text(&why)),
+            Settled::Released => return None,
+        };
+        Some(Line { key: shared.identity.secret.key(&identifier), identifier, state, body })
+    };
+    let lines: Vec<Line> = lookups.into_iter().filter_map(line).collect();
+    let blocks = pack_lines(&lines)?;
+    Ok((lines, blocks))
+}
+
+fn pack_lines(lines: &[Line]) -> Result<Vec<(i64, Vec<u8>)>, Fault> {
+    block::pack(lines.iter().map(|line| (&line.identifier, line.state, &line.body[..])))
+}
+
+impl Work for SettleWork {
+    fn work(&mut self, connection: &Connection, ledger: &mut Ledger) -> Result<(), Fault> {
+        let known: Option<(i64, bool, i64, i64)> = connection
+            .prepare_cached(
+                "SELECT in_doubt, settled_ms IS NOT NULL, credits, required FROM request WHERE id = ?1",
+            )?
+            .query_row([self.request], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
+            .optional()?;
+        let Some((was_in_doubt, settled, was_credits, required)) = known else {
+            return Err(Fault::of("a request is missing from the store: restore it from a backup"));
+        };
+        if settled {
+            // Given up for dead, and yet it has answered: what is known replaces the doubt.
+            self.take_back(connection)?;
+        }
+        self.leave_out_purged(connection)?;
+        for (first, block) in &self.blocks {
+            put_block(connection, self.request, *first, block)?;
+        }
+        let answers = (0..).zip(&self.lines).map(|(place, line)| (line.key, place, line.state));
+        let answers = answers.collect();
+        if let Some(unread) = &self.unread {
+            connection
+                .prepare_cached("INSERT OR REPLACE INTO unread VALUES (?1, ?2)")?
+                .execute(params![self.request, unread])?;
+        }
+        self.journal(connection, was_credits, was_in_doubt)?;
+        // After the journal, which knows when that was.
+        self.put(connection, ledger, required, answers)?;
+        self.shared.intents().remove(self.request);
+        ledger.notify = true;
+        Ok(())
+    }
+
+    fn done(mut self: Box<Self>, committed: Result<(), Error>) {
+        let reply = self.reply.take();
+        if committed.is_err() {
+            // Still under way in the file, where the next opening would find it in doubt. Here,
+            // nobody need wait; and there may be room later.
+            self.shared.intents().lose(self.request);
+            self.shared.changed.notify_waiters();
+            let shared = self.shared.clone();
+            shared.keep_unsettled(*self);
+        }
+        if let Some(reply) = reply {
+            // Nobody waits where the run is over.
+            let _ = reply.send(committed);
+        }
+    }
+}
+
+impl std::fmt::Debug for SettleWork {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SettleWork").field("request", &self.request).finish_non_exhaustive()
+    }
+}
+
+impl SettleWork {
+    /// Doubts go into the index at once: they are looked for by their state, too.
+    fn put(
+        &self,
+        connection: &Connection,
+        ledger: &mut Ledger,
+        required: i64,
+        answers: Lines,
+    ) -> Result<(), Fault> {
+        let at_ms = self.evidence.at_ms;
+        if answers.iter().any(|(_, _, state)| *state == state::UNKNOWN) {
+            return put_answers(connection, self.request, required, at_ms, answers);
+        }
+        if answers.is_empty() {
+            return Ok(());
+        }
+        tail::put(connection, self.request, &answers)?;
+        ledger.tail.add(self.request, required, at_ms, &answers);
+        if ledger.tail.is_full(connection)? {
+            ledger.fold(connection)?;
+        }
+        Ok(())
+    }
+
+    fn take_back(&self, connection: &Connection) -> Result<(), Fault> {
+        let mut drop = connection.prepare_cached("DELETE FROM answer WHERE key = ?1 AND request = ?2")?;
+        let mut keys = doubtful_keys(connection, &self.shared, self.request)?;
+        keys.sort_unstable();
+        for key in keys {
+            drop.execute(params![key, self.request])?;
+        }
+        connection
+            .prepare_cached("DELETE FROM block WHERE id >= ?1 AND id < ?2")?
+            .execute(params![block_id(self.request, 0), block_id(self.request, PLACES)])?;
+        Ok(())
+    }
+
+    /// Who was purged while the request was under way must not come back with its answer.
+    fn leave_out_purged(&mut self, connection: &Connection) -> Result<(), Fault> {
+        let any: bool = connection
+            .prepare_cached("SELECT EXISTS (SELECT 1 FROM barred)")?
+            .query_row([], |row| row.get(0))?;
+        if !any {
+            return Ok(());
+        }
+        let mut ask = connection.prepare_cached("SELECT EXISTS (SELECT 1 FROM barred WHERE key = ?1)")?;
+        let mut barred = Vec::new();
+        for line in &self.lines {
+            let is_barred: bool = ask.query_row([line.key], |row| row.get(0))?;
+            barred.push(is_barred);
+        }
+        if barred.contains(&true) {
+            let mut barred = barred.into_iter();
+            self.lines.retain(|_| !barred.next().unwrap_or_default());
+            self.blocks = pack_lines(&self.lines)?;
+            self.unread = None;
+        }
+        Ok(())
+    }
+
+    fn journal(&self, connection: &Connection, was_credits: i64, was_in_doubt: i64) -> Result<(), Fault> {
+        let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+        let count = |state| number(self.lines.iter().filter(|line| line.state == state).count() as u64);
+        let evidence = &self.evidence;
+        let (credits, in_doubt) = (number(evidence.credits), number(evidence.in_doubt));
+        connection
+            .prepare_cached(
+                "UPDATE request SET settled_ms = ?2, outcome = ?3, status = ?4, took_ms = ?5, hits = ?6, misses = ?7,
+                 rejected = ?8, unknown = ?9, credits = ?10, in_doubt = ?11, counted = ?12, intent = NULL WHERE id = ?1",
+            )?
+            .execute(params![
+                self.request,
+                evidence.at_ms,
+                evidence.outcome,
+                evidence.status,
+                i64::try_from(evidence.took.as_millis()).unwrap_or(i64::MAX),
+                count(state::HIT),
+                count(state::MISS),
+                count(state::REJECTED),
+                count(state::UNKNOWN),
+                credits,
+                in_doubt,
+                evidence.left,
+            ])?;
+        connection
+            .prepare_cached("UPDATE total SET credits = credits + ?1, in_doubt = in_doubt + ?2")?
+            .execute([credits - was_credits, in_doubt - was_in_doubt])?;
+        if let Some(pause) = evidence.pause {
+            let until = evidence.at_ms.saturating_add(i64::try_from(pause.as_millis()).unwrap_or(i64::MAX));
+            connection
+                .prepare_cached(
+                    "INSERT INTO pause SELECT key, ?2 FROM request WHERE id = ?1
+                     ON CONFLICT DO UPDATE SET until_ms = max(until_ms, excluded.until_ms)",
+                )?
+                .execute([self.request, until])?;
+        }
+        Ok(())
+    }
+}
+
+/// The lookups of a request that is on file as settled.
+fn doubtful_keys(connection: &Connection, shared: &Shared, request: i64) -> Result<Vec<Key>, Fault> {
+    let mut blocks = connection.prepare_cached("SELECT body FROM block WHERE id >= ?1 AND id < ?2")?;
+    let mut rows = blocks.query([block_id(request, 0), block_id(request, PLACES)])?;
+    let mut keys = Vec::new();
+    while let Some(row) = rows.next()? {
+        let packed: Vec<u8> = row.get(0)?;
+        let entries = block::Sheet::read(&packed)?.entries();
+        let known = entries.iter().filter_map(|entry| entry.identifier.as_ref());
+        keys.extend(known.map(|known| shared.identity.secret.key(known)));
+    }
+    Ok(keys)
+}

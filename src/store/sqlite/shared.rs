@@ -1,0 +1,274 @@
+//! What the threads of one opening share: who is asking for what right now, and which sets of
+//! required fields there are.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use hashbrown::{HashMap, HashSet};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
+use tokio::sync::Notify;
+
+use crate::error::Error;
+
+use super::fault::Fault;
+use super::key::Key;
+use super::owner::Owners;
+use super::schema::{self, Identity};
+use super::settle::SettleWork;
+
+/// A set of required fields, sorted.
+pub(super) type Fields = Arc<[Box<str>]>;
+
+/// What the threads share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) path: PathBuf,
+    pub(super) identity: Identity,
+    pub(super) owners: Owners,
+    pub(super) lock_timeout: Duration,
+    pub(super) changed: Notify,
+    intents: Mutex<Intents>,
+    fields: Mutex<FieldSets>,
+    orphans: Mutex<Vec<i64>>,
+    unsettled: Mutex<Vec<SettleWork>>,
+}
+
+/// Answers that wait for room on the disk; those of more requests are given up: they are in doubt
+/// when the process ends.
+const MOST_UNSETTLED: usize = 64;
+
+impl Shared {
+    pub(super) fn new(path: PathBuf, identity: Identity, owners: Owners, lock_timeout: Duration) -> Self {
+        Self {
+            path,
+            identity,
+            owners,
+            lock_timeout,
+            changed: Notify::new(),
+            intents: Mutex::default(),
+            fields: Mutex::default(),
+            orphans: Mutex::default(),
+            unsettled: Mutex::default(),
+        }
+    }
+
+    pub(super) fn intents(&self) -> MutexGuard<'_, Intents> {
+        self.intents.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Requests whose claimants were gone before they heard of their claims.
+    pub(super) fn orphans(&self) -> Vec<i64> {
+        self.orphans.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn orphan(&self, request: i64) {
+        self.orphans.lock().unwrap_or_else(PoisonError::into_inner).push(request);
+    }
+
+    pub(super) fn forget_orphan(&self, request: i64) {
+        self.orphans.lock().unwrap_or_else(PoisonError::into_inner).retain(|known| *known != request);
+    }
+
+    /// Answers that could not be stored, to be tried again.
+    pub(super) fn take_unsettled(&self) -> Vec<SettleWork> {
+        std::mem::take(&mut *self.unsettled.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(super) fn keep_unsettled(&self, work: SettleWork) {
+        let mut unsettled = self.unsettled.lock().unwrap_or_else(PoisonError::into_inner);
+        if unsettled.len() < MOST_UNSETTLED {
+            unsettled.push(work);
+        }
+    }
+
+    pub(super) fn any_unsettled(&self) -> bool {
+        !self.unsettled.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
+    /// Another connection to the file.
+    pub(super) fn connect(&self) -> Result<Connection, Fault> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(&self.path, flags)?;
+        schema::prepare(&connection, self.lock_timeout)?;
+        Ok(connection)
+    }
+
+    pub(super) fn told(&self, fault: Fault) -> Error {
+        fault.told(&self.path)
+    }
+
+    /// The set of this number.
+    pub(super) fn fields(&self, connection: &Connection, number: i64) -> Result<Fields, Fault> {
+        let mut sets = self.fields.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(fields) = sets.by_number.get(&number) {
+            return Ok(fields.clone());
+        }
+        let text: String = connection
+            .prepare_cached("SELECT fields FROM required WHERE id = ?1")?
+            .query_row([number], |row| row.get(0))?;
+        let fields: Vec<Box<str>> = serde_json::from_str(&text)
+            .map_err(|_| Fault::of("a set of required fields is damaged: restore the store from a backup"))?;
+        let fields = Fields::from(fields);
+        sets.by_number.insert(number, fields.clone());
+        Ok(fields)
+    }
+
+    /// Forgets what a transaction that failed may have put here.
+    pub(super) fn forget_fields(&self) {
+        *self.fields.lock().unwrap_or_else(PoisonError::into_inner) = FieldSets::default();
+    }
+}
+
+/// The number of this set; in a transaction, as it may be new.
+pub(super) fn number_of(connection: &Connection, fields: &Fields) -> Result<i64, Fault> {
+    if let Some(number) = known_number(connection, fields)? {
+        return Ok(number);
+    }
+    connection
+        .prepare_cached("INSERT INTO required (fields) VALUES (?1)")?
+        .execute(params![text_of(fields)])?;
+    Ok(connection.last_insert_rowid())
+}
+
+/// The number of this set, if it has one.
+pub(super) fn known_number(connection: &Connection, fields: &Fields) -> Result<Option<i64>, Fault> {
+    Ok(connection
+        .prepare_cached("SELECT id FROM required WHERE fields = ?1")?
+        .query_row([text_of(fields)], |row| row.get(0))
+        .optional()?)
+}
+
+#[derive(Debug, Default)]
+struct FieldSets {
+    by_number: HashMap<i64, Fields>,
+}
+
+fn text_of(fields: &Fields) -> String {
+    serde_json::Value::from(fields.iter().map(|field| &**field).collect::<Vec<_>>()).to_string()
+}
+
+/// A set of required fields as it is compared: sorted, each once.
+pub(super) fn sorted(fields: &[Box<str>]) -> Fields {
+    let mut fields = fields.to_vec();
+    fields.sort_unstable();
+    fields.dedup();
+    fields.into()
+}
+
+/// Whether the first of two sorted sets lies within the second.
+pub(super) fn within(inner: &[Box<str>], outer: &[Box<str>]) -> bool {
+    inner.iter().all(|field| outer.contains(field))
+}
+
+/// A request under way.
+#[derive(Debug)]
+pub(super) struct Intent {
+    pub(super) owner: i64,
+    pub(super) fields: Fields,
+    pub(super) keys: Vec<Key>,
+}
+
+/// All requests under way, by what they ask for.
+#[derive(Debug, Default)]
+pub(super) struct Intents {
+    by_request: HashMap<i64, Intent>,
+    by_key: HashMap<Key, Vec<i64>>,
+    /// Those whose answers came and could not be stored: nobody need wait for them.
+    lost: HashSet<i64>,
+}
+
+impl Intents {
+    /// Forgets all, to read them from the file again.
+    pub(super) fn clear(&mut self) {
+        self.by_request.clear();
+        self.by_key.clear();
+    }
+
+    pub(super) fn add(&mut self, request: i64, intent: Intent) {
+        for key in &intent.keys {
+            self.by_key.entry(*key).or_default().push(request);
+        }
+        self.by_request.insert(request, intent);
+    }
+
+    pub(super) fn remove(&mut self, request: i64) {
+        self.lost.remove(&request);
+        let Some(intent) = self.by_request.remove(&request) else { return };
+        for key in &intent.keys {
+            if let Some(requests) = self.by_key.get_mut(key) {
+                requests.retain(|known| *known != request);
+                if requests.is_empty() {
+                    self.by_key.remove(key);
+                }
+            }
+        }
+    }
+
+    /// Drops those that are not among these.
+    pub(super) fn keep(&mut self, requests: &HashSet<i64>) {
+        let gone: Vec<i64> =
+            self.by_request.keys().filter(|known| !requests.contains(*known)).copied().collect();
+        for request in gone {
+            self.remove(request);
+        }
+    }
+
+    pub(super) fn has(&self, request: i64) -> bool {
+        self.by_request.contains_key(&request)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.by_request.is_empty()
+    }
+
+    /// Whether the answer of any of them may still come.
+    pub(super) fn any_awaited(&self) -> bool {
+        self.by_request.keys().any(|request| !self.lost.contains(request))
+    }
+
+    /// Who is asking for anything.
+    pub(super) fn owners(&self) -> Vec<i64> {
+        let mut owners: Vec<i64> = self.by_request.values().map(|intent| intent.owner).collect();
+        owners.sort_unstable();
+        owners.dedup();
+        owners
+    }
+
+    pub(super) fn lose(&mut self, request: i64) {
+        self.lost.insert(request);
+    }
+
+    /// Who asks, and whether in vain, in requests whose answers could answer a lookup of these fields, too.
+    pub(super) fn asking<'a>(
+        &'a self,
+        key: &Key,
+        fields: &'a [Box<str>],
+    ) -> impl Iterator<Item = Asking> + 'a {
+        let requests = self.by_key.get(key).map(Vec::as_slice).unwrap_or_default();
+        requests.iter().filter_map(move |request| {
+            let intent = self.by_request.get(request)?;
+            let related = within(fields, &intent.fields) || within(&intent.fields, fields);
+            related.then(|| Asking { owner: intent.owner, lost: self.lost.contains(request) })
+        })
+    }
+}
+
+/// Somebody asks for a lookup.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asking {
+    pub(super) owner: i64,
+    pub(super) lost: bool,
+}
+
+/// Now, in milliseconds since 1970.
+pub(super) fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// A moment as people and the vendor's log write it.
+pub(super) fn clock(at_ms: i64) -> String {
+    jiff::Timestamp::from_millisecond(at_ms)
+        .map_or_else(|_| "an unknown time".to_owned(), |at| at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string())
+}

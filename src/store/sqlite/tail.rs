@@ -1,0 +1,155 @@
+//! The newest answers, request by request, until there are enough of them to be worth a walk through
+//! the index.
+//!
+//! Keyed hashes fall all over the index: a thousand answers touch nearly as many of its pages, and
+//! each of those is written to the log and to the file. So what comes in is put down in one piece
+//! for each request, kept in memory by whoever looks, and folded into the index by the tens of
+//! thousands, when each page is touched once for many.
+
+use hashbrown::{HashMap, HashSet};
+use rusqlite::{Connection, params};
+
+use super::fault::Fault;
+use super::key::Key;
+
+/// Answers at which the tail is folded into the index: one for so many in the index, within bounds.
+const ONE_FOR: i64 = 16;
+const AT_LEAST: i64 = 20_000;
+const AT_MOST: i64 = 200_000;
+
+/// An answer that is not in the index yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Kept {
+    pub(super) request: i64,
+    pub(super) place: i64,
+    pub(super) state: u8,
+    pub(super) required: i64,
+    pub(super) at_ms: i64,
+}
+
+/// The tail, as one connection has last seen it.
+#[derive(Debug, Default)]
+pub(super) struct Tail {
+    requests: HashMap<i64, Vec<Key>>,
+    answers: HashMap<Key, Vec<Kept>>,
+    len: usize,
+}
+
+/// What a request came to: key, place, state of each lookup.
+pub(super) type Lines = Vec<(Key, i64, u8)>;
+
+impl Tail {
+    /// Compares it with the file, as the transaction sees that.
+    pub(super) fn sync(&mut self, connection: &Connection) -> Result<(), Fault> {
+        let mut ask = connection.prepare_cached("SELECT request FROM tail")?;
+        let there: HashSet<i64> = ask.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+        let gone: Vec<i64> =
+            self.requests.keys().filter(|request| !there.contains(*request)).copied().collect();
+        for request in gone {
+            self.remove(request);
+        }
+        for request in there {
+            if !self.requests.contains_key(&request) {
+                let (required, at_ms, lines) = load(connection, request)?;
+                self.add(request, required, at_ms, &lines);
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn add(&mut self, request: i64, required: i64, at_ms: i64, lines: &Lines) {
+        for (key, place, state) in lines {
+            let kept = Kept { request, place: *place, state: *state, required, at_ms };
+            self.answers.entry(*key).or_default().push(kept);
+        }
+        self.len += lines.len();
+        self.requests.insert(request, lines.iter().map(|(key, ..)| *key).collect());
+    }
+
+    fn remove(&mut self, request: i64) {
+        for key in self.requests.remove(&request).unwrap_or_default() {
+            self.len -= 1;
+            if let Some(kept) = self.answers.get_mut(&key) {
+                kept.retain(|kept| kept.request != request);
+                if kept.is_empty() {
+                    self.answers.remove(&key);
+                }
+            }
+        }
+    }
+
+    /// What it has of this lookup.
+    pub(super) fn of(&self, key: &Key) -> &[Kept] {
+        self.answers.get(key).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Whether it is worth folding.
+    pub(super) fn is_full(&self, connection: &Connection) -> Result<bool, Fault> {
+        let len = i64::try_from(self.len).unwrap_or(i64::MAX);
+        if len < AT_LEAST {
+            return Ok(false);
+        }
+        let indexed: i64 =
+            connection.prepare_cached("SELECT answers FROM total")?.query_row([], |row| row.get(0))?;
+        Ok(len >= (indexed / ONE_FOR).clamp(AT_LEAST, AT_MOST))
+    }
+}
+
+/// Puts what a request came to at the end.
+pub(super) fn put(connection: &Connection, request: i64, lines: &Lines) -> Result<(), Fault> {
+    let mut packed = Vec::with_capacity(lines.len() * LINE);
+    for (key, place, state) in lines {
+        packed.extend_from_slice(key.as_bytes());
+        packed.push(*state);
+        packed.extend(place.to_le_bytes().get(..3).unwrap_or_default());
+    }
+    connection
+        .prepare_cached("INSERT OR REPLACE INTO tail VALUES (?1, ?2)")?
+        .execute(params![request, packed])?;
+    Ok(())
+}
+
+/// Bytes of a lookup: its key, its state, three of its place.
+const LINE: usize = Key::BYTES + 4;
+
+fn load(connection: &Connection, request: i64) -> Result<(i64, i64, Lines), Fault> {
+    let (required, at_ms, packed): (i64, i64, Vec<u8>) = connection
+        .prepare_cached(
+            "SELECT required, coalesce(settled_ms, sent_ms), packed FROM tail JOIN request ON request.id = tail.request
+             WHERE request = ?1",
+        )?
+        .query_row([request], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    let line = |line: &[u8]| {
+        let (key, rest) = line.split_at_checked(Key::BYTES)?;
+        let [state, places @ ..] = rest else { return None };
+        let place = places.iter().rev().fold(0, |place, byte| place << 8 | i64::from(*byte));
+        Some((Key::from_bytes(key)?, place, *state))
+    };
+    Ok((required, at_ms, packed.chunks_exact(LINE).filter_map(line).collect()))
+}
+
+/// Moves all of it into the index; in a transaction.
+pub(super) fn fold(connection: &Connection) -> Result<(), Fault> {
+    let mut ask = connection.prepare_cached("SELECT request FROM tail")?;
+    let requests: Vec<i64> = ask.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    if requests.is_empty() {
+        return Ok(());
+    }
+    let mut all = Vec::new();
+    for request in requests {
+        let (required, at_ms, lines) = load(connection, request)?;
+        all.extend(
+            lines.into_iter().map(|(key, place, state)| (key, request, place, state, required, at_ms)),
+        );
+    }
+    all.sort_unstable();
+    let mut put =
+        connection.prepare_cached("INSERT OR REPLACE INTO answer VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
+    for (key, request, place, state, required, at_ms) in &all {
+        put.execute(params![key, request, place, state, required, at_ms])?;
+    }
+    connection.execute("DELETE FROM tail", [])?;
+    connection
+        .execute("UPDATE total SET answers = answers + ?1", [i64::try_from(all.len()).unwrap_or(i64::MAX)])?;
+    Ok(())
+}

@@ -1,0 +1,126 @@
+//! The threads that speak to SQLite, so that no other has to wait for a disk: each has a connection
+//! of its own and does one thing after another.
+
+use std::io;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+/// Jobs done in one go at most.
+const GROUP: usize = 64;
+
+/// How often a thread whose work is left undone tries again, where nobody gives it anything to do.
+const TRY_EVERY: Duration = Duration::from_secs(1);
+
+/// How long a fork may take, from the moment the threads have stopped.
+const LONGEST_FORK: Duration = Duration::from_mins(1);
+
+/// What a thread does.
+pub(super) trait Desk: Send + 'static {
+    /// One thing to do.
+    type Job: Send + 'static;
+
+    /// Does what has come in, in order. Nothing has, where it is to try again what it left undone.
+    fn serve(&mut self, jobs: Vec<Self::Job>);
+
+    /// Whether anything was left undone that may be tried again.
+    fn has_left_undone(&self) -> bool {
+        false
+    }
+
+    /// Closes what a fork must not find open; the next job opens it again.
+    fn close(&mut self);
+
+    /// The last thing that it does.
+    fn leave(&mut self) {}
+}
+
+enum Order<J> {
+    Do(J),
+    Park { parked: SyncSender<()>, go_on: Receiver<()> },
+}
+
+/// A thread with a desk. Dropped, it finishes what it was given and ends.
+pub(super) struct Worker<J> {
+    orders: Option<Sender<Order<J>>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// A thread that has closed its files and waits; it goes on when this is dropped.
+#[derive(Debug)]
+pub(super) struct Parked {
+    _go_on: SyncSender<()>,
+}
+
+impl<J: Send + 'static> Worker<J> {
+    pub(super) fn spawn<D: Desk<Job = J>>(name: &str, mut desk: D) -> io::Result<Self> {
+        let (orders, inbox) = channel();
+        let thread = thread::Builder::new().name(name.into()).spawn(move || {
+            serve(&mut desk, &inbox);
+            desk.leave();
+        })?;
+        Ok(Self { orders: Some(orders), thread: Some(thread) })
+    }
+
+    /// Gives it something to do; where it is gone, the job is dropped, which its giver sees.
+    pub(super) fn give(&self, job: J) {
+        if let Some(orders) = &self.orders {
+            let _ = orders.send(Order::Do(job));
+        }
+    }
+
+    /// Lets it finish what it has, close its files and wait.
+    pub(super) fn park(&self) -> Option<Parked> {
+        let ((parked, stopped), (go_on, wait)) = (sync_channel(1), sync_channel(1));
+        self.orders.as_ref()?.send(Order::Park { parked, go_on: wait }).ok()?;
+        stopped.recv().ok()?;
+        Some(Parked { _go_on: go_on })
+    }
+}
+
+impl<J> Drop for Worker<J> {
+    fn drop(&mut self) {
+        self.orders = None;
+        if let Some(thread) = self.thread.take() {
+            // It ends without an answer only if it panicked, of which it has told itself.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn serve<D: Desk>(desk: &mut D, inbox: &Receiver<Order<D::Job>>) {
+    let mut jobs = Vec::new();
+    loop {
+        let order = if !jobs.is_empty() {
+            inbox.try_recv().ok()
+        } else if desk.has_left_undone() {
+            match inbox.recv_timeout(TRY_EVERY) {
+                Err(RecvTimeoutError::Timeout) => {
+                    desk.serve(Vec::new());
+                    continue;
+                }
+                order => order.ok(),
+            }
+        } else {
+            inbox.recv().ok()
+        };
+        match order {
+            Some(Order::Do(job)) if jobs.len() + 1 < GROUP => jobs.push(job),
+            Some(Order::Do(job)) => {
+                jobs.push(job);
+                desk.serve(std::mem::take(&mut jobs));
+            }
+            Some(Order::Park { parked, go_on }) => {
+                if !jobs.is_empty() {
+                    desk.serve(std::mem::take(&mut jobs));
+                }
+                desk.close();
+                let _ = parked.send(());
+                // An error is what ends the wait: the other end is dropped.
+                let _ = go_on.recv_timeout(LONGEST_FORK);
+            }
+            None if jobs.is_empty() => return,
+            None => desk.serve(std::mem::take(&mut jobs)),
+        }
+    }
+}

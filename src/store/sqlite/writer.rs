@@ -1,0 +1,216 @@
+//! The one thread that writes: what waits is committed together, so that many claims and answers
+//! cost one wait for the disk; what fails takes nobody else's with it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rusqlite::Connection;
+
+use crate::error::Error;
+
+use super::fault::Fault;
+use super::ledger::Ledger;
+use super::shared::Shared;
+use super::thread::Desk;
+
+/// One thing to write. Done again if the transaction that it was part of failed, so it may change
+/// nothing of its own but its answer.
+pub(super) trait Work: Send {
+    /// Whether it is worth a transaction.
+    fn is_needed(&self, connection: &Connection, ledger: &Ledger) -> bool {
+        let _ = (connection, ledger);
+        true
+    }
+
+    /// Within a transaction.
+    fn work(&mut self, connection: &Connection, ledger: &mut Ledger) -> Result<(), Fault>;
+
+    /// Committed, or not.
+    fn done(self: Box<Self>, committed: Result<(), Error>);
+}
+
+/// The desk of the thread that writes.
+#[derive(Debug)]
+pub(super) struct Writer {
+    connection: Option<Connection>,
+    ledger: Ledger,
+}
+
+impl Writer {
+    pub(super) fn new(shared: Arc<Shared>, connection: Connection) -> Self {
+        let ledger = Ledger::new(shared);
+        Self { connection: Some(connection), ledger }
+    }
+
+    /// Commits all of them together or, where one makes the transaction fail, each by itself.
+    /// (Savepoints would copy every page that is touched.)
+    /// Whether the last of them was committed.
+    fn commit(&mut self, mut group: Vec<Box<dyn Work>>) -> bool {
+        let shared = self.ledger.shared.clone();
+        let committed = match self.transact(&mut group) {
+            Ok(()) => {
+                for work in group {
+                    work.done(Ok(()));
+                }
+                true
+            }
+            Err(fault) => {
+                self.ledger.doubt_everything();
+                let mut committed = false;
+                if let [_] = group[..] {
+                    let error = shared.told(fault);
+                    for work in group {
+                        work.done(Err(error.clone()));
+                    }
+                } else {
+                    for work in group {
+                        committed = self.commit(vec![work]);
+                    }
+                }
+                committed
+            }
+        };
+        if std::mem::take(&mut self.ledger.notify) {
+            shared.changed.notify_waiters();
+        }
+        committed
+    }
+
+    /// What could not be stored when it came, now that something else could be.
+    fn settle_late(&mut self) {
+        let shared = self.ledger.shared.clone();
+        for work in shared.take_unsettled() {
+            self.commit(vec![Box::new(work)]);
+        }
+    }
+
+    /// One transaction for all of them; an error if nothing of it was committed.
+    fn transact(&mut self, group: &mut [Box<dyn Work>]) -> Result<(), Fault> {
+        let connection = match &self.connection {
+            Some(connection) => connection,
+            None => self.connection.insert(self.ledger.shared.connect()?),
+        };
+        connection.execute_batch("BEGIN IMMEDIATE")?;
+        let worked = work(connection, &mut self.ledger, group);
+        let committed = worked.and_then(|()| Ok(connection.execute_batch("COMMIT")?));
+        if committed.is_err() && !connection.is_autocommit() {
+            // Where this fails, too, the transaction ends with the connection.
+            let _ = connection.execute_batch("ROLLBACK");
+            if !connection.is_autocommit() {
+                self.connection = None;
+            }
+        }
+        committed
+    }
+}
+
+fn work(connection: &Connection, ledger: &mut Ledger, group: &mut [Box<dyn Work>]) -> Result<(), Fault> {
+    ledger.sync(connection)?;
+    ledger.release_orphans(connection)?;
+    for work in group {
+        work.work(connection, ledger)?;
+    }
+    Ok(())
+}
+
+impl Desk for Writer {
+    type Job = Box<dyn Work>;
+
+    fn serve(&mut self, jobs: Vec<Self::Job>) {
+        let ledger = &self.ledger;
+        let (needed, idle): (Vec<_>, Vec<_>) = match &self.connection {
+            Some(connection) => jobs.into_iter().partition(|job| job.is_needed(connection, ledger)),
+            None => (jobs, Vec::new()),
+        };
+        for job in idle {
+            job.done(Ok(()));
+        }
+        // Also where nobody has come: other processes wait for what could not be stored.
+        if needed.is_empty() || self.commit(needed) {
+            self.settle_late();
+        }
+    }
+
+    fn has_left_undone(&self) -> bool {
+        self.ledger.shared.any_unsettled()
+    }
+
+    fn close(&mut self) {
+        self.connection = None;
+    }
+
+    fn leave(&mut self) {
+        if self.ledger.known_owner().is_some() {
+            self.settle_late();
+            // Best effort: what is left undone here, the next opening does.
+            self.commit(vec![Box::new(Leave)]);
+        }
+        if let Some(owner) = self.ledger.known_owner() {
+            self.ledger.shared.owners.leave(owner);
+        }
+    }
+}
+
+/// The last thing that an opening writes.
+struct Leave;
+
+impl Work for Leave {
+    fn work(&mut self, connection: &Connection, ledger: &mut Ledger) -> Result<(), Fault> {
+        ledger.known_owner().map_or(Ok(()), |owner| ledger.bury(connection, owner))
+    }
+
+    fn done(self: Box<Self>, _: Result<(), Error>) {}
+}
+
+/// Looks what other processes have done: somebody waits for it.
+pub(super) struct Listen(pub(super) Arc<AtomicBool>);
+
+impl Work for Listen {
+    fn is_needed(&self, connection: &Connection, ledger: &Ledger) -> bool {
+        self.0.store(false, Ordering::Release);
+        let owners = ledger.shared.intents().owners();
+        let changed = ledger.is_behind(connection);
+        changed || owners.into_iter().any(|owner| !ledger.shared.owners.is_alive(owner))
+    }
+
+    fn work(&mut self, connection: &Connection, ledger: &mut Ledger) -> Result<(), Fault> {
+        Bury(None).work(connection, ledger)
+    }
+
+    fn done(self: Box<Self>, _: Result<(), Error>) {
+        self.0.store(false, Ordering::Release);
+    }
+}
+
+/// Turns what dead owners have left unanswered into doubts.
+pub(super) struct Bury(pub(super) Option<std::sync::mpsc::SyncSender<Result<(), Error>>>);
+
+impl Work for Bury {
+    fn is_needed(&self, connection: &Connection, ledger: &Ledger) -> bool {
+        owners(connection)
+            .is_ok_and(|owners| owners.iter().any(|owner| !ledger.shared.owners.is_alive(*owner)))
+    }
+
+    fn work(&mut self, connection: &Connection, ledger: &mut Ledger) -> Result<(), Fault> {
+        for owner in owners(connection)? {
+            if !ledger.shared.owners.is_alive(owner) {
+                ledger.bury(connection, owner)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn done(self: Box<Self>, committed: Result<(), Error>) {
+        if let Some(reply) = self.0 {
+            let _ = reply.send(committed);
+        }
+    }
+}
+
+/// All owners on file.
+fn owners(connection: &Connection) -> Result<Vec<i64>, Fault> {
+    let mut ask = connection.prepare_cached(
+        "SELECT owner FROM request WHERE settled_ms IS NULL UNION SELECT id FROM owner UNION SELECT owner FROM pace",
+    )?;
+    Ok(ask.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
+}

@@ -1,0 +1,171 @@
+//! A folder for a store, a vendor that does as told, and runs between them.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use exactbuyer::config::{BodyFormat, Config};
+use exactbuyer::dispatch::{Engine, RunOptions};
+use exactbuyer::error::Error;
+use exactbuyer::identifier::{FieldType, Identifier};
+use exactbuyer::plan::Row;
+use exactbuyer::results::{Receipt, RowOutcome, Status};
+use exactbuyer::store::sqlite::SqliteStore;
+use exactbuyer::vendor::transport::{Failure, Reply, Request, Transport};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+
+/// A folder that is gone when the test is.
+pub(crate) struct Folder(PathBuf);
+
+impl Folder {
+    pub(crate) fn new() -> Self {
+        static NUMBER: AtomicU64 = AtomicU64::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("exactbuyer-{}-{number}", std::process::id()));
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    pub(crate) fn store(&self) -> SqliteStore {
+        SqliteStore::open(&self.0.join("a.db"), "loopback").unwrap()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+pub(crate) type Answer = dyn Fn(usize, &[String]) -> Result<Reply, Failure> + Send + Sync;
+
+/// Answers each request at once as the test says, and keeps the books.
+#[derive(Clone)]
+pub(crate) struct Vendor {
+    answer: Arc<Answer>,
+    asked: Arc<Mutex<Vec<Vec<String>>>>,
+}
+
+impl Vendor {
+    pub(crate) fn new(
+        answer: impl Fn(usize, &[String]) -> Result<Reply, Failure> + Send + Sync + 'static,
+    ) -> Self {
+        Self { answer: Arc::new(answer), asked: Arc::default() }
+    }
+
+    /// Knows everybody whose name does not begin with `nobody`.
+    pub(crate) fn honest() -> Self {
+        Self::new(|_, values| Ok(found(values)))
+    }
+
+    /// What was asked for, request by request.
+    pub(crate) fn asked(&self) -> Vec<Vec<String>> {
+        self.asked.lock().unwrap().clone()
+    }
+}
+
+impl Transport for Vendor {
+    fn send(&self, request: Request) -> BoxFuture<'static, Result<Reply, Failure>> {
+        let body: serde_json::Value = serde_json::from_slice(&request.body).unwrap();
+        let entries = body["query_list"].as_array().unwrap().iter();
+        let values: Vec<String> = entries.map(|entry| entry["value"].as_str().unwrap().to_owned()).collect();
+        let mut asked = self.asked.lock().unwrap();
+        asked.push(values.clone());
+        let (number, answer) = (asked.len(), self.answer.clone());
+        async move { answer(number, &values) }.boxed()
+    }
+}
+
+/// A contact's JSON as the vendor spells it: blanks, an escape, a number that no float can hold.
+pub(crate) fn record(value: &str) -> String {
+    format!(r#"{{ "full_name" : "Zo\u00eb of {value}", "id": 12345678901234567890.10, "x": [1,  2] }}"#)
+}
+
+pub(crate) fn found(values: &[String]) -> Reply {
+    let known = |value: &String| !value.starts_with("nobody");
+    let hits = values.iter().filter(|value| known(value)).count();
+    let contacts: Vec<String> = values
+        .iter()
+        .map(|value| {
+            let record = if known(value) { record(value) } else { "null".into() };
+            format!(r#"{{"enriched_contact":{record},"value":"{value}"}}"#)
+        })
+        .collect();
+    let body = format!(r#"{{"contacts":[{}],"records_enriched":{hits}}}"#, contacts.join(","));
+    Reply { body: body.into(), ..status(200) }
+}
+
+pub(crate) fn status(status: u16) -> Reply {
+    Reply { status, retry_after: None, body: bytes::Bytes::new(), cut: None }
+}
+
+/// Until the clock by which answers grow old has moved on.
+pub(crate) fn a_moment_passes() {
+    let now = || jiff::Timestamp::now().as_millisecond();
+    let then = now();
+    while now() <= then + 1 {
+        std::hint::spin_loop();
+    }
+}
+
+pub(crate) fn email(name: &str) -> Identifier {
+    Identifier::from_canonical(FieldType::Email, format!("{name}@x.example"))
+}
+
+pub(crate) struct Done {
+    pub(crate) outcomes: Vec<RowOutcome>,
+    pub(crate) receipt: Receipt,
+    pub(crate) troubles: Vec<Error>,
+}
+
+impl Done {
+    pub(crate) fn statuses(&self) -> Vec<Status> {
+        self.outcomes.iter().map(|outcome| outcome.status).collect()
+    }
+
+    pub(crate) fn records(&self) -> Vec<Option<String>> {
+        let text = |record: &bytes::Bytes| String::from_utf8(record.to_vec()).unwrap();
+        self.outcomes.iter().map(|outcome| outcome.record.as_ref().map(text)).collect()
+    }
+}
+
+pub(crate) fn settings() -> Config {
+    Config { body: BodyFormat::Json, ..Config::default() }
+}
+
+pub(crate) fn engine(config: Config, vendor: &Vendor, store: &SqliteStore) -> Engine {
+    Engine::seeded(config, Arc::new(vendor.clone()), Arc::new(store.clone()), 1)
+}
+
+pub(crate) fn rows(names: &[&str]) -> Vec<Row> {
+    names.iter().map(|name| Row::One(email(name))).collect()
+}
+
+/// Runs these rows to their end; outcomes in input order.
+pub(crate) fn run(engine: &Engine, rows: Vec<Row>, options: RunOptions) -> Done {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    runtime.block_on(run_in(engine, rows, options))
+}
+
+pub(crate) async fn run_in(engine: &Engine, rows: Vec<Row>, options: RunOptions) -> Done {
+    let run = engine.start(&tokio::runtime::Handle::current(), options);
+    run.feed(rows);
+    run.finish();
+    let mut outcomes = Vec::new();
+    while let Some(batch) = run.next().await {
+        outcomes.extend(batch);
+    }
+    outcomes.sort_unstable_by_key(|outcome| outcome.row);
+    Done { outcomes, receipt: run.receipt(), troubles: run.troubles() }
+}
+
+/// One run over a store that is opened and closed again for it.
+pub(crate) fn once(folder: &Folder, config: Config, vendor: &Vendor, names: &[&str]) -> Done {
+    let store = folder.store();
+    run(&engine(config, vendor, &store), rows(names), RunOptions::default())
+}

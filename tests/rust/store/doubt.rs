@@ -1,0 +1,91 @@
+//! What is in doubt is named, and never sent again unasked.
+
+use exactbuyer::config::{Config, OnUnknown};
+use exactbuyer::error::ErrorKind;
+use exactbuyer::results::Status;
+use exactbuyer::store::sqlite::{Resolution, Resolved};
+use exactbuyer::vendor::transport::{Failure, Lost};
+
+use crate::desk::*;
+
+/// Loses the first request, and answers the others.
+fn forgetful() -> Vendor {
+    Vendor::new(|number, values| match number {
+        1 => Err(Failure::Lost(Lost::Disconnected)),
+        _ => Ok(found(values)),
+    })
+}
+
+#[test]
+fn a_doubt_is_inherited_told_and_not_raised_again() {
+    let (folder, vendor) = (Folder::new(), forgetful());
+    let first = once(&folder, settings(), &vendor, &["ana", "bob"]);
+    assert_eq!(first.statuses(), [Status::Unknown; 2]);
+    assert_eq!(first.troubles[0].kind(), ErrorKind::UnknownOutcome);
+    assert_eq!(first.receipt.inherited.rows, 0);
+    let again = once(&folder, settings(), &vendor, &["ana", "eve", "bob", "ana"]);
+    assert_eq!(again.statuses(), [Status::Unknown, Status::Found, Status::Unknown, Status::Unknown]);
+    assert!(again.troubles.is_empty(), "{:?}", again.troubles);
+    let inherited = again.receipt.inherited;
+    assert_eq!((inherited.lookups, inherited.rows, inherited.credits), (2, 3, 2));
+    assert!(inherited.since_ms.is_some());
+    assert_eq!(again.receipt.credits_in_doubt, 0);
+    assert_eq!(vendor.asked()[1..], [["eve@x.example"]]);
+    let doubts = folder.store().unknown().unwrap();
+    assert_eq!(doubts.len(), 2);
+    assert_eq!((&doubts[0].identifier, doubts[0].credits), (&email("ana"), 1));
+    assert!(doubts[0].reason.contains("dropped before an answer"), "{}", doubts[0].reason);
+}
+
+#[test]
+fn a_run_that_is_told_to_resends_what_it_inherits() {
+    let (folder, vendor) = (Folder::new(), forgetful());
+    once(&folder, settings(), &vendor, &["ana"]);
+    let resend = Config { on_unknown: OnUnknown::Resend, ..settings() };
+    let done = once(&folder, resend, &vendor, &["ana"]);
+    assert_eq!(done.statuses(), [Status::Found]);
+    let store = folder.store();
+    assert_eq!(store.unknown().unwrap(), []);
+    // It stays on the books.
+    assert_eq!(store.info().unwrap().credits_in_doubt, 1);
+    assert_eq!(store.info().unwrap().credits, 1);
+}
+
+#[test]
+fn somebody_decides_and_the_doubt_stays_on_the_books() {
+    let (folder, vendor) = (Folder::new(), forgetful());
+    once(&folder, settings(), &vendor, &["ana", "bob"]);
+    let store = folder.store();
+    let resolved = store.resolve_unknown(Resolution::Resend).unwrap();
+    assert_eq!(resolved, Resolved { lookups: 2, credits: 2 });
+    assert_eq!(store.resolve_unknown(Resolution::Resend).unwrap(), Resolved::default());
+    let done = once(&folder, settings(), &vendor, &["ana", "bob"]);
+    assert_eq!(done.statuses(), [Status::Found; 2]);
+    let info = store.info().unwrap();
+    assert_eq!((info.credits, info.credits_in_doubt, info.unknown), (2, 2, 0));
+}
+
+#[test]
+fn what_was_dropped_is_left_alone() {
+    let (folder, vendor) = (Folder::new(), forgetful());
+    once(&folder, settings(), &vendor, &["ana"]);
+    folder.store().resolve_unknown(Resolution::Drop).unwrap();
+    let done = once(&folder, settings(), &vendor, &["ana"]);
+    assert_eq!(done.statuses(), [Status::NotSent]);
+    assert_eq!(vendor.asked().len(), 1);
+}
+
+#[test]
+fn a_request_that_ends_without_a_word_is_in_doubt_and_holds_nobody_up() {
+    let folder = Folder::new();
+    let vendor = Vendor::new(|number, values| match number {
+        1 => panic!("a bug of somebody's"),
+        _ => Ok(found(values)),
+    });
+    let done = once(&folder, settings(), &vendor, &["ana"]);
+    assert_eq!(done.statuses(), [Status::Unknown]);
+    assert_eq!(done.receipt.credits_in_doubt, 1);
+    let again = once(&folder, settings(), &vendor, &["ana", "bob"]);
+    assert_eq!(again.statuses(), [Status::Unknown, Status::Found]);
+    assert_eq!(again.receipt.inherited.lookups, 1);
+}

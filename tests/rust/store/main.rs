@@ -1,0 +1,15 @@
+//! Whole runs over a store in a file: what was paid for stays paid for. On the real clock, as the
+//! file's threads know no other.
+
+#![allow(missing_docs)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+mod desk;
+mod doubt;
+mod money;
+mod moves;
+mod privacy;
+mod reuse;
+mod rules;
+mod several;
+mod trouble;

@@ -1,0 +1,113 @@
+//! Ceilings that outlive a process, and the journal that they are counted from.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use exactbuyer::config::{Config, Per};
+use exactbuyer::error::ErrorKind;
+use exactbuyer::results::Status;
+use exactbuyer::store::{Claim, Evidence, Required, Settled, Store, Terms};
+use exactbuyer::vendor::transport::{Failure, Lost};
+
+use crate::desk::*;
+
+fn ceiling(credits: u64, per: Per) -> Config {
+    Config { max_credits: Some(credits), per, ..settings() }
+}
+
+#[test]
+fn a_ceiling_holds_across_runs_and_processes() {
+    let (folder, vendor) = (Folder::new(), Vendor::honest());
+    for per in [Per::Store, Per::Month, Per::Day] {
+        let folder = Folder::new();
+        once(&folder, ceiling(3, per), &vendor, &["a", "b"]);
+        let done = once(&folder, ceiling(3, per), &vendor, &["a", "c", "d", "e"]);
+        assert_eq!(done.receipt.count(Status::Found), 2, "{per:?}");
+        assert_eq!(done.receipt.count(Status::NotSent), 2, "{per:?}");
+        assert_eq!(done.troubles[0].kind(), ErrorKind::BudgetExceeded);
+        assert_eq!(folder.store().info().unwrap().credits, 3);
+        // Running the same again with more does the rest, and pays for the rest only.
+        let rest = once(&folder, ceiling(5, per), &vendor, &["a", "c", "d", "e"]);
+        assert_eq!(rest.receipt.count(Status::Found), 4, "{per:?}");
+        assert_eq!(rest.receipt.credits, 2);
+    }
+    once(&folder, ceiling(3, Per::Run), &vendor, &["a", "b", "c"]);
+    let next = once(&folder, ceiling(3, Per::Run), &vendor, &["d", "e", "f"]);
+    assert_eq!(next.receipt.count(Status::Found), 3);
+}
+
+#[test]
+fn a_doubt_counts_as_spent() {
+    let folder = Folder::new();
+    let vendor = Vendor::new(|number, values| match number {
+        1 => Err(Failure::Lost(Lost::TimedOut)),
+        _ => Ok(found(values)),
+    });
+    once(&folder, ceiling(3, Per::Store), &vendor, &["a", "b"]);
+    let done = once(&folder, ceiling(3, Per::Store), &vendor, &["c", "d"]);
+    assert_eq!(done.receipt.count(Status::Found), 1);
+    assert_eq!(done.receipt.count(Status::NotSent), 1);
+}
+
+#[test]
+fn the_journal_says_what_was_asked_and_what_it_cost() {
+    let folder = Folder::new();
+    let vendor = Vendor::new(|number, values| match number {
+        1 => Err(Failure::Lost(Lost::Disconnected)),
+        2 => Ok(status(429))
+            .map(|reply| exactbuyer::vendor::transport::Reply { retry_after: Some(Duration::ZERO), ..reply }),
+        _ => Ok(found(values)),
+    });
+    let tags: Arc<[(Box<str>, Box<str>)]> = Arc::from([("job".into(), "nightly".into())]);
+    let tagged = Config { tags, ..settings() };
+    once(&folder, tagged.clone(), &vendor, &["ana"]);
+    once(&folder, tagged, &vendor, &["bob", "nobody"]);
+    once(&folder, settings(), &vendor, &["eve"]);
+    let store = folder.store();
+    let journal = store.receipts(0).unwrap();
+    let outcomes: Vec<_> = journal.iter().map(|entry| (&*entry.outcome, entry.status)).collect();
+    assert_eq!(
+        outcomes,
+        [("unknown", None), ("paused", Some(429)), ("answered", Some(200)), ("answered", Some(200))]
+    );
+    assert_eq!((journal[2].lookups, journal[2].hits, journal[2].misses, journal[2].credits), (2, 1, 1, 1));
+    assert_eq!(journal[0].tags["job"], "nightly");
+    assert!(store.receipts(journal[3].request).unwrap().is_empty());
+    let month = jiff::Timestamp::from_millisecond(journal[0].sent_ms).unwrap().strftime("%Y-%m").to_string();
+    let summary = store.summary(&["month", "job"], "UTC").unwrap();
+    let groups: Vec<_> =
+        summary.iter().map(|row| (row.group[1].as_deref(), row.requests, row.credits)).collect();
+    assert_eq!(groups, [(None, 1, 1), (Some("nightly"), 3, 1)]);
+    let books = store.reconcile(&month, 3, "UTC").unwrap();
+    assert_eq!((books.charged, books.in_doubt, books.difference, books.fits), (2, 1, 1, true));
+    assert!(!store.reconcile(&month, 4, "UTC").unwrap().fits);
+    assert!(!store.reconcile(&month, 1, "UTC").unwrap().fits);
+    assert_eq!(store.reconcile("2001-02", 0, "UTC").unwrap().charged, 0);
+    assert!(store.reconcile("2001-13", 0, "UTC").is_err());
+}
+
+#[test]
+fn a_pause_is_everybodys_who_shares_the_key() {
+    let folder = Folder::new();
+    let store = folder.store();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let none: Required = [].into();
+    let claim = |key_fingerprint, name: &str| {
+        let run = store.begin(Terms { key_fingerprint, requests_per_minute: 200, ..Terms::default() });
+        (run, runtime.block_on(store.claim(run, &none, &[email(name)])).unwrap())
+    };
+    let (run, Claim::Granted { request, .. }) = claim(7, "ana") else { panic!("nobody else is there") };
+    let evidence = Evidence {
+        at_ms: jiff::Timestamp::now().as_millisecond(),
+        outcome: "paused",
+        left: true,
+        pause: Some(Duration::from_mins(2)),
+        ..Evidence::default()
+    };
+    runtime
+        .block_on(store.settle(run, &none, request, vec![(email("ana"), Settled::Released)], evidence))
+        .unwrap();
+    let (_, Claim::NotBefore(wait)) = claim(7, "bob") else { panic!("the service asked for a pause") };
+    assert!(wait > Duration::from_secs(100) && wait <= Duration::from_mins(2), "{wait:?}");
+    assert!(matches!(claim(8, "bob"), (_, Claim::Granted { .. })), "another key");
+}

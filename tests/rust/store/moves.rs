@@ -1,0 +1,127 @@
+//! Into other files, and out of older ones.
+
+use exactbuyer::dispatch::RunOptions;
+use exactbuyer::error::ErrorKind;
+use exactbuyer::identifier::{FieldType, Identifier};
+use exactbuyer::plan::Row;
+use exactbuyer::results::Status;
+use exactbuyer::store::sqlite::{Merged, Migrated, SqliteStore, Target, migrate};
+use exactbuyer::vendor::transport::{Failure, Lost};
+
+use crate::desk::*;
+
+#[test]
+fn every_answer_is_a_line_of_json() {
+    let (folder, vendor) = (Folder::new(), Vendor::honest());
+    once(&folder, settings(), &vendor, &["ana", "nobody"]);
+    let lines: Vec<String> = folder.store().export().map(Result::unwrap).collect();
+    assert_eq!(lines.len(), 2);
+    let ana: serde_json::Value = serde_json::from_str(&lines[0]).unwrap();
+    assert_eq!((&ana["value"], &ana["status"]), (&"ana@x.example".into(), &"found".into()));
+    assert_eq!(ana["field_type"], "email");
+    assert!(lines[0].contains(&record("ana@x.example")), "byte for byte");
+    assert!(ana["fetched_at"].as_str().unwrap().parse::<jiff::Timestamp>().is_ok());
+    let nobody: serde_json::Value = serde_json::from_str(&lines[1]).unwrap();
+    assert_eq!(
+        (&nobody["status"], &nobody["enriched_contact"]),
+        (&"not_found".into(), &serde_json::Value::Null)
+    );
+}
+
+#[test]
+fn what_another_store_has_paid_for_is_not_paid_for_again() {
+    let (here, there) = (Folder::new(), Folder::new());
+    let vendor = Vendor::new(|number, values| match number {
+        2 => Err(Failure::Lost(Lost::Disconnected)),
+        _ => Ok(found(values)),
+    });
+    once(&there, settings(), &vendor, &["ana", "nobody"]);
+    once(&there, settings(), &vendor, &["eve"]);
+    once(&here, settings(), &vendor, &["bob"]);
+    let store = here.store();
+    let other = there.path().join("a.db");
+    let merged = store.merge(&other).unwrap();
+    assert_eq!(merged, Merged { requests: 2, lookups: 3, ..Merged::default() });
+    let again = store.merge(&other).unwrap();
+    assert_eq!(again, Merged { known: 2, ..Merged::default() });
+    let done = once(&here, settings(), &vendor, &["ana", "nobody", "bob", "eve"]);
+    assert_eq!(done.statuses(), [Status::Found, Status::NotFound, Status::Found, Status::Unknown]);
+    assert_eq!(done.records()[0].as_deref(), Some(&*record("ana@x.example")));
+    assert_eq!(vendor.asked().len(), 3);
+    let info = store.info().unwrap();
+    assert_eq!((info.credits, info.credits_in_doubt, info.requests), (2, 1, 3));
+    assert_eq!(store.unknown().unwrap()[0].identifier, email("eve"));
+    assert_eq!(store.merge(&here.path().join("a.db")).unwrap_err().kind(), ErrorKind::Config);
+    assert_eq!(store.merge(&here.path().join("none.db")).unwrap_err().kind(), ErrorKind::Store);
+}
+
+#[test]
+fn who_was_purged_here_does_not_come_back_with_another_store() {
+    let (here, there, vendor) = (Folder::new(), Folder::new(), Vendor::honest());
+    once(&there, settings(), &vendor, &["ana", "bob"]);
+    let store = here.store();
+    store.purge(&Target::Identifier(email("ana"))).unwrap();
+    assert_eq!(store.merge(&there.path().join("a.db")).unwrap().lookups, 1);
+    assert_eq!(store.find(&Target::Identifier(email("ana"))).unwrap(), []);
+    assert_eq!(store.find(&Target::Identifier(email("bob"))).unwrap().len(), 1);
+}
+
+/// Writes into the file of a store that nobody has open.
+fn tamper(folder: &Folder, sql: &str) {
+    rusqlite::Connection::open(folder.path().join("a.db")).unwrap().execute_batch(sql).unwrap();
+}
+
+#[test]
+fn a_newer_file_is_refused_and_an_older_one_wants_to_be_migrated() {
+    let folder = Folder::new();
+    drop(folder.store());
+    let path = folder.path().join("a.db");
+    let refused = |sql: &str| {
+        tamper(&folder, sql);
+        let error = SqliteStore::open(&path, "loopback").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Store);
+        error.message().to_owned()
+    };
+    assert!(refused("PRAGMA user_version = 99").contains("newer version"));
+    assert!(migrate(&path).unwrap_err().message().contains("newer version"));
+    assert!(
+        refused("PRAGMA user_version = 1; UPDATE meta SET value = 99 WHERE name = 'rules_version'")
+            .contains("newer")
+    );
+    assert!(refused("UPDATE meta SET value = 0 WHERE name = 'rules_version'").contains("store migrate"));
+    assert!(migrate(&path).unwrap().backup.is_some());
+    drop(folder.store());
+    assert_eq!(migrate(&path).unwrap(), Migrated::default());
+    assert_eq!(migrate(&folder.path().join("none.db")).unwrap_err().kind(), ErrorKind::Store);
+}
+
+#[test]
+fn what_was_paid_for_under_old_rules_is_found_under_new_ones() {
+    let (folder, vendor) = (Folder::new(), Vendor::honest());
+    // As rules that did not fold case would have had it: two identifiers where today there is one.
+    let old = |text: &str| Row::One(Identifier::from_canonical(FieldType::Email, text));
+    let asked = ["nobody@x.example", "Ana@x.example", "Bob@X.example", "bob@x.example", "eve@x.example"];
+    let store = folder.store();
+    run(&engine(settings(), &vendor, &store), asked.map(old).to_vec(), RunOptions::default());
+    drop(store);
+    tamper(&folder, "UPDATE meta SET value = 0 WHERE name = 'rules_version'");
+    let open = folder.path().join("a.db");
+    let migrated = migrate(&open).unwrap();
+    assert_eq!((migrated.rekeyed, migrated.merged), (2, 1));
+    let mode = std::os::unix::fs::PermissionsExt::mode(
+        &std::fs::metadata(migrated.backup.unwrap()).unwrap().permissions(),
+    );
+    assert_eq!(mode & 0o777, 0o600);
+    let done = once(&folder, settings(), &vendor, &["ana", "bob", "eve", "nobody"]);
+    assert_eq!(done.receipt.from_store, 4);
+    assert_eq!(vendor.asked().len(), 1);
+    assert_eq!(folder.store().export().count(), 5, "both of what became one");
+}
+
+#[test]
+fn a_store_in_use_is_not_migrated() {
+    let folder = Folder::new();
+    let store = folder.store();
+    assert!(migrate(&folder.path().join("a.db")).unwrap_err().message().contains("close it"));
+    drop(store);
+}

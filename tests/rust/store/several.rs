@@ -1,0 +1,236 @@
+//! Several processes and one store: nobody pays for what another is asking for, and the dead are
+//! told from the living. The other processes are this test, started again.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::Arc;
+
+use exactbuyer::config::{Config, Per};
+use exactbuyer::dispatch::RunOptions;
+use exactbuyer::results::Status;
+use exactbuyer::store::sqlite::SqliteStore;
+use exactbuyer::store::{Claim, Standing, Store, Terms};
+use exactbuyer::vendor::transport::{Reply, Request, Transport};
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, pending};
+
+use crate::desk::*;
+
+/// What another process is to do, as its environment has it.
+const PART: &str = "EXACTBUYER_TEST_PART";
+const PLACE: &str = "EXACTBUYER_TEST_PLACE";
+
+struct Other(Child, BufReader<ChildStdout>);
+
+impl Other {
+    fn start(folder: &Folder, part: &str) -> Self {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "several::the_other_process", "--nocapture", "--test-threads=1"])
+            .env(PART, part)
+            .env(PLACE, folder.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let said = BufReader::new(child.stdout.take().unwrap());
+        Self(child, said)
+    }
+
+    /// Waits until it says this.
+    fn says(&mut self, what: &str) {
+        let mut line = String::new();
+        while !line.trim_end().ends_with(what) {
+            line.clear();
+            assert!(self.1.read_line(&mut line).unwrap() > 0, "it never said {what}");
+        }
+    }
+
+    fn kill(mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+
+    fn tell(&mut self, what: &str) {
+        let mut ears = self.0.stdin.take().unwrap();
+        writeln!(ears, "{what}").unwrap();
+    }
+
+    fn ends(mut self) {
+        assert!(self.0.wait().unwrap().success());
+    }
+}
+
+impl Drop for Other {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Says when it is asked, and never answers.
+struct Silent;
+
+impl Transport for Silent {
+    fn send(&self, _: Request) -> BoxFuture<'static, Result<Reply, exactbuyer::vendor::transport::Failure>> {
+        println!("asked");
+        pending().boxed()
+    }
+}
+
+fn open(folder: &Path) -> SqliteStore {
+    SqliteStore::open(&folder.join("a.db"), "loopback").unwrap()
+}
+
+/// Notes in a file of all processes what it was asked for.
+fn shared_vendor(folder: &Path) -> Vendor {
+    let ledger = folder.join("ledger");
+    Vendor::new(move |_, values| {
+        let mut ledger = std::fs::OpenOptions::new().append(true).create(true).open(&ledger).unwrap();
+        ledger.write_all((values.join("\n") + "\n").as_bytes()).unwrap();
+        Ok(found(values))
+    })
+}
+
+fn overlapping(part: usize) -> Vec<String> {
+    (0..60).map(|number| format!("p{}", (number * (part + 3)) % 97)).collect()
+}
+
+fn small_chunks() -> Config {
+    Config { chunk_size: 7, max_concurrency: 4, requests_per_minute: 10_000, ..settings() }
+}
+
+#[test]
+fn the_other_process() {
+    let Ok(part) = std::env::var(PART) else { return };
+    let folder = std::path::PathBuf::from(std::env::var(PLACE).unwrap());
+    let store = open(&folder);
+    let answering = shared_vendor(&folder);
+    match part.split_once(' ') {
+        None => {
+            let engine =
+                exactbuyer::dispatch::Engine::seeded(settings(), Arc::new(Silent), Arc::new(store), 1);
+            run(&engine, rows(&["ana", "bob"]), RunOptions::default());
+        }
+        Some(("overlap", number)) => {
+            let names = overlapping(number.parse().unwrap());
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            let done = run(&engine(small_chunks(), &answering, &store), rows(&names), RunOptions::default());
+            assert_eq!(done.receipt.count(Status::Found), 60);
+        }
+        Some((_, rate)) => {
+            let config = Config { chunk_size: 1, requests_per_minute: rate.parse().unwrap(), ..settings() };
+            let done =
+                run(&engine(config, &answering, &store), rows(&["a", "b", "c"]), RunOptions::default());
+            assert_eq!(done.receipt.requests, 3);
+            println!("done");
+            std::io::stdin().read_line(&mut String::new()).unwrap();
+        }
+    }
+}
+
+#[test]
+fn who_is_killed_leaves_doubts_and_who_waits_hears_of_it() {
+    let (folder, vendor) = (Folder::new(), Vendor::honest());
+    let mut other = Other::start(&folder, "silent");
+    other.says("asked");
+    let store = folder.store();
+    assert_eq!(store.unknown().unwrap(), [], "it lives");
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_time().build().unwrap();
+    let engine = engine(settings(), &vendor, &store);
+    let waiting =
+        runtime.spawn(async move { run_in(&engine, rows(&["ana", "eve"]), RunOptions::default()).await });
+    // Until it has got what nobody else asks for, it may not have come to what it has to wait for.
+    while vendor.asked().is_empty() {
+        std::thread::yield_now();
+    }
+    other.kill();
+    let done = runtime.block_on(waiting).unwrap();
+    assert_eq!(done.statuses(), [Status::Unknown, Status::Found]);
+    assert_eq!((done.receipt.inherited.lookups, done.receipt.inherited.credits), (1, 1));
+    assert!(done.troubles.is_empty(), "{:?}", done.troubles);
+    assert_eq!(vendor.asked(), [["eve@x.example"]]);
+    let doubts = store.unknown().unwrap();
+    assert_eq!(doubts.len(), 2);
+    assert!(doubts[0].reason.contains("ended before the answer came"), "{}", doubts[0].reason);
+    assert_eq!(store.info().unwrap().credits_in_doubt, 2);
+}
+
+#[test]
+fn a_store_opened_after_a_crash_knows_what_is_in_doubt() {
+    let (folder, vendor) = (Folder::new(), Vendor::honest());
+    let mut other = Other::start(&folder, "silent");
+    other.says("asked");
+    other.kill();
+    assert_eq!(folder.store().unknown().unwrap().len(), 2);
+    let done = once(&folder, settings(), &vendor, &["ana", "eve"]);
+    assert_eq!(done.statuses(), [Status::Unknown, Status::Found]);
+}
+
+#[test]
+fn nothing_is_asked_twice_by_several() {
+    let folder = Folder::new();
+    let others: Vec<Other> = (0..3).map(|part| Other::start(&folder, &format!("overlap {part}"))).collect();
+    let names = overlapping(3);
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let store = folder.store();
+    let vendor = shared_vendor(folder.path());
+    let done = run(&engine(small_chunks(), &vendor, &store), rows(&names), RunOptions::default());
+    assert_eq!(done.receipt.count(Status::Found), 60, "{:?}", done.troubles);
+    others.into_iter().for_each(Other::ends);
+    let ledger = std::fs::read_to_string(folder.path().join("ledger")).unwrap();
+    let mut asked: Vec<&str> = ledger.lines().collect();
+    let all = asked.len();
+    asked.sort_unstable();
+    asked.dedup();
+    assert_eq!(asked.len(), all, "something was asked twice");
+    let mut wanted: Vec<String> = (0..4).flat_map(overlapping).collect();
+    wanted.sort_unstable();
+    wanted.dedup();
+    assert_eq!(all, wanted.len());
+    assert_eq!(store.info().unwrap().credits, all as u64);
+}
+
+#[test]
+fn the_rate_is_shared_and_the_lowest_living_one_wins() {
+    let folder = Folder::new();
+    let mut other = Other::start(&folder, "rate 3");
+    other.says("done");
+    let store = folder.store();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let claim = |name: &str| {
+        let run = store.begin(Terms { requests_per_minute: 5, ..Terms::default() });
+        let claim = runtime.block_on(store.claim(run, &[].into(), &[email(name)])).unwrap();
+        store.end(run);
+        claim
+    };
+    let Claim::NotBefore(wait) = claim("x") else { panic!("3 went out, and the other still lives") };
+    assert!(wait.as_secs() <= 61, "{wait:?}");
+    other.tell("go");
+    other.ends();
+    // Its rate went with it, but not what it has sent.
+    for name in ["x", "y"] {
+        let Claim::Granted { standings, .. } = claim(name) else { panic!("{name}") };
+        assert_eq!(standings, [Standing::Free]);
+    }
+    assert!(matches!(claim("z"), Claim::NotBefore(_)));
+}
+
+#[test]
+fn what_others_have_under_way_counts_against_the_ceiling() {
+    let (folder, vendor) = (Folder::new(), Vendor::honest());
+    let mut other = Other::start(&folder, "silent");
+    other.says("asked");
+    let store = folder.store();
+    let run = |names: &[&str], ceiling| {
+        let config = Config { max_credits: Some(ceiling), per: Per::Store, ..settings() };
+        run(&engine(config, &vendor, &store), rows(names), RunOptions::default())
+    };
+    let done = run(&["x"], 3);
+    assert_eq!(done.receipt.count(Status::Found), 1);
+    other.kill();
+    let done = run(&["y"], 3);
+    assert_eq!(done.receipt.count(Status::NotSent), 1);
+    assert_eq!(done.troubles[0].kind(), exactbuyer::error::ErrorKind::BudgetExceeded);
+}

@@ -1,0 +1,127 @@
+//! A file that cannot be written: nothing is sent that is not noted first, and nothing that was
+//! paid for is kept from the caller.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use exactbuyer::dispatch::RunOptions;
+use exactbuyer::error::ErrorKind;
+use exactbuyer::results::Status;
+use exactbuyer::store::Store;
+use exactbuyer::store::sqlite::{SqliteStore, after_fork, before_fork};
+
+use crate::desk::*;
+
+/// Keeps others from writing while it lives.
+struct Hold(rusqlite::Connection);
+
+impl Hold {
+    fn on(folder: &Folder) -> Self {
+        let connection = rusqlite::Connection::open(folder.path().join("a.db")).unwrap();
+        connection.busy_timeout(Duration::from_secs(10)).unwrap();
+        connection.execute_batch("BEGIN IMMEDIATE").unwrap();
+        Self(connection)
+    }
+}
+
+fn impatient(folder: &Folder) -> SqliteStore {
+    SqliteStore::open_within(&folder.path().join("a.db"), "loopback", Duration::from_millis(1)).unwrap()
+}
+
+#[test]
+fn nothing_is_sent_that_cannot_be_noted() {
+    let (folder, vendor) = (Folder::new(), Vendor::honest());
+    let store = impatient(&folder);
+    let engine = engine(settings(), &vendor, &store);
+    let hold = Hold::on(&folder);
+    let done = run(&engine, rows(&["ana", "bob"]), RunOptions::default());
+    assert_eq!(done.statuses(), [Status::NotSent; 2]);
+    assert_eq!(done.troubles[0].kind(), ErrorKind::Store);
+    assert!(done.troubles[0].message().contains("keeps it locked"), "{:?}", done.troubles);
+    assert_eq!(vendor.asked().len(), 0);
+    drop(hold);
+    let done = run(&engine, rows(&["ana", "bob"]), RunOptions::default());
+    assert_eq!(done.statuses(), [Status::Found; 2]);
+}
+
+#[test]
+fn an_answer_that_cannot_be_stored_is_delivered_and_stored_later() {
+    let folder = Folder::new();
+    let store = impatient(&folder);
+    let path = folder.path().join("a.db");
+    // The disk goes away just when the answer comes.
+    let hold: Arc<Mutex<Option<Hold>>> = Arc::default();
+    let taken = hold.clone();
+    let vendor = Vendor::new(move |number, values| {
+        if number == 1 {
+            let connection = rusqlite::Connection::open(&path).unwrap();
+            connection.execute_batch("BEGIN IMMEDIATE").unwrap();
+            *taken.lock().unwrap() = Some(Hold(connection));
+        }
+        Ok(found(values))
+    });
+    let engine = engine(settings(), &vendor, &store);
+    let done = run(&engine, rows(&["ana"]), RunOptions::default());
+    assert_eq!((done.statuses(), done.receipt.not_stored), (vec![Status::Found], 1));
+    // While it is not stored, nobody pays for it again, and nobody waits for it.
+    let done = run(&engine, rows(&["ana"]), RunOptions::default());
+    assert_eq!(done.statuses(), [Status::Unknown]);
+    let connection = hold.lock().unwrap().take().unwrap().0;
+    drop(connection);
+    // What can be written again takes it along.
+    run(&engine, rows(&["eve"]), RunOptions::default());
+    let done = run(&engine, rows(&["ana"]), RunOptions::default());
+    assert_eq!(done.statuses(), [Status::Found]);
+    assert_eq!(vendor.asked(), [["ana@x.example"], ["eve@x.example"]]);
+    assert_eq!(store.unknown().unwrap(), []);
+}
+
+#[test]
+fn what_could_not_be_stored_is_tried_again_though_nobody_comes() {
+    let folder = Folder::new();
+    let store = impatient(&folder);
+    let path = folder.path().join("a.db");
+    let hold: Arc<Mutex<Option<Hold>>> = Arc::default();
+    let away = hold.clone();
+    let vendor = Vendor::new(move |_, values| {
+        let connection = rusqlite::Connection::open(&path).unwrap();
+        connection.execute_batch("BEGIN IMMEDIATE").unwrap();
+        *away.lock().unwrap() = Some(Hold(connection));
+        Ok(found(values))
+    });
+    let done = run(&engine(settings(), &vendor, &store), rows(&["ana"]), RunOptions::default());
+    assert_eq!(done.receipt.not_stored, 1);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    runtime.block_on(async {
+        let changed = store.changed();
+        tokio::pin!(changed);
+        changed.as_mut().enable();
+        hold.lock().unwrap().take();
+        tokio::time::timeout(Duration::from_mins(1), changed).await.expect("it is tried again");
+    });
+    let info = store.info().unwrap();
+    assert_eq!((info.hits, info.under_way), (1, 0));
+}
+
+#[test]
+fn around_a_fork_nothing_of_the_store_is_open() {
+    let folder = Folder::new();
+    let vendor = Vendor::honest();
+    let store = folder.store();
+    run(&engine(settings(), &vendor, &store), rows(&["ana"]), RunOptions::default());
+    store.info().unwrap();
+    let open = || {
+        let handles = std::fs::read_dir("/proc/self/fd").unwrap().flatten();
+        let files = handles.filter_map(|handle| std::fs::read_link(handle.path()).ok());
+        let ours = files.filter(|file| file.starts_with(folder.path()));
+        let names = ours.map(|file| file.file_name().unwrap().to_string_lossy().into_owned());
+        names.filter(|name| name != "a.db-owners").collect::<Vec<_>>()
+    };
+    assert!(!open().is_empty());
+    before_fork();
+    let seen = open();
+    after_fork();
+    assert_eq!(seen, Vec::<String>::new());
+    let done = run(&engine(settings(), &vendor, &store), rows(&["ana", "bob"]), RunOptions::default());
+    assert_eq!((done.receipt.from_store, done.receipt.credits), (1, 1));
+}

@@ -1,0 +1,242 @@
+//! What must be true of a store whatever happened to those who used it. Each check is named by what
+//! it asserts.
+//!
+//! The file is read here with statements of its own and not through the store, where that is what is
+//! checked: a check must not bend with what it checks.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use exactbuyer::sandbox::Ledger;
+use exactbuyer::store::sqlite::SqliteStore;
+use exactbuyer::store::{Known, Standing, Terms};
+use rusqlite::Connection;
+
+use crate::desk::Folder;
+use crate::worker::{Given, fingerprint, person};
+
+/// What a store has for a lookup.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kept {
+    /// A contact, by its bytes.
+    Hit(u64),
+    Miss,
+    Unknown,
+    /// Refused, or barred.
+    Closed,
+    /// Nothing: whoever asks would send it.
+    Nothing,
+    /// Somebody is asking.
+    Held,
+}
+
+/// A store as it lay on the disk at one moment, and what it says of itself once it is opened.
+pub(crate) struct Snapshot {
+    /// What was being asked for, by whom: intents without an answer.
+    pub(crate) open: BTreeMap<String, i64>,
+    /// What was in doubt before.
+    pub(crate) doubted: BTreeSet<String>,
+    /// What is in doubt now.
+    pub(crate) unknown: BTreeSet<String>,
+    kept: BTreeMap<String, Kept>,
+    pub(crate) credits: u64,
+    pub(crate) in_doubt: u64,
+    pub(crate) hits: u64,
+}
+
+/// The files of a store that outlive its process and its machine.
+fn copy(path: &Path, folder: &Folder) -> PathBuf {
+    let to = folder.path().join("copy.db");
+    for end in ["", "-wal", "-journal"] {
+        let with = |path: &Path| {
+            let mut name = path.as_os_str().to_owned();
+            name.push(end);
+            PathBuf::from(name)
+        };
+        if with(path).exists() {
+            std::fs::copy(with(path), with(&to)).unwrap();
+        }
+    }
+    to
+}
+
+impl Snapshot {
+    /// Of a store that no process has open; what becomes of the copy does not touch it.
+    pub(crate) fn take(path: &Path, people: &[String]) -> Self {
+        let folder = Folder::new();
+        let (open, doubted) = intents(&copy(path, &folder));
+        let folder = Folder::new();
+        Self::open(&copy(path, &folder), people, open, doubted)
+    }
+
+    /// Opens a store and asks it.
+    fn open(path: &Path, people: &[String], open: BTreeMap<String, i64>, doubted: BTreeSet<String>) -> Self {
+        let store = SqliteStore::open(path, "loopback")
+            .unwrap_or_else(|error| panic!("a store opens whatever happened to it: {error}"));
+        let unknown = store.unknown().unwrap();
+        let unknown = unknown.iter().map(|doubt| doubt.identifier.canonical().to_owned()).collect();
+        let info = store.info().unwrap();
+        let kept = kept(&store, people);
+        drop(store);
+        let (credits, in_doubt, hits) = (info.credits, info.credits_in_doubt, info.hits);
+        is_sound(path);
+        Self { open, doubted, unknown, kept, credits, in_doubt, hits }
+    }
+
+    pub(crate) fn kept(&self, value: &str) -> Kept {
+        self.kept.get(value).copied().unwrap_or(Kept::Nothing)
+    }
+
+    /// What must be true after every death.
+    pub(crate) fn check(&self, given: &[Given], ledger: &Ledger) {
+        self.no_answer_is_lost(given);
+        self.what_was_sent_is_known_or_unknown(ledger);
+        self.unknown_is_what_was_open();
+        self.the_books_cover_the_bill(ledger);
+        nothing_is_billed_twice(ledger);
+    }
+
+    fn no_answer_is_lost(&self, given: &[Given]) {
+        for row in given {
+            let kept = self.kept(&row.value);
+            let same = match &*row.status {
+                "found" => kept == Kept::Hit(row.record),
+                "not_found" => kept == Kept::Miss,
+                "unknown" => kept == Kept::Unknown,
+                _ => continue,
+            };
+            assert!(same, "no answer is lost: {row:?} was given, the store has {kept:?}");
+        }
+    }
+
+    /// Also what has been billed since it was killed: it was on its way.
+    fn what_was_sent_is_known_or_unknown(&self, ledger: &Ledger) {
+        for entry in ledger.entries() {
+            let kept = self.kept(entry.value);
+            let right = match kept {
+                Kept::Hit(_) => entry.credits == 1,
+                Kept::Miss => entry.credits == 0,
+                Kept::Unknown => true,
+                Kept::Closed | Kept::Nothing | Kept::Held => false,
+            };
+            assert!(right, "what was sent is known or unknown: {entry:?}, and the store has {kept:?}");
+        }
+    }
+
+    fn unknown_is_what_was_open(&self) {
+        let open: BTreeSet<String> = self.open.keys().chain(&self.doubted).cloned().collect();
+        let (more, less): (Vec<_>, Vec<_>) =
+            (self.unknown.difference(&open).collect(), open.difference(&self.unknown).collect());
+        assert!(
+            more.is_empty() && less.is_empty(),
+            "unknown is what was open: {more:?} were not, {less:?} are not said to be unknown"
+        );
+    }
+
+    fn the_books_cover_the_bill(&self, ledger: &Ledger) {
+        let (known, billed) = (self.credits, ledger.credits());
+        assert!(
+            known <= billed && billed <= known + self.in_doubt,
+            "the books cover the bill: {billed} billed, {known} + {} on the books",
+            self.in_doubt
+        );
+    }
+}
+
+/// Of each identifier at most once.
+pub(crate) fn nothing_is_billed_twice(ledger: &Ledger) {
+    for (_, value, _, billed) in ledger.identifiers() {
+        assert!(billed <= 1, "nothing is billed twice: {value} {billed} times");
+    }
+}
+
+/// How the store stands to each of these people.
+pub(crate) fn kept(store: &SqliteStore, people: &[String]) -> BTreeMap<String, Kept> {
+    let lookups: Vec<_> = people.iter().map(|value| person(value)).collect();
+    let standings = store.peek(&Terms::default(), &[], &lookups.iter().collect::<Vec<_>>()).unwrap();
+    let kept = |standing| match standing {
+        Standing::Known(Known::Hit(record), _) => Kept::Hit(fingerprint(&record)),
+        Standing::Known(Known::Miss, _) => Kept::Miss,
+        Standing::Known(Known::Unknown(_), _) => Kept::Unknown,
+        Standing::Known(Known::Rejected(_), _) | Standing::Barred(_) => Kept::Closed,
+        Standing::Free | Standing::Again => Kept::Nothing,
+        Standing::Held => Kept::Held,
+    };
+    people.iter().cloned().zip(standings.into_iter().map(kept)).collect()
+}
+
+/// Every page and index agrees with every other, in SQLite's own judgement.
+pub(crate) fn is_sound(path: &Path) {
+    let connection = Connection::open(path).unwrap();
+    let said: String = connection.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
+    assert_eq!(said, "ok", "the file is sound");
+}
+
+/// What is being asked for, by whom, and what was left in doubt before: as they stand in the file.
+pub(crate) fn intents(path: &Path) -> (BTreeMap<String, i64>, BTreeSet<String>) {
+    let connection = Connection::open(path).unwrap();
+    let tables: i64 = connection
+        .query_row(
+            "SELECT count(*) FROM sqlite_schema WHERE name IN ('request', 'answer', 'block')",
+            [],
+            |row| row.get(0),
+        )
+        .unwrap();
+    if tables == 0 {
+        return (BTreeMap::new(), BTreeSet::new()); // Killed before it was made.
+    }
+    let mut open = BTreeMap::new();
+    let mut ask = connection.prepare("SELECT intent, owner FROM request WHERE settled_ms IS NULL").unwrap();
+    let mut rows = ask.query([]).unwrap();
+    while let Some(row) = rows.next().unwrap() {
+        let (packed, owner): (Vec<u8>, i64) = (row.get(0).unwrap(), row.get(1).unwrap());
+        open.extend(entries(&packed).into_iter().map(|(value, _)| (value, owner)));
+    }
+    let mut ask = connection
+        .prepare("SELECT body, (SELECT group_concat(place) FROM answer WHERE request = block.id >> 20 AND state IN (3, 6)), block.id & 1048575 FROM block")
+        .unwrap();
+    let mut rows = ask.query([]).unwrap();
+    let mut doubted = BTreeSet::new();
+    while let Some(row) = rows.next().unwrap() {
+        let Some(places) = row.get::<_, Option<String>>(1).unwrap() else { continue };
+        let places: BTreeSet<usize> = places.split(',').map(|place| place.parse().unwrap()).collect();
+        let first: usize = row.get::<_, i64>(2).unwrap().try_into().unwrap();
+        let values = entries(&row.get::<_, Vec<u8>>(0).unwrap());
+        doubted.extend(
+            values
+                .into_iter()
+                .zip(first..)
+                .filter(|(_, at)| places.contains(at))
+                .map(|((value, _), _)| value),
+        );
+    }
+    (open, doubted)
+}
+
+/// A block taken apart: identifiers and what was found for them. A type, a state, and two texts with
+/// their lengths, seven bits to a byte.
+fn entries(packed: &[u8]) -> Vec<(String, Vec<u8>)> {
+    let raw = zstd::decode_all(packed).unwrap();
+    let (mut rest, mut entries) = (&raw[..], Vec::new());
+    let text = |rest: &mut &[u8]| {
+        let (mut length, mut shift) = (0, 0);
+        loop {
+            let byte = rest[0];
+            *rest = &rest[1..];
+            length |= usize::from(byte & 0x7f) << shift;
+            shift += 7;
+            if byte < 0x80 {
+                break;
+            }
+        }
+        let (text, after) = rest.split_at(length);
+        *rest = after;
+        text.to_vec()
+    };
+    while !rest.is_empty() {
+        rest = &rest[2..];
+        let value = String::from_utf8(text(&mut rest)).unwrap();
+        entries.push((value, text(&mut rest)));
+    }
+    entries
+}

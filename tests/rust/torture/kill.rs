@@ -1,0 +1,181 @@
+//! Processes that are killed while they run, each followed by another that goes on with the same
+//! store; after each death the store is held against the sandbox's ledger, row by row.
+
+use std::collections::BTreeMap;
+use std::os::unix::process::ExitStatusExt;
+use std::time::Duration;
+
+use exactbuyer::sandbox::{Fault, Options, Sandbox};
+use fastrand::Rng;
+
+use crate::books::{Kept, Snapshot};
+use crate::desk::Folder;
+use crate::one_more_try;
+use crate::worker::{Given, Job, Moment, Remains, Worker};
+
+/// Kills from outside in one check.
+const KILLS: u64 = 100;
+
+/// Processes that go on with one store, until the last is let live.
+const LIVES: usize = 8;
+
+/// Rows that each of them has on top of the one before; in a few rounds, as many as make the store
+/// sort its answers into their index.
+const ROWS: usize = 40;
+const MANY_ROWS: usize = 4_000;
+
+/// Runs until one has nothing left to do: bad luck stops a run early.
+const RESUMES: usize = 20;
+
+#[derive(Default)]
+struct Tally {
+    kills: u64,
+    from_within: u64,
+    rounds: u64,
+    stages: BTreeMap<String, u64>,
+    unknown: u64,
+    hits: u64,
+}
+
+pub(crate) fn processes_are_killed(times: u64) -> String {
+    let mut tally = Tally::default();
+    // How long a worker lives if it is let, and how often it touches its files: learnt on the way.
+    let mut life = Life { lived: Duration::from_millis(150), acts: 300 };
+    let mut long_life = Life { lived: Duration::from_millis(900), acts: 2_000 };
+    while tally.kills < KILLS * times {
+        let large = tally.rounds % 16 == 10;
+        let life = if large { &mut long_life } else { &mut life };
+        one_round(tally.rounds, large, &mut tally, life);
+        tally.rounds += 1;
+    }
+    for stage in ["opening", "open", "running", "closing"] {
+        assert!(
+            tally.stages.contains_key(stage),
+            "nobody was killed at the stage {stage:?}: {:?}",
+            tally.stages
+        );
+    }
+    assert!(tally.unknown > 0 && tally.hits > 0, "the kills left nothing in doubt, or nothing was bought");
+    format!(
+        "{} killed from outside and {} from within at {:?}, each gone on with; {} stores, {} contacts, {} left in doubt",
+        tally.kills, tally.from_within, tally.stages, tally.rounds, tally.hits, tally.unknown
+    )
+}
+
+struct Life {
+    lived: Duration,
+    acts: u64,
+}
+
+fn one_round(number: u64, large: bool, tally: &mut Tally, life: &mut Life) {
+    let mut rng = Rng::with_seed(number);
+    let sandbox = Sandbox::start(Options {
+        seed: number,
+        latency: Duration::from_micros(rng.u64(0..6_000)),
+        requests_per_minute: None,
+        ..Options::default()
+    })
+    .unwrap();
+    let faulty = number % 4 == 3;
+    if faulty {
+        for fault in [Fault::ResetAfterBilling, Fault::Status500, Fault::Truncate, Fault::Status503] {
+            sandbox.fail(fault.by_chance(0.03));
+        }
+    }
+    let folder = Folder::new();
+    let rows = if large { MANY_ROWS } else { ROWS };
+    let people: Vec<String> = (0..rows * LIVES)
+        .map(|n| format!("p{}@x.example", n - rng.usize(0..=n.min(1)) * rng.usize(0..=n.min(9))))
+        .collect();
+    let mut job = Job {
+        store: folder.path().join("a.db"),
+        url: sandbox.url(),
+        chunk_size: if large { 500 } else { rng.usize(1..=8) },
+        max_concurrency: rng.usize(1..=16),
+        ..Job::default()
+    };
+    let mut given: Vec<Given> = Vec::new();
+    for lives in 1..=LIVES {
+        job.rows = people[..rows * lives].to_vec();
+        let remains = live_and_die(&job, life, &mut rng, tally);
+        one_more_try();
+        given.extend(remains.given);
+        if job.store.exists() {
+            Snapshot::take(&job.store, &people).check(&given, &sandbox.ledger());
+        }
+    }
+    goes_on_to_the_end(&job, &people, given, &sandbox, faulty, tally);
+}
+
+fn live_and_die(job: &Job, life: &mut Life, rng: &mut Rng, tally: &mut Tally) -> Remains {
+    let remains = if rng.u8(0..4) == 0 {
+        let dies_at = Some(rng.u64(1..=life.acts));
+        let remains = Worker::start(&Job { dies_at, ..job.clone() }).ends();
+        tally.from_within += u64::from(remains.status.signal() == Some(9));
+        remains
+    } else {
+        // Over all of its life, and as often shortly after it has come to a certain stage.
+        let stages = ["opening", "opening", "opening", "opening", "opening", "open", "closing"];
+        let stage = stages[rng.usize(..stages.len())];
+        let most = if stage == "opening" { life.lived.mul_f64(1.1) } else { Duration::from_millis(5) };
+        let after = most.mul_f64(rng.f64());
+        let remains = Worker::start(job).kill_at(Moment { after, stage });
+        if remains.status.signal() == Some(9) {
+            tally.kills += 1;
+            *tally.stages.entry(remains.stage.clone()).or_default() += 1;
+        }
+        remains
+    };
+    match remains.status.signal() {
+        Some(9) => {}
+        Some(signal) => panic!("a worker ends as it should: by signal {signal}"),
+        None => {
+            assert!(remains.status.success(), "a worker ends as it should: {:?}", remains.status);
+            life.lived = (life.lived + remains.lived) / 2;
+        }
+    }
+    remains
+}
+
+/// The same call again, until there is nothing left to do; then everything must be in its place.
+fn goes_on_to_the_end(
+    job: &Job,
+    people: &[String],
+    mut given: Vec<Given>,
+    sandbox: &Sandbox,
+    faulty: bool,
+    tally: &mut Tally,
+) {
+    let mut last = None;
+    for _ in 0..RESUMES {
+        let remains = Worker::start(job).ends();
+        assert!(remains.status.success(), "a worker ends as it should: {:?}", remains.status);
+        assert_eq!(remains.given.len(), job.rows.len(), "every row has its outcome");
+        given.extend(remains.given.clone());
+        let done = remains.given.iter().all(|row| row.status != "not_sent");
+        last = Some(remains);
+        if done {
+            break;
+        }
+    }
+    let last = last.unwrap();
+    let snapshot = Snapshot::take(&job.store, people);
+    let ledger = sandbox.ledger();
+    snapshot.check(&given, &ledger);
+    assert!(snapshot.open.is_empty(), "who ends in peace leaves nothing open");
+    for row in &last.given {
+        let kept = snapshot.kept(&row.value);
+        let expected = match &*row.status {
+            "found" => Kept::Hit(row.record),
+            "not_found" => Kept::Miss,
+            "unknown" => Kept::Unknown,
+            status => panic!("the same call again does the rest: {} is {status}", row.value),
+        };
+        assert_eq!(kept, expected, "what a run says is what the store has: {}", row.value);
+    }
+    if !faulty {
+        assert_eq!(last.troubles, [""; 0], "what others left in doubt is told, and not raised");
+    }
+    tally.unknown += snapshot.unknown.len() as u64;
+    tally.hits += snapshot.hits;
+}

@@ -1,0 +1,201 @@
+//! Eight processes that share one store, over lists that overlap and repeat themselves; one of them
+//! is killed.
+
+use std::collections::BTreeSet;
+use std::os::unix::process::ExitStatusExt;
+use std::time::Duration;
+
+use exactbuyer::sandbox::{Options, Sandbox};
+use fastrand::Rng;
+
+use crate::books::{Kept, Snapshot, intents, nothing_is_billed_twice};
+use crate::desk::Folder;
+use crate::one_more_try;
+use crate::worker::{Given, Job, Moment, Remains, Worker};
+
+/// Runs in one check.
+const RUNS: u64 = 5;
+
+const PROCESSES: usize = 8;
+
+/// Rows of each process: as many people, less those that stand in its list a second time.
+const ROWS: usize = 100;
+
+/// Of all rows, these are duplicates.
+const DUPLICATES: f64 = 0.3;
+
+/// In every third run, the disks of so many fail now and then.
+const FAILING: usize = 3;
+
+/// All lists are drawn from so many people.
+const PEOPLE: usize = 250;
+
+pub(crate) fn eight_at_once(times: u64) -> String {
+    // How long one lives if it is let: learnt on the way.
+    let mut lives = Duration::from_millis(400);
+    let (mut killed, mut failing, mut waited_for, mut billed, mut unknown, mut stopped) = (0, 0, 0, 0, 0, 0);
+    let runs = RUNS * if times > 1 { times * 2 } else { 1 };
+    for run in 0..runs {
+        one_more_try();
+        let done = one_run(run, &mut lives);
+        killed += u64::from(done.killed);
+        failing += done.failing;
+        waited_for += done.free_rows;
+        billed += done.billed;
+        unknown += done.unknown;
+        stopped += u64::from(done.at_the_ceiling);
+    }
+    let shown = killed > 0 && waited_for > 0 && billed > 0 && stopped > 0;
+    assert!(
+        shown,
+        "too little: {killed} killed, {waited_for} rows had of others, {billed} billed, {stopped} stopped"
+    );
+    format!(
+        "{runs} runs of {PROCESSES} processes, {killed} killed, {failing} with a disk that fails, {stopped} runs at the ceiling: \
+         {billed} lookups billed, once each; {waited_for} rows had of another process; {unknown} in doubt"
+    )
+}
+
+struct Done {
+    killed: bool,
+    failing: usize,
+    at_the_ceiling: bool,
+    /// Rows that cost nothing: others had asked.
+    free_rows: u64,
+    billed: u64,
+    unknown: u64,
+}
+
+fn one_run(number: u64, lives: &mut Duration) -> Done {
+    let mut rng = Rng::with_seed(number);
+    let sandbox = Sandbox::start(Options {
+        seed: number,
+        latency: Duration::from_micros(rng.u64(0..8_000)),
+        requests_per_minute: None,
+        ..Options::default()
+    })
+    .unwrap();
+    let folder = Folder::new();
+    let people: Vec<String> = (0..PEOPLE).map(|n| format!("p{n}@x.example")).collect();
+    // About 0.7 of them are somebody: every other ceiling is reached.
+    let ceiling = number.is_multiple_of(2).then(|| rng.u64(20..120));
+    let store = folder.path().join("a.db");
+    let mut all: Vec<Process> = (0..PROCESSES)
+        .map(|place| {
+            let job = Job {
+                store: store.clone(),
+                url: sandbox.url(),
+                rows: draw(&people, &mut rng),
+                chunk_size: rng.usize(1..=9),
+                max_concurrency: rng.usize(1..=8),
+                max_credits: ceiling,
+                openings: rng.usize(1..=3),
+                waits: true,
+                one_fails_in: (number % 3 == 2 && place < FAILING).then_some(150),
+                ..Job::default()
+            };
+            Process { worker: Worker::start(&job), job }
+        })
+        .collect();
+    for process in &mut all {
+        assert!(process.worker.says("ready"));
+    }
+    for process in &mut all {
+        process.worker.go();
+    }
+    let victim = all.remove(rng.usize(..PROCESSES));
+    let moment = Moment { after: lives.mul_f64(rng.f64()), stage: "opening" };
+    let mut ended = vec![(victim.worker.kill_at(moment), victim.job)];
+    ended.extend(all.into_iter().map(|process| (process.worker.ends(), process.job)));
+
+    let killed = ended[0].0.status.signal() == Some(9);
+    for (remains, job) in ended.iter().skip(usize::from(killed)) {
+        *lives = (*lives * 7 + remains.lived) / 8;
+        lived_well(remains, job);
+    }
+    let ledger = sandbox.ledger();
+    nothing_is_billed_twice(&ledger);
+    if let Some(ceiling) = ceiling {
+        assert!(ledger.credits() <= ceiling, "the ceiling holds: {} billed of {ceiling}", ledger.credits());
+    }
+    let failing = ended.iter().filter(|(_, job)| job.one_fails_in.is_some()).count();
+    only_the_dead_leave_doubts(&store, usize::from(killed) + failing);
+    let snapshot = Snapshot::take(&store, &people);
+    // What one process says is unknown may have been answered since, to the one that asked; and what
+    // a disk that fails could not take is in doubt.
+    let stands = |row: &Given, job: &Job| {
+        let in_doubt = job.one_fails_in.is_some() && snapshot.kept(&row.value) == Kept::Unknown;
+        row.status != "unknown" && !in_doubt
+    };
+    let given = ended.iter().flat_map(|(remains, job)| remains.given.iter().map(move |row| (row, job)));
+    let given: Vec<Given> = given.filter(|(row, job)| stands(row, job)).map(|(row, _)| row.clone()).collect();
+    snapshot.check(&given, &ledger);
+    if let Some(ceiling) = ceiling {
+        let counted = snapshot.credits + snapshot.in_doubt;
+        assert!(counted <= ceiling, "the ceiling holds: {counted} on the books of {ceiling}");
+    }
+    let answered = |kept| matches!(kept, Kept::Hit(_) | Kept::Miss);
+    let asked: BTreeSet<&str> = ledger.entries().map(|entry| entry.value).collect();
+    let answered = asked.iter().filter(|value| answered(snapshot.kept(value))).count() as u64;
+    let rows = given.iter().filter(|row| row.status != "not_sent").count() as u64;
+    Done {
+        killed,
+        failing,
+        at_the_ceiling: ceiling.is_some() && given.iter().any(|row| row.status == "not_sent"),
+        free_rows: rows.saturating_sub(answered),
+        billed: ledger.credits(),
+        unknown: snapshot.unknown.len() as u64,
+    }
+}
+
+struct Process {
+    worker: Worker,
+    job: Job,
+}
+
+fn draw(people: &[String], rng: &mut Rng) -> Vec<String> {
+    let mut rows: Vec<String> = Vec::with_capacity(ROWS);
+    for _ in 0..ROWS {
+        let again = !rows.is_empty() && rng.f64() < DUPLICATES;
+        let from = if again { &rows[..] } else { people };
+        rows.push(from[rng.usize(..from.len())].clone());
+    }
+    rows
+}
+
+/// Those that were not killed come to their end, with one outcome a row.
+fn lived_well(remains: &Remains, job: &Job) {
+    let name = "every run comes to an end";
+    assert!(remains.status.success(), "{name}: {:?} {:?}", remains.status, remains.troubles);
+    let (limited, failing) = (job.max_credits.is_some(), job.one_fails_in.is_some());
+    let mut rows: Vec<&str> = job.rows.iter().map(String::as_str).collect();
+    let mut given: Vec<&str> = remains.given.iter().map(|row| &*row.value).collect();
+    rows.sort_unstable();
+    given.sort_unstable();
+    // A store that could not be opened has no run.
+    assert!(rows == given || failing && !remains.troubles.is_empty(), "every row has its outcome: {given:?}");
+    for row in &remains.given {
+        let fine = match &*row.status {
+            "found" | "not_found" | "unknown" => true,
+            "not_sent" => limited || failing,
+            _ => false,
+        };
+        assert!(fine, "every row has its outcome: {row:?} {:?}", remains.troubles);
+    }
+    let fine = |trouble: &String| {
+        limited && trouble.contains("BudgetExceeded") || failing && trouble.starts_with("trouble Store")
+    };
+    assert!(remains.troubles.iter().all(fine), "nothing else troubles a run: {:?}", remains.troubles);
+}
+
+/// The living are never taken for dead.
+fn only_the_dead_leave_doubts(store: &std::path::Path, most: usize) {
+    let (open, doubted) = intents(store);
+    let connection = rusqlite::Connection::open(store).unwrap();
+    let ask = "SELECT count(DISTINCT owner) FROM request WHERE settled_ms IS NULL OR outcome = 'left'";
+    let owners: i64 = connection.query_row(ask, [], |row| row.get(0)).unwrap();
+    assert!(
+        usize::try_from(owners).unwrap() <= most,
+        "only the dead leave doubts: {owners} of {most} have left {open:?} and {doubted:?}"
+    );
+}
