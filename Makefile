@@ -77,14 +77,13 @@ lint: $(CHECK)/made
 clippy:
 	$(call say,clippy: the bare core)
 	cargo clippy --locked --all-targets -- -D warnings
-	$(call say,clippy: with the network, the sandbox, columns and the store)
-	cargo clippy --locked --all-targets --features http,sandbox,arrow,store -- -D warnings
-	$(call say,clippy: with Python)
+	$(call say,clippy: with everything)
 	cargo clippy --locked --all-targets --features python -- -D warnings
 
 doc:
 	$(call say,rustdoc)
-	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --features http,sandbox,arrow,store
+	# With the features of the step before, whose work it takes over.
+	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --features python
 
 # The simulation needs no feature, and runs once.
 rust-test:
@@ -93,6 +92,8 @@ rust-test:
 	$(call say,cargo test: with the network, the sandbox, columns and the store)
 	# Some of its servers are proxies of names that nobody has: those are no loopback addresses.
 	env -u EXACTBUYER_OFFLINE cargo test --locked --features http,sandbox,arrow,store --lib --test transport --test store
+	$(call say,the store: kills and power cuts and disks that fail and eight processes at once)
+	cargo test --locked --features http,sandbox,arrow,store --test torture
 
 # One optimised build for the demo, the checks and the figures. Always by the same interpreter: another one would
 # compile the Python half of the dependencies again.
@@ -161,7 +162,9 @@ torture: installed
 	env -u EXACTBUYER_OFFLINE PROPTEST_CASES=$${PROPTEST_CASES:-20000} cargo test --locked --features http,sandbox,arrow,store
 	$(call say,$${SIMULATION_RUNS:-1000000} simulated runs)
 	SIMULATION_RUNS=$${SIMULATION_RUNS:-1000000} cargo test --locked --test simulation
-	$(call say,bugs planted in the engine)
+	$(call say,the store: $${TORTURE:-10} times as many kills and power cuts and failures)
+	TORTURE=$${TORTURE:-10} cargo test --locked --features http,sandbox,arrow,store --test torture
+	$(call say,bugs planted in the engine and in the store)
 	$(PYTHON) tests/planted/plant.py
 
 clean:

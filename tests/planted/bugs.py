@@ -380,7 +380,8 @@ BUGS = (
         "every run comes to an end",
         MEMORY,
         "                Settled::Known(_) | Settled::Doubted(_) | Settled::Released => {\n",
-        "                Settled::Released => {}\n                Settled::Known(_) | Settled::Doubted(_) => {\n",
+        "                Settled::Released => {}\n"
+        "                Settled::Known(_) | Settled::Doubted(_) => {\n",
     ),
     Bug(
         "who waits for another run is not woken",

@@ -121,11 +121,9 @@ fn one_run(number: u64, lives: &mut Duration) -> Done {
     let failing = ended.iter().filter(|(_, job)| job.one_fails_in.is_some()).count();
     only_the_dead_leave_doubts(&store, usize::from(killed) + failing);
     let snapshot = Snapshot::take(&store, &people);
-    // What one process says is unknown may have been answered since, to the one that asked; and what
-    // a disk that fails could not take is in doubt.
+    // What a disk that fails could not take is in doubt, for as long as it is not taken after all.
     let stands = |row: &Given, job: &Job| {
-        let in_doubt = job.one_fails_in.is_some() && snapshot.kept(&row.value) == Kept::Unknown;
-        row.status != "unknown" && !in_doubt
+        job.one_fails_in.is_none() || row.status != "unknown" && snapshot.kept(&row.value) != Kept::Unknown
     };
     let given = ended.iter().flat_map(|(remains, job)| remains.given.iter().map(move |row| (row, job)));
     let given: Vec<Given> = given.filter(|(row, job)| stands(row, job)).map(|(row, _)| row.clone()).collect();

@@ -1,0 +1,113 @@
+"""The bugs that are planted in the durable store, and in what the engine does with it.
+
+Data only, as `bugs.py`. What catches a bug begins with the name of the proof that is run on it.
+"""
+
+from __future__ import annotations
+
+from bugs import ATTEMPT, Bug
+
+CLAIM = "src/store/sqlite/claim.rs"
+LEDGER = "src/store/sqlite/ledger.rs"
+OWNER = "src/store/sqlite/owner.rs"
+SCHEMA = "src/store/sqlite/schema.rs"
+SETTLE = "src/store/sqlite/settle.rs"
+WRITER = "src/store/sqlite/writer.rs"
+
+STORE_BUGS = (
+    # ---- intent before action, answer before delivery ----
+    Bug(
+        "a commit is told before it is made",
+        "step: nothing is sent that was not noted",
+        WRITER,
+        """        connection.execute_batch("BEGIN IMMEDIATE")?;
+        let worked = work(connection, &mut self.ledger, group);
+        let committed = worked.and_then(|()| Ok(connection.execute_batch("COMMIT")?));
+""",
+        """        if !connection.is_autocommit() {
+            connection.execute_batch("COMMIT")?;
+        }
+        connection.execute_batch("BEGIN IMMEDIATE")?;
+        let committed = work(connection, &mut self.ledger, group);
+""",
+    ),
+    Bug(
+        "a commit that failed passes for one that was made",
+        "step: nothing is sent that was not noted",
+        WRITER,
+        "work.done(Err(error.clone()));",
+        "drop(error.clone());\n                        work.done(Ok(()));",
+    ),
+    Bug(
+        "an answer is delivered before it is stored",
+        "power: no commit is lost that somebody relied on",
+        ATTEMPT,
+        "let not_stored = store.settle(run, &claimed.required, request, settled, evidence).await.err();",
+        "drop(store.settle(run, &claimed.required, request, settled, evidence));\n        let not_stored = None;",
+    ),
+    Bug(
+        "an answer is stored in two commits",
+        "kill: what was sent is known or unknown",
+        SETTLE,
+        "        // After the journal, which knows when that was.\n",
+        '        connection.execute_batch("COMMIT; BEGIN IMMEDIATE")?;\n',
+    ),
+    Bug(
+        "a commit does not wait for the disk",
+        "power: no commit is lost that somebody relied on",
+        SCHEMA,
+        'connection.pragma_update(None, "synchronous", "FULL")?;',
+        'connection.pragma_update(None, "synchronous", "NORMAL")?;',
+    ),
+    Bug(
+        "what could not be stored is given up",
+        "step: unknown only what could not be stored",
+        SETTLE,
+        "            shared.keep_unsettled(*self);\n",
+        "            drop(shared);\n",
+    ),
+    # ---- the dead and the living ----
+    Bug(
+        "the dead take what they had asked for with them",
+        "kill: unknown is what was open",
+        LEDGER,
+        "            put_answers(connection, request, required, sent_ms, answers.collect())?;\n",
+        "            let _ = (required, answers);\n",
+    ),
+    Bug(
+        "the living are taken for dead",
+        "many: what is in doubt stays so",
+        OWNER,
+        "answered.is_err() || i32::from(asked.l_type) != libc::F_UNLCK",
+        "answered.is_err()",
+    ),
+    # ---- several processes ----
+    Bug(
+        "what other processes ask for is not looked at",
+        "many: nothing is billed twice",
+        WRITER,
+        "    ledger.sync(connection)?;\n    ledger.release_orphans(connection)?;\n",
+        "    ledger.release_orphans(connection)?;\n",
+    ),
+    Bug(
+        "what other processes were just answered is not looked at",
+        "many: nothing is billed twice",
+        LEDGER,
+        "        self.tail.sync(connection)?;\n",
+        "",
+    ),
+    Bug(
+        "what is under way does not count against the ceiling",
+        "many: the ceiling holds",
+        CLAIM,
+        'connection.prepare_cached("UPDATE total SET in_doubt = in_doubt + ?1")?.execute([worst])?;',
+        'connection.prepare_cached("UPDATE total SET in_doubt = in_doubt + ?1")?.execute([worst / 2])?;',
+    ),
+    Bug(
+        "a store that another process is making is not waited for",
+        "many: a store opens whatever happened to it",
+        SCHEMA,
+        "== Some(ErrorCode::DatabaseBusy) && now_ms() < until",
+        "== Some(ErrorCode::DatabaseBusy) && now_ms() > until",
+    ),
+)
