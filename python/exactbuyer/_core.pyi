@@ -30,18 +30,14 @@ __all__ = [
     "_decode_reply",
     "_make_rows",
     "_promote",
-<<<<<<< HEAD
+    "after_fork",
+    "before_fork",
+    "check_time_zone",
     "csv_lines",
     "csv_record",
     "error_classes",
     "json_lines",
-=======
-    "after_fork",
-    "before_fork",
-    "check_time_zone",
-    "error_classes",
     "migrate_store",
->>>>>>> storeface
     "sandbox_faults",
     "service_of",
 ]

@@ -217,23 +217,15 @@ class Receipt:
         """
         return "\n".join(
             [
-<<<<<<< HEAD
                 *text_table(self._title(), self._lines(see), duration(self.elapsed_s)),
-                f"charged   {self._charged()}",
-                f"next      {step or self._next_step()}",
+                *(f"{label:<8}  {text}" for label, text in self._last_lines(step)),
             ]
         )
 
     def __str__(self) -> str:
         return self.as_text()
-=======
-                *text_table(self._title(), self._lines(), duration(self.elapsed_s)),
-                *(f"{label:<8}  {text}" for label, text in self._last_lines()),
-            ]
-        )
 
     __repr__ = __str__
->>>>>>> storeface
 
     def _repr_html_(self) -> str:
         title = f"{self._title()} in {duration(self.elapsed_s)}"
@@ -244,17 +236,10 @@ class Receipt:
             return f"INCOMPLETE: {self.open_rows:,} of {count(self.rows, 'row')} open"
         return f"COMPLETE: {count(self.rows, 'row')}"
 
-<<<<<<< HEAD
     def _lines(self, see: str = "results.problems") -> list[tuple[str, str, str]]:
-        free = [f"{count(self.duplicates, 'duplicate')}"] if self.duplicates else []
-        free += [f"{self.from_store:,} from the store"] if self.from_store else []
-        doubt = f"0 to {count(self.credits_in_doubt, 'credit')}" if self.credits_in_doubt else ""
-=======
-    def _lines(self) -> list[tuple[str, str, str]]:
         doubts = [f"0 to {count(self.credits_in_doubt, 'credit')}"] if self.credits_in_doubt else []
         doubts += [f"{self.inherited:,} from earlier: {self._inherited()}"] if self.inherited else []
         doubt = " · ".join(doubts)
->>>>>>> storeface
         lines = [
             ("found", self.found, self._found_how()),
             ("not found", self.not_found, "free"),
@@ -274,13 +259,13 @@ class Receipt:
         parts += [duplicates] if self.found_duplicates else []
         return "paid" if self.found and self.found_paid == self.found else " · ".join(parts)
 
-    def _last_lines(self) -> list[tuple[str, str]]:
+    def _last_lines(self, step: str | None = None) -> list[tuple[str, str]]:
         notes = [("note", f"{text} ({count(requests, 'request')})") for text, requests in self.notes]
         if self.bought_again:
             notes.append(("note", f"{count(self.bought_again, 'lookup')} sent that the store had a contact for"))
         if self.not_stored:
             notes.append(("note", f"the answers to {count(self.not_stored, 'lookup')} could not be stored"))
-        return [("charged", self._charged()), *notes, ("next", self.next_step)]
+        return [("charged", self._charged()), *notes, ("next", step or self.next_step)]
 
     def _inherited(self) -> str:
         since = "" if self.inherited_since is None else f", sent since {clock(self.inherited_since)}"

@@ -159,16 +159,8 @@ impl<'a> Walker<'a> {
                 return Err(Halt::Unreadable);
             }
             self.at += 1;
-<<<<<<< HEAD
-            if escaped {
-                member(self, &unescape(name))?
-            } else {
-                member(self, name)?
-            }
-=======
             let name = if escaped { Cow::Owned(unescape(name)) } else { Cow::Borrowed(name) };
             member(self, &name)?;
->>>>>>> storeface
             if !self.next_or_end(b'}')? {
                 return Ok(());
             }
