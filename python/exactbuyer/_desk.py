@@ -92,12 +92,7 @@ class Desk:
     """
 
     def __init__(
-        self,
-        settings: Settings,
-        key: Secret | None,
-        *,
-        copied: bool = False,
-        store_name: bytes | None = None,
+        self, settings: Settings, key: Secret | None, *, copied: bool = False, store_name: bytes | None = None
     ) -> None:
         self.settings = settings
         self.books = Books()

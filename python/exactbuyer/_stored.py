@@ -165,9 +165,7 @@ class Reconciliation:
         amount = f"{abs(self.difference):,} {'more' if self.difference > 0 else 'fewer'}"
         if self.fits:
             return f"{books}: {amount}, which the doubts explain"
-        return (
-            f"{books}: {amount}, which the doubts do not explain: does anything else use this key, or another store?"
-        )
+        return f"{books}: {amount}, which the doubts do not explain: does anything else use this key, or another store?"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,12 +203,16 @@ class Info:
         return cls(path=path, created_at=moment(told.pop("created_ms")), **told)
 
     def __str__(self) -> str:
-        return "\n".join([*text_table(f"{self.path}", self._lines()), *(f"{a:<8}  {b}" for a, b in self._last())])
+        return "\n".join(
+            [*text_table(f"{self.path}", self._lines()), *(f"{a:<8}  {b}" for a, b in self._last())]
+        )
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        return html_table(f"{self.path}", [*self._lines(), *((label, "", text) for label, text in self._last())])
+        return html_table(
+            f"{self.path}", [*self._lines(), *((label, "", text) for label, text in self._last())]
+        )
 
     def _lines(self) -> list[tuple[str, str, str]]:
         doubt = "store.unknown(); then resolve_unknown('resend') or ('drop')"
@@ -284,7 +286,9 @@ class Merged:
     def __str__(self) -> str:
         text = f"{count(self.lookups, 'lookup')} of {count(self.requests, 'request')} taken over"
         text += f"; {self.known:,} were here already" if self.known else ""
-        text += f"; {self.under_way:,} were under way: merge again when they are over" if self.under_way else ""
+        text += (
+            f"; {self.under_way:,} were under way: merge again when they are over" if self.under_way else ""
+        )
         if self.purged_there:
             text += f"; {count(self.purged_there, 'identifier')} were purged there: purge them here, too"
         return text

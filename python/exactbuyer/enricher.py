@@ -357,9 +357,7 @@ def _usual_settings() -> Settings:
     return checked(**usual | {"store": None})
 
 
-def _unpickled(
-    kind: type[BulkEnricher], settings: Settings, store_name: bytes | None
-) -> BulkEnricher:
+def _unpickled(kind: type[BulkEnricher], settings: Settings, store_name: bytes | None) -> BulkEnricher:
     enricher = kind.__new__(kind)
     object.__setattr__(enricher, "_desk", Desk(settings, None, copied=True, store_name=store_name))
     return enricher

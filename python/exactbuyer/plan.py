@@ -98,7 +98,9 @@ class Plan:
         left = counts.get("room")
         if left is None and budget is not None:
             left = budget.credits
-        most = min([counts["max_credits"], *(ceiling for ceiling in (left, max_credits) if ceiling is not None)])
+        most = min(
+            [counts["max_credits"], *(ceiling for ceiling in (left, max_credits) if ceiling is not None)]
+        )
         return cls(
             rows=counts["rows"],
             missing=counts["missing"],
@@ -167,9 +169,7 @@ class Plan:
         return [again, *suspects] if self.bought_again else suspects
 
 
-def _expected(
-    lately: tuple[int, int] | None, to_send: tuple[int, int], most: int
-) -> tuple[int, int] | None:
+def _expected(lately: tuple[int, int] | None, to_send: tuple[int, int], most: int) -> tuple[int, int] | None:
     """What lookups will likely find, from (found, answered) of the latest requests."""
     if lately is None or lately[1] < _ENOUGH:
         return None

@@ -152,7 +152,9 @@ class Receipt:
         if self.unknown:
             return self._resolve()
         if self.not_sent and self.not_sent == self.barred:
-            return "nothing, or store.allow(…) for the rows that are not to be sent: results.problems says why"
+            return (
+                "nothing, or store.allow(…) for the rows that are not to be sent: results.problems says why"
+            )
         if self.not_sent:
             return f"{first}: the others are done"
         if self.invalid or self.rejected:
@@ -169,7 +171,9 @@ class Receipt:
             return self.stopped
         parts: list[str] = []
         if self.inherited:
-            parts.append(f"{count(self.inherited, 'row')} may have been charged earlier ({self._inherited()})")
+            parts.append(
+                f"{count(self.inherited, 'row')} may have been charged earlier ({self._inherited()})"
+            )
         if self.barred:
             parts.append(f"{count(self.barred, 'row')} are not to be sent: results.problems says why")
         return "; ".join([*parts, self.next_step]) if parts else "the run was stopped"
@@ -262,7 +266,9 @@ class Receipt:
     def _last_lines(self, step: str | None = None) -> list[tuple[str, str]]:
         notes = [("note", f"{text} ({count(requests, 'request')})") for text, requests in self.notes]
         if self.bought_again:
-            notes.append(("note", f"{count(self.bought_again, 'lookup')} sent that the store had a contact for"))
+            notes.append(
+                ("note", f"{count(self.bought_again, 'lookup')} sent that the store had a contact for")
+            )
         if self.not_stored:
             notes.append(("note", f"the answers to {count(self.not_stored, 'lookup')} could not be stored"))
         return [("charged", self._charged()), *notes, ("next", step or self.next_step)]

@@ -15,18 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from . import _core
 from ._callers import callers_level
 from ._export import write_export
-from ._stored import (
-    Answer,
-    Doubt,
-    Entry,
-    Info,
-    Merged,
-    Migrated,
-    Purged,
-    Reconciliation,
-    Resolved,
-    in_ms,
-)
+from ._stored import Answer, Doubt, Entry, Info, Merged, Migrated, Purged, Reconciliation, Resolved, in_ms
 from .budget import time_zone
 from .exceptions import ConfigError, InvalidIdentifierError, StoreWarning
 from .results import Problem
@@ -157,11 +146,7 @@ class Store:
         return entries
 
     def summary(
-        self,
-        by: Iterable[str] = ("month",),
-        *,
-        tz: str | tzinfo | None = None,
-        as_frame: bool | None = None,
+        self, by: Iterable[str] = ("month",), *, tz: str | tzinfo | None = None, as_frame: bool | None = None
     ) -> Any:
         """The journal, added up.
 

@@ -1,27 +1,35 @@
-"""The commands: what each does with what it was told. The only room, with `options`, that says click."""
+"""The commands: what each does with what it was told. What they can be told is in `_options`."""
 
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from dataclasses import asdict
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import click
 
 from exactbuyer import __version__
 from exactbuyer.exceptions import ExactBuyerError
-from exactbuyer.settings import check_max_credits
+from exactbuyer.settings import LOOPBACK
 
 from ._files import place_of
-from ._options import ASK_ABOVE_CREDITS, Given, column_options, input_options, money_options, service_options
+from ._given import Given
+from ._options import (
+    ASK_ABOVE_CREDITS,
+    column_options,
+    input_options,
+    money_options,
+    service_options,
+    store_options,
+)
 from ._plans import planned
 from ._runs import Job, check
 from ._runs import run as run_job
 from ._signals import Signals
 from ._sources import surveyed
+from ._store import store
 from ._talk import Talk, plan_lines, say, write
 from .endings import Ending, Stop, of_error
 
@@ -79,6 +87,7 @@ Exit codes:
 @click.option(
     "--excel-safe", is_flag=True, help="Put ' before added text that a spreadsheet would take for a formula."
 )
+@store_options()
 @service_options()
 @click.option(
     "--progress/--no-progress", "progress", default=None, help="Show it, or not; by default where it helps."
@@ -122,9 +131,10 @@ def _enrich(given: Given, talk: Talk) -> int:
                 place=output,
                 delimiter=given.delimiter() if output.kind == "csv" and place.kind != "tsv" else None,
                 wish=given.wish(source),
+                terms=given.terms(),
                 defuse=given["excel_safe"],
                 progress=_progress(given),
-                keep=not given["sandbox"],
+                keep=enricher.store is None and not given["sandbox"],
             )
             done = run_job(job, enricher, signals)
     _conclude(done, given, talk, output.name if not output.is_standard else "")
@@ -135,6 +145,7 @@ def _enrich(given: Given, talk: Talk) -> int:
 @input_options()
 @money_options()
 @column_options()
+@store_options()
 @service_options()
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 def plan(**options: Any) -> int:
@@ -156,6 +167,9 @@ def sandbox(arguments: tuple[str, ...]) -> int:
     from exactbuyer.sandbox import main
 
     return main(list(arguments))
+
+
+commands.add_command(store)
 
 
 def run(arguments: list[str]) -> int:
@@ -199,7 +213,7 @@ def _plan(given: Given, survey: Survey | None, enricher: BulkEnricher) -> Plan:
     source = given.source(survey)
     wish = given.wish(source)
     check(source, wish, enricher.settings)
-    return planned(source, enricher, given.by(source.names), wish.split)
+    return planned(source, enricher, given.by(source.names), wish.split, given.terms())
 
 
 def _show_plan(given: Given, survey: Survey | None, enricher: BulkEnricher) -> int:
@@ -215,10 +229,10 @@ def _show_plan(given: Given, survey: Survey | None, enricher: BulkEnricher) -> i
 
 def _approve(given: Given, survey: Survey | None, enricher: BulkEnricher) -> None:
     """Asks before spending more than a little, if anything is spent at all."""
-    if given["yes"] or given["sandbox"] or _is_loopback(given["base_url"]):
+    settings = enricher.settings
+    if given["yes"] or given["store_only"] or settings.service == LOOPBACK:
         return
-    ceiling = check_max_credits(given["max_credits"])
-    if ceiling is not None and ceiling <= ASK_ABOVE_CREDITS:
+    if settings.budget is not None and settings.budget.credits <= ASK_ABOVE_CREDITS:
         return
     fix = f"say --yes, or --max-credits with no more than {ASK_ABOVE_CREDITS:,}"
     if survey is None:
@@ -237,14 +251,6 @@ def _approve(given: Given, survey: Survey | None, enricher: BulkEnricher) -> Non
         raise Stop(Ending.USAGE, "nothing was sent")
 
 
-def _is_loopback(url: str | None) -> bool:
-    host = urlsplit(url or "").hostname or ""
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
 def _conclude(done: Done, given: Given, talk: Talk, output: str) -> None:
     receipt = done.receipt
     talk.receipt(receipt, given["prefix"], _next_step(done, given, output))
@@ -253,15 +259,30 @@ def _conclude(done: Done, given: Given, talk: Talk, output: str) -> None:
 
 def _next_step(done: Done, given: Given, output: str) -> str:
     receipt: Receipt = done.receipt
+    again = "run the same command again"
+    if receipt.in_store:
+        again += ": it pays only for the rest"
     if done.kept is not None:
         return f"{done.kept} has the rows that were answered until then"
-    again = "run the same command again"
-    if done.ending in {Ending.INTERRUPTED, Ending.TERMINATED, Ending.FILES, Ending.PIPE_CLOSED}:
+    if done.ending in _BROKEN_OFF:
         return again
     if receipt.unknown:
-        return "compare the vendor's usage page: asking again for unknown rows may pay for them twice"
+        resolve = f"exactbuyer store{_store_option(given)} resolve resend, or drop; then {again}"
+        rest = (
+            f", then {resolve}"
+            if receipt.in_store
+            else ": asking again for unknown rows may pay for them twice"
+        )
+        return f"compare the vendor's usage page{rest}"
     if receipt.not_sent:
         return f"put right what stopped it, and {again}"
     if receipt.invalid or receipt.rejected:
         return f"correct the rows that {given['prefix']}reason names, and {again}"
     return f"nothing: {output or 'the output'} has every row"
+
+
+_BROKEN_OFF = {Ending.INTERRUPTED, Ending.TERMINATED, Ending.FILES, Ending.PIPE_CLOSED}
+
+
+def _store_option(given: Given) -> str:
+    return f" --store {shlex.quote(given['store'])}" if given["store"] else ""

@@ -1,30 +1,19 @@
-"""What a command can be told, and what that means: settings of an enricher, columns to look up.
-
-Owns the options that several commands share. Ranges and reasons are the settings' own.
-"""
+"""The options that several commands share. What they mean, `_given` says."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar, cast, get_args
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 import click
 
-from exactbuyer.columns import DEFAULT_COLUMNS, Wish
-from exactbuyer.enricher import BulkEnricher
+from exactbuyer.budget import Per
 from exactbuyer.rows import FieldType, RequiredField
 from exactbuyer.settings import BASE_URL
 
-from ._files import KINDS, place_of
-from ._keys import key_in
-from ._sources import opened
-from .endings import Ending, Stop
+from ._files import KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from ._files import Place
-    from ._sources import Source, Survey
 
 FunctionT = TypeVar("FunctionT", bound="Callable[..., Any]")
 
@@ -108,10 +97,51 @@ def money_options() -> Callable[[FunctionT], FunctionT]:
             "--max-credits", type=int, metavar="N", help="Spend no more than this, every doubt counted."
         ),
         click.option(
+            "--per",
+            type=click.Choice(get_args(Per)),
+            help="Over what --max-credits counts: by default all that the store has on record.",
+        ),
+        click.option("--tz", metavar="NAME", help="Where its days and months begin, as in Europe/Berlin."),
+        click.option(
             "--credit-price",
             nargs=2,
             metavar="PRICE CURRENCY",
             help="What one credit costs, as in 0.05 EUR: then plans and receipts say it in money, too.",
+        ),
+    )
+
+
+def store_options() -> Callable[[FunctionT], FunctionT]:
+    """Where answers are kept, and which of them count."""
+    return _all(
+        click.option(
+            "--store",
+            metavar="FILE",
+            help="Where answers are kept, and doubts; none: nowhere. By default .exactbuyer/ in the working "
+            "directory, for the real service.",
+        ),
+        click.option("--refresh", is_flag=True, help="Ask again for what the store has, and pay again."),
+        click.option("--store-only", is_flag=True, help="Send nothing: only what the store has."),
+        click.option(
+            "--max-age",
+            "max_age_days",
+            type=float,
+            metavar="DAYS",
+            help="How old an answer of the store may be.",
+        ),
+        click.option(
+            "--miss-max-age",
+            "miss_max_age_days",
+            type=float,
+            metavar="DAYS",
+            help="How old a not_found of the store may be: 7.",
+        ),
+        click.option(
+            "--tag",
+            "tags",
+            multiple=True,
+            metavar="NAME=VALUE",
+            help="A note for the store's journal. Repeatable.",
         ),
     )
 
@@ -156,126 +186,3 @@ def service_options() -> Callable[[FunctionT], FunctionT]:
             help="How requests are encoded: form, as in the samples.",
         ),
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Given:
-    """What a command was told, by the names of its options."""
-
-    options: dict[str, Any]
-
-    def __getitem__(self, name: str) -> Any:
-        return self.options.get(name)
-
-    def place(self) -> Place:
-        """The input.
-
-        Raises:
-            Stop: It is of no kind that is known.
-        """
-        return place_of(self["path"], self["kind"], "--from")
-
-    def delimiter(self) -> str | None:
-        """What stands between cells.
-
-        Raises:
-            Stop: It is not one character, or one that means something else.
-        """
-        given = self["delimiter"]
-        if given is None:
-            return None
-        delimiter = "\t" if given in {"tab", "\\t"} else cast("str", given)
-        if len(delimiter) != 1 or not delimiter.isascii() or delimiter in '"\r\n':
-            raise Stop(Ending.USAGE, "--delimiter is one character, as in ';', or tab")
-        return delimiter
-
-    def source(self, survey: Survey | None = None) -> Source:
-        """The input, opened."""
-        return opened(self.place(), self.delimiter(), survey)
-
-    def by(self, names: list[str]) -> dict[str, FieldType | None]:
-        """The columns to look up, with their field types, as far as they were given.
-
-        Args:
-            names: The columns that there are: `a=phone` is one of them before it is a type.
-        """
-        told: dict[str, FieldType | None] = {}
-        for text in self["by"]:
-            name, mark, kind = text.rpartition("=")
-            is_typed = mark and text not in names and kind in get_args(FieldType)
-            label, field_type = (name, cast("FieldType", kind)) if is_typed else (text, None)
-            if label in told:
-                raise Stop(Ending.USAGE, f"--by names {label!r} twice: name each column once, best first")
-            if label not in names and len(names) == 1 and ";" in names[0]:
-                raise Stop(
-                    Ending.USAGE, "the input has one column only, with ; in its name: say --delimiter ';'"
-                )
-            told[label] = field_type
-        return told
-
-    def wish(self, source: Source) -> Wish:
-        """What is wanted of an input.
-
-        Raises:
-            ConfigError: It cannot be had.
-        """
-        return Wish.checked(self.by(source.names), self._columns(), self["prefix"], self["split"], None)
-
-    def enricher(self, **more: Any) -> BulkEnricher:
-        """An enricher of these settings.
-
-        Raises:
-            ConfigError: One is wrong.
-            Stop: The key file cannot be used.
-        """
-        settings = {name: self[name] for name in _SETTINGS if self[name] not in (None, ())} | more
-        if self["sandbox"]:
-            for option in ("base_url", "key_file"):
-                if self[option] is not None:
-                    raise Stop(
-                        Ending.USAGE,
-                        f"--sandbox brings its own: leave out --{option.replace('_', '-')}, or it",
-                    )
-            return BulkEnricher.sandbox(**settings)
-        key = key_in(self["key_file"]) if self["key_file"] is not None else None
-        return BulkEnricher(key, base_url=self["base_url"] or BASE_URL, **settings)
-
-    def _columns(self) -> Any:
-        if not self["columns"]:
-            return None
-        columns: dict[str, Any] = {}
-        for text in self["columns"]:
-            name, mark, path = text.partition("=")
-            if not mark:
-                if name not in DEFAULT_COLUMNS:
-                    raise Stop(
-                        Ending.USAGE,
-                        f"--column names {name!r}, which is none of {', '.join(DEFAULT_COLUMNS)}: give it a "
-                        f"path, as in title=employment.job.title",
-                    )
-                columns[name] = DEFAULT_COLUMNS[name]
-                continue
-            path, colon, kind = path.partition(":")
-            columns[name] = (path, kind) if colon else path
-        return columns
-
-
-_SETTINGS = (
-    "required_fields",
-    "max_credits",
-    "credit_price",
-    "default_region",
-    "na_values",
-    "requests_per_minute",
-    "max_concurrency",
-    "chunk_size",
-    "max_in_doubt",
-    "max_retries",
-    "timeout",
-    "grace",
-    "on_unknown",
-    "proxy",
-    "ca_bundle",
-    "body",
-)
-"""The options that are settings of an enricher by the same name."""

@@ -35,14 +35,13 @@ class ParquetSource:
         self._place = place
         self.name = place.name
         with _telling(place):
-            self._dataset: Any = None if place.is_standard else _dataset(place)
-            self._file = (
-                needed("pyarrow.parquet", "Parquet").ParquetFile(spooled(place))
-                if place.is_standard
-                else None
-            )
-            self.schema: Any = self._file.schema_arrow if self._file else self._dataset.schema
-            self.rows: int = self._file.metadata.num_rows if self._file else self._dataset.count_rows()
+            if place.is_standard:
+                self._opened: Any = needed("pyarrow.parquet", "Parquet").ParquetFile(spooled(place))
+                self.schema: Any = self._opened.schema_arrow
+                self.rows: int = self._opened.metadata.num_rows
+            else:
+                self._opened = _dataset(place)
+                self.schema, self.rows = self._opened.schema, self._opened.count_rows()
         self.names: list[str] = list(self.schema.names)
         self.metadata: Mapping[bytes, bytes] | None = self.schema.metadata
         twice = next((name for name in self.names if self.names.count(name) > 1), None)
@@ -53,10 +52,10 @@ class ParquetSource:
         """Its rows, in record batches of at most so many."""
         with _telling(self._place):
             batches = (
-                self._file.iter_batches(rows)
-                if self._file
+                self._opened.iter_batches(rows)
+                if self._place.is_standard
                 # One at a time and no more: what is read ahead is memory, and the network is slower.
-                else self._dataset.to_batches(
+                else self._opened.to_batches(
                     batch_size=rows, batch_readahead=1, fragment_readahead=1, use_threads=False
                 )
             )

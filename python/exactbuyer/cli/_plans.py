@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from exactbuyer import BulkEnricher
+    from exactbuyer._desk import Terms
 
     from ._sources import Source
 
@@ -24,7 +25,9 @@ _KEPT = 1_000
 _WINDOW_S = 60
 
 
-def planned(source: Source, enricher: BulkEnricher, by: Mapping[str, Any], split: str | None) -> Plan:
+def planned(
+    source: Source, enricher: BulkEnricher, by: Mapping[str, Any], split: str | None, terms: Terms
+) -> Plan:
     """The plan of an input, read to its end.
 
     Args:
@@ -32,6 +35,7 @@ def planned(source: Source, enricher: BulkEnricher, by: Mapping[str, Any], split
         enricher: Whose settings count.
         by: The columns to look up, with their field types.
         split: What stands between several values of one cell.
+        terms: What is settled for this run alone.
 
     Returns:
         Its plan; its first thousand problems. Of more than `WINDOW_ROWS` rows it is an upper bound: a
@@ -43,7 +47,8 @@ def planned(source: Source, enricher: BulkEnricher, by: Mapping[str, Any], split
     """
     whole = Plan(credit_price=enricher.settings.credit_price)
     for window in _windows(source, list(by)):
-        whole = _sum(whole, enricher.plan(window, by=by, split=split), enricher)
+        plan = enricher.plan(window, by=by, split=split, refresh=terms.refresh, store_only=terms.store_only)
+        whole = _sum(whole, plan, enricher)
     return whole
 
 
@@ -92,9 +97,11 @@ def _sum(one: Plan, next_one: Plan, enricher: BulkEnricher) -> Plan:
         invalid=one.invalid + next_one.invalid,
         duplicates=one.duplicates + next_one.duplicates,
         from_store=one.from_store + next_one.from_store,
+        open_rows=one.open_rows + next_one.open_rows,
+        bought_again=one.bought_again + next_one.bought_again,
         to_send=to_send,
         requests=requests,
-        max_credits=most if settings.max_credits is None else min(most, settings.max_credits),
+        max_credits=most if settings.budget is None else min(most, settings.budget.credits),
         expected_credits=_likely(likely),
         min_duration_s=float(max(requests[0] - 1, 0) // settings.requests_per_minute * _WINDOW_S),
         problems=(*one.problems, *problems)[:_KEPT],

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from exactbuyer._calls import TICK_S
-from exactbuyer._desk import Terms
 from exactbuyer._readers import Reader
 from exactbuyer._tables import TableStream, TableStreamCall, told
 from exactbuyer.exceptions import ExactBuyerError
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
 
     from exactbuyer import BulkEnricher
     from exactbuyer._core import Batches, Rows
+    from exactbuyer._desk import Terms
     from exactbuyer.columns import Wish
     from exactbuyer.progress import ProgressOption
     from exactbuyer.receipt import Receipt
@@ -51,6 +51,7 @@ class Job:
         place: Where the output goes.
         delimiter: What stands between its cells; `None`: as usual for its kind.
         wish: What is looked up, and which columns are added.
+        terms: What else was settled for this run.
         defuse: Text that is added may not be a formula.
         progress: As for `enrich_table`.
         keep: What was paid for is kept under another name if the run does not come to its end, as
@@ -62,6 +63,7 @@ class Job:
     place: Place
     delimiter: str | None
     wish: Wish
+    terms: Terms
     defuse: bool
     progress: ProgressOption
     keep: bool
@@ -102,10 +104,9 @@ class _FileReader(Reader):
     joiner: Joiner
     signals: Signals
 
-    def _open(self, data: Any) -> list[str]:
+    def _open(self, data: Any) -> tuple[list[str], Any]:
         self._source = data
-        self._metadata = data.metadata
-        return list(data.names)
+        return list(data.names), data.metadata
 
     def parts(self, rows: int) -> Iterator[Any]:
         parts = self._source.parts(rows)
@@ -167,7 +168,7 @@ def run(job: Job, enricher: BulkEnricher, signals: Signals) -> Done:
     reader, outline = reader_of(job, enricher.settings)
     reader.signals = signals
     desk = enricher._desk  # noqa: SLF001 - as its own doors do
-    call = desk.begin(_FileCall, "enrich", Terms.checked(None, None, None), Watch(job.progress, job.rows))
+    call = desk.begin(_FileCall, "enrich", job.terms, Watch(job.progress, job.rows))
     call.signals = signals
     call.begin(reader)
     with signals.held():
