@@ -14,6 +14,7 @@
 //! | [`store`] | what was asked and paid: the trait, and the one in memory |
 //! | [`dispatch`] | the only place that spawns, sleeps and selects |
 //! | `columns` | identifiers out of Arrow columns, contacts into them (feature `arrow`) |
+//! | `records` | text files as rows: CSV and JSON Lines cut, and columns put beside them (feature `arrow`) |
 //! | `sandbox` | the stand-in vendor (feature `sandbox`) |
 //! | `python` | the only rooms that say pyo3 (feature `python`) |
 //!
@@ -32,6 +33,8 @@ pub mod plan;
 pub mod policy;
 #[cfg(feature = "python")]
 mod python;
+#[cfg(feature = "arrow")]
+pub mod records;
 pub mod results;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;

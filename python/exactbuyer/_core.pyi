@@ -14,7 +14,11 @@ __all__ = [
     "ArrowOutput",
     "Batches",
     "ByColumns",
+    "CsvPart",
+    "CsvSplitter",
     "Engine",
+    "JsonPart",
+    "JsonSplitter",
     "Rows",
     "Run",
     "SandboxLedger",
@@ -29,7 +33,10 @@ __all__ = [
     "after_fork",
     "before_fork",
     "check_time_zone",
+    "csv_lines",
+    "csv_record",
     "error_classes",
+    "json_lines",
     "migrate_store",
     "sandbox_faults",
     "service_of",
@@ -169,6 +176,81 @@ class Batches:
 
     def __arrow_c_schema__(self) -> object: ...
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
+
+@final
+class CsvSplitter:
+    """Cuts a CSV file into records. Raises `ValueError` for what is none, naming its line."""
+
+    def __new__(cls, delimiter: int) -> CsvSplitter: ...
+    def feed(self, piece: bytes) -> None: ...
+    def finish(self) -> None: ...
+    def header(self) -> CsvPart | None:
+        """The first record, once it is there; before anything else is taken."""
+
+    def take(self, rows: int) -> CsvPart | None:
+        """The next records: so many, or some megabytes, or what is left at the end."""
+
+    def trailer(self) -> bytes:
+        """What follows the last record."""
+
+@final
+class CsvPart:
+    """Whole records of a CSV file, byte for byte."""
+
+    def __len__(self) -> int: ...
+    def names(self) -> list[str]:
+        """The columns of the file."""
+
+    def column(self, name: str) -> Batches:
+        """The texts of a column; what is not UTF-8 is replaced."""
+
+    def table(self) -> Batches:
+        """All columns, as text. Raises `ValueError` for what is not UTF-8."""
+
+    def beside(self, added: Batches, dropped: list[str], defuse: bool) -> bytes:
+        """The records without some columns, and with others beside them."""
+
+    def beside_names(self, added: list[str], dropped: list[str]) -> bytes:
+        """The header without some names, and with others beside them."""
+
+@final
+class JsonSplitter:
+    """Cuts a JSON Lines file into records."""
+
+    def __new__(cls) -> JsonSplitter: ...
+    def feed(self, piece: bytes) -> None: ...
+    def finish(self) -> None: ...
+    def take(self, rows: int) -> JsonPart | None:
+        """As a `CsvSplitter` does."""
+
+    def trailer(self) -> bytes:
+        """What follows the last record."""
+
+@final
+class JsonPart:
+    """Whole records of a JSON Lines file, byte for byte. Raises `ValueError` for a line that is no object."""
+
+    def __len__(self) -> int: ...
+    def names(self) -> list[str]:
+        """The names that its objects have."""
+
+    def column(self, name: str) -> Batches:
+        """The texts under a name, as lists."""
+
+    def table(self, names: list[str]) -> Batches:
+        """Columns of these names, as text: of what is no text, its JSON."""
+
+    def beside(self, added: Batches, dropped: list[str], as_json: list[str]) -> bytes:
+        """The records without some members, and with others beside them."""
+
+def csv_lines(data: object, delimiter: int, defused: list[str]) -> bytes:
+    """Anything of Arrow's as records of a CSV file."""
+
+def csv_record(cells: list[str], delimiter: int) -> bytes:
+    """Texts as one record of a CSV file."""
+
+def json_lines(data: object, as_json: list[str]) -> bytes:
+    """Anything of Arrow's as lines of JSON."""
 
 @final
 class ArrowInput:

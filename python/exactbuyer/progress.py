@@ -165,7 +165,12 @@ class Watch:
     def _progress(self, counts: Mapping[str, Any], now: float) -> Progress:
         names = Progress.__dataclass_fields__.keys() & counts.keys() - {"rows"}
         known: dict[str, Any] = {name: counts[name] for name in names}
-        return Progress(**known, rows=self._total, elapsed_s=now - self._began)
+        elapsed_s = now - self._began
+        done, left_s = known.get("done", 0), known.get("left_s")
+        if self._total is not None and done > 0 and counts.get("rows", self._total) < self._total:
+            # Of a stream the core knows only the rows it has read: the others come as fast as those did.
+            known["left_s"] = max(left_s or 0.0, elapsed_s * (self._total - done) / done)
+        return Progress(**known, rows=self._total, elapsed_s=elapsed_s)
 
 
 class _Function:

@@ -210,13 +210,22 @@ class Receipt:
             credit_price=self.credit_price if self.credit_price == other.credit_price else None,
         )
 
-    def __str__(self) -> str:
+    def as_text(self, *, see: str = "results.problems", step: str | None = None) -> str:
+        """The receipt as a small table.
+
+        Args:
+            see: Where the reasons of rows are.
+            step: What to do next; `None`: what Python does next.
+        """
         return "\n".join(
             [
-                *text_table(self._title(), self._lines(), duration(self.elapsed_s)),
-                *(f"{label:<8}  {text}" for label, text in self._last_lines()),
+                *text_table(self._title(), self._lines(see), duration(self.elapsed_s)),
+                *(f"{label:<8}  {text}" for label, text in self._last_lines(step)),
             ]
         )
+
+    def __str__(self) -> str:
+        return self.as_text()
 
     __repr__ = __str__
 
@@ -229,7 +238,7 @@ class Receipt:
             return f"INCOMPLETE: {self.open_rows:,} of {count(self.rows, 'row')} open"
         return f"COMPLETE: {count(self.rows, 'row')}"
 
-    def _lines(self) -> list[tuple[str, str, str]]:
+    def _lines(self, see: str = "results.problems") -> list[tuple[str, str, str]]:
         doubts = [f"0 to {count(self.credits_in_doubt, 'credit')}"] if self.credits_in_doubt else []
         doubts += [f"{self.inherited:,} from earlier: {self._inherited()}"] if self.inherited else []
         doubt = " · ".join(doubts)
@@ -237,8 +246,8 @@ class Receipt:
             ("found", self.found, self._found_how()),
             ("not found", self.not_found, "free"),
             ("missing", self.missing, "nothing to ask"),
-            ("invalid", self.invalid, "cannot be looked up: see results.problems"),
-            ("rejected", self.rejected, "refused by the vendor, free: see results.problems"),
+            ("invalid", self.invalid, f"cannot be looked up: see {see}"),
+            ("rejected", self.rejected, f"refused by the vendor, free: see {see}"),
             ("unknown", self.unknown, doubt),
             ("not sent", self.not_sent, self.stopped or ""),
             ("under way", self.under_way, ""),
@@ -252,7 +261,7 @@ class Receipt:
         parts += [duplicates] if self.found_duplicates else []
         return "paid" if self.found and self.found_paid == self.found else " · ".join(parts)
 
-    def _last_lines(self) -> list[tuple[str, str]]:
+    def _last_lines(self, step: str | None = None) -> list[tuple[str, str]]:
         notes = [("note", f"{text} ({count(requests, 'request')})") for text, requests in self.notes]
         if self.bought_again:
             notes.append(
@@ -260,7 +269,7 @@ class Receipt:
             )
         if self.not_stored:
             notes.append(("note", f"the answers to {count(self.not_stored, 'lookup')} could not be stored"))
-        return [("charged", self._charged()), *notes, ("next", self.next_step)]
+        return [("charged", self._charged()), *notes, ("next", step or self.next_step)]
 
     def _inherited(self) -> str:
         since = "" if self.inherited_since is None else f", sent since {clock(self.inherited_since)}"

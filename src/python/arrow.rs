@@ -35,6 +35,10 @@ impl Batches {
         self.batches.iter().filter_map(|batch| batch.columns().first().cloned()).collect()
     }
 
+    pub(super) fn batches(&self) -> &[RecordBatch] {
+        &self.batches
+    }
+
     fn place(&self, name: &str) -> PyResult<usize> {
         self.schema.index_of(name).map_err(|_| PyKeyError::new_err(name.to_owned()))
     }

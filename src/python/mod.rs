@@ -9,6 +9,7 @@ mod entry;
 mod errors;
 mod ffi;
 mod objects;
+mod records;
 mod row;
 mod rows;
 mod run;
@@ -33,6 +34,8 @@ mod _core {
     use super::engine::Engine;
     #[pymodule_export]
     use super::errors::error_classes;
+    #[pymodule_export]
+    use super::records::{CsvPart, CsvSplitter, JsonPart, JsonSplitter, csv_lines, csv_record, json_lines};
     #[pymodule_export]
     use super::rows::Rows;
     #[pymodule_export]

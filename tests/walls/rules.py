@@ -27,6 +27,8 @@ MAY_USE: dict[str, frozenset[str]] = {
     "columns": frozenset(
         {"error", "identifier", "results", "config", "plan", "vendor::decode", "vendor::limits"}
     ),
+    # Bytes in, bytes out: it knows neither rows of a run nor what is looked up.
+    "records": frozenset(),
     "dispatch": frozenset(
         {
             "error",
@@ -60,6 +62,7 @@ MAY_USE: dict[str, frozenset[str]] = {
             "vendor",
             "store",
             "columns",
+            "records",
             "dispatch",
             "sandbox",
         }

@@ -1,0 +1,46 @@
+"""The command line: files in, files out, by the same calls that Python makes.
+
+Owns what only a command has: kinds of files, where output goes, questions, exit codes. Whatever costs
+money is decided below it. Needs the extra `cli`; the stand-in vendor needs nothing.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+from .endings import Ending
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["Ending", "main"]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line, as `exactbuyer` and `python -m exactbuyer` do.
+
+    Args:
+        arguments: What follows the program's name. `None`: the process's own.
+
+    Returns:
+        The exit code: one of `Ending`.
+
+    Example:
+        >>> from exactbuyer.cli import main
+        >>> main(["--version"])  # doctest: +ELLIPSIS
+        exactbuyer ...
+        0
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if find_spec("click") is not None:
+        from ._app import run
+
+        return run(given)
+    if given[:1] == ["sandbox"]:
+        from exactbuyer.sandbox import main as sandbox
+
+        return sandbox(given[1:])
+    sys.stderr.write("exactbuyer: the command line needs its extra: pip install 'exactbuyer[cli]'\n")
+    return Ending.USAGE

@@ -1,0 +1,288 @@
+"""The commands: what each does with what it was told. What they can be told is in `_options`."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from exactbuyer import __version__
+from exactbuyer.exceptions import ExactBuyerError
+from exactbuyer.settings import LOOPBACK
+
+from ._files import place_of
+from ._given import Given
+from ._options import (
+    ASK_ABOVE_CREDITS,
+    column_options,
+    input_options,
+    money_options,
+    service_options,
+    store_options,
+)
+from ._plans import planned
+from ._runs import Job, check
+from ._runs import run as run_job
+from ._signals import Signals
+from ._sources import surveyed
+from ._store import store
+from ._talk import Talk, plan_lines, say, write
+from .endings import Ending, Stop, of_error
+
+if TYPE_CHECKING:
+    from exactbuyer import BulkEnricher
+    from exactbuyer.plan import Plan
+    from exactbuyer.receipt import Receipt
+
+    from ._runs import Done
+    from ._sources import Survey
+
+
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes: see docs/cli.md, or `exactbuyer enrich --help`.",
+)
+@click.version_option(__version__, prog_name="exactbuyer", message="%(prog)s %(version)s")
+def commands() -> None:
+    """Bulk contact enrichment with ExactBuyer's API: every row back in place, paid for once.
+
+    Unofficial. Results go to a file or to standard output, all else to standard error. The key is
+    read from the environment variable EXACTBUYER_API_KEY, or from --key-file.
+    """
+
+
+_ENDINGS = """\b
+Exit codes:
+    0  every row has its answer, or nothing to ask
+    2  the command cannot be carried out as it was given; nothing was sent
+    3  rows were refused, or could not be sent
+    4  the account's credits, or --max-credits, ran out
+    5  the key was refused
+    6  rows may have been charged, and have no answer
+    7  the service refused the run as a whole
+    8  the input cannot be read, or the output not be written
+    9  the store cannot be read or written
+  130  interrupted (143: by SIGTERM; 141: nobody reads the output any more)
+"""
+
+
+@commands.command(epilog=_ENDINGS)
+@input_options()
+@click.option(
+    "-o", "--output", default="-", metavar="OUT", help="Where to; by default, or as -, standard output."
+)
+@click.option(
+    "--to", "output_kind", metavar="KIND", help="What OUT is, if its suffix does not say: as --from."
+)
+@money_options()
+@column_options()
+@click.option("--dry-run", is_flag=True, help="Print the plan and spend nothing.")
+@click.option(
+    "-y", "--yes", is_flag=True, help=f"Do not ask before spending more than {ASK_ABOVE_CREDITS:,} credits."
+)
+@click.option(
+    "--excel-safe", is_flag=True, help="Put ' before added text that a spreadsheet would take for a formula."
+)
+@store_options()
+@service_options()
+@click.option(
+    "--progress/--no-progress", "progress", default=None, help="Show it, or not; by default where it helps."
+)
+@click.option(
+    "--json", "as_json", is_flag=True, help="Give the receipt as JSON on the last line of standard error."
+)
+@click.option("-q", "--quiet", is_flag=True, help="Say only what went wrong.")
+def enrich(**options: Any) -> int:
+    """Look up the rows of IN, and write them with what was found beside them.
+
+    IN and OUT are CSV, TSV, JSON Lines or Parquet (IN also a folder of it), each by its suffix;
+    .gz and .zst are honoured, and - is a stream. The file appears at OUT only once it is whole.
+    Whatever was in IN stays as it was, byte for byte where the kind of file stays the same.
+
+    The same command again, after whatever stopped it, pays only for the rest.
+    """
+    given = Given(options)
+    talk = Talk(quiet=given["quiet"], as_json=given["as_json"])
+    with talk.aloud():
+        return _enrich(given, talk)
+
+
+def _enrich(given: Given, talk: Talk) -> int:
+    place = given.place()
+    output_kind = given["output_kind"] or (_kind_of(place) if given["output"] == "-" else None)
+    output = place_of(given["output"], output_kind, "--to")
+    if given["excel_safe"] and output.kind not in {"csv", "tsv"}:
+        raise Stop(Ending.USAGE, f"--excel-safe is for CSV, and the output is {output.kind}: leave it out")
+    signals = Signals()
+    with signals.watched():
+        survey = None if place.is_standard else surveyed(place, given.delimiter())
+        with given.enricher() as enricher:
+            if given["dry_run"]:
+                return _show_plan(given, survey, enricher)
+            _approve(given, survey, enricher)
+            source = given.source(survey)
+            job = Job(
+                source=source,
+                rows=survey.rows if survey else getattr(source, "rows", None),
+                place=output,
+                delimiter=given.delimiter() if output.kind == "csv" and place.kind != "tsv" else None,
+                wish=given.wish(source),
+                terms=given.terms(),
+                defuse=given["excel_safe"],
+                progress=_progress(given),
+                keep=enricher.store is None and not given["sandbox"],
+            )
+            done = run_job(job, enricher, signals)
+    _conclude(done, given, talk, output.name if not output.is_standard else "")
+    return done.ending
+
+
+@commands.command()
+@input_options()
+@money_options()
+@column_options()
+@store_options()
+@service_options()
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+def plan(**options: Any) -> int:
+    """Say what `enrich` would ask and could cost with the same options: no network, no key, no cost."""
+    given = Given(options)
+    place = given.place()
+    with Talk().aloud():
+        survey = None if place.is_standard else surveyed(place, given.delimiter())
+        with given.enricher() as enricher:
+            return _show_plan(given, survey, enricher)
+
+
+@commands.command(
+    add_help_option=False, context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False}
+)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def sandbox(arguments: tuple[str, ...]) -> int:
+    """Run the stand-in vendor: no key, no cost, invented people."""
+    from exactbuyer.sandbox import main
+
+    return main(list(arguments))
+
+
+commands.add_command(store)
+
+
+def run(arguments: list[str]) -> int:
+    """Runs a command; whatever ends it becomes an exit code and one line."""
+    as_json = "--json" in arguments
+    try:
+        ending = commands.main(args=arguments, prog_name="exactbuyer", standalone_mode=False)
+        return int(ending or 0)
+    except click.UsageError as error:
+        error.show()
+        return _told(Ending.USAGE, error.format_message(), as_json=as_json, is_said=True)
+    except Stop as stop:
+        return _told(stop.ending, str(stop), as_json=as_json)
+    except ExactBuyerError as error:
+        return _told(of_error(type(error).__name__), str(error), as_json=as_json)
+    except (KeyboardInterrupt, click.Abort):
+        return _told(Ending.INTERRUPTED, "stopped; nothing was sent", as_json=as_json)
+    except BrokenPipeError:
+        return Ending.PIPE_CLOSED
+
+
+def _told(ending: Ending, message: str, *, as_json: bool, is_said: bool = False) -> int:
+    if message and not is_said:
+        say(message)
+    if as_json:
+        write(json.dumps({"exit_code": int(ending), "error": message or None}))
+    return ending
+
+
+def _kind_of(place: Any) -> str:
+    return f"{place.kind}.{place.packing}" if place.packing else place.kind
+
+
+def _progress(given: Given) -> Any:
+    if given["quiet"]:
+        return False
+    return "auto" if given["progress"] is None else given["progress"]
+
+
+def _plan(given: Given, survey: Survey | None, enricher: BulkEnricher) -> Plan:
+    source = given.source(survey)
+    wish = given.wish(source)
+    check(source, wish, enricher.settings)
+    return planned(source, enricher, given.by(source.names), wish.split, given.terms())
+
+
+def _show_plan(given: Given, survey: Survey | None, enricher: BulkEnricher) -> int:
+    plan = _plan(given, survey, enricher)
+    if given["as_json"]:
+        told = asdict(plan) | {"credit_price": given["credit_price"] or None}
+        sys.stdout.write(json.dumps(told, default=str) + "\n")
+    else:
+        sys.stdout.write(plan_lines(plan) + "\n")
+    sys.stdout.flush()
+    return Ending.DONE
+
+
+def _approve(given: Given, survey: Survey | None, enricher: BulkEnricher) -> None:
+    """Asks before spending more than a little, if anything is spent at all."""
+    settings = enricher.settings
+    if given["yes"] or given["store_only"] or settings.service == LOOPBACK:
+        return
+    if settings.budget is not None and settings.budget.credits <= ASK_ABOVE_CREDITS:
+        return
+    fix = f"say --yes, or --max-credits with no more than {ASK_ABOVE_CREDITS:,}"
+    if survey is None:
+        raise Stop(Ending.USAGE, f"what a stream will cost is not known before it was read: {fix}")
+    if (survey.rows or 0) <= ASK_ABOVE_CREDITS and len(given["by"]) == 1 and given["split"] is None:
+        return
+    plan = _plan(given, survey, enricher)
+    if plan.max_credits <= ASK_ABOVE_CREDITS:
+        return
+    write(plan_lines(plan))
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise Stop(
+            Ending.USAGE, f"this may cost {plan.max_credits:,} credits, and nobody is here to ask: {fix}"
+        )
+    if not click.confirm(f"Spend up to {plan.max_credits:,} credits?", err=True):
+        raise Stop(Ending.USAGE, "nothing was sent")
+
+
+def _conclude(done: Done, given: Given, talk: Talk, output: str) -> None:
+    receipt = done.receipt
+    talk.receipt(receipt, given["prefix"], _next_step(done, given, output))
+    talk.last(done.ending, done.message if done.ending else "", receipt)
+
+
+def _next_step(done: Done, given: Given, output: str) -> str:
+    receipt: Receipt = done.receipt
+    again = "run the same command again"
+    if receipt.in_store:
+        again += ": it pays only for the rest"
+    if done.kept is not None:
+        return f"{done.kept} has the rows that were answered until then"
+    if done.ending in _BROKEN_OFF:
+        return again
+    if receipt.unknown:
+        resolve = f"exactbuyer store{_store_option(given)} resolve resend, or drop; then {again}"
+        rest = (
+            f", then {resolve}"
+            if receipt.in_store
+            else ": asking again for unknown rows may pay for them twice"
+        )
+        return f"compare the vendor's usage page{rest}"
+    if receipt.not_sent:
+        return f"put right what stopped it, and {again}"
+    if receipt.invalid or receipt.rejected:
+        return f"correct the rows that {given['prefix']}reason names, and {again}"
+    return f"nothing: {output or 'the output'} has every row"
+
+
+_BROKEN_OFF = {Ending.INTERRUPTED, Ending.TERMINATED, Ending.FILES, Ending.PIPE_CLOSED}
+
+
+def _store_option(given: Given) -> str:
+    return f" --store {shlex.quote(given['store'])}" if given["store"] else ""

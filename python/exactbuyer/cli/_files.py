@@ -1,0 +1,172 @@
+"""Which kind of file something is, and its bytes. Knows nothing of what is in them."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import shutil
+import sys
+import tempfile
+import zlib
+from dataclasses import dataclass
+from functools import partial
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Literal, TypeAlias, cast, get_args
+
+from .endings import Ending, Stop
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+FileKind: TypeAlias = Literal["csv", "tsv", "jsonl", "parquet"]
+Packing: TypeAlias = Literal["", "gz", "zst"]
+
+KINDS: tuple[FileKind, ...] = get_args(FileKind)
+STANDARD = "-"
+READ_BYTES = 1 << 18
+
+_SUFFIXES: dict[str, FileKind] = {
+    "csv": "csv",
+    "tsv": "tsv",
+    "tab": "tsv",
+    "jsonl": "jsonl",
+    "ndjson": "jsonl",
+    "parquet": "parquet",
+    "pq": "parquet",
+}
+_PACKINGS: dict[str, Packing] = {"gz": "gz", "gzip": "gz", "zst": "zst", "zstd": "zst"}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A file, a folder, or `-`, and what kind of file it is.
+
+    Attributes:
+        path: Where it is; `-` is standard input, or output.
+        kind: What is in it.
+        packing: How it is compressed; `""`: it is not.
+    """
+
+    path: str
+    kind: FileKind
+    packing: Packing = ""
+
+    @property
+    def is_standard(self) -> bool:
+        """Whether it is standard input, or output."""
+        return self.path == STANDARD
+
+    @property
+    def name(self) -> str:
+        """What it is called in a message."""
+        return "standard input" if self.is_standard else self.path
+
+    def blocks(self) -> Iterator[bytes]:
+        """Its bytes, decompressed, as they come.
+
+        Raises:
+            Stop: They cannot be read.
+        """
+        with reading(self), _opened(self) as stream:
+            read = partial(getattr(stream, "read1", stream.read), READ_BYTES)
+            yield from iter(read, b"")
+
+
+class reading:  # noqa: N801 - it reads as a word of the `with` statement
+    """Tells trouble with reading a place as what it is."""
+
+    def __init__(self, place: Place) -> None:
+        self._name = place.name
+
+    def __enter__(self) -> None:
+        """Nothing is done before."""
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, (OSError, EOFError, zlib.error)):
+            why = (
+                error.strerror
+                if isinstance(error, OSError) and error.strerror
+                else "it breaks off, or is damaged"
+            )
+            raise Stop(Ending.FILES, f"{self._name} cannot be read: {why}") from error
+
+
+def _opened(place: Place) -> IO[bytes]:
+    if place.packing == "zst":
+        pyarrow: Any = needed("pyarrow", "zstd")
+        source = pyarrow.PythonFile(_standard_input()) if place.is_standard else place.path
+        return cast("IO[bytes]", pyarrow.input_stream(source, compression="zstd"))
+    if place.packing == "gz":
+        return cast("IO[bytes]", gzip.open(_standard_input() if place.is_standard else place.path))
+    return _standard_input() if place.is_standard else Path(place.path).open("rb")
+
+
+def _standard_input() -> IO[bytes]:
+    # A descriptor of its own: closing it leaves the process's open.
+    return os.fdopen(os.dup(sys.stdin.fileno()), "rb")
+
+
+def spooled(place: Place) -> IO[bytes]:
+    """Standard input in a temporary file, for a kind that is not read from its beginning to its end.
+
+    Raises:
+        Stop: It cannot be read, or there is no room for it.
+    """
+    with reading(place):
+        spool = tempfile.TemporaryFile()  # noqa: SIM115 - whoever gets it closes it
+        with _standard_input() as stream:
+            shutil.copyfileobj(stream, spool)
+        spool.seek(0)
+        return spool
+
+
+def needed(library: str, what: str) -> Any:
+    """A library of the extra.
+
+    Raises:
+        Stop: It is not there; the message says how to install it.
+    """
+    name, _, _ = library.partition(".")
+    if find_spec(name) is None:
+        raise Stop(Ending.USAGE, f"{what} needs {name}: pip install 'exactbuyer[cli]'")
+    return import_module(library)
+
+
+def place_of(path: str, given: str | None, option: str) -> Place:
+    """What kind of file a path is, by its suffix, or as it is said to be.
+
+    Args:
+        path: The path, or `-`.
+        given: The kind that was named, as in `"csv.gz"`; `None`: by the suffix.
+        option: The option that names it, for a message.
+
+    Raises:
+        Stop: It cannot be told.
+    """
+    known = ", ".join(KINDS)
+    if given is not None:
+        name, packing = _told(given.lower().split("."))
+        if name is None:
+            raise Stop(Ending.USAGE, f"{option} is one of {known}, perhaps with .gz or .zst; not {given!r}")
+    elif path != STANDARD and Path(path).is_dir():
+        name, packing = "parquet", ""
+    else:
+        name, packing = _told(Path(path).name.lower().split(".")[1:] if path != STANDARD else [])
+        if name is None:
+            what = (
+                "a stream has no suffix"
+                if path == STANDARD
+                else f"the suffix of {path} tells no kind of file"
+            )
+            raise Stop(Ending.USAGE, f"{what}: say {option}, one of {known}")
+    if name == "parquet" and packing:
+        raise Stop(Ending.USAGE, "Parquet is compressed inside: leave out .gz and .zst")
+    return Place(path, name, packing)
+
+
+def _told(parts: list[str]) -> tuple[FileKind | None, Packing]:
+    packing = _PACKINGS.get(parts[-1], "") if parts else ""
+    rest = parts[:-1] if packing else parts
+    return (_SUFFIXES.get(rest[-1]) if rest else None), packing

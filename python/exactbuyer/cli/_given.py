@@ -1,0 +1,182 @@
+"""What a command was told, and what that means: files, columns to look up, an enricher's settings.
+
+Ranges and reasons are the settings' own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast, get_args
+
+from exactbuyer._desk import Terms
+from exactbuyer.budget import Budget
+from exactbuyer.columns import DEFAULT_COLUMNS, Wish
+from exactbuyer.enricher import BulkEnricher
+from exactbuyer.rows import FieldType
+from exactbuyer.settings import BASE_URL
+
+from ._files import place_of
+from ._keys import key_in
+from ._sources import opened
+from .endings import Ending, Stop
+
+if TYPE_CHECKING:
+    from ._files import Place
+    from ._sources import Source, Survey
+
+_DAY_S = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What a command was told, by the names of its options."""
+
+    options: dict[str, Any]
+
+    def __getitem__(self, name: str) -> Any:
+        return self.options.get(name)
+
+    def place(self) -> Place:
+        """The input.
+
+        Raises:
+            Stop: It is of no kind that is known.
+        """
+        return place_of(self["path"], self["kind"], "--from")
+
+    def delimiter(self) -> str | None:
+        """What stands between cells.
+
+        Raises:
+            Stop: It is not one character, or one that means something else.
+        """
+        given = self["delimiter"]
+        if given is None:
+            return None
+        delimiter = "\t" if given in {"tab", "\\t"} else cast("str", given)
+        if len(delimiter) != 1 or not delimiter.isascii() or delimiter in '"\r\n':
+            raise Stop(Ending.USAGE, "--delimiter is one character, as in ';', or tab")
+        return delimiter
+
+    def source(self, survey: Survey | None = None) -> Source:
+        """The input, opened."""
+        return opened(self.place(), self.delimiter(), survey)
+
+    def by(self, names: list[str]) -> dict[str, FieldType | None]:
+        """The columns to look up, with their field types, as far as they were given.
+
+        Args:
+            names: The columns that there are: `a=phone` is one of them before it is a type.
+        """
+        told: dict[str, FieldType | None] = {}
+        for text in self["by"]:
+            name, mark, kind = text.rpartition("=")
+            is_typed = mark and text not in names and kind in get_args(FieldType)
+            label, field_type = (name, cast("FieldType", kind)) if is_typed else (text, None)
+            if label in told:
+                raise Stop(Ending.USAGE, f"--by names {label!r} twice: name each column once, best first")
+            if label not in names and len(names) == 1 and ";" in names[0]:
+                raise Stop(
+                    Ending.USAGE, "the input has one column only, with ; in its name: say --delimiter ';'"
+                )
+            told[label] = field_type
+        return told
+
+    def wish(self, source: Source) -> Wish:
+        """What is wanted of an input.
+
+        Raises:
+            ConfigError: It cannot be had.
+        """
+        return Wish.checked(self.by(source.names), self._columns(), self["prefix"], self["split"], None)
+
+    def enricher(self) -> BulkEnricher:
+        """An enricher of these settings.
+
+        Raises:
+            ConfigError: One is wrong.
+            Stop: The key file cannot be used.
+        """
+        settings = {name: self[name] for name in _SETTINGS if self[name] not in (None, ())}
+        settings |= self._budget() | self._kept()
+        if self["sandbox"]:
+            for option in ("base_url", "key_file"):
+                if self[option] is not None:
+                    raise Stop(
+                        Ending.USAGE,
+                        f"--sandbox brings its own: leave out --{option.replace('_', '-')}, or it",
+                    )
+            return BulkEnricher.sandbox(**settings)
+        key = key_in(self["key_file"]) if self["key_file"] is not None else None
+        return BulkEnricher(key, base_url=self["base_url"] or BASE_URL, **settings)
+
+    def terms(self) -> Terms:
+        """What is settled for this run alone.
+
+        Raises:
+            ConfigError: It cannot be had together.
+        """
+        return Terms.checked(None, None, None, refresh=self["refresh"], store_only=self["store_only"])
+
+    def _budget(self) -> dict[str, Any]:
+        ceiling, per, tz = self["max_credits"], self["per"], self["tz"]
+        if per is None and tz is None:
+            return {} if ceiling is None else {"max_credits": ceiling}
+        if ceiling is None:
+            raise Stop(Ending.USAGE, "--per and --tz say what --max-credits counts over: say that, too")
+        return {"max_credits": Budget(ceiling, per or "store", tz=tz)}
+
+    def _kept(self) -> dict[str, Any]:
+        kept: dict[str, Any] = {}
+        if self["store"] is not None:
+            kept["store"] = None if self["store"] == "none" else self["store"]
+        for name in ("max_age", "miss_max_age"):
+            days = self[f"{name}_days"]
+            if days is not None:
+                kept[name] = days * _DAY_S
+        tags: dict[str, str] = {}
+        for text in self["tags"]:
+            name, mark, value = text.partition("=")
+            if not (mark and name):
+                raise Stop(Ending.USAGE, "--tag is a name and a value, as in job=spring")
+            tags[name] = value
+        return kept | ({"tags": tags} if tags else {})
+
+    def _columns(self) -> Any:
+        if not self["columns"]:
+            return None
+        columns: dict[str, Any] = {}
+        for text in self["columns"]:
+            name, mark, path = text.partition("=")
+            if not mark:
+                if name not in DEFAULT_COLUMNS:
+                    raise Stop(
+                        Ending.USAGE,
+                        f"--column names {name!r}, which is none of {', '.join(DEFAULT_COLUMNS)}: give it a "
+                        f"path, as in title=employment.job.title",
+                    )
+                columns[name] = DEFAULT_COLUMNS[name]
+                continue
+            path, colon, kind = path.partition(":")
+            columns[name] = (path, kind) if colon else path
+        return columns
+
+
+_SETTINGS = (
+    "required_fields",
+    "credit_price",
+    "default_region",
+    "na_values",
+    "requests_per_minute",
+    "max_concurrency",
+    "chunk_size",
+    "max_in_doubt",
+    "max_retries",
+    "timeout",
+    "grace",
+    "on_unknown",
+    "proxy",
+    "ca_bundle",
+    "body",
+)
+"""The options that are settings of an enricher by the same name."""

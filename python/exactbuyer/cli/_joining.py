@@ -1,0 +1,189 @@
+"""What is written: rows as they were read, with what was found beside them, in the output's kind of file.
+
+From a kind to the same kind nothing that was there is written anew: a cell keeps its quotes, a line
+its spaces. Knows nothing of where it is written.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+from exactbuyer import _core
+from exactbuyer.frames import COLUMNS_KEY, known_columns
+
+from ._files import needed
+from ._sources import DELIMITERS, CsvSource, JsonSource
+
+if TYPE_CHECKING:
+    from exactbuyer._core import Batches, Table
+    from exactbuyer.columns import Wish
+
+    from ._files import FileKind
+    from ._sources import Source
+
+
+class Joiner(Protocol):
+    """Makes of rows and columns what is written."""
+
+    def head(self) -> bytes:
+        """What stands before the first row."""
+        ...
+
+    def join(self, part: Any, block: Batches) -> Any:
+        """Rows with their columns: bytes, or of Parquet a table."""
+        ...
+
+    def tail(self) -> bytes:
+        """What stands after the last row."""
+        ...
+
+
+class Outline:
+    """What all joiners know of the columns.
+
+    Args:
+        source: What is read.
+        table: The columns that are added.
+        wish: What they were asked for as.
+        dropped: The columns of an earlier call that they replace.
+        defuse: Text that is added may not be a formula.
+    """
+
+    def __init__(self, source: Source, table: Table, wish: Wish, dropped: list[str], *, defuse: bool) -> None:
+        self.source = source
+        self.table = table
+        self.added = table.names()
+        self.dropped = dropped
+        self.defuse = defuse
+        self.prefix = wish.prefix
+        self.as_json = [wish.prefix + name for name, _, kind in wish.columns if kind == "json"]
+
+    def joined(self, part: Any, block: Batches) -> Any:
+        """A part with its columns, as something of Arrow's."""
+        theirs = self.source.table(part)
+        if isinstance(theirs, _core.Batches):
+            return theirs.beside(block, self.dropped, [])
+        pyarrow = needed("pyarrow", "Parquet")
+        table = pyarrow.Table.from_batches([theirs]).drop_columns(self.dropped)
+        beside = pyarrow.table(block)
+        for field, column in zip(beside.schema, beside.columns, strict=True):
+            table = table.append_column(field, column)
+        return table
+
+    def names(self) -> list[str]:
+        """The columns of the output."""
+        return [name for name in self.source.names if name not in self.dropped] + self.added
+
+
+class CsvBeside:
+    """From CSV to CSV with the same delimiter: every byte stays."""
+
+    def __init__(self, outline: Outline) -> None:
+        self._outline = outline
+        self._source = cast("CsvSource", outline.source)
+
+    def head(self) -> bytes:
+        return self._source.header.beside_names(self._outline.added, self._outline.dropped)
+
+    def join(self, part: _core.CsvPart, block: Batches) -> bytes:
+        return part.beside(block, self._outline.dropped, self._outline.defuse)
+
+    def tail(self) -> bytes:
+        return self._source.trailer()
+
+
+class JsonBeside:
+    """From JSON Lines to JSON Lines: every byte stays."""
+
+    def __init__(self, outline: Outline) -> None:
+        self._outline = outline
+        self._source = cast("JsonSource", outline.source)
+
+    def head(self) -> bytes:
+        return b""
+
+    def join(self, part: _core.JsonPart, block: Batches) -> bytes:
+        return part.beside(block, self._outline.dropped, self._outline.as_json)
+
+    def tail(self) -> bytes:
+        return self._source.trailer()
+
+
+class CsvLines:
+    """From another kind to CSV."""
+
+    def __init__(self, outline: Outline, delimiter: str) -> None:
+        self._outline = outline
+        self._delimiter = ord(delimiter)
+        self._defused = outline.added if outline.defuse else []
+
+    def head(self) -> bytes:
+        return _core.csv_record(self._outline.names(), self._delimiter)
+
+    def join(self, part: Any, block: Batches) -> bytes:
+        return _core.csv_lines(self._outline.joined(part, block), self._delimiter, self._defused)
+
+    def tail(self) -> bytes:
+        return b""
+
+
+class JsonLines:
+    """From another kind to JSON Lines."""
+
+    def __init__(self, outline: Outline) -> None:
+        self._outline = outline
+
+    def head(self) -> bytes:
+        return b""
+
+    def join(self, part: Any, block: Batches) -> bytes:
+        return _core.json_lines(self._outline.joined(part, block), self._outline.as_json)
+
+    def tail(self) -> bytes:
+        return b""
+
+
+class ParquetTables:
+    """To Parquet: its sink writes the head and the tail."""
+
+    def __init__(self, outline: Outline) -> None:
+        self._outline = outline
+
+    def head(self) -> bytes:
+        return b""
+
+    def join(self, part: Any, block: Batches) -> Any:
+        return self._outline.joined(part, block)
+
+    def tail(self) -> bytes:
+        return b""
+
+
+def schema_of(outline: Outline) -> Any:
+    """The schema of the output."""
+    pyarrow = needed("pyarrow", "Parquet")
+    theirs = getattr(outline.source, "schema", None)
+    if theirs is None:
+        theirs = pyarrow.schema([(name, pyarrow.string()) for name in outline.source.names])
+    kept = [field for field in theirs if field.name not in outline.dropped]
+    return pyarrow.schema(kept + list(pyarrow.schema(outline.table)), metadata=theirs.metadata)
+
+
+def notes_of(outline: Outline) -> dict[str, str]:
+    """What the output says of the columns that were added, so that a later call can replace them."""
+    known = known_columns(outline.source.metadata)
+    return {COLUMNS_KEY: json.dumps({**known, outline.prefix: outline.added})}
+
+
+def joiner_of(outline: Outline, kind: FileKind, delimiter: str | None) -> Joiner:
+    """The joiner from the source's kind of file to this one."""
+    source = outline.source
+    if kind == "parquet":
+        return ParquetTables(outline)
+    if kind == "jsonl":
+        return JsonBeside(outline) if isinstance(source, JsonSource) else JsonLines(outline)
+    written_with = delimiter or DELIMITERS[kind]
+    if isinstance(source, CsvSource) and source.delimiter == written_with:
+        return CsvBeside(outline)
+    return CsvLines(outline, written_with)

@@ -1,0 +1,39 @@
+"""The API key, from the environment or from a file that nobody else can read: never from an argument."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+from .endings import Ending, Stop
+
+_MAX_BYTES = 4096
+
+
+def key_in(path: str) -> str:
+    """The key that a file holds.
+
+    Raises:
+        Stop: It cannot be read, or others can read it.
+    """
+    file = Path(path)
+    try:
+        with file.open("rb") as stream:
+            # Of the file that is open, not of one that may have come to its place since.
+            mode = os.fstat(stream.fileno()).st_mode
+            if os.name == "posix" and stat.S_ISREG(mode) and mode & 0o077:
+                raise Stop(
+                    Ending.USAGE,
+                    f"others than you can read the key in {path}: chmod 600 it, and say it again",
+                )
+            text = stream.read(_MAX_BYTES)
+    except OSError as error:
+        raise Stop(Ending.USAGE, f"the key file {path} cannot be read: {error.strerror}") from None
+    try:
+        key = text.decode("ascii").strip()
+    except UnicodeDecodeError:
+        key = ""
+    if not key or len(text) == _MAX_BYTES:
+        raise Stop(Ending.USAGE, f"{path} holds no API key: it should be its only line")
+    return key

@@ -1,0 +1,188 @@
+"""The options that several commands share. What they mean, `_given` says."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
+
+import click
+
+from exactbuyer.budget import Per
+from exactbuyer.rows import FieldType, RequiredField
+from exactbuyer.settings import BASE_URL
+
+from ._files import KINDS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+FunctionT = TypeVar("FunctionT", bound="Callable[..., Any]")
+
+ASK_ABOVE_CREDITS = 1_000
+
+_KINDS = f"{', '.join(KINDS)}; .gz or .zst after it"
+
+
+def _all(*options: Callable[[FunctionT], FunctionT]) -> Callable[[FunctionT], FunctionT]:
+    def decorate(function: FunctionT) -> FunctionT:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+def input_options() -> Callable[[FunctionT], FunctionT]:
+    """What is read, and what of it is looked up."""
+    return _all(
+        click.argument("path", metavar="IN"),
+        click.option(
+            "--by",
+            multiple=True,
+            required=True,
+            metavar="COLUMN[=TYPE]",
+            help="A column to look up; several, best first: the next is paid for only where the one before "
+            "finds nobody. "
+            f"TYPE is {', '.join(get_args(FieldType))}; by default it is inferred for each value.",
+        ),
+        click.option(
+            "--split", metavar="TEXT", help="What stands between several values of one cell, as in ';'."
+        ),
+        click.option(
+            "--from", "kind", metavar="KIND", help=f"What IN is, if its suffix does not say: {_KINDS}."
+        ),
+        click.option("--delimiter", metavar="CHARACTER", help="What stands between cells of CSV, as in ';'."),
+        click.option(
+            "--na-value",
+            "na_values",
+            multiple=True,
+            metavar="TEXT",
+            help="Counts as missing, as in 'n/a'. Repeatable.",
+        ),
+        click.option(
+            "--default-region",
+            metavar="CC",
+            help="The country of phone numbers without a country code, as in US.",
+        ),
+    )
+
+
+def column_options() -> Callable[[FunctionT], FunctionT]:
+    """Which columns are added."""
+    return _all(
+        click.option(
+            "--column",
+            "columns",
+            multiple=True,
+            metavar="NAME[=PATH[:TYPE]]",
+            help="A column to add: one of those that are added by default, or a path into the contact, as in "
+            "title=employment.job.title or score=likelihood:float64. Repeatable.",
+        ),
+        click.option(
+            "--prefix", default="eb_", show_default=True, help="Stands before every name that is added."
+        ),
+    )
+
+
+def money_options() -> Callable[[FunctionT], FunctionT]:
+    """What may be spent, and on what."""
+    return _all(
+        click.option(
+            "--require",
+            "required_fields",
+            multiple=True,
+            type=click.Choice(get_args(RequiredField)),
+            help="A match counts, and costs, only if it has this. Repeatable.",
+        ),
+        click.option(
+            "--max-credits", type=int, metavar="N", help="Spend no more than this, every doubt counted."
+        ),
+        click.option(
+            "--per",
+            type=click.Choice(get_args(Per)),
+            help="Over what --max-credits counts: by default all that the store has on record.",
+        ),
+        click.option("--tz", metavar="NAME", help="Where its days and months begin, as in Europe/Berlin."),
+        click.option(
+            "--credit-price",
+            nargs=2,
+            metavar="PRICE CURRENCY",
+            help="What one credit costs, as in 0.05 EUR: then plans and receipts say it in money, too.",
+        ),
+    )
+
+
+def store_options() -> Callable[[FunctionT], FunctionT]:
+    """Where answers are kept, and which of them count."""
+    return _all(
+        click.option(
+            "--store",
+            metavar="FILE",
+            help="Where answers are kept, and doubts; none: nowhere. By default .exactbuyer/ in the working "
+            "directory, for the real service.",
+        ),
+        click.option("--refresh", is_flag=True, help="Ask again for what the store has, and pay again."),
+        click.option("--store-only", is_flag=True, help="Send nothing: only what the store has."),
+        click.option(
+            "--max-age",
+            "max_age_days",
+            type=float,
+            metavar="DAYS",
+            help="How old an answer of the store may be.",
+        ),
+        click.option(
+            "--miss-max-age",
+            "miss_max_age_days",
+            type=float,
+            metavar="DAYS",
+            help="How old a not_found of the store may be: 7.",
+        ),
+        click.option(
+            "--tag",
+            "tags",
+            multiple=True,
+            metavar="NAME=VALUE",
+            help="A note for the store's journal. Repeatable.",
+        ),
+    )
+
+
+def service_options() -> Callable[[FunctionT], FunctionT]:
+    """Who is asked, and how."""
+    return _all(
+        click.option(
+            "--sandbox", is_flag=True, help="Ask the built-in sandbox: no key, no cost, invented people."
+        ),
+        click.option("--base-url", metavar="URL", help=f"Where the service is, if not at {BASE_URL}."),
+        click.option(
+            "--key-file",
+            metavar="FILE",
+            help="A file that holds the API key and that only you can read; by default it is read from the "
+            "environment variable EXACTBUYER_API_KEY.",
+        ),
+        click.option("--requests-per-minute", type=int, metavar="N", help="Most requests in any 60 s: 200."),
+        click.option("--max-concurrency", type=int, metavar="N", help="Most requests in flight: 64."),
+        click.option("--chunk-size", type=int, metavar="N", help="Most lookups of one request: 1,000."),
+        click.option(
+            "--max-in-doubt", type=int, metavar="N", help="Most lookups in flight or unknown: 20,000."
+        ),
+        click.option(
+            "--max-retries", type=int, metavar="N", help="How often what is free is tried again: 5."
+        ),
+        click.option("--timeout", type=float, metavar="SECONDS", help="Most that one request may take: 300."),
+        click.option(
+            "--grace", type=float, metavar="SECONDS", help="How long Ctrl-C waits for requests in flight: 30."
+        ),
+        click.option(
+            "--on-unknown",
+            type=click.Choice(["hold", "resend"]),
+            help="What becomes of a lookup that may have been charged and got no answer: hold, or resend, "
+            "which may pay twice.",
+        ),
+        click.option("--proxy", metavar="URL", help="A proxy, if not HTTPS_PROXY's."),
+        click.option("--ca-bundle", metavar="FILE", help="A PEM file of authorities to trust, too."),
+        click.option(
+            "--body",
+            type=click.Choice(["form", "json"]),
+            help="How requests are encoded: form, as in the samples.",
+        ),
+    )

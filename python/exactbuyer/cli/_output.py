@@ -1,0 +1,248 @@
+"""Where output goes: a file that is there whole or not at all, or standard output.
+
+Knows bytes and Parquet's tables; nothing of rows or calls.
+"""
+
+from __future__ import annotations
+
+import gzip
+import os
+import stat
+import sys
+import tempfile
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, cast
+
+from ._files import needed
+from .endings import Ending, Stop
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Mapping
+
+    from ._files import Place
+
+
+class Output:
+    """A file under construction, beside the place where it will stand; or a stream.
+
+    Args:
+        place: Where it will stand.
+
+    Raises:
+        Stop: Nothing can be written there.
+    """
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+        self._temporary: Path | None = None
+        self._target: Path | None = None
+        self._has_failed = False
+        with self._telling():
+            self._raw = _Pieces(self._opened())
+            self._stream: Any = self._packed(self._raw)
+        self._sink: Any = None
+
+    def expect_tables(self, schema: Any, metadata: Mapping[str, str]) -> None:
+        """From here on tables are written, not bytes."""
+        from ._parquet import ParquetSink
+
+        with self._telling():
+            self._sink = ParquetSink(self._stream, schema, metadata)
+
+    def write(self, piece: Any) -> None:
+        """Writes bytes, or a table.
+
+        Raises:
+            Stop: They cannot be written.
+        """
+        with self._telling():
+            if not isinstance(piece, bytes):
+                self._sink.write(piece)
+            elif piece:
+                self._stream.write(piece)
+                if self._temporary is None and self._stream is not self._raw:
+                    # Whoever reads along gets what is there.
+                    self._stream.flush()
+
+    def finish(self, notes: Mapping[str, Any]) -> None:
+        """Puts the file into its place, whole and on the disk.
+
+        Args:
+            notes: Kept in the file, where its kind has a place for them.
+
+        Raises:
+            Stop: It cannot be; then what stood there stands there still.
+        """
+        with self._telling():
+            self._end(notes)
+            if self._temporary is not None and self._target is not None:
+                self._moved(self._temporary, self._target)
+                self._temporary = None
+
+    def keep(self, notes: Mapping[str, Any]) -> Path | None:
+        """Keeps what there is under another name, of a run that did not come to its end.
+
+        Returns:
+            Where it is; `None` of a stream, or if it could not be kept.
+        """
+        if self._temporary is None or self._target is None:
+            with suppress(Stop), self._telling():
+                self._end(notes)
+            return None
+        name, dot, suffixes = self._target.name.partition(".")
+        partial = self._target.with_name(f"{name}.partial{dot}{suffixes}")
+        if not self._has_failed:
+            with suppress(Stop), self._telling():
+                self._end(notes)
+        # Of text, what is there is worth having; Parquet without its end is nothing.
+        if self._sink is None or not self._has_failed:
+            with suppress(OSError):
+                self._moved(self._temporary, partial)
+                self._temporary = None
+                return partial
+        self.abandon()
+        return None
+
+    def abandon(self) -> None:
+        """Leaves nothing behind."""
+        with suppress(Exception):
+            if self._sink is not None:
+                self._sink.abandon()
+        with suppress(Exception):
+            self._raw.close()
+        if self._temporary is not None:
+            with suppress(OSError):
+                self._temporary.unlink()
+            self._temporary = None
+
+    def _opened(self) -> int:
+        if self._place.is_standard:
+            if self._place.kind == "parquet" and sys.stdout.isatty():
+                raise Stop(Ending.USAGE, "Parquet is nothing for a terminal: name a file with -o")
+            return os.dup(sys.stdout.fileno())
+        # Through a link, the file that it leads to is replaced, not the link.
+        target = Path(self._place.path).resolve()
+        if target.is_dir():
+            raise Stop(Ending.USAGE, f"{self._place.path} is a folder: name a file in it")
+        with suppress(FileNotFoundError):
+            if not stat.S_ISREG(target.stat().st_mode):
+                # A pipe or a device is written to, not replaced.
+                return os.open(target, os.O_WRONLY)
+        descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent)
+        self._target, self._temporary = target, Path(name)
+        return descriptor
+
+    def _packed(self, pieces: _Pieces) -> Any:
+        if self._place.packing == "gz":
+            return gzip.GzipFile(filename="", mode="wb", fileobj=cast("IO[bytes]", pieces), compresslevel=6)
+        if self._place.packing == "zst":
+            pyarrow = needed("pyarrow", "zstd")
+            return pyarrow.CompressedOutputStream(pyarrow.PythonFile(_Left(pieces), mode="w"), "zstd")
+        return pieces
+
+    def _end(self, notes: Mapping[str, Any]) -> None:
+        if self._raw.closed:
+            return
+        if self._sink is not None:
+            self._sink.finish(notes)
+        if self._stream is not self._raw:
+            self._stream.close()
+        if self._temporary is not None:
+            os.fsync(self._raw.fileno())
+        self._raw.close()
+
+    def _moved(self, source: Path, target: Path) -> None:
+        source.chmod(_mode_of(target))
+        source.replace(target)
+        # The name, too, is to outlive a power cut; not every system can say so of a folder.
+        with suppress(OSError, AttributeError):
+            folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+
+    @contextmanager
+    def _telling(self) -> Generator[None]:
+        try:
+            yield
+        except BrokenPipeError:
+            raise Stop(Ending.PIPE_CLOSED) from None
+        except OSError as error:
+            self._has_failed = True
+            name = "standard output" if self._place.is_standard else self._place.path
+            why = error.strerror or "its disk or stream refuses it"
+            raise Stop(Ending.FILES, f"{name} cannot be written: {why}") from error
+
+
+class _Pieces:
+    """A file that holds whole pieces: one that does not fit leaves nothing of itself behind."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._is_file = stat.S_ISREG(os.fstat(descriptor).st_mode)
+        self._bytes = 0
+        self.closed = False
+
+    def fileno(self) -> int:
+        return self._descriptor
+
+    def write(self, piece: Any) -> int:
+        rest = memoryview(piece).cast("B")
+        length = len(rest)
+        try:
+            while rest:
+                rest = rest[os.write(self._descriptor, rest) :]
+        except BaseException:
+            if self._is_file:
+                os.ftruncate(self._descriptor, self._bytes)
+                os.lseek(self._descriptor, self._bytes, os.SEEK_SET)
+            raise
+        self._bytes += length
+        return length
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+    def close(self) -> None:
+        if not self.closed:
+            self.closed = True
+            os.close(self._descriptor)
+
+
+class _Left:
+    """A stream that stays open when Arrow closes it."""
+
+    closed = False
+
+    def __init__(self, stream: _Pieces) -> None:
+        self._stream = stream
+
+    def write(self, piece: Any) -> int:
+        self._stream.write(piece)
+        return len(piece)
+
+    def flush(self) -> None:
+        self._stream.flush()
+
+    def close(self) -> None:
+        pass
+
+    def readable(self) -> bool:
+        return False
+
+    def writable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return False
+
+
+def _mode_of(target: Path) -> int:
+    """The mode of the file that is replaced, else that of any new file."""
+    with suppress(FileNotFoundError):
+        return stat.S_IMODE(target.stat().st_mode)
+    mask = os.umask(0)
+    os.umask(mask)
+    return 0o666 & ~mask

@@ -1,0 +1,68 @@
+"""Ctrl-C and SIGTERM: both end a run in good order, and neither cuts a line that is being written in two."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from .endings import Ending
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from types import FrameType
+
+
+class Signals:
+    """Turns signals into `KeyboardInterrupt`, at moments when it does no harm."""
+
+    def __init__(self) -> None:
+        self.ending = Ending.INTERRUPTED
+        self._held = False
+        self._seen = False
+
+    @contextmanager
+    def watched(self) -> Generator[None]:
+        """Inside, both signals raise `KeyboardInterrupt`."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {number: signal.signal(number, self._seen_now) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    @contextmanager
+    def held(self) -> Generator[None]:
+        """Inside, the first signal waits for the next :meth:`released`; the second does not."""
+        self._held = True
+        try:
+            yield
+        finally:
+            self._held = False
+
+    @contextmanager
+    def released(self) -> Generator[None]:
+        """Inside, within :meth:`held`, a signal raises at once, and one that waited raises here.
+
+        For waiting: whatever is taken or written in here could be lost.
+        """
+        held, self._held = self._held, False
+        try:
+            if self._seen:
+                self._seen = False
+                raise KeyboardInterrupt
+            yield
+        finally:
+            self._held = held
+
+    def _seen_now(self, number: int, _frame: FrameType | None) -> None:
+        if number == signal.SIGTERM:
+            self.ending = Ending.TERMINATED
+        if self._held and not self._seen:
+            self._seen = True
+        else:
+            raise KeyboardInterrupt

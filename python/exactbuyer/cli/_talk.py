@@ -1,0 +1,103 @@
+"""What is said on stderr: notes, warnings, receipts, the last line. Standard output is for data alone."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import warnings
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from exactbuyer._tables import told
+from exactbuyer.exceptions import IncompleteWarning
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from exactbuyer.plan import Plan
+    from exactbuyer.receipt import Receipt
+
+    from .endings import Ending
+
+
+class Talk:
+    """What a command says.
+
+    Args:
+        quiet: Only what went wrong.
+        as_json: The last line is JSON.
+    """
+
+    def __init__(self, *, quiet: bool = False, as_json: bool = False) -> None:
+        self.quiet = quiet
+        self.as_json = as_json
+
+    @contextmanager
+    def aloud(self) -> Generator[None]:
+        """Inside, the package's own log and warnings are said here, too, as plain lines."""
+        handler = logging.StreamHandler(sys.stderr)
+        handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
+        # These two are said anyway: that Ctrl-C was seen, and the receipt.
+        handler.addFilter(lambda record: record.funcName not in {"_say", "_log"})
+        logger = logging.getLogger("exactbuyer")
+        before = logger.level, logger.propagate
+        # A terminal has the bar instead.
+        logger.setLevel(logging.WARNING if self.quiet or sys.stderr.isatty() else logging.INFO)
+        logger.propagate = False
+        logger.addHandler(handler)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("default", UserWarning)
+                warnings.showwarning = _show
+                yield
+        finally:
+            logger.removeHandler(handler)
+            logger.setLevel(before[0])
+            logger.propagate = before[1]
+
+    def receipt(self, receipt: Receipt, prefix: str, step: str) -> None:
+        """Says what a run took, and what to do next."""
+        if self.quiet:
+            return
+        write(receipt.as_text(see=f"{prefix}reason", step=step))
+
+    def last(self, ending: Ending, message: str, receipt: Receipt | None) -> None:
+        """Says the last line, as JSON if that was asked for."""
+        if message:
+            say(message)
+        if self.as_json:
+            known = told(receipt) if receipt is not None else {}
+            write(json.dumps({**known, "exit_code": int(ending), "error": message or None}, default=str))
+
+
+def plan_lines(plan: Plan) -> str:
+    """A plan in words, with the first rows that cannot be looked up. Rows count from 1, as lines do."""
+    suspects = tuple(suspect._replace(row=suspect.row + 1) for suspect in plan.suspects)
+    lines = [str(replace(plan, suspects=suspects)).replace(" (plan.problems)", "")]
+    lines += [f"invalid   row {row + 1:,}: {reason}" for row, _, reason in plan.problems[:_SHOWN]]
+    if plan.invalid > _SHOWN:
+        lines.append(f"          and {plan.invalid - _SHOWN:,} more")
+    return "\n".join(lines)
+
+
+_SHOWN = 5
+
+
+def _show(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
+    # The receipt says that rows are open, and more.
+    if not issubclass(category, IncompleteWarning):
+        say(f"warning: {message}")
+
+
+def say(text: str) -> None:
+    """Says a line of the program's own."""
+    write(f"exactbuyer: {text}")
+
+
+def write(text: str) -> None:
+    """Writes a line to stderr; without one, nobody is told."""
+    with suppress(AttributeError, OSError, ValueError):
+        sys.stderr.write(text + "\n")
+        sys.stderr.flush()

@@ -1,0 +1,256 @@
+//! Where records and cells of a CSV file begin and end.
+//!
+//! RFC 4180, read as widely as the files in circulation are written (and as Python's `csv` reads
+//! them): a record ends at `\n`, `\r\n` or `\r`; a quote opens a quoted cell only where a cell
+//! begins; what follows its closing quote belongs to the cell; a quote anywhere else is a character
+//! like any other.
+
+use memchr::{memchr, memchr_iter, memchr3};
+
+use super::csv_block::{CsvBlock, Record};
+use super::{BLOCK_BYTES, Broken, MAX_RECORD_BYTES};
+
+/// What the next byte means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// A cell begins.
+    Start,
+    /// In a cell without quotes, or after those of one with quotes.
+    Plain,
+    /// Between the quotes of a cell.
+    Quoted,
+    /// After a quote between quotes: the closing one, or the first of a pair.
+    Closed,
+    /// After a `\r`, which may be half of a line end.
+    Return,
+}
+
+/// Cuts a CSV file into records, whatever pieces it comes in. The first record is the header.
+#[derive(Debug)]
+pub struct CsvSplitter {
+    delimiter: u8,
+    /// How many cells the header has, once it is there.
+    width: Option<usize>,
+    bytes: Vec<u8>,
+    /// The next byte to look at.
+    at: usize,
+    state: State,
+    /// Where each cell ends.
+    cells: Vec<usize>,
+    records: Vec<Record>,
+    /// Where the record under way begins, with the blank lines before it.
+    start: usize,
+    /// Where its first cell begins, and the place of that in `cells`.
+    first: usize,
+    first_cell: usize,
+    /// The number of the line at `start`, from 1.
+    line: u64,
+    ended: bool,
+}
+
+impl CsvSplitter {
+    /// For a file whose cells stand between such delimiters.
+    #[must_use]
+    pub fn new(delimiter: u8) -> Self {
+        Self {
+            delimiter,
+            width: None,
+            bytes: Vec::new(),
+            at: 0,
+            state: State::Start,
+            cells: Vec::new(),
+            records: Vec::new(),
+            start: 0,
+            first: 0,
+            first_cell: 0,
+            line: 1,
+            ended: false,
+        }
+    }
+
+    /// Reads on.
+    ///
+    /// # Errors
+    /// [`Broken`]: a record has more cells than the header, or never ends.
+    pub fn feed(&mut self, bytes: &[u8]) -> Result<(), Broken> {
+        const MARK: &[u8] = "\u{feff}".as_bytes();
+        self.bytes.extend_from_slice(bytes);
+        if self.width.is_none() && self.at == 0 {
+            // A byte-order mark stays where it is, and is no part of the first name.
+            if self.bytes.len() < MARK.len() && MARK.starts_with(&self.bytes) {
+                return Ok(());
+            }
+            if self.bytes.starts_with(MARK) {
+                (self.at, self.first) = (MARK.len(), MARK.len());
+            }
+        }
+        self.scan()
+    }
+
+    /// No more bytes come.
+    ///
+    /// # Errors
+    /// [`Broken`]: a quoted cell never ends.
+    pub fn finish(&mut self) -> Result<(), Broken> {
+        if self.ended {
+            return Ok(());
+        }
+        self.scan()?;
+        self.ended = true;
+        match self.state {
+            State::Quoted => {
+                let begins = self.cells.get(self.first_cell..).and_then(<[_]>::last);
+                let line = self.line_of(begins.map_or(self.first, |end| end + 1));
+                return Err(Broken::new(format!(
+                    "the quoted cell that begins in line {line} never ends: put its closing quote"
+                )));
+            }
+            State::Return => self.end_record()?,
+            _ if self.at > self.first || self.cells.len() > self.first_cell => {
+                self.cells.push(self.at);
+                self.end_record()?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// The header, once it is there: once.
+    pub fn header(&mut self) -> Option<CsvBlock> {
+        (!self.records.is_empty()).then(|| self.cut(1))
+    }
+
+    /// The next records, if there are that many, or so many bytes of them, or no more come. Only
+    /// after the header was taken.
+    pub fn take(&mut self, rows: usize) -> Option<CsvBlock> {
+        let there = self.records.len();
+        let enough = there >= rows || self.ended || self.start >= BLOCK_BYTES;
+        (there > 0 && enough).then(|| self.cut(rows.min(there)))
+    }
+
+    /// What follows the last record: blank lines. Only at the end.
+    #[must_use]
+    pub fn trailer(&self) -> &[u8] {
+        self.bytes.get(self.start..).unwrap_or_default()
+    }
+
+    fn scan(&mut self) -> Result<(), Broken> {
+        while let Some(&byte) = self.bytes.get(self.at) {
+            match self.state {
+                State::Start if byte == b'"' => {
+                    self.state = State::Quoted;
+                    self.at += 1;
+                }
+                State::Start => self.state = State::Plain,
+                State::Plain => {
+                    let rest = self.bytes.get(self.at..).unwrap_or_default();
+                    match memchr3(self.delimiter, b'\n', b'\r', rest) {
+                        Some(ahead) => {
+                            self.at += ahead;
+                            self.end_cell()?;
+                        }
+                        None => self.at = self.bytes.len(),
+                    }
+                }
+                State::Quoted => match memchr(b'"', self.bytes.get(self.at..).unwrap_or_default()) {
+                    Some(ahead) => {
+                        self.at += ahead + 1;
+                        self.state = State::Closed;
+                    }
+                    None => self.at = self.bytes.len(),
+                },
+                State::Closed if byte == b'"' => {
+                    self.state = State::Quoted;
+                    self.at += 1;
+                }
+                State::Closed => self.state = State::Plain,
+                State::Return => {
+                    self.at += usize::from(byte == b'\n');
+                    self.end_record()?;
+                }
+            }
+        }
+        if self.at - self.start > MAX_RECORD_BYTES {
+            let line = self.line_of(self.first);
+            return Err(Broken::new(format!(
+                "the record that begins in line {line} does not end within {} MiB: put the closing quote that \
+                 it lacks",
+                MAX_RECORD_BYTES >> 20
+            )));
+        }
+        Ok(())
+    }
+
+    fn end_cell(&mut self) -> Result<(), Broken> {
+        let byte = self.bytes.get(self.at).copied();
+        self.cells.push(self.at);
+        self.at += 1;
+        if byte == Some(self.delimiter) {
+            self.state = State::Start;
+        } else if byte == Some(b'\r') {
+            self.state = State::Return;
+        } else {
+            self.end_record()?;
+        }
+        Ok(())
+    }
+
+    fn end_record(&mut self) -> Result<(), Broken> {
+        self.state = State::Start;
+        let cells = self.first_cell..self.cells.len();
+        let end = self.cells.last().copied().unwrap_or(self.at);
+        if cells.len() == 1 && end == self.first && self.width != Some(1) {
+            // A blank line is a record only where a record is one cell.
+            self.cells.pop();
+            self.first = self.at;
+            return Ok(());
+        }
+        let line = self.line_of(self.first);
+        let width = *self.width.get_or_insert(cells.len());
+        if cells.len() > width {
+            return Err(Broken::new(format!(
+                "the record in line {line} has {} cells, the header {width}: quote the cells that hold a \
+                 delimiter",
+                cells.len()
+            )));
+        }
+        let (start, first, next) = (self.start, self.first, self.at);
+        self.line = line + self.lines(first, next);
+        self.records.push(Record { start, first, end, next, cells, line });
+        (self.start, self.first, self.first_cell) = (next, next, self.cells.len());
+        Ok(())
+    }
+
+    /// The number of the line that this byte stands in, from `start` on.
+    fn line_of(&self, at: usize) -> u64 {
+        self.line + self.lines(self.start, at)
+    }
+
+    fn lines(&self, from: usize, to: usize) -> u64 {
+        let text = self.bytes.get(from..to).unwrap_or_default();
+        let feeds = memchr_iter(b'\n', text).count();
+        let lines = if feeds == 0 { memchr_iter(b'\r', text).count() } else { feeds };
+        lines.try_into().unwrap_or(u64::MAX)
+    }
+
+    /// The first so many records, as a block of their own.
+    fn cut(&mut self, rows: usize) -> CsvBlock {
+        let last = rows.checked_sub(1).and_then(|last| self.records.get(last));
+        let (bytes, cells) = last.map_or((0, 0), |record| (record.next, record.cells.end));
+        let rest = self.bytes.split_off(bytes);
+        let bytes_of = std::mem::replace(&mut self.bytes, rest);
+        let rest = self.cells.split_off(cells).into_iter().map(|end| end - bytes).collect();
+        let cells_of = std::mem::replace(&mut self.cells, rest);
+        let rest = self.records.split_off(rows).into_iter().map(|record| record.less(bytes, cells)).collect();
+        let records = std::mem::replace(&mut self.records, rest);
+        self.at -= bytes;
+        self.start -= bytes;
+        self.first -= bytes;
+        self.first_cell -= cells;
+        CsvBlock::new(self.delimiter, self.width.unwrap_or(1), bytes_of, cells_of, records)
+    }
+}
+
+#[cfg(test)]
+#[path = "csv_tests.rs"]
+mod tests;

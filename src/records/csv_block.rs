@@ -1,0 +1,197 @@
+//! Whole records of a CSV file: their cells read, and cells put beside them.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use arrow_array::builder::StringBuilder;
+use arrow_array::{RecordBatch, StringArray};
+
+use super::Broken;
+use super::writing::{CellStyle, CellWriter, writable};
+
+/// One record, by its places in the block.
+#[derive(Debug, Clone)]
+pub(super) struct Record {
+    /// Where it begins, with the blank lines before it.
+    pub(super) start: usize,
+    /// Where its first cell begins.
+    pub(super) first: usize,
+    /// Where its last cell ends.
+    pub(super) end: usize,
+    /// Where the next record begins.
+    pub(super) next: usize,
+    /// The places of its cells.
+    pub(super) cells: Range<usize>,
+    /// The number of its first line in the file, from 1.
+    pub(super) line: u64,
+}
+
+impl Record {
+    pub(super) fn less(self, bytes: usize, cells: usize) -> Self {
+        Self {
+            start: self.start - bytes,
+            first: self.first - bytes,
+            end: self.end - bytes,
+            next: self.next - bytes,
+            cells: self.cells.start - cells..self.cells.end - cells,
+            line: self.line,
+        }
+    }
+}
+
+/// Whole records of a CSV file, byte for byte.
+#[derive(Debug)]
+pub struct CsvBlock {
+    delimiter: u8,
+    width: usize,
+    bytes: Vec<u8>,
+    /// Where each cell ends.
+    cells: Vec<usize>,
+    records: Vec<Record>,
+}
+
+impl CsvBlock {
+    pub(super) fn new(
+        delimiter: u8,
+        width: usize,
+        bytes: Vec<u8>,
+        cells: Vec<usize>,
+        records: Vec<Record>,
+    ) -> Self {
+        Self { delimiter, width, bytes, cells, records }
+    }
+
+    /// How many records it has.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.records.len()
+    }
+
+    /// Whether it has none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.records.is_empty()
+    }
+
+    /// How many columns the header has.
+    #[must_use]
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// The cells of a column, without their quotes; null where a record is too short to have one.
+    /// What is not UTF-8 is replaced: such a cell is looked up by nobody.
+    #[must_use]
+    pub fn column(&self, place: usize) -> StringArray {
+        let mut column = StringBuilder::with_capacity(self.len(), 0);
+        for record in &self.records {
+            let cell = self.cell(record, place).map(unquoted);
+            column.append_option(cell.as_deref().map(String::from_utf8_lossy));
+        }
+        column.finish()
+    }
+
+    /// The same, for a file of another kind, where a byte cannot stay what it was.
+    ///
+    /// # Errors
+    /// [`Broken`]: a cell is not UTF-8.
+    pub fn text(&self, place: usize) -> Result<StringArray, Broken> {
+        let mut column = StringBuilder::with_capacity(self.len(), 0);
+        for record in &self.records {
+            let cell = self.cell(record, place).map(unquoted);
+            let text = cell.as_deref().map(std::str::from_utf8).transpose().map_err(|_| {
+                Broken::new(format!(
+                    "the record in line {} is not UTF-8: convert the file first, as with iconv -f cp1252 -t \
+                     utf-8",
+                    record.line
+                ))
+            })?;
+            column.append_option(text);
+        }
+        Ok(column.finish())
+    }
+
+    /// Writes the records with these columns beside them: `added` has as many rows as there are
+    /// records, cells at the places `dropped` are left out.
+    ///
+    /// # Errors
+    /// [`Broken`]: a value cannot be written as text.
+    pub fn beside(
+        &self,
+        added: &[RecordBatch],
+        dropped: &[usize],
+        style: CellStyle,
+        into: &mut Vec<u8>,
+    ) -> Result<(), Broken> {
+        into.reserve(self.bytes.len() * 2);
+        let mut records = self.records.iter();
+        for batch in added {
+            let batch = writable(batch)?;
+            let writers = CellWriter::of(&batch, self.delimiter, |_| style)?;
+            for row in 0..batch.num_rows() {
+                let Some(record) = records.next() else { break };
+                self.keep(record, dropped, into);
+                for writer in &writers {
+                    into.push(self.delimiter);
+                    writer.write(row, into)?;
+                }
+                into.extend_from_slice(self.slice(record.end..record.next));
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes a record's own cells as they stand, and so many delimiters that what follows stands
+    /// under its name.
+    fn keep(&self, record: &Record, dropped: &[usize], into: &mut Vec<u8>) {
+        if dropped.is_empty() {
+            into.extend_from_slice(self.slice(record.start..record.end));
+            let lacking = self.width.saturating_sub(record.cells.len());
+            into.resize(into.len() + lacking, self.delimiter);
+        } else {
+            into.extend_from_slice(self.slice(record.start..record.first));
+            // A cell that a short record lacks is kept, too: as an empty one.
+            let kept = (0..self.width).filter(|place| !dropped.contains(place));
+            for (nth, place) in kept.enumerate() {
+                if nth > 0 {
+                    into.push(self.delimiter);
+                }
+                into.extend_from_slice(self.cell(record, place).unwrap_or_default());
+            }
+        }
+    }
+
+    fn cell(&self, record: &Record, place: usize) -> Option<&[u8]> {
+        let at = record.cells.start + place;
+        if at >= record.cells.end {
+            return None;
+        }
+        let end = *self.cells.get(at)?;
+        // After the delimiter that ended the cell before.
+        let start = if place == 0 { record.first } else { self.cells.get(at - 1)? + 1 };
+        self.bytes.get(start..end)
+    }
+
+    fn slice(&self, range: Range<usize>) -> &[u8] {
+        self.bytes.get(range).unwrap_or_default()
+    }
+}
+
+/// What a cell holds: without its quotes, and of each pair of quotes one.
+fn unquoted(cell: &[u8]) -> Cow<'_, [u8]> {
+    let Some(mut rest) = cell.strip_prefix(b"\"") else { return Cow::Borrowed(cell) };
+    let mut text = Vec::with_capacity(rest.len());
+    while let Some(at) = memchr::memchr(b'"', rest) {
+        let (before, after) = rest.split_at(at);
+        text.extend_from_slice(before);
+        rest = after.get(1..).unwrap_or_default();
+        if let Some(more) = rest.strip_prefix(b"\"") {
+            text.push(b'"');
+            rest = more;
+        } else {
+            break;
+        }
+    }
+    text.extend_from_slice(rest);
+    Cow::Owned(text)
+}

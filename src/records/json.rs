@@ -1,0 +1,106 @@
+//! Where the records of a JSON Lines file begin and end: one object a line.
+
+use memchr::memchr;
+
+use super::json_block::{JsonBlock, Line};
+use super::{BLOCK_BYTES, Broken, MAX_RECORD_BYTES};
+
+/// Cuts a JSON Lines file into records, whatever pieces it comes in.
+#[derive(Debug)]
+pub struct JsonSplitter {
+    bytes: Vec<u8>,
+    /// The next byte to look at.
+    at: usize,
+    records: Vec<Line>,
+    /// Where the record under way begins, with the blank lines before it.
+    start: usize,
+    /// Where the line under way begins.
+    first: usize,
+    /// Its number, from 1.
+    line: u64,
+    ended: bool,
+}
+
+impl Default for JsonSplitter {
+    fn default() -> Self {
+        Self { bytes: Vec::new(), at: 0, records: Vec::new(), start: 0, first: 0, line: 1, ended: false }
+    }
+}
+
+impl JsonSplitter {
+    /// Reads on.
+    ///
+    /// # Errors
+    /// [`Broken`]: a line never ends.
+    pub fn feed(&mut self, bytes: &[u8]) -> Result<(), Broken> {
+        self.bytes.extend_from_slice(bytes);
+        while let Some(ahead) = memchr(b'\n', self.bytes.get(self.at..).unwrap_or_default()) {
+            self.at += ahead + 1;
+            self.end_line();
+        }
+        self.at = self.bytes.len();
+        if self.at - self.start > MAX_RECORD_BYTES {
+            return Err(Broken::new(format!(
+                "line {} does not end within {} MiB: JSON Lines has one object a line",
+                self.line,
+                MAX_RECORD_BYTES >> 20
+            )));
+        }
+        Ok(())
+    }
+
+    /// No more bytes come.
+    pub fn finish(&mut self) {
+        if !self.ended {
+            self.ended = true;
+            self.end_line();
+        }
+    }
+
+    /// The next records, if there are that many, or so many bytes of them, or no more come.
+    pub fn take(&mut self, rows: usize) -> Option<JsonBlock> {
+        let there = self.records.len();
+        let enough = there >= rows || self.ended || self.start >= BLOCK_BYTES;
+        (there > 0 && enough).then(|| self.cut(rows.min(there)))
+    }
+
+    /// What follows the last record: blank lines. Only at the end.
+    #[must_use]
+    pub fn trailer(&self) -> &[u8] {
+        self.bytes.get(self.start..).unwrap_or_default()
+    }
+
+    fn end_line(&mut self) {
+        let whole = self.bytes.get(self.first..self.at).unwrap_or_default();
+        let mark = if self.line == 1 && whole.starts_with("\u{feff}".as_bytes()) { 3 } else { 0 };
+        let text = whole.get(mark..).unwrap_or_default();
+        let before = mark + text.len() - text.trim_ascii_start().len();
+        let length = text.trim_ascii().len();
+        let (first, line) = (self.first + before, self.line);
+        self.line += 1;
+        self.first = self.at;
+        // A blank line is no record.
+        if length > 0 {
+            self.records.push(Line { start: self.start, first, end: first + length, next: self.at, line });
+            self.start = self.at;
+        }
+    }
+
+    /// The first so many records, as a block of their own.
+    fn cut(&mut self, rows: usize) -> JsonBlock {
+        let bytes =
+            rows.checked_sub(1).and_then(|last| self.records.get(last)).map_or(0, |record| record.next);
+        let rest = self.bytes.split_off(bytes);
+        let bytes_of = std::mem::replace(&mut self.bytes, rest);
+        let rest = self.records.split_off(rows).into_iter().map(|record| record.less(bytes)).collect();
+        let records = std::mem::replace(&mut self.records, rest);
+        self.at -= bytes;
+        self.start -= bytes;
+        self.first -= bytes;
+        JsonBlock::new(bytes_of, records)
+    }
+}
+
+#[cfg(test)]
+#[path = "json_tests.rs"]
+mod tests;

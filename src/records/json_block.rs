@@ -1,0 +1,250 @@
+//! Whole records of a JSON Lines file: their members read, and members put beside them.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use arrow_array::builder::{ListBuilder, StringBuilder};
+use arrow_array::{ListArray, RecordBatch, StringArray};
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::Broken;
+use super::table::JsonColumns;
+
+/// One record, by its places in the block.
+#[derive(Debug, Clone)]
+pub(super) struct Line {
+    /// Where it begins, with the blank lines before it.
+    pub(super) start: usize,
+    /// Where its object begins.
+    pub(super) first: usize,
+    /// Where its object ends.
+    pub(super) end: usize,
+    /// Where the next record begins.
+    pub(super) next: usize,
+    /// The number of its line in the file, from 1.
+    pub(super) line: u64,
+}
+
+impl Line {
+    pub(super) fn less(self, bytes: usize) -> Self {
+        Self {
+            start: self.start - bytes,
+            first: self.first - bytes,
+            end: self.end - bytes,
+            next: self.next - bytes,
+            line: self.line,
+        }
+    }
+}
+
+/// Whole records of a JSON Lines file, byte for byte.
+#[derive(Debug)]
+pub struct JsonBlock {
+    bytes: Vec<u8>,
+    records: Vec<Line>,
+}
+
+impl JsonBlock {
+    pub(super) fn new(bytes: Vec<u8>, records: Vec<Line>) -> Self {
+        Self { bytes, records }
+    }
+
+    /// How many records it has.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.records.len()
+    }
+
+    /// Whether it has none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.records.is_empty()
+    }
+
+    /// Calls this with every name of every record.
+    ///
+    /// # Errors
+    /// [`Broken`]: a line is no JSON object.
+    pub fn names(&self, mut each: impl FnMut(&str)) -> Result<(), Broken> {
+        for record in &self.records {
+            self.members(record)?.iter().for_each(|(name, _)| each(name));
+        }
+        Ok(())
+    }
+
+    /// What stands under this name: the texts of a list, or the one text of anything else; null
+    /// where there is nothing.
+    ///
+    /// # Errors
+    /// [`Broken`]: a line is no JSON object.
+    pub fn column(&self, name: &str) -> Result<ListArray, Broken> {
+        let mut column = ListBuilder::new(StringBuilder::new());
+        for record in &self.records {
+            match self.member(record, name)? {
+                None => column.append(false),
+                Some(value) => {
+                    let json = value.get();
+                    let list: Option<Vec<&RawValue>> =
+                        json.starts_with('[').then(|| serde_json::from_str(json).ok()).flatten();
+                    // What is no list is a list of one.
+                    for value in list.unwrap_or_else(|| vec![value]) {
+                        column.values().append_option(text(value));
+                    }
+                    column.append(true);
+                }
+            }
+        }
+        Ok(column.finish())
+    }
+
+    /// What stands under this name, for a file of another kind: a string as it is, anything else as
+    /// its JSON text.
+    ///
+    /// # Errors
+    /// [`Broken`]: a line is no JSON object.
+    pub fn text(&self, name: &str) -> Result<StringArray, Broken> {
+        let mut column = StringBuilder::new();
+        for record in &self.records {
+            column.append_option(self.member(record, name)?.and_then(text));
+        }
+        Ok(column.finish())
+    }
+
+    /// Writes the records with these columns beside them: `added` has as many rows as there are
+    /// records, members named in `dropped` are left out, columns named in `as_json` hold JSON already.
+    ///
+    /// # Errors
+    /// [`Broken`]: a line is no JSON object, or has a member of the name of an added column.
+    pub fn beside(
+        &self,
+        added: &[RecordBatch],
+        dropped: &[String],
+        as_json: &[String],
+        into: &mut Vec<u8>,
+    ) -> Result<(), Broken> {
+        into.reserve(self.bytes.len() * 2);
+        let mut records = self.records.iter();
+        for batch in added {
+            let columns = JsonColumns::of(batch, as_json);
+            for row in 0..batch.num_rows() {
+                let Some(record) = records.next() else { break };
+                into.extend_from_slice(self.slice(record.start, record.first));
+                let any = self.keep(record, dropped, &columns, into)?;
+                columns.write(row, any, into)?;
+                into.push(b'}');
+                into.extend_from_slice(self.slice(record.end, record.next));
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes an object up to its last brace; whether anything is in it.
+    fn keep(
+        &self,
+        record: &Line,
+        dropped: &[String],
+        columns: &JsonColumns<'_>,
+        into: &mut Vec<u8>,
+    ) -> Result<bool, Broken> {
+        let members = self.members(record)?;
+        let text = self.slice(record.first, record.end);
+        let is_dropped = |name: &str| dropped.iter().any(|dropped| dropped == name);
+        if let Some((name, _)) = members.iter().find(|(name, _)| columns.has(name) && !is_dropped(name)) {
+            return Err(Broken::new(format!(
+                "line {} has a member {name:?} already: pass another --prefix",
+                record.line
+            )));
+        }
+        let whole = text.strip_suffix(b"}").unwrap_or(text);
+        if !members.iter().any(|(name, _)| is_dropped(name)) {
+            into.extend_from_slice(whole);
+            return Ok(!members.is_empty());
+        }
+        // The blanks after a value are the value's; the comma is left out with the member after it.
+        let base = text.as_ptr().addr();
+        let (mut before, mut any, mut kept) = (1, false, false);
+        into.push(b'{');
+        for (nth, (name, value)) in members.iter().enumerate() {
+            let end = value.get().as_ptr().addr() - base + value.get().len();
+            let mut member = text.get(before..end).unwrap_or_default();
+            if nth > 0 {
+                let comma = memchr::memchr(b',', member).unwrap_or_default();
+                let (blanks, rest) = member.split_at(comma);
+                into.extend_from_slice(if kept { blanks } else { b"" });
+                member = rest.get(1..).unwrap_or_default();
+            }
+            kept = !is_dropped(name);
+            if kept {
+                into.extend_from_slice(if any { b"," } else { b"" });
+                into.extend_from_slice(member);
+                any = true;
+            }
+            before = end;
+        }
+        into.extend_from_slice(whole.get(before..).filter(|_| kept).unwrap_or_default());
+        Ok(any)
+    }
+
+    fn member(&self, record: &Line, name: &str) -> Result<Option<&RawValue>, Broken> {
+        // Of a name that stands twice the last one counts, as in Python.
+        let members = self.members(record)?;
+        let named = members.into_iter().rev().find(|(other, _)| other == name);
+        Ok(named.map(|(_, value)| value).filter(|value| value.get() != "null"))
+    }
+
+    fn members(&self, record: &Line) -> Result<Vec<(Cow<'_, str>, &RawValue)>, Broken> {
+        let text = self.slice(record.first, record.end);
+        serde_json::from_slice(text).map(|Members(members)| members).map_err(|error| {
+            Broken::new(format!(
+                "line {} is no JSON object (column {}): JSON Lines has one object a line",
+                record.line,
+                error.column()
+            ))
+        })
+    }
+
+    fn slice(&self, start: usize, end: usize) -> &[u8] {
+        self.bytes.get(start..end).unwrap_or_default()
+    }
+}
+
+/// A string as it is, `null` as nothing, anything else as its JSON text.
+fn text(value: &RawValue) -> Option<Cow<'_, str>> {
+    let json = value.get();
+    match json.as_bytes().first() {
+        Some(b'n') => None,
+        // Half of a surrogate pair has no text: then, too, its JSON stands for it.
+        Some(b'"') => Some(serde_json::from_str::<String>(json).map_or(Cow::Borrowed(json), Cow::Owned)),
+        _ => Some(Cow::Borrowed(json)),
+    }
+}
+
+struct Members<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+
+#[derive(serde::Deserialize)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Object;
+
+        impl<'de> Visitor<'de> for Object {
+            type Value = Members<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut members = Vec::new();
+                while let Some((Name(name), value)) = map.next_entry()? {
+                    members.push((name, value));
+                }
+                Ok(Members(members))
+            }
+        }
+
+        deserializer.deserialize_map(Object)
+    }
+}

@@ -1,0 +1,109 @@
+//! Whole record batches as lines of text: for rows that come from a file of another kind.
+
+use arrow_array::RecordBatch;
+
+use super::Broken;
+use super::values::{write_text, write_value};
+use super::writing::{CellStyle, CellWriter, quoted, writable};
+
+/// Writes a batch as records of a CSV file; `style` says how columns of this name are written.
+///
+/// # Errors
+/// [`Broken`]: a value cannot be written as text.
+pub fn csv_lines(
+    batch: &RecordBatch,
+    delimiter: u8,
+    style: impl Fn(&str) -> CellStyle,
+    into: &mut Vec<u8>,
+) -> Result<(), Broken> {
+    let batch = writable(batch)?;
+    let writers = CellWriter::of(&batch, delimiter, style)?;
+    for row in 0..batch.num_rows() {
+        let began = into.len();
+        for (nth, writer) in writers.iter().enumerate() {
+            if nth > 0 {
+                into.push(delimiter);
+            }
+            writer.write(row, into)?;
+        }
+        end_record(began, into);
+    }
+    Ok(())
+}
+
+/// Writes texts as one record of a CSV file: its header.
+pub fn csv_record<'a>(cells: impl Iterator<Item = &'a str>, delimiter: u8, into: &mut Vec<u8>) {
+    let began = into.len();
+    for (nth, cell) in cells.enumerate() {
+        if nth > 0 {
+            into.push(delimiter);
+        }
+        quoted(cell.as_bytes(), delimiter, into);
+    }
+    end_record(began, into);
+}
+
+fn end_record(began: usize, into: &mut Vec<u8>) {
+    if into.len() == began {
+        // A record of one empty cell would be a blank line, which is no record.
+        into.extend_from_slice(b"\"\"");
+    }
+    into.push(b'\n');
+}
+
+/// Writes a batch as lines of JSON; columns named in `as_json` hold JSON already.
+///
+/// # Errors
+/// [`Broken`]: a value cannot be written as text.
+pub fn json_lines(batch: &RecordBatch, as_json: &[String], into: &mut Vec<u8>) -> Result<(), Broken> {
+    let columns = JsonColumns::of(batch, as_json);
+    for row in 0..batch.num_rows() {
+        into.push(b'{');
+        columns.write(row, false, into)?;
+        into.extend_from_slice(b"}\n");
+    }
+    Ok(())
+}
+
+/// The columns of a batch, as members of objects.
+pub(super) struct JsonColumns<'a> {
+    batch: &'a RecordBatch,
+    /// Of each column its name as JSON, and whether it holds JSON.
+    columns: Vec<(Vec<u8>, bool)>,
+}
+
+impl<'a> JsonColumns<'a> {
+    pub(super) fn of(batch: &'a RecordBatch, as_json: &[String]) -> Self {
+        let columns = batch.schema_ref().fields().iter().map(|field| {
+            let mut name = Vec::new();
+            write_text(field.name(), &mut name);
+            (name, as_json.contains(field.name()))
+        });
+        Self { batch, columns: columns.collect() }
+    }
+
+    /// Whether a column is called so.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.batch.schema_ref().fields().iter().any(|field| field.name() == name)
+    }
+
+    /// Writes the members of a row; `after` another one, there is a comma first.
+    pub(super) fn write(&self, row: usize, after: bool, into: &mut Vec<u8>) -> Result<(), Broken> {
+        for (nth, ((name, is_json), array)) in self.columns.iter().zip(self.batch.columns()).enumerate() {
+            if after || nth > 0 {
+                into.push(b',');
+            }
+            into.extend_from_slice(name);
+            into.push(b':');
+            match arrow_array::cast::AsArray::as_string_opt::<i32>(array) {
+                Some(texts) if *is_json && arrow_array::Array::is_valid(texts, row) => {
+                    // Between its tokens JSON may break lines, and then be no line any more.
+                    let json = texts.value(row).bytes();
+                    into.extend(json.map(|byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { byte }));
+                }
+                _ => write_value(array, row, into)?,
+            }
+        }
+        Ok(())
+    }
+}

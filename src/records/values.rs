@@ -1,0 +1,117 @@
+//! Values of Arrow's columns as JSON.
+
+use std::io::Write as _;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Float16Type, Float32Type, Float64Type};
+use arrow_array::{Array, ArrayRef};
+use arrow_cast::cast;
+use arrow_cast::display::array_value_to_string;
+use arrow_schema::DataType;
+
+use super::Broken;
+
+/// Whether a value of this type holds values.
+pub(super) fn is_nested(data_type: &DataType) -> bool {
+    use DataType as D;
+    matches!(
+        data_type,
+        D::List(_)
+            | D::LargeList(_)
+            | D::FixedSizeList(..)
+            | D::ListView(_)
+            | D::LargeListView(_)
+            | D::Struct(_)
+    ) || matches!(data_type, D::Map(..) | D::Union(..))
+}
+
+/// Moments in a zone that only a name tells are read in UTC: the same moments.
+pub(super) fn read_in_utc(array: &ArrayRef) -> Result<ArrayRef, Broken> {
+    match array.data_type() {
+        DataType::Timestamp(unit, Some(_)) => {
+            Ok(cast(array, &DataType::Timestamp(*unit, Some("+00:00".into())))?)
+        }
+        _ => Ok(array.clone()),
+    }
+}
+
+/// Writes a value as JSON: numbers and truths as such, lists and objects as such, anything else as text.
+pub(super) fn write_value(array: &ArrayRef, row: usize, into: &mut Vec<u8>) -> Result<(), Broken> {
+    use DataType as D;
+    if !array.is_valid(row) || matches!(array.data_type(), D::Null) {
+        into.extend_from_slice(b"null");
+        return Ok(());
+    }
+    match array.data_type() {
+        D::Utf8 => write_text(array.as_string::<i32>().value(row), into),
+        D::LargeUtf8 => write_text(array.as_string::<i64>().value(row), into),
+        D::Utf8View => write_text(array.as_string_view().value(row), into),
+        D::Boolean => write_display(array.as_boolean().value(row), into),
+        D::Float16 => write_float(array.as_primitive::<Float16Type>().value(row).into(), into),
+        D::Float32 => {
+            // By its own digits, not by those of the nearest double.
+            let number = array.as_primitive::<Float32Type>().value(row);
+            if number.is_finite() { write_display(number, into) } else { into.extend_from_slice(b"null") }
+        }
+        D::Float64 => write_float(array.as_primitive::<Float64Type>().value(row), into),
+        D::List(_) => write_list(&array.as_list::<i32>().value(row), into)?,
+        D::LargeList(_) => write_list(&array.as_list::<i64>().value(row), into)?,
+        D::FixedSizeList(..) => write_list(&array.as_fixed_size_list().value(row), into)?,
+        D::Struct(_) => {
+            let parts = array.as_struct();
+            into.push(b'{');
+            for (nth, (field, column)) in parts.fields().iter().zip(parts.columns()).enumerate() {
+                if nth > 0 {
+                    into.push(b',');
+                }
+                write_text(field.name(), into);
+                into.push(b':');
+                write_value(column, row, into)?;
+            }
+            into.push(b'}');
+        }
+        D::Map(..) => {
+            let entries: ArrayRef = std::sync::Arc::new(array.as_map().value(row));
+            write_list(&entries, into)?;
+        }
+        D::Dictionary(_, values) => {
+            let plain = cast(&array.slice(row, 1), values)?;
+            write_value(&plain, 0, into)?;
+        }
+        number if number.is_integer() || matches!(number, D::Decimal128(..) | D::Decimal256(..)) => {
+            into.extend_from_slice(array_value_to_string(array, row)?.as_bytes());
+        }
+        _ => {
+            let plain = read_in_utc(&array.slice(row, 1))?;
+            write_text(&array_value_to_string(&plain, 0)?, into);
+        }
+    }
+    Ok(())
+}
+
+fn write_list(items: &ArrayRef, into: &mut Vec<u8>) -> Result<(), Broken> {
+    into.push(b'[');
+    for item in 0..items.len() {
+        if item > 0 {
+            into.push(b',');
+        }
+        write_value(items, item, into)?;
+    }
+    into.push(b']');
+    Ok(())
+}
+
+/// Writes text as a JSON string.
+pub(super) fn write_text(text: &str, into: &mut Vec<u8>) {
+    // Writing into memory cannot fail.
+    let _ = serde_json::to_writer(into, text);
+}
+
+fn write_float(number: f64, into: &mut Vec<u8>) {
+    // What is not finite becomes null: JSON has no word for it.
+    let _ = serde_json::to_writer(into, &number);
+}
+
+fn write_display(value: impl std::fmt::Display, into: &mut Vec<u8>) {
+    let _ = write!(into, "{value}");
+}

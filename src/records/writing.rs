@@ -1,0 +1,172 @@
+//! Values of Arrow's columns as cells of a CSV file.
+
+use std::fmt::Write as _;
+
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, ArrayRef, ListArray, RecordBatch, StringArray};
+use arrow_cast::display::{ArrayFormatter, FormatOptions};
+use arrow_schema::DataType;
+use memchr::{memchr, memchr3};
+
+use super::Broken;
+use super::values::{is_nested, read_in_utc, write_value};
+
+/// Stands between the values of a list.
+const BETWEEN: &str = ";";
+
+/// How cells are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum CellStyle {
+    /// As they are.
+    #[default]
+    Plain,
+    /// With an apostrophe before text that a spreadsheet would take for a formula.
+    Defused,
+}
+
+/// One column, as cells. A null is an empty cell.
+pub(super) struct CellWriter<'a> {
+    values: Values<'a>,
+    delimiter: u8,
+    style: CellStyle,
+}
+
+enum Values<'a> {
+    Text(&'a StringArray),
+    Texts(&'a ListArray, &'a StringArray),
+    Nested(&'a ArrayRef),
+    /// Text of a rarer type, or no text at all.
+    Other(ArrayFormatter<'a>, &'a ArrayRef),
+}
+
+/// Columns as they can be written: moments with a zone's name in UTC.
+pub(super) fn writable(batch: &RecordBatch) -> Result<RecordBatch, Broken> {
+    let columns = batch.columns().iter().map(read_in_utc).collect::<Result<Vec<_>, _>>()?;
+    let fields = batch.schema_ref().fields().iter().zip(&columns);
+    let fields = fields
+        .map(|(field, column)| field.as_ref().clone().with_data_type(column.data_type().clone()))
+        .collect::<Vec<_>>();
+    Ok(RecordBatch::try_new(arrow_schema::Schema::new(fields).into(), columns)?)
+}
+
+impl<'a> CellWriter<'a> {
+    /// A writer for each column; `style` says how those of this name are written.
+    pub(super) fn of(
+        batch: &'a RecordBatch,
+        delimiter: u8,
+        style: impl Fn(&str) -> CellStyle,
+    ) -> Result<Vec<Self>, Broken> {
+        let schema = batch.schema_ref();
+        let columns = schema.fields().iter().zip(batch.columns());
+        columns
+            .map(|(field, array)| {
+                let style = style(field.name());
+                Ok(Self { values: Values::of(array)?, delimiter, style })
+            })
+            .collect()
+    }
+
+    /// Writes the cell of a row.
+    pub(super) fn write(&self, row: usize, into: &mut Vec<u8>) -> Result<(), Broken> {
+        match &self.values {
+            Values::Text(texts) => {
+                if texts.is_valid(row) {
+                    self.text(texts.value(row), into);
+                }
+            }
+            Values::Texts(lists, texts) => {
+                if lists.is_valid(row) {
+                    self.text(&joined(lists, texts, row), into);
+                }
+            }
+            Values::Nested(array) => {
+                if array.is_valid(row) {
+                    let mut json = Vec::new();
+                    write_value(array, row, &mut json)?;
+                    quoted(&json, self.delimiter, into);
+                }
+            }
+            Values::Other(formatter, array) => {
+                if array.is_valid(row) {
+                    let mut said = String::new();
+                    write!(said, "{}", formatter.value(row)).map_err(|_| unsayable(array))?;
+                    match array.data_type() {
+                        // Only text can be a formula: -5 is a number.
+                        DataType::LargeUtf8 | DataType::Utf8View | DataType::Dictionary(..) => {
+                            self.text(&said, into);
+                        }
+                        _ => quoted(said.as_bytes(), self.delimiter, into),
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn text(&self, text: &str, into: &mut Vec<u8>) {
+        if self.style == CellStyle::Defused && is_formula(text) {
+            quoted(format!("'{text}").as_bytes(), self.delimiter, into);
+        } else {
+            quoted(text.as_bytes(), self.delimiter, into);
+        }
+    }
+}
+
+impl<'a> Values<'a> {
+    fn of(array: &'a ArrayRef) -> Result<Self, Broken> {
+        if let Some(texts) = array.as_string_opt::<i32>() {
+            return Ok(Self::Text(texts));
+        }
+        if let Some(lists) = array.as_list_opt::<i32>()
+            && let Some(texts) = lists.values().as_string_opt::<i32>()
+        {
+            return Ok(Self::Texts(lists, texts));
+        }
+        if is_nested(array.data_type()) {
+            return Ok(Self::Nested(array));
+        }
+        Ok(Self::Other(ArrayFormatter::try_new(array.as_ref(), &FormatOptions::default())?, array))
+    }
+}
+
+fn unsayable(array: &ArrayRef) -> Broken {
+    Broken::new(format!("a value of type {} cannot be written as text", array.data_type()))
+}
+
+fn joined(lists: &ListArray, texts: &StringArray, row: usize) -> String {
+    let offsets = lists.value_offsets();
+    let place =
+        |at: usize| offsets.get(at).and_then(|offset| usize::try_from(*offset).ok()).unwrap_or_default();
+    let items = (place(row)..place(row + 1)).filter(|item| texts.is_valid(*item));
+    items.map(|item| texts.value(item)).collect::<Vec<_>>().join(BETWEEN)
+}
+
+/// Whether a spreadsheet may take this for a formula. Phone numbers as E.164 has them are none, nor
+/// are several of them.
+fn is_formula(text: &str) -> bool {
+    // The wide forms, too: some spreadsheets read them as the narrow ones.
+    let begins = text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']);
+    begins && !text.split(BETWEEN).all(is_e164)
+}
+
+fn is_e164(text: &str) -> bool {
+    text.strip_prefix('+').is_some_and(|digits| {
+        (2..=15).contains(&digits.len()) && digits.bytes().all(|digit| digit.is_ascii_digit())
+    })
+}
+
+/// Writes a cell, in quotes where it needs them.
+pub(super) fn quoted(cell: &[u8], delimiter: u8, into: &mut Vec<u8>) {
+    if memchr3(delimiter, b'\n', b'\r', cell).is_none() && memchr(b'"', cell).is_none() {
+        into.extend_from_slice(cell);
+        return;
+    }
+    into.push(b'"');
+    for part in cell.split_inclusive(|byte| *byte == b'"') {
+        into.extend_from_slice(part);
+        if part.ends_with(b"\"") {
+            into.push(b'"');
+        }
+    }
+    into.push(b'"');
+}

@@ -1,0 +1,342 @@
+"""What a command says and how it ends: help, streams, exit codes, questions, keys."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from cli_runs import COMMAND, against, environment, last_line, people, run
+
+import exactbuyer
+from exactbuyer import sandbox
+from exactbuyer.cli import Ending, main
+from exactbuyer.sandbox import Sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+DOCS = Path(__file__).parents[2] / "docs" / "cli.md"
+
+
+@pytest.fixture
+def csv(tmp_path: Path) -> Path:
+    file = tmp_path / "people.csv"
+    file.write_text("mail,id\nana@acme.example,1\n,2\nana@acme.example,3\nnobody,4\n")
+    return file
+
+
+def test_the_version_and_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("--version").stdout.decode() == f"exactbuyer {exactbuyer.__version__}\n"
+    assert main(["--help"]) == 0
+    told = capsys.readouterr().out
+    assert all(command in told for command in ("enrich", "plan", "sandbox"))
+
+
+@pytest.mark.parametrize("command", ["enrich", "plan"])
+def test_every_option_is_explained(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([command, "--help"]) == 0
+    told = capsys.readouterr().out
+    options = re.findall(r"^  (-[^\n]*?)(?:  +(\S[^\n]*))?\n(?: {20,}(\S))?", told, re.MULTILINE)
+    assert len(options) > 15
+    assert all(beside or below for _, beside, below in options), options
+
+
+def test_exit_codes_are_distinct_and_documented(capsys: pytest.CaptureFixture[str]) -> None:
+    assert len({int(ending) for ending in Ending}) == len(list(Ending))
+    documented = DOCS.read_text()
+    assert main(["enrich", "--help"]) == 0
+    told = capsys.readouterr().out
+    for ending in Ending:
+        assert f"| {int(ending)} |" in documented, ending
+        assert str(int(ending)) in told or ending is Ending.BUG
+
+
+@pytest.mark.parametrize("arguments", [["enrich"], ["--fast"], ["sell"], ["enrich", "x.csv", "--by"]])
+def test_what_it_cannot_read_is_told(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments) == Ending.USAGE
+    told = capsys.readouterr()
+    assert not told.out
+    assert told.err.startswith(("Usage: exactbuyer", "Error: "))
+    assert main(["--json", *arguments]) == Ending.USAGE
+    assert json.loads(capsys.readouterr().err.splitlines()[-1])["exit_code"] == Ending.USAGE
+
+
+def test_without_the_extra_it_says_how_to_get_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(exactbuyer.cli, "find_spec", lambda name: None)
+    assert main(["enrich", "x.csv", "--by", "mail"]) == Ending.USAGE
+    told = capsys.readouterr().err
+    assert "pip install 'exactbuyer[cli]'" in told
+    assert told.count("\n") == 1
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_the_sandbox_gets_its_own_arguments(monkeypatch: pytest.MonkeyPatch, *, there: bool) -> None:
+    given: list[object] = []
+
+    def serve(arguments: list[str]) -> int:
+        given.append(arguments)
+        return 0
+
+    monkeypatch.setattr(sandbox, "main", serve)
+    if not there:
+        monkeypatch.setattr(exactbuyer.cli, "find_spec", lambda name: None)
+    assert main(["sandbox", "--port", "8000", "--help"]) == 0
+    assert given == [["--port", "8000", "--help"]]
+
+
+def test_data_to_stdout_talk_to_stderr(csv: Path) -> None:
+    done = run("enrich", csv, "--by", "mail", "--sandbox", "--column", "full_name", "--json")
+    assert done.returncode == Ending.DONE
+    lines = done.stdout.decode().splitlines()
+    assert lines[0].startswith("mail,id,eb_status,")
+    assert [line.split(",")[:3] for line in lines[1:]][1:] == [
+        ["", "2", "missing"],
+        ["ana@acme.example", "3", lines[1].split(",")[2]],
+        ["nobody", "4", "invalid"],
+    ]
+    told = last_line(done)
+    assert (told["rows"], told["missing"], told["invalid"], told["exit_code"]) == (4, 1, 1, 0)
+    assert "COMPLETE: 4 rows" in done.stderr.decode()
+    assert "eb_reason" in done.stderr.decode()
+
+
+def test_quiet_says_nothing_where_nothing_went_wrong(csv: Path, tmp_path: Path) -> None:
+    done = run("enrich", csv, "--by", "mail", "--sandbox", "-q", "-o", tmp_path / "out.csv")
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    assert len((tmp_path / "out.csv").read_text().splitlines()) == 5
+
+
+def test_a_plan_spends_nothing_and_needs_no_key(csv: Path, tmp_path: Path) -> None:
+    done = run("plan", csv, "--by", "mail", "--credit-price", "0.05", "EUR", key=None)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert "at most 1 (EUR 0.05)" in done.stdout.decode()
+    assert "row 4: " in done.stdout.decode()
+    told = json.loads(run("plan", csv, "--by", "mail", "--json", key=None).stdout)
+    assert (told["rows"], told["duplicates"], told["max_credits"]) == (4, 1, 1)
+    output = tmp_path / "out.csv"
+    done = run("enrich", csv, "--by", "mail", "--dry-run", "-o", output, key=None)
+    assert (done.returncode, output.exists()) == (0, False)
+    assert "at most 1" in done.stdout.decode()
+
+
+def test_a_plan_of_a_long_file_is_the_sum_of_its_windows(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "long.csv"
+    file.write_text(people(70) + people(70)[8:] + ",\nx,y\n")
+    told = []
+    for window in (1_000, 50):
+        monkeypatch.setattr(exactbuyer.cli._plans, "WINDOW_ROWS", window)
+        assert main(["plan", str(file), "--by", "mail", "--json", "--chunk-size", "50"]) == 0
+        told.append(json.loads(capsys.readouterr().out))
+    whole, parts = told
+    assert (whole["to_send"], whole["duplicates"], whole["requests"]) == ([70, 70], 70, [2, 2])
+    assert (parts["to_send"], parts["duplicates"], parts["requests"]) == ([140, 140], 0, [3, 3])
+    assert whole["problems"] == parts["problems"]
+    assert [problem[0] for problem in whole["problems"]] == [141]
+    assert {name: whole[name] for name in ("rows", "missing", "invalid")} == {
+        "rows": 142,
+        "missing": 1,
+        "invalid": 1,
+    }
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--by", "nothing"], "by names 'nothing'"),
+        (["--by", "mail", "--by", "mail"], "twice"),
+        (["--by", "mail", "--from", "xls"], "--from is one of csv, tsv, jsonl, parquet"),
+        (["--by", "mail", "-o", "out.xlsx"], "say --to"),
+        (["--by", "mail", "-o", "out.parquet.gz"], "leave out .gz"),
+        (["--by", "mail", "-o", "out.jsonl", "--excel-safe"], "--excel-safe is for CSV"),
+        (["--by", "mail", "--column", "shoe_size"], "give it a path"),
+        (["--by", "mail", "--column", "x=a..b"], "path"),
+        (["--by", "mail", "--max-credits", "-1"], "max_credits"),
+        (["--by", "mail", "--delimiter", ";;"], "--delimiter is one character"),
+        (["--by", "mail", "--chunk-size", "2000"], "chunk_size"),
+        (["--by", "mail", "--sandbox", "--base-url", "http://127.0.0.1:1"], "--sandbox brings its own"),
+        (["--by", "mail", "--prefix", ""], "prefix"),
+        (["--by", "mail", "--key-file", "nowhere"], "No such file"),
+    ],
+)
+def test_what_cannot_be_done_is_told_in_one_line(
+    options: list[str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("people.csv").write_text("mail,status\nana@acme.example,1\n")
+    assert main(["enrich", "people.csv", *options, "--yes"]) == Ending.USAGE
+    told = capsys.readouterr()
+    assert not told.out
+    assert said in told.err
+    assert told.err.startswith("exactbuyer: ")
+    assert told.err.count("\n") == 1
+    assert [file.name for file in tmp_path.iterdir()] == ["people.csv"]
+
+
+def test_a_type_may_be_given_and_a_column_may_look_like_one(tmp_path: Path, everybody: Sandbox) -> None:
+    file = tmp_path / "people.csv"
+    file.write_text("mobile,a=phone\n7734749362,x\n7734749362,ana@acme.example\n")
+    options = ["--default-region", "US", *against(everybody), "-o", tmp_path / "out.csv", "-q"]
+    assert run("enrich", file, "--by", "a=phone", "--by", "mobile=phone", *options).returncode == 0
+    rows = [line.split(",") for line in (tmp_path / "out.csv").read_text().splitlines()]
+    assert [row[3] for row in rows] == ["eb_matched_by", "mobile", "a=phone"]
+
+
+def test_a_file_with_another_delimiter_is_recognised(tmp_path: Path, everybody: Sandbox) -> None:
+    file = tmp_path / "people.csv"
+    file.write_text("mail;id\nana@acme.example;1\n")
+    done = run("enrich", file, "--by", "mail", *against(everybody))
+    assert done.returncode == Ending.USAGE
+    assert "--delimiter ';'" in done.stderr.decode()
+    done = run("enrich", file, "--by", "mail", "--delimiter", ";", *against(everybody), "--column", "title")
+    assert done.returncode == 0
+    assert done.stdout.decode().splitlines()[0] == (
+        "mail;id;eb_status;eb_matched_by;eb_source;eb_fetched_at;eb_reason;eb_title"
+    )
+
+
+def refused(sandbox: Sandbox) -> None:
+    sandbox.reject("person1@acme.example")
+
+
+def broke(sandbox: Sandbox) -> None:
+    sandbox.top_up(0)
+
+
+@pytest.mark.parametrize(
+    ("settings", "prepare", "options", "ending"),
+    [
+        ({}, lambda sandbox: None, [], Ending.DONE),
+        ({}, refused, [], Ending.ROWS_FAILED),
+        ({"credits": 5}, lambda sandbox: None, ["--chunk-size", "5"], Ending.CREDITS),
+        ({}, lambda sandbox: None, ["--max-credits", "3"], Ending.CREDITS),
+        ({"api_key": "another"}, lambda sandbox: None, [], Ending.KEY_REFUSED),
+        ({}, lambda sandbox: sandbox.fail("reset_after_billing", times=1), [], Ending.UNKNOWN),
+        ({}, lambda sandbox: sandbox.fail("status_404"), [], Ending.SERVICE),
+        ({}, lambda sandbox: sandbox.fail("status_503"), ["--max-retries", "0"], Ending.ROWS_FAILED),
+    ],
+)
+def test_exit_codes(
+    settings: dict[str, Any],
+    prepare: Callable[[Sandbox], None],
+    options: list[str],
+    ending: Ending,
+    *,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    file, output = tmp_path / "people.csv", tmp_path / "out.csv"
+    file.write_text(people(10))
+    monkeypatch.setenv("EXACTBUYER_API_KEY", "a-key")
+    with Sandbox(match_rate=1.0, requests_per_minute=None, **settings) as sandbox:
+        prepare(sandbox)
+        given = [
+            "enrich",
+            str(file),
+            "--by",
+            "mail",
+            "-o",
+            str(output),
+            *against(sandbox),
+            *options,
+            "--json",
+        ]
+        assert main(given) == ending
+    told = json.loads(capsys.readouterr().err.splitlines()[-1])
+    assert told["exit_code"] == ending
+    assert bool(told["error"]) == (ending != Ending.DONE)
+    whole = ending not in {Ending.KEY_REFUSED, Ending.SERVICE}
+    assert output.exists() == whole
+    if whole:
+        assert len(output.read_text().splitlines()) == 11
+        assert told["rows"] == 10
+    assert {file.name for file in tmp_path.iterdir()} <= {"people.csv", "out.csv"}
+
+
+def test_a_missing_key_is_told_before_anything_is_opened(csv: Path, tmp_path: Path) -> None:
+    done = run("enrich", csv, "--by", "mail", "-o", tmp_path / "out.csv", key=None)
+    assert done.returncode == Ending.USAGE
+    assert "EXACTBUYER_API_KEY" in done.stderr.decode()
+    assert not (tmp_path / "out.csv").exists()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes are POSIX's")
+def test_a_key_file_has_to_be_safe(csv: Path, tmp_path: Path) -> None:
+    key = tmp_path / "key"
+    key.write_text("a-secret-key\n")
+    with Sandbox(api_key="a-secret-key", requests_per_minute=None) as sandbox:
+        given = ["enrich", csv, "--by", "mail", "--key-file", key, *against(sandbox)]
+        key.chmod(0o640)
+        done = run(*given, key=None)
+        assert done.returncode == Ending.USAGE
+        assert "chmod 600" in done.stderr.decode()
+        key.chmod(0o600)
+        assert run(*given, key=None).returncode == 0
+        for text in (b"", b"two\nlines and more", b"\xff", b"k" * 5000):
+            key.write_bytes(text)
+            done = run(*given, key=None)
+            assert done.returncode in {Ending.USAGE, Ending.KEY_REFUSED}
+            assert b"secret" not in done.stderr
+
+
+def test_it_asks_before_it_spends_much(tmp_path: Path) -> None:
+    file = tmp_path / "many.csv"
+    file.write_text(people(1_001))
+    done = run("enrich", file, "--by", "mail")
+    assert done.returncode == Ending.USAGE
+    assert "at most 1,001" in done.stderr.decode()
+    assert "--yes" in done.stderr.decode()
+    done = run("enrich", "-", "--from", "csv", "--by", "mail", stdin=people(3).encode())
+    assert done.returncode == Ending.USAGE
+    assert "a stream" in done.stderr.decode()
+
+
+def answered(file: Path, answer: bytes) -> tuple[int, str]:
+    """A command at a terminal, given this answer."""
+    ours, theirs = pty.openpty()
+    try:
+        command = [*COMMAND, "enrich", str(file), "--by", "mail", "-o", str(file.with_name("out.csv"))]
+        process = subprocess.Popen(
+            command, stdin=theirs, stderr=theirs, stdout=subprocess.PIPE, env=environment()
+        )
+        os.close(theirs)
+        shown = b""
+        while b"[y/N]" not in shown:
+            shown += os.read(ours, 4096)
+        os.write(ours, answer)
+        process.communicate(timeout=60)
+        while True:
+            try:
+                piece = os.read(ours, 4096)
+            except OSError:
+                break
+            if not piece:
+                break
+            shown += piece
+    finally:
+        os.close(ours)
+    return process.returncode, shown.decode()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no terminals of this kind")
+def test_a_question_can_be_answered(tmp_path: Path) -> None:
+    file = tmp_path / "many.csv"
+    file.write_text(people(1_001))
+    ending, shown = answered(file, b"n\n")
+    assert (ending, "nothing was sent" in shown) == (Ending.USAGE, True)
+    assert "Spend up to 1,001 credits?" in shown
+    # With yes it goes on, and is held back by what forbids any send that leaves this machine.
+    ending, shown = answered(file, b"y\n")
+    assert ending in {Ending.ROWS_FAILED, Ending.USAGE}
+    assert "OFFLINE" in shown

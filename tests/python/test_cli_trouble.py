@@ -1,0 +1,242 @@
+"""A command that is stopped: pipes closed early, full disks, Ctrl-C. What was paid for stays within reach."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from cli_runs import PATIENCE_S, against, last_line, people, run, start
+
+from exactbuyer.cli import Ending
+from exactbuyer.sandbox import Sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals and limits are POSIX's")
+
+SLOWLY = ["--max-concurrency", "1", "--chunk-size", "10", "--column", "full_name"]
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    file = tmp_path / "people.csv"
+    file.write_text(people(20_000))
+    return file
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Waits for something that another process brings about."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < deadline, "it never came"
+
+
+def statuses(file: Path) -> list[str]:
+    """The status of each row, each of which is whole."""
+    with file.open(newline="") as stream:
+        rows = list(csv.reader(stream))
+    assert {len(row) for row in rows} == {8}
+    return [row[2] for row in rows[1:]]
+
+
+def left(folder: Path) -> set[str]:
+    return {entry.name for entry in folder.iterdir()} - {"people.csv"}
+
+
+def test_a_pipe_that_is_closed_stops_the_spending(file: Path, everybody: Sandbox) -> None:
+    command = start(
+        "enrich", file, "--by", "mail", *SLOWLY, *against(everybody), "--json",
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    assert command.stdout is not None
+    assert command.stderr is not None
+    assert command.stdout.readline().startswith(b"id,mail,eb_status")
+    command.stdout.close()
+    told = command.stderr.read().decode()
+    command.stderr.close()
+    assert command.wait(PATIENCE_S) == Ending.PIPE_CLOSED
+    assert "Traceback" not in told
+    receipt = json.loads(told.splitlines()[-1])
+    assert receipt["exit_code"] == Ending.PIPE_CLOSED
+    assert receipt["credits"] == everybody.ledger.credits < 20_000
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device that is full")
+def test_a_full_disk_is_told(file: Path, tmp_path: Path, everybody: Sandbox) -> None:
+    given = [
+        "enrich",
+        file,
+        "--by",
+        "mail",
+        *against(everybody),
+        "--column",
+        "full_name",
+        "--chunk-size",
+        "50",
+    ]
+    done = run(*given, "-o", "/dev/full", "--to", "csv")
+    assert done.returncode == Ending.FILES
+    assert "/dev/full cannot be written: No space left on device" in done.stderr.decode()
+    with Path("/dev/full").open("wb") as full:
+        command = start(*given, stdout=full, stderr=subprocess.PIPE)
+        _, told = command.communicate(timeout=PATIENCE_S)
+    assert command.returncode == Ending.FILES
+    assert b"standard output cannot be written" in told
+    assert left(tmp_path) == set()
+
+
+def limited(size: int) -> Callable[[], None]:
+    """Lets no file grow beyond this size, as a full disk would."""
+
+    def limit() -> None:
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+    return limit
+
+
+@pytest.mark.parametrize(
+    ("name", "size"), [("out.csv", 8_000_000), ("out.parquet", 1_000_000), ("out.csv.gz", 1_000_000)]
+)
+def test_a_disk_that_fills_up_leaves_what_was_there(
+    name: str, size: int, file: Path, tmp_path: Path, everybody: Sandbox
+) -> None:
+    output = tmp_path / name
+    output.write_text("what was there")
+    command = start(
+        "enrich", file, "--by", "mail", *against(everybody), "-o", output, "--chunk-size", "100", "--json",
+        stderr=subprocess.PIPE, preexec_fn=limited(size),
+    )  # fmt: skip
+    _, told = command.communicate(timeout=PATIENCE_S)
+    assert command.returncode == Ending.FILES, told
+    assert f"{name} cannot be written: File too large".encode() in told
+    assert output.read_text() == "what was there"
+    partial = tmp_path / name.replace("out", "out.partial")
+    assert left(tmp_path) - {name} <= {partial.name}
+    assert json.loads(told.splitlines()[-1])["credits"] == everybody.ledger.credits
+    if name == "out.csv":
+        with partial.open(newline="") as stream:
+            rows = list(csv.reader(stream))
+        assert {len(row) for row in rows} == {22}
+        assert {row[2] for row in rows[1:]} == {"found"}
+        assert partial.name.encode() in told
+
+
+@pytest.mark.parametrize(
+    ("number", "ending"), [(signal.SIGINT, Ending.INTERRUPTED), (signal.SIGTERM, Ending.TERMINATED)]
+)
+def test_ctrl_c_leaves_what_was_paid_for(
+    number: signal.Signals, ending: Ending, file: Path, tmp_path: Path, everybody: Sandbox
+) -> None:
+    everybody.fail("hang", request=4)
+    output = tmp_path / "out.csv"
+    command = start(
+        "enrich", file, "--by", "mail", *SLOWLY, *against(everybody), "-o", output, "--json", "--grace", 0.1,
+        stderr=subprocess.PIPE,
+    )  # fmt: skip
+    until(lambda: len(everybody.ledger.requests) == 4)
+    command.send_signal(number)
+    _, told = command.communicate(timeout=PATIENCE_S)
+    assert command.returncode == ending, told
+    receipt = json.loads(told.splitlines()[-1])
+    assert (receipt["credits"], receipt["credits_in_doubt"]) == (30, 10)
+    assert everybody.ledger.credits == 40
+    assert left(tmp_path) == {"out.partial.csv"}
+    met = statuses(tmp_path / "out.partial.csv")
+    assert met[:30] == ["found"] * 30
+    assert met[30:40] == ["unknown"] * 10
+    assert set(met[40:]) <= {"not_sent"}
+    assert b"out.partial.csv has the rows" in told
+
+
+def test_ctrl_c_while_a_stream_is_waited_for(everybody: Sandbox) -> None:
+    command = start(
+        "enrich", "-", "--from", "csv", "--by", "mail", *SLOWLY, *against(everybody), "--yes", "--json",
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    assert command.stdin is not None
+    assert command.stdout is not None
+    command.stdin.write(b"id,mail\n")
+    command.stdin.flush()
+    assert command.stdout.readline().startswith(b"id,mail,")
+    command.send_signal(signal.SIGINT)
+    _, told = command.communicate(timeout=PATIENCE_S)
+    assert command.returncode == Ending.INTERRUPTED, told
+    assert b"Traceback" not in told
+
+
+def test_the_second_ctrl_c_leaves_at_once(file: Path, tmp_path: Path, everybody: Sandbox) -> None:
+    everybody.fail("hang", request=1)
+    command = start(
+        "enrich", file, "--by", "mail", *SLOWLY, *against(everybody), "-o", tmp_path / "out.csv",
+        "--grace", str(10 * PATIENCE_S), stderr=subprocess.PIPE,
+    )  # fmt: skip
+    assert command.stderr is not None
+    until(lambda: len(everybody.ledger.requests) == 1)
+    command.send_signal(signal.SIGINT)
+    told = command.stderr.readline()
+    assert b"Ctrl-C again leaves at once" in told
+    command.send_signal(signal.SIGINT)
+    told = command.stderr.read()
+    command.stderr.close()
+    assert command.wait(PATIENCE_S) == Ending.INTERRUPTED, told
+    assert not (tmp_path / "out.csv").exists()
+
+
+def test_the_output_appears_only_when_it_is_whole(file: Path, tmp_path: Path, everybody: Sandbox) -> None:
+    everybody.fail("slow", request=3, pause=0.05)
+    output = tmp_path / "out.csv"
+    output.write_text("before")
+    output.chmod(0o640)
+    link = tmp_path / "link.csv"
+    link.symlink_to(output)
+    done = run(
+        "enrich", file, "--by", "mail", *against(everybody), "-o", link, "--column", "full_name", "--json"
+    )
+    assert last_line(done)["exit_code"] == 0
+    assert link.is_symlink()
+    assert (len(statuses(output)), output.stat().st_mode & 0o777) == (20_000, 0o640)
+    assert left(tmp_path) == {"out.csv", "link.csv"}
+    fresh = tmp_path / "fresh.csv"
+    mask = os.umask(0)
+    os.umask(mask)
+    assert run("enrich", file, "--by", "mail", *against(everybody), "-o", fresh).returncode == 0
+    assert fresh.stat().st_mode & 0o777 == 0o666 & ~mask
+
+
+def test_a_file_may_replace_itself(file: Path, everybody: Sandbox) -> None:
+    given: list[Any] = [
+        "enrich",
+        file,
+        "--by",
+        "mail",
+        *against(everybody),
+        "-o",
+        file,
+        "--column",
+        "full_name",
+    ]
+    assert run(*given).returncode == 0
+    assert run(*given).returncode == 0
+    assert statuses(file) == ["found"] * 20_000
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="there is no /dev/stdout of this kind")
+def test_a_pipe_by_name_is_written_to_and_not_replaced(tmp_path: Path, everybody: Sandbox) -> None:
+    source, pipe = tmp_path / "in.csv", tmp_path / "pipe"
+    source.write_text(people(5))
+    os.mkfifo(pipe)
+    command = start("enrich", source, "--by", "mail", *against(everybody), "-o", pipe, "--to", "csv", "-q")
+    assert len(pipe.read_text().splitlines()) == 6
+    assert command.wait(PATIENCE_S) == 0
+    assert pipe.is_fifo()
