@@ -141,7 +141,7 @@ def test_ctrl_c_leaves_what_was_paid_for(
     everybody.fail("hang", request=4)
     output = tmp_path / "out.csv"
     command = start(
-        "enrich", file, "--by", "mail", *SLOWLY, *against(everybody), "-o", output, "--grace", 0.1, "--json",
+        "enrich", file, "--by", "mail", *SLOWLY, *against(everybody), "-o", output, "--json", "--grace", 0.1,
         stderr=subprocess.PIPE,
     )  # fmt: skip
     until(lambda: len(everybody.ledger.requests) == 4)

@@ -1,0 +1,193 @@
+"""The same command again pays only for the rest; and what a store answers on the command line."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from cli_runs import PATIENCE_S, against, last_line, people, run, start
+from test_cli_trouble import SLOWLY, statuses, until
+
+from exactbuyer.cli import Ending
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from exactbuyer.sandbox import Sandbox
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    file = tmp_path / "people.csv"
+    file.write_text(people(200))
+    return file
+
+
+def command(file: Path, sandbox: Sandbox, *options: object) -> list[Any]:
+    folder = file.parent
+    return [
+        "enrich", file, "--by", "mail", "-o", folder / "out.csv", "--store", folder / "people.db",
+        *SLOWLY, *against(sandbox), "--json", *options,
+    ]  # fmt: skip
+
+
+def asked(file: Path, *arguments: object, stdin: bytes = b"") -> Any:
+    return run("store", "--store", file.parent / "people.db", *arguments, stdin=stdin)
+
+
+def lines(done: Any) -> list[dict[str, Any]]:
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals are POSIX's")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_after_whatever_stopped_it_only_the_rest_is_paid_for(
+    number: signal.Signals, file: Path, everybody: Sandbox
+) -> None:
+    everybody.fail("hang", request=6)
+    process = start(*command(file, everybody, "--grace", 0.1), stderr=subprocess.PIPE)
+    until(lambda: len(everybody.ledger.requests) == 6)
+    process.send_signal(number)
+    _, told = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode not in {0, Ending.BUG}
+    assert b"Traceback" not in told
+    output = file.with_name("out.csv")
+    assert not output.exists()
+    if number == signal.SIGINT:
+        assert b"run the same command again: it pays only for the rest" in told
+        assert not file.with_name("out.partial.csv").exists()
+
+    # What was in flight may have been charged: it is held back, and everything else is done.
+    done = run(*command(file, everybody))
+    assert done.returncode == Ending.UNKNOWN, done.stderr
+    assert everybody.ledger.credits == 200
+    assert max(everybody.ledger.times_billed(f"person{nth}@acme.example") for nth in range(200)) == 1
+    met = statuses(output)
+    assert (met.count("found"), met.count("unknown")) == (190, 10)
+    assert last_line(done)["credits"] == 140
+    assert "exactbuyer store --store" in done.stderr.decode()
+
+    doubts = lines(asked(file, "unknown"))
+    assert [doubt["value"] for doubt in doubts] == [f"person{nth}@acme.example" for nth in range(50, 60)]
+    assert b"10 lookups resolved" in asked(file, "resolve", "resend").stdout
+    done = run(*command(file, everybody))
+    assert (done.returncode, statuses(output)) == (0, ["found"] * 200)
+    assert last_line(done)["credits"] == 10
+
+
+def test_credits_that_ran_out_leave_the_rest_for_later(file: Path, everybody: Sandbox) -> None:
+    done = run(*command(file, everybody, "--max-credits", 50))
+    assert done.returncode == Ending.CREDITS
+    assert last_line(done)["credits"] == 50
+    # The ceiling counts what the store has on record: the same command again buys nothing more.
+    done = run(*command(file, everybody, "--max-credits", 50))
+    assert (done.returncode, last_line(done)["credits"]) == (Ending.CREDITS, 0)
+    done = run(*command(file, everybody, "--max-credits", 30, "--per", "run"))
+    assert (done.returncode, last_line(done)["credits"]) == (Ending.CREDITS, 30)
+    done = run(*command(file, everybody))
+    assert (done.returncode, last_line(done)["credits"]) == (0, 120)
+    assert everybody.ledger.credits == 200
+    done = run(*command(file, everybody, "--per", "day"))
+    assert (done.returncode, b"say that, too" in done.stderr) == (Ending.USAGE, True)
+
+
+def test_a_plan_knows_the_store(file: Path, everybody: Sandbox) -> None:
+    assert run(*command(file, everybody)).returncode == 0
+    file.write_text(people(210))
+    given = [
+        "plan",
+        file,
+        "--by",
+        "mail",
+        "--store",
+        file.with_name("people.db"),
+        *against(everybody),
+        "--json",
+    ]
+    plan = json.loads(run(*given).stdout)
+    assert (plan["from_store"], plan["max_credits"]) == (200, 10)
+    plan = json.loads(run(*given, "--refresh").stdout)
+    assert (plan["bought_again"], plan["max_credits"]) == (200, 210)
+
+
+def test_only_the_store_is_asked_if_that_is_wanted(file: Path, everybody: Sandbox) -> None:
+    assert run(*command(file, everybody)).returncode == 0
+    requests = len(everybody.ledger.requests)
+    file.write_text(people(205))
+    done = run(*command(file, everybody, "--store-only"), key=None)
+    assert done.returncode == Ending.ROWS_FAILED
+    assert statuses(file.with_name("out.csv")) == ["found"] * 200 + ["not_sent"] * 5
+    assert len(everybody.ledger.requests) == requests
+
+
+def test_what_a_store_answers(file: Path, everybody: Sandbox) -> None:
+    done = run(*command(file, everybody, "--tag", "job=spring"))
+    assert done.returncode == 0
+    told = json.loads(asked(file, "info", "--json").stdout)
+    assert (told["hits"], told["credits"], told["requests"]) == (200, 200, 20)
+    assert b"contacts  200" in asked(file, "info").stdout
+    assert lines(asked(file, "summary", "--by", "job")) == [
+        {"job": "spring", "requests": 20, "lookups": 200, "hits": 200, "credits": 200, "credits_in_doubt": 0}
+    ]
+    month = lines(asked(file, "summary"))[0]["month"]
+    assert b"200" in asked(file, "reconcile", month, 200).stdout
+
+    found = lines(asked(file, "find", "-", stdin=b"person7@acme.example\n"))
+    assert found[0]["value"] == "person7@acme.example"
+    assert found[0]["enriched_contact"]["full_name"]
+    exported = file.with_name("all.jsonl")
+    assert asked(file, "export", exported).returncode == 0
+    assert len(exported.read_text().splitlines()) == 200
+    done = asked(file, "export", file.parent / "nowhere" / "all.jsonl")
+    assert (done.returncode, done.stderr.count(b"\n")) == (Ending.FILES, 1)
+
+    done = asked(file, "purge", "person7@acme.example")
+    assert (done.returncode, b"say --yes" in done.stderr) == (Ending.USAGE, True)
+    assert b"purged 1 answer" in asked(file, "purge", "-", "--yes", stdin=b"person7@acme.example\n").stdout
+    assert lines(asked(file, "find", "person7@acme.example")) == []
+    assert statuses(file.with_name("out.csv"))[7] == "found"
+    assert run(*command(file, everybody)).returncode == Ending.ROWS_FAILED
+    assert statuses(file.with_name("out.csv"))[7] == "not_sent"
+    assert b"asked for again" in asked(file, "allow", "person7@acme.example").stdout
+    assert b"neither" in asked(file, "allow", "person7@acme.example").stdout
+    assert b"nothing to do" in asked(file, "migrate").stdout
+
+
+def test_stores_are_merged(file: Path, everybody: Sandbox) -> None:
+    assert run(*command(file, everybody)).returncode == 0
+    other = file.with_name("other.csv")
+    other.write_text(people(50, first=180))
+    given = [
+        "enrich",
+        other,
+        "--by",
+        "mail",
+        "--store",
+        file.with_name("other.db"),
+        *against(everybody),
+        "-q",
+    ]
+    assert run(*given).returncode == 0
+    assert b"50 lookups" in asked(file, "merge", file.with_name("other.db")).stdout
+    file.write_text(people(230))
+    done = run(*command(file, everybody))
+    assert (done.returncode, last_line(done)["credits"], last_line(done)["from_store"]) == (0, 0, 230)
+
+
+@pytest.mark.parametrize("arguments", [["info"], ["unknown"], ["find", "x"], ["purge", "x", "--yes"]])
+def test_a_store_that_is_not_there_is_told_and_not_made(arguments: list[str], tmp_path: Path) -> None:
+    done = run("store", *arguments, cwd=tmp_path)
+    assert done.returncode == Ending.STORE
+    assert b"there is no store at" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_is_no_store_is_told(tmp_path: Path) -> None:
+    (tmp_path / "people.db").write_text("no store at all" * 1000)
+    done = run("store", "--store", tmp_path / "people.db", "info")
+    assert (done.returncode, done.stderr.count(b"\n")) == (Ending.STORE, 1), done.stderr
