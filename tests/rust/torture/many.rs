@@ -24,6 +24,9 @@ const ROWS: usize = 100;
 /// Of all rows, these are duplicates.
 const DUPLICATES: f64 = 0.3;
 
+/// Stores that all of them open at the same time before, and nothing else.
+const MAKES: usize = 6;
+
 /// In every third run, the disks of so many fail now and then.
 const FAILING: usize = 3;
 
@@ -99,6 +102,7 @@ fn one_run(number: u64, lives: &mut Duration) -> Done {
     let store = folder.path().join("a.db");
     let mut all: Vec<Process> = (0..PROCESSES)
         .map(|place| {
+            let fails = number % 3 == 2 && place < FAILING;
             let job = Job {
                 store: store.clone(),
                 url: sandbox.url(),
@@ -108,7 +112,8 @@ fn one_run(number: u64, lives: &mut Duration) -> Done {
                 max_credits: ceiling,
                 openings: rng.usize(1..=3),
                 waits: true,
-                one_fails_in: (number % 3 == 2 && place < FAILING).then_some(150),
+                makes: if fails { 0 } else { MAKES },
+                one_fails_in: fails.then_some(150),
                 ..Job::default()
             };
             Process { worker: Worker::start(&job), job }

@@ -40,6 +40,8 @@ pub(crate) struct Job {
     pub(crate) max_credits: Option<u64>,
     /// Opens the store so often, each time for another part of its rows; 0: once.
     pub(crate) openings: usize,
+    /// So many other stores it opens before, which nobody has made yet, to race with those who do the same.
+    pub(crate) makes: usize,
     /// Waits for a line before it opens the store.
     pub(crate) waits: bool,
     /// Dies as the n-th thing is done to a file of the store.
@@ -64,6 +66,13 @@ pub(crate) fn work(job: &str) {
     if job.waits {
         println!("ready");
         std::io::stdin().lines().next();
+    }
+    for number in 0..job.makes {
+        let made = job.store.with_file_name(format!("made{number}.db"));
+        if let Err(error) = SqliteStore::open(&made, "loopback") {
+            println!("error {error}");
+            std::process::exit(3);
+        }
     }
     for rows in job.rows.chunks(job.rows.len().div_ceil(job.openings.max(1)).max(1)) {
         open_and_enrich(&job, rows);
