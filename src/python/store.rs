@@ -152,12 +152,7 @@ impl Store {
     }
 
     #[expect(clippy::needless_pass_by_value, reason = "extracted from Python, it is owned")]
-    fn summary(
-        &self,
-        py: Python<'_>,
-        by: Vec<String>,
-        time_zone: &str,
-    ) -> PyResult<Vec<stored::SummaryRow>> {
+    fn summary(&self, py: Python<'_>, by: Vec<String>, time_zone: &str) -> PyResult<Vec<stored::SummaryRow>> {
         let by: Vec<&str> = by.iter().map(String::as_str).collect();
         Ok(self.ask(py, |store| store.summary(&by, time_zone))?.into_iter().map(Into::into).collect())
     }

@@ -258,11 +258,7 @@ where
     F: FnMut(&Connection, &mut super::ledger::Ledger) -> Result<T, Fault> + Send,
     T: Send,
 {
-    fn work(
-        &mut self,
-        connection: &Connection,
-        ledger: &mut super::ledger::Ledger,
-    ) -> Result<(), Fault> {
+    fn work(&mut self, connection: &Connection, ledger: &mut super::ledger::Ledger) -> Result<(), Fault> {
         self.answer = Some((self.act)(connection, ledger)?);
         Ok(())
     }
