@@ -1,6 +1,9 @@
 //! Records of text files, as Python holds them: bytes go in as a file gives them, blocks of records
 //! come out, and bytes to write. What a record is, the core says.
 
+// What Python passes is made for the call: a list of names comes as a vector of its own.
+#![allow(clippy::needless_pass_by_value)]
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arrow_array::{ArrayRef, RecordBatch, StringArray};
@@ -147,8 +150,8 @@ impl CsvPart {
 
 impl CsvPart {
     fn places(&self, names: &[String]) -> Vec<usize> {
-        let named = self.names.iter().enumerate().filter(|(_, name)| names.contains(name));
-        named.map(|(place, _)| place).collect()
+        let columns = self.names.iter().enumerate().filter(|(_, column)| names.contains(column));
+        columns.map(|(place, _)| place).collect()
     }
 }
 
@@ -235,12 +238,12 @@ impl JsonPart {
 
 /// Anything of Arrow's as records of a CSV file; the columns in `defused` are text for a spreadsheet.
 #[pyfunction]
-pub(super) fn csv_lines<'py>(
-    py: Python<'py>,
+pub(super) fn csv_lines(
+    py: Python<'_>,
     data: PyRecordBatchReader,
     delimiter: u8,
     defused: Vec<String>,
-) -> PyResult<Bound<'py, PyBytes>> {
+) -> PyResult<Bound<'_, PyBytes>> {
     let batches = read(py, data)?;
     let style = |name: &str| self::style(defused.iter().any(|other| other == name));
     written(py, |into| batches.iter().try_for_each(|batch| records::csv_lines(batch, delimiter, style, into)))
@@ -256,11 +259,11 @@ pub(super) fn csv_record(py: Python<'_>, cells: Vec<String>, delimiter: u8) -> B
 
 /// Anything of Arrow's as lines of JSON; the columns in `as_json` hold JSON already.
 #[pyfunction]
-pub(super) fn json_lines<'py>(
-    py: Python<'py>,
+pub(super) fn json_lines(
+    py: Python<'_>,
     data: PyRecordBatchReader,
     as_json: Vec<String>,
-) -> PyResult<Bound<'py, PyBytes>> {
+) -> PyResult<Bound<'_, PyBytes>> {
     let batches = read(py, data)?;
     written(py, |into| batches.iter().try_for_each(|batch| records::json_lines(batch, &as_json, into)))
 }

@@ -137,11 +137,11 @@ impl CsvSplitter {
     fn scan(&mut self) -> Result<(), Broken> {
         while let Some(&byte) = self.bytes.get(self.at) {
             match self.state {
-                State::Start if byte == b'"' => {
+                State::Start | State::Closed if byte == b'"' => {
                     self.state = State::Quoted;
                     self.at += 1;
                 }
-                State::Start => self.state = State::Plain,
+                State::Start | State::Closed => self.state = State::Plain,
                 State::Plain => {
                     let rest = self.bytes.get(self.at..).unwrap_or_default();
                     match memchr3(self.delimiter, b'\n', b'\r', rest) {
@@ -159,11 +159,6 @@ impl CsvSplitter {
                     }
                     None => self.at = self.bytes.len(),
                 },
-                State::Closed if byte == b'"' => {
-                    self.state = State::Quoted;
-                    self.at += 1;
-                }
-                State::Closed => self.state = State::Plain,
                 State::Return => {
                     self.at += usize::from(byte == b'\n');
                     self.end_record()?;

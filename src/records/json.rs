@@ -2,7 +2,7 @@
 
 use memchr::memchr;
 
-use super::json_block::{JsonBlock, Line};
+use super::json_block::{JsonBlock, Record};
 use super::{BLOCK_BYTES, Broken, MAX_RECORD_BYTES};
 
 /// Cuts a JSON Lines file into records, whatever pieces it comes in.
@@ -11,7 +11,7 @@ pub struct JsonSplitter {
     bytes: Vec<u8>,
     /// The next byte to look at.
     at: usize,
-    records: Vec<Line>,
+    records: Vec<Record>,
     /// Where the record under way begins, with the blank lines before it.
     start: usize,
     /// Where the line under way begins.
@@ -81,7 +81,7 @@ impl JsonSplitter {
         self.first = self.at;
         // A blank line is no record.
         if length > 0 {
-            self.records.push(Line { start: self.start, first, end: first + length, next: self.at, line });
+            self.records.push(Record { start: self.start, first, end: first + length, next: self.at, line });
             self.start = self.at;
         }
     }

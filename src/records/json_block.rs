@@ -13,7 +13,7 @@ use super::table::JsonColumns;
 
 /// One record, by its places in the block.
 #[derive(Debug, Clone)]
-pub(super) struct Line {
+pub(super) struct Record {
     /// Where it begins, with the blank lines before it.
     pub(super) start: usize,
     /// Where its object begins.
@@ -26,7 +26,7 @@ pub(super) struct Line {
     pub(super) line: u64,
 }
 
-impl Line {
+impl Record {
     pub(super) fn less(self, bytes: usize) -> Self {
         Self {
             start: self.start - bytes,
@@ -42,11 +42,11 @@ impl Line {
 #[derive(Debug)]
 pub struct JsonBlock {
     bytes: Vec<u8>,
-    records: Vec<Line>,
+    records: Vec<Record>,
 }
 
 impl JsonBlock {
-    pub(super) fn new(bytes: Vec<u8>, records: Vec<Line>) -> Self {
+    pub(super) fn new(bytes: Vec<u8>, records: Vec<Record>) -> Self {
         Self { bytes, records }
     }
 
@@ -142,7 +142,7 @@ impl JsonBlock {
     /// Writes an object up to its last brace; whether anything is in it.
     fn keep(
         &self,
-        record: &Line,
+        record: &Record,
         dropped: &[String],
         columns: &JsonColumns<'_>,
         into: &mut Vec<u8>,
@@ -186,14 +186,14 @@ impl JsonBlock {
         Ok(any)
     }
 
-    fn member(&self, record: &Line, name: &str) -> Result<Option<&RawValue>, Broken> {
+    fn member(&self, record: &Record, name: &str) -> Result<Option<&RawValue>, Broken> {
         // Of a name that stands twice the last one counts, as in Python.
         let members = self.members(record)?;
         let named = members.into_iter().rev().find(|(other, _)| other == name);
         Ok(named.map(|(_, value)| value).filter(|value| value.get() != "null"))
     }
 
-    fn members(&self, record: &Line) -> Result<Vec<(Cow<'_, str>, &RawValue)>, Broken> {
+    fn members(&self, record: &Record) -> Result<Vec<(Cow<'_, str>, &RawValue)>, Broken> {
         let text = self.slice(record.first, record.end);
         serde_json::from_slice(text).map(|Members(members)| members).map_err(|error| {
             Broken::new(format!(

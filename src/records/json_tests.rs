@@ -1,5 +1,7 @@
 //! What a file of objects is cut into is what it was, and members are put into it where they belong.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
 use std::sync::Arc;
 
 use arrow_array::{Array, ArrayRef, RecordBatch, StringArray};
