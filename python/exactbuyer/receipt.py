@@ -173,7 +173,7 @@ class Receipt:
                 f"{count(self.inherited, 'row')} may have been charged earlier ({self._inherited()})"
             )
         if self.barred:
-            parts.append(f"{count(self.barred, 'row')} are not to be sent: results.problems says why")
+            parts.append(f"{count(self.barred, 'row')} not to be sent (results.problems says why)")
         return "; ".join([*parts, self.next_step]) if parts else "the run was stopped"
 
     def raise_for_incomplete(self) -> None:

@@ -50,7 +50,7 @@ impl Runner {
         }
         let (durable, mut held) = (self.shared.store.durable(), Vec::new());
         let store_only = self.store_only.clone();
-        for (id, standing) in self.consult(fresh).await {
+        for (id, standing) in self.consult(&fresh).await.unwrap_or_default() {
             match (standing, &store_only) {
                 (Standing::Free | Standing::Again | Standing::Held, Some(why)) => {
                     self.table.know(id, Final::NotSent(why.clone()), Source::Asked);
@@ -87,14 +87,14 @@ impl Runner {
         Origin { source, fetched_at_ms: (!doubt && seen.at_ms > 0).then_some(seen.at_ms) }
     }
 
-    /// How these lookups stand with the store. A store that cannot be read ends the run.
-    async fn consult(&mut self, ids: Vec<LookupId>) -> Vec<(LookupId, Standing)> {
+    /// How these lookups stand with the store. A store that cannot be read ends the run: `None`.
+    async fn consult(&mut self, ids: &[LookupId]) -> Option<Vec<(LookupId, Standing)>> {
         let identifiers: Vec<_> = ids.iter().filter_map(|id| self.table.identifier(*id)).collect();
         match self.shared.store.consult(self.run, &self.required, &identifiers).await {
-            Ok(standings) => ids.into_iter().zip(standings).collect(),
+            Ok(standings) => Some(ids.iter().copied().zip(standings).collect()),
             Err(error) => {
                 self.fail(error);
-                Vec::new()
+                None
             }
         }
     }
@@ -106,7 +106,12 @@ impl Runner {
         }
         for parcel in std::mem::take(&mut self.held) {
             let (mut free, mut held) = (parcel.clone_without_ids(), parcel.clone_without_ids());
-            for (id, standing) in self.consult(parcel.ids).await {
+            let Some(standings) = self.consult(&parcel.ids).await else {
+                // Nobody can tell any more what the others get: the run is stopping, and leaves it.
+                self.again(parcel);
+                continue;
+            };
+            for (id, standing) in standings {
                 match standing {
                     Standing::Free | Standing::Again => free.ids.push(id),
                     Standing::Held => held.ids.push(id),

@@ -1,9 +1,9 @@
 """Shows that the proofs can fail: `python tests/planted/plant.py [--suite NAME] [WORD ...]`.
 
-Plants the bugs of `bugs.py` and `store_bugs.py`, one after another, in a copy of the tree, and runs on each the
-simulation, or the proof of the store that is to catch it (with WORDs, only those bugs whose name has one of
-them). A bug that survives, or that something else catches than what is written down, is a failure, and so is
-a bug that the suite's document does not list. Needs cargo only, and some twenty minutes on two cores.
+Plants the bugs of `bugs.py` and `store_bugs.py`, one after another, in a copy of the tree, and runs on each
+the simulation, or the proof of the store that is to catch it (with WORDs, only those bugs whose name has one
+of them). A bug that survives, or that something else catches than what is written down, is a failure, and so
+is a bug that the suite's document does not list. Needs cargo only, and some twenty minutes on two cores.
 """
 
 from __future__ import annotations
@@ -155,7 +155,9 @@ class Tree:
         path = self.path / bug.path
         sound = path.read_text(encoding="utf-8")
         if sound.count(bug.old) != 1:
-            sys.exit(f"{bug.name}: its place stands {sound.count(bug.old)} times in {bug.path}: see tests/planted")
+            sys.exit(
+                f"{bug.name}: its place stands {sound.count(bug.old)} times in {bug.path}: see tests/planted"
+            )
         path.write_text(sound.replace(bug.old, bug.new), encoding="utf-8")
         try:
             return self.prove(suite, suite.proofs(bug))

@@ -33,7 +33,7 @@ STORE_BUGS = (
     ),
     Bug(
         "a commit that failed passes for one that was made",
-        "step: nothing is sent that was not noted",
+        "step: unknown only what could not be stored",
         WRITER,
         "work.done(Err(error.clone()));",
         "drop(error.clone());\n                        work.done(Ok(()));",
@@ -43,7 +43,8 @@ STORE_BUGS = (
         "power: no commit is lost that somebody relied on",
         ATTEMPT,
         "let not_stored = store.settle(run, &claimed.required, request, settled, evidence).await.err();",
-        "drop(store.settle(run, &claimed.required, request, settled, evidence));\n        let not_stored = None;",
+        "drop(store.settle(run, &claimed.required, request, settled, evidence));\n"
+        "        let not_stored = None;",
     ),
     Bug(
         "an answer is stored in two commits",
@@ -71,7 +72,7 @@ STORE_BUGS = (
         "the dead take what they had asked for with them",
         "kill: unknown is what was open",
         LEDGER,
-        "            put_answers(connection, request, required, sent_ms, answers.collect())?;\n",
+        "            put_answers(connection, request, required, sent_ms, answers)?;\n",
         "            let _ = (required, answers);\n",
     ),
     Bug(

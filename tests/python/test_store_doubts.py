@@ -81,7 +81,7 @@ def test_doubts_are_resolved(everybody: Sandbox, path: Path, how: Any) -> None:
             assert people_before.unknown() == []
     with enricher(everybody, path, on_unknown="resend" if how == "on_unknown" else "hold") as people:
         if how == "drop":
-            with pytest.warns(IncompleteWarning, match="3 rows are not to be sent"):
+            with pytest.warns(IncompleteWarning, match="3 rows not to be sent"):
                 results = people.enrich(PEOPLE[:3])
             assert results.receipt.barred == 3
             assert "allow" in results.receipt.next_step

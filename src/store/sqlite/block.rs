@@ -10,6 +10,7 @@ use zstd::bulk::{Compressor, Decompressor};
 use crate::identifier::{FieldType, Identifier};
 
 use super::fault::Fault;
+use super::schema::state;
 
 /// Bytes of a block before it is compressed: enough for what contacts have in common to be found,
 /// and few enough to read one contact without reading a thousand.
@@ -140,6 +141,11 @@ impl Sheet {
             places.push(read(&raw, &mut at).ok_or_else(damaged)?);
         }
         Ok(Self { raw, places })
+    }
+
+    /// Whether one of its lookups came to a contact.
+    pub(super) fn is_hit(&self, place: usize) -> bool {
+        self.places.get(place).is_some_and(|place| place.state == state::HIT)
     }
 
     /// What one of its lookups came to: a slice, not a copy.

@@ -121,14 +121,6 @@ impl ClaimWork {
             some = block::pack_intent(free.iter().filter_map(|place| self.lookups.get(*place)))?;
             &some
         };
-        if self.run.terms.resend {
-            // The doubt stays on the books; who looks from now on finds the new request.
-            let mut forget = connection
-                .prepare_cached("UPDATE answer SET state = 4 WHERE key = ?1 AND state IN (3, 6)")?;
-            for key in &keys {
-                forget.execute([key])?;
-            }
-        }
         let worst = i64::try_from(free.len()).unwrap_or(i64::MAX);
         connection
             .prepare_cached(

@@ -9,7 +9,7 @@ use super::block::{self, Sheet, block_id};
 use super::fault::Fault;
 use super::key::Key;
 use super::schema::state;
-use super::shared::{Intent, Shared, clock, now_ms};
+use super::shared::{Intent, Shared, clock, now_ms, within};
 use super::tail::{self, Tail};
 
 /// What the writer keeps in mind between transactions.
@@ -95,7 +95,8 @@ impl Ledger {
         Ok(())
     }
 
-    /// After a transaction that failed, memory is to be compared with the file again.
+    /// After a transaction that failed, or a connection that was closed, memory is to be compared
+    /// with the file again.
     pub(super) fn doubt_everything(&mut self) {
         self.version = None;
         self.registered = false;
@@ -162,8 +163,9 @@ impl Ledger {
                 put_block(connection, request, first, &block)?;
             }
             let keys = known.map(|known| self.shared.identity.secret.key(known));
-            let answers = (0..).zip(keys).map(|(place, key)| (key, place, state::LEFT));
-            put_answers(connection, request, required, sent_ms, answers.collect())?;
+            let answers: Vec<_> = (0..).zip(keys).map(|(place, key)| (key, place, state::LEFT)).collect();
+            replace_doubts(connection, &self.shared, request, required, &answers)?;
+            put_answers(connection, request, required, sent_ms, answers)?;
             connection
                 .prepare_cached("UPDATE request SET settled_ms = ?2, outcome = 'left', unknown = ?3, intent = NULL WHERE id = ?1")?
                 .execute(params![request, now_ms(), lookups])?;
@@ -223,6 +225,42 @@ pub(super) fn put_block(
     connection
         .prepare_cached("INSERT OR REPLACE INTO block VALUES (?1, ?2)")?
         .execute(params![block_id(request, first), block])?;
+    Ok(())
+}
+
+/// What a request came to takes the place of the doubts in spite of which it was sent: they stay on
+/// the books only. Not before it has come to something: one that was refused free of charge leaves
+/// them as they are.
+pub(super) fn replace_doubts(
+    connection: &Connection,
+    shared: &Shared,
+    request: i64,
+    required: i64,
+    answers: &[(Key, i64, u8)],
+) -> Result<(), Fault> {
+    let any: bool = connection
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM answer WHERE state IN (3, 6) AND request < ?1)")?
+        .query_row([request], |row| row.get(0))?;
+    if !any {
+        return Ok(());
+    }
+    let fields = shared.fields(connection, required)?;
+    let mut ask = connection.prepare_cached(
+        "SELECT request, required FROM answer WHERE key = ?1 AND state IN (3, 6) AND request < ?2",
+    )?;
+    let mut replace =
+        connection.prepare_cached("UPDATE answer SET state = ?3 WHERE key = ?1 AND request = ?2")?;
+    for (key, ..) in answers {
+        let older: Vec<(i64, i64)> = ask
+            .query_map(params![key, request], |row| Ok((row.get(0)?, row.get(1)?)))?
+            .collect::<Result<_, _>>()?;
+        for (doubtful, of) in older {
+            let theirs = shared.fields(connection, of)?;
+            if within(&fields, &theirs) || within(&theirs, &fields) {
+                replace.execute(params![key, doubtful, state::ASKED_AGAIN])?;
+            }
+        }
+    }
     Ok(())
 }
 

@@ -226,12 +226,15 @@ pub(super) struct Blocks(Vec<(i64, Sheet)>);
 
 impl Blocks {
     /// What a lookup came to.
-    fn body(&mut self, connection: &Connection, request: i64, place: i64) -> Result<bytes::Bytes, Fault> {
+    fn body(&mut self, connection: &Connection, answer: Answer) -> Result<bytes::Bytes, Fault> {
+        let Answer { request, place, .. } = answer;
         let damaged = || Fault::of("an answer is missing from the store: restore it from a backup");
         let within = |(id, sheet): &(i64, Sheet)| {
             let (of, first) = block_start(*id);
             let at = usize::try_from(place.checked_sub(first)?).ok()?;
-            if of == request { sheet.body(at) } else { None }
+            // What was read before a late answer came is a doubt yet, and no contact.
+            let same = of == request && sheet.is_hit(at) == (answer.state == state::HIT);
+            if same { sheet.body(at) } else { None }
         };
         if let Some(body) = self.0.iter().rev().find_map(within) {
             return Ok(body);
@@ -287,8 +290,8 @@ pub(super) fn tell(
     answers.sort_unstable_by_key(|(request, place, ..)| (*request, *place));
     let mut doubts: HashMap<i64, u32> = HashMap::new();
     let mut texts: HashSet<Arc<str>> = HashSet::new();
-    for (request, at, place, answer) in answers {
-        let body = |blocks: &mut Blocks| blocks.body(connection, request, at);
+    for (request, _, place, answer) in answers {
+        let body = |blocks: &mut Blocks| blocks.body(connection, answer);
         let mut text = |blocks: &mut Blocks| {
             let why = body(blocks)?;
             let why = String::from_utf8_lossy(&why);

@@ -13,6 +13,7 @@ use super::fault::Fault;
 use super::key::Key;
 use super::ledger::Ledger;
 use super::shared::{Fields, Shared, number_of};
+use super::tail::Tail;
 
 /// Requests read and written in one go.
 const AT_ONCE: i64 = 100;
@@ -87,13 +88,12 @@ impl SqliteStore {
                 "a store cannot be merged with itself or a copy of it: give another",
             ));
         }
-        // Which also moves everything into the index.
         let info = other.info()?;
         let mut merged = Merged { under_way: info.under_way, purged_there: info.purged, ..Merged::default() };
         let (name, mut after) = (there.shared.identity.name, 0);
         loop {
             let page = there.ask(move |reading, shared| {
-                reading.at_once(|connection, _, _| foreign(connection, shared, after))
+                reading.at_once(|connection, _, tail| foreign(connection, shared, tail, after))
             })?;
             let Some(last) = page.last() else { return Ok(merged) };
             after = last.number;
@@ -105,7 +105,7 @@ impl SqliteStore {
     }
 }
 
-fn foreign(connection: &Connection, shared: &Shared, after: i64) -> Result<Vec<Foreign>, Fault> {
+fn foreign(connection: &Connection, shared: &Shared, tail: &Tail, after: i64) -> Result<Vec<Foreign>, Fault> {
     let mut ask = connection.prepare_cached(
         "SELECT request.id, required, text, sent_ms, lookups, credits, in_doubt, counted, settled_ms, outcome, status,
          took_ms, hits, misses, rejected, unknown FROM request JOIN tags ON tags.id = request.tags
@@ -130,7 +130,7 @@ fn foreign(connection: &Connection, shared: &Shared, after: i64) -> Result<Vec<F
             rejected: row.get(14)?,
             unknown: row.get(15)?,
         };
-        let (blocks, states) = answers(connection, shared, number)?;
+        let (blocks, states) = answers(connection, shared, tail, number)?;
         let unread = connection
             .prepare_cached("SELECT body FROM unread WHERE request = ?1")?
             .query_row([number], |row| row.get(0))
@@ -144,7 +144,7 @@ fn foreign(connection: &Connection, shared: &Shared, after: i64) -> Result<Vec<F
 /// Blocks by the place of their first lookup, and what the index says of each lookup.
 type Answers = (Vec<(i64, Vec<u8>)>, Vec<Option<(u8, i64)>>);
 
-fn answers(connection: &Connection, shared: &Shared, request: i64) -> Result<Answers, Fault> {
+fn answers(connection: &Connection, shared: &Shared, tail: &Tail, request: i64) -> Result<Answers, Fault> {
     let mut ask =
         connection.prepare_cached("SELECT id, body FROM block WHERE id >= ?1 AND id < ?2 ORDER BY id")?;
     let mut state =
@@ -158,7 +158,10 @@ fn answers(connection: &Connection, shared: &Shared, request: i64) -> Result<Ans
             let known = key.map(|key| {
                 state.query_row(params![key, request], |row| Ok((row.get(0)?, row.get(1)?))).optional()
             });
-            states.push(known.transpose()?.flatten());
+            // Of a store in use, the newest answers are not in the index yet.
+            let newest = || tail.of(&key?).iter().find(|kept| kept.request == request);
+            let newest = || newest().map(|kept| (kept.state, kept.at_ms));
+            states.push(known.transpose()?.flatten().or_else(newest));
         }
         blocks.push((block_start(id).1, packed));
     }
@@ -238,10 +241,11 @@ fn put_answers(connection: &Connection, shared: &Shared, request: &Foreign, here
             let key = entry.identifier.as_ref().map(|identifier| shared.identity.secret.key(identifier));
             let known =
                 usize::try_from(place).ok().and_then(|place| request.states.get(place)).copied().flatten();
-            if let (Some(key), Some((state, at_ms))) = (key, known) {
+            if let Some(key) = key {
+                // Also what no index points at any more.
                 if barred.query_row([key], |row| row.get::<_, bool>(0))? {
                     (entry.identifier, entry.body, rewritten) = (None, bytes::Bytes::new(), true);
-                } else {
+                } else if let Some((state, at_ms)) = known {
                     answers.push((key, place, state, at_ms));
                 }
             }

@@ -100,12 +100,24 @@ fn back_up(connection: &Connection, path: &Path) -> Result<PathBuf, Fault> {
             "no backup could be made beside the store: check the folder's mode and the room on the disk",
         )
     };
+    let unfinished = backup.with_added_extension("unfinished");
     // Made beforehand, for SQLite would let others read it; an empty file it takes as its own.
-    OpenOptions::new().write(true).create_new(true).mode(0o600).open(&backup).map_err(failed)?;
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished).map_err(failed)?;
+    let copied = copy_into(connection, &unfinished);
+    // What is called a backup is a whole one.
+    let named = copied.and_then(|()| std::fs::rename(&unfinished, &backup).map_err(failed));
+    if named.is_err() {
+        // The first failure is the one to tell.
+        let _ = std::fs::remove_file(&unfinished);
+    }
+    named.map(|()| backup)
+}
+
+fn copy_into(connection: &Connection, path: &Path) -> Result<(), Fault> {
     let text =
-        backup.to_str().ok_or_else(|| Fault::of("the store's path is no text: move it, and migrate then"))?;
+        path.to_str().ok_or_else(|| Fault::of("the store's path is no text: move it, and migrate then"))?;
     connection.execute("VACUUM INTO ?1", [text])?;
-    Ok(backup)
+    Ok(())
 }
 
 /// No request may be under way: what dead processes have left is in doubt.

@@ -46,7 +46,7 @@ use futures_util::future::{BoxFuture, FutureExt, ready};
 use tokio::sync::futures::Notified;
 use tokio::sync::oneshot;
 
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::identifier::Identifier;
 use crate::secret::ApiKey;
 
@@ -94,16 +94,23 @@ impl Runs {
     }
 
     /// The run, and the lowest rate of all that send with the same key.
-    fn run(&self, run: RunId) -> (Arc<RunState>, u32) {
+    ///
+    /// # Errors
+    /// Where it is over: a request that it gave up before this was asked has no terms to be sent on,
+    /// and above all no ceiling.
+    fn run(&self, run: RunId) -> Result<(Arc<RunState>, u32), Error> {
         let live = self.live();
-        // One that has ended can still have a request under way: on no terms of its own.
-        let state =
-            live.get(&run).cloned().unwrap_or_else(|| Arc::new(RunState::new(Terms::default(), now_ms())));
+        let Some(state) = live.get(&run).cloned() else {
+            return Err(Error::new(
+                ErrorKind::Store,
+                "the run is over, so nothing more is sent for it: run this again",
+            ));
+        };
         let key = state.terms.key_fingerprint;
         let same = live.values().filter(|run| run.terms.key_fingerprint == key);
         let slowest = same.map(|run| run.terms.requests_per_minute).min();
         let per_minute = slowest.unwrap_or(state.terms.requests_per_minute);
-        (state, per_minute)
+        Ok((state, per_minute))
     }
 }
 
@@ -202,7 +209,7 @@ impl SqliteStore {
         let opening = self.opening.as_ref().filter(|opening| opening.pid == std::process::id());
         opening.ok_or_else(|| {
             Error::new(
-                crate::error::ErrorKind::Store,
+                ErrorKind::Store,
                 "the store was opened by the process that this one was forked from: open it again here",
             )
         })
@@ -236,7 +243,11 @@ impl Store for SqliteStore {
         };
         let shared = opening.shared.clone();
         let keys: Vec<_> = lookups.iter().map(|lookup| shared.identity.secret.key(lookup)).collect();
-        let ((run, _), fields) = (self.runs.run(run), sorted(required));
+        let run = match self.runs.run(run) {
+            Ok((run, _)) => run,
+            Err(error) => return ready(Err(error)).boxed(),
+        };
+        let fields = sorted(required);
         let (reply, answer) = oneshot::channel();
         opening.reader.give(Box::new(move |reading| {
             let answer = reading.and_then(|reading| {
@@ -266,7 +277,10 @@ impl Store for SqliteStore {
             Ok(packed) => packed,
             Err(fault) => return ready(Err(shared.told(fault))).boxed(),
         };
-        let (state, per_minute) = self.runs.run(run);
+        let (state, per_minute) = match self.runs.run(run) {
+            Ok(known) => known,
+            Err(error) => return ready(Err(error)).boxed(),
+        };
         let tags = state.terms.tags.iter().map(|(name, value)| (name.to_string(), value.to_string().into()));
         let tags = serde_json::Value::Object(tags.collect()).to_string();
         let (reply, answer) = oneshot::channel();

@@ -13,7 +13,7 @@ use crate::store::{Evidence, Known, Settled};
 use super::block::{self, PLACES, block_id};
 use super::fault::Fault;
 use super::key::Key;
-use super::ledger::{Ledger, put_answers, put_block};
+use super::ledger::{Ledger, put_answers, put_block, replace_doubts};
 use super::schema::state;
 use super::shared::Shared;
 use super::tail::{self, Lines};
@@ -85,7 +85,8 @@ impl Work for SettleWork {
             put_block(connection, self.request, *first, block)?;
         }
         let answers = (0..).zip(&self.lines).map(|(place, line)| (line.key, place, line.state));
-        let answers = answers.collect();
+        let answers: Lines = answers.collect();
+        replace_doubts(connection, &self.shared, self.request, required, &answers)?;
         if let Some(unread) = &self.unread {
             connection
                 .prepare_cached("INSERT OR REPLACE INTO unread VALUES (?1, ?2)")?

@@ -137,6 +137,9 @@ impl Desk for Writer {
 
     fn close(&mut self) {
         self.connection = None;
+        // The next connection counts the file's states anew: what others commit until it is opened
+        // could bear the number that this one saw last.
+        self.ledger.doubt_everything();
     }
 
     fn leave(&mut self) {

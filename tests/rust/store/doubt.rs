@@ -1,6 +1,7 @@
 //! What is in doubt is named, and never sent again unasked.
 
 use exactbuyer::config::{Config, OnUnknown};
+use exactbuyer::dispatch::RunOptions;
 use exactbuyer::error::ErrorKind;
 use exactbuyer::results::Status;
 use exactbuyer::store::sqlite::{Resolution, Resolved};
@@ -88,4 +89,37 @@ fn a_request_that_ends_without_a_word_is_in_doubt_and_holds_nobody_up() {
     let again = once(&folder, settings(), &vendor, &["ana", "bob"]);
     assert_eq!(again.statuses(), [Status::Unknown, Status::Found]);
     assert_eq!(again.receipt.inherited.lookups, 1);
+}
+
+#[test]
+fn a_doubt_that_was_resent_in_vain_is_a_doubt_still() {
+    let folder = Folder::new();
+    let vendor = Vendor::new(|number, values| match number {
+        1 => Err(Failure::Lost(Lost::Disconnected)),
+        2 => Ok(status(403)),
+        _ => Ok(found(values)),
+    });
+    once(&folder, settings(), &vendor, &["ana"]);
+    let resend = Config { on_unknown: OnUnknown::Resend, ..settings() };
+    once(&folder, resend, &vendor, &["ana"]);
+    assert_eq!(vendor.asked().len(), 2);
+    assert_eq!(folder.store().unknown().unwrap().len(), 1);
+    let done = once(&folder, settings(), &vendor, &["ana"]);
+    assert_eq!((done.statuses(), vendor.asked().len()), (vec![Status::Unknown], 2));
+}
+
+#[test]
+fn who_resends_one_lookup_leaves_the_doubt_about_another_alone() {
+    let (folder, vendor) = (Folder::new(), forgetful());
+    let fields = |field: &str| Some([field.into()].into());
+    let store = folder.store();
+    let ask = |config, field| {
+        let options = RunOptions { required_fields: fields(field), ..RunOptions::default() };
+        run(&engine(config, &vendor, &store), rows(&["ana"]), options).statuses()
+    };
+    assert_eq!(ask(settings(), "mobile"), [Status::Unknown]);
+    let resend = Config { on_unknown: OnUnknown::Resend, ..settings() };
+    assert_eq!(ask(resend, "work_email"), [Status::Found]);
+    assert_eq!(ask(settings(), "mobile"), [Status::Unknown]);
+    assert_eq!(vendor.asked().len(), 2);
 }

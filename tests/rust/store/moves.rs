@@ -66,6 +66,18 @@ fn who_was_purged_here_does_not_come_back_with_another_store() {
     assert_eq!(store.find(&Target::Identifier(email("bob"))).unwrap().len(), 1);
 }
 
+#[test]
+fn who_was_purged_here_does_not_come_back_though_the_other_index_has_lost_them() {
+    let (here, there, vendor) = (Folder::new(), Folder::new(), Vendor::honest());
+    once(&there, settings(), &vendor, &["ana", "bob"]);
+    tamper(&there, "DELETE FROM tail; DELETE FROM answer");
+    let store = here.store();
+    store.purge(&Target::Identifier(email("ana"))).unwrap();
+    store.merge(&there.path().join("a.db")).unwrap();
+    assert_eq!(store.find(&Target::Identifier(email("ana"))).unwrap(), []);
+    assert_eq!(store.find(&Target::Identifier(email("bob"))).unwrap().len(), 1);
+}
+
 /// Writes into the file of a store that nobody has open.
 fn tamper(folder: &Folder, sql: &str) {
     rusqlite::Connection::open(folder.path().join("a.db")).unwrap().execute_batch(sql).unwrap();

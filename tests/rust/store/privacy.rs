@@ -1,7 +1,5 @@
 //! Finding people, and forgetting them.
 
-use std::path::Path;
-
 use exactbuyer::dispatch::RunOptions;
 use exactbuyer::error::ErrorKind;
 use exactbuyer::results::Status;
@@ -9,25 +7,6 @@ use exactbuyer::store::sqlite::{Purged, Target};
 use exactbuyer::vendor::transport::Reply;
 
 use crate::desk::*;
-
-/// Every byte of every file of the store, blocks unpacked.
-fn holds(folder: &Path, text: &str) -> bool {
-    let text = text.as_bytes();
-    let has = |bytes: &[u8]| bytes.windows(text.len()).any(|window| window == text);
-    let magic = [0x28, 0xb5, 0x2f, 0xfd];
-    std::fs::read_dir(folder).unwrap().flatten().any(|file| {
-        let bytes = std::fs::read(file.path()).unwrap();
-        // A frame may be cut by a page: what is unpacked as far as it goes.
-        let frames = bytes.windows(4).enumerate().filter(|(_, window)| *window == magic);
-        let unpacked = frames.map(|(at, _)| {
-            let mut plain = Vec::new();
-            let mut decoder = zstd::stream::read::Decoder::new(&bytes[at..]).unwrap();
-            let _ = std::io::Read::read_to_end(&mut decoder, &mut plain);
-            plain
-        });
-        has(&bytes) || unpacked.into_iter().any(|plain| has(&plain))
-    })
-}
 
 /// Mentions Ana in Bob's record.
 fn gossip() -> Vendor {

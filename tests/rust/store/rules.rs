@@ -152,8 +152,8 @@ proptest! {
                 continue;
             }
             if asked.resend {
-                for (_, open) in &mut model {
-                    *open = false;
+                for (older, open) in &mut model {
+                    *open &= !within(older.fields, asked.fields) && !within(asked.fields, older.fields);
                 }
             }
             let known = match asked.kind {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use exactbuyer::config::{Config, Per};
 use exactbuyer::dispatch::RunOptions;
 use exactbuyer::results::Status;
-use exactbuyer::store::sqlite::SqliteStore;
+use exactbuyer::store::sqlite::{SqliteStore, after_fork, before_fork};
 use exactbuyer::store::{Claim, Standing, Store, Terms};
 use exactbuyer::vendor::transport::{Reply, Request, Transport};
 use futures_util::FutureExt;
@@ -111,6 +111,14 @@ fn the_other_process() {
             let engine =
                 exactbuyer::dispatch::Engine::seeded(settings(), Arc::new(Silent), Arc::new(store), 1);
             run(&engine, rows(&["ana", "bob"]), RunOptions::default());
+        }
+        Some(("late", _)) => {
+            let vendor = Vendor::new(|_, values| {
+                println!("asked");
+                std::io::stdin().read_line(&mut String::new()).unwrap();
+                Ok(found(values))
+            });
+            run(&engine(settings(), &vendor, &store), rows(&["ana", "bob"]), RunOptions::default());
         }
         Some(("overlap", number)) => {
             let names = overlapping(number.parse().unwrap());
@@ -233,4 +241,49 @@ fn what_others_have_under_way_counts_against_the_ceiling() {
     let done = run(&["y"], 3);
     assert_eq!(done.receipt.count(Status::NotSent), 1);
     assert_eq!(done.troubles[0].kind(), exactbuyer::error::ErrorKind::BudgetExceeded);
+}
+
+#[test]
+fn what_others_began_around_a_fork_is_seen_after_it() {
+    let (folder, vendor) = (Folder::new(), Vendor::honest());
+    let store = folder.store();
+    run(&engine(settings(), &vendor, &store), rows(&["eve"]), RunOptions::default());
+    before_fork();
+    let mut other = Other::start(&folder, "silent");
+    other.says("asked");
+    after_fork();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let run = store.begin(Terms { requests_per_minute: 200, ..Terms::default() });
+    let claim = runtime.block_on(store.claim(run, &[].into(), &[email("ana"), email("x")])).unwrap();
+    let Claim::Granted { standings, .. } = claim else { panic!("{claim:?}") };
+    assert_eq!(standings, [Standing::Held, Standing::Free]);
+}
+
+#[test]
+fn a_run_that_is_over_claims_nothing_beyond_its_terms() {
+    let folder = Folder::new();
+    let store = folder.store();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let run = store.begin(Terms::default());
+    store.end(run);
+    let claim = runtime.block_on(store.claim(run, &[].into(), &[email("ana")]));
+    assert_eq!(claim.unwrap_err().kind(), exactbuyer::error::ErrorKind::Store);
+    assert_eq!(store.info().unwrap().under_way, 0);
+}
+
+#[test]
+fn who_was_taken_for_dead_and_answers_is_heard_by_whoever_knew_of_the_doubt() {
+    let (folder, vendor) = (Folder::new(), Vendor::honest());
+    let mut other = Other::start(&folder, "late 1");
+    other.says("asked");
+    // Whoever deletes the side file hides who is alive.
+    std::fs::remove_file(folder.path().join("a.db-owners")).unwrap();
+    let store = folder.store();
+    let engine = engine(settings(), &vendor, &store);
+    assert_eq!(run(&engine, rows(&["ana"]), RunOptions::default()).statuses(), [Status::Unknown]);
+    other.tell("answer");
+    other.ends();
+    let done = run(&engine, rows(&["ana"]), RunOptions::default());
+    assert_eq!(done.records()[0].as_deref(), Some(&*record("ana@x.example")));
+    assert_eq!(vendor.asked().len(), 0);
 }

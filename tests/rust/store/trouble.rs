@@ -1,14 +1,19 @@
 //! A file that cannot be written: nothing is sent that is not noted first, and nothing that was
 //! paid for is kept from the caller.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use exactbuyer::dispatch::RunOptions;
-use exactbuyer::error::ErrorKind;
+use exactbuyer::dispatch::{Engine, RunOptions};
+use exactbuyer::error::{Error, ErrorKind};
+use exactbuyer::identifier::Identifier;
 use exactbuyer::results::Status;
-use exactbuyer::store::Store;
 use exactbuyer::store::sqlite::{SqliteStore, after_fork, before_fork};
+use exactbuyer::store::{Claim, Evidence, RequestId, Required, RunId, Settled, Standing, Store, Terms};
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, ready};
+use tokio::sync::futures::Notified;
 
 use crate::desk::*;
 
@@ -124,4 +129,88 @@ fn around_a_fork_nothing_of_the_store_is_open() {
     assert_eq!(seen, Vec::<String>::new());
     let done = run(&engine(settings(), &vendor, &store), rows(&["ana", "bob"]), RunOptions::default());
     assert_eq!((done.receipt.from_store, done.receipt.credits), (1, 1));
+}
+
+/// A store that can be read once.
+struct Blind {
+    store: SqliteStore,
+    consulted: AtomicUsize,
+}
+
+impl Store for Blind {
+    fn begin(&self, terms: Terms) -> RunId {
+        self.store.begin(terms)
+    }
+
+    fn end(&self, run: RunId) {
+        self.store.end(run);
+    }
+
+    fn durable(&self) -> bool {
+        true
+    }
+
+    fn consult<'a>(
+        &'a self,
+        run: RunId,
+        required: &'a Required,
+        lookups: &'a [&'a Identifier],
+    ) -> BoxFuture<'a, Result<Vec<Standing>, Error>> {
+        match self.consulted.fetch_add(1, Ordering::Relaxed) {
+            0 => self.store.consult(run, required, lookups),
+            _ => ready(Err(Error::new(ErrorKind::Store, "the disk is gone"))).boxed(),
+        }
+    }
+
+    fn claim<'a>(
+        &'a self,
+        run: RunId,
+        required: &'a Required,
+        lookups: &'a [Identifier],
+    ) -> BoxFuture<'a, Result<Claim, Error>> {
+        self.store.claim(run, required, lookups)
+    }
+
+    fn settle<'a>(
+        &'a self,
+        run: RunId,
+        required: &'a Required,
+        request: RequestId,
+        lookups: Vec<(Identifier, Settled)>,
+        evidence: Evidence,
+    ) -> BoxFuture<'a, Result<(), Error>> {
+        self.store.settle(run, required, request, lookups, evidence)
+    }
+
+    fn abandon(&self, run: RunId, required: &Required, request: RequestId, lookups: Vec<Identifier>) {
+        self.store.abandon(run, required, request, lookups);
+    }
+
+    fn changed(&self) -> Notified<'_> {
+        self.store.changed()
+    }
+}
+
+#[test]
+fn who_waits_for_others_does_not_wait_for_ever_where_the_store_cannot_be_read() {
+    let (folder, vendor) = (Folder::new(), Vendor::honest());
+    let store = folder.store();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let done = runtime.block_on(async {
+        let (other, required) = (store.begin(Terms::default()), [].into());
+        let claim = store.claim(other, &required, &[email("ana")]).await.unwrap();
+        let Claim::Granted { request, .. } = claim else { panic!("{claim:?}") };
+        let blind = Arc::new(Blind { store: store.clone(), consulted: AtomicUsize::new(0) });
+        let engine = Engine::seeded(settings(), Arc::new(vendor.clone()), blind.clone(), 1);
+        let waiting =
+            tokio::spawn(async move { run_in(&engine, rows(&["ana"]), RunOptions::default()).await });
+        while blind.consulted.load(Ordering::Relaxed) == 0 {
+            tokio::task::yield_now().await;
+        }
+        store.abandon(other, &required, request, vec![email("ana")]);
+        tokio::time::timeout(Duration::from_mins(1), waiting).await.expect("it ends").unwrap()
+    });
+    assert_eq!(done.statuses(), [Status::NotSent]);
+    assert_eq!(done.troubles[0].kind(), ErrorKind::Store);
+    assert_eq!(vendor.asked().len(), 0);
 }

@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod books;
+mod chores;
 #[allow(dead_code)] // what the store's other tests need of it
 #[path = "../store/desk.rs"]
 mod desk;
@@ -37,9 +38,10 @@ fn one_more_try() {
 type Proof = fn(u64) -> String;
 
 /// By name; each says what it has looked at.
-const PROOFS: [(&str, Proof); 5] = [
+const PROOFS: [(&str, Proof); 6] = [
     ("step", step::every_step_fails_once),
     ("send", step::every_send_fails_once),
+    ("chore", chores::every_chore_fails_once),
     ("power", power::the_power_goes),
     ("kill", kill::processes_are_killed),
     ("many", many::eight_at_once),

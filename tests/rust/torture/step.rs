@@ -24,10 +24,26 @@ const NAMES: [&str; 10] = ["ana", "bob", "nobody1", "cyd", "dan", "eve", "nobody
 
 /// How things go wrong, from which step on, and for how long.
 #[derive(Debug, Clone, Copy)]
-struct Failing {
-    at: u64,
-    fate: Fate,
-    for_good: bool,
+pub(crate) struct Failing {
+    pub(crate) at: u64,
+    pub(crate) fate: Fate,
+    pub(crate) for_good: bool,
+}
+
+/// Lets the disk fail in this folder; how many things have been done to its files.
+pub(crate) fn fails_as(folder: &Folder, failing: Failing) -> Arc<Mutex<u64>> {
+    let steps = Arc::new(Mutex::new(0));
+    let (count, path) = (steps.clone(), folder.path().canonicalize().unwrap());
+    disk::decide_by(Some(Box::new(move |file, _| {
+        if file.parent() != Some(&path) {
+            return Fate::Done;
+        }
+        let mut step = count.lock().unwrap();
+        *step += 1;
+        let fails = *step == failing.at || failing.for_good && *step > failing.at;
+        if fails { failing.fate } else { Fate::Done }
+    })));
+    steps
 }
 
 pub(crate) fn every_step_fails_once(times: u64) -> String {
@@ -100,17 +116,7 @@ fn few_at_a_time() -> Config {
 fn one_failure(failing: Failing) -> Tally {
     let (folder, books) = (Folder::new(), Arc::new(Mutex::new(Books::default())));
     let vendor = watching(&folder, &books, |_, values| (Ok(found(values)), true));
-    let steps = Arc::new(Mutex::new(0));
-    let (count, path) = (steps.clone(), folder.path().canonicalize().unwrap());
-    disk::decide_by(Some(Box::new(move |file, _| {
-        if file.parent() != Some(&path) {
-            return Fate::Done;
-        }
-        let mut step = count.lock().unwrap();
-        *step += 1;
-        let fails = *step == failing.at || failing.for_good && *step > failing.at;
-        if fails { failing.fate } else { Fate::Done }
-    })));
+    let steps = fails_as(&folder, failing);
     let opened = SqliteStore::open(&folder.path().join("a.db"), "loopback");
     let first = opened
         .map(|store| run(&engine(few_at_a_time(), &vendor, &store), rows(&NAMES), RunOptions::default()));
