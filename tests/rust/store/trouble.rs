@@ -12,7 +12,7 @@ use exactbuyer::results::Status;
 use exactbuyer::store::sqlite::{SqliteStore, after_fork, before_fork};
 use exactbuyer::store::{Claim, Evidence, RequestId, Required, RunId, Settled, Standing, Store, Terms};
 use futures_util::FutureExt;
-use futures_util::future::{BoxFuture, ready};
+use futures_util::future::BoxFuture;
 use tokio::sync::futures::Notified;
 
 use crate::desk::*;
@@ -156,10 +156,16 @@ impl Store for Blind {
         required: &'a Required,
         lookups: &'a [&'a Identifier],
     ) -> BoxFuture<'a, Result<Vec<Standing>, Error>> {
-        match self.consulted.fetch_add(1, Ordering::Relaxed) {
-            0 => self.store.consult(run, required, lookups),
-            _ => ready(Err(Error::new(ErrorKind::Store, "the disk is gone"))).boxed(),
+        async move {
+            if self.consulted.load(Ordering::Relaxed) > 0 {
+                return Err(Error::new(ErrorKind::Store, "the disk is gone"));
+            }
+            let read = self.store.consult(run, required, lookups).await;
+            // Only now: who looks at this must find that the answer has been given.
+            self.consulted.fetch_add(1, Ordering::Relaxed);
+            read
         }
+        .boxed()
     }
 
     fn claim<'a>(
