@@ -18,7 +18,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from exactbuyer import BulkEnricher
+from exactbuyer import Budget, BulkEnricher
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -72,7 +72,9 @@ def main() -> None:
     if asked.max_credits is None:
         enricher = BulkEnricher.sandbox(na_values=PLACEHOLDERS, default_region="US")
     else:
-        enricher = BulkEnricher(max_credits=asked.max_credits, na_values=PLACEHOLDERS, default_region="US")
+        # For this run: what earlier ones have paid for is in the store, and free.
+        budget = Budget(asked.max_credits, per="run")
+        enricher = BulkEnricher(max_credits=budget, na_values=PLACEHOLDERS, default_region="US")
 
     with enricher:
         print(enricher.plan(rows), end="\n\n")

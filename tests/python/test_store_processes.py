@@ -237,3 +237,40 @@ def test_a_copy_without_its_store_does_not_send(sandbox: Sandbox, path: Path, tm
         copied.enrich(PEOPLE)
     assert sandbox.ledger.credits == 4
     copied.close()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no such limit there")
+def test_an_answer_that_cannot_be_stored_still_arrives(sandbox: Sandbox, path: Path) -> None:
+    """And what cannot be noted beforehand is not sent. The disk is full: no file may grow any more."""
+    script = """
+    import resource, threading
+    from exactbuyer.sandbox import Sandbox
+
+    rows, = rest
+    told = []
+    with Sandbox(match_rate=1.0) as own, BulkEnricher("any", base_url=own.url, store=path) as enricher:
+        own.fail(request=1, fault="slow", pause=1.0)
+        def fill_the_disk():
+            while not own.ledger.requests:
+                os.sched_yield()
+            resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+        disk = threading.Thread(target=fill_the_disk)
+        disk.start()
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            results = enricher.enrich(rows)
+        disk.join()
+        told += [type(warning.message).__name__ for warning in caught]
+        told += [sorted({row["status"] for row in results}), results.receipt.not_stored]
+        try:
+            enricher.enrich(["late@acme.example"])
+        except StoreError as error:
+            told += [type(error).__name__, error.results[0]["status"], len(own.ledger.requests)]
+        # There is room again: what was kept for so long is stored with the next commit.
+        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        enricher.enrich(["late@acme.example"])
+        told.append(enricher.enrich(rows).receipt.from_store)
+    print(json.dumps(told))
+    """
+    told = answer(start(script, sandbox.url, path, PEOPLE[:10]))
+    assert told == ["StoreWarning", ["found"], 10, "StoreError", "not_sent", 1, 10]
