@@ -140,8 +140,8 @@ impl SqliteStore {
     /// have left under way is in doubt from then on.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`](crate::error::ErrorKind::Config) if it belongs to another service;
-    /// [`ErrorKind::Store`](crate::error::ErrorKind::Store) if it cannot be opened, lies on a
+    /// [`ErrorKind::Config`] if it belongs to another service;
+    /// [`ErrorKind::Store`] if it cannot be opened, lies on a
     /// network disk, is no store, or was written by another version.
     pub fn open(path: &Path, service: &str) -> Result<Self, Error> {
         Self::open_within(path, service, LOCK_TIMEOUT)
