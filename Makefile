@@ -89,7 +89,7 @@ doc:
 rust-test:
 	$(call say,cargo test: the bare core)
 	cargo test --locked
-	$(call say,cargo test: with the network, the sandbox, columns and the store)
+	$(call say,cargo test: with everything but Python)
 	# Some of its servers are proxies of names that nobody has: those are no loopback addresses.
 	env -u EXACTBUYER_OFFLINE cargo test --locked --features http,sandbox,arrow,store --lib --test transport --test store
 	$(call say,the store: kills and power cuts and disks that fail and eight processes at once)
