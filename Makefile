@@ -164,6 +164,8 @@ torture: installed
 	SIMULATION_RUNS=$${SIMULATION_RUNS:-1000000} cargo test --locked --test simulation
 	$(call say,the store: $${TORTURE:-10} times as many kills and power cuts and failures)
 	TORTURE=$${TORTURE:-10} cargo test --locked --features http,sandbox,arrow,store --test torture
+	$(call say,files of $${CLI_ROWS:-2000000} rows through the command line in flat memory)
+	CLI_ROWS=$${CLI_ROWS:-2000000} $(CHECK)/bin/python -m pytest tests/python/test_cli_memory.py
 	$(call say,bugs planted in the engine and in the store)
 	$(PYTHON) tests/planted/plant.py
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from ._files import needed, spooled
 from .endings import Ending, Stop
@@ -19,6 +19,8 @@ GROUP_ROWS = 1 << 16
 """Rows of one row group that is written: what readers skip by, and what is held until then."""
 
 GROUP_BYTES = 64 << 20
+
+_READ_BYTES = 1 << 20
 
 
 class ParquetSource:
@@ -35,13 +37,8 @@ class ParquetSource:
         self._place = place
         self.name = place.name
         with _telling(place):
-            if place.is_standard:
-                self._opened: Any = needed("pyarrow.parquet", "Parquet").ParquetFile(spooled(place))
-                self.schema: Any = self._opened.schema_arrow
-                self.rows: int = self._opened.metadata.num_rows
-            else:
-                self._opened = _dataset(place)
-                self.schema, self.rows = self._opened.schema, self._opened.count_rows()
+            self._files, self.schema = _files_of(place)
+            self.rows = sum(_opened(file).metadata.num_rows for file in self._files)
         self.names: list[str] = list(self.schema.names)
         self.metadata: Mapping[bytes, bytes] | None = self.schema.metadata
         twice = next((name for name in self.names if self.names.count(name) > 1), None)
@@ -51,48 +48,73 @@ class ParquetSource:
     def parts(self, rows: int) -> Iterator[Any]:
         """Its rows, in record batches of at most so many."""
         with _telling(self._place):
-            batches = (
-                self._opened.iter_batches(rows)
-                if self._place.is_standard
-                # One at a time and no more: what is read ahead is memory, and the network is slower.
-                else self._opened.to_batches(
-                    batch_size=rows, batch_readahead=1, fragment_readahead=1, use_threads=False
-                )
-            )
-            yield from (batch for batch in batches if batch.num_rows)
+            for file in self._files:
+                for batch in _opened(file).iter_batches(rows, use_threads=False):
+                    if batch.num_rows:
+                        yield self._with_keys(batch, file.keys)
 
     def table(self, part: Any) -> Any:
         """The part itself."""
         return part
 
+    def _with_keys(self, batch: Any, keys: Mapping[str, Any]) -> Any:
+        """A batch with the columns that the names of its folders are."""
+        pyarrow = needed("pyarrow", "Parquet")
+        columns = batch.columns
+        for field in list(self.schema)[len(columns) :]:
+            columns.append(pyarrow.repeat(pyarrow.scalar(keys.get(field.name), field.type), batch.num_rows))
+        return pyarrow.RecordBatch.from_arrays(columns, schema=self.schema)
 
-def _dataset(place: Place) -> Any:
-    datasets = needed("pyarrow.dataset", "Parquet")
+
+class _File(NamedTuple):
+    """One file, and the columns that the names of its folders are."""
+
+    where: Any
+    keys: Mapping[str, Any]
+
+
+def _opened(file: _File) -> Any:
+    # Read as it is asked for: what is read ahead is a whole row group, and the network is slower.
+    return needed("pyarrow.parquet", "Parquet").ParquetFile(
+        file.where, pre_buffer=False, buffer_size=_READ_BYTES
+    )
+
+
+def _files_of(place: Place) -> tuple[list[_File], Any]:
+    """The files of a place, in order, and the schema of their rows."""
+    if place.is_standard:
+        spool = _File(spooled(place), {})
+        return [spool], _opened(spool).schema_arrow
     path = Path(place.path)
     path.stat()
     if not path.is_dir():
-        return datasets.dataset(path.absolute(), format="parquet", partitioning=None)
+        file = _File(path, {})
+        return [file], _opened(file).schema_arrow
     # As Spark and Arrow read a folder: names that begin with a dot or an underscore are notes.
-    files = sorted(
+    paths = sorted(
         str(file.absolute())
         for suffix in ("parquet", "pq")
         for file in path.rglob(f"*.{suffix}")
         if not any(part.startswith((".", "_")) for part in file.relative_to(path).parts)
     )
-    if not files:
+    if not paths:
         raise Stop(Ending.FILES, f"{place.name} holds no .parquet file")
+    datasets = needed("pyarrow.dataset", "Parquet")
     dataset = datasets.dataset(
-        files, format="parquet", partitioning="hive", partition_base_dir=str(path.absolute())
+        paths, format="parquet", partitioning="hive", partition_base_dir=str(path.absolute())
     )
-    first, *others = dataset.get_fragments()
-    for other in others:
-        if not other.physical_schema.equals(first.physical_schema):
+    files: list[_File] = []
+    first = None
+    for fragment in dataset.get_fragments():
+        first = first or fragment.physical_schema
+        if not fragment.physical_schema.equals(first):
             raise Stop(
                 Ending.FILES,
-                f"{Path(other.path).relative_to(path.absolute())} has other columns, or other types, than "
+                f"{Path(fragment.path).relative_to(path.absolute())} has other columns, or other types, than "
                 f"the first file of {place.name}: enrich it by itself",
             )
-    return dataset
+        files.append(_File(fragment.path, datasets.get_partition_keys(fragment.partition_expression)))
+    return files, dataset.schema
 
 
 @contextmanager
