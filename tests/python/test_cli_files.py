@@ -49,7 +49,7 @@ def enrich(sandbox: Sandbox, source: Path, output: Path, *options: str, by: str 
 
 
 CELL = st.one_of(
-    st.text(alphabet="\",;\r\n\t '=+-@aé\u2028\ufeff\x00", max_size=8),
+    st.text(alphabet="\",;\r\n\t '=+-@aé\u2028\ufeff\x01", max_size=8),
     st.sampled_from(["ana@acme.example", "007", " x ", "1e5", "NULL", "=cmd()", '"', '""', "\r", "a\nb"]),
 )
 

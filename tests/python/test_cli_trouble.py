@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from cli_runs import PATIENCE_S, against, last_line, people, run, start
+from cli_runs import COMMAND, PATIENCE_S, against, environment, last_line, people, run, start
 
 from exactbuyer.cli import Ending
 from exactbuyer.sandbox import Sandbox
@@ -92,6 +92,39 @@ def test_a_full_disk_is_told(file: Path, tmp_path: Path, everybody: Sandbox) -> 
     assert command.returncode == Ending.FILES
     assert b"standard output cannot be written" in told
     assert left(tmp_path) == set()
+
+
+@pytest.mark.parametrize("command", ["plan", "enrich"])
+def test_a_plan_that_nobody_reads_is_no_bug(command: str, file: Path) -> None:
+    given = [command, file, "--by", "mail", *(["--dry-run"] if command == "enrich" else [])]
+    reader, writer = os.pipe()
+    os.close(reader)
+    process = start(*given, stdout=writer, stderr=subprocess.PIPE)
+    os.close(writer)
+    _, told = process.communicate(timeout=PATIENCE_S)
+    assert (process.returncode, told) == (Ending.PIPE_CLOSED, b"")
+    if Path("/dev/full").exists():
+        with Path("/dev/full").open("wb") as full:
+            process = start(*given, stdout=full, stderr=subprocess.PIPE)
+            _, told = process.communicate(timeout=PATIENCE_S)
+        assert (process.returncode, told.count(b"\n")) == (Ending.FILES, 1), told
+
+
+@pytest.mark.parametrize(("closed", "said"), [("<&-", b"no standard input"), (">&-", b"no standard output")])
+def test_streams_that_are_not_there_are_told(
+    closed: str, said: bytes, file: Path, everybody: Sandbox
+) -> None:
+    source = ["-", "--from", "csv"] if closed == "<&-" else [str(file)]
+    given = [*COMMAND, "enrich", *source, "--by", "mail", "--yes", *against(everybody)]
+    done = subprocess.run(
+        ["sh", "-c", f'exec "$@" {closed}', "sh", *given],
+        env=environment(),
+        stderr=subprocess.PIPE,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+    assert done.returncode == Ending.FILES, done.stderr
+    assert said in done.stderr
 
 
 def limited(size: int) -> Callable[[], None]:

@@ -27,10 +27,10 @@ from ._options import (
 from ._plans import planned
 from ._runs import Job, check
 from ._runs import run as run_job
-from ._signals import Signals
+from ._signals import Signals, Terminated
 from ._sources import surveyed
 from ._store import store
-from ._talk import Talk, plan_lines, say, write
+from ._talk import Talk, plan_lines, print_data, say, write
 from .endings import Ending, Stop, of_error
 
 if TYPE_CHECKING:
@@ -185,10 +185,9 @@ def run(arguments: list[str]) -> int:
         return _told(stop.ending, str(stop), as_json=as_json)
     except ExactBuyerError as error:
         return _told(of_error(type(error).__name__), str(error), as_json=as_json)
-    except (KeyboardInterrupt, click.Abort):
-        return _told(Ending.INTERRUPTED, "stopped; nothing was sent", as_json=as_json)
-    except BrokenPipeError:
-        return Ending.PIPE_CLOSED
+    except (KeyboardInterrupt, click.Abort) as interrupt:
+        ending = Ending.TERMINATED if isinstance(interrupt, Terminated) else Ending.INTERRUPTED
+        return _told(ending, "stopped; nothing was sent", as_json=as_json)
 
 
 def _told(ending: Ending, message: str, *, as_json: bool, is_said: bool = False) -> int:
@@ -220,10 +219,9 @@ def _show_plan(given: Given, survey: Survey | None, enricher: BulkEnricher) -> i
     plan = _plan(given, survey, enricher)
     if given["as_json"]:
         told = asdict(plan) | {"credit_price": given["credit_price"] or None}
-        sys.stdout.write(json.dumps(told, default=str) + "\n")
+        print_data([json.dumps(told, default=str)])
     else:
-        sys.stdout.write(plan_lines(plan) + "\n")
-    sys.stdout.flush()
+        print_data([plan_lines(plan)])
     return Ending.DONE
 
 

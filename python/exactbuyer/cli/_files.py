@@ -104,6 +104,8 @@ def _opened(place: Place) -> IO[bytes]:
 
 
 def _standard_input() -> IO[bytes]:
+    if sys.stdin is None:
+        raise Stop(Ending.FILES, "there is no standard input: name a file")
     # A descriptor of its own: closing it leaves the process's open.
     return os.fdopen(os.dup(sys.stdin.fileno()), "rb")
 

@@ -118,6 +118,8 @@ class Output:
 
     def _opened(self) -> int:
         if self._place.is_standard:
+            if sys.stdout is None:
+                raise Stop(Ending.FILES, "there is no standard output: name a file with -o")
             if self._place.kind == "parquet" and sys.stdout.isatty():
                 raise Stop(Ending.USAGE, "Parquet is nothing for a terminal: name a file with -o")
             return os.dup(sys.stdout.fileno())

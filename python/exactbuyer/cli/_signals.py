@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from types import FrameType
 
 
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, where nothing is to be kept."""
+
+
 class Signals:
     """Turns signals into `KeyboardInterrupt`, at moments when it does no harm."""
 
@@ -65,4 +69,4 @@ class Signals:
         if self._held and not self._seen:
             self._seen = True
         else:
-            raise KeyboardInterrupt
+            raise Terminated if number == signal.SIGTERM else KeyboardInterrupt

@@ -16,7 +16,7 @@ from exactbuyer.rows import FieldType
 from exactbuyer.store import Store
 from exactbuyer.store import migrate as migrate_file
 
-from ._talk import Talk, write
+from ._talk import Talk, print_data, write
 from .endings import Ending, Stop
 
 if TYPE_CHECKING:
@@ -210,7 +210,5 @@ def _said(whom: str) -> str:
 
 
 def _print(lines: Iterable[str]) -> int:
-    for line in lines:
-        sys.stdout.write(line + "\n")
-    sys.stdout.flush()
+    print_data(lines)
     return Ending.DONE

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 import warnings
 from contextlib import contextmanager, suppress
@@ -13,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 from exactbuyer._tables import told
 from exactbuyer.exceptions import IncompleteWarning
 
+from .endings import Ending, Stop
+
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Iterable
 
     from exactbuyer.plan import Plan
     from exactbuyer.receipt import Receipt
-
-    from .endings import Ending
 
 
 class Talk:
@@ -89,6 +90,27 @@ def _show(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -
     # The receipt says that rows are open, and more.
     if not issubclass(category, IncompleteWarning):
         say(f"warning: {message}")
+
+
+def print_data(lines: Iterable[str]) -> None:
+    """Writes lines to standard output.
+
+    Raises:
+        Stop: They cannot be written.
+    """
+    try:
+        for line in lines:
+            sys.stdout.write(line + "\n")
+        sys.stdout.flush()
+    except OSError as error:
+        # What could not be written is not to be tried again when the interpreter ends.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+        if isinstance(error, BrokenPipeError):
+            raise Stop(Ending.PIPE_CLOSED) from None
+        why = error.strerror or "its disk or stream refuses it"
+        raise Stop(Ending.FILES, f"standard output cannot be written: {why}") from None
 
 
 def say(text: str) -> None:

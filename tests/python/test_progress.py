@@ -1,0 +1,157 @@
+"""When progress is shown, where, and that it never breaks what it watches. The clock is a test's own."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from exactbuyer import Progress, progress
+from exactbuyer.exceptions import ConfigError
+from exactbuyer.progress import Watch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+COUNTS: dict[str, Any] = {
+    "rows": 400,
+    "done": 100,
+    "credits": 70,
+    "credits_in_doubt": 0,
+    "in_flight": 1,
+    "requests_last_minute": 2,
+    "requests_left": 3,
+    "limited_by": "requests_per_minute",
+    "left_s": 3.0,
+}
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    clock = SimpleNamespace(now=1_000.0)
+    monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    return clock
+
+
+def ticks(watch: Watch, clock: SimpleNamespace, until_s: float, step_s: float = 0.1) -> None:
+    began = clock.now
+    while clock.now < began + until_s:
+        clock.now += step_s
+        watch.tick(lambda: COUNTS)
+
+
+def test_without_a_terminal_there_is_a_line_every_ten_seconds(
+    clock: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(progress, "_in_terminal", lambda: False)
+    monkeypatch.setattr(progress, "_in_notebook", lambda: False)
+    caplog.set_level(logging.INFO, "exactbuyer")
+    watch = Watch("auto", 400)
+    ticks(watch, clock, 9.5)
+    assert caplog.messages == []
+    ticks(watch, clock, 26)
+    assert len(caplog.messages) == 3
+    assert "100/400 rows  25%" in caplog.messages[0]
+    assert "limited by requests_per_minute" in caplog.messages[0]
+
+
+def test_a_bar_spares_what_is_soon_over(clock: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[int | None] = []
+
+    class Bar:
+        n = 0
+
+        def set_description_str(self, text: str, *, refresh: bool) -> None:
+            assert "limited by" in text
+
+        def refresh(self) -> None:
+            drawn.append(self.n)
+
+        def close(self) -> None:
+            drawn.append(None)
+
+    monkeypatch.setattr(progress, "_in_terminal", lambda: True)
+    monkeypatch.setattr(progress, "_tqdm", lambda total: Bar())
+    monkeypatch.setattr(progress, "_columns", lambda: None)
+    short = Watch("auto", 400)
+    ticks(short, clock, 0.8)
+    short.tick(lambda: COUNTS, last=True)
+    short.close()
+    assert drawn == []
+    long = Watch("auto", 400)
+    ticks(long, clock, 2.05)
+    long.close()
+    assert drawn[0] == 100
+    assert drawn[-1] is None
+    assert 8 <= len(drawn) - 1 <= 12
+
+
+def test_a_function_gets_what_cannot_be_changed(clock: SimpleNamespace) -> None:
+    seen: list[Progress] = []
+    watch = Watch(seen.append, 100)
+    watch.tick(lambda: COUNTS)
+    watch.tick(lambda: COUNTS | {"done": 100}, last=True)
+    assert [shown.done for shown in seen] == [100, 100]
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        seen[0].done = 1  # type: ignore[misc]
+
+
+def test_a_function_that_fails_is_asked_no_more(
+    clock: SimpleNamespace, caplog: pytest.LogCaptureFixture
+) -> None:
+    calls = 0
+
+    def fail(_: Progress) -> None:
+        nonlocal calls
+        calls += 1
+        raise ZeroDivisionError
+
+    watch = Watch(fail, 100)
+    ticks(watch, clock, 5)
+    assert calls == 1
+    assert "switched off" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("read", "told", "left_s"),
+    [
+        # All rows are read: the core knows best.
+        (400, 3.0, 3.0),
+        # A quarter of them is done after ten seconds, and the core has not seen the rest.
+        (200, 3.0, 30.0),
+        (200, None, 30.0),
+        (200, 60.0, 60.0),
+    ],
+)
+def test_of_a_stream_the_time_left_counts_what_is_still_to_be_read(
+    read: int, told: float | None, left_s: float, clock: SimpleNamespace
+) -> None:
+    seen: list[Progress] = []
+    watch = Watch(seen.append, 400)
+    clock.now += 10
+    watch.tick(lambda: COUNTS | {"rows": read, "left_s": told})
+    assert seen[0].left_s == pytest.approx(left_s)
+
+
+def test_a_display_that_is_none_costs_nothing(clock: SimpleNamespace) -> None:
+    asked = 0
+
+    def counts() -> dict[str, Any]:
+        nonlocal asked
+        asked += 1
+        return COUNTS
+
+    watches: list[tuple[Callable[..., object] | bool, int]] = [(False, 0), (lambda _: None, 10)]
+    for option, expected in watches:
+        asked = 0
+        watch = Watch(option, 400)
+        for _ in range(1_000):
+            clock.now += 0.001
+            watch.tick(counts)
+        # However often it is asked, the core is asked ten times a second at most.
+        assert expected - 1 <= asked <= expected + 1
+    with pytest.raises(ConfigError, match="progress is"):
+        Watch("loud", 1)
