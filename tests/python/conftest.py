@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from keys import KEY
 
 from exactbuyer import _desk
 from exactbuyer.sandbox import Sandbox
@@ -18,10 +18,6 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from exactbuyer import BulkEnricher, Result
-
-
-# In a canary run the key of all enrichers, which must be seen nowhere: `tests/canary/run_with_canary.py`.
-KEY = os.environ.get("CANARY_KEY", "a-key-of-nobodys")
 
 
 @pytest.fixture(autouse=True)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from cli_runs import COMMAND, against, environment, last_line, people, run
+from keys import KEY
 
 import exactbuyer
 from exactbuyer import sandbox
@@ -274,8 +275,8 @@ def test_a_missing_key_is_told_before_anything_is_opened(csv: Path, tmp_path: Pa
 @pytest.mark.skipif(os.name != "posix", reason="modes are POSIX's")
 def test_a_key_file_has_to_be_safe(csv: Path, tmp_path: Path) -> None:
     key = tmp_path / "key"
-    key.write_text("a-secret-key\n")
-    with Sandbox(api_key="a-secret-key", requests_per_minute=None) as sandbox:
+    key.write_text(f"{KEY}\n")
+    with Sandbox(api_key=KEY, requests_per_minute=None) as sandbox:
         given = ["enrich", csv, "--by", "mail", "--key-file", key, *against(sandbox)]
         key.chmod(0o640)
         done = run(*given, key=None)
@@ -283,7 +284,7 @@ def test_a_key_file_has_to_be_safe(csv: Path, tmp_path: Path) -> None:
         assert "chmod 600" in done.stderr.decode()
         key.chmod(0o600)
         assert run(*given, key=None).returncode == 0
-        for text in (b"", b"two\nlines and more", b"\xff", b"k" * 5000):
+        for text in (b"", b"secret one\nsecret two", b"\xff", b"secret" * 1000):
             key.write_bytes(text)
             done = run(*given, key=None)
             assert done.returncode in {Ending.USAGE, Ending.KEY_REFUSED}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
 import stat
 import warnings
 from datetime import timedelta
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from keys import KEY
 
 from exactbuyer import BulkEnricher, ConfigError, ExactBuyerError, StoreError, StoreWarning
 from exactbuyer.sandbox import Sandbox
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from exactbuyer import Result
 
-KEY = os.environ.get("CANARY_KEY", "a-key-of-nobodys")
 PEOPLE = [f"person{number}@acme.example" for number in range(30)]
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from keys import KEY
 
 from exactbuyer import BudgetExceededError, BulkEnricher, ConfigError, IncompleteWarning, UnknownOutcomeError
 from exactbuyer.sandbox import Sandbox
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from exactbuyer import Result
 
-KEY = os.environ.get("CANARY_KEY", "a-key-of-nobodys")
 PEOPLE = [f"person{number}@acme.example" for number in range(30)]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
 import pickle
 import shutil
 import stat
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from keys import KEY
 
 from exactbuyer import (
     Budget,
@@ -29,7 +29,6 @@ from exactbuyer.store import Migrated, Purged, Reconciliation, Store, migrate
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-KEY = os.environ.get("CANARY_KEY", "a-key-of-nobodys")
 ANA = {"full_name": "Ana Almeida", "current_work_email": "ana.almeida@harbourline.example"}
 NOBODY = "nobody@acme.example"
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from keys import KEY
 
 from exactbuyer import Budget, BulkEnricher, ConfigError, IncompleteWarning
 from exactbuyer.sandbox import Sandbox
@@ -21,7 +22,6 @@ from exactbuyer.sandbox import Sandbox
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-KEY = os.environ.get("CANARY_KEY", "a-key-of-nobodys")
 PEOPLE = [f"person{number}@acme.example" for number in range(60)]
 LIMIT_S = 60.0
 

@@ -7,6 +7,9 @@ has to know. Outside a canary run nobody has it on the path.
 
 from __future__ import annotations
 
+import atexit
+import collections
+import contextlib
 import functools
 import importlib.abc
 import importlib.machinery
@@ -28,12 +31,30 @@ KEY = os.environ["CANARY_KEY"]
 _numbers = itertools.count()
 
 
+_unwritten: collections.deque[tuple[str, bytes]] = collections.deque()
+
+
 def write_down(kind: str, said: object) -> None:
-    """Adds to what was heard of this kind in this process."""
-    with (HEARD / f"{kind}.{os.getpid()}").open("ab") as file:
-        file.write(
-            (said if isinstance(said, bytes) else str(said).encode("utf-8", "backslashreplace")) + b"\n"
-        )
+    """Adds to what was heard of this kind in this process.
+
+    Where a test lets no file grow, that waits for the next time, the process's end at the latest.
+    """
+    said = said if isinstance(said, bytes) else str(said).encode("utf-8", "backslashreplace")
+    _unwritten.append((kind, said + b"\n"))
+    with contextlib.suppress(OSError):
+        write_what_waits()
+
+
+def write_what_waits() -> None:
+    """Writes down what could not be written before."""
+    while _unwritten:
+        kind, said = _unwritten.popleft()
+        try:
+            with (HEARD / f"{kind}.{os.getpid()}").open("ab") as file:
+                file.write(said)
+        except OSError:
+            _unwritten.appendleft((kind, said))
+            raise
 
 
 class Everything(logging.Handler):
@@ -145,6 +166,7 @@ def listen() -> None:
     root.addHandler(Everything())
     # TRACE, as far as Python knows it: below DEBUG, above NOTSET.
     root.setLevel(1)
+    atexit.register(write_what_waits)
 
 
 listen()
