@@ -16,6 +16,7 @@ from exactbuyer.settings import LOOPBACK
 
 from ._files import place_of
 from ._given import Given
+from ._joining import keeps_bytes
 from ._options import (
     ASK_ABOVE_CREDITS,
     column_options,
@@ -34,12 +35,14 @@ from ._talk import Talk, plan_lines, print_data, say, write
 from .endings import Ending, Stop, of_error
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from exactbuyer import BulkEnricher
     from exactbuyer.plan import Plan
     from exactbuyer.receipt import Receipt
 
     from ._runs import Done
-    from ._sources import Survey
+    from ._sources import Source, Survey
 
 
 @click.group(
@@ -117,26 +120,26 @@ def _enrich(given: Given, talk: Talk) -> int:
     output = place_of(given["output"], output_kind, "--to")
     if given["excel_safe"] and output.kind not in {"csv", "tsv"}:
         raise Stop(Ending.USAGE, f"--excel-safe is for CSV, and the output is {output.kind}: leave it out")
+    delimiter = given.delimiter() if output.kind == "csv" and place.kind != "tsv" else None
     signals = Signals()
-    with signals.watched():
-        survey = None if place.is_standard else surveyed(place, given.delimiter())
-        with given.enricher() as enricher:
-            if given["dry_run"]:
-                return _show_plan(given, survey, enricher)
-            _approve(given, survey, enricher)
-            source = given.source(survey)
-            job = Job(
-                source=source,
-                rows=survey.rows if survey else getattr(source, "rows", None),
-                place=output,
-                delimiter=given.delimiter() if output.kind == "csv" and place.kind != "tsv" else None,
-                wish=given.wish(source),
-                terms=given.terms(),
-                defuse=given["excel_safe"],
-                progress=_progress(given),
-                keep=enricher.store is None and not given["sandbox"],
-            )
-            done = run_job(job, enricher, signals)
+    with signals.watched(), given.enricher() as enricher:
+        survey = _survey(given, enricher, lambda source: keeps_bytes(source, output.kind, delimiter))
+        if given["dry_run"]:
+            return _show_plan(given, survey, enricher)
+        _approve(given, survey, enricher)
+        source = given.source(survey)
+        job = Job(
+            source=source,
+            rows=survey.rows if survey else getattr(source, "rows", None),
+            place=output,
+            delimiter=delimiter,
+            wish=given.wish(source),
+            terms=given.terms(),
+            defuse=given["excel_safe"],
+            progress=_progress(given),
+            keep=enricher.store is None and not given["sandbox"],
+        )
+        done = run_job(job, enricher, signals)
     _conclude(done, given, talk, output.name if not output.is_standard else "")
     return done.ending
 
@@ -151,11 +154,8 @@ def _enrich(given: Given, talk: Talk) -> int:
 def plan(**options: Any) -> int:
     """Say what `enrich` would ask and could cost with the same options: no network, no key, no cost."""
     given = Given(options)
-    place = given.place()
-    with Talk().aloud():
-        survey = None if place.is_standard else surveyed(place, given.delimiter())
-        with given.enricher() as enricher:
-            return _show_plan(given, survey, enricher)
+    with Talk().aloud(), given.enricher() as enricher:
+        return _show_plan(given, _survey(given, enricher, lambda _: True), enricher)
 
 
 @commands.command(
@@ -208,6 +208,18 @@ def _progress(given: Given) -> Any:
     return "auto" if given["progress"] is None else given["progress"]
 
 
+def _survey(given: Given, enricher: BulkEnricher, keeps: Callable[[Source], bool]) -> Survey | None:
+    """The input, read once beforehand; `None` of a stream, which cannot be read again."""
+    place = given.place()
+    if place.is_stream:
+        return None
+    source = given.source()
+    if place.kind != "jsonl":
+        # Read with the wrong delimiter its rows look broken, too: first its names.
+        check(source, given.wish(source), enricher.settings)
+    return surveyed(source, keeps_bytes=keeps(source))
+
+
 def _plan(given: Given, survey: Survey | None, enricher: BulkEnricher) -> Plan:
     source = given.source(survey)
     wish = given.wish(source)
@@ -234,8 +246,8 @@ def _approve(given: Given, survey: Survey | None, enricher: BulkEnricher) -> Non
         return
     fix = f"say --yes, or --max-credits with no more than {ASK_ABOVE_CREDITS:,}"
     if survey is None:
-        raise Stop(Ending.USAGE, f"what a stream will cost is not known before it was read: {fix}")
-    if (survey.rows or 0) <= ASK_ABOVE_CREDITS and len(given["by"]) == 1 and given["split"] is None:
+        raise Stop(Ending.USAGE, f"what a stream will cost is not known before it has been read: {fix}")
+    if survey.rows <= ASK_ABOVE_CREDITS and len(given["by"]) == 1 and given["split"] is None:
         return
     plan = _plan(given, survey, enricher)
     if plan.max_credits <= ASK_ABOVE_CREDITS:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import os
 import shutil
+import stat
 import sys
 import tempfile
 import zlib
@@ -59,6 +60,19 @@ class Place:
         return self.path == STANDARD
 
     @property
+    def is_stream(self) -> bool:
+        """Whether it can be read only once, as a pipe can.
+
+        Raises:
+            Stop: It is not there.
+        """
+        if self.is_standard:
+            return True
+        with reading(self):
+            mode = Path(self.path).stat().st_mode
+        return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+    @property
     def name(self) -> str:
         """What it is called in a message."""
         return "standard input" if self.is_standard else self.path
@@ -111,14 +125,14 @@ def _standard_input() -> IO[bytes]:
 
 
 def spooled(place: Place) -> IO[bytes]:
-    """Standard input in a temporary file, for a kind that is not read from its beginning to its end.
+    """A stream in a temporary file, for a kind that is not read from its beginning to its end.
 
     Raises:
         Stop: It cannot be read, or there is no room for it.
     """
     with reading(place):
         spool = tempfile.TemporaryFile()  # noqa: SIM115 - whoever gets it closes it
-        with _standard_input() as stream:
+        with _opened(place) as stream:
             shutil.copyfileobj(stream, spool)
         spool.seek(0)
         return spool
@@ -152,7 +166,7 @@ def place_of(path: str, given: str | None, option: str) -> Place:
         name, packing = _told(given.lower().split("."))
         if name is None:
             raise Stop(Ending.USAGE, f"{option} is one of {known}, perhaps with .gz or .zst; not {given!r}")
-    elif path != STANDARD and Path(path).is_dir():
+    elif path != STANDARD and _is_folder(path):
         name, packing = "parquet", ""
     else:
         name, packing = _told(Path(path).name.lower().split(".")[1:] if path != STANDARD else [])
@@ -166,6 +180,14 @@ def place_of(path: str, given: str | None, option: str) -> Place:
     if name == "parquet" and packing:
         raise Stop(Ending.USAGE, "Parquet is compressed inside: leave out .gz and .zst")
     return Place(path, name, packing)
+
+
+def _is_folder(path: str) -> bool:
+    try:
+        return Path(path).is_dir()
+    except OSError:
+        # Whoever opens it says why.
+        return False
 
 
 def _told(parts: list[str]) -> tuple[FileKind | None, Packing]:

@@ -17,7 +17,7 @@ from exactbuyer.settings import BASE_URL
 
 from ._files import place_of
 from ._keys import key_in
-from ._sources import opened
+from ._sources import DELIMITERS, opened
 from .endings import Ending, Stop
 
 if TYPE_CHECKING:
@@ -75,10 +75,8 @@ class Given:
             label, field_type = (name, cast("FieldType", kind)) if is_typed else (text, None)
             if label in told:
                 raise Stop(Ending.USAGE, f"--by names {label!r} twice: name each column once, best first")
-            if label not in names and len(names) == 1 and ";" in names[0]:
-                raise Stop(
-                    Ending.USAGE, "the input has one column only, with ; in its name: say --delimiter ';'"
-                )
+            if label not in names and self.place().kind in DELIMITERS:
+                _check_header(names)
             told[label] = field_type
         return told
 
@@ -161,6 +159,27 @@ class Given:
             columns[name] = (path, kind) if colon else path
         return columns
 
+
+def _check_header(names: list[str]) -> None:
+    """Says what is wrong with a header that is none; shows nothing of it, as it may be a person's."""
+    if any(
+        "@" in name or (sum(map(str.isdigit, name)) >= _DIGITS and name.upper() == name) for name in names
+    ):
+        raise Stop(
+            Ending.USAGE,
+            "the first record looks like a person's, not like the names of the columns: put a record with "
+            "their names before it",
+        )
+    for mark, said in _OTHER_DELIMITERS.items():
+        if len(names) == 1 and mark in names[0]:
+            raise Stop(
+                Ending.USAGE,
+                f"the input has one column only, with {said} in its name: say --delimiter {said}",
+            )
+
+
+_DIGITS = 7
+_OTHER_DELIMITERS = {";": "';'", "\t": "tab", "|": "'|'", ",": "','"}
 
 _SETTINGS = (
     "required_fields",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 import click
@@ -29,6 +30,25 @@ def _all(*options: Callable[[FunctionT], FunctionT]) -> Callable[[FunctionT], Fu
         return function
 
     return decorate
+
+
+class Days(click.ParamType):
+    """An age in days, as a number."""
+
+    name = "days"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Reads it."""
+        try:
+            days = float(value)
+        except ValueError:
+            days = math.nan
+        if not 0 <= days <= _MOST_DAYS:
+            self.fail(f"{value!r} is no number of days from 0 to {_MOST_DAYS:,}", param, ctx)
+        return days
+
+
+_MOST_DAYS = 36_500
 
 
 def input_options() -> Callable[[FunctionT], FunctionT]:
@@ -125,14 +145,14 @@ def store_options() -> Callable[[FunctionT], FunctionT]:
         click.option(
             "--max-age",
             "max_age_days",
-            type=float,
+            type=Days(),
             metavar="DAYS",
             help="How old an answer of the store may be.",
         ),
         click.option(
             "--miss-max-age",
             "miss_max_age_days",
-            type=float,
+            type=Days(),
             metavar="DAYS",
             help="How old a not_found of the store may be: 7.",
         ),
