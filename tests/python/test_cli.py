@@ -157,7 +157,9 @@ def test_a_plan_of_a_long_file_is_the_sum_of_its_windows(
         (["--by", "nothing"], "by names 'nothing'"),
         (["--by", "mail", "--by", "mail"], "twice"),
         (["--by", "mail", "--from", "xls"], "--from is one of csv, tsv, jsonl, parquet"),
-        (["--by", "mail", "-o", "out.xlsx"], "say --to"),
+        (["--by", "mail", "-o", "out.xlsx"], "save it as CSV"),
+        (["--by", "mail", "-o", "out.txt"], "say --to"),
+        (["--by", "mail", "--max-age", "nan"], "no number of days"),
         (["--by", "mail", "-o", "out.parquet.gz"], "leave out .gz"),
         (["--by", "mail", "-o", "out.jsonl", "--excel-safe"], "--excel-safe is for CSV"),
         (["--by", "mail", "--column", "shoe_size"], "give it a path"),
@@ -268,7 +270,7 @@ def test_exit_codes(
 def test_a_missing_key_is_told_before_anything_is_opened(csv: Path, tmp_path: Path) -> None:
     done = run("enrich", csv, "--by", "mail", "-o", tmp_path / "out.csv", key=None)
     assert done.returncode == Ending.USAGE
-    assert "EXACTBUYER_API_KEY" in done.stderr.decode()
+    assert b"EXACTBUYER_API_KEY, or say --key-file" in done.stderr
     assert not (tmp_path / "out.csv").exists()
 
 

@@ -143,6 +143,8 @@ def test_what_the_columns_are_called_is_asked_before_anything_else(
         ("x.csv", b"mail,id,id\nana@acme.example,1,2\n", "y.parquet", "two columns called 'id'"),
         ("x.jsonl", b'{"mail":"ana@acme.example"}\n{"mail":"M\xfcller"}\n', "y.jsonl", "line 2 is not UTF-8"),
         ("x.jsonl", b'[{"mail":"ana@acme.example"}]\n', "y.jsonl", "one object a line"),
+        ("x.csv", "mail,id\nana@acme.example,1\n".encode("utf-16-le"), "y.csv", "is UTF-16"),
+        ("x.csv", "mail,id\nana@acme.example,1\n".encode("utf-16-be"), "y.csv", "is UTF-16"),
     ],
 )
 def test_what_cannot_become_another_kind_is_told_before_anything_is_sent(

@@ -58,6 +58,12 @@ def commands() -> None:
     """
 
 
+_EXAMPLES = """\b
+Examples:
+    exactbuyer enrich people.csv --by email --sandbox | head
+    exactbuyer enrich people.csv -o found.parquet --by linkedin --by email
+"""
+
 _ENDINGS = """\b
 Exit codes:
     0  every row has its answer, or nothing to ask
@@ -73,7 +79,7 @@ Exit codes:
 """
 
 
-@commands.command(epilog=_ENDINGS)
+@commands.command(epilog=f"{_EXAMPLES}\n{_ENDINGS}")
 @input_options()
 @click.option(
     "-o", "--output", default="-", metavar="OUT", help="Where to; by default, or as -, standard output."
@@ -123,6 +129,7 @@ def _enrich(given: Given, talk: Talk) -> int:
     delimiter = given.delimiter() if output.kind == "csv" and place.kind != "tsv" else None
     signals = Signals()
     with signals.watched(), given.enricher() as enricher:
+        given.check_key()
         survey = _survey(given, enricher, lambda source: keeps_bytes(source, output.kind, delimiter))
         if given["dry_run"]:
             return _show_plan(given, survey, enricher)

@@ -37,6 +37,7 @@ _SUFFIXES: dict[str, FileKind] = {
     "parquet": "parquet",
     "pq": "parquet",
 }
+_SPREADSHEETS = (".xlsx", ".xls", ".xlsm", ".ods", ".numbers")
 _PACKINGS: dict[str, Packing] = {"gz": "gz", "gzip": "gz", "zst": "zst", "zstd": "zst"}
 
 
@@ -176,7 +177,10 @@ def place_of(path: str, given: str | None, option: str) -> Place:
                 if path == STANDARD
                 else f"the suffix of {path} tells no kind of file"
             )
-            raise Stop(Ending.USAGE, f"{what}: say {option}, one of {known}")
+            fix = (
+                "save it as CSV" if path.lower().endswith(_SPREADSHEETS) else f"say {option}, one of {known}"
+            )
+            raise Stop(Ending.USAGE, f"{what}: {fix}")
     if name == "parquet" and packing:
         raise Stop(Ending.USAGE, "Parquet is compressed inside: leave out .gz and .zst")
     return Place(path, name, packing)

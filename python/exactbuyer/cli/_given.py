@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast, get_args
 
 from exactbuyer._desk import Terms
+from exactbuyer._secret import KEY_VARIABLE, has_key
 from exactbuyer.budget import Budget
 from exactbuyer.columns import DEFAULT_COLUMNS, Wish
 from exactbuyer.enricher import BulkEnricher
@@ -107,6 +108,20 @@ class Given:
             return BulkEnricher.sandbox(**settings)
         key = key_in(self["key_file"]) if self["key_file"] is not None else None
         return BulkEnricher(key, base_url=self["base_url"] or BASE_URL, **settings)
+
+    def check_key(self) -> None:
+        """Checks that there is a key to send with, if anything is sent.
+
+        Raises:
+            Stop: There is none.
+        """
+        needs_none = self["sandbox"] or self["store_only"] or self["dry_run"] or self["key_file"] is not None
+        if not needs_none and not has_key(None):
+            raise Stop(
+                Ending.USAGE,
+                f"no API key: set the environment variable {KEY_VARIABLE}, or say --key-file FILE; --sandbox "
+                f"needs none",
+            )
 
     def terms(self) -> Terms:
         """What is settled for this run alone.

@@ -215,7 +215,7 @@ class telling:  # noqa: N801 - it reads as a word of the `with` statement
 def _as_text(place: Place) -> Iterator[bytes]:
     first = True
     for block in place.blocks():
-        if first and block.startswith((b"\xff\xfe", b"\xfe\xff")):
+        if first and _is_utf_16(block):
             raise Stop(
                 Ending.FILES,
                 f"{place.name} is UTF-16: convert it first, as with iconv -f utf-16 -t utf-8, or save it as "
@@ -223,6 +223,15 @@ def _as_text(place: Place) -> Iterator[bytes]:
             )
         first = False
         yield block
+
+
+def _is_utf_16(block: bytes) -> bool:
+    begins = block[:_SNIFFED_BYTES]
+    # Without a mark: every other byte of plain letters is 0.
+    return begins.startswith((b"\xff\xfe", b"\xfe\xff")) or begins.count(0) * 3 > len(begins)
+
+
+_SNIFFED_BYTES = 256
 
 
 def opened(place: Place, delimiter: str | None, survey: Survey | None = None) -> Source:

@@ -14,9 +14,10 @@ from exactbuyer.enricher import BulkEnricher
 from exactbuyer.rows import FieldType
 from exactbuyer.store import Store
 from exactbuyer.store import migrate as migrate_file
+from exactbuyer.wording import count
 
 from ._options import Days
-from ._talk import Talk, json_line, print_data, write
+from ._talk import Talk, json_line, print_data, say
 from .endings import Ending, Stop
 
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ def export(asked: Store, path: str) -> int:
             raise Stop(
                 Ending.FILES, f"{path} cannot be written: {error.strerror or 'its disk refuses it'}"
             ) from None
-        write(f"exactbuyer: {answers:,} answers in {path}")
+        say(f"{count(answers, 'answer')} in {path}")
         return Ending.DONE
 
 
