@@ -172,15 +172,14 @@ def place_of(path: str, given: str | None, option: str) -> Place:
     else:
         name, packing = _told(Path(path).name.lower().split(".")[1:] if path != STANDARD else [])
         if name is None:
+            if path.lower().endswith(_SPREADSHEETS):
+                raise Stop(Ending.USAGE, f"{path} is a spreadsheet's: they come and go as CSV")
             what = (
                 "a stream has no suffix"
                 if path == STANDARD
                 else f"the suffix of {path} tells no kind of file"
             )
-            fix = (
-                "save it as CSV" if path.lower().endswith(_SPREADSHEETS) else f"say {option}, one of {known}"
-            )
-            raise Stop(Ending.USAGE, f"{what}: {fix}")
+            raise Stop(Ending.USAGE, f"{what}: say {option}, one of {known}")
     if name == "parquet" and packing:
         raise Stop(Ending.USAGE, "Parquet is compressed inside: leave out .gz and .zst")
     return Place(path, name, packing)
