@@ -76,7 +76,7 @@ def noted_columns(note: object) -> Mapping[str, list[str]]:
     """Which columns a note says were added, by prefix; whatever else stands in its place says none."""
     known = cast("dict[Any, object]", note) if isinstance(note, dict) else {}
     return {
-        prefix: [name for name in cast("list[Any]", names) if isinstance(name, str)]
+        prefix: [name for name in cast("Iterable[Any]", names) if isinstance(name, str)]
         for prefix, names in known.items()
         if isinstance(prefix, str) and isinstance(names, list)
     }

@@ -32,20 +32,19 @@ def _all(*options: Callable[[FunctionT], FunctionT]) -> Callable[[FunctionT], Fu
     return decorate
 
 
-class Days(click.ParamType):
-    """An age in days, as a number."""
+def days(text: str) -> float:
+    """An age in days, as a number.
 
-    name = "days"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Reads it."""
-        try:
-            days = float(value)
-        except ValueError:
-            days = math.nan
-        if not 0 <= days <= _MOST_DAYS:
-            self.fail(f"{value!r} is no number of days from 0 to {_MOST_DAYS:,}", param, ctx)
-        return days
+    Raises:
+        click.BadParameter: It is none.
+    """
+    try:
+        told = float(text)
+    except ValueError:
+        told = math.nan
+    if not 0 <= told <= _MOST_DAYS:
+        raise click.BadParameter(f"{text!r} is no number of days from 0 to {_MOST_DAYS:,}")
+    return told
 
 
 _MOST_DAYS = 36_500
@@ -145,14 +144,14 @@ def store_options() -> Callable[[FunctionT], FunctionT]:
         click.option(
             "--max-age",
             "max_age_days",
-            type=Days(),
+            type=days,
             metavar="DAYS",
             help="How old an answer of the store may be.",
         ),
         click.option(
             "--miss-max-age",
             "miss_max_age_days",
-            type=Days(),
+            type=days,
             metavar="DAYS",
             help="How old a not_found of the store may be: 7.",
         ),

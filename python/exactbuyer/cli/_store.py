@@ -16,7 +16,7 @@ from exactbuyer.store import Store
 from exactbuyer.store import migrate as migrate_file
 from exactbuyer.wording import count
 
-from ._options import Days
+from ._options import days
 from ._talk import Talk, json_line, print_data, say
 from .endings import Ending, Stop
 
@@ -145,7 +145,7 @@ def find(asked: Store, whom: str, field_type: Any) -> int:
 @store.command()
 @click.argument("whom", metavar="[WHOM]", required=False)
 @click.option("--type", "field_type", type=click.Choice(get_args(FieldType)), help="What WHOM is.")
-@click.option("--older-than", "older_than_days", type=Days(), metavar="DAYS", help="Or all that is so old.")
+@click.option("--older-than", "older_than_days", type=days, metavar="DAYS", help="Or all that is so old.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @click.pass_obj
 def purge(
