@@ -28,7 +28,11 @@ class PolarsFrame:
 
     def cells(self, label: Hashable) -> Cells:
         column = self._frame.get_column(label)
-        return (column.to_list() if str(column.dtype) == "Object" else column), ""
+        kind = str(column.dtype)
+        if kind.startswith("Categorical"):
+            # Older versions hand on its numbers, and say that they are its texts.
+            column = column.cast(library("polars").String)
+        return (column.to_list() if kind == "Object" else column), ""
 
     def added_before(self) -> Mapping[str, list[str]]:
         return {}
