@@ -142,8 +142,6 @@ def frame_of(data: object) -> Frame:
         return PandasFrame(data)
     exports = hasattr(data, "__arrow_c_stream__") or hasattr(data, "__arrow_c_array__")
     if exports and home not in {"pandas", "polars"}:
-        if hasattr(data, "dtype") or hasattr(data, "type"):
-            raise TypeError(f"data is one column ({name}): pass the table, and its name as by")
         return CapsuleFrame(data)
     fix = "pass it to enrich" if isinstance(data, (list, tuple)) or hasattr(data, "dtype") else "make it one"
     raise TypeError(

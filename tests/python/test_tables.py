@@ -35,6 +35,9 @@ ADDED = [f"eb_{name}" for name in (*FIXED_COLUMNS, *DEFAULT_COLUMNS)]
 class OnlyCapsules:
     """A table that is no more than Arrow's PyCapsule interface."""
 
+    type = "relation"
+    """As duckdb's have one: no word of it says that this is a column."""
+
     def __init__(self, table: Any) -> None:
         self.table = table
 
