@@ -330,3 +330,17 @@ def test_where_nothing_can_be_shown_it_is_told(tmp_path: Path) -> None:
     )
     assert (done.returncode, done.stderr.count(b"\n")) == (Ending.FILES, 1), done.stderr
     assert b"no standard output" in done.stderr
+
+
+@pytest.mark.parametrize("output", ["out.jsonl", "out.csv", "out.parquet"])
+def test_of_no_objects_nothing_is_asked(output: str, somebody: Sandbox, tmp_path: Path) -> None:
+    source, made = tmp_path / "in.jsonl", tmp_path / output
+    source.write_text("\n\n")
+    given = ["enrich", str(source), "-o", str(made), "--by", "mail=email", *against(somebody), *COLUMN, "-q"]
+    assert main(given) == Ending.DONE
+    if output == "out.jsonl":
+        assert made.read_text() == "\n\n"
+    elif output == "out.csv":
+        assert made.read_text() == f"mail,{ADDED}\n"
+    else:
+        assert parquet.read_table(made).column_names == ["mail", *ADDED.split(",")]

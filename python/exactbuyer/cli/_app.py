@@ -15,7 +15,7 @@ from exactbuyer.exceptions import ExactBuyerError
 from exactbuyer.settings import LOOPBACK
 
 from ._files import place_of
-from ._given import Given
+from ._given import Given, in_options
 from ._joining import keeps_bytes
 from ._options import (
     ASK_ABOVE_CREDITS,
@@ -29,7 +29,7 @@ from ._plans import planned
 from ._runs import Job, check
 from ._runs import run as run_job
 from ._signals import Signals, Terminated
-from ._sources import surveyed
+from ._sources import DELIMITERS, surveyed
 from ._store import store
 from ._talk import Talk, plan_lines, print_data, say, write
 from .endings import Ending, Stop, of_error
@@ -126,6 +126,8 @@ def _enrich(given: Given, talk: Talk) -> int:
     output = place_of(given["output"], output_kind, "--to")
     if given["excel_safe"] and output.kind not in {"csv", "tsv"}:
         raise Stop(Ending.USAGE, f"--excel-safe is for CSV, and the output is {output.kind}: leave it out")
+    if given["delimiter"] is not None and place.kind not in DELIMITERS and output.kind != "csv":
+        raise Stop(Ending.USAGE, "--delimiter is for CSV, and neither input nor output is any: leave it out")
     delimiter = given.delimiter() if output.kind == "csv" and place.kind != "tsv" else None
     signals = Signals()
     with signals.watched(), given.enricher() as enricher:
@@ -191,7 +193,7 @@ def run(arguments: list[str]) -> int:
     except Stop as stop:
         return _told(stop.ending, str(stop), as_json=as_json)
     except ExactBuyerError as error:
-        return _told(of_error(type(error).__name__), str(error), as_json=as_json)
+        return _told(of_error(type(error).__name__), in_options(str(error)), as_json=as_json)
     except (KeyboardInterrupt, click.Abort) as interrupt:
         ending = Ending.TERMINATED if isinstance(interrupt, Terminated) else Ending.INTERRUPTED
         return _told(ending, "stopped; nothing was sent", as_json=as_json)

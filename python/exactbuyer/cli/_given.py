@@ -61,7 +61,11 @@ class Given:
 
     def source(self, survey: Survey | None = None) -> Source:
         """The input, opened."""
-        return opened(self.place(), self.delimiter(), survey)
+        source = opened(self.place(), self.delimiter(), survey)
+        if not source.names:
+            # JSON Lines without a line: no rows, which are looked up in no time.
+            source.names = list(self.by([]))
+        return source
 
     def by(self, names: list[str]) -> dict[str, FieldType | None]:
         """The columns to look up, with their field types, as far as they were given.
@@ -161,6 +165,10 @@ class Given:
         columns: dict[str, Any] = {}
         for text in self["columns"]:
             name, mark, path = text.partition("=")
+            if not name:
+                raise Stop(
+                    Ending.USAGE, "--column is a name, or a name and a path, as in title=employment.job.title"
+                )
             if not mark:
                 if name not in DEFAULT_COLUMNS:
                     raise Stop(
@@ -173,6 +181,14 @@ class Given:
             path, colon, kind = path.partition(":")
             columns[name] = (path, kind) if colon else path
         return columns
+
+
+def in_options(message: str) -> str:
+    """What Python is told of a setting, in the words of the command line."""
+    name, _, rest = message.partition(" ")
+    if name in _NAMED_ALIKE:
+        message = f"--{name.replace('_', '-')} {rest.replace('a timedelta or a number', 'a number')}"
+    return message.replace(" store= ", " --store ")
 
 
 def _check_header(names: list[str]) -> None:
@@ -214,3 +230,5 @@ _SETTINGS = (
     "body",
 )
 """The options that are settings of an enricher by the same name."""
+
+_NAMED_ALIKE = {*_SETTINGS, "by", "split", "base_url", "max_credits"}
