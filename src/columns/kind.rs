@@ -8,6 +8,9 @@ use arrow_schema::{DataType, TimeUnit};
 
 use crate::error::{Error, ErrorKind};
 
+/// Stands between values that are joined: what a cell of several is split at, too.
+pub(super) const BETWEEN: u8 = b';';
+
 /// How a value is read out of JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {
@@ -15,6 +18,8 @@ pub(super) enum Form {
     Any,
     /// The JSON text, quotes and all.
     Json,
+    /// As [`Form::Any`], of all elements that are not `null`, with [`BETWEEN`] between them.
+    Joined,
     /// A string.
     Text,
     /// A whole number.
@@ -29,7 +34,7 @@ impl Form {
     /// What its values are before they are made into another type.
     pub(super) fn data_type(self) -> DataType {
         match self {
-            Self::Any | Self::Json | Self::Text => DataType::Utf8,
+            Self::Any | Self::Json | Self::Joined | Self::Text => DataType::Utf8,
             Self::Whole => DataType::Int64,
             Self::Number => DataType::Float64,
             Self::Truth => DataType::Boolean,
@@ -58,7 +63,7 @@ impl Kind {
         Self { form: Form::Json, data_type: DataType::Utf8 }
     }
 
-    /// The kind of that name: `"string"`, `"json"`, `"bool"`, `"int8"` to `"int64"`, `"uint8"` to
+    /// The kind of that name: `"string"`, `"json"`, `"joined"` (every element's text, `;` between them), `"bool"`, `"int8"` to `"int64"`, `"uint8"` to
     /// `"uint64"`, `"float32"`, `"float64"`, `"date"`, `"timestamp"` (UTC, microseconds).
     ///
     /// # Errors
@@ -66,6 +71,7 @@ impl Kind {
     pub fn named(name: &str) -> Result<Self, Error> {
         let data_type = match name {
             "json" => return Ok(Self::json()),
+            "joined" => return Ok(Self { form: Form::Joined, data_type: DataType::Utf8 }),
             "string" | "str" => DataType::Utf8,
             "bool" => DataType::Boolean,
             "int8" => DataType::Int8,
@@ -84,8 +90,8 @@ impl Kind {
                 return Err(Error::new(
                     ErrorKind::Config,
                     format!(
-                        "{name:?} is no type of a column: name string, json, bool, int64, float64, date or \
-                         timestamp, or give a type of Arrow's"
+                        "{name:?} is no type of a column: name string, json, joined, bool, int64, float64, \
+                         date or timestamp, or give a type of Arrow's"
                     ),
                 ));
             }

@@ -36,9 +36,9 @@ impl Texts {
         self.there.append_null();
     }
 
-    pub(super) fn push_option(&mut self, text: Option<&str>) {
+    pub(super) fn push_option(&mut self, text: Option<&(impl AsRef<[u8]> + ?Sized)>) {
         match text {
-            Some(text) => self.push(text.as_bytes()),
+            Some(text) => self.push(text.as_ref()),
             None => self.push_null(),
         }
     }

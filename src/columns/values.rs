@@ -1,5 +1,6 @@
 //! The values of one column under construction: JSON in, an array of Arrow out.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use arrow_array::builder::{BooleanBuilder, Float64Builder, Int64Builder};
@@ -11,7 +12,7 @@ use arrow_schema::{ArrowError, DataType, Field};
 use crate::identifier::reading::EXACT_F64;
 use crate::vendor::decode::text::unescape;
 
-use super::kind::{Form, Kind};
+use super::kind::{BETWEEN, Form, Kind};
 use super::texts::Texts;
 use super::walk::Values;
 
@@ -29,6 +30,8 @@ pub(super) struct Column {
     raw: Raw,
     /// Of a column of lists: where each ends, and which are there.
     lists: Option<(OffsetBufferBuilder<i32>, NullBufferBuilder)>,
+    /// Of joined texts: those of one row.
+    joined: Vec<u8>,
     misfits: u64,
 }
 
@@ -36,17 +39,21 @@ impl Column {
     /// For so many rows, whose text is expected to take so many bytes.
     pub(super) fn new(kind: &Kind, is_list: bool, rows: usize, bytes: usize) -> Self {
         let raw = match kind.form {
-            Form::Any | Form::Json | Form::Text => Raw::Text(Texts::new(rows, bytes)),
+            Form::Any | Form::Json | Form::Joined | Form::Text => Raw::Text(Texts::new(rows, bytes)),
             Form::Whole => Raw::Whole(Int64Builder::with_capacity(rows)),
             Form::Number => Raw::Number(Float64Builder::with_capacity(rows)),
             Form::Truth => Raw::Truth(BooleanBuilder::with_capacity(rows)),
         };
-        let lists = is_list.then(|| (OffsetBufferBuilder::new(rows), NullBufferBuilder::new(rows)));
-        Self { kind: kind.clone(), raw, lists, misfits: 0 }
+        let lists = is_list && kind.form != Form::Joined;
+        let lists = lists.then(|| (OffsetBufferBuilder::new(rows), NullBufferBuilder::new(rows)));
+        Self { kind: kind.clone(), raw, lists, joined: Vec::new(), misfits: 0 }
     }
 
     /// A row with this contact.
     pub(super) fn push(&mut self, text: &[u8], found: &Values) {
+        if self.kind.form == Form::Joined {
+            return self.join(text, found);
+        }
         let Some((_, there)) = &mut self.lists else {
             let span = found.spans.first().copied().flatten();
             return self.value(span.and_then(|(from, to)| text.get(from as usize..to as usize)));
@@ -58,6 +65,27 @@ impl Column {
         if let Some((offsets, _)) = &mut self.lists {
             offsets.push_length(found.spans.len());
         }
+    }
+
+    /// A row with the texts of all elements.
+    fn join(&mut self, text: &[u8], found: &Values) {
+        let Raw::Text(texts) = &mut self.raw else { return };
+        self.joined.clear();
+        let mut is_empty = true;
+        for (from, to) in found.spans.iter().flatten() {
+            let json = text.get(*from as usize..*to as usize).filter(|json| *json != b"null");
+            let Some(json) = json else { continue };
+            let Some(said) = said(Form::Any, json) else {
+                self.misfits += 1;
+                continue;
+            };
+            if !is_empty {
+                self.joined.push(BETWEEN);
+            }
+            is_empty = false;
+            self.joined.extend_from_slice(&said);
+        }
+        texts.push_option((!is_empty).then_some(&self.joined));
     }
 
     /// A row without one.
@@ -74,7 +102,11 @@ impl Column {
     fn value(&mut self, json: Option<&[u8]>) {
         let json = json.filter(|json| *json != b"null");
         let fitted = match &mut self.raw {
-            Raw::Text(texts) => text(texts, self.kind.form, json),
+            Raw::Text(texts) => {
+                let said = json.and_then(|json| said(self.kind.form, json));
+                texts.push_option(said.as_deref());
+                said.is_some()
+            }
             Raw::Whole(numbers) => {
                 let number = json.and_then(whole);
                 numbers.append_option(number);
@@ -125,24 +157,18 @@ impl Column {
     }
 }
 
-/// Adds what this JSON says; whether it fits.
-fn text(texts: &mut Texts, form: Form, json: Option<&[u8]>) -> bool {
-    let inside = json.and_then(|json| json.strip_prefix(b"\"")).and_then(|rest| rest.strip_suffix(b"\""));
-    let said = match (form, inside) {
-        (Form::Json, _) | (Form::Any, None) => json,
+/// What this JSON says in text; `None` if it says none.
+fn said(form: Form, json: &[u8]) -> Option<Cow<'_, [u8]>> {
+    let inside = json.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\""));
+    match (form, inside) {
+        (Form::Json, _) | (Form::Any, None) => Some(Cow::Borrowed(json)),
         (_, Some(inside)) if memchr::memchr(b'\\', inside).is_some() => {
             // A lone surrogate has no place in any string of Arrow's.
-            let said = String::from_utf8(unescape(inside));
-            texts.push_option(said.as_deref().ok());
-            return said.is_ok();
+            let said = String::from_utf8(unescape(inside)).ok()?;
+            Some(Cow::Owned(said.into_bytes()))
         }
-        (_, inside) => inside,
-    };
-    match said {
-        Some(said) => texts.push(said),
-        None => texts.push_null(),
+        (_, inside) => inside.map(Cow::Borrowed),
     }
-    said.is_some()
 }
 
 #[allow(clippy::cast_possible_truncation)] // whole, and small enough
@@ -169,5 +195,6 @@ fn truth(json: &[u8]) -> Option<bool> {
 
 /// The type of a column of these.
 pub(super) fn column_type(kind: &Kind, is_list: bool) -> DataType {
+    let is_list = is_list && kind.form != Form::Joined;
     if is_list { DataType::new_list(kind.data_type.clone(), true) } else { kind.data_type.clone() }
 }

@@ -161,8 +161,9 @@ def check(enricher: BulkEnricher, cells: list[str | None], rows: list[dict[str, 
         schools = contact.get("education") or [{"school": {"name": None}}]
         assert row["eb_full_name"] == contact["full_name"]
         assert row["eb_work_email"] == contact["current_work_email"]
-        assert list(row["eb_phones"]) == [phone["E164"] for phone in contact["phone_numbers"]]
-        assert list(row["eb_personal_emails"]) == contact["personal_emails"]
+        phones = [phone["E164"] for phone in contact["phone_numbers"]]
+        assert row["eb_phones"] == (";".join(phones) or None)
+        assert row["eb_personal_emails"] == (";".join(contact["personal_emails"]) or None)
         assert row["eb_linkedin_url"] == (profiles[0] if profiles else None)
         assert (row["eb_city"], row["eb_country"]) == (
             contact["location"]["city"],

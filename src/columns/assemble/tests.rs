@@ -17,7 +17,8 @@ use crate::results::{Reason, Source, Status};
 const CONTACT: &str = r#"{"full_name": "Ana \u00dcn", "current_work_email": null, "personal_emails": ["a@b.example", null],
   "phone_numbers": [{"E164": "+1"}, {"type": "x"}], "likelihood": 0.5, "age": 31, "big": 300, "whole": 4.0,
   "born": "1990-02-03", "at": "2026-01-02T03:04:05+01:00", "is": true, "torn": "\ud800",
-  "social_profiles": [{"url": "t", "network": "twitter"}, {"url": "l", "network": "LinkedIn"}], "nobody_knows": {"x": [1]}}"#;
+  "social_profiles": [{"url": "t", "network": "twitter"}, {"url": "l", "network": "LinkedIn"}], "nobody_knows": {"x": [1]},
+  "tags": ["a", null, 7, "b\u00e9", "\ud800", [";"]], "none": [], "nulls": [null]}"#;
 
 fn wanted(name: &str, path: &str, kind: Kind) -> Wanted {
     Wanted { name: name.to_owned(), path: Path::parse(path).expect("a path"), kind }
@@ -77,10 +78,30 @@ fn the_default_columns_are_read() {
     assert_eq!(text("eb_source").value(0), "paid");
     let at = batch.column_by_name("eb_fetched_at").expect("a column");
     assert_eq!(at.as_primitive::<TimestampMicrosecondType>().value(0), 7_000);
-    let phones = batch.column_by_name("eb_phones").expect("a column").as_list::<i32>().value(0);
-    let phones = phones.as_string::<i32>();
-    assert_eq!((phones.len(), phones.value(0), phones.is_null(1)), (2, "+1", true));
+    assert_eq!((text("eb_phones").value(0), text("eb_personal_emails").value(0)), ("+1", "a@b.example"));
     assert_eq!(misfits, 0);
+}
+
+#[test]
+fn several_values_are_a_list_or_joined() {
+    let joined = || Kind::named("joined").expect("a kind");
+    let (batch, misfits) = found(vec![
+        wanted("each", "phone_numbers[*].E164", Kind::default()),
+        wanted("joined", "tags[*]", joined()),
+        wanted("one", "full_name", joined()),
+        wanted("none", "none[*]", joined()),
+        wanted("nulls", "nulls[*]", joined()),
+        wanted("nowhere", "no.such[*]", joined()),
+    ]);
+    let column = |name: &str| batch.column_by_name(name).expect("a column");
+    let each = column("eb_each").as_list::<i32>().value(0);
+    let each = each.as_string::<i32>();
+    assert_eq!((each.len(), each.value(0), each.is_null(1)), (2, "+1", true));
+    assert_eq!(column("eb_joined").as_string::<i32>().value(0), r#"a;7;bé;[";"]"#);
+    assert_eq!(column("eb_one").as_string::<i32>().value(0), "Ana Ün");
+    assert!(["eb_none", "eb_nulls", "eb_nowhere"].iter().all(|name| column(name).is_null(0)));
+    // A lone surrogate is no text.
+    assert_eq!(misfits, 1);
 }
 
 #[test]
