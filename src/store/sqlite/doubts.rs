@@ -53,7 +53,7 @@ impl SqliteStore {
     /// # Errors
     /// Where the store cannot be read.
     pub fn unknown(&self) -> Result<Vec<Doubt>, Error> {
-        self.opening()?.ask(|reading, shared| reading.at_once(|connection, _, _| doubts(connection, shared)))
+        self.ask(|reading, shared| reading.at_once(|connection, _, _| doubts(connection, shared)))
     }
 
     /// Decides what becomes of everything that is in doubt. What is under way right now is not.
@@ -65,7 +65,7 @@ impl SqliteStore {
             Resolution::Resend => state::ASKED_AGAIN,
             Resolution::Drop => state::DROPPED,
         };
-        self.opening()?.write(move |connection, ledger| {
+        self.write(move |connection, ledger| {
             let resolved = connection.query_row(
                 "SELECT count(*), coalesce(sum(in_doubt > 0), 0) FROM answer JOIN request ON request.id = answer.request
                  WHERE state IN (3, 6)",

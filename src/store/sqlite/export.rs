@@ -43,7 +43,7 @@ impl SqliteStore {
     /// # Errors
     /// Where the store cannot be read.
     pub fn read_unread(&self, request: i64) -> Result<Option<Bytes>, Error> {
-        self.opening()?.ask(move |reading, _| {
+        self.ask(move |reading, _| {
             let packed: Option<Vec<u8>> = reading
                 .connection
                 .prepare_cached("SELECT body FROM unread WHERE request = ?1")?
@@ -60,10 +60,8 @@ impl Iterator for Export {
     fn next(&mut self) -> Option<Self::Item> {
         while self.lines.is_empty() {
             let after = self.after?;
-            let page = self.store.opening().and_then(|opening| {
-                opening.ask(move |reading, shared| {
-                    reading.at_once(|connection, _, _| page(connection, shared, after))
-                })
+            let page = self.store.ask(move |reading, shared| {
+                reading.at_once(|connection, _, _| page(connection, shared, after))
             });
             match page {
                 Ok(Some((lines, last))) => {

@@ -65,11 +65,11 @@ impl SqliteStore {
 
     /// Looks through all blocks numbered above `after`; what was found, and the last block.
     pub(super) fn search(&self, target: &Target, after: i64) -> Result<(Vec<(Spot, Contact)>, i64), Error> {
-        let (opening, mention) = (self.opening()?, Arc::new(Mention::of(target)));
+        let mention = Arc::new(Mention::of(target));
         let (mut found, mut after) = (Vec::new(), after);
         loop {
             let mention = mention.clone();
-            let page = opening.ask(move |reading, shared| {
+            let page = self.ask(move |reading, shared| {
                 reading.at_once(|connection, _, _| search_page(connection, shared, &mention, after))
             })?;
             let Some((some, last)) = page else { return Ok((found, after)) };

@@ -7,6 +7,7 @@ use rusqlite::{Connection, params};
 
 use super::block::{self, Sheet, block_id};
 use super::fault::Fault;
+use super::forgotten::Forgotten;
 use super::key::Key;
 use super::schema::state;
 use super::shared::{Intent, Shared, clock, now_ms, within};
@@ -26,6 +27,8 @@ pub(super) struct Ledger {
     version: Option<i64>,
     /// The newest answers.
     pub(super) tail: Tail,
+    /// Who was purged, once anybody has asked.
+    forgotten: Option<Forgotten>,
     /// Something happened that others may wait for.
     pub(super) notify: bool,
 }
@@ -40,6 +43,7 @@ impl Ledger {
             paces,
             version: None,
             tail: Tail::default(),
+            forgotten: None,
             notify: false,
         }
     }
@@ -83,9 +87,23 @@ impl Ledger {
         }
         self.shared.intents().keep(&seen);
         self.tail.sync(connection)?;
+        self.forgotten = None;
         self.version = Some(version);
         self.notify = true;
         Ok(())
+    }
+
+    /// Who was purged.
+    pub(super) fn forgotten(&mut self, connection: &Connection) -> Result<&Forgotten, Fault> {
+        if self.forgotten.is_none() {
+            self.forgotten = Some(Forgotten::load(connection)?);
+        }
+        Ok(self.forgotten.get_or_insert_default())
+    }
+
+    /// They are others by now.
+    pub(super) fn forget_forgotten(&mut self) {
+        self.forgotten = None;
     }
 
     /// Moves the newest answers into the index, for whoever is to look nowhere else.
@@ -99,6 +117,7 @@ impl Ledger {
     /// with the file again.
     pub(super) fn doubt_everything(&mut self) {
         self.version = None;
+        self.forgotten = None;
         self.registered = false;
         self.paces.clear();
         self.shared.forget_fields();
@@ -112,12 +131,7 @@ impl Ledger {
         } else {
             let drawn: i64 =
                 connection.query_row("SELECT (random() >> 2) & ?1", [i64::MAX >> 2], |row| row.get(0))?;
-            let failed = |_| {
-                Fault::of(
-                    "the store's side file (its name ends in -owners) cannot be locked: check its owner and mode",
-                )
-            };
-            self.shared.owners.enter(drawn).map_err(failed)?;
+            self.shared.owners.enter(drawn)?;
             *self.owner.insert(drawn)
         };
         if !self.registered {

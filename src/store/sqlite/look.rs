@@ -12,6 +12,7 @@ use crate::store::{Known, Seen, Standing, Terms};
 use super::block::{PLACES, Sheet, block_id, block_start};
 use super::fault::Fault;
 use super::key::Key;
+use super::owner;
 use super::schema::state;
 use super::shared::{Fields, Shared, clock, within};
 use super::tail::{Kept, Tail};
@@ -98,6 +99,10 @@ pub(super) fn find(
             keys.iter().map(asking).collect()
         }
     };
+    if held.iter().flatten().any(|held| matches!(held, Found::Held(_))) && !shared.owners.is_in_place() {
+        // Whether any of those will ever answer cannot be told.
+        return Err(owner::lost(&shared.path));
+    }
     let mark = run.mark(connection)?;
     let mut rows = connection
         .prepare_cached("SELECT request, place, state, required, at_ms FROM answer WHERE key = ?1")?;
