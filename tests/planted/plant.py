@@ -1,9 +1,10 @@
 """Shows that the proofs can fail: `python tests/planted/plant.py [--suite NAME] [WORD ...]`.
 
 Plants the bugs of `bugs.py` and `store_bugs.py`, one after another, in a copy of the tree, and runs on each
-the simulation, or the proof or test of the store that is to catch it (with WORDs, only those bugs whose name has one
-of them). A bug that survives, or that something else catches than what is written down, is a failure, and so
-is a bug that the suite's document does not list. Needs cargo only, and some twenty minutes on two cores.
+the simulation, or the proof or test of the store that is to catch it (with WORDs, only those bugs whose name
+has one of them). A bug that survives, or that something else catches than what is written down, is a failure,
+and so is a bug that the suite's document does not list. Needs cargo only, and some twenty minutes on two
+cores.
 """
 
 from __future__ import annotations
