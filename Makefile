@@ -30,7 +30,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 say = @printf '\n\033[1m==> %s  %s\033[0m\n' "$$(date +%T)" "$(1)"
 
 .PHONY: help demo check walls fmt lint clippy doc rust-test wheel installed smoke types python-test
-.PHONY: bench bench-full bench-tables torture clean python-version
+.PHONY: bench bench-full bench-stored bench-tables torture clean python-version
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -148,6 +148,13 @@ bench-tables: wheel $(BENCH)/made
 	$(BENCH)/bin/python -m pip install --quiet --force-reinstall $(DIST)/*.whl
 	$(call say,compare frames of $(ROWS) rows)
 	$(BENCH)/bin/python benchmarks/tables.py --rows $(ROWS) --repeat $(REPEAT) $(TABLE_ARGS)
+
+# What the durable store costs, and what it saves.
+bench-stored: wheel $(BENCH)/made
+	$(call say,install the package into $(BENCH))
+	$(BENCH)/bin/python -m pip install --quiet --force-reinstall $(DIST)/*.whl
+	$(call say,keep and serve $(ROWS) rows)
+	$(BENCH)/bin/python benchmarks/stored.py --rows $(ROWS) --repeat $(REPEAT)
 
 bench-full:
 	$(MAKE) bench ROWS=100000
