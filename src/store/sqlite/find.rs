@@ -14,6 +14,7 @@ use super::fault::Fault;
 use super::mention::Mention;
 use super::schema::state;
 use super::shared::{Fields, Shared};
+use super::shelf;
 
 /// Blocks looked through in one go, so that other questions get their turn.
 const PAGE: i64 = 256;
@@ -87,12 +88,8 @@ fn search_page(
     mention: &Mention,
     after: i64,
 ) -> Result<Page, Fault> {
-    let mut ask =
-        connection.prepare_cached("SELECT id, body FROM block WHERE id > ?1 ORDER BY id LIMIT ?2")?;
-    let mut rows = ask.query([after, PAGE])?;
     let (mut found, mut last) = (Vec::new(), None);
-    while let Some(row) = rows.next()? {
-        let (id, packed): (i64, Vec<u8>) = (row.get(0)?, row.get(1)?);
+    for (id, packed) in shelf::behind(connection, after, PAGE)? {
         last = Some(id);
         let (request, first) = block_start(id);
         for (place, entry) in (first..).zip(Sheet::read(&packed)?.entries()) {

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use hashbrown::{HashMap, HashSet};
 use rusqlite::{Connection, params};
 
-use super::block::{self, Sheet, block_id};
+use super::block::{self, Sheet};
 use super::fault::Fault;
 use super::forgotten::Forgotten;
 use super::key::Key;
 use super::schema::state;
 use super::shared::{Intent, Shared, clock, now_ms, within};
+use super::shelf;
 use super::tail::{self, Tail};
 
 /// What the writer keeps in mind between transactions.
@@ -174,7 +175,7 @@ impl Ledger {
             for (first, block) in
                 block::pack(known.clone().map(|known| (known, state::LEFT, why.as_bytes())))?
             {
-                put_block(connection, request, first, &block)?;
+                shelf::put(connection, request, first, &block)?;
             }
             let keys = known.map(|known| self.shared.identity.secret.key(known));
             let answers: Vec<_> = (0..).zip(keys).map(|(place, key)| (key, place, state::LEFT)).collect();
@@ -227,19 +228,6 @@ fn keys_of(shared: &Shared, packed: &[u8]) -> Result<Vec<Key>, Fault> {
     let entries = Sheet::read(packed)?.entries();
     let known = entries.iter().filter_map(|entry| entry.identifier.as_ref());
     Ok(known.map(|known| shared.identity.secret.key(known)).collect())
-}
-
-/// Writes one block.
-pub(super) fn put_block(
-    connection: &Connection,
-    request: i64,
-    first: i64,
-    block: &[u8],
-) -> Result<(), Fault> {
-    connection
-        .prepare_cached("INSERT OR REPLACE INTO block VALUES (?1, ?2)")?
-        .execute(params![block_id(request, first), block])?;
-    Ok(())
 }
 
 /// What a request came to takes the place of the doubts in spite of which it was sent: they stay on

@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use crate::error::{Error, ErrorKind};
 
 use super::SqliteStore;
-use super::block::{PLACES, Sheet, block_id, block_start};
+use super::block::{Sheet, block_start};
 use super::fault::Fault;
 use super::interrupt::Interrupt;
 use super::key::Key;
@@ -16,6 +16,7 @@ use super::ledger::Ledger;
 use super::privacy::bar;
 use super::schema::state;
 use super::shared::{Fields, Shared, number_of};
+use super::shelf;
 use super::tail::Tail;
 
 /// Requests read and written in one go.
@@ -170,14 +171,10 @@ fn foreign(connection: &Connection, shared: &Shared, tail: &Tail, after: i64) ->
 type Answers = (Vec<(i64, Vec<u8>)>, Vec<Option<(u8, i64)>>);
 
 fn answers(connection: &Connection, shared: &Shared, tail: &Tail, request: i64) -> Result<Answers, Fault> {
-    let mut ask =
-        connection.prepare_cached("SELECT id, body FROM block WHERE id >= ?1 AND id < ?2 ORDER BY id")?;
     let mut state =
         connection.prepare_cached("SELECT state, at_ms FROM answer WHERE key = ?1 AND request = ?2")?;
-    let mut rows = ask.query([block_id(request, 0), block_id(request, PLACES)])?;
     let (mut blocks, mut states) = (Vec::new(), Vec::new());
-    while let Some(row) = rows.next()? {
-        let (id, packed): (i64, Vec<u8>) = (row.get(0)?, row.get(1)?);
+    for (id, packed) in shelf::of(connection, request)? {
         for entry in Sheet::read(&packed)?.entries() {
             let key = entry.identifier.as_ref().map(|identifier| shared.identity.secret.key(identifier));
             let known = key.map(|key| {
@@ -293,7 +290,7 @@ fn put_answers(
         }
         any_barred |= rewritten;
         let again = rewritten.then(|| super::block::pack_one(&entries)).transpose()?;
-        super::ledger::put_block(connection, here, *first, again.as_ref().unwrap_or(packed))?;
+        shelf::put(connection, here, *first, again.as_ref().unwrap_or(packed))?;
     }
     let unread = request.unread.as_ref().filter(|_| !any_barred);
     if let Some(unread) = unread

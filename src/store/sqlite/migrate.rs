@@ -13,13 +13,14 @@ use rusqlite::{Connection, OptionalExtension, params};
 use crate::error::{Error, ErrorKind};
 use crate::identifier::{RULES_VERSION, Rules, identify};
 
-use super::block::{self, Sheet, block_start};
+use super::block::{Sheet, block_start};
 use super::fault::Fault;
 use super::interrupt::Interrupt;
 use super::key::Key;
 use super::ledger::Ledger;
 use super::schema::{self, APPLICATION_ID, SCHEMA_VERSION, state};
 use super::shared::{Shared, connect, now_ms};
+use super::shelf;
 use super::tail;
 use super::{files, opening, owner, place};
 
@@ -152,11 +153,7 @@ fn rekey(connection: &Connection, shared: &Shared, interrupt: &Interrupt) -> Res
     let mut after = 0;
     loop {
         interrupt.check()?;
-        let next: Option<(i64, Vec<u8>)> = connection
-            .prepare_cached("SELECT id, body FROM block WHERE id > ?1 ORDER BY id LIMIT 1")?
-            .query_row([after], |row| Ok((row.get(0)?, row.get(1)?)))
-            .optional()?;
-        let Some((id, packed)) = next else { return Ok(migrated) };
+        let Some((id, packed)) = shelf::behind(connection, after, 1)?.pop() else { return Ok(migrated) };
         after = id;
         let (request, mut entries) = (block_start(id).0, Sheet::read(&packed)?.entries());
         let mut changed = false;
@@ -175,9 +172,7 @@ fn rekey(connection: &Connection, shared: &Shared, interrupt: &Interrupt) -> Res
             changed = true;
         }
         if changed {
-            connection
-                .prepare_cached("UPDATE block SET body = ?2 WHERE id = ?1")?
-                .execute(params![id, block::pack_one(&entries)?])?;
+            shelf::rewrite(connection, id, &entries)?;
         }
     }
 }

@@ -36,6 +36,7 @@ mod runs;
 mod schema;
 mod settle;
 mod shared;
+mod shelf;
 mod tail;
 mod thread;
 mod writer;

@@ -13,7 +13,7 @@ use crate::error::{Error, ErrorKind};
 use crate::identifier::Identifier;
 
 use super::SqliteStore;
-use super::block::{self, PLACES, Sheet, block_id, block_start};
+use super::block::{self, Sheet, block_start};
 use super::fault::Fault;
 use super::find::Target;
 use super::interrupt::Interrupt;
@@ -22,6 +22,7 @@ use super::ledger::Ledger;
 use super::mention::Mention;
 use super::schema::state;
 use super::shared::{Shared, now_ms};
+use super::shelf;
 
 /// Requests whose answers are purged in one transaction.
 const AT_ONCE: i64 = 200;
@@ -193,13 +194,7 @@ fn forget(connection: &Connection, key: Key) -> Result<(), Fault> {
 fn erase(connection: &Connection, shared: &Shared, request: i64, places: &[i64]) -> Result<(), Fault> {
     let mut blocks: HashMap<i64, Vec<block::Entry>> = HashMap::new();
     for place in places {
-        let (id, packed): (i64, Vec<u8>) = connection
-            .prepare_cached(
-                "SELECT id, body FROM block WHERE id <= ?1 AND id >= ?2 ORDER BY id DESC LIMIT 1",
-            )?
-            .query_row([block_id(request, *place), block_id(request, 0)], |row| {
-                Ok((row.get(0)?, row.get(1)?))
-            })?;
+        let Some((id, packed)) = shelf::with(connection, request, *place)? else { continue };
         if !blocks.contains_key(&id) {
             blocks.insert(id, Sheet::read(&packed)?.entries());
         }
@@ -214,9 +209,7 @@ fn erase(connection: &Connection, shared: &Shared, request: i64, places: &[i64])
             .execute(params![key, request])?;
     }
     for (id, entries) in blocks {
-        connection
-            .prepare_cached("UPDATE block SET body = ?2 WHERE id = ?1")?
-            .execute(params![id, block::pack_one(&entries)?])?;
+        shelf::rewrite(connection, id, &entries)?;
     }
     Ok(())
 }
@@ -282,10 +275,7 @@ fn purge_some(
     let (mut purged, mut keys) = (Purged::default(), HashMap::<Key, i64>::new());
     for request in &requests {
         interrupt.check()?;
-        let range = [block_id(*request, 0), block_id(*request, PLACES)];
-        let mut blocks = connection.prepare_cached("SELECT body FROM block WHERE id >= ?1 AND id < ?2")?;
-        let packed: Vec<Vec<u8>> = blocks.query_map(range, |row| row.get(0))?.collect::<Result<_, _>>()?;
-        for packed in packed {
+        for (_, packed) in shelf::of(connection, *request)? {
             for entry in Sheet::read(&packed)?.entries() {
                 let Some(identifier) = entry.identifier else { continue };
                 let (key, hit) = (shared.identity.secret.key(&identifier), entry.state == state::HIT);
@@ -297,7 +287,7 @@ fn purge_some(
                 *keys.entry(key).or_default() += i64::from(hit);
             }
         }
-        connection.prepare_cached("DELETE FROM block WHERE id >= ?1 AND id < ?2")?.execute(range)?;
+        shelf::clear(connection, *request)?;
         let gone = connection.prepare_cached("DELETE FROM unread WHERE request = ?1")?.execute([request])?;
         purged.replies += gone as u64;
     }

@@ -10,13 +10,14 @@ use crate::error::Error;
 use crate::identifier::Identifier;
 use crate::store::{Evidence, Known, Settled};
 
-use super::block::{self, PLACES, block_id};
+use super::block;
 use super::fault::Fault;
 use super::key::Key;
-use super::ledger::{Ledger, put_answers, put_block, replace_doubts};
+use super::ledger::{Ledger, put_answers, replace_doubts};
 use super::privacy::bar;
 use super::schema::state;
 use super::shared::Shared;
+use super::shelf;
 use super::tail::{self, Lines};
 use super::writer::Work;
 
@@ -84,7 +85,7 @@ impl Work for SettleWork {
         let rest = self.without_purged(connection, ledger)?;
         let (lines, blocks) = rest.as_ref().map_or((&self.lines, &self.blocks), |rest| (&rest.0, &rest.1));
         for (first, block) in blocks {
-            put_block(connection, self.request, *first, block)?;
+            shelf::put(connection, self.request, *first, block)?;
         }
         let answers = (0..).zip(lines).map(|(place, line)| (line.key, place, line.state));
         let answers: Lines = answers.collect();
@@ -157,10 +158,7 @@ impl SettleWork {
         for key in keys {
             drop.execute(params![key, self.request])?;
         }
-        connection
-            .prepare_cached("DELETE FROM block WHERE id >= ?1 AND id < ?2")?
-            .execute(params![block_id(self.request, 0), block_id(self.request, PLACES)])?;
-        Ok(())
+        shelf::clear(connection, self.request)
     }
 
     /// Who was purged must not come back: neither with an answer that was under way then, nor in what
@@ -245,11 +243,8 @@ impl SettleWork {
 
 /// The lookups of a request that is on file as settled.
 fn doubtful_keys(connection: &Connection, shared: &Shared, request: i64) -> Result<Vec<Key>, Fault> {
-    let mut blocks = connection.prepare_cached("SELECT body FROM block WHERE id >= ?1 AND id < ?2")?;
-    let mut rows = blocks.query([block_id(request, 0), block_id(request, PLACES)])?;
     let mut keys = Vec::new();
-    while let Some(row) = rows.next()? {
-        let packed: Vec<u8> = row.get(0)?;
+    for (_, packed) in shelf::of(connection, request)? {
         let entries = block::Sheet::read(&packed)?.entries();
         let known = entries.iter().filter_map(|entry| entry.identifier.as_ref());
         keys.extend(known.map(|known| shared.identity.secret.key(known)));
