@@ -2,7 +2,7 @@
 //! stored when it comes in.
 //!
 //! All that is left of them is a keyed hash. So whatever stands in a contact and could be an
-//! identifier is read as one, and its hash is looked for. That costs some 20 µs a contact, and nothing
+//! identifier is read as one, and its hash is looked for. That costs some tens of µs a contact, and nothing
 //! where nobody was ever purged. A phone number that stands there with less than its area code is not
 //! recognised: of a hash there is no last part.
 
