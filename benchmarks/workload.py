@@ -16,8 +16,13 @@ PATH = "/v1/bulk-enrich"
 
 def make_rows(count: int) -> list[tuple[str, str]]:
     """Returns that many distinct pairs of field type and value, mixed as people have them."""
+    return rows_between(0, count)
+
+
+def rows_between(start: int, stop: int) -> list[tuple[str, str]]:
+    """Some of them, by their numbers."""
     rows: list[tuple[str, str]] = []
-    for number in range(count):
+    for number in range(start, stop):
         kind = number % 10
         if kind < 5:
             rows.append(("email", f"ana.{number}@firm{number % 997}.example"))

@@ -2,6 +2,7 @@
 //! anew where they do not (names, addresses).
 
 use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedStr;
 use pyo3::types::PyString;
 
 use super::super::ffi::latin1;
@@ -16,11 +17,11 @@ const TRIAL: u32 = 512;
 /// Worth it is one found again in so many: making one costs about four times what looking does.
 const ONE_IN: u32 = 4;
 
-/// A string and the number that its text gives. The text itself is looked up in the string: that
-/// has to be fetched from memory anyway, and tables stay small.
+/// A string and the number that its text gives. The text itself stays in the string, as that has to be
+/// fetched from memory anyway; where it is there is known, as asking Python each time costs more.
 struct Entry {
     hash: u64,
-    made: Py<PyString>,
+    made: PyBackedStr,
 }
 
 /// The strings seen at one place.
@@ -62,13 +63,13 @@ impl Strings {
         let Some(slot) = self.table.get_mut(place) else { return make(py, text) };
         if let Some(entry) = slot
             && entry.hash == hash
-            && entry.made.bind(py).to_str().is_ok_and(|kept| kept.as_bytes() == text)
+            && entry.made.as_bytes() == text
         {
             self.found += 1;
-            return Ok(entry.made.bind(py).clone().into_any());
+            return Ok(entry.made.as_py_str().bind(py).clone().into_any());
         }
         let made = make(py, text)?;
-        *slot = Some(Entry { hash, made: made.clone().cast_into::<PyString>()?.unbind() });
+        *slot = Some(Entry { hash, made: made.clone().cast_into::<PyString>()?.try_into()? });
         Ok(made)
     }
 
