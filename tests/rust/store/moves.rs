@@ -121,7 +121,7 @@ fn what_is_under_way_while_it_is_merged_is_said_to_be_and_comes_with_the_next_me
 fn a_merge_while_both_stores_grow_loses_nothing_and_takes_nothing_twice() {
     const EACH: u64 = 150;
     let (here, there) = (Folder::new(), Folder::new());
-    let (mut giving, mut taking) = (Other::start(&there, "many 150"), Other::start(&here, "many 150"));
+    let (mut giving, mut taking) = (Other::start(&there, "many 150"), Other::start(&here, "more 150"));
     giving.says("ready");
     taking.says("ready");
     let store = here.store();
@@ -142,7 +142,6 @@ fn a_merge_while_both_stores_grow_loses_nothing_and_takes_nothing_twice() {
     taking.ends();
     assert_eq!((merged.requests, merged.lookups), (EACH, EACH));
     let info = store.info().unwrap();
-    // Of whom both have asked, the store has two answers.
     assert_eq!((info.requests, info.hits, info.credits), (2 * EACH, 2 * EACH, 2 * EACH));
     assert_eq!(store.export().count() as u64, 2 * EACH);
 }

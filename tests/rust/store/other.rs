@@ -141,9 +141,9 @@ fn the_other_process() {
             listen();
         }
         // As fast as it can, one request after another, each for somebody else.
-        "many" => {
+        "many" | "more" => {
             let config = Config { chunk_size: 1, requests_per_minute: 10_000, ..settings() };
-            let names: Vec<String> = (0..number).map(|n| format!("m{n}")).collect();
+            let names: Vec<String> = (0..number).map(|n| format!("{part}{n}")).collect();
             let names: Vec<&str> = names.iter().map(String::as_str).collect();
             println!("ready");
             let done = ask(&engine(config, &answering, &store), &names);
