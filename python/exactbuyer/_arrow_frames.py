@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from . import _core
-from .frames import as_kind, known_columns, library
+from .frames import arrow_input, as_kind, known_columns, library
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
@@ -23,14 +23,21 @@ class PolarsFrame:
     def names(self) -> list[Hashable]:
         return list(self._frame.columns)
 
+    def label(self, name: str) -> Hashable:
+        return name
+
     def cells(self, label: Hashable) -> Cells:
         column = self._frame.get_column(label)
-        return (column.to_list() if str(column.dtype) == "Object" else column), ""
+        kind = str(column.dtype)
+        if kind.startswith("Categorical"):
+            # Older versions hand on its numbers, and say that they are its texts.
+            column = column.cast(library("polars").String)
+        return (column.to_list() if kind == "Object" else column), ""
 
     def added_before(self) -> Mapping[str, list[str]]:
         return {}
 
-    def beside(self, added: _core.Batches, dropped: list[str], notes: Notes) -> Any:  # noqa: ARG002
+    def beside(self, added: _core.Batches, dropped: list[Any], notes: Notes) -> Any:  # noqa: ARG002
         pl = library("polars")
 
         beside = pl.DataFrame(added)
@@ -50,13 +57,16 @@ class PyarrowFrame:
     def names(self) -> list[Hashable]:
         return list(self._table.column_names)
 
+    def label(self, name: str) -> Hashable:
+        return name
+
     def cells(self, label: Hashable) -> Cells:
         return self._table.column(label), ""
 
     def added_before(self) -> Mapping[str, list[str]]:
         return known_columns(self._table.schema.metadata)
 
-    def beside(self, added: _core.Batches, dropped: list[str], notes: Notes) -> Any:
+    def beside(self, added: _core.Batches, dropped: list[Any], notes: Notes) -> Any:
         pa = library("pyarrow")
 
         table, beside = self._table.drop_columns(dropped), pa.table(added)
@@ -84,11 +94,14 @@ class CapsuleFrame:
 
     def __init__(self, data: object) -> None:
         self._kind = type(data)
-        source = _core.ArrowInput(data)
+        source = arrow_input(data)
         self._batches = _core.Batches.concat(source, list(source))
 
     def names(self) -> list[Hashable]:
         return list(self._batches.names())
+
+    def label(self, name: str) -> Hashable:
+        return name
 
     def cells(self, label: Hashable) -> Cells:
         return self._batches.column(cast("str", label)), ""
@@ -96,6 +109,6 @@ class CapsuleFrame:
     def added_before(self) -> Mapping[str, list[str]]:
         return known_columns(self._batches.metadata())
 
-    def beside(self, added: _core.Batches, dropped: list[str], notes: Notes) -> Any:
+    def beside(self, added: _core.Batches, dropped: list[Any], notes: Notes) -> Any:
         joined = self._batches.beside(added, dropped, list(notes.as_json().items()))
         return as_kind(self._kind, joined)

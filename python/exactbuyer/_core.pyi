@@ -207,6 +207,9 @@ class CsvPart:
     def table(self) -> Batches:
         """All columns, as text. Raises `ValueError` for what is not UTF-8."""
 
+    def check_text(self) -> None:
+        """Raises `ValueError` if something is not UTF-8."""
+
     def beside(self, added: Batches, dropped: list[str], defuse: bool) -> bytes:
         """The records without some columns, and with others beside them."""
 
@@ -238,7 +241,7 @@ class JsonPart:
         """The texts under a name, as lists."""
 
     def table(self, names: list[str]) -> Batches:
-        """Columns of these names, as text: of what is no text, its JSON."""
+        """Columns of these names, as text, or JSON. Raises `ValueError` for a member of another name."""
 
     def beside(self, added: Batches, dropped: list[str], as_json: list[str]) -> bytes:
         """The records without some members, and with others beside them."""

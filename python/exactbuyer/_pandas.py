@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from .exceptions import ConfigError
-from .frames import COLUMNS_KEY, has_pyarrow, library
+from .frames import COLUMNS_KEY, has_pyarrow, library, noted_columns
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
@@ -22,6 +22,11 @@ class PandasFrame:
 
     def names(self) -> list[Hashable]:
         return list(self._frame.columns)
+
+    def label(self, name: str) -> Hashable:
+        below = self._frame.columns.nlevels - 1
+        # As pandas itself fills up the levels of a column that is set by its first alone.
+        return (name, *[""] * below) if below else name
 
     def cells(self, label: Hashable) -> Cells:
         column = self._frame.iloc[:, list(self._frame.columns).index(label)]
@@ -42,30 +47,23 @@ class PandasFrame:
         return cast("list[Any]", column.tolist()), name
 
     def added_before(self) -> Mapping[str, list[str]]:
-        known = self._frame.attrs.get(COLUMNS_KEY)
-        return cast("Mapping[str, list[str]]", known) if isinstance(known, dict) else {}
+        return noted_columns(self._frame.attrs.get(COLUMNS_KEY))
 
-    def beside(self, added: _core.Batches, dropped: list[str], notes: Notes) -> Any:
+    def beside(self, added: _core.Batches, dropped: list[Any], notes: Notes) -> Any:
         pd = library("pandas")
 
         frame = self._frame
         kept = frame.loc[:, [name not in set(dropped) for name in frame.columns]] if dropped else frame
         arrays = _arrays(added)
         beside = pd.DataFrame(arrays, index=frame.index)
-        beside.columns = _labels(list(arrays), frame.columns)
+        labels = [self.label(name) for name in arrays]
+        is_deep = frame.columns.nlevels > 1
+        beside.columns = pd.MultiIndex.from_tuples(labels) if is_deep else pd.Index(labels, dtype=object)
         # One step for all: column by column pandas would warn of a frame in many pieces.
         joined = pd.concat([kept, beside], axis=1).__finalize__(frame)
         joined.columns.names = frame.columns.names
         joined.attrs.update(notes)
         return joined
-
-
-def _labels(names: list[str], columns: Any) -> Any:
-    pd = library("pandas")
-
-    if columns.nlevels == 1:
-        return pd.Index(names, dtype=object)
-    return pd.MultiIndex.from_tuples([(name, *[""] * (columns.nlevels - 1)) for name in names])
 
 
 def _arrays(added: _core.Batches) -> dict[str, Any]:

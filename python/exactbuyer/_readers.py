@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from . import _core
 from ._tables import by_columns
-from .frames import as_kind, check_label, home_of, known_columns, library
+from .frames import arrow_input, as_kind, check_label, home_of, known_columns, library
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,7 +44,7 @@ class Reader:
 
     def _open(self, data: Any) -> tuple[list[str], Any]:
         self._kind: type[Any] = type(cast("object", data))
-        self._source: Any = _core.ArrowInput(data)
+        self._source: Any = arrow_input(data)
         return self._source.names(), self._source.metadata()
 
     def parts(self, rows: int) -> Iterator[Any]:

@@ -59,7 +59,7 @@ class Job:
         self._names = self.table.names()
         self._known = dict(self.frame.added_before())
         before = self._known.get(wish.prefix, [])
-        self.dropped = wish.replaced(self.frame.names(), self._names, before)
+        self.dropped = wish.replaced(self.frame.names(), self._names, before, self.frame.label)
         for label, _ in wish.by:
             check_label(self.frame.names(), label)
         columns = [(label, kind, *self.frame.cells(label)) for label, kind in wish.by]

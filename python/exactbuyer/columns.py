@@ -15,7 +15,7 @@ from .exceptions import ConfigError
 from .rows import check_field_type
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Callable, Hashable
 
     from .rows import FieldType
 
@@ -73,39 +73,47 @@ class Wish:
         by = [str(label) for label, _ in self.by]
         return _core.Table(list(self.columns), prefix=self.prefix, by=by)
 
-    def replaced(self, names: Iterable[Hashable], added: Iterable[str], before: Iterable[str]) -> list[str]:
+    def replaced(
+        self,
+        names: Iterable[Hashable],
+        added: Iterable[str],
+        before: Iterable[str],
+        label: Callable[[str], Hashable] = str,
+    ) -> list[Any]:
         """The columns of an earlier call that this one replaces.
 
         Args:
-            names: The table's columns.
-            added: The columns that this call adds.
+            names: The labels of the table's columns.
+            added: The names of the columns that this call adds.
             before: Those that an earlier call says it had added under this prefix.
+            label: What a column of such a name is called in the table; by default, so.
 
         Returns:
-            What to drop, in the table's order.
+            The labels of what to drop, in the table's order.
 
         Raises:
             ConfigError: A column to add has the name of one of the caller's, or one to look up is to
                 be replaced.
         """
         there = list(names)
-        ours = set(before)
-        if {self.prefix + name for name in FIXED_COLUMNS} <= set(there):
+        to_add = list(added)
+        ours = set(map(label, before))
+        if {label(self.prefix + name) for name in FIXED_COLUMNS} <= set(there):
             # Not every kind of table can say what was added: all of the fixed columns together do.
-            ours.update(self.prefix + name for name in DEFAULT_COLUMNS)
-            ours.update(added)
-        clash = [name for name in added if name in there and name not in ours]
+            ours.update(label(self.prefix + name) for name in DEFAULT_COLUMNS)
+            ours.update(map(label, to_add))
+        clash = [name for name in to_add if label(name) in there and label(name) not in ours]
         if clash:
             raise ConfigError(
                 f"the table has a column {clash[0]!r} already, and not from an earlier call: pass another "
-                f"prefix, as in prefix='found_'. Nothing was sent"
+                f"prefix, such as 'found_'. Nothing was sent"
             )
-        dropped = [str(name) for name in there if name in ours]
+        dropped = [name for name in there if name in ours]
         looked_up = [label for label, _ in self.by if label in dropped]
         if looked_up:
             raise ConfigError(
                 f"by names {looked_up[0]!r}, a column of an earlier call that this one would replace: pass "
-                f"another prefix, as in prefix='eb2_'. Nothing was sent"
+                f"another prefix, such as 'eb2_'. Nothing was sent"
             )
         return dropped
 

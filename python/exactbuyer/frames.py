@@ -7,16 +7,16 @@ nothing of calls.
 from __future__ import annotations
 
 import json
+from difflib import get_close_matches
 from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
+from . import _core
 from .exceptions import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping
-
-    from . import _core
+    from collections.abc import Hashable, Iterable, Mapping
 
 RECEIPT_KEY = "exactbuyer_receipt"
 """Where a table's `attrs` or schema metadata hold the receipt of the call that enriched it."""
@@ -43,6 +43,10 @@ class Frame(Protocol):
         """Its columns' labels, in order."""
         ...
 
+    def label(self, name: str) -> Hashable:
+        """What a column that is added under this name is called there."""
+        ...
+
     def cells(self, label: Hashable) -> Cells:
         """A column to look up. The label is one of `names`, once."""
         ...
@@ -51,7 +55,7 @@ class Frame(Protocol):
         """The columns that it says were added to it before, by prefix."""
         ...
 
-    def beside(self, added: _core.Batches, dropped: list[str], notes: Notes) -> Any:
+    def beside(self, added: _core.Batches, dropped: list[Any], notes: Notes) -> Any:
         """The same kind of table, without what is dropped, with what was added."""
         ...
 
@@ -65,13 +69,38 @@ def known_columns(metadata: Mapping[Any, Any] | None) -> Mapping[str, list[str]]
         known: Any = json.loads(told) if told is not None else {}
     except ValueError:
         known = {}
-    return cast("Mapping[str, list[str]]", known) if isinstance(known, dict) else {}
+    return noted_columns(known)
+
+
+def noted_columns(note: object) -> Mapping[str, list[str]]:
+    """Which columns a note says were added, by prefix; whatever else stands in its place says none."""
+    known = cast("dict[Any, object]", note) if isinstance(note, dict) else {}
+    return {
+        prefix: [name for name in cast("Iterable[Any]", names) if isinstance(name, str)]
+        for prefix, names in known.items()
+        if isinstance(prefix, str) and isinstance(names, list)
+    }
 
 
 def as_kind(kind: type[Any], batches: Any) -> Any:
     """The batches as this kind of thing, where it can be made of them; else as they are."""
     make = getattr(kind, "from_arrow", None)
     return make(batches) if callable(make) else batches
+
+
+def arrow_input(data: object) -> _core.ArrowInput:
+    """What hands its rows on by Arrow's C interface, opened.
+
+    Raises:
+        TypeError: What it hands on is no table.
+    """
+    try:
+        return _core.ArrowInput(data)
+    except ValueError as trouble:
+        raise TypeError(
+            f"data is of type {type(data).__name__}, and hands on Arrow data that is no table ({trouble}): "
+            f"pass a table, and the name of its column as by"
+        ) from None
 
 
 def library(name: str) -> Any:
@@ -111,9 +140,8 @@ def frame_of(data: object) -> Frame:
         return PyarrowFrame(data)
     if hasattr(data, "iloc") and hasattr(data, "columns"):
         return PandasFrame(data)
-    if hasattr(data, "__arrow_c_stream__") and home not in {"pandas", "polars"}:
-        if hasattr(data, "dtype") or hasattr(data, "type"):
-            raise TypeError(f"data is one column ({name}): pass the table, and its name as by")
+    exports = hasattr(data, "__arrow_c_stream__") or hasattr(data, "__arrow_c_array__")
+    if exports and home not in {"pandas", "polars"}:
         return CapsuleFrame(data)
     fix = "pass it to enrich" if isinstance(data, (list, tuple)) or hasattr(data, "dtype") else "make it one"
     raise TypeError(
@@ -131,13 +159,25 @@ def check_label(names: list[Hashable], label: Hashable) -> None:
     count = names.count(label)
     if count == 1:
         return
-    what = "no column" if not count else f"{count} columns"
-    some = ", ".join(repr(name) for name in names[:_NAMED])
+    if count:
+        raise ConfigError(
+            f"by names {label!r}, and the table has {count} columns of that name: rename the others"
+        )
+    near = nearest(names, label)
+    meant = f": did you mean {near!r}? It" if near is not None else "; it"
+    some = ", ".join(repr(name) for name in names[:_NAMED]) or "none at all"
     more = ", …" if len(names) > _NAMED else ""
-    raise ConfigError(f"by names {label!r}, and the table has {what} of that name; it has {some}{more}")
+    raise ConfigError(f"by names {label!r}, and the table has no column of that name{meant} has {some}{more}")
 
 
 _NAMED = 20
+
+
+def nearest(names: Iterable[Hashable], label: Hashable) -> Hashable | None:
+    """The one of these names that may have been meant, if any is near enough."""
+    folded = {str(name).strip().casefold(): name for name in names}
+    near = get_close_matches(str(label).strip().casefold(), folded, n=1)
+    return folded[near[0]] if near else None
 
 
 def home_of(data: object) -> str:

@@ -119,7 +119,7 @@ impl Invalid {
             Self::ControlCharacter => "a control character inside: is this more than one value, or not text?",
             Self::Unrecognised => {
                 "neither an e-mail, a phone number nor a social profile by its looks: \
-                 say which, as a pair such as (\"social_profile\", value)"
+                 name its field type, if it is one of them"
             }
             Self::NotText => "neither text nor a whole number: a cell to look up holds one of these",
             Self::Disagrees { .. } => "given as another kind than it is",

@@ -13,8 +13,9 @@ use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef, TimeUnit};
 use pyo3::exceptions::{PyKeyError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyCapsule, PyIterator, PyList};
+use pyo3_arrow::PySchema;
 use pyo3_arrow::ffi::{ArrayIterator, to_schema_pycapsule, to_stream_pycapsule};
-use pyo3_arrow::{PyRecordBatchReader, PySchema};
+use pyo3_arrow::input::AnyRecordBatch;
 
 use super::table::trouble;
 
@@ -218,7 +219,7 @@ pub(super) struct ArrowInput {
 impl ArrowInput {
     #[new]
     fn new(source: &Bound<'_, PyAny>) -> PyResult<Self> {
-        let reader = source.extract::<PyRecordBatchReader>()?.into_reader()?;
+        let reader = source.extract::<AnyRecordBatch>()?.into_reader()?;
         Ok(Self { schema: reader.schema(), reader: Mutex::new(reader) })
     }
 

@@ -116,6 +116,10 @@ impl CsvPart {
         batches_of(vec![name.to_owned()], vec![Arc::new(cells)])
     }
 
+    fn check_text(&self, py: Python<'_>) -> PyResult<()> {
+        py.detach(|| self.block.check_text()).map_err(|error| broken(&error))
+    }
+
     fn table(&self, py: Python<'_>) -> PyResult<Batches> {
         let columns = py.detach(|| {
             let texts = (0..self.names.len()).map(|place| Ok(Arc::new(self.block.text(place)?) as ArrayRef));
@@ -218,11 +222,8 @@ impl JsonPart {
     }
 
     fn table(&self, py: Python<'_>, names: Vec<String>) -> PyResult<Batches> {
-        let columns = py.detach(|| {
-            let texts = names.iter().map(|name| Ok(Arc::new(self.block.text(name)?) as ArrayRef));
-            texts.collect::<Result<Vec<_>, Broken>>()
-        });
-        batches_of(names, columns.map_err(|error| broken(&error))?)
+        let texts = py.detach(|| self.block.texts(&names)).map_err(|error| broken(&error))?;
+        batches_of(names, texts.into_iter().map(|column| Arc::new(column) as ArrayRef).collect())
     }
 
     fn beside<'py>(

@@ -37,6 +37,13 @@ impl Record {
             line: self.line,
         }
     }
+
+    fn not_text(&self) -> Broken {
+        Broken::new(format!(
+            "the record in line {} is not UTF-8: convert the file first, as with iconv -f cp1252 -t utf-8",
+            self.line
+        ))
+    }
 }
 
 /// Whole records of a CSV file, byte for byte.
@@ -99,16 +106,22 @@ impl CsvBlock {
         let mut column = StringBuilder::with_capacity(self.len(), 0);
         for record in &self.records {
             let cell = self.cell(record, place).map(unquoted);
-            let text = cell.as_deref().map(std::str::from_utf8).transpose().map_err(|_| {
-                Broken::new(format!(
-                    "the record in line {} is not UTF-8: convert the file first, as with iconv -f cp1252 -t \
-                     utf-8",
-                    record.line
-                ))
-            })?;
-            column.append_option(text);
+            let text = cell.as_deref().map(std::str::from_utf8).transpose();
+            column.append_option(text.map_err(|_| record.not_text())?);
         }
         Ok(column.finish())
+    }
+
+    /// Checks that every cell is UTF-8, as [`text`](Self::text) wants it.
+    ///
+    /// # Errors
+    /// [`Broken`]: a cell is not.
+    pub fn check_text(&self) -> Result<(), Broken> {
+        if std::str::from_utf8(&self.bytes).is_ok() {
+            return Ok(());
+        }
+        let is_text = |record: &Record| std::str::from_utf8(self.slice(record.first..record.end)).is_ok();
+        self.records.iter().find(|record| !is_text(record)).map_or(Ok(()), |record| Err(record.not_text()))
     }
 
     /// Writes the records with these columns beside them: `added` has as many rows as there are

@@ -1,6 +1,7 @@
 //! Whole records of a JSON Lines file: their members read, and members put beside them.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::fmt;
 
 use arrow_array::builder::{ListBuilder, StringBuilder};
@@ -98,17 +99,34 @@ impl JsonBlock {
         Ok(column.finish())
     }
 
-    /// What stands under this name, for a file of another kind: a string as it is, anything else as
-    /// its JSON text.
+    /// What stands under each of these names, for a file of another kind: a string as it is, anything
+    /// else as its JSON text.
     ///
     /// # Errors
-    /// [`Broken`]: a line is no JSON object.
-    pub fn text(&self, name: &str) -> Result<StringArray, Broken> {
-        let mut column = StringBuilder::new();
+    /// [`Broken`]: a line is no JSON object, or has a member of another name, which would be lost.
+    pub fn texts(&self, names: &[String]) -> Result<Vec<StringArray>, Broken> {
+        let places: HashMap<&str, usize> =
+            names.iter().enumerate().map(|(place, name)| (name.as_str(), place)).collect();
+        let mut columns: Vec<_> = names.iter().map(|_| StringBuilder::new()).collect();
+        let mut values: Vec<Option<&RawValue>> = vec![None; names.len()];
         for record in &self.records {
-            column.append_option(self.member(record, name)?.and_then(text));
+            values.fill(None);
+            for (name, value) in self.members(record)? {
+                let Some(place) = places.get(&*name).and_then(|place| values.get_mut(*place)) else {
+                    return Err(Broken::new(format!(
+                        "line {} has a member {name:?} that none of the first lines has: pass a file by its \
+                         name, or write JSON Lines",
+                        record.line
+                    )));
+                };
+                // Of a name that stands twice the last one counts, as in Python.
+                *place = Some(value);
+            }
+            for (column, value) in columns.iter_mut().zip(&values) {
+                column.append_option(value.and_then(text));
+            }
         }
-        Ok(column.finish())
+        Ok(columns.iter_mut().map(StringBuilder::finish).collect())
     }
 
     /// Writes the records with these columns beside them: `added` has as many rows as there are
@@ -196,6 +214,12 @@ impl JsonBlock {
     fn members(&self, record: &Record) -> Result<Vec<(Cow<'_, str>, &RawValue)>, Broken> {
         let text = self.slice(record.first, record.end);
         serde_json::from_slice(text).map(|Members(members)| members).map_err(|error| {
+            if std::str::from_utf8(text).is_err() {
+                return Broken::new(format!(
+                    "line {} is not UTF-8: convert the file first, as with iconv -f cp1252 -t utf-8",
+                    record.line
+                ));
+            }
             Broken::new(format!(
                 "line {} is no JSON object (column {}): JSON Lines has one object a line",
                 record.line,

@@ -76,8 +76,9 @@ fn values_are_read_as_the_texts_they_stand_for() {
         {"v":{"x":"y"}}
         {"v":"\ud800"}"#;
     let (blocks, _) = cut(file.as_bytes(), 1000, 100);
-    let texts = blocks.first().unwrap().text("v").unwrap();
-    let texts: Vec<_> = texts.iter().collect();
+    let texts = blocks.first().unwrap().texts(&["v".to_owned(), "w".to_owned()]).unwrap();
+    assert_eq!(texts[1].iter().flatten().collect::<Vec<_>>(), ["1"]);
+    let texts: Vec<_> = texts[0].iter().collect();
     let list = r#"["a", null, 7, {"b":1}]"#;
     assert_eq!(texts, [Some("Aé"), None, Some(list), None, Some(r#"{"x":"y"}"#), Some(r#""\ud800""#)]);
     let lists = blocks.first().unwrap().column("v").unwrap();
@@ -85,6 +86,16 @@ fn values_are_read_as_the_texts_they_stand_for() {
     let items: Vec<_> = items.as_any().downcast_ref::<StringArray>().unwrap().iter().collect();
     assert_eq!(items, [Some("a"), None, Some("7"), Some(r#"{"b":1}"#)]);
     assert_eq!((lists.value_length(0), lists.is_null(1), lists.is_null(3)), (1, true, true));
+}
+
+#[test]
+fn of_names_that_stand_twice_the_last_counts_and_none_is_lost() {
+    let (blocks, _) = cut(b"{\"v\":1,\"v\":2}\n{\"v\":3,\"w\":null}\n", 1000, 100);
+    let names = ["v".to_owned()];
+    let told = blocks.first().unwrap().texts(&names).unwrap_err().to_string();
+    assert!(told.starts_with("line 2 has a member \"w\" that none of the first lines has"), "{told}");
+    let texts = blocks.first().unwrap().texts(&[names, ["w".to_owned()]].concat()).unwrap();
+    assert_eq!(texts[0].iter().collect::<Vec<_>>(), [Some("2"), Some("3")]);
 }
 
 #[test]
@@ -97,6 +108,9 @@ fn what_is_no_object_is_named_by_its_line_and_never_shown() {
             format!("line 3 is no JSON object (column {column}): JSON Lines has one object a line")
         );
     }
+    let (blocks, _) = cut(b"{\"name\":\"M\xfcller\"}\n", 1000, 100);
+    let told = blocks.first().unwrap().names(|_| ()).unwrap_err().to_string();
+    assert!(told.starts_with("line 1 is not UTF-8: convert the file first"), "{told}");
 }
 
 fn value() -> impl Strategy<Value = Value> {

@@ -13,11 +13,10 @@ from cli_runs import PATIENCE_S, against, last_line, people, run, start
 from test_cli_trouble import SLOWLY, statuses, until
 
 from exactbuyer.cli import Ending
+from exactbuyer.sandbox import Sandbox
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from exactbuyer.sandbox import Sandbox
 
 
 @pytest.fixture
@@ -156,6 +155,51 @@ def test_what_a_store_answers(file: Path, everybody: Sandbox) -> None:
     assert b"asked for again" in asked(file, "allow", "person7@acme.example").stdout
     assert b"neither" in asked(file, "allow", "person7@acme.example").stdout
     assert b"nothing to do" in asked(file, "migrate").stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "ending", "said"),
+    [
+        (["purge", "nobody", "--yes"], Ending.USAGE, "it is no identifier"),
+        (["purge", "--older-than", "nan", "--yes"], Ending.USAGE, "no number of days from 0 to 36,500"),
+        (["purge", "--older-than", "-1", "--yes"], Ending.USAGE, "no number of days"),
+        (["purge", "--older-than", "1e9", "--yes"], Ending.USAGE, "no number of days"),
+        (["purge", "x@y.example", "--older-than", "1", "--yes"], Ending.USAGE, "one of the two"),
+        (["allow", "nobody"], Ending.USAGE, "it is no identifier"),
+        (["find", ""], Ending.USAGE, "nothing to find"),
+        (["reconcile", "2026-13", "1"], Ending.USAGE, "month"),
+        (["reconcile", "2026-10", "1", "--tz", "Mars/Base"], Ending.USAGE, "time zone"),
+        (["summary", "--tz", "Mars/Base"], Ending.USAGE, "time zone"),
+        (["export", "all.csv"], Ending.USAGE, ".jsonl"),
+        (["merge", "nowhere.db"], Ending.STORE, "nowhere.db"),
+        (["merge", "people.csv"], Ending.STORE, "people.csv"),
+        (["merge", "people.db"], Ending.USAGE, "merged with itself"),
+        (["resolve", "forget"], Ending.USAGE, "resend"),
+    ],
+)
+def test_what_a_store_cannot_do_is_told(
+    file: Path, everybody: Sandbox, arguments: list[str], ending: Ending, said: str
+) -> None:
+    file.write_text(people(3))
+    assert run(*command(file, everybody)).returncode == 0
+    done = run("store", "--store", "people.db", *arguments, cwd=file.parent)
+    told = done.stderr.decode()
+    assert (done.returncode, done.stdout) == (ending, b""), told
+    assert said in told
+    assert "Traceback" not in told
+    assert (
+        len([line for line in told.splitlines() if not line.startswith(("Usage", "Try", "Error", " "))]) <= 1
+    )
+
+
+def test_letters_that_a_terminal_cannot_show_are_escaped(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    with Sandbox() as sandbox:
+        sandbox.person("person0@acme.example", {"full_name": "Zoë \U0001f600", "half": "\ud800"})
+        file.write_text(people(1))
+        assert run(*command(file, sandbox)).returncode == 0
+        found = lines(asked(file, "find", "person0@acme.example"))
+    assert found[0]["enriched_contact"] == {"full_name": "Zoë \U0001f600", "half": "\ud800"}
 
 
 def test_stores_are_merged(file: Path, everybody: Sandbox) -> None:

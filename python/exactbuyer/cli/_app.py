@@ -15,7 +15,8 @@ from exactbuyer.exceptions import ExactBuyerError
 from exactbuyer.settings import LOOPBACK
 
 from ._files import place_of
-from ._given import Given
+from ._given import Given, in_options
+from ._joining import keeps_bytes
 from ._options import (
     ASK_ABOVE_CREDITS,
     column_options,
@@ -28,18 +29,20 @@ from ._plans import planned
 from ._runs import Job, check
 from ._runs import run as run_job
 from ._signals import Signals, Terminated
-from ._sources import surveyed
+from ._sources import DELIMITERS, surveyed
 from ._store import store
 from ._talk import Talk, plan_lines, print_data, say, write
 from .endings import Ending, Stop, of_error
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from exactbuyer import BulkEnricher
     from exactbuyer.plan import Plan
     from exactbuyer.receipt import Receipt
 
     from ._runs import Done
-    from ._sources import Survey
+    from ._sources import Source, Survey
 
 
 @click.group(
@@ -54,6 +57,12 @@ def commands() -> None:
     read from the environment variable EXACTBUYER_API_KEY, or from --key-file.
     """
 
+
+_EXAMPLES = """\b
+Examples:
+    exactbuyer enrich people.csv --by email --sandbox | head
+    exactbuyer enrich people.csv -o found.parquet --by linkedin --by email
+"""
 
 _ENDINGS = """\b
 Exit codes:
@@ -70,7 +79,7 @@ Exit codes:
 """
 
 
-@commands.command(epilog=_ENDINGS)
+@commands.command(epilog=f"{_EXAMPLES}\n{_ENDINGS}")
 @input_options()
 @click.option(
     "-o", "--output", default="-", metavar="OUT", help="Where to; by default, or as -, standard output."
@@ -117,26 +126,29 @@ def _enrich(given: Given, talk: Talk) -> int:
     output = place_of(given["output"], output_kind, "--to")
     if given["excel_safe"] and output.kind not in {"csv", "tsv"}:
         raise Stop(Ending.USAGE, f"--excel-safe is for CSV, and the output is {output.kind}: leave it out")
+    if given["delimiter"] is not None and place.kind not in DELIMITERS and output.kind != "csv":
+        raise Stop(Ending.USAGE, "--delimiter is for CSV, and neither input nor output is any: leave it out")
+    delimiter = given.delimiter() if output.kind == "csv" and place.kind != "tsv" else None
     signals = Signals()
-    with signals.watched():
-        survey = None if place.is_standard else surveyed(place, given.delimiter())
-        with given.enricher() as enricher:
-            if given["dry_run"]:
-                return _show_plan(given, survey, enricher)
-            _approve(given, survey, enricher)
-            source = given.source(survey)
-            job = Job(
-                source=source,
-                rows=survey.rows if survey else getattr(source, "rows", None),
-                place=output,
-                delimiter=given.delimiter() if output.kind == "csv" and place.kind != "tsv" else None,
-                wish=given.wish(source),
-                terms=given.terms(),
-                defuse=given["excel_safe"],
-                progress=_progress(given),
-                keep=enricher.store is None and not given["sandbox"],
-            )
-            done = run_job(job, enricher, signals)
+    with signals.watched(), given.enricher() as enricher:
+        given.check_key()
+        survey = _survey(given, enricher, lambda source: keeps_bytes(source, output.kind, delimiter))
+        if given["dry_run"]:
+            return _show_plan(given, survey, enricher)
+        _approve(given, survey, enricher)
+        source = given.source(survey)
+        job = Job(
+            source=source,
+            rows=survey.rows if survey else getattr(source, "rows", None),
+            place=output,
+            delimiter=delimiter,
+            wish=given.wish(source),
+            terms=given.terms(),
+            defuse=given["excel_safe"],
+            progress=_progress(given),
+            keep=enricher.store is None and not given["sandbox"],
+        )
+        done = run_job(job, enricher, signals)
     _conclude(done, given, talk, output.name if not output.is_standard else "")
     return done.ending
 
@@ -151,11 +163,8 @@ def _enrich(given: Given, talk: Talk) -> int:
 def plan(**options: Any) -> int:
     """Say what `enrich` would ask and could cost with the same options: no network, no key, no cost."""
     given = Given(options)
-    place = given.place()
-    with Talk().aloud():
-        survey = None if place.is_standard else surveyed(place, given.delimiter())
-        with given.enricher() as enricher:
-            return _show_plan(given, survey, enricher)
+    with Talk().aloud(), given.enricher() as enricher:
+        return _show_plan(given, _survey(given, enricher, lambda _: True), enricher)
 
 
 @commands.command(
@@ -184,7 +193,7 @@ def run(arguments: list[str]) -> int:
     except Stop as stop:
         return _told(stop.ending, str(stop), as_json=as_json)
     except ExactBuyerError as error:
-        return _told(of_error(type(error).__name__), str(error), as_json=as_json)
+        return _told(of_error(type(error).__name__), in_options(str(error)), as_json=as_json)
     except (KeyboardInterrupt, click.Abort) as interrupt:
         ending = Ending.TERMINATED if isinstance(interrupt, Terminated) else Ending.INTERRUPTED
         return _told(ending, "stopped; nothing was sent", as_json=as_json)
@@ -206,6 +215,18 @@ def _progress(given: Given) -> Any:
     if given["quiet"]:
         return False
     return "auto" if given["progress"] is None else given["progress"]
+
+
+def _survey(given: Given, enricher: BulkEnricher, keeps: Callable[[Source], bool]) -> Survey | None:
+    """The input, read once beforehand; `None` of a stream, which cannot be read again."""
+    place = given.place()
+    if place.is_stream:
+        return None
+    source = given.source()
+    if place.kind != "jsonl":
+        # Read with the wrong delimiter its rows look broken, too: first its names.
+        check(source, given.wish(source), enricher.settings)
+    return surveyed(source, keeps_bytes=keeps(source))
 
 
 def _plan(given: Given, survey: Survey | None, enricher: BulkEnricher) -> Plan:
@@ -234,8 +255,8 @@ def _approve(given: Given, survey: Survey | None, enricher: BulkEnricher) -> Non
         return
     fix = f"say --yes, or --max-credits with no more than {ASK_ABOVE_CREDITS:,}"
     if survey is None:
-        raise Stop(Ending.USAGE, f"what a stream will cost is not known before it was read: {fix}")
-    if (survey.rows or 0) <= ASK_ABOVE_CREDITS and len(given["by"]) == 1 and given["split"] is None:
+        raise Stop(Ending.USAGE, f"what a stream will cost is not known before it has been read: {fix}")
+    if survey.rows <= ASK_ABOVE_CREDITS and len(given["by"]) == 1 and given["split"] is None:
         return
     plan = _plan(given, survey, enricher)
     if plan.max_credits <= ASK_ABOVE_CREDITS:

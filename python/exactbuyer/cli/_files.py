@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import os
 import shutil
+import stat
 import sys
 import tempfile
 import zlib
@@ -36,6 +37,7 @@ _SUFFIXES: dict[str, FileKind] = {
     "parquet": "parquet",
     "pq": "parquet",
 }
+_SPREADSHEETS = (".xlsx", ".xls", ".xlsm", ".ods", ".numbers")
 _PACKINGS: dict[str, Packing] = {"gz": "gz", "gzip": "gz", "zst": "zst", "zstd": "zst"}
 
 
@@ -57,6 +59,19 @@ class Place:
     def is_standard(self) -> bool:
         """Whether it is standard input, or output."""
         return self.path == STANDARD
+
+    @property
+    def is_stream(self) -> bool:
+        """Whether it can be read only once, as a pipe can.
+
+        Raises:
+            Stop: It is not there.
+        """
+        if self.is_standard:
+            return True
+        with reading(self):
+            mode = Path(self.path).stat().st_mode
+        return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
     @property
     def name(self) -> str:
@@ -111,14 +126,14 @@ def _standard_input() -> IO[bytes]:
 
 
 def spooled(place: Place) -> IO[bytes]:
-    """Standard input in a temporary file, for a kind that is not read from its beginning to its end.
+    """A stream in a temporary file, for a kind that is not read from its beginning to its end.
 
     Raises:
         Stop: It cannot be read, or there is no room for it.
     """
     with reading(place):
         spool = tempfile.TemporaryFile()  # noqa: SIM115 - whoever gets it closes it
-        with _standard_input() as stream:
+        with _opened(place) as stream:
             shutil.copyfileobj(stream, spool)
         spool.seek(0)
         return spool
@@ -152,11 +167,13 @@ def place_of(path: str, given: str | None, option: str) -> Place:
         name, packing = _told(given.lower().split("."))
         if name is None:
             raise Stop(Ending.USAGE, f"{option} is one of {known}, perhaps with .gz or .zst; not {given!r}")
-    elif path != STANDARD and Path(path).is_dir():
+    elif path != STANDARD and _is_folder(path):
         name, packing = "parquet", ""
     else:
         name, packing = _told(Path(path).name.lower().split(".")[1:] if path != STANDARD else [])
         if name is None:
+            if path.lower().endswith(_SPREADSHEETS):
+                raise Stop(Ending.USAGE, f"{path} is a spreadsheet's: they come and go as CSV")
             what = (
                 "a stream has no suffix"
                 if path == STANDARD
@@ -166,6 +183,14 @@ def place_of(path: str, given: str | None, option: str) -> Place:
     if name == "parquet" and packing:
         raise Stop(Ending.USAGE, "Parquet is compressed inside: leave out .gz and .zst")
     return Place(path, name, packing)
+
+
+def _is_folder(path: str) -> bool:
+    try:
+        return Path(path).is_dir()
+    except OSError:
+        # Whoever opens it says why.
+        return False
 
 
 def _told(parts: list[str]) -> tuple[FileKind | None, Packing]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast, get_args
 
 from exactbuyer._desk import Terms
+from exactbuyer._secret import KEY_VARIABLE, has_key
 from exactbuyer.budget import Budget
 from exactbuyer.columns import DEFAULT_COLUMNS, Wish
 from exactbuyer.enricher import BulkEnricher
@@ -17,7 +18,7 @@ from exactbuyer.settings import BASE_URL
 
 from ._files import place_of
 from ._keys import key_in
-from ._sources import opened
+from ._sources import DELIMITERS, opened
 from .endings import Ending, Stop
 
 if TYPE_CHECKING:
@@ -60,7 +61,11 @@ class Given:
 
     def source(self, survey: Survey | None = None) -> Source:
         """The input, opened."""
-        return opened(self.place(), self.delimiter(), survey)
+        source = opened(self.place(), self.delimiter(), survey)
+        if not source.names:
+            # JSON Lines without a line: no rows, which are looked up in no time.
+            source.names = list(self.by([]))
+        return source
 
     def by(self, names: list[str]) -> dict[str, FieldType | None]:
         """The columns to look up, with their field types, as far as they were given.
@@ -75,10 +80,8 @@ class Given:
             label, field_type = (name, cast("FieldType", kind)) if is_typed else (text, None)
             if label in told:
                 raise Stop(Ending.USAGE, f"--by names {label!r} twice: name each column once, best first")
-            if label not in names and len(names) == 1 and ";" in names[0]:
-                raise Stop(
-                    Ending.USAGE, "the input has one column only, with ; in its name: say --delimiter ';'"
-                )
+            if label not in names and self.place().kind in DELIMITERS:
+                _check_header(names)
             told[label] = field_type
         return told
 
@@ -109,6 +112,20 @@ class Given:
             return BulkEnricher.sandbox(**settings)
         key = key_in(self["key_file"]) if self["key_file"] is not None else None
         return BulkEnricher(key, base_url=self["base_url"] or BASE_URL, **settings)
+
+    def check_key(self) -> None:
+        """Checks that there is a key to send with, if anything is sent.
+
+        Raises:
+            Stop: There is none.
+        """
+        needs_none = self["sandbox"] or self["store_only"] or self["dry_run"] or self["key_file"] is not None
+        if not needs_none and not has_key(None):
+            raise Stop(
+                Ending.USAGE,
+                f"no API key: set the environment variable {KEY_VARIABLE}, or say --key-file FILE; --sandbox "
+                f"needs none",
+            )
 
     def terms(self) -> Terms:
         """What is settled for this run alone.
@@ -148,6 +165,10 @@ class Given:
         columns: dict[str, Any] = {}
         for text in self["columns"]:
             name, mark, path = text.partition("=")
+            if not name:
+                raise Stop(
+                    Ending.USAGE, "--column is a name, or a name and a path, as in title=employment.job.title"
+                )
             if not mark:
                 if name not in DEFAULT_COLUMNS:
                     raise Stop(
@@ -161,6 +182,35 @@ class Given:
             columns[name] = (path, kind) if colon else path
         return columns
 
+
+def in_options(message: str) -> str:
+    """What Python is told of a setting, in the words of the command line."""
+    name, _, rest = message.partition(" ")
+    if name in _NAMED_ALIKE:
+        message = f"--{name.replace('_', '-')} {rest.replace('a timedelta or a number', 'a number')}"
+    return message.replace(" store= ", " --store ")
+
+
+def _check_header(names: list[str]) -> None:
+    """Says what is wrong with a header that is none; shows nothing of it, as it may be a person's."""
+    if any(
+        "@" in name or (sum(map(str.isdigit, name)) >= _DIGITS and name.upper() == name) for name in names
+    ):
+        raise Stop(
+            Ending.USAGE,
+            "the first record looks like a person's, not like the names of the columns: put a record with "
+            "their names before it",
+        )
+    for mark, said in _OTHER_DELIMITERS.items():
+        if len(names) == 1 and mark in names[0]:
+            raise Stop(
+                Ending.USAGE,
+                f"the input has one column only, with {said} in its name: say --delimiter {said}",
+            )
+
+
+_DIGITS = 7
+_OTHER_DELIMITERS = {";": "';'", "\t": "tab", "|": "'|'", ",": "','"}
 
 _SETTINGS = (
     "required_fields",
@@ -180,3 +230,5 @@ _SETTINGS = (
     "body",
 )
 """The options that are settings of an enricher by the same name."""
+
+_NAMED_ALIKE = {*_SETTINGS, "by", "split", "base_url", "max_credits"}

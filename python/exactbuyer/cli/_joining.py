@@ -7,6 +7,7 @@ its spaces. Knows nothing of where it is written.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from exactbuyer import _core
@@ -14,6 +15,7 @@ from exactbuyer.frames import COLUMNS_KEY, known_columns
 
 from ._files import needed
 from ._sources import DELIMITERS, CsvSource, JsonSource
+from .endings import Ending, Stop
 
 if TYPE_CHECKING:
     from exactbuyer._core import Batches, Table
@@ -176,14 +178,30 @@ def notes_of(outline: Outline) -> dict[str, str]:
     return {COLUMNS_KEY: json.dumps({**known, outline.prefix: outline.added})}
 
 
+def keeps_bytes(source: Source, kind: FileKind, delimiter: str | None) -> bool:
+    """Whether rows of a text file stay as they are, byte for byte: their kind of file does."""
+    if isinstance(source, CsvSource):
+        return kind in DELIMITERS and source.delimiter == (delimiter or DELIMITERS[kind])
+    return isinstance(source, JsonSource) and kind == "jsonl"
+
+
 def joiner_of(outline: Outline, kind: FileKind, delimiter: str | None) -> Joiner:
-    """The joiner from the source's kind of file to this one."""
+    """The joiner from the source's kind of file to this one.
+
+    Raises:
+        Stop: The source's names cannot be those of such a file.
+    """
     source = outline.source
-    if kind == "parquet":
-        return ParquetTables(outline)
-    if kind == "jsonl":
-        return JsonBeside(outline) if isinstance(source, JsonSource) else JsonLines(outline)
-    written_with = delimiter or DELIMITERS[kind]
-    if isinstance(source, CsvSource) and source.delimiter == written_with:
-        return CsvBeside(outline)
-    return CsvLines(outline, written_with)
+    if keeps_bytes(source, kind, delimiter):
+        return CsvBeside(outline) if isinstance(source, CsvSource) else JsonBeside(outline)
+    if isinstance(source, CsvSource):
+        source.check_text(source.header)
+    if kind in DELIMITERS:
+        return CsvLines(outline, delimiter or DELIMITERS[kind])
+    twice = next((name for name, times in Counter(source.names).items() if times > 1), None)
+    if twice is not None:
+        raise Stop(
+            Ending.FILES,
+            f"{source.name} has two columns called {twice!r}, which only CSV can have: rename one of them",
+        )
+    return ParquetTables(outline) if kind == "parquet" else JsonLines(outline)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 import click
@@ -29,6 +30,24 @@ def _all(*options: Callable[[FunctionT], FunctionT]) -> Callable[[FunctionT], Fu
         return function
 
     return decorate
+
+
+def days(text: str) -> float:
+    """An age in days, as a number.
+
+    Raises:
+        click.BadParameter: It is none.
+    """
+    try:
+        told = float(text)
+    except ValueError:
+        told = math.nan
+    if not 0 <= told <= _MOST_DAYS:
+        raise click.BadParameter(f"{text!r} is no number of days from 0 to {_MOST_DAYS:,}")
+    return told
+
+
+_MOST_DAYS = 36_500
 
 
 def input_options() -> Callable[[FunctionT], FunctionT]:
@@ -125,14 +144,14 @@ def store_options() -> Callable[[FunctionT], FunctionT]:
         click.option(
             "--max-age",
             "max_age_days",
-            type=float,
+            type=days,
             metavar="DAYS",
             help="How old an answer of the store may be.",
         ),
         click.option(
             "--miss-max-age",
             "miss_max_age_days",
-            type=float,
+            type=days,
             metavar="DAYS",
             help="How old a not_found of the store may be: 7.",
         ),

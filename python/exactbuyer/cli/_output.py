@@ -120,18 +120,29 @@ class Output:
         if self._place.is_standard:
             if sys.stdout is None:
                 raise Stop(Ending.FILES, "there is no standard output: name a file with -o")
-            if self._place.kind == "parquet" and sys.stdout.isatty():
-                raise Stop(Ending.USAGE, "Parquet is nothing for a terminal: name a file with -o")
+            if (self._place.kind == "parquet" or self._place.packing) and sys.stdout.isatty():
+                raise Stop(Ending.USAGE, "the output is nothing for a terminal: name a file with -o")
             return os.dup(sys.stdout.fileno())
         # Through a link, the file that it leads to is replaced, not the link.
-        target = Path(self._place.path).resolve()
+        try:
+            target = Path(self._place.path).resolve()
+        except RuntimeError:
+            raise Stop(
+                Ending.FILES, f"{self._place.path} cannot be written: it is a link to itself"
+            ) from None
         if target.is_dir():
             raise Stop(Ending.USAGE, f"{self._place.path} is a folder: name a file in it")
         with suppress(FileNotFoundError):
             if not stat.S_ISREG(target.stat().st_mode):
                 # A pipe or a device is written to, not replaced.
                 return os.open(target, os.O_WRONLY)
-        descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent)
+        if not target.parent.is_dir():
+            raise Stop(
+                Ending.FILES, f"{self._place.path} cannot be written: make the folder {target.parent} first"
+            )
+        # The name may be as long as names may be.
+        prefix = f".{target.name[:_NAME_LETTERS]}."
+        descriptor, name = tempfile.mkstemp(prefix=prefix, suffix=".tmp", dir=target.parent)
         self._target, self._temporary = target, Path(name)
         return descriptor
 
@@ -176,6 +187,9 @@ class Output:
             name = "standard output" if self._place.is_standard else self._place.path
             why = error.strerror or "its disk or stream refuses it"
             raise Stop(Ending.FILES, f"{name} cannot be written: {why}") from error
+
+
+_NAME_LETTERS = 40
 
 
 class _Pieces:

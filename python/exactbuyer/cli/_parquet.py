@@ -47,23 +47,25 @@ class ParquetSource:
 
     def parts(self, rows: int) -> Iterator[Any]:
         """Its rows, in record batches of at most so many."""
-        with _telling(self._place):
-            for file in self._files:
-                for batch in _opened(file).iter_batches(rows, use_threads=False):
-                    if batch.num_rows:
-                        yield self._with_keys(batch, file.keys)
+        return self._read(rows, self.schema)
+
+    def columns(self, rows: int, names: list[str]) -> Iterator[Any]:
+        """Only these columns of its rows: nothing else of the file is read."""
+        fields = [self.schema.field(name) for name in names]
+        return self._read(rows, needed("pyarrow", "Parquet").schema(fields))
 
     def table(self, part: Any) -> Any:
         """The part itself."""
         return part
 
-    def _with_keys(self, batch: Any, keys: Mapping[str, Any]) -> Any:
-        """A batch with the columns that the names of its folders are."""
-        pyarrow = needed("pyarrow", "Parquet")
-        columns = batch.columns
-        for field in list(self.schema)[len(columns) :]:
-            columns.append(pyarrow.repeat(pyarrow.scalar(keys.get(field.name), field.type), batch.num_rows))
-        return pyarrow.RecordBatch.from_arrays(columns, schema=self.schema)
+    def _read(self, rows: int, schema: Any) -> Iterator[Any]:
+        with _telling(self._place):
+            for file in self._files:
+                reader = _opened(file)
+                there = [name for name in reader.schema_arrow.names if name in schema.names]
+                for batch in reader.iter_batches(rows, columns=there, use_threads=False):
+                    if batch.num_rows:
+                        yield _with_keys(batch, file.keys, schema)
 
 
 class _File(NamedTuple):
@@ -71,6 +73,18 @@ class _File(NamedTuple):
 
     where: Any
     keys: Mapping[str, Any]
+
+
+def _with_keys(batch: Any, keys: Mapping[str, Any], schema: Any) -> Any:
+    """A batch with the columns that the names of its folders are."""
+    pyarrow = needed("pyarrow", "Parquet")
+    columns = [
+        batch.column(field.name)
+        if field.name in batch.schema.names
+        else pyarrow.repeat(pyarrow.scalar(keys.get(field.name), field.type), batch.num_rows)
+        for field in schema
+    ]
+    return pyarrow.RecordBatch.from_arrays(columns, schema=schema)
 
 
 def _opened(file: _File) -> Any:
@@ -82,7 +96,7 @@ def _opened(file: _File) -> Any:
 
 def _files_of(place: Place) -> tuple[list[_File], Any]:
     """The files of a place, in order, and the schema of their rows."""
-    if place.is_standard:
+    if place.is_stream:
         spool = _File(spooled(place), {})
         return [spool], _opened(spool).schema_arrow
     path = Path(place.path)

@@ -56,23 +56,14 @@ def _windows(source: Source, names: list[str]) -> Iterator[Any]:
     """The columns to look up, in tables of at most so many rows."""
     window: list[Any] = []
     rows = 0
-    for part in source.parts(WINDOW_ROWS):
+    for part in source.columns(WINDOW_ROWS, names):
         if window and rows + len(part) > WINDOW_ROWS:
             yield _table(window)
             window, rows = [], 0
-        window.append(_columns(part, names))
+        window.append(part)
         rows += len(part)
     if window:
         yield _table(window)
-
-
-def _columns(part: Any, names: list[str]) -> Any:
-    if hasattr(part, "select"):
-        return part.select(names)
-    first, *others = (part.column(name) for name in names)
-    for other in others:
-        first = first.beside(other, [], [])
-    return first
 
 
 def _table(window: list[Any]) -> Any:

@@ -123,7 +123,8 @@ class _FileReader(Reader):
             return super().read(rows, first_row=first_row)
 
     def join(self, source: Any, block: Batches) -> list[Any]:
-        return [self.joiner.join(source, block)]
+        with telling(self._source.name):
+            return [self.joiner.join(source, block)]
 
     def whole(self, joined: list[Any]) -> Any:
         return joined
@@ -236,10 +237,10 @@ def _concluded(ended: _Ended, job: Job, call: _FileCall, output: Output, enriche
     kept = None
     if not ended.is_whole and job.keep and (receipt.credits or receipt.credits_in_doubt):
         rest = ended.rest
-        if rest is None and call.over():
-            rest = enricher.recover().table
-        # Of what does not fit, what is there is kept.
+        # Of what does not fit, or cannot be written, what is there is kept.
         with suppress(Stop):
+            if rest is None and call.over():
+                rest = enricher.recover().table
             for piece in rest or []:
                 output.write(piece)
         kept = output.keep({RECEIPT_KEY: told(receipt)})

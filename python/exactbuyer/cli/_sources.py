@@ -38,6 +38,10 @@ class Source(Protocol):
         """Its rows, in parts of at most so many. Each has `column(name)` and a length."""
         ...
 
+    def columns(self, rows: int, names: list[str]) -> Iterator[Any]:
+        """Only these columns of its rows, as something of Arrow's, in parts of at most so many."""
+        ...
+
     def table(self, part: Any) -> Any:
         """A part as something of Arrow's."""
         ...
@@ -48,11 +52,11 @@ class Survey:
     """What is known of an input before anything is sent.
 
     Attributes:
-        rows: How many rows it has; `None` of a stream.
+        rows: How many rows it has.
         names: Its columns.
     """
 
-    rows: int | None
+    rows: int
     names: list[str]
 
 
@@ -74,9 +78,15 @@ class CsvSource:
         self.name = place.name
         self._splitter = _core.CsvSplitter(ord(delimiter))
         self._blocks = _as_text(place)
-        header = None
-        while header is None and self._feed():
-            header = self._splitter.header()
+        self._trouble: Stop | None = None
+        try:
+            while (header := self._splitter.header()) is None and self._feed():
+                pass
+        except Stop as trouble:
+            # Of the rows behind it: their turn comes, and the names may say why, as with another delimiter.
+            header, self._trouble = self._splitter.header(), trouble
+            if header is None:
+                raise
         header = header or self._splitter.header()
         if header is None:
             raise Stop(Ending.FILES, f"{place.name} is empty: its first record has to name its columns")
@@ -84,6 +94,8 @@ class CsvSource:
         self.names = header.names()
 
     def parts(self, rows: int) -> Iterator[_core.CsvPart]:
+        if self._trouble is not None:
+            raise self._trouble
         more = True
         while more:
             while (part := self._splitter.take(rows)) is not None:
@@ -91,9 +103,21 @@ class CsvSource:
             more = self._feed()
         yield from iter(lambda: self._splitter.take(rows), None)
 
+    def columns(self, rows: int, names: list[str]) -> Iterator[_core.Batches]:
+        return (_only(part, names) for part in self.parts(rows))
+
     def table(self, part: _core.CsvPart) -> _core.Batches:
         with telling(self.name):
             return part.table()
+
+    def check_text(self, part: _core.CsvPart) -> None:
+        """Checks that a part can be written as another kind of file: that it is UTF-8.
+
+        Raises:
+            Stop: It is not.
+        """
+        with telling(self.name):
+            part.check_text()
 
     def trailer(self) -> bytes:
         """What follows the last record."""
@@ -139,6 +163,11 @@ class JsonSource:
             yield first
         yield from self._read(rows)
 
+    def columns(self, rows: int, names: list[str]) -> Iterator[_core.Batches]:
+        for part in self.parts(rows):
+            with telling(self.name):
+                yield _only(part, names)
+
     def names_of(self, part: _core.JsonPart) -> list[str]:
         """The names that the objects of a part have."""
         with telling(self.name):
@@ -162,6 +191,13 @@ class JsonSource:
         yield from iter(lambda: self._splitter.take(rows), None)
 
 
+def _only(part: _core.CsvPart | _core.JsonPart, names: list[str]) -> _core.Batches:
+    first, *others = (part.column(name) for name in names)
+    for other in others:
+        first = first.beside(other, [], [])
+    return first
+
+
 class telling:  # noqa: N801 - it reads as a word of the `with` statement
     """Tells what is wrong with the text of a file as what it is."""
 
@@ -179,7 +215,7 @@ class telling:  # noqa: N801 - it reads as a word of the `with` statement
 def _as_text(place: Place) -> Iterator[bytes]:
     first = True
     for block in place.blocks():
-        if first and block.startswith((b"\xff\xfe", b"\xfe\xff")):
+        if first and _is_utf_16(block):
             raise Stop(
                 Ending.FILES,
                 f"{place.name} is UTF-16: convert it first, as with iconv -f utf-16 -t utf-8, or save it as "
@@ -187,6 +223,15 @@ def _as_text(place: Place) -> Iterator[bytes]:
             )
         first = False
         yield block
+
+
+def _is_utf_16(block: bytes) -> bool:
+    begins = block[:_SNIFFED_BYTES]
+    # Without a mark: every other byte of plain letters is 0.
+    return begins.startswith((b"\xff\xfe", b"\xfe\xff")) or begins.count(0) * 3 > len(begins)
+
+
+_SNIFFED_BYTES = 256
 
 
 def opened(place: Place, delimiter: str | None, survey: Survey | None = None) -> Source:
@@ -209,18 +254,24 @@ def opened(place: Place, delimiter: str | None, survey: Survey | None = None) ->
     return CsvSource(place, delimiter or DELIMITERS[place.kind])
 
 
-def surveyed(place: Place, delimiter: str | None) -> Survey:
+def surveyed(source: Source, *, keeps_bytes: bool) -> Survey:
     """Reads all of it once, so that whatever is wrong with it is known before anything is sent.
+
+    Args:
+        source: The input: read to its end.
+        keeps_bytes: Every byte of it goes where it goes, so that it need not be text.
 
     Raises:
         Stop: It cannot be read, or is not what it should be.
     """
-    source = opened(place, delimiter)
-    if not isinstance(source, JsonSource):
-        known: int | None = getattr(source, "rows", None)
-        return Survey(sum(map(len, source.parts(_CHECKED_ROWS))) if known is None else known, source.names)
+    known: int | None = getattr(source, "rows", None)
+    if known is not None:
+        return Survey(known, source.names)
     rows, names = 0, dict.fromkeys(source.names)
     for part in source.parts(_CHECKED_ROWS):
         rows += len(part)
-        names.update(dict.fromkeys(source.names_of(part)))
+        if isinstance(source, JsonSource):
+            names.update(dict.fromkeys(source.names_of(part)))
+        elif isinstance(source, CsvSource) and not keeps_bytes:
+            source.check_text(part)
     return Survey(rows, list(names))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -15,8 +14,10 @@ from exactbuyer.enricher import BulkEnricher
 from exactbuyer.rows import FieldType
 from exactbuyer.store import Store
 from exactbuyer.store import migrate as migrate_file
+from exactbuyer.wording import count
 
-from ._talk import Talk, print_data, write
+from ._options import days
+from ._talk import Talk, json_line, print_data, say
 from .endings import Ending, Stop
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def info(asked: Store, *, as_json: bool) -> int:
     """Print what is in the store: contacts, doubts, credits, size."""
     with _asking(asked):
         told = asked.info()
-        return _print([json.dumps(asdict(told), default=str) if as_json else str(told)])
+        return _print([json_line(asdict(told)) if as_json else str(told)])
 
 
 @store.command()
@@ -66,7 +67,7 @@ def info(asked: Store, *, as_json: bool) -> int:
 def unknown(asked: Store) -> int:
     """Print every lookup that may have been charged and has no answer, as JSON Lines."""
     with _asking(asked):
-        return _print(json.dumps(asdict(doubt), default=str) for doubt in asked.unknown())
+        return _print(json_line(asdict(doubt)) for doubt in asked.unknown())
 
 
 @store.command()
@@ -95,7 +96,7 @@ def summary(asked: Store, by: tuple[str, ...], tz: str | None) -> int:
     """Print requests, lookups and credits, added up, as JSON Lines."""
     with _asking(asked):
         rows = asked.summary(by, tz=tz, as_frame=False)
-        return _print(json.dumps(row, default=str) for row in rows)
+        return _print(json_line(row) for row in rows)
 
 
 @store.command()
@@ -123,7 +124,7 @@ def export(asked: Store, path: str) -> int:
             raise Stop(
                 Ending.FILES, f"{path} cannot be written: {error.strerror or 'its disk refuses it'}"
             ) from None
-        write(f"exactbuyer: {answers:,} answers in {path}")
+        say(f"{count(answers, 'answer')} in {path}")
         return Ending.DONE
 
 
@@ -138,13 +139,13 @@ def find(asked: Store, whom: str, field_type: Any) -> int:
     """
     with _asking(asked):
         answers = asked.find(_said(whom), field_type=field_type)
-        return _print(json.dumps(asdict(answer), default=str, ensure_ascii=False) for answer in answers)
+        return _print(json_line(asdict(answer)) for answer in answers)
 
 
 @store.command()
 @click.argument("whom", metavar="[WHOM]", required=False)
 @click.option("--type", "field_type", type=click.Choice(get_args(FieldType)), help="What WHOM is.")
-@click.option("--older-than", "older_than_days", type=float, metavar="DAYS", help="Or all that is so old.")
+@click.option("--older-than", "older_than_days", type=days, metavar="DAYS", help="Or all that is so old.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @click.pass_obj
 def purge(
@@ -206,7 +207,11 @@ def _asking(asked: Store) -> Generator[None]:
 
 
 def _said(whom: str) -> str:
-    return sys.stdin.readline().rstrip("\r\n") if whom == "-" else whom
+    if whom != "-":
+        return whom
+    if sys.stdin is None:
+        raise Stop(Ending.FILES, "there is no standard input to read WHOM from")
+    return sys.stdin.buffer.readline().decode(errors="replace").rstrip("\r\n")
 
 
 def _print(lines: Iterable[str]) -> int:

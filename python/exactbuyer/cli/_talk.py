@@ -98,9 +98,12 @@ def print_data(lines: Iterable[str]) -> None:
     Raises:
         Stop: They cannot be written.
     """
+    if sys.stdout is None:
+        raise Stop(Ending.FILES, "there is no standard output to write to")
+    encoding = sys.stdout.encoding or "utf-8"
     try:
         for line in lines:
-            sys.stdout.write(line + "\n")
+            sys.stdout.write(line.encode(encoding, "backslashreplace").decode(encoding) + "\n")
         sys.stdout.flush()
     except OSError as error:
         # What could not be written is not to be tried again when the interpreter ends.
@@ -111,6 +114,16 @@ def print_data(lines: Iterable[str]) -> None:
             raise Stop(Ending.PIPE_CLOSED) from None
         why = error.strerror or "its disk or stream refuses it"
         raise Stop(Ending.FILES, f"standard output cannot be written: {why}") from None
+
+
+def json_line(told: object) -> str:
+    """As JSON in one line; letters that standard output cannot show, and halves of letters, are escaped."""
+    line = json.dumps(told, default=str, ensure_ascii=False)
+    try:
+        line.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
+    except UnicodeEncodeError:
+        return json.dumps(told, default=str)
+    return line
 
 
 def say(text: str) -> None:

@@ -58,6 +58,7 @@ class Stop(Exception):  # noqa: N818 - as much an order as an error
 _OF_KINDS = {
     "AuthenticationError": Ending.KEY_REFUSED,
     "ConfigError": Ending.USAGE,
+    "InvalidIdentifierError": Ending.USAGE,
     "ApiError": Ending.SERVICE,
     "StoreError": Ending.STORE,
     "InsufficientCreditsError": Ending.CREDITS,
