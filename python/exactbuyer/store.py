@@ -53,6 +53,9 @@ class Store(StoreFile):
     context manager. The file holds personal data: it is readable by its owner alone, and never
     holds the API key.
 
+    Ctrl-C takes back what is asked, also while another program keeps the file locked. What was
+    written by then is whole and stays: a purge or a merge that was broken off is to be done again.
+
     Args:
         path: The file. It has to be there: only enrichers make one.
         default_region: The country of phone numbers without a country code, as for `BulkEnricher`.
@@ -212,13 +215,14 @@ class Store(StoreFile):
     ) -> Purged:
         """Forgets a person, or everything old: no byte of it stays in any file of the store.
 
-        Contacts of others that mention the identifier go, too. Kept are a keyed hash, the date and
-        what it had cost, and the journal's counts: a purged lookup is `not_sent` from then on, until
-        `allow`.
+        Contacts of others that mention the identifier go, too, and those that come in later are
+        delivered and not stored. Kept are a keyed hash, the date and what it had cost, and the
+        journal's counts: a purged lookup is `not_sent` from then on, until `allow`.
 
         Args:
             identifier: Whom: a row, as for `enrich`.
-            older_than: Or everything answered before: a moment with its time zone, or an age.
+            older_than: Or everything answered before, and what processes that have died sent before
+                then: a moment with its time zone, or an age. What is under way stays.
             field_type: What the identifier is. `None`: inferred.
 
         Returns:

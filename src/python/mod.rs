@@ -20,6 +20,7 @@ mod source;
 mod store;
 mod stored;
 mod table;
+mod waiting;
 
 use pyo3::prelude::*;
 

@@ -11,8 +11,9 @@ use super::errors;
 use super::rows::Rows;
 use super::runtime::{OfProcess, let_go};
 use super::stored;
+use super::waiting::wait_for;
 use crate::error::Error;
-use crate::store::sqlite::{self, Export, Resolution, SqliteStore, Target};
+use crate::store::sqlite::{self, Export, Interrupt, Resolution, SqliteStore, Target};
 use crate::vendor::http::Endpoint;
 
 /// Lines of an export handed over at once.
@@ -44,10 +45,10 @@ fn check_time_zone(py: Python<'_>, name: &str) -> PyResult<()> {
 
 /// Brings a file up to this version.
 #[pyfunction]
-#[expect(clippy::needless_pass_by_value, reason = "extracted from Python, it is owned")]
 fn migrate_store(py: Python<'_>, path: PathBuf) -> PyResult<stored::Migrated> {
-    let migrated = py.detach(|| sqlite::migrate(&path)).map_err(|error| errors::exception(py, &error))?;
-    Ok(migrated.into())
+    let interrupt = Interrupt::default();
+    let unless = interrupt.clone();
+    Ok(wait_for(py, &interrupt, move || sqlite::migrate_unless(&path, &unless))?.into())
 }
 
 /// For `os.register_at_fork`: before, in the parent.
@@ -92,24 +93,30 @@ impl Store {
         if let Some(store) = self.slot().as_ref().and_then(OfProcess::get) {
             return Ok(store.clone());
         }
-        let opened = py.detach(|| match &self.service {
-            Some(service) => SqliteStore::open(&self.path, service),
-            None => SqliteStore::open(&self.path, &sqlite::service_at(&self.path)?),
-        });
-        let opened = opened.map_err(|error| errors::exception(py, &error))?;
+        let (path, service) = (self.path.clone(), self.service.clone());
+        // On Ctrl-C it is opened all the same, and closed again.
+        let opened = wait_for(py, &Interrupt::default(), move || match service {
+            Some(service) => SqliteStore::open(&path, &service),
+            None => SqliteStore::open(&path, &sqlite::service_at(&path)?),
+        })?;
         let before = self.slot().replace(OfProcess::new(opened.clone()));
         let_go(before);
         Ok(opened)
     }
 
-    fn ask<T: Send>(
+    /// Asks a question. On Ctrl-C it is taken back.
+    fn ask<T: Send + 'static>(
         &self,
         py: Python<'_>,
-        ask: impl FnOnce(&SqliteStore) -> Result<T, Error> + Send,
+        ask: impl FnOnce(&SqliteStore) -> Result<T, Error> + Send + 'static,
     ) -> PyResult<T> {
         let store = self.handle(py)?;
-        // The handle is let go of in there, too.
-        py.detach(move || ask(&store)).map_err(|error| errors::exception(py, &error))
+        let (asked, interrupt) = store.interruptible();
+        // Both handles are let go of in there, too.
+        wait_for(py, &interrupt, move || {
+            drop(store);
+            ask(&asked)
+        })
     }
 }
 
@@ -129,9 +136,13 @@ impl Store {
         self.slot().as_ref().and_then(OfProcess::get).is_some()
     }
 
-    fn close(&self) {
+    fn close(&self, py: Python<'_>) -> PyResult<()> {
         let open = self.slot().take();
-        let_go(open);
+        // The last to let go of a store waits until what it was given is on the disk.
+        wait_for(py, &Interrupt::default(), move || {
+            drop(open);
+            Ok(())
+        })
     }
 
     fn name<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
@@ -144,27 +155,34 @@ impl Store {
 
     fn resolve_unknown(&self, py: Python<'_>, resend: bool) -> PyResult<stored::Resolved> {
         let resolution = if resend { Resolution::Resend } else { Resolution::Drop };
-        Ok(self.ask(py, |store| store.resolve_unknown(resolution))?.into())
+        Ok(self.ask(py, move |store| store.resolve_unknown(resolution))?.into())
     }
 
     fn receipts(&self, py: Python<'_>, after: i64) -> PyResult<Vec<stored::Entry>> {
-        Ok(self.ask(py, |store| store.receipts(after))?.into_iter().map(Into::into).collect())
+        Ok(self.ask(py, move |store| store.receipts(after))?.into_iter().map(Into::into).collect())
     }
 
-    #[expect(clippy::needless_pass_by_value, reason = "extracted from Python, it is owned")]
-    fn summary(&self, py: Python<'_>, by: Vec<String>, time_zone: &str) -> PyResult<Vec<stored::SummaryRow>> {
-        let by: Vec<&str> = by.iter().map(String::as_str).collect();
-        Ok(self.ask(py, |store| store.summary(&by, time_zone))?.into_iter().map(Into::into).collect())
+    fn summary(
+        &self,
+        py: Python<'_>,
+        by: Vec<String>,
+        time_zone: String,
+    ) -> PyResult<Vec<stored::SummaryRow>> {
+        let sums = self.ask(py, move |store| {
+            let by: Vec<&str> = by.iter().map(String::as_str).collect();
+            store.summary(&by, &time_zone)
+        })?;
+        Ok(sums.into_iter().map(Into::into).collect())
     }
 
     fn reconcile(
         &self,
         py: Python<'_>,
-        month: &str,
+        month: String,
         invoiced: u64,
-        time_zone: &str,
+        time_zone: String,
     ) -> PyResult<stored::Reconciliation> {
-        Ok(self.ask(py, |store| store.reconcile(month, invoiced, time_zone))?.into())
+        Ok(self.ask(py, move |store| store.reconcile(&month, invoiced, &time_zone))?.into())
     }
 
     fn info(&self, py: Python<'_>) -> PyResult<stored::Info> {
@@ -176,9 +194,8 @@ impl Store {
         Ok(StoreExport(Mutex::new(Some(OfProcess::new(export)))))
     }
 
-    #[expect(clippy::needless_pass_by_value, reason = "extracted from Python, it is owned")]
     fn merge(&self, py: Python<'_>, other: PathBuf) -> PyResult<stored::Merged> {
-        Ok(self.ask(py, |store| store.merge(&other))?.into())
+        Ok(self.ask(py, move |store| store.merge(&other))?.into())
     }
 
     fn find(&self, py: Python<'_>, rows: &Rows) -> PyResult<Vec<stored::Contact>> {
@@ -192,7 +209,7 @@ impl Store {
 
     fn purge(&self, py: Python<'_>, rows: &Rows) -> PyResult<stored::Purged> {
         let identifiers = rows.identifiers()?;
-        let purged = self.ask(py, |store| {
+        let purged = self.ask(py, move |store| {
             let mut sum = sqlite::Purged { cleaned: true, ..sqlite::Purged::default() };
             for identifier in identifiers {
                 let purged = store.purge(&Target::Identifier(identifier))?;
@@ -211,25 +228,25 @@ impl Store {
     }
 
     fn purge_before(&self, py: Python<'_>, at_ms: i64) -> PyResult<stored::Purged> {
-        Ok(self.ask(py, |store| store.purge(&Target::OlderThan(at_ms)))?.into())
+        Ok(self.ask(py, move |store| store.purge(&Target::OlderThan(at_ms)))?.into())
     }
 
     fn allow(&self, py: Python<'_>, rows: &Rows) -> PyResult<bool> {
         let identifiers = rows.identifiers()?;
-        self.ask(py, |store| {
+        self.ask(py, move |store| {
             identifiers.iter().try_fold(false, |was, identifier| Ok(store.allow(identifier)? || was))
         })
     }
 
     fn read_unread<'py>(&self, py: Python<'py>, request: i64) -> PyResult<Option<Bound<'py, PyBytes>>> {
-        let reply = self.ask(py, |store| store.read_unread(request))?;
+        let reply = self.ask(py, move |store| store.read_unread(request))?;
         Ok(reply.map(|reply| PyBytes::new(py, &reply)))
     }
 }
 
 impl Store {
     fn found(&self, py: Python<'_>, targets: Vec<Target>) -> PyResult<Vec<stored::Contact>> {
-        let found = self.ask(py, |store| {
+        let found = self.ask(py, move |store| {
             let mut all = Vec::new();
             for target in targets {
                 for contact in store.find(&target)? {

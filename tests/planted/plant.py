@@ -1,9 +1,10 @@
 """Shows that the proofs can fail: `python tests/planted/plant.py [--suite NAME] [WORD ...]`.
 
 Plants the bugs of `bugs.py` and `store_bugs.py`, one after another, in a copy of the tree, and runs on each
-the simulation, or the proof of the store that is to catch it (with WORDs, only those bugs whose name has one
-of them). A bug that survives, or that something else catches than what is written down, is a failure, and so
-is a bug that the suite's document does not list. Needs cargo only, and some twenty minutes on two cores.
+the simulation, or the proof or test of the store that is to catch it (with WORDs, only those bugs whose name
+has one of them). A bug that survives, or that something else catches than what is written down, is a failure,
+and so is a bug that the suite's document does not list. Needs cargo only, and some twenty minutes on two
+cores.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 
 from bugs import BUGS, Bug
-from store_bugs import STORE_BUGS
+from store_bugs import STORE_BUGS, STORE_TEST_BUGS
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -48,9 +49,13 @@ class Suite:
     tries: str
     # Whether what catches a bug begins with the name of the proof that is to be run alone.
     by_proof: bool = False
+    # Whether what catches a bug is a test of that name.
+    by_test: bool = False
 
     def proofs(self, bug: Bug) -> tuple[str, ...]:
         """The words that make cargo run what is to catch the bug."""
+        if self.by_test:
+            return ("--", "--exact", bug.caught_by)
         return ("--", bug.caught_by.split(":")[0]) if self.by_proof else ()
 
     def lists(self, bug: Bug) -> bool:
@@ -76,6 +81,15 @@ SUITES = (
         re.compile(r"FAILED (?P<proof>\w+) after (?P<tries>\d+): (?P<by>.*)"),
         "tries",
         by_proof=True,
+    ),
+    Suite(
+        "store-tests",
+        STORE_TEST_BUGS,
+        ROOT / "docs" / "store-proofs.md",
+        ("--features", "store", "--test", "store"),
+        re.compile(r"---- (?P<by>[\w:]+) stdout ----"),
+        "tests",
+        by_test=True,
     ),
 )
 
@@ -148,7 +162,8 @@ class Tree:
         by = COMPARED.sub("", told["by"])
         if suite.by_proof:
             return Caught(f"{told['proof']}: {by}", int(told["tries"]))
-        return Caught(by, int(told["tries"]) + 1)
+        # A test of its own does not try.
+        return Caught(by, int(told.groupdict().get("tries", 0)) + 1)
 
     def plant(self, suite: Suite, bug: Bug) -> Caught | None:
         """Plants one bug, lets it be caught, and takes it out again."""

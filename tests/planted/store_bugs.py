@@ -1,6 +1,7 @@
 """The bugs that are planted in the durable store, and in what the engine does with it.
 
-Data only, as `bugs.py`. What catches a bug begins with the name of the proof that is run on it.
+Data only, as `bugs.py`. What catches a bug begins with the name of the proof that is run on it, or is the
+name of a test.
 """
 
 from __future__ import annotations
@@ -21,22 +22,23 @@ STORE_BUGS = (
         "step: nothing is sent that was not noted",
         WRITER,
         """        connection.execute_batch("BEGIN IMMEDIATE")?;
-        let worked = work(connection, &mut self.ledger, group);
+        // What goes into a file that was deleted is neither noted nor stored.
+        let worked = files.check().and_then(|()| work(connection, &mut self.ledger, group));
         let committed = worked.and_then(|()| Ok(connection.execute_batch("COMMIT")?));
 """,
         """        if !connection.is_autocommit() {
             connection.execute_batch("COMMIT")?;
         }
         connection.execute_batch("BEGIN IMMEDIATE")?;
-        let committed = work(connection, &mut self.ledger, group);
+        let committed = files.check().and_then(|()| work(connection, &mut self.ledger, group));
 """,
     ),
     Bug(
         "a commit that failed passes for one that was made",
         "step: unknown only what could not be stored",
         WRITER,
-        "work.done(Err(error.clone()));",
-        "drop(error.clone());\n                        work.done(Ok(()));",
+        "work.done(&shared, Err(error.clone()));",
+        "drop(error.clone());\n                        work.done(&shared, Ok(()));",
     ),
     Bug(
         "an answer is delivered before it is stored",
@@ -65,7 +67,7 @@ STORE_BUGS = (
         "step: unknown only what could not be stored",
         SETTLE,
         "            shared.keep_unsettled(*self);\n",
-        "            drop(shared);\n",
+        "            let _ = shared;\n",
     ),
     # ---- the dead and the living ----
     Bug(
@@ -79,8 +81,8 @@ STORE_BUGS = (
         "the living are taken for dead",
         "many: what is in doubt stays so",
         OWNER,
-        "answered.is_err() || i32::from(asked.l_type) != libc::F_UNLCK",
-        "answered.is_err()",
+        "is_locked(&held.file, flock(owner, libc::F_WRLCK)).unwrap_or(true)",
+        "is_locked(&held.file, flock(owner, libc::F_WRLCK)).is_err()",
     ),
     # ---- several processes ----
     Bug(
@@ -110,5 +112,51 @@ STORE_BUGS = (
         SCHEMA,
         "== Some(ErrorCode::DatabaseBusy) && now_ms() < until",
         "== Some(ErrorCode::DatabaseBusy) && now_ms() > until",
+    ),
+)
+
+# What the proofs do not come to: what people do to the files, and whom they forget.
+STORE_TEST_BUGS = (
+    Bug(
+        "a side file that somebody has put there is trusted",
+        "replaced::whoever_deletes_the_side_file_does_not_make_the_living_look_dead",
+        OWNER,
+        "        if !held.is_marked(&name) {\n            // Nobody else",
+        "        if false {\n            // Nobody else",
+    ),
+    Bug(
+        "who holds a lock that nobody finds goes on",
+        "replaced::who_holds_a_lock_that_nobody_finds_stops_before_anything_is_sent",
+        CLAIM,
+        "        shared.owners.check(connection)?;\n",
+        "",
+    ),
+    Bug(
+        "a store that was deleted is written to",
+        "replaced::who_has_a_store_open_that_was_deleted_sends_nothing",
+        WRITER,
+        "files.check().and_then(|()| work(connection, &mut self.ledger, group))",
+        "work(connection, &mut self.ledger, group)",
+    ),
+    Bug(
+        "a resend that was lost leaves the doubt before it open",
+        "resent::what_a_run_resends_by_itself_is_in_doubt_once_and_counted_twice",
+        LEDGER,
+        "            replace_doubts(connection, &self.shared, request, required, &answers)?;\n",
+        "",
+    ),
+    Bug(
+        "who was purged comes in with others",
+        "privacy::who_was_purged_does_not_come_in_with_others_until_allowed",
+        SETTLE,
+        "if line.state == state::HIT && is_mentioned(&line.body) {",
+        "if false {",
+    ),
+    Bug(
+        "what was paid for and is not kept is paid for again",
+        "privacy::who_is_purged_while_a_contact_that_mentions_them_is_under_way_does_not_come_in_with_it",
+        SETTLE,
+        "                bar(connection, line.key, 1)?;\n",
+        "",
     ),
 )

@@ -56,6 +56,7 @@ def start(script: str, *arguments: object) -> subprocess.Popen[str]:
     quiet = ["-W", "ignore:This process:DeprecationWarning"]
     return subprocess.Popen(
         [sys.executable, *quiet, "-c", HEAD + textwrap.dedent(script), *given],
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -137,6 +138,40 @@ def test_what_a_killed_process_had_sent_is_in_doubt(sandbox: Sandbox, path: Path
         assert people.plan([f"new{number}@acme.example" for number in range(100)]).max_credits == 100 - 60
     # Each was billed once by us; the hanging request's are the vendor's to tell.
     assert max(sandbox.ledger.times_billed(person) for person in PEOPLE[:10]) == 1
+
+
+def test_a_pause_is_everybodys(sandbox: Sandbox, path: Path) -> None:
+    """What one process is told by a 429, all who share store and key keep to."""
+    script = """
+    first, others = rest
+    enricher = BulkEnricher(base_url=url, store=path)
+    if first:
+        enricher.enrich(first)
+        print("waits", flush=True)
+        sys.stdin.readline()
+    try:
+        enricher.enrich(others)
+        print(json.dumps("sent"))
+    except RateLimitError as error:
+        print(json.dumps([str(error), [row["status"] for row in error.results]]))
+    """
+    running = start(script, sandbox.url, path, PEOPLE[:1], PEOPLE[1:2])
+    assert running.stdout is not None
+    assert running.stdout.readline() == "waits\n"
+    # An hour is more than any run sleeps: who has heard of it says so and stops.
+    sandbox.fail(request=2, fault="status_429", retry_after=3600)
+    told = [answer(start(script, sandbox.url, path, [], PEOPLE[2:3]))]
+    told.append(answer(start(script, sandbox.url, path, [], PEOPLE[3:4])))
+    told.append(answer(running))
+    for message, statuses in told:
+        assert "pause" in message
+        assert statuses == ["not_sent"]
+    assert len(sandbox.ledger.requests) == 2, "the first, and the one that was told to pause"
+    # Of another key nobody has said so.
+    other = start(
+        script.replace("url, store", "url, api_key='another', store"), sandbox.url, path, [], PEOPLE[4:5]
+    )
+    assert answer(other) == "sent"
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")

@@ -17,7 +17,7 @@ use super::fault::Fault;
 use super::key::Key;
 use super::ledger::Ledger;
 use super::look::{self, Blocks, Found, RunState};
-use super::shared::{Fields, Intent, now_ms, number_of};
+use super::shared::{Fields, Intent, Shared, now_ms, number_of};
 use super::writer::Work;
 
 /// As for the limiter of one process: requests are counted where they arrive.
@@ -40,7 +40,6 @@ pub(super) struct ClaimWork {
     pub(super) tags: String,
     pub(super) answer: Option<Claim>,
     pub(super) reply: oneshot::Sender<Result<Claim, Error>>,
-    pub(super) shared: Arc<super::shared::Shared>,
 }
 
 impl Work for ClaimWork {
@@ -49,8 +48,8 @@ impl Work for ClaimWork {
         Ok(())
     }
 
-    fn done(self: Box<Self>, committed: Result<(), Error>) {
-        let Self { answer, reply, shared, .. } = *self;
+    fn done(self: Box<Self>, shared: &Shared, committed: Result<(), Error>) {
+        let Self { answer, reply, .. } = *self;
         let answer = committed.and_then(|()| {
             answer.ok_or_else(|| Error::new(ErrorKind::Store, "the claim was not made: run this again"))
         });
@@ -68,7 +67,8 @@ impl Work for ClaimWork {
 
 impl ClaimWork {
     fn claim(&self, connection: &Connection, ledger: &mut Ledger) -> Result<Claim, Fault> {
-        let shared = self.shared.clone();
+        let shared = ledger.shared.clone();
+        shared.owners.check(connection)?;
         let now = now_ms();
         let find = |ledger: &Ledger| {
             look::find(connection, &shared, &ledger.tail, &self.run, &self.fields, &self.keys, now)
@@ -110,7 +110,6 @@ impl ClaimWork {
         free: &[usize],
         now: i64,
     ) -> Result<i64, Fault> {
-        let shared = &self.shared;
         let owner = ledger.owner(connection)?;
         let required = number_of(connection, &self.fields)?;
         let keys: Vec<Key> = free.iter().filter_map(|place| self.keys.get(*place)).copied().collect();
@@ -140,7 +139,7 @@ impl ClaimWork {
         let request = connection.last_insert_rowid();
         connection.prepare_cached("UPDATE total SET in_doubt = in_doubt + ?1")?.execute([worst])?;
         let intent = Intent { owner, fields: self.fields.clone(), keys };
-        shared.intents().add(request, intent);
+        ledger.shared.intents().add(request, intent);
         Ok(request)
     }
 }

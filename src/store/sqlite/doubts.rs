@@ -1,15 +1,16 @@
 //! What is in doubt, and what somebody who has looked at the vendor's usage page decides about it.
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::Connection;
 
 use crate::error::Error;
 use crate::identifier::Identifier;
 
 use super::SqliteStore;
-use super::block::{PLACES, Sheet, block_id, block_start};
+use super::block::{Sheet, block_start};
 use super::fault::Fault;
 use super::schema::state;
 use super::shared::{Fields, Shared};
+use super::shelf;
 
 /// A lookup that may have been charged.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,7 +54,7 @@ impl SqliteStore {
     /// # Errors
     /// Where the store cannot be read.
     pub fn unknown(&self) -> Result<Vec<Doubt>, Error> {
-        self.opening()?.ask(|reading, shared| reading.at_once(|connection, _, _| doubts(connection, shared)))
+        self.ask(|reading, shared| reading.at_once(|connection, _, _| doubts(connection, shared)))
     }
 
     /// Decides what becomes of everything that is in doubt. What is under way right now is not.
@@ -65,7 +66,7 @@ impl SqliteStore {
             Resolution::Resend => state::ASKED_AGAIN,
             Resolution::Drop => state::DROPPED,
         };
-        self.opening()?.write(move |connection, ledger| {
+        self.write(move |connection, ledger| {
             let resolved = connection.query_row(
                 "SELECT count(*), coalesce(sum(in_doubt > 0), 0) FROM answer JOIN request ON request.id = answer.request
                  WHERE state IN (3, 6)",
@@ -123,14 +124,7 @@ pub(super) fn entry_at(
     if let Some(entry) = within(block) {
         return Ok(entry);
     }
-    let found: Option<(i64, Vec<u8>)> = connection
-        .prepare_cached("SELECT id, body FROM block WHERE id <= ?1 AND id >= ?2 ORDER BY id DESC LIMIT 1")?
-        .query_row(params![block_id(request, place), block_id(request, 0)], |row| {
-            Ok((row.get(0)?, row.get(1)?))
-        })
-        .optional()?;
-    let (id, packed) = found.ok_or_else(damaged)?;
-    debug_assert!(id < block_id(request, PLACES));
+    let (id, packed) = shelf::with(connection, request, place)?.ok_or_else(damaged)?;
     *block = Some((id, Sheet::read(&packed)?));
     within(block).ok_or_else(damaged)
 }

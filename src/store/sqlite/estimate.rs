@@ -29,7 +29,7 @@ impl SqliteStore {
     /// Where the store cannot be read.
     pub fn lately(&self, required: &[Box<str>]) -> Result<Yield, Error> {
         let fields = sorted(required);
-        self.opening()?.ask(move |reading, _| {
+        self.ask(move |reading, _| {
             let Some(number) = known_number(&reading.connection, &fields)? else {
                 return Ok(Yield::default());
             };
@@ -53,7 +53,7 @@ impl SqliteStore {
     /// Where the store cannot be read, or there is no such time zone.
     pub fn room(&self, ceiling: &Ceiling) -> Result<u64, Error> {
         let ceiling = ceiling.clone();
-        self.opening()?.ask(move |reading, _| room(&reading.connection, &ceiling, now_ms()))
+        self.ask(move |reading, _| room(&reading.connection, &ceiling, now_ms()))
     }
 }
 

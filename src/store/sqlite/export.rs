@@ -15,6 +15,7 @@ use super::fault::Fault;
 use super::find::{about, word};
 use super::schema::state;
 use super::shared::{Fields, Shared};
+use super::shelf;
 
 /// Blocks read in one go.
 const PAGE: i64 = 64;
@@ -43,7 +44,7 @@ impl SqliteStore {
     /// # Errors
     /// Where the store cannot be read.
     pub fn read_unread(&self, request: i64) -> Result<Option<Bytes>, Error> {
-        self.opening()?.ask(move |reading, _| {
+        self.ask(move |reading, _| {
             let packed: Option<Vec<u8>> = reading
                 .connection
                 .prepare_cached("SELECT body FROM unread WHERE request = ?1")?
@@ -60,10 +61,8 @@ impl Iterator for Export {
     fn next(&mut self) -> Option<Self::Item> {
         while self.lines.is_empty() {
             let after = self.after?;
-            let page = self.store.opening().and_then(|opening| {
-                opening.ask(move |reading, shared| {
-                    reading.at_once(|connection, _, _| page(connection, shared, after))
-                })
+            let page = self.store.ask(move |reading, shared| {
+                reading.at_once(|connection, _, _| page(connection, shared, after))
             });
             match page {
                 Ok(Some((lines, last))) => {
@@ -86,12 +85,8 @@ fn page(
     shared: &Shared,
     after: i64,
 ) -> Result<Option<(VecDeque<String>, i64)>, Fault> {
-    let mut ask =
-        connection.prepare_cached("SELECT id, body FROM block WHERE id > ?1 ORDER BY id LIMIT ?2")?;
-    let mut rows = ask.query([after, PAGE])?;
     let (mut lines, mut last) = (VecDeque::new(), None);
-    while let Some(row) = rows.next()? {
-        let (id, packed): (i64, Vec<u8>) = (row.get(0)?, row.get(1)?);
+    for (id, packed) in shelf::behind(connection, after, PAGE)? {
         let (request, _) = block_start(id);
         let (required, at_ms) = about(connection, request)?;
         let fields = shared.fields(connection, required)?;

@@ -54,6 +54,7 @@ impl Fault {
             Some(ErrorCode::DatabaseCorrupt) => {
                 "it is damaged: restore it from a backup, or give store= another path"
             }
+            Some(ErrorCode::OperationInterrupted) => return super::interrupt::taken_back().told(path),
             Some(ErrorCode::SystemIoFailure) => {
                 "the disk failed to read or write it: check the disk, and run this again"
             }

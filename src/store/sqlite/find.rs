@@ -14,6 +14,7 @@ use super::fault::Fault;
 use super::mention::Mention;
 use super::schema::state;
 use super::shared::{Fields, Shared};
+use super::shelf;
 
 /// Blocks looked through in one go, so that other questions get their turn.
 const PAGE: i64 = 256;
@@ -65,11 +66,11 @@ impl SqliteStore {
 
     /// Looks through all blocks numbered above `after`; what was found, and the last block.
     pub(super) fn search(&self, target: &Target, after: i64) -> Result<(Vec<(Spot, Contact)>, i64), Error> {
-        let (opening, mention) = (self.opening()?, Arc::new(Mention::of(target)));
+        let mention = Arc::new(Mention::of(target));
         let (mut found, mut after) = (Vec::new(), after);
         loop {
             let mention = mention.clone();
-            let page = opening.ask(move |reading, shared| {
+            let page = self.ask(move |reading, shared| {
                 reading.at_once(|connection, _, _| search_page(connection, shared, &mention, after))
             })?;
             let Some((some, last)) = page else { return Ok((found, after)) };
@@ -87,12 +88,8 @@ fn search_page(
     mention: &Mention,
     after: i64,
 ) -> Result<Page, Fault> {
-    let mut ask =
-        connection.prepare_cached("SELECT id, body FROM block WHERE id > ?1 ORDER BY id LIMIT ?2")?;
-    let mut rows = ask.query([after, PAGE])?;
     let (mut found, mut last) = (Vec::new(), None);
-    while let Some(row) = rows.next()? {
-        let (id, packed): (i64, Vec<u8>) = (row.get(0)?, row.get(1)?);
+    for (id, packed) in shelf::behind(connection, after, PAGE)? {
         last = Some(id);
         let (request, first) = block_start(id);
         for (place, entry) in (first..).zip(Sheet::read(&packed)?.entries()) {

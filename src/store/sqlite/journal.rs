@@ -124,7 +124,7 @@ impl SqliteStore {
     /// # Errors
     /// Where the store cannot be read.
     pub fn receipts(&self, after: i64) -> Result<Vec<Entry>, Error> {
-        self.opening()?.ask(move |reading, shared| {
+        self.ask(move |reading, shared| {
             reading.at_once(|connection, _, _| entries(connection, shared, after))
         })
     }
@@ -169,7 +169,7 @@ impl SqliteStore {
         };
         let next = first.last_of_month().tomorrow().map_err(|_| wrong())?;
         let (in_month, after_it, zone) = (noon(first)?, noon(next)?, time_zone.to_owned());
-        let (charged, in_doubt) = self.opening()?.ask(move |reading, _| {
+        let (charged, in_doubt) = self.ask(move |reading, _| {
             let start = |at| period_start(Per::Month, &zone, at).map(Option::unwrap_or_default);
             let sums = reading.connection.query_row(
                 "SELECT coalesce(sum(credits), 0), coalesce(sum(in_doubt), 0) FROM request
@@ -194,7 +194,7 @@ impl SqliteStore {
     /// # Errors
     /// Where the store cannot be read.
     pub fn hit_rate(&self) -> Result<(u64, u64), Error> {
-        self.opening()?.ask(|reading, _| {
+        self.ask(|reading, _| {
             let sum = "SELECT coalesce(sum(hits), 0), coalesce(sum(hits + misses), 0) FROM request";
             let counts = reading
                 .connection
@@ -208,9 +208,8 @@ impl SqliteStore {
     /// # Errors
     /// Where the store cannot be read.
     pub fn info(&self) -> Result<Info, Error> {
-        let opening = self.opening()?;
-        opening.write(|connection, ledger| ledger.fold(connection))?;
-        opening.ask(|reading, shared| reading.at_once(|connection, _, _| info(connection, shared)))
+        self.write(|connection, ledger| ledger.fold(connection))?;
+        self.ask(|reading, shared| reading.at_once(|connection, _, _| info(connection, shared)))
     }
 }
 

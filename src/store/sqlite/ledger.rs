@@ -5,11 +5,13 @@ use std::sync::Arc;
 use hashbrown::{HashMap, HashSet};
 use rusqlite::{Connection, params};
 
-use super::block::{self, Sheet, block_id};
+use super::block::{self, Sheet};
 use super::fault::Fault;
+use super::forgotten::Forgotten;
 use super::key::Key;
 use super::schema::state;
 use super::shared::{Intent, Shared, clock, now_ms, within};
+use super::shelf;
 use super::tail::{self, Tail};
 
 /// What the writer keeps in mind between transactions.
@@ -26,6 +28,8 @@ pub(super) struct Ledger {
     version: Option<i64>,
     /// The newest answers.
     pub(super) tail: Tail,
+    /// Who was purged, once anybody has asked.
+    forgotten: Option<Forgotten>,
     /// Something happened that others may wait for.
     pub(super) notify: bool,
 }
@@ -40,6 +44,7 @@ impl Ledger {
             paces,
             version: None,
             tail: Tail::default(),
+            forgotten: None,
             notify: false,
         }
     }
@@ -83,9 +88,23 @@ impl Ledger {
         }
         self.shared.intents().keep(&seen);
         self.tail.sync(connection)?;
+        self.forgotten = None;
         self.version = Some(version);
         self.notify = true;
         Ok(())
+    }
+
+    /// Who was purged.
+    pub(super) fn forgotten(&mut self, connection: &Connection) -> Result<&Forgotten, Fault> {
+        if self.forgotten.is_none() {
+            self.forgotten = Some(Forgotten::load(connection)?);
+        }
+        Ok(self.forgotten.get_or_insert_default())
+    }
+
+    /// They are others by now.
+    pub(super) fn forget_forgotten(&mut self) {
+        self.forgotten = None;
     }
 
     /// Moves the newest answers into the index, for whoever is to look nowhere else.
@@ -99,6 +118,7 @@ impl Ledger {
     /// with the file again.
     pub(super) fn doubt_everything(&mut self) {
         self.version = None;
+        self.forgotten = None;
         self.registered = false;
         self.paces.clear();
         self.shared.forget_fields();
@@ -112,12 +132,7 @@ impl Ledger {
         } else {
             let drawn: i64 =
                 connection.query_row("SELECT (random() >> 2) & ?1", [i64::MAX >> 2], |row| row.get(0))?;
-            let failed = |_| {
-                Fault::of(
-                    "the store's side file (its name ends in -owners) cannot be locked: check its owner and mode",
-                )
-            };
-            self.shared.owners.enter(drawn).map_err(failed)?;
+            self.shared.owners.enter(drawn)?;
             *self.owner.insert(drawn)
         };
         if !self.registered {
@@ -160,7 +175,7 @@ impl Ledger {
             for (first, block) in
                 block::pack(known.clone().map(|known| (known, state::LEFT, why.as_bytes())))?
             {
-                put_block(connection, request, first, &block)?;
+                shelf::put(connection, request, first, &block)?;
             }
             let keys = known.map(|known| self.shared.identity.secret.key(known));
             let answers: Vec<_> = (0..).zip(keys).map(|(place, key)| (key, place, state::LEFT)).collect();
@@ -213,19 +228,6 @@ fn keys_of(shared: &Shared, packed: &[u8]) -> Result<Vec<Key>, Fault> {
     let entries = Sheet::read(packed)?.entries();
     let known = entries.iter().filter_map(|entry| entry.identifier.as_ref());
     Ok(known.map(|known| shared.identity.secret.key(known)).collect())
-}
-
-/// Writes one block.
-pub(super) fn put_block(
-    connection: &Connection,
-    request: i64,
-    first: i64,
-    block: &[u8],
-) -> Result<(), Fault> {
-    connection
-        .prepare_cached("INSERT OR REPLACE INTO block VALUES (?1, ?2)")?
-        .execute(params![block_id(request, first), block])?;
-    Ok(())
 }
 
 /// What a request came to takes the place of the doubts in spite of which it was sent: they stay on

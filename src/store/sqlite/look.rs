@@ -9,11 +9,13 @@ use rusqlite::{Connection, OptionalExtension};
 
 use crate::store::{Known, Seen, Standing, Terms};
 
-use super::block::{PLACES, Sheet, block_id, block_start};
+use super::block::{Sheet, block_start};
 use super::fault::Fault;
 use super::key::Key;
+use super::owner;
 use super::schema::state;
 use super::shared::{Fields, Shared, clock, within};
+use super::shelf;
 use super::tail::{Kept, Tail};
 
 /// Blocks that are kept after they were read.
@@ -98,6 +100,10 @@ pub(super) fn find(
             keys.iter().map(asking).collect()
         }
     };
+    if held.iter().flatten().any(|held| matches!(held, Found::Held(_))) && !shared.owners.is_in_place() {
+        // Whether any of those will ever answer cannot be told.
+        return Err(owner::lost(&shared.path));
+    }
     let mark = run.mark(connection)?;
     let mut rows = connection
         .prepare_cached("SELECT request, place, state, required, at_ms FROM answer WHERE key = ?1")?;
@@ -239,14 +245,7 @@ impl Blocks {
         if let Some(body) = self.0.iter().rev().find_map(within) {
             return Ok(body);
         }
-        let sought = block_id(request, place);
-        let (id, packed): (i64, Vec<u8>) = connection
-            .prepare_cached(
-                "SELECT id, body FROM block WHERE id <= ?1 AND id > ?1 - ?2 ORDER BY id DESC LIMIT 1",
-            )?
-            .query_row([sought, PLACES], |row| Ok((row.get(0)?, row.get(1)?)))
-            .optional()?
-            .ok_or_else(damaged)?;
+        let (id, packed) = shelf::with(connection, request, place)?.ok_or_else(damaged)?;
         let read = (id, Sheet::read(&packed)?);
         let body = within(&read).ok_or_else(damaged)?;
         if self.0.len() >= KEPT_BLOCKS {

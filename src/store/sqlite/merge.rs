@@ -8,11 +8,15 @@ use rusqlite::{Connection, OptionalExtension, params};
 use crate::error::{Error, ErrorKind};
 
 use super::SqliteStore;
-use super::block::{PLACES, Sheet, block_id, block_start};
+use super::block::{Sheet, block_start};
 use super::fault::Fault;
+use super::interrupt::Interrupt;
 use super::key::Key;
 use super::ledger::Ledger;
+use super::privacy::bar;
+use super::schema::state;
 use super::shared::{Fields, Shared, number_of};
+use super::shelf;
 use super::tail::Tail;
 
 /// Requests read and written in one go.
@@ -80,7 +84,8 @@ impl SqliteStore {
                 format!("there is no store {}: check the path", other.display()),
             ));
         }
-        let other = Self::open(other, &here.shared.identity.service)?;
+        let mut other = Self::open(other, &here.shared.identity.service)?;
+        other.interrupt = self.interrupt.clone();
         let there = other.opening()?;
         if there.shared.identity.name == here.shared.identity.name {
             return Err(Error::new(
@@ -88,16 +93,22 @@ impl SqliteStore {
                 "a store cannot be merged with itself or a copy of it: give another",
             ));
         }
-        let info = other.info()?;
-        let mut merged = Merged { under_way: info.under_way, purged_there: info.purged, ..Merged::default() };
+        let purged_there: i64 = other.ask(|reading, _| {
+            Ok(reading.connection.query_row("SELECT count(*) FROM barred", [], |row| row.get(0))?)
+        })?;
+        let mut merged = Merged { purged_there: purged_there.unsigned_abs(), ..Merged::default() };
         let (name, mut after) = (there.shared.identity.name, 0);
         loop {
-            let page = there.ask(move |reading, shared| {
+            let page = other.ask(move |reading, shared| {
                 reading.at_once(|connection, _, tail| foreign(connection, shared, tail, after))
             })?;
-            let Some(last) = page.last() else { return Ok(merged) };
-            after = last.number;
-            let some = here.write(move |connection, ledger| take_over(connection, ledger, name, &page))?;
+            let Some(last) = page.last else { return Ok(merged) };
+            after = last;
+            merged.under_way += page.under_way;
+            let interrupt = self.interrupt.clone();
+            let some = self.write(move |connection, ledger| {
+                take_over(connection, ledger, name, &page.requests, &interrupt)
+            })?;
             merged.requests += some.requests;
             merged.lookups += some.lookups;
             merged.known += some.known;
@@ -105,23 +116,38 @@ impl SqliteStore {
     }
 }
 
-fn foreign(connection: &Connection, shared: &Shared, tail: &Tail, after: i64) -> Result<Vec<Foreign>, Fault> {
+/// Some requests of the other store, as they were at one moment.
+#[derive(Debug, Default)]
+struct Page {
+    requests: Vec<Foreign>,
+    /// Passed over: they have come to nothing yet.
+    under_way: u64,
+    /// The number of the last; `None` behind the end.
+    last: Option<i64>,
+}
+
+fn foreign(connection: &Connection, shared: &Shared, tail: &Tail, after: i64) -> Result<Page, Fault> {
     let mut ask = connection.prepare_cached(
         "SELECT request.id, required, text, sent_ms, lookups, credits, in_doubt, counted, settled_ms, outcome, status,
          took_ms, hits, misses, rejected, unknown FROM request JOIN tags ON tags.id = request.tags
-         WHERE request.id > ?1 AND settled_ms IS NOT NULL ORDER BY request.id LIMIT ?2",
+         WHERE request.id > ?1 ORDER BY request.id LIMIT ?2",
     )?;
     let mut rows = ask.query([after, AT_ONCE])?;
-    let mut requests = Vec::new();
+    let mut page = Page::default();
     while let Some(row) = rows.next()? {
         let number: i64 = row.get(0)?;
+        page.last = Some(number);
+        let Some(settled_ms) = row.get(8)? else {
+            page.under_way += 1;
+            continue;
+        };
         let columns = Columns {
             sent_ms: row.get(3)?,
             lookups: row.get(4)?,
             credits: row.get(5)?,
             in_doubt: row.get(6)?,
             counted: row.get(7)?,
-            settled_ms: row.get(8)?,
+            settled_ms,
             outcome: row.get(9)?,
             status: row.get(10)?,
             took_ms: row.get(11)?,
@@ -136,23 +162,19 @@ fn foreign(connection: &Connection, shared: &Shared, tail: &Tail, after: i64) ->
             .query_row([number], |row| row.get(0))
             .optional()?;
         let fields = shared.fields(connection, row.get(1)?)?;
-        requests.push(Foreign { number, fields, tags: row.get(2)?, columns, blocks, states, unread });
+        page.requests.push(Foreign { number, fields, tags: row.get(2)?, columns, blocks, states, unread });
     }
-    Ok(requests)
+    Ok(page)
 }
 
 /// Blocks by the place of their first lookup, and what the index says of each lookup.
 type Answers = (Vec<(i64, Vec<u8>)>, Vec<Option<(u8, i64)>>);
 
 fn answers(connection: &Connection, shared: &Shared, tail: &Tail, request: i64) -> Result<Answers, Fault> {
-    let mut ask =
-        connection.prepare_cached("SELECT id, body FROM block WHERE id >= ?1 AND id < ?2 ORDER BY id")?;
     let mut state =
         connection.prepare_cached("SELECT state, at_ms FROM answer WHERE key = ?1 AND request = ?2")?;
-    let mut rows = ask.query([block_id(request, 0), block_id(request, PLACES)])?;
     let (mut blocks, mut states) = (Vec::new(), Vec::new());
-    while let Some(row) = rows.next()? {
-        let (id, packed): (i64, Vec<u8>) = (row.get(0)?, row.get(1)?);
+    for (id, packed) in shelf::of(connection, request)? {
         for entry in Sheet::read(&packed)?.entries() {
             let key = entry.identifier.as_ref().map(|identifier| shared.identity.secret.key(identifier));
             let known = key.map(|key| {
@@ -173,9 +195,11 @@ fn take_over(
     ledger: &mut Ledger,
     name: [u8; 16],
     page: &[Foreign],
+    interrupt: &Interrupt,
 ) -> Result<Merged, Fault> {
     let mut merged = Merged::default();
     for request in page {
+        interrupt.check()?;
         let known: bool = connection
             .prepare_cached("SELECT EXISTS (SELECT 1 FROM merged WHERE store = ?1 AND request = ?2)")?
             .query_row(params![name, request.number], |row| row.get(0))?;
@@ -189,7 +213,7 @@ fn take_over(
             request.number,
             here
         ])?;
-        merged.lookups += put_answers(connection, &ledger.shared, request, here)?;
+        merged.lookups += put_answers(connection, ledger, request, here)?;
         merged.requests += 1;
     }
     ledger.notify = true;
@@ -230,8 +254,16 @@ fn put_request(connection: &Connection, request: &Foreign) -> Result<i64, Fault>
     Ok(here)
 }
 
-/// Who was purged here stays so.
-fn put_answers(connection: &Connection, shared: &Shared, request: &Foreign, here: i64) -> Result<u64, Fault> {
+/// Who was purged here stays so, and does not come with what is said of others.
+fn put_answers(
+    connection: &Connection,
+    ledger: &mut Ledger,
+    request: &Foreign,
+    here: i64,
+) -> Result<u64, Fault> {
+    let shared = ledger.shared.clone();
+    let forgotten = ledger.forgotten(connection)?;
+    let is_mentioned = |text: &[u8]| forgotten.is_mentioned(&shared.identity.secret, text);
     let required = number_of(connection, &request.fields)?;
     let mut barred = connection.prepare_cached("SELECT EXISTS (SELECT 1 FROM barred WHERE key = ?1)")?;
     let (mut answers, mut any_barred, mut place) = (Vec::<(Key, i64, u8, i64)>::new(), false, 0_i64);
@@ -243,7 +275,12 @@ fn put_answers(connection: &Connection, shared: &Shared, request: &Foreign, here
                 usize::try_from(place).ok().and_then(|place| request.states.get(place)).copied().flatten();
             if let Some(key) = key {
                 // Also what no index points at any more.
-                if barred.query_row([key], |row| row.get::<_, bool>(0))? {
+                let mut out: bool = barred.query_row([key], |row| row.get(0))?;
+                if !out && entry.state == state::HIT && is_mentioned(&entry.body) {
+                    bar(connection, key, 1)?;
+                    out = true;
+                }
+                if out {
                     (entry.identifier, entry.body, rewritten) = (None, bytes::Bytes::new(), true);
                 } else if let Some((state, at_ms)) = known {
                     answers.push((key, place, state, at_ms));
@@ -253,9 +290,12 @@ fn put_answers(connection: &Connection, shared: &Shared, request: &Foreign, here
         }
         any_barred |= rewritten;
         let again = rewritten.then(|| super::block::pack_one(&entries)).transpose()?;
-        super::ledger::put_block(connection, here, *first, again.as_ref().unwrap_or(packed))?;
+        shelf::put(connection, here, *first, again.as_ref().unwrap_or(packed))?;
     }
-    if let Some(unread) = request.unread.as_ref().filter(|_| !any_barred) {
+    let unread = request.unread.as_ref().filter(|_| !any_barred);
+    if let Some(unread) = unread
+        && !is_mentioned(&super::block::decompress(unread)?)
+    {
         connection.prepare_cached("INSERT INTO unread VALUES (?1, ?2)")?.execute(params![here, unread])?;
     }
     answers.sort_unstable();

@@ -13,15 +13,16 @@ use rusqlite::{Connection, OptionalExtension, params};
 use crate::error::{Error, ErrorKind};
 use crate::identifier::{RULES_VERSION, Rules, identify};
 
-use super::block::{self, Sheet, block_start};
+use super::block::{Sheet, block_start};
 use super::fault::Fault;
+use super::interrupt::Interrupt;
 use super::key::Key;
 use super::ledger::Ledger;
-use super::owner::Owners;
 use super::schema::{self, APPLICATION_ID, SCHEMA_VERSION, state};
-use super::shared::{Shared, now_ms};
+use super::shared::{Shared, connect, now_ms};
+use super::shelf;
 use super::tail;
-use super::{opening, place};
+use super::{files, opening, owner, place};
 
 /// How long it waits for other processes.
 const LOCK_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(15);
@@ -47,19 +48,27 @@ pub struct Migrated {
 /// If it is open anywhere, is no store, was written by a newer version, or cannot be written: then
 /// it is as it was.
 pub fn migrate(path: &Path) -> Result<Migrated, Error> {
+    migrate_unless(path, &Interrupt::default())
+}
+
+/// The same, unless it is taken back before it is done.
+///
+/// # Errors
+/// As [`migrate`], and if it was taken back: the file is as it was then, too.
+pub fn migrate_unless(path: &Path, interrupt: &Interrupt) -> Result<Migrated, Error> {
     if !path.exists() {
         return Err(Error::new(
             ErrorKind::Store,
             format!("there is no store {}: check the path", path.display()),
         ));
     }
-    opening::alone(path, || migrate_file(path).map_err(|fault| fault.told(path)))
+    opening::alone(path, || migrate_file(path, interrupt).map_err(|fault| fault.told(path)))
 }
 
-fn migrate_file(path: &Path) -> Result<Migrated, Fault> {
+fn migrate_file(path: &Path, interrupt: &Interrupt) -> Result<Migrated, Fault> {
     let (path, _) = place::prepare(path)?;
-    let mut connection = Connection::open(&path)?;
-    schema::prepare(&connection, LOCK_TIMEOUT)?;
+    owner::refuse_replaced(&path)?;
+    let connection = connect(&path, LOCK_TIMEOUT)?;
     let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
     let (application, version) = (pragma("application_id")?, pragma("user_version")?);
     if application != APPLICATION_ID || version > SCHEMA_VERSION {
@@ -72,15 +81,17 @@ fn migrate_file(path: &Path) -> Result<Migrated, Fault> {
     if version == SCHEMA_VERSION && identity.rules_version == RULES_VERSION {
         return Ok(Migrated::default());
     }
-    let failed =
-        |_| Fault::of("the store's side file (its name ends in -owners) cannot be opened: check its mode");
-    let owners = Owners::open(&path).map_err(failed)?;
+    let (mut connection, owners) = opening::with_owners(connection, &path, identity.name, LOCK_TIMEOUT)?;
+    let listening = interrupt.listen(&connection)?;
     let backup = back_up(&connection, &path)?;
-    let shared = Arc::new(Shared::new(path, identity, owners, LOCK_TIMEOUT));
+    let file = place::file_id(&path).map_err(|_| files::gone(&path))?;
+    let shared = Arc::new(Shared::new((path, file), identity, owners, LOCK_TIMEOUT));
     let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     bury_all(&transaction, &shared)?;
     tail::fold(&transaction)?;
-    let mut migrated = rekey(&transaction, &shared)?;
+    let mut migrated = rekey(&transaction, &shared, interrupt)?;
+    // It is done all but for the commit, which nothing ends half-way.
+    drop(listening);
     transaction.execute("UPDATE meta SET value = ?1 WHERE name = 'rules_version'", [RULES_VERSION])?;
     transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
     transaction.commit()?;
@@ -136,16 +147,13 @@ fn bury_all(connection: &Connection, shared: &Arc<Shared>) -> Result<(), Fault> 
 }
 
 /// Reads every lookup again by the rules of today.
-fn rekey(connection: &Connection, shared: &Shared) -> Result<Migrated, Fault> {
+fn rekey(connection: &Connection, shared: &Shared, interrupt: &Interrupt) -> Result<Migrated, Fault> {
     let purged: i64 = connection.query_row("SELECT count(*) FROM barred", [], |row| row.get(0))?;
     let mut migrated = Migrated { purged: purged.unsigned_abs(), ..Migrated::default() };
     let mut after = 0;
     loop {
-        let next: Option<(i64, Vec<u8>)> = connection
-            .prepare_cached("SELECT id, body FROM block WHERE id > ?1 ORDER BY id LIMIT 1")?
-            .query_row([after], |row| Ok((row.get(0)?, row.get(1)?)))
-            .optional()?;
-        let Some((id, packed)) = next else { return Ok(migrated) };
+        interrupt.check()?;
+        let Some((id, packed)) = shelf::behind(connection, after, 1)?.pop() else { return Ok(migrated) };
         after = id;
         let (request, mut entries) = (block_start(id).0, Sheet::read(&packed)?.entries());
         let mut changed = false;
@@ -164,9 +172,7 @@ fn rekey(connection: &Connection, shared: &Shared) -> Result<Migrated, Fault> {
             changed = true;
         }
         if changed {
-            connection
-                .prepare_cached("UPDATE block SET body = ?2 WHERE id = ?1")?
-                .execute(params![id, block::pack_one(&entries)?])?;
+            shelf::rewrite(connection, id, &entries)?;
         }
     }
 }

@@ -11,16 +11,17 @@ use std::process;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::Connection;
 
 use crate::error::{Error, ErrorKind};
 
 use super::fault::Fault;
-use super::owner::Owners;
+use super::files::{self, Files};
+use super::owner::{self, Owners};
 use super::place::{self, FileId};
 use super::reader::{Question, Reader};
 use super::schema;
-use super::shared::{Shared, now_ms};
+use super::shared::{Shared, connect, now_ms};
 use super::thread::{Parked, Worker};
 use super::writer::{Bury, Work, Writer};
 
@@ -89,11 +90,11 @@ pub(super) fn open(path: &Path, service: &str, lock_timeout: Duration) -> Result
     }
     let mut registry = lock();
     let told = |fault: Fault| fault.told(path);
-    let (path, warnings) = if let Some(known) = known(registry.as_ref(), path) {
+    if let Some(known) = known(registry.as_ref(), path) {
         return same_service(known, service);
-    } else {
-        place::prepare(path).map_err(told)?
-    };
+    }
+    refuse_replaced(registry.as_ref(), path)?;
+    let (path, warnings) = place::prepare(path).map_err(told)?;
     let failed =
         |_| told(Fault::of(format!("the store {} cannot be looked at: check its mode", path.display())));
     let file = place::file_id(&path).map_err(failed)?;
@@ -105,8 +106,8 @@ pub(super) fn open(path: &Path, service: &str, lock_timeout: Duration) -> Result
              through Python's own os.fork",
         ));
     }
-    let opening =
-        Arc::new(Opening::new(&path, service, warnings, lock_timeout).map_err(|fault| fault.told(&path))?);
+    let opening = Opening::new((&path, file), service, warnings, lock_timeout);
+    let opening = Arc::new(opening.map_err(|fault| fault.told(&path))?);
     if let Some(registry) = registry.as_mut() {
         registry.openings.retain(|_, opening| opening.strong_count() > 0);
         registry.openings.insert(file, Arc::downgrade(&opening));
@@ -137,11 +138,12 @@ pub fn service_at(path: &Path) -> Result<String, Error> {
         let message = format!("there is no store {}: check the path", path.display());
         return Err(Error::new(ErrorKind::Store, message));
     }
+    refuse_replaced(registry.as_ref(), path)?;
     let read = || {
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(path, flags)?;
-        schema::prepare(&connection, FIRST_LOOK)?;
-        schema::service(&connection)
+        let path = &*place::real(path)?;
+        place::refuse_network(path)?;
+        owner::refuse_replaced(path)?;
+        schema::service(&connect(path, FIRST_LOOK)?)
     };
     // Nobody opens it meanwhile: closing this handle would drop the locks of that one.
     let service = read().map_err(|fault| fault.told(path));
@@ -155,6 +157,7 @@ pub(super) fn alone<T>(path: &Path, act: impl FnOnce() -> Result<T, Error>) -> R
     if known(registry.as_ref(), path).is_some() {
         return Err(Error::new(ErrorKind::Store, "the store is open in this process: close it first"));
     }
+    refuse_replaced(registry.as_ref(), path)?;
     let done = act();
     drop(registry);
     done
@@ -162,6 +165,15 @@ pub(super) fn alone<T>(path: &Path, act: impl FnOnce() -> Result<T, Error>) -> R
 
 fn known(registry: Option<&Registry>, path: &Path) -> Option<Arc<Opening>> {
     registry?.openings.get(&place::file_id(path).ok()?)?.upgrade()
+}
+
+/// A file that this process has open was replaced by another: what lies beside it is in use.
+/// Closing that, which opening the other would bring with it, would drop the locks on it.
+fn refuse_replaced(registry: Option<&Registry>, path: &Path) -> Result<(), Error> {
+    let Some(lies) = place::canonical(path) else { return Ok(()) };
+    let mut open = registry.iter().flat_map(|registry| registry.openings.values()).filter_map(Weak::upgrade);
+    open.find(|opening| opening.shared.path == lies)
+        .map_or(Ok(()), |opening| Err(opening.shared.told(files::gone(&lies))))
 }
 
 fn same_service(opening: Arc<Opening>, service: &str) -> Result<Arc<Opening>, Error> {
@@ -192,20 +204,23 @@ pub(super) fn close(opening: Arc<Opening>) {
 }
 
 impl Opening {
-    fn new(path: &Path, service: &str, warnings: Vec<String>, lock_timeout: Duration) -> Result<Self, Fault> {
-        let connection = Connection::open(path)?;
-        schema::prepare(&connection, lock_timeout)?;
+    fn new(
+        (path, file): (&Path, FileId),
+        service: &str,
+        warnings: Vec<String>,
+        lock_timeout: Duration,
+    ) -> Result<Self, Fault> {
+        owner::refuse_replaced(path)?;
+        let connection = connect(path, lock_timeout)?;
         let identity = schema::open(&connection, service, now_ms())?;
         check_service(&identity.service, service)?;
-        let failed = |_| {
-            Fault::of("the store's side file (its name ends in -owners) cannot be opened: check its mode")
-        };
-        let owners = Owners::open(path).map_err(failed)?;
-        let shared = Arc::new(Shared::new(path.to_owned(), identity, owners, lock_timeout));
+        let (connection, owners) = with_owners(connection, path, identity.name, lock_timeout)?;
+        let files = Files::of(path, file)?;
+        let shared = Arc::new(Shared::new((path.to_owned(), file), identity, owners, lock_timeout));
         let no_thread = |_| Fault::of("no thread could be started for the store: close some programs");
         Ok(Self {
             pid: process::id(),
-            writer: Worker::spawn("exactbuyer-store", Writer::new(shared.clone(), connection))
+            writer: Worker::spawn("exactbuyer-store", Writer::new(shared.clone(), (connection, files)))
                 .map_err(no_thread)?,
             reader: Worker::spawn("exactbuyer-read", Reader::new(shared.clone())).map_err(no_thread)?,
             desk: Worker::spawn("exactbuyer-desk", Reader::new(shared.clone())).map_err(no_thread)?,
@@ -215,7 +230,7 @@ impl Opening {
     }
 
     /// What processes that died have left under way is in doubt from now on.
-    fn bury_the_dead(&self) -> Result<(), Error> {
+    pub(super) fn bury_the_dead(&self) -> Result<(), Error> {
         let (reply, answer) = std::sync::mpsc::sync_channel(1);
         self.writer.give(Box::new(Bury(Some(reply))));
         answer.recv().unwrap_or_else(|_| Err(ended()))
@@ -246,6 +261,27 @@ impl Opening {
     }
 }
 
+/// The same connection, or one that was opened after it, and who has the store in use. For a file that
+/// nobody else in this process has open.
+pub(super) fn with_owners(
+    connection: Connection,
+    path: &Path,
+    name: [u8; 16],
+    lock_timeout: Duration,
+) -> Result<(Connection, Owners), Fault> {
+    if let Some(owners) = Owners::open(path, name, &connection)? {
+        return Ok((connection, owners));
+    }
+    drop(connection);
+    let alone = Owners::open_alone(path, name);
+    let connection = connect(path, lock_timeout)?;
+    match alone {
+        Ok(owners) => Ok((connection, owners)),
+        // Somebody else may have been alone with it a moment ago.
+        Err(fault) => Owners::open(path, name, &connection)?.map(|owners| (connection, owners)).ok_or(fault),
+    }
+}
+
 /// Something that a person wants written.
 struct Write<F, T> {
     act: F,
@@ -263,7 +299,7 @@ where
         Ok(())
     }
 
-    fn done(self: Box<Self>, committed: Result<(), Error>) {
+    fn done(self: Box<Self>, _: &Shared, committed: Result<(), Error>) {
         let Self { answer, reply, .. } = *self;
         let _ = reply.send(committed.and_then(|()| answer.ok_or_else(ended)));
     }

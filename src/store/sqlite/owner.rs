@@ -2,38 +2,128 @@
 //! on its byte of the side file. The kernel lets go of it when the process dies, however it dies;
 //! a laptop that sleeps keeps it; a forked child never has it. So neither clocks nor process
 //! numbers, which containers share, are asked.
+//!
+//! Whoever deletes the side file hides the living: their locks are on a file that nobody finds any
+//! more. So the file says which store it belongs to and which file it is, and nobody is judged by one
+//! that does not: see [`Owners::open`] and [`Owners::check`].
 
 use std::collections::HashSet;
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
+use rusqlite::{Connection, OpenFlags};
 
-use super::place;
+use super::fault::Fault;
+use super::files;
+use super::place::{self, FileId};
+
+/// How long it is tried to have the store for oneself: somebody else may be doing the same.
+const ALONE_WITHIN: Duration = Duration::from_secs(1);
 
 /// The side file of one store, opened once: closing any handle of it drops all locks that this
 /// process has on it.
 #[derive(Debug)]
 pub(super) struct Owners {
-    path: PathBuf,
-    file: Mutex<File>,
+    store: PathBuf,
+    name: [u8; 16],
+    held: Mutex<Held>,
     /// Owners of this process: the kernel does not tell a process of its own locks.
     ours: Mutex<HashSet<i64>>,
 }
 
+/// The side file, as it was opened.
+#[derive(Debug)]
+struct Held {
+    file: File,
+    id: FileId,
+    /// The store that lay beside it then.
+    store: FileId,
+}
+
 impl Owners {
-    pub(super) fn open(path: &Path) -> io::Result<Self> {
-        let file = Mutex::new(place::open_owners(path)?);
-        Ok(Self { path: path.to_owned(), file, ours: Mutex::default() })
+    /// Opens the side file of the store of this name. `None` if it is not the one that the owners on
+    /// file have their locks on, or cannot be told to be: who of them lives can then only be known
+    /// by whoever is alone with the store.
+    pub(super) fn open(store: &Path, name: [u8; 16], connection: &Connection) -> Result<Option<Self>, Fault> {
+        let held = Held::open(store).map_err(unusable)?;
+        if !held.is_marked(&name) {
+            // Nobody else marks it, and nobody becomes an owner meanwhile.
+            connection.execute_batch("BEGIN IMMEDIATE")?;
+            let marked = held.mark_if_new(&name, connection);
+            connection.execute_batch("ROLLBACK")?;
+            if !marked? {
+                return Ok(None);
+            }
+        }
+        Ok(Some(Self::of(store, name, held)))
+    }
+
+    /// The same for whoever is alone with the store: then all owners on file are dead. The caller
+    /// has no connection to it.
+    ///
+    /// # Errors
+    /// Where another process has the store open.
+    pub(super) fn open_alone(store: &Path, name: [u8; 16]) -> Result<Self, Fault> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(store, flags)?;
+        connection.busy_timeout(ALONE_WITHIN)?;
+        // Set before anything is read, it takes the file's own lock, which every connection of every
+        // process shares for as long as it is open.
+        connection.execute_batch("PRAGMA locking_mode = EXCLUSIVE; BEGIN IMMEDIATE").map_err(|error| {
+            match error.sqlite_error_code() {
+                Some(rusqlite::ErrorCode::DatabaseBusy) => lost(store),
+                _ => error.into(),
+            }
+        })?;
+        let held = Held::open(store).map_err(unusable)?;
+        // One that closes the store's files for a fork has its lock all the same.
+        if held.is_locked().map_err(unusable)? {
+            return Err(lost(store));
+        }
+        held.mark(&name).map_err(unusable)?;
+        Ok(Self::of(store, name, held))
+    }
+
+    fn of(store: &Path, name: [u8; 16], held: Held) -> Self {
+        Self { store: store.to_owned(), name, held: Mutex::new(held), ours: Mutex::default() }
+    }
+
+    /// Whether the side file is still where others look for it; in a transaction, before anything is
+    /// claimed.
+    ///
+    /// # Errors
+    /// Where it is not, so that who asks here looks dead to others, and they to us.
+    pub(super) fn check(&self, connection: &Connection) -> Result<(), Fault> {
+        let mut held = self.held();
+        if held.is_in_place(&self.store) {
+            return Ok(());
+        }
+        if !self.ours().is_empty() {
+            return Err(lost(&self.store));
+        }
+        // Nobody here has a lock yet: the one that lies there now will do, if it does for the others.
+        let found = Held::open(&self.store).map_err(unusable)?;
+        if !found.is_marked(&self.name) && !found.mark_if_new(&self.name, connection)? {
+            return Err(lost(&self.store));
+        }
+        *held = found;
+        Ok(())
+    }
+
+    /// Whether the side file is still where others look for it.
+    pub(super) fn is_in_place(&self) -> bool {
+        self.held().is_in_place(&self.store)
     }
 
     /// Takes the lock of a new owner.
-    pub(super) fn enter(&self, owner: i64) -> io::Result<()> {
-        lock(&*self.file()?, owner, libc::F_WRLCK)?;
+    pub(super) fn enter(&self, owner: i64) -> Result<(), Fault> {
+        lock(&self.held().file, owner, libc::F_WRLCK).map_err(unusable)?;
         self.ours().insert(owner);
         Ok(())
     }
@@ -42,7 +132,7 @@ impl Owners {
     pub(super) fn leave(&self, owner: i64) {
         self.ours().remove(&owner);
         // What cannot be given back goes with the process.
-        let _ = self.file().and_then(|file| lock(&file, owner, libc::F_UNLCK));
+        let _ = lock(&self.held().file, owner, libc::F_UNLCK);
     }
 
     /// Whether this owner's process is alive. In doubt, it is.
@@ -50,23 +140,13 @@ impl Owners {
         if self.ours().contains(&owner) {
             return true;
         }
-        let mut asked = flock(owner, libc::F_WRLCK);
-        let answered = self.file().and_then(|file| Ok(fcntl(&*file, FcntlArg::F_GETLK(&mut asked))?));
-        answered.is_err() || i32::from(asked.l_type) != libc::F_UNLCK
+        let held = self.held();
+        // Who came after the file was replaced has the lock on another one.
+        !held.is_in_place(&self.store) || is_locked(&held.file, flock(owner, libc::F_WRLCK)).unwrap_or(true)
     }
 
-    /// The side file. If somebody has deleted it, a new one, with our locks: those of other
-    /// processes are on the old one until they notice.
-    fn file(&self) -> io::Result<MutexGuard<'_, File>> {
-        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        let opened = file.metadata().map(|known| (known.dev(), known.ino()))?;
-        if place::file_id(&place::owners(&self.path)).ok() != Some(opened) {
-            *file = place::open_owners(&self.path)?;
-            for owner in self.ours().iter() {
-                lock(&file, *owner, libc::F_WRLCK)?;
-            }
-        }
-        Ok(file)
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn ours(&self) -> MutexGuard<'_, HashSet<i64>> {
@@ -74,8 +154,104 @@ impl Owners {
     }
 }
 
+impl Held {
+    fn open(store: &Path) -> io::Result<Self> {
+        let file = place::open_owners(store)?;
+        let known = file.metadata()?;
+        Ok(Self { id: (known.dev(), known.ino()), store: place::file_id(store)?, file })
+    }
+
+    fn is_in_place(&self, store: &Path) -> bool {
+        place::file_id(&place::owners(store)).ok() == Some(self.id)
+    }
+
+    /// Whether it says that it is this store's, and neither of them the copy of such a one.
+    fn is_marked(&self, name: &[u8; 16]) -> bool {
+        let mut mark = [0; MARK];
+        self.file.read_exact_at(&mut mark, 0).is_ok() && mark == self.mark_of(name)
+    }
+
+    fn mark(&self, name: &[u8; 16]) -> io::Result<()> {
+        self.file.write_all_at(&self.mark_of(name), 0)
+    }
+
+    fn mark_of(&self, name: &[u8; 16]) -> [u8; MARK] {
+        let mut mark = [0; MARK];
+        let (own, store) = (self.id.1.to_le_bytes(), self.store.1.to_le_bytes());
+        let parts = name.iter().chain(&own).chain(&store);
+        mark.iter_mut().zip(parts).for_each(|(to, from)| *to = *from);
+        mark
+    }
+
+    /// Marks it where nobody can have a lock anywhere else: no owner is on file, and none of a store
+    /// that lay here before is alive. In a transaction that keeps others from writing.
+    fn mark_if_new(&self, name: &[u8; 16], connection: &Connection) -> Result<bool, Fault> {
+        if self.is_marked(name) {
+            return Ok(true);
+        }
+        let owned: bool = connection.query_row(
+            "SELECT EXISTS (SELECT 1 FROM owner) OR EXISTS (SELECT 1 FROM request WHERE settled_ms IS NULL)",
+            [],
+            |row| row.get(0),
+        )?;
+        if owned || self.is_locked().map_err(unusable)? {
+            return Ok(false);
+        }
+        self.mark(name).map_err(unusable)?;
+        Ok(true)
+    }
+
+    /// Whether any other process has a lock on it.
+    fn is_locked(&self) -> io::Result<bool> {
+        // To the end of the file, however far that is.
+        is_locked(&self.file, libc::flock { l_len: 0, ..flock(0, libc::F_WRLCK) })
+    }
+}
+
+/// Bytes of what the file says of itself: the store's name, the number that it has itself among the
+/// files of its disk, and the store's.
+const MARK: usize = 32;
+
+/// Before a connection is opened: one to a store that was put in the place of another would take that
+/// one's log, which the living still write, for its own.
+///
+/// # Errors
+/// Where another process has in use what lay here before.
+pub(super) fn refuse_replaced(store: &Path) -> Result<(), Fault> {
+    if !place::owners(store).exists() {
+        return Ok(());
+    }
+    let held = Held::open(store).map_err(unusable)?;
+    let mut mark = [0; MARK];
+    let is_of_it =
+        held.file.read_exact_at(&mut mark, 0).is_ok() && mark.ends_with(&held.store.1.to_le_bytes());
+    if is_of_it || !held.is_locked().map_err(unusable)? { Ok(()) } else { Err(files::gone(store)) }
+}
+
+/// The side file was deleted or replaced: who is alive cannot be told.
+pub(super) fn lost(store: &Path) -> Fault {
+    Fault::of(format!(
+        "the side file {} was deleted or replaced while the store was open, so nothing is sent: close everything that \
+         uses the store, and run this again",
+        place::owners(store).display()
+    ))
+}
+
+#[allow(clippy::needless_pass_by_value)] // as `map_err` gives it
+fn unusable(_: io::Error) -> Fault {
+    Fault::of(
+        "the store's side file (its name ends in -owners) cannot be opened or locked: check its owner and mode",
+    )
+}
+
 fn lock(file: &File, owner: i64, kind: libc::c_int) -> io::Result<()> {
     Ok(fcntl(file, FcntlArg::F_SETLK(&flock(owner, kind))).map(|_| ())?)
+}
+
+/// Whether another process has a lock that this one would meet.
+fn is_locked(file: &File, mut asked: libc::flock) -> io::Result<bool> {
+    fcntl(file, FcntlArg::F_GETLK(&mut asked))?;
+    Ok(i32::from(asked.l_type) != libc::F_UNLCK)
 }
 
 /// One byte for each owner: their numbers are never used twice.

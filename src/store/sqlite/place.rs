@@ -22,10 +22,8 @@ pub(super) type FileId = (u64, u64);
 /// others in; its side files take theirs from the file. What is there keeps its modes: the second
 /// part is what to say of them.
 pub(super) fn prepare(path: &Path) -> Result<(PathBuf, Vec<String>), Fault> {
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
+    let path = &*real(path)?;
+    let folder = folder_of(path);
     let failed = |what: &str, error: &io::Error| {
         Fault::of(format!(
             "the store {} cannot be made: {what}: {} (give store= another path)",
@@ -43,7 +41,7 @@ pub(super) fn prepare(path: &Path) -> Result<(PathBuf, Vec<String>), Fault> {
             .create(folder)
             .map_err(|error| failed("its folder", &error))?;
     }
-    refuse_network(folder, path)?;
+    refuse_network(path)?;
     if folder.file_name().is_some_and(|name| name == FOLDER) {
         // As `.pytest_cache` has it: nobody commits a folder of people by accident.
         let ignore = OpenOptions::new().write(true).create_new(true).open(folder.join(".gitignore"));
@@ -62,6 +60,32 @@ pub(super) fn prepare(path: &Path) -> Result<(PathBuf, Vec<String>), Fault> {
     let warnings =
         looser(&path).into_iter().chain(folder.canonicalize().ok().as_deref().and_then(looser_folder));
     Ok((path.clone(), warnings.collect()))
+}
+
+/// Where a store of this name lies, or would: a link says where that is, also before anything is
+/// there. Its disk, its folder and its side files are those of the real place.
+///
+/// # Errors
+/// Where links lead round in a circle.
+pub(super) fn real(path: &Path) -> Result<PathBuf, Fault> {
+    // As many as Linux follows.
+    const MOST_LINKS: usize = 40;
+    let mut path = path.to_owned();
+    for _ in 0..MOST_LINKS {
+        let Ok(to) = fs::read_link(&path) else { return Ok(path) };
+        path = folder_of(&path).join(to);
+    }
+    Err(Fault::of(format!("the store {} is a link to itself: give store= another path", path.display())))
+}
+
+/// The one name of what lies here, or would; none, if there is no such folder.
+pub(super) fn canonical(path: &Path) -> Option<PathBuf> {
+    let path = real(path).ok()?;
+    Some(folder_of(&path).canonicalize().ok()?.join(path.file_name()?))
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// What is in a file that was synced is lost with the file's name, if the power goes before that is on
@@ -106,7 +130,8 @@ pub(super) fn open_owners(path: &Path) -> io::Result<fs::File> {
 /// A write-ahead log needs shared memory and locks that file servers do not have, or have wrongly
 /// (<https://www.sqlite.org/wal.html>).
 #[cfg(target_os = "linux")]
-fn refuse_network(folder: &Path, path: &Path) -> Result<(), Fault> {
+pub(super) fn refuse_network(path: &Path) -> Result<(), Fault> {
+    let folder = folder_of(path);
     let Ok(known) = nix::sys::statfs::statfs(folder) else { return Ok(()) };
     #[allow(clippy::useless_conversion, clippy::unnecessary_cast)] // its type differs by platform
     let magic = known.filesystem_type().0 as i64 & 0xffff_ffff;
@@ -163,7 +188,7 @@ fn network_of(magic: i64, mounts: impl FnOnce() -> Option<(PathBuf, String)>) ->
 }
 
 #[cfg(not(target_os = "linux"))]
-fn refuse_network(_: &Path, _: &Path) -> Result<(), Fault> {
+pub(super) fn refuse_network(_: &Path) -> Result<(), Fault> {
     Ok(())
 }
 

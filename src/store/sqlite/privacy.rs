@@ -3,6 +3,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use hashbrown::{HashMap, HashSet};
@@ -12,20 +13,22 @@ use crate::error::{Error, ErrorKind};
 use crate::identifier::Identifier;
 
 use super::SqliteStore;
-use super::block::{self, PLACES, Sheet, block_id, block_start};
+use super::block::{self, Sheet, block_start};
 use super::fault::Fault;
 use super::find::Target;
+use super::interrupt::Interrupt;
 use super::key::Key;
 use super::ledger::Ledger;
 use super::mention::Mention;
 use super::schema::state;
 use super::shared::{Shared, now_ms};
+use super::shelf;
 
 /// Requests whose answers are purged in one transaction.
 const AT_ONCE: i64 = 200;
 
-/// How often the log is tried to be emptied, where others read just then.
-const CHECKPOINTS: usize = 20;
+/// How long who reads just then keeps the log from being emptied, before it is left to another purge.
+const LONGEST_READ: Duration = Duration::from_secs(2);
 
 /// What a purge did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -78,10 +81,10 @@ impl SqliteStore {
     /// # Errors
     /// Where the store cannot be written.
     pub fn allow(&self, identifier: &Identifier) -> Result<bool, Error> {
-        let opening = self.opening()?;
-        let key = opening.shared.identity.secret.key(identifier);
-        opening.write(move |connection, ledger| {
+        let key = self.opening()?.shared.identity.secret.key(identifier);
+        self.write(move |connection, ledger| {
             ledger.notify = true;
+            ledger.forget_forgotten();
             let barred = connection.execute("DELETE FROM barred WHERE key = ?1", [key])?;
             let dropped = connection.execute(
                 "UPDATE answer SET state = ?2 WHERE key = ?1 AND state = ?3",
@@ -95,13 +98,15 @@ impl SqliteStore {
         let opening = self.opening()?;
         let key = opening.shared.identity.secret.key(identifier);
         // First of all nobody asks for it any more, and what is under way brings nothing back.
-        let bar = move |connection: &Connection, _: &mut Ledger| bar(connection, key, 0);
-        opening.write(bar)?;
+        self.write(move |connection, ledger| {
+            ledger.forget_forgotten();
+            forget(connection, key)
+        })?;
         let mention = Arc::new(Mention::of(target));
-        let seeking = mention.clone();
-        let mut purged = opening.write(move |connection, ledger| {
+        let (seeking, interrupt) = (mention.clone(), self.interrupt.clone());
+        let mut purged = self.write(move |connection, ledger| {
             let intents = blank_intents(connection, ledger, &seeking)?;
-            let replies = drop_replies(connection, &seeking)?;
+            let replies = drop_replies(connection, &seeking, &interrupt)?;
             Ok(Purged { intents, replies, ..Purged::default() })
         })?;
         let mut identifiers: HashSet<Key> = std::iter::once(key).collect();
@@ -121,7 +126,7 @@ impl SqliteStore {
                 by_request.entry(spot.request).or_default().push(spot.place);
             }
             for (request, places) in by_request {
-                opening.write(move |connection, ledger| {
+                self.write(move |connection, ledger| {
                     ledger.fold(connection)?;
                     erase(connection, &ledger.shared, request, &places)
                 })?;
@@ -133,12 +138,15 @@ impl SqliteStore {
     }
 
     fn purge_before(&self, at_ms: i64) -> Result<Purged, Error> {
-        let opening = self.opening()?;
+        // What the dead have left under way is as old as when it was sent. What the living have is not
+        // old: it has no answer yet, and whom they ask for is the only evidence of what it may cost.
+        self.opening()?.bury_the_dead()?;
         let (mut purged, mut after) = (Purged::default(), 0);
         loop {
-            let (some, last) = opening.write(move |connection, ledger| {
+            let interrupt = self.interrupt.clone();
+            let (some, last) = self.write(move |connection, ledger| {
                 ledger.fold(connection)?;
-                purge_some(connection, &ledger.shared, at_ms, after)
+                purge_some(connection, &ledger.shared, (at_ms, after), &interrupt)
             })?;
             purged.identifiers += some.identifiers;
             purged.answers += some.answers;
@@ -152,30 +160,33 @@ impl SqliteStore {
         }
     }
 
-    /// Writes the log into the file and cuts it to nothing: deleted rows stand in it, too.
+    /// Writes the log into the file and cuts it to nothing: deleted rows stand in it, too. Waits for
+    /// who is reading, but not for long.
     fn empty_log(&self) -> Result<bool, Error> {
-        let opening = self.opening()?;
-        for _ in 0..CHECKPOINTS {
-            let busy: bool = opening.ask(|reading, shared| {
-                reading.blocks.forget();
-                let connection = shared.connect()?;
-                let busy = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
-                Ok(busy)
-            })?;
-            if !busy {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+        self.ask(|reading, shared| {
+            reading.blocks.forget();
+            let (connection, _) = shared.connect()?;
+            connection.busy_timeout(LONGEST_READ)?;
+            let busy: bool = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+            Ok(!busy)
+        })
     }
 }
 
-fn bar(connection: &Connection, key: Key, credits: i64) -> Result<(), Fault> {
+/// From now on nobody asks for it.
+pub(super) fn bar(connection: &Connection, key: Key, credits: i64) -> Result<(), Fault> {
     connection
         .prepare_cached(
-            "INSERT INTO barred VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET credits = credits + excluded.credits",
+            "INSERT INTO barred VALUES (?1, ?2, ?3, 0) ON CONFLICT DO UPDATE SET credits = credits + excluded.credits",
         )?
         .execute(params![key, now_ms(), credits])?;
+    Ok(())
+}
+
+/// The same, and what comes in about others does not bring it back.
+fn forget(connection: &Connection, key: Key) -> Result<(), Fault> {
+    bar(connection, key, 0)?;
+    connection.prepare_cached("UPDATE barred SET named = 1 WHERE key = ?1")?.execute([key])?;
     Ok(())
 }
 
@@ -183,13 +194,7 @@ fn bar(connection: &Connection, key: Key, credits: i64) -> Result<(), Fault> {
 fn erase(connection: &Connection, shared: &Shared, request: i64, places: &[i64]) -> Result<(), Fault> {
     let mut blocks: HashMap<i64, Vec<block::Entry>> = HashMap::new();
     for place in places {
-        let (id, packed): (i64, Vec<u8>) = connection
-            .prepare_cached(
-                "SELECT id, body FROM block WHERE id <= ?1 AND id >= ?2 ORDER BY id DESC LIMIT 1",
-            )?
-            .query_row([block_id(request, *place), block_id(request, 0)], |row| {
-                Ok((row.get(0)?, row.get(1)?))
-            })?;
+        let Some((id, packed)) = shelf::with(connection, request, *place)? else { continue };
         if !blocks.contains_key(&id) {
             blocks.insert(id, Sheet::read(&packed)?.entries());
         }
@@ -204,9 +209,7 @@ fn erase(connection: &Connection, shared: &Shared, request: i64, places: &[i64])
             .execute(params![key, request])?;
     }
     for (id, entries) in blocks {
-        connection
-            .prepare_cached("UPDATE block SET body = ?2 WHERE id = ?1")?
-            .execute(params![id, block::pack_one(&entries)?])?;
+        shelf::rewrite(connection, id, &entries)?;
     }
     Ok(())
 }
@@ -239,11 +242,12 @@ fn blank_intents(connection: &Connection, ledger: &mut Ledger, mention: &Mention
 }
 
 /// Replies that could not be read may hold anybody: those that mention this one go as a whole.
-fn drop_replies(connection: &Connection, mention: &Mention) -> Result<u64, Fault> {
+fn drop_replies(connection: &Connection, mention: &Mention, interrupt: &Interrupt) -> Result<u64, Fault> {
     let mut ask = connection.prepare("SELECT request, body FROM unread")?;
     let mut rows = ask.query([])?;
     let mut gone = Vec::new();
     while let Some(row) = rows.next()? {
+        interrupt.check()?;
         let packed: Vec<u8> = row.get(1)?;
         if mention.is_in(&block::decompress(&packed)?) {
             gone.push(row.get::<_, i64>(0)?);
@@ -259,19 +263,19 @@ fn drop_replies(connection: &Connection, mention: &Mention) -> Result<u64, Fault
 fn purge_some(
     connection: &Connection,
     shared: &Shared,
-    at_ms: i64,
-    after: i64,
+    (at_ms, after): (i64, i64),
+    interrupt: &Interrupt,
 ) -> Result<(Purged, Option<i64>), Fault> {
-    let mut ask = connection
-        .prepare_cached("SELECT id FROM request WHERE id > ?1 AND settled_ms < ?2 ORDER BY id LIMIT ?3")?;
+    let mut ask = connection.prepare_cached(
+        "SELECT id FROM request WHERE id > ?1 AND (settled_ms < ?2 OR outcome = 'left' AND sent_ms < ?2)
+         ORDER BY id LIMIT ?3",
+    )?;
     let requests: Vec<i64> =
         ask.query_map([after, at_ms, AT_ONCE], |row| row.get(0))?.collect::<Result<_, _>>()?;
     let (mut purged, mut keys) = (Purged::default(), HashMap::<Key, i64>::new());
     for request in &requests {
-        let range = [block_id(*request, 0), block_id(*request, PLACES)];
-        let mut blocks = connection.prepare_cached("SELECT body FROM block WHERE id >= ?1 AND id < ?2")?;
-        let packed: Vec<Vec<u8>> = blocks.query_map(range, |row| row.get(0))?.collect::<Result<_, _>>()?;
-        for packed in packed {
+        interrupt.check()?;
+        for (_, packed) in shelf::of(connection, *request)? {
             for entry in Sheet::read(&packed)?.entries() {
                 let Some(identifier) = entry.identifier else { continue };
                 let (key, hit) = (shared.identity.secret.key(&identifier), entry.state == state::HIT);
@@ -283,7 +287,7 @@ fn purge_some(
                 *keys.entry(key).or_default() += i64::from(hit);
             }
         }
-        connection.prepare_cached("DELETE FROM block WHERE id >= ?1 AND id < ?2")?.execute(range)?;
+        shelf::clear(connection, *request)?;
         let gone = connection.prepare_cached("DELETE FROM unread WHERE request = ?1")?.execute([request])?;
         purged.replies += gone as u64;
     }

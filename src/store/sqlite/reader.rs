@@ -37,7 +37,7 @@ impl Reader {
 
     fn reading(&mut self) -> Result<&mut Reading, Fault> {
         if self.reading.is_none() {
-            let connection = self.shared.connect()?;
+            let (connection, _) = self.shared.connect()?;
             connection.pragma_update(None, "query_only", true)?;
             self.reading = Some(Reading { connection, blocks: Blocks::default(), tail: Tail::default() });
         }

@@ -39,7 +39,8 @@ pub(super) mod state {
 
 /// `answer` has the lookups by keyed hash, those of one identifier side by side, but for the newest,
 /// which `tail` has by request; `block` what they
-/// came to, some tens of them compressed together. `request` is intent and journal in one: while
+/// came to, some tens of them compressed together. `barred` has whom nobody is to ask for; `named` are
+/// those who were purged by that very identifier, and are not to come back with others. `request` is intent and journal in one: while
 /// `settled_ms` is null it is under way, and `in_doubt` is the worst that it can come to.
 const TABLES: &str = "
 CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -91,7 +92,12 @@ CREATE TABLE tail (request INTEGER PRIMARY KEY, packed BLOB NOT NULL);
 CREATE INDEX answer_doubt ON answer (request, place) WHERE state IN (3, 6);
 CREATE TABLE block (id INTEGER PRIMARY KEY, body BLOB NOT NULL);
 CREATE TABLE unread (request INTEGER PRIMARY KEY, body BLOB NOT NULL);
-CREATE TABLE barred (key BLOB PRIMARY KEY, purged_ms INTEGER NOT NULL, credits INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE barred (
+    key BLOB PRIMARY KEY,
+    purged_ms INTEGER NOT NULL,
+    credits INTEGER NOT NULL,
+    named INTEGER NOT NULL
+) WITHOUT ROWID;
 CREATE TABLE merged (store BLOB, request INTEGER, here INTEGER NOT NULL, PRIMARY KEY (store, request)) WITHOUT ROWID;
 INSERT INTO total VALUES (1, 0, 0, 0);
 ";

@@ -10,17 +10,19 @@ use crate::error::Error;
 use crate::identifier::Identifier;
 use crate::store::{Evidence, Known, Settled};
 
-use super::block::{self, PLACES, block_id};
+use super::block;
 use super::fault::Fault;
 use super::key::Key;
-use super::ledger::{Ledger, put_answers, put_block, replace_doubts};
+use super::ledger::{Ledger, put_answers, replace_doubts};
+use super::privacy::bar;
 use super::schema::state;
 use super::shared::Shared;
+use super::shelf;
 use super::tail::{self, Lines};
 use super::writer::Work;
 
 /// One lookup that came to something.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Line {
     pub(super) key: Key,
     pub(super) identifier: Identifier,
@@ -32,12 +34,11 @@ pub(super) struct Line {
 pub(super) struct SettleWork {
     pub(super) request: i64,
     pub(super) lines: Vec<Line>,
-    /// The lines packed, for the usual case that nobody of them was purged meanwhile.
+    /// The lines packed, for the usual case that nobody in them was purged.
     pub(super) blocks: Vec<(i64, Vec<u8>)>,
     pub(super) evidence: Evidence,
     pub(super) unread: Option<Vec<u8>>,
     pub(super) reply: Option<oneshot::Sender<Result<(), Error>>>,
-    pub(super) shared: Arc<Shared>,
 }
 
 /// Lines, and the blocks that they are packed into.
@@ -67,6 +68,7 @@ fn pack_lines(lines: &[Line]) -> Result<Vec<(i64, Vec<u8>)>, Fault> {
 
 impl Work for SettleWork {
     fn work(&mut self, connection: &Connection, ledger: &mut Ledger) -> Result<(), Fault> {
+        let shared = ledger.shared.clone();
         let known: Option<(i64, bool, i64, i64)> = connection
             .prepare_cached(
                 "SELECT in_doubt, settled_ms IS NOT NULL, credits, required FROM request WHERE id = ?1",
@@ -78,36 +80,38 @@ impl Work for SettleWork {
         };
         if settled {
             // Given up for dead, and yet it has answered: what is known replaces the doubt.
-            self.take_back(connection)?;
+            self.take_back(connection, &shared)?;
         }
-        self.leave_out_purged(connection)?;
-        for (first, block) in &self.blocks {
-            put_block(connection, self.request, *first, block)?;
+        let rest = self.without_purged(connection, ledger)?;
+        let (lines, blocks) = rest.as_ref().map_or((&self.lines, &self.blocks), |rest| (&rest.0, &rest.1));
+        for (first, block) in blocks {
+            shelf::put(connection, self.request, *first, block)?;
         }
-        let answers = (0..).zip(&self.lines).map(|(place, line)| (line.key, place, line.state));
+        let answers = (0..).zip(lines).map(|(place, line)| (line.key, place, line.state));
         let answers: Lines = answers.collect();
-        replace_doubts(connection, &self.shared, self.request, required, &answers)?;
-        if let Some(unread) = &self.unread {
+        replace_doubts(connection, &shared, self.request, required, &answers)?;
+        if let Some(unread) = &self.unread
+            && rest.is_none()
+        {
             connection
                 .prepare_cached("INSERT OR REPLACE INTO unread VALUES (?1, ?2)")?
                 .execute(params![self.request, unread])?;
         }
-        self.journal(connection, was_credits, was_in_doubt)?;
+        self.journal(connection, lines, was_credits, was_in_doubt)?;
         // After the journal, which knows when that was.
         self.put(connection, ledger, required, answers)?;
-        self.shared.intents().remove(self.request);
+        shared.intents().remove(self.request);
         ledger.notify = true;
         Ok(())
     }
 
-    fn done(mut self: Box<Self>, committed: Result<(), Error>) {
+    fn done(mut self: Box<Self>, shared: &Shared, committed: Result<(), Error>) {
         let reply = self.reply.take();
         if committed.is_err() {
             // Still under way in the file, where the next opening would find it in doubt. Here,
             // nobody need wait; and there may be room later.
-            self.shared.intents().lose(self.request);
-            self.shared.changed.notify_waiters();
-            let shared = self.shared.clone();
+            shared.intents().lose(self.request);
+            shared.changed.notify_waiters();
             shared.keep_unsettled(*self);
         }
         if let Some(reply) = reply {
@@ -147,45 +151,59 @@ impl SettleWork {
         Ok(())
     }
 
-    fn take_back(&self, connection: &Connection) -> Result<(), Fault> {
+    fn take_back(&self, connection: &Connection, shared: &Shared) -> Result<(), Fault> {
         let mut drop = connection.prepare_cached("DELETE FROM answer WHERE key = ?1 AND request = ?2")?;
-        let mut keys = doubtful_keys(connection, &self.shared, self.request)?;
+        let mut keys = doubtful_keys(connection, shared, self.request)?;
         keys.sort_unstable();
         for key in keys {
             drop.execute(params![key, self.request])?;
         }
-        connection
-            .prepare_cached("DELETE FROM block WHERE id >= ?1 AND id < ?2")?
-            .execute(params![block_id(self.request, 0), block_id(self.request, PLACES)])?;
-        Ok(())
+        shelf::clear(connection, self.request)
     }
 
-    /// Who was purged while the request was under way must not come back with its answer.
-    fn leave_out_purged(&mut self, connection: &Connection) -> Result<(), Fault> {
+    /// Who was purged must not come back: neither with an answer that was under way then, nor in what
+    /// is said of others, who are barred as a purge would have them: what was paid for and is not kept
+    /// would be paid for again. What may be stored, where that is not all of it; a reply that could
+    /// not be read then is not.
+    fn without_purged(&self, connection: &Connection, ledger: &mut Ledger) -> Result<Option<Packed>, Fault> {
         let any: bool = connection
             .prepare_cached("SELECT EXISTS (SELECT 1 FROM barred)")?
             .query_row([], |row| row.get(0))?;
         if !any {
-            return Ok(());
+            return Ok(None);
         }
+        let shared = ledger.shared.clone();
+        let forgotten = ledger.forgotten(connection)?;
+        let is_mentioned = |text: &[u8]| forgotten.is_mentioned(&shared.identity.secret, text);
         let mut ask = connection.prepare_cached("SELECT EXISTS (SELECT 1 FROM barred WHERE key = ?1)")?;
-        let mut barred = Vec::new();
+        let mut rest = Vec::with_capacity(self.lines.len());
         for line in &self.lines {
-            let is_barred: bool = ask.query_row([line.key], |row| row.get(0))?;
-            barred.push(is_barred);
+            if ask.query_row([line.key], |row| row.get::<_, bool>(0))? {
+                continue;
+            }
+            if line.state == state::HIT && is_mentioned(&line.body) {
+                bar(connection, line.key, 1)?;
+                continue;
+            }
+            rest.push(line.clone());
         }
-        if barred.contains(&true) {
-            let mut barred = barred.into_iter();
-            self.lines.retain(|_| !barred.next().unwrap_or_default());
-            self.blocks = pack_lines(&self.lines)?;
-            self.unread = None;
+        let unread = self.unread.as_deref().map(block::decompress).transpose()?;
+        if rest.len() == self.lines.len() && !unread.is_some_and(|reply| is_mentioned(&reply)) {
+            return Ok(None);
         }
-        Ok(())
+        let blocks = pack_lines(&rest)?;
+        Ok(Some((rest, blocks)))
     }
 
-    fn journal(&self, connection: &Connection, was_credits: i64, was_in_doubt: i64) -> Result<(), Fault> {
+    fn journal(
+        &self,
+        connection: &Connection,
+        lines: &[Line],
+        was_credits: i64,
+        was_in_doubt: i64,
+    ) -> Result<(), Fault> {
         let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
-        let count = |state| number(self.lines.iter().filter(|line| line.state == state).count() as u64);
+        let count = |state| number(lines.iter().filter(|line| line.state == state).count() as u64);
         let evidence = &self.evidence;
         let (credits, in_doubt) = (number(evidence.credits), number(evidence.in_doubt));
         connection
@@ -225,11 +243,8 @@ impl SettleWork {
 
 /// The lookups of a request that is on file as settled.
 fn doubtful_keys(connection: &Connection, shared: &Shared, request: i64) -> Result<Vec<Key>, Fault> {
-    let mut blocks = connection.prepare_cached("SELECT body FROM block WHERE id >= ?1 AND id < ?2")?;
-    let mut rows = blocks.query([block_id(request, 0), block_id(request, PLACES)])?;
     let mut keys = Vec::new();
-    while let Some(row) = rows.next()? {
-        let packed: Vec<u8> = row.get(0)?;
+    for (_, packed) in shelf::of(connection, request)? {
         let entries = block::Sheet::read(&packed)?.entries();
         let known = entries.iter().filter_map(|entry| entry.identifier.as_ref());
         keys.extend(known.map(|known| shared.identity.secret.key(known)));

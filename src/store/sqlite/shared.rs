@@ -1,7 +1,7 @@
 //! What the threads of one opening share: who is asking for what right now, and which sets of
 //! required fields there are.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -12,8 +12,10 @@ use tokio::sync::Notify;
 use crate::error::Error;
 
 use super::fault::Fault;
+use super::files::{self, Files};
 use super::key::Key;
 use super::owner::Owners;
+use super::place::{self, FileId};
 use super::schema::{self, Identity};
 use super::settle::SettleWork;
 
@@ -24,6 +26,8 @@ pub(super) type Fields = Arc<[Box<str>]>;
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) path: PathBuf,
+    /// The file that was opened first: another one is another store.
+    pub(super) file: FileId,
     pub(super) identity: Identity,
     pub(super) owners: Owners,
     pub(super) lock_timeout: Duration,
@@ -39,9 +43,15 @@ pub(super) struct Shared {
 const MOST_UNSETTLED: usize = 64;
 
 impl Shared {
-    pub(super) fn new(path: PathBuf, identity: Identity, owners: Owners, lock_timeout: Duration) -> Self {
+    pub(super) fn new(
+        (path, file): (PathBuf, FileId),
+        identity: Identity,
+        owners: Owners,
+        lock_timeout: Duration,
+    ) -> Self {
         Self {
             path,
+            file,
             identity,
             owners,
             lock_timeout,
@@ -86,12 +96,15 @@ impl Shared {
         !self.unsettled.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 
-    /// Another connection to the file.
-    pub(super) fn connect(&self) -> Result<Connection, Fault> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(&self.path, flags)?;
-        schema::prepare(&connection, self.lock_timeout)?;
-        Ok(connection)
+    /// Another connection to the file, and which files it has open.
+    pub(super) fn connect(&self) -> Result<(Connection, Files), Fault> {
+        // Of another store nothing is to be touched.
+        if !place::file_id(&self.path).is_ok_and(|known| known == self.file) {
+            return Err(files::gone(&self.path));
+        }
+        let connection = connect(&self.path, self.lock_timeout)?;
+        let files = Files::of(&self.path, self.file)?;
+        Ok((connection, files))
     }
 
     pub(super) fn told(&self, fault: Fault) -> Error {
@@ -118,6 +131,15 @@ impl Shared {
     pub(super) fn forget_fields(&self) {
         *self.fields.lock().unwrap_or_else(PoisonError::into_inner) = FieldSets::default();
     }
+}
+
+/// A connection to a file that is there, which has read from it.
+pub(super) fn connect(path: &Path, lock_timeout: Duration) -> Result<Connection, Fault> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    schema::prepare(&connection, lock_timeout)?;
+    connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
+    Ok(connection)
 }
 
 /// The number of this set; in a transaction, as it may be new.

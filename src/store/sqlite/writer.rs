@@ -9,6 +9,7 @@ use rusqlite::Connection;
 use crate::error::Error;
 
 use super::fault::Fault;
+use super::files::Files;
 use super::ledger::Ledger;
 use super::shared::Shared;
 use super::thread::Desk;
@@ -26,20 +27,20 @@ pub(super) trait Work: Send {
     fn work(&mut self, connection: &Connection, ledger: &mut Ledger) -> Result<(), Fault>;
 
     /// Committed, or not.
-    fn done(self: Box<Self>, committed: Result<(), Error>);
+    fn done(self: Box<Self>, shared: &Shared, committed: Result<(), Error>);
 }
 
 /// The desk of the thread that writes.
 #[derive(Debug)]
 pub(super) struct Writer {
-    connection: Option<Connection>,
+    open: Option<(Connection, Files)>,
     ledger: Ledger,
 }
 
 impl Writer {
-    pub(super) fn new(shared: Arc<Shared>, connection: Connection) -> Self {
+    pub(super) fn new(shared: Arc<Shared>, open: (Connection, Files)) -> Self {
         let ledger = Ledger::new(shared);
-        Self { connection: Some(connection), ledger }
+        Self { open: Some(open), ledger }
     }
 
     /// Commits all of them together or, where one makes the transaction fail, each by itself.
@@ -50,7 +51,7 @@ impl Writer {
         let committed = match self.transact(&mut group) {
             Ok(()) => {
                 for work in group {
-                    work.done(Ok(()));
+                    work.done(&shared, Ok(()));
                 }
                 true
             }
@@ -60,7 +61,7 @@ impl Writer {
                 if let [_] = group[..] {
                     let error = shared.told(fault);
                     for work in group {
-                        work.done(Err(error.clone()));
+                        work.done(&shared, Err(error.clone()));
                     }
                 } else {
                     for work in group {
@@ -76,28 +77,32 @@ impl Writer {
         committed
     }
 
-    /// What could not be stored when it came, now that something else could be.
-    fn settle_late(&mut self) {
+    /// What could not be stored when it came, now that something else could be; whether all of it was.
+    /// The first that still cannot be puts an end to it: each may wait for other programs for as long
+    /// as a commit does, and there may be many.
+    fn settle_late(&mut self) -> bool {
         let shared = self.ledger.shared.clone();
-        for work in shared.take_unsettled() {
-            self.commit(vec![Box::new(work)]);
-        }
+        let mut late = shared.take_unsettled().into_iter();
+        let all = late.by_ref().all(|work| self.commit(vec![Box::new(work)]));
+        late.for_each(|work| shared.keep_unsettled(work));
+        all
     }
 
     /// One transaction for all of them; an error if nothing of it was committed.
     fn transact(&mut self, group: &mut [Box<dyn Work>]) -> Result<(), Fault> {
-        let connection = match &self.connection {
-            Some(connection) => connection,
-            None => self.connection.insert(self.ledger.shared.connect()?),
+        let (connection, files) = match &self.open {
+            Some(open) => open,
+            None => self.open.insert(self.ledger.shared.connect()?),
         };
         connection.execute_batch("BEGIN IMMEDIATE")?;
-        let worked = work(connection, &mut self.ledger, group);
+        // What goes into a file that was deleted is neither noted nor stored.
+        let worked = files.check().and_then(|()| work(connection, &mut self.ledger, group));
         let committed = worked.and_then(|()| Ok(connection.execute_batch("COMMIT")?));
         if committed.is_err() && !connection.is_autocommit() {
             // Where this fails, too, the transaction ends with the connection.
             let _ = connection.execute_batch("ROLLBACK");
             if !connection.is_autocommit() {
-                self.connection = None;
+                self.open = None;
             }
         }
         committed
@@ -118,12 +123,12 @@ impl Desk for Writer {
 
     fn serve(&mut self, jobs: Vec<Self::Job>) {
         let ledger = &self.ledger;
-        let (needed, idle): (Vec<_>, Vec<_>) = match &self.connection {
-            Some(connection) => jobs.into_iter().partition(|job| job.is_needed(connection, ledger)),
+        let (needed, idle): (Vec<_>, Vec<_>) = match &self.open {
+            Some((connection, _)) => jobs.into_iter().partition(|job| job.is_needed(connection, ledger)),
             None => (jobs, Vec::new()),
         };
         for job in idle {
-            job.done(Ok(()));
+            job.done(&ledger.shared, Ok(()));
         }
         // Also where nobody has come: other processes wait for what could not be stored.
         if needed.is_empty() || self.commit(needed) {
@@ -136,16 +141,16 @@ impl Desk for Writer {
     }
 
     fn close(&mut self) {
-        self.connection = None;
+        self.open = None;
         // The next connection counts the file's states anew: what others commit until it is opened
         // could bear the number that this one saw last.
         self.ledger.doubt_everything();
     }
 
     fn leave(&mut self) {
-        if self.ledger.known_owner().is_some() {
-            self.settle_late();
-            // Best effort: what is left undone here, the next opening does.
+        // Best effort: what is left undone here, the next opening does. Where nothing can be stored,
+        // nor can this, after another wait.
+        if self.ledger.known_owner().is_some() && self.settle_late() {
             self.commit(vec![Box::new(Leave)]);
         }
         if let Some(owner) = self.ledger.known_owner() {
@@ -162,7 +167,7 @@ impl Work for Leave {
         ledger.known_owner().map_or(Ok(()), |owner| ledger.bury(connection, owner))
     }
 
-    fn done(self: Box<Self>, _: Result<(), Error>) {}
+    fn done(self: Box<Self>, _: &Shared, _: Result<(), Error>) {}
 }
 
 /// Looks what other processes have done: somebody waits for it.
@@ -171,6 +176,10 @@ pub(super) struct Listen(pub(super) Arc<AtomicBool>);
 impl Work for Listen {
     fn is_needed(&self, connection: &Connection, ledger: &Ledger) -> bool {
         self.0.store(false, Ordering::Release);
+        if !ledger.shared.owners.is_in_place() {
+            // Nobody can be seen to die any more: who waits for others is told so when it looks.
+            ledger.shared.changed.notify_waiters();
+        }
         let owners = ledger.shared.intents().owners();
         let changed = ledger.is_behind(connection);
         changed || owners.into_iter().any(|owner| !ledger.shared.owners.is_alive(owner))
@@ -180,7 +189,7 @@ impl Work for Listen {
         Bury(None).work(connection, ledger)
     }
 
-    fn done(self: Box<Self>, _: Result<(), Error>) {
+    fn done(self: Box<Self>, _: &Shared, _: Result<(), Error>) {
         self.0.store(false, Ordering::Release);
     }
 }
@@ -203,7 +212,7 @@ impl Work for Bury {
         Ok(())
     }
 
-    fn done(self: Box<Self>, committed: Result<(), Error>) {
+    fn done(self: Box<Self>, _: &Shared, committed: Result<(), Error>) {
         if let Some(reply) = self.0 {
             let _ = reply.send(committed);
         }
@@ -216,4 +225,76 @@ fn owners(connection: &Connection) -> Result<Vec<i64>, Fault> {
         "SELECT owner FROM request WHERE settled_ms IS NULL UNION SELECT id FROM owner UNION SELECT owner FROM pace",
     )?;
     Ok(ask.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+    use tokio::sync::oneshot::{self, error::TryRecvError};
+
+    use super::super::opening::{self, Opening};
+    use super::super::settle::SettleWork;
+    use super::*;
+
+    struct Place(std::path::PathBuf);
+
+    impl Place {
+        fn new(name: &str) -> Self {
+            let place = std::env::temp_dir().join(format!("exactbuyer-writer-{name}-{}", std::process::id()));
+            std::fs::create_dir_all(&place).unwrap();
+            Self(place)
+        }
+
+        fn open(&self) -> Arc<Opening> {
+            opening::open(&self.0.join("a.db"), "loopback", std::time::Duration::from_secs(1)).unwrap()
+        }
+    }
+
+    impl Drop for Place {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_dir_all(&self.0);
+        }
+    }
+
+    /// An answer to a request that is not on file: it can never be stored.
+    fn hopeless() -> (SettleWork, oneshot::Receiver<Result<(), Error>>) {
+        let (reply, answer) = oneshot::channel();
+        let work = SettleWork {
+            request: 7,
+            lines: Vec::new(),
+            blocks: Vec::new(),
+            evidence: crate::store::Evidence::default(),
+            unread: None,
+            reply: Some(reply),
+        };
+        (work, answer)
+    }
+
+    #[test]
+    fn of_what_could_not_be_stored_the_first_to_fail_again_spares_the_others_the_wait() {
+        let place = Place::new("late");
+        let opening = place.open();
+        let mut writer = Writer::new(opening.shared.clone(), opening.shared.connect().unwrap());
+        let (works, mut answers): (Vec<_>, Vec<_>) = (0..3).map(|_| hopeless()).unzip();
+        for work in works {
+            opening.shared.keep_unsettled(work);
+        }
+        assert!(!writer.settle_late());
+        assert!(answers[0].try_recv().unwrap().is_err());
+        assert!(answers[1..].iter_mut().all(|answer| answer.try_recv() == Err(TryRecvError::Empty)));
+        assert_eq!(opening.shared.take_unsettled().len(), 3, "all of them are tried again");
+        drop(writer);
+        opening::close(opening);
+    }
+
+    #[test]
+    fn what_was_never_stored_keeps_nothing_in_memory_once_the_store_is_closed() {
+        let place = Place::new("closed");
+        let opening = place.open();
+        let shared = Arc::downgrade(&opening.shared);
+        opening.shared.keep_unsettled(hopeless().0);
+        opening::close(opening);
+        assert!(shared.upgrade().is_none());
+    }
 }

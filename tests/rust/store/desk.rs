@@ -32,8 +32,17 @@ impl Folder {
     }
 
     pub(crate) fn store(&self) -> SqliteStore {
-        SqliteStore::open(&self.0.join("a.db"), "loopback").unwrap()
+        open_at(&self.0)
     }
+
+    /// A file beside the store's, or the store's own.
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+}
+
+pub(crate) fn open_at(folder: &Path) -> SqliteStore {
+    SqliteStore::open(&folder.join("a.db"), "loopback").unwrap()
 }
 
 impl Drop for Folder {
@@ -80,6 +89,11 @@ impl Vendor {
     /// Knows everybody whose name does not begin with `nobody`.
     pub(crate) fn honest() -> Self {
         Self::new(|_, values| Ok(found(values)))
+    }
+
+    /// What it answers to the first request for these.
+    pub(crate) fn says(&self, values: &[String]) -> Result<Reply, Failure> {
+        (self.answer)(1, values)
     }
 
     /// What was asked for, request by request.

@@ -6,9 +6,13 @@
 
 mod desk;
 mod doubt;
+mod interrupts;
 mod money;
 mod moves;
+mod other;
 mod privacy;
+mod replaced;
+mod resent;
 mod reuse;
 mod rules;
 mod several;

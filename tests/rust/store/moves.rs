@@ -6,9 +6,11 @@ use exactbuyer::identifier::{FieldType, Identifier};
 use exactbuyer::plan::Row;
 use exactbuyer::results::Status;
 use exactbuyer::store::sqlite::{Merged, Migrated, SqliteStore, Target, migrate};
-use exactbuyer::vendor::transport::{Failure, Lost};
+use exactbuyer::store::{Claim, Evidence, Known, Settled, Store, Terms};
+use exactbuyer::vendor::transport::{Failure, Lost, Reply};
 
 use crate::desk::*;
+use crate::other::Other;
 
 #[test]
 fn every_answer_is_a_line_of_json() {
@@ -76,6 +78,72 @@ fn who_was_purged_here_does_not_come_back_though_the_other_index_has_lost_them()
     store.merge(&there.path().join("a.db")).unwrap();
     assert_eq!(store.find(&Target::Identifier(email("ana"))).unwrap(), []);
     assert_eq!(store.find(&Target::Identifier(email("bob"))).unwrap().len(), 1);
+}
+
+#[test]
+fn who_was_purged_here_does_not_come_with_what_another_store_says_of_others() {
+    let (here, there) = (Folder::new(), Folder::new());
+    let vendor = Vendor::new(|_, values| {
+        let reply = found(values);
+        let body = String::from_utf8_lossy(&reply.body).replace("of bob@", "of ana@x.example and bob@");
+        Ok(Reply { body: body.into(), ..reply })
+    });
+    once(&there, settings(), &vendor, &["bob", "eve"]);
+    let store = here.store();
+    store.purge(&Target::Identifier(email("ana"))).unwrap();
+    assert_eq!(store.merge(&there.file("a.db")).unwrap().lookups, 1);
+    assert!(!holds(here.path(), "ana@x.example"));
+    // Paid for, and not kept: nobody is to pay for it again by accident.
+    let done = once(&here, settings(), &vendor, &["bob", "eve"]);
+    assert_eq!(done.statuses(), [Status::NotSent, Status::Found]);
+    assert_eq!(vendor.asked().len(), 1);
+}
+
+#[test]
+fn what_is_under_way_while_it_is_merged_is_said_to_be_and_comes_with_the_next_merge() {
+    let (here, there) = (Folder::new(), Folder::new());
+    once(&there, settings(), &Vendor::honest(), &["ana"]);
+    let (store, other) = (here.store(), there.store());
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let (run, required) = (other.begin(Terms { requests_per_minute: 200, ..Terms::default() }), [].into());
+    let claim = runtime.block_on(other.claim(run, &required, &[email("bob")])).unwrap();
+    let Claim::Granted { request, .. } = claim else { panic!("{claim:?}") };
+    let merged = store.merge(other.path()).unwrap();
+    assert_eq!((merged.requests, merged.under_way), (1, 1));
+    let evidence = Evidence { at_ms: 1, outcome: "answered", left: true, ..Evidence::default() };
+    let known = vec![(email("bob"), Settled::Known(Known::Miss))];
+    runtime.block_on(other.settle(run, &required, request, known, evidence)).unwrap();
+    let merged = store.merge(other.path()).unwrap();
+    assert_eq!(merged, Merged { requests: 1, lookups: 1, known: 1, ..Merged::default() });
+}
+
+#[test]
+fn a_merge_while_both_stores_grow_loses_nothing_and_takes_nothing_twice() {
+    const EACH: u64 = 150;
+    let (here, there) = (Folder::new(), Folder::new());
+    let (mut giving, mut taking) = (Other::start(&there, "many 150"), Other::start(&here, "more 150"));
+    giving.says("ready");
+    taking.says("ready");
+    let store = here.store();
+    let other = there.file("a.db");
+    let (mut merged, mut rounds) = (Merged::default(), 0);
+    loop {
+        let over = giving.is_over() && taking.is_over();
+        let some = store.merge(&other).unwrap();
+        merged.requests += some.requests;
+        merged.lookups += some.lookups;
+        rounds += 1;
+        if over {
+            assert_eq!((some.requests + some.known, some.under_way), (EACH, 0), "after {rounds} merges");
+            break;
+        }
+    }
+    giving.ends();
+    taking.ends();
+    assert_eq!((merged.requests, merged.lookups), (EACH, EACH));
+    let info = store.info().unwrap();
+    assert_eq!((info.requests, info.hits, info.credits), (2 * EACH, 2 * EACH, 2 * EACH));
+    assert_eq!(store.export().count() as u64, 2 * EACH);
 }
 
 /// Writes into the file of a store that nobody has open.

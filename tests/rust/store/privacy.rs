@@ -3,10 +3,11 @@
 use exactbuyer::dispatch::RunOptions;
 use exactbuyer::error::ErrorKind;
 use exactbuyer::results::Status;
-use exactbuyer::store::sqlite::{Purged, Target};
+use exactbuyer::store::sqlite::{Purged, SqliteStore, Target};
 use exactbuyer::vendor::transport::Reply;
 
 use crate::desk::*;
+use crate::other::Other;
 
 /// Mentions Ana in Bob's record.
 fn gossip() -> Vendor {
@@ -98,5 +99,120 @@ fn a_broken_reply_is_kept_and_goes_with_whom_it_names() {
     assert_eq!(store.read_unread(request + 1).unwrap(), None);
     assert_eq!(store.purge(&Target::Identifier(email("ana"))).unwrap().replies, 1);
     assert_eq!(store.read_unread(request).unwrap(), None);
+    assert!(!holds(folder.path(), "ana@x.example"));
+}
+
+/// What is on file of Ana, who was purged: nothing, also not in what is said of Bob.
+fn nothing_of_ana(folder: &Folder, store: &SqliteStore) {
+    for text in ["ana@x.example", "ANA@x.example"] {
+        assert!(!holds(folder.path(), text), "{text}");
+    }
+    for name in ["ana", "bob"] {
+        assert_eq!(store.find(&Target::Identifier(email(name))).unwrap(), []);
+    }
+}
+
+#[test]
+fn who_is_purged_while_a_contact_that_mentions_them_is_under_way_does_not_come_in_with_it() {
+    let folder = Folder::new();
+    let store = folder.store();
+    let (purging, gossip) = (store.clone(), gossip());
+    let vendor = Vendor::new(move |number, values| {
+        let purged = purging.purge(&Target::Identifier(email("ana"))).unwrap();
+        assert_eq!((purged.intents, number), (1, 1));
+        gossip.says(values)
+    });
+    let done = run(&engine(settings(), &vendor, &store), rows(&["ana", "bob", "eve"]), RunOptions::default());
+    // It was paid for: the caller gets it.
+    assert_eq!(done.statuses(), [Status::Found; 3]);
+    assert!(done.records()[1].as_ref().unwrap().contains("ANA@x.example"));
+    assert!(done.troubles.is_empty(), "{:?}", done.troubles);
+    nothing_of_ana(&folder, &store);
+    // And nobody pays for it a second time by accident.
+    let again = once(&folder, settings(), &Vendor::honest(), &["ana", "bob", "eve"]);
+    assert_eq!(again.statuses(), [Status::NotSent, Status::NotSent, Status::Found]);
+    assert_eq!(store.info().unwrap().credits, 3);
+}
+
+#[test]
+fn who_was_purged_does_not_come_in_with_others_until_allowed() {
+    let (folder, vendor) = (Folder::new(), gossip());
+    let store = folder.store();
+    store.purge(&Target::Identifier(email("ana"))).unwrap();
+    let done = once(&folder, settings(), &vendor, &["bob", "eve"]);
+    assert_eq!(done.statuses(), [Status::Found; 2]);
+    nothing_of_ana(&folder, &store);
+    assert!(holds(folder.path(), "eve@x.example"));
+    assert_eq!(once(&folder, settings(), &vendor, &["bob"]).statuses(), [Status::NotSent]);
+    assert!(store.allow(&email("ana")).unwrap() && store.allow(&email("bob")).unwrap());
+    assert_eq!(once(&folder, settings(), &vendor, &["bob"]).statuses(), [Status::Found]);
+    assert_eq!(store.find(&Target::Identifier(email("ana"))).unwrap().len(), 1);
+}
+
+#[test]
+fn a_broken_reply_that_mentions_who_was_purged_is_not_kept() {
+    let folder = Folder::new();
+    let vendor = Vendor::new(|_, values| {
+        let mut reply = gossip().says(values)?;
+        reply.body = reply.body.slice(..reply.body.len() - 40);
+        Ok(reply)
+    });
+    let store = folder.store();
+    let is_kept = |names: &[&str]| {
+        run(&engine(settings(), &vendor, &store), rows(names), RunOptions::default());
+        let request = store.receipts(0).unwrap().last().unwrap().request;
+        store.read_unread(request).unwrap().is_some()
+    };
+    store.purge(&Target::Identifier(email("ana"))).unwrap();
+    // Broken off in Bob's own contact, which says so all the same.
+    assert!(!is_kept(&["eve", "bob"]));
+    assert!(!holds(folder.path(), "ANA@x.example"));
+    assert!(is_kept(&["zoe", "max"]), "it mentions somebody else");
+}
+
+#[test]
+fn what_was_merely_old_may_come_in_with_others() {
+    let (folder, vendor) = (Folder::new(), gossip());
+    once(&folder, settings(), &vendor, &["ana"]);
+    let store = folder.store();
+    assert_eq!(store.purge(&Target::OlderThan(i64::MAX)).unwrap().contacts, 1);
+    once(&folder, settings(), &vendor, &["bob"]);
+    assert_eq!(store.find(&Target::Identifier(email("ana"))).unwrap().len(), 1);
+}
+
+#[test]
+fn what_the_dead_had_under_way_is_as_old_as_when_it_was_sent() {
+    let folder = Folder::new();
+    let store = folder.store();
+    let mut other = Other::start(&folder, "silent");
+    other.says("asked");
+    // The living have no answer yet, and whom they ask for is evidence of what it may cost.
+    assert_eq!(
+        store.purge(&Target::OlderThan(i64::MAX)).unwrap(),
+        Purged { cleaned: true, ..Purged::default() }
+    );
+    let sent_ms = store.receipts(0).unwrap()[0].sent_ms;
+    other.kill();
+    let purged = store.purge(&Target::OlderThan(sent_ms + 1)).unwrap();
+    assert_eq!((purged.answers, purged.identifiers, purged.contacts), (2, 2, 0));
+    assert!(!holds(folder.path(), "x.example"));
+    assert_eq!(store.unknown().unwrap(), []);
+    // What it may have cost stays on the books, and it is not sent again.
+    assert_eq!(store.info().unwrap().credits_in_doubt, 2);
+    let done = once(&folder, settings(), &Vendor::honest(), &["ana", "bob"]);
+    assert_eq!(done.statuses(), [Status::NotSent; 2]);
+}
+
+#[test]
+fn a_purge_does_not_wait_for_ever_for_who_reads() {
+    let (folder, vendor) = (Folder::new(), Vendor::honest());
+    let store = folder.store();
+    run(&engine(settings(), &vendor, &store), rows(&["ana", "bob"]), RunOptions::default());
+    let reader = rusqlite::Connection::open(folder.file("a.db")).unwrap();
+    reader.execute_batch("BEGIN; SELECT count(*) FROM request").unwrap();
+    let purged = store.purge(&Target::Identifier(email("ana"))).unwrap();
+    assert_eq!((purged.answers, purged.cleaned), (1, false));
+    reader.execute_batch("COMMIT").unwrap();
+    assert!(store.purge(&Target::Identifier(email("ana"))).unwrap().cleaned);
     assert!(!holds(folder.path(), "ana@x.example"));
 }

@@ -1,141 +1,14 @@
 //! Several processes and one store: nobody pays for what another is asking for, and the dead are
-//! told from the living. The other processes are this test, started again.
-
-use std::io::{BufRead, BufReader, Write};
-use std::path::Path;
-use std::process::{Child, ChildStdout, Command, Stdio};
-use std::sync::Arc;
+//! told from the living.
 
 use exactbuyer::config::{Config, Per};
 use exactbuyer::dispatch::RunOptions;
 use exactbuyer::results::Status;
-use exactbuyer::store::sqlite::{SqliteStore, after_fork, before_fork};
+use exactbuyer::store::sqlite::{after_fork, before_fork};
 use exactbuyer::store::{Claim, Standing, Store, Terms};
-use exactbuyer::vendor::transport::{Reply, Request, Transport};
-use futures_util::FutureExt;
-use futures_util::future::{BoxFuture, pending};
 
 use crate::desk::*;
-
-/// What another process is to do, as its environment has it.
-const PART: &str = "EXACTBUYER_TEST_PART";
-const PLACE: &str = "EXACTBUYER_TEST_PLACE";
-
-struct Other(Child, BufReader<ChildStdout>);
-
-impl Other {
-    fn start(folder: &Folder, part: &str) -> Self {
-        let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "several::the_other_process", "--nocapture", "--test-threads=1"])
-            .env(PART, part)
-            .env(PLACE, folder.path())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let said = BufReader::new(child.stdout.take().unwrap());
-        Self(child, said)
-    }
-
-    /// Waits until it says this.
-    fn says(&mut self, what: &str) {
-        let mut line = String::new();
-        while !line.trim_end().ends_with(what) {
-            line.clear();
-            assert!(self.1.read_line(&mut line).unwrap() > 0, "it never said {what}");
-        }
-    }
-
-    fn kill(mut self) {
-        self.0.kill().unwrap();
-        self.0.wait().unwrap();
-    }
-
-    fn tell(&mut self, what: &str) {
-        let mut ears = self.0.stdin.take().unwrap();
-        writeln!(ears, "{what}").unwrap();
-    }
-
-    fn ends(mut self) {
-        assert!(self.0.wait().unwrap().success());
-    }
-}
-
-impl Drop for Other {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// Says when it is asked, and never answers.
-struct Silent;
-
-impl Transport for Silent {
-    fn send(&self, _: Request) -> BoxFuture<'static, Result<Reply, exactbuyer::vendor::transport::Failure>> {
-        println!("asked");
-        pending().boxed()
-    }
-}
-
-fn open(folder: &Path) -> SqliteStore {
-    SqliteStore::open(&folder.join("a.db"), "loopback").unwrap()
-}
-
-/// Notes in a file of all processes what it was asked for.
-fn shared_vendor(folder: &Path) -> Vendor {
-    let ledger = folder.join("ledger");
-    Vendor::new(move |_, values| {
-        let mut ledger = std::fs::OpenOptions::new().append(true).create(true).open(&ledger).unwrap();
-        ledger.write_all((values.join("\n") + "\n").as_bytes()).unwrap();
-        Ok(found(values))
-    })
-}
-
-fn overlapping(part: usize) -> Vec<String> {
-    (0..60).map(|number| format!("p{}", (number * (part + 3)) % 97)).collect()
-}
-
-fn small_chunks() -> Config {
-    Config { chunk_size: 7, max_concurrency: 4, requests_per_minute: 10_000, ..settings() }
-}
-
-#[test]
-fn the_other_process() {
-    let Ok(part) = std::env::var(PART) else { return };
-    let folder = std::path::PathBuf::from(std::env::var(PLACE).unwrap());
-    let store = open(&folder);
-    let answering = shared_vendor(&folder);
-    match part.split_once(' ') {
-        None => {
-            let engine =
-                exactbuyer::dispatch::Engine::seeded(settings(), Arc::new(Silent), Arc::new(store), 1);
-            run(&engine, rows(&["ana", "bob"]), RunOptions::default());
-        }
-        Some(("late", _)) => {
-            let vendor = Vendor::new(|_, values| {
-                println!("asked");
-                std::io::stdin().read_line(&mut String::new()).unwrap();
-                Ok(found(values))
-            });
-            run(&engine(settings(), &vendor, &store), rows(&["ana", "bob"]), RunOptions::default());
-        }
-        Some(("overlap", number)) => {
-            let names = overlapping(number.parse().unwrap());
-            let names: Vec<&str> = names.iter().map(String::as_str).collect();
-            let done = run(&engine(small_chunks(), &answering, &store), rows(&names), RunOptions::default());
-            assert_eq!(done.receipt.count(Status::Found), 60);
-        }
-        Some((_, rate)) => {
-            let config = Config { chunk_size: 1, requests_per_minute: rate.parse().unwrap(), ..settings() };
-            let done =
-                run(&engine(config, &answering, &store), rows(&["a", "b", "c"]), RunOptions::default());
-            assert_eq!(done.receipt.requests, 3);
-            println!("done");
-            std::io::stdin().read_line(&mut String::new()).unwrap();
-        }
-    }
-}
+use crate::other::{Other, overlapping, shared_vendor, small_chunks};
 
 #[test]
 fn who_is_killed_leaves_doubts_and_who_waits_hears_of_it() {
@@ -276,8 +149,10 @@ fn who_was_taken_for_dead_and_answers_is_heard_by_whoever_knew_of_the_doubt() {
     let (folder, vendor) = (Folder::new(), Vendor::honest());
     let mut other = Other::start(&folder, "late 1");
     other.says("asked");
-    // Whoever deletes the side file hides who is alive.
-    std::fs::remove_file(folder.path().join("a.db-owners")).unwrap();
+    // Of this owner nobody has ever held the lock.
+    let tampered = rusqlite::Connection::open(folder.path().join("a.db")).unwrap();
+    tampered.execute_batch("DELETE FROM owner; UPDATE request SET owner = 7").unwrap();
+    drop(tampered);
     let store = folder.store();
     let engine = engine(settings(), &vendor, &store);
     assert_eq!(run(&engine, rows(&["ana"]), RunOptions::default()).statuses(), [Status::Unknown]);
