@@ -63,8 +63,9 @@ impl Kind {
         Self { form: Form::Json, data_type: DataType::Utf8 }
     }
 
-    /// The kind of that name: `"string"`, `"json"`, `"joined"` (every element's text, `;` between them), `"bool"`, `"int8"` to `"int64"`, `"uint8"` to
-    /// `"uint64"`, `"float32"`, `"float64"`, `"date"`, `"timestamp"` (UTC, microseconds).
+    /// The kind of that name: `"string"`, `"json"`, `"joined"` (every element's text, `;` between them),
+    /// `"bool"`, `"int8"` to `"int64"`, `"uint8"` to `"uint64"`, `"float32"`, `"float64"`, `"date"`,
+    /// `"timestamp"` (UTC, microseconds).
     ///
     /// # Errors
     /// [`ErrorKind::Config`]: there is no such kind.

@@ -164,7 +164,8 @@ def run(job: Job, enricher: BulkEnricher, signals: Signals) -> Done:
 
     Raises:
         ConfigError: A column is missing, or in the way, or there is no key. Nothing was sent.
-        Stop: The output cannot be opened. Nothing was sent.
+        Stop: The output cannot be opened, and nothing was sent; or a second signal came while its end
+            was written.
     """
     reader, outline = reader_of(job, enricher.settings)
     reader.signals = signals
@@ -188,6 +189,10 @@ def run(job: Job, enricher: BulkEnricher, signals: Signals) -> Done:
                 # After a second Ctrl-C whoever waits, in closing or recovering, would wait in vain.
                 desk.close(0.0)
             return _concluded(ended, job, call, output, enricher)
+        except KeyboardInterrupt:
+            # A second signal while the end is written: by now it may have cost something.
+            kept = "no store has what was paid for" if job.keep else "run the same command again"
+            raise Stop(signals.ending, f"left at once, perhaps without the output: {kept}") from None
         finally:
             output.abandon()
 

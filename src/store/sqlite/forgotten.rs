@@ -99,8 +99,14 @@ impl Search<'_> {
         ends.filter_map(|end| whole.get(..end)).any(|part| self.has(FieldType::SocialProfile, part))
     }
 
-    /// Whether one of their numbers stands in it, with its country code or without.
+    /// Whether one of their numbers stands in it, with its country code or without. A zero in brackets
+    /// behind the code, as in `+49 (0)171`, is dialled at home only; but in Italy it is a digit like any
+    /// other.
     fn is_number(&self, number: &str) -> bool {
+        self.has_digits(number) || number.contains("(0") && self.has_digits(&number.replace("(0", "("))
+    }
+
+    fn has_digits(&self, number: &str) -> bool {
         let digits: String = number.chars().filter(char::is_ascii_digit).collect();
         let within = (0..digits.len()).any(|begin| {
             let rest = digits.get(begin..).unwrap_or_default();
@@ -172,6 +178,8 @@ mod tests {
             (FieldType::Email, "o'brien@x.example"),
             (FieldType::SocialProfile, "linkedin.com/in/ana"),
             (FieldType::Phone, "+17734749362"),
+            (FieldType::Phone, "+491712345678"),
+            (FieldType::Phone, "+390612345678"),
         ]);
         for text in [
             r#"{"a":"ANA@X.example"}"#,
@@ -187,6 +195,9 @@ mod tests {
             r#""(773) 474-9362""#,
             "17734749362",
             r#""tel. 001 773 474 93 62, or ask""#,
+            r#""+49 (0)171 2345678""#,
+            r#""+49 (0171) 2345678""#,
+            r#""+39 (06) 12345678""#,
             r#"{"contacts":[{"value":"ana@x.example"#,
         ] {
             assert!(forgotten.is_mentioned(&secret, text.as_bytes()), "{text}");

@@ -92,10 +92,11 @@ impl Mention {
             Self::None => false,
             Self::Text(sought) => text.to_lowercase().contains(sought.as_str()),
             Self::Word(identifier) => stands_in(&text.to_lowercase(), identifier.canonical()),
+            // A zero in brackets behind the code, as in `+49 (0)171`, is dialled at home only; but in
+            // Italy it is a digit like any other.
             Self::Phone(_, digits) => {
-                let seen: String = text.chars().filter(char::is_ascii_digit).collect();
-                seen.contains(digits.as_str())
-                    || (seen.len() >= SHARED_DIGITS && digits.ends_with(seen.trim_start_matches('0')))
+                has_digits(text, digits)
+                    || text.contains("(0") && has_digits(&text.replace("(0", "("), digits)
             }
         }
     }
@@ -104,6 +105,12 @@ impl Mention {
 /// The digits that no spelling leaves out.
 fn last(digits: &str) -> &str {
     digits.get(digits.len().saturating_sub(SHARED_DIGITS)..).unwrap_or(digits)
+}
+
+/// Whether these digits of a phone number stand there, or those of them without the country code.
+fn has_digits(text: &str, digits: &str) -> bool {
+    let seen: String = text.chars().filter(char::is_ascii_digit).collect();
+    seen.contains(digits) || (seen.len() >= SHARED_DIGITS && digits.ends_with(seen.trim_start_matches('0')))
 }
 
 /// Whether it stands there, and not as a part of something longer: `ana@x.example` does not stand
@@ -155,6 +162,13 @@ mod tests {
             assert!(phone.is_in(text.as_bytes()), "{text}");
         }
         assert!(!phone.is_in(br#"["7734749361", "93 62"]"#));
+        for (number, text) in [
+            ("+491712345678", r#""+49 (0)171 2345678""#),
+            ("+491712345678", r#""+49 (0171) 2345678""#),
+            ("+390612345678", r#""+39 (06) 12345678""#),
+        ] {
+            assert!(mention(FieldType::Phone, number).is_in(text.as_bytes()), "{text}");
+        }
     }
 
     #[test]

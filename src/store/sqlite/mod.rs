@@ -1,12 +1,13 @@
 //! The durable store: one SQLite file that outlives crashes, power cuts and whoever wrote it, and
 //! that several processes may share.
 //!
-//! The engine's door is `runs`. One thread of each process writes (`writer`); others read. A claim (`claim`) notes the intent
-//! to send in the same commit that finds the lookups free; `settle` replaces it by what came of
-//! it; `look` decides what of the answers on file may be used. `owner` tells the living from the
-//! dead, `files` what is in use from what was put in its place, `opening` sees to it that a process
-//! opens a file once. People's questions are answered by `journal`, `doubts`, `find`, `privacy`,
-//! `export`, `merge` and `migrate`; `interrupt` takes them back.
+//! The engine's door is `runs`. One thread of each process writes (`writer`); others read. A claim
+//! (`claim`) notes the intent to send in the same commit that finds the lookups free; `settle` replaces
+//! it by what came of it; `look` decides what of the answers on file may be used. `owner` tells the
+//! living from the dead, `files` what is in use from what was put in its place, `opening` sees to it
+//! that a process opens a file once. People's questions are answered by `journal`, `doubts`, `find`,
+//! `privacy`, `export`, `merge` and `migrate`; `interrupt` takes them back. Who was purged is kept out
+//! by `forgotten`.
 //!
 //! Knows nothing of runs beyond their terms, and nothing of the vendor but the length of its window.
 

@@ -69,7 +69,12 @@ impl Reading {
         self.connection.execute_batch("BEGIN")?;
         let Self { connection, blocks, tail } = self;
         let answer = tail.sync(connection).and_then(|()| ask(connection, blocks, tail));
-        self.connection.execute_batch("COMMIT")?;
+        let ended = self.connection.execute_batch("COMMIT");
+        if ended.is_err() && !self.connection.is_autocommit() {
+            // An interrupt may meet this, too: the next question must not find a transaction open.
+            let _ = self.connection.execute_batch("ROLLBACK");
+        }
+        ended?;
         answer
     }
 }

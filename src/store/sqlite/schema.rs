@@ -38,10 +38,10 @@ pub(super) mod state {
 }
 
 /// `answer` has the lookups by keyed hash, those of one identifier side by side, but for the newest,
-/// which `tail` has by request; `block` what they
-/// came to, some tens of them compressed together. `barred` has whom nobody is to ask for; `named` are
-/// those who were purged by that very identifier, and are not to come back with others. `request` is intent and journal in one: while
-/// `settled_ms` is null it is under way, and `in_doubt` is the worst that it can come to.
+/// which `tail` has by request; `block` what they came to, some tens of them compressed together.
+/// `barred` has whom nobody is to ask for; `named` are those who were purged by that very identifier,
+/// and are not to come back with others. `request` is intent and journal in one: while `settled_ms` is
+/// null it is under way, and `in_doubt` is the worst that it can come to.
 const TABLES: &str = "
 CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE owner (id INTEGER PRIMARY KEY, pid INTEGER NOT NULL, since_ms INTEGER NOT NULL);

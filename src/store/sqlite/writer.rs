@@ -84,7 +84,9 @@ impl Writer {
         let shared = self.ledger.shared.clone();
         let mut late = shared.take_unsettled().into_iter();
         let all = late.by_ref().all(|work| self.commit(vec![Box::new(work)]));
-        late.for_each(|work| shared.keep_unsettled(work));
+        // Behind the others the next time: one that can never be stored is not to keep them out for ever.
+        let failed = shared.take_unsettled();
+        late.chain(failed).for_each(|work| shared.keep_unsettled(work));
         all
     }
 
