@@ -201,10 +201,12 @@ class Desk:
         try:
             self._engine.close(grace_s)
         finally:
-            if self.store is not None:
-                self.store.close()
-            if self.server is not None and not self._forked:
-                self.server.close()
+            try:
+                if self.store is not None:
+                    self.store.close()
+            finally:
+                if self.server is not None and not self._forked:
+                    self.server.close()
 
     def after_fork(self) -> None:
         """In a forked child: the calls under way, and the stand-in vendor, are the parent's."""

@@ -157,7 +157,7 @@ def test_a_plan_of_a_long_file_is_the_sum_of_its_windows(
         (["--by", "nothing"], "--by names 'nothing'"),
         (["--by", "mail", "--by", "mail"], "twice"),
         (["--by", "mail", "--from", "xls"], "--from is one of csv, tsv, jsonl, parquet"),
-        (["--by", "mail", "-o", "out.xlsx"], "they come and go as CSV"),
+        (["--by", "mail", "-o", "out.xlsx"], "save it as CSV"),
         (["--by", "mail", "-o", "out.txt"], "say --to"),
         (["--by", "mail", "-o", "out.parquet.gz"], "leave out .gz"),
         (["--by", "mail", "-o", "out.jsonl", "--excel-safe"], "--excel-safe is for CSV"),

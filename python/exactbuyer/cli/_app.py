@@ -130,25 +130,31 @@ def _enrich(given: Given, talk: Talk) -> int:
         raise Stop(Ending.USAGE, "--delimiter is for CSV, and neither input nor output is any: leave it out")
     delimiter = given.delimiter() if output.kind == "csv" and place.kind != "tsv" else None
     signals = Signals()
-    with signals.watched(), given.enricher() as enricher:
-        given.check_key()
-        survey = _survey(given, enricher, lambda source: keeps_bytes(source, output.kind, delimiter))
-        if given["dry_run"]:
-            return _show_plan(given, survey, enricher)
-        _approve(given, survey, enricher)
-        source = given.source(survey)
-        job = Job(
-            source=source,
-            rows=survey.rows if survey else getattr(source, "rows", None),
-            place=output,
-            delimiter=delimiter,
-            wish=given.wish(source),
-            terms=given.terms(),
-            defuse=given["excel_safe"],
-            progress=_progress(given),
-            keep=enricher.store is None and not given["sandbox"],
-        )
-        done = run_job(job, enricher, signals)
+    done: Done | None = None
+    try:
+        with signals.watched(), given.enricher() as enricher:
+            given.check_key()
+            survey = _survey(given, enricher, lambda source: keeps_bytes(source, output.kind, delimiter))
+            if given["dry_run"]:
+                return _show_plan(given, survey, enricher)
+            _approve(given, survey, enricher)
+            source = given.source(survey)
+            job = Job(
+                source=source,
+                rows=survey.rows if survey else getattr(source, "rows", None),
+                place=output,
+                delimiter=delimiter,
+                wish=given.wish(source),
+                terms=given.terms(),
+                defuse=given["excel_safe"],
+                progress=_progress(given),
+                keep=enricher.store is None and not given["sandbox"],
+            )
+            done = run_job(job, enricher, signals)
+    except KeyboardInterrupt:
+        # Once it is done, a signal while the store is closed changes nothing of it.
+        if done is None:
+            raise
     _conclude(done, given, talk, output.name if not output.is_standard else "")
     return done.ending
 

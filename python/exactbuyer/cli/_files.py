@@ -173,7 +173,7 @@ def place_of(path: str, given: str | None, option: str) -> Place:
         name, packing = _told(Path(path).name.lower().split(".")[1:] if path != STANDARD else [])
         if name is None:
             if path.lower().endswith(_SPREADSHEETS):
-                raise Stop(Ending.USAGE, f"{path} is a spreadsheet's: they come and go as CSV")
+                raise Stop(Ending.USAGE, f"{path} is a spreadsheet's: save it as CSV, and give that")
             what = (
                 "a stream has no suffix"
                 if path == STANDARD
