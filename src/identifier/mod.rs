@@ -10,6 +10,7 @@ mod inference;
 mod invalid;
 mod networks;
 mod numbering;
+mod once;
 mod phone;
 pub mod reading;
 mod region;

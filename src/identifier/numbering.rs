@@ -14,6 +14,7 @@ use std::sync::OnceLock;
 use regex::{Regex, RegexBuilder};
 
 use super::invalid::Invalid;
+use super::once::once;
 use super::region::Region;
 
 /// libphonenumber's `MIN_LENGTH_FOR_NSN` and `MAX_LENGTH_FOR_NSN`.
@@ -237,7 +238,7 @@ impl Pattern {
             // The metadata breaks its longer patterns into lines.
             RegexBuilder::new(&anchored).ignore_whitespace(true).unicode(false).build().ok()
         };
-        self.compiled.get_or_init(compile).as_ref()
+        once(&self.compiled, compile).as_ref()
     }
 
     fn matches(&self, digits: &str) -> bool {

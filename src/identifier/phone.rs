@@ -8,14 +8,14 @@
 //! Knows nothing of the other kinds, nor of the plans themselves.
 
 use std::borrow::Cow;
-use std::sync::Arc;
-use std::sync::LazyLock;
+use std::sync::{Arc, OnceLock};
 
 use percent_encoding::percent_decode_str;
 use regex::Regex;
 
 use super::invalid::Invalid;
 use super::numbering;
+use super::once::once;
 use super::region::Region;
 use super::text;
 
@@ -200,44 +200,47 @@ const fn key(letter: char) -> char {
 }
 
 /// `1.7734749362E+10`, with a decimal point or comma.
-static SCIENTIFIC: LazyLock<Pattern> =
-    LazyLock::new(|| Pattern::new(r"(?i)^\+?[0-9]+([.,][0-9]+)?e\+?[0-9]+$"));
+static SCIENTIFIC: Pattern = Pattern::new(r"(?i)^\+?[0-9]+([.,][0-9]+)?e\+?[0-9]+$");
 
 /// An extension at the end, in the ways that libphonenumber reads: by name, by a lone sign, by
 /// dialling pauses, or between a dash and a hash. Shorter behind the signs that also mean other
 /// things, so that a second number does not pass for an extension.
-static EXTENSION: LazyLock<Pattern> = LazyLock::new(|| {
-    Pattern::new(concat!(
-        r"(?i)(?:;ext=[0-9]{1,20}",
-        r"|[ ,]*(?:e?xt(?:ensi(?:ó|o\u{301}|o)?)?n?|доб|anexo|durchwahl|dw|app?arat|poste)[:.]?[ ,-]*[0-9]{1,20}#?",
-        r"|[ ,]*(?:x|\#|~|int)[:.]?[ ,-]*[0-9]{1,7}#?",
-        r"|[- ]+[0-9]{1,6}\#",
-        r"|[ ]*(?:,+|;)[:.]?[ ,-]*[0-9]{1,6}#?",
-        r")$",
-    ))
-});
+static EXTENSION: Pattern = Pattern::new(concat!(
+    r"(?i)(?:;ext=[0-9]{1,20}",
+    r"|[ ,]*(?:e?xt(?:ensi(?:ó|o\u{301}|o)?)?n?|доб|anexo|durchwahl|dw|app?arat|poste)[:.]?[ ,-]*[0-9]{1,20}#?",
+    r"|[ ,]*(?:x|\#|~|int)[:.]?[ ,-]*[0-9]{1,7}#?",
+    r"|[- ]+[0-9]{1,6}\#",
+    r"|[ ]*(?:,+|;)[:.]?[ ,-]*[0-9]{1,6}#?",
+    r")$",
+));
 
 /// What people note behind a number.
-static REMARK: LazyLock<Pattern> = LazyLock::new(|| {
-    Pattern::new(concat!(
-        r"(?i)[ ]*(?:[ ]|\()(?:home|work|office|mobile|mob|cell|cellular|fax|main|direct|private|personal",
-        r"|landline|business|whatsapp|[chmowp])[.]?\)?[ ]*$",
-    ))
-});
+static REMARK: Pattern = Pattern::new(concat!(
+    r"(?i)[ ]*(?:[ ]|\()(?:home|work|office|mobile|mob|cell|cellular|fax|main|direct|private|personal",
+    r"|landline|business|whatsapp|[chmowp])[.]?\)?[ ]*$",
+));
 
-/// A pattern written here. One that did not compile would match nothing; the tests use each.
-struct Pattern(Option<Regex>);
+/// A pattern written here, compiled at its first use. One that did not compile would match nothing;
+/// the tests use each.
+struct Pattern {
+    source: &'static str,
+    compiled: OnceLock<Option<Regex>>,
+}
 
 impl Pattern {
-    fn new(source: &str) -> Self {
-        Self(Regex::new(source).ok())
+    const fn new(source: &'static str) -> Self {
+        Self { source, compiled: OnceLock::new() }
+    }
+
+    fn get(&self) -> Option<&Regex> {
+        once(&self.compiled, || Regex::new(self.source).ok()).as_ref()
     }
 
     fn is_match(&self, value: &str) -> bool {
-        self.0.as_ref().is_some_and(|regex| regex.is_match(value))
+        self.get().is_some_and(|regex| regex.is_match(value))
     }
 
     fn find<'v>(&self, value: &'v str) -> Option<regex::Match<'v>> {
-        self.0.as_ref().and_then(|regex| regex.find(value))
+        self.get().and_then(|regex| regex.find(value))
     }
 }

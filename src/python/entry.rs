@@ -208,6 +208,11 @@ pub(super) fn exact_below(name: &str) -> f64 {
 
 fn decimal(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
     static DECIMAL: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+    if DECIMAL.get(py).is_none() {
+        // Not within the lock: see `source::prepare`.
+        let class = py.import("decimal")?.getattr("Decimal")?.cast_into::<PyType>()?;
+        let _one_is_enough = DECIMAL.set(py, class.unbind());
+    }
     DECIMAL.import(py, "decimal", "Decimal")
 }
 

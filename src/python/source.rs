@@ -9,6 +9,12 @@ use super::entry::exact_below;
 use super::row::field_type_of;
 use crate::identifier::reading::EXACT_F64;
 
+/// Has Python import what tells a mapping, which pyo3 does under a lock at its first use: were a thread at
+/// it just when another forks, the child would wait for that thread for ever.
+pub(super) fn prepare(py: Python<'_>) {
+    let _is_none = py.None().into_bound(py).cast::<PyMapping>().is_ok();
+}
+
 /// A column that converts itself to a list does it many times faster than it iterates.
 pub(super) fn column<'py>(rows: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
     let class = rows.get_type();
