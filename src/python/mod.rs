@@ -50,6 +50,7 @@ mod _core {
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         module.add("__version__", env!("CARGO_PKG_VERSION"))?;
         super::source::prepare(module.py());
+        super::row::prepare(module.py());
         super::objects::register(module)?;
         super::table::register(module)?;
         super::store::register(module)?;

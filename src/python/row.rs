@@ -128,6 +128,11 @@ fn pair_of<'py>(
     Err(PyValueError::new_err(format!("{} is a tuple of {}: {PAIR}; {fix}", place(), pair.len())))
 }
 
+/// As for rows: what is made at its first use is made now.
+pub(super) fn prepare(py: Python<'_>) {
+    let _no_row = vendors_own(PyDict::new(py).as_any(), &String::new);
+}
+
 fn vendors_own<'py>(
     mapping: &Bound<'py, PyAny>,
     place: &dyn Fn() -> String,

@@ -3,16 +3,17 @@
 
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyMapping, PyString, PyTuple};
+use pyo3::types::{PyDict, PyList, PyMapping, PyString, PyTuple};
 
 use super::entry::exact_below;
 use super::row::field_type_of;
 use crate::identifier::reading::EXACT_F64;
 
-/// Has Python import what tells a mapping, which pyo3 does under a lock at its first use: were a thread at
-/// it just when another forks, the child would wait for that thread for ever.
+/// Asks once what will be asked of rows: what pyo3 makes for that at its first use is made now. It lets go
+/// of the interpreter under a lock meanwhile: were a thread at it just when another forks, the child would
+/// wait for that thread for ever.
 pub(super) fn prepare(py: Python<'_>) {
-    let _is_none = py.None().into_bound(py).cast::<PyMapping>().is_ok();
+    let _no_mistake = refuse(PyList::empty(py).as_any());
 }
 
 /// A column that converts itself to a list does it many times faster than it iterates.

@@ -115,7 +115,9 @@ fn promote_now(py: Python<'_>) -> PyResult<()> {
 
 /// Adds what the tests reach this room by, and has what it needs from Python ready.
 pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    collector::gc(module.py())?;
+    let py = module.py();
+    collector::gc(py)?;
+    row::prepare(py)?;
     module.add_function(wrap_pyfunction!(make_rows, module)?)?;
     module.add_function(wrap_pyfunction!(promote_now, module)?)?;
     module.add_function(wrap_pyfunction!(decode_reply, module)?)

@@ -36,6 +36,12 @@ impl Rows {
     }
 }
 
+/// Makes a result, so that what pyo3 makes at its first use is there before anybody forks.
+pub(super) fn prepare(py: Python<'_>) -> PyResult<()> {
+    let none = || Some(py.None().into_bound(py));
+    Rows::default().make(py, none(), none(), Status::Found).map(drop)
+}
+
 fn blank(py: Python<'_>, status: Status) -> PyResult<Bound<'_, PyDict>> {
     let keys = ["value", "enriched_contact", "status"];
     let row = ready(py, &keys.map(|key| PyString::intern(py, key).unbind()))?;
