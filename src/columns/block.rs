@@ -161,7 +161,7 @@ fn asked_for(
             // Of whole contacts the size is known, of their parts it is as it was before.
             let bytes =
                 if wanted.path.steps.is_empty() { bytes_of_contacts } else { (bytes * rows).div_ceil(16) };
-            Column::new(&wanted.kind, wanted.path.is_list(), rows, bytes)
+            Column::new(&wanted.kind, wanted.is_list(), rows, bytes)
         })
         .collect();
     for landed in landed {

@@ -8,7 +8,7 @@ use arrow_schema::{DataType, TimeUnit};
 
 use crate::error::{Error, ErrorKind};
 
-/// Stands between values that are joined: what a cell of several is split at, too.
+/// Stands between values that are joined, as between those of a list that is written to CSV.
 pub(super) const BETWEEN: u8 = b';';
 
 /// How a value is read out of JSON.

@@ -6,7 +6,7 @@ use arrow_schema::{DataType, Field, Schema, SchemaRef};
 
 use crate::error::{Error, ErrorKind};
 
-use super::kind::{Kind, timestamp};
+use super::kind::{Form, Kind, timestamp};
 use super::path::Path;
 use super::trie::Trie;
 use super::values::column_type;
@@ -47,6 +47,13 @@ pub struct Wanted {
     pub kind: Kind,
 }
 
+impl Wanted {
+    /// Whether its values are lists.
+    pub(super) fn is_list(&self) -> bool {
+        self.path.is_list() && self.kind.form != Form::Joined
+    }
+}
+
 /// Which columns there are, compiled.
 #[derive(Debug)]
 pub struct Layout {
@@ -68,7 +75,7 @@ impl Layout {
             Field::new(format!("{prefix}{name}"), data_type, *name != "status")
         });
         let asked_for = wanted.iter().map(|column| {
-            let data_type = column_type(&column.kind, column.path.is_list());
+            let data_type = column_type(&column.kind, column.is_list());
             Field::new(format!("{prefix}{}", column.name), data_type, true)
         });
         let fields: Vec<Field> = fixed.chain(asked_for).collect();

@@ -44,8 +44,7 @@ impl Column {
             Form::Number => Raw::Number(Float64Builder::with_capacity(rows)),
             Form::Truth => Raw::Truth(BooleanBuilder::with_capacity(rows)),
         };
-        let lists = is_list && kind.form != Form::Joined;
-        let lists = lists.then(|| (OffsetBufferBuilder::new(rows), NullBufferBuilder::new(rows)));
+        let lists = is_list.then(|| (OffsetBufferBuilder::new(rows), NullBufferBuilder::new(rows)));
         Self { kind: kind.clone(), raw, lists, joined: Vec::new(), misfits: 0 }
     }
 
@@ -195,6 +194,5 @@ fn truth(json: &[u8]) -> Option<bool> {
 
 /// The type of a column of these.
 pub(super) fn column_type(kind: &Kind, is_list: bool) -> DataType {
-    let is_list = is_list && kind.form != Form::Joined;
     if is_list { DataType::new_list(kind.data_type.clone(), true) } else { kind.data_type.clone() }
 }

@@ -208,12 +208,12 @@ pub(super) fn exact_below(name: &str) -> f64 {
 
 fn decimal(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
     static DECIMAL: PyOnceLock<Py<PyType>> = PyOnceLock::new();
-    if DECIMAL.get(py).is_none() {
-        // Not within the lock: see `source::prepare`.
-        let class = py.import("decimal")?.getattr("Decimal")?.cast_into::<PyType>()?;
-        let _one_is_enough = DECIMAL.set(py, class.unbind());
+    if let Some(class) = DECIMAL.get(py) {
+        return Ok(class.bind(py));
     }
-    DECIMAL.import(py, "decimal", "Decimal")
+    // Not within the lock: see `source::prepare`.
+    let class = py.import("decimal")?.getattr("Decimal")?.cast_into::<PyType>()?.unbind();
+    Ok(DECIMAL.get_or_init(py, || class).bind(py))
 }
 
 fn is_bool(place: &dyn Fn() -> String) -> PyErr {

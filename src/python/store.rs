@@ -137,7 +137,7 @@ impl Store {
     }
 
     fn close(&self, py: Python<'_>) -> PyResult<()> {
-        let open = self.slot().take();
+        let Some(open) = self.slot().take() else { return Ok(()) };
         // The last to let go of a store waits until what it was given is on the disk.
         wait_for(py, &Interrupt::default(), move || {
             drop(open);

@@ -9,7 +9,7 @@
 use std::path::{Path, PathBuf};
 
 use super::fault::Fault;
-use super::place::{FileId, file_id};
+use super::place::{FileId, beside, file_id};
 
 /// The files of one connection: the store's own, the log, and the log's index.
 #[derive(Debug)]
@@ -26,9 +26,7 @@ impl Files {
     /// Where another file lies there by now.
     pub(super) fn of(store: &Path, id: FileId) -> Result<Self, Fault> {
         let side = |end: &str| {
-            let mut name = store.as_os_str().to_owned();
-            name.push(end);
-            let path = PathBuf::from(name);
+            let path = beside(store, end);
             let known = file_id(&path).map_err(|_| gone(store))?;
             Ok::<_, Fault>((path, known))
         };

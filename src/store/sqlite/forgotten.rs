@@ -8,12 +8,12 @@
 
 use hashbrown::HashSet;
 use rusqlite::Connection;
-use serde_json::Value;
 
 use crate::identifier::{FieldType, Identifier, Rules, identify};
 
 use super::fault::Fault;
 use super::key::{Key, Secret};
+use super::mention::any_text;
 
 /// Characters of an address before its `@`.
 const LOCAL_PART: usize = 64;
@@ -41,11 +41,7 @@ impl Forgotten {
             return false;
         }
         let seek = Search { forgotten: self, secret };
-        match serde_json::from_slice::<Value>(json) {
-            Ok(value) => seek.is_in_value(&value),
-            // No JSON, or one that is too deep: what is written there, as it is written.
-            Err(_) => seek.is_in_text(&String::from_utf8_lossy(json)),
-        }
+        any_text(json, &|text| seek.is_in_text(text))
     }
 }
 
@@ -55,18 +51,6 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
-    fn is_in_value(&self, value: &Value) -> bool {
-        match value {
-            Value::String(text) => self.is_in_text(text),
-            Value::Number(number) => self.is_in_text(&number.to_string()),
-            Value::Array(values) => values.iter().any(|value| self.is_in_value(value)),
-            Value::Object(fields) => {
-                fields.iter().any(|(name, value)| self.is_in_text(name) || self.is_in_value(value))
-            }
-            Value::Null | Value::Bool(_) => false,
-        }
-    }
-
     fn is_in_text(&self, text: &str) -> bool {
         text.match_indices('@').any(|(at, _)| self.is_address(text, at))
             || text.contains('/') && words(text).any(|word| self.is_profile(word))

@@ -10,6 +10,7 @@ use crate::error::{Error, ErrorKind};
 use super::SqliteStore;
 use super::claim::period_start;
 use super::fault::Fault;
+use super::place::beside;
 use super::shared::{Fields, Shared, now_ms};
 
 /// Requests read in one go.
@@ -271,11 +272,7 @@ fn info(connection: &Connection, shared: &Shared) -> Result<Info, Fault> {
         states.insert(row.get::<_, u8>(0)?, row.get::<_, i64>(1)?.unsigned_abs());
     }
     let of = |state: u8| states.get(&state).copied().unwrap_or_default();
-    let side = |end: &str| {
-        let mut name = shared.path.as_os_str().to_owned();
-        name.push(end);
-        std::fs::metadata(name).map_or(0, |known| known.len())
-    };
+    let side = |end: &str| std::fs::metadata(beside(&shared.path, end)).map_or(0, |known| known.len());
     Ok(Info {
         service: shared.identity.service.clone(),
         schema_version: u32::try_from(super::schema::SCHEMA_VERSION).unwrap_or_default(),

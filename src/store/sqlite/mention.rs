@@ -51,11 +51,7 @@ impl Mention {
         if !self.is_likely_in(json) {
             return false;
         }
-        match serde_json::from_slice::<Value>(json) {
-            Ok(value) => self.is_in_value(&value),
-            // No JSON, or one that is too deep: what is written there, as it is written.
-            Err(_) => self.is_in_text(&String::from_utf8_lossy(json)),
-        }
+        any_text(json, &|text| self.is_in_text(text))
     }
 
     /// What a look at the bytes cannot rule out. Most contacts end here.
@@ -75,18 +71,6 @@ impl Mention {
             || memmem::find(&json.to_ascii_lowercase(), text.as_bytes()).is_some()
     }
 
-    fn is_in_value(&self, value: &Value) -> bool {
-        match value {
-            Value::String(text) => self.is_in_text(text),
-            Value::Number(number) => self.is_in_text(&number.to_string()),
-            Value::Array(values) => values.iter().any(|value| self.is_in_value(value)),
-            Value::Object(fields) => {
-                fields.iter().any(|(name, value)| self.is_in_text(name) || self.is_in_value(value))
-            }
-            Value::Null | Value::Bool(_) => false,
-        }
-    }
-
     fn is_in_text(&self, text: &str) -> bool {
         match self {
             Self::None => false,
@@ -99,6 +83,27 @@ impl Mention {
                     || text.contains("(0") && has_digits(&text.replace("(0", "("), digits)
             }
         }
+    }
+}
+
+/// Whether any text of a contact's JSON is such a one: strings, names of members, numbers as they are
+/// written. Of what is no JSON, or too deep, all that is written there.
+pub(super) fn any_text(json: &[u8], is_such: &impl Fn(&str) -> bool) -> bool {
+    match serde_json::from_slice::<Value>(json) {
+        Ok(value) => any_text_of(&value, is_such),
+        Err(_) => is_such(&String::from_utf8_lossy(json)),
+    }
+}
+
+fn any_text_of(value: &Value, is_such: &impl Fn(&str) -> bool) -> bool {
+    match value {
+        Value::String(text) => is_such(text),
+        Value::Number(number) => is_such(&number.to_string()),
+        Value::Array(values) => values.iter().any(|value| any_text_of(value, is_such)),
+        Value::Object(fields) => {
+            fields.iter().any(|(name, value)| is_such(name) || any_text_of(value, is_such))
+        }
+        Value::Null | Value::Bool(_) => false,
     }
 }
 

@@ -109,7 +109,7 @@ impl Owners {
         }
         // Nobody here has a lock yet: the one that lies there now will do, if it does for the others.
         let found = Held::open(&self.store).map_err(unusable)?;
-        if !found.is_marked(&self.name) && !found.mark_if_new(&self.name, connection)? {
+        if !found.mark_if_new(&self.name, connection)? {
             return Err(lost(&self.store));
         }
         *held = found;

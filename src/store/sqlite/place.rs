@@ -117,8 +117,13 @@ pub(super) fn file_id(path: &Path) -> io::Result<FileId> {
 
 /// The side file on which owners hold their locks.
 pub(super) fn owners(path: &Path) -> PathBuf {
+    beside(path, "-owners")
+}
+
+/// The file beside a store whose name goes on with this.
+pub(super) fn beside(path: &Path, end: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
-    name.push("-owners");
+    name.push(end);
     name.into()
 }
 

@@ -197,6 +197,30 @@ pub(crate) async fn run_in(engine: &Engine, rows: Vec<Row>, options: RunOptions)
     Done { outcomes, receipt: run.receipt(), troubles: run.troubles() }
 }
 
+/// A run of these in the background, as soon as something of it was asked for: then it has got what
+/// nobody else asks for, and comes to what it has to wait for.
+pub(crate) struct Background {
+    runtime: tokio::runtime::Runtime,
+    running: tokio::task::JoinHandle<Done>,
+}
+
+impl Background {
+    pub(crate) fn start(vendor: &Vendor, store: &SqliteStore, names: &[&str]) -> Self {
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_time().build().unwrap();
+        let (engine, rows) = (engine(settings(), vendor, store), rows(names));
+        let running = runtime.spawn(async move { run_in(&engine, rows, RunOptions::default()).await });
+        while vendor.asked().is_empty() {
+            std::thread::yield_now();
+        }
+        Self { runtime, running }
+    }
+
+    pub(crate) fn end(self) -> Done {
+        self.runtime.block_on(self.running).unwrap()
+    }
+}
+
 /// One run over a store that is opened and closed again for it.
 pub(crate) fn once(folder: &Folder, config: Config, vendor: &Vendor, names: &[&str]) -> Done {
     let store = folder.store();

@@ -118,16 +118,9 @@ fn who_waits_for_another_does_not_wait_for_ever_where_it_cannot_be_seen_to_die()
     let mut other = Other::start(&folder, "silent");
     other.says("asked");
     let store = folder.store();
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_time().build().unwrap();
-    let engine = engine(settings(), &vendor, &store);
-    let waiting =
-        runtime.spawn(async move { run_in(&engine, rows(&["ana", "eve"]), RunOptions::default()).await });
-    while vendor.asked().is_empty() {
-        std::thread::yield_now();
-    }
+    let waiting = Background::start(&vendor, &store, &["ana", "eve"]);
     fs::remove_file(folder.file("a.db-owners")).unwrap();
-    let done = runtime.block_on(waiting).unwrap();
+    let done = waiting.end();
     assert_eq!(done.statuses(), [Status::NotSent, Status::Found]);
     assert_eq!(done.troubles[0].kind(), ErrorKind::Store);
     other.kill();

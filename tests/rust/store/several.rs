@@ -17,17 +17,9 @@ fn who_is_killed_leaves_doubts_and_who_waits_hears_of_it() {
     other.says("asked");
     let store = folder.store();
     assert_eq!(store.unknown().unwrap(), [], "it lives");
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_time().build().unwrap();
-    let engine = engine(settings(), &vendor, &store);
-    let waiting =
-        runtime.spawn(async move { run_in(&engine, rows(&["ana", "eve"]), RunOptions::default()).await });
-    // Until it has got what nobody else asks for, it may not have come to what it has to wait for.
-    while vendor.asked().is_empty() {
-        std::thread::yield_now();
-    }
+    let waiting = Background::start(&vendor, &store, &["ana", "eve"]);
     other.kill();
-    let done = runtime.block_on(waiting).unwrap();
+    let done = waiting.end();
     assert_eq!(done.statuses(), [Status::Unknown, Status::Found]);
     assert_eq!((done.receipt.inherited.lookups, done.receipt.inherited.credits), (1, 1));
     assert!(done.troubles.is_empty(), "{:?}", done.troubles);
