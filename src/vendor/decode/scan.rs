@@ -3,6 +3,8 @@
 //! on; builds nothing, allocates nothing, does not recurse. Knows nothing of contacts, and takes
 //! UTF-8 for granted: who calls checks that.
 
+#![allow(clippy::inline_always)] // Measured: an eighth of the check. See `Cursor`.
+
 use super::super::limits::{MAX_DEPTH, MAX_DIGITS};
 use super::text::plain;
 
@@ -29,10 +31,17 @@ pub(super) struct Text {
     pub(super) escaped: bool,
 }
 
-/// Reads one text from front to back.
-pub(super) struct Scanner<'a> {
+/// A place in a text. Handed on by value, and all that is done often is inlined, so that it stays in
+/// registers: through memory, each step would wait for the one before.
+#[derive(Clone, Copy)]
+struct Cursor<'a> {
     bytes: &'a [u8],
     at: usize,
+}
+
+/// Reads one text from front to back.
+pub(super) struct Scanner<'a> {
+    cursor: Cursor<'a>,
     /// Of each open bracket, whether it is an object's. A field, so that it is not cleared anew for
     /// each value.
     objects: [bool; MAX_DEPTH],
@@ -40,20 +49,101 @@ pub(super) struct Scanner<'a> {
 
 impl<'a> Scanner<'a> {
     pub(super) fn new(bytes: &'a [u8], at: usize) -> Self {
-        Self { bytes, at, objects: [false; MAX_DEPTH] }
+        Self { cursor: Cursor { bytes, at }, objects: [false; MAX_DEPTH] }
     }
 
     pub(super) fn at(&self) -> usize {
-        self.at
+        self.cursor.at
     }
 
     pub(super) fn go_to(&mut self, at: usize) {
-        self.at = at;
+        self.cursor.at = at;
     }
 
     /// The next byte that is not white space; stays in front of it.
-    #[inline]
     pub(super) fn peek(&mut self) -> Option<u8> {
+        self.cursor.peek()
+    }
+
+    /// Moves behind the next byte if, after white space, it is this one.
+    pub(super) fn take(&mut self, byte: u8) -> bool {
+        self.cursor.take(byte)
+    }
+
+    /// Moves behind an object's key and its colon.
+    pub(super) fn key(&mut self) -> Result<Text, Fault> {
+        self.cursor.key()
+    }
+
+    /// Moves behind a string; stands behind its opening quote.
+    pub(super) fn string(&mut self) -> Result<Text, Fault> {
+        self.cursor.string()
+    }
+
+    /// Moves behind one whole value.
+    pub(super) fn value(&mut self) -> Result<(), Fault> {
+        let mut cursor = self.cursor;
+        let mut depth = 0_usize;
+        let mut in_object = false;
+        loop {
+            // In front of a value.
+            match cursor.peek() {
+                Some(b'"') => {
+                    cursor.at += 1;
+                    cursor.string()?;
+                }
+                Some(open @ (b'{' | b'[')) => {
+                    cursor.at += 1;
+                    *self.objects.get_mut(depth).ok_or(TOO_DEEP)? = in_object;
+                    // Two after an opening bracket, of either kind, ASCII has the closing one.
+                    if !cursor.take(open + 2) {
+                        depth += 1;
+                        in_object = open == b'{';
+                        if in_object {
+                            cursor.key()?;
+                        }
+                        continue;
+                    }
+                }
+                Some(b'-' | b'0'..=b'9') => cursor = cursor.number()?,
+                Some(b't') => cursor = cursor.word(b"true")?,
+                Some(b'f') => cursor = cursor.word(b"false")?,
+                Some(b'n') => cursor = cursor.word(b"null")?,
+                Some(b'N') => cursor = cursor.word(b"NaN")?,
+                Some(b'I') => cursor = cursor.word(b"Infinity")?,
+                Some(_) => return Err(BAD_VALUE),
+                None => return Err(ENDED),
+            }
+            // Behind a value: close what it completes.
+            loop {
+                if depth == 0 {
+                    self.cursor = cursor;
+                    return Ok(());
+                }
+                match cursor.peek() {
+                    Some(b',') => {
+                        cursor.at += 1;
+                        if in_object {
+                            cursor.key()?;
+                        }
+                        break;
+                    }
+                    Some(b'}') if in_object => {}
+                    Some(b']') if !in_object => {}
+                    Some(_) => return Err(NO_COMMA),
+                    None => return Err(ENDED),
+                }
+                cursor.at += 1;
+                depth -= 1;
+                in_object = self.objects.get(depth).copied().unwrap_or_default();
+            }
+        }
+    }
+}
+
+impl Cursor<'_> {
+    #[inline(always)]
+    fn peek(&mut self) -> Option<u8> {
         loop {
             let byte = *self.bytes.get(self.at)?;
             // Every byte of the grammar is above the space: one comparison in the usual case.
@@ -64,75 +154,15 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Moves behind the next byte if, after white space, it is this one.
-    #[inline]
-    pub(super) fn take(&mut self, byte: u8) -> bool {
+    #[inline(always)]
+    fn take(&mut self, byte: u8) -> bool {
         let found = self.peek() == Some(byte);
         self.at += usize::from(found);
         found
     }
 
-    /// Moves behind one whole value.
-    pub(super) fn value(&mut self) -> Result<(), Fault> {
-        let mut depth = 0_usize;
-        let mut in_object = false;
-        loop {
-            // In front of a value.
-            match self.peek() {
-                Some(b'"') => {
-                    self.at += 1;
-                    self.string()?;
-                }
-                Some(open @ (b'{' | b'[')) => {
-                    self.at += 1;
-                    *self.objects.get_mut(depth).ok_or(TOO_DEEP)? = in_object;
-                    // Two after an opening bracket, of either kind, ASCII has the closing one.
-                    if !self.take(open + 2) {
-                        depth += 1;
-                        in_object = open == b'{';
-                        if in_object {
-                            self.key()?;
-                        }
-                        continue;
-                    }
-                }
-                Some(b'-' | b'0'..=b'9') => self.number()?,
-                Some(b't') => self.word(b"true")?,
-                Some(b'f') => self.word(b"false")?,
-                Some(b'n') => self.word(b"null")?,
-                Some(b'N') => self.word(b"NaN")?,
-                Some(b'I') => self.word(b"Infinity")?,
-                Some(_) => return Err(BAD_VALUE),
-                None => return Err(ENDED),
-            }
-            // Behind a value: close what it completes.
-            loop {
-                if depth == 0 {
-                    return Ok(());
-                }
-                match self.peek() {
-                    Some(b',') => {
-                        self.at += 1;
-                        if in_object {
-                            self.key()?;
-                        }
-                        break;
-                    }
-                    Some(b'}') if in_object => {}
-                    Some(b']') if !in_object => {}
-                    Some(_) => return Err(NO_COMMA),
-                    None => return Err(ENDED),
-                }
-                self.at += 1;
-                depth -= 1;
-                in_object = self.objects.get(depth).copied().unwrap_or_default();
-            }
-        }
-    }
-
-    /// Moves behind an object's key and its colon.
-    #[inline]
-    pub(super) fn key(&mut self) -> Result<Text, Fault> {
+    #[inline(always)]
+    fn key(&mut self) -> Result<Text, Fault> {
         match self.peek() {
             Some(b'"') => self.at += 1,
             Some(_) => return Err(NO_KEY),
@@ -147,9 +177,8 @@ impl<'a> Scanner<'a> {
         Ok(key)
     }
 
-    /// Moves behind a string; stands behind its opening quote.
-    #[inline]
-    pub(super) fn string(&mut self) -> Result<Text, Fault> {
+    #[inline(always)]
+    fn string(&mut self) -> Result<Text, Fault> {
         let from = self.at;
         let mut escaped = false;
         loop {
@@ -162,7 +191,7 @@ impl<'a> Scanner<'a> {
                 }
                 Some(b'\\') => {
                     escaped = true;
-                    self.escape()?;
+                    *self = self.escape()?;
                 }
                 Some(_) => return Err(BAD_STRING),
                 None => return Err(ENDED),
@@ -170,7 +199,8 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    fn escape(&mut self) -> Result<(), Fault> {
+    #[cold]
+    fn escape(mut self) -> Result<Self, Fault> {
         match self.bytes.get(self.at + 1) {
             Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => self.at += 2,
             Some(b'u') => {
@@ -183,10 +213,10 @@ impl<'a> Scanner<'a> {
             Some(_) => return Err(BAD_ESCAPE),
             None => return Err(ENDED),
         }
-        Ok(())
+        Ok(self)
     }
 
-    fn number(&mut self) -> Result<(), Fault> {
+    fn number(mut self) -> Result<Self, Fault> {
         if self.bytes.get(self.at) == Some(&b'-') {
             self.at += 1;
             if self.bytes.get(self.at) == Some(&b'I') {
@@ -215,10 +245,11 @@ impl<'a> Scanner<'a> {
             self.digits()?;
             is_whole = false;
         }
-        if is_whole && whole > MAX_DIGITS { Err(LONG_NUMBER) } else { Ok(()) }
+        if is_whole && whole > MAX_DIGITS { Err(LONG_NUMBER) } else { Ok(self) }
     }
 
     /// Moves behind one digit or more, and says how many.
+    #[inline(always)]
     fn digits(&mut self) -> Result<usize, Fault> {
         let from = self.at;
         while matches!(self.bytes.get(self.at), Some(b'0'..=b'9')) {
@@ -227,10 +258,11 @@ impl<'a> Scanner<'a> {
         if self.at == from { Err(BAD_NUMBER) } else { Ok(self.at - from) }
     }
 
-    fn word(&mut self, word: &[u8]) -> Result<(), Fault> {
+    #[inline(always)]
+    fn word(mut self, word: &[u8]) -> Result<Self, Fault> {
         if self.bytes.get(self.at..).is_some_and(|rest| rest.starts_with(word)) {
             self.at += word.len();
-            Ok(())
+            Ok(self)
         } else {
             Err(BAD_VALUE)
         }

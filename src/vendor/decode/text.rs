@@ -84,7 +84,7 @@ fn push(out: &mut Vec<u8>, said: u32) {
 ///
 /// Eight bytes at a time in one machine word: vendors' strings are short, and this needs neither
 /// `unsafe` nor a particular processor.
-#[inline]
+#[inline(always)]
 pub(crate) fn plain(text: &[u8]) -> usize {
     const ONES: u64 = u64::MAX / 0xff;
     const HIGHS: u64 = ONES * 0x80;
