@@ -12,6 +12,7 @@ pub mod cells;
 mod join;
 mod kind;
 mod layout;
+mod names;
 mod path;
 mod texts;
 mod trie;

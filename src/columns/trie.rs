@@ -10,14 +10,12 @@ pub(super) struct Node {
     pub(super) ends: Vec<usize>,
     /// Members of an object, by name.
     keys: Vec<(Box<str>, usize)>,
-    /// Of each name in `keys`, a bit: most names are none of them.
-    shapes: u64,
     /// Elements of a list, by place.
     pub(super) indices: Vec<(usize, usize)>,
     /// Every element of a list.
     pub(super) every: Option<usize>,
-    /// The first element of a list whose member of this name is this text.
-    pub(super) wheres: Vec<(Box<str>, Box<str>, usize)>,
+    /// The first element of a list of which something is true.
+    pub(super) wheres: Vec<Where>,
     /// The columns of lists whose elements are this node's values, or stand below them: each of
     /// these values gives each of those columns one element.
     pub(super) aligned: Vec<usize>,
@@ -34,14 +32,10 @@ impl Node {
         self.every.is_some() || !self.indices.is_empty() || !self.wheres.is_empty()
     }
 
-    /// The place among the keys, and the node, of the member of this name.
-    #[inline]
-    pub(super) fn member(&self, name: &[u8]) -> Option<(usize, usize)> {
-        if self.shapes & shape(name) == 0 {
-            return None;
-        }
+    /// What is wanted of the member of this name.
+    pub(super) fn member(&self, name: &[u8]) -> Option<Member> {
         let place = self.keys.iter().position(|(key, _)| key.as_bytes() == name)?;
-        Some((place, self.keys.get(place)?.1))
+        Some(Member { place, node: self.keys.get(place)?.1 })
     }
 
     fn child(&self, step: &Step) -> Option<usize> {
@@ -50,29 +44,30 @@ impl Node {
             Step::Index(at) => self.indices.iter().find(|(index, _)| index == at).map(|(_, node)| *node),
             Step::Every => self.every,
             Step::Where(name, text) => {
-                self.wheres.iter().find(|(key, value, _)| key == name && value == text).map(|found| found.2)
+                let mut wheres = self.wheres.iter();
+                wheres.find(|known| known.name == *name && known.text == *text).map(|known| known.node)
             }
-        }
-    }
-
-    fn add(&mut self, step: &Step, node: usize) {
-        match step {
-            Step::Key(name) => {
-                self.shapes |= shape(name.as_bytes());
-                self.keys.push((name.clone(), node));
-            }
-            Step::Index(at) => self.indices.push((*at, node)),
-            Step::Every => self.every = Some(node),
-            Step::Where(name, text) => self.wheres.push((name.clone(), text.clone(), node)),
         }
     }
 }
 
-/// One bit for a name, by its length and its first and last letter.
-#[inline]
-fn shape(name: &[u8]) -> u64 {
-    let (first, last) = (name.first().copied().unwrap_or(0), name.last().copied().unwrap_or(0));
-    1 << ((name.len() + 3 * usize::from(first) + 5 * usize::from(last)) % 64)
+/// What is wanted of a member.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Member {
+    /// Its place among those that are wanted of the same object.
+    pub(super) place: usize,
+    pub(super) node: usize,
+}
+
+/// An element of a list that is told by what it says.
+#[derive(Debug)]
+pub(super) struct Where {
+    name: Box<str>,
+    /// What its member of that name says.
+    pub(super) text: Box<str>,
+    /// A node of which that member is all that is wanted.
+    pub(super) said: usize,
+    pub(super) node: usize,
 }
 
 /// The paths as a tree; its root is the contact.
@@ -100,14 +95,7 @@ impl Trie {
         let mut at = Self::ROOT;
         for (place, step) in path.steps.iter().enumerate() {
             let known = self.nodes.get(at).and_then(|node| node.child(step));
-            let next = known.unwrap_or(self.nodes.len());
-            if known.is_none() {
-                self.nodes.push(Node::default());
-                if let Some(node) = self.nodes.get_mut(at) {
-                    node.add(step, next);
-                }
-            }
-            at = next;
+            at = known.unwrap_or_else(|| self.add(at, step));
             if let Some(node) = self.nodes.get_mut(at) {
                 node.through.push(column);
                 if last_every == Some(place) {
@@ -118,6 +106,33 @@ impl Trie {
         if let Some(node) = self.nodes.get_mut(at) {
             node.ends.push(column);
         }
+    }
+
+    fn add(&mut self, at: usize, step: &Step) -> usize {
+        let node = self.push(Node::default());
+        let said = match step {
+            Step::Where(name, _) => self.push(Node { keys: vec![(name.clone(), node)], ..Node::default() }),
+            _ => node,
+        };
+        let Some(parent) = self.nodes.get_mut(at) else { return node };
+        match step {
+            Step::Key(name) => parent.keys.push((name.clone(), node)),
+            Step::Index(place) => parent.indices.push((*place, node)),
+            Step::Every => parent.every = Some(node),
+            Step::Where(name, text) => {
+                parent.wheres.push(Where { name: name.clone(), text: text.clone(), said, node });
+            }
+        }
+        node
+    }
+
+    fn push(&mut self, node: Node) -> usize {
+        self.nodes.push(node);
+        self.nodes.len() - 1
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.nodes.len()
     }
 
     pub(super) fn get(&self, node: usize) -> Option<&Node> {

@@ -14,7 +14,7 @@ use crate::vendor::decode::text::unescape;
 
 use super::kind::{BETWEEN, Form, Kind};
 use super::texts::Texts;
-use super::walk::Values;
+use super::walk::{Span, Values, Written};
 
 /// Values as they are read, before they are made into another type.
 enum Raw {
@@ -54,12 +54,11 @@ impl Column {
             return self.join(text, found);
         }
         let Some((_, there)) = &mut self.lists else {
-            let span = found.spans.first().copied().flatten();
-            return self.value(span.and_then(|(from, to)| text.get(from as usize..to as usize)));
+            return self.value(text, found.spans.first().copied().flatten());
         };
         there.append(found.is_there);
         for span in &found.spans {
-            self.value(span.and_then(|(from, to)| text.get(from as usize..to as usize)));
+            self.value(text, *span);
         }
         if let Some((offsets, _)) = &mut self.lists {
             offsets.push_length(found.spans.len());
@@ -71,10 +70,8 @@ impl Column {
         let Raw::Text(texts) = &mut self.raw else { return };
         self.joined.clear();
         let mut is_empty = true;
-        for (from, to) in found.spans.iter().flatten() {
-            let json = text.get(*from as usize..*to as usize).filter(|json| *json != b"null");
-            let Some(json) = json else { continue };
-            let Some(said) = said(Form::Any, json) else {
+        for span in found.spans.iter().flatten().filter(|span| span.form != Written::Null) {
+            let Some(said) = said(Form::Any, text, span) else {
                 self.misfits += 1;
                 continue;
             };
@@ -94,15 +91,17 @@ impl Column {
                 offsets.push_length(0);
                 there.append_null();
             }
-            None => self.value(None),
+            None => self.value(&[], None),
         }
     }
 
-    fn value(&mut self, json: Option<&[u8]>) {
-        let json = json.filter(|json| *json != b"null");
+    /// A value that stands there in a contact's text; none if it is none.
+    fn value(&mut self, text: &[u8], span: Option<Span>) {
+        let span = span.filter(|span| span.form != Written::Null);
+        let json = span.map(|span| span.of(text));
         let fitted = match &mut self.raw {
             Raw::Text(texts) => {
-                let said = json.and_then(|json| said(self.kind.form, json));
+                let said = span.as_ref().and_then(|span| said(self.kind.form, text, span));
                 texts.push_option(said.as_deref());
                 said.is_some()
             }
@@ -122,7 +121,7 @@ impl Column {
                 truth.is_some()
             }
         };
-        self.misfits += u64::from(json.is_some() && !fitted);
+        self.misfits += u64::from(span.is_some() && !fitted);
     }
 
     /// How many bytes of text there are.
@@ -156,17 +155,19 @@ impl Column {
     }
 }
 
-/// What this JSON says in text; `None` if it says none.
-fn said(form: Form, json: &[u8]) -> Option<Cow<'_, [u8]>> {
-    let inside = json.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\""));
-    match (form, inside) {
-        (Form::Json, _) | (Form::Any, None) => Some(Cow::Borrowed(json)),
-        (_, Some(inside)) if memchr::memchr(b'\\', inside).is_some() => {
+/// What a value says in text; `None` if it says none.
+fn said<'a>(form: Form, text: &'a [u8], span: &Span) -> Option<Cow<'a, [u8]>> {
+    let json = span.of(text);
+    let between_quotes = || json.get(1..json.len().saturating_sub(1)).unwrap_or_default();
+    match (form, span.form) {
+        (Form::Json, _) | (Form::Any, Written::Otherwise) => Some(Cow::Borrowed(json)),
+        (_, Written::Plain) => Some(Cow::Borrowed(between_quotes())),
+        (_, Written::Escaped) => {
             // A lone surrogate has no place in any string of Arrow's.
-            let said = String::from_utf8(unescape(inside)).ok()?;
+            let said = String::from_utf8(unescape(between_quotes())).ok()?;
             Some(Cow::Owned(said.into_bytes()))
         }
-        (_, inside) => inside.map(Cow::Borrowed),
+        (_, Written::Otherwise | Written::Null) => None,
     }
 }
 

@@ -4,26 +4,57 @@
 
 use std::borrow::Cow;
 
-use crate::vendor::decode::text::{plain, unescape};
+use crate::vendor::decode::passed::{Passed, Unreadable};
+use crate::vendor::decode::text::unescape;
 
-use super::trie::{Node, Trie};
+use super::names::Names;
+use super::trie::{Member, Node, Trie, Where};
 
-/// Where a value stands in the contact's text; `None` where there is none.
-pub(super) type Span = Option<(u32, u32)>;
+/// Where a value stands in the contact's text, and how it is written there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Span {
+    from: u32,
+    to: u32,
+    pub(super) form: Written,
+}
 
-/// What was found in one contact, by column.
-#[derive(Debug, Default)]
+/// How a value is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Written {
+    /// `null`.
+    Null,
+    /// A string as it is said.
+    Plain,
+    /// A string with escapes in it.
+    Escaped,
+    /// Anything else.
+    Otherwise,
+}
+
+impl Span {
+    /// The JSON of the value, in the text that the walk was over.
+    pub(super) fn of<'a>(&self, text: &'a [u8]) -> &'a [u8] {
+        text.get(self.from as usize..self.to as usize).unwrap_or_default()
+    }
+}
+
+/// What was found in one contact, by column; and what was learned from those before.
+#[derive(Default)]
 pub(super) struct Found {
     columns: Vec<Values>,
+    /// By node.
+    names: Vec<Names>,
 }
 
 /// What was found for one column.
 #[derive(Debug, Default)]
 pub(super) struct Values {
-    /// In order; of a column that is no list, at most one.
-    pub(super) spans: Vec<Span>,
+    /// In order, `None` where there is none; of a column that is no list, at most one.
+    pub(super) spans: Vec<Option<Span>>,
     /// Of a column of lists: whether there is a list.
     pub(super) is_there: bool,
+    /// Of a column of lists: how many there were before the element that is looked at.
+    before: usize,
 }
 
 impl Found {
@@ -31,17 +62,12 @@ impl Found {
         self.columns.get(column)
     }
 
-    fn clear(&mut self, columns: usize) {
-        self.columns.resize_with(columns, Values::default);
+    fn clear(&mut self, trie: &Trie) {
+        self.names.resize_with(trie.len(), Names::default);
+        self.columns.resize_with(trie.columns, Values::default);
         for column in &mut self.columns {
             column.spans.clear();
             column.is_there = false;
-        }
-    }
-
-    fn push(&mut self, column: usize, span: Span) {
-        if let Some(values) = self.columns.get_mut(column) {
-            values.spans.push(span);
         }
     }
 }
@@ -54,120 +80,135 @@ enum Halt {
     Unreadable,
 }
 
-/// Notes in `found` where the values of this contact stand.
+impl From<Unreadable> for Halt {
+    fn from(_: Unreadable) -> Self {
+        Self::Unreadable
+    }
+}
+
+/// Notes in `found` where the values of this contact stand. One `found` is for one trie.
 pub(super) fn walk(trie: &Trie, text: &[u8], found: &mut Found) {
     for careful in [false, true] {
-        found.clear(trie.columns);
-        let mut walker = Walker { trie, text, at: 0, careful, found };
-        match walker.value(Trie::ROOT) {
-            Ok(()) => return,
+        found.clear(trie);
+        let mut walker = Walker { trie, text: Passed(text), careful, found };
+        match walker.value(0, Trie::ROOT) {
+            Ok(_) => return,
             Err(Halt::Twice) => {}
             Err(Halt::Unreadable) => break,
         }
     }
-    found.clear(trie.columns);
+    found.clear(trie);
 }
 
+/// Its methods are given the place where something begins, and return the one behind it.
 struct Walker<'a> {
     trie: &'a Trie,
-    text: &'a [u8],
-    at: usize,
+    text: Passed<'a>,
     /// Looks through each object for the last of each key before going into any.
     careful: bool,
     found: &'a mut Found,
 }
 
-impl<'a> Walker<'a> {
-    #[inline]
-    fn peek(&mut self) -> Result<u8, Halt> {
-        loop {
-            let byte = *self.text.get(self.at).ok_or(Halt::Unreadable)?;
-            if byte > b' ' {
-                return Ok(byte);
+impl Walker<'_> {
+    /// A value; notes what is wanted of it.
+    fn value(&mut self, at: usize, node: usize) -> Result<usize, Halt> {
+        let wanted = self.trie.get(node).ok_or(Halt::Unreadable)?;
+        let (from, first) = self.text.next(at)?;
+        let (to, form) = match first {
+            b'"' => {
+                let (to, escaped) = self.text.string(from + 1)?;
+                (to, if escaped { Written::Escaped } else { Written::Plain })
             }
-            self.at += 1;
+            b'{' if wanted.wants_members() => (self.object(from, node)?, Written::Otherwise),
+            b'[' if wanted.wants_elements() => (self.list(from, wanted)?, Written::Otherwise),
+            b'n' => (self.text.value(from)?, Written::Null),
+            _ => (self.text.value(from)?, Written::Otherwise),
+        };
+        for column in &wanted.ends {
+            let (Ok(from), Ok(to)) = (u32::try_from(from), u32::try_from(to)) else { continue };
+            if let Some(values) = self.found.columns.get_mut(*column) {
+                values.spans.push(Some(Span { from, to, form }));
+            }
         }
+        Ok(to)
     }
 
-    /// Moves behind this byte, or the closing one; whether it was this one.
-    #[inline]
-    fn next_or_end(&mut self, end: u8) -> Result<bool, Halt> {
-        let byte = self.peek()?;
-        self.at += 1;
-        match byte {
-            b',' => Ok(true),
-            byte if byte == end => Ok(false),
-            _ => Err(Halt::Unreadable),
-        }
-    }
-
-    /// Moves behind a value, noting what is wanted of it.
-    fn value(&mut self, node: usize) -> Result<(), Halt> {
-        let node = self.trie.get(node).ok_or(Halt::Unreadable)?;
-        let first = self.peek()?;
-        let from = self.at;
-        match first {
-            b'{' if node.wants_members() => self.object(node)?,
-            b'[' if node.wants_elements() => self.list(node)?,
-            _ => self.skip()?,
-        }
-        for column in &node.ends {
-            let (Ok(from), Ok(to)) = (u32::try_from(from), u32::try_from(self.at)) else { continue };
-            self.found.push(*column, Some((from, to)));
-        }
-        Ok(())
-    }
-
-    fn object(&mut self, node: &Node) -> Result<(), Halt> {
+    fn object(&mut self, at: usize, node: usize) -> Result<usize, Halt> {
         let mut seen = 0_u64;
-        // In a careful pass: each wanted key's place, node and the place of its value.
-        let mut last: Vec<(usize, usize, usize)> = Vec::new();
-        self.members(|walker, name| {
-            let Some((place, child)) = node.member(name) else { return walker.skip() };
+        // In a careful pass: what is wanted of each member, and the place of its value.
+        let mut last: Vec<(Member, usize)> = Vec::new();
+        let end = self.members(at, node, |walker, at, wanted| {
+            let Some(member) = wanted else { return Ok(walker.text.value(at)?) };
             if walker.careful {
-                last.retain(|(other, ..)| *other != place);
-                last.push((place, child, walker.at));
-                return walker.skip();
+                last.retain(|(other, _)| other.place != member.place);
+                last.push((member, at));
+                return Ok(walker.text.value(at)?);
             }
             // With more keys than bits, any pass that could be wrong is a careful one.
-            let bit = 1 << (place % 64);
+            let bit = 1 << (member.place % 64);
             if seen & bit != 0 {
                 return Err(Halt::Twice);
             }
             seen |= bit;
-            walker.value(child)
+            walker.value(at, member.node)
         })?;
-        let end = self.at;
-        for (_, child, at) in last {
-            self.at = at;
-            self.value(child)?;
+        for (member, at) in last {
+            self.value(at, member.node)?;
         }
-        self.at = end;
-        Ok(())
+        Ok(end)
     }
 
-    /// Moves behind an object; `member` moves behind each value, and is given its name.
-    fn members(&mut self, mut member: impl FnMut(&mut Self, &[u8]) -> Result<(), Halt>) -> Result<(), Halt> {
-        self.at += 1;
-        if self.peek()? == b'}' {
-            self.at += 1;
-            return Ok(());
+    /// An object; `member` is one of its values, and is given what this node wants of it.
+    #[inline]
+    fn members(
+        &mut self,
+        at: usize,
+        node: usize,
+        mut member: impl FnMut(&mut Self, usize, Option<Member>) -> Result<usize, Halt>,
+    ) -> Result<usize, Halt> {
+        let mut at = at + 1;
+        if let (end, b'}') = self.text.next(at)? {
+            return Ok(end + 1);
         }
+        let mut expected = 0;
         loop {
-            let (name, escaped) = self.string()?;
-            if self.peek()? != b':' {
-                return Err(Halt::Unreadable);
+            let (from, _) = self.text.next(at)?;
+            let names = self.found.names.get(node).ok_or(Halt::Unreadable)?;
+            let (met, len, wanted) = match names.find(expected, self.text.from(from)) {
+                Some(known) => known,
+                None => self.new_name(from, node, expected)?,
+            };
+            expected = met + 1;
+            let behind = self.text.behind(from + len, b':')?;
+            let behind = member(self, behind, wanted)?;
+            let (behind, goes_on) = self.text.comma_or(b'}', behind)?;
+            if !goes_on {
+                return Ok(behind);
             }
-            self.at += 1;
-            let name = if escaped { Cow::Owned(unescape(name)) } else { Cow::Borrowed(name) };
-            member(self, &name)?;
-            if !self.next_or_end(b'}')? {
-                return Ok(());
-            }
+            at = behind;
         }
     }
 
-    fn list(&mut self, node: &Node) -> Result<(), Halt> {
+    /// As [`Names::find`], of a name that was not met before.
+    #[cold]
+    fn new_name(
+        &mut self,
+        from: usize,
+        node: usize,
+        expected: usize,
+    ) -> Result<(usize, usize, Option<Member>), Halt> {
+        let inside = self.text.behind(from, b'"')?;
+        let (to, escaped) = self.text.string(inside)?;
+        let name = self.text.between(inside, to - 1);
+        let name = if escaped { Cow::Owned(unescape(name)) } else { Cow::Borrowed(name) };
+        let wanted = self.trie.get(node).and_then(|node| node.member(&name));
+        if let Some(names) = self.found.names.get_mut(node) {
+            names.learn(expected, self.text.between(from, to), wanted);
+        }
+        Ok((expected, to - from, wanted))
+    }
+
+    fn list(&mut self, at: usize, node: &Node) -> Result<usize, Halt> {
         if let Some(below) = node.every.and_then(|child| self.trie.get(child)) {
             for column in &below.through {
                 if let Some(values) = self.found.columns.get_mut(*column) {
@@ -175,143 +216,82 @@ impl<'a> Walker<'a> {
                 }
             }
         }
-        self.at += 1;
-        if self.peek()? == b']' {
-            self.at += 1;
-            return Ok(());
+        let mut at = at + 1;
+        if let (end, b']') = self.text.next(at)? {
+            return Ok(end + 1);
         }
         let mut met = vec![false; node.wheres.len()];
         for index in 0.. {
-            let from = self.at;
             let mut behind = None;
-            for (_, child) in node.indices.iter().filter(|(at, _)| *at == index) {
-                self.at = from;
-                self.value(*child)?;
-                behind = Some(self.at);
+            for (_, child) in node.indices.iter().filter(|(place, _)| *place == index) {
+                behind = Some(self.value(at, *child)?);
             }
-            for ((name, text, child), met) in node.wheres.iter().zip(&mut met) {
-                if *met {
-                    continue;
+            for (wanted, met) in node.wheres.iter().zip(&mut met).filter(|(_, met)| !**met) {
+                let (end, says) = self.says(at, wanted)?;
+                if says {
+                    self.value(at, wanted.node)?;
                 }
-                self.at = from;
-                *met = self.element_says(name, text)?;
-                if *met {
-                    self.at = from;
-                    self.value(*child)?;
-                }
-                behind = Some(self.at);
+                *met = says;
+                behind = Some(end);
             }
             if let Some(child) = node.every {
-                self.at = from;
-                self.element(child)?;
-                behind = Some(self.at);
+                behind = Some(self.element(at, child)?);
             }
-            match behind {
-                Some(behind) => self.at = behind,
-                None => self.skip()?,
-            }
-            if !self.next_or_end(b']')? {
+            let behind = match behind {
+                Some(behind) => behind,
+                None => self.text.value(at)?,
+            };
+            let (behind, goes_on) = self.text.comma_or(b']', behind)?;
+            at = behind;
+            if !goes_on {
                 break;
             }
         }
-        Ok(())
+        Ok(at)
     }
 
     /// One of every element: each column that is made of them gets one more.
-    fn element(&mut self, child: usize) -> Result<(), Halt> {
+    fn element(&mut self, at: usize, child: usize) -> Result<usize, Halt> {
         let node = self.trie.get(child).ok_or(Halt::Unreadable)?;
-        let count = |found: &Found, column: &usize| found.column(*column).map_or(0, |c| c.spans.len());
-        let before: Vec<usize> = node.aligned.iter().map(|column| count(self.found, column)).collect();
-        self.value(child)?;
-        for (column, before) in node.aligned.iter().zip(before) {
-            if count(self.found, column) == before {
-                self.found.push(*column, None);
+        for column in &node.aligned {
+            if let Some(values) = self.found.columns.get_mut(*column) {
+                values.before = values.spans.len();
             }
         }
-        Ok(())
+        let behind = self.value(at, child)?;
+        for column in &node.aligned {
+            if let Some(values) = self.found.columns.get_mut(*column)
+                && values.spans.len() == values.before
+            {
+                values.spans.push(None);
+            }
+        }
+        Ok(behind)
     }
 
-    /// Moves behind an element; whether it is an object whose member of this name is this text.
-    fn element_says(&mut self, name: &str, text: &str) -> Result<bool, Halt> {
-        if self.peek()? != b'{' {
-            self.skip()?;
-            return Ok(false);
+    /// An element; and whether it is the one that is wanted.
+    fn says(&mut self, at: usize, wanted: &Where) -> Result<(usize, bool), Halt> {
+        let (at, first) = self.text.next(at)?;
+        if first != b'{' {
+            return Ok((self.text.value(at)?, false));
         }
         let mut says = false;
-        self.members(|walker, key| {
-            if key != name.as_bytes() {
-                return walker.skip();
+        let behind = self.members(at, wanted.said, |walker, at, member| {
+            if member.is_none() {
+                return Ok(walker.text.value(at)?);
             }
-            if walker.peek()? != b'"' {
+            let (from, first) = walker.text.next(at)?;
+            if first != b'"' {
                 says = false;
-                return walker.skip();
+                return Ok(walker.text.value(from)?);
             }
-            let (said, escaped) = walker.string()?;
-            says = if escaped {
-                unescape(said).eq_ignore_ascii_case(text.as_bytes())
-            } else {
-                said.eq_ignore_ascii_case(text.as_bytes())
-            };
-            Ok(())
+            let (to, escaped) = walker.text.string(from + 1)?;
+            let said = walker.text.between(from + 1, to - 1);
+            let said = if escaped { Cow::Owned(unescape(said)) } else { Cow::Borrowed(said) };
+            says = said.eq_ignore_ascii_case(wanted.text.as_bytes());
+            Ok(to)
         })?;
-        Ok(says)
-    }
-
-    /// Moves behind a string; what stands between its quotes, and whether that holds escapes.
-    fn string(&mut self) -> Result<(&'a [u8], bool), Halt> {
-        if self.peek()? != b'"' {
-            return Err(Halt::Unreadable);
-        }
-        self.at += 1;
-        let from = self.at;
-        let mut escaped = false;
-        loop {
-            self.at += plain(self.text.get(self.at..).ok_or(Halt::Unreadable)?);
-            match self.text.get(self.at) {
-                Some(b'"') => break,
-                Some(b'\\') => {
-                    escaped = true;
-                    self.at += 2;
-                }
-                _ => return Err(Halt::Unreadable),
-            }
-        }
-        let said = self.text.get(from..self.at).ok_or(Halt::Unreadable)?;
-        self.at += 1;
-        Ok((said, escaped))
-    }
-
-    /// Moves behind a value of which nothing is wanted.
-    fn skip(&mut self) -> Result<(), Halt> {
-        let mut depth = 0_usize;
-        loop {
-            match self.peek()? {
-                b'"' => {
-                    self.string()?;
-                }
-                b'{' | b'[' => {
-                    depth += 1;
-                    self.at += 1;
-                }
-                b'}' | b']' => {
-                    // What closes more than was opened belongs to whoever called.
-                    depth = depth.checked_sub(1).ok_or(Halt::Unreadable)?;
-                    self.at += 1;
-                }
-                b',' | b':' => self.at += 1,
-                _ => self.scalar(),
-            }
-            if depth == 0 {
-                return Ok(());
-            }
-        }
-    }
-
-    /// Moves behind a number or a word.
-    fn scalar(&mut self) {
-        let rest = self.text.get(self.at..).unwrap_or_default();
-        let ends = |byte: &u8| matches!(byte, b',' | b'}' | b']' | b':' | b'"') || *byte <= b' ';
-        self.at += rest.iter().position(ends).unwrap_or(rest.len());
+        Ok((behind, says))
     }
 }
 

@@ -3,6 +3,7 @@
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyInt, PyList, PyString};
 
+use crate::vendor::decode::passed::{Passed, Unreadable};
 use crate::vendor::decode::text::{plain, unescape};
 use crate::vendor::limits::MAX_DEPTH;
 
@@ -12,10 +13,28 @@ use super::{strings, unread};
 /// Integers are read this many digits at a time: few enough for an `i64`.
 const DIGITS_AT_ONCE: usize = 18;
 
+/// Why there is no object.
+struct Failed(Box<PyErr>);
+
+impl From<PyErr> for Failed {
+    fn from(error: PyErr) -> Self {
+        Self(Box::new(error))
+    }
+}
+
+impl From<Unreadable> for Failed {
+    fn from(_: Unreadable) -> Self {
+        unread().into()
+    }
+}
+
+/// An object, and the place behind it: small enough to come back in registers, errors and all.
+type Made<'py> = Result<(usize, Bound<'py, PyAny>), Failed>;
+
+/// Its methods are given the place where something begins.
 pub(super) struct Builder<'a, 'py> {
     py: Python<'py>,
-    text: &'a [u8],
-    at: usize,
+    text: Passed<'a>,
     depth: usize,
     sites: &'a mut Sites,
     open: &'a mut Vec<Py<PyAny>>,
@@ -30,238 +49,180 @@ impl<'a, 'py> Builder<'a, 'py> {
     ) -> Self {
         // What an error left behind belongs to no container any more.
         open.clear();
-        Self { py, text, at: 0, depth: 0, sites, open }
+        Self { py, text: Passed(text), depth: 0, sites, open }
     }
 
     pub(super) fn record(mut self) -> PyResult<Bound<'py, PyAny>> {
-        let record = self.value(Sites::RECORD)?;
-        if self.peek().is_some() { Err(unread()) } else { Ok(record) }
+        let (behind, record) = self.value(0, Sites::RECORD).map_err(|Failed(error)| *error)?;
+        if self.text.next(behind).is_ok() { Err(unread()) } else { Ok(record) }
     }
 
-    #[inline]
-    fn peek(&mut self) -> Option<u8> {
-        loop {
-            let byte = *self.text.get(self.at)?;
-            if byte > b' ' {
-                return Some(byte);
-            }
-            self.at += 1;
+    fn value(&mut self, at: usize, site: SiteId) -> Made<'py> {
+        let (at, first) = self.text.next(at)?;
+        match first {
+            b'"' => self.string(at, site),
+            b'{' => self.nested(|builder| builder.object(at + 1, site)),
+            b'[' => self.nested(|builder| builder.list(at + 1, site)),
+            b'n' => self.word(at, b"null", |py| py.None().into_bound(py)),
+            b't' => self.word(at, b"true", |py| PyBool::new(py, true).to_owned().into_any()),
+            b'f' => self.word(at, b"false", |py| PyBool::new(py, false).to_owned().into_any()),
+            _ => self.number(at),
         }
     }
 
-    #[inline]
-    fn take(&mut self, byte: u8) -> bool {
-        let found = self.peek() == Some(byte);
-        self.at += usize::from(found);
-        found
-    }
-
-    #[inline]
-    fn rest(&self) -> &'a [u8] {
-        self.text.get(self.at..).unwrap_or_default()
-    }
-
-    fn value(&mut self, site: SiteId) -> PyResult<Bound<'py, PyAny>> {
-        match self.peek().ok_or_else(unread)? {
-            b'"' => self.string(site),
-            b'{' => self.nested(|builder| builder.object(site)),
-            b'[' => self.nested(|builder| builder.list(site)),
-            b'n' => self.word(b"null", |py| py.None().into_bound(py)),
-            b't' => self.word(b"true", |py| PyBool::new(py, true).to_owned().into_any()),
-            b'f' => self.word(b"false", |py| PyBool::new(py, false).to_owned().into_any()),
-            _ => self.number(),
-        }
-    }
-
-    fn nested(
-        &mut self,
-        container: impl FnOnce(&mut Self) -> PyResult<Bound<'py, PyAny>>,
-    ) -> PyResult<Bound<'py, PyAny>> {
+    fn nested(&mut self, container: impl FnOnce(&mut Self) -> Made<'py>) -> Made<'py> {
         if self.depth == MAX_DEPTH {
-            return Err(unread());
+            return Err(Unreadable.into());
         }
         self.depth += 1;
-        self.at += 1;
         let made = container(self);
         self.depth -= 1;
         made
     }
 
-    fn list(&mut self, site: SiteId) -> PyResult<Bound<'py, PyAny>> {
-        if self.take(b']') {
-            return Ok(PyList::empty(self.py).into_any());
+    fn list(&mut self, at: usize, site: SiteId) -> Made<'py> {
+        if let (end, b']') = self.text.next(at)? {
+            return Ok((end + 1, PyList::empty(self.py).into_any()));
         }
         let under = self.sites.elements(site);
         let from = self.open.len();
-        loop {
-            let element = self.value(under)?;
+        let mut next = at;
+        let mut goes_on = true;
+        while goes_on {
+            let (behind, element) = self.value(next, under)?;
             self.open.push(element.unbind());
-            if self.take(b']') {
-                break;
-            }
-            self.comma()?;
+            (next, goes_on) = self.text.comma_or(b']', behind)?;
         }
-        Ok(PyList::new(self.py, self.open.drain(from..))?.into_any())
+        Ok((next, PyList::new(self.py, self.open.drain(from..))?.into_any()))
     }
 
-    fn object(&mut self, site: SiteId) -> PyResult<Bound<'py, PyAny>> {
-        if self.take(b'}') {
-            return Ok(PyDict::new(self.py).into_any());
+    fn object(&mut self, at: usize, site: SiteId) -> Made<'py> {
+        if let (end, b'}') = self.text.next(at)? {
+            return Ok((end + 1, PyDict::new(self.py).into_any()));
         }
         let from = self.open.len();
         let mut shape = 0;
-        loop {
-            self.peek();
-            let Some((under, next)) = self.expected(site, shape)? else {
-                return self.unexpected(site, shape, from);
+        let mut next = at;
+        let mut goes_on = true;
+        while goes_on {
+            let (key, _) = self.text.next(next)?;
+            let shapes = &self.sites.get(site).ok_or(Unreadable)?.shapes;
+            let known = match shapes.expect(shape, self.text.from(key)) {
+                None => self.learn(key, site, shape)?,
+                known => known,
             };
-            self.colon()?;
-            let value = self.value(under)?;
+            let Some((len, under, with_it)) = known else { return self.unexpected(key, site, shape, from) };
+            let (behind, value) = self.value(self.text.behind(key + len, b':')?, under)?;
             self.open.push(value.unbind());
-            shape = next;
-            if self.take(b'}') {
-                break;
-            }
-            self.comma()?;
+            shape = with_it;
+            (next, goes_on) = self.text.comma_or(b'}', behind)?;
         }
-        let shapes = &mut self.sites.get(site).ok_or_else(unread)?.shapes;
-        Ok(shapes.fill(self.py, shape, self.open.drain(from..))?.into_any())
+        let shapes = &mut self.sites.get(site).ok_or(Unreadable)?.shapes;
+        Ok((next, shapes.fill(self.py, shape, self.open.drain(from..))?.into_any()))
     }
 
-    /// Moves behind a key that follows those of the shape; does not move if it is one that cannot
-    /// be remembered.
-    fn expected(&mut self, site: SiteId, shape: usize) -> PyResult<Option<(SiteId, usize)>> {
-        let rest = self.rest();
-        let shapes = &self.sites.get(site).ok_or_else(unread)?.shapes;
-        if let Some((len, under, next)) = shapes.expect(shape, rest) {
-            self.at += len;
-            return Ok(Some((under, next)));
-        }
-        if shapes.is_full() {
+    /// As [`Shapes::expect`](super::shape::Shapes::expect), of a key that was not known to follow those
+    /// of the shape; `None` if it is one that cannot be remembered.
+    #[cold]
+    fn learn(
+        &mut self,
+        at: usize,
+        site: SiteId,
+        shape: usize,
+    ) -> Result<Option<(usize, SiteId, usize)>, Failed> {
+        if self.sites.get(site).ok_or(Unreadable)?.shapes.is_full() {
             return Ok(None);
         }
-        let from = self.at;
-        let key = self.key()?;
-        let quoted = self.text.get(from..self.at).unwrap_or_default();
-        let learned = match key.to_str() {
-            Ok(text) => self.sites.learn(site, shape, quoted, &PyString::intern(self.py, text)),
-            // A lone surrogate: no key to remember.
-            Err(_) => None,
-        };
-        if learned.is_none() {
-            self.at = from;
-        }
-        Ok(learned)
+        let (behind, key) = self.key(at)?;
+        let quoted = self.text.between(at, behind);
+        // A lone surrogate: no key to remember.
+        let Ok(text) = key.to_str() else { return Ok(None) };
+        let learned = self.sites.learn(site, shape, quoted, &PyString::intern(self.py, text));
+        Ok(learned.map(|(under, next)| (quoted.len(), under, next)))
     }
 
     /// Makes a dict key by key, from a key on that does not fit what is remembered.
-    fn unexpected(&mut self, site: SiteId, shape: usize, from: usize) -> PyResult<Bound<'py, PyAny>> {
+    fn unexpected(&mut self, at: usize, site: SiteId, shape: usize, from: usize) -> Made<'py> {
         let dict = PyDict::new(self.py);
-        let keys = self.sites.get(site).ok_or_else(unread)?.shapes.keys(self.py, shape);
+        let keys = self.sites.get(site).ok_or(Unreadable)?.shapes.keys(self.py, shape);
         for (key, value) in keys.iter().zip(self.open.drain(from..)) {
             dict.set_item(key, value)?;
         }
-        loop {
-            let key = self.key()?;
-            self.colon()?;
-            let value = self.value(Sites::NOWHERE)?;
+        let mut next = at;
+        let mut goes_on = true;
+        while goes_on {
+            let (behind, key) = self.key(next)?;
+            let (behind, value) = self.value(self.text.behind(behind, b':')?, Sites::NOWHERE)?;
             dict.set_item(key, value)?;
-            if self.take(b'}') {
-                return Ok(dict.into_any());
-            }
-            self.comma()?;
+            (next, goes_on) = self.text.comma_or(b'}', behind)?;
         }
+        Ok((next, dict.into_any()))
     }
 
-    fn key(&mut self) -> PyResult<Bound<'py, PyString>> {
-        if self.peek() != Some(b'"') {
-            return Err(unread());
+    fn key(&mut self, at: usize) -> Result<(usize, Bound<'py, PyString>), Failed> {
+        let (at, first) = self.text.next(at)?;
+        if first != b'"' {
+            return Err(Unreadable.into());
         }
-        Ok(self.string(Sites::NOWHERE)?.cast_into()?)
+        let (behind, key) = self.string(at, Sites::NOWHERE)?;
+        Ok((behind, key.cast_into().map_err(PyErr::from)?))
     }
 
-    /// Moves behind a string; stands in front of its opening quote.
-    fn string(&mut self, site: SiteId) -> PyResult<Bound<'py, PyAny>> {
-        self.at += 1;
-        let rest = self.rest();
+    /// A string whose opening quote is here.
+    fn string(&mut self, at: usize, site: SiteId) -> Made<'py> {
+        let inside = at + 1;
+        let rest = self.text.from(inside);
         let len = plain(rest);
         if rest.get(len) != Some(&b'"') {
-            return self.escaped();
+            return self.escaped(inside);
         }
-        self.at += len + 1;
         let text = rest.get(..len).unwrap_or_default();
-        self.sites.get(site).ok_or_else(unread)?.strings.get(self.py, text)
+        let string = self.sites.get(site).ok_or(Unreadable)?.strings.get(self.py, text)?;
+        Ok((inside + len + 1, string))
     }
 
-    fn escaped(&mut self) -> PyResult<Bound<'py, PyAny>> {
-        let from = self.at;
-        loop {
-            self.at += plain(self.rest());
-            match self.text.get(self.at) {
-                Some(b'"') => break,
-                Some(b'\\') => self.at += 2,
-                _ => return Err(unread()),
-            }
-        }
-        let said = unescape(self.text.get(from..self.at).unwrap_or_default());
-        self.at += 1;
+    fn escaped(&mut self, inside: usize) -> Made<'py> {
+        let (behind, _) = self.text.string(inside)?;
+        let said = unescape(self.text.between(inside, behind - 1));
         if std::str::from_utf8(&said).is_ok() {
-            return strings::make(self.py, &said);
+            return Ok((behind, strings::make(self.py, &said)?));
         }
         // Lone surrogates: Python has strings for them, Rust has not.
         let said = PyBytes::new(self.py, &said);
-        Ok(PyString::from_encoded_object(&said, Some(c"utf-8"), Some(c"surrogatepass"))?.into_any())
+        let string = PyString::from_encoded_object(&said, Some(c"utf-8"), Some(c"surrogatepass"))?;
+        Ok((behind, string.into_any()))
     }
 
-    fn number(&mut self) -> PyResult<Bound<'py, PyAny>> {
-        let rest = self.rest();
+    fn number(&mut self, at: usize) -> Made<'py> {
+        let rest = self.text.from(at);
         let len = rest.iter().position(|b| !matches!(b, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E'));
         let said = rest.get(..len.unwrap_or(rest.len())).unwrap_or_default();
+        let behind = at + said.len();
         if said.len() <= DIGITS_AT_ONCE
             && let Some(whole) = small(said)
         {
-            self.at += said.len();
-            return self.sites.whole(self.py, whole);
+            return Ok((behind, self.sites.whole(self.py, whole)?));
         }
         let is_whole = !said.iter().any(|b| matches!(b, b'.' | b'e' | b'E'));
         match std::str::from_utf8(said) {
             Ok("") => self
-                .word(b"NaN", |py| PyFloat::new(py, f64::NAN).into_any())
-                .or_else(|_| self.word(b"Infinity", |py| PyFloat::new(py, f64::INFINITY).into_any())),
-            Ok("-") => self.word(b"-Infinity", |py| PyFloat::new(py, f64::NEG_INFINITY).into_any()),
-            Ok(text) if is_whole => {
-                self.at += said.len();
-                large(self.py, text)
-            }
+                .word(at, b"NaN", |py| PyFloat::new(py, f64::NAN).into_any())
+                .or_else(|_| self.word(at, b"Infinity", |py| PyFloat::new(py, f64::INFINITY).into_any())),
+            Ok("-") => self.word(at, b"-Infinity", |py| PyFloat::new(py, f64::NEG_INFINITY).into_any()),
+            Ok(text) if is_whole => Ok((behind, large(self.py, text)?)),
             Ok(text) => {
-                self.at += said.len();
-                let number: f64 = text.parse().map_err(|_| unread())?;
-                Ok(PyFloat::new(self.py, number).into_any())
+                let number: f64 = text.parse().map_err(|_| Unreadable)?;
+                Ok((behind, PyFloat::new(self.py, number).into_any()))
             }
-            Err(_) => Err(unread()),
+            Err(_) => Err(Unreadable.into()),
         }
     }
 
-    fn word(
-        &mut self,
-        word: &[u8],
-        make: impl FnOnce(Python<'py>) -> Bound<'py, PyAny>,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        if !self.rest().starts_with(word) {
-            return Err(unread());
+    fn word(&self, at: usize, word: &[u8], make: impl FnOnce(Python<'py>) -> Bound<'py, PyAny>) -> Made<'py> {
+        if !self.text.from(at).starts_with(word) {
+            return Err(Unreadable.into());
         }
-        self.at += word.len();
-        Ok(make(self.py))
-    }
-
-    #[inline]
-    fn comma(&mut self) -> PyResult<()> {
-        if self.take(b',') { Ok(()) } else { Err(unread()) }
-    }
-
-    #[inline]
-    fn colon(&mut self) -> PyResult<()> {
-        if self.take(b':') { Ok(()) } else { Err(unread()) }
+        Ok((at + word.len(), make(self.py)))
     }
 }
 

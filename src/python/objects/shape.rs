@@ -9,6 +9,8 @@
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString, PyTuple, PyType};
 
+use crate::vendor::decode::passed::Expected;
+
 use super::site::SiteId;
 
 /// Sequences of keys are remembered up to so many at a place: keys that may be missing make many.
@@ -21,35 +23,9 @@ const MOST_SHARED: usize = 30;
 
 /// One key after those of a shape.
 struct Step {
-    /// As it stands in the text, with its quotes.
-    quoted: Box<[u8]>,
-    /// Its first sixteen bytes as a number, and which bits of it count: nearly all keys are told
-    /// by one comparison.
-    head: u128,
-    mask: u128,
+    key: Expected,
     under: SiteId,
     next: usize,
-}
-
-impl Step {
-    fn new(quoted: &[u8], under: SiteId, next: usize) -> Self {
-        let mut head = [0; 16];
-        let mut mask = [0; 16];
-        for ((to, bits), from) in head.iter_mut().zip(&mut mask).zip(quoted) {
-            (*to, *bits) = (*from, 0xff);
-        }
-        let (head, mask) = (u128::from_le_bytes(head), u128::from_le_bytes(mask));
-        Self { quoted: quoted.into(), head, mask, under, next }
-    }
-
-    #[inline]
-    fn begins(&self, text: &[u8]) -> bool {
-        match text.first_chunk::<16>() {
-            Some(head) if u128::from_le_bytes(*head) & self.mask != self.head => false,
-            Some(_) if self.quoted.len() <= 16 => true,
-            _ => text.starts_with(&self.quoted),
-        }
-    }
 }
 
 /// A sequence of keys, none twice.
@@ -88,14 +64,14 @@ impl Shapes {
     #[inline]
     pub(super) fn expect(&self, shape: usize, text: &[u8]) -> Option<(usize, SiteId, usize)> {
         let steps = &self.0.get(shape)?.steps;
-        let step = steps.iter().find(|step| step.begins(text))?;
-        Some((step.quoted.len(), step.under, step.next))
+        let step = steps.iter().find(|step| step.key.begins(text))?;
+        Some((step.key.quoted().len(), step.under, step.next))
     }
 
     /// The place under this key, if it is known after any others.
     pub(super) fn knows(&self, quoted: &[u8]) -> Option<SiteId> {
         let mut steps = self.0.iter().flat_map(|shape| &shape.steps);
-        steps.find(|step| &*step.quoted == quoted).map(|step| step.under)
+        steps.find(|step| step.key.quoted() == quoted).map(|step| step.under)
     }
 
     /// Whether the shape with this key more can be remembered: not if there are too many, or the key
@@ -114,8 +90,7 @@ impl Shapes {
         under: SiteId,
     ) -> Option<usize> {
         let next = self.0.len();
-        let step = Step::new(quoted, under, next);
-        self.0.get_mut(shape)?.steps.push(step);
+        self.0.get_mut(shape)?.steps.push(Step { key: Expected::new(quoted), under, next });
         self.0.push(Shape { last: Some((shape, key.clone().unbind())), ..Shape::default() });
         Some(next)
     }

@@ -7,6 +7,8 @@
 //! UTF-32 and surrogates spelled as UTF-8). Where it is wider: a reply that breaks off, or that
 //! holds a record that is not JSON, still gives its other contacts; `json.loads` gives none.
 
+#[cfg(feature = "arrow")]
+pub(crate) mod passed;
 mod resync;
 mod scan;
 #[cfg(test)]

@@ -1,0 +1,148 @@
+//! JSON that [`decode`](super::decode) has passed, moved through: nothing is checked again that would
+//! not lead astray.
+//!
+//! Places are handed in and out by value, which keeps them in registers: kept in a field, each step
+//! would wait until memory has what the step before it wrote.
+
+use super::text::plain;
+
+/// This has not passed.
+#[derive(Debug)]
+pub(crate) struct Unreadable;
+
+/// JSON that has passed.
+#[derive(Clone, Copy)]
+pub(crate) struct Passed<'a>(pub(crate) &'a [u8]);
+
+impl<'a> Passed<'a> {
+    pub(crate) fn from(self, at: usize) -> &'a [u8] {
+        self.0.get(at..).unwrap_or_default()
+    }
+
+    pub(crate) fn between(self, from: usize, to: usize) -> &'a [u8] {
+        self.0.get(from..to).unwrap_or_default()
+    }
+
+    /// The next byte that is no blank, and where it is.
+    #[inline]
+    pub(crate) fn next(self, mut at: usize) -> Result<(usize, u8), Unreadable> {
+        loop {
+            let byte = *self.0.get(at).ok_or(Unreadable)?;
+            if byte > b' ' {
+                return Ok((at, byte));
+            }
+            at += 1;
+        }
+    }
+
+    /// The place behind this byte, which comes next.
+    #[inline]
+    pub(crate) fn behind(self, at: usize, byte: u8) -> Result<usize, Unreadable> {
+        match self.next(at)? {
+            (at, next) if next == byte => Ok(at + 1),
+            _ => Err(Unreadable),
+        }
+    }
+
+    /// Whether a comma comes next, and not this end; and the place behind it.
+    #[inline]
+    pub(crate) fn comma_or(self, end: u8, at: usize) -> Result<(usize, bool), Unreadable> {
+        match self.next(at)? {
+            (at, b',') => Ok((at + 1, true)),
+            (at, byte) if byte == end => Ok((at + 1, false)),
+            _ => Err(Unreadable),
+        }
+    }
+
+    /// The place behind a string whose text begins here, and whether that holds escapes.
+    #[inline]
+    pub(crate) fn string(self, mut at: usize) -> Result<(usize, bool), Unreadable> {
+        let mut escaped = false;
+        loop {
+            at += plain(self.from(at));
+            match self.0.get(at) {
+                Some(b'"') => return Ok((at + 1, escaped)),
+                Some(b'\\') => {
+                    escaped = true;
+                    at += 2;
+                }
+                _ => return Err(Unreadable),
+            }
+        }
+    }
+
+    /// The place behind a value.
+    #[inline]
+    pub(crate) fn value(self, at: usize) -> Result<usize, Unreadable> {
+        match self.next(at)? {
+            (at, b'"') => Ok(self.string(at + 1)?.0),
+            (at, b'{' | b'[') => self.container(at + 1),
+            (_, b'}' | b']' | b',' | b':') => Err(Unreadable),
+            (at, _) => Ok(self.scalar(at)),
+        }
+    }
+
+    /// The place behind a container whose first element begins here.
+    fn container(self, mut at: usize) -> Result<usize, Unreadable> {
+        let mut depth = 1_usize;
+        while depth > 0 {
+            let (place, byte) = self.next(at)?;
+            at = place + 1;
+            match byte {
+                b'"' => at = self.string(at)?.0,
+                b'{' | b'[' => depth += 1,
+                b'}' | b']' => depth -= 1,
+                b',' | b':' => {}
+                _ => at = self.scalar(at),
+            }
+        }
+        Ok(at)
+    }
+
+    /// The place behind a number or a word.
+    #[inline]
+    fn scalar(self, mut at: usize) -> usize {
+        while let Some(byte) = self.0.get(at)
+            && !matches!(byte, b',' | b'}' | b']' | b':' | b'"')
+            && *byte > b' '
+        {
+            at += 1;
+        }
+        at
+    }
+}
+
+/// A string that is expected in some place of a text, as it is spelled there, with its quotes.
+pub(crate) struct Expected {
+    quoted: Box<[u8]>,
+    /// Its first sixteen bytes as a number, and which bits of it count: nearly all strings that are
+    /// worth expecting are told by one comparison.
+    head: u128,
+    mask: u128,
+}
+
+impl Expected {
+    pub(crate) fn new(quoted: &[u8]) -> Self {
+        let mut head = [0; 16];
+        let mut mask = [0; 16];
+        for ((to, bits), from) in head.iter_mut().zip(&mut mask).zip(quoted) {
+            (*to, *bits) = (*from, 0xff);
+        }
+        let (head, mask) = (u128::from_le_bytes(head), u128::from_le_bytes(mask));
+        Self { quoted: quoted.into(), head, mask }
+    }
+
+    pub(crate) fn quoted(&self) -> &[u8] {
+        &self.quoted
+    }
+
+    /// Whether this text begins with it.
+    #[inline]
+    pub(crate) fn begins(&self, text: &[u8]) -> bool {
+        match text.first_chunk::<16>() {
+            Some(head) if u128::from_le_bytes(*head) & self.mask != self.head => false,
+            Some(_) if self.quoted.len() <= 16 => true,
+            _ => text.starts_with(&self.quoted),
+        }
+    }
+}
