@@ -25,8 +25,8 @@ pub(super) fn pause_too_long(wait: Duration) -> Error {
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Rows delivered and not taken, in chunks, at which nothing new is sent: a slow reader must not
-/// fill the memory.
-const BACKLOG_CHUNKS: usize = 16;
+/// fill the memory. Few, so that a body is read again while the processor still has it at hand.
+const BACKLOG_CHUNKS: usize = 4;
 
 /// What may happen next.
 enum Step {

@@ -17,9 +17,10 @@ use pyo3_async_runtimes::generic::{ContextExt, JoinError, Runtime as AsyncRuntim
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::{self, JoinHandle};
 
-/// Threads of the runtime. They encode, send, receive and split; objects are built by the caller's
-/// own thread.
-const WORKERS: usize = 2;
+/// Threads of the runtime. It encodes, sends, receives and splits, some 400,000 rows a second, which
+/// is above any vendor's limit; objects are built by the caller's own thread. A second one would have
+/// an allocator's arena of its own, and the pages of the first could not be used again there.
+const WORKERS: usize = 1;
 
 /// A value that belongs to the process that made it: in a forked child it can be neither reached
 /// nor dropped, for its threads are not there.
