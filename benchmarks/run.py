@@ -15,10 +15,13 @@ import sys
 import tempfile
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import report
 from server import serve
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Generator
 
 HERE = Path(__file__).parent
 OURS = "exactbuyer_enrich"
@@ -36,6 +39,15 @@ PEERS = (
 ENGINE_COMMAND = ("cargo", "bench", "--quiet", "--locked", "--features", "http,sandbox", "--bench", "engine")
 
 Figures = dict[str, Any]
+
+
+class Turn(NamedTuple):
+    """What the contestants of one turn are given."""
+
+    number: int
+    url: str
+    # All that the server sends, for those who do without it; other files of a turn may lie beside it.
+    bodies: Path
 
 
 def child(*arguments: str) -> Figures:
@@ -60,22 +72,35 @@ def environment() -> dict[str, str]:
     return kept | {"EXACTBUYER_OFFLINE": "1", "PYTHONPATH": str(HERE), "PYTHONDONTWRITEBYTECODE": "1"}
 
 
-def compare(peers: list[str], rows: int, repeat: int) -> list[list[Figures]]:
-    """Lets every contestant run once a turn; returns the turns."""
-    turns: list[list[Figures]] = []
+def take_turns(
+    peers: Collection[str], rows: int, repeat: int, command: Callable[[str, Turn], tuple[str, ...]]
+) -> Generator[tuple[Turn, list[Figures]], None, None]:
+    """Lets every contestant run once a turn, in a fresh process, and yields each turn with their figures.
+
+    `command(peer, turn)` is the script of this folder that measures the contestant, and what it is told.
+    """
     with serve() as url, tempfile.TemporaryDirectory() as folder:
-        bodies = str(Path(folder) / "bodies")
+        bodies = Path(folder) / "bodies"
         if any("floor" in peer for peer in peers):
-            child("save_bodies.py", url, str(rows), bodies)
-        for turn in range(repeat):
+            child("save_bodies.py", url, str(rows), str(bodies))
+        for number in range(repeat):
+            turn = Turn(number, url, bodies)
             figures: list[Figures] = []
             for peer in peers:
-                print(f"  {turn + 1}/{repeat} {peer}", end="", file=sys.stderr, flush=True)
-                figures.append(child("measure.py", peer, url, str(rows), bodies))
+                print(f"  {number + 1}/{repeat} {peer}", end="", file=sys.stderr, flush=True)
+                figures.append(child(*command(peer, turn)))
                 print(f": {figures[-1]['run_cpu_s']:.2f} CPU s", file=sys.stderr)
             check_same_work(figures, rows)
-            turns.append(figures)
-    return turns
+            yield turn, figures
+
+
+def compare(peers: list[str], rows: int, repeat: int) -> list[list[Figures]]:
+    """Runs the clients, turn by turn."""
+
+    def command(peer: str, turn: Turn) -> tuple[str, ...]:
+        return "measure.py", peer, turn.url, str(rows), str(turn.bodies)
+
+    return [figures for _, figures in take_turns(peers, rows, repeat, command)]
 
 
 def check_same_work(figures: list[Figures], rows: int) -> None:

@@ -12,22 +12,23 @@ import importlib
 import json
 import os
 import sys
-import tempfile
 import time
-from pathlib import Path
+from contextlib import closing
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
 import report
 from measure import CLIENT_CORE, Job, cpu_s, peak_mb, pin
-from run import check_same_work, child
-from server import serve
+from run import take_turns
 from workload import IN_FLIGHT, KEY, make_rows
 
 from exactbuyer import BulkEnricher
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
+
+    from run import Turn
 
 # In this order: what one keeps, the next serves.
 NAMES = {
@@ -89,31 +90,33 @@ def opened(path: Path) -> float:
     return (time.perf_counter() - began) * 1_000
 
 
+def store_of(turn: Turn) -> Path:
+    """The store that is filled in this turn."""
+    return turn.bodies.with_name(f"{turn.number}.db")
+
+
 def compare(rows: int, repeat: int) -> list[dict[str, Figures]]:
-    """Lets every contestant run once a turn; returns the turns."""
-    turns: list[dict[str, Figures]] = []
-    with serve() as url, tempfile.TemporaryDirectory() as folder:
-        bodies = Path(folder) / "bodies"
-        child("save_bodies.py", url, str(rows), str(bodies))
-        for turn in range(repeat):
-            store = Path(folder) / f"{turn}.db"
-            given = ("--at", url, str(bodies), str(store), "--rows", str(rows))
-            figures: dict[str, Figures] = {}
-            for peer in NAMES:
-                figures[peer] = child("stored.py", "--measure", peer, *given)
-                print(
-                    f"  {turn + 1}/{repeat} {peer}: {figures[peer]['run_cpu_s']:.2f} CPU s", file=sys.stderr
-                )
-            check_same_work(list(figures.values()), rows)
+    """Runs the contestants, turn by turn; each turn says how its store came out, too."""
+
+    def command(peer: str, turn: Turn) -> tuple[str, ...]:
+        given = ("--at", turn.url, str(turn.bodies), str(store_of(turn)), "--rows", str(rows))
+        return "stored.py", "--measure", peer, *given
+
+    compared: list[dict[str, Figures]] = []
+    # Closed at once if anything goes wrong in here: else the server might outlive this process.
+    with closing(take_turns(NAMES, rows, repeat, command)) as turns:
+        for turn, brought in turns:
+            figures = {figure["peer"]: figure for figure in brought}
             if figures["serving"]["requests"]:
                 sys.exit("what is in the store was asked for again")
+            store = store_of(turn)
             figures["store"] = {
-                "share": store.stat().st_size / bodies.stat().st_size,
+                "share": store.stat().st_size / turn.bodies.stat().st_size,
                 "opened_ms": median(opened(store) for _ in range(5)),
             }
             store.unlink()
-            turns.append(figures)
-    return turns
+            compared.append(figures)
+    return compared
 
 
 def comparison(turns: list[dict[str, Figures]], rows: int) -> str:

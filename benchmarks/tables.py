@@ -11,18 +11,18 @@ import gc
 import importlib
 import json
 import os
-import sys
-import tempfile
 import time
-from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import report
 from measure import CLIENT_CORE, Job, cpu_s, peak_mb, pin
-from run import check_same_work, child
+from run import child, take_turns
 from server import serve
 from workload import make_rows
+
+if TYPE_CHECKING:
+    from run import Turn
 
 OURS = "exactbuyer_table"
 STREAMED = "exactbuyer_reader"
@@ -65,22 +65,18 @@ def measure(peer: str, url: str, rows: int, bodies: str) -> Figures:
     }
 
 
+def command(peer: str, rows: int, url: str, bodies: str = "") -> tuple[str, ...]:
+    """What measures one contestant in a process of its own."""
+    return "tables.py", "--measure", peer, "--at", url, bodies, "--rows", str(rows)
+
+
 def compare(rows: int, repeat: int) -> list[list[Figures]]:
-    """Lets every contestant run once a turn; returns the turns."""
-    turns: list[list[Figures]] = []
-    with serve() as url, tempfile.TemporaryDirectory() as folder:
-        bodies = str(Path(folder) / "bodies")
-        child("save_bodies.py", url, str(rows), bodies)
-        for turn in range(repeat):
-            figures: list[Figures] = []
-            for peer in NAMES:
-                figures.append(
-                    child("tables.py", "--measure", peer, "--at", url, bodies, "--rows", str(rows))
-                )
-                print(f"  {turn + 1}/{repeat} {peer}: {figures[-1]['run_cpu_s']:.2f} CPU s", file=sys.stderr)
-            check_same_work(figures, rows)
-            turns.append(figures)
-    return turns
+    """Runs the makers of frames, turn by turn."""
+
+    def measured(peer: str, turn: Turn) -> tuple[str, ...]:
+        return command(peer, rows, turn.url, str(turn.bodies))
+
+    return [figures for _, figures in take_turns(NAMES, rows, repeat, measured)]
 
 
 def comparison(turns: list[list[Figures]]) -> str:
@@ -108,9 +104,7 @@ def growth(most: int) -> str:
     with serve() as url:
         while rows <= most:
             peers = [OURS, STREAMED] if rows <= MOST_IN_A_FRAME else [STREAMED]
-            figures = [
-                child("tables.py", "--measure", peer, "--at", url, "", "--rows", str(rows)) for peer in peers
-            ]
+            figures = [child(*command(peer, rows, url)) for peer in peers]
             each = [f"{figure['run_cpu_s'] / rows * 1e6:.2f}" for figure in figures]
             added = [f"{figure['added_mb']:.0f}" for figure in figures]
             gap = [""] * (2 - len(peers))
