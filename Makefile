@@ -30,7 +30,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 say = @printf '\n\033[1m==> %s  %s\033[0m\n' "$$(date +%T)" "$(1)"
 
 .PHONY: help demo check walls fmt lint clippy doc rust-test wheel installed smoke types python-test
-.PHONY: bench bench-full bench-stored bench-tables torture clean python-version
+.PHONY: bench bench-full bench-installed bench-stored bench-tables torture clean python-version
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -136,23 +136,22 @@ $(BENCH)/made: pyproject.toml | python-version
 	$(BENCH)/bin/python -m pip install --quiet --group bench
 	touch $@
 
-bench: wheel $(BENCH)/made
+# Always the wheel of this very tree, as for the checks.
+bench-installed: wheel $(BENCH)/made
 	$(call say,install the package into $(BENCH))
 	$(BENCH)/bin/python -m pip install --quiet --force-reinstall $(DIST)/*.whl
+
+bench: bench-installed
 	$(call say,compare over $(ROWS) rows)
 	$(BENCH)/bin/python benchmarks/run.py --rows $(ROWS) --repeat $(REPEAT) $(BENCH_ARGS)
 
 # The same for frames: TABLE_ARGS=--growth measures this package alone over more and more rows.
-bench-tables: wheel $(BENCH)/made
-	$(call say,install the package into $(BENCH))
-	$(BENCH)/bin/python -m pip install --quiet --force-reinstall $(DIST)/*.whl
+bench-tables: bench-installed
 	$(call say,compare frames of $(ROWS) rows)
 	$(BENCH)/bin/python benchmarks/tables.py --rows $(ROWS) --repeat $(REPEAT) $(TABLE_ARGS)
 
 # What the durable store costs, and what it saves.
-bench-stored: wheel $(BENCH)/made
-	$(call say,install the package into $(BENCH))
-	$(BENCH)/bin/python -m pip install --quiet --force-reinstall $(DIST)/*.whl
+bench-stored: bench-installed
 	$(call say,keep and serve $(ROWS) rows)
 	$(BENCH)/bin/python benchmarks/stored.py --rows $(ROWS) --repeat $(REPEAT)
 
