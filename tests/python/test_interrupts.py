@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
 import pytest
@@ -19,12 +19,12 @@ from exactbuyer.exceptions import Interrupted
 from exactbuyer.sandbox import Sandbox
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from types import FrameType
 
     from typing_extensions import Self
 
-    from exactbuyer import Result
+    from exactbuyer import Result, Results
 
 PACKAGE = str(Path(exactbuyer.__file__).parent)
 ROWS = [f"person{number}@acme.example" for number in range(12)]
@@ -81,42 +81,65 @@ def left_stream(enricher: BulkEnricher, got: list[Result]) -> None:
         got.append(next(results))
 
 
+class Pressed(NamedTuple):
+    """What became of one run."""
+
+    enricher: BulkEnricher
+    where: str
+    got: list[Any]
+    in_exception: Any
+    recovered: list[Results]
+
+
+def pressed_at_each_point(
+    sandbox: Sandbox, work: Callable[[BulkEnricher, list[Any]], None], kept: Callable[[Interrupted], object]
+) -> Iterator[Pressed]:
+    """One run after another, each interrupted a point later; the last one is through before."""
+    point = 0
+    while True:
+        sandbox.reset()
+        enricher = BulkEnricher("any", base_url=sandbox.url, chunk_size=4, requests_per_minute=10_000)
+        got: list[Any] = []
+        in_exception: object = None
+        press = Press(point)
+        with press:
+            try:
+                work(enricher, got)
+            except Interrupted as interrupted:
+                # Without the exception itself, whose traceback would keep alive what the run has left.
+                in_exception = kept(interrupted)
+            except KeyboardInterrupt:
+                pass
+        recovered: list[Results] = []
+        while part := enricher.recover():
+            recovered.append(part)
+        yield Pressed(enricher, press.pressed_in, got, in_exception, recovered)
+        enricher.close()
+        if not press.pressed_in:
+            break
+        point += 1
+    assert point > 50, "there were hardly any points: is this still where the package is?"
+
+
+def check_books(sandbox: Sandbox, run: Pressed, rows: list[tuple[Any, str]]) -> None:
+    """Compares the values and statuses within reach after a run with what the vendor has billed."""
+    found = [value for value, status in rows if status == "found"]
+    assert sorted(found) == sorted(sandbox.ledger.billed), run.where
+    # In order, each row once, and none left out in the middle.
+    assert [value for value, _ in rows] == ROWS[: len(rows)], run.where
+    assert run.enricher.receipt.credits == len(found), run.where
+    assert run.enricher.receipt.under_way == 0, run.where
+
+
 @pytest.mark.parametrize("work", [enrich, stream, left_stream])
 def test_wherever_it_comes_nothing_that_was_paid_for_is_lost(
-    work: Callable[[BulkEnricher, list[Result]], None],
+    work: Callable[[BulkEnricher, list[Result]], None], everybody: Sandbox
 ) -> None:
-    with Sandbox(match_rate=1.0, requests_per_minute=None) as sandbox:
-        point = 0
-        while True:
-            sandbox.reset()
-            enricher = BulkEnricher("any", base_url=sandbox.url, chunk_size=4, requests_per_minute=10_000)
-            got: list[Result] = []
-            in_exception: list[Result] = []
-            press = Press(point)
-            with press:
-                try:
-                    work(enricher, got)
-                except Interrupted as interrupted:
-                    in_exception = interrupted.results or []
-                except KeyboardInterrupt:
-                    pass
-            recovered: list[Result] = []
-            while part := enricher.recover():
-                recovered += part
-            if in_exception:
-                assert recovered == in_exception, press.pressed_in
-            within_reach = [*got, *recovered]
-            found = [row["value"] for row in within_reach if row["status"] == "found"]
-            assert sorted(found) == sorted(sandbox.ledger.billed), press.pressed_in
-            # In order, each row once, and none left out in the middle.
-            assert [row["value"] for row in within_reach] == ROWS[: len(within_reach)], press.pressed_in
-            assert enricher.receipt.credits == len(found), press.pressed_in
-            assert enricher.receipt.under_way == 0, press.pressed_in
-            enricher.close()
-            if not press.pressed_in:
-                break
-            point += 1
-        assert point > 50, "there were hardly any points: is this still where the package is?"
+    for run in pressed_at_each_point(everybody, work, lambda interrupted: interrupted.results):
+        recovered = [row for part in run.recovered for row in part]
+        if run.in_exception:
+            assert recovered == run.in_exception, run.where
+        check_books(everybody, run, [(row["value"], row["status"]) for row in [*run.got, *recovered]])
 
 
 def table(enricher: BulkEnricher, got: list[Any]) -> None:
@@ -131,37 +154,12 @@ def reader(enricher: BulkEnricher, got: list[Any]) -> None:
 
 @pytest.mark.parametrize("work", [table, reader])
 def test_nor_is_what_was_paid_for_a_table(
-    work: Callable[[BulkEnricher, list[Any]], None], monkeypatch: pytest.MonkeyPatch
+    work: Callable[[BulkEnricher, list[Any]], None], everybody: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(_tables, "BLOCK_ROWS", 3)
-    with Sandbox(match_rate=1.0, requests_per_minute=None) as sandbox:
-        point = 0
-        while True:
-            sandbox.reset()
-            enricher = BulkEnricher("any", base_url=sandbox.url, chunk_size=4, requests_per_minute=10_000)
-            got: list[Any] = []
-            in_exception: Any = None
-            press = Press(point)
-            with press:
-                try:
-                    work(enricher, got)
-                except Interrupted as interrupted:
-                    in_exception = interrupted.table
-                except KeyboardInterrupt:
-                    pass
-            recovered: list[Any] = []
-            while part := enricher.recover():
-                recovered.append(part.table)
-            if in_exception is not None:
-                assert [in_exception] == recovered, press.pressed_in
-            within_reach = [row for part in [*got, *recovered] for row in part.to_pylist()]
-            found = [row["mail"] for row in within_reach if row["eb_status"] == "found"]
-            assert sorted(found) == sorted(sandbox.ledger.billed), press.pressed_in
-            assert [row["mail"] for row in within_reach] == ROWS[: len(within_reach)], press.pressed_in
-            assert enricher.receipt.credits == len(found), press.pressed_in
-            assert enricher.receipt.under_way == 0, press.pressed_in
-            enricher.close()
-            if not press.pressed_in:
-                break
-            point += 1
-        assert point > 50, "there were hardly any points: is this still where the package is?"
+    for run in pressed_at_each_point(everybody, work, lambda interrupted: interrupted.table):
+        recovered = [part.table for part in run.recovered]
+        if run.in_exception is not None:
+            assert [run.in_exception] == recovered, run.where
+        within_reach = [row for part in [*run.got, *recovered] for row in part.to_pylist()]
+        check_books(everybody, run, [(row["mail"], row["eb_status"]) for row in within_reach])
