@@ -34,6 +34,12 @@ def everybody() -> Iterator[Sandbox]:
 
 
 @pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where a test's store lies; nothing is there yet."""
+    return tmp_path / "people.db"
+
+
+@pytest.fixture
 def fakes(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """A core that does as it is told, in the place of the real one."""
     spec = importlib.util.spec_from_file_location("fakes", Path(__file__).with_name("fakes.py"))

@@ -7,10 +7,11 @@ import stat
 import warnings
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from keys import KEY
+from store_runs import asked, emails, enricher
 
 from exactbuyer import BulkEnricher, ConfigError, ExactBuyerError, StoreError, StoreWarning
 from exactbuyer.sandbox import Sandbox
@@ -20,26 +21,13 @@ if TYPE_CHECKING:
 
     from exactbuyer import Result
 
-PEOPLE = [f"person{number}@acme.example" for number in range(30)]
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "people.db"
+PEOPLE = emails(30)
 
 
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
     with Sandbox(match_rate=0.7, requests_per_minute=None) as sandbox:
         yield sandbox
-
-
-def enricher(sandbox: Sandbox, path: Path, **settings: Any) -> BulkEnricher:
-    return BulkEnricher(KEY, base_url=sandbox.url, store=path, **settings)
-
-
-def asked(sandbox: Sandbox) -> int:
-    return len(sandbox.ledger.requests)
 
 
 # Where it lies
@@ -273,7 +261,7 @@ def test_two_enrichers_and_one_store(everybody: Sandbox, path: Path) -> None:
 
 
 def test_many_lookups_without_a_store_are_warned_of_before_they_are_sent(tmp_path: Path) -> None:
-    many = [f"person{number}@acme.example" for number in range(1_001)]
+    many = emails(1_001)
     real = BulkEnricher(KEY, store=None, max_retries=0)
     with (
         real,

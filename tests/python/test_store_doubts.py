@@ -6,36 +6,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from keys import KEY
+from store_runs import emails, enricher
 
-from exactbuyer import BudgetExceededError, BulkEnricher, ConfigError, IncompleteWarning, UnknownOutcomeError
+from exactbuyer import BudgetExceededError, ConfigError, IncompleteWarning, UnknownOutcomeError
 from exactbuyer.sandbox import Sandbox
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from exactbuyer import Result
 
-PEOPLE = [f"person{number}@acme.example" for number in range(30)]
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "people.db"
-
-
-@pytest.fixture
-def sandbox() -> Iterator[Sandbox]:
-    with Sandbox(match_rate=0.7, requests_per_minute=None) as sandbox:
-        yield sandbox
-
-
-def enricher(sandbox: Sandbox, path: Path, **settings: Any) -> BulkEnricher:
-    return BulkEnricher(KEY, base_url=sandbox.url, store=path, **settings)
-
-
-def asked(sandbox: Sandbox) -> int:
-    return len(sandbox.ledger.requests)
+PEOPLE = emails(30)
 
 
 # Doubts

@@ -9,14 +9,14 @@ import shutil
 import stat
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from keys import KEY
+from store_runs import asked, emails, enricher
 
 from exactbuyer import (
     Budget,
-    BulkEnricher,
     ConfigError,
     IncompleteWarning,
     InvalidIdentifierError,
@@ -26,19 +26,15 @@ from exactbuyer import (
 from exactbuyer.sandbox import Sandbox
 from exactbuyer.store import Migrated, Purged, Reconciliation, Store, migrate
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 ANA = {"full_name": "Ana Almeida", "current_work_email": "ana.almeida@harbourline.example"}
 NOBODY = "nobody@acme.example"
 
 
 @pytest.fixture
-def sandbox() -> Iterator[Sandbox]:
-    with Sandbox(match_rate=1.0, requests_per_minute=None) as sandbox:
-        sandbox.person("ana@acme.example", ANA)
-        sandbox.nobody(NOBODY)
-        yield sandbox
+def sandbox(everybody: Sandbox) -> Sandbox:
+    everybody.person("ana@acme.example", ANA)
+    everybody.nobody(NOBODY)
+    return everybody
 
 
 @pytest.fixture
@@ -50,13 +46,9 @@ def path(sandbox: Sandbox, tmp_path: Path) -> Path:
     return path
 
 
-def enricher(sandbox: Sandbox, path: Path, **settings: Any) -> BulkEnricher:
-    return BulkEnricher(KEY, base_url=sandbox.url, store=path, **settings)
-
-
 def doubtful(sandbox: Sandbox, path: Path, rows: list[str], **settings: Any) -> None:
     """Asks for them, and gets no answer."""
-    sandbox.fail(request=len(sandbox.ledger.requests) + 1, fault="reset_after_billing")
+    sandbox.fail(request=asked(sandbox) + 1, fault="reset_after_billing")
     with enricher(sandbox, path, **settings) as people, pytest.raises(UnknownOutcomeError):
         people.enrich(rows)
 
@@ -336,7 +328,7 @@ def test_a_budget_is_checked() -> None:
 @pytest.mark.parametrize(("per", "paid"), [("run", 6), ("day", 4), ("month", 4), ("store", 4)])
 def test_over_what_a_budget_counts(sandbox: Sandbox, tmp_path: Path, per: Any, paid: int) -> None:
     settings: dict[str, Any] = {"max_credits": Budget(4, per, tz="Europe/Berlin")}
-    rows = [f"person{number}@acme.example" for number in range(6)]
+    rows = emails(6)
     with enricher(sandbox, tmp_path / "people.db", **settings) as people:
         people.enrich(rows[:3])
         results = people.plan(rows)

@@ -10,19 +10,15 @@ import threading
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
-from keys import KEY
+from store_runs import emails, enricher
 
-from exactbuyer import BulkEnricher
 from exactbuyer.sandbox import Sandbox
 from exactbuyer.store import Store, migrate
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-PEOPLE = [f"person{number}@acme.example" for number in range(5)]
+PEOPLE = emails(5)
 
 HOLD = """
 import sqlite3, sys
@@ -55,16 +51,11 @@ class Holder:
         self._process.communicate("\n", timeout=60)
 
 
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[Sandbox]:
-    with Sandbox(match_rate=1.0, requests_per_minute=None) as sandbox:
-        yield sandbox
-
-
 @pytest.fixture
-def path(sandbox: Sandbox, tmp_path: Path) -> Path:
+def path(everybody: Sandbox, tmp_path: Path) -> Path:
+    """A store that knows all of them, with another beside it."""
     for name in ["people.db", "other.db"]:
-        with BulkEnricher(KEY, base_url=sandbox.url, store=tmp_path / name) as people:
+        with enricher(everybody, tmp_path / name) as people:
             people.enrich(PEOPLE)
     return tmp_path / "people.db"
 
@@ -124,9 +115,9 @@ def test_what_waits_for_another_program_is_taken_back(path: Path, what: str) -> 
 
 @pytest.mark.parametrize("what", ["info", "find", "enrich", "plan", "migrate"])
 def test_opening_a_store_that_another_program_has_is_taken_back(
-    sandbox: Sandbox, path: Path, what: str
+    everybody: Sandbox, path: Path, what: str
 ) -> None:
-    people = BulkEnricher(KEY, base_url=sandbox.url, store=path)
+    people = enricher(everybody, path)
     store = Store(path)
     asked: dict[str, Callable[[], object]] = {
         "info": store.info,

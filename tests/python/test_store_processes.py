@@ -11,34 +11,17 @@ import sys
 import textwrap
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from keys import KEY
+from store_runs import asked, emails, enricher
 
 from exactbuyer import Budget, BulkEnricher, ConfigError, IncompleteWarning
 from exactbuyer.sandbox import Sandbox
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-PEOPLE = [f"person{number}@acme.example" for number in range(60)]
+PEOPLE = emails(60)
 LIMIT_S = 60.0
-
-
-@pytest.fixture
-def sandbox() -> Iterator[Sandbox]:
-    with Sandbox(match_rate=1.0, requests_per_minute=None) as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "people.db"
-
-
-def enricher(sandbox: Sandbox, path: Path, **settings: Any) -> BulkEnricher:
-    return BulkEnricher(KEY, base_url=sandbox.url, store=path, **settings)
 
 
 HEAD = """
@@ -84,46 +67,46 @@ print(json.dumps([[row["status"] for row in results], receipt.credits, receipt.f
 """
 
 
-def test_the_next_process_pays_only_for_the_rest(sandbox: Sandbox, path: Path) -> None:
-    with enricher(sandbox, path) as people:
+def test_the_next_process_pays_only_for_the_rest(everybody: Sandbox, path: Path) -> None:
+    with enricher(everybody, path) as people:
         people.enrich(PEOPLE[:40])
-    statuses, paid, from_store = answer(start(ENRICH, sandbox.url, path, PEOPLE, {}))
+    statuses, paid, from_store = answer(start(ENRICH, everybody.url, path, PEOPLE, {}))
     assert (set(statuses), paid, from_store) == ({"found"}, 20, 40)
 
 
-def test_overlapping_lists_are_paid_for_once(sandbox: Sandbox, path: Path) -> None:
+def test_overlapping_lists_are_paid_for_once(everybody: Sandbox, path: Path) -> None:
     lists = [PEOPLE[:40], PEOPLE[20:], PEOPLE[::-1], PEOPLE[::2]]
-    running = [start(ENRICH, sandbox.url, path, rows, {"chunk_size": 3}) for rows in lists]
+    running = [start(ENRICH, everybody.url, path, rows, {"chunk_size": 3}) for rows in lists]
     answers = [answer(process) for process in running]
     assert [len(statuses) for statuses, *_ in answers] == [40, 40, 60, 30]
     assert {status for statuses, *_ in answers for status in statuses} == {"found"}
-    assert sum(paid for _, paid, _ in answers) == sandbox.ledger.credits == 60
-    assert sandbox.ledger.most_in_flight >= 1
+    assert sum(paid for _, paid, _ in answers) == everybody.ledger.credits == 60
+    assert everybody.ledger.most_in_flight >= 1
 
 
 @pytest.mark.parametrize("per", ["store", "month"])
-def test_a_ceiling_holds_across_processes(sandbox: Sandbox, path: Path, per: str) -> None:
+def test_a_ceiling_holds_across_processes(everybody: Sandbox, path: Path, per: str) -> None:
     script = ENRICH.replace(
         "rows, settings = rest", "rows, per = rest\nsettings = {'max_credits': Budget(25, per)}"
     )
-    running = [start(script, sandbox.url, path, PEOPLE[at::3], per) for at in range(3)]
+    running = [start(script, everybody.url, path, PEOPLE[at::3], per) for at in range(3)]
     answers = [answer(process) for process in running]
-    assert sum(paid for _, paid, _ in answers) == sandbox.ledger.credits == 25
+    assert sum(paid for _, paid, _ in answers) == everybody.ledger.credits == 25
     assert sorted({status for statuses, *_ in answers for status in statuses}) == ["found", "not_sent"]
 
 
-def test_what_a_killed_process_had_sent_is_in_doubt(sandbox: Sandbox, path: Path) -> None:
-    with enricher(sandbox, path) as people:
+def test_what_a_killed_process_had_sent_is_in_doubt(everybody: Sandbox, path: Path) -> None:
+    with enricher(everybody, path) as people:
         people.enrich(PEOPLE[:10])
-    sandbox.fail(request=2, fault="hang")
-    process = start(ENRICH, sandbox.url, path, PEOPLE[:30], {"max_concurrency": 1})
+    everybody.fail(request=2, fault="hang")
+    process = start(ENRICH, everybody.url, path, PEOPLE[:30], {"max_concurrency": 1})
     deadline = time.monotonic() + LIMIT_S
-    while process.poll() is None and len(sandbox.ledger.requests) < 2 and time.monotonic() < deadline:
+    while process.poll() is None and asked(everybody) < 2 and time.monotonic() < deadline:
         os.sched_yield()
     process.send_signal(signal.SIGKILL)
     process.communicate(timeout=LIMIT_S)
 
-    with enricher(sandbox, path, max_credits=100) as people:
+    with enricher(everybody, path, max_credits=100) as people:
         with pytest.warns(IncompleteWarning, match="20 rows may have been charged earlier"):
             results = people.enrich(PEOPLE[:40])
         assert [row["status"] for row in results] == ["found"] * 10 + ["unknown"] * 20 + ["found"] * 10
@@ -137,10 +120,10 @@ def test_what_a_killed_process_had_sent_is_in_doubt(sandbox: Sandbox, path: Path
         # Counted as spent, though it may never have been charged.
         assert people.plan([f"new{number}@acme.example" for number in range(100)]).max_credits == 100 - 60
     # Each was billed once by us; the hanging request's are the vendor's to tell.
-    assert max(sandbox.ledger.times_billed(person) for person in PEOPLE[:10]) == 1
+    assert max(everybody.ledger.times_billed(person) for person in PEOPLE[:10]) == 1
 
 
-def test_a_pause_is_everybodys(sandbox: Sandbox, path: Path) -> None:
+def test_a_pause_is_everybodys(everybody: Sandbox, path: Path) -> None:
     """What one process is told by a 429, all who share store and key keep to."""
     script = """
     first, others = rest
@@ -155,28 +138,30 @@ def test_a_pause_is_everybodys(sandbox: Sandbox, path: Path) -> None:
     except RateLimitError as error:
         print(json.dumps([str(error), [row["status"] for row in error.results]]))
     """
-    running = start(script, sandbox.url, path, PEOPLE[:1], PEOPLE[1:2])
+    running = start(script, everybody.url, path, PEOPLE[:1], PEOPLE[1:2])
     assert running.stdout is not None
     assert running.stdout.readline() == "waits\n"
     # An hour is more than any run sleeps: who has heard of it says so and stops.
-    sandbox.fail(request=2, fault="status_429", retry_after=3600)
-    told = [answer(start(script, sandbox.url, path, [], PEOPLE[2:3]))]
-    told.append(answer(start(script, sandbox.url, path, [], PEOPLE[3:4])))
+    everybody.fail(request=2, fault="status_429", retry_after=3600)
+    told = [answer(start(script, everybody.url, path, [], PEOPLE[2:3]))]
+    told.append(answer(start(script, everybody.url, path, [], PEOPLE[3:4])))
     told.append(answer(running))
     for message, statuses in told:
         assert "pause" in message
         assert statuses == ["not_sent"]
-    assert len(sandbox.ledger.requests) == 2, "the first, and the one that was told to pause"
+    assert asked(everybody) == 2, "the first, and the one that was told to pause"
     # Of another key nobody has said so.
     other = start(
-        script.replace("url, store", "url, api_key='another', store"), sandbox.url, path, [], PEOPLE[4:5]
+        script.replace("url, store", "url, api_key='another', store"), everybody.url, path, [], PEOPLE[4:5]
     )
     assert answer(other) == "sent"
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 @pytest.mark.parametrize("settings", [{}, {"max_credits": 100}])
-def test_a_forked_child_opens_the_store_anew(sandbox: Sandbox, path: Path, settings: dict[str, Any]) -> None:
+def test_a_forked_child_opens_the_store_anew(
+    everybody: Sandbox, path: Path, settings: dict[str, Any]
+) -> None:
     script = """
     rows, settings = rest
     enricher = BulkEnricher(base_url=url, store=path, **settings)
@@ -207,12 +192,12 @@ def test_a_forked_child_opens_the_store_anew(sandbox: Sandbox, path: Path, setti
     enricher.close()
     print(json.dumps([os.waitstatus_to_exitcode(status), len(left), receipt.from_store]))
     """
-    assert answer(start(script, sandbox.url, path, PEOPLE, settings)) == [0, 59, 61]
-    assert sandbox.ledger.credits == 61
+    assert answer(start(script, everybody.url, path, PEOPLE, settings)) == [0, 59, 61]
+    assert everybody.ledger.credits == 61
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
-def test_forks_while_others_write(sandbox: Sandbox, path: Path) -> None:
+def test_forks_while_others_write(everybody: Sandbox, path: Path) -> None:
     """Whatever the store's threads are doing just then, a fork neither hangs nor harms."""
     script = """
     import threading
@@ -236,12 +221,12 @@ def test_forks_while_others_write(sandbox: Sandbox, path: Path) -> None:
     busy.join()
     print(json.dumps([codes, enricher.enrich(rows).receipt.from_store]))
     """
-    assert answer(start(script, sandbox.url, path, PEOPLE)) == [[0] * 8, 60]
-    assert sandbox.ledger.credits == 68
+    assert answer(start(script, everybody.url, path, PEOPLE)) == [[0] * 8, 60]
+    assert everybody.ledger.credits == 68
 
 
-def test_a_pickled_copy_spends_from_the_same_ceiling(sandbox: Sandbox, path: Path) -> None:
-    people = enricher(sandbox, path, max_credits=10)
+def test_a_pickled_copy_spends_from_the_same_ceiling(everybody: Sandbox, path: Path) -> None:
+    people = enricher(everybody, path, max_credits=10)
     # Before it has asked anything: the copy must find the one that counts.
     pickled = pickle.dumps(people)
     script = """
@@ -250,32 +235,32 @@ def test_a_pickled_copy_spends_from_the_same_ceiling(sandbox: Sandbox, path: Pat
     with pickle.loads(bytes.fromhex(pickled)) as copied:
         print(json.dumps(copied.enrich(rows).receipt.credits))
     """
-    assert answer(start(script, sandbox.url, path, PEOPLE[:6], pickled.hex())) == 6
+    assert answer(start(script, everybody.url, path, PEOPLE[:6], pickled.hex())) == 6
     assert people.plan(PEOPLE).max_credits == 4
     people.close()
 
 
-def test_a_copy_without_its_store_does_not_send(sandbox: Sandbox, path: Path, tmp_path: Path) -> None:
-    with enricher(sandbox, path, max_credits=10) as people:
+def test_a_copy_without_its_store_does_not_send(everybody: Sandbox, path: Path, tmp_path: Path) -> None:
+    with enricher(everybody, path, max_credits=10) as people:
         copied = pickle.loads(pickle.dumps(people))
         per_run = pickle.loads(
-            pickle.dumps(BulkEnricher(KEY, base_url=sandbox.url, max_credits=Budget(3, "run")))
+            pickle.dumps(BulkEnricher(KEY, base_url=everybody.url, max_credits=Budget(3, "run")))
         )
     assert per_run.enrich(PEOPLE[:3]).receipt.credits == 3, "a ceiling of each call is nobody else's"
     for file in tmp_path.iterdir():
         file.unlink()
     with pytest.raises(ConfigError, match="not here"):
         copied.enrich(PEOPLE)
-    with enricher(sandbox, path) as other:
+    with enricher(everybody, path) as other:
         other.enrich(PEOPLE[:1])
     with pytest.raises(ConfigError, match="not here"):
         copied.enrich(PEOPLE)
-    assert sandbox.ledger.credits == 4
+    assert everybody.ledger.credits == 4
     copied.close()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no such limit there")
-def test_an_answer_that_cannot_be_stored_still_arrives(sandbox: Sandbox, path: Path) -> None:
+def test_an_answer_that_cannot_be_stored_still_arrives(everybody: Sandbox, path: Path) -> None:
     """And what cannot be noted beforehand is not sent. The disk is full: no file may grow any more."""
     script = """
     import resource, threading
@@ -307,5 +292,5 @@ def test_an_answer_that_cannot_be_stored_still_arrives(sandbox: Sandbox, path: P
         told.append(enricher.enrich(rows).receipt.from_store)
     print(json.dumps(told))
     """
-    told = answer(start(script, sandbox.url, path, PEOPLE[:10]))
+    told = answer(start(script, everybody.url, path, PEOPLE[:10]))
     assert told == ["StoreWarning", ["found"], 10, "StoreError", "not_sent", 1, 10]
