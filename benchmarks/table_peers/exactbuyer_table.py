@@ -15,9 +15,10 @@ def prepare(job, rows):
     job.input = pd.DataFrame(frame)
 
 
-def run(job):
+def run(job, columns=None):
     enricher = BulkEnricher(KEY, base_url=job.url, max_concurrency=IN_FLIGHT, requests_per_minute=100_000)
-    return enricher.enrich_table(job.input, by={kind: kind for kind in KINDS}, progress=False)
+    by = {kind: kind for kind in KINDS}
+    return enricher.enrich_table(job.input, by=by, columns=columns, progress=False)
 
 
 def count(frame):
