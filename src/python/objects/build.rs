@@ -8,7 +8,7 @@ use crate::vendor::decode::text::{plain, unescape};
 use crate::vendor::limits::MAX_DEPTH;
 
 use super::site::{SiteId, Sites};
-use super::{strings, unread};
+use super::{repeats, unread};
 
 /// Integers are read this many digits at a time: few enough for an `i64`.
 const DIGITS_AT_ONCE: usize = 18;
@@ -66,7 +66,7 @@ impl<'a, 'py> Builder<'a, 'py> {
             b'n' => self.word(at, b"null", |py| py.None().into_bound(py)),
             b't' => self.word(at, b"true", |py| PyBool::new(py, true).to_owned().into_any()),
             b'f' => self.word(at, b"false", |py| PyBool::new(py, false).to_owned().into_any()),
-            _ => self.number(at),
+            _ => self.number(at, site),
         }
     }
 
@@ -177,7 +177,7 @@ impl<'a, 'py> Builder<'a, 'py> {
             return self.escaped(inside);
         }
         let text = rest.get(..len).unwrap_or_default();
-        let string = self.sites.get(site).ok_or(Unreadable)?.strings.get(self.py, text)?;
+        let string = self.sites.get(site).ok_or(Unreadable)?.strings.get(self.py, text, repeats::string)?;
         Ok((inside + len + 1, string))
     }
 
@@ -185,7 +185,7 @@ impl<'a, 'py> Builder<'a, 'py> {
         let (behind, _) = self.text.string(inside)?;
         let said = unescape(self.text.between(inside, behind - 1));
         if std::str::from_utf8(&said).is_ok() {
-            return Ok((behind, strings::make(self.py, &said)?));
+            return Ok((behind, repeats::string(self.py, &said)?));
         }
         // Lone surrogates: Python has strings for them, Rust has not.
         let said = PyBytes::new(self.py, &said);
@@ -193,7 +193,7 @@ impl<'a, 'py> Builder<'a, 'py> {
         Ok((behind, string.into_any()))
     }
 
-    fn number(&mut self, at: usize) -> Made<'py> {
+    fn number(&mut self, at: usize, site: SiteId) -> Made<'py> {
         let rest = self.text.from(at);
         let len = rest.iter().position(|b| !matches!(b, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E'));
         let said = rest.get(..len.unwrap_or(rest.len())).unwrap_or_default();
@@ -210,9 +210,9 @@ impl<'a, 'py> Builder<'a, 'py> {
                 .or_else(|_| self.word(at, b"Infinity", |py| PyFloat::new(py, f64::INFINITY).into_any())),
             Ok("-") => self.word(at, b"-Infinity", |py| PyFloat::new(py, f64::NEG_INFINITY).into_any()),
             Ok(text) if is_whole => Ok((behind, large(self.py, text)?)),
-            Ok(text) => {
-                let number: f64 = text.parse().map_err(|_| Unreadable)?;
-                Ok((behind, PyFloat::new(self.py, number).into_any()))
+            Ok(_) => {
+                let floats = &mut self.sites.get(site).ok_or(Unreadable)?.floats;
+                Ok((behind, floats.get(self.py, said, float)?))
             }
             Err(_) => Err(Unreadable.into()),
         }
@@ -224,6 +224,12 @@ impl<'a, 'py> Builder<'a, 'py> {
         }
         Ok((at + word.len(), make(self.py)))
     }
+}
+
+/// The float that this text is.
+fn float<'py>(py: Python<'py>, said: &[u8]) -> PyResult<Bound<'py, PyAny>> {
+    let number = std::str::from_utf8(said).ok().and_then(|text| text.parse().ok()).ok_or_else(unread)?;
+    Ok(PyFloat::new(py, number).into_any())
 }
 
 /// The integer that this text of at most [`DIGITS_AT_ONCE`] bytes is, if it is one.

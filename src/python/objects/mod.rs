@@ -3,17 +3,17 @@
 //! Not a JSON library: it reads only what [`crate::vendor::decode`] has passed as JSON, and it is
 //! quick because a run's records resemble each other. What was learned at one place of a record (a
 //! [`site`]) is expected there again: the same keys in the same order ([`shape`]), the same few
-//! strings ([`strings`]). Expectations cost a comparison and never change what comes out.
+//! texts ([`repeats`]). Expectations cost a comparison and never change what comes out.
 //!
 //! Knows nothing of requests, rows' outcomes or money. What was measured on the way here, and what
 //! was left, is in `docs/performance.md`.
 
 mod build;
 mod collector;
+mod repeats;
 mod row;
 mod shape;
 mod site;
-mod strings;
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;

@@ -4,8 +4,8 @@
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
+use super::repeats::Repeats;
 use super::shape::Shapes;
-use super::strings::Strings;
 
 /// Names a place.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -22,7 +22,9 @@ const SHARED_WHOLES: usize = 2_200;
 #[derive(Default)]
 pub(super) struct Site {
     /// The strings that were seen there.
-    pub(super) strings: Strings,
+    pub(super) strings: Repeats,
+    /// The numbers with a fraction or an exponent that were seen there.
+    pub(super) floats: Repeats,
     /// The dicts that were seen there.
     pub(super) shapes: Shapes,
     /// The elements of a list there.
@@ -38,7 +40,8 @@ pub(super) struct Sites {
 
 impl Default for Sites {
     fn default() -> Self {
-        let nowhere = Site { strings: Strings::off(), shapes: Shapes::off(), elements: None };
+        let nowhere =
+            Site { strings: Repeats::off(), floats: Repeats::off(), shapes: Shapes::off(), elements: None };
         Self { places: vec![nowhere, Site::default()], wholes: Vec::new() }
     }
 }

@@ -1,0 +1,142 @@
+//! What the texts of one place were made into: made once where they repeat (countries, industries,
+//! the coordinates of a city), made anew where they do not (names, addresses).
+
+use pyo3::prelude::*;
+use pyo3::types::PyString;
+
+use super::super::ffi::latin1;
+
+/// Longer texts hardly repeat, and comparing them costs more.
+const LONGEST: usize = 39;
+/// Tables are small so that those of all places stay in the processor's cache: most places that
+/// repeat know a few dozen texts, some (dates, cities) some hundreds.
+const SIZES: [usize; 2] = [64, 1_024];
+/// After so many texts it is judged whether keeping them was worth it.
+const TRIAL: u32 = 512;
+/// Worth it is one found again in so many: making one costs about four times what looking does.
+const ONE_IN: u32 = 4;
+
+/// A text, and the object that was made of it.
+struct Entry {
+    ends: Ends,
+    /// What is between the ends; nothing, in most.
+    middle: Box<[u8]>,
+    made: Py<PyAny>,
+}
+
+/// The texts met at one place.
+#[derive(Default)]
+pub(super) struct Repeats {
+    table: Vec<Option<Entry>>,
+    stage: usize,
+    looked: u32,
+    found: u32,
+}
+
+impl Repeats {
+    /// Where nothing is kept.
+    pub(super) fn off() -> Self {
+        Self { stage: SIZES.len(), ..Self::default() }
+    }
+
+    /// What `make` makes of this text, or made of it before.
+    #[inline]
+    pub(super) fn get<'py>(
+        &mut self,
+        py: Python<'py>,
+        text: &[u8],
+        make: impl FnOnce(Python<'py>, &[u8]) -> PyResult<Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        if self.stage >= SIZES.len() || text.len() > LONGEST {
+            return make(py, text);
+        }
+        if self.looked == TRIAL {
+            self.judge();
+        }
+        self.looked += 1;
+        if self.table.is_empty() {
+            let Some(&size) = SIZES.get(self.stage) else { return make(py, text) };
+            self.table.resize_with(size, || None);
+        }
+        let ends = Ends::of(text);
+        // Sizes are powers of two.
+        let place = ends.hash() & (self.table.len() - 1);
+        let Some(slot) = self.table.get_mut(place) else { return make(py, text) };
+        if let Some(entry) = slot
+            && entry.ends == ends
+            && (ends.are_all() || *entry.middle == *middle(text))
+        {
+            self.found += 1;
+            return Ok(entry.made.bind(py).clone());
+        }
+        let made = make(py, text)?;
+        *slot = Some(Entry { ends, middle: middle(text).into(), made: made.clone().unbind() });
+        Ok(made)
+    }
+
+    /// Goes on, or on with a larger table, or without.
+    fn judge(&mut self) {
+        if self.found * ONE_IN < self.looked {
+            self.stage += 1;
+            self.table = Vec::new();
+        }
+        self.looked = 0;
+        self.found = 0;
+    }
+}
+
+/// Bytes at either end of a text that are compared as one number.
+const END: usize = 8;
+
+/// The length, the first bytes and the last: for a text of up to sixteen, the whole of it. So most
+/// texts are told by comparing numbers, and what was kept need not be fetched from memory to see
+/// whether it is the same.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Ends {
+    first: u64,
+    last: u64,
+    len: usize,
+}
+
+impl Ends {
+    #[inline]
+    fn of(text: &[u8]) -> Self {
+        let (first, last) = match (text.first_chunk::<END>(), text.last_chunk::<END>()) {
+            (Some(first), Some(last)) => (u64::from_le_bytes(*first), u64::from_le_bytes(*last)),
+            _ => match (text.first_chunk::<4>(), text.last_chunk::<4>()) {
+                (Some(first), Some(last)) => {
+                    (u32::from_le_bytes(*first).into(), u32::from_le_bytes(*last).into())
+                }
+                _ => (text.iter().fold(0, |all, &byte| all << 8 | u64::from(byte)), 0),
+            },
+        };
+        Self { first, last, len: text.len() }
+    }
+
+    /// Whether nothing lies between them.
+    const fn are_all(self) -> bool {
+        self.len <= 2 * END
+    }
+
+    /// Different texts hardly ever share one.
+    #[inline]
+    const fn hash(self) -> usize {
+        let mixed = self.first ^ self.last.rotate_left(29) ^ self.len as u64;
+        // The upper bits are the well mixed ones.
+        (mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 48) as usize
+    }
+}
+
+/// What lies between the ends of a text.
+fn middle(text: &[u8]) -> &[u8] {
+    text.get(END..text.len().saturating_sub(END)).unwrap_or_default()
+}
+
+/// A new string with this text: UTF-8, no escapes.
+pub(super) fn string<'py>(py: Python<'py>, text: &[u8]) -> PyResult<Bound<'py, PyAny>> {
+    if text.is_ascii() {
+        return latin1(py, text);
+    }
+    let text = std::str::from_utf8(text).map_err(|_| super::unread())?;
+    Ok(PyString::new(py, text).into_any())
+}
