@@ -48,7 +48,7 @@ impl Runner {
         for row in rows {
             self.table.admit(row, &mut fresh, &mut self.out);
         }
-        let (durable, mut held) = (self.shared.store.durable(), Vec::new());
+        let durable = self.shared.store.durable();
         let store_only = self.store_only.clone();
         for (id, standing) in self.consult(&fresh).await.unwrap_or_default() {
             match (standing, &store_only) {
@@ -56,10 +56,7 @@ impl Runner {
                     self.table.know(id, Final::NotSent(why.clone()), Source::Asked);
                 }
                 (Standing::Free | Standing::Again, None) => {}
-                (Standing::Held, None) => {
-                    self.table.hold(id);
-                    held.push(id);
-                }
+                (Standing::Held, None) => self.table.hold(id),
                 (Standing::Known(known, seen), _) => {
                     let origin = self.origin(&known, seen, durable);
                     if let (Known::Unknown(why), false) = (&known, seen.inherited) {
@@ -70,7 +67,6 @@ impl Runner {
                 (Standing::Barred(why), _) => self.table.know(id, Final::NotSent(why), Source::Store),
             }
         }
-        self.hold(Parcel { ids: held, ..Parcel::default() });
         self.table.activate(from, &mut self.out);
         self.seal_if_complete();
         !self.fed.is_empty()
@@ -89,9 +85,10 @@ impl Runner {
 
     /// How these lookups stand with the store. A store that cannot be read ends the run: `None`.
     async fn consult(&mut self, ids: &[LookupId]) -> Option<Vec<(LookupId, Standing)>> {
-        let identifiers: Vec<_> = ids.iter().filter_map(|id| self.table.identifier(*id)).collect();
+        let known = ids.iter().filter_map(|id| Some((*id, self.table.identifier(*id)?)));
+        let (ids, identifiers): (Vec<_>, Vec<_>) = known.unzip();
         match self.shared.store.consult(self.run, &self.required, &identifiers).await {
-            Ok(standings) => Some(ids.iter().copied().zip(standings).collect()),
+            Ok(standings) => Some(ids.into_iter().zip(standings).collect()),
             Err(error) => {
                 self.fail(error);
                 None
@@ -101,9 +98,16 @@ impl Runner {
 
     /// Takes up what others were asking for and no longer are.
     pub(super) async fn look_at_held(&mut self) {
-        if self.held.is_empty() || !std::mem::take(&mut self.look_again) {
-            return;
+        // Somebody else was asking for those when they were named, which may be long ago. And what
+        // is found out here may bring rows to more of them.
+        self.look_again |= self.hold_awaited();
+        while !self.held.is_empty() && std::mem::take(&mut self.look_again) {
+            self.look_once_at_held().await;
+            self.look_again |= self.hold_awaited();
         }
+    }
+
+    async fn look_once_at_held(&mut self) {
         for parcel in std::mem::take(&mut self.held) {
             let (mut free, mut held) = (parcel.clone_without_ids(), parcel.clone_without_ids());
             let Some(standings) = self.consult(&parcel.ids).await else {
@@ -130,6 +134,14 @@ impl Runner {
     pub(super) fn take_over(&mut self, id: LookupId, known: Known, seen: Seen) {
         let origin = self.origin(&known, seen, false);
         self.settle(id, finally(known), origin);
+    }
+
+    /// Waits for what rows have come to while others were asking for it; whether there was any.
+    fn hold_awaited(&mut self) -> bool {
+        let ids = self.table.take_awaited();
+        let any = !ids.is_empty();
+        self.hold(Parcel { ids, ..Parcel::default() });
+        any
     }
 
     /// Others are asking for these.

@@ -243,6 +243,9 @@ impl Runner {
                 self.leave_unresolved(group);
             }
         }
+        let known = parcel.ids.iter().filter_map(|id| Some((*id, self.table.identifier(*id)?.clone())));
+        let (ids, identifiers) = known.unzip();
+        let parcel = Parcel { ids, ..parcel };
         let config = &self.shared.config;
         let hold = config.on_unknown == OnUnknown::Hold || parcel.attempts >= config.max_retries;
         let attempt = Attempt {
@@ -251,7 +254,7 @@ impl Runner {
             run: self.run,
             required: self.required.clone(),
             format: config.body,
-            identifiers: parcel.ids.iter().filter_map(|id| self.table.identifier(*id)).cloned().collect(),
+            identifiers,
             parcel: parcel.clone(),
             hold,
         };

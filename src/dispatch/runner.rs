@@ -165,29 +165,30 @@ impl Runner {
             }
             if more {
                 tokio::task::yield_now().await;
-                continue;
-            }
-            let waits = !self.held.is_empty() || self.room.is_some();
-            let listen = (waits && shared.store.durable()).then(|| now() + LISTEN_EVERY);
-            let sleep = async {
-                // A deadline that is over has been seen to: what comes after it is given up at once.
-                let deadline = self.deadline.filter(|deadline| *deadline > now());
-                match wake.into_iter().chain(deadline).chain(listen).min() {
-                    Some(at) => tokio::time::sleep_until(at.into()).await,
-                    None => std::future::pending().await,
+            } else {
+                let waits = !self.held.is_empty() || self.room.is_some();
+                let listen = (waits && shared.store.durable()).then(|| now() + LISTEN_EVERY);
+                let sleep = async {
+                    // A deadline that is over has been seen to: what comes after it is given up at once.
+                    let deadline = self.deadline.filter(|deadline| *deadline > now());
+                    match wake.into_iter().chain(deadline).chain(listen).min() {
+                        Some(at) => tokio::time::sleep_until(at.into()).await,
+                        None => std::future::pending().await,
+                    }
+                };
+                tokio::select! {
+                    biased;
+                    Some(event) = self.inbox.recv() => self.absorb(event),
+                    () = freed => {}
+                    () = changed.as_mut(), if waits => {}
+                    () = port.taken.notified() => {}
+                    () = sleep => {}
                 }
-            };
-            tokio::select! {
-                biased;
-                Some(event) = self.inbox.recv() => self.absorb(event),
-                () = freed => {}
-                () = changed.as_mut(), if waits => {}
-                () = port.taken.notified() => {}
-                () = sleep => {}
+                if listen.is_some() {
+                    shared.store.listen();
+                }
             }
-            if listen.is_some() {
-                shared.store.listen();
-            }
+            // However it came to this: what was told is told once.
             if changed.as_mut().enable() {
                 self.look_again = true;
                 self.room = None;

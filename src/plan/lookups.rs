@@ -38,6 +38,8 @@ pub enum Final {
 pub(super) enum State {
     /// Named by a row that has not come to it yet.
     Idle,
+    /// The same, and somebody else is asking for it.
+    Elsewhere,
     /// In the queue.
     Queued,
     /// With the dispatcher.

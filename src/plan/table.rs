@@ -43,6 +43,8 @@ pub struct Table {
     base: u64,
     lookups: Lookups,
     queue: VecDeque<LookupId>,
+    /// Those that rows came to while somebody else was asking for them.
+    awaited: Vec<LookupId>,
     closed: Option<Arc<str>>,
     open: u64,
 }
@@ -108,11 +110,19 @@ impl Table {
         }
     }
 
-    /// Somebody else is asking for this lookup, which no row has come to yet.
+    /// Somebody else is asking for this lookup, which no row has come to yet. If one does, it is
+    /// not queued, but [awaited](Self::take_awaited).
     pub fn hold(&mut self, id: LookupId) {
         if let Some(lookup) = self.lookups.get_mut(id) {
-            lookup.state = State::Away;
+            lookup.state = State::Elsewhere;
         }
+    }
+
+    /// Those of the [held](Self::hold) lookups that rows have come to since this was last asked.
+    /// They are the dispatcher's, as those that it [takes](Self::take): only these, since a row
+    /// that never comes to a lookup may be over first, and takes the lookup along.
+    pub fn take_awaited(&mut self) -> Vec<LookupId> {
+        std::mem::take(&mut self.awaited)
     }
 
     /// Sets the rows from this one on going: they queue their lookups, or are over.
@@ -258,13 +268,19 @@ impl Table {
             if lookup.asked_for == NOBODY {
                 lookup.asked_for = number;
             }
-            if matches!(lookup.state, State::Idle) {
-                lookup.state = if let Some(reason) = closed {
-                    State::Done(Final::NotSent(reason), Source::Asked.into())
-                } else {
+            match (&lookup.state, closed) {
+                (State::Idle, Some(reason)) => {
+                    lookup.state = State::Done(Final::NotSent(reason), Source::Asked.into());
+                }
+                (State::Idle, None) => {
                     self.queue.push_back(id);
-                    State::Queued
-                };
+                    lookup.state = State::Queued;
+                }
+                (State::Elsewhere, _) => {
+                    self.awaited.push(id);
+                    lookup.state = State::Away;
+                }
+                (State::Queued | State::Away | State::Done(..), _) => {}
             }
             let Some(lookup) = self.lookups.get_mut(id) else { return };
             let State::Done(outcome, origin) = &lookup.state else {

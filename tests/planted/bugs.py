@@ -67,6 +67,13 @@ BUGS = (
         "Settled::Known(known) if shared && inner.live.len() > 2 => {",
     ),
     Bug(
+        "what others ask for is not looked at when a row comes to it",
+        "every run comes to an end",
+        "src/dispatch/consult.rs",
+        "self.look_again |= self.hold_awaited();\n        while",
+        "self.hold_awaited();\n        while",
+    ),
+    Bug(
         "nothing is set aside before a send",
         "never above the ceiling",
         "src/budget.rs",

@@ -14,6 +14,7 @@ use crate::vendor::{Books, Seen, is_guilty, is_known, record_of};
 
 /// One finished run.
 pub struct Finished {
+    pub rows: Vec<Row>,
     pub outcomes: Vec<RowOutcome>,
     pub receipt: Receipt,
     pub troubles: Vec<exactbuyer::error::Error>,
@@ -25,7 +26,7 @@ pub fn all(scenario: &Scenario, books: &Books, runs: &[Finished]) {
     for run in runs {
         order_and_completeness(scenario, books, run);
         identity_of_the_receipt(run);
-        duplicates_are_named(scenario, run);
+        duplicates_are_named(run);
     }
     every_request_accounted_for(scenario, books, runs);
     money_adds_up(books, runs);
@@ -33,7 +34,7 @@ pub fn all(scenario: &Scenario, books: &Books, runs: &[Finished]) {
     nothing_billed_twice(scenario, books);
     no_window_above_the_limit(scenario, books);
     doubt_stays_within_bounds(scenario, books, runs);
-    nobody_pays_for_a_later_alternative_too_early(scenario, books);
+    nobody_pays_for_a_later_alternative_too_early(books, runs);
     few_full_requests(scenario, books, runs);
     never_more_than_a_chunk_or_the_slots(scenario, books);
 }
@@ -46,9 +47,9 @@ fn order_and_completeness(scenario: &Scenario, books: &Books, run: &Finished) {
     let read = run.receipt.rows;
     assert_eq!(numbers, (0..read).collect::<Vec<_>>(), "{name}: one outcome a row");
     if scenario.stop.is_none() {
-        assert_eq!(read, scenario.rows.len() as u64, "{name}: every row is read");
+        assert_eq!(read, run.rows.len() as u64, "{name}: every row is read");
     }
-    for (row, outcome) in scenario.rows.iter().zip(outcomes) {
+    for (row, outcome) in run.rows.iter().zip(outcomes) {
         one_row(scenario, books, run, row, outcome);
     }
 }
@@ -92,7 +93,7 @@ fn one_row(scenario: &Scenario, books: &Books, run: &Finished, row: &Row, outcom
             let passed = |value: &String| books.passed.contains_key(value);
             let open = choices.iter().find(|(_, value)| !passed(value));
             if let Some((_, value)) = open
-                && !scenario.twice
+                && scenario.second.is_none()
             {
                 // (Of two runs, one may stop before the other asks.)
                 let asked: Vec<_> = books.seen.iter().filter(|seen| seen.lookups.contains(value)).collect();
@@ -149,11 +150,11 @@ fn is_uncleared(outcome: &RowOutcome) -> bool {
 }
 
 /// Of the rows that found the same person in one run, one asked.
-fn duplicates_are_named(scenario: &Scenario, run: &Finished) {
+fn duplicates_are_named(run: &Finished) {
     let mut asked = BTreeSet::new();
     for outcome in &run.outcomes {
         if outcome.status == Status::Found && outcome.source == Source::Asked {
-            let row = &scenario.rows[usize::try_from(outcome.row).unwrap()];
+            let row = &run.rows[usize::try_from(outcome.row).unwrap()];
             let mut choices = alternatives(row).into_iter();
             let (_, value) = choices.find(|(place, _)| *place == outcome.alternative).unwrap();
             assert!(asked.insert(value.clone()), "duplicates are named: two rows asked for {value}");
@@ -173,7 +174,7 @@ fn every_request_accounted_for(scenario: &Scenario, books: &Books, runs: &[Finis
     if runs.iter().any(gave_up) {
         requests_most += books.unsent.len() as u64;
         lookups_most += books.unsent.iter().map(|lookups| lookups.len() as u64).sum::<u64>();
-        if scenario.twice {
+        if scenario.second.is_some() {
             // Nor can it know which of them the other run was asking for.
             lookups_most += requests_most * scenario.config.chunk_size as u64;
         }
@@ -267,10 +268,10 @@ pub fn gone_unknown(seen: &Seen) -> usize {
     }
 }
 
-fn nobody_pays_for_a_later_alternative_too_early(scenario: &Scenario, books: &Books) {
+fn nobody_pays_for_a_later_alternative_too_early(books: &Books, runs: &[Finished]) {
     let passed = |value: &String, at: Instant| books.passed.get(value).is_some_and(|since| *since <= at);
     let mut wanted: BTreeMap<String, Vec<Vec<String>>> = BTreeMap::new();
-    for row in &scenario.rows {
+    for row in runs.iter().flat_map(|run| &run.rows) {
         let choices = alternatives(row);
         for (place, (_, value)) in choices.iter().enumerate() {
             let before = choices.iter().take(place).map(|(_, value)| value.clone()).collect();

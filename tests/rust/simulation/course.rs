@@ -29,7 +29,7 @@ pub fn all(scenario: &Scenario, books: &Books, runs: &[Finished]) {
     a_partial_chunk_waits_for_more(scenario, books);
     smaller_chunks_after_413(scenario, books);
     no_more_retries_than_allowed(scenario, books);
-    if scenario.twice {
+    if scenario.second.is_some() {
         return; // From outside, requests of two runs cannot be told apart.
     }
     nothing_is_sent_after_a_fatal_answer(books);
@@ -121,7 +121,7 @@ fn no_more_retries_than_allowed(scenario: &Scenario, books: &Books) {
     for value in failed.flatten() {
         *times.entry(value).or_insert(0_u32) += 1;
     }
-    let most = (scenario.config.max_retries + 1) * if scenario.twice { 2 } else { 1 };
+    let most = (scenario.config.max_retries + 1) * if scenario.second.is_some() { 2 } else { 1 };
     for (value, times) in times {
         assert!(times <= most, "no more retries than allowed: {value} failed {times} times of {most}");
     }
@@ -176,7 +176,7 @@ fn smaller_chunks_after_413(scenario: &Scenario, books: &Books) {
     for large in books.seen.iter().filter(|seen| seen.status == Some(413)) {
         let most = (large.lookups.len() / 2).max(1);
         let sent = books.seen.iter().find(|seen| Some(seen.at) > large.over && seen.lookups.len() > most);
-        assert!(sent.is_none() || scenario.twice, "smaller chunks after 413: {sent:?} of {most}");
+        assert!(sent.is_none() || scenario.second.is_some(), "smaller chunks after 413: {sent:?} of {most}");
     }
 }
 

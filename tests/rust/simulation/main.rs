@@ -17,6 +17,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use exactbuyer::dispatch::{Engine, Run, RunOptions};
+use exactbuyer::plan::Row;
 use exactbuyer::store::MemoryStore;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -47,9 +48,12 @@ fn simulate(seed: u64) -> (Arc<Scenario>, Books, Vec<Finished>, Duration) {
             Engine::seeded(scenario.config.clone(), Arc::new(vendor), Arc::new(MemoryStore::default()), seed);
         let options = RunOptions { max_credits: scenario.run_credits, ..RunOptions::default() };
         let handle = tokio::runtime::Handle::current();
-        let runs: Vec<Run> =
-            (0..=u8::from(scenario.twice)).map(|_| engine.start(&handle, options.clone())).collect();
-        let drive = futures_util::future::join_all(runs.iter().map(|run| drive(&scenario, run)));
+        let first = (scenario.rows.clone(), Duration::ZERO);
+        let second = scenario.second.as_ref().map(|second| (second.rows.clone(), second.later));
+        let fed: Vec<_> = std::iter::once(first).chain(second).collect();
+        let runs: Vec<Run> = fed.iter().map(|_| engine.start(&handle, options.clone())).collect();
+        let driven = runs.iter().zip(fed).map(|(run, (rows, later))| drive(&scenario, run, rows, later));
+        let drive = futures_util::future::join_all(driven);
         let finished = timeout(Duration::from_hours(100), drive).await.unwrap_or_else(|_| {
             let stuck: Vec<_> = runs.iter().map(|run| (run.progress(), run.receipt())).collect();
             panic!("every run comes to an end: {stuck:#?} {:#?}", scenario.config)
@@ -63,12 +67,13 @@ fn simulate(seed: u64) -> (Arc<Scenario>, Books, Vec<Finished>, Duration) {
     })
 }
 
-async fn drive(scenario: &Scenario, run: &Run) -> Finished {
+async fn drive(scenario: &Scenario, run: &Run, rows: Vec<Row>, later: Duration) -> Finished {
     let feed = async {
+        sleep(later).await;
         if scenario.slice == 0 {
-            run.feed(scenario.rows.clone());
+            run.feed(rows.clone());
         } else {
-            for rows in scenario.rows.chunks(scenario.slice) {
+            for rows in rows.chunks(scenario.slice) {
                 run.feed(rows.to_vec());
                 sleep(scenario.slice_wait).await;
             }
@@ -92,7 +97,7 @@ async fn drive(scenario: &Scenario, run: &Run) -> Finished {
         (outcomes, Instant::now())
     };
     let ((outcomes, ended), ..) = tokio::join!(read, feed, stop);
-    Finished { outcomes, receipt: run.receipt(), troubles: run.troubles(), ended }
+    Finished { rows, outcomes, receipt: run.receipt(), troubles: run.troubles(), ended }
 }
 
 /// What must be the same each time: every request, and every outcome.

@@ -49,6 +49,13 @@ pub enum Fate {
     Broken,
 }
 
+/// The run beside the first.
+pub struct Second {
+    pub rows: Vec<Row>,
+    /// How much later it gets them: the first may have some of its people on the way by then.
+    pub later: Duration,
+}
+
 /// Everything that one simulated run follows from.
 pub struct Scenario {
     pub config: Config,
@@ -57,8 +64,8 @@ pub struct Scenario {
     /// Rows are fed in slices of so many, with so long between them; all at once if 0.
     pub slice: usize,
     pub slice_wait: Duration,
-    /// Two runs at once over the same rows.
-    pub twice: bool,
+    /// A second run at the same time, for some of the same people.
+    pub second: Option<Second>,
     /// The run is stopped then, with so much grace.
     pub stop: Option<(Duration, Duration)>,
     /// The reader of outcomes dawdles.
@@ -92,7 +99,7 @@ impl Scenario {
             && self.largest >= self.config.chunk_size
             && self.account.is_none()
             && self.stop.is_none()
-            && !self.twice
+            && self.second.is_none()
             && self.run_credits.is_none()
             && self.config.max_in_doubt > 1_000
     }
@@ -147,15 +154,16 @@ impl Scenario {
             body: if rng.bool() { BodyFormat::Form } else { BodyFormat::Json },
             ..Config::default()
         };
-        let rows = draw_rows(rng);
+        let people = rng.usize(1..=80);
+        let rows = draw_rows(rng, people);
         let (least, most) = (rng.f64() * 2.0, rng.f64() * 20.0);
         Self {
             config,
             run_credits: pick(rng, 0.15).then(|| rng.u64(0..60)),
-            rows,
             slice: if pick(rng, 0.3) { rng.usize(1..=20) } else { 0 },
             slice_wait: Duration::from_millis(rng.u64(0..=3_000)),
-            twice: pick(rng, 0.2),
+            second: pick(rng, 0.2).then(|| second(rng, &rows, people)),
+            rows,
             stop: pick(rng, 0.15)
                 .then(|| (Duration::from_millis(rng.u64(0..=60_000)), Duration::from_secs(rng.u64(0..=20)))),
             slow_reader: pick(rng, 0.1),
@@ -174,8 +182,13 @@ impl Scenario {
     }
 }
 
-fn draw_rows(rng: &mut Rng) -> Vec<Row> {
-    let people = rng.usize(1..=80);
+fn second(rng: &mut Rng, rows: &[Row], people: usize) -> Second {
+    let rows = if rng.bool() { rows.to_vec() } else { draw_rows(rng, people) };
+    let later = if rng.bool() { Duration::ZERO } else { Duration::from_millis(rng.u64(0..=60_000)) };
+    Second { rows, later }
+}
+
+fn draw_rows(rng: &mut Rng, people: usize) -> Vec<Row> {
     let count = rng.usize(0..=120);
     let lists = rng.f64() * if rng.bool() { 1.0 } else { 0.0 };
     (0..count)
