@@ -58,6 +58,8 @@ pub(super) struct Attempt {
     pub(super) identifiers: Vec<Identifier>,
     /// Whether an unknown is final.
     pub(super) hold: bool,
+    /// Whether a refusal is the record's own fault, and not perhaps the request's.
+    pub(super) cleared: bool,
 }
 
 /// What came of an attempt.
@@ -140,7 +142,7 @@ impl Attempt {
             Ok(Claim::NoRoom(room)) => return Landed::of(self.parcel, CameTo::NoRoom(room)),
             Err(error) => return Landed::of(self.parcel, CameTo::NotNoted(error)),
         };
-        let Self { transport, store, run, required, format, parcel, identifiers, hold } = self;
+        let Self { transport, store, run, required, format, parcel, identifiers, hold, cleared } = self;
         let mut mine = Vec::with_capacity(identifiers.len());
         let ids = Vec::with_capacity(parcel.ids.len());
         let mut landed = Landed::of(Parcel { ids, ..parcel.clone_without_ids() }, CameTo::NothingToSend);
@@ -198,7 +200,7 @@ impl Attempt {
         }
         let evidence =
             Evidence { at_ms, status, took, unread, ..evidence(&landed.came_to, mine.len() as u64) };
-        let settled = settled(&landed.came_to, mine, hold);
+        let settled = settled(&landed.came_to, mine, hold, cleared);
         let not_stored = store.settle(run, &claimed.required, request, settled, evidence).await.err();
         Landed { not_stored, ..landed }
     }
@@ -260,8 +262,9 @@ pub(super) fn utc_now() -> String {
     format!("{:02}:{:02}:{:02} UTC", second / 3_600, second / 60 % 60, second % 60)
 }
 
-/// What the store is told of each lookup that was sent.
-fn settled(came_to: &CameTo, mine: Vec<Identifier>, hold: bool) -> Vec<(Identifier, Settled)> {
+/// What the store is told of each lookup that was sent. A refusal that may be the request's fault is
+/// not remembered: once that is put right, the record is to be asked for again.
+fn settled(came_to: &CameTo, mine: Vec<Identifier>, hold: bool, cleared: bool) -> Vec<(Identifier, Settled)> {
     let alone = mine.len() == 1;
     match came_to {
         CameTo::Answered(settlement) => mine
@@ -283,7 +286,7 @@ fn settled(came_to: &CameTo, mine: Vec<Identifier>, hold: bool) -> Vec<(Identifi
                     Settled::Known(Known::Unknown(reason.as_str().into()))
                 }
                 Verdict::Unknown { reason, .. } => Settled::Doubted(reason.as_str().into()),
-                Verdict::Refused(_) | Verdict::TooLarge if alone => {
+                Verdict::Refused(_) | Verdict::TooLarge if alone && cleared => {
                     Settled::Known(Known::Rejected(rejection(verdict)))
                 }
                 _ => Settled::Released,

@@ -109,6 +109,7 @@ impl Runner {
         }
         self.hit_rate.note((hits + misses) as u64, hits as u64);
         self.splits.accepted(parcel.group);
+        self.tally.accepted();
         if hits + misses > 0 {
             self.streak = 0;
         }

@@ -257,6 +257,7 @@ impl Runner {
             identifiers,
             parcel: parcel.clone(),
             hold,
+            cleared: self.splits.cleared(),
         };
         let number = self.launched;
         self.launched += 1;

@@ -40,6 +40,11 @@ impl Splits {
         (!self.accepted && !self.groups.is_empty()).then_some(GroupId(0))
     }
 
+    /// Whether a chunk of the run was accepted: what is refused alone is then refused for its own sake.
+    pub(super) const fn cleared(&self) -> bool {
+        self.accepted
+    }
+
     /// Whether a part may go out now. Those of the suspect chunk go one after another, smaller and
     /// smaller, so that few requests tell.
     pub(super) fn may_send(&self, id: GroupId) -> bool {

@@ -13,6 +13,8 @@ pub(super) struct Tally {
     started: Instant,
     /// Doubts outlive the run, and somebody can decide what becomes of them.
     durable: bool,
+    /// Some request of the run was accepted.
+    accepted: bool,
     /// What the first unknown met.
     first_doubt: Option<Arc<str>>,
     fatal: Option<Error>,
@@ -26,6 +28,7 @@ impl Tally {
             receipt: Receipt::default(),
             started,
             durable,
+            accepted: false,
             first_doubt: None,
             fatal: None,
             budget: None,
@@ -63,6 +66,11 @@ impl Tally {
         self.receipt.sent += lookups as u64;
         self.receipt.credits += credits;
         self.receipt.credits_in_doubt += in_doubt;
+    }
+
+    /// The request as such is all right.
+    pub(super) const fn accepted(&mut self) {
+        self.accepted = true;
     }
 
     /// A reply that was charged, and what was odd about it.
@@ -143,13 +151,16 @@ impl Tally {
         }
         let rejected = self.receipt.count(Status::Rejected);
         if rejected > 0 {
-            troubles.push(Error::new(
-                ErrorKind::BadRequest,
+            let rows = counted(rejected, "row");
+            let message = if self.accepted {
+                format!("the service refused {rows}; the others were answered: see results.problems")
+            } else {
                 format!(
-                    "the service refused {}; the others were answered: see results.problems",
-                    counted(rejected, "row"),
-                ),
-            ));
+                    "the service refused {rows}, and accepted nothing of this run: it may be required_fields, body \
+                     or base_url that it refuses; results.problems says what it answered"
+                )
+            };
+            troubles.push(Error::new(ErrorKind::BadRequest, message));
         }
         troubles
     }

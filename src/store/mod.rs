@@ -62,8 +62,9 @@ pub struct Seen {
 pub enum Standing {
     /// Nobody has asked. From [`Store::claim`]: it is the claimant's now.
     Free,
-    /// As [`Standing::Free`], but the store has a contact for it, too old for this run or one that
-    /// it was told to ask for again: this would be paid for a second time.
+    /// As [`Standing::Free`], but the store has a contact for it that is of no use to this run: too
+    /// old, told to be asked for again, or one that need not have all of the required fields. This
+    /// would be paid for a second time.
     Again,
     /// Another request is asking right now.
     Held,

@@ -185,13 +185,11 @@ impl Judge<'_> {
                 || (!terms.refresh && most.is_none_or(|most| Duration::from_millis(age) <= most))
         };
         let slot = match answer.state {
-            state::HIT if ours_within => {
-                if fresh(terms.max_age) {
-                    &mut view.usable
-                } else {
-                    view.again = true;
-                    return Ok(());
-                }
+            state::HIT if ours_within && fresh(terms.max_age) => &mut view.usable,
+            // Too old, or asked for with fewer fields: the same person is charged for again.
+            state::HIT => {
+                view.again = true;
+                return Ok(());
             }
             state::MISS if within_ours && fresh(terms.miss_max_age) => &mut view.usable,
             state::REJECTED if fresh(terms.miss_max_age) => &mut view.usable,

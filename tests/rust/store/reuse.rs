@@ -66,6 +66,51 @@ fn a_refresh_asks_again_and_replaces() {
 }
 
 #[test]
+fn somebody_known_with_fewer_fields_is_bought_again_and_that_is_told() {
+    let (folder, vendor) = (Folder::new(), Vendor::honest());
+    once(&folder, settings(), &vendor, &["ana", "nobody"]);
+    let more = Config { required_fields: [Box::from("phone")].into(), ..settings() };
+    let done = once(&folder, more.clone(), &vendor, &["ana", "bob", "nobody"]);
+    assert_eq!(vendor.asked()[1..], [["ana@x.example", "bob@x.example"]]);
+    assert_eq!((done.receipt.credits, done.receipt.bought_again), (2, 1));
+    let again = once(&folder, more, &vendor, &["ana", "bob", "nobody"]);
+    assert_eq!((again.receipt.from_store, again.receipt.bought_again), (3, 0));
+}
+
+/// Refuses each request that has one of these in it.
+fn refusing(guilty: &'static [&'static str]) -> Vendor {
+    Vendor::new(move |_, values| {
+        let refused = values.iter().any(|value| guilty.iter().any(|name| value.starts_with(name)));
+        Ok(if refused { status(400) } else { found(values) })
+    })
+}
+
+#[test]
+fn what_is_refused_while_nothing_was_accepted_is_asked_for_again() {
+    let folder = Folder::new();
+    let vendor = refusing(&["ana", "bob", "carla"]);
+    let done = once(&folder, settings(), &vendor, &["ana", "bob", "carla"]);
+    assert_eq!(done.statuses(), [Status::Rejected; 3]);
+    assert_eq!(done.troubles[0].kind(), ErrorKind::BadRequest);
+    assert!(done.troubles[0].message().contains("required_fields"), "{}", done.troubles[0]);
+    let honest = Vendor::honest();
+    let done = once(&folder, settings(), &honest, &["ana", "bob", "carla"]);
+    assert_eq!((done.statuses(), honest.asked().len()), (vec![Status::Found; 3], 1));
+}
+
+#[test]
+fn what_is_refused_for_its_own_sake_is_remembered() {
+    let folder = Folder::new();
+    let vendor = refusing(&["dora"]);
+    let done = once(&folder, settings(), &vendor, &["ana", "bob", "carla", "dora"]);
+    assert_eq!(done.statuses()[3], Status::Rejected);
+    assert!(!done.troubles[0].message().contains("required_fields"), "{}", done.troubles[0]);
+    let honest = Vendor::honest();
+    let done = once(&folder, settings(), &honest, &["dora"]);
+    assert_eq!((done.statuses(), honest.asked().len()), (vec![Status::Rejected], 0));
+}
+
+#[test]
 fn store_only_sends_nothing_and_raises_nothing() {
     let (folder, vendor) = (Folder::new(), Vendor::honest());
     once(&folder, settings(), &vendor, &["ana"]);

@@ -86,7 +86,7 @@ fn expected(model: &Model, question: &Question) -> Standing {
     match (usable, doubt) {
         (Some((number, (asked, _))), _) | (None, Some((number, (asked, _)))) => known(number, asked.kind),
         (None, None) => {
-            let paid = |(asked, _): &(Asked, bool)| asked.kind == Kind::Hit && within(fields, asked.fields);
+            let paid = |(asked, _): &(Asked, bool)| asked.kind == Kind::Hit;
             if model.iter().any(paid) { Standing::Again } else { Standing::Free }
         }
     }
