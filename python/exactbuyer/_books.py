@@ -1,6 +1,10 @@
 """What an enricher remembers of its calls: receipts, and the calls that were broken off.
 
 Shared by every thread of an enricher. Knows nothing of rows or settings.
+
+The collector may run wherever something is made, and may find a stream that was left: then it is kept
+and entered here, by a thread that may be in the middle of doing the same for another call. So the lock
+lets its own thread in again, and nothing that was read before something was made is trusted after it.
 """
 
 from __future__ import annotations
@@ -20,7 +24,7 @@ class Books:
     """Receipts, and calls broken off."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._settled = Receipt()
         self._last: Receipt | None = None
         self._broken_off: deque[Call] = deque()
@@ -33,16 +37,22 @@ class Books:
     def total(self) -> Receipt:
         """The sum of all receipts, those of calls broken off included as far as they are known."""
         with self._lock:
-            receipts = [call.receipt_so_far() for call in self._broken_off]
-            return sum((receipt for receipt in receipts if receipt is not None), self._settled)
+            while True:
+                settled = self._settled
+                receipts = [call.receipt_so_far() for call in tuple(self._broken_off)]
+                total = sum((receipt for receipt in receipts if receipt is not None), settled)
+                if self._settled is settled:
+                    return total
 
     def enter(self, call: Call, receipt: Receipt) -> None:
         """Adds the receipt of a call that is over, once."""
         with self._lock:
-            if call.settled is None:
-                total = self._settled + receipt
-                # All at once for whoever presses Ctrl-C: nothing is called in between.
-                self._settled, self._last, call.settled = total, receipt, receipt
+            while call.settled is None:
+                before = self._settled
+                total = before + receipt
+                if self._settled is before:
+                    # All at once for whoever presses Ctrl-C: nothing is called in between.
+                    self._settled, self._last, call.settled = total, receipt, receipt
 
     def keep(self, call: Call) -> None:
         """Keeps a call that was broken off, for whoever recovers it: once."""
@@ -67,5 +77,5 @@ class Books:
 
     def after_fork(self) -> None:
         """In a forked child: the calls are the parent's, and so may be the lock's state."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._broken_off = deque()

@@ -1,5 +1,6 @@
 //! Where in a contact a value stands: `employment.job.title`, `phone_numbers[0].E164`,
 //! `social_profiles[*].network`, `social_profiles[network=linkedin].url`, or `$` for the whole of it.
+//! As in JSONPath, `$.` may stand in front, and quotes around a value in brackets.
 
 use crate::error::{Error, ErrorKind};
 use crate::vendor::limits::MAX_DEPTH;
@@ -34,7 +35,7 @@ impl Path {
             return Ok(Self { steps: Vec::new() });
         }
         let mut steps = Vec::new();
-        for part in text.split('.') {
+        for part in text.strip_prefix("$.").unwrap_or(text).split('.') {
             let (name, brackets) = part.find('[').map_or((part, ""), |at| part.split_at(at));
             if name.is_empty() {
                 return Err(wrong(text));
@@ -68,6 +69,8 @@ fn bracket(inside: &str) -> Option<Step> {
         return Some(Step::Every);
     }
     if let Some((key, value)) = inside.split_once('=') {
+        let quoted = |quote| value.strip_prefix(quote).and_then(|rest: &str| rest.strip_suffix(quote));
+        let value = quoted('"').or_else(|| quoted('\'')).unwrap_or(value);
         return (!key.is_empty() && !value.is_empty()).then(|| Step::Where(key.into(), value.into()));
     }
     // No sign, no blank: `parse` alone would take "+1".
@@ -97,13 +100,16 @@ mod tests {
         assert_eq!(read("a b[10][*].ü"), Ok(steps));
         assert_eq!(read("p[k=v=w]"), Ok(vec![Step::Key("p".into()), Step::Where("k".into(), "v=w".into())]));
         assert!(Path::parse("a[*]").is_ok_and(|path| path.is_list()));
+        assert_eq!(read("$.a[0].b"), read("a[0].b"));
+        assert_eq!(read("p[k='v'].u"), read("p[k=v].u"));
+        assert_eq!(read(r#"p[k="v"].u"#), read("p[k=v].u"));
     }
 
     #[test]
     fn what_is_none_is_refused() {
         for text in [
             "", ".", "a.", ".a", "a..b", "a[", "a[]", "a[x]", "a[-1]", "a[+1]", "a[1]b", "[0]", "a[=v]",
-            "a[k=]",
+            "a[k=]", "a[k='']", "$.", "$a.",
         ] {
             assert!(Path::parse(text).is_err(), "{text}");
         }

@@ -234,9 +234,12 @@ fn evidence(came_to: &CameTo, lookups: u64) -> Evidence {
 /// A pause that the service asks for is kept to at most so long: nobody means years.
 const LONGEST_REMEMBERED: Duration = Duration::from_hours(24);
 
+/// And to at least so long: a 429 that asks for no pause would be met again at once.
+const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
+
 /// How long a 429 stops everybody.
 pub(super) fn pause(wait: Option<Duration>) -> Duration {
-    wait.unwrap_or(WINDOW).min(LONGEST_REMEMBERED)
+    wait.unwrap_or(WINDOW).clamp(SHORTEST_PAUSE, LONGEST_REMEMBERED)
 }
 
 /// An unknown, with the time at which it became one.

@@ -16,6 +16,7 @@ use super::attempt::{CameTo, Landed, Parcel, rejection};
 use super::launch::pause_too_long;
 use super::runner::{Flight, Runner, now};
 use super::split::GroupId;
+use super::tally::counted;
 
 /// Unknown replies in a row after which a run stops: a gateway that bills and then fails must not
 /// eat the list.
@@ -70,6 +71,7 @@ impl Runner {
             }
             CameTo::Answered(settlement) => {
                 self.room = None;
+                self.limited_since = None;
                 self.tally.receipt.bought_again += landed.again;
                 self.answered(&parcel, reserved, &settlement, landed.at_ms);
             }
@@ -149,10 +151,16 @@ impl Runner {
         {
             self.splits.undecided(group, left && !matches!(verdict, Verdict::Paused(_)));
         }
+        if left && !matches!(verdict, Verdict::Paused(_)) {
+            self.limited_since = None;
+        }
         match verdict {
             Verdict::Answered => {}
             Verdict::Later { trouble, wait, .. } => self.later(parcel, trouble, wait),
-            Verdict::Paused(wait) => self.paused(parcel, wait.unwrap_or(WINDOW)),
+            Verdict::Paused(wait) => {
+                self.paused(parcel, wait.unwrap_or(WINDOW));
+                self.limited_again();
+            }
             Verdict::Refused(status) => self.refused(parcel, status),
             Verdict::TooLarge => self.too_large(parcel),
             Verdict::Fatal(error) => {
@@ -187,8 +195,20 @@ impl Runner {
         }
     }
 
-    /// A record in it, or the request itself, is not to the vendor's liking: halve it down to the
-    /// guilty one.
+    /// Nothing but 429s for as long as no pause may be: waiting does not help.
+    fn limited_again(&mut self) {
+        let since = *self.limited_since.get_or_insert_with(now);
+        if now().saturating_duration_since(since) > LONGEST_PAUSE {
+            let minutes = counted(LONGEST_PAUSE.as_secs() / 60, "minute");
+            let message = format!(
+                "the service has answered nothing but 429 for {minutes}: its limit is lower than \
+                 requests_per_minute, or a quota is used up; ask ExactBuyer, and run this again"
+            );
+            self.fail(Error::new(ErrorKind::RateLimit, message).with_status(429));
+        }
+    }
+
+    /// The vendor refused a record in it, or the request itself: halve it down to the guilty one.
     fn refused(&mut self, parcel: Parcel, status: u16) {
         let group = parcel.group.unwrap_or_else(|| self.splits.open());
         let hopeless = parcel.group.is_some() && self.splits.refused(group);

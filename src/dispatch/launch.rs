@@ -184,14 +184,17 @@ impl Runner {
         if self.hit_rate.likely_buys(room) {
             return Ok(usize::try_from(room).unwrap_or(size));
         }
-        let ceiling = match self.room {
-            Some((room, _)) if tightest(stored) => Some(room.ceiling),
-            _ if tightest(shared) => resources.budget.ceiling(),
-            _ => self.budget.ceiling(),
+        let (ceiling, known) = match self.room {
+            Some((room, _)) if tightest(stored) => {
+                let spent = super::tally::counted(room.spent, "credit");
+                (Some(room.ceiling), format!("; {spent} spent or in doubt by all who share the store"))
+            }
+            _ if tightest(shared) => (resources.budget.ceiling(), String::new()),
+            _ => (self.budget.ceiling(), String::new()),
         };
         let ceiling = super::tally::counted(ceiling.unwrap_or_default(), "credit");
         let message = format!(
-            "max_credits reached ({ceiling}): raise it, and ask again for the rows that are not_sent"
+            "max_credits reached ({ceiling}{known}): raise it, and ask again for the rows that are not_sent"
         );
         Err(Step::End(Error::new(ErrorKind::BudgetExceeded, message)))
     }

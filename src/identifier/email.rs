@@ -96,7 +96,7 @@ fn bare_address(value: &str) -> Result<Cow<'_, str>, Invalid> {
 fn parse(value: &str) -> Result<Arc<str>, Invalid> {
     let (local, domain) = value.rsplit_once('@').ok_or(Invalid::EmailIncomplete)?;
     // A slash is allowed in a name, and so `tiktok.com/@ana.b` would be an address.
-    if names_network(local) {
+    if local.contains('/') && names_network(local) {
         return Err(Invalid::EmailLocalPart);
     }
     // Blanks around the @ are in RFC 5322's obsolete syntax, and in many a spreadsheet.

@@ -44,7 +44,7 @@ const NOT_PCHAR: &AsciiSet = &NON_ALPHANUMERIC
 /// The canonical form of a profile's address.
 pub(super) fn canonical(value: &str) -> Result<Arc<str>, Invalid> {
     let value = text::unwrap(value);
-    if value.len() > MAX_CHARS {
+    if value.chars().count() > MAX_CHARS {
         return Err(Invalid::SocialTooLong);
     }
     if value.starts_with('@') {
@@ -68,6 +68,10 @@ pub(super) fn canonical(value: &str) -> Result<Arc<str>, Invalid> {
     address.push_str(host);
     push_path(&mut address, path)?;
     own_page(&mut address, host.len(), network.map(|(network, _)| network), query)?;
+    // What is encoded has become longer; and a canonical form is one that can be read again.
+    if address.len() > MAX_CHARS {
+        return Err(Invalid::SocialTooLong);
+    }
     Ok(address.into())
 }
 

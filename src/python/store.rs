@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
+use hashbrown::HashSet;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
@@ -247,13 +248,12 @@ impl Store {
 impl Store {
     fn found(&self, py: Python<'_>, targets: Vec<Target>) -> PyResult<Vec<stored::Contact>> {
         let found = self.ask(py, move |store| {
-            let mut all = Vec::new();
+            let (mut all, mut seen) = (Vec::new(), HashSet::new());
             for target in targets {
-                for contact in store.find(&target)? {
-                    if !all.contains(&contact) {
-                        all.push(contact);
-                    }
-                }
+                let found = store.find(&target)?.into_iter();
+                all.extend(
+                    found.filter(|contact| seen.insert((contact.request, contact.identifier.clone()))),
+                );
             }
             Ok(all)
         })?;

@@ -22,7 +22,9 @@ pub(super) fn is_nested(data_type: &DataType) -> bool {
             | D::ListView(_)
             | D::LargeListView(_)
             | D::Struct(_)
-    ) || matches!(data_type, D::Map(..) | D::Union(..))
+            | D::Map(..)
+            | D::Union(..)
+    )
 }
 
 /// Moments in a zone that only a name tells are read in UTC: the same moments.
@@ -78,7 +80,7 @@ pub(super) fn write_value(array: &ArrayRef, row: usize, into: &mut Vec<u8>) -> R
             let plain = cast(&array.slice(row, 1), values)?;
             write_value(&plain, 0, into)?;
         }
-        number if number.is_integer() || matches!(number, D::Decimal128(..) | D::Decimal256(..)) => {
+        number if number.is_integer() || number.is_decimal() => {
             into.extend_from_slice(array_value_to_string(array, row)?.as_bytes());
         }
         _ => {

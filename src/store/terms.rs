@@ -64,6 +64,9 @@ pub enum Claim {
 pub struct Room {
     /// Credits that can still be claimed.
     pub credits: u64,
+    /// Credits spent over the ceiling's time by all who share the store, doubts and requests under way
+    /// counted as spent.
+    pub spent: u64,
     /// The ceiling.
     pub ceiling: u64,
     /// Requests are under way that may come to less than was set aside for them.

@@ -277,6 +277,18 @@ fn smaller_requests_after_a_413() {
 }
 
 #[test]
+fn nothing_but_429s_end_a_run_after_a_quarter_of_an_hour() {
+    let done = run(Config::default(), 3_000, Duration::from_secs(1), |number, values| match number {
+        1 => Ok(found(values, |_| true)),
+        _ => Ok(Reply { retry_after: Some(Duration::ZERO), ..status(429) }),
+    });
+    assert_eq!((done.receipt.credits, done.receipt.count(Status::NotSent)), (1_000, 2_000));
+    assert_eq!(done.troubles[0].kind(), ErrorKind::RateLimit);
+    let took = done.seen.last().unwrap().0 - done.seen[0].0;
+    assert!(took > Duration::from_mins(15) && took < Duration::from_mins(17), "{took:?}");
+}
+
+#[test]
 fn what_never_gets_out_is_tried_again_and_then_told() {
     use exactbuyer::vendor::transport::NotSent;
     let config = Config { max_retries: 2, ..Config::default() };

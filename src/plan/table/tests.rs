@@ -108,24 +108,24 @@ fn a_stored_hit_of_any_alternative_is_used_before_anything_is_sent() {
 fn what_somebody_else_asks_for_is_awaited_once_a_row_comes_to_it() {
     let mut table = Table::default();
     let (mut fresh, mut out) = (Vec::new(), Vec::new());
-    for row in [list(&["a", "b"]), list(&["c", "d"]), Row::One(email("e"))] {
+    for row in [list(&["ana", "bob"]), list(&["carla", "dora"]), Row::One(email("eve"))] {
         table.admit(row, &mut fresh, &mut out);
     }
-    let [a, b, c, d, e] = fresh[..] else { unreachable!("five people") };
-    for id in [b, d, e] {
+    let [ana, bob, carla, dora, eve] = fresh[..] else { unreachable!("five people") };
+    for id in [bob, dora, eve] {
         table.hold(id);
     }
     table.activate(0, &mut out);
     table.seal();
-    assert_eq!(table.take_awaited(), [e]);
-    assert_eq!(table.take(10), [a, c]);
-    // The first row is over, and nobody names b any more.
-    table.settle(a, hit(), Source::Asked, &mut out);
-    assert_eq!(table.identifier(b), None);
+    assert_eq!(table.take_awaited(), [eve]);
+    assert_eq!(table.take(10), [ana, carla]);
+    // The first row is over, and nobody names Bob any more.
+    table.settle(ana, hit(), Source::Asked, &mut out);
+    assert_eq!(table.identifier(bob), None);
     assert!(table.take_awaited().is_empty());
-    table.settle(c, Final::Miss, Source::Asked, &mut out);
-    assert_eq!((table.take_awaited(), table.queued()), (vec![d], 0));
-    for id in [d, e] {
+    table.settle(carla, Final::Miss, Source::Asked, &mut out);
+    assert_eq!((table.take_awaited(), table.queued()), (vec![dora], 0));
+    for id in [dora, eve] {
         table.settle(id, hit(), Source::Duplicate, &mut out);
     }
     let found = [(0, 0, Source::Asked), (1, 1, Source::Duplicate), (2, 0, Source::Duplicate)];

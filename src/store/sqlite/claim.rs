@@ -16,7 +16,7 @@ use super::block;
 use super::fault::Fault;
 use super::key::Key;
 use super::ledger::Ledger;
-use super::look::{self, Blocks, Found, RunState};
+use super::look::{self, Blocks, Found, Question, RunState};
 use super::shared::{Fields, Intent, Shared, now_ms, number_of};
 use super::writer::Work;
 
@@ -71,7 +71,8 @@ impl ClaimWork {
         shared.owners.check(connection)?;
         let now = now_ms();
         let find = |ledger: &Ledger| {
-            look::find(connection, &shared, &ledger.tail, &self.run, &self.fields, &self.keys, now)
+            let question = Question::of(&shared, &self.run, &self.fields, &self.keys)?;
+            look::find(connection, &shared, &ledger.tail, &question)
         };
         let mut found = find(ledger)?;
         if bury_dead(connection, ledger, &found)? {
@@ -92,10 +93,11 @@ impl ClaimWork {
             return Ok(Claim::NotBefore(wait));
         }
         if let Some(ceiling) = &terms.ceiling {
-            let credits = room(connection, ceiling, now)?;
+            let spent = spent(connection, ceiling, now)?;
+            let credits = ceiling.credits.saturating_sub(spent);
             if credits < free.len() as u64 {
                 let reserved = shared.intents().any_awaited();
-                return Ok(Claim::NoRoom(Room { credits, ceiling: ceiling.credits, reserved }));
+                return Ok(Claim::NoRoom(Room { credits, spent, ceiling: ceiling.credits, reserved }));
             }
         }
         let request = self.intend(connection, ledger, &free, now)?;
@@ -212,7 +214,7 @@ fn not_before(
 }
 
 /// Credits that the ceiling still has, doubts and what is under way counted as spent.
-pub(super) fn room(connection: &Connection, ceiling: &Ceiling, now: i64) -> Result<u64, Fault> {
+pub(super) fn spent(connection: &Connection, ceiling: &Ceiling, now: i64) -> Result<u64, Fault> {
     let spent: i64 = match period_start(ceiling.per, &ceiling.time_zone, now)? {
         None => connection
             .prepare_cached("SELECT credits + in_doubt FROM total")?
@@ -221,7 +223,7 @@ pub(super) fn room(connection: &Connection, ceiling: &Ceiling, now: i64) -> Resu
             .prepare_cached("SELECT coalesce(sum(credits + in_doubt), 0) FROM request WHERE sent_ms >= ?1")?
             .query_row([start], |row| row.get(0))?,
     };
-    Ok(ceiling.credits.saturating_sub(u64::try_from(spent).unwrap_or_default()))
+    Ok(u64::try_from(spent).unwrap_or_default())
 }
 
 /// When the day or month began in which `now` lies.

@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::store::Ceiling;
 
 use super::SqliteStore;
-use super::claim::{period_start, room};
+use super::claim::{period_start, spent};
 use super::shared::{known_number, now_ms, sorted};
 
 /// Requests looked back upon: what was found long ago says little of the next list.
@@ -53,7 +53,10 @@ impl SqliteStore {
     /// Where the store cannot be read, or there is no such time zone.
     pub fn room(&self, ceiling: &Ceiling) -> Result<u64, Error> {
         let ceiling = ceiling.clone();
-        self.ask(move |reading, _| room(&reading.connection, &ceiling, now_ms()))
+        self.ask(move |reading, _| {
+            let spent = spent(&reading.connection, &ceiling, now_ms())?;
+            Ok(ceiling.credits.saturating_sub(spent))
+        })
     }
 }
 

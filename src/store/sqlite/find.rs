@@ -47,13 +47,6 @@ pub struct Contact {
     pub record: Option<Bytes>,
 }
 
-/// Where an answer stands.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Spot {
-    pub(super) request: i64,
-    pub(super) place: i64,
-}
-
 impl SqliteStore {
     /// Every answer about that person: those asked for by it, and those whose contact mentions it.
     /// Reads the whole store: some seconds for each million contacts.
@@ -61,11 +54,11 @@ impl SqliteStore {
     /// # Errors
     /// Where the store cannot be read.
     pub fn find(&self, target: &Target) -> Result<Vec<Contact>, Error> {
-        Ok(self.search(target, 0)?.0.into_iter().map(|(_, contact)| contact).collect())
+        Ok(self.search(target, 0)?.0)
     }
 
     /// Looks through all blocks numbered above `after`; what was found, and the last block.
-    pub(super) fn search(&self, target: &Target, after: i64) -> Result<(Vec<(Spot, Contact)>, i64), Error> {
+    pub(super) fn search(&self, target: &Target, after: i64) -> Result<(Vec<Contact>, i64), Error> {
         let mention = Arc::new(Mention::of(target));
         let (mut found, mut after) = (Vec::new(), after);
         loop {
@@ -80,7 +73,7 @@ impl SqliteStore {
     }
 }
 
-type Page = Option<(Vec<(Spot, Contact)>, i64)>;
+type Page = Option<(Vec<Contact>, i64)>;
 
 fn search_page(
     connection: &Connection,
@@ -91,23 +84,22 @@ fn search_page(
     let (mut found, mut last) = (Vec::new(), None);
     for (id, packed) in shelf::behind(connection, after, PAGE)? {
         last = Some(id);
-        let (request, first) = block_start(id);
-        for (place, entry) in (first..).zip(Sheet::read(&packed)?.entries()) {
+        let (request, _) = block_start(id);
+        for entry in Sheet::read(&packed)?.entries() {
             let Some(identifier) = entry.identifier else { continue };
             let mentions = entry.state == state::HIT && mention.is_in(&entry.body);
             if !mentions && !mention.is_asked_by(&identifier) {
                 continue;
             }
             let (required, at_ms) = about(connection, request)?;
-            let contact = Contact {
+            found.push(Contact {
                 identifier,
                 required_fields: shared.fields(connection, required)?,
                 status: word(entry.state),
                 request,
                 fetched_at_ms: at_ms,
                 record: (entry.state == state::HIT).then_some(entry.body),
-            };
-            found.push((Spot { request, place }, contact));
+            });
         }
     }
     Ok(last.map(|last| (found, last)))

@@ -14,7 +14,7 @@ use super::fault::Fault;
 use super::key::Key;
 use super::owner;
 use super::schema::state;
-use super::shared::{Fields, Shared, clock, within};
+use super::shared::{Fields, Shared, clock, now_ms, within};
 use super::shelf;
 use super::tail::{Kept, Tail};
 
@@ -75,35 +75,50 @@ impl Found {
     }
 }
 
+/// Lookups that a run asks about, and what was under way of them at that moment: looked at before
+/// the file is, so that what is settled in between is on file by then.
+#[derive(Debug)]
+pub(super) struct Question<'a> {
+    run: &'a RunState,
+    fields: &'a Fields,
+    keys: &'a [Key],
+    held: Vec<Option<Found>>,
+    now_ms: i64,
+}
+
+impl<'a> Question<'a> {
+    /// Asks now.
+    pub(super) fn of(
+        shared: &Shared,
+        run: &'a RunState,
+        fields: &'a Fields,
+        keys: &'a [Key],
+    ) -> Result<Self, Fault> {
+        let intents = shared.intents();
+        let asking = |key| {
+            let mut all = intents.asking(key, fields);
+            let first = all.next()?;
+            let lost = first.lost && all.all(|asking| asking.lost);
+            Some(if lost { Found::Lost } else { Found::Held(first.owner) })
+        };
+        let held = if intents.is_empty() { Vec::new() } else { keys.iter().map(asking).collect() };
+        drop(intents);
+        if held.iter().flatten().any(|held| matches!(held, Found::Held(_))) && !shared.owners.is_in_place() {
+            // Whether any of those will ever answer cannot be told.
+            return Err(owner::lost(&shared.path));
+        }
+        Ok(Self { run, fields, keys, held, now_ms: now_ms() })
+    }
+}
+
 /// Finds how these lookups stand, in their order.
 pub(super) fn find(
     connection: &Connection,
     shared: &Shared,
     tail: &Tail,
-    run: &RunState,
-    fields: &Fields,
-    keys: &[Key],
-    now_ms: i64,
+    question: &Question<'_>,
 ) -> Result<Vec<Found>, Fault> {
-    // Before the file is read: what is settled in between is on file by then.
-    let held: Vec<Option<Found>> = {
-        let intents = shared.intents();
-        if intents.is_empty() {
-            Vec::new()
-        } else {
-            let asking = |key| {
-                let mut all = intents.asking(key, fields);
-                let first = all.next()?;
-                let lost = first.lost && all.all(|asking| asking.lost);
-                Some(if lost { Found::Lost } else { Found::Held(first.owner) })
-            };
-            keys.iter().map(asking).collect()
-        }
-    };
-    if held.iter().flatten().any(|held| matches!(held, Found::Held(_))) && !shared.owners.is_in_place() {
-        // Whether any of those will ever answer cannot be told.
-        return Err(owner::lost(&shared.path));
-    }
+    let Question { run, fields, keys, ref held, now_ms } = *question;
     let mark = run.mark(connection)?;
     let mut rows = connection
         .prepare_cached("SELECT request, place, state, required, at_ms FROM answer WHERE key = ?1")?;

@@ -37,10 +37,14 @@ pub struct Merged {
     pub purged_there: u64,
 }
 
+/// Where a request was made: a store's name, and its number there. That of a request goes along from
+/// merge to merge, so that it is known again by whatever way it comes.
+type Origin = ([u8; 16], i64);
+
 /// A request of the other store, with everything about it.
 #[derive(Debug, Clone)]
 struct Foreign {
-    number: i64,
+    origin: Origin,
     fields: Fields,
     tags: String,
     columns: Columns,
@@ -71,7 +75,8 @@ struct Columns {
 impl SqliteStore {
     /// Takes over everything that another store of the same service has. Where both have an answer,
     /// the newer one is served from then on, and neither is lost. Can be repeated: what was taken
-    /// over once is not again.
+    /// over once is not again, nor what came to the other from here, or from a third that both have
+    /// taken over.
     ///
     /// # Errors
     /// [`ErrorKind::Config`] if the other belongs to another service, or is this one;
@@ -97,7 +102,7 @@ impl SqliteStore {
             Ok(reading.connection.query_row("SELECT count(*) FROM barred", [], |row| row.get(0))?)
         })?;
         let mut merged = Merged { purged_there: purged_there.unsigned_abs(), ..Merged::default() };
-        let (name, mut after) = (there.shared.identity.name, 0);
+        let (ours, mut after) = (here.shared.identity.name, 0);
         loop {
             let page = other.ask(move |reading, shared| {
                 reading.at_once(|connection, _, tail| foreign(connection, shared, tail, after))
@@ -107,7 +112,7 @@ impl SqliteStore {
             merged.under_way += page.under_way;
             let interrupt = self.interrupt.clone();
             let some = self.write(move |connection, ledger| {
-                take_over(connection, ledger, name, &page.requests, &interrupt)
+                take_over(connection, ledger, ours, &page.requests, &interrupt)
             })?;
             merged.requests += some.requests;
             merged.lookups += some.lookups;
@@ -129,7 +134,8 @@ struct Page {
 fn foreign(connection: &Connection, shared: &Shared, tail: &Tail, after: i64) -> Result<Page, Fault> {
     let mut ask = connection.prepare_cached(
         "SELECT request.id, required, text, sent_ms, lookups, credits, in_doubt, counted, settled_ms, outcome, status,
-         took_ms, hits, misses, rejected, unknown FROM request JOIN tags ON tags.id = request.tags
+         took_ms, hits, misses, rejected, unknown, merged.store, merged.request
+         FROM request JOIN tags ON tags.id = request.tags LEFT JOIN merged ON merged.here = request.id
          WHERE request.id > ?1 ORDER BY request.id LIMIT ?2",
     )?;
     let mut rows = ask.query([after, AT_ONCE])?;
@@ -162,7 +168,12 @@ fn foreign(connection: &Connection, shared: &Shared, tail: &Tail, after: i64) ->
             .query_row([number], |row| row.get(0))
             .optional()?;
         let fields = shared.fields(connection, row.get(1)?)?;
-        page.requests.push(Foreign { number, fields, tags: row.get(2)?, columns, blocks, states, unread });
+        let from: Option<[u8; 16]> = row.get(16)?;
+        let origin = match from {
+            Some(store) => (store, row.get(17)?),
+            None => (shared.identity.name, number),
+        };
+        page.requests.push(Foreign { origin, fields, tags: row.get(2)?, columns, blocks, states, unread });
     }
     Ok(page)
 }
@@ -193,31 +204,39 @@ fn answers(connection: &Connection, shared: &Shared, tail: &Tail, request: i64) 
 fn take_over(
     connection: &Connection,
     ledger: &mut Ledger,
-    name: [u8; 16],
+    ours: [u8; 16],
     page: &[Foreign],
     interrupt: &Interrupt,
 ) -> Result<Merged, Fault> {
     let mut merged = Merged::default();
     for request in page {
         interrupt.check()?;
-        let known: bool = connection
-            .prepare_cached("SELECT EXISTS (SELECT 1 FROM merged WHERE store = ?1 AND request = ?2)")?
-            .query_row(params![name, request.number], |row| row.get(0))?;
-        if known {
+        if is_known(connection, ours, request.origin)? {
             merged.known += 1;
             continue;
         }
         let here = put_request(connection, request)?;
-        connection.prepare_cached("INSERT INTO merged VALUES (?1, ?2, ?3)")?.execute(params![
-            name,
-            request.number,
-            here
-        ])?;
+        let (store, number) = request.origin;
+        connection
+            .prepare_cached("INSERT INTO merged VALUES (?1, ?2, ?3)")?
+            .execute(params![store, number, here])?;
         merged.lookups += put_answers(connection, ledger, request, here)?;
         merged.requests += 1;
     }
     ledger.notify = true;
     Ok(merged)
+}
+
+/// Whether a request is here already: made here, or taken over before.
+fn is_known(connection: &Connection, ours: [u8; 16], (store, number): Origin) -> Result<bool, Fault> {
+    if store == ours {
+        // A backup put back in place may lack what it had made since: that comes back with the other.
+        let mut ask = connection.prepare_cached("SELECT EXISTS (SELECT 1 FROM request WHERE id = ?1)")?;
+        return Ok(ask.query_row([number], |row| row.get(0))?);
+    }
+    let mut ask = connection
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM merged WHERE store = ?1 AND request = ?2)")?;
+    Ok(ask.query_row(params![store, number], |row| row.get(0))?)
 }
 
 fn put_request(connection: &Connection, request: &Foreign) -> Result<i64, Fault> {

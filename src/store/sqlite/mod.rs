@@ -56,7 +56,7 @@ use crate::secret::ApiKey;
 use super::{Standing, Terms};
 use fault::Fault;
 use ledger::Ledger;
-use look::RunState;
+use look::{Question, RunState};
 use opening::Opening;
 use reader::Reading;
 use runs::Runs;
@@ -171,8 +171,9 @@ impl SqliteStore {
         let keys: Vec<_> = lookups.iter().map(|lookup| opening.shared.identity.secret.key(lookup)).collect();
         let (run, fields) = (RunState::new(terms.clone(), now_ms()), sorted(required));
         self.ask(move |reading, shared| {
+            let question = Question::of(shared, &run, &fields, &keys)?;
             reading.at_once(|connection, blocks, tail| {
-                let found = look::find(connection, shared, tail, &run, &fields, &keys, now_ms())?;
+                let found = look::find(connection, shared, tail, &question)?;
                 look::tell(connection, blocks, &found)
             })
         })

@@ -13,7 +13,7 @@ use crate::error::{Error, ErrorKind};
 use crate::identifier::Identifier;
 
 use super::SqliteStore;
-use super::block::{self, Sheet, block_start};
+use super::block::{self, Sheet};
 use super::fault::Fault;
 use super::find::Target;
 use super::interrupt::Interrupt;
@@ -118,17 +118,18 @@ impl SqliteStore {
             }
             // What came in meanwhile is looked through again.
             after = last;
-            let mut by_request: HashMap<i64, Vec<i64>> = HashMap::new();
-            for (spot, contact) in found {
+            let mut by_request: HashMap<i64, HashSet<Key>> = HashMap::new();
+            for contact in found {
                 purged.answers += 1;
                 purged.contacts += u64::from(contact.record.is_some());
-                identifiers.insert(opening.shared.identity.secret.key(&contact.identifier));
-                by_request.entry(spot.request).or_default().push(spot.place);
+                let key = opening.shared.identity.secret.key(&contact.identifier);
+                identifiers.insert(key);
+                by_request.entry(contact.request).or_default().insert(key);
             }
-            for (request, places) in by_request {
+            for (request, keys) in by_request {
                 self.write(move |connection, ledger| {
                     ledger.fold(connection)?;
-                    erase(connection, &ledger.shared, request, &places)
+                    erase(connection, &ledger.shared, request, &keys)
                 })?;
             }
         }
@@ -190,26 +191,24 @@ fn forget(connection: &Connection, key: Key) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Takes lookups out of their blocks, and out of the index.
-fn erase(connection: &Connection, shared: &Shared, request: i64, places: &[i64]) -> Result<(), Fault> {
-    let mut blocks: HashMap<i64, Vec<block::Entry>> = HashMap::new();
-    for place in places {
-        let Some((id, packed)) = shelf::with(connection, request, *place)? else { continue };
-        if !blocks.contains_key(&id) {
-            blocks.insert(id, Sheet::read(&packed)?.entries());
+/// Takes lookups of a request out of their blocks, and out of the index. By who they are, and not by
+/// where they were found: a late answer may have moved them since.
+fn erase(connection: &Connection, shared: &Shared, request: i64, keys: &HashSet<Key>) -> Result<(), Fault> {
+    for (id, packed) in shelf::of(connection, request)? {
+        let mut entries = Sheet::read(&packed)?.entries();
+        let mut any = false;
+        for entry in &mut entries {
+            let key = entry.identifier.as_ref().map(|identifier| shared.identity.secret.key(identifier));
+            let Some(key) = key.filter(|key| keys.contains(key)) else { continue };
+            (entry.identifier, entry.body, any) = (None, Bytes::new(), true);
+            bar(connection, key, i64::from(entry.state == state::HIT))?;
+            connection
+                .prepare_cached("DELETE FROM answer WHERE key = ?1 AND request = ?2")?
+                .execute(params![key, request])?;
         }
-        let at = usize::try_from(place - block_start(id).1).unwrap_or(usize::MAX);
-        let Some(entry) = blocks.get_mut(&id).and_then(|entries| entries.get_mut(at)) else { continue };
-        let Some(identifier) = entry.identifier.take() else { continue };
-        entry.body = Bytes::new();
-        let key = shared.identity.secret.key(&identifier);
-        bar(connection, key, i64::from(entry.state == state::HIT))?;
-        connection
-            .prepare_cached("DELETE FROM answer WHERE key = ?1 AND request = ?2")?
-            .execute(params![key, request])?;
-    }
-    for (id, entries) in blocks {
-        shelf::rewrite(connection, id, &entries)?;
+        if any {
+            shelf::rewrite(connection, id, &entries)?;
+        }
     }
     Ok(())
 }

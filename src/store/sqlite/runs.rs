@@ -16,7 +16,7 @@ use crate::store::{Claim, Evidence, Known, RequestId, Required, RunId, Settled, 
 use super::SqliteStore;
 use super::block;
 use super::claim::ClaimWork;
-use super::look::{self, RunState};
+use super::look::{self, Question, RunState};
 use super::opening::ended;
 use super::settle::{self, SettleWork};
 use super::shared::{now_ms, sorted};
@@ -92,9 +92,11 @@ impl Store for SqliteStore {
         let (reply, answer) = oneshot::channel();
         opening.reader.give(Box::new(move |reading| {
             let answer = reading.and_then(|reading| {
-                let standings = reading.at_once(|connection, blocks, tail| {
-                    let found = look::find(connection, &shared, tail, &run, &fields, &keys, now_ms())?;
-                    look::tell(connection, blocks, &found)
+                let standings = Question::of(&shared, &run, &fields, &keys).and_then(|question| {
+                    reading.at_once(|connection, blocks, tail| {
+                        let found = look::find(connection, &shared, tail, &question)?;
+                        look::tell(connection, blocks, &found)
+                    })
                 });
                 standings.map_err(|fault| shared.told(fault))
             });

@@ -99,6 +99,7 @@ CREATE TABLE barred (
     named INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE TABLE merged (store BLOB, request INTEGER, here INTEGER NOT NULL, PRIMARY KEY (store, request)) WITHOUT ROWID;
+CREATE INDEX merged_here ON merged (here);
 INSERT INTO total VALUES (1, 0, 0, 0);
 ";
 

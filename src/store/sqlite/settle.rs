@@ -100,14 +100,16 @@ impl Work for SettleWork {
         self.journal(connection, lines, was_credits, was_in_doubt)?;
         // After the journal, which knows when that was.
         self.put(connection, ledger, required, answers)?;
-        shared.intents().remove(self.request);
         ledger.notify = true;
         Ok(())
     }
 
     fn done(mut self: Box<Self>, shared: &Shared, committed: Result<(), Error>) {
         let reply = self.reply.take();
-        if committed.is_err() {
+        if committed.is_ok() {
+            // Not before: whoever sees no intent is to find the answer.
+            shared.intents().remove(self.request);
+        } else {
             // Still under way in the file, where the next opening would find it in doubt. Here,
             // nobody need wait; and there may be room later.
             shared.intents().lose(self.request);

@@ -58,6 +58,28 @@ fn what_another_store_has_paid_for_is_not_paid_for_again() {
 }
 
 #[test]
+fn what_comes_by_way_of_another_store_is_known_again() {
+    let (a, b, c, vendor) = (Folder::new(), Folder::new(), Folder::new(), Vendor::honest());
+    for (folder, name) in [(&a, "ana"), (&b, "bob"), (&c, "carla")] {
+        once(folder, settings(), &vendor, &[name]);
+    }
+    let merge = |into: &Folder, from: &Folder| into.store().merge(&from.file("a.db")).unwrap();
+    let books = |folder: &Folder| {
+        let info = folder.store().info().unwrap();
+        (info.credits, info.requests)
+    };
+    assert_eq!(merge(&b, &a).requests, 1);
+    // There and back again.
+    assert_eq!(merge(&a, &b), Merged { requests: 1, lookups: 1, known: 1, ..Merged::default() });
+    assert_eq!((books(&a), books(&b)), ((2, 2), (2, 2)));
+    // The same by two ways, and on from there.
+    assert_eq!(merge(&c, &a).requests, 2);
+    assert_eq!(merge(&c, &b), Merged { known: 2, ..Merged::default() });
+    assert_eq!(merge(&a, &c), Merged { requests: 1, lookups: 1, known: 2, ..Merged::default() });
+    assert_eq!((books(&a), books(&c)), ((3, 3), (3, 3)));
+}
+
+#[test]
 fn who_was_purged_here_does_not_come_back_with_another_store() {
     let (here, there, vendor) = (Folder::new(), Folder::new(), Vendor::honest());
     once(&there, settings(), &vendor, &["ana", "bob"]);
