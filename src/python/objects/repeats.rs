@@ -8,13 +8,12 @@ use super::super::ffi::latin1;
 
 /// Longer texts hardly repeat, and comparing them costs more.
 const LONGEST: usize = 39;
-/// Tables are small so that those of all places stay in the processor's cache: most places that
-/// repeat know a few dozen texts, some (dates, cities) some hundreds.
-const SIZES: [usize; 2] = [64, 1_024];
+/// Tables, and how many of [`TRIAL`] texts may be made anew before the next one is tried. The small
+/// one costs little where there are few texts; of a few dozen, some drive each other out of it. The
+/// large one is worth it for a quarter, as making a text costs about four times what looking does.
+const SIZES: [(usize, u32); 2] = [(64, TRIAL / 32), (1_024, TRIAL / 4 * 3)];
 /// After so many texts it is judged whether keeping them was worth it.
 const TRIAL: u32 = 512;
-/// Worth it is one found again in so many: making one costs about four times what looking does.
-const ONE_IN: u32 = 4;
 
 /// A text, and the object that was made of it.
 struct Entry {
@@ -55,7 +54,7 @@ impl Repeats {
         }
         self.looked += 1;
         if self.table.is_empty() {
-            let Some(&size) = SIZES.get(self.stage) else { return make(py, text) };
+            let Some(&(size, _)) = SIZES.get(self.stage) else { return make(py, text) };
             self.table.resize_with(size, || None);
         }
         let ends = Ends::of(text);
@@ -76,7 +75,8 @@ impl Repeats {
 
     /// Goes on, or on with a larger table, or without.
     fn judge(&mut self) {
-        if self.found * ONE_IN < self.looked {
+        let most = SIZES.get(self.stage).map_or(0, |(_, most)| *most);
+        if self.looked - self.found > most {
             self.stage += 1;
             self.table = Vec::new();
         }
