@@ -1,6 +1,6 @@
 //! Where in a contact a value stands: `employment.job.title`, `phone_numbers[0].E164`,
 //! `social_profiles[*].network`, `social_profiles[network=linkedin].url`, or `$` for the whole of it.
-//! As in JSONPath, `$.` may stand in front, and quotes around a value in brackets.
+//! As in `JSONPath`, `$.` may stand in front, and quotes around a value in brackets.
 
 use crate::error::{Error, ErrorKind};
 use crate::vendor::limits::MAX_DEPTH;

@@ -127,6 +127,9 @@ impl Runner {
                 },
             }
         }
+        if in_doubt == 0 && !doubtful.is_empty() {
+            self.tally.unreadable();
+        }
         for (reason, ids) in doubtful {
             self.unknown += ids.len();
             self.doubt(Parcel { ids, ..parcel.clone_without_ids() }, &reason);
@@ -225,7 +228,13 @@ impl Runner {
     /// The request is too large: from now on, smaller ones.
     fn too_large(&mut self, parcel: Parcel) {
         self.chunk_size = self.chunk_size.min(parcel.ids.len() / 2).max(1);
+        let hopeless = parcel.ids.len() == 1 && self.splits.too_large();
         self.halve(parcel, &Verdict::TooLarge);
+        if hopeless {
+            let message = "the service finds even single records too large (413): something on the way \
+                           refuses every request; check base_url, proxy and body";
+            self.fail(Error::new(ErrorKind::BadRequest, message).with_status(413));
+        }
     }
 
     /// Sends a parcel again in halves, the first half first; a single lookup is rejected.

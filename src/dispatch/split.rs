@@ -25,6 +25,8 @@ pub(super) struct Splits {
     groups: Vec<Group>,
     /// Any chunk of the run was accepted: then the request as such is all right.
     accepted: bool,
+    /// Single records that were too large a request (413).
+    too_large: u32,
 }
 
 impl Splits {
@@ -81,6 +83,12 @@ impl Splits {
         }
     }
 
+    /// A single record was too large a request; whether it is thereby plain that every request is.
+    pub(super) const fn too_large(&mut self) -> bool {
+        self.too_large += 1;
+        !self.accepted && self.too_large >= HOPELESS
+    }
+
     /// A part was refused; whether it is thereby plain that the request as such is wrong.
     pub(super) fn refused(&mut self, id: GroupId) -> bool {
         let suspect = self.suspect() == Some(id);
@@ -132,6 +140,16 @@ mod tests {
             assert!(!splits.may_send(group), "one after another");
             assert_eq!(splits.refused(group), probe == HOPELESS);
         }
+    }
+
+    #[test]
+    fn what_refuses_every_size_is_told_from_a_large_record() {
+        let mut splits = Splits::default();
+        for alone in 1..=HOPELESS {
+            assert_eq!(splits.too_large(), alone == HOPELESS);
+        }
+        splits.accepted(None);
+        assert!(!splits.too_large());
     }
 
     #[test]

@@ -15,6 +15,8 @@ pub(super) struct Tally {
     durable: bool,
     /// Some request of the run was accepted.
     accepted: bool,
+    /// Some answer of the run, whose credits are known, left lookups unknown.
+    unreadable: bool,
     /// What the first unknown met.
     first_doubt: Option<Arc<str>>,
     fatal: Option<Error>,
@@ -29,6 +31,7 @@ impl Tally {
             started,
             durable,
             accepted: false,
+            unreadable: false,
             first_doubt: None,
             fatal: None,
             budget: None,
@@ -71,6 +74,11 @@ impl Tally {
     /// The request as such is all right.
     pub(super) const fn accepted(&mut self) {
         self.accepted = true;
+    }
+
+    /// What a lookup cost is known, and what came of it is not.
+    pub(super) const fn unreadable(&mut self) {
+        self.unreadable = true;
     }
 
     /// A reply that was charged, and what was odd about it.
@@ -127,6 +135,11 @@ impl Tally {
             let reason = self.first_doubt.as_deref().unwrap_or("another run's request went unanswered");
             let rows = counted(unknown, "row");
             let message = match self.receipt.credits_in_doubt {
+                0 if !self.unreadable => format!(
+                    "{rows} may have been charged to another call that asked for them: {reason}. They are not sent \
+                     again unasked: compare the vendor's usage page{}",
+                    self.before_asking_again()
+                ),
                 0 if self.durable => format!(
                     "{rows} got no readable answer, which the known credits include: {reason}. They are not sent \
                      again unasked: enricher.resolve_unknown(\"resend\") has them asked for again, which costs again, \
@@ -140,11 +153,7 @@ impl Tally {
                     "{rows} may have been charged (0 to {}): {reason}. They are not sent again unasked: compare the \
                      vendor's usage page{}",
                     counted(most, "credit"),
-                    if self.durable {
-                        ", then enricher.resolve_unknown(\"resend\") or (\"drop\")"
-                    } else {
-                        " before you ask for them again"
-                    }
+                    self.before_asking_again()
                 ),
             };
             troubles.push(Error::new(ErrorKind::UnknownOutcome, message));
@@ -163,6 +172,17 @@ impl Tally {
             troubles.push(Error::new(ErrorKind::BadRequest, message));
         }
         troubles
+    }
+}
+
+impl Tally {
+    /// How "compare the vendor's usage page" goes on.
+    const fn before_asking_again(&self) -> &'static str {
+        if self.durable {
+            ", then enricher.resolve_unknown(\"resend\") or (\"drop\")"
+        } else {
+            " before you ask for them again"
+        }
     }
 }
 

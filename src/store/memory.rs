@@ -1,6 +1,6 @@
 //! The store that remembers only as long as it must: lookups in flight, so that runs at the same
-//! time do not pay twice, and their answers for as long as another run that saw them in flight is
-//! under way.
+//! time do not pay twice, and their answers, the latest of them, for as long as another run that may
+//! have seen them in flight is under way.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,6 +14,10 @@ use crate::error::Error;
 use crate::identifier::Identifier;
 
 use super::{Claim, Evidence, Known, RequestId, Required, RunId, Seen, Settled, Standing, Store, Terms};
+
+/// Answers kept at the most: as many as a run itself remembers. A stream that is left open, or two
+/// that go on for ever, must not fill the memory.
+const MOST_KEPT: usize = 100_000;
 
 /// Remembers only while runs are under way.
 #[derive(Debug, Default)]
@@ -82,10 +86,13 @@ impl Inner {
         }
     }
 
-    /// Drops answers that no run under way may still have.
+    /// Drops answers that no run under way may still have, and the oldest of too many.
     fn forget(&mut self) {
         let oldest = self.live.first().map_or(u64::MAX, |run| run.0);
-        while let Some((at, required, lookup)) = self.kept.pop_front_if(|(at, ..)| *at < oldest) {
+        loop {
+            let too_many = self.kept.len() > MOST_KEPT;
+            let next = self.kept.pop_front_if(|(at, ..)| too_many || *at < oldest);
+            let Some((at, required, lookup)) = next else { break };
             let Some(of_required) = self.entries.get_mut(&required) else { continue };
             // It may have been asked again since.
             let same =
@@ -124,6 +131,7 @@ impl MemoryStore {
                 }
             }
         }
+        inner.forget();
         drop(inner);
         self.changed.notify_waiters();
     }
@@ -331,6 +339,22 @@ mod tests {
         }
         assert!(store.lock().entries.is_empty());
         assert!(store.lock().kept.is_empty());
+    }
+
+    #[tokio::test]
+    async fn two_runs_that_go_on_for_ever_do_not_fill_the_memory() {
+        let store = MemoryStore::default();
+        let (first, second) = (begin(&store), begin(&store));
+        let most = MOST_KEPT + 10;
+        for number in 0..most {
+            let text = format!("p{number}");
+            assert_eq!(one(&store, first, &text).await, Standing::Free);
+            settle(&store, first, &text, Settled::Known(hit())).await;
+        }
+        assert_eq!(store.lock().kept.len(), MOST_KEPT);
+        assert_eq!(store.lock().entries.values().map(HashMap::len).sum::<usize>(), MOST_KEPT);
+        assert_eq!(one(&store, second, &format!("p{}", most - 1)).await, known(hit()));
+        assert_eq!(one(&store, second, "p0").await, Standing::Free);
     }
 
     #[tokio::test]

@@ -56,6 +56,8 @@ struct Recipe {
 struct Current {
     client: Client,
     last_send: Moment,
+    /// Connections are kept for the next request.
+    reuse: bool,
 }
 
 impl Connections {
@@ -80,8 +82,8 @@ impl Connections {
             max_idle: settings.max_concurrency,
             proxy,
         };
-        let client = recipe.build()?;
-        Ok(Self { recipe, current: Mutex::new(Current { client, last_send: Moment::now() }) })
+        let client = recipe.build(true)?;
+        Ok(Self { recipe, current: Mutex::new(Current { client, last_send: Moment::now(), reuse: true }) })
     }
 
     /// The client for a send that happens now, without connections from before a pause. `None`
@@ -92,10 +94,22 @@ impl Connections {
         if now.slept_since(current.last_send) {
             // The monotonic clock stood still meanwhile on most systems, so that to the pool a
             // connection of an hour ago looks fresh. Requests in flight keep the old client.
-            current.client = self.recipe.build().ok()?;
+            current.client = self.recipe.build(current.reuse).ok()?;
         }
         current.last_send = now;
         Some(current.client.clone())
+    }
+
+    /// A connection dropped before an answer came: from now on each request has one of its own. What
+    /// closes connections without a word, as some gateways do after each answer, could otherwise meet
+    /// one request after the other as it leaves, and each would be of unknown outcome.
+    pub(super) fn distrust(&self) {
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        if std::mem::take(&mut current.reuse)
+            && let Ok(client) = self.recipe.build(false)
+        {
+            current.client = client;
+        }
     }
 
     /// As if the machine had slept for an hour since the last send.
@@ -116,7 +130,7 @@ impl Connections {
 }
 
 impl Recipe {
-    fn build(&self) -> Result<Client, Error> {
+    fn build(&self, reuse: bool) -> Result<Client, Error> {
         let mut builder = Client::builder()
             // A redirect would carry key and body to wherever it points.
             .redirect(Policy::none())
@@ -128,7 +142,7 @@ impl Recipe {
             .http1_only()
             .https_only(self.https_only)
             .pool_idle_timeout(IDLE_TIMEOUT)
-            .pool_max_idle_per_host(self.max_idle)
+            .pool_max_idle_per_host(if reuse { self.max_idle } else { 0 })
             .connect_timeout(self.connect_timeout)
             .tcp_nodelay(true)
             // An answer may take minutes, in which nothing passes: keep middleboxes from forgetting

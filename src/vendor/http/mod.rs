@@ -162,7 +162,10 @@ impl Shared {
             Ok(Err(error)) if departure.revoke() => {
                 Err(Failure::NotSent(trouble::not_sent(&error, self.connections.route())))
             }
-            Ok(Err(error)) => Err(Failure::Lost(trouble::lost(&error))),
+            Ok(Err(error)) => {
+                self.connections.distrust();
+                Err(Failure::Lost(trouble::lost(&error)))
+            }
             Err(_) if departure.revoke() => Err(Failure::NotSent(NotSent::Connect)),
             Err(_) => Err(Failure::Lost(Lost::TimedOut)),
         }

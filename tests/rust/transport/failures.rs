@@ -179,6 +179,28 @@ async fn a_connection_closed_while_idle_is_replaced_and_the_request_goes_out_onc
 /// Many requests at a server that closes, resets and answers as it likes, so that every race
 /// between a connection's end and its next request is met. Nothing may arrive twice, and the
 /// transport must be right each time it says that something was not sent, or was answered.
+#[tokio::test]
+async fn after_a_connection_has_dropped_none_is_used_twice() {
+    let server = Server::start(|number, mut stream, seen| async move {
+        while seen.request(&mut stream).await {
+            // The first connection is closed on its second request.
+            if number == 0 && seen.requests() == 2 {
+                return;
+            }
+            stream.write_all(&reply("200 OK", "", b"{}")).await.unwrap();
+        }
+    })
+    .await;
+    let transport = transport(server.url());
+    assert_eq!(transport.send(request()).await.unwrap().status, 200);
+    assert_eq!(transport.send(request()).await.unwrap_err(), Failure::Lost(Lost::Disconnected));
+    assert_eq!(server.seen.connections(), 1);
+    for connections in 2..6 {
+        assert_eq!(transport.send(request()).await.unwrap().status, 200);
+        assert_eq!(server.seen.connections(), connections);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_race_sends_anything_twice() {
     let server = Server::start(|connection, mut stream, seen| async move {
