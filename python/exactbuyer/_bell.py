@@ -56,3 +56,12 @@ class Bell:
         if not future.cancelled():
             self._trouble = future.exception()
         self._event.set()
+
+
+async def heed_cancellation() -> None:
+    """Raises a cancellation that came while the loop was busy: by Ctrl-C under `asyncio.run`, say.
+
+    To be awaited before a result is returned. A task that is cancelled in its last step comes to its end
+    as cancelled, and what it returned is nobody's.
+    """
+    await asyncio.sleep(0)

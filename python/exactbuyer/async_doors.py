@@ -10,7 +10,7 @@ from collections.abc import AsyncIterable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from ._bell import Bell
+from ._bell import Bell, heed_cancellation
 from ._calls import TICK_S, ListCall, StreamCall, check_on_error, refuse_invalid
 from ._desk import Terms
 from .async_streams import AsyncStream
@@ -95,6 +95,8 @@ class AsyncDoors:
                 if not bell.waiting:
                     call.collect()
                 call.tick()
+            call.settle()
+            await heed_cancellation()
             return call.conclude(on_error)
         except BaseException:
             # First of all what was paid for is put where `recover` finds it.
@@ -174,11 +176,18 @@ class AsyncDoors:
                 await bell.wait(TICK_S)
                 if not bell.waiting:
                     call.collect()
-            return call.settle()
-        except BaseException:
+            results = call.settle()
+            await heed_cancellation()
+        except asyncio.CancelledError:
             self._desk.books.keep_first(call)
             bell.close()
             raise
+        except BaseException:
+            # Behind the others: what cannot be handed out must not keep them from it.
+            self._desk.books.keep(call)
+            bell.close()
+            raise
+        return results
 
     async def _read_in_parts(self, rows: Iterable[object], terms: Terms) -> list[Rows]:
         """Reads all rows, letting the loop run in between."""

@@ -193,6 +193,10 @@ class SyncDoors:
             while not call.over():
                 call.step()
             return call.settle()
-        except BaseException:
+        except KeyboardInterrupt:
             self._desk.books.keep_first(call)
+            raise
+        except BaseException:
+            # Behind the others: what cannot be handed out must not keep them from it.
+            self._desk.books.keep(call)
             raise

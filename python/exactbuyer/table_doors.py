@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, TypeVar, cast
 
-from ._bell import Bell
+from ._bell import Bell, heed_cancellation
 from ._calls import TICK_S
 from ._desk import Terms
 from ._readers import reader_of
@@ -196,6 +196,8 @@ class TableDoors:
                 if not bell.waiting:
                     call.collect()
                 call.tick()
+            call.settle()
+            await heed_cancellation()
             return cast("DataT", call.conclude("record").table)
         except BaseException:
             # First of all what was paid for is put where `recover` finds it.

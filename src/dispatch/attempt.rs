@@ -4,6 +4,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+
 use crate::config::BodyFormat;
 use crate::error::Error;
 use crate::identifier::Identifier;
@@ -15,7 +17,7 @@ use crate::store::{
 use crate::vendor::align::{Answer, Settlement, settle};
 use crate::vendor::decode::decode;
 use crate::vendor::limits::WINDOW;
-use crate::vendor::transport::{Failure, Transport};
+use crate::vendor::transport::{Cut, Failure, Transport};
 use crate::vendor::wire::encode;
 
 use super::split::GroupId;
@@ -175,7 +177,11 @@ impl Attempt {
         let came_to = match judge(&outcome, took) {
             Verdict::Answered => {
                 let (body, cut) = outcome.map(|reply| (reply.body, reply.cut)).unwrap_or_default();
-                let mut settlement = settle(&claimed.lookups, &decode(&body));
+                // Compression is checked at its end only: where that fails, any byte before it may be
+                // another, and somebody's contact look like a sound one.
+                let garbled = cut == Some(Cut::Garbled);
+                let readable = if garbled { Bytes::new() } else { body.clone() };
+                let mut settlement = settle(&claimed.lookups, &decode(&readable));
                 // What cut the body short says more than where it breaks off.
                 if let Some(cut) = cut {
                     settlement.note = Some(cut.as_str());

@@ -10,9 +10,11 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
 import pytest
 
-from exactbuyer import BulkEnricher, ExactBuyerError
+from exactbuyer import BulkEnricher, ExactBuyerError, Results
+from exactbuyer._calls import ListCall
 from exactbuyer.exceptions import Interrupted
 from exactbuyer.sandbox import Sandbox
 
@@ -67,6 +69,57 @@ def test_a_second_ctrl_c_leaves_and_recover_drains(fakes: ModuleType) -> None:
     assert caught.value.results is None
     results = enricher.recover()
     assert [row["status"] for row in results] == ["found"] * 20 + ["not_sent"] * 40
+    assert enricher.recover() == []
+
+
+@pytest.mark.parametrize("door", ["enrich_async", "enrich_table_async"])
+def test_a_task_that_is_cancelled_in_its_last_step_loses_nothing(
+    door: str, exactbuyer_sandbox: Sandbox
+) -> None:
+    enricher = BulkEnricher("any", base_url=exactbuyer_sandbox.url)
+
+    async def main() -> None:
+        def cancel_at_the_end(progress: Progress) -> None:
+            # As `asyncio.run` does on Ctrl-C.
+            if progress.done == progress.rows:
+                task.cancel()
+
+        rows: Any = ROWS if door == "enrich_async" else {"data": pd.DataFrame({"mail": ROWS}), "by": "mail"}
+        arguments = {"rows": rows} if door == "enrich_async" else rows
+        call = getattr(enricher, door)(**arguments, progress=cancel_at_the_end)
+        task = asyncio.ensure_future(call)
+        await task
+
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(main())
+    recovered = enricher.recover()
+    assert len(recovered if recovered.table is None else recovered.table) == len(ROWS)
+    assert enricher.receipt.credits == exactbuyer_sandbox.ledger.credits > 0
+    assert enricher.recover() == []
+
+
+def test_what_cannot_be_recovered_lets_the_others_pass(
+    fakes: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    enricher = enricher_that(after(1, times=99), fakes)
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            enricher.enrich(ROWS)
+    engine: Any = enricher._desk._engine
+    engine.before_wait = after(0, times=0)
+    settle, broken = ListCall.settle, next(iter(enricher._desk.books._broken_off))
+
+    def settle_or_fail(call: ListCall) -> Results:
+        if call is broken:
+            raise RuntimeError("no memory")
+        return settle(call)
+
+    monkeypatch.setattr(ListCall, "settle", settle_or_fail)
+    with pytest.raises(RuntimeError, match="no memory"):
+        enricher.recover()
+    assert len(enricher.recover()) == len(ROWS)
+    monkeypatch.undo()
+    assert len(enricher.recover()) == len(ROWS)
     assert enricher.recover() == []
 
 

@@ -4,8 +4,8 @@ use exactbuyer::config::{Config, OnUnknown};
 use exactbuyer::dispatch::RunOptions;
 use exactbuyer::error::ErrorKind;
 use exactbuyer::results::Status;
-use exactbuyer::store::sqlite::{Resolution, Resolved};
-use exactbuyer::vendor::transport::{Failure, Lost};
+use exactbuyer::store::sqlite::{Resolution, Resolved, Target};
+use exactbuyer::vendor::transport::{Cut, Failure, Lost, Reply};
 
 use crate::desk::*;
 
@@ -122,4 +122,17 @@ fn who_resends_one_lookup_leaves_the_doubt_about_another_alone() {
     assert_eq!(ask(resend, "work_email"), [Status::Found]);
     assert_eq!(ask(settings(), "mobile"), [Status::Unknown]);
     assert_eq!(vendor.asked().len(), 2);
+}
+
+#[test]
+fn what_comes_out_of_a_broken_compression_is_kept_and_not_believed() {
+    let folder = Folder::new();
+    let vendor = Vendor::new(|_, values| Ok(Reply { cut: Some(Cut::Garbled), ..found(values) }));
+    let done = once(&folder, settings(), &vendor, &["ana", "nobody"]);
+    assert_eq!(done.statuses(), [Status::Unknown; 2]);
+    assert_eq!((done.receipt.credits, done.receipt.credits_in_doubt), (0, 2));
+    let store = folder.store();
+    assert_eq!(store.find(&Target::Identifier(email("ana"))).unwrap()[0].record, None);
+    let kept = store.read_unread(1).unwrap().unwrap();
+    assert!(String::from_utf8(kept.to_vec()).unwrap().contains(&record("ana@x.example")));
 }
