@@ -43,6 +43,22 @@ const NOT_PCHAR: &AsciiSet = &NON_ALPHANUMERIC
 
 /// The canonical form of a profile's address.
 pub(super) fn canonical(value: &str) -> Result<Arc<str>, Invalid> {
+    plain(value).map_or_else(|| parse(value), Ok)
+}
+
+/// The ways in which most are written: LinkedIn's, in lower case, with nothing behind the name. `None`
+/// says only that this reader cannot tell; what it does accept, [`parse`] would answer the same.
+fn plain(value: &str) -> Option<Arc<str>> {
+    let rest = value.strip_prefix("https://").or_else(|| value.strip_prefix("http://")).unwrap_or(value);
+    let rest = rest.strip_prefix("www.").unwrap_or(rest);
+    let rest = rest.strip_suffix('/').unwrap_or(rest);
+    let slug = rest.strip_prefix("linkedin.com/in/")?;
+    let is_plain = |byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_');
+    let fits = !slug.is_empty() && value.len() <= MAX_CHARS;
+    (fits && slug.bytes().all(is_plain)).then(|| rest.into())
+}
+
+fn parse(value: &str) -> Result<Arc<str>, Invalid> {
     let value = text::unwrap(value);
     if value.chars().count() > MAX_CHARS {
         return Err(Invalid::SocialTooLong);
@@ -273,4 +289,22 @@ fn names_somebody(query: &str) -> bool {
             // Ad click ids end like names and name nobody.
             && !matches!(key.as_str(), "fbclid" | "gclid" | "msclkid" | "igshid" | "twclid" | "dclid" | "trackingid")
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// The short way never says yes where the long one says no, and never another form.
+        #[test]
+        fn the_short_way_agrees_with_the_long_one(
+            value in "(https?://|//)?(www[.]|m[.])?linkedin[.]com/(in|pub)/[a-bA-B0-1_%.?#/@ -]{0,6}/?",
+        ) {
+            if let Some(address) = plain(&value) {
+                prop_assert_eq!(parse(&value), Ok(address));
+            }
+        }
+    }
 }
