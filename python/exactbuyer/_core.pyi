@@ -145,6 +145,9 @@ class Table:
     def misfits(self) -> int:
         """Values that did not fit the type of their column."""
 
+    def unmet(self) -> list[str]:
+        """Columns that none of the contacts so far had a value for, by name; none where none was found."""
+
     def __arrow_c_schema__(self) -> object: ...
 
 @final

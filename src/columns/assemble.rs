@@ -27,12 +27,6 @@ impl Assembler {
         Self { layout, blocks: VecDeque::new(), rows: 0, habits: Habits::default() }
     }
 
-    /// The layout.
-    #[must_use]
-    pub fn layout(&self) -> &Arc<Layout> {
-        &self.layout
-    }
-
     /// Says that the next block has so many rows; to be said before any of their outcomes comes.
     ///
     /// # Errors
@@ -85,6 +79,14 @@ impl Assembler {
             block.make(&self.layout, &mut self.habits)?;
         }
         Ok(())
+    }
+
+    /// Columns that none of the contacts had a value for, though there were some: their paths may be
+    /// wrong.
+    pub fn unmet(&self) -> impl Iterator<Item = &str> {
+        let met = self.habits.met.iter().copied().chain(std::iter::repeat(false));
+        let columns = self.layout.wanted.iter().zip(met).filter(|_| self.habits.contacts > 0);
+        columns.filter(|(_, met)| !met).map(|(wanted, _)| &*wanted.name)
     }
 
     /// Values that did not fit the type of their column, and are null there.

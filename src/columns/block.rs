@@ -37,6 +37,10 @@ pub(super) struct Habits {
     bytes: Vec<usize>,
     /// Values that did not fit their type, so far.
     pub(super) misfits: u64,
+    /// Contacts that were read, so far.
+    pub(super) contacts: u64,
+    /// Of each column, whether any of them had a value for it.
+    pub(super) met: Vec<bool>,
 }
 
 impl Block {
@@ -151,6 +155,7 @@ fn asked_for(
 ) -> Result<Vec<ArrayRef>, ArrowError> {
     let rows = landed.len();
     habits.bytes.resize(layout.wanted.len(), 0);
+    habits.met.resize(layout.wanted.len(), false);
     let contacts = landed.iter().filter_map(|landed| contact(landed.as_ref()));
     let bytes_of_contacts: usize = contacts.map(Bytes::len).sum();
     let mut columns: Vec<Column> = layout
@@ -169,6 +174,7 @@ fn asked_for(
             columns.iter_mut().for_each(Column::push_null);
             continue;
         };
+        habits.contacts += 1;
         walk(&layout.trie, &record, &mut habits.found);
         for (number, column) in columns.iter_mut().enumerate() {
             match habits.found.column(number) {
@@ -182,9 +188,11 @@ fn asked_for(
     }
     columns
         .into_iter()
-        .map(|column| {
+        .zip(&mut habits.met)
+        .map(|(column, met)| {
             let (array, misfits) = column.finish()?;
             habits.misfits += misfits;
+            *met |= array.null_count() < array.len() || misfits > 0;
             Ok(array)
         })
         .collect()

@@ -72,6 +72,10 @@ impl Table {
     fn misfits(&self, py: Python<'_>) -> u64 {
         py.detach(|| self.lock().misfits())
     }
+
+    fn unmet(&self, py: Python<'_>) -> Vec<String> {
+        py.detach(|| self.lock().unmet().map(str::to_owned).collect())
+    }
 }
 
 impl Table {
