@@ -4,14 +4,9 @@
 //! minute, so each send is remembered until it is too old to count.
 
 use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use crate::vendor::limits::WINDOW;
-
-/// Requests are counted where they arrive, not where they leave: one that was long under way and
-/// one that was not can come closer together than they were sent. A window longer by this much
-/// costs under 2 % of the rate and forgives a second of such jitter.
-pub const MARGIN: Duration = Duration::from_secs(1);
+use crate::vendor::limits::{MARGIN, WINDOW};
 
 /// The sends of the last [`WINDOW`], and until when nobody may send at all.
 #[derive(Debug, Default)]
@@ -78,6 +73,8 @@ impl Pace {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+    use std::time::Duration;
 
     use proptest::prelude::*;
 

@@ -1,11 +1,11 @@
 //! The world's numbering plans, and libphonenumber's way of reading digits by them.
 //!
 //! The data is the `phonenumber` crate's copy of libphonenumber's metadata, of which `build.rs` makes
-//! constants. The reading is done here, after libphonenumber's `parseHelper` and `testNumberLength`,
-//! and not by that crate's parser: it takes a national prefix off where it is a part of the number
-//! (`+375 801 123 4567` becomes `+375 1123 4567`, somebody else's), calls no length possible, and
-//! compiles its patterns anew once more than a hundred of them are in use (27 µs a number in one
-//! country, 870 µs across all of them, where this takes one).
+//! constants. The reading is done here, after libphonenumber's `parseHelper` and `testNumberLength`.
+//! That crate's own parser takes a national prefix off where it is a part of the number
+//! (`+375 801 123 4567` becomes `+375 1123 4567`, somebody else's), and never says that a number has
+//! a possible length. It also compiles its patterns anew once more than a hundred of them are in use:
+//! 27 µs a number in one country, 870 µs across all of them, where this takes one.
 //!
 //! Knows nothing of how digits are written: that is the room of phone numbers.
 

@@ -21,7 +21,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from bugs import BUGS, Bug
+from bug import Bug
+from bugs import BUGS
 from store_bugs import STORE_BUGS, STORE_TEST_BUGS
 
 ROOT = Path(__file__).resolve().parents[2]

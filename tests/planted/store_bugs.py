@@ -6,7 +6,7 @@ name of a test.
 
 from __future__ import annotations
 
-from bugs import ATTEMPT, Bug
+from bug import ATTEMPT, Bug
 
 CLAIM = "src/store/sqlite/claim.rs"
 LEDGER = "src/store/sqlite/ledger.rs"

@@ -10,14 +10,14 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "planted"))
 
-import bugs
 import plant
+from bug import Bug
 
 EACH = [(suite, bug) for suite in plant.SUITES for bug in suite.bugs]
 
 
 @pytest.mark.parametrize(("suite", "bug"), EACH, ids=[bug.name for _, bug in EACH])
-def test_each_has_one_place_and_its_line_in_the_document(suite: plant.Suite, bug: bugs.Bug) -> None:
+def test_each_has_one_place_and_its_line_in_the_document(suite: plant.Suite, bug: Bug) -> None:
     sound = (ROOT / bug.path).read_text(encoding="utf-8")
     assert sound.count(bug.old) == 1, f"{bug.path}: see tests/planted"
     assert bug.new not in {bug.old, sound}

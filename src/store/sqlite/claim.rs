@@ -10,7 +10,7 @@ use crate::config::Per;
 use crate::error::{Error, ErrorKind};
 use crate::identifier::Identifier;
 use crate::store::{Ceiling, Claim, RequestId, Room};
-use crate::vendor::limits::WINDOW;
+use crate::vendor::limits::{MARGIN, WINDOW};
 
 use super::block;
 use super::fault::Fault;
@@ -19,9 +19,6 @@ use super::ledger::Ledger;
 use super::look::{self, Blocks, Found, Question, RunState};
 use super::shared::{Fields, Intent, Shared, now_ms, number_of};
 use super::writer::Work;
-
-/// As for the limiter of one process: requests are counted where they arrive.
-const MARGIN: Duration = Duration::from_secs(1);
 
 /// Whatever a damaged file says, nobody means to wait for longer.
 const LONGEST_WAIT: Duration = Duration::from_hours(24);

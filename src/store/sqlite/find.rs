@@ -19,7 +19,7 @@ use super::shelf;
 /// Blocks looked through in one go, so that other questions get their turn.
 const PAGE: i64 = 256;
 
-/// Whom to find or to forget.
+/// What to find, or to purge.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {
     /// Whoever was asked for by this identifier, and every contact that it occurs in.

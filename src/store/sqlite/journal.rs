@@ -190,20 +190,6 @@ impl SqliteStore {
         })
     }
 
-    /// How many lookups found somebody, of how many that were answered: what to expect of the next.
-    ///
-    /// # Errors
-    /// Where the store cannot be read.
-    pub fn hit_rate(&self) -> Result<(u64, u64), Error> {
-        self.ask(|reading, _| {
-            let sum = "SELECT coalesce(sum(hits), 0), coalesce(sum(hits + misses), 0) FROM request";
-            let counts = reading
-                .connection
-                .query_row(sum, [], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)))?;
-            Ok((counts.0.unsigned_abs(), counts.1.unsigned_abs()))
-        })
-    }
-
     /// What is in it. Counts everything: seconds, where there are millions.
     ///
     /// # Errors

@@ -28,7 +28,7 @@ pub(super) struct Ledger {
     version: Option<i64>,
     /// The newest answers.
     pub(super) tail: Tail,
-    /// Who was purged, once anybody has asked.
+    /// Keys of the people who were purged, once anybody has asked.
     forgotten: Option<Forgotten>,
     /// Something happened that others may wait for.
     pub(super) notify: bool,
@@ -94,7 +94,7 @@ impl Ledger {
         Ok(())
     }
 
-    /// Who was purged.
+    /// Keys of the people who were purged.
     pub(super) fn forgotten(&mut self, connection: &Connection) -> Result<&Forgotten, Fault> {
         if self.forgotten.is_none() {
             self.forgotten = Some(Forgotten::load(connection)?);
@@ -208,7 +208,7 @@ impl Ledger {
                 )?
                 .execute(params![request, now_ms()])?;
             if released == 0 {
-                // As an earlier transaction left it: that was committed.
+                // An earlier transaction has released it, and was committed.
                 self.shared.forget_orphan(request);
             }
             self.shared.intents().remove(request);

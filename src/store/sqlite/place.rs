@@ -15,7 +15,7 @@ const OTHERS: u32 = 0o077;
 /// The folder that stores are put into where no path is given.
 const FOLDER: &str = ".exactbuyer";
 
-/// A file, whatever it is called.
+/// A file's identity, whatever it is called: device and inode.
 pub(super) type FileId = (u64, u64);
 
 /// Makes folder and file, if they are not there, before SQLite can make them with modes that let

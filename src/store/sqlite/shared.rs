@@ -33,7 +33,7 @@ pub(super) struct Shared {
     pub(super) lock_timeout: Duration,
     pub(super) changed: Notify,
     intents: Mutex<Intents>,
-    fields: Mutex<FieldSets>,
+    fields: Mutex<HashMap<i64, Fields>>,
     orphans: Mutex<Vec<i64>>,
     unsettled: Mutex<Vec<SettleWork>>,
 }
@@ -114,7 +114,7 @@ impl Shared {
     /// The set of this number.
     pub(super) fn fields(&self, connection: &Connection, number: i64) -> Result<Fields, Fault> {
         let mut sets = self.fields.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(fields) = sets.by_number.get(&number) {
+        if let Some(fields) = sets.get(&number) {
             return Ok(fields.clone());
         }
         let text: String = connection
@@ -123,13 +123,13 @@ impl Shared {
         let fields: Vec<Box<str>> = serde_json::from_str(&text)
             .map_err(|_| Fault::of("a set of required fields is damaged: restore the store from a backup"))?;
         let fields = Fields::from(fields);
-        sets.by_number.insert(number, fields.clone());
+        sets.insert(number, fields.clone());
         Ok(fields)
     }
 
     /// Forgets what a transaction that failed may have put here.
     pub(super) fn forget_fields(&self) {
-        *self.fields.lock().unwrap_or_else(PoisonError::into_inner) = FieldSets::default();
+        self.fields.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 }
 
@@ -159,11 +159,6 @@ pub(super) fn known_number(connection: &Connection, fields: &Fields) -> Result<O
         .prepare_cached("SELECT id FROM required WHERE fields = ?1")?
         .query_row([text_of(fields)], |row| row.get(0))
         .optional()?)
-}
-
-#[derive(Debug, Default)]
-struct FieldSets {
-    by_number: HashMap<i64, Fields>,
 }
 
 fn text_of(fields: &Fields) -> String {

@@ -44,8 +44,8 @@ impl Writer {
     }
 
     /// Commits all of them together or, where one makes the transaction fail, each by itself.
-    /// (Savepoints would copy every page that is touched.)
-    /// Whether the last of them was committed.
+    /// (Savepoints would copy every page that is touched.) Returns whether the last of them was
+    /// committed.
     fn commit(&mut self, mut group: Vec<Box<dyn Work>>) -> bool {
         let shared = self.ledger.shared.clone();
         let committed = match self.transact(&mut group) {
@@ -172,7 +172,7 @@ impl Work for Leave {
     fn done(self: Box<Self>, _: &Shared, _: Result<(), Error>) {}
 }
 
-/// Looks what other processes have done: somebody waits for it.
+/// Reads what other processes have committed, for a run that waits for their answers.
 pub(super) struct Listen(pub(super) Arc<AtomicBool>);
 
 impl Work for Listen {

@@ -1,0 +1,106 @@
+"""Bugs that are planted in the engine and cost money: paid twice, or too much. Data only, as `bugs.py`."""
+
+from __future__ import annotations
+
+from bug import LANDING, LAUNCH, MEMORY, TALLY, Bug
+
+MONEY_BUGS = (
+    Bug(
+        "what was reset is sent again, though told to hold",
+        "nothing billed twice",
+        LANDING,
+        "if config.on_unknown == OnUnknown::Resend && attempts",
+        'if (config.on_unknown == OnUnknown::Resend || reason.contains("connection")) && attempts',
+    ),
+    Bug(
+        "a gateway's late 503 passes for a refusal",
+        "nothing billed twice",
+        "src/policy.rs",
+        "const PATIENCE_OF_A_GATEWAY: Duration = Duration::from_secs(10);",
+        "const PATIENCE_OF_A_GATEWAY: Duration = Duration::from_mins(10);",
+    ),
+    Bug(
+        "duplicates are not merged",
+        "order and completeness",
+        "src/plan/lookups.rs",
+        "self.index.find(hash, same).copied() {",
+        "self.index.find(hash, same).copied().filter(|_| row.is_multiple_of(2)) {",
+    ),
+    Bug(
+        "what one run asks for, another asks for as well",
+        "nothing billed twice",
+        MEMORY,
+        "Some(Entry::InFlight) => Standing::Held",
+        "Some(Entry::InFlight) => Standing::Free",
+    ),
+    Bug(
+        "an answer is not kept for the run that waits for it",
+        "nothing billed twice",
+        MEMORY,
+        "Settled::Known(known) if shared => {",
+        "Settled::Known(known) if shared && inner.live.len() > 2 => {",
+    ),
+    Bug(
+        "what others ask for is not looked at when a row comes to it",
+        "every run comes to an end",
+        "src/dispatch/consult.rs",
+        "self.look_again |= self.hold_awaited();\n        while",
+        "self.hold_awaited();\n        while",
+    ),
+    Bug(
+        "nothing is set aside before a send",
+        "never above the ceiling",
+        "src/budget.rs",
+        "            self.reserved += credits;",
+        "            self.reserved += 0;",
+    ),
+    Bug(
+        "half a chunk is set aside before a send",
+        "never above the ceiling",
+        LAUNCH,
+        "if !resources.budget.reserve(size as u64) {",
+        "if !resources.budget.reserve(size.div_ceil(2) as u64) {",
+    ),
+    Bug(
+        "a doubt is not counted as spent",
+        "never above the ceiling",
+        "src/budget.rs",
+        "self.in_doubt = self.in_doubt.saturating_add(in_doubt);",
+        "let _ = in_doubt;",
+    ),
+    Bug(
+        "a run forgets its own ceiling",
+        "never above the ceiling",
+        LAUNCH,
+        "let (shared, own) = (resources.budget.room(), self.budget.room());",
+        "let (shared, own) = (resources.budget.room(), u64::MAX);",
+    ),
+    Bug(
+        "the last credits are given up",
+        "what is left is used up",
+        LAUNCH,
+        "if self.hit_rate.likely_buys(room) {",
+        "if room > 3 && self.hit_rate.likely_buys(room) {",
+    ),
+    Bug(
+        "an unknown counts as free",
+        "money adds up",
+        LANDING,
+        "if matches!(verdict, Verdict::Unknown { .. }) { lookups as u64 } else { 0 };",
+        "0;",
+    ),
+    Bug(
+        "the receipt forgets requests that cost nothing",
+        "every request accounted for",
+        TALLY,
+        "        self.receipt.requests += 1;",
+        "        self.receipt.requests += u64::from(credits + in_doubt > 0);",
+    ),
+    Bug(
+        "the receipt does not say why the run stopped",
+        "identity of the receipt",
+        TALLY,
+        "self.receipt.stopped.get_or_insert_with(|| reason.clone());",
+        "let _ = reason;",
+    ),
+)
