@@ -137,6 +137,5 @@ pub(super) fn string<'py>(py: Python<'py>, text: &[u8]) -> PyResult<Bound<'py, P
     if text.is_ascii() {
         return latin1(py, text);
     }
-    let text = std::str::from_utf8(text).map_err(|_| super::unread())?;
-    Ok(PyString::new(py, text).into_any())
+    Ok(PyString::from_bytes(py, text)?.into_any())
 }

@@ -75,7 +75,7 @@ pub fn decode(body: &Bytes) -> Decoded<'_> {
     let mut reader = Reader {
         body,
         scanner: Scanner::new(body, start),
-        is_utf8: std::str::from_utf8(body).is_ok(),
+        is_utf8: simdutf8::basic::from_utf8(body).is_ok(),
         reply: Decoded { contacts: Vec::new(), records_enriched: None, trouble: None },
         has_list: false,
         blamed: false,
