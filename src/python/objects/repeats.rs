@@ -20,7 +20,7 @@ struct Entry {
     ends: Ends,
     /// What is between the ends; nothing, in most.
     middle: Box<[u8]>,
-    made: Py<PyAny>,
+    object: Py<PyAny>,
 }
 
 /// The texts met at one place.
@@ -66,11 +66,11 @@ impl Repeats {
             && (ends.are_all() || *entry.middle == *middle(text))
         {
             self.found += 1;
-            return Ok(entry.made.bind(py).clone());
+            return Ok(entry.object.bind(py).clone());
         }
-        let made = make(py, text)?;
-        *slot = Some(Entry { ends, middle: middle(text).into(), made: made.clone().unbind() });
-        Ok(made)
+        let object = make(py, text)?;
+        *slot = Some(Entry { ends, middle: middle(text).into(), object: object.clone().unbind() });
+        Ok(object)
     }
 
     /// Goes on, or on with a larger table, or without.
