@@ -32,6 +32,9 @@ logger = logging.getLogger("exactbuyer")
 
 OnError: TypeAlias = Literal["raise", "record"]
 
+SAID = {"is_said": True}
+"""What a log record of something carries that the command line says in words of its own."""
+
 TICK_S = 0.1
 """How long a call waits before it looks at the clock and at its progress again."""
 
@@ -260,10 +263,11 @@ class Call:
             count(receipt.credits, "credit"),
             receipt.credits_in_doubt,
             count(receipt.requests, "request"),
+            extra=SAID,
         )
         for text, requests in receipt.notes:
-            logger.warning("%s: %s, in %s", self._name, text, count(requests, "request"))
-        logger.debug("%s: %d lookups sent in %.3f s", self._name, receipt.sent, receipt.elapsed_s)
+            logger.warning("%s: %s, in %s", self._name, text, count(requests, "request"), extra=SAID)
+        logger.debug("%s: %d lookups sent in %.3f s", self._name, receipt.sent, receipt.elapsed_s, extra=SAID)
 
 
 class ListCall(Call):
@@ -364,7 +368,7 @@ class StreamCall(Call):
 
 
 def _say(text: str) -> None:
-    logger.info("%s", text)
+    logger.info("%s", text, extra=SAID)
     # There may be no stderr at all, or a closed one.
     with suppress(AttributeError, OSError, ValueError):
         sys.stderr.write(text + "\n")

@@ -210,16 +210,19 @@ class Receipt:
             credit_price=self.credit_price if self.credit_price == other.credit_price else None,
         )
 
-    def as_text(self, *, see: str = "results.problems", step: str | None = None) -> str:
+    def as_text(
+        self, *, see: str = "results.problems", step: str | None = None, title: str | None = None
+    ) -> str:
         """The receipt as a small table.
 
         Args:
             see: Where the reasons of rows are.
             step: What to do next; `None`: what Python does next.
+            title: What stands above it; `None`: whether rows are open.
         """
         return "\n".join(
             [
-                *text_table(self._title(), self._lines(see), duration(self.elapsed_s)),
+                *text_table(title or self._title(), self._lines(see), duration(self.elapsed_s)),
                 *(f"{label:<8}  {text}" for label, text in self._last_lines(step)),
             ]
         )

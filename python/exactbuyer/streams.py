@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
-from ._calls import TICK_S
+from ._calls import SAID, TICK_S
 from .exceptions import ExactBuyerError
 from .rows import cut
 from .wording import count
@@ -216,4 +216,5 @@ def tell_left(call: StreamCall) -> None:
             "the stream was left with %s read and not handed out: "
             "enricher.recover() returns them, and what was paid for among them",
             count(left, "row"),
+            extra=SAID,
         )

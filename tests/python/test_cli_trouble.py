@@ -67,6 +67,9 @@ def test_a_pipe_that_is_closed_stops_the_spending(file: Path, everybody: Sandbox
     assert "Traceback" not in told
     receipt = json.loads(told.splitlines()[-1])
     assert receipt["exit_code"] == Ending.PIPE_CLOSED
+    assert receipt["input_rows"] == 20_000 > receipt["rows"]
+    assert receipt["stopped"] == "stopped, as nobody reads the output any more"
+    assert "nothing was kept of what nobody reads any more; running it again pays for everybody again" in told
     assert receipt["credits"] == everybody.ledger.credits < 20_000
 
 
@@ -189,7 +192,19 @@ def test_ctrl_c_leaves_what_was_paid_for(
     assert met[:30] == ["found"] * 30
     assert met[30:40] == ["unknown"] * 10
     assert set(met[40:]) <= {"not_sent"}
-    assert b"out.partial.csv has the rows" in told
+    kept = (
+        f"out.partial.csv has {len(met):,} rows; running it again pays for everybody again: use --store FILE"
+    )
+    assert kept in told.decode()
+    assert (
+        f"of {len(met):,} rows read so far open; {20_000 - len(met):,} of 20,000 rows not read"
+        in told.decode()
+    )
+    assert (
+        receipt["stopped"]
+        == receipt["error"]
+        == f"stopped by {'Ctrl-C' if number == signal.SIGINT else 'SIGTERM'}"
+    )
 
 
 def test_ctrl_c_while_a_stream_is_waited_for(everybody: Sandbox) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -15,7 +14,7 @@ from exactbuyer.exceptions import ExactBuyerError
 from exactbuyer.settings import LOOPBACK
 
 from ._files import place_of
-from ._given import Given, in_options
+from ._given import Given
 from ._joining import keeps_bytes
 from ._options import (
     ASK_ABOVE_CREDITS,
@@ -30,8 +29,10 @@ from ._runs import Job, check
 from ._runs import run as run_job
 from ._signals import Signals, Terminated
 from ._sources import DELIMITERS, surveyed
+from ._steps import again_in_words, next_step, title_of
 from ._store import store
 from ._talk import Talk, plan_lines, print_data, say, write
+from ._words import in_options
 from .endings import Ending, Stop, of_error
 
 if TYPE_CHECKING:
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
 
     from exactbuyer import BulkEnricher
     from exactbuyer.plan import Plan
-    from exactbuyer.receipt import Receipt
 
     from ._runs import Done
     from ._sources import Source, Survey
@@ -112,7 +112,8 @@ def enrich(**options: Any) -> int:
     .gz and .zst are honoured, and - is a stream. The file appears at OUT only once it is whole.
     Whatever was in IN stays as it was, byte for byte where the kind of file stays the same.
 
-    The same command again, after whatever stopped it, pays only for the rest.
+    The same command again, after whatever stopped it, pays only for the rest: but not with --refresh,
+    beyond --max-age, or without a store.
     """
     given = Given(options)
     talk = Talk(quiet=given["quiet"], as_json=given["as_json"])
@@ -148,7 +149,8 @@ def _enrich(given: Given, talk: Talk) -> int:
                 terms=given.terms(),
                 defuse=given["excel_safe"],
                 progress=_progress(given),
-                keep=enricher.store is None and not given["sandbox"],
+                costs=not given["sandbox"],
+                again=again_in_words(given, in_store=enricher.store is not None, spent=not given["sandbox"]),
             )
             done = run_job(job, enricher, signals)
     except KeyboardInterrupt:
@@ -277,37 +279,5 @@ def _approve(given: Given, survey: Survey | None, enricher: BulkEnricher) -> Non
 
 
 def _conclude(done: Done, given: Given, talk: Talk, output: str) -> None:
-    receipt = done.receipt
-    talk.receipt(receipt, given["prefix"], _next_step(done, given, output))
-    talk.last(done.ending, done.message if done.ending else "", receipt)
-
-
-def _next_step(done: Done, given: Given, output: str) -> str:
-    receipt: Receipt = done.receipt
-    again = "run the same command again"
-    if receipt.in_store:
-        again += ": it pays only for the rest"
-    if done.kept is not None:
-        return f"{done.kept} has the rows that were answered until then"
-    if done.ending in _BROKEN_OFF:
-        return again
-    if receipt.unknown:
-        resolve = f"exactbuyer store{_store_option(given)} resolve resend, or drop; then {again}"
-        rest = (
-            f", then {resolve}"
-            if receipt.in_store
-            else ": asking again for unknown rows may pay for them twice"
-        )
-        return f"compare the vendor's usage page{rest}"
-    if receipt.not_sent:
-        return f"put right what stopped it, and {again}"
-    if receipt.invalid or receipt.rejected:
-        return f"correct the rows that {given['prefix']}reason names, and {again}"
-    return f"nothing: {output or 'the output'} has every row"
-
-
-_BROKEN_OFF = {Ending.INTERRUPTED, Ending.TERMINATED, Ending.FILES, Ending.PIPE_CLOSED}
-
-
-def _store_option(given: Given) -> str:
-    return f" --store {shlex.quote(given['store'])}" if given["store"] else ""
+    talk.receipt(done.receipt, given["prefix"], title=title_of(done), step=next_step(done, given, output))
+    talk.last(done.ending, done.message if done.ending else "", done.receipt, done.input_rows)

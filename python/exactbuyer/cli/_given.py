@@ -19,6 +19,7 @@ from exactbuyer.settings import BASE_URL
 from ._files import place_of
 from ._keys import key_in
 from ._sources import DELIMITERS, opened
+from ._words import SETTINGS
 from .endings import Ending, Stop
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ class Given:
             ConfigError: One is wrong.
             Stop: The key file cannot be used.
         """
-        settings = {name: self[name] for name in _SETTINGS if self[name] not in (None, ())}
+        settings = {name: self[name] for name in SETTINGS if self[name] not in (None, ())}
         settings |= self._budget() | self._kept()
         if self["sandbox"]:
             for option in ("base_url", "key_file"):
@@ -183,14 +184,6 @@ class Given:
         return columns
 
 
-def in_options(message: str) -> str:
-    """What Python is told of a setting, in the words of the command line."""
-    name, _, rest = message.partition(" ")
-    if name in _NAMED_ALIKE:
-        message = f"--{name.replace('_', '-')} {rest.replace('a timedelta or a number', 'a number')}"
-    return message.replace(" store= ", " --store ")
-
-
 def _check_header(names: list[str]) -> None:
     """Says what is wrong with a header that is none; shows nothing of it, as it may be a person's."""
     if any(
@@ -211,24 +204,3 @@ def _check_header(names: list[str]) -> None:
 
 _DIGITS = 7
 _OTHER_DELIMITERS = {";": "';'", "\t": "tab", "|": "'|'", ",": "','"}
-
-_SETTINGS = (
-    "required_fields",
-    "credit_price",
-    "default_region",
-    "na_values",
-    "requests_per_minute",
-    "max_concurrency",
-    "chunk_size",
-    "max_in_doubt",
-    "max_retries",
-    "timeout",
-    "grace",
-    "on_unknown",
-    "proxy",
-    "ca_bundle",
-    "body",
-)
-"""The options that are settings of an enricher by the same name."""
-
-_NAMED_ALIKE = {*_SETTINGS, "by", "split", "base_url", "max_credits"}

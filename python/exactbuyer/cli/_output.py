@@ -37,7 +37,8 @@ class Output:
         self._place = place
         self._temporary: Path | None = None
         self._target: Path | None = None
-        self._has_failed = False
+        self.has_failed = False
+        """Something could not be written: what comes after it would stand in its place."""
         with self._telling():
             self._raw = _Pieces(self._opened())
             self._stream: Any = self._packed(self._raw)
@@ -61,9 +62,10 @@ class Output:
                 self._sink.write(piece)
             elif piece:
                 self._stream.write(piece)
-                if self._temporary is None and self._stream is not self._raw:
-                    # Whoever reads along gets what is there.
+                if self._stream is not self._raw:
+                    # Whoever reads along gets what is there; and what a full disk leaves ends with a piece.
                     self._stream.flush()
+                self._raw.settle()
 
     def finish(self, notes: Mapping[str, Any]) -> None:
         """Puts the file into its place, whole and on the disk.
@@ -92,12 +94,13 @@ class Output:
             return None
         name, dot, suffixes = self._target.name.partition(".")
         partial = self._target.with_name(f"{name}.partial{dot}{suffixes}")
-        if not self._has_failed:
+        if not self.has_failed:
             with suppress(Stop), self._telling():
                 self._end(notes)
         # Of text, what is there is worth having; Parquet without its end is nothing.
-        if self._sink is None or not self._has_failed:
+        if self._sink is None or not self.has_failed:
             with suppress(OSError):
+                self._raw.cut()
                 self._moved(self._temporary, partial)
                 self._temporary = None
                 return partial
@@ -183,7 +186,7 @@ class Output:
         except BrokenPipeError:
             raise Stop(Ending.PIPE_CLOSED) from None
         except OSError as error:
-            self._has_failed = True
+            self.has_failed = True
             name = "standard output" if self._place.is_standard else self._place.path
             why = error.strerror or "its disk or stream refuses it"
             raise Stop(Ending.FILES, f"{name} cannot be written: {why}") from error
@@ -193,12 +196,12 @@ _NAME_LETTERS = 40
 
 
 class _Pieces:
-    """A file that holds whole pieces: one that does not fit leaves nothing of itself behind."""
+    """A file that can be cut back to what was settled: what does not fit leaves nothing of itself behind."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
         self._is_file = stat.S_ISREG(os.fstat(descriptor).st_mode)
-        self._bytes = 0
+        self._bytes = self._settled = 0
         self.closed = False
 
     def fileno(self) -> int:
@@ -217,6 +220,15 @@ class _Pieces:
             raise
         self._bytes += length
         return length
+
+    def settle(self) -> None:
+        """What was written until now is whole."""
+        self._settled = self._bytes
+
+    def cut(self) -> None:
+        """Takes away what was written since then."""
+        if self._is_file and not self.closed:
+            os.ftruncate(self._descriptor, self._settled)
 
     def flush(self) -> None:
         """Nothing is held back."""

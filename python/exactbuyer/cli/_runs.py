@@ -7,7 +7,7 @@ what that costs, is the enricher's affair.
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from exactbuyer._calls import TICK_S
@@ -20,10 +20,11 @@ from exactbuyer.progress import Watch
 from ._joining import Outline, joiner_of, notes_of, schema_of
 from ._output import Output
 from ._sources import telling
-from .endings import Stop, of_error, of_run
+from ._words import in_options
+from .endings import Ending, Stop, of_error, of_run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from exactbuyer import BulkEnricher
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
     from ._joining import Joiner
     from ._signals import Signals
     from ._sources import Source
-    from .endings import Ending
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,8 +54,8 @@ class Job:
         terms: What else was settled for this run.
         defuse: Text that is added may not be a formula.
         progress: As for `enrich_table`.
-        keep: What was paid for is kept under another name if the run does not come to its end, as
-            nothing else remembers it.
+        costs: What is asked is paid for: it is no sandbox that answers.
+        again: What to say of running the same command again, after it may have cost something.
     """
 
     source: Source
@@ -66,7 +66,15 @@ class Job:
     terms: Terms
     defuse: bool
     progress: ProgressOption
-    keep: bool
+    costs: bool
+    again: str
+
+
+class Kept(NamedTuple):
+    """What is left of a run that did not come to its end, and that no store remembers."""
+
+    path: Path
+    rows: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,14 +84,27 @@ class Done:
     Attributes:
         ending: The exit code.
         receipt: What it took.
+        input_rows: How many rows the input has; `None` if nobody knows.
+        is_whole: The output is in its place, with every row.
+        costs: As the job's.
         message: What went wrong, in one line; empty if nothing did.
-        kept: Where rows are that were paid for, of a run that did not come to its end.
+        kept: What is left of it, if it did not come to its end and no store remembers it.
+        lost_credits: Credits for answers that are then nowhere.
     """
 
     ending: Ending
     receipt: Receipt
+    input_rows: int | None
+    is_whole: bool
+    costs: bool
     message: str = ""
-    kept: Path | None = None
+    kept: Kept | None = None
+    lost_credits: int = 0
+
+    @property
+    def spent(self) -> bool:
+        """Whether something was paid for, or may have been."""
+        return self.costs and bool(self.receipt.credits or self.receipt.credits_in_doubt)
 
 
 class _FileCall(TableStreamCall):
@@ -96,6 +117,14 @@ class _FileCall(TableStreamCall):
             self.run.wait(timeout_s)
         self.collect()
         self.tick()
+
+
+class _Piece(NamedTuple):
+    """What is written at once: of how many rows, and of how many that were paid for."""
+
+    content: Any
+    rows: int
+    paid: int
 
 
 class _FileReader(Reader):
@@ -124,7 +153,8 @@ class _FileReader(Reader):
 
     def join(self, source: Any, block: Batches) -> list[Any]:
         with telling(self._source.name):
-            return [self.joiner.join(source, block)]
+            sources, _ = block.objects(f"{self._wish.prefix}source")
+            return [_Piece(self.joiner.join(source, block), len(block), sources.count("paid"))]
 
     def whole(self, joined: list[Any]) -> Any:
         return joined
@@ -182,17 +212,18 @@ def run(job: Job, enricher: BulkEnricher, signals: Signals) -> Done:
         try:
             if job.place.kind == "parquet":
                 output.expect_tables(schema_of(outline), notes_of(outline))
-            ended = _streamed(call, reader, output, signals)
+            written = _Written(output)
+            ended = _streamed(call, reader, written, signals)
             if ended is None:
                 ended = _finished(call, reader, output)
             if not call.over():
                 # After a second Ctrl-C whoever waits, in closing or recovering, would wait in vain.
                 desk.close(0.0)
-            return _concluded(ended, job, call, output, enricher)
+            return _concluded(ended, job, call, written, enricher)
         except KeyboardInterrupt:
             # A second signal while the end is written: by now it may have cost something.
-            kept = "no store has what was paid for" if job.keep else "run the same command again"
-            raise Stop(signals.ending, f"left at once, perhaps without the output: {kept}") from None
+            told = f"left at once, perhaps without the output; to go on, {job.again}"
+            raise Stop(signals.ending, told) from None
         finally:
             output.abandon()
 
@@ -202,25 +233,41 @@ class _Ended(NamedTuple):
 
     ending: Ending
     message: str = ""
-    rest: list[Any] | None = None
+    rest: list[_Piece] | None = None
     is_whole: bool = False
 
 
-def _streamed(call: _FileCall, reader: _FileReader, output: Output, signals: Signals) -> _Ended | None:
+class _Written:
+    """An output, and how much stands in it."""
+
+    def __init__(self, output: Output) -> None:
+        self.output = output
+        self.rows = self.paid = 0
+
+    def add(self, pieces: Iterable[_Piece]) -> None:
+        """Writes more."""
+        for piece in pieces:
+            self.output.write(piece.content)
+            self.rows += piece.rows
+            self.paid += piece.paid
+
+
+def _streamed(call: _FileCall, reader: _FileReader, written: _Written, signals: Signals) -> _Ended | None:
     """Reads, looks up and writes; how that ended early, if it did."""
     try:
         with TableStream(call, reader) as stream:
-            output.write(reader.joiner.head())
+            written.output.write(reader.joiner.head())
             for block in stream:
-                for piece in cast("list[Any]", block):
-                    output.write(piece)
+                written.add(cast("list[_Piece]", block))
     except Stop as stop:
         return _Ended(stop.ending, str(stop))
     except KeyboardInterrupt as interrupt:
-        return _Ended(signals.ending, "stopped", getattr(interrupt, "table", None))
+        return _Ended(signals.ending, _BROKEN_OFF[signals.ending], getattr(interrupt, "table", None))
     except ExactBuyerError as error:
-        message, _, _ = str(error).partition(". What is known")
-        return _Ended(of_error(type(error).__name__), message, error.table)
+        kind = type(error).__name__
+        # What the core says of it; the exception adds where in Python the rows are.
+        said = (message for met, message, _ in call.run.troubles() if met == kind)
+        return _Ended(of_error(kind), in_options(next(said, str(error))), error.table)
     return None
 
 
@@ -233,20 +280,40 @@ def _finished(call: _FileCall, reader: _FileReader, output: Output) -> _Ended:
     except Stop as stop:
         return _Ended(stop.ending, str(stop))
     ending = of_run((kind for kind, _, _ in troubles), receipt)
-    return _Ended(ending, next((message for _, message, _ in troubles), ""), is_whole=True)
+    return _Ended(ending, in_options(next((message for _, message, _ in troubles), "")), is_whole=True)
 
 
-def _concluded(ended: _Ended, job: Job, call: _FileCall, output: Output, enricher: BulkEnricher) -> Done:
+def _concluded(ended: _Ended, job: Job, call: _FileCall, written: _Written, enricher: BulkEnricher) -> Done:
     """What became of it all; keeps what was paid for, if nothing else remembers it."""
     receipt = call.receipt()
-    kept = None
-    if not ended.is_whole and job.keep and (receipt.credits or receipt.credits_in_doubt):
-        rest = ended.rest
-        # Of what does not fit, or cannot be written, what is there is kept.
-        with suppress(Stop):
-            if rest is None and call.over():
-                rest = enricher.recover().table
-            for piece in rest or []:
-                output.write(piece)
-        kept = output.keep({RECEIPT_KEY: told(receipt)})
-    return Done(ending=ended.ending, receipt=receipt, message=ended.message, kept=kept)
+    if receipt.stopped:
+        why = ended.message if ended.ending is Ending.FILES else _BROKEN_OFF.get(ended.ending)
+        receipt = replace(receipt, stopped=why or in_options(receipt.stopped))
+    done = Done(
+        ending=ended.ending,
+        receipt=receipt,
+        input_rows=job.rows,
+        is_whole=ended.is_whole,
+        costs=job.costs,
+        message=ended.message,
+    )
+    if ended.is_whole or not done.spent or enricher.store is not None:
+        return done
+    output, rest = written.output, ended.rest
+    # Behind what does not fit nothing more is written: it would hide that rows are missing there.
+    with suppress(Stop):
+        if rest is None and call.over():
+            rest = enricher.recover().table
+        if not output.has_failed:
+            written.add(rest or [])
+    path = output.keep({RECEIPT_KEY: told(receipt)}) if written.rows else None
+    kept = None if path is None else Kept(path, written.rows)
+    lost = receipt.credits - (written.paid if kept is not None else 0)
+    return replace(done, kept=kept, lost_credits=max(lost, 0))
+
+
+_BROKEN_OFF = {
+    Ending.INTERRUPTED: "stopped by Ctrl-C",
+    Ending.TERMINATED: "stopped by SIGTERM",
+    Ending.PIPE_CLOSED: "stopped, as nobody reads the output any more",
+}

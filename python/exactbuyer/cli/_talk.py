@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from exactbuyer._tables import told
 from exactbuyer.exceptions import IncompleteWarning
 
+from ._words import in_options
 from .endings import Ending, Stop
 
 if TYPE_CHECKING:
@@ -40,8 +41,8 @@ class Talk:
         """Inside, the package's own log and warnings are said here, too, as plain lines."""
         handler = logging.StreamHandler(sys.stderr)
         handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
-        # These two are said anyway: that Ctrl-C was seen, and the receipt.
-        handler.addFilter(lambda record: record.funcName not in {"_say", "_log"})
+        # Some of it is said anyway, in words of the command line's own: the receipt, for one.
+        handler.addFilter(lambda record: not getattr(record, "is_said", False))
         logger = logging.getLogger("exactbuyer")
         before = logger.level, logger.propagate
         # A terminal has the bar instead.
@@ -58,26 +59,26 @@ class Talk:
             logger.setLevel(before[0])
             logger.propagate = before[1]
 
-    def receipt(self, receipt: Receipt, prefix: str, step: str) -> None:
+    def receipt(self, receipt: Receipt, prefix: str, *, title: str | None, step: str) -> None:
         """Says what a run took, and what to do next."""
         if self.quiet:
             return
-        write(receipt.as_text(see=f"{prefix}reason", step=step))
+        write(receipt.as_text(see=f"{prefix}reason", step=step, title=title))
 
-    def last(self, ending: Ending, message: str, receipt: Receipt | None) -> None:
+    def last(self, ending: Ending, message: str, receipt: Receipt, input_rows: int | None) -> None:
         """Says the last line, as JSON if that was asked for."""
         if message:
             say(message)
         if self.as_json:
-            known = told(receipt) if receipt is not None else {}
-            write(json.dumps({**known, "exit_code": int(ending), "error": message or None}, default=str))
+            ended = {"input_rows": input_rows, "exit_code": int(ending), "error": message or None}
+            write(json.dumps({**told(receipt), **ended}, default=str))
 
 
 def plan_lines(plan: Plan) -> str:
     """A plan in words, with the first rows that cannot be looked up. Rows count from 1, as lines do."""
     suspects = tuple(suspect._replace(row=suspect.row + 1) for suspect in plan.suspects)
     lines = [str(replace(plan, suspects=suspects)).replace(" (plan.problems)", "")]
-    lines += [f"invalid   row {row + 1:,}: {reason}" for row, _, reason in plan.problems[:_SHOWN]]
+    lines += [f"invalid   row {row + 1:,}: {in_options(why)}" for row, _, why in plan.problems[:_SHOWN]]
     if plan.invalid > _SHOWN:
         lines.append(f"          and {plan.invalid - _SHOWN:,} more")
     return "\n".join(lines)
@@ -89,7 +90,7 @@ _SHOWN = 5
 def _show(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
     # The receipt says that rows are open, and more.
     if not issubclass(category, IncompleteWarning):
-        say(f"warning: {message}")
+        say(f"warning: {in_options(str(message))}")
 
 
 def print_data(lines: Iterable[str]) -> None:
