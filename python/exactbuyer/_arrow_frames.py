@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-from . import _core
-from .frames import arrow_input, as_kind, known_columns, library
+from .frames import arrow_table, as_kind, known_columns, library
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
 
+    from . import _core
     from .frames import Cells, Notes
 
 
@@ -23,6 +23,9 @@ class PolarsFrame:
     def names(self) -> list[Hashable]:
         return list(self._frame.columns)
 
+    def index_names(self) -> list[Hashable]:
+        return []
+
     def label(self, name: str) -> Hashable:
         return name
 
@@ -32,7 +35,9 @@ class PolarsFrame:
         if kind.startswith("Categorical"):
             # Older versions hand on its numbers, and say that they are its texts.
             column = column.cast(library("polars").String)
-        return (column.to_list() if kind == "Object" else column), ""
+        # Of nothing but nulls it hands on more than Arrow's C interface knows of; so it does within lists.
+        as_objects = kind == "Object" or "Null" in kind
+        return (column.to_list() if as_objects else column), ""
 
     def added_before(self) -> Mapping[str, list[str]]:
         return {}
@@ -56,6 +61,9 @@ class PyarrowFrame:
 
     def names(self) -> list[Hashable]:
         return list(self._table.column_names)
+
+    def index_names(self) -> list[Hashable]:
+        return []
 
     def label(self, name: str) -> Hashable:
         return name
@@ -94,11 +102,13 @@ class CapsuleFrame:
 
     def __init__(self, data: object) -> None:
         self._kind = type(data)
-        source = arrow_input(data)
-        self._batches = _core.Batches.concat(source, list(source))
+        self._batches = arrow_table(data)
 
     def names(self) -> list[Hashable]:
         return list(self._batches.names())
+
+    def index_names(self) -> list[Hashable]:
+        return []
 
     def label(self, name: str) -> Hashable:
         return name

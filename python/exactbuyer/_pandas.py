@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from .exceptions import ConfigError
-from .frames import COLUMNS_KEY, has_pyarrow, library, noted_columns
+from .frames import COLUMNS_KEY, has_pyarrow, library, noted_columns, shown
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
@@ -23,6 +23,9 @@ class PandasFrame:
     def names(self) -> list[Hashable]:
         return list(self._frame.columns)
 
+    def index_names(self) -> list[Hashable]:
+        return [name for name in self._frame.index.names if name is not None]
+
     def label(self, name: str) -> Hashable:
         below = self._frame.columns.nlevels - 1
         # As pandas itself fills up the levels of a column that is set by its first alone.
@@ -33,8 +36,8 @@ class PandasFrame:
         name = str(column.dtype)
         if getattr(column.dtype, "kind", "O") in "bmMc":
             raise ConfigError(
-                f"column {label!r} is of type {name}, which cannot be looked up: by names columns of text or "
-                f"of whole numbers"
+                f"column {shown(label)} is of type {name}, which cannot be looked up: by names columns of "
+                f"text or of whole numbers"
             )
         if name != "object" and has_pyarrow():
             pa = library("pyarrow")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from . import _core
 from ._tables import by_columns
-from .frames import arrow_input, as_kind, check_label, home_of, known_columns, library
+from .frames import arrow_input, as_kind, check_labels, home_of, known_columns, library
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,8 +39,7 @@ class Reader:
         names, metadata = self._open(data)
         known = known_columns(metadata).get(wish.prefix, [])
         self.dropped = wish.replaced(names, self.table.names(), known)
-        for label, _ in wish.by:
-            check_label([*names], label)
+        check_labels([*names], [label for label, _ in wish.by])
 
     def _open(self, data: Any) -> tuple[list[str], Any]:
         self._kind: type[Any] = type(cast("object", data))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 from . import _core
 from ._calls import Call
 from .exceptions import ConfigError
-from .frames import COLUMNS_KEY, RECEIPT_KEY, Notes, check_label, frame_of, is_reader
+from .frames import COLUMNS_KEY, RECEIPT_KEY, Notes, check_labels, frame_of, is_reader, looks_personal
 from .results import Results
 from .streams import Intake, Stream
 
@@ -60,8 +60,7 @@ class Job:
         self._known = dict(self.frame.added_before())
         before = self._known.get(wish.prefix, [])
         self.dropped = wish.replaced(self.frame.names(), self._names, before, self.frame.label)
-        for label, _ in wish.by:
-            check_label(self.frame.names(), label)
+        check_labels(self.frame.names(), [label for label, _ in wish.by], self.frame.index_names())
         columns = [(label, kind, *self.frame.cells(label)) for label, kind in wish.by]
         self._by = by_columns(columns, wish, settings)
         self.rows = len(self._by)
@@ -86,13 +85,40 @@ class Job:
 def by_columns(
     columns: Sequence[tuple[Any, str | None, object, str]], wish: Wish, settings: Settings
 ) -> ByColumns:
-    """The columns to look up, each with its label, its field type, its cells and their type's name."""
-    return _core.ByColumns(
-        [(str(label), kind, cells, dtype) for label, kind, cells, dtype in columns],
-        split=wish.split,
-        default_region=settings.default_region,
-        na_values=settings.na_values,
-    )
+    """The columns to look up, each with its label, its field type, its cells and their type's name.
+
+    Raises:
+        ConfigError: One cannot be looked up, or not be read.
+    """
+    # The core needs the name for what it raises, and for nothing else.
+    given = [
+        ("with a person's name" if looks_personal(label) else str(label), kind, cells, dtype)
+        for label, kind, cells, dtype in columns
+    ]
+    try:
+        return _core.ByColumns(
+            given, split=wish.split, default_region=settings.default_region, na_values=settings.na_values
+        )
+    except (ConfigError, MemoryError):
+        raise
+    except Exception as trouble:
+        # What Arrow's C interface raises says nothing of whose column it is.
+        at = next((column for column in given if not _can_be_read(column)), None)
+        if at is None:
+            raise
+        kind = getattr(at[2], "dtype", None) or getattr(at[2], "type", None) or type(at[2]).__name__
+        raise ConfigError(
+            f"column {at[0]!r} is of type {kind}, which cannot be read by Arrow's C interface: make it text "
+            f"first"
+        ) from trouble
+
+
+def _can_be_read(column: tuple[str, str | None, object, str]) -> bool:
+    try:
+        _core.ByColumns([column])
+    except Exception:  # noqa: BLE001 - the question is whether it raises
+        return False
+    return True
 
 
 def told(receipt: Receipt) -> dict[str, Any]:

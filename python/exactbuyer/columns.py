@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from . import _core
 from .exceptions import ConfigError
+from .frames import looks_personal
 from .rows import check_field_type
 
 if TYPE_CHECKING:
@@ -61,7 +62,9 @@ class Wish:
         if not isinstance(prefix, str):
             raise ConfigError(f"prefix is text, as in prefix='eb_'; not {prefix!r}")
         if split is not None and not (isinstance(split, str) and split):
-            raise ConfigError(f"split is what stands between several values of one cell; not {split!r}")
+            raise ConfigError(
+                "split is what stands between several values of one cell: one string, as in ';'"
+            )
         return cls(_by(by, field_type), prefix, _columns(columns), split)
 
     def table(self) -> _core.Table:
@@ -120,6 +123,12 @@ class Wish:
 
 def _by(by: object, field_type: FieldType | None) -> tuple[tuple[Any, FieldType | None], ...]:
     labels: list[tuple[Any, FieldType | None]]
+    if isinstance(by, (set, frozenset)):
+        raise ConfigError("by is a set, whose order varies: give a list, in order of preference")
+    if _is_column(by):
+        name = getattr(by, "name", None)
+        known = isinstance(name, str) and name and not looks_personal(name)
+        raise ConfigError(f"by is a column's name, not the column itself: by={name if known else 'mail'!r}")
     if isinstance(by, Mapping):
         given = cast("Mapping[Any, object]", by)
         labels = [(label, check_field_type(kind) or field_type) for label, kind in given.items()]
@@ -130,9 +139,19 @@ def _by(by: object, field_type: FieldType | None) -> tuple[tuple[Any, FieldType 
         labels = [(label, field_type) for label in cast("Iterable[object]", by)]
     if not labels:
         raise ConfigError("by names no column: pass the name of the column to look up")
-    if len({label for label, _ in labels}) < len(labels):
+    try:
+        unique = {label for label, _ in labels}
+    except TypeError:
+        raise ConfigError("by is a column's name, or a list of names in order of preference") from None
+    if len(unique) < len(labels):
         raise ConfigError("by names a column twice: name each once, in order of preference")
     return tuple(labels)
+
+
+def _is_column(by: object) -> bool:
+    """Whether it holds values: a column, an array or a table of any library. An index holds names."""
+    holds = hasattr(by, "dtype") or hasattr(by, "__arrow_c_array__") or hasattr(by, "__arrow_c_stream__")
+    return holds and not any(kind.__name__ == "Index" for kind in type(by).__mro__)
 
 
 def _columns(columns: object) -> tuple[tuple[str, str, Any], ...]:

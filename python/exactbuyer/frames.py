@@ -10,13 +10,14 @@ import json
 from difflib import get_close_matches
 from importlib import import_module
 from importlib.util import find_spec
+from os import PathLike
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from . import _core
 from .exceptions import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Mapping
+    from collections.abc import Hashable, Iterable, Mapping, Sequence
 
 RECEIPT_KEY = "exactbuyer_receipt"
 """Where a table's `attrs` or schema metadata hold the receipt of the call that enriched it."""
@@ -41,6 +42,10 @@ class Frame(Protocol):
 
     def names(self) -> list[Hashable]:
         """Its columns' labels, in order."""
+        ...
+
+    def index_names(self) -> list[Hashable]:
+        """What its index is called, level by level, where it has one: it is no column."""
         ...
 
     def label(self, name: str) -> Hashable:
@@ -101,6 +106,28 @@ def arrow_input(data: object) -> _core.ArrowInput:
             f"data is of type {type(data).__name__}, and hands on Arrow data that is no table ({trouble}): "
             f"pass a table, and the name of its column as by"
         ) from None
+    except Exception as trouble:
+        raise _unreadable(data) from trouble
+
+
+def arrow_table(data: object) -> _core.Batches:
+    """What hands its rows on by Arrow's C interface, read whole.
+
+    Raises:
+        TypeError: What it hands on is no table, or cannot be read.
+    """
+    source = arrow_input(data)
+    try:
+        return _core.Batches.concat(source, list(source))
+    except Exception as trouble:
+        raise _unreadable(data) from trouble
+
+
+def _unreadable(data: object) -> TypeError:
+    return TypeError(
+        f"data is of type {type(data).__name__}, and what it hands on by Arrow's C interface cannot be read: "
+        f"make it a table of pandas, polars or pyarrow first"
+    )
 
 
 def library(name: str) -> Any:
@@ -144,33 +171,74 @@ def frame_of(data: object) -> Frame:
     if exports and home not in {"pandas", "polars"}:
         return CapsuleFrame(data)
     fix = "pass it to enrich" if isinstance(data, (list, tuple)) or hasattr(data, "dtype") else "make it one"
+    if data is None or isinstance(data, (str, PathLike)):
+        fix = "read it first, as with pandas.read_csv, or use `exactbuyer enrich` on the command line"
     raise TypeError(
         f"data is of type {name}, which is no table of pandas, polars, pyarrow, or anything that hands on "
         f"Arrow data: {fix}"
     )
 
 
-def check_label(names: list[Hashable], label: Hashable) -> None:
-    """Checks that a column to look up is there, once.
+def check_labels(
+    names: list[Hashable], labels: Sequence[Hashable], index_names: Iterable[Hashable] = ()
+) -> None:
+    """Checks that the columns to look up are there, each once.
+
+    What is not there is not repeated: given a column instead of its name, it is a person's.
+
+    Args:
+        names: The columns that there are.
+        labels: Those to look up.
+        index_names: What the levels of a frame's index are called.
 
     Raises:
         ConfigError: There is none of this label, or more than one.
     """
-    count = names.count(label)
-    if count == 1:
-        return
-    if count:
-        raise ConfigError(
-            f"by names {label!r}, and the table has {count} columns of that name: rename the others"
+    for place, label in enumerate(labels, 1):
+        count = names.count(label)
+        if count == 1:
+            continue
+        if count:
+            raise ConfigError(
+                f"by names a column of which the table has {count} by that name: rename the others"
+            )
+        which = f" (number {place} of {len(labels)})" if len(labels) > 1 else ""
+        fix = _fix_of(names, label, index_names)
+        raise ConfigError(f"by names a column that the table does not have{which}{fix}")
+
+
+def _fix_of(names: list[Hashable], label: Hashable, index_names: Iterable[Hashable]) -> str:
+    if isinstance(label, tuple) and set(cast("tuple[Hashable, ...]", label)) <= set(names):
+        return ": several columns go in a list, by=[…, …]; a tuple is one label of several levels"
+    if label in list(index_names):
+        return ": it is the index: pass frame.reset_index()"
+    if any(map(looks_personal, names)):
+        return (
+            ", and the names that it has look like a person's: was it read without its header, as with "
+            "pandas.read_csv(…, header=None)?"
         )
     near = nearest(names, label)
     meant = f": did you mean {near!r}? It" if near is not None else "; it"
-    some = ", ".join(repr(name) for name in names[:_NAMED]) or "none at all"
+    some = ", ".join(map(repr, names[:_NAMED])) or "none at all"
     more = ", …" if len(names) > _NAMED else ""
-    raise ConfigError(f"by names {label!r}, and the table has no column of that name{meant} has {some}{more}")
+    return f"{meant} has {some}{more}"
 
 
 _NAMED = 20
+
+
+def looks_personal(name: object) -> bool:
+    """Whether the name of a column looks like something that stands in a column, and so may be a person's."""
+    text = str(name)
+    return "@" in text or (sum(map(str.isdigit, text)) >= _DIGITS and text.upper() == text)
+
+
+_DIGITS = 7
+
+
+def shown(label: object) -> str:
+    """A column's label as it may be shown, after the word."""
+    return "whose name looks like a person's" if looks_personal(label) else repr(label)
 
 
 def nearest(names: Iterable[Hashable], label: Hashable) -> Hashable | None:

@@ -55,17 +55,17 @@ class TableDoors:
         Args:
             data: A frame of pandas or polars (eager or lazy), a table, record batch or record-batch
                 reader of pyarrow's, or anything that exports Arrow's PyCapsule interface.
-            by: The column to look up; several in order of preference, the next of a row being paid
-                for only if the one before finds nobody; or a mapping from names to field types, as
-                in `{"mobile": "phone"}`. Columns of text in any encoding, of lists of text, or of
-                whole numbers. Cells that cannot be looked up make their row `invalid`, unless
+            by: The name of the column to look up; a list of several in order of preference, the next
+                of a row being paid for only if the one before finds nobody; or a mapping from names to
+                field types, as in `{"mobile": "phone"}`. Columns of text in any encoding, of lists of
+                text, of whole numbers, or of nothing but nulls. Cells that cannot be looked up make their row `invalid`, unless
                 another column can be.
             columns: Names out of `DEFAULT_COLUMNS`, or a mapping from names to paths into the
                 contact, as in `{"title": "employment.job.title", "all": "$"}`; with a type, as in
                 `("likelihood", "float64")`, values of another are null. `None`: all of
                 `DEFAULT_COLUMNS`.
             prefix: Stands before every name that is added, so that none is one of yours.
-            split: What stands between several values of one cell, as in `";"`.
+            split: What stands between several values of one cell: one string, as in `";"`.
             field_type: Of values whose column `by` gives none; `None`: inferred for each.
             required_fields: Instead of the enricher's own, for this call.
             max_credits: Tightens the enricher's ceiling for this call, in credits.

@@ -154,8 +154,10 @@ def test_a_plan_of_a_long_file_is_the_sum_of_its_windows(
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--by", "nothing"], "--by names 'nothing'"),
+        (["--by", "nothing"], "--by names a column that the table does not have; it has 'mail', 'status'"),
         (["--by", "mail", "--by", "mail"], "twice"),
+        (["--by", "email=mail"], "--by names a column"),
+        (["--by", "mail=mail"], "'mail' is no field type: email, phone, social_profile"),
         (["--by", "mail", "--from", "xls"], "--from is one of csv, tsv, jsonl, parquet"),
         (["--by", "mail", "-o", "out.xlsx"], "save it as CSV"),
         (["--by", "mail", "-o", "out.txt"], "say --to"),

@@ -178,3 +178,30 @@ def test_a_million_rows_come_back_in_order(enricher: BulkEnricher) -> None:
         assert back["n"].combine_chunks().equals(numbers), kind
         assert back["mail"].cast(pa.string()).equals(table["mail"].cast(pa.string())), kind
         assert back["eb_status"].cast(pa.string()).combine_chunks().equals(statuses), kind
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        pl.Series("mail", [None, None]),
+        pl.Series("mail", [], dtype=pl.Null),
+        pl.Series("mail", [[None], []], dtype=pl.List(pl.Null)),
+    ],
+)
+def test_a_column_of_nothing_but_nulls_is_missing_and_stays_what_it_was(
+    enricher: BulkEnricher, column: Any
+) -> None:
+    data = pl.DataFrame([column])
+    for table in (data, data.lazy()):
+        assert enricher.plan(table, by="mail").missing == len(column)  # type: ignore[arg-type]
+        done: Any = enricher.enrich_table(table, by="mail").lazy().collect()
+        assert done["mail"].dtype == column.dtype
+        assert done["mail"].to_list() == column.to_list()
+        assert done["eb_status"].to_list() == ["missing"] * len(column)
+    for nothing in (
+        pd.DataFrame({"mail": [None, None]}, dtype=object),
+        pd.DataFrame({"mail": [None, None]}).astype(pd.ArrowDtype(pa.null())),
+    ):
+        done = enricher.enrich_table(nothing, by="mail")
+        assert done["mail"].dtype == nothing["mail"].dtype
+        assert list(done["eb_status"]) == ["missing"] * 2

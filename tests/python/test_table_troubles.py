@@ -34,11 +34,8 @@ def enricher(everybody: Sandbox) -> BulkEnricher:
 @pytest.mark.parametrize(
     ("how", "told"),
     [
-        (
-            {"by": "post"},
-            "by names 'post', and the table has no column of that name; it has 'mail', 'x_title'",
-        ),
-        ({"by": " Mail"}, "no column of that name: did you mean 'mail'\\? It has"),
+        ({"by": "post"}, "by names a column that the table does not have; it has 'mail', 'x_title'"),
+        ({"by": " Mail"}, "that the table does not have: did you mean 'mail'\\? It has"),
         ({"by": []}, "by names no column"),
         ({"by": ["mail", "mail"]}, "by names a column twice"),
         ({"by": {"mail": "fax"}}, "field_type is one of"),
@@ -51,6 +48,11 @@ def enricher(everybody: Sandbox) -> BulkEnricher:
         ({"by": "mail", "columns": {"status": "a"}}, "one of the columns that are always there"),
         ({"by": "mail", "prefix": 5}, "prefix is text"),
         ({"by": "mail", "split": ""}, "split is what stands between"),
+        ({"by": "mail", "split": [";"]}, "one string, as in ';'"),
+        ({"by": {"mail", "x_title"}}, "by is a set, whose order varies: give a list"),
+        ({"by": ("mail", "x_title")}, "several columns go in a list"),
+        ({"by": ["mail", "post"]}, "the table does not have \\(number 2 of 2\\)"),
+        ({"by": [["mail"]]}, "by is a column's name, or a list of names"),
         ({"by": "mail", "prefix": "x_"}, "has a column 'x_title' already.*prefix"),
         ({"by": "when"}, "cannot be looked up"),
         ({"by": "yes"}, "cannot be looked up"),
@@ -70,16 +72,81 @@ def test_what_cannot_be_done_is_told_before_anything_is_sent(
 
 
 @pytest.mark.parametrize(
-    "data", [["a@b.example"], "mails.csv", pd.Series(MAILS), pa.array(MAILS), 5, {"a": [1]}]
+    ("data", "fix"),
+    [
+        (["a@b.example"], "pass it to enrich"),
+        ("mails.csv", "read it first, as with pandas.read_csv, or use `exactbuyer enrich`"),
+        (None, "read it first"),
+        (pd.Series(MAILS), "pass it to enrich"),
+        (pa.array(MAILS), ""),
+        (5, "make it one"),
+        ({"a": [1]}, "make it one"),
+    ],
 )
-def test_what_is_no_table_is_told(enricher: BulkEnricher, data: Any) -> None:
-    with pytest.raises(TypeError, match=r"^data is of type"):
+def test_what_is_no_table_is_told(enricher: BulkEnricher, data: Any, fix: str) -> None:
+    with pytest.raises(TypeError, match=rf"^data is of type .*{fix}"):
         enricher.enrich_table(data, by="mail")
+
+
+@pytest.mark.parametrize(
+    ("by", "fix"),
+    [
+        (frame()["mail"], "by='mail'$"),
+        (pl.Series("mail", MAILS), "by='mail'$"),
+        (pl.Series(MAILS[0], MAILS), "by='mail'$"),
+        (frame()["mail"].to_numpy(), "the column itself: by='mail'$"),
+        (pa.array(MAILS), "the column itself"),
+        (MAILS, r"does not have \(number 1 of 40\)"),
+        (MAILS[0], "does not have; it has 'mail'$"),
+    ],
+)
+def test_a_column_in_the_place_of_its_name_shows_nobody(enricher: BulkEnricher, by: Any, fix: str) -> None:
+    for data in (frame(), pl.from_pandas(frame())):
+        with pytest.raises(ConfigError, match=fix) as caught:
+            enricher.enrich_table(data, by=by)
+        assert "person" not in str(caught.value)
+
+
+def test_a_frame_read_without_its_header_shows_nobody(enricher: BulkEnricher) -> None:
+    headless = frame().rename(columns={"mail": MAILS[0]})
+    with pytest.raises(ConfigError, match="was it read without its header") as caught:
+        enricher.enrich_table(headless, by="mail")
+    assert "@" not in str(caught.value)
+    for typed in (headless.assign(**{MAILS[0]: True}), pa.table({MAILS[0]: [True]})):
+        with pytest.raises(ConfigError, match="cannot be looked up") as caught:
+            enricher.enrich_table(typed, by=MAILS[0])
+        assert "@" not in str(caught.value)
+
+
+def test_an_index_of_names_is_a_list_of_them(enricher: BulkEnricher) -> None:
+    assert len(enricher.enrich_table(frame(), by=frame().columns)) == 40
+
+
+def test_an_index_is_no_column(enricher: BulkEnricher) -> None:
+    with pytest.raises(ConfigError, match=r"it is the index: pass frame\.reset_index\(\)"):
+        enricher.enrich_table(frame(n=1).set_index("mail"), by="mail")
+
+
+class Broken:
+    """Says that it is a table, and is none."""
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        raise RuntimeError(MAILS[0])
+
+
+def test_what_cannot_be_read_by_arrows_interface_is_told(enricher: BulkEnricher) -> None:
+    wide = pl.DataFrame({"mail": [17735550142]}).with_columns(pl.col("mail").cast(pl.Int128))
+    for ask in (enricher.enrich_table, enricher.plan):
+        with pytest.raises(ConfigError, match="column 'mail' is of type Int128, which cannot be read"):
+            ask(wide, by="mail")  # pyright: ignore[reportArgumentType]
+    with pytest.raises(TypeError, match="data is of type Broken, and what it hands on") as caught:
+        enricher.enrich_table(Broken(), by="mail")
+    assert "@" not in str(caught.value)
 
 
 def test_two_columns_of_one_name(enricher: BulkEnricher) -> None:
     twice = pd.DataFrame([["a", "b"]], columns=["mail", "mail"])
-    with pytest.raises(ConfigError, match="the table has 2 columns of that name"):
+    with pytest.raises(ConfigError, match="a column of which the table has 2 by that name"):
         enricher.enrich_table(twice, by="mail")
 
 

@@ -13,6 +13,7 @@ from exactbuyer._secret import KEY_VARIABLE, has_key
 from exactbuyer.budget import Budget
 from exactbuyer.columns import DEFAULT_COLUMNS, Wish
 from exactbuyer.enricher import BulkEnricher
+from exactbuyer.frames import looks_personal
 from exactbuyer.rows import FieldType
 from exactbuyer.settings import BASE_URL
 
@@ -78,6 +79,8 @@ class Given:
         for text in self["by"]:
             name, mark, kind = text.rpartition("=")
             is_typed = mark and text not in names and kind in get_args(FieldType)
+            if mark and not is_typed and text not in names and name in names:
+                raise Stop(Ending.USAGE, f"--by: {kind!r} is no field type: {', '.join(get_args(FieldType))}")
             label, field_type = (name, cast("FieldType", kind)) if is_typed else (text, None)
             if label in told:
                 raise Stop(Ending.USAGE, f"--by names {label!r} twice: name each column once, best first")
@@ -186,9 +189,7 @@ class Given:
 
 def _check_header(names: list[str]) -> None:
     """Says what is wrong with a header that is none; shows nothing of it, as it may be a person's."""
-    if any(
-        "@" in name or (sum(map(str.isdigit, name)) >= _DIGITS and name.upper() == name) for name in names
-    ):
+    if any(map(looks_personal, names)):
         raise Stop(
             Ending.USAGE,
             "the first record looks like a person's, not like the names of the columns: put a record with "
@@ -202,5 +203,4 @@ def _check_header(names: list[str]) -> None:
             )
 
 
-_DIGITS = 7
 _OTHER_DELIMITERS = {";": "';'", "\t": "tab", "|": "'|'", ",": "','"}
