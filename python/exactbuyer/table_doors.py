@@ -58,8 +58,8 @@ class TableDoors:
             by: The name of the column to look up; a list of several in order of preference, the next
                 of a row being paid for only if the one before finds nobody; or a mapping from names to
                 field types, as in `{"mobile": "phone"}`. Columns of text in any encoding, of lists of
-                text, of whole numbers, or of nothing but nulls. Cells that cannot be looked up make their row `invalid`, unless
-                another column can be.
+                text, of whole numbers, or of nothing but nulls. Cells that cannot be looked up make
+                their row `invalid`, unless another column can be.
             columns: Names out of `DEFAULT_COLUMNS`, or a mapping from names to paths into the
                 contact, as in `{"title": "employment.job.title", "all": "$"}`; with a type, as in
                 `("likelihood", "float64")`, values of another are null. `None`: all of

@@ -80,6 +80,31 @@ def test_a_dirty_file_comes_through_byte_for_byte(
             assert after.startswith(before + mark * lacking + mark)
 
 
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (b"mail,name\n" + b"ana@acme.example,\n" * 5 + b",M\xfcller\n,\xe4\n", 7),
+        (b"mail,Stra\xdfe\nana@acme.example,\xe4\n", 1),
+        ("mail,name\nana@acme.example,Müller\n".encode(), None),
+    ],
+)
+def test_a_file_of_two_encodings_is_told_once(
+    text: bytes, line: int | None, somebody: Sandbox, tmp_path: Path
+) -> None:
+    source = tmp_path / "in.csv"
+    source.write_bytes(text)
+    given = ["enrich", "--by", "mail", *COLUMN, *against(somebody)]
+    for done in (run(*given, source), run(*given, "-", "--from", "csv", "--yes", stdin=text)):
+        assert done.returncode == Ending.DONE
+        told = done.stderr.decode()
+        assert told.count("warning") == (line is not None)
+        assert (f"the record in line {line} is not UTF-8: convert the file first, as with iconv" in told) == (
+            line is not None
+        )
+        assert "ller" not in told
+    assert (b"is not UTF-8" in run("plan", source, "--by", "mail").stderr) == (line is not None)
+
+
 STATUSES = {b"found", b"missing", b"invalid", b"not_found"}
 
 

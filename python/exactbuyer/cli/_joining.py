@@ -86,9 +86,11 @@ class CsvBeside:
         self._source = cast("CsvSource", outline.source)
 
     def head(self) -> bytes:
+        self._source.warn_of_text(self._source.header)
         return self._source.header.beside_names(self._outline.added, self._outline.dropped)
 
     def join(self, part: _core.CsvPart, block: Batches) -> bytes:
+        self._source.warn_of_text(part)
         return part.beside(block, self._outline.dropped, self._outline.defuse)
 
     def tail(self) -> bytes:

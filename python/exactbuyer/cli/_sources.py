@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from exactbuyer import _core
 from exactbuyer.exceptions import ExactBuyerError
 
+from ._talk import say
 from .endings import Ending, Stop
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ class CsvSource:
     Args:
         place: The file.
         delimiter: What stands between cells.
+        is_surveyed: It was read before, and whatever is to be said of its text was said then.
 
     Raises:
         Stop: It cannot be read, or has no header.
@@ -73,8 +75,9 @@ class CsvSource:
 
     metadata: Mapping[bytes, bytes] | None = None
 
-    def __init__(self, place: Place, delimiter: str) -> None:
+    def __init__(self, place: Place, delimiter: str, *, is_surveyed: bool = False) -> None:
         self.delimiter = delimiter
+        self._is_told = is_surveyed
         self.name = place.name
         self._splitter = _core.CsvSplitter(ord(delimiter))
         self._blocks = _as_text(place)
@@ -118,6 +121,16 @@ class CsvSource:
         """
         with telling(self.name):
             part.check_text()
+
+    def warn_of_text(self, part: _core.CsvPart) -> None:
+        """Warns, once, of a part that is not UTF-8 and stays as it is: what is added beside it is UTF-8."""
+        if self._is_told:
+            return
+        try:
+            self.check_text(part)
+        except Stop as trouble:
+            self._is_told = True
+            say(f"warning: {trouble}, or what is written is in two encodings: what is added is UTF-8")
 
     def trailer(self) -> bytes:
         """What follows the last record."""
@@ -251,7 +264,7 @@ def opened(place: Place, delimiter: str | None, survey: Survey | None = None) ->
         return ParquetSource(place)
     if place.kind == "jsonl":
         return JsonSource(place, survey.names if survey is not None else None)
-    return CsvSource(place, delimiter or DELIMITERS[place.kind])
+    return CsvSource(place, delimiter or DELIMITERS[place.kind], is_surveyed=survey is not None)
 
 
 def surveyed(source: Source, *, keeps_bytes: bool) -> Survey:
@@ -268,10 +281,12 @@ def surveyed(source: Source, *, keeps_bytes: bool) -> Survey:
     if known is not None:
         return Survey(known, source.names)
     rows, names = 0, dict.fromkeys(source.names)
+    if isinstance(source, CsvSource) and keeps_bytes:
+        source.warn_of_text(source.header)
     for part in source.parts(_CHECKED_ROWS):
         rows += len(part)
         if isinstance(source, JsonSource):
             names.update(dict.fromkeys(source.names_of(part)))
-        elif isinstance(source, CsvSource) and not keeps_bytes:
-            source.check_text(part)
+        elif isinstance(source, CsvSource):
+            (source.warn_of_text if keeps_bytes else source.check_text)(part)
     return Survey(rows, list(names))
