@@ -87,6 +87,7 @@ class Call:
         self._name = name
         self._desk = desk
         self._watch = watch
+        watch.paced_by(desk.settings)
         self.settled: Receipt | None = None
         """Its receipt, once that is in the books: which put it here."""
         self._rest: Results | None = None

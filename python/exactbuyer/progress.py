@@ -20,11 +20,15 @@ from .wording import clock, count
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from .settings import Settings
+
 logger = logging.getLogger("exactbuyer")
 
 SHOW_AFTER_S = 1.0
 DRAW_EVERY_S = 0.1
 LOG_EVERY_S = 10.0
+
+_MINUTE_S = 60
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,11 +131,16 @@ class Watch:
     def __init__(self, option: object, total: int | None) -> None:
         self._display = _display(option)
         self._total = total
+        self._chunk_size = self._requests_per_minute = 0
         self._began = time.monotonic()
         # Who asks for a display gets it at once, and so at the end of the shortest run.
         asked_for = option is True or callable(option)
         patience_s = max(SHOW_AFTER_S, getattr(self._display, "every_s", 0))
         self._due = self._began + (0.0 if asked_for else patience_s)
+
+    def paced_by(self, settings: Settings) -> None:
+        """How fast the run can be at best: before it is ticked."""
+        self._chunk_size, self._requests_per_minute = settings.chunk_size, settings.requests_per_minute
 
     def tick(self, counts: Callable[[], Mapping[str, Any]], *, last: bool = False) -> None:
         """Shows where the run stands, if it is time to.
@@ -167,10 +176,22 @@ class Watch:
         known: dict[str, Any] = {name: counts[name] for name in names}
         elapsed_s = now - self._began
         done, left_s = known.get("done", 0), known.get("left_s")
-        if self._total is not None and done > 0 and counts.get("rows", self._total) < self._total:
-            # Of a stream the core knows only the rows it has read: the others come as fast as those did.
-            known["left_s"] = max(left_s or 0.0, elapsed_s * (self._total - done) / done)
+        unread = 0 if self._total is None else self._total - counts.get("rows", self._total)
+        if unread > 0 and done > 0:
+            # Of a stream the core knows only the rows it has read: the others come as fast as those did,
+            # and no faster than their requests may go out.
+            as_before_s = elapsed_s * (unread + counts["rows"] - done) / done
+            known["left_s"] = max(left_s or 0.0, as_before_s, self._paced_s(counts, unread))
         return Progress(**known, rows=self._total, elapsed_s=elapsed_s)
+
+    def _paced_s(self, counts: Mapping[str, Any], unread: int) -> float:
+        """How long the requests that are left take at best, once there are more than may go out at once."""
+        if not self._requests_per_minute:
+            return 0.0
+        requests_left = counts.get("requests_left", 0) + -(-unread // self._chunk_size)
+        if counts.get("requests_last_minute", 0) + requests_left <= self._requests_per_minute:
+            return 0.0
+        return float(requests_left * _MINUTE_S / self._requests_per_minute)
 
 
 class _Function:
