@@ -164,7 +164,9 @@ class Desk:
         # A plan makes nothing: a store that is not there yet has nothing to say.
         store = None if self.store is None or not self.store.exists() else opened(self.store)
         counts = read.plan(self.settings.for_core(), store=store, **terms.for_core())
-        return Plan.from_core(counts, read.invalid(), self.settings, terms.max_credits)
+        took = self.books.total()
+        spent = took.credits + took.credits_in_doubt
+        return Plan.from_core(counts, read.invalid(), self.settings, terms.max_credits, spent)
 
     def name_of_store(self) -> bytes | None:
         """What a copy finds the one ceiling by: the name of the store, made if it is not there yet."""

@@ -59,6 +59,8 @@ class Plan:
         to_send: Identifiers to ask, from (every first one matches) to (none does).
         requests: Requests that takes, likewise.
         max_credits: Most credits it can cost: no more than is left of the ceiling.
+        ceiling: The enricher's ceiling, in credits; `None` where it has none.
+        ceiling_left: What is left of it, every doubt counted as spent.
         expected_credits: What it will likely cost, by what the store's latest requests with these
             required fields found; `None` where there are too few of them.
         min_duration_s: It takes at least so many seconds, at the requests allowed per minute.
@@ -77,6 +79,8 @@ class Plan:
     to_send: tuple[int, int] = (0, 0)
     requests: tuple[int, int] = (0, 0)
     max_credits: int = 0
+    ceiling: int | None = None
+    ceiling_left: int | None = None
     expected_credits: tuple[int, int] | None = None
     min_duration_s: float = 0.0
     problems: tuple[Problem, ...] = ()
@@ -90,14 +94,14 @@ class Plan:
         invalid: list[tuple[int, str]],
         settings: Settings,
         max_credits: int | None,
+        spent: int = 0,
     ) -> Plan:
-        """The plan of rows, from the core's counts."""
+        """The plan of rows, from the core's counts; `spent` is what counts where no store does."""
         to_send, requests = _range(counts["to_send"]), _range(counts["requests"])
         budget = settings.budget
-        # What is left, where somebody counts; else the whole.
-        left = counts.get("room")
+        left: int | None = counts.get("room")
         if left is None and budget is not None:
-            left = budget.credits
+            left = max(budget.credits - spent, 0) if budget.per != "run" else budget.credits
         most = min(
             [counts["max_credits"], *(ceiling for ceiling in (left, max_credits) if ceiling is not None)]
         )
@@ -112,6 +116,8 @@ class Plan:
             open_rows=counts.get("open_rows", 0),
             bought_again=counts.get("bought_again", 0),
             max_credits=most,
+            ceiling=None if budget is None else budget.credits,
+            ceiling_left=left,
             expected_credits=_expected(counts.get("lately"), to_send, most),
             # The first window's requests go at once, the next wait until it is over.
             min_duration_s=float(max(requests[0] - 1, 0) // settings.requests_per_minute * _WINDOW_S),
@@ -158,7 +164,17 @@ class Plan:
             text += f" ({money(self.max_credits, self.credit_price)})"
         if self.expected_credits is not None:
             text += f", likely {span(*self.expected_credits)}"
-        return text
+        return text + self._held_by()
+
+    def _held_by(self) -> str:
+        """What the ceiling has to do with it."""
+        if self.ceiling is None or self.ceiling_left is None:
+            return ""
+        if not self.max_credits == self.ceiling_left < self.to_send[1]:
+            return ""
+        if not self.ceiling_left:
+            return f": max_credits ({self.ceiling:,}) is used up"
+        return f": {self.ceiling_left:,} of max_credits ({self.ceiling:,}) left"
 
     def _checks(self) -> list[str]:
         again = f"{count(self.bought_again, 'identifier')} the store has a contact for: to be paid for again"

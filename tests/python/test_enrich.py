@@ -13,6 +13,7 @@ import pytest
 from exactbuyer import (
     ApiError,
     AuthenticationError,
+    Budget,
     BudgetExceededError,
     BulkEnricher,
     ConfigError,
@@ -24,6 +25,7 @@ from exactbuyer import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from exactbuyer import Result
     from exactbuyer.sandbox import Sandbox
@@ -277,3 +279,22 @@ def test_the_sandbox_lives_as_long_as_what_uses_it() -> None:
         assert enricher.sandbox_server is not None
         assert enricher.enrich(["ana@acme.example"]).receipt.cost is not None
     assert BulkEnricher().sandbox_server is None
+
+
+def test_a_plan_counts_what_the_enricher_has_spent(everybody: Sandbox, path: Path) -> None:
+    mails = [f"person{number}@acme.example" for number in range(9)]
+    for store in (None, path):
+        with BulkEnricher(everybody.api_key, base_url=everybody.url, max_credits=5, store=store) as enricher:
+            assert "at most 5: 5 of max_credits (5) left" in str(enricher.plan(mails))
+            enricher.enrich(mails[:2])
+            plan = enricher.plan(mails[2:])
+            assert (plan.ceiling, plan.ceiling_left, plan.max_credits) == (5, 3, 3)
+            assert "at most 3: 3 of max_credits (5) left" in str(plan)
+            assert "at most 1\n" in f"{enricher.plan(mails[3:4])}\n"
+            enricher.enrich(mails[2:5])
+            assert "at most 0: max_credits (5) is used up" in str(enricher.plan(mails[5:]))
+    with BulkEnricher(
+        everybody.api_key, base_url=everybody.url, max_credits=Budget(5, per="run")
+    ) as enricher:
+        enricher.enrich(mails[:2])
+        assert enricher.plan(mails).ceiling_left == 5

@@ -92,7 +92,7 @@ def _sum(one: Plan, next_one: Plan, enricher: BulkEnricher) -> Plan:
         bought_again=one.bought_again + next_one.bought_again,
         to_send=to_send,
         requests=requests,
-        max_credits=most if settings.budget is None else min(most, settings.budget.credits),
+        max_credits=most if next_one.ceiling_left is None else min(most, next_one.ceiling_left),
         expected_credits=_likely(likely),
         min_duration_s=float(max(requests[0] - 1, 0) // settings.requests_per_minute * _WINDOW_S),
         problems=(*one.problems, *problems)[:_KEPT],

@@ -77,7 +77,7 @@ class Talk:
 def plan_lines(plan: Plan) -> str:
     """A plan in words, with the first rows that cannot be looked up. Rows count from 1, as lines do."""
     suspects = tuple(suspect._replace(row=suspect.row + 1) for suspect in plan.suspects)
-    lines = [str(replace(plan, suspects=suspects)).replace(" (plan.problems)", "")]
+    lines = [in_options(str(replace(plan, suspects=suspects)).replace(" (plan.problems)", ""))]
     lines += [f"invalid   row {row + 1:,}: {in_options(why)}" for row, _, why in plan.problems[:_SHOWN]]
     if plan.invalid > _SHOWN:
         lines.append(f"          and {plan.invalid - _SHOWN:,} more")

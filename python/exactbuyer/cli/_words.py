@@ -54,6 +54,8 @@ WORDS = {
     "refresh=True asks for everything again, and store_only=True asks for nothing": "--refresh asks for "
     "everything again, and --store-only asks for nothing",
     "date or timestamp, or give a type of Arrow's": "date or timestamp",
+    " of max_credits (": " of --max-credits (",
+    ": max_credits (": ": --max-credits (",
     "store=None keeps nothing": "--store none keeps nothing",
     "Leave store= out, or give it a path": "Leave --store out, or name a file",
     "give store= another path": "say --store with another path",
