@@ -34,7 +34,7 @@ class Reader:
 
     def __init__(self, data: Any, wish: Wish, settings: Settings) -> None:
         self._settings = settings
-        self._wish = wish
+        self.wish = wish
         self.table: Table = wish.table()
         names, metadata = self._open(data)
         known = known_columns(metadata).get(wish.prefix, [])
@@ -54,8 +54,8 @@ class Reader:
 
     def read(self, rows: Any, *, first_row: int) -> Rows:
         """Reads the rows of one part."""
-        columns = [(label, kind, rows.column(label), "") for label, kind in self._wish.by]
-        return by_columns(columns, self._wish, self._settings).rows(0, len(rows), first_row)
+        columns = [(label, kind, rows.column(label), "") for label, kind in self.wish.by]
+        return by_columns(columns, self.wish, self._settings).rows(0, len(rows), first_row)
 
     def join(self, source: Any, block: Batches) -> list[Any]:
         """A part with its new columns."""

@@ -13,14 +13,17 @@ from typing import TYPE_CHECKING, Any, cast
 
 from . import _core
 from ._calls import Call
+from ._warnings import warn_of_column
 from .exceptions import ConfigError
-from .frames import COLUMNS_KEY, RECEIPT_KEY, Notes, check_labels, frame_of, is_reader, looks_personal
+from .frames import COLUMNS_KEY, RECEIPT_KEY, Notes, check_labels, frame_of, is_reader, looks_personal, shown
 from .results import Results
 from .streams import Intake, Stream
+from .wording import count
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from ._calls import OnError
     from ._core import Batches, ByColumns, Rows, Run, Table
     from ._desk import Desk
     from ._readers import Reader
@@ -29,6 +32,9 @@ if TYPE_CHECKING:
     from .progress import Watch
     from .receipt import Receipt
     from .settings import Settings
+
+_ENOUGH_ROWS = 10
+_NEARLY_ALL = 0.9
 
 BLOCK_ROWS = 8_192
 """Rows of one record batch: enough for Arrow, and few enough that they are soon complete."""
@@ -138,9 +144,24 @@ class GatheringCall(Call):
 
     where = ".table"
     table: Table
+    wish: Wish
 
     def collect(self) -> None:
         self.run.gather(self.table)
+
+    def conclude(self, on_error: OnError) -> Results:
+        """As any call; and with a warning where `by` seems to name the wrong column."""
+        results, receipt = super().conclude(on_error), self.receipt()
+        asked = receipt.rows - receipt.missing
+        if asked >= _ENOUGH_ROWS and receipt.invalid > _NEARLY_ALL * asked:
+            warn_of_column(self._suspicion(asked, receipt.invalid), results, receipt)
+        return results
+
+    def _suspicion(self, asked: int, invalid: int) -> str:
+        many = f"all {invalid:,} rows" if invalid == asked else f"{invalid:,} of {count(asked, 'row')}"
+        labels = [shown(label) for label, _ in self.wish.by]
+        right = f"is {labels[0]} the right column" if len(labels) == 1 else "does by name the right columns"
+        return f"{many} that hold something are invalid: {right}? {self.wish.prefix}reason says why"
 
     def _current_receipt(self) -> Receipt:
         return replace(super()._current_receipt(), misfits=self.table.misfits())
@@ -159,7 +180,7 @@ class TableCall(GatheringCall):
     def begin(self, job: Job) -> None:
         """Says what the call is about: before anything else."""
         self._job = job
-        self.table = job.table
+        self.table, self.wish = job.table, job.wish
 
     def feed(self, rows: Rows) -> None:
         """Gives the run the next rows, and takes what is ready meanwhile."""
@@ -193,7 +214,7 @@ class TableStreamCall(GatheringCall):
     def begin(self, reader: Reader) -> None:
         """Says what the call is about: before anything else."""
         self._reader = reader
-        self.table = reader.table
+        self.table, self.wish = reader.table, reader.wish
 
     @property
     def part_rows(self) -> int:

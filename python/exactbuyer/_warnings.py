@@ -7,7 +7,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .exceptions import IncompleteWarning, StoreWarning
+from .exceptions import ColumnWarning, IncompleteWarning, StoreWarning
 from .wording import count
 
 if TYPE_CHECKING:
@@ -50,6 +50,11 @@ def warn_incomplete(open_rows: str, results: Results, receipt: Receipt) -> None:
         f"the receipt says more."
     )
     warnings.warn(IncompleteWarning(message, results=results, receipt=receipt), stacklevel=_callers_level())
+
+
+def warn_of_column(message: str, results: Results, receipt: Receipt) -> None:
+    """Nearly no row of a table could be looked up."""
+    warnings.warn(ColumnWarning(message, results=results, receipt=receipt), stacklevel=_callers_level())
 
 
 def _callers_level() -> int:

@@ -19,6 +19,7 @@ __all__ = [
     "AuthenticationError",
     "BadRequestError",
     "BudgetExceededError",
+    "ColumnWarning",
     "ConfigError",
     "ExactBuyerError",
     "IncompleteWarning",
@@ -175,6 +176,10 @@ class _WithResults(UserWarning):
 
 class IncompleteWarning(_WithResults):
     """A call is over and rows of it are open: `unknown` or `not_sent`."""
+
+
+class ColumnWarning(_WithResults):
+    """A table was enriched, and nearly no cell could be looked up: by named the wrong column, perhaps."""
 
 
 class StoreWarning(_WithResults):

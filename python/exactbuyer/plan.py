@@ -131,14 +131,14 @@ class Plan:
             [
                 *text_table(count(self.rows, "row"), self._lines()),
                 f"credits   {self._credits()}",
-                *(f"check     {check}" for check in self._checks()),
+                *(f"check     {check}" for check in self.checks()),
             ]
         )
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        checks = [("check", "", check) for check in self._checks()]
+        checks = [("check", "", check) for check in self.checks()]
         return html_table(
             count(self.rows, "row"), [*self._lines(), ("credits", "", self._credits()), *checks]
         )
@@ -176,7 +176,8 @@ class Plan:
             return f": max_credits ({self.ceiling:,}) is used up"
         return f": {self.ceiling_left:,} of max_credits ({self.ceiling:,}) left"
 
-    def _checks(self) -> list[str]:
+    def checks(self) -> list[str]:
+        """What to look at before it is sent, in words; rows count from 0."""
         again = f"{count(self.bought_again, 'identifier')} the store has a contact for: to be paid for again"
         suspects = [
             f"row {row:,}'s {kind.replace('_', ' ')} stands in {count(rows, 'row')}: a placeholder?"

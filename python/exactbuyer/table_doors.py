@@ -90,6 +90,7 @@ class TableDoors:
 
         Warns:
             IncompleteWarning: Rows stayed open; their `status` says which.
+            ColumnWarning: More than nine in ten of the rows that hold something are `invalid`.
 
         Costs what `enrich` costs.
 

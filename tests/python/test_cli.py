@@ -348,3 +348,27 @@ def test_a_question_can_be_answered(tmp_path: Path) -> None:
     ending, shown = answered(file, b"y\n")
     assert ending in {Ending.ROWS_FAILED, Ending.USAGE}
     assert "OFFLINE" in shown
+
+
+@pytest.mark.parametrize("options", [[], ["--yes"], ["--sandbox"], ["--max-credits", "5"]])
+def test_what_to_look_at_is_told_of_a_small_file_too(
+    options: list[str], tmp_path: Path, everybody: Sandbox
+) -> None:
+    file = tmp_path / "people.csv"
+    file.write_text("mail\n" + "info@acme.example\n" * 200 + "ana@acme.example\n")
+    given = ["enrich", file, "--by", "mail", "-o", tmp_path / "out.csv", *options]
+    given += [] if "--sandbox" in options else against(everybody)
+    done = run(*given)
+    assert done.returncode == 0
+    assert b"check     row 1's email stands in 200 rows: a placeholder?" in done.stderr
+    assert run(*given, "-q").stderr == b""
+
+
+def test_a_column_that_holds_no_identifiers_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "people.csv"
+    file.write_text("name,mail\n" + "Ana,ana@acme.example\n" * 200)
+    done = run("enrich", file, "--by", "name", "--sandbox", "-o", tmp_path / "out.csv")
+    assert done.returncode == 0
+    told = done.stderr.decode()
+    assert "warning: all 200 rows that hold something are invalid: is 'name' the right column?" in told
+    assert "Ana" not in told

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -13,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from exactbuyer import BulkEnricher, ConfigError
+from exactbuyer import BulkEnricher, ColumnWarning, ConfigError
 from exactbuyer.columns import FIXED_COLUMNS
 from exactbuyer.sandbox import Sandbox
 
@@ -125,6 +126,7 @@ JUNK = st.recursive(
 )
 
 
+@pytest.mark.filterwarnings("ignore::exactbuyer.ColumnWarning")
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cells=st.lists(JUNK, max_size=12), split=st.sampled_from([None, ";"]))
 def test_no_junk_in_a_cell_is_more_than_its_row_s_trouble(
@@ -205,3 +207,32 @@ def test_a_column_of_nothing_but_nulls_is_missing_and_stays_what_it_was(
         done = enricher.enrich_table(nothing, by="mail")
         assert done["mail"].dtype == nothing["mail"].dtype
         assert list(done["eb_status"]) == ["missing"] * 2
+
+
+@pytest.mark.parametrize(
+    ("invalid", "said"), [(20, "all 20 rows"), (19, "19 of 20 rows"), (18, None), (9, None)]
+)
+def test_a_column_that_holds_no_identifiers_is_told(
+    enricher: BulkEnricher, invalid: int, said: str | None
+) -> None:
+    rows = 20 if invalid > 9 else 9
+    cells = ["Ana Almeida"] * invalid + ["ana@acme.example"] * (rows - invalid) + [None] * 100
+    for data in (pd.DataFrame({"name": cells}), pa.table({"name": cells}).to_reader(7)):
+        with warnings.catch_warnings(record=True) as met:
+            warnings.simplefilter("always")
+            table: Any = enricher.enrich_table(data, by="name")
+            if not isinstance(table, pd.DataFrame):
+                table = table.read_all()
+        assert len(table) == rows + 100
+        if said is None:
+            assert met == []
+            continue
+        (warned,) = met
+        assert isinstance(warned.message, ColumnWarning)
+        text = str(warned.message)
+        assert (
+            f"{said} that hold something are invalid: is 'name' the right column? eb_reason says why" in text
+        )
+        assert "Ana" not in text
+        assert warned.message.receipt is not None
+        assert warned.message.receipt.invalid == invalid

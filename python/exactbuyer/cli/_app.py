@@ -138,7 +138,11 @@ def _enrich(given: Given, talk: Talk) -> int:
             survey = _survey(given, enricher, lambda source: keeps_bytes(source, output.kind, delimiter))
             if given["dry_run"]:
                 return _show_plan(given, survey, enricher)
-            _approve(given, survey, enricher)
+            plan = _approve(given, survey, enricher)
+            if plan is None and survey is not None and survey.rows <= ASK_ABOVE_CREDITS:
+                plan = _plan(given, survey, enricher)
+            if plan is not None:
+                talk.checks(plan)
             source = given.source(survey)
             job = Job(
                 source=source,
@@ -254,21 +258,23 @@ def _show_plan(given: Given, survey: Survey | None, enricher: BulkEnricher) -> i
     return Ending.DONE
 
 
-def _approve(given: Given, survey: Survey | None, enricher: BulkEnricher) -> None:
-    """Asks before spending more than a little, if anything is spent at all."""
+def _approve(given: Given, survey: Survey | None, enricher: BulkEnricher) -> Plan | None:
+    """Asks before spending more than a little, if anything is spent at all.
+
+    Returns:
+        The plan, if it took one and has not been shown.
+    """
     settings = enricher.settings
     if given["yes"] or given["store_only"] or settings.service == LOOPBACK:
-        return
+        return None
     if settings.budget is not None and settings.budget.credits <= ASK_ABOVE_CREDITS:
-        return
+        return None
     fix = f"say --yes, or --max-credits with no more than {ASK_ABOVE_CREDITS:,}"
     if survey is None:
         raise Stop(Ending.USAGE, f"what a stream will cost is not known before it has been read: {fix}")
-    if survey.rows <= ASK_ABOVE_CREDITS and len(given["by"]) == 1 and given["split"] is None:
-        return
     plan = _plan(given, survey, enricher)
     if plan.max_credits <= ASK_ABOVE_CREDITS:
-        return
+        return plan
     write(plan_lines(plan))
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise Stop(
@@ -276,6 +282,7 @@ def _approve(given: Given, survey: Survey | None, enricher: BulkEnricher) -> Non
         )
     if not click.confirm(f"Spend up to {plan.max_credits:,} credits?", err=True):
         raise Stop(Ending.USAGE, "nothing was sent")
+    return None
 
 
 def _conclude(done: Done, given: Given, talk: Talk, output: str) -> None:

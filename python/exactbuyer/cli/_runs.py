@@ -153,7 +153,7 @@ class _FileReader(Reader):
 
     def join(self, source: Any, block: Batches) -> list[Any]:
         with telling(self._source.name):
-            sources, _ = block.objects(f"{self._wish.prefix}source")
+            sources, _ = block.objects(f"{self.wish.prefix}source")
             return [_Piece(self.joiner.join(source, block), len(block), sources.count("paid"))]
 
     def whole(self, joined: list[Any]) -> Any:

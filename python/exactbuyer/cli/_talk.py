@@ -59,6 +59,11 @@ class Talk:
             logger.setLevel(before[0])
             logger.propagate = before[1]
 
+    def checks(self, plan: Plan) -> None:
+        """Says what to look at before it is sent."""
+        for line in [] if self.quiet else check_lines(plan):
+            write(line)
+
     def receipt(self, receipt: Receipt, prefix: str, *, title: str | None, step: str) -> None:
         """Says what a run took, and what to do next."""
         if self.quiet:
@@ -76,12 +81,20 @@ class Talk:
 
 def plan_lines(plan: Plan) -> str:
     """A plan in words, with the first rows that cannot be looked up. Rows count from 1, as lines do."""
-    suspects = tuple(suspect._replace(row=suspect.row + 1) for suspect in plan.suspects)
-    lines = [in_options(str(replace(plan, suspects=suspects)).replace(" (plan.problems)", ""))]
+    lines = [in_options(str(_counting_from_one(plan)).replace(" (plan.problems)", ""))]
     lines += [f"invalid   row {row + 1:,}: {in_options(why)}" for row, _, why in plan.problems[:_SHOWN]]
     if plan.invalid > _SHOWN:
         lines.append(f"          and {plan.invalid - _SHOWN:,} more")
     return "\n".join(lines)
+
+
+def check_lines(plan: Plan) -> list[str]:
+    """What to look at before a plan is carried out, as :func:`plan_lines` says it."""
+    return [f"check     {check}" for check in _counting_from_one(plan).checks()]
+
+
+def _counting_from_one(plan: Plan) -> Plan:
+    return replace(plan, suspects=tuple(each._replace(row=each.row + 1) for each in plan.suspects))
 
 
 _SHOWN = 5
