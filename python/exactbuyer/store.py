@@ -16,6 +16,7 @@ from ._store_file import StoreFile, opened
 from ._stored import Answer, Doubt, Entry, Info, Merged, Migrated, Purged, Reconciliation, Resolved, in_ms
 from .budget import time_zone
 from .exceptions import ConfigError, InvalidIdentifierError
+from .frames import nearest
 from .results import Problem
 from .rows import check_field_type
 
@@ -136,7 +137,8 @@ class Store(StoreFile):
             `credits_in_doubt`; in the order of the groups.
 
         Raises:
-            ConfigError: There is no such time zone; `by` is no list of names.
+            ConfigError: There is no such time zone; `by` is no list of names, or has one that is neither
+                a part of the date nor a tag of any request.
         """
         if isinstance(by, str):
             raise ConfigError(f"by is a list of names: write by=[{by!r}]")
@@ -147,6 +149,7 @@ class Store(StoreFile):
         for row in opened(self).summary(names, time_zone(tz)):
             group = row.pop("group")
             rows.append({**dict(zip(names, group, strict=True)), **row})
+        _check_parts(names, rows)
         if as_frame is False:
             return rows
         try:
@@ -342,6 +345,22 @@ def migrate(path: str | PathLike[str]) -> Migrated:
             as it was.
     """
     return Migrated(**_core.migrate_store(Path(path)))
+
+
+def _check_parts(names: list[str], rows: list[dict[str, Any]]) -> None:
+    """Refuses a name that parts nothing: mistyped, it would look like a sum of all."""
+    for name in names:
+        # Of a journal without requests nobody knows its tags.
+        if name in _DATES or not rows or any(row[name] is not None for row in rows):
+            continue
+        near = nearest(_DATES, name)
+        meant = f": did you mean {near!r}? It" if near is not None else "; it"
+        raise ConfigError(
+            f"by names {name!r}, which no request has as a tag{meant} may be 'day', 'month', 'year' or a tag"
+        )
+
+
+_DATES = ("day", "month", "year")
 
 
 def _moment(older_than: object) -> datetime:

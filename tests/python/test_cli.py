@@ -38,6 +38,10 @@ def test_the_version_and_the_commands(capsys: pytest.CaptureFixture[str]) -> Non
     assert main(["--help"]) == 0
     told = capsys.readouterr().out
     assert all(command in told for command in ("enrich", "plan", "sandbox"))
+    # None of them is cut off.
+    assert main(["store", "--help"]) == 0
+    shown = (told + capsys.readouterr().out).splitlines()
+    assert [line for line in shown if line.startswith("  ") and line.endswith("...")] == []
 
 
 @pytest.mark.parametrize("command", ["enrich", "plan"])

@@ -91,6 +91,12 @@ def test_a_summary(sandbox: Sandbox, path: Path, as_frame: bool | None) -> None:
             store.summary(by="month")
         with pytest.raises(ConfigError, match="time zone"):
             store.summary(tz="Atlantis")
+        for name, fix in (
+            ("mont", "did you mean 'month'"),
+            ("jobs", "may be 'day', 'month', 'year' or a tag"),
+        ):
+            with pytest.raises(ConfigError, match=fix):
+                store.summary(by=["year", name])
     rows = summary if as_frame is False else summary.to_dict("records")
     year = f"{datetime.now(timezone.utc):%Y}"
     spring = {"requests": 1, "lookups": 3, "hits": 2, "credits": 2, "credits_in_doubt": 0}

@@ -79,7 +79,10 @@ Exit codes:
 """
 
 
-@commands.command(epilog=f"{_EXAMPLES}\n{_ENDINGS}")
+@commands.command(
+    short_help="Look up the rows of IN, and write what was found beside them.",
+    epilog=f"{_EXAMPLES}\n{_ENDINGS}",
+)
 @input_options()
 @click.option(
     "-o", "--output", default="-", metavar="OUT", help="Where to; by default, or as -, standard output."
@@ -165,7 +168,7 @@ def _enrich(given: Given, talk: Talk) -> int:
     return done.ending
 
 
-@commands.command()
+@commands.command(short_help="Say what `enrich` would ask and could cost: no key, no cost.")
 @input_options()
 @money_options()
 @column_options()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import click
 
 from exactbuyer.enricher import BulkEnricher
+from exactbuyer.exceptions import StoreError
 from exactbuyer.rows import FieldType
 from exactbuyer.store import Store
 from exactbuyer.store import migrate as migrate_file
@@ -18,13 +19,14 @@ from exactbuyer.wording import count
 
 from ._options import days
 from ._talk import Talk, json_line, print_data, say
+from ._words import in_options
 from .endings import Ending, Stop
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable
 
 
-@click.group()
+@click.group(short_help="Say what was bought and is in doubt; forget people.")
 @click.option(
     "--store", "path", metavar="FILE", help="The store; by default this folder's, for the real service."
 )
@@ -59,10 +61,10 @@ def info(asked: Store, *, as_json: bool) -> int:
     """Print what is in the store: contacts, doubts, credits, size."""
     with _asking(asked):
         told = asked.info()
-        return _print([json_line(asdict(told)) if as_json else str(told)])
+        return _print([json_line(asdict(told))]) if as_json else _say_of(told)
 
 
-@store.command()
+@store.command(short_help="Print every lookup in doubt, as JSON Lines.")
 @click.pass_obj
 def unknown(asked: Store) -> int:
     """Print every lookup that may have been charged and has no answer, as JSON Lines."""
@@ -70,7 +72,7 @@ def unknown(asked: Store) -> int:
         return _print(json_line(asdict(doubt)) for doubt in asked.unknown())
 
 
-@store.command()
+@store.command(short_help="Decide what becomes of all lookups in doubt.")
 @click.argument("resolution", type=click.Choice(["resend", "drop"]))
 @click.pass_obj
 def resolve(asked: Store, resolution: Any) -> int:
@@ -79,7 +81,7 @@ def resolve(asked: Store, resolution: Any) -> int:
     resend: the next run asks for them again, which may pay twice. drop: they are left alone.
     """
     with _asking(asked):
-        return _print([str(asked.resolve_unknown(resolution))])
+        return _say_of(asked.resolve_unknown(resolution))
 
 
 @store.command()
@@ -107,7 +109,7 @@ def summary(asked: Store, by: tuple[str, ...], tz: str | None) -> int:
 def reconcile(asked: Store, month: str, invoiced: int, tz: str | None) -> int:
     """Compare a month's books with the INVOICED credits."""
     with _asking(asked):
-        return _print([str(asked.reconcile(month, invoiced, tz=tz))])
+        return _say_of(asked.reconcile(month, invoiced, tz=tz))
 
 
 @store.command()
@@ -118,9 +120,10 @@ def export(asked: Store, path: str) -> int:
     with _asking(asked):
         try:
             answers = asked.export(path)
+        except StoreError:
+            # One of them, too; and it is about another file.
+            raise
         except OSError as error:
-            if type(error).__module__.startswith("exactbuyer"):
-                raise
             raise Stop(
                 Ending.FILES, f"{path} cannot be written: {error.strerror or 'its disk refuses it'}"
             ) from None
@@ -139,10 +142,12 @@ def find(asked: Store, whom: str, field_type: Any) -> int:
     """
     with _asking(asked):
         answers = asked.find(_said(whom), field_type=field_type)
+        if not answers:
+            say("nothing is on file about them")
         return _print(json_line(asdict(answer)) for answer in answers)
 
 
-@store.command()
+@store.command(short_help="Forget WHOM, or what is old.")
 @click.argument("whom", metavar="[WHOM]", required=False)
 @click.option("--type", "field_type", type=click.Choice(get_args(FieldType)), help="What WHOM is.")
 @click.option("--older-than", "older_than_days", type=days, metavar="DAYS", help="Or all that is so old.")
@@ -166,8 +171,8 @@ def purge(
             raise Stop(Ending.USAGE, "nothing was purged")
     with _asking(asked):
         if older_than_days is not None:
-            return _print([str(asked.purge(older_than=timedelta(days=older_than_days)))])
-        return _print([str(asked.purge(_said(whom or ""), field_type=field_type))])
+            return _say_of(asked.purge(older_than=timedelta(days=older_than_days)))
+        return _say_of(asked.purge(_said(whom or ""), field_type=field_type))
 
 
 @store.command()
@@ -177,7 +182,7 @@ def allow(asked: Store, whom: str, field_type: Any) -> int:
     """Let WHOM be asked for again, who was purged or dropped."""
     with _asking(asked):
         allowed = asked.allow(_said(whom), field_type=field_type)
-        return _print(["asked for again from now on" if allowed else "was neither purged nor dropped"])
+        return _print(["may be asked for again" if allowed else "was neither purged nor dropped"])
 
 
 @store.command()
@@ -186,15 +191,15 @@ def allow(asked: Store, whom: str, field_type: Any) -> int:
 def merge(asked: Store, other: str) -> int:
     """Take over everything that the store in the file OTHER has."""
     with _asking(asked):
-        return _print([str(asked.merge(other))])
+        return _say_of(asked.merge(other))
 
 
-@store.command()
+@store.command(short_help="Bring the store's file up to this version.")
 @click.pass_obj
 def migrate(asked: Store) -> int:
     """Bring the store's file up to this version of the package; a backup stays beside it."""
     with Talk().aloud():
-        return _print([str(migrate_file(asked.path))])
+        return _say_of(migrate_file(asked.path))
 
 
 @contextmanager
@@ -212,6 +217,11 @@ def _said(whom: str) -> str:
     if sys.stdin is None:
         raise Stop(Ending.FILES, "there is no standard input to read WHOM from")
     return sys.stdin.buffer.readline().decode(errors="replace").rstrip("\r\n")
+
+
+def _say_of(told: object) -> int:
+    """Prints what the store answered, in the words of the command line."""
+    return _print([in_options(str(told))])
 
 
 def _print(lines: Iterable[str]) -> int:

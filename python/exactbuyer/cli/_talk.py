@@ -9,6 +9,7 @@ import sys
 import warnings
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from exactbuyer._tables import told
@@ -132,12 +133,19 @@ def print_data(lines: Iterable[str]) -> None:
 
 def json_line(told: object) -> str:
     """As JSON in one line; letters that standard output cannot show, and halves of letters, are escaped."""
-    line = json.dumps(told, default=str, ensure_ascii=False)
+    line = json.dumps(told, default=_in_json, ensure_ascii=False)
     try:
         line.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
     except UnicodeEncodeError:
-        return json.dumps(told, default=str)
+        return json.dumps(told, default=_in_json)
     return line
+
+
+def _in_json(value: object) -> str:
+    """Moments as the store's own export and the columns write them; anything else as text."""
+    if isinstance(value, datetime):
+        return value.astimezone(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return str(value)
 
 
 def say(text: str) -> None:
