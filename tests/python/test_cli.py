@@ -160,10 +160,14 @@ def test_a_plan_of_a_long_file_is_the_sum_of_its_windows(
     [
         (["--by", "nothing"], "--by names a column that the table does not have; it has 'mail', 'status'"),
         (["--by", "mail", "--by", "mail"], "twice"),
-        (["--by", "email=mail"], "--by names a column"),
-        (["--by", "mail=mail"], "'mail' is no field type: email, phone, social_profile"),
+        (
+            ["--by", "email=mail"],
+            "'mail' is no field type: email, phone or social_profile; did you mean --by mail=",
+        ),
+        (["--by", "mail=mail"], "'mail' is no field type: email, phone or social_profile\n"),
         (["--by", "mail", "--from", "xls"], "--from is one of csv, tsv, jsonl, parquet"),
-        (["--by", "mail", "-o", "out.xlsx"], "save it as CSV"),
+        (["--by", "mail", "-o", "out.xlsx"], "spreadsheets are not written: name a .csv, with --excel-safe"),
+        (["--by", "mail", "--column", "x=a:int65"], "date or timestamp\n"),
         (["--by", "mail", "-o", "out.txt"], "say --to"),
         (["--by", "mail", "-o", "out.parquet.gz"], "leave out .gz"),
         (["--by", "mail", "-o", "out.jsonl", "--excel-safe"], "--excel-safe is for CSV"),

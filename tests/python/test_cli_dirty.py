@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import subprocess
@@ -170,6 +171,12 @@ def test_what_the_columns_are_called_is_asked_before_anything_else(
         ("x.jsonl", b'[{"mail":"ana@acme.example"}]\n', "y.jsonl", "one object a line"),
         ("x.csv", "mail,id\nana@acme.example,1\n".encode("utf-16-le"), "y.csv", "is UTF-16"),
         ("x.csv", "mail,id\nana@acme.example,1\n".encode("utf-16-be"), "y.csv", "is UTF-16"),
+        ("x.csv", gzip.compress(b"mail\nana@acme.example\n"), "y.csv", "is compressed: say --from csv.gz"),
+        ("x.csv.gz", gzip.compress(gzip.compress(b"mail\n")), "y.csv", "is compressed twice"),
+        ("x.tsv", b"\x28\xb5\x2f\xfd\x04", "y.csv", "is compressed: say --from tsv.zst"),
+        ("x.csv", b"PK\x03\x04\x14\0\0\0", "y.csv", "is a ZIP archive, or a spreadsheet"),
+        ("x.csv", b"PAR1\x15\0", "y.csv", "say --from parquet"),
+        ("x.jsonl", b' \n[{"mail":"ana@acme.example"}]\n', "y.jsonl", "jq -c '.[]'"),
     ],
 )
 def test_what_cannot_become_another_kind_is_told_before_anything_is_sent(

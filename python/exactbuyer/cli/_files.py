@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import shlex
 import shutil
 import stat
 import sys
@@ -109,6 +110,12 @@ class reading:  # noqa: N801 - it reads as a word of the `with` statement
 
 
 def _opened(place: Place) -> IO[bytes]:
+    if place.packing and not place.is_stream:
+        with Path(place.path).open("rb") as stream:
+            begins = stream.read(_MARK_BYTES)
+        if begins and packing_of(begins) != place.packing:
+            said = {"gz": "gzip", "zst": "zstd"}[place.packing]
+            raise Stop(Ending.FILES, f"{place.name} is no {said} file: say with --from what it is")
     if place.packing == "zst":
         pyarrow: Any = needed("pyarrow", "zstd")
         source = pyarrow.PythonFile(_standard_input()) if place.is_standard else place.path
@@ -116,6 +123,22 @@ def _opened(place: Place) -> IO[bytes]:
     if place.packing == "gz":
         return cast("IO[bytes]", gzip.open(_standard_input() if place.is_standard else place.path))
     return _standard_input() if place.is_standard else Path(place.path).open("rb")
+
+
+def packing_of(begins: bytes) -> Packing:
+    """How something is compressed that begins so, in two bytes or more."""
+    if begins.startswith(b"\x1f\x8b"):
+        return "gz"
+    # The second is a frame of zstd's that may be skipped, as some tools put at the beginning.
+    if begins.startswith(b"\x28\xb5\x2f\xfd") or (
+        begins[1:4] == b"\x2a\x4d\x18" and begins[0] >> 4 == _SKIPPED
+    ):
+        return "zst"
+    return ""
+
+
+_MARK_BYTES = 4
+_SKIPPED = 5
 
 
 def _standard_input() -> IO[bytes]:
@@ -172,17 +195,30 @@ def place_of(path: str, given: str | None, option: str) -> Place:
     else:
         name, packing = _told(Path(path).name.lower().split(".")[1:] if path != STANDARD else [])
         if name is None:
-            if path.lower().endswith(_SPREADSHEETS):
-                raise Stop(Ending.USAGE, f"{path} is a spreadsheet's: save it as CSV, and give that")
-            what = (
-                "a stream has no suffix"
-                if path == STANDARD
-                else f"the suffix of {path} tells no kind of file"
-            )
-            raise Stop(Ending.USAGE, f"{what}: say {option}, one of {known}")
+            raise Stop(Ending.USAGE, _told_by_no_suffix(path, option))
     if name == "parquet" and packing:
         raise Stop(Ending.USAGE, "Parquet is compressed inside: leave out .gz and .zst")
     return Place(path, name, packing)
+
+
+def _told_by_no_suffix(path: str, option: str) -> str:
+    is_input = option == "--from"
+    if path.lower().endswith(_SPREADSHEETS):
+        if is_input:
+            return f"{path} is a spreadsheet's: save it as CSV, and give that"
+        return f"{path}: spreadsheets are not written: name a .csv, with --excel-safe"
+    if is_input and path.lower().endswith(".json"):
+        return f"{path} has one object a line? Say --from jsonl. It is an array? {in_lines(path)}"
+    what = "a stream has no suffix" if path == STANDARD else f"the suffix of {path} tells no kind of file"
+    return f"{what}: say {option}, one of {', '.join(KINDS)}"
+
+
+def in_lines(path: str) -> str:
+    """The command that makes JSON Lines of an array in this file."""
+    if path == STANDARD:
+        return "jq -c '.[]'"
+    suffix = ".lines.jsonl" if path.endswith(".jsonl") else ".jsonl"
+    return f"jq -c '.[]' {shlex.quote(path)} > {shlex.quote(str(Path(path).with_suffix(suffix)))}"
 
 
 def _is_folder(path: str) -> bool:

@@ -79,8 +79,12 @@ class Given:
         for text in self["by"]:
             name, mark, kind = text.rpartition("=")
             is_typed = mark and text not in names and kind in get_args(FieldType)
-            if mark and not is_typed and text not in names and name in names:
-                raise Stop(Ending.USAGE, f"--by: {kind!r} is no field type: {', '.join(get_args(FieldType))}")
+            if mark and not is_typed and text not in names:
+                swapped = f"; did you mean --by {kind}={name}?" if name in get_args(FieldType) else ""
+                raise Stop(
+                    Ending.USAGE,
+                    f"--by {text}: {kind!r} is no field type: email, phone or social_profile{swapped}",
+                )
             label, field_type = (name, cast("FieldType", kind)) if is_typed else (text, None)
             if label in told:
                 raise Stop(Ending.USAGE, f"--by names {label!r} twice: name each column once, best first")

@@ -124,7 +124,8 @@ class Output:
             if sys.stdout is None:
                 raise Stop(Ending.FILES, "there is no standard output: name a file with -o")
             if (self._place.kind == "parquet" or self._place.packing) and sys.stdout.isatty():
-                raise Stop(Ending.USAGE, "the output is nothing for a terminal: name a file with -o")
+                what = "Parquet" if self._place.kind == "parquet" else "what is compressed"
+                raise Stop(Ending.USAGE, f"{what} is not written to a terminal: name a file with -o")
             return os.dup(sys.stdout.fileno())
         # Through a link, the file that it leads to is replaced, not the link.
         try:

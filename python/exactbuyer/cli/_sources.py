@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from exactbuyer import _core
 from exactbuyer.exceptions import ExactBuyerError
 
+from ._files import in_lines, packing_of
 from ._talk import say
 from .endings import Ending, Stop
 
@@ -228,14 +229,29 @@ class telling:  # noqa: N801 - it reads as a word of the `with` statement
 def _as_text(place: Place) -> Iterator[bytes]:
     first = True
     for block in place.blocks():
-        if first and _is_utf_16(block):
-            raise Stop(
-                Ending.FILES,
-                f"{place.name} is UTF-16: convert it first, as with iconv -f utf-16 -t utf-8, or save it as "
-                f"CSV UTF-8",
-            )
+        if first:
+            _check_beginning(place, block)
         first = False
         yield block
+
+
+def _check_beginning(place: Place, block: bytes) -> None:
+    """Recognises by its first bytes what is no text."""
+    what = None
+    packing = packing_of(block)
+    if packing:
+        twice = "twice: unpack it once" if place.packing else f"say --from {place.kind}.{packing}"
+        what = f"is compressed{' ' if place.packing else ': '}{twice}"
+    elif block.startswith(b"PK\x03\x04"):
+        what = "is a ZIP archive, or a spreadsheet: unpack it, or save it as CSV"
+    elif block.startswith(b"PAR1"):
+        what = "is Parquet: say --from parquet"
+    elif _is_utf_16(block):
+        what = "is UTF-16: convert it first, as with iconv -f utf-16 -t utf-8, or save it as CSV UTF-8"
+    elif place.kind == "jsonl" and block.lstrip().startswith(b"["):
+        what = f"is an array, and should have one object a line: {in_lines(place.path)}"
+    if what is not None:
+        raise Stop(Ending.FILES, f"{place.name} {what}")
 
 
 def _is_utf_16(block: bytes) -> bool:
