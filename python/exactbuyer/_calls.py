@@ -251,7 +251,10 @@ class Call:
         if not self.over():
             # What is in flight may be charged already.
             counts["credits_in_doubt"] = self.run.progress()["credits_in_doubt"]
-        return Receipt.from_core(counts, self.settings.credit_price, in_store=self.settings.store is not None)
+        in_store = self.settings.store is not None
+        return Receipt.from_core(
+            counts, self.settings.credit_price, in_store=in_store, store_only=self.store_only
+        )
 
     def _log(self, receipt: Receipt) -> None:
         logger.info(

@@ -59,6 +59,7 @@ class Receipt:
         bought_again: Lookups sent although the store has their contact: too old, or `refresh=True`.
         not_stored: Lookups whose answers are in the results, and could not be stored.
         in_store: Whether a store keeps what was paid for, and what is in doubt.
+        store_only: Whether nothing was to be sent, as `store_only=True` has it.
         sent: Lookups that went out, each time they did.
         requests: Requests that went out, whatever became of them.
         credits: Credits known to be charged.
@@ -97,6 +98,7 @@ class Receipt:
     bought_again: int = 0
     not_stored: int = 0
     in_store: bool = False
+    store_only: bool = False
     sent: int = 0
     requests: int = 0
     credits: int = 0
@@ -109,7 +111,12 @@ class Receipt:
 
     @classmethod
     def from_core(
-        cls, counts: Mapping[str, Any], credit_price: tuple[Decimal, str] | None, *, in_store: bool = False
+        cls,
+        counts: Mapping[str, Any],
+        credit_price: tuple[Decimal, str] | None,
+        *,
+        in_store: bool = False,
+        store_only: bool = False,
     ) -> Receipt:
         """The receipt of a run, from the core's counts."""
         known = {field.name for field in fields(cls)}
@@ -117,7 +124,7 @@ class Receipt:
         told["notes"] = tuple(Note(*note) for note in counts.get("notes", ()))
         since = counts.get("inherited_since_ms")
         told["inherited_since"] = None if since is None else moment(since)
-        return cls(**told, credit_price=credit_price, in_store=in_store)
+        return cls(**told, credit_price=credit_price, in_store=in_store, store_only=store_only)
 
     @property
     def under_way(self) -> int:
@@ -153,8 +160,7 @@ class Receipt:
         if self.unknown:
             return self._resolve()
         if self.not_sent:
-            barred = "store.allow(…) for the rows that are not to be sent, if they should be after all"
-            return barred if self.not_sent == self.barred else f"{first}: the others are done"
+            return self._send_them() or f"{first}: the others are done"
         if self.invalid or self.rejected:
             return (
                 "correct the rows named in results.problems (in a table: by their reason) and ask for those "
@@ -205,6 +211,7 @@ class Receipt:
             stopped=other.stopped or self.stopped,
             inherited_since=min(filter(None, [self.inherited_since, other.inherited_since]), default=None),
             in_store=self.in_store or other.in_store,
+            store_only=self.store_only and other.store_only,
             notes=_added(self.notes, other.notes),
             # Credits of two prices add up, their money does not.
             credit_price=self.credit_price if self.credit_price == other.credit_price else None,
@@ -284,6 +291,14 @@ class Receipt:
             return f'{first}, then enricher.resolve_unknown("resend") or ("drop")'
         return f"{first}: asking again for the rows that are unknown may pay for them twice"
 
+    def _send_them(self) -> str:
+        """What to do with rows that nothing kept from being sent but what was asked for."""
+        if self.not_sent == self.barred:
+            return "store.allow(…) for the rows that are not to be sent, if they should be after all"
+        if self.store_only:
+            return "the store does not have these: run this without store_only=True to buy them"
+        return ""
+
     def _by_caller(self) -> bool:
         return (self.stopped or "").startswith(_STOPPED_BY_CALLER)
 
@@ -304,5 +319,5 @@ def _added(some: tuple[Note, ...], more: tuple[Note, ...]) -> tuple[Note, ...]:
     return tuple(Note(*note) for note in requests.items())
 
 
-_TOGETHER = {"stopped", "notes", "credit_price", "inherited_since", "in_store"}
+_TOGETHER = {"stopped", "notes", "credit_price", "inherited_since", "in_store", "store_only"}
 _ADDED = [field.name for field in fields(Receipt) if field.name not in _TOGETHER]

@@ -59,8 +59,8 @@ class SyncDoors:
                 goes wrong later lets the rest finish, and then raises. `"record"`: only the rows'
                 `status` says so, with one warning if rows stay open.
             progress: `"auto"`: after a second a bar in a terminal or notebook, elsewhere a log line
-                each 10 s. `True` or `False`: a bar, or nothing. A function: called with a
-                `Progress` now and then.
+                each 10 s (INFO, logger `exactbuyer`). `True` or `False`: a bar, or nothing. A
+                function: called with a `Progress` now and then.
 
         Returns:
             A list of dicts with the keys `value`, `enriched_contact` and `status`, one a row, in

@@ -41,3 +41,15 @@ def test_what_no_terminal_can_show_is_not_written_to_one(
         assert main(given) == Ending.USAGE
     assert not everybody.ledger.requests
     assert f"{said} is not written to a terminal: name a file with -o" in capsys.readouterr().err
+
+
+def test_a_folder_that_is_not_there_is_not_made_for_a_store(
+    csv: Path, everybody: Sandbox, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = ["enrich", str(csv), "--by", "mail", *against(everybody)]
+    assert main([*given, "--store", str(csv.parent / "nowhere" / "people.db")]) == Ending.STORE
+    assert main([*given, "-o", str(csv.parent / "nowhere" / "out.csv")]) == Ending.FILES
+    told = capsys.readouterr().err
+    assert told.count(f"make the folder {csv.parent / 'nowhere'} first") == 2
+    assert not everybody.ledger.requests
+    assert [entry.name for entry in csv.parent.iterdir()] == ["in.csv"]

@@ -195,6 +195,8 @@ def test_store_only_needs_neither_key_nor_network(
         assert people.plan(PEOPLE, store_only=True).to_send == (0, 0)
         assert people.plan(PEOPLE, store_only=True).open_rows == 20
         rows = door(people, PEOPLE, store_only=True)
+        assert people.last_receipt is not None
+        assert people.last_receipt.next_step.startswith("the store does not have these: run this without")
         assert rows[:10] == first
         assert {row["status"] for row in rows[10:]} == {"not_sent"}
         with pytest.raises(ConfigError, match="EXACTBUYER_API_KEY"):

@@ -6,6 +6,7 @@ Ranges and reasons are the settings' own.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, get_args
 
 from exactbuyer._desk import Terms
@@ -154,7 +155,7 @@ class Given:
     def _kept(self) -> dict[str, Any]:
         kept: dict[str, Any] = {}
         if self["store"] is not None:
-            kept["store"] = None if self["store"] == "none" else self["store"]
+            kept["store"] = None if self["store"] == "none" else _place_of_store(self["store"])
         for name in ("max_age", "miss_max_age"):
             days = self[f"{name}_days"]
             if days is not None:
@@ -189,6 +190,14 @@ class Given:
             path, colon, kind = path.partition(":")
             columns[name] = (path, kind) if colon else path
         return columns
+
+
+def _place_of_store(path: str) -> str:
+    """The path, if there is a folder to make a file in: a mistyped one would keep everything elsewhere."""
+    folder = Path(path).expanduser().parent
+    if not folder.is_dir():
+        raise Stop(Ending.STORE, f"the store {path} cannot be made: make the folder {folder} first")
+    return path
 
 
 def _check_header(names: list[str]) -> None:
