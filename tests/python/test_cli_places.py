@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from cli_runs import against
+from cli_runs import PATIENCE_S, against, run, start
+from test_cli_trouble import until
 
-from exactbuyer.cli import Ending, main
+from exactbuyer.cli import Ending, _drafts, main
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,3 +56,58 @@ def test_a_folder_that_is_not_there_is_not_made_for_a_store(
     assert told.count(f"make the folder {csv.parent / 'nowhere'} first") == 2
     assert not everybody.ledger.requests
     assert [entry.name for entry in csv.parent.iterdir()] == ["in.csv"]
+
+
+def left_in(folder: Path) -> set[str]:
+    return {entry.name for entry in folder.iterdir()} - {"in.csv"}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no such locks")
+def test_what_a_killed_run_has_left_goes_with_the_next_one(csv: Path, everybody: Sandbox) -> None:
+    import fcntl
+
+    folder = csv.parent
+    everybody.fail("hang", request=1)
+    given = ["enrich", csv, "--by", "mail", "-o", folder / "out.csv", *against(everybody)]
+    killed = start(*given, stderr=subprocess.DEVNULL)
+    until(lambda: bool(everybody.ledger.requests))
+    killed.kill()
+    killed.wait(PATIENCE_S)
+    (left,) = left_in(folder)
+    assert left.startswith(".out.csv.")
+    # Of a process that lives, of another output, and whatever anybody else calls so.
+    living, *others = [
+        ".out.csv.a1b2c3d4.exactbuyer.tmp",
+        ".out.csvx.a1b2c3d4.exactbuyer.tmp",
+        ".out.csv.mine.tmp",
+    ]
+    for name in others:
+        (folder / name).touch()
+    with (folder / living).open("w") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        assert run(*given, "-q").returncode == 0
+        assert left_in(folder) == {"out.csv", living, *others}
+    assert run(*given, "-q").returncode == 0
+    assert left_in(folder) == {"out.csv", *others}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no such locks")
+def test_a_draft_that_was_taken_for_left_is_begun_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    met: list[Path] = []
+    locked = _drafts._locked
+
+    def taken_first(descriptor: int, *, wait: bool) -> bool:
+        if not met:
+            # Between its making and its locking somebody else writes the same output to its end.
+            met.extend(tmp_path.iterdir())
+            met[0].unlink()
+        return locked(descriptor, wait=wait)
+
+    monkeypatch.setattr(_drafts, "_locked", taken_first)
+    draft = _drafts.Draft(tmp_path / "out.csv")
+    assert len(met) == 1
+    assert draft.path.exists()
+    os.close(draft.descriptor)
+    draft.close()

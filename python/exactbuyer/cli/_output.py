@@ -9,11 +9,11 @@ import gzip
 import os
 import stat
 import sys
-import tempfile
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
 
+from ._drafts import Draft, remove_left
 from ._files import needed
 from .endings import Ending, Stop
 
@@ -35,7 +35,7 @@ class Output:
 
     def __init__(self, place: Place) -> None:
         self._place = place
-        self._temporary: Path | None = None
+        self._draft: Draft | None = None
         self._target: Path | None = None
         self.has_failed = False
         """Something could not be written: what comes after it would stand in its place."""
@@ -78,9 +78,9 @@ class Output:
         """
         with self._telling():
             self._end(notes)
-            if self._temporary is not None and self._target is not None:
-                self._moved(self._temporary, self._target)
-                self._temporary = None
+            if self._draft is not None and self._target is not None:
+                self._moved(self._draft, self._target)
+                remove_left(self._target)
 
     def keep(self, notes: Mapping[str, Any]) -> Path | None:
         """Keeps what there is under another name, of a run that did not come to its end.
@@ -88,7 +88,7 @@ class Output:
         Returns:
             Where it is; `None` of a stream, or if it could not be kept.
         """
-        if self._temporary is None or self._target is None:
+        if self._draft is None or self._target is None:
             with suppress(Stop), self._telling():
                 self._end(notes)
             return None
@@ -101,8 +101,7 @@ class Output:
         if self._sink is None or not self.has_failed:
             with suppress(OSError):
                 self._raw.cut()
-                self._moved(self._temporary, partial)
-                self._temporary = None
+                self._moved(self._draft, partial)
                 return partial
         self.abandon()
         return None
@@ -114,10 +113,11 @@ class Output:
                 self._sink.abandon()
         with suppress(Exception):
             self._raw.close()
-        if self._temporary is not None:
+        if self._draft is not None:
             with suppress(OSError):
-                self._temporary.unlink()
-            self._temporary = None
+                self._draft.path.unlink()
+            self._draft.close()
+            self._draft = None
 
     def _opened(self) -> int:
         if self._place.is_standard:
@@ -144,11 +144,8 @@ class Output:
             raise Stop(
                 Ending.FILES, f"{self._place.path} cannot be written: make the folder {target.parent} first"
             )
-        # The name may be as long as names may be.
-        prefix = f".{target.name[:_NAME_LETTERS]}."
-        descriptor, name = tempfile.mkstemp(prefix=prefix, suffix=".tmp", dir=target.parent)
-        self._target, self._temporary = target, Path(name)
-        return descriptor
+        self._target, self._draft = target, Draft(target)
+        return self._draft.descriptor
 
     def _packed(self, pieces: _Pieces) -> Any:
         if self._place.packing == "gz":
@@ -165,13 +162,15 @@ class Output:
             self._sink.finish(notes)
         if self._stream is not self._raw:
             self._stream.close()
-        if self._temporary is not None:
+        if self._draft is not None:
             os.fsync(self._raw.fileno())
         self._raw.close()
 
-    def _moved(self, source: Path, target: Path) -> None:
-        source.chmod(_mode_of(target))
-        source.replace(target)
+    def _moved(self, draft: Draft, target: Path) -> None:
+        draft.path.chmod(_mode_of(target))
+        draft.path.replace(target)
+        draft.close()
+        self._draft = None
         # The name, too, is to outlive a power cut; not every system can say so of a folder.
         with suppress(OSError, AttributeError):
             folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
@@ -191,9 +190,6 @@ class Output:
             name = "standard output" if self._place.is_standard else self._place.path
             why = error.strerror or "its disk or stream refuses it"
             raise Stop(Ending.FILES, f"{name} cannot be written: {why}") from error
-
-
-_NAME_LETTERS = 40
 
 
 class _Pieces:
