@@ -88,6 +88,13 @@ class Job:
         return self.frame.beside(added, self.dropped, notes)
 
 
+def in_a_table(reason: str) -> str:
+    """Why a row cannot be looked up, where it is a cell and not a list that holds it."""
+    return reason.replace(
+        "give them as a list, in order of preference", "say what stands between them, as in split=';'"
+    )
+
+
 def by_columns(
     columns: Sequence[tuple[Any, str | None, object, str]], wish: Wish, settings: Settings
 ) -> ByColumns:

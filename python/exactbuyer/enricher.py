@@ -6,6 +6,7 @@ what is not frozen about it in `_desk`.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from functools import cache
 from inspect import signature
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ._desk import Desk, Terms
 from ._secret import Secret
-from ._tables import Job
+from ._tables import Job, in_a_table
 from .async_doors import AsyncDoors
 from .columns import Wish
 from .exceptions import ConfigError
@@ -305,11 +306,11 @@ class BulkEnricher(SyncDoors, AsyncDoors, TableDoors):
             field_type, required_fields, max_credits, refresh=refresh, store_only=store_only
         )
         if by is None:
-            read = self._desk.read(rows, terms)
-        else:
-            wish = Wish.checked(by, columns, prefix, split, terms.field_type)
-            read = Job(rows, wish, self._desk.settings).all_rows()
-        return self._desk.plan(read, terms)
+            return self._desk.plan(self._desk.read(rows, terms), terms)
+        wish = Wish.checked(by, columns, prefix, split, terms.field_type)
+        plan = self._desk.plan(Job(rows, wish, self._desk.settings).all_rows(), terms)
+        problems = (problem._replace(reason=in_a_table(problem.reason)) for problem in plan.problems)
+        return replace(plan, problems=tuple(problems))
 
     def close(self) -> None:
         """Stops every call of this enricher, and waits up to `grace` for what is in flight.

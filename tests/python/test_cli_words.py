@@ -43,6 +43,10 @@ def test_what_is_translated_is_said_somewhere() -> None:
             "there is no such address (404): check base_url",
             "there is no such address (404): check --base-url",
         ),
+        (
+            "more than one: say what stands between them, as in split=';'",
+            "more than one: say what stands between them, as in --split ';'",
+        ),
         ("required_fields names 'x'", "--require names 'x'"),
         ("grace is a timedelta or a number of seconds", "--grace is a number of seconds"),
         ("by names 'x', which is not there", "--by names 'x', which is not there"),

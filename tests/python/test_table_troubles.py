@@ -144,6 +144,12 @@ def test_what_cannot_be_read_by_arrows_interface_is_told(enricher: BulkEnricher)
     assert "@" not in str(caught.value)
 
 
+def test_a_plan_says_how_a_cell_of_several_is_parted(enricher: BulkEnricher) -> None:
+    several = pd.DataFrame({"mail": ["a@b.example; c@d.example"]})
+    assert "as in split=';'" in enricher.plan(several, by="mail").problems[0].reason
+    assert "give them as a list" in enricher.plan(list(several["mail"])).problems[0].reason
+
+
 def test_two_columns_of_one_name(enricher: BulkEnricher) -> None:
     twice = pd.DataFrame([["a", "b"]], columns=["mail", "mail"])
     with pytest.raises(ConfigError, match="a column of which the table has 2 by that name"):

@@ -47,7 +47,8 @@ WORDS = {
     "which is all that max_in_doubt allows": "which is all that --max-in-doubt allows",
     "results.problems": "the column of reasons",
     "set default_region": "say --default-region",
-    "give them as a list, in order of preference": "say what stands between them, as in --split ';'",
+    "say what stands between them, as in split=';'": "say what stands between them, as in --split ';'",
+    "give them as a list, in order of preference": "give one of them",
     "store_only=True sends nothing: ask again without it": "--store-only sends nothing: run it without",
     "store_only=True needs a store: make the enricher with store= a path": "--store-only needs a store: say "
     "--store FILE",
