@@ -208,7 +208,7 @@ def check_labels(
 
 
 def _fix_of(names: list[Hashable], label: Hashable, index_names: Iterable[Hashable]) -> str:
-    if isinstance(label, tuple) and set(cast("tuple[Hashable, ...]", label)) <= set(names):
+    if _is_made_of(label, names):
         return ": several columns go in a list, by=[…, …]; a tuple is one label of several levels"
     if label in list(index_names):
         return ": it is the index: pass frame.reset_index()"
@@ -225,6 +225,12 @@ def _fix_of(names: list[Hashable], label: Hashable, index_names: Iterable[Hashab
 
 
 _NAMED = 20
+
+
+def _is_made_of(label: object, names: list[Hashable]) -> bool:
+    """Whether it is several of the names."""
+    parts = cast("tuple[Hashable, ...]", label) if isinstance(label, tuple) else ()
+    return bool(parts) and set(parts) <= set(names)
 
 
 def looks_personal(name: object) -> bool:

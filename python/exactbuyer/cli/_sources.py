@@ -296,13 +296,14 @@ def surveyed(source: Source, *, keeps_bytes: bool) -> Survey:
     known: int | None = getattr(source, "rows", None)
     if known is not None:
         return Survey(known, source.names)
-    rows, names = 0, dict.fromkeys(source.names)
+    rows, names, parts = 0, dict.fromkeys(source.names), source.parts(_CHECKED_ROWS)
     if isinstance(source, CsvSource) and keeps_bytes:
         source.warn_of_text(source.header)
-    for part in source.parts(_CHECKED_ROWS):
+    for part in parts:
         rows += len(part)
         if isinstance(source, JsonSource):
             names.update(dict.fromkeys(source.names_of(part)))
         elif isinstance(source, CsvSource):
-            (source.warn_of_text if keeps_bytes else source.check_text)(part)
+            look = source.warn_of_text if keeps_bytes else source.check_text
+            look(part)
     return Survey(rows, list(names))

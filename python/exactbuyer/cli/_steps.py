@@ -65,7 +65,7 @@ def title_of(done: Done) -> str | None:
     receipt = done.receipt
     if done.is_whole:
         return None
-    parts = []
+    parts: list[str] = []
     if receipt.open_rows:
         parts.append(f"{receipt.open_rows:,} of {count(receipt.rows, 'row')} read so far open")
     if done.input_rows is None and not receipt.open_rows:
