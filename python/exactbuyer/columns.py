@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from . import _core
 from .exceptions import ConfigError
-from .frames import looks_personal
+from .frames import home_of, looks_personal
 from .rows import check_field_type
 
 if TYPE_CHECKING:
@@ -149,9 +149,11 @@ def _by(by: object, field_type: FieldType | None) -> tuple[tuple[Any, FieldType 
 
 
 def _is_column(by: object) -> bool:
-    """Whether it holds values: a column, an array or a table of any library. An index holds names."""
+    """Whether it holds values, or makes them: a column, an array or a table. An index holds names."""
+    if any(kind.__name__ == "Index" for kind in type(by).__mro__):
+        return False
     holds = hasattr(by, "dtype") or hasattr(by, "__arrow_c_array__") or hasattr(by, "__arrow_c_stream__")
-    return holds and not any(kind.__name__ == "Index" for kind in type(by).__mro__)
+    return holds or home_of(by) in {"polars", "pyarrow"}
 
 
 def _columns(columns: object) -> tuple[tuple[str, str, Any], ...]:

@@ -82,7 +82,7 @@ def test_what_the_store_does_not_have_is_bought_without_store_only() -> None:
         ),
         (
             {"ending": Ending.PIPE_CLOSED, "costs": False},
-            "nothing: whoever read the output has gone, and nothing was paid for",
+            "nothing: whoever read the output has gone, and invented people cost nothing",
         ),
         ({"costs": False}, "run the same command again"),
     ],
@@ -138,7 +138,7 @@ def test_what_was_free_frightens_nobody(tmp_path: Path) -> None:
     os.close(writer)
     _, told = command.communicate(timeout=PATIENCE_S)
     assert command.returncode == Ending.PIPE_CLOSED
-    assert b"next      nothing: whoever read the output has gone, and nothing was paid for" in told
+    assert b"next      nothing: whoever read the output has gone, and invented people cost nothing" in told
     assert b"again" not in told
 
 

@@ -96,6 +96,7 @@ def test_what_is_no_table_is_told(enricher: BulkEnricher, data: Any, fix: str) -
         (pl.Series(MAILS[0], MAILS), "by='mail'$"),
         (frame()["mail"].to_numpy(), "the column itself: by='mail'$"),
         (pa.array(MAILS), "the column itself"),
+        (pl.col("mail"), "the column itself"),
         (MAILS, r"does not have \(number 1 of 40\)"),
         (MAILS[0], "does not have; it has 'mail'$"),
     ],

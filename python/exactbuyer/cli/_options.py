@@ -146,7 +146,7 @@ def store_options() -> Callable[[FunctionT], FunctionT]:
             "max_age_days",
             type=days,
             metavar="DAYS",
-            help="How old an answer of the store may be.",
+            help="How old an answer of the store may be: an older one is paid for again.",
         ),
         click.option(
             "--miss-max-age",

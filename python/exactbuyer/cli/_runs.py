@@ -132,6 +132,8 @@ class _FileReader(Reader):
 
     joiner: Joiner
     signals: Signals
+    counts_paid = False
+    """What is lost if the run does not come to its end has to be told: no store keeps it."""
 
     def _open(self, data: Any) -> tuple[list[str], Any]:
         self._source = data
@@ -153,7 +155,7 @@ class _FileReader(Reader):
 
     def join(self, source: Any, block: Batches) -> list[Any]:
         with telling(self._source.name):
-            sources, _ = block.objects(f"{self.wish.prefix}source")
+            sources = block.objects(f"{self.wish.prefix}source")[0] if self.counts_paid else []
             return [_Piece(self.joiner.join(source, block), len(block), sources.count("paid"))]
 
     def whole(self, joined: list[Any]) -> Any:
@@ -199,6 +201,7 @@ def run(job: Job, enricher: BulkEnricher, signals: Signals) -> Done:
     """
     reader, outline = reader_of(job, enricher.settings)
     reader.signals = signals
+    reader.counts_paid = job.costs and enricher.store is None
     desk = enricher._desk  # noqa: SLF001 - as its own doors do
     call = desk.begin(_FileCall, "enrich", job.terms, Watch(job.progress, job.rows))
     call.signals = signals

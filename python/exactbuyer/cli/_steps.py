@@ -56,7 +56,8 @@ def _after_breaking_off(done: Done, again: str) -> str:
     if done.spent:
         return _salvaged(done)
     if done.ending is Ending.PIPE_CLOSED:
-        return "nothing: whoever read the output has gone, and nothing was paid for"
+        why = "nothing was paid for" if done.costs else "invented people cost nothing"
+        return f"nothing: whoever read the output has gone, and {why}"
     return again
 
 
