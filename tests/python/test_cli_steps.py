@@ -196,6 +196,11 @@ def test_of_a_full_disk_it_is_told_how_many_rows_it_has(
         assert 0 < rows < charged
         said = f"{left[0]} has {rows:,} rows; answers worth {charged - rows:,} credits are lost; {PAID_AGAIN}"
     assert said in ended.stderr.decode()
+    told = last_line(ended)
+    kept = (told["kept_rows"], charged - told["lost_credits"])
+    assert kept == ((None, 0) if name == "out.parquet" else (rows, rows))
+    # That something is lost, is said in any case.
+    assert b"running it again pays for everybody again" in run(*given, "-q", *against(everybody)).stderr
 
 
 def test_a_partial_file_without_a_row_is_not_left(

@@ -289,5 +289,5 @@ def _approve(given: Given, survey: Survey | None, enricher: BulkEnricher) -> Pla
 
 
 def _conclude(done: Done, given: Given, talk: Talk, output: str) -> None:
-    talk.receipt(done.receipt, given["prefix"], title=title_of(done), step=next_step(done, given, output))
-    talk.last(done.ending, done.message if done.ending else "", done.receipt, done.input_rows)
+    talk.receipt(done, given["prefix"], title=title_of(done), step=next_step(done, given, output))
+    talk.last(done)

@@ -215,8 +215,8 @@ def _told_by_no_suffix(path: str, option: str) -> str:
 
 def in_lines(path: str) -> str:
     """The command that makes JSON Lines of an array in this file."""
-    if path == STANDARD:
-        return "jq -c '.[]'"
+    if path == STANDARD or path.lower().endswith(tuple(f".{suffix}" for suffix in _PACKINGS)):
+        return "jq -c '.[]', once it is unpacked" if path != STANDARD else "jq -c '.[]'"
     suffix = ".lines.jsonl" if path.endswith(".jsonl") else ".jsonl"
     return f"jq -c '.[]' {shlex.quote(path)} > {shlex.quote(str(Path(path).with_suffix(suffix)))}"
 

@@ -106,6 +106,11 @@ class Done:
         """Whether something was paid for, or may have been."""
         return self.costs and bool(self.receipt.credits or self.receipt.credits_in_doubt)
 
+    @property
+    def is_unkept(self) -> bool:
+        """Whether what was paid for is neither in its place nor in any store."""
+        return self.spent and not (self.is_whole or self.receipt.in_store)
+
 
 class _FileCall(TableStreamCall):
     """A call that Ctrl-C interrupts while it waits, and nowhere else: no row falls between two places."""
@@ -300,7 +305,7 @@ def _concluded(ended: _Ended, job: Job, call: _FileCall, written: _Written, enri
         costs=job.costs,
         message=ended.message,
     )
-    if ended.is_whole or not done.spent or enricher.store is not None:
+    if not done.is_unkept:
         return done
     output, rest = written.output, ended.rest
     # Behind what does not fit nothing more is written: it would hide that rows are missing there.

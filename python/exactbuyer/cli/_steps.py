@@ -25,8 +25,7 @@ def next_step(done: Done, given: Given, output: str) -> str:
         output: What the output is called; empty if it is standard output.
     """
     again = again_in_words(given, in_store=done.receipt.in_store, spent=done.spent)
-    is_lost = done.spent and not (done.is_whole or done.receipt.in_store)
-    if done.ending in _BROKEN_OFF or is_lost:
+    if done.ending in _BROKEN_OFF or done.is_unkept:
         return _after_breaking_off(done, again)
     return _after_the_end(done, given, output, again)
 
@@ -53,7 +52,7 @@ def _after_the_end(done: Done, given: Given, output: str, again: str) -> str:
 def _after_breaking_off(done: Done, again: str) -> str:
     if done.receipt.in_store:
         return again
-    if done.spent:
+    if done.is_unkept:
         return _salvaged(done)
     if done.ending is Ending.PIPE_CLOSED:
         why = "nothing was paid for" if done.costs else "invented people cost nothing"

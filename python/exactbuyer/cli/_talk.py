@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterable
 
     from exactbuyer.plan import Plan
-    from exactbuyer.receipt import Receipt
+
+    from ._runs import Done
 
 
 class Talk:
@@ -65,19 +66,28 @@ class Talk:
         for line in [] if self.quiet else check_lines(plan):
             write(line)
 
-    def receipt(self, receipt: Receipt, prefix: str, *, title: str | None, step: str) -> None:
-        """Says what a run took, and what to do next."""
-        if self.quiet:
-            return
-        write(receipt.as_text(see=f"{prefix}reason", step=step, title=title))
+    def receipt(self, done: Done, prefix: str, *, title: str | None, step: str) -> None:
+        """Says what a run took, and what to do next; of what is lost, even whoever wants it quiet."""
+        if not self.quiet:
+            write(done.receipt.as_text(see=f"{prefix}reason", step=step, title=title))
+        elif done.is_unkept:
+            say(step)
 
-    def last(self, ending: Ending, message: str, receipt: Receipt, input_rows: int | None) -> None:
+    def last(self, done: Done) -> None:
         """Says the last line, as JSON if that was asked for."""
+        message = done.message if done.ending else ""
         if message:
             say(message)
         if self.as_json:
-            ended = {"input_rows": input_rows, "exit_code": int(ending), "error": message or None}
-            write(json.dumps({**told(receipt), **ended}, default=str))
+            ended = {
+                "input_rows": done.input_rows,
+                "kept": None if done.kept is None else str(done.kept.path),
+                "kept_rows": None if done.kept is None else done.kept.rows,
+                "lost_credits": done.lost_credits,
+                "exit_code": int(done.ending),
+                "error": message or None,
+            }
+            write(json.dumps({**told(done.receipt), **ended}, default=str))
 
 
 def plan_lines(plan: Plan) -> str:
