@@ -63,6 +63,11 @@ def test_only_what_the_store_serves_again_is_called_free(
     assert said in step(done(BOUGHT, ending), **options)
 
 
+def test_where_nothing_was_bought_nothing_is_left_out() -> None:
+    nothing = done(Receipt(rows=60, not_sent=60, in_store=True))
+    assert step(nothing, refresh=True) == step(nothing, max_age_days=0.0) == "run the same command again"
+
+
 def test_what_the_store_does_not_have_is_bought_without_store_only() -> None:
     told = step(done(BOUGHT, Ending.ROWS_FAILED, is_whole=True), store_only=True)
     assert told == "the store does not have these: run it without --store-only to buy them"

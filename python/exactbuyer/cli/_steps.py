@@ -89,7 +89,10 @@ def again_in_words(given: Given, *, in_store: bool, spent: bool) -> str:
     days = given["max_age_days"]
     if not in_store:
         return f"run the same command again{': it pays for everybody again' if spent else ''}"
+    # Of what was bought before, both want to know nothing; so of what this run bought.
     unkept = "--refresh" if given["refresh"] else "--max-age 0" if days == 0 else None
+    if unkept is not None and not spent:
+        return "run the same command again"
     if unkept is not None:
         return (
             f"run the same command without {unkept}: what this run bought is in the store; with it you pay "
