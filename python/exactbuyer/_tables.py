@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 from . import _core
 from ._calls import Call
 from ._warnings import warn_of_column
+from .columns import DEFAULT_COLUMNS
 from .exceptions import ConfigError
 from .frames import COLUMNS_KEY, RECEIPT_KEY, Notes, check_labels, frame_of, is_reader, looks_personal, shown
 from .results import Results
@@ -157,8 +158,14 @@ class GatheringCall(Call):
         self.run.gather(self.table)
 
     def conclude(self, on_error: OnError) -> Results:
-        """As any call; and with a warning where `by` seems to name the wrong column."""
+        """As any call; and with a warning where `by` or `columns` seems to name the wrong thing."""
         results, receipt = super().conclude(on_error), self.receipt()
+        own = {name: path for name, path, _ in self.wish.columns if DEFAULT_COLUMNS.get(name) != path}
+        empty = [name for name in self.table.unmet() if name in own]
+        if empty and receipt.found >= _ENOUGH_ROWS:
+            named = ", ".join(f"{self.wish.prefix}{name} (path {own[name]!r})" for name in empty)
+            told = f"none of the {receipt.found:,} contacts found has a value for {named}: is the path right?"
+            warn_of_column(told, results, receipt)
         asked = receipt.rows - receipt.missing
         if asked >= _ENOUGH_ROWS and receipt.invalid > _NEARLY_ALL * asked:
             warn_of_column(self._suspicion(asked, receipt.invalid), results, receipt)

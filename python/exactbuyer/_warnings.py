@@ -53,7 +53,7 @@ def warn_incomplete(open_rows: str, results: Results, receipt: Receipt) -> None:
 
 
 def warn_of_column(message: str, results: Results, receipt: Receipt) -> None:
-    """Nearly no row of a table could be looked up."""
+    """What a table asks by, or asks for, seems to be the wrong thing."""
     warnings.warn(ColumnWarning(message, results=results, receipt=receipt), stacklevel=_callers_level())
 
 

@@ -179,7 +179,10 @@ class IncompleteWarning(_WithResults):
 
 
 class ColumnWarning(_WithResults):
-    """A table was enriched, and nearly no cell could be looked up: by named the wrong column, perhaps."""
+    """A table was enriched, and what it asks by, or asks for, may be the wrong thing.
+
+    Nearly no cell could be looked up, or no contact had a value for a column of yours.
+    """
 
 
 class StoreWarning(_WithResults):

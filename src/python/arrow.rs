@@ -58,6 +58,14 @@ impl Batches {
         self.batches.iter().map(RecordBatch::num_rows).sum()
     }
 
+    /// What an object that only speaks Arrow's C interface shows of itself where somebody looks at it.
+    fn __repr__(&self) -> String {
+        let (rows, columns) = (self.__len__(), self.schema.fields().len());
+        format!(
+            "<{rows} rows of {columns} columns: pyarrow.table(…) or polars.DataFrame(…) of it makes a table>"
+        )
+    }
+
     fn names(&self) -> Vec<String> {
         self.schema.fields().iter().map(|field| field.name().clone()).collect()
     }

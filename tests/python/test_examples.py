@@ -12,6 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "examples"
 CONTACTS = EXAMPLES / "contacts.csv"
+README = ROOT / "README.md"
 
 
 def test_every_example_has_its_test() -> None:
@@ -52,6 +53,13 @@ def test_enrich_csv(tmp_path: Path) -> None:
     assert "Eszter Kovács" in done.stdout
     assert "EXACTBUYER_API_KEY" in done.stdout
     assert [path.name for path in tmp_path.iterdir()] == ["enriched.csv"]
+    # The README shows what it prints, but for how long it took.
+    shown = README.read_text(encoding="utf-8").partition("```text\n")[2].partition("```")[0].splitlines()
+    assert len(shown) == 13
+    printed = done.stdout.splitlines()
+    for line in shown:
+        title = line.partition("  ")[0] if line.startswith("COMPLETE") else line
+        assert any(each == line or (title != line and each.startswith(title)) for each in printed), line
 
 
 def test_enrich_csv_takes_what_excel_writes_and_a_file_without_rows(tmp_path: Path) -> None:

@@ -236,3 +236,22 @@ def test_a_column_that_holds_no_identifiers_is_told(
         assert "Ana" not in text
         assert warned.message.receipt is not None
         assert warned.message.receipt.invalid == invalid
+
+
+@pytest.mark.parametrize("is_reader", [False, True])
+def test_a_path_that_leads_nowhere_is_told(enricher: BulkEnricher, is_reader: bool) -> None:
+    frame = pa.table({"mail": [f"person{number}@acme.example" for number in range(40)]})
+    columns = {"name": "full_name", "wrong": "full_nam", "job": "employment/title"}
+
+    def enriched() -> Any:
+        if not is_reader:
+            return enricher.enrich_table(frame, by="mail", columns=columns)
+        return enricher.enrich_table(frame.to_reader(9), by="mail", columns=columns).read_all()
+
+    with pytest.warns(ColumnWarning, match="none of the") as met:
+        table = enriched()
+    (warned,) = met
+    text = str(warned.message)
+    assert "eb_wrong (path 'full_nam'), eb_job (path 'employment/title')" in text
+    assert "eb_name" not in text
+    assert table["eb_wrong"].null_count == 40 > table["eb_name"].null_count
