@@ -146,8 +146,8 @@ pub struct Receipt {
     pub credits_in_doubt: u64,
     /// Lookups whose answers reached the caller but could not be stored.
     pub not_stored: u64,
-    /// Lookups that went out although the store has a contact for them: too old, or to be asked
-    /// again.
+    /// Lookups that went out although the store has a contact for them: too old, found with other
+    /// required fields, or to be asked again.
     pub bought_again: u64,
     /// What earlier runs left in doubt, and this one met.
     pub inherited: Inherited,

@@ -35,7 +35,7 @@ class PolarsFrame:
         if kind.startswith("Categorical"):
             # Older versions hand on its numbers, and say that they are its texts.
             column = column.cast(library("polars").String)
-        # Of nothing but nulls it hands on more than Arrow's C interface knows of; so it does within lists.
+        # It hands on columns of type Null with a buffer too many, also within lists: Arrow refuses them.
         as_objects = kind == "Object" or "Null" in kind
         return (column.to_list() if as_objects else column), ""
 

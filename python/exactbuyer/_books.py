@@ -39,7 +39,7 @@ class Books:
         with self._lock:
             while True:
                 settled = self._settled
-                receipts = [call.receipt_so_far() for call in tuple(self._broken_off)]
+                receipts = [call.receipt_so_far() for call in self._broken_off.copy()]
                 total = sum((receipt for receipt in receipts if receipt is not None), settled)
                 if self._settled is settled:
                     return total

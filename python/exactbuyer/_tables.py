@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, cast
 from . import _core
 from ._calls import Call
 from ._warnings import warn_of_column
-from .columns import DEFAULT_COLUMNS
 from .exceptions import ConfigError
 from .frames import COLUMNS_KEY, RECEIPT_KEY, Notes, check_labels, frame_of, is_reader, looks_personal, shown
 from .results import Results
@@ -35,7 +34,9 @@ if TYPE_CHECKING:
     from .settings import Settings
 
 _ENOUGH_ROWS = 10
+"""Fewer say nothing about a column."""
 _NEARLY_ALL = 0.9
+"""Even a column of dirty values has more of them that can be looked up."""
 
 BLOCK_ROWS = 8_192
 """Rows of one record batch: enough for Arrow, and few enough that they are soon complete."""
@@ -160,7 +161,7 @@ class GatheringCall(Call):
     def conclude(self, on_error: OnError) -> Results:
         """As any call; and with a warning where `by` or `columns` seems to name the wrong thing."""
         results, receipt = super().conclude(on_error), self.receipt()
-        own = {name: path for name, path, _ in self.wish.columns if DEFAULT_COLUMNS.get(name) != path}
+        own = self.wish.own_paths
         empty = [name for name in self.table.unmet() if name in own]
         if empty and receipt.found >= _ENOUGH_ROWS:
             named = ", ".join(f"{self.wish.prefix}{name} (path {own[name]!r})" for name in empty)

@@ -67,6 +67,12 @@ class Wish:
             )
         return cls(_by(by, field_type), prefix, _columns(columns), split)
 
+    @property
+    def own_paths(self) -> dict[str, str]:
+        """The paths of the caller's own columns: those that are not out of `DEFAULT_COLUMNS`."""
+        usual = {name: path for name, path, _ in _columns(None)}
+        return {name: path for name, path, _ in self.columns if usual.get(name) != path}
+
     def table(self) -> _core.Table:
         """An empty table of these columns.
 
@@ -150,6 +156,9 @@ def _by(by: object, field_type: FieldType | None) -> tuple[tuple[Any, FieldType 
 
 def _is_column(by: object) -> bool:
     """Whether it holds values, or makes them: a column, an array or a table. An index holds names."""
+    if isinstance(by, str) or getattr(by, "ndim", None) == 0:
+        # A scalar of numpy's is a name, too.
+        return False
     if any(kind.__name__ == "Index" for kind in type(by).__mro__):
         return False
     holds = hasattr(by, "dtype") or hasattr(by, "__arrow_c_array__") or hasattr(by, "__arrow_c_stream__")

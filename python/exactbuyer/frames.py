@@ -7,6 +7,7 @@ nothing of calls.
 from __future__ import annotations
 
 import json
+import re
 from difflib import get_close_matches
 from importlib import import_module
 from importlib.util import find_spec
@@ -106,8 +107,10 @@ def arrow_input(data: object) -> _core.ArrowInput:
             f"data is of type {type(data).__name__}, and hands on Arrow data that is no table ({trouble}): "
             f"pass a table, and the name of its column as by"
         ) from None
-    except Exception as trouble:
-        raise _unreadable(data) from trouble
+    except MemoryError:
+        raise
+    except Exception as trouble:  # noqa: BLE001 - whatever the other side says
+        raise _unreadable(data, trouble) from None
 
 
 def arrow_table(data: object) -> _core.Batches:
@@ -119,14 +122,17 @@ def arrow_table(data: object) -> _core.Batches:
     source = arrow_input(data)
     try:
         return _core.Batches.concat(source, list(source))
-    except Exception as trouble:
-        raise _unreadable(data) from trouble
+    except MemoryError:
+        raise
+    except Exception as trouble:  # noqa: BLE001 - whatever the other side says
+        raise _unreadable(data, trouble) from None
 
 
-def _unreadable(data: object) -> TypeError:
+def _unreadable(data: object, trouble: Exception) -> TypeError:
+    # What the trouble says is somebody else's words, and may quote what is in the table.
     return TypeError(
-        f"data is of type {type(data).__name__}, and what it hands on by Arrow's C interface cannot be read: "
-        f"make it a table of pandas, polars or pyarrow first"
+        f"data is of type {type(data).__name__}, and what it hands on by Arrow's C interface cannot be read "
+        f"({type(trouble).__name__}): make it a table of pandas, polars or pyarrow first"
     )
 
 
@@ -199,9 +205,7 @@ def check_labels(
         if count == 1:
             continue
         if count:
-            raise ConfigError(
-                f"by names a column of which the table has {count} by that name: rename the others"
-            )
+            raise ConfigError(f"by names a column that the table has {count} of: rename all but one")
         which = f" (number {place} of {len(labels)})" if len(labels) > 1 else ""
         fix = _fix_of(names, label, index_names)
         raise ConfigError(f"by names a column that the table does not have{which}{fix}")
@@ -212,12 +216,14 @@ def _fix_of(names: list[Hashable], label: Hashable, index_names: Iterable[Hashab
         return ": several columns go in a list, by=[…, …]; a tuple is one label of several levels"
     if label in list(index_names):
         return ": it is the index: pass frame.reset_index()"
+    near = nearest(names, label)
     if any(map(looks_personal, names)):
+        if near is not None and not looks_personal(near):
+            return f": did you mean {near!r}?"
         return (
             ", and the names that it has look like a person's: was it read without its header, as with "
             "pandas.read_csv(…, header=None)?"
         )
-    near = nearest(names, label)
     meant = f": did you mean {near!r}? It" if near is not None else "; it"
     some = ", ".join(map(repr, names[:_NAMED])) or "none at all"
     more = ", …" if len(names) > _NAMED else ""
@@ -236,10 +242,15 @@ def _is_made_of(label: object, names: list[Hashable]) -> bool:
 def looks_personal(name: object) -> bool:
     """Whether the name of a column looks like something that stands in a column, and so may be a person's."""
     text = str(name)
-    return "@" in text or (sum(map(str.isdigit, text)) >= _DIGITS and text.upper() == text)
+    if "@" in text or "://" in text or "linkedin.com/" in text.casefold():
+        return True
+    is_number = sum(map(str.isdigit, text)) >= _DIGITS and text.upper() == text
+    return is_number and _DATE.fullmatch(text) is None
 
 
 _DIGITS = 7
+_DATE = re.compile(r"(19|20)\d\d([-/.]?\d\d){1,2}([ T].*)?")
+"""What tables that were turned round have for names."""
 
 
 def shown(label: object) -> str:

@@ -54,8 +54,8 @@ class Plan:
         from_store: Rows that the store answers, free of charge.
         open_rows: Rows that are left alone: an earlier run left them in doubt, or they were purged from
             the store; with `store_only=True`, all that it cannot answer.
-        bought_again: Of the identifiers to ask, those that the store has a contact for, too old or
-            to be asked for again: **they are paid for again**.
+        bought_again: Of the identifiers to ask, those that the store has a contact for, too old,
+            found with other required fields, or to be asked for again: **they are paid for again**.
         to_send: Identifiers to ask, from (every first one matches) to (none does).
         requests: Requests that takes, likewise.
         max_credits: Most credits it can cost: no more than is left of the ceiling.

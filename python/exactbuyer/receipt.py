@@ -56,7 +56,8 @@ class Receipt:
         inherited_credits: What those may have cost then; not in this receipt's credits.
         inherited_since: When the first of them was sent, in UTC.
         barred: Of the rows `not_sent`, those that were purged from the store, or dropped while in doubt.
-        bought_again: Lookups sent although the store has their contact: too old, or `refresh=True`.
+        bought_again: Lookups sent although the store has their contact: too old, found with other
+            `required_fields`, or `refresh=True`.
         not_stored: Lookups whose answers are in the results, and could not be stored.
         in_store: Whether a store keeps what was paid for, and what is in doubt.
         store_only: Whether nothing was to be sent, as `store_only=True` has it.

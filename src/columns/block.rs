@@ -190,9 +190,9 @@ fn asked_for(
         .into_iter()
         .zip(&mut habits.met)
         .map(|(column, met)| {
+            *met |= column.is_met();
             let (array, misfits) = column.finish()?;
             habits.misfits += misfits;
-            *met |= array.null_count() < array.len() || misfits > 0;
             Ok(array)
         })
         .collect()

@@ -33,6 +33,8 @@ pub(super) struct Column {
     /// Of joined texts: those of one row.
     joined: Vec<u8>,
     misfits: u64,
+    /// Some contact had a value for it, whether or not that fitted.
+    met: bool,
 }
 
 impl Column {
@@ -45,7 +47,7 @@ impl Column {
             Form::Truth => Raw::Truth(BooleanBuilder::with_capacity(rows)),
         };
         let lists = is_list.then(|| (OffsetBufferBuilder::new(rows), NullBufferBuilder::new(rows)));
-        Self { kind: kind.clone(), raw, lists, joined: Vec::new(), misfits: 0 }
+        Self { kind: kind.clone(), raw, lists, joined: Vec::new(), misfits: 0, met: false }
     }
 
     /// A row with this contact.
@@ -71,6 +73,7 @@ impl Column {
         self.joined.clear();
         let mut is_empty = true;
         for span in found.spans.iter().flatten().filter(|span| span.form != Written::Null) {
+            self.met = true;
             let Some(said) = said(Form::Any, text, span) else {
                 self.misfits += 1;
                 continue;
@@ -121,7 +124,13 @@ impl Column {
                 truth.is_some()
             }
         };
+        self.met |= span.is_some();
         self.misfits += u64::from(span.is_some() && !fitted);
+    }
+
+    /// Whether some contact had a value for it.
+    pub(super) const fn is_met(&self) -> bool {
+        self.met
     }
 
     /// How many bytes of text there are.

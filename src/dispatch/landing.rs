@@ -71,7 +71,7 @@ impl Runner {
             }
             CameTo::Answered(settlement) => {
                 self.room = None;
-                self.limited_since = None;
+                self.limited = None;
                 self.tally.receipt.bought_again += landed.again;
                 self.answered(&parcel, reserved, &settlement, landed.at_ms);
             }
@@ -155,14 +155,15 @@ impl Runner {
             self.splits.undecided(group, left && !matches!(verdict, Verdict::Paused(_)));
         }
         if left && !matches!(verdict, Verdict::Paused(_)) {
-            self.limited_since = None;
+            self.limited = None;
         }
         match verdict {
             Verdict::Answered => {}
             Verdict::Later { trouble, wait, .. } => self.later(parcel, trouble, wait),
             Verdict::Paused(wait) => {
-                self.paused(parcel, wait.unwrap_or(WINDOW));
-                self.limited_again();
+                let wait = wait.unwrap_or(WINDOW);
+                self.paused(parcel, wait);
+                self.limited_again(wait);
             }
             Verdict::Refused(status) => self.refused(parcel, status),
             Verdict::TooLarge => self.too_large(parcel),
@@ -198,14 +199,20 @@ impl Runner {
         }
     }
 
-    /// Nothing but 429s for as long as no pause may be: waiting does not help.
-    fn limited_again(&mut self) {
-        let since = *self.limited_since.get_or_insert_with(now);
-        if now().saturating_duration_since(since) > LONGEST_PAUSE {
+    /// Nothing but 429s for as long as no pause may be: waiting does not help. Time in which nothing
+    /// was asked does not count.
+    fn limited_again(&mut self, wait: Duration) {
+        let now = now();
+        let since = match self.limited {
+            Some((since, until)) if now <= until + WINDOW => since,
+            _ => now,
+        };
+        self.limited = Some((since, now + wait));
+        if now.saturating_duration_since(since) > LONGEST_PAUSE {
             let minutes = counted(LONGEST_PAUSE.as_secs() / 60, "minute");
             let message = format!(
-                "the service has answered nothing but 429 for {minutes}: its limit is lower than \
-                 requests_per_minute, or a quota is used up; ask ExactBuyer, and run this again"
+                "the service has answered nothing but 429 for {minutes}: set requests_per_minute lower if others use \
+                 the same key, else ask ExactBuyer whether a quota is used up; then run this again"
             );
             self.fail(Error::new(ErrorKind::RateLimit, message).with_status(429));
         }
@@ -240,6 +247,7 @@ impl Runner {
     /// Sends a parcel again in halves, the first half first; a single lookup is rejected.
     fn halve(&mut self, mut parcel: Parcel, verdict: &Verdict) {
         if let [id] = parcel.ids[..] {
+            self.tally.refused();
             self.settle(id, Final::Rejected(rejection(verdict)), Source::Asked);
             return;
         }

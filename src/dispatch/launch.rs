@@ -246,8 +246,12 @@ impl Runner {
                 self.leave_unresolved(group);
             }
         }
+        // Each beside its own, though none should be unknown: what was set aside for one is free again.
         let known = parcel.ids.iter().filter_map(|id| Some((*id, self.table.identifier(*id)?.clone())));
-        let (ids, identifiers) = known.unzip();
+        let (ids, identifiers): (Vec<_>, Vec<_>) = known.unzip();
+        if ids.len() < parcel.ids.len() {
+            self.settle_budget(parcel.ids.len() - ids.len(), 0, 0);
+        }
         let parcel = Parcel { ids, ..parcel };
         let config = &self.shared.config;
         let hold = config.on_unknown == OnUnknown::Hold || parcel.attempts >= config.max_retries;

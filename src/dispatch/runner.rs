@@ -79,8 +79,8 @@ pub(super) struct Runner {
     pub(super) unknown: usize,
     /// Unknown replies since the last answer.
     pub(super) streak: u32,
-    /// Since when every reply was a 429.
-    pub(super) limited_since: Option<Instant>,
+    /// Since when every reply was a 429, and until when the last one asked to wait.
+    pub(super) limited: Option<(Instant, Instant)>,
     pub(super) tally: Tally,
     pub(super) out: Vec<RowOutcome>,
     /// Why nothing new is sent, once that is so.
@@ -134,7 +134,7 @@ impl Runner {
             hit_rate: HitRate::default(),
             unknown: 0,
             streak: 0,
-            limited_since: None,
+            limited: None,
             tally: Tally::new(now(), durable),
             out: Vec::new(),
             stopping: None,

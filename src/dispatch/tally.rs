@@ -7,14 +7,23 @@ use crate::error::{Error, ErrorKind};
 use crate::results::{Receipt, RowOutcome, Source, Status};
 use crate::store::Seen;
 
+/// How the service has received the requests of a run, so far: what it accepts once, it accepts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+enum Reception {
+    #[default]
+    Unasked,
+    /// Single records were refused, and nothing accepted.
+    Refused,
+    Accepted,
+}
+
 /// The receipt in the making.
 pub(super) struct Tally {
     pub(super) receipt: Receipt,
     started: Instant,
     /// Doubts outlive the run, and somebody can decide what becomes of them.
     durable: bool,
-    /// Some request of the run was accepted.
-    accepted: bool,
+    reception: Reception,
     /// Some answer of the run, whose credits are known, left lookups unknown.
     unreadable: bool,
     /// What the first unknown met.
@@ -30,7 +39,7 @@ impl Tally {
             receipt: Receipt::default(),
             started,
             durable,
-            accepted: false,
+            reception: Reception::default(),
             unreadable: false,
             first_doubt: None,
             fatal: None,
@@ -73,7 +82,12 @@ impl Tally {
 
     /// The request as such is all right.
     pub(super) const fn accepted(&mut self) {
-        self.accepted = true;
+        self.reception = Reception::Accepted;
+    }
+
+    /// A record was refused, alone.
+    pub(super) fn refused(&mut self) {
+        self.reception = self.reception.max(Reception::Refused);
     }
 
     /// What a lookup cost is known, and what came of it is not.
@@ -106,6 +120,15 @@ impl Tally {
     /// What made lookups unknown, in brackets, for a message about more than one.
     pub(super) fn first_doubt(&self) -> String {
         self.first_doubt.as_ref().map(|doubt| format!(" (first: {doubt})")).unwrap_or_default()
+    }
+
+    /// How "compare the vendor's usage page" goes on.
+    const fn before_asking_again(&self) -> &'static str {
+        if self.durable {
+            ", then enricher.resolve_unknown(\"resend\") or (\"drop\")"
+        } else {
+            " before you ask for them again"
+        }
     }
 
     /// Lookups whose answers reached the caller but not the store.
@@ -161,28 +184,23 @@ impl Tally {
         let rejected = self.receipt.count(Status::Rejected);
         if rejected > 0 {
             let rows = counted(rejected, "row");
-            let message = if self.accepted {
-                format!("the service refused {rows}; the others were answered: see results.problems")
-            } else {
-                format!(
+            let message = match self.reception {
+                Reception::Unasked => {
+                    format!(
+                        "the service refused {rows} when they were asked for before: see results.problems"
+                    )
+                }
+                Reception::Refused => format!(
                     "the service refused {rows}, and accepted nothing of this run: it may be required_fields, body \
                      or base_url that it refuses; results.problems says what it answered"
-                )
+                ),
+                Reception::Accepted => {
+                    format!("the service refused {rows}; the others were answered: see results.problems")
+                }
             };
             troubles.push(Error::new(ErrorKind::BadRequest, message));
         }
         troubles
-    }
-}
-
-impl Tally {
-    /// How "compare the vendor's usage page" goes on.
-    const fn before_asking_again(&self) -> &'static str {
-        if self.durable {
-            ", then enricher.resolve_unknown(\"resend\") or (\"drop\")"
-        } else {
-            " before you ask for them again"
-        }
     }
 }
 

@@ -37,6 +37,8 @@ struct Inner {
     alone: Vec<Chunk>,
     /// Answers that are kept, oldest first.
     kept: VecDeque<(u64, Required, Identifier)>,
+    /// The same of doubts, which are not to be sent again however many come after them.
+    doubts: VecDeque<(u64, Required, Identifier)>,
 }
 
 /// The lookups of one claim.
@@ -92,6 +94,7 @@ impl Inner {
         loop {
             let too_many = self.kept.len() > MOST_KEPT;
             let next = self.kept.pop_front_if(|(at, ..)| too_many || *at < oldest);
+            let next = next.or_else(|| self.doubts.pop_front_if(|(at, ..)| *at < oldest));
             let Some((at, required, lookup)) = next else { break };
             let Some(of_required) = self.entries.get_mut(&required) else { continue };
             // It may have been asked again since.
@@ -120,7 +123,9 @@ impl MemoryStore {
         for (lookup, settled) in lookups {
             match settled {
                 Settled::Known(known) if shared => {
-                    inner.kept.push_back((at, required.clone(), lookup.clone()));
+                    let is_doubt = matches!(known, Known::Unknown(_));
+                    let kept = if is_doubt { &mut inner.doubts } else { &mut inner.kept };
+                    kept.push_back((at, required.clone(), lookup.clone()));
                     let entry = Entry::Answered { at, at_ms, known };
                     inner.entries.entry_ref(required).or_default().insert(lookup, entry);
                 }
@@ -345,6 +350,9 @@ mod tests {
     async fn two_runs_that_go_on_for_ever_do_not_fill_the_memory() {
         let store = MemoryStore::default();
         let (first, second) = (begin(&store), begin(&store));
+        assert_eq!(one(&store, first, "lost").await, Standing::Free);
+        let unknown = Known::Unknown("lost".into());
+        settle(&store, first, "lost", Settled::Known(unknown.clone())).await;
         let most = MOST_KEPT + 10;
         for number in 0..most {
             let text = format!("p{number}");
@@ -352,7 +360,8 @@ mod tests {
             settle(&store, first, &text, Settled::Known(hit())).await;
         }
         assert_eq!(store.lock().kept.len(), MOST_KEPT);
-        assert_eq!(store.lock().entries.values().map(HashMap::len).sum::<usize>(), MOST_KEPT);
+        assert_eq!(store.lock().entries.values().map(HashMap::len).sum::<usize>(), MOST_KEPT + 1);
+        assert_eq!(one(&store, second, "lost").await, known(unknown));
         assert_eq!(one(&store, second, &format!("p{}", most - 1)).await, known(hit()));
         assert_eq!(one(&store, second, "p0").await, Standing::Free);
     }

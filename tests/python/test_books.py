@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import pytest
 
 from exactbuyer import Receipt
 from exactbuyer._books import Books
-
-if TYPE_CHECKING:
-    pass
 
 WAIT_S = 20.0
 

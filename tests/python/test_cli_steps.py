@@ -51,9 +51,9 @@ BOUGHT = Receipt(rows=60, found=50, not_sent=10, credits=50, in_store=True)
         ),
         (
             {"max_age_days": 30.0},
-            "run the same command again within 30 days, for --max-age: it pays only for",
+            "it pays only for the rest, and for answers older than 30 days by then (--max-age)",
         ),
-        ({"max_age_days": 1.0}, "within 1 day, for --max-age"),
+        ({"max_age_days": 1.0}, "and for answers older than 1 day by then (--max-age)"),
     ],
 )
 @pytest.mark.parametrize("ending", [Ending.INTERRUPTED, Ending.TERMINATED, Ending.FILES, Ending.CREDITS])
@@ -77,7 +77,7 @@ def test_what_the_store_does_not_have_is_bought_without_store_only() -> None:
     ("more", "said"),
     [
         (
-            {"kept": Kept(Path("out.partial.csv"), 40), "lost_credits": 1},
+            {"kept": Kept("out.partial.csv", 40), "lost_credits": 1},
             f"out.partial.csv has 40 rows; answers worth 1 credit are lost; {PAID_AGAIN}",
         ),
         ({"lost_credits": 50}, f"nothing was kept; answers worth 50 credits are lost; {PAID_AGAIN}"),
@@ -99,9 +99,9 @@ def test_without_a_store_it_is_told_what_is_lost(more: dict[str, Any], said: str
 @pytest.mark.parametrize(
     ("receipt", "more", "said"),
     [
-        (BOUGHT, {}, "INCOMPLETE: 10 of 60 rows read so far open; 40 of 100 rows not read"),
-        (BOUGHT, {"input_rows": None}, "INCOMPLETE: 10 of 60 rows read so far open"),
-        (Receipt(rows=60, found=60), {}, "INCOMPLETE: 40 of 100 rows not read"),
+        (BOUGHT, {}, "INCOMPLETE: 10 of the 60 rows read so far are open; 40 of 100 rows were not read"),
+        (BOUGHT, {"input_rows": None}, "INCOMPLETE: 10 of the 60 rows read so far are open"),
+        (Receipt(rows=60, found=60), {}, "INCOMPLETE: 40 of 100 rows were not read"),
         (Receipt(rows=60, found=60), {"input_rows": None}, "INCOMPLETE: stopped after 60 rows"),
         (
             Receipt(rows=100, found=100),

@@ -168,6 +168,25 @@ def test_a_disk_that_fills_up_leaves_what_was_there(
         assert f"{partial.name} has {len(rows) - 1:,} rows; answers worth".encode() in told
 
 
+def test_what_went_to_standard_output_is_there(file: Path, tmp_path: Path, everybody: Sandbox) -> None:
+    everybody.fail("hang", request=4)
+    output = tmp_path / "out.csv"
+    with output.open("wb") as stream:
+        command = start(
+            "enrich", file, "--by", "mail", *SLOWLY, *against(everybody), "--json", "--grace", 0.1,
+            stdout=stream, stderr=subprocess.PIPE,
+        )  # fmt: skip
+        until(lambda: len(everybody.ledger.requests) == 4)
+        command.send_signal(signal.SIGINT)
+        _, told = command.communicate(timeout=PATIENCE_S)
+    assert command.returncode == Ending.INTERRUPTED, told
+    met = statuses(output)
+    assert met[:30] == ["found"] * 30
+    assert f"the output has {len(met):,} rows; running it again pays".encode() in told
+    receipt = json.loads(told.splitlines()[-1])
+    assert (receipt["kept"], receipt["kept_rows"], receipt["lost_credits"]) == ("the output", len(met), 0)
+
+
 @pytest.mark.parametrize(
     ("number", "ending"), [(signal.SIGINT, Ending.INTERRUPTED), (signal.SIGTERM, Ending.TERMINATED)]
 )
@@ -197,7 +216,7 @@ def test_ctrl_c_leaves_what_was_paid_for(
     )
     assert kept in told.decode()
     assert (
-        f"of {len(met):,} rows read so far open; {20_000 - len(met):,} of 20,000 rows not read"
+        f"of the {len(met):,} rows read so far are open; {20_000 - len(met):,} of 20,000 rows were not read"
         in told.decode()
     )
     assert (

@@ -153,7 +153,7 @@ def test_a_plan_says_how_a_cell_of_several_is_parted(enricher: BulkEnricher) -> 
 
 def test_two_columns_of_one_name(enricher: BulkEnricher) -> None:
     twice = pd.DataFrame([["a", "b"]], columns=["mail", "mail"])
-    with pytest.raises(ConfigError, match="a column of which the table has 2 by that name"):
+    with pytest.raises(ConfigError, match="a column that the table has 2 of: rename all but one"):
         enricher.enrich_table(twice, by="mail")
 
 

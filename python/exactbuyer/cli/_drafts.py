@@ -1,7 +1,8 @@
 """A file under construction, beside the place where it will stand: locked for as long as its process lives.
 
 So whoever writes there later can tell what a killed process has left, which may be full of people, from what
-another one is still at. Knows nothing of what is in it.
+another one is still writing: on one machine, that is, as locks on network disks may not reach the others.
+Knows nothing of what is in it.
 """
 
 from __future__ import annotations

@@ -82,6 +82,11 @@ class Output:
                 self._moved(self._draft, self._target)
                 remove_left(self._target)
 
+    @property
+    def is_stream(self) -> bool:
+        """Whether what was written is with somebody else: it can be neither moved nor taken back."""
+        return self._draft is None
+
     def keep(self, notes: Mapping[str, Any]) -> Path | None:
         """Keeps what there is under another name, of a run that did not come to its end.
 

@@ -25,7 +25,6 @@ from .endings import Ending, Stop, of_error, of_run
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from pathlib import Path
 
     from exactbuyer import BulkEnricher
     from exactbuyer._core import Batches, Rows
@@ -73,7 +72,7 @@ class Job:
 class Kept(NamedTuple):
     """What is left of a run that did not come to its end, and that no store remembers."""
 
-    path: Path
+    where: str
     rows: int
 
 
@@ -315,7 +314,11 @@ def _concluded(ended: _Ended, job: Job, call: _FileCall, written: _Written, enri
         if not output.has_failed:
             written.add(rest or [])
     path = output.keep({RECEIPT_KEY: told(receipt)}) if written.rows else None
-    kept = None if path is None else Kept(path, written.rows)
+    where = None if path is None else str(path)
+    if where is None and written.rows and output.is_stream and ended.ending is not Ending.PIPE_CLOSED:
+        # Whoever reads it, or the file that it was sent to, has them.
+        where = None if output.has_failed else "the output"
+    kept = None if where is None else Kept(where, written.rows)
     lost = receipt.credits - (written.paid if kept is not None else 0)
     return replace(done, kept=kept, lost_credits=max(lost, 0))
 

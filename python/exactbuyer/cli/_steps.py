@@ -67,12 +67,12 @@ def title_of(done: Done) -> str | None:
         return None
     parts: list[str] = []
     if receipt.open_rows:
-        parts.append(f"{receipt.open_rows:,} of {count(receipt.rows, 'row')} read so far open")
+        parts.append(f"{receipt.open_rows:,} of the {count(receipt.rows, 'row')} read so far are open")
     if done.input_rows is None and not receipt.open_rows:
         parts.append(f"stopped after {count(receipt.rows, 'row')}")
     if done.input_rows is not None and done.input_rows > receipt.rows:
         unread = done.input_rows - receipt.rows
-        parts.append(f"{unread:,} of {count(done.input_rows, 'row')} not read")
+        parts.append(f"{unread:,} of {count(done.input_rows, 'row')} were not read")
     if not parts and done.ending is not Ending.PIPE_CLOSED:
         parts.append("every row has its answer, the output is not written")
     return f"INCOMPLETE: {'; '.join(parts)}" if parts else None
@@ -98,13 +98,19 @@ def again_in_words(given: Given, *, in_store: bool, spent: bool) -> str:
             f"run the same command without {unkept}: what this run bought is in the store; with it you pay "
             f"for everybody again"
         )
-    soon = "" if days is None else f" within {days:g} {'day' if days == 1 else 'days'}, for --max-age"
-    return f"run the same command again{soon}: it pays only for the rest"
+    again = "run the same command again: it pays only for the rest"
+    if days is None:
+        return again
+    return (
+        f"{again}, and for answers older than {days:g} {'day' if days == 1 else 'days'} by then (--max-age)"
+    )
 
 
 def _salvaged(done: Done) -> str:
     """Of a run without a store that did not come to its end: what of it is left, and what is lost."""
-    kept = "nothing was kept" if done.kept is None else f"{done.kept.path} has {count(done.kept.rows, 'row')}"
+    kept = (
+        "nothing was kept" if done.kept is None else f"{done.kept.where} has {count(done.kept.rows, 'row')}"
+    )
     lost = f"; answers worth {count(done.lost_credits, 'credit')} are lost" if done.lost_credits else ""
     if done.kept is None and done.ending is Ending.PIPE_CLOSED:
         kept, lost = "nothing was kept of what nobody reads any more", ""

@@ -81,7 +81,7 @@ class Talk:
         if self.as_json:
             ended = {
                 "input_rows": done.input_rows,
-                "kept": None if done.kept is None else str(done.kept.path),
+                "kept": None if done.kept is None else done.kept.where,
                 "kept_rows": None if done.kept is None else done.kept.rows,
                 "lost_credits": done.lost_credits,
                 "exit_code": int(done.ending),

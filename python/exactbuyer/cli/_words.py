@@ -31,6 +31,10 @@ _NAMED_OTHERWISE = {"required_fields": "require", "na_values": "na-value"}
 WORDS = {
     "EXACTBUYER_API_KEY or api_key=": "EXACTBUYER_API_KEY or --key-file",
     "EXACTBUYER_API_KEY, or the api_key given": "EXACTBUYER_API_KEY, or --key-file",
+    "check required_fields, body and base_url": "check --require, --body and --base-url",
+    "check base_url, proxy and body": "check --base-url, --proxy and --body",
+    "set requests_per_minute lower": "set --requests-per-minute lower",
+    "does by name the right columns": "does --by name the right columns",
     "check base_url and the settings": "check --base-url and the other options",
     "check base_url": "check --base-url",
     "set base_url to the final address": "say --base-url with the final address",

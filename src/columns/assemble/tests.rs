@@ -142,13 +142,14 @@ fn a_value_of_another_type_is_null_and_counted() {
 
 #[test]
 fn columns_that_no_contact_has_a_value_for_are_named() {
-    let columns = ["full_name", "full_nam", "middle_name"].map(|path| wanted(path, path, Kind::default()));
+    let columns = ["full_name", "full_nam", "personal_emails[*].x", "middle_name"]
+        .map(|path| wanted(path, path, Kind::default()));
     let mut assembler = Assembler::new(layout(columns.to_vec()));
     assembler.expect(2).expect("room");
     assembler.add(outcome(0, Status::NotFound)).expect("columns");
     assert_eq!(assembler.unmet().count(), 0);
     assembler.add(outcome(1, Status::Found)).expect("columns");
-    assert_eq!(assembler.unmet().collect::<Vec<_>>(), ["full_nam", "middle_name"]);
+    assert_eq!(assembler.unmet().collect::<Vec<_>>(), ["full_nam", "personal_emails[*].x", "middle_name"]);
 }
 
 #[test]

@@ -201,7 +201,8 @@ impl Judge<'_> {
         };
         let slot = match answer.state {
             state::HIT if ours_within && fresh(terms.max_age) => &mut view.usable,
-            // Too old, or asked for with fewer fields: the same person is charged for again.
+            // Too old, or asked for with fields that ours are no part of: the same person is charged
+            // for again.
             state::HIT => {
                 view.again = true;
                 return Ok(());

@@ -211,7 +211,7 @@ fn take_over(
     let mut merged = Merged::default();
     for request in page {
         interrupt.check()?;
-        if is_known(connection, ours, request.origin)? {
+        if is_known(connection, ours, request)? {
             merged.known += 1;
             continue;
         }
@@ -228,11 +228,16 @@ fn take_over(
 }
 
 /// Whether a request is here already: made here, or taken over before.
-fn is_known(connection: &Connection, ours: [u8; 16], (store, number): Origin) -> Result<bool, Fault> {
+fn is_known(connection: &Connection, ours: [u8; 16], request: &Foreign) -> Result<bool, Fault> {
+    let (store, number) = request.origin;
     if store == ours {
-        // A backup put back in place may lack what it had made since: that comes back with the other.
-        let mut ask = connection.prepare_cached("SELECT EXISTS (SELECT 1 FROM request WHERE id = ?1)")?;
-        return Ok(ask.query_row([number], |row| row.get(0))?);
+        // A backup put back in place has not made what came after it, and may have given its number to
+        // another request since: then it comes back with the other store.
+        let made_here = "SELECT EXISTS (SELECT 1 FROM request WHERE id = ?1 AND sent_ms = ?2)";
+        let mut ask = connection.prepare_cached(made_here)?;
+        if ask.query_row([number, request.columns.sent_ms], |row| row.get(0))? {
+            return Ok(true);
+        }
     }
     let mut ask = connection
         .prepare_cached("SELECT EXISTS (SELECT 1 FROM merged WHERE store = ?1 AND request = ?2)")?;

@@ -108,6 +108,7 @@ fn what_is_refused_for_its_own_sake_is_remembered() {
     let honest = Vendor::honest();
     let done = once(&folder, settings(), &honest, &["dora"]);
     assert_eq!((done.statuses(), honest.asked().len()), (vec![Status::Rejected], 0));
+    assert!(done.troubles[0].message().contains("before"), "{}", done.troubles[0]);
 }
 
 #[test]

@@ -176,9 +176,6 @@ async fn a_connection_closed_while_idle_is_replaced_and_the_request_goes_out_onc
     }
 }
 
-/// Many requests at a server that closes, resets and answers as it likes, so that every race
-/// between a connection's end and its next request is met. Nothing may arrive twice, and the
-/// transport must be right each time it says that something was not sent, or was answered.
 #[tokio::test]
 async fn after_a_connection_has_dropped_none_is_used_twice() {
     let server = Server::start(|number, mut stream, seen| async move {
@@ -201,6 +198,9 @@ async fn after_a_connection_has_dropped_none_is_used_twice() {
     }
 }
 
+/// Many requests at a server that closes, resets and answers as it likes, so that every race
+/// between a connection's end and its next request is met. Nothing may arrive twice, and the
+/// transport must be right each time it says that something was not sent, or was answered.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_race_sends_anything_twice() {
     let server = Server::start(|connection, mut stream, seen| async move {
