@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 from . import _core
 from .exceptions import ConfigError
 from .frames import home_of, looks_personal
-from .rows import check_field_type
+from .rows import check_field_type, check_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -65,7 +65,12 @@ class Wish:
             raise ConfigError(
                 "split is what stands between several values of one cell: one string, as in ';'"
             )
-        return cls(_by(by, field_type), prefix, _columns(columns), split)
+        check_text("prefix", prefix)
+        check_text("split", split)
+        own = _columns(columns)
+        for name, path, _ in own:
+            check_text("columns", name, path)
+        return cls(_by(by, field_type), prefix, own, split)
 
     @property
     def own_paths(self) -> dict[str, str]:

@@ -113,3 +113,10 @@ def check_required_fields(required_fields: Iterable[str]) -> tuple[RequiredField
 
 def _listed(names: tuple[str, ...]) -> str:
     return ", ".join(repr(name) for name in names)
+
+
+def check_text(name: str, *texts: object) -> None:
+    """Checks texts that are passed on: half a character (a lone surrogate) and NUL are nobody's."""
+    for text in texts:
+        if isinstance(text, str) and any(char == "\0" or "\ud800" <= char <= "\udfff" for char in text):
+            raise ConfigError(f"{name} holds half a character or a NUL: write it anew")

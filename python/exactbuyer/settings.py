@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import operator
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from datetime import timedelta
 from decimal import Decimal, InvalidOperation
+from itertools import chain
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
@@ -20,11 +21,9 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 from . import _core
 from .budget import Budget, check_credits
 from .exceptions import ConfigError
-from .rows import check_required_fields
+from .rows import check_required_fields, check_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from .rows import RequiredField
 
 OnUnknown: TypeAlias = Literal["hold", "resend"]
@@ -126,6 +125,8 @@ def checked(**given: Any) -> Settings:
     Raises:
         ConfigError: One is wrong; the message names it, its range and the reason for the range.
     """
+    for name, value in given.items():
+        check_text(name, *_texts(value))
     base_url = _base_url(given["base_url"])
     budget = given["max_credits"]
     return Settings(
@@ -156,6 +157,15 @@ def checked(**given: Any) -> Settings:
         credit_price=_credit_price(given["credit_price"]),
         tags=_tags(given["tags"]),
     )
+
+
+def _texts(value: object) -> Iterable[object]:
+    """The texts of a setting: itself, or what is in it."""
+    if isinstance(value, Path):
+        return (str(value),)
+    if isinstance(value, Mapping):
+        return chain.from_iterable(cast("Mapping[object, object]", value).items())
+    return cast("Iterable[object]", value) if isinstance(value, (list, tuple, set, frozenset)) else (value,)
 
 
 def check_max_credits(value: object) -> int | None:

@@ -21,7 +21,7 @@ MONEY_BUGS = (
     ),
     Bug(
         "duplicates are not merged",
-        "order and completeness",
+        "every run comes to an end",
         "src/plan/lookups.rs",
         "self.index.find(hash, same).copied() {",
         "self.index.find(hash, same).copied().filter(|_| row.is_multiple_of(2)) {",

@@ -255,3 +255,19 @@ def test_a_path_that_leads_nowhere_is_told(enricher: BulkEnricher, is_reader: bo
     assert "eb_wrong (path 'full_nam'), eb_job (path 'employment/title')" in text
     assert "eb_name" not in text
     assert table["eb_wrong"].null_count == 40 > table["eb_name"].null_count
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ({"prefix": "a\0b"}, "prefix"),
+        ({"columns": {"x\0": "full_name"}}, "columns"),
+        ({"split": "\ud800"}, "split"),
+    ],
+)
+def test_a_name_that_no_column_can_have_is_told_before_anything_is_sent(
+    given: dict[str, Any], named: str, enricher: BulkEnricher
+) -> None:
+    with pytest.raises(ConfigError, match=f"^{named} holds half a character or a NUL"):
+        enricher.enrich_table(pd.DataFrame({"mail": ["ana@acme.example"]}), by="mail", **given)
+    assert enricher.receipt.requests == 0
