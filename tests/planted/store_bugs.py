@@ -35,7 +35,7 @@ STORE_BUGS = (
     ),
     Bug(
         "a commit that failed passes for one that was made",
-        "step: unknown only what could not be stored",
+        "step: nothing is sent that was not noted",
         WRITER,
         "work.done(&shared, Err(error.clone()));",
         "drop(error.clone());\n                        work.done(&shared, Ok(()));",
