@@ -168,6 +168,24 @@ def test_a_disk_that_fills_up_leaves_what_was_there(
         assert f"{partial.name} has {len(rows) - 1:,} rows; answers worth".encode() in told
 
 
+def test_what_could_not_be_put_into_its_place_is_not_said_to_be_there(
+    file: Path, tmp_path: Path, everybody: Sandbox
+) -> None:
+    everybody.fail("hang", request=4)
+    (tmp_path / "out.partial.csv").mkdir()
+    command = start(
+        "enrich", file, "--by", "mail", *SLOWLY, *against(everybody), "--json", "--grace", 0.1,
+        "-o", tmp_path / "out.csv", stderr=subprocess.PIPE,
+    )  # fmt: skip
+    until(lambda: len(everybody.ledger.requests) == 4)
+    command.send_signal(signal.SIGINT)
+    _, told = command.communicate(timeout=PATIENCE_S)
+    assert command.returncode == Ending.INTERRUPTED, told
+    assert b"nothing was kept; answers worth 30 credits are lost" in told
+    receipt = json.loads(told.splitlines()[-1])
+    assert (receipt["kept"], receipt["kept_rows"], receipt["lost_credits"]) == (None, None, 30)
+
+
 def test_what_went_to_standard_output_is_there(file: Path, tmp_path: Path, everybody: Sandbox) -> None:
     everybody.fail("hang", request=4)
     output = tmp_path / "out.csv"

@@ -85,7 +85,7 @@ class Output:
     @property
     def is_stream(self) -> bool:
         """Whether what was written is with somebody else: it can be neither moved nor taken back."""
-        return self._draft is None
+        return self._target is None
 
     def keep(self, notes: Mapping[str, Any]) -> Path | None:
         """Keeps what there is under another name, of a run that did not come to its end.
