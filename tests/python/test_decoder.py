@@ -265,6 +265,32 @@ def test_results_are_made_of_a_value_a_record_and_a_status() -> None:
         _core._make_rows([(None, b"{", 2)])  # pyright: ignore[reportPrivateUsage]
 
 
+def test_the_callers_own_string_stands_where_the_contact_says_the_same() -> None:
+    class Address(str):
+        """No plain string: it may do anything."""
+
+        __slots__ = ()
+
+    said = b'{"email":"%s","others":["%s","%s.example"]}'
+    for own in ("ana@acme.example", "b\u00fccher@acme.example", "+4930901820"):
+        record = said.replace(b"%s", own.encode())
+        told = {"email": own, "others": [own, f"{own}.example"]}
+        rows: list[tuple[str | None, bytes | None, int]]
+        rows = [(own, record, 2), (Address(own), record, 2), (None, record, 2)]
+        plain, other, none = _core._make_rows(rows)  # pyright: ignore[reportPrivateUsage]
+        assert plain["enriched_contact"] == other["enriched_contact"] == none["enriched_contact"] == told
+        assert plain["enriched_contact"]["email"] is own
+        assert type(other["enriched_contact"]["email"]) is str
+
+
+@pytest.mark.parametrize("length", [0, 3, 4, 7, 8, 15, 16, 17, 24, 25, 31, 32, 33, 38, 39, 40, 60])
+def test_texts_that_are_alike_are_told_apart(length: int) -> None:
+    # All that differ in one place, again and again: whatever of them is remembered, it is of one.
+    base = "".join(chr(ord("a") + n % 26) for n in range(length))
+    texts = [base, *(base[:n] + "~" + base[n + 1 :] for n in range(length)), base + "~"]
+    assert_as_json(reply_of([f'{{"text":"{text}"}}' for text in texts * 20]))
+
+
 def test_cycles_that_are_made_later_are_collected() -> None:
     import weakref
 

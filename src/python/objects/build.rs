@@ -35,6 +35,8 @@ type Made<'py> = Result<(usize, Bound<'py, PyAny>), Failed>;
 pub(super) struct Builder<'a, 'py> {
     py: Python<'py>,
     text: Passed<'a>,
+    /// What was asked, and the caller's own string of it: most contacts repeat it.
+    asked: Option<(&'a [u8], &'a Bound<'py, PyAny>)>,
     depth: usize,
     sites: &'a mut Sites,
     open: &'a mut Vec<Py<PyAny>>,
@@ -44,12 +46,17 @@ impl<'a, 'py> Builder<'a, 'py> {
     pub(super) fn new(
         py: Python<'py>,
         text: &'a [u8],
+        asked: Option<&'a Bound<'py, PyAny>>,
         sites: &'a mut Sites,
         open: &'a mut Vec<Py<PyAny>>,
     ) -> Self {
         // What an error left behind belongs to no container any more.
         open.clear();
-        Self { py, text: Passed(text), depth: 0, sites, open }
+        let asked = asked.and_then(|asked| {
+            let text = asked.cast_exact::<PyString>().ok()?.to_str().ok()?;
+            Some((text.as_bytes(), asked))
+        });
+        Self { py, text: Passed(text), asked, depth: 0, sites, open }
     }
 
     pub(super) fn record(mut self) -> PyResult<Bound<'py, PyAny>> {
@@ -177,7 +184,12 @@ impl<'a, 'py> Builder<'a, 'py> {
             return self.escaped(inside);
         }
         let text = rest.get(..len).unwrap_or_default();
-        let string = self.sites.get(site).ok_or(Unreadable)?.strings.get(self.py, text, repeats::string)?;
+        let asked = self.asked;
+        let strings = &mut self.sites.get(site).ok_or(Unreadable)?.strings;
+        let string = strings.get(self.py, text, |py, text| match asked {
+            Some((known, asked)) if known == text => Ok(asked.clone()),
+            _ => repeats::string(py, text),
+        })?;
         Ok((inside + len + 1, string))
     }
 

@@ -38,12 +38,18 @@ pub(super) struct Decoder {
 }
 
 impl Decoder {
-    /// The dict of one record; `raw` is what [`Record::Found`] holds.
+    /// The dict of one record; `raw` is what [`Record::Found`] holds, `asked` the caller's own value, which
+    /// stands in it wherever it says the same.
     ///
     /// # Errors
     /// Where Python is out of memory, or `raw` has not passed the decoder.
-    pub(super) fn contact<'py>(&mut self, py: Python<'py>, raw: &[u8]) -> PyResult<Bound<'py, PyAny>> {
-        Builder::new(py, raw, &mut self.sites, &mut self.open).record()
+    fn contact<'py>(
+        &mut self,
+        py: Python<'py>,
+        raw: &[u8],
+        asked: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        Builder::new(py, raw, asked, &mut self.sites, &mut self.open).record()
     }
 
     /// A result: `{"value": …, "enriched_contact": …, "status": …}`.
@@ -57,7 +63,7 @@ impl Decoder {
         contact: Option<&[u8]>,
         status: Status,
     ) -> PyResult<Bound<'py, PyDict>> {
-        let contact = contact.map(|raw| self.contact(py, raw)).transpose()?;
+        let contact = contact.map(|raw| self.contact(py, raw, value.as_ref())).transpose()?;
         self.rows.make(py, value, contact, status)
     }
 }
@@ -82,7 +88,7 @@ fn decode_reply<'py>(
     let contacts = PyList::empty(py);
     for contact in &reply.contacts {
         let record = match &contact.record {
-            Record::Found(raw) => without_collector(py, || decoder.contact(py, raw))?,
+            Record::Found(raw) => without_collector(py, || decoder.contact(py, raw, None))?,
             Record::Absent => py.None().into_bound(py),
             Record::Broken(reason) => reason.into_pyobject(py)?.into_any(),
         };

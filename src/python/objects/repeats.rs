@@ -11,22 +11,28 @@ const LONGEST: usize = 39;
 /// Tables, and how many of [`TRIAL`] texts may be made anew before the next one is tried. The small
 /// one costs little where there are few texts; of a few dozen, some drive each other out of it. The
 /// large one is worth it for a quarter, as making a text costs about four times what looking does.
-const SIZES: [(usize, u32); 2] = [(64, TRIAL / 32), (1_024, TRIAL / 4 * 3)];
+const SIZES: [(usize, u32); 2] = [(32, TRIAL / 32), (512, TRIAL / 4 * 3)];
 /// After so many texts it is judged whether keeping them was worth it.
 const TRIAL: u32 = 512;
 
-/// A text, and the object that was made of it.
+/// A text, and the object that was made of it. Two share a line of the processor's cache.
+#[derive(Default)]
 struct Entry {
     ends: Ends,
-    /// What is between the ends; nothing, in most.
-    middle: Box<[u8]>,
-    object: Py<PyAny>,
+    object: Option<Py<PyAny>>,
 }
+
+/// Where a text may be kept: two that would drive each other out of one place can both stay.
+#[derive(Default)]
+#[repr(align(64))]
+struct Bucket([Entry; 2]);
 
 /// The texts met at one place.
 #[derive(Default)]
 pub(super) struct Repeats {
-    table: Vec<Option<Entry>>,
+    buckets: Vec<Bucket>,
+    /// Of each entry, what is between the ends; nothing, of most. Beside them, so that they are small.
+    middles: Vec<[Middle; 2]>,
     stage: usize,
     looked: u32,
     found: u32,
@@ -53,23 +59,33 @@ impl Repeats {
             self.judge();
         }
         self.looked += 1;
-        if self.table.is_empty() {
+        if self.buckets.is_empty() {
             let Some(&(size, _)) = SIZES.get(self.stage) else { return make(py, text) };
-            self.table.resize_with(size, || None);
+            self.buckets.resize_with(size, Bucket::default);
+            self.middles.resize_with(size, Default::default);
         }
         let ends = Ends::of(text);
         // Sizes are powers of two.
-        let place = ends.hash() & (self.table.len() - 1);
-        let Some(slot) = self.table.get_mut(place) else { return make(py, text) };
-        if let Some(entry) = slot
-            && entry.ends == ends
-            && (ends.are_all() || *entry.middle == *middle(text))
-        {
-            self.found += 1;
-            return Ok(entry.object.bind(py).clone());
+        let place = ends.hash() & (self.buckets.len() - 1);
+        let Some(Bucket(entries)) = self.buckets.get_mut(place) else { return make(py, text) };
+        for (way, entry) in entries.iter().enumerate() {
+            if entry.ends == ends
+                && let Some(object) = &entry.object
+                && (ends.are_all()
+                    || self.middles.get(place).and_then(|both| both.get(way)) == Some(&Middle::of(text)))
+            {
+                self.found += 1;
+                return Ok(object.bind(py).clone());
+            }
         }
         let object = make(py, text)?;
-        *slot = Some(Entry { ends, middle: middle(text).into(), object: object.clone().unbind() });
+        entries.swap(0, 1);
+        let [first, _] = entries;
+        *first = Entry { ends, object: Some(object.clone().unbind()) };
+        if let Some(both) = self.middles.get_mut(place) {
+            both.swap(0, 1);
+            both[0] = Middle::of(text);
+        }
         Ok(object)
     }
 
@@ -78,7 +94,8 @@ impl Repeats {
         let most = SIZES.get(self.stage).map_or(0, |(_, most)| *most);
         if self.looked - self.found > most {
             self.stage += 1;
-            self.table = Vec::new();
+            self.buckets = Vec::new();
+            self.middles = Vec::new();
         }
         self.looked = 0;
         self.found = 0;
@@ -91,7 +108,7 @@ const END: usize = 8;
 /// The length, the first bytes and the last: for a text of up to sixteen, the whole of it. So most
 /// texts are told by comparing numbers, and what was kept need not be fetched from memory to see
 /// whether it is the same.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
 struct Ends {
     first: u64,
     last: u64,
@@ -127,9 +144,22 @@ impl Ends {
     }
 }
 
-/// What lies between the ends of a text.
-fn middle(text: &[u8]) -> &[u8] {
-    text.get(END..text.len().saturating_sub(END)).unwrap_or_default()
+/// What lies between the ends of a text of up to [`LONGEST`] bytes, as numbers.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+struct Middle([u64; 3]);
+
+impl Middle {
+    fn of(text: &[u8]) -> Self {
+        let word = |from: usize| {
+            let word = text.get(from..).and_then(<[u8]>::first_chunk::<END>);
+            word.map_or(0, |word| u64::from_le_bytes(*word))
+        };
+        if text.len() <= 2 * END {
+            return Self::default();
+        }
+        let third = if text.len() > 4 * END { word(2 * END) } else { 0 };
+        Self([word(END), third, word(text.len() - 2 * END)])
+    }
 }
 
 /// A new string with this text: UTF-8, no escapes.

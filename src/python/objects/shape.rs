@@ -33,7 +33,8 @@ struct Step {
 struct Shape {
     /// The sequence without its last key, and that key.
     last: Option<(usize, Py<PyString>)>,
-    steps: Vec<Step>,
+    /// Its further steps: not the first that was met, which stands beside.
+    others: Vec<Step>,
     seen: u32,
     /// Once it was met: all its keys.
     keys: Vec<Py<PyString>>,
@@ -41,36 +42,44 @@ struct Shape {
 }
 
 /// The sequences of keys at one place, as a tree; number 0 is the empty one.
-pub(super) struct Shapes(Vec<Shape>);
+pub(super) struct Shapes {
+    all: Vec<Shape>,
+    /// Of each, the step that was met first, which is mostly the usual one: what is looked at for each
+    /// key lies close together.
+    usual: Vec<Option<Step>>,
+}
 
 impl Default for Shapes {
     fn default() -> Self {
-        Self(vec![Shape::default()])
+        Self { all: vec![Shape::default()], usual: vec![None] }
     }
 }
 
 impl Shapes {
     /// Where nothing is remembered.
     pub(super) fn off() -> Self {
-        Self(Vec::new())
+        Self { all: Vec::new(), usual: Vec::new() }
     }
 
     pub(super) fn is_full(&self) -> bool {
-        self.0.is_empty() || self.0.len() >= MAX_SHAPES
+        self.all.is_empty() || self.all.len() >= MAX_SHAPES
     }
 
     /// If the text goes on with a key that is known after those of `shape`: how long it is, the
     /// place under it, and the shape with it.
     #[inline]
     pub(super) fn expect(&self, shape: usize, text: &[u8]) -> Option<(usize, SiteId, usize)> {
-        let steps = &self.0.get(shape)?.steps;
-        let step = steps.iter().find(|step| step.key.begins(text))?;
+        let step = match self.usual.get(shape)? {
+            Some(usual) if usual.key.begins(text) => usual,
+            _ => self.all.get(shape)?.others.iter().find(|step| step.key.begins(text))?,
+        };
         Some((step.key.quoted().len(), step.under, step.next))
     }
 
     /// The place under this key, if it is known after any others.
     pub(super) fn knows(&self, quoted: &[u8]) -> Option<SiteId> {
-        let mut steps = self.0.iter().flat_map(|shape| &shape.steps);
+        let others = self.all.iter().flat_map(|shape| &shape.others);
+        let mut steps = self.usual.iter().flatten().chain(others);
         steps.find(|step| step.key.quoted() == quoted).map(|step| step.under)
     }
 
@@ -89,9 +98,14 @@ impl Shapes {
         key: &Bound<'_, PyString>,
         under: SiteId,
     ) -> Option<usize> {
-        let next = self.0.len();
-        self.0.get_mut(shape)?.steps.push(Step { key: Expected::new(quoted), under, next });
-        self.0.push(Shape { last: Some((shape, key.clone().unbind())), ..Shape::default() });
+        let next = self.all.len();
+        let step = Step { key: Expected::new(quoted), under, next };
+        match self.usual.get_mut(shape)? {
+            Some(_) => self.all.get_mut(shape)?.others.push(step),
+            usual => *usual = Some(step),
+        }
+        self.usual.push(None);
+        self.all.push(Shape { last: Some((shape, key.clone().unbind())), ..Shape::default() });
         Some(next)
     }
 
@@ -99,7 +113,7 @@ impl Shapes {
     pub(super) fn keys(&self, py: Python<'_>, shape: usize) -> Vec<Py<PyString>> {
         let mut keys = Vec::new();
         let mut at = shape;
-        while let Some((before, key)) = self.0.get(at).and_then(|shape| shape.last.as_ref()) {
+        while let Some((before, key)) = self.all.get(at).and_then(|shape| shape.last.as_ref()) {
             keys.push(key.clone_ref(py));
             at = *before;
         }
@@ -114,10 +128,10 @@ impl Shapes {
         shape: usize,
         values: impl Iterator<Item = Py<PyAny>>,
     ) -> PyResult<Bound<'py, PyDict>> {
-        if self.0.get(shape).is_some_and(|known| known.seen <= OFTEN) {
+        if self.all.get(shape).is_some_and(|known| known.seen <= OFTEN) {
             self.prepare(py, shape)?;
         }
-        let known = self.0.get(shape).ok_or_else(super::unread)?;
+        let known = self.all.get(shape).ok_or_else(super::unread)?;
         let (dict, holds_none) = match &known.ready {
             Some(ready) => (ready.bind(py).copy()?, true),
             None => (PyDict::new(py), false),
@@ -133,7 +147,7 @@ impl Shapes {
 
     fn prepare(&mut self, py: Python<'_>, shape: usize) -> PyResult<()> {
         let keys = self.keys(py, shape);
-        let Some(known) = self.0.get_mut(shape) else { return Ok(()) };
+        let Some(known) = self.all.get_mut(shape) else { return Ok(()) };
         known.seen += 1;
         if known.seen > OFTEN {
             known.ready = Some(ready(py, &keys)?.unbind());
