@@ -103,11 +103,13 @@ impl<'a> Reader<'a> {
         }
         if !self.scanner.take(b'}') {
             loop {
-                let key = self.key().map_err(of_the_answer)?;
-                match key.as_deref() {
-                    Some("contacts") => self.contacts()?,
-                    Some("records_enriched") => self.records_enriched()?,
-                    _ => self.pass_over()?,
+                let key = self.scanner.key().map_err(of_the_answer)?;
+                if self.says(key, "contacts") {
+                    self.contacts()?;
+                } else if self.says(key, "records_enriched") {
+                    self.records_enriched()?;
+                } else {
+                    self.pass_over()?;
                 }
                 if self.scanner.take(b'}') {
                     break;
@@ -175,10 +177,11 @@ impl<'a> Reader<'a> {
         self.scanner.take(b'{');
         if !self.scanner.take(b'}') {
             loop {
-                let key = self.key()?;
+                let key = self.scanner.key()?;
+                let (is_value, is_record) = (self.says(key, "value"), self.says(key, "enriched_contact"));
                 let first = self.scanner.peek();
                 let from = self.scanner.at();
-                let checked = if key.as_deref() == Some("value") && first == Some(b'"') {
+                let checked = if is_value && first == Some(b'"') {
                     self.text(from).map(|said| value = said)
                 } else {
                     self.scanner.value()
@@ -187,13 +190,13 @@ impl<'a> Reader<'a> {
                     // One broken member spoils the record, not what else the element says.
                     self.skip_broken(from)?;
                     broken = Some(fault);
-                } else if key.as_deref() == Some("enriched_contact") {
+                } else if is_record {
                     record = match first {
                         Some(b'n') => Record::Absent,
                         Some(b'{') => Record::Found(self.body.slice(from..self.scanner.at())),
                         _ => Record::Broken(ODD_RECORD),
                     };
-                } else if key.as_deref() == Some("value") && first != Some(b'"') {
+                } else if is_value && first != Some(b'"') {
                     value = None;
                 }
                 if self.scanner.take(b'}') {
@@ -211,9 +214,12 @@ impl<'a> Reader<'a> {
         Ok(self.read(text))
     }
 
-    fn key(&mut self) -> Result<Option<Cow<'a, str>>, Fault> {
-        let text = self.scanner.key()?;
-        Ok(self.read(text))
+    /// Whether this text, however it is spelled, is the name.
+    fn says(&self, text: Text, name: &str) -> bool {
+        if text.escaped {
+            return self.read(text).as_deref() == Some(name);
+        }
+        self.body.get(text.from..text.to) == Some(name.as_bytes())
     }
 
     fn read(&self, text: Text) -> Option<Cow<'a, str>> {
