@@ -9,6 +9,7 @@
 //!
 //! Knows nothing of how digits are written: that is the room of phone numbers.
 
+use std::borrow::Cow;
 use std::sync::OnceLock;
 
 use regex::{Regex, RegexBuilder};
@@ -67,7 +68,7 @@ fn split_code(digits: &str) -> Result<(&'static Plan, &str), Invalid> {
 }
 
 /// Puts country code and national number together, if there can be such a number.
-fn settle(read_by: &'static Plan, national: String) -> Result<International, Invalid> {
+fn settle(read_by: &'static Plan, national: Cow<'_, str>) -> Result<International, Invalid> {
     // Several countries share some codes; the lengths that count are the main one's, as in
     // libphonenumber's `isPossibleNumber`.
     let plan = if read_by.is_main { read_by } else { of_code(read_by.code).unwrap_or(read_by) };
@@ -81,7 +82,7 @@ fn settle(read_by: &'static Plan, national: String) -> Result<International, Inv
             settled = true;
             break;
         }
-        national = next;
+        national = Cow::Owned(next.into_owned());
     }
     if !settled {
         return Err(Invalid::PhoneWrongLength);
@@ -182,17 +183,22 @@ impl Plan {
 
     /// The national number without the prefix that is dialled only within the country, where
     /// taking it off leaves a number.
-    fn without_prefix(&self, national: &str) -> String {
+    fn without_prefix<'d>(&self, national: &'d str) -> Cow<'d, str> {
         match self.strip_prefix(national) {
             Some(stripped) if matches!(self.length(stripped.len()), Length::Possible | Length::TooLong) => {
-                stripped
+                Cow::Owned(stripped)
             }
-            _ => national.to_owned(),
+            _ => Cow::Borrowed(national),
         }
     }
 
     fn strip_prefix(&self, national: &str) -> Option<String> {
-        let found = self.national_prefix.get()?.captures(national)?;
+        let prefix = self.national_prefix.get()?;
+        // Most numbers have none, and groups cost more than looking twice.
+        if !prefix.is_match(national) {
+            return None;
+        }
+        let found = prefix.captures(national)?;
         let whole = found.get(0)?;
         let rest = national.get(whole.end()..)?;
         let last_group = found.get(found.len() - 1);
