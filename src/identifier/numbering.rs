@@ -78,11 +78,13 @@ fn settle(read_by: &'static Plan, national: Cow<'_, str>) -> Result<Internationa
     let mut settled = false;
     for _ in 0..4 {
         let next = plan.without_prefix(&national);
-        if next == national {
-            settled = true;
-            break;
+        match next {
+            Cow::Owned(next) if *next != *national => national = Cow::Owned(next),
+            _ => {
+                settled = true;
+                break;
+            }
         }
-        national = Cow::Owned(next.into_owned());
     }
     if !settled {
         return Err(Invalid::PhoneWrongLength);
@@ -194,7 +196,7 @@ impl Plan {
 
     fn strip_prefix(&self, national: &str) -> Option<String> {
         let prefix = self.national_prefix.get()?;
-        // Most numbers have none, and groups cost more than looking twice.
+        // Numbers with their country code hardly ever have one, and groups cost more than looking twice.
         if !prefix.is_match(national) {
             return None;
         }

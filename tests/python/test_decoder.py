@@ -265,22 +265,36 @@ def test_results_are_made_of_a_value_a_record_and_a_status() -> None:
         _core._make_rows([(None, b"{", 2)])  # pyright: ignore[reportPrivateUsage]
 
 
-def test_the_callers_own_string_stands_where_the_contact_says_the_same() -> None:
+def made(value: object, record: bytes) -> dict[str, Any]:
+    """One result, made by a decoder that has seen nothing else."""
+    (row,) = _core._make_rows([(value, record, 2)])  # pyright: ignore[reportPrivateUsage]
+    return row
+
+
+@pytest.mark.parametrize("own", ["ana@acme.example", "b\u00fccher@acme.example", "+4930901820"])
+def test_the_callers_own_string_is_taken_where_the_contact_says_the_same(own: str) -> None:
     class Address(str):
         """No plain string: it may do anything."""
 
         __slots__ = ()
 
-    said = b'{"email":"%s","others":["%s","%s.example"]}'
-    for own in ("ana@acme.example", "b\u00fccher@acme.example", "+4930901820"):
-        record = said.replace(b"%s", own.encode())
-        told = {"email": own, "others": [own, f"{own}.example"]}
-        rows: list[tuple[str | None, bytes | None, int]]
-        rows = [(own, record, 2), (Address(own), record, 2), (None, record, 2)]
-        plain, other, none = _core._make_rows(rows)  # pyright: ignore[reportPrivateUsage]
-        assert plain["enriched_contact"] == other["enriched_contact"] == none["enriched_contact"] == told
-        assert plain["enriched_contact"]["email"] is own
-        assert type(other["enriched_contact"]["email"]) is str
+    record = b'{"email":"%s","others":["%s","%s.example"]}'.replace(b"%s", own.encode())
+    told = {"email": own, "others": [own, f"{own}.example"]}
+    contact = made(own, record)["enriched_contact"]
+    assert contact == told
+    assert contact["email"] is own
+    for other in (Address(own), None, own.encode(), [own], float("nan")):
+        contact = made(other, record)["enriched_contact"]
+        assert contact == told
+        assert all(type(text) is str for text in (contact["email"], *contact["others"]))
+
+
+def test_any_value_may_be_the_callers() -> None:
+    # Half a character is no text that anybody can compare; and names are no values.
+    assert made("\ud800", b'{"a":"\\ud800"}')["enriched_contact"] == {"a": "\ud800"}
+    assert made("é", b'{"a":"\\u00e9"}')["enriched_contact"] == {"a": "é"}
+    assert made("", b'{"a":""}')["enriched_contact"] == {"a": ""}
+    assert made("a", b'{"a":"a","a":"b"}')["enriched_contact"] == {"a": "b"}
 
 
 @pytest.mark.parametrize("length", [0, 3, 4, 7, 8, 15, 16, 17, 24, 25, 31, 32, 33, 38, 39, 40, 60])
@@ -289,6 +303,19 @@ def test_texts_that_are_alike_are_told_apart(length: int) -> None:
     base = "".join(chr(ord("a") + n % 26) for n in range(length))
     texts = [base, *(base[:n] + "~" + base[n + 1 :] for n in range(length)), base + "~"]
     assert_as_json(reply_of([f'{{"text":"{text}"}}' for text in texts * 20]))
+
+
+def test_texts_that_differ_in_length_are_told_apart() -> None:
+    assert_as_json(reply_of([f'{{"text":"{"a" * length}"}}' for length in range(60)] * 20))
+
+
+def test_texts_with_the_same_ends_are_made_once() -> None:
+    days = [f"2021-03-{day:02}T00:00:00.000Z" for day in range(1, 32)]
+    records = [(None, f'{{"at":"{day}"}}'.encode(), 2) for day in days * 40]
+    rows = _core._make_rows([*records])  # pyright: ignore[reportPrivateUsage]
+    assert [row["enriched_contact"]["at"] for row in rows] == days * 40
+    last = {id(row["enriched_contact"]["at"]) for row in rows[-310:]}
+    assert len(last) < 62, "most of the texts are made anew"
 
 
 def test_cycles_that_are_made_later_are_collected() -> None:

@@ -35,7 +35,8 @@ type Made<'py> = Result<(usize, Bound<'py, PyAny>), Failed>;
 pub(super) struct Builder<'a, 'py> {
     py: Python<'py>,
     text: Passed<'a>,
-    /// What was asked, and the caller's own string of it: most contacts repeat it.
+    /// What was asked, and the caller's own plain string of it, which is taken where a new one would be made:
+    /// most contacts repeat it.
     asked: Option<(&'a [u8], &'a Bound<'py, PyAny>)>,
     depth: usize,
     sites: &'a mut Sites,

@@ -38,8 +38,8 @@ pub(super) struct Decoder {
 }
 
 impl Decoder {
-    /// The dict of one record; `raw` is what [`Record::Found`] holds, `asked` the caller's own value, which
-    /// stands in it wherever it says the same.
+    /// The dict of one record; `raw` is what [`Record::Found`] holds. `asked` is the caller's own value: if it is
+    /// a plain string, it is taken where a new one of the same text would be made.
     ///
     /// # Errors
     /// Where Python is out of memory, or `raw` has not passed the decoder.

@@ -8,24 +8,26 @@ use super::super::ffi::latin1;
 
 /// Longer texts hardly repeat, and comparing them costs more.
 const LONGEST: usize = 39;
-/// Tables, and how many of [`TRIAL`] texts may be made anew before the next one is tried. The small
-/// one costs little where there are few texts; of a few dozen, some drive each other out of it. The
-/// large one is worth it for a quarter, as making a text costs about four times what looking does.
+/// How many buckets a table has, and how many of [`TRIAL`] texts may be made anew before the next table
+/// is tried. The small one costs little where there are few texts; of a few dozen, some drive each
+/// other out of it. The large one is worth it for a quarter, as making a text costs about four times
+/// what looking does.
 const SIZES: [(usize, u32); 2] = [(32, TRIAL / 32), (512, TRIAL / 4 * 3)];
 /// After so many texts it is judged whether keeping them was worth it.
 const TRIAL: u32 = 512;
 
-/// A text, and the object that was made of it. Two share a line of the processor's cache.
+/// A text, and the object that was made of it.
 #[derive(Default)]
 struct Entry {
     ends: Ends,
     object: Option<Py<PyAny>>,
 }
 
-/// Where a text may be kept: two that would drive each other out of one place can both stay.
+/// Two texts that fall into one bucket can both stay; it is one line of the processor's cache.
 #[derive(Default)]
 #[repr(align(64))]
 struct Bucket([Entry; 2]);
+const _: () = assert!(size_of::<Bucket>() == 64 || size_of::<usize>() < 8);
 
 /// The texts met at one place.
 #[derive(Default)]
@@ -64,28 +66,29 @@ impl Repeats {
             self.buckets.resize_with(size, Bucket::default);
             self.middles.resize_with(size, Default::default);
         }
-        let ends = Ends::of(text);
+        let (ends, middle) = (Ends::of(text), Middle::of(text));
         // Sizes are powers of two.
-        let place = ends.hash() & (self.buckets.len() - 1);
-        let Some(Bucket(entries)) = self.buckets.get_mut(place) else { return make(py, text) };
-        for (way, entry) in entries.iter().enumerate() {
+        let bucket = hash(ends, middle) & (self.buckets.len() - 1);
+        let (Some(Bucket(entries)), Some(middles)) =
+            (self.buckets.get_mut(bucket), self.middles.get_mut(bucket))
+        else {
+            return make(py, text);
+        };
+        for (entry, between) in entries.iter().zip(&*middles) {
             if entry.ends == ends
                 && let Some(object) = &entry.object
-                && (ends.are_all()
-                    || self.middles.get(place).and_then(|both| both.get(way)) == Some(&Middle::of(text)))
+                && (ends.are_all() || *between == middle)
             {
                 self.found += 1;
                 return Ok(object.bind(py).clone());
             }
         }
         let object = make(py, text)?;
+        // The one that came first goes.
         entries.swap(0, 1);
-        let [first, _] = entries;
-        *first = Entry { ends, object: Some(object.clone().unbind()) };
-        if let Some(both) = self.middles.get_mut(place) {
-            both.swap(0, 1);
-            both[0] = Middle::of(text);
-        }
+        middles.swap(0, 1);
+        entries[0] = Entry { ends, object: Some(object.clone().unbind()) };
+        middles[0] = middle;
         Ok(object)
     }
 
@@ -134,21 +137,16 @@ impl Ends {
     const fn are_all(self) -> bool {
         self.len <= 2 * END
     }
-
-    /// Different texts hardly ever share one.
-    #[inline]
-    const fn hash(self) -> usize {
-        let mixed = self.first ^ self.last.rotate_left(29) ^ self.len as u64;
-        // The upper bits are the well mixed ones.
-        (mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 48) as usize
-    }
 }
 
-/// What lies between the ends of a text of up to [`LONGEST`] bytes, as numbers.
+/// What lies between the ends of a text of up to [`LONGEST`] bytes, as numbers: the eight bytes behind the
+/// first ones, those before the last ones, and eight more where these two do not meet.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
 struct Middle([u64; 3]);
+const _: () = assert!(LONGEST <= 5 * END, "of a longer text some bytes would be left out");
 
 impl Middle {
+    #[inline]
     fn of(text: &[u8]) -> Self {
         let word = |from: usize| {
             let word = text.get(from..).and_then(<[u8]>::first_chunk::<END>);
@@ -160,6 +158,15 @@ impl Middle {
         let third = if text.len() > 4 * END { word(2 * END) } else { 0 };
         Self([word(END), third, word(text.len() - 2 * END)])
     }
+}
+
+/// Different texts hardly ever share one.
+#[inline]
+const fn hash(ends: Ends, Middle([second, third, fourth]): Middle) -> usize {
+    let between = second ^ third.rotate_left(17) ^ fourth.rotate_left(41);
+    let mixed = ends.first ^ ends.last.rotate_left(29) ^ between ^ ends.len as u64;
+    // The upper bits are the well mixed ones.
+    (mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 48) as usize
 }
 
 /// A new string with this text: UTF-8, no escapes.

@@ -33,7 +33,7 @@ struct Step {
 struct Shape {
     /// The sequence without its last key, and that key.
     last: Option<(usize, Py<PyString>)>,
-    /// Its further steps: not the first that was met, which stands beside.
+    /// Its further steps: not the first that was met, which is among [`Shapes::usual`].
     others: Vec<Step>,
     seen: u32,
     /// Once it was met: all its keys.
@@ -44,8 +44,8 @@ struct Shape {
 /// The sequences of keys at one place, as a tree; number 0 is the empty one.
 pub(super) struct Shapes {
     all: Vec<Shape>,
-    /// Of each, the step that was met first, which is mostly the usual one: what is looked at for each
-    /// key lies close together.
+    /// Of each of those, the step that was met first, which is mostly the usual one: what is looked at for
+    /// each key lies close together.
     usual: Vec<Option<Step>>,
 }
 
