@@ -10,6 +10,7 @@ lets its own thread in again, and nothing that was read before something was mad
 from __future__ import annotations
 
 import threading
+import weakref
 from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -28,6 +29,7 @@ class Books:
         self._settled = Receipt()
         self._last: Receipt | None = None
         self._broken_off: deque[Call] = deque()
+        self._handed_out: weakref.WeakSet[Call] = weakref.WeakSet()
 
     @property
     def last(self) -> Receipt | None:
@@ -55,9 +57,9 @@ class Books:
                     self._settled, self._last, call.settled = total, receipt, receipt
 
     def keep(self, call: Call) -> None:
-        """Keeps a call that was broken off, for whoever recovers it: once."""
+        """Keeps a call that was broken off, for whoever recovers it: once, and not if somebody is at it."""
         with self._lock:
-            if call not in self._broken_off:
+            if call not in self._broken_off and call not in self._handed_out:
                 self._broken_off.append(call)
 
     def drop(self, call: Call) -> None:
@@ -65,15 +67,22 @@ class Books:
         with self._lock, suppress(ValueError):
             self._broken_off.remove(call)
 
-    def keep_first(self, call: Call) -> None:
-        """Puts back what :meth:`oldest` gave."""
+    def put_back(self, call: Call, *, first: bool) -> None:
+        """Puts back what :meth:`oldest` gave: in front of the others, or behind them."""
         with self._lock:
-            self._broken_off.appendleft(call)
+            self._handed_out.discard(call)
+            if call not in self._broken_off:
+                self._broken_off.insert(0 if first else len(self._broken_off), call)
 
     def oldest(self) -> Call | None:
         """Hands out the call that was broken off first: each call once."""
         with self._lock:
-            return self._broken_off.popleft() if self._broken_off else None
+            if not self._broken_off:
+                return None
+            # In this order: a Ctrl-C in between leaves it where it is found again.
+            call = self._broken_off[0]
+            self._handed_out.add(call)
+            return self._broken_off.popleft()
 
     def after_fork(self) -> None:
         """In a forked child: the calls are the parent's, and so may be the lock's state."""

@@ -117,6 +117,10 @@ class AsyncDoors:
     ) -> AsyncStream:
         """`stream` for `async for`: the same arguments, results, errors and costs.
 
+        Under a timeout, and wherever the loop may be left in the middle, use it as `async with`: what
+        leaves the block stops it. Without that it goes on, within its window, until nothing refers to it
+        any more, which an exception that is being handled does.
+
         Args:
             rows: Any iterable of rows, or an async one.
             field_type: As for `enrich`.
@@ -179,12 +183,12 @@ class AsyncDoors:
             results = call.settle()
             await heed_cancellation()
         except asyncio.CancelledError:
-            self._desk.books.keep_first(call)
+            self._desk.books.put_back(call, first=True)
             bell.close()
             raise
         except BaseException:
             # Behind the others: what cannot be handed out must not keep them from it.
-            self._desk.books.keep(call)
+            self._desk.books.put_back(call, first=False)
             bell.close()
             raise
         return results

@@ -35,6 +35,7 @@ class Reader:
         self._bell = bell
         self._rows: list[object] = []
         self._has_room = asyncio.Event()
+        self._closed = False
         self._task = asyncio.get_running_loop().create_task(self._read())
         self._task.add_done_callback(lambda _: bell.ring())
 
@@ -58,10 +59,14 @@ class Reader:
 
     def trouble(self) -> BaseException | None:
         """What the source raised. Only once it is over."""
-        return None if self._task.cancelled() else self._task.exception()
+        if not self._task.cancelled():
+            return self._task.exception()
+        # By whoever closed it; or by the source itself, for which something was cancelled that it waited for.
+        return None if self._closed else asyncio.CancelledError("the source of the rows was cancelled")
 
     def close(self) -> None:
         """Reads no further."""
+        self._closed = True
         if not self._task.get_loop().is_closed():
             self._task.cancel()
 

@@ -81,7 +81,7 @@ class Settings:
     def window_rows(self) -> int:
         """Most rows that a stream holds: twice what can be in flight, so that the next requests are full."""
         in_flight = min(self.max_in_doubt, self.chunk_size * self.max_concurrency)
-        return min(max(2 * in_flight, self.chunk_size), MAX_WINDOW_ROWS)
+        return min(2 * max(in_flight, self.chunk_size), MAX_WINDOW_ROWS)
 
     def for_core(self) -> dict[str, Any]:
         """The settings by the names, and in the units, that the core reads."""

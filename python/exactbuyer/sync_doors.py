@@ -194,9 +194,9 @@ class SyncDoors:
                 call.step()
             return call.settle()
         except KeyboardInterrupt:
-            self._desk.books.keep_first(call)
+            self._desk.books.put_back(call, first=True)
             raise
         except BaseException:
             # Behind the others: what cannot be handed out must not keep them from it.
-            self._desk.books.keep(call)
+            self._desk.books.put_back(call, first=False)
             raise

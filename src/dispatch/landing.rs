@@ -13,7 +13,7 @@ use crate::vendor::align::{Answer, Settlement};
 use crate::vendor::limits::WINDOW;
 
 use super::attempt::{CameTo, Landed, Parcel, rejection};
-use super::launch::pause_too_long;
+use super::launch::{PATIENCE, pause_too_long};
 use super::runner::{Flight, Runner, now};
 use super::split::GroupId;
 use super::tally::counted;
@@ -93,6 +93,9 @@ impl Runner {
 
     /// Claimed by nobody yet: it goes back, at no cost, unless the wait is longer than a run sleeps.
     fn put_off(&mut self, parcel: Parcel, wait: Duration) {
+        // If it is not full, it has waited for more already. Waiting again would outlast what the store has
+        // just said of its ceiling, and so on for ever.
+        self.partial_since = now().checked_sub(PATIENCE);
         if let Some(group) = parcel.group {
             self.splits.undecided(group, false);
         }
@@ -247,6 +250,11 @@ impl Runner {
     /// Sends a parcel again in halves, the first half first; a single lookup is rejected.
     fn halve(&mut self, mut parcel: Parcel, verdict: &Verdict) {
         if let [id] = parcel.ids[..] {
+            if parcel.doubt.is_some() {
+                // It may have been charged when it was sent before: nothing else may be bought in its place.
+                self.leave(parcel, &Arc::from(UNRESOLVED));
+                return;
+            }
             self.tally.refused();
             self.settle(id, Final::Rejected(rejection(verdict)), Source::Asked);
             return;

@@ -22,7 +22,7 @@ pub(super) fn pause_too_long(wait: Duration) -> Error {
 }
 
 /// A partial chunk from a slow source goes out after so long.
-const PATIENCE: Duration = Duration::from_secs(1);
+pub(super) const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Rows delivered and not taken, in chunks, at which nothing new is sent: a slow reader must not
 /// fill the memory. Few, so that a body is read again while the processor still has it at hand.

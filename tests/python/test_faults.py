@@ -305,3 +305,19 @@ def test_a_ceiling_counts_the_doubt_of_what_is_sent_again(fault: Fault) -> None:
             receipt = results.receipt
         assert sandbox.ledger.credits <= receipt.credits + receipt.credits_in_doubt <= 20
         assert receipt.not_sent
+
+
+@pytest.mark.parametrize("first", ["reset_after_billing", "status_504_after_billing", "not_json"])
+@pytest.mark.parametrize("second", ["status_400", "status_413", "status_422"])
+@pytest.mark.parametrize("row", ["ana@acme.example", ["ana@acme.example", "ben@acme.example"]])
+def test_what_may_have_been_charged_is_not_free_because_it_is_refused_later(
+    first: Fault, second: Fault, row: object
+) -> None:
+    with a_sandbox() as sandbox:
+        sandbox.fail(first, request=1)
+        sandbox.fail(second, request=2)
+        enricher = BulkEnricher("any", base_url=sandbox.url, on_unknown="resend")
+        with enricher, pytest.warns(UserWarning, match="open"):
+            (result,) = enricher.enrich([row], on_error="record")
+        assert result["status"] == "unknown"
+        assert len(sandbox.ledger.requests) == 2, "nothing else is bought in its place"

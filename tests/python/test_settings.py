@@ -106,7 +106,7 @@ def test_settings_are_the_constructors_arguments() -> None:
     [
         ({}, 40_000),
         ({"max_in_doubt": 1_000_000}, 100_000),
-        ({"max_in_doubt": 10}, 1_000),
+        ({"max_in_doubt": 10}, 2_000),
         ({"chunk_size": 10, "max_concurrency": 3}, 60),
     ],
 )

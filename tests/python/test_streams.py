@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from exactbuyer import BulkEnricher
+from exactbuyer import BulkEnricher, IncompleteWarning
+from exactbuyer.sandbox import Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
+    from pathlib import Path
     from types import ModuleType
 
     from exactbuyer import Result
@@ -156,3 +158,61 @@ def test_a_slow_source_holds_no_finished_row_back(fakes: ModuleType) -> None:
             assert await anext(stream, None) is None
 
     asyncio.run(consume())
+
+
+def test_a_stream_ends_at_a_ceiling_that_a_store_keeps(tmp_path: Path) -> None:
+    people = [f"person{number}@acme.example" for number in range(200)]
+    with BulkEnricher.sandbox(store=tmp_path / "s.db", max_in_doubt=500, max_credits=20) as enricher:
+
+        async def statuses() -> list[str]:
+            asked = asyncio.Event()
+
+            async def source() -> AsyncIterator[str]:
+                for person in people:
+                    yield person
+                # Never at its end by itself: what is left is to be told all the same.
+                await asked.wait()
+
+            seen: list[str] = []
+            async with enricher.stream_async(source(), progress=False) as stream:
+                async for row in stream:
+                    seen.append(row["status"])
+                    if len(seen) == len(people):
+                        asked.set()
+            return seen
+
+        with pytest.warns(IncompleteWarning, match="max_credits"):
+            seen = asyncio.run(asyncio.wait_for(statuses(), 60))
+        assert len(seen) == len(people)
+        assert seen.count("found") == enricher.receipt.credits <= 20
+        assert "not_sent" in seen
+        assert enricher.sandbox_server is not None
+        assert enricher.sandbox_server.ledger.credits == enricher.receipt.credits
+
+
+def test_a_source_that_was_cancelled_is_no_end() -> None:
+    async def source() -> AsyncIterator[str]:
+        yield "ana@acme.example"
+        raise asyncio.CancelledError
+
+    async def seen(enricher: BulkEnricher) -> list[str | None]:
+        async with enricher.stream_async(source(), progress=False) as stream:
+            return [row["value"] async for row in stream]
+
+    with BulkEnricher.sandbox() as enricher, pytest.raises(asyncio.CancelledError):
+        asyncio.run(seen(enricher))
+
+
+def test_what_one_recovers_no_other_does() -> None:
+    async def recovered() -> list[int]:
+        with Sandbox(latency=0.2) as vendor:
+            enricher = BulkEnricher(vendor.api_key, base_url=vendor.url, chunk_size=10)
+            stream = enricher.stream_async([f"person{number}@acme.example" for number in range(40)])
+            await anext(stream)
+            closing = asyncio.create_task(stream.aclose())
+            await asyncio.sleep(0)
+            first = await enricher.recover_async()
+            await closing
+            return [len(first), len(await enricher.recover_async())]
+
+    assert asyncio.run(recovered()) == [39, 0]
