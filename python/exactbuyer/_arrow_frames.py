@@ -18,7 +18,8 @@ class PolarsFrame:
 
     def __init__(self, data: Any) -> None:
         self._lazy = type(data).__name__ == "LazyFrame"
-        self._frame = data.collect() if self._lazy else data
+        # Its own list of columns and rows: the caller may change theirs while a call is under way.
+        self._frame = data.collect() if self._lazy else data.clone()
 
     def names(self) -> list[Hashable]:
         return list(self._frame.columns)

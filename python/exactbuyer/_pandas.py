@@ -18,7 +18,8 @@ class PandasFrame:
     """A frame of pandas', or of a class derived from it."""
 
     def __init__(self, data: Any) -> None:
-        self._frame = data
+        # Its own list of columns and rows: the caller may change theirs while a call is under way.
+        self._frame = data.copy(deep=False)
 
     def names(self) -> list[Hashable]:
         return list(self._frame.columns)

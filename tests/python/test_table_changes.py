@@ -1,0 +1,59 @@
+"""Frames that their owner goes on to change while a call is under way."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import polars as pl
+import pytest
+
+from exactbuyer import BulkEnricher
+from exactbuyer.sandbox import Sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+@pytest.mark.filterwarnings("ignore:The inplace keyword")
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda frame: frame.sort_values("mail", ascending=False, inplace=True),
+        lambda frame: frame.drop(index=[0], inplace=True),
+        lambda frame: frame.insert(0, "eb_status", 1),
+        lambda frame: frame.reset_index(inplace=True),
+    ],
+)
+def test_a_frame_that_is_changed_meanwhile(change: Callable[[Any], None]) -> None:
+    people = [f"person{number}@acme.example" for number in range(6)]
+    theirs = pd.DataFrame({"mail": people})
+    with Sandbox(latency=0.2) as vendor, BulkEnricher(vendor.api_key, base_url=vendor.url) as enricher:
+
+        async def enriched() -> Any:
+            running = asyncio.create_task(
+                enricher.enrich_table_async(theirs, by="mail", columns=["full_name"])
+            )
+            await asyncio.sleep(0.1)
+            change(theirs)
+            return await running
+
+        table = asyncio.run(enriched())
+        expected = [row["enriched_contact"] for row in enricher.enrich(people)]
+    assert list(table["mail"]) == people
+    names = [None if contact is None else contact["full_name"] for contact in expected]
+    assert [name if isinstance(name, str) else None for name in table["eb_full_name"]] == names
+
+
+def test_a_frame_of_polars_that_is_changed_meanwhile() -> None:
+    theirs = pl.DataFrame({"mail": [f"person{number}@acme.example" for number in range(6)]})
+    with Sandbox(latency=0.2) as vendor, BulkEnricher(vendor.api_key, base_url=vendor.url) as enricher:
+
+        async def enriched() -> Any:
+            running = asyncio.create_task(enricher.enrich_table_async(theirs, by="mail"))
+            await asyncio.sleep(0.1)
+            theirs.extend(pl.DataFrame({"mail": ["more@acme.example"]}))
+            return await running
+
+        assert len(asyncio.run(enriched())) == 6
