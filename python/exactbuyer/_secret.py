@@ -16,10 +16,25 @@ class Secret:
     __slots__ = ("__text",)
 
     def __init__(self, text: str) -> None:
-        if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise ConfigError(f"api_key is a string, or None to read {KEY_VARIABLE} when it is first needed")
-        _check(text, "api_key", f"pass None to read {KEY_VARIABLE}, or a key")
         self.__text = text
+
+    def check(self, name: str, fix: str) -> None:
+        """Refuses what no HTTP header can carry, where it is given: and not only at the first send.
+
+        Nothing but this object holds the key meanwhile: a traceback that prints locals must not show it.
+        """
+        if not isinstance(self.__text, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise ConfigError(f"api_key is a string, or None to read {KEY_VARIABLE} when it is first needed")
+        if not self.__text.strip():
+            raise ConfigError(f"{name} is empty: {fix}")
+        if self.__text != self.__text.strip():
+            raise ConfigError(
+                f"{name} begins or ends with white space, as a line read from a file does: strip it"
+            )
+        if not (self.__text.isascii() and self.__text.isprintable()):
+            raise ConfigError(
+                f"{name} holds a character that no HTTP header can carry: check where it came from"
+            )
 
     def expose(self) -> str:
         """The key itself, for the core and nothing else."""
@@ -45,24 +60,11 @@ def key_to_send(given: Secret | None) -> Secret:
     """
     if given is not None:
         return given
-    text = os.environ.get(KEY_VARIABLE, "").strip()
-    if text:
-        _check(text, KEY_VARIABLE, "set it to a key")
-    if not text:
+    if not has_key(None):
         raise ConfigError(
             f"no API key: set the environment variable {KEY_VARIABLE}, or pass api_key=…; "
             f"BulkEnricher.sandbox() needs none"
         )
-    return Secret(text)
-
-
-def _check(text: str, name: str, fix: str) -> None:
-    """Refuses what no HTTP header can carry, where it is given: and not only at the first send."""
-    if not text.strip():
-        raise ConfigError(f"{name} is empty: {fix}")
-    if text != text.strip():
-        raise ConfigError(
-            f"{name} begins or ends with white space, as a line read from a file does: strip it"
-        )
-    if not (text.isascii() and text.isprintable()):
-        raise ConfigError(f"{name} holds a character that no HTTP header can carry: check where it came from")
+    key = Secret(os.environ.get(KEY_VARIABLE, "").strip())
+    key.check(KEY_VARIABLE, "set it to a key")
+    return key

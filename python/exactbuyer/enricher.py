@@ -13,7 +13,7 @@ from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 from ._desk import Desk, Terms
-from ._secret import Secret
+from ._secret import KEY_VARIABLE, Secret
 from ._tables import Job, in_a_table
 from .async_doors import AsyncDoors
 from .columns import Wish
@@ -137,6 +137,8 @@ class BulkEnricher(SyncDoors, AsyncDoors, TableDoors):
     ) -> None:
         # The key leaves this frame first of all: a traceback that prints locals must not show it.
         key, api_key = None if api_key is None else Secret(api_key), None
+        if key is not None:
+            key.check("api_key", f"pass None to read {KEY_VARIABLE}, or a key")
         settings = checked(
             required_fields=required_fields,
             store=store,

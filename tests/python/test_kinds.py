@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from traceback import TracebackException
+from typing import Any
+
 import pytest
 
-from exactbuyer import exceptions
+from exactbuyer import BulkEnricher, exceptions
 from exactbuyer._core import Engine, error_classes
 from exactbuyer.exceptions import ConfigError
 
@@ -15,6 +18,23 @@ def test_a_key_that_no_header_carries_is_refused_and_not_shown() -> None:
         with pytest.raises(ConfigError, match=r"^the API key ") as told:
             engine.start(api_key=key)
         assert "can" not in str(told.value).replace("can carry", "")
+
+
+@pytest.mark.parametrize("key", ["canary-0123\n", "canary-0123 é", b"canary-0123"])
+@pytest.mark.parametrize("is_given", [True, False])
+def test_a_refused_key_is_not_among_the_locals_of_a_traceback(
+    key: Any, monkeypatch: pytest.MonkeyPatch, *, is_given: bool
+) -> None:
+    # As services that collect errors record them. A line end the environment's key may have.
+    text = key if isinstance(key, str) else "canary-0123é"
+    monkeypatch.setenv("EXACTBUYER_API_KEY", text.replace("\n", "é"))
+    given = [key] if is_given else []
+    with pytest.raises(ConfigError) as told:
+        BulkEnricher(*given, base_url="http://127.0.0.1:9").enrich(["ana@acme.example"])
+    frames = TracebackException.from_exception(told.value, capture_locals=True).stack
+    ours = [frame for frame in frames if "exactbuyer" in frame.filename and "tests" not in frame.filename]
+    assert ours
+    assert "canary" not in "".join(str(frame.locals) for frame in ours)
 
 
 def test_every_kind_of_error_has_its_class() -> None:
