@@ -148,6 +148,9 @@ class Table:
     def unmet(self) -> list[str]:
         """Columns that none of the contacts so far had a value for, by name; none where none was found."""
 
+    def unfit(self) -> list[str]:
+        """Columns that contacts had values for, none of which fitted their type, by name."""
+
     def __arrow_c_schema__(self) -> object: ...
 
 @final

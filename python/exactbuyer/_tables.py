@@ -93,7 +93,8 @@ class Job:
 def in_a_table(reason: str) -> str:
     """Why a row cannot be looked up, where it is a cell and not a list that holds it."""
     return reason.replace(
-        "give them as a list, in order of preference", "say what stands between them, as in split=';'"
+        "give them as a list, in order of preference, or in a table say split",
+        "say what stands between them, as in split=';'",
     )
 
 
@@ -161,16 +162,24 @@ class GatheringCall(Call):
     def conclude(self, on_error: OnError) -> Results:
         """As any call; and with a warning where `by` or `columns` seems to name the wrong thing."""
         results, receipt = super().conclude(on_error), self.receipt()
-        own = self.wish.own_paths
-        empty = [name for name in self.table.unmet() if name in own]
-        if empty and receipt.found >= _ENOUGH_ROWS:
-            named = ", ".join(f"{self.wish.prefix}{name} (path {own[name]!r})" for name in empty)
-            told = f"none of the {receipt.found:,} contacts found has a value for {named}: is the path right?"
-            warn_of_column(told, results, receipt)
+        if receipt.found >= _ENOUGH_ROWS:
+            if named := self._own(self.table.unmet()):
+                told = f"none of the {receipt.found:,} contacts found has a value for {named}"
+                warn_of_column(f"{told}: is the path right?", results, receipt)
+            if named := self._own(self.table.unfit()):
+                told = f"no value of the contacts found fits {named}, which is null: is the type right?"
+                warn_of_column(told, results, receipt)
         asked = receipt.rows - receipt.missing
         if asked >= _ENOUGH_ROWS and receipt.invalid > _NEARLY_ALL * asked:
             warn_of_column(self._suspicion(asked, receipt.invalid), results, receipt)
         return results
+
+    def _own(self, names: list[str]) -> str:
+        """Those of these columns that the user asked for by a path, in words."""
+        paths = self.wish.own_paths
+        return ", ".join(
+            f"{self.wish.prefix}{name} (path {paths[name]!r})" for name in names if name in paths
+        )
 
     def _suspicion(self, asked: int, invalid: int) -> str:
         many = f"all {invalid:,} rows" if invalid == asked else f"{invalid:,} of {count(asked, 'row')}"

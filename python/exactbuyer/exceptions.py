@@ -181,7 +181,8 @@ class IncompleteWarning(_WithResults):
 class ColumnWarning(_WithResults):
     """A table was enriched, and what it asks by, or asks for, may be the wrong thing.
 
-    Nearly no cell could be looked up, or no contact had a value for a column of yours.
+    Nearly no cell could be looked up, or no contact had a value for a column of yours, or none that fits its
+    type.
     """
 
 

@@ -161,7 +161,9 @@ class Receipt:
         if self.unknown:
             return self._resolve()
         if self.not_sent:
-            return self._send_them() or f"{first}: the others are done"
+            return self._send_them() or (
+                first if self.not_sent == self.rows else f"{first}: the others are done"
+            )
         if self.invalid or self.rejected:
             return (
                 "correct the rows named in results.problems (in a table: by their reason) and ask for those "
@@ -278,6 +280,9 @@ class Receipt:
             notes.append(
                 ("note", f"{count(self.bought_again, 'lookup')} sent that the store had a contact for")
             )
+        if self.misfits:
+            misfits = "1 value does" if self.misfits == 1 else f"{self.misfits:,} values do"
+            notes.append(("note", f"{misfits} not fit the type of a column, and null stands there"))
         if self.not_stored:
             notes.append(("note", f"the answers to {count(self.not_stored, 'lookup')} could not be stored"))
         return [("charged", self._charged()), *notes, ("next", step or self.next_step)]

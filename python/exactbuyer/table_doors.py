@@ -91,7 +91,8 @@ class TableDoors:
         Warns:
             IncompleteWarning: Rows stayed open; their `status` says which.
             ColumnWarning: More than nine in ten of the rows that hold something are `invalid`, of ten or
-                more; or none of ten or more contacts has a value for a column of yours.
+                more; or none of ten or more contacts has a value for a column of yours, or none that fits
+                its type.
 
         Costs what `enrich` costs.
 

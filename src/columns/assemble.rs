@@ -8,7 +8,7 @@ use arrow_schema::ArrowError;
 
 use crate::results::RowOutcome;
 
-use super::block::{Block, Habits};
+use super::block::{Block, Habits, Had};
 use super::layout::Layout;
 
 /// Puts outcomes into the order of the rows, block by block; each block is read and becomes a
@@ -84,15 +84,24 @@ impl Assembler {
     /// Columns that none of the contacts had a value for, though there were some: their paths may be
     /// wrong.
     pub fn unmet(&self) -> impl Iterator<Item = &str> {
-        let met = self.habits.met.iter().copied().chain(std::iter::repeat(false));
-        let columns = self.layout.wanted.iter().zip(met).filter(|_| self.habits.contacts > 0);
-        columns.filter(|(_, met)| !met).map(|(wanted, _)| &*wanted.name)
+        self.columns_where(|had| had.values == 0).filter(|_| self.habits.contacts > 0)
+    }
+
+    /// Columns that contacts had values for, none of which fitted: their types may be wrong.
+    pub fn unfit(&self) -> impl Iterator<Item = &str> {
+        self.columns_where(|had| had.values > 0 && had.misfits == had.values)
+    }
+
+    fn columns_where(&self, is_so: impl Fn(Had) -> bool) -> impl Iterator<Item = &str> {
+        let had = self.habits.had.iter().copied().chain(std::iter::repeat(Had::default()));
+        let columns = self.layout.wanted.iter().zip(had).filter(move |(_, had)| is_so(*had));
+        columns.map(|(wanted, _)| &*wanted.name)
     }
 
     /// Values that did not fit the type of their column, and are null there.
     #[must_use]
     pub fn misfits(&self) -> u64 {
-        self.habits.misfits
+        self.habits.had.iter().map(|had| had.misfits).sum()
     }
 }
 

@@ -35,12 +35,19 @@ pub(super) struct Habits {
     found: Found,
     /// Bytes of text that 16 rows take, and a little more, by column.
     bytes: Vec<usize>,
-    /// Values that did not fit their type, so far.
-    pub(super) misfits: u64,
     /// Contacts that were read, so far.
     pub(super) contacts: u64,
-    /// Of each column, whether any of them had a value for it.
-    pub(super) met: Vec<bool>,
+    /// What they had for each column.
+    pub(super) had: Vec<Had>,
+}
+
+/// What contacts had for a column.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Had {
+    /// Values.
+    pub(super) values: u64,
+    /// Those of them that did not fit its type.
+    pub(super) misfits: u64,
 }
 
 impl Block {
@@ -155,7 +162,7 @@ fn asked_for(
 ) -> Result<Vec<ArrayRef>, ArrowError> {
     let rows = landed.len();
     habits.bytes.resize(layout.wanted.len(), 0);
-    habits.met.resize(layout.wanted.len(), false);
+    habits.had.resize(layout.wanted.len(), Had::default());
     let contacts = landed.iter().filter_map(|landed| contact(landed.as_ref()));
     let bytes_of_contacts: usize = contacts.map(Bytes::len).sum();
     let mut columns: Vec<Column> = layout
@@ -188,11 +195,11 @@ fn asked_for(
     }
     columns
         .into_iter()
-        .zip(&mut habits.met)
-        .map(|(column, met)| {
-            *met |= column.is_met();
+        .zip(&mut habits.had)
+        .map(|(column, had)| {
+            had.values += column.met();
             let (array, misfits) = column.finish()?;
-            habits.misfits += misfits;
+            had.misfits += misfits;
             Ok(array)
         })
         .collect()

@@ -32,9 +32,10 @@ pub(super) struct Column {
     lists: Option<(OffsetBufferBuilder<i32>, NullBufferBuilder)>,
     /// Of joined texts: those of one row.
     joined: Vec<u8>,
+    /// Values that contacts had for it.
+    met: u64,
+    /// Those of them that did not fit its type.
     misfits: u64,
-    /// Some contact had a value for it, whether or not that fitted.
-    met: bool,
 }
 
 impl Column {
@@ -47,7 +48,7 @@ impl Column {
             Form::Truth => Raw::Truth(BooleanBuilder::with_capacity(rows)),
         };
         let lists = is_list.then(|| (OffsetBufferBuilder::new(rows), NullBufferBuilder::new(rows)));
-        Self { kind: kind.clone(), raw, lists, joined: Vec::new(), misfits: 0, met: false }
+        Self { kind: kind.clone(), raw, lists, joined: Vec::new(), met: 0, misfits: 0 }
     }
 
     /// A row with this contact.
@@ -73,7 +74,7 @@ impl Column {
         self.joined.clear();
         let mut is_empty = true;
         for span in found.spans.iter().flatten().filter(|span| span.form != Written::Null) {
-            self.met = true;
+            self.met += 1;
             let Some(said) = said(Form::Any, text, span) else {
                 self.misfits += 1;
                 continue;
@@ -124,12 +125,12 @@ impl Column {
                 truth.is_some()
             }
         };
-        self.met |= span.is_some();
+        self.met += u64::from(span.is_some());
         self.misfits += u64::from(span.is_some() && !fitted);
     }
 
-    /// Whether some contact had a value for it.
-    pub(super) const fn is_met(&self) -> bool {
+    /// How many values contacts had for it.
+    pub(super) const fn met(&self) -> u64 {
         self.met
     }
 

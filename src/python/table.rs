@@ -76,6 +76,10 @@ impl Table {
     fn unmet(&self, py: Python<'_>) -> Vec<String> {
         py.detach(|| self.lock().unmet().map(str::to_owned).collect())
     }
+
+    fn unfit(&self, py: Python<'_>) -> Vec<String> {
+        py.detach(|| self.lock().unfit().map(str::to_owned).collect())
+    }
 }
 
 impl Table {

@@ -257,6 +257,20 @@ def test_a_path_that_leads_nowhere_is_told(enricher: BulkEnricher, is_reader: bo
     assert table["eb_wrong"].null_count == 40 > table["eb_name"].null_count
 
 
+def test_a_type_that_no_value_fits_is_told(enricher: BulkEnricher) -> None:
+    frame = pa.table({"mail": [f"person{number}@acme.example" for number in range(40)]})
+    columns = {"name": ("full_name", "int64"), "born": ("birth_year", "int64")}
+    with pytest.warns(ColumnWarning, match="fits") as met:
+        table = enricher.enrich_table(frame, by="mail", columns=columns)
+    (warned,) = met
+    assert "fits eb_name (path 'full_name'), which is null" in str(warned.message)
+    receipt = enricher.last_receipt
+    assert receipt is not None
+    assert table["eb_name"].null_count == 40
+    assert receipt.misfits == receipt.found
+    assert f"{receipt.found} values do not fit the type of a column" in str(receipt)
+
+
 @pytest.mark.parametrize(
     ("given", "named"),
     [

@@ -8,6 +8,7 @@ import pickle
 import re
 import sys
 from contextlib import suppress
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -83,7 +84,9 @@ def test_why_credits_are_in_doubt_is_told_and_adds_up() -> None:
 
 def test_whoever_stopped_a_run_has_nothing_to_put_right() -> None:
     stopped = Receipt(rows=2, not_sent=2, stopped="stopped before the end, by Ctrl-C, close() or cancelling")
-    assert stopped.next_step == "run this again for the rows that are not_sent: the others are done"
+    assert stopped.next_step == "run this again for the rows that are not_sent"
+    some = replace(stopped, rows=3, found=1)
+    assert some.next_step == "run this again for the rows that are not_sent: the others are done"
 
 
 def test_rows_under_way_are_open() -> None:

@@ -153,6 +153,23 @@ fn columns_that_no_contact_has_a_value_for_are_named() {
 }
 
 #[test]
+fn columns_that_no_value_fits_are_named() {
+    let number = || Kind::named("int64").expect("a kind");
+    let columns = vec![
+        wanted("name", "full_name", number()),
+        wanted("tags", "tags[*]", number()),
+        wanted("text", "full_name", Kind::default()),
+        wanted("nowhere", "no.such", number()),
+    ];
+    let mut assembler = Assembler::new(layout(columns));
+    assembler.expect(1).expect("room");
+    assembler.add(outcome(0, Status::Found)).expect("columns");
+    // One of the tags is a number.
+    assert_eq!(assembler.unfit().collect::<Vec<_>>(), ["name"]);
+    assert_eq!(assembler.unmet().collect::<Vec<_>>(), ["nowhere"]);
+}
+
+#[test]
 fn what_became_of_a_row_stands_beside_it() {
     let mut assembler = Assembler::new(layout(vec![]));
     assembler.expect(5).expect("room");
