@@ -36,6 +36,7 @@ help:
 	@sed -n 's/^# make/make/p' Makefile
 
 python-version:
+	@command -v cargo > /dev/null || { echo 'Rust is needed, 1.93 or newer: https://rustup.rs'; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 10) else "CPython 3.10 or newer is needed: make PYTHON=python3.12 …")'
 
 # ---- the demo ----

@@ -68,6 +68,9 @@ def main() -> None:
         people = list(reader)
         columns = list(reader.fieldnames or ())
     rows = [waterfall(person) for person in people]
+    output = asked.output or Path(tempfile.mkdtemp(prefix="exactbuyer-")) / "enriched.csv"
+    # Before anything is paid for: whether it can be written at all.
+    output.touch()
 
     if asked.max_credits is None:
         enricher = BulkEnricher.sandbox(na_values=PLACEHOLDERS, default_region="US")
@@ -82,7 +85,6 @@ def main() -> None:
         results = enricher.enrich(rows, on_error="record", progress=True)
     print(results.receipt, end="\n\n")
 
-    output = asked.output or Path(tempfile.mkdtemp(prefix="exactbuyer-")) / "enriched.csv"
     with output.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, [*columns, "status", "found_by", *COLUMNS])
         writer.writeheader()

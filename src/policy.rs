@@ -53,7 +53,7 @@ pub fn judge(outcome: &Result<Reply, Failure>, took: Duration) -> Verdict {
         Err(Failure::NotSent(why)) => Verdict::Later {
             trouble: Error::new(
                 ErrorKind::Transport,
-                format!("nothing could be sent: {why}; check the network and run it again"),
+                format!("nothing could be sent: {why}; check the network and base_url, and run it again"),
             ),
             wait: None,
             congested: false,

@@ -189,9 +189,9 @@ class Info:
     under_way: int
     """Requests that have not been answered yet."""
     hits: int
-    """Contacts."""
+    """Answers with a contact: earlier ones about the same person count, too."""
     misses: int
-    """Lookups of nobody."""
+    """Answers that nobody was found; as above."""
     unknown: int
     """Lookups in doubt."""
     purged: int
@@ -221,7 +221,7 @@ class Info:
     def _lines(self) -> list[tuple[str, str, str]]:
         doubt = "store.unknown(); then resolve_unknown('resend') or ('drop')"
         lines = [
-            ("contacts", self.hits, ""),
+            ("contacts", self.hits, "earlier ones of a person count, too"),
             ("not found", self.misses, ""),
             ("unknown", self.unknown, doubt),
             ("purged", self.purged, "not sent until store.allow(…)"),

@@ -16,7 +16,7 @@ const ADMIT_AT_ONCE: usize = 16_384;
 
 /// Why a run that may not send leaves a row open.
 pub(super) const STORE_ONLY: &str =
-    "it is not in the store, and store_only=True sends nothing: ask again without it";
+    "it is not in the store, and store_only sends nothing: ask again without it";
 
 /// The terms of a run with the store. A ceiling that outlives the process is the store's to keep,
 /// if it outlives the process itself.

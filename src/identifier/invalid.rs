@@ -131,7 +131,9 @@ impl Invalid {
             }
             Self::EmailIpAddress => "an e-mail address at an IP address: give the one at a domain",
             Self::EmailTooLong => "an e-mail address has at most 64 bytes before its @ and 254 in all",
-            Self::EmailSeveral => "more than one e-mail address: give them as a list, in order of preference",
+            Self::EmailSeveral => {
+                "more than one e-mail address: give them as a list, in order of preference, or in a table say split"
+            }
             Self::PhoneUnreadable => "not readable as a phone number: remove what is not part of the number",
             Self::PhoneWithoutCountryCode => {
                 "a phone number without a country code: write it with +, or set default_region"
@@ -144,7 +146,9 @@ impl Invalid {
             Self::PhoneScientific => {
                 "a phone number that a spreadsheet rounded: format the column as text and export it again"
             }
-            Self::PhoneSeveral => "more than one phone number: give them as a list, in order of preference",
+            Self::PhoneSeveral => {
+                "more than one phone number: give them as a list, in order of preference, or in a table say split"
+            }
             Self::SocialWithoutNetwork => {
                 "a handle without its network: give the profile's address, such as linkedin.com/in/…"
             }

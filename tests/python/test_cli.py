@@ -79,7 +79,7 @@ def test_without_the_extra_it_says_how_to_get_it(
     monkeypatch.setattr(exactbuyer.cli, "find_spec", lambda name: None)
     assert main(["enrich", "x.csv", "--by", "mail"]) == Ending.USAGE
     told = capsys.readouterr().err
-    assert "pip install 'exactbuyer[cli]'" in told
+    assert "pip install '.[cli]' in the checkout" in told
     assert told.count("\n") == 1
 
 

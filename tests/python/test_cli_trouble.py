@@ -325,3 +325,16 @@ def test_a_pipe_by_name_is_written_to_and_not_replaced(tmp_path: Path, everybody
     assert len(pipe.read_text().splitlines()) == 6
     assert command.wait(PATIENCE_S) == 0
     assert pipe.is_fifo()
+
+
+def test_nobody_to_tell(file: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out.csv"
+    command = [*COMMAND, "enrich", str(file), "--by", "mail", "--sandbox", "--yes", "-o", str(output)]
+    done = subprocess.run(
+        ["/bin/sh", "-c", 'exec "$@" 2>&-', "sh", *command],
+        env=environment(),
+        timeout=PATIENCE_S,
+        check=False,
+    )
+    assert done.returncode == 0
+    assert "eb_status" in output.read_text().splitlines()[0]

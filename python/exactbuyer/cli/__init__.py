@@ -6,6 +6,7 @@ money is decided below it. Needs the extra `cli`; the stand-in vendor needs noth
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
@@ -33,6 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         exactbuyer ...
         0
     """
+    if sys.stderr is None:  # pyright: ignore[reportUnnecessaryComparison] - started with it closed
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - for as long as it runs
     given = list(sys.argv[1:] if arguments is None else arguments)
     if find_spec("click") is not None:
         from ._app import run
@@ -42,5 +45,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from exactbuyer.sandbox import main as sandbox
 
         return sandbox(given[1:])
-    sys.stderr.write("exactbuyer: the command line needs its extra: pip install 'exactbuyer[cli]'\n")
+    sys.stderr.write("exactbuyer: the command line needs its extra: pip install '.[cli]' in the checkout\n")
     return Ending.USAGE

@@ -170,7 +170,7 @@ def needed(library: str, what: str) -> Any:
     """
     name, _, _ = library.partition(".")
     if find_spec(name) is None:
-        raise Stop(Ending.USAGE, f"{what} needs {name}: pip install 'exactbuyer[cli]'")
+        raise Stop(Ending.USAGE, f"{what} needs {name}: pip install '.[cli]' in the checkout")
     return import_module(library)
 
 

@@ -32,6 +32,7 @@ WORDS = {
     "EXACTBUYER_API_KEY or api_key=": "EXACTBUYER_API_KEY or --key-file",
     "EXACTBUYER_API_KEY, or the api_key given": "EXACTBUYER_API_KEY, or --key-file",
     "check required_fields, body and base_url": "check --require, --body and --base-url",
+    "check the network and base_url": "check the network and --base-url",
     "check base_url, proxy and body": "check --base-url, --proxy and --body",
     "set requests_per_minute lower": "set --requests-per-minute lower",
     "does by name the right columns": "does --by name the right columns",
@@ -52,8 +53,8 @@ WORDS = {
     "results.problems": "the column of reasons",
     "set default_region": "say --default-region",
     "say what stands between them, as in split=';'": "say what stands between them, as in --split ';'",
-    "give them as a list, in order of preference": "give one of them",
-    "store_only=True sends nothing: ask again without it": "--store-only sends nothing: run it without",
+    "give them as a list, in order of preference, or in a table say split": "give one of them",
+    "store_only sends nothing: ask again without it": "--store-only sends nothing: run it without",
     "store_only=True needs a store: make the enricher with store= a path": "--store-only needs a store: say "
     "--store FILE",
     "refresh=True asks for everything again, and store_only=True asks for nothing": "--refresh asks for "
