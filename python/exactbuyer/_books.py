@@ -70,19 +70,21 @@ class Books:
     def put_back(self, call: Call, *, first: bool) -> None:
         """Puts back what :meth:`oldest` gave: in front of the others, or behind them."""
         with self._lock:
-            self._handed_out.discard(call)
             if call not in self._broken_off:
                 self._broken_off.insert(0 if first else len(self._broken_off), call)
+            self._handed_out.discard(call)
 
     def oldest(self) -> Call | None:
         """Hands out the call that was broken off first: each call once."""
         with self._lock:
-            if not self._broken_off:
-                return None
-            # In this order: a Ctrl-C in between leaves it where it is found again.
-            call = self._broken_off[0]
-            self._handed_out.add(call)
-            return self._broken_off.popleft()
+            while self._broken_off:
+                call = self._broken_off[0]
+                # Before it is taken out: a Ctrl-C in between leaves it where it is found again.
+                self._handed_out.add(call)
+                if self._broken_off and self._broken_off[0] is call:
+                    return self._broken_off.popleft()
+                self._handed_out.discard(call)
+            return None
 
     def after_fork(self) -> None:
         """In a forked child: the calls are the parent's, and so may be the lock's state."""

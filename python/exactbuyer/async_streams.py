@@ -141,6 +141,9 @@ class AsyncStream(Window, AsyncIterator["Result"]):
         if reader.is_over():
             trouble = reader.trouble()
             if trouble is not None and not isinstance(trouble, Exception):
+                # What is in flight, and the rows before it, are `recover()`'s.
+                self._break_off()
+                self._end_reading()
                 raise trouble
             intake.end(trouble)
 

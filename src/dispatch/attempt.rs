@@ -206,6 +206,8 @@ impl Attempt {
         }
         let evidence =
             Evidence { at_ms, status, took, unread, ..evidence(&landed.came_to, mine.len() as u64) };
+        // What may have been charged when it was sent before is not known to be refused: the doubt stays.
+        let cleared = cleared && landed.parcel.doubt.is_none();
         let settled = settled(&landed.came_to, mine, hold, cleared);
         let not_stored = store.settle(run, &claimed.required, request, settled, evidence).await.err();
         Landed { not_stored, ..landed }

@@ -25,6 +25,7 @@ from exactbuyer.sandbox import FAULTS, Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from exactbuyer import ExactBuyerError, Result
     from exactbuyer.sandbox import Fault, Ledger
@@ -321,3 +322,24 @@ def test_what_may_have_been_charged_is_not_free_because_it_is_refused_later(
             (result,) = enricher.enrich([row], on_error="record")
         assert result["status"] == "unknown"
         assert len(sandbox.ledger.requests) == 2, "nothing else is bought in its place"
+
+
+def test_a_store_keeps_the_doubt_of_what_is_refused_later(tmp_path: Path) -> None:
+    with a_sandbox() as sandbox:
+        sandbox.fail("reset_after_billing", request=2)
+        sandbox.fail("status_400", request=3)
+        enricher = BulkEnricher(
+            "any",
+            base_url=sandbox.url,
+            on_unknown="resend",
+            chunk_size=1,
+            max_concurrency=1,
+            store=tmp_path / "s.db",
+        )
+        rows = ["ok@acme.example", ["ana@acme.example", "ben@acme.example"]]
+        with enricher:
+            with pytest.warns(UserWarning, match="open"):
+                results = enricher.enrich(rows, on_error="record")
+            assert results[1]["status"] == "unknown"
+            assert enricher.store is not None
+            assert [doubt.value for doubt in enricher.store.unknown()] == ["ana@acme.example"]
