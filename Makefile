@@ -30,12 +30,12 @@ export PYTHONDONTWRITEBYTECODE := 1
 say = @printf '\n\033[1m==> %s  %s\033[0m\n' "$$(date +%T)" "$(1)"
 
 .PHONY: help demo check walls fmt lint clippy doc rust-test wheel installed smoke types python-test
-.PHONY: bench bench-full bench-installed bench-stored bench-tables torture clean python-version
+.PHONY: bench bench-full bench-installed bench-stored bench-tables torture clean what-is-needed
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
 
-python-version:
+what-is-needed:
 	@command -v cargo > /dev/null || { echo 'Rust is needed, 1.93 or newer: https://rustup.rs'; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 10) else "CPython 3.10 or newer is needed: make PYTHON=python3.12 …")'
 
@@ -50,7 +50,7 @@ demo: wheel
 
 # ---- the gates ----
 
-check: python-version walls fmt lint clippy doc rust-test wheel smoke types python-test
+check: what-is-needed walls fmt lint clippy doc rust-test wheel smoke types python-test
 	$(call say,every check passed)
 
 walls:
@@ -62,7 +62,7 @@ fmt:
 	cargo fmt --check
 
 # Made anew when pyproject.toml changes; the wheel is put into it by `wheel`.
-$(CHECK)/made: pyproject.toml | python-version
+$(CHECK)/made: pyproject.toml | what-is-needed
 	$(call say,make $(CHECK) with what the checks need)
 	rm -rf $(CHECK)
 	$(PYTHON) -m venv $(CHECK)
@@ -98,7 +98,7 @@ rust-test:
 
 # One optimised build for the demo, the checks and the figures. Always by the same interpreter: another one would
 # compile the Python half of the dependencies again.
-wheel: python-version
+wheel: what-is-needed
 	$(call say,build the wheel from this checkout (compiles Rust: some minutes the first time))
 	rm -rf $(DIST)
 	$(PYTHON) -m pip wheel --no-deps --wheel-dir $(DIST) .
@@ -129,7 +129,7 @@ python-test: installed
 
 # ---- figures ----
 
-$(BENCH)/made: pyproject.toml | python-version
+$(BENCH)/made: pyproject.toml | what-is-needed
 	$(call say,make $(BENCH) with what is compared)
 	rm -rf $(BENCH)
 	$(PYTHON) -m venv $(BENCH)

@@ -250,9 +250,9 @@ impl Runner {
     /// Sends a parcel again in halves, the first half first; a single lookup is rejected.
     fn halve(&mut self, mut parcel: Parcel, verdict: &Verdict) {
         if let [id] = parcel.ids[..] {
-            if parcel.doubt.is_some() {
+            if let Some(doubt) = &parcel.doubt {
                 // It may have been charged when it was sent before: nothing else may be bought in its place.
-                self.leave(parcel, &Arc::from(UNRESOLVED));
+                self.remember_doubt(&parcel.ids, doubt);
                 return;
             }
             self.tally.refused();

@@ -199,8 +199,10 @@ def test_a_source_that_was_cancelled_is_no_end() -> None:
         async with enricher.stream_async(source(), progress=False) as stream:
             return [row["value"] async for row in stream]
 
-    with BulkEnricher.sandbox() as enricher, pytest.raises(asyncio.CancelledError):
-        asyncio.run(seen(enricher))
+    with BulkEnricher.sandbox() as enricher:
+        with pytest.raises(asyncio.CancelledError):
+            asyncio.run(seen(enricher))
+        assert [row["value"] for row in enricher.recover()] == ["ana@acme.example"]
 
 
 def test_what_one_recovers_no_other_does() -> None:

@@ -35,12 +35,14 @@ def test_a_frame_that_is_changed_meanwhile(change: Callable[[Any], None]) -> Non
             running = asyncio.create_task(
                 enricher.enrich_table_async(theirs, by="mail", columns=["full_name"])
             )
-            await asyncio.sleep(0.1)
+            # It has its rows by now, and nothing is answered yet.
+            await asyncio.sleep(0)
             change(theirs)
             return await running
 
         table = asyncio.run(enriched())
         expected = [row["enriched_contact"] for row in enricher.enrich(people)]
+    assert table.columns.get_loc("mail") == 0, "a column that came later is not theirs"
     assert list(table["mail"]) == people
     names = [None if contact is None else contact["full_name"] for contact in expected]
     assert [name if isinstance(name, str) else None for name in table["eb_full_name"]] == names
@@ -52,7 +54,8 @@ def test_a_frame_of_polars_that_is_changed_meanwhile() -> None:
 
         async def enriched() -> Any:
             running = asyncio.create_task(enricher.enrich_table_async(theirs, by="mail"))
-            await asyncio.sleep(0.1)
+            # It has its rows by now, and nothing is answered yet.
+            await asyncio.sleep(0)
             theirs.extend(pl.DataFrame({"mail": ["more@acme.example"]}))
             return await running
 
