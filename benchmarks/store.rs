@@ -109,7 +109,6 @@ fn measure(url: &str, records: usize, store: Arc<dyn Store>) -> Measured {
         connect_timeout: Duration::from_secs(10),
         proxy: None,
         ca_bundle: None,
-        max_concurrency: CONCURRENCY,
     })
     .unwrap();
     let config = Config { requests_per_minute: 1_000_000, max_concurrency: CONCURRENCY, ..Config::default() };

@@ -183,7 +183,7 @@ impl Engine {
     }
 
     fn connect(&self, key: ApiKey) -> Result<HttpTransport, Error> {
-        let Settings { config, network } = self.settings.clone();
+        let network = self.settings.network.clone();
         HttpTransport::new(HttpSettings {
             base_url: network.base_url,
             key,
@@ -191,7 +191,6 @@ impl Engine {
             connect_timeout: network.connect_timeout,
             proxy: network.proxy,
             ca_bundle: network.ca_bundle,
-            max_concurrency: config.max_concurrency,
         })
     }
 }

@@ -10,6 +10,7 @@
 mod body;
 mod client;
 mod endpoint;
+mod proxy;
 mod receive;
 mod trouble;
 
@@ -19,8 +20,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use reqwest::Method;
-use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
+use reqwest::header::{ACCEPT, CONNECTION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
+use reqwest::{Client, Method};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
@@ -30,11 +31,12 @@ use crate::secret::ApiKey;
 use super::limits;
 use super::transport::{Failure, Lost, NotSent, Reply, Request, Transport};
 
-pub use client::{check_ca_bundle, check_proxy};
+pub use client::check_ca_bundle;
 pub use endpoint::Endpoint;
+pub use proxy::check_proxy;
 
 use body::{Body, Departure};
-use client::Connections;
+use client::Route;
 
 /// The environment variable that forbids every send which is not to a loopback address. Any value
 /// but the empty one and `0` sets it. It is read at each send, so that a test suite can set it after
@@ -62,8 +64,6 @@ pub struct HttpSettings {
     pub proxy: Option<String>,
     /// A PEM file with certificates to trust on top of the system's.
     pub ca_bundle: Option<PathBuf>,
-    /// How many connections are kept for the next request.
-    pub max_concurrency: usize,
 }
 
 // By hand, as a base URL or a proxy may hold a password that has not been looked at yet.
@@ -74,7 +74,6 @@ impl fmt::Debug for HttpSettings {
             .field("connect_timeout", &self.connect_timeout)
             .field("proxy", &self.proxy.as_ref().map(|_| "***"))
             .field("ca_bundle", &self.ca_bundle)
-            .field("max_concurrency", &self.max_concurrency)
             .finish_non_exhaustive()
     }
 }
@@ -90,7 +89,8 @@ pub struct HttpTransport {
 struct Shared {
     endpoint: Endpoint,
     headers: HeaderMap,
-    connections: Connections,
+    client: Client,
+    route: Route,
     timeout: Duration,
     large_replies: Semaphore,
 }
@@ -105,9 +105,9 @@ impl HttpTransport {
         let endpoint = Endpoint::parse(&settings.base_url)?;
         let headers = headers(&settings.key)?;
         let timeout = settings.timeout.min(LONGEST_TIMEOUT);
-        let connections = Connections::new(&endpoint, &settings, timeout)?;
+        let (client, route) = client::build(&endpoint, &settings, timeout)?;
         let large_replies = Semaphore::new(receive::LARGE_REPLIES);
-        Ok(Self { shared: Arc::new(Shared { endpoint, headers, connections, timeout, large_replies }) })
+        Ok(Self { shared: Arc::new(Shared { endpoint, headers, client, route, timeout, large_replies }) })
     }
 
     /// Where requests go: scheme, host and port, as the limiter tells services apart.
@@ -141,14 +141,12 @@ impl Transport for HttpTransport {
 
 impl Shared {
     async fn send(&self, request: Request) -> Result<Reply, Failure> {
-        if offline() && !self.connections.stays_on_this_machine() {
+        if offline() && !self.route.local {
             return Err(Failure::Forbidden(
                 "EXACTBUYER_OFFLINE is set: only loopback addresses may be called; unset it, or use the sandbox",
             ));
         }
         let deadline = Instant::now() + self.timeout;
-        let client = self.connections.client().ok_or(Failure::NotSent(NotSent::Connect))?;
-
         let departure = Departure::new();
         let mut outgoing = reqwest::Request::new(Method::POST, self.endpoint.url().clone());
         *outgoing.headers_mut() = self.headers.clone();
@@ -157,15 +155,12 @@ impl Shared {
 
         // Our own deadline, not reqwest's: it ends in a question that only the departure can
         // answer, whether anything had left by then.
-        match timeout_at(deadline, client.execute(outgoing)).await {
+        match timeout_at(deadline, self.client.execute(outgoing)).await {
             Ok(Ok(response)) => Ok(receive::receive(response, deadline, &self.large_replies).await),
             Ok(Err(error)) if departure.revoke() => {
-                Err(Failure::NotSent(trouble::not_sent(&error, self.connections.route())))
+                Err(Failure::NotSent(trouble::not_sent(&error, self.route)))
             }
-            Ok(Err(error)) => {
-                self.connections.distrust();
-                Err(Failure::Lost(trouble::lost(&error)))
-            }
+            Ok(Err(error)) => Err(Failure::Lost(trouble::lost(&error))),
             Err(_) if departure.revoke() => Err(Failure::NotSent(NotSent::Connect)),
             Err(_) => Err(Failure::Lost(Lost::TimedOut)),
         }
@@ -181,6 +176,7 @@ fn headers(key: &ApiKey) -> Result<HeaderMap, Error> {
     let mut headers = HeaderMap::with_capacity(8);
     headers.insert(HeaderName::from_static(limits::KEY_HEADER), value);
     headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+    headers.insert(CONNECTION, HeaderValue::from_static("close"));
     headers.insert(
         USER_AGENT,
         HeaderValue::from_static(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"))),
@@ -190,57 +186,4 @@ fn headers(key: &ApiKey) -> Result<HeaderMap, Error> {
 
 fn offline() -> bool {
     std::env::var_os(OFFLINE_VARIABLE).is_some_and(|value| !value.is_empty() && value != "0")
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-
-    use std::sync::atomic::{AtomicUsize, Ordering};
-
-    use bytes::Bytes;
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::net::TcpListener;
-
-    use super::*;
-
-    /// Everything else about the network is tested from outside, in `tests/rust/transport/`; a
-    /// pause can only be pretended from here.
-    #[tokio::test]
-    async fn after_a_pause_no_old_connection_is_used() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let connections = Arc::new(AtomicUsize::new(0));
-        let counted = Arc::clone(&connections);
-        tokio::spawn(async move {
-            loop {
-                let (mut stream, _) = listener.accept().await.unwrap();
-                counted.fetch_add(1, Ordering::Relaxed);
-                tokio::spawn(async move {
-                    // A request is so small that it comes in one piece.
-                    while stream.read(&mut [0; 4096]).await.is_ok_and(|length| length > 0) {
-                        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await.unwrap();
-                    }
-                });
-            }
-        });
-        let transport = HttpTransport::new(HttpSettings {
-            base_url: format!("http://{address}"),
-            key: ApiKey::new("key").unwrap(),
-            timeout: Duration::from_mins(1),
-            connect_timeout: Duration::from_secs(30),
-            proxy: None,
-            ca_bundle: None,
-            max_concurrency: 1,
-        })
-        .unwrap();
-        let mut so_far = 0;
-        for _ in 0..3 {
-            let request = Request { body: Bytes::from_static(b"x"), content_type: "text/plain" };
-            assert_eq!(transport.send(request).await.unwrap().status, 200);
-            so_far += 1;
-            assert_eq!(connections.load(Ordering::Relaxed), so_far);
-            transport.shared.connections.pretend_a_pause();
-        }
-    }
 }

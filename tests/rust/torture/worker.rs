@@ -117,7 +117,6 @@ async fn enrich(job: &Job, rows: &[String], store: &SqliteStore) {
         connect_timeout: Duration::from_secs(10),
         proxy: None,
         ca_bundle: None,
-        max_concurrency: job.max_concurrency,
     })
     .unwrap();
     let engine = Engine::new(config, Arc::new(transport), Arc::new(store.clone()), (job.url.clone(), 0));

@@ -165,39 +165,6 @@ async fn a_handshake_that_hangs_is_not_sent() {
     }
 }
 
-#[tokio::test]
-async fn a_connection_closed_while_idle_is_replaced_and_the_request_goes_out_once() {
-    let server = Server::answering_once(reply("200 OK", "", b"{}")).await;
-    let transport = transport(server.url());
-    for number in 1..=20 {
-        assert_eq!(transport.send(request()).await.unwrap().status, 200);
-        settle().await;
-        assert_eq!((server.seen.connections(), server.seen.requests()), (number, number));
-    }
-}
-
-#[tokio::test]
-async fn after_a_connection_has_dropped_none_is_used_twice() {
-    let server = Server::start(|number, mut stream, seen| async move {
-        while seen.request(&mut stream).await {
-            // The first connection is closed on its second request.
-            if number == 0 && seen.requests() == 2 {
-                return;
-            }
-            stream.write_all(&reply("200 OK", "", b"{}")).await.unwrap();
-        }
-    })
-    .await;
-    let transport = transport(server.url());
-    assert_eq!(transport.send(request()).await.unwrap().status, 200);
-    assert_eq!(transport.send(request()).await.unwrap_err(), Failure::Lost(Lost::Disconnected));
-    assert_eq!(server.seen.connections(), 1);
-    for connections in 2..6 {
-        assert_eq!(transport.send(request()).await.unwrap().status, 200);
-        assert_eq!(server.seen.connections(), connections);
-    }
-}
-
 /// Many requests at a server that closes, resets and answers as it likes, so that every race
 /// between a connection's end and its next request is met. Nothing may arrive twice, and the
 /// transport must be right each time it says that something was not sent, or was answered.

@@ -6,6 +6,7 @@
 mod discretion;
 mod environment;
 mod failures;
+mod framing;
 mod proxies;
 mod replies;
 mod server;
@@ -31,7 +32,6 @@ fn settings(base_url: impl Into<String>) -> HttpSettings {
         connect_timeout: Duration::from_secs(30),
         proxy: None,
         ca_bundle: None,
-        max_concurrency: 8,
     }
 }
 

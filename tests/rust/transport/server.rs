@@ -22,6 +22,7 @@ struct Inner {
     connections: usize,
     heads: Vec<String>,
     bodies: Vec<String>,
+    resumed: usize,
 }
 
 impl Seen {
@@ -36,6 +37,15 @@ impl Seen {
     /// The bodies of all requests that came whole.
     pub(crate) fn bodies(&self) -> Vec<String> {
         self.inner.lock().unwrap().bodies.clone()
+    }
+
+    /// TLS handshakes that resumed an earlier session.
+    pub(crate) fn resumed(&self) -> usize {
+        self.inner.lock().unwrap().resumed
+    }
+
+    pub(crate) fn resume(&self) {
+        self.inner.lock().unwrap().resumed += 1;
     }
 
     pub(crate) fn requests(&self) -> usize {

@@ -52,6 +52,9 @@ pub(crate) fn authority() -> &'static Authority {
 pub(crate) async fn tls_server() -> Server {
     Server::start(|_, stream, seen| async move {
         let Ok(mut stream) = authority().acceptor.accept(stream).await else { return };
+        if stream.get_ref().1.handshake_kind() == Some(rustls::HandshakeKind::Resumed) {
+            seen.resume();
+        }
         while seen.request(&mut stream).await {
             stream.write_all(&reply("200 OK", "", b"{}")).await.unwrap();
         }
