@@ -1,21 +1,31 @@
-//! Whether the files that a connection has open are still those that lie where the store lies.
+//! Whether the files that a connection has open are still those that lie where the store lies, and
+//! whether everybody else finds them under the same name.
 //!
 //! Somebody may delete a file that is in use, put a backup in its place, or make a new one. Whoever
 //! has the old one open goes on with it and sees nothing of what others do with the new one: both
 //! would pay for the same lookup, and what is written to a deleted file is gone when it is closed.
 //! `SQLite` looks for that only where it keeps a rollback journal (`SQLITE_READONLY_DBMOVED`); with a
-//! write-ahead log it does not.
+//! write-ahead log it does not. Nor does it notice a second name of the file: the log lies beside the
+//! name, so whoever uses another name has another log.
 
+use std::cell::Cell;
+use std::fs::{self, File, Metadata, OpenOptions};
+use std::hash::Hasher;
 use std::path::{Path, PathBuf};
 
+use siphasher::sip::SipHasher13;
+
 use super::fault::Fault;
-use super::place::{FileId, beside, file_id};
+use super::place::{self, FileId, beside, file_id};
+use super::platform;
 
 /// The files of one connection: the store's own, the log, and the log's index.
 #[derive(Debug)]
 pub(super) struct Files {
     store: PathBuf,
-    all: Vec<(PathBuf, FileId)>,
+    all: [(PathBuf, FileId); 3],
+    /// Length of the log's index when it was last looked at. It never becomes shorter while it is open.
+    index: Cell<u64>,
 }
 
 impl Files {
@@ -30,17 +40,41 @@ impl Files {
             let known = file_id(&path).map_err(|_| gone(store))?;
             Ok::<_, Fault>((path, known))
         };
-        let all = vec![(store.to_owned(), id), side("-wal")?, side("-shm")?];
-        let files = Self { store: store.to_owned(), all };
+        let all = [(store.to_owned(), id), side("-wal")?, side("-shm")?];
+        let files = Self { store: store.to_owned(), all, index: Cell::default() };
         files.check()?;
         Ok(files)
     }
 
     /// # Errors
-    /// Where one of them was deleted or replaced: then nothing may be relied on that is written.
+    /// Where one of them was deleted, replaced or cut, or the store has a second name: then nothing may
+    /// be relied on that is written.
     pub(super) fn check(&self) -> Result<(), Fault> {
-        let in_place = |(path, id): &(PathBuf, FileId)| file_id(path).is_ok_and(|known| known == *id);
-        if self.all.iter().all(in_place) { Ok(()) } else { Err(gone(&self.store)) }
+        let known = self
+            .all
+            .each_ref()
+            .map(|(path, id)| fs::metadata(path).ok().filter(|known| platform::id_of(known) == *id));
+        let [Some(store), Some(_), Some(index)] = known else { return Err(gone(&self.store)) };
+        place::refuse_second_name(&self.store, &store)?;
+        self.check_length(&index)
+    }
+
+    /// SQLite maps the log's index into memory, and whoever touches what a file no longer has is ended by
+    /// the system (SIGBUS). So this comes before SQLite does anything.
+    ///
+    /// # Errors
+    /// Where the index was cut.
+    pub(super) fn check_index(&self) -> Result<(), Fault> {
+        let [.., (path, _)] = &self.all;
+        fs::metadata(path).map_or(Ok(()), |index| self.check_length(&index))
+    }
+
+    fn check_length(&self, index: &Metadata) -> Result<(), Fault> {
+        if index.len() < self.index.get() {
+            return Err(cut(&self.store));
+        }
+        self.index.set(index.len());
+        Ok(())
     }
 }
 
@@ -51,4 +85,66 @@ pub(super) fn gone(store: &Path) -> Fault {
          stored: close everything that uses it, and run this again",
         store.display()
     ))
+}
+
+/// The log's index was made shorter.
+fn cut(store: &Path) -> Fault {
+    Fault::of(format!(
+        "the side file {} was cut while the store was open, so nothing is sent or stored: close everything that uses \
+         the store, and run this again",
+        beside(store, "-shm").display()
+    ))
+}
+
+/// Says by which name this process has a store open, to all others that have the same file open: a
+/// shared lock on one byte of the file, drawn from the name. Two names are two logs, whether the second
+/// is a hard link or a single file that is mounted at another place.
+#[derive(Debug)]
+pub(super) struct Name(Option<File>);
+
+/// Bytes for names: far from any data, and from those that SQLite locks.
+const NAMES: std::ops::Range<i64> = 1 << 40..(1 << 40) + (1 << 32);
+
+impl Name {
+    /// Before a connection is opened.
+    ///
+    /// # Errors
+    /// Where another process has the same file open by another name.
+    pub(super) fn take(store: &Path) -> Result<Self, Fault> {
+        // Where locks do not last, opening the file here would drop those that SQLite has on it.
+        if !platform::locks_last() {
+            return Ok(Self(None));
+        }
+        let unusable = |_| Fault::of("the store cannot be locked: check the file's owner and mode");
+        let file = OpenOptions::new().read(true).write(true).open(store).map_err(unusable)?;
+        let byte = byte_of(store).map_err(unusable)?;
+        platform::share_byte(&file, byte).map_err(unusable)?;
+        for others in [NAMES.start..byte, byte + 1..NAMES.end] {
+            if !others.is_empty() && platform::is_locked(&file, others).map_err(unusable)? {
+                return Err(Fault::of(format!(
+                    "the store {} is in use under another name (a link, or a file mounted at two places), so nothing is \
+                     sent: use one name for it everywhere, or mount its folder",
+                    store.display()
+                )));
+            }
+        }
+        Ok(Self(Some(file)))
+    }
+
+    /// In a forked child.
+    pub(super) fn close_inherited(&self) {
+        if let Some(file) = &self.0 {
+            platform::close_inherited(file);
+        }
+    }
+}
+
+fn byte_of(store: &Path) -> std::io::Result<i64> {
+    let folder = store.parent().map_or(Ok((0, 0)), file_id)?;
+    let mut hasher = SipHasher13::new();
+    hasher.write_u64(folder.0);
+    hasher.write_u64(folder.1);
+    hasher.write(store.file_name().unwrap_or_default().as_encoded_bytes());
+    let width = (NAMES.end - NAMES.start).unsigned_abs();
+    Ok(NAMES.start + (hasher.finish() % width).cast_signed())
 }

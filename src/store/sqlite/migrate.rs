@@ -68,6 +68,7 @@ pub fn migrate_unless(path: &Path, interrupt: &Interrupt) -> Result<Migrated, Er
 fn migrate_file(path: &Path, interrupt: &Interrupt) -> Result<Migrated, Fault> {
     let (path, _) = place::prepare(path)?;
     owner::refuse_replaced(&path)?;
+    let name = files::Name::take(&path)?;
     let connection = connect(&path, LOCK_TIMEOUT)?;
     let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
     let (application, version) = (pragma("application_id")?, pragma("user_version")?);
@@ -85,7 +86,7 @@ fn migrate_file(path: &Path, interrupt: &Interrupt) -> Result<Migrated, Fault> {
     let listening = interrupt.listen(&connection)?;
     let backup = back_up(&connection, &path)?;
     let file = place::file_id(&path).map_err(|_| files::gone(&path))?;
-    let shared = Arc::new(Shared::new((path, file), identity, owners, LOCK_TIMEOUT));
+    let shared = Arc::new(Shared::new((path, file, name), identity, owners, LOCK_TIMEOUT));
     let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     bury_all(&transaction, &shared)?;
     tail::fold(&transaction)?;

@@ -31,6 +31,7 @@ mod migrate;
 mod opening;
 mod owner;
 mod place;
+mod platform;
 mod privacy;
 mod reader;
 mod runs;

@@ -16,7 +16,7 @@ use rusqlite::Connection;
 use crate::error::{Error, ErrorKind};
 
 use super::fault::Fault;
-use super::files::{self, Files};
+use super::files::{self, Files, Name};
 use super::owner::{self, Owners};
 use super::place::{self, FileId};
 use super::reader::{Question, Reader};
@@ -69,15 +69,24 @@ fn lock() -> MutexGuard<'static, Option<Registry>> {
     if registry.as_ref().is_none_or(|known| known.pid != pid) {
         let inherited = registry.take().map(|mut known| {
             let files = known.openings.keys().copied().collect();
-            // The parent's: its threads are not here, and its handles are not this process's to
-            // close.
-            std::mem::take(&mut known.openings).into_values().for_each(std::mem::forget);
+            leave_to_parent(std::mem::take(&mut known.openings));
             files
         });
         let inherited = inherited.unwrap_or_default();
         *registry = Some(Registry { pid, openings: HashMap::new(), inherited });
     }
     registry
+}
+
+/// In a forked child: its parent's openings, whose threads are not here.
+fn leave_to_parent(openings: HashMap<FileId, Weak<Opening>>) {
+    for known in openings.into_values() {
+        if let Some(opening) = known.upgrade() {
+            opening.shared.close_inherited();
+            std::mem::forget(opening);
+        }
+        std::mem::forget(known);
+    }
 }
 
 /// Opens the file, or finds it open.
@@ -211,12 +220,13 @@ impl Opening {
         lock_timeout: Duration,
     ) -> Result<Self, Fault> {
         owner::refuse_replaced(path)?;
+        let name = Name::take(path)?;
         let connection = connect(path, lock_timeout)?;
         let identity = schema::open(&connection, service, now_ms())?;
         check_service(&identity.service, service)?;
         let (connection, owners) = with_owners(connection, path, identity.name, lock_timeout)?;
         let files = Files::of(path, file)?;
-        let shared = Arc::new(Shared::new((path.to_owned(), file), identity, owners, lock_timeout));
+        let shared = Arc::new(Shared::new((path.to_owned(), file, name), identity, owners, lock_timeout));
         let no_thread = |_| Fault::of("no thread could be started for the store: close some programs");
         Ok(Self {
             pid: process::id(),
@@ -334,9 +344,7 @@ pub fn after_fork() {
         let Some((mut registry, parked)) = forking.borrow_mut().take() else { return };
         if registry.as_ref().is_some_and(|known| known.pid != process::id()) {
             // Everything was closed: there is nothing here that the child could mistake for its own.
-            registry.take().into_iter().for_each(|known| {
-                known.openings.into_values().for_each(std::mem::forget);
-            });
+            registry.take().into_iter().for_each(|known| leave_to_parent(known.openings));
             std::mem::forget(parked);
             return;
         }

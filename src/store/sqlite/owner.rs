@@ -10,30 +10,29 @@
 use std::collections::HashSet;
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use nix::fcntl::{FcntlArg, fcntl};
-use nix::libc;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::Connection;
 
 use super::fault::Fault;
 use super::files;
 use super::place::{self, FileId};
+use super::platform;
+use super::shared::open_file;
 
 /// How long it is tried to have the store for oneself: somebody else may be doing the same.
 const ALONE_WITHIN: Duration = Duration::from_secs(1);
 
-/// The side file of one store, opened once: closing any handle of it drops all locks that this
-/// process has on it.
+/// The side file of one store, opened once: its locks belong to this one opening of it.
 #[derive(Debug)]
 pub(super) struct Owners {
     store: PathBuf,
     name: [u8; 16],
     held: Mutex<Held>,
-    /// Owners of this process: the kernel does not tell a process of its own locks.
+    /// Owners of this process: the kernel does not tell an opening of its own locks.
     ours: Mutex<HashSet<i64>>,
 }
 
@@ -70,8 +69,7 @@ impl Owners {
     /// # Errors
     /// Where another process has the store open.
     pub(super) fn open_alone(store: &Path, name: [u8; 16]) -> Result<Self, Fault> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(store, flags)?;
+        let connection = open_file(store)?;
         connection.busy_timeout(ALONE_WITHIN)?;
         // Set before anything is read, it takes the file's own lock, which every connection of every
         // process shares for as long as it is open.
@@ -123,7 +121,7 @@ impl Owners {
 
     /// Takes the lock of a new owner.
     pub(super) fn enter(&self, owner: i64) -> Result<(), Fault> {
-        lock(&self.held().file, owner, libc::F_WRLCK).map_err(unusable)?;
+        platform::lock_byte(&self.held().file, owner).map_err(unusable)?;
         self.ours().insert(owner);
         Ok(())
     }
@@ -132,7 +130,7 @@ impl Owners {
     pub(super) fn leave(&self, owner: i64) {
         self.ours().remove(&owner);
         // What cannot be given back goes with the process.
-        let _ = lock(&self.held().file, owner, libc::F_UNLCK);
+        let _ = platform::unlock_byte(&self.held().file, owner);
     }
 
     /// Whether this owner's process is alive. In doubt, it is.
@@ -142,7 +140,16 @@ impl Owners {
         }
         let held = self.held();
         // Who came after the file was replaced has the lock on another one.
-        !held.is_in_place(&self.store) || is_locked(&held.file, flock(owner, libc::F_WRLCK)).unwrap_or(true)
+        !held.is_in_place(&self.store)
+            || platform::is_locked(&held.file, owner..owner.saturating_add(1)).unwrap_or(true)
+    }
+
+    /// In a forked child, so that the owners of this process die with it.
+    pub(super) fn close_inherited(&self) {
+        // A thread that is not here may have it; then it stays open until the child ends.
+        if let Ok(held) = self.held.try_lock() {
+            platform::close_inherited(&held.file);
+        }
     }
 
     fn held(&self) -> MutexGuard<'_, Held> {
@@ -156,9 +163,8 @@ impl Owners {
 
 impl Held {
     fn open(store: &Path) -> io::Result<Self> {
-        let file = place::open_owners(store)?;
-        let known = file.metadata()?;
-        Ok(Self { id: (known.dev(), known.ino()), store: place::file_id(store)?, file })
+        let file = platform::open_private(&place::owners(store))?;
+        Ok(Self { id: platform::id_of(&file.metadata()?), store: place::file_id(store)?, file })
     }
 
     fn is_in_place(&self, store: &Path) -> bool {
@@ -203,8 +209,7 @@ impl Held {
 
     /// Whether any other process has a lock on it.
     fn is_locked(&self) -> io::Result<bool> {
-        // To the end of the file, however far that is.
-        is_locked(&self.file, libc::flock { l_len: 0, ..flock(0, libc::F_WRLCK) })
+        platform::is_locked(&self.file, 0..i64::MAX)
     }
 }
 
@@ -242,26 +247,4 @@ fn unusable(_: io::Error) -> Fault {
     Fault::of(
         "the store's side file (its name ends in -owners) cannot be opened or locked: check its owner and mode",
     )
-}
-
-fn lock(file: &File, owner: i64, kind: libc::c_int) -> io::Result<()> {
-    Ok(fcntl(file, FcntlArg::F_SETLK(&flock(owner, kind))).map(|_| ())?)
-}
-
-/// Whether another process has a lock that this one would meet.
-fn is_locked(file: &File, mut asked: libc::flock) -> io::Result<bool> {
-    fcntl(file, FcntlArg::F_GETLK(&mut asked))?;
-    Ok(i32::from(asked.l_type) != libc::F_UNLCK)
-}
-
-/// One byte for each owner: their numbers are never used twice.
-#[allow(clippy::cast_possible_truncation, clippy::cast_lossless)] // the types differ by platform
-fn flock(owner: i64, kind: libc::c_int) -> libc::flock {
-    libc::flock {
-        l_type: kind as libc::c_short,
-        l_whence: libc::SEEK_SET as libc::c_short,
-        l_start: owner as libc::off_t,
-        l_len: 1,
-        l_pid: 0,
-    }
 }

@@ -1,22 +1,21 @@
 //! Where a store lies: the folder, the modes, and what kind of disk it is on.
 
-use std::fs::{self, DirBuilder, OpenOptions};
+use std::fs::{self, DirBuilder};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use super::fault::Fault;
+use super::platform;
 
-/// Only its owner may read what was bought, or see who was asked for.
-const FILE_MODE: u32 = 0o600;
+pub(super) use super::platform::{FileId, file_id};
+
+/// Only its owner may see which stores there are.
 const FOLDER_MODE: u32 = 0o700;
 const OTHERS: u32 = 0o077;
 
 /// The folder that stores are put into where no path is given.
 const FOLDER: &str = ".exactbuyer";
-
-/// A file's identity, whatever it is called: device and inode.
-pub(super) type FileId = (u64, u64);
 
 /// Makes folder and file, if they are not there, before SQLite can make them with modes that let
 /// others in; its side files take theirs from the file. What is there keeps its modes: the second
@@ -44,13 +43,12 @@ pub(super) fn prepare(path: &Path) -> Result<(PathBuf, Vec<String>), Fault> {
     refuse_network(path)?;
     if folder.file_name().is_some_and(|name| name == FOLDER) {
         // As `.pytest_cache` has it: nobody commits a folder of people by accident.
-        let ignore = OpenOptions::new().write(true).create_new(true).open(folder.join(".gitignore"));
-        if let Ok(mut file) = ignore {
+        if let Ok(mut file) = platform::create_private(&folder.join(".gitignore")) {
             let text = b"# Made by exactbuyer: answers that were paid for, and personal data.\n*\n";
             io::Write::write_all(&mut file, text).map_err(|error| failed(".gitignore", &error))?;
         }
     }
-    match OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(path) {
+    match platform::create_private(path) {
         Ok(_) => changed.push(folder),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
         Err(error) => return Err(failed("the file", &error)),
@@ -110,9 +108,17 @@ fn looser_folder(folder: &Path) -> Option<String> {
     })
 }
 
-/// Which file this is. Opens nothing: closing a file drops all locks that this process has on it.
-pub(super) fn file_id(path: &Path) -> io::Result<FileId> {
-    fs::metadata(path).map(|known| (known.dev(), known.ino()))
+/// A hard link is a second name with a log of its own: whoever writes by one name does not see what
+/// others write by the other.
+pub(super) fn refuse_second_name(path: &Path, known: &fs::Metadata) -> Result<(), Fault> {
+    if known.nlink() > 1 {
+        return Err(Fault::of(format!(
+            "the store {} has a second name (a hard link), which would have a log of its own, so nothing is sent: \
+             delete the other name, and make copies with `exactbuyer store backup`",
+            path.display()
+        )));
+    }
+    Ok(())
 }
 
 /// The side file on which owners hold their locks.
@@ -125,11 +131,6 @@ pub(super) fn beside(path: &Path, end: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(end);
     name.into()
-}
-
-/// Opens the side file of the owners, making it if it is not there.
-pub(super) fn open_owners(path: &Path) -> io::Result<fs::File> {
-    OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(FILE_MODE).open(owners(path))
 }
 
 /// A write-ahead log needs shared memory and locks that file servers do not have, or have wrongly

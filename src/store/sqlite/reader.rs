@@ -7,6 +7,7 @@ use rusqlite::Connection;
 use crate::error::Error;
 
 use super::fault::Fault;
+use super::files::Files;
 use super::look::Blocks;
 use super::shared::Shared;
 use super::tail::Tail;
@@ -20,6 +21,7 @@ pub(super) type Question = Box<dyn FnOnce(Result<&mut Reading, Error>) + Send>;
 pub(super) struct Reading {
     pub(super) connection: Connection,
     pub(super) blocks: Blocks,
+    files: Files,
     tail: Tail,
 }
 
@@ -37,11 +39,14 @@ impl Reader {
 
     fn reading(&mut self) -> Result<&mut Reading, Fault> {
         if self.reading.is_none() {
-            let (connection, _) = self.shared.connect()?;
+            let (connection, files) = self.shared.connect()?;
             connection.pragma_update(None, "query_only", true)?;
-            self.reading = Some(Reading { connection, blocks: Blocks::default(), tail: Tail::default() });
+            self.reading =
+                Some(Reading { connection, files, blocks: Blocks::default(), tail: Tail::default() });
         }
-        self.reading.as_mut().ok_or_else(|| Fault::of("the store could not be opened: run this again"))
+        let reading = self.reading.as_mut();
+        reading.as_ref().map_or(Ok(()), |reading| reading.files.check_index())?;
+        reading.ok_or_else(|| Fault::of("the store could not be opened: run this again"))
     }
 }
 
@@ -67,7 +72,7 @@ impl Reading {
         ask: impl FnOnce(&Connection, &mut Blocks, &Tail) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
         self.connection.execute_batch("BEGIN")?;
-        let Self { connection, blocks, tail } = self;
+        let Self { connection, blocks, tail, .. } = self;
         let answer = tail.sync(connection).and_then(|()| ask(connection, blocks, tail));
         let ended = self.connection.execute_batch("COMMIT");
         if ended.is_err() && !self.connection.is_autocommit() {

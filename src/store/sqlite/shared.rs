@@ -12,10 +12,11 @@ use tokio::sync::Notify;
 use crate::error::Error;
 
 use super::fault::Fault;
-use super::files::{self, Files};
+use super::files::{self, Files, Name};
 use super::key::Key;
 use super::owner::Owners;
 use super::place::{self, FileId};
+use super::platform;
 use super::schema::{self, Identity};
 use super::settle::SettleWork;
 
@@ -30,6 +31,8 @@ pub(super) struct Shared {
     pub(super) file: FileId,
     pub(super) identity: Identity,
     pub(super) owners: Owners,
+    /// Held for as long as the store is open.
+    name: Name,
     pub(super) lock_timeout: Duration,
     pub(super) changed: Notify,
     intents: Mutex<Intents>,
@@ -44,7 +47,7 @@ const MOST_UNSETTLED: usize = 64;
 
 impl Shared {
     pub(super) fn new(
-        (path, file): (PathBuf, FileId),
+        (path, file, name): (PathBuf, FileId, Name),
         identity: Identity,
         owners: Owners,
         lock_timeout: Duration,
@@ -54,6 +57,7 @@ impl Shared {
             file,
             identity,
             owners,
+            name,
             lock_timeout,
             changed: Notify::new(),
             intents: Mutex::default(),
@@ -61,6 +65,12 @@ impl Shared {
             orphans: Mutex::default(),
             unsettled: Mutex::default(),
         }
+    }
+
+    /// In a forked child: what stays open around a fork is its parent's.
+    pub(super) fn close_inherited(&self) {
+        self.owners.close_inherited();
+        self.name.close_inherited();
     }
 
     pub(super) fn intents(&self) -> MutexGuard<'_, Intents> {
@@ -135,11 +145,20 @@ impl Shared {
 
 /// A connection to a file that is there, which has read from it.
 pub(super) fn connect(path: &Path, lock_timeout: Duration) -> Result<Connection, Fault> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags)?;
+    let connection = open_file(path)?;
     schema::prepare(&connection, lock_timeout)?;
     connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
     Ok(connection)
+}
+
+/// A connection that has not touched the file yet. All of them are made here.
+pub(super) fn open_file(path: &Path) -> Result<Connection, Fault> {
+    platform::let_sqlite_locks_last();
+    if let Ok(known) = std::fs::metadata(path) {
+        place::refuse_second_name(path, &known)?;
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    Ok(Connection::open_with_flags(path, flags)?)
 }
 
 /// The number of this set; in a transaction, as it may be new.

@@ -96,6 +96,7 @@ impl Writer {
             Some(open) => open,
             None => self.open.insert(self.ledger.shared.connect()?),
         };
+        files.check_index()?;
         connection.execute_batch("BEGIN IMMEDIATE")?;
         // What goes into a file that was deleted is neither noted nor stored.
         let worked = files.check().and_then(|()| work(connection, &mut self.ledger, group));

@@ -6,6 +6,7 @@
 
 mod desk;
 mod doubt;
+mod files;
 mod interrupts;
 mod money;
 mod moves;

@@ -106,6 +106,10 @@ pub(crate) fn small_chunks() -> Config {
 fn the_other_process() {
     let Ok(part) = std::env::var(PART) else { return };
     let folder = std::path::PathBuf::from(std::env::var(PLACE).unwrap());
+    if part == "opens" {
+        let opened = exactbuyer::store::sqlite::SqliteStore::open(&folder.join("a.db"), "loopback");
+        return println!("{:?}", opened.map(drop));
+    }
     let store = open_at(&folder);
     let answering = shared_vendor(&folder);
     let silent = |config| Engine::seeded(config, Arc::new(Silent), Arc::new(store.clone()), 1);

@@ -38,13 +38,14 @@ fn one_more_try() {
 type Proof = fn(u64) -> String;
 
 /// By name; each says what it has looked at.
-const PROOFS: [(&str, Proof); 6] = [
+const PROOFS: [(&str, Proof); 7] = [
     ("step", step::every_step_fails_once),
     ("send", step::every_send_fails_once),
     ("chore", chores::every_chore_fails_once),
     ("power", power::the_power_goes),
     ("kill", kill::processes_are_killed),
     ("many", many::eight_at_once),
+    ("read", many::eight_while_their_files_are_read),
 ];
 
 fn main() {

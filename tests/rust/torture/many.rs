@@ -1,8 +1,9 @@
 //! Eight processes that share one store, over lists that overlap and repeat themselves; one of them
-//! is killed.
+//! is killed. In a second proof, some of them read the store's files all the time.
 
 use std::collections::BTreeSet;
 use std::os::unix::process::ExitStatusExt;
+use std::panic::catch_unwind;
 use std::time::Duration;
 
 use exactbuyer::sandbox::{Options, Sandbox};
@@ -51,15 +52,30 @@ impl Tally {
     }
 }
 
+/// One in so many processes of the second proof reads the files.
+const READERS: usize = 2;
+
 pub(crate) fn eight_at_once(times: u64) -> String {
+    several(times, RUNS, false)
+}
+
+/// If closing any descriptor of a file drops the locks of the whole process, this destroys stores.
+pub(crate) fn eight_while_their_files_are_read(times: u64) -> String {
+    catch_unwind(|| several(times, 2 * RUNS, true)).unwrap_or_else(|panic| {
+        let said = panic.downcast_ref::<String>().map_or("", String::as_str);
+        panic!("reading a store's files harms nothing: {said}")
+    })
+}
+
+fn several(times: u64, runs: u64, are_read: bool) -> String {
     // How long one lives if it is let: learnt on the way.
     let mut lives = Duration::from_millis(400);
     let mut tally = Tally::default();
-    let runs = RUNS * if times > 1 { times * 2 } else { 1 };
+    let runs = runs * if times > 1 { times * 2 } else { 1 };
     // Longer, where chance has left out something.
     while tally.runs < runs || tally.runs < 5 * runs && !tally.shows() {
         one_more_try();
-        let done = one_run(tally.runs, &mut lives);
+        let done = one_run(tally.runs, &mut lives, are_read);
         tally.runs += 1;
         tally.killed += u64::from(done.killed);
         tally.failing += done.failing;
@@ -86,7 +102,7 @@ struct Done {
     unknown: u64,
 }
 
-fn one_run(number: u64, lives: &mut Duration) -> Done {
+fn one_run(number: u64, lives: &mut Duration, are_read: bool) -> Done {
     let mut rng = Rng::with_seed(number);
     let sandbox = Sandbox::start(Options {
         seed: number,
@@ -112,6 +128,7 @@ fn one_run(number: u64, lives: &mut Duration) -> Done {
                 max_credits: ceiling,
                 openings: rng.usize(1..=3),
                 waits: true,
+                reads: are_read && place % READERS == 0,
                 makes: if fails { 0 } else { MAKES },
                 one_fails_in: fails.then_some(150),
                 ..Job::default()

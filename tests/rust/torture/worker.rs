@@ -46,6 +46,8 @@ pub(crate) struct Job {
     pub(crate) waits: bool,
     /// Dies as the n-th thing is done to a file of the store.
     pub(crate) dies_at: Option<u64>,
+    /// Reads all files of the store all the time, as a backup tool in the same process does.
+    pub(crate) reads: bool,
     /// Of so many things done to a file of the store, one fails.
     pub(crate) one_fails_in: Option<u64>,
 }
@@ -66,6 +68,16 @@ pub(crate) fn work(job: &str) {
     if job.waits {
         println!("ready");
         std::io::stdin().lines().next();
+    }
+    if job.reads {
+        let folder = job.store.parent().unwrap().to_owned();
+        std::thread::spawn(move || {
+            loop {
+                for file in std::fs::read_dir(&folder).unwrap().flatten() {
+                    let _ = std::fs::read(file.path());
+                }
+            }
+        });
     }
     for number in 0..job.makes {
         let made = job.store.with_file_name(format!("made{number}.db"));

@@ -1,0 +1,127 @@
+//! Files of a store in use that somebody reads, links, mounts at another place or cuts.
+
+use std::fs;
+use std::process::Command;
+
+use exactbuyer::dispatch::RunOptions;
+use exactbuyer::error::ErrorKind;
+use exactbuyer::results::Status;
+use exactbuyer::store::sqlite::SqliteStore;
+use exactbuyer::store::{Claim, Store, Terms};
+
+use crate::desk::*;
+use crate::other::Other;
+
+/// As a backup tool in this process does it.
+fn read_everything(folder: &Folder) {
+    let read =
+        fs::read_dir(folder.path()).unwrap().map(|file| fs::read(file.unwrap().path()).unwrap()).count();
+    assert!(read >= 4, "the store, its log, the log's index and the owners");
+}
+
+/// Nothing was sent, and why.
+fn refused(done: &Done, what: &str) {
+    assert_eq!(done.statuses(), [Status::NotSent]);
+    assert!(done.troubles[0].message().contains(what), "{:?}", done.troubles);
+}
+
+#[test]
+fn reading_the_files_does_not_make_the_living_look_dead() {
+    let folder = Folder::new();
+    let store = folder.store();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let run = store.begin(Terms { requests_per_minute: 200, ..Terms::default() });
+    let claim = runtime.block_on(store.claim(run, &[].into(), &[email("ana")])).unwrap();
+    let Claim::Granted { .. } = claim else { panic!("{claim:?}") };
+    read_everything(&folder);
+    let mut other = Other::start(&folder, "doubts");
+    other.says("0 in doubt");
+    other.ends();
+    assert_eq!(store.info().unwrap().under_way, 1);
+}
+
+#[test]
+fn reading_the_files_keeps_others_from_taking_the_log_away() {
+    let (folder, vendor) = (Folder::new(), Vendor::honest());
+    let store = folder.store();
+    let ask = |names: &[&str]| run(&engine(settings(), &vendor, &store), rows(names), RunOptions::default());
+    ask(&["ana"]);
+    read_everything(&folder);
+    // The last to close a store deletes its log; the other is not the last.
+    let mut other = Other::start(&folder, "doubts");
+    other.says("0 in doubt");
+    other.ends();
+    assert!(folder.file("a.db-wal").exists());
+    assert_eq!(ask(&["ana", "bob"]).receipt.from_store, 1);
+    drop(store);
+    assert_eq!(once(&folder, settings(), &vendor, &["ana", "bob"]).receipt.from_store, 2);
+}
+
+#[test]
+fn a_store_with_a_second_name_is_not_opened() {
+    let (folder, vendor) = (Folder::new(), Vendor::honest());
+    once(&folder, settings(), &vendor, &["ana"]);
+    fs::hard_link(folder.file("a.db"), folder.file("b.db")).unwrap();
+    for name in ["a.db", "b.db"] {
+        let error = SqliteStore::open(&folder.file(name), "loopback").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Store);
+        assert!(error.message().contains("second name (a hard link)"), "{error}");
+    }
+    fs::remove_file(folder.file("b.db")).unwrap();
+    assert_eq!(once(&folder, settings(), &vendor, &["ana"]).receipt.from_store, 1);
+}
+
+#[test]
+fn a_second_name_given_to_a_store_in_use_stops_it() {
+    let (folder, vendor) = (Folder::new(), Vendor::honest());
+    let store = folder.store();
+    let ask = |name| run(&engine(settings(), &vendor, &store), rows(&[name]), RunOptions::default());
+    ask("ana");
+    fs::hard_link(folder.file("a.db"), folder.file("b.db")).unwrap();
+    refused(&ask("bob"), "second name (a hard link)");
+    fs::remove_file(folder.file("b.db")).unwrap();
+    assert_eq!(ask("bob").statuses(), [Status::Found]);
+    assert_eq!(vendor.asked().len(), 2);
+}
+
+/// Mounted as a single file, a store has a log of its own at each place, and yet one link.
+#[test]
+fn a_store_mounted_at_a_second_place_is_not_opened_there_while_it_is_in_use() {
+    let (folder, place) = (Folder::new(), Folder::new());
+    fs::write(place.file("a.db"), b"").unwrap();
+    let store = folder.store();
+    let program = std::env::current_exe().unwrap();
+    let (from, to) = (folder.file("a.db"), place.file("a.db"));
+    let opened = Command::new("unshare")
+        .args(["--mount", "--map-root-user", "sh", "-c"])
+        .arg(
+            "mount --bind \"$0\" \"$1\" || exit 99; exec \"$2\" --exact other::the_other_process --nocapture",
+        )
+        .args([&from, &to, &program])
+        .env("EXACTBUYER_TEST_PART", "opens")
+        .env("EXACTBUYER_TEST_PLACE", place.path())
+        .output();
+    // Where nobody may mount anything, there is nothing to show.
+    let Ok(opened) = opened else { return };
+    let said = String::from_utf8_lossy(&opened.stdout).into_owned();
+    if opened.status.code() == Some(99) || !said.contains("running 1 test") {
+        return;
+    }
+    assert!(said.contains("in use under another name"), "{said}");
+    drop(store);
+}
+
+#[test]
+fn an_index_of_the_log_that_was_cut_is_not_touched() {
+    let (folder, vendor) = (Folder::new(), Vendor::honest());
+    let store = folder.store();
+    let ask = |name| run(&engine(settings(), &vendor, &store), rows(&[name]), RunOptions::default());
+    ask("ana");
+    let index = fs::OpenOptions::new().write(true).open(folder.file("a.db-shm")).unwrap();
+    let length = index.metadata().unwrap().len();
+    index.set_len(length / 2).unwrap();
+    refused(&ask("bob"), "a.db-shm was cut");
+    assert_eq!(vendor.asked().len(), 1);
+    // Closing it would touch the index, too.
+    std::mem::forget(store);
+}
