@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use hashbrown::HashSet;
 use pyo3::prelude::*;
@@ -52,12 +53,14 @@ fn migrate_store(py: Python<'_>, path: PathBuf) -> PyResult<stored::Migrated> {
     Ok(wait_for(py, &interrupt, move || sqlite::migrate_unless(&path, &unless))?.into())
 }
 
-/// For `os.register_at_fork`: before, in the parent.
-///
-/// Attached all the time: nothing that the store's threads wait for needs the interpreter.
+/// How long a fork waits for the store's threads.
+const LONGEST_WAIT_TO_FORK: Duration = Duration::from_millis(700);
+
+/// For `os.register_at_fork`: before, in the parent. Other Python threads run while this waits.
 #[pyfunction]
-fn before_fork(_attached: Python<'_>) {
-    sqlite::before_fork();
+fn before_fork(py: Python<'_>) {
+    let began = Instant::now();
+    py.detach(|| sqlite::before_fork(|| LONGEST_WAIT_TO_FORK.saturating_sub(began.elapsed())));
 }
 
 /// For `os.register_at_fork`: after, in parent and child.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bug import ATTEMPT, Bug
 
+BUSY = "src/store/sqlite/busy.rs"
 CLAIM = "src/store/sqlite/claim.rs"
 FILES = "src/store/sqlite/files.rs"
 LEDGER = "src/store/sqlite/ledger.rs"
@@ -133,6 +134,13 @@ STORE_TEST_BUGS = (
         PLATFORM,
         "outcome(call(file.as_raw_fd(), COMMANDS.set, &mut lock))",
         "outcome(call(file.as_raw_fd(), libc::F_SETLK, &mut lock))",
+    ),
+    Bug(
+        "a fork waits for another program's lock",
+        "trouble::a_fork_does_not_wait_for_another_programs_lock",
+        BUSY,
+        "if patience.yields && is_fork_near() {",
+        "if patience.yields && false {",
     ),
     Bug(
         "a store with two names is opened",

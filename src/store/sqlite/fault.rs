@@ -31,6 +31,18 @@ impl Fault {
         Self::Told(Error::new(ErrorKind::Store, message))
     }
 
+    /// Another program, or another thread, has a lock that this needs.
+    pub(super) fn is_busy(&self) -> bool {
+        matches!(
+            self,
+            Self::Sqlite(error)
+                if matches!(
+                    error.sqlite_error_code(),
+                    Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)
+                )
+        )
+    }
+
     /// What the person reads who has this file.
     pub(super) fn told(self, path: &Path) -> Error {
         let error = match self {

@@ -14,6 +14,7 @@ use crate::error::{Error, ErrorKind};
 use crate::identifier::{RULES_VERSION, Rules, identify};
 
 use super::block::{Sheet, block_start};
+use super::busy::LOCK_TIMEOUT;
 use super::fault::Fault;
 use super::interrupt::Interrupt;
 use super::key::Key;
@@ -23,9 +24,6 @@ use super::shared::{Shared, connect, now_ms};
 use super::shelf;
 use super::tail;
 use super::{files, opening, owner, place};
-
-/// How long it waits for other processes.
-const LOCK_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(15);
 
 /// What a migration did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -69,7 +67,7 @@ fn migrate_file(path: &Path, interrupt: &Interrupt) -> Result<Migrated, Fault> {
     let (path, _) = place::prepare(path)?;
     owner::refuse_replaced(&path)?;
     let name = files::Name::take(&path)?;
-    let connection = connect(&path, LOCK_TIMEOUT)?;
+    let connection = connect(&path)?;
     let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
     let (application, version) = (pragma("application_id")?, pragma("user_version")?);
     if application != APPLICATION_ID || version > SCHEMA_VERSION {
@@ -82,7 +80,7 @@ fn migrate_file(path: &Path, interrupt: &Interrupt) -> Result<Migrated, Fault> {
     if version == SCHEMA_VERSION && identity.rules_version == RULES_VERSION {
         return Ok(Migrated::default());
     }
-    let (mut connection, owners) = opening::with_owners(connection, &path, identity.name, LOCK_TIMEOUT)?;
+    let (mut connection, owners) = opening::with_owners(connection, &path, identity.name)?;
     let listening = interrupt.listen(&connection)?;
     let backup = back_up(&connection, &path)?;
     let file = place::file_id(&path).map_err(|_| files::gone(&path))?;

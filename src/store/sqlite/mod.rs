@@ -5,13 +5,14 @@
 //! (`claim`) notes the intent to send in the same commit that finds the lookups free; `settle` replaces
 //! it by what came of it; `look` decides what of the answers on file may be used. `owner` tells the
 //! living from the dead, `files` what is in use from what was put in its place, `opening` sees to it
-//! that a process opens a file once. People's questions are answered by `journal`, `doubts`, `find`,
+//! that a process opens a file once, and `registry` what becomes of that in a fork. People's questions are answered by `journal`, `doubts`, `find`,
 //! `privacy`, `export`, `merge` and `migrate`; `interrupt` takes them back. Who was purged is kept out
 //! by `forgotten`.
 //!
 //! Knows nothing of runs beyond their terms, and nothing of the vendor but the length of its window.
 
 mod block;
+mod busy;
 mod claim;
 mod doubts;
 mod estimate;
@@ -34,6 +35,7 @@ mod place;
 mod platform;
 mod privacy;
 mod reader;
+mod registry;
 mod runs;
 mod schema;
 mod settle;
@@ -55,6 +57,7 @@ use crate::identifier::Identifier;
 use crate::secret::ApiKey;
 
 use super::{Standing, Terms};
+use busy::LOCK_TIMEOUT;
 use fault::Fault;
 use ledger::Ledger;
 use look::{Question, RunState};
@@ -71,12 +74,10 @@ pub use interrupt::Interrupt;
 pub use journal::{Entry, Info, Reconciliation, SummaryRow};
 pub use merge::Merged;
 pub use migrate::{Migrated, migrate, migrate_unless};
-pub use opening::{after_fork, before_fork, service_at};
+pub use opening::service_at;
 pub use place::service_of;
 pub use privacy::Purged;
-
-/// How long a commit waits for other processes' before it is given up.
-const LOCK_TIMEOUT: Duration = Duration::from_secs(15);
+pub use registry::{after_fork, before_fork};
 
 /// A store in a file. Clones, and all others of this process that open the same file, share it.
 pub struct SqliteStore {

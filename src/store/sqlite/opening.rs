@@ -1,32 +1,25 @@
-//! One opening of a file for each process, whoever asks for it, and what becomes of it in a fork.
-//!
-//! `SQLite`'s locks and the owners' are POSIX locks: they belong to the process, are not inherited
-//! by a child, and all those on a file go when *any* handle of it is closed. So a process has each
-//! file open once; and a child must find nothing open that it could mistake for its own.
+//! One opening of a file for each process, whoever asks for it.
 
-use std::cell::RefCell;
-use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use rusqlite::Connection;
 
 use crate::error::{Error, ErrorKind};
 
+use super::busy::{self, LOCK_TIMEOUT};
 use super::fault::Fault;
 use super::files::{self, Files, Name};
 use super::owner::{self, Owners};
 use super::place::{self, FileId};
 use super::reader::{Question, Reader};
+use super::registry::{self, Registry};
 use super::schema;
 use super::shared::{Shared, connect, now_ms};
-use super::thread::{Parked, Worker};
+use super::thread::Worker;
 use super::writer::{Bury, Work, Writer};
-
-/// How long a first look at a file waits for other programs.
-const FIRST_LOOK: Duration = Duration::from_secs(15);
 
 /// A file, open.
 pub(super) struct Opening {
@@ -40,88 +33,9 @@ pub(super) struct Opening {
     pub(super) warnings: Vec<String>,
 }
 
-/// The openings of this process.
-#[derive(Default)]
-struct Registry {
-    pid: u32,
-    openings: HashMap<FileId, Weak<Opening>>,
-    /// The process that this one was forked from had files open just then: which.
-    inherited: Vec<FileId>,
-}
-
-static REGISTRY: Mutex<Option<Registry>> = Mutex::new(None);
-
-/// Nobody opens anything, and nobody's threads do anything.
-type Standstill = (MutexGuard<'static, Option<Registry>>, Vec<Parked>);
-
-thread_local! {
-    /// From before a fork until after it: the registry, and the threads that wait.
-    static FORKING: RefCell<Option<Standstill>> = const { RefCell::new(None) };
-}
-
-fn is_forking() -> bool {
-    FORKING.with(|forking| forking.try_borrow().map_or(true, |forking| forking.is_some()))
-}
-
-fn lock() -> MutexGuard<'static, Option<Registry>> {
-    let mut registry = REGISTRY.lock().unwrap_or_else(PoisonError::into_inner);
-    let pid = process::id();
-    if registry.as_ref().is_none_or(|known| known.pid != pid) {
-        let inherited = registry.take().map(|mut known| {
-            let files = known.openings.keys().copied().collect();
-            leave_to_parent(std::mem::take(&mut known.openings));
-            files
-        });
-        let inherited = inherited.unwrap_or_default();
-        *registry = Some(Registry { pid, openings: HashMap::new(), inherited });
-    }
-    registry
-}
-
-/// In a forked child: its parent's openings, whose threads are not here.
-fn leave_to_parent(openings: HashMap<FileId, Weak<Opening>>) {
-    for known in openings.into_values() {
-        if let Some(opening) = known.upgrade() {
-            opening.shared.close_inherited();
-            std::mem::forget(opening);
-        }
-        std::mem::forget(known);
-    }
-}
-
 /// Opens the file, or finds it open.
 pub(super) fn open(path: &Path, service: &str, lock_timeout: Duration) -> Result<Arc<Opening>, Error> {
-    if is_forking() {
-        return Err(Error::new(
-            ErrorKind::Store,
-            "a store cannot be opened while this process forks: do it after",
-        ));
-    }
-    let mut registry = lock();
-    let told = |fault: Fault| fault.told(path);
-    if let Some(known) = known(registry.as_ref(), path) {
-        return same_service(known, service);
-    }
-    refuse_replaced(registry.as_ref(), path)?;
-    let (path, warnings) = place::prepare(path).map_err(told)?;
-    let failed =
-        |_| told(Fault::of(format!("the store {} cannot be looked at: check its mode", path.display())));
-    let file = place::file_id(&path).map_err(failed)?;
-    let inherited = registry.as_ref().is_some_and(|registry| registry.inherited.contains(&file));
-    if inherited {
-        return Err(Error::new(
-            ErrorKind::Store,
-            "this process was forked while the store was open: start it afresh (multiprocessing's \"spawn\"), or fork \
-             through Python's own os.fork",
-        ));
-    }
-    let opening = Opening::new((&path, file), service, warnings, lock_timeout);
-    let opening = Arc::new(opening.map_err(|fault| fault.told(&path))?);
-    if let Some(registry) = registry.as_mut() {
-        registry.openings.retain(|_, opening| opening.strong_count() > 0);
-        registry.openings.insert(file, Arc::downgrade(&opening));
-    }
-    drop(registry);
+    let opening = between_forks(lock_timeout, || open_now(path, service, lock_timeout))?;
     match opening.bury_the_dead() {
         Ok(()) => Ok(opening),
         Err(error) => {
@@ -131,38 +45,85 @@ pub(super) fn open(path: &Path, service: &str, lock_timeout: Duration) -> Result
     }
 }
 
+/// Does something until no fork comes in between. What it keeps others from is free meanwhile.
+fn between_forks<T>(longest: Duration, mut act: impl FnMut() -> Result<T, Trouble>) -> Result<T, Error> {
+    loop {
+        match busy::yielding(longest, &mut act) {
+            Ok(done) => return Ok(done),
+            Err(Trouble::Fault(fault, _)) if busy::has_yielded(&fault) => busy::wait_for_fork(),
+            Err(Trouble::Fault(fault, path)) => return Err(fault.told(&path)),
+            Err(Trouble::Told(error)) => return Err(error),
+        }
+    }
+}
+
+/// What came in between: a fault of this file, or what is an error already.
+enum Trouble {
+    Fault(Fault, PathBuf),
+    Told(Error),
+}
+
+impl From<Error> for Trouble {
+    fn from(error: Error) -> Self {
+        Self::Told(error)
+    }
+}
+
+fn open_now(path: &Path, service: &str, lock_timeout: Duration) -> Result<Arc<Opening>, Trouble> {
+    let mut registry = registry::lock()?;
+    if let Some(known) = known(registry.as_ref(), path) {
+        return Ok(same_service(known, service)?);
+    }
+    refuse_replaced(registry.as_ref(), path)?;
+    let told = |fault: Fault| Trouble::Fault(fault, path.to_owned());
+    let (path, warnings) = place::prepare(path).map_err(told)?;
+    let failed =
+        |_| told(Fault::of(format!("the store {} cannot be looked at: check its mode", path.display())));
+    let file = place::file_id(&path).map_err(failed)?;
+    if registry.as_ref().is_some_and(|registry| registry.inherited.contains(&file)) {
+        return Err(registry::forked_in_use().into());
+    }
+    let opening = Opening::new((&path, file), service, warnings, lock_timeout);
+    let opening = Arc::new(opening.map_err(|fault| Trouble::Fault(fault, path))?);
+    if let Some(registry) = registry.as_mut() {
+        registry.openings.retain(|_, opening| opening.strong_count() > 0);
+        registry.openings.insert(file, Arc::downgrade(&opening));
+    }
+    Ok(opening)
+}
+
 /// Whose answers are in the store that lies here.
 ///
 /// # Errors
 /// [`ErrorKind::Store`] if there is none, or it cannot be opened.
 pub fn service_at(path: &Path) -> Result<String, Error> {
-    let registry = lock();
-    if let Some(known) = known(registry.as_ref(), path) {
-        let service = known.shared.identity.service.clone();
-        drop(registry);
-        close(known);
-        return Ok(service);
-    }
-    if !path.is_file() {
-        let message = format!("there is no store {}: check the path", path.display());
-        return Err(Error::new(ErrorKind::Store, message));
-    }
-    refuse_replaced(registry.as_ref(), path)?;
-    let read = || {
-        let path = &*place::real(path)?;
-        place::refuse_network(path)?;
-        owner::refuse_replaced(path)?;
-        schema::service(&connect(path, FIRST_LOOK)?)
-    };
-    // Nobody opens it meanwhile: closing this handle would drop the locks of that one.
-    let service = read().map_err(|fault| fault.told(path));
-    drop(registry);
-    service
+    between_forks(LOCK_TIMEOUT, || {
+        // Nobody opens it meanwhile: closing this connection would disturb that one.
+        let registry = registry::lock()?;
+        if let Some(known) = known(registry.as_ref(), path) {
+            let service = known.shared.identity.service.clone();
+            drop(registry);
+            close(known);
+            return Ok(service);
+        }
+        if !path.is_file() {
+            let message = format!("there is no store {}: check the path", path.display());
+            return Err(Error::new(ErrorKind::Store, message).into());
+        }
+        refuse_replaced(registry.as_ref(), path)?;
+        let read = || {
+            let path = &*place::real(path)?;
+            place::refuse_network(path)?;
+            owner::refuse_replaced(path)?;
+            schema::service(&connect(path)?)
+        };
+        read().map_err(|fault| Trouble::Fault(fault, path.to_owned()))
+    })
 }
 
 /// Does something with a file that nobody in this process has open, nor opens meanwhile.
 pub(super) fn alone<T>(path: &Path, act: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
-    let registry = lock();
+    let registry = registry::lock()?;
     if known(registry.as_ref(), path).is_some() {
         return Err(Error::new(ErrorKind::Store, "the store is open in this process: close it first"));
     }
@@ -203,13 +164,17 @@ fn check_service(stored: &str, asked: &str) -> Result<(), Error> {
 /// drop the locks of that one.
 pub(super) fn close(opening: Arc<Opening>) {
     // What a garbage collector lets go of in the middle of a fork is not worth a deadlock.
-    if opening.pid != process::id() || is_forking() {
+    if opening.pid != process::id() {
         std::mem::forget(opening);
         return;
     }
-    let registry = lock();
-    drop(opening);
-    drop(registry);
+    match registry::lock() {
+        Ok(registry) => {
+            drop(opening);
+            drop(registry);
+        }
+        Err(_) => std::mem::forget(opening),
+    }
 }
 
 impl Opening {
@@ -221,10 +186,10 @@ impl Opening {
     ) -> Result<Self, Fault> {
         owner::refuse_replaced(path)?;
         let name = Name::take(path)?;
-        let connection = connect(path, lock_timeout)?;
+        let connection = connect(path)?;
         let identity = schema::open(&connection, service, now_ms())?;
         check_service(&identity.service, service)?;
-        let (connection, owners) = with_owners(connection, path, identity.name, lock_timeout)?;
+        let (connection, owners) = with_owners(connection, path, identity.name)?;
         let files = Files::of(path, file)?;
         let shared = Arc::new(Shared::new((path.to_owned(), file, name), identity, owners, lock_timeout));
         let no_thread = |_| Fault::of("no thread could be started for the store: close some programs");
@@ -277,14 +242,13 @@ pub(super) fn with_owners(
     connection: Connection,
     path: &Path,
     name: [u8; 16],
-    lock_timeout: Duration,
 ) -> Result<(Connection, Owners), Fault> {
     if let Some(owners) = Owners::open(path, name, &connection)? {
         return Ok((connection, owners));
     }
     drop(connection);
     let alone = Owners::open_alone(path, name);
-    let connection = connect(path, lock_timeout)?;
+    let connection = connect(path)?;
     match alone {
         Ok(owners) => Ok((connection, owners)),
         // Somebody else may have been alone with it a moment ago.
@@ -318,37 +282,4 @@ where
 /// The store's own thread is gone.
 pub(super) fn ended() -> Error {
     Error::new(ErrorKind::Store, "the store has been closed, or its thread has ended: open it again")
-}
-
-/// To be called just before this process forks, on the thread that does: closes every store's
-/// files, so that the child finds none of them half open, and holds everybody who uses one until
-/// [`after_fork`]. Without it a store that was open cannot be opened in the child.
-pub fn before_fork() {
-    let registry = lock();
-    let openings = registry.iter().flat_map(|registry| registry.openings.values()).filter_map(Weak::upgrade);
-    let mut parked = Vec::new();
-    for opening in openings {
-        parked.extend(
-            [opening.writer.park(), opening.reader.park(), opening.desk.park()].into_iter().flatten(),
-        );
-        // The last handle may have gone meanwhile: not here, where the registry is locked.
-        let still_held = Arc::strong_count(&opening) > 1;
-        if still_held { drop(opening) } else { std::mem::forget(opening) }
-    }
-    FORKING.with(|forking| *forking.borrow_mut() = Some((registry, parked)));
-}
-
-/// To be called after the fork, in both processes, on the thread that forked.
-pub fn after_fork() {
-    FORKING.with(|forking| {
-        let Some((mut registry, parked)) = forking.borrow_mut().take() else { return };
-        if registry.as_ref().is_some_and(|known| known.pid != process::id()) {
-            // Everything was closed: there is nothing here that the child could mistake for its own.
-            registry.take().into_iter().for_each(|known| leave_to_parent(known.openings));
-            std::mem::forget(parked);
-            return;
-        }
-        drop(registry);
-        drop(parked);
-    });
 }

@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 
+use super::busy;
 use super::fault::Fault;
 use super::files;
 use super::place::{self, FileId};
@@ -70,14 +71,12 @@ impl Owners {
     /// Where another process has the store open.
     pub(super) fn open_alone(store: &Path, name: [u8; 16]) -> Result<Self, Fault> {
         let connection = open_file(store)?;
-        connection.busy_timeout(ALONE_WITHIN)?;
         // Set before anything is read, it takes the file's own lock, which every connection of every
         // process shares for as long as it is open.
-        connection.execute_batch("PRAGMA locking_mode = EXCLUSIVE; BEGIN IMMEDIATE").map_err(|error| {
-            match error.sqlite_error_code() {
-                Some(rusqlite::ErrorCode::DatabaseBusy) => lost(store),
-                _ => error.into(),
-            }
+        let alone = "PRAGMA locking_mode = EXCLUSIVE; BEGIN IMMEDIATE";
+        busy::within(ALONE_WITHIN, || connection.execute_batch(alone)).map_err(|error| {
+            let fault = Fault::from(error);
+            if fault.is_busy() && !busy::is_fork_near() { lost(store) } else { fault }
         })?;
         let held = Held::open(store).map_err(unusable)?;
         // One that closes the store's files for a fork has its lock all the same.

@@ -8,6 +8,7 @@
 //! programs as those meet each other.
 #![allow(unsafe_code)] // neither `fcntl` with a lock nor SQLite's table has a safe interface everywhere
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{c_int, c_short, c_void};
 use std::fs::{self, File, Metadata, OpenOptions};
@@ -242,20 +243,17 @@ fn set_for_sqlite(fd: RawFd, lock: &mut flock) -> Result<(), Errno> {
     }
     let id = id_of_fd(fd)?;
     let mut carriers = CARRIERS.lock().unwrap_or_else(PoisonError::into_inner);
-    if !carriers.contains_key(&id) {
-        if lock.l_type == UNLOCK {
-            return Ok(());
-        }
-        carriers.insert(id, Carrier { file: same_description(fd)?, held: BTreeSet::new() });
-    }
-    let Some(carrier) = carriers.get_mut(&id) else { return Ok(()) };
+    let carrier = match carriers.entry(id) {
+        Entry::Occupied(known) => known.into_mut(),
+        Entry::Vacant(_) if lock.l_type == UNLOCK => return Ok(()),
+        Entry::Vacant(new) => new.insert(Carrier { file: same_description(fd)?, held: BTreeSet::new() }),
+    };
     let done = Errno::result(call(carrier.file.as_raw_fd(), COMMANDS.set, lock)).map(drop);
-    match (done, lock.l_type) {
-        (Ok(()), UNLOCK) => {
-            carrier.held.retain(|at| !all && !(lock.l_start..lock.l_start + lock.l_len).contains(at))
-        }
-        (Ok(()), _) => drop(carrier.held.insert(lock.l_start)),
-        (Err(_), _) => {}
+    let bytes = lock.l_start..lock.l_start.saturating_add(lock.l_len);
+    if done.is_ok() && lock.l_type == UNLOCK {
+        carrier.held.retain(|at| !all && !bytes.contains(at));
+    } else if done.is_ok() {
+        carrier.held.insert(lock.l_start);
     }
     if carrier.held.is_empty() {
         carriers.remove(&id);

@@ -6,6 +6,7 @@ use rusqlite::Connection;
 
 use crate::error::Error;
 
+use super::busy;
 use super::fault::Fault;
 use super::files::Files;
 use super::look::Blocks;
@@ -53,11 +54,16 @@ impl Reader {
 impl Desk for Reader {
     type Job = Question;
 
-    fn serve(&mut self, jobs: Vec<Question>) {
-        for question in jobs {
+    fn serve(&mut self, jobs: Vec<Question>) -> Vec<Question> {
+        let mut jobs = jobs.into_iter();
+        while !busy::is_fork_near()
+            && let Some(question) = jobs.next()
+        {
             let shared = self.shared.clone();
-            question(self.reading().map_err(|fault| shared.told(fault)));
+            let longest = shared.lock_timeout;
+            busy::within(longest, || question(self.reading().map_err(|fault| shared.told(fault))));
         }
+        jobs.collect()
     }
 
     fn close(&mut self) {

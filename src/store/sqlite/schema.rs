@@ -115,8 +115,7 @@ pub(super) struct Identity {
 }
 
 /// Settings that each connection needs anew.
-pub(super) fn prepare(connection: &Connection, lock_timeout: std::time::Duration) -> Result<(), Fault> {
-    connection.busy_timeout(lock_timeout)?;
+pub(super) fn prepare(connection: &Connection) -> Result<(), Fault> {
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "secure_delete", "ON")?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;

@@ -11,6 +11,7 @@ use tokio::sync::Notify;
 
 use crate::error::Error;
 
+use super::busy;
 use super::fault::Fault;
 use super::files::{self, Files, Name};
 use super::key::Key;
@@ -112,7 +113,7 @@ impl Shared {
         if !place::file_id(&self.path).is_ok_and(|known| known == self.file) {
             return Err(files::gone(&self.path));
         }
-        let connection = connect(&self.path, self.lock_timeout)?;
+        let connection = connect(&self.path)?;
         let files = Files::of(&self.path, self.file)?;
         Ok((connection, files))
     }
@@ -144,9 +145,9 @@ impl Shared {
 }
 
 /// A connection to a file that is there, which has read from it.
-pub(super) fn connect(path: &Path, lock_timeout: Duration) -> Result<Connection, Fault> {
+pub(super) fn connect(path: &Path) -> Result<Connection, Fault> {
     let connection = open_file(path)?;
-    schema::prepare(&connection, lock_timeout)?;
+    schema::prepare(&connection)?;
     connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
     Ok(connection)
 }
@@ -158,7 +159,9 @@ pub(super) fn open_file(path: &Path) -> Result<Connection, Fault> {
         place::refuse_second_name(path, &known)?;
     }
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    Ok(Connection::open_with_flags(path, flags)?)
+    let mut connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_handler(Some(busy::handler))?;
+    Ok(connection)
 }
 
 /// The number of this set; in a transaction, as it may be new.

@@ -2,15 +2,20 @@
 //! of its own and does one thing after another.
 
 use std::io;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, TryRecvError, channel, sync_channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
+
+use super::busy;
 
 /// Jobs done in one go at most.
 const GROUP: usize = 64;
 
 /// How often a thread whose work is left undone tries again, where nobody gives it anything to do.
 const TRY_EVERY: Duration = Duration::from_secs(1);
+
+/// How soon it does what it has put off for a fork, where that does not come to it.
+const SOON: Duration = Duration::from_millis(20);
 
 /// How long a fork may take, from the moment the threads have stopped.
 const LONGEST_FORK: Duration = Duration::from_mins(1);
@@ -21,7 +26,8 @@ pub(super) trait Desk: Send + 'static {
     type Job: Send + 'static;
 
     /// Does what has come in, in order. Nothing has, where it is to try again what it left undone.
-    fn serve(&mut self, jobs: Vec<Self::Job>);
+    /// Returns what it puts off until this process has forked.
+    fn serve(&mut self, jobs: Vec<Self::Job>) -> Vec<Self::Job>;
 
     /// Whether anything was left undone that may be tried again.
     fn has_left_undone(&self) -> bool {
@@ -37,7 +43,7 @@ pub(super) trait Desk: Send + 'static {
 
 enum Order<J> {
     Do(J),
-    Park { parked: SyncSender<()>, go_on: Receiver<()> },
+    Park { parked: Sender<()>, go_on: Receiver<()> },
 }
 
 /// A thread with a desk. Dropped, it finishes what it was given and ends.
@@ -69,11 +75,10 @@ impl<J: Send + 'static> Worker<J> {
         }
     }
 
-    /// Lets it finish what it has, close its files and wait.
-    pub(super) fn park(&self) -> Option<Parked> {
-        let ((parked, stopped), (go_on, wait)) = (sync_channel(1), sync_channel(1));
-        self.orders.as_ref()?.send(Order::Park { parked, go_on: wait }).ok()?;
-        stopped.recv().ok()?;
+    /// Lets it finish what it is doing, close its files, say so and wait.
+    pub(super) fn park(&self, parked: &Sender<()>) -> Option<Parked> {
+        let (go_on, wait) = sync_channel(1);
+        self.orders.as_ref()?.send(Order::Park { parked: parked.clone(), go_on: wait }).ok()?;
         Some(Parked { _go_on: go_on })
     }
 }
@@ -90,37 +95,45 @@ impl<J> Drop for Worker<J> {
 
 fn serve<D: Desk>(desk: &mut D, inbox: &Receiver<Order<D::Job>>) {
     let mut jobs = Vec::new();
+    let mut put_off = false;
     loop {
-        let order = if !jobs.is_empty() {
-            inbox.try_recv().ok()
+        let order = if put_off {
+            inbox.recv_timeout(SOON)
+        } else if !jobs.is_empty() {
+            inbox.try_recv().map_err(|_| RecvTimeoutError::Timeout)
         } else if desk.has_left_undone() {
-            match inbox.recv_timeout(TRY_EVERY) {
-                Err(RecvTimeoutError::Timeout) => {
-                    desk.serve(Vec::new());
-                    continue;
-                }
-                order => order.ok(),
-            }
+            inbox.recv_timeout(TRY_EVERY)
         } else {
-            inbox.recv().ok()
+            inbox.recv().map_err(|_| RecvTimeoutError::Disconnected)
         };
         match order {
-            Some(Order::Do(job)) if jobs.len() + 1 < GROUP => jobs.push(job),
-            Some(Order::Do(job)) => {
+            Ok(Order::Do(job)) => {
                 jobs.push(job);
-                desk.serve(std::mem::take(&mut jobs));
-            }
-            Some(Order::Park { parked, go_on }) => {
-                if !jobs.is_empty() {
-                    desk.serve(std::mem::take(&mut jobs));
+                if jobs.len() < GROUP || put_off {
+                    continue;
                 }
-                desk.close();
-                let _ = parked.send(());
-                // An error is what ends the wait: the other end is dropped.
-                let _ = go_on.recv_timeout(LONGEST_FORK);
             }
-            None if jobs.is_empty() => return,
-            None => desk.serve(std::mem::take(&mut jobs)),
+            Ok(Order::Park { parked, go_on }) => {
+                park(desk, &parked, &go_on);
+                continue;
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) if jobs.is_empty() => return,
+            Err(RecvTimeoutError::Disconnected) => busy::wait_for_fork(),
         }
+        jobs = desk.serve(std::mem::take(&mut jobs));
+        put_off = !jobs.is_empty();
     }
+}
+
+/// Jobs that have come in wait meanwhile: a fork does not.
+fn park(desk: &mut impl Desk, parked: &Sender<()>, go_on: &Receiver<()>) {
+    if go_on.try_recv() == Err(TryRecvError::Disconnected) {
+        // The fork went ahead without this thread.
+        return;
+    }
+    desk.close();
+    let _ = parked.send(());
+    // An error is what ends the wait: the other end is dropped.
+    let _ = go_on.recv_timeout(LONGEST_FORK);
 }

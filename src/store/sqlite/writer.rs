@@ -8,9 +8,11 @@ use rusqlite::Connection;
 
 use crate::error::Error;
 
+use super::busy;
 use super::fault::Fault;
 use super::files::Files;
 use super::ledger::Ledger;
+use super::opening::ended;
 use super::shared::Shared;
 use super::thread::Desk;
 
@@ -45,36 +47,40 @@ impl Writer {
 
     /// Commits all of them together or, where one makes the transaction fail, each by itself.
     /// (Savepoints would copy every page that is touched.) Returns whether the last of them was
-    /// committed.
-    fn commit(&mut self, mut group: Vec<Box<dyn Work>>) -> bool {
+    /// committed, and those that are to be done again after a fork.
+    fn commit(&mut self, mut group: Vec<Box<dyn Work>>) -> (bool, Vec<Box<dyn Work>>) {
         let shared = self.ledger.shared.clone();
-        let committed = match self.transact(&mut group) {
+        let (mut committed, mut put_off) = (false, Vec::new());
+        match self.transact(&mut group) {
             Ok(()) => {
                 for work in group {
                     work.done(&shared, Ok(()));
                 }
-                true
+                committed = true;
             }
             Err(fault) => {
                 self.ledger.doubt_everything();
-                let mut committed = false;
-                if let [_] = group[..] {
+                if busy::has_yielded(&fault) {
+                    put_off = group;
+                } else if group.len() == 1 || fault.is_busy() {
+                    // Where another program keeps the lock, each of them would wait for it in vain.
                     let error = shared.told(fault);
                     for work in group {
                         work.done(&shared, Err(error.clone()));
                     }
                 } else {
                     for work in group {
-                        committed = self.commit(vec![work]);
+                        let (done, again) = self.commit(vec![work]);
+                        committed = done;
+                        put_off.extend(again);
                     }
                 }
-                committed
             }
-        };
+        }
         if std::mem::take(&mut self.ledger.notify) {
             shared.changed.notify_waiters();
         }
-        committed
+        (committed, put_off)
     }
 
     /// What could not be stored when it came, now that something else could be; whether all of it was.
@@ -83,7 +89,13 @@ impl Writer {
     fn settle_late(&mut self) -> bool {
         let shared = self.ledger.shared.clone();
         let mut late = shared.take_unsettled().into_iter();
-        let all = late.by_ref().all(|work| self.commit(vec![Box::new(work)]));
+        let all = late.by_ref().all(|work| {
+            let (committed, put_off) = self.commit(vec![Box::new(work)]);
+            for work in put_off {
+                work.done(&shared, Err(ended()));
+            }
+            committed
+        });
         // Behind the others the next time: one that can never be stored is not to keep them out for ever.
         let failed = shared.take_unsettled();
         late.chain(failed).for_each(|work| shared.keep_unsettled(work));
@@ -124,7 +136,7 @@ fn work(connection: &Connection, ledger: &mut Ledger, group: &mut [Box<dyn Work>
 impl Desk for Writer {
     type Job = Box<dyn Work>;
 
-    fn serve(&mut self, jobs: Vec<Self::Job>) {
+    fn serve(&mut self, jobs: Vec<Self::Job>) -> Vec<Self::Job> {
         let ledger = &self.ledger;
         let (needed, idle): (Vec<_>, Vec<_>) = match &self.open {
             Some((connection, _)) => jobs.into_iter().partition(|job| job.is_needed(connection, ledger)),
@@ -133,10 +145,14 @@ impl Desk for Writer {
         for job in idle {
             job.done(&ledger.shared, Ok(()));
         }
-        // Also where nobody has come: other processes wait for what could not be stored.
-        if needed.is_empty() || self.commit(needed) {
-            self.settle_late();
-        }
+        busy::yielding(self.ledger.shared.lock_timeout, || {
+            // Also where nobody has come: other processes wait for what could not be stored.
+            let (committed, put_off) = if needed.is_empty() { (true, needed) } else { self.commit(needed) };
+            if committed && put_off.is_empty() {
+                self.settle_late();
+            }
+            put_off
+        })
     }
 
     fn has_left_undone(&self) -> bool {
@@ -153,9 +169,11 @@ impl Desk for Writer {
     fn leave(&mut self) {
         // Best effort: what is left undone here, the next opening does. Where nothing can be stored,
         // nor can this, after another wait.
-        if self.ledger.known_owner().is_some() && self.settle_late() {
-            self.commit(vec![Box::new(Leave)]);
-        }
+        busy::within(self.ledger.shared.lock_timeout, || {
+            if self.ledger.known_owner().is_some() && self.settle_late() {
+                self.commit(vec![Box::new(Leave)]);
+            }
+        });
         if let Some(owner) = self.ledger.known_owner() {
             self.ledger.shared.owners.leave(owner);
         }

@@ -14,9 +14,9 @@ use crate::other::Other;
 
 /// As a backup tool in this process does it.
 fn read_everything(folder: &Folder) {
-    let read =
-        fs::read_dir(folder.path()).unwrap().map(|file| fs::read(file.unwrap().path()).unwrap()).count();
-    assert!(read >= 4, "the store, its log, the log's index and the owners");
+    let files = fs::read_dir(folder.path()).unwrap().flatten();
+    let read: Vec<Vec<u8>> = files.map(|file| fs::read(file.path()).unwrap()).collect();
+    assert!(read.len() >= 4, "the store, its log, the log's index and the owners");
 }
 
 /// Nothing was sent, and why.

@@ -1,6 +1,8 @@
 //! Several processes and one store: nobody pays for what another is asking for, and the dead are
 //! told from the living.
 
+use std::time::Duration;
+
 use exactbuyer::config::{Config, Per};
 use exactbuyer::dispatch::RunOptions;
 use exactbuyer::results::Status;
@@ -113,7 +115,7 @@ fn what_others_began_around_a_fork_is_seen_after_it() {
     let (folder, vendor) = (Folder::new(), Vendor::honest());
     let store = folder.store();
     run(&engine(settings(), &vendor, &store), rows(&["eve"]), RunOptions::default());
-    before_fork();
+    before_fork(|| Duration::from_mins(1));
     let mut other = Other::start(&folder, "silent");
     other.says("asked");
     after_fork();

@@ -123,12 +123,47 @@ fn around_a_fork_only_what_holds_locks_is_open() {
         names.filter(|name| name != "a.db-owners").collect::<Vec<_>>()
     };
     assert!(open().contains(&"a.db-wal".to_owned()));
-    before_fork();
+    before_fork(|| Duration::from_mins(1));
     let seen = open();
     after_fork();
     assert_eq!(seen, ["a.db"], "a lock that says by which name it is open");
     let done = run(&engine(settings(), &vendor, &store), rows(&["ana", "bob"]), RunOptions::default());
     assert_eq!((done.receipt.from_store, done.receipt.credits), (1, 1));
+}
+
+#[test]
+fn a_fork_does_not_wait_for_another_programs_lock() {
+    let (folder, vendor) = (Folder::new(), Vendor::honest());
+    let store = folder.store();
+    let ask = |name| run(&engine(settings(), &vendor, &store), rows(&[name]), RunOptions::default());
+    ask("ana");
+    let hold = Hold::on(&folder);
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| ask("bob"));
+        for _ in 0..20 {
+            before_fork(|| Duration::from_mins(1));
+            let is_waiting = !waiting.is_finished();
+            after_fork();
+            assert!(is_waiting, "the fork comes first, and then the end of the wait");
+            std::thread::yield_now();
+        }
+        drop(hold);
+        assert_eq!(waiting.join().unwrap().statuses(), [Status::Found]);
+    });
+    assert_eq!(vendor.asked().len(), 2, "put off, and done once");
+}
+
+#[test]
+fn a_fork_that_cannot_wait_leaves_the_parent_as_it_was() {
+    let (folder, vendor) = (Folder::new(), Vendor::honest());
+    let store = folder.store();
+    let ask = |name| run(&engine(settings(), &vendor, &store), rows(&[name]), RunOptions::default());
+    for name in ["ana", "bob", "eve"] {
+        before_fork(|| Duration::ZERO);
+        after_fork();
+        assert_eq!(ask(name).statuses(), [Status::Found]);
+    }
+    assert_eq!(store.info().unwrap().hits, 3);
 }
 
 /// A store that can be read once.

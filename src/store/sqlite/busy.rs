@@ -1,0 +1,150 @@
+//! How long a thread waits for locks of other programs, and what ends the wait early: a fork of this
+//! process. Who has the lock may keep it for a quarter of a minute, and a fork cannot wait for that.
+//!
+//! Nothing here takes a lock, which a forked child might inherit.
+
+use std::cell::Cell;
+use std::process;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::channel;
+use std::time::Duration;
+
+use super::fault::Fault;
+
+/// How long a commit waits for other processes' before it is given up.
+pub(super) const LOCK_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Between two attempts to get a lock, and two looks whether a fork is over.
+const PAUSES: [Duration; 5] = [
+    Duration::from_millis(1),
+    Duration::from_millis(2),
+    Duration::from_millis(5),
+    Duration::from_millis(10),
+    Duration::from_millis(20),
+];
+
+thread_local! {
+    static PATIENCE: Cell<Patience> =
+        const { Cell::new(Patience { longest: LOCK_TIMEOUT, yields: false, has_yielded: false }) };
+}
+
+#[derive(Clone, Copy)]
+struct Patience {
+    longest: Duration,
+    /// Whether a wait ends where a fork is about to happen.
+    yields: bool,
+    /// Whether one has.
+    has_yielded: bool,
+}
+
+/// Does something, waiting for no lock for longer than this.
+pub(super) fn within<T>(longest: Duration, act: impl FnOnce() -> T) -> T {
+    let before = PATIENCE.get();
+    PATIENCE.set(Patience { longest, ..before });
+    let done = act();
+    PATIENCE.set(Patience { longest: before.longest, ..PATIENCE.get() });
+    done
+}
+
+/// The same for what can be done again: a wait ends early where a fork is about to happen, which
+/// [`has_yielded`] then says.
+pub(super) fn yielding<T>(longest: Duration, act: impl FnOnce() -> T) -> T {
+    let before = PATIENCE.replace(Patience { longest, yields: true, has_yielded: false });
+    let done = act();
+    PATIENCE.set(Patience { has_yielded: PATIENCE.get().has_yielded, ..before });
+    done
+}
+
+/// Whether this fault is only that a fork came in between: then it is to be done again. Says so once.
+pub(super) fn has_yielded(fault: &Fault) -> bool {
+    let patience = PATIENCE.get();
+    PATIENCE.set(Patience { has_yielded: false, ..patience });
+    patience.has_yielded && fault.is_busy()
+}
+
+/// What SQLite calls when a lock is taken, with how often it has; whether it is to try again.
+pub(super) fn handler(tries: i32) -> bool {
+    let patience = PATIENCE.get();
+    if patience.yields && is_fork_near() {
+        PATIENCE.set(Patience { has_yielded: true, ..patience });
+        return false;
+    }
+    let tries = usize::try_from(tries).unwrap_or_default();
+    let [.., last] = PAUSES;
+    let (some, more) = (PAUSES.iter().take(tries), tries.saturating_sub(PAUSES.len()));
+    let waited = some.sum::<Duration>() + last.saturating_mul(u32::try_from(more).unwrap_or(u32::MAX));
+    if waited >= patience.longest {
+        return false;
+    }
+    pause(PAUSES.get(tries).copied().unwrap_or(last).min(patience.longest.saturating_sub(waited)));
+    true
+}
+
+/// Threads that are about to fork, and of which process.
+static FORKING: AtomicU32 = AtomicU32::new(0);
+static PROCESS: AtomicU32 = AtomicU32::new(0);
+
+/// While it lives, waits that yield end.
+#[derive(Debug)]
+pub(super) struct NearFork(u32);
+
+impl NearFork {
+    pub(super) fn announce() -> Self {
+        if PROCESS.swap(process::id(), Ordering::AcqRel) != process::id() {
+            FORKING.store(0, Ordering::Release);
+        }
+        FORKING.fetch_add(1, Ordering::AcqRel);
+        Self(process::id())
+    }
+
+    /// Which process that is.
+    pub(super) fn process(&self) -> u32 {
+        self.0
+    }
+}
+
+impl Drop for NearFork {
+    fn drop(&mut self) {
+        FORKING.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// Whether a thread of this process, and not of the one that it was forked from, is about to fork.
+pub(super) fn is_fork_near() -> bool {
+    FORKING.load(Ordering::Acquire) > 0 && PROCESS.load(Ordering::Acquire) == process::id()
+}
+
+pub(super) fn wait_for_fork() {
+    while is_fork_near() {
+        pause_shortly();
+    }
+}
+
+pub(super) fn pause_shortly() {
+    let [.., short, _] = PAUSES;
+    pause(short);
+}
+
+fn pause(duration: Duration) {
+    // Nobody sends anything.
+    let (_open, never) = channel::<()>();
+    let _ = never.recv_timeout(duration);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_ends_after_its_time_or_before_a_fork() {
+        // As SQLite would: whether it has tried again.
+        assert!(within(Duration::from_millis(2), || handler(0) && handler(1)));
+        assert!(!within(Duration::from_millis(2), || handler(2)));
+        let near = NearFork::announce();
+        assert!(handler(0), "what cannot be done again goes on waiting");
+        assert!(!yielding(LOCK_TIMEOUT, || handler(0)));
+        assert!(PATIENCE.get().has_yielded);
+        drop(near);
+        assert!(yielding(LOCK_TIMEOUT, || handler(0)));
+    }
+}
