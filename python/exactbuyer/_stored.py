@@ -281,11 +281,12 @@ class Merged:
     """Requests taken over, with all that they came to."""
     lookups: int
     known: int
-    """Requests that an earlier merge has taken over."""
+    """Requests that were here already."""
     under_way: int
     """Requests under way just then: merge again when they are over."""
     purged_there: int
-    """Identifiers that the other store has purged. Only it can tell which: purge them here, too."""
+    """Identifiers that the other store has purged, where it is no copy of this one's: only it can tell which, so
+    purge them here, too. Those of a copy are taken over."""
 
     def __str__(self) -> str:
         text = f"{count(self.lookups, 'lookup')} of {count(self.requests, 'request')} taken over"

@@ -278,7 +278,8 @@ class Store(StoreFile):
     def merge(self, other: str | PathLike[str]) -> Merged:
         """Takes over everything that another store of the same service has, its journal included.
 
-        Where both have an answer, the newer one is served, and neither is lost. Can be repeated.
+        The other store may be a copy of this one. Where both have an answer, the newer one is served, and
+        neither is lost. Stores can be merged in any order and direction, and again: no request is counted twice.
 
         Args:
             other: The other's file. It stays as it is.
@@ -287,7 +288,7 @@ class Store(StoreFile):
             What was taken over; print it.
 
         Raises:
-            ConfigError: It is another service's, or a copy of this one.
+            ConfigError: It is another service's, or this store itself.
         """
         return Merged(**opened(self).merge(Path(other)))
 

@@ -12,6 +12,7 @@ BUSY = "src/store/sqlite/busy.rs"
 CLAIM = "src/store/sqlite/claim.rs"
 FILES = "src/store/sqlite/files.rs"
 LEDGER = "src/store/sqlite/ledger.rs"
+MERGE = "src/store/sqlite/merge.rs"
 OWNER = "src/store/sqlite/owner.rs"
 PLACE = "src/store/sqlite/place.rs"
 SCHEMA = "src/store/sqlite/schema.rs"
@@ -196,6 +197,34 @@ STORE_TEST_BUGS = (
         "privacy::who_is_purged_while_a_contact_that_mentions_them_is_under_way_does_not_come_in_with_it",
         SETTLE,
         "                bar(connection, line.key, 1)?;\n",
+        "",
+    ),
+    Bug(
+        "two copies of a store give their next requests the same identity",
+        "copies::two_copies_that_went_on_are_merged_in_any_direction_and_nothing_is_bought_again",
+        CLAIM,
+        "randomblob(16)",
+        "(SELECT CAST(printf('%016d', coalesce(max(id), 0)) AS BLOB) FROM request)",
+    ),
+    Bug(
+        "a merge leaves a doubt to which the other store has the answer",
+        "copies::an_answer_that_came_after_the_copy_replaces_the_doubt_that_the_copy_has_and_no_merge_brings_it_back",
+        MERGE,
+        "            Some(here) if here.left && !request.is_left() => {\n",
+        "            Some(here) if false && here.left && !request.is_left() => {\n",
+    ),
+    Bug(
+        "a merge forgets what was decided about a doubt",
+        "copies::what_somebody_decided_about_a_doubt_is_decided_in_each_copy",
+        MERGE,
+        "        Ok(Some(here)) => here.settled && (here.left && !head.left || head.doubtful),\n",
+        "        Ok(Some(here)) => here.settled && (here.left && !head.left),\n",
+    ),
+    Bug(
+        "a merge forgets whom a copy has purged",
+        "copies::who_was_purged_from_a_copy_is_not_asked_for_after_the_merge",
+        MERGE,
+        "            self.take_over_barred(&other)?;\n",
         "",
     ),
 )

@@ -122,8 +122,8 @@ impl ClaimWork {
         let worst = i64::try_from(free.len()).unwrap_or(i64::MAX);
         connection
             .prepare_cached(
-                "INSERT INTO request (owner, run, key, required, tags, sent_ms, lookups, credits, in_doubt, counted, intent)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?7, 1, ?8)",
+                "INSERT INTO request (owner, run, key, required, tags, sent_ms, lookups, credits, in_doubt, counted, intent,
+                 token) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?7, 1, ?8, randomblob(16))",
             )?
             .execute(params![
                 owner,

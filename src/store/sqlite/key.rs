@@ -40,8 +40,8 @@ impl FromSql for Key {
     }
 }
 
-/// The secret of one store: made with the file, and never outside it.
-#[derive(Clone)]
+/// The secret of one store: made with the file, shared by its copies, and never outside of them.
+#[derive(Clone, PartialEq, Eq)]
 pub(super) struct Secret {
     lookups: [u8; 16],
     keys: [u8; 16],

@@ -4,11 +4,13 @@
 //! the new one: every lookup is read again by the new rules.
 
 use std::fs::OpenOptions;
+use std::hash::Hasher;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, params};
+use siphasher::sip128::{Hasher128, SipHasher24};
 
 use crate::error::{Error, ErrorKind};
 use crate::identifier::{RULES_VERSION, Rules, identify};
@@ -86,6 +88,9 @@ fn migrate_file(path: &Path, interrupt: &Interrupt) -> Result<Migrated, Fault> {
     let file = place::file_id(&path).map_err(|_| files::gone(&path))?;
     let shared = Arc::new(Shared::new((path, file, name), identity, owners, LOCK_TIMEOUT));
     let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    if version < 2 {
+        give_tokens(&transaction, shared.identity.name)?;
+    }
     bury_all(&transaction, &shared)?;
     tail::fold(&transaction)?;
     let mut migrated = rekey(&transaction, &shared, interrupt)?;
@@ -142,6 +147,38 @@ fn bury_all(connection: &Connection, shared: &Arc<Shared>) -> Result<(), Fault> 
         }
         ledger.bury(connection, owner)?;
     }
+    Ok(())
+}
+
+/// Version 1 told requests apart by the name of the store that made them and their number there. From
+/// that, and from what never changes about a request, follows a token that is the same in each copy and
+/// in each store that has taken the request over.
+fn give_tokens(connection: &Connection, name: [u8; 16]) -> Result<(), Fault> {
+    connection.execute_batch("ALTER TABLE request ADD COLUMN token BLOB")?;
+    let mut ask = connection.prepare(
+        "SELECT request.id, coalesce(merged.store, ?1), coalesce(merged.request, request.id), sent_ms, lookups,
+         fields, text FROM request JOIN required ON required.id = required JOIN tags ON tags.id = tags
+         LEFT JOIN merged ON merged.here = request.id",
+    )?;
+    let mut put = connection.prepare("UPDATE request SET token = ?2 WHERE id = ?1")?;
+    let mut rows = ask.query([name])?;
+    let mut tokens = Vec::new();
+    while let Some(row) = rows.next()? {
+        let mut hasher = SipHasher24::new();
+        hasher.write(&row.get::<_, Vec<u8>>(1)?);
+        for number in 2..5 {
+            hasher.write(&row.get::<_, i64>(number)?.to_le_bytes());
+        }
+        for text in 5..7 {
+            hasher.write(row.get_ref(text)?.as_bytes().map_err(rusqlite::Error::from)?);
+            hasher.write(&[0]);
+        }
+        tokens.push((row.get::<_, i64>(0)?, hasher.finish128().as_bytes()));
+    }
+    for (request, token) in tokens {
+        put.execute(params![request, token])?;
+    }
+    connection.execute_batch("CREATE UNIQUE INDEX request_token ON request (token); DROP TABLE merged")?;
     Ok(())
 }
 

@@ -20,6 +20,7 @@ mod export;
 mod fault;
 mod files;
 mod find;
+mod foreign;
 mod forgotten;
 mod interrupt;
 mod journal;

@@ -10,7 +10,7 @@ use super::key::Secret;
 use super::shared::now_ms;
 
 /// Raised with every change of the tables.
-pub(super) const SCHEMA_VERSION: i64 = 1;
+pub(super) const SCHEMA_VERSION: i64 = 2;
 
 /// `EBst`: tells `file` and us that it is a store.
 pub(super) const APPLICATION_ID: i64 = 0x4542_7374;
@@ -41,7 +41,8 @@ pub(super) mod state {
 /// which `tail` has by request; `block` what they came to, some tens of them compressed together.
 /// `barred` has whom nobody is to ask for; `named` are those who were purged by that very identifier,
 /// and are not to come back with others. `request` is intent and journal in one: while `settled_ms` is
-/// null it is under way, and `in_doubt` is the worst that it can come to.
+/// null it is under way, and `in_doubt` is the worst that it can come to. `token` is drawn at random for
+/// each request and stays with it through copies and merges: it tells requests apart.
 const TABLES: &str = "
 CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE owner (id INTEGER PRIMARY KEY, pid INTEGER NOT NULL, since_ms INTEGER NOT NULL);
@@ -69,10 +70,12 @@ CREATE TABLE request (
     misses INTEGER NOT NULL DEFAULT 0,
     rejected INTEGER NOT NULL DEFAULT 0,
     unknown INTEGER NOT NULL DEFAULT 0,
-    intent BLOB
+    intent BLOB,
+    token BLOB
 );
 CREATE INDEX request_open ON request (id) WHERE settled_ms IS NULL;
 CREATE INDEX request_sent ON request (sent_ms, key, counted, credits, in_doubt);
+CREATE UNIQUE INDEX request_token ON request (token);
 CREATE TABLE total (
     id INTEGER PRIMARY KEY,
     credits INTEGER NOT NULL,
@@ -98,8 +101,6 @@ CREATE TABLE barred (
     credits INTEGER NOT NULL,
     named INTEGER NOT NULL
 ) WITHOUT ROWID;
-CREATE TABLE merged (store BLOB, request INTEGER, here INTEGER NOT NULL, PRIMARY KEY (store, request)) WITHOUT ROWID;
-CREATE INDEX merged_here ON merged (here);
 INSERT INTO total VALUES (1, 0, 0, 0);
 ";
 

@@ -80,7 +80,7 @@ impl Work for SettleWork {
         };
         if settled {
             // Given up for dead, and yet it has answered: what is known replaces the doubt.
-            self.take_back(connection, &shared)?;
+            take_back(connection, &shared, self.request)?;
         }
         let rest = self.without_purged(connection, ledger)?;
         let (lines, blocks) = rest.as_ref().map_or((&self.lines, &self.blocks), |rest| (&rest.0, &rest.1));
@@ -151,16 +151,6 @@ impl SettleWork {
             ledger.fold(connection)?;
         }
         Ok(())
-    }
-
-    fn take_back(&self, connection: &Connection, shared: &Shared) -> Result<(), Fault> {
-        let mut drop = connection.prepare_cached("DELETE FROM answer WHERE key = ?1 AND request = ?2")?;
-        let mut keys = doubtful_keys(connection, shared, self.request)?;
-        keys.sort_unstable();
-        for key in keys {
-            drop.execute(params![key, self.request])?;
-        }
-        shelf::clear(connection, self.request)
     }
 
     /// Who was purged must not come back: neither with an answer that was under way then, nor in what
@@ -243,8 +233,19 @@ impl SettleWork {
     }
 }
 
+/// Removes what a settled request came to, to make room for what it came to after all.
+pub(super) fn take_back(connection: &Connection, shared: &Shared, request: i64) -> Result<(), Fault> {
+    let mut drop = connection.prepare_cached("DELETE FROM answer WHERE key = ?1 AND request = ?2")?;
+    let mut keys = keys_of(connection, shared, request)?;
+    keys.sort_unstable();
+    for key in keys {
+        drop.execute(params![key, request])?;
+    }
+    shelf::clear(connection, request)
+}
+
 /// The lookups of a request that is on file as settled.
-fn doubtful_keys(connection: &Connection, shared: &Shared, request: i64) -> Result<Vec<Key>, Fault> {
+pub(super) fn keys_of(connection: &Connection, shared: &Shared, request: i64) -> Result<Vec<Key>, Fault> {
     let mut keys = Vec::new();
     for (_, packed) in shelf::of(connection, request)? {
         let entries = block::Sheet::read(&packed)?.entries();

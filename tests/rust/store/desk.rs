@@ -51,6 +51,33 @@ impl Drop for Folder {
     }
 }
 
+/// Copies a store as `cp` does, with what of it is in the log; by another process, as this one would drop
+/// its locks.
+pub(crate) fn copy_store(from: &Path, to: &Path) {
+    for end in ["", "-wal"] {
+        let name = |path: &Path| PathBuf::from(format!("{}{end}", path.display()));
+        if name(from).exists() {
+            let copied = std::process::Command::new("cp").arg(name(from)).arg(name(to)).status();
+            assert!(copied.unwrap().success());
+        }
+    }
+}
+
+/// Makes a store of version 1 of it, where a request had no token.
+pub(crate) fn as_version_1(path: &Path) {
+    let connection = rusqlite::Connection::open(path).unwrap();
+    connection
+        .execute_batch(
+            "DROP INDEX request_token;
+             ALTER TABLE request DROP COLUMN token;
+             CREATE TABLE merged (store BLOB, request INTEGER, here INTEGER NOT NULL, PRIMARY KEY (store, request))
+             WITHOUT ROWID;
+             CREATE INDEX merged_here ON merged (here);
+             PRAGMA user_version = 1;",
+        )
+        .unwrap();
+}
+
 /// Every byte of every file of the store, blocks unpacked.
 pub(crate) fn holds(folder: &Path, text: &str) -> bool {
     let text = text.as_bytes();

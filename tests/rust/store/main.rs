@@ -4,9 +4,11 @@
 #![allow(missing_docs)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
+mod copies;
 mod desk;
 mod doubt;
 mod files;
+mod histories;
 mod interrupts;
 mod money;
 mod moves;

@@ -1,0 +1,206 @@
+//! Copies of one store that go on separately, and come together again.
+
+use exactbuyer::error::ErrorKind;
+use exactbuyer::results::Status;
+use exactbuyer::store::sqlite::{Merged, Resolution, SqliteStore, Target, migrate};
+use exactbuyer::store::{Claim, Evidence, Known, RequestId, RunId, Settled, Standing, Store, Terms};
+
+use crate::desk::*;
+
+pub(crate) fn merge(into: &Folder, from: &Folder) -> Merged {
+    into.store().merge(&from.file("a.db")).unwrap()
+}
+
+pub(crate) fn copy(from: &Folder) -> Folder {
+    let to = Folder::new();
+    copy_store(&from.file("a.db"), &to.file("a.db"));
+    to
+}
+
+/// Credits and requests.
+fn books(folder: &Folder) -> (u64, u64) {
+    let info = folder.store().info().unwrap();
+    (info.credits, info.requests)
+}
+
+#[test]
+fn two_copies_that_went_on_are_merged_in_any_direction_and_nothing_is_bought_again() {
+    let (a, vendor) = (Folder::new(), Vendor::honest());
+    once(&a, settings(), &vendor, &["ana"]);
+    let (ancestor, b) = (copy(&a), copy(&a));
+    once(&a, settings(), &vendor, &["bob"]);
+    once(&b, settings(), &vendor, &["eve"]);
+    let everybody = ["ana", "bob", "eve"];
+    let bought = vendor.asked().len();
+    let third = Folder::new();
+    let (a, b, ancestor) = (&a, &b, &ancestor);
+    for into in [&third, ancestor, a, b] {
+        for from in [a, b] {
+            if !std::ptr::eq(into, from) {
+                merge(into, from);
+            }
+        }
+        assert_eq!(books(into), (3, 3));
+        let again = if std::ptr::eq(into, ancestor) { a } else { ancestor };
+        assert_eq!(merge(into, again).requests, 0, "merged again");
+        let done = once(into, settings(), &vendor, &everybody);
+        assert_eq!(done.statuses(), [Status::Found; 3]);
+    }
+    assert_eq!(vendor.asked().len(), bought, "nobody is bought again");
+    let store = a.store();
+    assert_eq!(store.merge(&a.file("a.db")).unwrap_err().kind(), ErrorKind::Config);
+}
+
+/// A request that waits for its answer.
+pub(crate) struct Pending {
+    pub(crate) run: RunId,
+    pub(crate) request: RequestId,
+    pub(crate) lookups: Vec<(String, Kind)>,
+    pub(crate) number: usize,
+    pub(crate) store: usize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Kind {
+    Hit,
+    Miss,
+    Unknown,
+}
+
+pub(crate) fn wait<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
+}
+
+/// Claims what of this is free, under a tag that tells the request from all others.
+pub(crate) fn claim(
+    store: &SqliteStore,
+    at: usize,
+    number: usize,
+    wanted: &[(String, Kind)],
+) -> Option<Pending> {
+    let terms = Terms {
+        requests_per_minute: 1_000_000,
+        tags: [("number".into(), number.to_string().into())].into(),
+        ..Terms::default()
+    };
+    let lookups: Vec<_> = wanted.iter().map(|(name, _)| email(name)).collect();
+    let run = store.begin(terms);
+    let claim = wait(store.claim(run, &[].into(), &lookups)).unwrap();
+    let Claim::Granted { request, standings } = claim else { panic!("{claim:?}") };
+    let free = |standing: &Standing| matches!(standing, Standing::Free | Standing::Again);
+    let lookups: Vec<_> = wanted
+        .iter()
+        .zip(&standings)
+        .filter(|(_, standing)| free(standing))
+        .map(|(one, _)| one.clone())
+        .collect();
+    (!lookups.is_empty()).then_some(Pending { run, request, lookups, number, store: at })
+}
+
+pub(crate) fn settle(store: &SqliteStore, pending: &Pending) {
+    let count = |kind| pending.lookups.iter().filter(|(_, of)| *of == kind).count() as u64;
+    let evidence = Evidence {
+        at_ms: jiff::Timestamp::now().as_millisecond(),
+        outcome: if count(Kind::Unknown) > 0 { "unknown" } else { "answered" },
+        left: true,
+        credits: count(Kind::Hit),
+        in_doubt: count(Kind::Unknown),
+        ..Evidence::default()
+    };
+    let settled = pending.lookups.iter().map(|(name, kind)| {
+        let known = match kind {
+            Kind::Hit => Known::Hit(record(name).into()),
+            Kind::Miss => Known::Miss,
+            Kind::Unknown => Known::Unknown("lost".into()),
+        };
+        (email(name), Settled::Known(known))
+    });
+    wait(store.settle(pending.run, &[].into(), pending.request, settled.collect(), evidence)).unwrap();
+}
+
+fn lookups(text: &str) -> Vec<(String, Kind)> {
+    let kind = |name: &str| match name.chars().next() {
+        Some('n') => Kind::Miss,
+        Some('u') => Kind::Unknown,
+        _ => Kind::Hit,
+    };
+    text.split(' ').map(|name| (name.to_owned(), kind(name))).collect()
+}
+
+#[test]
+fn an_answer_that_came_after_the_copy_replaces_the_doubt_that_the_copy_has_and_no_merge_brings_it_back() {
+    let (a, third) = (Folder::new(), Folder::new());
+    let store = a.store();
+    let pending = claim(&store, 0, 0, &lookups("ana nobody")).unwrap();
+    let b = copy(&a);
+    // The process that asked has not opened the copy.
+    assert_eq!(b.store().unknown().unwrap().len(), 2);
+    assert_eq!(store.merge(&b.file("a.db")).unwrap(), Merged { known: 1, ..Merged::default() });
+    settle(&store, &pending);
+    drop(store);
+    merge(&third, &b);
+    assert_eq!(third.store().unknown().unwrap().len(), 2);
+    for (into, from) in [(&b, &a), (&a, &b), (&third, &b), (&third, &a), (&third, &b)] {
+        merge(into, from);
+    }
+    for folder in [&a, &b, &third] {
+        let store = folder.store();
+        let info = store.info().unwrap();
+        assert_eq!((info.requests, info.credits, info.credits_in_doubt), (1, 1, 0));
+        assert_eq!((store.unknown().unwrap().len(), info.hits, info.misses), (0, 1, 1));
+    }
+}
+
+#[test]
+fn what_somebody_decided_about_a_doubt_is_decided_in_each_copy() {
+    let (a, vendor) = (Folder::new(), Vendor::honest());
+    let store = a.store();
+    settle(&store, &claim(&store, 0, 0, &lookups("uta uwe")).unwrap());
+    drop(store);
+    let (b, c) = (copy(&a), copy(&a));
+    b.store().resolve_unknown(Resolution::Drop).unwrap();
+    merge(&a, &b);
+    let statuses = |folder| once(folder, settings(), &vendor, &["uta"]).statuses();
+    assert_eq!((a.store().unknown().unwrap().len(), statuses(&a)), (0, vec![Status::NotSent]));
+    c.store().resolve_unknown(Resolution::Resend).unwrap();
+    merge(&a, &c);
+    merge(&a, &b);
+    assert_eq!(statuses(&a), [Status::Found]);
+    assert_eq!(a.store().info().unwrap().credits_in_doubt, 2, "what they may have cost stays on the books");
+}
+
+#[test]
+fn who_was_purged_from_a_copy_is_not_asked_for_after_the_merge() {
+    let (a, vendor) = (Folder::new(), Vendor::honest());
+    once(&a, settings(), &vendor, &["bob"]);
+    let b = copy(&a);
+    b.store().purge(&Target::Identifier(email("ana"))).unwrap();
+    assert_eq!(merge(&a, &b).purged_there, 0);
+    assert_eq!(once(&a, settings(), &vendor, &["ana"]).statuses(), [Status::NotSent]);
+}
+
+#[test]
+fn copies_from_before_an_upgrade_know_what_they_have_in_common_and_what_not() {
+    let (a, vendor, third) = (Folder::new(), Vendor::honest(), Folder::new());
+    once(&a, settings(), &vendor, &["ana"]);
+    merge(&third, &a);
+    // Version 1 noted where a request came from.
+    let name = a.store().name().unwrap();
+    let b = copy(&a);
+    once(&a, settings(), &vendor, &["bob"]);
+    a_moment_passes();
+    once(&b, settings(), &vendor, &["eve"]);
+    for folder in [&a, &b, &third] {
+        as_version_1(&folder.file("a.db"));
+    }
+    let connection = rusqlite::Connection::open(third.file("a.db")).unwrap();
+    connection.execute("INSERT INTO merged VALUES (?1, 1, 1)", [name]).unwrap();
+    drop(connection);
+    for folder in [&a, &b, &third] {
+        assert!(migrate(&folder.file("a.db")).unwrap().backup.is_some());
+    }
+    assert_eq!(merge(&third, &a), Merged { requests: 1, lookups: 1, known: 1, ..Merged::default() });
+    assert_eq!(merge(&third, &b), Merged { requests: 1, lookups: 1, known: 1, ..Merged::default() });
+    assert_eq!(merge(&a, &b), Merged { requests: 1, lookups: 1, known: 1, ..Merged::default() });
+    assert_eq!((books(&third), books(&a)), ((3, 3), (3, 3)));
+}

@@ -1,0 +1,211 @@
+//! Histories of stores and their copies, drawn at random, against a model that is too simple to be wrong.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use exactbuyer::store::sqlite::{Resolution, SqliteStore, Target};
+use exactbuyer::store::{Known, Standing, Store, Terms};
+use proptest::prelude::*;
+
+use crate::copies::{Kind, Pending, claim, copy, merge, settle, wait};
+use crate::desk::*;
+
+#[derive(Debug, Clone)]
+enum Step {
+    /// At a store, for some of the people, answered at once or later.
+    Ask(usize, Vec<(usize, Kind)>, bool),
+    /// One of those that wait is answered.
+    Settle(usize),
+    Copy(usize),
+    Purge(usize, usize),
+    Resolve(usize, bool),
+    Merge(usize, usize),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    // The service knows somebody or not; but a reply may be lost.
+    let kind = (0_usize..PEOPLE, prop::bool::weighted(0.2)).prop_map(|(who, lost)| match who % 4 {
+        _ if lost => (who, Kind::Unknown),
+        3 => (who, Kind::Miss),
+        _ => (who, Kind::Hit),
+    });
+    let people = prop::collection::vec(kind, 1..4);
+    let at = 0_usize..100;
+    prop_oneof![
+        6 => (at.clone(), people, any::<bool>()).prop_map(|(at, people, late)| Step::Ask(at, people, late)),
+        3 => at.clone().prop_map(Step::Settle),
+        3 => at.clone().prop_map(Step::Copy),
+        1 => (at.clone(), 0_usize..PEOPLE).prop_map(|(at, who)| Step::Purge(at, who)),
+        1 => (at.clone(), any::<bool>()).prop_map(|(at, resend)| Step::Resolve(at, resend)),
+        4 => (at.clone(), at).prop_map(|(into, from)| Step::Merge(into, from)),
+    ]
+}
+
+const PEOPLE: usize = 12;
+const MOST_STORES: usize = 5;
+
+/// Every request that any of the stores has made.
+#[derive(Default)]
+struct Model {
+    requests: Vec<Asked>,
+    /// Doubts that somebody decided about: the request, and whose.
+    decided: BTreeSet<(usize, String)>,
+    purged: BTreeSet<String>,
+}
+
+struct Asked {
+    lookups: Vec<(String, Kind)>,
+    answered: bool,
+}
+
+impl Model {
+    /// What a lookup came to, as all stores together know it.
+    fn kind(asked: &Asked, kind: Kind) -> Kind {
+        if asked.answered { kind } else { Kind::Unknown }
+    }
+
+    /// Requests, credits, credits in doubt.
+    fn books(&self) -> (u64, u64, u64) {
+        let count = |kind| {
+            let of = |asked: &Asked| {
+                asked.lookups.iter().filter(|(_, one)| Self::kind(asked, *one) == kind).count()
+            };
+            self.requests.iter().map(of).sum::<usize>() as u64
+        };
+        (self.requests.len() as u64, count(Kind::Hit), count(Kind::Unknown))
+    }
+
+    /// Every lookup of those who were not purged: how often it came to what.
+    fn answers(&self) -> BTreeMap<(String, Kind), usize> {
+        let mut answers = BTreeMap::new();
+        for asked in &self.requests {
+            for (name, kind) in asked.lookups.iter().filter(|(name, _)| !self.purged.contains(name)) {
+                *answers.entry((name.clone(), Self::kind(asked, *kind))).or_default() += 1;
+            }
+        }
+        answers
+    }
+
+    fn doubts(&self) -> BTreeSet<(usize, String)> {
+        let open = (0..).zip(&self.requests).flat_map(|(number, asked)| {
+            let unknown = asked.lookups.iter().filter(|(_, kind)| Self::kind(asked, *kind) == Kind::Unknown);
+            unknown.map(move |(name, _)| (number, name.clone()))
+        });
+        open.filter(|doubt| !self.decided.contains(doubt) && !self.purged.contains(&doubt.1)).collect()
+    }
+
+    /// The store knows what all of them together know.
+    fn is_all_of(&self, store: &SqliteStore) -> Result<(), TestCaseError> {
+        let info = store.info().unwrap();
+        prop_assert_eq!((info.requests, info.credits, info.credits_in_doubt), self.books());
+        let mut answers = BTreeMap::new();
+        for line in store.export() {
+            let line: serde_json::Value = serde_json::from_str(&line.unwrap()).unwrap();
+            let kind = match line["status"].as_str().unwrap() {
+                "found" => Kind::Hit,
+                "not_found" => Kind::Miss,
+                _ => Kind::Unknown,
+            };
+            let name = line["value"].as_str().unwrap().split('@').next().unwrap().to_owned();
+            if !self.purged.contains(&name) {
+                *answers.entry((name, kind)).or_default() += 1;
+            }
+        }
+        prop_assert_eq!(answers, self.answers());
+        let doubts: BTreeSet<_> =
+            doubts(store).into_iter().filter(|(_, name)| !self.purged.contains(name)).collect();
+        prop_assert_eq!(doubts, self.doubts());
+        // Who was paid for is served.
+        let run = store.begin(Terms::default());
+        for ((name, kind), _) in self.answers() {
+            let standing = wait(store.consult(run, &[].into(), &[&email(&name)])).unwrap().remove(0);
+            let served = matches!(standing, Standing::Known(Known::Hit(_), _));
+            prop_assert!(served || kind != Kind::Hit, "{} is {:?}", name, standing);
+        }
+        store.end(run);
+        Ok(())
+    }
+}
+
+fn doubts(store: &SqliteStore) -> Vec<(usize, String)> {
+    let journal = store.receipts(0).unwrap();
+    let number = |request| {
+        let entry = journal.iter().find(|entry| entry.request == request).unwrap();
+        entry.tags["number"].parse().unwrap()
+    };
+    let doubts = store.unknown().unwrap().into_iter();
+    let name = |value: &str| value.split('@').next().unwrap().to_owned();
+    doubts.map(|doubt| (number(doubt.request), name(doubt.identifier.canonical()))).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 16, ..ProptestConfig::default() })]
+
+    /// Whatever was copied, asked, answered late, purged, decided and merged before: merged together, in
+    /// an order drawn at random, the stores know what all of them know, each request once.
+    #[test]
+    fn descendants_of_a_store_come_together_in_any_order(
+        steps in prop::collection::vec(step(), 1..40),
+        order in prop::collection::vec(any::<prop::sample::Index>(), MOST_STORES),
+    ) {
+        let folders = std::cell::RefCell::new(vec![Folder::new(), Folder::new()]);
+        let mut stores: Vec<SqliteStore> = folders.borrow().iter().map(Folder::store).collect();
+        let (mut model, mut waiting) = (Model::default(), Vec::<Pending>::new());
+        for step in steps {
+            let count = stores.len();
+            match step {
+                Step::Ask(at, people, late) => {
+                    let at = at % count;
+                    let people: BTreeMap<_, _> = people.into_iter().map(|(who, kind)| (format!("p{who}"), kind)).collect();
+                    let people: Vec<_> = people.into_iter().collect();
+                    let Some(pending) = claim(&stores[at], at, model.requests.len(), &people) else { continue };
+                    model.requests.push(Asked { lookups: pending.lookups.clone(), answered: !late });
+                    if late { waiting.push(pending) } else { settle(&stores[at], &pending) }
+                }
+                Step::Settle(which) if !waiting.is_empty() => {
+                    let pending = waiting.swap_remove(which % waiting.len());
+                    settle(&stores[pending.store], &pending);
+                    model.requests[pending.number].answered = true;
+                }
+                Step::Copy(at) if count < MOST_STORES => {
+                    let copied = copy(&folders.borrow()[at % count]);
+                    stores.push(copied.store());
+                    folders.borrow_mut().push(copied);
+                }
+                Step::Purge(at, who) => {
+                    model.purged.insert(format!("p{who}"));
+                    stores[at % count].purge(&Target::Identifier(email(&format!("p{who}")))).unwrap();
+                }
+                Step::Resolve(at, resend) => {
+                    model.decided.extend(doubts(&stores[at % count]));
+                    let to = if resend { Resolution::Resend } else { Resolution::Drop };
+                    stores[at % count].resolve_unknown(to).unwrap();
+                }
+                Step::Merge(into, from) if into % count != from % count => {
+                    stores[into % count].merge(stores[from % count].path()).unwrap();
+                }
+                Step::Settle(_) | Step::Copy(_) | Step::Merge(..) => {}
+            }
+        }
+        // Those who still wait for an answer end without it.
+        drop(stores);
+        let folders = folders.into_inner();
+        let mut rest: Vec<&Folder> = folders.iter().collect();
+        let mut drawn = Vec::new();
+        for index in order.iter().take(folders.len()) {
+            drawn.push(rest.remove(index.index(rest.len())));
+        }
+        let all = Folder::new();
+        for folder in &drawn {
+            merge(&all, folder);
+        }
+        model.is_all_of(&all.store())?;
+        for folder in &drawn[1..] {
+            merge(drawn[0], folder);
+        }
+        model.is_all_of(&drawn[0].store())?;
+        for folder in &drawn {
+            prop_assert_eq!(merge(&all, folder).requests, 0, "taken over once");
+        }
+        model.is_all_of(&all.store())?;
+    }
+}
