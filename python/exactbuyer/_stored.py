@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from .wording import count, html_table, text_table
 
@@ -110,7 +110,9 @@ class Answer:
     value: str
     """Whom it was asked for, in canonical form."""
     required_fields: tuple[str, ...]
-    status: Status
+    status: Status | Literal["unreadable"]
+    """`unreadable`: a reply was kept because it could not be read, and may hold whoever is looked for, whose
+    identifier `value` is then."""
     request: int
     """The number of its request in the journal."""
     fetched_at: datetime
@@ -253,7 +255,7 @@ class Purged:
     intents: int
     """Requests under way that no longer say whom they ask for."""
     replies: int
-    """Replies kept for not having been readable, gone as a whole."""
+    """Replies that were kept because they could not be read and that may hold the person: gone as a whole."""
     credits: int
     """What the contacts had cost."""
     cleaned: bool
@@ -266,6 +268,8 @@ class Purged:
             f"purged {count(self.answers, 'answer')} ({count(self.contacts, 'contact')}, "
             f"{count(self.credits, 'credit')}); {count(self.identifiers, 'identifier')} not sent from now on"
         )
+        if self.replies:
+            text += f"; {count(self.replies, 'kept reply', 'kept replies')} that may hold them removed"
         if not self.cleaned:
             text += "; another process was reading, so that traces stay in the log: purge again"
         if self.leftovers:
@@ -285,8 +289,8 @@ class Merged:
     under_way: int
     """Requests under way just then: merge again when they are over."""
     purged_there: int
-    """Identifiers that the other store has purged, where it is no copy of this one's: only it can tell which, so
-    purge them here, too. Those of a copy are taken over."""
+    """Identifiers that the other store has purged, where it is no copy of this one's: only it can tell which,
+    so purge them here, too. Those of a copy are taken over."""
 
     def __str__(self) -> str:
         text = f"{count(self.lookups, 'lookup')} of {count(self.requests, 'request')} taken over"

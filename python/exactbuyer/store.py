@@ -186,9 +186,11 @@ class Store(StoreFile):
         return Info.of(self._path, opened(self).info())
 
     def find(self, what: object, *, field_type: FieldType | None = None) -> list[Answer]:
-        """Everything on file about a person: whoever was asked for by it, and whose contact mentions it.
+        """Everything on file about a person: all that `purge` would remove.
 
-        Reads the whole store: some seconds for each million contacts.
+        That is whoever was asked for by it, whose contact mentions it in whatever spelling, and replies that
+        were kept because they could not be read and that may hold it (status `unreadable`). Reads the whole
+        store: some seconds for each million contacts.
 
         Args:
             what: An identifier, as a row of `enrich` is; or any text, such as a name.
@@ -218,9 +220,10 @@ class Store(StoreFile):
     ) -> Purged:
         """Forgets a person, or everything old: no byte of it stays in any file of the store.
 
-        Contacts of others that mention the identifier go, too, and those that come in later are
-        delivered and not stored. Kept are a keyed hash, the date and what it had cost, and the
-        journal's counts: a purged lookup is `not_sent` from then on, until `allow`.
+        Contacts of others that mention the identifier go, too, in whatever spelling, and those that come in
+        later are delivered and not stored. Every kept reply that breaks off or is no JSON goes: nobody can
+        say whom it holds. Kept are a keyed hash, the date and what it had cost, and the journal's counts: a
+        purged lookup is `not_sent` from then on, until `allow`.
 
         Args:
             identifier: Whom: a row, as for `enrich`.
@@ -279,7 +282,8 @@ class Store(StoreFile):
         """Takes over everything that another store of the same service has, its journal included.
 
         The other store may be a copy of this one. Where both have an answer, the newer one is served, and
-        neither is lost. Stores can be merged in any order and direction, and again: no request is counted twice.
+        neither is lost. Stores can be merged in any order and direction, and again: no request is counted
+        twice.
 
         Args:
             other: The other's file. It stays as it is.

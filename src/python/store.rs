@@ -255,7 +255,7 @@ impl Store {
             for target in targets {
                 let found = store.find(&target)?.into_iter();
                 all.extend(
-                    found.filter(|contact| seen.insert((contact.request, contact.identifier.clone()))),
+                    found.filter(|contact| seen.insert((contact.request, contact.status, contact.identifier.clone()))),
                 );
             }
             Ok(all)

@@ -11,6 +11,7 @@ from bug import ATTEMPT, Bug
 BUSY = "src/store/sqlite/busy.rs"
 CLAIM = "src/store/sqlite/claim.rs"
 FILES = "src/store/sqlite/files.rs"
+FIND = "src/store/sqlite/find.rs"
 LEDGER = "src/store/sqlite/ledger.rs"
 MERGE = "src/store/sqlite/merge.rs"
 OWNER = "src/store/sqlite/owner.rs"
@@ -18,6 +19,7 @@ PLACE = "src/store/sqlite/place.rs"
 SCHEMA = "src/store/sqlite/schema.rs"
 SETTLE = "src/store/sqlite/settle.rs"
 PLATFORM = "src/store/sqlite/platform.rs"
+SPELLING = "src/store/sqlite/recognise/spelling.rs"
 WRITER = "src/store/sqlite/writer.rs"
 
 STORE_BUGS = (
@@ -226,5 +228,26 @@ STORE_TEST_BUGS = (
         MERGE,
         "            self.take_over_barred(&other)?;\n",
         "",
+    ),
+    Bug(
+        "a person stays in what is encoded",
+        "spellings::no_spelling_of_who_was_purged_stays_in_a_contact_or_a_kept_reply",
+        SPELLING,
+        "            Some(b'%') => percent(marked, &mut bytes),\n",
+        "            Some(b'%') => marked.trim_start_matches('%'),\n",
+    ),
+    Bug(
+        "a purge leaves a kept reply that breaks off",
+        "spellings::a_kept_reply_that_breaks_off_goes_with_whoever_is_purged",
+        FIND,
+        "if !is_whole || seeker.is_in(&reply)",
+        "if is_whole && seeker.is_in(&reply)",
+    ),
+    Bug(
+        "a merge leaves whom a copy has purged",
+        "spellings::who_was_purged_from_a_copy_is_erased_by_a_merge",
+        "src/store/sqlite/barred.rs",
+        "let seeker = (!new.is_empty()).then",
+        "let seeker = (new.len() > 1).then",
     ),
 )

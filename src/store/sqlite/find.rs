@@ -9,9 +9,10 @@ use crate::error::Error;
 use crate::identifier::Identifier;
 
 use super::SqliteStore;
-use super::block::{Sheet, block_start};
+use super::block::{self, Sheet, block_start};
 use super::fault::Fault;
-use super::mention::Mention;
+use super::interrupt::Interrupt;
+use super::mention::{Mention, Seek};
 use super::schema::state;
 use super::shared::{Fields, Shared};
 use super::shelf;
@@ -33,11 +34,12 @@ pub enum Target {
 /// An answer that was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Contact {
-    /// Who was asked for.
+    /// Who was asked for; of a kept reply, who is looked for.
     pub identifier: Identifier,
     /// The required fields.
     pub required_fields: Fields,
-    /// `found`, `not_found`, `rejected` or `unknown`.
+    /// `found`, `not_found`, `rejected` or `unknown`; `unreadable` for a reply that was kept because it
+    /// could not be read.
     pub status: &'static str,
     /// The number of the request in the journal.
     pub request: i64,
@@ -48,23 +50,35 @@ pub struct Contact {
 }
 
 impl SqliteStore {
-    /// Every answer about that person: those asked for by it, and those whose contact mentions it.
-    /// Reads the whole store: some seconds for each million contacts.
+    /// Every answer about that person: those asked for by it, those whose contact mentions it, and the
+    /// kept replies that may hold it: all that a purge would take. Reads the whole store: some seconds
+    /// for each million contacts.
     ///
     /// # Errors
     /// Where the store cannot be read.
     pub fn find(&self, target: &Target) -> Result<Vec<Contact>, Error> {
-        Ok(self.search(target, 0)?.0)
+        let seeker = Arc::new(Mention::of(target));
+        let (mut found, _) = self.search(&seeker, 0)?;
+        if let Target::Identifier(identifier) = target {
+            let identifier = identifier.clone();
+            found.extend(self.ask(move |reading, shared| {
+                reading.at_once(|connection, _, _| kept_replies(connection, shared, &*seeker, &identifier))
+            })?);
+        }
+        Ok(found)
     }
 
     /// Looks through all blocks numbered above `after`; what was found, and the last block.
-    pub(super) fn search(&self, target: &Target, after: i64) -> Result<(Vec<Contact>, i64), Error> {
-        let mention = Arc::new(Mention::of(target));
+    pub(super) fn search<S: Seek + 'static>(
+        &self,
+        seeker: &Arc<S>,
+        after: i64,
+    ) -> Result<(Vec<Contact>, i64), Error> {
         let (mut found, mut after) = (Vec::new(), after);
         loop {
-            let mention = mention.clone();
+            let seeker = seeker.clone();
             let page = self.ask(move |reading, shared| {
-                reading.at_once(|connection, _, _| search_page(connection, shared, &mention, after))
+                reading.at_once(|connection, _, _| search_page(connection, shared, &*seeker, after))
             })?;
             let Some((some, last)) = page else { return Ok((found, after)) };
             found.extend(some);
@@ -78,7 +92,7 @@ type Page = Option<(Vec<Contact>, i64)>;
 fn search_page(
     connection: &Connection,
     shared: &Shared,
-    mention: &Mention,
+    seeker: &impl Seek,
     after: i64,
 ) -> Result<Page, Fault> {
     let (mut found, mut last) = (Vec::new(), None);
@@ -87,8 +101,8 @@ fn search_page(
         let (request, _) = block_start(id);
         for entry in Sheet::read(&packed)?.entries() {
             let Some(identifier) = entry.identifier else { continue };
-            let mentions = entry.state == state::HIT && mention.is_in(&entry.body);
-            if !mentions && !mention.is_asked_by(&identifier) {
+            let mentions = entry.state == state::HIT && seeker.is_in(&entry.body);
+            if !mentions && !seeker.is_asked_by(&identifier) {
                 continue;
             }
             let (required, at_ms) = about(connection, request)?;
@@ -103,6 +117,62 @@ fn search_page(
         }
     }
     Ok(last.map(|last| (found, last)))
+}
+
+/// Each kept reply that may hold them.
+fn kept_replies(
+    connection: &Connection,
+    shared: &Shared,
+    seeker: &impl Seek,
+    identifier: &Identifier,
+) -> Result<Vec<Contact>, Fault> {
+    let mut found = Vec::new();
+    for request in replies(connection, seeker, &Interrupt::default())? {
+        let (required, at_ms) = about(connection, request)?;
+        found.push(Contact {
+            identifier: identifier.clone(),
+            required_fields: shared.fields(connection, required)?,
+            status: "unreadable",
+            request,
+            fetched_at_ms: at_ms,
+            record: None,
+        });
+    }
+    Ok(found)
+}
+
+/// The requests whose kept replies may hold them: those that asked for them, those that mention them, and
+/// all that are not JSON as a whole. Where a reply breaks off, nobody can say who came next.
+pub(super) fn replies(
+    connection: &Connection,
+    seeker: &impl Seek,
+    interrupt: &Interrupt,
+) -> Result<Vec<i64>, Fault> {
+    let mut ask = connection.prepare("SELECT request, body FROM unread")?;
+    let mut rows = ask.query([])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        interrupt.check()?;
+        let (request, packed): (i64, Vec<u8>) = (row.get(0)?, row.get(1)?);
+        let reply = block::decompress(&packed)?;
+        let is_whole = serde_json::from_slice::<serde::de::IgnoredAny>(&reply).is_ok();
+        if !is_whole || seeker.is_in(&reply) || is_asked_by(connection, seeker, request)? {
+            found.push(request);
+        }
+    }
+    Ok(found)
+}
+
+/// Whether a request that is over asked for them.
+fn is_asked_by(connection: &Connection, seeker: &impl Seek, request: i64) -> Result<bool, Fault> {
+    for (_, packed) in shelf::of(connection, request)? {
+        let entries = Sheet::read(&packed)?.entries();
+        if entries.iter().filter_map(|entry| entry.identifier.as_ref()).any(|known| seeker.is_asked_by(known))
+        {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// A request's required fields, and when it was over.

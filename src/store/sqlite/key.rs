@@ -7,7 +7,7 @@ use siphasher::sip::SipHasher24;
 use siphasher::sip128::{Hasher128, SipHasher24 as SipHasher128};
 use std::hash::Hasher;
 
-use crate::identifier::Identifier;
+use crate::identifier::{FieldType, Identifier};
 use crate::secret::ApiKey;
 
 /// An identifier's keyed hash.
@@ -62,9 +62,16 @@ impl Secret {
 
     /// An identifier's hash.
     pub(super) fn key(&self, identifier: &Identifier) -> Key {
+        self.key_of(identifier.field_type(), &[identifier.canonical()])
+    }
+
+    /// The same of a canonical form in parts, without putting them together.
+    pub(super) fn key_of(&self, field_type: FieldType, parts: &[&str]) -> Key {
         let mut hasher = SipHasher128::new_with_key(&self.lookups);
-        hasher.write(&[identifier.field_type() as u8]);
-        hasher.write(identifier.canonical().as_bytes());
+        hasher.write(&[field_type as u8]);
+        for part in parts {
+            hasher.write(part.as_bytes());
+        }
         let hash = hasher.finish128().as_bytes();
         let mut key = [0; Key::BYTES];
         key.iter_mut().zip(hash).for_each(|(to, from)| *to = from);

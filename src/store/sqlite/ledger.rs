@@ -96,10 +96,11 @@ impl Ledger {
 
     /// Keys of the people who were purged.
     pub(super) fn forgotten(&mut self, connection: &Connection) -> Result<&Forgotten, Fault> {
-        if self.forgotten.is_none() {
-            self.forgotten = Some(Forgotten::load(connection)?);
-        }
-        Ok(self.forgotten.get_or_insert_default())
+        let forgotten = match self.forgotten.take() {
+            Some(known) => known,
+            None => Forgotten::load(connection, &self.shared.identity.secret)?,
+        };
+        Ok(self.forgotten.insert(forgotten))
     }
 
     /// They are others by now.

@@ -21,14 +21,12 @@ use super::foreign::{self, Foreign, Head, Token};
 use super::interrupt::Interrupt;
 use super::key::Key;
 use super::ledger::Ledger;
+use super::mention::Seek as _;
 use super::privacy::bar;
 use super::schema::state;
 use super::settle::{keys_of, take_back};
 use super::shared::{Shared, number_of};
 use super::shelf;
-
-/// Barred identifiers read and written in one go.
-const BARRED_AT_ONCE: i64 = 10_000;
 
 /// What a merge did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -105,42 +103,6 @@ impl SqliteStore {
             merged.known -= some.requests;
         }
     }
-
-    /// Whoever is not to be asked for in the other store, a copy of this one, is not here, either.
-    fn take_over_barred(&self, other: &Self) -> Result<(), Error> {
-        let mut after = Vec::new();
-        loop {
-            let page = other.ask(move |reading, _| barred(&reading.connection, &after))?;
-            let Some((last, ..)) = page.last() else { return Ok(()) };
-            after = last.as_bytes().to_vec();
-            self.write(move |connection, ledger| {
-                ledger.forget_forgotten();
-                ledger.notify = true;
-                let mut put = connection.prepare_cached(
-                    "INSERT INTO barred VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET
-                     purged_ms = max(purged_ms, excluded.purged_ms), credits = max(credits, excluded.credits),
-                     named = max(named, excluded.named)",
-                )?;
-                for row in &page {
-                    put.execute(*row)?;
-                }
-                Ok(())
-            })?;
-        }
-    }
-}
-
-/// A row of `barred`.
-type Barred = (Key, i64, i64, i64);
-
-fn barred(connection: &Connection, after: &[u8]) -> Result<Vec<Barred>, Fault> {
-    let mut ask = connection.prepare_cached(
-        "SELECT key, purged_ms, credits, named FROM barred WHERE key > ?1 ORDER BY key LIMIT ?2",
-    )?;
-    let rows = ask.query_map(params![after, BARRED_AT_ONCE], |row| {
-        Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
-    })?;
-    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// A request as it stands here.
@@ -303,7 +265,7 @@ fn put_answers(
 ) -> Result<u64, Fault> {
     let shared = ledger.shared.clone();
     let forgotten = ledger.forgotten(connection)?;
-    let is_mentioned = |text: &[u8]| forgotten.is_mentioned(&shared.identity.secret, text);
+    let is_mentioned = |text: &[u8]| forgotten.is_in(text);
     let required = number_of(connection, &request.fields)?;
     let mut barred = connection.prepare_cached(
         "SELECT EXISTS (SELECT 1 FROM barred WHERE key = ?1 AND (named OR purged_ms >= ?2))",

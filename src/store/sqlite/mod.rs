@@ -11,6 +11,7 @@
 //!
 //! Knows nothing of runs beyond their terms, and nothing of the vendor but the length of its window.
 
+mod barred;
 mod block;
 mod busy;
 mod claim;
@@ -37,6 +38,7 @@ mod platform;
 mod privacy;
 mod reader;
 mod registry;
+mod recognise;
 mod runs;
 mod schema;
 mod settle;

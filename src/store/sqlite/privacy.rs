@@ -15,11 +15,11 @@ use crate::identifier::Identifier;
 use super::SqliteStore;
 use super::block::{self, Sheet};
 use super::fault::Fault;
-use super::find::Target;
+use super::find::{self, Target};
 use super::interrupt::Interrupt;
 use super::key::Key;
 use super::ledger::Ledger;
-use super::mention::Mention;
+use super::mention::{Mention, Seek};
 use super::schema::state;
 use super::shared::{Shared, now_ms};
 use super::shelf;
@@ -41,7 +41,7 @@ pub struct Purged {
     pub contacts: u64,
     /// Requests under way that no longer say whom they ask for.
     pub intents: u64,
-    /// Replies kept for not having been readable that are gone as a whole.
+    /// Replies kept for not having been readable that are gone as a whole: all that may hold them.
     pub replies: u64,
     /// What the contacts had cost.
     pub credits: u64,
@@ -102,19 +102,36 @@ impl SqliteStore {
             ledger.forget_forgotten();
             forget(connection, key)
         })?;
-        let mention = Arc::new(Mention::of(target));
-        let (seeking, interrupt) = (mention.clone(), self.interrupt.clone());
-        let mut purged = self.write(move |connection, ledger| {
-            let intents = blank_intents(connection, ledger, &seeking)?;
-            let replies = drop_replies(connection, &seeking, &interrupt)?;
-            Ok(Purged { intents, replies, ..Purged::default() })
+        let mut purged = Purged::default();
+        let (some, _) = self.erase_all(&Arc::new(Mention::of(target)), 0, &mut purged)?;
+        let mut identifiers = some;
+        identifiers.insert(key);
+        purged.identifiers = identifiers.len() as u64;
+        purged.credits = purged.contacts;
+        Ok(purged)
+    }
+
+    /// Erases whoever is sought from everything that is numbered above `after`, with the answers that
+    /// mention them; whose lookups those were, and the last number.
+    pub(super) fn erase_all<S: Seek + 'static>(
+        &self,
+        seeker: &Arc<S>,
+        after: i64,
+        purged: &mut Purged,
+    ) -> Result<(HashSet<Key>, i64), Error> {
+        let secret = self.opening()?.shared.identity.secret.clone();
+        let (seeking, interrupt) = (seeker.clone(), self.interrupt.clone());
+        let (intents, replies) = self.write(move |connection, ledger| {
+            let intents = blank_intents(connection, ledger, &*seeking)?;
+            Ok((intents, drop_replies(connection, &*seeking, &interrupt)?))
         })?;
-        let mut identifiers: HashSet<Key> = std::iter::once(key).collect();
-        let mut after = 0;
+        purged.intents += intents;
+        purged.replies += replies;
+        let (mut identifiers, mut after) = (HashSet::new(), after);
         loop {
-            let (found, last) = self.search(target, after)?;
+            let (found, last) = self.search(seeker, after)?;
             if found.is_empty() {
-                break;
+                return Ok((identifiers, last));
             }
             // What came in meanwhile is looked through again.
             after = last;
@@ -122,7 +139,7 @@ impl SqliteStore {
             for contact in found {
                 purged.answers += 1;
                 purged.contacts += u64::from(contact.record.is_some());
-                let key = opening.shared.identity.secret.key(&contact.identifier);
+                let key = secret.key(&contact.identifier);
                 identifiers.insert(key);
                 by_request.entry(contact.request).or_default().insert(key);
             }
@@ -133,9 +150,6 @@ impl SqliteStore {
                 })?;
             }
         }
-        purged.identifiers = identifiers.len() as u64;
-        purged.credits = purged.contacts;
-        Ok(purged)
     }
 
     fn purge_before(&self, at_ms: i64) -> Result<Purged, Error> {
@@ -163,7 +177,7 @@ impl SqliteStore {
 
     /// Writes the log into the file and cuts it to nothing: deleted rows stand in it, too. Waits for
     /// who is reading, but not for long.
-    fn empty_log(&self) -> Result<bool, Error> {
+    pub(super) fn empty_log(&self) -> Result<bool, Error> {
         self.ask(|reading, shared| {
             reading.blocks.forget();
             let (connection, _) = shared.connect()?;
@@ -214,7 +228,7 @@ fn erase(connection: &Connection, shared: &Shared, request: i64, keys: &HashSet<
 }
 
 /// Requests under way no longer say whom they ask for.
-fn blank_intents(connection: &Connection, ledger: &mut Ledger, mention: &Mention) -> Result<u64, Fault> {
+fn blank_intents(connection: &Connection, ledger: &mut Ledger, seeker: &impl Seek) -> Result<u64, Fault> {
     let mut ask = connection.prepare("SELECT id, intent FROM request WHERE settled_ms IS NULL")?;
     let open: Vec<(i64, Vec<u8>)> =
         ask.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
@@ -223,7 +237,7 @@ fn blank_intents(connection: &Connection, ledger: &mut Ledger, mention: &Mention
         let mut entries = Sheet::read(&packed)?.entries();
         let mut hits = 0;
         for entry in &mut entries {
-            if entry.identifier.as_ref().is_some_and(|identifier| mention.is_asked_by(identifier)) {
+            if entry.identifier.as_ref().is_some_and(|identifier| seeker.is_asked_by(identifier)) {
                 entry.identifier = None;
                 hits += 1;
             }
@@ -240,18 +254,9 @@ fn blank_intents(connection: &Connection, ledger: &mut Ledger, mention: &Mention
     Ok(blanked)
 }
 
-/// Replies that could not be read may hold anybody: those that mention this one go as a whole.
-fn drop_replies(connection: &Connection, mention: &Mention, interrupt: &Interrupt) -> Result<u64, Fault> {
-    let mut ask = connection.prepare("SELECT request, body FROM unread")?;
-    let mut rows = ask.query([])?;
-    let mut gone = Vec::new();
-    while let Some(row) = rows.next()? {
-        interrupt.check()?;
-        let packed: Vec<u8> = row.get(1)?;
-        if mention.is_in(&block::decompress(&packed)?) {
-            gone.push(row.get::<_, i64>(0)?);
-        }
-    }
+/// Replies that could not be read go as a whole where they may hold them.
+fn drop_replies(connection: &Connection, seeker: &impl Seek, interrupt: &Interrupt) -> Result<u64, Fault> {
+    let gone = find::replies(connection, seeker, interrupt)?;
     for request in &gone {
         connection.execute("DELETE FROM unread WHERE request = ?1", [request])?;
     }

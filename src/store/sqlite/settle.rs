@@ -14,6 +14,7 @@ use super::block;
 use super::fault::Fault;
 use super::key::Key;
 use super::ledger::{Ledger, put_answers, replace_doubts};
+use super::mention::Seek as _;
 use super::privacy::bar;
 use super::schema::state;
 use super::shared::Shared;
@@ -164,9 +165,8 @@ impl SettleWork {
         if !any {
             return Ok(None);
         }
-        let shared = ledger.shared.clone();
         let forgotten = ledger.forgotten(connection)?;
-        let is_mentioned = |text: &[u8]| forgotten.is_mentioned(&shared.identity.secret, text);
+        let is_mentioned = |text: &[u8]| forgotten.is_in(text);
         let mut ask = connection.prepare_cached("SELECT EXISTS (SELECT 1 FROM barred WHERE key = ?1)")?;
         let mut rest = Vec::with_capacity(self.lines.len());
         for line in &self.lines {

@@ -19,4 +19,5 @@ mod resent;
 mod reuse;
 mod rules;
 mod several;
+mod spellings;
 mod trouble;

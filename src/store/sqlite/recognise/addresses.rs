@@ -1,0 +1,59 @@
+//! E-mail addresses in running text.
+
+use crate::identifier::FieldType;
+
+use super::{Sought, is_one};
+
+/// Characters of an address before its `@`.
+const LOCAL_PART: usize = 64;
+
+/// Whether one of their addresses stands in it. What goes on on either side is another address:
+/// `ana@x.example` stands neither in `diana@x.example` nor in `ana@x.example.org`.
+pub(super) fn any(text: &str, sought: &impl Sought) -> bool {
+    text.match_indices('@').any(|(at, sign)| {
+        let (before, after) =
+            (text.get(..at).unwrap_or_default(), text.get(at + sign.len()..).unwrap_or_default());
+        let host = host(after.trim_start_matches(' '));
+        host.is_some_and(|host| is_at(before.trim_end_matches(' '), host, sought))
+    })
+}
+
+/// The host that the text begins with.
+fn host(after: &str) -> Option<&str> {
+    let end = after.find(|c: char| !is_part(c) && !is_dot(c)).unwrap_or(after.len());
+    let host = after.get(..end)?.trim_end_matches(|c: char| is_dot(c) || matches!(c, '-' | '_' | '%' | '+'));
+    host.contains(is_dot).then_some(host)
+}
+
+/// Whether it is one of theirs that ends with this text before its `@`, wherever it begins: what stands
+/// before it may be a part of it or not.
+fn is_at(before: &str, host: &str, sought: &impl Sought) -> bool {
+    let is_one = |local: &str| is_one(FieldType::Email, &format!("{local}@{host}"), sought);
+    let mut begins = before.char_indices().rev().take(LOCAL_PART).take_while(|(_, c)| !c.is_whitespace());
+    let is_quoted = || {
+        let name = before.strip_suffix('"')?;
+        before.get(name.rfind('"')?..)
+    };
+    begins.any(|(begin, _)| {
+        let last = before.get(..begin).and_then(|text| text.chars().next_back());
+        let local = before.get(begin..).unwrap_or_default();
+        // `_ana@x.example_` is how some write in italics.
+        let is_cut = last.is_some_and(|c| is_part(c) || is_dot(c)) && last != Some('_');
+        !is_cut && is_one(local)
+    }) || is_quoted().is_some_and(is_one)
+}
+
+/// What an address goes on with.
+fn is_part(c: char) -> bool {
+    c.is_alphanumeric() || matches!(c, '-' | '_' | '%' | '+') || is_mark(c)
+}
+
+/// An accent that is written behind its letter.
+const fn is_mark(c: char) -> bool {
+    matches!(c, '\u{300}'..='\u{36f}' | '\u{200c}' | '\u{200d}')
+}
+
+/// What separates the labels of a host (UTS 46).
+const fn is_dot(c: char) -> bool {
+    matches!(c, '.' | '\u{3002}' | '\u{ff61}')
+}
