@@ -1,19 +1,21 @@
-"""A store's answers, written to a file of somebody else's format.
+"""A store's answers, written to a file in a common format.
 
-Owns the formats, and that a file is there whole or not at all. What a line says is the core's affair.
+Owns the formats. What a line says is the core's affair, and what may be replaced that of `_overwrite`.
 """
 
 from __future__ import annotations
 
+import errno
 import gzip
 import json
 import os
-import tempfile
-from contextlib import suppress
+import zlib
 from importlib import import_module
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
 
+from ._atomic import OWNER_ONLY, Draft, remove_left
+from ._overwrite import Overwriting
 from .exceptions import ConfigError
 
 if TYPE_CHECKING:
@@ -21,33 +23,67 @@ if TYPE_CHECKING:
 
     from ._core import StoreExport
 
+_COLUMNS = ("field_type", "value", "required_fields", "status", "fetched_at", "request", "enriched_contact")
+_BEGINS = b'{"field_type":"'
 _CONTACT = '"enriched_contact":'
 
 
-def write_export(export: StoreExport, path: Path) -> int:
+def write_export(export: StoreExport, path: Path, store: Path, *, force: bool) -> int:
     """Writes every line to `path`, by its ending, and moves it into place once it is on the disk.
+
+    Args:
+        export: The lines.
+        path: Where to. A link is followed.
+        store: The store that is exported.
+        force: Whether a file that is no earlier export may be replaced.
 
     Returns:
         How many there are.
 
     Raises:
-        ConfigError: The path ends in something else.
+        ConfigError: The path ends in something else, is a store, or a file that is not to be replaced.
         OSError: It cannot be written.
     """
     write = _writer(path)
-    # Readable by its owner alone, as the store is.
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    target = Path(os.path.realpath(path))
+    overwriting = Overwriting(
+        stores=[store],
+        is_earlier=_is_export,
+        force=force,
+        fix="name another file, or pass force=True to replace it",
+    )
+    if target.exists() and not target.is_file():
+        raise OSError(errno.EINVAL, "it is no regular file", str(path))
+    overwriting.check(target)
+    draft = Draft(target)
     try:
-        with os.fdopen(handle, "wb") as file:
+        with os.fdopen(draft.descriptor, "wb") as file:
             written = write(file, iter(export.lines, []))
             file.flush()
             os.fsync(file.fileno())
-        Path(name).replace(path)
+        overwriting.check(target)
+        # Readable by its owner alone, as the store is.
+        draft.move(target, OWNER_ONLY, replace=target.exists())
     except BaseException:
-        with suppress(OSError):
-            Path(name).unlink()
+        draft.discard()
         raise
+    remove_left(target)
     return written
+
+
+def _is_export(path: Path) -> bool:
+    """Whether the file is an earlier export, by how it begins or by its columns."""
+    try:
+        if path.name.lower().endswith(".parquet"):
+            parquet = cast("Any", import_module("pyarrow.parquet"))
+            return list(parquet.read_schema(path).names) == list(_COLUMNS)
+        opened = gzip.open if path.name.lower().endswith(".gz") else open
+        with opened(path, "rb") as stream:
+            # Of a store without answers nothing is in it.
+            return stream.read(len(_BEGINS)) in (_BEGINS, b"")
+    except (OSError, EOFError, ImportError, NotImplementedError, ValueError, zlib.error):
+        # ValueError is the parent of what Arrow raises.
+        return False
 
 
 def _writer(path: Path) -> Callable[[IO[bytes], Iterator[list[str]]], int]:

@@ -260,12 +260,13 @@ class Store(StoreFile):
         """
         return opened(self).allow(self._one(identifier, field_type))
 
-    def export(self, path: str | PathLike[str]) -> int:
+    def export(self, path: str | PathLike[str], *, force: bool = False) -> int:
         """Writes every answer to a file, readable by its owner alone.
 
         Args:
             path: By its ending: `.jsonl` (JSON Lines), `.jsonl.gz`, or `.parquet` (which needs
-                pyarrow). Replaced, once everything is written.
+                pyarrow). An earlier export is replaced, once everything is written.
+            force: Whether any other file may be replaced: never a store, or another SQLite database.
 
         Returns:
             How many answers there are in it: `field_type`, `value` (the canonical form),
@@ -273,10 +274,10 @@ class Store(StoreFile):
             its JSON text). Where a lookup was asked again, each answer is there.
 
         Raises:
-            ConfigError: The path ends in something else.
+            ConfigError: The path ends in something else, is a store, or a file that is no earlier export.
             OSError: It cannot be written.
         """
-        return write_export(opened(self).export(), Path(path))
+        return write_export(opened(self).export(), Path(path), self._path, force=force)
 
     def merge(self, other: str | PathLike[str]) -> Merged:
         """Takes over everything that another store of the same service has, its journal included.

@@ -205,8 +205,8 @@ def test_lines_of_json_come_through_byte_for_byte(somebody: Sandbox, tmp_path: P
     assert [row["eb_status"] for row in rows] == ["found", "found", "missing"]
     assert rows[0]["eb_all"]["phone_numbers"] == [{"E164": "+17735550142"}]
     first = written
-    enrich(somebody, output, output, "--column", "full_name", "--column", "all=$:json")
-    again = output.read_text().split("\n")
+    enrich(somebody, output, tmp_path / "again.jsonl", "--column", "full_name", "--column", "all=$:json")
+    again = (tmp_path / "again.jsonl").read_text().split("\n")
     assert [line.partition('"eb_fetched_at"')[0] for line in again] == [
         line.partition('"eb_fetched_at"')[0] for line in first
     ]
@@ -232,8 +232,8 @@ def test_types_of_parquet_survive_and_are_written_as_they_are_said(somebody: San
     assert made.schema.metadata[b"mine"] == b"1"
     receipt = json.loads(parquet.read_metadata(tmp_path / "out.parquet").metadata[b"exactbuyer_receipt"])
     assert (receipt["rows"], receipt["found"], receipt["missing"]) == (2, 1, 1)
-    enrich(somebody, tmp_path / "out.parquet", tmp_path / "out.parquet", "--column", "title")
-    assert parquet.read_table(tmp_path / "out.parquet").column_names[-2:] == ["eb_reason", "eb_title"]
+    enrich(somebody, tmp_path / "out.parquet", tmp_path / "again.parquet", "--column", "title")
+    assert parquet.read_table(tmp_path / "again.parquet").column_names[-2:] == ["eb_reason", "eb_title"]
 
     enrich(somebody, source, tmp_path / "out.csv", *COLUMN)
     row = read(tmp_path / "out.csv")[0]
@@ -284,7 +284,7 @@ def test_a_spreadsheet_gets_no_formula_and_every_phone_number(somebody: Sandbox,
         "--column",
         "n=n:float64",
     ]
-    for kind in ("in.csv", "in.tsv"):
+    for kind in ("before.csv", "before.tsv"):
         enrich(somebody, source, tmp_path / kind, "--column", "title")
         enrich(somebody, tmp_path / kind, output, *columns, "--excel-safe", "--prefix", "x_")
         first, second = read(output)

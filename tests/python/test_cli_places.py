@@ -11,7 +11,8 @@ import pytest
 from cli_runs import PATIENCE_S, against, run, start
 from test_cli_trouble import until
 
-from exactbuyer.cli import Ending, _drafts, main
+from exactbuyer import _atomic
+from exactbuyer.cli import Ending, main
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -96,7 +97,7 @@ def test_a_draft_that_was_taken_for_left_is_begun_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     met: list[Path] = []
-    locked = _drafts._locked
+    locked = _atomic._locked
 
     def taken_first(descriptor: int, *, wait: bool) -> bool:
         if not met:
@@ -105,8 +106,8 @@ def test_a_draft_that_was_taken_for_left_is_begun_anew(
             met[0].unlink()
         return locked(descriptor, wait=wait)
 
-    monkeypatch.setattr(_drafts, "_locked", taken_first)
-    draft = _drafts.Draft(tmp_path / "out.csv")
+    monkeypatch.setattr(_atomic, "_locked", taken_first)
+    draft = _atomic.Draft(tmp_path / "out.csv")
     assert len(met) == 1
     assert draft.path.exists()
     os.close(draft.descriptor)

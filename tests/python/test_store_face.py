@@ -243,7 +243,7 @@ def test_an_export_has_every_answer(path: Path, tmp_path: Path, ending: str) -> 
     if ending == ".parquet":
         parquet = pytest.importorskip("pyarrow.parquet")
     with Store(path) as store:
-        assert store.export(target) == 3
+        assert store.export(target, force=True) == 3
     if ending == ".parquet":
         rows = parquet.read_table(target).to_pylist()
         for row in rows:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -24,11 +24,12 @@ from ._options import (
     service_options,
     store_options,
 )
+from ._output import check_output
 from ._plans import planned
 from ._runs import Job, check
 from ._runs import run as run_job
 from ._signals import Signals, Terminated
-from ._sources import DELIMITERS, surveyed
+from ._sources import DELIMITERS, is_enriched, surveyed
 from ._steps import again_in_words, next_step, title_of
 from ._store import store
 from ._talk import Talk, plan_lines, print_data, say, write
@@ -92,6 +93,11 @@ Exit codes:
 )
 @money_options()
 @column_options()
+@click.option(
+    "--force",
+    is_flag=True,
+    help="Replace OUT although it is no earlier output: but never a store, or the input.",
+)
 @click.option("--dry-run", is_flag=True, help="Print the plan and spend nothing.")
 @click.option(
     "-y", "--yes", is_flag=True, help=f"Do not ask before spending more than {ASK_ABOVE_CREDITS:,} credits."
@@ -113,7 +119,8 @@ def enrich(**options: Any) -> int:
 
     IN and OUT are CSV, TSV, JSON Lines or Parquet (IN also a folder of it), each by its suffix;
     .gz and .zst are honoured, and - is a stream. The file appears at OUT only once it is whole.
-    Whatever was in IN stays as it was, byte for byte where the kind of file stays the same.
+    Whatever was in IN stays as it was, byte for byte where the kind of file stays the same. Of files
+    that are there already, OUT replaces an earlier output, and others only with --force.
 
     The same command again, after whatever stopped it, pays only for the rest: but not with --refresh,
     beyond --max-age, or without a store.
@@ -138,6 +145,10 @@ def _enrich(given: Given, talk: Talk) -> int:
     try:
         with signals.watched(), given.enricher() as enricher:
             given.check_key()
+            overwriting = given.overwriting(
+                enricher, lambda path: is_enriched(replace(output, path=str(path)), delimiter)
+            )
+            check_output(output, overwriting)
             survey = _survey(given, enricher, lambda source: keeps_bytes(source, output.kind, delimiter))
             if given["dry_run"]:
                 return _show_plan(given, survey, enricher)
@@ -151,6 +162,7 @@ def _enrich(given: Given, talk: Talk) -> int:
                 source=source,
                 rows=survey.rows if survey else getattr(source, "rows", None),
                 place=output,
+                overwriting=overwriting,
                 delimiter=delimiter,
                 wish=given.wish(source),
                 terms=given.terms(),

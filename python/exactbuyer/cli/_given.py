@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, get_args
 
 from exactbuyer._desk import Terms
+from exactbuyer._overwrite import Overwriting
 from exactbuyer._secret import KEY_VARIABLE, has_key
 from exactbuyer.budget import Budget
 from exactbuyer.columns import DEFAULT_COLUMNS, Wish
@@ -25,6 +26,8 @@ from ._words import SETTINGS
 from .endings import Ending, Stop
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ._files import Place
     from ._sources import Source, Survey
 
@@ -69,6 +72,24 @@ class Given:
             # JSON Lines without a line: no rows, which are looked up in no time.
             source.names = list(self.by([]))
         return source
+
+    def overwriting(self, enricher: BulkEnricher, is_earlier: Callable[[Path], bool]) -> Overwriting:
+        """What the output may replace.
+
+        Args:
+            enricher: Whose store is kept.
+            is_earlier: Whether the file at a path is an earlier output.
+        """
+        store, place = enricher.settings.store, self.place()
+        read = (None if place.is_standard else place.path, self["key_file"], self["ca_bundle"])
+        return Overwriting(
+            stores=[Path(store)] if store is not None else [],
+            inputs=[Path(path) for path in read if path is not None],
+            descriptors=[0] if place.is_standard else [],
+            is_earlier=is_earlier,
+            force=self["force"],
+            fix="name another file, or pass --force to replace it",
+        )
 
     def by(self, names: list[str]) -> dict[str, FieldType | None]:
         """The columns to look up, with their field types, as far as they were given.

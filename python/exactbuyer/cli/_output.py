@@ -5,6 +5,7 @@ Knows bytes and Parquet's tables; nothing of rows or calls.
 
 from __future__ import annotations
 
+import errno
 import gzip
 import os
 import stat
@@ -13,14 +14,69 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
 
-from ._drafts import Draft, remove_left
+from exactbuyer._atomic import Draft, mode_for, remove_left
+from exactbuyer.exceptions import ConfigError
+
 from ._files import needed
 from .endings import Ending, Stop
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
 
+    from exactbuyer._overwrite import Overwriting
+
     from ._files import Place
+
+_MOST_PARTIALS = 1_000
+
+
+def check_output(place: Place, overwriting: Overwriting) -> Path | None:
+    """Checks that something may be written to a place.
+
+    Returns:
+        The file that will stand there, with all links resolved; `None` of a stream, a pipe or a device.
+
+    Raises:
+        ConfigError: A file stands there that is not to be replaced.
+        Stop: Nothing can be written there.
+    """
+    if place.is_standard:
+        if sys.stdout is None:
+            raise Stop(Ending.FILES, "there is no standard output: name a file with -o")
+        if (place.kind == "parquet" or place.packing) and sys.stdout.isatty():
+            what = "Parquet" if place.kind == "parquet" else "what is compressed"
+            raise Stop(Ending.USAGE, f"{what} is not written to a terminal: name a file with -o")
+        descriptor = _descriptor_of(sys.stdout)
+        if descriptor is not None:
+            overwriting.check_open(descriptor)
+        return None
+    path = Path(place.path)
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        # Nothing, or a link to a file that is yet to be made.
+        mode = None
+    except OSError as error:
+        why = "it is a link to itself" if error.errno == errno.ELOOP else error.strerror
+        raise Stop(Ending.FILES, f"{place.path} cannot be written: {why}") from None
+    if mode is not None and stat.S_ISDIR(mode):
+        raise Stop(Ending.USAGE, f"{place.path} is a folder: name a file in it")
+    if mode is not None and not stat.S_ISREG(mode):
+        # A pipe or a device is written to, not replaced.
+        return None
+    # Through a link, the file that it leads to is replaced, not the link.
+    target = path.resolve()
+    if not target.parent.is_dir():
+        raise Stop(Ending.FILES, f"{place.path} cannot be written: make the folder {target.parent} first")
+    overwriting.check(target)
+    return target
+
+
+def _descriptor_of(stream: Any) -> int | None:
+    # What captures it in a notebook has none.
+    with suppress(OSError, ValueError):
+        return cast("int", stream.fileno())
+    return None
 
 
 class Output:
@@ -28,13 +84,16 @@ class Output:
 
     Args:
         place: Where it will stand.
+        overwriting: What it may replace there.
 
     Raises:
+        ConfigError: A file stands there that is not to be replaced.
         Stop: Nothing can be written there.
     """
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Place, overwriting: Overwriting) -> None:
         self._place = place
+        self._overwriting = overwriting
         self._draft: Draft | None = None
         self._target: Path | None = None
         self.has_failed = False
@@ -79,7 +138,9 @@ class Output:
         with self._telling():
             self._end(notes)
             if self._draft is not None and self._target is not None:
-                self._moved(self._draft, self._target)
+                self._check_again(self._target)
+                self._draft.move(self._target, mode_for(self._target), replace=self._target.exists())
+                self._draft = None
                 remove_left(self._target)
 
     @property
@@ -97,8 +158,6 @@ class Output:
             with suppress(Stop), self._telling():
                 self._end(notes)
             return None
-        name, dot, suffixes = self._target.name.partition(".")
-        partial = self._target.with_name(f"{name}.partial{dot}{suffixes}")
         if not self.has_failed:
             with suppress(Stop), self._telling():
                 self._end(notes)
@@ -106,10 +165,20 @@ class Output:
         if self._sink is None or not self.has_failed:
             with suppress(OSError):
                 self._raw.cut()
-                self._moved(self._draft, partial)
-                return partial
+                return self._moved_aside(self._draft, self._target)
         self.abandon()
         return None
+
+    def _moved_aside(self, draft: Draft, target: Path) -> Path:
+        """Moves it beside the target, where it replaces nothing: what was kept before was paid for, too."""
+        name, dot, suffixes = target.name.partition(".")
+        for number in range(1, _MOST_PARTIALS):
+            path = target.with_name(f"{name}.partial{f'-{number}' if number > 1 else ''}{dot}{suffixes}")
+            with suppress(FileExistsError):
+                draft.move(path, mode_for(target), replace=False)
+                self._draft = None
+                return path
+        raise FileExistsError(target)
 
     def abandon(self) -> None:
         """Leaves nothing behind."""
@@ -119,38 +188,17 @@ class Output:
         with suppress(Exception):
             self._raw.close()
         if self._draft is not None:
-            with suppress(OSError):
-                self._draft.path.unlink()
-            self._draft.close()
+            self._draft.discard()
             self._draft = None
 
     def _opened(self) -> int:
-        if self._place.is_standard:
-            if sys.stdout is None:
-                raise Stop(Ending.FILES, "there is no standard output: name a file with -o")
-            if (self._place.kind == "parquet" or self._place.packing) and sys.stdout.isatty():
-                what = "Parquet" if self._place.kind == "parquet" else "what is compressed"
-                raise Stop(Ending.USAGE, f"{what} is not written to a terminal: name a file with -o")
-            return os.dup(sys.stdout.fileno())
-        # Through a link, the file that it leads to is replaced, not the link.
-        try:
-            target = Path(self._place.path).resolve()
-        except RuntimeError:
-            raise Stop(
-                Ending.FILES, f"{self._place.path} cannot be written: it is a link to itself"
-            ) from None
-        if target.is_dir():
-            raise Stop(Ending.USAGE, f"{self._place.path} is a folder: name a file in it")
-        with suppress(FileNotFoundError):
-            if not stat.S_ISREG(target.stat().st_mode):
-                # A pipe or a device is written to, not replaced.
-                return os.open(target, os.O_WRONLY)
-        if not target.parent.is_dir():
-            raise Stop(
-                Ending.FILES, f"{self._place.path} cannot be written: make the folder {target.parent} first"
-            )
-        self._target, self._draft = target, Draft(target)
-        return self._draft.descriptor
+        self._target = check_output(self._place, self._overwriting)
+        if self._target is not None:
+            self._draft = Draft(self._target)
+            return self._draft.descriptor
+        return (
+            os.dup(sys.stdout.fileno()) if self._place.is_standard else os.open(self._place.path, os.O_WRONLY)
+        )
 
     def _packed(self, pieces: _Pieces) -> Any:
         if self._place.packing == "gz":
@@ -171,18 +219,12 @@ class Output:
             os.fsync(self._raw.fileno())
         self._raw.close()
 
-    def _moved(self, draft: Draft, target: Path) -> None:
-        draft.path.chmod(_mode_of(target))
-        draft.path.replace(target)
-        draft.close()
-        self._draft = None
-        # The name, too, is to outlive a power cut; not every system can say so of a folder.
-        with suppress(OSError, AttributeError):
-            folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+    def _check_again(self, target: Path) -> None:
+        """Checks what stands at the target by now."""
+        try:
+            self._overwriting.check(target)
+        except ConfigError as trouble:
+            raise Stop(Ending.FILES, str(trouble)) from None
 
     @contextmanager
     def _telling(self) -> Generator[None]:
@@ -267,12 +309,3 @@ class _Left:
 
     def seekable(self) -> bool:
         return False
-
-
-def _mode_of(target: Path) -> int:
-    """The mode of the file that is replaced, else that of any new file."""
-    with suppress(FileNotFoundError):
-        return stat.S_IMODE(target.stat().st_mode)
-    mask = os.umask(0)
-    os.umask(mask)
-    return 0o666 & ~mask

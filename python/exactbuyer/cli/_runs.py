@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from exactbuyer import BulkEnricher
     from exactbuyer._core import Batches, Rows
     from exactbuyer._desk import Terms
+    from exactbuyer._overwrite import Overwriting
     from exactbuyer.columns import Wish
     from exactbuyer.progress import ProgressOption
     from exactbuyer.receipt import Receipt
@@ -48,6 +49,7 @@ class Job:
         source: What is read.
         rows: How many rows it has; `None` if nobody knows.
         place: Where the output goes.
+        overwriting: What it may replace there.
         delimiter: What stands between its cells; `None`: as usual for its kind.
         wish: What is looked up, and which columns are added.
         terms: What else was settled for this run.
@@ -60,6 +62,7 @@ class Job:
     source: Source
     rows: int | None
     place: Place
+    overwriting: Overwriting
     delimiter: str | None
     wish: Wish
     terms: Terms
@@ -212,7 +215,7 @@ def run(job: Job, enricher: BulkEnricher, signals: Signals) -> Done:
     call.begin(reader)
     with signals.held():
         try:
-            output = Output(job.place)
+            output = Output(job.place, job.overwriting)
         except BaseException:
             call.break_off()
             raise

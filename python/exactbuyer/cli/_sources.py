@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from exactbuyer import _core
+from exactbuyer.columns import FIXED_COLUMNS
 from exactbuyer.exceptions import ExactBuyerError
 
 from ._files import in_lines, packing_of
@@ -281,6 +282,31 @@ def opened(place: Place, delimiter: str | None, survey: Survey | None = None) ->
     if place.kind == "jsonl":
         return JsonSource(place, survey.names if survey is not None else None)
     return CsvSource(place, delimiter or DELIMITERS[place.kind], is_surveyed=survey is not None)
+
+
+def is_enriched(place: Place, delimiter: str | None) -> bool:
+    """Whether a file is an earlier output: it has the columns that every output has, under whatever prefix.
+
+    Args:
+        place: The file.
+        delimiter: What stands between its cells; `None`: as usual for its kind.
+    """
+    # It may have been written with another delimiter.
+    usual = (delimiter, *DELIMITERS.values(), ";", "|") if place.kind in DELIMITERS else (None,)
+    return any(_has_fixed_columns(place, each) for each in dict.fromkeys(usual))
+
+
+def _has_fixed_columns(place: Place, delimiter: str | None) -> bool:
+    try:
+        names = set(opened(place, delimiter).names)
+    except Stop:
+        return False
+    if not names:
+        # JSON Lines without a row: there is nothing to lose.
+        return True
+    first, *others = FIXED_COLUMNS
+    prefixes = (name.removesuffix(first) for name in names if name.endswith(first))
+    return any(names.issuperset(prefix + other for other in others) for prefix in prefixes)
 
 
 def surveyed(source: Source, *, keeps_bytes: bool) -> Survey:

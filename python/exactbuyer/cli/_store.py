@@ -114,12 +114,15 @@ def reconcile(asked: Store, month: str, invoiced: int, tz: str | None) -> int:
 
 @store.command()
 @click.argument("path", metavar="OUT")
+@click.option(
+    "--force", is_flag=True, help="Replace OUT although it is no earlier export: but never a store."
+)
 @click.pass_obj
-def export(asked: Store, path: str) -> int:
+def export(asked: Store, path: str, *, force: bool) -> int:
     """Write every answer to OUT: .jsonl, .jsonl.gz or .parquet."""
     with _asking(asked):
         try:
-            answers = asked.export(path)
+            answers = asked.export(path, force=force)
         except StoreError:
             # One of them, too; and it is about another file.
             raise

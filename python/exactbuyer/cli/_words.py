@@ -62,6 +62,7 @@ WORDS = {
     "date or timestamp, or give a type of Arrow's": "date or timestamp",
     " of max_credits (": " of --max-credits (",
     ": max_credits (": ": --max-credits (",
+    "pass force=True to replace it": "pass --force to replace it",
     "store=None keeps nothing": "--store none keeps nothing",
     "Leave store= out, or give it a path": "Leave --store out, or name a file",
     "give store= another path": "say --store with another path",

@@ -1,0 +1,179 @@
+"""Files that appear at their place whole or not at all.
+
+A draft is written beside its target and then moved there. It is locked for as long as its process lives, so
+that a later run can tell what a killed process has left, which may be full of people, from what another
+process is still writing (on one machine: locks on network disks may not reach other hosts). Modes and
+identities are set and checked on the open descriptor, never by name: another user who may write to the folder
+can put a link in the place of a draft at any moment.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import stat
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ._overwrite import is_of_a_store
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+try:
+    import fcntl as _fcntl
+except ImportError:
+    # Without locks no draft is taken for abandoned.
+    _fcntl = None  # type: ignore[assignment]
+
+locks: ModuleType | None = _fcntl
+
+OWNER_ONLY = 0o600
+
+_SUFFIX = ".exactbuyer.tmp"
+# The target's name may be as long as names may be.
+_NAME_LETTERS = 40
+_ATTEMPTS = 3
+_PERMISSIONS = 0o777
+
+
+class Draft:
+    """A new file beside a target, with its lock. Only its owner can read it until it is moved.
+
+    Args:
+        target: Where it will stand.
+
+    Raises:
+        OSError: It cannot be made.
+    """
+
+    def __init__(self, target: Path) -> None:
+        self._begin(target)
+        for _ in range(_ATTEMPTS):
+            if _is_at(self.descriptor, self.path):
+                return
+            # Another process found it before it was locked, and removed it as abandoned.
+            os.close(self.descriptor)
+            self.close()
+            self._begin(target)
+
+    def _begin(self, target: Path) -> None:
+        # A new file, never one that is there: O_EXCL and O_NOFOLLOW.
+        self.descriptor, name = tempfile.mkstemp(_SUFFIX, _prefix_of(target), target.parent)
+        self.path = Path(name)
+        # A descriptor of its own holds the lock until the file is in its place, not only until it is written.
+        self._own = os.dup(self.descriptor)
+        _locked(self.descriptor, wait=True)
+
+    def move(self, target: Path, mode: int, *, replace: bool) -> None:
+        """Moves the file to its place, and gives up the lock.
+
+        Args:
+            target: The place, in the same folder.
+            mode: The file's permissions there.
+            replace: Whether a file that stands there is replaced.
+
+        Raises:
+            FileExistsError: A file stands there, and is not to be replaced.
+            OSError: It cannot be moved.
+        """
+        os.fchmod(self._own, mode)
+        self._check_at(self.path)
+        if replace or not self._linked(target):
+            self.path.replace(target)
+        self._check_at(target)
+        self.close()
+        # The new name has to outlive a power cut, too; not every system can sync a folder.
+        with suppress(OSError, AttributeError):
+            folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+
+    def _linked(self, target: Path) -> bool:
+        """Moves it by a hard link, which never replaces anything; whether the disk has hard links."""
+        try:
+            os.link(self.path, target)
+        except FileExistsError:
+            raise
+        except OSError:
+            if os.path.lexists(target):
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target)) from None
+            return False
+        self.path.unlink()
+        return True
+
+    def _check_at(self, path: Path) -> None:
+        if not _is_at(self._own, path):
+            raise OSError(errno.ESTALE, "another program has replaced it meanwhile", str(path))
+
+    def discard(self) -> None:
+        """Removes the file, and gives up the lock."""
+        with suppress(OSError):
+            if _is_at(self._own, self.path):
+                self.path.unlink()
+        self.close()
+
+    def close(self) -> None:
+        """Gives up the lock: the file is in its place, or gone."""
+        with suppress(OSError):
+            os.close(self._own)
+        self._own = -1
+
+
+def mode_for(target: Path) -> int:
+    """The permissions of the file that is replaced, else those of any new file."""
+    with suppress(FileNotFoundError):
+        there = target.lstat().st_mode
+        if stat.S_ISREG(there):
+            return stat.S_IMODE(there) & _PERMISSIONS
+    mask = os.umask(0)
+    os.umask(mask)
+    return 0o666 & ~mask
+
+
+def remove_left(target: Path) -> None:
+    """Removes drafts of the same target that killed processes have left, and nothing else."""
+    made_so = re.compile(re.escape(_prefix_of(target)) + r"[a-z0-9_]{8}" + re.escape(_SUFFIX))
+    with suppress(OSError):
+        for path in [entry for entry in target.parent.iterdir() if made_so.fullmatch(entry.name)]:
+            _remove_if_left(path)
+
+
+def _remove_if_left(path: Path) -> None:
+    with suppress(OSError):
+        if is_of_a_store(path):
+            return
+        descriptor = os.open(path, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
+        try:
+            if _locked(descriptor) and _is_at(descriptor, path):
+                path.unlink()
+        finally:
+            os.close(descriptor)
+
+
+def _prefix_of(target: Path) -> str:
+    return f".{target.name[:_NAME_LETTERS]}."
+
+
+def _locked(descriptor: int, *, wait: bool = False) -> bool:
+    """Takes the lock; whether it could be had. Not every disk has locks."""
+    if locks is None:
+        return False
+    try:
+        locks.flock(descriptor, locks.LOCK_EX if wait else locks.LOCK_EX | locks.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def _is_at(descriptor: int, path: Path) -> bool:
+    """Whether the open file still stands there, and no link in its place."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.lstat())
+    except FileNotFoundError:
+        return False
