@@ -40,7 +40,7 @@ from .progress import Progress, ProgressOption
 from .receipt import Note, Receipt
 from .results import Problem, Result, Results, Status
 from .rows import FieldType, RequiredField
-from .settings import Body, Duration, OnUnknown
+from .settings import Body, Copies, Duration, OnUnknown
 from .streams import Stream
 
 __all__ = [
@@ -55,6 +55,7 @@ __all__ = [
     "BulkEnricher",
     "ColumnWarning",
     "ConfigError",
+    "Copies",
     "Duration",
     "ExactBuyerError",
     "FieldType",

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, final
 
+from ._secret import Secret
 from .rows import FieldType
 from .sandbox import Fault
 
@@ -296,7 +297,7 @@ class Engine:
     def start(
         self,
         *,
-        api_key: str | None,
+        api_key: Secret | str | None,
         required_fields: Iterable[str] | None = None,
         max_credits: int | None = None,
         refresh: bool = False,

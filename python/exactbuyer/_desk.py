@@ -10,13 +10,14 @@ import atexit
 import os
 import time
 import weakref
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import _core
 from ._books import Books
 from ._calls import Call
-from ._secret import key_to_send
+from ._copies import Origin, StoreId, with_login
+from ._secret import ProxyUrl, key_to_send
 from ._store_file import core_of, opened, store_of
 from .exceptions import ConfigError
 from .plan import Plan
@@ -88,19 +89,16 @@ class Desk:
     Args:
         settings: The enricher's.
         key: The key it was given, if it was.
-        copied: It was unpickled: its ceiling is not its own.
-        store_name: Of a copy with a ceiling: the name of the store that counts it.
+        origin: Of a copy: what it knows of the enricher that it was copied from.
     """
 
-    def __init__(
-        self, settings: Settings, key: Secret | None, *, copied: bool = False, store_name: bytes | None = None
-    ) -> None:
+    def __init__(self, settings: Settings, key: Secret | None, origin: Origin | None = None) -> None:
         self.settings = settings
         self.books = Books()
         self.server: Sandbox | None = None
         self._key = key
-        self._copied = copied
-        self._store_name = store_name
+        self._origin = origin
+        self._opened: StoreId | None = None
         self._closed = False
         self._forked = False
         self.store: Store | None = None
@@ -141,16 +139,18 @@ class Desk:
             raise ConfigError("this enricher is closed: make another one")
         if terms.store_only and self.store is None:
             raise ConfigError("store_only=True needs a store: make the enricher with store= a path")
-        self._check_ceiling()
+        if self._origin is not None:
+            self._check_origin(self._origin)
         key = None
         engine = self._engine
         if asking == 0:
             # Of its own: the first call of an engine settles its key, and opens the store.
             engine = self._engine_of(None)
         elif not terms.store_only:
-            key = key_to_send(self._key).expose()
+            key = key_to_send(self._key)
         if self.store is not None and asking != 0:
             opened(self.store)
+            self._opened = self._opened or StoreId.of(self.store)
         call = kind(
             engine.start(api_key=key, max_credits=terms.max_credits, **terms.for_core()), name, self, watch
         )
@@ -168,29 +168,26 @@ class Desk:
         spent = took.credits + took.credits_in_doubt
         return Plan.from_core(counts, read.invalid(), self.settings, terms.max_credits, spent)
 
-    def name_of_store(self) -> bytes | None:
-        """What a copy finds the one ceiling by: the name of the store, made if it is not there yet."""
-        budget = self.settings.budget
-        if self.store is None or budget is None or budget.per == "run":
-            return None
-        return opened(self.store).name()
+    def origin(self) -> Origin:
+        """What a copy is to know of this enricher. Makes its store, if it is not there yet."""
+        has_login = isinstance(self.settings.proxy, ProxyUrl)
+        if self._origin is not None:
+            return replace(self._origin, proxy_login=has_login or self._origin.proxy_login)
+        if self.store is None or self.settings.copies == "independent":
+            return Origin.here(None, proxy_login=has_login)
+        try:
+            return Origin.here(StoreId.of(self.store), proxy_login=has_login)
+        finally:
+            if self._closed:
+                self.store.close()
 
-    def _check_ceiling(self) -> None:
-        """Whether a copy's ceiling is counted together with that of the enricher it was copied from."""
-        budget = self.settings.budget
-        # A ceiling on each call is that call's own.
-        if not self._copied or budget is None or budget.per == "run":
-            return
-        if self.store is None:
-            raise ConfigError(
-                "a pickled copy of an enricher cannot share the ceiling max_credits with the one it was "
-                "copied from: make a BulkEnricher here, with a ceiling of its own, or give both a store"
-            )
-        if not self.store.exists() or opened(self.store).name() != self._store_name:
-            raise ConfigError(
-                f"the store that counts the ceiling max_credits is not here ({self.store.path}): make a "
-                f"BulkEnricher here, with a ceiling of its own"
-            )
+    def _check_origin(self, origin: Origin) -> None:
+        """Whether a copy may send."""
+        origin.check(self.settings, self.store)
+        if origin.proxy_login:
+            self.settings = with_login(self.settings)
+            self._engine = self._engine_of(self.store)
+            self._origin = replace(origin, proxy_login=False)
 
     def _engine_of(self, store: Store | None) -> _core.Engine:
         return _core.Engine(self.settings.for_core(), None if store is None else core_of(store))
@@ -213,6 +210,8 @@ class Desk:
     def after_fork(self) -> None:
         """In a forked child: the calls under way, and the stand-in vendor, are the parent's."""
         self._forked = True
+        if self._origin is None and self._opened is not None:
+            self._origin = Origin.here(self._opened)
         self.books.after_fork()
 
 

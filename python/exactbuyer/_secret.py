@@ -1,50 +1,108 @@
-"""The API key, from where it is given to where the core takes it. Cannot print or pickle itself."""
+"""The API key and a proxy's login, from where they are given to where the core takes them.
+
+Both are kept in types that cannot print or pickle themselves: a service that collects errors records the
+local variables of every frame of a traceback.
+"""
 
 from __future__ import annotations
 
 import os
-from typing import NoReturn
+import re
+from typing import TYPE_CHECKING, NoReturn
 
 from .exceptions import ConfigError
+from .rows import is_torn
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 KEY_VARIABLE = "EXACTBUYER_API_KEY"
 
+PROXY_VARIABLES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
 
-class Secret:
-    """A key given in Python. Neither `repr` nor `str` nor `pickle` shows it."""
+_LOGIN = re.compile(r"^(?P<scheme>[a-z][a-z0-9+.-]*://)?[^/?#]*@", re.IGNORECASE)
 
-    __slots__ = ("__text",)
 
-    def __init__(self, text: str) -> None:
-        self.__text = text
+class Hidden:
+    """A text that may be secret. Neither `repr` nor `str` nor `pickle` shows it."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: object) -> None:
+        self._text = text
+
+    def expose(self) -> object:
+        """The text itself, for the core and nothing else."""
+        return self._text
+
+    @classmethod
+    def of(cls, given: object) -> Self | None:
+        """What was given, hidden; `None` for nothing."""
+        return given if given is None or isinstance(given, cls) else cls(given)
+
+    def is_text(self) -> bool:
+        """Whether it is a string at all."""
+        return isinstance(self._text, str)
+
+    def __repr__(self) -> str:
+        return "***"
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("an API key or a proxy's password is never pickled")
+
+
+class Secret(Hidden):
+    """A key given in Python."""
+
+    __slots__ = ()
 
     def check(self, name: str, fix: str) -> None:
-        """Refuses what no HTTP header can carry, where it is given: and not only at the first send.
+        """Refuses a key that no HTTP header can carry where it is given, not only at the first request.
 
         Nothing but this object holds the key meanwhile: a traceback that prints locals must not show it.
         """
-        if not isinstance(self.__text, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+        if not self.is_text():
             raise ConfigError(f"api_key is a string, or None to read {KEY_VARIABLE} when it is first needed")
-        if not self.__text.strip():
+        if not str(self._text).strip():
             raise ConfigError(f"{name} is empty: {fix}")
-        if self.__text != self.__text.strip():
+        if str(self._text) != str(self._text).strip():
             raise ConfigError(
                 f"{name} begins or ends with white space, as a line read from a file does: strip it"
             )
-        if not (self.__text.isascii() and self.__text.isprintable()):
+        if not (str(self._text).isascii() and str(self._text).isprintable()):
             raise ConfigError(
                 f"{name} holds a character that no HTTP header can carry: check where it came from"
             )
 
-    def expose(self) -> str:
-        """The key itself, for the core and nothing else."""
-        return self.__text
 
-    def __repr__(self) -> str:
-        return "Secret(***)"
+class ProxyUrl(Hidden):
+    """A proxy's URL, which may hold a user name and a password."""
 
-    def __reduce__(self) -> NoReturn:
-        raise TypeError("an API key is never pickled")
+    __slots__ = ()
+
+    def check(self) -> None:
+        """Refuses what is no text, or holds half a character. Its form is for the core to judge."""
+        if not self.is_text():
+            raise ConfigError(
+                "proxy is a URL such as 'http://proxy.example:3128', or None to honour HTTPS_PROXY and "
+                "NO_PROXY"
+            )
+        if is_torn(str(self._text)):
+            raise ConfigError("proxy holds half a character or a NUL: write it anew")
+
+    def has_login(self) -> bool:
+        """Whether it may hold a user name or a password."""
+        return "@" in str(self._text)
+
+    def without_login(self) -> str:
+        """The URL without user name and password."""
+        return _LOGIN.sub(lambda match: match["scheme"] or "", str(self._text)).rstrip("/")
 
 
 def has_key(given: Secret | None) -> bool:
@@ -68,3 +126,12 @@ def key_to_send(given: Secret | None) -> Secret:
     key = Secret(os.environ.get(KEY_VARIABLE, "").strip())
     key.check(KEY_VARIABLE, "set it to a key")
     return key
+
+
+def proxy_in_environment(without_login: str) -> ProxyUrl | None:
+    """The environment's URL of this proxy, if it has a login."""
+    for name in PROXY_VARIABLES:
+        proxy = ProxyUrl(os.environ.get(name, "").strip())
+        if proxy.has_login() and proxy.without_login() == without_login:
+            return proxy
+    return None

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import _core
+from ._places import file_at
 from ._warnings import warn_of_store
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ class StoreFile:
     __slots__ = ("_default_region", "_na_values", "_path", "_service", "_store", "_warned")
 
     def __init__(self, path: str | PathLike[str], *, default_region: str | None = None) -> None:
+        path = file_at("path", path)
         self._set(path, None, default_region, ())
 
     def _set(

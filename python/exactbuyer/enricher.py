@@ -13,7 +13,8 @@ from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 from ._desk import Desk, Terms
-from ._secret import KEY_VARIABLE, Secret
+from ._places import is_address, refuse_address
+from ._secret import KEY_VARIABLE, ProxyUrl, Secret
 from ._tables import Job, in_a_table
 from .async_doors import AsyncDoors
 from .columns import Wish
@@ -30,13 +31,14 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
+    from ._copies import Origin
     from .budget import Budget
     from .columns import By, Columns
     from .plan import Plan
     from .receipt import Receipt
     from .rows import FieldType, RequiredField
     from .sandbox import Sandbox
-    from .settings import Body, Duration, OnUnknown, Settings
+    from .settings import Body, Copies, Duration, OnUnknown, Settings
     from .store import Resolution, Resolved, Store
 
 
@@ -44,8 +46,8 @@ class BulkEnricher(SyncDoors, AsyncDoors, TableDoors):
     """Looks up people by e-mail, phone or social profile, in bulk: every row back in place, paid for once.
 
     Frozen once made, usable from many threads, and a context manager. It pickles, never with its
-    key: the copy reads it from the environment where it is opened, and refuses to send if it has a
-    ceiling that it cannot share, which takes a store that both reach.
+    key or a proxy's password: a copy reads them from the environment where it is used, and sends
+    only if it shares the store of the enricher that it was copied from (see `copies`).
 
     Args:
         api_key: The key. `None`: read from the environment variable `EXACTBUYER_API_KEY` when it is
@@ -90,6 +92,10 @@ class BulkEnricher(SyncDoors, AsyncDoors, TableDoors):
             money, too.
         tags: Notes that the store keeps with each request, as in `{"job": "spring"}`, to add up by:
             `enricher.store.summary(by=["month", "job"])`.
+        copies: When a pickled copy may send. `"shared"`: only with the very store of the enricher that
+            it was copied from, so that nothing is paid for twice; without a store, only in the same
+            process. `"independent"`: always, each copy with a ceiling of its own, and it **may pay
+            again** for what others have paid for.
 
     Raises:
         ConfigError: A setting is wrong; the message names it, its range and the reason.
@@ -134,9 +140,15 @@ class BulkEnricher(SyncDoors, AsyncDoors, TableDoors):
         ca_bundle: str | PathLike[str] | None = None,
         credit_price: tuple[float | int | str | Decimal, str] | None = None,
         tags: Mapping[str, str] | None = None,
+        copies: Copies = "shared",
     ) -> None:
-        # The key leaves this frame first of all: a traceback that prints locals must not show it.
-        key, api_key = None if api_key is None else Secret(api_key), None
+        # Both leave this frame first of all: a traceback that prints locals must not show them.
+        key, api_key = Secret.of(api_key), None
+        hidden_proxy, proxy = ProxyUrl.of(proxy), None
+        if is_address(store):
+            # It may hold a password.
+            store = None
+            raise refuse_address("store")
         if key is not None:
             key.check("api_key", f"pass None to read {KEY_VARIABLE}, or a key")
         settings = checked(
@@ -158,10 +170,11 @@ class BulkEnricher(SyncDoors, AsyncDoors, TableDoors):
             na_values=na_values,
             body=body,
             base_url=base_url,
-            proxy=proxy,
+            proxy=hidden_proxy,
             ca_bundle=ca_bundle,
             credit_price=credit_price,
             tags=tags,
+            copies=copies,
         )
         object.__setattr__(self, "_desk", Desk(settings, key))
 
@@ -190,8 +203,14 @@ class BulkEnricher(SyncDoors, AsyncDoors, TableDoors):
         from .sandbox import Sandbox
 
         # What is called a sandbox never costs anything: given an address, it could be the vendor's.
+        settings["proxy"] = ProxyUrl.of(settings.pop("proxy", None))
+        if is_address(settings.get("store")):
+            settings.clear()
+            raise refuse_address("store")
         for name in ("api_key", "base_url"):
             if name in settings:
+                # A traceback that prints locals must not show a key.
+                settings.clear()
                 raise ConfigError(
                     f"{name} is the sandbox's own here: leave it out, or call BulkEnricher(…) with it"
                 )
@@ -346,7 +365,7 @@ class BulkEnricher(SyncDoors, AsyncDoors, TableDoors):
         raise AttributeError(f"an enricher is frozen: {name} cannot be deleted")
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _unpickled, (type(self), self._desk.settings, self._desk.name_of_store())
+        return _unpickled, (type(self), self._desk.settings.without_login(), self._desk.origin())
 
     def __copy__(self) -> Self:
         return self
@@ -363,7 +382,7 @@ def _usual_settings() -> Settings:
     return checked(**usual | {"store": None})
 
 
-def _unpickled(kind: type[BulkEnricher], settings: Settings, store_name: bytes | None) -> BulkEnricher:
+def _unpickled(kind: type[BulkEnricher], settings: Settings, origin: Origin) -> BulkEnricher:
     enricher = kind.__new__(kind)
-    object.__setattr__(enricher, "_desk", Desk(settings, None, copied=True, store_name=store_name))
+    object.__setattr__(enricher, "_desk", Desk(settings, None, origin))
     return enricher

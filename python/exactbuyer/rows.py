@@ -115,8 +115,12 @@ def _listed(names: tuple[str, ...]) -> str:
     return ", ".join(repr(name) for name in names)
 
 
+def is_torn(text: str) -> bool:
+    """Whether a text cannot be passed on: half a character (a lone surrogate) and NUL are nobody's."""
+    return any(char == "\0" or "\ud800" <= char <= "\udfff" for char in text)
+
+
 def check_text(name: str, *texts: object) -> None:
-    """Checks texts that are passed on: half a character (a lone surrogate) and NUL are nobody's."""
-    for text in texts:
-        if isinstance(text, str) and any(char == "\0" or "\ud800" <= char <= "\udfff" for char in text):
-            raise ConfigError(f"{name} holds half a character or a NUL: write it anew")
+    """Checks texts that are passed on; else a `ConfigError`."""
+    if any(isinstance(text, str) and is_torn(text) for text in texts):
+        raise ConfigError(f"{name} holds half a character or a NUL: write it anew")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import operator
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import timedelta
 from decimal import Decimal, InvalidOperation
 from itertools import chain
@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
 from . import _core
+from ._places import is_address, refuse_address
+from ._secret import ProxyUrl
 from .budget import Budget, check_credits
 from .exceptions import ConfigError
 from .rows import check_required_fields, check_text
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
 OnUnknown: TypeAlias = Literal["hold", "resend"]
 Body: TypeAlias = Literal["form", "json"]
+Copies: TypeAlias = Literal["shared", "independent"]
 Duration: TypeAlias = "float | timedelta"
 
 BASE_URL = "https://api.exactbuyer.com"
@@ -62,10 +65,11 @@ class Settings:
     na_values: tuple[str, ...]
     body: Body
     base_url: str
-    proxy: str | None
+    proxy: str | ProxyUrl | None
     ca_bundle: str | None
     credit_price: tuple[Decimal, str] | None
     tags: Mapping[str, str] | None
+    copies: Copies
 
     @property
     def budget(self) -> Budget | None:
@@ -108,7 +112,12 @@ class Settings:
             "base_url": self.base_url,
             "proxy": self.proxy,
             "ca_bundle": self.ca_bundle,
+            "independent_copies": self.copies == "independent",
         }
+
+    def without_login(self) -> Settings:
+        """The same, without the user name and password of a proxy: they are never pickled."""
+        return replace(self, proxy=self.proxy.without_login()) if isinstance(self.proxy, ProxyUrl) else self
 
     def told(self) -> dict[str, Any]:
         """The settings as they may be shown: a proxy's URL may hold a password."""
@@ -152,10 +161,11 @@ def checked(**given: Any) -> Settings:
         na_values=_na_values(given["na_values"]),
         body=cast("Body", _one_of(given, "body", ("form", "json"))),
         base_url=base_url,
-        proxy=_proxy(given["proxy"]),
+        proxy=_proxy(ProxyUrl.of(given["proxy"])),
         ca_bundle=_path(given, "ca_bundle", "a PEM file with the authorities to trust"),
         credit_price=_credit_price(given["credit_price"]),
         tags=_tags(given["tags"]),
+        copies=cast("Copies", _one_of(given, "copies", ("shared", "independent"))),
     )
 
 
@@ -256,23 +266,25 @@ def store_path(value: object, base_url: str) -> str | None:
         if service == LOOPBACK:
             return None
         return str(Path.cwd() / FOLDER / f"{service.replace(':', '_')}.db")
-    wrong = f"store is 'auto', a path, or None to keep nothing; not {value!r}"
+    if is_address(value):
+        raise refuse_address("store")
+    wrong = f"store is 'auto', a path, or None to keep nothing; not {type(value).__name__}"
     try:
         path = cast("object", os.fspath(cast("Any", value)))
     except TypeError:
         raise ConfigError(wrong) from None
-    if not isinstance(path, str) or not path.strip():
+    if not isinstance(path, str):
         raise ConfigError(wrong)
+    if not path.strip():
+        raise ConfigError("store is 'auto', a path, or None to keep nothing; not an empty text")
     return os.path.abspath(os.path.expanduser(path))  # noqa: PTH100, PTH111 - links stay links
 
 
-def _proxy(value: object) -> str | None:
-    if value is None or isinstance(value, str):
-        return value
-    # Its form is for the core to judge, and is never repeated: it may hold a password.
-    raise ConfigError(
-        "proxy is a URL such as 'http://proxy.example:3128', or None to honour HTTPS_PROXY and NO_PROXY"
-    )
+def _proxy(value: ProxyUrl | None) -> str | ProxyUrl | None:
+    if value is None:
+        return None
+    value.check()
+    return value if value.has_login() else value.without_login()
 
 
 def _path(given: Mapping[str, Any], name: str, what: str) -> str | None:

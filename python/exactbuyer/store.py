@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
 from . import _core
 from ._export import write_export
+from ._places import file_at
 from ._store_file import StoreFile, opened
 from ._stored import Answer, Doubt, Entry, Info, Merged, Migrated, Purged, Reconciliation, Resolved, in_ms
 from .budget import time_zone
@@ -295,7 +296,8 @@ class Store(StoreFile):
         Raises:
             ConfigError: It is another service's, or this store itself.
         """
-        return Merged(**opened(self).merge(Path(other)))
+        file = file_at("other", other)
+        return Merged(**opened(self).merge(file))
 
     def unread_reply(self, request: int) -> bytes | None:
         """A reply that was charged and could not be read whole, as it came; `None` where there is none.
@@ -350,7 +352,7 @@ def migrate(path: str | PathLike[str]) -> Migrated:
         StoreError: It is open anywhere, was written by a newer version, or cannot be written: it is
             as it was.
     """
-    return Migrated(**_core.migrate_store(Path(path)))
+    return Migrated(**_core.migrate_store(file_at("path", path)))
 
 
 def _check_parts(names: list[str], rows: list[dict[str, Any]]) -> None:

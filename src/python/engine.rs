@@ -55,9 +55,9 @@ impl Transport for Nowhere {
 }
 
 /// What one call settles for itself.
-struct Call<'a> {
+struct Call {
     /// None: nothing is sent.
-    api_key: Option<&'a str>,
+    api_key: Option<ApiKey>,
     options: RunOptions,
     store: Option<SqliteStore>,
 }
@@ -87,7 +87,7 @@ impl Engine {
     fn start(
         &self,
         py: Python<'_>,
-        api_key: Option<&str>,
+        api_key: Option<&Bound<'_, PyAny>>,
         required_fields: Option<&Bound<'_, PyAny>>,
         max_credits: Option<u64>,
         refresh: bool,
@@ -95,6 +95,7 @@ impl Engine {
     ) -> PyResult<Run> {
         let required_fields = required_fields.map(settings::required_fields).transpose()?;
         let options = RunOptions { required_fields, max_credits, refresh, store_only };
+        let api_key = api_key.map(key).transpose()?;
         let runtime = runtime::handle(py)?;
         // Opened before anything is locked: it may take a while.
         let store = self.store.as_ref().map(|store| store.get().handle(py)).transpose()?;
@@ -130,17 +131,17 @@ impl Engine {
 
 impl Engine {
     /// Nothing in here calls Python, or waits: see `live`.
-    fn begin(&self, runtime: &Handle, call: &mut Call<'_>) -> Result<Arc<dispatch::Run>, Error> {
+    fn begin(&self, runtime: &Handle, call: &mut Call) -> Result<Arc<dispatch::Run>, Error> {
         let config = &self.settings.config;
         // A store counts for everybody; a ceiling on each call is that call's own.
-        let shares = self.store.is_some() || config.per == Per::Run;
+        let shares = self.store.is_some() || config.per == Per::Run || self.settings.independent_copies;
         if self.pid != process::id() && config.max_credits.is_some() && !shares {
             return Err(errors::config(
                 "a forked copy cannot share the ceiling max_credits with the process it came from: \
                  build a BulkEnricher of its own in the child, with a ceiling of its own, or give both a store",
             ));
         }
-        let key = call.api_key.map(usable).transpose()?;
+        let key = call.api_key.take();
         let mut slot = self.live.lock().unwrap_or_else(PoisonError::into_inner);
         if slot.as_ref().and_then(OfProcess::get).is_none() {
             *slot = Some(OfProcess::new(Live::default()));
@@ -209,12 +210,13 @@ fn shared(store: Option<&SqliteStore>) -> Arc<dyn crate::store::Store> {
     }
 }
 
-fn usable(key: &str) -> Result<ApiKey, Error> {
-    ApiKey::new(key).ok_or_else(|| {
-        errors::config(
+fn key(given: &Bound<'_, PyAny>) -> PyResult<ApiKey> {
+    settings::secret(given)?.as_deref().and_then(ApiKey::new).ok_or_else(|| {
+        let unusable = errors::config(
             "the API key is empty or holds characters that no HTTP header can carry: \
              check EXACTBUYER_API_KEY, or the api_key given",
-        )
+        );
+        errors::exception(given.py(), &unusable)
     })
 }
 

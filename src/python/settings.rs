@@ -9,7 +9,7 @@ use std::time::Duration;
 use hashbrown::HashSet;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::PyMapping;
+use pyo3::types::{PyMapping, PyString};
 
 use super::errors;
 use crate::config::{BodyFormat, Config, OnUnknown, Per};
@@ -24,6 +24,8 @@ use crate::vendor::limits;
 pub(super) struct Settings {
     pub(super) config: Config,
     pub(super) network: Network,
+    /// A forked copy has a ceiling of its own.
+    pub(super) independent_copies: bool,
 }
 
 /// Where the service is, and the way there.
@@ -53,11 +55,16 @@ pub(super) fn read(settings: &Bound<'_, PyAny>) -> PyResult<Settings> {
     let mapping = settings.cast::<PyMapping>()?;
     let mut config = Config::default();
     let mut network = Network::default();
+    let mut independent_copies = false;
     for item in mapping.items()?.iter() {
         let (name, value) = item.extract::<(String, Bound<'_, PyAny>)>()?;
+        if name == "independent_copies" {
+            independent_copies = value.extract()?;
+            continue;
+        }
         apply(&name, &value, &mut config, &mut network)?;
     }
-    Ok(Settings { config, network })
+    Ok(Settings { config, network, independent_copies })
 }
 
 fn apply(name: &str, value: &Bound<'_, PyAny>, config: &mut Config, network: &mut Network) -> PyResult<()> {
@@ -103,7 +110,7 @@ fn apply(name: &str, value: &Bound<'_, PyAny>, config: &mut Config, network: &mu
             Endpoint::parse(&network.base_url).map_err(told)?;
         }
         "proxy" => {
-            network.proxy = value.extract()?;
+            network.proxy = if value.is_none() { None } else { secret(value)? };
             network.proxy.as_deref().map_or(Ok(()), check_proxy).map_err(told)?;
         }
         "ca_bundle" => {
@@ -113,6 +120,20 @@ fn apply(name: &str, value: &Bound<'_, PyAny>, config: &mut Config, network: &mu
         _ => return Err(PyValueError::new_err(format!("there is no setting {name}"))),
     }
     Ok(())
+}
+
+/// A text that may be secret: a string, or a `Secret` of Python's, which shows it only here.
+///
+/// `None` where it is no text, or holds half a character.
+pub(super) fn secret(value: &Bound<'_, PyAny>) -> PyResult<Option<String>> {
+    let exposed;
+    let text = if value.is_instance_of::<PyString>() {
+        value
+    } else {
+        exposed = value.call_method0("expose")?;
+        &exposed
+    };
+    Ok(text.extract().ok())
 }
 
 /// Which fields a match must have.

@@ -33,6 +33,7 @@ MUST_HEAR = {
     "terminal": "pytest printed nothing",
     "log": "nothing was logged",
     "raised": "nothing was raised",
+    "frame": "no exception passed through the package",
     "pickle": "nothing was pickled",
     "files": "no test wrote a file",
     "notebooks": "no test wrote down a notebook that had run",

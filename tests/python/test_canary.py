@@ -49,11 +49,20 @@ LEAKS = {
     ),
     "the file left.txt, percent-encoded": "Path('left.txt').write_text(''.join(f'%{ord(c):x}' for c in KEY))",
     "the name of the file pytest/test_leak_100/…": "(tmp_path / KEY[2:18]).touch()",
+    "frame, plain": "fails_with({'key': [KEY]})",
 }
 
 LEAKING = """
 import atexit, base64, subprocess, sys, tempfile
 from pathlib import Path
+
+def fails_with(value):
+    # In a frame of the package, as one of its own functions would be.
+    code = "def call(value):\\n raise ValueError"
+    names = {"__name__": "exactbuyer._desk"}
+    exec(compile(code, "_desk.py", "exec"), names)
+    with pytest.raises(ValueError):
+        names["call"](value)
 
 def run(code):
     code = f"import os; KEY = os.environ['EXACTBUYER_API_KEY']; {code}"

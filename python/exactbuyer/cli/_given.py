@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast, get_args
 
 from exactbuyer._desk import Terms
 from exactbuyer._overwrite import Overwriting
+from exactbuyer._places import is_address, refuse_address
 from exactbuyer._secret import KEY_VARIABLE, has_key
 from exactbuyer.budget import Budget
 from exactbuyer.columns import DEFAULT_COLUMNS, Wish
@@ -141,7 +142,7 @@ class Given:
                     )
             return BulkEnricher.sandbox(**settings)
         key = key_in(self["key_file"]) if self["key_file"] is not None else None
-        return BulkEnricher(key, base_url=self["base_url"] or BASE_URL, **settings)
+        return BulkEnricher(cast("Any", key), base_url=self["base_url"] or BASE_URL, **settings)
 
     def check_key(self) -> None:
         """Checks that there is a key to send with, if anything is sent.
@@ -215,6 +216,8 @@ class Given:
 
 def _place_of_store(path: str) -> str:
     """The path, if there is a folder to make a file in: a mistyped one would keep everything elsewhere."""
+    if is_address(path):
+        raise refuse_address("store")
     folder = Path(path).expanduser().parent
     if not folder.is_dir():
         raise Stop(Ending.STORE, f"the store {path} cannot be made: make the folder {folder} first")

@@ -6,12 +6,14 @@ import os
 import stat
 from pathlib import Path
 
+from exactbuyer._secret import Secret
+
 from .endings import Ending, Stop
 
 _MAX_BYTES = 4096
 
 
-def key_in(path: str) -> str:
+def key_in(path: str) -> Secret:
     """The key that a file holds.
 
     Raises:
@@ -27,13 +29,15 @@ def key_in(path: str) -> str:
                     Ending.USAGE,
                     f"others than you can read the key in {path}: chmod 600 it, and say it again",
                 )
-            text = stream.read(_MAX_BYTES)
+            key = Secret(_text_of(stream.read(_MAX_BYTES)))
     except OSError as error:
         raise Stop(Ending.USAGE, f"the key file {path} cannot be read: {error.strerror}") from None
-    try:
-        key = text.decode("ascii").strip()
-    except UnicodeDecodeError:
-        key = ""
-    if not key or len(text) == _MAX_BYTES:
+    if not key.expose():
         raise Stop(Ending.USAGE, f"{path} holds no API key: it should be its only line")
     return key
+
+
+def _text_of(content: bytes) -> str:
+    """The key that this is, if it is one. Raises nothing: a traceback would show it."""
+    is_key = content.isascii() and len(content) < _MAX_BYTES
+    return content.decode("ascii").strip() if is_key else ""

@@ -7,7 +7,7 @@ import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sitecustomize import be_asked_first, write_down
+from sitecustomize import be_asked_first, look_at_exception, write_down
 
 if TYPE_CHECKING:
     import warnings
@@ -23,6 +23,14 @@ def pytest_configure() -> None:
     fixture.readouterr = heard("output", fixture.readouterr)
     popen: Any = subprocess.Popen
     popen.communicate = heard("subprocess", popen.communicate)
+    expected: Any = type(pytest.raises(Exception))
+    expected.__exit__ = seen(expected.__exit__)
+
+
+def pytest_exception_interact(call: pytest.CallInfo[Any]) -> None:
+    """What a test raised and did not expect."""
+    if call.excinfo is not None:
+        look_at_exception(call.excinfo.value)
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
@@ -48,3 +56,14 @@ def heard(kind: str, original: Callable[..., Any]) -> Callable[..., Any]:
         return pair
 
     return told
+
+
+def seen(original: Callable[..., Any]) -> Callable[..., Any]:
+    """The end of a `with` block, with the frames of what it was left by looked at."""
+
+    @functools.wraps(original)
+    def leave(self: Any, kind: Any, error: BaseException | None, trace: Any) -> Any:
+        look_at_exception(error)
+        return original(self, kind, error, trace)
+
+    return leave

@@ -18,17 +18,25 @@ import logging
 import os
 import pickle
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from canary_frames import callers, frames_of, texts_in
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from types import ModuleType
+    from collections.abc import Callable, Iterable, Sequence
+    from types import FrameType, ModuleType, TracebackType
 
 HEARD = Path(os.environ["CANARY_HEARD"])
 KEY = os.environ["CANARY_KEY"]
 
+HALF = KEY[2:18]
+"""Of the canary's own: half a key is as bad as the whole."""
+
 _numbers = itertools.count()
+_looking = threading.local()
+_seen_frames: set[tuple[str, int]] = set()
 
 
 _unwritten: collections.deque[tuple[str, bytes]] = collections.deque()
@@ -55,6 +63,35 @@ def write_what_waits() -> None:
         except OSError:
             _unwritten.appendleft((kind, said))
             raise
+
+
+def look_at(frames: Iterable[FrameType]) -> None:
+    """Writes down which frames of an exception were looked at, and what of the key their variables hold."""
+    if getattr(_looking, "now", False):
+        # What is shown may raise, and catch, exceptions of its own.
+        return
+    _looking.now = True
+    try:
+        _look_at_each(frames)
+    finally:
+        _looking.now = False
+
+
+def _look_at_each(frames: Iterable[FrameType]) -> None:
+    for frame in frames:
+        place = f"{frame.f_globals.get('__name__')}.{frame.f_code.co_name}", frame.f_lineno
+        if place not in _seen_frames:
+            _seen_frames.add(place)
+            write_down("frame", f"{place[0]}, line {place[1]}")
+        for name, text in texts_in(frame):
+            if HALF in text:
+                write_down("frame", f"{place[0]}: {name} holds {text}")
+
+
+def look_at_exception(error: BaseException | None) -> None:
+    """The same, of an exception that was raised."""
+    if error is not None:
+        look_at(frames_of(error))
 
 
 class Everything(logging.Handler):
@@ -111,6 +148,8 @@ def listen_to(kind: Any) -> None:
     @functools.wraps(made)
     def make(self: Any, *args: Any, **how: Any) -> None:
         write_down("raised", f"{type(self).__name__} {args!r} {how!r}")
+        # Also where it is caught again: it could have been recorded.
+        look_at(callers(sys._getframe(1)))
         made(self, *args, **how)
 
     kind.__init__ = make
@@ -166,6 +205,13 @@ def listen() -> None:
     root.addHandler(Everything())
     # TRACE, as far as Python knows it: below DEBUG, above NOTSET.
     root.setLevel(1)
+    unheard = sys.excepthook
+
+    def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        look_at_exception(error)
+        unheard(kind, error, trace)
+
+    sys.excepthook = hook
     atexit.register(write_what_waits)
 
 

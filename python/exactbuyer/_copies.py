@@ -1,0 +1,119 @@
+"""Copies of an enricher in pickles: what they carry, and when a copy may send.
+
+Knows nothing of how anything is sent.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from ._secret import ProxyUrl, proxy_in_environment
+from ._store_file import opened
+from .exceptions import ConfigError
+
+if TYPE_CHECKING:
+    from .settings import Settings
+    from .store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class StoreId:
+    """Which store it is: the name that it was given when it was made, and the file that it is in.
+
+    A file that was copied to another machine has the same name, and from then on answers of its own.
+    """
+
+    name: bytes
+    file: int
+
+    @classmethod
+    def of(cls, store: Store) -> StoreId:
+        """That of a store, which is opened for it, and made if it is not there yet."""
+        return cls(opened(store).name(), store.path.stat().st_ino)
+
+
+class _Process:
+    """This process, by a number that no other has."""
+
+    id = os.urandom(16)
+
+    @classmethod
+    def after_fork(cls) -> None:
+        """In a forked child."""
+        cls.id = os.urandom(16)
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What a copy knows of the enricher that it was copied from.
+
+    Attributes:
+        process: The process that enricher is in.
+        store: Its store, if it has one that copies have to share.
+        proxy_login: Its proxy needs a user name or a password, which are not in the pickle.
+    """
+
+    process: bytes
+    store: StoreId | None
+    proxy_login: bool = False
+
+    @classmethod
+    def here(cls, store: StoreId | None, *, proxy_login: bool = False) -> Origin:
+        """For a copy of an enricher in this process."""
+        return cls(_Process.id, store, proxy_login)
+
+    def check(self, settings: Settings, store: Store | None) -> None:
+        """Checks that a copy may send: that nobody pays twice, and all count towards one ceiling.
+
+        Raises:
+            ConfigError: It may not; the message says what to do.
+            StoreError: Its store cannot be opened.
+        """
+        if settings.copies == "independent":
+            return
+        if store is None:
+            self._check_without_store(settings)
+        elif self.store is None or not store.exists() or StoreId.of(store) != self.store:
+            raise ConfigError(
+                f"the store of the enricher that this one was copied from is not here ({store.path}), so "
+                f"what is paid for already would be paid for again. Nothing was sent. Use a store that both "
+                f"reach, or make a BulkEnricher here; copies='independent' lets each copy pay on its own"
+            )
+
+    def _check_without_store(self, settings: Settings) -> None:
+        budget = settings.budget
+        # A ceiling on each call is that call's own.
+        if budget is not None and budget.per != "run":
+            raise ConfigError(
+                "a pickled copy of an enricher cannot share the ceiling max_credits with the one it was "
+                "copied from: make a BulkEnricher here, with a ceiling of its own, or give both a store; "
+                "copies='independent' gives each copy a ceiling of its own"
+            )
+        if self.process != _Process.id:
+            raise ConfigError(
+                "a pickled copy of an enricher without a store does not send in another process, where it "
+                "would pay again for what others have paid for: give store= a path that all of them reach, "
+                "or make a BulkEnricher here; copies='independent' lets each copy pay on its own"
+            )
+
+
+def with_login(settings: Settings) -> Settings:
+    """The settings of a copy, with the proxy's user name and password from the environment.
+
+    Raises:
+        ConfigError: They are not there.
+    """
+    without = settings.proxy
+    found = None if without is None or isinstance(without, ProxyUrl) else proxy_in_environment(without)
+    if found is None:
+        raise ConfigError(
+            "the user name and password of proxy= are not in a pickle: set the environment variable "
+            "HTTPS_PROXY to the proxy's URL with both where the copy is used, or make a BulkEnricher here"
+        )
+    return replace(settings, proxy=found)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_Process.after_fork)

@@ -1,0 +1,54 @@
+"""What can be the path of a store, and what is a database's address. Pure.
+
+An address may hold a password, so no message repeats it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import cast
+
+from .exceptions import ConfigError
+
+_ADDRESS = re.compile(
+    r"""
+      ://                                   # postgresql://user:password@host/db, sqlite:///people.db
+    | (^|[/\\])[a-z][a-z0-9+.-]+:[/\\]      # postgresql:/user:password@host/db, as pathlib writes it
+    | (^|[/\\])\s*(file|sqlite|postgres|postgresql|mysql|jdbc)[0-9+a-z]*:   # file:people.db?mode=rw
+    | (^|[/\\])[^/\\]+:[^/\\]*@             # user:password@host
+    | \b(password|passwd|pwd)\s*=           # host=db user=me password=…
+    | ^\s*:memory:\s*$
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
+
+
+def is_address(place: object) -> bool:
+    """Whether this is a URL, or a database's address in another form, and no path of a file."""
+    text: object = place
+    if isinstance(place, os.PathLike):
+        text = cast("object", os.fspath(cast("os.PathLike[str]", place)))
+    if isinstance(text, bytes):
+        text = text.decode("latin-1")
+    return isinstance(text, str) and _ADDRESS.search(text) is not None
+
+
+def refuse_address(name: str) -> ConfigError:
+    """What is raised where an address was given."""
+    return ConfigError(
+        f"{name} is the path of a file, such as 'people.db': a URL or the address of a database is not "
+        f"supported, and nothing was made"
+    )
+
+
+def file_at(name: str, place: str | os.PathLike[str]) -> Path:
+    """The path that was given.
+
+    Raises:
+        ConfigError: It is a database's address.
+    """
+    if is_address(place):
+        raise refuse_address(name)
+    return Path(place)

@@ -1,0 +1,251 @@
+"""Copies of an enricher: one that does not share the store that it was copied from does not send."""
+
+from __future__ import annotations
+
+import copy
+import os
+import pickle
+import shutil
+import threading
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import TYPE_CHECKING, Any
+
+import cli_runs
+import pytest
+from keys import KEY
+from store_runs import emails, enricher
+from test_store_processes import answer, start
+
+from exactbuyer import Budget, BulkEnricher, ConfigError
+from exactbuyer.store import Store, migrate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from exactbuyer.sandbox import Sandbox
+
+PEOPLE = emails(6)
+
+COPY = """
+import pickle
+rows, pickled = rest
+with pickle.loads(bytes.fromhex(pickled)) as copied:
+    try:
+        told = copied.enrich(rows).receipt.credits
+    except ConfigError as error:
+        told = str(error)
+print(json.dumps(told))
+"""
+
+
+def in_another_process(sandbox: Sandbox, pickled: bytes) -> Any:
+    """What a copy comes to elsewhere: credits, or why not."""
+    return answer(start(COPY, sandbox.url, "", PEOPLE, pickled.hex()))
+
+
+def enrich(copied: BulkEnricher) -> int:
+    """As a worker does it."""
+    return copied.enrich(PEOPLE).receipt.credits
+
+
+CEILINGS: list[dict[str, Any]] = [{}, {"max_credits": 10}, {"max_credits": Budget(10, "run")}]
+
+
+@pytest.mark.parametrize("settings", CEILINGS)
+def test_a_copy_with_the_store_of_its_original_pays_for_nothing_again(
+    everybody: Sandbox, path: Path, settings: dict[str, Any]
+) -> None:
+    people = enricher(everybody, path, **settings)
+    # Before the original has asked anything: the store is made, so that copies share it.
+    pickled = pickle.dumps(people)
+    assert in_another_process(everybody, pickled) == 6
+    assert people.enrich(PEOPLE).receipt.credits == 0
+    people.close()
+    assert in_another_process(everybody, pickle.dumps(people)) == 0
+    assert everybody.ledger.credits == 6
+
+
+@pytest.mark.parametrize("settings", CEILINGS)
+@pytest.mark.parametrize("become", ["nothing", "another store", "a copy of the file"])
+def test_a_copy_whose_store_is_another_does_not_send(
+    everybody: Sandbox, path: Path, settings: dict[str, Any], become: str
+) -> None:
+    with enricher(everybody, path, **settings) as people:
+        people.enrich(PEOPLE[:1])
+        pickled = pickle.dumps(people)
+    kept = path.with_name("kept.db")
+    for file in path.parent.glob(f"{path.name}*"):
+        shutil.move(file, file.with_name(file.name.replace(path.name, kept.name)))
+    if become == "another store":
+        with enricher(everybody, path) as other:
+            other.enrich(PEOPLE[:1])
+    elif become == "a copy of the file":
+        shutil.copy(kept, path)
+    before = everybody.ledger.credits
+    told = in_another_process(everybody, pickled)
+    assert "not here" in told, told
+    assert "copies='independent'" in told
+    # A copy of the copy knows no better.
+    again = pickle.loads(pickle.dumps(pickle.loads(pickled)))
+    with pytest.raises(ConfigError, match="not here"):
+        again.enrich(PEOPLE)
+    assert everybody.ledger.credits == before
+    assert path.exists() == (become != "nothing")
+
+
+def test_a_copy_without_a_store_does_not_send_in_another_process(everybody: Sandbox) -> None:
+    people = BulkEnricher(KEY, base_url=everybody.url)
+    told = in_another_process(everybody, pickle.dumps(people))
+    assert "without a store" in told
+    assert "store=" in told
+    assert everybody.ledger.credits == 0
+    # In the same process it is as good as its original.
+    assert pickle.loads(pickle.dumps(people)).enrich(PEOPLE).receipt.credits == 6
+    assert copy.copy(people) is copy.deepcopy(people) is people
+
+
+@pytest.mark.parametrize("settings", CEILINGS)
+def test_an_independent_copy_pays_on_its_own(everybody: Sandbox, settings: dict[str, Any]) -> None:
+    people = BulkEnricher(KEY, base_url=everybody.url, copies="independent", **settings)
+    assert people.enrich(PEOPLE).receipt.credits == 6
+    assert in_another_process(everybody, pickle.dumps(people)) == 6
+    assert pickle.loads(pickle.dumps(people)).settings.copies == "independent"
+
+
+def test_an_independent_copy_makes_no_store_until_it_is_used(everybody: Sandbox, path: Path) -> None:
+    people = enricher(everybody, path, copies="independent")
+    pickled = pickle.dumps(people)
+    assert not path.exists()
+    assert in_another_process(everybody, pickled) == 6
+
+
+@pytest.mark.parametrize("method", ["spawn", "fork"])
+def test_workers_of_a_pool_share_the_store(
+    everybody: Sandbox, path: Path, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    if method not in {"spawn", *(["fork"] if hasattr(os, "fork") else [])}:
+        pytest.skip("there is no fork here")
+    monkeypatch.setenv("EXACTBUYER_API_KEY", KEY)
+    # The pool starts its workers before the store is open: what forks with threads is another test.
+    context = get_context(method)
+    with ProcessPoolExecutor(2, mp_context=context) as pool, enricher(everybody, path) as people:
+        assert sum(pool.map(enrich, [people] * 4)) == 6
+    assert everybody.ledger.credits == 6
+
+
+def test_threads_use_the_enricher_itself(everybody: Sandbox) -> None:
+    people = BulkEnricher(KEY, base_url=everybody.url)
+    threads = [threading.Thread(target=enrich, args=(people,)) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert people.receipt.rows == 18
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_a_forked_child_whose_store_is_gone_does_not_send(everybody: Sandbox, path: Path) -> None:
+    script = """
+    rows, = rest
+    with BulkEnricher(base_url=url, store=path) as people:
+        people.enrich(rows[:1])
+        for name in os.listdir(os.path.dirname(path)):
+            os.unlink(os.path.join(os.path.dirname(path), name))
+        child = os.fork()
+        if not child:
+            status = 1
+            try:
+                people.enrich(rows)
+            except ConfigError as error:
+                status = 0 if "not here" in str(error) else 2
+            except StoreError as error:
+                status = 0
+            finally:
+                os._exit(status)
+        print(json.dumps(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])))
+    """
+    place = path.with_name("alone")
+    place.mkdir()
+    assert answer(start(script, everybody.url, place / "people.db", PEOPLE)) == 0
+    assert everybody.ledger.credits == 1
+
+
+SECRET = "hu5h"
+ADDRESSES = [
+    f"postgresql://u:{SECRET}@h/db",
+    f"  postgresql+psycopg://u:{SECRET}@h/db",
+    f"PostgreSQL://u:{SECRET}@h/db?sslmode=require",
+    f"jdbc:postgresql://h/db?user=u&password={SECRET}",
+    f"postgres:u:{SECRET}@h/db",
+    f"u:{SECRET}@h/db",
+    f"host=h user=u password={SECRET}",
+    f"file:people.db?key={SECRET}",
+    f"file:///home/{SECRET}.db",
+    f"sqlite:///{SECRET}.db",
+    f"sqlite:{SECRET}.db",
+    f"s3://bucket/{SECRET}.db",
+    ":memory:",
+    Path(f"postgresql://u:{SECRET}@h/db"),
+    Path(f"postgresql://u:{SECRET}@h/db").absolute(),
+    Path("stores") / f"mysql://u:{SECRET}@h/db",
+    PurePosixPath(f"redis://:{SECRET}@h"),
+    PureWindowsPath(f"postgresql://u:{SECRET}@h/db"),
+    f"postgresql://u:{SECRET}@h/db".encode(),
+]
+
+
+@pytest.mark.parametrize("address", ADDRESSES, ids=repr)
+def test_an_address_of_a_database_is_no_path(
+    address: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with Store("people.db") as store:
+        refused: list[Callable[[], object]] = [
+            lambda: BulkEnricher(store=address),
+            lambda: BulkEnricher.sandbox(store=address),
+            lambda: Store(address),
+            lambda: migrate(address),
+            lambda: store.merge(address),
+        ]
+        for call in refused:
+            with pytest.raises(ConfigError, match="path of a file") as caught:
+                call()
+            assert SECRET not in str(caught.value)
+    assert {file.name for file in tmp_path.iterdir()} <= {"people.db", "people.db-owners"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "people.db",
+        "a:b.db",
+        "run-2026-11-28T10:00.db",
+        "me@home.db",
+        "filed/people.db",
+        "C:\\stores\\x.db",
+        "x=1.db",
+    ],
+)
+def test_an_odd_name_is_a_path(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert BulkEnricher(store=name).settings.store == str(tmp_path / name)
+    assert BulkEnricher(store=Path(name)).settings.store == str(tmp_path / name)
+
+
+@pytest.mark.parametrize("address", [address for address in ADDRESSES if isinstance(address, str)])
+def test_the_command_line_takes_no_address_for_a_store(address: str, tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text("mail\nana@acme.example\n")
+    enrich = ["enrich", "in.csv", "--by", "mail", "-o", "out.csv", "--sandbox", "--store", address]
+    for command in (
+        enrich,
+        ["plan", *enrich[1:4], "--store", address],
+        ["store", "--store", address, "info"],
+    ):
+        done = cli_runs.run(*command, cwd=tmp_path)
+        assert done.returncode == 2, done.stderr
+        assert b"path of a file" in done.stderr
+        assert SECRET.encode() not in done.stderr + done.stdout
+    assert [file.name for file in tmp_path.iterdir()] == ["in.csv"]
