@@ -254,9 +254,9 @@ impl Store {
             let (mut all, mut seen) = (Vec::new(), HashSet::new());
             for target in targets {
                 let found = store.find(&target)?.into_iter();
-                all.extend(
-                    found.filter(|contact| seen.insert((contact.request, contact.status, contact.identifier.clone()))),
-                );
+                all.extend(found.filter(|contact| {
+                    seen.insert((contact.request, contact.status, contact.identifier.clone()))
+                }));
             }
             Ok(all)
         })?;

@@ -3,11 +3,11 @@
 //!
 //! The engine's door is `runs`. One thread of each process writes (`writer`); others read. A claim
 //! (`claim`) notes the intent to send in the same commit that finds the lookups free; `settle` replaces
-//! it by what came of it; `look` decides what of the answers on file may be used. `owner` tells the
-//! living from the dead, `files` what is in use from what was put in its place, `opening` sees to it
-//! that a process opens a file once, and `registry` what becomes of that in a fork. People's questions are answered by `journal`, `doubts`, `find`,
-//! `privacy`, `export`, `merge` and `migrate`; `interrupt` takes them back. Who was purged is kept out
-//! by `forgotten`.
+//! it by what came of it; `look` decides which of the stored answers may be used. `owner` tells which
+//! processes are alive, `files` whether the files are still the ones that were opened, `opening` makes
+//! sure that a process opens a file once, and `registry` what a fork does with it. Questions of people
+//! are answered by `journal`, `doubts`, `find`, `privacy`, `export`, `merge` and `migrate`; `interrupt`
+//! takes them back. `forgotten` keeps purged people out.
 //!
 //! Knows nothing of runs beyond their terms, and nothing of the vendor but the length of its window.
 
@@ -37,8 +37,8 @@ mod place;
 mod platform;
 mod privacy;
 mod reader;
-mod registry;
 mod recognise;
+mod registry;
 mod runs;
 mod schema;
 mod settle;
