@@ -52,7 +52,11 @@ class StoreFile:
         return self._path.exists()
 
     def close(self) -> None:
-        """Lets go of the file. What is asked next opens it again."""
+        """Lets go of the file. What is asked next opens it again.
+
+        If nothing else uses the store, the files are closed and the log (`-wal`) is gone when this
+        returns. An enricher uses its store apart from `enricher.store`.
+        """
         self._store.close()
 
     def __enter__(self) -> Self:

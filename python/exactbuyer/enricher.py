@@ -338,6 +338,11 @@ class BulkEnricher(SyncDoors, AsyncDoors, TableDoors):
 
         Calls in other threads then end, the rest of their rows `not_sent`. Receipts and `recover()`
         stay; whatever sends raises from then on. Closing again does nothing.
+
+        When it returns, everything that this enricher was told is on the disk. If nothing else uses the
+        store, its files are closed and its log (`-wal`) is gone: the file can be copied, moved or
+        deleted. While other enrichers of this process or other processes use it, it stays open for
+        them; copy it with `enricher.store.backup(...)` then.
         """
         self._desk.close(self._desk.settings.grace)
 

@@ -16,12 +16,13 @@ use super::run::{Run, seconds};
 use super::runtime::{self, OfProcess, let_go};
 use super::settings::{self, Settings};
 use super::store::Store;
+use super::waiting::wait_for;
 use crate::config::Per;
 use crate::dispatch::{self, RunOptions};
 use crate::error::Error;
 use crate::secret::ApiKey;
 use crate::store::MemoryStore;
-use crate::store::sqlite::SqliteStore;
+use crate::store::sqlite::{Interrupt, SqliteStore};
 use crate::vendor::http::{HttpSettings, HttpTransport};
 use crate::vendor::transport::{Failure, Reply, Request, Transport};
 
@@ -41,6 +42,8 @@ struct Live {
     sending: Option<(dispatch::Engine, u64)>,
     /// What only reads the store: without a key, and without a network.
     reading: Option<dispatch::Engine>,
+    /// What both of them use.
+    store: Option<SqliteStore>,
     runs: Vec<Weak<dispatch::Run>>,
 }
 
@@ -121,8 +124,16 @@ impl Engine {
             // A run ends by itself once its grace is over: a moment more than that.
             if over || began.elapsed() >= grace + SETTLING {
                 let live = self.live.lock().unwrap_or_else(PoisonError::into_inner).take();
-                let_go(live);
-                return Ok(());
+                return wait_for(py, &Interrupt::default(), move || {
+                    if let Some(mut live) = live.and_then(OfProcess::take) {
+                        let store = live.store.take();
+                        drop(live);
+                        if let Some(store) = store {
+                            store.close();
+                        }
+                    }
+                    Ok(())
+                });
             }
             py.check_signals()?;
         }
@@ -149,12 +160,16 @@ impl Engine {
         let Some(live) = slot.as_mut().and_then(OfProcess::get_mut) else {
             return Err(errors::config("this process was forked while an engine was made: start again"));
         };
+        if live.store.is_none() {
+            live.store = call.store.as_ref().map(SqliteStore::for_another_user);
+        }
+        let store = live.store.as_ref();
         let engine = match key {
-            None => live.reading.get_or_insert_with(|| self.reading(call.store.as_ref())),
+            None => live.reading.get_or_insert_with(|| self.reading(store)),
             Some(key) => {
                 let fingerprint = key.fingerprint();
                 if live.sending.is_none() {
-                    live.sending = Some((self.sending(key, call.store.as_ref())?, fingerprint));
+                    live.sending = Some((self.sending(key, store)?, fingerprint));
                 }
                 match &live.sending {
                     Some((engine, known)) if *known == fingerprint => engine,

@@ -45,6 +45,11 @@ impl<T> OfProcess<T> {
         self.value.as_mut().filter(|_| ours)
     }
 
+    /// The value for good, in the process that made it.
+    pub(super) fn take(mut self) -> Option<T> {
+        if self.is_ours() { self.value.take() } else { None }
+    }
+
     fn is_ours(&self) -> bool {
         self.pid == process::id()
     }

@@ -142,9 +142,11 @@ impl Store {
 
     fn close(&self, py: Python<'_>) -> PyResult<()> {
         let Some(open) = self.slot().take() else { return Ok(()) };
-        // The last to let go of a store waits until what it was given is on the disk.
+        // The last user of a store waits until its files are closed.
         wait_for(py, &Interrupt::default(), move || {
-            drop(open);
+            if let Some(store) = open.take() {
+                store.close();
+            }
             Ok(())
         })
     }

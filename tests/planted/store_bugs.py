@@ -14,6 +14,7 @@ FILES = "src/store/sqlite/files.rs"
 FIND = "src/store/sqlite/find.rs"
 LEDGER = "src/store/sqlite/ledger.rs"
 MERGE = "src/store/sqlite/merge.rs"
+OPENING = "src/store/sqlite/opening.rs"
 OWNER = "src/store/sqlite/owner.rs"
 PLACE = "src/store/sqlite/place.rs"
 SCHEMA = "src/store/sqlite/schema.rs"
@@ -144,6 +145,13 @@ STORE_TEST_BUGS = (
         BUSY,
         "if patience.yields && is_fork_near() {",
         "if patience.yields && false {",
+    ),
+    Bug(
+        "closing a store does not wait for those who still hold it",
+        "closing::a_store_is_closed_though_somebody_never_lets_go_of_it",
+        OPENING,
+        "    if opening.is_used() || opening.pid != process::id() {\n",
+        "    if true {\n",
     ),
     Bug(
         "a store with two names is opened",

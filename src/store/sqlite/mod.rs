@@ -50,7 +50,7 @@ mod writer;
 
 use std::fmt;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rusqlite::Connection;
@@ -64,7 +64,7 @@ use busy::LOCK_TIMEOUT;
 use fault::Fault;
 use ledger::Ledger;
 use look::{Question, RunState};
-use opening::Opening;
+use opening::{Opening, User};
 use reader::Reading;
 use runs::Runs;
 use shared::{Shared, now_ms, sorted};
@@ -87,6 +87,8 @@ pub struct SqliteStore {
     /// Always there, but while it is being dropped.
     opening: Option<Arc<Opening>>,
     runs: Arc<Runs>,
+    /// Of this handle and its clones, until it is closed.
+    user: Arc<Mutex<Option<User>>>,
     /// Takes back what people ask by this handle.
     interrupt: Interrupt,
 }
@@ -99,7 +101,12 @@ impl fmt::Debug for SqliteStore {
 
 impl Clone for SqliteStore {
     fn clone(&self) -> Self {
-        Self { opening: self.opening.clone(), runs: self.runs.clone(), interrupt: self.interrupt.clone() }
+        Self {
+            opening: self.opening.clone(),
+            runs: self.runs.clone(),
+            user: self.user.clone(),
+            interrupt: self.interrupt.clone(),
+        }
     }
 }
 
@@ -130,8 +137,33 @@ impl SqliteStore {
     /// # Errors
     /// As [`SqliteStore::open`].
     pub fn open_within(path: &Path, service: &str, lock_timeout: Duration) -> Result<Self, Error> {
-        let opening = Some(opening::open(path, service, lock_timeout)?);
-        Ok(Self { opening, runs: Arc::default(), interrupt: Interrupt::default() })
+        let (opening, user) = opening::open(path, service, lock_timeout)?;
+        Ok(Self {
+            opening: Some(opening),
+            runs: Arc::default(),
+            user: Arc::new(Mutex::new(Some(user))),
+            interrupt: Interrupt::default(),
+        })
+    }
+
+    /// The same store for another user: closing one does not close it for the other.
+    #[must_use]
+    pub fn for_another_user(&self) -> Self {
+        let user = self.opening.as_ref().map(|opening| opening.new_user());
+        let mut handle = self.clone();
+        handle.user = Arc::new(Mutex::new(user));
+        handle
+    }
+
+    /// Closes the store for this handle and its clones, and waits until that is done. Where nobody else
+    /// in this process uses it, its threads have then ended: everything is in the file, the files are
+    /// closed, and the log is gone, unless another process has the store open. What is still asked
+    /// through a clone fails.
+    pub fn close(mut self) {
+        self.user.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(opening) = self.opening.take() {
+            opening::finish(opening);
+        }
     }
 
     /// What to tell the person who opened it: that others can read it.

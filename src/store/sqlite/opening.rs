@@ -31,14 +31,31 @@ pub(super) struct Opening {
     /// For people.
     pub(super) desk: Worker<Question>,
     pub(super) warnings: Vec<String>,
+    users: User,
 }
 
+/// Counts the handles that a store was opened for: the opening's own, and one for each that is not
+/// closed.
+pub(super) type User = Arc<()>;
+
 /// Opens the file, or finds it open.
-pub(super) fn open(path: &Path, service: &str, lock_timeout: Duration) -> Result<Arc<Opening>, Error> {
-    let opening = between_forks(lock_timeout, || open_now(path, service, lock_timeout))?;
+pub(super) fn open(
+    path: &Path,
+    service: &str,
+    lock_timeout: Duration,
+) -> Result<(Arc<Opening>, User), Error> {
+    let (opening, user) = between_forks(lock_timeout, || {
+        let mut registry = registry::lock()?;
+        let opening = open_now(registry.as_mut(), path, service, lock_timeout)?;
+        // Before anybody could take it for unused.
+        let user = opening.new_user();
+        drop(registry);
+        Ok((opening, user))
+    })?;
     match opening.bury_the_dead() {
-        Ok(()) => Ok(opening),
+        Ok(()) => Ok((opening, user)),
         Err(error) => {
+            drop(user);
             close(opening);
             Err(error)
         }
@@ -69,12 +86,16 @@ impl From<Error> for Trouble {
     }
 }
 
-fn open_now(path: &Path, service: &str, lock_timeout: Duration) -> Result<Arc<Opening>, Trouble> {
-    let mut registry = registry::lock()?;
-    if let Some(known) = known(registry.as_ref(), path) {
+fn open_now(
+    registry: Option<&mut Registry>,
+    path: &Path,
+    service: &str,
+    lock_timeout: Duration,
+) -> Result<Arc<Opening>, Trouble> {
+    if let Some(known) = known(registry.as_deref(), path) {
         return Ok(same_service(known, service)?);
     }
-    refuse_replaced(registry.as_ref(), path)?;
+    refuse_replaced(registry.as_deref(), path)?;
     let told = |fault: Fault| Trouble::Fault(fault, path.to_owned());
     let (path, warnings) = place::prepare(path).map_err(told)?;
     let failed =
@@ -85,7 +106,7 @@ fn open_now(path: &Path, service: &str, lock_timeout: Duration) -> Result<Arc<Op
     }
     let opening = Opening::new((&path, file), service, warnings, lock_timeout);
     let opening = Arc::new(opening.map_err(|fault| Trouble::Fault(fault, path))?);
-    if let Some(registry) = registry.as_mut() {
+    if let Some(registry) = registry {
         registry.openings.retain(|_, opening| opening.strong_count() > 0);
         registry.openings.insert(file, Arc::downgrade(&opening));
     }
@@ -177,7 +198,50 @@ pub(super) fn close(opening: Arc<Opening>) {
     }
 }
 
+/// How often it is looked whether the tasks of runs that are over have let go of a store: a second.
+const LOOKS: u32 = 200;
+
+/// Lets an opening go that its user has left. The last user waits until the files are closed.
+pub(super) fn finish(opening: Arc<Opening>) {
+    if opening.is_used() || opening.pid != process::id() {
+        close(opening);
+        return;
+    }
+    let file = opening.shared.file;
+    let left = Arc::downgrade(&opening);
+    close(opening);
+    for _ in 0..LOOKS {
+        if left.strong_count() == 0 {
+            break;
+        }
+        busy::pause_shortly();
+    }
+    // Whoever lets go of it last closes it with the registry locked.
+    let Ok(mut registry) = registry::lock() else { return };
+    if let Some(opening) = left.upgrade()
+        && !opening.is_used()
+    {
+        opening.reader.end();
+        opening.desk.end();
+        opening.writer.end();
+        if let Some(registry) = registry.as_mut() {
+            registry.openings.remove(&file);
+        }
+        drop(opening);
+    }
+    drop(registry);
+}
+
 impl Opening {
+    /// Whether any handle is open that it was opened for.
+    fn is_used(&self) -> bool {
+        Arc::strong_count(&self.users) > 1
+    }
+
+    pub(super) fn new_user(&self) -> User {
+        self.users.clone()
+    }
+
     fn new(
         (path, file): (&Path, FileId),
         service: &str,
@@ -201,6 +265,7 @@ impl Opening {
             desk: Worker::spawn("exactbuyer-desk", Reader::new(shared.clone())).map_err(no_thread)?,
             shared,
             warnings,
+            users: User::default(),
         })
     }
 

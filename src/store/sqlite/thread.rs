@@ -3,6 +3,7 @@
 
 use std::io;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, TryRecvError, channel, sync_channel};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -47,9 +48,11 @@ enum Order<J> {
 }
 
 /// A thread with a desk. Dropped, it finishes what it was given and ends.
-pub(super) struct Worker<J> {
-    orders: Option<Sender<Order<J>>>,
-    thread: Option<JoinHandle<()>>,
+pub(super) struct Worker<J>(Mutex<Option<Running<J>>>);
+
+struct Running<J> {
+    orders: Sender<Order<J>>,
+    thread: JoinHandle<()>,
 }
 
 /// A thread that has closed its files and waits; it goes on when this is dropped.
@@ -65,31 +68,44 @@ impl<J: Send + 'static> Worker<J> {
             serve(&mut desk, &inbox);
             desk.leave();
         })?;
-        Ok(Self { orders: Some(orders), thread: Some(thread) })
+        Ok(Self(Mutex::new(Some(Running { orders, thread }))))
     }
 
     /// Gives it something to do; where it is gone, the job is dropped, which its giver sees.
     pub(super) fn give(&self, job: J) {
-        if let Some(orders) = &self.orders {
-            let _ = orders.send(Order::Do(job));
-        }
+        self.send(Order::Do(job));
     }
 
     /// Lets it finish what it is doing, close its files, say so and wait.
     pub(super) fn park(&self, parked: &Sender<()>) -> Option<Parked> {
         let (go_on, wait) = sync_channel(1);
-        self.orders.as_ref()?.send(Order::Park { parked: parked.clone(), go_on: wait }).ok()?;
-        Some(Parked { _go_on: go_on })
+        self.send(Order::Park { parked: parked.clone(), go_on: wait }).then_some(Parked { _go_on: go_on })
+    }
+
+    fn send(&self, order: Order<J>) -> bool {
+        self.running().as_ref().is_some_and(|running| running.orders.send(order).is_ok())
+    }
+}
+
+impl<J> Worker<J> {
+    /// Lets it finish what it was given, and waits for its end.
+    pub(super) fn end(&self) {
+        let running = self.running().take();
+        if let Some(Running { orders, thread }) = running {
+            drop(orders);
+            // It ends without an answer only if it panicked, of which it has told itself.
+            let _ = thread.join();
+        }
+    }
+
+    fn running(&self) -> MutexGuard<'_, Option<Running<J>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl<J> Drop for Worker<J> {
     fn drop(&mut self) {
-        self.orders = None;
-        if let Some(thread) = self.thread.take() {
-            // It ends without an answer only if it panicked, of which it has told itself.
-            let _ = thread.join();
-        }
+        self.end();
     }
 }
 

@@ -268,7 +268,7 @@ mod tests {
         }
 
         fn open(&self) -> Arc<Opening> {
-            opening::open(&self.0.join("a.db"), "loopback", std::time::Duration::from_secs(1)).unwrap()
+            opening::open(&self.0.join("a.db"), "loopback", std::time::Duration::from_secs(1)).unwrap().0
         }
     }
 

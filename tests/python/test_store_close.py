@@ -1,0 +1,73 @@
+"""When `close()` and `with` return, the store's files are whole and nobody's any more."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+from store_runs import emails, enricher
+
+from exactbuyer.store import Store
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from exactbuyer.sandbox import Sandbox
+
+ROUNDS = 30
+PEOPLE = emails(ROUNDS)
+
+
+def hits(path: Path) -> int:
+    with Store(path) as store:
+        return int(store.info().hits)
+
+
+@pytest.mark.parametrize("kind", ["enrich", "stream", "broken off"])
+def test_a_copy_made_right_after_has_the_last_answer(
+    everybody: Sandbox, path: Path, tmp_path: Path, kind: str
+) -> None:
+    """Also where somebody keeps the iterator of a call that was broken off."""
+    kept = []
+    for number, row in enumerate(PEOPLE, start=1):
+        with enricher(everybody, path) as people:
+            if kind == "enrich":
+                people.enrich([row])
+            else:
+                rows = people.stream([row])
+                kept.append(rows)
+                assert next(rows)["status"] == "found"
+                if kind == "stream":
+                    assert list(rows) == []
+        assert not path.with_name(f"{path.name}-wal").exists()
+        copy = tmp_path / f"copy{number}.db"
+        shutil.copy(path, copy)
+        assert hits(copy) == number
+
+
+def test_files_deleted_right_after_can_be_made_anew(everybody: Sandbox, path: Path) -> None:
+    for _ in range(ROUNDS):
+        with enricher(everybody, path) as people:
+            assert people.enrich(PEOPLE[:1]).receipt.credits == 1
+        for file in path.parent.glob(f"{path.name}*"):
+            file.unlink()
+
+
+def test_who_else_uses_the_store_goes_on(everybody: Sandbox, path: Path) -> None:
+    """What the one that is closed was told is on the disk; the files are let go of with the last."""
+    log = path.with_name(f"{path.name}-wal")
+    first, second = enricher(everybody, path), enricher(everybody, path)
+    first.enrich(PEOPLE[:1])
+    second.enrich(PEOPLE[1:2])
+    first.close()
+    assert log.exists()
+    assert second.enrich(PEOPLE[:3]).receipt.from_store == 2
+    assert second.store is not None
+    with second.store as store:
+        assert store.info().hits == 3
+    # An enricher's own store is its user apart: closed, it is opened again.
+    assert second.enrich(PEOPLE[:4]).receipt.from_store == 3
+    second.close()
+    assert not log.exists()
+    assert hits(path) == 4

@@ -1,0 +1,62 @@
+//! A store that is closed: its files are whole, and nobody's any more, when `close` returns.
+
+use std::fs;
+
+use exactbuyer::dispatch::RunOptions;
+use exactbuyer::store::sqlite::SqliteStore;
+
+use crate::desk::*;
+
+fn ask(store: &SqliteStore, vendor: &Vendor, name: &str) -> Done {
+    run(&engine(settings(), vendor, store), rows(&[name]), RunOptions::default())
+}
+
+#[test]
+fn a_copy_made_right_after_close_has_everything() {
+    let (folder, vendor) = (Folder::new(), Vendor::honest());
+    for number in 0..30 {
+        let store = folder.store();
+        // As the task of a run that is over does, for a moment.
+        let kept = store.clone();
+        ask(&store, &vendor, &format!("p{number}"));
+        let dropping = std::thread::spawn(move || drop(kept));
+        store.close();
+        assert!(!folder.file("a.db-wal").exists());
+        let copy = Folder::new();
+        fs::copy(folder.file("a.db"), copy.file("a.db")).unwrap();
+        assert_eq!(copy.store().info().unwrap().hits, number + 1);
+        dropping.join().unwrap();
+    }
+}
+
+#[test]
+fn a_store_is_closed_though_somebody_never_lets_go_of_it() {
+    let (folder, vendor) = (Folder::new(), Vendor::honest());
+    let store = folder.store();
+    let kept = store.clone();
+    ask(&store, &vendor, "ana");
+    store.close();
+    assert!(!folder.file("a.db-wal").exists());
+    assert!(kept.info().unwrap_err().message().contains("has been closed"));
+    // Deleted and made anew, it is another store.
+    for file in fs::read_dir(folder.path()).unwrap() {
+        fs::remove_file(file.unwrap().path()).unwrap();
+    }
+    let store = folder.store();
+    assert_eq!(ask(&store, &vendor, "ana").receipt.credits, 1);
+    drop(kept);
+    assert_eq!(ask(&store, &vendor, "ana").receipt.from_store, 1);
+}
+
+#[test]
+fn closing_a_store_for_one_leaves_it_open_for_another() {
+    let (folder, vendor) = (Folder::new(), Vendor::honest());
+    let (first, second) = (folder.store(), folder.store());
+    let third = second.for_another_user();
+    ask(&first, &vendor, "ana");
+    first.close();
+    second.close();
+    assert_eq!(ask(&third, &vendor, "ana").receipt.from_store, 1);
+    third.close();
+    assert!(!folder.file("a.db-wal").exists());
+}
