@@ -280,6 +280,27 @@ class Store(StoreFile):
         """
         return write_export(opened(self).export(), Path(path), self._path, force=force)
 
+    def backup(self, path: str | PathLike[str]) -> Path:
+        """Copies the store as it is at this moment to a new file, readable by its owner alone.
+
+        The store may be in use meanwhile, by other processes, too. The copy is a store that opens by
+        itself; what is under way just now is in doubt there. Use it instead of the original, or
+        `merge` it: two copies that both go on would each pay for the same people.
+
+        Args:
+            path: The new file. Nothing may have that name.
+
+        Returns:
+            Where it is.
+
+        Raises:
+            ConfigError: There is something at `path`, or side files of a store beside it.
+            StoreError: Either file cannot be read or written: there is no new file then.
+        """
+        to = Path(path).absolute()
+        opened(self).backup(to)
+        return to
+
     def merge(self, other: str | PathLike[str]) -> Merged:
         """Takes over everything that another store of the same service has, its journal included.
 

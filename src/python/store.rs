@@ -200,6 +200,10 @@ impl Store {
         Ok(StoreExport(Mutex::new(Some(OfProcess::new(export)))))
     }
 
+    fn backup(&self, py: Python<'_>, to: PathBuf) -> PyResult<()> {
+        self.ask(py, move |store| store.backup(&to))
+    }
+
     fn merge(&self, py: Python<'_>, other: PathBuf) -> PyResult<stored::Merged> {
         Ok(self.ask(py, move |store| store.merge(&other))?.into())
     }

@@ -143,6 +143,11 @@ def test_what_a_store_answers(file: Path, everybody: Sandbox) -> None:
     assert found[0]["enriched_contact"]["full_name"]
     # As the export and the columns have it.
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", found[0]["fetched_at"])
+    backup = file.with_name("backup.db")
+    assert b"backup in" in asked(file, "backup", backup).stderr
+    assert json.loads(run("store", "--store", backup, "info", "--json").stdout)["hits"] == 200
+    done = asked(file, "backup", backup)
+    assert (done.returncode, b"is there already" in done.stderr) == (Ending.USAGE, True)
     exported = file.with_name("all.jsonl")
     assert asked(file, "export", exported).returncode == 0
     assert len(exported.read_text().splitlines()) == 200

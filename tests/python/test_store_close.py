@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from store_runs import emails, enricher
 
+from exactbuyer import ConfigError
 from exactbuyer.store import Store
 
 if TYPE_CHECKING:
@@ -52,6 +53,20 @@ def test_files_deleted_right_after_can_be_made_anew(everybody: Sandbox, path: Pa
             assert people.enrich(PEOPLE[:1]).receipt.credits == 1
         for file in path.parent.glob(f"{path.name}*"):
             file.unlink()
+
+
+def test_a_backup_is_a_store_by_itself(everybody: Sandbox, path: Path, tmp_path: Path) -> None:
+    with enricher(everybody, path) as people:
+        people.enrich(PEOPLE[:3])
+        assert people.store is not None
+        backup = people.store.backup(tmp_path / "backup.db")
+        people.enrich(PEOPLE[3:4])
+        with pytest.raises(ConfigError, match="is there already"):
+            people.store.backup(backup)
+    assert backup.stat().st_mode & 0o777 == 0o600
+    assert hits(backup) == 3
+    with enricher(everybody, backup) as people:
+        assert people.enrich(PEOPLE[:4]).receipt.from_store == 3
 
 
 def test_who_else_uses_the_store_goes_on(everybody: Sandbox, path: Path) -> None:

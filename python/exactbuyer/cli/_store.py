@@ -135,6 +135,16 @@ def export(asked: Store, path: str, *, force: bool) -> int:
 
 
 @store.command()
+@click.argument("path", metavar="OUT")
+@click.pass_obj
+def backup(asked: Store, path: str) -> int:
+    """Copy the store to the new file OUT, also while it is in use."""
+    with _asking(asked):
+        say(f"backup in {asked.backup(path)}")
+        return Ending.DONE
+
+
+@store.command()
 @_whom_argument
 @click.pass_obj
 def find(asked: Store, whom: str, field_type: Any) -> int:

@@ -3,9 +3,7 @@
 //! When the rules of canonical forms change, what was paid for under the old form is found under
 //! the new one: every lookup is read again by the new rules.
 
-use std::fs::OpenOptions;
 use std::hash::Hasher;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -25,7 +23,7 @@ use super::schema::{self, APPLICATION_ID, SCHEMA_VERSION, state};
 use super::shared::{Shared, connect, now_ms};
 use super::shelf;
 use super::tail;
-use super::{files, opening, owner, place};
+use super::{backup, files, opening, owner, place};
 
 /// What a migration did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -84,7 +82,7 @@ fn migrate_file(path: &Path, interrupt: &Interrupt) -> Result<Migrated, Fault> {
     }
     let (mut connection, owners) = opening::with_owners(connection, &path, identity.name)?;
     let listening = interrupt.listen(&connection)?;
-    let backup = back_up(&connection, &path)?;
+    let backup = back_up(&connection, &path, interrupt)?;
     let file = place::file_id(&path).map_err(|_| files::gone(&path))?;
     let shared = Arc::new(Shared::new((path, file, name), identity, owners, LOCK_TIMEOUT));
     let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
@@ -104,35 +102,14 @@ fn migrate_file(path: &Path, interrupt: &Interrupt) -> Result<Migrated, Fault> {
 }
 
 /// A copy of the file, readable by its owner alone.
-fn back_up(connection: &Connection, path: &Path) -> Result<PathBuf, Fault> {
+fn back_up(connection: &Connection, path: &Path, interrupt: &Interrupt) -> Result<PathBuf, Fault> {
     let mut name = path.as_os_str().to_owned();
     let at =
         jiff::Timestamp::from_millisecond(now_ms()).map(|at| at.strftime("%Y%m%dT%H%M%S%3fZ").to_string());
     name.push(format!(".backup-{}", at.unwrap_or_default()));
     let backup = PathBuf::from(name);
-    let failed = |_| {
-        Fault::of(
-            "no backup could be made beside the store: check the folder's mode and the room on the disk",
-        )
-    };
-    let unfinished = backup.with_added_extension("unfinished");
-    // Made beforehand, for SQLite would let others read it; an empty file it takes as its own.
-    OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished).map_err(failed)?;
-    let copied = copy_into(connection, &unfinished);
-    // What is called a backup is a whole one.
-    let named = copied.and_then(|()| std::fs::rename(&unfinished, &backup).map_err(failed));
-    if named.is_err() {
-        // The first failure is the one to tell.
-        let _ = std::fs::remove_file(&unfinished);
-    }
-    named.map(|()| backup)
-}
-
-fn copy_into(connection: &Connection, path: &Path) -> Result<(), Fault> {
-    let text =
-        path.to_str().ok_or_else(|| Fault::of("the store's path is no text: move it, and migrate then"))?;
-    connection.execute("VACUUM INTO ?1", [text])?;
-    Ok(())
+    backup::copy(connection, &backup, interrupt)?;
+    Ok(backup)
 }
 
 /// No request may be under way: what dead processes have left is in doubt.

@@ -12,6 +12,7 @@
 //! Knows nothing of runs beyond their terms, and nothing of the vendor but the length of its window.
 
 mod barred;
+mod backup;
 mod block;
 mod busy;
 mod claim;

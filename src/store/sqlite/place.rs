@@ -88,6 +88,10 @@ fn folder_of(path: &Path) -> &Path {
 
 /// What is in a file that was synced is lost with the file's name, if the power goes before that is on
 /// the disk; SQLite sees to the names of the files that it makes itself.
+pub(super) fn sync_folder_of(path: &Path) {
+    sync_folder(folder_of(path));
+}
+
 fn sync_folder(folder: &Path) {
     let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     // As with SQLite, best effort: some file systems know no such sync.

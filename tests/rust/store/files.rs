@@ -1,6 +1,7 @@
 //! Files of a store in use that somebody reads, links, mounts at another place or cuts.
 
 use std::fs;
+use std::os::unix::fs::{MetadataExt, symlink};
 use std::process::Command;
 
 use exactbuyer::dispatch::RunOptions;
@@ -109,6 +110,55 @@ fn a_store_mounted_at_a_second_place_is_not_opened_there_while_it_is_in_use() {
     }
     assert!(said.contains("in use under another name"), "{said}");
     drop(store);
+}
+
+#[test]
+fn a_backup_of_a_store_in_use_is_a_store_by_itself() {
+    let folder = Folder::new();
+    let mut other = Other::start(&folder, "silent");
+    other.says("asked");
+    let (store, vendor) = (folder.store(), Vendor::honest());
+    let ask = |store: &SqliteStore, name| {
+        run(&engine(settings(), &vendor, store), rows(&[name]), RunOptions::default())
+    };
+    ask(&store, "eve");
+    let backup = folder.file("backup.db");
+    store.backup(&backup).unwrap();
+    ask(&store, "zoe");
+    assert_eq!(fs::metadata(&backup).unwrap().mode() & 0o777, 0o600);
+    let copy = SqliteStore::open(&backup, "loopback").unwrap();
+    assert_eq!(copy.info().unwrap().hits, 1);
+    assert_eq!(copy.unknown().unwrap().len(), 2, "what was under way");
+    assert_eq!(ask(&copy, "eve").receipt.from_store, 1);
+    copy.close();
+    assert_eq!(store.unknown().unwrap(), [], "the other lives");
+    let names =
+        fs::read_dir(folder.path()).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<String> = names.filter(|name| name.starts_with("backup")).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["backup.db", "backup.db-owners"]);
+}
+
+#[test]
+fn a_backup_replaces_nothing_and_follows_no_link() {
+    let (folder, elsewhere) = (Folder::new(), Folder::new());
+    let store = folder.store();
+    let refused = |to: &str| {
+        let error = store.backup(&folder.file(to)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config);
+        assert!(error.message().contains("is there already"), "{error}");
+    };
+    fs::write(folder.file("mine"), b"mine").unwrap();
+    symlink(elsewhere.file("nothing"), folder.file("link")).unwrap();
+    // A log that lies beside it would be taken for its own.
+    fs::write(folder.file("old.db-wal"), b"").unwrap();
+    for name in ["mine", "link", "old.db", "a.db"] {
+        refused(name);
+    }
+    assert_eq!(fs::read(folder.file("mine")).unwrap(), b"mine");
+    assert!(!elsewhere.file("nothing").exists());
+    let error = store.backup(&folder.file("no/such/folder.db")).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Store);
 }
 
 #[test]

@@ -1,0 +1,98 @@
+//! Whole copies of a store that may be in use: what was under way in it is in doubt in the copy.
+
+use std::fs;
+use std::io::ErrorKind::AlreadyExists;
+use std::path::Path;
+
+use rusqlite::Connection;
+use rusqlite::backup::{Backup, StepResult};
+
+use crate::error::{Error, ErrorKind};
+
+use super::SqliteStore;
+use super::busy;
+use super::fault::Fault;
+use super::interrupt::Interrupt;
+use super::place::{self, beside};
+use super::platform;
+use super::shared::open_file;
+
+/// Pages copied between two looks whether it was taken back: 4 MB.
+const PAGES: i32 = 1_000;
+
+impl SqliteStore {
+    /// Copies the store as it is at this moment to a new file, readable by its owner alone. Others, also
+    /// other processes, may use the store meanwhile.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] if anything has that name, or side files of a store lie beside it;
+    /// [`ErrorKind::Store`] if either file cannot be read or written, or it was taken back: then there is
+    /// no new file.
+    pub fn backup(&self, to: &Path) -> Result<(), Error> {
+        let (to, interrupt) = (to.to_owned(), self.interrupt.clone());
+        self.ask(move |reading, _| copy(&reading.connection, &to, &interrupt))
+    }
+}
+
+/// What has the name in the end is whole, or nothing.
+pub(super) fn copy(connection: &Connection, to: &Path, interrupt: &Interrupt) -> Result<(), Fault> {
+    let taken = ["", "-wal", "-shm", "-journal"].map(|end| beside(to, end));
+    if let Some(taken) = taken.iter().find(|path| fs::symlink_metadata(path).is_ok()) {
+        return Err(exists(taken));
+    }
+    let unfinished = beside(to, ".unfinished");
+    // Made beforehand, for SQLite would let others read it; an empty file it takes as its own.
+    platform::create_private(&unfinished).map_err(|error| {
+        if error.kind() == AlreadyExists { exists(&unfinished) } else { unwritable(to, &error) }
+    })?;
+    let copied = copy_pages(connection, &unfinished, interrupt).and_then(|()| publish(&unfinished, to));
+    if copied.is_err() {
+        // The first failure is the one to tell.
+        let _ = fs::remove_file(&unfinished);
+    }
+    copied
+}
+
+/// From one state of the store: within a transaction, others' commits are not seen.
+fn copy_pages(connection: &Connection, to: &Path, interrupt: &Interrupt) -> Result<(), Fault> {
+    let mut copy = open_file(to)?;
+    connection.execute_batch("BEGIN")?;
+    let copied = (|| -> Result<(), Fault> {
+        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
+        let backup = Backup::new(connection, &mut copy)?;
+        loop {
+            interrupt.check()?;
+            match backup.step(PAGES)? {
+                StepResult::Done => return Ok(()),
+                StepResult::More => {}
+                _ => busy::pause_shortly(),
+            }
+        }
+    })();
+    let ended = connection.execute_batch("COMMIT");
+    copied.and_then(|()| Ok(ended?))?;
+    copy.close().map_err(|(_, error)| error.into())
+}
+
+/// Gives a finished copy its name, which nobody else may have taken meanwhile.
+fn publish(unfinished: &Path, to: &Path) -> Result<(), Fault> {
+    match fs::hard_link(unfinished, to) {
+        Ok(()) => fs::remove_file(unfinished),
+        Err(error) if error.kind() == AlreadyExists => return Err(exists(to)),
+        // A file system without hard links.
+        Err(_) => fs::rename(unfinished, to),
+    }
+    .map_err(|error| unwritable(to, &error))?;
+    place::sync_folder_of(to);
+    Ok(())
+}
+
+fn exists(path: &Path) -> Fault {
+    let message =
+        format!("{} is there already, and a backup replaces nothing: give another path", path.display());
+    Error::new(ErrorKind::Config, message).into()
+}
+
+fn unwritable(to: &Path, error: &std::io::Error) -> Fault {
+    Fault::of(format!("the backup {} cannot be written ({}): check its folder", to.display(), error.kind()))
+}
