@@ -73,7 +73,7 @@ def known_columns(metadata: Mapping[Any, Any] | None) -> Mapping[str, list[str]]
     told = metadata.get(COLUMNS_KEY.encode(), metadata.get(COLUMNS_KEY))
     try:
         known: Any = json.loads(told) if told is not None else {}
-    except ValueError:
+    except (ValueError, RecursionError):
         known = {}
     return noted_columns(known)
 

@@ -67,7 +67,9 @@ class Outline:
         if isinstance(theirs, _core.Batches):
             return theirs.beside(block, self.dropped, [])
         pyarrow = needed("pyarrow", "Parquet")
-        table = pyarrow.Table.from_batches([theirs]).drop_columns(self.dropped)
+        # Metadata is written with the schema, and need not be text, which is all that the core reads.
+        plain = pyarrow.schema([field.remove_metadata() for field in theirs.schema])
+        table = pyarrow.Table.from_arrays(theirs.columns, schema=plain).drop_columns(self.dropped)
         beside = pyarrow.table(block)
         for field, column in zip(beside.schema, beside.columns, strict=True):
             table = table.append_column(field, column)

@@ -237,6 +237,13 @@ class Output:
             name = "standard output" if self._place.is_standard else self._place.path
             why = error.strerror or "its disk or stream refuses it"
             raise Stop(Ending.FILES, f"{name} cannot be written: {why}") from error
+        except Exception as error:
+            if not type(error).__module__.startswith("pyarrow"):
+                raise
+            self.has_failed = True
+            raise Stop(
+                Ending.FILES, f"{self._place.path} cannot be written: Arrow refuses its rows"
+            ) from error
 
 
 class _Pieces:

@@ -19,6 +19,7 @@ from exactbuyer.progress import Watch
 
 from ._joining import Outline, joiner_of, notes_of, schema_of
 from ._output import Output
+from ._rehearsal import rehearse
 from ._sources import telling
 from ._words import in_options
 from .endings import Ending, Stop, of_error, of_run
@@ -203,10 +204,11 @@ def run(job: Job, enricher: BulkEnricher, signals: Signals) -> Done:
 
     Raises:
         ConfigError: A column is missing, or in the way, or there is no key. Nothing was sent.
-        Stop: The output cannot be opened, and nothing was sent; or a second signal came while its end
-            was written.
+        Stop: The output cannot be opened or written, and nothing was sent; or a second signal came while
+            its end was written.
     """
     reader, outline = reader_of(job, enricher.settings)
+    rehearse(outline, job.wish, reader.joiner, job.place.kind)
     reader.signals = signals
     reader.counts_paid = job.costs and enricher.store is None
     desk = enricher._desk  # noqa: SLF001 - as its own doors do

@@ -1,0 +1,80 @@
+"""Writes the first rows once, to a scratch file, before anything is sent.
+
+A type or a piece of metadata that the output's kind of file cannot hold is found here, and not when the rows
+have been paid for.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from itertools import chain
+from typing import IO, TYPE_CHECKING, Any, cast
+
+from exactbuyer.frames import RECEIPT_KEY
+
+from ._files import needed
+from ._joining import notes_of, schema_of
+from ._parquet import ParquetSink, ParquetSource
+from .endings import Ending, Stop
+
+if TYPE_CHECKING:
+    from exactbuyer._core import Batches
+    from exactbuyer.columns import Wish
+
+    from ._files import FileKind
+    from ._joining import Joiner, Outline
+
+_ROWS = 1_000
+
+
+def rehearse(outline: Outline, wish: Wish, joiner: Joiner, kind: FileKind) -> None:
+    """Writes the first rows as if none of them had been sent.
+
+    Args:
+        outline: The columns of the output.
+        wish: The columns that are added.
+        joiner: Makes the output of rows and columns.
+        kind: The output's kind of file.
+
+    Raises:
+        Stop: The output cannot be written, or not be read again.
+    """
+    source = outline.source
+    # Text can be written as any kind of file.
+    part = next(source.parts(_ROWS), None) if isinstance(source, ParquetSource) else None
+    if part is None and kind != "parquet":
+        return
+    try:
+        piece = None if part is None else joiner.join(part, _not_sent(wish, len(part)))
+        if kind == "parquet":
+            with tempfile.TemporaryFile() as scratch:
+                _write_parquet(cast("IO[bytes]", scratch), outline, piece)
+    except Stop:
+        raise
+    except Exception as error:
+        if not (isinstance(error, (OSError, ValueError)) or type(error).__module__.startswith("pyarrow")):
+            raise
+        # The library's own words may show what is in the file.
+        raise Stop(
+            Ending.FILES,
+            f"{source.name} cannot be written as {kind} with the columns that are added: the type of a "
+            f"column, or the file's metadata, has no place there; nothing was sent",
+        ) from error
+
+
+def _not_sent(wish: Wish, rows: int) -> Batches:
+    table = wish.table()
+    table.expect(rows)
+    table.finish(rows)
+    (block,) = chain(table.blocks())
+    return block
+
+
+def _write_parquet(scratch: IO[bytes], outline: Outline, piece: Any) -> None:
+    sink = ParquetSink(scratch, schema_of(outline), notes_of(outline))
+    if piece is not None:
+        sink.write(piece)
+    sink.finish({RECEIPT_KEY: {}})
+    scratch.flush()
+    # Arrow writes more metadata than it reads again.
+    needed("pyarrow.parquet", "Parquet").ParquetFile(scratch).read()
