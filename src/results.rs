@@ -1,5 +1,7 @@
 //! OUTPUT: what became of each row, and what the run took. Data only.
 
+mod standard_json;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,6 +9,8 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::identifier::Invalid;
+
+pub use standard_json::standard_json;
 
 /// What became of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -107,3 +107,6 @@ impl Assembler {
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod spellings_tests;

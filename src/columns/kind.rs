@@ -3,7 +3,8 @@
 
 use std::sync::Arc;
 
-use arrow_cast::can_cast_types;
+use arrow_array::new_empty_array;
+use arrow_cast::cast;
 use arrow_schema::{DataType, TimeUnit};
 
 use crate::error::{Error, ErrorKind};
@@ -22,23 +23,81 @@ pub(super) enum Form {
     Joined,
     /// A string.
     Text,
-    /// A whole number.
-    Whole,
-    /// A number.
-    Number,
+    /// A whole number of type `i64` within these bounds.
+    Whole { least: i64, most: i64 },
+    /// A whole number of type `u64`.
+    Natural,
+    /// The nearest double.
+    Double,
+    /// The nearest single.
+    Single,
+    /// A double that a half can hold.
+    Half,
+    /// A number with so many digits, so many of them behind the point.
+    Decimal { precision: u8, scale: u8 },
     /// `true` or `false`.
     Truth,
+    /// A string that is a date.
+    Date,
+    /// A string that is a moment, in this unit.
+    Moment(TimeUnit),
+    /// A string that is a time of day.
+    Time,
 }
 
 impl Form {
     /// What its values are before they are made into another type.
     pub(super) fn data_type(self) -> DataType {
         match self {
-            Self::Any | Self::Json | Self::Joined | Self::Text => DataType::Utf8,
-            Self::Whole => DataType::Int64,
-            Self::Number => DataType::Float64,
+            Self::Any | Self::Json | Self::Joined | Self::Text | Self::Decimal { .. } => DataType::Utf8,
+            Self::Whole { .. } | Self::Moment(_) => DataType::Int64,
+            Self::Natural => DataType::UInt64,
+            Self::Double | Self::Half => DataType::Float64,
+            Self::Single => DataType::Float32,
             Self::Truth => DataType::Boolean,
+            Self::Date => DataType::Date32,
+            Self::Time => DataType::Time64(TimeUnit::Nanosecond),
         }
+    }
+
+    /// How values of this type are read; `None` if nothing in JSON can become it.
+    fn of(data_type: &DataType) -> Option<Self> {
+        use DataType as D;
+        fn within<T: Into<i64>>(least: T, most: T) -> Form {
+            Form::Whole { least: least.into(), most: most.into() }
+        }
+        Some(match data_type {
+            D::Boolean => Self::Truth,
+            D::Int8 => within(i8::MIN, i8::MAX),
+            D::Int16 => within(i16::MIN, i16::MAX),
+            D::Int32 => within(i32::MIN, i32::MAX),
+            D::Int64 => within(i64::MIN, i64::MAX),
+            D::UInt8 => within(u8::MIN, u8::MAX),
+            D::UInt16 => within(u16::MIN, u16::MAX),
+            D::UInt32 => within(u32::MIN, u32::MAX),
+            D::UInt64 => Self::Natural,
+            D::Float16 => Self::Half,
+            D::Float32 => Self::Single,
+            D::Float64 => Self::Double,
+            D::Decimal32(precision, scale)
+            | D::Decimal64(precision, scale)
+            | D::Decimal128(precision, scale)
+            | D::Decimal256(precision, scale) => {
+                Self::Decimal { precision: *precision, scale: u8::try_from(*scale).ok()? }
+            }
+            D::Date32 | D::Date64 => Self::Date,
+            D::Timestamp(unit, _) => Self::Moment(*unit),
+            D::Time32(_) | D::Time64(_) => Self::Time,
+            D::Utf8 | D::LargeUtf8 | D::Utf8View | D::Binary | D::LargeBinary | D::BinaryView => Self::Text,
+            // Smaller keys run out while a block of rows is made, when it has been paid for.
+            D::Dictionary(key, value)
+                if matches!(**key, D::Int32 | D::Int64 | D::UInt32 | D::UInt64)
+                    && matches!(**value, D::Utf8 | D::LargeUtf8) =>
+            {
+                Self::Text
+            }
+            _ => return None,
+        })
     }
 }
 
@@ -106,22 +165,20 @@ impl Kind {
     /// # Errors
     /// [`ErrorKind::Config`]: nothing in JSON can become it.
     pub fn of(data_type: DataType) -> Result<Self, Error> {
-        use DataType as D;
-        let form = match &data_type {
-            D::List(element) => return Self::of(element.data_type().clone()),
-            D::Boolean => Form::Truth,
-            integer if integer.is_integer() => Form::Whole,
-            float if float.is_floating() => Form::Number,
-            // Numbers keep every digit that they are written with.
-            D::Decimal32(..) | D::Decimal64(..) | D::Decimal128(..) | D::Decimal256(..) => Form::Any,
-            _ => Form::Text,
+        if let DataType::List(element) = &data_type {
+            return Self::of(element.data_type().clone());
+        }
+        // An array without values tells what casts only refuse when they are made.
+        let is_made = |form: &Form| {
+            cast(&new_empty_array(&form.data_type()), &data_type)
+                .is_ok_and(|made| *made.data_type() == data_type)
         };
-        if data_type.is_nested() || !can_cast_types(&form.data_type(), &data_type) {
+        let Some(form) = Form::of(&data_type).filter(is_made) else {
             return Err(Error::new(
                 ErrorKind::Config,
                 format!("a column of {data_type} cannot be made of JSON: ask for \"json\", its text"),
             ));
-        }
+        };
         Ok(Self { form, data_type })
     }
 }

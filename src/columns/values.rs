@@ -3,25 +3,33 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use arrow_array::builder::{BooleanBuilder, Float64Builder, Int64Builder};
+use arrow_array::builder::{
+    BooleanBuilder, Date32Builder, Float32Builder, Float64Builder, Int64Builder, Time64NanosecondBuilder,
+    UInt64Builder,
+};
 use arrow_array::{Array, ArrayRef, ListArray};
 use arrow_buffer::{NullBufferBuilder, OffsetBufferBuilder};
 use arrow_cast::{CastOptions, cast_with_options};
 use arrow_schema::{ArrowError, DataType, Field};
 
-use crate::identifier::reading::EXACT_F64;
+use crate::results::standard_json;
 use crate::vendor::decode::text::unescape;
 
 use super::kind::{BETWEEN, Form, Kind};
 use super::texts::Texts;
 use super::walk::{Span, Values, Written};
+use super::{moments, numbers};
 
 /// Values as they are read, before they are made into another type.
 enum Raw {
     Text(Texts),
     Whole(Int64Builder),
-    Number(Float64Builder),
+    Natural(UInt64Builder),
+    Double(Float64Builder),
+    Single(Float32Builder),
     Truth(BooleanBuilder),
+    Date(Date32Builder),
+    Time(Time64NanosecondBuilder),
 }
 
 /// The values of one column under construction.
@@ -42,10 +50,16 @@ impl Column {
     /// For so many rows, whose text is expected to take so many bytes.
     pub(super) fn new(kind: &Kind, is_list: bool, rows: usize, bytes: usize) -> Self {
         let raw = match kind.form {
-            Form::Any | Form::Json | Form::Joined | Form::Text => Raw::Text(Texts::new(rows, bytes)),
-            Form::Whole => Raw::Whole(Int64Builder::with_capacity(rows)),
-            Form::Number => Raw::Number(Float64Builder::with_capacity(rows)),
+            Form::Any | Form::Json | Form::Joined | Form::Text | Form::Decimal { .. } => {
+                Raw::Text(Texts::new(rows, bytes))
+            }
+            Form::Whole { .. } | Form::Moment(_) => Raw::Whole(Int64Builder::with_capacity(rows)),
+            Form::Natural => Raw::Natural(UInt64Builder::with_capacity(rows)),
+            Form::Double | Form::Half => Raw::Double(Float64Builder::with_capacity(rows)),
+            Form::Single => Raw::Single(Float32Builder::with_capacity(rows)),
             Form::Truth => Raw::Truth(BooleanBuilder::with_capacity(rows)),
+            Form::Date => Raw::Date(Date32Builder::with_capacity(rows)),
+            Form::Time => Raw::Time(Time64NanosecondBuilder::with_capacity(rows)),
         };
         let lists = is_list.then(|| (OffsetBufferBuilder::new(rows), NullBufferBuilder::new(rows)));
         Self { kind: kind.clone(), raw, lists, joined: Vec::new(), met: 0, misfits: 0 }
@@ -102,31 +116,66 @@ impl Column {
     /// A value that stands there in a contact's text; none if it is none.
     fn value(&mut self, text: &[u8], span: Option<Span>) {
         let span = span.filter(|span| span.form != Written::Null);
-        let json = span.map(|span| span.of(text));
-        let fitted = match &mut self.raw {
-            Raw::Text(texts) => {
-                let said = span.as_ref().and_then(|span| said(self.kind.form, text, span));
-                texts.push_option(said.as_deref());
-                said.is_some()
-            }
-            Raw::Whole(numbers) => {
-                let number = json.and_then(whole);
-                numbers.append_option(number);
-                number.is_some()
-            }
-            Raw::Number(numbers) => {
-                let number = json.and_then(number);
-                numbers.append_option(number);
-                number.is_some()
-            }
-            Raw::Truth(truths) => {
-                let truth = json.and_then(truth);
-                truths.append_option(truth);
-                truth.is_some()
-            }
-        };
+        let fitted = span.is_some_and(|span| self.fits(text, &span));
+        if !fitted {
+            self.append_null();
+        }
         self.met += u64::from(span.is_some());
         self.misfits += u64::from(span.is_some() && !fitted);
+    }
+
+    /// Appends a value, if it fits the type; whether it does.
+    fn fits(&mut self, text: &[u8], span: &Span) -> bool {
+        let form = self.kind.form;
+        let json = span.of(text);
+        // What a string says.
+        let string =
+            || said(Form::Text, text, span).and_then(|said| String::from_utf8(said.into_owned()).ok());
+        match &mut self.raw {
+            Raw::Text(texts) => match form {
+                Form::Decimal { precision, scale } => {
+                    numbers::decimal(json, precision, scale).map(|text| texts.push(text.as_bytes()))
+                }
+                _ => said(form, text, span).map(|said| texts.push(&said)),
+            },
+            Raw::Whole(numbers) => match form {
+                Form::Whole { least, most } => numbers::whole(json)
+                    .and_then(|number| i64::try_from(number).ok())
+                    .filter(|number| (least..=most).contains(number)),
+                Form::Moment(unit) => string().and_then(|text| moments::moment(&text, unit)),
+                _ => None,
+            }
+            .map(|number| numbers.append_value(number)),
+            Raw::Natural(numbers) => numbers::whole(json)
+                .and_then(|number| u64::try_from(number).ok())
+                .map(|number| numbers.append_value(number)),
+            Raw::Double(numbers) => {
+                let number = if form == Form::Half { numbers::half(json) } else { numbers::double(json) };
+                number.map(|number| numbers.append_value(number))
+            }
+            Raw::Single(numbers) => numbers::single(json).map(|number| numbers.append_value(number)),
+            Raw::Truth(truths) => truth(json).map(|truth| truths.append_value(truth)),
+            Raw::Date(dates) => {
+                string().and_then(|text| moments::date(&text)).map(|date| dates.append_value(date))
+            }
+            Raw::Time(times) => {
+                string().and_then(|text| moments::time(&text)).map(|time| times.append_value(time))
+            }
+        }
+        .is_some()
+    }
+
+    fn append_null(&mut self) {
+        match &mut self.raw {
+            Raw::Text(texts) => texts.push_null(),
+            Raw::Whole(numbers) => numbers.append_null(),
+            Raw::Natural(numbers) => numbers.append_null(),
+            Raw::Double(numbers) => numbers.append_null(),
+            Raw::Single(numbers) => numbers.append_null(),
+            Raw::Truth(truths) => truths.append_null(),
+            Raw::Date(dates) => dates.append_null(),
+            Raw::Time(times) => times.append_null(),
+        }
     }
 
     /// How many values contacts had for it.
@@ -147,8 +196,12 @@ impl Column {
         let raw: ArrayRef = match self.raw {
             Raw::Text(texts) => Arc::new(texts.finish()?),
             Raw::Whole(mut numbers) => Arc::new(numbers.finish()),
-            Raw::Number(mut numbers) => Arc::new(numbers.finish()),
+            Raw::Natural(mut numbers) => Arc::new(numbers.finish()),
+            Raw::Double(mut numbers) => Arc::new(numbers.finish()),
+            Raw::Single(mut numbers) => Arc::new(numbers.finish()),
             Raw::Truth(mut truths) => Arc::new(truths.finish()),
+            Raw::Date(mut dates) => Arc::new(dates.finish()),
+            Raw::Time(mut times) => Arc::new(times.finish()),
         };
         let values = if *raw.data_type() == self.kind.data_type {
             raw
@@ -170,7 +223,12 @@ fn said<'a>(form: Form, text: &'a [u8], span: &Span) -> Option<Cow<'a, [u8]>> {
     let json = span.of(text);
     let between_quotes = || json.get(1..json.len().saturating_sub(1)).unwrap_or_default();
     match (form, span.form) {
-        (Form::Json, _) | (Form::Any, Written::Otherwise) => Some(Cow::Borrowed(json)),
+        (Form::Json | Form::Any, Written::Otherwise) => {
+            let json = standard_json(json);
+            // By itself, a word that JSON does not have says nothing.
+            (*json != *b"null").then_some(json)
+        }
+        (Form::Json, _) => Some(Cow::Borrowed(json)),
         (_, Written::Plain) => Some(Cow::Borrowed(between_quotes())),
         (_, Written::Escaped) => {
             // A lone surrogate has no place in any string of Arrow's.
@@ -179,20 +237,6 @@ fn said<'a>(form: Form, text: &'a [u8], span: &Span) -> Option<Cow<'a, [u8]>> {
         }
         (_, Written::Otherwise | Written::Null) => None,
     }
-}
-
-#[allow(clippy::cast_possible_truncation)] // whole, and small enough
-fn whole(json: &[u8]) -> Option<i64> {
-    let text = std::str::from_utf8(json).ok()?;
-    text.parse().ok().or_else(|| {
-        let number = number(json)?;
-        (number.fract() == 0.0 && number.abs() < EXACT_F64).then_some(number as i64)
-    })
-}
-
-fn number(json: &[u8]) -> Option<f64> {
-    // A string is no number; of the words, Rust reads those that JSON's neighbours write.
-    std::str::from_utf8(json).ok()?.parse().ok()
 }
 
 fn truth(json: &[u8]) -> Option<bool> {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import os
 import sys
 import warnings
@@ -143,12 +144,29 @@ def print_data(lines: Iterable[str]) -> None:
 
 def json_line(told: object) -> str:
     """As JSON in one line; letters that standard output cannot show, and halves of letters, are escaped."""
-    line = json.dumps(told, default=_in_json, ensure_ascii=False)
+    try:
+        line = json.dumps(told, default=_in_json, ensure_ascii=False, allow_nan=False)
+    except ValueError:
+        # JSON has no NaN and no Infinity.
+        told = _without_nan(told)
+        line = json.dumps(told, default=_in_json, ensure_ascii=False)
     try:
         line.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
     except UnicodeEncodeError:
         return json.dumps(told, default=_in_json)
     return line
+
+
+def _without_nan(value: Any) -> Any:
+    """The same value with `None` for numbers that JSON does not have."""
+    plain = value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {name: _without_nan(member) for name, member in plain.items()}
+    if isinstance(value, (list, tuple)):
+        return [_without_nan(element) for element in plain]
+    return value
 
 
 def _in_json(value: object) -> str:

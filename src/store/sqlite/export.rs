@@ -8,6 +8,7 @@ use rusqlite::{Connection, OptionalExtension};
 
 use crate::error::Error;
 use crate::identifier::Identifier;
+use crate::results::standard_json;
 
 use super::SqliteStore;
 use super::block::{self, Sheet, block_start};
@@ -111,7 +112,8 @@ fn line(identifier: &Identifier, fields: &Fields, kind: u8, body: &[u8], request
         quoted(word(kind)),
         quoted(&at),
     );
-    let body = String::from_utf8_lossy(body);
+    let body = if kind == state::HIT { standard_json(body) } else { body.into() };
+    let body = String::from_utf8_lossy(&body);
     // Writing to a string does not fail.
     let _ = if kind == state::HIT {
         // In JSON a line can only break between two tokens.
