@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ._core import Run
+    from ._calls import Call
 
 
 class Bell:
@@ -16,8 +17,10 @@ class Bell:
     `waiting` for it.
     """
 
-    def __init__(self, run: Run) -> None:
-        self._run = run
+    def __init__(self, call: Call) -> None:
+        self._run = call.run
+        self._loop = asyncio.get_running_loop()
+        call.await_in(self._loop)
         self._event = asyncio.Event()
         self._waiting: asyncio.Future[Any] | None = None
         self._trouble: BaseException | None = None
@@ -28,7 +31,10 @@ class Bell:
         return self._waiting is not None
 
     async def wait(self, timeout_s: float) -> None:
-        """Waits. Cancelling it changes nothing: the next wait goes on with the same."""
+        """Waits. Cancelling it changes nothing: the next wait goes on with the same.
+
+        It must be awaited in the loop that the bell was made in.
+        """
         if self._trouble is not None:
             raise self._trouble
         if self._waiting is None:
@@ -47,9 +53,14 @@ class Bell:
 
     def close(self) -> None:
         """Waits for the run no more."""
-        # A loop that was closed under its tasks has nobody left to tell.
-        if self._waiting is not None and not self._waiting.get_loop().is_closed():
-            self._waiting.cancel()
+        if self._waiting is not None:
+            # A loop that was closed can call nobody back; the future is cancelled all the same.
+            with suppress(RuntimeError):
+                self._waiting.cancel()
+
+    def belongs_here(self) -> bool:
+        """Whether it was made in the loop that runs now."""
+        return self._loop is asyncio.get_running_loop()
 
     def _answered(self, future: asyncio.Future[Any]) -> None:
         self._waiting = None

@@ -9,6 +9,7 @@ lets its own thread in again, and nothing that was read before something was mad
 
 from __future__ import annotations
 
+import itertools
 import threading
 import weakref
 from collections import deque
@@ -29,7 +30,10 @@ class Books:
         self._settled = Receipt()
         self._last: Receipt | None = None
         self._broken_off: deque[Call] = deque()
-        self._handed_out: weakref.WeakSet[Call] = weakref.WeakSet()
+        # In the order they began. Never taken out by hand: a call that is settled is skipped, and one that is
+        # collected is gone.
+        self._begun: weakref.WeakValueDictionary[int, Call] = weakref.WeakValueDictionary()
+        self._numbers = itertools.count()
 
     @property
     def last(self) -> Receipt | None:
@@ -37,14 +41,20 @@ class Books:
         return self._last
 
     def total(self) -> Receipt:
-        """The sum of all receipts, those of calls broken off included as far as they are known."""
+        """The sum of all receipts; of calls that are under way or broken off, as far as they are known."""
         with self._lock:
             while True:
                 settled = self._settled
-                receipts = [call.receipt_so_far() for call in self._broken_off.copy()]
+                calls = dict.fromkeys([*self._broken_off.copy(), *self._begun.values()])
+                receipts = [call.receipt_so_far() for call in calls]
                 total = sum((receipt for receipt in receipts if receipt is not None), settled)
                 if self._settled is settled:
                     return total
+
+    def begin(self, call: Call) -> None:
+        """Takes note of a call that is about to send. Holds it no longer than others do."""
+        with self._lock:
+            self._begun[next(self._numbers)] = call
 
     def enter(self, call: Call, receipt: Receipt) -> None:
         """Adds the receipt of a call that is over, once."""
@@ -59,7 +69,9 @@ class Books:
     def keep(self, call: Call) -> None:
         """Keeps a call that was broken off, for whoever recovers it: once, and not if somebody is at it."""
         with self._lock:
-            if call not in self._broken_off and call not in self._handed_out:
+            # Noted on the call itself: the collector clears weak references before it ends a coroutine that
+            # was left, which then comes here.
+            if call not in self._broken_off and not call.is_handed_out:
                 self._broken_off.append(call)
 
     def drop(self, call: Call) -> None:
@@ -72,21 +84,25 @@ class Books:
         with self._lock:
             if call not in self._broken_off:
                 self._broken_off.insert(0 if first else len(self._broken_off), call)
-            self._handed_out.discard(call)
+            call.is_handed_out = False
 
     def oldest(self) -> Call | None:
         """Hands out the call that was broken off first: each call once."""
         with self._lock:
+            for call in list(self._begun.values()):
+                if call.is_abandoned():
+                    call.break_off()
             while self._broken_off:
                 call = self._broken_off[0]
                 # Before it is taken out: a Ctrl-C in between leaves it where it is found again.
-                self._handed_out.add(call)
+                call.is_handed_out = True
                 if self._broken_off and self._broken_off[0] is call:
                     return self._broken_off.popleft()
-                self._handed_out.discard(call)
+                call.is_handed_out = False
             return None
 
     def after_fork(self) -> None:
         """In a forked child: the calls are the parent's, and so may be the lock's state."""
         self._lock = threading.RLock()
         self._broken_off = deque()
+        self._begun = weakref.WeakValueDictionary()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import weakref
 from contextlib import suppress
 from itertools import repeat
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
@@ -21,6 +22,7 @@ from .settings import LOOPBACK
 from .wording import count
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Iterable
 
     from ._core import Rows, Run
@@ -90,16 +92,35 @@ class Call:
         watch.paced_by(desk.settings)
         self.settled: Receipt | None = None
         """Its receipt, once that is in the books: which put it here."""
+        self.is_handed_out = False
+        """Whether `recover()` is at it, or was."""
         self._rest: Results | None = None
         self._with_caller = False
+        self._loop: weakref.ref[asyncio.AbstractEventLoop] | None = None
+        self._is_entered = False
         self.store_only = False
         """Rows stay open because that is what was asked for."""
         # Nothing outlives the call, and it is real money: then how many rows have asked so far.
         unkept = self.settings.store is None and self.settings.service != LOOPBACK
         self._unkept: int | None = 0 if unkept else None
 
+    def await_in(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Says which event loop waits for it."""
+        self._loop = weakref.ref(loop)
+
+    def is_abandoned(self) -> bool:
+        """Whether it was left in an event loop that runs no more: nobody goes on with it."""
+        if self._loop is None or self._with_caller:
+            return False
+        loop = self._loop()
+        return loop is None or loop.is_closed()
+
     def _feed(self, rows: Rows) -> None:
         """Gives the run rows; with a word, once, where many are paid for and nothing keeps them."""
+        if not self._is_entered:
+            # Before anything is sent: the books know of it from here on, whatever becomes of its caller.
+            self._is_entered = True
+            self._desk.books.begin(self)
         if self._unkept is not None:
             self._unkept += rows.asking()
             if self._unkept > MANY_ROWS:

@@ -87,7 +87,7 @@ class AsyncDoors:
             refuse_invalid(parts)
         watch, asking = Watch(progress, sum(map(len, parts))), sum(part.asking() for part in parts)
         call = self._desk.begin(ListCall, "enrich_async", terms, watch, asking=asking)
-        bell = Bell(call.run)
+        bell = Bell(call)
         try:
             call.feed(parts)
             while not call.over():
@@ -172,7 +172,7 @@ class AsyncDoors:
         call = self._desk.books.oldest()
         if call is None:
             return Results()
-        bell = Bell(call.run)
+        bell = Bell(call)
         try:
             # A waiter that was cancelled a moment ago lets go when the loop has turned.
             await asyncio.sleep(0)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ._bell import Bell
 from ._calls import TICK_S
+from .exceptions import ExactBuyerError
 from .streams import Window, tell_left
 
 if TYPE_CHECKING:
@@ -50,7 +51,9 @@ class Reader:
     def take(self) -> list[object]:
         """What has been read meanwhile."""
         rows, self._rows = self._rows, []
-        self._has_room.set()
+        # A loop that was closed can wake nobody.
+        with suppress(RuntimeError):
+            self._has_room.set()
         return rows
 
     def is_over(self) -> bool:
@@ -63,6 +66,10 @@ class Reader:
             return self._task.exception()
         # By whoever closed it; or by the source itself, for which something was cancelled that it waited for.
         return None if self._closed else asyncio.CancelledError("the source of the rows was cancelled")
+
+    def belongs_here(self) -> bool:
+        """Whether it reads in the loop that runs now."""
+        return self._task.get_loop() is asyncio.get_running_loop()
 
     def close(self) -> None:
         """Reads no further."""
@@ -112,7 +119,7 @@ class AsyncStream(Window, AsyncIterator["Result"]):
 
     async def _advance(self) -> bool:
         call, intake = self._call, self._intake
-        bell = self._bell = self._bell or Bell(call.run)
+        bell = self._bell = self._bell_here()
         while True:
             if isinstance(self._source, AsyncIterator):
                 self._feed_from(self._source, bell)
@@ -136,6 +143,14 @@ class AsyncStream(Window, AsyncIterator["Result"]):
         if intake.ended:
             return
         reader = self._reader = self._reader or Reader(source, call.settings.chunk_size, bell)
+        if not reader.belongs_here():
+            reader.close()
+            intake.feed(reader.take())
+            lost = (
+                "an async source can be read only in the event loop in which it was begun, which is another"
+            )
+            intake.end(ExactBuyerError(lost))
+            return
         if intake.wants() and (rows := reader.take()):
             intake.feed(rows)
         if reader.is_over():
@@ -146,6 +161,14 @@ class AsyncStream(Window, AsyncIterator["Result"]):
                 self._end_reading()
                 raise trouble
             intake.end(trouble)
+
+    def _bell_here(self) -> Bell:
+        """The bell of the loop that runs now: the one before may have been closed."""
+        if self._bell is not None and self._bell.belongs_here():
+            return self._bell
+        if self._bell is not None:
+            self._bell.close()
+        return Bell(self._call)
 
     def _end_reading(self) -> None:
         if self._reader is not None:
@@ -160,7 +183,7 @@ class AsyncStream(Window, AsyncIterator["Result"]):
         call = self._call
         call.keep()
         self._closed = True
-        bell = self._bell = self._bell or Bell(call.run)
+        bell = self._bell = self._bell_here()
         try:
             call.stop()
             if self._reader is not None:

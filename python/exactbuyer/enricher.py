@@ -272,7 +272,7 @@ class BulkEnricher(SyncDoors, AsyncDoors, TableDoors):
 
     @property
     def receipt(self) -> Receipt:
-        """What all its calls in this process took, added up."""
+        """What all its calls in this process took, added up; those under way as far as they have come."""
         return self._desk.books.total()
 
     @property

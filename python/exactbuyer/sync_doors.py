@@ -170,6 +170,8 @@ class SyncDoors:
     def recover(self) -> Results:
         """What an interrupted, cancelled or abandoned call had paid for: each call once, the oldest first.
 
+        A call is abandoned, too, when the event loop that it was awaited in has been closed.
+
         Waits for what such a call still has in flight, up to the `grace` it was given. Sends
         nothing, costs nothing.
 

@@ -188,7 +188,7 @@ class TableDoors:
         job = Job(data, Wish.checked(by, columns, prefix, split, terms.field_type), self._desk.settings)
         call = self._desk.begin(TableCall, "enrich_table_async", terms, Watch(progress, job.rows))
         call.begin(job)
-        bell = Bell(call.run)
+        bell = Bell(call)
         try:
             for rows in job.parts():
                 call.feed(rows)

@@ -99,13 +99,14 @@ impl Engine {
         let required_fields = required_fields.map(settings::required_fields).transpose()?;
         let options = RunOptions { required_fields, max_credits, refresh, store_only };
         let api_key = api_key.map(key).transpose()?;
-        let runtime = runtime::handle(py)?;
+        let background = runtime::background(py)?;
         // Opened before anything is locked: it may take a while.
         let store = self.store.as_ref().map(|store| store.get().handle(py)).transpose()?;
         let mut call = Call { api_key, options, store };
-        let begun = self.begin(&runtime, &mut call);
+        let begun = self.begin(&background.runtime, &mut call);
         let_go(call.store);
-        Ok(Run::new(begun.map_err(|error| errors::exception(py, &error))?, runtime))
+        let run = begun.map_err(|error| errors::exception(py, &error))?;
+        Ok(Run::new(run, background, self.settings.config.grace))
     }
 
     fn close(&self, py: Python<'_>, grace_s: f64) -> PyResult<()> {

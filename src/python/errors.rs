@@ -50,3 +50,12 @@ pub(super) fn exception(py: Python<'_>, error: &Error) -> PyErr {
 pub(super) fn config(message: impl Into<String>) -> Error {
     Error::new(ErrorKind::Config, message)
 }
+
+/// The system starts no further thread. Nothing was sent.
+pub(super) fn no_thread(error: &std::io::Error) -> Error {
+    let message = format!(
+        "the system allows no further thread ({error}), so nothing was sent: end other processes, or raise the \
+         limit (ulimit -u, or pids of the container), and call again"
+    );
+    Error::new(ErrorKind::Transport, message)
+}

@@ -3,6 +3,7 @@
 
 mod arrow;
 mod assembly;
+mod awaiting;
 mod by;
 mod engine;
 mod entry;

@@ -5,24 +5,25 @@ use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
+use futures_util::future::Abortable;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::sync::MutexExt;
 use pyo3::types::{PyDict, PyList};
-use tokio::runtime::Handle;
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 
 use super::assembly::Assembly;
+use super::awaiting::{Answer, Waiter};
 use super::errors;
 use super::objects::{promote, without_collector};
 use super::rows::Rows;
-use super::runtime::{OfProcess, Ours};
+use super::runtime::{Background, OfProcess};
 use super::table::{self, Table};
 use crate::dispatch;
 use crate::results::{RowOutcome, Status};
@@ -113,7 +114,9 @@ fn wait_for(future: impl Future<Output = ()>, limit: Duration) -> bool {
 struct Live {
     run: Arc<dispatch::Run>,
     inbox: Arc<AsyncMutex<Inbox>>,
-    runtime: Handle,
+    background: Background,
+    /// How long what is in flight may take once nobody waits any more.
+    grace: Duration,
 }
 
 /// A call under way.
@@ -122,17 +125,20 @@ pub(super) struct Run {
     live: OfProcess<Live>,
     marks: Arc<Marks>,
     assembly: Mutex<Assembly>,
+    /// Who awaits something. Held by the wait alone: a loop that nobody else holds is to be collected.
+    waiter: Mutex<Weak<Waiter>>,
 }
 
 impl Run {
-    pub(super) fn new(run: Arc<dispatch::Run>, runtime: Handle) -> Self {
+    pub(super) fn new(run: Arc<dispatch::Run>, background: Background, grace: Duration) -> Self {
         let marks = Arc::new(Marks::default());
         let inbox = Inbox { run: run.clone(), ready: VecDeque::new(), marks: marks.clone() };
         let inbox = Arc::new(AsyncMutex::new(inbox));
         Self {
-            live: OfProcess::new(Live { run, inbox, runtime }),
+            live: OfProcess::new(Live { run, inbox, background, grace }),
             marks,
             assembly: Mutex::new(Assembly::new()),
+            waiter: Mutex::new(Weak::new()),
         }
     }
 
@@ -153,6 +159,10 @@ impl Run {
         let inbox = &self.live()?.inbox;
         if let Ok(inbox) = inbox.clone().try_lock_owned() {
             return Ok(inbox);
+        }
+        let waiter = self.waiter.lock().unwrap_or_else(PoisonError::into_inner).upgrade();
+        if let Some(waiter) = waiter {
+            waiter.hang_up_if_deaf(py);
         }
         // A waiter that was cancelled lets go in a moment.
         let mut claimed = None;
@@ -190,7 +200,7 @@ impl Run {
         loop {
             let slice = limit.saturating_sub(began.elapsed()).min(SLICE);
             let came = py.detach(|| {
-                let _entered = live.runtime.enter();
+                let _entered = live.background.runtime.enter();
                 wait_for(inbox.pull(), slice)
             });
             py.check_signals()?;
@@ -202,16 +212,25 @@ impl Run {
 
     fn wait_async<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let mut inbox = self.consume(py)?;
-        let _entered = self.live()?.runtime.enter();
-        pyo3_async_runtimes::generic::future_into_py::<Ours, _, _>(py, async move {
-            inbox.pull().await;
-            Ok(None::<bool>)
-        })
+        let live = self.live()?;
+        let (waiter, registration) = Waiter::new(py)?;
+        *self.waiter.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(&waiter);
+        let future = waiter.future(py);
+        let (run, grace) = (live.run.clone(), live.grace);
+        // A loop that was closed under its tasks will not ask for anything else.
+        let unheard = Box::new(move || run.stop(grace));
+        let answer = Answer::new(waiter, live.background.answers.clone(), unheard);
+        live.background.runtime.spawn(async move {
+            // The inbox is free again before the answer is given.
+            let _pulled_or_not = Abortable::new(async move { inbox.pull().await }, registration).await;
+            drop(answer);
+        });
+        Ok(future)
     }
 
     fn fill(&self, into: &Bound<'_, PyList>) -> PyResult<usize> {
         let mut inbox = self.consume(into.py())?;
-        let _entered = self.live()?.runtime.enter();
+        let _entered = self.live()?.background.runtime.enter();
         let mut assembly = self.assembly(into.py());
         let mut filled = Ok(0);
         while let Ok(so_far @ 0..MOST_ROWS_AT_ONCE) = filled {
@@ -232,7 +251,7 @@ impl Run {
 
     fn take<'py>(&self, py: Python<'py>, most: usize) -> PyResult<Bound<'py, PyList>> {
         let mut inbox = self.consume(py)?;
-        let _entered = self.live()?.runtime.enter();
+        let _entered = self.live()?.background.runtime.enter();
         let mut assembly = self.assembly(py);
         inbox.glance();
         let ended = self.marks.ended.load(Ordering::Acquire);
@@ -246,7 +265,7 @@ impl Run {
         let mut inbox = self.consume(py)?;
         let live = self.live()?;
         let gathered = py.detach(|| {
-            let _entered = live.runtime.enter();
+            let _entered = live.background.runtime.enter();
             let mut gathered = 0;
             while gathered < MOST_ROWS_AT_ONCE {
                 inbox.glance();

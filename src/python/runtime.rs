@@ -6,16 +6,14 @@
 //! attached to Python and does not let go meanwhile, and `os.fork` needs the same: a child never
 //! inherits it locked.
 
-use std::future::Future;
-use std::pin::Pin;
-use std::process;
 use std::sync::{Mutex, PoisonError};
+use std::{io, panic, process, thread};
 
 use pyo3::prelude::*;
-use pyo3_async_runtimes::TaskLocals;
-use pyo3_async_runtimes::generic::{ContextExt, JoinError, Runtime as AsyncRuntime};
 use tokio::runtime::{Builder, Handle, Runtime};
-use tokio::task::{self, JoinHandle};
+
+use super::awaiting::Answers;
+use super::errors;
 
 /// Threads of the runtime. It encodes, sends, receives and splits, some 400,000 rows a second, which
 /// is above any vendor's limit; objects are built by the caller's own thread. A second one would have
@@ -74,89 +72,45 @@ impl<T> Drop for OfProcess<T> {
     }
 }
 
-/// This process's runtime, made when it is first asked for. Never shut down: at exit its threads
-/// end with the process, and nobody waits for them.
-pub(super) fn handle(_attached: Python<'_>) -> PyResult<Handle> {
-    static RUNTIME: Mutex<Option<OfProcess<Runtime>>> = Mutex::new(None);
-
-    let mut slot = RUNTIME.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(runtime) = slot.as_ref().and_then(OfProcess::get) {
-        return Ok(runtime.handle().clone());
-    }
-    let runtime =
-        Builder::new_multi_thread().worker_threads(WORKERS).thread_name("exactbuyer").enable_all().build()?;
-    let handle = runtime.handle().clone();
-    *slot = Some(OfProcess::new(runtime));
-    Ok(handle)
+/// What of a process works beside the threads of Python.
+#[derive(Clone)]
+pub(super) struct Background {
+    pub(super) runtime: Handle,
+    pub(super) answers: Answers,
 }
 
-/// What `pyo3_async_runtimes` is told of our runtime: its own could not survive a fork. Every use
-/// has to be inside the runtime's context.
-pub(super) struct Ours;
+/// This process's background threads, started when they are first asked for. Never shut down: at exit
+/// they end with the process, and nobody waits for them.
+pub(super) fn background(py: Python<'_>) -> PyResult<Background> {
+    static BACKGROUND: Mutex<Option<OfProcess<(Runtime, Background)>>> = Mutex::new(None);
 
-/// A join error of tokio's.
-pub(super) struct Failed(task::JoinError);
-
-impl JoinError for Failed {
-    fn is_panic(&self) -> bool {
-        self.0.is_panic()
-    }
-
-    fn into_panic(self) -> Box<dyn std::any::Any + Send + 'static> {
-        match self.0.try_into_panic() {
-            Ok(payload) => payload,
-            Err(cancelled) => Box::new(cancelled.to_string()),
+    let started = {
+        let mut slot = BACKGROUND.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, background)) = slot.as_ref().and_then(OfProcess::get) {
+            return Ok(background.clone());
         }
-    }
+        start().map(|started| {
+            let background = started.1.clone();
+            *slot = Some(OfProcess::new(started));
+            background
+        })
+    };
+    // Only now: making an exception may let go of the interpreter.
+    started.map_err(|error| errors::exception(py, &errors::no_thread(&error)))
 }
 
-/// A task of ours, joined with our error.
-pub(super) struct Joined(JoinHandle<()>);
-
-impl Future for Joined {
-    type Output = Result<(), Failed>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut std::task::Context<'_>) -> std::task::Poll<Self::Output> {
-        Pin::new(&mut self.0).poll(cx).map_err(Failed)
-    }
+fn start() -> io::Result<(Runtime, Background)> {
+    let answers = Answers::start()?;
+    // tokio panics where it cannot start a thread. One that starts, and ends again, shows that it can; and
+    // should the system's mind change in between, the panic ends here.
+    thread::Builder::new().name("exactbuyer".into()).spawn(|| ())?.join().map_err(|_| panicked())?;
+    let build =
+        || Builder::new_multi_thread().worker_threads(WORKERS).thread_name("exactbuyer").enable_all().build();
+    let runtime = panic::catch_unwind(build).map_err(|_| panicked())??;
+    let background = Background { runtime: runtime.handle().clone(), answers };
+    Ok((runtime, background))
 }
 
-tokio::task_local! {
-    static LOCALS: TaskLocals;
-}
-
-impl AsyncRuntime for Ours {
-    type JoinError = Failed;
-    type JoinHandle = Joined;
-
-    fn spawn<F>(fut: F) -> Self::JoinHandle
-    where
-        F: Future<Output = ()> + Send + 'static,
-    {
-        Joined(Handle::current().spawn(fut))
-    }
-
-    fn spawn_blocking<F>(f: F) -> Self::JoinHandle
-    where
-        F: FnOnce() + Send + 'static,
-    {
-        // What is spawned here attaches to Python, and would panic where the interpreter is
-        // shutting down: attached beforehand, or left undone, it cannot.
-        Joined(Handle::current().spawn_blocking(move || {
-            Python::try_attach(|_| f());
-        }))
-    }
-}
-
-impl ContextExt for Ours {
-    fn scope<F, R>(locals: TaskLocals, fut: F) -> Pin<Box<dyn Future<Output = R> + Send>>
-    where
-        F: Future<Output = R> + Send + 'static,
-    {
-        Box::pin(LOCALS.scope(locals, fut))
-    }
-
-    fn get_task_locals() -> Option<TaskLocals> {
-        LOCALS.try_with(TaskLocals::clone).ok()
-    }
+fn panicked() -> io::Error {
+    io::Error::other("a thread could not be started")
 }

@@ -18,6 +18,7 @@ class Left:
 
     def __init__(self) -> None:
         self.settled: Receipt | None = None
+        self.is_handed_out = False
 
     def receipt_so_far(self) -> Receipt | None:
         return None if self.settled is not None else Receipt(sent=7)
