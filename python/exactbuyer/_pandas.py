@@ -20,6 +20,7 @@ class PandasFrame:
     def __init__(self, data: Any) -> None:
         # Its own list of columns and rows: the caller may change theirs while a call is under way.
         self._frame = data.copy(deep=False)
+        self._looked_up: list[Any] = []
 
     def names(self) -> list[Hashable]:
         return list(self._frame.columns)
@@ -34,6 +35,7 @@ class PandasFrame:
 
     def cells(self, label: Hashable) -> Cells:
         column = self._frame.iloc[:, list(self._frame.columns).index(label)]
+        self._looked_up.append(column.dtype)
         name = str(column.dtype)
         if getattr(column.dtype, "kind", "O") in "bmMc":
             raise ConfigError(
@@ -58,7 +60,7 @@ class PandasFrame:
 
         frame = self._frame
         kept = frame.loc[:, [name not in set(dropped) for name in frame.columns]] if dropped else frame
-        arrays = _arrays(added)
+        arrays = _arrays(added, self._text_dtype())
         beside = pd.DataFrame(arrays, index=frame.index)
         labels = [self.label(name) for name in arrays]
         is_deep = frame.columns.nlevels > 1
@@ -69,26 +71,73 @@ class PandasFrame:
         joined.attrs.update(notes)
         return joined
 
+    def _text_dtype(self) -> Any:
+        """What text is here: pandas' own dtype; where that is object, what the caller's own columns have."""
+        pd = library("pandas")
 
-def _arrays(added: _core.Batches) -> dict[str, Any]:
+        usual = pd.Series(["text"]).dtype
+        if not _is_object(usual) or any(map(_is_object, self._looked_up)):
+            return usual
+        theirs = [*self._looked_up, *self._frame.dtypes]
+        return next((dtype for dtype in theirs if _is_text(dtype)), usual)
+
+
+def _is_object(dtype: Any) -> bool:
+    return getattr(dtype, "kind", "") == "O" and getattr(dtype, "name", "") == "object"
+
+
+def _is_text(dtype: Any) -> bool:
     pd = library("pandas")
 
-    if has_pyarrow():
-        pa = library("pyarrow")
-
-        table = pa.table(added)
-        return {
-            name: pd.arrays.ArrowExtensionArray(column)
-            for name, column in zip(table.column_names, table.columns, strict=True)
-        }
-    return {name: _without_arrow(*added.objects(name)) for name in added.names()}
+    if isinstance(dtype, pd.StringDtype):
+        return True
+    pa = library("pyarrow") if isinstance(dtype, pd.ArrowDtype) else None
+    return pa is not None and dtype.pyarrow_dtype in {pa.string(), pa.large_string()}
 
 
-def _without_arrow(values: list[Any], kind: str) -> Any:
+def _arrays(added: _core.Batches, text_dtype: Any) -> dict[str, Any]:
+    if not has_pyarrow():
+        return {name: _without_arrow(*added.objects(name), text_dtype) for name in added.names()}
+    pa = library("pyarrow")
+
+    table = pa.table(added)
+    columns = zip(table.column_names, table.columns, strict=True)
+    return {name: _array(column, text_dtype) for name, column in columns}
+
+
+def _array(column: Any, text_dtype: Any) -> Any:
+    """A column of Arrow's as pandas would have read it; lists, which pandas has no type for, stay Arrow's."""
+    pa, pd = library("pyarrow"), library("pandas")
+
+    kind = column.type
+    if pa.types.is_nested(kind):
+        return pd.arrays.ArrowExtensionArray(column)
+    if kind in {pa.string(), pa.large_string()} or kind == pa.string_view():
+        if kind == pa.string_view():
+            column = column.cast(pa.large_string())
+        # None of them copies its text, except object, which has a Python object for each cell.
+        if isinstance(text_dtype, pd.ArrowDtype):
+            return pd.arrays.ArrowExtensionArray(column)
+        return column.to_pandas().array if _is_object(text_dtype) else text_dtype.__from_arrow__(column)
+    if pa.types.is_boolean(kind):
+        return pd.BooleanDtype().__from_arrow__(column)
+    if pa.types.is_integer(kind):
+        # Nullable: as floats they would lose digits beyond 2**53.
+        name = str(kind).replace("int", "Int").replace("u", "U")
+        return pd.api.types.pandas_dtype(name).__from_arrow__(column)
+    # Without an index of its own, by which it would be aligned with the frame.
+    return column.to_pandas(date_as_object=False).array
+
+
+def _without_arrow(values: list[Any], kind: str, text_dtype: Any) -> Any:
     pd = library("pandas")
 
     if kind == "timestamp":
-        return pd.to_datetime(pd.array(values, dtype="Int64"), unit="us", utc=True)
+        return pd.to_datetime(pd.array(values, dtype="Int64"), unit="us", utc=True).as_unit("us")
+    if kind == "date":
+        return pd.array(library("numpy").array(values, dtype="datetime64[ms]"))
     if kind == "object":
         return pd.Series(values, dtype=object).array
+    if kind == "string":
+        return pd.array(values, dtype=text_dtype)
     return pd.array(values, dtype=cast("Any", kind))

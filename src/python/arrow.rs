@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Float64Type, Int64Type, TimestampMicrosecondType};
+use arrow_array::types::{Float64Type, Int64Type, TimestampMicrosecondType, UInt64Type};
 use arrow_array::{Array, ArrayRef, RecordBatch, RecordBatchIterator, RecordBatchReader, StructArray};
 use arrow_cast::cast;
 use arrow_cast::display::array_value_to_string;
@@ -125,9 +125,18 @@ impl Batches {
         }
         let kind = match self.schema.field(place).data_type() {
             DataType::Boolean => "boolean",
-            integer if integer.is_integer() => "Int64",
-            float if float.is_floating() => "Float64",
+            DataType::Int8 => "Int8",
+            DataType::Int16 => "Int16",
+            DataType::Int32 => "Int32",
+            DataType::Int64 => "Int64",
+            DataType::UInt8 => "UInt8",
+            DataType::UInt16 => "UInt16",
+            DataType::UInt32 => "UInt32",
+            DataType::UInt64 => "UInt64",
+            DataType::Float32 => "float32",
+            DataType::Float64 => "float64",
             DataType::Timestamp(TimeUnit::Microsecond, Some(_)) => "timestamp",
+            DataType::Date32 => "date",
             DataType::List(_) => "object",
             _ => "string",
         };
@@ -193,6 +202,7 @@ fn add_objects(array: &ArrayRef, into: &Bound<'_, PyList>) -> PyResult<()> {
             DataType::Boolean => into.append(array.as_boolean().value(row))?,
             DataType::Utf8 => into.append(array.as_string::<i32>().value(row))?,
             DataType::Int64 => into.append(array.as_primitive::<Int64Type>().value(row))?,
+            DataType::UInt64 => into.append(array.as_primitive::<UInt64Type>().value(row))?,
             DataType::Float64 => into.append(array.as_primitive::<Float64Type>().value(row))?,
             DataType::Timestamp(TimeUnit::Microsecond, _) => {
                 into.append(array.as_primitive::<TimestampMicrosecondType>().value(row))?;
