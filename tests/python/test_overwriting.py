@@ -297,6 +297,9 @@ def test_no_export_replaces_a_store(spelled: Callable[[Path], Path], store: Path
             for force in [False, True]:
                 with pytest.raises(ConfigError, match="name another file"):
                     opened.export(target, force=force)
+        if named.stat().st_nlink > 1:
+            # A store with a second name is refused as it is.
+            other_name.unlink()
         assert opened.info().credits == before
 
 
