@@ -83,6 +83,9 @@ class Call:
     where = ".results"
     """What of an exception holds what was paid for."""
 
+    whole = True
+    """Its rows are all at hand when it begins: none of its lookups is forgotten, and paid for again."""
+
     def __init__(self, run: Run, name: str, desk: Desk, watch: Watch) -> None:
         self.run = run
         self.settings = desk.settings
@@ -326,6 +329,8 @@ class ListCall(Call):
 
 class StreamCall(Call):
     """A call whose rows come and go in order: what is ready waits here to be handed out."""
+
+    whole = False
 
     def __init__(self, run: Run, name: str, desk: Desk, watch: Watch) -> None:
         super().__init__(run, name, desk, watch)

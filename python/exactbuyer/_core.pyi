@@ -298,12 +298,16 @@ class Engine:
         self,
         *,
         api_key: Secret | str | None,
+        whole: bool = False,
         required_fields: Iterable[str] | None = None,
         max_credits: int | None = None,
         refresh: bool = False,
         store_only: bool = False,
     ) -> Run:
         """Starts a call, and opens the store.
+
+        `whole`: the rows are all at hand, and no lookup of them is forgotten before the last is in. Otherwise a
+        lookup is forgotten 100,000 rows after the last row that named it.
 
         The first one with a key settles it; without one nothing is sent.
         """

@@ -151,9 +151,8 @@ class Desk:
         if self.store is not None and asking != 0:
             opened(self.store)
             self._opened = self._opened or StoreId.of(self.store)
-        call = kind(
-            engine.start(api_key=key, max_credits=terms.max_credits, **terms.for_core()), name, self, watch
-        )
+        run = engine.start(api_key=key, whole=kind.whole, max_credits=terms.max_credits, **terms.for_core())
+        call = kind(run, name, self, watch)
         call.store_only = terms.store_only
         return call
 

@@ -228,6 +228,8 @@ class TableCall(GatheringCall):
 class TableStreamCall(GatheringCall):
     """A call whose table comes and goes batch by batch; what is ready waits here to be handed out."""
 
+    whole = False
+
     def __init__(self, run: Run, name: str, desk: Desk, watch: Watch) -> None:
         super().__init__(run, name, desk, watch)
         self.fed = 0

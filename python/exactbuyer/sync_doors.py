@@ -75,7 +75,8 @@ class SyncDoors:
                 and `receipt`, too, and so has `recover()`. A second Ctrl-C leaves at once.
 
         Costs one credit for each row found that is neither a duplicate of another row nor missing,
-        and at most `max_credits` with every doubt counted.
+        and at most `max_credits` with every doubt counted. However far apart duplicates are, they are
+        paid for once: nothing is sent before all rows were read.
 
         Example:
             >>> from exactbuyer import BulkEnricher
@@ -121,8 +122,10 @@ class SyncDoors:
 
         Reads ahead of the consumer by a bounded number of rows, twice what can be in flight and at
         most 100,000: that many may be asked, and paid, before the first is taken. A duplicate is
-        recognised while its first row is within that window. Best used in a `with` block: left
-        early it then stops at once, also where Ctrl-C comes in code between two rows.
+        recognised within 100,000 rows of the last row with the same identifier; one further apart is
+        answered by the store, and without a store **it is paid for again**. `enrich` forgets none. Best
+        used in a `with` block: left early it then stops at once, also where Ctrl-C comes in code between
+        two rows.
 
         Args:
             rows: Any iterable of rows as for `enrich`, endless ones too; read only as needed.
@@ -145,7 +148,7 @@ class SyncDoors:
         Warns:
             IncompleteWarning: At the end, if rows stayed open.
 
-        Costs what `enrich` costs.
+        Costs what `enrich` costs, and without a store once more for each duplicate further apart.
 
         Example:
             >>> from exactbuyer import BulkEnricher

@@ -77,7 +77,8 @@ class TableDoors:
             The same kind of thing: the rows in order, your columns and index as they were, then
             `status`, `matched_by`, `source`, `fetched_at`, `reason` and those of `columns`, all under
             the prefix. Columns of an earlier call with this prefix are replaced. A reader gives a
-            reader, computed as it is consumed. The receipt is `last_receipt`, and in pandas' `attrs`
+            reader, computed as it is consumed, which recognises duplicates as `stream` does: without a
+            store, one more than 100,000 rows after the last of its kind is paid for again. The receipt is `last_receipt`, and in pandas' `attrs`
             or the schema's metadata under `"exactbuyer_receipt"` (a reader's schema comes before it).
 
         Raises:
@@ -94,7 +95,7 @@ class TableDoors:
                 more; or none of ten or more contacts has a value for a column of yours, or none that fits
                 its type.
 
-        Costs what `enrich` costs.
+        Costs what `enrich` costs; a reader costs what `stream` costs.
 
         Example:
             >>> import pandas

@@ -9,7 +9,7 @@ use crate::results::{Origin, Source};
 use crate::store::{Ceiling, Known, Seen, Standing, Terms};
 
 use super::attempt::Parcel;
-use super::runner::Runner;
+use super::runner::{Admission, Runner};
 
 /// Rows admitted before the run looks up from its input again.
 const ADMIT_AT_ONCE: usize = 16_384;
@@ -36,11 +36,24 @@ pub fn terms(config: &Config, refresh: bool, durable: bool) -> Terms {
 }
 
 impl Runner {
-    /// Admits some of the rows that were fed; whether there are more.
-    pub(super) async fn admit_some(&mut self) -> bool {
-        let Some(rows) = self.fed.front_mut() else { return false };
-        let rows: Vec<Row> = rows.take(ADMIT_AT_ONCE).collect();
-        if rows.len() < ADMIT_AT_ONCE {
+    /// Whether rows that were fed should be admitted now. Rows that wait cost less memory than lookups
+    /// that wait, so no more are admitted than are soon sent.
+    pub(super) fn wants_rows(&self) -> bool {
+        let Admission { whole, ahead } = self.admission;
+        let ahead = ahead.max(self.chunk_size);
+        let known = !whole || self.input_over;
+        known && !self.fed.is_empty() && (self.table.queued() < ahead || self.table.is_full())
+    }
+
+    /// Admits some of the rows that were fed, if they are wanted.
+    pub(super) async fn admit_some(&mut self) {
+        if !self.wants_rows() {
+            return;
+        }
+        let Some(rows) = self.fed.front_mut() else { return };
+        let most = self.admission.ahead.min(ADMIT_AT_ONCE);
+        let rows: Vec<Row> = rows.take(most).collect();
+        if rows.len() < most {
             self.fed.pop_front();
         }
         let from = self.table.rows();
@@ -69,7 +82,6 @@ impl Runner {
         }
         self.table.activate(from, &mut self.out);
         self.seal_if_complete();
-        !self.fed.is_empty()
     }
 
     /// Where an answer that this run has not asked for comes from; `stored` if it was there before

@@ -66,6 +66,10 @@ impl Runner {
         if let Some(until) = self.not_before.filter(|until| now < *until) {
             return Step::Wait(Some(until), "requests_per_minute");
         }
+        if self.table.is_full() && self.wants_rows() {
+            // The rows that need what is kept are admitted first.
+            return Step::Wait(None, "the source");
+        }
         let suspect = self.suspect();
         let may_go = |parcel: &Parcel| suspect.is_none() || parcel.group == suspect;
         let retry = self.retries.iter().position(|parcel| may_go(parcel) && self.is_due(parcel, now));

@@ -36,8 +36,11 @@ pub struct Engine {
     shared: Arc<Shared>,
 }
 
+/// Lookups that wait to be sent, at which no more rows are admitted.
+const READ_AHEAD: usize = 16_384;
+
 /// What one run may settle for itself.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct RunOptions {
     /// Instead of the engine's own.
     pub required_fields: Option<Box<[Box<str>]>>,
@@ -47,6 +50,25 @@ pub struct RunOptions {
     pub refresh: bool,
     /// Send nothing: what the store cannot answer is `not_sent`.
     pub store_only: bool,
+    /// All rows are at hand: nothing is sent before the input is finished, and then no lookup is
+    /// forgotten, and paid for again, while rows that name it are still to come. Otherwise a lookup is
+    /// forgotten 100,000 rows after the last that named it.
+    pub whole: bool,
+    /// So many lookups wait at most to be sent; the rows after them wait as they are.
+    pub read_ahead: usize,
+}
+
+impl Default for RunOptions {
+    fn default() -> Self {
+        Self {
+            required_fields: None,
+            max_credits: None,
+            refresh: false,
+            store_only: false,
+            whole: false,
+            read_ahead: READ_AHEAD,
+        }
+    }
 }
 
 struct Shared {

@@ -43,6 +43,15 @@ pub(super) struct Flight {
     pub(super) slot: Instant,
 }
 
+/// When rows that were fed are admitted.
+#[derive(Clone, Copy)]
+pub(super) struct Admission {
+    /// All of them are known before the first is.
+    pub(super) whole: bool,
+    /// None are while so many lookups wait to be sent.
+    pub(super) ahead: usize,
+}
+
 /// The state of one run.
 pub(super) struct Runner {
     pub(super) shared: Arc<Shared>,
@@ -53,6 +62,7 @@ pub(super) struct Runner {
     /// Nothing is sent: why what the store cannot answer is `not_sent`.
     pub(super) store_only: Option<Arc<str>>,
     pub(super) table: Table,
+    pub(super) admission: Admission,
     /// Rows fed and not yet admitted.
     pub(super) fed: VecDeque<std::vec::IntoIter<Row>>,
     /// No more rows come, or none will be waited for.
@@ -118,6 +128,7 @@ impl Runner {
             required,
             store_only: options.store_only.then(|| STORE_ONLY.into()),
             table: Table::default(),
+            admission: Admission { whole: options.whole, ahead: options.read_ahead.max(1) },
             fed: VecDeque::new(),
             input_over: false,
             finished: false,
@@ -158,7 +169,7 @@ impl Runner {
                 self.absorb(event);
             }
             self.room = self.room.filter(|(_, until)| now() < *until);
-            let more = self.admit_some().await;
+            self.admit_some().await;
             self.look_at_held().await;
             let wake = self.send_what_may_go();
             self.give_up_when_due();
@@ -166,7 +177,7 @@ impl Runner {
             if self.is_over() {
                 break;
             }
-            if more {
+            if self.wants_rows() {
                 tokio::task::yield_now().await;
             } else {
                 let waits = !self.held.is_empty() || self.room.is_some();
@@ -208,11 +219,11 @@ impl Runner {
 
     fn absorb(&mut self, event: Event) {
         match event {
-            Event::Fed(rows) => {
-                self.table.expect(rows.len());
-                self.fed.push_back(rows.into_iter());
-            }
+            Event::Fed(rows) => self.fed.push_back(rows.into_iter()),
             Event::Finished => {
+                if self.admission.whole && !self.input_over {
+                    self.table.foresee(self.fed.iter().flat_map(std::vec::IntoIter::as_slice));
+                }
                 self.input_over = true;
                 self.finished = true;
                 self.seal_if_complete();
@@ -305,11 +316,10 @@ impl Runner {
         let (recent, paused) = self.shared.limiter.look(now);
         self.tally.receipt.rows = self.table.rows();
         let receipt = &self.tally.receipt;
-        let waiting = self.table.queued() + self.retries.iter().map(|parcel| parcel.ids.len()).sum::<usize>();
-        let requests_left = waiting.div_ceil(self.chunk_size) as u64;
+        let requests_left = self.lookups_left().div_ceil(self.chunk_size as u64);
         let limited_by = if paused { "the vendor's pause" } else { self.limited_by };
         let progress = Progress {
-            rows: receipt.rows + self.fed.iter().map(|rows| rows.len() as u64).sum::<u64>(),
+            rows: receipt.rows + self.fed_rows(),
             done: receipt.by_status.iter().sum(),
             credits: receipt.credits,
             credits_in_doubt: receipt.credits_in_doubt + self.budget.reserved(),
@@ -320,6 +330,21 @@ impl Runner {
             left_s: self.left_s(receipt.requests, receipt.elapsed, requests_left),
         };
         self.port.deliver(std::mem::take(&mut self.out), &self.tally.receipt, progress);
+    }
+
+    /// Rows fed and not yet admitted.
+    fn fed_rows(&self) -> u64 {
+        self.fed.iter().map(|rows| rows.len() as u64).sum()
+    }
+
+    /// Lookups to be sent: those that wait, and what the rows to come may ask for if they are like those
+    /// before.
+    fn lookups_left(&self) -> u64 {
+        let retries = self.retries.iter().map(|parcel| parcel.ids.len()).sum::<usize>();
+        let waiting = (self.table.queued() + retries) as u64;
+        let (rows, fed) = (self.table.rows(), self.fed_rows());
+        let asked = (self.tally.receipt.sent + waiting).min(rows);
+        waiting + if rows == 0 { fed } else { fed * asked / rows }
     }
 
     /// As fast as up to now, and never faster than the limiter lets anybody.

@@ -5,15 +5,21 @@ use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use hashbrown::{DefaultHashBuilder, HashTable};
+use hashbrown::hash_table::Entry;
+use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 
 use crate::identifier::Identifier;
 use crate::results::Origin;
 
-/// While more rows may come, a lookup is remembered, with its answer, until so many rows have come
-/// after the last that named it. Memory stays bounded, and a duplicate within the window is not
-/// paid for again.
+use super::Row;
+
+/// Where it is not known which rows will come, a lookup is remembered, with its answer, until so many
+/// rows have come after the last that named it. Memory stays bounded, and a duplicate within the window
+/// is not paid for again.
 const WINDOW: u64 = 100_000;
+
+/// So many contacts may be kept for rows that are still to be admitted.
+const MOST_KEPT: usize = 16_384;
 
 /// A lookup's place in a [`Table`](super::Table).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -55,6 +61,8 @@ pub(super) struct Lookup {
     /// Rows, not yet done, that name it, and the last row that did.
     pub(super) named_by: u32,
     last_named: u64,
+    /// It is a contact that no row names, kept for those that will.
+    is_kept: bool,
     pub(super) state: State,
     /// The row that brought it into the queue, and the last of those that wait for it.
     pub(super) asked_for: u64,
@@ -73,23 +81,49 @@ pub(super) struct Lookups {
     hasher: DefaultHashBuilder,
     /// No more rows come: nothing is remembered that no row names.
     sealed: bool,
-    /// Lookups that no row names any more, and the last row that did.
+    /// Lookups that no row names any more, and the last row that did. Where rows are foreseen, empty.
     remembered: VecDeque<(u64, LookupId)>,
+    /// Of rows that are known before they come: which lookups more than one of them names, by their
+    /// hashes, and how many of those rows are still to be admitted.
+    upcoming: Option<Upcoming>,
+    /// Contacts kept for such rows.
+    kept: usize,
 }
 
+/// How many rows to come name the lookups of a hash. Two lookups of the same hash are counted together:
+/// both are then kept for longer than needed, and neither is taken for the other.
+type Upcoming = HashMap<u64, u32>;
+
 impl Lookups {
-    /// Makes room for so many more, less those that have gone.
-    pub(super) fn expect(&mut self, more: usize) {
-        let more = more.saturating_sub(self.vacant.len());
-        self.slots.reserve(more);
-        let slots = &self.slots;
-        self.index.reserve(more, |place| hash_at(slots, *place));
+    /// Says which rows will come, and that no others will. From then on a lookup is kept exactly as long
+    /// as rows that name it are still to come, however many others come between.
+    pub(super) fn foresee<'a>(&mut self, rows: impl Iterator<Item = &'a Row> + Clone) {
+        // Nine bytes a lookup, at most half of them used, and only while this goes on.
+        let mut seen: HashTable<u64> =
+            HashTable::with_capacity(rows.clone().map(|row| row.identifiers().count()).sum());
+        let mut upcoming = Upcoming::new();
+        for identifier in rows.flat_map(Row::identifiers) {
+            let hash = self.hasher.hash_one(identifier);
+            match seen.entry(hash, |known| *known == hash, |known| *known) {
+                Entry::Vacant(vacant) => drop(vacant.insert(hash)),
+                Entry::Occupied(_) => *upcoming.entry(hash).or_insert(1) += 1,
+            }
+        }
+        self.upcoming = Some(upcoming);
+    }
+
+    /// Whether so many contacts are kept for rows to come that these should be admitted soon.
+    pub(super) const fn is_full(&self) -> bool {
+        self.kept >= MOST_KEPT
     }
 
     /// The lookup of this identifier, for the row of this number; if it was not known before, it is
     /// added to `fresh`.
     pub(super) fn intern(&mut self, identifier: Identifier, row: u64, fresh: &mut Vec<LookupId>) -> LookupId {
         let hash = self.hasher.hash_one(&identifier);
+        if let Some(rows) = self.upcoming.as_mut().and_then(|upcoming| upcoming.get_mut(&hash)) {
+            *rows = rows.saturating_sub(1);
+        }
         let slots = &self.slots;
         let same = |place: &u32| {
             slots
@@ -98,7 +132,8 @@ impl Lookups {
                 .is_some_and(|known| known.identifier == identifier)
         };
         if let Some(place) = self.index.find(hash, same).copied() {
-            if let Some(lookup) = self.get_mut(LookupId(place)) {
+            if let Some(lookup) = self.slots.get_mut(place as usize).and_then(Option::as_mut) {
+                self.kept -= usize::from(std::mem::take(&mut lookup.is_kept));
                 lookup.named_by += 1;
                 lookup.last_named = row;
             }
@@ -109,6 +144,7 @@ impl Lookups {
             hash,
             named_by: 1,
             last_named: row,
+            is_kept: false,
             state: State::Idle,
             asked_for: NOBODY,
             waiting: NOBODY,
@@ -139,16 +175,23 @@ impl Lookups {
 
     /// One row less names this lookup.
     pub(super) fn release(&mut self, id: LookupId) {
-        let Some(lookup) = self.get_mut(id) else { return };
+        let Some(lookup) = self.slots.get_mut(id.0 as usize).and_then(Option::as_mut) else { return };
         lookup.named_by -= 1;
         if lookup.named_by > 0 {
             return;
         }
-        let last_named = lookup.last_named;
-        if self.sealed {
-            self.forget(id);
-        } else {
-            self.remembered.push_back((last_named, id));
+        match &self.upcoming {
+            _ if self.sealed => self.forget(id),
+            Some(upcoming) if upcoming.get(&lookup.hash).is_none_or(|rows| *rows == 0) => self.forget(id),
+            Some(_) => {
+                if let State::Done(Final::Hit(record), _) = &mut lookup.state {
+                    // Of its own: a slice would keep the whole reply.
+                    *record = Bytes::copy_from_slice(record);
+                    lookup.is_kept = true;
+                    self.kept += 1;
+                }
+            }
+            None => self.remembered.push_back((lookup.last_named, id)),
         }
     }
 
@@ -159,6 +202,13 @@ impl Lookups {
         // taking each lookup out of it.
         self.index = HashTable::new();
         self.forget_before(u64::MAX);
+        // Those whose hash is another's, too: no row was left to name them.
+        let unnamed = |lookup: &Lookup| lookup.named_by == 0;
+        let left = (0..).zip(&self.slots).filter(|(_, slot)| slot.as_ref().is_some_and(unnamed));
+        for place in left.map(|(place, _)| place).collect::<Vec<u32>>() {
+            self.forget(LookupId(place));
+        }
+        self.kept = 0;
     }
 
     /// Forgets what no row has named in the [`WINDOW`] before this one.
@@ -191,6 +241,11 @@ fn hash_at(slots: &[Option<Lookup>], place: u32) -> u64 {
 
 #[cfg(test)]
 impl Lookups {
+    /// Lookups, and of those the contacts that are kept for rows to come.
+    pub(super) fn kept(&self) -> (usize, usize) {
+        (self.slots.iter().flatten().count(), self.kept)
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.slots.iter().all(Option::is_none)
     }

@@ -68,10 +68,15 @@ impl Table {
         self.queue.len()
     }
 
-    /// Makes room for so many rows that are known to come.
-    pub fn expect(&mut self, rows: usize) {
-        self.rows.reserve(rows);
-        self.lookups.expect(rows);
+    /// Says which rows will come, and that no others will: see [`Lookups::foresee`].
+    pub fn foresee<'a>(&mut self, rows: impl Iterator<Item = &'a Row> + Clone) {
+        self.lookups.foresee(rows);
+    }
+
+    /// Whether so many contacts are kept for rows to come that these should be admitted soon.
+    #[must_use]
+    pub const fn is_full(&self) -> bool {
+        self.lookups.is_full()
     }
 
     /// Adds a row; what needs no lookup is over at once and goes to `out`. Lookups that were not

@@ -11,6 +11,7 @@ RUNNER = "src/dispatch/runner.rs"
 SPLIT = "src/dispatch/split.rs"
 TALLY = "src/dispatch/tally.rs"
 TABLE = "src/plan/table.rs"
+LOOKUPS = "src/plan/lookups.rs"
 MEMORY = "src/store/memory.rs"
 
 

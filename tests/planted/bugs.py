@@ -6,7 +6,7 @@ invariant is the beginning of what the failing assertion says.
 
 from __future__ import annotations
 
-from bug import LANDING, LAUNCH, MEMORY, RUNNER, SPLIT, TABLE, Bug
+from bug import LANDING, LAUNCH, LOOKUPS, MEMORY, RUNNER, SPLIT, TABLE, Bug
 from money_bugs import MONEY_BUGS
 
 BUGS = (
@@ -32,6 +32,21 @@ BUGS = (
         LANDING,
         "const MOST_UNKNOWN_IN_A_ROW: u32 = 3;",
         "const MOST_UNKNOWN_IN_A_ROW: u32 = 4;",
+    ),
+    # ---- what a call remembers ----
+    Bug(
+        "a call forgets an answer before the last row that names it",
+        "duplicates are named",
+        LOOKUPS,
+        "is_none_or(|rows| *rows == 0) => self.forget(id),",
+        "is_none_or(|rows| *rows < 2) => self.forget(id),",
+    ),
+    Bug(
+        "a call sends before it knows all its rows",
+        "a whole call knows its rows before it sends",
+        "src/dispatch/consult.rs",
+        "let known = !whole || self.input_over;",
+        "let known = !whole || !self.fed.is_empty();",
     ),
     # ---- pace ----
     Bug(

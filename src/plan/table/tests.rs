@@ -146,3 +146,51 @@ fn closed_means_that_nothing_more_is_queued() {
     assert_eq!(statuses, [(2, Status::NotSent), (0, Status::NotSent), (1, Status::NotSent)]);
     assert_eq!(table.open(), 0);
 }
+
+/// Answers `a`, then so many others, each before the next row comes; how many lookups a second `a` asks for.
+fn again_after(others: u32, foreseen: bool) -> usize {
+    let rows = ["a".to_owned()].into_iter().chain((0..others).map(|n| n.to_string())).chain(["a".to_owned()]);
+    let rows: Vec<Row> = rows.map(|name| Row::One(email(&name))).collect();
+    let mut table = Table::default();
+    if foreseen {
+        table.foresee(rows.iter());
+    }
+    let mut asked = 0;
+    for row in rows {
+        admit(&mut table, vec![row]);
+        for id in table.take(1) {
+            asked += 1;
+            table.settle(id, hit(), Source::Asked, &mut Vec::new());
+        }
+    }
+    table.seal();
+    assert!(table.lookups.is_empty());
+    asked - 1 - others as usize
+}
+
+#[test]
+fn of_foreseen_rows_nothing_is_asked_for_twice_and_of_a_stream_what_is_out_of_its_window() {
+    assert_eq!(again_after(99_990, false), 0);
+    assert_eq!(again_after(100_010, false), 1);
+    assert_eq!(again_after(100_010, true), 0);
+}
+
+#[test]
+fn of_foreseen_rows_only_what_comes_again_is_kept() {
+    let mut table = Table::default();
+    let rows = |names: &[&str]| names.iter().map(|name| Row::One(email(name))).collect::<Vec<_>>();
+    let (first, then) = (rows(&["once", "twice", "thrice", "miss"]), rows(&["thrice", "miss", "twice"]));
+    let listed = list(&["thrice", "once more", "thrice"]);
+    table.foresee(first.iter().chain(&then).chain([&listed]));
+    admit(&mut table, first);
+    for id in table.take(10) {
+        let outcome = if *table.identifier(id).unwrap() == email("miss") { Final::Miss } else { hit() };
+        table.settle(id, outcome, Source::Asked, &mut Vec::new());
+    }
+    assert_eq!(table.lookups.kept(), (3, 2));
+    assert_eq!(admit(&mut table, then).len(), 3);
+    assert_eq!(table.lookups.kept(), (1, 1));
+    let out = admit(&mut table, vec![listed]);
+    assert_eq!(brief(&out), [(7, Status::Found, 0, Source::Duplicate)]);
+    assert_eq!(table.lookups.kept(), (0, 0));
+}

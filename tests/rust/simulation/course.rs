@@ -28,6 +28,7 @@ pub fn all(scenario: &Scenario, books: &Books, runs: &[Finished]) {
     nothing_is_sent_after_a_stop(scenario, books);
     a_partial_chunk_waits_for_more(scenario, books);
     smaller_chunks_after_413(scenario, books);
+    a_whole_call_knows_its_rows_before_it_sends(scenario, books);
     no_more_retries_than_allowed(scenario, books);
     if scenario.second.is_some() {
         return; // From outside, requests of two runs cannot be told apart.
@@ -143,8 +144,7 @@ fn a_partial_chunk_waits_for_more(scenario: &Scenario, books: &Books) {
         return;
     }
     let started = books.started.unwrap();
-    let slices = if scenario.slice == 0 { 0 } else { scenario.rows.len().div_ceil(scenario.slice) };
-    let slices = u32::try_from(slices).unwrap();
+    let slices = if scenario.slice == 0 { 0 } else { slices(scenario) };
     let all_fed = started + scenario.slice_wait * slices;
     let mut last = started;
     for (place, seen) in books.seen.iter().enumerate() {
@@ -170,6 +170,18 @@ fn may_bring_another(scenario: &Scenario, books: &Books, value: &str, at: Instan
         let waits_for = choices.iter().position(|(_, value)| !passed(value));
         waits_for.is_some_and(|place| choices[place].1 == value && place + 1 < choices.len())
     })
+}
+
+fn a_whole_call_knows_its_rows_before_it_sends(scenario: &Scenario, books: &Books) {
+    if scenario.whole && scenario.slice > 0 && scenario.second.is_none() {
+        let all_fed = books.started.unwrap() + scenario.slice_wait * slices(scenario);
+        let early = books.seen.iter().find(|seen| seen.at < all_fed);
+        assert!(early.is_none(), "a whole call knows its rows before it sends: {early:?}");
+    }
+}
+
+fn slices(scenario: &Scenario) -> u32 {
+    u32::try_from(scenario.rows.len().div_ceil(scenario.slice)).unwrap()
 }
 
 fn smaller_chunks_after_413(scenario: &Scenario, books: &Books) {

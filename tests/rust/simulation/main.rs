@@ -46,7 +46,12 @@ fn simulate(seed: u64) -> (Arc<Scenario>, Books, Vec<Finished>, Duration) {
         books.lock().unwrap().started = Some(started);
         let engine =
             Engine::seeded(scenario.config.clone(), Arc::new(vendor), Arc::new(MemoryStore::default()), seed);
-        let options = RunOptions { max_credits: scenario.run_credits, ..RunOptions::default() };
+        let options = RunOptions {
+            max_credits: scenario.run_credits,
+            whole: scenario.whole,
+            read_ahead: scenario.read_ahead,
+            ..RunOptions::default()
+        };
         let handle = tokio::runtime::Handle::current();
         let first = (scenario.rows.clone(), Duration::ZERO);
         let second = scenario.second.as_ref().map(|second| (second.rows.clone(), second.later));

@@ -60,6 +60,10 @@ pub struct Second {
 pub struct Scenario {
     pub config: Config,
     pub run_credits: Option<u64>,
+    /// Nothing is sent before all rows are there, and then no answer is forgotten too early.
+    pub whole: bool,
+    /// So many lookups wait at most to be sent; the rows after them wait as they are.
+    pub read_ahead: usize,
     pub rows: Vec<Row>,
     /// Rows are fed in slices of so many, with so long between them; all at once if 0.
     pub slice: usize,
@@ -156,10 +160,13 @@ impl Scenario {
         };
         let people = rng.usize(1..=80);
         let rows = draw_rows(rng, people);
+        let (whole, read_ahead) = reading(seed);
         let (least, most) = (rng.f64() * 2.0, rng.f64() * 20.0);
         Self {
             config,
             run_credits: pick(rng, 0.15).then(|| rng.u64(0..60)),
+            whole,
+            read_ahead,
             slice: if pick(rng, 0.3) { rng.usize(1..=20) } else { 0 },
             slice_wait: Duration::from_millis(rng.u64(0..=3_000)),
             second: pick(rng, 0.2).then(|| second(rng, &rows, people)),
@@ -180,6 +187,12 @@ impl Scenario {
             seed,
         }
     }
+}
+
+/// Mostly a call, of which so few lookups may wait that answers come before the last rows are looked at.
+fn reading(seed: u64) -> (bool, usize) {
+    let mut rng = Rng::with_seed(!seed);
+    (rng.f64() < 0.75, if rng.bool() { rng.usize(1..=20) } else { 16_384 })
 }
 
 fn second(rng: &mut Rng, rows: &[Row], people: usize) -> Second {

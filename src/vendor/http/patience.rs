@@ -1,0 +1,97 @@
+//! Time limits that a stopped process does not use up.
+//!
+//! While a process is stopped (Ctrl-Z), or its machine sleeps, replies arrive and wait in the sockets.
+//! A timer that fires late, because nobody was there to fire it, says nothing about the service: what
+//! has arrived is read first. So a limit is waited for in slices, and a slice that took longer than it
+//! should counts as no longer than it should.
+
+use std::pin::pin;
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout};
+
+/// Longest wait between two looks at the clock.
+const SLICE: Duration = Duration::from_secs(1);
+
+/// A timer that fires later than this was held up: a busy machine is quicker.
+const LATE: Duration = Duration::from_millis(100);
+
+/// What is left of a time limit.
+#[derive(Debug)]
+pub(super) struct Patience {
+    left: Duration,
+    /// How often a timer fired late, so far.
+    late: u32,
+}
+
+impl Patience {
+    pub(super) fn new(limit: Duration) -> Self {
+        // What arrives at the last moment is still to be read, and timers may be a little late.
+        Self { left: limit.saturating_add(LATE), late: 0 }
+    }
+
+    /// What comes of the future, if it does within what is left.
+    pub(super) async fn wait<T>(&mut self, future: impl Future<Output = T>) -> Option<T> {
+        let mut future = pin!(future);
+        loop {
+            let slice = self.left.min(SLICE);
+            let began = Instant::now();
+            let outcome = timeout(slice, future.as_mut()).await.ok();
+            let took = began.elapsed();
+            self.left = self.left.saturating_sub(took.min(slice));
+            if took > slice + LATE {
+                self.late += 1;
+                // Enough to read what has arrived meanwhile.
+                self.left = self.left.max(SLICE);
+            }
+            if outcome.is_some() || self.left.is_zero() {
+                return outcome;
+            }
+        }
+    }
+
+    /// Whether a timer has fired late since this was last asked.
+    pub(super) const fn was_late(&mut self) -> bool {
+        std::mem::replace(&mut self.late, 0) > 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use tokio::time::{advance, sleep};
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_limit_is_kept() {
+        let began = Instant::now();
+        let mut patience = Patience::new(Duration::from_millis(2_500));
+        assert_eq!(patience.wait(sleep(Duration::from_secs(2))).await, Some(()));
+        assert_eq!(patience.wait(pending::<()>()).await, None);
+        assert!(began.elapsed() >= Duration::from_millis(2_500));
+        assert!(began.elapsed() <= Duration::from_millis(2_500) + 2 * LATE);
+        assert!(!patience.was_late());
+        assert_eq!(patience.wait(std::future::ready(())).await, Some(()));
+    }
+
+    /// The clock is moved on while nothing of ours runs, as it does while a process is stopped.
+    #[tokio::test(start_paused = true)]
+    async fn time_in_which_the_process_was_stopped_does_not_count() {
+        for limit in [Duration::from_millis(10), Duration::from_secs(1), Duration::from_secs(60)] {
+            let mut patience = Patience::new(limit);
+            let stopped = async {
+                sleep(limit / 2).await;
+                advance(Duration::from_hours(8)).await;
+                // What came while it was stopped takes a moment to be read.
+                sleep(Duration::from_millis(500)).await;
+            };
+            assert_eq!(patience.wait(stopped).await, Some(()), "{limit:?}");
+            assert!(patience.was_late());
+            let began = Instant::now();
+            assert_eq!(patience.wait(pending::<()>()).await, None);
+            assert!(began.elapsed() <= limit.max(SLICE) + 2 * LATE);
+        }
+    }
+}
