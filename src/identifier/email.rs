@@ -4,93 +4,73 @@
 //! not the other: `ana+news@` and `ana@`, dots in a mailbox name. Not asked: whether a top-level
 //! domain exists. Knows nothing of the other kinds.
 
-use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::sync::Arc;
-
-use email_address::EmailAddress;
-use percent_encoding::percent_decode_str;
 
 use super::domain::{self, Fault};
 use super::inference::names_network;
 use super::invalid::Invalid;
+use super::phone::links;
 use super::text;
 
 /// RFC 5321, 4.5.3.1.1, in octets.
 const MAX_LOCAL: usize = 64;
 /// RFC 5321, 4.5.3.1.3: a path of 256 octets, less its angle brackets.
 const MAX_ADDRESS: usize = 254;
+/// So many digits beside an address are a phone number.
+const PHONE_DIGITS: usize = 7;
 
-/// The canonical form of an address that is written in any of the usual ways.
+/// The canonical form of an address.
 pub(super) fn canonical(value: &str) -> Result<Arc<str>, Invalid> {
-    match plain(value) {
-        Some(address) => Ok(address),
-        None => parse(bare_address(value)?.as_ref()),
+    if links::number(value).is_some() {
+        return Err(Invalid::EmailLocalPart);
+    }
+    let parts = || value.split([',', ';', '|', ' ']);
+    let mut addresses = parts().filter(|part| part.contains('@'));
+    match (addresses.next(), addresses.next()) {
+        (Some(first), Some(second)) if !first.starts_with('"') => {
+            // The same address twice is one.
+            let first = parse(first).map_err(|_| Invalid::EmailSeveral)?;
+            let same = |part| parse(part).is_ok_and(|address| address == first);
+            if same(second) && addresses.all(same) { Ok(first) } else { Err(Invalid::EmailSeveral) }
+        }
+        (Some(address), None) => parse(value).map_err(|why| {
+            let others = || parts().filter(|part| *part != address);
+            let digits: usize = others().map(|part| part.bytes().filter(u8::is_ascii_digit).count()).sum();
+            let other =
+                digits >= PHONE_DIGITS || others().any(|part| part.contains("://") || names_network(part));
+            if other { Invalid::Several } else { why }
+        }),
+        _ => parse(value),
     }
 }
 
-/// The way nearly all of them are written: ASCII, no quotes, nothing around it. `None` says only
-/// that this reader cannot tell; what it does accept, [`parse`] would answer the same.
-fn plain(value: &str) -> Option<Arc<str>> {
+/// The way nearly all of them are written: ASCII letters, digits and the usual marks, and nothing around
+/// it. `None` says only that this reader cannot tell; what it does accept, [`parse`] would answer the same.
+pub(super) fn plain(value: &str) -> Option<Arc<str>> {
     let (local, domain) = value.split_once('@')?;
-    if value.len() > MAX_ADDRESS || local.is_empty() || local.len() > MAX_LOCAL {
+    if value.len() > MAX_ADDRESS || local.len() > MAX_LOCAL {
         return None;
     }
     let mut after_dot = true;
+    let mut capitals = false;
+    let mut letters = false;
     for byte in local.bytes() {
         match byte {
             b'.' if after_dot => return None,
             b'.' => after_dot = true,
-            byte if is_atext(byte) => after_dot = false,
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' | b'-' | b'+' => after_dot = false,
             _ => return None,
         }
+        letters |= byte.is_ascii_alphabetic();
+        capitals |= byte.is_ascii_uppercase();
     }
-    if after_dot || local.contains('/') || !domain::is_plain(domain) {
+    // Digits alone may be a messenger's id.
+    if after_dot || !letters || !domain::is_plain(domain) {
         return None;
     }
-    let folded = value.bytes().all(|byte| !byte.is_ascii_uppercase());
-    Some(if folded { value.into() } else { value.to_ascii_lowercase().into() })
-}
-
-const fn is_atext(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric()
-        || matches!(
-            byte,
-            b'!' | b'#'
-                | b'$'
-                | b'%'
-                | b'&'
-                | b'\''
-                | b'*'
-                | b'+'
-                | b'-'
-                | b'/'
-                | b'='
-                | b'?'
-                | b'^'
-                | b'_'
-                | b'`'
-                | b'{'
-                | b'|'
-                | b'}'
-                | b'~'
-        )
-}
-
-/// The address in `mailto:` links, after display names, in brackets or quotes, before comments.
-fn bare_address(value: &str) -> Result<Cow<'_, str>, Invalid> {
-    let mut value = text::unwrap(value);
-    if let Some((_, address)) = value.strip_suffix('>').and_then(|rest| rest.rsplit_once('<')) {
-        value = text::unwrap(address);
-    }
-    // RFC 5322's trailing comment, where mail programs put a name.
-    if let Some((address, _)) = value.strip_suffix(')').and_then(|rest| rest.split_once(" (")) {
-        value = text::unwrap(address);
-    }
-    let Some(link) = text::strip_prefix_ci(value, "mailto:") else { return Ok(Cow::Borrowed(value)) };
-    let address = link.split_once('?').map_or(link, |(address, _)| address);
-    let decoded = percent_decode_str(address).decode_utf8().map_err(|_| Invalid::EmailLocalPart)?;
-    Ok(Cow::Owned(text::unwrap(&text::clean(&decoded)?).to_owned()))
+    capitals |= domain.bytes().any(|byte| byte.is_ascii_uppercase());
+    Some(if capitals { value.to_ascii_lowercase().into() } else { value.into() })
 }
 
 fn parse(value: &str) -> Result<Arc<str>, Invalid> {
@@ -117,9 +97,6 @@ fn parse(value: &str) -> Result<Arc<str>, Invalid> {
     if local.len() > MAX_LOCAL || local.len() + 1 + domain.len() > MAX_ADDRESS {
         return Err(Invalid::EmailTooLong);
     }
-    if !EmailAddress::is_valid_local_part(&local) {
-        return Err(Invalid::EmailLocalPart);
-    }
     Ok(format!("{local}@{domain}").into())
 }
 
@@ -127,7 +104,7 @@ fn parse(value: &str) -> Result<Arc<str>, Invalid> {
 fn local_part(local: &str) -> Result<String, Invalid> {
     let folded = text::fold(local);
     let Some(quoted) = folded.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) else {
-        return Ok(folded);
+        return if is_dot_atom(&folded) { Ok(folded) } else { Err(Invalid::EmailLocalPart) };
     };
     let mut name = String::with_capacity(quoted.len());
     let mut chars = quoted.chars();
@@ -138,7 +115,10 @@ fn local_part(local: &str) -> Result<String, Invalid> {
             c => name.push(c),
         }
     }
-    if !name.starts_with('"') && EmailAddress::is_valid_local_part(&name) {
+    if name.is_empty() || name.chars().any(|c| c.is_control() || c == '\u{fffd}') {
+        return Err(Invalid::EmailLocalPart);
+    }
+    if is_dot_atom(&name) {
         return Ok(name);
     }
     let mut requoted = String::with_capacity(folded.len());
@@ -149,6 +129,19 @@ fn local_part(local: &str) -> Result<String, Invalid> {
     }
     requoted.push('"');
     Ok(requoted)
+}
+
+/// RFC 5322's dot-atom, with RFC 6531's letters: every character beyond ASCII is one, marks and symbols
+/// too. The replacement character says that one was lost.
+fn is_dot_atom(text: &str) -> bool {
+    text.split('.').all(|atom| {
+        !atom.is_empty()
+            && atom.chars().all(|c| match c {
+                '\u{fffd}' => false,
+                c if c.is_ascii() => c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~".contains(c),
+                c => !c.is_control() && !c.is_whitespace(),
+            })
+    })
 }
 
 #[cfg(test)]
@@ -166,5 +159,22 @@ mod tests {
                 prop_assert_eq!(parse(&value), Ok(address));
             }
         }
+    }
+
+    #[test]
+    fn names_in_all_scripts_are_names() {
+        for (value, read) in [
+            ("हिन्दी@x.example", "हिन्दी@x.example"),
+            ("ภาษาไทย@x.example", "ภาษาไทย@x.example"),
+            ("தமிழ்@x.example", "தமிழ்@x.example"),
+            ("తెలుగు@x.example", "తెలుగు@x.example"),
+            ("မြန်မာ@x.example", "မြန်မာ@x.example"),
+            ("İnci@x.example", "i\u{307}nci@x.example"),
+            ("👍.ana@x.example", "👍.ana@x.example"),
+        ] {
+            assert_eq!(canonical(value).as_deref(), Ok(read));
+            assert_eq!(canonical(read).as_deref(), Ok(read));
+        }
+        assert_eq!(canonical("jos\u{fffd}@x.example"), Err(Invalid::EmailLocalPart));
     }
 }

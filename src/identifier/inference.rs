@@ -3,13 +3,15 @@
 
 use super::FieldType;
 use super::invalid::Invalid;
-use super::networks;
 use super::phone;
+use super::social;
 use super::text;
 
-const SCHEMES: [(&str, FieldType); 7] = [
+const SCHEMES: [(&str, FieldType); 9] = [
     ("https:", FieldType::SocialProfile),
     ("http:", FieldType::SocialProfile),
+    ("https//", FieldType::SocialProfile),
+    ("http//", FieldType::SocialProfile),
     ("//", FieldType::SocialProfile),
     ("mailto:", FieldType::Email),
     ("tel:", FieldType::Phone),
@@ -19,7 +21,9 @@ const SCHEMES: [(&str, FieldType); 7] = [
 
 /// The field type that `value` looks like.
 pub(super) fn infer(value: &str) -> Result<FieldType, Invalid> {
-    let value = value.trim_start_matches(['<', '"', '\'', '`', '“', '‘', ' ']);
+    if phone::links::number(value).is_some() {
+        return Ok(FieldType::Phone);
+    }
     if let Some((_, field_type)) =
         SCHEMES.iter().find(|(scheme, _)| text::strip_prefix_ci(value, scheme).is_some())
     {
@@ -50,5 +54,5 @@ pub(super) fn names_network(value: &str) -> bool {
     let (host, tail) = value.split_at_checked(end).unwrap_or((value, ""));
     (tail.is_empty() || tail.starts_with(['/', '\\', '?', '#', ':', ' ', ',', ';', '>', '"', '\'']))
         && host.contains('.')
-        && networks::of_host(host.trim_end_matches('.')).is_some()
+        && social::is_network(host.trim_end_matches('.'))
 }

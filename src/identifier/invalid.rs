@@ -16,6 +16,10 @@ pub enum Invalid {
     Unrecognised,
     /// A cell of a table that holds neither text nor a number.
     NotText,
+    /// It ends with an ellipsis.
+    CutOff,
+    /// Values of several kinds.
+    Several,
     /// The value is of another kind than the field type it came with.
     Disagrees {
         /// The field type that came with the value.
@@ -55,8 +59,12 @@ pub enum Invalid {
     PhoneWithoutAreaCode,
     /// A spreadsheet's `1.77E+10`: digits were lost.
     PhoneScientific,
+    /// A number with decimals that are not zero.
+    PhoneFraction,
     /// More than one number in one value.
     PhoneSeveral,
+    /// Two readings, and each makes another number.
+    PhoneAmbiguous,
 
     /// A handle, or a path, without the network it is on.
     SocialWithoutNetwork,
@@ -74,6 +82,10 @@ pub enum Invalid {
     SocialBlank,
     /// Longer than any profile's address.
     SocialTooLong,
+    /// More than one address in one value.
+    SocialSeveral,
+    /// A page of an unknown host with another address in its query.
+    SocialAddressInside,
 }
 
 impl Invalid {
@@ -84,6 +96,8 @@ impl Invalid {
             Self::Empty => "empty",
             Self::ControlCharacter => "control_character",
             Self::Unrecognised => "unrecognised",
+            Self::CutOff => "cut_off",
+            Self::Several => "several",
             Self::NotText => "not_text",
             Self::Disagrees { .. } => "disagrees",
             Self::EmailIncomplete => "email_incomplete",
@@ -100,7 +114,9 @@ impl Invalid {
             Self::PhoneTooLong => "phone_too_long",
             Self::PhoneWrongLength => "phone_wrong_length",
             Self::PhoneWithoutAreaCode => "phone_without_area_code",
+            Self::PhoneFraction => "phone_fraction",
             Self::PhoneScientific => "phone_scientific",
+            Self::PhoneAmbiguous => "phone_ambiguous",
             Self::PhoneSeveral => "phone_several",
             Self::SocialWithoutNetwork => "social_without_network",
             Self::SocialHost => "social_host",
@@ -109,6 +125,8 @@ impl Invalid {
             Self::SocialShortLink => "social_short_link",
             Self::SocialNamedInQuery => "social_named_in_query",
             Self::SocialBlank => "social_blank",
+            Self::SocialAddressInside => "social_address_inside",
+            Self::SocialSeveral => "social_several",
             Self::SocialTooLong => "social_too_long",
         }
     }
@@ -122,6 +140,18 @@ impl Invalid {
                  name its field type, if it is one of them"
             }
             Self::NotText => "neither text nor a whole number: a cell to look up holds one of these",
+            Self::Several => {
+                "more than one value: give them as a list, in order of preference, or in columns of their own"
+            }
+            Self::CutOff => "cut off at its end: give the whole of it",
+            Self::PhoneFraction => "a number with decimals, which no phone number has",
+            Self::PhoneAmbiguous => {
+                "a phone number that can be read in two ways: write it with + and its country code, without a 0 behind it"
+            }
+            Self::SocialSeveral => {
+                "more than one profile: give them as a list, in order of preference, or in a table name the mark between them in split"
+            }
+            Self::SocialAddressInside => "an address with another one inside it: give the one that is meant",
             Self::Disagrees { .. } => "given as another kind than it is",
             Self::EmailIncomplete => "an e-mail address needs a name, an @ and a domain",
             Self::EmailLocalPart => "an e-mail address cannot have this before its @",
@@ -132,7 +162,7 @@ impl Invalid {
             Self::EmailIpAddress => "an e-mail address at an IP address: give the one at a domain",
             Self::EmailTooLong => "an e-mail address has at most 64 bytes before its @ and 254 in all",
             Self::EmailSeveral => {
-                "more than one e-mail address: give them as a list, in order of preference, or in a table say split"
+                "more than one e-mail address: give them as a list, in order of preference, or in a table name the mark between them in split"
             }
             Self::PhoneUnreadable => "not readable as a phone number: remove what is not part of the number",
             Self::PhoneWithoutCountryCode => {
@@ -147,7 +177,7 @@ impl Invalid {
                 "a phone number that a spreadsheet rounded: format the column as text and export it again"
             }
             Self::PhoneSeveral => {
-                "more than one phone number: give them as a list, in order of preference, or in a table say split"
+                "more than one phone number: give them as a list, in order of preference, or in a table name the mark between them in split"
             }
             Self::SocialWithoutNetwork => {
                 "a handle without its network: give the profile's address, such as linkedin.com/in/…"

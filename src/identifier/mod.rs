@@ -8,24 +8,26 @@ mod domain;
 mod email;
 mod inference;
 mod invalid;
-mod networks;
-mod numbering;
 mod once;
 mod phone;
 pub mod reading;
-mod region;
 mod social;
 mod text;
+mod wrapping;
 
 pub use invalid::Invalid;
-pub use region::Region;
+pub use phone::Region;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::error::Error;
 
 /// The version of the rules. A change of anybody's canonical form raises it, and is a migration.
-pub const RULES_VERSION: u32 = 1;
+pub const RULES_VERSION: u32 = 2;
+
+/// How often a canonical form may have something at its ends that is taken off.
+const MOST_READINGS: usize = 3;
 
 /// What kind of identifier a lookup asks by. The names are the vendor's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -113,15 +115,57 @@ impl Rules {
 /// The reason why it cannot be looked up.
 pub fn identify(text: &str, field_type: Option<FieldType>, rules: &Rules) -> Result<Identifier, Invalid> {
     let cleaned = text::clean(text)?;
-    let value = cleaned.as_ref();
+    if let Some(identifier) = plain(&cleaned, field_type) {
+        return Ok(identifier);
+    }
+    if is_bare(&cleaned) {
+        return parse(&cleaned, field_type, rules);
+    }
+    let mut identifier = parse(&wrapping::unwrap(&cleaned)?, field_type, rules)?;
+    // A canonical form is its own: what reading lays bare at an end may be taken off in turn.
+    for _ in 0..MOST_READINGS {
+        let unwrapped = wrapping::unwrap(identifier.canonical())?;
+        if *unwrapped == *identifier.canonical() {
+            return Ok(identifier);
+        }
+        identifier = parse(&unwrapped, Some(identifier.field_type), rules)?;
+    }
+    Err(Invalid::Unrecognised)
+}
+
+/// Reads a value with nothing around it.
+fn parse(value: &str, field_type: Option<FieldType>, rules: &Rules) -> Result<Identifier, Invalid> {
     match field_type {
-        None => read(value, inference::infer(value)?, rules),
+        None => match inference::infer(value)? {
+            FieldType::Phone => {
+                let canonical = phone::inferred(value, rules.default_region)?;
+                Ok(Identifier { field_type: FieldType::Phone, canonical })
+            }
+            seen => read(value, seen, rules),
+        },
         // A value of another kind gets the reason that helps: nobody asks why an address is no number.
         Some(given) => read(value, given, rules).map_err(|reason| match inference::infer(value) {
             Ok(seen) if seen != given => Invalid::Disagrees { given, seen },
             _ => reason,
         }),
     }
+}
+
+/// The ways in which nearly all e-mail addresses and profiles are written, which have nothing around them.
+fn plain(value: &str, field_type: Option<FieldType>) -> Option<Identifier> {
+    let is = |kind| field_type.is_none_or(|given| given == kind);
+    let of = |field_type| move |canonical| Identifier { field_type, canonical };
+    if is(FieldType::Email)
+        && let Some(email) = email::plain(value)
+    {
+        return Some(of(FieldType::Email)(email));
+    }
+    if is(FieldType::SocialProfile) { social::plain(value).map(of(FieldType::SocialProfile)) } else { None }
+}
+
+/// Whether nothing in `value` could have been put around it: digits, and what is written between them.
+fn is_bare(value: &str) -> bool {
+    value.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'+' | b' ' | b'-' | b'.' | b'(' | b')'))
 }
 
 fn read(value: &str, field_type: FieldType, rules: &Rules) -> Result<Identifier, Invalid> {

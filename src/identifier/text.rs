@@ -4,10 +4,16 @@
 use std::borrow::Cow;
 
 use icu_normalizer::ComposingNormalizerBorrowed;
+use icu_properties::props::{DefaultIgnorableCodePoint, GeneralCategory, GeneralCategoryGroup};
+use icu_properties::{
+    CodePointMapData, CodePointMapDataBorrowed, CodePointSetData, CodePointSetDataBorrowed,
+};
 
 use super::invalid::Invalid;
 
 const NFC: ComposingNormalizerBorrowed<'static> = ComposingNormalizerBorrowed::new_nfc();
+const IGNORABLE: CodePointSetDataBorrowed<'static> = CodePointSetData::new::<DefaultIgnorableCodePoint>();
+const CATEGORY: CodePointMapDataBorrowed<'static, GeneralCategory> = CodePointMapData::new();
 
 /// The text without what cannot be seen: blanks and invisible characters at the ends, invisible
 /// ones inside; full-width forms and exotic blanks become the ASCII ones.
@@ -16,52 +22,65 @@ pub(super) fn clean(text: &str) -> Result<Cow<'_, str>, Invalid> {
     if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
         return non_empty(Cow::Borrowed(text.trim_matches(' ')));
     }
-    let text =
-        text.trim_matches(|c: char| c.is_whitespace() || c.is_control() || is_unseen(c) || is_joiner(c));
+    let text = text.trim_matches(|c: char| {
+        c.is_whitespace() || c.is_control() || is_blank(c) || is_unseen(c) || is_joiner(c)
+    });
     if text.chars().any(char::is_control) {
         return Err(Invalid::ControlCharacter);
     }
+    let seen = seen(text);
     // Folding can lay a blank bare that stood behind an invisible character.
-    let folded: String = text.chars().filter(|&c| !is_unseen(c)).map(plain).collect();
-    non_empty(Cow::Owned(folded.trim_matches(' ').to_owned()))
+    non_empty(Cow::Owned(seen.chars().map(plain).collect::<String>().trim_matches(' ').to_owned()))
+}
+
+/// The text without its invisible characters. A joiner stays between letters of scripts that spell with
+/// it, and inside an emoji.
+pub(super) fn seen(text: &str) -> String {
+    let mut seen = String::with_capacity(text.len());
+    let mut chars = text.chars().filter(|&c| !is_unseen(c)).peekable();
+    let spells = |c: Option<char>| c.is_some_and(|c| !c.is_ascii() && !is_joiner(c) && !c.is_whitespace());
+    while let Some(c) = chars.next() {
+        if !is_joiner(c) || spells(seen.chars().next_back()) && spells(chars.peek().copied()) {
+            seen.push(c);
+        }
+    }
+    seen
+}
+
+/// Composed letters (NFC), full-width forms as ASCII, the case as it is.
+pub(super) fn compose(text: &str) -> String {
+    NFC.normalize(&text.chars().map(plain).collect::<String>()).into_owned()
 }
 
 /// One form for letters that people take for the same: lower case, composed (NFC), full-width
-/// forms as ASCII. A fixed point: folding twice changes nothing.
+/// forms as ASCII. A fixed point: lowering twice changes nothing.
+pub(super) fn lower(text: &str) -> String {
+    fixed_point(text, |text| compose(&compose(text).to_lowercase()))
+}
+
+/// The same for what is compared whatever its spelling in capitals was: a final sigma is any sigma.
 pub(super) fn fold(text: &str) -> String {
-    let mut folded = fold_once(text);
+    fixed_point(text, |text| lower(text).replace('ς', "σ"))
+}
+
+fn fixed_point(text: &str, step: impl Fn(&str) -> String) -> String {
+    let mut stepped = step(text);
     // Lower case and composition can each give the other something to do, once or twice.
     for _ in 0..4 {
-        let next = fold_once(&folded);
-        if next == folded {
+        let next = step(&stepped);
+        if next == stepped {
             break;
         }
-        folded = next;
+        stepped = next;
     }
-    folded
+    stepped
 }
 
-fn fold_once(text: &str) -> String {
-    // Letter by letter: `str::to_lowercase` writes a final sigma by its neighbours, so that the
-    // same word in capitals would come out differently.
-    let lower: String = text
-        .chars()
-        .map(plain)
-        .flat_map(char::to_lowercase)
-        .map(|c| if c == 'ς' { 'σ' } else { c })
-        .collect();
-    NFC.normalize(&lower).into_owned()
-}
-
-/// Marks of direction, soft hyphens, zero-width blanks, byte-order marks: copied along from web
-/// pages and spreadsheets, never part of an address. The joiners are not among them: some scripts
-/// spell with them.
-pub(super) const fn is_unseen(c: char) -> bool {
-    matches!(
-        c,
-        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}'
-            | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2064}' | '\u{2066}'..='\u{206f}' | '\u{feff}'
-    )
+/// What Unicode says is not shown, such as marks of direction, soft hyphens and variation selectors,
+/// and what exports leave in place of an object. Copied along from web pages and spreadsheets, never part
+/// of an address. The joiners are not among them: some scripts spell with them.
+pub(super) fn is_unseen(c: char) -> bool {
+    !c.is_ascii() && !is_joiner(c) && (IGNORABLE.contains(c) || matches!(c, '\u{fff9}'..='\u{fffc}'))
 }
 
 /// The zero-width joiners.
@@ -69,11 +88,21 @@ pub(super) const fn is_joiner(c: char) -> bool {
     matches!(c, '\u{200c}' | '\u{200d}')
 }
 
+/// Whether it is a mark that belongs to the letter before it.
+pub(super) fn is_mark(c: char) -> bool {
+    !c.is_ascii() && GeneralCategoryGroup::Mark.contains(CATEGORY.get(c))
+}
+
+/// What is shown as nothing but takes room: a blank of Braille, which Unicode counts as a symbol.
+const fn is_blank(c: char) -> bool {
+    matches!(c, '\u{2800}')
+}
+
 /// Full-width forms as the ASCII that they stand for, every blank as the plain one.
 fn plain(c: char) -> char {
     match c {
         '\u{ff01}'..='\u{ff5e}' => char::from_u32(u32::from(c) - 0xfee0).unwrap_or(c),
-        c if c.is_whitespace() => ' ',
+        c if c.is_whitespace() || is_blank(c) => ' ',
         c => c,
     }
 }
@@ -88,21 +117,24 @@ pub(super) fn strip_prefix_ci<'t>(text: &'t str, prefix: &str) -> Option<&'t str
     head.eq_ignore_ascii_case(prefix).then_some(tail)
 }
 
-/// `text` without the quotation marks or angle brackets around it, and without the comma or
-/// semicolon that a list left behind.
-pub(super) fn unwrap(mut text: &str) -> &str {
-    const PAIRS: [(char, char); 6] =
-        [('<', '>'), ('"', '"'), ('\'', '\''), ('`', '`'), ('“', '”'), ('‘', '’')];
-    loop {
-        let before = text;
-        text = text.trim_matches(|c: char| c == ' ' || c == ',' || c == ';');
-        for (open, close) in PAIRS {
-            if let Some(inner) = text.strip_prefix(open).and_then(|rest| rest.strip_suffix(close)) {
-                text = inner;
-            }
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_nobody_sees_goes_and_what_spells_stays() {
+        for c in
+            ['\u{fe0f}', '\u{3164}', '\u{34f}', '\u{115f}', '\u{17b4}', '\u{e0101}', '\u{1d173}', '\u{fffc}']
+        {
+            assert_eq!(seen(&format!("a{c}b")), "ab", "{c:?}");
         }
-        if text == before {
-            return text;
-        }
+        assert_eq!(seen("a\u{200d}b"), "ab");
+        assert_eq!(seen("می\u{200c}خواهم\u{200c}"), "می\u{200c}خواهم");
+    }
+
+    #[test]
+    fn a_final_sigma_is_kept_in_lower_case_and_folded_away() {
+        assert_eq!((lower("ΟΔΥΣΣΕΥΣ"), lower("οδυσσευς")), ("οδυσσευς".into(), "οδυσσευς".into()));
+        assert_eq!(fold("οδυσσεύς"), "οδυσσεύσ");
     }
 }

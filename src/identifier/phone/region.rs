@@ -2,35 +2,44 @@
 
 use crate::error::{Error, ErrorKind};
 
-use super::numbering;
+use super::plans;
 
-/// A country or territory that has a numbering plan: two letters of ISO 3166.
+/// A country or territory that has a numbering plan, by its two letters of ISO 3166; or
+/// [`Region::INTERNATIONAL`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Region([u8; 2]);
 
 impl Region {
+    /// `"+"`: numbers carry their country code, without a plus before it.
+    pub const INTERNATIONAL: Self = Self(*b"+\0");
+
     /// The region of that name, whatever its case.
     ///
     /// # Errors
     /// [`ErrorKind::Config`], if there is none; the message names the one that was probably meant.
     pub fn new(name: &str) -> Result<Self, Error> {
         let name = name.trim();
-        if let Some(region) = Self::from_bytes(name.as_bytes()).filter(|region| numbering::knows(*region)) {
+        if name == "+" {
+            return Ok(Self::INTERNATIONAL);
+        }
+        if let Some(region) = Self::from_bytes(name.as_bytes()).filter(|region| plans::knows(*region)) {
             return Ok(region);
         }
         let advice = match meant(name) {
             Some(region) => format!("did you mean \"{}\"?", region.as_str()),
-            None => "it takes a country's two letters, such as \"US\", \"GB\" or \"DE\"".to_owned(),
+            None => "it takes a country's two letters, such as \"US\" or \"DE\", or \"+\" if every number \
+                     begins with its country code"
+                .to_owned(),
         };
         // Whatever stands there was meant to be a country: three dozen characters show enough.
         let shown: String = name.chars().take(36).collect();
         Err(Error::new(ErrorKind::Config, format!("default_region {shown:?} is no country: {advice}")))
     }
 
-    /// The two letters, in upper case.
+    /// The two letters, in upper case, or `+`.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        std::str::from_utf8(&self.0).unwrap_or_default()
+        std::str::from_utf8(&self.0).unwrap_or_default().trim_end_matches('\0')
     }
 
     pub(super) fn from_bytes(name: &[u8]) -> Option<Self> {
@@ -46,7 +55,7 @@ impl Region {
 /// What people write instead of the two letters.
 fn meant(name: &str) -> Option<Region> {
     if let Ok(code) = name.trim_start_matches('+').trim_start_matches("00").parse() {
-        return numbering::region_of_code(code);
+        return plans::region_of_code(code);
     }
     let letters = match name.to_ascii_lowercase().as_str() {
         "usa" | "u.s." | "u.s.a." | "united states" | "en" | "en_us" | "en-us" | "america" => b"US",
@@ -81,6 +90,7 @@ mod tests {
             assert!(Region::new(name).is_ok(), "{name}");
         }
         assert_eq!(Region::new("de").unwrap().as_str(), "DE");
+        assert_eq!(Region::new(" + ").unwrap().as_str(), "+");
     }
 
     #[test]

@@ -1,0 +1,67 @@
+//! Digits of all scripts, and the keys that letters are on.
+
+use std::borrow::Cow;
+
+use crate::identifier::text;
+
+/// What was written: whether a `+` came first, and the digits.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Written {
+    pub(super) plus: bool,
+    pub(super) digits: String,
+}
+
+/// All scripts' digits as ASCII ones, all dashes as `-`; joiners and dots of emphasis gone.
+pub(super) fn ascii(value: &str) -> Cow<'_, str> {
+    if value.is_ascii() {
+        return Cow::Borrowed(value);
+    }
+    Cow::Owned(
+        value
+            .chars()
+            .filter(|&c| !text::is_joiner(c))
+            .map(|c| match c {
+                '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{30fc}' | '\u{fe63}' => '-',
+                '\u{b7}' | '\u{2022}' | '\u{2027}' => '.',
+                '\u{2053}' | '\u{223c}' => '~',
+                '\u{fe62}' => '+',
+                '\u{2044}' | '\u{2215}' => '/',
+                c => digit(c).unwrap_or(c),
+            })
+            .collect(),
+    )
+}
+
+/// A digit of any script as the ASCII one.
+pub(super) fn digit(c: char) -> Option<char> {
+    /// Where the digits of other scripts begin: category Nd of Unicode 14, ten each.
+    const ZEROS: [u32; 65] = [
+        0x660, 0x6f0, 0x7c0, 0x966, 0x9e6, 0xa66, 0xae6, 0xb66, 0xbe6, 0xc66, 0xce6, 0xd66, 0xde6, 0xe50,
+        0xed0, 0xf20, 0x1040, 0x1090, 0x17e0, 0x1810, 0x1946, 0x19d0, 0x1a80, 0x1a90, 0x1b50, 0x1bb0, 0x1c40,
+        0x1c50, 0xa620, 0xa8d0, 0xa900, 0xa9d0, 0xa9f0, 0xaa50, 0xabf0, 0xff10, 0x104a0, 0x10d30, 0x11066,
+        0x110f0, 0x11136, 0x111d0, 0x112f0, 0x11450, 0x114d0, 0x11650, 0x116c0, 0x11730, 0x118e0, 0x11950,
+        0x11c50, 0x11d50, 0x11da0, 0x16a60, 0x16ac0, 0x16b50, 0x1d7ce, 0x1d7d8, 0x1d7e2, 0x1d7ec, 0x1d7f6,
+        0x1e140, 0x1e2f0, 0x1e950, 0x1fbf0,
+    ];
+    if c.is_ascii() {
+        return c.is_ascii_digit().then_some(c);
+    }
+    let c = u32::from(c);
+    let after = ZEROS.partition_point(|&zero| zero <= c);
+    let zero = ZEROS.get(after.checked_sub(1)?)?;
+    char::from_digit(c - zero, 10)
+}
+
+/// The key of a telephone that a letter is on (ITU-T E.161).
+pub(super) const fn key(letter: char) -> char {
+    match letter.to_ascii_lowercase() {
+        'a'..='c' => '2',
+        'd'..='f' => '3',
+        'g'..='i' => '4',
+        'j'..='l' => '5',
+        'm'..='o' => '6',
+        'p'..='s' => '7',
+        't'..='v' => '8',
+        _ => '9',
+    }
+}

@@ -1,0 +1,100 @@
+//! Phone numbers that a spreadsheet or a data frame wrote as figures: floats, powers of ten, thousands.
+
+use crate::identifier::invalid::Invalid;
+
+/// Digits before a lone dot or comma, from which on it is no mere separator: `201.5550123` is a phone
+/// number, `12015550123.5` a fraction.
+const WHOLE_NUMBER: usize = 7;
+
+/// The digits of a figure, with the sign it was written with; `None` if it is none.
+pub(super) fn digits(value: &str) -> Option<Result<String, Invalid>> {
+    let (sign, unsigned) = match value.strip_prefix('+') {
+        Some(rest) => ("+", rest),
+        None => ("", value),
+    };
+    let (mantissa, exponent) = match unsigned.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (mantissa, Some(exponent)),
+        None => (unsigned, None),
+    };
+    let (whole, fraction) = split_fraction(mantissa)?;
+    if whole.is_empty() || !is_digits(&whole) || !is_digits(fraction) {
+        return None;
+    }
+    let Some(exponent) = exponent else {
+        let zeros = fraction.bytes().all(|byte| byte == b'0');
+        return match (fraction.len(), zeros) {
+            // Thousands were grouped, and nothing else.
+            (0, _) => (whole.len() != mantissa.len()).then_some(Ok(format!("{sign}{whole}"))),
+            (_, true) if whole.len() >= WHOLE_NUMBER => Some(Ok(format!("{sign}{whole}"))),
+            (_, false) if whole.len() >= WHOLE_NUMBER => Some(Err(Invalid::PhoneFraction)),
+            _ => None,
+        };
+    };
+    let exponent = exponent.strip_prefix('+').unwrap_or(exponent);
+    let exponent: usize = if is_digits(exponent) { exponent.parse().ok()? } else { return None };
+    // Digits that are not there were rounded away, or were zeros: nobody can say.
+    let Some((places, rest)) = fraction.split_at_checked(exponent) else {
+        return Some(Err(Invalid::PhoneScientific));
+    };
+    if rest.bytes().any(|byte| byte != b'0') {
+        return Some(Err(Invalid::PhoneFraction));
+    }
+    Some(Ok(format!("{sign}{whole}{places}")))
+}
+
+/// A mantissa before and after its decimal point or comma, without the marks between thousands.
+fn split_fraction(mantissa: &str) -> Option<(String, &str)> {
+    for (point, thousands) in [('.', ','), (',', '.')] {
+        let (whole, fraction) = mantissa.split_once(point).unwrap_or((mantissa, ""));
+        if fraction.contains(['.', ',']) {
+            continue;
+        }
+        if !whole.contains(thousands) {
+            // Where neither stands there, it is a number as any other.
+            return Some((whole.to_owned(), fraction));
+        }
+        let mut groups = whole.split(thousands);
+        let first = groups.next().unwrap_or_default();
+        if matches!(first.len(), 1..=3) && !first.starts_with('0') && groups.all(|group| group.len() == 3) {
+            return Some((whole.replace(thousands, ""), fraction));
+        }
+    }
+    None
+}
+
+fn is_digits(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_figure_is_its_digits_where_none_was_lost() {
+        for (value, read) in [
+            ("493023125000.0", Some(Ok("493023125000"))),
+            ("+493023125000.00", Some(Ok("+493023125000"))),
+            ("493023125000,0", Some(Ok("493023125000"))),
+            ("12,015,550,123", Some(Ok("12015550123"))),
+            ("12,015,550,123.00", Some(Ok("12015550123"))),
+            ("12.015.550.123,00", Some(Ok("12015550123"))),
+            ("1.2015550123E10", Some(Ok("12015550123"))),
+            ("1,2015550123e+10", Some(Ok("12015550123"))),
+            ("1.20155501230E10", Some(Ok("12015550123"))),
+            ("+1.2015550123E10", Some(Ok("+12015550123"))),
+            ("1.20156E+10", Some(Err(Invalid::PhoneScientific))),
+            ("12E9", Some(Err(Invalid::PhoneScientific))),
+            ("12015550123.5", Some(Err(Invalid::PhoneFraction))),
+            ("1.20155501235E10", Some(Err(Invalid::PhoneFraction))),
+            ("201.5550123", None),
+            ("+1.2015550123", None),
+            ("201.555.0123", None),
+            ("12015550123", None),
+            ("030,123456", None),
+            ("EE", None),
+        ] {
+            assert_eq!(digits(value), read.map(|read| read.map(str::to_owned)), "{value}");
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! Addresses and ids of messengers that are phone numbers: a table, and what reads by it.
+
+use percent_encoding::percent_decode_str;
+
+use crate::identifier::invalid::Invalid;
+use crate::identifier::text::strip_prefix_ci;
+
+/// Where the number stands in a link.
+#[derive(Debug, Clone, Copy)]
+enum Place {
+    /// Right after the host or the path given, as in `wa.me/12015550123`.
+    Path,
+    /// In a parameter of that name, as in `send?phone=12015550123`.
+    Parameter(&'static str),
+}
+
+/// Host and path of a link, and where its number stands.
+struct Link(&'static str, Place);
+
+const LINKS: [Link; 10] = [
+    Link("wa.me/c/", Place::Path),
+    Link("wa.me/", Place::Path),
+    Link("api.whatsapp.com/send", Place::Parameter("phone")),
+    Link("web.whatsapp.com/send", Place::Parameter("phone")),
+    Link("whatsapp.com/send", Place::Parameter("phone")),
+    Link("whatsapp://send", Place::Parameter("phone")),
+    Link("viber://chat", Place::Parameter("number")),
+    Link("viber://add", Place::Parameter("number")),
+    Link("signal.me/#p/", Place::Path),
+    Link("t.me/+", Place::Path),
+];
+
+/// Hosts of ids that begin with a number, as exports of chats have them.
+const ID_HOSTS: [&str; 3] = ["s.whatsapp.net", "c.us", "whatsapp.net"];
+
+/// Hosts of ids of groups and the like, and of ids that are no numbers.
+const OTHER_ID_HOSTS: [&str; 4] = ["g.us", "lid", "broadcast", "newsletter"];
+
+/// Whole hosts whose other addresses name nobody: invitations, groups, settings.
+const HOSTS: [&str; 3] = ["wa.me", "whatsapp.com", "signal.me"];
+
+/// The digits of a number with its country code that is linked to, a reason why it is none, or `None` where
+/// `value` is another thing.
+pub(in crate::identifier) fn number(value: &str) -> Option<Result<String, Invalid>> {
+    if let Some((name, host)) = value.rsplit_once('@') {
+        let is_one_of = |hosts: &[&str]| hosts.iter().any(|known| host.eq_ignore_ascii_case(known));
+        if is_one_of(&OTHER_ID_HOSTS) {
+            return Some(Err(Invalid::PhoneUnreadable));
+        }
+        let is_id = is_one_of(&ID_HOSTS);
+        // A device of the same number: `12015550123:7@…`.
+        let name = name.split([':', '_']).next().unwrap_or(name);
+        return (is_id && !name.is_empty()).then(|| digits(name).ok_or(Invalid::PhoneUnreadable));
+    }
+    let rest = ["https://", "http://"].into_iter().find_map(|scheme| strip_prefix_ci(value, scheme));
+    let rest = rest.unwrap_or(value);
+    let rest = strip_prefix_ci(rest, "www.").unwrap_or(rest);
+    for Link(start, place) in &LINKS {
+        let Some(tail) = strip_prefix_ci(rest, start) else { continue };
+        let text = match place {
+            Place::Path => tail.split(['?', '/', '#', '&']).next(),
+            Place::Parameter(name) => parameter(tail.trim_start_matches('/'), name),
+        };
+        if let Some(number) = text.and_then(digits) {
+            return Some(Ok(number));
+        }
+    }
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let host = rest.get(..end)?.to_ascii_lowercase();
+    let is_one =
+        |name: &&str| host == **name || host.strip_suffix(*name).is_some_and(|rest| rest.ends_with('.'));
+    HOSTS.iter().any(|name| is_one(&name)).then_some(Err(Invalid::SocialWithoutProfile))
+}
+
+fn parameter<'t>(tail: &'t str, name: &str) -> Option<&'t str> {
+    let query = tail.strip_prefix('?')?.split('#').next()?;
+    query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
+}
+
+/// The digits of a number as links have them, if it is one.
+fn digits(text: &str) -> Option<String> {
+    let decoded = percent_decode_str(text).decode_utf8().ok()?;
+    let mut digits = String::with_capacity(decoded.len());
+    for c in decoded.trim().chars() {
+        match c {
+            '0'..='9' => digits.push(c),
+            '+' if digits.is_empty() => {}
+            ' ' | '-' | '(' | ')' | '.' => {}
+            _ => return None,
+        }
+    }
+    let digits = digits.strip_prefix("00").map(str::to_owned).unwrap_or(digits);
+    (digits.len() >= 7).then_some(digits)
+}

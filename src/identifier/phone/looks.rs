@@ -1,0 +1,125 @@
+//! What looks like a phone number, and what only has as many digits: dates, times, IP addresses, decimals.
+
+use super::digits::digit;
+use super::figures;
+
+/// Whether a value without a field type looks like a phone number: digits first, enough of them, and
+/// nothing that says it is something else.
+pub(in crate::identifier) fn is_likely(value: &str) -> bool {
+    let start = value.trim_start_matches(['+', '(', '[', ' ', '.', '"', '\'', '<']);
+    let starts = start.chars().next().is_some_and(|c| digit(c).is_some());
+    starts
+        && value.chars().filter(|&c| digit(c).is_some()).count() >= 3
+        && !is_date(value)
+        && !is_compact_date(value)
+        && !is_ip_address(value)
+        && !is_decimal(value)
+        && !is_isbn(value)
+}
+
+/// `2024-01-31`, `31.01.2024`, `1/31/24`, with a time of day behind it or not.
+pub(super) fn is_date(value: &str) -> bool {
+    // Nearly every number differs in one of its first characters.
+    let bytes = value.as_bytes();
+    let mark = match bytes {
+        [b'0'..=b'9', mark @ (b'-' | b'.' | b'/'), ..] => *mark,
+        [b'0'..=b'9', b'0'..=b'9', mark @ (b'-' | b'.' | b'/'), ..] => *mark,
+        [b'0'..=b'9', b'0'..=b'9', b'0'..=b'9', b'0'..=b'9', mark @ (b'-' | b'.' | b'/'), ..] => *mark,
+        _ => return false,
+    };
+    let end = value.find(['T', ' ', ',']).unwrap_or(value.len());
+    let (day, time) = value.split_at_checked(end).unwrap_or((value, ""));
+    // Behind a blank there may be more of a number; behind a date there is a time.
+    if !time.is_empty() && !time.contains(':') {
+        return false;
+    }
+    let parts: Vec<&str> = day.split(char::from(mark)).collect();
+    let [a, b, c] = *parts else { return false };
+    let number = |part: &str| part.parse::<u16>().ok().filter(|_| matches!(part.len(), 1 | 2));
+    let (Some(b_number), a_number, c_number) = (number(b), number(a), number(c)) else { return false };
+    let is_year = |part: &str| part.len() == 4 && (part.starts_with("19") || part.starts_with("20"));
+    let fit = |x: u16, y: u16| (1..=12).contains(&x.min(y)) && (1..=31).contains(&x.max(y));
+    match (a_number, c_number) {
+        (None, Some(day)) if is_year(a) => fit(b_number, day),
+        (Some(day), None) if is_year(c) => fit(b_number, day),
+        (Some(day), Some(_)) if c.len() == 2 => fit(b_number, day),
+        _ => false,
+    }
+}
+
+/// `20240131`.
+fn is_compact_date(value: &str) -> bool {
+    let number = |range| value.get(range).and_then(|part: &str| part.parse::<u16>().ok());
+    value.len() == 8
+        && value.bytes().all(|byte| byte.is_ascii_digit())
+        && matches!(number(0..2), Some(19 | 20))
+        && matches!(number(4..6), Some(1..=12))
+        && matches!(number(6..8), Some(1..=31))
+}
+
+/// `192.168.1.1`, with a port or a mask or not.
+fn is_ip_address(value: &str) -> bool {
+    let end = value.find([':', '/']).unwrap_or(value.len());
+    value.get(..end).is_some_and(|address| address.parse::<std::net::Ipv4Addr>().is_ok())
+}
+
+/// `978-3-16-148410-0`.
+fn is_isbn(value: &str) -> bool {
+    let digits = value.bytes().filter(u8::is_ascii_digit).count();
+    (value.starts_with("978-") || value.starts_with("979-")) && digits == 13
+}
+
+/// `3.14159`, `-1.5`, `1,234.56`, `0,5`; not `030.123456`, and not the float that a whole number became.
+fn is_decimal(value: &str) -> bool {
+    let unsigned = value.strip_prefix('-').unwrap_or(value);
+    let is_figure = |byte: u8| byte.is_ascii_digit() || matches!(byte, b'.' | b',');
+    if !unsigned.bytes().all(is_figure) || figures::digits(unsigned).is_some_and(|digits| digits.is_ok()) {
+        return false;
+    }
+    let Some((whole, fraction)) = unsigned.rsplit_once(['.', ',']) else { return false };
+    let has_trunk_prefix = whole.len() > 1 && whole.starts_with('0');
+    let thousands = |mark| whole.split(mark).skip(1).all(|group| group.len() == 3);
+    let groups = whole.contains(['.', ',']);
+    !has_trunk_prefix && !fraction.is_empty() && (!groups || unsigned.contains(',') && thousands(['.', ',']))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_addresses_and_decimals_are_no_phones_by_their_looks() {
+        for value in [
+            "2024-01-31",
+            "2024/1/31",
+            "2024-01-31T12:30:00Z",
+            "2024-01-31 12:30",
+            "31.01.2024",
+            "1/31/24",
+            "20240131",
+            "192.168.1.1",
+            "10.0.0.1:8080",
+            "10.0.0.0/24",
+            "3.14159",
+            "1,234.56",
+            "52.5200",
+            "0,75",
+            "-33.8688",
+            "978-3-16-148410-0",
+        ] {
+            assert!(!is_likely(value), "{value}");
+        }
+        for value in [
+            "201.555.0123",
+            "06.12.34.56.78",
+            "030.123456",
+            "(201) 555-0123",
+            "493023125000.0",
+            "01-58112-0",
+            "12-34-56-78",
+            "+49.3012345678",
+        ] {
+            assert!(is_likely(value), "{value}");
+        }
+    }
+}

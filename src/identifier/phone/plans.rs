@@ -1,0 +1,265 @@
+//! The world's numbering plans: libphonenumber's rules and data, by its port `rlibphonenumber`
+//! (docs/decisions/0001-phone-numbers.md says why), and the few rules above them that a bulk lookup needs.
+//!
+//! Knows nothing of how digits are written: that is the room of phone numbers.
+
+use std::borrow::Cow;
+use std::sync::OnceLock;
+
+use rlibphonenumber::{
+    NumberLengthType, ParseError, PhoneNumber, PhoneNumberUtil, Region as Country, ValidationError,
+    get_national_significant_number_owned as national_number,
+};
+
+use crate::identifier::invalid::Invalid;
+use crate::identifier::once::once;
+
+use super::region::Region;
+
+/// Reads digits that follow a `+`.
+pub(super) fn international(digits: &str) -> Result<String, Invalid> {
+    let written = format!("+{}", without_retired_prefix(digits));
+    parse(&written, None)
+}
+
+/// Reads digits as they are dialled in `region`.
+pub(super) fn domestic(digits: &str, region: Region) -> Result<String, Invalid> {
+    if region == Region::INTERNATIONAL {
+        let digits = digits.strip_prefix("00").unwrap_or(digits);
+        let has_code = !digits.starts_with('0');
+        return if has_code { international(digits) } else { Err(Invalid::PhoneWithoutCountryCode) };
+    }
+    let country = Country::from_code(region.as_str()).map_err(|_| Invalid::PhoneWithoutCountryCode)?;
+    let at_home = match in_full(digits, region) {
+        Some(full) => international(&full),
+        None => parse(digits, Some(country)),
+    };
+    match digits.strip_prefix("00") {
+        Some(rest) => either(at_home, international(rest)),
+        None => at_home,
+    }
+}
+
+/// `00…` is how most of the world dials abroad. Where a region dials otherwise, its own reading counts
+/// only if it makes a number that exists: else a foreign number would become somebody's at home.
+fn either(at_home: Result<String, Invalid>, abroad: Result<String, Invalid>) -> Result<String, Invalid> {
+    match (at_home, abroad) {
+        (Ok(at_home), Ok(abroad)) if at_home != abroad => match (exists(&at_home), exists(&abroad)) {
+            (true, false) => Ok(at_home),
+            (false, true) => Ok(abroad),
+            _ => Err(Invalid::PhoneAmbiguous),
+        },
+        (Ok(number), Err(_)) if exists(&number) => Ok(number),
+        (Err(why), Err(_)) => Err(why),
+        (_, abroad) => abroad,
+    }
+}
+
+/// Whether a number in its canonical form is of a range that is in use.
+pub(super) fn exists(canonical: &str) -> bool {
+    let Some(plans) = plans() else { return false };
+    plans.parse(canonical, None).is_ok_and(|number| plans.is_valid_number(&number))
+}
+
+/// Whether numbers of `region` can be read.
+pub(super) fn knows(region: Region) -> bool {
+    let code = |country| plans().and_then(|plans| plans.get_country_code_for_region(country));
+    Country::from_code(region.as_str()).is_ok_and(|country| code(country).is_some())
+}
+
+/// The main region of a country code.
+pub(super) fn region_of_code(code: u16) -> Option<Region> {
+    let country = plans()?.get_region_for_country_code(i32::from(code))?;
+    Region::from_bytes(country.as_region_str().as_bytes())
+}
+
+fn parse(written: &str, country: Option<Country>) -> Result<String, Invalid> {
+    let plans = plans().ok_or(Invalid::PhoneUnreadable)?;
+    let number = plans.parse(written, country).map_err(|why| unparsed(&why))?;
+    match plans.is_possible_number_with_reason(&number) {
+        Ok(NumberLengthType::IsPossible) => {}
+        Ok(NumberLengthType::IsPossibleLocalOnly) => return Err(Invalid::PhoneWithoutAreaCode),
+        Err(why) => return Err(impossible(&why)),
+    }
+    let canonical = canonical(&number);
+    // A national prefix that was written twice is still there once; whoever reads the canonical form
+    // would take it off, and have another number.
+    let again = || plans.parse(&canonical, None).is_ok_and(|again| self::canonical(&again) == canonical);
+    if canonical == written || again() { Ok(canonical) } else { Err(Invalid::PhoneAmbiguous) }
+}
+
+/// libphonenumber's E.164, without its formatter.
+fn canonical(number: &PhoneNumber) -> String {
+    format!("+{}{}", number.country_code, national_number(number))
+}
+
+fn unparsed(why: &ParseError) -> Invalid {
+    match why {
+        ParseError::InvalidCountryCode => Invalid::PhoneUnknownCountryCode,
+        ParseError::TooShortAfterIdd | ParseError::TooShortNsn => Invalid::PhoneTooShort,
+        ParseError::TooLongNsn => Invalid::PhoneTooLong,
+        ParseError::NotANumber(_) => Invalid::PhoneUnreadable,
+    }
+}
+
+fn impossible(why: &ValidationError) -> Invalid {
+    match why {
+        ValidationError::InvalidCountryCode => Invalid::PhoneUnknownCountryCode,
+        ValidationError::TooShort => Invalid::PhoneTooShort,
+        ValidationError::TooLong => Invalid::PhoneTooLong,
+        ValidationError::InvalidLength => Invalid::PhoneWrongLength,
+    }
+}
+
+/// A prefix that a country gave up, and that libphonenumber reads no more.
+struct Retired {
+    region: &'static str,
+    code: &'static str,
+    /// Before the national number, at home and after the country code.
+    prefixes: &'static [&'static str],
+    /// Of the numbers that it stood before.
+    digits: usize,
+}
+
+/// Mexico: mobiles were called by `+52 1 …` from abroad and by `044 …` or `045 …` at home, everything else
+/// by `01 …`, until 2019-08-03 (Instituto Federal de Telecomunicaciones, Plan Técnico Fundamental de
+/// Numeración). Address books still have them.
+const RETIRED: [Retired; 1] =
+    [Retired { region: "MX", code: "52", prefixes: &["1", "01", "044", "045"], digits: 10 }];
+
+impl Retired {
+    /// `national` without the prefix, if it is one of those.
+    fn taken_off<'d>(&self, national: &'d str) -> Option<&'d str> {
+        let without = |prefix: &&str| national.strip_prefix(prefix).filter(|rest| rest.len() == self.digits);
+        self.prefixes.iter().find_map(without)
+    }
+}
+
+fn without_retired_prefix(digits: &str) -> Cow<'_, str> {
+    let found = RETIRED.iter().find_map(|rule| {
+        let national = rule.taken_off(digits.strip_prefix(rule.code)?)?;
+        Some(format!("{}{national}", rule.code))
+    });
+    found.map_or(Cow::Borrowed(digits), Cow::Owned)
+}
+
+/// Digits with the country code, where a retired prefix says that they are dialled in `region`.
+fn in_full(digits: &str, region: Region) -> Option<String> {
+    let rule = RETIRED.iter().find(|rule| rule.region == region.as_str())?;
+    let national = rule
+        .taken_off(digits)
+        .or_else(|| digits.strip_prefix(rule.code).and_then(|national| rule.taken_off(national)))?;
+    Some(format!("{}{national}", rule.code))
+}
+
+/// The plans as one process reads them. libphonenumber's port compiles each pattern at its first use
+/// while it holds a lock; in the child of a fork that lock may be held by a thread that is gone. So a
+/// child makes plans of its own (10 ms) and never touches those of its parent.
+struct Plans {
+    process: u32,
+    util: Option<PhoneNumberUtil>,
+    next: OnceLock<Box<Plans>>,
+}
+
+fn plans() -> Option<&'static PhoneNumberUtil> {
+    static FIRST: OnceLock<Box<Plans>> = OnceLock::new();
+    let process = std::process::id();
+    let mut place = &FIRST;
+    loop {
+        let make = || Box::new(Plans { process, util: PhoneNumberUtil::new().ok(), next: OnceLock::new() });
+        let here = once(place, make);
+        if here.process == process {
+            return here.util.as_ref();
+        }
+        place = &here.next;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use rlibphonenumber::PhoneNumberType as Type;
+
+    const TYPES: [Type; 10] = [
+        Type::FixedLine,
+        Type::Mobile,
+        Type::TollFree,
+        Type::PremiumRate,
+        Type::SharedCost,
+        Type::PersonalNumber,
+        Type::VoIP,
+        Type::Pager,
+        Type::UAN,
+        Type::VoiceMail,
+    ];
+
+    /// That reading one compiles every pattern that reading uses shows that they all compile.
+    #[test]
+    fn every_example_of_every_region_is_its_own_canonical_form() {
+        let plans = plans().unwrap();
+        let mut local_only = Vec::new();
+        let mut seen = 0;
+        for country in plans.get_supported_regions() {
+            let region = Region::from_bytes(country.as_region_str().as_bytes()).unwrap();
+            for kind in TYPES {
+                let Ok(example) = plans.get_example_number_for_type_and_region(country, kind) else {
+                    continue;
+                };
+                let number = canonical(&example);
+                seen += 1;
+                if international(&number[1..]) == Err(Invalid::PhoneWithoutAreaCode) {
+                    local_only.push(number);
+                    continue;
+                }
+                assert_eq!(international(&number[1..]).as_deref(), Ok(&*number), "{region:?}");
+                assert_eq!(
+                    domestic(&national_number(&example), region).as_deref(),
+                    Ok(&*number),
+                    "{region:?}"
+                );
+                assert_eq!(domestic(&number[1..], Region::INTERNATIONAL).as_deref(), Ok(&*number));
+            }
+        }
+        assert!(seen > 1_000, "saw {seen} examples");
+        // A Canadian service number that nobody abroad can dial.
+        assert_eq!(local_only, ["+13101234"]);
+    }
+
+    /// Every foreign example number, dialled by `00` in every region: what comes out is that number or
+    /// nothing, and never another one that exists.
+    #[test]
+    fn a_foreign_number_never_becomes_one_at_home() {
+        let plans = plans().unwrap();
+        let examples: Vec<_> = plans
+            .get_supported_regions()
+            .filter_map(|country| plans.get_example_number_for_type_and_region(country, Type::Mobile).ok())
+            .map(|example| canonical(&example))
+            .collect();
+        let mut seen = 0;
+        let mut wrong = Vec::new();
+        for country in plans.get_supported_regions() {
+            let region = Region::from_bytes(country.as_region_str().as_bytes()).unwrap();
+            for number in &examples {
+                seen += 1;
+                let read = domestic(&format!("00{}", &number[1..]), region);
+                if read.as_ref().is_ok_and(|read| read != number) {
+                    wrong.push((region, number, read));
+                }
+            }
+        }
+        assert!(seen > 50_000, "saw {seen} spellings");
+        assert!(wrong.is_empty(), "{} of {seen}: {:?}", wrong.len(), wrong.get(..20.min(wrong.len())));
+    }
+
+    #[test]
+    fn a_retired_prefix_of_mexico_is_taken_off() {
+        let mexico = Region::new("MX").unwrap();
+        for digits in ["15512345678", "0445512345678", "0455512345678", "015512345678", "5215512345678"] {
+            assert_eq!(domestic(digits, mexico).as_deref(), Ok("+525512345678"), "{digits}");
+        }
+        for digits in ["5215512345678", "52015512345678", "520445512345678", "525512345678"] {
+            assert_eq!(international(digits).as_deref(), Ok("+525512345678"), "{digits}");
+        }
+    }
+}

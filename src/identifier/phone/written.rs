@@ -1,0 +1,217 @@
+//! A number among other things: labels, words, extensions, a second number.
+
+use std::sync::OnceLock;
+
+use percent_encoding::percent_decode_str;
+use regex::Regex;
+
+use super::digits::{Written, ascii, key};
+use super::region::Region;
+use super::{figures, looks, number, plans};
+use crate::identifier::invalid::Invalid;
+use crate::identifier::once::once;
+use crate::identifier::text;
+
+/// Fewest letters that are a word to dial.
+const VANITY: usize = 3;
+/// From so many digits on, what stands beside a number is a number of its own.
+const SECOND: usize = 5;
+/// Digits of a number that is surely more than an area code.
+const COMPLETE: usize = 7;
+/// Most digits behind a slash that take the place of the last ones before it: `123456/57`.
+const ALTERNATIVE: usize = 4;
+
+/// The canonical form of a number that is not written plainly.
+pub(super) fn read(value: &str, region: Option<Region>) -> Result<String, Invalid> {
+    let value = ascii(value);
+    let linked = without_scheme(&value)?;
+    let value = linked.as_deref().unwrap_or(&value);
+    if looks::is_date(value) {
+        return Err(Invalid::PhoneUnreadable);
+    }
+    if let Some(figure) = figures::digits(value) {
+        return number(&written(&figure?), region);
+    }
+    let value = without_extension(value);
+    let parts = Parts::of(value)?;
+    let Some((first, others)) = parts.runs.split_first() else { return Err(Invalid::PhoneUnreadable) };
+    let alone = one(first, region);
+    if parts.letters >= VANITY && !alone.as_ref().is_ok_and(|number| plans::exists(number)) {
+        if let Some(number) = parts.vanity.and_then(|written| number(&written, region).ok())
+            && plans::exists(&number)
+        {
+            return Ok(number);
+        }
+    }
+    if parts.attached {
+        return Err(Invalid::PhoneUnreadable);
+    }
+    if others.is_empty() {
+        return alone;
+    }
+    let is_number = |run: &String| run.contains('+') || digits(run) >= SECOND;
+    let several = alone.is_ok() && parts.listed
+        || (alone.is_ok() || is_number(first)) && others.iter().any(is_number)
+        || alone == Err(Invalid::PhoneSeveral);
+    Err(if several { Invalid::PhoneSeveral } else { Invalid::PhoneUnreadable })
+}
+
+fn without_extension(value: &str) -> &str {
+    let Some(extension) = EXTENSION.get().and_then(|regex| regex.find(value)) else { return value };
+    let before = value.get(..extension.start()).unwrap_or(value);
+    // `Fax 123457` ends like `x 123457`.
+    let inside_word = before.ends_with(char::is_alphabetic);
+    if inside_word || !before.bytes().any(|byte| byte.is_ascii_digit()) { value } else { before }
+}
+
+/// A value between its words and the marks that separate numbers.
+#[derive(Default)]
+struct Parts {
+    /// Digits with the punctuation that is written inside numbers.
+    runs: Vec<String>,
+    /// The one that is being read.
+    run: String,
+    /// Whether a mark stands between two of them that separates things of a list.
+    listed: bool,
+    /// Whether a word touches a digit.
+    attached: bool,
+    letters: usize,
+    /// The digits with the letters as keys, if nothing else is there.
+    vanity: Option<Written>,
+}
+
+impl Parts {
+    fn of(value: &str) -> Result<Self, Invalid> {
+        let mut parts = Self { vanity: Some(Written::default()), ..Self::default() };
+        let mut before = ' ';
+        for c in value.chars() {
+            let is_letter = c.is_alphabetic() || text::is_mark(c);
+            if is_letter && before.is_ascii_digit() || c.is_ascii_digit() && before.is_alphabetic() {
+                parts.attached = true;
+            }
+            match c {
+                '0'..='9' | '+' | ' ' | '-' | '.' | '(' | ')' | '[' | ']' | '/' | '~' => {
+                    parts.run.push(c);
+                    parts.dial(c);
+                }
+                c if is_letter => {
+                    parts.letters += 1;
+                    parts.dial(c);
+                    parts.end();
+                }
+                ',' | ';' | '|' | '\\' | '&' | ':' | '\'' | '’' | '!' | '_' | '"' => {
+                    parts.listed |= matches!(c, ',' | ';' | '|' | '\\' | '&' | ':');
+                    parts.vanity = None;
+                    parts.end();
+                }
+                // A picture of a telephone says no more than the word.
+                c if !c.is_ascii() => parts.end(),
+                _ => return Err(Invalid::PhoneUnreadable),
+            }
+            before = c;
+        }
+        parts.end();
+        Ok(parts)
+    }
+
+    fn end(&mut self) {
+        let run = std::mem::take(&mut self.run);
+        if run.bytes().any(|byte| byte.is_ascii_digit()) {
+            self.runs.push(run);
+        }
+    }
+
+    /// Adds what is dialled by `c`; letters before the first digits are a label.
+    fn dial(&mut self, c: char) {
+        let Some(written) = &mut self.vanity else { return };
+        match c {
+            '0'..='9' => written.digits.push(c),
+            '+' if written.digits.is_empty() => written.plus = true,
+            c if c.is_ascii_alphabetic() && written.digits.len() >= 3 => written.digits.push(key(c)),
+            c if c.is_alphabetic() || c == '+' || c == '/' => self.vanity = None,
+            _ => {}
+        }
+    }
+}
+
+/// The number of a run of digits and punctuation, if it is only one.
+fn one(run: &str, region: Option<Region>) -> Result<String, Invalid> {
+    if run.trim_start_matches([' ', '(', '[', ')', ']', '+', '-', '.']).contains('+') {
+        return Err(if digits(run) > COMPLETE { Invalid::PhoneSeveral } else { Invalid::PhoneUnreadable });
+    }
+    let exists = |part: &str| number(&written(part), region).is_ok_and(|number| plans::exists(&number));
+    for (at, mark) in run.match_indices(['/', ' ']) {
+        let (Some(left), Some(right)) = (run.get(..at), run.get(at + 1..)) else { continue };
+        let (left_digits, right_digits) = (digits(left), digits(right));
+        if left_digits < SECOND || right_digits == 0 {
+            continue;
+        }
+        let several = if mark == "/" {
+            (left_digits >= COMPLETE || right_digits <= ALTERNATIVE) && exists(left)
+        } else {
+            right_digits >= SECOND && right.starts_with('0') && exists(left) && exists(right)
+        };
+        if several {
+            return Err(Invalid::PhoneSeveral);
+        }
+    }
+    number(&written(run), region)
+}
+
+fn digits(text: &str) -> usize {
+    text.bytes().filter(u8::is_ascii_digit).count()
+}
+
+fn written(text: &str) -> Written {
+    let plus = text.trim_start_matches([' ', '(', '[', ')', ']', '-', '.']).starts_with('+');
+    Written { plus, digits: text.chars().filter(char::is_ascii_digit).collect() }
+}
+
+/// The number in `tel:` and its like (RFC 3966), with the context it may need.
+fn without_scheme(value: &str) -> Result<Option<String>, Invalid> {
+    let Some(rest) =
+        ["tel:", "callto:", "sms:"].into_iter().find_map(|scheme| text::strip_prefix_ci(value, scheme))
+    else {
+        return Ok(None);
+    };
+    let decoded = percent_decode_str(rest).decode_utf8().map_err(|_| Invalid::PhoneUnreadable)?;
+    let mut parts = decoded.trim_start_matches('/').split([';', '?']);
+    let number = parts.next().unwrap_or_default().trim();
+    let context = parts.find_map(|part| text::strip_prefix_ci(part, "phone-context="));
+    match context {
+        Some(context) if context.starts_with('+') && !number.starts_with('+') => {
+            Ok(Some(format!("{context}{number}")))
+        }
+        _ => Ok(Some(number.to_owned())),
+    }
+}
+
+/// An extension at the end, in the ways that libphonenumber reads: by name, by a lone sign, by
+/// dialling pauses, or between a dash and a hash. Shorter behind the signs that also mean other
+/// things, so that a second number does not pass for an extension.
+static EXTENSION: Pattern = Pattern::new(concat!(
+    r"(?i)(?:;ext=[0-9]{1,20}",
+    r"|[ ,]*\(?(?:e?xt(?:ensi(?:ó|o\u{301}|o)?)?n?|доб|anexo|durchwahl|dw|nebenstelle|app?arat|poste|ramal|interno?|toestel)[:.]?[ ,-]*[0-9]{1,20}#?\)?",
+    r"|[ ,]*\(?(?:x|\#|~|int)[:.]?[ ,-]*[0-9]{1,7}#?\)?",
+    r"|[- ]+[0-9]{1,6}\#",
+    r"|[ ]*,,+[:.]?[ ,-]*[0-9]{1,6}#?",
+    r"|,[0-9]{1,6}\#",
+    r")$",
+));
+
+/// A pattern written here, compiled at its first use. One that did not compile would match nothing;
+/// the tests use it.
+struct Pattern {
+    source: &'static str,
+    compiled: OnceLock<Option<Regex>>,
+}
+
+impl Pattern {
+    const fn new(source: &'static str) -> Self {
+        Self { source, compiled: OnceLock::new() }
+    }
+
+    fn get(&self) -> Option<&Regex> {
+        once(&self.compiled, || Regex::new(self.source).ok()).as_ref()
+    }
+}

@@ -1,0 +1,198 @@
+//! A web address in its parts, each in one form.
+
+use std::borrow::Cow;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
+
+use super::networks::is_device;
+use crate::identifier::domain::{self, Fault};
+use crate::identifier::invalid::Invalid;
+use crate::identifier::text;
+
+/// What is encoded in a path segment: all but RFC 3986's `pchar`.
+const NOT_PCHAR: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~')
+    .remove(b'!')
+    .remove(b'$')
+    .remove(b'&')
+    .remove(b'\'')
+    .remove(b'(')
+    .remove(b')')
+    .remove(b'*')
+    .remove(b'+')
+    .remove(b',')
+    .remove(b';')
+    .remove(b'=')
+    .remove(b':')
+    .remove(b'@');
+
+/// An address as it was written, but for its host.
+pub(super) struct Address<'a> {
+    /// In lower case, IDNA's ASCII form, without `www.` and the like.
+    pub(super) host: Cow<'a, str>,
+    pub(super) path: &'a str,
+    /// Between `?` and `#`.
+    pub(super) query: &'a str,
+    pub(super) fragment: &'a str,
+}
+
+impl<'a> Address<'a> {
+    pub(super) fn parse(value: &'a str) -> Result<Self, Invalid> {
+        let (has_scheme, rest) = strip_scheme(value)?;
+        let end = rest.find(['/', '\\', '?', '#']).unwrap_or(rest.len());
+        let (authority, tail) = rest.split_at_checked(end).unwrap_or((rest, ""));
+        let mut host = host(authority, has_scheme)?;
+        while let Some((label, rest)) = host.split_once('.')
+            && is_device(label)
+            && rest.contains('.')
+        {
+            host = Cow::Owned(rest.to_owned());
+        }
+        // An old way of writing paths, `twitter.com/#!/ana`.
+        let tail = tail.strip_prefix("/#!").or_else(|| tail.strip_prefix("#!")).unwrap_or(tail);
+        let (tail, fragment) = tail.split_once('#').unwrap_or((tail, ""));
+        let (path, query) = tail.split_once('?').unwrap_or((tail, ""));
+        Ok(Self { host, path, query, fragment })
+    }
+
+    /// The segments of the path, decoded: none of them empty, `.` or `..`, which say how to get there.
+    /// Bytes that are no text stay as they are written.
+    pub(super) fn segments(&self) -> Result<Vec<String>, Invalid> {
+        let mut segments: Vec<String> = Vec::new();
+        for segment in self.path.split(['/', '\\']) {
+            match decoded(segment)?.as_str() {
+                "" | "." => {}
+                ".." => {
+                    segments.pop();
+                }
+                segment => segments.push(segment.to_owned()),
+            }
+        }
+        Ok(segments)
+    }
+
+    /// The value of a parameter of the query, decoded. The case of the name does not matter.
+    pub(super) fn parameter(&self, name: &str) -> Option<String> {
+        self.query.split('&').find_map(|pair| {
+            let (key, value) = pair.split_once('=')?;
+            let is_it = key.eq_ignore_ascii_case(name) && !value.is_empty();
+            is_it.then(|| percent_decode_str(value).decode_utf8().ok().map(Cow::into_owned)).flatten()
+        })
+    }
+}
+
+/// The address without its scheme, and whether there was one.
+fn strip_scheme(value: &str) -> Result<(bool, &str), Invalid> {
+    for scheme in ["https:", "http:", "https//", "http//"] {
+        if let Some(rest) = text::strip_prefix_ci(value, scheme) {
+            return Ok((true, rest.trim_start_matches(['/', '\\'])));
+        }
+    }
+    if let Some(rest) = value.strip_prefix("//") {
+        return Ok((true, rest.trim_start_matches('/')));
+    }
+    if value.contains("://")
+        && value.split("://").next().is_some_and(|scheme| !scheme.contains(['/', '?', '#']))
+    {
+        return Err(Invalid::SocialScheme);
+    }
+    Ok((false, value))
+}
+
+/// The host in lower case, without user and port.
+fn host(authority: &str, has_scheme: bool) -> Result<Cow<'_, str>, Invalid> {
+    let host = match authority.rsplit_once('@') {
+        // Without a scheme it is an e-mail address, or nothing.
+        Some(_) if !has_scheme => return Err(Invalid::SocialHost),
+        Some((_, host)) => host,
+        None => authority,
+    };
+    let host = match host.split_once(':') {
+        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
+        Some(_) => return Err(Invalid::SocialHost),
+        None => host,
+    };
+    // An encoded host can only be another script's.
+    let host = match percent_decode_str(host.trim_end_matches('.')).decode_utf8() {
+        Ok(Cow::Borrowed(host)) => domain::canonical(host),
+        Ok(Cow::Owned(host)) => domain::canonical(&host).map(|host| Cow::Owned(host.into_owned())),
+        Err(_) => Err(Fault::Syntax),
+    };
+    host.map_err(|fault| match fault {
+        Fault::NoDot if !has_scheme => Invalid::SocialWithoutNetwork,
+        _ => Invalid::SocialHost,
+    })
+}
+
+/// A segment as text, without what nobody sees and what a list left behind it.
+fn decoded(segment: &str) -> Result<String, Invalid> {
+    let bytes: Cow<'_, [u8]> = percent_decode_str(segment).into();
+    let decoded = match std::str::from_utf8(&bytes) {
+        Ok(decoded) if !decoded.contains(is_byte) => text::seen(decoded),
+        Ok(_) => return Err(Invalid::ControlCharacter),
+        // Nobody can say which letters such bytes stand for: they stay what they are.
+        Err(_) => bytes.iter().filter_map(|&byte| byte_as_char(byte)).collect(),
+    };
+    if decoded.chars().any(char::is_control) {
+        return Err(Invalid::ControlCharacter);
+    }
+    Ok(decoded.trim_matches([' ', ',', ';']).to_owned())
+}
+
+/// Where bytes that are no text stand among Unicode's private characters while a path is read.
+const BYTES: u32 = 0xf700;
+
+fn byte_as_char(byte: u8) -> Option<char> {
+    if byte.is_ascii() { Some(char::from(byte)) } else { char::from_u32(BYTES + u32::from(byte)) }
+}
+
+fn is_byte(c: char) -> bool {
+    (BYTES + 0x80..=BYTES + 0xff).contains(&u32::from(c))
+}
+
+/// A decoded segment as it stands in the canonical form.
+pub(super) fn encoded(segment: &str) -> String {
+    let mut encoded = String::with_capacity(segment.len());
+    for c in segment.chars() {
+        match u8::try_from(u32::from(c).wrapping_sub(BYTES)) {
+            Ok(byte) if is_byte(c) => encoded.extend(percent_encode(&[byte], NOT_PCHAR)),
+            _ => encoded.extend(percent_encode(c.encode_utf8(&mut [0; 4]).as_bytes(), NOT_PCHAR)),
+        }
+    }
+    encoded
+}
+
+/// A query or fragment in RFC 3986's normal form, with the case it has.
+pub(super) fn normal(query: &str) -> String {
+    let mut normal = String::with_capacity(query.len());
+    let composed = text::compose(&text::seen(query));
+    let mut rest = composed.as_str();
+    while let Some(c) = rest.chars().next() {
+        let mut length = c.len_utf8();
+        let escape = rest.strip_prefix('%').and_then(|rest| u8::from_str_radix(rest.get(..2)?, 16).ok());
+        match (c, escape) {
+            (_, Some(byte)) => {
+                length = 3;
+                let c = char::from(byte);
+                if c.is_ascii_alphanumeric() || "-._~".contains(c) {
+                    normal.push(c);
+                } else {
+                    normal.push_str(&percent_encode(&[byte], NON_ALPHANUMERIC).to_string());
+                }
+            }
+            ('%', None) => normal.push_str("%25"),
+            (c, None) if c.is_ascii_alphanumeric() || "-._~!$&'()*+,;=:@/?".contains(c) => normal.push(c),
+            (c, None) => {
+                let mut bytes = [0; 4];
+                normal.push_str(
+                    &percent_encode(c.encode_utf8(&mut bytes).as_bytes(), NON_ALPHANUMERIC).to_string(),
+                );
+            }
+        }
+        rest = rest.get(length..).unwrap_or_default();
+    }
+    normal
+}

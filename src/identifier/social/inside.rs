@@ -1,0 +1,130 @@
+//! The address inside an address: sign-in pages, redirects, and what was pasted behind another.
+
+use std::borrow::Cow;
+
+use percent_encoding::percent_decode_str;
+
+use super::address::Address;
+use super::table::{REDIRECTS, SEARCHES};
+use crate::identifier::inference::names_network;
+use crate::identifier::text::strip_prefix_ci;
+
+/// Encoded how often one address may be in another.
+const ENCODED: usize = 3;
+
+/// What a page leads to.
+pub(super) enum Leads {
+    /// It is no redirect and no sign-in page.
+    Nowhere,
+    /// It is one, and does not say where to.
+    Unsaid,
+    To(String),
+}
+
+/// Where a redirect or a sign-in page leads.
+pub(super) fn leads(address: &Address<'_>, network: Option<&str>) -> Leads {
+    let host = network.unwrap_or(&address.host);
+    let path = address.path.trim_start_matches(['/', '\\']);
+    let mut found = Leads::Nowhere;
+    for redirect in REDIRECTS {
+        if !(is_host(host, redirect.host) || is_host(&address.host, redirect.host))
+            || strip_prefix_ci(path, redirect.path).is_none()
+        {
+            continue;
+        }
+        found = Leads::Unsaid;
+        let inner = redirect.parameters.iter().find_map(|name| address.parameter(name));
+        if let Some(inner) = inner.as_deref().and_then(|inner| absolute(inner, host)) {
+            return Leads::To(inner);
+        }
+    }
+    found
+}
+
+/// Whether `host` finds pages, and has none of anybody's.
+pub(super) fn is_search(host: &str) -> bool {
+    SEARCHES.iter().any(|rule| is_host(host, rule))
+}
+
+/// Whether `host` is the one of a rule: `.x` for those under `x`, `x.*` for `x` in all countries.
+fn is_host(host: &str, rule: &str) -> bool {
+    match rule.strip_suffix(".*") {
+        Some(name) => host.strip_prefix(name).is_some_and(|rest| rest.starts_with('.') && rest.len() <= 7),
+        None if rule.starts_with('.') => host.ends_with(rule),
+        None => host == rule,
+    }
+}
+
+/// The address that a parameter holds, with the host of the page where it is only a path.
+fn absolute(value: &str, host: &str) -> Option<String> {
+    let mut value = Cow::Borrowed(value);
+    for _ in 0..ENCODED {
+        let lower = value.to_ascii_lowercase();
+        if !lower.contains("%2f") && !lower.contains("%3a") || value.contains("://") {
+            break;
+        }
+        value = Cow::Owned(percent_decode_str(&value).decode_utf8().ok()?.into_owned());
+    }
+    if value.starts_with('/') && !value.starts_with("//") {
+        return Some(format!("{host}{value}"));
+    }
+    value.contains('.').then(|| value.into_owned())
+}
+
+/// Where addresses begin in `value`, and whether each belongs to a list of several rather than being
+/// pasted into the one before it.
+pub(super) fn starts(value: &str) -> Vec<(usize, bool)> {
+    const SCHEMES: [&str; 4] = ["https:", "http:", "https//", "http//"];
+    const LISTS: [char; 14] = [' ', ';', ',', '|', '<', '>', '"', '\'', '(', ')', '[', ']', '\t', '\n'];
+    let mut starts: Vec<(usize, bool)> = Vec::new();
+    let mut before: Option<char> = None;
+    let mut in_query = false;
+    let mut expecting_host = 0;
+    for (at, c) in value.char_indices() {
+        let rest = value.get(at..).unwrap_or_default();
+        let listed = before.is_none_or(|before| LISTS.contains(&before));
+        let apart = listed || matches!(before, Some('/' | '\\' | ':'));
+        let scheme = SCHEMES.iter().find(|scheme| strip_prefix_ci(rest, scheme).is_some());
+        let is_scheme = scheme.is_some_and(|scheme| {
+            let tail = rest.get(scheme.len()..).unwrap_or_default();
+            (scheme.ends_with("//")
+                || tail.starts_with(['/', '\\'])
+                || strip_prefix_ci(tail, "www.").is_some())
+                && !before.is_some_and(|before| before.is_alphanumeric() && starts.is_empty())
+        });
+        let is_host = apart && (strip_prefix_ci(rest, "www.").is_some() || names_network(rest));
+        if at >= expecting_host && (is_scheme || is_host) && (!in_query || listed) {
+            // `http://https://www.…` is one address.
+            let glued = starts
+                .last()
+                .is_some_and(|(start, _)| is_prefix_only(value.get(*start..at).unwrap_or_default()));
+            if glued {
+                let listed = starts.pop().is_some_and(|(_, listed)| listed);
+                starts.push((at, listed));
+            } else {
+                starts.push((at, listed));
+            }
+            in_query = false;
+            if let Some(scheme) = scheme.filter(|_| is_scheme) {
+                // Its host is not another address.
+                let tail = rest.get(scheme.len()..).unwrap_or_default();
+                let blanks = tail.len() - tail.trim_start_matches(['/', '\\']).len();
+                let next_scheme = SCHEMES
+                    .iter()
+                    .any(|scheme| strip_prefix_ci(tail.trim_start_matches(['/', '\\']), scheme).is_some());
+                expecting_host = at + scheme.len() + blanks + usize::from(!next_scheme);
+            } else {
+                expecting_host = at + 1;
+            }
+        }
+        in_query |= matches!(c, '?' | '#') && !rest.starts_with("#!");
+        before = Some(c);
+    }
+    starts
+}
+
+/// Whether `text` is a scheme, or several, and nothing more.
+pub(super) fn is_prefix_only(text: &str) -> bool {
+    let lower = text.to_ascii_lowercase();
+    lower.replace("https", "").replace("http", "").chars().all(|c| matches!(c, ':' | '/' | '\\'))
+}

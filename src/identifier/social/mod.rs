@@ -1,0 +1,155 @@
+//! Social profiles: the one address of somebody's page.
+//!
+//! On the networks of [`table`], the host and path that name a person, whatever else the address says; all
+//! other pages of these networks name nobody. On other hosts everything that may be the name: only what is
+//! known to say nothing is dropped, such as scheme, user, port, `www.` and tracking parameters. The path is
+//! in RFC 3986's normal form: what may stand for itself does, everything else is percent-encoded UTF-8 with
+//! capital digits, so that `josé`, `jos%C3%A9` and `jos%c3%a9` meet. The host is in IDNA's ASCII form.
+//!
+//! Whoever reads two addresses as one gives one person's data to the other: where a part that is
+//! dropped might be the name itself, the address is refused. Knows nothing of the other kinds, but that
+//! links of messengers are phone numbers.
+
+mod address;
+mod inside;
+mod networks;
+mod person;
+mod table;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use super::invalid::Invalid;
+use super::phone::links;
+use address::Address;
+use inside::Leads;
+
+/// Of a canonical form.
+const MAX_CHARS: usize = 500;
+/// Of what is read: an address with another one inside may be long.
+const MAX_VALUE: usize = 4_000;
+/// Digits behind an address that are no phone number yet.
+const MAX_REMARK_DIGITS: usize = 6;
+/// Addresses inside addresses.
+const DEPTH: u8 = 4;
+
+/// The canonical form of a profile's address.
+pub(super) fn canonical(value: &str) -> Result<Arc<str>, Invalid> {
+    plain(value).map_or_else(|| parse(value), Ok)
+}
+
+/// The ways in which most are written: LinkedIn's, in lower case, with nothing behind the name. `None`
+/// says only that this reader cannot tell; what it does accept, [`parse`] would answer the same.
+pub(super) fn plain(value: &str) -> Option<Arc<str>> {
+    let rest = value.strip_prefix("https://").or_else(|| value.strip_prefix("http://")).unwrap_or(value);
+    let rest = rest.strip_prefix("www.").unwrap_or(rest);
+    let rest = rest.strip_suffix('/').unwrap_or(rest);
+    let slug = rest.strip_prefix("linkedin.com/in/")?;
+    let is_plain = |byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_');
+    // Short ones may be words of LinkedIn's own.
+    let fits =
+        slug.len() > 12 && value.len() <= MAX_CHARS && slug.bytes().any(|byte| byte != b'-' && byte != b'_');
+    (fits && slug.bytes().all(is_plain)).then(|| rest.into())
+}
+
+fn parse(value: &str) -> Result<Arc<str>, Invalid> {
+    if value.len() > MAX_VALUE {
+        return Err(Invalid::SocialTooLong);
+    }
+    if value.starts_with('@') {
+        return Err(Invalid::SocialWithoutNetwork);
+    }
+    let canonical = person(value, DEPTH)?.0;
+    // A canonical form is one that can be read again.
+    if canonical.len() > MAX_CHARS { Err(Invalid::SocialTooLong) } else { Ok(canonical.into()) }
+}
+
+/// Whether `host` is one of a network that is known, whatever its case.
+pub(super) fn is_network(host: &str) -> bool {
+    networks::of_host(host).is_some()
+}
+
+/// A canonical form, and whether it is of a network that the table knows.
+type Person = (String, bool);
+
+/// The one person that `value` names, if it has one address or several that name the same.
+fn person(value: &str, depth: u8) -> Result<Person, Invalid> {
+    let starts = inside::starts(value);
+    let first = starts.first().map_or(0, |(at, _)| *at);
+    // What stands before the first is an address of a host that no table knows, or words.
+    let before = value.get(..first).unwrap_or_default().trim_end_matches([' ', ';', ',', '|']);
+    if before.ends_with("://") && !inside::is_prefix_only(before) {
+        return Err(Invalid::SocialScheme);
+    }
+    let mut pieces = Vec::with_capacity(starts.len() + 1);
+    if starts.is_empty() || before.contains('.') && before.contains('/') {
+        pieces.push((if starts.is_empty() { value } else { before }, true));
+    }
+    for (index, (start, listed)) in starts.iter().enumerate() {
+        let end = starts.get(index + 1).map_or(value.len(), |(end, _)| *end);
+        pieces.push((value.get(*start..end).unwrap_or_default(), *listed || index == 0));
+    }
+    let several = pieces.len() > 1;
+    let mut why = None;
+    let mut found: Option<Person> = None;
+    for (piece, listed) in pieces {
+        match piece_of(piece, depth, several) {
+            Ok(person) => match &found {
+                None => found = Some(person),
+                Some(before) if *before == person => {}
+                // Pasted behind a page of a host that no table knows: the one inside is meant.
+                Some((_, false)) if !listed && person.1 => found = Some(person),
+                Some((_, true)) if !listed && !person.1 => {}
+                Some(_) => return Err(Invalid::SocialSeveral),
+            },
+            Err(Invalid::SocialSeveral) => return Err(Invalid::SocialSeveral),
+            Err(reason) => why = why.or(Some(reason)),
+        }
+    }
+    found.ok_or(why.unwrap_or(Invalid::SocialHost))
+}
+
+/// The person that one address names; `several`: there are others in the value.
+fn piece_of(piece: &str, depth: u8, several: bool) -> Result<Person, Invalid> {
+    let piece = piece.trim_matches([' ', ',', ';', '|', '<', '>', '"', '\'']);
+    let piece = if several { piece.split(' ').next().unwrap_or(piece) } else { without_remark(piece)? };
+    if links::number(piece).is_some() {
+        return Err(Invalid::SocialWithoutProfile);
+    }
+    let address = Address::parse(piece)?;
+    let network = networks::of_host(&address.host);
+    if networks::is_short_link(&address.host) {
+        return Err(Invalid::SocialShortLink);
+    }
+    let name = network
+        .filter(|(_, labels)| labels.split('.').all(|label| label.is_empty() || networks::is_view(label)));
+    match inside::leads(&address, name.and_then(|(network, _)| network.hosts.first().copied())) {
+        Leads::To(inner) if depth > 0 => return person(&inner, depth - 1),
+        Leads::To(_) | Leads::Unsaid => return Err(Invalid::SocialWithoutProfile),
+        Leads::Nowhere => {}
+    }
+    match network {
+        Some((network, labels)) => Ok((person::on_network(network, labels, &address)?, true)),
+        None if inside::is_search(&address.host) => Err(Invalid::SocialWithoutProfile),
+        // `linkedin.com.br` is not LinkedIn.
+        None if networks::imitates(&address.host) => Err(Invalid::SocialHost),
+        None => Ok((person::elsewhere(&address, false)?, false)),
+    }
+}
+
+/// The address before a remark: `https://… (Ana)`, `https://… - Ana`. Any other blank may have got into the
+/// name.
+fn without_remark(piece: &str) -> Result<&str, Invalid> {
+    let end = piece.find(['?', '#']).unwrap_or(piece.len());
+    let Some(at) = piece.find(' ') else { return Ok(piece) };
+    let (address, rest) = piece.split_at_checked(at).unwrap_or((piece, ""));
+    let is_remark = rest.trim_start().starts_with(['(', '[', '-', '–', '—', '|', ',', ';', '/', '<']);
+    if rest.contains('@') || rest.bytes().filter(u8::is_ascii_digit).count() > MAX_REMARK_DIGITS {
+        return Err(Invalid::SocialSeveral);
+    }
+    if is_remark {
+        return Ok(address.trim_end_matches([',', ';']));
+    }
+    if at < end { Err(Invalid::SocialBlank) } else { Ok(piece) }
+}

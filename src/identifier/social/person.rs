@@ -1,0 +1,179 @@
+//! Whose page an address is: on a network by its table, on any other host by the address itself.
+
+use super::address::{Address, encoded, normal};
+use super::networks::{Id, More, Network, Page, Subdomains, is_view};
+use super::table::{OWN_LABELS, TRACKING, WORDS};
+use crate::identifier::invalid::Invalid;
+use crate::identifier::text;
+
+/// The canonical form of a page on `network`; `labels` stand before its own name.
+pub(super) fn on_network(network: &Network, labels: &str, address: &Address<'_>) -> Result<String, Invalid> {
+    let host = network.hosts.first().copied().unwrap_or_default();
+    if !labels.split('.').all(|label| label.is_empty() || is_view(label)) {
+        let is_person = network.subdomains == Subdomains::People && !OWN_LABELS.contains(&labels);
+        return if is_person { elsewhere(address, true) } else { Err(Invalid::SocialWithoutProfile) };
+    }
+    if network.subdomains == Subdomains::People && !labels.is_empty() {
+        return elsewhere(address, true);
+    }
+    let segments = glued_query_off(address.segments()?);
+    let found = network.pages.iter().find_map(|page| {
+        let id = id_of(page, network, &segments, address)?;
+        Some(format!("{host}/{}", path(page, &segments, &id)))
+    });
+    found.ok_or_else(|| {
+        let endpoint =
+            segments.last().is_some_and(|last| matches!(last.as_str(), "view" | "dk" | "citations"));
+        if endpoint && !address.query.is_empty() {
+            Invalid::SocialNamedInQuery
+        } else {
+            Invalid::SocialWithoutProfile
+        }
+    })
+}
+
+/// `ana-lopez&trk=x`: a query that lost its question mark.
+fn glued_query_off(segments: Vec<String>) -> Vec<String> {
+    let mut kept = Vec::with_capacity(segments.len());
+    for mut segment in segments {
+        if let Some(at) = segment.find(['?', '#', '&', '=']).filter(|_| segment.contains(['?', '#', '='])) {
+            segment.truncate(at);
+            kept.push(segment);
+            break;
+        }
+        kept.push(segment);
+    }
+    kept
+}
+
+/// The id that `page` names, if the path is one of its.
+fn id_of(page: &Page, network: &Network, segments: &[String], address: &Address<'_>) -> Option<String> {
+    let (pattern, parameter) = match page.path.split_once('?') {
+        Some((pattern, parameter)) => (pattern, parameter.strip_suffix("={id}")),
+        None => (page.path, None),
+    };
+    let mut id = None;
+    let mut rest = segments.iter();
+    for (place, expected) in pattern.split('/').enumerate() {
+        let segment = rest.next()?;
+        match expected.split_once("{id}") {
+            Some((prefix, _)) => {
+                let name = segment.strip_prefix(prefix)?;
+                // An `@` is a way of writing a handle, not a part of it.
+                let name = if prefix.is_empty() { segment.trim_start_matches('@') } else { name };
+                // Sales Navigator's ids carry how they were found: `ACwAA…,NAME_SEARCH,x1`.
+                let carries = matches!(page.id, Id::Member | Id::Number);
+                let name = if carries { name.split(',').next().unwrap_or(name) } else { name };
+                let name = name.trim_end_matches('.');
+                let found = page.id.canonical(name).filter(|id| !id.ends_with(".php"))?;
+                let lower = found.to_ascii_lowercase();
+                if network.reserved.contains(&lower.as_str())
+                    || place == 0 && WORDS.contains(&lower.as_str()) && prefix.is_empty()
+                {
+                    return None;
+                }
+                id = Some(found);
+            }
+            None if expected == "*" => {}
+            None if segment.eq_ignore_ascii_case(expected) => {}
+            None => return None,
+        }
+    }
+    let more: Vec<&String> = rest.collect();
+    let follows = match page.more {
+        More::Anything => true,
+        More::Nothing => more.is_empty(),
+        More::Only(tabs) => match *more {
+            [] => true,
+            [tab] => tabs.iter().any(|known| tab.eq_ignore_ascii_case(known)),
+            _ => false,
+        },
+    };
+    if !follows {
+        return None;
+    }
+    match parameter {
+        Some(name) => page.id.canonical(address.parameter(name)?.trim_start_matches('@')),
+        None => id,
+    }
+}
+
+/// The path of the canonical form.
+fn path(page: &Page, segments: &[String], id: &str) -> String {
+    let template = if page.canonical.is_empty() { page.path } else { page.canonical };
+    let mut path = String::new();
+    for (expected, segment) in
+        template.split('/').zip(segments.iter().map(Some).chain(std::iter::repeat(None)))
+    {
+        if !path.is_empty() {
+            path.push('/');
+        }
+        match expected {
+            "*" => path.push_str(&encoded(&text::lower(segment.map_or("", String::as_str)))),
+            expected => {
+                let encoded_id = encoded(id);
+                path.push_str(&expected.replace("{id}", &encoded_id));
+            }
+        }
+    }
+    path
+}
+
+/// The canonical form of a page on a host that no table knows: all of the address that may be the name.
+/// `bare`: the host alone is somebody's.
+pub(super) fn elsewhere(address: &Address<'_>, bare: bool) -> Result<String, Invalid> {
+    let mut canonical = address.host.to_string();
+    for segment in address.segments()? {
+        canonical.push('/');
+        canonical.push_str(&encoded(&in_natural_case(&segment)));
+    }
+    let said: Vec<&str> =
+        address.query.split('&').filter(|pair| !pair.is_empty() && !is_tracking(pair)).collect();
+    let fragment = address.fragment.split(":~:").next().unwrap_or_default();
+    let names = [said.join("&"), fragment.to_owned()];
+    // Whose page is meant: this one, or the one inside?
+    let inside = |text: &String| {
+        let lower = text.to_ascii_lowercase();
+        lower.contains("://") || lower.contains("%3a%2f") || lower.contains("%3a//") || lower.contains("www.")
+    };
+    if names.iter().any(inside) {
+        return Err(Invalid::SocialAddressInside);
+    }
+    let is_named = canonical.len() > address.host.len() || names.iter().any(|name| !name.is_empty());
+    if !is_named && !bare {
+        return Err(Invalid::SocialWithoutProfile);
+    }
+    let [query, fragment] = names;
+    if canonical.len() == address.host.len() && !(query.is_empty() && fragment.is_empty()) {
+        canonical.push('/');
+    }
+    for (mark, name) in [('?', query), ('#', fragment)] {
+        if !name.is_empty() {
+            canonical.push(mark);
+            canonical.push_str(&normal(&name));
+        }
+    }
+    Ok(canonical)
+}
+
+/// A name in lower case, as people write it in any; an id as it stands, for its case may tell people
+/// apart: `Ana-Lopez` is `ana-lopez`, `aB3xY` is not `ab3xy`.
+fn in_natural_case(segment: &str) -> String {
+    let mut words = segment.split(|c: char| !c.is_alphanumeric());
+    let is_name = words.all(|word| {
+        let mut rest = word.chars().skip(1).filter(|c| c.is_alphabetic());
+        let upper =
+            rest.clone().all(char::is_uppercase) && word.chars().next().is_none_or(|c| !c.is_lowercase());
+        upper || rest.all(|c| !c.is_uppercase())
+    });
+    let composed = text::compose(segment);
+    if is_name { text::lower(&composed) } else { composed }
+}
+
+fn is_tracking(pair: &str) -> bool {
+    let name = pair.split('=').next().unwrap_or_default().to_ascii_lowercase();
+    TRACKING.iter().any(|known| match known.strip_suffix('*') {
+        Some(start) => name.starts_with(start),
+        None => name == *known,
+    })
+}

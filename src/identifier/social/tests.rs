@@ -1,0 +1,244 @@
+//! What must hold for every network of the table, and for every host that is none of them.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
+use proptest::prelude::*;
+
+use super::networks::{Id, Network, Page, Subdomains};
+use super::table::{JUNK, NETWORKS, REDIRECTS, WORDS};
+use super::*;
+
+proptest! {
+    /// The short way never says yes where the long one says no, and never another form.
+    #[test]
+    fn the_short_way_agrees_with_the_long_one(
+        value in "(https?://|//)?(www[.]|m[.])?linkedin[.]com/(in|pub)/[a-bA-B0-1_%.?#/@ -]{0,16}/?",
+    ) {
+        if let Some(address) = plain(&value) {
+            prop_assert_eq!(parse(&value), Ok(address));
+        }
+    }
+}
+
+fn read(value: &str) -> Result<String, Invalid> {
+    super::canonical(value).map(|canonical| canonical.to_string())
+}
+
+/// A page of a network with an id on it.
+#[derive(Debug, Clone)]
+struct Someone {
+    network: &'static Network,
+    page: &'static Page,
+    id: String,
+}
+
+impl Someone {
+    fn template(&self) -> &'static str {
+        if self.page.canonical.is_empty() { self.page.path } else { self.page.canonical }
+    }
+
+    /// What tells this person from all others.
+    fn identity(&self) -> (&'static str, &'static str, Option<String>) {
+        (self.network.name, self.template(), self.page.id.canonical(&self.id))
+    }
+
+    fn on(&self, host: &str) -> String {
+        format!("{host}/{}", self.page.path.replace("{id}", &self.id).replace('*', "x"))
+    }
+
+    fn canonical(&self) -> String {
+        let id = self.page.id.canonical(&self.id).unwrap();
+        format!(
+            "{}/{}",
+            self.network.hosts[0],
+            self.template().replace("{id}", &address::encoded(&id)).replace('*', "x")
+        )
+    }
+
+    fn is_named(&self) -> bool {
+        let id = self.id.to_lowercase();
+        let id = id.as_str();
+        self.page.id.canonical(&self.id).is_some()
+            && !JUNK.contains(&id)
+            && !WORDS.contains(&id)
+            && !self.network.reserved.contains(&id)
+    }
+}
+
+fn an_id(id: Id) -> BoxedStrategy<String> {
+    match id {
+        Id::Handle(marks) => {
+            let mark = marks.chars().next().map_or(String::new(), String::from);
+            ("[a-z][a-z0-9]{2,7}", "[a-z0-9]{2,7}").prop_map(move |(a, b)| format!("{a}{mark}{b}")).boxed()
+        }
+        Id::Name(_) | Id::NameOrMember(_) => "[a-zéüñ0-9][a-zéüñ0-9]{2,7}-[a-zéüñçа-я0-9]{2,7}".boxed(),
+        Id::Number => "[1-9][0-9]{4,13}".boxed(),
+        Id::Exact(start) => "[A-Za-z0-9_-]{10,22}".prop_map(move |rest| format!("{start}{rest}")).boxed(),
+        Id::Member => "AC[ow]AA[A-Za-z0-9_-]{8,24}".boxed(),
+    }
+}
+
+fn someone() -> impl Strategy<Value = Someone> {
+    let pages: Vec<(&'static Network, &'static Page)> =
+        NETWORKS.iter().flat_map(|network| network.pages.iter().map(move |page| (network, page))).collect();
+    prop::sample::select(pages)
+        .prop_flat_map(|(network, page)| an_id(page.id).prop_map(move |id| Someone { network, page, id }))
+        .prop_filter("a name that somebody may have", Someone::is_named)
+}
+
+fn swap_case(text: &str, mask: u64) -> String {
+    let flip = |(i, c): (usize, char)| match (mask >> (i % 64)) & 1 {
+        1 if c.is_ascii() => c.to_ascii_uppercase(),
+        _ => c,
+    };
+    text.chars().enumerate().map(flip).collect()
+}
+
+/// Another person whose id hardly differs.
+fn neighbour(one: &Someone, kind: u8, at: usize) -> Someone {
+    let mut other = one.clone();
+    let at = one.id.char_indices().map(|(at, _)| at).nth(at % one.id.chars().count()).unwrap();
+    let c = one.id[at..].chars().next().unwrap();
+    let swapped = if c.is_ascii_lowercase() { c.to_ascii_uppercase() } else { c.to_ascii_lowercase() };
+    let pages = one.network.pages;
+    match kind {
+        0 => other.id.push('1'),
+        1 => other.id.insert(at, '2'),
+        2 => other.id.replace_range(at..at + c.len_utf8(), &swapped.to_string()),
+        3 => drop(other.id.remove(at)),
+        _ => other.page = &pages[at % pages.len()],
+    }
+    other
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 3_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn two_spellings_of_one_person_meet(
+        one in someone(),
+        host: prop::sample::Index,
+        mask: u64,
+        scheme in prop::sample::select(vec!["", "http://", "https://", "HTTPS://", "//", "https:/", "http://https://"]),
+        view in prop::sample::select(vec!["", "www.", "m.", "de.", "www.m.", "pt-br.", "web."]),
+        tail in prop::sample::select(vec!["", "/", "//", "?trk=a/b", "#about", "/?utm_source=x#y", "&trk=x"]),
+    ) {
+        let mut spelled = one.clone();
+        if matches!(one.page.id, Id::Handle(_) | Id::Name(_) | Id::NameOrMember(_)) {
+            spelled.id = swap_case(&one.id, mask);
+        }
+        let view = if one.network.subdomains == Subdomains::Views { view } else { "" };
+        let host = host.get(one.network.hosts);
+        let tail = if one.page.path.contains('?') && !tail.starts_with('#') { "" } else { tail };
+        let spelling = format!("{scheme}{view}{}{tail}", spelled.on(host));
+        let canonical = one.canonical();
+        prop_assert_eq!(read(&spelling), Ok(canonical.clone()), "{}", spelling);
+        prop_assert_eq!(read(&canonical), Ok(canonical));
+    }
+
+    #[test]
+    fn two_different_people_never_meet(one in someone(), stranger in someone(), kind: u8, at: usize) {
+        for other in [stranger, neighbour(&one, kind % 6, at)] {
+            let read_on = |someone: &Someone| read(&format!("https://{}", someone.on(someone.network.hosts[0])));
+            let (one_read, other_read) = (read_on(&one), read_on(&other));
+            if one.identity() != other.identity() && one_read.is_ok() {
+                prop_assert_ne!(one_read, other_read, "{:?} and {:?}", one.on(""), other.on(""));
+            }
+        }
+    }
+
+    #[test]
+    fn a_redirect_names_whom_it_leads_to_and_else_nobody(
+        one in someone(),
+        redirect in prop::sample::select(REDIRECTS.iter().filter(|redirect| !redirect.parameters.is_empty()).collect::<Vec<_>>()),
+        parameter: prop::sample::Index,
+        twice: bool,
+    ) {
+        let host = match redirect.host.strip_suffix(".*") {
+            Some(name) => format!("{name}.de"),
+            None if redirect.host.starts_with('.') => format!("eur01{}", redirect.host),
+            None => redirect.host.to_owned(),
+        };
+        let wall = format!("https://{host}/{}", redirect.path);
+        prop_assert!(read(&wall).is_err(), "{}", wall);
+        let encode = |text: &str| percent_encode(text.as_bytes(), NON_ALPHANUMERIC).to_string();
+        let mut inner = encode(&format!("https://{}", one.on(one.network.hosts[0])));
+        if twice {
+            inner = encode(&inner);
+        }
+        let spelling = format!("{wall}?x=y&{}={inner}&z=1", parameter.get(redirect.parameters));
+        prop_assert_eq!(read(&spelling), Ok(one.canonical()), "{}", spelling);
+    }
+
+    /// On a host that no table knows, whatever may be the name tells people apart.
+    #[test]
+    fn strangers_never_meet(
+        path in prop::collection::vec("[a-z0-9]{1,6}", 1..3),
+        key in "[a-z]{1,6}(\\.[a-z]{1,6})?",
+        value in "[A-Za-z0-9:_-]{1,8}",
+        other in "[A-Za-z0-9:_-]{1,8}",
+        place in 0..4,
+    ) {
+        prop_assume!(value != other);
+        let path = path.join("/");
+        let spell = |value: &str| match place {
+            0 => format!("https://acme.example/{path}?{key}={value}"),
+            1 => format!("https://acme.example/{path}#{value}"),
+            2 => format!("https://acme.example/{path}?a=1&{key}={value}#top"),
+            _ => format!("https://acme.example/?{key}={value}"),
+        };
+        let one = read(&spell(&value));
+        prop_assume!(one.is_ok());
+        prop_assert_ne!(&one, &read(&spell(&other)));
+        prop_assert_eq!(read(one.as_ref().unwrap()), one);
+    }
+}
+
+/// The table of networks in the documentation is the one of the data.
+#[test]
+fn the_documentation_has_the_table_of_networks() {
+    let mut table =
+        String::from("| network | hosts that are one | what names a person | sent as |\n|---|---|---|---|\n");
+    for network in NETWORKS {
+        let own = network.hosts[0];
+        let person =
+            if network.subdomains == Subdomains::People { vec![format!("`name.{own}`")] } else { vec![] };
+        let spelled = |page: &Page, path: &str| {
+            let name = match page.id {
+                Id::Handle(_) | Id::Name(_) | Id::NameOrMember(_) => "name",
+                Id::Number => "123",
+                Id::Exact("UC") => "UCaBc…",
+                Id::Exact(_) => "aBc…",
+                Id::Member => "ACoAA…",
+            };
+            format!("`{}`", path.replace("{id}", name).replace('*', "…"))
+        };
+        let pages = network.pages.iter().map(|page| spelled(page, page.path));
+        let sent = network.pages.iter().map(|page| {
+            let template = if page.canonical.is_empty() { page.path } else { page.canonical };
+            spelled(page, &format!("{own}/{template}"))
+        });
+        let unique = |texts: Vec<String>| {
+            let mut kept: Vec<String> = Vec::new();
+            texts.into_iter().for_each(|text| {
+                if !kept.contains(&text) {
+                    kept.push(text)
+                }
+            });
+            kept.join(", ")
+        };
+        let hosts = network.hosts.iter().map(|host| format!("`{host}`")).collect();
+        let row = [
+            unique(hosts),
+            unique(pages.chain(person.clone()).collect()),
+            unique(sent.chain(person).collect()),
+        ];
+        table.push_str(&format!("| {} | {} |\n", network.name, row.join(" | ")));
+    }
+    let page = include_str!("../../../docs/identifiers.md");
+    assert!(
+        page.contains(&table),
+        "docs/identifiers.md has another table of networks than the data:\n{table}"
+    );
+}

@@ -1,0 +1,198 @@
+//! Wrappings with a grammar of their own: formulas, HTML, Markdown, links.
+
+use std::borrow::Cow;
+
+use percent_encoding::percent_decode_str;
+
+use crate::identifier::inference::names_network;
+use crate::identifier::text::strip_prefix_ci;
+
+/// What Excel calls the function in the languages that spreadsheets are exported in.
+const HYPERLINK: [&str; 6] =
+    ["HYPERLINK", "HIPERLINK", "HIPERVINCULO", "LIEN_HYPERTEXTE", "COLLEG.IPERTESTUALE", "HYPERLÄNK"];
+
+/// `=HYPERLINK("https://…","Ana")`: the first text in it.
+pub(super) fn hyperlink(text: &str) -> Option<Cow<'_, str>> {
+    let call = text.strip_prefix('=').unwrap_or(text);
+    let arguments =
+        HYPERLINK.iter().find_map(|name| strip_prefix_ci(call, name))?.trim_start().strip_prefix('(')?;
+    let (_, rest) = arguments.split_once('"')?;
+    // Quotes are doubled where the whole formula was quoted.
+    let rest = rest.strip_prefix('"').unwrap_or(rest);
+    rest.split_once('"').map(|(link, _)| Cow::Borrowed(link))
+}
+
+/// `="…"` and `=…`.
+pub(super) fn formula(text: &str) -> Option<Cow<'_, str>> {
+    text.strip_prefix('=').map(|rest| Cow::Borrowed(rest.trim_start()))
+}
+
+/// `<a href="…">…</a>`, if it is one link.
+pub(super) fn html_link(text: &str) -> Option<Cow<'_, str>> {
+    if !text.contains('<') {
+        return None;
+    }
+    let lower = text.to_ascii_lowercase();
+    let mut links = lower.match_indices("href").filter_map(|(at, name)| {
+        let value = text.get(at + name.len()..)?.trim_start().strip_prefix('=')?.trim_start();
+        match value.chars().next()? {
+            quote @ ('"' | '\'') => value.get(1..)?.split(quote).next(),
+            _ => value.split([' ', '>']).next(),
+        }
+    });
+    let link = links.next()?;
+    links.all(|other| other == link).then_some(Cow::Borrowed(link))
+}
+
+const TAGS: [&str; 18] = [
+    "a", "b", "body", "br", "div", "em", "font", "html", "i", "li", "p", "span", "strong", "td", "th", "tr",
+    "u", "ul",
+];
+
+/// The text between HTML's tags.
+pub(super) fn html_tags(text: &str) -> Option<Cow<'_, str>> {
+    let mut plain = String::new();
+    let mut rest = text;
+    let mut found = false;
+    while let Some((before, after)) = rest.split_once('<') {
+        let name = after.trim_start_matches('/');
+        let end = name.find(|c: char| !c.is_ascii_alphabetic())?;
+        let (name, tail) = name.split_at_checked(end)?;
+        if !TAGS.iter().any(|tag| tag.eq_ignore_ascii_case(name)) || !tail.starts_with([' ', '/', '>']) {
+            return None;
+        }
+        plain.push_str(before);
+        plain.push(' ');
+        rest = tail.split_once('>')?.1;
+        found = true;
+    }
+    plain.push_str(rest);
+    found.then(|| Cow::Owned(plain.trim().to_owned()))
+}
+
+const ENTITIES: [(&str, char); 12] = [
+    ("amp", '&'),
+    ("lt", '<'),
+    ("gt", '>'),
+    ("quot", '"'),
+    ("apos", '\''),
+    ("nbsp", ' '),
+    ("commat", '@'),
+    ("period", '.'),
+    ("lowbar", '_'),
+    ("plus", '+'),
+    ("sol", '/'),
+    ("colon", ':'),
+];
+
+/// `&amp;`, `&#64;`, `&#x40;`.
+pub(super) fn html_entities(text: &str) -> Option<Cow<'_, str>> {
+    let mut plain = String::new();
+    let mut rest = text;
+    let mut found = false;
+    while let Some((before, after)) = rest.split_once('&') {
+        plain.push_str(before);
+        match after.split_once(';').and_then(|(name, tail)| Some((entity(name)?, tail))) {
+            Some((c, tail)) => {
+                plain.push(c);
+                rest = tail;
+                found = true;
+            }
+            None => {
+                plain.push('&');
+                rest = after;
+            }
+        }
+    }
+    plain.push_str(rest);
+    found.then_some(Cow::Owned(plain))
+}
+
+fn entity(name: &str) -> Option<char> {
+    let Some(number) = name.strip_prefix('#') else {
+        return ENTITIES.iter().find(|(known, _)| *known == name).map(|(_, c)| *c);
+    };
+    let code = match number {
+        hex if hex.starts_with(['x', 'X']) => u32::from_str_radix(hex.get(1..)?, 16),
+        decimal => decimal.parse(),
+    };
+    code.ok().and_then(char::from_u32).filter(|c| !c.is_control())
+}
+
+/// `[Ana](https://…)`, with a title behind the address or not.
+pub(super) fn markdown(text: &str) -> Option<Cow<'_, str>> {
+    let (label, rest) = text.strip_prefix("![").or_else(|| text.strip_prefix('['))?.split_once("](")?;
+    let link = rest.strip_suffix(')')?;
+    let is_one = !label.contains("](") && !link.contains("](");
+    is_one.then(|| Cow::Borrowed(link.split(' ').next().unwrap_or(link)))
+}
+
+/// `[url=https://…]Ana[/url]` and `[email]…[/email]`.
+pub(super) fn bbcode(text: &str) -> Option<Cow<'_, str>> {
+    ["url", "email"].iter().find_map(|tag| {
+        let rest = strip_prefix_ci(text.strip_prefix('[')?, tag)?;
+        let (start, inside) = rest.split_once(']')?;
+        let (inside, end) = inside.rsplit_once("[/")?;
+        let is_whole = end.strip_suffix(']').is_some_and(|end| end.eq_ignore_ascii_case(tag));
+        is_whole.then(|| Cow::Borrowed(start.strip_prefix('=').unwrap_or(inside)))
+    })
+}
+
+/// `https%3A%2F%2F…`: encoded as a whole, for none of the marks that an address is made of stands there bare.
+pub(super) fn percent(text: &str) -> Option<Cow<'_, str>> {
+    if text.contains(['/', '@', ' ', ':', '?', '#', '=', '&']) {
+        return None;
+    }
+    let lower = text.to_ascii_lowercase();
+    // What was encoded twice has the percent sign itself encoded.
+    if !["%2f", "%40", "%3a", "%2b", "%252f", "%2540", "%253a"].iter().any(|mark| lower.contains(mark)) {
+        return None;
+    }
+    let decoded = percent_decode_str(text).decode_utf8().ok()?;
+    (!decoded.chars().any(char::is_control)).then_some(decoded)
+}
+
+/// `mailto:ana@acme.example?subject=…`.
+pub(super) fn mailto(text: &str) -> Option<Cow<'_, str>> {
+    let link = strip_prefix_ci(text, "mailto:")?.trim_start_matches('/');
+    let address = link.split_once('?').map_or(link, |(address, _)| address);
+    let decoded = percent_decode_str(address).decode_utf8().ok()?;
+    (!decoded.chars().any(char::is_control)).then_some(decoded)
+}
+
+/// `\u003cana@acme.example\u003e`, `https:\/\/…`: a text of JSON that was not read as one. At the end, a line break
+/// that was written out.
+pub(super) fn json_escapes(text: &str) -> Option<Cow<'_, str>> {
+    let ends = ["\\n", "\\r", "\\t"].iter().find_map(|end| text.strip_suffix(end));
+    if let Some(rest) = ends {
+        return Some(Cow::Borrowed(rest));
+    }
+    if !text.contains("\\u") && !text.contains("\\/") && !text.contains("\\\"") {
+        return None;
+    }
+    let mut plain = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('\\') {
+        plain.push_str(before);
+        let code = after.strip_prefix('u').and_then(|code| u32::from_str_radix(code.get(..4)?, 16).ok());
+        rest = match code.and_then(char::from_u32).filter(|c| !c.is_control()) {
+            Some(c) => {
+                plain.push(c);
+                after.get(5..)?
+            }
+            None if after.starts_with(['/', '"']) => after,
+            None => return None,
+        };
+    }
+    plain.push_str(rest);
+    Some(Cow::Owned(plain))
+}
+
+/// `ttps://www.…`, `https;//www.…`: a scheme that lost something while it was copied.
+pub(super) fn worn_scheme(text: &str) -> Option<Cow<'_, str>> {
+    let (scheme, rest) = text.split_once("//")?;
+    let worn = !matches!(scheme.to_ascii_lowercase().as_str(), "" | "https:" | "http:" | "https" | "http");
+    let is_scheme = scheme.len() <= 8 && scheme.chars().all(|c| "htpsHTPS:;. ".contains(c));
+    let is_page = strip_prefix_ci(rest, "www.").is_some() || names_network(rest);
+    (worn && is_scheme && is_page).then_some(Cow::Borrowed(rest))
+}

@@ -1,0 +1,71 @@
+//! Quotes, brackets and other marks at the ends of a value.
+
+use std::borrow::Cow;
+
+const BRACKETS: [(char, char); 9] = [
+    ('(', ')'),
+    ('[', ']'),
+    ('{', '}'),
+    ('<', '>'),
+    ('«', '»'),
+    ('‹', '›'),
+    ('「', '」'),
+    ('『', '』'),
+    ('【', '】'),
+];
+
+const QUOTES: [(char, char); 8] =
+    [('"', '"'), ('\'', '\''), ('`', '`'), ('´', '´'), ('“', '”'), ('„', '“'), ('‘', '’'), ('‚', '‘')];
+
+/// Marks that begin no value.
+const BEFORE: &str = "'’‘‚´`\"“”„»›>}*•·▪,;|:!?";
+/// Marks that end none.
+const BEHIND: &str = "'’‘´`\"“”«‹<{*•·,;|:!?";
+
+/// Quotes or brackets around the whole.
+pub(super) fn pair(text: &str) -> Option<Cow<'_, str>> {
+    // Python's bytes and raw texts, as a data frame shows them.
+    let quoted =
+        text.strip_prefix(['b', 'u', 'r']).filter(|rest| rest.starts_with(['\'', '"'])).unwrap_or(text);
+    let quotes = QUOTES.iter().find_map(|&(open, close)| {
+        let inside = quoted.strip_prefix(open)?.strip_suffix(close)?;
+        let doubled = inside.starts_with(open) && inside.ends_with(close);
+        (!inside.contains([open, close]) || doubled).then_some(inside)
+    });
+    let brackets = || BRACKETS.iter().find_map(|&(open, close)| inside(text, open, close));
+    quotes.or_else(brackets).map(Cow::Borrowed)
+}
+
+/// What stands between brackets that are each other's, at both ends of `text`.
+fn inside(text: &str, open: char, close: char) -> Option<&str> {
+    let inside = text.strip_prefix(open)?.strip_suffix(close)?;
+    let mut depth = 0_i32;
+    let balanced = inside.chars().all(|c| {
+        depth += i32::from(c == open) - i32::from(c == close);
+        depth >= 0
+    });
+    (balanced && depth == 0).then_some(inside)
+}
+
+/// A mark at one end that has no other half.
+pub(super) fn stray(text: &str) -> Option<Cow<'_, str>> {
+    let alone = |open: char, close: char| text.matches(open).count() > text.matches(close).count();
+    let starts = |c: char| {
+        BEFORE.contains(c)
+            || BRACKETS.iter().any(|&(open, close)| c == close || c == open && alone(open, close))
+    };
+    let ends = |c: char| {
+        BEHIND.contains(c)
+            || BRACKETS.iter().any(|&(open, close)| c == open || c == close && alone(close, open))
+    };
+    // The quotes of a mailbox name are a part of it: `"ana lopez"@acme.example`.
+    let is_name = text.starts_with('"') && text.contains("\"@");
+    let mut inside = text;
+    if !is_name {
+        inside = inside.strip_prefix(starts).unwrap_or(inside);
+        inside = inside.strip_prefix("- ").unwrap_or(inside);
+    }
+    inside = inside.strip_suffix(ends).unwrap_or(inside);
+    inside = inside.strip_suffix('.').unwrap_or(inside);
+    (inside.len() < text.len()).then_some(Cow::Borrowed(inside))
+}

@@ -1,0 +1,156 @@
+//! What programs leave around a value, taken off before any parser sees it: a table of wrappings, tried
+//! in order until none fits. Pure, and knows nothing of the three kinds but how an address begins.
+
+mod formats;
+mod marks;
+mod words;
+
+use std::borrow::Cow;
+
+use super::invalid::Invalid;
+
+/// Wrappings inside wrappings: more than this is no value.
+const MOST: usize = 12;
+
+/// Something that is put around a value.
+pub(super) struct Wrapping {
+    /// What puts it there.
+    #[cfg_attr(not(test), allow(dead_code))] // the documentation shows it
+    pub(super) name: &'static str,
+    /// A value in it, and what is inside; the tests and the documentation show it.
+    #[cfg_attr(not(test), allow(dead_code))]
+    pub(super) example: (&'static str, &'static str),
+    take_off: for<'t> fn(&'t str) -> Option<Cow<'t, str>>,
+}
+
+const fn wrapping(
+    name: &'static str,
+    example: (&'static str, &'static str),
+    take_off: for<'t> fn(&'t str) -> Option<Cow<'t, str>>,
+) -> Wrapping {
+    Wrapping { name, example, take_off }
+}
+
+/// In order: what has a form of its own before what is only a mark.
+pub(super) const WRAPPINGS: [Wrapping; 16] = [
+    wrapping(
+        "Excel's HYPERLINK",
+        ("=HYPERLINK(\"https://x.example/ana\",\"Ana\")", "https://x.example/ana"),
+        formats::hyperlink,
+    ),
+    wrapping("a formula that is a text", ("=\"+12015550123\"", "\"+12015550123\""), formats::formula),
+    wrapping(
+        "an HTML link",
+        ("<a href=\"https://x.example/ana\">Ana</a>", "https://x.example/ana"),
+        formats::html_link,
+    ),
+    wrapping("HTML tags", ("<p>ana@acme.example</p>", "ana@acme.example"), formats::html_tags),
+    wrapping("HTML entities", ("ana&#64;acme.example", "ana@acme.example"), formats::html_entities),
+    wrapping(
+        "escapes of JSON",
+        ("\\u003cana@acme.example\\u003e", "<ana@acme.example>"),
+        formats::json_escapes,
+    ),
+    wrapping("a Markdown link", ("[Ana](https://x.example/ana)", "https://x.example/ana"), formats::markdown),
+    wrapping(
+        "a BBCode link",
+        ("[url=https://x.example/ana]Ana[/url]", "https://x.example/ana"),
+        formats::bbcode,
+    ),
+    wrapping("percent-encoding of the whole", ("ana%40acme.example", "ana@acme.example"), formats::percent),
+    wrapping(
+        "a scheme that lost a letter",
+        ("ttps://www.x.example/ana", "www.x.example/ana"),
+        formats::worn_scheme,
+    ),
+    wrapping("`mailto:`", ("mailto:ana@acme.example?subject=Hi", "ana@acme.example"), formats::mailto),
+    wrapping("quotes and brackets", ("['ana@acme.example']", "'ana@acme.example'"), marks::pair),
+    wrapping("marks at the ends", ("'+12015550123", "+12015550123"), marks::stray),
+    wrapping(
+        "a name beside an address in brackets",
+        ("Ana (ana@acme.example)", "ana@acme.example"),
+        words::bracketed,
+    ),
+    wrapping("parts beside an address", ("Ana | ana@acme.example", "ana@acme.example"), words::parts),
+    wrapping("a label", ("E-mail: ana@acme.example", "ana@acme.example"), words::label),
+];
+
+/// `text` without what programs left around it.
+pub(super) fn unwrap(text: &str) -> Result<Cow<'_, str>, Invalid> {
+    if text.ends_with('…') || text.ends_with("...") {
+        return Err(Invalid::CutOff);
+    }
+    let mut inner = Cow::Borrowed(text);
+    for _ in 0..MOST {
+        let Some(next) = WRAPPINGS.iter().find_map(|wrapping| (wrapping.take_off)(&inner)) else { break };
+        let next = next.trim_matches(' ').to_owned();
+        if next.is_empty() {
+            return Err(Invalid::Empty);
+        }
+        if next == *inner {
+            break;
+        }
+        inner = Cow::Owned(next);
+    }
+    Ok(inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_wrapping_takes_off_what_its_example_shows() {
+        for Wrapping { name, example: (value, inside), take_off } in &WRAPPINGS {
+            assert_eq!(take_off(value).as_deref(), Some(*inside), "{name}");
+            assert!(WRAPPINGS.iter().find_map(|other| (other.take_off)(value)).is_some());
+        }
+    }
+
+    #[test]
+    fn the_documentation_has_every_wrapping() {
+        let page = include_str!("../../../docs/identifiers.md");
+        for Wrapping { name, example: (value, inside), .. } in &WRAPPINGS {
+            let cell = |text: &str| text.replace('|', "\\|");
+            let row = format!("| {name} | `{}` | `{}` |", cell(value), cell(inside));
+            assert!(page.contains(&row), "docs/identifiers.md lacks the row\n{row}");
+        }
+    }
+
+    #[test]
+    fn wrappings_are_taken_off_one_after_the_other() {
+        for (value, inside) in [
+            ("=\"\"+12015550123\"\"", "+12015550123"),
+            ("\"=\"\"+12015550123\"\"\"", "+12015550123"),
+            ("<https://x.example/ana|Ana>", "https://x.example/ana"),
+            ("<mailto:ana@acme.example|ana@acme.example>", "ana@acme.example"),
+            ("{\"email\": \"ana@acme.example\"}", "ana@acme.example"),
+            ("b'ana@acme.example'", "ana@acme.example"),
+            ("&lt;ana@acme.example&gt;", "ana@acme.example"),
+            ("Ana López <ana@acme.example>;", "ana@acme.example"),
+            ("LinkedIn - https://linkedin.com/in/ana", "https://linkedin.com/in/ana"),
+            ("E-Mail (privat): ana@acme.example", "ana@acme.example"),
+            ("mailto%3Aana%40acme.example", "ana@acme.example"),
+            ("**ana@acme.example**", "ana@acme.example"),
+        ] {
+            assert_eq!(unwrap(value).as_deref(), Ok(inside), "{value}");
+        }
+    }
+
+    #[test]
+    fn what_is_a_part_of_the_value_stays() {
+        for value in [
+            "o'neil@acme.example",
+            "(201) 555-0123",
+            "+1 (201) 555-0123 (work)",
+            "\"ana lopez\"@acme.example",
+            "https://en.example/wiki/Ana_(singer)",
+            "linkedin.com/in/jos%C3%A9",
+            "linkedin.com:443/in/ana",
+            "tel:+1-201-555-0123",
+            "https://x.example/?a=1&b=2",
+        ] {
+            assert_eq!(unwrap(value).as_deref(), Ok(value));
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! Words beside an address: names, labels, remarks.
+
+use std::borrow::Cow;
+
+use crate::identifier::inference::names_network;
+use crate::identifier::text;
+
+/// Longest label.
+const LABEL: usize = 40;
+
+/// Schemes whose rest means something of its own, so that they are no labels.
+const SCHEMES: [&str; 12] =
+    ["http", "https", "ftp", "tel", "callto", "sms", "whatsapp", "viber", "sip", "sips", "xmpp", "skype"];
+
+/// Words that label a value without a colon behind them.
+const LABELS: [&str; 14] = [
+    "e-mail",
+    "email",
+    "mail",
+    "fax",
+    "handy",
+    "linkedin",
+    "mobile",
+    "phone",
+    "profile",
+    "tel",
+    "telefon",
+    "telephone",
+    "url",
+    "website",
+];
+
+/// Whether `text` has an address in it: an e-mail's or a web page's.
+fn has_address(text: &str) -> bool {
+    text.contains('@') || text.contains("://") || text.split([' ', '(', '<', '[', '"']).any(names_network)
+}
+
+/// `Ana (ana@acme.example)`, `Ana <ana@acme.example>`, `ana@acme.example (Ana)`, `"Ana" ana@acme.example`.
+pub(super) fn bracketed(text: &str) -> Option<Cow<'_, str>> {
+    if let Some((name, rest)) = text.strip_prefix('"').and_then(|rest| rest.split_once("\" "))
+        && !has_address(name)
+        && has_address(rest)
+        && !rest.starts_with(['@', '<'])
+    {
+        return Some(Cow::Borrowed(rest));
+    }
+    [('<', '>'), ('(', ')'), ('[', ']'), ('{', '}')].iter().find_map(|&(open, close)| {
+        let (outside, inside, blank) = if let Some(rest) = text.strip_suffix(close) {
+            let (outside, inside) = rest.rsplit_once(open)?;
+            (outside.trim_end(), inside, outside.ends_with(' '))
+        } else {
+            let (inside, outside) = text.strip_prefix(open)?.split_once(close)?;
+            (outside.trim_start(), inside, outside.starts_with(' '))
+        };
+        if outside.is_empty() {
+            return None;
+        }
+        let name = outside.trim_matches(['"', '\'', ' ']);
+        match (has_address(outside), has_address(inside)) {
+            (false, true) => Some(inside),
+            (true, false) if blank => Some(outside),
+            (true, true) if name.eq_ignore_ascii_case(inside.trim()) => Some(inside),
+            _ => None,
+        }
+        .map(Cow::Borrowed)
+    })
+}
+
+/// `Ana Lopez | https://…`, `https://… - Ana`: the part that is an address, if all others are words.
+pub(super) fn parts(text: &str) -> Option<Cow<'_, str>> {
+    for mark in ["|", " - ", " – ", " — ", " · ", " • ", " / ", " => ", " -> ", " → ", " » "] {
+        if !text.contains(mark) {
+            continue;
+        }
+        let mut addresses = text.split(mark).map(str::trim).filter(|part| has_address(part));
+        let address = addresses.next()?;
+        let is_words = |part: &str| part.bytes().filter(u8::is_ascii_digit).count() < 5;
+        let others = text.split(mark).map(str::trim).filter(|part| !has_address(part)).all(is_words);
+        return (others && addresses.all(|other| other == address)).then_some(Cow::Borrowed(address));
+    }
+    None
+}
+
+/// `LinkedIn: …`, `E-mail (work): …`, `"email": …`, `phone=…`; and words before `https://`.
+pub(super) fn label(text: &str) -> Option<Cow<'_, str>> {
+    if let Some((before, _)) = text.split_once("://") {
+        let start = before.rfind(|c: char| !c.is_ascii_alphabetic()).map_or(0, |at| at + 1);
+        let words = text.get(..start)?;
+        let is_words = !words.is_empty() && !has_address(words) && !words.contains(['/', '?', '%', '\\']);
+        let apart = words.ends_with([' ', ':', '=', '-', '(', '[', '"', '\'', '>']);
+        return (is_words && apart && words.chars().count() <= LABEL)
+            .then(|| text.get(start..).map(Cow::Borrowed))
+            .flatten();
+    }
+    let Some((label, rest)) = text.split_once(':') else { return bare_label(text) };
+    let label = label.trim_end_matches(['"', '\'', ' ']);
+    let is_part = |c: char| c.is_alphabetic() || " ._-/&'()".contains(c) || text::is_mark(c);
+    let is_label = label.starts_with(char::is_alphabetic)
+        && label.chars().count() <= LABEL
+        && label.chars().all(is_part)
+        // A host is no label: `linkedin.com:443/…`.
+        && !label.trim_end_matches('.').contains('.')
+        && !SCHEMES.iter().any(|scheme| label.eq_ignore_ascii_case(scheme));
+    if is_label && !rest.starts_with("//") {
+        Some(Cow::Borrowed(rest.trim_start()))
+    } else {
+        bare_label(text)
+    }
+}
+
+/// `Email ana@acme.example`, `phone=+12015550123`.
+fn bare_label(text: &str) -> Option<Cow<'_, str>> {
+    let (word, rest) = text.split_once(['=', ' '])?;
+    let is_label = LABELS.iter().any(|label| word.eq_ignore_ascii_case(label));
+    is_label.then(|| Cow::Borrowed(rest.trim_start_matches(['=', ' '])))
+}
