@@ -18,7 +18,6 @@ mod wrapping;
 pub use invalid::Invalid;
 pub use phone::Region;
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::error::Error;
@@ -119,7 +118,8 @@ pub fn identify(text: &str, field_type: Option<FieldType>, rules: &Rules) -> Res
         return Ok(identifier);
     }
     if is_bare(&cleaned) {
-        return parse(&cleaned, field_type, rules);
+        let kind = if cleaned.starts_with('+') { field_type.or(Some(FieldType::Phone)) } else { field_type };
+        return parse(&cleaned, kind, rules);
     }
     let mut identifier = parse(&wrapping::unwrap(&cleaned)?, field_type, rules)?;
     // A canonical form is its own: what reading lays bare at an end may be taken off in turn.

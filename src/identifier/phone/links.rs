@@ -55,6 +55,10 @@ pub(in crate::identifier) fn number(value: &str) -> Option<Result<String, Invali
     let rest = ["https://", "http://"].into_iter().find_map(|scheme| strip_prefix_ci(value, scheme));
     let rest = rest.unwrap_or(value);
     let rest = strip_prefix_ci(rest, "www.").unwrap_or(rest);
+    // Nearly every value begins with another letter than any of them.
+    if !rest.starts_with(['w', 'W', 'a', 'A', 'c', 'C', 'v', 'V', 's', 'S', 't', 'T']) {
+        return None;
+    }
     for Link(start, place) in &LINKS {
         let Some(tail) = strip_prefix_ci(rest, start) else { continue };
         let text = match place {
@@ -66,10 +70,13 @@ pub(in crate::identifier) fn number(value: &str) -> Option<Result<String, Invali
         }
     }
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    let host = rest.get(..end)?.to_ascii_lowercase();
-    let is_one =
-        |name: &&str| host == **name || host.strip_suffix(*name).is_some_and(|rest| rest.ends_with('.'));
-    HOSTS.iter().any(|name| is_one(&name)).then_some(Err(Invalid::SocialWithoutProfile))
+    let host = rest.get(..end)?;
+    let is_one = |name: &&str| {
+        host.len().checked_sub(name.len()).and_then(|start| host.split_at_checked(start)).is_some_and(
+            |(before, own)| own.eq_ignore_ascii_case(name) && (before.is_empty() || before.ends_with('.')),
+        )
+    };
+    HOSTS.iter().any(is_one).then_some(Err(Invalid::SocialWithoutProfile))
 }
 
 fn parameter<'t>(tail: &'t str, name: &str) -> Option<&'t str> {

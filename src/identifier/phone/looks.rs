@@ -21,12 +21,8 @@ pub(in crate::identifier) fn is_likely(value: &str) -> bool {
 pub(super) fn is_date(value: &str) -> bool {
     // Nearly every number differs in one of its first characters.
     let bytes = value.as_bytes();
-    let mark = match bytes {
-        [b'0'..=b'9', mark @ (b'-' | b'.' | b'/'), ..] => *mark,
-        [b'0'..=b'9', b'0'..=b'9', mark @ (b'-' | b'.' | b'/'), ..] => *mark,
-        [b'0'..=b'9', b'0'..=b'9', b'0'..=b'9', b'0'..=b'9', mark @ (b'-' | b'.' | b'/'), ..] => *mark,
-        _ => return false,
-    };
+    let digits = bytes.iter().take(5).take_while(|byte| byte.is_ascii_digit()).count();
+    let (1 | 2 | 4, Some(&mark @ (b'-' | b'.' | b'/'))) = (digits, bytes.get(digits)) else { return false };
     let end = value.find(['T', ' ', ',']).unwrap_or(value.len());
     let (day, time) = value.split_at_checked(end).unwrap_or((value, ""));
     // Behind a blank there may be more of a number; behind a date there is a time.

@@ -79,7 +79,7 @@ fn parse(written: &str, country: Option<Country>) -> Result<String, Invalid> {
     match plans.is_possible_number_with_reason(&number) {
         Ok(NumberLengthType::IsPossible) => {}
         Ok(NumberLengthType::IsPossibleLocalOnly) => return Err(Invalid::PhoneWithoutAreaCode),
-        Err(why) => return Err(impossible(&why)),
+        Err(why) => return Err(impossible(why)),
     }
     let canonical = canonical(&number);
     // A national prefix that was written twice is still there once; whoever reads the canonical form
@@ -102,7 +102,7 @@ fn unparsed(why: &ParseError) -> Invalid {
     }
 }
 
-fn impossible(why: &ValidationError) -> Invalid {
+fn impossible(why: ValidationError) -> Invalid {
     match why {
         ValidationError::InvalidCountryCode => Invalid::PhoneUnknownCountryCode,
         ValidationError::TooShort => Invalid::PhoneTooShort,

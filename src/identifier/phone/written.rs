@@ -36,12 +36,12 @@ pub(super) fn read(value: &str, region: Option<Region>) -> Result<String, Invali
     let parts = Parts::of(value)?;
     let Some((first, others)) = parts.runs.split_first() else { return Err(Invalid::PhoneUnreadable) };
     let alone = one(first, region);
-    if parts.letters >= VANITY && !alone.as_ref().is_ok_and(|number| plans::exists(number)) {
-        if let Some(number) = parts.vanity.and_then(|written| number(&written, region).ok())
-            && plans::exists(&number)
-        {
-            return Ok(number);
-        }
+    if parts.letters >= VANITY
+        && !alone.as_ref().is_ok_and(|number| plans::exists(number))
+        && let Some(number) = parts.vanity.and_then(|written| number(&written, region).ok())
+        && plans::exists(&number)
+    {
+        return Ok(number);
     }
     if parts.attached {
         return Err(Invalid::PhoneUnreadable);

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use percent_encoding::percent_decode_str;
 
 use super::address::Address;
-use super::table::{REDIRECTS, SEARCHES};
+use super::lists::{REDIRECTS, SEARCHES};
 use crate::identifier::inference::names_network;
 use crate::identifier::text::strip_prefix_ci;
 
@@ -27,8 +27,8 @@ pub(super) fn leads(address: &Address<'_>, network: Option<&str>) -> Leads {
     let path = address.path.trim_start_matches(['/', '\\']);
     let mut found = Leads::Nowhere;
     for redirect in REDIRECTS {
-        if !(is_host(host, redirect.host) || is_host(&address.host, redirect.host))
-            || strip_prefix_ci(path, redirect.path).is_none()
+        if strip_prefix_ci(path, redirect.path).is_none()
+            || !(is_host(host, redirect.host) || is_host(&address.host, redirect.host))
         {
             continue;
         }
@@ -83,17 +83,20 @@ pub(super) fn starts(value: &str) -> Vec<(usize, bool)> {
     for (at, c) in value.char_indices() {
         let rest = value.get(at..).unwrap_or_default();
         let listed = before.is_none_or(|before| LISTS.contains(&before));
-        let apart = listed || matches!(before, Some('/' | '\\' | ':'));
-        let scheme = SCHEMES.iter().find(|scheme| strip_prefix_ci(rest, scheme).is_some());
-        let is_scheme = scheme.is_some_and(|scheme| {
-            let tail = rest.get(scheme.len()..).unwrap_or_default();
-            (scheme.ends_with("//")
-                || tail.starts_with(['/', '\\'])
-                || strip_prefix_ci(tail, "www.").is_some())
-                && !before.is_some_and(|before| before.is_alphanumeric() && starts.is_empty())
+        let begins = at >= expecting_host && c.is_ascii_alphanumeric() && (!in_query || listed);
+        let scheme = SCHEMES.iter().find(|scheme| {
+            let tail = if begins && matches!(c, 'h' | 'H') { strip_prefix_ci(rest, scheme) } else { None };
+            tail.is_some_and(|tail| {
+                scheme.ends_with("//")
+                    || tail.starts_with(['/', '\\'])
+                    || strip_prefix_ci(tail, "www.").is_some()
+            })
         });
-        let is_host = apart && (strip_prefix_ci(rest, "www.").is_some() || names_network(rest));
-        if at >= expecting_host && (is_scheme || is_host) && (!in_query || listed) {
+        let apart = listed || matches!(before, Some('/' | '\\' | ':'));
+        let is_scheme =
+            scheme.is_some() && !before.is_some_and(|before| before.is_alphanumeric() && starts.is_empty());
+        let is_host = begins && apart && (strip_prefix_ci(rest, "www.").is_some() || names_network(rest));
+        if is_scheme || is_host {
             // `http://https://www.…` is one address.
             let glued = starts
                 .last()

@@ -12,6 +12,7 @@
 
 mod address;
 mod inside;
+mod lists;
 mod networks;
 mod person;
 mod table;
@@ -39,18 +40,29 @@ pub(super) fn canonical(value: &str) -> Result<Arc<str>, Invalid> {
     plain(value).map_or_else(|| parse(value), Ok)
 }
 
-/// The ways in which most are written: LinkedIn's, in lower case, with nothing behind the name. `None`
-/// says only that this reader cannot tell; what it does accept, [`parse`] would answer the same.
+/// The ways in which most are written: LinkedIn's, with nothing behind the name but a query. `None` says only
+/// that this reader cannot tell; what it does accept, [`parse`] would answer the same.
 pub(super) fn plain(value: &str) -> Option<Arc<str>> {
+    const START: &str = "linkedin.com/in/";
     let rest = value.strip_prefix("https://").or_else(|| value.strip_prefix("http://")).unwrap_or(value);
     let rest = rest.strip_prefix("www.").unwrap_or(rest);
-    let rest = rest.strip_suffix('/').unwrap_or(rest);
-    let slug = rest.strip_prefix("linkedin.com/in/")?;
-    let is_plain = |byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_');
-    // Short ones may be words of LinkedIn's own.
-    let fits =
-        slug.len() > 12 && value.len() <= MAX_CHARS && slug.bytes().any(|byte| byte != b'-' && byte != b'_');
-    (fits && slug.bytes().all(is_plain)).then(|| rest.into())
+    let slug = rest.strip_prefix(START)?;
+    let (slug, query) = slug.split_once('?').unwrap_or((slug, ""));
+    let slug = slug.strip_suffix('/').unwrap_or(slug);
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    // Nothing that may begin or end another address.
+    let is_query = |byte: u8| is_plain(byte) || matches!(byte, b'=' | b'&' | b'%');
+    // Short ones may be words of LinkedIn's own, and those that begin like this ids of members.
+    let fits = slug.len() > 12 && value.len() <= MAX_CHARS && !networks::is_member_id(slug);
+    let is_name = slug.bytes().all(is_plain) && slug.bytes().any(|byte| byte.is_ascii_alphanumeric());
+    if !fits || !is_name || !query.bytes().all(is_query) {
+        return None;
+    }
+    let mut address = String::with_capacity(START.len() + slug.len());
+    address.push_str(START);
+    address.push_str(slug);
+    address.make_ascii_lowercase();
+    Some(address.into())
 }
 
 fn parse(value: &str) -> Result<Arc<str>, Invalid> {

@@ -1,7 +1,8 @@
 //! What a network is: its hosts, the paths that name a person, and how an id is spelled. The facts are in
 //! [`table`](super::table).
 
-use super::table::{JUNK, NETWORKS, SHORT_LINKS};
+use super::lists::{JUNK, SHORT_LINKS};
+use super::table::NETWORKS;
 use crate::identifier::text;
 
 /// A social network.
@@ -106,7 +107,7 @@ impl Id {
 }
 
 /// `ACoAAB…`, `ACwAAB…`, `AEMAAA…`: base64 of a number that begins with zeros.
-fn is_member_id(text: &str) -> bool {
+pub(super) fn is_member_id(text: &str) -> bool {
     let bytes = text.as_bytes();
     matches!(bytes, [b'A', second, _, b'A', b'A', ..] if second.is_ascii_uppercase())
         && bytes.len() >= 9

@@ -1,8 +1,8 @@
 //! Whose page an address is: on a network by its table, on any other host by the address itself.
 
 use super::address::{Address, encoded, normal};
+use super::lists::{OWN_LABELS, TRACKING, WORDS};
 use super::networks::{Id, More, Network, Page, Subdomains, is_view};
-use super::table::{OWN_LABELS, TRACKING, WORDS};
 use crate::identifier::invalid::Invalid;
 use crate::identifier::text;
 
@@ -65,7 +65,7 @@ fn id_of(page: &Page, network: &Network, segments: &[String], address: &Address<
                 let carries = matches!(page.id, Id::Member | Id::Number);
                 let name = if carries { name.split(',').next().unwrap_or(name) } else { name };
                 let name = name.trim_end_matches('.');
-                let found = page.id.canonical(name).filter(|id| !id.ends_with(".php"))?;
+                let found = page.id.canonical(name).filter(|id| !id.contains(".php"))?;
                 let lower = found.to_ascii_lowercase();
                 if network.reserved.contains(&lower.as_str())
                     || place == 0 && WORDS.contains(&lower.as_str()) && prefix.is_empty()

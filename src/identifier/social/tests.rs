@@ -2,18 +2,21 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
+use std::fmt::Write as _;
+
 use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 use proptest::prelude::*;
 
+use super::lists::{JUNK, REDIRECTS, WORDS};
 use super::networks::{Id, Network, Page, Subdomains};
-use super::table::{JUNK, NETWORKS, REDIRECTS, WORDS};
+use super::table::NETWORKS;
 use super::*;
 
 proptest! {
     /// The short way never says yes where the long one says no, and never another form.
     #[test]
     fn the_short_way_agrees_with_the_long_one(
-        value in "(https?://|//)?(www[.]|m[.])?linkedin[.]com/(in|pub)/[a-bA-B0-1_%.?#/@ -]{0,16}/?",
+        value in "(https?://|//)?(www[.]|m[.])?linkedin[.]com/(in|pub)/[a-cA-Co0-1_%.?#/@ -]{0,18}/?([?][a-b&=%;/ .:]{0,4})?",
     ) {
         if let Some(address) = plain(&value) {
             prop_assert_eq!(parse(&value), Ok(address));
@@ -221,11 +224,11 @@ fn the_documentation_has_the_table_of_networks() {
         });
         let unique = |texts: Vec<String>| {
             let mut kept: Vec<String> = Vec::new();
-            texts.into_iter().for_each(|text| {
+            for text in texts {
                 if !kept.contains(&text) {
-                    kept.push(text)
+                    kept.push(text);
                 }
-            });
+            }
             kept.join(", ")
         };
         let hosts = network.hosts.iter().map(|host| format!("`{host}`")).collect();
@@ -234,7 +237,7 @@ fn the_documentation_has_the_table_of_networks() {
             unique(pages.chain(person.clone()).collect()),
             unique(sent.chain(person).collect()),
         ];
-        table.push_str(&format!("| {} | {} |\n", network.name, row.join(" | ")));
+        writeln!(table, "| {} | {} |", network.name, row.join(" | ")).unwrap();
     }
     let page = include_str!("../../../docs/identifiers.md");
     assert!(

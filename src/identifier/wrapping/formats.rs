@@ -92,17 +92,15 @@ pub(super) fn html_entities(text: &str) -> Option<Cow<'_, str>> {
     let mut found = false;
     while let Some((before, after)) = rest.split_once('&') {
         plain.push_str(before);
-        match after.split_once(';').and_then(|(name, tail)| Some((entity(name)?, tail))) {
-            Some((c, tail)) => {
-                plain.push(c);
-                rest = tail;
-                found = true;
-            }
-            None => {
-                plain.push('&');
-                rest = after;
-            }
-        }
+        let Some((c, tail)) = after.split_once(';').and_then(|(name, tail)| Some((entity(name)?, tail)))
+        else {
+            plain.push('&');
+            rest = after;
+            continue;
+        };
+        plain.push(c);
+        rest = tail;
+        found = true;
     }
     plain.push_str(rest);
     found.then_some(Cow::Owned(plain))

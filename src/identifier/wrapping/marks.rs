@@ -27,13 +27,13 @@ pub(super) fn pair(text: &str) -> Option<Cow<'_, str>> {
     // Python's bytes and raw texts, as a data frame shows them.
     let quoted =
         text.strip_prefix(['b', 'u', 'r']).filter(|rest| rest.starts_with(['\'', '"'])).unwrap_or(text);
-    let quotes = QUOTES.iter().find_map(|&(open, close)| {
+    let inside_quotes = QUOTES.iter().find_map(|&(open, close)| {
         let inside = quoted.strip_prefix(open)?.strip_suffix(close)?;
         let doubled = inside.starts_with(open) && inside.ends_with(close);
         (!inside.contains([open, close]) || doubled).then_some(inside)
     });
     let brackets = || BRACKETS.iter().find_map(|&(open, close)| inside(text, open, close));
-    quotes.or_else(brackets).map(Cow::Borrowed)
+    inside_quotes.or_else(brackets).map(Cow::Borrowed)
 }
 
 /// What stands between brackets that are each other's, at both ends of `text`.

@@ -80,6 +80,9 @@ pub(super) fn unwrap(text: &str) -> Result<Cow<'_, str>, Invalid> {
     if text.ends_with('…') || text.ends_with("...") {
         return Err(Invalid::CutOff);
     }
+    if is_clean(text) {
+        return Ok(Cow::Borrowed(text));
+    }
     let mut inner = Cow::Borrowed(text);
     for _ in 0..MOST {
         let Some(next) = WRAPPINGS.iter().find_map(|wrapping| (wrapping.take_off)(&inner)) else { break };
@@ -95,9 +98,39 @@ pub(super) fn unwrap(text: &str) -> Result<Cow<'_, str>, Invalid> {
     Ok(inner)
 }
 
+/// Whether `text` is an address with none of the marks that wrappings are made of: all others are tried.
+fn is_clean(text: &str) -> bool {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")).unwrap_or(text);
+    let bytes = rest.as_bytes();
+    let is_usual = |&byte: &u8| {
+        byte.is_ascii_alphanumeric()
+            || matches!(byte, b'-' | b'_' | b'.' | b'/' | b'@' | b'?' | b'=' | b'&' | b'%' | b'+')
+    };
+    bytes.first().is_some_and(u8::is_ascii_alphanumeric)
+        && bytes.last().is_some_and(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'-' | b'_'))
+        && bytes.iter().all(is_usual)
+        && (bytes.contains(&b'/') || bytes.contains(&b'@'))
+        && bytes
+            .iter()
+            .position(|&byte| byte == b'=')
+            .is_none_or(|at| rest.find('/').is_some_and(|slash| slash < at))
+        && !rest.contains("//")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// What is taken to be clean is what no wrapping fits.
+        #[test]
+        fn what_is_clean_has_nothing_around_it(text in "(https?://)?(email=|mailto|tel)?[a-b@./?=&%2F+_-]{1,12}") {
+            if is_clean(&text) && !text.ends_with("...") {
+                prop_assert_eq!(WRAPPINGS.iter().find_map(|wrapping| (wrapping.take_off)(&text)), None);
+            }
+        }
+    }
 
     #[test]
     fn every_wrapping_takes_off_what_its_example_shows() {

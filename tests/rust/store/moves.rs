@@ -2,7 +2,7 @@
 
 use exactbuyer::dispatch::RunOptions;
 use exactbuyer::error::ErrorKind;
-use exactbuyer::identifier::{FieldType, Identifier};
+use exactbuyer::identifier::{FieldType, Identifier, Rules, identify};
 use exactbuyer::plan::Row;
 use exactbuyer::results::Status;
 use exactbuyer::store::sqlite::{Merged, Migrated, SqliteStore, Target, migrate};
@@ -218,6 +218,42 @@ fn what_was_paid_for_under_old_rules_is_found_under_new_ones() {
     assert_eq!(done.receipt.from_store, 4);
     assert_eq!(vendor.asked().len(), 1);
     assert_eq!(folder.store().export().count(), 5, "both of what became one");
+}
+
+/// Every kind of canonical form that version 2 of the rules changed: what was paid for under the old form
+/// answers a row of today.
+#[test]
+fn no_answer_of_the_first_rules_is_orphaned() {
+    const CHANGED: [(FieldType, &str, &str); 14] = [
+        (FieldType::Email, "'leo@firm.example", "'leo@firm.example"),
+        (FieldType::Email, "{leo.b@firm.example", "{leo.b@firm.example}"),
+        (FieldType::SocialProfile, "x.com/ana_a", "https://x.com/Ana_A"),
+        (FieldType::SocialProfile, "twitter.com/@ana_b", "https://twitter.com/@ana_b"),
+        (FieldType::SocialProfile, "fb.com/ana.c", "https://fb.com/ana.c"),
+        (FieldType::SocialProfile, "facebook.com/people/ana/100013648514234", "facebook.com/100013648514234"),
+        (FieldType::SocialProfile, "linkedin.com/pub/ana/1/2a/3b4/de", "linkedin.com/pub/ana/1/2a/3b4"),
+        (FieldType::SocialProfile, "linkedin.com/comm/in/ana-d", "linkedin.com/comm/in/ana-d?x=y"),
+        (FieldType::SocialProfile, "linkedin.com/m/in/ana-e", "https://www.linkedin.com/in/ana-e"),
+        (FieldType::SocialProfile, "linkedin.com/in/ana-f&trk=x", "https://www.linkedin.com/in/ana-f&trk=x"),
+        (FieldType::SocialProfile, "linkedin.cn/in/ana-g", "linkedin.cn/in/ana-g"),
+        (FieldType::SocialProfile, "angel.co/u/ana", "https://angel.co/u/ana"),
+        (FieldType::SocialProfile, "threads.com/@ana", "https://www.threads.com/@ana"),
+        (FieldType::SocialProfile, "instagram.com/ana.h/tagged", "https://www.instagram.com/ana.h/"),
+    ];
+    let (folder, vendor) = (Folder::new(), Vendor::honest());
+    let old = CHANGED.map(|(kind, old, _)| Row::One(Identifier::from_canonical(kind, old))).to_vec();
+    // Refused today, and paid for all the same: it stays, and is exported.
+    let company = Identifier::from_canonical(FieldType::SocialProfile, "linkedin.com/company/acme");
+    let rows = old.into_iter().chain([Row::One(company)]).collect();
+    run(&engine(settings(), &vendor, &folder.store()), rows, RunOptions::default());
+    tamper(&folder, "UPDATE meta SET value = 1 WHERE name = 'rules_version'");
+    let migrated = migrate(&folder.path().join("a.db")).unwrap();
+    assert_eq!((migrated.rekeyed, migrated.merged), (CHANGED.len() as u64, 0));
+    let today =
+        CHANGED.map(|(kind, _, text)| Row::One(identify(text, Some(kind), &Rules::default()).unwrap()));
+    let done = run(&engine(settings(), &vendor, &folder.store()), today.to_vec(), RunOptions::default());
+    assert_eq!(done.receipt.from_store, CHANGED.len() as u64);
+    assert_eq!(folder.store().export().count(), CHANGED.len() + 1);
 }
 
 #[test]
