@@ -344,7 +344,7 @@ impl Runner {
         let waiting = (self.table.queued() + retries) as u64;
         let (rows, fed) = (self.table.rows(), self.fed_rows());
         let asked = (self.tally.receipt.sent + waiting).min(rows);
-        waiting + if rows == 0 { fed } else { fed * asked / rows }
+        waiting + (fed * asked).checked_div(rows).unwrap_or(fed)
     }
 
     /// As fast as up to now, and never faster than the limiter lets anybody.

@@ -11,8 +11,8 @@
 //!
 //! Knows nothing of runs beyond their terms, and nothing of the vendor but the length of its window.
 
-mod barred;
 mod backup;
+mod barred;
 mod block;
 mod busy;
 mod claim;

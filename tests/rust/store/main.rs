@@ -4,8 +4,8 @@
 #![allow(missing_docs)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
-mod copies;
 mod closing;
+mod copies;
 mod desk;
 mod doubt;
 mod files;
