@@ -189,6 +189,9 @@ class CsvSplitter:
     """Cuts a CSV file into records. Raises `ValueError` for what is none, naming its line."""
 
     def __new__(cls, delimiter: int) -> CsvSplitter: ...
+    def skip(self, bytes: int) -> None:  # noqa: A002 - its name in the core
+        """Says that so many bytes stand before the header; before anything is fed."""
+
     def feed(self, piece: bytes) -> None: ...
     def finish(self) -> None: ...
     def header(self) -> CsvPart | None:

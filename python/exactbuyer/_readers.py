@@ -34,9 +34,9 @@ class Reader:
 
     def __init__(self, data: Any, wish: Wish, settings: Settings) -> None:
         self._settings = settings
-        self.wish = wish
-        self.table: Table = wish.table()
         names, metadata = self._open(data)
+        self.wish = wish = wish.met(names)
+        self.table: Table = wish.table()
         known = known_columns(metadata).get(wish.prefix, [])
         self.dropped = wish.replaced(names, self.table.names(), known)
         check_labels([*names], [label for label, _ in wish.by])

@@ -62,6 +62,7 @@ class Job:
                 "reader.read_all() gives"
             )
         self.frame: Frame = frame_of(data)
+        wish = wish.met(self.frame.names())
         self.table: Table = wish.table()
         self.wish = wish
         self._names = self.table.names()

@@ -6,13 +6,13 @@ Owns the caller's `by`, `columns` and `prefix`, checked. Knows nothing of what k
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from . import _core
 from .exceptions import ConfigError
-from .frames import home_of, looks_personal
+from .frames import as_seen, home_of, looks_personal
 from .rows import check_field_type, check_text
 
 if TYPE_CHECKING:
@@ -71,6 +71,11 @@ class Wish:
         for name, path, _ in own:
             check_text("columns", name, path)
         return cls(_by(by, field_type), prefix, own, split)
+
+    def met(self, names: Iterable[Hashable]) -> Wish:
+        """The same, where columns are looked up by the names that the table has, as people see them."""
+        there = list(names)
+        return replace(self, by=tuple((as_seen(there, label), kind) for label, kind in self.by))
 
     @property
     def own_paths(self) -> dict[str, str]:

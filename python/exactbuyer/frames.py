@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from difflib import get_close_matches
 from importlib import import_module
 from importlib.util import find_spec
@@ -209,6 +210,25 @@ def check_labels(
         which = f" (number {place} of {len(labels)})" if len(labels) > 1 else ""
         fix = _fix_of(names, label, index_names)
         raise ConfigError(f"by names a column that the table does not have{which}{fix}")
+
+
+def as_seen(names: Iterable[Any], label: Any) -> Any:
+    """The one of these names that looks like the label; the label itself if none or several do.
+
+    Line breaks and no-break spaces look like spaces, and what has no width, such as a byte-order mark, like
+    nothing.
+    """
+    there = list(names)
+    if label in there or not isinstance(label, str):
+        return label
+    looks = _look(label)
+    alike = [name for name in there if isinstance(name, str) and _look(name) == looks]
+    return alike[0] if len(alike) == 1 else label
+
+
+def _look(name: str) -> str:
+    shown = "".join(letter for letter in name if unicodedata.category(letter) != "Cf")
+    return " ".join(unicodedata.normalize("NFC", shown).split())
 
 
 def _fix_of(names: list[Hashable], label: Hashable, index_names: Iterable[Hashable]) -> str:

@@ -65,6 +65,10 @@ impl CsvSplitter {
         Self { splitter, names: Mutex::new(Arc::new([])) }
     }
 
+    fn skip(&self, bytes: usize) {
+        lock(&self.splitter).skip(bytes);
+    }
+
     fn feed(&self, py: Python<'_>, piece: &[u8]) -> PyResult<()> {
         py.detach(|| lock(&self.splitter).feed(piece)).map_err(|error| broken(&error))
     }

@@ -5,6 +5,8 @@
 //! begins; what follows its closing quote belongs to the cell; a quote anywhere else is a character
 //! like any other.
 
+use std::ops::Range;
+
 use memchr::{memchr, memchr_iter, memchr3};
 
 use super::csv_block::{CsvBlock, Record};
@@ -29,6 +31,8 @@ enum State {
 #[derive(Debug)]
 pub struct CsvSplitter {
     delimiter: u8,
+    /// How many bytes stand before the header.
+    preamble: usize,
     /// How many cells the header has, once it is there.
     width: Option<usize>,
     bytes: Vec<u8>,
@@ -54,6 +58,7 @@ impl CsvSplitter {
     pub fn new(delimiter: u8) -> Self {
         Self {
             delimiter,
+            preamble: 0,
             width: None,
             bytes: Vec::new(),
             at: 0,
@@ -68,6 +73,12 @@ impl CsvSplitter {
         }
     }
 
+    /// Says that so many bytes stand before the header, which stay where they are. Before the first
+    /// [`feed`](Self::feed).
+    pub fn skip(&mut self, bytes: usize) {
+        self.preamble = bytes;
+    }
+
     /// Reads on.
     ///
     /// # Errors
@@ -76,11 +87,15 @@ impl CsvSplitter {
         const MARK: &[u8] = "\u{feff}".as_bytes();
         self.bytes.extend_from_slice(bytes);
         if self.width.is_none() && self.at == 0 {
+            if self.bytes.len() < self.preamble {
+                return Ok(());
+            }
+            (self.at, self.first) = (self.preamble, self.preamble);
             // A byte-order mark stays where it is, and is no part of the first name.
             if self.bytes.len() < MARK.len() && MARK.starts_with(&self.bytes) {
                 return Ok(());
             }
-            if self.bytes.starts_with(MARK) {
+            if self.preamble == 0 && self.bytes.starts_with(MARK) {
                 (self.at, self.first) = (MARK.len(), MARK.len());
             }
         }
@@ -202,6 +217,13 @@ impl CsvSplitter {
         }
         let line = self.line_of(self.first);
         let width = *self.width.get_or_insert(cells.len());
+        let (mut cells, mut end, tail) = (cells, end, end);
+        if let Some(last) = self.end_of_extra(&cells, width, tail) {
+            // Delimiters at the end of a record, which some programs write.
+            end = last;
+            cells.end = cells.start + width;
+            self.cells.truncate(cells.end);
+        }
         if cells.len() > width {
             return Err(Broken::new(format!(
                 "the record in line {line} has {} cells, the header {width}: quote the cells that hold a \
@@ -211,9 +233,17 @@ impl CsvSplitter {
         }
         let (start, first, next) = (self.start, self.first, self.at);
         self.line = line + self.lines(first, next);
-        self.records.push(Record { start, first, end, next, cells, line });
+        self.records.push(Record { start, first, end, tail, next, cells, line });
         (self.start, self.first, self.first_cell) = (next, next, self.cells.len());
         Ok(())
+    }
+
+    /// Where the last cell that has a name ends, if there are others behind it and nothing is in them.
+    fn end_of_extra(&self, cells: &Range<usize>, width: usize, tail: usize) -> Option<usize> {
+        let last = cells.start + width.checked_sub(1)?;
+        let end = *self.cells.get(last).filter(|_| cells.len() > width)?;
+        let is_nothing = |byte: &u8| *byte == self.delimiter || *byte == b' ';
+        self.bytes.get(end..tail)?.iter().all(is_nothing).then_some(end)
     }
 
     /// The number of the line that this byte stands in, from `start` on.

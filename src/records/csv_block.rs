@@ -18,6 +18,8 @@ pub(super) struct Record {
     pub(super) first: usize,
     /// Where its last cell ends.
     pub(super) end: usize,
+    /// Where its line ends: delimiters behind the last cell stand between.
+    pub(super) tail: usize,
     /// Where the next record begins.
     pub(super) next: usize,
     /// The places of its cells.
@@ -32,6 +34,7 @@ impl Record {
             start: self.start - bytes,
             first: self.first - bytes,
             end: self.end - bytes,
+            tail: self.tail - bytes,
             next: self.next - bytes,
             cells: self.cells.start - cells..self.cells.end - cells,
             line: self.line,
@@ -148,7 +151,7 @@ impl CsvBlock {
                     into.push(self.delimiter);
                     writer.write(row, into)?;
                 }
-                into.extend_from_slice(self.slice(record.end..record.next));
+                into.extend_from_slice(self.slice(record.tail..record.next));
             }
         }
         Ok(())

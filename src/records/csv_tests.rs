@@ -96,6 +96,37 @@ fn short_records_are_filled_up_and_dropped_cells_left_out() {
 }
 
 #[test]
+fn delimiters_at_the_end_of_records_are_no_cells() {
+    let file = b"a,b\n1,2,\n3,4,,,\r\n5\n6,,\n\"7,\",8, ,\n";
+    for piece in 1..file.len() {
+        let (blocks, _) = cut(file, piece, 2);
+        let rows = cells(&blocks);
+        let expected = [["1", "2"], ["3", "4"], ["5", "-"], ["6", ""], ["7,", "8"]]
+            .map(|row| row.map(|cell| (cell != "-").then(|| cell.to_owned())));
+        assert_eq!(rows.get(1..), Some(&expected.map(Vec::from)[..]));
+        assert_eq!(beside(&blocks, &[], "x"), "a,b,x\n1,2,x\n3,4,x\r\n5,,x\n6,,x\n\"7,\",8,x\n");
+    }
+    let mut splitter = CsvSplitter::new(b',');
+    let told = splitter.feed(b"a,b\n1,2,,3\n").expect_err("four cells").to_string();
+    assert!(told.starts_with("the record in line 2 has 4 cells"));
+}
+
+#[test]
+fn what_stands_before_the_header_stays() {
+    let mut splitter = CsvSplitter::new(b';');
+    splitter.skip(13);
+    for byte in b"sep=;\nNote,,\na;b\n1;2\n" {
+        splitter.feed(&[*byte]).expect("a file");
+    }
+    splitter.finish().expect("a file");
+    let header = splitter.header().expect("a header");
+    assert_eq!(header.width(), 2);
+    let mut blocks = vec![header];
+    blocks.extend(splitter.take(9));
+    assert_eq!(beside(&blocks, &[], "x"), "sep=;\nNote,,\na;b;x\n1;2;x\n");
+}
+
+#[test]
 fn what_is_broken_is_named_by_its_line_and_never_shown() {
     let broken = |file: &[u8]| {
         let mut splitter = CsvSplitter::new(b',');

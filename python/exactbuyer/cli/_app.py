@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import asdict, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -38,10 +39,12 @@ from .endings import Ending, Stop, of_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from exactbuyer import BulkEnricher
     from exactbuyer.plan import Plan
 
+    from ._files import Place
     from ._runs import Done
     from ._sources import Source, Survey
 
@@ -145,9 +148,7 @@ def _enrich(given: Given, talk: Talk) -> int:
     try:
         with signals.watched(), given.enricher() as enricher:
             given.check_key()
-            overwriting = given.overwriting(
-                enricher, lambda path: is_enriched(replace(output, path=str(path)), delimiter)
-            )
+            overwriting = given.overwriting(enricher, partial(_is_earlier, given, output, delimiter))
             check_output(output, overwriting)
             survey = _survey(given, enricher, lambda source: keeps_bytes(source, output.kind, delimiter))
             if given["dry_run"]:
@@ -178,6 +179,12 @@ def _enrich(given: Given, talk: Talk) -> int:
             raise
     _conclude(done, given, talk, output.name if not output.is_standard else "")
     return done.ending
+
+
+def _is_earlier(given: Given, output: Place, delimiter: str | None, path: Path) -> bool:
+    """Whether the file at this path is an earlier output of the same command."""
+    place = replace(output, path=str(path))
+    return is_enriched(place, delimiter, skip_rows=given["skip_rows"], labels=given.labels())
 
 
 @commands.command(short_help="Say what `enrich` would ask and could cost: no key, no cost.")

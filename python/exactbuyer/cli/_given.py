@@ -16,7 +16,7 @@ from exactbuyer._secret import KEY_VARIABLE, has_key
 from exactbuyer.budget import Budget
 from exactbuyer.columns import DEFAULT_COLUMNS, Wish
 from exactbuyer.enricher import BulkEnricher
-from exactbuyer.frames import looks_personal
+from exactbuyer.frames import as_seen, looks_personal
 from exactbuyer.rows import FieldType
 from exactbuyer.settings import BASE_URL
 
@@ -68,7 +68,8 @@ class Given:
 
     def source(self, survey: Survey | None = None) -> Source:
         """The input, opened."""
-        source = opened(self.place(), self.delimiter(), survey)
+        how = {"skip_rows": self["skip_rows"], "labels": self.labels()}
+        source = opened(self.place(), self.delimiter(), survey, **how)
         if not source.names:
             # JSON Lines without a line: no rows, which are looked up in no time.
             source.names = list(self.by([]))
@@ -109,12 +110,18 @@ class Given:
                     f"--by {text}: {kind!r} is no field type: email, phone or social_profile{swapped}",
                 )
             label, field_type = (name, cast("FieldType", kind)) if is_typed else (text, None)
+            label = as_seen(names, label)
             if label in told:
                 raise Stop(Ending.USAGE, f"--by names {label!r} twice: name each column once, best first")
             if label not in names and self.place().kind in DELIMITERS:
-                _check_header(names)
+                _check_header(names, skipped=self["skip_rows"] is not None)
             told[label] = field_type
         return told
+
+    def labels(self) -> list[str]:
+        """The columns to look up, by their names alone."""
+        parts = ((text, *text.rpartition("=")) for text in self["by"])
+        return [name if mark and kind in get_args(FieldType) else text for text, name, mark, kind in parts]
 
     def wish(self, source: Source) -> Wish:
         """What is wanted of an input.
@@ -224,7 +231,7 @@ def _place_of_store(path: str) -> str:
     return path
 
 
-def _check_header(names: list[str]) -> None:
+def _check_header(names: list[str], *, skipped: bool) -> None:
     """Says what is wrong with a header that is none; shows nothing of it, as it may be a person's."""
     if any(map(looks_personal, names)):
         raise Stop(
@@ -238,6 +245,12 @@ def _check_header(names: list[str]) -> None:
                 Ending.USAGE,
                 f"the input has one column only, with {said} in its name: say --delimiter {said}",
             )
+    if len(names) == 1 and not skipped:
+        raise Stop(
+            Ending.USAGE,
+            "the input has one column only, and --by names another: if lines stand before the names of the "
+            "columns, pass --skip-rows N; also check --delimiter",
+        )
 
 
 _OTHER_DELIMITERS = {";": "';'", "\t": "tab", "|": "'|'", ",": "','"}

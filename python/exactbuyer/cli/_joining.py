@@ -185,6 +185,8 @@ def notes_of(outline: Outline) -> dict[str, str]:
 def keeps_bytes(source: Source, kind: FileKind, delimiter: str | None) -> bool:
     """Whether rows of a text file stay as they are, byte for byte: their kind of file does."""
     if isinstance(source, CsvSource):
+        if delimiter is None and source.says_delimiter and kind == "csv":
+            return True
         return kind in DELIMITERS and source.delimiter == (delimiter or DELIMITERS[kind])
     return isinstance(source, JsonSource) and kind == "jsonl"
 

@@ -69,6 +69,12 @@ def input_options() -> Callable[[FunctionT], FunctionT]:
         click.option(
             "--from", "kind", metavar="KIND", help=f"What IN is, if its suffix does not say: {_KINDS}."
         ),
+        click.option(
+            "--skip-rows",
+            type=click.IntRange(0),
+            metavar="N",
+            help="Lines of CSV before the names of its columns; by default --by finds them.",
+        ),
         click.option("--delimiter", metavar="CHARACTER", help="What stands between cells of CSV, as in ';'."),
         click.option(
             "--na-value",

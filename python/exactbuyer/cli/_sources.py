@@ -6,6 +6,7 @@ Parts keep whatever the file's kind has to give back byte for byte. Knows nothin
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Protocol
 
 from exactbuyer import _core
@@ -13,13 +14,15 @@ from exactbuyer.columns import FIXED_COLUMNS
 from exactbuyer.exceptions import ExactBuyerError
 
 from ._files import in_lines, packing_of
+from ._preamble import preamble_of
 from ._talk import say
 from .endings import Ending, Stop
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from ._files import Place
+    from ._preamble import Preamble
 
 DELIMITERS = {"csv": ",", "tsv": "\t"}
 _CHECKED_ROWS = 1 << 16
@@ -68,7 +71,9 @@ class CsvSource:
 
     Args:
         place: The file.
-        delimiter: What stands between cells.
+        delimiter: What stands between cells; `None`: what its `sep=` line says, else as usual for its kind.
+        skip_rows: How many lines stand before the header; `None`: it is looked for.
+        labels: The columns to look up, by which the header is found.
         is_surveyed: It was read before, and whatever is to be said of its text was said then.
 
     Raises:
@@ -77,12 +82,26 @@ class CsvSource:
 
     metadata: Mapping[bytes, bytes] | None = None
 
-    def __init__(self, place: Place, delimiter: str, *, is_surveyed: bool = False) -> None:
-        self.delimiter = delimiter
+    def __init__(
+        self,
+        place: Place,
+        delimiter: str | None,
+        *,
+        skip_rows: int | None = None,
+        labels: Iterable[str] = (),
+        is_surveyed: bool = False,
+    ) -> None:
         self._is_told = is_surveyed
         self.name = place.name
-        self._splitter = _core.CsvSplitter(ord(delimiter))
-        self._blocks = _as_text(place)
+        blocks, usual = _as_text(place), DELIMITERS[place.kind]
+        preamble = preamble_of(blocks, delimiter, usual, skip_rows, labels)
+        self.delimiter = delimiter or preamble.delimiter or usual
+        self.says_delimiter = preamble.delimiter is not None
+        if preamble.lines and not is_surveyed:
+            say(f"{place.name}: its columns are named in line {_line(preamble):,}; what is before it stays")
+        self._splitter = _core.CsvSplitter(ord(self.delimiter))
+        self._splitter.skip(preamble.length)
+        self._blocks = chain([preamble.begins], blocks)
         self._trouble: Stop | None = None
         try:
             while (header := self._splitter.header()) is None and self._feed():
@@ -147,6 +166,10 @@ class CsvSource:
             else:
                 self._splitter.feed(block)
         return block is not None
+
+
+def _line(preamble: Preamble) -> int:
+    return preamble.lines + 1 + (preamble.delimiter is not None)
 
 
 class JsonSource:
@@ -264,13 +287,22 @@ def _is_utf_16(block: bytes) -> bool:
 _SNIFFED_BYTES = 256
 
 
-def opened(place: Place, delimiter: str | None, survey: Survey | None = None) -> Source:
+def opened(
+    place: Place,
+    delimiter: str | None,
+    survey: Survey | None = None,
+    *,
+    skip_rows: int | None = None,
+    labels: Iterable[str] = (),
+) -> Source:
     """Opens a place, to read it once.
 
     Args:
         place: The file, folder or stream.
         delimiter: What stands between cells; `None`: as usual for the kind.
         survey: What is known of it already.
+        skip_rows: Of CSV: how many lines stand before the header; `None`: it is looked for.
+        labels: The columns to look up, by which it is found.
 
     Raises:
         Stop: It cannot be read, or is not what it should be.
@@ -281,26 +313,36 @@ def opened(place: Place, delimiter: str | None, survey: Survey | None = None) ->
         return ParquetSource(place)
     if place.kind == "jsonl":
         return JsonSource(place, survey.names if survey is not None else None)
-    return CsvSource(place, delimiter or DELIMITERS[place.kind], is_surveyed=survey is not None)
+    is_surveyed = survey is not None
+    return CsvSource(place, delimiter, skip_rows=skip_rows, labels=labels, is_surveyed=is_surveyed)
 
 
-def is_enriched(place: Place, delimiter: str | None) -> bool:
+def is_enriched(
+    place: Place, delimiter: str | None, *, skip_rows: int | None = None, labels: Iterable[str] = ()
+) -> bool:
     """Whether a file is an earlier output: it has the columns that every output has, under whatever prefix.
 
     Args:
         place: The file.
         delimiter: What stands between its cells; `None`: as usual for its kind.
+        skip_rows: As for the input.
+        labels: As for the input.
     """
     # It may have been written with another delimiter.
     usual = (delimiter, *DELIMITERS.values(), ";", "|") if place.kind in DELIMITERS else (None,)
-    return any(_has_fixed_columns(place, each) for each in dict.fromkeys(usual))
+    tried = dict.fromkeys(usual)
+    return any(_has_fixed_columns(place, each, skip_rows, [*labels]) for each in tried)
 
 
-def _has_fixed_columns(place: Place, delimiter: str | None) -> bool:
+def _has_fixed_columns(place: Place, delimiter: str | None, skip_rows: int | None, labels: list[str]) -> bool:
     try:
-        names = set(opened(place, delimiter).names)
+        if place.kind in DELIMITERS:
+            source: Source = CsvSource(place, delimiter, skip_rows=skip_rows, labels=labels, is_surveyed=True)
+        else:
+            source = opened(place, delimiter)
     except Stop:
         return False
+    names = set(source.names)
     if not names:
         # JSON Lines without a row: there is nothing to lose.
         return True
