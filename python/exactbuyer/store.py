@@ -191,7 +191,7 @@ class Store(StoreFile):
 
         That is whoever was asked for by it, whose contact mentions it in whatever spelling, and replies that
         were kept because they could not be read and that may hold it (status `unreadable`). Reads the whole
-        store: some seconds for each million contacts.
+        store: one to three seconds for each million contacts.
 
         Args:
             what: An identifier, as a row of `enrich` is; or any text, such as a name.

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use hashbrown::HashSet;
+use hashbrown::HashMap;
 use rusqlite::{Connection, params};
 
 use crate::error::Error;
@@ -28,7 +28,8 @@ impl SqliteStore {
             let page = other.ask(move |reading, _| barred(&reading.connection, &after))?;
             let Some((key, ..)) = page.last() else { return Ok(()) };
             after = key.as_bytes().to_vec();
-            let named = page.iter().filter(|(.., named)| *named > 0).map(|(key, ..)| *key).collect();
+            let named =
+                page.iter().filter(|(.., named)| *named > 0).map(|(key, .., named)| (*key, *named)).collect();
             let new = self.ask(move |reading, _| not_named(&reading.connection, named))?;
             let seeker = (!new.is_empty()).then(|| Arc::new(Forgotten::new(new, secret.clone())));
             let mut purged = Purged::default();
@@ -47,8 +48,8 @@ impl SqliteStore {
 }
 
 /// Those of them who were not purged by name here.
-fn not_named(connection: &Connection, mut keys: HashSet<Key>) -> Result<HashSet<Key>, Fault> {
-    let mut ask = connection.prepare_cached("SELECT key FROM barred WHERE named = 1")?;
+fn not_named(connection: &Connection, mut keys: HashMap<Key, i64>) -> Result<HashMap<Key, i64>, Fault> {
+    let mut ask = connection.prepare_cached("SELECT key FROM barred WHERE named > 0")?;
     for known in ask.query_map([], |row| row.get::<_, Key>(0))? {
         keys.remove(&known?);
     }

@@ -51,8 +51,8 @@ pub struct Contact {
 
 impl SqliteStore {
     /// Every answer about that person: those asked for by it, those whose contact mentions it, and the
-    /// kept replies that may hold it: all that a purge would take. Reads the whole store: some seconds
-    /// for each million contacts.
+    /// kept replies that may hold it: all that a purge would take. Reads the whole store: one to three
+    /// seconds for each million contacts.
     ///
     /// # Errors
     /// Where the store cannot be read.

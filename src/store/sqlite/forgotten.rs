@@ -2,10 +2,11 @@
 //! others.
 //!
 //! Whatever stands in a contact and could be an identifier is read as one, and its hash is looked for.
-//! That costs some tens of µs a contact, and nothing where nobody was ever purged. A phone number that
+//! That costs nothing where nobody was ever purged, and only kinds of identifiers are read of which there
+//! are any among them. A phone number that
 //! stands there with less than its area code is not recognised: of a hash there is no last part.
 
-use hashbrown::HashSet;
+use hashbrown::HashMap;
 use rusqlite::Connection;
 
 use crate::identifier::{FieldType, Identifier};
@@ -30,26 +31,44 @@ const DIGITS: [&str; 10] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
 /// Those who were purged by what identifies them: not those who were merely old.
 #[derive(Debug)]
 pub(super) struct Forgotten {
-    keys: HashSet<Key>,
+    /// With what `barred` says of each: of which kind it is.
+    keys: HashMap<Key, i64>,
+    /// The kinds that there are among them.
+    kinds: Vec<i64>,
     secret: Secret,
 }
 
+/// What `barred` says of somebody who was purged by an identifier of this kind.
+pub(super) const fn named(field_type: FieldType) -> i64 {
+    match field_type {
+        FieldType::Email => 2,
+        FieldType::Phone => 3,
+        FieldType::SocialProfile => 4,
+    }
+}
+
+/// The same in a store that was made before kinds were noted.
+const OF_ANY_KIND: i64 = 1;
+
 impl Forgotten {
-    pub(super) fn new(keys: HashSet<Key>, secret: Secret) -> Self {
-        Self { keys, secret }
+    pub(super) fn new(keys: HashMap<Key, i64>, secret: Secret) -> Self {
+        let mut kinds: Vec<i64> = keys.values().copied().collect();
+        kinds.sort_unstable();
+        kinds.dedup();
+        Self { keys, kinds, secret }
     }
 
     /// Reads who they are.
     pub(super) fn load(connection: &Connection, secret: &Secret) -> Result<Self, Fault> {
-        let mut ask = connection.prepare_cached("SELECT key FROM barred WHERE named = 1")?;
-        let keys = ask.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+        let mut ask = connection.prepare_cached("SELECT key, named FROM barred WHERE named > 0")?;
+        let keys = ask.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
         Ok(Self::new(keys, secret.clone()))
     }
 }
 
 impl Seek for Forgotten {
     fn is_asked_by(&self, identifier: &Identifier) -> bool {
-        self.keys.contains(&self.secret.key(identifier))
+        self.keys.contains_key(&self.secret.key(identifier))
     }
 
     fn is_in(&self, json: &[u8]) -> bool {
@@ -58,13 +77,12 @@ impl Seek for Forgotten {
 }
 
 impl Sought for Forgotten {
-    /// A hash does not say of what.
-    fn any(&self, _: FieldType) -> bool {
-        true
+    fn any(&self, field_type: FieldType) -> bool {
+        self.kinds.contains(&named(field_type)) || self.kinds.contains(&OF_ANY_KIND)
     }
 
     fn has(&self, field_type: FieldType, parts: &[&str]) -> bool {
-        self.keys.contains(&self.secret.key_of(field_type, parts))
+        self.keys.contains_key(&self.secret.key_of(field_type, parts))
     }
 
     fn has_national(&self, digits: &str) -> bool {
@@ -184,6 +202,8 @@ mod tests {
                 r#""201\u2011555\u20130123""#,
                 r#"{"country_code": "1", "number": "2015550123"}"#,
                 r#"{"number": "5550123", "area": 201, "country": {"code": "+1"}}"#,
+                r#"{"phone": {"number": "5550123", "area": 201}}"#,
+                r#"{"phones": [{"number": "5550123", "area": 201}]}"#,
                 r#"["1", "201", "555", "0123"]"#,
                 r#"{"country_code": "US", "number": "201-555-0123"}"#,
                 r#"{"area_code": "201", "local": "5550123"}"#,
@@ -229,7 +249,7 @@ mod tests {
 
     fn forgotten(those: &[(FieldType, &str)]) -> Forgotten {
         let secret = Secret::new(&[7; 32]).unwrap_or_else(|| unreachable!());
-        Forgotten::new(those.iter().map(|one| secret.key(&known(*one))).collect(), secret)
+        Forgotten::new(those.iter().map(|one| (secret.key(&known(*one)), named(one.0))).collect(), secret)
     }
 
     #[test]

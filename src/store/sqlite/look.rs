@@ -275,31 +275,44 @@ impl Blocks {
     }
 }
 
+/// What a plan is told of each, which only counts: no contact is read, and no reason.
+pub(super) fn foretell(found: &[Found]) -> Vec<Standing> {
+    let standing = |found: &Found| match *found {
+        Found::Free => Standing::Free,
+        Found::Again => Standing::Again,
+        Found::Held(_) => Standing::Held,
+        Found::Lost => {
+            let why =
+                "its answer came, but could not be stored: free the disk, and ask again in a new process";
+            Standing::Known(Known::Unknown(why.into()), Seen::default())
+        }
+        Found::Dropped(answer) => Standing::Barred(left_alone(answer.at_ms)),
+        Found::Purged(at_ms) => Standing::Barred(purged(at_ms)),
+        Found::Answer(answer) => {
+            let known = match answer.state {
+                state::HIT => Known::Hit(bytes::Bytes::new()),
+                state::MISS => Known::Miss,
+                state::REJECTED => Known::Rejected(Arc::default()),
+                _ => Known::Unknown(Arc::default()),
+            };
+            Standing::Known(known, Seen { at_ms: answer.at_ms, inherited: answer.inherited, in_doubt: 0 })
+        }
+    };
+    found.iter().map(standing).collect()
+}
+
 /// What a run is told of each.
 pub(super) fn tell(
     connection: &Connection,
     blocks: &mut Blocks,
     found: &[Found],
 ) -> Result<Vec<Standing>, Fault> {
-    let mut standings = vec![Standing::Free; found.len()];
-    let mut answers = Vec::new();
-    for ((place, found), slot) in (0..).zip(found).zip(&mut standings) {
-        match *found {
-            Found::Free => {}
-            Found::Again => *slot = Standing::Again,
-            Found::Held(_) => *slot = Standing::Held,
-            Found::Lost => {
-                let why = Known::Unknown(
-                    "its answer came, but could not be stored: free the disk, and ask again in a new process"
-                        .into(),
-                );
-                *slot = Standing::Known(why, Seen::default());
-            }
-            Found::Dropped(answer) => *slot = Standing::Barred(left_alone(answer.at_ms)),
-            Found::Purged(at_ms) => *slot = Standing::Barred(purged(at_ms)),
-            Found::Answer(answer) => answers.push((answer.request, answer.place, place, answer)),
-        }
-    }
+    let mut standings = foretell(found);
+    let answer = |(place, found): (usize, &Found)| match *found {
+        Found::Answer(answer) => Some((answer.request, answer.place, place, answer)),
+        _ => None,
+    };
+    let mut answers: Vec<_> = (0..).zip(found).filter_map(answer).collect();
     answers.sort_unstable_by_key(|(request, place, ..)| (*request, *place));
     let mut doubts: HashMap<i64, u32> = HashMap::new();
     let mut texts: HashSet<Arc<str>> = HashSet::new();

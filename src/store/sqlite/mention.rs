@@ -32,8 +32,8 @@ pub(super) trait Seek: Send + Sync {
 pub(super) enum Mention {
     /// Nobody by what is written.
     None,
-    /// This text, in whatever case.
-    Text(String),
+    /// This text, in whatever case, and what stands in every spelling of it.
+    Text(String, Needle),
     /// This identifier, and what stands in every spelling of it.
     Identifier(Identifier, Needle),
 }
@@ -51,7 +51,7 @@ impl Mention {
     pub(super) fn of(target: &Target) -> Self {
         match target {
             Target::Identifier(identifier) => Self::Identifier(identifier.clone(), Needle::of(identifier)),
-            Target::Text(text) => Self::Text(text.to_lowercase()),
+            Target::Text(text) => Self::Text(text.to_lowercase(), Needle::in_text(text)),
             Target::OlderThan(_) => Self::None,
         }
     }
@@ -61,7 +61,7 @@ impl Seek for Mention {
     fn is_asked_by(&self, identifier: &Identifier) -> bool {
         match self {
             Self::None => false,
-            Self::Text(text) => identifier.canonical().to_lowercase().contains(text.as_str()),
+            Self::Text(text, _) => identifier.canonical().to_lowercase().contains(text.as_str()),
             Self::Identifier(sought, _) => sought == identifier,
         }
     }
@@ -69,7 +69,7 @@ impl Seek for Mention {
     fn is_in(&self, json: &[u8]) -> bool {
         match self {
             Self::None => false,
-            Self::Text(sought) => is_text_in(sought, json),
+            Self::Text(sought, needle) => needle.is_likely_in(json) && is_text_in(sought, json),
             Self::Identifier(identifier, needle) => {
                 needle.is_likely_in(json) && recognise::mentions(json, &One(identifier))
             }
@@ -80,13 +80,6 @@ impl Seek for Mention {
 /// Whether any text of a contact's JSON has this in it, in whatever case. Of what is no JSON, all that is
 /// written there.
 fn is_text_in(sought: &str, json: &[u8]) -> bool {
-    // An escape may spell anything.
-    let is_likely = !sought.is_ascii()
-        || memchr::memchr(b'\\', json).is_some()
-        || memmem::find(&json.to_ascii_lowercase(), sought.as_bytes()).is_some();
-    if !is_likely {
-        return false;
-    }
     let json = String::from_utf8_lossy(json);
     let walked = walk(&json);
     walked.texts.iter().any(|text| text.to_lowercase().contains(sought))
@@ -108,8 +101,11 @@ impl Needle {
             }
         };
         let part = part.unwrap_or_default();
-        let part = decoded(part).unwrap_or_else(|| part.to_owned());
-        let runs = part.split(|c: char| !c.is_ascii_alphanumeric());
+        Self::in_text(&decoded(part).unwrap_or_else(|| part.to_owned()))
+    }
+
+    fn in_text(text: &str) -> Self {
+        let runs = text.split(|c: char| !c.is_ascii_alphanumeric());
         let longest = runs.max_by_key(|run| run.len()).unwrap_or_default();
         // One letter is in everything.
         Self::Letters(if longest.len() > 1 { longest.to_ascii_lowercase() } else { String::new() })
@@ -127,7 +123,7 @@ impl Needle {
         if matches!(self, Self::Letters(letters) if letters.is_empty()) || has(json) {
             return true;
         }
-        if json.is_ascii() && memchr::memchr3(b'%', b'&', b'\\', json).is_none() {
+        if recognise::is_plain(json) {
             return false;
         }
         let lossy = String::from_utf8_lossy(json);
@@ -163,6 +159,10 @@ impl Sought for One<'_> {
             rest = rest.and_then(|rest| rest.strip_prefix(part));
         }
         self.any(field_type) && rest == Some("")
+    }
+
+    fn may_end_with(&self, digits: &str) -> bool {
+        self.0.canonical().ends_with(digits)
     }
 
     /// Seven digits are enough: some leave the area code out.

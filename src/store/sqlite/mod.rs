@@ -195,7 +195,8 @@ impl SqliteStore {
         Ok(self.opening()?.shared.identity.secret.fingerprint(key))
     }
 
-    /// How lookups stand, for a plan: as a run on these terms would find them now.
+    /// How lookups stand, for a plan: as a run on these terms would find them now, but without contacts
+    /// and reasons. Reads nothing but the index.
     ///
     /// # Errors
     /// Where the store cannot be read.
@@ -210,9 +211,8 @@ impl SqliteStore {
         let (run, fields) = (RunState::new(terms.clone(), now_ms()), sorted(required));
         self.ask(move |reading, shared| {
             let question = Question::of(shared, &run, &fields, &keys)?;
-            reading.at_once(|connection, blocks, tail| {
-                let found = look::find(connection, shared, tail, &question)?;
-                look::tell(connection, blocks, &found)
+            reading.at_once(|connection, _, tail| {
+                Ok(look::foretell(&look::find(connection, shared, tail, &question)?))
             })
         })
     }

@@ -10,12 +10,13 @@ use hashbrown::{HashMap, HashSet};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::error::{Error, ErrorKind};
-use crate::identifier::Identifier;
+use crate::identifier::{FieldType, Identifier};
 
 use super::SqliteStore;
 use super::block::{self, Sheet};
 use super::fault::Fault;
 use super::find::{self, Target};
+use super::forgotten::named;
 use super::interrupt::Interrupt;
 use super::key::Key;
 use super::ledger::Ledger;
@@ -96,11 +97,11 @@ impl SqliteStore {
 
     fn purge_identifier(&self, target: &Target, identifier: &Identifier) -> Result<Purged, Error> {
         let opening = self.opening()?;
-        let key = opening.shared.identity.secret.key(identifier);
+        let (key, field_type) = (opening.shared.identity.secret.key(identifier), identifier.field_type());
         // First of all nobody asks for it any more, and what is under way brings nothing back.
         self.write(move |connection, ledger| {
             ledger.forget_forgotten();
-            forget(connection, key)
+            forget(connection, key, field_type)
         })?;
         let mut purged = Purged::default();
         let (some, _) = self.erase_all(&Arc::new(Mention::of(target)), 0, &mut purged)?;
@@ -199,9 +200,11 @@ pub(super) fn bar(connection: &Connection, key: Key, credits: i64) -> Result<(),
 }
 
 /// The same, and what comes in about others does not bring it back.
-fn forget(connection: &Connection, key: Key) -> Result<(), Fault> {
+fn forget(connection: &Connection, key: Key, field_type: FieldType) -> Result<(), Fault> {
     bar(connection, key, 0)?;
-    connection.prepare_cached("UPDATE barred SET named = 1 WHERE key = ?1")?.execute([key])?;
+    connection
+        .prepare_cached("UPDATE barred SET named = ?2 WHERE key = ?1")?
+        .execute(params![key, named(field_type)])?;
     Ok(())
 }
 

@@ -39,7 +39,7 @@ pub(super) mod state {
 
 /// `answer` has the lookups by keyed hash, those of one identifier side by side, but for the newest,
 /// which `tail` has by request; `block` what they came to, some tens of them compressed together.
-/// `barred` has whom nobody is to ask for; `named` are those who were purged by that very identifier,
+/// `barred` has whom nobody is to ask for; `named` (not 0) are those who were purged by that very identifier,
 /// and are not to come back with others. `request` is intent and journal in one: while `settled_ms` is
 /// null it is under way, and `in_doubt` is the worst that it can come to. `token` is drawn at random for
 /// each request and stays with it through copies and merges: it tells requests apart.

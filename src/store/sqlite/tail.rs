@@ -48,11 +48,28 @@ impl Tail {
         for request in gone {
             self.remove(request);
         }
+        if self.requests.is_empty() {
+            return self.load_all(connection);
+        }
         for request in there {
             if !self.requests.contains_key(&request) {
                 let (required, at_ms, lines) = load(connection, request)?;
                 self.add(request, required, at_ms, &lines);
             }
+        }
+        Ok(())
+    }
+
+    /// All of it in one go: there may be as many requests as lookups.
+    fn load_all(&mut self, connection: &Connection) -> Result<(), Fault> {
+        let mut ask = connection.prepare_cached(
+            "SELECT request, required, coalesce(settled_ms, sent_ms), packed FROM tail
+             JOIN request ON request.id = tail.request",
+        )?;
+        let mut rows = ask.query([])?;
+        while let Some(row) = rows.next()? {
+            let packed = row.get_ref(3)?.as_blob().map_err(rusqlite::Error::from)?;
+            self.add(row.get(0)?, row.get(1)?, row.get(2)?, &unpack(packed));
         }
         Ok(())
     }
@@ -119,13 +136,17 @@ fn load(connection: &Connection, request: i64) -> Result<(i64, i64, Lines), Faul
              WHERE request = ?1",
         )?
         .query_row([request], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    Ok((required, at_ms, unpack(&packed)))
+}
+
+fn unpack(packed: &[u8]) -> Lines {
     let line = |line: &[u8]| {
         let (key, rest) = line.split_at_checked(Key::BYTES)?;
         let [state, places @ ..] = rest else { return None };
         let place = places.iter().rev().fold(0, |place, byte| place << 8 | i64::from(*byte));
         Some((Key::from_bytes(key)?, place, *state))
     };
-    Ok((required, at_ms, packed.chunks_exact(LINE).filter_map(line).collect()))
+    packed.chunks_exact(LINE).filter_map(line).collect()
 }
 
 /// Moves all of it into the index; in a transaction.

@@ -9,6 +9,7 @@
 
 mod addresses;
 mod numbers;
+mod plain;
 mod profiles;
 mod spelling;
 mod walk;
@@ -18,6 +19,7 @@ use crate::identifier::{FieldType, Rules, identify};
 use walk::Walked;
 
 pub(super) use numbers::last_digits;
+pub(super) use plain::is_plain;
 pub(super) use spelling::{decoded, folded};
 pub(super) use walk::walk;
 
@@ -34,6 +36,11 @@ pub(super) trait Sought {
 
     /// Whether this is one of their identifiers: the canonical form, in parts that are to be joined.
     fn has(&self, field_type: FieldType, parts: &[&str]) -> bool;
+
+    /// Whether one of their numbers may end with these digits. A cheap look before dearer ones.
+    fn may_end_with(&self, _digits: &str) -> bool {
+        true
+    }
 
     /// Whether these are the digits of one of their numbers without its country code.
     fn has_national(&self, digits: &str) -> bool;

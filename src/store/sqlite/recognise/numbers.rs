@@ -76,7 +76,8 @@ impl Run {
 /// or without, if it may stand without.
 fn is_number(groups: &[&str], national: bool, regions: &[Region], sought: &impl Sought) -> bool {
     let digits = groups.concat();
-    if !(FEWEST_DIGITS..=MOST_DIGITS + MOST_DIALLED_BEFORE).contains(&digits.len()) {
+    let fits = (FEWEST_DIGITS..=MOST_DIGITS + MOST_DIALLED_BEFORE).contains(&digits.len());
+    if !fits || !sought.may_end_with(last_digits(&digits, FEWEST_DIGITS / 2 + 1)) {
         return false;
     }
     let has = |digits: &str| {

@@ -32,9 +32,20 @@ const MOST_REGIONS: usize = 3;
 /// The most characters of a piece of a number.
 const LONGEST_PIECE: usize = 24;
 
-/// What the names of a phone number's parts have in them.
-const PHONE_WORDS: [&str; 10] =
-    ["phone", "tel", "mobile", "cell", "fax", "area", "dial", "number", "code", "prefix"];
+/// What the names of a phone number, and of parts that nothing else has, have in them.
+const PHONE_WORDS: [&str; 11] = [
+    "phone",
+    "tel",
+    "mobile",
+    "cell",
+    "fax",
+    "dial",
+    "national",
+    "subscriber",
+    "area_code",
+    "areacode",
+    "country_code",
+];
 
 #[derive(Default)]
 struct Frame {
@@ -56,9 +67,6 @@ pub(in super::super) fn walk(json: &str) -> Walked<'_> {
                 walked.whole &= ended;
                 rest = after;
                 if after.trim_start().starts_with(':') {
-                    if let Some(frame) = frames.last_mut() {
-                        frame.is_phone |= is_about_phones(&text);
-                    }
                     name = Some(text.clone());
                 } else {
                     walked.value(&mut frames, name.take().as_deref(), &text);
@@ -66,8 +74,9 @@ pub(in super::super) fn walk(json: &str) -> Walked<'_> {
                 walked.texts.push(text);
             }
             '{' | '[' => {
-                // What the object is called says what its members are about.
-                let is_phone = name.take().is_some_and(|name| is_about_phones(&name));
+                // What an object is called says what its members are about; in a list, what that is called.
+                let outer = frames.last().is_some_and(|outer| outer.is_phone);
+                let is_phone = name.take().map_or(outer, |name| is_about_phones(&name));
                 frames.push(Frame { pieces: Vec::new(), is_phone });
                 rest = rest.get(1..).unwrap_or_default();
             }
@@ -122,6 +131,7 @@ impl Walked<'_> {
             && let Some(frame) = frames.last_mut()
         {
             frame.pieces.push(digits);
+            frame.is_phone |= name.is_some_and(is_about_phones);
         }
         if text.len() == 2
             && self.regions.len() < MOST_REGIONS
@@ -142,8 +152,8 @@ impl Walked<'_> {
 }
 
 fn is_about_phones(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    PHONE_WORDS.iter().any(|word| name.contains(word))
+    let mut words = PHONE_WORDS.iter().map(|word| word.as_bytes());
+    words.any(|word| name.as_bytes().windows(word.len()).any(|part| part.eq_ignore_ascii_case(word)))
 }
 
 /// What stands between these quotes, what comes after, and whether the second quote is there.
