@@ -68,8 +68,8 @@ class Given:
 
     def source(self, survey: Survey | None = None) -> Source:
         """The input, opened."""
-        how = {"skip_rows": self["skip_rows"], "labels": self.labels()}
-        source = opened(self.place(), self.delimiter(), survey, **how)
+        skip_rows, labels = self["skip_rows"], self.labels()
+        source = opened(self.place(), self.delimiter(), survey, skip_rows=skip_rows, labels=labels)
         if not source.names:
             # JSON Lines without a line: no rows, which are looked up in no time.
             source.names = list(self.by([]))
