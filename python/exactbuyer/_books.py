@@ -22,10 +22,18 @@ if TYPE_CHECKING:
     from ._calls import Call
 
 
+MOST_ROWS = 100_000
+"""Rows of calls broken off that are kept for `recover()` without a store: some tens of megabytes."""
+
+MOST_ROWS_WITH_STORE = 10_000
+"""The same with a store, which has the answers, too."""
+
+
 class Books:
     """Receipts, and calls broken off."""
 
     def __init__(self) -> None:
+        self.given_up = 0
         self._lock = threading.RLock()
         self._settled = Receipt()
         self._last: Receipt | None = None
@@ -71,8 +79,22 @@ class Books:
         with self._lock:
             # Noted on the call itself: the collector clears weak references before it ends a coroutine that
             # was left, which then comes here.
-            if call not in self._broken_off and not call.is_handed_out:
+            if call not in self._broken_off and not getattr(call, "is_handed_out", False):
                 self._broken_off.append(call)
+
+    def trim(self) -> None:
+        """Gives up the oldest calls broken off, where too many rows are kept: never the newest one.
+
+        What is under way is kept whatever it takes: nobody knows yet what it costs.
+        """
+        with self._lock:
+            kept = 0
+            for call in reversed([*self._broken_off]):
+                kept += call.kept_rows()
+                most = MOST_ROWS_WITH_STORE if call.is_stored() else MOST_ROWS
+                if kept > most and call is not self._broken_off[-1] and call.give_up():
+                    self.drop(call)
+                    self.given_up += 0 if call.is_stored() else 1
 
     def drop(self, call: Call) -> None:
         """Keeps it no longer."""

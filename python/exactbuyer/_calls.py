@@ -19,16 +19,14 @@ from .exceptions import ConfigError, ExactBuyerError, Interrupted, InvalidIdenti
 from .receipt import Receipt
 from .results import Problem, Results
 from .settings import LOOPBACK
-from .wording import count
+from .wording import as_given, count
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Iterable
 
     from ._core import Rows, Run
     from ._desk import Desk
     from .progress import Watch
-    from .results import Result
 
 logger = logging.getLogger("exactbuyer")
 
@@ -48,7 +46,7 @@ def check_on_error(on_error: object) -> OnError:
     """`on_error`, if it is one; else a `ConfigError`."""
     if isinstance(on_error, str) and on_error in {"raise", "record"}:
         return cast("OnError", on_error)
-    raise ConfigError(f"on_error is 'raise' or 'record'; not {on_error!r}")
+    raise ConfigError(f"on_error is 'raise' or 'record'; not {as_given(on_error)}")
 
 
 def refuse_invalid(parts: list[Rows]) -> None:
@@ -97,6 +95,7 @@ class Call:
         """Its receipt, once that is in the books: which put it here."""
         self.is_handed_out = False
         """Whether `recover()` is at it, or was."""
+        self._is_given_up = False
         self._rest: Results | None = None
         self._with_caller = False
         self._loop: weakref.ref[asyncio.AbstractEventLoop] | None = None
@@ -124,6 +123,7 @@ class Call:
             # Before anything is sent: the books know of it from here on, whatever becomes of its caller.
             self._is_entered = True
             self._desk.books.begin(self)
+            self._desk.books.trim()
         if self._unkept is not None:
             self._unkept += rows.asking()
             if self._unkept > MANY_ROWS:
@@ -153,8 +153,34 @@ class Call:
         self.tick()
 
     def over(self) -> bool:
-        """Whether every row's outcome has been taken."""
-        return self.run.over()
+        """Whether every row's outcome has been taken, or is not wanted any more."""
+        return self._is_given_up or self.run.over()
+
+    def kept_rows(self) -> int:
+        """How many rows it keeps for whoever recovers it."""
+        raise NotImplementedError
+
+    def is_stored(self) -> bool:
+        """Whether a store has every answer of it, so that asking again is free."""
+        return self.settings.store is not None and not self.run.receipt().get("not_stored")
+
+    def give_up(self) -> bool:
+        """Keeps its receipt and no row, unless something of it is still under way; whether it did."""
+        progress = self.run.progress()
+        if progress["in_flight"] or progress["done"] < progress["rows"]:
+            return False
+        self._is_given_up = True
+        receipt = self._current_receipt()
+        self._desk.books.enter(self, receipt)
+        where = "the store has the answers" if self.is_stored() else "they are lost: call recover() in time"
+        logger.log(
+            logging.INFO if self.is_stored() else logging.WARNING,
+            "%s of a call that was broken off and not recovered, %s, are kept no longer: %s",
+            count(receipt.rows, "row"),
+            count(receipt.credits, "credit"),
+            where,
+        )
+        return True
 
     def receipt_so_far(self) -> Receipt | None:
         """What it took until now; `None` once its receipt is in the books."""
@@ -180,6 +206,7 @@ class Call:
         self.keep()
         self.stop()
         self._watch.close()
+        self._desk.books.trim()
         # A stream may have been left with every row handed out: then there is nothing to recover.
         if self.over() and not self.settle():
             self._desk.books.drop(self)
@@ -317,6 +344,9 @@ class ListCall(Call):
     def collect(self) -> None:
         self.run.fill(self._filled)
 
+    def kept_rows(self) -> int:
+        return len(self._filled)
+
     def rest(self) -> Results:
         # Where Ctrl-C came before the run had them all, the last rows never began.
         del self._filled[self.run.receipt()["rows"] :]
@@ -325,76 +355,6 @@ class ListCall(Call):
     def _whereabouts(self) -> str:
         rows = len(self._filled)
         return f"{f'All {rows:,} rows are' if rows > 1 else 'The row is'} in the exception's .results."
-
-
-class StreamCall(Call):
-    """A call whose rows come and go in order: what is ready waits here to be handed out."""
-
-    whole = False
-
-    def __init__(self, run: Run, name: str, desk: Desk, watch: Watch) -> None:
-        super().__init__(run, name, desk, watch)
-        logger.info("%s: begun", name)
-        self.fed = 0
-        self._taken: list[list[Result]] = []
-        self._current: list[Result] = []
-        self._at = 0
-        self._handed_out = 0
-
-    def has_room(self) -> bool:
-        """Whether the window has room for a chunk's rows."""
-        undelivered = self.run.undelivered()
-        return not undelivered or undelivered + self.settings.chunk_size <= self.settings.window_rows
-
-    def feed(self, rows: Rows) -> None:
-        """Gives the run more rows."""
-        self.fed += len(rows)
-        self._feed(rows)
-
-    def collect(self) -> None:
-        # One C call from taking to keeping: a Ctrl-C can come before or after it, but not between,
-        # where a list taken and not yet kept would be lost.
-        taken = map(self.run.take, (self.settings.chunk_size,))
-        self._taken.extend(cast("Iterable[list[Result]]", taken))
-
-    def has_row(self) -> bool:
-        """Whether :meth:`hand_out` has one."""
-        while self._at >= len(self._current):
-            if not self._taken:
-                return False
-            # No call once the list is on its way: as above, a Ctrl-C could come between.
-            taken, handed_out = self._taken, self._handed_out + len(self._current)
-            self._current, self._at, self._handed_out = taken[0], 0, handed_out
-            del taken[0]
-        return True
-
-    def hand_out(self) -> Result:
-        """The next row. Only after :meth:`has_row`."""
-        row = self._current[self._at]
-        self._at += 1
-        return row
-
-    def handed_out(self) -> int:
-        """How many rows the consumer has."""
-        return self._handed_out + self._at
-
-    def waiting(self) -> int:
-        """How many rows wait here to be handed out."""
-        return len(self._current) - self._at + sum(map(len, self._taken))
-
-    def rest(self) -> Results:
-        rows = self._current[self._at :]
-        first_row = self.handed_out()
-        for taken in self._taken:
-            rows.extend(taken)
-        return Results(rows, first_row=first_row)
-
-    def let_go(self) -> None:
-        first_row = self.handed_out()
-        self._current, self._taken, self._handed_out, self._at = [], [], first_row, 0
-
-    def _whereabouts(self) -> str:
-        return "The rows that were not handed out yet are in the exception's .results."
 
 
 def _say(text: str) -> None:

@@ -19,11 +19,13 @@ from ._calls import Call
 from ._copies import Origin, StoreId, with_login
 from ._secret import ProxyUrl, key_to_send
 from ._store_file import core_of, opened, store_of
+from ._warnings import warn_of_given_up
 from .exceptions import ConfigError
 from .plan import Plan
 from .rows import check_field_type, check_required_fields
 from .settings import check_max_credits
 from .store import Store
+from .wording import as_given
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -64,7 +66,7 @@ class Terms:
         fields = None if required_fields is None else check_required_fields(required_fields)
         for name, flag in (("refresh", refresh), ("store_only", store_only)):
             if not isinstance(flag, bool):
-                raise ConfigError(f"{name} is True or False; not {flag!r}")
+                raise ConfigError(f"{name} is True or False; not {as_given(flag)}")
         if refresh and store_only:
             raise ConfigError(
                 "refresh=True asks for everything again, and store_only=True asks for nothing: leave out one"
@@ -205,6 +207,13 @@ class Desk:
             finally:
                 if self.server is not None and not self._forked:
                     self.server.close()
+
+    def oldest(self) -> Call | None:
+        """The call to recover next; with a word on what was kept no longer, once."""
+        given_up, self.books.given_up = self.books.given_up, 0
+        if given_up:
+            warn_of_given_up(given_up)
+        return self.books.oldest()
 
     def after_fork(self) -> None:
         """In a forked child: the calls under way, and the stand-in vendor, are the parent's."""

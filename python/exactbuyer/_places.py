@@ -11,6 +11,9 @@ from pathlib import Path
 from typing import cast
 
 from .exceptions import ConfigError
+from .rows import check_text
+
+MOST_LETTERS = 4_096
 
 _ADDRESS = re.compile(
     r"""
@@ -51,4 +54,24 @@ def file_at(name: str, place: str | os.PathLike[str]) -> Path:
     """
     if is_address(place):
         raise refuse_address(name)
-    return Path(place)
+    try:
+        text = cast("object", os.fspath(place))
+    except TypeError:
+        text = None
+    if not isinstance(text, str) or not text.strip():
+        raise ConfigError(f"{name} is the path of a file, such as 'people.db'")
+    check_path(name, text)
+    return Path(text)
+
+
+def check_path(name: str, path: str) -> None:
+    """Refuses what no system takes for a path.
+
+    Raises:
+        ConfigError: It is too long, or holds half a character or a line break.
+    """
+    check_text(name, path)
+    if any(letter < " " for letter in path):
+        raise ConfigError(f"{name} is a path that holds a line break or another control character")
+    if len(path) > MOST_LETTERS:
+        raise ConfigError(f"{name} is a path of {len(path):,} letters: it can have {MOST_LETTERS:,}")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from . import _core
 from ._places import file_at
 from ._warnings import warn_of_store
+from .rows import check_text
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -28,6 +29,7 @@ class StoreFile:
 
     def __init__(self, path: str | PathLike[str], *, default_region: str | None = None) -> None:
         path = file_at("path", path)
+        check_text("default_region", default_region)
         self._set(path, None, default_region, ())
 
     def _set(
@@ -49,7 +51,8 @@ class StoreFile:
 
     def exists(self) -> bool:
         """Whether there is a file yet: an enricher makes it at its first call."""
-        return self._path.exists()
+        # Where the path cannot be one at all, there is none.
+        return os.path.exists(self._path)  # noqa: PTH110
 
     def close(self) -> None:
         """Lets go of the file. What is asked next opens it again.

@@ -214,6 +214,9 @@ class TableCall(GatheringCall):
         self.collect()
         self.tick()
 
+    def kept_rows(self) -> int:
+        return self._job.rows
+
     def rest(self) -> Results:
         self.table.finish(self._job.rows)
         self._blocks.extend(taken(self.table))
@@ -281,6 +284,9 @@ class TableStreamCall(GatheringCall):
     def handed_out(self) -> int:
         """How many rows the consumer has."""
         return self._handed_out
+
+    def kept_rows(self) -> int:
+        return self.fed - self._handed_out
 
     def waiting(self) -> int:
         """How many rows wait here to be handed out."""

@@ -11,8 +11,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ._bell import Bell, heed_cancellation
-from ._calls import TICK_S, ListCall, StreamCall, check_on_error, refuse_invalid
+from ._calls import TICK_S, ListCall, check_on_error, refuse_invalid
 from ._desk import Terms
+from ._stream_call import StreamCall
 from .async_streams import AsyncStream
 from .progress import Watch
 from .results import Results
@@ -172,7 +173,7 @@ class AsyncDoors:
             >>> asyncio.run(BulkEnricher().recover_async())
             <Results: 0 rows>
         """
-        call = self._desk.books.oldest()
+        call = self._desk.oldest()
         if call is None:
             return Results()
         bell = Bell(call)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from ._calls import StreamCall
+    from ._stream_call import StreamCall
     from .results import Result
     from .streams import ReadRows
 

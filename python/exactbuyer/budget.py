@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 from . import _core
 from .exceptions import ConfigError
+from .rows import check_text
+from .wording import as_given
 
 if TYPE_CHECKING:
     from datetime import tzinfo
@@ -53,7 +55,8 @@ class Budget:
         object.__setattr__(self, "credits", check_credits(credits))
         if per not in get_args(Per):
             raise ConfigError(
-                f"max_credits is per {', '.join(map(repr, get_args(Per)[:-1]))} or 'store'; not {per!r}"
+                f"max_credits is per {', '.join(map(repr, get_args(Per)[:-1]))} or 'store'; "
+                f"not {as_given(per)}"
             )
         object.__setattr__(self, "per", per)
         object.__setattr__(self, "tz", time_zone(tz))
@@ -70,7 +73,7 @@ def check_credits(value: object) -> int:
     """A number of credits that may be spent; else a `ConfigError`."""
     refusal = ConfigError(
         f"max_credits is a whole number from 0 to {MOST_CREDITS:,} (None sets no ceiling; a match costs one "
-        f"credit); not {value!r}"
+        f"credit); not {as_given(value)}"
     )
     if isinstance(value, bool):
         raise refusal
@@ -89,5 +92,6 @@ def time_zone(tz: object) -> str:
     name = "UTC" if tz is None or tz is timezone.utc else getattr(tz, "key", tz)
     if not isinstance(name, str):
         raise ConfigError("tz is the name of a time zone, such as 'Europe/Berlin', or a ZoneInfo")
+    check_text("tz", name)
     _core.check_time_zone(name)
     return name

@@ -14,6 +14,7 @@ from . import _core
 from .exceptions import ConfigError
 from .frames import as_seen, home_of, looks_personal
 from .rows import check_field_type, check_text
+from .wording import as_given
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -60,7 +61,7 @@ class Wish:
     ) -> Wish:
         """Checks them; a `ConfigError` names what is wrong."""
         if not isinstance(prefix, str):
-            raise ConfigError(f"prefix is text, as in prefix='eb_'; not {prefix!r}")
+            raise ConfigError(f"prefix is text, as in prefix='eb_'; not {as_given(prefix)}")
         if split is not None and not (isinstance(split, str) and split):
             raise ConfigError(
                 "split is what stands between several values of one cell: one string, as in ';'"
@@ -70,7 +71,9 @@ class Wish:
         own = _columns(columns)
         for name, path, _ in own:
             check_text("columns", name, path)
-        return cls(_by(by, field_type), prefix, own, split)
+        labels = _by(by, field_type)
+        check_text("by", *(str(label) for label, _ in labels))
+        return cls(labels, prefix, own, split)
 
     def met(self, names: Iterable[Hashable]) -> Wish:
         """The same, where columns are looked up by the names that the table has, as people see them."""
@@ -188,7 +191,7 @@ def _columns(columns: object) -> tuple[tuple[str, str, Any], ...]:
         unknown = [name for name in names if name not in DEFAULT_COLUMNS]
         if unknown:
             raise ConfigError(
-                f"columns names {unknown[0]!r}, which is not in DEFAULT_COLUMNS "
+                f"columns names {as_given(unknown[0])}, which is not in DEFAULT_COLUMNS "
                 f"({', '.join(DEFAULT_COLUMNS)}): give it a path, as in {{'title': 'employment.job.title'}}"
             )
         columns = {name: DEFAULT_COLUMNS[cast("str", name)] for name in names}

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 from .exceptions import ConfigError
-from .wording import clock, count
+from .wording import as_given, clock, count
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -256,15 +256,16 @@ def _columns() -> int | None:
 
 def _tqdm(total: int | None) -> Any:
     with warnings.catch_warnings():
-        # Without ipywidgets tqdm warns, and draws a text bar: which is what is wanted then.
+        # Without ipywidgets tqdm warns, and draws a text bar: which is what is wanted then. It also warns
+        # where it cannot start its thread, which nothing here needs.
         warnings.simplefilter("ignore")
         from tqdm.autonotebook import tqdm
 
-    notebook = "notebook" in tqdm.__module__
-    layout = "{bar}{desc}" if notebook or total is None else "{desc} {bar:12}"
-    return tqdm(
-        total=total, bar_format=layout if total is not None else "{desc}", leave=True, dynamic_ncols=True
-    )
+        notebook = "notebook" in tqdm.__module__
+        layout = "{bar}{desc}" if notebook or total is None else "{desc} {bar:12}"
+        return tqdm(
+            total=total, bar_format=layout if total is not None else "{desc}", leave=True, dynamic_ncols=True
+        )
 
 
 def _display(option: object) -> Display | None:
@@ -276,7 +277,9 @@ def _display(option: object) -> Display | None:
         return _Bar() if _in_notebook() or _in_terminal() else _Log()
     if callable(option):
         return _Function(option)
-    raise ConfigError(f"progress is 'auto', True, False or a function that takes a Progress; not {option!r}")
+    raise ConfigError(
+        f"progress is 'auto', True, False or a function that takes a Progress; not {as_given(option)}"
+    )
 
 
 def _in_terminal() -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sized
 from typing import TYPE_CHECKING, Literal, TypeAlias, cast, get_args
 
 from .exceptions import ConfigError
+from .wording import as_given
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -93,21 +94,25 @@ def check_field_type(field_type: object) -> FieldType | None:
     if field_type is None or field_type in FIELD_TYPES:
         return cast("FieldType | None", field_type)
     raise ConfigError(
-        f"field_type is one of {_listed(FIELD_TYPES)}, or None to infer it for each row; not {field_type!r}"
+        f"field_type is one of {_listed(FIELD_TYPES)}, or None to infer it for each row; "
+        f"not {as_given(field_type)}"
     )
 
 
 def check_required_fields(required_fields: Iterable[str]) -> tuple[RequiredField, ...]:
     """The required fields, each once, in the order given; else a `ConfigError` that lists them."""
     if isinstance(required_fields, str):
-        raise ConfigError(f"required_fields is a list of names: write required_fields=[{required_fields!r}]")
+        near = f"[{required_fields!r}]" if required_fields in REQUIRED_FIELDS else "['work_email']"
+        raise ConfigError(f"required_fields is a list of names: write required_fields={near}")
     try:
         names = tuple(dict.fromkeys(required_fields))
     except TypeError:
         raise ConfigError(f"required_fields is a list of names out of {_listed(REQUIRED_FIELDS)}") from None
     for name in names:
         if name not in REQUIRED_FIELDS:
-            raise ConfigError(f"required_fields holds names out of {_listed(REQUIRED_FIELDS)}; not {name!r}")
+            raise ConfigError(
+                f"required_fields holds names out of {_listed(REQUIRED_FIELDS)}; not {as_given(name)}"
+            )
     return cast("tuple[RequiredField, ...]", names)
 
 

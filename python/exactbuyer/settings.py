@@ -19,11 +19,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
 from . import _core
-from ._places import is_address, refuse_address
+from ._places import check_path, is_address, refuse_address
 from ._secret import ProxyUrl
 from .budget import Budget, check_credits
 from .exceptions import ConfigError
 from .rows import check_required_fields, check_text
+from .wording import as_given
 
 if TYPE_CHECKING:
     from .rows import RequiredField
@@ -35,6 +36,8 @@ Duration: TypeAlias = "float | timedelta"
 
 BASE_URL = "https://api.exactbuyer.com"
 MAX_WINDOW_ROWS = 100_000
+MOST_PRICE = 1_000_000
+MOST_CURRENCY = 20
 
 FOLDER = ".exactbuyer"
 """Where stores lie that were given no path."""
@@ -185,7 +188,9 @@ def check_max_credits(value: object) -> int | None:
 
 def _whole(given: Mapping[str, Any], name: str, least: int, most: int, why: str) -> int:
     value = given[name]
-    refusal = ConfigError(f"{name} is a whole number from {least:,} to {most:,} ({why}); not {value!r}")
+    refusal = ConfigError(
+        f"{name} is a whole number from {least:,} to {most:,} ({why}); not {as_given(value)}"
+    )
     if isinstance(value, bool):
         raise refusal
     try:
@@ -201,14 +206,18 @@ def _whole(given: Mapping[str, Any], name: str, least: int, most: int, why: str)
 def _seconds(given: Mapping[str, Any], name: str, least: float, most: float, why: str) -> float:
     value = given[name]
     refusal = ConfigError(
-        f"{name} is a timedelta or a number of seconds from {least:,} to {most:,} ({why}); not {value!r}"
+        f"{name} is a timedelta or a number of seconds from {least:,} to {most:,} ({why}); "
+        f"not {as_given(value)}"
     )
     if isinstance(value, timedelta):
         seconds = value.total_seconds()
     elif isinstance(value, bool) or not hasattr(value, "__float__"):
         raise refusal
     else:
-        seconds = float(value)
+        try:
+            seconds = float(value)
+        except (OverflowError, ValueError):
+            raise refusal from None
     if not (isfinite(seconds) and least <= seconds <= most):
         raise refusal
     return seconds
@@ -223,7 +232,7 @@ def _age(given: Mapping[str, Any], name: str) -> float | None:
 def _one_of(given: Mapping[str, Any], name: str, allowed: tuple[str, ...]) -> str:
     value = given[name]
     if not isinstance(value, str) or value not in allowed:
-        raise ConfigError(f"{name} is {' or '.join(map(repr, allowed))}; not {value!r}")
+        raise ConfigError(f"{name} is {' or '.join(map(repr, allowed))}; not {as_given(value)}")
     return value
 
 
@@ -234,7 +243,7 @@ def _region(value: object) -> str | None:
         return value.strip().upper()
     raise ConfigError(
         f"default_region is a country's two letters, as in 'US', or None to refuse numbers without "
-        f"a country code; not {value!r}"
+        f"a country code; not {as_given(value)}"
     )
 
 
@@ -277,6 +286,7 @@ def store_path(value: object, base_url: str) -> str | None:
         raise ConfigError(wrong)
     if not path.strip():
         raise ConfigError("store is 'auto', a path, or None to keep nothing; not an empty text")
+    check_path("store", path)
     return os.path.abspath(os.path.expanduser(path))  # noqa: PTH100, PTH111 - links stay links
 
 
@@ -295,16 +305,17 @@ def _path(given: Mapping[str, Any], name: str, what: str) -> str | None:
     except TypeError:
         path = None
     if isinstance(path, str):
+        check_path(name, path)
         return path
-    raise ConfigError(f"{name} is the path of {what}; not {given[name]!r}")
+    raise ConfigError(f"{name} is the path of {what}; not {as_given(given[name])}")
 
 
 def _credit_price(value: Any) -> tuple[Decimal, str] | None:
     if value is None:
         return None
     refusal = ConfigError(
-        f"credit_price is what one credit costs, and its currency, as in credit_price=(0.05, 'EUR'); "
-        f"not {value!r}"
+        f"credit_price is what one credit costs, and its currency, as in credit_price=(0.05, 'EUR'): a "
+        f"number from 0 to {MOST_PRICE:,} and a short text; not {as_given(value)}"
     )
     try:
         each, currency = value
@@ -312,7 +323,13 @@ def _credit_price(value: Any) -> tuple[Decimal, str] | None:
         price = Decimal(str(each))
     except (TypeError, ValueError, InvalidOperation):
         raise refusal from None
-    if not price.is_finite() or price < 0 or not isinstance(currency, str) or not currency.strip():
+    if not price.is_finite() or not 0 <= price <= MOST_PRICE:
+        raise refusal
+    if (
+        type(currency) is not str
+        or not 0 < len(currency.strip()) <= MOST_CURRENCY
+        or not currency.isprintable()
+    ):
         raise refusal
     return price, currency.strip()
 
@@ -325,5 +342,6 @@ def _tags(value: Any) -> Mapping[str, str] | None:
     except (TypeError, ValueError):
         tags = {None: None}
     if all(isinstance(part, str) for pair in tags.items() for part in pair):
+        check_text("tags", *chain.from_iterable(tags.items()))
         return tags
     raise ConfigError("tags is a mapping of strings to strings, as in tags={'project': 'spring'}")

@@ -6,8 +6,8 @@ process would damage: the core does. What an answer looks like is in `_stored`.
 
 from __future__ import annotations
 
+import operator
 from datetime import datetime, timedelta, timezone
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
 from . import _core
@@ -19,7 +19,8 @@ from .budget import time_zone
 from .exceptions import ConfigError, InvalidIdentifierError
 from .frames import nearest
 from .results import Problem
-from .rows import check_field_type
+from .rows import check_field_type, check_text
+from .wording import as_given
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -103,10 +104,10 @@ class Store(StoreFile):
         Raises:
             ConfigError: It is neither.
         """
-        if resolution not in ("resend", "drop"):
+        if cast("object", resolution) not in ("resend", "drop"):
             raise ConfigError(
                 f"what is unknown is resolved by 'resend' (asks again, may pay twice) or 'drop' (leaves it); "
-                f"not {resolution!r}"
+                f"not {as_given(resolution)}"
             )
         return Resolved(**opened(self).resolve_unknown(resolution == "resend"))
 
@@ -142,10 +143,14 @@ class Store(StoreFile):
                 a part of the date nor a tag of any request.
         """
         if isinstance(by, str):
-            raise ConfigError(f"by is a list of names: write by=[{by!r}]")
-        names = list(by)
+            raise ConfigError("by is a list of names, as in by=['month']")
+        try:
+            names = list(by)
+        except TypeError:
+            raise ConfigError("by is a list of names, as in by=['month']") from None
         if not all(isinstance(name, str) for name in cast("list[object]", names)):
             raise ConfigError("by is a list of names: 'day', 'month', 'year', or those of tags")
+        check_text("by", *names)
         rows: list[dict[str, Any]] = []
         for row in opened(self).summary(names, time_zone(tz)):
             group = row.pop("group")
@@ -177,6 +182,8 @@ class Store(StoreFile):
         Raises:
             ConfigError: There is no such month or time zone.
         """
+        check_text("month", month)
+        _check_whole("invoiced", invoiced)
         return Reconciliation(month=month, **opened(self).reconcile(month, invoiced, time_zone(tz)))
 
     def info(self) -> Info:
@@ -203,6 +210,7 @@ class Store(StoreFile):
         Raises:
             ConfigError: There is nothing to look for.
         """
+        check_text("what", what)
         read = self._read(what, field_type)
         if not read.asking() and not read.invalid():
             raise ConfigError("there is nothing to find: give an identifier, or a text")
@@ -278,7 +286,8 @@ class Store(StoreFile):
             ConfigError: The path ends in something else, is a store, or a file that is no earlier export.
             OSError: It cannot be written.
         """
-        return write_export(opened(self).export(), Path(path), self._path, force=force)
+        file = file_at("path", path)
+        return write_export(opened(self).export(), file, self._path, force=force)
 
     def backup(self, path: str | PathLike[str]) -> Path:
         """Copies the store as it is at this moment to a new file, readable by its owner alone.
@@ -297,7 +306,7 @@ class Store(StoreFile):
             ConfigError: There is something at `path`, or side files of a store beside it.
             StoreError: Either file cannot be read or written: there is no new file then.
         """
-        to = Path(path).absolute()
+        to = file_at("path", path).absolute()
         opened(self).backup(to)
         return to
 
@@ -326,6 +335,7 @@ class Store(StoreFile):
         Args:
             request: The request's number, as in `unknown()` and `receipts()`.
         """
+        _check_whole("request", request)
         return opened(self).read_unread(request)
 
     def __repr__(self) -> str:
@@ -376,6 +386,16 @@ def migrate(path: str | PathLike[str]) -> Migrated:
     return Migrated(**_core.migrate_store(file_at("path", path)))
 
 
+def _check_whole(name: str, number: int) -> None:
+    """Refuses what is no number that the store can hold."""
+    try:
+        whole = operator.index(number)
+    except TypeError:
+        raise ConfigError(f"{name} is a whole number from 0; not {as_given(number)}") from None
+    if not 0 <= whole < 2**63:
+        raise ConfigError(f"{name} is a whole number from 0; not {as_given(number)}")
+
+
 def _check_parts(names: list[str], rows: list[dict[str, Any]]) -> None:
     """Refuses a name that parts nothing: mistyped, it would look like a sum of all."""
     for name in names:
@@ -385,7 +405,8 @@ def _check_parts(names: list[str], rows: list[dict[str, Any]]) -> None:
         near = nearest(_DATES, name)
         meant = f": did you mean {near!r}? It" if near is not None else "; it"
         raise ConfigError(
-            f"by names {name!r}, which no request has as a tag{meant} may be 'day', 'month', 'year' or a tag"
+            f"by names {as_given(name)}, which no request has as a tag{meant} may be 'day', 'month', "
+            f"'year' or a tag"
         )
 
 

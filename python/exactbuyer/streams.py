@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from ._calls import StreamCall
     from ._core import Rows
+    from ._stream_call import StreamCall
     from .receipt import Receipt
     from .results import Result
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from ._calls import ListCall, StreamCall, check_on_error, refuse_invalid
+from ._calls import ListCall, check_on_error, refuse_invalid
 from ._desk import Terms
+from ._stream_call import StreamCall
 from .progress import Watch
 from .results import Results
 from .rows import length, looks_wrong, slices
@@ -178,6 +179,12 @@ class SyncDoors:
         Waits for what such a call still has in flight, up to the `grace` it was given. Sends
         nothing, costs nothing.
 
+        Calls that nobody recovers are kept up to 100,000 rows, and with a store, which has the answers
+        anyway, up to 10,000; the latest call is always kept as a whole. Beyond that the oldest are given
+        up once nothing of them is in flight: their receipts stay, and with a store asking for the same
+        rows again is free. Without one, their answers are lost, with a log line of level WARNING at the
+        time and a `StoreWarning` here.
+
         Returns:
             The rows of one such call, in order, with its receipt: all rows of an `enrich`, of a
             stream those that were not handed out (`first_row` says which comes first). Empty if
@@ -191,7 +198,7 @@ class SyncDoors:
             >>> BulkEnricher().recover()
             <Results: 0 rows>
         """
-        call = self._desk.books.oldest()
+        call = self._desk.oldest()
         if call is None:
             return Results()
         try:

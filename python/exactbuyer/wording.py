@@ -2,10 +2,34 @@
 
 from __future__ import annotations
 
-from decimal import ROUND_HALF_UP, Decimal
+import re
+from contextlib import suppress
+from datetime import timedelta
+from decimal import ROUND_HALF_UP, Context, Decimal
 from html import escape
 
 WIDTH = 80
+
+_MONEY = Context(prec=60, rounding=ROUND_HALF_UP)
+_SHORT = 40
+_WORD = re.compile(r"[A-Za-z][A-Za-z_ -]{0,23}")
+
+
+def as_given(value: object) -> str:
+    """A wrong value as a message may show it: a number or a short word, and of anything else its type alone.
+
+    It may be personal data or a secret that came to the wrong place; and it may be an object that cannot be
+    shown.
+    """
+    kind = type(value)
+    if value is None or kind in {bool, int, float, Decimal, timedelta}:
+        with suppress(ValueError):
+            text = f"{value!r}"
+            if len(text) <= _SHORT:
+                return text
+    elif kind is str and _WORD.fullmatch(str(value)):
+        return f"{value!r}"
+    return f"a value of type {kind.__name__}"
 
 
 def count(number: int, one: str, many: str | None = None) -> str:
@@ -26,7 +50,9 @@ def span_of(low: int, high: int, one: str) -> str:
 def money(amount: int, price: tuple[Decimal, str]) -> str:
     """What that many credits cost, as in `EUR 1,350.00`."""
     each, currency = price
-    return f"{currency} {(each * amount).quantize(Decimal('0.01'), ROUND_HALF_UP):,}"
+    # In a context of its own: the caller's may have fewer digits, or traps.
+    total = _MONEY.quantize(_MONEY.multiply(each, Decimal(amount)), Decimal("0.01"))
+    return f"{currency} {total:,}"
 
 
 def duration(seconds: float) -> str:

@@ -1,12 +1,14 @@
 //! The sandbox for Python: a thin door. Names, defaults and documentation are in
 //! `python/exactbuyer/sandbox/`.
 
+use std::io::ErrorKind;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 
+use super::errors;
 use crate::sandbox::{BadLuck, Fault, Ledger, Options, RetryAfter, Sandbox};
 
 /// Adds the sandbox's classes to the extension module.
@@ -88,7 +90,10 @@ impl PySandbox {
             retry_after,
             api_key: api_key.map(Into::into),
         };
-        let sandbox = py.detach(|| Sandbox::start(options))?;
+        let sandbox = py.detach(|| Sandbox::start(options)).map_err(|error| match error.kind() {
+            ErrorKind::WouldBlock => errors::exception(py, &errors::no_thread(&error)),
+            _ => error.into(),
+        })?;
         Ok(Self(Mutex::new(Some(Arc::new(sandbox)))))
     }
 

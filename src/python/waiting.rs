@@ -2,6 +2,7 @@
 //! the caller's looks for signals meanwhile. Knows nothing of what is done.
 
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -25,10 +26,20 @@ pub(super) fn wait_for<T: Send + 'static>(
     act: impl FnOnce() -> Result<T, Error> + Send + 'static,
 ) -> PyResult<T> {
     let (tell, mut told) = sync_channel(1);
-    thread::Builder::new().name("exactbuyer-wait".into()).spawn(move || {
+    let act = Arc::new(Mutex::new(Some(act)));
+    let theirs = Arc::clone(&act);
+    let started = thread::Builder::new().name("exactbuyer-wait".into()).spawn(move || {
         // Where nobody waits any more, the answer goes here, as it may have to wait for others itself.
-        drop(tell.send(act()));
-    })?;
+        if let Some(act) = take(&theirs) {
+            drop(tell.send(act()));
+        }
+    });
+    // Without another thread it is done here, and Ctrl-C is seen afterwards: what is paid for is to be stored.
+    if started.is_err()
+        && let Some(act) = take(&act)
+    {
+        return py.detach(act).map_err(|error| errors::exception(py, &error));
+    }
     loop {
         let (answer, ear) = py.detach(move || (told.recv_timeout(GLANCE), told));
         told = ear;
@@ -46,4 +57,8 @@ pub(super) fn wait_for<T: Send + 'static>(
             return Err(pressed);
         }
     }
+}
+
+fn take<F>(act: &Mutex<Option<F>>) -> Option<F> {
+    act.lock().unwrap_or_else(PoisonError::into_inner).take()
 }

@@ -82,7 +82,7 @@ def one_at_a_time(sandbox: Sandbox) -> BulkEnricher:
 def statuses(results: Any) -> list[str]:
     """The statuses of the rows of a list, or of a table."""
     if results.table is not None:
-        return results.table["eb_status"].to_list()
+        return list(results.table["eb_status"])
     return [row["status"] for row in results]
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import operator
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 from exactbuyer._core import SandboxServer
+from exactbuyer.rows import check_text
+from exactbuyer.wording import as_given
 
 from .ledger import Ledger
 
@@ -68,13 +71,15 @@ class Sandbox:
     ) -> None:
         ranges = (("seed", seed, 2**64), ("credits", credits, 2**64), ("port", port, 2**16))
         for name, number, end in (*ranges, ("requests_per_minute", requests_per_minute, 2**32)):
-            if number is not None and not 0 <= number < end:
-                raise ValueError(f"{name} must be from 0 to {end - 1}")
+            if number is not None:
+                _check_whole(name, number, 0, end)
+        check_text("api_key", api_key)
+        check_text("retry_after", retry_after)
         self._server = SandboxServer(
             port=port,
             seed=seed,
-            match_rate=match_rate,
-            latency_s=_seconds(latency),
+            match_rate=_number("match_rate", match_rate),
+            latency_s=_seconds("latency", latency),
             balance=credits,
             requests_per_minute=requests_per_minute or None,
             retry_after=retry_after,
@@ -121,14 +126,21 @@ class Sandbox:
             ...     sandbox.person("linkedin.com/in/ana", {"full_name": "Ana Almeida"})
         """
         # Half surrogate pairs stay escaped, where they are JSON; bare, they could not be encoded.
-        self._server.person(value, json.dumps(dict(contact), allow_nan=False))
+        check_text("value", value)
+        try:
+            text = json.dumps(dict(contact), allow_nan=False)
+        except RecursionError:
+            raise ValueError("the contact is nested too deeply") from None
+        self._server.person(value, text)
 
     def nobody(self, value: str) -> None:
         """From now on this identifier belongs to nobody."""
+        check_text("value", value)
         self._server.nobody(value)
 
     def reject(self, value: str) -> None:
         """From now on every call that holds this value is refused with 400, and costs nothing."""
+        check_text("value", value)
         self._server.reject(value)
 
     def fail(
@@ -167,25 +179,33 @@ class Sandbox:
             ...     sandbox.fail("slow", pause=0.5, times=1)
         """
         numbers = [request] if request is None or isinstance(request, int) else list(request)
-        if any(number is not None and not 1 <= number < 2**32 for number in numbers):
-            raise ValueError("request must be 1 or more: the first request is number 1")
-        if times is not None and not 0 <= times < 2**32:
-            raise ValueError("times must be 0 or more")
+        for number in numbers:
+            if number is not None:
+                _check_whole("request", number, 1, 2**32)
+        if times is not None:
+            _check_whole("times", times, 0, 2**32)
+        if retry_after is not None and not isinstance(retry_after, (int, str)):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"retry_after must be seconds or a text; not {as_given(retry_after)}")
+        try:
+            said = None if retry_after is None else str(retry_after)
+        except ValueError:
+            raise ValueError("retry_after is a number of too many digits") from None
+        for name, text in (("fault", fault), ("location", location), ("retry_after", said)):
+            check_text(name, text)
         for number in numbers:
             self._server.fail(
                 fault,
                 request=number,
-                probability=probability,
+                probability=None if probability is None else _number("probability", probability),
                 times=times,
-                pause_s=None if pause is None else _seconds(pause),
+                pause_s=None if pause is None else _seconds("pause", pause),
                 location=location,
-                retry_after=None if retry_after is None else str(retry_after),
+                retry_after=said,
             )
 
     def top_up(self, credits: int) -> None:  # noqa: A002
         """Pays credits in, where they are limited."""
-        if not 0 <= credits < 2**64:
-            raise ValueError("credits must be 0 or more")
+        _check_whole("credits", credits, 0, 2**64)
         self._server.top_up(credits)
 
     def reset(self) -> None:
@@ -208,5 +228,23 @@ class Sandbox:
         return f"<Sandbox at {self._url}>"
 
 
-def _seconds(duration: float | timedelta) -> float:
-    return duration.total_seconds() if isinstance(duration, timedelta) else float(duration)
+def _seconds(name: str, duration: float | timedelta) -> float:
+    return duration.total_seconds() if isinstance(duration, timedelta) else _number(name, duration)
+
+
+def _number(name: str, value: float) -> float:
+    if not hasattr(type(value), "__float__"):
+        raise TypeError(f"{name} must be a number; not {as_given(value)}")
+    try:
+        return float(value)
+    except (OverflowError, ValueError):
+        raise ValueError(f"{name} must be a number that is neither NaN nor so large") from None
+
+
+def _check_whole(name: str, number: int, least: int, end: int) -> None:
+    try:
+        whole = operator.index(number)
+    except TypeError:
+        raise TypeError(f"{name} must be a whole number; not {as_given(number)}") from None
+    if not least <= whole < end:
+        raise ValueError(f"{name} must be from {least} to {end - 1}")
