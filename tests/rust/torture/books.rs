@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use exactbuyer::sandbox::Ledger;
 use exactbuyer::store::sqlite::SqliteStore;
-use exactbuyer::store::{Known, Standing, Terms};
+use exactbuyer::store::{Known, Standing, Store, Terms};
 use rusqlite::Connection;
 
 use crate::desk::Folder;
@@ -156,7 +156,12 @@ pub(crate) fn nothing_is_billed_twice(ledger: &Ledger) {
 /// How the store stands to each of these people.
 pub(crate) fn kept(store: &SqliteStore, people: &[String]) -> BTreeMap<String, Kept> {
     let lookups: Vec<_> = people.iter().map(|value| person(value)).collect();
-    let standings = store.peek(&Terms::default(), &[], &lookups.iter().collect::<Vec<_>>()).unwrap();
+    // As a run would find them: with their contacts, which a plan does not read.
+    let run = store.begin(Terms::default());
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let (required, lookups) = ([].into(), lookups.iter().collect::<Vec<_>>());
+    let standings = runtime.block_on(store.consult(run, &required, &lookups)).unwrap();
+    store.end(run);
     let kept = |standing| match standing {
         Standing::Known(Known::Hit(record), _) => Kept::Hit(fingerprint(&record)),
         Standing::Known(Known::Miss, _) => Kept::Miss,
