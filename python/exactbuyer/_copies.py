@@ -31,7 +31,12 @@ class StoreId:
     @classmethod
     def of(cls, store: Store) -> StoreId:
         """That of a store, which is opened for it, and made if it is not there yet."""
-        return cls(opened(store).name(), store.path.stat().st_ino)
+        name = opened(store).name()
+        try:
+            return cls(name, store.path.stat().st_ino)
+        except OSError:
+            # Deleted under us: no file has this number.
+            return cls(name, 0)
 
 
 class _Process:

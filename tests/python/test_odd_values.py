@@ -210,18 +210,16 @@ def test_resolving(sandbox: Sandbox, tmp_path: Path, name: str) -> None:
         fail_if(check(name, lambda value: used(enricher.resolve_unknown(**{name: value}))))
 
 
+MADE: list[tuple[Any, dict[str, Any]]] = [
+    (Budget, {"credits": 1}),
+    (Store, {"path": "people.db"}),
+    (migrate, {"path": "x"}),
+    (Sandbox, {}),
+]
+
+
 @pytest.mark.parametrize(
-    ("kind", "good", "name"),
-    [
-        (kind, good, name)
-        for kind, good in [
-            (Budget, {"credits": 1}),
-            (Store, {"path": "people.db"}),
-            (migrate, {"path": "x"}),
-            (Sandbox, {}),
-        ]
-        for name in parameters(kind)
-    ],
+    ("kind", "good", "name"), [(kind, good, name) for kind, good in MADE for name in parameters(kind)]
 )
 def test_what_is_made(kind: Any, good: dict[str, Any], name: str) -> None:
     def make(value: Any) -> None:
