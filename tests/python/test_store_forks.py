@@ -1,4 +1,4 @@
-"""Forks of a process that uses a store: they are never kept waiting, and neither side loses or repeats anything."""
+"""Forks of a process that uses a store: none is kept waiting, and neither side loses or repeats anything."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from store_runs import asked, emails, enricher
 from test_store_processes import answer, start
+from typing_extensions import Self
 
 from exactbuyer.sandbox import Sandbox
 
@@ -41,7 +42,7 @@ class Holder:
     def let_go(self) -> None:
         self.process.communicate("\n", timeout=60)
 
-    def __enter__(self) -> Holder:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -260,6 +260,37 @@ def test_a_copy_without_its_store_does_not_send(everybody: Sandbox, path: Path, 
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no such limit there")
+def test_too_many_open_files_are_told_as_such(everybody: Sandbox, path: Path) -> None:
+    """However far it gets: never as a damaged store, or as one to be put elsewhere."""
+    with enricher(everybody, path) as people:
+        people.enrich(PEOPLE[:1])
+    script = """
+    import resource
+    from exactbuyer.store import Store
+
+    told = []
+    Store(path).close()
+    taken = [os.open(os.devnull, os.O_RDONLY)]
+    for spare in range(30):
+        limit = taken[0] + 1 + spare
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+        try:
+            with Store(path) as store:
+                told.append(store.info().hits)
+        except StoreError as error:
+            told.append(str(error))
+        if told[-1] == 1:
+            break
+    print(json.dumps(told))
+    """
+    *told, hits = answer(start(script, everybody.url, path))
+    assert hits == 1, "nothing was left behind"
+    assert told
+    for message in told:
+        assert "too many files open" in message, message
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no such limit there")
 def test_an_answer_that_cannot_be_stored_still_arrives(everybody: Sandbox, path: Path) -> None:
     """And what cannot be noted beforehand is not sent. The disk is full: no file may grow any more."""
     script = """

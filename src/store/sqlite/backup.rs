@@ -94,5 +94,5 @@ fn exists(path: &Path) -> Fault {
 }
 
 fn unwritable(to: &Path, error: &std::io::Error) -> Fault {
-    Fault::of(format!("the backup {} cannot be written ({}): check its folder", to.display(), error.kind()))
+    Fault::system(format_args!("the backup {} cannot be written", to.display()), error)
 }

@@ -111,7 +111,7 @@ pub(super) fn decompress(packed: &[u8]) -> Result<Vec<u8>, Fault> {
     RELEASE.with_borrow_mut(|release| {
         let release = match release {
             Some(release) => release,
-            None => release.insert(Decompressor::new().map_err(|_| damaged())?),
+            None => release.insert(Decompressor::new().map_err(|error| Fault::system("the store", &error))?),
         };
         release.decompress(packed, length).map_err(|_| damaged())
     })
@@ -185,7 +185,7 @@ const fn field_type(number: u8) -> Option<FieldType> {
 }
 
 fn damaged() -> Fault {
-    Fault::of("a part of the store is damaged: restore it from a backup")
+    Fault::damaged("a part of it is damaged")
 }
 
 /// A tombstone's field type.

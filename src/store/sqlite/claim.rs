@@ -187,11 +187,7 @@ fn not_before(
         let wait = u64::try_from(until.saturating_sub(now)).ok().filter(|wait| *wait > 0)?;
         Some(Duration::from_millis(wait).min(LONGEST_WAIT))
     };
-    let paused: Option<i64> = connection
-        .prepare_cached("SELECT until_ms FROM pause WHERE key = ?1")?
-        .query_row([key], |row| row.get(0))
-        .optional()?;
-    if let Some(wait) = paused.and_then(wait) {
+    if let Some(wait) = paused_until(connection, key, now)?.and_then(wait) {
         return Ok(Some(wait));
     }
     let slowest: Option<u32> = connection
@@ -208,6 +204,27 @@ fn not_before(
         .query_row(params![now - window, now + window, key, rate - 1], |row| row.get(0))
         .optional()?;
     Ok(blocking.and_then(|sent| wait(sent + window)))
+}
+
+/// Until when the service has asked for a pause. One that has yet to begin is from before somebody set
+/// the clock back: it begins now.
+fn paused_until(connection: &Connection, key: i64, now: i64) -> Result<Option<i64>, Fault> {
+    let paused: Option<(i64, Option<i64>)> = connection
+        .prepare_cached(
+            "SELECT until_ms, (SELECT value FROM meta WHERE name = 'paused ' || ?1) FROM pause WHERE key = ?1",
+        )?
+        .query_row([key], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let Some((until, Some(since))) = paused else { return Ok(paused.map(|(until, _)| until)) };
+    if since <= now {
+        return Ok(Some(until));
+    }
+    let until = now.saturating_add(until.saturating_sub(since).max(0));
+    connection.prepare_cached("UPDATE pause SET until_ms = ?2 WHERE key = ?1")?.execute([key, until])?;
+    connection
+        .prepare_cached("UPDATE meta SET value = ?2 WHERE name = 'paused ' || ?1")?
+        .execute([key, now])?;
+    Ok(Some(until))
 }
 
 /// Credits that the ceiling still has, doubts and what is under way counted as spent.

@@ -114,7 +114,7 @@ pub(super) fn entry_at(
     request: i64,
     place: i64,
 ) -> Result<super::block::Entry, Fault> {
-    let damaged = || Fault::of("an answer is missing from the store: restore it from a backup");
+    let damaged = || Fault::damaged("an answer is missing in it");
     let within = |block: &Option<(i64, Sheet)>| {
         let (id, sheet) = block.as_ref()?;
         let (of, first) = block_start(*id);

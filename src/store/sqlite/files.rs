@@ -11,6 +11,7 @@
 use std::cell::Cell;
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::hash::Hasher;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use siphasher::sip::SipHasher13;
@@ -37,7 +38,7 @@ impl Files {
     pub(super) fn of(store: &Path, id: FileId) -> Result<Self, Fault> {
         let side = |end: &str| {
             let path = beside(store, end);
-            let known = file_id(&path).map_err(|_| gone(store))?;
+            let known = file_id(&path).map_err(|error| unseen(store, &error))?;
             Ok::<_, Fault>((path, known))
         };
         let all = [(store.to_owned(), id), side("-wal")?, side("-shm")?];
@@ -87,6 +88,14 @@ pub(super) fn gone(store: &Path) -> Fault {
     ))
 }
 
+/// A file is not there, or cannot be looked at.
+fn unseen(store: &Path, error: &io::Error) -> Fault {
+    match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => gone(store),
+        _ => Fault::system(format_args!("the store {} cannot be looked at", store.display()), error),
+    }
+}
+
 /// The log's index was made shorter.
 fn cut(store: &Path) -> Fault {
     Fault::of(format!(
@@ -115,7 +124,8 @@ impl Name {
         if !platform::locks_last() {
             return Ok(Self(None));
         }
-        let unusable = |_| Fault::of("the store cannot be locked: check the file's owner and mode");
+        let unusable =
+            |error| Fault::system(format_args!("the store {} cannot be locked", store.display()), &error);
         let file = OpenOptions::new().read(true).write(true).open(store).map_err(unusable)?;
         let byte = byte_of(store).map_err(unusable)?;
         platform::share_byte(&file, byte).map_err(unusable)?;

@@ -26,8 +26,17 @@ const KEPT_BLOCKS: usize = 8;
 pub(super) struct RunState {
     pub(super) terms: Terms,
     pub(super) began_ms: i64,
-    /// The last request on file when the run first looked.
-    mark: OnceLock<i64>,
+    mark: OnceLock<Mark>,
+}
+
+/// What was on file when a run first looked.
+#[derive(Debug, Default)]
+struct Mark {
+    /// The last request.
+    last: i64,
+    /// Those that had no answer.
+    open: HashSet<i64>,
+    at_ms: i64,
 }
 
 impl RunState {
@@ -35,12 +44,21 @@ impl RunState {
         Self { terms, began_ms, mark: OnceLock::new() }
     }
 
-    fn mark(&self, connection: &Connection) -> Result<i64, Fault> {
+    fn mark(&self, connection: &Connection) -> Result<&Mark, Fault> {
         if let Some(mark) = self.mark.get() {
-            return Ok(*mark);
+            return Ok(mark);
         }
         let last: Option<i64> = connection.query_row("SELECT max(id) FROM request", [], |row| row.get(0))?;
-        Ok(*self.mark.get_or_init(|| last.unwrap_or_default()))
+        let mut ask = connection.prepare_cached("SELECT id FROM request WHERE settled_ms IS NULL")?;
+        let open = ask.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+        Ok(self.mark.get_or_init(|| Mark { last: last.unwrap_or_default(), open, at_ms: now_ms() }))
+    }
+
+    /// Whether an answer was there before the run began. One that was on file and yet is dated later
+    /// is from before somebody set the clock back.
+    fn inherits(&self, mark: &Mark, request: i64, at_ms: i64) -> bool {
+        let from_the_future = at_ms > mark.at_ms && !mark.open.contains(&request);
+        request <= mark.last && (at_ms <= self.began_ms || from_the_future)
     }
 }
 
@@ -125,7 +143,7 @@ pub(super) fn find(
     let mut barred = connection.prepare_cached("SELECT purged_ms FROM barred WHERE key = ?1")?;
     let any_barred: bool =
         connection.prepare_cached("SELECT EXISTS (SELECT 1 FROM barred)")?.query_row([], |row| row.get(0))?;
-    let mut judge = Judge { shared, run, fields, now_ms, mark, related: HashMap::new() };
+    let mut judge = Judge { shared, run, fields, now_ms, related: HashMap::new() };
     // In the order of the index: neighbours share its pages.
     let mut order: Vec<(Key, usize)> = keys.iter().copied().zip(0..).collect();
     order.sort_unstable();
@@ -136,13 +154,13 @@ pub(super) fn find(
         let mut answers = rows.query([key])?;
         while let Some(row) = answers.next()? {
             let (request, at_ms) = (row.get(0)?, row.get(4)?);
-            let inherited = request <= mark && at_ms <= run.began_ms;
+            let inherited = run.inherits(mark, request, at_ms);
             let answer = Answer { request, place: row.get(1)?, state: row.get(2)?, at_ms, inherited };
             judge.weigh(connection, &mut view, answer, row.get(3)?)?;
         }
         for kept in tail.of(&key) {
             let Kept { request, place, state, required, at_ms } = *kept;
-            let inherited = request <= mark && at_ms <= run.began_ms;
+            let inherited = run.inherits(mark, request, at_ms);
             let answer = Answer { request, place, state, at_ms, inherited };
             judge.weigh(connection, &mut view, answer, required)?;
         }
@@ -163,7 +181,6 @@ struct Judge<'a> {
     run: &'a RunState,
     fields: &'a Fields,
     now_ms: i64,
-    mark: i64,
     /// Of each set of fields, whether ours lies within it, and it within ours.
     related: HashMap<i64, (bool, bool)>,
 }
@@ -195,9 +212,9 @@ impl Judge<'_> {
         };
         let terms = &self.run.terms;
         let fresh = |most: Option<Duration>| {
-            let age = u64::try_from(self.now_ms.saturating_sub(answer.at_ms)).unwrap_or_default();
-            !answer.inherited
-                || (!terms.refresh && most.is_none_or(|most| Duration::from_millis(age) <= most))
+            let age = age_ms(answer.at_ms, self.now_ms);
+            let may_be = |most| age.is_some_and(|age| Duration::from_millis(age) <= most);
+            !answer.inherited || (!terms.refresh && most.is_none_or(may_be))
         };
         let slot = match answer.state {
             state::HIT if ours_within && fresh(terms.max_age) => &mut view.usable,
@@ -213,14 +230,26 @@ impl Judge<'_> {
             state::DROPPED if ours_within || within_ours => &mut view.dropped,
             _ => return Ok(()),
         };
-        let age = |answer: Answer| (answer.at_ms, answer.request);
-        if slot.is_none_or(|known| age(known) < age(answer)) {
+        // What is dated ahead of the clock is from before it was set back: older than any other.
+        let date = |answer: Answer| {
+            (age_ms(answer.at_ms, self.now_ms).map(|_| answer.at_ms), answer.at_ms, answer.request)
+        };
+        if slot.is_none_or(|known| date(known) < date(answer)) {
             // What a process left behind is nothing that this run has done.
-            let inherited = answer.request <= self.mark && answer.inherited || answer.state == state::LEFT;
+            let inherited = answer.inherited || answer.state == state::LEFT;
             *slot = Some(Answer { inherited, ..answer });
         }
         Ok(())
     }
+}
+
+/// How far a clock may be corrected without anybody having set it.
+const CORRECTION_MS: i64 = 60_000;
+
+/// How old something is; `None` where it is dated ahead of the clock, so that nobody can tell.
+fn age_ms(at_ms: i64, now_ms: i64) -> Option<u64> {
+    let age = now_ms.saturating_sub(at_ms);
+    (age >= -CORRECTION_MS).then(|| u64::try_from(age).unwrap_or_default())
 }
 
 impl View {
@@ -248,7 +277,7 @@ impl Blocks {
     /// What a lookup came to.
     fn body(&mut self, connection: &Connection, answer: Answer) -> Result<bytes::Bytes, Fault> {
         let Answer { request, place, .. } = answer;
-        let damaged = || Fault::of("an answer is missing from the store: restore it from a backup");
+        let damaged = || Fault::damaged("an answer is missing in it");
         let within = |(id, sheet): &(i64, Sheet)| {
             let (of, first) = block_start(*id);
             let at = usize::try_from(place.checked_sub(first)?).ok()?;

@@ -45,6 +45,7 @@ mod schema;
 mod settle;
 mod shared;
 mod shelf;
+mod system_calls;
 mod tail;
 mod thread;
 mod writer;

@@ -56,8 +56,10 @@ impl Owners {
             // Nobody else marks it, and nobody becomes an owner meanwhile.
             connection.execute_batch("BEGIN IMMEDIATE")?;
             let marked = held.mark_if_new(&name, connection);
-            connection.execute_batch("ROLLBACK")?;
-            if !marked? {
+            let ended = connection.execute_batch("ROLLBACK");
+            let marked = marked?;
+            ended?;
+            if !marked {
                 return Ok(None);
             }
         }
@@ -98,7 +100,7 @@ impl Owners {
     /// Where it is not, so that who asks here looks dead to others, and they to us.
     pub(super) fn check(&self, connection: &Connection) -> Result<(), Fault> {
         let mut held = self.held();
-        if held.is_in_place(&self.store) {
+        if held.look(&self.store).map_err(unusable)? {
             return Ok(());
         }
         if !self.ours().is_empty() {
@@ -166,8 +168,13 @@ impl Held {
         Ok(Self { id: platform::id_of(&file.metadata()?), store: place::file_id(store)?, file })
     }
 
+    /// Where that cannot be told, it is: nobody is taken for dead because of it.
     fn is_in_place(&self, store: &Path) -> bool {
-        place::file_id(&place::owners(store)).ok() == Some(self.id)
+        self.look(store).unwrap_or(true)
+    }
+
+    fn look(&self, store: &Path) -> io::Result<bool> {
+        platform::lies_at(self.id, &place::owners(store))
     }
 
     /// Whether it says that it is this store's, and neither of them the copy of such a one.
@@ -217,19 +224,37 @@ impl Held {
 const MARK: usize = 32;
 
 /// Before a connection is opened: one to a store that was put in the place of another would take that
-/// one's log, which the living still write, for its own.
+/// one's log for its own, which the living still write, or which has the last answers of the dead.
 ///
 /// # Errors
-/// Where another process has in use what lay here before.
+/// Where what lay here before is in use by another process, or has left its log.
 pub(super) fn refuse_replaced(store: &Path) -> Result<(), Fault> {
     if !place::owners(store).exists() {
         return Ok(());
     }
     let held = Held::open(store).map_err(unusable)?;
     let mut mark = [0; MARK];
-    let is_of_it =
-        held.file.read_exact_at(&mut mark, 0).is_ok() && mark.ends_with(&held.store.1.to_le_bytes());
-    if is_of_it || !held.is_locked().map_err(unusable)? { Ok(()) } else { Err(files::gone(store)) }
+    let is_marked = held.file.read_exact_at(&mut mark, 0).is_ok();
+    if is_marked && mark.ends_with(&held.store.1.to_le_bytes()) {
+        return Ok(());
+    }
+    if held.is_locked().map_err(unusable)? {
+        return Err(files::gone(store));
+    }
+    // A side file that was copied with its store says nothing of what lay here.
+    let is_of_here = is_marked && mark.get(16..24) == Some(&held.id.1.to_le_bytes());
+    let is_filled = |path: &Path| std::fs::metadata(path).is_ok_and(|known| known.len() > 0);
+    let log = place::beside(store, "-wal");
+    if is_of_here && is_filled(store) && is_filled(&log) {
+        return Err(Fault::of(format!(
+            "the store {} was put beside the log of another, {}, which may have answers that were paid for: to use it \
+             without them, move that and the -shm file away and keep them; if store and log belong together, move {} away",
+            store.display(),
+            log.display(),
+            place::owners(store).display()
+        )));
+    }
+    Ok(())
 }
 
 /// The side file was deleted or replaced: who is alive cannot be told.
@@ -242,8 +267,6 @@ pub(super) fn lost(store: &Path) -> Fault {
 }
 
 #[allow(clippy::needless_pass_by_value)] // as `map_err` gives it
-fn unusable(_: io::Error) -> Fault {
-    Fault::of(
-        "the store's side file (its name ends in -owners) cannot be opened or locked: check its owner and mode",
-    )
+fn unusable(error: io::Error) -> Fault {
+    Fault::system("the store's side file (its name ends in -owners) cannot be opened or locked", &error)
 }

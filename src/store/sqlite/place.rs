@@ -24,11 +24,7 @@ pub(super) fn prepare(path: &Path) -> Result<(PathBuf, Vec<String>), Fault> {
     let path = &*real(path)?;
     let folder = folder_of(path);
     let failed = |what: &str, error: &io::Error| {
-        Fault::of(format!(
-            "the store {} cannot be made: {what}: {} (give store= another path)",
-            path.display(),
-            error.kind()
-        ))
+        Fault::system(format_args!("the store {} cannot be opened or made: {what}", path.display()), error)
     };
     // The folders that will have a new entry.
     let mut changed: Vec<&Path> =
@@ -55,9 +51,12 @@ pub(super) fn prepare(path: &Path) -> Result<(PathBuf, Vec<String>), Fault> {
     }
     changed.into_iter().for_each(sync_folder);
     let path = path.canonicalize().map_err(|error| failed("the path", &error))?;
+    let folder = folder.canonicalize().map_err(|error| failed("the folder", &error))?;
+    let anothers = [("store", &path), ("store's folder", &folder)].map(|(what, path)| anothers(what, path));
     let warnings =
-        looser(&path).into_iter().chain(folder.canonicalize().ok().as_deref().and_then(looser_folder));
-    Ok((path.clone(), warnings.collect()))
+        looser(&path).into_iter().chain(looser_folder(&folder)).chain(anothers.into_iter().flatten());
+    let warnings = warnings.collect();
+    Ok((path, warnings))
 }
 
 /// Where a store of this name lies, or would: a link says where that is, also before anything is
@@ -102,6 +101,16 @@ fn looser(path: &Path) -> Option<String> {
     let mode = fs::metadata(path).ok()?.mode() & 0o777;
     (mode & OTHERS != 0)
         .then(|| format!("the store {} can be read by others (mode {mode:o}): chmod 600 it", path.display()))
+}
+
+/// Whose it is can read and change it, whatever its mode is by now.
+fn anothers(what: &str, path: &Path) -> Option<String> {
+    fs::metadata(path).is_ok_and(|known| platform::is_anothers(&known)).then(|| {
+        format!(
+            "the {what} {} belongs to another user, who can read and change it: use one of your own",
+            path.display()
+        )
+    })
 }
 
 /// Of a folder made for stores; any other is the user's affair.

@@ -4,24 +4,21 @@
 //! POSIX locks belong to the process, and closing *any* descriptor of a file drops all of them: a backup
 //! tool or a plain `open(path).read()` in the same process is enough. Locks of an open file description
 //! (Linux 3.15, macOS 10.15) end with that description alone. They are used wherever they exist, for our
-//! own locks and, through SQLite's table of system calls, for SQLite's. They meet POSIX locks of other
+//! own locks and, by `system_calls`, for SQLite's. They meet POSIX locks of other
 //! programs as those meet each other.
-#![allow(unsafe_code)] // neither `fcntl` with a lock nor SQLite's table has a safe interface everywhere
+#![allow(unsafe_code)] // `fcntl` with a lock has no safe interface everywhere
 
-use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::{c_int, c_short, c_void};
+use std::ffi::{c_int, c_short};
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io;
 use std::ops::Range;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
-use std::sync::{LazyLock, Mutex, Once, PoisonError};
+use std::sync::LazyLock;
 
 use nix::errno::Errno;
 use nix::libc::{self, flock, off_t};
-use rusqlite::ffi;
 
 /// A file's identity, whatever it is called: device and inode.
 pub(super) type FileId = (u64, u64);
@@ -34,16 +31,40 @@ pub(super) fn file_id(path: &Path) -> io::Result<FileId> {
     fs::metadata(path).map(|known| id_of(&known))
 }
 
+/// Whether this file lies here. That nothing does is an answer, too.
+pub(super) fn lies_at(id: FileId, path: &Path) -> io::Result<bool> {
+    match file_id(path) {
+        Ok(known) => Ok(known == id),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            Ok(false)
+        }
+        Err(error) => Err(error),
+    }
+}
+
 pub(super) fn id_of(known: &Metadata) -> FileId {
     (known.dev(), known.ino())
 }
 
-/// Opens a file to read and write; makes it, for its owner alone, if it is not there. A symbolic link in
-/// its place is refused: it would have somebody else's file written to.
+/// Opens a file to read and write; makes it, for its owner alone, if it is not there. A link of either
+/// kind in its place is refused: it would have another file written to.
 pub(super) fn open_private(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false).mode(FILE_MODE);
-    options.custom_flags(libc::O_NOFOLLOW).open(path)
+    let file = options.custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path)?;
+    let known = file.metadata()?;
+    if known.is_file() && known.nlink() == 1 {
+        Ok(file)
+    } else {
+        Err(io::Error::other("it is a hard link, or no plain file: move it away while nobody uses the store"))
+    }
+}
+
+/// Whether a file is neither this user's nor the system's.
+pub(super) fn is_anothers(known: &Metadata) -> bool {
+    // SAFETY: it takes nothing, and cannot fail.
+    let user = unsafe { libc::geteuid() };
+    known.uid() != user && known.uid() != 0
 }
 
 /// Makes a file for its owner alone. Fails if anything has that name, a symbolic link included.
@@ -89,7 +110,7 @@ const READ: c_short = libc::F_RDLCK as c_short;
 #[allow(clippy::unnecessary_cast, clippy::cast_possible_truncation)]
 const WRITE: c_short = libc::F_WRLCK as c_short;
 #[allow(clippy::unnecessary_cast, clippy::cast_possible_truncation)]
-const UNLOCK: c_short = libc::F_UNLCK as c_short;
+pub(super) const UNLOCK: c_short = libc::F_UNLCK as c_short;
 
 fn set(file: &File, kind: c_short, at: i64) -> io::Result<()> {
     let mut lock = lock_of(kind, at..at.saturating_add(1));
@@ -111,7 +132,7 @@ fn lock_of(kind: c_short, bytes: Range<i64>) -> flock {
     lock
 }
 
-fn call(fd: RawFd, command: c_int, lock: &mut flock) -> c_int {
+pub(super) fn call(fd: RawFd, command: c_int, lock: &mut flock) -> c_int {
     // Locks of a description have no process; the kernel insists on that.
     lock.l_pid = 0;
     // SAFETY: the command takes a lock, which lives for the length of the call.
@@ -119,13 +140,13 @@ fn call(fd: RawFd, command: c_int, lock: &mut flock) -> c_int {
 }
 
 /// The commands of `fcntl` that set a lock and ask for one.
-struct Commands {
-    set: c_int,
-    get: c_int,
+pub(super) struct Commands {
+    pub(super) set: c_int,
+    pub(super) get: c_int,
     by_description: bool,
 }
 
-static COMMANDS: LazyLock<Commands> = LazyLock::new(|| {
+pub(super) static COMMANDS: LazyLock<Commands> = LazyLock::new(|| {
     let by_process = Commands { set: libc::F_SETLK, get: libc::F_GETLK, by_description: false };
     by_description().unwrap_or(by_process)
 });
@@ -153,136 +174,41 @@ fn by_description() -> Option<Commands> {
     None
 }
 
-/// Has SQLite take locks that last. To be called before the first connection is opened.
-pub(super) fn let_sqlite_locks_last() {
-    static DONE: Once = Once::new();
-    DONE.call_once(|| {
-        if !locks_last() {
-            return;
+/// What to do about a failure of the system, in a few words: the first that are true of it.
+pub(super) fn advice(error: &io::Error) -> String {
+    let words = match error.raw_os_error() {
+        Some(libc::ENOSPC | libc::EDQUOT | libc::EFBIG) => "the disk is full: make room, and run this again",
+        Some(libc::EMFILE) => {
+            "this process has too many files open: close some, or raise its limit (ulimit -n), and run this again"
         }
-        // SAFETY: SQLite's own file system is there from its start to the end of the process. It calls
-        // what stands under this name with the arguments of `fcntl`, as `sqlite_fcntl` takes them.
-        unsafe {
-            ffi::sqlite3_initialize();
-            let system = ffi::sqlite3_vfs_find(c"unix".as_ptr());
-            if let Some(set) = system.as_ref().and_then(|system| system.xSetSystemCall) {
-                let ours = sqlite_fcntl as *const c_void;
-                set(
-                    system,
-                    c"fcntl".as_ptr(),
-                    std::mem::transmute::<*const c_void, ffi::sqlite3_syscall_ptr>(ours),
-                );
-            }
+        Some(libc::ENFILE) => "the system has too many files open: close some programs, and run this again",
+        Some(libc::ENOMEM) => "there is not enough memory: close some programs, and run this again",
+        Some(libc::ENOLCK) => "the system has no locks left: close some programs, and run this again",
+        Some(libc::EIO | libc::ENXIO | libc::ETIMEDOUT | libc::ESTALE) => {
+            "the disk failed to read or write: run this again, and check the disk if that does not help"
         }
-    });
-}
-
-/// `fcntl` as SQLite calls it. It is variadic there: what stands for its third argument is passed like any
-/// other on all systems but one.
-#[cfg(not(all(target_vendor = "apple", target_arch = "aarch64")))]
-unsafe extern "C" fn sqlite_fcntl(fd: c_int, command: c_int, argument: *mut c_void) -> c_int {
-    // SAFETY: as SQLite passed them.
-    unsafe { relay(fd, command, argument) }
-}
-
-/// The same where variadic arguments are passed on the stack, as the ninth of a function is
-/// (developer.apple.com, "Writing ARM64 code for Apple platforms").
-#[cfg(all(target_vendor = "apple", target_arch = "aarch64"))]
-#[allow(clippy::too_many_arguments)]
-unsafe extern "C" fn sqlite_fcntl(
-    fd: c_int,
-    command: c_int,
-    _: usize,
-    _: usize,
-    _: usize,
-    _: usize,
-    _: usize,
-    _: usize,
-    argument: *mut c_void,
-) -> c_int {
-    // SAFETY: as SQLite passed them.
-    unsafe { relay(fd, command, argument) }
-}
-
-unsafe fn relay(fd: c_int, command: c_int, argument: *mut c_void) -> c_int {
-    // SAFETY: with these commands SQLite passes a lock that is its own; all others are passed on.
-    let result = unsafe {
-        match (command, argument.cast::<flock>().as_mut()) {
-            (libc::F_SETLK, Some(lock)) => set_for_sqlite(fd, lock),
-            (libc::F_GETLK, Some(lock)) => get_for_sqlite(fd, lock),
-            _ => return libc::fcntl(fd, command, argument),
+        Some(libc::EACCES | libc::EPERM | libc::EROFS) => {
+            "check the owner and mode of the file and its folder"
         }
+        Some(libc::ELOOP) => "it is a symbolic link: move it away while nobody uses the store",
+        _ => return error.to_string(),
     };
-    result.map_or_else(
-        |error| {
-            error.set();
-            -1
-        },
-        |()| 0,
-    )
+    words.to_owned()
 }
 
-/// SQLite counts the locks of all its connections to a database and sets them through whichever
-/// descriptor is at hand, as they belong to the process. So one description carries those of each
-/// database. (Of the log's index SQLite has one descriptor, which carries its own.)
-struct Carrier {
-    file: OwnedFd,
-    held: BTreeSet<off_t>,
-}
-
-static CARRIERS: Mutex<BTreeMap<FileId, Carrier>> = Mutex::new(BTreeMap::new());
-
-/// The first byte that SQLite locks in a database (<https://www.sqlite.org/fileformat.html>, "The
-/// Lock-Byte Page"). In the log's index it locks the first hundreds.
-const DATABASE: off_t = 0x4000_0000;
-
-fn set_for_sqlite(fd: RawFd, lock: &mut flock) -> Result<(), Errno> {
-    let all = lock.l_type == UNLOCK && lock.l_start == 0 && lock.l_len == 0;
-    if !all && lock.l_start < DATABASE {
-        return Errno::result(call(fd, COMMANDS.set, lock)).map(drop);
-    }
-    let id = id_of_fd(fd)?;
-    let mut carriers = CARRIERS.lock().unwrap_or_else(PoisonError::into_inner);
-    let carrier = match carriers.entry(id) {
-        Entry::Occupied(known) => known.into_mut(),
-        Entry::Vacant(_) if lock.l_type == UNLOCK => return Ok(()),
-        Entry::Vacant(new) => new.insert(Carrier { file: same_description(fd)?, held: BTreeSet::new() }),
-    };
-    let done = Errno::result(call(carrier.file.as_raw_fd(), COMMANDS.set, lock)).map(drop);
-    let bytes = lock.l_start..lock.l_start.saturating_add(lock.l_len);
-    if done.is_ok() && lock.l_type == UNLOCK {
-        carrier.held.retain(|at| !all && !bytes.contains(at));
-    } else if done.is_ok() {
-        carrier.held.insert(lock.l_start);
-    }
-    if carrier.held.is_empty() {
-        carriers.remove(&id);
-    }
-    done
-}
-
-fn get_for_sqlite(fd: RawFd, lock: &mut flock) -> Result<(), Errno> {
-    let carriers = CARRIERS.lock().unwrap_or_else(PoisonError::into_inner);
-    let carrier = if lock.l_start < DATABASE { None } else { carriers.get(&id_of_fd(fd)?) };
-    let fd = carrier.map_or(fd, |carrier| carrier.file.as_raw_fd());
-    Errno::result(call(fd, COMMANDS.get, lock)).map(drop)
-}
-
-fn id_of_fd(fd: RawFd) -> Result<FileId, Errno> {
-    // SAFETY: a C structure of numbers, which the call fills in; the descriptor is SQLite's, and open.
-    unsafe {
-        let mut known: libc::stat = std::mem::zeroed();
-        Errno::result(libc::fstat(fd, &raw mut known))?;
-        #[allow(clippy::cast_sign_loss, clippy::unnecessary_cast)] // the types differ by platform
-        Ok((known.st_dev as u64, known.st_ino as u64))
-    }
-}
-
-/// Another descriptor of the same description: it outlives the one that SQLite closes.
-fn same_description(fd: RawFd) -> Result<OwnedFd, Errno> {
-    // SAFETY: the descriptor is SQLite's, and open; the new one is nobody else's.
-    unsafe {
-        let new = Errno::result(libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, 3))?;
-        Ok(OwnedFd::from_raw_fd(new))
-    }
+/// Whether a failure says nothing about the file: the same may succeed a moment later.
+pub(super) fn is_passing(error: i32) -> bool {
+    const PASSING: [i32; 10] = [
+        libc::ENOSPC,
+        libc::EDQUOT,
+        libc::EFBIG,
+        libc::EMFILE,
+        libc::ENFILE,
+        libc::ENOMEM,
+        libc::ENOLCK,
+        libc::EIO,
+        libc::ENXIO,
+        libc::ETIMEDOUT,
+    ];
+    PASSING.contains(&error)
 }

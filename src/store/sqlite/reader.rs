@@ -11,6 +11,7 @@ use super::fault::Fault;
 use super::files::Files;
 use super::look::Blocks;
 use super::shared::Shared;
+use super::system_calls;
 use super::tail::Tail;
 use super::thread::Desk;
 
@@ -39,6 +40,7 @@ impl Reader {
     }
 
     fn reading(&mut self) -> Result<&mut Reading, Fault> {
+        system_calls::forget_failure();
         if self.reading.is_none() {
             let (connection, files) = self.shared.connect()?;
             connection.pragma_update(None, "query_only", true)?;
@@ -85,7 +87,6 @@ impl Reading {
             // An interrupt may meet this, too: the next question must not find a transaction open.
             let _ = self.connection.execute_batch("ROLLBACK");
         }
-        ended?;
-        answer
+        answer.and_then(|answer| ended.map(|()| answer).map_err(Into::into))
     }
 }

@@ -146,8 +146,10 @@ pub(super) fn open(connection: &Connection, service: &str, now_ms: i64) -> Resul
             connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
         Ok::<_, Fault>((versions(connection)?, objects))
     })();
-    connection.execute_batch("COMMIT")?;
+    // What failed first is what to tell.
+    let ended = connection.execute_batch("COMMIT");
     let ((application, version), objects) = looked?;
+    ended?;
     if objects == 0 && application == 0 {
         keep_a_log(connection)?;
         create(connection, service, now_ms)?;
@@ -251,14 +253,14 @@ fn create(connection: &Connection, service: &str, now_ms: i64) -> Result<(), Fau
         connection.pragma_update(None, "user_version", SCHEMA_VERSION)?;
         Ok(())
     })();
-    connection.execute_batch(if made.is_ok() { "COMMIT" } else { "ROLLBACK" })?;
-    made
+    let ended = connection.execute_batch(if made.is_ok() { "COMMIT" } else { "ROLLBACK" });
+    made.and_then(|()| Ok(ended?))
 }
 
 /// Reads what the file says of itself.
 pub(super) fn identity(connection: &Connection) -> Result<Identity, Fault> {
     let mut ask = connection.prepare("SELECT value FROM meta WHERE name = ?1")?;
-    let damaged = || told("the store's own record of itself is damaged: restore it from a backup");
+    let damaged = || Fault::damaged("its own record of itself is damaged");
     let secret: Option<Vec<u8>> = ask.query_row(["secret"], |row| row.get(0)).optional()?;
     let name: Option<Vec<u8>> = ask.query_row(["name"], |row| row.get(0)).optional()?;
     let service: Option<String> = ask.query_row(["service"], |row| row.get(0)).optional()?;

@@ -77,7 +77,7 @@ impl Work for SettleWork {
             .query_row([self.request], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
             .optional()?;
         let Some((was_in_doubt, settled, was_credits, required)) = known else {
-            return Err(Fault::of("a request is missing from the store: restore it from a backup"));
+            return Err(Fault::damaged("a request is missing in it"));
         };
         if settled {
             // Given up for dead, and yet it has answered: what is known replaces the doubt.
@@ -228,6 +228,12 @@ impl SettleWork {
                      ON CONFLICT DO UPDATE SET until_ms = max(until_ms, excluded.until_ms)",
                 )?
                 .execute([self.request, until])?;
+            // Since when: who sets the clock back does not make it longer.
+            connection
+                .prepare_cached(
+                    "INSERT OR REPLACE INTO meta SELECT 'paused ' || key, ?2 FROM request WHERE id = ?1",
+                )?
+                .execute([self.request, evidence.at_ms])?;
         }
         Ok(())
     }

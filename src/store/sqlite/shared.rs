@@ -17,9 +17,9 @@ use super::files::{self, Files, Name};
 use super::key::Key;
 use super::owner::Owners;
 use super::place::{self, FileId};
-use super::platform;
 use super::schema::{self, Identity};
 use super::settle::SettleWork;
+use super::system_calls;
 
 /// A set of required fields, sorted.
 pub(super) type Fields = Arc<[Box<str>]>;
@@ -131,8 +131,8 @@ impl Shared {
         let text: String = connection
             .prepare_cached("SELECT fields FROM required WHERE id = ?1")?
             .query_row([number], |row| row.get(0))?;
-        let fields: Vec<Box<str>> = serde_json::from_str(&text)
-            .map_err(|_| Fault::of("a set of required fields is damaged: restore the store from a backup"))?;
+        let fields: Vec<Box<str>> =
+            serde_json::from_str(&text).map_err(|_| Fault::damaged("a set of required fields is damaged"))?;
         let fields = Fields::from(fields);
         sets.insert(number, fields.clone());
         Ok(fields)
@@ -154,13 +154,18 @@ pub(super) fn connect(path: &Path) -> Result<Connection, Fault> {
 
 /// A connection that has not touched the file yet. All of them are made here.
 pub(super) fn open_file(path: &Path) -> Result<Connection, Fault> {
-    platform::let_sqlite_locks_last();
+    system_calls::put_in();
+    system_calls::forget_failure();
     if let Ok(known) = std::fs::metadata(path) {
         place::refuse_second_name(path, &known)?;
     }
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(path, flags)?;
     connection.busy_handler(Some(busy::handler))?;
+    if connection.is_readonly("main")? {
+        // SQLite tries that where opening to write has failed, for whatever reason.
+        return Err(Fault::unopened(path));
+    }
     Ok(connection)
 }
 

@@ -14,6 +14,7 @@ use super::files::Files;
 use super::ledger::Ledger;
 use super::opening::ended;
 use super::shared::Shared;
+use super::system_calls;
 use super::thread::Desk;
 
 /// One thing to write. Done again if the transaction that it was part of failed, so it may change
@@ -108,6 +109,7 @@ impl Writer {
             Some(open) => open,
             None => self.open.insert(self.ledger.shared.connect()?),
         };
+        system_calls::forget_failure();
         files.check_index()?;
         connection.execute_batch("BEGIN IMMEDIATE")?;
         // What goes into a file that was deleted is neither noted nor stored.

@@ -1,7 +1,7 @@
 //! Files of a store in use that somebody reads, links, mounts at another place or cuts.
 
 use std::fs;
-use std::os::unix::fs::{MetadataExt, symlink};
+use std::os::unix::fs::{MetadataExt, chown, symlink};
 use std::process::Command;
 
 use exactbuyer::dispatch::RunOptions;
@@ -159,6 +159,41 @@ fn a_backup_replaces_nothing_and_follows_no_link() {
     assert!(!elsewhere.file("nothing").exists());
     let error = store.backup(&folder.file("no/such/folder.db")).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Store);
+}
+
+#[test]
+fn a_link_in_the_place_of_the_side_file_is_not_followed() {
+    let (folder, elsewhere) = (Folder::new(), Folder::new());
+    let (side, target) = (folder.file("a.db-owners"), elsewhere.file("mine"));
+    fs::write(&target, [b'x'; 100]).unwrap();
+    for why in ["symbolic link", "hard link"] {
+        if why == "hard link" { fs::hard_link(&target, &side) } else { symlink(&target, &side) }.unwrap();
+        let error = SqliteStore::open(&folder.file("a.db"), "loopback").unwrap_err();
+        assert!(error.message().contains(why), "{error}");
+        assert_eq!(fs::read(&target).unwrap(), [b'x'; 100]);
+        fs::remove_file(&side).unwrap();
+    }
+    symlink(elsewhere.file("nothing"), &side).unwrap();
+    SqliteStore::open(&folder.file("a.db"), "loopback").unwrap_err();
+    assert!(!elsewhere.file("nothing").exists());
+    fs::remove_file(&side).unwrap();
+    drop(folder.store());
+}
+
+#[test]
+fn a_store_of_another_user_is_warned_of() {
+    let folder = Folder::new();
+    drop(folder.store());
+    assert_eq!(folder.store().warnings(), [] as [String; 0]);
+    for (file, what) in [("a.db", "the store "), (".", "the store's folder ")] {
+        // Only the system's own user may give files away.
+        if chown(folder.file(file), Some(12_345), None).is_err() {
+            return;
+        }
+        let store = folder.store();
+        let told = store.warnings().iter().filter(|told| told.contains("belongs to another user"));
+        assert!(told.clone().any(|told| told.starts_with(what)), "{:?}", store.warnings());
+    }
 }
 
 #[test]

@@ -184,6 +184,32 @@ fn a_new_store_is_not_made_while_others_have_the_deleted_one_in_use() {
 }
 
 #[test]
+fn a_backup_beside_the_log_of_the_dead_is_not_mixed_with_it() {
+    let (folder, vendor) = (Folder::new(), Vendor::honest());
+    once(&folder, settings(), &vendor, &["zoe"]);
+    fs::copy(folder.file("a.db"), folder.file("backup")).unwrap();
+    let mut other = Other::start(&folder, "silent");
+    other.says("asked");
+    other.kill();
+    assert!(fs::metadata(folder.file("a.db-wal")).unwrap().len() > 0);
+    fs::rename(folder.file("a.db"), folder.file("before")).unwrap();
+    fs::rename(folder.file("backup"), folder.file("a.db")).unwrap();
+    for _ in 0..2 {
+        assert!(opening_fails(&folder).message().contains("was put beside the log of another"));
+    }
+    // What it advises helps, either way.
+    for end in ["-wal", "-shm"] {
+        fs::rename(folder.file(&format!("a.db{end}")), folder.file(&format!("before{end}"))).unwrap();
+    }
+    assert_eq!(once(&folder, settings(), &vendor, &["zoe"]).receipt.from_store, 1);
+    fs::remove_file(folder.file("a.db-owners")).unwrap();
+    for end in ["", "-wal", "-shm"] {
+        fs::rename(folder.file(&format!("before{end}")), folder.file(&format!("a.db{end}"))).unwrap();
+    }
+    assert_eq!(folder.store().unknown().unwrap().len(), 2);
+}
+
+#[test]
 fn an_answer_for_a_store_that_was_deleted_is_delivered_and_said_not_to_be_stored() {
     let folder = Folder::new();
     let (there, away) = (folder.file("a.db"), folder.file("moved"));

@@ -1,0 +1,95 @@
+//! A clock that somebody sets back: what was stored before is dated ahead of it.
+
+use std::time::Duration;
+
+use exactbuyer::config::{Config, Per};
+use exactbuyer::dispatch::RunOptions;
+use exactbuyer::results::Status;
+use exactbuyer::store::sqlite::SqliteStore;
+use exactbuyer::store::{Claim, Store, Terms};
+use exactbuyer::vendor::transport::Reply;
+
+use crate::desk::*;
+
+const HOUR_MS: i64 = 3_600_000;
+
+/// As if the clock had been an hour ahead until now. Nobody has the store open.
+fn set_back(folder: &Folder) {
+    let connection = rusqlite::Connection::open(folder.file("a.db")).unwrap();
+    let changed = |what: &str| connection.execute(what, [HOUR_MS]).unwrap();
+    assert!(changed("UPDATE request SET sent_ms = sent_ms + ?1, settled_ms = settled_ms + ?1") > 0);
+    changed("UPDATE answer SET at_ms = at_ms + ?1");
+    changed("UPDATE pause SET until_ms = until_ms + ?1");
+    changed("UPDATE meta SET value = value + ?1 WHERE name LIKE 'paused %'");
+}
+
+#[test]
+fn an_age_that_nobody_can_tell_is_too_old_where_there_is_a_limit() {
+    let (folder, vendor) = (Folder::new(), Vendor::honest());
+    once(&folder, settings(), &vendor, &["ana", "nobody"]);
+    set_back(&folder);
+    let any_age = Config { max_age: None, miss_max_age: None, ..settings() };
+    assert_eq!(once(&folder, any_age.clone(), &vendor, &["ana", "nobody"]).receipt.from_store, 2);
+    let day = Some(Duration::from_hours(24));
+    let misses = once(&folder, Config { miss_max_age: day, ..any_age.clone() }, &vendor, &["ana", "nobody"]);
+    assert_eq!((misses.receipt.from_store, misses.receipt.credits), (1, 0));
+    let limited = Config { max_age: day, ..any_age };
+    let hits = once(&folder, limited.clone(), &vendor, &["ana"]);
+    assert_eq!((hits.receipt.from_store, hits.receipt.bought_again), (0, 1));
+    // The new answer has an age, and is served.
+    assert_eq!(once(&folder, limited, &vendor, &["ana"]).receipt.from_store, 1);
+}
+
+#[test]
+fn a_refresh_asks_again_and_the_new_answer_counts() {
+    let folder = Folder::new();
+    let vendor = Vendor::new(|number, values| {
+        let mut reply = found(values);
+        reply.body = String::from_utf8_lossy(&reply.body).replace("Zo", &format!("Zo{number}")).into();
+        Ok(reply)
+    });
+    once(&folder, settings(), &vendor, &["ana"]);
+    set_back(&folder);
+    let store = folder.store();
+    let ask = |refresh| {
+        let options = RunOptions { refresh, ..RunOptions::default() };
+        run(&engine(settings(), &vendor, &store), rows(&["ana"]), options)
+    };
+    let refreshed = ask(true);
+    assert_eq!((refreshed.receipt.credits, refreshed.receipt.bought_again), (1, 1));
+    let later = ask(false);
+    assert_eq!(later.receipt.from_store, 1);
+    assert_eq!(later.records(), refreshed.records());
+}
+
+#[test]
+fn a_pause_becomes_no_longer() {
+    let folder = Folder::new();
+    let pause = Duration::from_secs(3_000);
+    let vendor = Vendor::new(move |_, _| Ok(Reply { retry_after: Some(pause), ..status(429) }));
+    once(&folder, Config { max_retries: 0, ..settings() }, &vendor, &["ana"]);
+    set_back(&folder);
+    let store = folder.store();
+    let first = wait(&store);
+    assert!(first > Duration::ZERO && first <= pause + Duration::from_mins(2), "{first:?}");
+    a_moment_passes();
+    assert!(wait(&store) < first, "it goes on from there");
+}
+
+fn wait(store: &SqliteStore) -> Duration {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let terms = Terms { requests_per_minute: 200, ..Terms::default() };
+    let claim = runtime.block_on(store.claim(store.begin(terms), &[].into(), &[email("ana")])).unwrap();
+    let Claim::NotBefore(wait) = claim else { panic!("{claim:?}") };
+    wait
+}
+
+/// What is dated ahead counts: a ceiling is never more than it was.
+#[test]
+fn a_ceiling_of_a_day_does_not_begin_again() {
+    let (folder, vendor) = (Folder::new(), Vendor::honest());
+    let limited = Config { max_credits: Some(1), per: Per::Month, ..settings() };
+    once(&folder, limited.clone(), &vendor, &["ana"]);
+    set_back(&folder);
+    assert_eq!(once(&folder, limited, &vendor, &["bob"]).statuses(), [Status::NotSent]);
+}
