@@ -309,8 +309,8 @@ class Engine:
     ) -> Run:
         """Starts a call, and opens the store.
 
-        `whole`: the rows are all at hand, and no lookup of them is forgotten before the last is in. Otherwise a
-        lookup is forgotten 100,000 rows after the last row that named it.
+        `whole`: the rows are all at hand; nothing is sent before `finish`, and no lookup that comes again is
+        forgotten. Otherwise a lookup is forgotten 100,000 rows after the last row that named it.
 
         The first one with a key settles it; without one nothing is sent.
         """

@@ -6,26 +6,25 @@ process would damage: the core does. What an answer looks like is in `_stored`.
 
 from __future__ import annotations
 
-import operator
-from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
 from . import _core
 from ._export import write_export
 from ._places import file_at
+from ._store_arguments import check_parts, check_whole, moment
 from ._store_file import StoreFile, opened
 from ._stored import Answer, Doubt, Entry, Info, Merged, Migrated, Purged, Reconciliation, Resolved, in_ms
 from .budget import time_zone
 from .exceptions import ConfigError, InvalidIdentifierError
-from .frames import nearest
 from .results import Problem
 from .rows import check_field_type, check_text
 from .wording import as_given
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from datetime import tzinfo
+    from datetime import datetime, timedelta, tzinfo
     from os import PathLike
+    from pathlib import Path
 
     from .rows import FieldType
 
@@ -155,7 +154,7 @@ class Store(StoreFile):
         for row in opened(self).summary(names, time_zone(tz)):
             group = row.pop("group")
             rows.append({**dict(zip(names, group, strict=True)), **row})
-        _check_parts(names, rows)
+        check_parts(names, rows)
         if as_frame is False:
             return rows
         try:
@@ -183,7 +182,7 @@ class Store(StoreFile):
             ConfigError: There is no such month or time zone.
         """
         check_text("month", month)
-        _check_whole("invoiced", invoiced)
+        check_whole("invoiced", invoiced)
         return Reconciliation(month=month, **opened(self).reconcile(month, invoiced, time_zone(tz)))
 
     def info(self) -> Info:
@@ -251,7 +250,7 @@ class Store(StoreFile):
         if (identifier is None) == (older_than is None):
             raise ConfigError("say whom to purge, or older_than=…: one of the two")
         if older_than is not None:
-            return Purged(**opened(self).purge_before(in_ms(_moment(older_than))))
+            return Purged(**opened(self).purge_before(in_ms(moment(older_than))))
         return Purged(**opened(self).purge(self._one(identifier, field_type)))
 
     def allow(self, identifier: object, *, field_type: FieldType | None = None) -> bool:
@@ -335,7 +334,7 @@ class Store(StoreFile):
         Args:
             request: The request's number, as in `unknown()` and `receipts()`.
         """
-        _check_whole("request", request)
+        check_whole("request", request)
         return opened(self).read_unread(request)
 
     def __repr__(self) -> str:
@@ -384,38 +383,3 @@ def migrate(path: str | PathLike[str]) -> Migrated:
             as it was.
     """
     return Migrated(**_core.migrate_store(file_at("path", path)))
-
-
-def _check_whole(name: str, number: int) -> None:
-    """Refuses what is no number that the store can hold."""
-    try:
-        whole = operator.index(number)
-    except TypeError:
-        raise ConfigError(f"{name} is a whole number from 0; not {as_given(number)}") from None
-    if not 0 <= whole < 2**63:
-        raise ConfigError(f"{name} is a whole number from 0; not {as_given(number)}")
-
-
-def _check_parts(names: list[str], rows: list[dict[str, Any]]) -> None:
-    """Refuses a name that parts nothing: mistyped, it would look like a sum of all."""
-    for name in names:
-        # Of a journal without requests nobody knows its tags.
-        if name in _DATES or not rows or any(row[name] is not None for row in rows):
-            continue
-        near = nearest(_DATES, name)
-        meant = f": did you mean {near!r}? It" if near is not None else "; it"
-        raise ConfigError(
-            f"by names {as_given(name)}, which no request has as a tag{meant} may be 'day', 'month', "
-            f"'year' or a tag"
-        )
-
-
-_DATES = ("day", "month", "year")
-
-
-def _moment(older_than: object) -> datetime:
-    if isinstance(older_than, timedelta):
-        return datetime.now(timezone.utc) - older_than
-    if isinstance(older_than, datetime) and older_than.tzinfo is not None:
-        return older_than
-    raise ConfigError("older_than is a timedelta, or a datetime with its time zone")

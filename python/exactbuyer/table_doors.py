@@ -78,8 +78,9 @@ class TableDoors:
             `status`, `matched_by`, `source`, `fetched_at`, `reason` and those of `columns`, all under
             the prefix. Columns of an earlier call with this prefix are replaced. A reader gives a
             reader, computed as it is consumed, which recognises duplicates as `stream` does: without a
-            store, one more than 100,000 rows after the last of its kind is paid for again. The receipt is `last_receipt`, and in pandas' `attrs`
-            or the schema's metadata under `"exactbuyer_receipt"` (a reader's schema comes before it).
+            store, one more than 100,000 rows after the last of its kind is paid for again. The receipt is
+            `last_receipt`, and in pandas' `attrs` or the schema's metadata under `"exactbuyer_receipt"`
+            (a reader's schema comes before it).
 
         Raises:
             ConfigError: A column is missing, in the way, or of a type that cannot be looked up.

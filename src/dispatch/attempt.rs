@@ -165,11 +165,14 @@ impl Attempt {
         }
         let mut claimed = Claimed { store, run, required, request, lookups: mine };
 
-        let started = tokio::time::Instant::now();
+        let (started, started_ms) = (tokio::time::Instant::now(), now_ms());
         let body = encode(claimed.lookups.iter(), &claimed.required, format);
         let outcome = transport.send(body).await;
-        let took = started.elapsed();
         let at_ms = now_ms();
+        // The longer of both clocks: one of them stands still while a machine sleeps, and when a reply came
+        // that was found after a sleep, nobody knows.
+        let slept = Duration::from_millis(u64::try_from(at_ms - started_ms).unwrap_or(0));
+        let took = started.elapsed().max(slept);
 
         let left = !matches!(outcome, Err(Failure::NotSent(_) | Failure::Forbidden(_)));
         let status = outcome.as_ref().ok().map(|reply| reply.status);

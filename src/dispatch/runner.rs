@@ -24,6 +24,12 @@ use super::{RunOptions, Shared};
 /// How often a run that waits for other processes looks whether they are done.
 const LISTEN_EVERY: Duration = Duration::from_millis(100);
 
+/// While a deadline counts, the clock is looked at this often.
+const SLICE: Duration = Duration::from_secs(1);
+
+/// A run that wakes later than this was held up: its process was stopped, or its machine slept.
+const LATE: Duration = Duration::from_millis(100);
+
 /// What reaches a run.
 pub(super) enum Event {
     /// More rows.
@@ -106,6 +112,13 @@ pub(super) fn now() -> Instant {
     tokio::time::Instant::now().into_std()
 }
 
+/// A deadline, after a sleep that was to end at `until` and is over now. Time in which this process was
+/// stopped does not count, and what has arrived meanwhile is read before it is given up.
+fn put_off(deadline: Instant, until: Instant, now: Instant) -> Instant {
+    let late = now.saturating_duration_since(until);
+    if late > LATE { (deadline + late).max(now + SLICE) } else { deadline }
+}
+
 impl Runner {
     pub(super) fn new(
         shared: Arc<Shared>,
@@ -181,11 +194,14 @@ impl Runner {
                 tokio::task::yield_now().await;
             } else {
                 let waits = !self.held.is_empty() || self.room.is_some();
-                let listen = (waits && shared.store.durable()).then(|| now() + LISTEN_EVERY);
+                let began = now();
+                let listen = (waits && shared.store.durable()).then(|| began + LISTEN_EVERY);
+                // A deadline that is over has been seen to: what comes after it is given up at once.
+                let deadline = self.deadline.filter(|deadline| *deadline > began);
+                let slice = deadline.map(|deadline| deadline.min(began + SLICE));
+                let until = wake.into_iter().chain(slice).chain(listen).min();
                 let sleep = async {
-                    // A deadline that is over has been seen to: what comes after it is given up at once.
-                    let deadline = self.deadline.filter(|deadline| *deadline > now());
-                    match wake.into_iter().chain(deadline).chain(listen).min() {
+                    match until {
                         Some(at) => tokio::time::sleep_until(at.into()).await,
                         None => std::future::pending().await,
                     }
@@ -200,6 +216,9 @@ impl Runner {
                 }
                 if listen.is_some() {
                     shared.store.listen();
+                }
+                if let (Some(deadline), Some(until)) = (deadline, until) {
+                    self.deadline = Some(put_off(deadline, until, now()));
                 }
             }
             // However it came to this: what was told is told once.

@@ -122,11 +122,14 @@ impl Engine {
         for run in &runs {
             run.stop(grace);
         }
-        let began = Instant::now();
+        let mut left = grace + SETTLING;
         loop {
+            let began = Instant::now();
             let over = py.detach(|| over_soon(&runs));
+            // Of time in which this process was stopped, no more counts than two looks take.
+            left = left.saturating_sub(began.elapsed().min(2 * GLANCES_BETWEEN_SIGNALS * GLANCE));
             // A run ends by itself once its grace is over: a moment more than that.
-            if over || began.elapsed() >= grace + SETTLING {
+            if over || left.is_zero() {
                 let live = self.live.lock().unwrap_or_else(PoisonError::into_inner).take();
                 return wait_for(py, &Interrupt::default(), move || {
                     if let Some(mut live) = live.and_then(OfProcess::take) {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-import pyarrow
+import pyarrow as pa
 import pytest
 
 from exactbuyer import BulkEnricher
@@ -58,12 +58,12 @@ def of_table(enricher: BulkEnricher, table: Any) -> Receipt:
 
 
 def enrich_table(enricher: BulkEnricher) -> Receipt:
-    table = pyarrow.table({"mail": mails()})
+    table = pa.table({"mail": mails()})
     return of_table(enricher, enricher.enrich_table(table, "mail", columns={"contact": "$"}, progress=False))
 
 
 def enrich_table_async(enricher: BulkEnricher) -> Receipt:
-    table = pyarrow.table({"mail": mails()})
+    table = pa.table({"mail": mails()})
     enriching = enricher.enrich_table_async(table, "mail", columns={"contact": "$"}, progress=False)
     return of_table(enricher, asyncio.run(enriching))
 

@@ -17,7 +17,7 @@ use crate::error::{Error, ErrorKind};
 
 use super::HttpSettings;
 use super::endpoint::{Endpoint, is_loopback};
-use super::proxy::{parse_proxy, system_proxy_takes, wrong_proxy};
+use super::proxy::{environment_proxy, parse_proxy, system_proxy_takes, wrong_proxy};
 
 /// How the connection to the service is made; what the wording of a failure depends on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,12 +36,23 @@ pub(super) fn build(
     settings: &HttpSettings,
     timeout: Duration,
 ) -> Result<(Client, Route), Error> {
-    let proxy = settings.proxy.as_deref().map(parse_proxy).transpose()?;
+    let proxy = match &settings.proxy {
+        Some(proxy) => Some(parse_proxy(proxy)?),
+        // What the environment and the system say is for everybody but this machine.
+        None if endpoint.is_loopback() => None,
+        None => environment_proxy(endpoint.url())?,
+    };
+    let away = proxy.as_ref().is_some_and(|proxy| !proxy.host_str().is_some_and(is_loopback));
+    if away && !endpoint.is_https() {
+        return Err(Error::new(
+            ErrorKind::Config,
+            "proxy must be on this machine too where base_url is http://: the key would leave it in clear text",
+        ));
+    }
     let route = Route {
         proxied: proxy.is_some() || (!endpoint.is_loopback() && system_proxy_takes(endpoint.url())),
         tls: endpoint.is_https() || proxy.as_ref().is_some_and(|proxy| proxy.scheme() == "https"),
-        local: endpoint.is_loopback()
-            && proxy.as_ref().is_none_or(|proxy| proxy.host_str().is_some_and(is_loopback)),
+        local: endpoint.is_loopback() && !away,
     };
     let mut builder = Client::builder()
         // A redirect would carry key and body to wherever it points.
@@ -63,7 +74,6 @@ pub(super) fn build(
         .tcp_keepalive(Duration::from_secs(15))
         .tcp_keepalive_interval(Duration::from_secs(15))
         .tcp_keepalive_retries(3)
-        .gzip(true)
         // No resolver is asked about this name: it is this machine, or nothing is sent.
         .resolve_to_addrs(
             "localhost",
@@ -71,7 +81,7 @@ pub(super) fn build(
         )
         .tls_backend_preconfigured(tls(settings.ca_bundle.as_deref(), route.tls)?);
     if let Some(proxy) = proxy {
-        builder = builder.proxy(Proxy::all(proxy).map_err(|_| wrong_proxy())?);
+        builder = builder.proxy(Proxy::all(proxy).map_err(|_| wrong_proxy("proxy"))?);
     } else if endpoint.is_loopback() {
         builder = builder.no_proxy();
     }

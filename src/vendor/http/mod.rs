@@ -9,7 +9,9 @@
 
 mod body;
 mod client;
+mod coding;
 mod endpoint;
+mod patience;
 mod proxy;
 mod receive;
 mod trouble;
@@ -20,10 +22,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use reqwest::header::{ACCEPT, CONNECTION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
+use reqwest::header::{
+    ACCEPT, ACCEPT_ENCODING, CONNECTION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT,
+};
 use reqwest::{Client, Method};
 use tokio::sync::Semaphore;
-use tokio::time::{Instant, timeout_at};
 
 use crate::error::{Error, ErrorKind};
 use crate::secret::ApiKey;
@@ -37,6 +40,7 @@ pub use proxy::check_proxy;
 
 use body::{Body, Departure};
 use client::Route;
+use patience::Patience;
 
 /// The environment variable that forbids every send which is not to a loopback address. Any value
 /// but the empty one and `0` sets it. It is read at each send, so that a test suite can set it after
@@ -44,7 +48,7 @@ use client::Route;
 pub const OFFLINE_VARIABLE: &str = "EXACTBUYER_OFFLINE";
 
 /// No request takes longer than this, whatever the settings say: it keeps the arithmetic of
-/// deadlines within what every platform's clock can hold.
+/// time limits within what every platform's clock can hold.
 const LONGEST_TIMEOUT: Duration = Duration::from_hours(7 * 24);
 
 /// How to reach the service.
@@ -55,7 +59,7 @@ pub struct HttpSettings {
     /// Whose credits are spent.
     pub key: ApiKey,
     /// How long one request may take, from the first attempt to connect to the last byte of the
-    /// reply.
+    /// reply. Time in which this process is stopped does not count.
     pub timeout: Duration,
     /// How much of that may pass until a connection stands: name, TCP, proxy and TLS together.
     pub connect_timeout: Duration,
@@ -146,23 +150,33 @@ impl Shared {
                 "EXACTBUYER_OFFLINE is set: only loopback addresses may be called; unset it, or use the sandbox",
             ));
         }
-        let deadline = Instant::now() + self.timeout;
-        let departure = Departure::new();
-        let mut outgoing = reqwest::Request::new(Method::POST, self.endpoint.url().clone());
-        *outgoing.headers_mut() = self.headers.clone();
-        outgoing.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(request.content_type));
-        *outgoing.body_mut() = Some(reqwest::Body::wrap(Body::new(request.body, departure.clone())));
+        let mut patience = Patience::new(self.timeout);
+        loop {
+            let departure = Departure::new();
+            let mut outgoing = reqwest::Request::new(Method::POST, self.endpoint.url().clone());
+            *outgoing.headers_mut() = self.headers.clone();
+            outgoing.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(request.content_type));
+            let body = Body::new(request.body.clone(), departure.clone());
+            *outgoing.body_mut() = Some(reqwest::Body::wrap(body));
 
-        // Our own deadline, not reqwest's: it ends in a question that only the departure can
-        // answer, whether anything had left by then.
-        match timeout_at(deadline, self.client.execute(outgoing)).await {
-            Ok(Ok(response)) => Ok(receive::receive(response, deadline, &self.large_replies).await),
-            Ok(Err(error)) if departure.revoke() => {
-                Err(Failure::NotSent(trouble::not_sent(&error, self.route)))
-            }
-            Ok(Err(error)) => Err(Failure::Lost(trouble::lost(&error))),
-            Err(_) if departure.revoke() => Err(Failure::NotSent(NotSent::Connect)),
-            Err(_) => Err(Failure::Lost(Lost::TimedOut)),
+            // Our own limit, not reqwest's: it ends in a question that only the departure can answer,
+            // whether anything had left by then.
+            return match patience.wait(self.client.execute(outgoing)).await {
+                Some(Ok(response)) => {
+                    Ok(receive::receive(response, &mut patience, &self.large_replies).await)
+                }
+                Some(Err(error)) if departure.revoke() => {
+                    // The limit for connecting is reqwest's: if it was over because this process was
+                    // stopped, it says nothing, and nothing has left.
+                    if error.is_timeout() && patience.was_late() {
+                        continue;
+                    }
+                    Err(Failure::NotSent(trouble::not_sent(&error, self.route)))
+                }
+                Some(Err(error)) => Err(Failure::Lost(trouble::lost(&error))),
+                None if departure.revoke() => Err(Failure::NotSent(NotSent::Connect)),
+                None => Err(Failure::Lost(Lost::TimedOut)),
+            };
         }
     }
 }
@@ -176,6 +190,7 @@ fn headers(key: &ApiKey) -> Result<HeaderMap, Error> {
     let mut headers = HeaderMap::with_capacity(8);
     headers.insert(HeaderName::from_static(limits::KEY_HEADER), value);
     headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
     headers.insert(CONNECTION, HeaderValue::from_static("close"));
     headers.insert(
         USER_AGENT,

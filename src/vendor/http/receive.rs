@@ -1,17 +1,18 @@
 //! A reply, read: as much of it as is worth having, in as much time as is left.
 
+use std::io::{self, BufRead};
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use reqwest::Response;
 use reqwest::header::{DATE, HeaderMap, HeaderName, RETRY_AFTER};
 use tokio::sync::{Semaphore, SemaphorePermit};
-use tokio::time::{Instant, timeout_at};
 
 use crate::vendor::limits;
 use crate::vendor::transport::{Cut, Reply};
 
-use super::trouble;
+use super::patience::Patience;
+use super::{coding, trouble};
 
 /// Of a refusal only the status matters, and perhaps a line of explanation.
 const MAX_REFUSAL_BYTES: usize = 64 * 1024;
@@ -31,49 +32,101 @@ const MAX_RESERVED_BYTES: usize = 4 * 1024 * 1024;
 const LONGEST_WAIT: Duration = Duration::from_hours(366 * 24);
 
 /// Reads the reply. There is one from here on, whatever becomes of its body.
-pub(super) async fn receive(mut response: Response, deadline: Instant, large_replies: &Semaphore) -> Reply {
+pub(super) async fn receive(
+    mut response: Response,
+    patience: &mut Patience,
+    large_replies: &Semaphore,
+) -> Reply {
     let status = response.status();
     let retry_after = retry_after(response.headers(), SystemTime::now());
     let most = if status.is_success() { limits::MAX_BODY_BYTES } else { MAX_REFUSAL_BYTES };
-    let (body, cut) = read(&mut response, most, deadline, large_replies).await;
+    let (body, cut) = read(&mut response, most, patience, large_replies).await;
     Reply { status: status.as_u16(), retry_after, body, cut }
 }
 
 async fn read(
     response: &mut Response,
     most: usize,
-    deadline: Instant,
+    patience: &mut Patience,
     large_replies: &Semaphore,
 ) -> (Bytes, Option<Cut>) {
-    // Known only where the body is not compressed.
+    let codings = coding::codings(response.headers());
     let announced = response.content_length().and_then(|length| usize::try_from(length).ok());
-    let mut body = Vec::with_capacity(announced.unwrap_or(0).min(MAX_RESERVED_BYTES).min(most));
-    let mut permit: Option<SemaphorePermit<'_>> = None;
+    let mut room = Room { large_replies, permit: None };
+    let mut raw = Vec::with_capacity(announced.unwrap_or(0).min(MAX_RESERVED_BYTES).min(most));
     let cut = loop {
-        let chunk = match timeout_at(deadline, response.chunk()).await {
-            Err(_) => break Some(Cut::TimedOut),
-            Ok(Err(error)) => break Some(trouble::cut(&error)),
-            Ok(Ok(None)) => break None,
-            Ok(Ok(Some(chunk))) => chunk,
+        let chunk = match patience.wait(response.chunk()).await {
+            None => break Some(Cut::TimedOut),
+            Some(Err(error)) => break Some(trouble::cut(&error)),
+            Some(Ok(None)) => break None,
+            Some(Ok(Some(chunk))) => chunk,
         };
-        let room = most - body.len();
-        if chunk.len() > room {
-            body.extend_from_slice(chunk.get(..room).unwrap_or_default());
-            break Some(Cut::TooLarge);
+        if let Err(cut) = room.add(&mut raw, &chunk, most, patience).await {
+            break Some(cut);
         }
-        if permit.is_none() && body.len() + chunk.len() > LARGE_BODY_BYTES {
-            match timeout_at(deadline, large_replies.acquire()).await {
-                Ok(Ok(granted)) => permit = Some(granted),
-                Ok(Err(_)) | Err(_) => break Some(Cut::TimedOut),
+    };
+    if codings.is_empty() || raw.is_empty() {
+        return (finished(raw), cut);
+    }
+    let mut plain = Vec::with_capacity((raw.len() * 4).min(MAX_RESERVED_BYTES).min(most));
+    let mut decoder = coding::decoder(&raw, &codings);
+    let broken = loop {
+        let length = match decoder.fill_buf() {
+            Ok([]) => break None,
+            Ok(piece) => match room.add(&mut plain, piece, most, patience).await {
+                Ok(()) => piece.len(),
+                Err(cut) => return (finished(plain), Some(cut)),
+            },
+            Err(error) => break Some(error.kind()),
+        };
+        decoder.consume(length);
+    };
+    drop(decoder);
+    match (broken, cut) {
+        (None, cut) => (finished(plain), cut),
+        (Some(io::ErrorKind::UnexpectedEof), Some(cut)) => (finished(plain), Some(cut)),
+        // As it came: what cannot be read here may still be read by somebody.
+        (Some(_), _) => (finished(raw), Some(Cut::Garbled)),
+    }
+}
+
+/// The room for one reply, before and after it is decompressed.
+struct Room<'a> {
+    large_replies: &'a Semaphore,
+    permit: Option<SemaphorePermit<'a>>,
+}
+
+impl Room<'_> {
+    /// Adds a piece to a body of at most so many bytes.
+    async fn add(
+        &mut self,
+        body: &mut Vec<u8>,
+        piece: &[u8],
+        most: usize,
+        patience: &mut Patience,
+    ) -> Result<(), Cut> {
+        let room = most - body.len();
+        if piece.len() > room {
+            body.extend_from_slice(piece.get(..room).unwrap_or_default());
+            return Err(Cut::TooLarge);
+        }
+        if self.permit.is_none() && body.len() + piece.len() > LARGE_BODY_BYTES {
+            match patience.wait(self.large_replies.acquire()).await {
+                Some(Ok(granted)) => self.permit = Some(granted),
+                Some(Err(_)) | None => return Err(Cut::TimedOut),
             }
         }
-        body.extend_from_slice(&chunk);
-    };
+        body.extend_from_slice(piece);
+        Ok(())
+    }
+}
+
+fn finished(mut body: Vec<u8>) -> Bytes {
     if body.capacity() - body.len() > body.capacity() / 4 {
         // Records are slices of this buffer and may live long: no unused quarter with them.
         body.shrink_to_fit();
     }
-    (Bytes::from(body), cut)
+    Bytes::from(body)
 }
 
 /// `Retry-After` in seconds or as a date (RFC 9110, 10.2.3).

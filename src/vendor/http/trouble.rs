@@ -50,8 +50,7 @@ pub(super) fn lost(error: &reqwest::Error) -> Lost {
 
 /// What cut a body short.
 pub(super) fn cut(error: &reqwest::Error) -> Cut {
-    // hyper speaks of the connection and the transfer coding; where it is silent, it was the
-    // decoder of the compression that gave up.
+    // hyper speaks of the connection and of the transfer coding.
     let by_connection = causes(error).any(<dyn StdError>::is::<hyper::Error>);
     let not_understood = causes(error)
         .filter_map(io_kind)

@@ -7,6 +7,7 @@ use exactbuyer::identifier::{FieldType, Identifier, Invalid, Rules, identify};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
+#[allow(clippy::struct_excessive_bools, clippy::struct_field_names)] // The names are the file's.
 struct Case {
     kind: String,
     text: Option<String>,

@@ -65,7 +65,7 @@ fn a_refresh_asks_again_and_the_new_answer_counts() {
 #[test]
 fn a_pause_becomes_no_longer() {
     let folder = Folder::new();
-    let pause = Duration::from_secs(3_000);
+    let pause = Duration::from_mins(50);
     let vendor = Vendor::new(move |_, _| Ok(Reply { retry_after: Some(pause), ..status(429) }));
     once(&folder, Config { max_retries: 0, ..settings() }, &vendor, &["ana"]);
     set_back(&folder);

@@ -2,6 +2,7 @@
 
 use std::process::Command;
 
+use exactbuyer::error::ErrorKind;
 use exactbuyer::vendor::http::{HttpSettings, HttpTransport};
 use exactbuyer::vendor::transport::{Failure, NotSent, Transport};
 
@@ -41,8 +42,11 @@ async fn in_an_environment() {
             assert!(matches!(away().send(request()).await.unwrap_err(), Failure::Forbidden(_)));
             assert_eq!(send_once(&here).await.unwrap().status, 200);
             // Loopback by name, but sent to someone else's proxy.
-            let detour =
-                HttpSettings { proxy: Some("http://proxy.example:1".to_owned()), ..settings(here.url()) };
+            let detour = HttpSettings {
+                proxy: Some("http://proxy.example:1".to_owned()),
+                ca_bundle: Some(authority().bundle.clone()),
+                ..settings(here.url().replace("http:", "https:"))
+            };
             let failure = HttpTransport::new(detour).unwrap().send(request()).await.unwrap_err();
             assert!(matches!(failure, Failure::Forbidden(_)));
             assert_eq!(here.seen.requests(), 1);
@@ -50,6 +54,23 @@ async fn in_an_environment() {
         "proxy" => {
             // The proxy of the environment refuses whatever it is asked.
             assert_eq!(away().send(request()).await.unwrap_err(), Failure::NotSent(NotSent::Proxy));
+        }
+        "wrong" => {
+            let settings = || HttpSettings {
+                ca_bundle: Some(authority().bundle.clone()),
+                ..settings("https://service.example")
+            };
+            let error = HttpTransport::new(settings()).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Config);
+            assert!(
+                error.message().contains("HTTPS_PROXY") && !error.message().contains("canary"),
+                "{error}"
+            );
+            // What the settings say counts more.
+            let proxy = Some("http://proxy.example".to_owned());
+            HttpTransport::new(HttpSettings { proxy, ..settings() }).unwrap();
+            let here = Server::answering(reply("200 OK", "", b"{}")).await;
+            assert_eq!(send_once(&here).await.unwrap().status, 200);
         }
         "loopback" => {
             let here = Server::answering(reply("200 OK", "", b"{}")).await;
@@ -77,4 +98,9 @@ async fn the_proxy_of_the_environment_is_used_but_never_for_loopback() {
     let everything = ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "ALL_PROXY"];
     run_part("loopback", &everything.map(|name| (name, proxy.url())));
     assert_eq!(proxy.seen.connections(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_proxy_of_the_environment_that_cannot_be_read_is_refused() {
+    run_part("wrong", &[("HTTPS_PROXY", "http://canary:x:y:z".to_owned())]);
 }

@@ -1,11 +1,12 @@
 //! Proxies named by the settings.
 
+use exactbuyer::error::ErrorKind;
 use exactbuyer::vendor::http::{HttpSettings, HttpTransport};
 use exactbuyer::vendor::transport::{Failure, NotSent, Transport};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 
-use crate::server::Server;
+use crate::server::{Server, reply};
 use crate::tls::{authority, tls_server};
 use crate::{BODY, request, settings};
 
@@ -62,4 +63,18 @@ async fn a_proxy_that_is_not_there_is_not_sent() {
     };
     let failure = HttpTransport::new(settings).unwrap().send(request()).await.unwrap_err();
     assert_eq!(failure, Failure::NotSent(NotSent::Proxy));
+}
+
+/// The key would leave this machine in clear text.
+#[tokio::test]
+async fn plain_http_does_not_go_through_a_proxy_elsewhere() {
+    for proxy in ["http://canary.example:3128", "https://canary.example", "socks5h://10.0.0.1", "0.0.0.0:1"] {
+        let settings = HttpSettings { proxy: Some(proxy.to_owned()), ..settings("http://127.0.0.1:1") };
+        let error = HttpTransport::new(settings).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config);
+        assert!(error.message().starts_with("proxy ") && !error.message().contains("canary"), "{error}");
+    }
+    let service = Server::answering_once(reply("200 OK", "", b"{}")).await;
+    let here = HttpSettings { proxy: Some(service.url()), ..settings("http://127.0.0.1:1") };
+    assert_eq!(HttpTransport::new(here).unwrap().send(request()).await.unwrap().status, 200);
 }

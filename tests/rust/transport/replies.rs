@@ -82,6 +82,13 @@ async fn bodies_come_whole_however_they_are_coded() {
     for answer in [
         reply("200 OK", "", &text),
         reply("200 OK", "Content-Encoding: gzip\r\n", &gzip(&text)),
+        reply(
+            "200 OK",
+            "content-encoding: X-GZIP\r\n",
+            &[gzip(&text[..9]), gzip(&text[9..]), vec![0; 9]].concat(),
+        ),
+        reply("200 OK", "Content-Encoding: gzip\r\nContent-Encoding: GZip\r\n", &gzip(&gzip(&text))),
+        reply("200 OK", "Content-Encoding: identity\r\n", &text),
         chunked(&text),
         until_close,
     ] {
@@ -111,7 +118,12 @@ async fn a_body_that_breaks_off_is_a_reply_with_a_cut() {
         (with_head("Transfer-Encoding: chunked\r\n", b"3\r\nabc\r\nxyz\r\n"), Some("abc"), Cut::Garbled),
         (with_head(&zipped_length, half), None, Cut::Disconnected),
         (reply("200 OK", "Content-Encoding: gzip\r\n", half), None, Cut::Garbled),
-        (reply("200 OK", "Content-Encoding: gzip\r\n", b"not gzip at all"), Some(""), Cut::Garbled),
+        (
+            reply("200 OK", "Content-Encoding: gzip\r\n", b"not gzip at all"),
+            Some("not gzip at all"),
+            Cut::Garbled,
+        ),
+        (reply("200 OK", "Content-Encoding: deflate\r\n", b"{}"), Some("{}"), Cut::Garbled),
     ] {
         let server = Server::answering_once(answer.clone()).await;
         let reply = send_once(&server).await.unwrap();
@@ -129,6 +141,9 @@ async fn no_reply_is_read_beyond_its_cap() {
     assert!(bomb.len() < 1_000_000);
     let server = Server::answering_once(reply("200 OK", "Content-Encoding: gzip\r\n", &bomb)).await;
     let big = send_once(&server).await.unwrap();
+    assert_eq!((big.cut, big.body.len()), (Some(Cut::TooLarge), limits::MAX_BODY_BYTES));
+    let twice = reply("200 OK", "Content-Encoding: gzip, gzip\r\n", &gzip(&bomb));
+    let big = send_once(&Server::answering_once(twice).await).await.unwrap();
     assert_eq!((big.cut, big.body.len()), (Some(Cut::TooLarge), limits::MAX_BODY_BYTES));
 
     for (status, most) in [("200 OK", limits::MAX_BODY_BYTES), ("429 Slow", 64 * 1024)] {

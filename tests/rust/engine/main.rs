@@ -4,6 +4,8 @@
 #![allow(missing_docs)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
+mod stopping;
+
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -312,34 +314,6 @@ fn what_waits_to_be_sent_again_is_cut_down_after_a_413_too() {
     assert_eq!(done.receipt.count(Status::Found), 2_000);
     let sizes: Vec<usize> = done.seen.iter().map(|(_, lookups)| *lookups).collect();
     assert_eq!(sizes, [1_000, 1_000, 500, 500, 500, 500]);
-}
-
-#[test]
-fn a_stopped_run_outlasts_its_grace_for_nobodys_sake() {
-    let hour = Duration::from_hours(1);
-    paused(async {
-        let (engine, seen) = engine(Config::default(), hour, |_, values| Ok(found(values, |_| true)));
-        let asking = start(&engine, 0..4_000);
-        sleep(Duration::from_secs(1)).await;
-        assert_eq!(seen.lock().unwrap().len(), 4, "another run asks for all of these");
-
-        // What the other one asks for comes last: more rows before it than are admitted at once.
-        let began = Instant::now();
-        let stopped = start(&engine, (10_000..50_000).chain(0..4_000));
-        let grace = Duration::from_secs(5);
-        stopped.stop(grace);
-        let done = finish(&stopped, &seen).await;
-        assert_eq!(done.receipt.count(Status::NotSent), 44_000);
-        assert!(began.elapsed() <= grace, "{:?}", began.elapsed());
-
-        let began = Instant::now();
-        let stopped = start(&engine, (10_000..50_000).chain(0..4_000));
-        stopped.stop(Duration::ZERO);
-        let done = finish(&stopped, &seen).await;
-        assert_eq!(done.receipt.count(Status::NotSent), 44_000);
-        assert!(began.elapsed().is_zero(), "{:?}", began.elapsed());
-        assert_eq!(finish(&asking, &seen).await.receipt.count(Status::Found), 4_000);
-    });
 }
 
 #[test]

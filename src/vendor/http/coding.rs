@@ -1,0 +1,204 @@
+//! What a body was compressed with, and how it is read.
+//!
+//! Only gzip is asked for. What else clients commonly read is read here as well: the answer has been
+//! paid for. As urllib3, curl and browsers do, this takes names in any case, `x-gzip`, gzip in several
+//! members, with padding after the last, `deflate` with and without the header of zlib, and several
+//! codings after one another; a name that is none of these changes nothing.
+
+use std::io::{self, BufRead, BufReader, Read};
+
+use flate2::bufread::GzDecoder;
+use flate2::{Decompress, FlushDecompress, Status};
+use reqwest::header::{CONTENT_ENCODING, HeaderMap};
+
+/// The first byte of a gzip member (RFC 1952, 2.3.1).
+const MEMBER: u8 = 0x1f;
+
+/// No honest reply has more; each may multiply its length by a thousand.
+const MOST_CODINGS: usize = 4;
+
+/// What a body was compressed with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Coding {
+    Gzip,
+    Deflate,
+}
+
+/// The codings of a body, in the order in which they were applied (RFC 9110, 8.4).
+pub(super) fn codings(headers: &HeaderMap) -> Vec<Coding> {
+    let values = headers.get_all(CONTENT_ENCODING).iter().filter_map(|value| value.to_str().ok());
+    let names = values.flat_map(|value| value.split(',')).map(|name| name.trim().to_ascii_lowercase());
+    let known = names.filter_map(|name| match name.as_str() {
+        "gzip" | "x-gzip" => Some(Coding::Gzip),
+        "deflate" => Some(Coding::Deflate),
+        _ => None,
+    });
+    known.take(MOST_CODINGS).collect()
+}
+
+/// Reads a body that was compressed like this. An end that comes too early is an
+/// [`io::ErrorKind::UnexpectedEof`].
+pub(super) fn decoder<'a>(body: &'a [u8], codings: &[Coding]) -> Box<dyn BufRead + Send + 'a> {
+    let body: Box<dyn BufRead + Send + 'a> = Box::new(body);
+    codings.iter().rev().fold(body, |input, coding| match coding {
+        Coding::Gzip => Box::new(BufReader::new(Members(Some(Member::Next(input))))),
+        Coding::Deflate => Box::new(BufReader::new(Inflate { input, state: None, is_over: false })),
+    })
+}
+
+type Input<'a> = Box<dyn BufRead + Send + 'a>;
+
+/// Gzip members, one after another.
+struct Members<'a>(Option<Member<'a>>);
+
+enum Member<'a> {
+    /// Where a member begins.
+    Next(Input<'a>),
+    Inside(GzDecoder<Input<'a>>),
+}
+
+impl Read for Members<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let mut decoder = match self.0.take() {
+                None => return Ok(0),
+                Some(Member::Next(input)) => GzDecoder::new(input),
+                Some(Member::Inside(decoder)) => decoder,
+            };
+            let length = decoder.read(into)?;
+            if length > 0 || into.is_empty() {
+                self.0 = Some(Member::Inside(decoder));
+                return Ok(length);
+            }
+            // Its checksum was right. What follows is another member, or padding.
+            let mut input = decoder.into_inner();
+            if input.fill_buf()?.first() == Some(&MEMBER) {
+                self.0 = Some(Member::Next(input));
+            }
+        }
+    }
+}
+
+/// A stream of deflate, in the format of zlib or bare.
+struct Inflate<'a> {
+    input: Input<'a>,
+    state: Option<Decompress>,
+    is_over: bool,
+}
+
+impl Read for Inflate<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        while !self.is_over && !into.is_empty() {
+            let input = self.input.fill_buf()?;
+            let ended = input.is_empty();
+            // No bare stream begins like this: it would be an empty block with its padding set.
+            let zlib = || input.first().is_some_and(|first| first & 0x0f == 8);
+            let state = self.state.get_or_insert_with(|| Decompress::new(zlib()));
+            let (taken, made) = (state.total_in(), state.total_out());
+            let status = state.decompress(input, into, FlushDecompress::None)?;
+            let count = |now: u64, before: u64| usize::try_from(now - before).unwrap_or_default();
+            let (taken, made) = (count(state.total_in(), taken), count(state.total_out(), made));
+            self.input.consume(taken);
+            self.is_over = status == Status::StreamEnd;
+            if made > 0 {
+                return Ok(made);
+            }
+            if ended && !self.is_over {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+        }
+        Ok(0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+    use std::io::Write;
+
+    use flate2::Compression;
+    use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
+
+    use super::*;
+
+    fn gzip(plain: &[u8]) -> Vec<u8> {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+        encoder.write_all(plain).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn zlib(plain: &[u8]) -> Vec<u8> {
+        let mut encoder = ZlibEncoder::new(Vec::new(), Compression::default());
+        encoder.write_all(plain).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn bare(plain: &[u8], level: u32) -> Vec<u8> {
+        let mut encoder = DeflateEncoder::new(Vec::new(), Compression::new(level));
+        encoder.write_all(plain).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn decode(body: &[u8], name: &str) -> Result<Vec<u8>, io::ErrorKind> {
+        let mut headers = HeaderMap::new();
+        for name in name.split(" + ") {
+            headers.append(CONTENT_ENCODING, name.parse().unwrap());
+        }
+        let mut plain = Vec::new();
+        let read = decoder(body, &codings(&headers)).read_to_end(&mut plain);
+        read.map(|_| plain).map_err(|error| error.kind())
+    }
+
+    fn text() -> Vec<u8> {
+        (0..200_000_u32).map(|place| b' ' + (place.wrapping_mul(place) % 95) as u8).collect()
+    }
+
+    #[test]
+    fn what_clients_commonly_read_is_read() {
+        let text = text();
+        let (first, second) = text.split_at(70_001);
+        let members = [gzip(first), gzip(b""), gzip(second)].concat();
+        for (body, name) in [
+            (gzip(&text), "gzip"),
+            (gzip(&text), "GZIP"),
+            (gzip(&text), " x-GZip ,"),
+            (members.clone(), "gzip"),
+            ([&gzip(&text)[..], &[0; 512]].concat(), "gzip"),
+            ([&members[..], b"\r\n"].concat(), "gzip"),
+            (zlib(&text), "deflate"),
+            (bare(&text, 6), "Deflate"),
+            (bare(&text, 0), "deflate"),
+            ([&zlib(&text)[..], &[0; 9]].concat(), "deflate"),
+            (gzip(&gzip(&text)), "gzip, gzip"),
+            (gzip(&zlib(&members)), "gzip,deflate + gzip"),
+            (text.clone(), "identity"),
+            (text.clone(), "utf-8"),
+            (gzip(&text), "identity, gzip"),
+        ] {
+            assert!(decode(&body, name).unwrap() == text, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_broken_is_told_from_what_breaks_off() {
+        let text = text();
+        for (body, name) in [(gzip(&text), "gzip"), (zlib(&text), "deflate"), (bare(&text, 6), "deflate")] {
+            for length in [1, 2, 11, body.len() / 2, body.len() - 1] {
+                assert_eq!(
+                    decode(&body[..length], name),
+                    Err(io::ErrorKind::UnexpectedEof),
+                    "{name} {length}"
+                );
+            }
+            let mut broken = body.clone();
+            broken[body.len() / 2] ^= 0x55;
+            let broken = decode(&broken, name);
+            assert!(broken != Ok(text.clone()), "{name}");
+        }
+        let cut_off = [gzip(&text), gzip(&text)[..100].to_vec()].concat();
+        assert_eq!(decode(&cut_off, "gzip"), Err(io::ErrorKind::UnexpectedEof));
+        assert!(decode(b"{\"contacts\": []}", "gzip").is_err());
+        assert!(decode(b"", "gzip").is_err());
+    }
+}

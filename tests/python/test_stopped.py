@@ -1,0 +1,67 @@
+"""A process that is stopped (Ctrl-Z, a laptop's sleep) for longer than its time limits, and goes on."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from exactbuyer.sandbox import Sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at /proc")
+
+TIMEOUT_S = 1.0
+REQUESTS = 4
+"""As many as a run sends at once at first."""
+
+CALL = f"""
+import json, sys
+from exactbuyer import BulkEnricher
+
+enricher = BulkEnricher(
+    sys.argv[2], base_url=sys.argv[1], store=None, chunk_size=10, max_retries=0, timeout={TIMEOUT_S},
+    connect_timeout={TIMEOUT_S},
+)
+rows = [f"p{{number}}@acme.example" for number in range({10 * REQUESTS})]
+took = enricher.enrich(rows, on_error="record", progress=False).receipt
+print(json.dumps([took.found, took.unknown, took.credits, took.credits_in_doubt, took.stopped]))
+"""
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def state(pid: int) -> str:
+    return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0]
+
+
+def test_answers_that_came_while_the_process_was_stopped_are_read() -> None:
+    with Sandbox(match_rate=1.0, latency=0.5) as sandbox:
+        command = [sys.executable, "-c", CALL, sandbox.url, sandbox.api_key]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, env=os.environ) as process:
+            try:
+                wait_until(lambda: len(sandbox.ledger.requests) == REQUESTS)
+                process.send_signal(signal.SIGSTOP)
+                wait_until(lambda: state(process.pid) == "T")
+                until = time.monotonic() + 2.5 * TIMEOUT_S
+                wait_until(lambda: time.monotonic() > until)
+                process.send_signal(signal.SIGCONT)
+                out, _ = process.communicate(timeout=60)
+            finally:
+                process.kill()
+        assert json.loads(out) == [10 * REQUESTS, 0, 10 * REQUESTS, 0, None]
+        assert set(sandbox.ledger.billed.values()) == {1}

@@ -1,0 +1,55 @@
+//! A run that is stopped, and its grace.
+
+use std::time::Duration;
+
+use exactbuyer::config::Config;
+use exactbuyer::results::Status;
+use tokio::time::{Instant, sleep};
+
+use super::{engine, finish, found, paused, start};
+
+#[test]
+fn a_stopped_run_outlasts_its_grace_for_nobodys_sake() {
+    let hour = Duration::from_hours(1);
+    paused(async {
+        let (engine, seen) = engine(Config::default(), hour, |_, values| Ok(found(values, |_| true)));
+        let asking = start(&engine, 0..4_000);
+        sleep(Duration::from_secs(1)).await;
+        assert_eq!(seen.lock().unwrap().len(), 4, "another run asks for all of these");
+
+        // What the other one asks for comes last: more rows before it than are admitted at once.
+        let began = Instant::now();
+        let stopped = start(&engine, (10_000..50_000).chain(0..4_000));
+        let grace = Duration::from_secs(5);
+        stopped.stop(grace);
+        let done = finish(&stopped, &seen).await;
+        assert_eq!(done.receipt.count(Status::NotSent), 44_000);
+        assert!(began.elapsed() <= grace, "{:?}", began.elapsed());
+
+        let began = Instant::now();
+        let stopped = start(&engine, (10_000..50_000).chain(0..4_000));
+        stopped.stop(Duration::ZERO);
+        let done = finish(&stopped, &seen).await;
+        assert_eq!(done.receipt.count(Status::NotSent), 44_000);
+        assert!(began.elapsed().is_zero(), "{:?}", began.elapsed());
+        assert_eq!(finish(&asking, &seen).await.receipt.count(Status::Found), 4_000);
+    });
+}
+
+/// The process is stopped within the grace, and goes on long after it: what came meanwhile is read.
+#[test]
+fn a_grace_does_not_run_out_while_the_process_is_stopped() {
+    let done = paused(async {
+        let answer = |_: usize, values: &[String]| Ok(found(values, |_| true));
+        let (engine, seen) = engine(Config::default(), Duration::from_secs(3), answer);
+        let run = start(&engine, 0..5);
+        while seen.lock().unwrap().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        run.stop(Duration::from_secs(5));
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        tokio::time::advance(Duration::from_hours(8)).await;
+        finish(&run, &seen).await
+    });
+    assert_eq!(done.statuses(), [Status::Found; 5]);
+}
