@@ -20,7 +20,7 @@ use exactbuyer::store::{Claim, Evidence, Known, Required, Settled, Store, Terms}
 /// Lookups of one request.
 const CHUNK: usize = 1_000;
 
-/// Bytes of a log into which answers were moved to the index of a large store.
+/// Size of a log after many answers were moved into the index of a large store.
 const LARGE_LOG: u64 = 40 << 20;
 
 /// The round in which the other process ends by itself.
@@ -68,8 +68,8 @@ fn main() {
         store = None;
         0
     });
-    // Another process dies at its work: just so, and when it has moved answers into the index, which fills
-    // the log.
+    // Another process is killed during its work: with a small log, and after it has moved answers into the
+    // index, which fills the log.
     for (round, what) in [
         "opened after a kill",
         "the same with a large log",
@@ -79,7 +79,7 @@ fn main() {
     .into_iter()
     .enumerate()
     {
-        // Whoever closes a store last empties its log.
+        // Closing the store here empties its log.
         store = None;
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["die", &path.display().to_string(), &lookups.to_string(), &round.to_string()])
@@ -132,7 +132,7 @@ fn main() {
     std::fs::remove_dir_all(&folder).unwrap();
 }
 
-/// Goes on with the store for a while, and then waits to be killed in the middle of a request.
+/// Uses the store for a while, and then waits to be killed in the middle of a request.
 fn die(path: &Path, lookups: usize, round: usize) {
     let store = SqliteStore::open(path, "loopback").unwrap();
     let log = || std::fs::metadata(path.with_extension("db-wal")).unwrap().len();
@@ -187,7 +187,7 @@ fn phone(number: usize) -> String {
     format!("+1{:010}", 2_000_000_000 + number * 389 % 8_000_000_000)
 }
 
-/// As services spell them: some 1,100 bytes, with dates, numbers and links.
+/// A contact like those of real services: some 1,100 bytes, with dates, numbers and links.
 fn contact(number: usize) -> String {
     let (company, phone) = (number % 997, phone(number));
     let position = |year: usize| {

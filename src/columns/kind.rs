@@ -31,15 +31,15 @@ pub(super) enum Form {
     Double,
     /// The nearest single.
     Single,
-    /// A double that a half can hold.
+    /// A double whose nearest half is finite.
     Half,
-    /// A number with so many digits, so many of them behind the point.
+    /// A number with at most `precision` digits, `scale` of them after the decimal point.
     Decimal { precision: u8, scale: u8 },
     /// `true` or `false`.
     Truth,
     /// A string that is a date.
     Date,
-    /// A string that is a moment, in this unit.
+    /// A string that is a timestamp, in this unit.
     Moment(TimeUnit),
     /// A string that is a time of day.
     Time,
@@ -89,7 +89,7 @@ impl Form {
             D::Timestamp(unit, _) => Self::Moment(*unit),
             D::Time32(_) | D::Time64(_) => Self::Time,
             D::Utf8 | D::LargeUtf8 | D::Utf8View | D::Binary | D::LargeBinary | D::BinaryView => Self::Text,
-            // Smaller keys run out while a block of rows is made, when it has been paid for.
+            // With smaller keys, a block of rows could not be made after it was paid for.
             D::Dictionary(key, value)
                 if matches!(**key, D::Int32 | D::Int64 | D::UInt32 | D::UInt64)
                     && matches!(**value, D::Utf8 | D::LargeUtf8) =>
@@ -168,7 +168,7 @@ impl Kind {
         if let DataType::List(element) = &data_type {
             return Self::of(element.data_type().clone());
         }
-        // An array without values tells what casts only refuse when they are made.
+        // Some casts are refused only when they run, so an empty array is cast.
         let is_made = |form: &Form| {
             cast(&new_empty_array(&form.data_type()), &data_type)
                 .is_ok_and(|made| *made.data_type() == data_type)

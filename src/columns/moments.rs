@@ -1,8 +1,7 @@
-//! Dates, moments and times of day, as ISO 8601 and RFC 3339 write them, in the years 1 to 9999, which is what
+//! Dates, timestamps and times of day in the notation of ISO 8601 and RFC 3339, in the years 1 to 9999, which
 //! Python's `datetime` can hold.
 //!
-//! Arrow's own reader is not used: it takes a moment for the date that it has in UTC, and refuses a time
-//! without seconds.
+//! Arrow's own parser is not used: it reads a timestamp as the date in UTC, and refuses a time without seconds.
 
 use arrow_schema::TimeUnit;
 
@@ -10,8 +9,8 @@ const DAY_S: i64 = 86_400;
 const NANOS: i64 = 1_000_000_000;
 const YEARS: std::ops::RangeInclusive<u32> = 1..=9999;
 
-/// The days since 1970 of a date. A moment is one only at midnight, without an offset or in UTC: of any other
-/// one something would be lost, or its date would depend on where one stands.
+/// The days since 1970 of a date. A timestamp counts as a date only at midnight, without an offset or in UTC:
+/// any other one would lose its time, or have another date in another time zone.
 pub(super) fn date(text: &str) -> Option<i32> {
     let mut rest = Rest(text.as_bytes());
     let days = rest.date()?;
@@ -22,8 +21,8 @@ pub(super) fn date(text: &str) -> Option<i32> {
     i32::try_from(days).ok().filter(|_| is_date)
 }
 
-/// The units since 1970, in UTC, of a moment. Without an offset it is in UTC; a date is its midnight. What is
-/// finer than the unit is cut off.
+/// The units since 1970, in UTC, of a timestamp. Without an offset it is in UTC; a date means its midnight.
+/// Digits finer than the unit are cut off.
 pub(super) fn moment(text: &str, unit: TimeUnit) -> Option<i64> {
     let mut rest = Rest(text.as_bytes());
     let days = rest.date()?;
@@ -42,15 +41,15 @@ pub(super) fn moment(text: &str, unit: TimeUnit) -> Option<i64> {
     seconds.checked_mul(per_second)?.checked_add(time_ns % NANOS / nanos)
 }
 
-/// The nanoseconds since midnight of a time of day. It has colons, as digits alone may be anything, and no
-/// offset.
+/// The nanoseconds since midnight of a time of day. It must have colons, because digits alone may mean anything,
+/// and no offset.
 pub(super) fn time(text: &str) -> Option<i64> {
     let mut rest = Rest(text.as_bytes());
     let time_ns = rest.time()?;
     (text.contains(':') && rest.is_end() && time_ns < DAY_S * NANOS).then_some(time_ns)
 }
 
-/// What is left to read.
+/// The text that is still to be read.
 struct Rest<'a>(&'a [u8]);
 
 impl Rest<'_> {
@@ -92,7 +91,7 @@ impl Rest<'_> {
         is_date.then(|| days_of(year, month, day))
     }
 
-    /// What stands behind a date: nanoseconds since its midnight, and seconds ahead of UTC.
+    /// The time after a date: nanoseconds since its midnight, and the offset in seconds ahead of UTC.
     fn time_and_offset(&mut self) -> Option<(i64, Option<i64>)> {
         if !self.take(b"Tt ") {
             return None;
@@ -120,11 +119,11 @@ impl Rest<'_> {
             }
         }
         let time_ns = i64::from(hour * 3600 + minute * 60 + second) * NANOS + fraction;
-        // A leap second has no place in any type of Arrow's.
+        // No type of Arrow can hold a leap second.
         (minute < 60 && second < 60 && time_ns <= DAY_S * NANOS).then_some(time_ns)
     }
 
-    /// The digits behind the point, in nanoseconds; what is finer is cut off.
+    /// The digits after the decimal point, in nanoseconds; finer digits are cut off.
     fn fraction(&mut self) -> Option<i64> {
         let (mut fraction, mut unit) = (i64::from(self.digit()?), NANOS / 10);
         fraction *= unit;
@@ -135,7 +134,7 @@ impl Rest<'_> {
         Some(fraction)
     }
 
-    /// `Z`, `+HH:MM`, `+HHMM` or `+HH`, perhaps behind a space, in seconds ahead of UTC.
+    /// `Z`, `+HH:MM`, `+HHMM` or `+HH`, optionally after a space, in seconds ahead of UTC.
     fn offset(&mut self) -> Option<i64> {
         self.take(b" ");
         if self.take(b"Zz") {
@@ -166,7 +165,7 @@ fn days_in(year: u32, month: u32) -> u32 {
 /// The days since 1970 of a date of the Gregorian calendar, as Howard Hinnant's `days_from_civil` counts them:
 /// <https://howardhinnant.github.io/date_algorithms.html>.
 fn days_of(year: u32, month: u32, day: u32) -> i64 {
-    // Years begin in March, so that the leap day is their last.
+    // Years begin in March here, so that the leap day is the last day of a year.
     let year = i64::from(year) - i64::from(month <= 2);
     let era = year.div_euclid(400);
     let of_era = year.rem_euclid(400);

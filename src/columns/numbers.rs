@@ -1,7 +1,7 @@
-//! JSON's numbers as the types of columns, exactly: a value that the type cannot hold is no value.
+//! Reads JSON numbers as the types of columns, exactly: a number that the type cannot hold gives `None`.
 //!
-//! Strings are no numbers, and neither are `NaN` and `Infinity`, which JSON does not have. Floats are the
-//! nearest ones, as everywhere; nothing else loses a digit.
+//! Strings are not numbers, and neither are `NaN` and `Infinity`, which JSON does not have. A float is the
+//! nearest one; no other type loses a digit.
 
 /// The first number that `f16` rounds to infinity.
 const HALF_OVERFLOW: f64 = 65_520.0;
@@ -9,7 +9,7 @@ const HALF_OVERFLOW: f64 = 65_520.0;
 /// Digits of the longest number of type `i128`.
 const WHOLE_DIGITS: usize = 39;
 
-/// A whole number, however it is written: `4`, `4.0` and `4e0` are one.
+/// A whole number in any notation: `4`, `4.0` and `4e0` are equal.
 pub(super) fn whole(json: &[u8]) -> Option<i128> {
     let text = number_text(json)?;
     if let Ok(number) = text.parse() {
@@ -42,13 +42,13 @@ pub(super) fn half(json: &[u8]) -> Option<f64> {
     double(json).filter(|number| number.abs() < HALF_OVERFLOW)
 }
 
-/// The text of a number with at most so many digits, so many of them behind the point, as Arrow reads it.
+/// The text of a number with at most `precision` digits, `scale` of them after the point, as Arrow reads it.
 pub(super) fn decimal(json: &[u8], precision: u8, scale: u8) -> Option<String> {
     let decimal = Decimal::read(number_text(json)?)?;
     if decimal.digits.is_empty() {
         return Some("0".to_owned());
     }
-    // How many zeros there are behind the digits of the number times ten to the scale.
+    // The zeros after the digits, once the number is multiplied by ten to the power of `scale`.
     let zeros = usize::try_from(decimal.exponent.checked_add(i64::from(scale))?).ok()?;
     if decimal.digits.len().checked_add(zeros)? > usize::from(precision) {
         return None;
@@ -61,7 +61,7 @@ pub(super) fn decimal(json: &[u8], precision: u8, scale: u8) -> Option<String> {
     Some(format!("{sign}{ones}.{fraction}"))
 }
 
-/// The text of a number; `None` of anything else.
+/// The text of a number; `None` for anything else.
 fn number_text(json: &[u8]) -> Option<&str> {
     let digits = json.strip_prefix(b"-").unwrap_or(json);
     let is_number = digits.first().is_some_and(u8::is_ascii_digit);
@@ -71,7 +71,7 @@ fn number_text(json: &[u8]) -> Option<&str> {
 /// A number as its digits times a power of ten.
 struct Decimal {
     is_negative: bool,
-    /// Without zeros on either side; empty if it is zero.
+    /// Without leading and trailing zeros; empty for zero.
     digits: String,
     exponent: i64,
 }
@@ -86,7 +86,7 @@ impl Decimal {
         if digits.is_empty() {
             return Some(Self { is_negative, digits: String::new(), exponent: 0 });
         }
-        // An exponent beyond this fits no type.
+        // A number with a larger exponent fits no type.
         let exponent: i32 = exponent.parse().ok()?;
         let behind = i64::try_from(fraction.len()).ok()?;
         let zeros = i64::try_from(all.len() - digits.len()).ok()?;

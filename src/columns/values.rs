@@ -124,11 +124,11 @@ impl Column {
         self.misfits += u64::from(span.is_some() && !fitted);
     }
 
-    /// Appends a value, if it fits the type; whether it does.
+    /// Appends a value if it fits the type, and returns whether it does.
     fn fits(&mut self, text: &[u8], span: &Span) -> bool {
         let form = self.kind.form;
         let json = span.of(text);
-        // What a string says.
+        // The text of a string.
         let string =
             || said(Form::Text, text, span).and_then(|said| String::from_utf8(said.into_owned()).ok());
         match &mut self.raw {
@@ -225,7 +225,7 @@ fn said<'a>(form: Form, text: &'a [u8], span: &Span) -> Option<Cow<'a, [u8]>> {
     match (form, span.form) {
         (Form::Json | Form::Any, Written::Otherwise) => {
             let json = standard_json(json);
-            // By itself, a word that JSON does not have says nothing.
+            // A value that is only `NaN` or `Infinity` counts as not fitting.
             (*json != *b"null").then_some(json)
         }
         (Form::Json, _) => Some(Cow::Borrowed(json)),

@@ -36,8 +36,8 @@ pub fn terms(config: &Config, refresh: bool, durable: bool) -> Terms {
 }
 
 impl Runner {
-    /// Whether rows that were fed should be admitted now. Rows that wait cost less memory than lookups
-    /// that wait, so no more are admitted than are soon sent.
+    /// Whether rows that were fed should be admitted now. A waiting row needs less memory than a waiting
+    /// lookup, so only rows whose lookups are sent soon are admitted.
     pub(super) fn wants_rows(&self) -> bool {
         let Admission { whole, ahead } = self.admission;
         let ahead = ahead.max(self.chunk_size);

@@ -67,7 +67,7 @@ impl Runner {
             return Step::Wait(Some(until), "requests_per_minute");
         }
         if self.table.is_full() && self.wants_rows() {
-            // The rows that need what is kept are admitted first.
+            // The rows that need the kept contacts are admitted first.
             return Step::Wait(None, "the source");
         }
         let suspect = self.suspect();

@@ -36,7 +36,7 @@ pub struct Engine {
     shared: Arc<Shared>,
 }
 
-/// Lookups that wait to be sent, at which no more rows are admitted.
+/// While so many lookups wait to be sent, no more rows are admitted.
 const READ_AHEAD: usize = 16_384;
 
 /// What one run may settle for itself.
@@ -50,11 +50,11 @@ pub struct RunOptions {
     pub refresh: bool,
     /// Send nothing: what the store cannot answer is `not_sent`.
     pub store_only: bool,
-    /// All rows are at hand: nothing is sent before the input is finished, and then no lookup is
-    /// forgotten, and paid for again, while rows that name it are still to come. Otherwise a lookup is
-    /// forgotten 100,000 rows after the last that named it.
+    /// All rows are available at once: nothing is sent before the input is finished, and each answer is
+    /// kept until the last row that names its lookup, so that it is not paid for again. Otherwise a lookup
+    /// is forgotten 100,000 rows after the last row that named it.
     pub whole: bool,
-    /// So many lookups wait at most to be sent; the rows after them wait as they are.
+    /// The most lookups that wait to be sent. The rows after them are not turned into lookups yet.
     pub read_ahead: usize,
 }
 

@@ -52,9 +52,9 @@ pub(super) struct Flight {
 /// When rows that were fed are admitted.
 #[derive(Clone, Copy)]
 pub(super) struct Admission {
-    /// All of them are known before the first is.
+    /// All rows are known before the first one is admitted.
     pub(super) whole: bool,
-    /// None are while so many lookups wait to be sent.
+    /// No rows are admitted while so many lookups wait to be sent.
     pub(super) ahead: usize,
 }
 
@@ -356,8 +356,7 @@ impl Runner {
         self.fed.iter().map(|rows| rows.len() as u64).sum()
     }
 
-    /// Lookups to be sent: those that wait, and what the rows to come may ask for if they are like those
-    /// before.
+    /// Lookups to be sent: those that wait, and an estimate for the rows to come from the rows before.
     fn lookups_left(&self) -> u64 {
         let retries = self.retries.iter().map(|parcel| parcel.ids.len()).sum::<usize>();
         let waiting = (self.table.queued() + retries) as u64;

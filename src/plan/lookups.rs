@@ -13,12 +13,12 @@ use crate::results::Origin;
 
 use super::Row;
 
-/// Where it is not known which rows will come, a lookup is remembered, with its answer, until so many
-/// rows have come after the last that named it. Memory stays bounded, and a duplicate within the window
-/// is not paid for again.
+/// If it is not known which rows will come, a lookup is remembered, with its answer, until so many rows
+/// have come after the last row that named it. Memory stays bounded, and a duplicate within the window is
+/// not paid for again.
 const WINDOW: u64 = 100_000;
 
-/// So many contacts may be kept for rows that are still to be admitted.
+/// While so many contacts are kept, rows that need them are admitted before anything is sent.
 const MOST_KEPT: usize = 16_384;
 
 /// A lookup's place in a [`Table`](super::Table).
@@ -61,7 +61,7 @@ pub(super) struct Lookup {
     /// Rows, not yet done, that name it, and the last row that did.
     pub(super) named_by: u32,
     last_named: u64,
-    /// It is a contact that no row names, kept for those that will.
+    /// A contact that no admitted row names, kept for rows to come.
     is_kept: bool,
     pub(super) state: State,
     /// The row that brought it into the queue, and the last of those that wait for it.
@@ -81,24 +81,24 @@ pub(super) struct Lookups {
     hasher: DefaultHashBuilder,
     /// No more rows come: nothing is remembered that no row names.
     sealed: bool,
-    /// Lookups that no row names any more, and the last row that did. Where rows are foreseen, empty.
+    /// Lookups that no row names any more, and the last row that did. Empty if the rows are foreseen.
     remembered: VecDeque<(u64, LookupId)>,
-    /// Of rows that are known before they come: which lookups more than one of them names, by their
-    /// hashes, and how many of those rows are still to be admitted.
+    /// If the rows are foreseen: the hashes of the lookups that more than one row names, and how many of
+    /// those rows are still to be admitted.
     upcoming: Option<Upcoming>,
     /// Contacts kept for such rows.
     kept: usize,
 }
 
-/// How many rows to come name the lookups of a hash. Two lookups of the same hash are counted together:
-/// both are then kept for longer than needed, and neither is taken for the other.
+/// How many rows to come name a lookup with this hash. Two lookups with the same hash are counted together.
+/// Both are then kept for longer than needed, but neither is mistaken for the other.
 type Upcoming = HashMap<u64, u32>;
 
 impl Lookups {
     /// Says which rows will come, and that no others will. From then on a lookup is kept exactly as long
     /// as rows that name it are still to come, however many others come between.
     pub(super) fn foresee<'a>(&mut self, rows: impl Iterator<Item = &'a Row> + Clone) {
-        // Nine bytes a lookup, at most half of them used, and only while this goes on.
+        // Nine bytes for each lookup, at most half of them used, and freed when this returns.
         let mut seen: HashTable<u64> =
             HashTable::with_capacity(rows.clone().map(|row| row.identifiers().count()).sum());
         let mut upcoming = Upcoming::new();
@@ -185,7 +185,7 @@ impl Lookups {
             Some(upcoming) if upcoming.get(&lookup.hash).is_none_or(|rows| *rows == 0) => self.forget(id),
             Some(_) => {
                 if let State::Done(Final::Hit(record), _) = &mut lookup.state {
-                    // Of its own: a slice would keep the whole reply.
+                    // A copy, because a slice would keep the whole reply in memory.
                     *record = Bytes::copy_from_slice(record);
                     lookup.is_kept = true;
                     self.kept += 1;
@@ -202,7 +202,7 @@ impl Lookups {
         // taking each lookup out of it.
         self.index = HashTable::new();
         self.forget_before(u64::MAX);
-        // Those whose hash is another's, too: no row was left to name them.
+        // Lookups that share a hash with another one may be left: no row names them any more.
         let unnamed = |lookup: &Lookup| lookup.named_by == 0;
         let left = (0..).zip(&self.slots).filter(|(_, slot)| slot.as_ref().is_some_and(unnamed));
         for place in left.map(|(place, _)| place).collect::<Vec<u32>>() {
@@ -241,7 +241,7 @@ fn hash_at(slots: &[Option<Lookup>], place: u32) -> u64 {
 
 #[cfg(test)]
 impl Lookups {
-    /// Lookups, and of those the contacts that are kept for rows to come.
+    /// The number of lookups, and the number of contacts that are kept for rows to come.
     pub(super) fn kept(&self) -> (usize, usize) {
         (self.slots.iter().flatten().count(), self.kept)
     }

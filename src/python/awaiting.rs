@@ -1,4 +1,4 @@
-//! How a coroutine waits: a future of asyncio's, answered by a thread that may wait for the interpreter.
+//! How a coroutine waits: on an asyncio future, which a thread resolves that may wait for the interpreter.
 //! Knows nothing of what is waited for.
 
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use std::{io, thread};
 use futures_util::future::{AbortHandle, AbortRegistration};
 use pyo3::prelude::*;
 
-/// A future of asyncio's that somebody awaits, and what it waits for.
+/// An asyncio future that a coroutine awaits, and the handle that ends its wait.
 pub(super) struct Waiter {
     event_loop: Py<PyAny>,
     future: Py<PyAny>,
@@ -16,8 +16,8 @@ pub(super) struct Waiter {
 }
 
 impl Waiter {
-    /// A future of the loop that runs in this thread; the registration is of what it waits for, which ends
-    /// when the future is cancelled.
+    /// A future of the loop that runs in this thread. What it waits for is to be made abortable with the
+    /// registration: it is aborted when the future is cancelled.
     pub(super) fn new(py: Python<'_>) -> PyResult<(Arc<Self>, AbortRegistration)> {
         let event_loop = pyo3_async_runtimes::get_running_loop(py)?;
         let future = event_loop.call_method0("create_future")?;
@@ -31,7 +31,7 @@ impl Waiter {
         self.future.bind(py).clone()
     }
 
-    /// Ends the wait if nobody can be told its end any more.
+    /// Ends the wait if the future is done or its loop is closed.
     pub(super) fn hang_up_if_deaf(&self, py: Python<'_>) {
         // A loop that was closed under its tasks calls nobody back when a future is cancelled.
         if is_true(self.future.bind(py), "done") || is_true(self.event_loop.bind(py), "is_closed") {
@@ -39,7 +39,7 @@ impl Waiter {
         }
     }
 
-    /// Answers the future; whether somebody may hear it.
+    /// Resolves the future. Returns false if its loop is closed.
     fn answer(&self, py: Python<'_>) -> bool {
         if is_true(self.event_loop.bind(py), "is_closed") {
             return false;
@@ -47,7 +47,7 @@ impl Waiter {
         let told = wrap_pyfunction!(settle, py).and_then(|settle| {
             self.event_loop.call_method1(py, "call_soon_threadsafe", (settle, self.future.bind(py)))
         });
-        // It may have been closed just now.
+        // The loop may have been closed just now.
         told.is_ok()
     }
 }
@@ -56,7 +56,7 @@ fn is_true(object: &Bound<'_, PyAny>, question: &str) -> bool {
     object.call_method0(question).and_then(|answer| answer.is_truthy()).unwrap_or(true)
 }
 
-/// In the loop's own thread: a future may have been cancelled meanwhile.
+/// Runs in the loop's own thread. The future may have been cancelled meanwhile.
 #[pyfunction]
 fn settle(future: &Bound<'_, PyAny>) -> PyResult<()> {
     if !is_true(future, "done") {
@@ -65,7 +65,7 @@ fn settle(future: &Bound<'_, PyAny>) -> PyResult<()> {
     Ok(())
 }
 
-/// Ends a wait once its future is done, by whatever.
+/// Ends a wait once its future is done, for whatever reason.
 #[pyclass(module = "exactbuyer._core", frozen)]
 struct HangUp(AbortHandle);
 
@@ -76,10 +76,10 @@ impl HangUp {
     }
 }
 
-/// What is to be done where the loop was closed before the answer came.
+/// Called if the loop was closed before the answer came.
 type Unheard = Box<dyn FnOnce() + Send>;
 
-/// An answer, given when this is dropped: at the end of a wait, whichever way it ends.
+/// Answers the waiter when it is dropped: at the end of a wait, however it ends.
 pub(super) struct Answer {
     waiter: Arc<Waiter>,
     unheard: Option<Unheard>,
@@ -101,7 +101,7 @@ impl Drop for Answer {
     }
 }
 
-/// The way to the thread that answers: a thread of the runtime must not wait for the interpreter.
+/// Sends answers to the thread that gives them: a thread of the runtime must not wait for the interpreter.
 #[derive(Clone)]
 pub(super) struct Answers(Sender<(Arc<Waiter>, Unheard)>);
 
@@ -109,12 +109,12 @@ impl Answers {
     /// Starts the thread.
     ///
     /// # Errors
-    /// Where the system allows no further thread.
+    /// If the system allows no further thread.
     pub(super) fn start() -> io::Result<Self> {
         let (answers, asked) = channel::<(Arc<Waiter>, Unheard)>();
         thread::Builder::new().name("exactbuyer-answers".into()).spawn(move || {
             for (waiter, unheard) in asked {
-                // Where the interpreter is shutting down there is nobody to be told.
+                // While the interpreter shuts down, no coroutine is waiting.
                 let heard = Python::try_attach(move |py| waiter.answer(py));
                 if heard == Some(false) {
                     unheard();

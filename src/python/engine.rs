@@ -42,7 +42,7 @@ struct Live {
     sending: Option<(dispatch::Engine, u64)>,
     /// What only reads the store: without a key, and without a network.
     reading: Option<dispatch::Engine>,
-    /// What both of them use.
+    /// The store that both engines use.
     store: Option<SqliteStore>,
     runs: Vec<Weak<dispatch::Run>>,
 }

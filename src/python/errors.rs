@@ -51,7 +51,7 @@ pub(super) fn config(message: impl Into<String>) -> Error {
     Error::new(ErrorKind::Config, message)
 }
 
-/// The system starts no further thread. Nothing was sent.
+/// The error if the system starts no further thread. Nothing was sent.
 pub(super) fn no_thread(error: &std::io::Error) -> Error {
     let message = format!(
         "the system allows no further thread ({error}), so nothing was sent: end other processes, or raise the \

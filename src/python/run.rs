@@ -115,7 +115,7 @@ struct Live {
     run: Arc<dispatch::Run>,
     inbox: Arc<AsyncMutex<Inbox>>,
     background: Background,
-    /// How long what is in flight may take once nobody waits any more.
+    /// How long requests in flight may take once nobody waits for them any more.
     grace: Duration,
 }
 
@@ -125,7 +125,7 @@ pub(super) struct Run {
     live: OfProcess<Live>,
     marks: Arc<Marks>,
     assembly: Mutex<Assembly>,
-    /// Who awaits something. Held by the wait alone: a loop that nobody else holds is to be collected.
+    /// The current waiter. Only the wait itself holds it, so that an abandoned event loop can be collected.
     waiter: Mutex<Weak<Waiter>>,
 }
 
@@ -217,11 +217,11 @@ impl Run {
         *self.waiter.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(&waiter);
         let future = waiter.future(py);
         let (run, grace) = (live.run.clone(), live.grace);
-        // A loop that was closed under its tasks will not ask for anything else.
+        // A loop that was closed under its tasks will ask for nothing more, so the run is stopped.
         let unheard = Box::new(move || run.stop(grace));
         let answer = Answer::new(waiter, live.background.answers.clone(), unheard);
         live.background.runtime.spawn(async move {
-            // The inbox is free again before the answer is given.
+            // The inbox is released before the answer is given.
             let _pulled_or_not = Abortable::new(async move { inbox.pull().await }, registration).await;
             drop(answer);
         });

@@ -43,7 +43,7 @@ impl<T> OfProcess<T> {
         self.value.as_mut().filter(|_| ours)
     }
 
-    /// The value for good, in the process that made it.
+    /// Takes the value out, in the process that made it.
     pub(super) fn take(mut self) -> Option<T> {
         if self.is_ours() { self.value.take() } else { None }
     }
@@ -72,7 +72,7 @@ impl<T> Drop for OfProcess<T> {
     }
 }
 
-/// What of a process works beside the threads of Python.
+/// The threads of this process that run beside those of Python.
 #[derive(Clone)]
 pub(super) struct Background {
     pub(super) runtime: Handle,
@@ -95,14 +95,14 @@ pub(super) fn background(py: Python<'_>) -> PyResult<Background> {
             background
         })
     };
-    // Only now: making an exception may let go of the interpreter.
+    // Only after the lock is released: making an exception may release the interpreter.
     started.map_err(|error| errors::exception(py, &errors::no_thread(&error)))
 }
 
 fn start() -> io::Result<(Runtime, Background)> {
     let answers = Answers::start()?;
-    // tokio panics where it cannot start a thread. One that starts, and ends again, shows that it can; and
-    // should the system's mind change in between, the panic ends here.
+    // tokio panics if it cannot start a thread. So it is tried with a thread that ends at once. If tokio
+    // fails after that, its panic is caught.
     thread::Builder::new().name("exactbuyer".into()).spawn(|| ())?.join().map_err(|_| panicked())?;
     let build =
         || Builder::new_multi_thread().worker_threads(WORKERS).thread_name("exactbuyer").enable_all().build();

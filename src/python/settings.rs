@@ -122,9 +122,9 @@ fn apply(name: &str, value: &Bound<'_, PyAny>, config: &mut Config, network: &mu
     Ok(())
 }
 
-/// A text that may be secret: a string, or a `Secret` of Python's, which shows it only here.
+/// A text that may be secret: a string, or a Python `Secret`, which reveals its text only here.
 ///
-/// `None` where it is no text, or holds half a character.
+/// `None` if it is not a text, or contains a lone surrogate.
 pub(super) fn secret(value: &Bound<'_, PyAny>) -> PyResult<Option<String>> {
     let exposed;
     let text = if value.is_instance_of::<PyString>() {

@@ -56,7 +56,7 @@ fn migrate_store(py: Python<'_>, path: PathBuf) -> PyResult<stored::Migrated> {
 /// How long a fork waits for the store's threads.
 const LONGEST_WAIT_TO_FORK: Duration = Duration::from_millis(700);
 
-/// For `os.register_at_fork`: before, in the parent. Other Python threads run while this waits.
+/// For `os.register_at_fork`, as `before`. Other Python threads run while this waits.
 #[pyfunction]
 fn before_fork(py: Python<'_>) {
     let began = Instant::now();

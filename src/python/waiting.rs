@@ -34,7 +34,8 @@ pub(super) fn wait_for<T: Send + 'static>(
             drop(tell.send(act()));
         }
     });
-    // Without another thread it is done here, and Ctrl-C is seen afterwards: what is paid for is to be stored.
+    // Without another thread it is done on this one, and Ctrl-C is seen only afterwards: an answer that was paid
+    // for must be stored.
     if started.is_err()
         && let Some(act) = take(&act)
     {

@@ -73,7 +73,7 @@ impl CsvSplitter {
         }
     }
 
-    /// Says that so many bytes stand before the header, which stay where they are. Before the first
+    /// Sets how many bytes stand before the header. They are kept unchanged. To be called before the first
     /// [`feed`](Self::feed).
     pub fn skip(&mut self, bytes: usize) {
         self.preamble = bytes;
@@ -219,7 +219,7 @@ impl CsvSplitter {
         let width = *self.width.get_or_insert(cells.len());
         let (mut cells, mut end, tail) = (cells, end, end);
         if let Some(last) = self.end_of_extra(&cells, width, tail) {
-            // Delimiters at the end of a record, which some programs write.
+            // Some programs write delimiters at the end of a record.
             end = last;
             cells.end = cells.start + width;
             self.cells.truncate(cells.end);
@@ -238,7 +238,7 @@ impl CsvSplitter {
         Ok(())
     }
 
-    /// Where the last cell that has a name ends, if there are others behind it and nothing is in them.
+    /// Where the last cell that has a name ends, if there are only empty cells after it.
     fn end_of_extra(&self, cells: &Range<usize>, width: usize, tail: usize) -> Option<usize> {
         let last = cells.start + width.checked_sub(1)?;
         let end = *self.cells.get(last).filter(|_| cells.len() > width)?;

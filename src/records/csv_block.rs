@@ -18,7 +18,7 @@ pub(super) struct Record {
     pub(super) first: usize,
     /// Where its last cell ends.
     pub(super) end: usize,
-    /// Where its line ends: delimiters behind the last cell stand between.
+    /// Where its line ends. Between `end` and this are only extra delimiters.
     pub(super) tail: usize,
     /// Where the next record begins.
     pub(super) next: usize,

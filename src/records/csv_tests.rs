@@ -112,7 +112,7 @@ fn delimiters_at_the_end_of_records_are_no_cells() {
 }
 
 #[test]
-fn what_stands_before_the_header_stays() {
+fn lines_before_the_header_are_kept() {
     let mut splitter = CsvSplitter::new(b';');
     splitter.skip(13);
     for byte in b"sep=;\nNote,,\na;b\n1;2\n" {

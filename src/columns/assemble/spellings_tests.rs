@@ -1,5 +1,5 @@
-//! Every type of a column against every spelling of a value: what fits is right, and whatever does not fit is
-//! null and counted. Each spelling that is not in a type's list is one that does not fit it.
+//! Checks every type of a column against every spelling of a value: a value that fits is read correctly, and a
+//! value that does not fit is null and counted. A spelling that is not in a type's list does not fit the type.
 
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::float_cmp)]
 
@@ -51,11 +51,11 @@ const SPELLINGS: &[&str] = &[
     r#""2262-04-12T00:00:00Z""#, r#""\u0032024-01-31T10:30""#, "1706697015",
     // Times of day.
     r#""10:30""#, r#""10:30:15.25""#, r#""24:00""#, r#""10:30Z""#, r#""1030""#, r#""10""#,
-    // Nothing that a plain type could hold.
+    // Values that no plain type can hold.
     r#""\ud800""#, "[1]", "{}", "[NaN]",
 ];
 
-/// What comes of a value: the text of the array's value, if there is one; and whether it was counted.
+/// Reads a value: the text of the array's value, if there is one, and the number of misfits.
 fn read(kind: &Kind, json: &str) -> (Option<String>, u64) {
     let wanted = Wanted { name: "x".to_owned(), path: Path::parse("x").expect("a path"), kind: kind.clone() };
     let layout = Layout::new("", vec![wanted], vec!["by".to_owned()]).expect("a layout");
@@ -128,7 +128,7 @@ fn whole_numbers() {
 
 #[test]
 fn decimals() {
-    // With as many digits as there may be, and none of them lost.
+    // The expected text, if no digit is lost.
     let digits = |json: &str, scale: usize| -> Option<String> {
         let (ones, fraction) = match json {
             "12e-1" => ("1", "2"),
@@ -227,7 +227,7 @@ fn dates() {
     check(&of(D::Date64), &fits.each_ref().map(|(json, text)| (*json, &**text)));
 }
 
-/// Moments in UTC, with all digits that a nanosecond has.
+/// Timestamps in UTC, with digits down to the nanosecond.
 #[rustfmt::skip]
 const MOMENTS: &[(&str, &str)] = &[
     (r#""2024-02-29""#, "2024-02-29T00:00:00"), (r#""20240229""#, "2024-02-29T00:00:00"),
@@ -259,7 +259,7 @@ fn moments() {
     ] {
         let fits: Vec<(&str, String)> = MOMENTS
             .iter()
-            // 64 bits of nanoseconds are 584 years.
+            // 64 bits of nanoseconds hold 584 years.
             .filter(|(_, text)| unit != TimeUnit::Nanosecond || ("1677-09-22".."2262-04-12").contains(text))
             .map(|(json, text)| {
                 let (seconds, fraction) = text.split_once('.').unwrap_or((text, ""));
@@ -306,7 +306,7 @@ fn texts() {
     for data_type in [D::Utf8, D::LargeUtf8, D::Utf8View, dictionary] {
         check(&of(data_type), &strings);
     }
-    // Of any kind: what is no string is its JSON text.
+    // As `any`: a value that is not a string is its JSON text.
     let mut any = strings;
     any.extend(SPELLINGS.iter().filter(|json| !json.starts_with('"')).map(|json| (*json, *json)));
     any.retain(|(json, _)| !json.contains("NaN") && !json.contains("Infinity"));

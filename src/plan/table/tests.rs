@@ -147,7 +147,8 @@ fn closed_means_that_nothing_more_is_queued() {
     assert_eq!(table.open(), 0);
 }
 
-/// Answers `a`, then so many others, each before the next row comes; how many lookups a second `a` asks for.
+/// Answers `a` and so many other rows, each before the next row comes. Returns how many lookups a second `a`
+/// asks for.
 fn again_after(others: u32, foreseen: bool) -> usize {
     let rows = ["a".to_owned()].into_iter().chain((0..others).map(|n| n.to_string())).chain(["a".to_owned()]);
     let rows: Vec<Row> = rows.map(|name| Row::One(email(&name))).collect();
@@ -169,14 +170,14 @@ fn again_after(others: u32, foreseen: bool) -> usize {
 }
 
 #[test]
-fn of_foreseen_rows_nothing_is_asked_for_twice_and_of_a_stream_what_is_out_of_its_window() {
+fn foreseen_rows_are_asked_for_once_and_a_stream_forgets_outside_its_window() {
     assert_eq!(again_after(99_990, false), 0);
     assert_eq!(again_after(100_010, false), 1);
     assert_eq!(again_after(100_010, true), 0);
 }
 
 #[test]
-fn of_foreseen_rows_only_what_comes_again_is_kept() {
+fn only_answers_that_later_foreseen_rows_need_are_kept() {
     let mut table = Table::default();
     let rows = |names: &[&str]| names.iter().map(|name| Row::One(email(name))).collect::<Vec<_>>();
     let (first, then) = (rows(&["once", "twice", "thrice", "miss"]), rows(&["thrice", "miss", "twice"]));

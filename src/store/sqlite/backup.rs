@@ -1,4 +1,4 @@
-//! Whole copies of a store that may be in use: what was under way in it is in doubt in the copy.
+//! Whole copies of a store that may be in use. Requests that were under way are in doubt in the copy.
 
 use std::fs;
 use std::io::ErrorKind::AlreadyExists;
@@ -17,43 +17,43 @@ use super::place::{self, beside};
 use super::platform;
 use super::shared::open_file;
 
-/// Pages copied between two looks whether it was taken back: 4 MB.
+/// Pages copied between two checks for an interrupt: 4 MB.
 const PAGES: i32 = 1_000;
 
 impl SqliteStore {
-    /// Copies the store as it is at this moment to a new file, readable by its owner alone. Others, also
-    /// other processes, may use the store meanwhile.
+    /// Copies the store as it is at this moment to a new file that only its owner can read. Other threads
+    /// and processes may use the store meanwhile.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`] if anything has that name, or side files of a store lie beside it;
-    /// [`ErrorKind::Store`] if either file cannot be read or written, or it was taken back: then there is
-    /// no new file.
+    /// [`ErrorKind::Config`] if a file with that name exists, or the side files of a store lie beside it.
+    /// [`ErrorKind::Store`] if either file cannot be read or written, or the backup was interrupted: then
+    /// there is no new file.
     pub fn backup(&self, to: &Path) -> Result<(), Error> {
         let (to, interrupt) = (to.to_owned(), self.interrupt.clone());
         self.ask(move |reading, _| copy(&reading.connection, &to, &interrupt))
     }
 }
 
-/// What has the name in the end is whole, or nothing.
+/// The copy gets its name only when it is complete.
 pub(super) fn copy(connection: &Connection, to: &Path, interrupt: &Interrupt) -> Result<(), Fault> {
     let taken = ["", "-wal", "-shm", "-journal"].map(|end| beside(to, end));
     if let Some(taken) = taken.iter().find(|path| fs::symlink_metadata(path).is_ok()) {
         return Err(exists(taken));
     }
     let unfinished = beside(to, ".unfinished");
-    // Made beforehand, for SQLite would let others read it; an empty file it takes as its own.
+    // Created here, because SQLite would create a file that others can read. SQLite accepts an empty file.
     platform::create_private(&unfinished).map_err(|error| {
         if error.kind() == AlreadyExists { exists(&unfinished) } else { unwritable(to, &error) }
     })?;
     let copied = copy_pages(connection, &unfinished, interrupt).and_then(|()| publish(&unfinished, to));
     if copied.is_err() {
-        // The first failure is the one to tell.
+        // The first failure is the one to report.
         let _ = fs::remove_file(&unfinished);
     }
     copied
 }
 
-/// From one state of the store: within a transaction, others' commits are not seen.
+/// Copies one state of the store: a transaction does not see the commits of others.
 fn copy_pages(connection: &Connection, to: &Path, interrupt: &Interrupt) -> Result<(), Fault> {
     let mut copy = open_file(to)?;
     connection.execute_batch("BEGIN")?;
@@ -74,7 +74,7 @@ fn copy_pages(connection: &Connection, to: &Path, interrupt: &Interrupt) -> Resu
     copy.close().map_err(|(_, error)| error.into())
 }
 
-/// Gives a finished copy its name, which nobody else may have taken meanwhile.
+/// Gives a finished copy its name, if no other file has taken that name meanwhile.
 fn publish(unfinished: &Path, to: &Path) -> Result<(), Fault> {
     match fs::hard_link(unfinished, to) {
         Ok(()) => fs::remove_file(unfinished),
@@ -89,7 +89,7 @@ fn publish(unfinished: &Path, to: &Path) -> Result<(), Fault> {
 
 fn exists(path: &Path) -> Fault {
     let message =
-        format!("{} is there already, and a backup replaces nothing: give another path", path.display());
+        format!("{} is there already, and a backup never replaces a file: give another path", path.display());
     Error::new(ErrorKind::Config, message).into()
 }
 

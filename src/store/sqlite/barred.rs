@@ -1,4 +1,4 @@
-//! What two copies of a store have to tell each other about the people who were purged from one of them:
+//! What a merge takes over about people who were purged from a copy of this store. That works because
 //! copies share the secret by which people are hashed.
 
 use std::sync::Arc;
@@ -15,15 +15,15 @@ use super::key::Key;
 use super::ledger::Ledger;
 use super::privacy::Purged;
 
-/// Barred identifiers read and written in one go.
+/// Barred identifiers read and written in one transaction.
 const AT_ONCE: i64 = 10_000;
 
 impl SqliteStore {
-    /// Whoever is not to be asked for in the other store, a copy of this one, is not here, either; and who
-    /// was purged there by name is erased here before.
+    /// Bars here whoever is barred in the other store, which is a copy of this one. People who were purged
+    /// there by an identifier are erased here first.
     pub(super) fn take_over_barred(&self, other: &Self) -> Result<(), Error> {
         let secret = self.opening()?.shared.identity.secret.clone();
-        let (mut after, mut last) = (Vec::new(), 0);
+        let mut after = Vec::new();
         loop {
             let page = other.ask(move |reading, _| barred(&reading.connection, &after))?;
             let Some((key, ..)) = page.last() else { return Ok(()) };
@@ -33,21 +33,21 @@ impl SqliteStore {
             let new = self.ask(move |reading, _| not_named(&reading.connection, named))?;
             let seeker = (!new.is_empty()).then(|| Arc::new(Forgotten::new(new, secret.clone())));
             let mut purged = Purged::default();
-            // Not known as purged until that is done: if it is interrupted, the next merge does it again.
+            // They are barred only after that: if it is interrupted, the next merge repeats it.
             if let Some(seeker) = &seeker {
-                last = self.erase_all(seeker, 0, &mut purged)?.1;
+                self.erase_all(seeker, 0, &mut purged)?;
             }
             self.write(move |connection, ledger| put_barred(connection, ledger, &page))?;
             if let Some(seeker) = &seeker {
-                // What came in until now.
-                self.erase_all(seeker, last, &mut purged)?;
+                // What came in until they were barred: also as the answer to a request with a low number.
+                self.erase_all(seeker, 0, &mut purged)?;
                 self.empty_log()?;
             }
         }
     }
 }
 
-/// Those of them who were not purged by name here.
+/// Those of them who were not purged by an identifier here.
 fn not_named(connection: &Connection, mut keys: HashMap<Key, i64>) -> Result<HashMap<Key, i64>, Fault> {
     let mut ask = connection.prepare_cached("SELECT key FROM barred WHERE named > 0")?;
     for known in ask.query_map([], |row| row.get::<_, Key>(0))? {

@@ -1,5 +1,5 @@
-//! How long a thread waits for locks of other programs, and what ends the wait early: a fork of this
-//! process. Who has the lock may keep it for a quarter of a minute, and a fork cannot wait for that.
+//! How long a thread waits for locks of other programs. A fork of this process ends the wait early: the
+//! other program may keep the lock for 15 seconds, and a fork cannot wait for that.
 //!
 //! Nothing here takes a lock, which a forked child might inherit.
 
@@ -11,10 +11,10 @@ use std::time::Duration;
 
 use super::fault::Fault;
 
-/// How long a commit waits for other processes' before it is given up.
+/// How long a commit waits for the commits of other processes before it is given up.
 pub(super) const LOCK_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Between two attempts to get a lock, and two looks whether a fork is over.
+/// Pauses between two attempts to get a lock, and between two checks whether a fork is over.
 const PAUSES: [Duration; 5] = [
     Duration::from_millis(1),
     Duration::from_millis(2),
@@ -31,13 +31,13 @@ thread_local! {
 #[derive(Clone, Copy)]
 struct Patience {
     longest: Duration,
-    /// Whether a wait ends where a fork is about to happen.
+    /// Whether a wait ends early if a fork is about to happen.
     yields: bool,
-    /// Whether one has.
+    /// Whether a wait has ended early.
     has_yielded: bool,
 }
 
-/// Does something, waiting for no lock for longer than this.
+/// Runs `act`, which waits for no lock for longer than this.
 pub(super) fn within<T>(longest: Duration, act: impl FnOnce() -> T) -> T {
     let before = PATIENCE.get();
     PATIENCE.set(Patience { longest, ..before });
@@ -46,8 +46,8 @@ pub(super) fn within<T>(longest: Duration, act: impl FnOnce() -> T) -> T {
     done
 }
 
-/// The same for what can be done again: a wait ends early where a fork is about to happen, which
-/// [`has_yielded`] then says.
+/// The same for an `act` that can be repeated: a wait ends early if a fork is about to happen, and
+/// [`has_yielded`] then returns true.
 pub(super) fn yielding<T>(longest: Duration, act: impl FnOnce() -> T) -> T {
     let before = PATIENCE.replace(Patience { longest, yields: true, has_yielded: false });
     let done = act();
@@ -55,14 +55,15 @@ pub(super) fn yielding<T>(longest: Duration, act: impl FnOnce() -> T) -> T {
     done
 }
 
-/// Whether this fault is only that a fork came in between: then it is to be done again. Says so once.
+/// Whether this fault only means that a wait ended early for a fork: then the work is to be repeated.
+/// Returns true once for each such wait.
 pub(super) fn has_yielded(fault: &Fault) -> bool {
     let patience = PATIENCE.get();
     PATIENCE.set(Patience { has_yielded: false, ..patience });
     patience.has_yielded && fault.is_busy()
 }
 
-/// What SQLite calls when a lock is taken, with how often it has; whether it is to try again.
+/// SQLite calls this when a lock is taken, with the number of calls before. Returns whether to try again.
 pub(super) fn handler(tries: i32) -> bool {
     let patience = PATIENCE.get();
     if patience.yields && is_fork_near() {
@@ -80,11 +81,11 @@ pub(super) fn handler(tries: i32) -> bool {
     true
 }
 
-/// Threads that are about to fork, and of which process.
+/// How many threads are about to fork, and the process that they belong to.
 static FORKING: AtomicU32 = AtomicU32::new(0);
 static PROCESS: AtomicU32 = AtomicU32::new(0);
 
-/// While it lives, waits that yield end.
+/// While this value exists, waits under [`yielding`] end early.
 #[derive(Debug)]
 pub(super) struct NearFork(u32);
 
@@ -97,7 +98,7 @@ impl NearFork {
         Self(process::id())
     }
 
-    /// Which process that is.
+    /// The process that is about to fork.
     pub(super) fn process(&self) -> u32 {
         self.0
     }
@@ -126,7 +127,7 @@ pub(super) fn pause_shortly() {
 }
 
 fn pause(duration: Duration) {
-    // Nobody sends anything.
+    // Nothing is ever sent: this only waits.
     let (_open, never) = channel::<()>();
     let _ = never.recv_timeout(duration);
 }
@@ -137,11 +138,11 @@ mod tests {
 
     #[test]
     fn a_wait_ends_after_its_time_or_before_a_fork() {
-        // As SQLite would: whether it has tried again.
+        // As SQLite calls it.
         assert!(within(Duration::from_millis(2), || handler(0) && handler(1)));
         assert!(!within(Duration::from_millis(2), || handler(2)));
         let near = NearFork::announce();
-        assert!(handler(0), "what cannot be done again goes on waiting");
+        assert!(handler(0), "work that cannot be repeated goes on waiting");
         assert!(!yielding(LOCK_TIMEOUT, || handler(0)));
         assert!(PATIENCE.get().has_yielded);
         drop(near);

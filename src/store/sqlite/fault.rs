@@ -36,7 +36,7 @@ impl Fault {
         Self::Told(Error::new(ErrorKind::Store, message))
     }
 
-    /// Another program, or another thread, has a lock that this needs.
+    /// Whether another program or thread has a lock that this work needs.
     pub(super) fn is_busy(&self) -> bool {
         matches!(
             self,

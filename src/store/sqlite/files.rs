@@ -1,12 +1,12 @@
-//! Whether the files that a connection has open are still those that lie where the store lies, and
-//! whether everybody else finds them under the same name.
+//! Whether the files that a connection has open are still the ones at the store's path, and whether all
+//! other processes use them under the same name.
 //!
 //! Somebody may delete a file that is in use, put a backup in its place, or make a new one. Whoever
 //! has the old one open goes on with it and sees nothing of what others do with the new one: both
 //! would pay for the same lookup, and what is written to a deleted file is gone when it is closed.
 //! `SQLite` looks for that only where it keeps a rollback journal (`SQLITE_READONLY_DBMOVED`); with a
-//! write-ahead log it does not. Nor does it notice a second name of the file: the log lies beside the
-//! name, so whoever uses another name has another log.
+//! write-ahead log it does not. Nor does it notice a second name of the file: SQLite derives the log's
+//! name from the store's, so a process that uses another name has another log.
 
 use std::cell::Cell;
 use std::fs::{self, File, Metadata, OpenOptions};
@@ -25,7 +25,7 @@ use super::platform;
 pub(super) struct Files {
     store: PathBuf,
     all: [(PathBuf, FileId); 3],
-    /// Length of the log's index when it was last looked at. It never becomes shorter while it is open.
+    /// Length of the log's index when it was last checked. SQLite never shortens it while it is open.
     index: Cell<u64>,
 }
 
@@ -48,8 +48,8 @@ impl Files {
     }
 
     /// # Errors
-    /// Where one of them was deleted, replaced or cut, or the store has a second name: then nothing may
-    /// be relied on that is written.
+    /// If one of them was deleted, replaced or truncated, or the store has a second name: then nothing
+    /// that is written can be relied on.
     pub(super) fn check(&self) -> Result<(), Fault> {
         let known = self
             .all
@@ -60,11 +60,11 @@ impl Files {
         self.check_length(&index)
     }
 
-    /// SQLite maps the log's index into memory, and whoever touches what a file no longer has is ended by
-    /// the system (SIGBUS). So this comes before SQLite does anything.
+    /// SQLite maps the log's index into memory, and the system ends a process that touches a part which
+    /// the file no longer has (SIGBUS). So this is called before SQLite does anything.
     ///
     /// # Errors
-    /// Where the index was cut.
+    /// If the index was truncated.
     pub(super) fn check_index(&self) -> Result<(), Fault> {
         let [.., (path, _)] = &self.all;
         fs::metadata(path).map_or(Ok(()), |index| self.check_length(&index))
@@ -105,22 +105,22 @@ fn cut(store: &Path) -> Fault {
     ))
 }
 
-/// Says by which name this process has a store open, to all others that have the same file open: a
-/// shared lock on one byte of the file, drawn from the name. Two names are two logs, whether the second
-/// is a hard link or a single file that is mounted at another place.
+/// Tells all processes that have the same file open by which name this process has it open: with a shared
+/// lock on one byte of the file, whose position is a hash of the name. Each name has a log of its own,
+/// whether the second name is a hard link or a single file that is mounted at another place.
 #[derive(Debug)]
 pub(super) struct Name(Option<File>);
 
-/// Bytes for names: far from any data, and from those that SQLite locks.
+/// The bytes for names: far from any data, and from the bytes that SQLite locks.
 const NAMES: std::ops::Range<i64> = 1 << 40..(1 << 40) + (1 << 32);
 
 impl Name {
-    /// Before a connection is opened.
+    /// To be called before a connection is opened.
     ///
     /// # Errors
-    /// Where another process has the same file open by another name.
+    /// If another process has the same file open by another name.
     pub(super) fn take(store: &Path) -> Result<Self, Fault> {
-        // Where locks do not last, opening the file here would drop those that SQLite has on it.
+        // Where locks belong to the process, closing this file later would drop SQLite's locks on it.
         if !platform::locks_last() {
             return Ok(Self(None));
         }
@@ -141,7 +141,7 @@ impl Name {
         Ok(Self(Some(file)))
     }
 
-    /// In a forked child.
+    /// To be called in a forked child.
     pub(super) fn close_inherited(&self) {
         if let Some(file) = &self.0 {
             platform::close_inherited(file);

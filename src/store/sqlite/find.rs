@@ -34,12 +34,12 @@ pub enum Target {
 /// An answer that was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Contact {
-    /// Who was asked for; of a kept reply, who is looked for.
+    /// Who was asked for. For a kept reply: the person who is looked for.
     pub identifier: Identifier,
     /// The required fields.
     pub required_fields: Fields,
-    /// `found`, `not_found`, `rejected` or `unknown`; `unreadable` for a reply that was kept because it
-    /// could not be read.
+    /// `found`, `not_found`, `rejected` or `unknown`; `unreadable` for a reply that could not be read
+    /// and was kept.
     pub status: &'static str,
     /// The number of the request in the journal.
     pub request: i64,
@@ -50,9 +50,9 @@ pub struct Contact {
 }
 
 impl SqliteStore {
-    /// Every answer about that person: those asked for by it, those whose contact mentions it, and the
-    /// kept replies that may hold it: all that a purge would take. Reads the whole store: one to three
-    /// seconds for each million contacts.
+    /// Everything that a purge would remove: the answers to lookups of this person, the contacts that
+    /// mention the person, and the kept replies that may mention the person. Reads the whole store: one to
+    /// three seconds for each million contacts.
     ///
     /// # Errors
     /// Where the store cannot be read.
@@ -119,7 +119,7 @@ fn search_page(
     Ok(last.map(|last| (found, last)))
 }
 
-/// Each kept reply that may hold them.
+/// Each kept reply that may mention the people sought.
 fn kept_replies(
     connection: &Connection,
     shared: &Shared,
@@ -141,8 +141,9 @@ fn kept_replies(
     Ok(found)
 }
 
-/// The requests whose kept replies may hold them: those that asked for them, those that mention them, and
-/// all that are not JSON as a whole. Where a reply breaks off, nobody can say who came next.
+/// The requests whose kept replies may mention the people sought: requests that asked for them, replies that
+/// mention them, and all replies that are not whole JSON. If a reply is truncated, nobody can know who was
+/// in the missing part.
 pub(super) fn replies(
     connection: &Connection,
     seeker: &impl Seek,
@@ -163,7 +164,7 @@ pub(super) fn replies(
     Ok(found)
 }
 
-/// Whether a request that is over asked for them.
+/// Whether a settled request asked for the people sought.
 fn is_asked_by(connection: &Connection, seeker: &impl Seek, request: i64) -> Result<bool, Fault> {
     for (_, packed) in shelf::of(connection, request)? {
         let entries = Sheet::read(&packed)?.entries();

@@ -1,5 +1,4 @@
-//! What a merge reads from the other store: its requests, each from one state of the file. Writes
-//! nothing.
+//! What a merge reads from the other store: its requests, each as it was at one moment. Writes nothing.
 
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -9,22 +8,22 @@ use super::shared::{Fields, Shared};
 use super::shelf;
 use super::tail::Tail;
 
-/// Requests read and written in one go.
+/// Requests read and written in one transaction.
 const AT_ONCE: i64 = 100;
 
-/// Tells a request from every other: drawn with the claim, and kept by every copy and every merge. The
-/// number of a request cannot do that, as two copies of a store go on with the same numbers.
+/// Identifies a request: drawn at random with the claim, and kept by every copy and every merge. The number
+/// of a request does not identify it, because two copies of a store continue with the same numbers.
 pub(super) type Token = [u8; 16];
 
 /// The outcome of a request whose process died before the answer came.
 const LEFT: &str = "left";
 
-/// A request that is over, in few words.
+/// A settled request, in short.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Head {
     pub(super) number: i64,
     pub(super) token: Token,
-    /// Its process died: a copy made before may have the answer.
+    /// Its process ended before the answer came. Another copy of the store may have the answer.
     pub(super) left: bool,
     /// Some of its lookups are in doubt, or were.
     pub(super) doubtful: bool,
@@ -34,9 +33,9 @@ pub(super) struct Head {
 #[derive(Debug, Default)]
 pub(super) struct Page {
     pub(super) heads: Vec<Head>,
-    /// Passed over: they have come to nothing yet.
+    /// Requests that were skipped because they are not settled yet.
     pub(super) under_way: u64,
-    /// The number of the last; `None` behind the end.
+    /// The number of the last request read; `None` if there are no more.
     pub(super) last: Option<i64>,
 }
 
@@ -48,7 +47,7 @@ pub(super) struct Foreign {
     pub(super) tags: String,
     pub(super) columns: Columns,
     pub(super) blocks: Vec<(i64, Vec<u8>)>,
-    /// What its index says now of each lookup, by place.
+    /// State and time of each lookup in its index, by place.
     pub(super) states: Vec<Option<(u8, i64)>>,
     pub(super) unread: Option<Vec<u8>>,
 }
@@ -59,7 +58,7 @@ impl Foreign {
     }
 }
 
-/// What of a journal row is taken over as it is.
+/// The columns of a journal row that are taken over unchanged.
 #[derive(Debug, Clone)]
 pub(super) struct Columns {
     pub(super) sent_ms: i64,
@@ -140,7 +139,7 @@ pub(super) fn read(
     Ok(requests)
 }
 
-/// Blocks by the place of their first lookup, and what the index says of each lookup.
+/// Blocks by the place of their first lookup, and each lookup's state and time in the index.
 type Answers = (Vec<(i64, Vec<u8>)>, Vec<Option<(u8, i64)>>);
 
 fn answers(connection: &Connection, shared: &Shared, tail: &Tail, request: i64) -> Result<Answers, Fault> {
@@ -153,7 +152,7 @@ fn answers(connection: &Connection, shared: &Shared, tail: &Tail, request: i64) 
             let known = key.map(|key| {
                 state.query_row(params![key, request], |row| Ok((row.get(0)?, row.get(1)?))).optional()
             });
-            // Of a store in use, the newest answers are not in the index yet.
+            // In a store that is in use, the newest answers are not in the index yet.
             let newest = || tail.of(&key?).iter().find(|kept| kept.request == request);
             let newest = || newest().map(|kept| (kept.state, kept.at_ms));
             states.push(known.transpose()?.flatten().or_else(newest));

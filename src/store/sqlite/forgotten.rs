@@ -1,10 +1,10 @@
-//! People who were purged, of whom only keyed hashes are left: they do not come back in what is said of
-//! others.
+//! Recognises purged people, of whom only keyed hashes are left, in the contacts of others, so that they
+//! do not come back that way.
 //!
-//! Whatever stands in a contact and could be an identifier is read as one, and its hash is looked for.
-//! That costs nothing where nobody was ever purged, and only kinds of identifiers are read of which there
-//! are any among them. A phone number that
-//! stands there with less than its area code is not recognised: of a hash there is no last part.
+//! Whatever could be an identifier in a contact is read as one, and its hash is looked up. This costs
+//! nothing in a store from which nobody was purged, and only the kinds of identifiers by which somebody
+//! was purged are read. A phone number without its area code is not recognised: a hash cannot be compared
+//! by its last digits.
 
 use hashbrown::HashMap;
 use rusqlite::Connection;
@@ -31,14 +31,14 @@ const DIGITS: [&str; 10] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
 /// Those who were purged by what identifies them: not those who were merely old.
 #[derive(Debug)]
 pub(super) struct Forgotten {
-    /// With what `barred` says of each: of which kind it is.
+    /// Each key, with the kind of its identifier, as in column `named` of `barred`.
     keys: HashMap<Key, i64>,
-    /// The kinds that there are among them.
+    /// The kinds that occur in `keys`.
     kinds: Vec<i64>,
     secret: Secret,
 }
 
-/// What `barred` says of somebody who was purged by an identifier of this kind.
+/// The value of column `named` of `barred` for a person who was purged by an identifier of this kind.
 pub(super) const fn named(field_type: FieldType) -> i64 {
     match field_type {
         FieldType::Email => 2,
@@ -47,7 +47,7 @@ pub(super) const fn named(field_type: FieldType) -> i64 {
     }
 }
 
-/// The same in a store that was made before kinds were noted.
+/// The value for people who were purged before kinds were recorded.
 const OF_ANY_KIND: i64 = 1;
 
 impl Forgotten {
@@ -58,7 +58,7 @@ impl Forgotten {
         Self { keys, kinds, secret }
     }
 
-    /// Reads who they are.
+    /// Reads the keys from the store.
     pub(super) fn load(connection: &Connection, secret: &Secret) -> Result<Self, Fault> {
         let mut ask = connection.prepare_cached("SELECT key, named FROM barred WHERE named > 0")?;
         let keys = ask.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
@@ -103,7 +103,7 @@ mod tests {
     const US: (FieldType, &str) = (FieldType::Phone, "+12015550123");
     const DE: (FieldType, &str) = (FieldType::Phone, "+491712345678");
 
-    /// Each person, and how they may be written in a contact.
+    /// Each person, with spellings of the identifier in a contact.
     const WRITTEN: &[((FieldType, &str), &[&str])] = &[
         (
             ANA,
@@ -226,7 +226,7 @@ mod tests {
         ((FieldType::Phone, "+5491123456789"), &[r#"{"phone":"011 15 2345-6789","country_code":"AR"}"#]),
     ];
 
-    /// Somebody else, however close.
+    /// Other people, with similar identifiers.
     const OTHERS: &[&str] = &[
         r#""diana@x.example""#,
         r#""ana@x.example.org""#,

@@ -40,7 +40,7 @@ impl FromSql for Key {
     }
 }
 
-/// The secret of one store: made with the file, shared by its copies, and never outside of them.
+/// The secret of one store: drawn when the file is made, shared by its copies, and stored nowhere else.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Secret {
     lookups: [u8; 16],
@@ -65,7 +65,7 @@ impl Secret {
         self.key_of(identifier.field_type(), &[identifier.canonical()])
     }
 
-    /// The same of a canonical form in parts, without putting them together.
+    /// The hash of a canonical form that is given in parts, without concatenating them.
     pub(super) fn key_of(&self, field_type: FieldType, parts: &[&str]) -> Key {
         let mut hasher = SipHasher128::new_with_key(&self.lookups);
         hasher.write(&[field_type as u8]);

@@ -304,7 +304,7 @@ impl Blocks {
     }
 }
 
-/// What a plan is told of each, which only counts: no contact is read, and no reason.
+/// The standing of each lookup for a plan. A plan only counts, so no contact and no reason is read.
 pub(super) fn foretell(found: &[Found]) -> Vec<Standing> {
     let standing = |found: &Found| match *found {
         Found::Free => Standing::Free,

@@ -1,5 +1,6 @@
-//! Somebody who is to be found or purged: by whom they were asked for, and by what is written about
-//! others. [`Forgotten`](super::forgotten::Forgotten) is the same for people of whom only a hash is left.
+//! Recognises a person who is to be found or purged: in the lookups that asked for the person, and in the
+//! contacts of others. [`Forgotten`](super::forgotten::Forgotten) does the same for people of whom only a
+//! hash is left.
 
 use memchr::memmem;
 
@@ -12,18 +13,18 @@ use super::recognise::{self, Sought, decoded, folded, last_digits, walk};
 /// they need not have more in common.
 const SHARED_DIGITS: usize = 7;
 
-/// The last digits of a number, which stand together however it is written.
+/// How many last digits of a number are searched for.
 const LAST_DIGITS: usize = 4;
 
-/// Encodings inside each other that are undone before a contact is ruled out.
+/// Nested encodings that are undone before a contact is ruled out.
 const DEEPEST: usize = 4;
 
-/// Whom a search is for.
+/// The people that a search is for.
 pub(super) trait Seek: Send + Sync {
-    /// Whether they were asked for by this.
+    /// Whether a lookup of this identifier asked for one of them.
     fn is_asked_by(&self, identifier: &Identifier) -> bool;
 
-    /// Whether a contact's JSON, or a reply that may be none, mentions them.
+    /// Whether a contact's JSON, or a reply that may not be JSON, mentions one of them.
     fn is_in(&self, json: &[u8]) -> bool;
 }
 
@@ -32,18 +33,18 @@ pub(super) trait Seek: Send + Sync {
 pub(super) enum Mention {
     /// Nobody by what is written.
     None,
-    /// This text, in whatever case, and what stands in every spelling of it.
+    /// This text in any case, and what every spelling of it contains.
     Text(String, Needle),
-    /// This identifier, and what stands in every spelling of it.
+    /// This identifier, and what every spelling of it contains.
     Identifier(Identifier, Needle),
 }
 
-/// What stands in every spelling of an identifier, once encodings are undone.
+/// What every spelling of an identifier contains, once encodings are undone.
 #[derive(Debug)]
 pub(super) enum Needle {
-    /// Letters or digits of ASCII, in lower case; empty if there are none that every spelling has.
+    /// ASCII letters or digits, in lower case; empty if the spellings have none in common.
     Letters(String),
-    /// Digits, whatever stands between them.
+    /// Digits, with anything between them.
     Digits(String),
 }
 
@@ -77,8 +78,8 @@ impl Seek for Mention {
     }
 }
 
-/// Whether any text of a contact's JSON has this in it, in whatever case. Of what is no JSON, all that is
-/// written there.
+/// Whether any text of a contact's JSON contains this, in any case. If it is not whole JSON, all of it is
+/// searched.
 fn is_text_in(sought: &str, json: &[u8]) -> bool {
     let json = String::from_utf8_lossy(json);
     let walked = walk(&json);
@@ -107,11 +108,11 @@ impl Needle {
     fn in_text(text: &str) -> Self {
         let runs = text.split(|c: char| !c.is_ascii_alphanumeric());
         let longest = runs.max_by_key(|run| run.len()).unwrap_or_default();
-        // One letter is in everything.
+        // Nearly every contact contains a single letter.
         Self::Letters(if longest.len() > 1 { longest.to_ascii_lowercase() } else { String::new() })
     }
 
-    /// What a look at the bytes cannot rule out. Most contacts end here.
+    /// Whether a check of the bytes cannot rule the contact out. It rules out most contacts.
     fn is_likely_in(&self, json: &[u8]) -> bool {
         let has = |text: &[u8]| match self {
             Self::Letters(letters) => memmem::find(&text.to_ascii_lowercase(), letters.as_bytes()).is_some(),
@@ -128,7 +129,7 @@ impl Needle {
         }
         let lossy = String::from_utf8_lossy(json);
         let mut text = folded(&lossy).into_owned();
-        // Digits of other scripts are rare enough to be read in full.
+        // Digits of other scripts are rare: such a contact is read in full.
         if matches!(self, Self::Digits(_)) && text.chars().any(|c| !c.is_ascii() && c.is_numeric()) {
             return true;
         }
@@ -165,7 +166,7 @@ impl Sought for One<'_> {
         self.0.canonical().ends_with(digits)
     }
 
-    /// Seven digits are enough: some leave the area code out.
+    /// Seven digits are enough, because some people leave out the area code.
     fn has_national(&self, digits: &str) -> bool {
         digits.len() >= SHARED_DIGITS && self.0.canonical().ends_with(digits)
     }
@@ -180,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_ruled_out_by_a_look_is_not_there() {
+    fn the_quick_check_rules_out_contacts_without_the_identifier() {
         for (field_type, canonical, others) in [
             (
                 FieldType::Email,

@@ -1,10 +1,10 @@
-//! Two stores become one: what the other has paid for is not paid for again here, and its journal
-//! is part of this one's books.
+//! Merges another store into this one: what the other store has paid for is not paid for again here, and
+//! its journal becomes part of this store's journal.
 //!
-//! Requests are told apart by their tokens, so that stores may be copied and merged in any order and
-//! direction. Two copies can know different things of a request that was under way when they parted,
-//! or in doubt: the answer replaces the doubt, and a decision replaces an open doubt, whichever way
-//! they come together.
+//! Requests are identified by their tokens, so that stores can be copied and merged in any order and
+//! direction. Two copies can know different things about a request that was under way or in doubt when the
+//! copy was made: an answer replaces a doubt, and a decision replaces an open doubt, whichever copy is
+//! merged into the other.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -37,18 +37,18 @@ pub struct Merged {
     pub lookups: u64,
     /// Requests that were here already.
     pub known: u64,
-    /// Requests under way just then: merge again when they are over.
+    /// Requests that were under way at that moment: merge again when they are settled.
     pub under_way: u64,
-    /// Identifiers that the other store has purged, where it is no copy of this one's: only it can tell
-    /// which, so purge them here, too. Those of a copy are taken over.
+    /// Identifiers that were purged from the other store, if it is not a copy of this one. This store
+    /// cannot tell which they are, so purge them here, too. Those of a copy are taken over.
     pub purged_there: u64,
 }
 
 impl SqliteStore {
-    /// Takes over everything that another store of the same service has, be it a copy of this one or
-    /// not. Where both have an answer, the newer one is served from then on, and neither is lost. Can be
-    /// repeated, and done in any order and direction: no request is taken over twice, by whatever way
-    /// it comes. Whoever was purged from a copy of this store is purged here, too.
+    /// Takes over everything that another store of the same service has. It may be a copy of this store.
+    /// If both have an answer, the newer one is served from then on, and neither is lost. Merges can be
+    /// repeated, and done in any order and direction: no request is taken over twice, even if it comes
+    /// through a third store. People who were purged from a copy of this store are purged here, too.
     ///
     /// # Errors
     /// [`ErrorKind::Config`] if the other belongs to another service, or is this one;
@@ -86,7 +86,7 @@ impl SqliteStore {
             after = last;
             merged.under_way += page.under_way;
             merged.known += page.heads.len() as u64;
-            // Most requests of a copy are here already: only what is news is read in full.
+            // Most requests of a copy are here already: only those with news are read in full.
             let heads = page.heads;
             let news = self.ask(move |reading, _| news(&reading.connection, heads))?;
             if news.is_empty() {
@@ -105,7 +105,7 @@ impl SqliteStore {
     }
 }
 
-/// A request as it stands here.
+/// The state of a request in this store.
 struct Here {
     number: i64,
     settled: bool,
@@ -119,7 +119,7 @@ fn here(connection: &Connection, token: Token) -> Result<Option<Here>, Fault> {
         .optional()?)
 }
 
-/// Those of which the other store may know more than this one.
+/// The requests about which the other store may know more than this one.
 fn news(connection: &Connection, mut heads: Vec<Head>) -> Result<Vec<Head>, Fault> {
     let mut failed = None;
     heads.retain(|head| match here(connection, head.token) {
@@ -149,7 +149,7 @@ fn take_over(
                 merged.lookups += put_answers(connection, ledger, request, number)?;
                 merged.requests += 1;
             }
-            // The process that asks lives, and knows best.
+            // The process that sent it is alive, and will settle it.
             Some(here) if !here.settled => {}
             Some(here) if here.left && !request.is_left() => {
                 let decided = decisions(connection, &shared, here.number)?;
@@ -172,7 +172,7 @@ fn take_over(
     Ok(merged)
 }
 
-/// What the index says of the lookups of a request that is here.
+/// The states in this store's index of the lookups of a request.
 fn decisions(connection: &Connection, shared: &Shared, request: i64) -> Result<Vec<(Key, u8)>, Fault> {
     let mut ask = connection.prepare_cached("SELECT state FROM answer WHERE key = ?1 AND request = ?2")?;
     let mut decided = Vec::new();
@@ -183,8 +183,8 @@ fn decisions(connection: &Connection, shared: &Shared, request: i64) -> Result<V
     Ok(decided)
 }
 
-/// Applies what was decided about doubts to those that are still open. A doubt is open, then left alone,
-/// then asked again: the later stage wins, so that the order of merges does not matter.
+/// Applies decisions about doubts. A doubt goes through the stages open, left alone and asked again; the
+/// later stage wins, so that the order of merges does not matter.
 fn decide(
     connection: &Connection,
     request: i64,
@@ -224,7 +224,7 @@ fn put_request(connection: &Connection, request: &Foreign) -> Result<i64, Fault>
     Ok(number)
 }
 
-/// The journal says from now on what the other store's says; the sums follow.
+/// Replaces the journal row of a request by the other store's, and corrects the sums.
 fn replace_request(connection: &Connection, request: &Foreign, number: i64) -> Result<(), Fault> {
     let columns = &request.columns;
     connection
@@ -255,8 +255,8 @@ fn replace_request(connection: &Connection, request: &Foreign, number: i64) -> R
     Ok(())
 }
 
-/// Who was purged here stays so, and does not come with what is said of others. What was asked for
-/// after a purge by age is no older answer, and comes.
+/// Stores the answers of a request, except those to lookups of people who were purged here, and contacts
+/// that mention such people. A purge by age only keeps out answers that are older than the purge.
 fn put_answers(
     connection: &Connection,
     ledger: &mut Ledger,

@@ -127,8 +127,8 @@ fn bury_all(connection: &Connection, shared: &Arc<Shared>) -> Result<(), Fault> 
     Ok(())
 }
 
-/// Version 1 told requests apart by the name of the store that made them and their number there. From
-/// that, and from what never changes about a request, follows a token that is the same in each copy and
+/// Version 1 identified a request by the name of the store that made it and its number there. The token is
+/// derived from both and from what never changes about a request, so that it is the same in each copy and
 /// in each store that has taken the request over.
 fn give_tokens(connection: &Connection, name: [u8; 16]) -> Result<(), Fault> {
     connection.execute_batch("ALTER TABLE request ADD COLUMN token BLOB")?;

@@ -3,11 +3,11 @@
 //!
 //! The engine's door is `runs`. One thread of each process writes (`writer`); others read. A claim
 //! (`claim`) notes the intent to send in the same commit that finds the lookups free; `settle` replaces
-//! it by what came of it; `look` decides which of the stored answers may be used. `owner` tells which
-//! processes are alive, `files` whether the files are still the ones that were opened, `opening` makes
-//! sure that a process opens a file once, and `registry` what a fork does with it. Questions of people
-//! are answered by `journal`, `doubts`, `find`, `privacy`, `export`, `merge` and `migrate`; `interrupt`
-//! takes them back. `forgotten` keeps purged people out.
+//! it by the outcome; `look` decides which of the stored answers may be used. `owner` tells which
+//! processes are alive, and `files` whether the files are still the ones that were opened. `opening` makes
+//! sure that a process opens a file once, and `registry` handles forks. Users' calls are answered by
+//! `journal`, `doubts`, `find`, `privacy`, `export`, `merge`, `migrate` and `backup`; `interrupt` cancels
+//! them. `forgotten` keeps purged people out.
 //!
 //! Knows nothing of runs beyond their terms, and nothing of the vendor but the length of its window.
 
@@ -89,7 +89,7 @@ pub struct SqliteStore {
     /// Always there, but while it is being dropped.
     opening: Option<Arc<Opening>>,
     runs: Arc<Runs>,
-    /// Of this handle and its clones, until it is closed.
+    /// Counts as one user for this handle and its clones, until it is closed.
     user: Arc<Mutex<Option<User>>>,
     /// Takes back what people ask by this handle.
     interrupt: Interrupt,
@@ -157,10 +157,10 @@ impl SqliteStore {
         handle
     }
 
-    /// Closes the store for this handle and its clones, and waits until that is done. Where nobody else
-    /// in this process uses it, its threads have then ended: everything is in the file, the files are
-    /// closed, and the log is gone, unless another process has the store open. What is still asked
-    /// through a clone fails.
+    /// Closes the store for this handle and its clones, and waits until it is closed. If nothing else in
+    /// this process uses the store, its threads have then ended, everything is in the file, and the files
+    /// are closed. The log is deleted, unless another process has the store open. Later calls through a
+    /// clone fail.
     pub fn close(mut self) {
         self.user.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(opening) = self.opening.take() {
@@ -196,8 +196,8 @@ impl SqliteStore {
         Ok(self.opening()?.shared.identity.secret.fingerprint(key))
     }
 
-    /// How lookups stand, for a plan: as a run on these terms would find them now, but without contacts
-    /// and reasons. Reads nothing but the index.
+    /// The standing of lookups, for a plan: as a run on these terms would find them now, but without
+    /// contacts and reasons. Reads only the index.
     ///
     /// # Errors
     /// Where the store cannot be read.

@@ -1,4 +1,4 @@
-//! One opening of a file for each process, whoever asks for it.
+//! Opens each file once in a process, however many handles ask for it.
 
 use std::path::{Path, PathBuf};
 use std::process;
@@ -34,11 +34,10 @@ pub(super) struct Opening {
     users: User,
 }
 
-/// Counts the handles that a store was opened for: the opening's own, and one for each that is not
-/// closed.
+/// Counts the users of an opening: one for the opening itself, and one for each handle that is not closed.
 pub(super) type User = Arc<()>;
 
-/// Opens the file, or finds it open.
+/// Opens the file, or returns the opening that this process already has.
 pub(super) fn open(
     path: &Path,
     service: &str,
@@ -47,7 +46,7 @@ pub(super) fn open(
     let (opening, user) = between_forks(lock_timeout, || {
         let mut registry = registry::lock()?;
         let opening = open_now(registry.as_mut(), path, service, lock_timeout)?;
-        // Before anybody could take it for unused.
+        // Before another thread could see it as unused.
         let user = opening.new_user();
         drop(registry);
         Ok((opening, user))
@@ -62,7 +61,7 @@ pub(super) fn open(
     }
 }
 
-/// Does something until no fork comes in between. What it keeps others from is free meanwhile.
+/// Runs `act`, and repeats it as long as a fork interrupts it. During the fork, `act` holds no locks.
 fn between_forks<T>(longest: Duration, mut act: impl FnMut() -> Result<T, Trouble>) -> Result<T, Error> {
     loop {
         match busy::yielding(longest, &mut act) {
@@ -74,7 +73,7 @@ fn between_forks<T>(longest: Duration, mut act: impl FnMut() -> Result<T, Troubl
     }
 }
 
-/// What came in between: a fault of this file, or what is an error already.
+/// Why `act` failed: a fault of this file, or a finished error.
 enum Trouble {
     Fault(Fault, PathBuf),
     Told(Error),
@@ -119,7 +118,7 @@ fn open_now(
 /// [`ErrorKind::Store`] if there is none, or it cannot be opened.
 pub fn service_at(path: &Path) -> Result<String, Error> {
     between_forks(LOCK_TIMEOUT, || {
-        // Nobody opens it meanwhile: closing this connection would disturb that one.
+        // Locked, so that no thread opens it meanwhile: closing this connection would disturb the other.
         let registry = registry::lock()?;
         if let Some(known) = known(registry.as_ref(), path) {
             let service = known.shared.identity.service.clone();
@@ -198,10 +197,11 @@ pub(super) fn close(opening: Arc<Opening>) {
     }
 }
 
-/// How often it is looked whether the tasks of runs that are over have let go of a store: a second.
+/// How often `finish` checks, at most, whether the tasks of runs that are over have dropped their handles:
+/// every 10 ms, so for two seconds.
 const LOOKS: u32 = 200;
 
-/// Lets an opening go that its user has left. The last user waits until the files are closed.
+/// Drops an opening after its user has closed it. The last user waits until the files are closed.
 pub(super) fn finish(opening: Arc<Opening>) {
     if opening.is_used() || opening.pid != process::id() {
         close(opening);
@@ -216,7 +216,7 @@ pub(super) fn finish(opening: Arc<Opening>) {
         }
         busy::pause_shortly();
     }
-    // Whoever lets go of it last closes it with the registry locked.
+    // The last handle is dropped with the registry locked, so it is not being dropped now.
     let Ok(mut registry) = registry::lock() else { return };
     if let Some(opening) = left.upgrade()
         && !opening.is_used()
@@ -233,7 +233,7 @@ pub(super) fn finish(opening: Arc<Opening>) {
 }
 
 impl Opening {
-    /// Whether any handle is open that it was opened for.
+    /// Whether any user has not closed it.
     fn is_used(&self) -> bool {
         Arc::strong_count(&self.users) > 1
     }

@@ -27,13 +27,13 @@ use super::shared::open_file;
 /// How long it is tried to have the store for oneself: somebody else may be doing the same.
 const ALONE_WITHIN: Duration = Duration::from_secs(1);
 
-/// The side file of one store, opened once: its locks belong to this one opening of it.
+/// The side file of one store, opened once. The locks belong to this open file description.
 #[derive(Debug)]
 pub(super) struct Owners {
     store: PathBuf,
     name: [u8; 16],
     held: Mutex<Held>,
-    /// Owners of this process: the kernel does not tell an opening of its own locks.
+    /// Owners of this process: the kernel does not report the locks of the asking description itself.
     ours: Mutex<HashSet<i64>>,
 }
 
@@ -145,9 +145,9 @@ impl Owners {
             || platform::is_locked(&held.file, owner..owner.saturating_add(1)).unwrap_or(true)
     }
 
-    /// In a forked child, so that the owners of this process die with it.
+    /// To be called in a forked child, so that the locks of the parent's owners end with the parent.
     pub(super) fn close_inherited(&self) {
-        // A thread that is not here may have it; then it stays open until the child ends.
+        // A thread of the parent may hold the mutex; then the file stays open until the child ends.
         if let Ok(held) = self.held.try_lock() {
             platform::close_inherited(&held.file);
         }

@@ -10,7 +10,7 @@ use super::platform;
 
 pub(super) use super::platform::{FileId, file_id};
 
-/// Only its owner may see which stores there are.
+/// Only the owner may list the stores in the folder.
 const FOLDER_MODE: u32 = 0o700;
 const OTHERS: u32 = 0o077;
 
@@ -121,8 +121,8 @@ fn looser_folder(folder: &Path) -> Option<String> {
     })
 }
 
-/// A hard link is a second name with a log of its own: whoever writes by one name does not see what
-/// others write by the other.
+/// Refuses a store that has a hard link. That is a second name with a log of its own: a process that uses one
+/// name does not see what others write under the other.
 pub(super) fn refuse_second_name(path: &Path, known: &fs::Metadata) -> Result<(), Fault> {
     if known.nlink() > 1 {
         return Err(Fault::of(format!(

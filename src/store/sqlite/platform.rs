@@ -1,4 +1,4 @@
-//! What differs between operating systems: locks on files, which file a path leads to, and opening one
+//! What differs between operating systems: locks on files, the identity of a file, and opening a file
 //! without following links. Knows nothing of stores.
 //!
 //! POSIX locks belong to the process, and closing *any* descriptor of a file drops all of them: a backup
@@ -20,13 +20,14 @@ use std::sync::LazyLock;
 use nix::errno::Errno;
 use nix::libc::{self, flock, off_t};
 
-/// A file's identity, whatever it is called: device and inode.
+/// A file's identity, independent of its name: device and inode.
 pub(super) type FileId = (u64, u64);
 
 /// Only the owner may read what was bought, or see who was asked for.
 const FILE_MODE: u32 = 0o600;
 
-/// Which file lies here. Opens nothing: where locks belong to the process, closing it would drop them.
+/// The identity of the file at this path. Opens nothing: where locks belong to the process, closing the file
+/// would drop them.
 pub(super) fn file_id(path: &Path) -> io::Result<FileId> {
     fs::metadata(path).map(|known| id_of(&known))
 }
@@ -67,7 +68,7 @@ pub(super) fn is_anothers(known: &Metadata) -> bool {
     known.uid() != user && known.uid() != 0
 }
 
-/// Makes a file for its owner alone. Fails if anything has that name, a symbolic link included.
+/// Creates a file that only its owner can read. Fails if the name exists, even as a symbolic link.
 pub(super) fn create_private(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).write(true).create_new(true).mode(FILE_MODE).open(path)
 }
@@ -77,7 +78,7 @@ pub(super) fn lock_byte(file: &File, at: i64) -> io::Result<()> {
     set(file, WRITE, at)
 }
 
-/// Locks one byte that others may lock in the same way.
+/// Takes a shared lock on one byte.
 pub(super) fn share_byte(file: &File, at: i64) -> io::Result<()> {
     set(file, READ, at)
 }
@@ -98,10 +99,10 @@ pub(super) fn locks_last() -> bool {
     COMMANDS.by_description
 }
 
-/// Closes this process's descriptor of a file that belongs to the process it was forked from, which
-/// keeps its own. Its locks would otherwise last as long as either process lives.
+/// Closes the descriptor that this process has inherited from its parent. The parent keeps its own. Otherwise
+/// the parent's locks would last until both processes have ended.
 pub(super) fn close_inherited(file: &File) {
-    // SAFETY: nothing in a forked child uses or drops what it has of its parent's stores.
+    // SAFETY: a forked child neither uses nor drops its copy of the parent's stores.
     drop(unsafe { OwnedFd::from_raw_fd(file.as_raw_fd()) });
 }
 
@@ -151,9 +152,9 @@ pub(super) static COMMANDS: LazyLock<Commands> = LazyLock::new(|| {
     by_description().unwrap_or(by_process)
 });
 
-/// Those for locks of a description, unless the system has none: some sandboxes refuse them.
+/// The commands for locks of a description; `None` if the system refuses them, as some sandboxes do.
 #[cfg(all(
-    target_pointer_width = "64", // elsewhere, SQLite's structure of a lock is another
+    target_pointer_width = "64", // elsewhere, SQLite's `flock` structure differs from ours
     any(target_os = "linux", target_os = "android", target_vendor = "apple")
 ))]
 fn by_description() -> Option<Commands> {

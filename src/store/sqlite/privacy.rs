@@ -42,7 +42,7 @@ pub struct Purged {
     pub contacts: u64,
     /// Requests under way that no longer say whom they ask for.
     pub intents: u64,
-    /// Replies kept for not having been readable that are gone as a whole: all that may hold them.
+    /// Kept replies that could not be read and were removed, because they may mention the person.
     pub replies: u64,
     /// What the contacts had cost.
     pub credits: u64,
@@ -112,8 +112,8 @@ impl SqliteStore {
         Ok(purged)
     }
 
-    /// Erases whoever is sought from everything that is numbered above `after`, with the answers that
-    /// mention them; whose lookups those were, and the last number.
+    /// Erases the people sought, and the answers that mention them, from all blocks numbered above `after`.
+    /// Returns the keys of the lookups that were erased, and the last block number.
     pub(super) fn erase_all<S: Seek + 'static>(
         &self,
         seeker: &Arc<S>,
@@ -199,7 +199,7 @@ pub(super) fn bar(connection: &Connection, key: Key, credits: i64) -> Result<(),
     Ok(())
 }
 
-/// The same, and what comes in about others does not bring it back.
+/// The same, and also keeps the identifier out of contacts of others that come in later.
 fn forget(connection: &Connection, key: Key, field_type: FieldType) -> Result<(), Fault> {
     bar(connection, key, 0)?;
     connection
@@ -257,7 +257,7 @@ fn blank_intents(connection: &Connection, ledger: &mut Ledger, seeker: &impl See
     Ok(blanked)
 }
 
-/// Replies that could not be read go as a whole where they may hold them.
+/// Removes the replies that could not be read and may mention the people sought.
 fn drop_replies(connection: &Connection, seeker: &impl Seek, interrupt: &Interrupt) -> Result<u64, Fault> {
     let gone = find::replies(connection, seeker, interrupt)?;
     for request in &gone {

@@ -1,10 +1,10 @@
-//! Which stores this process has open, and what becomes of them in a fork.
+//! The stores that this process has open, and what happens to them in a fork.
 //!
-//! A child inherits memory and open files but no threads, and SQLite's picture of its locks would be
-//! wrong there. So before a fork every thread that speaks to SQLite closes its files and waits, and the
-//! child finds nothing that it could mistake for its own. The interpreter cannot wait for long, though:
-//! threads that wait for a lock put their work off and stop at once, and if one is in the middle of a long
-//! statement, the fork goes ahead without it. The child then uses no store at all.
+//! A child inherits memory and open files but no threads, and SQLite's record of its locks would be wrong
+//! there. So before a fork every thread that uses SQLite closes its files and waits, and the child has no
+//! open database. A fork cannot wait for long, though. Threads that wait for a lock postpone their work and
+//! stop at once. If a thread is in the middle of a long statement, the fork goes ahead without it, and the
+//! child then refuses to use any store.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -26,17 +26,17 @@ use super::thread::Parked;
 pub(super) struct Registry {
     pid: u32,
     pub(super) openings: HashMap<FileId, Weak<Opening>>,
-    /// The process that this one was forked from had files open just then: which.
+    /// Files that the parent process had open when it forked.
     pub(super) inherited: Vec<FileId>,
 }
 
 static REGISTRY: Mutex<Option<Registry>> = Mutex::new(None);
 
-/// A child of a fork that did not find everything at rest: its registry, and SQLite, may be as a thread
-/// of the parent held them.
+/// The process id of a child that was forked while a store was in use. A thread of the parent may have been
+/// changing the registry or SQLite's memory at that moment.
 static UNUSABLE_IN: AtomicU32 = AtomicU32::new(0);
 
-/// Nobody opens anything, and nobody's threads do anything.
+/// While this value exists, no store is opened or closed, and the threads of all stores wait.
 struct Standstill {
     registry: Option<MutexGuard<'static, Option<Registry>>>,
     parked: Vec<Parked>,
@@ -54,11 +54,10 @@ pub(super) fn is_forking() -> bool {
     FORKING.with(|forking| forking.try_borrow().map_or(true, |forking| forking.is_some()))
 }
 
-/// While nobody else in this process opens or closes a store.
+/// Locks the registry, so that no other thread of this process opens or closes a store.
 ///
 /// # Errors
-/// Where that cannot be had: in the middle of a fork, and in the child of one that came while a store was
-/// in use.
+/// In the middle of a fork, and in a child that was forked while a store was in use.
 pub(super) fn lock() -> Result<MutexGuard<'static, Option<Registry>>, Error> {
     if is_forking() {
         return Err(Error::new(
@@ -95,7 +94,7 @@ pub(super) fn forked_in_use() -> Error {
     )
 }
 
-/// In a forked child: its parent's openings, whose threads are not here.
+/// In a forked child: gives up the openings of its parent, whose threads do not exist here.
 fn leave_to_parent(registry: Registry) {
     for known in registry.openings.into_values() {
         if let Some(opening) = known.upgrade() {
@@ -106,10 +105,10 @@ fn leave_to_parent(registry: Registry) {
     }
 }
 
-/// To be called just before this process forks, on the thread that does: closes every store's files, so
-/// that the child finds none of them half open, and holds everybody who uses one until [`after_fork`].
-/// `left` says how long this may still take. Without it, and where the time is too short, a store that
-/// was open cannot be opened in the child.
+/// To be called just before this process forks, on the thread that forks. Closes every store's files, so
+/// that the child has no half-open database, and makes all users of a store wait until [`after_fork`].
+/// `left` returns how long this may still take. If this function was not called, or the time was too
+/// short, the child cannot open a store that was open in the parent.
 pub fn before_fork(left: impl Fn() -> Duration) {
     if is_unusable() {
         return;
@@ -132,7 +131,7 @@ pub fn before_fork(left: impl Fn() -> Duration) {
         let threads =
             [opening.writer.park(&parked), opening.reader.park(&parked), opening.desk.park(&parked)];
         standstill.parked.extend(threads.into_iter().flatten());
-        // The last handle may have gone meanwhile: not here, where the registry is locked.
+        // If this is the last handle, it is not dropped: that would need the registry, which is locked.
         let still_held = Arc::strong_count(&opening) > 1;
         if still_held { drop(opening) } else { std::mem::forget(opening) }
     }
@@ -161,7 +160,7 @@ pub fn after_fork() {
         return;
     }
     drop(registry);
-    // Whoever has put work off goes on with it.
+    // Threads that have postponed work continue with it.
     drop(near);
     drop(parked);
 }

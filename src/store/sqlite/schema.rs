@@ -39,10 +39,10 @@ pub(super) mod state {
 
 /// `answer` has the lookups by keyed hash, those of one identifier side by side, but for the newest,
 /// which `tail` has by request; `block` what they came to, some tens of them compressed together.
-/// `barred` has whom nobody is to ask for; `named` (not 0) are those who were purged by that very identifier,
-/// and are not to come back with others. `request` is intent and journal in one: while `settled_ms` is
-/// null it is under way, and `in_doubt` is the worst that it can come to. `token` is drawn at random for
-/// each request and stays with it through copies and merges: it tells requests apart.
+/// `barred` has the identifiers that must not be asked for. `named` is not 0 for people who were purged by
+/// that identifier, and must not come back in the contacts of others. `request` is intent and journal in
+/// one: while `settled_ms` is null it is under way, and `in_doubt` is the worst that it can come to. `token`
+/// is drawn at random for each request. Copies and merges keep it, so it identifies the request.
 const TABLES: &str = "
 CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE owner (id INTEGER PRIMARY KEY, pid INTEGER NOT NULL, since_ms INTEGER NOT NULL);

@@ -239,7 +239,7 @@ impl SettleWork {
     }
 }
 
-/// Removes what a settled request came to, to make room for what it came to after all.
+/// Removes the outcome of a settled request, so that a later outcome can replace it.
 pub(super) fn take_back(connection: &Connection, shared: &Shared, request: i64) -> Result<(), Fault> {
     let mut drop = connection.prepare_cached("DELETE FROM answer WHERE key = ?1 AND request = ?2")?;
     let mut keys = keys_of(connection, shared, request)?;

@@ -68,7 +68,7 @@ impl Shared {
         }
     }
 
-    /// In a forked child: what stays open around a fork is its parent's.
+    /// To be called in a forked child: closes the files that stay open during a fork.
     pub(super) fn close_inherited(&self) {
         self.owners.close_inherited();
         self.name.close_inherited();
@@ -152,7 +152,7 @@ pub(super) fn connect(path: &Path) -> Result<Connection, Fault> {
     Ok(connection)
 }
 
-/// A connection that has not touched the file yet. All of them are made here.
+/// A connection that has not accessed the file yet. All connections are made here.
 pub(super) fn open_file(path: &Path) -> Result<Connection, Fault> {
     system_calls::put_in();
     system_calls::forget_failure();

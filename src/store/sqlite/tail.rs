@@ -60,7 +60,7 @@ impl Tail {
         Ok(())
     }
 
-    /// All of it in one go: there may be as many requests as lookups.
+    /// Loads everything with one query: there may be as many requests as lookups.
     fn load_all(&mut self, connection: &Connection) -> Result<(), Fault> {
         let mut ask = connection.prepare_cached(
             "SELECT request, required, coalesce(settled_ms, sent_ms), packed FROM tail

@@ -15,7 +15,7 @@ const GROUP: usize = 64;
 /// How often a thread whose work is left undone tries again, where nobody gives it anything to do.
 const TRY_EVERY: Duration = Duration::from_secs(1);
 
-/// How soon it does what it has put off for a fork, where that does not come to it.
+/// How soon a thread tries postponed work again, if no fork asks it to stop.
 const SOON: Duration = Duration::from_millis(20);
 
 /// How long a fork may take, from the moment the threads have stopped.
@@ -27,7 +27,7 @@ pub(super) trait Desk: Send + 'static {
     type Job: Send + 'static;
 
     /// Does what has come in, in order. Nothing has, where it is to try again what it left undone.
-    /// Returns what it puts off until this process has forked.
+    /// Returns the jobs that it postpones until this process has forked.
     fn serve(&mut self, jobs: Vec<Self::Job>) -> Vec<Self::Job>;
 
     /// Whether anything was left undone that may be tried again.
@@ -76,7 +76,7 @@ impl<J: Send + 'static> Worker<J> {
         self.send(Order::Do(job));
     }
 
-    /// Lets it finish what it is doing, close its files, say so and wait.
+    /// Tells the thread to finish what it is doing, close its files, send to `parked`, and wait.
     pub(super) fn park(&self, parked: &Sender<()>) -> Option<Parked> {
         let (go_on, wait) = sync_channel(1);
         self.send(Order::Park { parked: parked.clone(), go_on: wait }).then_some(Parked { _go_on: go_on })
@@ -88,7 +88,7 @@ impl<J: Send + 'static> Worker<J> {
 }
 
 impl<J> Worker<J> {
-    /// Lets it finish what it was given, and waits for its end.
+    /// Lets the thread finish its jobs, and waits until it has ended.
     pub(super) fn end(&self) {
         let running = self.running().take();
         if let Some(Running { orders, thread }) = running {
@@ -142,7 +142,7 @@ fn serve<D: Desk>(desk: &mut D, inbox: &Receiver<Order<D::Job>>) {
     }
 }
 
-/// Jobs that have come in wait meanwhile: a fork does not.
+/// Jobs that have come in wait meanwhile, because the fork does not wait for them.
 fn park(desk: &mut impl Desk, parked: &Sender<()>, go_on: &Receiver<()>) {
     if go_on.try_recv() == Err(TryRecvError::Disconnected) {
         // The fork went ahead without this thread.

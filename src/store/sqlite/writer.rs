@@ -48,7 +48,7 @@ impl Writer {
 
     /// Commits all of them together or, where one makes the transaction fail, each by itself.
     /// (Savepoints would copy every page that is touched.) Returns whether the last of them was
-    /// committed, and those that are to be done again after a fork.
+    /// committed, and the jobs that are to be repeated after a fork.
     fn commit(&mut self, mut group: Vec<Box<dyn Work>>) -> (bool, Vec<Box<dyn Work>>) {
         let shared = self.ledger.shared.clone();
         let (mut committed, mut put_off) = (false, Vec::new());
@@ -64,7 +64,7 @@ impl Writer {
                 if busy::has_yielded(&fault) {
                     put_off = group;
                 } else if group.len() == 1 || fault.is_busy() {
-                    // Where another program keeps the lock, each of them would wait for it in vain.
+                    // If another program keeps the lock, each of them would wait for it in vain.
                     let error = shared.told(fault);
                     for work in group {
                         work.done(&shared, Err(error.clone()));

@@ -64,8 +64,8 @@ pub(super) fn build(
         // no GOAWAY, after which nobody can say which of many were worked on.
         .http1_only()
         .https_only(endpoint.is_https())
-        // One request a connection: what a server sends after a reply cannot pass for the reply to the
-        // next request, and no request meets the moment in which an idle connection is closed.
+        // One request per connection: bytes that a server sends after a reply cannot be taken for the reply to
+        // the next request, and no request is sent just when the server closes an idle connection.
         .pool_max_idle_per_host(0)
         .connect_timeout(settings.connect_timeout.min(timeout))
         .tcp_nodelay(true)

@@ -1,9 +1,9 @@
 //! Time limits that a stopped process does not use up.
 //!
 //! While a process is stopped (Ctrl-Z), or its machine sleeps, replies arrive and wait in the sockets.
-//! A timer that fires late, because nobody was there to fire it, says nothing about the service: what
-//! has arrived is read first. So a limit is waited for in slices, and a slice that took longer than it
-//! should counts as no longer than it should.
+//! A timer that fires late for this reason says nothing about the service, and the data that has arrived
+//! must be read first. So a time limit is divided into slices, and a slice that took too long counts only
+//! with its intended length.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout};
 /// Longest wait between two looks at the clock.
 const SLICE: Duration = Duration::from_secs(1);
 
-/// A timer that fires later than this was held up: a busy machine is quicker.
+/// A timer that fires later than this was held up by more than a busy machine.
 const LATE: Duration = Duration::from_millis(100);
 
 /// What is left of a time limit.
@@ -30,7 +30,7 @@ impl Patience {
         Self { left: limit.saturating_add(LATE), late: 0 }
     }
 
-    /// What comes of the future, if it does within what is left.
+    /// The output of the future, if it is ready within the time that is left.
     pub(super) async fn wait<T>(&mut self, future: impl Future<Output = T>) -> Option<T> {
         let mut future = pin!(future);
         loop {
@@ -41,7 +41,7 @@ impl Patience {
             self.left = self.left.saturating_sub(took.min(slice));
             if took > slice + LATE {
                 self.late += 1;
-                // Enough to read what has arrived meanwhile.
+                // Enough time to read the data that has arrived meanwhile.
                 self.left = self.left.max(SLICE);
             }
             if outcome.is_some() || self.left.is_zero() {

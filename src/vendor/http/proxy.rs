@@ -7,7 +7,7 @@ use reqwest::Url;
 
 use crate::error::{Error, ErrorKind};
 
-/// Checks what `proxy` says, without connecting to it.
+/// Checks the setting `proxy`, without connecting to the proxy.
 ///
 /// # Errors
 /// [`ErrorKind::Config`], naming `proxy` and never repeating it: it may hold a password.

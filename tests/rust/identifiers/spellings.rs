@@ -21,16 +21,16 @@ struct Case {
     invalid: bool,
     /// Words that the reason must contain.
     says: Option<String>,
-    /// All texts are one person.
+    /// All texts name one person.
     #[serde(default)]
     one_lookup: bool,
-    /// The texts are looked up apart, unless they are equal.
+    /// The texts give different lookups, unless they are equal.
     #[serde(default)]
     two_lookups: bool,
     /// The canonical form keeps the case of the opaque id.
     #[serde(default)]
     case_is_kept: bool,
-    /// The texts are different people: refused, or looked up apart.
+    /// The texts name different people: they must be refused, or give different lookups.
     #[serde(default)]
     never_meet: bool,
 }

@@ -60,9 +60,9 @@ pub struct Second {
 pub struct Scenario {
     pub config: Config,
     pub run_credits: Option<u64>,
-    /// Nothing is sent before all rows are there, and then no answer is forgotten too early.
+    /// Nothing is sent before all rows are known, and then no answer is forgotten too early.
     pub whole: bool,
-    /// So many lookups wait at most to be sent; the rows after them wait as they are.
+    /// The most lookups that wait to be sent.
     pub read_ahead: usize,
     pub rows: Vec<Row>,
     /// Rows are fed in slices of so many, with so long between them; all at once if 0.
@@ -189,7 +189,7 @@ impl Scenario {
     }
 }
 
-/// Mostly a call, of which so few lookups may wait that answers come before the last rows are looked at.
+/// Mostly a whole call. Often so few lookups may wait that answers come before the last rows are admitted.
 fn reading(seed: u64) -> (bool, usize) {
     let mut rng = Rng::with_seed(!seed);
     (rng.f64() < 0.75, if rng.bool() { rng.usize(1..=20) } else { 16_384 })

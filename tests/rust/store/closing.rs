@@ -1,4 +1,4 @@
-//! A store that is closed: its files are whole, and nobody's any more, when `close` returns.
+//! When `close` returns, the files of a store are complete, and nothing in this process uses them.
 
 use std::fs;
 
@@ -16,7 +16,7 @@ fn a_copy_made_right_after_close_has_everything() {
     let (folder, vendor) = (Folder::new(), Vendor::honest());
     for number in 0..30 {
         let store = folder.store();
-        // As the task of a run that is over does, for a moment.
+        // The task of a run that is over also keeps its handle for a moment.
         let kept = store.clone();
         ask(&store, &vendor, &format!("p{number}"));
         let dropping = std::thread::spawn(move || drop(kept));
@@ -30,7 +30,7 @@ fn a_copy_made_right_after_close_has_everything() {
 }
 
 #[test]
-fn a_store_is_closed_though_somebody_never_lets_go_of_it() {
+fn a_store_is_closed_although_a_clone_is_kept() {
     let (folder, vendor) = (Folder::new(), Vendor::honest());
     let store = folder.store();
     let kept = store.clone();
@@ -38,7 +38,7 @@ fn a_store_is_closed_though_somebody_never_lets_go_of_it() {
     store.close();
     assert!(!folder.file("a.db-wal").exists());
     assert!(kept.info().unwrap_err().message().contains("has been closed"));
-    // Deleted and made anew, it is another store.
+    // If its files are deleted and made again, it is another store.
     for file in fs::read_dir(folder.path()).unwrap() {
         fs::remove_file(file.unwrap().path()).unwrap();
     }
@@ -49,7 +49,7 @@ fn a_store_is_closed_though_somebody_never_lets_go_of_it() {
 }
 
 #[test]
-fn closing_a_store_for_one_leaves_it_open_for_another() {
+fn closing_a_store_for_one_user_leaves_it_open_for_another() {
     let (folder, vendor) = (Folder::new(), Vendor::honest());
     let (first, second) = (folder.store(), folder.store());
     let third = second.for_another_user();

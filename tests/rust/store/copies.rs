@@ -1,4 +1,4 @@
-//! Copies of one store that go on separately, and come together again.
+//! Copies of one store that are used separately and merged again.
 
 use exactbuyer::error::ErrorKind;
 use exactbuyer::results::Status;
@@ -128,12 +128,12 @@ fn lookups(text: &str) -> Vec<(String, Kind)> {
 }
 
 #[test]
-fn an_answer_that_came_after_the_copy_replaces_the_doubt_that_the_copy_has_and_no_merge_brings_it_back() {
+fn an_answer_that_came_after_the_copy_replaces_the_doubt_in_the_copy_for_good() {
     let (a, third) = (Folder::new(), Folder::new());
     let store = a.store();
     let pending = claim(&store, 0, 0, &lookups("ana nobody")).unwrap();
     let b = copy(&a);
-    // The process that asked has not opened the copy.
+    // The process that sent the request has not opened the copy, so the request is in doubt there.
     assert_eq!(b.store().unknown().unwrap().len(), 2);
     assert_eq!(store.merge(&b.file("a.db")).unwrap(), Merged { known: 1, ..Merged::default() });
     settle(&store, &pending);
@@ -152,7 +152,7 @@ fn an_answer_that_came_after_the_copy_replaces_the_doubt_that_the_copy_has_and_n
 }
 
 #[test]
-fn what_somebody_decided_about_a_doubt_is_decided_in_each_copy() {
+fn a_decision_about_a_doubt_reaches_each_copy() {
     let (a, vendor) = (Folder::new(), Vendor::honest());
     let store = a.store();
     settle(&store, &claim(&store, 0, 0, &lookups("uta uwe")).unwrap());
@@ -166,11 +166,11 @@ fn what_somebody_decided_about_a_doubt_is_decided_in_each_copy() {
     merge(&a, &c);
     merge(&a, &b);
     assert_eq!(statuses(&a), [Status::Found]);
-    assert_eq!(a.store().info().unwrap().credits_in_doubt, 2, "what they may have cost stays on the books");
+    assert_eq!(a.store().info().unwrap().credits_in_doubt, 2, "what they may have cost is still counted");
 }
 
 #[test]
-fn who_was_purged_from_a_copy_is_not_asked_for_after_the_merge() {
+fn a_person_purged_from_a_copy_is_not_asked_for_after_the_merge() {
     let (a, vendor) = (Folder::new(), Vendor::honest());
     once(&a, settings(), &vendor, &["bob"]);
     let b = copy(&a);
@@ -180,7 +180,7 @@ fn who_was_purged_from_a_copy_is_not_asked_for_after_the_merge() {
 }
 
 #[test]
-fn copies_from_before_an_upgrade_know_what_they_have_in_common_and_what_not() {
+fn copies_made_before_an_upgrade_recognise_their_common_requests() {
     let (a, vendor, third) = (Folder::new(), Vendor::honest(), Folder::new());
     once(&a, settings(), &vendor, &["ana"]);
     merge(&third, &a);

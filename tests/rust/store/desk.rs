@@ -51,8 +51,8 @@ impl Drop for Folder {
     }
 }
 
-/// Copies a store as `cp` does, with what of it is in the log; by another process, as this one would drop
-/// its locks.
+/// Copies a store and its log with `cp`. Another process does it, because reading the files in this one could
+/// drop its locks.
 pub(crate) fn copy_store(from: &Path, to: &Path) {
     for end in ["", "-wal"] {
         let name = |path: &Path| PathBuf::from(format!("{}{end}", path.display()));
@@ -63,7 +63,7 @@ pub(crate) fn copy_store(from: &Path, to: &Path) {
     }
 }
 
-/// Makes a store of version 1 of it, where a request had no token.
+/// Turns the store into one of version 1, in which requests had no tokens.
 pub(crate) fn as_version_1(path: &Path) {
     let connection = rusqlite::Connection::open(path).unwrap();
     connection

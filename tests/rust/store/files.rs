@@ -1,4 +1,4 @@
-//! Files of a store in use that somebody reads, links, mounts at another place or cuts.
+//! Files of a store in use that are read, linked, mounted at another place or truncated.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, chown, symlink};
@@ -13,21 +13,21 @@ use exactbuyer::store::{Claim, Store, Terms};
 use crate::desk::*;
 use crate::other::Other;
 
-/// As a backup tool in this process does it.
+/// Reads all files, as a backup tool in this process would.
 fn read_everything(folder: &Folder) {
     let files = fs::read_dir(folder.path()).unwrap().flatten();
     let read: Vec<Vec<u8>> = files.map(|file| fs::read(file.path()).unwrap()).collect();
     assert!(read.len() >= 4, "the store, its log, the log's index and the owners");
 }
 
-/// Nothing was sent, and why.
+/// Checks that nothing was sent, and the reason.
 fn refused(done: &Done, what: &str) {
     assert_eq!(done.statuses(), [Status::NotSent]);
     assert!(done.troubles[0].message().contains(what), "{:?}", done.troubles);
 }
 
 #[test]
-fn reading_the_files_does_not_make_the_living_look_dead() {
+fn reading_the_files_does_not_make_a_running_process_look_dead() {
     let folder = Folder::new();
     let store = folder.store();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
@@ -48,7 +48,7 @@ fn reading_the_files_keeps_others_from_taking_the_log_away() {
     let ask = |names: &[&str]| run(&engine(settings(), &vendor, &store), rows(names), RunOptions::default());
     ask(&["ana"]);
     read_everything(&folder);
-    // The last to close a store deletes its log; the other is not the last.
+    // The last process to close a store deletes its log. The other process is not the last.
     let mut other = Other::start(&folder, "doubts");
     other.says("0 in doubt");
     other.ends();
@@ -85,7 +85,7 @@ fn a_second_name_given_to_a_store_in_use_stops_it() {
     assert_eq!(vendor.asked().len(), 2);
 }
 
-/// Mounted as a single file, a store has a log of its own at each place, and yet one link.
+/// A store that is mounted as a single file has a log at each place, although it has only one link.
 #[test]
 fn a_store_mounted_at_a_second_place_is_not_opened_there_while_it_is_in_use() {
     let (folder, place) = (Folder::new(), Folder::new());
@@ -102,7 +102,7 @@ fn a_store_mounted_at_a_second_place_is_not_opened_there_while_it_is_in_use() {
         .env("EXACTBUYER_TEST_PART", "opens")
         .env("EXACTBUYER_TEST_PLACE", place.path())
         .output();
-    // Where nobody may mount anything, there is nothing to show.
+    // Where mounting is not allowed, nothing can be tested.
     let Ok(opened) = opened else { return };
     let said = String::from_utf8_lossy(&opened.stdout).into_owned();
     if opened.status.code() == Some(99) || !said.contains("running 1 test") {
@@ -131,7 +131,7 @@ fn a_backup_of_a_store_in_use_is_a_store_by_itself() {
     assert_eq!(copy.unknown().unwrap().len(), 2, "what was under way");
     assert_eq!(ask(&copy, "eve").receipt.from_store, 1);
     copy.close();
-    assert_eq!(store.unknown().unwrap(), [], "the other lives");
+    assert_eq!(store.unknown().unwrap(), [], "the other process is alive");
     let names =
         fs::read_dir(folder.path()).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap());
     let mut names: Vec<String> = names.filter(|name| name.starts_with("backup")).collect();
@@ -150,7 +150,7 @@ fn a_backup_replaces_nothing_and_follows_no_link() {
     };
     fs::write(folder.file("mine"), b"mine").unwrap();
     symlink(elsewhere.file("nothing"), folder.file("link")).unwrap();
-    // A log that lies beside it would be taken for its own.
+    // SQLite would take an existing log beside the backup for its own.
     fs::write(folder.file("old.db-wal"), b"").unwrap();
     for name in ["mine", "link", "old.db", "a.db"] {
         refused(name);
@@ -207,6 +207,6 @@ fn an_index_of_the_log_that_was_cut_is_not_touched() {
     index.set_len(length / 2).unwrap();
     refused(&ask("bob"), "a.db-shm was cut");
     assert_eq!(vendor.asked().len(), 1);
-    // Closing it would touch the index, too.
+    // Closing the store would access the index, too.
     std::mem::forget(store);
 }

@@ -1,4 +1,4 @@
-//! Histories of stores and their copies, drawn at random, against a model that is too simple to be wrong.
+//! Compares random histories of stores and their copies with a simple model.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,9 +11,9 @@ use crate::desk::*;
 
 #[derive(Debug, Clone)]
 enum Step {
-    /// At a store, for some of the people, answered at once or later.
+    /// A request at a store for some of the people, answered at once or later.
     Ask(usize, Vec<(usize, Kind)>, bool),
-    /// One of those that wait is answered.
+    /// One of the waiting requests is answered.
     Settle(usize),
     Copy(usize),
     Purge(usize, usize),
@@ -22,7 +22,7 @@ enum Step {
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    // The service knows somebody or not; but a reply may be lost.
+    // The service knows a person or not. A reply may be lost.
     let kind = (0_usize..PEOPLE, prop::bool::weighted(0.2)).prop_map(|(who, lost)| match who % 4 {
         _ if lost => (who, Kind::Unknown),
         3 => (who, Kind::Miss),
@@ -47,7 +47,7 @@ const MOST_STORES: usize = 5;
 #[derive(Default)]
 struct Model {
     requests: Vec<Asked>,
-    /// Doubts that somebody decided about: the request, and whose.
+    /// Doubts that were decided: the request, and the person.
     decided: BTreeSet<(usize, String)>,
     purged: BTreeSet<String>,
 }
@@ -58,7 +58,7 @@ struct Asked {
 }
 
 impl Model {
-    /// What a lookup came to, as all stores together know it.
+    /// The outcome of a lookup, as all stores together know it.
     fn kind(asked: &Asked, kind: Kind) -> Kind {
         if asked.answered { kind } else { Kind::Unknown }
     }
@@ -74,7 +74,7 @@ impl Model {
         (self.requests.len() as u64, count(Kind::Hit), count(Kind::Unknown))
     }
 
-    /// Every lookup of those who were not purged: how often it came to what.
+    /// For people who were not purged: how often each lookup had each outcome.
     fn answers(&self) -> BTreeMap<(String, Kind), usize> {
         let mut answers = BTreeMap::new();
         for asked in &self.requests {
@@ -114,7 +114,7 @@ impl Model {
         let doubts: BTreeSet<_> =
             doubts(store).into_iter().filter(|(_, name)| !self.purged.contains(name)).collect();
         prop_assert_eq!(doubts, self.doubts());
-        // Who was paid for is served.
+        // Every contact that was paid for is served.
         let run = store.begin(Terms::default());
         for ((name, kind), _) in self.answers() {
             let standing = wait(store.consult(run, &[].into(), &[&email(&name)])).unwrap().remove(0);
@@ -140,10 +140,10 @@ fn doubts(store: &SqliteStore) -> Vec<(usize, String)> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 16, ..ProptestConfig::default() })]
 
-    /// Whatever was copied, asked, answered late, purged, decided and merged before: merged together, in
-    /// an order drawn at random, the stores know what all of them know, each request once.
+    /// After random copies, requests, late answers, purges, decisions and merges, all stores are merged in a
+    /// random order. The result contains what all of them know, and each request once.
     #[test]
-    fn descendants_of_a_store_come_together_in_any_order(
+    fn copies_of_a_store_can_be_merged_in_any_order(
         steps in prop::collection::vec(step(), 1..40),
         order in prop::collection::vec(any::<prop::sample::Index>(), MOST_STORES),
     ) {
@@ -186,7 +186,7 @@ proptest! {
                 Step::Settle(_) | Step::Copy(_) | Step::Merge(..) => {}
             }
         }
-        // Those who still wait for an answer end without it.
+        // Requests that still wait stay without an answer.
         drop(stores);
         let folders = folders.into_inner();
         let mut rest: Vec<&Folder> = folders.iter().collect();

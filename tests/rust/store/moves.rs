@@ -220,8 +220,8 @@ fn what_was_paid_for_under_old_rules_is_found_under_new_ones() {
     assert_eq!(folder.store().export().count(), 5, "both of what became one");
 }
 
-/// Every kind of canonical form that version 2 of the rules changed: what was paid for under the old form
-/// answers a row of today.
+/// For every kind of canonical form that version 2 of the rules changed, an answer that was paid for under the
+/// old form answers a row of today.
 #[test]
 fn no_answer_of_the_first_rules_is_orphaned() {
     const CHANGED: [(FieldType, &str, &str); 14] = [
@@ -242,7 +242,7 @@ fn no_answer_of_the_first_rules_is_orphaned() {
     ];
     let (folder, vendor) = (Folder::new(), Vendor::honest());
     let old = CHANGED.map(|(kind, old, _)| Row::One(Identifier::from_canonical(kind, old))).to_vec();
-    // Refused today, and paid for all the same: it stays, and is exported.
+    // Refused today, but it was paid for: the answer stays, and is exported.
     let company = Identifier::from_canonical(FieldType::SocialProfile, "linkedin.com/company/acme");
     let rows = old.into_iter().chain([Row::One(company)]).collect();
     run(&engine(settings(), &vendor, &folder.store()), rows, RunOptions::default());

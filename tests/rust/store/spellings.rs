@@ -1,4 +1,4 @@
-//! A person who is purged is gone from what is on file about others, however they are written there.
+//! A purge removes a person from the stored answers about others, in whatever spelling they have there.
 
 use exactbuyer::dispatch::RunOptions;
 use exactbuyer::identifier::{FieldType, Identifier};
@@ -7,7 +7,7 @@ use exactbuyer::vendor::transport::Reply;
 
 use crate::desk::*;
 
-/// Somebody, and how others' contacts have them: the text between two quotes.
+/// People, and their spellings in the contacts of others: the text between two quotes.
 const WRITTEN: &[(FieldType, &str, &[&str])] = &[
     (
         FieldType::Email,
@@ -51,16 +51,16 @@ const WRITTEN: &[(FieldType, &str, &[&str])] = &[
     ),
 ];
 
-/// What is left of a spelling in the file, where it is not written there as a whole.
+/// The parts of a spelling to look for in the file, if it is not stored as one text.
 fn parts(spelling: &str) -> Vec<&str> {
     spelling.split(['"', '{', '}', ',']).filter(|part| part.len() > 6).collect()
 }
 
 #[test]
-fn no_spelling_of_who_was_purged_stays_in_a_contact_or_a_kept_reply() {
+fn no_spelling_of_a_purged_person_stays_in_a_contact_or_a_kept_reply() {
     for (field_type, canonical, spellings) in WRITTEN {
         let folder = Folder::new();
-        // To each spelling belong a contact and a reply that is broken.
+        // For each spelling, one contact and one truncated reply.
         let vendor = Vendor::new(move |_, values| {
             let number: usize = values[0].trim_start_matches('p').split('@').next().unwrap().parse().unwrap();
             let reply = found(values);
@@ -73,7 +73,7 @@ fn no_spelling_of_who_was_purged_stays_in_a_contact_or_a_kept_reply() {
         let mut names: Vec<&str> = names.iter().map(String::as_str).collect();
         let config = exactbuyer::config::Config { chunk_size: 1, max_in_doubt: 1_000, ..settings() };
         let store = folder.store();
-        // One run each: a run stops after several replies that it cannot read.
+        // One run each, because a run stops after several replies that it cannot read.
         for name in names.drain(..) {
             run(&engine(config.clone(), &vendor, &store), rows(&[name]), RunOptions::default());
         }
@@ -83,7 +83,7 @@ fn no_spelling_of_who_was_purged_stays_in_a_contact_or_a_kept_reply() {
         let all = spellings.len();
         assert_eq!((count("found"), count("unreadable"), found.len()), (all, all, 2 * all), "{canonical}");
         for part in spellings.iter().flat_map(|spelling| parts(spelling)) {
-            assert!(holds(folder.path(), part), "looked for in vain: {part}");
+            assert!(holds(folder.path(), part), "not stored: {part}");
         }
         let purged = store.purge(&person).unwrap();
         assert_eq!((purged.contacts, purged.replies, purged.cleaned), (all as u64, all as u64, true));
@@ -91,7 +91,7 @@ fn no_spelling_of_who_was_purged_stays_in_a_contact_or_a_kept_reply() {
             assert!(!holds(folder.path(), part), "{part}");
         }
         assert_eq!(store.find(&person).unwrap(), []);
-        // Nor do they come back.
+        // The person does not come back either.
         store.allow(&email("p0")).unwrap();
         run(&engine(config, &vendor, &store), rows(&["p0"]), RunOptions::default());
         assert_eq!(store.find(&person).unwrap(), [], "{canonical}");
@@ -99,13 +99,13 @@ fn no_spelling_of_who_was_purged_stays_in_a_contact_or_a_kept_reply() {
 }
 
 #[test]
-fn a_kept_reply_that_breaks_off_goes_with_whoever_is_purged() {
+fn any_purge_removes_a_truncated_kept_reply() {
     let folder = Folder::new();
     let vendor = Vendor::new(|number, values| {
         let reply = found(values);
         let body = match number {
             1 => reply.body.slice(..reply.body.len() - 40),
-            // Whole, and about somebody else than was asked for.
+            // A whole reply, about another person than was asked for.
             _ => String::from_utf8_lossy(&reply.body).replace("eve", "max").into(),
         };
         Ok(Reply { body, ..reply })
@@ -120,14 +120,14 @@ fn a_kept_reply_that_breaks_off_goes_with_whoever_is_purged() {
     let kept =
         || requests.iter().map(|request| store.read_unread(*request).unwrap().is_some()).collect::<Vec<_>>();
     assert_eq!(kept(), [true, true]);
-    // Whoever else the first was about, nobody can say; the second says it all.
+    // The first reply is truncated, so it may be about anybody. The second is whole, and is not about Zoe.
     assert_eq!(store.purge(&Target::Identifier(email("zoe"))).unwrap().replies, 1);
     assert_eq!(kept(), [false, true]);
     assert_eq!(store.purge(&Target::Identifier(email("eve"))).unwrap().replies, 1, "it was asked for");
 }
 
 #[test]
-fn who_was_purged_from_a_copy_is_erased_by_a_merge() {
+fn a_person_purged_from_a_copy_is_erased_by_a_merge() {
     let (a, b) = (Folder::new(), Folder::new());
     let vendor = Vendor::new(|_, values| {
         let reply = found(values);

@@ -126,7 +126,7 @@ fn around_a_fork_only_what_holds_locks_is_open() {
     before_fork(|| Duration::from_mins(1));
     let seen = open();
     after_fork();
-    assert_eq!(seen, ["a.db"], "a lock that says by which name it is open");
+    assert_eq!(seen, ["a.db"], "the lock that announces the name");
     let done = run(&engine(settings(), &vendor, &store), rows(&["ana", "bob"]), RunOptions::default());
     assert_eq!((done.receipt.from_store, done.receipt.credits), (1, 1));
 }
@@ -144,13 +144,13 @@ fn a_fork_does_not_wait_for_another_programs_lock() {
             before_fork(|| Duration::from_mins(1));
             let is_waiting = !waiting.is_finished();
             after_fork();
-            assert!(is_waiting, "the fork comes first, and then the end of the wait");
+            assert!(is_waiting, "the fork does not wait for the lock");
             std::thread::yield_now();
         }
         drop(hold);
         assert_eq!(waiting.join().unwrap().statuses(), [Status::Found]);
     });
-    assert_eq!(vendor.asked().len(), 2, "put off, and done once");
+    assert_eq!(vendor.asked().len(), 2, "postponed, and sent once");
 }
 
 #[test]

@@ -156,7 +156,7 @@ pub(crate) fn nothing_is_billed_twice(ledger: &Ledger) {
 /// How the store stands to each of these people.
 pub(crate) fn kept(store: &SqliteStore, people: &[String]) -> BTreeMap<String, Kept> {
     let lookups: Vec<_> = people.iter().map(|value| person(value)).collect();
-    // As a run would find them: with their contacts, which a plan does not read.
+    // As a run finds them, with their contacts: a plan does not read contacts.
     let run = store.begin(Terms::default());
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let (required, lookups) = ([].into(), lookups.iter().collect::<Vec<_>>());

@@ -52,14 +52,14 @@ impl Tally {
     }
 }
 
-/// One in so many processes of the second proof reads the files.
+/// In the second proof, one in so many processes reads the files.
 const READERS: usize = 2;
 
 pub(crate) fn eight_at_once(times: u64) -> String {
     several(times, RUNS, false)
 }
 
-/// If closing any descriptor of a file drops the locks of the whole process, this destroys stores.
+/// This destroys stores if closing any descriptor of a file drops the locks of the whole process.
 pub(crate) fn eight_while_their_files_are_read(times: u64) -> String {
     catch_unwind(|| several(times, 2 * RUNS, true)).unwrap_or_else(|panic| {
         let said = panic.downcast_ref::<String>().map_or("", String::as_str);

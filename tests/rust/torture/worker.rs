@@ -46,7 +46,7 @@ pub(crate) struct Job {
     pub(crate) waits: bool,
     /// Dies as the n-th thing is done to a file of the store.
     pub(crate) dies_at: Option<u64>,
-    /// Reads all files of the store all the time, as a backup tool in the same process does.
+    /// Whether it reads all files of the store again and again, as a backup tool in the same process does.
     pub(crate) reads: bool,
     /// Of so many things done to a file of the store, one fails.
     pub(crate) one_fails_in: Option<u64>,

@@ -1,4 +1,4 @@
-//! Which request a reply belongs to: each has a connection of its own, and the first reply counts.
+//! Which request a reply belongs to: each request has its own connection, on which the first final reply counts.
 
 use std::time::Duration;
 
@@ -15,9 +15,9 @@ fn numbered(number: usize) -> Request {
     Request { body: Bytes::from(number.to_string()), content_type: "text/plain" }
 }
 
-/// The service bills each request and answers 200. What it sends after that, on a connection that it
-/// keeps open, must not be taken for the reply to the next request: a refusal would be free, and the
-/// request sent, and billed, again.
+/// The service bills each request and answers 200. Then it sends a stray reply on the connection, which it
+/// keeps open. That must not be taken for the reply to the next request: a refusal would count as free, and the
+/// request would be sent, and billed, again.
 #[tokio::test]
 async fn a_stray_reply_is_never_the_reply_to_the_next_request() {
     let strays = [
@@ -41,7 +41,7 @@ async fn a_stray_reply_is_never_the_reply_to_the_next_request() {
                             answer.extend_from_slice(&stray);
                         }
                         let _ = stream.write_all(&answer).await;
-                        // Just late enough: the next request is on its way.
+                        // Late enough that the next request would be on its way.
                         if !together && stream.peek(&mut [0]).await.is_ok_and(|length| length > 0) {
                             let _ = stream.write_all(&stray).await;
                         }

@@ -7,8 +7,8 @@ use super::{Sought, is_one};
 /// Characters of an address before its `@`.
 const LOCAL_PART: usize = 64;
 
-/// Whether one of their addresses stands in it. What goes on on either side is another address:
-/// `ana@x.example` stands neither in `diana@x.example` nor in `ana@x.example.org`.
+/// Whether the text contains one of the addresses sought. An address that continues on either side is another
+/// one: neither `diana@x.example` nor `ana@x.example.org` contains `ana@x.example`.
 pub(super) fn any(text: &str, sought: &impl Sought) -> bool {
     text.match_indices('@').any(|(at, sign)| {
         let (before, after) =
@@ -25,8 +25,8 @@ fn host(after: &str) -> Option<&str> {
     host.contains(is_dot).then_some(host)
 }
 
-/// Whether it is one of theirs that ends with this text before its `@`, wherever it begins: what stands
-/// before it may be a part of it or not.
+/// Whether an address sought has this host and ends, before its `@`, with the end of this text. Every place
+/// where it could begin is tried.
 fn is_at(before: &str, host: &str, sought: &impl Sought) -> bool {
     let is_one = |local: &str| is_one(FieldType::Email, &format!("{local}@{host}"), sought);
     let mut begins = before.char_indices().rev().take(LOCAL_PART).take_while(|(_, c)| !c.is_whitespace());
@@ -37,23 +37,23 @@ fn is_at(before: &str, host: &str, sought: &impl Sought) -> bool {
     begins.any(|(begin, _)| {
         let last = before.get(..begin).and_then(|text| text.chars().next_back());
         let local = before.get(begin..).unwrap_or_default();
-        // `_ana@x.example_` is how some write in italics.
+        // Some people write italics as `_ana@x.example_`.
         let is_cut = last.is_some_and(|c| is_part(c) || is_dot(c)) && last != Some('_');
         !is_cut && is_one(local)
     }) || is_quoted().is_some_and(is_one)
 }
 
-/// What an address goes on with.
+/// Characters with which an address continues.
 fn is_part(c: char) -> bool {
     c.is_alphanumeric() || matches!(c, '-' | '_' | '%' | '+') || is_mark(c)
 }
 
-/// An accent that is written behind its letter.
+/// A combining accent, or a joiner.
 const fn is_mark(c: char) -> bool {
     matches!(c, '\u{300}'..='\u{36f}' | '\u{200c}' | '\u{200d}')
 }
 
-/// What separates the labels of a host (UTS 46).
+/// Characters that separate the labels of a host (UTS 46).
 const fn is_dot(c: char) -> bool {
     matches!(c, '.' | '\u{3002}' | '\u{ff61}')
 }

@@ -1,11 +1,11 @@
-//! Recognises people in what is written about others: in contacts, in replies that could not be read.
-//! One recogniser for what comes in, for `find` and for `purge`.
+//! Recognises people in the contacts of others and in replies that could not be read. Incoming answers,
+//! `find` and `purge` use the same recogniser.
 //!
-//! It walks all texts of a contact, undoes what encoded them, and reads everything in them that could
-//! be an identifier by the rules that rows are read by. It errs towards recognising somebody: a purge
-//! that takes a contact too many costs a credit, one that leaves a person breaks a promise.
+//! It walks all texts of a contact, undoes their encodings, and reads everything that could be an
+//! identifier by the same rules as rows. In doubt it recognises somebody: a purge that removes one contact
+//! too many costs a credit, but a purge that leaves a person breaks a promise.
 //!
-//! Knows nothing of files. Whom it looks for is the caller's affair.
+//! Knows nothing of files. The caller says whom to look for.
 
 mod addresses;
 mod numbers;
@@ -23,21 +23,21 @@ pub(super) use plain::is_plain;
 pub(super) use spelling::{decoded, folded};
 pub(super) use walk::walk;
 
-/// Digits by which a number is told to be one without its country code: no date and no year.
+/// The fewest digits of a number without its country code: a year or a day and month has fewer.
 const FEWEST_DIGITS: usize = 7;
 
 /// The most digits of a number, its country code included (E.164).
 const MOST_DIGITS: usize = 15;
 
-/// Whom to look for.
+/// The people to look for.
 pub(super) trait Sought {
-    /// Whether any of them is identified by something of this kind.
+    /// Whether any of them is identified by an identifier of this type.
     fn any(&self, field_type: FieldType) -> bool;
 
-    /// Whether this is one of their identifiers: the canonical form, in parts that are to be joined.
+    /// Whether this canonical form, given in parts to be joined, is one of their identifiers.
     fn has(&self, field_type: FieldType, parts: &[&str]) -> bool;
 
-    /// Whether one of their numbers may end with these digits. A cheap look before dearer ones.
+    /// Whether one of their numbers may end with these digits. A cheap check before costlier ones.
     fn may_end_with(&self, _digits: &str) -> bool {
         true
     }
@@ -46,7 +46,7 @@ pub(super) trait Sought {
     fn has_national(&self, digits: &str) -> bool;
 }
 
-/// Whether a contact's JSON, or whatever else a service sent, mentions one of them.
+/// Whether a contact's JSON, or anything else that a service sent, mentions one of them.
 pub(super) fn mentions(bytes: &[u8], sought: &impl Sought) -> bool {
     let text = String::from_utf8_lossy(bytes);
     let Walked { texts, split, regions, whole } = walk(&text);
@@ -59,11 +59,11 @@ pub(super) fn mentions(bytes: &[u8], sought: &impl Sought) -> bool {
     };
     texts.iter().any(|text| is_in(text))
         || sought.any(FieldType::Phone) && split.iter().any(|split| numbers::any_split(split, sought))
-        // What is no JSON as a whole may stand outside of all strings.
+        // If this is not whole JSON, an identifier may stand outside of all strings.
         || !whole && is_in(&text)
 }
 
-/// Whether the rules that rows are read by make one of their identifiers of this.
+/// Whether this text, read by the rules for rows, is one of their identifiers.
 fn is_one(field_type: FieldType, text: &str, sought: &impl Sought) -> bool {
     identify(text, Some(field_type), &Rules::default())
         .is_ok_and(|known| sought.has(field_type, &[known.canonical()]))

@@ -1,35 +1,35 @@
-//! Phone numbers in running text, and such as are put together from several members of an object.
+//! Phone numbers in running text, and numbers that are split over several members of an object.
 //!
-//! A text gives runs of digits and of what people put between them. Each run is a list of groups, and
-//! every row of neighbouring groups may be a number: so an extension, or a second number behind the first,
-//! does not hide it.
+//! A text is cut into runs of digits and of the characters that people put between digits. Each run is a
+//! list of groups, and any sequence of neighbouring groups may be a number. So an extension, or a second
+//! number after the first, does not hide it.
 
 use crate::identifier::{FieldType, Region, Rules, identify};
 
 use super::walk::Split;
 use super::{FEWEST_DIGITS, MOST_DIGITS, Sought};
 
-/// Digits before the country code: `00`, `011`, `0011`.
+/// The most digits that are dialled before the country code: `00`, `011`, `0011`.
 const MOST_DIALLED_BEFORE: usize = 4;
 
-/// Groups of one number.
+/// The most groups of one number.
 const MOST_GROUPS: usize = 8;
 
 /// The most pieces of one number.
 const MOST_PIECES: usize = 4;
 
-/// The most pieces that are put together in any order; more where they are said to be of a phone.
+/// The most pieces that are tried in any order; more if the names say that they belong to a phone number.
 const MOST_IN_ANY_ORDER: usize = 4;
 const MOST_OF_A_PHONE: usize = 6;
 
-/// Digits that stand together.
+/// Groups of digits that stand together.
 #[derive(Default)]
 struct Run {
     groups: Vec<String>,
     plus: bool,
 }
 
-/// Whether one of their numbers stands in it.
+/// Whether the text contains one of the numbers sought.
 pub(super) fn any(text: &str, regions: &[Region], sought: &impl Sought) -> bool {
     if text.bytes().filter(u8::is_ascii_digit).count() < FEWEST_DIGITS && text.is_ascii() {
         return false;
@@ -58,7 +58,7 @@ impl Run {
     fn any(&self, regions: &[Region], sought: &impl Sought) -> bool {
         let groups = &self.groups;
         let all: usize = groups.iter().map(String::len).sum();
-        // With a `+`, and no longer than one number, nothing of it is another.
+        // A run with a `+` that is no longer than one number contains no other number.
         let alone = self.plus && all <= MOST_DIGITS;
         let begins = 0..if alone { groups.len().min(1) } else { groups.len() };
         begins.into_iter().any(|begin| {
@@ -72,8 +72,8 @@ impl Run {
     }
 }
 
-/// Whether these groups are one of their numbers: with the country code, and whatever is dialled before it;
-/// or without, if it may stand without.
+/// Whether these groups are one of the numbers sought: with the country code and any digits that are dialled
+/// before it, or, if `national`, without the country code.
 fn is_number(groups: &[&str], national: bool, regions: &[Region], sought: &impl Sought) -> bool {
     let digits = groups.concat();
     let fits = (FEWEST_DIGITS..=MOST_DIGITS + MOST_DIALLED_BEFORE).contains(&digits.len());
@@ -87,7 +87,7 @@ fn is_number(groups: &[&str], national: bool, regions: &[Region], sought: &impl 
     if (0..dialled).any(|begin| digits.get(begin..).is_some_and(has)) {
         return true;
     }
-    // `+49 (0)171 2345678`: the zero is dialled at home only. In Italy it is a digit like any other.
+    // `+49 (0)171 2345678`: the zero is dialled only within the country. In Italy it is part of the number.
     if let [first, second, rest @ ..] = groups
         && let Some(second) = second.strip_prefix('0')
         && has(&format!("{first}{second}{}", rest.concat()))
@@ -102,7 +102,7 @@ fn is_number(groups: &[&str], national: bool, regions: &[Region], sought: &impl 
         |digits: &str| (FEWEST_DIGITS..MOST_DIGITS).contains(&digits.len()) && sought.has_national(digits);
     is_national(short)
         || short.len() < digits.len() && is_national(&digits)
-        // Dialled before the area code in Russia and its neighbours; in Hungary.
+        // Trunk prefixes: `8` in Russia and its neighbours, `06` in Hungary.
         || ["8", "06"].iter().any(|trunk| digits.strip_prefix(trunk).is_some_and(is_national))
         || regions.iter().any(|region| {
             identify(&digits, Some(FieldType::Phone), &Rules { default_region: Some(*region) })
@@ -110,12 +110,12 @@ fn is_number(groups: &[&str], national: bool, regions: &[Region], sought: &impl 
         })
 }
 
-/// Whether one of their numbers can be put together from these pieces: `{"country_code": "1", "number":
+/// Whether one of the numbers sought can be put together from these pieces: `{"country_code": "1", "number":
 /// "2015550123"}`.
 pub(super) fn any_split(split: &Split, sought: &impl Sought) -> bool {
     let pieces: Vec<&str> = split.pieces.iter().map(String::as_str).collect();
     let is_one = |pieces: &[&str]| {
-        // Without a country code there are three at most: area code, exchange, line.
+        // A number without a country code has at most three pieces: area code, exchange, line.
         is_number(pieces, split.is_phone && pieces.len() < MOST_PIECES, &[], sought)
     };
     if pieces.len() > if split.is_phone { MOST_OF_A_PHONE } else { MOST_IN_ANY_ORDER } {
@@ -124,7 +124,7 @@ pub(super) fn any_split(split: &Split, sought: &impl Sought) -> bool {
     any_order(&mut Vec::new(), &pieces, &is_one)
 }
 
-/// Whether any two or more of these, in any order, are such a number.
+/// Whether any two or more of these pieces, in any order, satisfy `is_such`.
 fn any_order<'p>(order: &mut Vec<&'p str>, rest: &[&'p str], is_such: &impl Fn(&[&'p str]) -> bool) -> bool {
     if order.len() > 1 && is_such(order) {
         return true;
@@ -141,26 +141,26 @@ fn any_order<'p>(order: &mut Vec<&'p str>, rest: &[&'p str], is_such: &impl Fn(&
         })
 }
 
-/// The digits of a text that is a number or a piece of one, and nothing else; else none.
+/// The digits of a text that is a number or a piece of a number; empty for any other text.
 pub(super) fn piece(text: &str) -> String {
     let is_one = text.chars().all(|c| digit(c).is_some() || is_between(c) || c == '+');
     if is_one { text.chars().filter_map(digit).collect() } else { String::new() }
 }
 
-/// The last digits of a number, which no spelling leaves out.
+/// The last digits of a number. Every spelling has them.
 pub(in super::super) fn last_digits(digits: &str, count: usize) -> &str {
     digits.get(digits.len().saturating_sub(count)..).unwrap_or(digits)
 }
 
-/// A year, a month and a day are in nearly every contact.
+/// Whether these groups are a date. Nearly every contact has dates.
 fn is_date(groups: &[&str]) -> bool {
     let is_year = |group: &str| group.len() == 4 && (group.starts_with("19") || group.starts_with("20"));
     matches!(groups, [year, month, day] if is_year(year) && month.len() <= 2 && day.len() <= 2)
         || matches!(groups, [one, two, year] if is_year(year) && one.len() <= 2 && two.len() <= 2)
 }
 
-/// A digit of any script, as the ASCII one. The digits of a script follow each other, from the first or
-/// the seventh of sixteen places.
+/// A digit of any script, as an ASCII digit. In Unicode, the ten digits of a script stand in sequence, and
+/// begin at a code point whose last hexadecimal digit is 0 or 6.
 fn digit(c: char) -> Option<char> {
     if c.is_ascii() || !c.is_numeric() {
         return c.is_ascii_digit().then_some(c);
@@ -170,7 +170,7 @@ fn digit(c: char) -> Option<char> {
     char::from_digit(if from_first { place } else { place.checked_sub(6)? }, 10)
 }
 
-/// What people put between the digits of a number.
+/// Characters that people put between the digits of a number.
 fn is_between(c: char) -> bool {
     c.is_whitespace()
         || matches!(

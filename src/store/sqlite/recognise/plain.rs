@@ -1,10 +1,11 @@
-//! Tells at a glance where letters and digits of ASCII are written as such, and nothing else can be one.
+//! A quick check whether all ASCII letters and digits of a text are written as such, without an encoding.
 
-/// The most letters of an entity's name, and its semicolon.
+/// The most bytes of an entity's name and its semicolon.
 const LONGEST_NAME: usize = 10;
 
-/// Whether no encoding and no other script in it hides a letter or a digit of ASCII, or another encoding:
-/// what is not among its letters and digits as they stand is not in it. May say no where it is so.
+/// Whether no encoding and no other script in it hides an ASCII letter, an ASCII digit or another encoding.
+/// Then a search of the bytes finds every ASCII letter and digit of the text. May return `false` for a text
+/// that hides nothing.
 pub(in super::super) fn is_plain(json: &[u8]) -> bool {
     let mut rest = json;
     while let Some(at) = memchr::memchr3(b'%', b'&', b'\\', rest) {
@@ -16,12 +17,12 @@ pub(in super::super) fn is_plain(json: &[u8]) -> bool {
             },
             [b'\\', b'/' | b'"' | b'n' | b'r' | b't' | b'b' | b'f', ..] => 2,
             [b'%', digits @ ..] => match hex(digits, 2) {
-                // Half a character of another script.
+                // One byte of a character of another script.
                 Some(byte) if byte >= 0x80 => return false,
                 Some(byte) if may_hide(byte) => return false,
                 _ => 1,
             },
-            // `A & B`, `?a=1&b=2`: no entity.
+            // `A & B`, `?a=1&b=2`: not an entity.
             [b'&', after @ ..]
                 if !after.starts_with(b"#") && !after.iter().take(LONGEST_NAME).any(|byte| *byte == b';') =>
             {
@@ -40,8 +41,8 @@ fn hex(digits: &[u8], length: usize) -> Option<u32> {
     if all { u32::from_str_radix(digits, 16).ok() } else { None }
 }
 
-/// Whether this character, where an encoding stands for it, is or becomes a letter or digit of ASCII, begins
-/// another encoding, or is not seen.
+/// Whether this character, if it is encoded, is or becomes an ASCII letter or digit, begins another encoding,
+/// or is invisible.
 fn may_hide(code: u32) -> bool {
     match char::from_u32(code) {
         Some(c) if c.is_ascii() => c.is_ascii_alphanumeric() || matches!(c, '%' | '&' | '\\'),
@@ -50,8 +51,8 @@ fn may_hide(code: u32) -> bool {
     }
 }
 
-/// The same for one that stands there as it is. Letters with accents, of Greek, Cyrillic and the scripts of
-/// East Asia, and common punctuation hide nothing; of the rest nothing is said.
+/// The same for a character that is not encoded. Letters with accents, letters of Greek, Cyrillic and the
+/// scripts of East Asia, and common punctuation hide nothing. All other characters are assumed to hide one.
 const fn may_hide_unencoded(c: char) -> bool {
     !matches!(
         c,
@@ -68,9 +69,9 @@ mod tests {
     use super::*;
 
     proptest! {
-        /// Nothing that is plain has other letters and digits once its encodings are undone.
+        /// Undoing the encodings of a plain text adds no letters or digits.
         #[test]
-        fn what_is_plain_hides_nothing(text in r"([%&\\\\]|u00[2-9a-f]{2}|[a-f0-9/ ;#x\u{e9}\u{ad}\u{ff21}\u{130}\u{3042}]){0,12}") {
+        fn plain_text_hides_no_letters(text in r"([%&\\\\]|u00[2-9a-f]{2}|[a-f0-9/ ;#x\u{e9}\u{ad}\u{ff21}\u{130}\u{3042}]){0,12}") {
             let ascii = |text: &str| text.to_lowercase().chars().filter(char::is_ascii_alphanumeric).collect::<String>();
             if is_plain(text.as_bytes()) {
                 let mut read = folded(&text).into_owned();
@@ -78,7 +79,7 @@ mod tests {
                     read = folded(&next).into_owned();
                 }
                 let (before, after) = (ascii(&text), ascii(&read));
-                // Undoing an escape takes letters away, and adds none.
+                // Undoing an escape removes letters, and adds none.
                 prop_assert!(is_within(&after, &before), "{before} {after}");
             }
         }
@@ -90,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn what_services_write_is_plain() {
+    fn typical_replies_are_plain() {
         for text in [
             r#"{"a":"https:\/\/x.example\/jos\u00e9","b":"A & B","c":"100 %"}"#,
             "{\"a\":\"Zo\u{eb} \u{2013} \u{738b}\"}",

@@ -1,13 +1,13 @@
-//! Addresses of profiles in running text.
+//! Social profiles in running text.
 
 use crate::identifier::{FieldType, Rules, identify};
 
 use super::Sought;
 
-/// Places of one word at which an address is tried to end earlier.
+/// The most earlier ends of an address that are tried in one word.
 const MOST_ENDS: usize = 12;
 
-/// Whether one of their profiles stands in it, or something that belongs to one.
+/// Whether the text contains one of the profiles sought, or a page below it.
 pub(super) fn any(text: &str, sought: &impl Sought) -> bool {
     let apart = |c: char| {
         c.is_whitespace()
@@ -21,8 +21,8 @@ pub(super) fn any(text: &str, sought: &impl Sought) -> bool {
     })
 }
 
-/// Where an address may begin: with the word, or behind a sign with which none goes on, such as a label's
-/// colon or another address's slash; and then a host follows, or a scheme.
+/// Where an address may begin: at the start of the word, or after a character that does not continue an
+/// address, such as the colon of a label or the slash of another address. A host or a scheme must follow.
 fn begins(word: &str) -> impl Iterator<Item = usize> {
     let is_host = |text: &str| {
         let end = text.find(['/', '\\', '?', '#', ':', '=', '&']).unwrap_or(text.len());
@@ -34,20 +34,20 @@ fn begins(word: &str) -> impl Iterator<Item = usize> {
         let before = last.replace(c);
         let rest = word.get(at..).unwrap_or_default();
         let begins = before.is_none_or(|c| !c.is_alphanumeric() && !matches!(c, '-' | '_' | '.' | '%' | '~'));
-        // Behind `//` it is the same address once more.
+        // After `://` it is the same address again.
         let again = word.get(..at).is_some_and(|before| before.ends_with("://"));
         (begins && !again && c.is_alphanumeric() && is_host(rest)).then_some(at)
     })
 }
 
-/// Whether the address that the text begins with is one of theirs, wherever it ends.
+/// Whether the text begins with one of the addresses sought. Every place where it could end is tried.
 fn is_address(text: &str, sought: &impl Sought) -> bool {
-    // A page is a path, or a name before the network's.
+    // A profile has a path, or a name before the network's domain.
     if !text.contains(['/', '\\']) && text.matches('.').count() < 2 {
         return false;
     }
     let whole = text.trim_end_matches(['.', '!', '?', ':', '\'', ',', ';', ')', ']', '*', '_']);
-    // A sign that may be a part of it or not.
+    // At any other character, the address may end or go on.
     let goes_on = |c: char| {
         c.is_alphanumeric()
             || matches!(c, '-' | '_' | '~' | '%' | '.' | '/' | '\\' | ':' | '?' | '=' | '#' | '@' | '+' | '!')

@@ -1,15 +1,15 @@
-//! What encodes a text, undone: percent-encoding, HTML's entities, JSON's escapes, full-width forms,
-//! characters that nobody sees. One inside another, too.
+//! Undoes the encodings of a text, also nested ones: percent-encoding, HTML entities, JSON escapes,
+//! full-width forms, invisible characters.
 
 use std::borrow::Cow;
 
-/// Encodings inside each other that are undone.
+/// Nested encodings that are undone.
 const DEEPEST: usize = 4;
 
-/// Whether any spelling of this text is such a one: as it stands, and with its encodings undone.
+/// Whether `is_such` is true for this text, as it is or with any number of its encodings undone.
 pub(super) fn any_of(text: &str, is_such: &mut impl FnMut(&str) -> bool) -> bool {
     let mut text = folded(text);
-    for _ in 0..DEEPEST {
+    for _ in 0..=DEEPEST {
         if is_such(&text) {
             return true;
         }
@@ -21,8 +21,7 @@ pub(super) fn any_of(text: &str, is_such: &mut impl FnMut(&str) -> bool) -> bool
     false
 }
 
-/// Full-width forms as the ASCII that they stand for, every blank as the plain one, and nothing that
-/// nobody sees.
+/// The text with full-width forms as ASCII, every blank as a plain one, and without invisible characters.
 pub(in super::super) fn folded(text: &str) -> Cow<'_, str> {
     if text.is_ascii() {
         return Cow::Borrowed(text);
@@ -39,8 +38,8 @@ pub(in super::super) fn folded(text: &str) -> Cow<'_, str> {
     )
 }
 
-/// Marks of direction, soft hyphens, zero-width blanks, byte-order marks, variation selectors. The
-/// joiners are not among them: some scripts spell with them.
+/// Marks of direction, soft hyphens, zero-width blanks, byte-order marks, variation selectors. Joiners do not
+/// count as invisible: some scripts need them.
 const fn is_unseen(c: char) -> bool {
     matches!(
         c,
@@ -90,7 +89,7 @@ fn push(bytes: &mut Vec<u8>, c: char) {
     bytes.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
 }
 
-/// Undoes the `%40` that `text` begins with; what comes after it.
+/// Undoes the `%40` that `text` begins with, and returns the rest.
 fn percent<'t>(text: &'t str, bytes: &mut Vec<u8>) -> &'t str {
     if let Some(byte) = text.get(1..3).and_then(hex) {
         bytes.extend(u8::try_from(byte));
@@ -100,8 +99,8 @@ fn percent<'t>(text: &'t str, bytes: &mut Vec<u8>) -> &'t str {
     text.get(1..).unwrap_or_default()
 }
 
-/// Undoes the `&#64;`, `&#x40;` or `&commat;` that `text` begins with. The semicolon may be missing
-/// behind a number, as browsers read it.
+/// Undoes the `&#64;`, `&#x40;` or `&commat;` that `text` begins with, and returns the rest. The semicolon
+/// after a number may be missing, as in browsers.
 fn entity<'t>(text: &'t str, bytes: &mut Vec<u8>) -> &'t str {
     const NAMED: [(&str, char); 22] = [
         ("amp", '&'),
@@ -152,7 +151,7 @@ fn entity<'t>(text: &'t str, bytes: &mut Vec<u8>) -> &'t str {
     rest
 }
 
-/// Undoes the `\u0040`, `\/` or `\n` that `text` begins with.
+/// Undoes the `\u0040`, `\/` or `\n` that `text` begins with, and returns the rest.
 fn escape<'t>(text: &'t str, bytes: &mut Vec<u8>) -> &'t str {
     let code = |text: &str, mark: char, length| {
         text.strip_prefix('\\')?.strip_prefix(mark)?.get(..length).and_then(hex)
@@ -167,7 +166,7 @@ fn escape<'t>(text: &'t str, bytes: &mut Vec<u8>) -> &'t str {
                 return text.get(1..).unwrap_or_default();
             };
             after = text.get(6..).unwrap_or_default();
-            // Letters beyond the first 65,536 come as two.
+            // Characters beyond U+FFFF are written as two escapes.
             let second = code(after, 'u', 4).filter(|low| (0xdc00..0xe000).contains(low));
             if let (0xd800..0xdc00, Some(low)) = (first, second) {
                 push(
@@ -180,7 +179,7 @@ fn escape<'t>(text: &'t str, bytes: &mut Vec<u8>) -> &'t str {
                 push(bytes, char::from_u32(first).unwrap_or('\u{fffd}'));
             }
         }
-        // JavaScript's.
+        // An escape of JavaScript.
         Some(b'x') if code(text, 'x', 2).is_some() => {
             push(bytes, code(text, 'x', 2).and_then(char::from_u32).unwrap_or('\u{fffd}'));
             after = text.get(4..).unwrap_or_default();
@@ -210,7 +209,7 @@ mod tests {
         }
 
         #[test]
-        fn whatever_it_is_decoding_ends(text in r"[%&\\#;xu0-9a-f é]{0,40}") {
+        fn decoding_ends_on_any_input(text in r"[%&\\#;xu0-9a-f é]{0,40}") {
             any_of(&text, &mut |_| false);
         }
     }
@@ -231,6 +230,7 @@ mod tests {
             "ana\u{ff20}x\u{ff0e}example",
             "a\u{ad}na@x.\u{200b}example",
             "%61na%26%2364;x.example",
+            "ana%25252540x.example",
         ] {
             assert!(any_of(text, &mut |text| text == "ana@x.example"), "{text}");
         }

@@ -1,6 +1,5 @@
-//! All texts of a JSON document, also of one that is broken: strings with their escapes undone, names of
-//! members, numbers as they are written. Lenient where a parser has to be strict: whatever comes after
-//! an error is walked too.
+//! Collects all texts of a JSON document: strings with their escapes undone, names of members, numbers as
+//! they are written. The document may be broken: unlike a parser, the walk goes on after an error.
 
 use std::borrow::Cow;
 
@@ -12,27 +11,27 @@ use super::spelling::unescaped;
 pub(super) struct Split {
     /// Each piece's digits, in the order of the document.
     pub(super) pieces: Vec<String>,
-    /// A member's name says that it is about a phone.
+    /// Whether a member's name says that they belong to a phone number.
     pub(super) is_phone: bool,
 }
 
-/// What was found.
+/// What a walk has found.
 pub(in super::super) struct Walked<'t> {
     pub(in super::super) texts: Vec<Cow<'t, str>>,
     pub(super) split: Vec<Split>,
     /// Countries that the contact names.
     pub(super) regions: Vec<Region>,
-    /// Nothing but what JSON knows stands outside of strings, and every string and bracket ends.
+    /// Whether only JSON stands outside of strings, and every string and bracket is closed.
     pub(in super::super) whole: bool,
 }
 
-/// The most countries of one contact that are tried.
+/// The most countries of one contact that are collected.
 const MOST_REGIONS: usize = 3;
 
 /// The most characters of a piece of a number.
 const LONGEST_PIECE: usize = 24;
 
-/// What the names of a phone number, and of parts that nothing else has, have in them.
+/// Words in the names of members that hold a phone number, or a part that only phone numbers have.
 const PHONE_WORDS: [&str; 11] = [
     "phone",
     "tel",
@@ -74,7 +73,7 @@ pub(in super::super) fn walk(json: &str) -> Walked<'_> {
                 walked.texts.push(text);
             }
             '{' | '[' => {
-                // What an object is called says what its members are about; in a list, what that is called.
+                // An object's name says what its members are about. An object in a list has the list's name.
                 let outer = frames.last().is_some_and(|outer| outer.is_phone);
                 let is_phone = name.take().map_or(outer, |name| is_about_phones(&name));
                 frames.push(Frame { pieces: Vec::new(), is_phone });
@@ -123,7 +122,7 @@ pub(in super::super) fn walk(json: &str) -> Walked<'_> {
 }
 
 impl Walked<'_> {
-    /// Notes what a value says of numbers.
+    /// Collects a piece of a number, or a country, from a value.
     fn value(&mut self, frames: &mut [Frame], name: Option<&str>, text: &str) {
         let digits = super::numbers::piece(text);
         if !digits.is_empty()
@@ -156,7 +155,7 @@ fn is_about_phones(name: &str) -> bool {
     words.any(|word| name.as_bytes().windows(word.len()).any(|part| part.eq_ignore_ascii_case(word)))
 }
 
-/// What stands between these quotes, what comes after, and whether the second quote is there.
+/// The text between the quotes, the rest after them, and whether the closing quote exists.
 fn string(text: &str) -> (&str, &str, bool) {
     let bytes = text.as_bytes();
     let mut at = 1;
@@ -180,7 +179,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_it_is_the_walk_ends(text in r#"[ -~\n"\\{}\[\]:,é\u{1f600}]{0,80}"#) {
+        fn the_walk_ends_on_any_input(text in r#"[ -~\n"\\{}\[\]:,é\u{1f600}]{0,80}"#) {
             drop(walk(&text));
         }
     }
@@ -205,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn what_belongs_to_one_number_is_kept_together() {
+    fn the_parts_of_one_number_are_kept_together() {
         let walked =
             walk(r#"{"phones":[{"country_code":"1","number":"2015550123","kind":"x"}],"country":"de"}"#);
         assert_eq!(walked.split[0].pieces, ["1", "2015550123"]);
