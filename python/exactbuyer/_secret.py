@@ -1,7 +1,7 @@
 """The API key and a proxy's login, from where they are given to where the core takes them.
 
-Both are kept in types that cannot print or pickle themselves: a service that collects errors records the
-local variables of every frame of a traceback.
+Both are kept in types that can be neither printed nor pickled: services that collect errors record the local
+variables of every frame of a traceback.
 """
 
 from __future__ import annotations
@@ -20,11 +20,12 @@ KEY_VARIABLE = "EXACTBUYER_API_KEY"
 
 PROXY_VARIABLES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
 
-_LOGIN = re.compile(r"^(?P<scheme>[a-z][a-z0-9+.-]*://)?[^/?#]*@", re.IGNORECASE)
+# Up to the last `@`: the core also accepts blanks before the scheme and more than two slashes behind it.
+_LOGIN = re.compile(r"^\s*(?P<scheme>[a-z][a-z0-9+.-]*:/{2,})?.*@", re.IGNORECASE | re.DOTALL)
 
 
 class Hidden:
-    """A text that may be secret. Neither `repr` nor `str` nor `pickle` shows it."""
+    """A text that may be secret: `repr`, `str` and `pickle` do not show it."""
 
     __slots__ = ("_text",)
 
@@ -37,7 +38,7 @@ class Hidden:
 
     @classmethod
     def of(cls, given: object) -> Self | None:
-        """What was given, hidden; `None` for nothing."""
+        """Hides what was given; `None` stays `None`."""
         return given if given is None or isinstance(given, cls) else cls(given)
 
     def is_text(self) -> bool:
@@ -63,9 +64,9 @@ class Secret(Hidden):
     __slots__ = ()
 
     def check(self, name: str, fix: str) -> None:
-        """Refuses a key that no HTTP header can carry where it is given, not only at the first request.
+        """Refuses a key that no HTTP header can carry: when it is given, not only at the first request.
 
-        Nothing but this object holds the key meanwhile: a traceback that prints locals must not show it.
+        The key is never put into a local variable here: a traceback that prints locals would show it.
         """
         if not self.is_text():
             raise ConfigError(f"api_key is a string, or None to read {KEY_VARIABLE} when it is first needed")
@@ -87,7 +88,7 @@ class ProxyUrl(Hidden):
     __slots__ = ()
 
     def check(self) -> None:
-        """Refuses what is no text, or holds half a character. Its form is for the core to judge."""
+        """Refuses what is not text, or holds half a character. The core checks the URL itself."""
         if not self.is_text():
             raise ConfigError(
                 "proxy is a URL such as 'http://proxy.example:3128', or None to honour HTTPS_PROXY and "

@@ -1,4 +1,4 @@
-"""Identifiers that come again long after their first answer: a call pays once, a stream within its window."""
+"""Duplicates far apart: a list call pays for each once, a stream once within its window."""
 
 from __future__ import annotations
 

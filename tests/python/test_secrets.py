@@ -28,7 +28,7 @@ ROWS = ["ana@acme.example"]
 
 
 def leaks(error: BaseException, secret: str) -> list[str]:
-    """Where an exception holds a secret; what it was looked for in must not be nothing."""
+    """The places where an exception holds a secret. Checks that there were frames to look at."""
     frames = list(frames_of(error))
     assert frames
     where = [
@@ -133,6 +133,15 @@ def test_a_proxy_without_a_login_is_pickled_as_it_is(everybody: Sandbox, path: P
     assert copied.settings.proxy == enricher.settings.proxy == "http://proxy.example:3128"
 
 
+@pytest.mark.parametrize("spelled", [f" {PROXY}", f"\n{PROXY}", PROXY.replace("//", "////")])
+def test_a_pickle_holds_no_password_however_the_proxy_is_spelled(
+    everybody: Sandbox, path: Path, spelled: str
+) -> None:
+    assert PASSWORD.encode() not in pickle.dumps(
+        BulkEnricher(KEY, base_url=everybody.url, store=path, proxy=spelled)
+    )
+
+
 def test_a_pickle_holds_no_password_of_a_proxy(
     everybody: Sandbox, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -151,7 +160,7 @@ def test_a_pickle_holds_no_password_of_a_proxy(
             copied.enrich(ROWS)
         assert PASSWORD not in str(refused.value)
     monkeypatch.setenv("HTTPS_PROXY", PROXY)
-    # The sandbox is on this machine, where no proxy is asked: what counts is that it may send.
+    # No proxy is used for the sandbox, which is on this machine: the test shows only that the copy may send.
     monkeypatch.setenv("NO_PROXY", "*")
     assert not copied.settings.proxy or PASSWORD not in repr(copied.settings)
     begin(copied)
