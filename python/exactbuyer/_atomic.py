@@ -1,10 +1,10 @@
 """Files that appear at their place whole or not at all.
 
-A draft is written beside its target and then moved there. It is locked for as long as its process lives, so
-that a later run can tell what a killed process has left, which may be full of people, from what another
-process is still writing (on one machine: locks on network disks may not reach other hosts). Modes and
-identities are set and checked on the open descriptor, never by name: another user who may write to the folder
-can put a link in the place of a draft at any moment.
+A draft is written beside its target and then moved there. Its process holds a lock on it. A later run can
+therefore tell a draft that a killed process has left, which may hold personal data, from one that another
+process is still writing. This works on one machine: locks on network disks may not reach other hosts. Modes
+and identities are set and checked on the open descriptor, never by name: another user who may write to the
+folder can replace a draft by a link at any moment.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 try:
     import fcntl as _fcntl
 except ImportError:
-    # Without locks no draft is taken for abandoned.
+    # Without locks no draft counts as abandoned.
     _fcntl = None  # type: ignore[assignment]
 
 locks: ModuleType | None = _fcntl
@@ -34,7 +34,7 @@ locks: ModuleType | None = _fcntl
 OWNER_ONLY = 0o600
 
 _SUFFIX = ".exactbuyer.tmp"
-# The target's name may be as long as names may be.
+# The target's name may have the greatest possible length already.
 _NAME_LETTERS = 40
 _ATTEMPTS = 3
 _PERMISSIONS = 0o777
@@ -44,10 +44,10 @@ class Draft:
     """A new file beside a target, with its lock. Only its owner can read it until it is moved.
 
     Args:
-        target: Where it will stand.
+        target: Where the file is moved in the end.
 
     Raises:
-        OSError: It cannot be made.
+        OSError: The file cannot be made.
     """
 
     def __init__(self, target: Path) -> None:
@@ -61,7 +61,7 @@ class Draft:
             self._begin(target)
 
     def _begin(self, target: Path) -> None:
-        # A new file, never one that is there: O_EXCL and O_NOFOLLOW.
+        # Always a new file, never an existing one: O_EXCL and O_NOFOLLOW.
         self.descriptor, name = tempfile.mkstemp(_SUFFIX, _prefix_of(target), target.parent)
         self.path = Path(name)
         # A descriptor of its own holds the lock until the file is in its place, not only until it is written.
@@ -74,11 +74,11 @@ class Draft:
         Args:
             target: The place, in the same folder.
             mode: The file's permissions there.
-            replace: Whether a file that stands there is replaced.
+            replace: Whether an existing file is replaced.
 
         Raises:
-            FileExistsError: A file stands there, and is not to be replaced.
-            OSError: It cannot be moved.
+            FileExistsError: There is a file, and `replace` is false.
+            OSError: The file cannot be moved.
         """
         os.fchmod(self._own, mode)
         self._check_at(self.path)
@@ -95,7 +95,7 @@ class Draft:
                 os.close(folder)
 
     def _linked(self, target: Path) -> bool:
-        """Moves it by a hard link, which never replaces anything; whether the disk has hard links."""
+        """Moves it by a hard link, which never replaces a file. False: the disk has no hard links."""
         try:
             os.link(self.path, target)
         except FileExistsError:
@@ -137,7 +137,7 @@ def mode_for(target: Path) -> int:
 
 
 def remove_left(target: Path) -> None:
-    """Removes drafts of the same target that killed processes have left, and nothing else."""
+    """Removes the drafts of the same target that killed processes have left, and no other file."""
     made_so = re.compile(re.escape(_prefix_of(target)) + r"[a-z0-9_]{8}" + re.escape(_SUFFIX))
     with suppress(OSError):
         for path in [entry for entry in target.parent.iterdir() if made_so.fullmatch(entry.name)]:
@@ -161,7 +161,7 @@ def _prefix_of(target: Path) -> str:
 
 
 def _locked(descriptor: int, *, wait: bool = False) -> bool:
-    """Takes the lock; whether it could be had. Not every disk has locks."""
+    """Takes the lock. Returns whether that worked: not every disk has locks."""
     if locks is None:
         return False
     try:
@@ -172,7 +172,7 @@ def _locked(descriptor: int, *, wait: bool = False) -> bool:
 
 
 def _is_at(descriptor: int, path: Path) -> bool:
-    """Whether the open file still stands there, and no link in its place."""
+    """Whether `path` is still the open file, and not a link to it."""
     try:
         return os.path.samestat(os.fstat(descriptor), path.lstat())
     except FileNotFoundError:

@@ -31,9 +31,9 @@ class Bell:
         return self._waiting is not None
 
     async def wait(self, timeout_s: float) -> None:
-        """Waits. Cancelling it changes nothing: the next wait goes on with the same.
+        """Waits. If this is cancelled, nothing is lost: the next wait continues it.
 
-        It must be awaited in the loop that the bell was made in.
+        It must be awaited in the loop in which the bell was made.
         """
         if self._trouble is not None:
             raise self._trouble
@@ -54,12 +54,12 @@ class Bell:
     def close(self) -> None:
         """Waits for the run no more."""
         if self._waiting is not None:
-            # A loop that was closed can call nobody back; the future is cancelled all the same.
+            # A closed loop raises, because it cannot run callbacks; the future is cancelled nevertheless.
             with suppress(RuntimeError):
                 self._waiting.cancel()
 
     def belongs_here(self) -> bool:
-        """Whether it was made in the loop that runs now."""
+        """Whether it was made in the loop that is running now."""
         return self._loop is asyncio.get_running_loop()
 
     def _answered(self, future: asyncio.Future[Any]) -> None:

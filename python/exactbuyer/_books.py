@@ -1,10 +1,10 @@
-"""What an enricher remembers of its calls: receipts, and the calls that were broken off.
+"""What an enricher remembers of its calls: receipts and interrupted calls.
 
 Shared by every thread of an enricher. Knows nothing of rows or settings.
 
-The collector may run wherever something is made, and may find a stream that was left: then it is kept
-and entered here, by a thread that may be in the middle of doing the same for another call. So the lock
-lets its own thread in again, and nothing that was read before something was made is trusted after it.
+Python's garbage collector can run whenever an object is made. If it finds an abandoned stream, the stream's
+call is kept and entered here, possibly by a thread that is just doing the same for another call. So the lock
+is reentrant, and a value that was read before an object was made is read again afterwards.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 
 
 MOST_ROWS = 100_000
-"""Rows of calls broken off that are kept for `recover()` without a store: some 4 MB per 1,000 people."""
+"""Rows of interrupted calls that are kept for `recover()` without a store: about 4 MB per 1,000 people."""
 
 MOST_ROWS_WITH_STORE = 10_000
-"""The same with a store, which has the answers, too."""
+"""The same with a store, which also has the answers."""
 
 
 class Books:
-    """Receipts, and calls broken off."""
+    """Receipts and interrupted calls."""
 
     def __init__(self) -> None:
         self.given_up = 0
@@ -38,8 +38,8 @@ class Books:
         self._settled = Receipt()
         self._last: Receipt | None = None
         self._broken_off: deque[Call] = deque()
-        # In the order they began. Never taken out by hand: a call that is settled is skipped, and one that is
-        # collected is gone.
+        # In the order in which the calls began. No code removes them: settled calls are skipped, and weak
+        # references to collected calls disappear.
         self._begun: weakref.WeakValueDictionary[int, Call] = weakref.WeakValueDictionary()
         self._numbers = itertools.count()
 
@@ -49,7 +49,7 @@ class Books:
         return self._last
 
     def total(self) -> Receipt:
-        """The sum of all receipts; of calls that are under way or broken off, as far as they are known."""
+        """The sum of all receipts, with what is known so far of calls under way or interrupted."""
         with self._lock:
             while True:
                 settled = self._settled
@@ -60,7 +60,7 @@ class Books:
                     return total
 
     def begin(self, call: Call) -> None:
-        """Takes note of a call that is about to send. Holds it no longer than others do."""
+        """Notes a call that is about to send, by a weak reference."""
         with self._lock:
             self._begun[next(self._numbers)] = call
 
@@ -71,21 +71,21 @@ class Books:
                 before = self._settled
                 total = before + receipt
                 if self._settled is before:
-                    # All at once for whoever presses Ctrl-C: nothing is called in between.
+                    # A Ctrl-C cannot come in between, because no function is called here.
                     self._settled, self._last, call.settled = total, receipt, receipt
 
     def keep(self, call: Call) -> None:
-        """Keeps a call that was broken off, for whoever recovers it: once, and not if somebody is at it."""
+        """Keeps an interrupted call for `recover()`: once, and not while `recover()` is working on it."""
         with self._lock:
-            # Noted on the call itself: the collector clears weak references before it ends a coroutine that
-            # was left, which then comes here.
+            # `is_handed_out` is an attribute of the call, not a weak set: the collector clears weak
+            # references before it closes an abandoned coroutine, which then calls this method.
             if call not in self._broken_off and not getattr(call, "is_handed_out", False):
                 self._broken_off.append(call)
 
     def trim(self) -> None:
-        """Gives up the oldest calls broken off, where too many rows are kept: never the newest one.
+        """Gives up the oldest interrupted calls if too many rows are kept, but never the newest call.
 
-        What is under way is kept whatever it takes: nobody knows yet what it costs.
+        A call with requests under way is always kept: its cost is not known yet.
         """
         with self._lock:
             kept = 0
@@ -97,7 +97,7 @@ class Books:
                     self.given_up += 0 if call.is_stored() else 1
 
     def drop(self, call: Call) -> None:
-        """Keeps it no longer."""
+        """Stops keeping a call."""
         with self._lock, suppress(ValueError):
             self._broken_off.remove(call)
 
@@ -109,7 +109,7 @@ class Books:
             call.is_handed_out = False
 
     def oldest(self) -> Call | None:
-        """Hands out the call that was broken off first: each call once."""
+        """Hands out the call that was interrupted first: each call once."""
         with self._lock:
             for call in list(self._begun.values()):
                 if call.is_abandoned():

@@ -82,7 +82,7 @@ class Call:
     """What of an exception holds what was paid for."""
 
     whole = True
-    """Its rows are all at hand when it begins: none of its lookups is forgotten, and paid for again."""
+    """Whether all rows are known when the call begins. Then it forgets no lookup, and pays for none twice."""
 
     def __init__(self, run: Run, name: str, desk: Desk, watch: Watch) -> None:
         self.run = run
@@ -94,7 +94,7 @@ class Call:
         self.settled: Receipt | None = None
         """Its receipt, once that is in the books: which put it here."""
         self.is_handed_out = False
-        """Whether `recover()` is at it, or was."""
+        """Whether `recover()` is working on it, or has returned it."""
         self._is_given_up = False
         self._rest: Results | None = None
         self._with_caller = False
@@ -107,11 +107,11 @@ class Call:
         self._unkept: int | None = 0 if unkept else None
 
     def await_in(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Says which event loop waits for it."""
+        """Notes the event loop that waits for it."""
         self._loop = weakref.ref(loop)
 
     def is_abandoned(self) -> bool:
-        """Whether it was left in an event loop that runs no more: nobody goes on with it."""
+        """Whether its event loop was closed, so that nothing will continue the call."""
         if self._loop is None or self._with_caller:
             return False
         loop = self._loop()
@@ -120,7 +120,7 @@ class Call:
     def _feed(self, rows: Rows) -> None:
         """Gives the run rows; with a word, once, where many are paid for and nothing keeps them."""
         if not self._is_entered:
-            # Before anything is sent: the books know of it from here on, whatever becomes of its caller.
+            # Before anything is sent, so that its receipt counts even if the caller abandons it.
             self._is_entered = True
             self._desk.books.begin(self)
             self._desk.books.trim()
@@ -153,19 +153,19 @@ class Call:
         self.tick()
 
     def over(self) -> bool:
-        """Whether every row's outcome has been taken, or is not wanted any more."""
+        """Whether every row's outcome has been taken, or the call was given up."""
         return self._is_given_up or self.run.over()
 
     def kept_rows(self) -> int:
-        """How many rows it keeps for whoever recovers it."""
+        """How many rows it keeps for `recover()`."""
         raise NotImplementedError
 
     def is_stored(self) -> bool:
-        """Whether a store has every answer of it, so that asking again is free."""
+        """Whether a store has all its answers, so that asking again is free."""
         return self.settings.store is not None and not self.run.receipt().get("not_stored")
 
     def give_up(self) -> bool:
-        """Keeps its receipt and no row, unless something of it is still under way; whether it did."""
+        """Drops its rows and keeps its receipt. Returns false, and drops nothing, while it is under way."""
         progress = self.run.progress()
         if progress["in_flight"] or progress["done"] < progress["rows"]:
             return False
@@ -175,7 +175,7 @@ class Call:
         where = "the store has the answers" if self.is_stored() else "they are lost: call recover() in time"
         logger.log(
             logging.INFO if self.is_stored() else logging.WARNING,
-            "%s of a call that was broken off and not recovered, %s, are kept no longer: %s",
+            "%s of an interrupted call that was not recovered (%s) are no longer kept: %s",
             count(receipt.rows, "row"),
             count(receipt.credits, "credit"),
             where,

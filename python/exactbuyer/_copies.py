@@ -1,4 +1,4 @@
-"""Copies of an enricher in pickles: what they carry, and when a copy may send.
+"""Pickled copies of an enricher: what they carry, and when a copy may send.
 
 Knows nothing of how anything is sent.
 """
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class StoreId:
-    """Which store it is: the name that it was given when it was made, and the file that it is in.
+    """Identifies a store: by the random name that it got when it was made, and by its file.
 
-    A file that was copied to another machine has the same name, and from then on answers of its own.
+    A copy of the file has the same name, but from then on answers of its own.
     """
 
     name: bytes
@@ -30,23 +30,23 @@ class StoreId:
 
     @classmethod
     def of(cls, store: Store) -> StoreId:
-        """That of a store, which is opened for it, and made if it is not there yet."""
+        """The id of a store. Opens the store, and makes it if it does not exist yet."""
         name = opened(store).name()
         try:
             return cls(name, store.path.stat().st_ino)
         except OSError:
-            # Deleted under us: no file has this number.
+            # The file was deleted meanwhile: no file has the number 0.
             return cls(name, 0)
 
 
 class _Process:
-    """This process, by a number that no other has."""
+    """This process, identified by a random number."""
 
     id = os.urandom(16)
 
     @classmethod
     def after_fork(cls) -> None:
-        """In a forked child."""
+        """Gives a forked child a number of its own."""
         cls.id = os.urandom(16)
 
 
@@ -55,9 +55,9 @@ class Origin:
     """What a copy knows of the enricher that it was copied from.
 
     Attributes:
-        process: The process that enricher is in.
-        store: Its store, if it has one that copies have to share.
-        proxy_login: Its proxy needs a user name or a password, which are not in the pickle.
+        process: The process of the original.
+        store: The original's store, if it has one that copies have to share.
+        proxy_login: Whether its proxy needs a user name or a password, which are not in the pickle.
     """
 
     process: bytes
@@ -66,15 +66,15 @@ class Origin:
 
     @classmethod
     def here(cls, store: StoreId | None, *, proxy_login: bool = False) -> Origin:
-        """For a copy of an enricher in this process."""
+        """The origin of copies that are made of an enricher in this process."""
         return cls(_Process.id, store, proxy_login)
 
     def check(self, settings: Settings, store: Store | None) -> None:
-        """Checks that a copy may send: that nobody pays twice, and all count towards one ceiling.
+        """Checks that a copy may send: nothing is paid for twice, and all copies share one ceiling.
 
         Raises:
-            ConfigError: It may not; the message says what to do.
-            StoreError: Its store cannot be opened.
+            ConfigError: The copy may not send; the message says what to do.
+            StoreError: The store cannot be opened.
         """
         if settings.copies == "independent":
             return
@@ -82,14 +82,14 @@ class Origin:
             self._check_without_store(settings)
         elif self.store is None or not store.exists() or StoreId.of(store) != self.store:
             raise ConfigError(
-                f"the store of the enricher that this one was copied from is not here ({store.path}), so "
-                f"what is paid for already would be paid for again. Nothing was sent. Use a store that both "
-                f"reach, or make a BulkEnricher here; copies='independent' lets each copy pay on its own"
+                f"this copy does not have the store of the enricher that it was copied from ({store.path}), "
+                f"and would pay again for what is paid for already. Nothing was sent. Use a store that both "
+                f"can reach, or make a BulkEnricher here; copies='independent' lets each copy pay on its own"
             )
 
     def _check_without_store(self, settings: Settings) -> None:
         budget = settings.budget
-        # A ceiling on each call is that call's own.
+        # A ceiling per run needs no sharing.
         if budget is not None and budget.per != "run":
             raise ConfigError(
                 "a pickled copy of an enricher cannot share the ceiling max_credits with the one it was "
@@ -108,7 +108,7 @@ def with_login(settings: Settings) -> Settings:
     """The settings of a copy, with the proxy's user name and password from the environment.
 
     Raises:
-        ConfigError: They are not there.
+        ConfigError: The environment does not have them.
     """
     without = settings.proxy
     found = None if without is None or isinstance(without, ProxyUrl) else proxy_in_environment(without)

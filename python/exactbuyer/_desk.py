@@ -91,7 +91,7 @@ class Desk:
     Args:
         settings: The enricher's.
         key: The key it was given, if it was.
-        origin: Of a copy: what it knows of the enricher that it was copied from.
+        origin: What a pickled copy knows of the enricher that it was copied from.
     """
 
     def __init__(self, settings: Settings, key: Secret | None, origin: Origin | None = None) -> None:
@@ -130,8 +130,8 @@ class Desk:
             name: The door that it came through.
             terms: The call's.
             watch: What shows how it gets on.
-            asking: How many rows have something to ask, where that is known. None of them: then it needs
-                neither key nor store.
+            asking: How many rows have something to ask, if that is known. If it is 0, the call needs neither
+                key nor store.
 
         Raises:
             ConfigError: There is no key, or this enricher may not send.
@@ -170,7 +170,7 @@ class Desk:
         return Plan.from_core(counts, read.invalid(), self.settings, terms.max_credits, spent)
 
     def origin(self) -> Origin:
-        """What a copy is to know of this enricher. Makes its store, if it is not there yet."""
+        """What a pickled copy has to know of this enricher. Makes the store if it does not exist yet."""
         has_login = isinstance(self.settings.proxy, ProxyUrl)
         if self._origin is not None:
             return replace(self._origin, proxy_login=has_login or self._origin.proxy_login)
@@ -183,7 +183,7 @@ class Desk:
                 self.store.close()
 
     def _check_origin(self, origin: Origin) -> None:
-        """Whether a copy may send."""
+        """Checks that a copy may send, and gets its proxy's login from the environment."""
         origin.check(self.settings, self.store)
         if origin.proxy_login:
             self.settings = with_login(self.settings)
@@ -209,7 +209,7 @@ class Desk:
                     self.server.close()
 
     def oldest(self) -> Call | None:
-        """The call to recover next; with a word on what was kept no longer, once."""
+        """The call to recover next. Warns once about calls that were given up."""
         given_up, self.books.given_up = self.books.given_up, 0
         if given_up:
             warn_of_given_up(given_up)

@@ -41,7 +41,7 @@ def write_export(export: StoreExport, path: Path, store: Path, *, force: bool) -
         How many there are.
 
     Raises:
-        ConfigError: The path ends in something else, is a store, or a file that is not to be replaced.
+        ConfigError: The path has another ending, or is a store or a file that may not be replaced.
         OSError: It cannot be written.
     """
     write = _writer(path)
@@ -79,7 +79,7 @@ def _is_export(path: Path) -> bool:
             return list(parquet.read_schema(path).names) == list(_COLUMNS)
         opened = gzip.open if path.name.lower().endswith(".gz") else open
         with opened(path, "rb") as stream:
-            # Of a store without answers nothing is in it.
+            # The export of a store without answers is empty.
             return stream.read(len(_BEGINS)) in (_BEGINS, b"")
     except (OSError, EOFError, ImportError, NotImplementedError, ValueError, zlib.error):
         # ValueError is the parent of what Arrow raises.

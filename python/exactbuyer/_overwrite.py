@@ -1,8 +1,8 @@
-"""Which files an output may replace: never a store, never an input, and of others only earlier outputs.
+"""Which files an output may replace: never a store, never an input, and of other files only earlier outputs.
 
-Files are compared by device and inode, so neither links nor other spellings of a path get past. A store that
-this process may have open is recognised without opening it: closing a descriptor of it would drop the POSIX
-locks that the process has on it.
+Files are compared by device and inode, so that links and other spellings of a path are recognised. A store
+that this process may have open is recognised without opening it: closing a descriptor of it could drop the
+POSIX locks that the process has on it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 SIDE_FILES = ("-wal", "-shm", "-journal", "-owners")
-"""What the names of a store's side files end in, behind the store's own name."""
+"""The endings of a store's side files, after the store's own name."""
 
 _MAGIC = (
     b"SQLite format 3\0",
@@ -35,15 +35,15 @@ _MAGIC_BYTES = max(map(len, _MAGIC))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overwriting:
-    """What may be replaced by a file that is written.
+    """Which existing files an output may replace.
 
     Attributes:
-        stores: The stores that the call uses, whether they are there yet or not.
+        stores: The stores that the call uses, whether they exist yet or not.
         inputs: The files and folders that the call reads.
         descriptors: Open files that it reads, such as standard input.
         is_earlier: Whether the file at a path is an earlier output of the same kind.
-        force: Whether other files may be replaced, too: never a store or an input.
-        fix: What to do about other files, for the message.
+        force: Whether other files may be replaced, too, except stores and inputs.
+        fix: What the message advises about other files.
     """
 
     stores: Iterable[Path] = ()
@@ -57,22 +57,24 @@ class Overwriting:
         """Checks the place of an output, with all links resolved.
 
         Raises:
-            ConfigError: It is a store, an input, or a file that is no earlier output.
+            ConfigError: The file there is a store, an input, or not an earlier output.
         """
         self._check_spared(target, _status(target))
         if self.force or not _has_bytes(target) or self.is_earlier(target):
             return
-        raise ConfigError(f"the output {target} exists, and is no earlier output of exactbuyer: {self.fix}")
+        raise ConfigError(
+            f"the output {target} exists and is not an earlier output of exactbuyer: {self.fix}"
+        )
 
     def check_open(self, descriptor: int) -> None:
-        """Checks an open file that is written to as a stream: only that it is neither a store nor an input.
+        """Checks an open file that is written to as a stream.
 
         Raises:
-            ConfigError: It is.
+            ConfigError: It is a store or an input.
         """
         there = os.fstat(descriptor)
         if stat.S_ISREG(there.st_mode):
-            # On Linux this leads to the file; elsewhere it is compared by device and inode alone.
+            # On Linux this is the file's path; on other systems only device and inode are compared.
             self._check_spared(Path(os.path.realpath(f"/dev/fd/{descriptor}")), there)
 
     def _check_spared(self, target: Path, there: os.stat_result | None) -> None:
@@ -93,7 +95,7 @@ class Overwriting:
 
 
 def is_of_a_store(path: Path) -> bool:
-    """Whether a SQLite database, or a side file of one, stands at this path."""
+    """Whether the file at this path is a SQLite database or a side file of one."""
     if _is_database(path):
         return True
     folded = path.name.casefold()
@@ -105,7 +107,7 @@ def _is_database(path: Path) -> bool:
     there = _status(path)
     if there is None or not stat.S_ISREG(there.st_mode):
         return False
-    # Side files tell without a look into the file, which this process may have open.
+    # With side files there is no need to open the file, which this process may have open.
     if any(os.path.lexists(f"{path}{end}") for end in SIDE_FILES):
         return True
     return _first_bytes(path).startswith(_MAGIC)
@@ -123,7 +125,7 @@ def _files_of(store: Path) -> Iterable[Path]:
 
 
 def _is_one_of(target: Path, there: os.stat_result | None, paths: Iterable[Path]) -> bool:
-    """Whether it is one of these files, or would be, where names are compared without regard to case."""
+    """Whether the target is one of these files, or would be if names are compared without regard to case."""
     name = _folded(target)
     for path in paths:
         status = _status(path)
@@ -146,7 +148,7 @@ def _is_open(there: os.stat_result | None, descriptors: Iterable[int]) -> bool:
 def _is_within(target: Path, there: os.stat_result | None, folder: Path) -> bool:
     if any(_is_same_folder(parent, folder) for parent in target.parents):
         return True
-    # A file of the folder may also stand elsewhere, under another name.
+    # A file of the folder may have another name elsewhere.
     return there is not None and _is_one_of(target, there, folder.rglob("*"))
 
 

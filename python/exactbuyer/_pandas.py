@@ -72,7 +72,7 @@ class PandasFrame:
         return joined
 
     def _text_dtype(self) -> Any:
-        """What text is here: pandas' own dtype; where that is object, what the caller's own columns have."""
+        """The dtype for text: pandas' usual one; if that is `object`, that of the caller's text columns."""
         pd = library("pandas")
 
         usual = pd.Series(["text"]).dtype
@@ -106,7 +106,7 @@ def _arrays(added: _core.Batches, text_dtype: Any) -> dict[str, Any]:
 
 
 def _array(column: Any, text_dtype: Any) -> Any:
-    """A column of Arrow's as pandas would have read it; lists, which pandas has no type for, stay Arrow's."""
+    """An Arrow column with pandas' own dtype. Lists, for which pandas has no dtype, stay Arrow's."""
     pa, pd = library("pyarrow"), library("pandas")
 
     kind = column.type
@@ -115,17 +115,17 @@ def _array(column: Any, text_dtype: Any) -> Any:
     if kind in {pa.string(), pa.large_string()} or kind == pa.string_view():
         if kind == pa.string_view():
             column = column.cast(pa.large_string())
-        # None of them copies its text, except object, which has a Python object for each cell.
+        # Only `object` copies the text: it has a Python object for each cell.
         if isinstance(text_dtype, pd.ArrowDtype):
             return pd.arrays.ArrowExtensionArray(column)
         return column.to_pandas().array if _is_object(text_dtype) else text_dtype.__from_arrow__(column)
     if pa.types.is_boolean(kind):
         return pd.BooleanDtype().__from_arrow__(column)
     if pa.types.is_integer(kind):
-        # Nullable: as floats they would lose digits beyond 2**53.
+        # Nullable integers: floats would lose digits beyond 2**53.
         name = str(kind).replace("int", "Int").replace("u", "U")
         return pd.api.types.pandas_dtype(name).__from_arrow__(column)
-    # Without an index of its own, by which it would be aligned with the frame.
+    # `.array` has no index, by which pandas would align it with the frame.
     return column.to_pandas(date_as_object=False).array
 
 

@@ -1,4 +1,4 @@
-"""What can be the path of a store, and what is a database's address. Pure.
+"""Tells paths of files from addresses of databases. Pure.
 
 An address may hold a password, so no message repeats it.
 """
@@ -29,7 +29,7 @@ _ADDRESS = re.compile(
 
 
 def is_address(place: object) -> bool:
-    """Whether this is a URL, or a database's address in another form, and no path of a file."""
+    """Whether this is a URL or another form of a database's address, and not the path of a file."""
     text: object = place
     if isinstance(place, os.PathLike):
         text = cast("object", os.fspath(cast("os.PathLike[str]", place)))
@@ -39,7 +39,7 @@ def is_address(place: object) -> bool:
 
 
 def refuse_address(name: str) -> ConfigError:
-    """What is raised where an address was given."""
+    """The error to raise if an address was given instead of a path."""
     return ConfigError(
         f"{name} is the path of a file, such as 'people.db': a URL or the address of a database is not "
         f"supported, and nothing was made"
@@ -47,10 +47,10 @@ def refuse_address(name: str) -> ConfigError:
 
 
 def file_at(name: str, place: str | os.PathLike[str]) -> Path:
-    """The path that was given.
+    """The path that was given, checked.
 
     Raises:
-        ConfigError: It is a database's address.
+        ConfigError: It is a database's address, or cannot be a path.
     """
     if is_address(place):
         raise refuse_address(name)
@@ -65,7 +65,7 @@ def file_at(name: str, place: str | os.PathLike[str]) -> Path:
 
 
 def check_path(name: str, path: str) -> None:
-    """Refuses what no system takes for a path.
+    """Refuses text that cannot be a path on any system.
 
     Raises:
         ConfigError: It is too long, or holds half a character or a line break.

@@ -51,14 +51,14 @@ class StoreFile:
 
     def exists(self) -> bool:
         """Whether there is a file yet: an enricher makes it at its first call."""
-        # Where the path cannot be one at all, there is none.
+        # A path that is not possible on this system has no file.
         return os.path.exists(self._path)  # noqa: PTH110
 
     def close(self) -> None:
-        """Lets go of the file. What is asked next opens it again.
+        """Closes the file. The next use of this object opens it again.
 
         If nothing else uses the store, the files are closed and the log (`-wal`) is gone when this
-        returns. An enricher uses its store apart from `enricher.store`.
+        returns. An enricher counts as a user of its own, besides its `enricher.store`.
         """
         self._store.close()
 

@@ -111,8 +111,8 @@ class Answer:
     """Whom it was asked for, in canonical form."""
     required_fields: tuple[str, ...]
     status: Status | Literal["unreadable"]
-    """`unreadable`: a reply was kept because it could not be read, and may hold whoever is looked for, whose
-    identifier `value` is then."""
+    """`unreadable`: a reply that could not be read was kept, and may hold the person that is looked for.
+    `value` is then that person's identifier."""
     request: int
     """The number of its request in the journal."""
     fetched_at: datetime
@@ -255,7 +255,7 @@ class Purged:
     intents: int
     """Requests under way that no longer say whom they ask for."""
     replies: int
-    """Replies that were kept because they could not be read and that may hold the person: gone as a whole."""
+    """Replies that could not be read and may hold the person: they were removed as a whole."""
     credits: int
     """What the contacts had cost."""
     cleaned: bool
@@ -289,8 +289,8 @@ class Merged:
     under_way: int
     """Requests under way just then: merge again when they are over."""
     purged_there: int
-    """Identifiers that the other store has purged, where it is no copy of this one's: only it can tell which,
-    so purge them here, too. Those of a copy are taken over."""
+    """Identifiers that were purged from the other store and not here. Only the other store can tell which:
+    purge them here, too. It is 0 if one store is a copy of the other, because purges are taken over then."""
 
     def __str__(self) -> str:
         text = f"{count(self.lookups, 'lookup')} of {count(self.requests, 'request')} taken over"

@@ -1,4 +1,4 @@
-"""A call whose rows come and go in order: what of it waits to be handed out. How it ends is in `_calls`."""
+"""A call whose rows are read and handed out one after the other. How a call ends is in `_calls`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ logger = logging.getLogger("exactbuyer")
 
 
 class StreamCall(Call):
-    """A call whose rows come and go in order: what is ready waits here to be handed out."""
+    """A call whose rows are read and handed out in order. Keeps the results until they are handed out."""
 
     whole = False
 
@@ -44,8 +44,8 @@ class StreamCall(Call):
         self._feed(rows)
 
     def collect(self) -> None:
-        # One C call from taking to keeping: a Ctrl-C can come before or after it, but not between,
-        # where a list taken and not yet kept would be lost.
+        # Results are taken and kept in a single C call. A Ctrl-C between the two would lose a list that was
+        # taken and not yet kept.
         taken = map(self.run.take, (self.settings.chunk_size,))
         self._taken.extend(cast("Iterable[list[Result]]", taken))
 
@@ -54,7 +54,7 @@ class StreamCall(Call):
         while self._at >= len(self._current):
             if not self._taken:
                 return False
-            # No call once the list is on its way: as above, a Ctrl-C could come between.
+            # No function is called between these assignments: as above, a Ctrl-C could come in between.
             taken, handed_out = self._taken, self._handed_out + len(self._current)
             self._current, self._at, self._handed_out = taken[0], 0, handed_out
             del taken[0]

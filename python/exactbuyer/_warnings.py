@@ -32,10 +32,10 @@ def warn_of_nothing_kept() -> None:
 
 
 def warn_of_given_up(calls: int) -> None:
-    """Calls were broken off and not recovered, and there were too many of them to keep."""
+    """Interrupted calls were not recovered, and there were too many of them to keep."""
     warn_of_store(
-        f"the rows of {count(calls, 'call')} that had been broken off were kept no longer, and what they had "
-        f"paid for is lost (the receipt counts it): call recover() after each, or give store= a path"
+        f"the rows of {count(calls, 'call')} that had been interrupted were dropped, and what they had paid "
+        f"for is lost (the receipt counts it): call recover() after each, or give store= a path"
     )
 
 

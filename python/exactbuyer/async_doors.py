@@ -119,7 +119,7 @@ class AsyncDoors:
         """`stream` for `async for`: the same arguments, results, errors and costs.
 
         As with `stream`, a duplicate more than 100,000 rows after the last row with the same identifier is
-        answered by the store, and without a store it is paid for again.
+        answered by the store; without a store it is paid for again.
 
         Under a timeout, and wherever the loop may be left in the middle, use it as `async with`: what
         leaves the block stops it. Without that it goes on, within its window, until nothing refers to it

@@ -51,7 +51,7 @@ class Reader:
     def take(self) -> list[object]:
         """What has been read meanwhile."""
         rows, self._rows = self._rows, []
-        # A loop that was closed can wake nobody.
+        # A closed loop raises here.
         with suppress(RuntimeError):
             self._has_room.set()
         return rows
@@ -68,7 +68,7 @@ class Reader:
         return None if self._closed else asyncio.CancelledError("the source of the rows was cancelled")
 
     def belongs_here(self) -> bool:
-        """Whether it reads in the loop that runs now."""
+        """Whether it reads in the loop that is running now."""
         return self._task.get_loop() is asyncio.get_running_loop()
 
     def close(self) -> None:
@@ -163,7 +163,7 @@ class AsyncStream(Window, AsyncIterator["Result"]):
             intake.end(trouble)
 
     def _bell_here(self) -> Bell:
-        """The bell of the loop that runs now: the one before may have been closed."""
+        """A bell for the loop that is running now: the loop of an earlier bell may be closed."""
         if self._bell is not None and self._bell.belongs_here():
             return self._bell
         if self._bell is not None:

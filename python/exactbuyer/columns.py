@@ -76,7 +76,7 @@ class Wish:
         return cls(labels, prefix, own, split)
 
     def met(self, names: Iterable[Hashable]) -> Wish:
-        """The same, where columns are looked up by the names that the table has, as people see them."""
+        """The same, with the names in `by` replaced by the table's names that look the same."""
         there = list(names)
         return replace(self, by=tuple((as_seen(there, label), kind) for label, kind in self.by))
 

@@ -92,9 +92,9 @@ class BulkEnricher(SyncDoors, AsyncDoors, TableDoors):
             money, too.
         tags: Notes that the store keeps with each request, as in `{"job": "spring"}`, to add up by:
             `enricher.store.summary(by=["month", "job"])`.
-        copies: When a pickled copy may send. `"shared"`: only with the very store of the enricher that
-            it was copied from, so that nothing is paid for twice; without a store, only in the same
-            process. `"independent"`: always, each copy with a ceiling of its own, and it **may pay
+        copies: When a pickled copy may send. `"shared"`: only with the same store file as the enricher
+            that it was copied from, so that nothing is paid for twice; without a store, only in the same
+            process. `"independent"`: always. Each copy then has a ceiling of its own, and **may pay
             again** for what others have paid for.
 
     Raises:
@@ -142,7 +142,7 @@ class BulkEnricher(SyncDoors, AsyncDoors, TableDoors):
         tags: Mapping[str, str] | None = None,
         copies: Copies = "shared",
     ) -> None:
-        # Both leave this frame first of all: a traceback that prints locals must not show them.
+        # First of all, both are removed from this frame: a traceback that prints locals must not show them.
         key, api_key = Secret.of(api_key), None
         hidden_proxy, proxy = ProxyUrl.of(proxy), None
         if is_address(store):

@@ -213,10 +213,10 @@ def check_labels(
 
 
 def as_seen(names: Iterable[Any], label: Any) -> Any:
-    """The one of these names that looks like the label; the label itself if none or several do.
+    """The name that looks like the label; the label itself if no name does, or several do.
 
-    Line breaks and no-break spaces look like spaces, and what has no width, such as a byte-order mark, like
-    nothing.
+    Line breaks and no-break spaces count as spaces, and characters without width, such as a byte-order mark,
+    are ignored.
     """
     there = list(names)
     if label in there or not isinstance(label, str):

@@ -50,9 +50,9 @@ class Plan:
         rows: Rows read.
         missing: Rows with nothing to ask.
         invalid: Rows that cannot be looked up.
-        duplicates: Rows that another row's lookup answers, free of charge. `stream`, and the command line,
-            recognise a duplicate within 100,000 rows only; beyond that the store does, and without a store
-            it is paid for again.
+        duplicates: Rows that another row's lookup answers, free of charge. `stream` and the command line
+            recognise duplicates only within 100,000 rows. The store answers duplicates further apart; without
+            a store they are paid for again.
         from_store: Rows that the store answers, free of charge.
         open_rows: Rows that are left alone: an earlier run left them in doubt, or they were purged from
             the store; with `store_only=True`, all that it cannot answer.

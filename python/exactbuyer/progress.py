@@ -256,8 +256,8 @@ def _columns() -> int | None:
 
 def _tqdm(total: int | None) -> Any:
     with warnings.catch_warnings():
-        # Without ipywidgets tqdm warns, and draws a text bar: which is what is wanted then. It also warns
-        # where it cannot start its thread, which nothing here needs.
+        # Without ipywidgets, tqdm warns and draws a text bar, which is what we want. It also warns if it
+        # cannot start its monitor thread, which is not needed here.
         warnings.simplefilter("ignore")
         from tqdm.autonotebook import tqdm
 

@@ -48,8 +48,8 @@ class Receipt:
         rejected: Rows whose record the vendor refused.
         unknown: Rows that were sent and may have been charged; no readable answer came.
         not_sent: Rows that were not sent, or refused free of charge.
-        duplicates: Rows answered by another row's lookup. Of a stream, those within 100,000 rows of the
-            last row with the same identifier; beyond that they are `from_store`, or were paid for again.
+        duplicates: Rows answered by another row's lookup. A stream counts those within 100,000 rows of the
+            last row with the same identifier; others are `from_store`, or were paid for again.
         from_store: Rows answered by the store.
         found_duplicates: Of the rows found, those answered by another row's lookup.
         found_from_store: Of the rows found, those answered by the store.

@@ -121,7 +121,7 @@ def _listed(names: tuple[str, ...]) -> str:
 
 
 def is_torn(text: str) -> bool:
-    """Whether a text cannot be passed on: half a character (a lone surrogate) and NUL are nobody's."""
+    """Whether a text cannot be passed on: it holds half a character (a lone surrogate) or a NUL."""
     return any(char == "\0" or "\ud800" <= char <= "\udfff" for char in text)
 
 

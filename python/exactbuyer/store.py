@@ -228,10 +228,10 @@ class Store(StoreFile):
     ) -> Purged:
         """Forgets a person, or everything old: no byte of it stays in any file of the store.
 
-        Contacts of others that mention the identifier go, too, in whatever spelling, and those that come in
-        later are delivered and not stored. Every kept reply that breaks off or is no JSON goes: nobody can
-        say whom it holds. Kept are a keyed hash, the date and what it had cost, and the journal's counts: a
-        purged lookup is `not_sent` from then on, until `allow`.
+        Contacts of others that mention the identifier, in any spelling, are removed, too; those that arrive
+        later are delivered and not stored. Every kept reply that is not complete JSON is removed, because
+        nobody can say whom it holds. A keyed hash, the date, what it had cost and the journal's counts are
+        kept. A purged lookup is `not_sent` from then on, until `allow`.
 
         Args:
             identifier: Whom: a row, as for `enrich`.
@@ -274,7 +274,7 @@ class Store(StoreFile):
         Args:
             path: By its ending: `.jsonl` (JSON Lines), `.jsonl.gz`, or `.parquet` (which needs
                 pyarrow). An earlier export is replaced, once everything is written.
-            force: Whether any other file may be replaced: never a store, or another SQLite database.
+            force: Whether any other file may be replaced. A store or another SQLite database never is.
 
         Returns:
             How many answers there are in it: `field_type`, `value` (the canonical form),
@@ -282,7 +282,7 @@ class Store(StoreFile):
             its JSON text). Where a lookup was asked again, each answer is there.
 
         Raises:
-            ConfigError: The path ends in something else, is a store, or a file that is no earlier export.
+            ConfigError: The path has another ending, or is a store or a file that is not an earlier export.
             OSError: It cannot be written.
         """
         file = file_at("path", path)
@@ -291,19 +291,19 @@ class Store(StoreFile):
     def backup(self, path: str | PathLike[str]) -> Path:
         """Copies the store as it is at this moment to a new file, readable by its owner alone.
 
-        The store may be in use meanwhile, by other processes, too. The copy is a store that opens by
-        itself; what is under way just now is in doubt there. Use it instead of the original, or
-        `merge` it: two copies that both go on would each pay for the same people.
+        The store may be in use at the same time, by other processes, too. The copy is a complete store;
+        requests that are under way are in doubt there. Use it instead of the original, or `merge` it: if
+        both are used, each pays for the same people.
 
         Args:
-            path: The new file. Nothing may have that name.
+            path: The new file. It must not exist.
 
         Returns:
             Where it is.
 
         Raises:
-            ConfigError: There is something at `path`, or side files of a store beside it.
-            StoreError: Either file cannot be read or written: there is no new file then.
+            ConfigError: `path` exists, or side files of a store are beside it.
+            StoreError: The store cannot be read, or the copy not be written. No new file is left then.
         """
         to = file_at("path", path).absolute()
         opened(self).backup(to)
@@ -312,9 +312,9 @@ class Store(StoreFile):
     def merge(self, other: str | PathLike[str]) -> Merged:
         """Takes over everything that another store of the same service has, its journal included.
 
-        The other store may be a copy of this one. Where both have an answer, the newer one is served, and
-        neither is lost. Stores can be merged in any order and direction, and again: no request is counted
-        twice.
+        The other store may be a copy of this one. If both have an answer to a lookup, the newer one is
+        served, and the other is kept. Stores can be merged in any order, in any direction and repeatedly: no
+        request is counted twice.
 
         Args:
             other: The other's file. It stays as it is.

@@ -76,8 +76,8 @@ class SyncDoors:
                 and `receipt`, too, and so has `recover()`. A second Ctrl-C leaves at once.
 
         Costs one credit for each row found that is neither a duplicate of another row nor missing,
-        and at most `max_credits` with every doubt counted. However far apart duplicates are, they are
-        paid for once: nothing is sent before all rows were read.
+        and at most `max_credits` with every doubt counted. Duplicates are paid for once, however far apart
+        they are: nothing is sent before all rows were read.
 
         Example:
             >>> from exactbuyer import BulkEnricher
@@ -123,10 +123,10 @@ class SyncDoors:
 
         Reads ahead of the consumer by a bounded number of rows, twice what can be in flight and at
         most 100,000: that many may be asked, and paid, before the first is taken. A duplicate is
-        recognised within 100,000 rows of the last row with the same identifier; one further apart is
-        answered by the store, and without a store **it is paid for again**. `enrich` forgets none. Best
-        used in a `with` block: left early it then stops at once, also where Ctrl-C comes in code between
-        two rows.
+        recognised within 100,000 rows of the last row with the same identifier. One further apart is
+        answered by the store; without a store **it is paid for again**. `enrich` recognises all duplicates.
+        Best used in a `with` block: if the block is left early, the stream stops at once, also when Ctrl-C
+        comes between two rows.
 
         Args:
             rows: Any iterable of rows as for `enrich`, endless ones too; read only as needed.
@@ -174,16 +174,16 @@ class SyncDoors:
     def recover(self) -> Results:
         """What an interrupted, cancelled or abandoned call had paid for: each call once, the oldest first.
 
-        A call is abandoned, too, when the event loop that it was awaited in has been closed.
+        A call also counts as abandoned when the event loop in which it was awaited has been closed.
 
         Waits for what such a call still has in flight, up to the `grace` it was given. Sends
         nothing, costs nothing.
 
-        Calls that nobody recovers are kept up to 100,000 rows, and with a store, which has the answers
-        anyway, up to 10,000; the latest call is always kept as a whole. Beyond that the oldest are given
-        up once nothing of them is in flight: their receipts stay, and with a store asking for the same
-        rows again is free. Without one, their answers are lost, with a log line of level WARNING at the
-        time and a `StoreWarning` here.
+        Calls that nobody recovers are kept up to 100,000 rows in all; with a store, which also has the
+        answers, up to 10,000. The latest call is always kept. Beyond the limit, the oldest calls are given
+        up once nothing of them is in flight. Their receipts stay. With a store, asking for the same rows
+        again is free. Without a store, their answers are lost: a log line of level WARNING says so at the
+        time, and a `StoreWarning` here.
 
         Returns:
             The rows of one such call, in order, with its receipt: all rows of an `enrich`, of a

@@ -16,10 +16,10 @@ _WORD = re.compile(r"[A-Za-z][A-Za-z_ -]{0,23}")
 
 
 def as_given(value: object) -> str:
-    """A wrong value as a message may show it: a number or a short word, and of anything else its type alone.
+    """A wrong value as a message may show it: a number or a short word; for anything else only its type.
 
-    It may be personal data or a secret that came to the wrong place; and it may be an object that cannot be
-    shown.
+    The value may be personal data or a secret that was passed in the wrong place, or an object whose `repr`
+    fails.
     """
     kind = type(value)
     if value is None or kind in {bool, int, float, Decimal, timedelta}:
@@ -50,7 +50,7 @@ def span_of(low: int, high: int, one: str) -> str:
 def money(amount: int, price: tuple[Decimal, str]) -> str:
     """What that many credits cost, as in `EUR 1,350.00`."""
     each, currency = price
-    # In a context of its own: the caller's may have fewer digits, or traps.
+    # Not in the caller's decimal context, which may have fewer digits, or traps.
     total = _MONEY.quantize(_MONEY.multiply(each, Decimal(amount)), Decimal("0.01"))
     return f"{currency} {total:,}"
 

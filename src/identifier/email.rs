@@ -17,7 +17,7 @@ use super::text;
 const MAX_LOCAL: usize = 64;
 /// RFC 5321, 4.5.3.1.3: a path of 256 octets, less its angle brackets.
 const MAX_ADDRESS: usize = 254;
-/// So many digits beside an address are a phone number.
+/// This many digits beside an address are a phone number.
 const PHONE_DIGITS: usize = 7;
 
 /// The canonical form of an address.
@@ -65,7 +65,7 @@ pub(super) fn plain(value: &str) -> Option<Arc<str>> {
         letters |= byte.is_ascii_alphabetic();
         capitals |= byte.is_ascii_uppercase();
     }
-    // Digits alone may be a messenger's id.
+    // A name of digits alone may be a messenger's id.
     if after_dot || !letters || !domain::is_plain(domain) {
         return None;
     }
@@ -131,8 +131,8 @@ fn local_part(local: &str) -> Result<String, Invalid> {
     Ok(requoted)
 }
 
-/// RFC 5322's dot-atom, with RFC 6531's letters: every character beyond ASCII is one, marks and symbols
-/// too. The replacement character says that one was lost.
+/// RFC 5322's dot-atom, with RFC 6531's letters: every character beyond ASCII is a letter, marks and symbols
+/// included. The replacement character shows that a character was lost.
 fn is_dot_atom(text: &str) -> bool {
     text.split('.').all(|atom| {
         !atom.is_empty()

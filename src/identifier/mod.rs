@@ -25,7 +25,7 @@ use crate::error::Error;
 /// The version of the rules. A change of anybody's canonical form raises it, and is a migration.
 pub const RULES_VERSION: u32 = 2;
 
-/// How often a canonical form may have something at its ends that is taken off.
+/// How often wrappings may be removed from what was read.
 const MOST_READINGS: usize = 3;
 
 /// What kind of identifier a lookup asks by. The names are the vendor's.
@@ -122,7 +122,7 @@ pub fn identify(text: &str, field_type: Option<FieldType>, rules: &Rules) -> Res
         return parse(&cleaned, kind, rules);
     }
     let mut identifier = parse(&wrapping::unwrap(&cleaned)?, field_type, rules)?;
-    // A canonical form is its own: what reading lays bare at an end may be taken off in turn.
+    // A canonical form must be read as itself. Reading can bring a wrapping to the surface, which is then removed.
     for _ in 0..MOST_READINGS {
         let unwrapped = wrapping::unwrap(identifier.canonical())?;
         if *unwrapped == *identifier.canonical() {
@@ -143,7 +143,7 @@ fn parse(value: &str, field_type: Option<FieldType>, rules: &Rules) -> Result<Id
             }
             seen => read(value, seen, rules),
         },
-        // A value of another kind gets the reason that helps: nobody asks why an address is no number.
+        // A value of another kind gets the reason that helps: its field type is wrong.
         Some(given) => read(value, given, rules).map_err(|reason| match inference::infer(value) {
             Ok(seen) if seen != given => Invalid::Disagrees { given, seen },
             _ => reason,
@@ -151,7 +151,7 @@ fn parse(value: &str, field_type: Option<FieldType>, rules: &Rules) -> Result<Id
     }
 }
 
-/// The ways in which nearly all e-mail addresses and profiles are written, which have nothing around them.
+/// Reads e-mail addresses and profiles in the form in which nearly all are written, without wrappings.
 fn plain(value: &str, field_type: Option<FieldType>) -> Option<Identifier> {
     let is = |kind| field_type.is_none_or(|given| given == kind);
     let of = |field_type| move |canonical| Identifier { field_type, canonical };
@@ -163,7 +163,7 @@ fn plain(value: &str, field_type: Option<FieldType>) -> Option<Identifier> {
     if is(FieldType::SocialProfile) { social::plain(value).map(of(FieldType::SocialProfile)) } else { None }
 }
 
-/// Whether nothing in `value` could have been put around it: digits, and what is written between them.
+/// Whether `value` is only digits and what is written between them, so that it can have no wrapping.
 fn is_bare(value: &str) -> bool {
     value.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'+' | b' ' | b'-' | b'.' | b'(' | b')'))
 }

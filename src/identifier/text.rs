@@ -29,7 +29,7 @@ pub(super) fn clean(text: &str) -> Result<Cow<'_, str>, Invalid> {
         return Err(Invalid::ControlCharacter);
     }
     let seen = seen(text);
-    // Folding can lay a blank bare that stood behind an invisible character.
+    // After folding, a blank that was behind an invisible character can be at an end.
     non_empty(Cow::Owned(seen.chars().map(plain).collect::<String>().trim_matches(' ').to_owned()))
 }
 
@@ -76,9 +76,9 @@ fn fixed_point(text: &str, step: impl Fn(&str) -> String) -> String {
     stepped
 }
 
-/// What Unicode says is not shown, such as marks of direction, soft hyphens and variation selectors,
-/// and what exports leave in place of an object. Copied along from web pages and spreadsheets, never part
-/// of an address. The joiners are not among them: some scripts spell with them.
+/// Whether a character is invisible by Unicode's rules, such as direction marks, soft hyphens and variation
+/// selectors, or a placeholder that exports leave for an object. These are copied along from web pages and
+/// spreadsheets and are never part of an address. The joiners are not among them: some scripts use them.
 pub(super) fn is_unseen(c: char) -> bool {
     !c.is_ascii() && !is_joiner(c) && (IGNORABLE.contains(c) || matches!(c, '\u{fff9}'..='\u{fffc}'))
 }
@@ -88,12 +88,12 @@ pub(super) const fn is_joiner(c: char) -> bool {
     matches!(c, '\u{200c}' | '\u{200d}')
 }
 
-/// Whether it is a mark that belongs to the letter before it.
+/// Whether `c` is a mark that belongs to the letter before it.
 pub(super) fn is_mark(c: char) -> bool {
     !c.is_ascii() && GeneralCategoryGroup::Mark.contains(CATEGORY.get(c))
 }
 
-/// What is shown as nothing but takes room: a blank of Braille, which Unicode counts as a symbol.
+/// Whether `c` is shown as empty space although Unicode counts it as a symbol: Braille's blank.
 const fn is_blank(c: char) -> bool {
     matches!(c, '\u{2800}')
 }

@@ -1,4 +1,4 @@
-"""Values that nobody should give: what `test_odd_values` puts into every parameter of every public call."""
+"""Wrong values, which `test_odd_values` passes to every parameter of every public call."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CANARY = "canary5e1f"
 
 
 class TheirsError(Exception):
-    """What a caller's own object raises."""
+    """The exception that a caller's own object raises."""
 
 
 def raises(*_: object, **__: object) -> Any:
@@ -40,7 +40,7 @@ HOOKS = [
 
 
 def hostile(hook: str) -> Any:
-    """An object that raises when one thing is done with it, and does the rest as usual."""
+    """An object that raises in one of its special methods; the others work as usual."""
     members: dict[str, Any] = {f"__{hook}__": raises}
     if hook in {"getitem", "iter"}:
         members["__len__"] = lambda _: 1
@@ -136,7 +136,7 @@ PARTS: list[Any] = [
 
 
 def values() -> Iterator[Any]:
-    """The values: made anew each time, as some can be used once."""
+    """The values, made anew each time because some can be used only once."""
     yield from TEXTS
     yield from NUMBERS
     yield from (

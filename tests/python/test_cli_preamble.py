@@ -1,4 +1,4 @@
-"""Files as programs write them: notes before the header, a line that names the delimiter, odd names."""
+"""CSV files as programs write them: notes above the header, a `sep=` line, odd names."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ def _a_key(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def enriched(sandbox: Sandbox, text: str | bytes, tmp_path: Path, *options: str) -> str:
-    """What comes of a file, with the status alone beside it."""
+    """The output for a file, with the status as the only added column."""
     source, output = tmp_path / "in.csv", tmp_path / "out.csv"
     source.write_bytes(text if isinstance(text, bytes) else text.encode())
     given = ["enrich", str(source), "-o", str(output), *against(sandbox), "--column", "city", *options]
     for _ in range(2):
-        # The second time over its own output.
+        # The second run replaces the first run's output.
         assert main(given) == Ending.DONE
     return output.read_bytes().decode()
 
@@ -44,7 +44,7 @@ def test_notes_before_the_header_are_found_and_stay(
     everybody: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     made = enriched(everybody, LINKEDIN, tmp_path, *BY)
-    assert "in.csv: its columns are named in line 5" in capsys.readouterr().err
+    assert "in.csv: the header is line 5" in capsys.readouterr().err
     before, header, row, end = made.rsplit("\n", 3)
     assert (before + "\n", end) == (LINKEDIN.split("First Name", 1)[0], "")
     assert header.startswith("First Name,Last Name,URL,Email Address,eb_status,")

@@ -1,4 +1,4 @@
-"""What the output cannot hold is told before anything is sent."""
+"""Values that the output cannot hold are reported before anything is sent."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def test_metadata_that_cannot_be_read_again_is_told_before_anything_is_sent(
     written = parquet.ParquetWriter.add_key_value_metadata
 
     def write_too_much(writer: Any, notes: dict[str, str]) -> None:
-        # Beyond what Arrow reads again.
+        # More metadata than Arrow can read.
         written(writer, notes | {"note": "x" * (101 << 20)})
 
     monkeypatch.setattr(parquet.ParquetWriter, "add_key_value_metadata", write_too_much)

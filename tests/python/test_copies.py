@@ -1,4 +1,4 @@
-"""Copies of an enricher: one that does not share the store that it was copied from does not send."""
+"""Copies of an enricher: a copy that does not share the store of its original does not send."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ print(json.dumps(told))
 
 
 def in_another_process(sandbox: Sandbox, pickled: bytes) -> Any:
-    """What a copy comes to elsewhere: credits, or why not."""
+    """What a copy in another process spends in credits, or why it refuses."""
     return answer(start(COPY, sandbox.url, "", PEOPLE, pickled.hex()))
 
 
 def enrich(copied: BulkEnricher) -> int:
-    """As a worker does it."""
+    """Calls the enricher as a worker of a pool does."""
     return copied.enrich(PEOPLE).receipt.credits
 
 
@@ -87,9 +87,9 @@ def test_a_copy_whose_store_is_another_does_not_send(
     told = in_another_process(everybody, pickled)
     assert "not here" in told, told
     assert "copies='independent'" in told
-    # A copy of the copy knows no better.
+    # A copy of the copy refuses, too.
     again = pickle.loads(pickle.dumps(pickle.loads(pickled)))
-    with pytest.raises(ConfigError, match="not here"):
+    with pytest.raises(ConfigError, match="does not have the store"):
         again.enrich(PEOPLE)
     assert everybody.ledger.credits == before
     assert path.exists() == (become != "nothing")
@@ -101,7 +101,7 @@ def test_a_copy_without_a_store_does_not_send_in_another_process(everybody: Sand
     assert "without a store" in told
     assert "store=" in told
     assert everybody.ledger.credits == 0
-    # In the same process it is as good as its original.
+    # In the same process a copy may send as its original may.
     assert pickle.loads(pickle.dumps(people)).enrich(PEOPLE).receipt.credits == 6
     assert copy.copy(people) is copy.deepcopy(people) is people
 
@@ -128,7 +128,7 @@ def test_workers_of_a_pool_share_the_store(
     if method not in {"spawn", *(["fork"] if hasattr(os, "fork") else [])}:
         pytest.skip("there is no fork here")
     monkeypatch.setenv("EXACTBUYER_API_KEY", KEY)
-    # The pool starts its workers before the store is open: what forks with threads is another test.
+    # The pool starts its workers before the store is open: forks with threads are tested elsewhere.
     context = get_context(method)
     with ProcessPoolExecutor(2, mp_context=context) as pool, enricher(everybody, path) as people:
         assert sum(pool.map(enrich, [people] * 4)) == 6
@@ -160,7 +160,7 @@ def test_a_forked_child_whose_store_is_gone_does_not_send(everybody: Sandbox, pa
             try:
                 people.enrich(rows)
             except ConfigError as error:
-                status = 0 if "not here" in str(error) else 2
+                status = 0 if "does not have the store" in str(error) else 2
             except StoreError as error:
                 status = 0
             finally:

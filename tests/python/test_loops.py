@@ -1,4 +1,4 @@
-"""Event loops that end under a call: what was sent is in the receipt, and `recover()` has it."""
+"""Event loops that end during a call: what was sent is in the receipt, and `recover()` returns it."""
 
 from __future__ import annotations
 
@@ -95,13 +95,13 @@ def test_a_loop_that_is_closed_under_a_call_loses_nothing(
     loop = asyncio.new_event_loop()
     task = under_way(door, enricher, loop)
     loop.close()
-    # At once: what is in flight may be charged.
+    # Counted at once: what is in flight may be charged.
     assert enricher.receipt.credits + enricher.receipt.credits_in_doubt == 2
     recovered = enricher.recover() if recover_in == "no loop" else asyncio.run(enricher.recover_async())
     assert slow.ledger.credits == enricher.receipt.credits == 2
     assert enricher.receipt.credits_in_doubt == 0
     assert statuses(recovered)[:2] == ["found", "found"]
-    # Nobody waits any more, so nothing else is sent.
+    # Nothing waits for the call any more, so nothing else is sent.
     assert set(statuses(recovered)[2:]) <= {"not_sent"}
     assert enricher.recover() == []
     assert not task.done()
@@ -120,7 +120,7 @@ def test_a_loop_that_nobody_holds_any_more_loses_nothing(slow: Sandbox, door: Do
         warnings.simplefilter("ignore", ResourceWarning)
         under_way(door, enricher, asyncio.new_event_loop())
         gc.collect()
-        # Until the answer comes the loop is held by what waits for it; then by nobody.
+        # Until the answer comes, the waiting future holds a reference to the loop; afterwards nothing does.
         recovered = enricher.recover()
         deadline = time.monotonic() + 30.0
         while not recovered:
@@ -173,7 +173,7 @@ def test_a_stream_goes_on_in_a_new_loop(slow: Sandbox) -> None:
     stream = enricher.stream_async(ROWS)
     first = asyncio.new_event_loop()
     got = [first.run_until_complete(anext(stream))]
-    # The second row is there already, and the third is waited for when the loop ends.
+    # When the loop ends, the second row has arrived, and the third is awaited.
     got.append(first.run_until_complete(anext(stream)))
     waiting = first.create_task(next_of(stream))
     first.run_until_complete(asyncio.sleep(0))
@@ -184,7 +184,7 @@ def test_a_stream_goes_on_in_a_new_loop(slow: Sandbox) -> None:
         return [row async for row in stream]
 
     with warnings.catch_warnings():
-        # The run was told to stop when the first loop was found closed; or it was not, in time.
+        # Whether the run was stopped when the first loop was found closed depends on the timing.
         warnings.simplefilter("ignore", IncompleteWarning)
         got += asyncio.run(rest())
     assert [row["value"] for row in got] == ROWS

@@ -1,4 +1,4 @@
-"""Every parameter of every public call, given values that nobody should give: only errors of our own.
+"""Every parameter of every public call gets wrong values: only errors of our own are raised.
 
 Parameters are found by their signatures, so a new one is tested without an edit here.
 """
@@ -28,7 +28,7 @@ ROWS = ["ana@acme.example", None, "bo@acme.example"]
 
 
 def used(result: Any) -> None:
-    """Does with a result what people do: shows it, and reads on."""
+    """Uses a result as people do: shows it and iterates over it."""
     if inspect.iscoroutine(result):
         used(asyncio.run(drained(result)))
         return
@@ -58,8 +58,8 @@ async def read_async(stream: Any) -> None:
 
 
 def enricher_with(sandbox: Sandbox, name: str, value: Any) -> None:
-    """Makes an enricher with this setting, and uses it where that cannot take long."""
-    # A key of its own: the lowest limit on requests counts for all who share one.
+    """Makes an enricher with this setting, and uses it if that cannot take long."""
+    # A key of its own: the lowest request limit applies to all enrichers with the same key.
     given = {"base_url": sandbox.url, "store": None, "api_key": f"{KEY}-{next(NUMBER)}", **FAST, name: value}
     with BulkEnricher(**given) as enricher:
         used(enricher)
@@ -100,14 +100,14 @@ SANDBOX: dict[str, Any] = {
 
 
 def parameters(call: Callable[..., Any]) -> list[str]:
-    """The names of what a call takes."""
+    """The names of a call's parameters."""
     kinds = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
     found = inspect.signature(call).parameters.values()
     return [each.name for each in found if each.kind not in kinds and each.name != "self"]
 
 
 def methods(kind: type) -> list[str]:
-    """The public methods of a class that take something."""
+    """The public methods of a class that have parameters."""
     found = inspect.getmembers(kind, callable)
     return [name for name, call in found if not name.startswith("_") and parameters(call)]
 
@@ -121,7 +121,7 @@ def table() -> Any:
 
 
 def check(name: str, call: Callable[[Any], object]) -> list[str]:
-    """What a call raises that is not ours to raise, or says what it should not."""
+    """The exception of a call, if it is not one of ours or its message shows the value."""
     wrong = []
     for value in values():
         label = f"{type(value).__name__} {ascii(value)[:60]}" if shows(value) else type(value).__name__
@@ -142,7 +142,7 @@ def check(name: str, call: Callable[[Any], object]) -> list[str]:
 
 
 def fail_if(wrong: list[str]) -> None:
-    """Fails with all of them."""
+    """Fails and names all troubles."""
     if wrong:
         pytest.fail("\n".join(wrong), pytrace=False)
 

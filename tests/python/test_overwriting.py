@@ -1,4 +1,4 @@
-"""What an output may replace: never a store, never an input, and of others only earlier outputs."""
+"""What an output may replace: never a store, never an input, and of other files only earlier outputs."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def csv(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def store(tmp_path: Path, everybody: Sandbox) -> Path:
-    """A store with answers, which nobody has open."""
+    """A closed store with answers."""
     path = tmp_path / "s.db"
     with BulkEnricher("any", base_url=everybody.url, store=path) as enricher:
         enricher.enrich(["ana@acme.example", "eve@acme.example"])
@@ -127,7 +127,7 @@ def test_no_output_replaces_another_database(csv: Path, everybody: Sandbox) -> N
     before = file.read_bytes()
     assert enrich(everybody, csv, file, "--force") == Ending.USAGE
     assert file.read_bytes() == before
-    # As a copy of a store may lie there, with its log alone.
+    # A copy of a store may be there, with only its log beside it.
     (csv.parent / "empty.db").touch()
     (csv.parent / "empty.db-wal").touch()
     assert enrich(everybody, csv, csv.parent / "empty.db", "--force") == Ending.USAGE
@@ -215,11 +215,11 @@ def test_other_files_are_replaced_only_with_force(
     before = target.read_bytes()
     given = ["enrich", str(csv), "-o", str(target), "--by", "mail", *against(everybody), "-q"]
     assert main(given) == Ending.USAGE
-    assert "no earlier output of exactbuyer: name another file, or pass --force" in capsys.readouterr().err
+    assert "earlier output of exactbuyer: name another file, or pass --force" in capsys.readouterr().err
     assert not everybody.ledger.requests
     assert target.read_bytes() == before
     assert main([*given, "--force"]) == Ending.DONE
-    # From now on it is an earlier output, whatever it is called by and under whatever prefix.
+    # From now on it is an earlier output, under any spelling of its path and with any prefix.
     assert main(given) == Ending.DONE
     assert main([*given, "--prefix", "x_"]) == Ending.DONE
     assert main(given) == Ending.DONE
@@ -247,7 +247,7 @@ def test_what_appears_at_the_place_meanwhile_is_not_replaced(
 
     monkeypatch.setattr(_atomic.Draft, "_begin", begin)
     assert enrich(everybody, csv, target) == Ending.FILES
-    assert "no earlier output" in capsys.readouterr().err
+    assert "not an earlier output" in capsys.readouterr().err
     assert target.read_text() == "name,salary\nana,1\n"
     assert not list(csv.parent.glob(".*"))
     assert target.with_name("out.csv").exists()
@@ -298,7 +298,7 @@ def test_no_export_replaces_a_store(spelled: Callable[[Path], Path], store: Path
                 with pytest.raises(ConfigError, match="name another file"):
                     opened.export(target, force=force)
         if named.stat().st_nlink > 1:
-            # A store with a second name is refused as it is.
+            # A store with a second name is always refused.
             other_name.unlink()
         assert opened.info().credits == before
 
@@ -309,7 +309,7 @@ def test_an_export_replaces_only_an_earlier_one(ending: str, store: Path, tmp_pa
     target = tmp_path / f"all.{ending}"
     put_csv(target)
     with Store(store) as opened:
-        with pytest.raises(ConfigError, match=r"no earlier output of exactbuyer.*force=True"):
+        with pytest.raises(ConfigError, match=r"not an earlier output of exactbuyer.*force=True"):
             opened.export(target)
         assert target.read_text() == "name,salary\nana,1\n"
         assert opened.export(target, force=True) == 2

@@ -1,4 +1,4 @@
-"""Columns that are added to a frame of pandas behave as the caller's own, step by step."""
+"""Columns that are added to a pandas frame behave as the caller's own columns do."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ COLUMNS = {
 
 @pytest.fixture(scope="module")
 def enricher() -> Iterator[BulkEnricher]:
-    """It knows two."""
+    """A sandbox that knows two people."""
     with Sandbox(requests_per_minute=None) as sandbox:
         more = {"n": 2**53 + 1, "big": 2**64 - 1, "score": 0.5, "is": True, "tags": ["a", "b"]}
         more |= {"day": "2024-01-31", "at": "2024-01-31T10:30+02:00"}
@@ -56,7 +56,7 @@ KINDS: dict[str, Callable[[pd.Series[Any]], pd.Series[Any]]] = {
 def frame(
     request: pytest.FixtureRequest, enricher: BulkEnricher, monkeypatch: pytest.MonkeyPatch
 ) -> pd.DataFrame:
-    """A frame with a column of its own that says what one of the added says."""
+    """A frame with a column that has the same values as one of the added columns."""
     if request.param == "without pyarrow":
         monkeypatch.setattr(_pandas, "has_pyarrow", lambda: False)
     kind = KINDS.get(request.param, KINDS["usual"])
@@ -106,7 +106,7 @@ def _set(frame: pd.DataFrame, name: str) -> Any:
     return changed[name]
 
 
-# What people do with a column of text: the same with ours as with theirs.
+# What people do with a column of text. The result is the same for our columns and theirs.
 STEPS: dict[str, Callable[[pd.DataFrame, str], Any]] = {
     "fillna": lambda frame, name: frame[name].fillna(""),
     "fillna of all": lambda frame, name: frame.drop(columns=TYPED).fillna("")[name],
@@ -160,7 +160,7 @@ STEPS: dict[str, Callable[[pd.DataFrame, str], Any]] = {
 def test_a_step_does_with_ours_what_it_does_with_theirs(step: str, frame: pd.DataFrame) -> None:
     usual = pd.Series(["text"]).dtype
     if usual != "object":
-        # There is one type for text, and theirs may be another one.
+        # All our text columns have one dtype, and theirs may have another one.
         frame["city"] = frame["city"].astype(usual)
     ours, theirs = (STEPS[step](frame, name) for name in ("eb_city", "city"))
     if isinstance(ours, pd.DataFrame):
@@ -212,7 +212,7 @@ def test_files_of_pandas(frame: pd.DataFrame, tmp_path: Path) -> None:
     frame.drop(columns=LISTS).to_parquet(parquet)
     again = pd.read_parquet(parquet)
     for name in ("eb_status", "eb_city", "eb_reason"):
-        # What they have as missing may differ in kind.
+        # The missing values may be of different kinds (None, NaN, NA).
         assert list(again[name].fillna("")) == list(frame[name].fillna(""))
     for name in ("eb_n", "eb_big", "eb_is", "eb_at", "eb_fetched_at", "eb_day", "eb_score"):
         pd.testing.assert_series_equal(again[name], frame[name], check_dtype=False)
@@ -226,7 +226,7 @@ def json_of(frame: pd.DataFrame) -> Any:
 
 def test_a_spreadsheet(frame: pd.DataFrame, tmp_path: Path) -> None:
     pytest.importorskip("openpyxl")
-    # Excel knows neither zones nor lists.
+    # Excel has neither time zones nor lists.
     plain = frame.drop(columns=LISTS)
     for name in ("eb_fetched_at", "eb_at"):
         plain[name] = plain[name].dt.tz_localize(None)

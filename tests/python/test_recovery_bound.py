@@ -46,7 +46,7 @@ def cancel_many(enricher: BulkEnricher) -> None:
 
 
 def wait_until_answered(enricher: BulkEnricher) -> None:
-    """Nothing of the calls that were cancelled is under way any more."""
+    """Waits until no request of the cancelled calls is under way."""
     deadline = time.monotonic() + 30.0
     while enricher.receipt.credits_in_doubt:
         assert time.monotonic() < deadline
@@ -79,7 +79,7 @@ def test_what_is_kept_is_bounded(
         while rows := enricher.recover():
             recovered.append(rows)
         assert [len(rows) for rows in recovered] == [ROWS] * (2 if store else 4)
-        # The newest are kept, the oldest of those first.
+        # The newest calls are kept; `recover()` returns the oldest of them first.
         assert recovered[-1][0]["value"] == PEOPLE[-ROWS]
         assert enricher.receipt.credits == before.credits
         if store is not None:

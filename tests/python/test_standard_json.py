@@ -25,7 +25,7 @@ COLUMNS = {"score": ("score", "float64"), "lowest": "lowest", "contact": "$", "r
 
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
-    """Its first match has `"score":NaN,"lowest":-Infinity`."""
+    """A sandbox whose first match has `"score":NaN,"lowest":-Infinity`."""
     with Sandbox(requests_per_minute=None) as sandbox:
         sandbox.person(
             "ana@acme.example", {"full_name": 'Infinity "NaN" Inc.', "odd": "\ud800", "big": 10**30}
@@ -35,7 +35,7 @@ def sandbox() -> Iterator[Sandbox]:
 
 
 def strict(text: str | bytes) -> Any:
-    """Read as RFC 8259 has it."""
+    """Reads JSON strictly, as RFC 8259 defines it."""
 
     def refuse(word: str) -> None:
         raise AssertionError(f"{word} is no JSON")
@@ -51,7 +51,7 @@ def check(contact: Any) -> None:
 
 def test_dicts_keep_the_numbers(sandbox: Sandbox, tmp_path: Path) -> None:
     for _ in range(2):
-        # The second time out of the store.
+        # The second answer comes from the store.
         with BulkEnricher("any", base_url=sandbox.url, store=tmp_path / "s.db") as enricher:
             contact = enricher.enrich(["ana@acme.example"])[0]["enriched_contact"]
             assert contact is not None

@@ -1,4 +1,4 @@
-"""When `close()` and `with` return, the store's files are whole and nobody's any more."""
+"""When `close()` or a `with` block returns, the store's files are complete and closed."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def hits(path: Path) -> int:
 def test_a_copy_made_right_after_has_the_last_answer(
     everybody: Sandbox, path: Path, tmp_path: Path, kind: str
 ) -> None:
-    """Also where somebody keeps the iterator of a call that was broken off."""
+    """Also if a reference to the iterator of an interrupted call is kept."""
     kept = []
     for number, row in enumerate(PEOPLE, start=1):
         with enricher(everybody, path) as people:
@@ -70,7 +70,7 @@ def test_a_backup_is_a_store_by_itself(everybody: Sandbox, path: Path, tmp_path:
 
 
 def test_who_else_uses_the_store_goes_on(everybody: Sandbox, path: Path) -> None:
-    """What the one that is closed was told is on the disk; the files are let go of with the last."""
+    """After the first `close()` all answers are on the disk; the last `close()` closes the files."""
     log = path.with_name(f"{path.name}-wal")
     first, second = enricher(everybody, path), enricher(everybody, path)
     first.enrich(PEOPLE[:1])
@@ -81,7 +81,7 @@ def test_who_else_uses_the_store_goes_on(everybody: Sandbox, path: Path) -> None
     assert second.store is not None
     with second.store as store:
         assert store.info().hits == 3
-    # An enricher's own store is its user apart: closed, it is opened again.
+    # `enricher.store` counts as a user of its own. After `close()`, its next use opens the store again.
     assert second.enrich(PEOPLE[:4]).receipt.from_store == 3
     second.close()
     assert not log.exists()

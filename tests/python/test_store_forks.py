@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from store_runs import asked, emails, enricher
@@ -14,11 +15,14 @@ from typing_extensions import Self
 
 from exactbuyer.sandbox import Sandbox
 
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 
 PEOPLE = emails(20)
 
-# Any other program: in this process, a second SQLite would be another thing.
+# Another program: a second SQLite library in this process would be another case.
 HOLD = """
 import sqlite3, sys
 with sqlite3.connect(sys.argv[1], isolation_level=None) as other:
@@ -30,7 +34,7 @@ with sqlite3.connect(sys.argv[1], isolation_level=None) as other:
 
 
 class Holder:
-    """Another program that keeps others from writing to the store, until it is told to let go."""
+    """Another program that holds the store's write lock until it is told to release it."""
 
     def __init__(self, path: Path) -> None:
         self.process = subprocess.Popen(
@@ -51,7 +55,7 @@ class Holder:
 
 
 def test_a_fork_does_not_wait_for_another_programs_lock(everybody: Sandbox, path: Path) -> None:
-    """Not for one call that waits, nor for four. The calls go on in the parent, and only there."""
+    """Neither with one waiting call nor with four. The calls continue in the parent, and only there."""
     with enricher(everybody, path) as people:
         people.enrich(PEOPLE[:1])
     script = """
@@ -73,7 +77,7 @@ def test_a_fork_does_not_wait_for_another_programs_lock(everybody: Sandbox, path
         if not child:
             code = 1
             try:
-                # What was under way is the parent's; the child asks by itself.
+                # The calls under way belong to the parent; the child makes a call of its own.
                 assert enricher.enrich(known).receipt.from_store == 1
                 code = 0
             finally:
@@ -105,7 +109,7 @@ def test_a_fork_does_not_wait_for_another_programs_lock(everybody: Sandbox, path
 
 
 def test_a_fork_goes_ahead_of_what_takes_long(everybody: Sandbox, path: Path) -> None:
-    """Other threads run meanwhile; the child uses no store, and the parent goes on."""
+    """The parent's other threads continue; the child cannot use the store."""
     with enricher(everybody, path) as people:
         people.enrich(PEOPLE[:3])
     older = "UPDATE meta SET value = 0 WHERE name = 'rules_version'"
@@ -143,7 +147,7 @@ def test_a_fork_goes_ahead_of_what_takes_long(everybody: Sandbox, path: Path) ->
             os._exit(code)
     during, running = ticks - before, False
     ticking.join()
-    # The migration waits for the other program, as before.
+    # The migration still waits for the other program.
     print(json.dumps([during > 10_000, migration.is_alive()]), flush=True)
     code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     migration.join()
@@ -164,7 +168,7 @@ def test_a_fork_goes_ahead_of_what_takes_long(everybody: Sandbox, path: Path) ->
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="open files are listed there")
 def test_a_forked_child_keeps_nothing_of_its_parents_store(everybody: Sandbox, path: Path) -> None:
-    """Its parent's locks would last as long as the child does."""
+    """Otherwise the parent's locks would be held until the child ends."""
     script = """
     rows, = rest
     enricher = BulkEnricher(base_url=url, store=path)

@@ -1,4 +1,4 @@
-"""A system that starts no further thread: an error of our own, nothing is sent, and nothing is lost."""
+"""The system refuses to start threads: we raise an error of our own, nothing is sent, and nothing is lost."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ import tqdm, tqdm.autonotebook
 url, key, path = sys.argv[1:]
 
 def no_more_threads():
-    # The limit does not count for root.
+    # The limit does not apply to root.
     if os.getuid() == 0:
         place = os.path.dirname(path)
         for name in [place, *(os.path.join(place, name) for name in os.listdir(place))]:
@@ -57,13 +57,13 @@ rows = ["ana@acme.example", "bo@acme.example"]
 
 @pytest.fixture
 def path() -> Iterator[Path]:
-    """Where a store lies that other users reach: the folders of pytest are its user's alone."""
+    """A folder for a store that other users can reach: pytest's folders are private to its user."""
     with tempfile.TemporaryDirectory(dir="/tmp") as place:
         yield Path(place, "people.db")
 
 
 def run(script: str, sandbox: Sandbox, path: Path) -> list[str]:
-    """What a process prints that may start no further threads."""
+    """The output of a process that cannot start further threads."""
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", HEAD + textwrap.dedent(script), sandbox.url, KEY, path],
         capture_output=True,

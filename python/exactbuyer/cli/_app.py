@@ -99,7 +99,7 @@ Exit codes:
 @click.option(
     "--force",
     is_flag=True,
-    help="Replace OUT although it is no earlier output: but never a store, or the input.",
+    help="Replace OUT even if it is not an earlier output; never a store or the input.",
 )
 @click.option("--dry-run", is_flag=True, help="Print the plan and spend nothing.")
 @click.option(
@@ -122,8 +122,8 @@ def enrich(**options: Any) -> int:
 
     IN and OUT are CSV, TSV, JSON Lines or Parquet (IN also a folder of it), each by its suffix;
     .gz and .zst are honoured, and - is a stream. The file appears at OUT only once it is whole.
-    Whatever was in IN stays as it was, byte for byte where the kind of file stays the same. Of files
-    that are there already, OUT replaces an earlier output, and others only with --force.
+    Whatever was in IN stays as it was, byte for byte where the kind of file stays the same. OUT
+    replaces an earlier output, and any other existing file only with --force.
 
     The same command again, after whatever stopped it, pays only for the rest: but not with --refresh,
     beyond --max-age, or without a store.

@@ -79,7 +79,7 @@ class Given:
         """What the output may replace.
 
         Args:
-            enricher: Whose store is kept.
+            enricher: Its store is never replaced.
             is_earlier: Whether the file at a path is an earlier output.
         """
         store, place = enricher.settings.store, self.place()
@@ -119,7 +119,7 @@ class Given:
         return told
 
     def labels(self) -> list[str]:
-        """The columns to look up, by their names alone."""
+        """The names of the columns to look up, without field types."""
         parts = ((text, *text.rpartition("=")) for text in self["by"])
         return [name if mark and kind in get_args(FieldType) else text for text, name, mark, kind in parts]
 
@@ -222,7 +222,7 @@ class Given:
 
 
 def _place_of_store(path: str) -> str:
-    """The path, if there is a folder to make a file in: a mistyped one would keep everything elsewhere."""
+    """The path, if its folder exists: with a mistyped path everything would be kept in another place."""
     if is_address(path):
         raise refuse_address("store")
     folder = Path(path).expanduser().parent
@@ -232,7 +232,7 @@ def _place_of_store(path: str) -> str:
 
 
 def _check_header(names: list[str], *, skipped: bool) -> None:
-    """Says what is wrong with a header that is none; shows nothing of it, as it may be a person's."""
+    """Says what is wrong with a header that is not one. Does not show it: it may be personal data."""
     if any(map(looks_personal, names)):
         raise Stop(
             Ending.USAGE,
@@ -248,8 +248,8 @@ def _check_header(names: list[str], *, skipped: bool) -> None:
     if len(names) == 1 and not skipped:
         raise Stop(
             Ending.USAGE,
-            "the input has one column only, and --by names another: if lines stand before the names of the "
-            "columns, pass --skip-rows N; also check --delimiter",
+            "the input has one column only, and --by names another: if there are lines above the names of "
+            "the columns, pass --skip-rows N; also check --delimiter",
         )
 
 

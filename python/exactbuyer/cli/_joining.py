@@ -67,7 +67,7 @@ class Outline:
         if isinstance(theirs, _core.Batches):
             return theirs.beside(block, self.dropped, [])
         pyarrow = needed("pyarrow", "Parquet")
-        # Metadata is written with the schema, and need not be text, which is all that the core reads.
+        # The core reads only metadata that is text. All metadata is written with the output's schema anyway.
         plain = pyarrow.schema([field.remove_metadata() for field in theirs.schema])
         table = pyarrow.Table.from_arrays(theirs.columns, schema=plain).drop_columns(self.dropped)
         beside = pyarrow.table(block)

@@ -27,7 +27,7 @@ def key_in(path: str) -> Secret:
             if os.name == "posix" and stat.S_ISREG(mode) and mode & 0o077:
                 raise Stop(
                     Ending.USAGE,
-                    f"others than you can read the key in {path}: chmod 600 it, and say it again",
+                    f"other users can read the key in {path}: run chmod 600 on it, and try again",
                 )
             key = Secret(_text_of(stream.read(_MAX_BYTES)))
     except OSError as error:
@@ -38,6 +38,6 @@ def key_in(path: str) -> Secret:
 
 
 def _text_of(content: bytes) -> str:
-    """The key that this is, if it is one. Raises nothing: a traceback would show it."""
+    """The key in a file's content; empty if there is none. Never raises: a traceback would show the key."""
     is_key = content.isascii() and len(content) < _MAX_BYTES
     return content.decode("ascii").strip() if is_key else ""

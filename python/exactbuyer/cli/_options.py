@@ -73,7 +73,7 @@ def input_options() -> Callable[[FunctionT], FunctionT]:
             "--skip-rows",
             type=click.IntRange(0),
             metavar="N",
-            help="Lines of CSV before the names of its columns; by default --by finds them.",
+            help="Number of lines above the header of CSV; by default the columns of --by find the header.",
         ),
         click.option("--delimiter", metavar="CHARACTER", help="What stands between cells of CSV, as in ';'."),
         click.option(

@@ -31,13 +31,13 @@ _MOST_PARTIALS = 1_000
 
 
 def check_output(place: Place, overwriting: Overwriting) -> Path | None:
-    """Checks that something may be written to a place.
+    """Checks that the output may be written to a place.
 
     Returns:
-        The file that will stand there, with all links resolved; `None` of a stream, a pipe or a device.
+        The path of the output file, with all links resolved; `None` for a stream, a pipe or a device.
 
     Raises:
-        ConfigError: A file stands there that is not to be replaced.
+        ConfigError: There is a file that may not be replaced.
         Stop: Nothing can be written there.
     """
     if place.is_standard:
@@ -54,7 +54,7 @@ def check_output(place: Place, overwriting: Overwriting) -> Path | None:
     try:
         mode = path.stat().st_mode
     except FileNotFoundError:
-        # Nothing, or a link to a file that is yet to be made.
+        # There is nothing, or a link to a file that does not exist yet.
         mode = None
     except OSError as error:
         why = "it is a link to itself" if error.errno == errno.ELOOP else error.strerror
@@ -73,7 +73,7 @@ def check_output(place: Place, overwriting: Overwriting) -> Path | None:
 
 
 def _descriptor_of(stream: Any) -> int | None:
-    # What captures it in a notebook has none.
+    # The object that replaces standard output in a notebook has no descriptor.
     with suppress(OSError, ValueError):
         return cast("int", stream.fileno())
     return None
@@ -87,7 +87,7 @@ class Output:
         overwriting: What it may replace there.
 
     Raises:
-        ConfigError: A file stands there that is not to be replaced.
+        ConfigError: There is a file that may not be replaced.
         Stop: Nothing can be written there.
     """
 
@@ -170,7 +170,7 @@ class Output:
         return None
 
     def _moved_aside(self, draft: Draft, target: Path) -> Path:
-        """Moves it beside the target, where it replaces nothing: what was kept before was paid for, too."""
+        """Moves it beside the target under a new name: earlier partial outputs were paid for, too."""
         name, dot, suffixes = target.name.partition(".")
         for number in range(1, _MOST_PARTIALS):
             path = target.with_name(f"{name}.partial{f'-{number}' if number > 1 else ''}{dot}{suffixes}")
@@ -220,7 +220,7 @@ class Output:
         self._raw.close()
 
     def _check_again(self, target: Path) -> None:
-        """Checks what stands at the target by now."""
+        """Checks the target again: another program may have put a file there meanwhile."""
         try:
             self._overwriting.check(target)
         except ConfigError as trouble:

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from ._sources import Source
 
 WINDOW_ROWS = 100_000
-"""Rows planned at once: duplicates are recognised within them. A run recognises them within at least as many,
-so that it never costs more than its plan says."""
+"""Rows planned at once: duplicates are recognised within them. A run recognises duplicates within at least as
+many rows, so it never costs more than its plan says."""
 
 _KEPT = 1_000
 _WINDOW_S = 60

@@ -1,4 +1,4 @@
-"""What stands before the header of a CSV file: Excel's `sep=` line, and notes. It stays where it is."""
+"""The lines above the header of a CSV file: Excel's `sep=` line and notes. They are kept in the output."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _LOOKED_THROUGH = 1 << 16
 
 
 class Preamble(NamedTuple):
-    """What stands before the header.
+    """The lines above the header.
 
     Attributes:
         begins: The file's first bytes, as far as they had to be read.
-        length: How many of them stand before the header.
-        lines: How many lines that are, but for the one that names the delimiter.
-        delimiter: The delimiter that a line names, if one does.
+        length: How many of these bytes are above the header.
+        lines: How many lines that are, without the `sep=` line.
+        delimiter: The delimiter in the `sep=` line, if there is one.
     """
 
     begins: bytes
@@ -40,9 +40,9 @@ def preamble_of(
 
     Args:
         blocks: The file's bytes, as they come.
-        delimiter: What stands between its cells, if that was given.
-        usual: What stands there otherwise.
-        skip_rows: How many lines stand before the header; `None`: it is looked for.
+        delimiter: The delimiter, if it was given.
+        usual: The usual delimiter of the kind of file.
+        skip_rows: How many lines are above the header; `None`: the header is searched for.
         labels: The columns to look up: the first record that has them all is the header.
     """
     begins = b""
@@ -70,7 +70,7 @@ def preamble_of(
 
 
 def _header_line(begins: bytes, delimiter: str, labels: list[str], records: int = 50) -> int | None:
-    """How many lines stand before the first of so many records that has all these cells."""
+    """How many lines are above the first record that has all labels; looks at the first `records` ones."""
     rows = csv.reader(io.StringIO(begins.decode("utf-8-sig", "replace"), newline=""), delimiter=delimiter)
     before = 0
     try:
@@ -79,13 +79,13 @@ def _header_line(begins: bytes, delimiter: str, labels: list[str], records: int 
                 return before
             before = rows.line_num
     except csv.Error:
-        # Whoever reads it says what is wrong.
+        # The reader of the file will report the fault.
         pass
     return None
 
 
 def _end_of(begins: bytes, lines: int, start: int) -> int | None:
-    """Where so many lines end, from there on."""
+    """The offset at which so many lines after `start` end; `None` if there are fewer."""
     for _ in range(lines):
         end = _LINE_END.search(begins, start)
         if end is None:

@@ -1,7 +1,6 @@
-"""Writes the first rows once, to a scratch file, before anything is sent.
+"""Writes the first rows to a scratch file, before anything is sent.
 
-A type or a piece of metadata that the output's kind of file cannot hold is found here, and not when the rows
-have been paid for.
+This finds types and metadata that the output's kind of file cannot hold before the rows are paid for.
 """
 
 from __future__ import annotations
@@ -33,11 +32,11 @@ def rehearse(outline: Outline, wish: Wish, joiner: Joiner, kind: FileKind) -> No
     Args:
         outline: The columns of the output.
         wish: The columns that are added.
-        joiner: Makes the output of rows and columns.
+        joiner: Joins the rows and the added columns.
         kind: The output's kind of file.
 
     Raises:
-        Stop: The output cannot be written, or not be read again.
+        Stop: The output cannot be written, or could not be read again.
     """
     source = outline.source
     # Text can be written as any kind of file.
@@ -54,11 +53,11 @@ def rehearse(outline: Outline, wish: Wish, joiner: Joiner, kind: FileKind) -> No
     except Exception as error:
         if not (isinstance(error, (OSError, ValueError)) or type(error).__module__.startswith("pyarrow")):
             raise
-        # The library's own words may show what is in the file.
+        # Arrow's own message may show values of the file.
         raise Stop(
             Ending.FILES,
-            f"{source.name} cannot be written as {kind} with the columns that are added: the type of a "
-            f"column, or the file's metadata, has no place there; nothing was sent",
+            f"{source.name} cannot be written as {kind} with the columns that are added: {kind} cannot hold "
+            f"the type of a column, or the file's metadata. Nothing was sent",
         ) from error
 
 
@@ -76,5 +75,5 @@ def _write_parquet(scratch: IO[bytes], outline: Outline, piece: Any) -> None:
         sink.write(piece)
     sink.finish({RECEIPT_KEY: {}})
     scratch.flush()
-    # Arrow writes more metadata than it reads again.
+    # Arrow can write metadata that is too large for it to read.
     needed("pyarrow.parquet", "Parquet").ParquetFile(scratch).read()

@@ -71,8 +71,8 @@ class CsvSource:
 
     Args:
         place: The file.
-        delimiter: What stands between cells; `None`: what its `sep=` line says, else as usual for its kind.
-        skip_rows: How many lines stand before the header; `None`: it is looked for.
+        delimiter: The delimiter; `None`: that of its `sep=` line, else the usual one of its kind.
+        skip_rows: How many lines are above the header; `None`: the header is searched for.
         labels: The columns to look up, by which the header is found.
         is_surveyed: It was read before, and whatever is to be said of its text was said then.
 
@@ -98,7 +98,7 @@ class CsvSource:
         self.delimiter = delimiter or preamble.delimiter or usual
         self.says_delimiter = preamble.delimiter is not None
         if preamble.lines and not is_surveyed:
-            say(f"{place.name}: its columns are named in line {_line(preamble):,}; what is before it stays")
+            say(f"{place.name}: the header is line {_line(preamble):,}; the lines above it are kept")
         self._splitter = _core.CsvSplitter(ord(self.delimiter))
         self._splitter.skip(preamble.length)
         self._blocks = chain([preamble.begins], blocks)
@@ -301,8 +301,8 @@ def opened(
         place: The file, folder or stream.
         delimiter: What stands between cells; `None`: as usual for the kind.
         survey: What is known of it already.
-        skip_rows: Of CSV: how many lines stand before the header; `None`: it is looked for.
-        labels: The columns to look up, by which it is found.
+        skip_rows: For CSV: how many lines are above the header; `None`: the header is searched for.
+        labels: The columns to look up, by which the header is found.
 
     Raises:
         Stop: It cannot be read, or is not what it should be.
@@ -320,11 +320,11 @@ def opened(
 def is_enriched(
     place: Place, delimiter: str | None, *, skip_rows: int | None = None, labels: Iterable[str] = ()
 ) -> bool:
-    """Whether a file is an earlier output: it has the columns that every output has, under whatever prefix.
+    """Whether a file is an earlier output: it has the columns that every output has, under any prefix.
 
     Args:
         place: The file.
-        delimiter: What stands between its cells; `None`: as usual for its kind.
+        delimiter: Its delimiter; `None`: the usual one of its kind.
         skip_rows: As for the input.
         labels: As for the input.
     """
@@ -344,7 +344,7 @@ def _has_fixed_columns(place: Place, delimiter: str | None, skip_rows: int | Non
         return False
     names = set(source.names)
     if not names:
-        # JSON Lines without a row: there is nothing to lose.
+        # JSON Lines without a row: nothing can be lost.
         return True
     first, *others = FIXED_COLUMNS
     prefixes = (name.removesuffix(first) for name in names if name.endswith(first))

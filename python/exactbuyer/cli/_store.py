@@ -114,9 +114,7 @@ def reconcile(asked: Store, month: str, invoiced: int, tz: str | None) -> int:
 
 @store.command()
 @click.argument("path", metavar="OUT")
-@click.option(
-    "--force", is_flag=True, help="Replace OUT although it is no earlier export: but never a store."
-)
+@click.option("--force", is_flag=True, help="Replace OUT even if it is not an earlier export; never a store.")
 @click.pass_obj
 def export(asked: Store, path: str, *, force: bool) -> int:
     """Write every answer to OUT: .jsonl, .jsonl.gz or .parquet."""

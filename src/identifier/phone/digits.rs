@@ -4,14 +4,14 @@ use std::borrow::Cow;
 
 use crate::identifier::text;
 
-/// What was written: whether a `+` came first, and the digits.
+/// The digits that were written, and whether a `+` came first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Written {
     pub(super) plus: bool,
     pub(super) digits: String,
 }
 
-/// All scripts' digits as ASCII ones, all dashes as `-`; joiners and dots of emphasis gone.
+/// Turns digits of all scripts into ASCII digits and all dashes into `-`, and removes joiners.
 pub(super) fn ascii(value: &str) -> Cow<'_, str> {
     if value.is_ascii() {
         return Cow::Borrowed(value);

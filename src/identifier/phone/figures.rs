@@ -2,8 +2,8 @@
 
 use crate::identifier::invalid::Invalid;
 
-/// Digits before a lone dot or comma, from which on it is no mere separator: `201.5550123` is a phone
-/// number, `12015550123.5` a fraction.
+/// With this many digits before it, a lone dot or comma is a decimal point and not a separator: `201.5550123`
+/// is a phone number, `12015550123.5` a fraction.
 const WHOLE_NUMBER: usize = 7;
 
 /// The digits of a figure, with the sign it was written with; `None` if it is none.
@@ -32,7 +32,7 @@ pub(super) fn digits(value: &str) -> Option<Result<String, Invalid>> {
     };
     let exponent = exponent.strip_prefix('+').unwrap_or(exponent);
     let exponent: usize = if is_digits(exponent) { exponent.parse().ok()? } else { return None };
-    // Digits that are not there were rounded away, or were zeros: nobody can say.
+    // Missing digits were rounded away or were zeros; which of the two is unknown.
     let Some((places, rest)) = fraction.split_at_checked(exponent) else {
         return Some(Err(Invalid::PhoneScientific));
     };
@@ -50,7 +50,7 @@ fn split_fraction(mantissa: &str) -> Option<(String, &str)> {
             continue;
         }
         if !whole.contains(thousands) {
-            // Where neither stands there, it is a number as any other.
+            // Without marks between thousands.
             return Some((whole.to_owned(), fraction));
         }
         let mut groups = whole.split(thousands);

@@ -1,11 +1,11 @@
-//! Addresses and ids of messengers that are phone numbers: a table, and what reads by it.
+//! Addresses and ids of messengers that are phone numbers: a table and its reader.
 
 use percent_encoding::percent_decode_str;
 
 use crate::identifier::invalid::Invalid;
 use crate::identifier::text::strip_prefix_ci;
 
-/// Where the number stands in a link.
+/// Where the number is in a link.
 #[derive(Debug, Clone, Copy)]
 enum Place {
     /// Right after the host or the path given, as in `wa.me/12015550123`.
@@ -14,7 +14,7 @@ enum Place {
     Parameter(&'static str),
 }
 
-/// Host and path of a link, and where its number stands.
+/// Host and path of a link, and where its number is.
 struct Link(&'static str, Place);
 
 const LINKS: [Link; 10] = [
@@ -33,14 +33,14 @@ const LINKS: [Link; 10] = [
 /// Hosts of ids that begin with a number, as exports of chats have them.
 const ID_HOSTS: [&str; 3] = ["s.whatsapp.net", "c.us", "whatsapp.net"];
 
-/// Hosts of ids of groups and the like, and of ids that are no numbers.
+/// Hosts of ids that are not phone numbers, such as those of groups.
 const OTHER_ID_HOSTS: [&str; 4] = ["g.us", "lid", "broadcast", "newsletter"];
 
-/// Whole hosts whose other addresses name nobody: invitations, groups, settings.
+/// Hosts whose other addresses name nobody: invitations, groups, settings.
 const HOSTS: [&str; 3] = ["wa.me", "whatsapp.com", "signal.me"];
 
-/// The digits of a number with its country code that is linked to, a reason why it is none, or `None` where
-/// `value` is another thing.
+/// The digits, with country code, of the number in a messenger's link or id; or why there is none. `None` if
+/// `value` is neither link nor id.
 pub(in crate::identifier) fn number(value: &str) -> Option<Result<String, Invalid>> {
     if let Some((name, host)) = value.rsplit_once('@') {
         let is_one_of = |hosts: &[&str]| hosts.iter().any(|known| host.eq_ignore_ascii_case(known));
@@ -55,7 +55,7 @@ pub(in crate::identifier) fn number(value: &str) -> Option<Result<String, Invali
     let rest = ["https://", "http://"].into_iter().find_map(|scheme| strip_prefix_ci(value, scheme));
     let rest = rest.unwrap_or(value);
     let rest = strip_prefix_ci(rest, "www.").unwrap_or(rest);
-    // Nearly every value begins with another letter than any of them.
+    // Most values end here: they begin with another letter than all links.
     if !rest.starts_with(['w', 'W', 'a', 'A', 'c', 'C', 'v', 'V', 's', 'S', 't', 'T']) {
         return None;
     }

@@ -1,4 +1,4 @@
-//! What looks like a phone number, and what only has as many digits: dates, times, IP addresses, decimals.
+//! Tells phone numbers from other values with digits by their form: dates, times, IP addresses, decimals.
 
 use super::digits::digit;
 use super::figures;
@@ -25,7 +25,7 @@ pub(super) fn is_date(value: &str) -> bool {
     let (1 | 2 | 4, Some(&mark @ (b'-' | b'.' | b'/'))) = (digits, bytes.get(digits)) else { return false };
     let end = value.find(['T', ' ', ',']).unwrap_or(value.len());
     let (day, time) = value.split_at_checked(end).unwrap_or((value, ""));
-    // Behind a blank there may be more of a number; behind a date there is a time.
+    // A phone number may go on after a blank; after a date there is only a time.
     if !time.is_empty() && !time.contains(':') {
         return false;
     }

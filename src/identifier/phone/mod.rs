@@ -1,9 +1,9 @@
 //! Phone numbers: from the many ways of writing one to its digits, and by the world's numbering
 //! plans to `+<country code><national number>`.
 //!
-//! - An extension reaches a desk behind the number and is no part of what can be matched: it is dropped.
-//! - A word beside a number that is complete without it is no part of it; letters count as the keys they
-//!   are on only where they complete the number.
+//! - An extension is dropped: it is no part of what can be matched.
+//! - A word beside a complete number is ignored. Letters count as the keys that they are on only if they
+//!   complete the number.
 //! - Several numbers are never joined into one.
 //! - `00` before a country code counts as `+` (see [`plans`]).
 //!
@@ -25,7 +25,7 @@ use digits::Written;
 pub(super) use looks::is_likely;
 pub use region::Region;
 
-/// More than this is no phone number, whatever it is.
+/// A longer value is not a phone number.
 const MAX_BYTES: usize = 250;
 
 /// The canonical form of a number written in any of the usual ways.
@@ -42,8 +42,8 @@ pub(super) fn canonical(value: &str, default_region: Option<Region>) -> Result<A
     }
 }
 
-/// The same where only its looks say that it is a number: bare digits must be one that exists, or any
-/// column of ids would be asked for.
+/// The same for a value without a field type. Plain digits must be a number that exists; otherwise any column
+/// of ids would be looked up.
 pub(super) fn inferred(value: &str, default_region: Option<Region>) -> Result<Arc<str>, Invalid> {
     let canonical = canonical(value, default_region)?;
     let is_written_so = value.starts_with(['0', '+'])
@@ -68,8 +68,8 @@ fn number(written: &Written, default_region: Option<Region>) -> Result<String, I
     }
 }
 
-/// The way nearly all are written: ASCII digits and punctuation, and nothing that may stand between two
-/// numbers or make it a fraction.
+/// Reads the form in which nearly all are written: ASCII digits and punctuation, without anything that may
+/// separate two numbers or make a fraction.
 fn plain(value: &str) -> Option<Written> {
     let mut written = Written::default();
     let mut dots = 0;
@@ -77,7 +77,7 @@ fn plain(value: &str) -> Option<Written> {
     for byte in value.bytes() {
         match byte {
             b'0'..=b'9' => {
-                // A zero behind a blank may begin a second number.
+                // A zero after a blank may begin a second number.
                 if byte == b'0' && before == b' ' && written.digits.len() >= 6 {
                     return None;
                 }

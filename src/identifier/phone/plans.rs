@@ -1,7 +1,7 @@
 //! The world's numbering plans: libphonenumber's rules and data, by its port `rlibphonenumber`
-//! (docs/decisions/0001-phone-numbers.md says why), and the few rules above them that a bulk lookup needs.
+//! (docs/decisions/0001-phone-numbers.md says why), and a few more rules that a bulk lookup needs.
 //!
-//! Knows nothing of how digits are written: that is the room of phone numbers.
+//! Knows nothing of how numbers are written: that is in the other modules of `phone`.
 
 use std::borrow::Cow;
 use std::sync::OnceLock;
@@ -40,8 +40,8 @@ pub(super) fn domestic(digits: &str, region: Region) -> Result<String, Invalid> 
     }
 }
 
-/// `00…` is how most of the world dials abroad. Where a region dials otherwise, its own reading counts
-/// only if it makes a number that exists: else a foreign number would become somebody's at home.
+/// Chooses between two readings of `00…`, the international prefix of most regions. The national reading counts
+/// only if it is a number that exists: otherwise a foreign number would become a number of this region.
 fn either(at_home: Result<String, Invalid>, abroad: Result<String, Invalid>) -> Result<String, Invalid> {
     match (at_home, abroad) {
         (Ok(at_home), Ok(abroad)) if at_home != abroad => match (exists(&at_home), exists(&abroad)) {
@@ -82,8 +82,8 @@ fn parse(written: &str, country: Option<Country>) -> Result<String, Invalid> {
         Err(why) => return Err(impossible(why)),
     }
     let canonical = canonical(&number);
-    // A national prefix that was written twice is still there once; whoever reads the canonical form
-    // would take it off, and have another number.
+    // If a national prefix was written twice, one is still there. Reading the canonical form again would remove
+    // it and give another number.
     let again = || plans.parse(&canonical, None).is_ok_and(|again| self::canonical(&again) == canonical);
     if canonical == written || again() { Ok(canonical) } else { Err(Invalid::PhoneAmbiguous) }
 }
@@ -111,19 +111,19 @@ fn impossible(why: ValidationError) -> Invalid {
     }
 }
 
-/// A prefix that a country gave up, and that libphonenumber reads no more.
+/// A prefix that a country has abolished and that libphonenumber no longer reads.
 struct Retired {
     region: &'static str,
     code: &'static str,
     /// Before the national number, at home and after the country code.
     prefixes: &'static [&'static str],
-    /// Of the numbers that it stood before.
+    /// How many digits a national number has without the prefix.
     digits: usize,
 }
 
 /// Mexico: mobiles were called by `+52 1 …` from abroad and by `044 …` or `045 …` at home, everything else
 /// by `01 …`, until 2019-08-03 (Instituto Federal de Telecomunicaciones, Plan Técnico Fundamental de
-/// Numeración). Address books still have them.
+/// Numeración). Address books still have numbers with these prefixes.
 const RETIRED: [Retired; 1] =
     [Retired { region: "MX", code: "52", prefixes: &["1", "01", "044", "045"], digits: 10 }];
 
@@ -152,9 +152,9 @@ fn in_full(digits: &str, region: Region) -> Option<String> {
     Some(format!("{}{national}", rule.code))
 }
 
-/// The plans as one process reads them. libphonenumber's port compiles each pattern at its first use
-/// while it holds a lock; in the child of a fork that lock may be held by a thread that is gone. So a
-/// child makes plans of its own (10 ms) and never touches those of its parent.
+/// The numbering plans of one process. libphonenumber's port compiles each pattern at its first use while it
+/// holds a lock. After a fork, the child may inherit that lock from a thread that does not exist in the child.
+/// So a child makes plans of its own (10 ms) and never uses those of its parent.
 struct Plans {
     process: u32,
     util: Option<PhoneNumberUtil>,
@@ -194,7 +194,7 @@ mod tests {
         Type::VoiceMail,
     ];
 
-    /// That reading one compiles every pattern that reading uses shows that they all compile.
+    /// Reading an example of every type compiles every pattern that reading uses, so this shows that all compile.
     #[test]
     fn every_example_of_every_region_is_its_own_canonical_form() {
         let plans = plans().unwrap();
@@ -226,8 +226,8 @@ mod tests {
         assert_eq!(local_only, ["+13101234"]);
     }
 
-    /// Every foreign example number, dialled by `00` in every region: what comes out is that number or
-    /// nothing, and never another one that exists.
+    /// Reads every foreign example number, written with `00`, in every region. The result is that number or an
+    /// error, and never another number.
     #[test]
     fn a_foreign_number_never_becomes_one_at_home() {
         let plans = plans().unwrap();

@@ -27,13 +27,18 @@ impl Region {
         }
         let advice = match meant(name) {
             Some(region) => format!("did you mean \"{}\"?", region.as_str()),
-            None => "it takes a country's two letters, such as \"US\" or \"DE\", or \"+\" if every number \
+            None => {
+                "it must be a two-letter country code such as \"US\" or \"DE\", or \"+\" if every number \
                      begins with its country code"
-                .to_owned(),
+                    .to_owned()
+            }
         };
-        // Whatever stands there was meant to be a country: three dozen characters show enough.
+        // The value was meant to be a country: 36 characters of it are enough.
         let shown: String = name.chars().take(36).collect();
-        Err(Error::new(ErrorKind::Config, format!("default_region {shown:?} is no country: {advice}")))
+        Err(Error::new(
+            ErrorKind::Config,
+            format!("default_region {shown:?} is not a country code: {advice}"),
+        ))
     }
 
     /// The two letters, in upper case, or `+`.

@@ -1,4 +1,4 @@
-//! A number among other things: labels, words, extensions, a second number.
+//! A number among other text: labels, words, extensions, a second number.
 
 use std::sync::OnceLock;
 
@@ -12,13 +12,13 @@ use crate::identifier::invalid::Invalid;
 use crate::identifier::once::once;
 use crate::identifier::text;
 
-/// Fewest letters that are a word to dial.
+/// The fewest letters that can be dialled as a word.
 const VANITY: usize = 3;
-/// From so many digits on, what stands beside a number is a number of its own.
+/// With this many digits, what is beside a number is a second number.
 const SECOND: usize = 5;
-/// Digits of a number that is surely more than an area code.
+/// With this many digits, a number is more than an area code.
 const COMPLETE: usize = 7;
-/// Most digits behind a slash that take the place of the last ones before it: `123456/57`.
+/// The most digits after a slash that replace the last digits before it: `123456/57`.
 const ALTERNATIVE: usize = 4;
 
 /// The canonical form of a number that is not written plainly.
@@ -64,19 +64,19 @@ fn without_extension(value: &str) -> &str {
     if inside_word || !before.bytes().any(|byte| byte.is_ascii_digit()) { value } else { before }
 }
 
-/// A value between its words and the marks that separate numbers.
+/// A value, split at its words and at marks that separate numbers.
 #[derive(Default)]
 struct Parts {
-    /// Digits with the punctuation that is written inside numbers.
+    /// Pieces of digits with the punctuation that is written inside numbers.
     runs: Vec<String>,
-    /// The one that is being read.
+    /// The piece that is being read.
     run: String,
-    /// Whether a mark stands between two of them that separates things of a list.
+    /// Whether there is a mark that separates the items of a list.
     listed: bool,
     /// Whether a word touches a digit.
     attached: bool,
     letters: usize,
-    /// The digits with the letters as keys, if nothing else is there.
+    /// The digits, with letters as keys; `None` if the value has other marks.
     vanity: Option<Written>,
 }
 
@@ -104,7 +104,7 @@ impl Parts {
                     parts.vanity = None;
                     parts.end();
                 }
-                // A picture of a telephone says no more than the word.
+                // Symbols, such as a picture of a telephone, are treated as words.
                 c if !c.is_ascii() => parts.end(),
                 _ => return Err(Invalid::PhoneUnreadable),
             }
@@ -121,7 +121,7 @@ impl Parts {
         }
     }
 
-    /// Adds what is dialled by `c`; letters before the first digits are a label.
+    /// Adds the digit or key of `c`. Letters before the first digits are a label.
     fn dial(&mut self, c: char) {
         let Some(written) = &mut self.vanity else { return };
         match c {
@@ -134,7 +134,7 @@ impl Parts {
     }
 }
 
-/// The number of a run of digits and punctuation, if it is only one.
+/// Reads a piece of digits and punctuation, if it is a single number.
 fn one(run: &str, region: Option<Region>) -> Result<String, Invalid> {
     if run.trim_start_matches([' ', '(', '[', ')', ']', '+', '-', '.']).contains('+') {
         return Err(if digits(run) > COMPLETE { Invalid::PhoneSeveral } else { Invalid::PhoneUnreadable });
@@ -186,9 +186,9 @@ fn without_scheme(value: &str) -> Result<Option<String>, Invalid> {
     }
 }
 
-/// An extension at the end, in the ways that libphonenumber reads: by name, by a lone sign, by
-/// dialling pauses, or between a dash and a hash. Shorter behind the signs that also mean other
-/// things, so that a second number does not pass for an extension.
+/// An extension at the end, in the forms that libphonenumber reads: after a name, after a sign, after
+/// dialling pauses, or between a dash and a hash. After signs that have other meanings, too, fewer digits are
+/// allowed, so that a second number is not taken for an extension.
 static EXTENSION: Pattern = Pattern::new(concat!(
     r"(?i)(?:;ext=[0-9]{1,20}",
     r"|[ ,]*\(?(?:e?xt(?:ensi(?:ó|o\u{301}|o)?)?n?|доб|anexo|durchwahl|dw|nebenstelle|app?arat|poste|ramal|interno?|toestel)[:.]?[ ,-]*[0-9]{1,20}#?\)?",
@@ -199,8 +199,8 @@ static EXTENSION: Pattern = Pattern::new(concat!(
     r")$",
 ));
 
-/// A pattern written here, compiled at its first use. One that did not compile would match nothing;
-/// the tests use it.
+/// A regular expression that is compiled at its first use. If it did not compile it would match nothing; the
+/// tests use it.
 struct Pattern {
     source: &'static str,
     compiled: OnceLock<Option<Regex>>,

@@ -29,7 +29,7 @@ const NOT_PCHAR: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b':')
     .remove(b'@');
 
-/// An address as it was written, but for its host.
+/// An address as it was written, except for its host.
 pub(super) struct Address<'a> {
     /// In lower case, IDNA's ASCII form, without `www.` and the like.
     pub(super) host: Cow<'a, str>,
@@ -58,8 +58,8 @@ impl<'a> Address<'a> {
         Ok(Self { host, path, query, fragment })
     }
 
-    /// The segments of the path, decoded: none of them empty, `.` or `..`, which say how to get there.
-    /// Bytes that are no text stay as they are written.
+    /// The segments of the path, decoded. Empty segments, `.` and `..` are resolved. Bytes that are not UTF-8 are
+    /// kept.
     pub(super) fn segments(&self) -> Result<Vec<String>, Invalid> {
         let mut segments: Vec<String> = Vec::new();
         for segment in self.path.split(['/', '\\']) {
@@ -127,13 +127,13 @@ fn host(authority: &str, has_scheme: bool) -> Result<Cow<'_, str>, Invalid> {
     })
 }
 
-/// A segment as text, without what nobody sees and what a list left behind it.
+/// A decoded segment, without invisible characters and without separators of a list at its ends.
 fn decoded(segment: &str) -> Result<String, Invalid> {
     let bytes: Cow<'_, [u8]> = percent_decode_str(segment).into();
     let decoded = match std::str::from_utf8(&bytes) {
         Ok(decoded) if !decoded.contains(is_byte) => text::seen(decoded),
         Ok(_) => return Err(Invalid::ControlCharacter),
-        // Nobody can say which letters such bytes stand for: they stay what they are.
+        // The encoding of these bytes is unknown, so they are kept as bytes.
         Err(_) => bytes.iter().filter_map(|&byte| byte_as_char(byte)).collect(),
     };
     if decoded.chars().any(char::is_control) {
@@ -142,7 +142,7 @@ fn decoded(segment: &str) -> Result<String, Invalid> {
     Ok(decoded.trim_matches([' ', ',', ';']).to_owned())
 }
 
-/// Where bytes that are no text stand among Unicode's private characters while a path is read.
+/// Bytes that are not UTF-8 are represented by private-use characters from here on while a path is read.
 const BYTES: u32 = 0xf700;
 
 fn byte_as_char(byte: u8) -> Option<char> {
@@ -153,7 +153,7 @@ fn is_byte(c: char) -> bool {
     (BYTES + 0x80..=BYTES + 0xff).contains(&u32::from(c))
 }
 
-/// A decoded segment as it stands in the canonical form.
+/// A decoded segment in the form of the canonical form.
 pub(super) fn encoded(segment: &str) -> String {
     let mut encoded = String::with_capacity(segment.len());
     for c in segment.chars() {
@@ -165,7 +165,7 @@ pub(super) fn encoded(segment: &str) -> String {
     encoded
 }
 
-/// A query or fragment in RFC 3986's normal form, with the case it has.
+/// A query or fragment in RFC 3986's normal form; its case is kept.
 pub(super) fn normal(query: &str) -> String {
     let mut normal = String::with_capacity(query.len());
     let composed = text::compose(&text::seen(query));

@@ -1,4 +1,4 @@
-//! The address inside an address: sign-in pages, redirects, and what was pasted behind another.
+//! Addresses inside addresses: sign-in pages, redirects, and addresses pasted one after the other.
 
 use std::borrow::Cow;
 
@@ -9,14 +9,14 @@ use super::lists::{REDIRECTS, SEARCHES};
 use crate::identifier::inference::names_network;
 use crate::identifier::text::strip_prefix_ci;
 
-/// Encoded how often one address may be in another.
+/// How often an address inside another may be percent-encoded.
 const ENCODED: usize = 3;
 
-/// What a page leads to.
+/// Where a page leads.
 pub(super) enum Leads {
-    /// It is no redirect and no sign-in page.
+    /// It is neither a redirect nor a sign-in page.
     Nowhere,
-    /// It is one, and does not say where to.
+    /// It is one of these, and does not contain where it leads.
     Unsaid,
     To(String),
 }
@@ -41,12 +41,12 @@ pub(super) fn leads(address: &Address<'_>, network: Option<&str>) -> Leads {
     found
 }
 
-/// Whether `host` finds pages, and has none of anybody's.
+/// Whether `host` is a search engine, which has no profiles.
 pub(super) fn is_search(host: &str) -> bool {
     SEARCHES.iter().any(|rule| is_host(host, rule))
 }
 
-/// Whether `host` is the one of a rule: `.x` for those under `x`, `x.*` for `x` in all countries.
+/// Whether `host` matches a rule: `.x` is any host under `x`, `x.*` is `x` in all countries.
 fn is_host(host: &str, rule: &str) -> bool {
     match rule.strip_suffix(".*") {
         Some(name) => host.strip_prefix(name).is_some_and(|rest| rest.starts_with('.') && rest.len() <= 7),
@@ -55,7 +55,7 @@ fn is_host(host: &str, rule: &str) -> bool {
     }
 }
 
-/// The address that a parameter holds, with the host of the page where it is only a path.
+/// The address in a parameter. If it is only a path, it gets the host of the page.
 fn absolute(value: &str, host: &str) -> Option<String> {
     let mut value = Cow::Borrowed(value);
     for _ in 0..ENCODED {

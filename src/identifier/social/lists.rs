@@ -1,14 +1,14 @@
-//! Words that are no names, hosts that are nobody's, addresses that lead elsewhere, parameters that say
-//! nothing: data only.
+//! Words that are not names, hosts without profiles, addresses that lead to others, tracking parameters: data
+//! only.
 
-/// Names that nobody has, wherever they stand: what programs put where a name is missing, and one's own.
+/// Words that are never a person's name: placeholders of programs, and the pages of one's own profile.
 #[rustfmt::skip] // a table
 pub(super) const JUNK: &[&str] = &[
     "edit", "in", "login", "me", "n-a", "na", "nan", "none", "null", "profile", "signup", "unavailable",
     "undefined", "unknown", "username", "view", "your-profile", "yourname", "yourprofile", "yourusername",
 ];
 
-/// Words at the top of a network's paths that are no names on any.
+/// First path segments that are not names on any network.
 #[rustfmt::skip] // a table
 pub(super) const WORDS: &[&str] = &[
     "about", "account", "accounts", "ads", "api", "apps", "auth", "blog", "business", "careers", "categories",
@@ -21,7 +21,7 @@ pub(super) const WORDS: &[&str] = &[
     "trending", "upload", "user", "users", "video", "videos", "watch", "web", "welcome",
 ];
 
-/// Hosts whose paths lead elsewhere, and say nothing by themselves.
+/// Hosts of short links, whose paths do not show where they lead.
 #[rustfmt::skip] // a table
 pub(super) const SHORT_LINKS: &[&str] = &[
     "lnkd.in", "bit.ly", "t.co", "goo.gl", "tinyurl.com", "ow.ly", "buff.ly", "youtu.be", "pin.it", "vm.tiktok.com",
@@ -129,7 +129,7 @@ pub(super) const TRACKING: &[&str] = &[
     "originalsubdomain", "ref_src", "ref_url",
 ];
 
-/// Labels of hosts for people that are the network's own.
+/// Subdomains of hosts with a subdomain for each person that belong to the network itself.
 #[rustfmt::skip] // a table
 pub(super) const OWN_LABELS: &[&str] = &[
     "api", "app", "assets", "blog", "business", "cdn", "developers", "docs", "help", "mail", "policy", "static",

@@ -1,14 +1,14 @@
 //! Social profiles: the one address of somebody's page.
 //!
-//! On the networks of [`table`], the host and path that name a person, whatever else the address says; all
-//! other pages of these networks name nobody. On other hosts everything that may be the name: only what is
-//! known to say nothing is dropped, such as scheme, user, port, `www.` and tracking parameters. The path is
-//! in RFC 3986's normal form: what may stand for itself does, everything else is percent-encoded UTF-8 with
-//! capital digits, so that `josé`, `jos%C3%A9` and `jos%c3%a9` meet. The host is in IDNA's ASCII form.
+//! On the networks of [`table`], the canonical form has only the host and the path that name a person; all
+//! other pages of these networks are refused. On other hosts it keeps everything that may be the name. Only
+//! parts that cannot be are dropped, such as scheme, user, port, `www.` and tracking parameters. The path is in
+//! RFC 3986's normal form: unreserved characters are plain, all others are percent-encoded UTF-8 with capital
+//! digits, so that `josé`, `jos%C3%A9` and `jos%c3%a9` are the same. The host is in IDNA's ASCII form.
 //!
-//! Whoever reads two addresses as one gives one person's data to the other: where a part that is
-//! dropped might be the name itself, the address is refused. Knows nothing of the other kinds, but that
-//! links of messengers are phone numbers.
+//! If two people's addresses had one canonical form, one person's data would be given to the other. So an
+//! address is refused if a part that is dropped might be the name. Knows nothing of the other kinds, except
+//! that links of messengers are phone numbers.
 
 mod address;
 mod inside;
@@ -26,13 +26,13 @@ use super::phone::links;
 use address::Address;
 use inside::Leads;
 
-/// Of a canonical form.
+/// The longest canonical form.
 const MAX_CHARS: usize = 500;
-/// Of what is read: an address with another one inside may be long.
+/// The longest value that is read: an address with another one inside may be long.
 const MAX_VALUE: usize = 4_000;
-/// Digits behind an address that are no phone number yet.
+/// The most digits after an address that do not count as a phone number.
 const MAX_REMARK_DIGITS: usize = 6;
-/// Addresses inside addresses.
+/// The deepest nesting of addresses inside addresses.
 const DEPTH: u8 = 4;
 
 /// The canonical form of a profile's address.
@@ -50,9 +50,9 @@ pub(super) fn plain(value: &str) -> Option<Arc<str>> {
     let (slug, query) = slug.split_once('?').unwrap_or((slug, ""));
     let slug = slug.strip_suffix('/').unwrap_or(slug);
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-    // Nothing that may begin or end another address.
+    // No character that may begin or end another address.
     let is_query = |byte: u8| is_plain(byte) || matches!(byte, b'=' | b'&' | b'%');
-    // Short ones may be words of LinkedIn's own, and those that begin like this ids of members.
+    // A short slug may be a word of LinkedIn's own, and a member's id needs its case.
     let fits = slug.len() > 12 && value.len() <= MAX_CHARS && !networks::is_member_id(slug);
     let is_name = slug.bytes().all(is_plain) && slug.bytes().any(|byte| byte.is_ascii_alphanumeric());
     if !fits || !is_name || !query.bytes().all(is_query) {
@@ -73,7 +73,7 @@ fn parse(value: &str) -> Result<Arc<str>, Invalid> {
         return Err(Invalid::SocialWithoutNetwork);
     }
     let canonical = person(value, DEPTH)?.0;
-    // A canonical form is one that can be read again.
+    // A canonical form must be short enough to be read again.
     if canonical.len() > MAX_CHARS { Err(Invalid::SocialTooLong) } else { Ok(canonical.into()) }
 }
 
@@ -82,14 +82,14 @@ pub(super) fn is_network(host: &str) -> bool {
     networks::of_host(host).is_some()
 }
 
-/// A canonical form, and whether it is of a network that the table knows.
+/// A canonical form, and whether its network is in the table.
 type Person = (String, bool);
 
 /// The one person that `value` names, if it has one address or several that name the same.
 fn person(value: &str, depth: u8) -> Result<Person, Invalid> {
     let starts = inside::starts(value);
     let first = starts.first().map_or(0, |(at, _)| *at);
-    // What stands before the first is an address of a host that no table knows, or words.
+    // The text before the first address is words, or an address of a host that is not in the table.
     let before = value.get(..first).unwrap_or_default().trim_end_matches([' ', ';', ',', '|']);
     if before.ends_with("://") && !inside::is_prefix_only(before) {
         return Err(Invalid::SocialScheme);
@@ -110,7 +110,7 @@ fn person(value: &str, depth: u8) -> Result<Person, Invalid> {
             Ok(person) => match &found {
                 None => found = Some(person),
                 Some(before) if *before == person => {}
-                // Pasted behind a page of a host that no table knows: the one inside is meant.
+                // Pasted after a page of a host that is not in the table: the network's address is meant.
                 Some((_, false)) if !listed && person.1 => found = Some(person),
                 Some((_, true)) if !listed && !person.1 => {}
                 Some(_) => return Err(Invalid::SocialSeveral),
@@ -122,7 +122,7 @@ fn person(value: &str, depth: u8) -> Result<Person, Invalid> {
     found.ok_or(why.unwrap_or(Invalid::SocialHost))
 }
 
-/// The person that one address names; `several`: there are others in the value.
+/// The person that one address names. `several`: the value has other addresses.
 fn piece_of(piece: &str, depth: u8, several: bool) -> Result<Person, Invalid> {
     let piece = piece.trim_matches([' ', ',', ';', '|', '<', '>', '"', '\'']);
     let piece = if several { piece.split(' ').next().unwrap_or(piece) } else { without_remark(piece)? };
@@ -150,8 +150,8 @@ fn piece_of(piece: &str, depth: u8, several: bool) -> Result<Person, Invalid> {
     }
 }
 
-/// The address before a remark: `https://… (Ana)`, `https://… - Ana`. Any other blank may have got into the
-/// name.
+/// The address before a remark: `https://… (Ana)`, `https://… - Ana`. Any other blank may be inside the name, and
+/// is refused.
 fn without_remark(piece: &str) -> Result<&str, Invalid> {
     let end = piece.find(['?', '#']).unwrap_or(piece.len());
     let Some(at) = piece.find(' ') else { return Ok(piece) };

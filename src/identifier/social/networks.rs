@@ -13,9 +13,9 @@ pub(super) struct Network {
     /// All hosts that are the same; the first is that of the canonical form.
     pub(super) hosts: &'static [&'static str],
     pub(super) subdomains: Subdomains,
-    /// The paths that name a person. Everything else of a network names nobody.
+    /// The paths that name a person. All other pages of a network name nobody.
     pub(super) pages: &'static [Page],
-    /// Words that stand where a name could, and are none.
+    /// Words in the place of a name that are not names.
     pub(super) reserved: &'static [&'static str],
 }
 
@@ -34,7 +34,7 @@ pub(super) struct Page {
     /// Segments in lower case, `{id}` for the name, `*` for anything; `?x={id}` where the name stands in a
     /// parameter.
     pub(super) path: &'static str,
-    /// The path of the canonical form; empty: as it stands.
+    /// The path of the canonical form; empty: the same path.
     pub(super) canonical: &'static str,
     pub(super) id: Id,
     pub(super) more: More,
@@ -57,7 +57,7 @@ pub(super) enum Id {
     Name(&'static str),
     /// The same, or one of [`Id::Member`].
     NameOrMember(&'static str),
-    /// Digits.
+    /// Digits only.
     Number,
     /// Begins like this, then letters, digits, `-` and `_`; the case tells people apart.
     Exact(&'static str),
@@ -154,7 +154,7 @@ pub(super) fn is_view(label: &str) -> bool {
         }
 }
 
-/// Whether a label says the same on any host.
+/// Whether a label chooses a device on any host.
 pub(super) fn is_device(label: &str) -> bool {
     matches!(label, "www" | "m" | "mobile")
 }

@@ -119,8 +119,8 @@ fn path(page: &Page, segments: &[String], id: &str) -> String {
     path
 }
 
-/// The canonical form of a page on a host that no table knows: all of the address that may be the name.
-/// `bare`: the host alone is somebody's.
+/// The canonical form of a page on a host that is not in the table: all parts that may be the name. `bare`: the
+/// host alone names a person.
 pub(super) fn elsewhere(address: &Address<'_>, bare: bool) -> Result<String, Invalid> {
     let mut canonical = address.host.to_string();
     for segment in address.segments()? {
@@ -131,7 +131,7 @@ pub(super) fn elsewhere(address: &Address<'_>, bare: bool) -> Result<String, Inv
         address.query.split('&').filter(|pair| !pair.is_empty() && !is_tracking(pair)).collect();
     let fragment = address.fragment.split(":~:").next().unwrap_or_default();
     let names = [said.join("&"), fragment.to_owned()];
-    // Whose page is meant: this one, or the one inside?
+    // With an address inside, either of the two could be meant.
     let inside = |text: &String| {
         let lower = text.to_ascii_lowercase();
         lower.contains("://") || lower.contains("%3a%2f") || lower.contains("%3a//") || lower.contains("www.")
@@ -156,8 +156,8 @@ pub(super) fn elsewhere(address: &Address<'_>, bare: bool) -> Result<String, Inv
     Ok(canonical)
 }
 
-/// A name in lower case, as people write it in any; an id as it stands, for its case may tell people
-/// apart: `Ana-Lopez` is `ana-lopez`, `aB3xY` is not `ab3xy`.
+/// A name in lower case, because its case does not matter; an id unchanged, because two ids can differ only in
+/// case: `Ana-Lopez` is `ana-lopez`, `aB3xY` is not `ab3xy`.
 fn in_natural_case(segment: &str) -> String {
     let mut words = segment.split(|c: char| !c.is_alphanumeric());
     let is_name = words.all(|word| {

@@ -1,5 +1,5 @@
-//! The social networks that are known by name: data only. Most frequent first, for they are searched in
-//! order. `docs/identifiers.md` has this as a table; a test compares the two.
+//! The social networks that are known: data only. They are searched in this order, so the most frequent come
+//! first. `docs/identifiers.md` has this as a table; a test compares the two.
 
 use super::networks::More::{Anything, Only};
 use super::networks::Subdomains::{People, Views};
@@ -10,7 +10,7 @@ const PLAIN: Id = Id::Handle("");
 const DASH: Id = Id::Handle("-");
 const UNDERSCORE: Id = Id::Handle("_");
 const USUAL: Id = Id::Handle("._-");
-/// LinkedIn makes names of what people are called, so that nearly anything may be in one.
+/// LinkedIn derives these names from people's own names, so nearly any character is possible.
 const LINKEDIN: Id = Id::NameOrMember("-_.'%/+~!$()*:@");
 
 /// Tabs of a profile: the same page, another part of it.

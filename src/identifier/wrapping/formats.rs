@@ -1,4 +1,4 @@
-//! Wrappings with a grammar of their own: formulas, HTML, Markdown, links.
+//! Wrappings with a syntax of their own: formulas, HTML, Markdown, links.
 
 use std::borrow::Cow;
 
@@ -7,7 +7,7 @@ use percent_encoding::percent_decode_str;
 use crate::identifier::inference::names_network;
 use crate::identifier::text::strip_prefix_ci;
 
-/// What Excel calls the function in the languages that spreadsheets are exported in.
+/// The names of Excel's function in the languages of spreadsheets.
 const HYPERLINK: [&str; 6] =
     ["HYPERLINK", "HIPERLINK", "HIPERVINCULO", "LIEN_HYPERTEXTE", "COLLEG.IPERTESTUALE", "HYPERLÄNK"];
 
@@ -17,7 +17,7 @@ pub(super) fn hyperlink(text: &str) -> Option<Cow<'_, str>> {
     let arguments =
         HYPERLINK.iter().find_map(|name| strip_prefix_ci(call, name))?.trim_start().strip_prefix('(')?;
     let (_, rest) = arguments.split_once('"')?;
-    // Quotes are doubled where the whole formula was quoted.
+    // Quotes are doubled if the whole formula was quoted.
     let rest = rest.strip_prefix('"').unwrap_or(rest);
     rest.split_once('"').map(|(link, _)| Cow::Borrowed(link))
 }
@@ -136,7 +136,7 @@ pub(super) fn bbcode(text: &str) -> Option<Cow<'_, str>> {
     })
 }
 
-/// `https%3A%2F%2F…`: encoded as a whole, for none of the marks that an address is made of stands there bare.
+/// `https%3A%2F%2F…`: encoded as a whole. None of the marks of an address is there in plain form.
 pub(super) fn percent(text: &str) -> Option<Cow<'_, str>> {
     if text.contains(['/', '@', ' ', ':', '?', '#', '=', '&']) {
         return None;
@@ -158,8 +158,8 @@ pub(super) fn mailto(text: &str) -> Option<Cow<'_, str>> {
     (!decoded.chars().any(char::is_control)).then_some(decoded)
 }
 
-/// `\u003cana@acme.example\u003e`, `https:\/\/…`: a text of JSON that was not read as one. At the end, a line break
-/// that was written out.
+/// `\u003cana@acme.example\u003e`, `https:\/\/…`: a JSON string that was not decoded. Also a line break at the end
+/// that is written as `\n`.
 pub(super) fn json_escapes(text: &str) -> Option<Cow<'_, str>> {
     let ends = ["\\n", "\\r", "\\t"].iter().find_map(|end| text.strip_suffix(end));
     if let Some(rest) = ends {
@@ -186,7 +186,7 @@ pub(super) fn json_escapes(text: &str) -> Option<Cow<'_, str>> {
     Some(Cow::Owned(plain))
 }
 
-/// `ttps://www.…`, `https;//www.…`: a scheme that lost something while it was copied.
+/// `ttps://www.…`, `https;//www.…`: a scheme that was damaged when it was copied.
 pub(super) fn worn_scheme(text: &str) -> Option<Cow<'_, str>> {
     let (scheme, rest) = text.split_once("//")?;
     let worn = !matches!(scheme.to_ascii_lowercase().as_str(), "" | "https:" | "http:" | "https" | "http");

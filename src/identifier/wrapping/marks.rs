@@ -24,7 +24,7 @@ const BEHIND: &str = "'’‘´`\"“”«‹<{*•·,;|:!?";
 
 /// Quotes or brackets around the whole.
 pub(super) fn pair(text: &str) -> Option<Cow<'_, str>> {
-    // Python's bytes and raw texts, as a data frame shows them.
+    // Python's bytes and raw strings, as a data frame shows them.
     let quoted =
         text.strip_prefix(['b', 'u', 'r']).filter(|rest| rest.starts_with(['\'', '"'])).unwrap_or(text);
     let inside_quotes = QUOTES.iter().find_map(|&(open, close)| {
@@ -36,7 +36,7 @@ pub(super) fn pair(text: &str) -> Option<Cow<'_, str>> {
     inside_quotes.or_else(brackets).map(Cow::Borrowed)
 }
 
-/// What stands between brackets that are each other's, at both ends of `text`.
+/// The text between a matching pair of brackets at both ends of `text`.
 fn inside(text: &str, open: char, close: char) -> Option<&str> {
     let inside = text.strip_prefix(open)?.strip_suffix(close)?;
     let mut depth = 0_i32;
@@ -47,7 +47,7 @@ fn inside(text: &str, open: char, close: char) -> Option<&str> {
     (balanced && depth == 0).then_some(inside)
 }
 
-/// A mark at one end that has no other half.
+/// Removes a mark at one end that has no counterpart.
 pub(super) fn stray(text: &str) -> Option<Cow<'_, str>> {
     let alone = |open: char, close: char| text.matches(open).count() > text.matches(close).count();
     let starts = |c: char| {

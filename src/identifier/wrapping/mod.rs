@@ -1,5 +1,5 @@
-//! What programs leave around a value, taken off before any parser sees it: a table of wrappings, tried
-//! in order until none fits. Pure, and knows nothing of the three kinds but how an address begins.
+//! Removes what programs leave around a value, before it is parsed: a table of wrappings, tried in order until
+//! none matches. Pure. Of the three kinds it knows only how an address begins.
 
 mod formats;
 mod marks;
@@ -9,7 +9,7 @@ use std::borrow::Cow;
 
 use super::invalid::Invalid;
 
-/// Wrappings inside wrappings: more than this is no value.
+/// The most wrappings that are removed from one value.
 const MOST: usize = 12;
 
 /// Something that is put around a value.
@@ -17,7 +17,7 @@ pub(super) struct Wrapping {
     /// What puts it there.
     #[cfg_attr(not(test), allow(dead_code))] // the documentation shows it
     pub(super) name: &'static str,
-    /// A value in it, and what is inside; the tests and the documentation show it.
+    /// A wrapped value and the value inside, for tests and documentation.
     #[cfg_attr(not(test), allow(dead_code))]
     pub(super) example: (&'static str, &'static str),
     take_off: for<'t> fn(&'t str) -> Option<Cow<'t, str>>,
@@ -31,7 +31,7 @@ const fn wrapping(
     Wrapping { name, example, take_off }
 }
 
-/// In order: what has a form of its own before what is only a mark.
+/// In the order in which they are tried: wrappings with a syntax of their own before single marks.
 pub(super) const WRAPPINGS: [Wrapping; 16] = [
     wrapping(
         "Excel's HYPERLINK",
@@ -75,7 +75,7 @@ pub(super) const WRAPPINGS: [Wrapping; 16] = [
     wrapping("a label", ("E-mail: ana@acme.example", "ana@acme.example"), words::label),
 ];
 
-/// `text` without what programs left around it.
+/// Removes all wrappings from `text`.
 pub(super) fn unwrap(text: &str) -> Result<Cow<'_, str>, Invalid> {
     if text.ends_with('…') || text.ends_with("...") {
         return Err(Invalid::CutOff);
@@ -98,7 +98,7 @@ pub(super) fn unwrap(text: &str) -> Result<Cow<'_, str>, Invalid> {
     Ok(inner)
 }
 
-/// Whether `text` is an address with none of the marks that wrappings are made of: all others are tried.
+/// Whether `text` is an address without any mark of a wrapping, so that no wrapping has to be tried.
 fn is_clean(text: &str) -> bool {
     let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")).unwrap_or(text);
     let bytes = rest.as_bytes();
@@ -123,7 +123,7 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
-        /// What is taken to be clean is what no wrapping fits.
+        /// No wrapping matches a text that counts as clean.
         #[test]
         fn what_is_clean_has_nothing_around_it(text in "(https?://)?(email=|mailto|tel)?[a-b@./?=&%2F+_-]{1,12}") {
             if is_clean(&text) && !text.ends_with("...") {

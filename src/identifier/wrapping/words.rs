@@ -8,11 +8,11 @@ use crate::identifier::text;
 /// Longest label.
 const LABEL: usize = 40;
 
-/// Schemes whose rest means something of its own, so that they are no labels.
+/// Schemes that are part of the value, and so not labels.
 const SCHEMES: [&str; 12] =
     ["http", "https", "ftp", "tel", "callto", "sms", "whatsapp", "viber", "sip", "sips", "xmpp", "skype"];
 
-/// Words that label a value without a colon behind them.
+/// Words that are labels even without a colon.
 const LABELS: [&str; 14] = [
     "e-mail",
     "email",
@@ -30,7 +30,7 @@ const LABELS: [&str; 14] = [
     "website",
 ];
 
-/// Whether `text` has an address in it: an e-mail's or a web page's.
+/// Whether `text` contains an e-mail address or a web address.
 fn has_address(text: &str) -> bool {
     text.contains('@') || text.contains("://") || text.split([' ', '(', '<', '[', '"']).any(names_network)
 }

@@ -1,6 +1,6 @@
-"""What a service that collects errors records of an exception: the local variables of its frames. Pure.
+"""The local variables of an exception's frames, as services that collect errors record them. Pure.
 
-Looks at the frames of the package and of what it calls, not at those of the tests, which hold keys by right.
+Looks at the frames of the package and of what it calls, not at those of the tests, which may hold keys.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ PACKAGE = "exactbuyer"
 TESTS = Path(__file__).resolve().parents[2]
 
 MOST_VALUES = 2_000
-"""Of one frame: a list of a million rows says no more than its first thousand."""
+"""Most values of one frame: the first thousand rows of a long list are enough."""
 
 
 def frames_of(error: BaseException) -> Iterator[FrameType]:
-    """The frames of an exception and of all that it is chained to, from the package's first one inward."""
+    """The frames of an exception and of those chained to it, from the package's first frame inward."""
     seen: set[int] = set()
     waiting: list[BaseException | None] = [error]
     while waiting:
@@ -48,12 +48,12 @@ def callers(frame: FrameType | None) -> Iterator[FrameType]:
 
 
 def is_packages(frame: FrameType) -> bool:
-    """Whether the package's code runs in it."""
+    """Whether the frame runs code of the package."""
     return str(frame.f_globals.get("__name__", "")).split(".")[0] == PACKAGE
 
 
 def is_tests(frame: FrameType) -> bool:
-    """Whether a test's code runs in it."""
+    """Whether the frame runs code of a test."""
     path = Path(frame.f_code.co_filename)
     return path.is_relative_to(TESTS) or path.name.startswith(("test_", "conftest"))
 
@@ -82,7 +82,7 @@ def _texts(value: Any) -> Iterator[str]:
         elif isinstance(one, (list, tuple, set, frozenset)):
             waiting += list(one)[:MOST_VALUES]
         elif type(one).__module__.split(".")[0] == PACKAGE:
-            # Its own word is what is printed of it; its parts are what somebody might print.
+            # Both its `repr` and the values of its attributes may be recorded.
             yield _shown(one)
             waiting += _parts(one)
 
@@ -90,7 +90,7 @@ def _texts(value: Any) -> Iterator[str]:
 def _shown(one: Any) -> str:
     try:
         return repr(one)
-    except Exception as error:  # noqa: BLE001 - it may be half made, or a test's
+    except Exception as error:  # noqa: BLE001 - the object may be half made, or a test's
         return repr(error)
 
 

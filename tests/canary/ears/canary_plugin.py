@@ -28,7 +28,7 @@ def pytest_configure() -> None:
 
 
 def pytest_exception_interact(call: pytest.CallInfo[Any]) -> None:
-    """What a test raised and did not expect."""
+    """Looks at an exception that a test raised and did not expect."""
     if call.excinfo is not None:
         look_at_exception(call.excinfo.value)
 
@@ -59,7 +59,7 @@ def heard(kind: str, original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def seen(original: Callable[..., Any]) -> Callable[..., Any]:
-    """The end of a `with` block, with the frames of what it was left by looked at."""
+    """Wraps an `__exit__` method, to look at the frames of the exception that ended the block."""
 
     @functools.wraps(original)
     def leave(self: Any, kind: Any, error: BaseException | None, trace: Any) -> Any:

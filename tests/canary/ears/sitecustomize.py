@@ -32,7 +32,7 @@ HEARD = Path(os.environ["CANARY_HEARD"])
 KEY = os.environ["CANARY_KEY"]
 
 HALF = KEY[2:18]
-"""Of the canary's own: half a key is as bad as the whole."""
+"""A part of the canary's key: half a key is as bad as the whole key."""
 
 _numbers = itertools.count()
 _looking = threading.local()
@@ -66,9 +66,9 @@ def write_what_waits() -> None:
 
 
 def look_at(frames: Iterable[FrameType]) -> None:
-    """Writes down which frames of an exception were looked at, and what of the key their variables hold."""
+    """Writes down which frames were looked at, and which of their variables hold a part of the key."""
     if getattr(_looking, "now", False):
-        # What is shown may raise, and catch, exceptions of its own.
+        # A `repr` that is called here may raise and catch exceptions of its own.
         return
     _looking.now = True
     try:
@@ -89,7 +89,7 @@ def _look_at_each(frames: Iterable[FrameType]) -> None:
 
 
 def look_at_exception(error: BaseException | None) -> None:
-    """The same, of an exception that was raised."""
+    """The same for the frames of an exception that was raised."""
     if error is not None:
         look_at(frames_of(error))
 
@@ -148,7 +148,7 @@ def listen_to(kind: Any) -> None:
     @functools.wraps(made)
     def make(self: Any, *args: Any, **how: Any) -> None:
         write_down("raised", f"{type(self).__name__} {args!r} {how!r}")
-        # Also where it is caught again: it could have been recorded.
+        # Also if the exception is caught again: it could have been recorded before that.
         look_at(callers(sys._getframe(1)))
         made(self, *args, **how)
 
