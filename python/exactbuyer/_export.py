@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 _COLUMNS = ("field_type", "value", "required_fields", "status", "fetched_at", "request", "enriched_contact")
 _BEGINS = b'{"field_type":"'
+# Rows to look up, as the API spells them, begin like a line of an export, but have no time.
+_FETCHED = b'"fetched_at":"'
+_LINE_BYTES = 65_536
 _CONTACT = '"enriched_contact":'
 
 
@@ -80,7 +83,8 @@ def _is_export(path: Path) -> bool:
         opened = gzip.open if path.name.lower().endswith(".gz") else open
         with opened(path, "rb") as stream:
             # The export of a store without answers is empty.
-            return stream.read(len(_BEGINS)) in (_BEGINS, b"")
+            line = stream.readline(_LINE_BYTES)
+            return not line or (line.startswith(_BEGINS) and _FETCHED in line)
     except (OSError, EOFError, ImportError, NotImplementedError, ValueError, zlib.error):
         # ValueError is the parent of what Arrow raises.
         return False

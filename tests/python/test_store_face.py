@@ -236,6 +236,13 @@ def test_whom_to_purge_has_to_be_said(path: Path) -> None:
 # Other files
 
 
+def test_rows_to_look_up_are_not_an_earlier_export(path: Path, tmp_path: Path) -> None:
+    target = tmp_path / "rows.jsonl"
+    target.write_text('{"field_type":"email","value":"ana@acme.example"}\n')
+    with Store(path) as store, pytest.raises(ConfigError, match="not an earlier output"):
+        store.export(target)
+
+
 @pytest.mark.parametrize("ending", [".jsonl", ".jsonl.gz", ".parquet"])
 def test_an_export_has_every_answer(path: Path, tmp_path: Path, ending: str) -> None:
     target = tmp_path / f"people{ending}"
