@@ -3,7 +3,7 @@
 
 use hashbrown::HashSet;
 
-use super::{FieldType, Identifier, Invalid, Rules, identify};
+use super::{FieldType, Identifier, Invalid, Region, Rules, identify};
 
 /// Every integer up to here is a float of 64 bits of its own; beyond it neighbours share one.
 pub const EXACT_F64: f64 = 9_007_199_254_740_992.0;
@@ -36,11 +36,17 @@ impl Reader {
     /// What a text comes to.
     #[must_use]
     pub fn text(&self, text: &str, field_type: Option<FieldType>) -> Reading {
+        self.text_in(text, field_type, self.rules.default_region)
+    }
+
+    /// What a text comes to in a row that says where its phone numbers are from.
+    #[must_use]
+    pub fn text_in(&self, text: &str, field_type: Option<FieldType>, region: Option<Region>) -> Reading {
         let stripped = text.trim();
         if stripped.is_empty() || (!self.na_values.is_empty() && self.na_values.contains(stripped)) {
             return Reading::Missing;
         }
-        match identify(text, field_type, &self.rules) {
+        match identify(text, field_type, &Rules { default_region: region }) {
             Ok(identifier) => Reading::Asks(identifier),
             // Invisible characters only.
             Err(Invalid::Empty) => Reading::Missing,

@@ -17,8 +17,13 @@ pub(in crate::identifier) fn is_likely(value: &str) -> bool {
         && !is_isbn(value)
 }
 
+/// `2024-01-31`: a date even in a column of phone numbers, where `20.12.34` is one of them.
+pub(super) fn is_iso_date(value: &str) -> bool {
+    value.as_bytes().get(4) == Some(&b'-') && is_date(value)
+}
+
 /// `2024-01-31`, `31.01.2024`, `1/31/24`, with a time of day behind it or not.
-pub(super) fn is_date(value: &str) -> bool {
+fn is_date(value: &str) -> bool {
     // Nearly every number differs in one of its first characters.
     let bytes = value.as_bytes();
     let digits = bytes.iter().take(5).take_while(|byte| byte.is_ascii_digit()).count();

@@ -9,6 +9,7 @@
 //!
 //! Knows nothing of the other kinds.
 
+mod countries;
 mod digits;
 mod figures;
 pub(super) mod links;
@@ -90,5 +91,5 @@ fn plain(value: &str) -> Option<Written> {
         }
         before = byte;
     }
-    (dots != 1 && !looks::is_date(value)).then_some(written)
+    (dots != 1 && !looks::is_iso_date(value)).then_some(written)
 }

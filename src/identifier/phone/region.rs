@@ -2,7 +2,9 @@
 
 use crate::error::{Error, ErrorKind};
 
+use super::countries::COUNTRIES;
 use super::plans;
+use crate::identifier::text;
 
 /// A country or territory that has a numbering plan, by its two letters of ISO 3166; or
 /// [`Region::INTERNATIONAL`].
@@ -19,10 +21,7 @@ impl Region {
     /// [`ErrorKind::Config`], if there is none; the message names the one that was probably meant.
     pub fn new(name: &str) -> Result<Self, Error> {
         let name = name.trim();
-        if name == "+" {
-            return Ok(Self::INTERNATIONAL);
-        }
-        if let Some(region) = Self::from_bytes(name.as_bytes()).filter(|region| plans::knows(*region)) {
+        if let Some(region) = Self::from_letters(name) {
             return Ok(region);
         }
         let advice = match meant(name) {
@@ -41,10 +40,35 @@ impl Region {
         ))
     }
 
+    /// The region of a country as tables name it: by two or three letters of ISO 3166, by a locale such as
+    /// `de_DE`, or by its name in English or its own language.
+    #[must_use]
+    pub fn of_country(name: &str) -> Option<Self> {
+        let name = name.trim();
+        let locale = name.split_once(['_', '-']).filter(|(language, _)| language.len() == 2);
+        for letters in [Some(name), locale.map(|(_, region)| region)].into_iter().flatten() {
+            if let Some(region) = Self::from_letters(letters) {
+                return Some(region);
+            }
+        }
+        let lower = text::lower(name).replace('’', "'");
+        let is_it =
+            |(_, three, names): &&(&str, &str, &[&str])| *three == lower || names.contains(&lower.as_str());
+        let (letters, ..) = COUNTRIES.iter().find(is_it).filter(|_| !lower.is_empty())?;
+        Self::from_letters(letters)
+    }
+
     /// The two letters, in upper case, or `+`.
     #[must_use]
     pub fn as_str(&self) -> &str {
         std::str::from_utf8(&self.0).unwrap_or_default().trim_end_matches('\0')
+    }
+
+    fn from_letters(name: &str) -> Option<Self> {
+        if name == "+" {
+            return Some(Self::INTERNATIONAL);
+        }
+        Self::from_bytes(name.as_bytes()).filter(|region| plans::knows(*region))
     }
 
     pub(super) fn from_bytes(name: &[u8]) -> Option<Self> {
@@ -62,26 +86,7 @@ fn meant(name: &str) -> Option<Region> {
     if let Ok(code) = name.trim_start_matches('+').trim_start_matches("00").parse() {
         return plans::region_of_code(code);
     }
-    let letters = match name.to_ascii_lowercase().as_str() {
-        "usa" | "u.s." | "u.s.a." | "united states" | "en" | "en_us" | "en-us" | "america" => b"US",
-        "uk" | "gbr" | "u.k." | "united kingdom" | "great britain" | "england" | "en_gb" | "en-gb" => b"GB",
-        "can" | "canada" => b"CA",
-        "aus" | "australia" => b"AU",
-        "deu" | "ger" | "germany" | "deutschland" => b"DE",
-        "aut" | "austria" => b"AT",
-        "che" | "switzerland" => b"CH",
-        "fra" | "france" => b"FR",
-        "esp" | "spain" => b"ES",
-        "ita" | "italy" => b"IT",
-        "nld" | "netherlands" | "holland" => b"NL",
-        "irl" | "ireland" => b"IE",
-        "ind" | "india" => b"IN",
-        "bra" | "brazil" => b"BR",
-        "mex" | "mexico" => b"MX",
-        "jpn" | "jp_jp" | "japan" => b"JP",
-        _ => return None,
-    };
-    Region::from_bytes(letters)
+    Region::of_country(name)
 }
 
 #[cfg(test)]
@@ -96,6 +101,30 @@ mod tests {
         }
         assert_eq!(Region::new("de").unwrap().as_str(), "DE");
         assert_eq!(Region::new(" + ").unwrap().as_str(), "+");
+    }
+
+    #[test]
+    fn a_country_is_known_by_its_names() {
+        for (name, region) in [
+            ("de", "DE"),
+            ("DEU", "DE"),
+            (" Germany ", "DE"),
+            ("DEUTSCHLAND", "DE"),
+            ("de_AT", "AT"),
+            ("pt-BR", "BR"),
+            ("UK", "GB"),
+            ("Côte d’Ivoire", "CI"),
+            ("United States", "US"),
+            ("日本", "JP"),
+            ("+", "+"),
+        ] {
+            assert_eq!(Region::of_country(name).unwrap().as_str(), region, "{name}");
+        }
+        for name in ["", "Mars", "XX", "49", "Acme-Ltd"] {
+            assert!(Region::of_country(name).is_none(), "{name}");
+        }
+        let known = COUNTRIES.iter().filter(|(letters, ..)| Region::new(letters).is_ok()).count();
+        assert_eq!(known, COUNTRIES.len());
     }
 
     #[test]

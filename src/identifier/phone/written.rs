@@ -26,7 +26,7 @@ pub(super) fn read(value: &str, region: Option<Region>) -> Result<String, Invali
     let value = ascii(value);
     let linked = without_scheme(&value)?;
     let value = linked.as_deref().unwrap_or(&value);
-    if looks::is_date(value) {
+    if looks::is_iso_date(value) {
         return Err(Invalid::PhoneUnreadable);
     }
     if let Some(figure) = figures::digits(value) {

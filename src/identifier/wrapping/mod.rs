@@ -87,10 +87,8 @@ pub(super) fn unwrap(text: &str) -> Result<Cow<'_, str>, Invalid> {
     for _ in 0..MOST {
         let Some(next) = WRAPPINGS.iter().find_map(|wrapping| (wrapping.take_off)(&inner)) else { break };
         let next = next.trim_matches(' ').to_owned();
-        if next.is_empty() {
-            return Err(Invalid::Empty);
-        }
-        if next == *inner {
+        // Of marks alone nothing is left: then they are the value.
+        if next.is_empty() || next == *inner {
             break;
         }
         inner = Cow::Owned(next);

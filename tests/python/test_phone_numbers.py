@@ -1,0 +1,71 @@
+"""libphonenumber's own example numbers of all regions and types, in five spellings each; the judge is
+`phonenumbers`, its port to Python."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import phonenumbers
+import pytest
+from phonenumbers import PhoneNumberFormat as Format
+
+from exactbuyer._core import Rows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+REGIONS = sorted(phonenumbers.SUPPORTED_REGIONS)
+# Dialled within Canada only: libphonenumber calls it possible within an area.
+LOCAL_ONLY = {"+13101234"}
+
+
+def examples(region: str) -> Iterator[phonenumbers.PhoneNumber]:
+    for kind in phonenumbers.PhoneNumberType.values():
+        number = phonenumbers.example_number_for_type(region, kind)
+        if number is not None:
+            yield number
+
+
+def spellings(number: phonenumbers.PhoneNumber, region: str) -> Iterator[tuple[str, str | None]]:
+    """How it is written, and the default region that it needs."""
+    full = phonenumbers.format_number(number, Format.E164)
+    yield phonenumbers.format_number(number, Format.INTERNATIONAL), None
+    yield phonenumbers.format_number(number, Format.RFC3966), None
+    yield "00" + full[1:], None
+    yield full[1:], "+"
+    yield phonenumbers.format_number(number, Format.NATIONAL), region
+
+
+def lookups(rows: list[str], region: str | None) -> tuple[int, int]:
+    """How many different lookups these are, and how many are none."""
+    plan = Rows(rows, field_type="phone", default_region=region).plan({})
+    return plan["to_send"][1], plan["invalid"]
+
+
+def judged(written: str, needed: str | None, full: str) -> bool:
+    """Whether the judge reads it as that number: it knows neither `00` without a region nor `+` as one."""
+    if needed == "+" or written.startswith("00"):
+        return True
+    try:
+        return phonenumbers.format_number(phonenumbers.parse(written, needed), Format.E164) == full
+    except phonenumbers.NumberParseException:
+        return False
+
+
+@pytest.mark.parametrize("region", REGIONS)
+def test_every_spelling_of_an_example_is_the_number_that_the_judge_reads(region: str) -> None:
+    seen = 0
+    for number in examples(region):
+        full = phonenumbers.format_number(number, Format.E164)
+        if full in LOCAL_ONLY:
+            continue
+        for written, needed in spellings(number, region):
+            if judged(written, needed, full):
+                assert lookups([full, written], needed) == (1, 0), (full, written, needed)
+                seen += 1
+    assert seen >= 5
+
+
+def test_there_are_examples_of_all_regions() -> None:
+    assert len(REGIONS) > 240
+    assert sum(1 for region in REGIONS for _ in examples(region)) > 1_300
