@@ -77,9 +77,8 @@ class BulkEnricher(SyncDoors, AsyncDoors, TableDoors):
         connect_timeout: Most that connecting may take, likewise. 10 s by default: connecting is free.
         grace: How long requests in flight may still take once a call is stopped, likewise. 30 s by
             default: they are paid for already.
-        default_region: The country of phone numbers without a country code, as in `"US"` (ISO 3166), or `"+"` if
-            they carry one and only the plus is missing.
-            `None`: such numbers are invalid.
+        default_region: The country of phone numbers without a country code, as in `"US"` (ISO 3166), or
+            `"+"` if they carry one and only the plus is missing. `None`: such numbers are invalid.
         max_age: How old a contact from the store may be, in seconds or as a `timedelta`; an older one
             is **paid for again**. `None`: any age.
         miss_max_age: How old a `not_found` from the store may be, likewise. A week by default:

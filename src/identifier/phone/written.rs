@@ -12,8 +12,10 @@ use crate::identifier::invalid::Invalid;
 use crate::identifier::once::once;
 use crate::identifier::text;
 
-/// The fewest letters that can be dialled as a word.
-const VANITY: usize = 3;
+/// The fewest letters that are dialled as a word. Words of three letters are names and labels: `Bob`, `fax`.
+const VANITY: usize = 4;
+/// The codes after which a word is commonly a part of the number, as in `1 800 FLOWERS`.
+const TOLL_FREE: &[&str] = &["800", "833", "844", "855", "866", "877", "888", "900", "300"];
 /// With this many digits, what is beside a number is a second number.
 const SECOND: usize = 5;
 /// With this many digits, a number is more than an area code.
@@ -36,7 +38,7 @@ pub(super) fn read(value: &str, region: Option<Region>) -> Result<String, Invali
     let parts = Parts::of(value)?;
     let Some((first, others)) = parts.runs.split_first() else { return Err(Invalid::PhoneUnreadable) };
     let alone = one(first, region);
-    if parts.letters >= VANITY
+    if parts.is_dialled()
         && !alone.as_ref().is_ok_and(|number| plans::exists(number))
         && let Some(number) = parts.vanity.and_then(|written| number(&written, region).ok())
         && plans::exists(&number)
@@ -76,6 +78,11 @@ struct Parts {
     /// Whether a word touches a digit.
     attached: bool,
     letters: usize,
+    /// Whether the digits before the first letter are a toll-free code, with what is dialled before it or not.
+    toll_free: bool,
+    /// Whether no blank stands before the first letter.
+    joined: bool,
+    lower_case: bool,
     /// The digits, with letters as keys; `None` if the value has other marks.
     vanity: Option<Written>,
 }
@@ -95,7 +102,12 @@ impl Parts {
                     parts.dial(c);
                 }
                 c if is_letter => {
+                    if parts.letters == 0 {
+                        parts.joined = before != ' ';
+                        parts.toll_free = parts.vanity.as_ref().is_some_and(ends_toll_free);
+                    }
                     parts.letters += 1;
+                    parts.lower_case |= c.is_lowercase();
                     parts.dial(c);
                     parts.end();
                 }
@@ -112,6 +124,12 @@ impl Parts {
         }
         parts.end();
         Ok(parts)
+    }
+
+    /// Whether the letters may be a part of the number: a name or a label beside a number that lacks digits
+    /// must not complete it to somebody else's.
+    const fn is_dialled(&self) -> bool {
+        self.letters >= VANITY && (self.toll_free || self.joined && !self.lower_case)
     }
 
     fn end(&mut self) {
@@ -156,6 +174,13 @@ fn one(run: &str, region: Option<Region>) -> Result<String, Invalid> {
         }
     }
     number(&written(run), region)
+}
+
+fn ends_toll_free(written: &Written) -> bool {
+    TOLL_FREE
+        .iter()
+        .filter_map(|code| written.digits.strip_suffix(code))
+        .any(|before| matches!(before, "" | "0" | "1" | "001") || written.plus && before.len() <= 3)
 }
 
 fn digits(text: &str) -> usize {

@@ -166,8 +166,10 @@ fn in_natural_case(segment: &str) -> String {
             rest.clone().all(char::is_uppercase) && word.chars().next().is_none_or(|c| !c.is_lowercase());
         upper || rest.all(|c| !c.is_uppercase())
     });
+    // Ids mix capitals and digits: `Ab3x9` and `ab3x9` may be two people.
+    let is_id = segment.contains(|c: char| c.is_ascii_digit()) && segment.contains(char::is_uppercase);
     let composed = text::compose(segment);
-    if is_name { text::lower(&composed) } else { composed }
+    if is_name && !is_id { text::lower(&composed) } else { composed }
 }
 
 fn is_tracking(pair: &str) -> bool {

@@ -11,7 +11,7 @@ use crate::identifier::text::strip_prefix_ci;
 const HYPERLINK: [&str; 6] =
     ["HYPERLINK", "HIPERLINK", "HIPERVINCULO", "LIEN_HYPERTEXTE", "COLLEG.IPERTESTUALE", "HYPERLÄNK"];
 
-/// `=HYPERLINK("https://…","Ana")`: the first text in it.
+/// `=HYPERLINK("https://…","Ana")`: the first text in it, unless the formula joins it with something else.
 pub(super) fn hyperlink(text: &str) -> Option<Cow<'_, str>> {
     let call = text.strip_prefix('=').unwrap_or(text);
     let arguments =
@@ -19,7 +19,9 @@ pub(super) fn hyperlink(text: &str) -> Option<Cow<'_, str>> {
     let (_, rest) = arguments.split_once('"')?;
     // Quotes are doubled if the whole formula was quoted.
     let rest = rest.strip_prefix('"').unwrap_or(rest);
-    rest.split_once('"').map(|(link, _)| Cow::Borrowed(link))
+    let (link, rest) = rest.split_once('"')?;
+    let is_whole = rest.trim_start_matches('"').trim_start().starts_with([',', ';', ')']);
+    is_whole.then_some(Cow::Borrowed(link))
 }
 
 /// `="…"` and `=…`.
