@@ -73,7 +73,8 @@ class BulkEnricher(SyncDoors, AsyncDoors, TableDoors):
         max_retries: How often what is free of charge is tried again, 0 to 100. 5 by default: up to
             15 s of waiting, on top of what the attempts themselves take.
         timeout: Most that one request may take, in seconds or as a `timedelta`, up to a day. 300 s
-            by default: whoever gives up early on 1,000 records may still be charged for them.
+            by default: whoever gives up early on 1,000 records may still be charged for them. Time in which
+            this process is stopped (Ctrl-Z, a sleeping laptop) does not count.
         connect_timeout: Most that connecting may take, likewise. 10 s by default: connecting is free.
         grace: How long requests in flight may still take once a call is stopped, likewise. 30 s by
             default: they are paid for already.

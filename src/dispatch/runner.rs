@@ -217,8 +217,9 @@ impl Runner {
                 if listen.is_some() {
                     shared.store.listen();
                 }
-                if let (Some(deadline), Some(until)) = (deadline, until) {
-                    self.deadline = Some(put_off(deadline, until, now()));
+                // Not the one from before: a stop may have come with less grace meanwhile.
+                if let (Some(_), Some(until), Some(deadline)) = (deadline, until, self.deadline) {
+                    self.deadline = Some(put_off(deadline, until.max(began), now()));
                 }
             }
             // However it came to this: what was told is told once.

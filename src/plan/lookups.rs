@@ -12,6 +12,7 @@ use crate::identifier::Identifier;
 use crate::results::Origin;
 
 use super::Row;
+use super::slots::Slots;
 
 /// If it is not known which rows will come, a lookup is remembered, with its answer, until so many rows
 /// have come after the last row that named it. Memory stays bounded, and a duplicate within the window is
@@ -50,8 +51,21 @@ pub(super) enum State {
     Queued,
     /// With the dispatcher.
     Away,
-    /// Over.
-    Done(Final, Origin),
+    /// Over. In a box, as most lookups of a long call wait for most of its time.
+    Done(Box<Done>),
+}
+
+/// What a lookup came to, and where that is from.
+#[derive(Debug)]
+pub(super) struct Done {
+    pub(super) outcome: Final,
+    pub(super) origin: Origin,
+}
+
+impl State {
+    pub(super) fn done(outcome: Final, origin: impl Into<Origin>) -> Self {
+        Self::Done(Box::new(Done { outcome, origin: origin.into() }))
+    }
 }
 
 #[derive(Debug)]
@@ -75,8 +89,7 @@ pub(super) const NOBODY: u64 = u64::MAX;
 /// Each lookup once.
 #[derive(Debug, Default)]
 pub(super) struct Lookups {
-    slots: Vec<Option<Lookup>>,
-    vacant: Vec<u32>,
+    slots: Slots<Lookup>,
     index: HashTable<u32>,
     hasher: DefaultHashBuilder,
     /// No more rows come: nothing is remembered that no row names.
@@ -125,14 +138,9 @@ impl Lookups {
             *rows = rows.saturating_sub(1);
         }
         let slots = &self.slots;
-        let same = |place: &u32| {
-            slots
-                .get(*place as usize)
-                .and_then(Option::as_ref)
-                .is_some_and(|known| known.identifier == identifier)
-        };
+        let same = |place: &u32| slots.get(*place).is_some_and(|known| known.identifier == identifier);
         if let Some(place) = self.index.find(hash, same).copied() {
-            if let Some(lookup) = self.slots.get_mut(place as usize).and_then(Option::as_mut) {
+            if let Some(lookup) = self.slots.get_mut(place) {
                 self.kept -= usize::from(std::mem::take(&mut lookup.is_kept));
                 lookup.named_by += 1;
                 lookup.last_named = row;
@@ -149,16 +157,7 @@ impl Lookups {
             asked_for: NOBODY,
             waiting: NOBODY,
         };
-        let place = if let Some(place) = self.vacant.pop() {
-            if let Some(slot) = self.slots.get_mut(place as usize) {
-                *slot = Some(lookup);
-            }
-            place
-        } else {
-            self.slots.push(Some(lookup));
-            // Four thousand million lookups do not fit into memory; saturating keeps this total.
-            u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX)
-        };
+        let place = self.slots.insert(lookup);
         let slots = &self.slots;
         self.index.insert_unique(hash, place, |place| hash_at(slots, *place));
         fresh.push(LookupId(place));
@@ -166,16 +165,16 @@ impl Lookups {
     }
 
     pub(super) fn get(&self, id: LookupId) -> Option<&Lookup> {
-        self.slots.get(id.0 as usize).and_then(Option::as_ref)
+        self.slots.get(id.0)
     }
 
     pub(super) fn get_mut(&mut self, id: LookupId) -> Option<&mut Lookup> {
-        self.slots.get_mut(id.0 as usize).and_then(Option::as_mut)
+        self.slots.get_mut(id.0)
     }
 
     /// One row less names this lookup.
     pub(super) fn release(&mut self, id: LookupId) {
-        let Some(lookup) = self.slots.get_mut(id.0 as usize).and_then(Option::as_mut) else { return };
+        let Some(lookup) = self.slots.get_mut(id.0) else { return };
         lookup.named_by -= 1;
         if lookup.named_by > 0 {
             return;
@@ -184,7 +183,9 @@ impl Lookups {
             _ if self.sealed => self.forget(id),
             Some(upcoming) if upcoming.get(&lookup.hash).is_none_or(|rows| *rows == 0) => self.forget(id),
             Some(_) => {
-                if let State::Done(Final::Hit(record), _) = &mut lookup.state {
+                if let State::Done(done) = &mut lookup.state
+                    && let Final::Hit(record) = &mut done.outcome
+                {
                     // A copy, because a slice would keep the whole reply in memory.
                     *record = Bytes::copy_from_slice(record);
                     lookup.is_kept = true;
@@ -203,9 +204,7 @@ impl Lookups {
         self.index = HashTable::new();
         self.forget_before(u64::MAX);
         // Lookups that share a hash with another one may be left: no row names them any more.
-        let unnamed = |lookup: &Lookup| lookup.named_by == 0;
-        let left = (0..).zip(&self.slots).filter(|(_, slot)| slot.as_ref().is_some_and(unnamed));
-        for place in left.map(|(place, _)| place).collect::<Vec<u32>>() {
+        for place in self.slots.numbers_where(|lookup| lookup.named_by == 0) {
             self.forget(LookupId(place));
         }
         self.kept = 0;
@@ -224,9 +223,7 @@ impl Lookups {
     }
 
     fn forget(&mut self, id: LookupId) {
-        let Some(slot) = self.slots.get_mut(id.0 as usize) else { return };
-        let Some(lookup) = slot.take() else { return };
-        self.vacant.push(id.0);
+        let Some(lookup) = self.slots.remove(id.0) else { return };
         if !self.sealed
             && let Ok(entry) = self.index.find_entry(lookup.hash, |place| *place == id.0)
         {
@@ -235,18 +232,18 @@ impl Lookups {
     }
 }
 
-fn hash_at(slots: &[Option<Lookup>], place: u32) -> u64 {
-    slots.get(place as usize).and_then(Option::as_ref).map_or(0, |known| known.hash)
+fn hash_at(slots: &Slots<Lookup>, place: u32) -> u64 {
+    slots.get(place).map_or(0, |known| known.hash)
 }
 
 #[cfg(test)]
 impl Lookups {
     /// The number of lookups, and the number of contacts that are kept for rows to come.
     pub(super) fn kept(&self) -> (usize, usize) {
-        (self.slots.iter().flatten().count(), self.kept)
+        (self.slots.numbers_where(|_| true).len(), self.kept)
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.slots.iter().all(Option::is_none)
+        self.kept() == (0, 0)
     }
 }

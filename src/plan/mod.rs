@@ -1,6 +1,7 @@
 //! PLAN: merge duplicates, remember which row waits for which lookup, cut chunks, estimate. Pure.
 
 mod lookups;
+mod slots;
 mod summary;
 mod table;
 

@@ -11,7 +11,10 @@ use crate::identifier::Identifier;
 use crate::results::{Origin, Reason, RowOutcome, Source, Status};
 
 use super::Row;
-use super::lookups::{Final, Lookup, LookupId, Lookups, NOBODY, State};
+use super::lookups::{Final, LookupId, Lookups, NOBODY, State};
+
+/// Room for so many rows is kept though they are over.
+const MOST_IDLE: usize = 1 << 16;
 
 #[derive(Debug)]
 struct Waiting {
@@ -111,7 +114,7 @@ impl Table {
     /// What the store knows of a lookup that no row has come to yet.
     pub fn know(&mut self, id: LookupId, outcome: Final, origin: impl Into<Origin>) {
         if let Some(lookup) = self.lookups.get_mut(id) {
-            lookup.state = State::Done(outcome, origin.into());
+            lookup.state = State::done(outcome, origin);
         }
     }
 
@@ -143,10 +146,10 @@ impl Table {
     fn prefer_stored_hit(&mut self, number: u64) {
         let Some(Waiting { wants: Wants::Preference(choice), .. }) = self.row(number) else { return };
         let known = choice.alternatives.iter().position(|(_, id)| {
-            matches!(
-                self.lookups.get(*id),
-                Some(Lookup { state: State::Done(Final::Hit(_), Origin { source: Source::Store, .. }), .. })
-            )
+            let Some(State::Done(done)) = self.lookups.get(*id).map(|lookup| &lookup.state) else {
+                return false;
+            };
+            matches!(done.outcome, Final::Hit(_)) && done.origin.source == Source::Store
         });
         if let (Some(at), Some(Waiting { wants: Wants::Preference(choice), .. })) =
             (known, self.row_mut(number))
@@ -227,7 +230,7 @@ impl Table {
         if matches!(lookup.state, State::Done(..)) {
             return;
         }
-        lookup.state = State::Done(outcome, origin.into());
+        lookup.state = State::done(outcome, origin);
         let mut number = std::mem::replace(&mut lookup.waiting, NOBODY);
         // While rows of the list come to an end, the lookup itself must stay.
         lookup.named_by += 1;
@@ -275,7 +278,7 @@ impl Table {
             }
             match (&lookup.state, closed) {
                 (State::Idle, Some(reason)) => {
-                    lookup.state = State::Done(Final::NotSent(reason), Source::Asked.into());
+                    lookup.state = State::done(Final::NotSent(reason), Source::Asked);
                 }
                 (State::Idle, None) => {
                     self.queue.push_back(id);
@@ -288,19 +291,19 @@ impl Table {
                 (State::Queued | State::Away | State::Done(..), _) => {}
             }
             let Some(lookup) = self.lookups.get_mut(id) else { return };
-            let State::Done(outcome, origin) = &lookup.state else {
+            let State::Done(done) = &lookup.state else {
                 let next = std::mem::replace(&mut lookup.waiting, number);
                 if let Some(row) = self.row_mut(number) {
                     row.next = next;
                 }
                 return;
             };
-            let source = match origin.source {
+            let source = match done.origin.source {
                 Source::Asked if lookup.asked_for != number => Source::Duplicate,
                 source => source,
             };
-            let origin = Origin { source, ..*origin };
-            let outcome = outcome.clone();
+            let origin = Origin { source, ..done.origin };
+            let outcome = done.outcome.clone();
             if matches!(outcome, Final::Miss | Final::Rejected(_)) && self.next_alternative(number, &outcome)
             {
                 continue;
@@ -366,6 +369,9 @@ impl Table {
         while matches!(self.rows.front(), Some(Waiting { wants: Wants::Done, .. })) {
             self.rows.pop_front();
             self.base += 1;
+        }
+        if self.rows.capacity() > MOST_IDLE && self.rows.len() < self.rows.capacity() / 4 {
+            self.rows.shrink_to(self.rows.len() * 2);
         }
     }
 

@@ -1,0 +1,109 @@
+//! Values by number, in blocks whose memory is given back as soon as none of their values is left.
+//!
+//! One long vector would keep the room for all lookups of a call until its end.
+
+/// Values of one block.
+const BLOCK: usize = 1_024;
+
+#[derive(Debug)]
+pub(super) struct Slots<T> {
+    blocks: Vec<Block<T>>,
+    /// The first number that was never given.
+    next: u32,
+    /// Numbers that are free again.
+    vacant: Vec<u32>,
+}
+
+#[derive(Debug)]
+struct Block<T> {
+    /// Empty while no value is in it.
+    slots: Vec<Option<T>>,
+    taken: usize,
+}
+
+impl<T> Default for Slots<T> {
+    fn default() -> Self {
+        Self { blocks: Vec::new(), next: 0, vacant: Vec::new() }
+    }
+}
+
+impl<T> Slots<T> {
+    pub(super) fn get(&self, number: u32) -> Option<&T> {
+        let (block, place) = split(number);
+        self.blocks.get(block)?.slots.get(place)?.as_ref()
+    }
+
+    pub(super) fn get_mut(&mut self, number: u32) -> Option<&mut T> {
+        let (block, place) = split(number);
+        self.blocks.get_mut(block)?.slots.get_mut(place)?.as_mut()
+    }
+
+    /// Puts a value in; its number.
+    pub(super) fn insert(&mut self, value: T) -> u32 {
+        let number = self.vacant.pop().unwrap_or_else(|| {
+            let number = self.next;
+            // Four thousand million lookups do not fit into memory; saturating keeps this total.
+            self.next = self.next.saturating_add(1);
+            number
+        });
+        let (block, place) = split(number);
+        if block == self.blocks.len() {
+            self.blocks.push(Block { slots: Vec::new(), taken: 0 });
+        }
+        if let Some(block) = self.blocks.get_mut(block) {
+            if block.slots.is_empty() {
+                block.slots.resize_with(BLOCK, || None);
+            }
+            if let Some(slot) = block.slots.get_mut(place) {
+                *slot = Some(value);
+                block.taken += 1;
+            }
+        }
+        number
+    }
+
+    /// Takes a value out; its number is free again.
+    pub(super) fn remove(&mut self, number: u32) -> Option<T> {
+        let (block, place) = split(number);
+        let block = self.blocks.get_mut(block)?;
+        let value = block.slots.get_mut(place)?.take()?;
+        block.taken -= 1;
+        if block.taken == 0 {
+            block.slots = Vec::new();
+        }
+        self.vacant.push(number);
+        Some(value)
+    }
+
+    /// The numbers of the values for which this holds.
+    pub(super) fn numbers_where(&self, holds: impl Fn(&T) -> bool) -> Vec<u32> {
+        (0..self.next).filter(|number| self.get(*number).is_some_and(&holds)).collect()
+    }
+}
+
+const fn split(number: u32) -> (usize, usize) {
+    (number as usize / BLOCK, number as usize % BLOCK)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_given_again_and_blocks_let_go() {
+        let mut slots = Slots::default();
+        let numbers: Vec<u32> = (0..3_000).map(|value| slots.insert(value)).collect();
+        assert!(numbers.iter().all(|number| slots.get(*number) == Some(number)));
+        for number in 0..1_024 {
+            assert_eq!(slots.remove(number), Some(number));
+            assert_eq!(slots.get(number), None);
+            assert_eq!(slots.remove(number), None);
+        }
+        assert_eq!(slots.blocks.first().map(|block| block.slots.len()), Some(0));
+        assert_eq!(slots.numbers_where(|value| *value < 1_030), [1_024, 1_025, 1_026, 1_027, 1_028, 1_029]);
+        let again: std::collections::BTreeSet<u32> = (0..1_024).map(|_| slots.insert(7)).collect();
+        assert_eq!(again, (0..1_024).collect());
+        assert_eq!(slots.insert(7), 3_000);
+        assert_eq!(slots.get(9_999), None);
+    }
+}
