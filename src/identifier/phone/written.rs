@@ -68,6 +68,7 @@ fn without_extension(value: &str) -> &str {
 
 /// A value, split at its words and at marks that separate numbers.
 #[derive(Default)]
+#[allow(clippy::struct_excessive_bools)] // Each is a fact about the text, independent of the others.
 struct Parts {
     /// Pieces of digits with the punctuation that is written inside numbers.
     runs: Vec<String>,
