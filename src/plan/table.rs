@@ -71,7 +71,7 @@ impl Table {
         self.queue.len()
     }
 
-    /// Says which rows will come, and that no others will: see [`Lookups::foresee`].
+    /// Says which rows will come, and that no others will.
     pub fn foresee<'a>(&mut self, rows: impl Iterator<Item = &'a Row> + Clone) {
         self.lookups.foresee(rows);
     }
