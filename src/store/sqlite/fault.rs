@@ -77,6 +77,10 @@ impl Fault {
         };
         let code = error.sqlite_error_code();
         let what = match (code, system_calls::failure()) {
+            // Of the log's index, SQLite says the same where no lock could be had at all.
+            (Some(ErrorCode::DatabaseBusy), Some(error)) if platform::has_no_locks(&error) => {
+                platform::advice(&error)
+            }
             (Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked), _) => {
                 "another program keeps it locked: let that finish, and run this again".into()
             }

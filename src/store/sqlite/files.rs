@@ -89,11 +89,11 @@ pub(super) fn gone(store: &Path) -> Fault {
 }
 
 /// A file is not there, or cannot be looked at.
-fn unseen(store: &Path, error: &io::Error) -> Fault {
-    match error.kind() {
-        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => gone(store),
-        _ => Fault::system(format_args!("the store {} cannot be looked at", store.display()), error),
+pub(super) fn unseen(store: &Path, error: &io::Error) -> Fault {
+    if platform::is_absent(error) {
+        return gone(store);
     }
+    Fault::system(format_args!("the store {} cannot be looked at", store.display()), error)
 }
 
 /// The log's index was made shorter.

@@ -14,6 +14,7 @@ use super::fault::Fault;
 use super::files::{self, Files, Name};
 use super::owner::{self, Owners};
 use super::place::{self, FileId};
+use super::platform;
 use super::reader::{Question, Reader};
 use super::registry::{self, Registry};
 use super::schema;
@@ -98,7 +99,7 @@ fn open_now(
     let told = |fault: Fault| Trouble::Fault(fault, path.to_owned());
     let (path, warnings) = place::prepare(path).map_err(told)?;
     let failed =
-        |_| told(Fault::of(format!("the store {} cannot be looked at: check its mode", path.display())));
+        |error| told(Fault::system(format_args!("the store {} cannot be looked at", path.display()), &error));
     let file = place::file_id(&path).map_err(failed)?;
     if registry.as_ref().is_some_and(|registry| registry.inherited.contains(&file)) {
         return Err(registry::forked_in_use().into());
@@ -126,7 +127,15 @@ pub fn service_at(path: &Path) -> Result<String, Error> {
             close(known);
             return Ok(service);
         }
-        if !path.is_file() {
+        let is_there = match path.metadata() {
+            Ok(known) => known.is_file(),
+            Err(error) if platform::is_absent(&error) => false,
+            Err(error) => {
+                let what = format_args!("the store {} cannot be looked at", path.display());
+                return Err(Fault::system(what, &error).told(path).into());
+            }
+        };
+        if !is_there {
             let message = format!("there is no store {}: check the path", path.display());
             return Err(Error::new(ErrorKind::Store, message).into());
         }

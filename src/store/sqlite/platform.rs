@@ -36,11 +36,14 @@ pub(super) fn file_id(path: &Path) -> io::Result<FileId> {
 pub(super) fn lies_at(id: FileId, path: &Path) -> io::Result<bool> {
     match file_id(path) {
         Ok(known) => Ok(known == id),
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-            Ok(false)
-        }
+        Err(error) if is_absent(&error) => Ok(false),
         Err(error) => Err(error),
     }
+}
+
+/// Whether this says that there is no such file, and not that it cannot be looked at.
+pub(super) fn is_absent(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
 pub(super) fn id_of(known: &Metadata) -> FileId {
@@ -195,6 +198,10 @@ pub(super) fn advice(error: &io::Error) -> String {
         _ => return error.to_string(),
     };
     words.to_owned()
+}
+
+pub(super) fn has_no_locks(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(libc::ENOLCK)
 }
 
 /// Whether a failure says nothing about the file: the same may succeed a moment later.

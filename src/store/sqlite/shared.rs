@@ -17,6 +17,7 @@ use super::files::{self, Files, Name};
 use super::key::Key;
 use super::owner::Owners;
 use super::place::{self, FileId};
+use super::platform;
 use super::schema::{self, Identity};
 use super::settle::SettleWork;
 use super::system_calls;
@@ -110,7 +111,8 @@ impl Shared {
     /// Another connection to the file, and which files it has open.
     pub(super) fn connect(&self) -> Result<(Connection, Files), Fault> {
         // Of another store nothing is to be touched.
-        if !place::file_id(&self.path).is_ok_and(|known| known == self.file) {
+        let lies = platform::lies_at(self.file, &self.path);
+        if !lies.map_err(|error| files::unseen(&self.path, &error))? {
             return Err(files::gone(&self.path));
         }
         let connection = connect(&self.path)?;

@@ -1,6 +1,6 @@
 //! System calls that `SQLite` makes through a table that may be changed
 //! (<https://www.sqlite.org/c3ref/vfs.html>): its locks are made to last (see `platform`), and why a file
-//! could not be opened or read is kept for whoever tells it.
+//! could not be opened, read or written is kept for whoever tells it.
 #![allow(unsafe_code)] // SQLite's interface is C
 
 use std::cell::Cell;
@@ -29,6 +29,8 @@ pub(super) fn put_in() {
             // Elsewhere, what SQLite calls takes another type of offset.
             replace(c"pread", sqlite_pread as *const c_void);
             replace(c"pread64", sqlite_pread as *const c_void);
+            replace(c"pwrite", sqlite_pwrite as *const c_void);
+            replace(c"pwrite64", sqlite_pwrite as *const c_void);
         }
     });
 }
@@ -90,6 +92,15 @@ unsafe extern "C" fn sqlite_pread(fd: c_int, to: *mut c_void, length: usize, at:
     read
 }
 
+unsafe extern "C" fn sqlite_pwrite(fd: c_int, from: *const c_void, length: usize, at: off_t) -> isize {
+    // SAFETY: as SQLite passed them.
+    let written = unsafe { libc::pwrite(fd, from, length, at) };
+    if written < 0 {
+        note_failure();
+    }
+    written
+}
+
 /// `fcntl` as SQLite calls it. It is variadic there: what stands for its third argument is passed like any
 /// other on all systems but one.
 #[cfg(not(all(target_vendor = "apple", target_arch = "aarch64")))]
@@ -129,6 +140,7 @@ unsafe fn relay(fd: c_int, command: c_int, argument: *mut c_void) -> c_int {
     result.map_or_else(
         |error| {
             error.set();
+            note_failure();
             -1
         },
         |()| 0,
