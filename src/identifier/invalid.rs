@@ -149,7 +149,7 @@ impl Invalid {
                 "a phone number that can be read in two ways: write it with + and its country code, without a 0 behind it"
             }
             Self::SocialSeveral => {
-                "more than one profile: give them as a list, in order of preference, or in a table name the mark between them in split"
+                "more than one profile: give them as a list, in order of preference, or in a table say split"
             }
             Self::SocialAddressInside => "an address with another one inside it: give the one that is meant",
             Self::Disagrees { .. } => "given as another kind than it is",
@@ -162,7 +162,7 @@ impl Invalid {
             Self::EmailIpAddress => "an e-mail address at an IP address: give the one at a domain",
             Self::EmailTooLong => "an e-mail address has at most 64 bytes before its @ and 254 in all",
             Self::EmailSeveral => {
-                "more than one e-mail address: give them as a list, in order of preference, or in a table name the mark between them in split"
+                "more than one e-mail address: give them as a list, in order of preference, or in a table say split"
             }
             Self::PhoneUnreadable => "not readable as a phone number: remove what is not part of the number",
             Self::PhoneWithoutCountryCode => {
@@ -177,7 +177,7 @@ impl Invalid {
                 "a phone number that a spreadsheet rounded: format the column as text and export it again"
             }
             Self::PhoneSeveral => {
-                "more than one phone number: give them as a list, in order of preference, or in a table name the mark between them in split"
+                "more than one phone number: give them as a list, in order of preference, or in a table say split"
             }
             Self::SocialWithoutNetwork => {
                 "a handle without its network: give the profile's address, such as linkedin.com/in/…"
