@@ -85,7 +85,7 @@ def test_a_copy_whose_store_is_another_does_not_send(
         shutil.copy(kept, path)
     before = everybody.ledger.credits
     told = in_another_process(everybody, pickled)
-    assert "not here" in told, told
+    assert "does not have the store" in told, told
     assert "copies='independent'" in told
     # A copy of the copy refuses, too.
     again = pickle.loads(pickle.dumps(pickle.loads(pickled)))

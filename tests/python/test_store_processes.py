@@ -249,11 +249,11 @@ def test_a_copy_without_its_store_does_not_send(everybody: Sandbox, path: Path, 
     assert per_run.enrich(PEOPLE[:3]).receipt.credits == 3, "a ceiling of each call is nobody else's"
     for file in tmp_path.iterdir():
         file.unlink()
-    with pytest.raises(ConfigError, match="not here"):
+    with pytest.raises(ConfigError, match="does not have the store"):
         copied.enrich(PEOPLE)
     with enricher(everybody, path) as other:
         other.enrich(PEOPLE[:1])
-    with pytest.raises(ConfigError, match="not here"):
+    with pytest.raises(ConfigError, match="does not have the store"):
         copied.enrich(PEOPLE)
     assert everybody.ledger.credits == 4
     copied.close()

@@ -6,8 +6,6 @@ use std::collections::BTreeMap;
 use exactbuyer::identifier::{FieldType, Identifier, Invalid, Rules, identify};
 use serde::Deserialize;
 
-// As the file has them.
-#[allow(clippy::struct_excessive_bools, clippy::struct_field_names)]
 #[derive(Deserialize)]
 #[allow(clippy::struct_excessive_bools, clippy::struct_field_names)] // The names are the file's.
 struct Case {
