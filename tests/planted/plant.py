@@ -28,7 +28,7 @@ from store_bugs import STORE_BUGS, STORE_TEST_BUGS
 ROOT = Path(__file__).resolve().parents[2]
 
 # What cargo needs of the tree; the documents are there because the crate may include them.
-COPIED = ("Cargo.toml", "Cargo.lock", "build.rs", "README.md", "src", "tests", "benchmarks")
+COPIED = ("Cargo.toml", "Cargo.lock", "README.md", "src", "tests", "benchmarks")
 
 # The clock of the simulation stands still while a bug spins; nothing else takes this long.
 LONGEST_S = 600
