@@ -89,6 +89,7 @@ STORE: dict[str, Any] = {
     "unread_reply": {"request": 1},
     "merge": {"other": "elsewhere.db"},
     "export": {"path": "out.jsonl"},
+    "backup": {"path": "backup.db"},
 }
 SANDBOX: dict[str, Any] = {
     "person": {"value": "ana@acme.example", "contact": {}},
