@@ -1,6 +1,6 @@
-//! System calls that `SQLite` makes through a table that may be changed
-//! (<https://www.sqlite.org/c3ref/vfs.html>): its locks are made to last (see `platform`), and why a file
-//! could not be opened, read or written is kept for whoever tells it.
+//! The system calls of `SQLite`. It makes them through a table whose entries can be replaced
+//! (<https://www.sqlite.org/c3ref/vfs.html>). The functions here give it locks that last (see `platform`),
+//! and keep the error of a failed call, from which the message for the user is made.
 #![allow(unsafe_code)] // SQLite's interface is C
 
 use std::cell::Cell;
@@ -17,7 +17,7 @@ use rusqlite::ffi;
 
 use super::platform::{COMMANDS, FileId, UNLOCK, call, is_passing, locks_last};
 
-/// Puts ours into the table. To be called before the first connection is opened.
+/// Puts our functions into the table. Call it before the first connection is opened.
 pub(super) fn put_in() {
     static DONE: Once = Once::new();
     DONE.call_once(|| {
@@ -26,7 +26,7 @@ pub(super) fn put_in() {
         }
         replace(c"open", sqlite_open as *const c_void);
         if cfg!(target_pointer_width = "64") {
-            // Elsewhere, what SQLite calls takes another type of offset.
+            // On other systems, SQLite's functions take another type of offset.
             replace(c"pread", sqlite_pread as *const c_void);
             replace(c"pread64", sqlite_pread as *const c_void);
             replace(c"pwrite", sqlite_pwrite as *const c_void);
@@ -36,8 +36,8 @@ pub(super) fn put_in() {
 }
 
 fn replace(name: &CStr, ours: *const c_void) {
-    // SAFETY: SQLite's own file system is there from its start to the end of the process. It calls what
-    // stands under a name with the arguments that the function of that name takes, and so does ours.
+    // SAFETY: SQLite's own file system exists from its start to the end of the process. It calls the function
+    // under a name with the arguments of the system call of that name, which our functions take, too.
     unsafe {
         ffi::sqlite3_initialize();
         let system = ffi::sqlite3_vfs_find(c"unix".as_ptr());
