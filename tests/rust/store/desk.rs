@@ -84,7 +84,12 @@ pub(crate) fn holds(folder: &Path, text: &str) -> bool {
     let has = |bytes: &[u8]| bytes.windows(text.len()).any(|window| window == text);
     let magic = [0x28, 0xb5, 0x2f, 0xfd];
     std::fs::read_dir(folder).unwrap().flatten().any(|file| {
-        let bytes = std::fs::read(file.path()).unwrap();
+        let bytes = match std::fs::read(file.path()) {
+            Ok(bytes) => bytes,
+            // The store's threads may delete a file of their own between the listing and here.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return false,
+            Err(error) => panic!("{}: {error}", file.path().display()),
+        };
         // A frame may be cut by a page: what is unpacked as far as it goes.
         let frames = bytes.windows(4).enumerate().filter(|(_, window)| *window == magic);
         let unpacked = frames.map(|(at, _)| {
