@@ -28,6 +28,8 @@ pub use region::Region;
 
 /// A longer value is not a phone number.
 const MAX_BYTES: usize = 250;
+/// With this many digits in groups, a value may be two numbers.
+const LONG: usize = 13;
 
 /// The canonical form of a number written in any of the usual ways.
 pub(super) fn canonical(value: &str, default_region: Option<Region>) -> Result<Arc<str>, Invalid> {
@@ -74,6 +76,7 @@ fn number(written: &Written, default_region: Option<Region>) -> Result<String, I
 fn plain(value: &str) -> Option<Written> {
     let mut written = Written::default();
     let mut dots = 0;
+    let mut grouped = false;
     let mut before = b'+';
     for byte in value.bytes() {
         match byte {
@@ -84,12 +87,15 @@ fn plain(value: &str) -> Option<Written> {
                 }
                 written.digits.push(char::from(byte));
             }
-            b'.' => dots += 1,
-            b' ' | b'-' | b'(' | b')' | b'[' | b']' => {}
+            b' ' | b'-' | b'.' | b'(' | b')' | b'[' | b']' => {
+                dots += usize::from(byte == b'.');
+                grouped = true;
+            }
             b'+' if written.digits.is_empty() => written.plus = true,
             _ => return None,
         }
         before = byte;
     }
-    (dots != 1 && !looks::is_iso_date(value)).then_some(written)
+    let is_long = grouped && written.digits.len() >= LONG;
+    (dots != 1 && !is_long && !looks::is_iso_date(value)).then_some(written)
 }

@@ -31,6 +31,8 @@ pub(super) fn domestic(digits: &str, region: Region) -> Result<String, Invalid> 
     }
     let country = Country::from_code(region.as_str()).map_err(|_| Invalid::PhoneWithoutCountryCode)?;
     let at_home = match in_full(digits, region) {
+        // `1 551 234 5678` is a number of New Jersey, and one of Mexico City with the prefix that it had once.
+        Some(_) if exists(&format!("+{digits}")) => return Err(Invalid::PhoneAmbiguous),
         Some(full) => international(&full),
         None => parse(digits, Some(country)),
     };
@@ -255,9 +257,15 @@ mod tests {
     #[test]
     fn a_retired_prefix_of_mexico_is_taken_off() {
         let mexico = Region::new("MX").unwrap();
-        for digits in ["15512345678", "0445512345678", "0455512345678", "015512345678", "5215512345678"] {
+        for digits in ["0445512345678", "0455512345678", "015512345678", "5215512345678", "5512345678"] {
             assert_eq!(domestic(digits, mexico).as_deref(), Ok("+525512345678"), "{digits}");
         }
+        assert_eq!(
+            domestic("19991234567", mexico).as_deref(),
+            Ok("+529991234567"),
+            "no area code of the USA"
+        );
+        assert_eq!(domestic("15512345678", mexico), Err(Invalid::PhoneAmbiguous));
         for digits in ["5215512345678", "52015512345678", "520445512345678", "525512345678"] {
             assert_eq!(international(digits).as_deref(), Ok("+525512345678"), "{digits}");
         }

@@ -159,7 +159,7 @@ fn one(run: &str, region: Option<Region>) -> Result<String, Invalid> {
         return Err(if digits(run) > COMPLETE { Invalid::PhoneSeveral } else { Invalid::PhoneUnreadable });
     }
     let exists = |part: &str| number(&written(part), region).is_ok_and(|number| plans::exists(&number));
-    for (at, mark) in run.match_indices(['/', ' ']) {
+    for (at, mark) in run.match_indices(['/', ' ', '-', '.']) {
         let (Some(left), Some(right)) = (run.get(..at), run.get(at + 1..)) else { continue };
         let (left_digits, right_digits) = (digits(left), digits(right));
         if left_digits < SECOND || right_digits == 0 {
@@ -168,13 +168,27 @@ fn one(run: &str, region: Option<Region>) -> Result<String, Invalid> {
         let several = if mark == "/" {
             (left_digits >= COMPLETE || right_digits <= ALTERNATIVE) && exists(left)
         } else {
-            right_digits >= SECOND && right.starts_with('0') && exists(left) && exists(right)
+            repeats_its_shape(left, right) && exists(left)
+                || mark == " "
+                    && right_digits >= SECOND
+                    && right.starts_with('0')
+                    && exists(left)
+                    && exists(right)
         };
         if several {
             return Err(Invalid::PhoneSeveral);
         }
     }
     number(&written(run), region)
+}
+
+/// Whether the groups of `right` are as long as the last ones of `left`: `30 123456` and then `123457`, a second
+/// number of the same town.
+fn repeats_its_shape(left: &str, right: &str) -> bool {
+    fn groups(text: &str) -> Vec<usize> {
+        text.split(|c: char| !c.is_ascii_digit()).map(str::len).filter(|len| *len > 0).collect()
+    }
+    digits(right) > SECOND && groups(left).ends_with(&groups(right))
 }
 
 fn ends_toll_free(written: &Written) -> bool {

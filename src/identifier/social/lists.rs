@@ -30,6 +30,10 @@ pub(super) const SHORT_LINKS: &[&str] = &[
     "g.page",
 ];
 
+/// Hosts of networks that have names and codes of short links under one address: `fb.me/ana.lopez` is a profile,
+/// `fb.me/3AbX9` is not.
+pub(super) const NAMES_AND_CODES: &[&str] = &["fb.me"];
+
 /// Addresses that lead to another one, or stand before it until somebody signs in: host (with what may
 /// stand before it, if it begins with a dot), the start of the path, and the parameters that hold the other.
 #[derive(Debug)]

@@ -1,7 +1,7 @@
 //! Whose page an address is: on a network by its table, on any other host by the address itself.
 
 use super::address::{Address, encoded, normal};
-use super::lists::{OWN_LABELS, TRACKING, WORDS};
+use super::lists::{NAMES_AND_CODES, OWN_LABELS, TRACKING, WORDS};
 use super::networks::{Id, More, Network, Page, Subdomains, is_view};
 use crate::identifier::invalid::Invalid;
 use crate::identifier::text;
@@ -17,6 +17,12 @@ pub(super) fn on_network(network: &Network, labels: &str, address: &Address<'_>)
         return elsewhere(address, true);
     }
     let segments = glued_query_off(address.segments()?);
+    if let [segment] = &*segments
+        && NAMES_AND_CODES.contains(&&*address.host)
+        && !is_name(segment)
+    {
+        return Err(Invalid::SocialShortLink);
+    }
     let found = network.pages.iter().find_map(|page| {
         let id = id_of(page, network, &segments, address)?;
         Some(format!("{host}/{}", path(page, &segments, &id)))
@@ -159,17 +165,20 @@ pub(super) fn elsewhere(address: &Address<'_>, bare: bool) -> Result<String, Inv
 /// A name in lower case, because its case does not matter; an id unchanged, because two ids can differ only in
 /// case: `Ana-Lopez` is `ana-lopez`, `aB3xY` is not `ab3xy`.
 fn in_natural_case(segment: &str) -> String {
-    let mut words = segment.split(|c: char| !c.is_alphanumeric());
-    let is_name = words.all(|word| {
+    let composed = text::compose(segment);
+    if is_name(segment) { text::lower(&composed) } else { composed }
+}
+
+/// Whether `segment` is written as a name is. The others may be ids, which mix cases, or capitals and digits.
+fn is_name(segment: &str) -> bool {
+    let is_word = |word: &str| {
         let mut rest = word.chars().skip(1).filter(|c| c.is_alphabetic());
         let upper =
             rest.clone().all(char::is_uppercase) && word.chars().next().is_none_or(|c| !c.is_lowercase());
         upper || rest.all(|c| !c.is_uppercase())
-    });
-    // Ids mix capitals and digits: `Ab3x9` and `ab3x9` may be two people.
+    };
     let is_id = segment.contains(|c: char| c.is_ascii_digit()) && segment.contains(char::is_uppercase);
-    let composed = text::compose(segment);
-    if is_name && !is_id { text::lower(&composed) } else { composed }
+    !is_id && segment.split(|c: char| !c.is_alphanumeric()).all(is_word)
 }
 
 fn is_tracking(pair: &str) -> bool {

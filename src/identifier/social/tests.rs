@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 use proptest::prelude::*;
 
-use super::lists::{JUNK, REDIRECTS, WORDS};
+use super::lists::{JUNK, NAMES_AND_CODES, REDIRECTS, WORDS};
 use super::networks::{Id, Network, Page, Subdomains};
 use super::table::NETWORKS;
 use super::*;
@@ -133,6 +133,9 @@ proptest! {
         }
         let view = if one.network.subdomains == Subdomains::Views { view } else { "" };
         let host = host.get(one.network.hosts);
+        if NAMES_AND_CODES.contains(host) {
+            spelled.id = spelled.id.to_lowercase();
+        }
         let tail = if one.page.path.contains('?') && !tail.starts_with('#') { "" } else { tail };
         let spelling = format!("{scheme}{view}{}{tail}", spelled.on(host));
         let canonical = one.canonical();
