@@ -65,14 +65,13 @@ def comparison(turns: list[list[Figures]], ours: str, middle: Callable[[Sequence
     return "\n".join(lines)
 
 
-def others(plan: Figures | None, latency: list[Figures], engine: Figures | None) -> str:
+def others(plans: list[Figures], latency: list[Figures], engine: Figures | None) -> str:
     """What is not a comparison."""
-    lines: list[str] = []
-    if plan:
-        lines.append(
-            f"- `plan` of {plan['rows']:,} mixed rows: {plan['wall_s']:.2f} s, {plan['cpu_s']:.2f} CPU s, "
-            f"{plan['added_mb']:.0f} MB on top of the {plan['base_mb']:.0f} MB of a Python that holds them."
-        )
+    lines = [
+        f"- `plan` of {plan['rows']:,} {plan['kind']} rows: {plan['wall_s']:.2f} s, {plan['cpu_s']:.2f} CPU s, "
+        f"{plan['added_mb']:.0f} MB on top of the {plan['base_mb']:.0f} MB of a Python that holds them."
+        for plan in plans
+    ]
     if engine:
         each = engine["cpu_s"] / engine["records"] * 1e6
         lines.append(f"- The engine alone, no Python objects: {each:.2f} µs CPU a record.")

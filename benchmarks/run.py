@@ -135,21 +135,21 @@ def main() -> None:
 
     peers = [peer for peer in PEERS if peer in only]
     turns = compare(peers, arguments.rows, arguments.repeat) if peers else []
-    plan = child("plan.py") if "plan" in only else None
+    plans = [child("plan.py"), child("plan.py", "--phones")] if "plan" in only else []
     latency = child("latency.py")["runs"] if "latency" in only else []
     engine_figures = engine() if "engine" in only else None
 
     parts = [report.heading(arguments.rows, arguments.repeat)]
     if turns:
         parts.append(report.comparison(turns, OURS, median))
-    parts.append(report.others(plan, latency, engine_figures))
+    parts.append(report.others(plans, latency, engine_figures))
     text = "\n\n".join(part for part in parts if part)
     print(text)
     if arguments.readme:
         readme = HERE.parent / "README.md"
         readme.write_text(report.filled(readme.read_text(encoding="utf-8"), text), encoding="utf-8")
     if arguments.json:
-        everything = {"turns": turns, "plan": plan, "latency": latency, "engine": engine_figures}
+        everything = {"turns": turns, "plans": plans, "latency": latency, "engine": engine_figures}
         arguments.json.write_text(json.dumps(everything, indent=2), encoding="utf-8")
 
 

@@ -5,7 +5,6 @@ use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use hashbrown::hash_table::Entry;
 use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 
 use crate::identifier::Identifier;
@@ -41,7 +40,8 @@ pub enum Final {
     NotSent(Arc<str>),
 }
 
-#[derive(Debug)]
+/// Where a lookup is that has not come to anything yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum State {
     /// Named by a row that has not come to it yet.
     Idle,
@@ -51,8 +51,6 @@ pub(super) enum State {
     Queued,
     /// With the dispatcher.
     Away,
-    /// Over. In a box, as most lookups of a long call wait for most of its time.
-    Done(Box<Done>),
 }
 
 /// What a lookup came to, and where that is from.
@@ -62,25 +60,26 @@ pub(super) struct Done {
     pub(super) origin: Origin,
 }
 
-impl State {
-    pub(super) fn done(outcome: Final, origin: impl Into<Origin>) -> Self {
-        Self::Done(Box::new(Done { outcome, origin: origin.into() }))
-    }
-}
-
 #[derive(Debug)]
 pub(super) struct Lookup {
     pub(super) identifier: Identifier,
-    hash: u64,
     /// Rows, not yet done, that name it, and the last row that did.
     pub(super) named_by: u32,
     last_named: u64,
     /// A contact that no admitted row names, kept for rows to come.
     is_kept: bool,
     pub(super) state: State,
+    /// In a box, as most lookups of a long call wait for most of its time.
+    pub(super) done: Option<Box<Done>>,
     /// The row that brought it into the queue, and the last of those that wait for it.
     pub(super) asked_for: u64,
     pub(super) waiting: u64,
+}
+
+impl Lookup {
+    pub(super) fn end(&mut self, outcome: Final, origin: impl Into<Origin>) {
+        self.done = Some(Box::new(Done { outcome, origin: origin.into() }));
+    }
 }
 
 /// The end of a list of rows.
@@ -111,16 +110,14 @@ impl Lookups {
     /// Says which rows will come, and that no others will. From then on a lookup is kept exactly as long
     /// as rows that name it are still to come, however many others come between.
     pub(super) fn foresee<'a>(&mut self, rows: impl Iterator<Item = &'a Row> + Clone) {
-        // Nine bytes for each lookup, at most half of them used, and freed when this returns.
-        let mut seen: HashTable<u64> =
-            HashTable::with_capacity(rows.clone().map(|row| row.identifiers().count()).sum());
-        let mut upcoming = Upcoming::new();
-        for identifier in rows.flat_map(Row::identifiers) {
-            let hash = self.hasher.hash_one(identifier);
-            match seen.entry(hash, |known| *known == hash, |known| *known) {
-                Entry::Vacant(vacant) => drop(vacant.insert(hash)),
-                Entry::Occupied(_) => *upcoming.entry(hash).or_insert(1) += 1,
-            }
+        let mut hashes = Vec::with_capacity(rows.clone().map(|row| row.identifiers().count()).sum());
+        hashes.extend(rows.flat_map(Row::identifiers).map(|identifier| self.hasher.hash_one(identifier)));
+        hashes.sort_unstable();
+        let repeated = || hashes.chunk_by(|one, next| one == next).filter(|same| same.len() > 1);
+        let mut upcoming = Upcoming::with_capacity(repeated().count());
+        for same in repeated() {
+            let rows = u32::try_from(same.len()).unwrap_or(u32::MAX);
+            upcoming.extend(same.first().map(|hash| (*hash, rows)));
         }
         self.upcoming = Some(upcoming);
     }
@@ -149,17 +146,18 @@ impl Lookups {
         }
         let lookup = Lookup {
             identifier,
-            hash,
             named_by: 1,
             last_named: row,
             is_kept: false,
             state: State::Idle,
+            done: None,
             asked_for: NOBODY,
             waiting: NOBODY,
         };
         let place = self.slots.insert(lookup);
-        let slots = &self.slots;
-        self.index.insert_unique(hash, place, |place| hash_at(slots, *place));
+        let (slots, hasher) = (&self.slots, &self.hasher);
+        let hash_at = |place: &u32| slots.get(*place).map_or(0, |known| hasher.hash_one(&known.identifier));
+        self.index.insert_unique(hash, place, hash_at);
         fresh.push(LookupId(place));
         LookupId(place)
     }
@@ -179,11 +177,14 @@ impl Lookups {
         if lookup.named_by > 0 {
             return;
         }
+        let is_upcoming = |upcoming: &Upcoming| {
+            upcoming.get(&self.hasher.hash_one(&lookup.identifier)).is_some_and(|rows| *rows > 0)
+        };
         match &self.upcoming {
             _ if self.sealed => self.forget(id),
-            Some(upcoming) if upcoming.get(&lookup.hash).is_none_or(|rows| *rows == 0) => self.forget(id),
+            Some(upcoming) if !is_upcoming(upcoming) => self.forget(id),
             Some(_) => {
-                if let State::Done(done) = &mut lookup.state
+                if let Some(done) = &mut lookup.done
                     && let Final::Hit(record) = &mut done.outcome
                 {
                     // A copy, because a slice would keep the whole reply in memory.
@@ -225,15 +226,12 @@ impl Lookups {
     fn forget(&mut self, id: LookupId) {
         let Some(lookup) = self.slots.remove(id.0) else { return };
         if !self.sealed
-            && let Ok(entry) = self.index.find_entry(lookup.hash, |place| *place == id.0)
+            && let Ok(entry) =
+                self.index.find_entry(self.hasher.hash_one(&lookup.identifier), |place| *place == id.0)
         {
             entry.remove();
         }
     }
-}
-
-fn hash_at(slots: &Slots<Lookup>, place: u32) -> u64 {
-    slots.get(place).map_or(0, |known| known.hash)
 }
 
 #[cfg(test)]

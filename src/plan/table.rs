@@ -12,6 +12,7 @@ use crate::results::{Origin, Reason, RowOutcome, Source, Status};
 
 use super::Row;
 use super::lookups::{Final, LookupId, Lookups, NOBODY, State};
+use super::slots::Slots;
 
 /// Room for so many rows is kept though they are over.
 const MOST_IDLE: usize = 1 << 16;
@@ -23,11 +24,18 @@ struct Waiting {
     next: u64,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 enum Wants {
     Done,
     One(LookupId),
-    Preference(Box<Choice>),
+    /// A list; the number of its choice.
+    Preference(u32),
+}
+
+impl Wants {
+    const fn choice(self) -> Option<u32> {
+        if let Self::Preference(choice) = self { Some(choice) } else { None }
+    }
 }
 
 #[derive(Debug)]
@@ -45,6 +53,7 @@ pub struct Table {
     /// The number of the row at the front of `rows`.
     base: u64,
     lookups: Lookups,
+    choices: Slots<Choice>,
     queue: VecDeque<LookupId>,
     /// Those that rows came to while somebody else was asking for them.
     awaited: Vec<LookupId>,
@@ -101,8 +110,8 @@ impl Table {
                     .into_iter()
                     .map(|(place, identifier)| (place, self.lookups.intern(identifier, number, fresh)))
                     .collect();
-                let first = preference.first;
-                (Wants::Preference(Box::new(Choice { first, alternatives, at: 0, missed: false })), None)
+                let choice = Choice { first: preference.first, alternatives, at: 0, missed: false };
+                (Wants::Preference(self.choices.insert(choice)), None)
             }
         };
         self.rows.push_back(Waiting { wants, next: NOBODY });
@@ -114,7 +123,7 @@ impl Table {
     /// What the store knows of a lookup that no row has come to yet.
     pub fn know(&mut self, id: LookupId, outcome: Final, origin: impl Into<Origin>) {
         if let Some(lookup) = self.lookups.get_mut(id) {
-            lookup.state = State::done(outcome, origin);
+            lookup.end(outcome, origin);
         }
     }
 
@@ -144,18 +153,24 @@ impl Table {
     /// Moves a list-row to the first of its alternatives that is known to be a hit, if there is
     /// one: what is free is used before anything is paid for.
     fn prefer_stored_hit(&mut self, number: u64) {
-        let Some(Waiting { wants: Wants::Preference(choice), .. }) = self.row(number) else { return };
+        let Some(choice) = self.choice(number) else { return };
         let known = choice.alternatives.iter().position(|(_, id)| {
-            let Some(State::Done(done)) = self.lookups.get(*id).map(|lookup| &lookup.state) else {
+            let Some(done) = self.lookups.get(*id).and_then(|lookup| lookup.done.as_ref()) else {
                 return false;
             };
             matches!(done.outcome, Final::Hit(_)) && done.origin.source == Source::Store
         });
-        if let (Some(at), Some(Waiting { wants: Wants::Preference(choice), .. })) =
-            (known, self.row_mut(number))
-        {
+        if let (Some(at), Some(choice)) = (known, self.choice_mut(number)) {
             choice.at = at;
         }
+    }
+
+    fn choice(&self, row: u64) -> Option<&Choice> {
+        self.choices.get(self.row(row)?.wants.choice()?)
+    }
+
+    fn choice_mut(&mut self, row: u64) -> Option<&mut Choice> {
+        self.choices.get_mut(self.row(row)?.wants.choice()?)
     }
 
     fn row(&self, number: u64) -> Option<&Waiting> {
@@ -206,9 +221,7 @@ impl Table {
         ids.iter().any(|id| {
             let mut number = self.lookups.get(*id).map_or(NOBODY, |lookup| lookup.waiting);
             while let Some(row) = self.row(number) {
-                if let Wants::Preference(choice) = &row.wants
-                    && choice.at + 1 < choice.alternatives.len()
-                {
+                if self.choice(number).is_some_and(|choice| choice.at + 1 < choice.alternatives.len()) {
                     return true;
                 }
                 number = row.next;
@@ -227,10 +240,10 @@ impl Table {
         out: &mut Vec<RowOutcome>,
     ) {
         let Some(lookup) = self.lookups.get_mut(id) else { return };
-        if matches!(lookup.state, State::Done(..)) {
+        if lookup.done.is_some() {
             return;
         }
-        lookup.state = State::done(outcome, origin);
+        lookup.end(outcome, origin);
         let mut number = std::mem::replace(&mut lookup.waiting, NOBODY);
         // While rows of the list come to an end, the lookup itself must stay.
         lookup.named_by += 1;
@@ -263,23 +276,25 @@ impl Table {
     fn advance(&mut self, number: u64, out: &mut Vec<RowOutcome>) {
         loop {
             let Some(row) = self.row(number) else { return };
-            let (id, place) = match &row.wants {
+            let (id, place) = match row.wants {
                 Wants::Done => return,
-                Wants::One(id) => (*id, 0),
-                Wants::Preference(choice) => match choice.alternatives.get(choice.at) {
-                    Some((place, id)) => (*id, *place),
-                    None => return,
-                },
+                Wants::One(id) => (id, 0),
+                Wants::Preference(choice) => {
+                    let choice = self.choices.get(choice);
+                    match choice.and_then(|choice| choice.alternatives.get(choice.at)) {
+                        Some((place, id)) => (*id, *place),
+                        None => return,
+                    }
+                }
             };
             let closed = self.closed.clone();
             let Some(lookup) = self.lookups.get_mut(id) else { return };
             if lookup.asked_for == NOBODY {
                 lookup.asked_for = number;
             }
-            match (&lookup.state, closed) {
-                (State::Idle, Some(reason)) => {
-                    lookup.state = State::done(Final::NotSent(reason), Source::Asked);
-                }
+            match (lookup.state, closed) {
+                _ if lookup.done.is_some() => {}
+                (State::Idle, Some(reason)) => lookup.end(Final::NotSent(reason), Source::Asked),
                 (State::Idle, None) => {
                     self.queue.push_back(id);
                     lookup.state = State::Queued;
@@ -288,10 +303,10 @@ impl Table {
                     self.awaited.push(id);
                     lookup.state = State::Away;
                 }
-                (State::Queued | State::Away | State::Done(..), _) => {}
+                (State::Queued | State::Away, _) => {}
             }
             let Some(lookup) = self.lookups.get_mut(id) else { return };
-            let State::Done(done) = &lookup.state else {
+            let Some(done) = &lookup.done else {
                 let next = std::mem::replace(&mut lookup.waiting, number);
                 if let Some(row) = self.row_mut(number) {
                     row.next = next;
@@ -315,9 +330,7 @@ impl Table {
 
     /// Moves a list-row on after a miss or a rejection; whether there was anything to move on to.
     fn next_alternative(&mut self, number: u64, outcome: &Final) -> bool {
-        let Some(Waiting { wants: Wants::Preference(choice), .. }) = self.row_mut(number) else {
-            return false;
-        };
+        let Some(choice) = self.choice_mut(number) else { return false };
         choice.missed |= *outcome == Final::Miss;
         let more = choice.at + 1 < choice.alternatives.len();
         if more {
@@ -336,10 +349,8 @@ impl Table {
     ) {
         let Some(row) = self.row_mut(number) else { return };
         let wants = std::mem::replace(&mut row.wants, Wants::Done);
-        let (first, missed) = match &wants {
-            Wants::Preference(choice) => (choice.first, choice.missed),
-            _ => (place, false),
-        };
+        let choice = wants.choice().and_then(|choice| self.choices.remove(choice));
+        let (first, missed) = choice.as_ref().map_or((place, false), |choice| (choice.first, choice.missed));
         let (status, record, reason) = match outcome {
             Final::Hit(record) => (Status::Found, Some(record), None),
             Final::Miss => (Status::NotFound, None, None),
@@ -354,12 +365,11 @@ impl Table {
         let Origin { source, fetched_at_ms } = origin;
         let outcome = RowOutcome { row: number, status, alternative, record, reason, source, fetched_at_ms };
         self.finish(outcome, out);
-        match wants {
-            Wants::Done => {}
-            Wants::One(id) => self.lookups.release(id),
-            Wants::Preference(choice) => {
-                choice.alternatives.iter().for_each(|(_, id)| self.lookups.release(*id));
-            }
+        if let Wants::One(id) = wants {
+            self.lookups.release(id);
+        }
+        for (_, id) in choice.iter().flat_map(|choice| &choice.alternatives) {
+            self.lookups.release(*id);
         }
     }
 
