@@ -1,4 +1,4 @@
-"""`plan` of a million rows, mixed or phone numbers only: how long, how much memory. Prints one line of JSON."""
+"""`plan` of a million rows, mixed or phone numbers only: time and memory. Prints one line of JSON."""
 
 from __future__ import annotations
 

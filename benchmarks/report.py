@@ -68,7 +68,8 @@ def comparison(turns: list[list[Figures]], ours: str, middle: Callable[[Sequence
 def others(plans: list[Figures], latency: list[Figures], engine: Figures | None) -> str:
     """What is not a comparison."""
     lines = [
-        f"- `plan` of {plan['rows']:,} {plan['kind']} rows: {plan['wall_s']:.2f} s, {plan['cpu_s']:.2f} CPU s, "
+        f"- `plan` of {plan['rows']:,} {plan['kind']} rows: "
+        f"{plan['wall_s']:.2f} s, {plan['cpu_s']:.2f} CPU s, "
         f"{plan['added_mb']:.0f} MB on top of the {plan['base_mb']:.0f} MB of a Python that holds them."
         for plan in plans
     ]

@@ -38,8 +38,8 @@ BUGS = (
         "a call forgets an answer before the last row that names it",
         "duplicates are named",
         LOOKUPS,
-        "is_none_or(|rows| *rows == 0) => self.forget(id),",
-        "is_none_or(|rows| *rows < 2) => self.forget(id),",
+        "is_some_and(|rows| *rows > 0)",
+        "is_some_and(|rows| *rows > 1)",
     ),
     Bug(
         "a call sends before it knows all its rows",

@@ -32,6 +32,8 @@ const MAX_CHARS: usize = 500;
 const MAX_VALUE: usize = 4_000;
 /// The most digits after an address that do not count as a phone number.
 const MAX_REMARK_DIGITS: usize = 6;
+/// The longest word in place of a name that is no name, as `your-profile` on LinkedIn.
+const LONGEST_WORD: usize = 12;
 /// The deepest nesting of addresses inside addresses.
 const DEPTH: u8 = 4;
 
@@ -52,8 +54,10 @@ pub(super) fn plain(value: &str) -> Option<Arc<str>> {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     // No character that may begin or end another address.
     let is_query = |byte: u8| is_plain(byte) || matches!(byte, b'=' | b'&' | b'%');
-    // A short slug may be a word of LinkedIn's own, and a member's id needs its case.
-    let fits = slug.len() > 12 && value.len() <= MAX_CHARS && !networks::is_member_id(slug);
+    // A member's id needs its case. No word that is not a name has a digit.
+    let has_digit = slug.bytes().any(|byte| byte.is_ascii_digit());
+    let fits =
+        value.len() <= MAX_CHARS && !networks::is_member_id(slug) && (has_digit || slug.len() > LONGEST_WORD);
     let is_name = slug.bytes().all(is_plain) && slug.bytes().any(|byte| byte.is_ascii_alphanumeric());
     if !fits || !is_name || !query.bytes().all(is_query) {
         return None;
