@@ -11,6 +11,14 @@ pub(super) struct Written {
     pub(super) digits: String,
 }
 
+impl Written {
+    /// The digits of `text`, which has nothing but digits and punctuation.
+    pub(super) fn of(text: &str) -> Self {
+        let plus = text.trim_start_matches([' ', '(', '[', ')', ']', '-', '.']).starts_with('+');
+        Self { plus, digits: text.chars().filter(char::is_ascii_digit).collect() }
+    }
+}
+
 /// Turns digits of all scripts into ASCII digits and all dashes into `-`, and removes joiners.
 pub(super) fn ascii(value: &str) -> Cow<'_, str> {
     if value.is_ascii() {

@@ -25,7 +25,8 @@ pub(super) fn digits(value: &str) -> Option<Result<String, Invalid>> {
         return match (fraction.len(), zeros) {
             // Thousands were grouped, and nothing else.
             (0, _) => (whole.len() != mantissa.len()).then_some(Ok(format!("{sign}{whole}"))),
-            (_, true) if whole.len() >= WHOLE_NUMBER => Some(Ok(format!("{sign}{whole}"))),
+            (1 | 2, true) if whole.len() >= WHOLE_NUMBER => Some(Ok(format!("{sign}{whole}"))),
+            (WHOLE_NUMBER.., false) if whole.len() >= WHOLE_NUMBER => Some(Err(Invalid::PhoneSeveral)),
             (_, false) if whole.len() >= WHOLE_NUMBER => Some(Err(Invalid::PhoneFraction)),
             _ => None,
         };
@@ -87,6 +88,7 @@ mod tests {
             ("12E9", Some(Err(Invalid::PhoneScientific))),
             ("12015550123.5", Some(Err(Invalid::PhoneFraction))),
             ("1.20155501235E10", Some(Err(Invalid::PhoneFraction))),
+            ("9876543210,9876543211", Some(Err(Invalid::PhoneSeveral))),
             ("201.5550123", None),
             ("+1.2015550123", None),
             ("201.555.0123", None),

@@ -2,6 +2,7 @@
 
 use percent_encoding::percent_decode_str;
 
+use super::groups;
 use crate::identifier::invalid::Invalid;
 use crate::identifier::text::strip_prefix_ci;
 
@@ -88,7 +89,7 @@ fn parameter<'t>(tail: &'t str, name: &str) -> Option<&'t str> {
 fn digits(text: &str) -> Option<String> {
     let decoded = percent_decode_str(text).decode_utf8().ok()?;
     let mut digits = String::with_capacity(decoded.len());
-    for c in decoded.trim().chars() {
+    for c in groups::without_fraction(decoded.trim()).chars() {
         match c {
             '0'..='9' => digits.push(c),
             '+' if digits.is_empty() => {}

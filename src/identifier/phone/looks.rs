@@ -3,23 +3,39 @@
 use super::digits::digit;
 use super::figures;
 
+/// The fewest digits of a number without a country code that is told by its looks.
+const FEWEST: usize = 7;
+
 /// Whether a value without a field type looks like a phone number: digits first, enough of them, and
 /// nothing that says it is something else.
 pub(in crate::identifier) fn is_likely(value: &str) -> bool {
     let start = value.trim_start_matches(['+', '(', '[', ' ', '.', '"', '\'', '<']);
     let starts = start.chars().next().is_some_and(|c| digit(c).is_some());
+    let fewest = if value.contains(['+', ':']) || start.starts_with('0') { 3 } else { FEWEST };
     starts
-        && value.chars().filter(|&c| digit(c).is_some()).count() >= 3
-        && !is_date(value)
+        && value.chars().filter(|&c| digit(c).is_some()).count() >= fewest
+        && !is_something_else(value)
         && !is_compact_date(value)
-        && !is_ip_address(value)
-        && !is_decimal(value)
         && !is_isbn(value)
+        && !is_years(value)
 }
 
-/// `2024-01-31`: a date even in a column of phone numbers, where `20.12.34` is one of them.
+/// A date, an IP address or a decimal by its form. In a column of phone numbers, `20.12.34.56` is one of these.
+pub(super) fn is_something_else(value: &str) -> bool {
+    is_date(value) || is_ip_address(value) || is_decimal(value)
+}
+
+/// `2024-01-31`: a date even in a column of phone numbers.
 pub(super) fn is_iso_date(value: &str) -> bool {
     value.as_bytes().get(4) == Some(&b'-') && is_date(value)
+}
+
+/// `2019 - 2021`.
+fn is_years(value: &str) -> bool {
+    let is_year = |part: &str| part.len() == 4 && (part.starts_with("19") || part.starts_with("20"));
+    value.split_once(['-', '–', '/', ' ']).is_some_and(|(from, to)| {
+        is_year(from.trim()) && is_year(to.trim_start_matches([' ', '-', '–', '/']))
+    })
 }
 
 /// `2024-01-31`, `31.01.2024`, `1/31/24`, with a time of day behind it or not.
@@ -27,7 +43,11 @@ fn is_date(value: &str) -> bool {
     // Nearly every number differs in one of its first characters.
     let bytes = value.as_bytes();
     let digits = bytes.iter().take(5).take_while(|byte| byte.is_ascii_digit()).count();
-    let (1 | 2 | 4, Some(&mark @ (b'-' | b'.' | b'/'))) = (digits, bytes.get(digits)) else { return false };
+    let mark = match (digits, bytes.get(digits)) {
+        (1 | 2 | 4, Some(&mark @ (b'-' | b'.' | b'/'))) => mark,
+        (4, Some(b' ')) => return is_date(&value.replace(' ', "-")),
+        _ => return false,
+    };
     let end = value.find(['T', ' ', ',']).unwrap_or(value.len());
     let (day, time) = value.split_at_checked(end).unwrap_or((value, ""));
     // A phone number may go on after a blank; after a date there is only a time.
@@ -48,10 +68,10 @@ fn is_date(value: &str) -> bool {
     }
 }
 
-/// `20240131`.
+/// `20240131`, with a time of day behind it or not.
 fn is_compact_date(value: &str) -> bool {
     let number = |range| value.get(range).and_then(|part: &str| part.parse::<u16>().ok());
-    value.len() == 8
+    matches!(value.len(), 8 | 12 | 14)
         && value.bytes().all(|byte| byte.is_ascii_digit())
         && matches!(number(0..2), Some(19 | 20))
         && matches!(number(4..6), Some(1..=12))
@@ -73,11 +93,11 @@ fn is_isbn(value: &str) -> bool {
 /// `3.14159`, `-1.5`, `1,234.56`, `0,5`; not `030.123456`, and not the float that a whole number became.
 fn is_decimal(value: &str) -> bool {
     let unsigned = value.strip_prefix('-').unwrap_or(value);
+    let Some((whole, fraction)) = unsigned.rsplit_once(['.', ',']) else { return false };
     let is_figure = |byte: u8| byte.is_ascii_digit() || matches!(byte, b'.' | b',');
     if !unsigned.bytes().all(is_figure) || figures::digits(unsigned).is_some_and(|digits| digits.is_ok()) {
         return false;
     }
-    let Some((whole, fraction)) = unsigned.rsplit_once(['.', ',']) else { return false };
     let has_trunk_prefix = whole.len() > 1 && whole.starts_with('0');
     let thousands = |mark| whole.split(mark).skip(1).all(|group| group.len() == 3);
     let groups = whole.contains(['.', ',']);
@@ -95,6 +115,10 @@ mod tests {
             "2024/1/31",
             "2024-01-31T12:30:00Z",
             "2024-01-31 12:30",
+            "2024 01 31",
+            "20240131123000",
+            "2019 - 2021",
+            "201-500",
             "31.01.2024",
             "1/31/24",
             "20240131",

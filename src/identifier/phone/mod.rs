@@ -12,6 +12,7 @@
 mod countries;
 mod digits;
 mod figures;
+mod groups;
 pub(super) mod links;
 mod looks;
 mod plans;
@@ -30,6 +31,10 @@ pub use region::Region;
 const MAX_BYTES: usize = 250;
 /// With this many digits in groups, a value may be two numbers.
 const LONG: usize = 13;
+/// With fewer characters, a number beside a word may be a postcode or a count: `01067 Dresden`.
+const PHRASE: usize = 10;
+/// With more digits, a group of one digit may be something beside the number.
+const COMPLETE: usize = 7;
 
 /// The canonical form of a number written in any of the usual ways.
 pub(super) fn canonical(value: &str, default_region: Option<Region>) -> Result<Arc<str>, Invalid> {
@@ -39,19 +44,29 @@ pub(super) fn canonical(value: &str, default_region: Option<Region>) -> Result<A
     if let Some(linked) = links::number(value) {
         return plans::international(&linked?).map(Into::into);
     }
-    match plain(value) {
-        Some(written) => number(&written, default_region).map(Into::into),
-        None => written::read(value, default_region).map(Into::into),
+    let number = match plain(value) {
+        Some(written) => number(&written, default_region)?,
+        None => written::read(value, default_region)?,
+    };
+    if looks::is_iso_date(value) || looks::is_something_else(value) && !plans::exists(&number) {
+        return Err(Invalid::PhoneUnreadable);
     }
+    Ok(number.into())
 }
 
-/// The same for a value without a field type. Plain digits must be a number that exists; otherwise any column
-/// of ids would be looked up.
+/// The same for a value without a field type. It must be a number that exists, unless it is written as numbers are,
+/// with a prefix or its country code and without words: otherwise any column of ids would be looked up.
 pub(super) fn inferred(value: &str, default_region: Option<Region>) -> Result<Arc<str>, Invalid> {
     let canonical = canonical(value, default_region)?;
-    let is_written_so = value.starts_with(['0', '+'])
-        || value.contains([' ', '(', ':', '/'])
-        || links::number(value).is_some();
+    let has_code = || {
+        let digits = value.chars().filter_map(digits::digit);
+        canonical.chars().skip(1).eq(digits)
+    };
+    let is_phrase = value.contains(char::is_alphabetic) && canonical.len() < PHRASE;
+    let is_written_so = value.starts_with('+')
+        || value.contains(':')
+        || links::number(value).is_some()
+        || !is_phrase && (value.starts_with(['0', '(']) || has_code());
     if is_written_so || plans::exists(&canonical) { Ok(canonical) } else { Err(Invalid::Unrecognised) }
 }
 
@@ -72,30 +87,39 @@ fn number(written: &Written, default_region: Option<Region>) -> Result<String, I
 }
 
 /// Reads the form in which nearly all are written: ASCII digits and punctuation, without anything that may
-/// separate two numbers or make a fraction.
+/// separate a number from something else ([`groups`]) or make a fraction.
 fn plain(value: &str) -> Option<Written> {
     let mut written = Written::default();
-    let mut dots = 0;
-    let mut grouped = false;
-    let mut before = b'+';
+    let (mut groups, mut group, mut dots) = (0, 0, 0);
+    let is_aside = |group: usize, digits: usize| group == 1 && digits > COMPLETE;
     for byte in value.bytes() {
         match byte {
             b'0'..=b'9' => {
-                // A zero after a blank may begin a second number.
-                if byte == b'0' && before == b' ' && written.digits.len() >= 6 {
-                    return None;
+                let digits = written.digits.len();
+                if group == 0 {
+                    groups += 1;
+                    // A zero may begin a second number, or a number after its place in a list.
+                    if byte == b'0' && (digits >= 6 || matches!(digits, 1 | 2) && !written.plus) {
+                        return None;
+                    }
                 }
+                group += 1;
                 written.digits.push(char::from(byte));
             }
             b' ' | b'-' | b'.' | b'(' | b')' | b'[' | b']' => {
+                let is_zero = byte == b')' && group == 1 && written.digits.ends_with('0');
+                if is_zero || is_aside(group, written.digits.len()) {
+                    return None;
+                }
                 dots += usize::from(byte == b'.');
-                grouped = true;
+                group = 0;
             }
             b'+' if written.digits.is_empty() => written.plus = true,
             _ => return None,
         }
-        before = byte;
     }
-    let is_long = grouped && written.digits.len() >= LONG;
-    (dots != 1 && !is_long && !looks::is_iso_date(value)).then_some(written)
+    let is_long = groups > 1 && written.digits.len() >= LONG;
+    let is_plain =
+        dots != 1 && !is_long && !is_aside(group, written.digits.len()) && !value.ends_with([')', ']']);
+    is_plain.then_some(written)
 }

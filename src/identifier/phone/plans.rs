@@ -7,8 +7,8 @@ use std::borrow::Cow;
 use std::sync::OnceLock;
 
 use rlibphonenumber::{
-    NumberLengthType, ParseError, PhoneNumber, PhoneNumberUtil, Region as Country, ValidationError,
-    get_national_significant_number_owned as national_number,
+    NumberLengthType, ParseError, PhoneNumber, PhoneNumberType, PhoneNumberUtil, Region as Country,
+    ValidationError, get_national_significant_number_owned as national_number,
 };
 
 use crate::identifier::invalid::Invalid;
@@ -36,9 +36,36 @@ pub(super) fn domestic(digits: &str, region: Region) -> Result<String, Invalid> 
         Some(full) => international(&full),
         None => parse(digits, Some(country)),
     };
-    match digits.strip_prefix("00") {
-        Some(rest) => either(at_home, international(rest)),
-        None => at_home,
+    if let Some(rest) = digits.strip_prefix("00") {
+        return either(at_home, international(rest));
+    }
+    // America's international prefix, which libphonenumber reads in its own regions only.
+    if let Some(rest) = digits.strip_prefix("011") {
+        return unless_abroad(at_home, international(rest));
+    }
+    let code = plans().and_then(|plans| plans.get_country_code_for_region(country)).unwrap_or_default();
+    if digits.starts_with(&code.to_string()) {
+        return unless_abroad(at_home, international(digits));
+    }
+    at_home
+}
+
+/// Chooses between two readings of digits that begin with a country code or `011`, and could go on as a number of
+/// this region. Mostly the `+` is missing; only if both numbers exist it is not certain. A mobile number is: a
+/// fixed one that is as long as a mobile number with its country code is in use nowhere.
+fn unless_abroad(
+    at_home: Result<String, Invalid>,
+    abroad: Result<String, Invalid>,
+) -> Result<String, Invalid> {
+    match (at_home, abroad) {
+        (Ok(at_home), Ok(abroad)) if at_home != abroad => match (exists(&at_home), exists(&abroad)) {
+            (true, false) => Ok(at_home),
+            (false, true) => Ok(abroad),
+            (true, true) if is_mobile(&abroad) && !is_mobile(&at_home) => Ok(abroad),
+            _ => Err(Invalid::PhoneAmbiguous),
+        },
+        (Err(_), Ok(abroad)) if exists(&abroad) => Ok(abroad),
+        (at_home, _) => at_home,
     }
 }
 
@@ -61,6 +88,11 @@ fn either(at_home: Result<String, Invalid>, abroad: Result<String, Invalid>) -> 
 pub(super) fn exists(canonical: &str) -> bool {
     let Some(plans) = plans() else { return false };
     plans.parse(canonical, None).is_ok_and(|number| plans.is_valid_number(&number))
+}
+
+fn is_mobile(canonical: &str) -> bool {
+    let Some(plans) = plans() else { return false };
+    plans.parse(canonical, None).is_ok_and(|number| plans.get_number_type(&number) == PhoneNumberType::Mobile)
 }
 
 /// Whether numbers of `region` can be read.
@@ -252,6 +284,30 @@ mod tests {
         }
         assert!(seen > 50_000, "saw {seen} spellings");
         assert!(wrong.is_empty(), "{} of {seen}: {:?}", wrong.len(), wrong.get(..20.min(wrong.len())));
+    }
+
+    /// Reads every example number, with its country code and without `+`, in its own region: that number or an error.
+    #[test]
+    fn a_country_code_without_a_plus_never_becomes_a_part_of_the_number() {
+        let plans = plans().unwrap();
+        let (mut seen, mut read_right) = (0, 0);
+        for country in plans.get_supported_regions() {
+            let region = Region::from_bytes(country.as_region_str().as_bytes()).unwrap();
+            for kind in [Type::Mobile, Type::FixedLine] {
+                let Ok(example) = plans.get_example_number_for_type_and_region(country, kind) else {
+                    continue;
+                };
+                let number = canonical(&example);
+                let read = domestic(&number[1..], region);
+                assert!(
+                    read.as_ref().map_or(true, |read| *read == number),
+                    "{region:?}: {number} as {read:?}"
+                );
+                seen += 1;
+                read_right += usize::from(read.is_ok());
+            }
+        }
+        assert!(seen > 450 && read_right > seen - 10, "{read_right} of {seen}");
     }
 
     #[test]

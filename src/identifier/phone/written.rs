@@ -6,8 +6,9 @@ use percent_encoding::percent_decode_str;
 use regex::Regex;
 
 use super::digits::{Written, ascii, key};
+use super::groups::{self, SECOND};
 use super::region::Region;
-use super::{figures, looks, number, plans};
+use super::{figures, number, plans};
 use crate::identifier::invalid::Invalid;
 use crate::identifier::once::once;
 use crate::identifier::text;
@@ -16,28 +17,19 @@ use crate::identifier::text;
 const VANITY: usize = 4;
 /// The codes after which a word is commonly a part of the number, as in `1 800 FLOWERS`.
 const TOLL_FREE: &[&str] = &["800", "833", "844", "855", "866", "877", "888", "900", "300"];
-/// With this many digits, what is beside a number is a second number.
-const SECOND: usize = 5;
-/// With this many digits, a number is more than an area code.
-const COMPLETE: usize = 7;
-/// The most digits after a slash that replace the last digits before it: `123456/57`.
-const ALTERNATIVE: usize = 4;
 
 /// The canonical form of a number that is not written plainly.
 pub(super) fn read(value: &str, region: Option<Region>) -> Result<String, Invalid> {
     let value = ascii(value);
     let linked = without_scheme(&value)?;
     let value = linked.as_deref().unwrap_or(&value);
-    if looks::is_iso_date(value) {
-        return Err(Invalid::PhoneUnreadable);
-    }
     if let Some(figure) = figures::digits(value) {
-        return number(&written(&figure?), region);
+        return number(&Written::of(&figure?), region);
     }
     let value = without_extension(value);
     let parts = Parts::of(value)?;
     let Some((first, others)) = parts.runs.split_first() else { return Err(Invalid::PhoneUnreadable) };
-    let alone = one(first, region);
+    let alone = groups::one(first, region);
     if parts.is_dialled()
         && !alone.as_ref().is_ok_and(|number| plans::exists(number))
         && let Some(number) = parts.vanity.and_then(|written| number(&written, region).ok())
@@ -51,7 +43,7 @@ pub(super) fn read(value: &str, region: Option<Region>) -> Result<String, Invali
     if others.is_empty() {
         return alone;
     }
-    let is_number = |run: &String| run.contains('+') || digits(run) >= SECOND;
+    let is_number = |run: &String| run.contains('+') || groups::digits(run) >= SECOND;
     let several = alone.is_ok() && parts.listed
         || (alone.is_ok() || is_number(first)) && others.iter().any(is_number)
         || alone == Err(Invalid::PhoneSeveral);
@@ -153,58 +145,11 @@ impl Parts {
     }
 }
 
-/// Reads a piece of digits and punctuation, if it is a single number.
-fn one(run: &str, region: Option<Region>) -> Result<String, Invalid> {
-    if run.trim_start_matches([' ', '(', '[', ')', ']', '+', '-', '.']).contains('+') {
-        return Err(if digits(run) > COMPLETE { Invalid::PhoneSeveral } else { Invalid::PhoneUnreadable });
-    }
-    let exists = |part: &str| number(&written(part), region).is_ok_and(|number| plans::exists(&number));
-    for (at, mark) in run.match_indices(['/', ' ', '-', '.']) {
-        let (Some(left), Some(right)) = (run.get(..at), run.get(at + 1..)) else { continue };
-        let (left_digits, right_digits) = (digits(left), digits(right));
-        if left_digits < SECOND || right_digits == 0 {
-            continue;
-        }
-        let several = if mark == "/" {
-            (left_digits >= COMPLETE || right_digits <= ALTERNATIVE) && exists(left)
-        } else {
-            repeats_its_shape(left, right) && exists(left)
-                || mark == " "
-                    && right_digits >= SECOND
-                    && right.starts_with('0')
-                    && exists(left)
-                    && exists(right)
-        };
-        if several {
-            return Err(Invalid::PhoneSeveral);
-        }
-    }
-    number(&written(run), region)
-}
-
-/// Whether the groups of `right` are as long as the last ones of `left`: `30 123456` and then `123457`, a second
-/// number of the same town.
-fn repeats_its_shape(left: &str, right: &str) -> bool {
-    fn groups(text: &str) -> Vec<usize> {
-        text.split(|c: char| !c.is_ascii_digit()).map(str::len).filter(|len| *len > 0).collect()
-    }
-    digits(right) > SECOND && groups(left).ends_with(&groups(right))
-}
-
 fn ends_toll_free(written: &Written) -> bool {
     TOLL_FREE
         .iter()
         .filter_map(|code| written.digits.strip_suffix(code))
         .any(|before| matches!(before, "" | "0" | "1" | "001") || written.plus && before.len() <= 3)
-}
-
-fn digits(text: &str) -> usize {
-    text.bytes().filter(u8::is_ascii_digit).count()
-}
-
-fn written(text: &str) -> Written {
-    let plus = text.trim_start_matches([' ', '(', '[', ')', ']', '-', '.']).starts_with('+');
-    Written { plus, digits: text.chars().filter(char::is_ascii_digit).collect() }
 }
 
 /// The number in `tel:` and its like (RFC 3966), with the context it may need.
@@ -231,7 +176,7 @@ fn without_scheme(value: &str) -> Result<Option<String>, Invalid> {
 /// allowed, so that a second number is not taken for an extension.
 static EXTENSION: Pattern = Pattern::new(concat!(
     r"(?i)(?:;ext=[0-9]{1,20}",
-    r"|[ ,]*\(?(?:e?xt(?:ensi(?:ó|o\u{301}|o)?)?n?|доб|anexo|durchwahl|dw|nebenstelle|app?arat|poste|ramal|interno?|toestel)[:.]?[ ,-]*[0-9]{1,20}#?\)?",
+    r"|[ ,]*\(?(?:e?xt(?:ensi(?:ó|o\u{301}|o)?)?n?|доб|anexo|durchwahl|dw|nebenstelle|app?arat|poste|ramal|interno?|toestel|tst|wew|转)[:.]?[ ,-]*[0-9]{1,20}#?\)?",
     r"|[ ,]*\(?(?:x|\#|~|int)[:.]?[ ,-]*[0-9]{1,7}#?\)?",
     r"|[- ]+[0-9]{1,6}\#",
     r"|[ ]*,,+[:.]?[ ,-]*[0-9]{1,6}#?",

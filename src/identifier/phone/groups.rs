@@ -1,0 +1,102 @@
+//! Groups of digits: which of them make up one number, and where something else begins. A second number, an
+//! extension, a count or an opening hour must not be added to a number that is complete without it, because the
+//! longer number may be somebody else's.
+
+use super::digits::Written;
+use super::region::Region;
+use super::{number, plans};
+use crate::identifier::invalid::Invalid;
+
+/// With this many digits, what is beside a number is a second number.
+pub(super) const SECOND: usize = 5;
+/// With this many digits, a number is more than an area code.
+const COMPLETE: usize = 7;
+/// The most digits after a slash that replace the last digits before it: `123456/57`.
+const ALTERNATIVE: usize = 4;
+/// The most digits of a number with its country code that is written in groups. Longer ones are in use in no
+/// country, but the plans of some allow them.
+const LONGEST: usize = 13;
+
+/// Reads a piece of digits and punctuation, if it is a single number.
+pub(super) fn one(run: &str, region: Option<Region>) -> Result<String, Invalid> {
+    let run = without_fraction(run);
+    if run.trim_start_matches([' ', '(', '[', ')', ']', '+', '-', '.']).contains('+') {
+        return Err(if digits(run) > COMPLETE { Invalid::PhoneSeveral } else { Invalid::PhoneUnreadable });
+    }
+    let read = |part: &str| number(&Written::of(part), region);
+    let existing = |part: &str| read(part).ok().filter(|number| plans::exists(number));
+    let whole = read(run);
+    let is_valid = whole.as_ref().is_ok_and(|number| plans::exists(number));
+    // `+39 (0)347 …`: the zero is dialled in the country only, and not always.
+    if !is_valid
+        && run.contains("(0)")
+        && let Some(number) = existing(&run.replacen("(0)", " ", 1))
+    {
+        return Ok(number);
+    }
+    let is_long = whole.as_ref().is_ok_and(|number| digits(number) > LONGEST);
+    for split in splits(run) {
+        let Split { left, between, right, group } = split;
+        let (left_digits, right_digits) = (digits(left), digits(right));
+        // `2. 030 …`: the place in a list.
+        if left_digits <= 2 && group.starts_with('0') && !left.contains(['+', '0']) {
+            match existing(right) {
+                Some(number) if whole.as_ref() != Ok(&number) => return Err(Invalid::PhoneSeveral),
+                _ => continue,
+            }
+        }
+        if left_digits < SECOND {
+            continue;
+        }
+        let is_aside = between.ends_with(['(', '[']) && right.trim_end().ends_with([')', ']'])
+            || group.len() == 1 && !is_spaced(left) && between.contains([' ', '(', '[']);
+        let several = if between.contains('/') {
+            left_digits >= COMPLETE || right_digits <= ALTERNATIVE
+        } else {
+            is_long
+                || whole.is_ok() && !is_valid && right_digits <= ALTERNATIVE
+                || right_digits >= SECOND && group.starts_with('0') && existing(right).is_some()
+        };
+        if (is_aside || several) && existing(left).is_some() {
+            return Err(if several { Invalid::PhoneSeveral } else { Invalid::PhoneUnreadable });
+        }
+    }
+    whole
+}
+
+/// Whether the last digit stands alone: `0 3 0 2 3 …`.
+fn is_spaced(left: &str) -> bool {
+    let mut last = left.chars().rev().map(|c| c.is_ascii_digit());
+    last.next() == Some(true) && last.next() == Some(false)
+}
+
+/// Without the `.0` of a number that was a float.
+pub(super) fn without_fraction(run: &str) -> &str {
+    let trimmed = run.trim_end_matches([' ', '(', '[', '-']);
+    trimmed.strip_suffix(".0").filter(|whole| whole.ends_with(|c: char| c.is_ascii_digit())).unwrap_or(run)
+}
+
+pub(super) fn digits(text: &str) -> usize {
+    text.bytes().filter(u8::is_ascii_digit).count()
+}
+
+/// A place between two groups of digits.
+struct Split<'r> {
+    left: &'r str,
+    between: &'r str,
+    right: &'r str,
+    /// The first group of the right side.
+    group: &'r str,
+}
+
+fn splits(run: &str) -> impl Iterator<Item = Split<'_>> {
+    let is_digit = |c: char| c.is_ascii_digit();
+    let mut start = run.find(is_digit).unwrap_or(run.len());
+    std::iter::from_fn(move || {
+        let end = start + run.get(start..)?.find(|c: char| !is_digit(c))?;
+        start = end + run.get(end..)?.find(is_digit)?;
+        let right = run.get(start..)?;
+        let group = right.split(|c: char| !is_digit(c)).next()?;
+        Some(Split { left: run.get(..end)?, between: run.get(end..start)?, right, group })
+    })
+}
