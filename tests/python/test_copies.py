@@ -18,13 +18,18 @@ from keys import KEY
 from store_runs import emails, enricher
 from test_store_processes import answer, start
 
-from exactbuyer import Budget, BulkEnricher, ConfigError
+from exactbuyer import Budget, BulkEnricher, ConfigError, _desk
+from exactbuyer._calls import ListCall
+from exactbuyer._copies import with_login
+from exactbuyer._desk import Terms
+from exactbuyer.progress import Watch
 from exactbuyer.store import Store, migrate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from exactbuyer.sandbox import Sandbox
+    from exactbuyer.settings import Settings
 
 PEOPLE = emails(6)
 
@@ -249,3 +254,60 @@ def test_the_command_line_takes_no_address_for_a_store(address: str, tmp_path: P
         assert b"path of a file" in done.stderr
         assert SECRET.encode() not in done.stderr + done.stdout
     assert [file.name for file in tmp_path.iterdir()] == ["in.csv"]
+
+
+class WatchedLock:
+    """A reentrant lock that tells when a thread finds it taken."""
+
+    def __init__(self, found_taken: threading.Event) -> None:
+        self._lock, self._found_taken = threading.RLock(), found_taken
+
+    def __enter__(self) -> None:
+        if not self._lock.acquire(blocking=False):
+            self._found_taken.set()
+            self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+
+def test_two_threads_that_use_a_copy_first_at_the_same_time_get_one_engine(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proxy = "http://user:a-password@proxy.example:3128"
+    original = BulkEnricher(KEY, base_url="https://127.0.0.1:9", store=path, proxy=proxy)
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    monkeypatch.setenv("EXACTBUYER_API_KEY", KEY)
+    desk = pickle.loads(pickle.dumps(original))._desk
+    met = threading.Event()
+    monkeypatch.setattr(desk, "_lock", WatchedLock(met), raising=False)
+    runs: list[Any] = []
+    logins: list[Settings] = []
+
+    def begin() -> None:
+        terms = Terms.checked(None, None, None, refresh=False, store_only=False)
+        try:
+            runs.append(desk.begin(ListCall, "enrich", terms, Watch(False, 0)).settings)
+        except ConfigError as error:
+            runs.append(error)
+        met.set()
+
+    other = threading.Thread(target=begin)
+
+    def with_login_while_another_thread_begins(settings: Settings) -> Settings:
+        logins.append(settings)
+        if len(logins) == 1:
+            found = with_login(settings)
+            other.start()
+            # It has found the lock taken, or has come to its end without one.
+            assert met.wait(60)
+            return found
+        return with_login(settings)
+
+    monkeypatch.setattr(_desk, "with_login", with_login_while_another_thread_begins)
+    begin()
+    other.join(60)
+    assert runs == [desk.settings, desk.settings]
+    assert len(logins) == 1
+    original.close()
+    desk.close(0.0)
