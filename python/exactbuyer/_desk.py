@@ -102,6 +102,7 @@ class Desk:
         self._key = key
         self._origin = origin
         self._opened: StoreId | None = None
+        self._marked: StoreId | None = None
         self._closed = False
         self._forked = False
         # Guards what changes when a copy is used for the first time, and closing. Reentrant, because the
@@ -171,16 +172,30 @@ class Desk:
 
     def origin(self) -> Origin:
         """What a pickled copy has to know of this enricher. Makes the store if it does not exist yet."""
-        has_login = isinstance(self.settings.proxy, ProxyUrl)
-        if self._origin is not None:
-            return replace(self._origin, proxy_login=has_login or self._origin.proxy_login)
-        if self.store is None or self.settings.copies == "independent":
-            return Origin.here(None, proxy_login=has_login)
-        try:
-            return Origin.here(StoreId.of(self.store), proxy_login=has_login)
-        finally:
-            if self._closed:
-                self.store.close()
+        with self._lock:
+            has_login = isinstance(self.settings.proxy, ProxyUrl)
+            origin = self._origin or Origin.here(None)
+            has_login = has_login or origin.proxy_login
+            if self.store is None or self.settings.copies == "independent":
+                return replace(origin, proxy_login=has_login)
+            try:
+                return replace(origin, store=self._marked_for_copies(self.store), proxy_login=has_login)
+            finally:
+                if self._closed:
+                    self.store.close()
+
+    def _marked_for_copies(self, store: Store) -> StoreId | None:
+        """The id of the store that copies have to use: that of the original, with a mark."""
+        if self._origin is None:
+            if self._marked is None or not self._marked.is_of(store):
+                self._marked = StoreId.marked(store)
+            return self._marked
+        wanted = self._origin.store
+        # A forked child's has no mark yet.
+        if wanted is not None and wanted.mark is None and wanted.is_of(store):
+            wanted = StoreId.marked(store)
+            self._origin = replace(self._origin, store=wanted)
+        return wanted
 
     def _checked_engine(self) -> _core.Engine:
         """The engine, if this enricher may send. A copy gets its proxy's login from the environment first."""

@@ -73,16 +73,24 @@ def test_a_copy_with_the_store_of_its_original_pays_for_nothing_again(
 
 
 @pytest.mark.parametrize("settings", CEILINGS)
-@pytest.mark.parametrize("become", ["nothing", "another store", "a copy of the file"])
+@pytest.mark.parametrize(
+    "become", ["nothing", "another store", "a copy of the file", "an earlier copy in place"]
+)
 def test_a_copy_whose_store_is_another_does_not_send(
     everybody: Sandbox, path: Path, settings: dict[str, Any], become: str
 ) -> None:
     with enricher(everybody, path, **settings) as people:
         people.enrich(PEOPLE[:1])
+        # What a machine has that was made from an image of this one.
+        assert people.store is not None
+        earlier = people.store.backup(path.with_name("earlier.db")).read_bytes()
         pickled = pickle.dumps(people)
     kept = path.with_name("kept.db")
     for file in path.parent.glob(f"{path.name}*"):
-        shutil.move(file, file.with_name(file.name.replace(path.name, kept.name)))
+        if become == "an earlier copy in place":
+            file.write_bytes(earlier if file == path else file.read_bytes())
+        else:
+            shutil.move(file, file.with_name(file.name.replace(path.name, kept.name)))
     if become == "another store":
         with enricher(everybody, path) as other:
             other.enrich(PEOPLE[:1])
@@ -98,6 +106,23 @@ def test_a_copy_whose_store_is_another_does_not_send(
         again.enrich(PEOPLE)
     assert everybody.ledger.credits == before
     assert path.exists() == (become != "nothing")
+
+
+def test_a_store_has_one_mark_for_all_copies_of_an_enricher(everybody: Sandbox, path: Path) -> None:
+    with enricher(everybody, path) as people:
+        people.enrich(PEOPLE)
+        copies = [pickle.loads(pickle.dumps(people)) for _ in range(3)]
+        copies.append(pickle.loads(pickle.dumps(copies[0])))
+        assert len({copied._desk._origin.store.mark for copied in copies}) == 1
+        assert [enrich(copied) for copied in copies] == [0] * 4
+        # What a forked child pickles has a mark, too: its parent may not have pickled anything.
+        assert people.store is not None
+        with enricher(everybody, path) as forked:
+            forked.enrich(PEOPLE)
+            forked._desk.after_fork()
+            copied = pickle.loads(pickle.dumps(forked))
+            assert copied._desk._origin.store.mark not in {None, copies[0]._desk._origin.store.mark}
+            assert enrich(copied) == 0
 
 
 def test_a_copy_without_a_store_does_not_send_in_another_process(everybody: Sandbox) -> None:
