@@ -46,7 +46,7 @@ def check_on_error(on_error: object) -> OnError:
     """`on_error`, if it is one; else a `ConfigError`."""
     if isinstance(on_error, str) and on_error in {"raise", "record"}:
         return cast("OnError", on_error)
-    raise ConfigError(f"on_error is 'raise' or 'record'; not {as_given(on_error)}")
+    raise ConfigError(f"on_error is 'raise' or 'record'; not {as_given(on_error, ('raise', 'record'))}")
 
 
 def refuse_invalid(parts: list[Rows]) -> None:
