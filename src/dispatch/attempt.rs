@@ -215,7 +215,8 @@ impl Attempt {
         // What may have been charged when it was sent before is not known to be refused: the doubt stays.
         let cleared = cleared && landed.parcel.doubt.is_none();
         let settled = settled(&landed.came_to, mine, hold, cleared);
-        match store.settle(run, &claimed.required, request, settled, evidence).await {
+        let stored = store.settle(run, &claimed.required, request, settled, evidence).await;
+        match stored {
             Ok(withheld) => Landed { withheld, ..landed },
             Err(error) => Landed { not_stored: Some(error), ..landed },
         }

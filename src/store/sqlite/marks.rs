@@ -55,6 +55,8 @@ fn name(number: i64) -> String {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::*;
 
     #[test]
@@ -66,7 +68,7 @@ mod tests {
         let second = add(&connection).unwrap();
         assert_eq!((first.0, second.0), (1, 2));
         assert_ne!(first.1, second.1);
-        for _ in 2..MOST_MARKS + 1 {
+        for _ in 2..=MOST_MARKS {
             add(&connection).unwrap();
         }
         let (marks, oldest): (i64, String) = connection
