@@ -65,7 +65,8 @@ def preamble_of(
     mark, wanted = delimiter or names or usual, list(labels)
     if not wanted:
         return Preamble(begins, start, 0, names)
-    records = _records(begins[start:_LOOKED_THROUGH], mark, is_cut=not begins.endswith((b"\n", b"\r")))
+    is_cut = len(begins) > _LOOKED_THROUGH or not begins.endswith((b"\n", b"\r"))
+    records = _records(begins[start:_LOOKED_THROUGH], mark, is_cut=is_cut)
     if not (records and _has_all(records[0].cells, wanted)):
         for block in blocks:
             begins += block
