@@ -150,6 +150,9 @@ pub struct Receipt {
     pub credits_in_doubt: u64,
     /// Lookups whose answers reached the caller but could not be stored.
     pub not_stored: u64,
+    /// Lookups whose contacts reached the caller, and which the store does not keep because they mention a
+    /// purged person.
+    pub withheld: u64,
     /// Lookups that went out although the store has a contact for them: too old, found with other
     /// required fields, or to be asked again.
     pub bought_again: u64,

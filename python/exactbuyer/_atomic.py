@@ -80,10 +80,14 @@ class Draft:
             FileExistsError: There is a file, and `replace` is false.
             OSError: The file cannot be moved.
         """
-        os.fchmod(self._own, mode)
+        # A disk without modes, as exFAT is, keeps the file as it was made: for its owner alone, if it can.
+        with suppress(OSError):
+            os.fchmod(self._own, mode)
         self._check_at(self.path)
-        if replace or not self._linked(target):
+        if replace:
             self.path.replace(target)
+        elif not self._linked(target):
+            self._claimed(target)
         self._check_at(target)
         self.close()
         # The new name has to outlive a power cut, too; not every system can sync a folder.
@@ -98,14 +102,40 @@ class Draft:
         """Moves it by a hard link, which never replaces a file. False: the disk has no hard links."""
         try:
             os.link(self.path, target)
-        except FileExistsError:
-            raise
+        except OSError as error:
+            # A network disk may report the failure of a link that it has made.
+            if not _is_at(self._own, target):
+                if isinstance(error, FileExistsError):
+                    raise
+                return False
+        try:
+            self.path.unlink()
         except OSError:
-            if os.path.lexists(target):
-                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target)) from None
-            return False
-        self.path.unlink()
+            # Not under two names, of which only one is known.
+            target.unlink()
+            raise
         return True
+
+    def _claimed(self, target: Path) -> None:
+        """Moves it over an empty file that is made in its place, and that no other program has touched.
+
+        A rename replaces whatever is there, and Python has none that does not. So a file that another program
+        moves there, or writes into the empty file, in the instant between the check and the rename is lost.
+        If the process is killed in that instant, the empty file remains.
+        """
+        claim = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNER_ONLY)
+        try:
+            if _is_empty_at(claim, target):
+                self.path.replace(target)
+                return
+        except BaseException:
+            with suppress(OSError):
+                if _is_empty_at(claim, target):
+                    target.unlink()
+            raise
+        finally:
+            os.close(claim)
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
 
     def _check_at(self, path: Path) -> None:
         if not _is_at(self._own, path):
@@ -169,6 +199,10 @@ def _locked(descriptor: int, *, wait: bool = False) -> bool:
     except OSError:
         return False
     return True
+
+
+def _is_empty_at(descriptor: int, path: Path) -> bool:
+    return os.fstat(descriptor).st_size == 0 and _is_at(descriptor, path)
 
 
 def _is_at(descriptor: int, path: Path) -> bool:

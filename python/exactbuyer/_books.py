@@ -85,16 +85,21 @@ class Books:
     def trim(self) -> None:
         """Gives up the oldest interrupted calls if too many rows are kept, but never the newest call.
 
-        A call with requests under way is always kept: its cost is not known yet.
+        A call is also kept while requests of it are under way, because its cost is not known yet, and until
+        its own caller has finished with it.
         """
         with self._lock:
             kept = 0
             for call in reversed([*self._broken_off]):
                 kept += call.kept_rows()
-                most = MOST_ROWS_WITH_STORE if call.is_stored() else MOST_ROWS
-                if kept > most and call is not self._broken_off[-1] and call.give_up():
+                if call is self._broken_off[-1] or not call.may_be_given_up():
+                    continue
+                # Not before: until then, an answer may come that the store does not keep.
+                is_stored = call.is_stored()
+                if kept > (MOST_ROWS_WITH_STORE if is_stored else MOST_ROWS):
+                    call.give_up(is_stored=is_stored)
                     self.drop(call)
-                    self.given_up += 0 if call.is_stored() else 1
+                    self.given_up += not is_stored
 
     def drop(self, call: Call) -> None:
         """Stops keeping a call."""

@@ -46,7 +46,7 @@ def check_on_error(on_error: object) -> OnError:
     """`on_error`, if it is one; else a `ConfigError`."""
     if isinstance(on_error, str) and on_error in {"raise", "record"}:
         return cast("OnError", on_error)
-    raise ConfigError(f"on_error is 'raise' or 'record'; not {as_given(on_error)}")
+    raise ConfigError(f"on_error is 'raise' or 'record'; not {as_given(on_error, ('raise', 'record'))}")
 
 
 def refuse_invalid(parts: list[Rows]) -> None:
@@ -95,6 +95,8 @@ class Call:
         """Its receipt, once that is in the books: which put it here."""
         self.is_handed_out = False
         """Whether `recover()` is working on it, or has returned it."""
+        self.is_left = False
+        """Whether its own caller has finished with it. Before that it must not be given up."""
         self._is_given_up = False
         self._rest: Results | None = None
         self._with_caller = False
@@ -160,27 +162,35 @@ class Call:
         """How many rows it keeps for `recover()`."""
         raise NotImplementedError
 
-    def is_stored(self) -> bool:
-        """Whether a store has all its answers, so that asking again is free."""
-        return self.settings.store is not None and not self.run.receipt().get("not_stored")
-
-    def give_up(self) -> bool:
-        """Drops its rows and keeps its receipt. Returns false, and drops nothing, while it is under way."""
-        progress = self.run.progress()
-        if progress["in_flight"] or progress["done"] < progress["rows"]:
+    def may_be_given_up(self) -> bool:
+        """Whether nothing of it is under way, its own caller has finished with it, and its rows are kept."""
+        if not self.is_left or self._is_given_up:
             return False
+        progress = self.run.progress()
+        return not progress["in_flight"] and progress["done"] >= progress["rows"]
+
+    def is_stored(self) -> bool:
+        """Whether a store has all its answers, so that asking again is free. Final once nothing is under way.
+
+        A store does not keep contacts that mention a purged person.
+        """
+        counts = self.run.receipt()
+        store = self._desk.store
+        missing = counts.get("not_stored") or counts.get("withheld")
+        return store is not None and not missing and store.exists()
+
+    def give_up(self, *, is_stored: bool) -> None:
+        """Drops its rows and keeps its receipt. Only if it `may_be_given_up`."""
         self._is_given_up = True
         receipt = self._current_receipt()
         self._desk.books.enter(self, receipt)
-        where = "the store has the answers" if self.is_stored() else "they are lost: call recover() in time"
         logger.log(
-            logging.INFO if self.is_stored() else logging.WARNING,
+            logging.INFO if is_stored else logging.WARNING,
             "%s of an interrupted call that was not recovered (%s) are no longer kept: %s",
             count(receipt.rows, "row"),
             count(receipt.credits, "credit"),
-            where,
+            "the store has the answers" if is_stored else "they are lost: call recover() in time",
         )
-        return True
 
     def receipt_so_far(self) -> Receipt | None:
         """What it took until now; `None` once its receipt is in the books."""
@@ -203,13 +213,16 @@ class Call:
         """Stops, waits for nothing, and leaves the rest to `recover()`."""
         if self._with_caller:
             return
-        self.keep()
-        self.stop()
-        self._watch.close()
-        self._desk.books.trim()
-        # A stream may have been left with every row handed out: then there is nothing to recover.
-        if self.over() and not self.settle():
-            self._desk.books.drop(self)
+        try:
+            self.keep()
+            self.stop()
+            self._watch.close()
+            self._desk.books.trim()
+            # A stream may have been left with every row handed out: then there is nothing to recover.
+            if self.over() and not self.settle():
+                self._desk.books.drop(self)
+        finally:
+            self.is_left = True
 
     def interrupt(self) -> Interrupted:
         """After Ctrl-C: stops, waits for what is in flight, and gives what is to be raised.
@@ -236,6 +249,8 @@ class Call:
                 "every row",
                 receipt=self.receipt(),
             )
+        finally:
+            self.is_left = True
         return Interrupted(
             f"stopped by Ctrl-C with {count(self.receipt().credits, 'credit')} charged: what was paid for is "
             f"in this exception's {self.where}, and enricher.recover() returns it, once",

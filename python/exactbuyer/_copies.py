@@ -20,23 +20,41 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class StoreId:
-    """Identifies a store: by the random name that it got when it was made, and by its file.
+    """Identifies a store: by the random name that it got when it was made, by its file, and by a mark.
 
-    A copy of the file has the same name, but from then on answers of its own.
+    A copy of the file has the same name, but from then on answers of its own. The number of the file tells
+    most copies apart, but not a backup that was copied over the store, nor the files of two machines that
+    were made from one image. These do not have a mark that is written into the store only now.
+
+    What remains: a copy that was made after the mark was written and whose file has the same number, such as
+    a snapshot of a whole disk, counts as the same store. On file systems that give files new numbers at each
+    mount (FAT, some FUSE), a pickle from before the mount counts as a copy of another store.
     """
 
     name: bytes
     file: int
+    mark: tuple[int, bytes] | None = None
 
     @classmethod
     def of(cls, store: Store) -> StoreId:
-        """The id of a store. Opens the store, and makes it if it does not exist yet."""
+        """The id of a store, without a mark. Opens the store, and makes it if it does not exist yet."""
         name = opened(store).name()
         try:
             return cls(name, store.path.stat().st_ino)
         except OSError:
             # The file was deleted meanwhile: no file has the number 0.
             return cls(name, 0)
+
+    @classmethod
+    def marked(cls, store: Store) -> StoreId:
+        """The id of a store, with a new mark that is written into it."""
+        return replace(cls.of(store), mark=opened(store).add_mark())
+
+    def is_of(self, store: Store) -> bool:
+        """Whether this store is the one that is identified. Never makes a store."""
+        if not store.exists() or replace(StoreId.of(store), mark=self.mark) != self:
+            return False
+        return self.mark is None or opened(store).has_mark(*self.mark)
 
 
 class _Process:
@@ -80,7 +98,7 @@ class Origin:
             return
         if store is None:
             self._check_without_store(settings)
-        elif self.store is None or not store.exists() or StoreId.of(store) != self.store:
+        elif self.store is None or not self.store.is_of(store):
             raise ConfigError(
                 f"this copy does not have the store of the enricher that it was copied from ({store.path}), "
                 f"and would pay again for what is paid for already. Nothing was sent. Use a store that both "

@@ -404,7 +404,13 @@ class Store:
     def is_open(self) -> bool: ...
     def close(self) -> None: ...
     def name(self) -> bytes:
-        """Tells this store from every other, wherever it lies."""
+        """Tells this store and its copies from every other store."""
+
+    def add_mark(self) -> tuple[int, bytes]:
+        """Writes a new mark, which copies of the file that were made earlier do not have."""
+
+    def has_mark(self, number: int, token: bytes) -> bool:
+        """Whether the store has this mark."""
 
     def unknown(self) -> list[dict[str, Any]]: ...
     def resolve_unknown(self, resend: bool) -> dict[str, int]: ...

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import threading
 import time
 import weakref
 from dataclasses import dataclass, replace
@@ -101,13 +102,17 @@ class Desk:
         self._key = key
         self._origin = origin
         self._opened: StoreId | None = None
+        self._marked: StoreId | None = None
         self._closed = False
         self._forked = False
+        # Guards what changes when a copy is used for the first time, and closing. Reentrant, because the
+        # collector may close an enricher at any moment.
+        self._lock = threading.RLock()
         self.store: Store | None = None
         if settings.store is not None:
             texts = settings.default_region, settings.na_values
             self.store = store_of(Store, settings.store, settings.service, *texts)
-        self._engine = self._engine_of(self.store)
+        self._engine = self._engine_of(settings, self.store)
         _open.add(self)
 
     def read(self, rows: Iterable[object], terms: Terms, first_row: int = 0) -> _core.Rows:
@@ -137,17 +142,13 @@ class Desk:
             ConfigError: There is no key, or this enricher may not send.
             StoreError: The store cannot be opened.
         """
-        if self._closed:
-            raise ConfigError("this enricher is closed: make another one")
         if terms.store_only and self.store is None:
             raise ConfigError("store_only=True needs a store: make the enricher with store= a path")
-        if self._origin is not None:
-            self._check_origin(self._origin)
         key = None
-        engine = self._engine
+        engine = self._checked_engine()
         if asking == 0:
             # Of its own: the first call of an engine settles its key, and opens the store.
-            engine = self._engine_of(None)
+            engine = self._engine_of(self.settings, None)
         elif not terms.store_only:
             key = key_to_send(self._key)
         if self.store is not None and asking != 0:
@@ -171,35 +172,58 @@ class Desk:
 
     def origin(self) -> Origin:
         """What a pickled copy has to know of this enricher. Makes the store if it does not exist yet."""
-        has_login = isinstance(self.settings.proxy, ProxyUrl)
-        if self._origin is not None:
-            return replace(self._origin, proxy_login=has_login or self._origin.proxy_login)
-        if self.store is None or self.settings.copies == "independent":
-            return Origin.here(None, proxy_login=has_login)
-        try:
-            return Origin.here(StoreId.of(self.store), proxy_login=has_login)
-        finally:
+        with self._lock:
+            has_login = isinstance(self.settings.proxy, ProxyUrl)
+            origin = self._origin or Origin.here(None)
+            has_login = has_login or origin.proxy_login
+            if self.store is None or self.settings.copies == "independent":
+                return replace(origin, proxy_login=has_login)
+            try:
+                return replace(origin, store=self._marked_for_copies(self.store), proxy_login=has_login)
+            finally:
+                if self._closed:
+                    self.store.close()
+
+    def _marked_for_copies(self, store: Store) -> StoreId | None:
+        """The id of the store that copies have to use: that of the original, with a mark."""
+        if self._origin is None:
+            if self._marked is None or not self._marked.is_of(store):
+                self._marked = StoreId.marked(store)
+            return self._marked
+        wanted = self._origin.store
+        # A forked child's has no mark yet.
+        if wanted is not None and wanted.mark is None and wanted.is_of(store):
+            wanted = StoreId.marked(store)
+            self._origin = replace(self._origin, store=wanted)
+        return wanted
+
+    def _checked_engine(self) -> _core.Engine:
+        """The engine, if this enricher may send. A copy gets its proxy's login from the environment first."""
+        with self._lock:
             if self._closed:
-                self.store.close()
+                raise ConfigError("this enricher is closed: make another one")
+            if self._origin is not None:
+                self._origin.check(self.settings, self.store)
+                if self._origin.proxy_login:
+                    settings = with_login(self.settings)
+                    engine = self._engine_of(settings, self.store)
+                    origin = replace(self._origin, proxy_login=False)
+                    # All or nothing: no function is called here, so a Ctrl-C cannot come in between.
+                    self.settings, self._engine, self._origin = settings, engine, origin
+            return self._engine
 
-    def _check_origin(self, origin: Origin) -> None:
-        """Checks that a copy may send, and gets its proxy's login from the environment."""
-        origin.check(self.settings, self.store)
-        if origin.proxy_login:
-            self.settings = with_login(self.settings)
-            self._engine = self._engine_of(self.store)
-            self._origin = replace(origin, proxy_login=False)
-
-    def _engine_of(self, store: Store | None) -> _core.Engine:
-        return _core.Engine(self.settings.for_core(), None if store is None else core_of(store))
+    @staticmethod
+    def _engine_of(settings: Settings, store: Store | None) -> _core.Engine:
+        return _core.Engine(settings.for_core(), None if store is None else core_of(store))
 
     def close(self, grace_s: float) -> None:
         """Stops every call, waits for what is in flight, and begins none any more."""
-        if self._closed:
-            return
-        self._closed = True
+        with self._lock:
+            if self._closed:
+                return
+            self._closed, engine = True, self._engine
         try:
-            self._engine.close(grace_s)
+            engine.close(grace_s)
         finally:
             try:
                 if self.store is not None:
@@ -218,6 +242,7 @@ class Desk:
     def after_fork(self) -> None:
         """In a forked child: the calls under way, and the stand-in vendor, are the parent's."""
         self._forked = True
+        self._lock = threading.RLock()
         if self._origin is None and self._opened is not None:
             self._origin = Origin.here(self._opened)
         self.books.after_fork()

@@ -8,10 +8,13 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from .exceptions import ConfigError
 from .rows import check_text
+
+if TYPE_CHECKING:
+    from ._secret import Hidden
 
 MOST_LETTERS = 4_096
 
@@ -46,16 +49,21 @@ def refuse_address(name: str) -> ConfigError:
     )
 
 
-def file_at(name: str, place: str | os.PathLike[str]) -> Path:
+def file_at(name: str, place: Hidden) -> Path:
     """The path that was given, checked.
+
+    Args:
+        name: The name of the argument.
+        place: What was given. It is hidden, and the caller has removed it from its own frame: an address may
+            hold a password, and a traceback that prints locals must not show it.
 
     Raises:
         ConfigError: It is a database's address, or cannot be a path.
     """
-    if is_address(place):
+    if is_address(place.expose()):
         raise refuse_address(name)
     try:
-        text = cast("object", os.fspath(place))
+        text = cast("object", os.fspath(cast("str | os.PathLike[str]", place.expose())))
     except TypeError:
         text = None
     if not isinstance(text, str) or not text.strip():

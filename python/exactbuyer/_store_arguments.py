@@ -32,8 +32,7 @@ def check_parts(names: list[str], rows: list[dict[str, Any]]) -> None:
         near = nearest(_DATES, name)
         meant = f": did you mean {near!r}? It" if near is not None else "; it"
         raise ConfigError(
-            f"by names {as_given(name)}, which no request has as a tag{meant} may be 'day', 'month', "
-            f"'year' or a tag"
+            f"by names a tag that no request has{meant} may be 'day', 'month', 'year' or a tag that one has"
         )
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import _core
 from ._places import file_at
+from ._secret import Hidden
 from ._warnings import warn_of_store
 from .rows import check_text
 
@@ -28,9 +29,10 @@ class StoreFile:
     __slots__ = ("_default_region", "_na_values", "_path", "_service", "_store", "_warned")
 
     def __init__(self, path: str | PathLike[str], *, default_region: str | None = None) -> None:
-        path = file_at("path", path)
+        hidden, path = Hidden(path), ""
+        file = file_at("path", hidden)
         check_text("default_region", default_region)
-        self._set(path, None, default_region, ())
+        self._set(file, None, default_region, ())
 
     def _set(
         self,

@@ -35,7 +35,8 @@ def warn_of_given_up(calls: int) -> None:
     """Interrupted calls were not recovered, and there were too many of them to keep."""
     warn_of_store(
         f"the rows of {count(calls, 'call')} that had been interrupted were dropped, and what they had paid "
-        f"for is lost (the receipt counts it): call recover() after each, or give store= a path"
+        f"for is lost (the receipt counts it), because no store has it: call recover() after each, or give "
+        f"store= a path"
     )
 
 

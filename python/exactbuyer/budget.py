@@ -56,7 +56,7 @@ class Budget:
         if per not in get_args(Per):
             raise ConfigError(
                 f"max_credits is per {', '.join(map(repr, get_args(Per)[:-1]))} or 'store'; "
-                f"not {as_given(per)}"
+                f"not {as_given(per, get_args(Per))}"
             )
         object.__setattr__(self, "per", per)
         object.__setattr__(self, "tz", time_zone(tz))

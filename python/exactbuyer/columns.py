@@ -191,7 +191,7 @@ def _columns(columns: object) -> tuple[tuple[str, str, Any], ...]:
         unknown = [name for name in names if name not in DEFAULT_COLUMNS]
         if unknown:
             raise ConfigError(
-                f"columns names {as_given(unknown[0])}, which is not in DEFAULT_COLUMNS "
+                f"columns names {as_given(unknown[0], DEFAULT_COLUMNS)}, which is not in DEFAULT_COLUMNS "
                 f"({', '.join(DEFAULT_COLUMNS)}): give it a path, as in {{'title': 'employment.job.title'}}"
             )
         columns = {name: DEFAULT_COLUMNS[cast("str", name)] for name in names}

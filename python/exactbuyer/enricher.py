@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ._desk import Desk, Terms
 from ._places import is_address, refuse_address
-from ._secret import KEY_VARIABLE, ProxyUrl, Secret
+from ._secret import KEY_VARIABLE, Hidden, ProxyUrl, Secret
 from ._tables import Job, in_a_table
 from .async_doors import AsyncDoors
 from .columns import Wish
@@ -143,9 +143,11 @@ class BulkEnricher(SyncDoors, AsyncDoors, TableDoors):
         tags: Mapping[str, str] | None = None,
         copies: Copies = "shared",
     ) -> None:
-        # First of all, both are removed from this frame: a traceback that prints locals must not show them.
+        # First of all, what may hold a secret is removed from this frame: a traceback that prints locals must
+        # not show it.
         key, api_key = Secret.of(api_key), None
         hidden_proxy, proxy = ProxyUrl.of(proxy), None
+        hidden_url, base_url = Hidden(base_url), ""
         if is_address(store):
             # It may hold a password.
             store = None
@@ -170,7 +172,7 @@ class BulkEnricher(SyncDoors, AsyncDoors, TableDoors):
             miss_max_age=miss_max_age,
             na_values=na_values,
             body=body,
-            base_url=base_url,
+            base_url=hidden_url,
             proxy=hidden_proxy,
             ca_bundle=ca_bundle,
             credit_price=credit_price,
@@ -385,7 +387,7 @@ def _usual_settings() -> Settings:
     """What an enricher has that was told nothing: the constructor says it, once. Without a store."""
     parameters = signature(BulkEnricher.__init__).parameters.values()
     usual = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
-    return checked(**usual | {"store": None})
+    return checked(**usual | {"store": None, "base_url": Hidden(usual["base_url"])})
 
 
 def _unpickled(kind: type[BulkEnricher], settings: Settings, origin: Origin) -> BulkEnricher:

@@ -95,7 +95,7 @@ def check_field_type(field_type: object) -> FieldType | None:
         return cast("FieldType | None", field_type)
     raise ConfigError(
         f"field_type is one of {_listed(FIELD_TYPES)}, or None to infer it for each row; "
-        f"not {as_given(field_type)}"
+        f"not {as_given(field_type, FIELD_TYPES)}"
     )
 
 
@@ -111,7 +111,8 @@ def check_required_fields(required_fields: Iterable[str]) -> tuple[RequiredField
     for name in names:
         if name not in REQUIRED_FIELDS:
             raise ConfigError(
-                f"required_fields holds names out of {_listed(REQUIRED_FIELDS)}; not {as_given(name)}"
+                f"required_fields holds names out of {_listed(REQUIRED_FIELDS)}; "
+                f"not {as_given(name, REQUIRED_FIELDS)}"
             )
     return cast("tuple[RequiredField, ...]", names)
 

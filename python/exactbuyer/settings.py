@@ -23,10 +23,11 @@ from ._places import check_path, is_address, refuse_address
 from ._secret import ProxyUrl
 from .budget import Budget, check_credits
 from .exceptions import ConfigError
-from .rows import check_required_fields, check_text
+from .rows import check_required_fields, check_text, is_torn
 from .wording import as_given
 
 if TYPE_CHECKING:
+    from ._secret import Hidden
     from .rows import RequiredField
 
 OnUnknown: TypeAlias = Literal["hold", "resend"]
@@ -232,7 +233,7 @@ def _age(given: Mapping[str, Any], name: str) -> float | None:
 def _one_of(given: Mapping[str, Any], name: str, allowed: tuple[str, ...]) -> str:
     value = given[name]
     if not isinstance(value, str) or value not in allowed:
-        raise ConfigError(f"{name} is {' or '.join(map(repr, allowed))}; not {as_given(value)}")
+        raise ConfigError(f"{name} is {' or '.join(map(repr, allowed))}; not {as_given(value, allowed)}")
     return value
 
 
@@ -258,12 +259,15 @@ def _na_values(value: object) -> tuple[str, ...]:
     return cast("tuple[str, ...]", texts)
 
 
-def _base_url(value: object) -> str:
-    if not isinstance(value, str):
+def _base_url(hidden: Hidden) -> str:
+    """The URL, checked. Until then it may hold a password, and no frame may show it."""
+    if not hidden.is_text():
         raise ConfigError(f"base_url is a URL such as {BASE_URL!r}")
+    if is_torn(cast("str", hidden.expose())):
+        raise ConfigError("base_url holds half a character or a NUL: write it anew")
     # The core reads it as the network will, and says what is wrong with it.
-    _core.service_of(value)
-    return value.rstrip("/")
+    _core.service_of(cast("str", hidden.expose()))
+    return cast("str", hidden.expose()).rstrip("/")
 
 
 def store_path(value: object, base_url: str) -> str | None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 from . import _core
 from ._export import write_export
 from ._places import file_at
+from ._secret import Hidden
 from ._store_arguments import check_parts, check_whole, moment
 from ._store_file import StoreFile, opened
 from ._stored import Answer, Doubt, Entry, Info, Merged, Migrated, Purged, Reconciliation, Resolved, in_ms
@@ -106,7 +107,7 @@ class Store(StoreFile):
         if cast("object", resolution) not in ("resend", "drop"):
             raise ConfigError(
                 f"what is unknown is resolved by 'resend' (asks again, may pay twice) or 'drop' (leaves it); "
-                f"not {as_given(resolution)}"
+                f"not {as_given(resolution, ('resend', 'drop'))}"
             )
         return Resolved(**opened(self).resolve_unknown(resolution == "resend"))
 
@@ -285,7 +286,8 @@ class Store(StoreFile):
             ConfigError: The path has another ending, or is a store or a file that is not an earlier export.
             OSError: It cannot be written.
         """
-        file = file_at("path", path)
+        hidden, path = Hidden(path), ""
+        file = file_at("path", hidden)
         return write_export(opened(self).export(), file, self._path, force=force)
 
     def backup(self, path: str | PathLike[str]) -> Path:
@@ -305,7 +307,8 @@ class Store(StoreFile):
             ConfigError: `path` exists, or side files of a store are beside it.
             StoreError: The store cannot be read, or the copy not be written. No new file is left then.
         """
-        to = file_at("path", path).absolute()
+        hidden, path = Hidden(path), ""
+        to = file_at("path", hidden).absolute()
         opened(self).backup(to)
         return to
 
@@ -325,7 +328,8 @@ class Store(StoreFile):
         Raises:
             ConfigError: It is another service's, or this store itself.
         """
-        file = file_at("other", other)
+        hidden, other = Hidden(other), ""
+        file = file_at("other", hidden)
         return Merged(**opened(self).merge(file))
 
     def unread_reply(self, request: int) -> bytes | None:
@@ -382,4 +386,5 @@ def migrate(path: str | PathLike[str]) -> Migrated:
         StoreError: It is open anywhere, was written by a newer version, or cannot be written: it is
             as it was.
     """
-    return Migrated(**_core.migrate_store(file_at("path", path)))
+    hidden, path = Hidden(path), ""
+    return Migrated(**_core.migrate_store(file_at("path", hidden)))

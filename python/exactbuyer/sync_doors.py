@@ -181,9 +181,10 @@ class SyncDoors:
 
         Calls that nobody recovers are kept up to 100,000 rows in all; with a store, which also has the
         answers, up to 10,000. The latest call is always kept. Beyond the limit, the oldest calls are given
-        up once nothing of them is in flight. Their receipts stay. With a store, asking for the same rows
-        again is free. Without a store, their answers are lost: a log line of level WARNING says so at the
-        time, and a `StoreWarning` here.
+        up once nothing of them is in flight. Their receipts stay. If the store has the answers, asking for
+        the same rows again is free. If no store has them, they are lost: a log line of level WARNING says so
+        at the time, and a `StoreWarning` here. A store does not have contacts that mention a purged person,
+        nor answers that it could not store: calls with such answers count as calls without a store.
 
         Returns:
             The rows of one such call, in order, with its receipt: all rows of an `enrich`, of a

@@ -2,33 +2,47 @@
 
 from __future__ import annotations
 
-import re
 from contextlib import suppress
 from datetime import timedelta
 from decimal import ROUND_HALF_UP, Context, Decimal
+from difflib import get_close_matches
 from html import escape
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 WIDTH = 80
 
 _MONEY = Context(prec=60, rounding=ROUND_HALF_UP)
 _SHORT = 40
-_WORD = re.compile(r"[A-Za-z][A-Za-z_ -]{0,23}")
+_WORD_LETTERS = 24
+# A phone number has more, and so has a birthday.
+_MOST_DIGITS = 5
 
 
-def as_given(value: object) -> str:
-    """A wrong value as a message may show it: a number or a short word; for anything else only its type.
+def as_given(value: object, allowed: Iterable[str] = ()) -> str:
+    """A wrong value as a message may show it: a number of few digits; for anything else only what it is.
 
     The value may be personal data or a secret that was passed in the wrong place, or an object whose `repr`
-    fails.
+    fails. No text is shown, because any word may be a name.
+
+    Args:
+        value: The value.
+        allowed: The texts that would have been right. One that is similar to the value is suggested.
     """
     kind = type(value)
     if value is None or kind in {bool, int, float, Decimal, timedelta}:
+        # An integer may have too many digits to be written.
         with suppress(ValueError):
             text = f"{value!r}"
-            if len(text) <= _SHORT:
+            if len(text) <= _SHORT and sum(map(str.isdigit, text)) <= _MOST_DIGITS:
                 return text
-    elif kind is str and _WORD.fullmatch(str(value)):
-        return f"{value!r}"
+    elif kind is str:
+        text = str(value)
+        near = get_close_matches(text.casefold(), allowed, n=1) if len(text) <= _WORD_LETTERS else []
+        meant = f" (did you mean {near[0]!r}?)" if near else ""
+        return f"a text of {count(len(text), 'character')}{meant}"
     return f"a value of type {kind.__name__}"
 
 

@@ -81,6 +81,8 @@ pub(super) struct Landed {
     pub(super) at_ms: i64,
     /// The answers, or that they are free again, could not be stored.
     pub(super) not_stored: Option<Error>,
+    /// How many contacts the store does not keep, because they mention a purged person.
+    pub(super) withheld: u64,
 }
 
 impl Landed {
@@ -95,6 +97,7 @@ impl Landed {
             came_to,
             at_ms: 0,
             not_stored: None,
+            withheld: 0,
         }
     }
 }
@@ -212,8 +215,11 @@ impl Attempt {
         // What may have been charged when it was sent before is not known to be refused: the doubt stays.
         let cleared = cleared && landed.parcel.doubt.is_none();
         let settled = settled(&landed.came_to, mine, hold, cleared);
-        let not_stored = store.settle(run, &claimed.required, request, settled, evidence).await.err();
-        Landed { not_stored, ..landed }
+        let stored = store.settle(run, &claimed.required, request, settled, evidence).await;
+        match stored {
+            Ok(withheld) => Landed { withheld, ..landed },
+            Err(error) => Landed { not_stored: Some(error), ..landed },
+        }
     }
 }
 

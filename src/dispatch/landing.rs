@@ -47,6 +47,7 @@ impl Runner {
         if landed.not_stored.is_some() {
             self.tally.not_stored(parcel.ids.len());
         }
+        self.tally.receipt.withheld += landed.withheld;
         match landed.came_to {
             CameTo::NothingToSend => {
                 self.return_unused(&flight);

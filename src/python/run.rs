@@ -309,6 +309,7 @@ impl Run {
         told.set_item("credits", receipt.credits)?;
         told.set_item("credits_in_doubt", receipt.credits_in_doubt)?;
         told.set_item("not_stored", receipt.not_stored)?;
+        told.set_item("withheld", receipt.withheld)?;
         told.set_item("bought_again", receipt.bought_again)?;
         told.set_item("barred", receipt.barred)?;
         told.set_item("inherited", receipt.inherited.rows)?;

@@ -155,6 +155,15 @@ impl Store {
         Ok(PyBytes::new(py, &self.ask(py, SqliteStore::name)?))
     }
 
+    fn add_mark<'py>(&self, py: Python<'py>) -> PyResult<(i64, Bound<'py, PyBytes>)> {
+        let (number, token) = self.ask(py, SqliteStore::add_mark)?;
+        Ok((number, PyBytes::new(py, &token)))
+    }
+
+    fn has_mark(&self, py: Python<'_>, number: i64, token: Vec<u8>) -> PyResult<bool> {
+        self.ask(py, move |store| store.has_mark(number, token))
+    }
+
     fn unknown(&self, py: Python<'_>) -> PyResult<Vec<stored::Doubt>> {
         Ok(self.ask(py, SqliteStore::unknown)?.into_iter().map(Into::into).collect())
     }

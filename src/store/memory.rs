@@ -226,9 +226,9 @@ impl Store for MemoryStore {
         _: RequestId,
         lookups: Vec<(Identifier, Settled)>,
         evidence: Evidence,
-    ) -> BoxFuture<'a, Result<(), Error>> {
+    ) -> BoxFuture<'a, Result<u64, Error>> {
         self.note(run, required, lookups, evidence.at_ms);
-        ready(Ok(())).boxed()
+        ready(Ok(0)).boxed()
     }
 
     fn abandon(&self, run: RunId, required: &Required, _: RequestId, lookups: Vec<Identifier>) {

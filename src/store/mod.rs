@@ -132,6 +132,9 @@ pub trait Store: Send + Sync + 'static {
     /// Says what became of the lookups that a request claimed, and wakes whoever waits for them. Can
     /// be said of a request that was given up, too: what is known replaces the doubt.
     ///
+    /// Returns how many contacts are deliberately not stored, because they mention a purged person. They
+    /// still reach the caller.
+    ///
     /// # Errors
     /// Where it could not be kept; it still reaches the caller.
     ///
@@ -144,7 +147,7 @@ pub trait Store: Send + Sync + 'static {
         request: RequestId,
         lookups: Vec<(Identifier, Settled)>,
         evidence: Evidence,
-    ) -> BoxFuture<'a, Result<(), Error>>;
+    ) -> BoxFuture<'a, Result<u64, Error>>;
 
     /// The task of a request ended without a word: what it had claimed is in doubt. Never waits, so
     /// that a destructor can say it.

@@ -53,9 +53,9 @@ STORE_BUGS = (
         "an answer is delivered before it is stored",
         "power: no commit is lost that somebody relied on",
         ATTEMPT,
-        "let not_stored = store.settle(run, &claimed.required, request, settled, evidence).await.err();",
+        "let stored = store.settle(run, &claimed.required, request, settled, evidence).await;",
         "drop(store.settle(run, &claimed.required, request, settled, evidence));\n"
-        "        let not_stored = None;",
+        "        let stored = Ok(0);",
     ),
     Bug(
         "an answer is stored in two commits",

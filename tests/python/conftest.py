@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,27 @@ if TYPE_CHECKING:
 def _no_key_of_somebodys(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EXACTBUYER_API_KEY", KEY)
     monkeypatch.setenv("EXACTBUYER_OFFLINE", "1")
+
+
+def _made_in(folder: Path) -> dict[Path, int]:
+    return {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_store_is_left_in_the_checkout() -> Iterator[None]:
+    folder = Path(__file__).resolve().parents[2] / ".exactbuyer"
+    before = _made_in(folder)
+    yield
+    assert _made_in(folder) == before, f"a test has made or changed an automatic store: {folder}"
+
+
+@pytest.fixture(autouse=True)
+def _in_a_folder_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    # An automatic store lies in the current folder. Not with `monkeypatch`, which tests undo.
+    before = Path.cwd()
+    os.chdir(tmp_path_factory.mktemp("current"))
+    yield
+    os.chdir(before)
 
 
 @pytest.fixture

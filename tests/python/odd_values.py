@@ -12,6 +12,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 CANARY = "canary5e1f"
+HARMLESS = ("Zoe", "Zoe Zimmerli", "zoe-zimmerli", "17734749362")
+"""Values that look like harmless words and numbers, and may be personal data."""
+
+PERSONAL = tuple(text.casefold() for text in (CANARY, *HARMLESS))
+"""What no message may hold, in any case."""
 
 
 class TheirsError(Exception):
@@ -90,6 +95,7 @@ TEXTS = [
     "1e40",
     "nan",
     "-1",
+    *HARMLESS,
 ]
 NUMBERS: list[Any] = [
     0,
@@ -110,6 +116,9 @@ NUMBERS: list[Any] = [
     float("inf"),
     -float("inf"),
     1j,
+    int(HARMLESS[-1]),
+    float(HARMLESS[-1]),
+    Decimal(HARMLESS[-1]),
     Decimal("NaN"),
     Decimal("sNaN"),
     Decimal("Infinity"),

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from cli_runs import PATIENCE_S, against, run, start
 from test_cli_trouble import until
 
 from exactbuyer import _atomic
-from exactbuyer.cli import Ending, main
+from exactbuyer.cli import Ending, _output, main
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -112,3 +113,59 @@ def test_a_draft_that_was_taken_for_left_is_begun_anew(
     assert draft.path.exists()
     os.close(draft.descriptor)
     draft.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="there is no /dev/fd of this kind")
+@pytest.mark.parametrize("name", ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"])
+@pytest.mark.parametrize("kind", ["socket", "pipe"])
+def test_standard_output_is_written_to_by_any_name(
+    name: str, kind: str, everybody: Sandbox, csv: Path
+) -> None:
+    ends = socket.socketpair() if kind == "socket" else os.pipe()
+    reader, writer = (end if isinstance(end, int) else end.detach() for end in ends)
+    command = start(
+        "enrich", csv, "--by", "mail", *against(everybody), "-o", name, "--to", "csv", stdout=writer
+    )
+    os.close(writer)
+    with os.fdopen(reader, "rb") as stream:
+        assert len(stream.readlines()) == 2
+    assert command.wait(PATIENCE_S) == Ending.DONE
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="there is no /dev/fd of this kind")
+def test_a_descriptor_that_cannot_be_written_to_is_told_before_anything_is_sent(
+    everybody: Sandbox, csv: Path
+) -> None:
+    reader, writer = os.pipe()
+    command = start(
+        "enrich", csv, "--by", "mail", *against(everybody), "-o", f"/dev/fd/{reader}", "--to", "csv",
+        pass_fds=[reader], stderr=subprocess.PIPE,
+    )  # fmt: skip
+    _, said = command.communicate(timeout=PATIENCE_S)
+    os.close(reader)
+    os.close(writer)
+    assert command.returncode == Ending.FILES
+    assert b"cannot be written" in said
+    assert not everybody.ledger.requests
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes with names are POSIX's")
+def test_a_file_that_takes_the_place_of_a_pipe_is_left_alone(
+    everybody: Sandbox, csv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    check = _output.check_output
+
+    def check_and_replace(*given: Any) -> Path | None:
+        target = check(*given)
+        if pipe.is_fifo():
+            pipe.unlink()
+            pipe.write_bytes(b"another's")
+        return target
+
+    monkeypatch.setattr(_output, "check_output", check_and_replace)
+    given = ["enrich", str(csv), "--by", "mail", "-o", str(pipe), "--to", "csv", *against(everybody)]
+    assert main(given) == Ending.FILES
+    assert pipe.read_bytes() == b"another's"
+    assert not everybody.ledger.requests

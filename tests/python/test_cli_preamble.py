@@ -123,3 +123,115 @@ def test_a_name_that_is_there_means_itself(everybody: Sandbox) -> None:
     frame = pd.DataFrame({"E-mail Address": ["ana@acme.example"], "E-mail\u00a0Address": ["no address"]})
     with BulkEnricher("any", base_url=everybody.url) as enricher:
         assert list(enricher.enrich_table(frame, by="E-mail Address")["eb_status"]) == ["found"]
+
+
+def planned(text: str, tmp_path: Path, *options: str) -> int:
+    """The exit code of a plan for this file, which costs nothing."""
+    (tmp_path / "in.csv").write_bytes(text.encode())
+    return main(["plan", str(tmp_path / "in.csv"), *options])
+
+
+PEOPLE = "Ana,ana@acme.example,open\nBob,bob@acme.example,{}\nCy,cy@acme.example,open\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        # A row has the name of the column in a cell.
+        "name,mail,notes\n" + PEOPLE.format("status"),
+        "name,mail,notes\n" + PEOPLE.format(" status\u00a0"),
+        "name,mail,notes\n" + PEOPLE.format("status") * 40,
+        # And one cell more than the names.
+        "name,mail\nAna,Berlin\nBob,Rome,status\nCy,Oslo\n",
+        "name,mail\nAna,Berlin\nBob,Rome,status\n",
+        "name,mail\nAna,Berlin\nBob,bob@acme.example,status\nCy,Oslo,x\n",
+        # One column.
+        "mail\nana@acme.example\nstatus\n",
+        "\n\nname,mail\nAna,status\n",
+        "\ufeffname,mail\nAna,status\nBob,x\n",
+        # As wide as the line above it.
+        "Report,2026\nname,status\nAna,x\n",
+    ],
+)
+def test_a_row_never_passes_for_the_names_of_the_columns(
+    text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert planned(text, tmp_path, "--by", "status") == Ending.USAGE
+    told = capsys.readouterr().err
+    assert "the header is line" not in told
+    assert "pass --skip-rows N" in told
+    first = next(line for line in text.strip("\ufeff\n").splitlines())
+    assert all(repr(name) in told for name in first.split(",")), told
+
+
+def test_one_of_two_columns_is_not_enough(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = "name,mail\n" + "Ana,ana@acme.example\nphone,mail\n"
+    assert planned(text, tmp_path, "--by", "mail", "--by", "phone") == Ending.USAGE
+    told = capsys.readouterr().err
+    assert "(number 2 of 2)" in told
+    assert "'name', 'mail'" in told
+
+
+HEADERS = {
+    "plain": "Name,mail,city",
+    "white space": "Name, mail ,city",
+    "no-break space": "Name,mail\u00a0,city",
+    "byte-order mark": "Name,\ufeffmail,city",
+    "quoted": '"Name","mail","city"',
+}
+NOTES = {
+    "none": "",
+    "notes": "Contacts\n\nMade in 2026\n",
+    "padded notes": "Contacts,,\n,,\nMade,2026,\n",
+    "a note that names the column": "Contacts\nThese have a,mail\n",
+    "a first line that names the column": "By,mail\n",
+    "a byte-order mark before notes": "\ufeffContacts\n",
+}
+
+
+@pytest.mark.parametrize("notes", NOTES)
+@pytest.mark.parametrize("header", HEADERS)
+@pytest.mark.parametrize("skip", ["found", "counted"])
+def test_the_names_of_the_columns_are_found_below_notes(
+    notes: str, header: str, skip: str, everybody: Sandbox, tmp_path: Path
+) -> None:
+    text = f"{NOTES[notes]}{HEADERS[header]}\nAna,ana@acme.example,mail\nBob,bob@acme.example,x\n"
+    skipped = [] if skip == "found" else ["--skip-rows", str(NOTES[notes].count("\n"))]
+    made = enriched(everybody, text, tmp_path, "--by", "mail", *skipped)
+    assert made.startswith(f"{NOTES[notes]}{HEADERS[header]},")
+    assert [line.split(",")[:4] for line in made.splitlines()[-2:]] == [
+        ["Ana", "ana@acme.example", "mail", "found"],
+        ["Bob", "bob@acme.example", "x", "found"],
+    ]
+
+
+def test_a_single_column_is_found_below_a_note(everybody: Sandbox, tmp_path: Path) -> None:
+    made = enriched(everybody, "Contacts\n\nmail\nana@acme.example\nmail\n", tmp_path, "--by", "mail")
+    assert made.startswith("Contacts\n\nmail,eb_status,")
+    assert "\nana@acme.example,found," in made
+
+
+@pytest.mark.parametrize("header", ["mail,city", "city,mail,,"])
+def test_notes_without_rows_below_them(header: str, tmp_path: Path) -> None:
+    assert planned(f"Contacts\n\n{header}\n", tmp_path, "--by", "mail") == Ending.DONE
+    assert planned(f"Contacts\n\n{header}", tmp_path, "--by", "mail") == Ending.DONE
+
+
+def test_two_lines_that_may_be_the_names_of_the_columns(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = "Columns,mail,,\nname,mail,city\nAna,ana@acme.example,Rome\n"
+    assert planned(text, tmp_path, "--by", "mail") == Ending.USAGE
+    assert "such as 0 or 1" in capsys.readouterr().err
+    for lines in ("0", "1"):
+        assert planned(text, tmp_path, "--by", "mail", "--skip-rows", lines) == Ending.DONE
+
+
+@pytest.mark.parametrize("lines", ["1", "2", "9"])
+def test_lines_that_are_counted_wrongly_are_told(
+    lines: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = "name,mail\nAna,Rome\nBob,Oslo\n"
+    assert planned(text, tmp_path, "--by", "mail", "--skip-rows", lines) in {Ending.USAGE, Ending.FILES}
+    told = capsys.readouterr().err
+    assert {"1": "'Ana', 'Rome'", "2": "'Bob', 'Oslo'", "9": "is empty"}[lines] in told

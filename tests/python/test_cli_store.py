@@ -183,7 +183,7 @@ def test_what_a_store_answers(file: Path, everybody: Sandbox) -> None:
         (
             ["summary", "--by", "mont"],
             Ending.USAGE,
-            "--by names 'mont', which no request has as a tag: did you",
+            "--by names a tag that no request has: did you mean 'month'",
         ),
         (["export", "all.csv"], Ending.USAGE, ".jsonl"),
         (["merge", "nowhere.db"], Ending.STORE, "nowhere.db"),

@@ -16,15 +16,21 @@ import cli_runs
 import pytest
 from keys import KEY
 from store_runs import emails, enricher
+from test_secrets import leaks
 from test_store_processes import answer, start
 
-from exactbuyer import Budget, BulkEnricher, ConfigError
+from exactbuyer import Budget, BulkEnricher, ConfigError, _desk
+from exactbuyer._calls import ListCall
+from exactbuyer._copies import with_login
+from exactbuyer._desk import Terms
+from exactbuyer.progress import Watch
 from exactbuyer.store import Store, migrate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from exactbuyer.sandbox import Sandbox
+    from exactbuyer.settings import Settings
 
 PEOPLE = emails(6)
 
@@ -68,16 +74,24 @@ def test_a_copy_with_the_store_of_its_original_pays_for_nothing_again(
 
 
 @pytest.mark.parametrize("settings", CEILINGS)
-@pytest.mark.parametrize("become", ["nothing", "another store", "a copy of the file"])
+@pytest.mark.parametrize(
+    "become", ["nothing", "another store", "a copy of the file", "an earlier copy in place"]
+)
 def test_a_copy_whose_store_is_another_does_not_send(
     everybody: Sandbox, path: Path, settings: dict[str, Any], become: str
 ) -> None:
     with enricher(everybody, path, **settings) as people:
         people.enrich(PEOPLE[:1])
+        # What a machine has that was made from an image of this one.
+        assert people.store is not None
+        earlier = people.store.backup(path.with_name("earlier.db")).read_bytes()
         pickled = pickle.dumps(people)
     kept = path.with_name("kept.db")
     for file in path.parent.glob(f"{path.name}*"):
-        shutil.move(file, file.with_name(file.name.replace(path.name, kept.name)))
+        if become == "an earlier copy in place":
+            file.write_bytes(earlier if file == path else file.read_bytes())
+        else:
+            shutil.move(file, file.with_name(file.name.replace(path.name, kept.name)))
     if become == "another store":
         with enricher(everybody, path) as other:
             other.enrich(PEOPLE[:1])
@@ -93,6 +107,23 @@ def test_a_copy_whose_store_is_another_does_not_send(
         again.enrich(PEOPLE)
     assert everybody.ledger.credits == before
     assert path.exists() == (become != "nothing")
+
+
+def test_a_store_has_one_mark_for_all_copies_of_an_enricher(everybody: Sandbox, path: Path) -> None:
+    with enricher(everybody, path) as people:
+        people.enrich(PEOPLE)
+        copies = [pickle.loads(pickle.dumps(people)) for _ in range(3)]
+        copies.append(pickle.loads(pickle.dumps(copies[0])))
+        assert len({copied._desk._origin.store.mark for copied in copies}) == 1
+        assert [enrich(copied) for copied in copies] == [0] * 4
+        # What a forked child pickles has a mark, too: its parent may not have pickled anything.
+        assert people.store is not None
+        with enricher(everybody, path) as forked:
+            forked.enrich(PEOPLE)
+            forked._desk.after_fork()
+            copied = pickle.loads(pickle.dumps(forked))
+            assert copied._desk._origin.store.mark not in {None, copies[0]._desk._origin.store.mark}
+            assert enrich(copied) == 0
 
 
 def test_a_copy_without_a_store_does_not_send_in_another_process(everybody: Sandbox) -> None:
@@ -209,11 +240,13 @@ def test_an_address_of_a_database_is_no_path(
             lambda: Store(address),
             lambda: migrate(address),
             lambda: store.merge(address),
+            lambda: store.export(address),
+            lambda: store.backup(address),
         ]
         for call in refused:
             with pytest.raises(ConfigError, match="path of a file") as caught:
                 call()
-            assert SECRET not in str(caught.value)
+            assert not leaks(caught.value, SECRET)
     assert {file.name for file in tmp_path.iterdir()} <= {"people.db", "people.db-owners"}
 
 
@@ -249,3 +282,60 @@ def test_the_command_line_takes_no_address_for_a_store(address: str, tmp_path: P
         assert b"path of a file" in done.stderr
         assert SECRET.encode() not in done.stderr + done.stdout
     assert [file.name for file in tmp_path.iterdir()] == ["in.csv"]
+
+
+class WatchedLock:
+    """A reentrant lock that tells when a thread finds it taken."""
+
+    def __init__(self, found_taken: threading.Event) -> None:
+        self._lock, self._found_taken = threading.RLock(), found_taken
+
+    def __enter__(self) -> None:
+        if not self._lock.acquire(blocking=False):
+            self._found_taken.set()
+            self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+
+def test_two_threads_that_use_a_copy_first_at_the_same_time_get_one_engine(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proxy = "http://user:a-password@proxy.example:3128"
+    original = BulkEnricher(KEY, base_url="https://127.0.0.1:9", store=path, proxy=proxy)
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    monkeypatch.setenv("EXACTBUYER_API_KEY", KEY)
+    desk = pickle.loads(pickle.dumps(original))._desk
+    met = threading.Event()
+    monkeypatch.setattr(desk, "_lock", WatchedLock(met), raising=False)
+    runs: list[Any] = []
+    logins: list[Settings] = []
+
+    def begin() -> None:
+        terms = Terms.checked(None, None, None, refresh=False, store_only=False)
+        try:
+            runs.append(desk.begin(ListCall, "enrich", terms, Watch(False, 0)).settings)
+        except ConfigError as error:
+            runs.append(error)
+        met.set()
+
+    other = threading.Thread(target=begin)
+
+    def with_login_while_another_thread_begins(settings: Settings) -> Settings:
+        logins.append(settings)
+        if len(logins) == 1:
+            found = with_login(settings)
+            other.start()
+            # It has found the lock taken, or has come to its end without one.
+            assert met.wait(60)
+            return found
+        return with_login(settings)
+
+    monkeypatch.setattr(_desk, "with_login", with_login_while_another_thread_begins)
+    begin()
+    other.join(60)
+    assert runs == [desk.settings, desk.settings]
+    assert len(logins) == 1
+    original.close()
+    desk.close(0.0)

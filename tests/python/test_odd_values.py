@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from keys import KEY
-from odd_values import CANARY, TheirsError, values
+from odd_values import PERSONAL, TheirsError, values
 
 import exactbuyer
 from exactbuyer import Budget, BulkEnricher, ExactBuyerError, Receipt
@@ -135,7 +135,7 @@ def check(name: str, call: Callable[[Any], object]) -> list[str]:
             text = str(error)
             if not fine or isinstance(error, UnicodeError):
                 wrong.append(f"{label}: {type(error).__name__}: {text[:150]!a}")
-            elif CANARY in text and name not in PATHS:
+            elif any(each in text.casefold() for each in PERSONAL) and name not in PATHS:
                 wrong.append(f"{label}: says what it was given: {text[:150]!a}")
             elif "\n" in text or len(text) > 1_000:
                 wrong.append(f"{label}: says it in {len(text):,} letters: {text[:150]!a}")

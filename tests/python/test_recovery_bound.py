@@ -12,9 +12,15 @@ from keys import KEY
 from store_runs import emails
 
 from exactbuyer import BulkEnricher, StoreWarning, _books
+from exactbuyer._calls import ListCall
+from exactbuyer._desk import Terms
+from exactbuyer._stream_call import StreamCall
+from exactbuyer.exceptions import Interrupted
+from exactbuyer.progress import Watch
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from types import ModuleType
 
     from exactbuyer.sandbox import Sandbox
 
@@ -94,3 +100,91 @@ def test_the_newest_call_is_kept_however_large(everybody: Sandbox, monkeypatch: 
         stream.close()
         enricher.enrich(["last@acme.example"])
         assert len(enricher.recover()) == len(PEOPLE) - 1
+
+
+def leave(enricher: BulkEnricher, name: str) -> None:
+    """Leaves a stream with one row that was answered and not handed out."""
+    with enricher.stream([f"{name}@acme.example"] * 2) as stream:
+        next(stream)
+
+
+@pytest.mark.parametrize("most", [3, 2])
+def test_a_contact_that_the_store_does_not_keep_is_not_given_up_as_stored(
+    everybody: Sandbox, path: Path, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    monkeypatch.setattr(_books, "MOST_ROWS", most)
+    monkeypatch.setattr(_books, "MOST_ROWS_WITH_STORE", 1)
+    # The store does not keep Bob's contact, because it mentions somebody who was purged.
+    everybody.person("bob@acme.example", {"manager": "Eve@acme.example"})
+    with BulkEnricher(KEY, base_url=everybody.url, store=path) as enricher:
+        enricher.enrich(["eve@acme.example"])
+        assert enricher.store is not None
+        enricher.store.purge("eve@acme.example")
+        for name in ("bob", "carla", "dora"):
+            leave(enricher, name)
+            enricher.enrich(["last@acme.example"])
+        assert enricher.store.find("carla@acme.example")
+        assert not enricher.store.find("bob@acme.example")
+        if most == 3:
+            first = enricher.recover()
+            assert [row["value"] for row in first] == ["bob@acme.example"]
+        else:
+            with pytest.warns(StoreWarning, match="rows of 1 call .* recover"):
+                first = enricher.recover()
+        while first[0]["value"] != "dora@acme.example":
+            first = enricher.recover()
+        assert not enricher.recover()
+
+
+def test_the_answers_of_a_store_that_is_gone_are_not_given_up_as_stored(
+    everybody: Sandbox, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with BulkEnricher(KEY, base_url=everybody.url, store=path) as enricher:
+        for name in ("bob", "carla"):
+            leave(enricher, name)
+        for file in path.parent.iterdir():
+            file.unlink()
+        monkeypatch.setattr(_books, "MOST_ROWS_WITH_STORE", 0)
+        enricher._desk.books.trim()
+        assert [row["value"] for row in enricher.recover()] == ["bob@acme.example"]
+
+
+def another_call() -> ListCall:
+    """A call of another enricher, that is not under way."""
+    terms = Terms.checked(None, None, None, refresh=False, store_only=False)
+    return BulkEnricher(KEY, store=None)._desk.begin(ListCall, "enrich", terms, Watch(False, 0))
+
+
+@pytest.mark.parametrize("name", ["enrich", "stream"])
+def test_a_call_is_not_given_up_while_its_own_caller_still_takes_its_rows(
+    fakes: ModuleType, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(_books, "MOST_ROWS", 0)
+    enricher = BulkEnricher(KEY, store=None)
+    books, kind = enricher._desk.books, {"enrich": ListCall, "stream": StreamCall}[name]
+    collect = kind.collect
+
+    def trim_and_collect(call: Any) -> None:
+        # As another thread may at this moment: everything is answered, and nothing of it is taken yet.
+        newest = another_call()
+        books.keep(newest)
+        books.trim()
+        books.drop(newest)
+        collect(call)
+
+    def press(_: Any) -> None:
+        engine.before_wait = lambda _: None
+        monkeypatch.setattr(kind, "collect", trim_and_collect)
+        raise KeyboardInterrupt
+
+    engine: Any = enricher._desk._engine
+    engine.before_wait = press
+    with pytest.raises(Interrupted) as caught:
+        list(getattr(enricher, name)(PEOPLE[:ROWS], progress=False))
+    assert caught.value.results is not None
+    assert [row["status"] for row in caught.value.results] == ["not_sent"] * ROWS
+    assert not enricher._desk.books.given_up
+    # From then on it may be.
+    books.keep(another_call())
+    books.trim()
+    assert books.given_up == 1

@@ -119,6 +119,9 @@ def test_another_key_at_the_second_call_is_shown_nowhere(
         (lambda: BulkEnricher(proxy=f"nntp://user:{PASSWORD}@proxy.example"), PASSWORD),
         (lambda: BulkEnricher(proxy=f"{PROXY}\0"), PASSWORD),
         (lambda: BulkEnricher(proxy=PROXY.encode()), PASSWORD),  # type: ignore[arg-type]
+        (lambda: BulkEnricher(base_url=f"https://user:{PASSWORD}@api.example.com"), PASSWORD),
+        (lambda: BulkEnricher(base_url=f"https://user:{PASSWORD}@api.example.com/\udc80"), PASSWORD),
+        (lambda: BulkEnricher.sandbox(base_url=f"https://user:{PASSWORD}@api.example.com"), PASSWORD),
     ],
 )
 def test_a_setting_that_is_refused_shows_no_secret(make: Callable[[], Any], secret: str) -> None:

@@ -40,7 +40,7 @@ def enricher(everybody: Sandbox) -> BulkEnricher:
         ({"by": ["mail", "mail"]}, "by names a column twice"),
         ({"by": {"mail": "fax"}}, "field_type is one of"),
         ({"by": "mail", "columns": "title"}, "columns is a mapping"),
-        ({"by": "mail", "columns": ["titel"]}, "columns names 'titel', which is not in DEFAULT_COLUMNS"),
+        ({"by": "mail", "columns": ["titel"]}, "a text of 5 characters.*, which is not in DEFAULT_COLUMNS"),
         ({"by": "mail", "columns": {"x": "a..b"}}, "is no path into a contact"),
         ({"by": "mail", "columns": {"x": ("a", "int65")}}, "'int65'|\"int65\" is no type of a column"),
         ({"by": "mail", "columns": {"x": ("a", pa.struct([]))}}, "cannot be made of JSON"),

@@ -16,14 +16,15 @@ from exactbuyer._secret import KEY_VARIABLE, has_key
 from exactbuyer.budget import Budget
 from exactbuyer.columns import DEFAULT_COLUMNS, Wish
 from exactbuyer.enricher import BulkEnricher
-from exactbuyer.frames import as_seen, looks_personal
+from exactbuyer.exceptions import ConfigError
+from exactbuyer.frames import as_seen, check_labels, looks_personal
 from exactbuyer.rows import FieldType
 from exactbuyer.settings import BASE_URL
 
 from ._files import place_of
 from ._keys import key_in
 from ._sources import DELIMITERS, opened
-from ._words import SETTINGS
+from ._words import SETTINGS, in_options
 from .endings import Ending, Stop
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ class Given:
             if label in told:
                 raise Stop(Ending.USAGE, f"--by names {label!r} twice: name each column once, best first")
             if label not in names and self.place().kind in DELIMITERS:
-                _check_header(names, skipped=self["skip_rows"] is not None)
+                _check_header(names, self.labels(), skipped=self["skip_rows"] is not None)
             told[label] = field_type
         return told
 
@@ -231,8 +232,8 @@ def _place_of_store(path: str) -> str:
     return path
 
 
-def _check_header(names: list[str], *, skipped: bool) -> None:
-    """Says what is wrong with a header that is not one. Does not show it: it may be personal data."""
+def _check_header(names: list[str], labels: list[str], *, skipped: bool) -> None:
+    """Raises if the header lacks a label, and says why. Does not show what may be personal data."""
     if any(map(looks_personal, names)):
         raise Stop(
             Ending.USAGE,
@@ -245,12 +246,17 @@ def _check_header(names: list[str], *, skipped: bool) -> None:
                 Ending.USAGE,
                 f"the input has one column only, with {said} in its name: say --delimiter {said}",
             )
-    if len(names) == 1 and not skipped:
+    try:
+        check_labels([*names], [as_seen(names, label) for label in labels])
+    except ConfigError as error:
+        if skipped:
+            raise
+        delimiter = "; also check --delimiter" if len(names) == 1 else ""
         raise Stop(
             Ending.USAGE,
-            "the input has one column only, and --by names another: if there are lines above the names of "
-            "the columns, pass --skip-rows N; also check --delimiter",
-        )
+            f"{in_options(str(error))}. If there are lines above the names of the columns, pass --skip-rows N"
+            f"{delimiter}",
+        ) from None
 
 
 _OTHER_DELIMITERS = {";": "';'", "\t": "tab", "|": "'|'", ",": "','"}

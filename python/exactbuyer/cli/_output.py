@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import gzip
 import os
+import re
 import stat
 import sys
 from contextlib import contextmanager, suppress
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from ._files import Place
 
 _MOST_PARTIALS = 1_000
+_STANDARD_OUTPUT = 1
+_DESCRIPTORS = re.compile(r"/dev/stdout|(?:/dev|/proc/self)/fd/(?P<number>[0-9]{1,9})")
+"""Names of open descriptors."""
 
 
 def check_output(place: Place, overwriting: Overwriting) -> Path | None:
@@ -196,9 +200,9 @@ class Output:
         if self._target is not None:
             self._draft = Draft(self._target)
             return self._draft.descriptor
-        return (
-            os.dup(sys.stdout.fileno()) if self._place.is_standard else os.open(self._place.path, os.O_WRONLY)
-        )
+        if self._place.is_standard:
+            return os.dup(sys.stdout.fileno())
+        return _stream_at(self._place.path)
 
     def _packed(self, pieces: _Pieces) -> Any:
         if self._place.packing == "gz":
@@ -244,6 +248,28 @@ class Output:
             raise Stop(
                 Ending.FILES, f"{self._place.path} cannot be written: Arrow refuses its rows"
             ) from error
+
+
+def _stream_at(path: str) -> int:
+    """A descriptor of a pipe or a device. What is open already is not opened again by its name."""
+    named = _DESCRIPTORS.fullmatch(path)
+    if named is None:
+        descriptor = os.open(path, os.O_WRONLY)
+    else:
+        descriptor = os.dup(_STANDARD_OUTPUT if named["number"] is None else int(named["number"]))
+    try:
+        _check_stream(descriptor)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _check_stream(descriptor: int) -> None:
+    """Fails if nothing can be written there, which has to be known before anything is sent."""
+    os.write(descriptor, b"")
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        raise OSError(errno.EEXIST, "another program has put a file there meanwhile")
 
 
 class _Pieces:

@@ -7,7 +7,9 @@ import io
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from exactbuyer.frames import as_seen
+from exactbuyer.frames import as_seen, looks_personal
+
+from .endings import Ending, Stop
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
 _SEP = re.compile(rb'(?:\xef\xbb\xbf)?"?sep=([^"\r\n])"?(?:\r\n|\n|\r)', re.IGNORECASE)
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 _LOOKED_THROUGH = 1 << 16
+_MOST_RECORDS = 50
 
 
 class Preamble(NamedTuple):
@@ -43,7 +46,10 @@ def preamble_of(
         delimiter: The delimiter, if it was given.
         usual: The usual delimiter of the kind of file.
         skip_rows: How many lines are above the header; `None`: the header is searched for.
-        labels: The columns to look up: the first record that has them all is the header.
+        labels: The columns to look up, by which the header is recognised.
+
+    Raises:
+        Stop: Several records may be the header.
     """
     begins = b""
     for block in blocks:
@@ -57,31 +63,96 @@ def preamble_of(
         end = _end_of(begins, skip_rows, start)
         return Preamble(begins, len(begins) if end is None else end, skip_rows, names)
     mark, wanted = delimiter or names or usual, list(labels)
-    if wanted and _header_line(begins[start:], mark, wanted, records=1) is None:
+    if not wanted:
+        return Preamble(begins, start, 0, names)
+    is_cut = len(begins) > _LOOKED_THROUGH or not begins.endswith((b"\n", b"\r"))
+    records = _records(begins[start:_LOOKED_THROUGH], mark, is_cut=is_cut)
+    if not (records and _has_all(records[0].cells, wanted)):
         for block in blocks:
             begins += block
             if len(begins) >= _LOOKED_THROUGH:
                 break
-        lines = _header_line(begins[start:_LOOKED_THROUGH], mark, wanted)
-        end = _end_of(begins, lines, start) if lines else None
-        if end is not None and lines is not None:
-            return Preamble(begins, end, lines, names)
-    return Preamble(begins, start, 0, names)
+        is_cut = len(begins) >= _LOOKED_THROUGH
+        records = _records(begins[start:_LOOKED_THROUGH], mark, is_cut=is_cut)
+    lines = _lines_above(records, wanted)
+    end = _end_of(begins, lines, start)
+    return Preamble(begins, start, 0, names) if end is None else Preamble(begins, end, lines, names)
 
 
-def _header_line(begins: bytes, delimiter: str, labels: list[str], records: int = 50) -> int | None:
-    """How many lines are above the first record that has all labels; looks at the first `records` ones."""
+class _Record(NamedTuple):
+    """One of the first records.
+
+    Attributes:
+        lines: How many lines are above it.
+        cells: Its cells.
+        width: How many cells it has, without empty ones at its end.
+    """
+
+    lines: int
+    cells: list[str]
+    width: int
+
+
+def _records(begins: bytes, delimiter: str, *, is_cut: bool) -> list[_Record]:
+    """The first records. If the bytes may end within a record, the last one is left out."""
     rows = csv.reader(io.StringIO(begins.decode("utf-8-sig", "replace"), newline=""), delimiter=delimiter)
-    before = 0
+    records: list[_Record] = []
+    lines = 0
     try:
-        for _, row in zip(range(records), rows, strict=False):
-            if all(as_seen(row, label) in row for label in labels):
-                return before
-            before = rows.line_num
+        for _, cells in zip(range(_MOST_RECORDS), rows, strict=False):
+            width = max((place for place, cell in enumerate(cells, 1) if cell.strip()), default=0)
+            records.append(_Record(lines, cells, width))
+            lines = rows.line_num
     except csv.Error:
         # The reader of the file will report the fault.
-        pass
-    return None
+        return records
+    return records[:-1] if is_cut and len(records) < _MOST_RECORDS else records
+
+
+def _lines_above(records: list[_Record], labels: list[str]) -> int:
+    """How many lines are above the header; 0 if no record can be told from the rows and notes around it.
+
+    A row of data, or a note, may have the labels in its cells by chance. If a row were taken for the header,
+    the rows above it would not be looked up.
+
+    Raises:
+        Stop: Several records may be the header.
+    """
+    fitting = (place for place, record in enumerate(records) if _has_all(record.cells, labels))
+    above = [records[place].lines for place in fitting if _is_header(records, place)]
+    if len(above) > 1:
+        raise Stop(
+            Ending.USAGE,
+            "several lines may be the names of the columns, for they have what --by names: pass "
+            f"--skip-rows N, the number of lines above them, such as {above[0]:,} or {above[-1]:,}",
+        )
+    return above[0] if above else 0
+
+
+def _is_header(records: list[_Record], place: int) -> bool:
+    """Whether this record is wider than all above it, not narrower than those below, and names columns."""
+    record = records[place]
+    above = max((other.width for other in records[:place]), default=0)
+    below = [other for other in records[place + 1 :] if other.width]
+    if any(other.width > len(record.cells) for other in below):
+        return False
+    if not above:
+        return True
+    if record.width == above == 1:
+        # A single column is as wide as a note. Then nothing above may be a row to look up.
+        return bool(below) and _is_personal(below[0]) and not any(map(_is_personal, records[: place + 1]))
+    if above >= record.width or _is_personal(record):
+        return False
+    # A row with one cell too many is followed by rows without it. Without rows, the lines above are notes.
+    return len(below[0].cells) >= record.width if below else above == 1
+
+
+def _is_personal(record: _Record) -> bool:
+    return any(map(looks_personal, record.cells))
+
+
+def _has_all(cells: list[str], labels: list[str]) -> bool:
+    return all(as_seen(cells, label) in cells for label in labels)
 
 
 def _end_of(begins: bytes, lines: int, start: int) -> int | None:

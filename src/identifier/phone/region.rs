@@ -32,12 +32,9 @@ impl Region {
                     .to_owned()
             }
         };
-        // The value was meant to be a country: 36 characters of it are enough.
-        let shown: String = name.chars().take(36).collect();
-        Err(Error::new(
-            ErrorKind::Config,
-            format!("default_region {shown:?} is not a country code: {advice}"),
-        ))
+        // A longer text may be anything, such as a person's name that was passed in the wrong place.
+        let shown = if name.chars().count() <= 2 { format!(" {name:?}") } else { String::new() };
+        Err(Error::new(ErrorKind::Config, format!("default_region{shown} is not a country code: {advice}")))
     }
 
     /// The region of a country as tables name it: by two or three letters of ISO 3166, by a locale such as

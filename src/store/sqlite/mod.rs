@@ -29,6 +29,7 @@ mod journal;
 mod key;
 mod ledger;
 mod look;
+mod marks;
 mod mention;
 mod merge;
 mod migrate;
@@ -180,7 +181,8 @@ impl SqliteStore {
         self.opening.as_ref().map_or(Path::new(""), |opening| &opening.shared.path)
     }
 
-    /// Tells this store from every other, wherever it lies.
+    /// Tells this store and its copies from every other store. [`SqliteStore::add_mark`] tells it from copies
+    /// that were made earlier.
     ///
     /// # Errors
     /// Where the handle is another process's.

@@ -149,7 +149,7 @@ impl Store for SqliteStore {
         request: RequestId,
         lookups: Vec<(Identifier, Settled)>,
         evidence: Evidence,
-    ) -> BoxFuture<'a, Result<(), Error>> {
+    ) -> BoxFuture<'a, Result<u64, Error>> {
         let (reply, answer) = oneshot::channel();
         match self.hand_in(request, lookups, evidence, Some(reply)) {
             Ok(()) => async move { answer.await.unwrap_or_else(|_| Err(ended())) }.boxed(),
@@ -188,7 +188,7 @@ impl SqliteStore {
         request: RequestId,
         lookups: Vec<(Identifier, Settled)>,
         evidence: Evidence,
-        reply: Option<oneshot::Sender<Result<(), Error>>>,
+        reply: Option<oneshot::Sender<Result<u64, Error>>>,
     ) -> Result<(), Error> {
         let opening = self.opening()?;
         let shared = opening.shared.clone();
@@ -201,6 +201,7 @@ impl SqliteStore {
             blocks,
             evidence,
             unread,
+            withheld: 0,
             reply,
         }));
         Ok(())

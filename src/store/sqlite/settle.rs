@@ -39,7 +39,9 @@ pub(super) struct SettleWork {
     pub(super) blocks: Vec<(i64, Vec<u8>)>,
     pub(super) evidence: Evidence,
     pub(super) unread: Option<Vec<u8>>,
-    pub(super) reply: Option<oneshot::Sender<Result<(), Error>>>,
+    /// Contacts that are not stored because of a purge. Known once this work is done.
+    pub(super) withheld: u64,
+    pub(super) reply: Option<oneshot::Sender<Result<u64, Error>>>,
 }
 
 /// Lines, and the blocks that they are packed into.
@@ -84,6 +86,8 @@ impl Work for SettleWork {
             take_back(connection, &shared, self.request)?;
         }
         let rest = self.without_purged(connection, ledger)?;
+        let hits = |lines: &[Line]| lines.iter().filter(|line| line.state == state::HIT).count() as u64;
+        self.withheld = rest.as_ref().map_or(0, |(rest, _)| hits(&self.lines) - hits(rest));
         let (lines, blocks) = rest.as_ref().map_or((&self.lines, &self.blocks), |rest| (&rest.0, &rest.1));
         for (first, block) in blocks {
             shelf::put(connection, self.request, *first, block)?;
@@ -106,7 +110,7 @@ impl Work for SettleWork {
     }
 
     fn done(mut self: Box<Self>, shared: &Shared, committed: Result<(), Error>) {
-        let reply = self.reply.take();
+        let (reply, withheld) = (self.reply.take(), self.withheld);
         if committed.is_ok() {
             // Not before: whoever sees no intent is to find the answer.
             shared.intents().remove(self.request);
@@ -119,7 +123,7 @@ impl Work for SettleWork {
         }
         if let Some(reply) = reply {
             // Nobody waits where the run is over.
-            let _ = reply.send(committed);
+            let _ = reply.send(committed.map(|()| withheld));
         }
     }
 }

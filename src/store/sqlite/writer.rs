@@ -281,7 +281,7 @@ mod tests {
     }
 
     /// An answer to a request that is not on file: it can never be stored.
-    fn hopeless() -> (SettleWork, oneshot::Receiver<Result<(), Error>>) {
+    fn hopeless() -> (SettleWork, oneshot::Receiver<Result<u64, Error>>) {
         let (reply, answer) = oneshot::channel();
         let work = SettleWork {
             request: 7,
@@ -289,6 +289,7 @@ mod tests {
             blocks: Vec::new(),
             evidence: crate::store::Evidence::default(),
             unread: None,
+            withheld: 0,
             reply: Some(reply),
         };
         (work, answer)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -77,6 +77,8 @@ def _texts(value: Any) -> Iterator[str]:
             yield one
         elif isinstance(one, (bytes, bytearray)):
             yield one.decode("latin-1")
+        elif isinstance(one, PurePath):
+            yield str(one)
         elif isinstance(one, Mapping):
             waiting += [part for pair in list(one.items())[:MOST_VALUES] for part in pair]
         elif isinstance(one, (list, tuple, set, frozenset)):

@@ -219,7 +219,7 @@ impl Store for Blind {
         request: RequestId,
         lookups: Vec<(Identifier, Settled)>,
         evidence: Evidence,
-    ) -> BoxFuture<'a, Result<(), Error>> {
+    ) -> BoxFuture<'a, Result<u64, Error>> {
         self.store.settle(run, required, request, lookups, evidence)
     }
 

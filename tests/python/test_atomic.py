@@ -1,0 +1,179 @@
+"""Files that are moved into place on every kind of disk: whole, with one name, and over no other file."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from store_runs import emails, enricher
+
+from exactbuyer._atomic import Draft
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from exactbuyer.sandbox import Sandbox
+
+NO_LINKS = [errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EACCES, errno.EMLINK]
+
+
+def names_in(folder: Path) -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in folder.iterdir()}
+
+
+def draft_with(content: bytes, target: Path) -> Draft:
+    draft = Draft(target)
+    os.write(draft.descriptor, content)
+    os.close(draft.descriptor)
+    return draft
+
+
+def failing_with(code: int, before: Callable[[], object] = lambda: None) -> Callable[..., None]:
+    """Does something, and then fails as a function of `os` does."""
+
+    def fail(*_: Any, **__: Any) -> None:
+        before()
+        raise OSError(code, os.strerror(code))
+
+    return fail
+
+
+@pytest.fixture(params=NO_LINKS, ids=lambda code: errno.errorcode[code])
+def code(request: pytest.FixtureRequest) -> int:
+    """How a disk says that it has no hard links."""
+    return int(request.param)
+
+
+def test_a_file_is_moved_without_hard_links(
+    code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "link", failing_with(code))
+    target = tmp_path / "out.csv"
+    draft_with(b"whole", target).move(target, 0o640, replace=False)
+    assert names_in(tmp_path) == {"out.csv": b"whole"}
+    assert target.stat().st_mode & 0o777 == 0o640
+
+
+@pytest.mark.parametrize("when", ["before", "during"])
+def test_a_file_that_was_made_meanwhile_is_kept_without_hard_links(
+    code: int, when: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "out.csv"
+    made = (lambda: target.write_bytes(b"another's")) if when == "before" else (lambda: None)
+    monkeypatch.setattr(os, "link", failing_with(code, made))
+    if when == "during":
+        opened = os.open
+
+        def open_after_another(path: Any, flags: int, *args: Any, **how: Any) -> int:
+            if Path(path) == target and flags & os.O_CREAT:
+                target.write_bytes(b"another's")
+            return opened(path, flags, *args, **how)
+
+        monkeypatch.setattr(os, "open", open_after_another)
+    draft = draft_with(b"whole", target)
+    with pytest.raises(FileExistsError):
+        draft.move(target, 0o600, replace=False)
+    draft.discard()
+    assert names_in(tmp_path) == {"out.csv": b"another's"}
+
+
+@pytest.mark.parametrize("made", ["replaced", "written to"])
+def test_a_claimed_name_that_another_program_takes_is_left_to_it(
+    made: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "out.csv"
+    monkeypatch.setattr(os, "link", failing_with(errno.EPERM))
+    draft = draft_with(b"whole", target)
+    opened = os.open
+
+    def open_before_another(path: Any, flags: int, *args: Any, **how: Any) -> int:
+        descriptor = opened(path, flags, *args, **how)
+        if Path(path) == target and flags & os.O_EXCL:
+            monkeypatch.setattr(os, "open", opened)
+            if made == "replaced":
+                (tmp_path / "new").write_bytes(b"another's")
+                (tmp_path / "new").replace(target)
+            else:
+                target.write_bytes(b"another's")
+        return descriptor
+
+    monkeypatch.setattr(os, "open", open_before_another)
+    with pytest.raises(FileExistsError):
+        draft.move(target, 0o600, replace=False)
+    draft.discard()
+    assert names_in(tmp_path) == {"out.csv": b"another's"}
+
+
+@pytest.mark.parametrize("failing", ["link", "unlink", "rename"])
+@pytest.mark.parametrize(
+    "error", [OSError(errno.EIO, "it fails"), KeyboardInterrupt()], ids=lambda e: type(e).__name__
+)
+def test_a_move_that_fails_leaves_no_second_name(
+    failing: str, error: BaseException, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "out.csv"
+    draft = draft_with(b"whole", target)
+    linked, unlinked = os.link, Path.unlink
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise error
+
+    def link_and_fail(*args: Any) -> None:
+        linked(*args)
+        raise error
+
+    def unlink_others(path: Path, *args: Any, **how: Any) -> None:
+        if path == draft.path and not gone:
+            gone.append(path)
+            raise error
+        unlinked(path, *args, **how)
+
+    gone: list[Path] = []
+    if failing == "link":
+        monkeypatch.setattr(os, "link", link_and_fail)
+    elif failing == "unlink":
+        monkeypatch.setattr(Path, "unlink", unlink_others)
+    else:
+        monkeypatch.setattr(os, "link", failing_with(errno.EPERM))
+        monkeypatch.setattr(Path, "replace", fail)
+    try:
+        draft.move(target, 0o600, replace=False)
+    except (OSError, KeyboardInterrupt):
+        draft.discard()
+    assert list(names_in(tmp_path).values()) in ([], [b"whole"])
+
+
+def test_a_link_that_was_made_though_the_disk_says_that_it_failed_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on NFS, where the reply to the first try can be lost."""
+    target = tmp_path / "out.csv"
+    linked = os.link
+
+    def link_and_fail(*args: Any) -> None:
+        linked(*args)
+        raise FileExistsError(errno.EEXIST, "it is there")
+
+    monkeypatch.setattr(os, "link", link_and_fail)
+    draft_with(b"whole", target).move(target, 0o600, replace=False)
+    assert names_in(tmp_path) == {"out.csv": b"whole"}
+
+
+@pytest.mark.parametrize("code", [errno.EPERM, errno.ENOTSUP, errno.ENOSYS])
+def test_an_export_to_a_disk_without_links_and_modes(
+    code: int, everybody: Sandbox, path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "stick"
+    folder.mkdir()
+    monkeypatch.setattr(os, "link", failing_with(code))
+    monkeypatch.setattr(os, "fchmod", failing_with(code))
+    with enricher(everybody, path) as people:
+        people.enrich(emails(2))
+        assert people.store is not None
+        for _ in range(2):
+            # The second export replaces the first.
+            assert people.store.export(folder / "out.jsonl") == 2
+    assert [*names_in(folder)] == ["out.jsonl"]
