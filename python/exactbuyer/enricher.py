@@ -88,7 +88,9 @@ class BulkEnricher(SyncDoors, AsyncDoors, TableDoors):
         body: How requests are encoded: `"form"` as in the vendor's sample, or `"json"`.
         base_url: Where the service is: https, or this machine.
         proxy: A proxy's URL. `None`: `HTTPS_PROXY` and `NO_PROXY` are honoured.
-        ca_bundle: A PEM file of authorities to trust on top of the system's.
+        ca_bundle: A PEM file of authorities to trust on top of the system's. `None`: what the first of
+            `SSL_CERT_FILE` and `SSL_CERT_DIR`, `REQUESTS_CA_BUNDLE` and `CURL_CA_BUNDLE` names in the
+            environment, else the system's.
         credit_price: What one credit costs, as in `(0.05, "EUR")`: plans and receipts then say it in
             money, too.
         tags: Notes that the store keeps with each request, as in `{"job": "spring"}`, to add up by:
