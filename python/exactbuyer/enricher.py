@@ -12,6 +12,7 @@ from functools import cache
 from inspect import signature
 from typing import TYPE_CHECKING, Any
 
+from ._auto_store import warn_if_elsewhere
 from ._desk import Desk, Terms
 from ._places import is_address, refuse_address
 from ._secret import KEY_VARIABLE, ProxyUrl, Secret
@@ -55,9 +56,10 @@ class BulkEnricher(SyncDoors, AsyncDoors, TableDoors):
         required_fields: A match counts, and costs, only if it has all of these: `email`,
             `work_email`, `personal_email`, `phone`, `social_profile`. None by default: anything counts.
         store: Where what was asked and paid is kept, so that nothing is paid for twice: a file, opened
-            at the first call. `"auto"`: `.exactbuyer/<host>.db` in the working directory, and nowhere
-            for addresses of this machine, whose people are invented. A path: that file. `None`:
-            nowhere, with a warning above 1,000 lookups.
+            at the first call. `"auto"`: `.exactbuyer/<host>.db` in the working directory, or, with a
+            warning, in a folder of yours on a local disk if the disk there cannot be relied on (see
+            `docs/using-the-store.md`); and nowhere for addresses of this machine, whose people are
+            invented. A path: that file. `None`: nowhere, with a warning above 1,000 lookups.
         max_credits: The ceiling on what may be spent, in credits, from 0; every doubt is counted as
             spent. With a store, by everybody who ever shared it; without, by this enricher in this
             process; a `Budget` says over what time. `None`: no ceiling.
@@ -179,6 +181,8 @@ class BulkEnricher(SyncDoors, AsyncDoors, TableDoors):
             tags=tags,
             copies=copies,
         )
+        if isinstance(store, str) and store == "auto":
+            warn_if_elsewhere(settings.store, settings.service)
         object.__setattr__(self, "_desk", Desk(settings, key))
 
     @classmethod
