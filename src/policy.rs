@@ -13,6 +13,9 @@ pub const LONGEST_PAUSE: Duration = Duration::from_mins(15);
 /// up while the service worked on: the request may have been charged.
 const PATIENCE_OF_A_GATEWAY: Duration = Duration::from_secs(10);
 
+/// A proxy's status if it asks for a user name and a password, or refuses them.
+const PROXY_LOGIN: u16 = 407;
+
 /// What one attempt came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
@@ -56,7 +59,7 @@ pub fn judge(outcome: &Result<Reply, Failure>, took: Duration) -> Verdict {
                 format!("nothing was sent, and nothing charged: {why}. Then run this again"),
             );
             if why.is_final() {
-                return Verdict::Fatal(trouble);
+                return Verdict::Fatal(trouble.with_status(PROXY_LOGIN));
             }
             Verdict::Later { trouble, wait: None, congested: false }
         }

@@ -42,6 +42,7 @@ fn service_of(py: Python<'_>, base_url: &str) -> PyResult<String> {
 
 /// Why no store would be opened at this path, because of its disk.
 #[pyfunction]
+#[expect(clippy::needless_pass_by_value, reason = "Python's paths come as values")]
 fn disk_trouble(path: PathBuf) -> Option<String> {
     sqlite::distrust(&path)
 }

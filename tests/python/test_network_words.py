@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import socket
 import threading
+from collections import deque
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -108,6 +109,34 @@ def test_a_407_ends_the_run_at_once(
         results = enricher.enrich(ROWS, progress=False)
     assert {result["status"] for result in results} <= {"found", "not_found"}
     assert results.receipt.sent == len(ROWS)
+
+
+def test_a_407_is_about_a_setting_and_ends_streams_too(everybody: Sandbox) -> None:
+    read = 0
+
+    def endless() -> Iterator[str]:
+        nonlocal read
+        while read < 1_000_000:
+            read += 1
+            yield f"person{read}@acme.example"
+
+    with answering(LOGIN_ASKED) as (proxy, heads):
+        enricher = BulkEnricher(
+            KEY, store=None, base_url=everybody.url, proxy=f"http://{proxy}", chunk_size=10, max_in_doubt=10
+        )
+        with enricher, pytest.raises(TransportError) as caught:
+            enricher.enrich(ROWS, on_error="record", progress=False)
+        assert caught.value.status == 407
+        enricher = BulkEnricher(KEY, store=None, base_url=everybody.url, proxy=f"http://{proxy}")
+        with (
+            enricher,
+            enricher.stream(endless()) as results,
+            pytest.raises(TransportError, match="none are set"),
+        ):
+            deque(results, maxlen=0)
+    assert 2 <= len(heads) <= 8
+    assert read < 1_000_000
+    assert everybody.ledger.requests == []
 
 
 def test_each_cause_has_its_own_words(

@@ -221,10 +221,8 @@ fn tried_once(folder: &Path) -> Trial {
 /// written to.
 #[must_use]
 pub fn distrust(path: &Path) -> Option<String> {
-    let uncommon = |kind: &str, folder: &Path| match COMMON.contains(&kind) {
-        true => Trial::None,
-        false => tried_once(folder),
-    };
+    let uncommon =
+        |kind: &str, folder: &Path| if COMMON.contains(&kind) { Trial::None } else { tried_once(folder) };
     untrusted(path, uncommon).map(|why| why.to_string())
 }
 

@@ -2,7 +2,7 @@
 //! the environment names.
 
 use std::collections::HashSet;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
@@ -62,7 +62,7 @@ pub(super) fn verifier(
 
 /// The setting is strict: a file in which one certificate is damaged was perhaps copied badly.
 fn setting(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
-    let wrong = |what: &str| config(format!("ca_bundle names {path:?}, which {what}"));
+    let wrong = |what: &str| config(format!("ca_bundle names {}, which {what}", quoted(path.as_os_str())));
     let pem = fs::read(path).map_err(|error| wrong(&unreadable(&error)))?;
     let certificates: Vec<_> = CertificateDer::pem_slice_iter(&pem)
         .collect::<Result<_, _>>()
@@ -101,8 +101,9 @@ fn environment(variable: impl Fn(&str) -> Option<OsString>) -> Result<Option<Roo
         }
         let what = failures.first().map_or("holds no certificate; PEM files are read".to_owned(), unreadable);
         return Err(config(format!(
-            "the environment variable {name} names {value:?}, which {what}: correct it or unset it, or give a PEM \
-             file as ca_bundle="
+            "the environment variable {name} names {}, which {what}: correct it or unset it, or give a PEM file \
+             as ca_bundle=",
+            quoted(value)
         )));
     }
     Ok(Some(known.roots).filter(|roots| !roots.is_empty()))
@@ -151,6 +152,11 @@ impl Known {
             self.seen.insert(certificate);
         }
     }
+}
+
+/// A path as a message of one line shows it.
+fn quoted(path: &OsStr) -> String {
+    format!("{:?}", path.to_string_lossy())
 }
 
 fn unreadable(error: &std::io::Error) -> String {
