@@ -24,7 +24,7 @@ pub enum ErrorKind {
     Server,
     /// Any other refusal: 404, other 4xx, 3xx. Free; check the base URL.
     Api,
-    /// No byte of a request got out, each time it was tried. Free; send again.
+    /// Nothing reached the service, each time it was tried, or a proxy asks for a login. Free; send again.
     Transport,
     /// A request went out and no readable answer came back: it may have been charged, and is never
     /// sent again unasked.

@@ -13,6 +13,9 @@ pub const LONGEST_PAUSE: Duration = Duration::from_mins(15);
 /// up while the service worked on: the request may have been charged.
 const PATIENCE_OF_A_GATEWAY: Duration = Duration::from_secs(10);
 
+/// A proxy's status if it asks for a user name and a password, or refuses them.
+const PROXY_LOGIN: u16 = 407;
+
 /// What one attempt came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
@@ -50,14 +53,16 @@ pub enum Verdict {
 pub fn judge(outcome: &Result<Reply, Failure>, took: Duration) -> Verdict {
     match outcome {
         Ok(reply) => judge_reply(reply, took),
-        Err(Failure::NotSent(why)) => Verdict::Later {
-            trouble: Error::new(
+        Err(Failure::NotSent(why)) => {
+            let trouble = Error::new(
                 ErrorKind::Transport,
-                format!("nothing could be sent: {why}; check the network and base_url, and run it again"),
-            ),
-            wait: None,
-            congested: false,
-        },
+                format!("nothing was sent, and nothing charged: {why}. Then run this again"),
+            );
+            if why.is_final() {
+                return Verdict::Fatal(trouble.with_status(PROXY_LOGIN));
+            }
+            Verdict::Later { trouble, wait: None, congested: false }
+        }
         Err(Failure::Forbidden(why)) => Verdict::Fatal(Error::new(ErrorKind::Config, *why)),
         Err(Failure::Lost(why)) => Verdict::Unknown { reason: why.to_string(), congested: true },
     }
@@ -130,7 +135,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::vendor::transport::{Lost, NotSent};
+    use crate::vendor::transport::{Lost, NotSent, ProxyFailure, ProxySource, TlsFailure};
 
     fn reply(status: u16, retry_after_s: Option<u64>, took_s: u64) -> Verdict {
         let reply = Reply {
@@ -169,9 +174,21 @@ mod tests {
         for status in [500, 501, 502, 504, 505, 520, 599, 100, 999] {
             assert!(matches!(reply(status, None, 1), Verdict::Unknown { .. }), "{status}");
         }
-        for why in [NotSent::Dns, NotSent::Connect, NotSent::Tls, NotSent::Proxy] {
+        let by = |failure| NotSent::Proxy(failure, ProxySource::Setting);
+        for why in [
+            NotSent::Dns,
+            NotSent::Refused,
+            NotSent::TimedOut,
+            NotSent::Connect,
+            NotSent::Tls(TlsFailure::UnknownIssuer),
+            by(ProxyFailure::Refused),
+            by(ProxyFailure::Denied),
+        ] {
             let verdict = judge(&Err(Failure::NotSent(why)), Duration::ZERO);
             assert!(matches!(verdict, Verdict::Later { congested: false, .. }), "{why}");
+        }
+        for why in [by(ProxyFailure::LoginMissing), by(ProxyFailure::LoginWrong)] {
+            assert_eq!(kind(judge(&Err(Failure::NotSent(why)), Duration::ZERO)), ErrorKind::Transport);
         }
         for why in [Lost::Disconnected, Lost::TimedOut, Lost::Garbled] {
             let verdict = judge(&Err(Failure::Lost(why)), Duration::ZERO);

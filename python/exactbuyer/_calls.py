@@ -39,7 +39,13 @@ TICK_S = 0.1
 """How long a call waits before it looks at the clock and at its progress again."""
 
 _ABOUT_SETTINGS = frozenset({"AuthenticationError", "ApiError", "ConfigError"})
+_PROXY_LOGIN = 407
 _NAMED = 10
+
+
+def _is_about_settings(kind: str, status: int | None) -> bool:
+    """Whether it is a setting that has to be changed, and no row, before anything can be sent."""
+    return kind in _ABOUT_SETTINGS or status == _PROXY_LOGIN
 
 
 def check_on_error(on_error: object) -> OnError:
@@ -288,7 +294,7 @@ class Call:
         # From here on the caller gets all of it, whichever way.
         self._with_caller = True
         for kind, message, status in troubles:
-            if on_error == "raise" or kind in _ABOUT_SETTINGS:
+            if on_error == "raise" or _is_about_settings(kind, status):
                 error_class: type[ExactBuyerError] = getattr(exceptions, kind)
                 told = f"{message.rstrip('.')}. {self._whereabouts()}"
                 raise error_class(told, status=status, results=results, receipt=receipt)
@@ -307,7 +313,7 @@ class Call:
 
     def refused(self) -> bool:
         """Whether the run met something about settings: then reading on is pointless."""
-        return any(kind in _ABOUT_SETTINGS for kind, _, _ in self.run.troubles())
+        return any(_is_about_settings(kind, status) for kind, _, status in self.run.troubles())
 
     def _whereabouts(self) -> str:
         raise NotImplementedError

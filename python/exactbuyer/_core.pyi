@@ -36,6 +36,7 @@ __all__ = [
     "check_time_zone",
     "csv_lines",
     "csv_record",
+    "disk_trouble",
     "error_classes",
     "json_lines",
     "migrate_store",
@@ -375,6 +376,9 @@ class Run:
 
 def service_of(base_url: str) -> str:
     """Whose answers those of this address are: its host, or `loopback`; a `ConfigError` if it is none."""
+
+def disk_trouble(path: Path) -> str | None:
+    """Why the disk at this path is no place for a store, in a few words; `None` if it is one."""
 
 def check_time_zone(name: str) -> None:
     """Raises `ConfigError` if there is no time zone of this name."""

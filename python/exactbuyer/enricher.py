@@ -12,6 +12,7 @@ from functools import cache
 from inspect import signature
 from typing import TYPE_CHECKING, Any
 
+from ._auto_store import warn_if_elsewhere
 from ._desk import Desk, Terms
 from ._places import is_address, refuse_address
 from ._secret import KEY_VARIABLE, Hidden, ProxyUrl, Secret
@@ -55,9 +56,10 @@ class BulkEnricher(SyncDoors, AsyncDoors, TableDoors):
         required_fields: A match counts, and costs, only if it has all of these: `email`,
             `work_email`, `personal_email`, `phone`, `social_profile`. None by default: anything counts.
         store: Where what was asked and paid is kept, so that nothing is paid for twice: a file, opened
-            at the first call. `"auto"`: `.exactbuyer/<host>.db` in the working directory, and nowhere
-            for addresses of this machine, whose people are invented. A path: that file. `None`:
-            nowhere, with a warning above 1,000 lookups.
+            at the first call. `"auto"`: `.exactbuyer/<host>.db` in the working directory, or, with a
+            warning, in a folder of yours on a local disk if the disk there cannot be relied on (see
+            `docs/using-the-store.md`); and nowhere for addresses of this machine, whose people are
+            invented. A path: that file. `None`: nowhere, with a warning above 1,000 lookups.
         max_credits: The ceiling on what may be spent, in credits, from 0; every doubt is counted as
             spent. With a store, by everybody who ever shared it; without, by this enricher in this
             process; a `Budget` says over what time. `None`: no ceiling.
@@ -88,7 +90,9 @@ class BulkEnricher(SyncDoors, AsyncDoors, TableDoors):
         body: How requests are encoded: `"form"` as in the vendor's sample, or `"json"`.
         base_url: Where the service is: https, or this machine.
         proxy: A proxy's URL. `None`: `HTTPS_PROXY` and `NO_PROXY` are honoured.
-        ca_bundle: A PEM file of authorities to trust on top of the system's.
+        ca_bundle: A PEM file of authorities to trust on top of the system's. `None`: what the first of
+            `SSL_CERT_FILE` and `SSL_CERT_DIR`, `REQUESTS_CA_BUNDLE` and `CURL_CA_BUNDLE` names in the
+            environment, else the system's.
         credit_price: What one credit costs, as in `(0.05, "EUR")`: plans and receipts then say it in
             money, too.
         tags: Notes that the store keeps with each request, as in `{"job": "spring"}`, to add up by:
@@ -179,6 +183,8 @@ class BulkEnricher(SyncDoors, AsyncDoors, TableDoors):
             tags=tags,
             copies=copies,
         )
+        if isinstance(store, str) and store == "auto":
+            warn_if_elsewhere(settings.store, settings.service)
         object.__setattr__(self, "_desk", Desk(settings, key))
 
     @classmethod

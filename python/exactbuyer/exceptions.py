@@ -113,7 +113,7 @@ class ServerError(ApiError):
 
 
 class TransportError(ExactBuyerError, OSError):
-    """Not a byte of a request got out, each time it was tried. Free; check the network."""
+    """Nothing reached the service, so nothing was charged. The message names the cause, and what to do."""
 
 
 class UnknownOutcomeError(ExactBuyerError):

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
 from . import _core
+from ._auto_store import auto_path
 from ._places import check_path, is_address, refuse_address
 from ._secret import ProxyUrl
 from .budget import Budget, check_credits
@@ -39,9 +40,6 @@ BASE_URL = "https://api.exactbuyer.com"
 MAX_WINDOW_ROWS = 100_000
 MOST_PRICE = 1_000_000
 MOST_CURRENCY = 20
-
-FOLDER = ".exactbuyer"
-"""Where stores lie that were given no path."""
 
 LOOPBACK = "loopback"
 """The service that all addresses of this machine are: its people are invented."""
@@ -278,7 +276,7 @@ def store_path(value: object, base_url: str) -> str | None:
         service = _core.service_of(base_url)
         if service == LOOPBACK:
             return None
-        return str(Path.cwd() / FOLDER / f"{service.replace(':', '_')}.db")
+        return str(auto_path(service))
     if is_address(value):
         raise refuse_address("store")
     wrong = f"store is 'auto', a path, or None to keep nothing; not {type(value).__name__}"

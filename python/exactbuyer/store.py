@@ -64,8 +64,8 @@ class Store(StoreFile):
         default_region: The country of phone numbers without a country code, as for `BulkEnricher`.
 
     Raises:
-        StoreError: From whatever is asked: the file cannot be read or written, lies on a network
-            disk, is no store, or was written by another version.
+        StoreError: From whatever is asked: the file cannot be read or written, lies on a disk that
+            cannot be relied on, is no store, or was written by another version.
 
     Example:
         >>> import pathlib, tempfile

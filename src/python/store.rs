@@ -26,6 +26,7 @@ pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Store>()?;
     module.add_class::<StoreExport>()?;
     module.add_function(wrap_pyfunction!(service_of, module)?)?;
+    module.add_function(wrap_pyfunction!(disk_trouble, module)?)?;
     module.add_function(wrap_pyfunction!(check_time_zone, module)?)?;
     module.add_function(wrap_pyfunction!(migrate_store, module)?)?;
     module.add_function(wrap_pyfunction!(before_fork, module)?)?;
@@ -37,6 +38,13 @@ pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
 fn service_of(py: Python<'_>, base_url: &str) -> PyResult<String> {
     let endpoint = Endpoint::parse(base_url).map_err(|error| errors::exception(py, &error))?;
     Ok(sqlite::service_of(endpoint.host()))
+}
+
+/// Why no store would be opened at this path, because of its disk.
+#[pyfunction]
+#[expect(clippy::needless_pass_by_value, reason = "Python's paths come as values")]
+fn disk_trouble(path: PathBuf) -> Option<String> {
+    sqlite::distrust(&path)
 }
 
 /// Whether there is a time zone of this name.

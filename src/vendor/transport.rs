@@ -1,11 +1,15 @@
 //! The network, one method wide. The real one lives in [`http`](super), scripted ones in tests: a
 //! whole run can be simulated without a socket.
 
+mod not_sent;
+
 use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
+
+pub use not_sent::{NotSent, ProxyFailure, ProxySource, TlsFailure};
 
 /// One call to the vendor, ready to go out.
 #[derive(Debug, Clone)]
@@ -64,36 +68,12 @@ impl fmt::Display for Cut {
 /// No status line was read. The variant says whether the request can have been counted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Failure {
-    /// DNS, connect, TLS or proxy: not a byte of the request left. Free, may be sent again.
+    /// DNS, connect, TLS or proxy: the service got nothing. Free, may be sent again.
     NotSent(NotSent),
     /// A byte may have left. May have been charged; never sent again unasked.
     Lost(Lost),
     /// This machine forbids the send (`EXACTBUYER_OFFLINE`). Free; pointless to try again.
     Forbidden(&'static str),
-}
-
-/// Why nothing left.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NotSent {
-    /// The name could not be resolved.
-    Dns,
-    /// The connection was refused, or could not be made in time.
-    Connect,
-    /// TLS could not be agreed on, or the certificate was not accepted.
-    Tls,
-    /// The proxy did not let us through.
-    Proxy,
-}
-
-impl fmt::Display for NotSent {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Dns => "the host name could not be resolved",
-            Self::Connect => "no connection could be made",
-            Self::Tls => "the TLS handshake failed: check the certificate, or set ca_bundle",
-            Self::Proxy => "the proxy refused the connection",
-        })
-    }
 }
 
 /// What ended a request after a byte may have left.

@@ -10,6 +10,7 @@ from bug import ATTEMPT, Bug
 
 BUSY = "src/store/sqlite/busy.rs"
 CLAIM = "src/store/sqlite/claim.rs"
+DISKS = "src/store/sqlite/disks.rs"
 FILES = "src/store/sqlite/files.rs"
 FIND = "src/store/sqlite/find.rs"
 LEDGER = "src/store/sqlite/ledger.rs"
@@ -181,6 +182,13 @@ STORE_TEST_BUGS = (
         PLACE,
         "if known.nlink() > 1 {",
         "if false {",
+    ),
+    Bug(
+        "a store is opened in a synchronised folder",
+        "files::a_store_in_a_synchronised_folder_is_not_opened",
+        DISKS,
+        "    why.map_or(Ok(()), |why| {\n",
+        "    why.filter(|_| false).map_or(Ok(()), |why| {\n",
     ),
     Bug(
         "a store that gets a second name is written to",

@@ -204,7 +204,11 @@ def service_options() -> Callable[[FunctionT], FunctionT]:
             "which may pay twice.",
         ),
         click.option("--proxy", metavar="URL", help="A proxy, if not HTTPS_PROXY's."),
-        click.option("--ca-bundle", metavar="FILE", help="A PEM file of authorities to trust, too."),
+        click.option(
+            "--ca-bundle",
+            metavar="FILE",
+            help="A PEM file of authorities to trust, too; by default SSL_CERT_FILE's.",
+        ),
         click.option(
             "--body",
             type=click.Choice(["form", "json"]),

@@ -35,11 +35,12 @@ if TYPE_CHECKING:
 def store(context: click.Context, path: str | None, default_region: str | None) -> None:
     """Say what was bought, what is in doubt and what it cost; forget people.
 
-    The store is where `enrich` keeps its answers: in .exactbuyer/ of the working directory, or in
-    the FILE that it was told.
+    The store is where `enrich` keeps its answers: in .exactbuyer/ of the working directory (or elsewhere,
+    if a warning said so), or in the FILE that it was told.
     """
     # Of an enricher that is told nothing: where its answers would go.
-    file = path or BulkEnricher().settings.store
+    with Talk().aloud():
+        file = path or BulkEnricher().settings.store
     if file is None:
         raise Stop(Ending.USAGE, "there is no store: say store --store FILE")
     context.obj = Store(file, default_region=default_region)

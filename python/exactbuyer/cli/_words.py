@@ -6,6 +6,8 @@ of them there, so that none is translated that nobody says any more.
 
 from __future__ import annotations
 
+import re
+
 SETTINGS = (
     "required_fields",
     "credit_price",
@@ -33,6 +35,8 @@ WORDS = {
     "EXACTBUYER_API_KEY, or the api_key given": "EXACTBUYER_API_KEY, or --key-file",
     "check required_fields, body and base_url": "check --require, --body and --base-url",
     "check the network and base_url": "check the network and --base-url",
+    "name that file in ca_bundle= or in": "name that file in --ca-bundle or in",
+    "give a PEM file as ca_bundle=": "give a PEM file as --ca-bundle",
     "check base_url, proxy and body": "check --base-url, --proxy and --body",
     "set requests_per_minute lower": "set --requests-per-minute lower",
     "does by name the right columns": "does --by name the right columns",
@@ -72,6 +76,9 @@ WORDS = {
 }
 """What is said in Python, and what here."""
 
+_PROXY_SETTING = re.compile(r"\bproxy=(?=[\s,;:.]|$)")
+"""The source of a proxy, as the core names it in the middle of a sentence."""
+
 
 def in_options(message: str) -> str:
     """What Python is told, in the words of the command line."""
@@ -82,4 +89,4 @@ def in_options(message: str) -> str:
         message = f"--{_NAMED_OTHERWISE.get(name, name).replace('_', '-')} {rest}"
     for there, here in WORDS.items():
         message = message.replace(there, here)
-    return message
+    return _PROXY_SETTING.sub("--proxy", message)

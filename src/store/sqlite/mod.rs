@@ -4,7 +4,8 @@
 //! The engine's door is `runs`. One thread of each process writes (`writer`); others read. A claim
 //! (`claim`) notes the intent to send in the same commit that finds the lookups free; `settle` replaces
 //! it by the outcome; `look` decides which of the stored answers may be used. `owner` tells which
-//! processes are alive, and `files` whether the files are still the ones that were opened. `opening` makes
+//! processes are alive, `files` whether the files are still the ones that were opened, and `disks` whether a disk
+//! can be relied on. `opening` makes
 //! sure that a process opens a file once, and `registry` handles forks. Users' calls are answered by
 //! `journal`, `doubts`, `find`, `privacy`, `export`, `merge`, `migrate` and `backup`; `interrupt` cancels
 //! them. `forgotten` keeps purged people out.
@@ -16,6 +17,8 @@ mod barred;
 mod block;
 mod busy;
 mod claim;
+mod disk_kinds;
+mod disks;
 mod doubts;
 mod estimate;
 mod export;
@@ -49,6 +52,7 @@ mod shelf;
 mod system_calls;
 mod tail;
 mod thread;
+mod trial;
 mod writer;
 
 use std::fmt;
@@ -72,6 +76,7 @@ use reader::Reading;
 use runs::Runs;
 use shared::{Shared, now_ms, sorted};
 
+pub use disks::distrust;
 pub use doubts::{Doubt, Resolution, Resolved};
 pub use estimate::{Yield, check_time_zone};
 pub use export::Export;
@@ -129,7 +134,7 @@ impl SqliteStore {
     /// # Errors
     /// [`ErrorKind::Config`] if it belongs to another service;
     /// [`ErrorKind::Store`] if it cannot be opened, lies on a
-    /// network disk, is no store, or was written by another version.
+    /// disk that cannot be relied on, is no store, or was written by another version.
     pub fn open(path: &Path, service: &str) -> Result<Self, Error> {
         Self::open_within(path, service, LOCK_TIMEOUT)
     }

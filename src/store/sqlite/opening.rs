@@ -10,6 +10,7 @@ use rusqlite::Connection;
 use crate::error::{Error, ErrorKind};
 
 use super::busy::{self, LOCK_TIMEOUT};
+use super::disks;
 use super::fault::Fault;
 use super::files::{self, Files, Name};
 use super::owner::{self, Owners};
@@ -142,7 +143,7 @@ pub fn service_at(path: &Path) -> Result<String, Error> {
         refuse_replaced(registry.as_ref(), path)?;
         let read = || {
             let path = &*place::real(path)?;
-            place::refuse_network(path)?;
+            disks::refuse(path)?;
             owner::refuse_replaced(path)?;
             schema::service(&connect(path)?)
         };

@@ -1,4 +1,4 @@
-//! Where a store lies: the folder, the modes, and what kind of disk it is on.
+//! Where a store lies: the folder, its name and the modes.
 
 use std::fs::{self, DirBuilder};
 use std::io;
@@ -6,7 +6,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use super::fault::Fault;
-use super::platform;
+use super::{disks, platform};
 
 pub(super) use super::platform::{FileId, file_id};
 
@@ -26,6 +26,7 @@ pub(super) fn prepare(path: &Path) -> Result<(PathBuf, Vec<String>), Fault> {
     let failed = |what: &str, error: &io::Error| {
         Fault::system(format_args!("the store {} cannot be opened or made: {what}", path.display()), error)
     };
+    disks::refuse_known(path)?;
     // The folders that will have a new entry.
     let mut changed: Vec<&Path> =
         folder.ancestors().take_while(|folder| !folder.exists()).filter_map(Path::parent).collect();
@@ -36,7 +37,7 @@ pub(super) fn prepare(path: &Path) -> Result<(PathBuf, Vec<String>), Fault> {
             .create(folder)
             .map_err(|error| failed("its folder", &error))?;
     }
-    refuse_network(path)?;
+    disks::refuse(path)?;
     if folder.file_name().is_some_and(|name| name == FOLDER) {
         // As `.pytest_cache` has it: nobody commits a folder of people by accident.
         if let Ok(mut file) = platform::create_private(&folder.join(".gitignore")) {
@@ -81,7 +82,7 @@ pub(super) fn canonical(path: &Path) -> Option<PathBuf> {
     Some(folder_of(&path).canonicalize().ok()?.join(path.file_name()?))
 }
 
-fn folder_of(path: &Path) -> &Path {
+pub(super) fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
@@ -146,71 +147,6 @@ pub(super) fn beside(path: &Path, end: &str) -> PathBuf {
     name.into()
 }
 
-/// A write-ahead log needs shared memory and locks that file servers do not have, or have wrongly
-/// (<https://www.sqlite.org/wal.html>).
-#[cfg(target_os = "linux")]
-pub(super) fn refuse_network(path: &Path) -> Result<(), Fault> {
-    let folder = folder_of(path);
-    let Ok(known) = nix::sys::statfs::statfs(folder) else { return Ok(()) };
-    #[allow(clippy::useless_conversion, clippy::unnecessary_cast)] // its type differs by platform
-    let magic = known.filesystem_type().0 as i64 & 0xffff_ffff;
-    let mounts = || {
-        let folder = folder.canonicalize().ok()?;
-        Some((folder, fs::read_to_string("/proc/self/mounts").ok()?))
-    };
-    network_of(magic, mounts).map_or(Ok(()), |name| {
-        Err(Fault::of(format!(
-            "the store {} would lie on a network disk ({name}), where SQLite loses data: give store= a path on \
-             a local disk",
-            path.display()
-        )))
-    })
-}
-
-/// Which network this kind of file system is one of. `mounts` gives the folder and the table of what
-/// is mounted where: a file system in user space may be anything, and only the table names it.
-#[cfg(target_os = "linux")]
-fn network_of(magic: i64, mounts: impl FnOnce() -> Option<(PathBuf, String)>) -> Option<&'static str> {
-    // From the kernel's magic.h, and for the last three the file systems' own headers.
-    const NETWORK: [(i64, &str); 10] = [
-        (0x6969, "NFS"),
-        (0x517b, "SMB"),
-        (0xfe53_4d42, "SMB"),
-        (0xff53_4d42, "CIFS"),
-        (0x0102_1997, "9p"),
-        (0x5346_414f, "AFS"),
-        (0x00c3_6400, "Ceph"),
-        (0x7375_7245, "Coda"),
-        (0x0bd0_0bd0, "Lustre"),
-        (0x4750_4653, "GPFS"),
-    ];
-    const FUSE: i64 = 0x6573_5546;
-    const REMOTE: [(&str, &str); 6] = [
-        ("fuse.sshfs", "sshfs"),
-        ("fuse.s3fs", "s3fs"),
-        ("fuse.gcsfuse", "gcsfuse"),
-        ("fuse.rclone", "rclone"),
-        ("fuse.glusterfs", "GlusterFS"),
-        ("fuse.davfs", "WebDAV"),
-    ];
-    if magic != FUSE {
-        return NETWORK.iter().find(|(number, _)| *number == magic).map(|(_, name)| *name);
-    }
-    let (folder, mounts) = mounts()?;
-    let mounted = mounts.lines().filter_map(|line| {
-        let mut words = line.split(' ').skip(1);
-        let (at, kind) = (words.next()?, words.next()?);
-        folder.starts_with(at).then_some((at.len(), kind))
-    });
-    let (_, kind) = mounted.max_by_key(|(length, _)| *length)?;
-    REMOTE.iter().find(|(known, _)| *known == kind).map(|(_, name)| *name)
-}
-
-#[cfg(not(target_os = "linux"))]
-pub(super) fn refuse_network(_: &Path) -> Result<(), Fault> {
-    Ok(())
-}
-
 /// Whose store answers of this host go into: all addresses of this machine are one service, whose
 /// people are invented.
 #[must_use]
@@ -225,26 +161,6 @@ pub fn service_of(host: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[cfg(target_os = "linux")]
-    #[test]
-    fn network_disks_are_known_by_their_kind() {
-        const FUSE: i64 = 0x6573_5546;
-        let nowhere = || None;
-        assert_eq!(network_of(0x6969, nowhere), Some("NFS"));
-        assert_eq!(network_of(0xff53_4d42, nowhere), Some("CIFS"));
-        // ext4, tmpfs and overlayfs are this machine's own.
-        for local in [0xef53, 0x0102_1994, 0x794c_7630] {
-            assert_eq!(network_of(local, nowhere), None);
-        }
-        let mounts =
-            "/dev/sda1 / ext4 rw 0 0\nme@far:/ /mnt fuse.sshfs rw 0 0\nx /mnt/own fuse.ntfs rw 0 0\n";
-        let at = |folder: &str| network_of(FUSE, || Some((folder.into(), mounts.to_owned())));
-        assert_eq!(at("/mnt/people"), Some("sshfs"));
-        assert_eq!(at("/mnt/own/people"), None);
-        assert_eq!(at("/home"), None);
-        assert_eq!(network_of(FUSE, nowhere), None);
-    }
 
     #[test]
     fn all_addresses_of_this_machine_are_one_service() {

@@ -7,6 +7,7 @@
 //!
 //! Why a request cannot go out twice, piece by piece, is written down in `docs/transport.md`.
 
+mod authorities;
 mod body;
 mod client;
 mod coding;
@@ -14,6 +15,7 @@ mod endpoint;
 mod patience;
 mod proxy;
 mod receive;
+mod resolve;
 mod trouble;
 
 use std::fmt;
@@ -25,7 +27,7 @@ use futures_util::future::BoxFuture;
 use reqwest::header::{
     ACCEPT, ACCEPT_ENCODING, CONNECTION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT,
 };
-use reqwest::{Client, Method};
+use reqwest::{Client, Method, StatusCode};
 use tokio::sync::Semaphore;
 
 use crate::error::{Error, ErrorKind};
@@ -34,7 +36,7 @@ use crate::secret::ApiKey;
 use super::limits;
 use super::transport::{Failure, Lost, NotSent, Reply, Request, Transport};
 
-pub use client::check_ca_bundle;
+pub use authorities::check_ca_bundle;
 pub use endpoint::Endpoint;
 pub use proxy::check_proxy;
 
@@ -66,7 +68,8 @@ pub struct HttpSettings {
     /// A proxy for everything, loopback included. `None`: what `HTTPS_PROXY`, `ALL_PROXY` and
     /// `NO_PROXY` or the system say, and none for loopback.
     pub proxy: Option<String>,
-    /// A PEM file with certificates to trust on top of the system's.
+    /// A PEM file with certificates to trust on top of the system's. `None`: what the first of
+    /// `SSL_CERT_FILE` and `SSL_CERT_DIR`, `REQUESTS_CA_BUNDLE` and `CURL_CA_BUNDLE` names, else the system's.
     pub ca_bundle: Option<PathBuf>,
 }
 
@@ -163,6 +166,13 @@ impl Shared {
             // whether anything had left by then.
             return match patience.wait(self.client.execute(outgoing)).await {
                 Some(Ok(response)) => {
+                    // Plain HTTP has no tunnel: this is the proxy's own reply, and the service has got nothing.
+                    if let Some(via) = self.route.via
+                        && !self.route.tls
+                        && response.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED
+                    {
+                        return Err(Failure::NotSent(NotSent::Proxy(via.login_refused(), via.source)));
+                    }
                     Ok(receive::receive(response, &mut patience, &self.large_replies).await)
                 }
                 Some(Err(error)) if departure.revoke() => {
@@ -174,7 +184,7 @@ impl Shared {
                     Err(Failure::NotSent(trouble::not_sent(&error, self.route)))
                 }
                 Some(Err(error)) => Err(Failure::Lost(trouble::lost(&error))),
-                None if departure.revoke() => Err(Failure::NotSent(NotSent::Connect)),
+                None if departure.revoke() => Err(Failure::NotSent(trouble::timed_out(self.route))),
                 None => Err(Failure::Lost(Lost::TimedOut)),
             };
         }

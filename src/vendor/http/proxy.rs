@@ -6,6 +6,9 @@ use hyper_util::client::proxy::matcher::Matcher;
 use reqwest::Url;
 
 use crate::error::{Error, ErrorKind};
+use crate::vendor::transport::ProxySource;
+
+use super::client::Via;
 
 /// Checks the setting `proxy`, without connecting to the proxy.
 ///
@@ -46,27 +49,33 @@ const VARIABLES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_pr
 /// # Errors
 /// [`ErrorKind::Config`], naming the variable and never repeating it, if its value is no proxy: going
 /// round it would not be what was asked for.
-pub(super) fn environment_proxy(url: &Url) -> Result<Option<Url>, Error> {
+pub(super) fn environment_proxy(url: &Url) -> Result<Option<(Url, ProxySource)>, Error> {
     proxy_of(url, |name| std::env::var_os(name))
 }
 
-fn proxy_of(url: &Url, variable: impl Fn(&str) -> Option<OsString>) -> Result<Option<Url>, Error> {
+fn proxy_of(
+    url: &Url,
+    variable: impl Fn(&str) -> Option<OsString>,
+) -> Result<Option<(Url, ProxySource)>, Error> {
     let set = |name: &str| variable(name).filter(|value| !value.is_empty());
     let exempt = set("NO_PROXY").or_else(|| set("no_proxy")).unwrap_or_default();
     let all = Matcher::builder().all("http://proxy.example").no(exempt.to_string_lossy().into_owned());
     if !takes(&all.build(), url.as_str()) {
         return Ok(None);
     }
-    let Some((name, value)) = VARIABLES.iter().find_map(|name| Some((name, set(name)?))) else {
+    let Some((name, value)) = VARIABLES.into_iter().find_map(|name| Some((name, set(name)?))) else {
         return Ok(None);
     };
     let proxy = value.to_str().and_then(parse);
-    proxy.map(Some).ok_or_else(|| wrong_proxy(&format!("the environment variable {name}")))
+    let proxy = proxy.map(|proxy| Some((proxy, ProxySource::Variable(name))));
+    proxy.ok_or_else(|| wrong_proxy(&format!("the environment variable {name}")))
 }
 
-/// Whether the system's own settings (macOS, Windows) name a proxy for this address.
-pub(super) fn system_proxy_takes(url: &Url) -> bool {
-    takes(&Matcher::from_system(), url.as_str())
+/// The proxy that the system's own settings (macOS, Windows) name for this address, if they name one.
+pub(super) fn system_proxy(url: &Url) -> Option<Via> {
+    let proxy = Matcher::from_system().intercept(&url.as_str().parse().ok()?)?;
+    let login = proxy.basic_auth().is_some() || proxy.raw_auth().is_some();
+    Some(Via { source: ProxySource::System, login, tls: proxy.uri().scheme_str() == Some("https") })
 }
 
 fn takes(matcher: &Matcher, url: &str) -> bool {
@@ -106,7 +115,7 @@ mod tests {
                 let value = variables.iter().find(|(known, _)| *known == name);
                 value.map(|(_, value)| OsString::from(value))
             };
-            proxy_of(&Url::parse(url).unwrap(), variable).map(|proxy| proxy.map(|url| url.to_string()))
+            proxy_of(&Url::parse(url).unwrap(), variable).map(|proxy| proxy.map(|(url, _)| url.to_string()))
         };
         let url = "https://api.service.example/v1";
         let good = ("HTTPS_PROXY", "http://one.example:1");

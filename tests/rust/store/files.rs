@@ -7,7 +7,7 @@ use std::process::Command;
 use exactbuyer::dispatch::RunOptions;
 use exactbuyer::error::ErrorKind;
 use exactbuyer::results::Status;
-use exactbuyer::store::sqlite::SqliteStore;
+use exactbuyer::store::sqlite::{SqliteStore, service_at};
 use exactbuyer::store::{Claim, Store, Terms};
 
 use crate::desk::*;
@@ -69,6 +69,39 @@ fn a_store_with_a_second_name_is_not_opened() {
         assert!(error.message().contains("second name (a hard link)"), "{error}");
     }
     fs::remove_file(folder.file("b.db")).unwrap();
+    assert_eq!(once(&folder, settings(), &vendor, &["ana"]).receipt.from_store, 1);
+}
+
+/// The only kind of bad place that can be made anywhere without being root.
+#[test]
+fn a_store_in_a_synchronised_folder_is_not_opened() {
+    let (folder, vendor) = (Folder::new(), Vendor::honest());
+    once(&folder, settings(), &vendor, &["ana"]);
+    let cloud = folder.path().join("Dropbox");
+    let refused = |path: &std::path::Path| {
+        let error = SqliteStore::open(path, "loopback").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Store);
+        for words in ["synchronised (Dropbox)", "a path on a local disk", "store=None"] {
+            assert!(error.message().contains(words), "{error}");
+        }
+    };
+    // Before the folder is there, nothing is made.
+    refused(&cloud.join("people/a.db"));
+    assert!(!cloud.exists());
+    fs::create_dir(&cloud).unwrap();
+    fs::rename(folder.file("a.db"), cloud.join("a.db")).unwrap();
+    refused(&cloud.join("a.db"));
+    assert!(
+        service_at(&cloud.join("a.db")).unwrap_err().message().contains("move a store that is there already")
+    );
+    // Links do not hide the place, neither of the file nor of the folder.
+    symlink(cloud.join("a.db"), folder.file("link.db")).unwrap();
+    symlink(&cloud, folder.path().join("linked")).unwrap();
+    refused(&folder.file("link.db"));
+    refused(&folder.path().join("linked/a.db"));
+    assert_eq!(fs::read_dir(&cloud).unwrap().count(), 1);
+    // Moved away, it is used as before.
+    fs::rename(cloud.join("a.db"), folder.file("a.db")).unwrap();
     assert_eq!(once(&folder, settings(), &vendor, &["ana"]).receipt.from_store, 1);
 }
 

@@ -4,18 +4,23 @@ use std::process::Command;
 
 use exactbuyer::error::ErrorKind;
 use exactbuyer::vendor::http::{HttpSettings, HttpTransport};
-use exactbuyer::vendor::transport::{Failure, NotSent, Transport};
+use exactbuyer::vendor::transport::{Failure, NotSent, ProxyFailure, ProxySource, Transport};
 
 use crate::server::{Server, reply};
-use crate::tls::authority;
+use crate::tls::{authority, tls_server};
 use crate::{request, send_once, settings};
 
+const AUTHORITIES: [&str; 4] = ["SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"];
+
 /// Runs one of the parts of [`in_an_environment`].
-fn run_part(part: &str, variables: &[(&str, String)]) {
+fn run_part(part: &str, variables: &[(&str, String)]) -> String {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", "environment::in_an_environment", "--nocapture"]);
     for name in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "EXACTBUYER_OFFLINE"] {
         command.env_remove(name).env_remove(name.to_lowercase());
+    }
+    for name in AUTHORITIES {
+        command.env_remove(name);
     }
     let output = command.env("PART", part).envs(variables.iter().cloned()).output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -24,6 +29,7 @@ fn run_part(part: &str, variables: &[(&str, String)]) {
         "{said}{}",
         String::from_utf8_lossy(&output.stderr)
     );
+    said
 }
 
 #[tokio::test]
@@ -53,7 +59,13 @@ async fn in_an_environment() {
         }
         "proxy" => {
             // The proxy of the environment refuses whatever it is asked.
-            assert_eq!(away().send(request()).await.unwrap_err(), Failure::NotSent(NotSent::Proxy));
+            let Failure::NotSent(NotSent::Proxy(ProxyFailure::LoginMissing, source)) =
+                away().send(request()).await.unwrap_err()
+            else {
+                panic!("the proxy asks for a login");
+            };
+            let ProxySource::Variable(name) = source else { panic!("{source}") };
+            println!("by {name}");
         }
         "wrong" => {
             let settings = || HttpSettings {
@@ -76,6 +88,18 @@ async fn in_an_environment() {
             let here = Server::answering(reply("200 OK", "", b"{}")).await;
             assert_eq!(send_once(&here).await.unwrap().status, 200);
         }
+        "authorities" => {
+            let url = std::env::var("URL").unwrap();
+            let sent = match HttpTransport::new(settings(&url)) {
+                Ok(transport) => transport.send(request()).await.map(|reply| reply.status),
+                Err(error) => {
+                    assert_eq!(error.kind(), ErrorKind::Config);
+                    println!("refused: {error}");
+                    return println!("part done");
+                }
+            };
+            println!("sent: {sent:?}");
+        }
         other => panic!("no such part: {other}"),
     }
     let _ = std::fs::remove_file(&authority().bundle);
@@ -90,8 +114,9 @@ async fn offline_allows_loopback_only() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_proxy_of_the_environment_is_used_but_never_for_loopback() {
     for name in ["HTTPS_PROXY", "https_proxy", "ALL_PROXY"] {
-        let proxy = Server::answering_once("HTTP/1.1 403 Forbidden\r\n\r\n").await;
-        run_part("proxy", &[(name, proxy.url())]);
+        let proxy = Server::answering_once("HTTP/1.1 407 Who are you\r\n\r\n").await;
+        let said = run_part("proxy", &[(name, proxy.url())]);
+        assert!(said.contains(&format!("by {name}\n")), "{said}");
         assert_eq!(proxy.seen.requests(), 1, "{name}");
     }
     let proxy = Server::answering_once("HTTP/1.1 403 Forbidden\r\n\r\n").await;
@@ -103,4 +128,36 @@ async fn the_proxy_of_the_environment_is_used_but_never_for_loopback() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_proxy_of_the_environment_that_cannot_be_read_is_refused() {
     run_part("wrong", &[("HTTPS_PROXY", "http://canary:x:y:z".to_owned())]);
+}
+
+/// `settings.ca_bundle` is not set in any of these.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_authorities_of_the_environment_are_trusted_in_order() {
+    let server = tls_server().await;
+    let url = format!("https://localhost:{}", server.address.port());
+    let right = authority().bundle.display().to_string();
+    let stranger = std::path::Path::new(env!("CARGO_TARGET_TMPDIR"))
+        .join(format!("stranger-of-environment-{}.pem", std::process::id()));
+    let other = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    std::fs::write(&stranger, other.cert.pem()).unwrap();
+    let (stranger, missing) = (stranger.display().to_string(), "/no/such/bundle.pem".to_owned());
+    let said = |variables: &[(&'static str, &String)]| {
+        let mut all = vec![("URL", url.clone())];
+        all.extend(variables.iter().map(|(name, value)| (*name, (*value).clone())));
+        run_part("authorities", &all)
+    };
+    let (good, untrusted) = ("sent: Ok(200)", "UnknownIssuer");
+    for name in ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"] {
+        assert!(said(&[(name, &right)]).contains(good), "{name}");
+        assert!(said(&[(name, &stranger)]).contains(untrusted), "{name}");
+        let refused = said(&[(name, &missing)]);
+        assert!(refused.contains("refused: ") && refused.contains(name) && refused.contains(&missing));
+    }
+    for (first, second) in [("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"), ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")]
+    {
+        assert!(said(&[(first, &right), (second, &missing)]).contains(good));
+        assert!(said(&[(first, &stranger), (second, &right)]).contains(untrusted));
+    }
+    assert_eq!(server.seen.requests(), 5);
+    let _ = std::fs::remove_file(stranger);
 }

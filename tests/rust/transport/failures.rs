@@ -104,9 +104,9 @@ async fn a_refused_port_is_not_sent() {
     let address = listener.local_addr().unwrap();
     drop(listener);
     let failure = send(format!("http://{address}")).await.unwrap_err();
-    assert_eq!(failure, Failure::NotSent(NotSent::Connect));
+    assert_eq!(failure, Failure::NotSent(NotSent::Refused));
     let failure = send(format!("http://localhost:{}", address.port())).await.unwrap_err();
-    assert_eq!(failure, Failure::NotSent(NotSent::Connect));
+    assert_eq!(failure, Failure::NotSent(NotSent::Refused));
 }
 
 #[tokio::test]
@@ -160,7 +160,7 @@ async fn a_handshake_that_hangs_is_not_sent() {
         }
         tokio::time::pause();
         tokio::time::advance(Duration::from_secs(31)).await;
-        assert_eq!(sending.await.unwrap().unwrap_err(), Failure::NotSent(NotSent::Connect));
+        assert_eq!(sending.await.unwrap().unwrap_err(), Failure::NotSent(NotSent::TimedOut));
         tokio::time::resume();
     }
 }

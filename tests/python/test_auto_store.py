@@ -1,0 +1,148 @@
+"""`store="auto"` where the working directory is no place for a store, here: a synchronised folder."""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+import warnings
+from typing import TYPE_CHECKING
+
+import pytest
+from cli_runs import COMMAND, environment
+
+import exactbuyer._auto_store as auto
+from exactbuyer import BulkEnricher, StoreError, StoreWarning
+from exactbuyer.store import Store
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from exactbuyer.sandbox import Sandbox
+
+ROWS = ["ana@acme.example", "bob@acme.example"]
+NAME = "api.exactbuyer.com.db"
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home on a local disk, with the working directory in a synchronised folder of it."""
+    here = tmp_path / "Dropbox" / "project"
+    here.mkdir(parents=True)
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.chdir(here)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("XDG_STATE_HOME", raising=False)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    monkeypatch.setattr(auto, "_told", set())
+    return tmp_path
+
+
+def placed() -> Path:
+    """Where the store of an enricher without settings is."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", StoreWarning)
+        store = BulkEnricher().store
+    assert store is not None
+    return store.path
+
+
+def test_the_store_goes_to_a_local_disk_and_that_is_said_once(home: Path) -> None:
+    with pytest.warns(StoreWarning, match=r"in a folder that is synchronised \(Dropbox\)") as caught:
+        first = BulkEnricher()
+    assert first.store is not None
+    path = first.store.path
+    assert path.name == NAME
+    assert path.parent.parent == home / ".local" / "state" / "exactbuyer"
+    assert str(path) in str(caught[0].message)
+    assert "give store= a path on a local disk" in str(caught[0].message)
+    assert caught[0].filename == __file__
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert BulkEnricher().settings.store == str(path)
+        assert "store" not in repr(first)
+    # Nothing was made yet.
+    assert not (home / ".local").exists()
+    assert list((home / "Dropbox" / "project").iterdir()) == []
+
+
+def test_each_directory_has_its_own_store_and_finds_it_again(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = placed()
+    other = home / "Dropbox" / "other"
+    other.mkdir()
+    monkeypatch.chdir(other)
+    assert placed() != first
+    monkeypatch.chdir(home / "Dropbox" / "project")
+    assert placed() == first
+    monkeypatch.chdir(home)
+    assert placed() == home / ".exactbuyer" / NAME
+
+
+def test_the_store_there_works_and_is_private(home: Path, everybody: Sandbox) -> None:
+    path = placed()
+    for _ in range(2):
+        with BulkEnricher("a-key", base_url=everybody.url, store=path) as enricher:
+            enricher.enrich(ROWS, progress=False)
+    assert everybody.ledger.credits == len(ROWS)
+    for folder in (path.parent, path.parent.parent):
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert home in path.parents
+
+
+def test_without_a_home_the_temporary_folder_is_used_if_it_is_private(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(home / "OneDrive - Acme"))
+    own = home / "temporary" / f"exactbuyer-{os.getuid()}"
+    assert placed().parent.parent == own
+    assert stat.S_IMODE(own.stat().st_mode) == 0o700
+    # Somebody else could have made it, or a link in its place: then the usual place is left, and refused.
+    usual = home / "Dropbox" / "project" / ".exactbuyer" / NAME
+    own.chmod(0o755)
+    assert placed() == usual
+    own.rmdir()
+    own.symlink_to(home / "temporary")
+    assert placed() == usual
+
+
+def test_an_explicit_path_is_refused_with_the_way_out(home: Path, everybody: Sandbox) -> None:
+    path = home / "Dropbox" / "people.db"
+    with (
+        BulkEnricher("a-key", base_url=everybody.url, store=path) as enricher,
+        pytest.raises(StoreError) as caught,
+    ):
+        enricher.enrich(ROWS, progress=False)
+    message = str(caught.value)
+    for words in ("synchronised (Dropbox)", "give store= a path on a local disk", "store=None", "merge"):
+        assert words in message
+    assert everybody.ledger.requests == []
+    assert list((home / "Dropbox").iterdir()) == [home / "Dropbox" / "project"]
+
+
+def test_a_store_that_is_there_already_is_not_replaced_by_an_empty_one(home: Path) -> None:
+    usual = home / "Dropbox" / "project" / ".exactbuyer" / NAME
+    usual.parent.mkdir()
+    usual.write_bytes(b"")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert BulkEnricher().settings.store == str(usual)
+    with pytest.raises(StoreError, match="move a store that is there already"), Store(usual) as store:
+        store.info()
+
+
+def test_the_command_line_finds_the_same_store(home: Path) -> None:
+    import subprocess
+
+    done = subprocess.run(
+        [*COMMAND, "store", "info"],
+        env=environment() | {"TMPDIR": str(home / "temporary")},
+        capture_output=True,
+        check=False,
+        timeout=60,
+    )
+    assert str(placed()) in done.stderr.decode()
+    assert done.stderr.decode().startswith("exactbuyer: warning: a store in the working directory would lie")
+    assert "say --store with a path on a local disk" in done.stderr.decode()
