@@ -267,7 +267,7 @@ def _plan(given: Given, survey: Survey | None, enricher: BulkEnricher) -> Plan:
     source = given.source(survey)
     wish = given.wish(source)
     check(source, wish, enricher.settings)
-    return planned(source, enricher, given.by(source.names), wish.split, given.terms())
+    return planned(source, enricher, wish, given.terms())
 
 
 def _show_plan(given: Given, survey: Survey | None, enricher: BulkEnricher) -> int:

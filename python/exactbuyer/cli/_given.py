@@ -72,7 +72,7 @@ class Given:
         source = opened(self.place(), self.delimiter(), survey, skip_rows=skip_rows, labels=labels)
         if not source.names:
             # JSON Lines without a line: no rows, which are looked up in no time.
-            source.names = list(self.by([]))
+            source.names = self.wish(source).read
         return source
 
     def overwriting(self, enricher: BulkEnricher, is_earlier: Callable[[Path], bool]) -> Overwriting:
@@ -119,9 +119,10 @@ class Given:
         return told
 
     def labels(self) -> list[str]:
-        """The names of the columns to look up, without field types."""
+        """The names of the columns that are read, without field types."""
         parts = ((text, *text.rpartition("=")) for text in self["by"])
-        return [name if mark and kind in get_args(FieldType) else text for text, name, mark, kind in parts]
+        by = [name if mark and kind in get_args(FieldType) else text for text, name, mark, kind in parts]
+        return by + ([] if self["region_column"] is None else [self["region_column"]])
 
     def wish(self, source: Source) -> Wish:
         """What is wanted of an input.
@@ -129,7 +130,9 @@ class Given:
         Raises:
             ConfigError: It cannot be had.
         """
-        return Wish.checked(self.by(source.names), self._columns(), self["prefix"], self["split"], None)
+        by, region = self.by(source.names), self["region_column"]
+        wish = Wish.checked(by, self._columns(), self["prefix"], self._split([*by]), None, region=region)
+        return wish.met(source.names)
 
     def enricher(self) -> BulkEnricher:
         """An enricher of these settings.
@@ -197,6 +200,25 @@ class Given:
             tags[name] = value
         return kept | ({"tags": tags} if tags else {})
 
+    def _split(self, labels: list[str]) -> dict[str, list[str]] | None:
+        """The marks of each of these columns. Marks of its own take the place of those for all."""
+        common: list[str] = []
+        own: dict[str, list[str]] = {}
+        for text in self["split"]:
+            parts = [
+                (as_seen(labels, text[:at]), text[at + 1 :]) for at, char in enumerate(text) if char == "="
+            ]
+            label, mark = next(((label, mark) for label, mark in parts if label in labels), (None, text))
+            if label is None and any(map(str.isalnum, text.partition("=")[0])) and parts:
+                raise Stop(
+                    Ending.USAGE,
+                    f"--split {text}: --by names no column {parts[0][0]!r}; a mark for all columns is "
+                    f"written without a name, as in --split ';'",
+                )
+            marks = common if label is None else own.setdefault(label, [])
+            marks.append(_ESCAPED.get(mark, mark))
+        return {label: own.get(label, common) for label in labels if own.get(label, common)} or None
+
     def _columns(self) -> Any:
         if not self["columns"]:
             return None
@@ -253,4 +275,5 @@ def _check_header(names: list[str], *, skipped: bool) -> None:
         )
 
 
+_ESCAPED = {"\\n": "\n", "\\t": "\t"}
 _OTHER_DELIMITERS = {";": "';'", "\t": "tab", "|": "'|'", ",": "','"}

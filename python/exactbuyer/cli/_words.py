@@ -25,8 +25,8 @@ SETTINGS = (
 )
 """The options that are settings of an enricher by the same name."""
 
-_NAMED_ALIKE = {*SETTINGS, "by", "split", "base_url", "max_credits"}
-_NAMED_OTHERWISE = {"required_fields": "require", "na_values": "na-value"}
+_NAMED_ALIKE = {*SETTINGS, "by", "split", "region", "base_url", "max_credits"}
+_NAMED_OTHERWISE = {"required_fields": "require", "na_values": "na-value", "region": "region-column"}
 
 WORDS = {
     "EXACTBUYER_API_KEY or api_key=": "EXACTBUYER_API_KEY or --key-file",
@@ -35,6 +35,7 @@ WORDS = {
     "check the network and base_url": "check the network and --base-url",
     "check base_url, proxy and body": "check --base-url, --proxy and --body",
     "set requests_per_minute lower": "set --requests-per-minute lower",
+    "region names a column of text": "--region-column names a column of text",
     "does by name the right columns": "does --by name the right columns",
     "check base_url and the settings": "check --base-url and the other options",
     "check base_url": "check --base-url",
