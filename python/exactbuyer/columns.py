@@ -230,9 +230,11 @@ def _marks(split: object, labels: list[Any]) -> tuple[tuple[str, ...], ...]:
 
 
 def _marks_of(given: object) -> tuple[str, ...]:
-    marks = (given,) if isinstance(given, str) or not isinstance(given, Iterable) else (*given,)
+    marks: list[object] = [given]
+    if isinstance(given, Iterable) and not isinstance(given, str):
+        marks = list(cast("Iterable[object]", given))
     if marks and all(isinstance(mark, str) and mark for mark in marks):
-        return cast("tuple[str, ...]", marks)
+        return tuple(cast("list[str]", marks))
     raise ConfigError(
         "split is what stands between several values of one cell: a mark, as in ';', several, as in "
         "[';', ','], or a mapping from columns to their marks"

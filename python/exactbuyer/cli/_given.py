@@ -29,7 +29,7 @@ from .endings import Ending, Stop
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ._files import Place
+    from ._files import FileKind, Place
     from ._sources import Source, Survey
 
 _DAY_S = 86_400
@@ -50,7 +50,10 @@ class Given:
         Raises:
             Stop: It is of no kind that is known.
         """
-        return place_of(self["path"], self["kind"], "--from")
+        place = place_of(self["path"], self["kind"], "--from")
+        if self["sheet"] is not None and place.kind != "xlsx":
+            raise Stop(Ending.USAGE, f"--sheet is for .xlsx, and the input is {place.kind}: leave it out")
+        return place
 
     def delimiter(self) -> str | None:
         """What stands between cells.
@@ -69,7 +72,8 @@ class Given:
     def source(self, survey: Survey | None = None) -> Source:
         """The input, opened."""
         skip_rows, labels = self["skip_rows"], self.labels()
-        source = opened(self.place(), self.delimiter(), survey, skip_rows=skip_rows, labels=labels)
+        place, sheet = self.place(), self["sheet"]
+        source = opened(place, self.delimiter(), survey, skip_rows=skip_rows, labels=labels, sheet=sheet)
         if not source.names:
             # JSON Lines without a line: no rows, which are looked up in no time.
             source.names = self.wish(source).read
@@ -113,8 +117,8 @@ class Given:
             label = as_seen(names, label)
             if label in told:
                 raise Stop(Ending.USAGE, f"--by names {label!r} twice: name each column once, best first")
-            if label not in names and self.place().kind in DELIMITERS:
-                _check_header(names, skipped=self["skip_rows"] is not None)
+            if label not in names and self.place().kind in {*DELIMITERS, "xlsx"}:
+                _check_header(names, self.place().kind, skipped=self["skip_rows"] is not None)
             told[label] = field_type
         return told
 
@@ -204,19 +208,22 @@ class Given:
         """The marks of each of these columns. Marks of its own take the place of those for all."""
         common: list[str] = []
         own: dict[str, list[str]] = {}
-        for text in self["split"]:
-            parts = [
-                (as_seen(labels, text[:at]), text[at + 1 :]) for at, char in enumerate(text) if char == "="
-            ]
-            label, mark = next(((label, mark) for label, mark in parts if label in labels), (None, text))
-            if label is None and any(map(str.isalnum, text.partition("=")[0])) and parts:
+        given: tuple[str, ...] = self["split"]
+        for text in given:
+            ends = [at for at, char in enumerate(text) if char == "="]
+            end = next((at for at in ends if as_seen(labels, text[:at]) in labels), None)
+            if end is not None:
+                mark = text[end + 1 :]
+                own.setdefault(as_seen(labels, text[:end]), []).append(_ESCAPED.get(mark, mark))
+                continue
+            name, _, _ = text.partition("=")
+            if ends and any(map(str.isalnum, name)):
                 raise Stop(
                     Ending.USAGE,
-                    f"--split {text}: --by names no column {parts[0][0]!r}; a mark for all columns is "
-                    f"written without a name, as in --split ';'",
+                    f"--split {text}: --by names no column {name!r}; a mark for all columns is written "
+                    f"without a name, as in --split ';'",
                 )
-            marks = common if label is None else own.setdefault(label, [])
-            marks.append(_ESCAPED.get(mark, mark))
+            common.append(_ESCAPED.get(text, text))
         return {label: own.get(label, common) for label in labels if own.get(label, common)} or None
 
     def _columns(self) -> Any:
@@ -253,7 +260,7 @@ def _place_of_store(path: str) -> str:
     return path
 
 
-def _check_header(names: list[str], *, skipped: bool) -> None:
+def _check_header(names: list[str], kind: FileKind, *, skipped: bool) -> None:
     """Says what is wrong with a header that is not one. Does not show it: it may be personal data."""
     if any(map(looks_personal, names)):
         raise Stop(
@@ -267,11 +274,12 @@ def _check_header(names: list[str], *, skipped: bool) -> None:
                 Ending.USAGE,
                 f"the input has one column only, with {said} in its name: say --delimiter {said}",
             )
-    if len(names) == 1 and not skipped:
+    if sum(map(bool, names)) == 1 and not skipped:
+        what, check = ("rows", "--sheet") if kind == "xlsx" else ("lines", "--delimiter")
         raise Stop(
             Ending.USAGE,
-            "the input has one column only, and --by names another: if there are lines above the names of "
-            "the columns, pass --skip-rows N; also check --delimiter",
+            f"the input has one column only, and --by names another: if there are {what} above the names of "
+            f"the columns, pass --skip-rows N; also check {check}",
         )
 
 

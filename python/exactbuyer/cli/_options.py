@@ -77,7 +77,13 @@ def input_options() -> Callable[[FunctionT], FunctionT]:
             "--skip-rows",
             type=click.IntRange(0),
             metavar="N",
-            help="Number of lines above the header of CSV; by default the columns of --by find the header.",
+            help="Number of lines above the header of CSV, or rows above that of .xlsx; by default the "
+            "columns of --by find the header.",
+        ),
+        click.option(
+            "--sheet",
+            metavar="NAME",
+            help="The sheet of .xlsx to read; by default the first that is visible.",
         ),
         click.option("--delimiter", metavar="CHARACTER", help="What stands between cells of CSV, as in ';'."),
         click.option(
