@@ -224,7 +224,8 @@ def _marks(split: object, labels: list[Any]) -> tuple[tuple[str, ...], ...]:
     for label, marks in cast("Mapping[Any, object]", split).items():
         known = as_seen(labels, label)
         if known not in labels:
-            raise ConfigError(f"split names a column {shown(label)}, which by does not name")
+            names = ", ".join(map(shown, labels))
+            raise ConfigError(f"split names a column that by does not name: its keys are out of {names}")
         own[known] = _marks_of(marks)
     return tuple(own.get(label, ()) for label in labels)
 

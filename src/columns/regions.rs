@@ -1,6 +1,7 @@
 //! A column that says, row by row, where the phone numbers are from.
 
 use arrow_array::cast::AsArray;
+use arrow_array::types::Float64Type;
 use arrow_array::{Array, new_empty_array};
 use arrow_cast::cast;
 use arrow_schema::DataType;
@@ -71,6 +72,13 @@ impl<'a> RegionReader<'a> {
             D::Utf8 => self.names(array.as_string::<i32>().iter(), into),
             D::LargeUtf8 => self.names(array.as_string::<i64>().iter(), into),
             D::Utf8View => self.names(array.as_string_view().iter(), into),
+            // pandas gives this type to a column without a value.
+            D::Float64 => {
+                let numbers = array.as_primitive::<Float64Type>().iter();
+                let empty = |number: Option<f64>| number.is_none_or(f64::is_nan);
+                let region = |empty| if empty { RowRegion::Default } else { RowRegion::Unknown };
+                into.extend(numbers.map(|number| region(empty(number))));
+            }
             D::Dictionary(_, values) => {
                 let dictionary = array.as_any_dictionary_opt().ok_or_else(wrong)?;
                 // A part of a long column can name few of its values.

@@ -194,7 +194,7 @@ def test_two_rows_that_share_a_text_but_not_a_region_are_never_one_lookup(
         ("DE", "If all rows have the same region, set default_region"),
         (["country"], "region is the name of one column"),
         (FRAME.column("country"), "region is the name of one column"),
-        ("number", "is of type int64, which cannot hold regions"),
+        ("number", "is of type Int64, which cannot hold regions"),
         ("twice", "region names a column that the table has 2 of"),
         ("eb_country", "region names 'eb_country', a column of an earlier call that this one would replace"),
         ("\ud800", "region holds half a character"),
@@ -227,6 +227,14 @@ def test_the_column_of_regions_is_matched_as_it_looks_and_does_not_decide_the_dt
     table = made(everybody).enrich_table(frame, by="phone", region="Land", columns=[])
     assert sent(everybody) == {"+49302345678"}
     assert list(table["eb_status"]) == ["found"]
+
+
+def test_a_column_of_regions_without_a_value_is_empty(everybody: Sandbox) -> None:
+    frame = pd.DataFrame({"phone": ["201 555 0123"] * 3, "land": [None, float("nan"), float("nan")]})
+    assert frame["land"].dtype == "float64"
+    for kind in (frame, pl.DataFrame({"phone": frame["phone"].to_list(), "land": [None] * 3})):
+        assert made(everybody).plan(kind, by="phone", region="land").to_send == (1, 1)
+    assert made(everybody).plan(frame.assign(land=[1.0, None, None]), by="phone", region="land").invalid == 1
 
 
 def write(path: Path, kind: str) -> Path:

@@ -80,7 +80,7 @@ def test_each_value_is_looked_up_until_one_is_found(everybody: Sandbox, kind: An
         ([";", 1], "split is what stands between"),
         (5, "split is what stands between"),
         ({"emails": ""}, "split is what stands between"),
-        ({"mail": ";"}, "split names a column 'mail', which by does not name"),
+        ({"mail": ";"}, "split names a column that by does not name: its keys are out of 'emails'"),
         ({"emails": ["\ud800"]}, "split holds half a character"),
     ],
 )

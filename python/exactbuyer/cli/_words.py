@@ -35,6 +35,8 @@ WORDS = {
     "check the network and base_url": "check the network and --base-url",
     "check base_url, proxy and body": "check --base-url, --proxy and --body",
     "set requests_per_minute lower": "set --requests-per-minute lower",
+    "a mark, as in ';', several, as in [';', ','], or a mapping from columns to their marks": "a mark, as in "
+    "';', or a mark of one column, as in 'emails=;'",
     "region names a column of text": "--region-column names a column of text",
     "does by name the right columns": "does --by name the right columns",
     "check base_url and the settings": "check --base-url and the other options",
