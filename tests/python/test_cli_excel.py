@@ -134,7 +134,7 @@ def test_rows_above_the_header_are_found_and_stay(
     by = ["--by", "E-mail Address", *skipped]
     read = cells(enriched(everybody, source, tmp_path / "out.xlsx", *by))
     told = capsys.readouterr().err
-    assert (f"the header is row {len(above) + 1}; the rows above it are kept" in told) is bool(above)
+    assert (f"the header is row {len(above) + 1}; no row above it is looked up" in told) is bool(above)
     assert [row[0] for row in read] == [row[0] if row else None for row in [*above, *table[:-1]]] + [None]
     assert read[len(above)][2:] == ADDED
     assert [row[2] for row in read[len(above) + 1 :]] == ["found", "missing", "found", "missing"]

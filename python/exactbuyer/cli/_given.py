@@ -123,10 +123,9 @@ class Given:
         return told
 
     def labels(self) -> list[str]:
-        """The names of the columns that are read, without field types."""
+        """The names of the columns to look up, without field types."""
         parts = ((text, *text.rpartition("=")) for text in self["by"])
-        by = [name if mark and kind in get_args(FieldType) else text for text, name, mark, kind in parts]
-        return by + ([] if self["region_column"] is None else [self["region_column"]])
+        return [name if mark and kind in get_args(FieldType) else text for text, name, mark, kind in parts]
 
     def wish(self, source: Source) -> Wish:
         """What is wanted of an input.

@@ -14,6 +14,7 @@ from exactbuyer.frames import RECEIPT_KEY
 from ._files import needed
 from ._joining import notes_of, schema_of
 from ._parquet import ParquetSink, ParquetSource
+from ._sources import CsvSource
 from .endings import Ending, Stop
 
 if TYPE_CHECKING:
@@ -43,7 +44,9 @@ def rehearse(outline: Outline, wish: Wish, joiner: Joiner, kind: FileKind, rows:
     if kind == "xlsx":
         from ._excel_output import check_sheet
 
-        check_sheet(outline, rows, 1 + getattr(source, "lines_above", 0))
+        # From another kind of file, notes above the header are not written.
+        notes = source.lines_above if isinstance(source, CsvSource) and source.sheet is not None else 0
+        check_sheet(outline, rows, notes + 1)
     # Text can be written as any kind of file.
     part = next(source.parts(_ROWS), None) if isinstance(source, ParquetSource) else None
     if part is None and kind != "parquet":

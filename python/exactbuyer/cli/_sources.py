@@ -106,8 +106,8 @@ class CsvSource:
         self.delimiter = delimiter or preamble.delimiter or usual
         self.says_delimiter = preamble.delimiter is not None
         if preamble.lines and not is_surveyed:
-            lines = "row" if place.kind == "xlsx" else "line"
-            say(f"{place.name}: the header is {lines} {_line(preamble):,}; the {lines}s above it are kept")
+            line = "row" if place.kind == "xlsx" else "line"
+            say(f"{place.name}: the header is {line} {_line(preamble):,}; no {line} above it is looked up")
         self._splitter = _core.CsvSplitter(ord(self.delimiter))
         self._splitter.skip(preamble.length)
         self._blocks = chain([preamble.begins], blocks)
