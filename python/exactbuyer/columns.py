@@ -103,10 +103,10 @@ class Wish:
         index = list(index_names)
         check_labels(names, [label for label, _ in self.by], index)
         if self.region is not None:
-            check_labels(names, [self.region], index, said="region")
+            check_labels(names, [self.region], index, argument="region")
 
     @property
-    def read(self) -> list[Any]:
+    def labels(self) -> list[Any]:
         """The labels of the columns that are read, each once."""
         region = [] if self.region is None else [self.region]
         return list(dict.fromkeys([*(label for label, _ in self.by), *region]))
@@ -169,11 +169,11 @@ class Wish:
             )
         dropped = [name for name in there if name in ours]
         read = [("by", label) for label, _ in self.by] + [("region", self.region)]
-        for said, replaced in read:
+        for argument, replaced in read:
             if replaced in dropped:
                 raise ConfigError(
-                    f"{said} names {replaced!r}, a column of an earlier call that this one would replace: "
-                    f"pass another prefix, such as 'eb2_'. Nothing was sent"
+                    f"{argument} names {replaced!r}, a column of an earlier call that this one would "
+                    f"replace: pass another prefix, such as 'eb2_'. Nothing was sent"
                 )
         return dropped
 

@@ -191,7 +191,7 @@ def check_labels(
     labels: Sequence[Hashable],
     index_names: Iterable[Hashable] = (),
     *,
-    said: Literal["by", "region"] = "by",
+    argument: Literal["by", "region"] = "by",
 ) -> None:
     """Checks that the columns to look up are there, each once.
 
@@ -201,7 +201,7 @@ def check_labels(
         names: The columns that there are.
         labels: Those to look up.
         index_names: What the levels of a frame's index are called.
-        said: The argument that named them.
+        argument: The argument that names them.
 
     Raises:
         ConfigError: There is none of this label, or more than one.
@@ -211,12 +211,12 @@ def check_labels(
         if count == 1:
             continue
         if count:
-            raise ConfigError(f"{said} names a column that the table has {count} of: rename all but one")
+            raise ConfigError(f"{argument} names a column that the table has {count} of: rename all but one")
         which = f" (number {place} of {len(labels)})" if len(labels) > 1 else ""
         fix = _fix_of(names, label, index_names)
-        if said == "region":
+        if argument == "region":
             fix += ". If all rows have the same region, set default_region"
-        raise ConfigError(f"{said} names a column that the table does not have{which}{fix}")
+        raise ConfigError(f"{argument} names a column that the table does not have{which}{fix}")
 
 
 def as_seen(names: Iterable[Any], label: Any) -> Any:

@@ -76,7 +76,7 @@ class Given:
         source = opened(place, self.delimiter(), survey, skip_rows=skip_rows, labels=labels, sheet=sheet)
         if not source.names:
             # JSON Lines without a line: no rows, which are looked up in no time.
-            source.names = self.wish(source).read
+            source.names = self.wish(source).labels
         return source
 
     def overwriting(self, enricher: BulkEnricher, is_earlier: Callable[[Path], bool]) -> Overwriting:

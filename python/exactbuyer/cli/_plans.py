@@ -45,7 +45,7 @@ def planned(source: Source, enricher: BulkEnricher, wish: Wish, terms: Terms) ->
         Stop: It cannot be read.
     """
     whole = Plan(credit_price=enricher.settings.credit_price)
-    for window in _windows(source, wish.read):
+    for window in _windows(source, wish.labels):
         plan = enricher.plan(
             window,
             by=dict(wish.by),
