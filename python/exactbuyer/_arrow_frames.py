@@ -30,7 +30,7 @@ class PolarsFrame:
     def label(self, name: str) -> Hashable:
         return name
 
-    def cells(self, label: Hashable) -> Cells:
+    def cells(self, label: Hashable, *, is_region: bool = False) -> Cells:  # noqa: ARG002
         column = self._frame.get_column(label)
         kind = str(column.dtype)
         if kind.startswith("Categorical"):
@@ -69,7 +69,7 @@ class PyarrowFrame:
     def label(self, name: str) -> Hashable:
         return name
 
-    def cells(self, label: Hashable) -> Cells:
+    def cells(self, label: Hashable, *, is_region: bool = False) -> Cells:  # noqa: ARG002
         return self._table.column(label), ""
 
     def added_before(self) -> Mapping[str, list[str]]:
@@ -114,7 +114,7 @@ class CapsuleFrame:
     def label(self, name: str) -> Hashable:
         return name
 
-    def cells(self, label: Hashable) -> Cells:
+    def cells(self, label: Hashable, *, is_region: bool = False) -> Cells:  # noqa: ARG002
         return self._batches.column(cast("str", label)), ""
 
     def added_before(self) -> Mapping[str, list[str]]:

@@ -1,6 +1,6 @@
 """The Rust core, as Python sees it. Private: use :class:`exactbuyer.BulkEnricher`."""
 
-from collections.abc import Awaitable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, final
 
@@ -108,15 +108,16 @@ class ByColumns:
     """The columns of a table that are looked up, in order of preference.
 
     Each is a name, a field type, its cells (anything of Arrow's, or a list of objects), and the name
-    of a list's type where that may have lost digits. Raises `ConfigError` for a column of Arrow's
-    that cannot be looked up.
+    of a list's type where that may have lost digits, and the marks between several values of a cell.
+    `region` is the column that says where each row's phone numbers are from: its name, its cells, and
+    the name of a list's type. Raises `ConfigError` for a column of Arrow's that cannot be read so.
     """
 
     def __new__(
         cls,
-        columns: list[tuple[str, str | None, object, str]],
+        columns: Sequence[tuple[str, str | None, object, str, list[str]]],
         *,
-        split: str | None = None,
+        region: tuple[str, object, str] | None = None,
         default_region: str | None = None,
         na_values: Iterable[str] | None = None,
     ) -> ByColumns: ...

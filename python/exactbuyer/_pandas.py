@@ -33,15 +33,18 @@ class PandasFrame:
         # As pandas itself fills up the levels of a column that is set by its first alone.
         return (name, *[""] * below) if below else name
 
-    def cells(self, label: Hashable) -> Cells:
+    def cells(self, label: Hashable, *, is_region: bool = False) -> Cells:
         column = self._frame.iloc[:, list(self._frame.columns).index(label)]
-        self._looked_up.append(column.dtype)
+        if not is_region:
+            self._looked_up.append(column.dtype)
         name = str(column.dtype)
         if getattr(column.dtype, "kind", "O") in "bmMc":
-            raise ConfigError(
-                f"column {shown(label)} is of type {name}, which cannot be looked up: by names columns of "
-                f"text or of whole numbers"
+            why = (
+                "hold regions: region names a column of text with ISO 3166 codes or names of countries"
+                if is_region
+                else "be looked up: by names columns of text or of whole numbers"
             )
+            raise ConfigError(f"column {shown(label)} is of type {name}, which cannot {why}")
         if name != "object" and has_pyarrow():
             pa = library("pyarrow")
 

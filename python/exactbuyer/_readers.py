@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from . import _core
 from ._tables import by_columns
-from .frames import arrow_input, as_kind, check_labels, home_of, known_columns, library
+from .frames import arrow_input, as_kind, home_of, known_columns, library
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,7 +39,7 @@ class Reader:
         self.table: Table = wish.table()
         known = known_columns(metadata).get(wish.prefix, [])
         self.dropped = wish.replaced(names, self.table.names(), known)
-        check_labels([*names], [label for label, _ in wish.by])
+        wish.check([*names])
 
     def _open(self, data: Any) -> tuple[list[str], Any]:
         self._kind: type[Any] = type(cast("object", data))
@@ -54,8 +54,10 @@ class Reader:
 
     def read(self, rows: Any, *, first_row: int) -> Rows:
         """Reads the rows of one part."""
-        columns = [(label, kind, rows.column(label), "") for label, kind in self.wish.by]
-        return by_columns(columns, self.wish, self._settings).rows(0, len(rows), first_row)
+        wish = self.wish
+        cells = {label: (rows.column(label), "") for label, _ in wish.by}
+        region = None if wish.region is None else (rows.column(wish.region), "")
+        return by_columns(cells, region, wish, self._settings).rows(0, len(rows), first_row)
 
     def join(self, source: Any, block: Batches) -> list[Any]:
         """A part with its new columns."""

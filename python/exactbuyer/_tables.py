@@ -15,20 +15,20 @@ from . import _core
 from ._calls import Call
 from ._warnings import warn_of_column
 from .exceptions import ConfigError
-from .frames import COLUMNS_KEY, RECEIPT_KEY, Notes, check_labels, frame_of, is_reader, looks_personal, shown
+from .frames import COLUMNS_KEY, RECEIPT_KEY, Notes, frame_of, is_reader, looks_personal, shown
 from .results import Results
 from .streams import Intake, Stream
 from .wording import count
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping
 
     from ._calls import OnError
     from ._core import Batches, ByColumns, Rows, Run, Table
     from ._desk import Desk
     from ._readers import Reader
     from .columns import Wish
-    from .frames import Frame
+    from .frames import Cells, Frame
     from .progress import Watch
     from .receipt import Receipt
     from .settings import Settings
@@ -69,9 +69,10 @@ class Job:
         self._known = dict(self.frame.added_before())
         before = self._known.get(wish.prefix, [])
         self.dropped = wish.replaced(self.frame.names(), self._names, before, self.frame.label)
-        check_labels(self.frame.names(), [label for label, _ in wish.by], self.frame.index_names())
-        columns = [(label, kind, *self.frame.cells(label)) for label, kind in wish.by]
-        self._by = by_columns(columns, wish, settings)
+        wish.check(self.frame.names(), self.frame.index_names())
+        cells = {label: self.frame.cells(label) for label, _ in wish.by}
+        region = None if wish.region is None else self.frame.cells(wish.region, is_region=True)
+        self._by = by_columns(cells, region, wish, settings)
         self.rows = len(self._by)
 
     def parts(self) -> Iterator[Rows]:
@@ -99,40 +100,51 @@ def in_a_table(reason: str) -> str:
     )
 
 
-def by_columns(
-    columns: Sequence[tuple[Any, str | None, object, str]], wish: Wish, settings: Settings
-) -> ByColumns:
-    """The columns to look up, each with its label, its field type, its cells and their type's name.
+def by_columns(cells: Mapping[Any, Cells], region: Cells | None, wish: Wish, settings: Settings) -> ByColumns:
+    """The columns to look up.
+
+    Args:
+        cells: Their cells, by label.
+        region: Those of the column of regions, if there is one.
+        wish: What is wanted of them.
+        settings: The enricher's.
 
     Raises:
         ConfigError: One cannot be looked up, or not be read.
     """
-    # The core needs the name for what it raises, and for nothing else.
     given = [
-        ("with a person's name" if looks_personal(label) else str(label), kind, cells, dtype)
-        for label, kind, cells, dtype in columns
+        (_shown_to_core(label), kind, *cells[label], list(marks))
+        for (label, kind), marks in zip(wish.by, wish.marks, strict=True)
     ]
+    regions = None if region is None else (_shown_to_core(wish.region), *region)
     try:
         return _core.ByColumns(
-            given, split=wish.split, default_region=settings.default_region, na_values=settings.na_values
+            given, region=regions, default_region=settings.default_region, na_values=settings.na_values
         )
     except (ConfigError, MemoryError):
         raise
     except Exception as trouble:
         # What Arrow's C interface raises says nothing of whose column it is.
-        at = next((column for column in given if not _can_be_read(column)), None)
+        columns = [(name, column) for name, _, column, *_ in given] + ([regions[:2]] if regions else [])
+        at = next((column for column in columns if not _can_be_read(*column)), None)
         if at is None:
             raise
-        kind = getattr(at[2], "dtype", None) or getattr(at[2], "type", None) or type(at[2]).__name__
+        name, column = at
+        kind = getattr(column, "dtype", None) or getattr(column, "type", None) or type(column).__name__
         raise ConfigError(
-            f"column {at[0]!r} is of type {kind}, which cannot be read by Arrow's C interface: make it text "
+            f"column {name!r} is of type {kind}, which cannot be read by Arrow's C interface: make it text "
             f"first"
         ) from trouble
 
 
-def _can_be_read(column: tuple[str, str | None, object, str]) -> bool:
+def _shown_to_core(label: Any) -> str:
+    # The core needs the name for what it raises, and for nothing else.
+    return "with a person's name" if looks_personal(label) else str(label)
+
+
+def _can_be_read(name: str, cells: object) -> bool:
     try:
-        _core.ByColumns([column])
+        _core.ByColumns([(name, None, cells, "", [])])
     except Exception:  # noqa: BLE001 - the question is whether it raises
         return False
     return True

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from . import _core
 from .exceptions import ConfigError
-from .frames import as_seen, home_of, looks_personal
+from .frames import as_seen, check_labels, home_of, looks_personal, shown
 from .rows import check_field_type, check_text
 from .wording import as_given
 
@@ -26,6 +26,9 @@ By: TypeAlias = "Hashable | Iterable[Hashable] | Mapping[Any, FieldType | None]"
 
 ColumnPath: TypeAlias = "str | tuple[str, Any]"
 """Where in a contact a column's values stand, and perhaps their type (a name, or one of Arrow's)."""
+
+Split: TypeAlias = "str | Iterable[str] | Mapping[Any, str | Iterable[str]]"
+"""The marks between several values of one cell: for all columns in `by`, or by column."""
 
 Columns: TypeAlias = "Mapping[str, ColumnPath] | Iterable[str]"
 """The columns to add: names out of `DEFAULT_COLUMNS`, or names with their paths."""
@@ -47,38 +50,72 @@ class Wish:
         by: The labels of the columns to look up, in order of preference, each with its field type.
         prefix: Stands before the name of every column that is added.
         columns: Of each column to add: its name, its path and its type.
-        split: What stands between several values of one cell.
+        marks: For each column to look up, the marks between several values of one cell.
+        region: The label of the column that says where a row's phone numbers are from.
     """
 
     by: tuple[tuple[Any, FieldType | None], ...]
     prefix: str
     columns: tuple[tuple[str, str, Any], ...]
-    split: str | None
+    marks: tuple[tuple[str, ...], ...]
+    region: Any = None
 
     @classmethod
     def checked(
-        cls, by: object, columns: object, prefix: object, split: object, field_type: FieldType | None
+        cls,
+        by: object,
+        columns: object,
+        prefix: object,
+        split: object,
+        field_type: FieldType | None,
+        *,
+        region: object = None,
     ) -> Wish:
         """Checks them; a `ConfigError` names what is wrong."""
         if not isinstance(prefix, str):
             raise ConfigError(f"prefix is text, as in prefix='eb_'; not {as_given(prefix)}")
-        if split is not None and not (isinstance(split, str) and split):
-            raise ConfigError(
-                "split is what stands between several values of one cell: one string, as in ';'"
-            )
         check_text("prefix", prefix)
-        check_text("split", split)
         own = _columns(columns)
         for name, path, _ in own:
             check_text("columns", name, path)
         labels = _by(by, field_type)
         check_text("by", *(str(label) for label, _ in labels))
-        return cls(labels, prefix, own, split)
+        marks = _marks(split, [label for label, _ in labels])
+        check_text("split", *(mark for each in marks for mark in each))
+        return cls(labels, prefix, own, marks, _region(region))
 
     def met(self, names: Iterable[Hashable]) -> Wish:
-        """The same, with the names in `by` replaced by the table's names that look the same."""
+        """The same, with the names in `by` and `region` replaced by the table's names that look the same."""
         there = list(names)
-        return replace(self, by=tuple((as_seen(there, label), kind) for label, kind in self.by))
+        by = tuple((as_seen(there, label), kind) for label, kind in self.by)
+        return replace(self, by=by, region=as_seen(there, self.region))
+
+    def check(self, names: list[Hashable], index_names: Iterable[Hashable] = ()) -> None:
+        """Checks that the table has each of the columns to read, once.
+
+        Args:
+            names: The labels of the table's columns.
+            index_names: What the levels of its index are called.
+
+        Raises:
+            ConfigError: It does not.
+        """
+        index = list(index_names)
+        check_labels(names, [label for label, _ in self.by], index)
+        if self.region is not None:
+            check_labels(names, [self.region], index, argument="region")
+
+    @property
+    def labels(self) -> list[Any]:
+        """The labels of the columns that are read, each once."""
+        region = [] if self.region is None else [self.region]
+        return list(dict.fromkeys([*(label for label, _ in self.by), *region]))
+
+    @property
+    def split(self) -> dict[Any, tuple[str, ...]] | None:
+        """The marks by column, as `split` takes them."""
+        marks = zip(self.by, self.marks, strict=True)
+        return {label: marks for (label, _), marks in marks if marks} or None
 
     @property
     def own_paths(self) -> dict[str, str]:
@@ -131,12 +168,13 @@ class Wish:
                 f"prefix, such as 'found_'. Nothing was sent"
             )
         dropped = [name for name in there if name in ours]
-        looked_up = [label for label, _ in self.by if label in dropped]
-        if looked_up:
-            raise ConfigError(
-                f"by names {looked_up[0]!r}, a column of an earlier call that this one would replace: pass "
-                f"another prefix, such as 'eb2_'. Nothing was sent"
-            )
+        read = [("by", label) for label, _ in self.by] + [("region", self.region)]
+        for argument, replaced in read:
+            if replaced in dropped:
+                raise ConfigError(
+                    f"{argument} names {replaced!r}, a column of an earlier call that this one would "
+                    f"replace: pass another prefix, such as 'eb2_'. Nothing was sent"
+                )
         return dropped
 
 
@@ -165,6 +203,43 @@ def _by(by: object, field_type: FieldType | None) -> tuple[tuple[Any, FieldType 
     if len(unique) < len(labels):
         raise ConfigError("by names a column twice: name each once, in order of preference")
     return tuple(labels)
+
+
+def _region(region: object) -> Any:
+    if _is_column(region) or isinstance(region, (list, set, frozenset, Mapping)):
+        raise ConfigError(
+            "region is the name of one column with ISO 3166 codes or names of countries, as in 'country'"
+        )
+    check_text("region", str(region))
+    return region
+
+
+def _marks(split: object, labels: list[Any]) -> tuple[tuple[str, ...], ...]:
+    """For each of these columns, its marks."""
+    if split is None:
+        return ((),) * len(labels)
+    if not isinstance(split, Mapping):
+        return (_marks_of(split),) * len(labels)
+    own: dict[Any, tuple[str, ...]] = {}
+    for label, marks in cast("Mapping[Any, object]", split).items():
+        known = as_seen(labels, label)
+        if known not in labels:
+            names = ", ".join(map(shown, labels))
+            raise ConfigError(f"split names a column that by does not name: its keys are out of {names}")
+        own[known] = _marks_of(marks)
+    return tuple(own.get(label, ()) for label in labels)
+
+
+def _marks_of(given: object) -> tuple[str, ...]:
+    marks: list[object] = [given]
+    if isinstance(given, Iterable) and not isinstance(given, str):
+        marks = list(cast("Iterable[object]", given))
+    if marks and all(isinstance(mark, str) and mark for mark in marks):
+        return tuple(cast("list[str]", marks))
+    raise ConfigError(
+        "split is what stands between several values of one cell: a mark, as in ';', several, as in "
+        "[';', ','], or a mapping from columns to their marks"
+    )
 
 
 def _is_column(by: object) -> bool:

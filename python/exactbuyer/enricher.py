@@ -25,7 +25,7 @@ from .sync_doors import SyncDoors
 from .table_doors import TableDoors
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Hashable, Iterable, Mapping
     from decimal import Decimal
     from os import PathLike
     from types import TracebackType
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from ._copies import Origin
     from .budget import Budget
-    from .columns import By, Columns
+    from .columns import By, Columns, Split
     from .plan import Plan
     from .receipt import Receipt
     from .rows import FieldType, RequiredField
@@ -296,7 +296,8 @@ class BulkEnricher(SyncDoors, AsyncDoors, TableDoors):
         *,
         columns: Columns | None = None,
         prefix: str = "eb_",
-        split: str | None = None,
+        split: Split | None = None,
+        region: Hashable | None = None,
         field_type: FieldType | None = None,
         required_fields: Iterable[RequiredField] | None = None,
         max_credits: int | None = None,
@@ -313,6 +314,7 @@ class BulkEnricher(SyncDoors, AsyncDoors, TableDoors):
             columns: As for `enrich_table`; only checked.
             prefix: As for `enrich_table`; only checked.
             split: As for `enrich_table`.
+            region: As for `enrich_table`; only with `by`.
             field_type: As for `enrich`.
             required_fields: As for `enrich`.
             max_credits: As for `enrich`.
@@ -336,8 +338,10 @@ class BulkEnricher(SyncDoors, AsyncDoors, TableDoors):
             field_type, required_fields, max_credits, refresh=refresh, store_only=store_only
         )
         if by is None:
+            if region is not None:
+                raise ConfigError("region names a column of a table: pass by, too")
             return self._desk.plan(self._desk.read(rows, terms), terms)
-        wish = Wish.checked(by, columns, prefix, split, terms.field_type)
+        wish = Wish.checked(by, columns, prefix, split, terms.field_type, region=region)
         plan = self._desk.plan(Job(rows, wish, self._desk.settings).all_rows(), terms)
         problems = (problem._replace(reason=in_a_table(problem.reason)) for problem in plan.problems)
         return replace(plan, problems=tuple(problems))

@@ -13,7 +13,7 @@ from difflib import get_close_matches
 from importlib import import_module
 from importlib.util import find_spec
 from os import PathLike
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
 from . import _core
 from .exceptions import ConfigError
@@ -54,8 +54,8 @@ class Frame(Protocol):
         """What a column that is added under this name is called there."""
         ...
 
-    def cells(self, label: Hashable) -> Cells:
-        """A column to look up. The label is one of `names`, once."""
+    def cells(self, label: Hashable, *, is_region: bool = False) -> Cells:
+        """A column to look up, or that of the regions. The label is one of `names`, once."""
         ...
 
     def added_before(self) -> Mapping[str, list[str]]:
@@ -187,7 +187,11 @@ def frame_of(data: object) -> Frame:
 
 
 def check_labels(
-    names: list[Hashable], labels: Sequence[Hashable], index_names: Iterable[Hashable] = ()
+    names: list[Hashable],
+    labels: Sequence[Hashable],
+    index_names: Iterable[Hashable] = (),
+    *,
+    argument: Literal["by", "region"] = "by",
 ) -> None:
     """Checks that the columns to look up are there, each once.
 
@@ -197,6 +201,7 @@ def check_labels(
         names: The columns that there are.
         labels: Those to look up.
         index_names: What the levels of a frame's index are called.
+        argument: The argument that names them.
 
     Raises:
         ConfigError: There is none of this label, or more than one.
@@ -206,10 +211,12 @@ def check_labels(
         if count == 1:
             continue
         if count:
-            raise ConfigError(f"by names a column that the table has {count} of: rename all but one")
+            raise ConfigError(f"{argument} names a column that the table has {count} of: rename all but one")
         which = f" (number {place} of {len(labels)})" if len(labels) > 1 else ""
         fix = _fix_of(names, label, index_names)
-        raise ConfigError(f"by names a column that the table does not have{which}{fix}")
+        if argument == "region":
+            fix += ". If all rows have the same region, set default_region"
+        raise ConfigError(f"{argument} names a column that the table does not have{which}{fix}")
 
 
 def as_seen(names: Iterable[Any], label: Any) -> Any:

@@ -50,7 +50,9 @@ class SyncDoors:
             rows: An iterable of rows: a list, a column of pandas, polars, numpy or Arrow. A row is a
                 string, a `(field_type, value)` pair, the vendor's `{"field_type": …, "value": …}`, or
                 a *list* of those in order of preference: the second is paid for only if the first
-                finds nobody. `None`, NaN, blanks and `na_values` are missing, and never sent.
+                finds nobody. A pair may have the country of a phone number as its third part, and a
+                mapping as `"region"`: an ISO 3166 code or a name, instead of `default_region`. `None`, NaN,
+                blanks and `na_values` are missing, and never sent.
             field_type: What plain values are, for all rows. `None`: inferred for each.
             required_fields: Instead of the enricher's own, for this call.
             max_credits: Tightens the enricher's ceiling for this call, in credits.

@@ -18,10 +18,10 @@ from .frames import is_reader
 from .progress import Watch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Hashable, Iterable
 
     from ._desk import Desk
-    from .columns import By, Columns
+    from .columns import By, Columns, Split
     from .progress import ProgressOption
     from .rows import FieldType, RequiredField
 
@@ -42,7 +42,8 @@ class TableDoors:
         *,
         columns: Columns | None = None,
         prefix: str = "eb_",
-        split: str | None = None,
+        split: Split | None = None,
+        region: Hashable | None = None,
         field_type: FieldType | None = None,
         required_fields: Iterable[RequiredField] | None = None,
         max_credits: int | None = None,
@@ -65,7 +66,12 @@ class TableDoors:
                 `("likelihood", "float64")`, values of another are null. `None`: all of
                 `DEFAULT_COLUMNS`.
             prefix: Stands before every name that is added, so that none is one of yours.
-            split: What stands between several values of one cell: one string, as in `";"`.
+            split: What stands between several values of one cell: a mark, as in `";"`, several, as in
+                `[";", ","]`, or a mapping from columns to their marks, as in `{"emails": [";", "|"]}`.
+                A line break stands for every kind of line break.
+            region: The name of a column that says where the phone numbers of each row are from: ISO 3166
+                codes, or names of countries. Where it is empty, the enricher's `default_region` counts. If it
+                names no country, a number without a country code makes its row `invalid`.
             field_type: Of values whose column `by` gives none; `None`: inferred for each.
             required_fields: Instead of the enricher's own, for this call.
             max_credits: Tightens the enricher's ceiling for this call, in credits.
@@ -113,7 +119,7 @@ class TableDoors:
         terms = Terms.checked(
             field_type, required_fields, max_credits, refresh=refresh, store_only=store_only
         )
-        wish = Wish.checked(by, columns, prefix, split, terms.field_type)
+        wish = Wish.checked(by, columns, prefix, split, terms.field_type, region=region)
         settings = self._desk.settings
         if is_reader(data):
             reader = reader_of(data, wish, settings)
@@ -143,7 +149,8 @@ class TableDoors:
         *,
         columns: Columns | None = None,
         prefix: str = "eb_",
-        split: str | None = None,
+        split: Split | None = None,
+        region: Hashable | None = None,
         field_type: FieldType | None = None,
         required_fields: Iterable[RequiredField] | None = None,
         max_credits: int | None = None,
@@ -161,6 +168,7 @@ class TableDoors:
             columns: As for `enrich_table`.
             prefix: As for `enrich_table`.
             split: As for `enrich_table`.
+            region: As for `enrich_table`.
             field_type: As for `enrich_table`.
             required_fields: As for `enrich_table`.
             max_credits: As for `enrich_table`.
@@ -187,7 +195,8 @@ class TableDoors:
         terms = Terms.checked(
             field_type, required_fields, max_credits, refresh=refresh, store_only=store_only
         )
-        job = Job(data, Wish.checked(by, columns, prefix, split, terms.field_type), self._desk.settings)
+        wish = Wish.checked(by, columns, prefix, split, terms.field_type, region=region)
+        job = Job(data, wish, self._desk.settings)
         call = self._desk.begin(TableCall, "enrich_table_async", terms, Watch(progress, job.rows))
         call.begin(job)
         bell = Bell(call)

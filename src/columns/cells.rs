@@ -12,9 +12,11 @@ use arrow_schema::DataType;
 
 use crate::error::{Error, ErrorKind};
 use crate::identifier::FieldType;
-use crate::identifier::reading::{EXACT_F16, EXACT_F32, EXACT_F64, Reader, Reading, whole_digits};
+use crate::identifier::reading::{EXACT_F16, EXACT_F32, EXACT_F64, Reader, Reading, RowRegion, whole_digits};
 
 use super::join::Cell;
+use super::marks::Marks;
+use super::regions::Regions;
 
 /// How the cells of one column are read.
 #[derive(Debug, Clone, Copy)]
@@ -23,28 +25,29 @@ pub struct Lens<'a> {
     pub reader: &'a Reader,
     /// Of every value; `None`: inferred for each.
     pub field_type: Option<FieldType>,
-    /// What stands between several values of one cell.
-    pub split: Option<&'a str>,
+    /// The marks between several values of one cell.
+    pub marks: &'a Marks,
+    /// Where the phone numbers of each row are from.
+    pub regions: Regions<'a>,
 }
 
 impl Lens<'_> {
     /// What the text of a cell comes to.
     #[must_use]
-    pub fn text(&self, text: &str) -> Cell {
-        match self.split {
-            Some(mark) if text.contains(mark) => {
-                Cell::Many(text.split(mark).map(|part| self.reader.text(part, self.field_type)).collect())
-            }
-            _ => Cell::One(self.reader.text(text, self.field_type)),
+    pub fn text(&self, text: &str, region: RowRegion) -> Cell {
+        let read = |text| self.reader.text_in(text, self.field_type, region);
+        match self.marks.split(text) {
+            Some(parts) => Cell::Many(parts.into_iter().map(read).collect()),
+            None => Cell::One(read(text)),
         }
     }
 
-    fn float(&self, number: f64, exact_below: f64) -> Cell {
+    fn float(&self, number: f64, exact_below: f64, region: RowRegion) -> Cell {
         if number.is_nan() {
             return Cell::One(Reading::Missing);
         }
         Cell::One(match whole_digits(number, exact_below) {
-            Some(digits) => self.reader.text(&digits, self.field_type),
+            Some(digits) => self.reader.text_in(&digits, self.field_type, region),
             None => self.reader.inexact(&format!("{number:?}"), self.field_type),
         })
     }
@@ -86,8 +89,20 @@ impl Lens<'_> {
         Ok(cells)
     }
 
+    fn each<T>(
+        &self,
+        values: impl Iterator<Item = Option<T>>,
+        read: impl Fn(T, RowRegion) -> Cell,
+    ) -> Vec<Cell> {
+        let read = |(row, value): (usize, Option<T>)| match value {
+            Some(value) => read(value, self.regions.of(row)),
+            None => Cell::One(Reading::Missing),
+        };
+        values.enumerate().map(read).collect()
+    }
+
     fn texts<'b>(&self, texts: impl Iterator<Item = Option<&'b str>>) -> Vec<Cell> {
-        texts.map(|text| text.map_or(Cell::One(Reading::Missing), |text| self.text(text))).collect()
+        self.each(texts, |text, region| self.text(text, region))
     }
 
     fn integers<T>(&self, numbers: &PrimitiveArray<T>) -> Vec<Cell>
@@ -95,8 +110,7 @@ impl Lens<'_> {
         T: ArrowPrimitiveType,
         T::Native: std::fmt::Display,
     {
-        let read = |number: T::Native| self.text(&number.to_string());
-        numbers.iter().map(|number| number.map_or(Cell::One(Reading::Missing), read)).collect()
+        self.each(numbers.iter(), |number, region| self.text(&number.to_string(), region))
     }
 
     fn floats<T>(&self, numbers: &PrimitiveArray<T>, exact_below: f64) -> Vec<Cell>
@@ -104,8 +118,7 @@ impl Lens<'_> {
         T: ArrowPrimitiveType,
         T::Native: Into<f64>,
     {
-        let read = |number: T::Native| self.float(number.into(), exact_below);
-        numbers.iter().map(|number| number.map_or(Cell::One(Reading::Missing), read)).collect()
+        self.each(numbers.iter(), |number, region| self.float(number.into(), exact_below, region))
     }
 
     fn decimals(&self, array: &dyn Array) -> Result<Vec<Cell>, Error> {
@@ -117,18 +130,24 @@ impl Lens<'_> {
             // 12.00 is the number 12; 12.50 is no number to call.
             let whole = said.split_once('.').filter(|(_, rest)| rest.bytes().all(|digit| digit == b'0'));
             Ok(match whole {
-                Some((digits, _)) => self.text(digits),
+                Some((digits, _)) => self.text(digits, self.regions.of(row)),
                 None if said.contains('.') => Cell::One(self.reader.refused(&said, self.field_type)),
-                None => self.text(&said),
+                None => self.text(&said, self.regions.of(row)),
             })
         };
         (0..array.len()).map(read).collect()
     }
 
-    /// Each value of a dictionary is read once, however many rows name it.
+    /// Each value of a dictionary is read once, however many rows name it. But if rows differ in region, the
+    /// same text is a different number in each; and a part of a long column can name few of its values.
     fn dictionary(&self, array: &dyn Array, name: &str) -> Result<Vec<Cell>, Error> {
         let Some(dictionary) = array.as_any_dictionary_opt() else { return Err(unreadable(name, array)) };
-        let values = self.read(dictionary.values().as_ref(), name)?;
+        let values = dictionary.values();
+        if !array.is_empty() && (matches!(self.regions, Regions::ByRow(_)) || values.len() > array.len()) {
+            let plain = cast(array, values.data_type()).map_err(|_| unreadable(name, array))?;
+            return self.read(&plain, name);
+        }
+        let values = self.read(values.as_ref(), name)?;
         let missing = || Cell::One(Reading::Missing);
         if values.is_empty() {
             return Ok(vec![missing(); array.len()]);
@@ -147,12 +166,13 @@ impl Lens<'_> {
         name: &str,
     ) -> Result<Vec<Cell>, Error> {
         let mut cells = Vec::with_capacity(lists.len());
-        for list in lists.iter() {
+        for (row, list) in lists.iter().enumerate() {
             let Some(list) = list else {
                 cells.push(Cell::One(Reading::Missing));
                 continue;
             };
-            let flat = self.read(list.as_ref(), name)?.into_iter().flat_map(|cell| match cell {
+            let lens = Lens { regions: Regions::Same(self.regions.of(row)), ..*self };
+            let flat = lens.read(list.as_ref(), name)?.into_iter().flat_map(|cell| match cell {
                 Cell::One(reading) => vec![reading],
                 Cell::Many(readings) => readings,
             });
@@ -171,4 +191,119 @@ fn unreadable(name: &str, array: &dyn Array) -> Error {
             array.data_type()
         ),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::collections::HashMap;
+    use std::sync::Arc;
+
+    use arrow_array::builder::{ListBuilder, StringBuilder};
+    use arrow_array::types::Int32Type;
+    use arrow_array::{ArrayRef, DictionaryArray, Int64Array, StringArray};
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::columns::join::join;
+    use crate::columns::regions::RegionReader;
+    use crate::identifier::{Identifier, Rules};
+    use crate::plan::{Row, identifiers};
+
+    fn reader(default_region: &str) -> Reader {
+        Reader { rules: Rules::new(Some(default_region)).unwrap(), na_values: hashbrown::HashSet::default() }
+    }
+
+    fn rows(reader: &Reader, texts: &ArrayRef, regions: &ArrayRef) -> Vec<Row> {
+        let mut named = Vec::new();
+        RegionReader::new(reader).read(regions, "country", &mut named).unwrap();
+        let field_type = Some(FieldType::Phone);
+        let lens = Lens { reader, field_type, marks: &Marks::default(), regions: Regions::ByRow(&named) };
+        join(vec![lens.read(texts, "phone").unwrap()])
+    }
+
+    fn arrays(values: &[&str]) -> [ArrayRef; 2] {
+        let plain: StringArray = values.iter().copied().map(Some).collect();
+        let encoded: DictionaryArray<Int32Type> = values.iter().copied().collect();
+        [Arc::new(plain), Arc::new(encoded)]
+    }
+
+    fn canonical(row: &Row) -> Option<&str> {
+        match row {
+            Row::One(identifier) => Some(identifier.canonical()),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn rows_that_share_a_text_but_not_a_region_are_different_lookups_however_they_are_encoded() {
+        let reader = reader("US");
+        for texts in arrays(&["030 2345678"; 4]) {
+            for regions in arrays(&["DE", "Austria", "NL", "DE"]) {
+                let rows = rows(&reader, &texts, &regions);
+                let sent: Vec<_> = rows.iter().filter_map(canonical).collect();
+                assert_eq!(sent, ["+49302345678", "+43302345678", "+31302345678", "+49302345678"]);
+                assert_eq!(identifiers(&rows).len(), 3);
+            }
+        }
+    }
+
+    #[test]
+    fn numbers_and_lists_are_read_in_the_region_of_their_row() {
+        let reader = reader("US");
+        let regions: ArrayRef = Arc::new(StringArray::from(vec![Some("DE"), None, Some("Mars")]));
+        let numbers: ArrayRef = Arc::new(Int64Array::from(vec![2_015_550_123; 3]));
+        let read = rows(&reader, &numbers, &regions);
+        let sent: Vec<_> = read.iter().map(canonical).collect();
+        assert_eq!(sent, [Some("+492015550123"), Some("+12015550123"), None]);
+        let mut lists = ListBuilder::new(StringBuilder::new());
+        for _ in 0..3 {
+            lists.values().append_value("2015550123");
+            lists.append(true);
+        }
+        let lists: ArrayRef = Arc::new(lists.finish());
+        assert_eq!(rows(&reader, &lists, &regions).iter().map(canonical).collect::<Vec<_>>(), sent);
+    }
+
+    #[test]
+    fn a_part_of_a_dictionary_is_read_by_its_own_rows() {
+        let reader = reader("US");
+        let [_, texts] = arrays(&["201 555 0123", "201 555 0124", "201 555 0125"]);
+        let regions = Regions::Same(RowRegion::Default);
+        let lens = Lens { reader: &reader, field_type: None, marks: &Marks::default(), regions };
+        let cells = lens.read(&texts.slice(2, 1), "phone").unwrap();
+        assert_eq!(canonical(join(vec![cells]).first().unwrap()), Some("+12015550125"));
+    }
+
+    #[test]
+    fn a_column_that_holds_no_text_holds_no_regions() {
+        let numbers = Int64Array::from(vec![49]);
+        let reader = reader("US");
+        let error = RegionReader::new(&reader).read(&numbers, "country", &mut Vec::new()).unwrap_err();
+        assert!(error.message().contains("\"country\" is of type Int64"), "{error}");
+    }
+
+    proptest! {
+        /// Two rows that share a text but not a region are never one lookup, unless the text has its country
+        /// code.
+        #[test]
+        fn two_rows_that_share_a_text_but_not_a_region_are_never_one_lookup(
+            drawn in proptest::collection::vec((0..3_usize, 0..6_usize), 1..60),
+        ) {
+            const TEXTS: [&str; 3] = ["030 2345678", "(020) 7946 0018", "2015550123"];
+            const REGIONS: [&str; 6] = ["DE", "Austria", "GB", "us", "", "Mars"];
+            let reader = reader("NL");
+            let texts: Vec<_> = drawn.iter().filter_map(|&(text, _)| TEXTS.get(text).copied()).collect();
+            let regions: Vec<_> = drawn.iter().filter_map(|&(_, region)| REGIONS.get(region).copied()).collect();
+            for texts in arrays(&texts) {
+                for regions in arrays(&regions) {
+                    let mut owners: HashMap<Identifier, (usize, usize)> = HashMap::new();
+                    for (row, drawn) in rows(&reader, &texts, &regions).into_iter().zip(&drawn) {
+                        let Row::One(identifier) = row else { continue };
+                        prop_assert_eq!(owners.entry(identifier).or_insert(*drawn), drawn);
+                    }
+                }
+            }
+        }
+    }
 }

@@ -47,6 +47,8 @@ pub enum Invalid {
     PhoneUnreadable,
     /// No country code, and no default region to take it from.
     PhoneWithoutCountryCode,
+    /// No country code, and the row's region is not a country.
+    PhoneUnknownRegion,
     /// A country code that is not assigned.
     PhoneUnknownCountryCode,
     /// Fewer digits than any number of its country has.
@@ -109,6 +111,7 @@ impl Invalid {
             Self::EmailSeveral => "email_several",
             Self::PhoneUnreadable => "phone_unreadable",
             Self::PhoneWithoutCountryCode => "phone_without_country_code",
+            Self::PhoneUnknownRegion => "phone_unknown_region",
             Self::PhoneUnknownCountryCode => "phone_unknown_country_code",
             Self::PhoneTooShort => "phone_too_short",
             Self::PhoneTooLong => "phone_too_long",
@@ -167,6 +170,10 @@ impl Invalid {
             Self::PhoneUnreadable => "not readable as a phone number: remove what is not part of the number",
             Self::PhoneWithoutCountryCode => {
                 "a phone number without a country code: write it with +, or set default_region"
+            }
+            Self::PhoneUnknownRegion => {
+                "a phone number without a country code in a row whose region is not a country: \
+                 give the region's ISO 3166 code, such as DE, or its name"
             }
             Self::PhoneUnknownCountryCode => "a phone number with a country code that no country has",
             Self::PhoneTooShort => "a phone number with too few digits for its country",

@@ -6,7 +6,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyFloat, PyInt, PyList, PyMapping, PyString, PyTuple};
 
-use super::entry::{Entry, Reader};
+use super::entry::{Entry, Hints, Reader};
 use crate::identifier::FieldType;
 use crate::identifier::reading::Reading;
 use crate::plan::{Preference, Row};
@@ -14,6 +14,9 @@ use crate::plan::{Preference, Row};
 /// What a pair is, said wherever one was got wrong.
 const PAIR: &str =
     "a pair is (field_type, value), the field type one of \"email\", \"phone\", \"social_profile\"";
+
+/// A value with its field type, and perhaps its region.
+type Part<'py> = (FieldType, Bound<'py, PyAny>, Option<Bound<'py, PyAny>>);
 
 /// Reads rows one by one.
 pub(super) struct RowReader {
@@ -28,7 +31,7 @@ impl RowReader {
     pub(super) fn row(&self, item: &Bound<'_, PyAny>, number: u64) -> PyResult<(Py<PyAny>, Row)> {
         let row = || format!("row {number}");
         if is_scalar(item) {
-            return self.reader.entry(item, self.field_type, &row).map(single);
+            return self.reader.entry(item, self.hints(), &row).map(single);
         }
         if let Ok(entries) = item.cast::<PyList>() {
             return self.list(entries, number);
@@ -71,29 +74,29 @@ impl RowReader {
     /// A value with or without its field type: all that an entry of a list may be.
     fn value(&self, item: &Bound<'_, PyAny>, place: &dyn Fn() -> String) -> PyResult<Entry> {
         if let Ok(pair) = item.cast::<PyTuple>() {
-            let (field_type, value) = pair_of(pair, place)?;
-            self.part(&value, field_type, place)
+            self.part(pair_of(pair, place)?, place)
         } else if item.is_instance_of::<PyList>() {
             Err(PyTypeError::new_err(format!(
                 "{} is a list inside a list: a row is at most one list, in order of preference",
                 place()
             )))
         } else if item.is_instance_of::<PyDict>() || (!is_scalar(item) && item.cast::<PyMapping>().is_ok()) {
-            let (field_type, value) = vendors_own(item, place)?;
-            self.part(&value, field_type, place)
+            self.part(vendors_own(item, place)?, place)
         } else {
-            self.reader.entry(item, self.field_type, place)
+            self.reader.entry(item, self.hints(), place)
         }
     }
 
     /// The value of a pair or mapping.
-    fn part(
-        &self,
-        value: &Bound<'_, PyAny>,
-        field_type: FieldType,
-        place: &dyn Fn() -> String,
-    ) -> PyResult<Entry> {
-        self.reader.entry(value, Some(field_type), &|| format!("the value of {}", place()))
+    fn part(&self, (field_type, value, region): Part<'_>, place: &dyn Fn() -> String) -> PyResult<Entry> {
+        let named = |name: &str| self.reader.texts.region(name);
+        let region = region.map(|region| Reader::region(&region, named)).transpose()?.unwrap_or_default();
+        let hints = Hints { field_type: Some(field_type), region };
+        self.reader.entry(&value, hints, &|| format!("the value of {}", place()))
+    }
+
+    fn hints(&self) -> Hints {
+        Hints { field_type: self.field_type, ..Hints::default() }
     }
 }
 
@@ -106,13 +109,16 @@ fn single(entry: Entry) -> (Py<PyAny>, Row) {
     (entry.value, row)
 }
 
-fn pair_of<'py>(
-    pair: &Bound<'py, PyTuple>,
-    place: &dyn Fn() -> String,
-) -> PyResult<(FieldType, Bound<'py, PyAny>)> {
+fn pair_of<'py>(pair: &Bound<'py, PyTuple>, place: &dyn Fn() -> String) -> PyResult<Part<'py>> {
+    if let Ok((named, value, region)) =
+        pair.extract::<(Bound<'_, PyAny>, Bound<'_, PyAny>, Bound<'_, PyAny>)>()
+        && let Some(field_type) = field_type_of(&named)
+    {
+        return Ok((field_type, value, Some(region)));
+    }
     if let Ok((named, value)) = pair.extract::<(Bound<'_, PyAny>, Bound<'_, PyAny>)>() {
         return match field_type_of(&named) {
-            Some(field_type) => Ok((field_type, value)),
+            Some(field_type) => Ok((field_type, value, None)),
             None => Err(PyValueError::new_err(format!(
                 "{} is a pair whose first part is no field type: {PAIR}. Two identifiers of one row \
                  (such as zip gives of two columns) go in a list, in order of preference: \
@@ -123,6 +129,9 @@ fn pair_of<'py>(
     }
     let fix = match pair.len() {
         1 => "take its only part, such as row[0]",
+        3 => {
+            "with a region it is (field_type, value, region); identifiers of one row go in a list, in order of preference"
+        }
         _ => "identifiers of one row go in a list, in order of preference",
     };
     Err(PyValueError::new_err(format!("{} is a tuple of {}: {PAIR}; {fix}", place(), pair.len())))
@@ -133,12 +142,9 @@ pub(super) fn prepare(py: Python<'_>) {
     let _no_row = vendors_own(PyDict::new(py).as_any(), &String::new);
 }
 
-fn vendors_own<'py>(
-    mapping: &Bound<'py, PyAny>,
-    place: &dyn Fn() -> String,
-) -> PyResult<(FieldType, Bound<'py, PyAny>)> {
+fn vendors_own<'py>(mapping: &Bound<'py, PyAny>, place: &dyn Fn() -> String) -> PyResult<Part<'py>> {
     let py = mapping.py();
-    let (named, value) = (intern!(py, "field_type"), intern!(py, "value"));
+    let (named, value, region) = (intern!(py, "field_type"), intern!(py, "value"), intern!(py, "region"));
     if !mapping.contains(named)? || !mapping.contains(value)? {
         return Err(PyTypeError::new_err(format!(
             "{} is a mapping without the keys \"field_type\" and \"value\": take the value to look \
@@ -152,7 +158,8 @@ fn vendors_own<'py>(
             place()
         ))
     })?;
-    Ok((field_type, mapping.get_item(value)?))
+    let region = if mapping.contains(region)? { Some(mapping.get_item(region)?) } else { None };
+    Ok((field_type, mapping.get_item(value)?, region))
 }
 
 /// The field type of that name, if it is one.

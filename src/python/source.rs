@@ -63,7 +63,7 @@ pub(super) fn refuse(rows: &Bound<'_, PyAny>) -> PyResult<()> {
         ));
     }
     if let Ok(tuple) = rows.cast::<PyTuple>()
-        && tuple.len() == 2
+        && matches!(tuple.len(), 2 | 3)
         && tuple.get_item(0).is_ok_and(|first| field_type_of(&first).is_some())
     {
         return Err(PyTypeError::new_err("rows is one (field_type, value) pair: wrap it in a list, [pair]"));

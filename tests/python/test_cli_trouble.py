@@ -142,7 +142,8 @@ def limited(size: int) -> Callable[[], None]:
 
 
 @pytest.mark.parametrize(
-    ("name", "size"), [("out.csv", 8_000_000), ("out.parquet", 1_000_000), ("out.csv.gz", 1_000_000)]
+    ("name", "size"),
+    [("out.csv", 8_000_000), ("out.parquet", 1_000_000), ("out.csv.gz", 1_000_000), ("out.xlsx", 1_000_000)],
 )
 def test_a_disk_that_fills_up_leaves_what_was_there(
     name: str, size: int, file: Path, tmp_path: Path, everybody: Sandbox

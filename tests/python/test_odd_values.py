@@ -185,7 +185,7 @@ def test_settings(sandbox: Sandbox, name: str) -> None:
 def test_doors(sandbox: Sandbox, door: str, name: str) -> None:
     taken = parameters(getattr(BulkEnricher, door))
     good: dict[str, Any] = {"rows": ROWS} if "rows" in taken else {"data": table(), "by": "mail"}
-    if name in {"by", "columns", "prefix", "split"} and door == "plan":
+    if name in {"by", "columns", "prefix", "split", "region"} and door == "plan":
         good = {"rows": table(), "by": "mail"}
     with BulkEnricher(f"{KEY}-{next(NUMBER)}", base_url=sandbox.url, **FAST) as enricher:
         fail_if(check(name, lambda value: used(getattr(enricher, door)(**{**good, name: value}))))

@@ -231,7 +231,7 @@ def test_a_spreadsheet(frame: pd.DataFrame, tmp_path: Path) -> None:
     for name in ("eb_fetched_at", "eb_at"):
         plain[name] = plain[name].dt.tz_localize(None)
     plain.to_excel(tmp_path / "x.xlsx")
-    again = pd.read_excel(tmp_path / "x.xlsx", index_col=0)
+    again = pd.read_excel(tmp_path / "x.xlsx", index_col=0, engine="openpyxl")
     assert list(again["eb_status"]) == list(frame["eb_status"])
 
 

@@ -48,7 +48,7 @@ def enricher(everybody: Sandbox) -> BulkEnricher:
         ({"by": "mail", "columns": {"status": "a"}}, "one of the columns that are always there"),
         ({"by": "mail", "prefix": 5}, "prefix is text"),
         ({"by": "mail", "split": ""}, "split is what stands between"),
-        ({"by": "mail", "split": [";"]}, "one string, as in ';'"),
+        ({"by": "mail", "split": [5]}, "split is what stands between"),
         ({"by": {"mail", "x_title"}}, "by is a set, whose order varies: give a list"),
         ({"by": ("mail", "x_title")}, "several columns go in a list"),
         ({"by": ["mail", "post"]}, "the table does not have \\(number 2 of 2\\)"),

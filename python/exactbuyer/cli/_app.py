@@ -14,6 +14,7 @@ from exactbuyer import __version__
 from exactbuyer.exceptions import ExactBuyerError
 from exactbuyer.settings import LOOPBACK
 
+from ._excel_output import check_cells
 from ._files import place_of
 from ._given import Given
 from ._joining import keeps_bytes
@@ -120,7 +121,7 @@ Exit codes:
 def enrich(**options: Any) -> int:
     """Look up the rows of IN, and write them with what was found beside them.
 
-    IN and OUT are CSV, TSV, JSON Lines or Parquet (IN also a folder of it), each by its suffix;
+    IN and OUT are CSV, TSV, JSON Lines, Parquet (IN also a folder of it) or .xlsx, each by its suffix;
     .gz and .zst are honoured, and - is a stream. The file appears at OUT only once it is whole.
     Whatever was in IN stays as it was, byte for byte where the kind of file stays the same. OUT
     replaces an earlier output, and any other existing file only with --force.
@@ -151,6 +152,8 @@ def _enrich(given: Given, talk: Talk) -> int:
             overwriting = given.overwriting(enricher, partial(_is_earlier, given, output, delimiter))
             check_output(output, overwriting)
             survey = _survey(given, enricher, lambda source: keeps_bytes(source, output.kind, delimiter))
+            if output.kind == "xlsx" != place.kind and survey is not None:
+                check_cells(given.source(survey))
             if given["dry_run"]:
                 return _show_plan(given, survey, enricher)
             plan = _approve(given, survey, enricher)
@@ -267,7 +270,7 @@ def _plan(given: Given, survey: Survey | None, enricher: BulkEnricher) -> Plan:
     source = given.source(survey)
     wish = given.wish(source)
     check(source, wish, enricher.settings)
-    return planned(source, enricher, given.by(source.names), wish.split, given.terms())
+    return planned(source, enricher, wish, given.terms())
 
 
 def _show_plan(given: Given, survey: Survey | None, enricher: BulkEnricher) -> int:

@@ -22,7 +22,7 @@ from .endings import Ending, Stop
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-FileKind: TypeAlias = Literal["csv", "tsv", "jsonl", "parquet"]
+FileKind: TypeAlias = Literal["csv", "tsv", "jsonl", "parquet", "xlsx"]
 Packing: TypeAlias = Literal["", "gz", "zst"]
 
 KINDS: tuple[FileKind, ...] = get_args(FileKind)
@@ -37,8 +37,11 @@ _SUFFIXES: dict[str, FileKind] = {
     "ndjson": "jsonl",
     "parquet": "parquet",
     "pq": "parquet",
+    "xlsx": "xlsx",
 }
-_SPREADSHEETS = (".xlsx", ".xls", ".xlsm", ".ods", ".numbers")
+_SPREADSHEETS = (".xls", ".xlsm", ".xlsb", ".ods", ".numbers")
+EXCEL = {"python_calamine": "python-calamine", "xlsxwriter": "XlsxWriter"}
+"""What reads and writes .xlsx files: modules, and the packages that they are in."""
 _PACKINGS: dict[str, Packing] = {"gz": "gz", "gzip": "gz", "zst": "zst", "zstd": "zst"}
 
 
@@ -169,9 +172,21 @@ def needed(library: str, what: str) -> Any:
         Stop: It is not there; the message says how to install it.
     """
     name, _, _ = library.partition(".")
-    if find_spec(name) is None:
-        raise Stop(Ending.USAGE, f"{what} needs {name}: pip install '.[cli]' in the checkout")
+    check_installed(name, what)
     return import_module(library)
+
+
+def check_installed(module: str, what: str) -> None:
+    """Checks that a module of an extra is there.
+
+    Raises:
+        Stop: It is not; the message says how to install it.
+    """
+    if find_spec(module) is None:
+        extra = (
+            'pip install "exactbuyer[excel]"' if module in EXCEL else "pip install '.[cli]' in the checkout"
+        )
+        raise Stop(Ending.USAGE, f"{what} needs {EXCEL.get(module, module)}: {extra}")
 
 
 def place_of(path: str, given: str | None, option: str) -> Place:
@@ -198,6 +213,11 @@ def place_of(path: str, given: str | None, option: str) -> Place:
             raise Stop(Ending.USAGE, _told_by_no_suffix(path, option))
     if name == "parquet" and packing:
         raise Stop(Ending.USAGE, "Parquet is compressed inside: leave out .gz and .zst")
+    if name == "xlsx":
+        if packing:
+            raise Stop(Ending.USAGE, ".xlsx is compressed inside: leave out .gz and .zst")
+        for module in EXCEL:
+            check_installed(module, ".xlsx")
     return Place(path, name, packing)
 
 
@@ -205,8 +225,8 @@ def _told_by_no_suffix(path: str, option: str) -> str:
     is_input = option == "--from"
     if path.lower().endswith(_SPREADSHEETS):
         if is_input:
-            return f"{path} is a spreadsheet's: save it as CSV, and give that"
-        return f"{path}: spreadsheets are not written: name a .csv, with --excel-safe"
+            return f"{path} is another program's spreadsheet: save it as .xlsx or CSV, and give that"
+        return f"{path}: of spreadsheets only .xlsx is written: name a .xlsx or a .csv"
     if is_input and path.lower().endswith(".json"):
         return f"{path} has one object a line? Say --from jsonl. It is an array? {in_lines(path)}"
     what = "a stream has no suffix" if path == STANDARD else f"the suffix of {path} tells no kind of file"

@@ -30,7 +30,7 @@ from .endings import Ending, Stop
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ._files import Place
+    from ._files import FileKind, Place
     from ._sources import Source, Survey
 
 _DAY_S = 86_400
@@ -51,7 +51,10 @@ class Given:
         Raises:
             Stop: It is of no kind that is known.
         """
-        return place_of(self["path"], self["kind"], "--from")
+        place = place_of(self["path"], self["kind"], "--from")
+        if self["sheet"] is not None and place.kind != "xlsx":
+            raise Stop(Ending.USAGE, f"--sheet is for .xlsx, and the input is {place.kind}: leave it out")
+        return place
 
     def delimiter(self) -> str | None:
         """What stands between cells.
@@ -70,10 +73,11 @@ class Given:
     def source(self, survey: Survey | None = None) -> Source:
         """The input, opened."""
         skip_rows, labels = self["skip_rows"], self.labels()
-        source = opened(self.place(), self.delimiter(), survey, skip_rows=skip_rows, labels=labels)
+        place, sheet = self.place(), self["sheet"]
+        source = opened(place, self.delimiter(), survey, skip_rows=skip_rows, labels=labels, sheet=sheet)
         if not source.names:
             # JSON Lines without a line: no rows, which are looked up in no time.
-            source.names = list(self.by([]))
+            source.names = self.wish(source).labels
         return source
 
     def overwriting(self, enricher: BulkEnricher, is_earlier: Callable[[Path], bool]) -> Overwriting:
@@ -114,8 +118,9 @@ class Given:
             label = as_seen(names, label)
             if label in told:
                 raise Stop(Ending.USAGE, f"--by names {label!r} twice: name each column once, best first")
-            if label not in names and self.place().kind in DELIMITERS:
-                _check_header(names, self.labels(), skipped=self["skip_rows"] is not None)
+            kind = self.place().kind
+            if label not in names and kind in {*DELIMITERS, "xlsx"}:
+                _check_header(names, self.labels(), kind, skipped=self["skip_rows"] is not None)
             told[label] = field_type
         return told
 
@@ -130,7 +135,9 @@ class Given:
         Raises:
             ConfigError: It cannot be had.
         """
-        return Wish.checked(self.by(source.names), self._columns(), self["prefix"], self["split"], None)
+        by, region = self.by(source.names), self["region_column"]
+        wish = Wish.checked(by, self._columns(), self["prefix"], self._split([*by]), None, region=region)
+        return wish.met(source.names)
 
     def enricher(self) -> BulkEnricher:
         """An enricher of these settings.
@@ -198,6 +205,28 @@ class Given:
             tags[name] = value
         return kept | ({"tags": tags} if tags else {})
 
+    def _split(self, labels: list[str]) -> dict[str, list[str]] | None:
+        """The marks of each of these columns. Marks of its own take the place of those for all."""
+        common: list[str] = []
+        own: dict[str, list[str]] = {}
+        given: tuple[str, ...] = self["split"]
+        for text in given:
+            ends = [at for at, char in enumerate(text) if char == "="]
+            end = next((at for at in ends if as_seen(labels, text[:at]) in labels), None)
+            if end is not None:
+                mark = text[end + 1 :]
+                own.setdefault(as_seen(labels, text[:end]), []).append(_ESCAPED.get(mark, mark))
+                continue
+            name, _, _ = text.partition("=")
+            if ends and any(map(str.isalnum, name)):
+                raise Stop(
+                    Ending.USAGE,
+                    f"--split {text}: --by names no column {name!r}; a mark for all columns is written "
+                    f"without a name, as in --split ';'",
+                )
+            common.append(_ESCAPED.get(text, text))
+        return {label: own.get(label, common) for label in labels if own.get(label, common)} or None
+
     def _columns(self) -> Any:
         if not self["columns"]:
             return None
@@ -232,7 +261,7 @@ def _place_of_store(path: str) -> str:
     return path
 
 
-def _check_header(names: list[str], labels: list[str], *, skipped: bool) -> None:
+def _check_header(names: list[str], labels: list[str], kind: FileKind, *, skipped: bool) -> None:
     """Raises if the header lacks a label, and says why. Does not show what may be personal data."""
     if any(map(looks_personal, names)):
         raise Stop(
@@ -251,12 +280,14 @@ def _check_header(names: list[str], labels: list[str], *, skipped: bool) -> None
     except ConfigError as error:
         if skipped:
             raise
-        delimiter = "; also check --delimiter" if len(names) == 1 else ""
+        what, check = ("rows", "--sheet") if kind == "xlsx" else ("lines", "--delimiter")
+        also = f"; also check {check}" if len(names) == 1 else ""
         raise Stop(
             Ending.USAGE,
-            f"{in_options(str(error))}. If there are lines above the names of the columns, pass --skip-rows N"
-            f"{delimiter}",
+            f"{in_options(str(error))}. If there are {what} above the names of the columns, pass "
+            f"--skip-rows N{also}",
         ) from None
 
 
+_ESCAPED = {"\\n": "\n", "\\t": "\t"}
 _OTHER_DELIMITERS = {";": "';'", "\t": "tab", "|": "'|'", ",": "','"}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from exactbuyer import _core
@@ -18,6 +19,8 @@ from ._sources import DELIMITERS, CsvSource, JsonSource
 from .endings import Ending, Stop
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from exactbuyer._core import Batches, Table
     from exactbuyer.columns import Wish
 
@@ -28,12 +31,12 @@ if TYPE_CHECKING:
 class Joiner(Protocol):
     """Makes of rows and columns what is written."""
 
-    def head(self) -> bytes:
+    def head(self) -> Any:
         """What stands before the first row."""
         ...
 
     def join(self, part: Any, block: Batches) -> Any:
-        """Rows with their columns: bytes, or of Parquet a table."""
+        """Rows with their columns: bytes, or what the output's kind of file is written of."""
         ...
 
     def tail(self) -> bytes:
@@ -176,6 +179,20 @@ def schema_of(outline: Outline) -> Any:
     return pyarrow.schema(kept + list(pyarrow.schema(outline.table)), metadata=theirs.metadata)
 
 
+def sink_of(outline: Outline, kind: FileKind) -> Callable[[Any], Any] | None:
+    """What writes an output that is not written as bytes, given its stream; `None`: it is bytes."""
+    if kind == "parquet":
+        from ._parquet import ParquetSink
+
+        return partial(ParquetSink, schema=schema_of(outline), metadata=notes_of(outline))
+    if kind == "xlsx":
+        from ._excel_output import ExcelSink
+
+        sheet = getattr(outline.source, "sheet", None) or "Sheet1"
+        return partial(ExcelSink, sheet=sheet, schema=schema_of(outline))
+    return None
+
+
 def notes_of(outline: Outline) -> dict[str, str]:
     """What the output says of the columns that were added, so that a later call can replace them."""
     known = known_columns(outline.source.metadata)
@@ -185,6 +202,8 @@ def notes_of(outline: Outline) -> dict[str, str]:
 def keeps_bytes(source: Source, kind: FileKind, delimiter: str | None) -> bool:
     """Whether rows of a text file stay as they are, byte for byte: their kind of file does."""
     if isinstance(source, CsvSource):
+        if kind == "xlsx":
+            return source.sheet is not None
         if delimiter is None and source.says_delimiter and kind == "csv":
             return True
         return kind in DELIMITERS and source.delimiter == (delimiter or DELIMITERS[kind])
@@ -198,6 +217,10 @@ def joiner_of(outline: Outline, kind: FileKind, delimiter: str | None) -> Joiner
         Stop: The source's names cannot be those of such a file.
     """
     source = outline.source
+    if kind == "xlsx":
+        from ._excel_output import ExcelRows
+
+        return ExcelRows(CsvBeside(outline) if keeps_bytes(source, kind, ",") else CsvLines(outline, ","))
     if keeps_bytes(source, kind, delimiter):
         return CsvBeside(outline) if isinstance(source, CsvSource) else JsonBeside(outline)
     if isinstance(source, CsvSource):

@@ -64,7 +64,11 @@ def input_options() -> Callable[[FunctionT], FunctionT]:
             f"TYPE is {', '.join(get_args(FieldType))}; by default it is inferred for each value.",
         ),
         click.option(
-            "--split", metavar="TEXT", help="What stands between several values of one cell, as in ';'."
+            "--split",
+            multiple=True,
+            metavar="[COLUMN=]MARK",
+            help="A mark between several values of one cell, as in ';', in all columns or only in this one. "
+            "'\\n' is a line break. Repeatable.",
         ),
         click.option(
             "--from", "kind", metavar="KIND", help=f"What IN is, if its suffix does not say: {_KINDS}."
@@ -73,7 +77,13 @@ def input_options() -> Callable[[FunctionT], FunctionT]:
             "--skip-rows",
             type=click.IntRange(0),
             metavar="N",
-            help="Number of lines above the header of CSV; by default the columns of --by find the header.",
+            help="Number of lines above the header of CSV, or rows above that of .xlsx; by default the "
+            "columns of --by find the header.",
+        ),
+        click.option(
+            "--sheet",
+            metavar="NAME",
+            help="The sheet of .xlsx to read; by default the first that is visible.",
         ),
         click.option("--delimiter", metavar="CHARACTER", help="What stands between cells of CSV, as in ';'."),
         click.option(
@@ -87,6 +97,12 @@ def input_options() -> Callable[[FunctionT], FunctionT]:
             "--default-region",
             metavar="CC",
             help="The country of phone numbers without a country code, as in US.",
+        ),
+        click.option(
+            "--region-column",
+            metavar="COLUMN",
+            help="A column with the country of each row's phone numbers, as an ISO 3166 code or a name. "
+            "Where it is empty, --default-region counts.",
         ),
     )
 

@@ -22,7 +22,7 @@ from ._files import needed
 from .endings import Ending, Stop
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping
+    from collections.abc import Callable, Generator, Mapping
 
     from exactbuyer._overwrite import Overwriting
 
@@ -32,6 +32,7 @@ _MOST_PARTIALS = 1_000
 _STANDARD_OUTPUT = 1
 _DESCRIPTORS = re.compile(r"/dev/stdout|(?:/dev|/proc/self)/fd/(?P<number>[0-9]{1,9})")
 """Names of open descriptors."""
+_NO_TEXT = {"parquet": "Parquet", "xlsx": ".xlsx"}
 
 
 def check_output(place: Place, overwriting: Overwriting) -> Path | None:
@@ -47,8 +48,8 @@ def check_output(place: Place, overwriting: Overwriting) -> Path | None:
     if place.is_standard:
         if sys.stdout is None:
             raise Stop(Ending.FILES, "there is no standard output: name a file with -o")
-        if (place.kind == "parquet" or place.packing) and sys.stdout.isatty():
-            what = "Parquet" if place.kind == "parquet" else "what is compressed"
+        if (place.kind in _NO_TEXT or place.packing) and sys.stdout.isatty():
+            what = _NO_TEXT.get(place.kind, "what is compressed")
             raise Stop(Ending.USAGE, f"{what} is not written to a terminal: name a file with -o")
         descriptor = _descriptor_of(sys.stdout)
         if descriptor is not None:
@@ -107,15 +108,13 @@ class Output:
             self._stream: Any = self._packed(self._raw)
         self._sink: Any = None
 
-    def expect_tables(self, schema: Any, metadata: Mapping[str, str]) -> None:
-        """From here on tables are written, not bytes."""
-        from ._parquet import ParquetSink
-
+    def expect(self, sink: Callable[[Any], Any]) -> None:
+        """From here on what is written goes to this sink, given the stream: it is not bytes."""
         with self._telling():
-            self._sink = ParquetSink(self._stream, schema, metadata)
+            self._sink = sink(self._stream)
 
     def write(self, piece: Any) -> None:
-        """Writes bytes, or a table.
+        """Writes bytes, or what the sink takes.
 
         Raises:
             Stop: They cannot be written.
@@ -165,7 +164,7 @@ class Output:
         if not self.has_failed:
             with suppress(Stop), self._telling():
                 self._end(notes)
-        # Of text, what is there is worth having; Parquet without its end is nothing.
+        # Of text, what is there is worth having; Parquet and .xlsx without their end are nothing.
         if self._sink is None or not self.has_failed:
             with suppress(OSError):
                 self._raw.cut()

@@ -11,10 +11,11 @@ from exactbuyer.plan import Plan, Suspect
 from ._files import needed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from exactbuyer import BulkEnricher
     from exactbuyer._desk import Terms
+    from exactbuyer.columns import Wish
 
     from ._sources import Source
 
@@ -26,16 +27,13 @@ _KEPT = 1_000
 _WINDOW_S = 60
 
 
-def planned(
-    source: Source, enricher: BulkEnricher, by: Mapping[str, Any], split: str | None, terms: Terms
-) -> Plan:
+def planned(source: Source, enricher: BulkEnricher, wish: Wish, terms: Terms) -> Plan:
     """The plan of an input, read to its end.
 
     Args:
         source: The input.
         enricher: Whose settings count.
-        by: The columns to look up, with their field types.
-        split: What stands between several values of one cell.
+        wish: What is wanted of it.
         terms: What is settled for this run alone.
 
     Returns:
@@ -47,14 +45,21 @@ def planned(
         Stop: It cannot be read.
     """
     whole = Plan(credit_price=enricher.settings.credit_price)
-    for window in _windows(source, list(by)):
-        plan = enricher.plan(window, by=by, split=split, refresh=terms.refresh, store_only=terms.store_only)
+    for window in _windows(source, wish.labels):
+        plan = enricher.plan(
+            window,
+            by=dict(wish.by),
+            split=wish.split,
+            region=wish.region,
+            refresh=terms.refresh,
+            store_only=terms.store_only,
+        )
         whole = _sum(whole, plan, enricher)
     return whole
 
 
 def _windows(source: Source, names: list[str]) -> Iterator[Any]:
-    """The columns to look up, in tables of at most so many rows."""
+    """The columns of these names, in tables of at most so many rows."""
     window: list[Any] = []
     rows = 0
     for part in source.columns(WINDOW_ROWS, names):

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 _SEP = re.compile(rb'(?:\xef\xbb\xbf)?"?sep=([^"\r\n])"?(?:\r\n|\n|\r)', re.IGNORECASE)
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 _LOOKED_THROUGH = 1 << 16
-_MOST_RECORDS = 50
+MOST_RECORDS = 50
+"""The header is one of so many first records."""
 
 
 class Preamble(NamedTuple):
@@ -92,6 +93,24 @@ class _Record(NamedTuple):
     cells: list[str]
     width: int
 
+    @classmethod
+    def of(cls, lines: int, cells: list[str]) -> _Record:
+        return cls(
+            lines, cells, max((place for place, cell in enumerate(cells, 1) if cell.strip()), default=0)
+        )
+
+
+def rows_above_header(rows: list[list[str]], labels: Iterable[str]) -> int:
+    """How many of the first rows of a sheet are above its header.
+
+    Raises:
+        Stop: Several rows may be the header.
+    """
+    records = [_Record.of(above, cells) for above, cells in enumerate(rows[:MOST_RECORDS])]
+    wanted = list(labels)
+    blank = next((record.lines for record in records if record.width), 0)
+    return (_lines_above(records, wanted) if wanted else 0) or blank
+
 
 def _records(begins: bytes, delimiter: str, *, is_cut: bool) -> list[_Record]:
     """The first records. If the bytes may end within a record, the last one is left out."""
@@ -99,14 +118,13 @@ def _records(begins: bytes, delimiter: str, *, is_cut: bool) -> list[_Record]:
     records: list[_Record] = []
     lines = 0
     try:
-        for _, cells in zip(range(_MOST_RECORDS), rows, strict=False):
-            width = max((place for place, cell in enumerate(cells, 1) if cell.strip()), default=0)
-            records.append(_Record(lines, cells, width))
+        for _, cells in zip(range(MOST_RECORDS), rows, strict=False):
+            records.append(_Record.of(lines, cells))
             lines = rows.line_num
     except csv.Error:
         # The reader of the file will report the fault.
         return records
-    return records[:-1] if is_cut and len(records) < _MOST_RECORDS else records
+    return records[:-1] if is_cut and len(records) < MOST_RECORDS else records
 
 
 def _lines_above(records: list[_Record], labels: list[str]) -> int:

@@ -14,6 +14,7 @@ from exactbuyer.frames import RECEIPT_KEY
 from ._files import needed
 from ._joining import notes_of, schema_of
 from ._parquet import ParquetSink, ParquetSource
+from ._sources import CsvSource
 from .endings import Ending, Stop
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 _ROWS = 1_000
 
 
-def rehearse(outline: Outline, wish: Wish, joiner: Joiner, kind: FileKind) -> None:
+def rehearse(outline: Outline, wish: Wish, joiner: Joiner, kind: FileKind, rows: int | None) -> None:
     """Writes the first rows as if none of them had been sent.
 
     Args:
@@ -34,11 +35,18 @@ def rehearse(outline: Outline, wish: Wish, joiner: Joiner, kind: FileKind) -> No
         wish: The columns that are added.
         joiner: Joins the rows and the added columns.
         kind: The output's kind of file.
+        rows: How many rows it has; `None`: nobody knows.
 
     Raises:
         Stop: The output cannot be written, or could not be read again.
     """
     source = outline.source
+    if kind == "xlsx":
+        from ._excel_output import check_sheet
+
+        # From another kind of file, notes above the header are not written.
+        notes = source.lines_above if isinstance(source, CsvSource) and source.sheet is not None else 0
+        check_sheet(outline, rows, notes + 1)
     # Text can be written as any kind of file.
     part = next(source.parts(_ROWS), None) if isinstance(source, ParquetSource) else None
     if part is None and kind != "parquet":

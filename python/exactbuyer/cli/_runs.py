@@ -17,7 +17,7 @@ from exactbuyer.exceptions import ExactBuyerError
 from exactbuyer.frames import RECEIPT_KEY
 from exactbuyer.progress import Watch
 
-from ._joining import Outline, joiner_of, notes_of, schema_of
+from ._joining import Outline, joiner_of, sink_of
 from ._output import Output
 from ._rehearsal import rehearse
 from ._sources import telling
@@ -208,7 +208,7 @@ def run(job: Job, enricher: BulkEnricher, signals: Signals) -> Done:
             its end was written.
     """
     reader, outline = reader_of(job, enricher.settings)
-    rehearse(outline, job.wish, reader.joiner, job.place.kind)
+    rehearse(outline, job.wish, reader.joiner, job.place.kind, job.rows)
     reader.signals = signals
     reader.counts_paid = job.costs and enricher.store is None
     desk = enricher._desk  # noqa: SLF001 - as its own doors do
@@ -222,8 +222,8 @@ def run(job: Job, enricher: BulkEnricher, signals: Signals) -> Done:
             call.break_off()
             raise
         try:
-            if job.place.kind == "parquet":
-                output.expect_tables(schema_of(outline), notes_of(outline))
+            if (sink := sink_of(outline, job.place.kind)) is not None:
+                output.expect(sink)
             written = _Written(output)
             ended = _streamed(call, reader, written, signals)
             if ended is None:

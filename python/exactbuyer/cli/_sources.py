@@ -75,12 +75,16 @@ class CsvSource:
         skip_rows: How many lines are above the header; `None`: the header is searched for.
         labels: The columns to look up, by which the header is found.
         is_surveyed: It was read before, and whatever is to be said of its text was said then.
+        preamble: What is above the header, if that is known already.
+        blocks: What comes after the bytes in `preamble`; `None`: the file's bytes.
 
     Raises:
         Stop: It cannot be read, or has no header.
     """
 
     metadata: Mapping[bytes, bytes] | None = None
+    sheet: str | None = None
+    """The sheet that its text was made of."""
 
     def __init__(
         self,
@@ -90,15 +94,20 @@ class CsvSource:
         skip_rows: int | None = None,
         labels: Iterable[str] = (),
         is_surveyed: bool = False,
+        preamble: Preamble | None = None,
+        blocks: Iterator[bytes] | None = None,
     ) -> None:
         self._is_told = is_surveyed
         self.name = place.name
-        blocks, usual = _as_text(place), DELIMITERS[place.kind]
-        preamble = preamble_of(blocks, delimiter, usual, skip_rows, labels)
+        usual = DELIMITERS.get(place.kind, ",")
+        blocks = _as_text(place) if blocks is None else blocks
+        preamble = preamble or preamble_of(blocks, delimiter, usual, skip_rows, labels)
+        self.lines_above = preamble.lines
         self.delimiter = delimiter or preamble.delimiter or usual
         self.says_delimiter = preamble.delimiter is not None
         if preamble.lines and not is_surveyed:
-            say(f"{place.name}: the header is line {_line(preamble):,}; the lines above it are kept")
+            line = "row" if place.kind == "xlsx" else "line"
+            say(f"{place.name}: the header is {line} {_line(preamble):,}; no {line} above it is looked up")
         self._splitter = _core.CsvSplitter(ord(self.delimiter))
         self._splitter.skip(preamble.length)
         self._blocks = chain([preamble.begins], blocks)
@@ -267,7 +276,7 @@ def _check_beginning(place: Place, block: bytes) -> None:
         twice = "twice: unpack it once" if place.packing else f"say --from {place.kind}.{packing}"
         what = f"is compressed{' ' if place.packing else ': '}{twice}"
     elif block.startswith(b"PK\x03\x04"):
-        what = "is a ZIP archive, or a spreadsheet: unpack it, or save it as CSV"
+        what = "is a ZIP archive, or a spreadsheet: unpack it, or say --from xlsx"
     elif block.startswith(b"PAR1"):
         what = "is Parquet: say --from parquet"
     elif _is_utf_16(block):
@@ -294,6 +303,7 @@ def opened(
     *,
     skip_rows: int | None = None,
     labels: Iterable[str] = (),
+    sheet: str | None = None,
 ) -> Source:
     """Opens a place, to read it once.
 
@@ -303,10 +313,16 @@ def opened(
         survey: What is known of it already.
         skip_rows: For CSV: how many lines are above the header; `None`: the header is searched for.
         labels: The columns to look up, by which the header is found.
+        sheet: For .xlsx: the name of the sheet; `None`: the first.
 
     Raises:
         Stop: It cannot be read, or is not what it should be.
     """
+    if place.kind == "xlsx":
+        from ._excel import ExcelSource
+
+        is_told = survey is not None
+        return ExcelSource(place, sheet, skip_rows=skip_rows, labels=labels, is_surveyed=is_told)
     if place.kind == "parquet":
         from ._parquet import ParquetSource
 
@@ -338,17 +354,22 @@ def _has_fixed_columns(place: Place, delimiter: str | None, skip_rows: int | Non
     try:
         if place.kind in DELIMITERS:
             source: Source = CsvSource(place, delimiter, skip_rows=skip_rows, labels=labels, is_surveyed=True)
+        elif place.kind == "xlsx":
+            from ._excel import names_of
+
+            return _are_enriched(names_of(place, skip_rows, labels))
         else:
             source = opened(place, delimiter)
     except Stop:
         return False
-    names = set(source.names)
-    if not names:
-        # JSON Lines without a row: nothing can be lost.
-        return True
+    # JSON Lines without a row: nothing can be lost.
+    return not source.names or _are_enriched(source.names)
+
+
+def _are_enriched(names: list[str]) -> bool:
     first, *others = FIXED_COLUMNS
     prefixes = (name.removesuffix(first) for name in names if name.endswith(first))
-    return any(names.issuperset(prefix + other for other in others) for prefix in prefixes)
+    return any(set(names).issuperset(prefix + other for other in others) for prefix in prefixes)
 
 
 def surveyed(source: Source, *, keeps_bytes: bool) -> Survey:

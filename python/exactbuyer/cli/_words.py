@@ -27,8 +27,8 @@ SETTINGS = (
 )
 """The options that are settings of an enricher by the same name."""
 
-_NAMED_ALIKE = {*SETTINGS, "by", "split", "base_url", "max_credits"}
-_NAMED_OTHERWISE = {"required_fields": "require", "na_values": "na-value"}
+_NAMED_ALIKE = {*SETTINGS, "by", "split", "region", "base_url", "max_credits"}
+_NAMED_OTHERWISE = {"required_fields": "require", "na_values": "na-value", "region": "region-column"}
 
 WORDS = {
     "EXACTBUYER_API_KEY or api_key=": "EXACTBUYER_API_KEY or --key-file",
@@ -39,6 +39,9 @@ WORDS = {
     "give a PEM file as ca_bundle=": "give a PEM file as --ca-bundle",
     "check base_url, proxy and body": "check --base-url, --proxy and --body",
     "set requests_per_minute lower": "set --requests-per-minute lower",
+    "a mark, as in ';', several, as in [';', ','], or a mapping from columns to their marks": "a mark, as in "
+    "';', or a mark of one column, as in 'emails=;'",
+    "region names a column of text": "--region-column names a column of text",
     "does by name the right columns": "does --by name the right columns",
     "check base_url and the settings": "check --base-url and the other options",
     "check base_url": "check --base-url",

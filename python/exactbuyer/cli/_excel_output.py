@@ -1,0 +1,234 @@
+"""An .xlsx file as it is written: every text as text, whatever it looks like. Knows nothing of calls."""
+
+from __future__ import annotations
+
+import csv
+import errno
+import io
+import math
+import os
+import shutil
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
+
+from exactbuyer.wording import count
+
+from ._files import needed
+from ._talk import say
+from .endings import Ending, Stop
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ._joining import Joiner, Outline
+    from ._sources import Source
+
+MAX_ROWS = 1_048_576
+MAX_COLUMNS = 16_384
+MAX_CHARACTERS = 32_767
+"""Excel's limits (support.microsoft.com, "Excel specifications and limits", read on 2026-11-28). A character
+is a unit of UTF-16."""
+
+_MOST_DIGITS = 10**15
+"""Excel keeps 15 digits of a number: longer ones are written as text."""
+
+_AS_TEXT = {
+    "constant_memory": True,
+    "strings_to_formulas": False,
+    "strings_to_numbers": False,
+    "strings_to_urls": False,
+}
+_CHECKED_ROWS = 1 << 14
+
+
+class Records(NamedTuple):
+    """Rows to write."""
+
+    rows: list[list[str]]
+    is_head: bool
+    """They are the header, or stand above it."""
+
+
+class ExcelRows:
+    """To .xlsx: the records that another joiner makes of rows and columns.
+
+    Args:
+        joiner: It makes CSV with commas.
+    """
+
+    def __init__(self, joiner: Joiner) -> None:
+        self._joiner = joiner
+
+    def head(self) -> Records:
+        return Records(_records(self._joiner.head()), is_head=True)
+
+    def join(self, part: Any, block: Any) -> Records:
+        return Records(_records(self._joiner.join(part, block)), is_head=False)
+
+    def tail(self) -> bytes:
+        return b""
+
+
+def _records(text: bytes) -> list[list[str]]:
+    csv.field_size_limit(max(csv.field_size_limit(), len(text)))
+    return list(csv.reader(io.StringIO(text.decode(), newline="")))
+
+
+class ExcelSink:
+    """Writes records as rows of a sheet. The file is made beside, and copied at the end.
+
+    Args:
+        stream: Where to.
+        sheet: The name of the sheet.
+        schema: The types of the columns, as a schema of pyarrow: numbers are written as numbers.
+    """
+
+    def __init__(self, stream: IO[bytes], sheet: str, schema: Any) -> None:
+        types = needed("pyarrow", ".xlsx").types
+        self._stream = stream
+        self._folder = tempfile.TemporaryDirectory()
+        self._path = Path(self._folder.name, "sheet.xlsx")
+        self._book: Any = needed("xlsxwriter", ".xlsx").Workbook(
+            str(self._path), {**_AS_TEXT, "tmpdir": self._folder.name}
+        )
+        self._sheet: Any = self._book.add_worksheet(sheet)
+        self._writers = [
+            self._number
+            if types.is_integer(field.type) or types.is_floating(field.type)
+            else self._boolean
+            if types.is_boolean(field.type)
+            else self._text
+            for field in schema
+        ]
+        # A cell that somebody edits later stays text, too.
+        as_text = self._book.add_format({"num_format": "@"})
+        for column, write in enumerate(self._writers):
+            if write == self._text:
+                self._sheet.set_column(column, column, None, as_text)
+        self._sheet.ignore_errors({"number_stored_as_text": f"A1:XFD{MAX_ROWS}"})
+        self._row = self._cut = 0
+
+    def write(self, records: Records) -> None:
+        """Writes rows.
+
+        Raises:
+            Stop: They do not fit into a sheet.
+        """
+        if self._row + len(records.rows) > MAX_ROWS:
+            raise Stop(Ending.FILES, too_long("the output"))
+        for row in records.rows:
+            for column, text in enumerate(row):
+                if text:
+                    write = self._text if records.is_head else self._writers[column]
+                    write(column, text)
+            self._row += 1
+
+    def finish(self, notes: Mapping[str, Any]) -> None:  # noqa: ARG002 - a sheet has no place for notes
+        """Writes the file."""
+        try:
+            self._book.close()
+        except needed("xlsxwriter.exceptions", ".xlsx").XlsxFileError as error:
+            cause = error.args[0] if error.args else None
+            raise (
+                cause if isinstance(cause, OSError) else OSError(errno.EFBIG, os.strerror(errno.EFBIG))
+            ) from error
+        with self._path.open("rb") as made:
+            shutil.copyfileobj(made, self._stream)
+        self._folder.cleanup()
+        if self._cut:
+            cells = count(self._cut, "cell")
+            say(
+                f"warning: {cells} of the output had more than {MAX_CHARACTERS:,} characters, the most that "
+                f"Excel allows, and {'is' if self._cut == 1 else 'are'} cut, with … at the end: .csv, .jsonl "
+                f"and .parquet hold all of it"
+            )
+
+    def abandon(self) -> None:
+        """Leaves nothing behind."""
+        self._book.fileclosed = True
+        with suppress(Exception):
+            self._sheet.row_data_fh.close()
+        self._folder.cleanup()
+
+    def _text(self, column: int, text: str) -> None:
+        fitting = _fitting(text)
+        self._cut += fitting != text
+        self._sheet.write_string(self._row, column, fitting)
+
+    def _number(self, column: int, text: str) -> None:
+        number = float(text)
+        if math.isfinite(number) and abs(number) < _MOST_DIGITS:
+            self._sheet.write_number(self._row, column, number)
+        else:
+            self._text(column, text)
+
+    def _boolean(self, column: int, text: str) -> None:
+        self._sheet.write_boolean(self._row, column, text == "true")
+
+
+def _characters(text: str) -> int:
+    return len(text) + sum(char > "\uffff" for char in text)
+
+
+def _fitting(text: str) -> str:
+    """The text, or as much of it as a cell can hold."""
+    if len(text) * 2 <= MAX_CHARACTERS or _characters(text) <= MAX_CHARACTERS:
+        return text
+    units = text.encode("utf-16-le")[: (MAX_CHARACTERS - 1) * 2]
+    return units.decode("utf-16-le", "ignore") + "…"
+
+
+def too_long(what: str) -> str:
+    """Why so many rows cannot be written."""
+    return f"{what} has more rows than the {MAX_ROWS:,} of a sheet: name a .csv or .parquet file with -o"
+
+
+def check_sheet(outline: Outline, rows: int | None, above: int) -> None:
+    """Checks that an output fits into a sheet, as far as that is known.
+
+    Args:
+        outline: Its columns.
+        rows: How many rows it has; `None`: nobody knows.
+        above: How many rows stand above them.
+
+    Raises:
+        Stop: It does not.
+    """
+    columns = len(outline.names())
+    if columns > MAX_COLUMNS:
+        raise Stop(
+            Ending.USAGE,
+            f"the output has {columns:,} columns, and a sheet at most {MAX_COLUMNS:,}: name a .csv or "
+            f".parquet file with -o. Nothing was sent",
+        )
+    if rows is not None and rows + above > MAX_ROWS:
+        raise Stop(Ending.USAGE, f"{too_long(outline.source.name)}. Nothing was sent")
+
+
+def check_cells(source: Source) -> None:
+    """Checks that every cell of an input fits into a cell of a sheet: what is the caller's is not cut.
+
+    Raises:
+        Stop: One does not.
+    """
+    pyarrow, compute = needed("pyarrow", ".xlsx"), needed("pyarrow.compute", ".xlsx")
+    first = 0
+    for part in source.parts(_CHECKED_ROWS):
+        table = pyarrow.table(source.table(part))
+        for place, field in enumerate(table.schema):
+            column = table.column(place)
+            if not (pyarrow.types.is_string(field.type) or pyarrow.types.is_large_string(field.type)):
+                continue
+            if (compute.max(compute.binary_length(column)).as_py() or 0) <= MAX_CHARACTERS:
+                continue
+            for row, text in enumerate(column.to_pylist(), first + 1):
+                if text is not None and _characters(text) > MAX_CHARACTERS:
+                    raise Stop(
+                        Ending.USAGE,
+                        f"{source.name}: row {row:,} has {_characters(text):,} characters in column "
+                        f"{field.name!r}, and a cell of a sheet at most {MAX_CHARACTERS:,}: name a .csv or "
+                        f".parquet file with -o. Nothing was sent",
+                    )
+        first += len(part)
