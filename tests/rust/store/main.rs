@@ -22,4 +22,5 @@ mod reuse;
 mod rules;
 mod several;
 mod spellings;
+mod transfers;
 mod trouble;
