@@ -292,8 +292,8 @@ class Merged:
     """Identifiers that were purged from the other store and not here. Only the other store can tell which:
     purge them here, too. It is 0 if one store is a copy of the other, because purges are taken over then."""
     cleaned: bool
-    """False if people were erased here because they had been purged from the other store, and the log could not
-    be emptied, because another process was reading: merge again then."""
+    """False if people were erased here because they had been purged from the other store, and the log could
+    not be emptied, because another process was reading: merge again then."""
 
     def __str__(self) -> str:
         text = f"{count(self.lookups, 'lookup')} of {count(self.requests, 'request')} taken over"

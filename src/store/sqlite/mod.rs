@@ -5,9 +5,9 @@
 //! (`claim`) notes the intent to send in the same commit that finds the lookups free; `settle` replaces
 //! it by the outcome; `look` decides which of the stored answers may be used. `owner` tells which
 //! processes are alive, and `files` whether the files are still the ones that were opened. `opening` makes
-//! sure that a process opens a file once, and `registry` handles forks. Users' calls are answered by
-//! `journal`, `doubts`, `find`, `privacy`, `export`, `merge`, `migrate` and `backup`; `interrupt` cancels
-//! them. `forgotten` keeps purged people out.
+//! sure that a process opens a file once, `closing` closes it, and `registry` and `descriptors` handle
+//! forks. Users' calls are answered by `journal`, `doubts`, `find`, `privacy`, `export`, `merge`, `migrate`
+//! and `backup`; `interrupt` cancels them. `forgotten` keeps purged people out.
 //!
 //! Knows nothing of runs beyond their terms, and nothing of the vendor but the length of its window.
 
@@ -16,6 +16,8 @@ mod barred;
 mod block;
 mod busy;
 mod claim;
+mod closing;
+mod descriptors;
 mod doubts;
 mod estimate;
 mod export;
@@ -115,7 +117,7 @@ impl Clone for SqliteStore {
 impl Drop for SqliteStore {
     fn drop(&mut self) {
         if let Some(opening) = self.opening.take() {
-            opening::close(opening);
+            closing::close(opening);
         }
     }
 }
@@ -164,7 +166,7 @@ impl SqliteStore {
     pub fn close(mut self) {
         self.user.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(opening) = self.opening.take() {
-            opening::finish(opening);
+            closing::finish(opening);
         }
     }
 

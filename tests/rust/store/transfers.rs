@@ -80,6 +80,20 @@ fn a_contact_that_was_erased_from_a_copy_is_erased_by_a_merge_however_it_mention
 }
 
 #[test]
+fn a_contact_that_only_one_copy_has_is_erased_by_a_merge_if_it_mentions_who_was_purged_from_the_other() {
+    let a = Folder::new();
+    once(&a, settings(), &Vendor::honest(), &["ana"]);
+    let b = copy(&a);
+    once(&b, settings(), &gossip("friend of ANA%40x.example"), &["bob", "eve"]);
+    a.store().purge(&Target::Identifier(email("ana"))).unwrap();
+    assert!(b.store().merge(&a.file("a.db")).unwrap().cleaned);
+    for text in ["ana@x.example", "ANA%40x.example", "bob@x.example"] {
+        assert!(!holds(b.path(), text), "{text}");
+    }
+    assert!(holds(b.path(), "eve@x.example"));
+}
+
+#[test]
 fn an_answer_that_is_newer_than_a_purge_by_age_survives_a_merge() {
     let (a, vendor) = (Folder::new(), Vendor::honest());
     once(&a, settings(), &vendor, &["ana", "bob"]);
