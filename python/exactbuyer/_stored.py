@@ -291,6 +291,9 @@ class Merged:
     purged_there: int
     """Identifiers that were purged from the other store and not here. Only the other store can tell which:
     purge them here, too. It is 0 if one store is a copy of the other, because purges are taken over then."""
+    cleaned: bool
+    """False if people were erased here because they had been purged from the other store, and the log could
+    not be emptied, because another process was reading: merge again then."""
 
     def __str__(self) -> str:
         text = f"{count(self.lookups, 'lookup')} of {count(self.requests, 'request')} taken over"
@@ -300,6 +303,8 @@ class Merged:
         )
         if self.purged_there:
             text += f"; {count(self.purged_there, 'identifier')} were purged there: purge them here, too"
+        if not self.cleaned:
+            text += "; another process was reading, so erased data may still be in the log: merge again"
         return text
 
 

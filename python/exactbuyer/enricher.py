@@ -46,25 +46,23 @@ if TYPE_CHECKING:
 class BulkEnricher(SyncDoors, AsyncDoors, TableDoors):
     """Looks up people by e-mail, phone or social profile, in bulk: every row back in place, paid for once.
 
-    Frozen once made, usable from many threads, and a context manager. It pickles, never with its
-    key or a proxy's password: a copy reads them from the environment where it is used, and sends
-    only if it shares the store of the enricher that it was copied from (see `copies`).
+    Frozen once made, usable from many threads, and a context manager. It can be pickled (see `copies`),
+    never with its key or a proxy's password: a copy reads them from the environment where it is used.
 
     Args:
         api_key: The key. `None`: read from the environment variable `EXACTBUYER_API_KEY` when it is
             first needed.
         required_fields: A match counts, and costs, only if it has all of these: `email`,
             `work_email`, `personal_email`, `phone`, `social_profile`. None by default: anything counts.
-        store: Where what was asked and paid is kept, so that nothing is paid for twice: a file, opened
-            at the first call. `"auto"`: `.exactbuyer/<host>.db` in the working directory, or, with a
-            warning, in a folder of yours on a local disk if the disk there cannot be relied on (see
-            `docs/using-the-store.md`); and nowhere for addresses of this machine, whose people are
-            invented. A path: that file. `None`: nowhere, with a warning above 1,000 lookups.
+        store: The file that keeps what was asked and paid, so that nothing is paid for twice; opened at the
+            first call. `"auto"`: `.exactbuyer/<host>.db` in the working directory, or elsewhere, with a
+            warning, if that disk cannot be relied on; none for addresses of this machine, whose people are
+            invented. A path: that file. `None`: none, with a warning above 1,000 lookups.
         max_credits: The ceiling on what may be spent, in credits, from 0; every doubt is counted as
             spent. With a store, by everybody who ever shared it; without, by this enricher in this
             process; a `Budget` says over what time. `None`: no ceiling.
-        max_in_doubt: Most lookups in flight or unknown at any moment of a call, from 1. 20,000 by
-            default: what the worst moment can cost unseen. It bounds throughput, too.
+        max_in_doubt: Most lookups in flight or unknown at any moment of a call, from 1. 20,000 by default:
+            what the worst moment can cost unseen.
         on_unknown: What becomes of a lookup that may have been charged but got no readable answer:
             `"hold"` leaves it, its rows are `unknown`; `"resend"` asks again and **may pay twice**.
         requests_per_minute: Most requests in any 60 s, 1 to 1,000,000. 200 by default: what the
@@ -74,9 +72,9 @@ class BulkEnricher(SyncDoors, AsyncDoors, TableDoors):
         chunk_size: Most lookups of one request, 1 to 1,000, the vendor's limit and the default.
         max_retries: How often what is free of charge is tried again, 0 to 100. 5 by default: up to
             15 s of waiting, on top of what the attempts themselves take.
-        timeout: Most that one request may take, in seconds or as a `timedelta`, up to a day. 300 s
-            by default: whoever gives up early on 1,000 records may still be charged for them. Time in which
-            this process is stopped (Ctrl-Z, a sleeping laptop) does not count.
+        timeout: Time limit of one request, in seconds or as a `timedelta`, up to a day. 300 s by default,
+            because a request that is given up may be charged. Time in which this process is stopped
+            (Ctrl-Z, a sleeping laptop) does not count.
         connect_timeout: Most that connecting may take, likewise. 10 s by default: connecting is free.
         grace: How long requests in flight may still take once a call is stopped, likewise. 30 s by
             default: they are paid for already.
@@ -90,17 +88,15 @@ class BulkEnricher(SyncDoors, AsyncDoors, TableDoors):
         body: How requests are encoded: `"form"` as in the vendor's sample, or `"json"`.
         base_url: Where the service is: https, or this machine.
         proxy: A proxy's URL. `None`: `HTTPS_PROXY` and `NO_PROXY` are honoured.
-        ca_bundle: A PEM file of authorities to trust on top of the system's. `None`: what the first of
-            `SSL_CERT_FILE` and `SSL_CERT_DIR`, `REQUESTS_CA_BUNDLE` and `CURL_CA_BUNDLE` names in the
-            environment, else the system's.
+        ca_bundle: A PEM file of authorities to trust on top of the system's. `None`: the environment's
+            `SSL_CERT_FILE` and `SSL_CERT_DIR`, `REQUESTS_CA_BUNDLE` or `CURL_CA_BUNDLE`.
         credit_price: What one credit costs, as in `(0.05, "EUR")`: plans and receipts then say it in
             money, too.
         tags: Notes that the store keeps with each request, as in `{"job": "spring"}`, to add up by:
             `enricher.store.summary(by=["month", "job"])`.
-        copies: When a pickled copy may send. `"shared"`: only with the same store file as the enricher
-            that it was copied from, so that nothing is paid for twice; without a store, only in the same
-            process. `"independent"`: always. Each copy then has a ceiling of its own, and **may pay
-            again** for what others have paid for.
+        copies: When a pickled copy may send. `"shared"`: only with the store file of the enricher that it
+            was copied from; without a store, only in the same process. `"independent"`: always. Each copy
+            then has its own ceiling and **may pay again** for what others have paid for.
 
     Raises:
         ConfigError: A setting is wrong; the message names it, its range and the reason.
@@ -147,8 +143,7 @@ class BulkEnricher(SyncDoors, AsyncDoors, TableDoors):
         tags: Mapping[str, str] | None = None,
         copies: Copies = "shared",
     ) -> None:
-        # First of all, what may hold a secret is removed from this frame: a traceback that prints locals must
-        # not show it.
+        # Removes secrets from this frame first: a traceback that prints locals must not show them.
         key, api_key = Secret.of(api_key), None
         hidden_proxy, proxy = ProxyUrl.of(proxy), None
         hidden_url, base_url = Hidden(base_url), ""
@@ -352,10 +347,9 @@ class BulkEnricher(SyncDoors, AsyncDoors, TableDoors):
         Calls in other threads then end, the rest of their rows `not_sent`. Receipts and `recover()`
         stay; whatever sends raises from then on. Closing again does nothing.
 
-        When it returns, everything that this enricher was told is on the disk. If nothing else uses the
-        store, its files are closed and its log (`-wal`) is gone: the file can be copied, moved or
-        deleted. While other enrichers of this process or other processes use it, it stays open for
-        them; copy it with `enricher.store.backup(...)` then.
+        When it returns, all answers are on the disk. If nothing else uses the store, its files are closed
+        and its log (`-wal`) is gone: the file can be copied, moved or deleted. While others use it, it
+        stays open for them; copy it with `enricher.store.backup(...)` then.
         """
         self._desk.close(self._desk.settings.grace)
 

@@ -182,12 +182,13 @@ pub(super) struct Merged {
     known: u64,
     under_way: u64,
     purged_there: u64,
+    cleaned: bool,
 }
 
 impl From<sqlite::Merged> for Merged {
     fn from(merged: sqlite::Merged) -> Self {
-        let sqlite::Merged { requests, lookups, known, under_way, purged_there } = merged;
-        Self { requests, lookups, known, under_way, purged_there }
+        let sqlite::Merged { requests, lookups, known, under_way, purged_there, cleaned } = merged;
+        Self { requests, lookups, known, under_way, purged_there, cleaned }
     }
 }
 

@@ -7,6 +7,7 @@ import json
 import pickle
 import shutil
 import stat
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -290,7 +291,9 @@ def test_two_stores_become_one(sandbox: Sandbox, path: Path, tmp_path: Path) -> 
         assert people.store is not None
         merged = people.store.merge(other)
         assert (merged.requests, merged.lookups) == (1, 2)
+        assert merged.cleaned
         assert str(merged) == "2 lookups of 1 request taken over"
+        assert "merge again" in str(replace(merged, cleaned=False))
         assert people.store.merge(other).requests == 0
         assert people.enrich(["ana@acme.example", "zoe@acme.example"]).receipt.from_store == 2
         assert people.store.info().credits == 4

@@ -74,15 +74,11 @@ fn copy_pages(connection: &Connection, to: &Path, interrupt: &Interrupt) -> Resu
     copy.close().map_err(|(_, error)| error.into())
 }
 
-/// Gives a finished copy its name, if no other file has taken that name meanwhile.
+/// Gives a finished copy its name, if no other file has taken that name meanwhile. At no moment it has two names: a
+/// store with a second name is not opened.
 fn publish(unfinished: &Path, to: &Path) -> Result<(), Fault> {
-    match fs::hard_link(unfinished, to) {
-        Ok(()) => fs::remove_file(unfinished),
-        Err(error) if error.kind() == AlreadyExists => return Err(exists(to)),
-        // A file system without hard links.
-        Err(_) => fs::rename(unfinished, to),
-    }
-    .map_err(|error| unwritable(to, &error))?;
+    platform::rename_new(unfinished, to)
+        .map_err(|error| if error.kind() == AlreadyExists { exists(to) } else { unwritable(to, &error) })?;
     place::sync_folder_of(to);
     Ok(())
 }
@@ -95,4 +91,42 @@ fn exists(path: &Path) -> Fault {
 
 fn unwritable(to: &Path, error: &std::io::Error) -> Fault {
     Fault::system(format_args!("the backup {} cannot be written", to.display()), error)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::io;
+    use std::os::unix::fs::MetadataExt;
+
+    use super::*;
+
+    #[test]
+    fn a_name_that_another_file_has_got_meanwhile_is_left_to_it() {
+        let folder = std::env::temp_dir().join(format!("exactbuyer-backup-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let [draft, to] = ["draft", "a.db"].map(|name| folder.join(name));
+        // The second is for systems without the first.
+        for rename in [platform::rename_new, platform::rename_to_reserved] {
+            fs::write(&draft, "backup").unwrap();
+            // Made after the copy was begun: empty, as a reserved name is.
+            fs::write(&to, "").unwrap();
+            assert_eq!(rename(&draft, &to).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+            assert_eq!((fs::read(&to).unwrap(), draft.exists()), (Vec::new(), true));
+            fs::remove_file(&to).unwrap();
+            rename(&draft, &to).unwrap();
+            assert_eq!((fs::read(&to).unwrap(), draft.exists()), (b"backup".to_vec(), false));
+            assert_eq!(fs::metadata(&to).unwrap().nlink(), 1);
+            fs::remove_file(&to).unwrap();
+            // What cannot be renamed leaves no empty file.
+            assert!(rename(&draft, &to).is_err());
+            assert!(!to.exists());
+        }
+        fs::write(&draft, "backup").unwrap();
+        fs::write(&to, "another").unwrap();
+        assert!(publish(&draft, &to).is_err());
+        assert_eq!(fs::read(&to).unwrap(), b"another");
+        fs::remove_dir_all(&folder).unwrap();
+    }
 }

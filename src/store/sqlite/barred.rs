@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use hashbrown::HashMap;
-use rusqlite::{Connection, params};
+use hashbrown::{HashMap, HashSet};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::error::Error;
 
@@ -13,57 +13,102 @@ use super::fault::Fault;
 use super::forgotten::Forgotten;
 use super::key::Key;
 use super::ledger::Ledger;
-use super::privacy::Purged;
+use super::privacy::{Purged, erase};
 
 /// Barred identifiers read and written in one transaction.
 const AT_ONCE: i64 = 10_000;
 
+/// The entry of `meta` that exists from the commit that bars people until their data is erased.
+const TO_ERASE: &str = "to_erase";
+
 impl SqliteStore {
-    /// Bars here whoever is barred in the other store, which is a copy of this one. People who were purged
-    /// there by an identifier are erased here first.
+    /// Bars here whoever is barred in the other store, which is a copy of this one, and notes that they are to be
+    /// erased.
     pub(super) fn take_over_barred(&self, other: &Self) -> Result<(), Error> {
-        let secret = self.opening()?.shared.identity.secret.clone();
         let mut after = Vec::new();
         loop {
             let page = other.ask(move |reading, _| barred(&reading.connection, &after))?;
             let Some((key, ..)) = page.last() else { return Ok(()) };
             after = key.as_bytes().to_vec();
-            let named =
-                page.iter().filter(|(.., named)| *named > 0).map(|(key, .., named)| (*key, *named)).collect();
-            let new = self.ask(move |reading, _| not_named(&reading.connection, named))?;
-            let seeker = (!new.is_empty()).then(|| Arc::new(Forgotten::new(new, secret.clone())));
-            let mut purged = Purged::default();
-            // They are barred only after that: if it is interrupted, the next merge repeats it.
-            if let Some(seeker) = &seeker {
-                self.erase_all(seeker, 0, &mut purged)?;
-            }
             self.write(move |connection, ledger| put_barred(connection, ledger, &page))?;
-            if let Some(seeker) = &seeker {
-                // What came in until they were barred: also as the answer to a request with a low number.
-                self.erase_all(seeker, 0, &mut purged)?;
-                self.empty_log()?;
+        }
+    }
+
+    /// Erases the people who were taken over, if that is still to be done: because this merge has taken over some, or
+    /// because an earlier one ended before it was done. Returns whether the log was emptied, too.
+    pub(super) fn erase_barred(&self) -> Result<bool, Error> {
+        let is_to_do = self.ask(|reading, _| {
+            let mut ask =
+                reading.connection.prepare_cached("SELECT EXISTS (SELECT 1 FROM meta WHERE name = ?1)")?;
+            Ok(ask.query_row([TO_ERASE], |row| row.get::<_, bool>(0))?)
+        })?;
+        if !is_to_do {
+            return Ok(true);
+        }
+        let forgotten =
+            self.ask(|reading, shared| Forgotten::load(&reading.connection, &shared.identity.secret))?;
+        if !forgotten.is_empty() {
+            self.erase_all(&Arc::new(forgotten), 0, &mut Purged::default())?;
+        }
+        self.erase_older()?;
+        let cleaned = self.empty_log()?;
+        if cleaned {
+            self.write(|connection, _| {
+                Ok(connection.execute("DELETE FROM meta WHERE name = ?1", [TO_ERASE]).map(drop)?)
+            })?;
+        }
+        Ok(cleaned)
+    }
+
+    /// Erases the answers to all barred lookups that are older than the purge. Among them are contacts that the other
+    /// store has erased because they mention a person in a way that only a search for the identifier itself can find,
+    /// such as a phone number without its area code.
+    fn erase_older(&self) -> Result<(), Error> {
+        self.write(|connection, ledger| ledger.fold(connection))?;
+        let mut after = Vec::new();
+        loop {
+            let read = self.ask(move |reading, _| {
+                let page = barred(&reading.connection, &after)?;
+                let last = page.last().map(|(key, ..)| key.as_bytes().to_vec());
+                Ok((older(&reading.connection, &page)?, last))
+            })?;
+            let (by_request, Some(last)) = read else { return Ok(()) };
+            after = last;
+            for (request, keys) in by_request {
+                self.write(move |connection, ledger| erase(connection, &ledger.shared, request, &keys))?;
             }
         }
     }
 }
 
-/// Those of them who were not purged by an identifier here.
-fn not_named(connection: &Connection, mut keys: HashMap<Key, i64>) -> Result<HashMap<Key, i64>, Fault> {
-    let mut ask = connection.prepare_cached("SELECT key FROM barred WHERE named > 0")?;
-    for known in ask.query_map([], |row| row.get::<_, Key>(0))? {
-        keys.remove(&known?);
+/// The lookups that were barred after they were answered, by request.
+fn older(connection: &Connection, rows: &[Barred]) -> Result<HashMap<i64, HashSet<Key>>, Fault> {
+    let mut ask = connection.prepare_cached("SELECT request FROM answer WHERE key = ?1 AND at_ms <= ?2")?;
+    let mut by_request: HashMap<i64, HashSet<Key>> = HashMap::new();
+    for (key, purged_ms, ..) in rows {
+        for request in ask.query_map(params![key, purged_ms], |row| row.get(0))? {
+            by_request.entry(request?).or_default().insert(*key);
+        }
     }
-    Ok(keys)
+    Ok(by_request)
 }
 
 fn put_barred(connection: &Connection, ledger: &mut Ledger, rows: &[Barred]) -> Result<(), Fault> {
+    let mut ask = connection.prepare_cached("SELECT purged_ms, named FROM barred WHERE key = ?1")?;
     let mut put = connection.prepare_cached(
         "INSERT INTO barred VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET
          purged_ms = max(purged_ms, excluded.purged_ms), credits = max(credits, excluded.credits),
          named = max(named, excluded.named)",
     )?;
-    for row in rows {
+    let mut any_new = false;
+    for row @ (key, purged_ms, _, named) in rows {
+        let known: Option<(i64, i64)> =
+            ask.query_row([key], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+        any_new |= known.is_none_or(|known| known.0 < *purged_ms || known.1 < *named);
         put.execute(*row)?;
+    }
+    if any_new {
+        connection.execute("INSERT OR REPLACE INTO meta VALUES (?1, 1)", [TO_ERASE])?;
     }
     ledger.forget_forgotten();
     ledger.notify = true;

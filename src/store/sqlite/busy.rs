@@ -25,7 +25,7 @@ const PAUSES: [Duration; 5] = [
 
 thread_local! {
     static PATIENCE: Cell<Patience> =
-        const { Cell::new(Patience { longest: LOCK_TIMEOUT, yields: false, has_yielded: false }) };
+        const { Cell::new(Patience { longest: LOCK_TIMEOUT, yields: false, has_yielded: false, undisturbed: false }) };
 }
 
 #[derive(Clone, Copy)]
@@ -35,6 +35,8 @@ struct Patience {
     yields: bool,
     /// Whether a wait has ended early.
     has_yielded: bool,
+    /// Whether this thread ignores forks.
+    undisturbed: bool,
 }
 
 /// Runs `act`, which waits for no lock for longer than this.
@@ -49,10 +51,24 @@ pub(super) fn within<T>(longest: Duration, act: impl FnOnce() -> T) -> T {
 /// The same for an `act` that can be repeated: a wait ends early if a fork is about to happen, and
 /// [`has_yielded`] then returns true.
 pub(super) fn yielding<T>(longest: Duration, act: impl FnOnce() -> T) -> T {
-    let before = PATIENCE.replace(Patience { longest, yields: true, has_yielded: false });
+    let before = PATIENCE.get();
+    PATIENCE.set(Patience { longest, yields: true, has_yielded: false, ..before });
     let done = act();
     PATIENCE.set(Patience { has_yielded: PATIENCE.get().has_yielded, ..before });
     done
+}
+
+/// Runs `act`, which postpones nothing because of a fork.
+pub(super) fn undisturbed<T>(act: impl FnOnce() -> T) -> T {
+    let before = PATIENCE.get();
+    PATIENCE.set(Patience { undisturbed: true, ..before });
+    let done = act();
+    PATIENCE.set(Patience { undisturbed: before.undisturbed, ..PATIENCE.get() });
+    done
+}
+
+pub(super) fn is_undisturbed() -> bool {
+    PATIENCE.get().undisturbed
 }
 
 /// Whether this fault only means that a wait ended early for a fork: then the work is to be repeated.
@@ -110,9 +126,12 @@ impl Drop for NearFork {
     }
 }
 
-/// Whether a thread of this process, and not of the one that it was forked from, is about to fork.
+/// Whether a thread of this process, and not of the one that it was forked from, is about to fork, and this thread
+/// minds.
 pub(super) fn is_fork_near() -> bool {
-    FORKING.load(Ordering::Acquire) > 0 && PROCESS.load(Ordering::Acquire) == process::id()
+    FORKING.load(Ordering::Acquire) > 0
+        && PROCESS.load(Ordering::Acquire) == process::id()
+        && !is_undisturbed()
 }
 
 pub(super) fn wait_for_fork() {

@@ -65,6 +65,7 @@ impl Work for ClaimWork {
 impl ClaimWork {
     fn claim(&self, connection: &Connection, ledger: &mut Ledger) -> Result<Claim, Fault> {
         let shared = ledger.shared.clone();
+        shared.check_room()?;
         shared.owners.check(connection)?;
         let now = now_ms();
         let find = |ledger: &Ledger| {

@@ -13,9 +13,11 @@ use std::fs::{self, File, Metadata, OpenOptions};
 use std::hash::Hasher;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use siphasher::sip::SipHasher13;
 
+use super::descriptors::Listed;
 use super::fault::Fault;
 use super::place::{self, FileId, beside, file_id};
 use super::platform;
@@ -109,7 +111,7 @@ fn cut(store: &Path) -> Fault {
 /// lock on one byte of the file, whose position is a hash of the name. Each name has a log of its own,
 /// whether the second name is a hard link or a single file that is mounted at another place.
 #[derive(Debug)]
-pub(super) struct Name(Option<File>);
+pub(super) struct Name(Mutex<Option<Listed<File>>>);
 
 /// The bytes for names: far from any data, and from the bytes that SQLite locks.
 const NAMES: std::ops::Range<i64> = 1 << 40..(1 << 40) + (1 << 32);
@@ -122,15 +124,17 @@ impl Name {
     pub(super) fn take(store: &Path) -> Result<Self, Fault> {
         // Where locks belong to the process, closing this file later would drop SQLite's locks on it.
         if !platform::locks_last() {
-            return Ok(Self(None));
+            return Ok(Self(Mutex::default()));
         }
         let unusable =
             |error| Fault::system(format_args!("the store {} cannot be locked", store.display()), &error);
-        let file = OpenOptions::new().read(true).write(true).open(store).map_err(unusable)?;
+        let open = || OpenOptions::new().read(true).write(true).open(store);
+        let held = Listed::open(open).map_err(unusable)?;
+        let file = held.get().map_err(unusable)?;
         let byte = byte_of(store).map_err(unusable)?;
-        platform::share_byte(&file, byte).map_err(unusable)?;
+        platform::share_byte(file, byte).map_err(unusable)?;
         for others in [NAMES.start..byte, byte + 1..NAMES.end] {
-            if !others.is_empty() && platform::is_locked(&file, others).map_err(unusable)? {
+            if !others.is_empty() && platform::is_locked(file, others).map_err(unusable)? {
                 return Err(Fault::of(format!(
                     "the store {} is in use under another name (a link, or a file mounted at two places), so nothing is \
                      sent: use one name for it everywhere, or mount its folder",
@@ -138,14 +142,12 @@ impl Name {
                 )));
             }
         }
-        Ok(Self(Some(file)))
+        Ok(Self(Mutex::new(Some(held))))
     }
 
-    /// To be called in a forked child.
-    pub(super) fn close_inherited(&self) {
-        if let Some(file) = &self.0 {
-            platform::close_inherited(file);
-        }
+    /// Gives the lock back.
+    pub(super) fn close(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use hashbrown::HashSet;
 use rusqlite::Connection;
 
 use crate::error::Error;
@@ -19,6 +20,9 @@ use super::shelf;
 
 /// Blocks looked through in one go, so that other questions get their turn.
 const PAGE: i64 = 256;
+
+/// Kept replies looked through in one go. A reply may have megabytes.
+const REPLIES: i64 = 16;
 
 /// What to find, or to purge.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,9 +64,9 @@ impl SqliteStore {
         let seeker = Arc::new(Mention::of(target));
         let (mut found, _) = self.search(&seeker, 0)?;
         if let Target::Identifier(identifier) = target {
-            let identifier = identifier.clone();
+            let (identifier, replies) = (identifier.clone(), self.search_replies(&seeker)?.found);
             found.extend(self.ask(move |reading, shared| {
-                reading.at_once(|connection, _, _| kept_replies(connection, shared, &*seeker, &identifier))
+                reading.at_once(|connection, _, _| kept_replies(connection, shared, &replies, &identifier))
             })?);
         }
         Ok(found)
@@ -85,6 +89,36 @@ impl SqliteStore {
             after = last;
         }
     }
+}
+
+impl SqliteStore {
+    /// Looks through all kept replies, some at a time. Writes nothing.
+    pub(super) fn search_replies<S: Seek + 'static>(&self, seeker: &Arc<S>) -> Result<Replies, Error> {
+        let (mut replies, mut after) = (Replies::default(), 0);
+        loop {
+            let (seeker, interrupt) = (seeker.clone(), self.interrupt.clone());
+            let page = self.ask(move |reading, _| {
+                reading.at_once(|connection, _, _| replies_page(connection, &*seeker, &interrupt, after))
+            })?;
+            let Some((last, _)) = page.last() else { return Ok(replies) };
+            after = *last;
+            for (request, is_found) in page {
+                replies.seen.insert(request);
+                if is_found {
+                    replies.found.push(request);
+                }
+            }
+        }
+    }
+}
+
+/// Kept replies, by request. The reply of a request never changes.
+#[derive(Debug, Default)]
+pub(super) struct Replies {
+    /// Those that may mention the people sought.
+    pub(super) found: Vec<i64>,
+    /// All that were looked at.
+    pub(super) seen: HashSet<i64>,
 }
 
 type Page = Option<(Vec<Contact>, i64)>;
@@ -119,15 +153,15 @@ fn search_page(
     Ok(last.map(|last| (found, last)))
 }
 
-/// Each kept reply that may mention the people sought.
+/// The kept replies of these requests.
 fn kept_replies(
     connection: &Connection,
     shared: &Shared,
-    seeker: &impl Seek,
+    requests: &[i64],
     identifier: &Identifier,
 ) -> Result<Vec<Contact>, Fault> {
     let mut found = Vec::new();
-    for request in replies(connection, seeker, &Interrupt::default())? {
+    for request in requests.iter().copied() {
         let (required, at_ms) = about(connection, request)?;
         found.push(Contact {
             identifier: identifier.clone(),
@@ -141,27 +175,41 @@ fn kept_replies(
     Ok(found)
 }
 
-/// The requests whose kept replies may mention the people sought: requests that asked for them, replies that
-/// mention them, and all replies that are not whole JSON. If a reply is truncated, nobody can know who was
-/// in the missing part.
-pub(super) fn replies(
+/// The next kept replies, and whether each may mention the people sought.
+fn replies_page(
     connection: &Connection,
     seeker: &impl Seek,
     interrupt: &Interrupt,
-) -> Result<Vec<i64>, Fault> {
-    let mut ask = connection.prepare("SELECT request, body FROM unread")?;
-    let mut rows = ask.query([])?;
-    let mut found = Vec::new();
+    after: i64,
+) -> Result<Vec<(i64, bool)>, Fault> {
+    let mut ask = connection
+        .prepare_cached("SELECT request, body FROM unread WHERE request > ?1 ORDER BY request LIMIT ?2")?;
+    let mut rows = ask.query([after, REPLIES])?;
+    let mut page = Vec::new();
     while let Some(row) = rows.next()? {
         interrupt.check()?;
-        let (request, packed): (i64, Vec<u8>) = (row.get(0)?, row.get(1)?);
-        let reply = block::decompress(&packed)?;
-        let is_whole = serde_json::from_slice::<serde::de::IgnoredAny>(&reply).is_ok();
-        if !is_whole || seeker.is_in(&reply) || is_asked_by(connection, seeker, request)? {
-            found.push(request);
-        }
+        let request = row.get(0)?;
+        let packed = row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?;
+        page.push((request, may_mention(connection, seeker, request, packed)?));
     }
-    Ok(found)
+    Ok(page)
+}
+
+/// Whether the kept reply of a request may mention the people sought: if the request asked for them, if the reply
+/// mentions them, and if it is not whole JSON.
+pub(super) fn may_mention(
+    connection: &Connection,
+    seeker: &impl Seek,
+    request: i64,
+    packed: &[u8],
+) -> Result<bool, Fault> {
+    let reply = block::decompress(packed)?;
+    Ok(!is_whole(&reply) || seeker.is_in(&reply) || is_asked_by(connection, seeker, request)?)
+}
+
+/// Whether a reply is whole JSON. If it is truncated, nobody can know who was in the missing part.
+pub(super) fn is_whole(reply: &[u8]) -> bool {
+    serde_json::from_slice::<serde::de::IgnoredAny>(reply).is_ok()
 }
 
 /// Whether a settled request asked for the people sought.
@@ -190,5 +238,26 @@ pub(super) const fn word(state: u8) -> &'static str {
         state::MISS => "not_found",
         state::REJECTED => "rejected",
         _ => "unknown",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::identifier::FieldType;
+
+    #[test]
+    fn a_search_of_kept_replies_ends_when_it_is_interrupted() {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch("CREATE TABLE unread (request INTEGER PRIMARY KEY, body BLOB)").unwrap();
+        let reply = block::compress(b"{").unwrap();
+        connection.execute("INSERT INTO unread VALUES (7, ?1)", [reply]).unwrap();
+        let ana = Identifier::from_canonical(FieldType::Email, "ana@x.example");
+        let (seeker, interrupt) = (Mention::of(&Target::Identifier(ana)), Interrupt::default());
+        assert_eq!(replies_page(&connection, &seeker, &interrupt, 0).unwrap(), [(7, true)]);
+        interrupt.interrupt();
+        assert!(replies_page(&connection, &seeker, &interrupt, 0).is_err());
     }
 }

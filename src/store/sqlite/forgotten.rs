@@ -12,6 +12,7 @@ use rusqlite::Connection;
 use crate::identifier::{FieldType, Identifier};
 
 use super::fault::Fault;
+use super::find::is_whole;
 use super::key::{Key, Secret};
 use super::mention::Seek;
 use super::recognise::{self, Sought};
@@ -63,6 +64,16 @@ impl Forgotten {
         let mut ask = connection.prepare_cached("SELECT key, named FROM barred WHERE named > 0")?;
         let keys = ask.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
         Ok(Self::new(keys, secret.clone()))
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
+    /// Whether a reply that could not be read may be kept. If anybody was purged, a truncated reply may not,
+    /// because it may contain a part of an identifier, which has no hash.
+    pub(super) fn may_keep(&self, reply: &[u8]) -> bool {
+        self.is_empty() || is_whole(reply) && !self.is_in(reply)
     }
 }
 

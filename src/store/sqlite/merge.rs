@@ -29,7 +29,7 @@ use super::shared::{Shared, number_of};
 use super::shelf;
 
 /// What a merge did.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Merged {
     /// Requests taken over, with all that they came to.
     pub requests: u64,
@@ -42,6 +42,15 @@ pub struct Merged {
     /// Identifiers that were purged from the other store, if it is not a copy of this one. This store
     /// cannot tell which they are, so purge them here, too. Those of a copy are taken over.
     pub purged_there: u64,
+    /// `false` if people were purged here who had been purged from the other store, and the log could not be
+    /// emptied, because another process was reading: merge again then.
+    pub cleaned: bool,
+}
+
+impl Default for Merged {
+    fn default() -> Self {
+        Self { requests: 0, lookups: 0, known: 0, under_way: 0, purged_there: 0, cleaned: true }
+    }
 }
 
 impl SqliteStore {
@@ -79,6 +88,8 @@ impl SqliteStore {
             })?;
             merged.purged_there = purged.unsigned_abs();
         }
+        // Also what an earlier merge has left undone.
+        merged.cleaned = self.erase_barred()?;
         let mut after = 0;
         loop {
             let page = other.ask(move |reading, _| foreign::page(&reading.connection, after))?;
@@ -265,7 +276,6 @@ fn put_answers(
 ) -> Result<u64, Fault> {
     let shared = ledger.shared.clone();
     let forgotten = ledger.forgotten(connection)?;
-    let is_mentioned = |text: &[u8]| forgotten.is_in(text);
     let required = number_of(connection, &request.fields)?;
     let mut barred = connection.prepare_cached(
         "SELECT EXISTS (SELECT 1 FROM barred WHERE key = ?1 AND (named OR purged_ms >= ?2))",
@@ -281,7 +291,7 @@ fn put_answers(
                 // Also what no index points at any more.
                 let at_ms = known.map_or(request.columns.settled_ms, |(_, at_ms)| at_ms);
                 let mut out: bool = barred.query_row(params![key, at_ms], |row| row.get(0))?;
-                if !out && entry.state == state::HIT && is_mentioned(&entry.body) {
+                if !out && entry.state == state::HIT && forgotten.is_in(&entry.body) {
                     bar(connection, key, 1)?;
                     out = true;
                 }
@@ -299,7 +309,7 @@ fn put_answers(
     }
     let unread = request.unread.as_ref().filter(|_| !any_barred);
     if let Some(unread) = unread
-        && !is_mentioned(&block::decompress(unread)?)
+        && forgotten.may_keep(&block::decompress(unread)?)
     {
         connection
             .prepare_cached("INSERT OR REPLACE INTO unread VALUES (?1, ?2)")?

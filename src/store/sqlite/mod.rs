@@ -4,11 +4,11 @@
 //! The engine's door is `runs`. One thread of each process writes (`writer`); others read. A claim
 //! (`claim`) notes the intent to send in the same commit that finds the lookups free; `settle` replaces
 //! it by the outcome; `look` decides which of the stored answers may be used. `owner` tells which
-//! processes are alive, `files` whether the files are still the ones that were opened, and `disks` whether a disk
-//! can be relied on. `opening` makes
-//! sure that a process opens a file once, and `registry` handles forks. Users' calls are answered by
-//! `journal`, `doubts`, `find`, `privacy`, `export`, `merge`, `migrate` and `backup`; `interrupt` cancels
-//! them. `forgotten` keeps purged people out.
+//! processes are alive, `files` whether the files are still the ones that were opened, and `disks` whether
+//! a disk can be relied on. `opening` makes sure that a process opens a file once, `closing` closes it, and
+//! `registry` and `descriptors` handle forks. Users' calls are answered by `journal`, `doubts`, `find`,
+//! `privacy`, `export`, `merge`, `migrate` and `backup`; `interrupt` cancels them. `forgotten` keeps purged
+//! people out.
 //!
 //! Knows nothing of runs beyond their terms, and nothing of the vendor but the length of its window.
 
@@ -17,6 +17,8 @@ mod barred;
 mod block;
 mod busy;
 mod claim;
+mod closing;
+mod descriptors;
 mod disk_kinds;
 mod disks;
 mod doubts;
@@ -121,7 +123,7 @@ impl Clone for SqliteStore {
 impl Drop for SqliteStore {
     fn drop(&mut self) {
         if let Some(opening) = self.opening.take() {
-            opening::close(opening);
+            closing::close(opening);
         }
     }
 }
@@ -170,7 +172,7 @@ impl SqliteStore {
     pub fn close(mut self) {
         self.user.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(opening) = self.opening.take() {
-            opening::finish(opening);
+            closing::finish(opening);
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use rusqlite::Connection;
 use crate::error::{Error, ErrorKind};
 
 use super::busy::{self, LOCK_TIMEOUT};
+use super::closing::close;
 use super::disks;
 use super::fault::Fault;
 use super::files::{self, Files, Name};
@@ -34,6 +36,8 @@ pub(super) struct Opening {
     pub(super) desk: Worker<Question>,
     pub(super) warnings: Vec<String>,
     users: User,
+    /// Whether its threads have ended and its files are closed.
+    is_over: AtomicBool,
 }
 
 /// Counts the users of an opening: one for the opening itself, and one for each handle that is not closed.
@@ -71,14 +75,16 @@ fn between_forks<T>(longest: Duration, mut act: impl FnMut() -> Result<T, Troubl
             Err(Trouble::Fault(fault, _)) if busy::has_yielded(&fault) => busy::wait_for_fork(),
             Err(Trouble::Fault(fault, path)) => return Err(fault.told(&path)),
             Err(Trouble::Told(error)) => return Err(error),
+            Err(Trouble::Closing) => busy::pause_shortly(),
         }
     }
 }
 
-/// Why `act` failed: a fault of this file, or a finished error.
+/// Why `act` failed: a fault of this file, a finished error, or another thread that is closing the file.
 enum Trouble {
     Fault(Fault, PathBuf),
     Told(Error),
+    Closing,
 }
 
 impl From<Error> for Trouble {
@@ -96,6 +102,7 @@ fn open_now(
     if let Some(known) = known(registry.as_deref(), path) {
         return Ok(same_service(known, service)?);
     }
+    refuse_closing(registry.as_deref(), path)?;
     refuse_replaced(registry.as_deref(), path)?;
     let told = |fault: Fault| Trouble::Fault(fault, path.to_owned());
     let (path, warnings) = place::prepare(path).map_err(told)?;
@@ -128,6 +135,7 @@ pub fn service_at(path: &Path) -> Result<String, Error> {
             close(known);
             return Ok(service);
         }
+        refuse_closing(registry.as_ref(), path)?;
         let is_there = match path.metadata() {
             Ok(known) => known.is_file(),
             Err(error) if platform::is_absent(&error) => false,
@@ -153,7 +161,14 @@ pub fn service_at(path: &Path) -> Result<String, Error> {
 
 /// Does something with a file that nobody in this process has open, nor opens meanwhile.
 pub(super) fn alone<T>(path: &Path, act: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
-    let registry = registry::lock()?;
+    let registry = loop {
+        let registry = registry::lock()?;
+        if refuse_closing(registry.as_ref(), path).is_ok() {
+            break registry;
+        }
+        drop(registry);
+        busy::pause_shortly();
+    };
     if known(registry.as_ref(), path).is_some() {
         return Err(Error::new(ErrorKind::Store, "the store is open in this process: close it first"));
     }
@@ -161,6 +176,11 @@ pub(super) fn alone<T>(path: &Path, act: impl FnOnce() -> Result<T, Error>) -> R
     let done = act();
     drop(registry);
     done
+}
+
+/// Refuses a file that another thread is closing. It is to be tried again, with the registry unlocked meanwhile.
+fn refuse_closing(registry: Option<&Registry>, path: &Path) -> Result<(), Trouble> {
+    if registry.is_some_and(|registry| registry.is_closing(path)) { Err(Trouble::Closing) } else { Ok(()) }
 }
 
 fn known(registry: Option<&Registry>, path: &Path) -> Option<Arc<Opening>> {
@@ -190,66 +210,28 @@ fn check_service(stored: &str, asked: &str) -> Result<(), Error> {
     ))
 }
 
-/// Lets an opening go; the last to do so closes it, while nobody can open it anew: closing would
-/// drop the locks of that one.
-pub(super) fn close(opening: Arc<Opening>) {
-    // What a garbage collector lets go of in the middle of a fork is not worth a deadlock.
-    if opening.pid != process::id() {
-        std::mem::forget(opening);
-        return;
-    }
-    match registry::lock() {
-        Ok(registry) => {
-            drop(opening);
-            drop(registry);
-        }
-        Err(_) => std::mem::forget(opening),
-    }
-}
-
-/// How often `finish` checks, at most, whether the tasks of runs that are over have dropped their handles:
-/// every 10 ms, so for two seconds.
-const LOOKS: u32 = 200;
-
-/// Drops an opening after its user has closed it. The last user waits until the files are closed.
-pub(super) fn finish(opening: Arc<Opening>) {
-    if opening.is_used() || opening.pid != process::id() {
-        close(opening);
-        return;
-    }
-    let file = opening.shared.file;
-    let left = Arc::downgrade(&opening);
-    close(opening);
-    for _ in 0..LOOKS {
-        if left.strong_count() == 0 {
-            break;
-        }
-        busy::pause_shortly();
-    }
-    // The last handle is dropped with the registry locked, so it is not being dropped now.
-    let Ok(mut registry) = registry::lock() else { return };
-    if let Some(opening) = left.upgrade()
-        && !opening.is_used()
-    {
-        opening.reader.end();
-        opening.desk.end();
-        opening.writer.end();
-        if let Some(registry) = registry.as_mut() {
-            registry.openings.remove(&file);
-        }
-        drop(opening);
-    }
-    drop(registry);
-}
-
 impl Opening {
     /// Whether any user has not closed it.
-    fn is_used(&self) -> bool {
+    pub(super) fn is_used(&self) -> bool {
         Arc::strong_count(&self.users) > 1
     }
 
     pub(super) fn new_user(&self) -> User {
         self.users.clone()
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.is_over.load(Ordering::Acquire)
+    }
+
+    /// Ends the threads and closes all files, although somebody may keep a reference: if locks belong to the process,
+    /// closing a file later would drop those of an opening that was made since.
+    pub(super) fn end(&self) {
+        self.reader.end();
+        self.desk.end();
+        self.writer.end();
+        self.shared.close_files();
+        self.is_over.store(true, Ordering::Release);
     }
 
     fn new(
@@ -276,6 +258,7 @@ impl Opening {
             shared,
             warnings,
             users: User::default(),
+            is_over: AtomicBool::new(false),
         })
     }
 

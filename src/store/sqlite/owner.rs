@@ -18,6 +18,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 
 use super::busy;
+use super::descriptors::Listed;
 use super::fault::Fault;
 use super::files;
 use super::place::{self, FileId};
@@ -40,7 +41,7 @@ pub(super) struct Owners {
 /// The side file, as it was opened.
 #[derive(Debug)]
 struct Held {
-    file: File,
+    file: Listed<File>,
     id: FileId,
     /// The store that lay beside it then.
     store: FileId,
@@ -122,7 +123,7 @@ impl Owners {
 
     /// Takes the lock of a new owner.
     pub(super) fn enter(&self, owner: i64) -> Result<(), Fault> {
-        platform::lock_byte(&self.held().file, owner).map_err(unusable)?;
+        platform::lock_byte(self.held().file.get().map_err(unusable)?, owner).map_err(unusable)?;
         self.ours().insert(owner);
         Ok(())
     }
@@ -131,7 +132,7 @@ impl Owners {
     pub(super) fn leave(&self, owner: i64) {
         self.ours().remove(&owner);
         // What cannot be given back goes with the process.
-        let _ = platform::unlock_byte(&self.held().file, owner);
+        let _ = self.held().file.get().and_then(|file| platform::unlock_byte(file, owner));
     }
 
     /// Whether this owner's process is alive. In doubt, it is.
@@ -141,16 +142,12 @@ impl Owners {
         }
         let held = self.held();
         // Who came after the file was replaced has the lock on another one.
-        !held.is_in_place(&self.store)
-            || platform::is_locked(&held.file, owner..owner.saturating_add(1)).unwrap_or(true)
+        !held.is_in_place(&self.store) || held.is_alive(owner).unwrap_or(true)
     }
 
-    /// To be called in a forked child, so that the locks of the parent's owners end with the parent.
-    pub(super) fn close_inherited(&self) {
-        // A thread of the parent may hold the mutex; then the file stays open until the child ends.
-        if let Ok(held) = self.held.try_lock() {
-            platform::close_inherited(&held.file);
-        }
+    /// Closes the side file, and gives back all locks.
+    pub(super) fn close(&self) {
+        self.held().file.close();
     }
 
     fn held(&self) -> MutexGuard<'_, Held> {
@@ -164,8 +161,19 @@ impl Owners {
 
 impl Held {
     fn open(store: &Path) -> io::Result<Self> {
-        let file = platform::open_private(&place::owners(store))?;
-        Ok(Self { id: platform::id_of(&file.metadata()?), store: place::file_id(store)?, file })
+        let file = Listed::open(|| platform::open_private(&place::owners(store)))?;
+        Ok(Self { id: platform::id_of(&file.get()?.metadata()?), store: place::file_id(store)?, file })
+    }
+
+    /// Whether another process has the lock of this owner.
+    fn is_alive(&self, owner: i64) -> io::Result<bool> {
+        platform::is_locked(self.file.get()?, owner..owner.saturating_add(1))
+    }
+
+    /// What the file says of itself.
+    fn read_mark(&self) -> io::Result<[u8; MARK]> {
+        let mut mark = [0; MARK];
+        self.file.get()?.read_exact_at(&mut mark, 0).map(|()| mark)
     }
 
     /// Where that cannot be told, it is: nobody is taken for dead because of it.
@@ -179,12 +187,11 @@ impl Held {
 
     /// Whether it says that it is this store's, and neither of them the copy of such a one.
     fn is_marked(&self, name: &[u8; 16]) -> bool {
-        let mut mark = [0; MARK];
-        self.file.read_exact_at(&mut mark, 0).is_ok() && mark == self.mark_of(name)
+        self.read_mark().is_ok_and(|mark| mark == self.mark_of(name))
     }
 
     fn mark(&self, name: &[u8; 16]) -> io::Result<()> {
-        self.file.write_all_at(&self.mark_of(name), 0)
+        self.file.get()?.write_all_at(&self.mark_of(name), 0)
     }
 
     fn mark_of(&self, name: &[u8; 16]) -> [u8; MARK] {
@@ -215,7 +222,7 @@ impl Held {
 
     /// Whether any other process has a lock on it.
     fn is_locked(&self) -> io::Result<bool> {
-        platform::is_locked(&self.file, 0..i64::MAX)
+        platform::is_locked(self.file.get()?, 0..i64::MAX)
     }
 }
 
@@ -233,16 +240,15 @@ pub(super) fn refuse_replaced(store: &Path) -> Result<(), Fault> {
         return Ok(());
     }
     let held = Held::open(store).map_err(unusable)?;
-    let mut mark = [0; MARK];
-    let is_marked = held.file.read_exact_at(&mut mark, 0).is_ok();
-    if is_marked && mark.ends_with(&held.store.1.to_le_bytes()) {
+    let mark = held.read_mark().ok();
+    if mark.is_some_and(|mark| mark.ends_with(&held.store.1.to_le_bytes())) {
         return Ok(());
     }
     if held.is_locked().map_err(unusable)? {
         return Err(files::gone(store));
     }
     // A side file that was copied with its store says nothing of what lay here.
-    let is_of_here = is_marked && mark.get(16..24) == Some(&held.id.1.to_le_bytes());
+    let is_of_here = mark.is_some_and(|mark| mark.get(16..24) == Some(&held.id.1.to_le_bytes()));
     let is_filled = |path: &Path| std::fs::metadata(path).is_ok_and(|known| known.len() > 0);
     let log = place::beside(store, "-wal");
     if is_of_here && is_filled(store) && is_filled(&log) {

@@ -76,6 +76,61 @@ pub(super) fn create_private(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).write(true).create_new(true).mode(FILE_MODE).open(path)
 }
 
+/// Renames a file. Fails if the new name exists, also if it was made at this moment.
+pub(super) fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
+    match rename_exclusively(from, to) {
+        Err(error)
+            if matches!(
+                error.raw_os_error(),
+                Some(libc::EINVAL | libc::ENOSYS | libc::ENOTSUP | libc::EPERM)
+            ) =>
+        {
+            rename_to_reserved(from, to)
+        }
+        done => done,
+    }
+}
+
+/// The same for a system or a disk that cannot: replaces only an empty file of our own.
+pub(super) fn rename_to_reserved(from: &Path, to: &Path) -> io::Result<()> {
+    let id = id_of(&create_private(to)?.metadata()?);
+    let is_ours = || fs::symlink_metadata(to).is_ok_and(|known| id_of(&known) == id && known.len() == 0);
+    if !is_ours() {
+        return Err(io::ErrorKind::AlreadyExists.into());
+    }
+    let renamed = fs::rename(from, to);
+    if renamed.is_err() && is_ours() {
+        // The first failure is the one to report.
+        let _ = fs::remove_file(to);
+    }
+    renamed
+}
+
+#[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
+fn rename_exclusively(from: &Path, to: &Path) -> io::Result<()> {
+    use std::ffi::CString;
+    use std::os::unix::ffi::OsStrExt;
+
+    let [from, to] = [from, to].map(|path| CString::new(path.as_os_str().as_bytes()));
+    let (from, to) = (from?, to?);
+    // SAFETY: both names end with a zero byte, and live for the length of the call.
+    #[cfg(target_vendor = "apple")]
+    let failed = unsafe { libc::renamex_np(from.as_ptr(), to.as_ptr(), libc::RENAME_EXCL) != 0 };
+    // SAFETY: as above.
+    #[cfg(not(target_vendor = "apple"))]
+    let failed = unsafe {
+        let here = libc::AT_FDCWD;
+        libc::syscall(libc::SYS_renameat2, here, from.as_ptr(), here, to.as_ptr(), libc::RENAME_NOREPLACE)
+            != 0
+    };
+    if failed { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
+fn rename_exclusively(_: &Path, _: &Path) -> io::Result<()> {
+    Err(io::Error::from_raw_os_error(libc::ENOSYS))
+}
+
 /// Locks one byte. Fails if it is locked through another opening of the file.
 pub(super) fn lock_byte(file: &File, at: i64) -> io::Result<()> {
     set(file, WRITE, at)
@@ -102,11 +157,10 @@ pub(super) fn locks_last() -> bool {
     COMMANDS.by_description
 }
 
-/// Closes the descriptor that this process has inherited from its parent. The parent keeps its own. Otherwise
-/// the parent's locks would last until both processes have ended.
-pub(super) fn close_inherited(file: &File) {
-    // SAFETY: a forked child neither uses nor drops its copy of the parent's stores.
-    drop(unsafe { OwnedFd::from_raw_fd(file.as_raw_fd()) });
+/// Closes a descriptor that this process has inherited from its parent. The parent keeps its own.
+pub(super) fn close_inherited(descriptor: RawFd) {
+    // SAFETY: a forked child does not use its copy of the parent's stores.
+    drop(unsafe { OwnedFd::from_raw_fd(descriptor) });
 }
 
 #[allow(clippy::unnecessary_cast, clippy::cast_possible_truncation)] // their types differ by platform

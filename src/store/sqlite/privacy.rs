@@ -15,7 +15,7 @@ use crate::identifier::{FieldType, Identifier};
 use super::SqliteStore;
 use super::block::{self, Sheet};
 use super::fault::Fault;
-use super::find::{self, Target};
+use super::find::{Replies, Target, may_mention};
 use super::forgotten::named;
 use super::interrupt::Interrupt;
 use super::key::Key;
@@ -121,10 +121,12 @@ impl SqliteStore {
         purged: &mut Purged,
     ) -> Result<(HashSet<Key>, i64), Error> {
         let secret = self.opening()?.shared.identity.secret.clone();
+        // Reading all kept replies takes long, so it is done before the transaction, which keeps others from writing.
+        let replies = self.search_replies(seeker)?;
         let (seeking, interrupt) = (seeker.clone(), self.interrupt.clone());
         let (intents, replies) = self.write(move |connection, ledger| {
             let intents = blank_intents(connection, ledger, &*seeking)?;
-            Ok((intents, drop_replies(connection, &*seeking, &interrupt)?))
+            Ok((intents, drop_replies(connection, &*seeking, &replies, &interrupt)?))
         })?;
         purged.intents += intents;
         purged.replies += replies;
@@ -210,7 +212,12 @@ fn forget(connection: &Connection, key: Key, field_type: FieldType) -> Result<()
 
 /// Takes lookups of a request out of their blocks, and out of the index. By who they are, and not by
 /// where they were found: a late answer may have moved them since.
-fn erase(connection: &Connection, shared: &Shared, request: i64, keys: &HashSet<Key>) -> Result<(), Fault> {
+pub(super) fn erase(
+    connection: &Connection,
+    shared: &Shared,
+    request: i64,
+    keys: &HashSet<Key>,
+) -> Result<(), Fault> {
     for (id, packed) in shelf::of(connection, request)? {
         let mut entries = Sheet::read(&packed)?.entries();
         let mut any = false;
@@ -257,13 +264,31 @@ fn blank_intents(connection: &Connection, ledger: &mut Ledger, seeker: &impl See
     Ok(blanked)
 }
 
-/// Removes the replies that could not be read and may mention the people sought.
-fn drop_replies(connection: &Connection, seeker: &impl Seek, interrupt: &Interrupt) -> Result<u64, Fault> {
-    let gone = find::replies(connection, seeker, interrupt)?;
-    for request in &gone {
-        connection.execute("DELETE FROM unread WHERE request = ?1", [request])?;
+/// Removes the replies that could not be read and may mention the people sought. `replies` are those that were
+/// searched before; the few that came in since are searched here.
+fn drop_replies(
+    connection: &Connection,
+    seeker: &impl Seek,
+    replies: &Replies,
+    interrupt: &Interrupt,
+) -> Result<u64, Fault> {
+    let mut ask = connection.prepare_cached("SELECT request FROM unread")?;
+    let kept: Vec<i64> = ask.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    let mut gone = replies.found.clone();
+    for request in kept.into_iter().filter(|request| !replies.seen.contains(request)) {
+        interrupt.check()?;
+        let packed: Vec<u8> = connection
+            .prepare_cached("SELECT body FROM unread WHERE request = ?1")?
+            .query_row([request], |row| row.get(0))?;
+        if may_mention(connection, seeker, request, &packed)? {
+            gone.push(request);
+        }
     }
-    Ok(gone.len() as u64)
+    let mut dropped = 0;
+    for request in gone {
+        dropped += connection.prepare_cached("DELETE FROM unread WHERE request = ?1")?.execute([request])?;
+    }
+    Ok(dropped as u64)
 }
 
 /// Purges the answers of the next requests; the last of them, unless there are no more.
@@ -319,4 +344,31 @@ fn leftovers(path: &Path) -> Vec<String> {
     let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
     let backups = files.filter(|file| file.file_name().to_string_lossy().starts_with(&begins));
     backups.map(|file| file.path().display().to_string()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn in_the_transaction_only_replies_that_came_in_since_the_search_are_read() {
+        let connection = Connection::open_in_memory().unwrap();
+        // What is not a compressed reply cannot be read.
+        let tables = "CREATE TABLE unread (request INTEGER PRIMARY KEY, body BLOB);
+                      INSERT INTO unread VALUES (1, x'00'), (2, x'00')";
+        connection.execute_batch(tables).unwrap();
+        let ana = Identifier::from_canonical(FieldType::Email, "ana@x.example");
+        let (seeker, interrupt) = (Mention::of(&Target::Identifier(ana)), Interrupt::default());
+        let searched = Replies { found: vec![1], seen: [1, 2].into_iter().collect() };
+        assert_eq!(drop_replies(&connection, &seeker, &searched, &interrupt).unwrap(), 1);
+        connection.execute("INSERT INTO unread VALUES (3, x'00')", []).unwrap();
+        assert!(drop_replies(&connection, &seeker, &searched, &interrupt).is_err());
+        let truncated = block::compress(b"{").unwrap();
+        connection.execute("UPDATE unread SET body = ?1 WHERE request = 3", [truncated]).unwrap();
+        assert_eq!(drop_replies(&connection, &seeker, &searched, &interrupt).unwrap(), 1);
+        let left: i64 = connection.query_row("SELECT request FROM unread", [], |row| row.get(0)).unwrap();
+        assert_eq!(left, 2);
+    }
 }

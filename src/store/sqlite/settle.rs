@@ -135,6 +135,16 @@ impl std::fmt::Debug for SettleWork {
 }
 
 impl SettleWork {
+    /// How much memory it takes, roughly.
+    pub(super) fn bytes(&self) -> usize {
+        let lines = self
+            .lines
+            .iter()
+            .map(|line| size_of::<Line>() + line.identifier.canonical().len() + line.body.len());
+        let blocks = self.blocks.iter().map(|(_, block)| block.len());
+        lines.chain(blocks).sum::<usize>() + self.unread.as_ref().map_or(0, Vec::len)
+    }
+
     /// Doubts go into the index at once: they are looked for by their state, too.
     fn put(
         &self,
@@ -158,10 +168,9 @@ impl SettleWork {
         Ok(())
     }
 
-    /// Who was purged must not come back: neither with an answer that was under way then, nor in what
-    /// is said of others, who are barred as a purge would have them: what was paid for and is not kept
-    /// would be paid for again. What may be stored, where that is not all of it; a reply that could
-    /// not be read then is not.
+    /// Leaves out people who were purged: their own answers, and contacts that mention them. The lookup of
+    /// such a contact is barred, since it would be paid for again. Returns what may be stored, or `None` if that
+    /// is everything. If it is not, a reply that could not be read is not stored either.
     fn without_purged(&self, connection: &Connection, ledger: &mut Ledger) -> Result<Option<Packed>, Fault> {
         let any: bool = connection
             .prepare_cached("SELECT EXISTS (SELECT 1 FROM barred)")?
@@ -170,21 +179,20 @@ impl SettleWork {
             return Ok(None);
         }
         let forgotten = ledger.forgotten(connection)?;
-        let is_mentioned = |text: &[u8]| forgotten.is_in(text);
         let mut ask = connection.prepare_cached("SELECT EXISTS (SELECT 1 FROM barred WHERE key = ?1)")?;
         let mut rest = Vec::with_capacity(self.lines.len());
         for line in &self.lines {
             if ask.query_row([line.key], |row| row.get::<_, bool>(0))? {
                 continue;
             }
-            if line.state == state::HIT && is_mentioned(&line.body) {
+            if line.state == state::HIT && forgotten.is_in(&line.body) {
                 bar(connection, line.key, 1)?;
                 continue;
             }
             rest.push(line.clone());
         }
         let unread = self.unread.as_deref().map(block::decompress).transpose()?;
-        if rest.len() == self.lines.len() && !unread.is_some_and(|reply| is_mentioned(&reply)) {
+        if rest.len() == self.lines.len() && unread.is_none_or(|reply| forgotten.may_keep(&reply)) {
             return Ok(None);
         }
         let blocks = pack_lines(&rest)?;

@@ -33,19 +33,26 @@ pub(super) struct Shared {
     pub(super) file: FileId,
     pub(super) identity: Identity,
     pub(super) owners: Owners,
-    /// Held for as long as the store is open.
+    /// Locked for as long as the store is open.
     name: Name,
     pub(super) lock_timeout: Duration,
     pub(super) changed: Notify,
     intents: Mutex<Intents>,
     fields: Mutex<HashMap<i64, Fields>>,
     orphans: Mutex<Vec<i64>>,
-    unsettled: Mutex<Vec<SettleWork>>,
+    unsettled: Mutex<Unsettled>,
 }
 
-/// Answers that wait for room on the disk; those of more requests are given up: they are in doubt
-/// when the process ends.
-const MOST_UNSETTLED: usize = 64;
+/// Answers that could not be stored, to be tried again. None is given up because of their number: each was paid for.
+#[derive(Debug, Default)]
+struct Unsettled {
+    works: Vec<SettleWork>,
+    bytes: usize,
+}
+
+/// Bytes of answers that wait to be stored, from which on nothing more is sent. The answers to what is under way then
+/// are kept, too: at most `max_concurrency` replies for each run.
+pub(super) const MOST_UNSETTLED_BYTES: usize = 64 << 20;
 
 impl Shared {
     pub(super) fn new(
@@ -69,10 +76,10 @@ impl Shared {
         }
     }
 
-    /// To be called in a forked child: closes the files that stay open during a fork.
-    pub(super) fn close_inherited(&self) {
-        self.owners.close_inherited();
-        self.name.close_inherited();
+    /// Closes the files that hold locks, although this value may still be referenced.
+    pub(super) fn close_files(&self) {
+        self.owners.close();
+        self.name.close();
     }
 
     pub(super) fn intents(&self) -> MutexGuard<'_, Intents> {
@@ -94,18 +101,34 @@ impl Shared {
 
     /// Answers that could not be stored, to be tried again.
     pub(super) fn take_unsettled(&self) -> Vec<SettleWork> {
-        std::mem::take(&mut *self.unsettled.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut *self.unsettled()).works
     }
 
     pub(super) fn keep_unsettled(&self, work: SettleWork) {
-        let mut unsettled = self.unsettled.lock().unwrap_or_else(PoisonError::into_inner);
-        if unsettled.len() < MOST_UNSETTLED {
-            unsettled.push(work);
-        }
+        let mut unsettled = self.unsettled();
+        unsettled.bytes += work.bytes();
+        unsettled.works.push(work);
     }
 
     pub(super) fn any_unsettled(&self) -> bool {
-        !self.unsettled.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+        !self.unsettled().works.is_empty()
+    }
+
+    /// # Errors
+    /// If so many answers wait to be stored that there is no room for those to another request.
+    pub(super) fn check_room(&self) -> Result<(), Fault> {
+        if self.unsettled().bytes < MOST_UNSETTLED_BYTES {
+            return Ok(());
+        }
+        Err(Fault::of(format!(
+            "the store {}: many answers could not be stored yet, so nothing more is sent: make room on the disk, or end \
+             what keeps the store locked, and run this again",
+            self.path.display()
+        )))
+    }
+
+    fn unsettled(&self) -> MutexGuard<'_, Unsettled> {
+        self.unsettled.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Another connection to the file, and which files it has open.

@@ -15,6 +15,7 @@ use nix::errno::Errno;
 use nix::libc::{self, flock, off_t};
 use rusqlite::ffi;
 
+use super::descriptors::{self, Listed};
 use super::platform::{COMMANDS, FileId, UNLOCK, call, is_passing, locks_last};
 
 /// Puts our functions into the table. Call it before the first connection is opened.
@@ -25,12 +26,14 @@ pub(super) fn put_in() {
             replace(c"fcntl", sqlite_fcntl as *const c_void);
         }
         replace(c"open", sqlite_open as *const c_void);
+        replace(c"close", sqlite_close as *const c_void);
         if cfg!(target_pointer_width = "64") {
             // On other systems, SQLite's functions take another type of offset.
             replace(c"pread", sqlite_pread as *const c_void);
             replace(c"pread64", sqlite_pread as *const c_void);
             replace(c"pwrite", sqlite_pwrite as *const c_void);
             replace(c"pwrite64", sqlite_pwrite as *const c_void);
+            replace(c"mmap", sqlite_mmap as *const c_void);
         }
     });
 }
@@ -72,11 +75,16 @@ fn note_failure() {
 /// SQLite passes all three arguments, to a function that takes three.
 unsafe extern "C" fn sqlite_open(path: *const c_char, flags: c_int, mode: c_int) -> c_int {
     // SAFETY: as SQLite passed them.
-    let fd = unsafe { libc::open(path, flags, mode) };
+    let fd = descriptors::open(|| unsafe { libc::open(path, flags, mode) });
     if fd < 0 {
         note_failure();
     }
     fd
+}
+
+unsafe extern "C" fn sqlite_close(fd: c_int) -> c_int {
+    // SAFETY: as SQLite passed it.
+    descriptors::close(fd, || unsafe { libc::close(fd) })
 }
 
 unsafe extern "C" fn sqlite_pread(fd: c_int, to: *mut c_void, length: usize, at: off_t) -> isize {
@@ -99,6 +107,26 @@ unsafe extern "C" fn sqlite_pwrite(fd: c_int, from: *const c_void, length: usize
         note_failure();
     }
     written
+}
+
+/// SQLite maps the log's index. On Linux, a mapping keeps the open file description and its locks, also after all
+/// descriptors were closed; so a forked child does not get it.
+unsafe extern "C" fn sqlite_mmap(
+    near: *mut c_void,
+    length: usize,
+    protection: c_int,
+    flags: c_int,
+    fd: c_int,
+    at: off_t,
+) -> *mut c_void {
+    // SAFETY: as SQLite passed them.
+    let mapped = unsafe { libc::mmap(near, length, protection, flags, fd, at) };
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    if mapped != libc::MAP_FAILED {
+        // SAFETY: it was mapped with this length. Without this, only a child that is forked at a bad moment is worse off.
+        unsafe { libc::madvise(mapped, length, libc::MADV_DONTFORK) };
+    }
+    mapped
 }
 
 /// `fcntl` as SQLite calls it. It is variadic there: what stands for its third argument is passed like any
@@ -151,8 +179,14 @@ unsafe fn relay(fd: c_int, command: c_int, argument: *mut c_void) -> c_int {
 /// descriptor is at hand, as they belong to the process. So one description carries those of each
 /// database. (Of the log's index SQLite has one descriptor, which carries its own.)
 struct Carrier {
-    file: OwnedFd,
+    file: Listed<OwnedFd>,
     held: BTreeSet<off_t>,
+}
+
+impl Carrier {
+    fn fd(&self) -> RawFd {
+        self.file.get().map_or(-1, OwnedFd::as_raw_fd)
+    }
 }
 
 static CARRIERS: Mutex<BTreeMap<FileId, Carrier>> = Mutex::new(BTreeMap::new());
@@ -173,7 +207,7 @@ fn set_for_sqlite(fd: RawFd, lock: &mut flock) -> Result<(), Errno> {
         Entry::Vacant(_) if lock.l_type == UNLOCK => return Ok(()),
         Entry::Vacant(new) => new.insert(Carrier { file: same_description(fd)?, held: BTreeSet::new() }),
     };
-    let done = Errno::result(call(carrier.file.as_raw_fd(), COMMANDS.set, lock)).map(drop);
+    let done = Errno::result(call(carrier.fd(), COMMANDS.set, lock)).map(drop);
     let bytes = lock.l_start..lock.l_start.saturating_add(lock.l_len);
     if done.is_ok() && lock.l_type == UNLOCK {
         carrier.held.retain(|at| !all && !bytes.contains(at));
@@ -189,7 +223,7 @@ fn set_for_sqlite(fd: RawFd, lock: &mut flock) -> Result<(), Errno> {
 fn get_for_sqlite(fd: RawFd, lock: &mut flock) -> Result<(), Errno> {
     let carriers = CARRIERS.lock().unwrap_or_else(PoisonError::into_inner);
     let carrier = if lock.l_start < DATABASE { None } else { carriers.get(&id_of_fd(fd)?) };
-    let fd = carrier.map_or(fd, |carrier| carrier.file.as_raw_fd());
+    let fd = carrier.map_or(fd, Carrier::fd);
     Errno::result(call(fd, COMMANDS.get, lock)).map(drop)
 }
 
@@ -204,12 +238,13 @@ fn id_of_fd(fd: RawFd) -> Result<FileId, Errno> {
 }
 
 /// Another descriptor of the same description: it outlives the one that SQLite closes.
-fn same_description(fd: RawFd) -> Result<OwnedFd, Errno> {
+fn same_description(fd: RawFd) -> Result<Listed<OwnedFd>, Errno> {
     // SAFETY: the descriptor is SQLite's, and open; the new one is nobody else's.
-    unsafe {
+    let new = Listed::open(|| unsafe {
         let new = Errno::result(libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, 3))?;
         Ok(OwnedFd::from_raw_fd(new))
-    }
+    });
+    new.map_err(|error| error.raw_os_error().map_or(Errno::EIO, Errno::from_raw))
 }
 
 #[cfg(test)]

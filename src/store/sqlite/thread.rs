@@ -2,8 +2,9 @@
 //! of its own and does one thing after another.
 
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, TryRecvError, channel, sync_channel};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -18,7 +19,10 @@ const TRY_EVERY: Duration = Duration::from_secs(1);
 /// How soon a thread tries postponed work again, if no fork asks it to stop.
 const SOON: Duration = Duration::from_millis(20);
 
-/// How long a fork may take, from the moment the threads have stopped.
+/// How often work is postponed, at most. Then it is done although a fork is near, which goes ahead without it.
+const MOST_PUT_OFF: u32 = 100;
+
+/// How long a thread waits for a fork to end. Then it goes on, and a child that is forked later cannot use a store.
 const LONGEST_FORK: Duration = Duration::from_mins(1);
 
 /// What a thread does.
@@ -44,7 +48,7 @@ pub(super) trait Desk: Send + 'static {
 
 enum Order<J> {
     Do(J),
-    Park { parked: Sender<()>, go_on: Receiver<()> },
+    Park { parked: Sender<()>, go_on: Receiver<()>, gone_on: Arc<AtomicBool> },
 }
 
 /// A thread with a desk. Dropped, it finishes what it was given and ends.
@@ -59,6 +63,14 @@ struct Running<J> {
 #[derive(Debug)]
 pub(super) struct Parked {
     _go_on: SyncSender<()>,
+    gone_on: Arc<AtomicBool>,
+}
+
+impl Parked {
+    /// Whether it has waited for so long that it went on by itself.
+    pub(super) fn has_gone_on(&self) -> bool {
+        self.gone_on.load(Ordering::Acquire)
+    }
 }
 
 impl<J: Send + 'static> Worker<J> {
@@ -78,8 +90,9 @@ impl<J: Send + 'static> Worker<J> {
 
     /// Tells the thread to finish what it is doing, close its files, send to `parked`, and wait.
     pub(super) fn park(&self, parked: &Sender<()>) -> Option<Parked> {
-        let (go_on, wait) = sync_channel(1);
-        self.send(Order::Park { parked: parked.clone(), go_on: wait }).then_some(Parked { _go_on: go_on })
+        let ((go_on, wait), gone_on) = (sync_channel(1), Arc::new(AtomicBool::new(false)));
+        let order = Order::Park { parked: parked.clone(), go_on: wait, gone_on: gone_on.clone() };
+        self.send(order).then_some(Parked { _go_on: go_on, gone_on })
     }
 
     fn send(&self, order: Order<J>) -> bool {
@@ -111,9 +124,9 @@ impl<J> Drop for Worker<J> {
 
 fn serve<D: Desk>(desk: &mut D, inbox: &Receiver<Order<D::Job>>) {
     let mut jobs = Vec::new();
-    let mut put_off = false;
+    let mut put_off = 0;
     loop {
-        let order = if put_off {
+        let order = if put_off > 0 {
             inbox.recv_timeout(SOON)
         } else if !jobs.is_empty() {
             inbox.try_recv().map_err(|_| RecvTimeoutError::Timeout)
@@ -125,31 +138,101 @@ fn serve<D: Desk>(desk: &mut D, inbox: &Receiver<Order<D::Job>>) {
         match order {
             Ok(Order::Do(job)) => {
                 jobs.push(job);
-                if jobs.len() < GROUP || put_off {
+                // An order to stop for the fork may stand behind the jobs.
+                if jobs.len() < GROUP || put_off > 0 && busy::is_fork_near() {
                     continue;
                 }
             }
-            Ok(Order::Park { parked, go_on }) => {
-                park(desk, &parked, &go_on);
+            Ok(Order::Park { parked, go_on, gone_on }) => {
+                park(desk, &parked, &go_on, &gone_on, LONGEST_FORK);
                 continue;
             }
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) if jobs.is_empty() => return,
             Err(RecvTimeoutError::Disconnected) => busy::wait_for_fork(),
         }
-        jobs = desk.serve(std::mem::take(&mut jobs));
-        put_off = !jobs.is_empty();
+        let some = std::mem::take(&mut jobs);
+        jobs = if put_off < MOST_PUT_OFF { desk.serve(some) } else { busy::undisturbed(|| desk.serve(some)) };
+        put_off = if jobs.is_empty() { 0 } else { put_off + 1 };
     }
 }
 
 /// Jobs that have come in wait meanwhile, because the fork does not wait for them.
-fn park(desk: &mut impl Desk, parked: &Sender<()>, go_on: &Receiver<()>) {
+fn park(
+    desk: &mut impl Desk,
+    parked: &Sender<()>,
+    go_on: &Receiver<()>,
+    gone_on: &AtomicBool,
+    longest: Duration,
+) {
     if go_on.try_recv() == Err(TryRecvError::Disconnected) {
         // The fork went ahead without this thread.
         return;
     }
     desk.close();
     let _ = parked.send(());
-    // An error is what ends the wait: the other end is dropped.
-    let _ = go_on.recv_timeout(LONGEST_FORK);
+    // The other end is dropped after the fork.
+    if go_on.recv_timeout(longest) == Err(RecvTimeoutError::Timeout) {
+        // Before any file is opened: whoever forks afterwards sees it.
+        gone_on.store(true, Ordering::Release);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    /// Postpones its work whenever it can, as if a fork were always near.
+    struct Postponing(Sender<u32>, u32);
+
+    impl Desk for Postponing {
+        type Job = ();
+
+        fn serve(&mut self, jobs: Vec<()>) -> Vec<()> {
+            self.1 += u32::from(!jobs.is_empty());
+            if busy::is_undisturbed() && !jobs.is_empty() {
+                self.0.send(self.1).unwrap();
+                return Vec::new();
+            }
+            jobs
+        }
+
+        fn close(&mut self) {}
+    }
+
+    #[test]
+    fn work_is_not_postponed_for_ever() {
+        let (done, seen) = channel();
+        let worker = Worker::spawn("postponing", Postponing(done, 0)).unwrap();
+        worker.give(());
+        assert_eq!(seen.recv().unwrap(), MOST_PUT_OFF + 1);
+        worker.give(());
+        assert_eq!(seen.recv().unwrap(), 2 * (MOST_PUT_OFF + 1), "and the next work is postponed as often");
+    }
+
+    #[test]
+    fn a_thread_that_did_not_wait_for_the_fork_says_so() {
+        let (parked, stopped) = channel();
+        let (never, _desk) = (Duration::ZERO, channel::<u32>());
+        for (longest, ends_in_time) in [(never, false), (Duration::from_mins(1), true)] {
+            let (go_on, wait) = sync_channel::<()>(1);
+            let gone_on = Arc::new(AtomicBool::new(false));
+            let held = Parked { _go_on: go_on, gone_on: gone_on.clone() };
+            let parked = parked.clone();
+            let thread = thread::spawn(move || {
+                park(&mut Postponing(channel().0, 0), &parked, &wait, &gone_on, longest);
+            });
+            stopped.recv().unwrap();
+            let held = if ends_in_time {
+                drop(held);
+                None
+            } else {
+                Some(held)
+            };
+            thread.join().unwrap();
+            assert!(held.is_none_or(|held| held.has_gone_on()));
+        }
+    }
 }

@@ -169,13 +169,19 @@ impl Desk for Writer {
     }
 
     fn leave(&mut self) {
-        // Best effort: what is left undone here, the next opening does. Where nothing can be stored,
-        // nor can this, after another wait.
-        busy::within(self.ledger.shared.lock_timeout, || {
+        // Best effort: what is left undone here, the next opening does. If nothing can be stored, nor can this, after
+        // another wait. If no answer is at stake, a fork ends the wait.
+        let shared = self.ledger.shared.clone();
+        let leave = || {
             if self.ledger.known_owner().is_some() && self.settle_late() {
                 self.commit(vec![Box::new(Leave)]);
             }
-        });
+        };
+        if shared.any_unsettled() {
+            busy::within(shared.lock_timeout, leave);
+        } else {
+            busy::yielding(shared.lock_timeout, leave);
+        }
         if let Some(owner) = self.ledger.known_owner() {
             self.ledger.shared.owners.leave(owner);
         }
@@ -256,8 +262,14 @@ mod tests {
 
     use tokio::sync::oneshot::{self, error::TryRecvError};
 
+    use crate::identifier::{FieldType, Identifier};
+    use crate::store::{Store as _, Terms};
+
+    use super::super::SqliteStore;
+    use super::super::closing;
     use super::super::opening::{self, Opening};
     use super::super::settle::SettleWork;
+    use super::super::shared::MOST_UNSETTLED_BYTES;
     use super::*;
 
     struct Place(std::path::PathBuf);
@@ -309,7 +321,7 @@ mod tests {
         assert!(answers[1..].iter_mut().all(|answer| answer.try_recv() == Err(TryRecvError::Empty)));
         assert_eq!(opening.shared.take_unsettled().len(), 3, "all of them are tried again");
         drop(writer);
-        opening::close(opening);
+        closing::close(opening);
     }
 
     #[test]
@@ -318,7 +330,21 @@ mod tests {
         let opening = place.open();
         let shared = Arc::downgrade(&opening.shared);
         opening.shared.keep_unsettled(hopeless().0);
-        opening::close(opening);
+        closing::close(opening);
         assert!(shared.upgrade().is_none());
+    }
+
+    #[test]
+    fn while_too_much_waits_to_be_stored_nothing_more_is_claimed() {
+        let place = Place::new("full");
+        let store = SqliteStore::open(&place.0.join("a.db"), "loopback").unwrap();
+        let mut work = hopeless().0;
+        work.unread = Some(vec![0; MOST_UNSETTLED_BYTES]);
+        store.opening().unwrap().shared.keep_unsettled(work);
+        let ana = Identifier::from_canonical(FieldType::Email, "ana@x.example");
+        let (run, required) = (store.begin(Terms::default()), [].into());
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let claimed = runtime.block_on(store.claim(run, &required, &[ana]));
+        assert!(claimed.unwrap_err().message().contains("nothing more is sent"));
     }
 }

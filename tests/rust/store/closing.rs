@@ -60,3 +60,43 @@ fn closing_a_store_for_one_user_leaves_it_open_for_another() {
     third.close();
     assert!(!folder.file("a.db-wal").exists());
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_closed_store_has_no_file_open_although_a_clone_is_kept() {
+    let (folder, vendor) = (Folder::new(), Vendor::honest());
+    let store = folder.store();
+    let kept = store.clone();
+    ask(&store, &vendor, "ana");
+    let open = || {
+        let descriptors = fs::read_dir("/proc/self/fd").unwrap().flatten();
+        let files = descriptors.filter_map(|descriptor| fs::read_link(descriptor.path()).ok());
+        files.filter(|file| file.starts_with(folder.path())).count()
+    };
+    assert!(open() > 0);
+    store.close();
+    // If locks belong to the process, closing a file later would drop those of whoever opens the store next.
+    assert_eq!(open(), 0);
+    let store = folder.store();
+    drop(kept);
+    assert_eq!(ask(&store, &vendor, "ana").receipt.from_store, 1);
+}
+
+#[test]
+fn whoever_opens_a_store_that_another_thread_is_closing_waits_for_it() {
+    let (folder, vendor) = (Folder::new(), Vendor::honest());
+    std::thread::scope(|scope| {
+        for part in 0..4 {
+            let (folder, vendor) = (&folder, &vendor);
+            scope.spawn(move || {
+                for number in 0..25 {
+                    let store = folder.store();
+                    ask(&store, vendor, &format!("p{part}-{number}"));
+                    if number % 2 == 0 { store.close() } else { drop(store) }
+                }
+            });
+        }
+    });
+    let info = folder.store().info().unwrap();
+    assert_eq!((info.hits, info.under_way, info.credits_in_doubt), (100, 0, 0));
+}

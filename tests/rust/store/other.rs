@@ -43,9 +43,28 @@ impl Other {
         }
     }
 
+    /// The next line in which it says something that begins like this.
+    pub(crate) fn hears(&mut self, begin: &str) -> String {
+        loop {
+            let mut line = String::new();
+            assert!(self.1.read_line(&mut line).unwrap() > 0, "it never said {begin}");
+            if let Some(at) = line.find(begin) {
+                return line[at..].trim_end().to_owned();
+            }
+        }
+    }
+
     pub(crate) fn kill(mut self) {
         self.0.kill().unwrap();
         self.0.wait().unwrap();
+    }
+
+    /// Kills the process. Those that it has forked live on until this value is dropped, if they read what it tells.
+    pub(crate) fn dies(&mut self) {
+        self.0.kill().unwrap();
+        let ears = self.0.stdin.take();
+        self.0.wait().unwrap();
+        self.0.stdin = ears;
     }
 
     pub(crate) fn tell(&mut self, what: &str) {
@@ -80,7 +99,7 @@ impl Transport for Silent {
 }
 
 /// Waits for a line.
-fn listen() {
+pub(crate) fn listen() {
     std::io::stdin().read_line(&mut String::new()).unwrap();
 }
 
@@ -152,6 +171,10 @@ fn the_other_process() {
             println!("ready");
             let done = ask(&engine(config, &answering, &store), &names);
             assert_eq!(done.receipt.count(Status::Found), number as u64);
+        }
+        #[cfg(target_os = "linux")]
+        "forks" | "forks-while-it-writes" => {
+            crate::forks::fork_in_use(&folder, &store, part == "forks-while-it-writes");
         }
         "doubts" => println!("{} in doubt", store.unknown().unwrap().len()),
         _ => panic!("{part}"),

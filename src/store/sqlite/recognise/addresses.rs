@@ -7,6 +7,12 @@ use super::{Sought, is_one};
 /// Characters of an address before its `@`.
 const LOCAL_PART: usize = 64;
 
+/// The same in quotes, where each may be escaped.
+const QUOTED: usize = 2 * LOCAL_PART + 2;
+
+/// Characters of a host (RFC 1035, 2.3.4).
+const HOST: usize = 255;
+
 /// Whether the text contains one of the addresses sought. An address that continues on either side is another
 /// one: neither `diana@x.example` nor `ana@x.example.org` contains `ana@x.example`.
 pub(super) fn any(text: &str, sought: &impl Sought) -> bool {
@@ -22,17 +28,19 @@ pub(super) fn any(text: &str, sought: &impl Sought) -> bool {
 fn host(after: &str) -> Option<&str> {
     let end = after.find(|c: char| !is_part(c) && !is_dot(c)).unwrap_or(after.len());
     let host = after.get(..end)?.trim_end_matches(|c: char| is_dot(c) || matches!(c, '-' | '_' | '%' | '+'));
-    host.contains(is_dot).then_some(host)
+    (host.contains(is_dot) && host.chars().nth(HOST).is_none()).then_some(host)
 }
 
 /// Whether an address sought has this host and ends, before its `@`, with the end of this text. Every place
 /// where it could begin is tried.
 fn is_at(before: &str, host: &str, sought: &impl Sought) -> bool {
     let is_one = |local: &str| is_one(FieldType::Email, &format!("{local}@{host}"), sought);
-    let mut begins = before.char_indices().rev().take(LOCAL_PART).take_while(|(_, c)| !c.is_whitespace());
+    let is_name = |(_, c): &(usize, char)| !c.is_whitespace() && *c != '@';
+    let mut begins = before.char_indices().rev().take(LOCAL_PART).take_while(is_name);
     let is_quoted = || {
         let name = before.strip_suffix('"')?;
-        before.get(name.rfind('"')?..)
+        let (begin, _) = name.char_indices().rev().take(QUOTED).find(|(_, c)| *c == '"')?;
+        before.get(begin..)
     };
     begins.any(|(begin, _)| {
         let last = before.get(..begin).and_then(|text| text.chars().next_back());

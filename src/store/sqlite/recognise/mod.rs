@@ -68,3 +68,79 @@ fn is_one(field_type: FieldType, text: &str, sought: &impl Sought) -> bool {
     identify(text, Some(field_type), &Rules::default())
         .is_ok_and(|known| sought.has(field_type, &[known.canonical()]))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    /// Looks for nobody, and counts how often it is asked, and how much text it is asked about.
+    #[derive(Default)]
+    struct Nobody(Cell<usize>);
+
+    impl Nobody {
+        fn count(&self, text: &str) -> bool {
+            self.0.set(self.0.get() + 1 + text.len());
+            false
+        }
+    }
+
+    impl Sought for Nobody {
+        fn any(&self, _: FieldType) -> bool {
+            true
+        }
+
+        fn has(&self, _: FieldType, parts: &[&str]) -> bool {
+            parts.iter().any(|part| self.count(part))
+        }
+
+        fn has_national(&self, digits: &str) -> bool {
+            self.count(digits)
+        }
+    }
+
+    #[test]
+    fn work_grows_no_faster_than_the_text() {
+        for part in [
+            "&",
+            "%",
+            "%25",
+            "&amp;",
+            "&amp;amp;amp;",
+            r"\\u0026",
+            "&#1",
+            "@",
+            "@a.co",
+            "a@",
+            "\\\"@",
+            "\\\"a@",
+            "1",
+            "1 ",
+            "+1",
+            "2015550123 ",
+            "201 ",
+            "/a.co",
+            ",a.co/x",
+            "a.co/b/",
+            ",a",
+            "a",
+            ".",
+            "é@",
+            "[",
+            "{",
+            "\",\"",
+            "\",1,\"",
+            "1,",
+            ":",
+        ] {
+            let long = |length: usize| {
+                let nobody = Nobody::default();
+                assert!(!mentions(format!("[\"{}\"]", part.repeat(length / part.len())).as_bytes(), &nobody));
+                nobody.0.get()
+            };
+            let (short, long) = (long(20_000), long(200_000));
+            assert!(long <= 12 * short.max(10_000), "{part}: {short}, and for ten times the text {long}");
+        }
+    }
+}

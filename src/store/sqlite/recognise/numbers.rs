@@ -62,12 +62,19 @@ impl Run {
         let alone = self.plus && all <= MOST_DIGITS;
         let begins = 0..if alone { groups.len().min(1) } else { groups.len() };
         begins.into_iter().any(|begin| {
-            let rest = groups.get(begin..).unwrap_or_default();
-            let mut ends = 1..=rest.len().min(MOST_GROUPS);
-            ends.any(|end| {
-                let window: Vec<&str> = rest.iter().take(end).map(String::as_str).collect();
-                is_number(&window, !alone && !is_date(&window), regions, sought)
-            })
+            let (mut window, mut digits) = (Vec::with_capacity(MOST_GROUPS), 0);
+            for group in groups.iter().skip(begin).take(MOST_GROUPS) {
+                digits += group.len();
+                // Longer ones are no numbers either. A group may be as long as the text.
+                if digits > MOST_DIGITS + MOST_DIALLED_BEFORE {
+                    return false;
+                }
+                window.push(group.as_str());
+                if is_number(&window, !alone && !is_date(&window), regions, sought) {
+                    return true;
+                }
+            }
+            false
         })
     }
 }

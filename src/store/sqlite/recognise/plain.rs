@@ -1,7 +1,7 @@
 //! A quick check whether all ASCII letters and digits of a text are written as such, without an encoding.
 
 /// The most bytes of an entity's name and its semicolon.
-const LONGEST_NAME: usize = 10;
+pub(super) const LONGEST_NAME: usize = 10;
 
 /// Whether no encoding and no other script in it hides an ASCII letter, an ASCII digit or another encoding.
 /// Then a search of the bytes finds every ASCII letter and digit of the text. May return `false` for a text

@@ -3,6 +3,8 @@
 
 use std::borrow::Cow;
 
+use super::plain::LONGEST_NAME;
+
 /// Nested encodings that are undone.
 const DEEPEST: usize = 4;
 
@@ -140,8 +142,11 @@ fn entity<'t>(text: &'t str, bytes: &mut Vec<u8>) -> &'t str {
             return after.strip_prefix(';').unwrap_or(after);
         }
     }
-    let named = rest.split_once(';').and_then(|(name, after)| {
-        NAMED.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, c)| (*c, after))
+    // Only the first few characters are looked at: a text may have many `&` and no semicolon.
+    let length = rest.bytes().take(LONGEST_NAME).position(|byte| byte == b';');
+    let named = length.and_then(|length| rest.split_at_checked(length)).and_then(|(name, after)| {
+        let (_, c) = NAMED.iter().find(|(known, _)| known.eq_ignore_ascii_case(name))?;
+        Some((*c, after.strip_prefix(';')?))
     });
     if let Some((c, after)) = named {
         push(bytes, c);
@@ -212,6 +217,14 @@ mod tests {
         fn decoding_ends_on_any_input(text in r"[%&\\#;xu0-9a-f é]{0,40}") {
             any_of(&text, &mut |_| false);
         }
+    }
+
+    #[test]
+    fn of_many_entities_without_an_end_each_is_read_once() {
+        // Looking for the semicolon of each in all of the text would take minutes.
+        let text = "&".repeat(4_000_000);
+        assert_eq!(decoded(&text), None);
+        assert_eq!(decoded(&format!("{text}amp;")), Some(text));
     }
 
     #[test]

@@ -1,0 +1,146 @@
+//! People who were purged from one copy of a store, and what comes from the other copy.
+
+use exactbuyer::dispatch::RunOptions;
+use exactbuyer::identifier::{FieldType, Identifier};
+use exactbuyer::results::Status;
+use exactbuyer::store::sqlite::{SqliteStore, Target};
+use exactbuyer::vendor::transport::Reply;
+
+use crate::copies::copy;
+use crate::desk::*;
+
+/// Puts this into Bob's record.
+fn gossip(text: &'static str) -> Vendor {
+    Vendor::new(move |_, values| {
+        let reply = found(values);
+        let body = String::from_utf8_lossy(&reply.body).replace("of bob@", &format!("{text}, bob@"));
+        Ok(Reply { body: body.into(), ..reply })
+    })
+}
+
+fn truncated() -> Vendor {
+    Vendor::new(|_, values| {
+        let reply = found(values);
+        Ok(Reply { body: reply.body.slice(..reply.body.len() - 40), ..reply })
+    })
+}
+
+fn is_kept(store: &SqliteStore) -> bool {
+    let request = store.receipts(0).unwrap().last().unwrap().request;
+    store.read_unread(request).unwrap().is_some()
+}
+
+#[test]
+fn a_truncated_reply_is_not_kept_once_somebody_was_purged() {
+    let folder = Folder::new();
+    let store = folder.store();
+    let ask = |name| {
+        run(&engine(settings(), &truncated(), &store), rows(&[name]), RunOptions::default());
+        is_kept(&store)
+    };
+    assert!(ask("ana"));
+    assert_eq!(store.purge(&Target::OlderThan(i64::MAX)).unwrap().replies, 1);
+    assert!(ask("bob"), "a purge by age is not about people");
+    store.purge(&Target::Identifier(email("zoe"))).unwrap();
+    assert!(!ask("eve"), "it may end in the middle of an identifier");
+    store.allow(&email("zoe")).unwrap();
+    assert!(ask("max"));
+}
+
+#[test]
+fn a_truncated_reply_does_not_come_with_another_store_once_somebody_was_purged() {
+    let (here, there) = (Folder::new(), Folder::new());
+    once(&there, settings(), &truncated(), &["bob"]);
+    let (store, third) = (here.store(), Folder::new());
+    store.purge(&Target::Identifier(email("zoe"))).unwrap();
+    assert_eq!(store.merge(&there.file("a.db")).unwrap().requests, 1);
+    assert!(!is_kept(&store));
+    let third = third.store();
+    assert_eq!(third.merge(&there.file("a.db")).unwrap().requests, 1);
+    assert!(is_kept(&third));
+}
+
+#[test]
+fn a_contact_that_was_erased_from_a_copy_is_erased_by_a_merge_however_it_mentions_the_person() {
+    let a = Folder::new();
+    once(&a, settings(), &gossip("call 555-0123"), &["bob", "eve"]);
+    let b = copy(&a);
+    let number = Identifier::from_canonical(FieldType::Phone, "+12015550123");
+    assert_eq!(a.store().purge(&Target::Identifier(number)).unwrap().contacts, 1);
+    let store = b.store();
+    assert!(store.merge(&a.file("a.db")).unwrap().cleaned);
+    for text in ["555-0123", "bob@x.example"] {
+        assert!(!holds(b.path(), text), "{text}");
+    }
+    assert!(holds(b.path(), "eve@x.example"));
+    let vendor = Vendor::honest();
+    let done = run(&engine(settings(), &vendor, &store), rows(&["bob", "eve"]), RunOptions::default());
+    assert_eq!(done.statuses(), [Status::NotSent, Status::Found]);
+    assert_eq!(store.info().unwrap().credits, 2, "what it had cost stays on the books");
+}
+
+#[test]
+fn a_contact_that_only_one_copy_has_is_erased_by_a_merge_if_it_mentions_who_was_purged_from_the_other() {
+    let a = Folder::new();
+    once(&a, settings(), &Vendor::honest(), &["ana"]);
+    let b = copy(&a);
+    once(&b, settings(), &gossip("friend of ANA%40x.example"), &["bob", "eve"]);
+    a.store().purge(&Target::Identifier(email("ana"))).unwrap();
+    assert!(b.store().merge(&a.file("a.db")).unwrap().cleaned);
+    for text in ["ana@x.example", "ANA%40x.example", "bob@x.example"] {
+        assert!(!holds(b.path(), text), "{text}");
+    }
+    assert!(holds(b.path(), "eve@x.example"));
+}
+
+#[test]
+fn an_answer_that_is_newer_than_a_purge_by_age_survives_a_merge() {
+    let (a, vendor) = (Folder::new(), Vendor::honest());
+    once(&a, settings(), &vendor, &["ana", "bob"]);
+    let b = copy(&a);
+    a.store().purge(&Target::OlderThan(i64::MAX)).unwrap();
+    a_moment_passes();
+    let store = b.store();
+    let refresh = RunOptions { refresh: true, ..RunOptions::default() };
+    run(&engine(settings(), &vendor, &store), rows(&["bob"]), refresh);
+    store.merge(&a.file("a.db")).unwrap();
+    let found = |name| store.find(&Target::Identifier(email(name))).unwrap().len();
+    assert_eq!((found("ana"), found("bob")), (0, 1));
+}
+
+#[test]
+fn a_merge_that_ended_before_it_had_erased_people_is_completed_by_the_next() {
+    let a = Folder::new();
+    once(&a, settings(), &gossip("friend of ANA@x.example"), &["ana", "bob", "eve"]);
+    let (b, unrelated) = (copy(&a), Folder::new());
+    a.store().purge(&Target::Identifier(email("ana"))).unwrap();
+    once(&unrelated, settings(), &Vendor::honest(), &["zoe"]);
+    // As a process leaves the file that is killed after the commit that bars people.
+    let connection = rusqlite::Connection::open(b.file("a.db")).unwrap();
+    connection.execute("ATTACH ?1 AS other", [a.file("a.db").to_str().unwrap()]).unwrap();
+    let bar = "INSERT INTO barred SELECT * FROM other.barred; INSERT INTO meta VALUES ('to_erase', 1)";
+    connection.execute_batch(bar).unwrap();
+    drop(connection);
+    let is_there = || ["ana@x.example", "ANA@x.example"].iter().any(|text| holds(b.path(), text));
+    assert!(is_there());
+    // Whichever store is merged next.
+    assert!(b.store().merge(&unrelated.file("a.db")).unwrap().cleaned);
+    assert!(!is_there());
+}
+
+#[test]
+fn a_merge_says_whether_the_log_was_emptied_and_the_next_one_empties_it() {
+    let a = Folder::new();
+    once(&a, settings(), &Vendor::honest(), &["ana", "bob"]);
+    let b = copy(&a);
+    a.store().purge(&Target::Identifier(email("ana"))).unwrap();
+    let store = b.store();
+    let reader = rusqlite::Connection::open(b.file("a.db")).unwrap();
+    reader.execute_batch("BEGIN; SELECT count(*) FROM request").unwrap();
+    assert!(!store.merge(&a.file("a.db")).unwrap().cleaned);
+    reader.execute_batch("COMMIT").unwrap();
+    assert!(holds(b.path(), "ana@x.example"));
+    assert!(store.merge(&a.file("a.db")).unwrap().cleaned);
+    assert!(!holds(b.path(), "ana@x.example"));
+    assert!(store.merge(&a.file("a.db")).unwrap().cleaned);
+}
