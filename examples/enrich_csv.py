@@ -1,9 +1,10 @@
-"""Enriches a CSV file of contacts: best identifier first, the next one only where the first finds nobody.
+"""Enriches a CSV file of contacts. Each row is looked up by its best identifier first.
+
+Without options, it uses the built-in sandbox (no key, no cost, invented people):
 
     python examples/enrich_csv.py examples/contacts.csv
 
-asks the built-in sandbox: no key, no cost, invented people. With a ceiling on what may be spent, it asks the
-real service instead:
+With a limit on the credits to spend, it uses the real service:
 
     export EXACTBUYER_API_KEY=...
     python examples/enrich_csv.py people.csv -o enriched.csv --max-credits 100
@@ -23,7 +24,7 @@ from exactbuyer import Budget, BulkEnricher
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# What people type where they know nothing. Blanks are always missing.
+# Placeholders that count as missing. Blank cells always do.
 PLACEHOLDERS = ("n/a", "N/A", "-", "(none)", "unknown", "0000000000")
 
 COLUMNS = {
@@ -35,12 +36,12 @@ COLUMNS = {
 
 
 def waterfall(person: Mapping[str, str]) -> list[tuple[str, str]]:
-    """What to look a person up by, best first: a later one is paid for only where all before it miss."""
+    """The identifiers of a person, best first: a later one is paid for only if all before it find nobody."""
     return [("social_profile", person["linkedin"]), ("email", person["email"]), ("phone", person["phone"])]
 
 
 def read_out(contact: Mapping[str, Any] | None, path: tuple[str, ...]) -> str:
-    """One value of a contact, or an empty cell: every field of the vendor's may be null or absent."""
+    """One value of a contact, or an empty cell: every field of the API may be null or absent."""
     nothing: dict[str, Any] = {}
     found: Any = contact or nothing
     for name in path:
@@ -49,7 +50,7 @@ def read_out(contact: Mapping[str, Any] | None, path: tuple[str, ...]) -> str:
 
 
 def arguments() -> argparse.Namespace:
-    """What was asked for on the command line."""
+    """Parses the command line."""
     parser = argparse.ArgumentParser(
         description="Enrich a CSV file with the columns name, email, phone, linkedin."
     )
@@ -60,28 +61,28 @@ def arguments() -> argparse.Namespace:
 
 
 def main() -> None:
-    """Plans, enriches, and writes every row back in its place."""
+    """Plans, enriches, and writes every row in the order of the input."""
     asked = arguments()
-    # "utf-8-sig": Excel begins a file with a mark that is no part of the first column's name.
+    # "utf-8-sig": Excel writes a byte-order mark, which is not a part of the first column's name.
     with asked.file.open(encoding="utf-8-sig", newline="") as file:
         reader = csv.DictReader(file, restval="")
         people = list(reader)
         columns = list(reader.fieldnames or ())
     rows = [waterfall(person) for person in people]
     output = asked.output or Path(tempfile.mkdtemp(prefix="exactbuyer-")) / "enriched.csv"
-    # Before anything is paid for: whether it can be written at all.
+    # Fails here, before anything is paid for, if the file cannot be written.
     output.touch()
 
     if asked.max_credits is None:
         enricher = BulkEnricher.sandbox(na_values=PLACEHOLDERS, default_region="US")
     else:
-        # For this run: what earlier ones have paid for is in the store, and free.
+        # The limit is for this run. Answers that earlier runs paid for are in the store and cost nothing.
         budget = Budget(asked.max_credits, per="run")
         enricher = BulkEnricher(max_credits=budget, na_values=PLACEHOLDERS, default_region="US")
 
     with enricher:
         print(enricher.plan(rows), end="\n\n")
-        # "record": a row that cannot be looked up is marked and does not end the run.
+        # "record": an invalid row gets a status instead of raising an exception.
         results = enricher.enrich(rows, on_error="record", progress=True)
     print(results.receipt, end="\n\n")
 
