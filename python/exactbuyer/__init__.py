@@ -1,13 +1,13 @@
-"""Bulk contact enrichment with ExactBuyer's API: every row back in place, paid for once.
+"""Bulk contact enrichment with the ExactBuyer API: one result for each row, each person paid for once.
 
     >>> from exactbuyer import BulkEnricher
-    >>> enricher = BulkEnricher.sandbox()  # against invented people: no key, no cost
+    >>> enricher = BulkEnricher.sandbox()  # invented people, no key, no cost
     >>> results = enricher.enrich(["ana@acme.example", "linkedin.com/in/ana", None])
     >>> [row["status"] for row in results][2]
     'missing'
     >>> enricher.close()
 
-For the real service set the environment variable `EXACTBUYER_API_KEY`, and say `BulkEnricher()`.
+For the real service, set the environment variable `EXACTBUYER_API_KEY` and use `BulkEnricher()`.
 """
 
 from ._calls import OnError

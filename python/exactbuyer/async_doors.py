@@ -1,6 +1,6 @@
-"""The doors to await: `enrich_async`, `stream_async`, `recover_async`.
+"""The awaitable calls `enrich_async`, `stream_async` and `recover_async`.
 
-Own how such a call waits. What a call is, and how it ends, is in `_calls`.
+Owns how such a call waits. What a call is, and how it ends, is in `_calls`.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _ROWS_BETWEEN_BREATHS = 10_000
 
 
 class AsyncDoors:
-    """`BulkEnricher`'s doors for coroutines."""
+    """The awaitable calls of `BulkEnricher`."""
 
     __slots__ = ()
 
@@ -50,10 +50,10 @@ class AsyncDoors:
         on_error: OnError = "raise",
         progress: ProgressOption = "auto",
     ) -> Results:
-        """`enrich`, awaited: the same arguments, results, errors and costs.
+        """The awaitable version of `enrich`: the same arguments, results, errors and costs.
 
-        Cancelling it returns at once and starts nothing new; what is in flight is still received,
-        and `recover()` or `recover_async()` returns what was paid for.
+        If it is cancelled, it ends at once, and no new request is sent. The requests in flight finish in the
+        background, and `recover()` or `recover_async()` returns what was paid for.
 
         Args:
             rows: As for `enrich`.
@@ -66,7 +66,7 @@ class AsyncDoors:
             progress: As for `enrich`.
 
         Returns:
-            As `enrich`: one result a row, in order.
+            As `enrich`: one result for each row, in order.
 
         Raises:
             ExactBuyerError: As `enrich`.
@@ -116,17 +116,17 @@ class AsyncDoors:
         store_only: bool = False,
         progress: ProgressOption = "auto",
     ) -> AsyncStream:
-        """`stream` for `async for`: the same arguments, results, errors and costs.
+        """The version of `stream` for `async for`: the same arguments, results, errors and costs.
 
         As with `stream`, a duplicate more than 100,000 rows after the last row with the same identifier is
-        answered by the store; without a store it is paid for again.
+        answered from the store; without a store it is paid for again.
 
-        Under a timeout, and wherever the loop may be left in the middle, use it as `async with`: what
-        leaves the block stops it. Without that it goes on, within its window, until nothing refers to it
-        any more, which an exception that is being handled does.
+        Use `async with` under a timeout, and wherever you may leave the loop early: the end of the block
+        stops the stream. Without `async with`, the stream continues within its window until nothing refers to
+        it any more; an exception that is being handled may still refer to it.
 
         Args:
-            rows: Any iterable of rows, or an async one.
+            rows: Any iterable or async iterable of rows.
             field_type: As for `enrich`.
             required_fields: As for `enrich`.
             max_credits: As for `enrich`, for the whole stream.
@@ -135,7 +135,7 @@ class AsyncDoors:
             progress: As for `enrich`.
 
         Returns:
-            An async iterator of the same dicts; an async context manager; with a `receipt`.
+            An async iterator over the same dicts. It is also an async context manager, and has a `receipt`.
 
         Raises:
             ExactBuyerError: As `stream`.
@@ -162,7 +162,7 @@ class AsyncDoors:
         return AsyncStream(call, partial(self._desk.read, terms=terms), source)
 
     async def recover_async(self) -> Results:
-        """`recover`, awaited: the same result. Cancelling it loses nothing.
+        """The awaitable version of `recover`: the same result. If it is cancelled, nothing is lost.
 
         Returns:
             As `recover`.

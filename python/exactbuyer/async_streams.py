@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 class Reader:
     """Reads an async source a slice ahead, in a task of its own.
 
-    A task, so that finished rows can be handed out while the source is waited for. It holds nothing
-    of the stream: a stream that is let go of ends at once, not when the collector comes round.
+    It is a task, so that finished rows can be yielded while the source is slow. It does not refer to the
+    stream; so a stream that nothing refers to ends at once, and not when the garbage collector runs.
     """
 
     def __init__(self, source: AsyncIterator[object], most: int, bell: Bell) -> None:
@@ -79,11 +79,12 @@ class Reader:
 
 
 class AsyncStream(Window, AsyncIterator["Result"]):
-    """Results in input order, as they become known. For one task; an async context manager.
+    """The results in input order, as soon as they are known. For one task; also an async context manager.
 
-    Reads ahead of the consumer by a bounded window (`Settings.window_rows`). Left early, it
-    starts nothing new; what was in flight, and what had been paid for but not yet handed out, is in
-    `BulkEnricher.recover`. A cancelled `anext()` loses nothing: the next one goes on.
+    A stream reads ahead of the consumer by a bounded number of rows (`Settings.window_rows`). If it is left
+    early, it sends no new request. `BulkEnricher.recover` returns the results of its requests in flight, and
+    those that were paid for but not yet yielded. If `anext()` is cancelled, nothing is lost: the next
+    `anext()` continues.
     """
 
     def __init__(
@@ -177,7 +178,7 @@ class AsyncStream(Window, AsyncIterator["Result"]):
             self._bell.close()
 
     async def aclose(self) -> None:
-        """Starts nothing new, waits up to the grace for what is in flight; the rest is in `recover()`."""
+        """Sends nothing new, and waits up to `grace` for requests in flight. `recover()` returns the rest."""
         if self._closed:
             return
         call = self._call

@@ -1,4 +1,4 @@
-"""How much may be spent, and over what time. Data only: who counts is the core's affair."""
+"""How much may be spent, and in which period. Data only: the core does the counting."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
 Per: TypeAlias = Literal["run", "day", "month", "store"]
-"""Over what a ceiling counts."""
+"""The period of a spending limit."""
 
 MOST_CREDITS = 2**53
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """A ceiling on credits over some time; every doubt is counted as spent.
+    """A limit on credits in a period; every doubt counts as spent.
 
-    With a store it counts what the store has on record, of all runs and processes that share it, and
-    of people who were purged since. Without one, `"day"`, `"month"` and `"store"` all count what
+    With a store, the limit counts what the store has recorded, over all runs and processes that share it,
+    including people who were purged since. Without a store, `"day"`, `"month"` and `"store"` all count what
     the enricher spends in this process.
 
     Args:
-        credits: Most credits, from 0.
-        per: `"store"`: everything on record, as `max_credits=5_000` alone means it. `"day"` or
-            `"month"`: what was sent since the calendar's day or month began. `"run"`: each call by
-            itself.
-        tz: Where days and months begin: a name such as `"Europe/Berlin"`, or a `ZoneInfo`. UTC by
-            default, so that processes on differently set machines agree.
+        credits: The most credits that may be spent, from 0.
+        per: `"store"`: everything that is recorded; a plain number such as `max_credits=5_000` means the
+            same. `"day"` or `"month"`: what was sent since the calendar day or month began. `"run"`: each
+            call by itself.
+        tz: The time zone in which days and months begin: a name such as `"Europe/Berlin"`, or a `ZoneInfo`.
+            UTC by default, so that processes on machines with different time zones agree.
 
     Raises:
-        ConfigError: One of them is wrong.
+        ConfigError: An argument is wrong.
 
     Example:
         >>> from exactbuyer import Budget, BulkEnricher

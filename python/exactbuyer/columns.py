@@ -1,6 +1,6 @@
-"""Which columns a table gets: the frozen set, and how others are asked for.
+"""Which columns a table gets: the default columns, which are frozen, and the caller's own.
 
-Owns the caller's `by`, `columns` and `prefix`, checked. Knows nothing of what kind of table it is.
+Owns the checks of `by`, `columns`, `prefix`, `split` and `region`. Knows nothing of the kind of table.
 """
 
 from __future__ import annotations
@@ -25,26 +25,26 @@ By: TypeAlias = "Hashable | Iterable[Hashable] | Mapping[Any, FieldType | None]"
 """The columns to look up: a name, names in order of preference, or names with their field types."""
 
 ColumnPath: TypeAlias = "str | tuple[str, Any]"
-"""Where in a contact a column's values stand, and perhaps their type (a name, or one of Arrow's)."""
+"""The path of a column's values in a contact, and optionally their type (a name, or an Arrow type)."""
 
 Split: TypeAlias = "str | Iterable[str] | Mapping[Any, str | Iterable[str]]"
-"""The marks between several values of one cell: for all columns in `by`, or by column."""
+"""The separators between several values of one cell: for all columns in `by`, or by column."""
 
 Columns: TypeAlias = "Mapping[str, ColumnPath] | Iterable[str]"
-"""The columns to add: names out of `DEFAULT_COLUMNS`, or names with their paths."""
+"""The columns to add: names from `DEFAULT_COLUMNS`, or names with their paths."""
 
 FIXED_COLUMNS: tuple[str, ...] = tuple(_core.FIXED_COLUMNS)
-"""The columns that every table gets first, without their prefix."""
+"""The columns that are added to every table first. The names are without the prefix."""
 
 DEFAULT_COLUMNS: Mapping[str, ColumnPath] = MappingProxyType(
     {name: path if kind is None else (path, kind) for name, path, kind in _core.DEFAULT_COLUMNS}
 )
-"""The columns that a table gets if none are named, with their paths. Frozen within a major version."""
+"""The columns that are added by default, with their paths. They are frozen within a major version."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What a call wants of a table, checked.
+    """The arguments of a call that concern a table, checked.
 
     Attributes:
         by: The labels of the columns to look up, in order of preference, each with its field type.

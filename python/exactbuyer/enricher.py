@@ -1,7 +1,7 @@
-"""The one class that matters: :class:`BulkEnricher`.
+"""The main class of the package: :class:`BulkEnricher`.
 
-Owns how an enricher is made, shown, copied and closed. Its doors are in `sync_doors` and `async_doors`,
-what is not frozen about it in `_desk`.
+Owns how an enricher is created, shown, copied and closed. Its calls are in `sync_doors`, `async_doors` and
+`table_doors`, its state in `_desk`.
 """
 
 from __future__ import annotations
@@ -44,64 +44,66 @@ if TYPE_CHECKING:
 
 
 class BulkEnricher(SyncDoors, AsyncDoors, TableDoors):
-    """Looks up people by e-mail, phone or social profile, in bulk: every row back in place, paid for once.
+    """Looks up people by e-mail, phone or social profile, in bulk. Each person is paid for once.
 
-    Frozen once made, usable from many threads, and a context manager. It can be pickled (see `copies`),
-    never with its key or a proxy's password: a copy reads them from the environment where it is used.
+    An enricher cannot be changed. Several threads can use it, and it is a context manager. It can be pickled
+    (see `copies`). A pickle never contains the key or a proxy's password: a copy reads them from the
+    environment where it is used.
 
     Args:
-        api_key: The key. `None`: read from the environment variable `EXACTBUYER_API_KEY` when it is
+        api_key: The key. `None`: it is read from the environment variable `EXACTBUYER_API_KEY` when it is
             first needed.
-        required_fields: A match counts, and costs, only if it has all of these: `email`,
-            `work_email`, `personal_email`, `phone`, `social_profile`. None by default: anything counts.
-        store: The file that keeps what was asked and paid, so that nothing is paid for twice; opened at the
-            first call. `"auto"`: `.exactbuyer/<host>.db` in the working directory, or elsewhere, with a
-            warning, if that disk cannot be relied on; none for addresses of this machine, whose people are
-            invented. A path: that file. `None`: none, with a warning above 1,000 lookups.
-        max_credits: The ceiling on what may be spent, in credits, from 0; every doubt is counted as
-            spent. With a store, by everybody who ever shared it; without, by this enricher in this
-            process; a `Budget` says over what time. `None`: no ceiling.
-        max_in_doubt: Most lookups in flight or unknown at any moment of a call, from 1. 20,000 by default:
-            what the worst moment can cost unseen.
-        on_unknown: What becomes of a lookup that may have been charged but got no readable answer:
-            `"hold"` leaves it, its rows are `unknown`; `"resend"` asks again and **may pay twice**.
-        requests_per_minute: Most requests in any 60 s, 1 to 1,000,000. 200 by default: what the
-            vendor allows. All enrichers of the process with one key share it; the lowest wins.
-        max_concurrency: Most requests in flight, 1 to 1,024. 64 by default: 200 requests a minute
-            at 20 s each. It is approached from 4 up, and left when the service struggles.
-        chunk_size: Most lookups of one request, 1 to 1,000, the vendor's limit and the default.
-        max_retries: How often what is free of charge is tried again, 0 to 100. 5 by default: up to
-            15 s of waiting, on top of what the attempts themselves take.
+        required_fields: A match counts, and costs, only if it has all of these: `email`, `work_email`,
+            `personal_email`, `phone`, `social_profile`. Empty by default: every match counts.
+        store: The file that keeps the answers and what they cost, so that nothing is paid for twice. It is
+            opened at the first call. `"auto"`: `.exactbuyer/<host>.db` in the working directory, or
+            elsewhere, with a warning, if that disk cannot be relied on; no store for addresses of this
+            machine, whose people are invented. A path: that file. `None`: no store, with a warning above
+            1,000 lookups.
+        max_credits: The most credits that may be spent, from 0; every doubt counts as spent. With a store,
+            the limit covers all that was ever spent through this store; without one, what this enricher
+            spends in this process. A `Budget` sets another period. `None`: no limit.
+        max_in_doubt: Most lookups in flight or unknown at any moment of a call, from 1. This bounds what can
+            be charged without an answer. 20,000 by default.
+        on_unknown: What to do with a lookup that may have been charged but got no readable answer. `"hold"`:
+            it is not sent again, and its rows are `unknown`. `"resend"`: it is sent again and **may be paid
+            twice**.
+        requests_per_minute: Most requests in any 60 s, 1 to 1,000,000. 200 by default: what the service
+            allows. All enrichers of the process with the same key share it; the lowest value applies.
+        max_concurrency: Most requests in flight, 1 to 1,024. 64 by default: enough for 200 requests a minute
+            that take 20 s each. A run begins with 4, and uses fewer when the service is overloaded.
+        chunk_size: Most lookups in one request, 1 to 1,000. 1,000 by default: the limit of the service.
+        max_retries: How often a failure that cost nothing is tried again, 0 to 100. 5 by default: up to 15 s
+            of waiting, in addition to the attempts themselves.
         timeout: Time limit of one request, in seconds or as a `timedelta`, up to a day. 300 s by default,
-            because a request that is given up may be charged. Time in which this process is stopped
+            because a request that times out may still be charged. Time in which this process is stopped
             (Ctrl-Z, a sleeping laptop) does not count.
-        connect_timeout: Most that connecting may take, likewise. 10 s by default: connecting is free.
-        grace: How long requests in flight may still take once a call is stopped, likewise. 30 s by
-            default: they are paid for already.
-        default_region: The country of phone numbers without a country code, as in `"US"` (ISO 3166), or
-            `"+"` if they carry one and only the plus is missing. `None`: such numbers are invalid.
-        max_age: How old a contact from the store may be, in seconds or as a `timedelta`; an older one
-            is **paid for again**. `None`: any age.
-        miss_max_age: How old a `not_found` from the store may be, likewise. A week by default:
-            asking again costs nothing unless somebody is found. `None`: any age.
-        na_values: Strings that count as missing, on top of `None`, NaN and blanks.
-        body: How requests are encoded: `"form"` as in the vendor's sample, or `"json"`.
-        base_url: Where the service is: https, or this machine.
-        proxy: A proxy's URL. `None`: `HTTPS_PROXY` and `NO_PROXY` are honoured.
-        ca_bundle: A PEM file of authorities to trust on top of the system's. `None`: the environment's
-            `SSL_CERT_FILE` and `SSL_CERT_DIR`, `REQUESTS_CA_BUNDLE` or `CURL_CA_BUNDLE`.
-        credit_price: What one credit costs, as in `(0.05, "EUR")`: plans and receipts then say it in
-            money, too.
-        tags: Notes that the store keeps with each request, as in `{"job": "spring"}`, to add up by:
-            `enricher.store.summary(by=["month", "job"])`.
-        copies: When a pickled copy may send. `"shared"`: only with the store file of the enricher that it
-            was copied from; without a store, only in the same process. `"independent"`: always. Each copy
-            then has its own ceiling and **may pay again** for what others have paid for.
+        connect_timeout: Time limit for connecting, likewise. 10 s by default: connecting is free.
+        grace: How long a stopped call still waits for its requests in flight, likewise. 30 s by default: they
+            are paid for already.
+        default_region: The country of phone numbers without a country code, as in `"US"` (ISO 3166). `"+"`:
+            all numbers have a country code, and only the plus is missing. `None`: such numbers are invalid.
+        max_age: Maximum age of a contact from the store, in seconds or as a `timedelta`. An older one is
+            **paid for again**. `None`: no maximum.
+        miss_max_age: Maximum age of a `not_found` from the store, likewise. A week by default: asking again
+            costs nothing unless somebody is found. `None`: no maximum.
+        na_values: Strings that count as missing, in addition to `None`, NaN and blanks.
+        body: How requests are encoded: `"form"`, as in the service's own example, or `"json"`.
+        base_url: The address of the service: https, or an address of this machine.
+        proxy: The URL of a proxy. `None`: `HTTPS_PROXY` and `NO_PROXY` apply.
+        ca_bundle: A PEM file of authorities to trust in addition to the system's. `None`: the environment
+            variables `SSL_CERT_FILE` and `SSL_CERT_DIR`, `REQUESTS_CA_BUNDLE` or `CURL_CA_BUNDLE` apply.
+        credit_price: The price of one credit, as in `(0.05, "EUR")`. Plans and receipts then also show money.
+        tags: Labels that the store records with each request, as in `{"job": "spring"}`.
+            `enricher.store.summary(by=["month", "job"])` groups by them.
+        copies: When a pickled copy may send. `"shared"`: only with the store file of the original enricher;
+            without a store, only in the same process. `"independent"`: always. Each copy then has its own
+            limit and **may pay again** for what other copies have paid for.
 
     Raises:
-        ConfigError: A setting is wrong; the message names it, its range and the reason.
+        ConfigError: A setting is wrong. The message names the setting, its range and the reason.
 
-    Costs nothing before the first call that sends.
+    Creating an enricher costs nothing.
 
     Example:
         >>> from exactbuyer import BulkEnricher
@@ -184,19 +186,18 @@ class BulkEnricher(SyncDoors, AsyncDoors, TableDoors):
 
     @classmethod
     def sandbox(cls, **settings: Any) -> Self:
-        """An enricher against a stand-in vendor of its own: no key, no cost, invented people.
+        """An enricher with its own local stand-in for the service: no key, no cost, invented people.
 
-        The stand-in runs in this process as long as the enricher lives, and is its `sandbox_server`.
+        The stand-in runs in this process as long as the enricher exists; `sandbox_server` returns it.
 
         Args:
-            **settings: As for `BulkEnricher` itself, but for `api_key` and `base_url`, which are the
-                stand-in's.
+            **settings: As for `BulkEnricher`, except for `api_key` and `base_url`, which the stand-in sets.
 
         Returns:
             An enricher like any other.
 
         Raises:
-            ConfigError: As `BulkEnricher`, or `api_key` or `base_url` was given.
+            ConfigError: As `BulkEnricher`; or `api_key` or `base_url` was passed.
 
         Example:
             >>> from exactbuyer import BulkEnricher
@@ -225,29 +226,28 @@ class BulkEnricher(SyncDoors, AsyncDoors, TableDoors):
 
     @property
     def sandbox_server(self) -> Sandbox | None:
-        """The stand-in vendor of an enricher made by `sandbox()`; `None` for any other."""
+        """The stand-in of an enricher created by `sandbox()`; `None` for any other enricher."""
         return self._desk.server
 
     @property
     def store(self) -> Store | None:
-        """What was asked and paid: see `exactbuyer.store.Store`. `None` if nothing is kept."""
+        """The store of this enricher (see `exactbuyer.store.Store`); `None` if it has none."""
         return self._desk.store
 
     def resolve_unknown(self, resolution: Resolution) -> Resolved:
-        """Decides what becomes of all lookups in the store that may have been charged and have no answer.
+        """Decides about all lookups in the store that may have been charged and have no answer.
 
-        First compare the vendor's usage page with `store.unknown()`.
+        First compare `store.unknown()` with the usage page of the service.
 
         Args:
-            resolution: `"resend"`: the next call asks for them again, **which may pay twice**.
-                `"drop"`: they are left alone, `not_sent` from then on.
+            resolution: `"resend"`: the next call sends them again, **which may pay twice**. `"drop"`: they
+                are not sent again; their rows are `not_sent` from then on.
 
         Returns:
-            How many lookups that were, and the credits that they may have cost, which stay on the
-            books either way.
+            The number of lookups, and the credits that they may have cost, which stay in the journal.
 
         Raises:
-            ConfigError: It is neither, or there is no store.
+            ConfigError: `resolution` has another value, or there is no store.
             StoreError: The store cannot be written.
 
         Example:
@@ -276,12 +276,12 @@ class BulkEnricher(SyncDoors, AsyncDoors, TableDoors):
 
     @property
     def receipt(self) -> Receipt:
-        """What all its calls in this process took, added up; those under way as far as they have come."""
+        """The sum of the receipts of all calls in this process, including calls that are still running."""
         return self._desk.books.total()
 
     @property
     def last_receipt(self) -> Receipt | None:
-        """What the call that ended last took; `None` before the first."""
+        """The receipt of the call that ended last; `None` before the first."""
         return self._desk.books.last
 
     def plan(
@@ -299,12 +299,12 @@ class BulkEnricher(SyncDoors, AsyncDoors, TableDoors):
         refresh: bool = False,
         store_only: bool = False,
     ) -> Plan:
-        """What `enrich`, or `enrich_table`, would ask and could cost with these arguments.
+        """Shows what `enrich` or `enrich_table` would send with these arguments, and what it could cost.
 
-        No network, no key, no cost.
+        It uses no network and no key, and costs nothing.
 
         Args:
-            rows: As for `enrich`; or, with `by`, a table as for `enrich_table`, but no reader.
+            rows: As for `enrich`. With `by`: a table, as for `enrich_table`, but not a reader.
             by: As for `enrich_table`.
             columns: As for `enrich_table`; only checked.
             prefix: As for `enrich_table`; only checked.
@@ -317,10 +317,10 @@ class BulkEnricher(SyncDoors, AsyncDoors, TableDoors):
             store_only: As for `enrich`.
 
         Returns:
-            Counts of rows, lookups, requests and credits; print it, or show it in a notebook.
+            The numbers of rows, lookups, requests and credits. It prints as a table.
 
         Raises:
-            TypeError: Rows cannot be read as such; the message names the fix.
+            TypeError: `rows`, or one of them, has a wrong type. The message says what to pass instead.
             ConfigError: With `by`: as `enrich_table`.
 
         Example:
@@ -342,14 +342,14 @@ class BulkEnricher(SyncDoors, AsyncDoors, TableDoors):
         return replace(plan, problems=tuple(problems))
 
     def close(self) -> None:
-        """Stops every call of this enricher, and waits up to `grace` for what is in flight.
+        """Stops every call of this enricher, and waits up to `grace` for its requests in flight.
 
-        Calls in other threads then end, the rest of their rows `not_sent`. Receipts and `recover()`
-        stay; whatever sends raises from then on. Closing again does nothing.
+        Calls in other threads end; their remaining rows are `not_sent`. Receipts and `recover()` still work
+        afterwards, but every call that would send raises an error. Closing again does nothing.
 
-        When it returns, all answers are on the disk. If nothing else uses the store, its files are closed
-        and its log (`-wal`) is gone: the file can be copied, moved or deleted. While others use it, it
-        stays open for them; copy it with `enricher.store.backup(...)` then.
+        When `close` returns, all answers are on the disk. If nothing else uses the store, its files are
+        closed and its log (`-wal`) is deleted, so the store can be copied, moved or deleted. If something
+        else uses it, copy it with `enricher.store.backup(...)`.
         """
         self._desk.close(self._desk.settings.grace)
 

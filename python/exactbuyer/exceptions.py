@@ -1,7 +1,7 @@
-"""What can go wrong with a run, each with the answer to *may it have been charged?*.
+"""What can go wrong in a run, each with the answer to *may it have been charged?*.
 
-Owns the classes and nothing else: the core decides which of them a run has earned. A row's own
-trouble is data (its status, and `Results.problems`), never an exception of its own.
+Owns only the classes: the core decides which of them a run raises. A problem of a single row is data (its
+status, and `Results.problems`), never an exception.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ __all__ = [
 
 
 class ExactBuyerError(Exception):
-    """Anything that this package raises about a run.
+    """The parent of all exceptions that this package raises about a run.
 
     Args:
-        message: One line that says what to do next.
-        status: The HTTP status that brought it, where a reply did.
-        results: What the call had come to: every row, in order. What was paid for is in there.
-        receipt: What the call took.
+        message: One line that says what happened and what to do next.
+        status: The HTTP status of the reply that caused it, if a reply did.
+        results: The results of the call so far: every row, in order, with everything that was paid for.
+        receipt: The receipt of the call.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class ExactBuyerError(Exception):
 
     @property
     def table(self) -> Any:
-        """Of `enrich_table`: the table, every row in place; `None` of any other call."""
+        """For `enrich_table`: the table, with every row in its place; `None` for other calls."""
         return getattr(self.results, "table", None)
 
 
@@ -69,10 +69,10 @@ class ConfigError(ExactBuyerError, ValueError):
 
 
 class InvalidIdentifierError(ExactBuyerError, ValueError):
-    """Rows that cannot be looked up. Nothing was sent, nothing was charged.
+    """Some rows cannot be looked up. Nothing was sent, nothing was charged.
 
     Attributes:
-        errors: Every one of them: its row, counted from 0, and why.
+        errors: Every such row: its number, counted from 0, and the reason.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class InvalidIdentifierError(ExactBuyerError, ValueError):
 
 
 class ApiError(ExactBuyerError):
-    """The service refused, free of charge; `status` says how. Check `base_url`."""
+    """The service refused the request, free of charge. `status` is the HTTP status. Check `base_url`."""
 
 
 class AuthenticationError(ApiError):
@@ -97,19 +97,19 @@ class AuthenticationError(ApiError):
 
 
 class InsufficientCreditsError(ApiError):
-    """403: the account has no credits left. Free; ask again once it has."""
+    """403: the account has no credits left. Free; run it again when it has credits."""
 
 
 class RateLimitError(ApiError):
-    """429, with a wait longer than a run should sleep. Free; ask again later."""
+    """429, with a wait longer than a run should sleep. Free; run it again later."""
 
 
 class BadRequestError(ApiError):
-    """400 or 422: the service cannot read the request, or refused a record of it. Free."""
+    """400 or 422: the service cannot read the request, or refused one of its records. Free."""
 
 
 class ServerError(ApiError):
-    """503 or 408, each time it was tried. Free; ask again later."""
+    """503 or 408 at every attempt. Free; run it again later."""
 
 
 class TransportError(ExactBuyerError, OSError):
@@ -117,27 +117,27 @@ class TransportError(ExactBuyerError, OSError):
 
 
 class UnknownOutcomeError(ExactBuyerError):
-    """A request went out and no readable answer came back: **it may have been charged**.
+    """A request was sent and got no readable answer: **it may have been charged**.
 
-    Its rows have the status `unknown`, and are never sent again unasked.
+    Its rows have the status `unknown`, and are never sent again unless you ask for it.
     """
 
 
 class BudgetExceededError(ExactBuyerError):
-    """The ceiling on credits, or on doubt, stopped the run. Nothing beyond it was sent."""
+    """The limit on credits or on doubts stopped the run. Nothing beyond the limit was sent."""
 
 
 class StoreError(ExactBuyerError, OSError):
-    """The store could not be read or written. Nothing is sent that could not be noted first."""
+    """The store could not be read or written. A request is sent only if it could be recorded first."""
 
 
 class Interrupted(KeyboardInterrupt):
-    """What Ctrl-C raises out of a call: a `KeyboardInterrupt` that still holds what was paid for.
+    """The `KeyboardInterrupt` that a call raises after Ctrl-C. It has everything that was paid for.
 
     Attributes:
-        results: Every row in order, as far as the run had come; `None` if a second Ctrl-C did not
-            wait for what was in flight (`BulkEnricher.recover` does).
-        receipt: What the call had taken by then.
+        results: Every row in order, as far as the run had come; `None` after a second Ctrl-C, which does not
+            wait for the requests in flight (`BulkEnricher.recover` does).
+        receipt: The receipt of the call at that moment.
     """
 
     def __init__(
@@ -149,16 +149,16 @@ class Interrupted(KeyboardInterrupt):
 
     @property
     def table(self) -> Any:
-        """Of `enrich_table`: the table as far as it had come; `None` of any other call."""
+        """For `enrich_table`: the table, as far as it was computed; `None` for other calls."""
         return getattr(self.results, "table", None)
 
 
 class _WithResults(UserWarning):
-    """A warning about a call: where warnings are errors, what was paid for is reached through it.
+    """A warning about a call. If warnings are turned into errors, it gives access to what was paid for.
 
     Attributes:
-        results: What the call had come to, if it is over.
-        receipt: What the call took, likewise.
+        results: The results of the call, if it is over.
+        receipt: The receipt of the call, likewise.
     """
 
     def __init__(
@@ -170,24 +170,25 @@ class _WithResults(UserWarning):
 
     @property
     def table(self) -> Any:
-        """Of `enrich_table`: the table; `None` of any other call."""
+        """For `enrich_table`: the table; `None` for other calls."""
         return getattr(self.results, "table", None)
 
 
 class IncompleteWarning(_WithResults):
-    """A call is over and rows of it are open: `unknown` or `not_sent`."""
+    """A call is over, and some of its rows have no answer: they are `unknown` or `not_sent`."""
 
 
 class ColumnWarning(_WithResults):
-    """A table was enriched, and what it asks by, or asks for, may be the wrong thing.
+    """A table was enriched, but `by` or `columns` may be wrong.
 
-    Nearly no cell could be looked up, or no contact had a value for a column of yours, or none that fits its
-    type.
+    Nearly no cell could be looked up; or no contact has a value for a column that you defined, or none has a
+    value that fits its type.
     """
 
 
 class StoreWarning(_WithResults):
-    """Something about the store that somebody should see to.
+    """A problem with the store that you should look at.
 
-    Answers could not be kept; others can read the file; or many lookups, and no store.
+    Examples: answers could not be stored; other users can read the file; many lookups are sent without a
+    store.
     """

@@ -1,4 +1,4 @@
-"""PLAN, as people see it: what a call would ask, and what it could cost. Data and its wording only."""
+"""PLAN, as people see it: what a call would send, and what it could cost. Only data and its wording."""
 
 from __future__ import annotations
 
@@ -25,50 +25,51 @@ _LISTS_DIFFER = 0.03
 
 
 class Suspect(NamedTuple):
-    """One identifier in suspiciously many rows: a placeholder, perhaps."""
+    """An identifier in suspiciously many rows: it may be a placeholder."""
 
     row: int
-    """The first row that holds it, from 0."""
+    """The first row with the identifier, from 0."""
 
     field_type: str
-    """What it is."""
+    """The field type of the identifier."""
 
     rows: int
-    """In how many rows it stands."""
+    """The number of rows with the identifier."""
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Plan:
-    """What a call would ask, and what it could cost. Made without network and without a key.
+    """What a call would send, and what it could cost. A plan needs no network and no key.
 
-    It shows as a table, at a prompt and in a notebook.
+    It prints as a table, at a prompt and in a notebook.
 
-    Where rows are lists in order of preference, what has to be asked depends on the answers: then
-    the two numbers of a range differ.
+    If rows are lists, the number of lookups depends on the answers. Then the two numbers of a range differ.
 
     Attributes:
         rows: Rows read.
-        missing: Rows with nothing to ask.
+        missing: Rows that are empty.
         invalid: Rows that cannot be looked up.
-        duplicates: Rows that another row's lookup answers, free of charge. `stream` and the command line
-            recognise duplicates only within 100,000 rows. The store answers duplicates further apart; without
-            a store they are paid for again.
-        from_store: Rows that the store answers, free of charge.
-        open_rows: Rows that are left alone: an earlier run left them in doubt, or they were purged from
-            the store; with `store_only=True`, all that it cannot answer.
-        bought_again: Of the identifiers to ask, those that the store has a contact for, too old,
-            found with other required fields, or to be asked for again: **they are paid for again**.
-        to_send: Identifiers to ask, from (every first one matches) to (none does).
-        requests: Requests that takes, likewise.
-        max_credits: Most credits it can cost: no more than is left of the ceiling.
-        ceiling: The enricher's ceiling, in credits; `None` where it has none.
-        ceiling_left: What is left of it, every doubt counted as spent.
-        expected_credits: What it will likely cost, by what the store's latest requests with these
-            required fields found; `None` where there are too few of them.
-        min_duration_s: It takes at least so many seconds, at the requests allowed per minute.
-        problems: The rows that cannot be looked up, and why.
+        duplicates: Rows that the lookup of another row answers, free of charge. `stream` and the command line
+            recognise duplicates only within 100,000 rows. Later duplicates are answered from the store;
+            without a store they are paid for again.
+        from_store: Rows that are answered from the store, free of charge.
+        open_rows: Rows that will not be sent and get no answer: those that an earlier run left in doubt, and
+            those that were purged from the store; with `store_only=True`, all rows that the store cannot
+            answer.
+        bought_again: How many of the identifiers to send already have a contact in the store that is too old,
+            was found with other required fields, or is refreshed: **they are paid for again**.
+        to_send: The number of identifiers to send, as a range: from the case that every first identifier of a
+            row matches to the case that none does.
+        requests: The number of requests, likewise.
+        max_credits: The maximum cost in credits; never more than is left of the limit.
+        ceiling: The enricher's limit, in credits; `None` if it has none.
+        ceiling_left: What is left of the limit; every doubt counts as spent.
+        expected_credits: The likely cost, as a range, estimated from the store's latest requests with these
+            required fields; `None` if there are too few of them.
+        min_duration_s: The minimum duration in seconds, because of `requests_per_minute`.
+        problems: The rows that cannot be looked up, with the reasons.
         suspects: Identifiers that may be placeholders.
-        credit_price: What one credit costs, with its currency, where the enricher was told.
+        credit_price: The price of one credit and its currency, if the enricher has one.
     """
 
     rows: int = 0

@@ -1,6 +1,6 @@
-"""Where a run stands, shown while it is under way. Watching never breaks a run.
+"""The progress of a run, shown while it runs. A failure to show it never stops the run.
 
-Owns the bar, the log line and the caller's own function. Knows the run only as the core's counts.
+Owns the bar, the log line and the call of the caller's function. Knows only the core's counts of a run.
 """
 
 from __future__ import annotations
@@ -33,19 +33,20 @@ _MINUTE_S = 60
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """Where a run stands.
+    """The progress of a run.
 
     Attributes:
-        rows: Rows of the whole run; `None` where a stream does not say how many it has.
+        rows: All rows of the run; `None` if a stream does not know how many it has.
         done: Rows whose outcome is known.
-        credits: Credits known to be charged.
-        credits_in_doubt: Credits that may come on top: in doubt, and in flight.
+        credits: Credits that are known to be charged.
+        credits_in_doubt: Credits that may be charged in addition: in doubt, or in flight.
         in_flight: Requests in flight.
-        requests_last_minute: Requests of the last 60 s, by all who share the limit.
+        requests_last_minute: Requests in the last 60 s, of all enrichers and processes that share the rate
+            limit.
         requests_left: Requests still to be sent, as far as is known.
-        limited_by: What holds the run back, as in `"requests_per_minute"`; `""` if nothing does.
-        left_s: Seconds until it is done, as far as can be told.
-        elapsed_s: Seconds since it began.
+        limited_by: What limits the speed of the run, such as `"requests_per_minute"`; `""` if nothing does.
+        left_s: Estimated seconds until the end; `None` if there is no estimate.
+        elapsed_s: Seconds since the beginning.
     """
 
     rows: int | None = None
@@ -76,10 +77,10 @@ class Progress:
         return " | ".join(parts)
 
     def within(self, columns: int) -> str:
-        """The same in at most so many columns: in fewer words, and without what matters least.
+        """The same text in at most `columns` characters: shorter, and without the least important parts.
 
         Args:
-            columns: The room there is, in characters. What limits the run stays longest.
+            columns: The available width, in characters. What limits the run is dropped last.
         """
         if len(str(self)) <= columns:
             return str(self)

@@ -1,4 +1,4 @@
-"""OUTPUT: what a call took, in rows, lookups, requests and credits. Data and its wording only."""
+"""OUTPUT: what a call did and cost, in rows, lookups, requests and credits. Only data and its wording."""
 
 from __future__ import annotations
 
@@ -21,57 +21,57 @@ _STOPPED_BY_CALLER = "stopped before the end"
 
 
 class Note(NamedTuple):
-    """What was odd about replies that were charged."""
+    """Something unusual about replies that were charged."""
 
     text: str
-    """What it was, and what was made of it."""
+    """What was unusual, and how it was counted."""
 
     requests: int
-    """How many requests got such a reply."""
+    """The number of requests that got such a reply."""
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Receipt:
-    """What a call took. Receipts add up: `sum(receipts, Receipt())`.
+    """What a call did and cost. Receipts can be added: `sum(receipts, Receipt())`.
 
-    In rows, `rows` is the sum of `missing`, `invalid`, `found`, `not_found`, `rejected`, `unknown`
-    and `not_sent` once a call is over (before, the difference is `under_way`); `duplicates` and
-    `from_store` say how many of these cost nothing of their own. It shows as a table, at a prompt and
-    in a notebook.
+    When a call is over, `rows` is the sum of `missing`, `invalid`, `found`, `not_found`, `rejected`,
+    `unknown` and `not_sent`. Before, the difference is `under_way`. `duplicates` and `from_store` count the
+    rows among these that cost nothing. A receipt prints as a table, at a prompt and in a notebook.
 
     Attributes:
         rows: Rows read.
-        missing: Rows with nothing to ask.
+        missing: Rows that are empty.
         invalid: Rows that cannot be looked up.
         found: Rows with a contact.
-        not_found: Rows that the vendor was asked about, and has nobody for.
-        rejected: Rows whose record the vendor refused.
-        unknown: Rows that were sent and may have been charged; no readable answer came.
-        not_sent: Rows that were not sent, or refused free of charge.
-        duplicates: Rows answered by another row's lookup. A stream counts those within 100,000 rows of the
-            last row with the same identifier; others are `from_store`, or were paid for again.
-        from_store: Rows answered by the store.
-        found_duplicates: Of the rows found, those answered by another row's lookup.
-        found_from_store: Of the rows found, those answered by the store.
-        inherited: Of the rows `unknown`, those that an earlier run left in doubt.
-        inherited_credits: What those may have cost then; not in this receipt's credits.
-        inherited_since: When the first of them was sent, in UTC.
-        barred: Of the rows `not_sent`, those that were purged from the store, or dropped while in doubt.
-        bought_again: Lookups sent although the store has their contact: too old, found with other
-            `required_fields`, or `refresh=True`.
-        not_stored: Lookups whose answers are in the results, and could not be stored.
-        in_store: Whether a store keeps what was paid for, and what is in doubt.
-        store_only: Whether nothing was to be sent, as `store_only=True` has it.
-        sent: Lookups that went out, each time they did.
-        requests: Requests that went out, whatever became of them.
-        credits: Credits known to be charged.
-        credits_in_doubt: Credits that may have been charged on top.
-        misfits: Values of contacts that did not fit the type of a table's column, and are null there.
-        elapsed_s: How long it took, in seconds.
-        stopped: Why it stopped before the end; `None` if it did not.
-        notes: What was odd about replies that were charged: why credits are in doubt though no row is
-            `unknown`, among others.
-        credit_price: What one credit costs, with its currency, where the enricher was told.
+        not_found: Rows for which the service found nobody.
+        rejected: Rows whose record the service refused.
+        unknown: Rows that were sent and may have been charged, but got no readable answer.
+        not_sent: Rows that were not sent, or were refused free of charge.
+        duplicates: Rows that were answered by the lookup of another row. A stream counts only duplicates
+            within 100,000 rows of the last row with the same identifier; later ones are `from_store`, or were
+            paid for again.
+        from_store: Rows that were answered from the store.
+        found_duplicates: The rows in `found` that are duplicates.
+        found_from_store: The rows in `found` that were answered from the store.
+        inherited: The rows in `unknown` that an earlier run left in doubt.
+        inherited_credits: What these may have cost in that run. It is not included in this receipt's credits.
+        inherited_since: When the first of these was sent, in UTC.
+        barred: The rows in `not_sent` that were purged from the store, or dropped while in doubt.
+        bought_again: Lookups that were sent although the store has a contact: because it is too old or was
+            found with other `required_fields`, or because of `refresh=True`.
+        not_stored: Lookups whose answers are in the results but could not be stored.
+        in_store: Whether a store has recorded what was paid for and what is in doubt.
+        store_only: Whether the call had `store_only=True`, so that nothing was sent.
+        sent: Lookups that were sent. A lookup that was sent twice counts twice.
+        requests: Requests that were sent, whatever their outcome.
+        credits: Credits that are known to be charged.
+        credits_in_doubt: Credits that may have been charged in addition.
+        misfits: Values that did not fit the type of a table's column and are null there.
+        elapsed_s: How long the call took, in seconds.
+        stopped: Why the call stopped before its end; `None` if it did not.
+        notes: What was unusual about replies that were charged, such as why credits are in doubt although no
+            row is `unknown`.
+        credit_price: The price of one credit and its currency, if the enricher has one.
 
     Example:
         >>> from exactbuyer import Receipt
@@ -130,7 +130,7 @@ class Receipt:
 
     @property
     def under_way(self) -> int:
-        """Rows whose outcome is still to come: 0 once a call is over."""
+        """Rows whose outcome is not known yet: 0 when the call is over."""
         done = self.missing + self.invalid + self.found + self.not_found + self.rejected
         return self.rows - done - self.unknown - self.not_sent
 
@@ -141,7 +141,7 @@ class Receipt:
 
     @property
     def cost(self) -> Decimal | None:
-        """What the known credits cost; `None` where no price is known."""
+        """The cost of the known credits; `None` if no price is known."""
         return None if self.credit_price is None else self.credit_price[0] * self.credits
 
     @property
@@ -174,7 +174,7 @@ class Receipt:
 
     @property
     def why_open(self) -> str:
-        """Why rows are open, in words."""
+        """Why rows have no answer, in words."""
         if self.stopped:
             return self.stopped
         parts: list[str] = []
@@ -187,11 +187,11 @@ class Receipt:
         return "; ".join([*parts, self.next_step]) if parts else "the run was stopped"
 
     def raise_for_incomplete(self) -> None:
-        """Raises if rows are open: for jobs that must not take half for whole.
+        """Raises if rows have no answer: for jobs that must not continue with incomplete results.
 
         Raises:
-            UnknownOutcomeError: Rows may have been charged, and have no answer.
-            ExactBuyerError: Rows were not sent.
+            UnknownOutcomeError: Some rows may have been charged and have no answer.
+            ExactBuyerError: Some rows were not sent.
         """
         if not self.open_rows:
             return
@@ -227,9 +227,9 @@ class Receipt:
         """The receipt as a small table.
 
         Args:
-            see: Where the reasons of rows are.
-            step: What to do next; `None`: what Python does next.
-            title: What stands above it; `None`: whether rows are open.
+            see: Where the reader finds the reasons of rows.
+            step: What to do next. `None`: `next_step`, which is for users of the Python API.
+            title: The title of the table. `None`: it says whether rows have no answer.
         """
         return "\n".join(
             [

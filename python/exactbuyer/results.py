@@ -1,4 +1,4 @@
-"""OUTPUT: what became of each row, in the order of the input. Data only."""
+"""OUTPUT: the outcome of each row, in the order of the input. Data only."""
 
 from __future__ import annotations
 
@@ -12,52 +12,52 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 Status: TypeAlias = Literal["found", "not_found", "missing", "invalid", "rejected", "unknown", "not_sent"]
-"""What became of a row."""
+"""The outcome of a row."""
 
 STATUSES: tuple[Status, ...] = get_args(Status)
 
 
 class Result(TypedDict):
-    """What became of one row."""
+    """The outcome of one row."""
 
     value: Any
-    """The caller's own spelling: of a list the one that was found, else the first; `None` if missing."""
+    """The value in the caller's spelling. For a list: the one that was found, else the first. `None` if the
+    row is missing."""
 
     enriched_contact: dict[str, Any] | None
-    """The vendor's object, complete and untouched; `None` unless the row is `found`."""
+    """The service's object, complete and unchanged; `None` unless the row is `found`."""
 
     status: Status
-    """What became of it."""
+    """The outcome."""
 
 
 class Problem(NamedTuple):
-    """Why a row is neither `found`, `not_found` nor `missing`. Never holds a person's data."""
+    """Why a row is neither `found`, `not_found` nor `missing`. It never contains personal data."""
 
     row: int
-    """Its place in the input, from 0."""
+    """The place of the row in the input, from 0."""
 
     status: Status
-    """What became of it."""
+    """The outcome."""
 
     reason: str
-    """Why, in words."""
+    """The reason, in words."""
 
 
 class Results(list[Result]):
-    """A list with one `Result` a row, in input order, and what the call took.
+    """A list with one `Result` for each row, in input order, and the receipt of the call.
 
-    It is a list in every way; a slice of it is a plain one. Its repr shows counts, not a thousand
-    people.
+    It is a `list`; a slice of it is a plain list. Its repr shows counts and no people.
 
     Args:
         rows: The results.
-        receipt: What the call took.
-        problems: Why rows are neither `found`, `not_found` nor `missing`: of every such row of a list, of
-            a stream the first million.
-        first_row: Which row of the input comes first, where the rows before it had already been
-            handed out by a stream.
-        table: Of a call of `enrich_table`: the table, as far as the call had come. The list itself is
-            then empty, and yet counts as true: there is something in it.
+        receipt: The receipt of the call.
+        problems: Why rows are neither `found`, `not_found` nor `missing`. For a list, all such rows; for a
+            stream, the first million.
+        first_row: The number of the first row in this list. It is not 0 if a stream had already yielded the
+            rows before it.
+        table: For `enrich_table`: the table, as far as the call had come. The list itself is then empty, but
+            `bool(results)` is true.
 
     Example:
         >>> from exactbuyer import BulkEnricher

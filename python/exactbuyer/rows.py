@@ -1,4 +1,4 @@
-"""INPUT: how rows are cut out of a source, and the vendor's names for what is in them.
+"""INPUT: how rows are read from a source in slices, and the service's names for field types.
 
 Knows nothing of what a row means: the core reads each one, and says what is wrong with it.
 """
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 FieldType: TypeAlias = Literal["email", "phone", "social_profile"]
-"""What an identifier is. The names are the vendor's (`contact-enrichment/bulk-enrichment-api`)."""
+"""The type of an identifier. The names are those of the API (`contact-enrichment/bulk-enrichment-api`)."""
 
 RequiredField: TypeAlias = Literal["email", "work_email", "personal_email", "phone", "social_profile"]
-"""What a match may be required to have. The names are the vendor's."""
+"""What a match may be required to have. The names are those of the API."""
 
 FIELD_TYPES: tuple[str, ...] = get_args(FieldType)
 REQUIRED_FIELDS: tuple[str, ...] = get_args(RequiredField)

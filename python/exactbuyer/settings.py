@@ -1,8 +1,8 @@
-"""The settings of an enricher: checked once, frozen after.
+"""The settings of an enricher: checked once, then unchangeable.
 
-Owns the ranges with their reasons, as people read them. What only the core can judge (an address, a
-proxy, a file of certificates, a country, a time zone) it judges, and says. Knows nothing of runs; the
-key is no setting and never comes here.
+Owns the ranges and their reasons, as messages show them. The core checks what only it can check (an address,
+a proxy, a file of certificates, a country, a time zone), and makes the message. Knows nothing of runs. The
+key is not a setting and never comes here.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ MOST_PRICE = 1_000_000
 MOST_CURRENCY = 20
 
 LOOPBACK = "loopback"
-"""The service that all addresses of this machine are: its people are invented."""
+"""The service name for all addresses of this machine, whose people are invented."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Settings:
-    """What an enricher was made with, checked. Durations are in seconds."""
+    """The settings of an enricher, checked. Durations are in seconds."""
 
     required_fields: tuple[RequiredField, ...]
     store: str | None
@@ -75,12 +75,12 @@ class Settings:
 
     @property
     def budget(self) -> Budget | None:
-        """The ceiling: a plain number is per store."""
+        """The limit: a plain number is per store."""
         return Budget(self.max_credits) if isinstance(self.max_credits, int) else self.max_credits
 
     @property
     def service(self) -> str:
-        """Whose answers it gets: the host, or `loopback`."""
+        """The service that answers: the host, or `loopback`."""
         return _core.service_of(self.base_url)
 
     @property
@@ -90,7 +90,7 @@ class Settings:
         return min(2 * max(in_flight, self.chunk_size), MAX_WINDOW_ROWS)
 
     def for_core(self) -> dict[str, Any]:
-        """The settings by the names, and in the units, that the core reads."""
+        """The settings with the names and in the units that the core reads."""
         budget = self.budget
         ceiling = {} if budget is None else {"max_credits": budget.credits, "per": budget.per}
         return {
@@ -134,7 +134,8 @@ def checked(**given: Any) -> Settings:
     """Checks every setting.
 
     Raises:
-        ConfigError: One is wrong; the message names it, its range and the reason for the range.
+        ConfigError: A setting is wrong. The message names the setting, its range and the reason for the
+            range.
     """
     for name, value in given.items():
         check_text(name, *_texts(value))
@@ -181,7 +182,7 @@ def _texts(value: object) -> Iterable[object]:
 
 
 def check_max_credits(value: object) -> int | None:
-    """The ceiling, or `None` for no ceiling; else a `ConfigError`."""
+    """The limit, or `None` for no limit; else a `ConfigError`."""
     return None if value is None else check_credits(value)
 
 
@@ -269,7 +270,7 @@ def _base_url(hidden: Hidden) -> str:
 
 
 def store_path(value: object, base_url: str) -> str | None:
-    """Where the store lies; `None` for none."""
+    """The path of the store; `None` if there is no store."""
     if value is None:
         return None
     if isinstance(value, str) and value == "auto":

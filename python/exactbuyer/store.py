@@ -1,7 +1,7 @@
-"""The store, as people ask it: what was bought, what is in doubt, what it cost, who is to be forgotten.
+"""The store: what was bought, what is in doubt, what it cost, and the data of people.
 
-Owns the questions and their words. Nothing here opens the file, which two SQLite libraries in one
-process would damage: the core does. What an answer looks like is in `_stored`.
+Owns the calls on a store and their messages. Nothing here opens the file, because two SQLite libraries in one
+process would damage it: the core opens it. The types of the results are in `_stored`.
 """
 
 from __future__ import annotations
@@ -45,27 +45,26 @@ __all__ = [
 ]
 
 Resolution: TypeAlias = Literal["resend", "drop"]
-"""What is to become of what is in doubt."""
+"""What to do with lookups in doubt."""
 
 
 class Store(StoreFile):
-    """What was asked and paid, in one file that outlives the process.
+    """A store: what was looked up, answered and paid, in one file.
 
-    An enricher's own is `enricher.store`; `Store(path)` opens one without an enricher, to look into
-    it. Opened when it is first needed, and anew in a forked child; usable from many threads; a
-    context manager. The file holds personal data: it is readable by its owner alone, and never
-    holds the API key.
+    `enricher.store` is the store of an enricher. `Store(path)` opens a store without an enricher. The file is
+    opened when it is first needed, and again in a forked child. Several threads can use a store, and it is a
+    context manager. The file has personal data: only its owner can read it. It never contains the API key.
 
-    Ctrl-C takes back what is asked, also while another program keeps the file locked. What was
-    written by then is whole and stays: a purge or a merge that was broken off is to be done again.
+    Ctrl-C interrupts every call, even while another program keeps the file locked. An interrupted purge or
+    merge has completed some of its steps and not begun the others: repeat it.
 
     Args:
-        path: The file. It has to be there: only enrichers make one.
+        path: The file. It must exist: only enrichers create stores.
         default_region: The country of phone numbers without a country code, as for `BulkEnricher`.
 
     Raises:
-        StoreError: From whatever is asked: the file cannot be read or written, lies on a disk that
-            cannot be relied on, is no store, or was written by another version.
+        StoreError: Every call can raise it: the file cannot be read or written, is on a disk that cannot be
+            relied on, is not a store, or was written by another version.
 
     Example:
         >>> import pathlib, tempfile
@@ -82,27 +81,27 @@ class Store(StoreFile):
     __slots__ = ()
 
     def unknown(self) -> list[Doubt]:
-        """Every lookup that may have been charged and has no answer, the oldest first.
+        """Returns every lookup that may have been charged and has no answer, the oldest first.
 
         Returns:
-            One `Doubt` a lookup: whom it asks for, when it went out, what happened, and what it may
-            have cost.
+            One `Doubt` for each lookup: the identifier, when it was sent, what happened, and what it may have
+            cost.
         """
         return [Doubt.of(doubt) for doubt in opened(self).unknown()]
 
     def resolve_unknown(self, resolution: Resolution) -> Resolved:
-        """Decides what becomes of everything in doubt, once you have seen the vendor's usage page.
+        """Decides about all lookups in doubt. Look at the usage page of the service first.
 
         Args:
-            resolution: `"resend"`: the next call asks again, **which may pay twice**. `"drop"`: it is
-                left alone, `not_sent` from then on until `allow`. Either way what it may have cost
-                stays on the books, and what is under way right now is not touched.
+            resolution: `"resend"`: the next call sends them again, **which may pay twice**. `"drop"`: they
+                are not sent again; they are `not_sent` until `allow`. In both cases, what they may have cost
+                stays in the journal. Requests in flight are not affected.
 
         Returns:
-            How many lookups that were, and the credits that they may have cost.
+            The number of lookups, and the credits that they may have cost.
 
         Raises:
-            ConfigError: It is neither.
+            ConfigError: `resolution` has another value.
         """
         if cast("object", resolution) not in ("resend", "drop"):
             raise ConfigError(
@@ -112,10 +111,10 @@ class Store(StoreFile):
         return Resolved(**opened(self).resolve_unknown(resolution == "resend"))
 
     def receipts(self) -> list[Entry]:
-        """The journal: every request, the oldest first, and what it came to. Purges leave it as it is.
+        """Returns the journal: every request and its outcome, the oldest first. Purges do not change it.
 
         Returns:
-            One `Entry` a request.
+            One `Entry` for each request.
         """
         entries: list[Entry] = []
         while page := opened(self).receipts(entries[-1].request if entries else 0):
@@ -125,22 +124,22 @@ class Store(StoreFile):
     def summary(
         self, by: Iterable[str] = ("month",), *, tz: str | tzinfo | None = None, as_frame: bool | None = None
     ) -> Any:
-        """The journal, added up.
+        """Adds up the journal by time and by tags.
 
         Args:
-            by: Any of `"day"`, `"month"`, `"year"`, and names of the enrichers' `tags`, in the order
-                of the columns.
-            tz: Where days, months and years begin; UTC by default.
-            as_frame: Whether to give a pandas frame. `None`: if pandas is installed.
+            by: `"day"`, `"month"`, `"year"`, or names from the enrichers' `tags`, in the order of the
+                columns.
+            tz: The time zone in which days, months and years begin. UTC by default.
+            as_frame: Whether to return a pandas frame. `None`: if pandas is installed.
 
         Returns:
-            A frame, else a list of dicts: for each group its parts by their names (`None` where
-            a request has no such tag), `requests`, `lookups`, `hits`, `credits`,
-            `credits_in_doubt`; in the order of the groups.
+            A frame or a list of dicts, with one row for each group, in the order of the groups. The columns
+            are the names in `by` (`None` if a request has no such tag), `requests`, `lookups`, `hits`,
+            `credits` and `credits_in_doubt`.
 
         Raises:
-            ConfigError: There is no such time zone; `by` is no list of names, or has one that is neither
-                a part of the date nor a tag of any request.
+            ConfigError: The time zone does not exist; or `by` is not a list of names, or has a name that is
+                neither a part of the date nor a tag of any request.
         """
         if isinstance(by, str):
             raise ConfigError("by is a list of names, as in by=['month']")
@@ -168,47 +167,48 @@ class Store(StoreFile):
         return pd.DataFrame(rows, columns=[*names, *counts])
 
     def reconcile(self, month: str, invoiced: int, *, tz: str | tzinfo | None = None) -> Reconciliation:
-        """A month's books against the vendor's invoice.
+        """Compares what the journal has for a month with the invoice of the service.
 
         Args:
-            month: As in `"2026-10"`.
-            invoiced: Credits on the invoice.
-            tz: Where the vendor's month begins; UTC by default.
+            month: The month, as in `"2026-10"`.
+            invoiced: The credits on the invoice.
+            tz: The time zone in which the invoice's month begins. UTC by default.
 
         Returns:
-            What is known to be charged, what is in doubt, the difference, and whether the doubts
-            explain it; print it.
+            The credits that are known to be charged, those in doubt, the difference, and whether the doubts
+            explain it. Print it.
 
         Raises:
-            ConfigError: There is no such month or time zone.
+            ConfigError: The month or the time zone does not exist.
         """
         check_text("month", month)
         check_whole("invoiced", invoiced)
         return Reconciliation(month=month, **opened(self).reconcile(month, invoiced, time_zone(tz)))
 
     def info(self) -> Info:
-        """What is in it; print it, or show it in a notebook.
+        """Returns what the store contains. It prints as a table.
 
-        Counts everything: some seconds, where there are millions.
+        This counts everything, which takes some seconds for millions of answers.
         """
         return Info.of(self._path, opened(self).info())
 
     def find(self, what: object, *, field_type: FieldType | None = None) -> list[Answer]:
-        """Everything on file about a person: all that `purge` would remove.
+        """Returns everything that is stored about a person: all that `purge` would remove.
 
-        That is whoever was asked for by it, whose contact mentions it in whatever spelling, and replies that
-        were kept because they could not be read and that may hold it (status `unreadable`). Reads the whole
-        store: one to three seconds for each million contacts.
+        These are the answers to lookups by this identifier, every contact that mentions it in any usual
+        spelling, and every kept reply that could not be read and may contain it (status `unreadable`). The
+        whole store is read, which takes one to three seconds for each million contacts.
 
         Args:
-            what: An identifier, as a row of `enrich` is; or any text, such as a name.
-            field_type: What the identifier is. `None`: inferred.
+            what: An identifier, as a row for `enrich`; or any other text, such as a name, which is searched
+                for only in contacts.
+            field_type: The field type of the identifier. `None`: it is inferred.
 
         Returns:
-            One `Answer` for each that was found, contacts included.
+            One `Answer` for each answer found, with its contact.
 
         Raises:
-            ConfigError: There is nothing to look for.
+            ConfigError: `what` is empty.
         """
         check_text("what", what)
         read = self._read(what, field_type)
@@ -227,26 +227,26 @@ class Store(StoreFile):
         older_than: timedelta | datetime | None = None,
         field_type: FieldType | None = None,
     ) -> Purged:
-        """Forgets a person, or everything old: no byte of it stays in any file of the store.
+        """Deletes a person, or everything old, from every file of the store, down to the last byte.
 
-        Contacts of others that mention the identifier, in any spelling, are removed, too; those that arrive
-        later are delivered and not stored. Every kept reply that is not complete JSON is removed, because
-        nobody can say whom it holds. A keyed hash, the date, what it had cost and the journal's counts are
-        kept. A purged lookup is `not_sent` from then on, until `allow`.
+        Contacts of other people that mention the identifier, in any usual spelling, are removed too. If such
+        a contact arrives later, it is delivered but not stored. Every kept reply that is not complete JSON is
+        removed, because its missing part may have mentioned the person. A keyed hash, the date, the cost and
+        the counts of the journal are kept. A purged lookup is `not_sent` until `allow`.
 
         Args:
-            identifier: Whom: a row, as for `enrich`.
-            older_than: Or everything answered before, and what processes that have died sent before
-                then: a moment with its time zone, or an age. What is under way stays.
-            field_type: What the identifier is. `None`: inferred.
+            identifier: The person, as a row for `enrich`.
+            older_than: Instead of a person: a time with a time zone, or an age. Everything that was answered
+                before that time is deleted, and the unanswered requests that dead processes sent before it.
+                Requests in flight stay.
+            field_type: The field type of the identifier. `None`: it is inferred.
 
         Returns:
-            What it did; print it. `cleaned` is false if another process was just reading:
-            purge again then.
+            What was removed. Print it. If `cleaned` is false, another process was reading: purge again.
 
         Raises:
-            ConfigError: Neither is given, or both.
-            InvalidIdentifierError: It is no identifier; `find` takes any text.
+            ConfigError: Neither or both of `identifier` and `older_than` are passed.
+            InvalidIdentifierError: `identifier` cannot be read as one. (`find` takes any text.)
         """
         if (identifier is None) == (older_than is None):
             raise ConfigError("say whom to purge, or older_than=…: one of the two")
@@ -255,57 +255,58 @@ class Store(StoreFile):
         return Purged(**opened(self).purge(self._one(identifier, field_type)))
 
     def allow(self, identifier: object, *, field_type: FieldType | None = None) -> bool:
-        """Lets someone be asked for again who was purged, or dropped while in doubt.
+        """Allows a person who was purged, or dropped while in doubt, to be looked up again.
 
         Args:
-            identifier: Whom: a row, as for `enrich`.
-            field_type: What the identifier is. `None`: inferred.
+            identifier: The person, as a row for `enrich`.
+            field_type: The field type of the identifier. `None`: it is inferred.
 
         Returns:
-            Whether they were.
+            Whether the person had been purged or dropped.
 
         Raises:
-            InvalidIdentifierError: It is no identifier.
+            InvalidIdentifierError: `identifier` cannot be read as one.
         """
         return opened(self).allow(self._one(identifier, field_type))
 
     def export(self, path: str | PathLike[str], *, force: bool = False) -> int:
-        """Writes every answer to a file, readable by its owner alone.
+        """Writes every answer to a file that only its owner can read.
 
         Args:
-            path: By its ending: `.jsonl` (JSON Lines), `.jsonl.gz`, or `.parquet` (which needs
-                pyarrow). An earlier export is replaced, once everything is written.
+            path: The file. Its ending sets the format: `.jsonl` (JSON Lines), `.jsonl.gz`, or `.parquet`
+                (needs pyarrow). An earlier export is replaced when the new one is complete.
             force: Whether any other file may be replaced. A store or another SQLite database never is.
 
         Returns:
-            How many answers there are in it: `field_type`, `value` (the canonical form),
-            `required_fields`, `status`, `fetched_at`, `request` and `enriched_contact` (in Parquet
-            its JSON text). Where a lookup was asked again, each answer is there.
+            The number of answers written. Each has `field_type`, `value` (the canonical form),
+            `required_fields`, `status`, `fetched_at`, `request` and `enriched_contact` (in Parquet as JSON
+            text). If a lookup was sent several times, the file has each answer.
 
         Raises:
             ConfigError: The path has another ending, or is a store or a file that is not an earlier export.
-            OSError: It cannot be written.
+            OSError: The file cannot be written.
         """
         hidden, path = Hidden(path), ""
         file = file_at("path", hidden)
         return write_export(opened(self).export(), file, self._path, force=force)
 
     def backup(self, path: str | PathLike[str]) -> Path:
-        """Copies the store as it is at this moment to a new file, readable by its owner alone.
+        """Copies the store as it is at this moment to a new file that only its owner can read.
 
-        The store may be in use at the same time, by other processes, too. The copy is a complete store;
-        requests that are under way are in doubt there. Use it instead of the original, or `merge` it: if
-        both are used, each pays for the same people.
+        The store may be in use meanwhile, also by other processes. The copy is a complete store; requests in
+        flight are in doubt there. Use the copy instead of the original, or `merge` it: if both are used, each
+        pays for the same people.
 
         Args:
             path: The new file. It must not exist.
 
         Returns:
-            Where it is.
+            The absolute path of the new file.
 
         Raises:
-            ConfigError: `path` exists, or side files of a store are beside it.
-            StoreError: The store cannot be read, or the copy not be written. No new file is left then.
+            ConfigError: `path` exists, or side files of a store are next to it.
+            StoreError: The store cannot be read, or the copy cannot be written. Then no new file is left
+                behind.
         """
         hidden, path = Hidden(path), ""
         to = file_at("path", hidden).absolute()
@@ -313,30 +314,30 @@ class Store(StoreFile):
         return to
 
     def merge(self, other: str | PathLike[str]) -> Merged:
-        """Takes over everything that another store of the same service has, its journal included.
+        """Takes over everything from another store of the same service, including its journal.
 
-        The other store may be a copy of this one. If both have an answer to a lookup, the newer one is
-        served, and the other is kept. Stores can be merged in any order, in any direction and repeatedly: no
-        request is counted twice.
+        The other store may be a copy of this one. If both have an answer to a lookup, the newer one is used,
+        and the other is kept. Stores can be merged in any order, in any direction and repeatedly: no request
+        is counted twice.
 
         Args:
-            other: The other's file. It stays as it is.
+            other: The file of the other store. It is not changed.
 
         Returns:
-            What was taken over; print it.
+            What was taken over. Print it.
 
         Raises:
-            ConfigError: It is another service's, or this store itself.
+            ConfigError: `other` is the store of another service, or this store itself.
         """
         hidden, other = Hidden(other), ""
         file = file_at("other", hidden)
         return Merged(**opened(self).merge(file))
 
     def unread_reply(self, request: int) -> bytes | None:
-        """A reply that was charged and could not be read whole, as it came; `None` where there is none.
+        """Returns a charged reply that could not be read completely, as it arrived, or `None`.
 
         Args:
-            request: The request's number, as in `unknown()` and `receipts()`.
+            request: The number of the request, as in `unknown()` and `receipts()`.
         """
         check_whole("request", request)
         return opened(self).read_unread(request)
@@ -374,17 +375,17 @@ class Store(StoreFile):
 
 
 def migrate(path: str | PathLike[str]) -> Migrated:
-    """Brings a store's file up to this version of the package. Never happens by itself.
+    """Upgrades the file of a store to this version of the package. This never happens by itself.
 
     Args:
-        path: The file. Nobody else may use it meanwhile.
+        path: The file. Nothing else may use it meanwhile.
 
     Returns:
-        What was done, and where the backup is; print it.
+        What was done, and where the backup is. Print it.
 
     Raises:
-        StoreError: It is open anywhere, was written by a newer version, or cannot be written: it is
-            as it was.
+        StoreError: The file is open somewhere, was written by a newer version, or cannot be written. It is
+            unchanged.
     """
     hidden, path = Hidden(path), ""
     return Migrated(**_core.migrate_store(file_at("path", hidden)))

@@ -1,7 +1,7 @@
-"""Results in order over rows that come as they come: a bounded window between two iterators.
+"""Results in order for rows that arrive one after the other: a bounded window between two iterators.
 
-Owns how a source is read: no more of it than the window holds, in slices that fill a request, and
-never so patiently that finished rows wait for a slow source.
+Owns how a source is read: at most as many rows as the window holds, in slices that fill a request. Finished
+rows never wait for a slow source.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ class Window:
 
     @property
     def receipt(self) -> Receipt:
-        """What the stream has taken so far; final once it is over."""
+        """The receipt of the stream so far. It is final when the stream is over."""
         return self._call.receipt()
 
     def _refused(self) -> bool:
@@ -138,11 +138,11 @@ class Window:
 
 
 class Stream(Window, Iterator["Result"]):
-    """Results in input order, as they become known. For one consumer; a context manager.
+    """The results in input order, as soon as they are known. For one consumer; also a context manager.
 
-    Reads ahead of the consumer by a bounded window (`Settings.window_rows`). Left early, it
-    starts nothing new; what was in flight, and what had been paid for but not yet handed out, is in
-    `BulkEnricher.recover`.
+    A stream reads ahead of the consumer by a bounded number of rows (`Settings.window_rows`). If it is left
+    early, it sends no new request. `BulkEnricher.recover` returns the results of its requests in flight, and
+    those that were paid for but not yet yielded.
     """
 
     def __init__(self, call: StreamCall, read: ReadRows, source: Iterator[Sequence[object]]) -> None:
@@ -185,7 +185,7 @@ class Stream(Window, Iterator["Result"]):
                 return False
 
     def close(self) -> None:
-        """Starts nothing new, waits up to the grace for what is in flight; the rest is in `recover()`."""
+        """Sends nothing new, and waits up to `grace` for requests in flight. `recover()` returns the rest."""
         if self._closed:
             return
         call = self._call

@@ -1,6 +1,6 @@
-"""The doors that block: `enrich`, `stream`, `recover`. Never touch asyncio, so they work inside any loop.
+"""The blocking calls `enrich`, `stream` and `recover`. They do not use asyncio, so they work inside any loop.
 
-Own how such a call waits. What a call is, and how it ends, is in `_calls`.
+Owns how such a call waits. What a call is, and how it ends, is in `_calls`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class SyncDoors:
-    """`BulkEnricher`'s doors for code that waits."""
+    """The blocking calls of `BulkEnricher`."""
 
     __slots__ = ()
 
@@ -44,42 +44,44 @@ class SyncDoors:
         on_error: OnError = "raise",
         progress: ProgressOption = "auto",
     ) -> Results:
-        """Looks up every row, and gives one result a row, in order.
+        """Looks up every row, and returns one result for each row, in the order of the rows.
 
         Args:
-            rows: An iterable of rows: a list, a column of pandas, polars, numpy or Arrow. A row is a
-                string, a `(field_type, value)` pair, the vendor's `{"field_type": …, "value": …}`, or
-                a *list* of those in order of preference: the second is paid for only if the first
-                finds nobody. A pair may have the country of a phone number as its third part, and a
-                mapping as `"region"`: an ISO 3166 code or a name, instead of `default_region`. `None`, NaN,
-                blanks and `na_values` are missing, and never sent.
-            field_type: What plain values are, for all rows. `None`: inferred for each.
-            required_fields: Instead of the enricher's own, for this call.
-            max_credits: Tightens the enricher's ceiling for this call, in credits.
-            refresh: Asks again for what the store has, **and pays again**; the new answers replace it.
-            store_only: Sends nothing, and needs no key: what the store cannot answer is `not_sent`.
-            on_error: `"raise"`: rows that cannot be looked up raise before anything is sent; what
-                goes wrong later lets the rest finish, and then raises. `"record"`: only the rows'
-                `status` says so, with one warning if rows stay open.
-            progress: `"auto"`: after a second a bar in a terminal or notebook, elsewhere a log line
-                each 10 s (INFO, logger `exactbuyer`). `True` or `False`: a bar, or nothing. A
-                function: called with a `Progress` now and then.
+            rows: An iterable of rows, such as a list or a column of pandas, polars, numpy or Arrow. A row is
+                a string, a pair `(field_type, value)`, the API's form `{"field_type": …, "value": …}`, or a
+                *list* of these, best first: the second is paid for only if the first finds nobody. A pair may
+                have the country of a phone number as its third part, and a mapping may have it under
+                `"region"`: an ISO 3166 code or a name, which replaces `default_region`. `None`, NaN, blanks
+                and `na_values` are missing, and are never sent.
+            field_type: The field type of all plain values. `None`: it is inferred for each value.
+            required_fields: Replaces the enricher's own setting in this call.
+            max_credits: Lowers the enricher's limit for this call, in credits.
+            refresh: Looks up again what the store has, **and pays again**. The new answers are used from then
+                on.
+            store_only: Sends nothing and needs no key. Rows that the store cannot answer are `not_sent`.
+            on_error: `"raise"`: invalid rows raise before anything is sent; if a problem occurs later, the
+                rest of the rows is finished first, and then the call raises. `"record"`: problems are
+                recorded in the `status` of the rows, with one warning if rows have no answer.
+            progress: `"auto"`: in a terminal or notebook, a bar after one second; elsewhere, a log line every
+                10 s (INFO, logger `exactbuyer`). `True`: a bar. `False`: nothing. A function: it is called
+                with a `Progress` from time to time.
 
         Returns:
-            A list of dicts with the keys `value`, `enriched_contact` and `status`, one a row, in
-            order, with a `receipt` and `problems`.
+            A list with one dict for each row, in order, with the keys `value`, `enriched_contact` and
+            `status`. The list also has a `receipt` and `problems`.
 
         Raises:
-            TypeError: Rows cannot be read as such, or as rows at all; the message names the fix.
-            InvalidIdentifierError: Rows cannot be looked up. Nothing was sent.
-            ExactBuyerError: See `on_error`. What was paid for is in the exception's `results`, and what it
-                took in its `receipt`.
-            KeyboardInterrupt: Ctrl-C, once what was in flight has been answered; it has `results`
-                and `receipt`, too, and so has `recover()`. A second Ctrl-C leaves at once.
+            TypeError: `rows`, or one of them, has a wrong type. The message says what to pass instead.
+            InvalidIdentifierError: Some rows cannot be looked up. Nothing was sent.
+            ExactBuyerError: See `on_error`. The exception's `results` have everything that was paid for, and
+                its `receipt` has the cost.
+            KeyboardInterrupt: Ctrl-C. It is raised when the requests in flight have been answered, and also
+                has `results` and `receipt`; so has what `recover()` returns. A second Ctrl-C raises it at
+                once.
 
-        Costs one credit for each row found that is neither a duplicate of another row nor missing,
-        and at most `max_credits` with every doubt counted. Duplicates are paid for once, however far apart
-        they are: nothing is sent before all rows were read.
+        A call costs one credit for each row that is found and neither a duplicate nor answered from the
+        store, and at most `max_credits`, with every doubt counted as spent. Duplicates are paid for once,
+        however far apart they are, because all rows are read before anything is sent.
 
         Example:
             >>> from exactbuyer import BulkEnricher
@@ -121,17 +123,20 @@ class SyncDoors:
         store_only: bool = False,
         progress: ProgressOption = "auto",
     ) -> Stream:
-        """Looks up rows as they come, and gives their results in order, as they become known.
+        """Looks up rows as they arrive, and yields their results in order, as soon as they are known.
 
-        Reads ahead of the consumer by a bounded number of rows, twice what can be in flight and at
-        most 100,000: that many may be asked, and paid, before the first is taken. A duplicate is
-        recognised within 100,000 rows of the last row with the same identifier. One further apart is
-        answered by the store; without a store **it is paid for again**. `enrich` recognises all duplicates.
-        Best used in a `with` block: if the block is left early, the stream stops at once, also when Ctrl-C
-        comes between two rows.
+        A stream reads ahead of the consumer: by twice the number of rows that can be in flight, and at most
+        by 100,000. So many rows may be looked up and paid for before the consumer takes the first result.
+
+        A duplicate is recognised within 100,000 rows of the last row with the same identifier. A later
+        duplicate is answered from the store; without a store **it is paid for again**. `enrich` recognises
+        all duplicates.
+
+        Use a `with` block: if the block is left early, the stream stops at once, even if Ctrl-C comes between
+        two rows.
 
         Args:
-            rows: Any iterable of rows as for `enrich`, endless ones too; read only as needed.
+            rows: Any iterable of rows as for `enrich`, even an endless one. It is read only as needed.
             field_type: As for `enrich`.
             required_fields: As for `enrich`.
             max_credits: As for `enrich`, for the whole stream.
@@ -140,18 +145,21 @@ class SyncDoors:
             progress: As for `enrich`.
 
         Returns:
-            An iterator of the same dicts, one a row, in order; a context manager; with a `receipt`.
+            An iterator over the same dicts, one for each row, in order. It is also a context manager, and has
+            a `receipt`.
 
         Raises:
-            TypeError: A row cannot be read as such; raised in its place, after the rows before it.
-            ExactBuyerError: What is about settings, not rows, such as a wrong key; the rows not handed
-                out yet are in its `results`.
+            TypeError: A row has a wrong type. It is raised in the place of this row, after the results of the
+                rows before it.
+            ExactBuyerError: A problem with settings, not with rows, such as a wrong key. Its `results` have
+                the rows that were not yielded yet.
             KeyboardInterrupt: As `enrich`.
 
         Warns:
-            IncompleteWarning: At the end, if rows stayed open.
+            IncompleteWarning: At the end, if rows have no answer.
 
-        Costs what `enrich` costs, and without a store once more for each duplicate further apart.
+        A stream costs the same as `enrich`. Without a store, each duplicate that is too far apart is paid for
+        again.
 
         Example:
             >>> from exactbuyer import BulkEnricher
@@ -174,27 +182,29 @@ class SyncDoors:
         return Stream(call, partial(self._desk.read, terms=terms), source)
 
     def recover(self) -> Results:
-        """What an interrupted, cancelled or abandoned call had paid for: each call once, the oldest first.
+        """Returns what interrupted, cancelled and abandoned calls have paid for, the oldest call first.
 
-        A call also counts as abandoned when the event loop in which it was awaited has been closed.
+        Each such call is returned once. A call also counts as abandoned if the event loop in which it was
+        awaited has been closed.
 
-        Waits for what such a call still has in flight, up to the `grace` it was given. Sends
-        nothing, costs nothing.
+        It waits for the requests that the call still has in flight, for at most the call's `grace`. It sends
+        nothing and costs nothing.
 
-        Calls that nobody recovers are kept up to 100,000 rows in all; with a store, which also has the
-        answers, up to 10,000. The latest call is always kept. Beyond the limit, the oldest calls are given
-        up once nothing of them is in flight. Their receipts stay. If the store has the answers, asking for
-        the same rows again is free. If no store has them, they are lost: a log line of level WARNING says so
-        at the time, and a `StoreWarning` here. A store does not have contacts that mention a purged person,
-        nor answers that it could not store: calls with such answers count as calls without a store.
+        Calls that were not recovered are kept up to 100,000 rows in total; with a store, which also has the
+        answers, up to 10,000 rows. The latest call is always kept. Beyond the limit, the oldest calls are
+        dropped when none of their requests is in flight. Their receipts are kept. If the store has the
+        answers, the same rows can be looked up again at no cost. If no store has them, they are lost: a log
+        line of level WARNING reports it when it happens, and `recover` gives a `StoreWarning`. A store has
+        neither contacts that mention a purged person nor answers that it could not store; calls with such
+        answers count as calls without a store.
 
         Returns:
-            The rows of one such call, in order, with its receipt: all rows of an `enrich`, of a
-            stream those that were not handed out (`first_row` says which comes first). Empty if
-            there is no such call: `while part := enricher.recover(): …`
+            The rows of one such call, in order, with its receipt: all rows of an `enrich`, or the rows that a
+            stream has not yielded (`first_row` is the number of the first). The result is empty if there is
+            no such call, so use `while part := enricher.recover(): …`
 
         Raises:
-            KeyboardInterrupt: Ctrl-C; the call can still be recovered.
+            KeyboardInterrupt: Ctrl-C. The call can still be recovered.
 
         Example:
             >>> from exactbuyer import BulkEnricher

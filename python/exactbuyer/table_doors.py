@@ -1,6 +1,6 @@
-"""The doors for tables: `enrich_table`, which blocks, and `enrich_table_async`, to await.
+"""The calls for tables: the blocking `enrich_table` and the awaitable `enrich_table_async`.
 
-Own how such a call waits. What it is, and how it ends, is in `_tables`.
+Owns how such a call waits. What a call is, and how it ends, is in `_tables`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ DataT = TypeVar("DataT")
 
 
 class TableDoors:
-    """`BulkEnricher`'s doors for tables."""
+    """The calls of `BulkEnricher` for tables."""
 
     __slots__ = ()
 
@@ -51,58 +51,62 @@ class TableDoors:
         store_only: bool = False,
         progress: ProgressOption = "auto",
     ) -> DataT:
-        """Looks up a table's rows by one or more of its columns, and puts what is found beside them.
+        """Looks up the rows of a table by one or more of its columns, and adds columns with the results.
 
         Args:
-            data: A frame of pandas or polars (eager or lazy), a table, record batch or record-batch
-                reader of pyarrow's, or anything that exports Arrow's PyCapsule interface.
-            by: The name of the column to look up; a list of several in order of preference, the next
-                of a row being paid for only if the one before finds nobody; or a mapping from names to
-                field types, as in `{"mobile": "phone"}`. Columns of text in any encoding, of lists of
-                text, of whole numbers, or of nothing but nulls. Cells that cannot be looked up make
-                their row `invalid`, unless another column can be.
-            columns: Names out of `DEFAULT_COLUMNS`, or a mapping from names to paths into the
-                contact, as in `{"title": "employment.job.title", "all": "$"}`; with a type, as in
-                `("likelihood", "float64")`, values of another are null. `None`: all of
+            data: A pandas or polars frame (eager or lazy), a pyarrow table, record batch or record batch
+                reader, or any object with Arrow's PyCapsule interface.
+            by: The name of the column to look up; or a list of names, best first: in each row, the next
+                column is paid for only if the one before finds nobody; or a mapping from names to field
+                types, as in `{"mobile": "phone"}`. A column has text in any encoding, lists of text, whole
+                numbers, or only nulls. A cell that cannot be looked up makes its row `invalid`, unless
+                another column of the row can be looked up.
+            columns: Names from `DEFAULT_COLUMNS`, or a mapping from names to paths in the contact, as in
+                `{"title": "employment.job.title", "all": "$"}`. A path may have a type, as in
+                `("likelihood", "float64")`; values that do not fit it are null. `None`: all of
                 `DEFAULT_COLUMNS`.
-            prefix: Stands before every name that is added, so that none is one of yours.
-            split: What stands between several values of one cell: a mark, as in `";"`, several, as in
-                `[";", ","]`, or a mapping from columns to their marks, as in `{"emails": [";", "|"]}`.
-                A line break stands for every kind of line break.
-            region: The name of a column that says where the phone numbers of each row are from: ISO 3166
-                codes, or names of countries. Where it is empty, the enricher's `default_region` counts. If it
-                names no country, a number without a country code makes its row `invalid`.
-            field_type: Of values whose column `by` gives none; `None`: inferred for each.
-            required_fields: Instead of the enricher's own, for this call.
-            max_credits: Tightens the enricher's ceiling for this call, in credits.
-            refresh: Asks again for what the store has, **and pays again**; the new answers replace it.
-            store_only: Sends nothing, and needs no key: what the store cannot answer is `not_sent`.
+            prefix: The beginning of the name of every added column, so that the names differ from yours.
+            split: The separators between several values of one cell: one, as in `";"`, several, as in
+                `[";", ","]`, or a mapping from columns to their separators, as in `{"emails": [";", "|"]}`. A
+                line feed means any kind of line break.
+            region: The name of a column with the country of the phone numbers in each row: ISO 3166 codes or
+                names of countries. For an empty cell, the enricher's `default_region` is used. If a cell has
+                another text, a number without a country code makes its row `invalid`.
+            field_type: The field type of the columns for which `by` gives none. `None`: it is inferred for
+                each value.
+            required_fields: Replaces the enricher's own setting in this call.
+            max_credits: Lowers the enricher's limit for this call, in credits.
+            refresh: Looks up again what the store has, **and pays again**. The new answers are used from then
+                on.
+            store_only: Sends nothing and needs no key. Rows that the store cannot answer are `not_sent`.
             progress: As for `enrich`.
 
         Returns:
-            The same kind of thing: the rows in order, your columns and index as they were, then
-            `status`, `matched_by`, `source`, `fetched_at`, `reason` and those of `columns`, all under
-            the prefix. Columns of an earlier call with this prefix are replaced. A reader gives a
-            reader, computed as it is consumed, which recognises duplicates as `stream` does: without a
-            store, one more than 100,000 rows after the last of its kind is paid for again. The receipt is
-            `last_receipt`, and in pandas' `attrs` or the schema's metadata under `"exactbuyer_receipt"`
-            (a reader's schema comes before it).
+            The same kind of table: the rows in order, your columns and index unchanged, then `status`,
+            `matched_by`, `source`, `fetched_at`, `reason` and those of `columns`, each with the prefix.
+            Columns that an earlier call added with this prefix are replaced. The receipt is `last_receipt`,
+            and is also under `"exactbuyer_receipt"` in pandas' `attrs` or the schema's metadata (not for a
+            reader, whose schema is created before the receipt).
+
+            For a reader, the result is a reader that computes while it is read. It recognises duplicates as
+            `stream` does: without a store, a duplicate more than 100,000 rows after the last row with the
+            same identifier is paid for again.
 
         Raises:
-            ConfigError: A column is missing, in the way, or of a type that cannot be looked up.
-                Nothing was sent.
-            TypeError: `data` is no table; the message names the fix.
-            ExactBuyerError: What is about settings, not rows, such as a wrong key. The table is in
-                the exception's `table`, every row in place.
-            KeyboardInterrupt: As `enrich`, with a `table`; so has what `recover()` returns.
+            ConfigError: A column is missing, has the name of a column to add, or has a type that cannot be
+                looked up. Nothing was sent.
+            TypeError: `data` is not a table. The message says what to pass instead.
+            ExactBuyerError: A problem with settings, not with rows, such as a wrong key. The exception's
+                `table` has every row in its place.
+            KeyboardInterrupt: As for `enrich`, with a `table`. What `recover()` returns has a `table`, too.
 
         Warns:
-            IncompleteWarning: Rows stayed open; their `status` says which.
-            ColumnWarning: More than nine in ten of the rows that hold something are `invalid`, of ten or
-                more; or none of ten or more contacts has a value for a column of yours, or none that fits
-                its type.
+            IncompleteWarning: Rows have no answer; their `status` says which.
+            ColumnWarning: Of ten or more rows that are not empty, more than nine in ten are `invalid`; or of
+                ten or more contacts, none has a value for a column that you defined, or none has a value that
+                fits its type.
 
-        Costs what `enrich` costs; a reader costs what `stream` costs.
+        A call costs the same as `enrich`; for a reader, the same as `stream`.
 
         Example:
             >>> import pandas
@@ -158,12 +162,12 @@ class TableDoors:
         store_only: bool = False,
         progress: ProgressOption = "auto",
     ) -> DataT:
-        """`enrich_table`, awaited: the same arguments, results, errors and costs; but no readers.
+        """The awaitable version of `enrich_table`: same arguments, results, errors and costs; no readers.
 
-        Cancelling it is as with `enrich_async`; what `recover()` returns then has a `table`.
+        If it is cancelled, the same happens as with `enrich_async`; what `recover()` returns has a `table`.
 
         Args:
-            data: As for `enrich_table`, but no reader: reading one on would block the loop.
+            data: As for `enrich_table`, but not a reader, because reading it would block the loop.
             by: As for `enrich_table`.
             columns: As for `enrich_table`.
             prefix: As for `enrich_table`.
