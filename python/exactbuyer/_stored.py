@@ -1,4 +1,4 @@
-"""What a store answers: data and its wording only."""
+"""The results of calls on a store. Only data and its wording."""
 
 from __future__ import annotations
 
@@ -40,14 +40,15 @@ class Doubt:
 
     field_type: FieldType
     value: str
-    """Whom it asked for, in canonical form."""
+    """The identifier, in canonical form."""
     required_fields: tuple[str, ...]
     request: int
     """The number of its request in the journal."""
     sent_at: datetime
-    """When that went out, in UTC."""
+    """When the request was sent, in UTC."""
     credits: int
-    """Credits that it may have cost unseen: 0 where the request's known credits include it."""
+    """Credits that it may have cost in addition to the known ones: 0 if the known credits of its request
+    include it."""
     reason: str
     """What happened."""
 
@@ -65,12 +66,12 @@ class Entry:
     request: int
     """Its number."""
     sent_at: datetime
-    """When it went out, in UTC."""
+    """When it was sent, in UTC."""
     settled_at: datetime | None
-    """When it was over; `None` while it is under way."""
+    """When it ended; `None` while it is in flight."""
     outcome: str
     """`answered`, `unknown`, `left` (its process died), `refused`, `too_large`, `paused`, `busy`, `not_sent`;
-    empty while it is under way.
+    empty while it is in flight.
     """
     http_status: int | None
     took_s: float | None
@@ -81,13 +82,13 @@ class Entry:
     rejected: int
     unknown: int
     credits: int
-    """Known to be charged."""
+    """Credits that are known to be charged."""
     credits_in_doubt: int
-    """That may have been charged on top."""
+    """Credits that may have been charged in addition."""
     key_fingerprint: int
-    """Stands for the key that it was sent with: the same for the same key, and says nothing about it."""
+    """A number for the key that was used: the same for the same key. The key cannot be derived from it."""
     tags: Mapping[str, str]
-    """The enricher's."""
+    """The tags of the enricher."""
 
     @classmethod
     def of(cls, told: dict[str, Any]) -> Entry:
@@ -104,19 +105,19 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """An answer on file."""
+    """An answer in the store."""
 
     field_type: FieldType
     value: str
-    """Whom it was asked for, in canonical form."""
+    """The identifier, in canonical form."""
     required_fields: tuple[str, ...]
     status: Status | Literal["unreadable"]
-    """`unreadable`: a reply that could not be read was kept, and may hold the person that is looked for.
-    `value` is then that person's identifier."""
+    """`unreadable`: a kept reply that could not be read and may contain the person sought by `find`.
+    `value` is then the identifier of this person."""
     request: int
     """The number of its request in the journal."""
     fetched_at: datetime
-    """When it was answered, in UTC."""
+    """When the service answered, in UTC."""
     enriched_contact: dict[str, Any] | None
 
     @classmethod
@@ -133,12 +134,12 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resolved:
-    """What became of what was in doubt."""
+    """The result of a decision about lookups in doubt."""
 
     lookups: int
-    """How many were resolved."""
+    """The number of lookups that were in doubt."""
     credits: int
-    """What they may have cost, which stays on the books."""
+    """The credits that they may have cost, which stay in the journal."""
 
     def __str__(self) -> str:
         most = count(self.credits, "credit")
@@ -147,17 +148,17 @@ class Resolved:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reconciliation:
-    """A month's books against the invoice."""
+    """The journal of a month, compared with the invoice."""
 
     month: str
     charged: int
-    """Credits known to be charged."""
+    """Credits that are known to be charged."""
     in_doubt: int
-    """Credits that may have been charged on top."""
+    """Credits that may have been charged in addition."""
     invoiced: int
     """Credits on the invoice."""
     difference: int
-    """What the invoice has more than is known; negative where it has less."""
+    """Invoiced credits minus known credits; negative if the invoice has fewer."""
     fits: bool
     """Whether the doubts explain the difference."""
 
@@ -176,32 +177,32 @@ class Reconciliation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Info:
-    """What is in a store. It shows as a table, at a prompt and in a notebook."""
+    """What is in a store. It prints as a table, at a prompt and in a notebook."""
 
     path: Path
     service: str
-    """Whose answers: a host, or `loopback`."""
+    """The service whose answers it has: a host, or `loopback`."""
     schema_version: int
     rules_version: int
-    """Of the rules of canonical forms."""
+    """The version of the rules of canonical forms."""
     created_at: datetime
     bytes: int
-    """On the disk, side files included."""
+    """Size on the disk, including side files."""
     requests: int
     under_way: int
     """Requests that have not been answered yet."""
     hits: int
-    """Answers with a contact: earlier ones about the same person count, too."""
+    """Answers with a contact, including earlier answers about the same person."""
     misses: int
-    """Answers that nobody was found; as above."""
+    """Answers without a contact, likewise."""
     unknown: int
     """Lookups in doubt."""
     purged: int
     """Identifiers that were purged."""
     credits: int
-    """Known to be charged."""
+    """Credits that are known to be charged."""
     credits_in_doubt: int
-    """That may have been charged on top."""
+    """Credits that may have been charged in addition."""
 
     @classmethod
     def of(cls, path: Path, told: dict[str, Any]) -> Info:
@@ -247,21 +248,21 @@ class Purged:
     """What a purge did."""
 
     identifiers: int
-    """Who is `not_sent` from now on."""
+    """The number of identifiers that are `not_sent` from now on."""
     answers: int
-    """Answers that are gone."""
+    """The number of answers that were removed."""
     contacts: int
-    """Of which contacts."""
+    """How many of these answers had a contact."""
     intents: int
-    """Requests under way that no longer say whom they ask for."""
+    """Requests in flight whose identifiers were removed from the store."""
     replies: int
-    """Replies that could not be read and may hold the person: they were removed as a whole."""
+    """Kept replies that could not be read and may have contained the person. They were removed completely."""
     credits: int
-    """What the contacts had cost."""
+    """The credits that the contacts had cost."""
     cleaned: bool
-    """Whether no byte is left in the store's files; if not, purge again."""
+    """Whether no byte is left in the store's files. If it is false, purge again."""
     leftovers: list[str]
-    """Backups that may still hold what is gone: delete them."""
+    """Backups that may still contain what was removed: delete them."""
 
     def __str__(self) -> str:
         text = (
@@ -282,12 +283,12 @@ class Merged:
     """What a merge did."""
 
     requests: int
-    """Requests taken over, with all that they came to."""
+    """Requests that were taken over, with their answers."""
     lookups: int
     known: int
-    """Requests that were here already."""
+    """Requests that this store already had."""
     under_way: int
-    """Requests under way just then: merge again when they are over."""
+    """Requests that were in flight during the merge: merge again when they are over."""
     purged_there: int
     """Identifiers that were purged from the other store and not here. Only the other store can tell which:
     purge them here, too. It is 0 if one store is a copy of the other, because purges are taken over then."""
@@ -313,13 +314,15 @@ class Migrated:
     """What a migration did."""
 
     backup: Path | None
-    """Where the file is as it was; `None` if there was nothing to do."""
+    """The path of the backup; `None` if there was nothing to do."""
     rekeyed: int
-    """Lookups whose canonical form is another now."""
+    """Lookups whose canonical form has changed."""
     merged: int
-    """Lookups that are the same as another of their request now; both are still exported."""
+    """Lookups that now have the same canonical form as another lookup of their request. Both are still
+    exported."""
     purged: int
-    """Identifiers purged under the old rules: if their form is another now, purge them again."""
+    """Identifiers that were purged under the old rules. If their canonical form has changed, purge them
+    again."""
 
     def __str__(self) -> str:
         if self.backup is None:

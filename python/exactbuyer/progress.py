@@ -41,7 +41,7 @@ class Progress:
         credits: Credits that are known to be charged.
         credits_in_doubt: Credits that may be charged in addition: in doubt, or in flight.
         in_flight: Requests in flight.
-        requests_last_minute: Requests in the last 60 s, of all enrichers and processes that share the rate
+        requests_last_minute: Requests in the last 60 s, of all enrichers in this process that share the rate
             limit.
         requests_left: Requests still to be sent, as far as is known.
         limited_by: What limits the speed of the run, such as `"requests_per_minute"`; `""` if nothing does.

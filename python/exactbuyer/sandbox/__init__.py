@@ -1,7 +1,7 @@
-"""A stand-in for the vendor on this machine: to try the client, or test a pipeline, for nothing.
+"""A local stand-in for the service, to try the client or test a pipeline at no cost.
 
-`python -m exactbuyer.sandbox` (or `exactbuyer sandbox`) serves one to any client, in any language. pytest has
-the fixture `exactbuyer_sandbox` as soon as the package is installed.
+`python -m exactbuyer.sandbox` (or `exactbuyer sandbox`) serves a sandbox to any client, in any language. The
+package installs the pytest fixture `exactbuyer_sandbox`.
 """
 
 from exactbuyer.rows import FieldType

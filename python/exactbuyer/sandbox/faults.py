@@ -1,4 +1,4 @@
-"""Everything that can go wrong with a call, by name: the list of `src/sandbox/fault.rs`."""
+"""The names of all faults: the list of `src/sandbox/fault.rs`."""
 
 from __future__ import annotations
 
@@ -56,10 +56,10 @@ Fault = Literal[
     "redirect_308",
     "garbage",
 ]
-"""What can go wrong with a call.
+"""What can go wrong with a request to the sandbox.
 
-Free, as nothing was billed: `status_…`, `redirect_…` and whatever ends in `_before_billing`. Everything else
-strikes a call that was billed.
+Free, because nothing was billed: `status_…` (but not `status_…_after_billing`), `redirect_…`, and all names
+that end in `_before_billing`. All other faults happen to a request that was billed.
 
 - `status_NNN`, `status_5NN_after_billing`: that status. `redirect_NNN`: to `location`.
 - `reset_…`, `close_…`, `hang…`: the connection is reset or closed instead of an answer, or no answer ever
@@ -68,14 +68,15 @@ strikes a call that was billed.
   for ever.
 - `truncate`, `truncate_chunked`: the body ends inside a record.
 - `reorder`, `fewer`, `more`, `foreign`: the contacts are reversed; a quarter of them is missing; the first
-  comes twice; the first answers something that was not asked.
+  comes twice; the first is for an identifier that was not requested.
 - `wrong_count`, `absurd_count`, `no_count`: `records_enriched` is off by one, a thousand times too large,
   missing.
-- `not_json`, `html_200`, `garbage`: text that is no JSON, an HTML page with status 200, bytes that are no
+- `not_json`, `html_200`, `garbage`: text that is not JSON, an HTML page with status 200, bytes that are not
   HTTP.
-- `broken_record`, `deep`, `lone_surrogate`, `nan`, `big_int`, `duplicate_keys`: the first match is no JSON;
-  nests 100,000 deep; holds half a surrogate pair, NaN, an integer beyond 64 bits, a key twice.
-- `gzip`: compressed without having been asked for. `gzip_bomb`: a megabyte that unpacks to a gigabyte.
+- `broken_record`, `deep`, `lone_surrogate`, `nan`, `big_int`, `duplicate_keys`: the first match is not JSON;
+  is nested 100,000 levels deep; has half a surrogate pair, NaN, an integer beyond 64 bits, a key twice.
+- `gzip`: the reply is compressed although this was not requested. `gzip_bomb`: a megabyte that unpacks to a
+gigabyte.
 """
 
 FAULTS: tuple[Fault, ...] = get_args(Fault)

@@ -1,4 +1,4 @@
-"""The vendor's books: what arrived, and who was billed for what, how often."""
+"""The books of the sandbox: which requests arrived, who was billed for what, and how often."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
 
 class Entry(NamedTuple):
-    """One lookup of an accepted call, as the vendor's books have it."""
+    """One lookup of an accepted request, as the sandbox recorded it."""
 
     request: int
-    """The number of the request that asked."""
+    """The number of the request."""
     field_type: FieldType
-    """What it asked by."""
+    """The field type of the identifier."""
     value: str
     """The identifier in the sandbox's own spelling: lower case, digits only, no scheme."""
     credits: int
@@ -26,12 +26,12 @@ class Entry(NamedTuple):
 
 
 class Request(NamedTuple):
-    """One request that arrived, whatever became of it."""
+    """One request that arrived, whatever its outcome."""
 
     number: int
-    """Which one it was: the first is 1."""
+    """The number of the request; the first is 1."""
     arrived_s: float
-    """When, in seconds from the sandbox's start, on a clock that never goes back."""
+    """When it arrived, in seconds since the start of the sandbox, on a clock that never goes back."""
     target: str
     """Method and path."""
     header_names: tuple[str, ...]
@@ -39,17 +39,17 @@ class Request(NamedTuple):
     body_bytes: int
     """Bytes of body that were read."""
     status: int | None
-    """What it was to be answered with, even if the client left before; `None` where it got no answer."""
+    """The status of its answer, even if the client disconnected before; `None` if it got no answer."""
     fault: Fault | None
-    """The bad luck it had."""
+    """The fault that it had, if any."""
     lookups: int
-    """Lookups it asked for; 0 where it was refused."""
+    """The number of its lookups; 0 if it was refused."""
     credits: int
-    """Credits it was charged."""
+    """The credits that were charged for it."""
 
     @property
     def has_key(self) -> bool:
-        """Whether it carried the header of the API key."""
+        """Whether it had the header of the API key."""
         return "x-api-key" in self.header_names
 
 
@@ -58,7 +58,7 @@ _TOO_FAST = 429
 
 
 class Ledger:
-    """The vendor's books, as they stood when they were asked for.
+    """The books of the sandbox, at the moment in which `Sandbox.ledger` was read.
 
     An identifier is found in any spelling: `"Ana@X.example"` and `"ana@x.example"` are one.
     """
@@ -68,17 +68,17 @@ class Ledger:
 
     @property
     def credits(self) -> int:
-        """All credits charged."""
+        """All credits that were charged."""
         return self._books.credits()
 
     @cached_property
     def entries(self) -> list[Entry]:
-        """Every lookup of every accepted call, in order."""
+        """Every lookup of every accepted request, in order."""
         return [Entry(*entry) for entry in self._books.entries()]
 
     @cached_property
     def requests(self) -> list[Request]:
-        """Every request, refused ones too, in order of arrival."""
+        """Every request in order of arrival, including refused ones."""
         return [
             Request(number, arrived_s, target, tuple(names), body_bytes, status, fault, lookups, credits_)
             for (
@@ -96,7 +96,7 @@ class Ledger:
 
     @cached_property
     def billed(self) -> dict[str, int]:
-        """How often each identifier was billed; those that never were are not in it."""
+        """How often each identifier was billed. Identifiers that were never billed are not included."""
         times: dict[str, int] = {}
         for _, value, _, billed in self._books.identifiers():
             if billed:
@@ -109,31 +109,32 @@ class Ledger:
         return self._books.times_billed(value)
 
     def times_asked(self, value: str) -> int:
-        """How often this identifier was asked for in accepted calls, found or not."""
+        """How often this identifier was looked up in accepted requests, found or not."""
         return self._books.times_asked(value)
 
     @property
     def most_in_flight(self) -> int:
-        """Most requests that waited for their answer at the same time."""
+        """The largest number of requests that waited for their answer at the same time."""
         return self._books.most_in_flight()
 
     @property
     def connections(self) -> int:
-        """Connections accepted."""
+        """The number of connections that were accepted."""
         return self._books.connections()
 
     def busiest(self, window_s: float = 60.0) -> int:
-        """Most requests in any stretch of time of that length: to check a client's rate limit.
+        """The largest number of requests in any period of this length, to check a client's rate limit.
 
         Args:
-            window_s: The length in seconds; the vendor's limit is per minute.
+            window_s: The length in seconds. The limit of the service is per minute.
 
         Returns:
-            The number of requests, whatever became of them: who sends again at once what was lost or refused
-            is too fast as well. Only those refused for being too fast (429) do not count: they took no room.
+            The number of requests, whatever their outcome, because a client that sends lost or refused
+            requests again at once is also too fast. Only requests that were refused by the rate limit (429)
+            do not count.
 
         Raises:
-            ValueError: The length is not above 0.
+            ValueError: `window_s` is not above 0.
         """
         if not window_s > 0:
             raise ValueError("window_s must be above 0 seconds")

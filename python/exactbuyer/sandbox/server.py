@@ -1,4 +1,4 @@
-"""The stand-in vendor as an object: start it, tell it who exists and what fails, read its books, stop it."""
+"""The sandbox as an object: start it, say who exists and what fails, read its ledger, stop it."""
 
 from __future__ import annotations
 
@@ -23,24 +23,25 @@ if TYPE_CHECKING:
 
 
 class Sandbox:
-    """A running stand-in for the vendor, on the loopback interface of this machine.
+    """A running stand-in for the service, on the loopback interface of this machine.
 
-    It speaks the documented protocol, invents people (the same `seed` always knows the same ones), keeps the
-    vendor's books, enforces credits and the rate limit, and has bad luck on request. It serves from a thread
-    of its own that never touches the interpreter, to any number of clients in any process. It costs nothing.
+    It speaks the documented protocol, invents people (the same people for the same `seed`), records who was
+    billed, enforces credits and the rate limit, and fails on request. It serves any number of clients in any
+    process, from its own thread, which never needs the interpreter. It costs nothing.
 
     Args:
-        match_rate: The share of identifiers that belong to somebody, from 0 to 1, before `required_fields`.
-        seed: Which people exist, and when chance strikes.
-        latency: How long each answer takes, in seconds or as a `timedelta`. Calls wait side by side.
-        credits: Credits on the account; `None`: unlimited. A call that needs more than are left is refused
-            whole, with 403, and so is every call when none are left.
-        requests_per_minute: Calls accepted in any 60 s; the vendor's limit by default; `None` or 0: any
-            number. Those beyond get 429 and the vendor's HTML page.
-        retry_after: What such an answer says in `Retry-After`: nothing, as the vendor documents, `"seconds"`,
-            or `"date"`.
-        api_key: The key that is accepted; `None`: any that is not empty.
-        port: The port to listen on; 0: one that is free.
+        match_rate: The share of identifiers that belong to a person, from 0 to 1. With `required_fields`,
+            fewer of them match.
+        seed: Determines which people exist, and which requests random faults hit.
+        latency: How long each answer takes, in seconds or as a `timedelta`. Requests are served concurrently.
+        credits: Credits on the account; `None`: unlimited. A request that needs more credits than are left is
+            refused as a whole, with 403. So is every request when no credits are left.
+        requests_per_minute: Requests accepted in any 60 s; by default the limit of the service; `None` or 0:
+            any number. Requests beyond it get 429 and an HTML page, as from the service.
+        retry_after: The form of `Retry-After` in a 429: `"seconds"` or `"date"`. `None`: no such header, as
+            the service documents it.
+        api_key: The key that is accepted; `None`: any key that is not empty.
+        port: The port to listen on; 0: any free port.
 
     Raises:
         ValueError: A setting is out of its range.
@@ -90,7 +91,7 @@ class Sandbox:
 
     @property
     def url(self) -> str:
-        """Its address: what a client takes for the vendor's base URL."""
+        """The address of the sandbox: the `base_url` for a client."""
         return self._url
 
     @property
@@ -105,7 +106,7 @@ class Sandbox:
 
     @property
     def ledger(self) -> Ledger:
-        """The vendor's books as they stand: who was billed for what, how often, and what arrived."""
+        """The books of the sandbox at this moment: which requests arrived, and who was billed for what."""
         return Ledger(self._server.ledger())
 
     def person(self, value: str, contact: Mapping[str, Any]) -> None:
@@ -113,13 +114,13 @@ class Sandbox:
 
         Args:
             value: The identifier, in any spelling.
-            contact: The contact, handed out as it is. Counts as a match only where it has what
-                `required_fields` asks for: `current_work_email`, `personal_emails`, `phone_numbers`,
+            contact: The contact, which is returned unchanged. It is a match only if it has what
+                `required_fields` asks for, in `current_work_email`, `personal_emails`, `phone_numbers` or
                 `social_profiles`.
 
         Raises:
-            ValueError: It holds NaN or an infinity, which JSON has no words for.
-            TypeError: It holds what JSON has no words for.
+            ValueError: The contact has NaN or an infinity, which JSON cannot express.
+            TypeError: The contact has a value that JSON cannot express.
 
         Example:
             >>> with Sandbox() as sandbox:
@@ -139,7 +140,7 @@ class Sandbox:
         self._server.nobody(value)
 
     def reject(self, value: str) -> None:
-        """From now on every call that holds this value is refused with 400, and costs nothing."""
+        """From now on every request with this value is refused with 400, and costs nothing."""
         check_text("value", value)
         self._server.reject(value)
 
@@ -154,23 +155,25 @@ class Sandbox:
         location: str | None = None,
         retry_after: int | str | None = None,
     ) -> None:
-        """Adds bad luck; of several rules that fit a request, the one added first strikes.
+        """Adds a fault. If several faults apply to a request, the one that was added first is used.
 
-        A call that the vendor refuses anyway (no key, too fast, no credits) is refused, and has no other bad
-        luck unless the fault is a free one.
+        If the sandbox refuses a request anyway (no key, too fast, no credits), it gets a fault only if the
+        fault is a free one.
 
         Args:
             fault: What goes wrong: see `Fault`.
-            request: Which request has it, or which ones: they are numbered as they arrive, from 1. Neither
-                `request` nor `probability`: every one from now on.
-            probability: How likely each request has it, from 0 to 1; the sandbox's seed and the request's
-                number decide.
-            times: No more often than that.
-            pause: How long `slow` waits (1 s by default) and `drip` pauses before each byte (50 ms); before
-                any other answer, an extra wait. In seconds or as a `timedelta`.
-            location: Where a redirect leads; by default to another path of this sandbox, whose ledger then
-                shows who went there, and with what.
-            retry_after: What an answer with a status says in `Retry-After`: seconds, or any text.
+            request: The number of the request with the fault, or several numbers. Requests are numbered as
+                they arrive, from 1. Without `request` and `probability`, every request from now on has the
+                fault.
+            probability: The probability that a request has the fault, from 0 to 1. It depends only on the
+                seed of the sandbox and the number of the request whether it has.
+            times: The most requests that get the fault. `None`: any number.
+            pause: How long `slow` waits (1 s by default), or `drip` pauses before each byte (50 ms by
+                default); for other faults, an additional wait before the answer. In seconds or as a
+                `timedelta`.
+            location: The target of a redirect. By default another path of this sandbox, so that its ledger
+                shows whether a client followed the redirect, and with which headers.
+            retry_after: The `Retry-After` of an answer with a status: seconds, or any text.
 
         Example:
             >>> with Sandbox(seed=1) as sandbox:
@@ -204,16 +207,16 @@ class Sandbox:
             )
 
     def top_up(self, credits: int) -> None:  # noqa: A002
-        """Pays credits in, where they are limited."""
+        """Adds credits to the account, if its credits are limited."""
         _check_whole("credits", credits, 0, 2**64)
         self._server.top_up(credits)
 
     def reset(self) -> None:
-        """Forgets everything since the start: books, pins, bad luck, the limit's window, credits spent."""
+        """Restores the state at the start: an empty ledger, no persons, no faults, all credits."""
         self._server.reset()
 
     def close(self) -> None:
-        """Stops it; whoever still waits for an answer is disconnected. Twice is once."""
+        """Stops the sandbox, and disconnects clients that still wait. Closing again does nothing."""
         self._server.close()
 
     def __enter__(self) -> Self:
