@@ -67,6 +67,7 @@ def test_there_are_examples_of_all_regions() -> None:
     assert sum(1 for region in REGIONS for _ in examples(region)) > 1_300
 
 
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 def test_a_child_that_was_forked_while_numbers_were_read_reads_numbers() -> None:
     """The patterns of a region are compiled at first use, under a lock that a child may inherit locked."""
     numbers = {
