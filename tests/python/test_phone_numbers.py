@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
 from typing import TYPE_CHECKING
 
 import phonenumbers
@@ -62,3 +65,36 @@ def test_every_spelling_of_an_example_is_the_number_that_the_judge_reads(region:
 def test_there_are_examples_of_all_regions() -> None:
     assert len(REGIONS) > 240
     assert sum(1 for region in REGIONS for _ in examples(region)) > 1_300
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_a_child_that_was_forked_while_numbers_were_read_reads_numbers() -> None:
+    """The patterns of a region are compiled at first use, under a lock that a child may inherit locked."""
+    numbers = {
+        region: phonenumbers.format_number(phonenumbers.example_number(region), Format.E164)
+        for region in REGIONS
+    }
+    expected = {region: lookups([number[1:]], region) for region, number in numbers.items()}
+    assert sum(found == (1, 0) for found in expected.values()) > 240
+    began, done = threading.Event(), threading.Event()
+
+    def read_all() -> None:
+        while not done.is_set():
+            for region, number in numbers.items():
+                lookups([number[1:]], region)
+                began.set()
+
+    reading = threading.Thread(target=read_all)
+    reading.start()
+    try:
+        assert began.wait(60)
+        for _ in range(5):
+            child = os.fork()
+            if child == 0:
+                signal.alarm(60)
+                read = {region: lookups([number[1:]], region) for region, number in numbers.items()}
+                os._exit(0 if read == expected else 1)
+            assert os.waitpid(child, 0)[1] == 0
+    finally:
+        done.set()
+        reading.join()

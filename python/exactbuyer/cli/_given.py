@@ -281,7 +281,7 @@ def _check_header(names: list[str], labels: list[str], kind: FileKind, *, skippe
         if skipped:
             raise
         what, check = ("rows", "--sheet") if kind == "xlsx" else ("lines", "--delimiter")
-        also = f"; also check {check}" if len(names) == 1 else ""
+        also = f"; also check {check}" if sum(map(bool, names)) == 1 else ""
         raise Stop(
             Ending.USAGE,
             f"{in_options(str(error))}. If there are {what} above the names of the columns, pass "

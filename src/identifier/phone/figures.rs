@@ -25,7 +25,10 @@ pub(super) fn digits(value: &str) -> Option<Result<String, Invalid>> {
         return match (fraction.len(), zeros) {
             // Thousands were grouped, and nothing else.
             (0, _) => (whole.len() != mantissa.len()).then_some(Ok(format!("{sign}{whole}"))),
-            (1 | 2, true) if whole.len() >= WHOLE_NUMBER => Some(Ok(format!("{sign}{whole}"))),
+            // More zeros may be the last group of a number.
+            (places, true) if whole.len() >= WHOLE_NUMBER && (places <= 2 || whole.len() > places + 7) => {
+                Some(Ok(format!("{sign}{whole}")))
+            }
             (WHOLE_NUMBER.., false) if whole.len() >= WHOLE_NUMBER => Some(Err(Invalid::PhoneSeveral)),
             (_, false) if whole.len() >= WHOLE_NUMBER => Some(Err(Invalid::PhoneFraction)),
             _ => None,

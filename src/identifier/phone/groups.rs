@@ -48,8 +48,10 @@ pub(super) fn one(run: &str, region: Option<Region>) -> Result<String, Invalid> 
         if left_digits < SECOND {
             continue;
         }
+        // `23125 - 0` is the number of a switchboard.
+        let is_alone = group.len() == 1 && !between.contains('-') && (right != "0" || !between.contains(' '));
         let is_aside = between.ends_with(['(', '[']) && right.trim_end().ends_with([')', ']'])
-            || group.len() == 1 && !is_spaced(left) && between.contains([' ', '(', '[']);
+            || is_alone && !is_spaced(left) && between.contains([' ', '(', '[']);
         let several = if between.contains('/') {
             left_digits >= COMPLETE || right_digits <= ALTERNATIVE
         } else {

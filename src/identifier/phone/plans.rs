@@ -16,6 +16,9 @@ use crate::identifier::once::once;
 
 use super::region::Region;
 
+/// With fewer digits after it, `011` is not taken for an international prefix.
+const FOREIGN: usize = 10;
+
 /// Reads digits that follow a `+`.
 pub(super) fn international(digits: &str) -> Result<String, Invalid> {
     let written = format!("+{}", without_retired_prefix(digits));
@@ -39,9 +42,13 @@ pub(super) fn domestic(digits: &str, region: Region) -> Result<String, Invalid> 
     if let Some(rest) = digits.strip_prefix("00") {
         return either(at_home, international(rest));
     }
-    // America's international prefix, which libphonenumber reads in its own regions only.
-    if let Some(rest) = digits.strip_prefix("011") {
-        return unless_abroad(at_home, international(rest));
+    // America's international prefix, which libphonenumber reads in its own regions only. In others, `011` begins
+    // numbers of Buenos Aires, Delhi and Turin.
+    if let Some(rest) = digits.strip_prefix("011")
+        && rest.len() >= FOREIGN
+        && !at_home.as_ref().is_ok_and(|number| exists(number))
+    {
+        return international(rest).ok().filter(|number| exists(number)).map_or(at_home, Ok);
     }
     let code = plans().and_then(|plans| plans.get_country_code_for_region(country)).unwrap_or_default();
     if digits.starts_with(&code.to_string()) {
@@ -50,9 +57,9 @@ pub(super) fn domestic(digits: &str, region: Region) -> Result<String, Invalid> 
     at_home
 }
 
-/// Chooses between two readings of digits that begin with a country code or `011`, and could go on as a number of
-/// this region. Mostly the `+` is missing; only if both numbers exist it is not certain. A mobile number is: a
-/// fixed one that is as long as a mobile number with its country code is in use nowhere.
+/// Chooses between two readings of digits that begin with the country code of this region. Mostly the `+` is
+/// missing. If both numbers exist, it is only certain for a mobile number: no fixed number is as long as a mobile
+/// number with its country code.
 fn unless_abroad(
     at_home: Result<String, Invalid>,
     abroad: Result<String, Invalid>,
@@ -308,6 +315,33 @@ mod tests {
             }
         }
         assert!(seen > 450 && read_right > seen - 10, "{read_right} of {seen}");
+    }
+
+    /// `011` is America's international prefix, and the beginning of numbers in other countries.
+    #[test]
+    fn a_number_at_home_that_begins_like_an_american_prefix_stays_at_home() {
+        let mut seen = 0;
+        for region in ["AR", "IN", "GB", "BR", "IT", "ZA", "JP", "IR", "RS"] {
+            let region = Region::new(region).unwrap();
+            let country = Country::from_code(region.as_str()).unwrap();
+            for beginning in 0..10_000 {
+                for rest in ["12", "123", "1234"] {
+                    let digits = format!("011{beginning:04}{rest}");
+                    let Ok(at_home) = parse(&digits, Some(country)) else { continue };
+                    if exists(&at_home) {
+                        seen += 1;
+                        assert_eq!(
+                            domestic(&digits, region).as_deref(),
+                            Ok(&*at_home),
+                            "{region:?} {digits}"
+                        );
+                    }
+                }
+            }
+        }
+        assert!(seen > 20_000, "saw {seen}");
+        let germany = Region::new("DE").unwrap();
+        assert_eq!(domestic("011442079460018", germany).as_deref(), Ok("+442079460018"));
     }
 
     #[test]

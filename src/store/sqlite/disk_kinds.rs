@@ -32,6 +32,7 @@ pub(super) const NETWORK: [(&str, i64, &str); 25] = [
 ];
 
 /// `f_type` of FUSE, and so of virtiofs.
+#[cfg(target_os = "linux")]
 pub(super) const FUSE: i64 = 0x6573_5546;
 
 /// Programs that serve the disks of this machine, so that a trial shows everything.

@@ -119,6 +119,7 @@ fn synchronised(folder: &Path, is_there: impl Fn(&Path) -> bool) -> Option<&'sta
 /// The kind of file system at this folder, by the text of `/proc/self/mountinfo`
 /// (<https://man7.org/linux/man-pages/man5/proc_pid_mountinfo.5.html>). Of several at one place, the last one
 /// counts.
+#[cfg(any(target_os = "linux", test))]
 fn kind_of<'a>(folder: &Path, mountinfo: &'a str) -> Option<&'a str> {
     let mounted = mountinfo.lines().filter_map(|line| {
         let (place, rest) = line.split_once(" - ")?;
@@ -129,6 +130,7 @@ fn kind_of<'a>(folder: &Path, mountinfo: &'a str) -> Option<&'a str> {
 }
 
 /// A blank, a tab, a line break and a backslash are written in octal there.
+#[cfg(any(target_os = "linux", test))]
 fn unescaped(text: &str) -> String {
     [("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")]
         .into_iter()
