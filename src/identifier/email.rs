@@ -148,10 +148,11 @@ fn local_part(local: &str) -> Result<String, Invalid> {
     Ok(requoted)
 }
 
-/// Whether letters are hidden (`l*o`), or `local` is a template or a choice of names (`{leo|ana}`, `%name%`). The
+/// Whether letters are hidden (`l*o`, `l##`), or `local` is a template or a choice of names (`{leo|ana}`, `%name%`). The
 /// RFCs allow these characters, but nobody's address has them.
 fn is_masked(local: &str) -> bool {
-    local.contains(['*', '{', '|', '}']) || local.starts_with('%') && local.ends_with('%')
+    let is_run = local.contains("##") || local.contains("??");
+    is_run || local.contains(['*', '{', '|', '}']) || local.starts_with('%') && local.ends_with('%')
 }
 
 /// RFC 5322's dot-atom, with RFC 6531's letters: every character beyond ASCII is a letter, marks and symbols

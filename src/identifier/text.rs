@@ -103,7 +103,9 @@ pub(super) fn has_escape(text: &str) -> bool {
 
 /// Whether letters of `text` are hidden or were left out: `l•••`, `ana…`, `a***z`.
 pub(super) fn is_masked(text: &str) -> bool {
-    text.contains("**") || text.contains(['…', '•', '●', '∙', '⋆', '✱', '×', '█', '■', '▪', '░', '▒', '▓'])
+    text.contains("**")
+        || !text.is_ascii()
+            && text.contains(['…', '•', '●', '∙', '⋆', '✱', '×', '█', '■', '▪', '░', '▒', '▓'])
 }
 
 /// Whether `c` is a mark that belongs to the letter before it.

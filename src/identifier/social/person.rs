@@ -43,7 +43,7 @@ fn glued_query_off(segments: Vec<String>) -> Vec<String> {
     for mut segment in segments {
         if let Some(at) = segment.find(['?', '#', '&', '=']).filter(|_| segment.contains(['?', '#', '='])) {
             segment.truncate(at);
-            kept.push(segment);
+            kept.extend((!segment.is_empty()).then_some(segment));
             break;
         }
         kept.push(segment);

@@ -22,7 +22,7 @@ const TABS: More = Only(&[
     "about_family_and_relationships", "about_life_events", "about_overview", "about_places", "about_profile_transparency",
     "about_work_and_education", "activity", "affiliates", "albums", "answers", "articles", "channels", "collections",
     "comments", "community", "courses", "events", "feed", "featured", "follower", "followers", "following", "friends",
-    "friends_mutual", "friends_all", "groups", "guides", "highlights", "join", "likes", "lists", "live", "map", "media",
+    "friends_all", "friends_mutual", "gallery", "groups", "guides", "highlights", "join", "likes", "lists", "live", "map", "media",
     "membership", "mentions", "music", "overview", "photo", "photos", "photos_albums", "photos_all", "photos_by",
     "photos_of", "photos_stream", "pins", "playlists", "podcasts", "popular-tracks", "posts", "profile", "questions",
     "reels", "reels_tab", "releases", "replies", "reposts", "reviews", "saved", "schedule", "search", "sets", "shorts",

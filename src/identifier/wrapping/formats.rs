@@ -57,6 +57,9 @@ const ENTITIES: [(&str, char); 12] = [
 
 /// `&amp;`, `&#64;`, `&#x40;`.
 pub(super) fn html_entities(text: &str) -> Option<Cow<'_, str>> {
+    if !text.contains('&') {
+        return None;
+    }
     let mut plain = String::new();
     let mut rest = text;
     let mut found = false;

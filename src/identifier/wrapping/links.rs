@@ -46,7 +46,7 @@ pub(super) fn hyperlink(text: &str) -> Option<Link<'_>> {
 
 /// `<a href="…">…</a>`, if it is one link.
 pub(super) fn html(text: &str) -> Option<Link<'_>> {
-    if !text.contains('<') {
+    if !text.contains('<') || !text.contains('=') {
         return None;
     }
     let lower = text.to_ascii_lowercase();
@@ -69,9 +69,11 @@ fn without_tags(text: &str) -> String {
 
 /// `https://…">Ana</a>`: a link that was cut out of a page with its quote.
 pub(super) fn html_rest(text: &str) -> Option<Link<'_>> {
+    if !text.ends_with("</a>") && !text.ends_with("</A>") {
+        return None;
+    }
     let (address, rest) = text.split_once("\">").or_else(|| text.split_once("'>"))?;
-    let is_link = is_address(address) && rest.to_ascii_lowercase().ends_with("</a>");
-    is_link.then(|| Link::new(address, without_tags(rest)))
+    is_address(address).then(|| Link::new(address, without_tags(rest)))
 }
 
 /// `<https://…|Ana>`, as chats have them.

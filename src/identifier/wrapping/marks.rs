@@ -78,6 +78,9 @@ const ENCODED: [&str; 10] =
 
 /// Removes an encoded mark at one end.
 pub(super) fn encoded(text: &str) -> Option<Cow<'_, str>> {
+    if !ends_encoded(text.as_bytes()) {
+        return None;
+    }
     ENCODED.iter().find_map(|mark| {
         let before = || {
             let (inside, end) = text.split_at_checked(text.len().checked_sub(mark.len())?)?;

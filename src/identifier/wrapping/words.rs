@@ -72,7 +72,7 @@ pub(super) fn at_in_words(text: &str) -> Option<Cow<'_, str>> {
             text.split(&word).map(str::trim).collect::<Vec<_>>().join(mark)
         })
     };
-    if text.contains('@') || !text.contains(['[', '(', '{']) {
+    if text.contains(['@', '/']) || !text.contains(['[', '(', '{']) {
         return None;
     }
     let lower = text.to_lowercase();
