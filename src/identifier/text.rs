@@ -104,6 +104,7 @@ pub(super) fn has_escape(text: &str) -> bool {
 /// Whether letters of `text` are hidden or were left out: `l•••`, `ana…`, `a***z`.
 pub(super) fn is_masked(text: &str) -> bool {
     text.contains("**")
+        || text.contains("...")
         || !text.is_ascii()
             && text.contains(['…', '•', '●', '∙', '⋆', '✱', '×', '█', '■', '▪', '░', '▒', '▓'])
 }

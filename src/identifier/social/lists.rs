@@ -4,9 +4,11 @@
 #[rustfmt::skip] // a table
 pub(super) const JUNK: &[&str] = &[
     "edit", "firstname", "firstname-lastname", "http", "https", "in", "lastname", "login", "mailto", "me", "n-a",
-    "n_a", "na", "nan", "none", "null", "profile", "signup", "unavailable", "undefined", "unknown", "username",
-    "view", "www", "your-name", "your-profile", "your-username", "your_name", "your_username", "yourname",
-    "yourprofile", "yourusername",
+    "n.a", "n_a", "na", "nan", "no-linkedin", "nolinkedin", "none", "not-available", "not-found", "notavailable",
+    "notfound", "null", "profile", "profile-name", "profilename", "signup", "tbd", "unavailable", "undefined",
+    "unknown", "username", "username-here", "view", "www", "your-linkedin", "your-linkedin-profile", "your-name",
+    "your-profile", "your-username", "your_name", "your_username", "yourlinkedin", "yourname", "yourprofile",
+    "yourusername",
 ];
 
 /// First path segments that are not names on any network.

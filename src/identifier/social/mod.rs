@@ -39,8 +39,8 @@ const MAX_VALUE: usize = 4_000;
 const MAX_REMARK_DIGITS: usize = 6;
 /// The shortest name on LinkedIn.
 const SHORTEST_NAME: usize = 3;
-/// The longest word in place of a name that is no name, as `profile-unavailable` on LinkedIn.
-const LONGEST_WORD: usize = 19;
+/// The longest word in place of a name that is no name, as `your-linkedin-profile` on LinkedIn.
+const LONGEST_WORD: usize = 21;
 /// The deepest nesting of addresses inside addresses.
 const DEPTH: u8 = 5;
 
@@ -203,7 +203,9 @@ fn without_remark(piece: &str) -> Result<&str, Invalid> {
     // A dash may be a part of the name: `ana -lopez`.
     let is_dash = |c: char| matches!(c, '-' | '–' | '—' | '/' | '|' | '&' | '+' | '·' | '•');
     let is_remark = rest.starts_with(['[', ',', ';', '<'])
-        || rest.starts_with('(') && Address::parse(address).is_ok_and(|address| is_network(&address.host))
+        || rest.starts_with('(')
+            && rest.contains(')')
+            && Address::parse(address).is_ok_and(|address| is_network(&address.host))
         || rest.strip_prefix(is_dash).is_some_and(|tail| tail.is_empty() || tail.starts_with(' '));
     if is_remark { Ok(address.trim_end_matches([',', ';'])) } else { Err(Invalid::SocialBlank) }
 }

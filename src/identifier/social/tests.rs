@@ -263,6 +263,11 @@ fn words_of_a_network_name_nobody() {
         }
     }
     assert!(seen > 1_000, "saw {seen}");
+    for word in JUNK {
+        for page in ["linkedin.com/in/", "x.com/"] {
+            assert!(read(&format!("{page}{word}")).is_err(), "{page}{word}");
+        }
+    }
 }
 
 /// A label before a network's host is a view of the same pages, a person, or something else that is refused.

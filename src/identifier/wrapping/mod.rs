@@ -125,12 +125,10 @@ pub(super) struct Unwrapped<'t> {
 
 /// Removes all wrappings from `text`.
 pub(super) fn unwrap(text: &str) -> Result<Unwrapped<'_>, Invalid> {
-    // Stars at both ends are emphasis, at the last end alone they hide something.
-    let is_masked = text.ends_with("**") && !text.starts_with('*');
-    if is_masked || text.ends_with('…') || text.ends_with("...") {
+    let mut unwrapped = Unwrapped { value: Cow::Borrowed(text), shown: Vec::new() };
+    if is_cut_off(text) {
         return Err(Invalid::CutOff);
     }
-    let mut unwrapped = Unwrapped { value: Cow::Borrowed(text), shown: Vec::new() };
     if is_clean(text) {
         return Ok(unwrapped);
     }
@@ -145,11 +143,24 @@ pub(super) fn unwrap(text: &str) -> Result<Unwrapped<'_>, Invalid> {
         if next.is_empty() || next == value {
             break;
         }
+        if is_cut_off(&next) {
+            return Err(Invalid::CutOff);
+        }
         let shown = shown.map(Cow::into_owned);
         unwrapped.shown.extend(shown);
         unwrapped.value = Cow::Owned(next);
     }
     Ok(unwrapped)
+}
+
+/// Whether `text` ends with an ellipsis, or with stars that hide something: stars at both ends are emphasis.
+fn is_cut_off(text: &str) -> bool {
+    // A path may end with two dots, and behind a domain they are only one too many.
+    let may_have_two = || text.ends_with("/..") || text.ends_with("\\..") || text.contains('@');
+    text.ends_with('…')
+        || text.ends_with("...")
+        || text.ends_with("..") && !may_have_two()
+        || text.ends_with("**") && !text.starts_with('*')
 }
 
 /// Whether `text` is an address without any mark of a wrapping, so that no wrapping has to be tried.
@@ -181,7 +192,7 @@ mod tests {
         /// No wrapping matches a text that counts as clean.
         #[test]
         fn what_is_clean_has_nothing_around_it(text in "(https?://)?(email=|mailto|tel)?[a-b@./?=&%2F+_-]{1,12}") {
-            if is_clean(&text) && !text.ends_with("...") {
+            if is_clean(&text) && !is_cut_off(&text) {
                 prop_assert_eq!(WRAPPINGS.iter().find_map(|wrapping| wrapping.take_off.take_off(&text)), None);
             }
         }

@@ -125,10 +125,10 @@ fn a_phone() -> impl Strategy<Value = String> {
 fn a_profile() -> impl Strategy<Value = (String, &'static str)> {
     let network = prop::sample::select(vec![
         ("linkedin.com/in/", "[a-zéüñ0-9]{3}[a-zéüñ0-9_-]{1,14}", vec!["uk.", "www.de.", "m."]),
-        ("facebook.com/", "[a-z]{3}[a-z0-9.]{1,14}[a-z0-9]", vec!["m.", "pt-br.", "de.", "mbasic."]),
+        ("facebook.com/", "[a-z]{3}(\\.?[a-z0-9]){1,8}", vec!["m.", "pt-br.", "de.", "mbasic."]),
         ("twitter.com/", "[a-z0-9]{3}[a-z0-9_]{1,12}", vec!["mobile."]),
         ("github.com/", "[a-z]{3}[a-z0-9-]{1,14}", vec!["www.m."]),
-        ("instagram.com/", "[a-z]{3}[a-z0-9._]{1,14}[a-z0-9]", vec!["m."]),
+        ("instagram.com/", "[a-z]{3}([._]?[a-z0-9]){1,8}", vec!["m."]),
     ]);
     network.prop_flat_map(|(network, slug, views)| {
         let views = prop::sample::select([vec!["", "www."], views].concat());
