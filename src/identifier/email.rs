@@ -91,10 +91,13 @@ fn parse(value: &str) -> Result<Arc<str>, Invalid> {
     if local.contains('@') && !local.starts_with('"') {
         return Err(Invalid::EmailSeveral);
     }
-    if is_masked(local) || text::is_masked(value) {
+    if text::is_masked(value) {
         return Err(Invalid::CutOff);
     }
     let local = local_part(local)?;
+    if is_masked(local.trim_matches('"')) {
+        return Err(Invalid::CutOff);
+    }
     let domain = domain::canonical(domain).map_err(|fault| match fault {
         Fault::Syntax => Invalid::EmailDomain,
         Fault::NoDot => Invalid::EmailDomainWithoutDot,

@@ -142,10 +142,13 @@ fn host(authority: &str, has_scheme: bool) -> Result<Cow<'_, str>, Invalid> {
 
 /// A decoded segment, without invisible characters, and without what no name begins or ends with.
 fn decoded(segment: &str) -> Result<String, Invalid> {
-    let is_around = |c: char| c.is_whitespace() || matches!(c, ',' | ';' | '"' | '<' | '>');
+    let is_around = |c: char| c.is_whitespace() || matches!(c, ',' | ';' | '"' | '<' | '>' | '|' | '\\');
     let bytes: Cow<'_, [u8]> = percent_decode_str(segment).into();
     let decoded = match std::str::from_utf8(&bytes) {
-        Ok(decoded) => text::seen(decoded.trim_matches(|c| is_around(c) || text::is_private(c))),
+        Ok(decoded) if decoded.is_ascii() => decoded.to_owned(),
+        Ok(decoded) => {
+            text::compose(&text::seen(decoded.trim_matches(|c| is_around(c) || text::is_private(c))))
+        }
         // The encoding of these bytes is unknown, so they are kept as bytes.
         Err(_) => bytes.iter().filter_map(|&byte| byte_as_char(byte)).collect(),
     };

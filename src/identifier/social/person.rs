@@ -16,6 +16,9 @@ pub(super) fn on_network(site: &Site<'_>, address: &Address<'_>) -> Result<Strin
         return if is_person { elsewhere(address, true) } else { Err(Invalid::SocialWithoutProfile) };
     }
     let segments = glued_query_off(address.names()?);
+    if segments.iter().any(|segment| has_half_escape(segment)) {
+        return Err(Invalid::CutOff);
+    }
     if let [segment] = &*segments
         && NAMES_AND_CODES.contains(&&*address.host)
         && !is_name(segment)
@@ -49,6 +52,13 @@ fn glued_query_off(segments: Vec<String>) -> Vec<String> {
         kept.push(segment);
     }
     kept
+}
+
+/// Whether an address was cut off inside an escape: `jos%C`.
+fn has_half_escape(segment: &str) -> bool {
+    let whole = segment.trim_end_matches('.');
+    whole.ends_with('%')
+        || whole.strip_suffix(|c: char| c.is_ascii_hexdigit()).is_some_and(|rest| rest.ends_with('%'))
 }
 
 /// The id that `page` names, if the path is one of its.
@@ -175,7 +185,7 @@ pub(super) fn elsewhere(address: &Address<'_>, bare: bool) -> Result<String, Inv
 /// case: `Ana-Lopez` is `ana-lopez`, `aB3xY` is not `ab3xy`.
 fn in_natural_case(segment: &str) -> String {
     let composed = text::compose(segment);
-    if is_name(segment) { text::lower(&composed) } else { composed }
+    if is_name(&composed) { text::lower(&composed) } else { composed }
 }
 
 /// Whether `segment` is written as a name is. The others may be ids, which mix cases, or capitals and digits.

@@ -197,6 +197,8 @@ proptest! {
             "(www\\.|uk\\.|m\\.)?(linkedin|facebook|twitter|tumblr)\\.com[/?#]\\PC{0,24}",
             "(mailto:)?[\"<]?\\PC{1,12}@\\PC{1,12}\\.[a-z]{1,4}[>\"]?",
             "\\PC{1,8}@[a-z-]{1,8}\\.example",
+            "(linkedin\\.com/in|x\\.com|acme\\.example)/[a-c%25F3A/.@#?*\\\\ -]{1,24}",
+            "[\\[(<\"]{0,2}[a-c@.:/%20#|]{1,16}(\\]\\(|\\]\\[|#|<|\\|)(mailto:|tel:|https://)[a-c@./2]{1,10}[\\])>#\"]{0,2}",
         ],
         kind in prop::sample::select(KINDS.to_vec()),
         region in prop::option::of(prop::sample::select(REGIONS.to_vec())),
