@@ -4,8 +4,11 @@
 //! not the other: `ana+news@` and `ana@`, dots in a mailbox name. Not asked: whether a top-level
 //! domain exists. Knows nothing of the other kinds.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::sync::Arc;
+
+use percent_encoding::percent_decode_str;
 
 use super::domain::{self, Fault};
 use super::inference::names_network;
@@ -81,14 +84,20 @@ fn parse(value: &str) -> Result<Arc<str>, Invalid> {
     }
     // Blanks around the @ are in RFC 5322's obsolete syntax, and in many a spreadsheet.
     let local = local.trim_matches(' ');
-    let domain = domain.trim_matches(' ').trim_end_matches(['.', ' ']);
+    let domain = domain.trim_matches(' ').trim_end_matches(['.', ' ', '/']);
     if local.is_empty() || domain.is_empty() {
         return Err(Invalid::EmailIncomplete);
     }
     if local.contains('@') && !local.starts_with('"') {
         return Err(Invalid::EmailSeveral);
     }
+    if text::is_masked(value) {
+        return Err(Invalid::CutOff);
+    }
     let local = local_part(local)?;
+    if is_masked(local.trim_matches('"')) {
+        return Err(Invalid::CutOff);
+    }
     let domain = domain::canonical(domain).map_err(|fault| match fault {
         Fault::Syntax => Invalid::EmailDomain,
         Fault::NoDot => Invalid::EmailDomainWithoutDot,
@@ -100,9 +109,20 @@ fn parse(value: &str) -> Result<Arc<str>, Invalid> {
     Ok(format!("{local}@{domain}").into())
 }
 
+/// `leo%2Bnews` as it was before it was percent-encoded, however often.
+fn decoded(local: &str) -> Cow<'_, str> {
+    let mut decoded = Cow::Borrowed(local);
+    // Each decoding makes it shorter. In quotes, nothing is encoded.
+    while text::has_escape(&decoded) && !decoded.starts_with('"') {
+        let Ok(plain) = percent_decode_str(&decoded).decode_utf8() else { break };
+        decoded = Cow::Owned(plain.into_owned());
+    }
+    decoded
+}
+
 /// Folded, and without quotes that change nothing (RFC 5321, 4.1.2: they are not part of the name).
 fn local_part(local: &str) -> Result<String, Invalid> {
-    let folded = text::fold(local);
+    let folded = text::fold(&decoded(local));
     let Some(quoted) = folded.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) else {
         return if is_dot_atom(&folded) { Ok(folded) } else { Err(Invalid::EmailLocalPart) };
     };
@@ -131,13 +151,21 @@ fn local_part(local: &str) -> Result<String, Invalid> {
     Ok(requoted)
 }
 
+/// Whether letters are hidden (`l*o`, `l##`), or `local` is a template or a choice of names (`{leo|ana}`, `%name%`). The
+/// RFCs allow these characters, but nobody's address has them.
+fn is_masked(local: &str) -> bool {
+    let is_run = local.contains("##") || local.contains("??");
+    is_run || local.contains(['*', '{', '|', '}']) || local.starts_with('%') && local.ends_with('%')
+}
+
 /// RFC 5322's dot-atom, with RFC 6531's letters: every character beyond ASCII is a letter, marks and symbols
-/// included. The replacement character shows that a character was lost.
+/// included. The replacement character shows that a character was lost, as one of private use does.
 fn is_dot_atom(text: &str) -> bool {
     text.split('.').all(|atom| {
         !atom.is_empty()
             && atom.chars().all(|c| match c {
                 '\u{fffd}' => false,
+                c if text::is_private(c) => false,
                 c if c.is_ascii() => c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~".contains(c),
                 c => !c.is_control() && !c.is_whitespace(),
             })

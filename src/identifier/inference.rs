@@ -42,7 +42,8 @@ pub(super) fn infer(value: &str) -> Result<FieldType, Invalid> {
         }
         None => {}
     }
-    if text::strip_prefix_ci(value, "www.").is_some() {
+    // Several addresses in brackets get the reason that helps.
+    if text::strip_prefix_ci(value, "www.").is_some() || value.matches("://").count() > 1 {
         return Ok(FieldType::SocialProfile);
     }
     if phone::is_likely(value) { Ok(FieldType::Phone) } else { Err(Invalid::Unrecognised) }

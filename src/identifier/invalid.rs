@@ -16,7 +16,7 @@ pub enum Invalid {
     Unrecognised,
     /// A cell of a table that holds neither text nor a number.
     NotText,
-    /// It ends with an ellipsis.
+    /// It ends with an ellipsis, or letters of it are hidden.
     CutOff,
     /// Values of several kinds.
     Several,
@@ -146,7 +146,7 @@ impl Invalid {
             Self::Several => {
                 "more than one value: give them as a list, in order of preference, or in columns of their own"
             }
-            Self::CutOff => "cut off at its end: give the whole of it",
+            Self::CutOff => "cut off or masked: give the whole of it",
             Self::PhoneFraction => "a number with decimals, which no phone number has",
             Self::PhoneAmbiguous => {
                 "a phone number that can be read in two ways: write it with + and its country code, without a 0 behind it"

@@ -28,6 +28,9 @@ pub const RULES_VERSION: u32 = 2;
 /// How often wrappings may be removed from what was read.
 const MOST_READINGS: usize = 3;
 
+/// The shortest number that is compared with the end of another.
+const LOCAL_DIGITS: usize = 7;
+
 /// What kind of identifier a lookup asks by. The names are the vendor's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u8)]
@@ -121,10 +124,15 @@ pub fn identify(text: &str, field_type: Option<FieldType>, rules: &Rules) -> Res
         let kind = if cleaned.starts_with('+') { field_type.or(Some(FieldType::Phone)) } else { field_type };
         return parse(&cleaned, kind, rules);
     }
-    let mut identifier = parse(&wrapping::unwrap(&cleaned)?, field_type, rules)?;
+    let wrapping::Unwrapped { value, shown } = wrapping::unwrap(&cleaned)?;
+    let mut identifier = parse(&value, field_type, rules)?;
+    // A link to one that shows another: either of the two could be meant.
+    if shown.iter().any(|text| shows_another(text, &identifier, rules)) {
+        return Err(Invalid::Several);
+    }
     // A canonical form must be read as itself. Reading can bring a wrapping to the surface, which is then removed.
     for _ in 0..MOST_READINGS {
-        let unwrapped = wrapping::unwrap(identifier.canonical())?;
+        let unwrapped = wrapping::unwrap(identifier.canonical())?.value;
         if *unwrapped == *identifier.canonical() {
             return Ok(identifier);
         }
@@ -135,20 +143,52 @@ pub fn identify(text: &str, field_type: Option<FieldType>, rules: &Rules) -> Res
 
 /// Reads a value with nothing around it.
 fn parse(value: &str, field_type: Option<FieldType>, rules: &Rules) -> Result<Identifier, Invalid> {
-    match field_type {
-        None => match inference::infer(value)? {
-            FieldType::Phone => {
-                let canonical = phone::inferred(value, rules.default_region)?;
-                Ok(Identifier { field_type: FieldType::Phone, canonical })
-            }
-            seen => read(value, seen, rules),
-        },
+    let parsed = match field_type {
+        None => infer(value, rules),
         // A value of another kind gets the reason that helps: its field type is wrong.
         Some(given) => read(value, given, rules).map_err(|reason| match inference::infer(value) {
             Ok(seen) if seen != given => Invalid::Disagrees { given, seen },
             _ => reason,
         }),
+    };
+    parsed.map_err(|reason| if lists_links(value) { Invalid::PhoneSeveral } else { reason })
+}
+
+/// Reads a value as what it looks like.
+fn infer(value: &str, rules: &Rules) -> Result<Identifier, Invalid> {
+    match inference::infer(value)? {
+        FieldType::Phone => {
+            let canonical = phone::inferred(value, rules.default_region)?;
+            Ok(Identifier { field_type: FieldType::Phone, canonical })
+        }
+        seen => read(value, seen, rules),
     }
+}
+
+/// Whether a link to `identifier` shows another identifier, or one that cannot be read.
+fn shows_another(text: &str, identifier: &Identifier, rules: &Rules) -> bool {
+    // A text that was cut off is no value.
+    let Ok(shown) = wrapping::unwrap(text) else { return false };
+    let digits: String = shown.value.chars().filter(char::is_ascii_digit).collect();
+    // The number as it is dialled at home.
+    let is_end = digits.len() >= LOCAL_DIGITS && !shown.value.starts_with('+');
+    if is_end && identifier.canonical().ends_with(digits.trim_start_matches('0')) {
+        return false;
+    }
+    if let Ok(other) = parse(&shown.value, None, rules) {
+        return other != *identifier;
+    }
+    inference::infer(&shown.value).is_ok_and(|kind| match kind {
+        FieldType::Phone => is_end,
+        FieldType::Email => !shown.value.contains(' '),
+        FieldType::SocialProfile => !shown.value.contains(' ') && social::has_path(&shown.value),
+    })
+}
+
+/// Whether `value` lists several links or ids of messengers.
+fn lists_links(value: &str) -> bool {
+    let links = value.split([' ', ',', ';', '|']).filter(|part| phone::links::number(part).is_some());
+    links.count() > 1
 }
 
 /// Reads e-mail addresses and profiles in the form in which nearly all are written, without wrappings.

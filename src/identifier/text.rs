@@ -23,7 +23,7 @@ pub(super) fn clean(text: &str) -> Result<Cow<'_, str>, Invalid> {
         return non_empty(Cow::Borrowed(text.trim_matches(' ')));
     }
     let text = text.trim_matches(|c: char| {
-        c.is_whitespace() || c.is_control() || is_blank(c) || is_unseen(c) || is_joiner(c)
+        c.is_whitespace() || c.is_control() || is_blank(c) || is_unseen(c) || is_joiner(c) || is_private(c)
     });
     if text.chars().any(char::is_control) {
         return Err(Invalid::ControlCharacter);
@@ -88,6 +88,27 @@ pub(super) const fn is_joiner(c: char) -> bool {
     matches!(c, '\u{200c}' | '\u{200d}')
 }
 
+/// Whether `c` has no meaning of its own, such as the icons of a web page's font. At the ends of a value it is
+/// decoration; inside, it may stand for a letter.
+pub(super) const fn is_private(c: char) -> bool {
+    matches!(c, '\u{e000}'..='\u{f8ff}' | '\u{f0000}'..='\u{10ffff}')
+}
+
+/// Whether `text` has a percent sign with two hexadecimal digits behind it.
+pub(super) fn has_escape(text: &str) -> bool {
+    text.match_indices('%').any(|(at, _)| {
+        text.as_bytes().get(at + 1..at + 3).is_some_and(|code| code.iter().all(u8::is_ascii_hexdigit))
+    })
+}
+
+/// Whether letters of `text` are hidden or were left out: `l•••`, `ana…`, `a***z`.
+pub(super) fn is_masked(text: &str) -> bool {
+    text.contains("**")
+        || text.contains("...")
+        || !text.is_ascii()
+            && text.contains(['…', '•', '●', '∙', '⋆', '✱', '×', '█', '■', '▪', '░', '▒', '▓'])
+}
+
 /// Whether `c` is a mark that belongs to the letter before it.
 pub(super) fn is_mark(c: char) -> bool {
     !c.is_ascii() && GeneralCategoryGroup::Mark.contains(CATEGORY.get(c))
@@ -98,10 +119,15 @@ const fn is_blank(c: char) -> bool {
     matches!(c, '\u{2800}')
 }
 
-/// Full-width forms as the ASCII that they stand for, every blank as the plain one.
+/// Full-width and small forms as the ASCII that they stand for, every blank as the plain one.
 fn plain(c: char) -> char {
     match c {
         '\u{ff01}'..='\u{ff5e}' => char::from_u32(u32::from(c) - 0xfee0).unwrap_or(c),
+        '\u{fe52}' => '.',
+        '\u{fe55}' => ':',
+        '\u{fe62}' => '+',
+        '\u{fe63}' => '-',
+        '\u{fe6b}' => '@',
         c if c.is_whitespace() || is_blank(c) => ' ',
         c => c,
     }

@@ -74,6 +74,19 @@ impl<'a> Address<'a> {
         Ok(segments)
     }
 
+    /// The same where no name has a percent sign: what was encoded several times is decoded as often.
+    pub(super) fn names(&self) -> Result<Vec<String>, Invalid> {
+        let mut names = self.segments()?;
+        for name in &mut names {
+            // Each decoding makes it shorter.
+            while text::has_escape(name) {
+                *name = decoded(name)?;
+            }
+        }
+        names.retain(|name| !name.is_empty());
+        Ok(names)
+    }
+
     /// The value of a parameter of the query, decoded. The case of the name does not matter.
     pub(super) fn parameter(&self, name: &str) -> Option<String> {
         self.query.split('&').find_map(|pair| {
@@ -85,7 +98,7 @@ impl<'a> Address<'a> {
 }
 
 /// The address without its scheme, and whether there was one.
-fn strip_scheme(value: &str) -> Result<(bool, &str), Invalid> {
+pub(super) fn strip_scheme(value: &str) -> Result<(bool, &str), Invalid> {
     for scheme in ["https:", "http:", "https//", "http//"] {
         if let Some(rest) = text::strip_prefix_ci(value, scheme) {
             return Ok((true, rest.trim_start_matches(['/', '\\'])));
@@ -127,19 +140,26 @@ fn host(authority: &str, has_scheme: bool) -> Result<Cow<'_, str>, Invalid> {
     })
 }
 
-/// A decoded segment, without invisible characters and without separators of a list at its ends.
+/// A decoded segment, without invisible characters, and without what no name begins or ends with.
 fn decoded(segment: &str) -> Result<String, Invalid> {
+    let is_around = |c: char| c.is_whitespace() || matches!(c, ',' | ';' | '"' | '<' | '>' | '|' | '\\');
     let bytes: Cow<'_, [u8]> = percent_decode_str(segment).into();
     let decoded = match std::str::from_utf8(&bytes) {
-        Ok(decoded) if !decoded.contains(is_byte) => text::seen(decoded),
-        Ok(_) => return Err(Invalid::ControlCharacter),
+        Ok(decoded) if decoded.is_ascii() => decoded.to_owned(),
+        Ok(decoded) => {
+            text::compose(&text::seen(decoded.trim_matches(|c| is_around(c) || text::is_private(c))))
+        }
         // The encoding of these bytes is unknown, so they are kept as bytes.
         Err(_) => bytes.iter().filter_map(|&byte| byte_as_char(byte)).collect(),
     };
-    if decoded.chars().any(char::is_control) {
+    let is_text = std::str::from_utf8(&bytes).is_ok();
+    if decoded.chars().any(|c| c.is_control() || is_text && text::is_private(c)) {
         return Err(Invalid::ControlCharacter);
     }
-    Ok(decoded.trim_matches([' ', ',', ';']).to_owned())
+    if text::is_masked(&decoded) {
+        return Err(Invalid::CutOff);
+    }
+    Ok(decoded.trim_matches(is_around).to_owned())
 }
 
 /// Bytes that are not UTF-8 are represented by private-use characters from here on while a path is read.

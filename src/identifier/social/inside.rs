@@ -4,9 +4,11 @@ use std::borrow::Cow;
 
 use percent_encoding::percent_decode_str;
 
-use super::address::Address;
-use super::lists::{REDIRECTS, SEARCHES};
+use super::address::{Address, strip_scheme};
+use super::lists::SEARCHES;
+use super::redirects::{PATH_REDIRECTS, REDIRECTS, Spelling};
 use crate::identifier::inference::names_network;
+use crate::identifier::invalid::Invalid;
 use crate::identifier::text::strip_prefix_ci;
 
 /// How often an address inside another may be percent-encoded.
@@ -39,6 +41,70 @@ pub(super) fn leads(address: &Address<'_>, network: Option<&str>) -> Leads {
         }
     }
     found
+}
+
+/// Where a page leads that has the other address in its path, if `value` is one.
+pub(super) fn leads_by_path(value: &str) -> Option<Result<String, Invalid>> {
+    let (_, rest) = strip_scheme(value).ok()?;
+    let (host, path) = rest.split_once('/')?;
+    let mut redirects = PATH_REDIRECTS.iter().filter_map(|redirect| {
+        host.eq_ignore_ascii_case(redirect.host).then_some(())?;
+        Some((redirect, strip_prefix_ci(path, redirect.path)?))
+    });
+    let (redirect, path) = redirects.next()?;
+    let (before, behind) = redirect.around;
+    let found = path.split_once(before).map(|(_, inner)| match behind {
+        "" => (inner, ""),
+        behind => inner.split_once(behind).unwrap_or((inner, "")),
+    });
+    let Some((inner, rest)) = found else { return Some(Err(Invalid::SocialShortLink)) };
+    if !starts(rest).is_empty() {
+        return Some(Err(Invalid::SocialSeveral));
+    }
+    let inner = match redirect.spelling {
+        Spelling::Plain => absolute(inner, host),
+        // What a star stands for is at the end of the link, encoded.
+        Spelling::Starred => absolute(inner, host).filter(|inner| !inner.contains('*')),
+        Spelling::Dashed => absolute(&inner.replace('-', "%").replace('_', "/"), host),
+    };
+    Some(inner.ok_or(Invalid::SocialShortLink))
+}
+
+/// `value` with the slashes of its path decoded, if one is encoded and either no name has a slash there, because
+/// the host is a network's, or another address begins there.
+pub(super) fn unslashed(value: &str) -> Option<String> {
+    let end = value.find(['?', '#']).unwrap_or(value.len());
+    let (path, query) = value.split_at_checked(end)?;
+    if !path.contains('%') {
+        return None;
+    }
+    let mut plain = String::with_capacity(path.len());
+    let mut rest = path;
+    let mut slashes = 0;
+    while let Some((before, after)) = rest.split_once('%') {
+        plain.push_str(before);
+        // What was encoded several times has the percent sign itself encoded.
+        let code = after.trim_start_matches("25");
+        let mark =
+            [("2f", '/'), ("3a", ':')].iter().find_map(|&(mark, c)| Some((c, strip_prefix_ci(code, mark)?)));
+        rest = if let Some((c, tail)) = mark {
+            slashes += usize::from(c == '/' || tail.starts_with('/'));
+            plain.push(c);
+            tail
+        } else {
+            plain.push('%');
+            after
+        };
+    }
+    if slashes == 0 {
+        return None;
+    }
+    plain.push_str(rest);
+    plain.push_str(query);
+    let (_, address) = strip_scheme(value).ok()?;
+    let address = strip_prefix_ci(address, "www.").unwrap_or(address);
+    let others = || starts(&plain).iter().skip(1).any(|(_, listed)| !listed);
+    (names_network(address) || others()).then_some(plain)
 }
 
 /// Whether `host` is a search engine, which has no profiles.

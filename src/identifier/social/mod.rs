@@ -11,10 +11,14 @@
 //! that links of messengers are phone numbers.
 
 mod address;
+mod codes;
 mod inside;
 mod lists;
 mod networks;
 mod person;
+mod redirects;
+mod reserved;
+mod short_links;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -25,6 +29,7 @@ use super::invalid::Invalid;
 use super::phone::links;
 use address::Address;
 use inside::Leads;
+use lists::JUNK;
 
 /// The longest canonical form.
 const MAX_CHARS: usize = 500;
@@ -32,10 +37,12 @@ const MAX_CHARS: usize = 500;
 const MAX_VALUE: usize = 4_000;
 /// The most digits after an address that do not count as a phone number.
 const MAX_REMARK_DIGITS: usize = 6;
-/// The longest word in place of a name that is no name, as `your-profile` on LinkedIn.
-const LONGEST_WORD: usize = 12;
+/// The shortest name on LinkedIn.
+const SHORTEST_NAME: usize = 3;
+/// The longest word in place of a name that is no name, as `your-linkedin-profile` on LinkedIn.
+const LONGEST_WORD: usize = 21;
 /// The deepest nesting of addresses inside addresses.
-const DEPTH: u8 = 4;
+const DEPTH: u8 = 5;
 
 /// The canonical form of a profile's address.
 pub(super) fn canonical(value: &str) -> Result<Arc<str>, Invalid> {
@@ -54,10 +61,15 @@ pub(super) fn plain(value: &str) -> Option<Arc<str>> {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     // No character that may begin or end another address.
     let is_query = |byte: u8| is_plain(byte) || matches!(byte, b'=' | b'&' | b'%');
-    // A member's id needs its case. No word that is not a name has a digit.
-    let has_digit = slug.bytes().any(|byte| byte.is_ascii_digit());
-    let fits =
-        value.len() <= MAX_CHARS && !networks::is_member_id(slug) && (has_digit || slug.len() > LONGEST_WORD);
+    // No word that is not a name has a digit.
+    let may_be_word = slug.len() <= LONGEST_WORD && !slug.bytes().any(|byte| byte.is_ascii_digit());
+    let is_word =
+        may_be_word && JUNK.iter().chain(reserved::LINKEDIN).any(|word| word.eq_ignore_ascii_case(slug));
+    // A member's id needs its case.
+    let fits = (SHORTEST_NAME..=MAX_CHARS).contains(&slug.len())
+        && value.len() <= MAX_CHARS
+        && !networks::is_member_id(slug)
+        && !is_word;
     let is_name = slug.bytes().all(is_plain) && slug.bytes().any(|byte| byte.is_ascii_alphanumeric());
     if !fits || !is_name || !query.bytes().all(is_query) {
         return None;
@@ -91,6 +103,10 @@ type Person = (String, bool);
 
 /// The one person that `value` names, if it has one address or several that name the same.
 fn person(value: &str, depth: u8) -> Result<Person, Invalid> {
+    let inner = inside::leads_by_path(value).or_else(|| inside::unslashed(value).map(Ok));
+    if let Some(inner) = inner {
+        return if depth > 0 { person(&inner?, depth - 1) } else { Err(Invalid::SocialWithoutProfile) };
+    }
     let starts = inside::starts(value);
     let first = starts.first().map_or(0, |(at, _)| *at);
     // The text before the first address is words, or an address of a host that is not in the table.
@@ -107,9 +123,12 @@ fn person(value: &str, depth: u8) -> Result<Person, Invalid> {
         pieces.push((value.get(*start..end).unwrap_or_default(), *listed || index == 0));
     }
     let several = pieces.len() > 1;
-    let mut why = None;
+    let mut failed = None;
     let mut found: Option<Person> = None;
-    for (piece, listed) in pieces {
+    for (index, &(piece, listed)) in pieces.iter().enumerate() {
+        let is_before = index == 0 && pieces.len() > starts.len();
+        // The next address is pasted into this one, which is then the start of a page.
+        let goes_on = pieces.get(index + 1).is_some_and(|(_, listed)| !listed);
         match piece_of(piece, depth, several) {
             Ok(person) => match &found {
                 None => found = Some(person),
@@ -119,34 +138,49 @@ fn person(value: &str, depth: u8) -> Result<Person, Invalid> {
                 Some((_, true)) if !listed && !person.1 => {}
                 Some(_) => return Err(Invalid::SocialSeveral),
             },
-            Err(Invalid::SocialSeveral) => return Err(Invalid::SocialSeveral),
-            Err(reason) => why = why.or(Some(reason)),
+            // These can lead to anybody.
+            Err(why @ (Invalid::SocialSeveral | Invalid::SocialShortLink)) => return Err(why),
+            Err(why) => {
+                let is_other = several && !is_before && !goes_on && has_path(piece);
+                failed = failed.or(Some((why, is_other)));
+            }
         }
     }
-    found.ok_or(why.unwrap_or(Invalid::SocialHost))
+    match (found, failed) {
+        // A page that leads to others would stand for all of them.
+        (Some((_, false)), Some((why, _))) => Err(why),
+        (Some(_), Some((_, true))) => Err(Invalid::SocialSeveral),
+        (Some(person), _) => Ok(person),
+        (None, why) => Err(why.map_or(Invalid::SocialHost, |(why, _)| why)),
+    }
+}
+
+/// Whether `address` has more than a host.
+pub(super) fn has_path(address: &str) -> bool {
+    let rest = address::strip_scheme(address.trim()).map_or(address, |(_, rest)| rest);
+    rest.trim_end_matches(['/', '\\']).contains(['/', '\\'])
 }
 
 /// The person that one address names. `several`: the value has other addresses.
 fn piece_of(piece: &str, depth: u8, several: bool) -> Result<Person, Invalid> {
     let piece = piece.trim_matches([' ', ',', ';', '|', '<', '>', '"', '\'']);
-    let piece = if several { piece.split(' ').next().unwrap_or(piece) } else { without_remark(piece)? };
+    let piece = without_remark(piece).map_err(|why| if several { Invalid::SocialSeveral } else { why })?;
     if links::number(piece).is_some() {
         return Err(Invalid::SocialWithoutProfile);
     }
     let address = Address::parse(piece)?;
-    let network = networks::of_host(&address.host);
-    if networks::is_short_link(&address.host) {
+    let site = networks::of_host(&address.host);
+    let own = site.as_ref().filter(|site| site.is_own());
+    if own.is_none() && networks::is_short_link(&address.host) {
         return Err(Invalid::SocialShortLink);
     }
-    let name = network
-        .filter(|(_, labels)| labels.split('.').all(|label| label.is_empty() || networks::is_view(label)));
-    match inside::leads(&address, name.and_then(|(network, _)| network.hosts.first().copied())) {
+    match inside::leads(&address, own.and_then(|site| site.network.hosts.first().copied())) {
         Leads::To(inner) if depth > 0 => return person(&inner, depth - 1),
         Leads::To(_) | Leads::Unsaid => return Err(Invalid::SocialWithoutProfile),
         Leads::Nowhere => {}
     }
-    match network {
-        Some((network, labels)) => Ok((person::on_network(network, labels, &address)?, true)),
+    match &site {
+        Some(site) => Ok((person::on_network(site, &address)?, true)),
         None if inside::is_search(&address.host) => Err(Invalid::SocialWithoutProfile),
         // `linkedin.com.br` is not LinkedIn.
         None if networks::imitates(&address.host) => Err(Invalid::SocialHost),
@@ -155,17 +189,23 @@ fn piece_of(piece: &str, depth: u8, several: bool) -> Result<Person, Invalid> {
 }
 
 /// The address before a remark: `https://… (Ana)`, `https://… - Ana`. Any other blank may be inside the name, and
-/// is refused.
+/// is refused; so are brackets unless a known network has the address.
 fn without_remark(piece: &str) -> Result<&str, Invalid> {
-    let end = piece.find(['?', '#']).unwrap_or(piece.len());
-    let Some(at) = piece.find(' ') else { return Ok(piece) };
-    let (address, rest) = piece.split_at_checked(at).unwrap_or((piece, ""));
-    let is_remark = rest.trim_start().starts_with(['(', '[', '-', '–', '—', '|', ',', ';', '/', '<']);
+    let Some((address, rest)) = piece.split_once(' ') else { return Ok(piece) };
+    let rest = rest.trim_start();
     if rest.contains('@') || rest.bytes().filter(u8::is_ascii_digit).count() > MAX_REMARK_DIGITS {
         return Err(Invalid::SocialSeveral);
     }
-    if is_remark {
-        return Ok(address.trim_end_matches([',', ';']));
+    // A query may have blanks.
+    if address.contains(['?', '#']) {
+        return Ok(piece);
     }
-    if at < end { Err(Invalid::SocialBlank) } else { Ok(piece) }
+    // A dash may be a part of the name: `ana -lopez`.
+    let is_dash = |c: char| matches!(c, '-' | '–' | '—' | '/' | '|' | '&' | '+' | '·' | '•');
+    let is_remark = rest.starts_with(['[', ',', ';', '<'])
+        || rest.starts_with('(')
+            && rest.contains(')')
+            && Address::parse(address).is_ok_and(|address| is_network(&address.host))
+        || rest.strip_prefix(is_dash).is_some_and(|tail| tail.is_empty() || tail.starts_with(' '));
+    if is_remark { Ok(address.trim_end_matches([',', ';'])) } else { Err(Invalid::SocialBlank) }
 }

@@ -1,7 +1,10 @@
 //! What a network is: its hosts, the paths that name a person, and how an id is spelled. The facts are in
 //! [`table`](super::table).
 
-use super::lists::{JUNK, SHORT_LINKS};
+use super::SHORTEST_NAME;
+use super::codes::{is_country, is_language, is_locale};
+use super::lists::JUNK;
+use super::short_links::SHORT_LINKS;
 use super::table::NETWORKS;
 use crate::identifier::text;
 
@@ -15,17 +18,43 @@ pub(super) struct Network {
     pub(super) subdomains: Subdomains,
     /// The paths that name a person. All other pages of a network name nobody.
     pub(super) pages: &'static [Page],
-    /// Words in the place of a name that are not names.
+    /// Words in the place of a name that are not names; `photo#` is `photo` before digits, `#` digits alone.
     pub(super) reserved: &'static [&'static str],
 }
 
-/// How a network uses the labels before its own name.
+/// How a network uses the labels before its own name, besides those of [`is_device`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Subdomains {
-    /// For languages, countries and devices: `uk.linkedin.com`, `m.facebook.com`.
-    Views,
+    /// For other services, whose paths name nobody: `ai.facebook.com`, `ir.twitter.com`.
+    Services,
+    /// For the same pages in another view, before the first of the network's hosts; others are services.
+    Views(&'static [View]),
     /// For people: `ana.tumblr.com`.
     People,
+}
+
+/// Labels that show the same page, such as in another language.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum View {
+    /// `uk.linkedin.com`.
+    Countries,
+    /// Languages except the labels given, which are services: `de.facebook.com`.
+    LanguagesExcept(&'static [&'static str]),
+    /// `de-de.facebook.com`.
+    Locales,
+    /// `old.reddit.com`.
+    Named(&'static [&'static str]),
+}
+
+impl View {
+    fn has(self, label: &str) -> bool {
+        match self {
+            Self::Countries => is_country(label),
+            Self::LanguagesExcept(services) => is_language(label) && !services.contains(&label),
+            Self::Locales => is_locale(label),
+            Self::Named(names) => names.contains(&label),
+        }
+    }
 }
 
 /// A path that names a person.
@@ -46,6 +75,9 @@ pub(super) enum More {
     Nothing,
     Anything,
     Only(&'static [&'static str]),
+    /// Pages of the profile that begin with one of these or with a language. Behind an id that has a mark or a
+    /// digit, as most do, anything: it is surely the id, and not the first word of another path.
+    Subpages(&'static [&'static str]),
 }
 
 /// How an id is spelled.
@@ -55,7 +87,7 @@ pub(super) enum Id {
     Handle(&'static str),
     /// The same in any script, as LinkedIn makes them of names.
     Name(&'static str),
-    /// The same, or one of [`Id::Member`].
+    /// The same with at least [`SHORTEST_NAME`] characters, or one of [`Id::Member`].
     NameOrMember(&'static str),
     /// Digits only.
     Number,
@@ -69,6 +101,11 @@ impl Page {
     /// The same page under another path.
     pub(super) const fn to(self, canonical: &'static str) -> Self {
         Self { canonical, ..self }
+    }
+
+    /// The path of the canonical form.
+    pub(super) const fn template(&self) -> &'static str {
+        if self.canonical.is_empty() { self.path } else { self.canonical }
     }
 
     /// With what may follow.
@@ -94,6 +131,7 @@ impl Id {
                 of(&|c| is_word(marks, c) || other(c)).then(|| text::lower(text))
             }
             Self::NameOrMember(_) if is_member_id(text) => Some(text.to_owned()),
+            Self::NameOrMember(_) if text.chars().count() < SHORTEST_NAME => None,
             Self::NameOrMember(marks) => return Self::Name(marks).canonical(text),
             Self::Number => of(&|c| c.is_ascii_digit()).then(|| text.to_owned()),
             Self::Exact(start) => {
@@ -114,20 +152,52 @@ pub(super) fn is_member_id(text: &str) -> bool {
         && bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
 }
 
-/// The network that `host` belongs to, and the labels before the network's own name, without the
-/// last dot. The case does not matter.
-pub(super) fn of_host(host: &str) -> Option<(&'static Network, &str)> {
+/// A host that belongs to a network.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Site<'h> {
+    pub(super) network: &'static Network,
+    /// The labels before the network's own name, without the last dot.
+    pub(super) labels: &'h str,
+    /// Whether the network's own name is the first of its hosts.
+    is_first: bool,
+}
+
+impl Site<'_> {
+    /// Whether the pages under this host are those of the network itself.
+    pub(super) fn is_own(&self) -> bool {
+        let is_view = |label: &str| match self.network.subdomains {
+            Subdomains::People => is_device(label),
+            Subdomains::Views(views) if self.is_first && views.iter().any(|view| view.has(label)) => true,
+            // A misspelled `www`.
+            _ => is_device(label) || matches!(label, "ww" | "wwww"),
+        };
+        self.labels.is_empty() || self.labels.split('.').all(is_view)
+    }
+}
+
+impl Network {
+    /// Whether `id`, in lower case, is a word of the network itself.
+    pub(super) fn reserves(&self, id: &str) -> bool {
+        self.reserved.iter().any(|word| match word.strip_suffix('#') {
+            Some(start) => id.strip_prefix(start).is_some_and(|rest| {
+                rest.contains(|c: char| c.is_ascii_digit())
+                    && rest.chars().all(|c| c.is_ascii_digit() || matches!(c, '-' | '_'))
+            }),
+            None => *word == id,
+        })
+    }
+}
+
+/// The network that `host` belongs to. The case does not matter.
+pub(super) fn of_host(host: &str) -> Option<Site<'_>> {
     NETWORKS.iter().find_map(|network| {
-        network.hosts.iter().find_map(|own| {
+        network.hosts.iter().enumerate().find_map(|(place, own)| {
             let (labels, name) = host.split_at_checked(host.len().checked_sub(own.len())?)?;
             if !name.eq_ignore_ascii_case(own) {
                 return None;
             }
-            match labels.strip_suffix('.') {
-                Some(labels) => Some((network, labels)),
-                None if labels.is_empty() => Some((network, "")),
-                None => None,
-            }
+            let labels = if labels.is_empty() { labels } else { labels.strip_suffix('.')? };
+            Some(Site { network, labels, is_first: place == 0 })
         })
     })
 }
@@ -138,20 +208,11 @@ pub(super) fn imitates(host: &str) -> bool {
     NETWORKS.iter().any(|network| network.hosts.iter().any(|own| goes_on(own)))
 }
 
-/// Whether `host` (lower case) only shortens other addresses.
+/// Whether `host` (lower case) only shortens other addresses, or is below one that does.
 pub(super) fn is_short_link(host: &str) -> bool {
-    SHORT_LINKS.contains(&host)
-}
-
-/// Whether a label before a network's name only chooses a language, a country or a device.
-pub(super) fn is_view(label: &str) -> bool {
-    is_device(label)
-        || matches!(label, "touch" | "mbasic" | "web" | "lite" | "old" | "new" | "np" | "amp")
-        || match label.as_bytes() {
-            [a, b] => a.is_ascii_alphabetic() && b.is_ascii_alphabetic(),
-            [a, b, b'-' | b'_', c, d] => [a, b, c, d].into_iter().all(u8::is_ascii_alphabetic),
-            _ => false,
-        }
+    SHORT_LINKS
+        .iter()
+        .any(|own| host.strip_suffix(own).is_some_and(|labels| labels.is_empty() || labels.ends_with('.')))
 }
 
 /// Whether a label chooses a device on any host.

@@ -1,22 +1,24 @@
 //! Whose page an address is: on a network by its table, on any other host by the address itself.
 
 use super::address::{Address, encoded, normal};
+use super::codes::{is_language, is_locale};
 use super::lists::{NAMES_AND_CODES, OWN_LABELS, TRACKING, WORDS};
-use super::networks::{Id, More, Network, Page, Subdomains, is_view};
+use super::networks::{Id, More, Network, Page, Site, Subdomains};
 use crate::identifier::invalid::Invalid;
 use crate::identifier::text;
 
-/// The canonical form of a page on `network`; `labels` stand before its own name.
-pub(super) fn on_network(network: &Network, labels: &str, address: &Address<'_>) -> Result<String, Invalid> {
+/// The canonical form of a page on the network that `site` belongs to.
+pub(super) fn on_network(site: &Site<'_>, address: &Address<'_>) -> Result<String, Invalid> {
+    let network = site.network;
     let host = network.hosts.first().copied().unwrap_or_default();
-    if !labels.split('.').all(|label| label.is_empty() || is_view(label)) {
-        let is_person = network.subdomains == Subdomains::People && !OWN_LABELS.contains(&labels);
+    if !site.is_own() {
+        let is_person = network.subdomains == Subdomains::People && !OWN_LABELS.contains(&site.labels);
         return if is_person { elsewhere(address, true) } else { Err(Invalid::SocialWithoutProfile) };
     }
-    if network.subdomains == Subdomains::People && !labels.is_empty() {
-        return elsewhere(address, true);
+    let segments = glued_query_off(address.names()?);
+    if segments.iter().any(|segment| has_half_escape(segment)) {
+        return Err(Invalid::CutOff);
     }
-    let segments = glued_query_off(address.segments()?);
     if let [segment] = &*segments
         && NAMES_AND_CODES.contains(&&*address.host)
         && !is_name(segment)
@@ -44,12 +46,19 @@ fn glued_query_off(segments: Vec<String>) -> Vec<String> {
     for mut segment in segments {
         if let Some(at) = segment.find(['?', '#', '&', '=']).filter(|_| segment.contains(['?', '#', '='])) {
             segment.truncate(at);
-            kept.push(segment);
+            kept.extend((!segment.is_empty()).then_some(segment));
             break;
         }
         kept.push(segment);
     }
     kept
+}
+
+/// Whether an address was cut off inside an escape: `jos%C`.
+fn has_half_escape(segment: &str) -> bool {
+    let whole = segment.trim_end_matches('.');
+    whole.ends_with('%')
+        || whole.strip_suffix(|c: char| c.is_ascii_hexdigit()).is_some_and(|rest| rest.ends_with('%'))
 }
 
 /// The id that `page` names, if the path is one of its.
@@ -60,7 +69,7 @@ fn id_of(page: &Page, network: &Network, segments: &[String], address: &Address<
     };
     let mut id = None;
     let mut rest = segments.iter();
-    for (place, expected) in pattern.split('/').enumerate() {
+    for expected in pattern.split('/') {
         let segment = rest.next()?;
         match expected.split_once("{id}") {
             Some((prefix, _)) => {
@@ -71,21 +80,18 @@ fn id_of(page: &Page, network: &Network, segments: &[String], address: &Address<
                 let carries = matches!(page.id, Id::Member | Id::Number);
                 let name = if carries { name.split(',').next().unwrap_or(name) } else { name };
                 let name = name.trim_end_matches('.');
-                let found = page.id.canonical(name).filter(|id| !id.contains(".php"))?;
-                let lower = found.to_ascii_lowercase();
-                if network.reserved.contains(&lower.as_str())
-                    || place == 0 && WORDS.contains(&lower.as_str()) && prefix.is_empty()
-                {
-                    return None;
-                }
-                id = Some(found);
+                id = Some(page.id.canonical(name).filter(|id| !id.contains(".php"))?);
             }
             None if expected == "*" => {}
             None if segment.eq_ignore_ascii_case(expected) => {}
             None => return None,
         }
     }
-    let more: Vec<&String> = rest.collect();
+    let id = match parameter {
+        Some(name) => page.id.canonical(address.parameter(name)?.trim_start_matches('@'))?,
+        None => id?,
+    };
+    let more: Vec<&str> = rest.map(String::as_str).collect();
     let follows = match page.more {
         More::Anything => true,
         More::Nothing => more.is_empty(),
@@ -94,22 +100,35 @@ fn id_of(page: &Page, network: &Network, segments: &[String], address: &Address<
             [tab] => tabs.iter().any(|known| tab.eq_ignore_ascii_case(known)),
             _ => false,
         },
+        More::Subpages(pages) => more.first().is_none_or(|first| leads_on(&id, first, pages)),
     };
-    if !follows {
-        return None;
-    }
-    match parameter {
-        Some(name) => page.id.canonical(address.parameter(name)?.trim_start_matches('@')),
-        None => id,
+    (follows && !is_word(page, network, &id)).then_some(id)
+}
+
+/// Whether `first` begins a page of the profile of `id`, so that `id` is not the start of another path.
+fn leads_on(id: &str, first: &str, pages: &[&str]) -> bool {
+    let is_code = |text: &str| is_language(text) || is_locale(text);
+    let is_start = is_code(id) || WORDS.contains(&id.to_ascii_lowercase().as_str());
+    let is_surely_id = id.contains(|c: char| !c.is_alphabetic());
+    let is_page = is_code(first) || pages.iter().any(|page| first.eq_ignore_ascii_case(page));
+    !is_start && (is_surely_id || is_page)
+}
+
+/// Whether `id` is a word of the network in the place where a name would be.
+fn is_word(page: &Page, network: &Network, id: &str) -> bool {
+    let id = id.to_ascii_lowercase();
+    match page.template() {
+        // The first word of a path tells what the page is.
+        "{id}" => WORDS.contains(&id.as_str()) || network.reserves(&id),
+        _ => matches!(page.id, Id::NameOrMember(_)) && network.reserves(&id),
     }
 }
 
 /// The path of the canonical form.
 fn path(page: &Page, segments: &[String], id: &str) -> String {
-    let template = if page.canonical.is_empty() { page.path } else { page.canonical };
     let mut path = String::new();
     for (expected, segment) in
-        template.split('/').zip(segments.iter().map(Some).chain(std::iter::repeat(None)))
+        page.template().split('/').zip(segments.iter().map(Some).chain(std::iter::repeat(None)))
     {
         if !path.is_empty() {
             path.push('/');
@@ -166,7 +185,7 @@ pub(super) fn elsewhere(address: &Address<'_>, bare: bool) -> Result<String, Inv
 /// case: `Ana-Lopez` is `ana-lopez`, `aB3xY` is not `ab3xy`.
 fn in_natural_case(segment: &str) -> String {
     let composed = text::compose(segment);
-    if is_name(segment) { text::lower(&composed) } else { composed }
+    if is_name(&composed) { text::lower(&composed) } else { composed }
 }
 
 /// Whether `segment` is written as a name is. The others may be ids, which mix cases, or capitals and digits.

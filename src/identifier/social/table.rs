@@ -1,9 +1,11 @@
 //! The social networks that are known: data only. They are searched in this order, so the most frequent come
 //! first. `docs/identifiers.md` has this as a table; a test compares the two.
 
-use super::networks::More::{Anything, Only};
-use super::networks::Subdomains::{People, Views};
+use super::networks::More::{Anything, Only, Subpages};
+use super::networks::Subdomains::{People, Services, Views};
+use super::networks::View::{self, Countries, LanguagesExcept, Locales, Named};
 use super::networks::{Id, More, Network, Page, page};
+use super::reserved;
 
 /// Letters and digits alone, and with the marks that most allow.
 const PLAIN: Id = Id::Handle("");
@@ -11,14 +13,37 @@ const DASH: Id = Id::Handle("-");
 const UNDERSCORE: Id = Id::Handle("_");
 const USUAL: Id = Id::Handle("._-");
 /// LinkedIn derives these names from people's own names, so nearly any character is possible.
-const LINKEDIN: Id = Id::NameOrMember("-_.'%/+~!$()*:@");
+const LINKEDIN: Id = Id::NameOrMember("-_.'%+~!$()*:@");
 
 /// Tabs of a profile: the same page, another part of it.
 #[rustfmt::skip] // a table
 const TABS: More = Only(&[
-    "about", "activity", "community", "featured", "followers", "following", "friends", "highlights", "likes",
-    "live", "media", "photo", "photos", "playlists", "posts", "profile", "reels", "replies", "shorts", "streams",
-    "tagged", "videos", "with_replies",
+    "_created", "_pins", "_saved", "_shop", "about", "about_contact_and_basic_info", "about_details",
+    "about_family_and_relationships", "about_life_events", "about_overview", "about_places", "about_profile_transparency",
+    "about_work_and_education", "activity", "affiliates", "albums", "answers", "articles", "channels", "collections",
+    "comments", "community", "courses", "events", "feed", "featured", "follower", "followers", "following", "friends",
+    "friends_all", "friends_mutual", "gallery", "groups", "guides", "highlights", "join", "likes", "lists", "live", "map", "media",
+    "membership", "mentions", "music", "overview", "photo", "photos", "photos_albums", "photos_all", "photos_by",
+    "photos_of", "photos_stream", "pins", "playlists", "podcasts", "popular-tracks", "posts", "profile", "questions",
+    "reels", "reels_tab", "releases", "replies", "reposts", "reviews", "saved", "schedule", "search", "sets", "shorts",
+    "shots", "sports", "store", "streams", "submitted", "superlatives", "tagged", "topics", "tracks", "videos",
+    "videos_by", "videos_of", "with_replies",
+]);
+
+/// Pages of profiles whose names stand behind a word of the network.
+#[rustfmt::skip] // a table
+const PAGES: More = Subpages(&[
+    "about", "activities", "activity", "answers", "contacts", "contributions", "cv", "followers", "following", "network",
+    "portfolio", "posts", "publications", "questions", "research", "signals_and_news", "stats", "timeline", "topics",
+    "web_profiles",
+]);
+
+#[rustfmt::skip] // a table
+const LINKEDIN_PAGES: More = Subpages(&[
+    "add-edit", "background-image", "certifications", "contact-info", "courses", "detail", "details", "edit", "education",
+    "experience", "featured", "followers", "following", "honors", "interests", "languages", "member-photo", "multiple-media-viewer",
+    "opportunities", "opportunity", "overlay", "patents", "photo", "posts", "profile-picture", "projects", "publications",
+    "recent-activity", "recommendations", "services", "single-media-viewer", "skills", "treasury", "videos", "volunteering",
 ]);
 
 const fn network(
@@ -27,11 +52,19 @@ const fn network(
     pages: &'static [Page],
     reserved: &'static [&'static str],
 ) -> Network {
-    Network { name, hosts, subdomains: Views, pages, reserved }
+    Network { name, hosts, subdomains: Services, pages, reserved }
 }
 
-const fn hosted(name: &'static str, hosts: &'static [&'static str], pages: &'static [Page]) -> Network {
-    Network { name, hosts, subdomains: People, pages, reserved: &[] }
+impl Network {
+    /// With subdomains that are views of the same pages.
+    const fn viewed(self, views: &'static [View]) -> Self {
+        Self { subdomains: Views(views), ..self }
+    }
+
+    /// With a subdomain for each person.
+    const fn hosted(self) -> Self {
+        Self { subdomains: People, ..self }
+    }
 }
 
 #[rustfmt::skip] // a table
@@ -41,12 +74,12 @@ pub(super) const NETWORKS: &[Network] = &[
         &["linkedin.com", "linkedin.cn"],
         &[
             page("in/in/{id}", LINKEDIN).to("in/{id}"),
-            page("in/{id}", LINKEDIN).then(Anything),
-            page("comm/in/{id}", LINKEDIN).to("in/{id}").then(Anything),
-            page("m/in/{id}", LINKEDIN).to("in/{id}").then(Anything),
-            page("mwlite/in/{id}", LINKEDIN).to("in/{id}").then(Anything),
-            page("mwlite/profile/in/{id}", LINKEDIN).to("in/{id}").then(Anything),
-            page("incareer/in/{id}", LINKEDIN).to("in/{id}").then(Anything),
+            page("in/{id}", LINKEDIN).then(LINKEDIN_PAGES),
+            page("comm/in/{id}", LINKEDIN).to("in/{id}").then(LINKEDIN_PAGES),
+            page("m/in/{id}", LINKEDIN).to("in/{id}").then(LINKEDIN_PAGES),
+            page("mwlite/in/{id}", LINKEDIN).to("in/{id}").then(LINKEDIN_PAGES),
+            page("mwlite/profile/in/{id}", LINKEDIN).to("in/{id}").then(LINKEDIN_PAGES),
+            page("incareer/in/{id}", LINKEDIN).to("in/{id}").then(LINKEDIN_PAGES),
             page("sales/lead/{id}", Id::Member).to("in/{id}").then(Anything),
             page("sales/people/{id}", Id::Member).to("in/{id}").then(Anything),
             page("talent/profile/{id}", Id::Member).then(Anything),
@@ -54,8 +87,9 @@ pub(super) const NETWORKS: &[Network] = &[
             page("pub/{id}/*/*/*", LINKEDIN).then(Anything),
             page("pub/{id}", LINKEDIN),
         ],
-        &["dir"],
-    ),
+        reserved::LINKEDIN,
+    )
+    .viewed(&[Countries, Named(&["touch"])]),
     network(
         "Facebook",
         &["facebook.com", "fb.com", "fb.me", "m.me", "messenger.com"],
@@ -66,12 +100,9 @@ pub(super) const NETWORKS: &[Network] = &[
             page("t/{id}", Id::Handle(".")).to("{id}"),
             page("{id}", Id::Handle(".-")).then(TABS),
         ],
-        &[
-            "bookmarks", "gaming", "l.php", "login.php", "marketplace", "media", "permalink.php", "pg", "photo.php",
-            "home.php", "index.php", "plugins", "r.php", "recover", "reg", "story.php", "t", "photo", "memories",
-            "saved", "ad_campaign", "campaign", "fundraisers", "lite", "hashtag", "places", "flx", "n", "v2.0",
-        ],
-    ),
+        reserved::FACEBOOK,
+    )
+    .viewed(&[LanguagesExcept(&["an", "br", "cs", "ia", "ig", "is", "lb", "tr"]), Locales, Named(&["touch", "mbasic", "web", "d", "lite", "free"])]),
     network(
         "X (Twitter)",
         &["twitter.com", "x.com"],
@@ -84,10 +115,7 @@ pub(super) const NETWORKS: &[Network] = &[
             page("@{id}", UNDERSCORE).to("{id}").then(TABS),
             page("{id}", UNDERSCORE).then(TABS),
         ],
-        &[
-            "compose", "who_to_follow", "bookmarks", "lists", "personalization", "widgets", "statuses",
-            "logged_out",
-        ],
+        reserved::X,
     ),
     network(
         "Instagram",
@@ -97,19 +125,13 @@ pub(super) const NETWORKS: &[Network] = &[
             page("@{id}", Id::Handle("._")).to("{id}").then(TABS),
             page("{id}", Id::Handle("._")).then(TABS),
         ],
-        &[
-            "direct", "tv", "s", "challenge", "emails", "session", "ar", "lite", "_u", "_n", "fxcal", "developer",
-        ],
+        reserved::INSTAGRAM,
     ),
     network(
         "GitHub",
         &["github.com"],
         &[page("{id}", DASH), page("sponsors/{id}", DASH).to("{id}")],
-        &[
-            "collections", "codespaces", "copilot", "customer-stories", "enterprise", "features", "issues",
-            "marketplace", "orgs", "organizations", "pulls", "readme", "site", "solutions", "sponsors", "stars",
-            "team", "dashboard", "gist", "resources", "premium-support", "mobile",
-        ],
+        reserved::GITHUB,
     ),
     network(
         "YouTube",
@@ -121,18 +143,16 @@ pub(super) const NETWORKS: &[Network] = &[
             page("user/{id}", USUAL).then(TABS),
             page("{id}", USUAL).then(TABS),
         ],
-        &[
-            "attribution_link", "c", "channel", "clip", "channels", "creators", "embed", "gaming", "kids", "music",
-            "playlist", "premium", "redirect", "results", "shorts", "subscription_center", "t", "v", "yt", "post",
-        ],
-    ),
+        reserved::YOUTUBE,
+    )
+    .viewed(&[Named(&["br", "de", "es", "fr", "gaming", "ie", "it", "jp", "music", "nl", "pl", "uk"])]),
     network("TikTok", &["tiktok.com"], &[page("@{id}", Id::Handle("._")).then(TABS)], &[]),
     network(
         "XING",
         &["xing.com"],
         &[
-            page("profile/{id}", Id::Name("._-")).then(Anything),
-            page("profiles/{id}", Id::Name("._-")).to("profile/{id}").then(Anything),
+            page("profile/{id}", Id::Name("._-")).then(PAGES),
+            page("profiles/{id}", Id::Name("._-")).to("profile/{id}").then(PAGES),
         ],
         &[],
     ),
@@ -145,9 +165,10 @@ pub(super) const NETWORKS: &[Network] = &[
             "pinterest.ph", "pinterest.pt", "pinterest.se",
         ],
         &[page("{id}", UNDERSCORE).then(TABS)],
-        &["ideas", "pin", "today", "board", "boards", "source", "resource", "_saved", "_created"],
-    ),
-    network("Crunchbase", &["crunchbase.com"], &[page("person/{id}", Id::Name("-_")).then(Anything)], &[]),
+        reserved::PINTEREST,
+    )
+    .viewed(&[Countries]),
+    network("Crunchbase", &["crunchbase.com"], &[page("person/{id}", Id::Name("-_")).then(PAGES)], &[]),
     network(
         "Wellfound (AngelList)",
         &["wellfound.com", "angel.co"],
@@ -158,16 +179,16 @@ pub(super) const NETWORKS: &[Network] = &[
         "GitLab",
         &["gitlab.com"],
         &[page("{id}", USUAL), page("u/{id}", USUAL).to("{id}")],
-        &["admin", "dashboard", "import", "projects", "snippets", "-"],
+        reserved::GITLAB,
     ),
     network(
         "Bitbucket",
         &["bitbucket.org"],
         &[page("{id}", Id::Handle("_-"))],
-        &["dashboard", "product", "repo", "snippets", "workspaces"],
+        reserved::BITBUCKET,
     ),
     network("Stack Overflow", &["stackoverflow.com"], &[page("users/{id}", Id::Number).then(Anything)], &[]),
-    network("Quora", &["quora.com"], &[page("profile/{id}", Id::Name("-_.")).then(Anything)], &[]),
+    network("Quora", &["quora.com"], &[page("profile/{id}", Id::Name("-_.")).then(PAGES)], &[]),
     network(
         "Reddit",
         &["reddit.com"],
@@ -176,63 +197,58 @@ pub(super) const NETWORKS: &[Network] = &[
             page("u/{id}", Id::Handle("_-")).to("user/{id}").then(Anything),
         ],
         &[],
-    ),
+    )
+    .viewed(&[LanguagesExcept(&["id"]), Named(&["amp", "i", "new", "np", "old", "sh"])]),
     network("Threads", &["threads.net", "threads.com"], &[page("@{id}", Id::Handle("._")).then(TABS)], &[]),
     network(
         "VK",
         &["vk.com", "vkontakte.ru", "vk.ru"],
         &[page("{id}", Id::Handle("_."))],
-        &[
-            "audio", "away.php", "clips", "docs", "feed", "friends", "im", "market", "services", "wall", "video",
-            "al_im.php", "share.php",
-        ],
+        reserved::VK,
     ),
     network(
         "Odnoklassniki",
         &["ok.ru", "odnoklassniki.ru"],
         &[page("profile/{id}", Id::Number).then(Anything), page("{id}", Id::Handle("._-"))],
-        &["dk", "game", "group", "music", "profile", "online"],
+        reserved::OK,
     ),
     network(
         "Telegram",
         &["t.me", "telegram.me", "telegram.dog"],
         &[page("s/{id}", UNDERSCORE).to("{id}"), page("{id}", UNDERSCORE)],
-        &[
-            "addstickers", "c", "iv", "joinchat", "proxy", "s", "socks", "addtheme", "addlist", "boost",
-            "setlanguage", "bg",
-        ],
+        reserved::TELEGRAM,
     ),
-    network("about.me", &["about.me"], &[page("{id}", USUAL)], &[]),
-    network("Linktree", &["linktr.ee"], &[page("{id}", USUAL)], &["admin", "s"]),
+    network("about.me", &["about.me"], &[page("{id}", USUAL)], reserved::ABOUT_ME),
+    network("Linktree", &["linktr.ee"], &[page("{id}", USUAL)], reserved::LINKTREE),
     network(
         "Behance",
         &["behance.net"],
         &[page("{id}", Id::Handle("_-")).then(TABS)],
-        &["gallery", "galleries", "joblist", "assets", "hire", "pro", "portfolio"],
+        reserved::BEHANCE,
     ),
     network(
         "Dribbble",
         &["dribbble.com"],
         &[page("{id}", Id::Handle("_-")).then(TABS)],
-        &["shots", "designers", "hiring", "teams", "goods", "tags", "learn", "pro", "session"],
+        reserved::DRIBBBLE,
     ),
     network(
         "Vimeo",
         &["vimeo.com"],
         &[page("{id}", Id::Handle("_-")).then(TABS)],
-        &["channels", "categories", "ondemand", "manage", "features", "showcase", "album", "solutions"],
+        reserved::VIMEO,
     ),
     network(
         "SoundCloud",
         &["soundcloud.com"],
         &[page("{id}", Id::Handle("_-")).then(TABS)],
-        &["charts", "discover", "stream", "you", "pro", "mobile", "imprint"],
+        reserved::SOUNDCLOUD,
     ),
     network(
         "Twitch",
         &["twitch.tv"],
         &[page("{id}", UNDERSCORE).then(TABS)],
-        &["directory", "downloads", "p", "turbo", "prime", "subscriptions", "inventory", "wallet", "drops"],
+        reserved::TWITCH,
     ),
     network(
         "Snapchat",
@@ -246,14 +262,15 @@ pub(super) const NETWORKS: &[Network] = &[
         &[page("people/{id}", Id::Handle("@_-")), page("photos/{id}", Id::Handle("@_-")).to("people/{id}")],
         &["tags", "search"],
     ),
-    network("Gravatar", &["gravatar.com"], &[page("{id}", Id::Handle("_-"))], &["avatar", "profiles"]),
+    network("Gravatar", &["gravatar.com"], &[page("{id}", Id::Handle("_-"))], reserved::GRAVATAR)
+        .viewed(&[LanguagesExcept(&[])]),
     network(
         "ResearchGate",
         &["researchgate.net"],
-        &[page("profile/{id}", Id::Name("-_.")).then(Anything)],
+        &[page("profile/{id}", Id::Name("-_.")).then(PAGES)],
         &[],
     ),
-    network("ORCID", &["orcid.org"], &[page("{id}", DASH)], &["organizations", "my-orcid", "inbox"]),
+    network("ORCID", &["orcid.org"], &[page("{id}", DASH)], reserved::ORCID),
     network(
         "Bluesky",
         &["bsky.app"],
@@ -272,44 +289,72 @@ pub(super) const NETWORKS: &[Network] = &[
         ],
         &[],
     ),
-    network("Keybase", &["keybase.io"], &[page("{id}", UNDERSCORE)], &["docs", "team", "install"]),
+    network("Keybase", &["keybase.io"], &[page("{id}", UNDERSCORE)], reserved::KEYBASE),
     network("Product Hunt", &["producthunt.com"], &[page("@{id}", Id::Handle("_-")).then(TABS)], &[]),
     network(
         "Patreon",
         &["patreon.com"],
         &[page("c/{id}", UNDERSCORE).to("{id}").then(TABS), page("{id}", UNDERSCORE).then(TABS)],
-        &["c", "creators", "product", "bePatron", "checkout", "policy"],
+        reserved::PATREON,
     ),
     network(
         "Kaggle",
         &["kaggle.com"],
         &[page("{id}", PLAIN).then(TABS)],
-        &["code", "competitions", "datasets", "learn", "models", "docs", "discussions"],
+        reserved::KAGGLE,
     ),
     network(
         "Hugging Face",
         &["huggingface.co"],
         &[page("{id}", USUAL)],
-        &["datasets", "docs", "models", "spaces", "enterprise", "chat", "papers", "learn", "tasks"],
+        reserved::HUGGINGFACE,
     ),
     network(
         "DEV",
         &["dev.to"],
         &[page("{id}", UNDERSCORE)],
-        &["t", "enter", "pod", "listings", "challenges", "top", "latest"],
+        reserved::DEV,
     ),
     network(
         "Weibo",
         &["weibo.com", "weibo.cn"],
         &[page("u/{id}", Id::Number), page("n/{id}", Id::Name("_-")), page("{id}", UNDERSCORE)],
-        &["u", "n", "hot", "tv", "ajax", "newlogin"],
+        reserved::WEIBO,
     ),
-    network("Google Scholar", &["scholar.google.com"], &[page("citations?user={id}", Id::Exact(""))], &[]),
-    hosted("Medium", &["medium.com"], &[page("@{id}", Id::Handle("._-")).then(TABS)]),
-    hosted("Tumblr", &["tumblr.com"], &[page("blog/view/{id}", DASH).to("{id}"), page("{id}", DASH)]),
-    hosted("Substack", &["substack.com"], &[page("@{id}", Id::Handle("_-")).then(TABS)]),
-    hosted("WordPress.com", &["wordpress.com"], &[]),
-    hosted("Blogger", &["blogspot.com"], &[]),
-    hosted("DeviantArt", &["deviantart.com"], &[page("{id}", DASH).then(TABS)]),
-    hosted("GitHub Pages", &["github.io"], &[]),
+    network(
+        "Google Scholar",
+        &[
+            "scholar.google.com", "scholar.google.ae", "scholar.google.at", "scholar.google.be",
+            "scholar.google.bg", "scholar.google.ca", "scholar.google.ch", "scholar.google.cl",
+            "scholar.google.co.id", "scholar.google.co.il", "scholar.google.co.in", "scholar.google.co.jp",
+            "scholar.google.co.kr", "scholar.google.co.nz", "scholar.google.co.th", "scholar.google.co.uk",
+            "scholar.google.co.za", "scholar.google.com.ar", "scholar.google.com.au", "scholar.google.com.br",
+            "scholar.google.com.co", "scholar.google.com.eg", "scholar.google.com.hk",
+            "scholar.google.com.mx", "scholar.google.com.my", "scholar.google.com.pe",
+            "scholar.google.com.ph", "scholar.google.com.pk", "scholar.google.com.sa",
+            "scholar.google.com.sg", "scholar.google.com.tr", "scholar.google.com.tw",
+            "scholar.google.com.ua", "scholar.google.com.vn", "scholar.google.cz", "scholar.google.de",
+            "scholar.google.dk", "scholar.google.es", "scholar.google.fi", "scholar.google.fr",
+            "scholar.google.gr", "scholar.google.hr", "scholar.google.hu", "scholar.google.ie",
+            "scholar.google.it", "scholar.google.lt", "scholar.google.lv", "scholar.google.nl",
+            "scholar.google.no", "scholar.google.pl", "scholar.google.pt", "scholar.google.ro",
+            "scholar.google.rs", "scholar.google.ru", "scholar.google.se", "scholar.google.si",
+            "scholar.google.sk",
+        ],
+        &[page("citations?user={id}", Id::Exact(""))],
+        &[],
+    ),
+    network("Medium", &["medium.com"], &[page("@{id}", Id::Handle("._-")).then(TABS)], &[]).hosted(),
+    network(
+        "Tumblr",
+        &["tumblr.com"],
+        &[page("blog/view/{id}", DASH).to("{id}"), page("{id}", DASH)],
+        reserved::TUMBLR,
+    )
+    .hosted(),
+    network("Substack", &["substack.com"], &[page("@{id}", Id::Handle("_-")).then(TABS)], &[]).hosted(),
+    network("WordPress.com", &["wordpress.com"], &[], &[]).hosted(),
+    network("Blogger", &["blogspot.com"], &[], &[]).hosted(),
+    network("DeviantArt", &["deviantart.com"], &[page("{id}", DASH).then(TABS)], reserved::DEVIANTART).hosted(),
+    network("GitHub Pages", &["github.io"], &[], &[]).hosted(),
 ];

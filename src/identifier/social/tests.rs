@@ -7,8 +7,10 @@ use std::fmt::Write as _;
 use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 use proptest::prelude::*;
 
-use super::lists::{JUNK, NAMES_AND_CODES, REDIRECTS, WORDS};
-use super::networks::{Id, Network, Page, Subdomains};
+use super::lists::{JUNK, NAMES_AND_CODES, WORDS};
+use super::networks::{Id, Network, Page, Subdomains, View};
+use super::redirects::REDIRECTS;
+use super::short_links::SHORT_LINKS;
 use super::table::NETWORKS;
 use super::*;
 
@@ -37,13 +39,9 @@ struct Someone {
 }
 
 impl Someone {
-    fn template(&self) -> &'static str {
-        if self.page.canonical.is_empty() { self.page.path } else { self.page.canonical }
-    }
-
     /// What tells this person from all others.
     fn identity(&self) -> (&'static str, &'static str, Option<String>) {
-        (self.network.name, self.template(), self.page.id.canonical(&self.id))
+        (self.network.name, self.page.template(), self.page.id.canonical(&self.id))
     }
 
     fn on(&self, host: &str) -> String {
@@ -55,7 +53,7 @@ impl Someone {
         format!(
             "{}/{}",
             self.network.hosts[0],
-            self.template().replace("{id}", &address::encoded(&id)).replace('*', "x")
+            self.page.template().replace("{id}", &address::encoded(&id)).replace('*', "x")
         )
     }
 
@@ -65,7 +63,7 @@ impl Someone {
         self.page.id.canonical(&self.id).is_some()
             && !JUNK.contains(&id)
             && !WORDS.contains(&id)
-            && !self.network.reserved.contains(&id)
+            && !self.network.reserves(id)
     }
 }
 
@@ -88,6 +86,19 @@ fn someone() -> impl Strategy<Value = Someone> {
     prop::sample::select(pages)
         .prop_flat_map(|(network, page)| an_id(page.id).prop_map(move |id| Someone { network, page, id }))
         .prop_filter("a name that somebody may have", Someone::is_named)
+}
+
+/// A subdomain that shows the same pages of `network`.
+fn a_view(network: &Network, place: usize) -> &'static str {
+    let Subdomains::Views(views) = network.subdomains else { return ["", "www.", "m."][place % 3] };
+    match views[place % views.len()] {
+        View::Countries => ["de.", "uk.", "www.at."][place % 3],
+        View::LanguagesExcept(_) => ["de.", "pt."][place % 2],
+        View::Locales => ["pt-br.", "es-la."][place % 2],
+        View::Named(names) if names.contains(&"touch") => "touch.",
+        View::Named(names) if names.contains(&"old") => "old.",
+        View::Named(_) => "music.",
+    }
 }
 
 fn swap_case(text: &str, mask: u64) -> String {
@@ -124,15 +135,16 @@ proptest! {
         host: prop::sample::Index,
         mask: u64,
         scheme in prop::sample::select(vec!["", "http://", "https://", "HTTPS://", "//", "https:/", "http://https://"]),
-        view in prop::sample::select(vec!["", "www.", "m.", "de.", "www.m.", "pt-br.", "web."]),
+        view in prop::option::of(0..12_usize),
         tail in prop::sample::select(vec!["", "/", "//", "?trk=a/b", "#about", "/?utm_source=x#y", "&trk=x"]),
     ) {
         let mut spelled = one.clone();
         if matches!(one.page.id, Id::Handle(_) | Id::Name(_) | Id::NameOrMember(_)) {
             spelled.id = swap_case(&one.id, mask);
         }
-        let view = if one.network.subdomains == Subdomains::Views { view } else { "" };
         let host = host.get(one.network.hosts);
+        let is_first = *host == one.network.hosts[0];
+        let view = view.filter(|_| is_first).map_or("", |place| a_view(one.network, place));
         if NAMES_AND_CODES.contains(host) {
             spelled.id = spelled.id.to_lowercase();
         }
@@ -201,6 +213,94 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// A name that has a blank in it is not cut there.
+    #[test]
+    fn a_name_is_not_cut_at_a_blank(
+        host in prop::sample::select(vec!["linkedin.com/in/", "people.example/", "people.example/team?person=", "x.com/"]),
+        first in "[a-z]{4,8}",
+        mark in prop::sample::select(vec!["", "-", "–", "—", "/", "_", ".", "+", "&"]),
+        second in "[a-z]{1,8}",
+    ) {
+        let short = read(&format!("https://{host}{first}"));
+        prop_assume!(short.is_ok());
+        prop_assert_ne!(read(&format!("https://{host}{first} {mark}{second}")), short);
+    }
+
+    /// A page of another host that leads to several people stands for none of them.
+    #[test]
+    fn a_page_that_leads_on_is_not_a_person(
+        inner in prop::sample::select(vec![
+            "linkedin.com/company/", "www.linkedin.com/posts/", "https://lnkd.in/", "https://www.linkedin.com/authwall?x=",
+            "http://www.facebook.com/events/", "https://bit.ly/", "https://twitter.com/i/lists/",
+        ]),
+        name in "[a-z]{3,8}",
+        encoded: bool,
+    ) {
+        let inner = format!("{inner}{name}");
+        let inner = if encoded { inner.replace('/', "%2F").replace(':', "%3A") } else { inner };
+        prop_assert!(read(&format!("https://acme.example/r/{inner}")).is_err(), "{}", inner);
+    }
+}
+
+#[test]
+fn words_of_a_network_name_nobody() {
+    let mut seen = 0;
+    for network in NETWORKS {
+        for word in network.reserved {
+            assert_eq!(*word, word.to_ascii_lowercase(), "{}", network.name);
+            let word = word.replace('#', "123");
+            for page in
+                network.pages.iter().filter(|page| page.template() == "{id}" || page.path == "in/{id}")
+            {
+                let place = page.path.replace("{id}", &word).replace('*', "x");
+                let read = read(&format!("https://{}/{place}", network.hosts[0]));
+                assert!(read.is_err(), "{} {place}: {read:?}", network.name);
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen > 1_000, "saw {seen}");
+    for word in JUNK {
+        for page in ["linkedin.com/in/", "x.com/"] {
+            assert!(read(&format!("{page}{word}")).is_err(), "{page}{word}");
+        }
+    }
+}
+
+/// A label before a network's host is a view of the same pages, a person, or something else that is refused.
+#[test]
+fn other_services_of_a_network_name_nobody() {
+    for (spelling, is_view) in [
+        ("uk.linkedin.com/in/ana-lopez", true),
+        ("eu.linkedin.com/in/ana-lopez", false),
+        ("de.facebook.com/ana.lopez", true),
+        ("es-la.facebook.com/ana.lopez", true),
+        ("ai.facebook.com/ana.lopez", false),
+        ("de.fb.me/ana.lopez", false),
+        ("de.m.me/ana.lopez", false),
+        ("tv.youtube.com/@ana", false),
+        ("id.vk.com/ana", false),
+        ("ir.twitter.com/ana", false),
+        ("ru.stackoverflow.com/users/123", false),
+        ("ww.linkedin.com/in/ana-lopez", true),
+    ] {
+        assert_eq!(read(spelling).is_ok(), is_view, "{spelling}");
+    }
+}
+
+#[test]
+fn short_links_name_nobody() {
+    for host in SHORT_LINKS {
+        for host in [(*host).to_owned(), format!("go.{host}")] {
+            assert_eq!(read(&format!("https://{host}/ana")), Err(Invalid::SocialShortLink), "{host}");
+        }
+    }
+    assert!(SHORT_LINKS.is_sorted_by(|one, next| one < next));
+}
+
 /// The table of networks in the documentation is the one of the data.
 #[test]
 fn the_documentation_has_the_table_of_networks() {
@@ -221,10 +321,7 @@ fn the_documentation_has_the_table_of_networks() {
             format!("`{}`", path.replace("{id}", name).replace('*', "…"))
         };
         let pages = network.pages.iter().map(|page| spelled(page, page.path));
-        let sent = network.pages.iter().map(|page| {
-            let template = if page.canonical.is_empty() { page.path } else { page.canonical };
-            spelled(page, &format!("{own}/{template}"))
-        });
+        let sent = network.pages.iter().map(|page| spelled(page, &format!("{own}/{}", page.template())));
         let unique = |texts: Vec<String>| {
             let mut kept: Vec<String> = Vec::new();
             for text in texts {

@@ -1,49 +1,17 @@
-//! Wrappings with a syntax of their own: formulas, HTML, Markdown, links.
+//! Wrappings with a syntax of their own: formulas, HTML, JSON, encodings.
 
 use std::borrow::Cow;
 
 use percent_encoding::percent_decode_str;
+use serde_json::Value;
 
+use super::words::has_address;
 use crate::identifier::inference::names_network;
 use crate::identifier::text::strip_prefix_ci;
-
-/// The names of Excel's function in the languages of spreadsheets.
-const HYPERLINK: [&str; 6] =
-    ["HYPERLINK", "HIPERLINK", "HIPERVINCULO", "LIEN_HYPERTEXTE", "COLLEG.IPERTESTUALE", "HYPERLÄNK"];
-
-/// `=HYPERLINK("https://…","Ana")`: the first text in it, unless the formula joins it with something else.
-pub(super) fn hyperlink(text: &str) -> Option<Cow<'_, str>> {
-    let call = text.strip_prefix('=').unwrap_or(text);
-    let arguments =
-        HYPERLINK.iter().find_map(|name| strip_prefix_ci(call, name))?.trim_start().strip_prefix('(')?;
-    let (_, rest) = arguments.split_once('"')?;
-    // Quotes are doubled if the whole formula was quoted.
-    let rest = rest.strip_prefix('"').unwrap_or(rest);
-    let (link, rest) = rest.split_once('"')?;
-    let is_whole = rest.trim_start_matches('"').trim_start().starts_with([',', ';', ')']);
-    is_whole.then_some(Cow::Borrowed(link))
-}
 
 /// `="…"` and `=…`.
 pub(super) fn formula(text: &str) -> Option<Cow<'_, str>> {
     text.strip_prefix('=').map(|rest| Cow::Borrowed(rest.trim_start()))
-}
-
-/// `<a href="…">…</a>`, if it is one link.
-pub(super) fn html_link(text: &str) -> Option<Cow<'_, str>> {
-    if !text.contains('<') {
-        return None;
-    }
-    let lower = text.to_ascii_lowercase();
-    let mut links = lower.match_indices("href").filter_map(|(at, name)| {
-        let value = text.get(at + name.len()..)?.trim_start().strip_prefix('=')?.trim_start();
-        match value.chars().next()? {
-            quote @ ('"' | '\'') => value.get(1..)?.split(quote).next(),
-            _ => value.split([' ', '>']).next(),
-        }
-    });
-    let link = links.next()?;
-    links.all(|other| other == link).then_some(Cow::Borrowed(link))
 }
 
 const TAGS: [&str; 18] = [
@@ -89,6 +57,9 @@ const ENTITIES: [(&str, char); 12] = [
 
 /// `&amp;`, `&#64;`, `&#x40;`.
 pub(super) fn html_entities(text: &str) -> Option<Cow<'_, str>> {
+    if !text.contains('&') {
+        return None;
+    }
     let mut plain = String::new();
     let mut rest = text;
     let mut found = false;
@@ -119,25 +90,6 @@ fn entity(name: &str) -> Option<char> {
     code.ok().and_then(char::from_u32).filter(|c| !c.is_control())
 }
 
-/// `[Ana](https://…)`, with a title behind the address or not.
-pub(super) fn markdown(text: &str) -> Option<Cow<'_, str>> {
-    let (label, rest) = text.strip_prefix("![").or_else(|| text.strip_prefix('['))?.split_once("](")?;
-    let link = rest.strip_suffix(')')?;
-    let is_one = !label.contains("](") && !link.contains("](");
-    is_one.then(|| Cow::Borrowed(link.split(' ').next().unwrap_or(link)))
-}
-
-/// `[url=https://…]Ana[/url]` and `[email]…[/email]`.
-pub(super) fn bbcode(text: &str) -> Option<Cow<'_, str>> {
-    ["url", "email"].iter().find_map(|tag| {
-        let rest = strip_prefix_ci(text.strip_prefix('[')?, tag)?;
-        let (start, inside) = rest.split_once(']')?;
-        let (inside, end) = inside.rsplit_once("[/")?;
-        let is_whole = end.strip_suffix(']').is_some_and(|end| end.eq_ignore_ascii_case(tag));
-        is_whole.then(|| Cow::Borrowed(start.strip_prefix('=').unwrap_or(inside)))
-    })
-}
-
 /// `https%3A%2F%2F…`: encoded as a whole. None of the marks of an address is there in plain form.
 pub(super) fn percent(text: &str) -> Option<Cow<'_, str>> {
     if text.contains(['/', '@', ' ', ':', '?', '#', '=', '&']) {
@@ -152,10 +104,17 @@ pub(super) fn percent(text: &str) -> Option<Cow<'_, str>> {
     (!decoded.chars().any(char::is_control)).then_some(decoded)
 }
 
-/// `mailto:ana@acme.example?subject=…`.
+/// `mailto:ana@acme.example?subject=…`, also without `mailto:`.
 pub(super) fn mailto(text: &str) -> Option<Cow<'_, str>> {
-    let link = strip_prefix_ci(text, "mailto:")?.trim_start_matches('/');
-    let address = link.split_once('?').map_or(link, |(address, _)| address);
+    let address = match (strip_prefix_ci(text, "mailto:"), text.split_once('?')) {
+        (Some(link), _) => link.trim_start_matches('/').split('?').next()?,
+        (None, Some((address, headers))) => {
+            let is_header = |name: &&str| strip_prefix_ci(headers, name).is_some();
+            let is_mail = address.contains('@') && !address.contains('/');
+            (is_mail && ["subject=", "body=", "cc=", "bcc="].iter().any(is_header)).then_some(address)?
+        }
+        (None, None) => return None,
+    };
     let decoded = percent_decode_str(address).decode_utf8().ok()?;
     (!decoded.chars().any(char::is_control)).then_some(decoded)
 }
@@ -195,4 +154,24 @@ pub(super) fn worn_scheme(text: &str) -> Option<Cow<'_, str>> {
     let is_scheme = scheme.len() <= 8 && scheme.chars().all(|c| "htpsHTPS:;. ".contains(c));
     let is_page = strip_prefix_ci(rest, "www.").is_some() || names_network(rest);
     (worn && is_scheme && is_page).then_some(Cow::Borrowed(rest))
+}
+
+/// `[{"value": "ana@acme.example", "primary": true}]`: the only address in it.
+pub(super) fn json(text: &str) -> Option<Cow<'_, str>> {
+    if !text.starts_with(['{', '[']) || !text.ends_with(['}', ']']) || !text.contains("{\"") {
+        return None;
+    }
+    let mut values: Vec<Value> = vec![serde_json::from_str(text).ok()?];
+    let mut found: Option<String> = None;
+    while let Some(value) = values.pop() {
+        match value {
+            Value::String(text) if !has_address(&text) || found.as_ref() == Some(&text) => {}
+            Value::String(text) if found.is_none() => found = Some(text),
+            Value::String(_) => return None,
+            Value::Array(items) => values.extend(items),
+            Value::Object(fields) => values.extend(fields.into_iter().map(|(_, value)| value)),
+            _ => {}
+        }
+    }
+    found.filter(|text| !text.chars().any(char::is_control)).map(Cow::Owned)
 }

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use crate::identifier::text::strip_prefix_ci;
+
 const BRACKETS: [(char, char); 9] = [
     ('(', ')'),
     ('[', ']'),
@@ -18,7 +20,7 @@ const QUOTES: [(char, char); 8] =
     [('"', '"'), ('\'', '\''), ('`', '`'), ('´', '´'), ('“', '”'), ('„', '“'), ('‘', '’'), ('‚', '‘')];
 
 /// Marks that begin no value.
-const BEFORE: &str = "'’‘‚´`\"“”„»›>}*•·▪,;|:!?";
+const BEFORE: &str = "'’‘‚´`\"“”„»›>}*•·▪,;|:!?✉📧📨📩☎📞📱";
 /// Marks that end none.
 const BEHIND: &str = "'’‘´`\"“”«‹<{*•·,;|:!?";
 
@@ -68,4 +70,27 @@ pub(super) fn stray(text: &str) -> Option<Cow<'_, str>> {
     inside = inside.strip_suffix(ends).unwrap_or(inside);
     inside = inside.strip_suffix('.').unwrap_or(inside);
     (inside.len() < text.len()).then_some(Cow::Borrowed(inside))
+}
+
+/// Blanks, line breaks, quotes and brackets, as URLs encode them.
+const ENCODED: [&str; 10] =
+    ["%20", "%09", "%0a", "%0d", "%22", "%3c", "%3e", "%c2%a0", "%e2%80%8b", "%ef%bb%bf"];
+
+/// Removes an encoded mark at one end.
+pub(super) fn encoded(text: &str) -> Option<Cow<'_, str>> {
+    if !ends_encoded(text.as_bytes()) {
+        return None;
+    }
+    ENCODED.iter().find_map(|mark| {
+        let before = || {
+            let (inside, end) = text.split_at_checked(text.len().checked_sub(mark.len())?)?;
+            end.eq_ignore_ascii_case(mark).then_some(inside)
+        };
+        strip_prefix_ci(text, mark).or_else(before).map(Cow::Borrowed)
+    })
+}
+
+/// Whether one character may be encoded at an end of `text`.
+pub(super) fn ends_encoded(text: &[u8]) -> bool {
+    text.first() == Some(&b'%') || text.iter().rev().nth(2) == Some(&b'%')
 }

@@ -9,8 +9,7 @@ use crate::identifier::text;
 const LABEL: usize = 40;
 
 /// Schemes that are part of the value, and so not labels.
-const SCHEMES: [&str; 12] =
-    ["http", "https", "ftp", "tel", "callto", "sms", "whatsapp", "viber", "sip", "sips", "xmpp", "skype"];
+const SCHEMES: [&str; 10] = ["http", "https", "ftp", "tel", "callto", "sms", "sip", "sips", "xmpp", "skype"];
 
 /// Words that are labels even without a colon.
 const LABELS: [&str; 14] = [
@@ -31,12 +30,58 @@ const LABELS: [&str; 14] = [
 ];
 
 /// Whether `text` contains an e-mail address or a web address.
-fn has_address(text: &str) -> bool {
+pub(super) fn has_address(text: &str) -> bool {
     text.contains('@') || text.contains("://") || text.split([' ', '(', '<', '[', '"']).any(names_network)
 }
 
+/// A name beside an address, in any of the ways below.
+pub(super) fn name(text: &str) -> Option<Cow<'_, str>> {
+    bracketed(text).or_else(|| symbol(text)).or_else(|| before(text))
+}
+
+/// `📧 ana@acme.example`.
+fn symbol(text: &str) -> Option<Cow<'_, str>> {
+    let (symbol, rest) = text.split_once(' ')?;
+    let is_symbol = symbol.chars().all(|c| !c.is_ascii() && !c.is_alphanumeric() && !text::is_mark(c));
+    is_symbol.then(|| Cow::Borrowed(rest.trim_start()))
+}
+
+/// `Ana Lopez, ana@acme.example`, and without the comma if the address has a part of the name: the words could
+/// be a part of the address otherwise, as in `ana lopez@acme.example`.
+fn before(text: &str) -> Option<Cow<'_, str>> {
+    let (words, address) = text.rsplit_once(' ')?;
+    let (local, _) = address.split_once('@')?;
+    let local = local.to_lowercase();
+    let name: Vec<&str> = words.split([' ', ',']).filter(|word| !word.is_empty()).collect();
+    let is_word = |word: &&str| {
+        word.starts_with(char::is_uppercase)
+            && word
+                .chars()
+                .all(|c| c.is_alphabetic() || matches!(c, '-' | '.' | '\'' | '’') || text::is_mark(c))
+    };
+    let is_named = |word: &&str| word.chars().count() > 2 && local.contains(&word.to_lowercase());
+    let apart = words.ends_with(',') && name.len() > 1;
+    (name.iter().all(is_word) && (apart || name.iter().any(is_named))).then_some(Cow::Borrowed(address))
+}
+
+/// `ana[at]acme[dot]example`, `ana (at) acme.example`.
+pub(super) fn at_in_words(text: &str) -> Option<Cow<'_, str>> {
+    let marked = |text: &str, word: &str, mark: &str| {
+        [('[', ']'), ('(', ')'), ('{', '}')].iter().fold(text.to_owned(), |text, (open, close)| {
+            let word = format!("{open}{word}{close}");
+            text.split(&word).map(str::trim).collect::<Vec<_>>().join(mark)
+        })
+    };
+    if text.contains(['@', '/']) || !text.contains(['[', '(', '{']) {
+        return None;
+    }
+    let lower = text.to_lowercase();
+    let plain = marked(&marked(&lower, "at", "@"), "dot", ".");
+    (plain.matches('@').count() == 1 && !plain.contains([' ', '(', '[', '{'])).then_some(Cow::Owned(plain))
+}
+
 /// `Ana (ana@acme.example)`, `Ana <ana@acme.example>`, `ana@acme.example (Ana)`, `"Ana" ana@acme.example`.
-pub(super) fn bracketed(text: &str) -> Option<Cow<'_, str>> {
+fn bracketed(text: &str) -> Option<Cow<'_, str>> {
     if let Some((name, rest)) = text.strip_prefix('"').and_then(|rest| rest.split_once("\" "))
         && !has_address(name)
         && has_address(rest)
@@ -58,12 +103,19 @@ pub(super) fn bracketed(text: &str) -> Option<Cow<'_, str>> {
         let name = outside.trim_matches(['"', '\'', ' ']);
         match (has_address(outside), has_address(inside)) {
             (false, true) => Some(inside),
-            (true, false) if blank => Some(outside),
+            // Behind a page of a host that is not a network's, the brackets may be a part of the name.
+            (true, false) if blank && (outside.contains('@') || is_network_page(outside)) => Some(outside),
             (true, true) if name.eq_ignore_ascii_case(inside.trim()) => Some(inside),
             _ => None,
         }
         .map(Cow::Borrowed)
     })
+}
+
+/// Whether `text` is an address of a known network.
+fn is_network_page(text: &str) -> bool {
+    let address = text.split_once("://").map_or(text, |(_, address)| address);
+    names_network(text::strip_prefix_ci(address, "www.").unwrap_or(address))
 }
 
 /// `Ana Lopez | https://…`, `https://… - Ana`: the part that is an address, if all others are words.
@@ -83,6 +135,11 @@ pub(super) fn parts(text: &str) -> Option<Cow<'_, str>> {
 
 /// `LinkedIn: …`, `E-mail (work): …`, `"email": …`, `phone=…`; and words before `https://`.
 pub(super) fn label(text: &str) -> Option<Cow<'_, str>> {
+    if let Some((label, rest)) = text.split_once(':')
+        && is_property(label)
+    {
+        return Some(Cow::Borrowed(rest.trim_start()));
+    }
     if let Some((before, _)) = text.split_once("://") {
         let start = before.rfind(|c: char| !c.is_ascii_alphabetic()).map_or(0, |at| at + 1);
         let words = text.get(..start)?;
@@ -106,6 +163,14 @@ pub(super) fn label(text: &str) -> Option<Cow<'_, str>> {
     } else {
         bare_label(text)
     }
+}
+
+/// Whether `label` is a property of a vCard with a group or parameters: `item1.EMAIL`, `TEL;TYPE=CELL`.
+fn is_property(label: &str) -> bool {
+    const NAMES: [&str; 6] = ["EMAIL", "IMPP", "SOCIALPROFILE", "TEL", "URL", "X-SOCIALPROFILE"];
+    let name = label.split(';').next().unwrap_or_default();
+    let name = name.split_once('.').map_or(name, |(_, name)| name);
+    name.len() < label.len() && NAMES.iter().any(|known| name.eq_ignore_ascii_case(known))
 }
 
 /// `Email ana@acme.example`, `phone=+12015550123`.
