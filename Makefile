@@ -41,10 +41,11 @@ what-is-needed:
 
 # ---- the demo ----
 
-demo: wheel
-	$(call say,install the package into $(DEMO))
+# A build that is made in a few minutes from nothing. It is slower than the wheel: measure with `make bench`.
+demo: what-is-needed
+	$(call say,build and install the package into $(DEMO) (compiles Rust: some minutes the first time))
 	test -x $(DEMO)/bin/python || $(PYTHON) -m venv $(DEMO)
-	$(DEMO)/bin/python -m pip install --quiet --force-reinstall $(DIST)/*.whl
+	$(DEMO)/bin/python -m pip install --quiet --force-reinstall --config-settings=build-args=--profile=quick .
 	$(call say,enrich examples/contacts.csv against the sandbox)
 	$(DEMO)/bin/python examples/enrich_csv.py examples/contacts.csv
 
@@ -96,7 +97,7 @@ rust-test:
 	$(call say,the store: kills and power cuts and disks that fail and eight processes at once)
 	cargo test --locked --features http,sandbox,arrow,store --test torture
 
-# One optimised build for the demo, the checks and the figures. Always by the same interpreter: another one would
+# One optimised build for the checks and the figures. Always by the same interpreter: another one would
 # compile the Python half of the dependencies again.
 wheel: what-is-needed
 	$(call say,build the wheel from this checkout (compiles Rust: some minutes the first time))
