@@ -167,7 +167,10 @@ torture: installed
 	$(call say,large lists and an endless stream with bad luck)
 	$(CHECK)/bin/python tests/soak/soak.py --rounds $${SOAK_ROUNDS:-20}
 	$(call say,every property with $${PROPTEST_CASES:-20000} cases)
-	env -u EXACTBUYER_OFFLINE PROPTEST_CASES=$${PROPTEST_CASES:-20000} cargo test --locked --features http,sandbox,arrow,store
+	env -u EXACTBUYER_OFFLINE PROPTEST_CASES=$${PROPTEST_CASES:-20000} \
+	  cargo test --locked --features http,sandbox,arrow,store --lib --test engine --test identifiers --test transport
+	$(call say,the properties of the store, whose cases wait for the disk, with $${STORE_CASES:-1000} cases)
+	PROPTEST_CASES=$${STORE_CASES:-1000} cargo test --locked --features http,sandbox,arrow,store --test store
 	$(call say,$${SIMULATION_RUNS:-1000000} simulated runs)
 	SIMULATION_RUNS=$${SIMULATION_RUNS:-1000000} cargo test --locked --test simulation
 	$(call say,the store: $${TORTURE:-10} times as many kills and power cuts and failures)
