@@ -1,5 +1,4 @@
-//! Taking a question back: whoever asked does not wait for the answer any longer, and what was going
-//! on for it ends at the next safe point.
+//! Interrupts a call to the store: the caller stops waiting at once, and the work ends at its next safe point.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,15 +9,15 @@ use rusqlite::{Connection, InterruptHandle};
 use super::SqliteStore;
 use super::fault::Fault;
 
-/// Takes back what one handle of a store is asked. What was written by then stays, what is being
-/// written is rolled back: a purge or a merge that was taken back is to be done again.
+/// Interrupts the calls of one handle of a store. Completed steps stay; the step being written is rolled back. An
+/// interrupted purge or merge continues when it is repeated.
 #[derive(Clone, Default)]
 pub struct Interrupt(Arc<State>);
 
 #[derive(Default)]
 struct State {
     pressed: AtomicBool,
-    /// Of the connection that works for it alone just now.
+    /// Of the connection that is working for this handle.
     running: Mutex<Option<InterruptHandle>>,
 }
 
@@ -32,7 +31,7 @@ impl fmt::Debug for Interrupt {
 }
 
 impl SqliteStore {
-    /// The same store, and what takes back whatever this handle and its clones are asked.
+    /// The same store, and what interrupts the calls of this handle and its clones.
     #[must_use]
     pub fn interruptible(&self) -> (Self, Interrupt) {
         let (mut handle, interrupt) = (self.clone(), Interrupt::default());

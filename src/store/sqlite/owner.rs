@@ -1,11 +1,10 @@
-//! Who is alive: an owner is one process's use of a store, and lives as long as it holds the lock
-//! on its byte of the side file. The kernel lets go of it when the process dies, however it dies;
-//! a laptop that sleeps keeps it; a forked child never has it. So neither clocks nor process
-//! numbers, which containers share, are asked.
+//! Which processes are alive. An owner is one process's use of a store. It is alive as long as it holds the lock on
+//! its byte of the side file. The kernel releases the lock when the process dies, in whatever way; a process that
+//! sleeps keeps it; a forked child never has it. Clocks and process numbers, which containers share, play no part.
 //!
-//! Whoever deletes the side file hides the living: their locks are on a file that nobody finds any
-//! more. So the file says which store it belongs to and which file it is, and nobody is judged by one
-//! that does not: see [`Owners::open`] and [`Owners::check`].
+//! If the side file is deleted, other processes can no longer see the locks of the processes that are still running.
+//! So the file records which store it belongs to and which file it is. A process that finds an unmarked file must not
+//! treat any owner as dead because of it: see [`Owners::open`] and [`Owners::check`].
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -25,7 +24,7 @@ use super::place::{self, FileId};
 use super::platform;
 use super::shared::open_file;
 
-/// How long it is tried to have the store for oneself: somebody else may be doing the same.
+/// How long we try to get exclusive use of the store: another process may be trying the same.
 const ALONE_WITHIN: Duration = Duration::from_secs(1);
 
 /// The side file of one store, opened once. The locks belong to this open file description.
@@ -48,9 +47,8 @@ struct Held {
 }
 
 impl Owners {
-    /// Opens the side file of the store of this name. `None` if it is not the one that the owners on
-    /// file have their locks on, or cannot be told to be: who of them lives can then only be known
-    /// by whoever is alone with the store.
+    /// Opens the side file of the store of this name. `None` if it is not known to be the file on which the recorded
+    /// owners hold their locks. Then only a process with exclusive use of the store can know which of them are alive.
     pub(super) fn open(store: &Path, name: [u8; 16], connection: &Connection) -> Result<Option<Self>, Fault> {
         let held = Held::open(store).map_err(unusable)?;
         if !held.is_marked(&name) {

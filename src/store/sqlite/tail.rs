@@ -1,10 +1,9 @@
-//! The newest answers, request by request, until there are enough of them to be worth a walk through
-//! the index.
+//! The newest answers, request by request, before they are moved into the index.
 //!
-//! Keyed hashes fall all over the index: a thousand answers touch nearly as many of its pages, and
-//! each of those is written to the log and to the file. So what comes in is put down in one piece
-//! for each request, kept in memory by whoever looks, and folded into the index by the tens of
-//! thousands, when each page is touched once for many.
+//! Keyed hashes are spread over the whole index: a thousand answers touch nearly as many of its pages, and each page
+//! is written to the log and to the file. So the answers of a request are first stored as one row. Connections that
+//! look up answers keep these rows in memory. Tens of thousands of answers are moved into the index at once, so that
+//! each page is written once for many of them.
 
 use hashbrown::{HashMap, HashSet};
 use rusqlite::{Connection, params};
@@ -12,7 +11,7 @@ use rusqlite::{Connection, params};
 use super::fault::Fault;
 use super::key::Key;
 
-/// Answers at which the tail is folded into the index: one for so many in the index, within bounds.
+/// The number of answers at which the tail is moved into the index: one for so many in the index, within bounds.
 const ONE_FOR: i64 = 16;
 const AT_LEAST: i64 = 20_000;
 const AT_MOST: i64 = 200_000;
