@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 import errno
-import io
 import math
 import os
+import re
 import shutil
 import tempfile
 from contextlib import suppress
@@ -72,8 +71,28 @@ class ExcelRows:
 
 
 def _records(text: bytes) -> list[list[str]]:
-    csv.field_size_limit(max(csv.field_size_limit(), len(text)))
-    return list(csv.reader(io.StringIO(text.decode(), newline="")))
+    """The cells of CSV text that the core has written. (Before 3.11, Python's csv module refuses NUL.)"""
+    rows: list[list[str]] = [[]]
+    for quoted, plain, end in _CELL.findall(text.decode()):
+        rows[-1].append(quoted.replace('""', '"') if quoted else plain)
+        if end != ",":
+            rows.append([])
+    return rows[:-1]
+
+
+_CELL = re.compile(r'(?:"([^"]*(?:""[^"]*)*)"|([^",\r\n]*))(,|\r?\n)')
+
+
+def sheet_name(name: str | None) -> str:
+    """A name that Excel accepts: the given one, with "_" for what it refuses, and cut to 31 units of UTF-16."""
+    fitting = _REFUSED_IN_NAMES.sub("_", name or "").encode("utf-16-le")[: 2 * _MAX_NAME_UNITS]
+    text = fitting.decode("utf-16-le", "ignore").strip("'")
+    # Excel keeps the name "History" for itself.
+    return "Sheet1" if not text.strip() or text.casefold() == "history" else text
+
+
+_REFUSED_IN_NAMES = re.compile(r"[\[\]:*?/\\\x00-\x1f\ufffe\uffff]")
+_MAX_NAME_UNITS = 31
 
 
 class ExcelSink:
@@ -94,6 +113,9 @@ class ExcelSink:
             str(self._path), {**_AS_TEXT, "tmpdir": self._folder.name}
         )
         self._sheet: Any = self._book.add_worksheet(sheet)
+        # The library writes text between <r> and </r> as XML, because its own formatted text looks like that.
+        plain = self._sheet._xml_inline_string  # noqa: SLF001 - there is no public way
+        self._sheet._xml_rich_inline_string = lambda text, style: plain(text, True, style)  # noqa: FBT003, SLF001
         self._writers = [
             self._number
             if types.is_integer(field.type) or types.is_floating(field.type)
