@@ -71,7 +71,7 @@ class ExcelRows:
 
 
 def _records(text: bytes) -> list[list[str]]:
-    """The cells of CSV text that the core has written. (Before 3.11, Python's csv module refuses NUL.)"""
+    """The cells of CSV text from the core. Before Python 3.11, the csv module cannot read NUL."""
     rows: list[list[str]] = [[]]
     for quoted, plain, end in _CELL.findall(text.decode()):
         rows[-1].append(quoted.replace('""', '"') if quoted else plain)
@@ -84,7 +84,7 @@ _CELL = re.compile(r'(?:"([^"]*(?:""[^"]*)*)"|([^",\r\n]*))(,|\r?\n)')
 
 
 def sheet_name(name: str | None) -> str:
-    """A name that Excel accepts: the given one, with "_" for what it refuses, and cut to 31 units of UTF-16."""
+    """A name that Excel accepts: the given one, cut to 31 units of UTF-16, with "_" for what it refuses."""
     fitting = _REFUSED_IN_NAMES.sub("_", name or "").encode("utf-16-le")[: 2 * _MAX_NAME_UNITS]
     text = fitting.decode("utf-16-le", "ignore").strip("'")
     # Excel keeps the name "History" for itself.
@@ -105,14 +105,24 @@ class ExcelSink:
     """
 
     def __init__(self, stream: IO[bytes], sheet: str, schema: Any) -> None:
-        types = needed("pyarrow", ".xlsx").types
         self._stream = stream
         self._folder = tempfile.TemporaryDirectory()
         self._path = Path(self._folder.name, "sheet.xlsx")
-        self._book: Any = needed("xlsxwriter", ".xlsx").Workbook(
+        self._book: Any = None
+        self._sheet: Any = None
+        self._row = self._cut = 0
+        try:
+            self._begin(sheet, schema)
+        except BaseException:
+            self.abandon()
+            raise
+
+    def _begin(self, sheet: str, schema: Any) -> None:
+        types = needed("pyarrow", ".xlsx").types
+        self._book = needed("xlsxwriter", ".xlsx").Workbook(
             str(self._path), {**_AS_TEXT, "tmpdir": self._folder.name}
         )
-        self._sheet: Any = self._book.add_worksheet(sheet)
+        self._sheet = self._book.add_worksheet(sheet)
         # The library writes text between <r> and </r> as XML, because its own formatted text looks like that.
         plain = self._sheet._xml_inline_string  # noqa: SLF001 - there is no public way
         self._sheet._xml_rich_inline_string = lambda text, style: plain(text, True, style)  # noqa: FBT003, SLF001
@@ -130,7 +140,6 @@ class ExcelSink:
             if write == self._text:
                 self._sheet.set_column(column, column, None, as_text)
         self._sheet.ignore_errors({"number_stored_as_text": f"A1:XFD{MAX_ROWS}"})
-        self._row = self._cut = 0
 
     def write(self, records: Records) -> None:
         """Writes rows.
@@ -141,10 +150,15 @@ class ExcelSink:
         if self._row + len(records.rows) > MAX_ROWS:
             raise Stop(Ending.FILES, too_long("the output"))
         for row in records.rows:
-            for column, text in enumerate(row):
-                if text:
-                    write = self._text if records.is_head else self._writers[column]
-                    write(column, text)
+            try:
+                for column, text in enumerate(row):
+                    if text:
+                        write = self._text if records.is_head else self._writers[column]
+                        write(column, text)
+            except BaseException:
+                # The file may still be kept, but not with a part of a row.
+                self._sheet.table.pop(self._row, None)
+                raise
             self._row += 1
 
     def finish(self, notes: Mapping[str, Any]) -> None:  # noqa: ARG002 - a sheet has no place for notes
@@ -169,8 +183,8 @@ class ExcelSink:
 
     def abandon(self) -> None:
         """Leaves nothing behind."""
-        self._book.fileclosed = True
         with suppress(Exception):
+            self._book.fileclosed = True
             self._sheet.row_data_fh.close()
         self._folder.cleanup()
 
