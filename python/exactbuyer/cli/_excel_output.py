@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
+from exactbuyer import _core
 from exactbuyer.wording import count
 
 from ._files import needed
@@ -249,22 +250,35 @@ def check_cells(source: Source) -> None:
     Raises:
         Stop: One does not.
     """
-    pyarrow, compute = needed("pyarrow", ".xlsx"), needed("pyarrow.compute", ".xlsx")
+    pyarrow = needed("pyarrow", ".xlsx")
+    for name in source.names:
+        _check_length(name, f"{source.name}: the name of a column")
     first = 0
     for part in source.parts(_CHECKED_ROWS):
         table = pyarrow.table(source.table(part))
         for place, field in enumerate(table.schema):
-            column = table.column(place)
-            if not (pyarrow.types.is_string(field.type) or pyarrow.types.is_large_string(field.type)):
+            if not _may_be_long(table.column(place)):
                 continue
-            if (compute.max(compute.binary_length(column)).as_py() or 0) <= MAX_CHARACTERS:
-                continue
-            for row, text in enumerate(column.to_pylist(), first + 1):
-                if text is not None and _characters(text) > MAX_CHARACTERS:
-                    raise Stop(
-                        Ending.USAGE,
-                        f"{source.name}: row {row:,} has {_characters(text):,} characters in column "
-                        f"{field.name!r}, and a cell of a sheet at most {MAX_CHARACTERS:,}: name a .csv or "
-                        f".parquet file with -o. Nothing was sent",
-                    )
+            # As it is written: also of lists, structs, binaries and dictionaries.
+            lines = _records(_core.csv_lines(table.select([place]), ord(","), []))
+            for row, (text,) in enumerate(lines, first + 1):
+                _check_length(text, f"{source.name}: column {field.name!r} of row {row:,}")
         first += len(part)
+
+
+def _may_be_long(column: Any) -> bool:
+    types, compute = needed("pyarrow", ".xlsx").types, needed("pyarrow.compute", ".xlsx")
+    if types.is_string(column.type) or types.is_large_string(column.type):
+        return (compute.max(compute.binary_length(column)).as_py() or 0) > MAX_CHARACTERS
+    return not (
+        types.is_primitive(column.type) or types.is_decimal(column.type) or types.is_null(column.type)
+    )
+
+
+def _check_length(text: str, what: str) -> None:
+    if _fitting(text) != text:
+        raise Stop(
+            Ending.USAGE,
+            f"{what} has {_characters(text):,} characters, and a cell of a sheet at most {MAX_CHARACTERS:,}: "
+            f"name a .csv or .parquet file with -o. Nothing was sent",
+        )
