@@ -125,8 +125,7 @@ class ExcelSink:
         )
         self._sheet = self._book.add_worksheet(sheet)
         # The library writes text between <r> and </r> as XML, because its own formatted text looks like that.
-        plain = self._sheet._xml_inline_string  # noqa: SLF001 - there is no public way
-        self._sheet._xml_rich_inline_string = lambda text, style: plain(text, True, style)  # noqa: FBT003, SLF001
+        self._sheet._xml_rich_inline_string = self._write_plain  # noqa: SLF001 - there is no public way
         self._writers = [
             self._number
             if types.is_integer(field.type) or types.is_floating(field.type)
@@ -188,6 +187,9 @@ class ExcelSink:
             self._book.fileclosed = True
             self._sheet.row_data_fh.close()
         self._folder.cleanup()
+
+    def _write_plain(self, text: str, attributes: Any) -> None:
+        self._sheet._xml_inline_string(text, preserve=True, attributes=attributes)  # noqa: SLF001 - as above
 
     def _text(self, column: int, text: str) -> None:
         fitting = _fitting(text)
