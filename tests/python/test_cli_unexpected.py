@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
 import logging
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ import xlsxwriter
 from cli_runs import against, people
 from excel_books import cells
 
+from exactbuyer._atomic import Draft
 from exactbuyer.cli import Ending, _output, _runs, main
 from exactbuyer.cli._excel_output import ExcelSink
 from exactbuyer.cli._parquet import ParquetSink
@@ -213,6 +215,30 @@ def test_an_output_that_fails_at_its_end_is_reported(
     assert enrich(everybody, tmp_path, "xlsx") == Ending.BUG
     assert "nothing was kept; answers worth 60 credits are lost" in capsys.readouterr().err
     assert {entry.name for entry in tmp_path.iterdir()} == {"in.csv"}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_whole_output_that_cannot_be_moved_to_its_place_is_kept(
+    kind: str,
+    everybody: Sandbox,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    move = Draft.move
+    failed: list[Path] = []
+
+    def fail_once(draft: Draft, target: Path, mode: int, *, replace: bool) -> None:
+        if not failed:
+            failed.append(target)
+            raise OSError(errno.EIO, "the disk fails")
+        move(draft, target, mode, replace=replace)
+
+    monkeypatch.setattr(Draft, "move", fail_once)
+    assert enrich(everybody, tmp_path, kind) == Ending.FILES
+    last = json.loads(capsys.readouterr().err.splitlines()[-1])
+    assert (last["kept_rows"], last["lost_credits"]) == (60, 0)
+    assert kept_rows(tmp_path / f"out.partial.{kind}") == 60
 
 
 @pytest.mark.parametrize("how", ["environment", "logger"])

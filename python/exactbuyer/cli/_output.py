@@ -104,7 +104,7 @@ class Output:
         self._target: Path | None = None
         self.has_failed = False
         """Something could not be written: what comes after it would stand in its place."""
-        self._lacks_bytes = False
+        self._lacks_bytes = self._is_ended = False
         self._sink: Any = None
         try:
             with self._telling():
@@ -167,14 +167,12 @@ class Output:
             with suppress(Exception), self._telling():
                 self._end(notes)
             return None
-        is_ended = False
         # A sink that refused a piece can still end the file behind the pieces before it.
         if not (self._lacks_bytes if self._sink is not None else self.has_failed):
             with suppress(Exception), self._telling():
                 self._end(notes)
-                is_ended = True
         # Of text, what is there is worth having; Parquet and .xlsx without their end are nothing.
-        if self._sink is None or is_ended:
+        if self._sink is None or self._is_ended:
             with suppress(OSError):
                 self._raw.cut()
                 return self._moved_aside(self._draft, self._target)
@@ -230,6 +228,7 @@ class Output:
         if self._draft is not None:
             os.fsync(self._raw.fileno())
         self._raw.close()
+        self._is_ended = True
 
     def _check_again(self, target: Path) -> None:
         """Checks the target again: another program may have put a file there meanwhile."""
