@@ -1,31 +1,24 @@
 """Where `store="auto"` puts a store.
 
-That is the working directory or, if its disk cannot be relied on, a folder of this user on a local disk. The
-core judges disks. Nothing here opens a store.
+That is the working directory or, if its disk cannot be relied on, the user's folder for state. It is never a
+folder for temporary files: a job's own is deleted when the job ends, with what was paid for. The core judges
+disks. Nothing here opens a store.
 """
 
 from __future__ import annotations
 
 import os
-import stat
 import sys
-import tempfile
-from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from . import _core
 from ._warnings import warn_of_store
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 FOLDER = ".exactbuyer"
 """Where stores lie that were given no path."""
 
 _KEY_LETTERS = 16
-_OTHERS = 0o077
 
 _told: set[Path] = set()
 
@@ -55,42 +48,29 @@ def _choose(service: str) -> tuple[Path, str | None]:
     why = None if os.path.lexists(usual) else _core.disk_trouble(usual)
     if why is None:
         return usual, None
-    key = sha256(os.fsencode(here)).hexdigest()[:_KEY_LETTERS]
-    for folder in _own_folders():
-        path = folder / key / name
+    state = _state_folder()
+    if state is not None and _can_be_made(state):
+        path = state / sha256(os.fsencode(here)).hexdigest()[:_KEY_LETTERS] / name
         if _core.disk_trouble(path) is None:
             return path, why
+    # The core refuses it when it is opened, and says what to do.
     return usual, None
 
 
-def _own_folders() -> Iterator[Path]:
-    """Folders of this user, the more lasting first."""
-    with suppress(RuntimeError):  # no home
-        yield from filter(_can_be_made, [_state_folder() / "exactbuyer"])
-    temporary = Path(tempfile.gettempdir()) / f"exactbuyer-{os.getuid()}"
-    if _is_private(temporary):
-        yield temporary
-
-
-def _state_folder() -> Path:
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Application Support"
+def _state_folder() -> Path | None:
+    """The folder for this package's state; `None` if the user has no home."""
     # https://specifications.freedesktop.org/basedir-spec: a relative path is to be ignored.
     named = Path(os.environ.get("XDG_STATE_HOME", ""))
-    return named if named.is_absolute() else Path.home() / ".local" / "state"
+    if sys.platform != "darwin" and named.is_absolute():
+        return named / "exactbuyer"
+    try:
+        home = Path.home()
+    except RuntimeError:
+        return None
+    parts = ("Library", "Application Support") if sys.platform == "darwin" else (".local", "state")
+    return home.joinpath(*parts, "exactbuyer")
 
 
 def _can_be_made(folder: Path) -> bool:
     nearest = next(path for path in (folder, *folder.parents) if os.path.lexists(path))
     return nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK)
-
-
-def _is_private(folder: Path) -> bool:
-    """Makes a folder where everybody may make some, and checks that it is this user's and nobody else's."""
-    with suppress(OSError):
-        folder.mkdir(mode=0o700)
-    try:
-        known = folder.lstat()
-    except OSError:
-        return False
-    return stat.S_ISDIR(known.st_mode) and known.st_uid == os.getuid() and not known.st_mode & _OTHERS

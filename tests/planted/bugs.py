@@ -183,12 +183,7 @@ BUGS = (
         "nobody pays for a later alternative too early",
         TABLE,
         "            self.prefer_stored_hit(number);\n",
-        "            let second = match self.row(number) {\n"
-        "                Some(Waiting { wants: Wants::Preference(choice), .. }) => {\n"
-        "                    choice.alternatives.get(1)\n"
-        "                }\n"
-        "                _ => None,\n"
-        "            };\n"
+        "            let second = self.choice(number).and_then(|choice| choice.alternatives.get(1));\n"
         "            if let Some((_, id)) = second.copied()\n"
         "                && let Some(lookup) = self.lookups.get_mut(id)\n"
         "                && matches!(lookup.state, State::Idle)\n"

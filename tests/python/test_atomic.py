@@ -107,12 +107,29 @@ def test_a_claimed_name_that_another_program_takes_is_left_to_it(
     assert names_in(tmp_path) == {"out.csv": b"another's"}
 
 
-@pytest.mark.parametrize("failing", ["link", "unlink", "rename"])
 @pytest.mark.parametrize(
-    "error", [OSError(errno.EIO, "it fails"), KeyboardInterrupt()], ids=lambda e: type(e).__name__
+    ("failing", "error", "after_move", "after_discard"),
+    [
+        # The link was made: the move goes on.
+        ("link", OSError(errno.EIO, "it fails"), {"target"}, {"target"}),
+        # The link that was made before the Ctrl-C stays.
+        ("link", KeyboardInterrupt(), {"draft", "target"}, {"target"}),
+        # The link is removed again, and the draft stays with its owner.
+        ("unlink", OSError(errno.EIO, "it fails"), {"draft"}, set()),
+        ("unlink", KeyboardInterrupt(), {"draft", "target"}, {"target"}),
+        ("rename", OSError(errno.EIO, "it fails"), {"draft"}, set()),
+        ("rename", KeyboardInterrupt(), {"draft"}, set()),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else None,
 )
 def test_a_move_that_fails_leaves_no_second_name(
-    failing: str, error: BaseException, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    failing: str,
+    error: BaseException,
+    after_move: set[str],
+    after_discard: set[str],
 ) -> None:
     target = tmp_path / "out.csv"
     draft = draft_with(b"whole", target)
@@ -131,6 +148,11 @@ def test_a_move_that_fails_leaves_no_second_name(
             raise error
         unlinked(path, *args, **how)
 
+    def left() -> set[str]:
+        names = names_in(tmp_path)
+        assert set(names.values()) <= {b"whole"}
+        return {"target" if name == target.name else "draft" for name in names}
+
     gone: list[Path] = []
     if failing == "link":
         monkeypatch.setattr(os, "link", link_and_fail)
@@ -139,11 +161,14 @@ def test_a_move_that_fails_leaves_no_second_name(
     else:
         monkeypatch.setattr(os, "link", failing_with(errno.EPERM))
         monkeypatch.setattr(Path, "replace", fail)
-    try:
+    if after_move == {"target"}:
         draft.move(target, 0o600, replace=False)
-    except (OSError, KeyboardInterrupt):
-        draft.discard()
-    assert list(names_in(tmp_path).values()) in ([], [b"whole"])
+    else:
+        with pytest.raises(type(error)):
+            draft.move(target, 0o600, replace=False)
+    assert left() == after_move
+    draft.discard()
+    assert left() == after_discard
 
 
 def test_a_link_that_was_made_though_the_disk_says_that_it_failed_counts(

@@ -6,6 +6,7 @@ import os
 import stat
 import tempfile
 import warnings
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,8 +17,6 @@ from exactbuyer import BulkEnricher, StoreError, StoreWarning
 from exactbuyer.store import Store
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from exactbuyer.sandbox import Sandbox
 
 ROWS = ["ana@acme.example", "bob@acme.example"]
@@ -92,20 +91,35 @@ def test_the_store_there_works_and_is_private(home: Path, everybody: Sandbox) ->
     assert home in path.parents
 
 
-def test_without_a_home_the_temporary_folder_is_used_if_it_is_private(
-    home: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("state", ["synchronised", "not writable", "a file", "no home"])
+def test_without_a_lasting_folder_the_store_is_refused(
+    home: Path, monkeypatch: pytest.MonkeyPatch, state: str
 ) -> None:
-    monkeypatch.setenv("XDG_STATE_HOME", str(home / "OneDrive - Acme"))
-    own = home / "temporary" / f"exactbuyer-{os.getuid()}"
-    assert placed().parent.parent == own
-    assert stat.S_IMODE(own.stat().st_mode) == 0o700
-    # Somebody else could have made it, or a link in its place: then the usual place is left, and refused.
+    """What a job's temporary folder holds is gone when the job ends, and would be paid for again."""
+    if state == "synchronised":
+        monkeypatch.setenv("XDG_STATE_HOME", str(home / "OneDrive - Acme"))
+    elif state == "not writable":
+        # For root every folder is writable.
+        monkeypatch.setattr(os, "access", lambda *_: False)
+    elif state == "a file":
+        (home / ".local").write_bytes(b"")
+    else:
+        monkeypatch.setattr(Path, "home", no_home)
     usual = home / "Dropbox" / "project" / ".exactbuyer" / NAME
-    own.chmod(0o755)
-    assert placed() == usual
-    own.rmdir()
-    own.symlink_to(home / "temporary")
-    assert placed() == usual
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert BulkEnricher("a-key").settings.store == str(usual)
+    with pytest.raises(StoreError) as caught, BulkEnricher("a-key", store="auto") as enricher:
+        enricher.enrich(ROWS, progress=False)
+    for words in ("synchronised (Dropbox)", "give store= a path on a local disk", "store=None"):
+        assert words in str(caught.value)
+    # Nothing was made anywhere.
+    assert list((home / "temporary").iterdir()) == []
+    assert list((home / "Dropbox" / "project").iterdir()) == []
+
+
+def no_home() -> Path:
+    raise RuntimeError("Could not determine home directory.")
 
 
 def test_an_explicit_path_is_refused_with_the_way_out(home: Path, everybody: Sandbox) -> None:

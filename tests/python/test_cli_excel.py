@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+import zipfile
 from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,12 @@ ROW = [
     "a\r\nb\nc",
     "_x0041_",
     "\x01",
+    "\x0b\x0c\x1b\x1f\x7f\x85",
+    "a\rb",
+    "\r",
+    "\n",
+    "c\r\r\nd",
+    '"',
     "é😀",
     "+12015550123",
 ]
@@ -54,6 +61,68 @@ def test_a_cell_is_text_and_stays_text(everybody: Sandbox, tmp_path: Path) -> No
     as_csv = enriched(everybody, tmp_path / "out.xlsx", tmp_path / "out.csv", "--by", "mail")
     _, again = csv.reader(io.StringIO(as_csv.read_bytes().decode(), newline=""))
     assert again[1 : len(ROW) + 1] == ROW
+
+
+@pytest.mark.parametrize("line_end", ["\r", "\r\n", "\n", "\r\r", "\n\r", "\0", "\x0b"])
+def test_a_line_end_in_a_cell_makes_no_row(line_end: str, everybody: Sandbox, tmp_path: Path) -> None:
+    text = f"{line_end}Ana{line_end}VIP{line_end}"
+    above = [["Contacts" + text, None]]
+    rows = [["name" + text, "mail"], [text, "ana@acme.example"], ["Bob", "bob@acme.example"], ["Ana", text]]
+    source = book(tmp_path / "in.xlsx", [*above, *rows])
+    read = cells(enriched(everybody, source, tmp_path / "out.xlsx", "--by", "mail"))
+    assert {entry.value for entry in everybody.ledger.entries} == {"ana@acme.example", "bob@acme.example"}
+    escaped = text.replace("\r", "_x000D_").replace("\0", "_x0000_").replace("\x0b", "_x000B_")
+    assert [row[0] for row in read] == ["Contacts" + escaped, "name" + escaped, escaped, "Bob", "Ana"]
+    assert [row[2] for row in read[2:4]] == ["found", "found"]
+    assert read[4][1] == escaped
+
+
+def test_text_that_looks_like_formatted_text_stays_text(everybody: Sandbox, tmp_path: Path) -> None:
+    texts = ["<r>a</r>", "<r>&\0</r>", "<r>  </r>", "<r></r>"]
+    (tmp_path / "in.csv").write_text("mail,x\n" + "".join(f",{text}\n" for text in texts))
+    output = enriched(everybody, tmp_path / "in.csv", tmp_path / "out.xlsx", "--by", "mail")
+    assert [row[1].replace("_x0000_", "\0") for row in cells(output)[1:]] == texts
+
+
+def test_control_characters_of_a_contact_are_escaped(everybody: Sandbox, tmp_path: Path) -> None:
+    everybody.person("ana@acme.example", {"location": {"city": "a\x00b\rc\x0b\ufffe<r>"}})
+    (tmp_path / "in.csv").write_text("mail\nana@acme.example\n")
+    header, row = cells(enriched(everybody, tmp_path / "in.csv", tmp_path / "out.xlsx", "--by", "mail"))
+    assert row[header.index("eb_city")] == "a_x0000_b_x000D_c_x000B__xFFFE_<r>"
+
+
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [
+        ("x" * 32, "x" * 31),
+        ("😀" * 16, "😀" * 15),
+        ("a[b]:c*d?e/f\\g", "a_b__c_d_e_f_g"),
+        ("'quoted'", "quoted"),
+        ("x" * 30 + "'y", "x" * 30),
+        ("tab\there\x01", "tab_here_"),
+        ("''", "Sheet1"),
+        (" ", "Sheet1"),
+        ("History", "Sheet1"),
+        ("Ann's & Bob's", "Ann's & Bob's"),
+    ],
+)
+def test_a_sheet_name_that_excel_refuses_is_changed(
+    name: str, written: str, everybody: Sandbox, tmp_path: Path
+) -> None:
+    source = renamed(book(tmp_path / "in.xlsx", [["mail"], ["ana@acme.example"]]), name)
+    output = enriched(everybody, source, tmp_path / "out.xlsx", "--by", "mail")
+    assert openpyxl.load_workbook(output).sheetnames == [written]
+
+
+def renamed(path: Path, name: str) -> Path:
+    """The workbook with another name of its sheet, as programs that check nothing write it."""
+    escaped = "".join(f"&#{ord(letter)};" if letter >= " " or letter == "\t" else "\x01" for letter in name)
+    with zipfile.ZipFile(path) as archive:
+        parts = {part: archive.read(part) for part in archive.namelist()}
+    with zipfile.ZipFile(path, "w") as archive:
+        for part, content in parts.items():
+            archive.writestr(part, content.replace(b'"People"', f'"{escaped}"'.encode()))
+    return path
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,10 @@ import subprocess
 import sys
 import zipfile
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import xlsxwriter
 from cli_runs import PATIENCE_S, against, people, start
@@ -60,7 +62,10 @@ def test_what_does_not_fit_into_a_sheet_is_told_before_anything_is_sent(
     given = ["enrich", str(source), "--by", "mail", "-o", str(output), *CITY, *against(everybody)]
     source.write_text("mail,bio\nana@acme.example,\neve@acme.example," + "😀" * 16_384 + "\n")
     assert main(given) == Ending.USAGE
-    assert "row 2 has 32,768 characters in column 'bio'" in capsys.readouterr().err
+    assert "column 'bio' of row 2 has 32,768 characters" in capsys.readouterr().err
+    source.write_text("mail," + "x" * 32_768 + "\n")
+    assert main(given) == Ending.USAGE
+    assert "the name of a column has 32,768 characters" in capsys.readouterr().err
     source.write_text("mail," + ",".join(map(str, range(16_384))) + "\n")
     assert main(given) == Ending.USAGE
     assert "the output has 16,391 columns, and a sheet at most 16,384" in capsys.readouterr().err
@@ -73,6 +78,35 @@ def test_what_does_not_fit_into_a_sheet_is_told_before_anything_is_sent(
     source.write_text(people(2))
     assert main(given) == Ending.DONE
     assert len(cells(output)) == 3
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        pa.array([None, "x" * 32_768], pa.large_string()),
+        pa.array([None, "x" * 32_768], pa.string_view()),
+        pa.array([None, "x" * 32_768]).dictionary_encode(),
+        pa.array([None, b"x" * 32_768]),
+        pa.array([None, ["x" * 20_000] * 2]),
+        pa.array([None, ["x" * 20_000] * 2], pa.large_list(pa.large_string())),
+        pa.array([None, {"text": "x" * 32_768}]),
+        pa.array([None, [("key", "x" * 32_768)]], pa.map_(pa.string(), pa.string())),
+    ],
+    ids=lambda column: str(column.type),
+)
+def test_text_of_every_type_of_parquet_is_refused_and_not_cut(
+    column: Any, everybody: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, output = tmp_path / "in.parquet", tmp_path / "out.xlsx"
+    given = ["enrich", str(source), "--by", "mail", "-o", str(output), *CITY, *against(everybody)]
+    mails = ["ana@acme.example", "eve@acme.example"]
+    pq.write_table(pa.table({"mail": mails, "x": column}), source)
+    assert main(given) == Ending.USAGE
+    assert "column 'x' of row 2 has" in capsys.readouterr().err
+    assert everybody.ledger.requests == []
+    assert not output.exists()
+    pq.write_table(pa.table({"mail": mails, "x": pa.concat_arrays([column.slice(0, 1)] * 2)}), source)
+    assert main(given) == Ending.DONE
 
 
 def test_a_stream_that_does_not_fit_keeps_what_was_paid_for(

@@ -31,6 +31,24 @@ def test_a_vendor_that_dies_leaves_every_row_with_its_status() -> None:
     assert "not sent" in scenarios.outage(signal.SIGKILL, 500)
 
 
+def test_an_answer_that_is_lost_at_a_short_limit_is_a_fault_unless_the_machine_is_slow(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fault = 'sandbox.fail("reset_after_billing", request=2)'
+    faulty = scenarios.VENDOR.replace("with Lateness", f"{fault}\nwith Lateness")
+    monkeypatch.setattr(scenarios, "VENDOR", faulty)
+    monkeypatch.setattr(scenarios, "was_too_slow", lambda *_: False)
+    with pytest.raises(AssertionError, match="an answer was lost at a limit of 1 s"):
+        scenarios.outage(signal.SIGKILL, 500)
+    monkeypatch.setattr(scenarios, "was_too_slow", lambda *_: True)
+    assert scenarios._outage(signal.SIGKILL, 500, 1.0) is None
+
+
+@pytest.mark.parametrize(("late_s", "is_slow"), [(0.0, False), (0.1, False), (0.2, True), (3.0, True)])
+def test_a_machine_is_slow_if_its_threads_run_late(late_s: float, *, is_slow: bool) -> None:
+    assert scenarios.was_too_slow(late_s, 1.0) is is_slow
+
+
 @pytest.mark.skipif(not scenarios.STATM.exists(), reason="memory is read as on Linux")
 def test_a_stream_without_an_end_keeps_going() -> None:
     measured = scenarios.endless_stream(20_000, probes=4)

@@ -18,6 +18,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lateness import Lateness
+
 from exactbuyer import BulkEnricher, ExactBuyerError, IncompleteWarning, Receipt, Results
 from exactbuyer.sandbox import Sandbox
 
@@ -42,15 +44,19 @@ BAD_LUCK: dict[Any, float] = {
     "reorder": 0.01,
 }
 
-# A vendor in a process of its own, which tells its books when it is asked.
+# A vendor in a process of its own, which tells its books, and how late its threads ran, when it is asked.
 VENDOR = """
 import json, sys
+sys.path.insert(0, sys.argv[1])
 from exactbuyer.sandbox import Sandbox
+from lateness import Lateness
 
 sandbox = Sandbox(requests_per_minute=None, match_rate=1.0, latency=0.02)
-print(sandbox.url, flush=True)
-for _ in sys.stdin:
-    print(json.dumps([sandbox.ledger.credits, sandbox.ledger.billed]), flush=True)
+with Lateness() as lateness:
+    print(sandbox.url, flush=True)
+    for _ in sys.stdin:
+        books = [sandbox.ledger.credits, sandbox.ledger.billed, lateness.worst_s]
+        print(json.dumps(books), flush=True)
 """
 
 
@@ -164,7 +170,10 @@ def many_threads(threads: int, rows_each: int) -> str:
 def vendor_process() -> Iterator[tuple[subprocess.Popen[str], str]]:
     """A vendor in a process of its own, and its URL."""
     with subprocess.Popen(
-        [sys.executable, "-c", VENDOR], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", VENDOR, str(Path(__file__).parent)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     ) as process:
         assert process.stdout is not None
         try:
@@ -176,8 +185,9 @@ def vendor_process() -> Iterator[tuple[subprocess.Popen[str], str]]:
 def outage(number: signal.Signals, rows: int) -> str:
     """A vendor whose process is stopped (and goes on later) or killed in the middle of a run.
 
-    A request waits for a short time only, or a stopped vendor would take long. On a busy machine this may be
-    too short for a vendor that is not stopped yet: then the run is made again with a longer time.
+    A request waits for a short time only, or a stopped vendor would take long. On a slow machine this may be
+    too short for a vendor that is not stopped yet. Only if threads really ran late, the run is made again
+    with a longer time: otherwise the answer was lost by a fault.
     """
     for timeout_s in TIMEOUTS_S:
         seen = _outage(number, rows, timeout_s)
@@ -191,8 +201,23 @@ def outage(number: signal.Signals, rows: int) -> str:
 TIMEOUTS_S = (1.0, 4.0, 16.0, 64.0)
 
 
+def books_of(process: subprocess.Popen[str]) -> tuple[int, dict[str, int], float]:
+    """What the vendor charged, how often it billed each identifier, and how late its threads ran."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write("books\n")
+    process.stdin.flush()
+    charged, billed, late_s = json.loads(process.stdout.readline())
+    return charged, billed, late_s
+
+
+def was_too_slow(late_s: float, timeout_s: float) -> bool:
+    """Whether threads ran so late that a request, which waits for several of them, may exceed its limit."""
+    return late_s >= timeout_s / 8
+
+
 def _outage(number: signal.Signals, rows: int, timeout_s: float) -> str | None:
-    """One run. `None` if a request was lost before the vendor was struck."""
+    """One run. `None` if a request was lost before the vendor was struck, because the machine is too slow."""
     wanted = [f"person{at}@acme.example" for at in range(rows)]
 
     with vendor_process() as (process, url):
@@ -207,12 +232,19 @@ def _outage(number: signal.Signals, rows: int, timeout_s: float) -> str | None:
 
         struck: list[int] = []
         lost: list[int] = []
-        with BulkEnricher(
-            base_url=url, chunk_size=10, timeout=timeout_s, max_retries=1, max_concurrency=4, **FAST
-        ) as enricher:
+        with (
+            Lateness() as lateness,
+            BulkEnricher(
+                base_url=url, chunk_size=10, timeout=timeout_s, max_retries=1, max_concurrency=4, **FAST
+            ) as enricher,
+        ):
             results = ask(enricher, wanted, progress=strike)
         receipt = results.receipt
         if lost or (not struck and receipt.unknown):
+            *_, late_s = books_of(process)
+            late_s = max(late_s, lateness.worst_s)
+            lost_at = f"an answer was lost at a limit of {timeout_s:g} s"
+            assert was_too_slow(late_s, timeout_s), f"{lost_at}; threads ran only {late_s:.3f} s late"
             return None
         assert struck, "the run was over before the vendor was struck"
         assert receipt.found >= struck[0]
@@ -224,11 +256,7 @@ def _outage(number: signal.Signals, rows: int, timeout_s: float) -> str | None:
             assert receipt.open_rows
             return f"killed after {struck[0]:,} of {rows:,} rows: {seen}"
         process.send_signal(signal.SIGCONT)
-        assert process.stdin is not None
-        assert process.stdout is not None
-        process.stdin.write("books\n")
-        process.stdin.flush()
-        charged, billed = json.loads(process.stdout.readline())
+        charged, billed, _ = books_of(process)
         check_books(charged, billed, [receipt])
         told = {row["value"] for row in results if row["status"] in {"found", "unknown"}}
         assert set(billed) <= told

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import csv
 import errno
-import io
 import math
 import os
+import re
 import shutil
 import tempfile
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
+from exactbuyer import _core
 from exactbuyer.wording import count
 
 from ._files import needed
@@ -72,8 +72,28 @@ class ExcelRows:
 
 
 def _records(text: bytes) -> list[list[str]]:
-    csv.field_size_limit(max(csv.field_size_limit(), len(text)))
-    return list(csv.reader(io.StringIO(text.decode(), newline="")))
+    """The cells of CSV text from the core. Before Python 3.11, the csv module cannot read NUL."""
+    rows: list[list[str]] = [[]]
+    for quoted, plain, end in _CELL.findall(text.decode()):
+        rows[-1].append(quoted.replace('""', '"') if quoted else plain)
+        if end != ",":
+            rows.append([])
+    return rows[:-1]
+
+
+_CELL = re.compile(r'(?:"([^"]*(?:""[^"]*)*)"|([^",\r\n]*))(,|\r?\n)')
+
+
+def sheet_name(name: str | None) -> str:
+    """A name that Excel accepts: the given one, cut to 31 units of UTF-16, with "_" for what it refuses."""
+    fitting = _REFUSED_IN_NAMES.sub("_", name or "").encode("utf-16-le")[: 2 * _MAX_NAME_UNITS]
+    text = fitting.decode("utf-16-le", "ignore").strip("'")
+    # Excel keeps the name "History" for itself.
+    return "Sheet1" if not text.strip() or text.casefold() == "history" else text
+
+
+_REFUSED_IN_NAMES = re.compile(r"[\[\]:*?/\\\x00-\x1f\ufffe\uffff]")
+_MAX_NAME_UNITS = 31
 
 
 class ExcelSink:
@@ -86,14 +106,26 @@ class ExcelSink:
     """
 
     def __init__(self, stream: IO[bytes], sheet: str, schema: Any) -> None:
-        types = needed("pyarrow", ".xlsx").types
         self._stream = stream
         self._folder = tempfile.TemporaryDirectory()
         self._path = Path(self._folder.name, "sheet.xlsx")
-        self._book: Any = needed("xlsxwriter", ".xlsx").Workbook(
+        self._book: Any = None
+        self._sheet: Any = None
+        self._row = self._cut = 0
+        try:
+            self._begin(sheet, schema)
+        except BaseException:
+            self.abandon()
+            raise
+
+    def _begin(self, sheet: str, schema: Any) -> None:
+        types = needed("pyarrow", ".xlsx").types
+        self._book = needed("xlsxwriter", ".xlsx").Workbook(
             str(self._path), {**_AS_TEXT, "tmpdir": self._folder.name}
         )
-        self._sheet: Any = self._book.add_worksheet(sheet)
+        self._sheet = self._book.add_worksheet(sheet)
+        # The library writes text between <r> and </r> as XML, because its own formatted text looks like that.
+        self._sheet._xml_rich_inline_string = self._write_plain  # noqa: SLF001 - there is no public way
         self._writers = [
             self._number
             if types.is_integer(field.type) or types.is_floating(field.type)
@@ -108,7 +140,6 @@ class ExcelSink:
             if write == self._text:
                 self._sheet.set_column(column, column, None, as_text)
         self._sheet.ignore_errors({"number_stored_as_text": f"A1:XFD{MAX_ROWS}"})
-        self._row = self._cut = 0
 
     def write(self, records: Records) -> None:
         """Writes rows.
@@ -119,10 +150,15 @@ class ExcelSink:
         if self._row + len(records.rows) > MAX_ROWS:
             raise Stop(Ending.FILES, too_long("the output"))
         for row in records.rows:
-            for column, text in enumerate(row):
-                if text:
-                    write = self._text if records.is_head else self._writers[column]
-                    write(column, text)
+            try:
+                for column, text in enumerate(row):
+                    if text:
+                        write = self._text if records.is_head else self._writers[column]
+                        write(column, text)
+            except BaseException:
+                # The file may still be kept, but not with a part of a row.
+                self._sheet.table.pop(self._row, None)
+                raise
             self._row += 1
 
     def finish(self, notes: Mapping[str, Any]) -> None:  # noqa: ARG002 - a sheet has no place for notes
@@ -147,10 +183,13 @@ class ExcelSink:
 
     def abandon(self) -> None:
         """Leaves nothing behind."""
-        self._book.fileclosed = True
         with suppress(Exception):
+            self._book.fileclosed = True
             self._sheet.row_data_fh.close()
         self._folder.cleanup()
+
+    def _write_plain(self, text: str, attributes: Any) -> None:
+        self._sheet._xml_inline_string(text, preserve=True, attributes=attributes)  # noqa: SLF001 - as above
 
     def _text(self, column: int, text: str) -> None:
         fitting = _fitting(text)
@@ -213,22 +252,35 @@ def check_cells(source: Source) -> None:
     Raises:
         Stop: One does not.
     """
-    pyarrow, compute = needed("pyarrow", ".xlsx"), needed("pyarrow.compute", ".xlsx")
+    pyarrow = needed("pyarrow", ".xlsx")
+    for name in source.names:
+        _check_length(name, f"{source.name}: the name of a column")
     first = 0
     for part in source.parts(_CHECKED_ROWS):
         table = pyarrow.table(source.table(part))
         for place, field in enumerate(table.schema):
-            column = table.column(place)
-            if not (pyarrow.types.is_string(field.type) or pyarrow.types.is_large_string(field.type)):
+            if not _may_be_long(table.column(place)):
                 continue
-            if (compute.max(compute.binary_length(column)).as_py() or 0) <= MAX_CHARACTERS:
-                continue
-            for row, text in enumerate(column.to_pylist(), first + 1):
-                if text is not None and _characters(text) > MAX_CHARACTERS:
-                    raise Stop(
-                        Ending.USAGE,
-                        f"{source.name}: row {row:,} has {_characters(text):,} characters in column "
-                        f"{field.name!r}, and a cell of a sheet at most {MAX_CHARACTERS:,}: name a .csv or "
-                        f".parquet file with -o. Nothing was sent",
-                    )
+            # As it is written: also of lists, structs, binaries and dictionaries.
+            lines = _records(_core.csv_lines(table.select([place]), ord(","), []))
+            for row, (text,) in enumerate(lines, first + 1):
+                _check_length(text, f"{source.name}: column {field.name!r} of row {row:,}")
         first += len(part)
+
+
+def _may_be_long(column: Any) -> bool:
+    types, compute = needed("pyarrow", ".xlsx").types, needed("pyarrow.compute", ".xlsx")
+    if types.is_string(column.type) or types.is_large_string(column.type):
+        return (compute.max(compute.binary_length(column)).as_py() or 0) > MAX_CHARACTERS
+    return not (
+        types.is_primitive(column.type) or types.is_decimal(column.type) or types.is_null(column.type)
+    )
+
+
+def _check_length(text: str, what: str) -> None:
+    if _fitting(text) != text:
+        raise Stop(
+            Ending.USAGE,
+            f"{what} has {_characters(text):,} characters, and a cell of a sheet at most {MAX_CHARACTERS:,}: "
+            f"name a .csv or .parquet file with -o. Nothing was sent",
+        )

@@ -186,9 +186,9 @@ def sink_of(outline: Outline, kind: FileKind) -> Callable[[Any], Any] | None:
 
         return partial(ParquetSink, schema=schema_of(outline), metadata=notes_of(outline))
     if kind == "xlsx":
-        from ._excel_output import ExcelSink
+        from ._excel_output import ExcelSink, sheet_name
 
-        sheet = getattr(outline.source, "sheet", None) or "Sheet1"
+        sheet = sheet_name(getattr(outline.source, "sheet", None))
         return partial(ExcelSink, sheet=sheet, schema=schema_of(outline))
     return None
 

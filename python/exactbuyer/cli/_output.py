@@ -33,6 +33,7 @@ _STANDARD_OUTPUT = 1
 _DESCRIPTORS = re.compile(r"/dev/stdout|(?:/dev|/proc/self)/fd/(?P<number>[0-9]{1,9})")
 """Names of open descriptors."""
 _NO_TEXT = {"parquet": "Parquet", "xlsx": ".xlsx"}
+_LIBRARIES = {"pyarrow": "Arrow", "xlsxwriter": "XlsxWriter"}
 
 
 def check_output(place: Place, overwriting: Overwriting) -> Path | None:
@@ -103,10 +104,15 @@ class Output:
         self._target: Path | None = None
         self.has_failed = False
         """Something could not be written: what comes after it would stand in its place."""
-        with self._telling():
-            self._raw = _Pieces(self._opened())
-            self._stream: Any = self._packed(self._raw)
+        self._lacks_bytes = self._is_ended = False
         self._sink: Any = None
+        try:
+            with self._telling():
+                self._raw = _Pieces(self._opened())
+                self._stream: Any = self._packed(self._raw)
+        except BaseException:
+            self.abandon()
+            raise
 
     def expect(self, sink: Callable[[Any], Any]) -> None:
         """From here on what is written goes to this sink, given the stream: it is not bytes."""
@@ -158,14 +164,15 @@ class Output:
             Where it is; `None` of a stream, or if it could not be kept.
         """
         if self._draft is None or self._target is None:
-            with suppress(Stop), self._telling():
+            with suppress(Exception), self._telling():
                 self._end(notes)
             return None
-        if not self.has_failed:
-            with suppress(Stop), self._telling():
+        # A sink that refused a piece can still end the file behind the pieces before it.
+        if not (self._lacks_bytes if self._sink is not None else self.has_failed):
+            with suppress(Exception), self._telling():
                 self._end(notes)
         # Of text, what is there is worth having; Parquet and .xlsx without their end are nothing.
-        if self._sink is None or not self.has_failed:
+        if self._sink is None or self._is_ended:
             with suppress(OSError):
                 self._raw.cut()
                 return self._moved_aside(self._draft, self._target)
@@ -221,6 +228,7 @@ class Output:
         if self._draft is not None:
             os.fsync(self._raw.fileno())
         self._raw.close()
+        self._is_ended = True
 
     def _check_again(self, target: Path) -> None:
         """Checks the target again: another program may have put a file there meanwhile."""
@@ -236,17 +244,21 @@ class Output:
         except BrokenPipeError:
             raise Stop(Ending.PIPE_CLOSED) from None
         except OSError as error:
-            self.has_failed = True
+            self.has_failed = self._lacks_bytes = True
             name = "standard output" if self._place.is_standard else self._place.path
             why = error.strerror or "its disk or stream refuses it"
             raise Stop(Ending.FILES, f"{name} cannot be written: {why}") from error
-        except Exception as error:
-            if not type(error).__module__.startswith("pyarrow"):
-                raise
+        except Stop:
             self.has_failed = True
-            raise Stop(
-                Ending.FILES, f"{self._place.path} cannot be written: Arrow refuses its rows"
-            ) from error
+            raise
+        except BaseException as error:
+            self.has_failed = True
+            library = _LIBRARIES.get(type(error).__module__.partition(".")[0])
+            if library is None:
+                raise
+            # The library's own message may show values.
+            told = f"{self._place.path} cannot be written: {library} refuses its rows"
+            raise Stop(Ending.FILES, told) from error
 
 
 def _stream_at(path: str) -> int:

@@ -6,7 +6,8 @@ what that costs, is the enricher's affair.
 
 from __future__ import annotations
 
-from contextlib import suppress
+import logging
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
@@ -25,7 +26,7 @@ from ._words import in_options
 from .endings import Ending, Stop, of_error, of_run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Generator, Iterable, Iterator
 
     from exactbuyer import BulkEnricher
     from exactbuyer._core import Batches, Rows
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
     from ._joining import Joiner
     from ._signals import Signals
     from ._sources import Source
+
+logger = logging.getLogger("exactbuyer")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -280,6 +283,12 @@ def _streamed(call: _FileCall, reader: _FileReader, written: _Written, signals: 
         # What the core says of it; the exception adds where in Python the rows are.
         said = (message for met, message, _ in call.run.troubles() if met == kind)
         return _Ended(of_error(kind), in_options(next(said, str(error))), error.table)
+    except BaseException as error:  # noqa: BLE001 - a panic of a Rust library is no `Exception`
+        with _whatever_happens():
+            # As after Ctrl-C, for no longer than the grace: what is in flight may have been paid for.
+            while not call.over():
+                call.step()
+        return _unexpected(error)
     return None
 
 
@@ -291,8 +300,32 @@ def _finished(call: _FileCall, reader: _FileReader, output: Output) -> _Ended:
         output.finish({RECEIPT_KEY: told(receipt)})
     except Stop as stop:
         return _Ended(stop.ending, str(stop))
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001 - as above
+        return _unexpected(error)
     ending = of_run((kind for kind, _, _ in troubles), receipt)
     return _Ended(ending, in_options(next((message for _, message, _ in troubles), "")), is_whole=True)
+
+
+def _unexpected(error: BaseException) -> _Ended:
+    """After an error that no code here expects. Its message and its traceback may show personal data."""
+    logger.debug("the traceback of the unexpected error", exc_info=error)
+    what = f"unexpected error ({type(error).__name__})"
+    if isinstance(error, MemoryError):
+        return _Ended(Ending.BUG, f"{what}: there is too little memory")
+    return _Ended(Ending.BUG, f"{what}: set EXACTBUYER_DEBUG=1 to see its traceback, and please report it")
+
+
+@contextmanager
+def _whatever_happens() -> Generator[None]:
+    """Ends a block at its first error, and goes on behind it. Ctrl-C is no error."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        logger.debug("not all of what was paid for could be kept", exc_info=error)
 
 
 def _concluded(ended: _Ended, job: Job, call: _FileCall, written: _Written, enricher: BulkEnricher) -> Done:
@@ -311,11 +344,10 @@ def _concluded(ended: _Ended, job: Job, call: _FileCall, written: _Written, enri
     )
     if not done.is_unkept:
         return done
-    output, rest = written.output, ended.rest
-    # Behind what does not fit nothing more is written: it would hide that rows are missing there.
-    with suppress(Stop):
-        if rest is None and call.over():
-            rest = enricher.recover().table
+    output = written.output
+    with _whatever_happens():
+        rest = enricher.recover().table if ended.rest is None and call.over() else ended.rest
+        # Behind what does not fit nothing more is written: it would hide that rows are missing there.
         if not output.has_failed:
             written.add(rest or [])
     path = output.keep({RECEIPT_KEY: told(receipt)}) if written.rows else None

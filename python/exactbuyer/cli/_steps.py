@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ._given import Given
     from ._runs import Done
 
-_BROKEN_OFF = {Ending.INTERRUPTED, Ending.TERMINATED, Ending.FILES, Ending.PIPE_CLOSED}
+_BROKEN_OFF = {Ending.BUG, Ending.INTERRUPTED, Ending.TERMINATED, Ending.FILES, Ending.PIPE_CLOSED}
 
 
 def next_step(done: Done, given: Given, output: str) -> str:

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
     from ._runs import Done
 
+DEBUG = "EXACTBUYER_DEBUG"
+"""The environment variable that shows the package's log down to DEBUG."""
+
 
 class Talk:
     """What a command says.
@@ -49,7 +52,10 @@ class Talk:
         logger = logging.getLogger("exactbuyer")
         before = logger.level, logger.propagate
         # A terminal has the bar instead.
-        logger.setLevel(logging.WARNING if self.quiet or sys.stderr.isatty() else logging.INFO)
+        if os.environ.get(DEBUG):
+            logger.setLevel(logging.DEBUG)
+        elif before[0] != logging.DEBUG:
+            logger.setLevel(logging.WARNING if self.quiet or sys.stderr.isatty() else logging.INFO)
         logger.propagate = False
         logger.addHandler(handler)
         try:

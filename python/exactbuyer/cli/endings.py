@@ -17,7 +17,7 @@ class Ending(IntEnum):
     DONE = 0
     """Every row has its answer, or none to ask for."""
     BUG = 1
-    """Something that nobody had thought of."""
+    """An unexpected error: too little memory, or a bug."""
     USAGE = 2
     """The command cannot be carried out as it was given. Nothing was sent."""
     ROWS_FAILED = 3
