@@ -68,6 +68,8 @@ pub(super) struct Lookup {
     last_named: u64,
     /// A contact that no admitted row names, kept for rows to come.
     is_kept: bool,
+    /// Whether it can be found by its identifier: not if it is known that no other row names it.
+    is_indexed: bool,
     pub(super) state: State,
     /// In a box, as most lookups of a long call wait for most of its time.
     pub(super) done: Option<Box<Done>>,
@@ -131,12 +133,15 @@ impl Lookups {
     /// added to `fresh`.
     pub(super) fn intern(&mut self, identifier: Identifier, row: u64, fresh: &mut Vec<LookupId>) -> LookupId {
         let hash = self.hasher.hash_one(&identifier);
-        if let Some(rows) = self.upcoming.as_mut().and_then(|upcoming| upcoming.get_mut(&hash)) {
+        let rows = self.upcoming.as_mut().map(|upcoming| upcoming.get_mut(&hash));
+        let is_indexed = rows.as_ref().is_none_or(Option::is_some);
+        if let Some(Some(rows)) = rows {
             *rows = rows.saturating_sub(1);
         }
         let slots = &self.slots;
         let same = |place: &u32| slots.get(*place).is_some_and(|known| known.identifier == identifier);
-        if let Some(place) = self.index.find(hash, same).copied() {
+        let known = if is_indexed { self.index.find(hash, same).copied() } else { None };
+        if let Some(place) = known {
             if let Some(lookup) = self.slots.get_mut(place) {
                 self.kept -= usize::from(std::mem::take(&mut lookup.is_kept));
                 lookup.named_by += 1;
@@ -149,15 +154,19 @@ impl Lookups {
             named_by: 1,
             last_named: row,
             is_kept: false,
+            is_indexed,
             state: State::Idle,
             done: None,
             asked_for: NOBODY,
             waiting: NOBODY,
         };
         let place = self.slots.insert(lookup);
-        let (slots, hasher) = (&self.slots, &self.hasher);
-        let hash_at = |place: &u32| slots.get(*place).map_or(0, |known| hasher.hash_one(&known.identifier));
-        self.index.insert_unique(hash, place, hash_at);
+        if is_indexed {
+            let (slots, hasher) = (&self.slots, &self.hasher);
+            let hash_at =
+                |place: &u32| slots.get(*place).map_or(0, |known| hasher.hash_one(&known.identifier));
+            self.index.insert_unique(hash, place, hash_at);
+        }
         fresh.push(LookupId(place));
         LookupId(place)
     }
@@ -178,7 +187,8 @@ impl Lookups {
             return;
         }
         let is_upcoming = |upcoming: &Upcoming| {
-            upcoming.get(&self.hasher.hash_one(&lookup.identifier)).is_some_and(|rows| *rows > 0)
+            lookup.is_indexed
+                && upcoming.get(&self.hasher.hash_one(&lookup.identifier)).is_some_and(|rows| *rows > 0)
         };
         match &self.upcoming {
             _ if self.sealed => self.forget(id),
@@ -226,6 +236,7 @@ impl Lookups {
     fn forget(&mut self, id: LookupId) {
         let Some(lookup) = self.slots.remove(id.0) else { return };
         if !self.sealed
+            && lookup.is_indexed
             && let Ok(entry) =
                 self.index.find_entry(self.hasher.hash_one(&lookup.identifier), |place| *place == id.0)
         {

@@ -21,8 +21,17 @@ const FOREIGN: usize = 10;
 
 /// Reads digits that follow a `+`.
 pub(super) fn international(digits: &str) -> Result<String, Invalid> {
+    if is_american(digits.as_bytes()) {
+        return Ok(format!("+{digits}"));
+    }
     let written = format!("+{}", without_retired_prefix(digits));
     parse(&written, None)
+}
+
+/// Whether libphonenumber reads these digits as themselves, as it does with all numbers of North America. They are
+/// so common that it pays to know it beforehand.
+const fn is_american(digits: &[u8]) -> bool {
+    matches!(digits, [b'1', b'2'..=b'9', ..]) && digits.len() == 11
 }
 
 /// Reads digits as they are dialled in `region`.
@@ -342,6 +351,15 @@ mod tests {
         assert!(seen > 20_000, "saw {seen}");
         let germany = Region::new("DE").unwrap();
         assert_eq!(domestic("011442079460018", germany).as_deref(), Ok("+442079460018"));
+    }
+
+    #[test]
+    fn numbers_of_north_america_are_read_as_themselves() {
+        for number in (2_000_000_000_u64..10_000_000_000).step_by(997_003) {
+            let written = format!("+1{number}");
+            assert_eq!(parse(&written, None).as_deref(), Ok(&*written));
+            assert_eq!(international(&written[1..]).as_deref(), Ok(&*written));
+        }
     }
 
     #[test]
