@@ -190,11 +190,11 @@ STORE_TEST_BUGS = (
         "if false {",
     ),
     Bug(
-        "a store is opened in a synchronised folder",
-        "files::a_store_in_a_synchronised_folder_is_not_opened",
+        "a store is made in a synchronised folder",
+        "files::a_store_is_not_made_in_a_synchronised_folder_and_one_that_is_there_is_opened_with_a_warning",
         DISKS,
-        "    why.map_or(Ok(()), |why| {\n",
-        "    why.filter(|_| false).map_or(Ok(()), |why| {\n",
+        "    let Some(why) = why else { return Ok(None) };\n",
+        "    let Some(why) = why.filter(|_| false) else { return Ok(None) };\n",
     ),
     Bug(
         "a store that gets a second name is written to",
