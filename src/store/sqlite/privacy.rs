@@ -13,6 +13,7 @@ use crate::error::{Error, ErrorKind};
 use crate::identifier::{FieldType, Identifier};
 
 use super::SqliteStore;
+use super::backup;
 use super::block::{self, Sheet};
 use super::fault::Fault;
 use super::find::{Replies, Target, may_mention};
@@ -49,7 +50,7 @@ pub struct Purged {
     /// Whether the log was emptied, too. Where not, another process was reading just then: purge
     /// again.
     pub cleaned: bool,
-    /// Backups that may still hold what is gone: delete them.
+    /// Backups that may still hold what is gone, also unfinished ones: delete them.
     pub leftovers: Vec<String>,
 }
 
@@ -335,14 +336,16 @@ fn purge_some(
     Ok((purged, requests.last().copied()))
 }
 
-/// Backups beside the store.
+/// Backups beside the store, and what was left of a backup to any name that was killed.
 fn leftovers(path: &Path) -> Vec<String> {
     let (Some(folder), Some(name)) = (path.parent(), path.file_name().and_then(|name| name.to_str())) else {
         return Vec::new();
     };
     let begins = format!("{name}.backup-");
+    let ends = [backup::UNFINISHED.to_owned(), format!("{}-journal", backup::UNFINISHED)];
+    let is_one = |name: &str| name.starts_with(&begins) || ends.iter().any(|end| name.ends_with(end));
     let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let backups = files.filter(|file| file.file_name().to_string_lossy().starts_with(&begins));
+    let backups = files.filter(|file| is_one(&file.file_name().to_string_lossy()));
     backups.map(|file| file.path().display().to_string()).collect()
 }
 
