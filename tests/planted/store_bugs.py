@@ -275,6 +275,20 @@ STORE_TEST_BUGS = (
         "",
     ),
     Bug(
+        "an older copy bars a person again who was allowed since",
+        "transfers::the_later_of_a_purge_and_an_allow_counts_in_every_order_of_merges",
+        BARRED,
+        "        if allowed.query_row([key], |row| row.get(0))? {\n",
+        "        if false && allowed.query_row([key], |row| row.get(0))? {\n",
+    ),
+    Bug(
+        "a merge does not take over who was allowed",
+        "transfers::the_later_of_a_purge_and_an_allow_counts_in_every_order_of_merges",
+        MERGE,
+        "            self.take_over_allowed(&other)?;\n",
+        "",
+    ),
+    Bug(
         "a person in an encoded spelling is not purged",
         "spellings::no_spelling_of_a_purged_person_stays_in_a_contact_or_a_kept_reply",
         SPELLING,
