@@ -20,31 +20,36 @@ FOLDER = ".exactbuyer"
 
 _KEY_LETTERS = 16
 
-_told: set[Path] = set()
+_elsewhere: dict[str, str] = {}
+"""Stores that were not put into the working directory, and why. Remembered, so that a disk is tried once."""
+
+_told: set[str] = set()
 
 
-def auto_path(service: str) -> Path:
+def auto_path(service: str) -> str:
     """The file for the answers of this service, if the program is run in the working directory."""
-    return _choose(service)[0]
-
-
-def warn_if_elsewhere(path: str | None, service: str) -> None:
-    """Warns, once for each store, if it is not in the working directory."""
     chosen, why = _choose(service)
-    if why is None or path != str(chosen) or chosen in _told:
+    if why is not None:
+        _elsewhere[str(chosen)] = why
+    return str(chosen)
+
+
+def warn_if_elsewhere(path: str | None) -> None:
+    """Warns, once for each store that `auto_path` has chosen, if it is not in the working directory."""
+    if path is None or path not in _elsewhere or path in _told:
         return
-    _told.add(chosen)
+    _told.add(path)
     warn_of_store(
-        f"a store in the working directory would lie {why}: answers to programs that are run there are kept "
-        f"in {chosen} instead. To choose the place yourself, give store= a path on a local disk"
+        f"a store in the working directory would lie {_elsewhere[path]}: answers to programs that are run "
+        f"there are kept in {path} instead. To choose the place yourself, give store= a path on a local disk"
     )
 
 
 def _choose(service: str) -> tuple[Path, str | None]:
     here, name = Path.cwd(), f"{service.replace(':', '_')}.db"
     usual = here / FOLDER / name
-    # An empty store elsewhere would pay again for the answers of one that is there already. The core refuses
-    # that one, and says how to move it.
+    # An empty store elsewhere would pay again for the answers of one that is there already. The core opens
+    # that one or refuses it, and says how to move it.
     why = None if os.path.lexists(usual) else _core.disk_trouble(usual)
     if why is None:
         return usual, None

@@ -181,7 +181,7 @@ class BulkEnricher(SyncDoors, AsyncDoors, TableDoors):
             copies=copies,
         )
         if isinstance(store, str) and store == "auto":
-            warn_if_elsewhere(settings.store, settings.service)
+            warn_if_elsewhere(settings.store)
         object.__setattr__(self, "_desk", Desk(settings, key))
 
     @classmethod

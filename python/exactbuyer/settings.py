@@ -277,7 +277,7 @@ def store_path(value: object, base_url: str) -> str | None:
         service = _core.service_of(base_url)
         if service == LOOPBACK:
             return None
-        return str(auto_path(service))
+        return auto_path(service)
     if is_address(value):
         raise refuse_address("store")
     wrong = f"store is 'auto', a path, or None to keep nothing; not {type(value).__name__}"

@@ -43,8 +43,8 @@ fn service_of(py: Python<'_>, base_url: &str) -> PyResult<String> {
 /// Why no store would be opened at this path, because of its disk.
 #[pyfunction]
 #[expect(clippy::needless_pass_by_value, reason = "Python's paths come as values")]
-fn disk_trouble(path: PathBuf) -> Option<String> {
-    sqlite::distrust(&path)
+fn disk_trouble(py: Python<'_>, path: PathBuf) -> Option<String> {
+    py.detach(|| sqlite::distrust(&path))
 }
 
 /// Whether there is a time zone of this name.

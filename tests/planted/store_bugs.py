@@ -190,11 +190,11 @@ STORE_TEST_BUGS = (
         "if false {",
     ),
     Bug(
-        "a store is opened in a synchronised folder",
-        "files::a_store_in_a_synchronised_folder_is_not_opened",
+        "a store is made in a synchronised folder",
+        "files::a_store_is_not_made_in_a_synchronised_folder_and_one_that_is_there_is_opened_with_a_warning",
         DISKS,
-        "    why.map_or(Ok(()), |why| {\n",
-        "    why.filter(|_| false).map_or(Ok(()), |why| {\n",
+        "    let Some(why) = why else { return Ok(None) };\n",
+        "    let Some(why) = why.filter(|_| false) else { return Ok(None) };\n",
     ),
     Bug(
         "a store that gets a second name is written to",
@@ -272,6 +272,20 @@ STORE_TEST_BUGS = (
         "copies::a_person_purged_from_a_copy_is_not_asked_for_after_the_merge",
         MERGE,
         "            self.take_over_barred(&other)?;\n",
+        "",
+    ),
+    Bug(
+        "an older copy bars a person again who was allowed since",
+        "transfers::the_later_of_a_purge_and_an_allow_counts_in_every_order_of_merges",
+        BARRED,
+        "        if allowed.query_row([key], |row| row.get(0))? {\n",
+        "        if false && allowed.query_row([key], |row| row.get(0))? {\n",
+    ),
+    Bug(
+        "a merge does not take over who was allowed",
+        "transfers::the_later_of_a_purge_and_an_allow_counts_in_every_order_of_merges",
+        MERGE,
+        "            self.take_over_allowed(&other)?;\n",
         "",
     ),
     Bug(

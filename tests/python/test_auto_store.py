@@ -13,7 +13,7 @@ import pytest
 from cli_runs import COMMAND, environment
 
 import exactbuyer._auto_store as auto
-from exactbuyer import BulkEnricher, StoreError, StoreWarning
+from exactbuyer import BulkEnricher, StoreError, StoreWarning, _core
 from exactbuyer.store import Store
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.delenv("XDG_STATE_HOME", raising=False)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
     monkeypatch.setattr(auto, "_told", set())
+    monkeypatch.setattr(auto, "_elsewhere", {})
     return tmp_path
 
 
@@ -63,6 +64,19 @@ def test_the_store_goes_to_a_local_disk_and_that_is_said_once(home: Path) -> Non
     # Nothing was made yet.
     assert not (home / ".local").exists()
     assert list((home / "Dropbox" / "project").iterdir()) == []
+
+
+def test_each_place_is_judged_once(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    judged: list[Path] = []
+    real = _core.disk_trouble
+
+    def disk_trouble(path: Path) -> str | None:
+        judged.append(path)
+        return real(path)
+
+    monkeypatch.setattr(_core, "disk_trouble", disk_trouble)
+    path = placed()
+    assert judged == [home / "Dropbox" / "project" / ".exactbuyer" / NAME, path]
 
 
 def test_each_directory_has_its_own_store_and_finds_it_again(
@@ -134,6 +148,19 @@ def test_an_explicit_path_is_refused_with_the_way_out(home: Path, everybody: San
         assert words in message
     assert everybody.ledger.requests == []
     assert list((home / "Dropbox").iterdir()) == [home / "Dropbox" / "project"]
+
+
+def test_a_store_that_is_there_already_is_used_with_a_warning(home: Path, everybody: Sandbox) -> None:
+    path, moved = home / "people.db", home / "Dropbox" / "people.db"
+    with BulkEnricher("a-key", base_url=everybody.url, store=path) as enricher:
+        enricher.enrich(ROWS, progress=False)
+    path.rename(moved)
+    with (
+        pytest.warns(StoreWarning, match=r"synchronised \(Dropbox\).*move it to a local disk"),
+        BulkEnricher("a-key", base_url=everybody.url, store=moved) as enricher,
+    ):
+        assert enricher.enrich(ROWS, progress=False).receipt.credits == 0
+    assert everybody.ledger.credits == len(ROWS)
 
 
 def test_a_store_that_is_there_already_is_not_replaced_by_an_empty_one(home: Path) -> None:

@@ -1,8 +1,9 @@
 //! Whole copies of a store that may be in use. Requests that were under way are in doubt in the copy.
 
-use std::fs;
-use std::io::ErrorKind::AlreadyExists;
-use std::path::Path;
+use std::fs::{self, File};
+use std::io::{self, ErrorKind::AlreadyExists};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 use rusqlite::backup::{Backup, StepResult};
@@ -11,9 +12,10 @@ use crate::error::{Error, ErrorKind};
 
 use super::SqliteStore;
 use super::busy;
+use super::descriptors::Listed;
 use super::fault::Fault;
 use super::interrupt::Interrupt;
-use super::place::{self, beside};
+use super::place::{self, FileId, OTHERS, beside};
 use super::platform;
 use super::shared::open_file;
 
@@ -40,17 +42,73 @@ pub(super) fn copy(connection: &Connection, to: &Path, interrupt: &Interrupt) ->
     if let Some(taken) = taken.iter().find(|path| fs::symlink_metadata(path).is_ok()) {
         return Err(exists(taken));
     }
-    let unfinished = beside(to, ".unfinished");
-    // Created here, because SQLite would create a file that others can read. SQLite accepts an empty file.
-    platform::create_private(&unfinished).map_err(|error| {
-        if error.kind() == AlreadyExists { exists(&unfinished) } else { unwritable(to, &error) }
-    })?;
-    let copied = copy_pages(connection, &unfinished, interrupt).and_then(|()| publish(&unfinished, to));
-    if copied.is_err() {
-        // The first failure is the one to report.
-        let _ = fs::remove_file(&unfinished);
+    let unfinished = Unfinished::begin(to)?;
+    copy_pages(connection, &unfinished.path, interrupt)?;
+    publish(&unfinished.path, to)
+}
+
+/// The name of a backup goes on with this until it is complete.
+pub(super) const UNFINISHED: &str = ".unfinished";
+
+/// The byte that is locked while a backup is written: far from any data, and from what SQLite locks.
+const WRITING: i64 = 1 << 41;
+
+/// A file for a backup that is being written. It is locked, so that another backup to the same name can tell it from
+/// one that was left by a process that died. Deleted with this value, unless it has got its name.
+struct Unfinished {
+    path: PathBuf,
+    id: FileId,
+    _locked: Listed<File>,
+}
+
+impl Unfinished {
+    /// Created here, because SQLite would create a file that others can read. SQLite accepts an empty file.
+    fn begin(to: &Path) -> Result<Self, Fault> {
+        let path = beside(to, UNFINISHED);
+        let failed = |error: io::Error| unwritable(to, &error);
+        if fs::symlink_metadata(&path).is_ok_and(|known| !is_ours(&known)) {
+            return Err(exists(&path));
+        }
+        // If locks belong to the process, another thread of it may be writing the file that is there.
+        let open = || {
+            if platform::locks_last() {
+                platform::open_private(&path)
+            } else {
+                platform::create_private(&path)
+            }
+        };
+        let locked = Listed::open(open)
+            .map_err(|error| if error.kind() == AlreadyExists { exists(&path) } else { failed(error) })?;
+        let file = locked.get().map_err(failed)?;
+        let id = platform::id_of(&file.metadata().map_err(failed)?);
+        // Another backup writes it, or has got its name meanwhile, or was deleted.
+        if platform::lock_byte(file, WRITING).is_err() || !platform::lies_at(id, &path).map_err(failed)? {
+            return Err(exists(&path));
+        }
+        // What a backup has left that was killed. SQLite would put the journal's pages into the file.
+        delete(&beside(&path, "-journal")).and_then(|()| file.set_len(0)).map_err(failed)?;
+        Ok(Self { path, id, _locked: locked })
     }
-    copied
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        // If the copy has got its name, another backup may be writing a file here.
+        if platform::lies_at(self.id, &self.path).unwrap_or(false) {
+            // The first failure is the one to report.
+            let _ = delete(&beside(&self.path, "-journal"));
+            let _ = delete(&self.path);
+        }
+    }
+}
+
+/// Whether a backup may have left this file: a plain one, only for this user.
+fn is_ours(known: &fs::Metadata) -> bool {
+    known.is_file() && known.nlink() == 1 && known.mode() & OTHERS == 0 && !platform::is_anothers(known)
+}
+
+fn delete(path: &Path) -> io::Result<()> {
+    fs::remove_file(path).or_else(|error| if platform::is_absent(&error) { Ok(()) } else { Err(error) })
 }
 
 /// Copies one state of the store: a transaction does not see the commits of others.
@@ -97,10 +155,37 @@ fn unwritable(to: &Path, error: &std::io::Error) -> Fault {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use std::io;
-    use std::os::unix::fs::MetadataExt;
-
     use super::*;
+
+    #[test]
+    fn what_a_killed_backup_has_left_is_replaced_and_what_another_one_writes_is_not() {
+        let folder = std::env::temp_dir().join(format!("exactbuyer-unfinished-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let to = folder.join("a.db");
+        let [left, journal] = [UNFINISHED, ".unfinished-journal"].map(|end| beside(&to, end));
+        for path in [&left, &journal] {
+            io::Write::write_all(&mut platform::create_private(path).unwrap(), b"ana@x.example").unwrap();
+        }
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch("CREATE TABLE one (number)").unwrap();
+        let is_refused = || copy(&connection, &to, &Interrupt::default()).is_err() && !to.exists();
+        let writing = Unfinished::begin(&to).unwrap();
+        assert!(!journal.exists());
+        assert_eq!(fs::metadata(&left).unwrap().len(), 0);
+        assert!(is_refused(), "another backup writes it");
+        assert!(left.exists());
+        drop(writing);
+        assert!(!left.exists());
+        // What somebody else has put there is left alone.
+        fs::write(&left, "mine").unwrap();
+        fs::set_permissions(&left, std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
+        assert!(is_refused());
+        assert_eq!(fs::read(&left).unwrap(), b"mine");
+        fs::set_permissions(&left, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+        copy(&connection, &to, &Interrupt::default()).unwrap();
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 1, "only the backup");
+        fs::remove_dir_all(&folder).unwrap();
+    }
 
     #[test]
     fn a_name_that_another_file_has_got_meanwhile_is_left_to_it() {

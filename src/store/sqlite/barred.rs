@@ -1,5 +1,6 @@
-//! What a merge takes over about people who were purged from a copy of this store. That works because
-//! copies share the secret by which people are hashed.
+//! What a merge takes over about people who were purged from a copy of this store, or allowed again there. That
+//! works because copies share the secret by which people are hashed. For each identifier, the later of the last
+//! purge and the last `allow` counts, so merges can be done in any order and direction, and repeated.
 
 use std::sync::Arc;
 
@@ -22,8 +23,8 @@ const AT_ONCE: i64 = 10_000;
 const TO_ERASE: &str = "to_erase";
 
 impl SqliteStore {
-    /// Bars here whoever is barred in the other store, which is a copy of this one, and notes that they are to be
-    /// erased.
+    /// Bars and allows here whoever is barred or allowed in the other store, which is a copy of this one, unless this
+    /// store has a later decision. Notes that those who are barred now are to be erased.
     pub(super) fn take_over_barred(&self, other: &Self) -> Result<(), Error> {
         let mut after = Vec::new();
         loop {
@@ -31,6 +32,17 @@ impl SqliteStore {
             let Some((key, ..)) = page.last() else { return Ok(()) };
             after = key.as_bytes().to_vec();
             self.write(move |connection, ledger| put_barred(connection, ledger, &page))?;
+        }
+    }
+
+    /// The same for those who were allowed.
+    pub(super) fn take_over_allowed(&self, other: &Self) -> Result<(), Error> {
+        let mut after = Vec::new();
+        loop {
+            let page = other.ask(move |reading, _| allowed(&reading.connection, &after))?;
+            let Some((key, _)) = page.last() else { return Ok(()) };
+            after = key.as_bytes().to_vec();
+            self.write(move |connection, ledger| put_allowed(connection, ledger, &page))?;
         }
     }
 
@@ -100,8 +112,14 @@ fn put_barred(connection: &Connection, ledger: &mut Ledger, rows: &[Barred]) -> 
          purged_ms = max(purged_ms, excluded.purged_ms), credits = max(credits, excluded.credits),
          named = max(named, excluded.named)",
     )?;
+    let mut later = connection.prepare_cached("DELETE FROM allowed WHERE key = ?1 AND at_ms <= ?2")?;
+    let mut allowed = connection.prepare_cached("SELECT EXISTS (SELECT 1 FROM allowed WHERE key = ?1)")?;
     let mut any_new = false;
     for row @ (key, purged_ms, _, named) in rows {
+        later.execute(params![key, purged_ms])?;
+        if allowed.query_row([key], |row| row.get(0))? {
+            continue;
+        }
         let known: Option<(i64, i64)> =
             ask.query_row([key], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
         any_new |= known.is_none_or(|known| known.0 < *purged_ms || known.1 < *named);
@@ -109,6 +127,21 @@ fn put_barred(connection: &Connection, ledger: &mut Ledger, rows: &[Barred]) -> 
     }
     if any_new {
         connection.execute("INSERT OR REPLACE INTO meta VALUES (?1, 1)", [TO_ERASE])?;
+    }
+    ledger.forget_forgotten();
+    ledger.notify = true;
+    Ok(())
+}
+
+fn put_allowed(connection: &Connection, ledger: &mut Ledger, rows: &[(Key, i64)]) -> Result<(), Fault> {
+    let mut later = connection.prepare_cached("DELETE FROM barred WHERE key = ?1 AND purged_ms < ?2")?;
+    let mut put = connection.prepare_cached(
+        "INSERT INTO allowed SELECT ?1, ?2 WHERE NOT EXISTS (SELECT 1 FROM barred WHERE key = ?1)
+         ON CONFLICT DO UPDATE SET at_ms = max(at_ms, excluded.at_ms)",
+    )?;
+    for row in rows {
+        later.execute(*row)?;
+        put.execute(*row)?;
     }
     ledger.forget_forgotten();
     ledger.notify = true;
@@ -124,5 +157,12 @@ fn barred(connection: &Connection, after: &[u8]) -> Result<Vec<Barred>, Fault> {
     )?;
     let rows = ask
         .query_map(params![after, AT_ONCE], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+fn allowed(connection: &Connection, after: &[u8]) -> Result<Vec<(Key, i64)>, Fault> {
+    let mut ask =
+        connection.prepare_cached("SELECT key, at_ms FROM allowed WHERE key > ?1 ORDER BY key LIMIT ?2")?;
+    let rows = ask.query_map(params![after, AT_ONCE], |row| Ok((row.get(0)?, row.get(1)?)))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }

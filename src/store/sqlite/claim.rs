@@ -65,7 +65,6 @@ impl Work for ClaimWork {
 impl ClaimWork {
     fn claim(&self, connection: &Connection, ledger: &mut Ledger) -> Result<Claim, Fault> {
         let shared = ledger.shared.clone();
-        shared.check_room()?;
         shared.owners.check(connection)?;
         let now = now_ms();
         let find = |ledger: &Ledger| {
@@ -85,6 +84,7 @@ impl ClaimWork {
         if free.is_empty() {
             return told(0);
         }
+        shared.check_room()?;
         let terms = &self.run.terms;
         ledger.pace(connection, terms.key_fingerprint, self.per_minute)?;
         if let Some(wait) = not_before(connection, terms.key_fingerprint, self.per_minute, now)? {

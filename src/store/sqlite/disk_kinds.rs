@@ -3,7 +3,7 @@
 /// Kinds of file systems that several machines can use at once. A trial on one of them cannot show what another
 /// would see. The number is the `f_type` of Linux, from the kernel's magic.h or the file system's own headers;
 /// it counts where the table of mounts cannot be read.
-pub(super) const NETWORK: [(&str, i64, &str); 25] = [
+pub(super) const NETWORK: [(&str, i64, &str); 26] = [
     ("nfs", 0x6969, "NFS"),
     ("nfs4", 0x6969, "NFS"),
     ("cifs", 0xff53_4d42, "CIFS"),
@@ -25,6 +25,7 @@ pub(super) const NETWORK: [(&str, i64, &str); 25] = [
     ("wekafs", 0x1801_1012, "WekaFS"),
     ("vboxsf", 0x786f_4256, "a shared folder of VirtualBox"),
     ("vmhgfs", 0xbacb_acbc, "a shared folder of VMware"),
+    ("fakeowner", 0, "a shared folder of Docker Desktop"),
     ("prl_fs", 0x7c7c_6673, "a shared folder of Parallels"),
     ("drvfs", 0x5346_4846, "a disk of Windows"),
     ("afpfs", 0, "AFP"),
@@ -58,14 +59,14 @@ pub(super) const COMMON: [&str; 13] = [
     "ufs",
 ];
 
-/// Folders of programs that synchronise: the name of the folder, which may go on after it with a blank and more
-/// (`OneDrive - Acme`, `Dropbox (Personal)`).
+/// Folders of programs that synchronise, directly in somebody's home: the name of the folder, which may go on after it
+/// with a blank and more (`OneDrive - Acme`, `Dropbox (Personal)`).
 pub(super) const SYNCHRONISED: [(&str, &str); 12] = [
     ("Dropbox", "Dropbox"),
     ("OneDrive", "OneDrive"),
     ("Google Drive", "Google Drive"),
     ("GoogleDrive", "Google Drive"),
-    ("com~apple~CloudDocs", "iCloud Drive"),
+    ("Box", "Box"),
     ("Box Sync", "Box"),
     ("Nextcloud", "Nextcloud"),
     ("ownCloud", "ownCloud"),
@@ -75,7 +76,7 @@ pub(super) const SYNCHRONISED: [(&str, &str); 12] = [
     ("Proton Drive", "Proton Drive"),
 ];
 
-/// Folders in `Library` of macOS in which everything is synchronised.
+/// Folders in the `Library` of a home of macOS in which everything is synchronised.
 pub(super) const APPLES: [(&str, &str); 2] =
     [("Mobile Documents", "iCloud Drive"), ("CloudStorage", "a cloud's folder")];
 

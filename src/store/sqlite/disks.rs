@@ -2,10 +2,9 @@
 //! locks do not reach the other machines that have the same files, and some folders are copied elsewhere while
 //! they are written: those are known by their kind and their path. The judgement is pure.
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Component, Path};
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::disk_kinds::{APPLES, COMMON, FUSE_PLACES, LOCAL_FUSE, MARKERS, NETWORK, SYNCHRONISED};
 use super::fault::Fault;
@@ -20,6 +19,8 @@ struct Place<'a> {
     folder: &'a Path,
     /// The kind of its file system, as the table of mounts names it: `ext4`, `fuse.sshfs`.
     kind: Option<&'a str>,
+    /// The home of this user, without links.
+    home: Option<&'a Path>,
     trial: Trial,
 }
 
@@ -68,7 +69,7 @@ fn judge(place: Place<'_>, is_there: impl Fn(&Path) -> bool) -> Option<Untrusted
     if kind.starts_with("fuse") && !LOCAL_FUSE.contains(&kind) {
         return Some(Untrusted::Fuse(fuse_name(kind, place.folder)));
     }
-    if let Some(name) = synchronised(place.folder, is_there) {
+    if let Some(name) = synchronised(place, is_there) {
         return Some(Untrusted::Synchronised(name));
     }
     match place.trial {
@@ -87,33 +88,49 @@ fn fuse_name(kind: &str, folder: &Path) -> String {
     )
 }
 
-fn synchronised(folder: &Path, is_there: impl Fn(&Path) -> bool) -> Option<&'static str> {
-    let parts: Vec<&str> = folder
-        .components()
-        .filter_map(|part| if let Component::Normal(part) = part { part.to_str() } else { None })
-        .collect();
-    // A short word, which names a synchronised folder only in somebody's home.
-    if matches!(parts[..], ["Users" | "home", _, "Box", ..]) {
-        return Some("Box");
+fn synchronised(place: Place<'_>, is_there: impl Fn(&Path) -> bool) -> Option<&'static str> {
+    let folder = place.folder;
+    let parts: Vec<&str> = parts_of(folder).collect();
+    let homes =
+        place.home.and_then(|home| folder.strip_prefix(home).ok()).map(|rest| parts_of(rest).collect());
+    let named = [homes, below_home(&parts).map(<[&str]>::to_vec)];
+    if let Some(name) = named.iter().flatten().find_map(|rest: &Vec<&str>| named_in_home(rest)) {
+        return Some(name);
     }
-    let mut above = "";
-    for part in parts {
-        let goes_on =
-            |name: &str| part.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '));
-        if let Some((_, name)) = SYNCHRONISED.iter().find(|(known, _)| goes_on(known)) {
-            return Some(name);
-        }
-        if above == "Library"
-            && let Some((_, name)) = APPLES.iter().find(|(known, _)| *known == part)
-        {
-            return Some(name);
-        }
-        above = part;
+    // Where Google Drive shows its files on older versions of macOS.
+    if matches!(parts[..], ["Volumes", "GoogleDrive", ..]) {
+        return Some("Google Drive");
     }
     let marked = |(marker, name): &(&str, &'static str)| {
         folder.ancestors().any(|folder| is_there(&folder.join(marker))).then_some(*name)
     };
     MARKERS.iter().find_map(marked)
+}
+
+fn parts_of(folder: &Path) -> impl Iterator<Item = &str> {
+    folder
+        .components()
+        .filter_map(|part| if let Component::Normal(part) = part { part.to_str() } else { None })
+}
+
+/// What follows somebody's home in this path: `/home/me`, `/Users/me`, or one folder deeper, as in `/var/home/me`.
+fn below_home<'a>(parts: &'a [&'a str]) -> Option<&'a [&'a str]> {
+    let (["home" | "Users", _, rest @ ..] | [_, "home" | "Users", _, rest @ ..]) = parts else { return None };
+    Some(rest)
+}
+
+/// Names say little elsewhere: `/srv/connectors/OneDrive` may be the source code of a program.
+fn named_in_home(rest: &[&str]) -> Option<&'static str> {
+    let name_of = |table: &[(&str, &'static str)], is: &dyn Fn(&str) -> bool| {
+        table.iter().find(|(known, _)| is(known)).map(|(_, name)| *name)
+    };
+    match rest {
+        ["Library", part, ..] => name_of(&APPLES, &|known| known == *part),
+        [part, ..] => name_of(&SYNCHRONISED, &|known| {
+            part.strip_prefix(known).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
+        }),
+        [] => None,
+    }
 }
 
 /// The kind of file system at this folder, by the text of `/proc/self/mountinfo`
@@ -174,7 +191,8 @@ fn untrusted(path: &Path, try_it: impl FnOnce(&str, &Path) -> Trial) -> Option<U
     let (there, disk) = folder.ancestors().find_map(|there| Some((there, there.canonicalize().ok()?)))?;
     let folder = disk.join(folder.strip_prefix(there).unwrap_or(Path::new("")));
     let kind = kind_at(&disk);
-    let place = Place { folder: &folder, kind: kind.as_deref(), trial: Trial::None };
+    let home = std::env::home_dir().and_then(|home| home.canonicalize().ok());
+    let place = Place { folder: &folder, kind: kind.as_deref(), home: home.as_deref(), trial: Trial::None };
     let is_there = |path: &Path| path.symlink_metadata().is_ok();
     // What is known already need not be tried.
     judge(place, is_there).or_else(|| {
@@ -185,36 +203,47 @@ fn untrusted(path: &Path, try_it: impl FnOnce(&str, &Path) -> Trial) -> Option<U
 
 /// Refuses a store at a place that cannot be relied on, as far as its kind and path show.
 pub(super) fn refuse_known(path: &Path) -> Result<(), Fault> {
-    refused(path, untrusted(path, |_, _| Trial::None))
+    judged(path, untrusted(path, |_, _| Trial::None)).map(drop)
 }
 
-/// Refuses a store at a place that cannot be relied on. Its folder has to be there, and is tried.
-pub(super) fn refuse(path: &Path) -> Result<(), Fault> {
-    refused(path, untrusted(path, |_, folder| tried_once(folder)))
+/// Refuses a store at a place that cannot be relied on. Its folder has to be there, and is tried. Returns a warning
+/// where a store that is there already may be used all the same.
+pub(super) fn refuse(path: &Path) -> Result<Option<String>, Fault> {
+    judged(path, untrusted(path, |_, folder| tried_once(folder)))
 }
 
-fn refused(path: &Path, why: Option<Untrusted>) -> Result<(), Fault> {
-    why.map_or(Ok(()), |why| {
-        Err(Fault::of(format!(
-            "the store {} would lie {why}: give store= a path on a local disk (move a store that is there already, \
-             while nothing uses it), or store=None to keep nothing; `exactbuyer store merge` brings the answers of \
-             several stores together",
-            path.display()
-        )))
-    })
+fn judged(path: &Path, why: Option<Untrusted>) -> Result<Option<String>, Fault> {
+    let Some(why) = why else { return Ok(None) };
+    let (path, file) = (path.display(), path.metadata());
+    // An empty file is no store.
+    if matches!(why, Untrusted::Synchronised(_)) && file.is_ok_and(|file| file.is_file() && file.len() > 0) {
+        return Ok(Some(format!(
+            "the store {path} lies {why}: move it to a local disk while nothing uses it, and give store= its new path"
+        )));
+    }
+    Err(Fault::of(format!(
+        "the store {path} would lie {why}: give store= a path on a local disk (move a store that is there already, \
+         while nothing uses it), or store=None to keep nothing; `exactbuyer store merge` brings the answers of \
+         several stores together"
+    )))
 }
 
-/// A disk that has passed is not tried again by this process.
+/// Disks that have passed are not tried again by this process: the numbers of the first ones, each plus one, as 0
+/// stands for none. Without a lock, which a forked child might find taken.
+static PASSED: [AtomicU64; 64] = [const { AtomicU64::new(0) }; 64];
+
 fn tried_once(folder: &Path) -> Trial {
-    static PASSED: Mutex<BTreeSet<u64>> = Mutex::new(BTreeSet::new());
-    let passed = || PASSED.lock().unwrap_or_else(PoisonError::into_inner);
-    let disk = platform::file_id(folder).ok().map(|(disk, _)| disk);
-    if disk.is_some_and(|disk| passed().contains(&disk)) {
+    let disk = platform::file_id(folder).ok().and_then(|(disk, _)| disk.checked_add(1));
+    let is_known = |disk| PASSED.iter().any(|passed| passed.load(Ordering::Relaxed) == disk);
+    if disk.is_some_and(is_known) {
         return Trial::Passed;
     }
     let trial = trial::run(folder);
     if let (Trial::Passed, Some(disk)) = (trial, disk) {
-        passed().insert(disk);
+        let is_free = |passed: &AtomicU64| {
+            passed.compare_exchange(0, disk, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+        };
+        PASSED.iter().any(is_free);
     }
     trial
 }
@@ -245,13 +274,15 @@ mod tests {
 35 22 0:45 / /Volumes/shared rw - fuse.dbfs x rw
 36 22 0:46 / /data rw - ext4 /dev/vdb rw
 37 22 0:47 / /data rw - virtiofs share rw
+40 22 0:50 / /host rw - fakeowner grpcfuse rw
 38 22 0:48 / /jfs rw - fuse.juicefs JuiceFS:x rw
 39 22 0:49 / /var/lib/containers rw - fuse.fuse-overlayfs x rw
 ";
 
     fn judged(folder: &str, trial: Trial) -> Option<String> {
         let folder = Path::new(folder);
-        let place = Place { folder, kind: kind_of(folder, MOUNTS), trial };
+        let home = Some(Path::new("/root"));
+        let place = Place { folder, kind: kind_of(folder, MOUNTS), home, trial };
         judge(place, |path| path == Path::new("/srv/shared/.stfolder")).map(|why| why.to_string())
     }
 
@@ -277,13 +308,15 @@ mod tests {
             ("/Volumes/shared/people", "a volume of Databricks"),
             ("/data/people", "virtiofs"),
             ("/jfs", "FUSE: juicefs"),
+            ("/host/people", "a shared folder of Docker Desktop"),
         ] {
             let why = judged(folder, Trial::Passed).unwrap();
             assert!(why.contains(&format!("({name})")), "{folder}: {why}");
         }
         for kind in ["blobfuse2", "goofys", "s3fs", "gcsfuse", "rclone", "mount-s3", "davfs", "grpcfuse"] {
             let kind = format!("fuse.{kind}");
-            let place = Place { folder: Path::new("/x"), kind: Some(&kind), trial: Trial::Passed };
+            let (folder, trial) = (Path::new("/x"), Trial::Passed);
+            let place = Place { folder, kind: Some(&kind), home: None, trial };
             assert!(matches!(judge(place, |_| false), Some(Untrusted::Fuse(_))), "{kind}");
         }
         for local in ["/home/me", "/mnt/own/people", "/var/lib/containers", "/mnt/farther"] {
@@ -300,7 +333,7 @@ mod tests {
             [(Trial::Locks, "locks apart"), (Trial::Memory, "share memory"), (Trial::Files, "rename files")]
         {
             assert!(fault(trial).unwrap().contains(words));
-            let unknown = Place { folder: Path::new("/x"), kind: Some("newfs"), trial };
+            let unknown = Place { folder: Path::new("/x"), kind: Some("newfs"), home: None, trial };
             assert!(matches!(judge(unknown, |_| false), Some(Untrusted::Tried(_))));
             let unnamed = Place { kind: None, ..unknown };
             assert!(matches!(judge(unnamed, |_| false), Some(Untrusted::Tried(_))));
@@ -321,6 +354,9 @@ mod tests {
             ("/Users/me/Box/people", "Box"),
             ("/Users/me/Box Sync", "Box"),
             ("/home/me/Nextcloud/x", "Nextcloud"),
+            ("/root/Dropbox", "Dropbox"),
+            ("/var/home/me/OneDrive/people", "OneDrive"),
+            ("/Volumes/GoogleDrive/My Drive", "Google Drive"),
             ("/srv/shared/people/deep", "Syncthing"),
         ] {
             let why = judged(folder, Trial::Passed);
@@ -330,6 +366,12 @@ mod tests {
             "/home/me/dropbox-client",
             "/home/me/src/Dropbox-sdk",
             "/srv/Box/people",
+            "/srv/connectors/OneDrive",
+            "/home/me/src/Dropbox/people",
+            "/home/OneDrive/people",
+            "/root/src/OneDrive",
+            "/opt/Nextcloud",
+            "/home/me/src/Library/CloudStorage",
             "/srv/Mobile Documents",
             "/srv/Library/people",
             "/srv/sharedness",

@@ -48,6 +48,30 @@ impl Fault {
         )
     }
 
+    /// Whether the same work may succeed later: once another program ends, or there is room on the disk.
+    pub(super) fn may_pass(&self) -> bool {
+        let passes = match self {
+            Self::Told(_) => true,
+            Self::Damaged(_) => false,
+            Self::Sqlite(error) => matches!(
+                error.sqlite_error_code(),
+                Some(
+                    ErrorCode::DatabaseBusy
+                        | ErrorCode::DatabaseLocked
+                        | ErrorCode::DiskFull
+                        | ErrorCode::OutOfMemory
+                        | ErrorCode::SystemIoFailure
+                        | ErrorCode::CannotOpen
+                        | ErrorCode::ReadOnly
+                        | ErrorCode::PermissionDenied
+                        | ErrorCode::OperationInterrupted
+                )
+            ),
+        };
+        // SQLite reports a read that failed as damage.
+        passes || system_calls::failure().is_some()
+    }
+
     /// Something in the file is not as it was written.
     pub(super) const fn damaged(what: &'static str) -> Self {
         Self::Damaged(what)

@@ -82,6 +82,7 @@ impl SqliteStore {
         let mut merged = Merged::default();
         if here.shared.identity.secret == there.shared.identity.secret {
             self.take_over_barred(&other)?;
+            self.take_over_allowed(&other)?;
         } else {
             let purged: i64 = other.ask(|reading, _| {
                 Ok(reading.connection.query_row("SELECT count(*) FROM barred", [], |row| row.get(0))?)

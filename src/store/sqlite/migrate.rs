@@ -88,6 +88,7 @@ fn migrate_file(path: &Path, interrupt: &Interrupt) -> Result<Migrated, Fault> {
     let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     if version < 2 {
         give_tokens(&transaction, shared.identity.name)?;
+        transaction.execute_batch(schema::ALLOWED)?;
     }
     bury_all(&transaction, &shared)?;
     tail::fold(&transaction)?;

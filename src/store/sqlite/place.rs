@@ -12,7 +12,8 @@ pub(super) use super::platform::{FileId, file_id};
 
 /// Only the owner may list the stores in the folder.
 const FOLDER_MODE: u32 = 0o700;
-const OTHERS: u32 = 0o077;
+/// The part of a mode that is about everybody else.
+pub(super) const OTHERS: u32 = 0o077;
 
 /// The folder that stores are put into where no path is given.
 const FOLDER: &str = ".exactbuyer";
@@ -37,7 +38,7 @@ pub(super) fn prepare(path: &Path) -> Result<(PathBuf, Vec<String>), Fault> {
             .create(folder)
             .map_err(|error| failed("its folder", &error))?;
     }
-    disks::refuse(path)?;
+    let disk = disks::refuse(path)?;
     if folder.file_name().is_some_and(|name| name == FOLDER) {
         // As `.pytest_cache` has it: nobody commits a folder of people by accident.
         if let Ok(mut file) = platform::create_private(&folder.join(".gitignore")) {
@@ -54,9 +55,8 @@ pub(super) fn prepare(path: &Path) -> Result<(PathBuf, Vec<String>), Fault> {
     let path = path.canonicalize().map_err(|error| failed("the path", &error))?;
     let folder = folder.canonicalize().map_err(|error| failed("the folder", &error))?;
     let anothers = [("store", &path), ("store's folder", &folder)].map(|(what, path)| anothers(what, path));
-    let warnings =
-        looser(&path).into_iter().chain(looser_folder(&folder)).chain(anothers.into_iter().flatten());
-    let warnings = warnings.collect();
+    let warnings = [disk, looser(&path), looser_folder(&folder)].into_iter().chain(anothers);
+    let warnings = warnings.flatten().collect();
     Ok((path, warnings))
 }
 

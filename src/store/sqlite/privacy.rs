@@ -10,9 +10,10 @@ use hashbrown::{HashMap, HashSet};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::error::{Error, ErrorKind};
-use crate::identifier::{FieldType, Identifier};
+use crate::identifier::Identifier;
 
 use super::SqliteStore;
+use super::backup;
 use super::block::{self, Sheet};
 use super::fault::Fault;
 use super::find::{Replies, Target, may_mention};
@@ -49,7 +50,7 @@ pub struct Purged {
     /// Whether the log was emptied, too. Where not, another process was reading just then: purge
     /// again.
     pub cleaned: bool,
-    /// Backups that may still hold what is gone: delete them.
+    /// Backups that may still hold what is gone, also unfinished ones: delete them.
     pub leftovers: Vec<String>,
 }
 
@@ -86,7 +87,7 @@ impl SqliteStore {
         self.write(move |connection, ledger| {
             ledger.notify = true;
             ledger.forget_forgotten();
-            let barred = connection.execute("DELETE FROM barred WHERE key = ?1", [key])?;
+            let barred = allow(connection, key)?;
             let dropped = connection.execute(
                 "UPDATE answer SET state = ?2 WHERE key = ?1 AND state = ?3",
                 params![key, state::ASKED_AGAIN, state::DROPPED],
@@ -101,7 +102,8 @@ impl SqliteStore {
         // First of all nobody asks for it any more, and what is under way brings nothing back.
         self.write(move |connection, ledger| {
             ledger.forget_forgotten();
-            forget(connection, key, field_type)
+            // Also keeps the identifier out of contacts of others that come in later.
+            purge_key(connection, key, 0, named(field_type))
         })?;
         let mut purged = Purged::default();
         let (some, _) = self.erase_all(&Arc::new(Mention::of(target)), 0, &mut purged)?;
@@ -191,22 +193,37 @@ impl SqliteStore {
     }
 }
 
-/// From now on nobody asks for it.
-pub(super) fn bar(connection: &Connection, key: Key, credits: i64) -> Result<(), Fault> {
+/// Allows a key, whether or not it is barred: a copy of the store may bar it. Returns how many rows of `barred` it
+/// had. The later of a purge and an `allow` counts, so each is later than the other one that it follows, whatever the
+/// clock says.
+fn allow(connection: &Connection, key: Key) -> Result<usize, Fault> {
     connection
         .prepare_cached(
-            "INSERT INTO barred VALUES (?1, ?2, ?3, 0) ON CONFLICT DO UPDATE SET credits = credits + excluded.credits",
+            "INSERT INTO allowed SELECT ?1, max(?2, 1 + coalesce((SELECT purged_ms FROM barred WHERE key = ?1), 0)) WHERE 1
+             ON CONFLICT DO UPDATE SET at_ms = max(at_ms, excluded.at_ms)",
         )?
-        .execute(params![key, now_ms(), credits])?;
-    Ok(())
+        .execute(params![key, now_ms()])?;
+    Ok(connection.prepare_cached("DELETE FROM barred WHERE key = ?1")?.execute([key])?)
 }
 
-/// The same, and also keeps the identifier out of contacts of others that come in later.
-fn forget(connection: &Connection, key: Key, field_type: FieldType) -> Result<(), Fault> {
-    bar(connection, key, 0)?;
+/// From now on nobody asks for it. If it is barred already, that does not become a later decision.
+pub(super) fn bar(connection: &Connection, key: Key, credits: i64) -> Result<(), Fault> {
+    let known = connection
+        .prepare_cached("UPDATE barred SET credits = credits + ?2 WHERE key = ?1")?
+        .execute(params![key, credits])?;
+    if known == 0 { purge_key(connection, key, credits, 0) } else { Ok(()) }
+}
+
+/// Somebody decides that nobody asks for it from now on. `named` is that of [`named`], or 0.
+fn purge_key(connection: &Connection, key: Key, credits: i64, named: i64) -> Result<(), Fault> {
     connection
-        .prepare_cached("UPDATE barred SET named = ?2 WHERE key = ?1")?
-        .execute(params![key, named(field_type)])?;
+        .prepare_cached(
+            "INSERT INTO barred SELECT ?1, max(?2, 1 + coalesce((SELECT at_ms FROM allowed WHERE key = ?1), 0)), ?3, ?4
+             WHERE 1 ON CONFLICT DO UPDATE SET purged_ms = max(purged_ms, excluded.purged_ms),
+             credits = credits + excluded.credits, named = max(named, excluded.named)",
+        )?
+        .execute(params![key, now_ms(), credits, named])?;
+    connection.prepare_cached("DELETE FROM allowed WHERE key = ?1")?.execute([key])?;
     Ok(())
 }
 
@@ -330,25 +347,29 @@ fn purge_some(
             .query_row([key], |row| row.get(0))
             .optional()?;
         purged.identifiers += u64::from(known.is_none());
-        bar(connection, key, credits)?;
+        purge_key(connection, key, credits, 0)?;
     }
     Ok((purged, requests.last().copied()))
 }
 
-/// Backups beside the store.
+/// Backups beside the store, and what was left of a backup to any name that was killed.
 fn leftovers(path: &Path) -> Vec<String> {
     let (Some(folder), Some(name)) = (path.parent(), path.file_name().and_then(|name| name.to_str())) else {
         return Vec::new();
     };
     let begins = format!("{name}.backup-");
+    let ends = [backup::UNFINISHED.to_owned(), format!("{}-journal", backup::UNFINISHED)];
+    let is_one = |name: &str| name.starts_with(&begins) || ends.iter().any(|end| name.ends_with(end));
     let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let backups = files.filter(|file| file.file_name().to_string_lossy().starts_with(&begins));
+    let backups = files.filter(|file| is_one(&file.file_name().to_string_lossy()));
     backups.map(|file| file.path().display().to_string()).collect()
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+
+    use crate::identifier::FieldType;
 
     use super::*;
 

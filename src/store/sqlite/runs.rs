@@ -202,6 +202,7 @@ impl SqliteStore {
             evidence,
             unread,
             withheld: 0,
+            is_hopeless: false,
             reply,
         }));
         Ok(())

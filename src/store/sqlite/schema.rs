@@ -40,7 +40,8 @@ pub(super) mod state {
 /// `answer` has the lookups by keyed hash, those of one identifier side by side, but for the newest,
 /// which `tail` has by request; `block` what they came to, some tens of them compressed together.
 /// `barred` has the identifiers that must not be asked for. `named` is not 0 for people who were purged by
-/// that identifier, and must not come back in the contacts of others. `request` is intent and journal in
+/// that identifier, and must not come back in the contacts of others. `allowed` has those that somebody has
+/// allowed, and when, so that an older copy does not bar them again in a merge. No identifier is in both. `request` is intent and journal in
 /// one: while `settled_ms` is null it is under way, and `in_doubt` is the worst that it can come to. `token`
 /// is drawn at random for each request. Copies and merges keep it, so it identifies the request.
 const TABLES: &str = "
@@ -103,6 +104,10 @@ CREATE TABLE barred (
 ) WITHOUT ROWID;
 INSERT INTO total VALUES (1, 0, 0, 0);
 ";
+
+/// Since version 2 of the tables.
+pub(super) const ALLOWED: &str =
+    "CREATE TABLE allowed (key BLOB PRIMARY KEY, at_ms INTEGER NOT NULL) WITHOUT ROWID";
 
 /// What a file says of itself.
 #[derive(Debug, Clone)]
@@ -237,6 +242,7 @@ fn create(connection: &Connection, service: &str, now_ms: i64) -> Result<(), Fau
             return Ok(());
         }
         connection.execute_batch(TABLES)?;
+        connection.execute_batch(ALLOWED)?;
         // SQLite seeds its generator from the system's.
         let random = |bytes: i64| {
             connection.query_row("SELECT randomblob(?1)", [bytes], |row| row.get::<_, Vec<u8>>(0))

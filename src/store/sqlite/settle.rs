@@ -41,6 +41,8 @@ pub(super) struct SettleWork {
     pub(super) unread: Option<Vec<u8>>,
     /// Contacts that are not stored because of a purge. Known once this work is done.
     pub(super) withheld: u64,
+    /// It failed for a reason that does not pass: it is tried again, but nobody is to wait for it.
+    pub(super) is_hopeless: bool,
     pub(super) reply: Option<oneshot::Sender<Result<u64, Error>>>,
 }
 
@@ -71,6 +73,38 @@ fn pack_lines(lines: &[Line]) -> Result<Vec<(i64, Vec<u8>)>, Fault> {
 
 impl Work for SettleWork {
     fn work(&mut self, connection: &Connection, ledger: &mut Ledger) -> Result<(), Fault> {
+        let stored = self.store(connection, ledger);
+        self.is_hopeless = stored.as_ref().is_err_and(|fault| !fault.may_pass());
+        stored
+    }
+
+    fn done(mut self: Box<Self>, shared: &Shared, committed: Result<(), Error>) {
+        let (reply, withheld) = (self.reply.take(), self.withheld);
+        if committed.is_ok() {
+            // Not before: whoever sees no intent is to find the answer.
+            shared.intents().remove(self.request);
+        } else {
+            // Still under way in the file, where the next opening would find it in doubt. Here,
+            // nobody need wait; and there may be room later.
+            shared.intents().lose(self.request);
+            shared.changed.notify_waiters();
+            shared.keep_unsettled(*self);
+        }
+        if let Some(reply) = reply {
+            // Nobody waits where the run is over.
+            let _ = reply.send(committed.map(|()| withheld));
+        }
+    }
+}
+
+impl std::fmt::Debug for SettleWork {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SettleWork").field("request", &self.request).finish_non_exhaustive()
+    }
+}
+
+impl SettleWork {
+    fn store(&mut self, connection: &Connection, ledger: &mut Ledger) -> Result<(), Fault> {
         let shared = ledger.shared.clone();
         let known: Option<(i64, bool, i64, i64)> = connection
             .prepare_cached(
@@ -109,32 +143,6 @@ impl Work for SettleWork {
         Ok(())
     }
 
-    fn done(mut self: Box<Self>, shared: &Shared, committed: Result<(), Error>) {
-        let (reply, withheld) = (self.reply.take(), self.withheld);
-        if committed.is_ok() {
-            // Not before: whoever sees no intent is to find the answer.
-            shared.intents().remove(self.request);
-        } else {
-            // Still under way in the file, where the next opening would find it in doubt. Here,
-            // nobody need wait; and there may be room later.
-            shared.intents().lose(self.request);
-            shared.changed.notify_waiters();
-            shared.keep_unsettled(*self);
-        }
-        if let Some(reply) = reply {
-            // Nobody waits where the run is over.
-            let _ = reply.send(committed.map(|()| withheld));
-        }
-    }
-}
-
-impl std::fmt::Debug for SettleWork {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SettleWork").field("request", &self.request).finish_non_exhaustive()
-    }
-}
-
-impl SettleWork {
     /// How much memory it takes, roughly.
     pub(super) fn bytes(&self) -> usize {
         let lines = self

@@ -47,6 +47,7 @@ pub(super) struct Shared {
 #[derive(Debug, Default)]
 struct Unsettled {
     works: Vec<SettleWork>,
+    /// Of those that may be stored later: see [`MOST_UNSETTLED_BYTES`].
     bytes: usize,
 }
 
@@ -106,7 +107,7 @@ impl Shared {
 
     pub(super) fn keep_unsettled(&self, work: SettleWork) {
         let mut unsettled = self.unsettled();
-        unsettled.bytes += work.bytes();
+        unsettled.bytes += if work.is_hopeless { 0 } else { work.bytes() };
         unsettled.works.push(work);
     }
 

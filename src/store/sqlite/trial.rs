@@ -17,7 +17,8 @@ use super::platform;
 /// What a trial has shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Trial {
-    /// There was none: no file could be made, or the disk is full. SQLite's own errors say more.
+    /// There was none: no file could be made, the disk is full, or something else failed that may pass, such as too
+    /// many open files. SQLite's own errors say more.
     None,
     /// Everything that one process can try works.
     Passed,
@@ -67,16 +68,29 @@ fn files(folder: &Path) -> io::Result<(Named, File)> {
 /// Synchronises, renames and deletes the file.
 fn renamed(path: &Path, file: &File) -> Result<(), Trial> {
     let other = path.with_extension("renamed");
-    let moved = file.sync_data().and_then(|()| fs::rename(path, &other));
+    let moved = synced(file.sync_data(), || plain_sync(file)).and_then(|()| fs::rename(path, &other));
     let found =
         moved.and_then(|()| fs::metadata(&other)).and_then(|there| Ok((there.ino(), file.metadata()?.ino())));
     let _ = fs::remove_file(&other);
     let _ = fs::remove_file(path);
     match found {
         Ok((there, here)) if there == here => Ok(()),
-        Err(error) if is_about_room(&error) => Err(Trial::None),
-        _ => Err(Trial::Files),
+        Err(error) => Err(shown(&error, Trial::Files)),
+        Ok(_) => Err(Trial::Files),
     }
+}
+
+/// On macOS a sync is `F_FULLFSYNC`, which some disks (exFAT, SMB) do not know. SQLite then uses `fsync`.
+fn synced(full: io::Result<()>, plain: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+    full.or_else(|error| match error.raw_os_error() {
+        Some(libc::ENOTSUP | libc::EINVAL | libc::ENOTTY) => plain(),
+        _ => Err(error),
+    })
+}
+
+fn plain_sync(file: &File) -> io::Result<()> {
+    // SAFETY: the descriptor is open for as long as `file` lives.
+    if unsafe { libc::fsync(file.as_raw_fd()) } == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
 fn locks(first: &File, second: &File) -> Result<(), Trial> {
@@ -84,31 +98,38 @@ fn locks(first: &File, second: &File) -> Result<(), Trial> {
     if !platform::locks_last() {
         return Ok(());
     }
-    platform::lock_byte(first, 0).map_err(|_| Trial::Locks)?;
-    let excluded =
-        platform::lock_byte(second, 0).is_err() && platform::is_locked(second, 0..1).unwrap_or(false);
-    let released = platform::unlock_byte(first, 0).and_then(|()| platform::lock_byte(second, 0)).is_ok();
-    if excluded && released { Ok(()) } else { Err(Trial::Locks) }
+    let failed = |error: io::Error| shown(&error, Trial::Locks);
+    platform::lock_byte(first, 0).map_err(failed)?;
+    let excluded = match platform::lock_byte(second, 0) {
+        Ok(()) => false,
+        Err(error) if shown(&error, Trial::Locks) == Trial::None => return Err(Trial::None),
+        Err(_) => true,
+    };
+    let excluded = excluded && platform::is_locked(second, 0..1).map_err(failed)?;
+    platform::unlock_byte(first, 0).and_then(|()| platform::lock_byte(second, 0)).map_err(failed)?;
+    if excluded { Ok(()) } else { Err(Trial::Locks) }
 }
 
 fn memory(first: &File, second: &File) -> Result<(), Trial> {
-    let maps = Map::of(first).and_then(|one| Ok((one, Map::of(second)?)));
-    let (one, other) = match maps {
-        Ok(maps) => maps,
-        Err(error) if is_about_room(&error) => return Err(Trial::None),
-        Err(_) => return Err(Trial::Memory),
-    };
+    let failed = |error: io::Error| shown(&error, Trial::Memory);
+    let (one, other) = (Map::of(first).map_err(failed)?, Map::of(second).map_err(failed)?);
     let mut byte = [0];
     one.set(1);
-    let written = other.get() == 1 && second.read_exact_at(&mut byte, 0).is_ok() && byte == [1];
+    second.read_exact_at(&mut byte, 0).map_err(failed)?;
+    let written = other.get() == 1 && byte == [1];
     other.set(2);
-    let back = one.get() == 2 && first.read_exact_at(&mut byte, 0).is_ok() && byte == [2];
-    let read = second.write_all_at(&[3], 0).is_ok() && one.get() == 3 && other.get() == 3;
+    first.read_exact_at(&mut byte, 0).map_err(failed)?;
+    let back = one.get() == 2 && byte == [2];
+    second.write_all_at(&[3], 0).map_err(failed)?;
+    let read = one.get() == 3 && other.get() == 3;
     if written && back && read { Ok(()) } else { Err(Trial::Memory) }
 }
 
-fn is_about_room(error: &io::Error) -> bool {
-    error.raw_os_error().is_some_and(platform::is_passing)
+/// What an error shows: nothing, if it may pass, or this fault of the disk.
+fn shown(error: &io::Error, fault: Trial) -> Trial {
+    let passes =
+        error.raw_os_error().is_some_and(|error| error == libc::EINTR || platform::is_passing(error));
+    if passes { Trial::None } else { fault }
 }
 
 /// The file's bytes, shared with everybody who maps it.
@@ -163,6 +184,29 @@ mod tests {
         assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
         fs::remove_dir_all(&folder).unwrap();
         assert_eq!(run(&folder), Trial::None);
+    }
+
+    #[test]
+    fn trouble_that_may_pass_shows_nothing_about_a_disk() {
+        for passing in [libc::ENOLCK, libc::EMFILE, libc::EIO, libc::EINTR, libc::ENOSPC, libc::ENOMEM] {
+            let error = io::Error::from_raw_os_error(passing);
+            assert_eq!(shown(&error, Trial::Locks), Trial::None, "{error}");
+        }
+        for lasting in [libc::EAGAIN, libc::EINVAL, libc::ENOSYS, libc::ENOTSUP, libc::ENODEV] {
+            let error = io::Error::from_raw_os_error(lasting);
+            assert_eq!(shown(&error, Trial::Locks), Trial::Locks, "{error}");
+        }
+    }
+
+    #[test]
+    fn a_disk_that_knows_only_the_plain_sync_passes() {
+        let error = |number| Err(io::Error::from_raw_os_error(number));
+        for unknown in [libc::ENOTSUP, libc::EINVAL, libc::ENOTTY] {
+            assert!(synced(error(unknown), || Ok(())).is_ok());
+            assert!(synced(error(unknown), || error(libc::EINVAL)).is_err());
+        }
+        assert!(synced(error(libc::EIO), || Ok(())).is_err(), "what was not written is not on the disk");
+        assert!(synced(Ok(()), || error(libc::EIO)).is_ok());
     }
 
     #[test]

@@ -267,6 +267,7 @@ mod tests {
 
     use super::super::SqliteStore;
     use super::super::closing;
+    use super::super::find::Target;
     use super::super::opening::{self, Opening};
     use super::super::settle::SettleWork;
     use super::super::shared::MOST_UNSETTLED_BYTES;
@@ -302,6 +303,7 @@ mod tests {
             evidence: crate::store::Evidence::default(),
             unread: None,
             withheld: 0,
+            is_hopeless: false,
             reply: Some(reply),
         };
         (work, answer)
@@ -338,13 +340,33 @@ mod tests {
     fn while_too_much_waits_to_be_stored_nothing_more_is_claimed() {
         let place = Place::new("full");
         let store = SqliteStore::open(&place.0.join("a.db"), "loopback").unwrap();
+        let [ana, bob] = ["ana@x.example", "bob@x.example"]
+            .map(|address| Identifier::from_canonical(FieldType::Email, address));
+        store.purge(&Target::Identifier(bob.clone())).unwrap();
         let mut work = hopeless().0;
         work.unread = Some(vec![0; MOST_UNSETTLED_BYTES]);
         store.opening().unwrap().shared.keep_unsettled(work);
-        let ana = Identifier::from_canonical(FieldType::Email, "ana@x.example");
         let (run, required) = (store.begin(Terms::default()), [].into());
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        let claimed = runtime.block_on(store.claim(run, &required, &[ana]));
-        assert!(claimed.unwrap_err().message().contains("nothing more is sent"));
+        let claim = |lookups: &[Identifier]| runtime.block_on(store.claim(run, &required, lookups));
+        let refused = claim(&[ana, bob.clone()]).unwrap_err();
+        assert!(refused.message().contains("nothing more is sent"));
+        // Nothing is left to send.
+        assert!(claim(&[bob]).is_ok());
+    }
+
+    #[test]
+    fn answers_that_can_never_be_stored_do_not_keep_others_from_being_claimed() {
+        let place = Place::new("hopeless");
+        let opening = place.open();
+        let mut writer = Writer::new(opening.shared.clone(), opening.shared.connect().unwrap());
+        let (mut work, mut answer) = hopeless();
+        work.unread = Some(vec![0; MOST_UNSETTLED_BYTES]);
+        writer.serve(vec![Box::new(work)]);
+        assert!(answer.try_recv().unwrap().is_err(), "it is reported");
+        assert!(opening.shared.any_unsettled());
+        opening.shared.check_room().unwrap();
+        drop(writer);
+        closing::close(opening);
     }
 }

@@ -68,7 +68,8 @@ pub(crate) fn as_version_1(path: &Path) {
     let connection = rusqlite::Connection::open(path).unwrap();
     connection
         .execute_batch(
-            "DROP INDEX request_token;
+            "DROP TABLE allowed;
+             DROP INDEX request_token;
              ALTER TABLE request DROP COLUMN token;
              CREATE TABLE merged (store BLOB, request INTEGER, here INTEGER NOT NULL, PRIMARY KEY (store, request))
              WITHOUT ROWID;

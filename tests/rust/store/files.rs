@@ -74,7 +74,7 @@ fn a_store_with_a_second_name_is_not_opened() {
 
 /// The only kind of bad place that can be made anywhere without being root.
 #[test]
-fn a_store_in_a_synchronised_folder_is_not_opened() {
+fn a_store_is_not_made_in_a_synchronised_folder_and_one_that_is_there_is_opened_with_a_warning() {
     let (folder, vendor) = (Folder::new(), Vendor::honest());
     once(&folder, settings(), &vendor, &["ana"]);
     let cloud = folder.path().join("Dropbox");
@@ -85,21 +85,27 @@ fn a_store_in_a_synchronised_folder_is_not_opened() {
             assert!(error.message().contains(words), "{error}");
         }
     };
-    // Before the folder is there, nothing is made.
+    // The name alone says nothing outside of a home.
+    let marker = cloud.join(".dropbox.cache");
+    fs::create_dir_all(&marker).unwrap();
+    // Nothing is made there.
     refused(&cloud.join("people/a.db"));
-    assert!(!cloud.exists());
-    fs::create_dir(&cloud).unwrap();
-    fs::rename(folder.file("a.db"), cloud.join("a.db")).unwrap();
-    refused(&cloud.join("a.db"));
-    assert!(
-        service_at(&cloud.join("a.db")).unwrap_err().message().contains("move a store that is there already")
-    );
+    refused(&cloud.join("b.db"));
+    fs::write(cloud.join("empty.db"), "").unwrap();
+    refused(&cloud.join("empty.db"));
+    fs::remove_file(cloud.join("empty.db")).unwrap();
     // Links do not hide the place, neither of the file nor of the folder.
-    symlink(cloud.join("a.db"), folder.file("link.db")).unwrap();
+    symlink(cloud.join("b.db"), folder.file("link.db")).unwrap();
     symlink(&cloud, folder.path().join("linked")).unwrap();
     refused(&folder.file("link.db"));
-    refused(&folder.path().join("linked/a.db"));
-    assert_eq!(fs::read_dir(&cloud).unwrap().count(), 1);
+    refused(&folder.path().join("linked/b.db"));
+    assert_eq!(fs::read_dir(&cloud).unwrap().count(), 1, "the marker");
+    // What it has was paid for.
+    fs::rename(folder.file("a.db"), cloud.join("a.db")).unwrap();
+    let store = SqliteStore::open(&cloud.join("a.db"), &service_at(&cloud.join("a.db")).unwrap()).unwrap();
+    assert!(store.warnings().iter().any(|warning| warning.contains("move it to a local disk")));
+    assert_eq!(store.info().unwrap().hits, 1);
+    drop(store);
     // Moved away, it is used as before.
     fs::rename(cloud.join("a.db"), folder.file("a.db")).unwrap();
     assert_eq!(once(&folder, settings(), &vendor, &["ana"]).receipt.from_store, 1);

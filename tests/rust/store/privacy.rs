@@ -215,3 +215,18 @@ fn a_purge_does_not_wait_for_ever_for_who_reads() {
     assert!(store.purge(&Target::Identifier(email("ana"))).unwrap().cleaned);
     assert!(!holds(folder.path(), "ana@x.example"));
 }
+
+#[test]
+fn a_purge_names_what_was_left_of_backups_to_any_name() {
+    let folder = Folder::new();
+    once(&folder, settings(), &Vendor::honest(), &["ana"]);
+    let store = folder.store();
+    let left = ["a.db.backup-1", "b.db.unfinished", "b.db.unfinished-journal"];
+    for name in left {
+        std::fs::write(folder.file(name), "ana@x.example").unwrap();
+    }
+    let purged = store.purge(&Target::Identifier(email("ana"))).unwrap();
+    let mut named = purged.leftovers;
+    named.sort();
+    assert_eq!(named, left.map(|name| store.path().with_file_name(name).display().to_string()));
+}

@@ -6,7 +6,7 @@ use exactbuyer::results::Status;
 use exactbuyer::store::sqlite::{SqliteStore, Target};
 use exactbuyer::vendor::transport::Reply;
 
-use crate::copies::copy;
+use crate::copies::{copy, merge};
 use crate::desk::*;
 
 /// Puts this into Bob's record.
@@ -143,4 +143,60 @@ fn a_merge_says_whether_the_log_was_emptied_and_the_next_one_empties_it() {
     assert!(store.merge(&a.file("a.db")).unwrap().cleaned);
     assert!(!holds(b.path(), "ana@x.example"));
     assert!(store.merge(&a.file("a.db")).unwrap().cleaned);
+}
+
+/// Merges these stores into each other, twice, in this order.
+fn merge_all(stores: &[Folder; 3], order: [usize; 3]) {
+    let [a, b, c] = order;
+    for (into, from) in [(a, b), (a, c), (b, a), (c, a), (b, c), (c, b)].repeat(2) {
+        merge(&stores[into], &stores[from]);
+    }
+}
+
+#[test]
+fn the_later_of_a_purge_and_an_allow_counts_in_every_order_of_merges() {
+    let ana = Target::Identifier(email("ana"));
+    let vendor = Vendor::honest();
+    let before = Folder::new();
+    once(&before, settings(), &vendor, &["ana", "bob"]);
+    let purged = copy(&before);
+    purged.store().purge(&ana).unwrap();
+    let allowed = copy(&purged);
+    assert!(allowed.store().allow(&email("ana")).unwrap());
+    once(&allowed, settings(), &vendor, &["ana"]);
+    let purged_again = copy(&purged);
+    a_moment_passes();
+    purged_again.store().purge(&ana).unwrap();
+    let bought = vendor.asked().len();
+    for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+        let stores = [&before, &purged, &allowed].map(copy);
+        merge_all(&stores, order);
+        for folder in &stores {
+            assert_ne!(folder.store().find(&ana).unwrap(), [], "{order:?}");
+            let done = once(folder, settings(), &vendor, &["ana", "bob"]);
+            assert_eq!(done.statuses(), [Status::Found, Status::Found], "{order:?}");
+        }
+        // The later purge reached a store that had been purged already.
+        let stores = [&before, &purged_again, &allowed].map(copy);
+        merge_all(&stores, order);
+        for folder in &stores {
+            assert!(!holds(folder.path(), "ana@x.example"), "{order:?}");
+            let done = once(folder, settings(), &vendor, &["ana", "bob"]);
+            assert_eq!(done.statuses(), [Status::NotSent, Status::Found], "{order:?}");
+        }
+    }
+    assert_eq!(vendor.asked().len(), bought, "nobody is bought again");
+}
+
+#[test]
+fn an_allow_counts_in_a_copy_that_was_not_purged_yet() {
+    let (a, vendor) = (Folder::new(), Vendor::honest());
+    once(&a, settings(), &vendor, &["ana"]);
+    let b = copy(&a);
+    a.store().purge(&Target::Identifier(email("ana"))).unwrap();
+    a_moment_passes();
+    assert!(!b.store().allow(&email("ana")).unwrap(), "it was not barred there");
+    merge(&b, &a);
+    let done = once(&b, settings(), &vendor, &["ana"]);
+    assert_eq!((done.statuses(), vendor.asked().len()), (vec![Status::Found], 1));
 }
