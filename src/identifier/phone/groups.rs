@@ -39,7 +39,10 @@ pub(super) fn one(run: &str, region: Option<Region>) -> Result<String, Invalid> 
         let Split { left, between, right, group } = split;
         let (left_digits, right_digits) = (digits(left), digits(right));
         // `2. 030 …`: the place in a list.
-        if left_digits <= 2 && group.starts_with('0') && !left.contains(['+', '0']) {
+        if left_digits <= 2
+            && !left.contains('+')
+            && (group.starts_with('0') && !left.contains('0') || has_place(run))
+        {
             match existing(right) {
                 Some(number) if whole.as_ref() != Ok(&number) => return Err(Invalid::PhoneSeveral),
                 _ => continue,
@@ -72,10 +75,23 @@ fn is_spaced(left: &str) -> bool {
     last.next() == Some(true) && last.next() == Some(false)
 }
 
-/// Without the `.0` of a number that was a float.
+/// Whether a number comes after its place in a list: `1. 701 491 310`, `2) 030 …`. `(30) 2312` has an area code.
+pub(super) fn has_place(run: &str) -> bool {
+    let start = run.trim_start_matches([' ', '(']);
+    let digits = start.bytes().take_while(u8::is_ascii_digit).count();
+    let in_brackets = run.trim_start().starts_with('(');
+    matches!((digits, in_brackets), (1, _) | (2, false))
+        && matches!(start.as_bytes().get(digits..digits + 2), Some([b')' | b'.' | b'-', b' ']))
+}
+
+/// Without the `.0` of a number that was a float: its digits are not in groups. `030/23125.0` is a switchboard.
 pub(super) fn without_fraction(run: &str) -> &str {
     let trimmed = run.trim_end_matches([' ', '(', '[', '-']);
-    trimmed.strip_suffix(".0").filter(|whole| whole.ends_with(|c: char| c.is_ascii_digit())).unwrap_or(run)
+    let is_float = |whole: &&str| {
+        let digits = whole.bytes().rev().take_while(u8::is_ascii_digit).count();
+        digits >= COMPLETE && !whole.contains(['.', '/'])
+    };
+    trimmed.strip_suffix(".0").filter(is_float).unwrap_or(run)
 }
 
 pub(super) fn digits(text: &str) -> usize {

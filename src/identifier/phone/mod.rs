@@ -89,6 +89,9 @@ fn number(written: &Written, default_region: Option<Region>) -> Result<String, I
 /// Reads the form in which nearly all are written: ASCII digits and punctuation, without anything that may
 /// separate a number from something else ([`groups`]) or make a fraction.
 fn plain(value: &str) -> Option<Written> {
+    if groups::has_place(value) {
+        return None;
+    }
     let mut written = Written::default();
     let (mut groups, mut group, mut dots) = (0, 0, 0);
     let is_aside = |group: usize, digits: usize| group == 1 && digits > COMPLETE;

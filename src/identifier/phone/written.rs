@@ -27,6 +27,9 @@ pub(super) fn read(value: &str, region: Option<Region>) -> Result<String, Invali
         return number(&Written::of(&figure?), region);
     }
     let value = without_extension(value);
+    if is_masked(value) {
+        return Err(Invalid::CutOff);
+    }
     let parts = Parts::of(value)?;
     let Some((first, others)) = parts.runs.split_first() else { return Err(Invalid::PhoneUnreadable) };
     let alone = groups::one(first, region);
@@ -56,6 +59,18 @@ fn without_extension(value: &str) -> &str {
     // `Fax 123457` ends like `x 123457`.
     let inside_word = before.ends_with(char::is_alphabetic);
     if inside_word || !before.bytes().any(|byte| byte.is_ascii_digit()) { value } else { before }
+}
+
+/// Words in place of digits that are no words to dial.
+const NO_WORDS: [&str; 5] = ["none", "null", "nan", "nil", "void"];
+
+/// Whether letters stand for digits that are not shown: `201-555-XXXX`, `0171 392OOOO`.
+fn is_masked(value: &str) -> bool {
+    value.split(|c: char| !c.is_alphabetic()).any(|word| {
+        let lower = word.to_ascii_lowercase();
+        let is_mask = lower.len() > 1 && ['x', 'o', 'n'].iter().any(|mask| lower.chars().all(|c| c == *mask));
+        is_mask || NO_WORDS.contains(&lower.as_str())
+    })
 }
 
 /// A value, split at its words and at marks that separate numbers.
@@ -171,14 +186,13 @@ fn without_scheme(value: &str) -> Result<Option<String>, Invalid> {
     }
 }
 
-/// An extension at the end, in the forms that libphonenumber reads: after a name, after a sign, after
-/// dialling pauses, or between a dash and a hash. After signs that have other meanings, too, fewer digits are
+/// An extension at the end, in the forms that libphonenumber reads: after a name, after a sign, or after
+/// dialling pauses; not between a dash and a hash, which may be the last digits of the number. After signs that have other meanings, too, fewer digits are
 /// allowed, so that a second number is not taken for an extension.
 static EXTENSION: Pattern = Pattern::new(concat!(
     r"(?i)(?:;ext=[0-9]{1,20}",
     r"|[ ,]*\(?(?:e?xt(?:ensi(?:ó|o\u{301}|o)?)?n?|доб|anexo|durchwahl|dw|nebenstelle|app?arat|poste|ramal|interno?|toestel|tst|wew|转)[:.]?[ ,-]*[0-9]{1,20}#?\)?",
     r"|[ ,]*\(?(?:x|\#|~|int)[:.]?[ ,-]*[0-9]{1,7}#?\)?",
-    r"|[- ]+[0-9]{1,6}\#",
     r"|[ ]*,,+[:.]?[ ,-]*[0-9]{1,6}#?",
     r"|,[0-9]{1,6}\#",
     r")$",

@@ -36,7 +36,12 @@ pub(super) fn leads(address: &Address<'_>, network: Option<&str>) -> Leads {
         }
         found = Leads::Unsaid;
         let inner = redirect.parameters.iter().find_map(|name| address.parameter(name));
-        if let Some(inner) = inner.as_deref().and_then(|inner| absolute(inner, host)) {
+        if let Some(mut inner) = inner.as_deref().and_then(|inner| absolute(inner, host)) {
+            // Not encoded, a fragment of the inner address is one of the outer one.
+            if !address.fragment.is_empty() && !inner.contains('#') {
+                inner.push('#');
+                inner.push_str(address.fragment);
+            }
             return Leads::To(inner);
         }
     }

@@ -19,6 +19,10 @@ pub(super) fn on_network(site: &Site<'_>, address: &Address<'_>) -> Result<Strin
     if segments.iter().any(|segment| has_half_escape(segment)) {
         return Err(Invalid::CutOff);
     }
+    // `facebook.com/ana#!/bo` showed the page of bo.
+    if !segments.is_empty() && address.fragment.starts_with('!') {
+        return Err(Invalid::SocialAddressInside);
+    }
     if let [segment] = &*segments
         && NAMES_AND_CODES.contains(&&*address.host)
         && !is_name(segment)
@@ -109,7 +113,8 @@ fn id_of(page: &Page, network: &Network, segments: &[String], address: &Address<
 fn leads_on(id: &str, first: &str, pages: &[&str]) -> bool {
     let is_code = |text: &str| is_language(text) || is_locale(text);
     let is_start = is_code(id) || WORDS.contains(&id.to_ascii_lowercase().as_str());
-    let is_surely_id = id.contains(|c: char| !c.is_alphabetic());
+    // A host may have been pasted there: `/in/acme.example/ana`.
+    let is_surely_id = id.contains(|c: char| !c.is_alphabetic()) && !id.contains('.');
     let is_page = is_code(first) || pages.iter().any(|page| first.eq_ignore_ascii_case(page));
     !is_start && (is_surely_id || is_page)
 }

@@ -13,7 +13,7 @@ const DASH: Id = Id::Handle("-");
 const UNDERSCORE: Id = Id::Handle("_");
 const USUAL: Id = Id::Handle("._-");
 /// LinkedIn derives these names from people's own names, so nearly any character is possible.
-const LINKEDIN: Id = Id::NameOrMember("-_.'%+~!$()*:@");
+const LINKEDIN: Id = Id::NameOrMember("-_.'%+~!()*");
 
 /// Tabs of a profile: the same page, another part of it.
 #[rustfmt::skip] // a table
