@@ -132,6 +132,10 @@ fn parse(written: &str, country: Option<Country>) -> Result<String, Invalid> {
         Err(why) => return Err(impossible(why)),
     }
     let canonical = canonical(&number);
+    // libphonenumber leaves a national prefix where too little follows it: `0171` alone.
+    if national_number(&number).starts_with('0') && !exists(&canonical) {
+        return Err(Invalid::PhoneTooShort);
+    }
     // If a national prefix was written twice, one is still there. Reading the canonical form again would remove
     // it and give another number.
     let again = || plans.parse(&canonical, None).is_ok_and(|again| self::canonical(&again) == canonical);
