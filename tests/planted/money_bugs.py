@@ -23,8 +23,8 @@ MONEY_BUGS = (
         "duplicates are not merged",
         "every run comes to an end",
         "src/plan/lookups.rs",
-        "self.index.find(hash, same).copied() {",
-        "self.index.find(hash, same).copied().filter(|_| row.is_multiple_of(2)) {",
+        "if is_indexed { self.index.find",
+        "if is_indexed && row.is_multiple_of(2) { self.index.find",
     ),
     Bug(
         "what one run asks for, another asks for as well",

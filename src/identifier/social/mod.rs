@@ -38,7 +38,7 @@ const MAX_VALUE: usize = 4_000;
 /// The most digits after an address that do not count as a phone number.
 const MAX_REMARK_DIGITS: usize = 6;
 /// The shortest name on LinkedIn.
-const SHORTEST_NAME: usize = 3;
+const SHORTEST_NAME: usize = 2;
 /// The longest word in place of a name that is no name, as `your-linkedin-profile` on LinkedIn.
 const LONGEST_WORD: usize = 21;
 /// The deepest nesting of addresses inside addresses.
