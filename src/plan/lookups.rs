@@ -40,7 +40,7 @@ pub enum Final {
     NotSent(Arc<str>),
 }
 
-/// Where a lookup is that has not come to anything yet.
+/// The state of a lookup without an outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum State {
     /// Named by a row that has not come to it yet.

@@ -28,7 +28,7 @@ struct Waiting {
 enum Wants {
     Done,
     One(LookupId),
-    /// A list; the number of its choice.
+    /// A row with several identifiers; its number in `choices`.
     Preference(u32),
 }
 

@@ -236,12 +236,9 @@ fn object(
     item: &Bound<'_, PyAny>,
     region: RowRegion,
 ) -> PyResult<Cell> {
-    if let Ok(text) = item.cast::<PyString>()
-        && let Ok(text) = text.to_str()
-    {
-        return Ok(lens.text(text, region));
-    }
-    let several = if item.is_instance_of::<PyList>() || item.is_instance_of::<PyTuple>() {
+    let several = if item.is_instance_of::<PyString>() {
+        None
+    } else if item.is_instance_of::<PyList>() || item.is_instance_of::<PyTuple>() {
         Some(item.clone())
     } else {
         // An array of numpy's.
@@ -249,10 +246,10 @@ fn object(
         let is_array = class.hasattr("tolist")? && class.hasattr("ndim")? && item.getattr("ndim")?.gt(0)?;
         if is_array { Some(item.call_method0("tolist")?) } else { None }
     };
-    let Some(several) = several else { return Ok(Cell::One(one(objects, lens, item, region)?)) };
+    let Some(several) = several else { return scalar(objects, lens, item, region) };
     let mut readings = Vec::new();
     for value in several.try_iter()? {
-        match object_in_list(objects, lens, &value?, region)? {
+        match scalar(objects, lens, &value?, region)? {
             Cell::One(reading) => readings.push(reading),
             Cell::Many(more) => readings.extend(more),
         }
@@ -260,7 +257,8 @@ fn object(
     Ok(Cell::Many(readings))
 }
 
-fn object_in_list(
+/// The same for an object that is not a list.
+fn scalar(
     objects: &ObjectReader,
     lens: &Lens<'_>,
     item: &Bound<'_, PyAny>,

@@ -10,12 +10,12 @@ use crate::identifier::invalid::Invalid;
 /// With this many digits, what is beside a number is a second number.
 pub(super) const SECOND: usize = 5;
 /// With this many digits, a number is more than an area code.
-const COMPLETE: usize = 7;
+pub(super) const COMPLETE: usize = 7;
 /// The most digits after a slash that replace the last digits before it: `123456/57`.
 const ALTERNATIVE: usize = 4;
 /// The most digits of a number with its country code that is written in groups. Longer ones are in use in no
 /// country, but the plans of some allow them.
-const LONGEST: usize = 13;
+pub(super) const LONGEST: usize = 13;
 
 /// Reads a piece of digits and punctuation, if it is a single number.
 pub(super) fn one(run: &str, region: Option<Region>) -> Result<String, Invalid> {

@@ -29,12 +29,8 @@ pub use region::Region;
 
 /// A longer value is not a phone number.
 const MAX_BYTES: usize = 250;
-/// With this many digits in groups, a value may be two numbers.
-const LONG: usize = 13;
 /// With fewer characters, a number beside a word may be a postcode or a count: `01067 Dresden`.
 const PHRASE: usize = 10;
-/// With more digits, a group of one digit may be something beside the number.
-const COMPLETE: usize = 7;
 
 /// The canonical form of a number written in any of the usual ways.
 pub(super) fn canonical(value: &str, default_region: Option<Region>) -> Result<Arc<str>, Invalid> {
@@ -93,14 +89,15 @@ fn plain(value: &str) -> Option<Written> {
         return None;
     }
     let mut written = Written::default();
-    let (mut groups, mut group, mut dots) = (0, 0, 0);
-    let is_aside = |group: usize, digits: usize| group == 1 && digits > COMPLETE;
+    let (mut count, mut group, mut dots) = (0, 0, 0);
+    // A digit alone may be something beside the number.
+    let is_aside = |group: usize, digits: usize| group == 1 && digits > groups::COMPLETE;
     for byte in value.bytes() {
         match byte {
             b'0'..=b'9' => {
                 let digits = written.digits.len();
                 if group == 0 {
-                    groups += 1;
+                    count += 1;
                     // A zero may begin a second number, or a number after its place in a list.
                     if byte == b'0' && (digits >= 6 || matches!(digits, 1 | 2) && !written.plus) {
                         return None;
@@ -121,7 +118,7 @@ fn plain(value: &str) -> Option<Written> {
             _ => return None,
         }
     }
-    let is_long = groups > 1 && written.digits.len() >= LONG;
+    let is_long = count > 1 && written.digits.len() >= groups::LONGEST;
     let is_plain =
         dots != 1 && !is_long && !is_aside(group, written.digits.len()) && !value.ends_with([')', ']']);
     is_plain.then_some(written)

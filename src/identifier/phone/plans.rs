@@ -28,8 +28,8 @@ pub(super) fn international(digits: &str) -> Result<String, Invalid> {
     parse(&written, None)
 }
 
-/// Whether libphonenumber reads these digits as themselves, as it does with all numbers of North America. They are
-/// so common that it pays to know it beforehand.
+/// Whether these digits are a number of North America with its country code. libphonenumber reads all of these as
+/// they are. They are so common that it pays not to ask it.
 const fn is_american(digits: &[u8]) -> bool {
     matches!(digits, [b'1', b'2'..=b'9', ..]) && digits.len() == 11
 }
@@ -43,7 +43,7 @@ pub(super) fn domestic(digits: &str, region: Region) -> Result<String, Invalid> 
     }
     let country = Country::from_code(region.as_str()).map_err(|_| Invalid::PhoneWithoutCountryCode)?;
     let at_home = match in_full(digits, region) {
-        // `1 551 234 5678` is a number of New Jersey, and one of Mexico City with the prefix that it had once.
+        // `1 551 234 5678` is a number of New Jersey, and also a number of Mexico City with its former prefix.
         Some(_) if exists(&format!("+{digits}")) => return Err(Invalid::PhoneAmbiguous),
         Some(full) => international(&full),
         None => parse(digits, Some(country)),

@@ -37,7 +37,7 @@ pub(super) fn leads(address: &Address<'_>, network: Option<&str>) -> Leads {
         found = Leads::Unsaid;
         let inner = redirect.parameters.iter().find_map(|name| address.parameter(name));
         if let Some(mut inner) = inner.as_deref().and_then(|inner| absolute(inner, host)) {
-            // Not encoded, a fragment of the inner address is one of the outer one.
+            // If the inner address is not encoded, its fragment was read as the outer address's.
             if !address.fragment.is_empty() && !inner.contains('#') {
                 inner.push('#');
                 inner.push_str(address.fragment);

@@ -58,7 +58,7 @@ pub(super) fn yielding<T>(longest: Duration, act: impl FnOnce() -> T) -> T {
     done
 }
 
-/// Runs `act`, which postpones nothing because of a fork.
+/// Runs `act`, in which [`is_fork_near`] is false: no work is postponed.
 pub(super) fn undisturbed<T>(act: impl FnOnce() -> T) -> T {
     let before = PATIENCE.get();
     PATIENCE.set(Patience { undisturbed: true, ..before });
@@ -126,8 +126,8 @@ impl Drop for NearFork {
     }
 }
 
-/// Whether a thread of this process, and not of the one that it was forked from, is about to fork, and this thread
-/// minds.
+/// Whether a thread of this process is about to fork: not of the process that this one was forked from, and never
+/// under [`undisturbed`].
 pub(super) fn is_fork_near() -> bool {
     FORKING.load(Ordering::Acquire) > 0
         && PROCESS.load(Ordering::Acquire) == process::id()
