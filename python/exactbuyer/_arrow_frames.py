@@ -40,6 +40,9 @@ class PolarsFrame:
         as_objects = kind == "Object" or "Null" in kind
         return (column.to_list() if as_objects else column), ""
 
+    def keeps_large_text(self) -> bool:
+        return False
+
     def added_before(self) -> Mapping[str, list[str]]:
         return {}
 
@@ -71,6 +74,9 @@ class PyarrowFrame:
 
     def cells(self, label: Hashable, *, is_region: bool = False) -> Cells:  # noqa: ARG002
         return self._table.column(label), ""
+
+    def keeps_large_text(self) -> bool:
+        return False
 
     def added_before(self) -> Mapping[str, list[str]]:
         return known_columns(self._table.schema.metadata)
@@ -116,6 +122,9 @@ class CapsuleFrame:
 
     def cells(self, label: Hashable, *, is_region: bool = False) -> Cells:  # noqa: ARG002
         return self._batches.column(cast("str", label)), ""
+
+    def keeps_large_text(self) -> bool:
+        return False
 
     def added_before(self) -> Mapping[str, list[str]]:
         return known_columns(self._batches.metadata())

@@ -63,7 +63,7 @@ class Job:
             )
         self.frame: Frame = frame_of(data)
         wish = wish.met(self.frame.names())
-        self.table: Table = wish.table()
+        self.table: Table = wish.table(large_text=self.frame.keeps_large_text())
         self.wish = wish
         self._names = self.table.names()
         self._known = dict(self.frame.added_before())

@@ -123,14 +123,17 @@ class Wish:
         usual = {name: path for name, path, _ in _columns(None)}
         return {name: path for name, path, _ in self.columns if usual.get(name) != path}
 
-    def table(self) -> _core.Table:
+    def table(self, *, large_text: bool = False) -> _core.Table:
         """An empty table of these columns.
+
+        Args:
+            large_text: Columns of text have 64-bit offsets (Arrow's `large_string`).
 
         Raises:
             ConfigError: A path or a type cannot be read.
         """
         by = [str(label) for label, _ in self.by]
-        return _core.Table(list(self.columns), prefix=self.prefix, by=by)
+        return _core.Table(list(self.columns), prefix=self.prefix, by=by, large_text=large_text)
 
     def replaced(
         self,

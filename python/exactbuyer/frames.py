@@ -58,6 +58,10 @@ class Frame(Protocol):
         """A column to look up, or that of the regions. The label is one of `names`, once."""
         ...
 
+    def keeps_large_text(self) -> bool:
+        """Whether it would convert text to 64-bit offsets, so that it is better made with them."""
+        ...
+
     def added_before(self) -> Mapping[str, list[str]]:
         """The columns that it says were added to it before, by prefix."""
         ...
