@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-use exactbuyer::sandbox::{Options, Sandbox};
+use exactbuyer_sandbox::{Options, Sandbox};
 
 const RECORDS: usize = 1_000;
 const CONNECTIONS: usize = 8;

@@ -13,9 +13,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use exactbuyer::identifier::{FieldType, Identifier};
-use exactbuyer::store::sqlite::{SqliteStore, Target};
-use exactbuyer::store::{Claim, Evidence, Known, Required, Settled, Store, Terms};
+use exactbuyer_core::identifier::{FieldType, Identifier};
+use exactbuyer_core::store::{Claim, Evidence, Known, Required, Settled, Store, Terms};
+use exactbuyer_store::sqlite::{SqliteStore, Target};
 
 /// Lookups of one request.
 const CHUNK: usize = 1_000;

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-ATTEMPT = "src/dispatch/attempt.rs"
-LANDING = "src/dispatch/landing.rs"
-LAUNCH = "src/dispatch/launch.rs"
-RUNNER = "src/dispatch/runner.rs"
-SPLIT = "src/dispatch/split.rs"
-TALLY = "src/dispatch/tally.rs"
-TABLE = "src/plan/table.rs"
-LOOKUPS = "src/plan/lookups.rs"
-MEMORY = "src/store/memory.rs"
+ATTEMPT = "crates/dispatch/src/attempt.rs"
+LANDING = "crates/dispatch/src/landing.rs"
+LAUNCH = "crates/dispatch/src/launch.rs"
+RUNNER = "crates/dispatch/src/runner.rs"
+SPLIT = "crates/dispatch/src/split.rs"
+TALLY = "crates/dispatch/src/tally.rs"
+TABLE = "crates/core/src/plan/table.rs"
+LOOKUPS = "crates/core/src/plan/lookups.rs"
+MEMORY = "crates/store/src/memory.rs"
 
 
 @dataclass(frozen=True)

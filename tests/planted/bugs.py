@@ -44,7 +44,7 @@ BUGS = (
     Bug(
         "a call sends before it knows all its rows",
         "a whole call knows its rows before it sends",
-        "src/dispatch/consult.rs",
+        "crates/dispatch/src/consult.rs",
         "let known = !whole || self.input_over;",
         "let known = !whole || !self.fed.is_empty();",
     ),
@@ -52,21 +52,21 @@ BUGS = (
     Bug(
         "one request too many in a window",
         "no window above the limit",
-        "src/pace.rs",
+        "crates/core/src/pace.rs",
         "if self.sends.len() >= most {",
         "if self.sends.len() > most {",
     ),
     Bug(
         "a window of 59 s",
         "no window above the limit",
-        "src/pace.rs",
+        "crates/core/src/pace.rs",
         "is_some_and(|sent| *sent + WINDOW + MARGIN <= now)",
         "is_some_and(|sent| *sent + WINDOW - MARGIN <= now)",
     ),
     Bug(
         "a token bucket whose burst is the whole rate",
         "no window above the limit",
-        "src/pace.rs",
+        "crates/core/src/pace.rs",
         "        self.sends.push_back(now);\n",
         "        let refilled = self.sends.back().map_or(now, |last| now.max(*last + WINDOW + MARGIN));\n"
         "        self.sends.push_back(refilled + WINDOW / per_minute.max(1) - WINDOW - MARGIN);\n",
@@ -81,7 +81,7 @@ BUGS = (
     Bug(
         "what a 503 says of when to come back is not heard",
         "waits as long as it was told",
-        "src/policy.rs",
+        "crates/core/src/policy.rs",
         "            wait: reply.retry_after,\n",
         "            wait: None,\n",
     ),
@@ -167,14 +167,14 @@ BUGS = (
     Bug(
         "two answers are swapped",
         "order and completeness: the right person",
-        "src/vendor/align.rs",
+        "crates/core/src/service/align.rs",
         "contact.value.as_deref() == Some(asked.canonical())",
         "contact.value.as_deref().map(str::len) == Some(asked.canonical().len())",
     ),
     Bug(
         "what a broken answer leaves out passes for a miss",
         "order and completeness",
-        "src/vendor/align.rs",
+        "crates/core/src/service/align.rs",
         "answer.unwrap_or_else(|| Answer::Unknown(unanswered(place)))",
         "{ let _ = unanswered(place); answer.unwrap_or(Answer::Miss) }",
     ),
@@ -292,7 +292,7 @@ BUGS = (
     Bug(
         "a choice does not follow from the seed",
         "same seed, same trace",
-        "src/dispatch/mod.rs",
+        "crates/dispatch/src/lib.rs",
         "fastrand::Rng::with_seed(seed))",
         "fastrand::Rng::with_seed(seed ^ fastrand::u64(..)))",
     ),

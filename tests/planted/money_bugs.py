@@ -15,14 +15,14 @@ MONEY_BUGS = (
     Bug(
         "a gateway's late 503 passes for a refusal",
         "nothing billed twice",
-        "src/policy.rs",
+        "crates/core/src/policy.rs",
         "const PATIENCE_OF_A_GATEWAY: Duration = Duration::from_secs(10);",
         "const PATIENCE_OF_A_GATEWAY: Duration = Duration::from_mins(10);",
     ),
     Bug(
         "duplicates are not merged",
         "every run comes to an end",
-        "src/plan/lookups.rs",
+        "crates/core/src/plan/lookups.rs",
         "if is_indexed { self.index.find",
         "if is_indexed && row.is_multiple_of(2) { self.index.find",
     ),
@@ -43,14 +43,14 @@ MONEY_BUGS = (
     Bug(
         "what others ask for is not looked at when a row comes to it",
         "every run comes to an end",
-        "src/dispatch/consult.rs",
+        "crates/dispatch/src/consult.rs",
         "self.look_again |= self.hold_awaited();\n        while",
         "self.hold_awaited();\n        while",
     ),
     Bug(
         "nothing is set aside before a send",
         "never above the ceiling",
-        "src/budget.rs",
+        "crates/core/src/budget.rs",
         "            self.reserved += credits;",
         "            self.reserved += 0;",
     ),
@@ -64,7 +64,7 @@ MONEY_BUGS = (
     Bug(
         "a doubt is not counted as spent",
         "never above the ceiling",
-        "src/budget.rs",
+        "crates/core/src/budget.rs",
         "self.in_doubt = self.in_doubt.saturating_add(in_doubt);",
         "let _ = in_doubt;",
     ),

@@ -18,16 +18,16 @@ HOUSE = {
     "pyproject.toml": '[project]\ndependencies = ["tqdm>=4"]\nlicense = "MIT"\n',
     "CONTRIBUTING.md": "`bytes` and `tqdm` are good.\n",
     "src/lib.rs": "pub mod plan;\npub mod dispatch;\n",
-    "src/error.rs": "pub struct Error;\n",
-    "src/identifier/mod.rs": "use crate::error::Error;\n",
-    "src/plan.rs": (
+    "crates/core/src/error.rs": "pub struct Error;\n",
+    "crates/core/src/identifier/mod.rs": "use crate::error::Error;\n",
+    "crates/core/src/plan.rs": (
         "use crate::identifier::Identifier; // not crate::dispatch\n"
         'const S: &str = "crate::vendor tokio::spawn(x) \\" {";\n'
         "#[cfg(test)]\nmod tests {\n    use crate::dispatch::run;\n    use tokio::spawn;\n}\n"
     ),
-    "src/dispatch/mod.rs": "use tokio::time::{self, Instant};\nuse crate::{plan, vendor::limits};\n",
-    "src/vendor/limits.rs": 'pub const BASE_URL: &str = "https://api.exactbuyer.com";\n',
-    "src/vendor/transport.rs": "use super::limits::BASE_URL;\nuse reqwest::Client;\n",
+    "crates/dispatch/src/lib.rs": "use tokio::time::{self, Instant};\nuse crate::{plan, vendor::limits};\n",
+    "crates/core/src/service/limits.rs": 'pub const BASE_URL: &str = "https://api.exactbuyer.com";\n',
+    "crates/core/src/service/transport.rs": "use super::limits::BASE_URL;\nuse reqwest::Client;\n",
     "python/exactbuyer/__init__.py": (
         "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import pandas as pd\n"
         "def frame():\n    import pandas\n    return pandas\n"
@@ -37,29 +37,29 @@ HOUSE = {
 SOURCE_GUARDS = {name: guard for name, guard in walls.GUARDS.items() if name != "core without Python"}
 
 BREACHES = [
-    ("import direction", "src/plan.rs", "use crate::dispatch::run;\n"),
-    ("import direction", "src/plan.rs", "fn f() { crate::vendor::decode::decode(); }\n"),
-    ("import direction", "src/identifier/email.rs", "use super::super::plan;\n"),
+    ("import direction", "crates/core/src/plan.rs", "use crate::dispatch::run;\n"),
+    ("import direction", "crates/core/src/plan.rs", "fn f() { crate::vendor::decode::decode(); }\n"),
+    ("import direction", "crates/core/src/identifier/email.rs", "use super::super::plan;\n"),
     (
         "import direction",
-        "src/identifier/email.rs",
+        "crates/core/src/identifier/email.rs",
         "use crate::{error::Error, results::{Status, Receipt}};\n",
     ),
-    ("import direction", "src/vendor/decode.rs", "use crate::store::Store;\n"),
-    ("import direction", "src/store/mod.rs", "use crate::vendor::decode::Record;\n"),
+    ("import direction", "crates/core/src/service/decode.rs", "use crate::store::Store;\n"),
+    ("import direction", "crates/core/src/store/mod.rs", "use crate::vendor::decode::Record;\n"),
     ("import direction", "src/cellar.rs", "pub struct Barrel;\n"),
-    ("confined names", "src/plan.rs", "use tokio::sync::mpsc;\n"),
-    ("confined names", "src/pace.rs", "use std::time::{Duration, Instant};\nfn f() { Instant::now(); }\n"),
-    ("confined names", "src/pace.rs", "use std::time;\nfn f() { time::SystemTime::now(); }\n"),
-    ("confined names", "src/dispatch/mod.rs", "fn f() { ::pyo3::Python::attach(|_| ()); }\n"),
-    ("confined names", "src/dispatch/mod.rs", "use std::{collections::HashMap, fs::File};\n"),
-    ("confined names", "src/vendor/wire.rs", "use reqwest::Client;\n"),
-    ("confined names", "src/vendor/transport.rs", "use tokio::time;\nfn f() { time::sleep(x); }\n"),
-    ("confined names", "src/budget.rs", "fn f() { fastrand::u64(..); }\n"),
-    ("vendor literals", "src/dispatch/mod.rs", 'const U: &str = "https://api.exactbuyer.com";\n'),
-    ("vendor literals", "src/pace.rs", "const W: Duration = Duration::from_secs(60);\n"),
-    ("file length", "src/plan.rs", "//\n" * (rules.MAX_LINES + 1)),
-    ("telling names", "src/vendor/utils.rs", "\n"),
+    ("confined names", "crates/core/src/plan.rs", "use tokio::sync::mpsc;\n"),
+    ("confined names", "crates/core/src/pace.rs", "use std::time::{Duration, Instant};\nfn f() { Instant::now(); }\n"),
+    ("confined names", "crates/core/src/pace.rs", "use std::time;\nfn f() { time::SystemTime::now(); }\n"),
+    ("confined names", "crates/dispatch/src/lib.rs", "fn f() { ::pyo3::Python::attach(|_| ()); }\n"),
+    ("confined names", "crates/dispatch/src/lib.rs", "use std::{collections::HashMap, fs::File};\n"),
+    ("confined names", "crates/core/src/service/wire.rs", "use reqwest::Client;\n"),
+    ("confined names", "crates/core/src/service/transport.rs", "use tokio::time;\nfn f() { time::sleep(x); }\n"),
+    ("confined names", "crates/core/src/budget.rs", "fn f() { fastrand::u64(..); }\n"),
+    ("vendor literals", "crates/dispatch/src/lib.rs", 'const U: &str = "https://api.exactbuyer.com";\n'),
+    ("vendor literals", "crates/core/src/pace.rs", "const W: Duration = Duration::from_secs(60);\n"),
+    ("file length", "crates/core/src/plan.rs", "//\n" * (rules.MAX_LINES + 1)),
+    ("telling names", "crates/core/src/service/utils.rs", "\n"),
     ("telling names", "python/exactbuyer/_helpers.py", "\n"),
     ("light import", "python/exactbuyer/frames.py", "import pandas as pd\n"),
     (
@@ -115,11 +115,11 @@ def test_a_tree_that_cannot_be_read_does_not_hold(tmp_path: Path) -> None:
 
 def test_modules_of_tests_alone_are_no_part_of_the_house(tmp_path: Path) -> None:
     build(tmp_path)
-    (tmp_path / "src/dispatch/mod.rs").write_text("#[cfg(test)]\nmod tests;\n")
-    (tmp_path / "src/dispatch/tests.rs").write_text("use crate::sandbox::Sandbox;\n")
+    (tmp_path / "crates/dispatch/src/lib.rs").write_text("#[cfg(test)]\nmod tests;\n")
+    (tmp_path / "crates/dispatch/src/tests.rs").write_text("use crate::sandbox::Sandbox;\n")
     finding = walls.import_direction(tmp_path)
     assert finding.holds
-    assert "src/dispatch/tests.rs" not in finding.seen
+    assert "crates/dispatch/src/tests.rs" not in finding.seen
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ mod spellings;
 
 use std::fmt::Write as _;
 
-use exactbuyer::identifier::{FieldType, Identifier, Invalid, RULES_VERSION, Region, Rules, identify};
+use exactbuyer_core::identifier::{FieldType, Identifier, Invalid, RULES_VERSION, Region, Rules, identify};
 use proptest::prelude::*;
 use serde_json::Value;
 

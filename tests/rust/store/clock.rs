@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use exactbuyer::config::{Config, Per};
-use exactbuyer::dispatch::RunOptions;
-use exactbuyer::results::Status;
-use exactbuyer::store::sqlite::SqliteStore;
-use exactbuyer::store::{Claim, Store, Terms};
-use exactbuyer::vendor::transport::Reply;
+use exactbuyer_core::config::{Config, Per};
+use exactbuyer_core::results::Status;
+use exactbuyer_core::service::transport::Reply;
+use exactbuyer_core::store::{Claim, Store, Terms};
+use exactbuyer_dispatch::RunOptions;
+use exactbuyer_store::sqlite::SqliteStore;
 
 use crate::desk::*;
 

@@ -1,9 +1,9 @@
 //! Copies of one store that are used separately and merged again.
 
-use exactbuyer::error::ErrorKind;
-use exactbuyer::results::Status;
-use exactbuyer::store::sqlite::{Merged, Resolution, SqliteStore, Target, migrate};
-use exactbuyer::store::{Claim, Evidence, Known, RequestId, RunId, Settled, Standing, Store, Terms};
+use exactbuyer_core::error::ErrorKind;
+use exactbuyer_core::results::Status;
+use exactbuyer_core::store::{Claim, Evidence, Known, RequestId, RunId, Settled, Standing, Store, Terms};
+use exactbuyer_store::sqlite::{Merged, Resolution, SqliteStore, Target, migrate};
 
 use crate::desk::*;
 

@@ -4,14 +4,14 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use exactbuyer::config::{BodyFormat, Config};
-use exactbuyer::dispatch::{Engine, RunOptions};
-use exactbuyer::error::Error;
-use exactbuyer::identifier::{FieldType, Identifier};
-use exactbuyer::plan::Row;
-use exactbuyer::results::{Receipt, RowOutcome, Status};
-use exactbuyer::store::sqlite::SqliteStore;
-use exactbuyer::vendor::transport::{Failure, Reply, Request, Transport};
+use exactbuyer_core::config::{BodyFormat, Config};
+use exactbuyer_core::error::Error;
+use exactbuyer_core::identifier::{FieldType, Identifier};
+use exactbuyer_core::plan::Row;
+use exactbuyer_core::results::{Receipt, RowOutcome, Status};
+use exactbuyer_core::service::transport::{Failure, Reply, Request, Transport};
+use exactbuyer_dispatch::{Engine, RunOptions};
+use exactbuyer_store::sqlite::SqliteStore;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 

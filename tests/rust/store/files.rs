@@ -4,11 +4,11 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, chown, symlink};
 use std::process::Command;
 
-use exactbuyer::dispatch::RunOptions;
-use exactbuyer::error::ErrorKind;
-use exactbuyer::results::Status;
-use exactbuyer::store::sqlite::{SqliteStore, service_at};
-use exactbuyer::store::{Claim, Store, Terms};
+use exactbuyer_core::error::ErrorKind;
+use exactbuyer_core::results::Status;
+use exactbuyer_core::store::{Claim, Store, Terms};
+use exactbuyer_dispatch::RunOptions;
+use exactbuyer_store::sqlite::{SqliteStore, service_at};
 
 use crate::desk::*;
 use crate::other::Other;

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use exactbuyer::store::sqlite::{Resolution, SqliteStore, Target};
-use exactbuyer::store::{Known, Standing, Store, Terms};
+use exactbuyer_core::store::{Known, Standing, Store, Terms};
+use exactbuyer_store::sqlite::{Resolution, SqliteStore, Target};
 use proptest::prelude::*;
 
 use crate::copies::{Kind, Pending, claim, copy, merge, settle, wait};

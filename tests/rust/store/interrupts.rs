@@ -4,10 +4,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use exactbuyer::config::Config;
-use exactbuyer::dispatch::RunOptions;
-use exactbuyer::error::ErrorKind;
-use exactbuyer::store::sqlite::{Interrupt, SqliteStore, Target, migrate, migrate_unless};
+use exactbuyer_core::config::Config;
+use exactbuyer_core::error::ErrorKind;
+use exactbuyer_dispatch::RunOptions;
+use exactbuyer_store::sqlite::{Interrupt, SqliteStore, Target, migrate, migrate_unless};
 
 use crate::desk::*;
 

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use exactbuyer::config::{Config, Per};
-use exactbuyer::error::ErrorKind;
-use exactbuyer::results::Status;
-use exactbuyer::store::sqlite::{Yield, check_time_zone, service_at};
-use exactbuyer::store::{Ceiling, Claim, Evidence, Required, Settled, Store, Terms};
-use exactbuyer::vendor::transport::{Failure, Lost};
+use exactbuyer_core::config::{Config, Per};
+use exactbuyer_core::error::ErrorKind;
+use exactbuyer_core::results::Status;
+use exactbuyer_core::service::transport::{Failure, Lost};
+use exactbuyer_core::store::{Ceiling, Claim, Evidence, Required, Settled, Store, Terms};
+use exactbuyer_store::sqlite::{Yield, check_time_zone, service_at};
 
 use crate::desk::*;
 
@@ -55,8 +55,10 @@ fn the_journal_says_what_was_asked_and_what_it_cost() {
     let folder = Folder::new();
     let vendor = Vendor::new(|number, values| match number {
         1 => Err(Failure::Lost(Lost::Disconnected)),
-        2 => Ok(status(429))
-            .map(|reply| exactbuyer::vendor::transport::Reply { retry_after: Some(Duration::ZERO), ..reply }),
+        2 => Ok(status(429)).map(|reply| exactbuyer_core::service::transport::Reply {
+            retry_after: Some(Duration::ZERO),
+            ..reply
+        }),
         _ => Ok(found(values)),
     });
     let tags: Arc<[(Box<str>, Box<str>)]> = Arc::from([("job".into(), "nightly".into())]);

@@ -1,13 +1,13 @@
 //! Into other files, and out of older ones.
 
-use exactbuyer::dispatch::RunOptions;
-use exactbuyer::error::ErrorKind;
-use exactbuyer::identifier::{FieldType, Identifier, Rules, identify};
-use exactbuyer::plan::Row;
-use exactbuyer::results::Status;
-use exactbuyer::store::sqlite::{Merged, Migrated, SqliteStore, Target, migrate};
-use exactbuyer::store::{Claim, Evidence, Known, Settled, Store, Terms};
-use exactbuyer::vendor::transport::{Failure, Lost, Reply};
+use exactbuyer_core::error::ErrorKind;
+use exactbuyer_core::identifier::{FieldType, Identifier, Rules, identify};
+use exactbuyer_core::plan::Row;
+use exactbuyer_core::results::Status;
+use exactbuyer_core::service::transport::{Failure, Lost, Reply};
+use exactbuyer_core::store::{Claim, Evidence, Known, Settled, Store, Terms};
+use exactbuyer_dispatch::RunOptions;
+use exactbuyer_store::sqlite::{Merged, Migrated, SqliteStore, Target, migrate};
 
 use crate::desk::*;
 use crate::other::Other;

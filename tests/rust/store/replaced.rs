@@ -4,12 +4,12 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 
-use exactbuyer::config::{Config, OnUnknown};
-use exactbuyer::dispatch::RunOptions;
-use exactbuyer::error::{Error, ErrorKind};
-use exactbuyer::results::Status;
-use exactbuyer::store::sqlite::{SqliteStore, migrate};
-use exactbuyer::store::{Claim, Standing, Store, Terms};
+use exactbuyer_core::config::{Config, OnUnknown};
+use exactbuyer_core::error::{Error, ErrorKind};
+use exactbuyer_core::results::Status;
+use exactbuyer_core::store::{Claim, Standing, Store, Terms};
+use exactbuyer_dispatch::RunOptions;
+use exactbuyer_store::sqlite::{SqliteStore, migrate};
 
 use crate::desk::*;
 use crate::other::Other;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use exactbuyer::store::{Claim, Evidence, Known, Required, Settled, Standing, Store, Terms};
+use exactbuyer_core::store::{Claim, Evidence, Known, Required, Settled, Standing, Store, Terms};
 use futures_util::FutureExt;
 use proptest::prelude::*;
 
@@ -81,7 +81,7 @@ fn expected(model: &Model, question: &Question) -> Standing {
             Kind::Rejected => Known::Rejected("refused".into()),
             Kind::Unknown => Known::Unknown("lost".into()),
         };
-        Standing::Known(known, exactbuyer::store::Seen::default())
+        Standing::Known(known, exactbuyer_core::store::Seen::default())
     };
     match (usable, doubt) {
         (Some((number, (asked, _))), _) | (None, Some((number, (asked, _)))) => known(number, asked.kind),
@@ -95,7 +95,7 @@ fn expected(model: &Model, question: &Question) -> Standing {
 /// Without the times, which the model does not keep.
 fn plain(standing: Standing) -> Standing {
     match standing {
-        Standing::Known(known, _) => Standing::Known(known, exactbuyer::store::Seen::default()),
+        Standing::Known(known, _) => Standing::Known(known, exactbuyer_core::store::Seen::default()),
         other => other,
     }
 }

@@ -3,11 +3,11 @@
 
 use std::time::Duration;
 
-use exactbuyer::config::{Config, Per};
-use exactbuyer::dispatch::RunOptions;
-use exactbuyer::results::Status;
-use exactbuyer::store::sqlite::{after_fork, before_fork};
-use exactbuyer::store::{Claim, Standing, Store, Terms};
+use exactbuyer_core::config::{Config, Per};
+use exactbuyer_core::results::Status;
+use exactbuyer_core::store::{Claim, Standing, Store, Terms};
+use exactbuyer_dispatch::RunOptions;
+use exactbuyer_store::sqlite::{after_fork, before_fork};
 
 use crate::desk::*;
 use crate::other::{Other, overlapping, shared_vendor, small_chunks};
@@ -107,7 +107,7 @@ fn what_others_have_under_way_counts_against_the_ceiling() {
     other.kill();
     let done = run(&["y"], 3);
     assert_eq!(done.receipt.count(Status::NotSent), 1);
-    assert_eq!(done.troubles[0].kind(), exactbuyer::error::ErrorKind::BudgetExceeded);
+    assert_eq!(done.troubles[0].kind(), exactbuyer_core::error::ErrorKind::BudgetExceeded);
 }
 
 #[test]
@@ -134,7 +134,7 @@ fn a_run_that_is_over_claims_nothing_beyond_its_terms() {
     let run = store.begin(Terms::default());
     store.end(run);
     let claim = runtime.block_on(store.claim(run, &[].into(), &[email("ana")]));
-    assert_eq!(claim.unwrap_err().kind(), exactbuyer::error::ErrorKind::Store);
+    assert_eq!(claim.unwrap_err().kind(), exactbuyer_core::error::ErrorKind::Store);
     assert_eq!(store.info().unwrap().under_way, 0);
 }
 

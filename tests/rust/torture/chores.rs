@@ -4,11 +4,11 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use exactbuyer::config::Config;
-use exactbuyer::dispatch::RunOptions;
-use exactbuyer::error::Error;
-use exactbuyer::store::sqlite::{Info, SqliteStore, Target, migrate};
-use exactbuyer::vendor::transport::{Failure, Lost};
+use exactbuyer_core::config::Config;
+use exactbuyer_core::error::Error;
+use exactbuyer_core::service::transport::{Failure, Lost};
+use exactbuyer_dispatch::RunOptions;
+use exactbuyer_store::sqlite::{Info, SqliteStore, Target, migrate};
 
 use crate::books::{Kept, is_sound, kept};
 use crate::desk::{Folder, Vendor, as_version_1, email, engine, found, holds, rows, run, settings};

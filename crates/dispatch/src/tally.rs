@@ -1,0 +1,232 @@
+//! The counts of one run, and what is said of it at the end.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use exactbuyer_core::error::{Error, ErrorKind};
+use exactbuyer_core::results::{Receipt, RowOutcome, Source, Status};
+use exactbuyer_core::store::Seen;
+
+/// How the service has received the requests of a run, so far: what it accepts once, it accepts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+enum Reception {
+    #[default]
+    Unasked,
+    /// Single records were refused, and nothing accepted.
+    Refused,
+    Accepted,
+}
+
+/// The receipt in the making.
+pub(super) struct Tally {
+    pub(super) receipt: Receipt,
+    started: Instant,
+    /// Doubts outlive the run, and somebody can decide what becomes of them.
+    durable: bool,
+    reception: Reception,
+    /// Some answer of the run, whose credits are known, left lookups unknown.
+    unreadable: bool,
+    /// What the first unknown met.
+    first_doubt: Option<Arc<str>>,
+    fatal: Option<Error>,
+    budget: Option<Error>,
+    doubt: Option<Error>,
+}
+
+impl Tally {
+    pub(super) fn new(started: Instant, durable: bool) -> Self {
+        Self {
+            receipt: Receipt::default(),
+            started,
+            durable,
+            reception: Reception::default(),
+            unreadable: false,
+            first_doubt: None,
+            fatal: None,
+            budget: None,
+            doubt: None,
+        }
+    }
+
+    /// Counts rows that are over.
+    pub(super) fn count(&mut self, outcomes: &[RowOutcome], now: Instant) {
+        for outcome in outcomes {
+            if let Some(count) = self.receipt.by_status.get_mut(outcome.status as usize) {
+                *count += 1;
+            }
+            let found = u64::from(outcome.status == Status::Found);
+            match outcome.source {
+                Source::Asked => {}
+                Source::Duplicate => {
+                    self.receipt.duplicates += 1;
+                    self.receipt.found_duplicates += found;
+                }
+                Source::Store if outcome.status == Status::Unknown => self.receipt.inherited.rows += 1,
+                Source::Store if outcome.status == Status::NotSent => self.receipt.barred += 1,
+                Source::Store => {
+                    self.receipt.from_store += 1;
+                    self.receipt.found_from_store += found;
+                }
+            }
+        }
+        self.receipt.elapsed = now.saturating_duration_since(self.started);
+    }
+
+    /// Lookups went out, and this is what they cost.
+    pub(super) fn sent(&mut self, lookups: usize, credits: u64, in_doubt: u64) {
+        self.receipt.requests += 1;
+        self.receipt.sent += lookups as u64;
+        self.receipt.credits += credits;
+        self.receipt.credits_in_doubt += in_doubt;
+    }
+
+    /// The request as such is all right.
+    pub(super) const fn accepted(&mut self) {
+        self.reception = Reception::Accepted;
+    }
+
+    /// A record was refused, alone.
+    pub(super) fn refused(&mut self) {
+        self.reception = self.reception.max(Reception::Refused);
+    }
+
+    /// What a lookup cost is known, and what came of it is not.
+    pub(super) const fn unreadable(&mut self) {
+        self.unreadable = true;
+    }
+
+    /// A reply that was charged, and what was odd about it.
+    pub(super) fn noted(&mut self, note: &'static str) {
+        let notes = &mut self.receipt.notes;
+        match notes.iter_mut().find(|(known, _)| *known == note) {
+            Some((_, replies)) => *replies += 1,
+            None => notes.push((note, 1)),
+        }
+    }
+
+    /// The first doubt is the one that is told.
+    pub(super) fn doubted(&mut self, reason: &Arc<str>) {
+        self.first_doubt.get_or_insert_with(|| reason.clone());
+    }
+
+    /// An earlier run's doubt, which this run met.
+    pub(super) fn inherited(&mut self, seen: Seen) {
+        let inherited = &mut self.receipt.inherited;
+        inherited.lookups += 1;
+        inherited.credits += u64::from(seen.in_doubt);
+        inherited.since_ms = Some(inherited.since_ms.map_or(seen.at_ms, |since| since.min(seen.at_ms)));
+    }
+
+    /// What made lookups unknown, in brackets, for a message about more than one.
+    pub(super) fn first_doubt(&self) -> String {
+        self.first_doubt.as_ref().map(|doubt| format!(" (first: {doubt})")).unwrap_or_default()
+    }
+
+    /// How "compare the vendor's usage page" goes on.
+    const fn before_asking_again(&self) -> &'static str {
+        if self.durable {
+            ", then enricher.resolve_unknown(\"resend\") or (\"drop\")"
+        } else {
+            " before you ask for them again"
+        }
+    }
+
+    /// Lookups whose answers reached the caller but not the store.
+    pub(super) fn not_stored(&mut self, lookups: usize) {
+        self.receipt.not_stored += lookups as u64;
+    }
+
+    /// Why the run stopped: the first reason is the one that is told.
+    pub(super) fn stopped(&mut self, reason: &Arc<str>, error: Option<Error>) {
+        self.receipt.stopped.get_or_insert_with(|| reason.clone());
+        let Some(error) = error else { return };
+        let place = match error.kind() {
+            ErrorKind::BudgetExceeded => &mut self.budget,
+            ErrorKind::UnknownOutcome => &mut self.doubt,
+            _ => &mut self.fatal,
+        };
+        place.get_or_insert(error);
+    }
+
+    /// What is to be raised, worst first: fatal, budget, unknown, rejected.
+    pub(super) fn troubles(&self) -> Vec<Error> {
+        let mut troubles: Vec<Error> =
+            [&self.fatal, &self.budget, &self.doubt].into_iter().flatten().cloned().collect();
+        // What earlier runs have left is told by the receipt, and raised by nobody a second time.
+        let unknown = self.receipt.count(Status::Unknown).saturating_sub(self.receipt.inherited.rows);
+        if unknown > 0 {
+            let reason = self.first_doubt.as_deref().unwrap_or("another run's request went unanswered");
+            let rows = counted(unknown, "row");
+            let message = match self.receipt.credits_in_doubt {
+                0 if !self.unreadable => format!(
+                    "{rows} may have been charged to another call that asked for them: {reason}. They are not sent \
+                     again unasked: compare the vendor's usage page{}",
+                    self.before_asking_again()
+                ),
+                0 if self.durable => format!(
+                    "{rows} got no readable answer, which the known credits include: {reason}. They are not sent \
+                     again unasked: enricher.resolve_unknown(\"resend\") has them asked for again, which costs again, \
+                     (\"drop\") leaves them"
+                ),
+                0 => format!(
+                    "{rows} got no readable answer, which the known credits include: {reason}. Asking for them \
+                     again costs again"
+                ),
+                most => format!(
+                    "{rows} may have been charged (0 to {}): {reason}. They are not sent again unasked: compare the \
+                     vendor's usage page{}",
+                    counted(most, "credit"),
+                    self.before_asking_again()
+                ),
+            };
+            troubles.push(Error::new(ErrorKind::UnknownOutcome, message));
+        }
+        let rejected = self.receipt.count(Status::Rejected);
+        if rejected > 0 {
+            let rows = counted(rejected, "row");
+            let message = match self.reception {
+                Reception::Unasked => {
+                    format!(
+                        "the service refused {rows} when they were asked for before: see results.problems"
+                    )
+                }
+                Reception::Refused => format!(
+                    "the service refused {rows}, and accepted nothing of this run: it may be required_fields, body \
+                     or base_url that it refuses; results.problems says what it answered"
+                ),
+                Reception::Accepted => {
+                    format!("the service refused {rows}; the others were answered: see results.problems")
+                }
+            };
+            troubles.push(Error::new(ErrorKind::BadRequest, message));
+        }
+        troubles
+    }
+}
+
+/// `1 row`, `1,000 rows`.
+pub(super) fn counted(count: u64, noun: &str) -> String {
+    let digits = count.to_string();
+    let mut text = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    format!("{text} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::counted;
+
+    #[test]
+    fn numbers_are_grouped() {
+        assert_eq!(counted(1, "row"), "1 row");
+        assert_eq!(counted(0, "row"), "0 rows");
+        assert_eq!(counted(999, "row"), "999 rows");
+        assert_eq!(counted(1_000, "credit"), "1,000 credits");
+        assert_eq!(counted(1_234_567, "credit"), "1,234,567 credits");
+    }
+}

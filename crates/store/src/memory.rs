@@ -1,0 +1,388 @@
+//! The store that remembers only as long as it must: lookups in flight, so that runs at the same
+//! time do not pay twice, and their answers, the latest of them, for as long as another run that may
+//! have seen them in flight is under way.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use futures_util::future::{BoxFuture, FutureExt, ready};
+use hashbrown::HashMap;
+use tokio::sync::Notify;
+
+use exactbuyer_core::error::Error;
+use exactbuyer_core::identifier::Identifier;
+
+use exactbuyer_core::store::{
+    Claim, Evidence, Known, RequestId, Required, RunId, Seen, Settled, Standing, Store, Terms,
+};
+
+/// Answers kept at the most: as many as a run itself remembers. A stream that is left open, or two
+/// that go on for ever, must not fill the memory.
+const MOST_KEPT: usize = 100_000;
+
+/// Remembers only while runs are under way.
+#[derive(Debug, Default)]
+pub struct MemoryStore {
+    inner: Mutex<Inner>,
+    changed: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    /// Runs and answers are numbered from one sequence, so that it can be told which came first.
+    clock: u64,
+    live: BTreeSet<RunId>,
+    entries: HashMap<Required, HashMap<Identifier, Entry>>,
+    /// What the only run that is live has in flight, as long as nothing is in `entries`: it never
+    /// asks for a lookup twice at a time, so nobody looks for one.
+    alone: Vec<Chunk>,
+    /// Answers that are kept, oldest first.
+    kept: VecDeque<(u64, Required, Identifier)>,
+    /// The same of doubts, which are not to be sent again however many come after them.
+    doubts: VecDeque<(u64, Required, Identifier)>,
+}
+
+/// The lookups of one claim.
+#[derive(Debug)]
+struct Chunk {
+    required: Required,
+    lookups: Box<[Identifier]>,
+}
+
+#[derive(Debug)]
+enum Entry {
+    InFlight,
+    Answered { at: u64, at_ms: i64, known: Known },
+}
+
+impl Inner {
+    fn tick(&mut self) -> u64 {
+        self.clock += 1;
+        self.clock
+    }
+
+    fn is_alone(&self, run: RunId) -> bool {
+        self.live.iter().all(|live| *live == run)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.entries.values().all(HashMap::is_empty)
+    }
+
+    /// From now on somebody may look for what is in flight.
+    fn index(&mut self) {
+        for Chunk { required, lookups } in std::mem::take(&mut self.alone) {
+            let of_required = self.entries.entry_ref(&required).or_default();
+            of_required.extend(lookups.into_iter().map(|lookup| (lookup, Entry::InFlight)));
+        }
+    }
+
+    fn standing(&self, run: RunId, required: &Required, lookup: &Identifier) -> Standing {
+        match self.entries.get(required).and_then(|of_required| of_required.get(lookup)) {
+            // An answer from before the run began is not this run's to have: without a durable
+            // store, each call asks anew, whether or not another one happens to be under way.
+            Some(Entry::Answered { at, at_ms, known }) if *at > run.0 => {
+                Standing::Known(known.clone(), Seen { at_ms: *at_ms, ..Seen::default() })
+            }
+            Some(Entry::InFlight) => Standing::Held,
+            Some(Entry::Answered { .. }) | None => Standing::Free,
+        }
+    }
+
+    /// Drops answers that no run under way may still have, and the oldest of too many.
+    fn forget(&mut self) {
+        let oldest = self.live.first().map_or(u64::MAX, |run| run.0);
+        loop {
+            let too_many = self.kept.len() > MOST_KEPT;
+            let next = self.kept.pop_front_if(|(at, ..)| too_many || *at < oldest);
+            let next = next.or_else(|| self.doubts.pop_front_if(|(at, ..)| *at < oldest));
+            let Some((at, required, lookup)) = next else { break };
+            let Some(of_required) = self.entries.get_mut(&required) else { continue };
+            // It may have been asked again since.
+            let same =
+                |entry: &Entry| matches!(entry, Entry::Answered { at: answered, .. } if *answered == at);
+            if of_required.get(&lookup).is_some_and(same) {
+                of_required.remove(&lookup);
+            }
+        }
+        if self.live.is_empty() {
+            self.entries.retain(|_, of_required| !of_required.is_empty());
+        }
+    }
+}
+
+impl MemoryStore {
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note(&self, run: RunId, required: &Required, lookups: Vec<(Identifier, Settled)>, at_ms: i64) {
+        let mut inner = self.lock();
+        inner.index();
+        let shared = !inner.is_alone(run);
+        let at = inner.tick();
+        for (lookup, settled) in lookups {
+            match settled {
+                Settled::Known(known) if shared => {
+                    let is_doubt = matches!(known, Known::Unknown(_));
+                    let kept = if is_doubt { &mut inner.doubts } else { &mut inner.kept };
+                    kept.push_back((at, required.clone(), lookup.clone()));
+                    let entry = Entry::Answered { at, at_ms, known };
+                    inner.entries.entry_ref(required).or_default().insert(lookup, entry);
+                }
+                Settled::Known(_) | Settled::Doubted(_) | Settled::Released => {
+                    if let Some(of_required) = inner.entries.get_mut(required) {
+                        of_required.remove(&lookup);
+                    }
+                }
+            }
+        }
+        inner.forget();
+        drop(inner);
+        self.changed.notify_waiters();
+    }
+}
+
+impl Store for MemoryStore {
+    fn begin(&self, _: Terms) -> RunId {
+        let mut inner = self.lock();
+        inner.index();
+        let run = RunId(inner.tick());
+        inner.live.insert(run);
+        run
+    }
+
+    fn end(&self, run: RunId) {
+        let mut inner = self.lock();
+        inner.live.remove(&run);
+        inner.forget();
+    }
+
+    fn durable(&self) -> bool {
+        false
+    }
+
+    fn release_if_alone(&self, run: RunId, required: &Required, lookups: &[Identifier]) -> bool {
+        let mut inner = self.lock();
+        if !inner.is_alone(run) {
+            return false;
+        }
+        let same = |chunk: &Chunk| chunk.required == *required && *chunk.lookups == *lookups;
+        if let Some(place) = inner.alone.iter().position(same) {
+            inner.alone.swap_remove(place);
+        } else if let Some(of_required) = inner.entries.get_mut(required) {
+            for lookup in lookups {
+                of_required.remove(lookup);
+            }
+        }
+        true
+    }
+
+    fn consult<'a>(
+        &'a self,
+        run: RunId,
+        required: &'a Required,
+        lookups: &'a [&'a Identifier],
+    ) -> BoxFuture<'a, Result<Vec<Standing>, Error>> {
+        let mut inner = self.lock();
+        let standings = if inner.is_alone(run) && inner.is_empty() {
+            vec![Standing::Free; lookups.len()]
+        } else {
+            inner.index();
+            lookups.iter().map(|lookup| inner.standing(run, required, lookup)).collect()
+        };
+        drop(inner);
+        ready(Ok(standings)).boxed()
+    }
+
+    fn claim<'a>(
+        &'a self,
+        run: RunId,
+        required: &'a Required,
+        lookups: &'a [Identifier],
+    ) -> BoxFuture<'a, Result<Claim, Error>> {
+        let mut inner = self.lock();
+        if inner.is_alone(run) && inner.is_empty() {
+            inner.alone.push(Chunk { required: required.clone(), lookups: lookups.into() });
+            let standings = vec![Standing::Free; lookups.len()];
+            return ready(Ok(Claim::Granted { request: RequestId::default(), standings })).boxed();
+        }
+        inner.index();
+        let mut standings = Vec::with_capacity(lookups.len());
+        for lookup in lookups {
+            let standing = inner.standing(run, required, lookup);
+            if standing == Standing::Free {
+                inner.entries.entry_ref(required).or_default().insert(lookup.clone(), Entry::InFlight);
+            }
+            standings.push(standing);
+        }
+        drop(inner);
+        ready(Ok(Claim::Granted { request: RequestId::default(), standings })).boxed()
+    }
+
+    fn settle<'a>(
+        &'a self,
+        run: RunId,
+        required: &'a Required,
+        _: RequestId,
+        lookups: Vec<(Identifier, Settled)>,
+        evidence: Evidence,
+    ) -> BoxFuture<'a, Result<u64, Error>> {
+        self.note(run, required, lookups, evidence.at_ms);
+        ready(Ok(0)).boxed()
+    }
+
+    fn abandon(&self, run: RunId, required: &Required, _: RequestId, lookups: Vec<Identifier>) {
+        let doubt = Settled::Known(Known::Unknown("its request ended without a word".into()));
+        self.note(run, required, lookups.into_iter().map(|lookup| (lookup, doubt.clone())).collect(), 0);
+    }
+
+    fn doubt<'a>(
+        &'a self,
+        run: RunId,
+        required: &'a Required,
+        lookups: Vec<(Identifier, Arc<str>)>,
+    ) -> BoxFuture<'a, Result<(), Error>> {
+        let doubted = lookups.into_iter().map(|(lookup, why)| (lookup, Settled::Known(Known::Unknown(why))));
+        self.note(run, required, doubted.collect(), 0);
+        ready(Ok(())).boxed()
+    }
+
+    fn changed(&self) -> BoxFuture<'_, ()> {
+        self.changed.notified().boxed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use bytes::Bytes;
+
+    use super::*;
+    use exactbuyer_core::identifier::FieldType;
+
+    fn lookup(text: &str) -> Identifier {
+        Identifier::from_canonical(FieldType::Email, text)
+    }
+
+    fn hit() -> Known {
+        Known::Hit(Bytes::from_static(b"{}"))
+    }
+
+    async fn one(store: &MemoryStore, run: RunId, text: &str) -> Standing {
+        claim(store, run, &Required::from([]), text).await
+    }
+
+    async fn claim(store: &MemoryStore, run: RunId, required: &Required, text: &str) -> Standing {
+        match store.claim(run, required, &[lookup(text)]).await.unwrap() {
+            Claim::Granted { mut standings, .. } => standings.remove(0),
+            refused => unreachable!("{refused:?}"),
+        }
+    }
+
+    fn begin(store: &MemoryStore) -> RunId {
+        store.begin(Terms::default())
+    }
+
+    fn known(known: Known) -> Standing {
+        Standing::Known(known, Seen::default())
+    }
+
+    async fn settle(store: &MemoryStore, run: RunId, text: &str, settled: Settled) {
+        let (request, evidence) = (RequestId::default(), Evidence::default());
+        let settled = vec![(lookup(text), settled)];
+        store.settle(run, &Required::from([]), request, settled, evidence).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_one_run_asks_the_others_wait_for() {
+        let store = MemoryStore::default();
+        let (first, second) = (begin(&store), begin(&store));
+        assert_eq!(one(&store, first, "a").await, Standing::Free);
+        assert_eq!(one(&store, second, "a").await, Standing::Held);
+        let changed = store.changed();
+        settle(&store, first, "a", Settled::Known(hit())).await;
+        changed.await;
+        assert_eq!(one(&store, second, "a").await, known(hit()));
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_nobody_waits_for_is_not_kept_but_one_that_somebody_may_is() {
+        let store = MemoryStore::default();
+        let required = Required::from([]);
+        let first = begin(&store);
+        assert_eq!(one(&store, first, "a").await, Standing::Free);
+        assert_eq!(one(&store, first, "b").await, Standing::Free);
+        assert!(store.release_if_alone(first, &required, &[lookup("a")]));
+        assert_eq!(store.lock().alone.len(), 1);
+        let second = begin(&store);
+        assert_eq!(one(&store, second, "a").await, Standing::Free);
+        assert!(!store.release_if_alone(first, &required, &[lookup("b")]));
+        assert_eq!(one(&store, second, "b").await, Standing::Held);
+    }
+
+    #[tokio::test]
+    async fn what_was_released_anybody_may_ask() {
+        let store = MemoryStore::default();
+        let (first, second) = (begin(&store), begin(&store));
+        assert_eq!(one(&store, first, "a").await, Standing::Free);
+        settle(&store, first, "a", Settled::Released).await;
+        assert_eq!(one(&store, second, "a").await, Standing::Free);
+    }
+
+    #[tokio::test]
+    async fn a_later_run_asks_anew_and_nothing_is_kept_after_the_last() {
+        let store = MemoryStore::default();
+        let (first, second) = (begin(&store), begin(&store));
+        assert_eq!(one(&store, first, "a").await, Standing::Free);
+        settle(&store, first, "a", Settled::Known(hit())).await;
+        let third = begin(&store);
+        assert_eq!(one(&store, third, "a").await, Standing::Free);
+        settle(&store, third, "a", Settled::Known(hit())).await;
+        for run in [first, second, third] {
+            store.end(run);
+        }
+        assert!(store.lock().entries.is_empty());
+        assert!(store.lock().kept.is_empty());
+    }
+
+    #[tokio::test]
+    async fn two_runs_that_go_on_for_ever_do_not_fill_the_memory() {
+        let store = MemoryStore::default();
+        let (first, second) = (begin(&store), begin(&store));
+        assert_eq!(one(&store, first, "lost").await, Standing::Free);
+        let unknown = Known::Unknown("lost".into());
+        settle(&store, first, "lost", Settled::Known(unknown.clone())).await;
+        let most = MOST_KEPT + 10;
+        for number in 0..most {
+            let text = format!("p{number}");
+            assert_eq!(one(&store, first, &text).await, Standing::Free);
+            settle(&store, first, &text, Settled::Known(hit())).await;
+        }
+        assert_eq!(store.lock().kept.len(), MOST_KEPT);
+        assert_eq!(store.lock().entries.values().map(HashMap::len).sum::<usize>(), MOST_KEPT + 1);
+        assert_eq!(one(&store, second, "lost").await, known(unknown));
+        assert_eq!(one(&store, second, &format!("p{}", most - 1)).await, known(hit()));
+        assert_eq!(one(&store, second, "p0").await, Standing::Free);
+    }
+
+    #[tokio::test]
+    async fn other_required_fields_are_another_lookup() {
+        let store = MemoryStore::default();
+        let run = begin(&store);
+        let phone = Required::from(["phone".into()]);
+        assert_eq!(one(&store, run, "a").await, Standing::Free);
+        assert_eq!(claim(&store, run, &phone, "a").await, Standing::Free);
+    }
+
+    #[tokio::test]
+    async fn doubts_are_shared_too() {
+        let store = MemoryStore::default();
+        let (first, second) = (begin(&store), begin(&store));
+        assert_eq!(one(&store, first, "a").await, Standing::Free);
+        let unknown = Known::Unknown("lost".into());
+        settle(&store, first, "a", Settled::Known(unknown.clone())).await;
+        assert_eq!(one(&store, second, "a").await, known(unknown));
+    }
+}
