@@ -8,8 +8,8 @@ use arrow_schema::ArrowError;
 
 use exactbuyer_core::results::RowOutcome;
 
-use super::block::{Block, Habits, Had};
-use super::layout::Layout;
+use crate::block::{Block, Habits, Had};
+use crate::layout::Layout;
 
 /// Puts outcomes into the order of the rows, block by block; each block is read and becomes a
 /// record batch as soon as its last outcome is there, whatever the blocks before it wait for.

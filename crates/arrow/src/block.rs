@@ -9,10 +9,10 @@ use bytes::Bytes;
 
 use exactbuyer_core::results::{Reason, RowOutcome, Source, Status};
 
-use super::layout::Layout;
-use super::texts::Texts;
-use super::values::{Column, Contact};
-use super::walk::{Found, walk};
+use crate::contact::walk::{Found, walk};
+use crate::layout::Layout;
+use crate::values::column::{Column, Contact};
+use crate::values::texts::Texts;
 
 /// Most bytes of contacts that one record batch is made of: Arrow counts the text of a column in
 /// 31 bits. No column has more text than its contacts have. In tests few, to see what then happens.

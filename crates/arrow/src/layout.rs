@@ -6,10 +6,10 @@ use arrow_schema::{DataType, Field, Schema, SchemaRef};
 
 use exactbuyer_core::error::{Error, ErrorKind};
 
-use super::kind::{Form, Kind, timestamp};
-use super::path::Path;
-use super::trie::Trie;
-use super::values::column_type;
+use crate::contact::path::Path;
+use crate::contact::trie::Trie;
+use crate::values::column::column_type;
+use crate::values::kind::{Form, Kind, timestamp};
 
 /// The columns that every table gets, in order: what became of the row; by which column it was
 /// found; whether that was paid for, a duplicate or stored; when it was fetched; why, where it is

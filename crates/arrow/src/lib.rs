@@ -8,23 +8,13 @@
 
 mod assemble;
 mod block;
-pub mod cells;
-mod join;
-mod kind;
+mod contact;
+pub mod input;
 mod layout;
-pub mod marks;
-mod moments;
-mod names;
-mod numbers;
-mod path;
-pub mod regions;
-mod texts;
-mod trie;
 mod values;
-mod walk;
 
 pub use assemble::Assembler;
-pub use join::{Cell, join};
-pub use kind::Kind;
+pub use contact::path::Path;
+pub use input::join::{Cell, join};
 pub use layout::{DEFAULT, FIXED, Layout, Wanted};
-pub use path::Path;
+pub use values::kind::Kind;

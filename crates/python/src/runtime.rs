@@ -12,8 +12,8 @@ use std::{io, panic, process, thread};
 use pyo3::prelude::*;
 use tokio::runtime::{Builder, Handle, Runtime};
 
-use super::awaiting::Answers;
-use super::errors;
+use crate::calls::awaiting::Answers;
+use crate::errors;
 
 /// Threads of the runtime. It encodes, sends, receives and splits, some 400,000 rows a second, which
 /// is above any vendor's limit; objects are built by the caller's own thread. A second one would have

@@ -8,7 +8,7 @@ use std::time::Duration;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 
-use super::errors;
+use crate::errors;
 use exactbuyer_sandbox::{BadLuck, Fault, Ledger, Options, RetryAfter, Sandbox};
 
 /// Adds the sandbox's classes to the extension module.

@@ -11,7 +11,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyMapping, PyString};
 
-use super::errors;
+use crate::errors;
 use exactbuyer_core::config::{BodyFormat, Config, OnUnknown, Per};
 use exactbuyer_core::identifier::Rules;
 use exactbuyer_core::identifier::reading::Reader;

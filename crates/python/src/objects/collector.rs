@@ -8,9 +8,9 @@
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 
-use super::super::ffi::collector_is_on;
+use crate::ffi::collector_is_on;
 
-pub(in super::super) use super::super::ffi::without_collector;
+pub(in super::super) use crate::ffi::without_collector;
 
 /// A user who freezes the objects of a running program freezes thousands: a bare interpreter has
 /// over four. `CPython` 3.12 counts some hundred immortal ones of its own as frozen, and puts them

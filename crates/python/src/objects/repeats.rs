@@ -4,7 +4,7 @@
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
-use super::super::ffi::latin1;
+use crate::ffi::latin1;
 
 /// Longer texts hardly repeat, and comparing them costs more.
 const LONGEST: usize = 39;
