@@ -2,7 +2,7 @@
 //! no objects. Prints, as its last line, the records and the processor seconds that they took.
 //!
 //! ```console
-//! $ cargo bench --features http,sandbox --bench engine -- 1000000
+//! $ cargo bench -p exactbuyer_tests --bench engine -- 1000000
 //! ```
 //!
 //! The sandbox runs in a process of its own, so that its time is not counted.

@@ -2,7 +2,7 @@
 //! disk that it takes. Prints, as its last line, the figures as JSON.
 //!
 //! ```console
-//! $ cargo bench --features http,sandbox,store --bench store -- 300000 [folder]
+//! $ cargo bench -p exactbuyer_tests --bench store -- 300000 [folder]
 //! ```
 //!
 //! The sandbox runs in a process of its own, so that its time is not counted.

@@ -1,7 +1,7 @@
 //! What a large store costs to open, to plan against, to search and to purge.
 //!
 //! ```console
-//! $ cargo bench --features store --bench store_size -- 2100000 [folder]
+//! $ cargo bench -p exactbuyer_tests --bench store_size -- 2100000 [folder]
 //! ```
 //!
 //! Makes the store in the folder (by default a temporary one), some 250 bytes a lookup, and removes it.

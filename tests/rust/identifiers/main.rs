@@ -299,7 +299,7 @@ fn no_region_panics() {
     assert!(regions >= 240, "saw {regions} regions");
 }
 
-/// `cargo test --release --test identifiers -- --ignored --nocapture speed`
+/// `cargo test --release -p exactbuyer_tests --test identifiers -- --ignored --nocapture speed`
 #[test]
 #[ignore = "measures, and asserts nothing"]
 fn speed() {

@@ -25,16 +25,21 @@ pub struct Skipped {
 
 impl<'a> Passed<'a> {
     /// The text from here on.
+    #[must_use]
     pub fn from(self, at: usize) -> &'a [u8] {
         self.0.get(at..).unwrap_or_default()
     }
 
     /// The text between two places.
+    #[must_use]
     pub fn between(self, from: usize, to: usize) -> &'a [u8] {
         self.0.get(from..to).unwrap_or_default()
     }
 
     /// The next byte that is no blank, and where it is.
+    ///
+    /// # Errors
+    /// The text ends, or it has not passed.
     #[inline]
     pub fn next(self, mut at: usize) -> Result<(usize, u8), Unreadable> {
         loop {
@@ -47,6 +52,9 @@ impl<'a> Passed<'a> {
     }
 
     /// The place behind this byte, which comes next.
+    ///
+    /// # Errors
+    /// The text ends, or it has not passed.
     #[inline]
     pub fn behind(self, at: usize, byte: u8) -> Result<usize, Unreadable> {
         match self.next(at)? {
@@ -56,6 +64,9 @@ impl<'a> Passed<'a> {
     }
 
     /// Whether a comma comes next, and not this end; and the place behind it.
+    ///
+    /// # Errors
+    /// The text ends, or it has not passed.
     #[inline]
     pub fn comma_or(self, end: u8, at: usize) -> Result<(usize, bool), Unreadable> {
         match self.next(at)? {
@@ -66,6 +77,9 @@ impl<'a> Passed<'a> {
     }
 
     /// The place behind a string whose text begins here, and whether that holds escapes.
+    ///
+    /// # Errors
+    /// The text ends, or it has not passed.
     #[inline]
     pub fn string(self, mut at: usize) -> Result<(usize, bool), Unreadable> {
         let mut escaped = false;
@@ -83,6 +97,9 @@ impl<'a> Passed<'a> {
     }
 
     /// Skips a value.
+    ///
+    /// # Errors
+    /// The text ends, or it has not passed.
     #[inline]
     pub fn value(self, at: usize) -> Result<Skipped, Unreadable> {
         match self.next(at)? {
@@ -159,6 +176,7 @@ impl Expected {
     }
 
     /// Whether this text begins with it.
+    #[must_use]
     #[inline]
     pub fn begins(&self, text: &[u8]) -> bool {
         match text.first_chunk::<16>() {

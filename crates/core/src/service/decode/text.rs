@@ -21,6 +21,7 @@ pub(super) fn read(raw: &[u8], escaped: bool) -> Option<Cow<'_, str>> {
 /// cannot spell, as the three bytes that it would be (WTF-8, Python's `surrogatepass`).
 ///
 /// Of a text that the scanner has not passed, it makes something or other.
+#[must_use]
 pub fn unescape(raw: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(raw.len());
     let mut rest = raw;
@@ -85,6 +86,7 @@ fn push(out: &mut Vec<u8>, said: u32) {
 /// Eight bytes at a time in one machine word: vendors' strings are short, and this needs neither
 /// `unsafe` nor a particular processor.
 #[inline(always)]
+#[must_use]
 pub fn plain(text: &[u8]) -> usize {
     const ONES: u64 = u64::MAX / 0xff;
     const HIGHS: u64 = ONES * 0x80;
