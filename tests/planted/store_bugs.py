@@ -8,28 +8,28 @@ from __future__ import annotations
 
 from bug import ATTEMPT, Bug
 
-BARRED = "src/store/sqlite/barred.rs"
-BUSY = "src/store/sqlite/busy.rs"
-CLAIM = "src/store/sqlite/claim.rs"
-DISKS = "src/store/sqlite/disks.rs"
-CLOSING = "src/store/sqlite/closing.rs"
-FILES = "src/store/sqlite/files.rs"
-FIND = "src/store/sqlite/find.rs"
-LEDGER = "src/store/sqlite/ledger.rs"
-MERGE = "src/store/sqlite/merge.rs"
-LOOK = "src/store/sqlite/look.rs"
-FORGOTTEN = "src/store/sqlite/forgotten.rs"
-OPENING = "src/store/sqlite/opening.rs"
-OWNER = "src/store/sqlite/owner.rs"
-PLACE = "src/store/sqlite/place.rs"
-REGISTRY = "src/store/sqlite/registry.rs"
-SCHEMA = "src/store/sqlite/schema.rs"
-SETTLE = "src/store/sqlite/settle.rs"
-SHARED = "src/store/sqlite/shared.rs"
-SYSTEM_CALLS = "src/store/sqlite/system_calls.rs"
-PLATFORM = "src/store/sqlite/platform.rs"
+BARRED = "src/store/sqlite/people/copies.rs"
+BUSY = "src/store/sqlite/file/busy.rs"
+CLAIM = "src/store/sqlite/answers/claim.rs"
+DISKS = "src/store/sqlite/file/disks.rs"
+CLOSING = "src/store/sqlite/process/closing.rs"
+FILES = "src/store/sqlite/file/open_files.rs"
+FIND = "src/store/sqlite/people/find.rs"
+LEDGER = "src/store/sqlite/threads/writer_state.rs"
+MERGE = "src/store/sqlite/transfer/merge.rs"
+LOOK = "src/store/sqlite/answers/lookups.rs"
+FORGOTTEN = "src/store/sqlite/recognise/by_hash.rs"
+OPENING = "src/store/sqlite/process/opening.rs"
+OWNER = "src/store/sqlite/file/owners.rs"
+PLACE = "src/store/sqlite/file/place.rs"
+REGISTRY = "src/store/sqlite/process/registry.rs"
+SCHEMA = "src/store/sqlite/file/schema.rs"
+SETTLE = "src/store/sqlite/answers/settle.rs"
+SHARED = "src/store/sqlite/threads/shared.rs"
+SYSTEM_CALLS = "src/store/sqlite/platform/unix/system_calls.rs"
+PLATFORM = "src/store/sqlite/platform/unix/locks.rs"
 SPELLING = "src/store/sqlite/recognise/spelling.rs"
-WRITER = "src/store/sqlite/writer.rs"
+WRITER = "src/store/sqlite/threads/writer.rs"
 
 STORE_BUGS = (
     # ---- intent before action, answer before delivery ----
@@ -221,8 +221,8 @@ STORE_TEST_BUGS = (
         "a store that was deleted is written to",
         "replaced::who_has_a_store_open_that_was_deleted_sends_nothing",
         FILES,
-        "    pub(super) fn check(&self) -> Result<(), Fault> {\n",
-        "    pub(super) fn check(&self) -> Result<(), Fault> {\n"
+        "    pub(in super::super) fn check(&self) -> Result<(), Fault> {\n",
+        "    pub(in super::super) fn check(&self) -> Result<(), Fault> {\n"
         "        if true {\n            return Ok(());\n        }\n",
     ),
     Bug(

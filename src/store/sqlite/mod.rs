@@ -12,50 +12,17 @@
 //!
 //! Knows nothing of runs beyond their terms, and nothing of the vendor but the length of its window.
 
-mod backup;
-mod barred;
-mod block;
-mod busy;
-mod claim;
-mod closing;
-mod descriptors;
-mod disk_kinds;
-mod disks;
-mod doubts;
-mod estimate;
-mod export;
-mod fault;
-mod files;
-mod find;
-mod foreign;
-mod forgotten;
-mod interrupt;
-mod journal;
+mod answers;
+mod file;
 mod key;
 mod ledger;
-mod look;
-mod marks;
-mod mention;
-mod merge;
-mod migrate;
-mod opening;
-mod owner;
-mod place;
+mod people;
 mod platform;
-mod privacy;
-mod reader;
+mod process;
 mod recognise;
-mod registry;
-mod runs;
-mod schema;
-mod settle;
-mod shared;
-mod shelf;
-mod system_calls;
-mod tail;
-mod thread;
-mod trial;
-mod writer;
+mod tables;
+mod threads;
+mod transfer;
 
 use std::fmt;
 use std::path::Path;
@@ -69,28 +36,29 @@ use crate::identifier::Identifier;
 use crate::secret::ApiKey;
 
 use super::{Standing, Terms};
-use busy::LOCK_TIMEOUT;
-use fault::Fault;
-use ledger::Ledger;
-use look::{Question, RunState};
-use opening::{Opening, User};
-use reader::Reading;
-use runs::Runs;
-use shared::{Shared, now_ms, sorted};
+use answers::engine::Runs;
+use answers::lookups::{self, Question, RunState};
+use file::busy::LOCK_TIMEOUT;
+use file::fault::Fault;
+use process::closing;
+use process::opening::{self, Opening, User};
+use threads::reader::Reading;
+use threads::shared::{Shared, now_ms, sorted};
+use threads::writer_state::Ledger;
 
-pub use disks::distrust;
-pub use doubts::{Doubt, Resolution, Resolved};
-pub use estimate::{Yield, check_time_zone};
-pub use export::Export;
-pub use find::{Contact, Target};
-pub use interrupt::Interrupt;
-pub use journal::{Entry, Info, Reconciliation, SummaryRow};
-pub use merge::Merged;
-pub use migrate::{Migrated, migrate, migrate_unless};
-pub use opening::service_at;
-pub use place::service_of;
-pub use privacy::Purged;
-pub use registry::{after_fork, before_fork};
+pub use file::disks::distrust;
+pub use file::place::service_of;
+pub use ledger::doubts::{Doubt, Resolution, Resolved};
+pub use ledger::estimate::{Yield, check_time_zone};
+pub use ledger::journal::{Entry, Info, Reconciliation, SummaryRow};
+pub use people::find::{Contact, Target};
+pub use people::purge::Purged;
+pub use process::interrupt::Interrupt;
+pub use process::opening::service_at;
+pub use process::registry::{after_fork, before_fork};
+pub use transfer::export::Export;
+pub use transfer::merge::Merged;
+pub use transfer::migrate::{Migrated, migrate, migrate_unless};
 
 /// A store in a file. Clones, and all others of this process that open the same file, share it.
 pub struct SqliteStore {
@@ -222,7 +190,7 @@ impl SqliteStore {
         self.ask(move |reading, shared| {
             let question = Question::of(shared, &run, &fields, &keys)?;
             reading.at_once(|connection, _, tail| {
-                Ok(look::foretell(&look::find(connection, shared, tail, &question)?))
+                Ok(lookups::foretell(&lookups::find(connection, shared, tail, &question)?))
             })
         })
     }

@@ -8,6 +8,8 @@
 //! Knows nothing of files. The caller says whom to look for.
 
 mod addresses;
+pub(super) mod by_hash;
+pub(super) mod by_target;
 mod numbers;
 mod plain;
 mod profiles;

@@ -1,0 +1,9 @@
+pub(super) mod busy;
+pub(super) mod disk_kinds;
+pub(super) mod disks;
+pub(super) mod fault;
+pub(super) mod open_files;
+pub(super) mod owners;
+pub(super) mod place;
+pub(super) mod schema;
+pub(super) mod trial;

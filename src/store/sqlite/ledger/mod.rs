@@ -1,0 +1,3 @@
+pub(super) mod doubts;
+pub(super) mod estimate;
+pub(super) mod journal;

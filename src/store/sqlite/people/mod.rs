@@ -1,0 +1,3 @@
+pub(super) mod copies;
+pub(super) mod find;
+pub(super) mod purge;

@@ -1,0 +1,4 @@
+pub(super) mod closing;
+pub(super) mod interrupt;
+pub(super) mod opening;
+pub(super) mod registry;

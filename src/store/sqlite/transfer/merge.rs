@@ -1,0 +1,326 @@
+//! Merges another store into this one: what the other store has paid for is not paid for again here, and
+//! its journal becomes part of this store's journal.
+//!
+//! Requests are identified by their tokens, so that stores can be copied and merged in any order and
+//! direction. Two copies can know different things about a request that was under way or in doubt when the
+//! copy was made: an answer replaces a doubt, and a decision replaces an open doubt, whichever copy is
+//! merged into the other.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use rusqlite::{Connection, OptionalExtension, params};
+
+use crate::error::{Error, ErrorKind};
+
+use super::super::SqliteStore;
+use super::super::answers::settle::{keys_of, take_back};
+use super::super::file::fault::Fault;
+use super::super::file::schema::state;
+use super::super::key::Key;
+use super::super::people::purge::bar;
+use super::super::process::interrupt::Interrupt;
+use super::super::recognise::by_target::Seek as _;
+use super::super::tables::block::{self, Sheet};
+use super::super::tables::block_table;
+use super::super::threads::shared::{Shared, number_of};
+use super::super::threads::writer_state::Ledger;
+use super::other_store::{self, Foreign, Head, Token};
+
+/// What a merge did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Merged {
+    /// Requests taken over, with all that they came to.
+    pub requests: u64,
+    /// Lookups taken over.
+    pub lookups: u64,
+    /// Requests that were here already.
+    pub known: u64,
+    /// Requests that were under way at that moment: merge again when they are settled.
+    pub under_way: u64,
+    /// Identifiers that were purged from the other store, if it is not a copy of this one. This store
+    /// cannot tell which they are, so purge them here, too. Those of a copy are taken over.
+    pub purged_there: u64,
+    /// `false` if people were purged here who had been purged from the other store, and the log could not be
+    /// emptied, because another process was reading: merge again then.
+    pub cleaned: bool,
+}
+
+impl Default for Merged {
+    fn default() -> Self {
+        Self { requests: 0, lookups: 0, known: 0, under_way: 0, purged_there: 0, cleaned: true }
+    }
+}
+
+impl SqliteStore {
+    /// Takes over everything that another store of the same service has. It may be a copy of this store.
+    /// If both have an answer, the newer one is served from then on, and neither is lost. Merges can be
+    /// repeated, and done in any order and direction: no request is taken over twice, even if it comes
+    /// through a third store. People who were purged from a copy of this store are purged here, too.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] if the other belongs to another service, or is this one;
+    /// [`ErrorKind::Store`] if either cannot be read or written. What was taken over until then is.
+    pub fn merge(&self, other: &Path) -> Result<Merged, Error> {
+        let here = self.opening()?;
+        if !other.exists() {
+            return Err(Error::new(
+                ErrorKind::Store,
+                format!("there is no store {}: check the path", other.display()),
+            ));
+        }
+        let mut other = Self::open(other, &here.shared.identity.service)?;
+        other.interrupt = self.interrupt.clone();
+        let there = other.opening()?;
+        if Arc::ptr_eq(here, there) {
+            return Err(Error::new(
+                ErrorKind::Config,
+                "a store cannot be merged with itself: give another store's path",
+            ));
+        }
+        let mut merged = Merged::default();
+        if here.shared.identity.secret == there.shared.identity.secret {
+            self.take_over_barred(&other)?;
+            self.take_over_allowed(&other)?;
+        } else {
+            let purged: i64 = other.ask(|reading, _| {
+                Ok(reading.connection.query_row("SELECT count(*) FROM barred", [], |row| row.get(0))?)
+            })?;
+            merged.purged_there = purged.unsigned_abs();
+        }
+        // Also what an earlier merge has left undone.
+        merged.cleaned = self.erase_barred()?;
+        let mut after = 0;
+        loop {
+            let page = other.ask(move |reading, _| other_store::page(&reading.connection, after))?;
+            let Some(last) = page.last else { return Ok(merged) };
+            after = last;
+            merged.under_way += page.under_way;
+            merged.known += page.heads.len() as u64;
+            // Most requests of a copy are here already: only those with news are read in full.
+            let heads = page.heads;
+            let news = self.ask(move |reading, _| news(&reading.connection, heads))?;
+            if news.is_empty() {
+                continue;
+            }
+            let requests = other.ask(move |reading, shared| {
+                reading.at_once(|connection, _, tail| other_store::read(connection, shared, tail, &news))
+            })?;
+            let interrupt = self.interrupt.clone();
+            let some =
+                self.write(move |connection, ledger| take_over(connection, ledger, &requests, &interrupt))?;
+            merged.requests += some.requests;
+            merged.lookups += some.lookups;
+            merged.known -= some.requests;
+        }
+    }
+}
+
+/// The state of a request in this store.
+struct Here {
+    number: i64,
+    settled: bool,
+    left: bool,
+}
+
+fn here(connection: &Connection, token: Token) -> Result<Option<Here>, Fault> {
+    Ok(connection
+        .prepare_cached("SELECT id, settled_ms IS NOT NULL, outcome IS 'left' FROM request WHERE token = ?1")?
+        .query_row([token], |row| Ok(Here { number: row.get(0)?, settled: row.get(1)?, left: row.get(2)? }))
+        .optional()?)
+}
+
+/// The requests about which the other store may know more than this one.
+fn news(connection: &Connection, mut heads: Vec<Head>) -> Result<Vec<Head>, Fault> {
+    let mut failed = None;
+    heads.retain(|head| match here(connection, head.token) {
+        Ok(Some(here)) => here.settled && (here.left && !head.left || head.doubtful),
+        Ok(None) => true,
+        Err(fault) => {
+            failed = Some(fault);
+            false
+        }
+    });
+    failed.map_or(Ok(heads), Err)
+}
+
+fn take_over(
+    connection: &Connection,
+    ledger: &mut Ledger,
+    requests: &[Foreign],
+    interrupt: &Interrupt,
+) -> Result<Merged, Fault> {
+    let shared = ledger.shared.clone();
+    let mut merged = Merged::default();
+    for request in requests {
+        interrupt.check()?;
+        match here(connection, request.token)? {
+            None => {
+                let number = put_request(connection, request)?;
+                merged.lookups += put_answers(connection, ledger, request, number)?;
+                merged.requests += 1;
+            }
+            // The process that sent it is alive, and will settle it.
+            Some(here) if !here.settled => {}
+            Some(here) if here.left && !request.is_left() => {
+                let decided = decisions(connection, &shared, here.number)?;
+                take_back(connection, &shared, here.number)?;
+                replace_request(connection, request, here.number)?;
+                merged.lookups += put_answers(connection, ledger, request, here.number)?;
+                decide(connection, here.number, decided)?;
+            }
+            Some(here) => {
+                let entries = request.blocks.iter().map(|(_, packed)| Ok(Sheet::read(packed)?.entries()));
+                let entries = entries.collect::<Result<Vec<_>, Fault>>()?;
+                let decided = entries.iter().flatten().zip(&request.states).filter_map(|(entry, state)| {
+                    Some((shared.identity.secret.key(entry.identifier.as_ref()?), (*state)?.0))
+                });
+                decide(connection, here.number, decided)?;
+            }
+        }
+    }
+    ledger.notify = true;
+    Ok(merged)
+}
+
+/// The states in this store's index of the lookups of a request.
+fn decisions(connection: &Connection, shared: &Shared, request: i64) -> Result<Vec<(Key, u8)>, Fault> {
+    let mut ask = connection.prepare_cached("SELECT state FROM answer WHERE key = ?1 AND request = ?2")?;
+    let mut decided = Vec::new();
+    for key in keys_of(connection, shared, request)? {
+        let state = ask.query_row(params![key, request], |row| row.get(0)).optional()?;
+        decided.extend(state.map(|state| (key, state)));
+    }
+    Ok(decided)
+}
+
+/// Applies decisions about doubts. A doubt goes through the stages open, left alone and asked again; the
+/// later stage wins, so that the order of merges does not matter.
+fn decide(
+    connection: &Connection,
+    request: i64,
+    decided: impl IntoIterator<Item = (Key, u8)>,
+) -> Result<(), Fault> {
+    for (key, state) in decided {
+        let earlier = match state {
+            state::DROPPED => {
+                "UPDATE answer SET state = ?3 WHERE key = ?1 AND request = ?2 AND state IN (3, 6)"
+            }
+            state::ASKED_AGAIN => {
+                "UPDATE answer SET state = ?3 WHERE key = ?1 AND request = ?2 AND state IN (3, 6, 5)"
+            }
+            _ => continue,
+        };
+        connection.prepare_cached(earlier)?.execute(params![key, request, state])?;
+    }
+    Ok(())
+}
+
+fn put_request(connection: &Connection, request: &Foreign) -> Result<i64, Fault> {
+    // Key and owner are the other store's own: nobody's, here.
+    connection
+        .prepare_cached(
+            "INSERT INTO request (owner, run, key, required, tags, sent_ms, lookups, credits, in_doubt, counted, token)
+             VALUES (0, 0, 0, ?1, ?2, ?3, ?4, 0, 0, 0, ?5)",
+        )?
+        .execute(params![
+            number_of(connection, &request.fields)?,
+            super::super::answers::claim::tags(connection, &request.tags)?,
+            request.columns.sent_ms,
+            request.columns.lookups,
+            request.token,
+        ])?;
+    let number = connection.last_insert_rowid();
+    replace_request(connection, request, number)?;
+    Ok(number)
+}
+
+/// Replaces the journal row of a request by the other store's, and corrects the sums.
+fn replace_request(connection: &Connection, request: &Foreign, number: i64) -> Result<(), Fault> {
+    let columns = &request.columns;
+    connection
+        .prepare_cached(
+            "UPDATE total SET credits = total.credits + ?2 - request.credits,
+             in_doubt = total.in_doubt + ?3 - request.in_doubt FROM request WHERE request.id = ?1",
+        )?
+        .execute([number, columns.credits, columns.in_doubt])?;
+    connection
+        .prepare_cached(
+            "UPDATE request SET credits = ?2, in_doubt = ?3, counted = ?4, settled_ms = ?5, outcome = ?6, status = ?7,
+             took_ms = ?8, hits = ?9, misses = ?10, rejected = ?11, unknown = ?12 WHERE id = ?1",
+        )?
+        .execute(params![
+            number,
+            columns.credits,
+            columns.in_doubt,
+            columns.counted,
+            columns.settled_ms,
+            columns.outcome,
+            columns.status,
+            columns.took_ms,
+            columns.hits,
+            columns.misses,
+            columns.rejected,
+            columns.unknown,
+        ])?;
+    Ok(())
+}
+
+/// Stores the answers of a request, except those to lookups of people who were purged here, and contacts
+/// that mention such people. A purge by age only keeps out answers that are older than the purge.
+fn put_answers(
+    connection: &Connection,
+    ledger: &mut Ledger,
+    request: &Foreign,
+    here: i64,
+) -> Result<u64, Fault> {
+    let shared = ledger.shared.clone();
+    let forgotten = ledger.forgotten(connection)?;
+    let required = number_of(connection, &request.fields)?;
+    let mut barred = connection.prepare_cached(
+        "SELECT EXISTS (SELECT 1 FROM barred WHERE key = ?1 AND (named OR purged_ms >= ?2))",
+    )?;
+    let (mut answers, mut any_barred, mut place) = (Vec::<(Key, i64, u8, i64)>::new(), false, 0_i64);
+    for (first, packed) in &request.blocks {
+        let (mut entries, mut rewritten) = (Sheet::read(packed)?.entries(), false);
+        for entry in &mut entries {
+            let key = entry.identifier.as_ref().map(|identifier| shared.identity.secret.key(identifier));
+            let known =
+                usize::try_from(place).ok().and_then(|place| request.states.get(place)).copied().flatten();
+            if let Some(key) = key {
+                // Also what no index points at any more.
+                let at_ms = known.map_or(request.columns.settled_ms, |(_, at_ms)| at_ms);
+                let mut out: bool = barred.query_row(params![key, at_ms], |row| row.get(0))?;
+                if !out && entry.state == state::HIT && forgotten.is_in(&entry.body) {
+                    bar(connection, key, 1)?;
+                    out = true;
+                }
+                if out {
+                    (entry.identifier, entry.body, rewritten) = (None, Bytes::new(), true);
+                } else if let Some((state, at_ms)) = known {
+                    answers.push((key, place, state, at_ms));
+                }
+            }
+            place += 1;
+        }
+        any_barred |= rewritten;
+        let again = rewritten.then(|| block::pack_one(&entries)).transpose()?;
+        block_table::put(connection, here, *first, again.as_ref().unwrap_or(packed))?;
+    }
+    let unread = request.unread.as_ref().filter(|_| !any_barred);
+    if let Some(unread) = unread
+        && forgotten.may_keep(&block::decompress(unread)?)
+    {
+        connection
+            .prepare_cached("INSERT OR REPLACE INTO unread VALUES (?1, ?2)")?
+            .execute(params![here, unread])?;
+    }
+    answers.sort_unstable();
+    let mut put =
+        connection.prepare_cached("INSERT OR REPLACE INTO answer VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
+    for (key, place, state, at_ms) in &answers {
+        put.execute(params![key, here, place, state, required, at_ms])?;
+    }
+    Ok(answers.len() as u64)
+}
