@@ -63,20 +63,10 @@ pub(crate) fn copy_store(from: &Path, to: &Path) {
     }
 }
 
-/// Turns the store into one of version 1, in which requests had no tokens.
-pub(crate) fn as_version_1(path: &Path) {
+/// Makes the store one of the version of the rules before this one.
+pub(crate) fn with_older_rules(path: &Path) {
     let connection = rusqlite::Connection::open(path).unwrap();
-    connection
-        .execute_batch(
-            "DROP TABLE allowed;
-             DROP INDEX request_token;
-             ALTER TABLE request DROP COLUMN token;
-             CREATE TABLE merged (store BLOB, request INTEGER, here INTEGER NOT NULL, PRIMARY KEY (store, request))
-             WITHOUT ROWID;
-             CREATE INDEX merged_here ON merged (here);
-             PRAGMA user_version = 1;",
-        )
-        .unwrap();
+    connection.execute("UPDATE meta SET value = value - 1 WHERE name = 'rules_version'", []).unwrap();
 }
 
 /// Every byte of every file of the store, blocks unpacked.

@@ -186,6 +186,8 @@ fn a_newer_file_is_refused_and_an_older_one_wants_to_be_migrated() {
     };
     assert!(refused("PRAGMA user_version = 99").contains("newer version"));
     assert!(migrate(&path).unwrap_err().message().contains("newer version"));
+    assert!(refused("PRAGMA user_version = 1").contains("development version"));
+    assert!(migrate(&path).unwrap_err().message().contains("development version"));
     assert!(
         refused("PRAGMA user_version = 2; UPDATE meta SET value = 99 WHERE name = 'rules_version'")
             .contains("newer")

@@ -1,4 +1,5 @@
-//! A claim: that nobody else is asking, the rate, the ceiling and the intent, in one commit.
+//! A claim. One transaction checks that nobody else is asking, checks the rate and the spending limit, and records the
+//! intent to send.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,46 +7,51 @@ use std::time::Duration;
 use rusqlite::{Connection, OptionalExtension, params};
 use tokio::sync::oneshot;
 
-use crate::config::Per;
 use crate::error::{Error, ErrorKind};
 use crate::identifier::Identifier;
-use crate::store::{Ceiling, Claim, RequestId, Room};
+use crate::store::{Claim, RequestId, Room};
 use crate::vendor::limits::{MARGIN, WINDOW};
 
+use super::super::clock::now_ms;
 use super::super::file::fault::Fault;
 use super::super::key::Key;
-use super::super::tables::block;
-use super::super::threads::shared::{Fields, Intent, Shared, now_ms, number_of};
-use super::super::threads::writer::Work;
-use super::super::threads::writer_state::Ledger;
-use super::lookups::{self, Blocks, Found, Question, RunState};
+use super::super::ledger::spent;
+use super::super::process::RunState;
+use super::super::tables::block_cache::BlockCache;
+use super::super::tables::field_sets::{Fields, number_of};
+use super::super::tables::{block, requests};
+use super::super::threads::Intent;
+use super::super::threads::shared::Shared;
+use super::super::threads::work::Work;
+use super::super::threads::writer_state::WriterState;
+use super::lookups::{self, Found, LookupQuery};
 
-/// Whatever a damaged file says, nobody means to wait for longer.
+/// The longest wait, whatever a damaged file says.
 const LONGEST_WAIT: Duration = Duration::from_hours(24);
 
 /// A claim, on its way to the writer.
-pub(in super::super) struct ClaimWork {
-    pub(in super::super) run: Arc<RunState>,
-    pub(in super::super) number: u64,
-    pub(in super::super) fields: Fields,
-    pub(in super::super) keys: Vec<Key>,
-    pub(in super::super) lookups: Vec<Identifier>,
-    /// All lookups packed, for the usual case that all are free.
-    pub(in super::super) packed: Vec<u8>,
-    /// The lowest rate of this process's runs with the same key.
-    pub(in super::super) per_minute: u32,
-    pub(in super::super) tags: String,
-    pub(in super::super) answer: Option<Claim>,
-    pub(in super::super) reply: oneshot::Sender<Result<Claim, Error>>,
+pub(super) struct ClaimWork {
+    pub(crate) run: Arc<RunState>,
+    pub(crate) number: u64,
+    pub(crate) fields: Fields,
+    pub(crate) keys: Vec<Key>,
+    pub(crate) lookups: Vec<Identifier>,
+    /// All lookups packed, for the usual case that all of them are free.
+    pub(crate) packed: Vec<u8>,
+    /// The lowest rate of this process's runs with this key.
+    pub(crate) per_minute: u32,
+    pub(crate) tags: String,
+    pub(crate) answer: Option<Claim>,
+    pub(crate) reply: oneshot::Sender<Result<Claim, Error>>,
 }
 
 impl Work for ClaimWork {
-    fn work(&mut self, connection: &Connection, ledger: &mut Ledger) -> Result<(), Fault> {
-        self.answer = Some(self.claim(connection, ledger)?);
+    fn write(&mut self, connection: &Connection, state: &mut WriterState) -> Result<(), Fault> {
+        self.answer = Some(self.claim(connection, state)?);
         Ok(())
     }
 
-    fn done(self: Box<Self>, shared: &Shared, committed: Result<(), Error>) {
+    fn finish(self: Box<Self>, shared: &Shared, committed: Result<(), Error>) -> Option<Box<dyn Work>> {
         let Self { answer, reply, .. } = *self;
         let answer = committed.and_then(|()| {
             answer.ok_or_else(|| Error::new(ErrorKind::Store, "the claim was not made: run this again"))
@@ -57,36 +63,37 @@ impl Work for ClaimWork {
         if reply.send(answer).is_err()
             && let Some(request) = request
         {
-            shared.orphan(request);
+            shared.add_orphan(request);
         }
+        None
     }
 }
 
 impl ClaimWork {
-    fn claim(&self, connection: &Connection, ledger: &mut Ledger) -> Result<Claim, Fault> {
-        let shared = ledger.shared.clone();
+    fn claim(&self, connection: &Connection, state: &mut WriterState) -> Result<Claim, Fault> {
+        let shared = state.shared.clone();
         shared.owners.check(connection)?;
         let now = now_ms();
-        let find = |ledger: &Ledger| {
-            let question = Question::of(&shared, &self.run, &self.fields, &self.keys)?;
-            lookups::find(connection, &shared, &ledger.tail, &question)
+        let find = |state: &WriterState| {
+            let query = LookupQuery::of(&shared, &self.run, &self.fields, &self.keys)?;
+            lookups::find(connection, &shared, &state.tail, &query)
         };
-        let mut found = find(ledger)?;
-        if bury_dead(connection, ledger, &found)? {
-            found = find(ledger)?;
+        let mut found = find(state)?;
+        if bury_dead(connection, state, &found)? {
+            found = find(state)?;
         }
         let free: Vec<usize> =
             (0..).zip(&found).filter(|(_, found)| found.is_free()).map(|(place, _)| place).collect();
-        let told = |request| {
-            let standings = lookups::tell(connection, &mut Blocks::default(), &found)?;
+        let granted = |request| {
+            let standings = lookups::with_bodies(connection, &mut BlockCache::default(), &found)?;
             Ok(Claim::Granted { request: RequestId(request), standings })
         };
         if free.is_empty() {
-            return told(0);
+            return granted(0);
         }
-        shared.check_room()?;
+        state.check_room()?;
         let terms = &self.run.terms;
-        ledger.pace(connection, terms.key_fingerprint, self.per_minute)?;
+        state.pace(connection, terms.key_fingerprint, self.per_minute)?;
         if let Some(wait) = not_before(connection, terms.key_fingerprint, self.per_minute, now)? {
             return Ok(Claim::NotBefore(wait));
         }
@@ -98,19 +105,19 @@ impl ClaimWork {
                 return Ok(Claim::NoRoom(Room { credits, spent, ceiling: ceiling.credits, reserved }));
             }
         }
-        let request = self.intend(connection, ledger, &free, now)?;
-        told(request)
+        let request = self.intend(connection, state, &free, now)?;
+        granted(request)
     }
 
-    /// Notes the intent to send these.
+    /// Records the intent to send these lookups.
     fn intend(
         &self,
         connection: &Connection,
-        ledger: &mut Ledger,
+        state: &mut WriterState,
         free: &[usize],
         now: i64,
     ) -> Result<i64, Fault> {
-        let owner = ledger.owner(connection)?;
+        let owner = state.owner(connection)?;
         let required = number_of(connection, &self.fields)?;
         let keys: Vec<Key> = free.iter().filter_map(|place| self.keys.get(*place)).copied().collect();
         let some;
@@ -131,7 +138,7 @@ impl ClaimWork {
                 self.number.cast_signed(),
                 self.run.terms.key_fingerprint.cast_signed(),
                 required,
-                tags(connection, &self.tags)?,
+                requests::tags_number(connection, &self.tags)?,
                 now,
                 worst,
                 packed,
@@ -139,13 +146,13 @@ impl ClaimWork {
         let request = connection.last_insert_rowid();
         connection.prepare_cached("UPDATE total SET in_doubt = in_doubt + ?1")?.execute([worst])?;
         let intent = Intent { owner, fields: self.fields.clone(), keys };
-        ledger.shared.intents().add(request, intent);
+        state.shared.intents().add(request, intent);
         Ok(request)
     }
 }
 
-/// Whether any of those who hold a lookup is dead, and was buried.
-fn bury_dead(connection: &Connection, ledger: &mut Ledger, found: &[Found]) -> Result<bool, Fault> {
+/// Puts the requests of dead owners in doubt that hold any of these lookups. Returns whether there were any.
+fn bury_dead(connection: &Connection, state: &mut WriterState, found: &[Found]) -> Result<bool, Fault> {
     let mut owners: Vec<i64> = found
         .iter()
         .filter_map(|found| match found {
@@ -155,28 +162,15 @@ fn bury_dead(connection: &Connection, ledger: &mut Ledger, found: &[Found]) -> R
         .collect();
     owners.sort_unstable();
     owners.dedup();
-    owners.retain(|owner| !ledger.shared.owners.is_alive(*owner));
+    owners.retain(|owner| !state.shared.owners.is_alive(*owner));
     for owner in &owners {
-        ledger.bury(connection, *owner)?;
+        state.bury(connection, *owner)?;
     }
     Ok(!owners.is_empty())
 }
 
-/// The number of a request's tags.
-pub(in super::super) fn tags(connection: &Connection, text: &str) -> Result<i64, Fault> {
-    let known = connection
-        .prepare_cached("SELECT id FROM tags WHERE text = ?1")?
-        .query_row([text], |row| row.get(0))
-        .optional()?;
-    if let Some(known) = known {
-        return Ok(known);
-    }
-    connection.prepare_cached("INSERT INTO tags (text) VALUES (?1)")?.execute([text])?;
-    Ok(connection.last_insert_rowid())
-}
-
-/// How long nobody with this key may send: an exact sliding window over the journal, or a pause
-/// that the service has asked for.
+/// How long nobody may send with this key: by an exact sliding window over the journal, or by a pause that the service has
+/// asked for.
 fn not_before(
     connection: &Connection,
     key: u64,
@@ -196,7 +190,7 @@ fn not_before(
         .query_row([key], |row| row.get(0))?;
     let rate = slowest.map_or(per_minute, |slowest| slowest.min(per_minute)).max(1);
     let window = i64::try_from((WINDOW + MARGIN).as_millis()).unwrap_or(i64::MAX);
-    // What seems to lie far ahead is from before somebody set the clock back.
+    // A time that is far in the future is from before the clock was set back.
     let blocking: Option<i64> = connection
         .prepare_cached(
             "SELECT sent_ms FROM request WHERE sent_ms > ?1 AND sent_ms <= ?2 AND key = ?3 AND counted = 1
@@ -207,8 +201,8 @@ fn not_before(
     Ok(blocking.and_then(|sent| wait(sent + window)))
 }
 
-/// Until when the service has asked for a pause. One that has yet to begin is from before somebody set
-/// the clock back: it begins now.
+/// The end of a pause that the service has asked for. A pause that begins in the future is from before the clock was set
+/// back, and begins now.
 fn paused_until(connection: &Connection, key: i64, now: i64) -> Result<Option<i64>, Fault> {
     let paused: Option<(i64, Option<i64>)> = connection
         .prepare_cached(
@@ -226,56 +220,4 @@ fn paused_until(connection: &Connection, key: i64, now: i64) -> Result<Option<i6
         .prepare_cached("UPDATE meta SET value = ?2 WHERE name = 'paused ' || ?1")?
         .execute([key, now])?;
     Ok(Some(until))
-}
-
-/// Credits that the ceiling still has, doubts and what is under way counted as spent.
-pub(in super::super) fn spent(connection: &Connection, ceiling: &Ceiling, now: i64) -> Result<u64, Fault> {
-    let spent: i64 = match period_start(ceiling.per, &ceiling.time_zone, now)? {
-        None => connection
-            .prepare_cached("SELECT credits + in_doubt FROM total")?
-            .query_row([], |row| row.get(0))?,
-        Some(start) => connection
-            .prepare_cached("SELECT coalesce(sum(credits + in_doubt), 0) FROM request WHERE sent_ms >= ?1")?
-            .query_row([start], |row| row.get(0))?,
-    };
-    Ok(u64::try_from(spent).unwrap_or_default())
-}
-
-/// When the day or month began in which `now` lies.
-pub(in super::super) fn period_start(per: Per, time_zone: &str, now: i64) -> Result<Option<i64>, Fault> {
-    let wrong = |_: jiff::Error| {
-        Fault::Told(Error::new(
-            ErrorKind::Config,
-            "the time zone has to be a name such as \"UTC\" or \"Europe/Berlin\"",
-        ))
-    };
-    let begins = |day: fn(jiff::Zoned) -> Result<jiff::Zoned, jiff::Error>| {
-        let now = jiff::Timestamp::from_millisecond(now)?.in_tz(time_zone)?;
-        Ok(day(now)?.start_of_day()?.timestamp().as_millisecond())
-    };
-    match per {
-        Per::Run | Per::Store => Ok(None),
-        Per::Day => begins(Ok).map(Some).map_err(wrong),
-        Per::Month => begins(|now| now.first_of_month()).map(Some).map_err(wrong),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-
-    use super::*;
-
-    #[test]
-    fn days_and_months_begin_where_the_person_lives() {
-        let at = |text: &str| text.parse::<jiff::Timestamp>().unwrap().as_millisecond();
-        let now = at("2026-03-31T23:30:00Z");
-        let start = |per, zone| period_start(per, zone, now).unwrap().unwrap();
-        assert_eq!(start(Per::Month, "UTC"), at("2026-03-01T00:00:00Z"));
-        assert_eq!(start(Per::Day, "UTC"), at("2026-03-31T00:00:00Z"));
-        assert_eq!(start(Per::Month, "Europe/Berlin"), at("2026-03-31T22:00:00Z"));
-        assert_eq!(start(Per::Day, "America/New_York"), at("2026-03-31T04:00:00Z"));
-        assert!(period_start(Per::Day, "Atlantis", now).is_err());
-        assert_eq!(period_start(Per::Store, "UTC", now).unwrap(), None);
-    }
 }

@@ -1,71 +1,34 @@
-//! The store as the engine knows it: runs, and what they consult, claim and settle. Everything is
-//! handed to the threads that speak to the file; nothing here waits for one.
+//! The durable store behind the trait that the engine uses. Everything is given to the store's threads, and nothing here
+//! waits for them.
 
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::Ordering;
 
 use futures_util::future::{BoxFuture, FutureExt, ready};
 use tokio::sync::futures::Notified;
 use tokio::sync::oneshot;
 
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::identifier::Identifier;
 use crate::store::{Claim, Evidence, Known, RequestId, Required, RunId, Settled, Standing, Store, Terms};
 
-use super::super::SqliteStore;
-use super::super::process::opening::ended;
+use super::super::clock::now_ms;
+use super::super::key::Key;
+use super::super::process::SqliteStore;
 use super::super::tables::block;
-use super::super::threads::shared::{now_ms, sorted};
-use super::super::threads::writer::Listen;
+use super::super::tables::field_sets::sorted;
+use super::super::threads::owner_work::Listen;
+use super::super::threads::worker::closed;
 use super::claim::ClaimWork;
-use super::lookups::{self, Question, RunState};
+use super::lookups::{self, LookupQuery};
 use super::settle::{self, SettleWork};
-
-/// The runs of this handle and its clones.
-#[derive(Debug, Default)]
-pub(in super::super) struct Runs {
-    last: AtomicU64,
-    live: Mutex<HashMap<RunId, Arc<RunState>>>,
-    /// Somebody is listening already.
-    listening: Arc<AtomicBool>,
-}
-
-impl Runs {
-    fn live(&self) -> MutexGuard<'_, HashMap<RunId, Arc<RunState>>> {
-        self.live.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The run, and the lowest rate of all that send with the same key.
-    ///
-    /// # Errors
-    /// Where it is over: a request that it gave up before this was asked has no terms to be sent on,
-    /// and above all no ceiling.
-    fn run(&self, run: RunId) -> Result<(Arc<RunState>, u32), Error> {
-        let live = self.live();
-        let Some(state) = live.get(&run).cloned() else {
-            return Err(Error::new(
-                ErrorKind::Store,
-                "the run is over, so nothing more is sent for it: run this again",
-            ));
-        };
-        let key = state.terms.key_fingerprint;
-        let same = live.values().filter(|run| run.terms.key_fingerprint == key);
-        let slowest = same.map(|run| run.terms.requests_per_minute).min();
-        let per_minute = slowest.unwrap_or(state.terms.requests_per_minute);
-        Ok((state, per_minute))
-    }
-}
 
 impl Store for SqliteStore {
     fn begin(&self, terms: Terms) -> RunId {
-        let run = RunId(self.runs.last.fetch_add(1, Ordering::Relaxed) + 1);
-        self.runs.live().insert(run, Arc::new(RunState::new(terms, now_ms())));
-        run
+        self.runs.begin(terms)
     }
 
     fn end(&self, run: RunId) {
-        self.runs.live().remove(&run);
+        self.runs.end(run);
     }
 
     fn durable(&self) -> bool {
@@ -78,31 +41,8 @@ impl Store for SqliteStore {
         required: &'a Required,
         lookups: &'a [&'a Identifier],
     ) -> BoxFuture<'a, Result<Vec<Standing>, Error>> {
-        let opening = match self.opening() {
-            Ok(opening) => opening,
-            Err(error) => return ready(Err(error)).boxed(),
-        };
-        let shared = opening.shared.clone();
-        let keys: Vec<_> = lookups.iter().map(|lookup| shared.identity.secret.key(lookup)).collect();
-        let run = match self.runs.run(run) {
-            Ok((run, _)) => run,
-            Err(error) => return ready(Err(error)).boxed(),
-        };
-        let fields = sorted(required);
         let (reply, answer) = oneshot::channel();
-        opening.reader.give(Box::new(move |reading| {
-            let answer = reading.and_then(|reading| {
-                let standings = Question::of(&shared, &run, &fields, &keys).and_then(|question| {
-                    reading.at_once(|connection, blocks, tail| {
-                        let found = lookups::find(connection, &shared, tail, &question)?;
-                        lookups::tell(connection, blocks, &found)
-                    })
-                });
-                standings.map_err(|fault| shared.told(fault))
-            });
-            let _ = reply.send(answer);
-        }));
-        async move { answer.await.unwrap_or_else(|_| Err(ended())) }.boxed()
+        answered(self.ask_standings(run, required, lookups, reply), answer)
     }
 
     fn claim<'a>(
@@ -111,35 +51,8 @@ impl Store for SqliteStore {
         required: &'a Required,
         lookups: &'a [Identifier],
     ) -> BoxFuture<'a, Result<Claim, Error>> {
-        let opening = match self.opening() {
-            Ok(opening) => opening,
-            Err(error) => return ready(Err(error)).boxed(),
-        };
-        let shared = opening.shared.clone();
-        let packed = match block::pack_intent(lookups.iter()) {
-            Ok(packed) => packed,
-            Err(fault) => return ready(Err(shared.told(fault))).boxed(),
-        };
-        let (state, per_minute) = match self.runs.run(run) {
-            Ok(known) => known,
-            Err(error) => return ready(Err(error)).boxed(),
-        };
-        let tags = state.terms.tags.iter().map(|(name, value)| (name.to_string(), value.to_string().into()));
-        let tags = serde_json::Value::Object(tags.collect()).to_string();
         let (reply, answer) = oneshot::channel();
-        opening.writer.give(Box::new(ClaimWork {
-            run: state,
-            number: run.0,
-            fields: sorted(required),
-            keys: lookups.iter().map(|lookup| shared.identity.secret.key(lookup)).collect(),
-            lookups: lookups.to_vec(),
-            packed,
-            per_minute,
-            tags,
-            answer: None,
-            reply,
-        }));
-        async move { answer.await.unwrap_or_else(|_| Err(ended())) }.boxed()
+        answered(self.give_claim(run, required, lookups, reply), answer)
     }
 
     fn settle<'a>(
@@ -151,10 +64,7 @@ impl Store for SqliteStore {
         evidence: Evidence,
     ) -> BoxFuture<'a, Result<u64, Error>> {
         let (reply, answer) = oneshot::channel();
-        match self.hand_in(request, lookups, evidence, Some(reply)) {
-            Ok(()) => async move { answer.await.unwrap_or_else(|_| Err(ended())) }.boxed(),
-            Err(error) => ready(Err(error)).boxed(),
-        }
+        answered(self.give_settlement(request, lookups, evidence, Some(reply)), answer)
     }
 
     fn abandon(&self, _: RunId, _: &Required, request: RequestId, lookups: Vec<Identifier>) {
@@ -163,14 +73,13 @@ impl Store for SqliteStore {
         let lookups = lookups.into_iter().map(|lookup| (lookup, doubt.clone())).collect();
         let evidence =
             Evidence { at_ms: now_ms(), outcome: "unknown", left: true, in_doubt, ..Evidence::default() };
-        // Where even this fails, the request stays under way until the process ends, and is in
-        // doubt then.
-        let _ = self.hand_in(request, lookups, evidence, None);
+        // If this fails too, the request stays in flight until the process ends, and is then in doubt.
+        let _ = self.give_settlement(request, lookups, evidence, None);
     }
 
     fn changed(&self) -> Notified<'_> {
         static NEVER: tokio::sync::Notify = tokio::sync::Notify::const_new();
-        self.opening.as_ref().map_or_else(|| NEVER.notified(), |opening| opening.shared.changed.notified())
+        self.any_opening().map_or_else(|| NEVER.notified(), |opening| opening.shared.changed.notified())
     }
 
     fn listen(&self) {
@@ -182,19 +91,86 @@ impl Store for SqliteStore {
     }
 }
 
+type Reply<T> = oneshot::Sender<Result<T, Error>>;
+
+/// The answer of a thread that was given a task, or the reason why it was not.
+fn answered<'a, T: Send + 'static>(
+    given: Result<(), Error>,
+    answer: oneshot::Receiver<Result<T, Error>>,
+) -> BoxFuture<'a, Result<T, Error>> {
+    match given {
+        Ok(()) => async move { answer.await.unwrap_or_else(|_| Err(closed())) }.boxed(),
+        Err(error) => ready(Err(error)).boxed(),
+    }
+}
+
 impl SqliteStore {
-    fn hand_in(
+    fn ask_standings(
+        &self,
+        run: RunId,
+        required: &Required,
+        lookups: &[&Identifier],
+        reply: Reply<Vec<Standing>>,
+    ) -> Result<(), Error> {
+        let opening = self.opening()?;
+        let shared = opening.shared.clone();
+        let keys: Vec<Key> = lookups.iter().map(|lookup| shared.secret().key(lookup)).collect();
+        let (run, _) = self.runs.get(run)?;
+        let fields = sorted(required);
+        opening.reader.give(Box::new(move |reader| {
+            let answer = reader.and_then(|reader| {
+                let standings = LookupQuery::of(&shared, &run, &fields, &keys).and_then(|query| {
+                    reader.in_transaction(|connection, blocks, tail| {
+                        let found = lookups::find(connection, &shared, tail, &query)?;
+                        lookups::with_bodies(connection, blocks, &found)
+                    })
+                });
+                standings.map_err(|fault| shared.error(fault))
+            });
+            let _ = reply.send(answer);
+        }));
+        Ok(())
+    }
+
+    fn give_claim(
+        &self,
+        run: RunId,
+        required: &Required,
+        lookups: &[Identifier],
+        reply: Reply<Claim>,
+    ) -> Result<(), Error> {
+        let opening = self.opening()?;
+        let shared = &opening.shared;
+        let packed = block::pack_intent(lookups.iter()).map_err(|fault| shared.error(fault))?;
+        let (state, per_minute) = self.runs.get(run)?;
+        let tags = state.terms.tags.iter().map(|(name, value)| (name.to_string(), value.to_string().into()));
+        let tags = serde_json::Value::Object(tags.collect()).to_string();
+        opening.writer.give(Box::new(ClaimWork {
+            run: state,
+            number: run.0,
+            fields: sorted(required),
+            keys: lookups.iter().map(|lookup| shared.secret().key(lookup)).collect(),
+            lookups: lookups.to_vec(),
+            packed,
+            per_minute,
+            tags,
+            answer: None,
+            reply,
+        }));
+        Ok(())
+    }
+
+    fn give_settlement(
         &self,
         request: RequestId,
         lookups: Vec<(Identifier, Settled)>,
         evidence: Evidence,
-        reply: Option<oneshot::Sender<Result<u64, Error>>>,
+        reply: Option<Reply<u64>>,
     ) -> Result<(), Error> {
         let opening = self.opening()?;
-        let shared = opening.shared.clone();
-        let told = |fault| opening.shared.told(fault);
-        let (lines, blocks) = settle::pack(&shared, lookups).map_err(told)?;
-        let unread = evidence.unread.as_deref().map(block::compress).transpose().map_err(told)?;
+        let failed = |fault| opening.shared.error(fault);
+        let (lines, blocks) = settle::pack(&opening.shared, lookups).map_err(failed)?;
+        let unread = evidence.unread.as_deref().map(block::compress).transpose().map_err(failed)?;
         opening.writer.give(Box::new(SettleWork {
             request: request.0,
             lines,

@@ -1,102 +1,66 @@
-//! How a lookup stands: what of the answers on file may be used for it. A hit for some required
-//! fields answers any subset of them, a miss any superset; the newest answer that may be used is.
+//! How a lookup stands: which of the stored answers may be used for it. A hit for some required fields answers any subset
+//! of them, a miss any superset. Of several answers that may be used, the newest one is.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use hashbrown::{HashMap, HashSet};
 use rusqlite::{Connection, OptionalExtension};
 
-use crate::store::{Known, Seen, Standing, Terms};
+use crate::store::{Known, Seen, Standing};
 
+use super::super::clock::{now_ms, utc};
 use super::super::file::fault::Fault;
 use super::super::file::owners;
-use super::super::file::schema::state;
 use super::super::key::Key;
-use super::super::tables::block::{Sheet, block_start};
-use super::super::tables::block_table;
-use super::super::tables::tail::{Kept, Tail};
-use super::super::threads::shared::{Fields, Shared, clock, now_ms, within};
+use super::super::process::RunState;
+use super::super::tables::block_cache::BlockCache;
+use super::super::tables::field_sets::{Fields, within};
+use super::super::tables::tail::{Tail, TailAnswer};
+use super::super::tables::{barred, state};
+use super::super::threads::shared::Shared;
 
-/// Blocks that are kept after they were read.
-const KEPT_BLOCKS: usize = 8;
-
-/// A run, as the store keeps it in mind.
-#[derive(Debug)]
-pub(in super::super) struct RunState {
-    pub(in super::super) terms: Terms,
-    pub(in super::super) began_ms: i64,
-    mark: OnceLock<Mark>,
-}
-
-/// What was on file when a run first looked.
-#[derive(Debug, Default)]
-struct Mark {
-    /// The last request.
-    last: i64,
-    /// Those that had no answer.
-    open: HashSet<i64>,
-    at_ms: i64,
-}
-
-impl RunState {
-    pub(in super::super) fn new(terms: Terms, began_ms: i64) -> Self {
-        Self { terms, began_ms, mark: OnceLock::new() }
-    }
-
-    fn mark(&self, connection: &Connection) -> Result<&Mark, Fault> {
-        if let Some(mark) = self.mark.get() {
-            return Ok(mark);
-        }
-        let last: Option<i64> = connection.query_row("SELECT max(id) FROM request", [], |row| row.get(0))?;
-        let mut ask = connection.prepare_cached("SELECT id FROM request WHERE settled_ms IS NULL")?;
-        let open = ask.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
-        Ok(self.mark.get_or_init(|| Mark { last: last.unwrap_or_default(), open, at_ms: now_ms() }))
-    }
-
-    /// Whether an answer was there before the run began. One that was on file and yet is dated later
-    /// is from before somebody set the clock back.
-    fn inherits(&self, mark: &Mark, request: i64, at_ms: i64) -> bool {
-        let from_the_future = at_ms > mark.at_ms && !mark.open.contains(&request);
-        request <= mark.last && (at_ms <= self.began_ms || from_the_future)
-    }
-}
-
-/// An answer on file.
+/// A stored answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in super::super) struct Answer {
-    pub(in super::super) request: i64,
-    pub(in super::super) place: i64,
-    pub(in super::super) state: u8,
-    pub(in super::super) at_ms: i64,
-    /// It is older than the run that asks.
-    pub(in super::super) inherited: bool,
+pub(super) struct Answer {
+    pub(crate) request: i64,
+    pub(crate) place: i64,
+    pub(crate) state: u8,
+    pub(crate) at_ms: i64,
+    /// Whether it is older than the run that asks.
+    pub(crate) inherited: bool,
 }
 
 /// How a lookup stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in super::super) enum Found {
+pub(super) enum Found {
+    /// Nobody has asked.
     Free,
+    /// There is a contact that may not be used.
     Again,
-    /// With the owner whose request it is.
+    /// A request of this owner is asking for it.
     Held(i64),
-    /// This process's own request brought an answer that could not be stored.
+    /// A request of this process got an answer that could not be stored.
     Lost,
+    /// There is an answer that may be used.
     Answer(Answer),
+    /// A user decided not to send it again.
     Dropped(Answer),
+    /// It was purged at this time.
     Purged(i64),
 }
 
 impl Found {
-    pub(in super::super) const fn is_free(self) -> bool {
+    pub(crate) const fn is_free(self) -> bool {
         matches!(self, Self::Free | Self::Again)
     }
 }
 
-/// Lookups that a run asks about, and what was under way of them at that moment: looked at before
-/// the file is, so that what is settled in between is on file by then.
+/// The lookups that a run asks about, and which of them were in flight when it asked. That is examined before the file,
+/// so that a request which is settled in between is in the file by then.
 #[derive(Debug)]
-pub(in super::super) struct Question<'a> {
+pub(super) struct LookupQuery<'a> {
     run: &'a RunState,
     fields: &'a Fields,
     keys: &'a [Key],
@@ -104,9 +68,9 @@ pub(in super::super) struct Question<'a> {
     now_ms: i64,
 }
 
-impl<'a> Question<'a> {
-    /// Asks now.
-    pub(in super::super) fn of(
+impl<'a> LookupQuery<'a> {
+    /// Examines which lookups are in flight.
+    pub(crate) fn of(
         shared: &Shared,
         run: &'a RunState,
         fields: &'a Fields,
@@ -116,13 +80,13 @@ impl<'a> Question<'a> {
         let asking = |key| {
             let mut all = intents.asking(key, fields);
             let first = all.next()?;
-            let lost = first.lost && all.all(|asking| asking.lost);
+            let lost = first.lost && all.all(|request| request.lost);
             Some(if lost { Found::Lost } else { Found::Held(first.owner) })
         };
         let held = if intents.is_empty() { Vec::new() } else { keys.iter().map(asking).collect() };
         drop(intents);
         if held.iter().flatten().any(|held| matches!(held, Found::Held(_))) && !shared.owners.is_in_place() {
-            // Whether any of those will ever answer cannot be told.
+            // Nobody can know whether their owners are alive.
             return Err(owners::lost(&shared.path));
         }
         Ok(Self { run, fields, keys, held, now_ms: now_ms() })
@@ -130,21 +94,20 @@ impl<'a> Question<'a> {
 }
 
 /// Finds how these lookups stand, in their order.
-pub(in super::super) fn find(
+pub(crate) fn find(
     connection: &Connection,
     shared: &Shared,
     tail: &Tail,
-    question: &Question<'_>,
+    query: &LookupQuery<'_>,
 ) -> Result<Vec<Found>, Fault> {
-    let Question { run, fields, keys, ref held, now_ms } = *question;
-    let mark = run.mark(connection)?;
+    let LookupQuery { run, fields, keys, ref held, now_ms } = *query;
+    let first_look = run.first_look(connection)?;
     let mut rows = connection
         .prepare_cached("SELECT request, place, state, required, at_ms FROM answer WHERE key = ?1")?;
-    let mut barred = connection.prepare_cached("SELECT purged_ms FROM barred WHERE key = ?1")?;
-    let any_barred: bool =
-        connection.prepare_cached("SELECT EXISTS (SELECT 1 FROM barred)")?.query_row([], |row| row.get(0))?;
+    let mut purged_at = connection.prepare_cached("SELECT purged_ms FROM barred WHERE key = ?1")?;
+    let any_barred = barred::any(connection)?;
     let mut judge = Judge { shared, run, fields, now_ms, related: HashMap::new() };
-    // In the order of the index: neighbours share its pages.
+    // In the order of the index, because neighbours share its pages.
     let mut order: Vec<(Key, usize)> = keys.iter().copied().zip(0..).collect();
     order.sort_unstable();
     let mut found = vec![Found::Free; keys.len()];
@@ -154,19 +117,19 @@ pub(in super::super) fn find(
         let mut answers = rows.query([key])?;
         while let Some(row) = answers.next()? {
             let (request, at_ms) = (row.get(0)?, row.get(4)?);
-            let inherited = run.inherits(mark, request, at_ms);
+            let inherited = run.inherits(first_look, request, at_ms);
             let answer = Answer { request, place: row.get(1)?, state: row.get(2)?, at_ms, inherited };
             judge.weigh(connection, &mut view, answer, row.get(3)?)?;
         }
-        for kept in tail.of(&key) {
-            let Kept { request, place, state, required, at_ms } = *kept;
-            let inherited = run.inherits(mark, request, at_ms);
+        for answer in tail.of(&key) {
+            let TailAnswer { request, place, state, required, at_ms } = *answer;
+            let inherited = run.inherits(first_look, request, at_ms);
             let answer = Answer { request, place, state, at_ms, inherited };
             judge.weigh(connection, &mut view, answer, required)?;
         }
         let mut what = view.verdict(held);
         if any_barred && what.is_free() {
-            let purged = barred.query_row([key], |row| row.get(0)).optional()?;
+            let purged = purged_at.query_row([key], |row| row.get(0)).optional()?;
             what = purged.map_or(what, Found::Purged);
         }
         if let Some(slot) = found.get_mut(place) {
@@ -181,7 +144,7 @@ struct Judge<'a> {
     run: &'a RunState,
     fields: &'a Fields,
     now_ms: i64,
-    /// Of each set of fields, whether ours lies within it, and it within ours.
+    /// For each set of fields, whether it contains ours, and whether ours contains it.
     related: HashMap<i64, (bool, bool)>,
 }
 
@@ -190,7 +153,7 @@ struct View {
     usable: Option<Answer>,
     doubt: Option<Answer>,
     dropped: Option<Answer>,
-    /// There is a contact on file that may not be used.
+    /// Whether there is a contact that may not be used.
     again: bool,
 }
 
@@ -205,7 +168,7 @@ impl Judge<'_> {
         let (ours_within, within_ours) = if let Some(known) = self.related.get(&required) {
             *known
         } else {
-            let theirs = self.shared.fields(connection, required)?;
+            let theirs = self.shared.field_sets.get(connection, required)?;
             let related = (within(self.fields, &theirs), within(&theirs, self.fields));
             self.related.insert(required, related);
             related
@@ -218,8 +181,7 @@ impl Judge<'_> {
         };
         let slot = match answer.state {
             state::HIT if ours_within && fresh(terms.max_age) => &mut view.usable,
-            // Too old, or asked for with fields that ours are no part of: the same person is charged
-            // for again.
+            // Too old, or its required fields do not contain ours: the same person would be charged again.
             state::HIT => {
                 view.again = true;
                 return Ok(());
@@ -230,12 +192,12 @@ impl Judge<'_> {
             state::DROPPED if ours_within || within_ours => &mut view.dropped,
             _ => return Ok(()),
         };
-        // What is dated ahead of the clock is from before it was set back: older than any other.
+        // An answer with a time in the future is from before the clock was set back, so it counts as the oldest.
         let date = |answer: Answer| {
             (age_ms(answer.at_ms, self.now_ms).map(|_| answer.at_ms), answer.at_ms, answer.request)
         };
         if slot.is_none_or(|known| date(known) < date(answer)) {
-            // What a process left behind is nothing that this run has done.
+            // A doubt that a dead process has left is not from this run.
             let inherited = answer.inherited || answer.state == state::LEFT;
             *slot = Some(Answer { inherited, ..answer });
         }
@@ -243,10 +205,10 @@ impl Judge<'_> {
     }
 }
 
-/// How far a clock may be corrected without anybody having set it.
+/// The largest automatic correction of a clock.
 const CORRECTION_MS: i64 = 60_000;
 
-/// How old something is; `None` where it is dated ahead of the clock, so that nobody can tell.
+/// The age of an answer; `None` if its time is in the future, so that nobody can know.
 fn age_ms(at_ms: i64, now_ms: i64) -> Option<u64> {
     let age = now_ms.saturating_sub(at_ms);
     (age >= -CORRECTION_MS).then(|| u64::try_from(age).unwrap_or_default())
@@ -269,43 +231,17 @@ impl View {
     }
 }
 
-/// Blocks that were read lately: neighbours in the list are neighbours in a block.
-#[derive(Debug, Default)]
-pub(in super::super) struct Blocks(Vec<(i64, Sheet)>);
-
-impl Blocks {
-    /// What a lookup came to.
-    fn body(&mut self, connection: &Connection, answer: Answer) -> Result<bytes::Bytes, Fault> {
-        let Answer { request, place, .. } = answer;
-        let damaged = || Fault::damaged("an answer is missing in it");
-        let within = |(id, sheet): &(i64, Sheet)| {
-            let (of, first) = block_start(*id);
-            let at = usize::try_from(place.checked_sub(first)?).ok()?;
-            // What was read before a late answer came is a doubt yet, and no contact.
-            let same = of == request && sheet.is_hit(at) == (answer.state == state::HIT);
-            if same { sheet.body(at) } else { None }
-        };
-        if let Some(body) = self.0.iter().rev().find_map(within) {
-            return Ok(body);
-        }
-        let (id, packed) = block_table::with(connection, request, place)?.ok_or_else(damaged)?;
-        let read = (id, Sheet::read(&packed)?);
-        let body = within(&read).ok_or_else(damaged)?;
-        if self.0.len() >= KEPT_BLOCKS {
-            self.0.remove(0);
-        }
-        self.0.push(read);
-        Ok(body)
-    }
-
-    /// After a purge, nothing of what was read before may be served.
-    pub(in super::super) fn forget(&mut self) {
-        self.0.clear();
-    }
+/// The contact or the reason of an answer.
+fn body(connection: &Connection, blocks: &mut BlockCache, answer: Answer) -> Result<Bytes, Fault> {
+    blocks.read(connection, (answer.request, answer.place), |block, at| {
+        // A block that was read before a late answer came has a doubt, and no contact.
+        let is_current = block.is_hit(at) == (answer.state == state::HIT);
+        if is_current { block.body(at) } else { None }
+    })
 }
 
-/// The standing of each lookup for a plan. A plan only counts, so no contact and no reason is read.
-pub(in super::super) fn foretell(found: &[Found]) -> Vec<Standing> {
+/// The standing of each lookup, without contacts and reasons: a plan only counts.
+pub(super) fn without_bodies(found: &[Found]) -> Vec<Standing> {
     let standing = |found: &Found| match *found {
         Found::Free => Standing::Free,
         Found::Again => Standing::Again,
@@ -315,11 +251,11 @@ pub(in super::super) fn foretell(found: &[Found]) -> Vec<Standing> {
                 "its answer came, but could not be stored: free the disk, and ask again in a new process";
             Standing::Known(Known::Unknown(why.into()), Seen::default())
         }
-        Found::Dropped(answer) => Standing::Barred(left_alone(answer.at_ms)),
+        Found::Dropped(answer) => Standing::Barred(dropped(answer.at_ms)),
         Found::Purged(at_ms) => Standing::Barred(purged(at_ms)),
         Found::Answer(answer) => {
             let known = match answer.state {
-                state::HIT => Known::Hit(bytes::Bytes::new()),
+                state::HIT => Known::Hit(Bytes::new()),
                 state::MISS => Known::Miss,
                 state::REJECTED => Known::Rejected(Arc::default()),
                 _ => Known::Unknown(Arc::default()),
@@ -330,13 +266,13 @@ pub(in super::super) fn foretell(found: &[Found]) -> Vec<Standing> {
     found.iter().map(standing).collect()
 }
 
-/// What a run is told of each.
-pub(in super::super) fn tell(
+/// The standing of each lookup for a run.
+pub(super) fn with_bodies(
     connection: &Connection,
-    blocks: &mut Blocks,
+    blocks: &mut BlockCache,
     found: &[Found],
 ) -> Result<Vec<Standing>, Fault> {
-    let mut standings = foretell(found);
+    let mut standings = without_bodies(found);
     let answer = |(place, found): (usize, &Found)| match *found {
         Found::Answer(answer) => Some((answer.request, answer.place, place, answer)),
         _ => None,
@@ -346,15 +282,14 @@ pub(in super::super) fn tell(
     let mut doubts: HashMap<i64, u32> = HashMap::new();
     let mut texts: HashSet<Arc<str>> = HashSet::new();
     for (request, _, place, answer) in answers {
-        let body = |blocks: &mut Blocks| blocks.body(connection, answer);
-        let mut text = |blocks: &mut Blocks| {
-            let why = body(blocks)?;
+        let mut text = |blocks: &mut BlockCache| {
+            let why = body(connection, blocks, answer)?;
             let why = String::from_utf8_lossy(&why);
             Ok::<_, Fault>(texts.get_or_insert_with(&*why, |why| Arc::from(why)).clone())
         };
         let mut in_doubt = 0;
         let known = match answer.state {
-            state::HIT => Known::Hit(body(blocks)?),
+            state::HIT => Known::Hit(body(connection, blocks, answer)?),
             state::MISS => Known::Miss,
             state::REJECTED => Known::Rejected(text(blocks)?),
             _ => {
@@ -377,14 +312,14 @@ pub(in super::super) fn tell(
     Ok(standings)
 }
 
-fn left_alone(at_ms: i64) -> Arc<str> {
+fn dropped(at_ms: i64) -> Arc<str> {
     format!(
         "in doubt since {}, and left alone since: store.allow(identifier) lets it be asked again",
-        clock(at_ms)
+        utc(at_ms)
     )
     .into()
 }
 
 fn purged(at_ms: i64) -> Arc<str> {
-    format!("purged on {}: store.allow(identifier) lets it be asked again", clock(at_ms)).into()
+    format!("purged on {}: store.allow(identifier) lets it be asked again", utc(at_ms)).into()
 }

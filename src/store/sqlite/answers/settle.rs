@@ -1,4 +1,4 @@
-//! What a request came to, into the file: answers first, then they are delivered.
+//! A settlement: stores the outcome of a request. Answers are delivered after they are stored.
 
 use std::sync::Arc;
 
@@ -11,46 +11,43 @@ use crate::identifier::Identifier;
 use crate::store::{Evidence, Known, Settled};
 
 use super::super::file::fault::Fault;
-use super::super::file::schema::state;
 use super::super::key::Key;
-use super::super::people::purge::bar;
-use super::super::recognise::by_target::Seek as _;
-use super::super::tables::block;
-use super::super::tables::block_table;
+use super::super::recognise::Matcher as _;
 use super::super::tables::tail::{self, Lines};
+use super::super::tables::{barred, block, block_table, index, requests, state};
 use super::super::threads::shared::Shared;
-use super::super::threads::writer::Work;
-use super::super::threads::writer_state::{Ledger, put_answers, replace_doubts};
+use super::super::threads::work::Work;
+use super::super::threads::writer_state::WriterState;
 
-/// One lookup that came to something.
+/// A lookup that has an outcome.
 #[derive(Debug, Clone)]
-pub(in super::super) struct Line {
-    pub(in super::super) key: Key,
-    pub(in super::super) identifier: Identifier,
-    pub(in super::super) state: u8,
-    pub(in super::super) body: Bytes,
+pub(crate) struct Line {
+    pub(crate) key: Key,
+    pub(crate) identifier: Identifier,
+    pub(crate) state: u8,
+    pub(crate) body: Bytes,
 }
 
 /// A settlement, on its way to the writer.
-pub(in super::super) struct SettleWork {
-    pub(in super::super) request: i64,
-    pub(in super::super) lines: Vec<Line>,
+pub(super) struct SettleWork {
+    pub(crate) request: i64,
+    pub(crate) lines: Vec<Line>,
     /// The lines packed, for the usual case that nobody in them was purged.
-    pub(in super::super) blocks: Vec<(i64, Vec<u8>)>,
-    pub(in super::super) evidence: Evidence,
-    pub(in super::super) unread: Option<Vec<u8>>,
-    /// Contacts that are not stored because of a purge. Known once this work is done.
-    pub(in super::super) withheld: u64,
-    /// It failed for a reason that does not pass: it is tried again, but nobody is to wait for it.
-    pub(in super::super) is_hopeless: bool,
-    pub(in super::super) reply: Option<oneshot::Sender<Result<u64, Error>>>,
+    pub(crate) blocks: Vec<(i64, Vec<u8>)>,
+    pub(crate) evidence: Evidence,
+    pub(crate) unread: Option<Vec<u8>>,
+    /// Contacts that are not stored because of a purge. Known after `write`.
+    pub(super) withheld: u64,
+    /// Whether it failed for a reason that does not pass. It is tried again, but must not keep others from claiming.
+    pub(super) is_hopeless: bool,
+    pub(crate) reply: Option<oneshot::Sender<Result<u64, Error>>>,
 }
 
-/// Lines, and the blocks that they are packed into.
+/// Lines, and the blocks into which they are packed.
 type Packed = (Vec<Line>, Vec<(i64, Vec<u8>)>);
 
-/// What a request is settled with, packed outside of the writer: it takes its time.
-pub(in super::super) fn pack(shared: &Shared, lookups: Vec<(Identifier, Settled)>) -> Result<Packed, Fault> {
+/// Packs the outcome of a request. That takes time, so the writer does not do it.
+pub(crate) fn pack(shared: &Shared, lookups: Vec<(Identifier, Settled)>) -> Result<Packed, Fault> {
     let text = |why: &Arc<str>| Bytes::copy_from_slice(why.as_bytes());
     let line = |(identifier, settled)| {
         let (state, body) = match settled {
@@ -60,7 +57,7 @@ pub(in super::super) fn pack(shared: &Shared, lookups: Vec<(Identifier, Settled)
             Settled::Known(Known::Unknown(why)) | Settled::Doubted(why) => (state::UNKNOWN, text(&why)),
             Settled::Released => return None,
         };
-        Some(Line { key: shared.identity.secret.key(&identifier), identifier, state, body })
+        Some(Line { key: shared.secret().key(&identifier), identifier, state, body })
     };
     let lines: Vec<Line> = lookups.into_iter().filter_map(line).collect();
     let blocks = pack_lines(&lines)?;
@@ -72,40 +69,46 @@ fn pack_lines(lines: &[Line]) -> Result<Vec<(i64, Vec<u8>)>, Fault> {
 }
 
 impl Work for SettleWork {
-    fn work(&mut self, connection: &Connection, ledger: &mut Ledger) -> Result<(), Fault> {
-        let stored = self.store(connection, ledger);
+    fn write(&mut self, connection: &Connection, writer: &mut WriterState) -> Result<(), Fault> {
+        let stored = self.store(connection, writer);
         self.is_hopeless = stored.as_ref().is_err_and(|fault| !fault.may_pass());
         stored
     }
 
-    fn done(mut self: Box<Self>, shared: &Shared, committed: Result<(), Error>) {
-        let (reply, withheld) = (self.reply.take(), self.withheld);
+    fn finish(mut self: Box<Self>, shared: &Shared, committed: Result<(), Error>) -> Option<Box<dyn Work>> {
         if committed.is_ok() {
-            // Not before: whoever sees no intent is to find the answer.
+            // Not earlier: who finds no intent must find the answer.
             shared.intents().remove(self.request);
         } else {
-            // Still under way in the file, where the next opening would find it in doubt. Here,
-            // nobody need wait; and there may be room later.
+            // In the file, the request stays in flight, and the next opening would find it in doubt. In this process, nobody
+            // needs to wait for it.
             shared.intents().lose(self.request);
             shared.changed.notify_waiters();
-            shared.keep_unsettled(*self);
         }
-        if let Some(reply) = reply {
-            // Nobody waits where the run is over.
-            let _ = reply.send(committed.map(|()| withheld));
+        let failed = committed.is_err();
+        if let Some(reply) = self.reply.take() {
+            // Nobody waits for the reply if the run is over.
+            let _ = reply.send(committed.map(|()| self.withheld));
         }
+        if failed { Some(self) } else { None }
     }
-}
 
-impl std::fmt::Debug for SettleWork {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SettleWork").field("request", &self.request).finish_non_exhaustive()
+    fn waiting_bytes(&self) -> usize {
+        if self.is_hopeless {
+            return 0;
+        }
+        let lines = self
+            .lines
+            .iter()
+            .map(|line| size_of::<Line>() + line.identifier.canonical().len() + line.body.len());
+        let blocks = self.blocks.iter().map(|(_, block)| block.len());
+        lines.chain(blocks).sum::<usize>() + self.unread.as_ref().map_or(0, Vec::len)
     }
 }
 
 impl SettleWork {
-    fn store(&mut self, connection: &Connection, ledger: &mut Ledger) -> Result<(), Fault> {
-        let shared = ledger.shared.clone();
+    fn store(&mut self, connection: &Connection, writer: &mut WriterState) -> Result<(), Fault> {
+        let shared = writer.shared.clone();
         let known: Option<(i64, bool, i64, i64)> = connection
             .prepare_cached(
                 "SELECT in_doubt, settled_ms IS NOT NULL, credits, required FROM request WHERE id = ?1",
@@ -113,13 +116,13 @@ impl SettleWork {
             .query_row([self.request], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
             .optional()?;
         let Some((was_in_doubt, settled, was_credits, required)) = known else {
-            return Err(Fault::damaged("a request is missing in it"));
+            return Err(Fault::Damaged("a request is missing in it"));
         };
         if settled {
-            // Given up for dead, and yet it has answered: what is known replaces the doubt.
-            take_back(connection, &shared, self.request)?;
+            // Its process looked dead and has answered all the same: the answer replaces the doubt.
+            index::remove_outcome(connection, shared.secret(), self.request)?;
         }
-        let rest = self.without_purged(connection, ledger)?;
+        let rest = self.without_purged(connection, writer)?;
         let hits = |lines: &[Line]| lines.iter().filter(|line| line.state == state::HIT).count() as u64;
         self.withheld = rest.as_ref().map_or(0, |(rest, _)| hits(&self.lines) - hits(rest));
         let (lines, blocks) = rest.as_ref().map_or((&self.lines, &self.blocks), |rest| (&rest.0, &rest.1));
@@ -128,79 +131,70 @@ impl SettleWork {
         }
         let answers = (0..).zip(lines).map(|(place, line)| (line.key, place, line.state));
         let answers: Lines = answers.collect();
-        replace_doubts(connection, &shared, self.request, required, &answers)?;
+        let keys = answers.iter().map(|(key, ..)| *key);
+        index::replace_doubts(connection, &shared.field_sets, (self.request, required), keys)?;
         if let Some(unread) = &self.unread
             && rest.is_none()
         {
-            connection
-                .prepare_cached("INSERT OR REPLACE INTO unread VALUES (?1, ?2)")?
-                .execute(params![self.request, unread])?;
+            requests::put_unread(connection, self.request, unread)?;
         }
         self.journal(connection, lines, was_credits, was_in_doubt)?;
-        // After the journal, which knows when that was.
-        self.put(connection, ledger, required, answers)?;
-        ledger.notify = true;
+        // After the journal, from which the tail takes the time.
+        self.put(connection, writer, required, answers)?;
+        writer.notify = true;
         Ok(())
     }
 
-    /// How much memory it takes, roughly.
-    pub(in super::super) fn bytes(&self) -> usize {
-        let lines = self
-            .lines
-            .iter()
-            .map(|line| size_of::<Line>() + line.identifier.canonical().len() + line.body.len());
-        let blocks = self.blocks.iter().map(|(_, block)| block.len());
-        lines.chain(blocks).sum::<usize>() + self.unread.as_ref().map_or(0, Vec::len)
-    }
-
-    /// Doubts go into the index at once: they are looked for by their state, too.
+    /// Stores the answers in the tail. Doubts go into the index at once, because they are also found by their state.
     fn put(
         &self,
         connection: &Connection,
-        ledger: &mut Ledger,
+        writer: &mut WriterState,
         required: i64,
         answers: Lines,
     ) -> Result<(), Fault> {
         let at_ms = self.evidence.at_ms;
         if answers.iter().any(|(_, _, state)| *state == state::UNKNOWN) {
-            return put_answers(connection, self.request, required, at_ms, answers);
+            let row = |(key, place, state)| (key, self.request, place, state, required, at_ms);
+            return index::put(connection, answers.into_iter().map(row).collect());
         }
         if answers.is_empty() {
             return Ok(());
         }
         tail::put(connection, self.request, &answers)?;
-        ledger.tail.add(self.request, required, at_ms, &answers);
-        if ledger.tail.is_full(connection)? {
-            ledger.fold(connection)?;
+        writer.tail.add(self.request, required, at_ms, &answers);
+        if writer.tail.is_full(connection)? {
+            writer.fold(connection)?;
         }
         Ok(())
     }
 
-    /// Leaves out people who were purged: their own answers, and contacts that mention them. The lookup of
-    /// such a contact is barred, since it would be paid for again. Returns what may be stored, or `None` if that
-    /// is everything. If it is not, a reply that could not be read is not stored either.
-    fn without_purged(&self, connection: &Connection, ledger: &mut Ledger) -> Result<Option<Packed>, Fault> {
-        let any: bool = connection
-            .prepare_cached("SELECT EXISTS (SELECT 1 FROM barred)")?
-            .query_row([], |row| row.get(0))?;
-        if !any {
+    /// Removes answers to lookups of people who were purged, and contacts that mention such people. The lookup of such a
+    /// contact is barred, because it would be paid for again. Returns what may be stored, or `None` if that is everything.
+    /// If it is not, a reply that could not be read is not stored either.
+    fn without_purged(
+        &self,
+        connection: &Connection,
+        writer: &mut WriterState,
+    ) -> Result<Option<Packed>, Fault> {
+        if !barred::any(connection)? {
             return Ok(None);
         }
-        let forgotten = ledger.forgotten(connection)?;
+        let purged = writer.purged(connection)?;
         let mut ask = connection.prepare_cached("SELECT EXISTS (SELECT 1 FROM barred WHERE key = ?1)")?;
         let mut rest = Vec::with_capacity(self.lines.len());
         for line in &self.lines {
             if ask.query_row([line.key], |row| row.get::<_, bool>(0))? {
                 continue;
             }
-            if line.state == state::HIT && forgotten.is_in(&line.body) {
-                bar(connection, line.key, 1)?;
+            if line.state == state::HIT && purged.is_mentioned_in(&line.body) {
+                barred::bar(connection, line.key, 1)?;
                 continue;
             }
             rest.push(line.clone());
         }
         let unread = self.unread.as_deref().map(block::decompress).transpose()?;
-        if rest.len() == self.lines.len() && unread.is_none_or(|reply| forgotten.may_keep(&reply)) {
+        if rest.len() == self.lines.len() && unread.is_none_or(|reply| purged.may_keep(&reply)) {
             return Ok(None);
         }
         let blocks = pack_lines(&rest)?;
@@ -248,7 +242,7 @@ impl SettleWork {
                      ON CONFLICT DO UPDATE SET until_ms = max(until_ms, excluded.until_ms)",
                 )?
                 .execute([self.request, until])?;
-            // Since when: who sets the clock back does not make it longer.
+            // The beginning of the pause is kept too, so that setting the clock back does not make it longer.
             connection
                 .prepare_cached(
                     "INSERT OR REPLACE INTO meta SELECT 'paused ' || key, ?2 FROM request WHERE id = ?1",
@@ -259,32 +253,114 @@ impl SettleWork {
     }
 }
 
-/// Removes the outcome of a settled request, so that a later outcome can replace it.
-pub(in super::super) fn take_back(
-    connection: &Connection,
-    shared: &Shared,
-    request: i64,
-) -> Result<(), Fault> {
-    let mut drop = connection.prepare_cached("DELETE FROM answer WHERE key = ?1 AND request = ?2")?;
-    let mut keys = keys_of(connection, shared, request)?;
-    keys.sort_unstable();
-    for key in keys {
-        drop.execute(params![key, request])?;
-    }
-    block_table::clear(connection, request)
-}
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
 
-/// The lookups of a request that is on file as settled.
-pub(in super::super) fn keys_of(
-    connection: &Connection,
-    shared: &Shared,
-    request: i64,
-) -> Result<Vec<Key>, Fault> {
-    let mut keys = Vec::new();
-    for (_, packed) in block_table::of(connection, request)? {
-        let entries = block::Sheet::read(&packed)?.entries();
-        let known = entries.iter().filter_map(|entry| entry.identifier.as_ref());
-        keys.extend(known.map(|known| shared.identity.secret.key(known)));
+    use std::path::PathBuf;
+
+    use crate::identifier::FieldType;
+    use crate::store::{Claim, Store as _, Terms};
+
+    use super::super::super::process::SqliteStore;
+    use super::super::super::recognise::Target;
+    use super::super::super::threads::writer_state::MOST_WAITING_BYTES;
+    use super::*;
+
+    struct Folder(PathBuf);
+
+    impl Folder {
+        fn new(name: &str) -> Self {
+            Self(std::env::temp_dir().join(format!("exactbuyer-settle-{name}-{}", std::process::id())))
+        }
+
+        fn open(&self) -> SqliteStore {
+            SqliteStore::open(&self.0.join("a.db"), "loopback").unwrap()
+        }
     }
-    Ok(keys)
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_dir_all(&self.0);
+        }
+    }
+
+    /// As many answers as may wait, which cannot be stored for a reason that may pass.
+    struct Stuck(Option<oneshot::Sender<()>>);
+
+    impl Work for Stuck {
+        fn write(&mut self, _: &Connection, _: &mut WriterState) -> Result<(), Fault> {
+            Err(Fault::of("the disk is full"))
+        }
+
+        fn finish(mut self: Box<Self>, _: &Shared, _: Result<(), Error>) -> Option<Box<dyn Work>> {
+            if let Some(reply) = self.0.take() {
+                reply.send(()).unwrap();
+            }
+            Some(self)
+        }
+
+        fn waiting_bytes(&self) -> usize {
+            MOST_WAITING_BYTES
+        }
+    }
+
+    fn give_stuck(store: &SqliteStore) {
+        let (reply, failed) = oneshot::channel();
+        store.opening().unwrap().writer.give(Box::new(Stuck(Some(reply))));
+        failed.blocking_recv().unwrap();
+    }
+
+    fn claim(store: &SqliteStore, lookups: &[Identifier]) -> Result<Claim, Error> {
+        let (run, required) = (store.begin(Terms { requests_per_minute: 9, ..Terms::default() }), [].into());
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(store.claim(run, &required, lookups))
+    }
+
+    fn email(address: &str) -> Identifier {
+        Identifier::from_canonical(FieldType::Email, address)
+    }
+
+    #[test]
+    fn answers_that_were_never_stored_are_not_in_memory_once_the_store_is_closed() {
+        let folder = Folder::new("closed");
+        let store = folder.open();
+        let shared = Arc::downgrade(&store.opening().unwrap().shared);
+        give_stuck(&store);
+        drop(store);
+        assert!(shared.upgrade().is_none());
+    }
+
+    #[test]
+    fn while_too_many_answers_wait_to_be_stored_nothing_more_is_claimed() {
+        let folder = Folder::new("full");
+        let store = folder.open();
+        let [ana, bob] = ["ana@x.example", "bob@x.example"].map(email);
+        store.purge(&Target::Identifier(bob.clone())).unwrap();
+        give_stuck(&store);
+        let refused = claim(&store, &[ana, bob.clone()]).unwrap_err();
+        assert!(refused.message().contains("nothing more is sent"));
+        // Nothing is left to send.
+        assert!(claim(&store, &[bob]).is_ok());
+    }
+
+    #[test]
+    fn answers_that_can_never_be_stored_do_not_keep_others_from_being_claimed() {
+        let folder = Folder::new("hopeless");
+        let store = folder.open();
+        let (reply, answer) = oneshot::channel();
+        // No such request is in the file.
+        store.opening().unwrap().writer.give(Box::new(SettleWork {
+            request: 7,
+            lines: Vec::new(),
+            blocks: Vec::new(),
+            evidence: Evidence::default(),
+            unread: Some(vec![0; MOST_WAITING_BYTES]),
+            withheld: 0,
+            is_hopeless: false,
+            reply: Some(reply),
+        }));
+        assert!(answer.blocking_recv().unwrap().is_err(), "it is reported");
+        assert!(claim(&store, &[email("ana@x.example")]).is_ok());
+    }
 }

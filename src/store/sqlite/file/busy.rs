@@ -1,20 +1,19 @@
-//! How long a thread waits for locks of other programs. A fork of this process ends the wait early: the
-//! other program may keep the lock for 15 seconds, and a fork cannot wait for that.
+//! How long a thread waits for locks of other programs. A fork of this process ends the wait early, because the other
+//! program may keep the lock for 15 seconds, and a fork cannot wait for that.
 //!
-//! Nothing here takes a lock, which a forked child might inherit.
+//! Nothing here takes a lock that a forked child might inherit.
 
 use std::cell::Cell;
 use std::process;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::mpsc::channel;
 use std::time::Duration;
 
-use super::fault::Fault;
+use super::super::clock::{pause, pause_shortly};
 
-/// How long a commit waits for the commits of other processes before it is given up.
-pub(in super::super) const LOCK_TIMEOUT: Duration = Duration::from_secs(15);
+/// How long a commit waits for the commits of other processes before it fails.
+pub(crate) const LOCK_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Pauses between two attempts to get a lock, and between two checks whether a fork is over.
+/// The pauses between attempts to get a lock. The last one is repeated.
 const PAUSES: [Duration; 5] = [
     Duration::from_millis(1),
     Duration::from_millis(2),
@@ -39,8 +38,8 @@ struct Patience {
     undisturbed: bool,
 }
 
-/// Runs `act`, which waits for no lock for longer than this.
-pub(in super::super) fn within<T>(longest: Duration, act: impl FnOnce() -> T) -> T {
+/// Runs `act`. No wait for a lock in it takes longer than this.
+pub(crate) fn within<T>(longest: Duration, act: impl FnOnce() -> T) -> T {
     let before = PATIENCE.get();
     PATIENCE.set(Patience { longest, ..before });
     let done = act();
@@ -48,9 +47,9 @@ pub(in super::super) fn within<T>(longest: Duration, act: impl FnOnce() -> T) ->
     done
 }
 
-/// The same for an `act` that can be repeated: a wait ends early if a fork is about to happen, and
-/// [`has_yielded`] then returns true.
-pub(in super::super) fn yielding<T>(longest: Duration, act: impl FnOnce() -> T) -> T {
+/// The same for an `act` that can be repeated: its waits end early if a fork is about to happen, and [`has_yielded`]
+/// then returns true.
+pub(crate) fn yielding<T>(longest: Duration, act: impl FnOnce() -> T) -> T {
     let before = PATIENCE.get();
     PATIENCE.set(Patience { longest, yields: true, has_yielded: false, ..before });
     let done = act();
@@ -59,7 +58,7 @@ pub(in super::super) fn yielding<T>(longest: Duration, act: impl FnOnce() -> T) 
 }
 
 /// Runs `act`, in which [`is_fork_near`] is false: no work is postponed.
-pub(in super::super) fn undisturbed<T>(act: impl FnOnce() -> T) -> T {
+pub(crate) fn undisturbed<T>(act: impl FnOnce() -> T) -> T {
     let before = PATIENCE.get();
     PATIENCE.set(Patience { undisturbed: true, ..before });
     let done = act();
@@ -67,20 +66,21 @@ pub(in super::super) fn undisturbed<T>(act: impl FnOnce() -> T) -> T {
     done
 }
 
-pub(in super::super) fn is_undisturbed() -> bool {
+pub(crate) fn is_undisturbed() -> bool {
     PATIENCE.get().undisturbed
 }
 
-/// Whether this fault only means that a wait ended early for a fork: then the work is to be repeated.
-/// Returns true once for each such wait.
-pub(in super::super) fn has_yielded(fault: &Fault) -> bool {
+/// Whether work that failed with a busy fault failed only because a wait ended early for a fork. Then the work must be
+/// repeated. Returns true once for each such wait.
+pub(crate) fn has_yielded(is_busy: bool) -> bool {
     let patience = PATIENCE.get();
     PATIENCE.set(Patience { has_yielded: false, ..patience });
-    patience.has_yielded && fault.is_busy()
+    patience.has_yielded && is_busy
 }
 
-/// SQLite calls this when a lock is taken, with the number of calls before. Returns whether to try again.
-pub(in super::super) fn handler(tries: i32) -> bool {
+/// SQLite calls this when another connection has a lock that it needs, with the number of earlier calls. Returns
+/// whether SQLite tries again.
+pub(super) fn handler(tries: i32) -> bool {
     let patience = PATIENCE.get();
     if patience.yields && is_fork_near() {
         PATIENCE.set(Patience { has_yielded: true, ..patience });
@@ -97,16 +97,16 @@ pub(in super::super) fn handler(tries: i32) -> bool {
     true
 }
 
-/// How many threads are about to fork, and the process that they belong to.
+/// How many threads of which process are about to fork.
 static FORKING: AtomicU32 = AtomicU32::new(0);
 static PROCESS: AtomicU32 = AtomicU32::new(0);
 
 /// While this value exists, waits under [`yielding`] end early.
 #[derive(Debug)]
-pub(in super::super) struct NearFork(u32);
+pub(crate) struct NearFork(u32);
 
 impl NearFork {
-    pub(in super::super) fn announce() -> Self {
+    pub(crate) fn announce() -> Self {
         if PROCESS.swap(process::id(), Ordering::AcqRel) != process::id() {
             FORKING.store(0, Ordering::Release);
         }
@@ -115,7 +115,7 @@ impl NearFork {
     }
 
     /// The process that is about to fork.
-    pub(in super::super) fn process(&self) -> u32 {
+    pub(crate) fn process(&self) -> u32 {
         self.0
     }
 }
@@ -126,29 +126,19 @@ impl Drop for NearFork {
     }
 }
 
-/// Whether a thread of this process is about to fork: not of the process that this one was forked from, and never
-/// under [`undisturbed`].
-pub(in super::super) fn is_fork_near() -> bool {
+/// Whether a thread of this process is about to fork. Threads of the parent process do not count, and under
+/// [`undisturbed`] this is always false.
+pub(crate) fn is_fork_near() -> bool {
     FORKING.load(Ordering::Acquire) > 0
         && PROCESS.load(Ordering::Acquire) == process::id()
         && !is_undisturbed()
 }
 
-pub(in super::super) fn wait_for_fork() {
+/// Waits until no thread of this process is about to fork.
+pub(crate) fn wait_for_fork() {
     while is_fork_near() {
         pause_shortly();
     }
-}
-
-pub(in super::super) fn pause_shortly() {
-    let [.., short, _] = PAUSES;
-    pause(short);
-}
-
-fn pause(duration: Duration) {
-    // Nothing is ever sent: this only waits.
-    let (_open, never) = channel::<()>();
-    let _ = never.recv_timeout(duration);
 }
 
 #[cfg(test)]

@@ -1,9 +1,9 @@
 //! The kinds of disks, folders and programs that `disks` knows by name. Data only.
 
-/// Kinds of file systems that several machines can use at once. A trial on one of them cannot show what another
-/// would see. The number is the `f_type` of Linux, from the kernel's magic.h or the file system's own headers;
-/// it counts where the table of mounts cannot be read.
-pub(in super::super) const NETWORK: [(&str, i64, &str); 26] = [
+/// Kinds of file systems that several machines can use at once. A trial on one machine cannot show what another one
+/// would see. The number is the `f_type` of Linux, from the kernel's magic.h or the file system's own headers. It is
+/// used if the table of mounts cannot be read.
+pub(super) const NETWORK: [(&str, i64, &str); 26] = [
     ("nfs", 0x6969, "NFS"),
     ("nfs4", 0x6969, "NFS"),
     ("cifs", 0xff53_4d42, "CIFS"),
@@ -32,12 +32,11 @@ pub(in super::super) const NETWORK: [(&str, i64, &str); 26] = [
     ("webdav", 0, "WebDAV"),
 ];
 
-/// `f_type` of FUSE, and so of virtiofs.
-#[cfg(target_os = "linux")]
-pub(in super::super) const FUSE: i64 = 0x6573_5546;
+/// The `f_type` of FUSE, and therefore of virtiofs.
+pub(super) const FUSE: i64 = 0x6573_5546;
 
-/// Programs that serve the disks of this machine, so that a trial shows everything.
-pub(in super::super) const LOCAL_FUSE: [&str; 13] = [
+/// FUSE programs that serve disks of this machine, so that a trial shows everything.
+pub(super) const LOCAL_FUSE: [&str; 13] = [
     "fuseblk",
     "fuse.fuse-overlayfs",
     "fuse.mergerfs",
@@ -53,15 +52,15 @@ pub(in super::super) const LOCAL_FUSE: [&str; 13] = [
     "fuse.lxcfs",
 ];
 
-/// Disks of this machine that millions use: nothing is written there to try them before there is a store.
-pub(in super::super) const COMMON: [&str; 13] = [
+/// Common disks of one machine. They are not tried before there is a store, because a trial writes to the disk.
+pub(super) const COMMON: [&str; 13] = [
     "ext2", "ext3", "ext4", "xfs", "btrfs", "zfs", "f2fs", "bcachefs", "overlay", "tmpfs", "apfs", "hfs",
     "ufs",
 ];
 
-/// Folders of programs that synchronise, directly in somebody's home: the name of the folder, which may go on after it
-/// with a blank and more (`OneDrive - Acme`, `Dropbox (Personal)`).
-pub(in super::super) const SYNCHRONISED: [(&str, &str); 12] = [
+/// Folders of programs that synchronise, directly in a home folder. After a blank, the name may continue
+/// (`OneDrive - Acme`, `Dropbox (Personal)`).
+pub(super) const SYNCHRONISED: [(&str, &str); 12] = [
     ("Dropbox", "Dropbox"),
     ("OneDrive", "OneDrive"),
     ("Google Drive", "Google Drive"),
@@ -76,12 +75,12 @@ pub(in super::super) const SYNCHRONISED: [(&str, &str); 12] = [
     ("Proton Drive", "Proton Drive"),
 ];
 
-/// Folders in the `Library` of a home of macOS in which everything is synchronised.
-pub(in super::super) const APPLES: [(&str, &str); 2] =
+/// Folders in the `Library` of a home folder of macOS in which everything is synchronised.
+pub(super) const APPLES: [(&str, &str); 2] =
     [("Mobile Documents", "iCloud Drive"), ("CloudStorage", "a cloud's folder")];
 
-/// What programs that synchronise put into the folder.
-pub(in super::super) const MARKERS: [(&str, &str); 6] = [
+/// Files that programs which synchronise put into their folder.
+pub(super) const MARKERS: [(&str, &str); 6] = [
     (".dropbox.cache", "Dropbox"),
     (".stfolder", "Syncthing"),
     (".nextcloudsync.log", "Nextcloud"),
@@ -90,8 +89,8 @@ pub(in super::super) const MARKERS: [(&str, &str); 6] = [
     (".849C9593-D756-4E56-8D6E-42412F2A707B", "OneDrive"),
 ];
 
-/// Places of FUSE disks whose kind is `fuse` alone, or says little.
-pub(in super::super) const FUSE_PLACES: [(&str, &str); 4] = [
+/// Places of FUSE disks whose kind is only `fuse`, or says little.
+pub(super) const FUSE_PLACES: [(&str, &str); 4] = [
     ("/content/drive", "Google Drive in Colab"),
     ("/Workspace", "the workspace of Databricks"),
     ("/Volumes", "a volume of Databricks"),

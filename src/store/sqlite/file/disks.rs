@@ -1,35 +1,35 @@
-//! Whether a store can be relied on at a place. The disk is tried (`trial`). Some disks pass, although their
-//! locks do not reach the other machines that have the same files, and some folders are copied elsewhere while
-//! they are written: those are known by their kind and their path. The judgement is pure.
+//! Whether a store can be relied on at a place. The disk is tried (`trial`). Some disks pass the trial although their
+//! locks do not reach other machines that have the same files, and some folders are copied elsewhere while they are
+//! written. Those are known by their kind and their path. The decision itself is pure.
 
 use std::fmt;
 use std::path::{Component, Path};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::super::platform::unix::locks;
-use super::disk_kinds::{APPLES, COMMON, FUSE_PLACES, LOCAL_FUSE, MARKERS, NETWORK, SYNCHRONISED};
+use super::super::platform::{self, DiskKind};
+use super::disk_kinds::{APPLES, COMMON, FUSE, FUSE_PLACES, LOCAL_FUSE, MARKERS, NETWORK, SYNCHRONISED};
 use super::fault::Fault;
-use super::place::folder_of;
+use super::paths::folder_of;
 use super::trial::{self, Trial};
 
-/// What is known of a place.
+/// What is known about a place.
 #[derive(Debug, Clone, Copy)]
 struct Place<'a> {
     /// The folder, without links.
     folder: &'a Path,
     /// The kind of its file system, as the table of mounts names it: `ext4`, `fuse.sshfs`.
     kind: Option<&'a str>,
-    /// The home of this user, without links.
+    /// The home folder of this user, without links.
     home: Option<&'a Path>,
     trial: Trial,
 }
 
-/// Why a store there cannot be relied on.
+/// Why a store at a place cannot be relied on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in super::super) enum Untrusted {
-    /// Other machines can have the same files, and locks may not reach them.
+enum Untrusted {
+    /// Other machines can have the same files, and locks may not reach those machines.
     Network(String),
-    /// A program serves the files, from anywhere.
+    /// A program serves the files, which may be anywhere.
     Fuse(String),
     /// A program copies the files elsewhere, one by one.
     Synchronised(&'static str),
@@ -60,7 +60,7 @@ impl fmt::Display for Untrusted {
     }
 }
 
-/// Judges a place. `is_there` says whether there is a file or folder of this path.
+/// Judges a place. `is_there` says whether a file or folder with this path exists.
 fn judge(place: Place<'_>, is_there: impl Fn(&Path) -> bool) -> Option<Untrusted> {
     let kind = place.kind.unwrap_or_default();
     if let Some((_, _, name)) = NETWORK.iter().find(|(known, _, _)| *known == kind) {
@@ -97,7 +97,7 @@ fn synchronised(place: Place<'_>, is_there: impl Fn(&Path) -> bool) -> Option<&'
     if let Some(name) = named.iter().flatten().find_map(|rest: &Vec<&str>| named_in_home(rest)) {
         return Some(name);
     }
-    // Where Google Drive shows its files on older versions of macOS.
+    // The place of Google Drive on older versions of macOS.
     if matches!(parts[..], ["Volumes", "GoogleDrive", ..]) {
         return Some("Google Drive");
     }
@@ -113,13 +113,14 @@ fn parts_of(folder: &Path) -> impl Iterator<Item = &str> {
         .filter_map(|part| if let Component::Normal(part) = part { part.to_str() } else { None })
 }
 
-/// What follows somebody's home in this path: `/home/me`, `/Users/me`, or one folder deeper, as in `/var/home/me`.
+/// The part of the path below a home folder: `/home/me`, `/Users/me`, or one folder deeper, as in `/var/home/me`.
 fn below_home<'a>(parts: &'a [&'a str]) -> Option<&'a [&'a str]> {
     let (["home" | "Users", _, rest @ ..] | [_, "home" | "Users", _, rest @ ..]) = parts else { return None };
     Some(rest)
 }
 
-/// Names say little elsewhere: `/srv/connectors/OneDrive` may be the source code of a program.
+/// The program that synchronises this part of a home folder, by the folder's name. Outside of home folders, names say
+/// little: `/srv/connectors/OneDrive` may be the source code of a program.
 fn named_in_home(rest: &[&str]) -> Option<&'static str> {
     let name_of = |table: &[(&str, &'static str)], is: &dyn Fn(&str) -> bool| {
         table.iter().find(|(known, _)| is(known)).map(|(_, name)| *name)
@@ -133,82 +134,42 @@ fn named_in_home(rest: &[&str]) -> Option<&'static str> {
     }
 }
 
-/// The kind of file system at this folder, by the text of `/proc/self/mountinfo`
-/// (<https://man7.org/linux/man-pages/man5/proc_pid_mountinfo.5.html>). Of several at one place, the last one
-/// counts.
-#[cfg(any(target_os = "linux", test))]
-fn kind_of<'a>(folder: &Path, mountinfo: &'a str) -> Option<&'a str> {
-    let mounted = mountinfo.lines().filter_map(|line| {
-        let (place, rest) = line.split_once(" - ")?;
-        let at = unescaped(place.split(' ').nth(4)?);
-        folder.starts_with(&at).then_some((at.len(), rest.split(' ').next()?))
-    });
-    mounted.max_by_key(|(length, _)| *length).map(|(_, kind)| kind)
-}
-
-/// A blank, a tab, a line break and a backslash are written in octal there.
-#[cfg(any(target_os = "linux", test))]
-fn unescaped(text: &str) -> String {
-    [("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")]
-        .into_iter()
-        .fold(text.to_owned(), |text, (there, here)| text.replace(there, here))
-}
-
-#[cfg(target_os = "linux")]
 fn kind_at(folder: &Path) -> Option<String> {
-    let table = std::fs::read_to_string("/proc/self/mountinfo").ok();
-    if let Some(kind) = table.as_deref().and_then(|table| kind_of(folder, table)) {
-        return Some(kind.to_owned());
+    match platform::disk_kind(folder)? {
+        DiskKind::Named(name) => Some(name),
+        DiskKind::Numbered(FUSE) => Some("fuse".to_owned()),
+        DiskKind::Numbered(number) => NETWORK
+            .iter()
+            .find(|(_, known, _)| *known == number && number != 0)
+            .map(|(kind, _, _)| (*kind).to_owned()),
     }
-    let known = nix::sys::statfs::statfs(folder).ok()?;
-    #[allow(clippy::useless_conversion, clippy::unnecessary_cast)] // its type differs by platform
-    let magic = known.filesystem_type().0 as i64 & 0xffff_ffff;
-    if magic == super::disk_kinds::FUSE {
-        return Some("fuse".to_owned());
-    }
-    NETWORK
-        .iter()
-        .find(|(_, number, _)| *number == magic && magic != 0)
-        .map(|(kind, _, _)| (*kind).to_owned())
 }
 
-#[cfg(target_vendor = "apple")]
-fn kind_at(folder: &Path) -> Option<String> {
-    let kind = nix::sys::statfs::statfs(folder).ok()?.filesystem_type_name().to_owned();
-    // macFUSE and its predecessor.
-    Some(if kind.ends_with("fuse") || kind.ends_with("fusefs") { "fuse".to_owned() } else { kind })
-}
-
-#[cfg(not(any(target_os = "linux", target_vendor = "apple")))]
-fn kind_at(_: &Path) -> Option<String> {
-    None
-}
-
-/// Judges the place of a store. `try_it` says of which kinds of file systems a trial is to be made in a folder.
+/// Judges the place of a store. `try_it` tries the disk of a folder, or not, depending on the kind of file system.
 fn untrusted(path: &Path, try_it: impl FnOnce(&str, &Path) -> Trial) -> Option<Untrusted> {
     let folder = std::path::absolute(folder_of(path)).ok()?;
-    // Where the folder is still to be made, its disk is that of the nearest one above.
+    // If the folder does not exist yet, its disk is that of the nearest folder above.
     let (there, disk) = folder.ancestors().find_map(|there| Some((there, there.canonicalize().ok()?)))?;
     let folder = disk.join(folder.strip_prefix(there).unwrap_or(Path::new("")));
     let kind = kind_at(&disk);
     let home = std::env::home_dir().and_then(|home| home.canonicalize().ok());
     let place = Place { folder: &folder, kind: kind.as_deref(), home: home.as_deref(), trial: Trial::None };
     let is_there = |path: &Path| path.symlink_metadata().is_ok();
-    // What is known already need not be tried.
+    // A disk that is refused by its kind need not be tried.
     judge(place, is_there).or_else(|| {
         let trial = try_it(kind.as_deref().unwrap_or_default(), &disk);
         judge(Place { trial, ..place }, is_there)
     })
 }
 
-/// Refuses a store at a place that cannot be relied on, as far as its kind and path show.
-pub(in super::super) fn refuse_known(path: &Path) -> Result<(), Fault> {
+/// Refuses a store at a place that is known to be unreliable by its kind or path.
+pub(super) fn refuse_known(path: &Path) -> Result<(), Fault> {
     judged(path, untrusted(path, |_, _| Trial::None)).map(drop)
 }
 
-/// Refuses a store at a place that cannot be relied on. Its folder has to be there, and is tried. Returns a warning
-/// where a store that is there already may be used all the same.
-pub(in super::super) fn refuse(path: &Path) -> Result<Option<String>, Fault> {
+/// Refuses a store at a place that cannot be relied on. The folder must exist, and its disk is tried. Returns a warning
+/// if the place is bad, but an existing store may still be used there.
+pub(crate) fn refuse(path: &Path) -> Result<Option<String>, Fault> {
     judged(path, untrusted(path, |_, folder| tried_once(folder)))
 }
 
@@ -228,12 +189,12 @@ fn judged(path: &Path, why: Option<Untrusted>) -> Result<Option<String>, Fault> 
     )))
 }
 
-/// Disks that have passed are not tried again by this process: the numbers of the first ones, each plus one, as 0
-/// stands for none. Without a lock, which a forked child might find taken.
+/// The numbers of disks that have passed, each plus one; 0 stands for none. This process does not try them again. There
+/// is no lock, because a forked child might find it locked.
 static PASSED: [AtomicU64; 64] = [const { AtomicU64::new(0) }; 64];
 
 fn tried_once(folder: &Path) -> Trial {
-    let disk = locks::file_id(folder).ok().and_then(|(disk, _)| disk.checked_add(1));
+    let disk = platform::file_id(folder).ok().and_then(|(disk, _)| disk.checked_add(1));
     let is_known = |disk| PASSED.iter().any(|passed| passed.load(Ordering::Relaxed) == disk);
     if disk.is_some_and(is_known) {
         return Trial::Passed;
@@ -248,8 +209,8 @@ fn tried_once(folder: &Path) -> Trial {
     trial
 }
 
-/// Why a store would not be opened at this path, in a few words; `None` if it would be. Common disks are not
-/// written to.
+/// Why a store would be refused at this path, in a few words; `None` if it would be opened. Writes nothing to common
+/// disks.
 #[must_use]
 pub fn distrust(path: &Path) -> Option<String> {
     let uncommon =
@@ -261,6 +222,7 @@ pub fn distrust(path: &Path) -> Option<String> {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
+    use super::super::super::platform::kind_in;
     use super::*;
 
     const MOUNTS: &str = "\
@@ -282,20 +244,20 @@ mod tests {
     fn judged(folder: &str, trial: Trial) -> Option<String> {
         let folder = Path::new(folder);
         let home = Some(Path::new("/root"));
-        let place = Place { folder, kind: kind_of(folder, MOUNTS), home, trial };
+        let place = Place { folder, kind: kind_in(MOUNTS, folder), home, trial };
         judge(place, |path| path == Path::new("/srv/shared/.stfolder")).map(|why| why.to_string())
     }
 
     #[test]
     fn the_deepest_and_last_mount_counts() {
-        let kind = |folder: &str| kind_of(Path::new(folder), MOUNTS);
+        let kind = |folder: &str| kind_in(MOUNTS, Path::new(folder));
         assert_eq!(kind("/home/me"), Some("ext4"));
         assert_eq!(kind("/mnt/far"), Some("fuse.sshfs"));
         assert_eq!(kind("/mnt/farther"), Some("ext4"));
         assert_eq!(kind("/mnt/with blank/x"), Some("nfs4"));
         assert_eq!(kind("/data/x"), Some("virtiofs"));
-        assert_eq!(kind_of(Path::new("/"), ""), None);
-        assert_eq!(kind_of(Path::new("/"), "nonsense\n22 1 - \n- - -\n"), None);
+        assert_eq!(kind_in("", Path::new("/")), None);
+        assert_eq!(kind_in("nonsense\n22 1 - \n- - -\n", Path::new("/")), None);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What goes wrong with the file, and how it is told.
+//! What can go wrong with a store, and the message for the user.
 
 use std::path::Path;
 use std::{fmt, fs, io};
@@ -7,16 +7,18 @@ use rusqlite::{ErrorCode, ffi};
 
 use crate::error::{Error, ErrorKind};
 
-use super::super::platform::unix::locks;
-use super::super::platform::unix::system_calls;
-use super::place::beside;
+use super::super::platform;
+use super::paths::beside;
 
-/// What went wrong, in SQLite's words or in ours.
+/// A failure of a store.
 #[derive(Debug)]
-pub(in super::super) enum Fault {
+pub(crate) enum Fault {
+    /// SQLite's error.
     Sqlite(rusqlite::Error),
+    /// The file contains something that this package has not written; what it is.
     Damaged(&'static str),
-    Told(Error),
+    /// An error whose message is complete.
+    Complete(Error),
 }
 
 impl From<rusqlite::Error> for Fault {
@@ -27,18 +29,18 @@ impl From<rusqlite::Error> for Fault {
 
 impl From<Error> for Fault {
     fn from(error: Error) -> Self {
-        Self::Told(error)
+        Self::Complete(error)
     }
 }
 
 impl Fault {
-    /// Of the store, in one line.
-    pub(in super::super) fn of(message: impl Into<String>) -> Self {
-        Self::Told(Error::new(ErrorKind::Store, message))
+    /// An [`ErrorKind::Store`] with this message.
+    pub(crate) fn of(message: impl Into<String>) -> Self {
+        Self::Complete(Error::new(ErrorKind::Store, message))
     }
 
-    /// Whether another program or thread has a lock that this work needs.
-    pub(in super::super) fn is_busy(&self) -> bool {
+    /// Whether another program or thread has a lock that is needed.
+    pub(crate) fn is_busy(&self) -> bool {
         matches!(
             self,
             Self::Sqlite(error)
@@ -50,9 +52,9 @@ impl Fault {
     }
 
     /// Whether the same work may succeed later: once another program ends, or there is room on the disk.
-    pub(in super::super) fn may_pass(&self) -> bool {
+    pub(crate) fn may_pass(&self) -> bool {
         let passes = match self {
-            Self::Told(_) => true,
+            Self::Complete(_) => true,
             Self::Damaged(_) => false,
             Self::Sqlite(error) => matches!(
                 error.sqlite_error_code(),
@@ -70,52 +72,52 @@ impl Fault {
             ),
         };
         // SQLite reports a read that failed as damage.
-        passes || system_calls::failure().is_some()
+        passes || platform::failed_call().is_some()
     }
 
-    /// Something in the file is not as it was written.
-    pub(in super::super) const fn damaged(what: &'static str) -> Self {
-        Self::Damaged(what)
+    /// A failed system call, and what to do about it.
+    pub(crate) fn system(what: impl fmt::Display, error: &io::Error) -> Self {
+        Self::of(format!("{what}: {}", platform::advice(error)))
     }
 
-    /// What the system refused, and what to do about it.
-    pub(in super::super) fn system(what: impl fmt::Display, error: &io::Error) -> Self {
-        Self::of(format!("{what}: {}", locks::advice(error)))
+    /// The user interrupted the call.
+    pub(crate) fn interrupted() -> Self {
+        Self::of("taken back before it was done: ask again, and it goes on from there")
     }
 
     /// SQLite could not open the file to read and write it.
-    pub(in super::super) fn unopened(path: &Path) -> Self {
-        let advice = system_calls::failure().map_or_else(
+    pub(super) fn unopened(path: &Path) -> Self {
+        let advice = platform::failed_call().map_or_else(
             || "check the path, and the owner and mode of the file and its folder".to_owned(),
-            |error| locks::advice(&error),
+            |error| platform::advice(&error),
         );
         Self::of(format!("the store {} cannot be opened: {advice}", path.display()))
     }
 
-    /// What the person reads who has this file. Nothing here advises to put another file in its place
-    /// where the failure may pass: whatever that one lacks would be paid for again.
-    pub(in super::super) fn told(self, path: &Path) -> Error {
+    /// The error for the user of this file. If the failure may pass, the message does not advise to use another file:
+    /// the user would pay again for everything that the other file lacks.
+    pub(crate) fn into_error(self, path: &Path) -> Error {
         let error = match self {
-            Self::Told(error) => return error,
+            Self::Complete(error) => return error,
             Self::Damaged(what) => return damaged(path, what),
             Self::Sqlite(error) => error,
         };
         let code = error.sqlite_error_code();
-        let what = match (code, system_calls::failure()) {
-            // Of the log's index, SQLite says the same where no lock could be had at all.
-            (Some(ErrorCode::DatabaseBusy), Some(error)) if locks::has_no_locks(&error) => {
-                locks::advice(&error)
+        let what = match (code, platform::failed_call()) {
+            // For the log's index, SQLite reports the same if the system had no locks left.
+            (Some(ErrorCode::DatabaseBusy), Some(error)) if platform::has_no_locks(&error) => {
+                platform::advice(&error)
             }
             (Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked), _) => {
                 "another program keeps it locked: let that finish, and run this again".into()
             }
             (Some(ErrorCode::OperationInterrupted), _) => {
-                return super::super::process::interrupt::taken_back().told(path);
+                return Self::interrupted().into_error(path);
             }
             (Some(ErrorCode::DiskFull), _) => "the disk is full: make room, and run this again".into(),
             (Some(ErrorCode::OutOfMemory), _) => NO_MEMORY.into(),
-            // SQLite has one code for many reasons; the system has told the right one.
-            (_, Some(error)) => locks::advice(&error),
+            // SQLite has one code for many reasons. The system's error is the right one.
+            (_, Some(error)) => platform::advice(&error),
             (
                 Some(
                     ErrorCode::ReadOnly
@@ -124,7 +126,7 @@ impl Fault {
                 ),
                 None,
             ) => "it cannot be written: check the owner and mode of the file and its folder".into(),
-            (Some(ErrorCode::CannotOpen), None) => return Self::unopened(path).told(path),
+            (Some(ErrorCode::CannotOpen), None) => return Self::unopened(path).into_error(path),
             (Some(ErrorCode::NotADatabase), None) => {
                 "it is not a store of this package: give store= another path".into()
             }
@@ -142,7 +144,7 @@ impl Fault {
 
 const NO_MEMORY: &str = "there is not enough memory: close some programs, and run this again";
 
-/// What is read does not fit together. A database that was put beside the log of another looks like that.
+/// The content of the file is inconsistent. A database that was put beside the log of another one looks like that too.
 fn damaged(path: &Path, what: &str) -> Error {
     let log = beside(path, "-wal");
     let advice = if fs::metadata(&log).is_ok_and(|log| log.len() > 0) {
@@ -158,10 +160,50 @@ fn damaged(path: &Path, what: &str) -> Error {
     Error::new(ErrorKind::Store, format!("the store {}: {what}: {advice}", path.display()))
 }
 
-/// SQLite's own words, without the statement: values never stand in those.
+/// SQLite's own message without the statement. It never contains values.
 fn plain(error: &rusqlite::Error) -> String {
     match error {
         rusqlite::Error::SqliteFailure(code, message) => message.clone().unwrap_or_else(|| code.to_string()),
         other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use nix::libc;
+
+    use super::*;
+
+    #[test]
+    fn a_failed_system_call_decides_the_message() {
+        let message = |code| {
+            let error = rusqlite::Error::SqliteFailure(ffi::Error::new(code), None);
+            Fault::from(error).into_error(Path::new("/nowhere/a.db")).message().to_owned()
+        };
+        let codes = [
+            ffi::SQLITE_CANTOPEN,
+            ffi::SQLITE_READONLY,
+            ffi::SQLITE_CORRUPT,
+            ffi::SQLITE_NOTADB,
+            ffi::SQLITE_IOERR_READ,
+        ];
+        platform::forget_failed_call();
+        assert!(message(ffi::SQLITE_CORRUPT).contains("damaged"));
+        for (error, advice) in [
+            (libc::EMFILE, "too many files open"),
+            (libc::ENFILE, "too many files open"),
+            (libc::ENOMEM, "not enough memory"),
+            (libc::ENOSPC, "the disk is full"),
+            (libc::EDQUOT, "the disk is full"),
+            (libc::EIO, "the disk failed to read or write"),
+        ] {
+            platform::set_failed_call(error);
+            for words in codes.map(message) {
+                assert!(words.contains(advice) && words.contains("run this again"), "{words}");
+                assert!(!words.contains("another path") && !words.contains("backup"), "{words}");
+            }
+        }
+        platform::forget_failed_call();
+        assert!(message(ffi::SQLITE_CORRUPT).contains("damaged"));
     }
 }

@@ -1,29 +1,21 @@
-//! Where a store lies: the folder, its name and the modes.
+//! The place of a store: creates its folder and its file, and examines their modes and owners.
 
-use std::fs::{self, DirBuilder};
-use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
-use super::super::platform::unix::locks;
+use super::super::platform;
 use super::disks;
 use super::fault::Fault;
+use super::paths::folder_of;
 
-pub(in super::super) use super::super::platform::unix::locks::{FileId, file_id};
-
-/// Only the owner may list the stores in the folder.
-const FOLDER_MODE: u32 = 0o700;
-/// The part of a mode that is about everybody else.
-pub(in super::super) const OTHERS: u32 = 0o077;
-
-/// The folder that stores are put into where no path is given.
+/// The folder for stores for which no path is given.
 const FOLDER: &str = ".exactbuyer";
 
-/// Makes folder and file, if they are not there, before SQLite can make them with modes that let
-/// others in; its side files take theirs from the file. What is there keeps its modes: the second
-/// part is what to say of them.
-pub(in super::super) fn prepare(path: &Path) -> Result<(PathBuf, Vec<String>), Fault> {
-    let path = &*real(path)?;
+/// Creates folder and file if they do not exist. SQLite would create the file with a mode that lets others read it, and
+/// gives its side files the mode of the file. Existing files and folders keep their modes. Returns the path without
+/// links, and warnings for the user.
+pub(crate) fn prepare(path: &Path) -> Result<(PathBuf, Vec<String>), Fault> {
+    let path = &*without_links(path)?;
     let folder = folder_of(path);
     let failed = |what: &str, error: &io::Error| {
         Fault::system(format_args!("the store {} cannot be opened or made: {what}", path.display()), error)
@@ -33,21 +25,18 @@ pub(in super::super) fn prepare(path: &Path) -> Result<(PathBuf, Vec<String>), F
     let mut changed: Vec<&Path> =
         folder.ancestors().take_while(|folder| !folder.exists()).filter_map(Path::parent).collect();
     if !changed.is_empty() {
-        DirBuilder::new()
-            .recursive(true)
-            .mode(FOLDER_MODE)
-            .create(folder)
-            .map_err(|error| failed("its folder", &error))?;
+        platform::create_private_folder(folder).map_err(|error| failed("its folder", &error))?;
     }
     let disk = disks::refuse(path)?;
-    if folder.file_name().is_some_and(|name| name == FOLDER) {
-        // As `.pytest_cache` has it: nobody commits a folder of people by accident.
-        if let Ok(mut file) = locks::create_private(&folder.join(".gitignore")) {
+    let is_made_for_stores = folder.file_name().is_some_and(|name| name == FOLDER);
+    if is_made_for_stores {
+        // Like `.pytest_cache`: nobody commits a folder of people by accident.
+        if let Ok(mut file) = platform::create_private(&folder.join(".gitignore")) {
             let text = b"# Made by exactbuyer: answers that were paid for, and personal data.\n*\n";
             io::Write::write_all(&mut file, text).map_err(|error| failed(".gitignore", &error))?;
         }
     }
-    match locks::create_private(path) {
+    match platform::create_private(path) {
         Ok(_) => changed.push(folder),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
         Err(error) => return Err(failed("the file", &error)),
@@ -55,18 +44,34 @@ pub(in super::super) fn prepare(path: &Path) -> Result<(PathBuf, Vec<String>), F
     changed.into_iter().for_each(sync_folder);
     let path = path.canonicalize().map_err(|error| failed("the path", &error))?;
     let folder = folder.canonicalize().map_err(|error| failed("the folder", &error))?;
+    let file_mode = platform::mode_for_others(&path).map(|mode| {
+        format!("the store {} can be read by others (mode {mode:o}): chmod 600 it", path.display())
+    });
+    // The mode of any other folder is the user's decision.
+    let folder_mode = platform::mode_for_others(&folder).filter(|_| is_made_for_stores).map(|mode| {
+        format!("the store's folder {} is open to others (mode {mode:o}): chmod 700 it", folder.display())
+    });
     let anothers = [("store", &path), ("store's folder", &folder)].map(|(what, path)| anothers(what, path));
-    let warnings = [disk, looser(&path), looser_folder(&folder)].into_iter().chain(anothers);
-    let warnings = warnings.flatten().collect();
+    let warnings = [disk, file_mode, folder_mode].into_iter().chain(anothers).flatten().collect();
     Ok((path, warnings))
 }
 
-/// Where a store of this name lies, or would: a link says where that is, also before anything is
-/// there. Its disk, its folder and its side files are those of the real place.
+/// The owner of a file can read and change it, whatever its mode is now.
+fn anothers(what: &str, path: &Path) -> Option<String> {
+    fs::metadata(path).is_ok_and(|known| platform::is_anothers(&known)).then(|| {
+        format!(
+            "the {what} {} belongs to another user, who can read and change it: use one of your own",
+            path.display()
+        )
+    })
+}
+
+/// Follows links from this path to the place where the store is or would be created. Its disk, its folder and its side
+/// files are those of that place.
 ///
 /// # Errors
-/// Where links lead round in a circle.
-pub(in super::super) fn real(path: &Path) -> Result<PathBuf, Fault> {
+/// If the links form a circle.
+pub(crate) fn without_links(path: &Path) -> Result<PathBuf, Fault> {
     // As many as Linux follows.
     const MOST_LINKS: usize = 40;
     let mut path = path.to_owned();
@@ -77,56 +82,28 @@ pub(in super::super) fn real(path: &Path) -> Result<PathBuf, Fault> {
     Err(Fault::of(format!("the store {} is a link to itself: give store= another path", path.display())))
 }
 
-/// The one name of what lies here, or would; none, if there is no such folder.
-pub(in super::super) fn canonical(path: &Path) -> Option<PathBuf> {
-    let path = real(path).ok()?;
+/// The canonical path of the file that is or would be here; `None` if there is no such folder.
+pub(crate) fn canonical(path: &Path) -> Option<PathBuf> {
+    let path = without_links(path).ok()?;
     Some(folder_of(&path).canonicalize().ok()?.join(path.file_name()?))
 }
 
-pub(in super::super) fn folder_of(path: &Path) -> &Path {
-    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
-
-/// What is in a file that was synced is lost with the file's name, if the power goes before that is on
-/// the disk; SQLite sees to the names of the files that it makes itself.
-pub(in super::super) fn sync_folder_of(path: &Path) {
+/// Writes the folder of a new file to the disk. Otherwise a power cut may remove the file's name, and with it a
+/// content that was synced. SQLite does this for the files that it creates itself.
+pub(crate) fn sync_folder_of(path: &Path) {
     sync_folder(folder_of(path));
 }
 
 fn sync_folder(folder: &Path) {
     let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-    // As with SQLite, best effort: some file systems know no such sync.
+    // Best effort, as in SQLite: some file systems cannot sync a folder.
     let _ = fs::File::open(folder).and_then(|folder| folder.sync_all());
 }
 
-fn looser(path: &Path) -> Option<String> {
-    let mode = fs::metadata(path).ok()?.mode() & 0o777;
-    (mode & OTHERS != 0)
-        .then(|| format!("the store {} can be read by others (mode {mode:o}): chmod 600 it", path.display()))
-}
-
-/// Whose it is can read and change it, whatever its mode is by now.
-fn anothers(what: &str, path: &Path) -> Option<String> {
-    fs::metadata(path).is_ok_and(|known| locks::is_anothers(&known)).then(|| {
-        format!(
-            "the {what} {} belongs to another user, who can read and change it: use one of your own",
-            path.display()
-        )
-    })
-}
-
-/// Of a folder made for stores; any other is the user's affair.
-fn looser_folder(folder: &Path) -> Option<String> {
-    let mode = fs::metadata(folder).ok()?.mode() & 0o777;
-    (mode & OTHERS != 0 && folder.file_name().is_some_and(|name| name == FOLDER)).then(|| {
-        format!("the store's folder {} is open to others (mode {mode:o}): chmod 700 it", folder.display())
-    })
-}
-
-/// Refuses a store that has a hard link. That is a second name with a log of its own: a process that uses one
-/// name does not see what others write under the other.
-pub(in super::super) fn refuse_second_name(path: &Path, known: &fs::Metadata) -> Result<(), Fault> {
-    if known.nlink() > 1 {
+/// Refuses a store that has a hard link. A hard link is a second name, and each name has its own log: a process that
+/// uses one name does not see what others write under the other.
+pub(super) fn refuse_second_name(path: &Path, known: &fs::Metadata) -> Result<(), Fault> {
+    if platform::has_second_name(known) {
         return Err(Fault::of(format!(
             "the store {} has a second name (a hard link), which would have a log of its own, so nothing is sent: \
              delete the other name, and make copies with `exactbuyer store backup`",
@@ -136,20 +113,8 @@ pub(in super::super) fn refuse_second_name(path: &Path, known: &fs::Metadata) ->
     Ok(())
 }
 
-/// The side file on which owners hold their locks.
-pub(in super::super) fn owners(path: &Path) -> PathBuf {
-    beside(path, "-owners")
-}
-
-/// The file beside a store whose name goes on with this.
-pub(in super::super) fn beside(path: &Path, end: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(end);
-    name.into()
-}
-
-/// Whose store answers of this host go into: all addresses of this machine are one service, whose
-/// people are invented.
+/// The service whose answers a store has, by the host of its address. All addresses of this machine are one service,
+/// whose people are invented.
 #[must_use]
 pub fn service_of(host: &str) -> String {
     let bare = host.trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();

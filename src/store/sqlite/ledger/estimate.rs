@@ -1,39 +1,39 @@
-//! What a plan asks of a store: what was found of late, and what is left of a ceiling.
+//! What a plan asks about money: the recent hit rate, and what a spending limit still allows.
 
 use rusqlite::{OptionalExtension, params};
 
-use crate::config::Per;
 use crate::error::Error;
 use crate::store::Ceiling;
 
-use super::super::SqliteStore;
-use super::super::answers::claim::{period_start, spent};
-use super::super::threads::shared::{known_number, now_ms, sorted};
+use super::super::clock::now_ms;
+use super::super::process::SqliteStore;
+use super::super::tables::field_sets::{known_number, sorted};
+use super::ceilings::spent;
 
-/// Requests looked back upon: what was found long ago says little of the next list.
+/// How many requests count: older ones say little about the next list.
 const LATEST: i64 = 1_000;
 
-/// What came of the latest requests.
+/// The outcome of recent requests.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Yield {
-    /// Lookups of which a contact was found.
+    /// Lookups with a contact.
     pub hits: u64,
-    /// Lookups that were answered either way.
+    /// Lookups with an answer, with or without a contact.
     pub answered: u64,
 }
 
 impl SqliteStore {
-    /// What came of the latest thousand requests with these required fields.
+    /// The outcome of the last thousand requests with these required fields.
     ///
     /// # Errors
-    /// Where the store cannot be read.
+    /// If the store cannot be read.
     pub fn lately(&self, required: &[Box<str>]) -> Result<Yield, Error> {
         let fields = sorted(required);
-        self.ask(move |reading, _| {
-            let Some(number) = known_number(&reading.connection, &fields)? else {
+        self.ask(move |reader, _| {
+            let Some(number) = known_number(&reader.connection, &fields)? else {
                 return Ok(Yield::default());
             };
-            let counts = reading
+            let counts = reader
                 .connection
                 .prepare_cached(
                     "SELECT coalesce(sum(hits), 0), coalesce(sum(hits + misses), 0) FROM
@@ -47,23 +47,15 @@ impl SqliteStore {
         })
     }
 
-    /// Credits that are left of a ceiling right now, doubts and requests under way counted as spent.
+    /// Credits that a spending limit still allows. Doubts and requests in flight count as spent.
     ///
     /// # Errors
-    /// Where the store cannot be read, or there is no such time zone.
+    /// If the store cannot be read, or there is no such time zone.
     pub fn room(&self, ceiling: &Ceiling) -> Result<u64, Error> {
         let ceiling = ceiling.clone();
-        self.ask(move |reading, _| {
-            let spent = spent(&reading.connection, &ceiling, now_ms())?;
+        self.ask(move |reader, _| {
+            let spent = spent(&reader.connection, &ceiling, now_ms())?;
             Ok(ceiling.credits.saturating_sub(spent))
         })
     }
-}
-
-/// Whether there is a time zone of this name.
-///
-/// # Errors
-/// [`ErrorKind::Config`](crate::error::ErrorKind::Config) if there is none.
-pub fn check_time_zone(name: &str) -> Result<(), Error> {
-    period_start(Per::Day, name, now_ms()).map(drop).map_err(|fault| fault.told(std::path::Path::new("")))
 }

@@ -1,4 +1,4 @@
-//! The evidence: every request that went out, and what it came to. Outlives every purge.
+//! The journal: every request and its outcome. A purge does not change it.
 
 use std::collections::BTreeMap;
 
@@ -7,48 +7,51 @@ use rusqlite::{Connection, params};
 use crate::config::Per;
 use crate::error::{Error, ErrorKind};
 
-use super::super::SqliteStore;
-use super::super::answers::claim::period_start;
 use super::super::file::fault::Fault;
-use super::super::file::place::beside;
-use super::super::threads::shared::{Fields, Shared, now_ms};
+use super::super::file::paths::beside;
+use super::super::file::schema::SCHEMA_VERSION;
+use super::super::process::SqliteStore;
+use super::super::tables::field_sets::Fields;
+use super::super::tables::{barred, state};
+use super::super::threads::shared::Shared;
+use super::ceilings::{check_time_zone, period_start};
 
-/// Requests read in one go.
+/// The number of requests that are read together.
 const PAGE: i64 = 10_000;
 
-/// One request of the journal.
+/// A request in the journal.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub struct JournalEntry {
     /// Its number.
     pub request: i64,
-    /// When it went out, in milliseconds since 1970.
+    /// When it was sent, in milliseconds since 1970.
     pub sent_ms: i64,
-    /// When it was over; `None` while it is under way.
+    /// When it was settled; `None` while it is in flight.
     pub settled_ms: Option<i64>,
-    /// In one word: `answered`, `unknown`, `left` (its process died), `refused`, `too_large`,
-    /// `paused`, `busy`, `not_sent`; empty while it is under way.
+    /// `answered`, `unknown`, `left` (its process died), `refused`, `too_large`, `paused`, `busy` or `not_sent`; empty while
+    /// it is in flight.
     pub outcome: String,
-    /// The HTTP status, where there was one.
+    /// The HTTP status, if there was a reply.
     pub status: Option<u16>,
     /// How long it took, in milliseconds.
     pub took_ms: Option<i64>,
     /// The required fields.
     pub required_fields: Fields,
-    /// Lookups in it.
+    /// The number of its lookups.
     pub lookups: u64,
-    /// Of which a contact was found.
+    /// Lookups with a contact.
     pub hits: u64,
-    /// Of which there is nobody.
+    /// Lookups without a contact.
     pub misses: u64,
-    /// Of which the service refused.
+    /// Lookups that the service refused.
     pub rejected: u64,
-    /// Of which it cannot be told.
+    /// Lookups whose outcome is unknown.
     pub unknown: u64,
     /// Credits known to be charged.
     pub credits: u64,
-    /// Credits that may have been charged on top.
+    /// Credits that may have been charged in addition.
     pub credits_in_doubt: u64,
-    /// Stands for the key.
+    /// The fingerprint of the key.
     pub key_fingerprint: u64,
     /// The enricher's tags, in the order of their names.
     pub tags: BTreeMap<String, String>,
@@ -57,31 +60,30 @@ pub struct Entry {
 /// Requests that have something in common, added up.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SummaryRow {
-    /// What they have in common, in the order that was asked for; `None` where they have no such
-    /// tag.
+    /// What they have in common, in the order of `by`; `None` if they do not have a tag.
     pub group: Vec<Option<String>>,
-    /// Requests that went out.
+    /// Requests that were sent.
     pub requests: u64,
     /// Lookups in them.
     pub lookups: u64,
-    /// Of which a contact was found.
+    /// Lookups with a contact.
     pub hits: u64,
     /// Credits known to be charged.
     pub credits: u64,
-    /// Credits that may have been charged on top.
+    /// Credits that may have been charged in addition.
     pub credits_in_doubt: u64,
 }
 
-/// A month's books against the vendor's invoice.
+/// The journal of a month compared with the service's invoice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reconciliation {
     /// Credits known to be charged.
     pub charged: u64,
-    /// Credits that may have been charged on top.
+    /// Credits that may have been charged in addition.
     pub in_doubt: u64,
     /// Credits on the invoice.
     pub invoiced: u64,
-    /// What the invoice has more than is known; negative where it has less.
+    /// The invoice minus the known credits.
     pub difference: i64,
     /// Whether the doubts explain the difference.
     pub fits: bool,
@@ -90,23 +92,23 @@ pub struct Reconciliation {
 /// What is in a store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Info {
-    /// Whose answers.
+    /// The service whose answers it has.
     pub service: String,
     /// The version of its tables.
     pub schema_version: u32,
     /// The version of the rules of canonical forms.
     pub rules_version: u32,
-    /// When it was made, in milliseconds since 1970.
+    /// When it was created, in milliseconds since 1970.
     pub created_ms: i64,
     /// Bytes on the disk, side files included.
     pub bytes: u64,
-    /// Requests in the journal that went out.
+    /// Requests in the journal that were sent.
     pub requests: u64,
-    /// Of which are under way.
+    /// Requests in flight.
     pub under_way: u64,
     /// Contacts.
     pub hits: u64,
-    /// Lookups of nobody.
+    /// Lookups without a contact.
     pub misses: u64,
     /// Lookups in doubt.
     pub unknown: u64,
@@ -114,27 +116,27 @@ pub struct Info {
     pub purged: u64,
     /// Credits known to be charged.
     pub credits: u64,
-    /// Credits that may have been charged on top.
+    /// Credits that may have been charged in addition.
     pub credits_in_doubt: u64,
 }
 
 impl SqliteStore {
-    /// The journal, the oldest request first: up to some thousands of those numbered above `after`.
-    /// An empty answer is the end.
+    /// The next requests of the journal with numbers above `after`, oldest first; at most some thousands. There are none
+    /// at the end.
     ///
     /// # Errors
-    /// Where the store cannot be read.
-    pub fn receipts(&self, after: i64) -> Result<Vec<Entry>, Error> {
-        self.ask(move |reading, shared| {
-            reading.at_once(|connection, _, _| entries(connection, shared, after))
+    /// If the store cannot be read.
+    pub fn receipts(&self, after: i64) -> Result<Vec<JournalEntry>, Error> {
+        self.ask(move |reader, shared| {
+            reader.in_transaction(|connection, _, _| entries(connection, shared, after))
         })
     }
 
-    /// The journal, added up by `"day"`, `"month"`, `"year"` (as they are in `time_zone`) and the
-    /// names of tags, in the order of the groups. What never went out is left out.
+    /// The sums of the journal by `"day"`, `"month"`, `"year"` (in `time_zone`) and the names of tags, in the order of the
+    /// groups. Requests that were not sent do not count.
     ///
     /// # Errors
-    /// Where the store cannot be read, or there is no such time zone.
+    /// If the store cannot be read, or there is no such time zone.
     pub fn summary(&self, by: &[&str], time_zone: &str) -> Result<Vec<SummaryRow>, Error> {
         let zone = zone(time_zone)?;
         let mut groups: BTreeMap<Vec<Option<String>>, SummaryRow> = BTreeMap::new();
@@ -156,10 +158,10 @@ impl SqliteStore {
         Ok(groups.into_iter().map(|(group, sum)| SummaryRow { group, ..sum }).collect())
     }
 
-    /// A month's books against the invoice. `month` is written `2026-10`.
+    /// Compares the journal of a month with the invoice. `month` is written as `2026-10`.
     ///
     /// # Errors
-    /// Where the store cannot be read, or there is no such month or time zone.
+    /// If the store cannot be read, or there is no such month or time zone.
     pub fn reconcile(&self, month: &str, invoiced: u64, time_zone: &str) -> Result<Reconciliation, Error> {
         zone(time_zone)?;
         let wrong = || Error::new(ErrorKind::Config, "a month is written as 2026-10");
@@ -170,9 +172,9 @@ impl SqliteStore {
         };
         let next = first.last_of_month().tomorrow().map_err(|_| wrong())?;
         let (in_month, after_it, zone) = (noon(first)?, noon(next)?, time_zone.to_owned());
-        let (charged, in_doubt) = self.ask(move |reading, _| {
+        let (charged, in_doubt) = self.ask(move |reader, _| {
             let start = |at| period_start(Per::Month, &zone, at).map(Option::unwrap_or_default);
-            let sums = reading.connection.query_row(
+            let sums = reader.connection.query_row(
                 "SELECT coalesce(sum(credits), 0), coalesce(sum(in_doubt), 0) FROM request
                  WHERE sent_ms >= ?1 AND sent_ms < ?2",
                 params![start(in_month)?, start(after_it)?],
@@ -190,22 +192,22 @@ impl SqliteStore {
         })
     }
 
-    /// What is in it. Counts everything: seconds, where there are millions.
+    /// What is in the store. Counts everything, which takes seconds if there are millions of lookups.
     ///
     /// # Errors
-    /// Where the store cannot be read.
+    /// If the store cannot be read.
     pub fn info(&self) -> Result<Info, Error> {
-        self.write(|connection, ledger| ledger.fold(connection))?;
-        self.ask(|reading, shared| reading.at_once(|connection, _, _| info(connection, shared)))
+        self.write(|connection, writer| writer.fold(connection))?;
+        self.ask(|reader, shared| reader.in_transaction(|connection, _, _| info(connection, shared)))
     }
 }
 
 fn zone(name: &str) -> Result<jiff::tz::TimeZone, Error> {
-    period_start(Per::Day, name, now_ms()).map_err(|fault| fault.told(std::path::Path::new("")))?;
+    check_time_zone(name)?;
     jiff::tz::TimeZone::get(name).map_err(|_| Error::new(ErrorKind::Config, "there is no such time zone"))
 }
 
-fn part(entry: &Entry, by: &str, zone: &jiff::tz::TimeZone) -> Option<String> {
+fn part(entry: &JournalEntry, by: &str, zone: &jiff::tz::TimeZone) -> Option<String> {
     let format = match by {
         "day" => "%Y-%m-%d",
         "month" => "%Y-%m",
@@ -216,7 +218,7 @@ fn part(entry: &Entry, by: &str, zone: &jiff::tz::TimeZone) -> Option<String> {
     Some(at.to_zoned(zone.clone()).strftime(format).to_string())
 }
 
-fn entries(connection: &Connection, shared: &Shared, after: i64) -> Result<Vec<Entry>, Fault> {
+fn entries(connection: &Connection, shared: &Shared, after: i64) -> Result<Vec<JournalEntry>, Fault> {
     let mut ask = connection.prepare_cached(
         "SELECT request.id, sent_ms, settled_ms, outcome, status, took_ms, required, lookups, hits, misses, rejected,
          unknown, credits, in_doubt, key, text FROM request JOIN tags ON tags.id = request.tags
@@ -227,14 +229,14 @@ fn entries(connection: &Connection, shared: &Shared, after: i64) -> Result<Vec<E
     while let Some(row) = rows.next()? {
         let count = |place| row.get::<_, i64>(place).map(i64::unsigned_abs);
         let tags: String = row.get(15)?;
-        entries.push(Entry {
+        entries.push(JournalEntry {
             request: row.get(0)?,
             sent_ms: row.get(1)?,
             settled_ms: row.get(2)?,
             outcome: row.get::<_, Option<String>>(3)?.unwrap_or_default(),
             status: row.get(4)?,
             took_ms: row.get(5)?,
-            required_fields: shared.fields(connection, row.get(6)?)?,
+            required_fields: shared.field_sets.get(connection, row.get(6)?)?,
             lookups: count(7)?,
             hits: count(8)?,
             misses: count(9)?,
@@ -261,16 +263,16 @@ fn info(connection: &Connection, shared: &Shared) -> Result<Info, Fault> {
     let side = |end: &str| std::fs::metadata(beside(&shared.path, end)).map_or(0, |known| known.len());
     Ok(Info {
         service: shared.identity.service.clone(),
-        schema_version: u32::try_from(super::super::file::schema::SCHEMA_VERSION).unwrap_or_default(),
+        schema_version: u32::try_from(SCHEMA_VERSION).unwrap_or_default(),
         rules_version: shared.identity.rules_version,
         created_ms: shared.identity.created_ms,
         bytes: ["", "-wal", "-shm", "-owners"].into_iter().map(side).sum(),
         requests: number("SELECT count(*) FROM request WHERE outcome IS NULL OR outcome <> 'not_sent'")?,
         under_way: number("SELECT count(*) FROM request WHERE settled_ms IS NULL")?,
-        hits: of(super::super::file::schema::state::HIT),
-        misses: of(super::super::file::schema::state::MISS),
-        unknown: of(super::super::file::schema::state::UNKNOWN) + of(super::super::file::schema::state::LEFT),
-        purged: number("SELECT count(*) FROM barred")?,
+        hits: of(state::HIT),
+        misses: of(state::MISS),
+        unknown: of(state::UNKNOWN) + of(state::LEFT),
+        purged: barred::count(connection)?,
         credits: number("SELECT credits FROM total")?,
         credits_in_doubt: number("SELECT in_doubt FROM total")?,
     })

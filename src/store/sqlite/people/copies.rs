@@ -1,6 +1,6 @@
-//! What a merge takes over about people who were purged from a copy of this store, or allowed again there. That
-//! works because copies share the secret by which people are hashed. For each identifier, the later of the last
-//! purge and the last `allow` counts, so merges can be done in any order and direction, and repeated.
+//! What a merge takes over about people who were purged from a copy of this store, or allowed again there. This is
+//! possible because copies share the secret of the hashes. For each identifier, the later of the last purge and the last
+//! `allow` counts, so merges can be done in any order and direction, and repeated.
 
 use std::sync::Arc;
 
@@ -9,58 +9,60 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::error::Error;
 
-use super::super::SqliteStore;
 use super::super::file::fault::Fault;
 use super::super::key::Key;
-use super::super::recognise::by_hash::Forgotten;
-use super::super::threads::writer_state::Ledger;
+use super::super::process::SqliteStore;
+use super::super::recognise::PurgedPeople;
+use super::super::tables::barred::named_keys;
+use super::super::threads::writer_state::WriterState;
 use super::purge::{Purged, erase};
 
 /// Barred identifiers read and written in one transaction.
 const AT_ONCE: i64 = 10_000;
 
-/// The entry of `meta` that exists from the commit that bars people until their data is erased.
+/// The entry of `meta` that exists from the commit that bars people until they are erased.
 const TO_ERASE: &str = "to_erase";
 
 impl SqliteStore {
-    /// Bars and allows here whoever is barred or allowed in the other store, which is a copy of this one, unless this
-    /// store has a later decision. Notes that those who are barred now are to be erased.
-    pub(in super::super) fn take_over_barred(&self, other: &Self) -> Result<(), Error> {
+    /// Bars the people who are barred in a copy of this store, unless this store has a later decision. Records that they
+    /// must be erased.
+    pub(crate) fn take_over_barred(&self, other: &Self) -> Result<(), Error> {
         let mut after = Vec::new();
         loop {
-            let page = other.ask(move |reading, _| barred(&reading.connection, &after))?;
+            let page = other.ask(move |reader, _| barred(&reader.connection, &after))?;
             let Some((key, ..)) = page.last() else { return Ok(()) };
             after = key.as_bytes().to_vec();
-            self.write(move |connection, ledger| put_barred(connection, ledger, &page))?;
+            self.write(move |connection, writer| put_barred(connection, writer, &page))?;
         }
     }
 
-    /// The same for those who were allowed.
-    pub(in super::super) fn take_over_allowed(&self, other: &Self) -> Result<(), Error> {
+    /// Allows the people who were allowed in a copy of this store, unless this store has a later decision.
+    pub(crate) fn take_over_allowed(&self, other: &Self) -> Result<(), Error> {
         let mut after = Vec::new();
         loop {
-            let page = other.ask(move |reading, _| allowed(&reading.connection, &after))?;
+            let page = other.ask(move |reader, _| allowed(&reader.connection, &after))?;
             let Some((key, _)) = page.last() else { return Ok(()) };
             after = key.as_bytes().to_vec();
-            self.write(move |connection, ledger| put_allowed(connection, ledger, &page))?;
+            self.write(move |connection, writer| put_allowed(connection, writer, &page))?;
         }
     }
 
-    /// Erases the people who were taken over, if that is still to be done: because this merge has taken over some, or
-    /// because an earlier one ended before it was done. Returns whether the log was emptied, too.
-    pub(in super::super) fn erase_barred(&self) -> Result<bool, Error> {
-        let is_to_do = self.ask(|reading, _| {
+    /// Erases the people who were taken over and are not erased yet, by this merge or by an earlier one that did not end.
+    /// Returns whether the log was emptied.
+    pub(crate) fn erase_barred(&self) -> Result<bool, Error> {
+        let is_to_do = self.ask(|reader, _| {
             let mut ask =
-                reading.connection.prepare_cached("SELECT EXISTS (SELECT 1 FROM meta WHERE name = ?1)")?;
+                reader.connection.prepare_cached("SELECT EXISTS (SELECT 1 FROM meta WHERE name = ?1)")?;
             Ok(ask.query_row([TO_ERASE], |row| row.get::<_, bool>(0))?)
         })?;
         if !is_to_do {
             return Ok(true);
         }
-        let forgotten =
-            self.ask(|reading, shared| Forgotten::load(&reading.connection, &shared.identity.secret))?;
-        if !forgotten.is_empty() {
-            self.erase_all(&Arc::new(forgotten), 0, &mut Purged::default())?;
+        let purged = self.ask(|reader, shared| {
+            Ok(PurgedPeople::new(named_keys(&reader.connection)?, shared.secret().clone()))
+        })?;
+        if !purged.is_empty() {
+            self.erase_all(&Arc::new(purged), 0, &mut Purged::default())?;
         }
         self.erase_older()?;
         let cleaned = self.empty_log()?;
@@ -72,22 +74,24 @@ impl SqliteStore {
         Ok(cleaned)
     }
 
-    /// Erases the answers to all barred lookups that are older than the purge. Among them are contacts that the other
-    /// store has erased because they mention a person in a way that only a search for the identifier itself can find,
-    /// such as a phone number without its area code.
+    /// Erases the answers to barred lookups that are older than the purge. Among them are contacts that the other store has
+    /// erased because they mention a person in a way that only a search for the identifier itself can find, such as a phone
+    /// number without its area code.
     fn erase_older(&self) -> Result<(), Error> {
-        self.write(|connection, ledger| ledger.fold(connection))?;
+        self.write(|connection, writer| writer.fold(connection))?;
         let mut after = Vec::new();
         loop {
-            let read = self.ask(move |reading, _| {
-                let page = barred(&reading.connection, &after)?;
+            let read = self.ask(move |reader, _| {
+                let page = barred(&reader.connection, &after)?;
                 let last = page.last().map(|(key, ..)| key.as_bytes().to_vec());
-                Ok((older(&reading.connection, &page)?, last))
+                Ok((older(&reader.connection, &page)?, last))
             })?;
             let (by_request, Some(last)) = read else { return Ok(()) };
             after = last;
             for (request, keys) in by_request {
-                self.write(move |connection, ledger| erase(connection, &ledger.shared, request, &keys))?;
+                self.write(move |connection, writer| {
+                    erase(connection, writer.shared.secret(), request, &keys)
+                })?;
             }
         }
     }
@@ -105,7 +109,7 @@ fn older(connection: &Connection, rows: &[Barred]) -> Result<HashMap<i64, HashSe
     Ok(by_request)
 }
 
-fn put_barred(connection: &Connection, ledger: &mut Ledger, rows: &[Barred]) -> Result<(), Fault> {
+fn put_barred(connection: &Connection, writer: &mut WriterState, rows: &[Barred]) -> Result<(), Fault> {
     let mut ask = connection.prepare_cached("SELECT purged_ms, named FROM barred WHERE key = ?1")?;
     let mut put = connection.prepare_cached(
         "INSERT INTO barred VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET
@@ -128,12 +132,12 @@ fn put_barred(connection: &Connection, ledger: &mut Ledger, rows: &[Barred]) -> 
     if any_new {
         connection.execute("INSERT OR REPLACE INTO meta VALUES (?1, 1)", [TO_ERASE])?;
     }
-    ledger.forget_forgotten();
-    ledger.notify = true;
+    writer.purged_changed();
+    writer.notify = true;
     Ok(())
 }
 
-fn put_allowed(connection: &Connection, ledger: &mut Ledger, rows: &[(Key, i64)]) -> Result<(), Fault> {
+fn put_allowed(connection: &Connection, writer: &mut WriterState, rows: &[(Key, i64)]) -> Result<(), Fault> {
     let mut later = connection.prepare_cached("DELETE FROM barred WHERE key = ?1 AND purged_ms < ?2")?;
     let mut put = connection.prepare_cached(
         "INSERT INTO allowed SELECT ?1, ?2 WHERE NOT EXISTS (SELECT 1 FROM barred WHERE key = ?1)
@@ -143,8 +147,8 @@ fn put_allowed(connection: &Connection, ledger: &mut Ledger, rows: &[(Key, i64)]
         later.execute(*row)?;
         put.execute(*row)?;
     }
-    ledger.forget_forgotten();
-    ledger.notify = true;
+    writer.purged_changed();
+    writer.notify = true;
     Ok(())
 }
 

@@ -1,4 +1,4 @@
-//! Finding a person: by whom was asked for, and by what is written in contacts.
+//! Finds a person: in lookups, in contacts, and in kept replies.
 
 use std::sync::Arc;
 
@@ -9,41 +9,29 @@ use rusqlite::Connection;
 use crate::error::Error;
 use crate::identifier::Identifier;
 
-use super::super::SqliteStore;
 use super::super::file::fault::Fault;
-use super::super::file::schema::state;
-use super::super::process::interrupt::Interrupt;
-use super::super::recognise::by_target::{Mention, Seek};
-use super::super::tables::block::{self, Sheet, block_start};
-use super::super::tables::block_table;
-use super::super::threads::shared::{Fields, Shared};
+use super::super::process::{Interrupt, SqliteStore};
+use super::super::recognise::{Matcher, Target, TargetMatcher, is_whole};
+use super::super::tables::block::{self, DecodedBlock, block_start};
+use super::super::tables::field_sets::Fields;
+use super::super::tables::requests::required_and_time;
+use super::super::tables::{block_table, state};
+use super::super::threads::shared::Shared;
 
-/// Blocks looked through in one go, so that other questions get their turn.
+/// The number of blocks that are searched together, so that other questions get their turn.
 const PAGE: i64 = 256;
 
-/// Kept replies looked through in one go. A reply may have megabytes.
+/// The number of kept replies that are searched together. A reply may have megabytes.
 const REPLIES: i64 = 16;
-
-/// What to find, or to purge.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Target {
-    /// Whoever was asked for by this identifier, and every contact that it occurs in.
-    Identifier(Identifier),
-    /// Every canonical form and every contact that this text occurs in; only to be found.
-    Text(String),
-    /// Every answer from before that moment, in milliseconds since 1970; only to be forgotten.
-    OlderThan(i64),
-}
 
 /// An answer that was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Contact {
-    /// Who was asked for. For a kept reply: the person who is looked for.
+    /// The lookup's identifier. For a kept reply: the identifier that is searched for.
     pub identifier: Identifier,
     /// The required fields.
     pub required_fields: Fields,
-    /// `found`, `not_found`, `rejected` or `unknown`; `unreadable` for a reply that could not be read
-    /// and was kept.
+    /// `found`, `not_found`, `rejected` or `unknown`; `unreadable` for a kept reply that could not be read.
     pub status: &'static str,
     /// The number of the request in the journal.
     pub request: i64,
@@ -54,54 +42,52 @@ pub struct Contact {
 }
 
 impl SqliteStore {
-    /// Everything that a purge would remove: the answers to lookups of this person, the contacts that
-    /// mention the person, and the kept replies that may mention the person. Reads the whole store: one to
-    /// three seconds for each million contacts.
+    /// Everything that a purge would remove: the answers to lookups of this person, the contacts that mention the person,
+    /// and the kept replies that may mention the person. Reads the whole store, which takes one to three seconds for each
+    /// million contacts.
     ///
     /// # Errors
-    /// Where the store cannot be read.
+    /// If the store cannot be read.
     pub fn find(&self, target: &Target) -> Result<Vec<Contact>, Error> {
-        let seeker = Arc::new(Mention::of(target));
-        let (mut found, _) = self.search(&seeker, 0)?;
+        let matcher = Arc::new(TargetMatcher::of(target));
+        let (mut found, _) = self.search(&matcher, 0)?;
         if let Target::Identifier(identifier) = target {
-            let (identifier, replies) = (identifier.clone(), self.search_replies(&seeker)?.found);
-            found.extend(self.ask(move |reading, shared| {
-                reading.at_once(|connection, _, _| kept_replies(connection, shared, &replies, &identifier))
+            let (identifier, replies) = (identifier.clone(), self.search_replies(&matcher)?.found);
+            found.extend(self.ask(move |reader, shared| {
+                reader.in_transaction(|connection, _, _| {
+                    kept_replies(connection, shared, &replies, &identifier)
+                })
             })?);
         }
         Ok(found)
     }
 
-    /// Looks through all blocks numbered above `after`; what was found, and the last block.
-    pub(in super::super) fn search<S: Seek + 'static>(
+    /// Searches all blocks with numbers above `after`. Returns what was found, and the last block's number.
+    pub(crate) fn search<S: Matcher + 'static>(
         &self,
-        seeker: &Arc<S>,
+        matcher: &Arc<S>,
         after: i64,
     ) -> Result<(Vec<Contact>, i64), Error> {
         let (mut found, mut after) = (Vec::new(), after);
         loop {
-            let seeker = seeker.clone();
-            let page = self.ask(move |reading, shared| {
-                reading.at_once(|connection, _, _| search_page(connection, shared, &*seeker, after))
+            let matcher = matcher.clone();
+            let page = self.ask(move |reader, shared| {
+                reader.in_transaction(|connection, _, _| search_page(connection, shared, &*matcher, after))
             })?;
             let Some((some, last)) = page else { return Ok((found, after)) };
             found.extend(some);
             after = last;
         }
     }
-}
 
-impl SqliteStore {
-    /// Looks through all kept replies, some at a time. Writes nothing.
-    pub(in super::super) fn search_replies<S: Seek + 'static>(
-        &self,
-        seeker: &Arc<S>,
-    ) -> Result<Replies, Error> {
+    /// Searches all kept replies, some at a time. Writes nothing.
+    pub(super) fn search_replies<S: Matcher + 'static>(&self, matcher: &Arc<S>) -> Result<Replies, Error> {
         let (mut replies, mut after) = (Replies::default(), 0);
         loop {
-            let (seeker, interrupt) = (seeker.clone(), self.interrupt.clone());
-            let page = self.ask(move |reading, _| {
-                reading.at_once(|connection, _, _| replies_page(connection, &*seeker, &interrupt, after))
+            let (matcher, interrupt) = (matcher.clone(), self.interrupt.clone());
+            let page = self.ask(move |reader, _| {
+                reader
+                    .in_transaction(|connection, _, _| replies_page(connection, &*matcher, &interrupt, after))
             })?;
             let Some((last, _)) = page.last() else { return Ok(replies) };
             after = *last;
@@ -117,11 +103,11 @@ impl SqliteStore {
 
 /// Kept replies, by request. The reply of a request never changes.
 #[derive(Debug, Default)]
-pub(in super::super) struct Replies {
-    /// Those that may mention the people sought.
-    pub(in super::super) found: Vec<i64>,
-    /// All that were looked at.
-    pub(in super::super) seen: HashSet<i64>,
+pub(super) struct Replies {
+    /// Those that may mention the person.
+    pub(crate) found: Vec<i64>,
+    /// All that were searched.
+    pub(crate) seen: HashSet<i64>,
 }
 
 type Page = Option<(Vec<Contact>, i64)>;
@@ -129,27 +115,27 @@ type Page = Option<(Vec<Contact>, i64)>;
 fn search_page(
     connection: &Connection,
     shared: &Shared,
-    seeker: &impl Seek,
+    matcher: &impl Matcher,
     after: i64,
 ) -> Result<Page, Fault> {
     let (mut found, mut last) = (Vec::new(), None);
-    for (id, packed) in block_table::behind(connection, after, PAGE)? {
+    for (id, packed) in block_table::after(connection, after, PAGE)? {
         last = Some(id);
         let (request, _) = block_start(id);
-        for entry in Sheet::read(&packed)?.entries() {
-            let Some(identifier) = entry.identifier else { continue };
-            let mentions = entry.state == state::HIT && seeker.is_in(&entry.body);
-            if !mentions && !seeker.is_asked_by(&identifier) {
+        for lookup in DecodedBlock::decode(&packed)?.lookups() {
+            let Some(identifier) = lookup.identifier else { continue };
+            let mentions = lookup.state == state::HIT && matcher.is_mentioned_in(&lookup.body);
+            if !mentions && !matcher.matches_lookup(&identifier) {
                 continue;
             }
-            let (required, at_ms) = about(connection, request)?;
+            let (required, at_ms) = required_and_time(connection, request)?;
             found.push(Contact {
                 identifier,
-                required_fields: shared.fields(connection, required)?,
-                status: word(entry.state),
+                required_fields: shared.field_sets.get(connection, required)?,
+                status: state::status(lookup.state),
                 request,
                 fetched_at_ms: at_ms,
-                record: (entry.state == state::HIT).then_some(entry.body),
+                record: (lookup.state == state::HIT).then_some(lookup.body),
             });
         }
     }
@@ -165,10 +151,10 @@ fn kept_replies(
 ) -> Result<Vec<Contact>, Fault> {
     let mut found = Vec::new();
     for request in requests.iter().copied() {
-        let (required, at_ms) = about(connection, request)?;
+        let (required, at_ms) = required_and_time(connection, request)?;
         found.push(Contact {
             identifier: identifier.clone(),
-            required_fields: shared.fields(connection, required)?,
+            required_fields: shared.field_sets.get(connection, required)?,
             status: "unreadable",
             request,
             fetched_at_ms: at_ms,
@@ -178,10 +164,10 @@ fn kept_replies(
     Ok(found)
 }
 
-/// The next kept replies, and whether each may mention the people sought.
+/// The next kept replies, and whether each may mention the person.
 fn replies_page(
     connection: &Connection,
-    seeker: &impl Seek,
+    matcher: &impl Matcher,
     interrupt: &Interrupt,
     after: i64,
 ) -> Result<Vec<(i64, bool)>, Fault> {
@@ -193,55 +179,33 @@ fn replies_page(
         interrupt.check()?;
         let request = row.get(0)?;
         let packed = row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?;
-        page.push((request, may_mention(connection, seeker, request, packed)?));
+        page.push((request, may_mention(connection, matcher, request, packed)?));
     }
     Ok(page)
 }
 
-/// Whether the kept reply of a request may mention the people sought: if the request asked for them, if the reply
-/// mentions them, and if it is not whole JSON.
-pub(in super::super) fn may_mention(
+/// Whether the kept reply of a request may mention the person: if the request asked for the person, if the reply mentions
+/// the person, or if it is not complete JSON.
+pub(super) fn may_mention(
     connection: &Connection,
-    seeker: &impl Seek,
+    matcher: &impl Matcher,
     request: i64,
     packed: &[u8],
 ) -> Result<bool, Fault> {
     let reply = block::decompress(packed)?;
-    Ok(!is_whole(&reply) || seeker.is_in(&reply) || is_asked_by(connection, seeker, request)?)
+    Ok(!is_whole(&reply) || matcher.is_mentioned_in(&reply) || asked_for(connection, matcher, request)?)
 }
 
-/// Whether a reply is whole JSON. If it is truncated, nobody can know who was in the missing part.
-pub(in super::super) fn is_whole(reply: &[u8]) -> bool {
-    serde_json::from_slice::<serde::de::IgnoredAny>(reply).is_ok()
-}
-
-/// Whether a settled request asked for the people sought.
-fn is_asked_by(connection: &Connection, seeker: &impl Seek, request: i64) -> Result<bool, Fault> {
+/// Whether a settled request asked for the person.
+fn asked_for(connection: &Connection, matcher: &impl Matcher, request: i64) -> Result<bool, Fault> {
     for (_, packed) in block_table::of(connection, request)? {
-        let entries = Sheet::read(&packed)?.entries();
-        if entries.iter().filter_map(|entry| entry.identifier.as_ref()).any(|known| seeker.is_asked_by(known))
-        {
+        let lookups = DecodedBlock::decode(&packed)?.lookups();
+        let mut known = lookups.iter().filter_map(|lookup| lookup.identifier.as_ref());
+        if known.any(|identifier| matcher.matches_lookup(identifier)) {
             return Ok(true);
         }
     }
     Ok(false)
-}
-
-/// A request's required fields, and when it was over.
-pub(in super::super) fn about(connection: &Connection, request: i64) -> Result<(i64, i64), Fault> {
-    Ok(connection
-        .prepare_cached("SELECT required, coalesce(settled_ms, sent_ms) FROM request WHERE id = ?1")?
-        .query_row([request], |row| Ok((row.get(0)?, row.get(1)?)))?)
-}
-
-/// The word that people see.
-pub(in super::super) const fn word(state: u8) -> &'static str {
-    match state {
-        state::HIT => "found",
-        state::MISS => "not_found",
-        state::REJECTED => "rejected",
-        _ => "unknown",
-    }
 }
 
 #[cfg(test)]
@@ -258,9 +222,9 @@ mod tests {
         let reply = block::compress(b"{").unwrap();
         connection.execute("INSERT INTO unread VALUES (7, ?1)", [reply]).unwrap();
         let ana = Identifier::from_canonical(FieldType::Email, "ana@x.example");
-        let (seeker, interrupt) = (Mention::of(&Target::Identifier(ana)), Interrupt::default());
-        assert_eq!(replies_page(&connection, &seeker, &interrupt, 0).unwrap(), [(7, true)]);
+        let (matcher, interrupt) = (TargetMatcher::of(&Target::Identifier(ana)), Interrupt::default());
+        assert_eq!(replies_page(&connection, &matcher, &interrupt, 0).unwrap(), [(7, true)]);
         interrupt.interrupt();
-        assert!(replies_page(&connection, &seeker, &interrupt, 0).is_err());
+        assert!(replies_page(&connection, &matcher, &interrupt, 0).is_err());
     }
 }

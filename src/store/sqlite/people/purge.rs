@@ -1,35 +1,29 @@
-//! Forgetting a person: afterwards no byte of them is in any file of the store,
-//! and all that is kept is a keyed hash, when it was, and what it had cost.
+//! Purges a person. Afterwards no byte of the person's data is in any file of the store. Only a keyed hash, the time of
+//! the purge and the cost of the contacts are kept.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use hashbrown::{HashMap, HashSet};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::error::{Error, ErrorKind};
 use crate::identifier::Identifier;
 
-use super::super::SqliteStore;
 use super::super::file::fault::Fault;
-use super::super::file::schema::state;
-use super::super::key::Key;
-use super::super::process::interrupt::Interrupt;
-use super::super::recognise::by_hash::named;
-use super::super::recognise::by_target::{Mention, Seek};
-use super::super::tables::block::{self, Sheet};
-use super::super::tables::block_table;
-use super::super::threads::shared::{Shared, now_ms};
-use super::super::threads::writer_state::Ledger;
-use super::super::transfer::backup;
-use super::find::{Replies, Target, may_mention};
+use super::super::file::paths::backups_of;
+use super::super::key::{Key, Secret};
+use super::super::process::{Interrupt, SqliteStore};
+use super::super::recognise::{Matcher, Target, TargetMatcher, named};
+use super::super::tables::block::{self, DecodedBlock};
+use super::super::tables::{barred, block_table, index, requests, state};
+use super::super::threads::writer_state::WriterState;
+use super::find::{Replies, may_mention};
 
 /// Requests whose answers are purged in one transaction.
 const AT_ONCE: i64 = 200;
 
-/// How long who reads just then keeps the log from being emptied, before it is left to another purge.
+/// How long we wait for processes that read, before the log is not emptied and the user must purge again.
 const LONGEST_READ: Duration = Duration::from_secs(2);
 
 /// What a purge did.
@@ -37,30 +31,29 @@ const LONGEST_READ: Duration = Duration::from_secs(2);
 pub struct Purged {
     /// Identifiers that are `not_sent` from now on.
     pub identifiers: u64,
-    /// Answers that are gone.
+    /// Answers that were removed.
     pub answers: u64,
-    /// Of which contacts.
+    /// Answers with a contact among them.
     pub contacts: u64,
-    /// Requests under way that no longer say whom they ask for.
+    /// Requests in flight from which the person's identifier was removed.
     pub intents: u64,
-    /// Kept replies that could not be read and were removed, because they may mention the person.
+    /// Kept replies that were removed because they may mention the person.
     pub replies: u64,
     /// What the contacts had cost.
     pub credits: u64,
-    /// Whether the log was emptied, too. Where not, another process was reading just then: purge
-    /// again.
+    /// Whether the log was emptied. If not, another process was reading at that moment: purge again.
     pub cleaned: bool,
-    /// Backups that may still hold what is gone, also unfinished ones: delete them.
+    /// Backups, complete or not, that may still have the data: delete them.
     pub leftovers: Vec<String>,
 }
 
 impl SqliteStore {
-    /// Forgets them, in every file of the store, and bars them: a purged lookup is `not_sent` from
-    /// then on, until [`SqliteStore::allow`]. Contacts of other lookups that mention the identifier
-    /// go, too. The journal keeps its counts.
+    /// Removes the target from every file of the store, and bars its lookups: they are `not_sent` until
+    /// [`SqliteStore::allow`]. Contacts of other lookups that mention the identifier are removed too. The journal keeps its
+    /// counts.
     ///
     /// # Errors
-    /// Where the store cannot be read or written; purge again then.
+    /// If the store cannot be read or written. Purge again then.
     pub fn purge(&self, target: &Target) -> Result<Purged, Error> {
         let mut purged = match target {
             Target::Identifier(identifier) => self.purge_identifier(target, identifier)?,
@@ -73,21 +66,20 @@ impl SqliteStore {
             }
         };
         purged.cleaned = self.empty_log()?;
-        purged.leftovers = leftovers(self.path());
+        purged.leftovers = backups_of(self.path());
         Ok(purged)
     }
 
-    /// Lets an identifier that was purged, or dropped while in doubt, be asked for again; whether
-    /// it was.
+    /// Allows an identifier to be sent again that was purged, or dropped while in doubt. Returns whether it was.
     ///
     /// # Errors
-    /// Where the store cannot be written.
+    /// If the store cannot be written.
     pub fn allow(&self, identifier: &Identifier) -> Result<bool, Error> {
-        let key = self.opening()?.shared.identity.secret.key(identifier);
-        self.write(move |connection, ledger| {
-            ledger.notify = true;
-            ledger.forget_forgotten();
-            let barred = allow(connection, key)?;
+        let key = self.opening()?.shared.secret().key(identifier);
+        self.write(move |connection, writer| {
+            writer.notify = true;
+            writer.purged_changed();
+            let barred = barred::allow(connection, key)?;
             let dropped = connection.execute(
                 "UPDATE answer SET state = ?2 WHERE key = ?1 AND state = ?3",
                 params![key, state::ASKED_AGAIN, state::DROPPED],
@@ -98,15 +90,15 @@ impl SqliteStore {
 
     fn purge_identifier(&self, target: &Target, identifier: &Identifier) -> Result<Purged, Error> {
         let opening = self.opening()?;
-        let (key, field_type) = (opening.shared.identity.secret.key(identifier), identifier.field_type());
-        // First of all nobody asks for it any more, and what is under way brings nothing back.
-        self.write(move |connection, ledger| {
-            ledger.forget_forgotten();
-            // Also keeps the identifier out of contacts of others that come in later.
-            purge_key(connection, key, 0, named(field_type))
+        let (key, field_type) = (opening.shared.secret().key(identifier), identifier.field_type());
+        // Bar it first, so that nobody asks for it any more, and no request in flight brings it back.
+        self.write(move |connection, writer| {
+            writer.purged_changed();
+            // `named` also keeps the person out of contacts of others that arrive later.
+            barred::bar_now(connection, key, 0, named(field_type))
         })?;
         let mut purged = Purged::default();
-        let (some, _) = self.erase_all(&Arc::new(Mention::of(target)), 0, &mut purged)?;
+        let (some, _) = self.erase_all(&Arc::new(TargetMatcher::of(target)), 0, &mut purged)?;
         let mut identifiers = some;
         identifiers.insert(key);
         purged.identifiers = identifiers.len() as u64;
@@ -114,31 +106,31 @@ impl SqliteStore {
         Ok(purged)
     }
 
-    /// Erases the people sought, and the answers that mention them, from all blocks numbered above `after`.
-    /// Returns the keys of the lookups that were erased, and the last block number.
-    pub(in super::super) fn erase_all<S: Seek + 'static>(
+    /// Erases the people whom the matcher recognises, and the answers that mention them, from all blocks with numbers above
+    /// `after`. Returns the keys of the erased lookups, and the last block's number.
+    pub(super) fn erase_all<S: Matcher + 'static>(
         &self,
-        seeker: &Arc<S>,
+        matcher: &Arc<S>,
         after: i64,
         purged: &mut Purged,
     ) -> Result<(HashSet<Key>, i64), Error> {
-        let secret = self.opening()?.shared.identity.secret.clone();
-        // Reading all kept replies takes long, so it is done before the transaction, which keeps others from writing.
-        let replies = self.search_replies(seeker)?;
-        let (seeking, interrupt) = (seeker.clone(), self.interrupt.clone());
-        let (intents, replies) = self.write(move |connection, ledger| {
-            let intents = blank_intents(connection, ledger, &*seeking)?;
+        let secret = self.opening()?.shared.secret().clone();
+        // Reading all kept replies takes long, so this is done before the transaction, which keeps others from writing.
+        let replies = self.search_replies(matcher)?;
+        let (seeking, interrupt) = (matcher.clone(), self.interrupt.clone());
+        let (intents, replies) = self.write(move |connection, writer| {
+            let intents = blank_intents(connection, writer, &*seeking)?;
             Ok((intents, drop_replies(connection, &*seeking, &replies, &interrupt)?))
         })?;
         purged.intents += intents;
         purged.replies += replies;
         let (mut identifiers, mut after) = (HashSet::new(), after);
         loop {
-            let (found, last) = self.search(seeker, after)?;
+            let (found, last) = self.search(matcher, after)?;
             if found.is_empty() {
                 return Ok((identifiers, last));
             }
-            // What came in meanwhile is looked through again.
+            // Blocks that were added meanwhile are searched in the next round.
             after = last;
             let mut by_request: HashMap<i64, HashSet<Key>> = HashMap::new();
             for contact in found {
@@ -149,24 +141,24 @@ impl SqliteStore {
                 by_request.entry(contact.request).or_default().insert(key);
             }
             for (request, keys) in by_request {
-                self.write(move |connection, ledger| {
-                    ledger.fold(connection)?;
-                    erase(connection, &ledger.shared, request, &keys)
+                self.write(move |connection, writer| {
+                    writer.fold(connection)?;
+                    erase(connection, writer.shared.secret(), request, &keys)
                 })?;
             }
         }
     }
 
     fn purge_before(&self, at_ms: i64) -> Result<Purged, Error> {
-        // What the dead have left under way is as old as when it was sent. What the living have is not
-        // old: it has no answer yet, and whom they ask for is the only evidence of what it may cost.
+        // A request that a dead process has left in flight is as old as when it was sent. A request of a living process is
+        // not purged: it has no answer yet, and its lookups are the only evidence of what it may cost.
         self.opening()?.bury_the_dead()?;
         let (mut purged, mut after) = (Purged::default(), 0);
         loop {
             let interrupt = self.interrupt.clone();
-            let (some, last) = self.write(move |connection, ledger| {
-                ledger.fold(connection)?;
-                purge_some(connection, &ledger.shared, (at_ms, after), &interrupt)
+            let (some, last) = self.write(move |connection, writer| {
+                writer.fold(connection)?;
+                purge_some(connection, writer.shared.secret(), (at_ms, after), &interrupt)
             })?;
             purged.identifiers += some.identifiers;
             purged.answers += some.answers;
@@ -180,11 +172,11 @@ impl SqliteStore {
         }
     }
 
-    /// Writes the log into the file and cuts it to nothing: deleted rows stand in it, too. Waits for
-    /// who is reading, but not for long.
-    pub(in super::super) fn empty_log(&self) -> Result<bool, Error> {
-        self.ask(|reading, shared| {
-            reading.blocks.forget();
+    /// Writes the log into the file and empties it, because it contains deleted rows too. Waits for processes that read,
+    /// but not for long. Returns whether the log was emptied.
+    pub(super) fn empty_log(&self) -> Result<bool, Error> {
+        self.ask(|reader, shared| {
+            reader.blocks.clear();
             let (connection, _) = shared.connect()?;
             connection.busy_timeout(LONGEST_READ)?;
             let busy: bool = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
@@ -193,99 +185,67 @@ impl SqliteStore {
     }
 }
 
-/// Allows a key, whether or not it is barred: a copy of the store may bar it. Returns how many rows of `barred` it
-/// had. The later of a purge and an `allow` counts, so each is later than the other one that it follows, whatever the
-/// clock says.
-fn allow(connection: &Connection, key: Key) -> Result<usize, Fault> {
-    connection
-        .prepare_cached(
-            "INSERT INTO allowed SELECT ?1, max(?2, 1 + coalesce((SELECT purged_ms FROM barred WHERE key = ?1), 0)) WHERE 1
-             ON CONFLICT DO UPDATE SET at_ms = max(at_ms, excluded.at_ms)",
-        )?
-        .execute(params![key, now_ms()])?;
-    Ok(connection.prepare_cached("DELETE FROM barred WHERE key = ?1")?.execute([key])?)
-}
-
-/// From now on nobody asks for it. If it is barred already, that does not become a later decision.
-pub(in super::super) fn bar(connection: &Connection, key: Key, credits: i64) -> Result<(), Fault> {
-    let known = connection
-        .prepare_cached("UPDATE barred SET credits = credits + ?2 WHERE key = ?1")?
-        .execute(params![key, credits])?;
-    if known == 0 { purge_key(connection, key, credits, 0) } else { Ok(()) }
-}
-
-/// Somebody decides that nobody asks for it from now on. `named` is that of [`named`], or 0.
-fn purge_key(connection: &Connection, key: Key, credits: i64, named: i64) -> Result<(), Fault> {
-    connection
-        .prepare_cached(
-            "INSERT INTO barred SELECT ?1, max(?2, 1 + coalesce((SELECT at_ms FROM allowed WHERE key = ?1), 0)), ?3, ?4
-             WHERE 1 ON CONFLICT DO UPDATE SET purged_ms = max(purged_ms, excluded.purged_ms),
-             credits = credits + excluded.credits, named = max(named, excluded.named)",
-        )?
-        .execute(params![key, now_ms(), credits, named])?;
-    connection.prepare_cached("DELETE FROM allowed WHERE key = ?1")?.execute([key])?;
-    Ok(())
-}
-
-/// Takes lookups of a request out of their blocks, and out of the index. By who they are, and not by
-/// where they were found: a late answer may have moved them since.
-pub(in super::super) fn erase(
+/// Removes lookups of a request from their blocks and from the index. The lookups are given by key and not by place,
+/// because a late answer may have moved them.
+pub(super) fn erase(
     connection: &Connection,
-    shared: &Shared,
+    secret: &Secret,
     request: i64,
     keys: &HashSet<Key>,
 ) -> Result<(), Fault> {
     for (id, packed) in block_table::of(connection, request)? {
-        let mut entries = Sheet::read(&packed)?.entries();
+        let mut lookups = DecodedBlock::decode(&packed)?.lookups();
         let mut any = false;
-        for entry in &mut entries {
-            let key = entry.identifier.as_ref().map(|identifier| shared.identity.secret.key(identifier));
-            let Some(key) = key.filter(|key| keys.contains(key)) else { continue };
-            (entry.identifier, entry.body, any) = (None, Bytes::new(), true);
-            bar(connection, key, i64::from(entry.state == state::HIT))?;
-            connection
-                .prepare_cached("DELETE FROM answer WHERE key = ?1 AND request = ?2")?
-                .execute(params![key, request])?;
+        for lookup in &mut lookups {
+            let Some(key) = lookup.key(secret).filter(|key| keys.contains(key)) else { continue };
+            barred::bar(connection, key, i64::from(lookup.state == state::HIT))?;
+            index::delete(connection, key, request)?;
+            lookup.purge();
+            any = true;
         }
         if any {
-            block_table::rewrite(connection, id, &entries)?;
+            block_table::rewrite(connection, id, &lookups)?;
         }
     }
     Ok(())
 }
 
-/// Requests under way no longer say whom they ask for.
-fn blank_intents(connection: &Connection, ledger: &mut Ledger, seeker: &impl Seek) -> Result<u64, Fault> {
+/// Removes the person's identifier from requests in flight. Returns how many requests had it.
+fn blank_intents(
+    connection: &Connection,
+    writer: &mut WriterState,
+    matcher: &impl Matcher,
+) -> Result<u64, Fault> {
     let mut ask = connection.prepare("SELECT id, intent FROM request WHERE settled_ms IS NULL")?;
     let open: Vec<(i64, Vec<u8>)> =
         ask.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
     let mut blanked = 0;
     for (request, packed) in open {
-        let mut entries = Sheet::read(&packed)?.entries();
-        let mut hits = 0;
-        for entry in &mut entries {
-            if entry.identifier.as_ref().is_some_and(|identifier| seeker.is_asked_by(identifier)) {
-                entry.identifier = None;
-                hits += 1;
+        let mut lookups = DecodedBlock::decode(&packed)?.lookups();
+        let mut any = false;
+        for lookup in &mut lookups {
+            if lookup.identifier.as_ref().is_some_and(|identifier| matcher.matches_lookup(identifier)) {
+                lookup.identifier = None;
+                any = true;
             }
         }
-        if hits > 0 {
+        if any {
             blanked += 1;
             connection.execute(
                 "UPDATE request SET intent = ?2 WHERE id = ?1",
-                params![request, block::pack_one(&entries)?],
+                params![request, block::pack_one(&lookups)?],
             )?;
-            ledger.notify = true;
+            writer.notify = true;
         }
     }
     Ok(blanked)
 }
 
-/// Removes the replies that could not be read and may mention the people sought. `replies` are those that were
-/// searched before; the few that came in since are searched here.
+/// Removes the kept replies that may mention the person. `replies` are those that were searched before; the few that
+/// were added since then are searched here.
 fn drop_replies(
     connection: &Connection,
-    seeker: &impl Seek,
+    matcher: &impl Matcher,
     replies: &Replies,
     interrupt: &Interrupt,
 ) -> Result<u64, Fault> {
@@ -294,24 +254,23 @@ fn drop_replies(
     let mut gone = replies.found.clone();
     for request in kept.into_iter().filter(|request| !replies.seen.contains(request)) {
         interrupt.check()?;
-        let packed: Vec<u8> = connection
-            .prepare_cached("SELECT body FROM unread WHERE request = ?1")?
-            .query_row([request], |row| row.get(0))?;
-        if may_mention(connection, seeker, request, &packed)? {
+        if let Some(packed) = requests::unread(connection, request)?
+            && may_mention(connection, matcher, request, &packed)?
+        {
             gone.push(request);
         }
     }
     let mut dropped = 0;
     for request in gone {
-        dropped += connection.prepare_cached("DELETE FROM unread WHERE request = ?1")?.execute([request])?;
+        dropped += requests::delete_unread(connection, request)?;
     }
-    Ok(dropped as u64)
+    Ok(dropped)
 }
 
-/// Purges the answers of the next requests; the last of them, unless there are no more.
+/// Purges the answers of the next requests. Returns the number of the last one, unless there are no more.
 fn purge_some(
     connection: &Connection,
-    shared: &Shared,
+    secret: &Secret,
     (at_ms, after): (i64, i64),
     interrupt: &Interrupt,
 ) -> Result<(Purged, Option<i64>), Fault> {
@@ -325,20 +284,17 @@ fn purge_some(
     for request in &requests {
         interrupt.check()?;
         for (_, packed) in block_table::of(connection, *request)? {
-            for entry in Sheet::read(&packed)?.entries() {
-                let Some(identifier) = entry.identifier else { continue };
-                let (key, hit) = (shared.identity.secret.key(&identifier), entry.state == state::HIT);
-                connection
-                    .prepare_cached("DELETE FROM answer WHERE key = ?1 AND request = ?2")?
-                    .execute(params![key, request])?;
+            for lookup in DecodedBlock::decode(&packed)?.lookups() {
+                let Some(key) = lookup.key(secret) else { continue };
+                let hit = lookup.state == state::HIT;
+                index::delete(connection, key, *request)?;
                 purged.answers += 1;
                 purged.contacts += u64::from(hit);
                 *keys.entry(key).or_default() += i64::from(hit);
             }
         }
         block_table::clear(connection, *request)?;
-        let gone = connection.prepare_cached("DELETE FROM unread WHERE request = ?1")?.execute([request])?;
-        purged.replies += gone as u64;
+        purged.replies += requests::delete_unread(connection, *request)?;
     }
     purged.credits = purged.contacts;
     for (key, credits) in keys {
@@ -347,22 +303,9 @@ fn purge_some(
             .query_row([key], |row| row.get(0))
             .optional()?;
         purged.identifiers += u64::from(known.is_none());
-        purge_key(connection, key, credits, 0)?;
+        barred::bar_now(connection, key, credits, 0)?;
     }
     Ok((purged, requests.last().copied()))
-}
-
-/// Backups beside the store, and what was left of a backup to any name that was killed.
-fn leftovers(path: &Path) -> Vec<String> {
-    let (Some(folder), Some(name)) = (path.parent(), path.file_name().and_then(|name| name.to_str())) else {
-        return Vec::new();
-    };
-    let begins = format!("{name}.backup-");
-    let ends = [backup::UNFINISHED.to_owned(), format!("{}-journal", backup::UNFINISHED)];
-    let is_one = |name: &str| name.starts_with(&begins) || ends.iter().any(|end| name.ends_with(end));
-    let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let backups = files.filter(|file| is_one(&file.file_name().to_string_lossy()));
-    backups.map(|file| file.path().display().to_string()).collect()
 }
 
 #[cfg(test)]
@@ -374,21 +317,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn in_the_transaction_only_replies_that_came_in_since_the_search_are_read() {
+    fn in_the_transaction_only_replies_that_were_added_since_the_search_are_read() {
         let connection = Connection::open_in_memory().unwrap();
-        // What is not a compressed reply cannot be read.
+        // These are not compressed, so reading one fails.
         let tables = "CREATE TABLE unread (request INTEGER PRIMARY KEY, body BLOB);
                       INSERT INTO unread VALUES (1, x'00'), (2, x'00')";
         connection.execute_batch(tables).unwrap();
         let ana = Identifier::from_canonical(FieldType::Email, "ana@x.example");
-        let (seeker, interrupt) = (Mention::of(&Target::Identifier(ana)), Interrupt::default());
+        let (matcher, interrupt) = (TargetMatcher::of(&Target::Identifier(ana)), Interrupt::default());
         let searched = Replies { found: vec![1], seen: [1, 2].into_iter().collect() };
-        assert_eq!(drop_replies(&connection, &seeker, &searched, &interrupt).unwrap(), 1);
+        assert_eq!(drop_replies(&connection, &matcher, &searched, &interrupt).unwrap(), 1);
         connection.execute("INSERT INTO unread VALUES (3, x'00')", []).unwrap();
-        assert!(drop_replies(&connection, &seeker, &searched, &interrupt).is_err());
+        assert!(drop_replies(&connection, &matcher, &searched, &interrupt).is_err());
         let truncated = block::compress(b"{").unwrap();
         connection.execute("UPDATE unread SET body = ?1 WHERE request = 3", [truncated]).unwrap();
-        assert_eq!(drop_replies(&connection, &seeker, &searched, &interrupt).unwrap(), 1);
+        assert_eq!(drop_replies(&connection, &matcher, &searched, &interrupt).unwrap(), 1);
         let left: i64 = connection.query_row("SELECT request FROM unread", [], |row| row.get(0)).unwrap();
         assert_eq!(left, 2);
     }

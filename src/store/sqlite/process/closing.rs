@@ -3,18 +3,19 @@
 use std::process;
 use std::sync::Arc;
 
-use super::super::file::busy;
+use super::super::clock::pause_shortly;
 use super::opening::Opening;
 use super::registry;
 
-/// Lets an opening go. The last to do so closes it. That may take long, so the registry is not locked meanwhile; a
-/// thread that opens the same file waits until it is closed.
-pub(in super::super) fn close(opening: Arc<Opening>) {
-    // What a garbage collector lets go of in the middle of a fork is not worth a deadlock.
+/// Drops a reference to an opening. If it was the last one, closes the store. That may take long, so the registry is not
+/// locked meanwhile. A thread that opens the same file waits until it is closed.
+pub(crate) fn close(opening: Arc<Opening>) {
+    // The opening of another process is not ours to close.
     if opening.pid != process::id() {
         std::mem::forget(opening);
         return;
     }
+    // A garbage collector may call this in the middle of a fork. A leak is better than a deadlock.
     let Ok(mut registry) = registry::lock() else {
         std::mem::forget(opening);
         return;
@@ -31,12 +32,12 @@ pub(in super::super) fn close(opening: Arc<Opening>) {
     drop(closing);
 }
 
-/// How often `finish` checks, at most, whether the tasks of runs that are over have dropped their handles:
-/// every 10 ms, so for two seconds.
-const LOOKS: u32 = 200;
+/// How often `finish` checks, at most, whether the tasks of finished runs have dropped their handles: every 10 ms, so for
+/// two seconds.
+const MOST_CHECKS: u32 = 200;
 
-/// Drops an opening after its user has closed it. The last user waits until the files are closed.
-pub(in super::super) fn finish(opening: Arc<Opening>) {
+/// Drops a reference to an opening whose user has closed it. The last user waits until the files are closed.
+pub(crate) fn finish(opening: Arc<Opening>) {
     if opening.is_used() || opening.pid != process::id() {
         close(opening);
         return;
@@ -44,11 +45,11 @@ pub(in super::super) fn finish(opening: Arc<Opening>) {
     let file = opening.shared.file;
     let left = Arc::downgrade(&opening);
     close(opening);
-    for _ in 0..LOOKS {
+    for _ in 0..MOST_CHECKS {
         if left.strong_count() == 0 {
             break;
         }
-        busy::pause_shortly();
+        pause_shortly();
     }
     let Ok(mut registry) = registry::lock() else { return };
     if let Some(opening) = left.upgrade() {

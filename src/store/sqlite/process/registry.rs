@@ -1,10 +1,10 @@
 //! The stores that this process has open, and what happens to them in a fork.
 //!
-//! A child inherits memory and open files but no threads, and SQLite's record of its locks would be wrong
-//! there. So before a fork every thread that uses SQLite closes its files and waits, and the child has no
-//! open database. A fork cannot wait for long, though. Threads that wait for a lock postpone their work and
-//! stop at once. If a thread is in the middle of a long statement, the fork goes ahead without it, and the
-//! child then refuses to use any store. In each case the child closes all descriptors of the parent's stores.
+//! A child inherits memory and open files but no threads, and SQLite's record of its locks would be wrong there. So
+//! before a fork every thread that uses SQLite closes its files and waits, and the child has no open database. A fork
+//! cannot wait for long, though. Threads that wait for a lock postpone their work and stop at once. If a thread is in the
+//! middle of a long statement, the fork does not wait for it, and the child then refuses to use any store. In each case
+//! the child closes all descriptors of the parent's stores.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -17,22 +17,23 @@ use std::time::Duration;
 
 use crate::error::{Error, ErrorKind};
 
-use super::super::file::busy::{self, NearFork};
-use super::super::file::place::{self, FileId};
-use super::super::platform::unix::descriptors::{self, Halt};
+use super::super::clock::pause_shortly;
+use super::super::file::busy::NearFork;
+use super::super::file::place;
+use super::super::platform::{self, FileId, Halt};
 use super::super::threads::worker::Parked;
 use super::opening::Opening;
 
 /// The openings of this process.
 #[derive(Default)]
-pub(in super::super) struct Registry {
+pub(super) struct Registry {
     pid: u32,
-    pub(in super::super) openings: HashMap<FileId, Weak<Opening>>,
-    /// Files that are being closed, each with its path. That takes long if another program keeps a lock, so it is
-    /// done with the registry unlocked, and nobody may open such a file before it is done.
+    pub(crate) openings: HashMap<FileId, Weak<Opening>>,
+    /// Files that are being closed, each with its path. Closing takes long if another program keeps a lock, so the
+    /// registry is not locked meanwhile, and nobody may open such a file before it is closed.
     closing: HashMap<FileId, PathBuf>,
     /// Files that the parent process had open when it forked.
-    pub(in super::super) inherited: Vec<FileId>,
+    pub(crate) inherited: Vec<FileId>,
 }
 
 static REGISTRY: Mutex<Option<Registry>> = Mutex::new(None);
@@ -51,13 +52,13 @@ struct Standstill {
 }
 
 thread_local! {
-    /// From before a fork until after it.
+    /// Set from before a fork until after it.
     static FORKING: RefCell<Option<Standstill>> = const { RefCell::new(None) };
 }
 
 /// Whether this thread is about to fork.
-pub(in super::super) fn is_forking() -> bool {
-    // While the thread ends, there is no such value any more.
+fn is_forking() -> bool {
+    // While the thread ends, the value does not exist any more.
     FORKING
         .try_with(|forking| forking.try_borrow().map_or(true, |forking| forking.is_some()))
         .unwrap_or_default()
@@ -67,7 +68,7 @@ pub(in super::super) fn is_forking() -> bool {
 ///
 /// # Errors
 /// In the middle of a fork, and in a child that was forked while a store was in use.
-pub(in super::super) fn lock() -> Result<MutexGuard<'static, Option<Registry>>, Error> {
+pub(crate) fn lock() -> Result<MutexGuard<'static, Option<Registry>>, Error> {
     if is_forking() {
         return Err(Error::new(
             ErrorKind::Store,
@@ -81,9 +82,9 @@ pub(in super::super) fn lock() -> Result<MutexGuard<'static, Option<Registry>>, 
     let pid = process::id();
     if registry.as_ref().is_none_or(|known| known.pid != pid) {
         let inherited = registry.take().map(|known| {
-            descriptors::leave_to_parent();
+            platform::close_all_inherited();
             let files = known.openings.keys().chain(known.closing.keys()).copied().collect();
-            leave_to_parent(known);
+            leak(known);
             files
         });
         let inherited = inherited.unwrap_or_default();
@@ -93,17 +94,18 @@ pub(in super::super) fn lock() -> Result<MutexGuard<'static, Option<Registry>>, 
 }
 
 impl Registry {
-    /// Whether the file at this path, or one that lay there before, is being closed.
-    pub(in super::super) fn is_closing(&self, path: &Path) -> bool {
+    /// Whether the file at this path, or one that was there before, is being closed.
+    pub(super) fn is_closing(&self, path: &Path) -> bool {
         if self.closing.is_empty() {
             return false;
         }
-        let (file, lies) = (place::file_id(path).ok(), place::canonical(path));
-        self.closing.iter().any(|(closing, at)| Some(*closing) == file || Some(at) == lies.as_ref())
+        let (file, path) = (platform::file_id(path).ok(), place::canonical(path));
+        self.closing.iter().any(|(closing, at)| Some(*closing) == file || Some(at) == path.as_ref())
     }
 
-    /// Notes that this opening is being closed: it cannot be found any more. `None` if another thread closes it.
-    pub(in super::super) fn begin_closing(&mut self, opening: &Arc<Opening>) -> Option<Closing> {
+    /// Notes that this opening is being closed, so that it cannot be found any more. Returns `None` if another thread
+    /// closes it.
+    pub(super) fn begin_closing(&mut self, opening: &Arc<Opening>) -> Option<Closing> {
         let file = opening.shared.file;
         if self.closing.contains_key(&file) {
             return None;
@@ -117,11 +119,11 @@ impl Registry {
 }
 
 /// While this value exists, a file is being closed.
-pub(in super::super) struct Closing(FileId);
+pub(super) struct Closing(FileId);
 
 impl Drop for Closing {
     fn drop(&mut self) {
-        // A fork may keep it locked for a moment.
+        // A fork may keep the registry locked for a moment.
         if let Some(known) = &mut *REGISTRY.lock().unwrap_or_else(PoisonError::into_inner) {
             known.closing.remove(&self.0);
         }
@@ -129,11 +131,11 @@ impl Drop for Closing {
 }
 
 /// Waits until no other thread is closing this file.
-pub(in super::super) fn wait_until_closed(file: FileId) {
+pub(super) fn wait_until_closed(file: FileId) {
     while lock()
         .is_ok_and(|registry| registry.as_ref().is_some_and(|known| known.closing.contains_key(&file)))
     {
-        busy::pause_shortly();
+        pause_shortly();
     }
 }
 
@@ -141,7 +143,7 @@ fn is_unusable() -> bool {
     FORKED_IN_USE.load(Ordering::Acquire)
 }
 
-pub(in super::super) fn forked_in_use() -> Error {
+pub(super) fn forked_in_use() -> Error {
     Error::new(
         ErrorKind::Store,
         "this process was forked while a store was in use: start it afresh (multiprocessing's \"spawn\"), or fork \
@@ -149,8 +151,8 @@ pub(in super::super) fn forked_in_use() -> Error {
     )
 }
 
-/// In a forked child: gives up the openings of its parent, whose threads do not exist here.
-fn leave_to_parent(registry: Registry) {
+/// In a forked child: leaks the openings of the parent, whose threads do not exist here.
+fn leak(registry: Registry) {
     for known in registry.openings.into_values() {
         std::mem::forget(known.upgrade());
         std::mem::forget(known);
@@ -176,7 +178,7 @@ pub fn before_fork(left: impl Fn() -> Duration) {
             break registry;
         }
         drop(registry);
-        busy::pause_shortly();
+        pause_shortly();
     };
     let mut is_complete = registry.as_ref().is_some_and(is_quiet);
     let known = registry.iter().flat_map(|registry| registry.iter());
@@ -186,9 +188,9 @@ pub fn before_fork(left: impl Fn() -> Duration) {
     let (parked, stopped) = channel();
     for opening in openings {
         let threads =
-            [opening.writer.park(&parked), opening.reader.park(&parked), opening.desk.park(&parked)];
+            [opening.writer.park(&parked), opening.reader.park(&parked), opening.user_reader.park(&parked)];
         waiting.extend(threads.into_iter().flatten());
-        // If this is the last handle, it is not dropped: that would need the registry, which is locked.
+        // If this is the last reference, it is not dropped: that would need the registry, which is locked.
         let still_held = Arc::strong_count(&opening) > 1;
         if still_held { drop(opening) } else { std::mem::forget(opening) }
     }
@@ -203,7 +205,7 @@ pub fn before_fork(left: impl Fn() -> Duration) {
     FORKING.with(|forking| *forking.borrow_mut() = Some(standstill));
 }
 
-/// Whether no store is being closed: the threads that do it cannot be stopped.
+/// Whether no store is being closed. The threads that close a store cannot be stopped.
 fn is_quiet(registry: &MutexGuard<'_, Option<Registry>>) -> bool {
     registry.as_ref().is_none_or(|known| known.closing.is_empty())
 }
@@ -213,20 +215,20 @@ pub fn after_fork() {
     let Some(standstill) = FORKING.with(|forking| forking.borrow_mut().take()) else { return };
     let Standstill { registry, parked, is_complete, near, halt } = standstill;
     if near.process() != process::id() {
-        // Also if the registry is not there: a thread of the parent has it locked, for ever in this process.
-        descriptors::leave_to_parent();
-        if !is_complete || parked.iter().any(Parked::has_gone_on) {
+        // Also if there is no registry: then a thread of the parent had it locked, and in this process it stays locked.
+        platform::close_all_inherited();
+        if !is_complete || parked.iter().any(Parked::has_resumed) {
             FORKED_IN_USE.store(true, Ordering::Release);
         }
         if let Some(mut registry) = registry {
-            registry.take().into_iter().for_each(leave_to_parent);
+            registry.take().into_iter().for_each(leak);
         }
         std::mem::forget((parked, halt));
         return;
     }
     drop(registry);
     drop(halt);
-    // Threads that have postponed work continue with it.
+    // From here on, threads with postponed work continue with it.
     drop(near);
     drop(parked);
 }

@@ -1,21 +1,15 @@
-//! Recognises purged people, of whom only keyed hashes are left, in the contacts of others, so that they
-//! do not come back that way.
+//! Recognises purged people, of whom only keyed hashes are left, so that they do not come back in the contacts of others.
 //!
-//! Whatever could be an identifier in a contact is read as one, and its hash is looked up. This costs
-//! nothing in a store from which nobody was purged, and only the kinds of identifiers by which somebody
-//! was purged are read. A phone number without its area code is not recognised: a hash cannot be compared
-//! by its last digits.
+//! Everything in a contact that could be an identifier is read as one, and its hash is looked up. Only the kinds of
+//! identifiers by which somebody was purged are read, so this costs nothing in a store from which nobody was purged. A
+//! phone number without its area code is not recognised, because a hash cannot be compared by its last digits.
 
 use hashbrown::HashMap;
-use rusqlite::Connection;
 
 use crate::identifier::{FieldType, Identifier};
 
-use super::super::file::fault::Fault;
 use super::super::key::{Key, Secret};
-use super::super::people::find::is_whole;
-use super::super::recognise::{self, Sought};
-use super::by_target::Seek;
+use super::{Matcher, Sought, is_whole, mentions};
 
 /// Country codes of one and two digits, and the first two digits of those of three (ITU-T E.164).
 const SHORT_CODES: [&str; 46] = [
@@ -29,18 +23,19 @@ const LONG_CODES: [&str; 22] = [
 ];
 const DIGITS: [&str; 10] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
 
-/// Those who were purged by what identifies them: not those who were merely old.
+/// The people who were purged by an identifier. A purge by age concerns answers, not people.
 #[derive(Debug)]
-pub(in super::super) struct Forgotten {
-    /// Each key, with the kind of its identifier, as in column `named` of `barred`.
+pub(crate) struct PurgedPeople {
+    /// Each key, with the number of its identifier's kind, as in column `named` of the table `barred`.
     keys: HashMap<Key, i64>,
     /// The kinds that occur in `keys`.
     kinds: Vec<i64>,
     secret: Secret,
 }
 
-/// The value of column `named` of `barred` for a person who was purged by an identifier of this kind.
-pub(in super::super) const fn named(field_type: FieldType) -> i64 {
+/// The number of a kind of identifier, as in column `named` of the table `barred`. The numbers are in files: never change
+/// one.
+pub(crate) const fn named(field_type: FieldType) -> i64 {
     match field_type {
         FieldType::Email => 2,
         FieldType::Phone => 3,
@@ -48,46 +43,39 @@ pub(in super::super) const fn named(field_type: FieldType) -> i64 {
     }
 }
 
-/// The value for people who were purged before kinds were recorded.
+/// The number for people who were purged before kinds were recorded.
 const OF_ANY_KIND: i64 = 1;
 
-impl Forgotten {
-    pub(in super::super) fn new(keys: HashMap<Key, i64>, secret: Secret) -> Self {
+impl PurgedPeople {
+    pub(crate) fn new(keys: HashMap<Key, i64>, secret: Secret) -> Self {
         let mut kinds: Vec<i64> = keys.values().copied().collect();
         kinds.sort_unstable();
         kinds.dedup();
         Self { keys, kinds, secret }
     }
 
-    /// Reads the keys from the store.
-    pub(in super::super) fn load(connection: &Connection, secret: &Secret) -> Result<Self, Fault> {
-        let mut ask = connection.prepare_cached("SELECT key, named FROM barred WHERE named > 0")?;
-        let keys = ask.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
-        Ok(Self::new(keys, secret.clone()))
-    }
-
-    pub(in super::super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.keys.is_empty()
     }
 
-    /// Whether a reply that could not be read may be kept. If anybody was purged, a truncated reply may not,
-    /// because it may contain a part of an identifier, which has no hash.
-    pub(in super::super) fn may_keep(&self, reply: &[u8]) -> bool {
-        self.is_empty() || is_whole(reply) && !self.is_in(reply)
+    /// Whether a reply that could not be read may be kept. If anybody was purged, a truncated reply may not: it may contain
+    /// a part of an identifier, and there is no hash of a part.
+    pub(crate) fn may_keep(&self, reply: &[u8]) -> bool {
+        self.is_empty() || is_whole(reply) && !self.is_mentioned_in(reply)
     }
 }
 
-impl Seek for Forgotten {
-    fn is_asked_by(&self, identifier: &Identifier) -> bool {
+impl Matcher for PurgedPeople {
+    fn matches_lookup(&self, identifier: &Identifier) -> bool {
         self.keys.contains_key(&self.secret.key(identifier))
     }
 
-    fn is_in(&self, json: &[u8]) -> bool {
-        !self.keys.is_empty() && recognise::mentions(json, self)
+    fn is_mentioned_in(&self, json: &[u8]) -> bool {
+        !self.keys.is_empty() && mentions(json, self)
     }
 }
 
-impl Sought for Forgotten {
+impl Sought for PurgedPeople {
     fn any(&self, field_type: FieldType) -> bool {
         self.kinds.contains(&named(field_type)) || self.kinds.contains(&OF_ANY_KIND)
     }
@@ -105,8 +93,7 @@ impl Sought for Forgotten {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::people::find::Target;
-    use super::super::by_target::Mention;
+    use super::super::by_target::{Target, TargetMatcher};
     use super::*;
 
     const ANA: (FieldType, &str) = (FieldType::Email, "ana@x.example");
@@ -258,33 +245,33 @@ mod tests {
         Identifier::from_canonical(field_type, canonical)
     }
 
-    fn forgotten(those: &[(FieldType, &str)]) -> Forgotten {
+    fn purged_people(those: &[(FieldType, &str)]) -> PurgedPeople {
         let secret = Secret::new(&[7; 32]).unwrap_or_else(|| unreachable!());
-        Forgotten::new(those.iter().map(|one| (secret.key(&known(*one)), named(one.0))).collect(), secret)
+        PurgedPeople::new(those.iter().map(|one| (secret.key(&known(*one)), named(one.0))).collect(), secret)
     }
 
     #[test]
     fn a_person_is_recognised_in_every_spelling_and_nobody_else() {
         let everybody: Vec<_> = WRITTEN.iter().map(|(person, _)| *person).collect();
         for (person, texts) in WRITTEN {
-            let sought = Mention::of(&Target::Identifier(known(*person)));
-            let purged = forgotten(&[*person]);
+            let sought = TargetMatcher::of(&Target::Identifier(known(*person)));
+            let purged = purged_people(&[*person]);
             for text in *texts {
-                assert!(sought.is_in(text.as_bytes()), "find, purge: {person:?} in {text}");
-                assert!(purged.is_in(text.as_bytes()), "what comes in: {person:?} in {text}");
+                assert!(sought.is_mentioned_in(text.as_bytes()), "find, purge: {person:?} in {text}");
+                assert!(purged.is_mentioned_in(text.as_bytes()), "what comes in: {person:?} in {text}");
             }
             for text in OTHERS {
-                assert!(!sought.is_in(text.as_bytes()), "find, purge: {person:?} in {text}");
+                assert!(!sought.is_mentioned_in(text.as_bytes()), "find, purge: {person:?} in {text}");
             }
         }
-        let everybody = forgotten(&everybody);
+        let everybody = purged_people(&everybody);
         for text in OTHERS {
-            assert!(!everybody.is_in(text.as_bytes()), "what comes in: {text}");
+            assert!(!everybody.is_mentioned_in(text.as_bytes()), "what comes in: {text}");
         }
     }
 
     #[test]
-    fn where_nobody_was_purged_nothing_is_looked_at() {
-        assert!(!forgotten(&[]).is_in(br#""ana@x.example""#));
+    fn if_nobody_was_purged_nothing_is_read() {
+        assert!(!purged_people(&[]).is_mentioned_in(br#""ana@x.example""#));
     }
 }

@@ -1,55 +1,59 @@
-//! Recognises a person who is to be found or purged: in the lookups that asked for the person, and in the
-//! contacts of others. [`Forgotten`](super::by_hash::Forgotten) does the same for people of whom only a
-//! hash is left.
+//! Recognises the person whom a user wants to find or purge. The identifier is known here; `by_hash` recognises people
+//! of whom only a hash is left.
 
 use memchr::memmem;
 
 use crate::identifier::{FieldType, Identifier};
 
-use super::super::people::find::Target;
-use super::super::recognise::{self, Sought, decoded, folded, last_digits, walk};
+use super::numbers::last_digits;
+use super::plain::is_plain;
+use super::spelling::{decoded, folded};
+use super::walk::walk;
+use super::{Matcher, Sought, mentions};
 
-/// Digits by which two spellings of a phone number are told to be one: without the country code,
-/// they need not have more in common.
+/// If two spellings of a phone number end with this many equal digits, they count as the same number. Without country
+/// code and area code, they have no more digits in common.
 const SHARED_DIGITS: usize = 7;
 
-/// How many last digits of a number are searched for.
+/// How many last digits of a number the quick check looks for.
 const LAST_DIGITS: usize = 4;
 
-/// Nested encodings that are undone before a contact is ruled out.
+/// How many nested encodings the quick check undoes before it rules a contact out.
 const DEEPEST: usize = 4;
 
-/// The people that a search is for.
-pub(in super::super) trait Seek: Send + Sync {
-    /// Whether a lookup of this identifier asked for one of them.
-    fn is_asked_by(&self, identifier: &Identifier) -> bool;
-
-    /// Whether a contact's JSON, or a reply that may not be JSON, mentions one of them.
-    fn is_in(&self, json: &[u8]) -> bool;
+/// What to find or to purge.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// The person with this identifier: lookups of it, and every contact that mentions it.
+    Identifier(Identifier),
+    /// Every lookup and every contact that contains this text. Only for `find`.
+    Text(String),
+    /// Every answer from before this moment, in milliseconds since 1970. Only for `purge`.
+    OlderThan(i64),
 }
 
-/// Who is looked for.
+/// Recognises a target.
 #[derive(Debug)]
-pub(in super::super) enum Mention {
-    /// Nobody by what is written.
+pub(crate) enum TargetMatcher {
+    /// Matches nothing: the target is not a person.
     None,
-    /// This text in any case, and what every spelling of it contains.
+    /// This text in upper or lower case, and what every spelling of it contains.
     Text(String, Needle),
     /// This identifier, and what every spelling of it contains.
     Identifier(Identifier, Needle),
 }
 
-/// What every spelling of an identifier contains, once encodings are undone.
+/// What every spelling of an identifier contains after encodings are undone. For a quick check.
 #[derive(Debug)]
-pub(in super::super) enum Needle {
-    /// ASCII letters or digits, in lower case; empty if the spellings have none in common.
+pub(crate) enum Needle {
+    /// ASCII letters and digits, in lower case; empty if the spellings have none in common.
     Letters(String),
-    /// Digits, with anything between them.
+    /// Digits. There may be other characters between them.
     Digits(String),
 }
 
-impl Mention {
-    pub(in super::super) fn of(target: &Target) -> Self {
+impl TargetMatcher {
+    pub(crate) fn of(target: &Target) -> Self {
         match target {
             Target::Identifier(identifier) => Self::Identifier(identifier.clone(), Needle::of(identifier)),
             Target::Text(text) => Self::Text(text.to_lowercase(), Needle::in_text(text)),
@@ -58,8 +62,8 @@ impl Mention {
     }
 }
 
-impl Seek for Mention {
-    fn is_asked_by(&self, identifier: &Identifier) -> bool {
+impl Matcher for TargetMatcher {
+    fn matches_lookup(&self, identifier: &Identifier) -> bool {
         match self {
             Self::None => false,
             Self::Text(text, _) => identifier.canonical().to_lowercase().contains(text.as_str()),
@@ -67,19 +71,19 @@ impl Seek for Mention {
         }
     }
 
-    fn is_in(&self, json: &[u8]) -> bool {
+    fn is_mentioned_in(&self, json: &[u8]) -> bool {
         match self {
             Self::None => false,
             Self::Text(sought, needle) => needle.is_likely_in(json) && is_text_in(sought, json),
             Self::Identifier(identifier, needle) => {
-                needle.is_likely_in(json) && recognise::mentions(json, &One(identifier))
+                needle.is_likely_in(json) && mentions(json, &One(identifier))
             }
         }
     }
 }
 
-/// Whether any text of a contact's JSON contains this, in any case. If it is not whole JSON, all of it is
-/// searched.
+/// Whether any text of a contact's JSON contains this text, in upper or lower case. If it is not complete JSON, all of it
+/// is searched.
 fn is_text_in(sought: &str, json: &[u8]) -> bool {
     let json = String::from_utf8_lossy(json);
     let walked = walk(&json);
@@ -112,7 +116,7 @@ impl Needle {
         Self::Letters(if longest.len() > 1 { longest.to_ascii_lowercase() } else { String::new() })
     }
 
-    /// Whether a check of the bytes cannot rule the contact out. It rules out most contacts.
+    /// Whether the quick check of the bytes cannot rule the contact out. It rules out most contacts.
     fn is_likely_in(&self, json: &[u8]) -> bool {
         let has = |text: &[u8]| match self {
             Self::Letters(letters) => memmem::find(&text.to_ascii_lowercase(), letters.as_bytes()).is_some(),
@@ -124,12 +128,12 @@ impl Needle {
         if matches!(self, Self::Letters(letters) if letters.is_empty()) || has(json) {
             return true;
         }
-        if recognise::is_plain(json) {
+        if is_plain(json) {
             return false;
         }
         let lossy = String::from_utf8_lossy(json);
         let mut text = folded(&lossy).into_owned();
-        // Digits of other scripts are rare: such a contact is read in full.
+        // Digits of other scripts are rare, so such a contact is read in full.
         if matches!(self, Self::Digits(_)) && text.chars().any(|c| !c.is_ascii() && c.is_numeric()) {
             return true;
         }
@@ -146,7 +150,7 @@ impl Needle {
     }
 }
 
-/// One person, by an identifier that is known.
+/// One person with a known identifier.
 struct One<'i>(&'i Identifier);
 
 impl Sought for One<'_> {
@@ -166,7 +170,7 @@ impl Sought for One<'_> {
         self.0.canonical().ends_with(digits)
     }
 
-    /// Seven digits are enough, because some people leave out the area code.
+    /// Seven digits are enough, because some people write a number without its area code.
     fn has_national(&self, digits: &str) -> bool {
         digits.len() >= SHARED_DIGITS && self.0.canonical().ends_with(digits)
     }
@@ -176,8 +180,8 @@ impl Sought for One<'_> {
 mod tests {
     use super::*;
 
-    fn mention(field_type: FieldType, canonical: &str) -> Mention {
-        Mention::of(&Target::Identifier(Identifier::from_canonical(field_type, canonical)))
+    fn matcher(field_type: FieldType, canonical: &str) -> TargetMatcher {
+        TargetMatcher::of(&Target::Identifier(Identifier::from_canonical(field_type, canonical)))
     }
 
     #[test]
@@ -191,7 +195,7 @@ mod tests {
             (FieldType::Phone, "+17734749362", &[r#"{"a":"+1 773 474 9361"}"#, r#"{"a":"é 9361"}"#]),
             (FieldType::SocialProfile, "linkedin.com/in/jos%C3%A9", &[r#"{"a":"linkedin.com/in/ana"}"#]),
         ] {
-            let Mention::Identifier(_, needle) = mention(field_type, canonical) else { continue };
+            let TargetMatcher::Identifier(_, needle) = matcher(field_type, canonical) else { continue };
             for json in others {
                 assert!(!needle.is_likely_in(json.as_bytes()), "{json}");
             }
@@ -199,9 +203,12 @@ mod tests {
     }
 
     #[test]
-    fn a_text_is_found_in_whatever_case_and_by_its_escapes() {
-        let zoe = Mention::of(&Target::Text("ZOË of".into()));
-        assert!(zoe.is_in(br#"{"name":"Zo\u00eb of Ghent"}"#) && zoe.is_in("Zoë of".as_bytes()));
-        assert!(!zoe.is_in(br#"{"name":"Zoe of Ghent"}"#));
+    fn a_text_is_found_in_upper_or_lower_case_and_with_escapes() {
+        let zoe = TargetMatcher::of(&Target::Text("ZOË of".into()));
+        assert!(
+            zoe.is_mentioned_in(br#"{"name":"Zo\u00eb of Ghent"}"#)
+                && zoe.is_mentioned_in("Zoë of".as_bytes())
+        );
+        assert!(!zoe.is_mentioned_in(br#"{"name":"Zoe of Ghent"}"#));
     }
 }

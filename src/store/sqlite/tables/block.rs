@@ -1,5 +1,5 @@
-//! Lookups and what they came to, some tens of them in one compressed block. A contact's JSON is
-//! in it byte for byte.
+//! The encoding of lookups and their outcomes: some tens of them in one compressed block. A contact's JSON is in it
+//! byte for byte.
 
 use std::cell::RefCell;
 use std::ops::Range;
@@ -10,44 +10,57 @@ use zstd::bulk::{Compressor, Decompressor};
 use crate::identifier::{FieldType, Identifier};
 
 use super::super::file::fault::Fault;
-use super::super::file::schema::state;
+use super::super::key::{Key, Secret};
+use super::state;
 
-/// Bytes of a block before it is compressed: enough for what contacts have in common to be found,
-/// and few enough to read one contact without reading a thousand.
+/// Bytes of a block before compression: enough to find what contacts have in common, and few enough to read one contact
+/// without reading a thousand.
 const BLOCK_BYTES: usize = 48 << 10;
 
-/// No block is larger when it is read: a damaged length must not fill the memory.
+/// The most bytes of a decoded block. A damaged length must not fill the memory.
 const LARGEST: usize = 1 << 30;
 
-/// Higher levels take twice the time for a twentieth of the bytes.
+/// The level of compression. Higher levels take twice the time and save a twentieth of the bytes.
 const LEVEL: i32 = 1;
 
-/// Lookups of one request that a block's number leaves room for.
-pub(in super::super) const PLACES: i64 = 1 << 20;
+/// The number of a block has room for this many lookups of a request.
+pub(super) const PLACES: i64 = 1 << 20;
 
-/// One lookup, as it stands in a block.
+/// A lookup in a block.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in super::super) struct Entry {
-    /// `None` where it was purged.
-    pub(in super::super) identifier: Option<Identifier>,
-    /// As [`super::super::file::schema::state`] has it; when it was written.
-    pub(in super::super) state: u8,
-    /// The contact's JSON text, or why.
-    pub(in super::super) body: Bytes,
+pub(crate) struct StoredLookup {
+    /// `None` if it was purged.
+    pub(crate) identifier: Option<Identifier>,
+    /// One of the numbers in [`state`], as it was when the block was written.
+    pub(crate) state: u8,
+    /// The contact's JSON text, or the reason.
+    pub(crate) body: Bytes,
+}
+
+impl StoredLookup {
+    /// The key of its identifier; `None` if it was purged.
+    pub(crate) fn key(&self, secret: &Secret) -> Option<Key> {
+        self.identifier.as_ref().map(|identifier| secret.key(identifier))
+    }
+
+    /// Removes the identifier and the outcome. The place of the lookup stays.
+    pub(crate) fn purge(&mut self) {
+        (self.identifier, self.body) = (None, Bytes::new());
+    }
 }
 
 /// The number of the block that begins with this lookup of a request.
-pub(in super::super) const fn block_id(request: i64, first: i64) -> i64 {
+pub(super) const fn block_id(request: i64, first: i64) -> i64 {
     request * PLACES + first
 }
 
-/// Which lookup of which request begins this block.
-pub(in super::super) const fn block_start(id: i64) -> (i64, i64) {
+/// The request of this block, and the place of its first lookup.
+pub(crate) const fn block_start(id: i64) -> (i64, i64) {
     (id / PLACES, id % PLACES)
 }
 
-/// Packs entries into blocks, each with the place of its first.
-pub(in super::super) fn pack<'a>(
+/// Packs lookups into blocks, each with the place of its first lookup.
+pub(crate) fn pack<'a>(
     entries: impl Iterator<Item = (&'a Identifier, u8, &'a [u8])>,
 ) -> Result<Vec<(i64, Vec<u8>)>, Fault> {
     let (mut blocks, mut first, mut count, mut raw) = (Vec::new(), 0, 0_i64, Vec::new());
@@ -67,8 +80,8 @@ pub(in super::super) fn pack<'a>(
     Ok(blocks)
 }
 
-/// Packs entries into one block.
-pub(in super::super) fn pack_one(entries: &[Entry]) -> Result<Vec<u8>, Fault> {
+/// Packs lookups into one block.
+pub(crate) fn pack_one(entries: &[StoredLookup]) -> Result<Vec<u8>, Fault> {
     let mut raw = Vec::new();
     for entry in entries {
         write(&mut raw, entry.identifier.as_ref(), entry.state, &entry.body);
@@ -76,10 +89,8 @@ pub(in super::super) fn pack_one(entries: &[Entry]) -> Result<Vec<u8>, Fault> {
     compress(&raw)
 }
 
-/// What is to be sent, packed for the intent.
-pub(in super::super) fn pack_intent<'a>(
-    lookups: impl Iterator<Item = &'a Identifier>,
-) -> Result<Vec<u8>, Fault> {
+/// Packs the lookups of an intent.
+pub(crate) fn pack_intent<'a>(lookups: impl Iterator<Item = &'a Identifier>) -> Result<Vec<u8>, Fault> {
     let mut raw = Vec::new();
     for lookup in lookups {
         write(&mut raw, Some(lookup), 0, &[]);
@@ -88,40 +99,40 @@ pub(in super::super) fn pack_intent<'a>(
 }
 
 thread_local! {
-    // Making one takes longer than using it.
-    static PRESS: RefCell<Option<Compressor<'static>>> = const { RefCell::new(None) };
-    static RELEASE: RefCell<Option<Decompressor<'static>>> = const { RefCell::new(None) };
+    // Creating one takes longer than using it.
+    static COMPRESSOR: RefCell<Option<Compressor<'static>>> = const { RefCell::new(None) };
+    static DECOMPRESSOR: RefCell<Option<Decompressor<'static>>> = const { RefCell::new(None) };
 }
 
 /// Compresses some bytes.
-pub(in super::super) fn compress(raw: &[u8]) -> Result<Vec<u8>, Fault> {
+pub(crate) fn compress(raw: &[u8]) -> Result<Vec<u8>, Fault> {
     let failed = |_| Fault::of("there is no memory to compress an answer with: close some programs");
-    PRESS.with_borrow_mut(|press| {
-        let press = match press {
-            Some(press) => press,
-            None => press.insert(Compressor::new(LEVEL).map_err(failed)?),
+    COMPRESSOR.with_borrow_mut(|known| {
+        let compressor = match known {
+            Some(known) => known,
+            None => known.insert(Compressor::new(LEVEL).map_err(failed)?),
         };
-        press.compress(raw).map_err(failed)
+        compressor.compress(raw).map_err(failed)
     })
 }
 
-/// What was compressed.
-pub(in super::super) fn decompress(packed: &[u8]) -> Result<Vec<u8>, Fault> {
+/// Decompresses what [`compress`] has returned.
+pub(crate) fn decompress(packed: &[u8]) -> Result<Vec<u8>, Fault> {
     let length = zstd::zstd_safe::get_frame_content_size(packed).ok().flatten();
     let length = length.and_then(|length| usize::try_from(length).ok()).filter(|length| *length <= LARGEST);
     let length = length.ok_or_else(damaged)?;
-    RELEASE.with_borrow_mut(|release| {
-        let release = match release {
-            Some(release) => release,
-            None => release.insert(Decompressor::new().map_err(|error| Fault::system("the store", &error))?),
+    DECOMPRESSOR.with_borrow_mut(|known| {
+        let decompressor = match known {
+            Some(known) => known,
+            None => known.insert(Decompressor::new().map_err(|error| Fault::system("the store", &error))?),
         };
-        release.decompress(packed, length).map_err(|_| damaged())
+        decompressor.decompress(packed, length).map_err(|_| damaged())
     })
 }
 
-/// A block, read.
+/// A block, decompressed and cut into its lookups.
 #[derive(Debug, Clone)]
-pub(in super::super) struct Sheet {
+pub(crate) struct DecodedBlock {
     raw: Bytes,
     places: Vec<Place>,
 }
@@ -134,9 +145,9 @@ struct Place {
     body: Range<usize>,
 }
 
-impl Sheet {
-    /// Reads a block.
-    pub(in super::super) fn read(packed: &[u8]) -> Result<Self, Fault> {
+impl DecodedBlock {
+    /// Decodes a block.
+    pub(crate) fn decode(packed: &[u8]) -> Result<Self, Fault> {
         let raw = Bytes::from(decompress(packed)?);
         let (mut places, mut at) = (Vec::new(), 0);
         while at < raw.len() {
@@ -145,31 +156,36 @@ impl Sheet {
         Ok(Self { raw, places })
     }
 
-    /// Whether one of its lookups came to a contact.
-    pub(in super::super) fn is_hit(&self, place: usize) -> bool {
+    /// Whether the lookup at this position has a contact.
+    pub(crate) fn is_hit(&self, place: usize) -> bool {
         self.places.get(place).is_some_and(|place| place.state == state::HIT)
     }
 
-    /// What one of its lookups came to: a slice, not a copy.
-    pub(in super::super) fn body(&self, place: usize) -> Option<Bytes> {
+    /// The contact or reason of the lookup at this position: a slice, not a copy.
+    pub(crate) fn body(&self, place: usize) -> Option<Bytes> {
         self.places.get(place).map(|place| self.raw.slice(place.body.clone()))
     }
 
-    /// One of its lookups.
-    pub(in super::super) fn entry_at(&self, place: usize) -> Option<Entry> {
-        self.places.get(place).map(|place| self.entry(place))
+    /// The lookup at this position.
+    pub(crate) fn lookup_at(&self, place: usize) -> Option<StoredLookup> {
+        self.places.get(place).map(|place| self.lookup(place))
     }
 
-    /// All of it.
-    pub(in super::super) fn entries(&self) -> Vec<Entry> {
-        self.places.iter().map(|place| self.entry(place)).collect()
+    /// All lookups.
+    pub(crate) fn lookups(&self) -> Vec<StoredLookup> {
+        self.places.iter().map(|place| self.lookup(place)).collect()
     }
 
-    fn entry(&self, place: &Place) -> Entry {
+    /// The keys of all lookups that were not purged.
+    pub(crate) fn keys(&self, secret: &Secret) -> Vec<Key> {
+        self.lookups().iter().filter_map(|lookup| lookup.key(secret)).collect()
+    }
+
+    fn lookup(&self, place: &Place) -> StoredLookup {
         let canonical = self.raw.get(place.canonical.clone()).unwrap_or_default();
         let canonical = String::from_utf8_lossy(canonical);
         let field_type = field_type(place.field_type);
-        Entry {
+        StoredLookup {
             identifier: field_type.map(|field_type| Identifier::from_canonical(field_type, canonical)),
             state: place.state,
             body: self.raw.slice(place.body.clone()),
@@ -187,10 +203,10 @@ const fn field_type(number: u8) -> Option<FieldType> {
 }
 
 fn damaged() -> Fault {
-    Fault::damaged("a part of it is damaged")
+    Fault::Damaged("a part of it is damaged")
 }
 
-/// A tombstone's field type.
+/// The field type of a purged lookup.
 const PURGED: u8 = 0xff;
 
 fn write(raw: &mut Vec<u8>, identifier: Option<&Identifier>, state: u8, body: &[u8]) {
@@ -212,7 +228,7 @@ fn read(raw: &[u8], at: &mut usize) -> Option<Place> {
     (field_type <= 2 || field_type == PURGED).then_some(Place { field_type, state, canonical, body })
 }
 
-/// Seven bits to a byte, the lowest first (LEB128).
+/// Writes seven bits in each byte, the lowest bits first (LEB128).
 fn write_length(raw: &mut Vec<u8>, mut length: usize) {
     while length >= 0x80 {
         #[allow(clippy::cast_possible_truncation)] // just the low seven bits
@@ -259,7 +275,7 @@ mod tests {
             let mut seen = 0;
             for (first, block) in blocks {
                 prop_assert_eq!(first, i64::try_from(seen).unwrap());
-                for entry in Sheet::read(&block).unwrap().entries() {
+                for entry in DecodedBlock::decode(&block).unwrap().lookups() {
                     prop_assert_eq!(entry.identifier.as_ref(), Some(&entries[seen].0));
                     prop_assert_eq!(&entry.body[..], &entries[seen].1[..]);
                     seen += 1;
@@ -270,16 +286,16 @@ mod tests {
 
         #[test]
         fn damage_is_an_error_and_never_more(mut bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-            prop_assert!(Sheet::read(&bytes).is_err() || bytes.len() > 4);
+            prop_assert!(DecodedBlock::decode(&bytes).is_err() || bytes.len() > 4);
             bytes.truncate(3);
-            prop_assert!(Sheet::read(&bytes).is_err());
+            prop_assert!(DecodedBlock::decode(&bytes).is_err());
         }
     }
 
     #[test]
-    fn a_tombstone_keeps_its_place() {
-        let entry = Entry { identifier: None, state: 1, body: Bytes::new() };
+    fn a_purged_lookup_keeps_its_place() {
+        let entry = StoredLookup { identifier: None, state: 1, body: Bytes::new() };
         let block = pack_one(std::slice::from_ref(&entry)).unwrap();
-        assert_eq!(Sheet::read(&block).unwrap().entries(), [entry]);
+        assert_eq!(DecodedBlock::decode(&block).unwrap().lookups(), [entry]);
     }
 }

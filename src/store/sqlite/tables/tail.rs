@@ -1,45 +1,46 @@
-//! The newest answers, request by request, before they are moved into the index.
+//! The tail: the newest answers, request by request, before they are moved into the index.
 //!
-//! Keyed hashes are spread over the whole index: a thousand answers touch nearly as many of its pages, and each page
-//! is written to the log and to the file. So the answers of a request are first stored as one row. Connections that
-//! look up answers keep these rows in memory. Tens of thousands of answers are moved into the index at once, so that
-//! each page is written once for many of them.
+//! Keyed hashes are spread over the whole index: a thousand answers change nearly as many of its pages, and each page is
+//! written to the log and to the file. So the answers of a request are first stored as one row. Connections that look
+//! up answers keep these rows in memory. Tens of thousands of answers are moved into the index at once, so that each
+//! page is written once for many of them.
 
 use hashbrown::{HashMap, HashSet};
 use rusqlite::{Connection, params};
 
 use super::super::file::fault::Fault;
 use super::super::key::Key;
+use super::index;
 
-/// The number of answers at which the tail is moved into the index: one for so many in the index, within bounds.
+/// The tail is moved into the index when it has one answer for this many in the index, within these bounds.
 const ONE_FOR: i64 = 16;
 const AT_LEAST: i64 = 20_000;
 const AT_MOST: i64 = 200_000;
 
 /// An answer that is not in the index yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in super::super) struct Kept {
-    pub(in super::super) request: i64,
-    pub(in super::super) place: i64,
-    pub(in super::super) state: u8,
-    pub(in super::super) required: i64,
-    pub(in super::super) at_ms: i64,
+pub(crate) struct TailAnswer {
+    pub(crate) request: i64,
+    pub(crate) place: i64,
+    pub(crate) state: u8,
+    pub(crate) required: i64,
+    pub(crate) at_ms: i64,
 }
 
-/// The tail, as one connection has last seen it.
+/// The tail as one connection has last seen it.
 #[derive(Debug, Default)]
-pub(in super::super) struct Tail {
+pub(crate) struct Tail {
     requests: HashMap<i64, Vec<Key>>,
-    answers: HashMap<Key, Vec<Kept>>,
+    answers: HashMap<Key, Vec<TailAnswer>>,
     len: usize,
 }
 
-/// What a request came to: key, place, state of each lookup.
-pub(in super::super) type Lines = Vec<(Key, i64, u8)>;
+/// The outcome of a request: key, place and state of each lookup.
+pub(crate) type Lines = Vec<(Key, i64, u8)>;
 
 impl Tail {
-    /// Compares it with the file, as the transaction sees that.
-    pub(in super::super) fn sync(&mut self, connection: &Connection) -> Result<(), Fault> {
+    /// Updates it from the file, as the current transaction sees the file.
+    pub(crate) fn sync(&mut self, connection: &Connection) -> Result<(), Fault> {
         let mut ask = connection.prepare_cached("SELECT request FROM tail")?;
         let there: HashSet<i64> = ask.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
         let gone: Vec<i64> =
@@ -59,7 +60,7 @@ impl Tail {
         Ok(())
     }
 
-    /// Loads everything with one query: there may be as many requests as lookups.
+    /// Loads everything with one query, because there may be as many requests as lookups.
     fn load_all(&mut self, connection: &Connection) -> Result<(), Fault> {
         let mut ask = connection.prepare_cached(
             "SELECT request, required, coalesce(settled_ms, sent_ms), packed FROM tail
@@ -73,10 +74,11 @@ impl Tail {
         Ok(())
     }
 
-    pub(in super::super) fn add(&mut self, request: i64, required: i64, at_ms: i64, lines: &Lines) {
+    /// Adds the outcome of a request, which was put into the file.
+    pub(crate) fn add(&mut self, request: i64, required: i64, at_ms: i64, lines: &Lines) {
         for (key, place, state) in lines {
-            let kept = Kept { request, place: *place, state: *state, required, at_ms };
-            self.answers.entry(*key).or_default().push(kept);
+            let answer = TailAnswer { request, place: *place, state: *state, required, at_ms };
+            self.answers.entry(*key).or_default().push(answer);
         }
         self.len += lines.len();
         self.requests.insert(request, lines.iter().map(|(key, ..)| *key).collect());
@@ -85,22 +87,22 @@ impl Tail {
     fn remove(&mut self, request: i64) {
         for key in self.requests.remove(&request).unwrap_or_default() {
             self.len -= 1;
-            if let Some(kept) = self.answers.get_mut(&key) {
-                kept.retain(|kept| kept.request != request);
-                if kept.is_empty() {
+            if let Some(answers) = self.answers.get_mut(&key) {
+                answers.retain(|answer| answer.request != request);
+                if answers.is_empty() {
                     self.answers.remove(&key);
                 }
             }
         }
     }
 
-    /// What it has of this lookup.
-    pub(in super::super) fn of(&self, key: &Key) -> &[Kept] {
+    /// Its answers to this lookup.
+    pub(crate) fn of(&self, key: &Key) -> &[TailAnswer] {
         self.answers.get(key).map(Vec::as_slice).unwrap_or_default()
     }
 
-    /// Whether it is worth folding.
-    pub(in super::super) fn is_full(&self, connection: &Connection) -> Result<bool, Fault> {
+    /// Whether it should be moved into the index.
+    pub(crate) fn is_full(&self, connection: &Connection) -> Result<bool, Fault> {
         let len = i64::try_from(self.len).unwrap_or(i64::MAX);
         if len < AT_LEAST {
             return Ok(false);
@@ -111,8 +113,8 @@ impl Tail {
     }
 }
 
-/// Puts what a request came to at the end.
-pub(in super::super) fn put(connection: &Connection, request: i64, lines: &Lines) -> Result<(), Fault> {
+/// Appends the outcome of a request.
+pub(crate) fn put(connection: &Connection, request: i64, lines: &Lines) -> Result<(), Fault> {
     let mut packed = Vec::with_capacity(lines.len() * LINE);
     for (key, place, state) in lines {
         packed.extend_from_slice(key.as_bytes());
@@ -125,7 +127,7 @@ pub(in super::super) fn put(connection: &Connection, request: i64, lines: &Lines
     Ok(())
 }
 
-/// Bytes of a lookup: its key, its state, three of its place.
+/// Bytes of a lookup: its key, its state, and three bytes of its place.
 const LINE: usize = Key::BYTES + 4;
 
 fn load(connection: &Connection, request: i64) -> Result<(i64, i64, Lines), Fault> {
@@ -148,8 +150,8 @@ fn unpack(packed: &[u8]) -> Lines {
     packed.chunks_exact(LINE).filter_map(line).collect()
 }
 
-/// Moves all of it into the index; in a transaction.
-pub(in super::super) fn fold(connection: &Connection) -> Result<(), Fault> {
+/// Moves the whole tail into the index. To be called in a transaction.
+pub(crate) fn fold(connection: &Connection) -> Result<(), Fault> {
     let mut ask = connection.prepare_cached("SELECT request FROM tail")?;
     let requests: Vec<i64> = ask.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
     if requests.is_empty() {
@@ -162,14 +164,9 @@ pub(in super::super) fn fold(connection: &Connection) -> Result<(), Fault> {
             lines.into_iter().map(|(key, place, state)| (key, request, place, state, required, at_ms)),
         );
     }
-    all.sort_unstable();
-    let mut put =
-        connection.prepare_cached("INSERT OR REPLACE INTO answer VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
-    for (key, request, place, state, required, at_ms) in &all {
-        put.execute(params![key, request, place, state, required, at_ms])?;
-    }
+    let moved = i64::try_from(all.len()).unwrap_or(i64::MAX);
+    index::put(connection, all)?;
     connection.execute("DELETE FROM tail", [])?;
-    connection
-        .execute("UPDATE total SET answers = answers + ?1", [i64::try_from(all.len()).unwrap_or(i64::MAX)])?;
+    connection.execute("UPDATE total SET answers = answers + ?1", [moved])?;
     Ok(())
 }

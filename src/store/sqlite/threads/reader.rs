@@ -1,4 +1,5 @@
-//! Threads that read: one for runs, one for people's questions, so that neither waits for the other.
+//! The threads that read. There are two, one for runs and one for the user's questions, so that neither waits for the
+//! other.
 
 use std::sync::Arc;
 
@@ -6,85 +7,85 @@ use rusqlite::Connection;
 
 use crate::error::Error;
 
-use super::super::answers::lookups::Blocks;
 use super::super::file::busy;
 use super::super::file::fault::Fault;
-use super::super::file::open_files::Files;
-use super::super::platform::unix::system_calls;
+use super::super::file::open_files::OpenFiles;
+use super::super::platform;
+use super::super::tables::block_cache::BlockCache;
 use super::super::tables::tail::Tail;
 use super::shared::Shared;
-use super::worker::Desk;
+use super::worker::Role;
 
-/// One question: told of the connection, or that there is none.
-pub(in super::super) type Question = Box<dyn FnOnce(Result<&mut Reading, Error>) + Send>;
+/// A question. It gets the state of the reading thread, or the error if the store could not be opened.
+pub(crate) type ReadTask = Box<dyn FnOnce(Result<&mut ReaderState, Error>) + Send>;
 
-/// What a question is asked of.
+/// The connection of a reading thread, and what the thread remembers.
 #[derive(Debug)]
-pub(in super::super) struct Reading {
-    pub(in super::super) connection: Connection,
-    pub(in super::super) blocks: Blocks,
-    files: Files,
+pub(crate) struct ReaderState {
+    pub(crate) connection: Connection,
+    pub(crate) blocks: BlockCache,
+    files: OpenFiles,
     tail: Tail,
 }
 
-/// The desk of a thread that reads.
+/// The role of a thread that reads.
 #[derive(Debug)]
-pub(in super::super) struct Reader {
+pub(crate) struct Reader {
     shared: Arc<Shared>,
-    reading: Option<Reading>,
+    state: Option<ReaderState>,
 }
 
 impl Reader {
-    pub(in super::super) const fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, reading: None }
+    pub(crate) const fn new(shared: Arc<Shared>) -> Self {
+        Self { shared, state: None }
     }
 
-    fn reading(&mut self) -> Result<&mut Reading, Fault> {
-        system_calls::forget_failure();
-        if self.reading.is_none() {
+    fn state(&mut self) -> Result<&mut ReaderState, Fault> {
+        platform::forget_failed_call();
+        if self.state.is_none() {
             let (connection, files) = self.shared.connect()?;
             connection.pragma_update(None, "query_only", true)?;
-            self.reading =
-                Some(Reading { connection, files, blocks: Blocks::default(), tail: Tail::default() });
+            let (blocks, tail) = (BlockCache::default(), Tail::default());
+            self.state = Some(ReaderState { connection, files, blocks, tail });
         }
-        let reading = self.reading.as_mut();
-        reading.as_ref().map_or(Ok(()), |reading| reading.files.check_index())?;
-        reading.ok_or_else(|| Fault::of("the store could not be opened: run this again"))
+        let state = self.state.as_mut();
+        state.as_ref().map_or(Ok(()), |state| state.files.check_index())?;
+        state.ok_or_else(|| Fault::of("the store could not be opened: run this again"))
     }
 }
 
-impl Desk for Reader {
-    type Job = Question;
+impl Role for Reader {
+    type Task = ReadTask;
 
-    fn serve(&mut self, jobs: Vec<Question>) -> Vec<Question> {
-        let mut jobs = jobs.into_iter();
+    fn serve(&mut self, tasks: Vec<ReadTask>) -> Vec<ReadTask> {
+        let mut tasks = tasks.into_iter();
         while !busy::is_fork_near()
-            && let Some(question) = jobs.next()
+            && let Some(task) = tasks.next()
         {
             let shared = self.shared.clone();
             let longest = shared.lock_timeout;
-            busy::within(longest, || question(self.reading().map_err(|fault| shared.told(fault))));
+            busy::within(longest, || task(self.state().map_err(|fault| shared.error(fault))));
         }
-        jobs.collect()
+        tasks.collect()
     }
 
     fn close(&mut self) {
-        self.reading = None;
+        self.state = None;
     }
 }
 
-impl Reading {
-    /// Answers from one state of the file.
-    pub(in super::super) fn at_once<T>(
+impl ReaderState {
+    /// Answers a question from one state of the file.
+    pub(crate) fn in_transaction<T>(
         &mut self,
-        ask: impl FnOnce(&Connection, &mut Blocks, &Tail) -> Result<T, Fault>,
+        ask: impl FnOnce(&Connection, &mut BlockCache, &Tail) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
         self.connection.execute_batch("BEGIN")?;
         let Self { connection, blocks, tail, .. } = self;
         let answer = tail.sync(connection).and_then(|()| ask(connection, blocks, tail));
         let ended = self.connection.execute_batch("COMMIT");
         if ended.is_err() && !self.connection.is_autocommit() {
-            // An interrupt may meet this, too: the next question must not find a transaction open.
+            // This can be interrupted too. The next question must not find an open transaction.
             let _ = self.connection.execute_batch("ROLLBACK");
         }
         answer.and_then(|answer| ended.map(|()| answer).map_err(Into::into))

@@ -1,5 +1,5 @@
-//! The threads that speak to SQLite, so that no other has to wait for a disk: each has a connection
-//! of its own and does one thing after another.
+//! A thread that uses SQLite, so that no other thread has to wait for a disk. It has its own connection, does its tasks in
+//! order, and waits while the process forks.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,173 +8,184 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use crate::error::{Error, ErrorKind};
+
 use super::super::file::busy;
 
-/// Jobs done in one go at most.
+/// The most tasks that are done together.
 const GROUP: usize = 64;
 
-/// How often a thread whose work is left undone tries again, where nobody gives it anything to do.
+/// How often a thread with undone work tries again if it gets no task.
 const TRY_EVERY: Duration = Duration::from_secs(1);
 
-/// How soon a thread tries postponed work again, if no fork asks it to stop.
+/// How soon a thread tries postponed tasks again if no fork asks it to stop.
 const SOON: Duration = Duration::from_millis(20);
 
-/// How often work is postponed, at most. Then it is done although a fork is near, which goes ahead without it.
-const MOST_PUT_OFF: u32 = 100;
+/// How often a task is postponed, at most. Then it is done although a fork is near, and the fork does not wait for it.
+const MOST_POSTPONED: u32 = 100;
 
-/// How long a thread waits for a fork to end. Then it goes on, and a child that is forked later cannot use a store.
+/// How long a thread waits for a fork to end. Then it continues, and a child that is forked later cannot use a store.
 const LONGEST_FORK: Duration = Duration::from_mins(1);
 
 /// What a thread does.
-pub(in super::super) trait Desk: Send + 'static {
-    /// One thing to do.
-    type Job: Send + 'static;
+pub(crate) trait Role: Send + 'static {
+    type Task: Send + 'static;
 
-    /// Does what has come in, in order. Nothing has, where it is to try again what it left undone.
-    /// Returns the jobs that it postpones until this process has forked.
-    fn serve(&mut self, jobs: Vec<Self::Job>) -> Vec<Self::Job>;
+    /// Does the tasks in order. If there are none, it tries its undone work again. Returns the tasks that it postpones
+    /// until this process has forked.
+    fn serve(&mut self, tasks: Vec<Self::Task>) -> Vec<Self::Task>;
 
-    /// Whether anything was left undone that may be tried again.
+    /// Whether it has undone work that it may try again.
     fn has_left_undone(&self) -> bool {
         false
     }
 
-    /// Closes what a fork must not find open; the next job opens it again.
+    /// Closes the files that must not be open during a fork. The next task opens them again.
     fn close(&mut self);
 
-    /// The last thing that it does.
+    /// Is called before the thread ends.
     fn leave(&mut self) {}
 }
 
-enum Order<J> {
-    Do(J),
-    Park { parked: Sender<()>, go_on: Receiver<()>, gone_on: Arc<AtomicBool> },
+enum Order<T> {
+    Do(T),
+    Park { parked: Sender<()>, resume: Receiver<()>, has_resumed: Arc<AtomicBool> },
 }
 
-/// A thread with a desk. Dropped, it finishes what it was given and ends.
-pub(in super::super) struct Worker<J>(Mutex<Option<Running<J>>>);
+/// A thread with a role. When this value is dropped, the thread finishes its tasks and ends.
+pub(crate) struct Worker<T>(Mutex<Option<Running<T>>>);
 
-struct Running<J> {
-    orders: Sender<Order<J>>,
+struct Running<T> {
+    orders: Sender<Order<T>>,
     thread: JoinHandle<()>,
 }
 
-/// A thread that has closed its files and waits; it goes on when this is dropped.
+/// A thread that has closed its files and waits. It continues when this value is dropped.
 #[derive(Debug)]
-pub(in super::super) struct Parked {
-    _go_on: SyncSender<()>,
-    gone_on: Arc<AtomicBool>,
+pub(crate) struct Parked {
+    _resume: SyncSender<()>,
+    has_resumed: Arc<AtomicBool>,
 }
 
 impl Parked {
-    /// Whether it has waited for so long that it went on by itself.
-    pub(in super::super) fn has_gone_on(&self) -> bool {
-        self.gone_on.load(Ordering::Acquire)
+    /// Whether it has waited so long that it continued by itself.
+    pub(crate) fn has_resumed(&self) -> bool {
+        self.has_resumed.load(Ordering::Acquire)
     }
 }
 
-impl<J: Send + 'static> Worker<J> {
-    pub(in super::super) fn spawn<D: Desk<Job = J>>(name: &str, mut desk: D) -> io::Result<Self> {
+impl<T: Send + 'static> Worker<T> {
+    pub(crate) fn spawn<R: Role<Task = T>>(name: &str, mut role: R) -> io::Result<Self> {
         let (orders, inbox) = channel();
         let thread = thread::Builder::new().name(name.into()).spawn(move || {
-            serve(&mut desk, &inbox);
-            desk.leave();
+            serve(&mut role, &inbox);
+            role.leave();
         })?;
         Ok(Self(Mutex::new(Some(Running { orders, thread }))))
     }
 
-    /// Gives it something to do; where it is gone, the job is dropped, which its giver sees.
-    pub(in super::super) fn give(&self, job: J) {
-        self.send(Order::Do(job));
+    /// Gives the thread a task. If the thread has ended, the task is dropped, which the caller can notice.
+    pub(crate) fn give(&self, task: T) {
+        self.send(Order::Do(task));
     }
 
     /// Tells the thread to finish what it is doing, close its files, send to `parked`, and wait.
-    pub(in super::super) fn park(&self, parked: &Sender<()>) -> Option<Parked> {
-        let ((go_on, wait), gone_on) = (sync_channel(1), Arc::new(AtomicBool::new(false)));
-        let order = Order::Park { parked: parked.clone(), go_on: wait, gone_on: gone_on.clone() };
-        self.send(order).then_some(Parked { _go_on: go_on, gone_on })
+    pub(crate) fn park(&self, parked: &Sender<()>) -> Option<Parked> {
+        let ((go, resume), has_resumed) = (sync_channel(1), Arc::new(AtomicBool::new(false)));
+        let order = Order::Park { parked: parked.clone(), resume, has_resumed: has_resumed.clone() };
+        self.send(order).then_some(Parked { _resume: go, has_resumed })
     }
 
-    fn send(&self, order: Order<J>) -> bool {
+    fn send(&self, order: Order<T>) -> bool {
         self.running().as_ref().is_some_and(|running| running.orders.send(order).is_ok())
     }
 }
 
-impl<J> Worker<J> {
-    /// Lets the thread finish its jobs, and waits until it has ended.
-    pub(in super::super) fn end(&self) {
+impl<T> Worker<T> {
+    /// Lets the thread finish its tasks, and waits until it has ended.
+    pub(crate) fn end(&self) {
         let running = self.running().take();
         if let Some(Running { orders, thread }) = running {
             drop(orders);
-            // It ends without an answer only if it panicked, of which it has told itself.
+            // An error means that it panicked, and then it has reported that itself.
             let _ = thread.join();
         }
     }
 
-    fn running(&self) -> MutexGuard<'_, Option<Running<J>>> {
+    fn running(&self) -> MutexGuard<'_, Option<Running<T>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl<J> Drop for Worker<J> {
+impl<T> Drop for Worker<T> {
     fn drop(&mut self) {
         self.end();
     }
 }
 
-fn serve<D: Desk>(desk: &mut D, inbox: &Receiver<Order<D::Job>>) {
-    let mut jobs = Vec::new();
-    let mut put_off = 0;
+/// The error if the store's threads have ended.
+pub(crate) fn closed() -> Error {
+    Error::new(ErrorKind::Store, "the store has been closed, or its thread has ended: open it again")
+}
+
+fn serve<R: Role>(role: &mut R, inbox: &Receiver<Order<R::Task>>) {
+    let mut tasks = Vec::new();
+    let mut postponed = 0;
     loop {
-        let order = if put_off > 0 {
+        let order = if postponed > 0 {
             inbox.recv_timeout(SOON)
-        } else if !jobs.is_empty() {
+        } else if !tasks.is_empty() {
             inbox.try_recv().map_err(|_| RecvTimeoutError::Timeout)
-        } else if desk.has_left_undone() {
+        } else if role.has_left_undone() {
             inbox.recv_timeout(TRY_EVERY)
         } else {
             inbox.recv().map_err(|_| RecvTimeoutError::Disconnected)
         };
         match order {
-            Ok(Order::Do(job)) => {
-                jobs.push(job);
-                // An order to stop for the fork may stand behind the jobs.
-                if jobs.len() < GROUP || put_off > 0 && busy::is_fork_near() {
+            Ok(Order::Do(task)) => {
+                tasks.push(task);
+                // The order to stop for the fork may come after the tasks.
+                if tasks.len() < GROUP || postponed > 0 && busy::is_fork_near() {
                     continue;
                 }
             }
-            Ok(Order::Park { parked, go_on, gone_on }) => {
-                park(desk, &parked, &go_on, &gone_on, LONGEST_FORK);
+            Ok(Order::Park { parked, resume, has_resumed }) => {
+                park(role, &parked, &resume, &has_resumed, LONGEST_FORK);
                 continue;
             }
             Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) if jobs.is_empty() => return,
+            Err(RecvTimeoutError::Disconnected) if tasks.is_empty() => return,
             Err(RecvTimeoutError::Disconnected) => busy::wait_for_fork(),
         }
-        let some = std::mem::take(&mut jobs);
-        jobs = if put_off < MOST_PUT_OFF { desk.serve(some) } else { busy::undisturbed(|| desk.serve(some)) };
-        put_off = if jobs.is_empty() { 0 } else { put_off + 1 };
+        let some = std::mem::take(&mut tasks);
+        tasks = if postponed < MOST_POSTPONED {
+            role.serve(some)
+        } else {
+            busy::undisturbed(|| role.serve(some))
+        };
+        postponed = if tasks.is_empty() { 0 } else { postponed + 1 };
     }
 }
 
-/// Jobs that have come in wait meanwhile, because the fork does not wait for them.
+/// Closes the files and waits for the fork. Tasks that have come in wait meanwhile, because the fork does not wait for
+/// them.
 fn park(
-    desk: &mut impl Desk,
+    role: &mut impl Role,
     parked: &Sender<()>,
-    go_on: &Receiver<()>,
-    gone_on: &AtomicBool,
+    resume: &Receiver<()>,
+    has_resumed: &AtomicBool,
     longest: Duration,
 ) {
-    if go_on.try_recv() == Err(TryRecvError::Disconnected) {
-        // The fork went ahead without this thread.
+    if resume.try_recv() == Err(TryRecvError::Disconnected) {
+        // The fork did not wait for this thread.
         return;
     }
-    desk.close();
+    role.close();
     let _ = parked.send(());
     // The other end is dropped after the fork.
-    if go_on.recv_timeout(longest) == Err(RecvTimeoutError::Timeout) {
-        // Before any file is opened: whoever forks afterwards sees it.
-        gone_on.store(true, Ordering::Release);
+    if resume.recv_timeout(longest) == Err(RecvTimeoutError::Timeout) {
+        // Before any file is opened, so that a later fork sees it.
+        has_resumed.store(true, Ordering::Release);
     }
 }
 
@@ -184,45 +195,45 @@ mod tests {
 
     use super::*;
 
-    /// Postpones its work whenever it can, as if a fork were always near.
+    /// Postpones its tasks whenever it can, as if a fork were always near.
     struct Postponing(Sender<u32>, u32);
 
-    impl Desk for Postponing {
-        type Job = ();
+    impl Role for Postponing {
+        type Task = ();
 
-        fn serve(&mut self, jobs: Vec<()>) -> Vec<()> {
-            self.1 += u32::from(!jobs.is_empty());
-            if busy::is_undisturbed() && !jobs.is_empty() {
+        fn serve(&mut self, tasks: Vec<()>) -> Vec<()> {
+            self.1 += u32::from(!tasks.is_empty());
+            if busy::is_undisturbed() && !tasks.is_empty() {
                 self.0.send(self.1).unwrap();
                 return Vec::new();
             }
-            jobs
+            tasks
         }
 
         fn close(&mut self) {}
     }
 
     #[test]
-    fn work_is_not_postponed_for_ever() {
+    fn tasks_are_not_postponed_for_ever() {
         let (done, seen) = channel();
         let worker = Worker::spawn("postponing", Postponing(done, 0)).unwrap();
         worker.give(());
-        assert_eq!(seen.recv().unwrap(), MOST_PUT_OFF + 1);
+        assert_eq!(seen.recv().unwrap(), MOST_POSTPONED + 1);
         worker.give(());
-        assert_eq!(seen.recv().unwrap(), 2 * (MOST_PUT_OFF + 1), "and the next work is postponed as often");
+        assert_eq!(seen.recv().unwrap(), 2 * (MOST_POSTPONED + 1), "and the next task is postponed as often");
     }
 
     #[test]
-    fn a_thread_that_did_not_wait_for_the_fork_says_so() {
+    fn a_thread_that_continued_before_the_fork_ended_reports_it() {
         let (parked, stopped) = channel();
-        let (never, _desk) = (Duration::ZERO, channel::<u32>());
+        let (never, _unused) = (Duration::ZERO, channel::<u32>());
         for (longest, ends_in_time) in [(never, false), (Duration::from_mins(1), true)] {
-            let (go_on, wait) = sync_channel::<()>(1);
-            let gone_on = Arc::new(AtomicBool::new(false));
-            let held = Parked { _go_on: go_on, gone_on: gone_on.clone() };
+            let (resume, wait) = sync_channel::<()>(1);
+            let has_resumed = Arc::new(AtomicBool::new(false));
+            let held = Parked { _resume: resume, has_resumed: has_resumed.clone() };
             let parked = parked.clone();
             let thread = thread::spawn(move || {
-                park(&mut Postponing(channel().0, 0), &parked, &wait, &gone_on, longest);
+                park(&mut Postponing(channel().0, 0), &parked, &wait, &has_resumed, longest);
             });
             stopped.recv().unwrap();
             let held = if ends_in_time {
@@ -232,7 +243,7 @@ mod tests {
                 Some(held)
             };
             thread.join().unwrap();
-            assert!(held.is_none_or(|held| held.has_gone_on()));
+            assert!(held.is_none_or(|held| held.has_resumed()));
         }
     }
 }

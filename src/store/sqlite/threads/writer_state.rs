@@ -1,72 +1,78 @@
-//! What the writer keeps in mind, and what it writes for others: who is alive, what is under way.
+//! What the writer remembers between transactions, and what it writes about owners.
 
 use std::sync::Arc;
 
 use hashbrown::{HashMap, HashSet};
 use rusqlite::{Connection, params};
 
+use super::super::clock::{now_ms, utc};
 use super::super::file::fault::Fault;
-use super::super::file::schema::state;
-use super::super::key::Key;
-use super::super::recognise::by_hash::Forgotten;
-use super::super::tables::block::{self, Sheet};
-use super::super::tables::block_table;
+use super::super::recognise::PurgedPeople;
+use super::super::tables::block::{self, DecodedBlock};
 use super::super::tables::tail::{self, Tail};
-use super::shared::{Intent, Shared, clock, now_ms, within};
+use super::super::tables::{barred, block_table, index, state};
+use super::intents::Intent;
+use super::shared::Shared;
 
-/// What the writer keeps in mind between transactions.
+/// No new claims are made while this many bytes of answers wait to be stored. The answers to requests in flight are kept
+/// too: at most `max_concurrency` replies for each run.
+pub(crate) const MOST_WAITING_BYTES: usize = 64 << 20;
+
+/// What the writer remembers between transactions.
 #[derive(Debug)]
-pub(in super::super) struct Ledger {
-    pub(in super::super) shared: Arc<Shared>,
-    /// This opening, once it has claimed anything.
+pub(crate) struct WriterState {
+    pub(crate) shared: Arc<Shared>,
+    /// The owner of this opening, once it has claimed something.
     owner: Option<i64>,
-    /// Its row is on file.
+    /// Whether the owner's row is in the file.
     registered: bool,
-    /// The rates that others see of it.
+    /// The rates of this opening that other processes see, by key.
     paces: HashMap<u64, u32>,
-    /// The state of the file when `intents` was last compared with it.
+    /// The version of the file with which the memory was last compared.
     version: Option<i64>,
     /// The newest answers.
-    pub(in super::super) tail: Tail,
-    /// Keys of the people who were purged, once anybody has asked.
-    forgotten: Option<Forgotten>,
-    /// Something happened that others may wait for.
-    pub(in super::super) notify: bool,
+    pub(crate) tail: Tail,
+    /// The people who were purged, once they were needed.
+    purged: Option<PurgedPeople>,
+    /// Whether something happened that runs may wait for.
+    pub(crate) notify: bool,
+    /// Bytes of answers that wait to be stored and may be stored later.
+    pub(crate) waiting_bytes: usize,
 }
 
-impl Ledger {
-    pub(in super::super) fn new(shared: Arc<Shared>) -> Self {
-        let paces = HashMap::new();
+impl WriterState {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
         Self {
             shared,
             owner: None,
             registered: false,
-            paces,
+            paces: HashMap::new(),
             version: None,
             tail: Tail::default(),
-            forgotten: None,
+            purged: None,
             notify: false,
+            waiting_bytes: 0,
         }
     }
 
-    /// This opening's number, if it has one yet.
-    pub(in super::super) const fn known_owner(&self) -> Option<i64> {
+    /// The owner of this opening, if it has one yet.
+    pub(super) const fn known_owner(&self) -> Option<i64> {
         self.owner
     }
 
-    /// Whether another process has changed the file since.
-    pub(in super::super) fn is_behind(&self, connection: &Connection) -> bool {
+    /// Whether another process has changed the file since the memory was compared with it.
+    pub(super) fn is_behind(&self, connection: &Connection) -> bool {
         version(connection).ok() != self.version
     }
 
-    /// Compares what is under way with the file, if another process has changed it.
-    pub(in super::super) fn sync(&mut self, connection: &Connection) -> Result<(), Fault> {
+    /// Compares the memory with the file, if another process has changed the file.
+    pub(crate) fn sync(&mut self, connection: &Connection) -> Result<(), Fault> {
         let version = version(connection)?;
         if self.version == Some(version) {
             return Ok(());
         }
         if self.version.is_none() {
-            // A number that was taken back may be another process's request by now.
+            // The number of a request that was rolled back may now be that of another process's request.
             self.shared.intents().clear();
             self.tail = Tail::default();
         }
@@ -80,54 +86,67 @@ impl Ledger {
             if self.shared.intents().has(request) {
                 continue;
             }
-            let fields = self.shared.fields(connection, row.get(2)?)?;
+            let fields = self.shared.field_sets.get(connection, row.get(2)?)?;
             let packed: Vec<u8> = row.get(3)?;
-            let keys = keys_of(&self.shared, &packed)?;
+            let keys = DecodedBlock::decode(&packed)?.keys(self.shared.secret());
             let intent = Intent { owner: row.get(1)?, fields, keys };
             self.shared.intents().add(request, intent);
         }
         self.shared.intents().keep(&seen);
         self.tail.sync(connection)?;
-        self.forgotten = None;
+        self.purged = None;
         self.version = Some(version);
         self.notify = true;
         Ok(())
     }
 
-    /// Keys of the people who were purged.
-    pub(in super::super) fn forgotten(&mut self, connection: &Connection) -> Result<&Forgotten, Fault> {
-        let forgotten = match self.forgotten.take() {
+    /// The people who were purged by an identifier.
+    pub(crate) fn purged(&mut self, connection: &Connection) -> Result<&PurgedPeople, Fault> {
+        let purged = match self.purged.take() {
             Some(known) => known,
-            None => Forgotten::load(connection, &self.shared.identity.secret)?,
+            None => PurgedPeople::new(barred::named_keys(connection)?, self.shared.secret().clone()),
         };
-        Ok(self.forgotten.insert(forgotten))
+        Ok(self.purged.insert(purged))
     }
 
-    /// They are others by now.
-    pub(in super::super) fn forget_forgotten(&mut self) {
-        self.forgotten = None;
+    /// To be called if somebody was purged or allowed.
+    pub(crate) fn purged_changed(&mut self) {
+        self.purged = None;
     }
 
-    /// Moves the newest answers into the index, for whoever is to look nowhere else.
-    pub(in super::super) fn fold(&mut self, connection: &Connection) -> Result<(), Fault> {
+    /// # Errors
+    /// If so many answers wait to be stored that there is no room for the answers to another request.
+    pub(crate) fn check_room(&self) -> Result<(), Fault> {
+        if self.waiting_bytes < MOST_WAITING_BYTES {
+            return Ok(());
+        }
+        Err(Fault::of(format!(
+            "the store {}: many answers could not be stored yet, so nothing more is sent: make room on the disk, or end \
+             what keeps the store locked, and run this again",
+            self.shared.path.display()
+        )))
+    }
+
+    /// Moves the newest answers into the index, for work that reads only the index.
+    pub(crate) fn fold(&mut self, connection: &Connection) -> Result<(), Fault> {
         tail::fold(connection)?;
         self.tail = Tail::default();
         Ok(())
     }
 
-    /// After a transaction that failed, or a connection that was closed, memory is to be compared
-    /// with the file again.
-    pub(in super::super) fn doubt_everything(&mut self) {
+    /// To be called if a transaction failed or the connection was closed: the memory must be compared with the file
+    /// again.
+    pub(super) fn distrust_memory(&mut self) {
         self.version = None;
-        self.forgotten = None;
+        self.purged = None;
         self.registered = false;
         self.paces.clear();
-        self.shared.forget_fields();
+        self.shared.field_sets.clear();
     }
 
-    /// This opening's number, under which it holds its lock before anybody can read it. Numbers are
-    /// drawn, not counted: one that a failed transaction took back would be given to somebody else.
-    pub(in super::super) fn owner(&mut self, connection: &Connection) -> Result<i64, Fault> {
+    /// The owner of this opening, which holds its lock before its number is in the file. Numbers are random and not counted:
+    /// another process could get the number that a failed transaction has rolled back.
+    pub(crate) fn owner(&mut self, connection: &Connection) -> Result<i64, Fault> {
         let owner = if let Some(owner) = self.owner {
             owner
         } else {
@@ -145,13 +164,8 @@ impl Ledger {
         Ok(owner)
     }
 
-    /// Lets the other processes know how fast this one means to send.
-    pub(in super::super) fn pace(
-        &mut self,
-        connection: &Connection,
-        key: u64,
-        per_minute: u32,
-    ) -> Result<(), Fault> {
+    /// Shows other processes how fast this one may send.
+    pub(crate) fn pace(&mut self, connection: &Connection, key: u64, per_minute: u32) -> Result<(), Fault> {
         if self.paces.get(&key) == Some(&per_minute) {
             return Ok(());
         }
@@ -165,8 +179,8 @@ impl Ledger {
         Ok(())
     }
 
-    /// The owner is dead: what it has asked and not had answered is in doubt from now on.
-    pub(in super::super) fn bury(&mut self, connection: &Connection, owner: i64) -> Result<(), Fault> {
+    /// Removes an owner that is dead. The requests that it has left in flight are in doubt from now on.
+    pub(crate) fn bury(&mut self, connection: &Connection, owner: i64) -> Result<(), Fault> {
         let mut open = connection.prepare_cached(
             "SELECT id, required, sent_ms, lookups, intent FROM request WHERE settled_ms IS NULL AND owner = ?1",
         )?;
@@ -175,18 +189,20 @@ impl Ledger {
             .collect::<Result<_, _>>()?;
         for (request, required, sent_ms, lookups, packed) in left {
             let why =
-                format!("the process that asked ended before the answer came; asked at {}", clock(sent_ms));
-            let entries = Sheet::read(&packed)?.entries();
-            let known = entries.iter().filter_map(|entry| entry.identifier.as_ref());
+                format!("the process that asked ended before the answer came; asked at {}", utc(sent_ms));
+            let asked = DecodedBlock::decode(&packed)?.lookups();
+            let known = asked.iter().filter_map(|lookup| lookup.identifier.as_ref());
             for (first, block) in
                 block::pack(known.clone().map(|known| (known, state::LEFT, why.as_bytes())))?
             {
                 block_table::put(connection, request, first, &block)?;
             }
-            let keys = known.map(|known| self.shared.identity.secret.key(known));
-            let answers: Vec<_> = (0..).zip(keys).map(|(place, key)| (key, place, state::LEFT)).collect();
-            replace_doubts(connection, &self.shared, request, required, &answers)?;
-            put_answers(connection, request, required, sent_ms, answers)?;
+            let keys: Vec<_> = known.map(|known| self.shared.secret().key(known)).collect();
+            let replaced = keys.iter().copied();
+            index::replace_doubts(connection, &self.shared.field_sets, (request, required), replaced)?;
+            let rows =
+                (0..).zip(keys).map(|(place, key)| (key, request, place, state::LEFT, required, sent_ms));
+            index::put(connection, rows.collect())?;
             connection
                 .prepare_cached("UPDATE request SET settled_ms = ?2, outcome = 'left', unknown = ?3, intent = NULL WHERE id = ?1")?
                 .execute(params![request, now_ms(), lookups])?;
@@ -198,8 +214,8 @@ impl Ledger {
         Ok(())
     }
 
-    /// Claims whose claimants were gone before they heard of it: nothing was sent.
-    pub(in super::super) fn release_orphans(&mut self, connection: &Connection) -> Result<(), Fault> {
+    /// Releases claims whose claimants were gone before they received them: nothing was sent.
+    pub(super) fn release_orphans(&mut self, connection: &Connection) -> Result<(), Fault> {
         for request in self.shared.orphans() {
             connection
                 .prepare_cached(
@@ -214,8 +230,8 @@ impl Ledger {
                 )?
                 .execute(params![request, now_ms()])?;
             if released == 0 {
-                // An earlier transaction has released it, and was committed.
-                self.shared.forget_orphan(request);
+                // An earlier transaction has released it and was committed.
+                self.shared.remove_orphan(request);
             }
             self.shared.intents().remove(request);
             self.notify = true;
@@ -224,67 +240,7 @@ impl Ledger {
     }
 }
 
-/// Changes when another connection has committed.
+/// A number that changes when another connection commits.
 fn version(connection: &Connection) -> Result<i64, Fault> {
     Ok(connection.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))?)
-}
-
-/// What an intent asks for.
-fn keys_of(shared: &Shared, packed: &[u8]) -> Result<Vec<Key>, Fault> {
-    let entries = Sheet::read(packed)?.entries();
-    let known = entries.iter().filter_map(|entry| entry.identifier.as_ref());
-    Ok(known.map(|known| shared.identity.secret.key(known)).collect())
-}
-
-/// What a request came to takes the place of the doubts in spite of which it was sent: they stay on
-/// the books only. Not before it has come to something: one that was refused free of charge leaves
-/// them as they are.
-pub(in super::super) fn replace_doubts(
-    connection: &Connection,
-    shared: &Shared,
-    request: i64,
-    required: i64,
-    answers: &[(Key, i64, u8)],
-) -> Result<(), Fault> {
-    let any: bool = connection
-        .prepare_cached("SELECT EXISTS (SELECT 1 FROM answer WHERE state IN (3, 6) AND request < ?1)")?
-        .query_row([request], |row| row.get(0))?;
-    if !any {
-        return Ok(());
-    }
-    let fields = shared.fields(connection, required)?;
-    let mut ask = connection.prepare_cached(
-        "SELECT request, required FROM answer WHERE key = ?1 AND state IN (3, 6) AND request < ?2",
-    )?;
-    let mut replace =
-        connection.prepare_cached("UPDATE answer SET state = ?3 WHERE key = ?1 AND request = ?2")?;
-    for (key, ..) in answers {
-        let older: Vec<(i64, i64)> = ask
-            .query_map(params![key, request], |row| Ok((row.get(0)?, row.get(1)?)))?
-            .collect::<Result<_, _>>()?;
-        for (doubtful, of) in older {
-            let theirs = shared.fields(connection, of)?;
-            if within(&fields, &theirs) || within(&theirs, &fields) {
-                replace.execute(params![key, doubtful, state::ASKED_AGAIN])?;
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Writes what lookups came to, in the order of the index.
-pub(in super::super) fn put_answers(
-    connection: &Connection,
-    request: i64,
-    required: i64,
-    at_ms: i64,
-    mut answers: Vec<(Key, i64, u8)>,
-) -> Result<(), Fault> {
-    answers.sort_unstable();
-    let mut put =
-        connection.prepare_cached("INSERT OR REPLACE INTO answer VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
-    for (key, place, state) in answers {
-        put.execute(params![key, request, place, state, required, at_ms])?;
-    }
-    Ok(())
 }

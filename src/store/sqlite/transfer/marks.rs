@@ -1,22 +1,22 @@
-//! Marks: random numbers that an enricher writes into the store before it is copied. A copy of the enricher
-//! that finds its mark uses the same file, and not one that was copied from this file earlier: on a machine
-//! made from the same image, or as a backup that was copied over the store.
+//! Marks: random numbers that an enricher writes into the store before the enricher is copied. A copy of the enricher that
+//! finds its mark uses the same file, and not an earlier copy of it: on a machine made from the same image, or a backup
+//! that was copied over the store.
 
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::error::Error;
 
-use super::super::SqliteStore;
 use super::super::file::fault::Fault;
+use super::super::process::SqliteStore;
 
-/// Marks kept at most. For each new one, the oldest is deleted.
+/// The most marks that are kept. For each further one, the oldest is deleted.
 const MOST_MARKS: i64 = 10_000;
 
 impl SqliteStore {
     /// Writes a new mark. Returns its number and the random bytes.
     ///
     /// # Errors
-    /// Where the store cannot be written.
+    /// If the store cannot be written.
     pub fn add_mark(&self) -> Result<(i64, [u8; 16]), Error> {
         self.write(|connection, _| add(connection))
     }
@@ -24,10 +24,10 @@ impl SqliteStore {
     /// Whether the store has this mark.
     ///
     /// # Errors
-    /// Where the store cannot be read.
+    /// If the store cannot be read.
     pub fn has_mark(&self, number: i64, token: Vec<u8>) -> Result<bool, Error> {
-        self.ask(move |reading, _| {
-            let mut ask = reading.connection.prepare_cached("SELECT value FROM meta WHERE name = ?1")?;
+        self.ask(move |reader, _| {
+            let mut ask = reader.connection.prepare_cached("SELECT value FROM meta WHERE name = ?1")?;
             let found: Option<Vec<u8>> = ask.query_row([name(number)], |row| row.get(0)).optional()?;
             Ok(found.is_some_and(|found| found == token))
         })
@@ -48,7 +48,7 @@ fn add(connection: &Connection) -> Result<(i64, [u8; 16]), Fault> {
     Ok((number, token))
 }
 
-/// The name in the table `meta`: names sort as their numbers do.
+/// The name in the table `meta`. Names sort in the order of their numbers.
 fn name(number: i64) -> String {
     format!("mark {number:019}")
 }

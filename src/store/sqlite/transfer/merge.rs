@@ -1,49 +1,44 @@
-//! Merges another store into this one: what the other store has paid for is not paid for again here, and
-//! its journal becomes part of this store's journal.
+//! Merges another store into this one. What the other store has paid for is not paid for again here, and its journal
+//! becomes part of this store's journal.
 //!
-//! Requests are identified by their tokens, so that stores can be copied and merged in any order and
-//! direction. Two copies can know different things about a request that was under way or in doubt when the
-//! copy was made: an answer replaces a doubt, and a decision replaces an open doubt, whichever copy is
-//! merged into the other.
+//! Requests are identified by their tokens, so stores can be copied and merged in any order and direction. Two copies can
+//! know different things about a request that was in flight or in doubt when the copy was made. An answer replaces a
+//! doubt, and a decision replaces an open doubt, whichever copy is merged into the other.
 
 use std::path::Path;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::error::{Error, ErrorKind};
 
-use super::super::SqliteStore;
-use super::super::answers::settle::{keys_of, take_back};
 use super::super::file::fault::Fault;
-use super::super::file::schema::state;
 use super::super::key::Key;
-use super::super::people::purge::bar;
-use super::super::process::interrupt::Interrupt;
-use super::super::recognise::by_target::Seek as _;
-use super::super::tables::block::{self, Sheet};
-use super::super::tables::block_table;
-use super::super::threads::shared::{Shared, number_of};
-use super::super::threads::writer_state::Ledger;
-use super::other_store::{self, Foreign, Head, Token};
+use super::super::process::{Interrupt, SqliteStore};
+use super::super::recognise::Matcher as _;
+use super::super::tables::block::{self, DecodedBlock};
+use super::super::tables::field_sets::number_of;
+use super::super::tables::{barred, block_table, index, requests, state};
+use super::super::threads::shared::Shared;
+use super::super::threads::writer_state::WriterState;
+use super::other_store::{self, Head, OtherRequest, Token};
 
 /// What a merge did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Merged {
-    /// Requests taken over, with all that they came to.
+    /// Requests that were taken over, with their outcomes.
     pub requests: u64,
-    /// Lookups taken over.
+    /// Lookups that were taken over.
     pub lookups: u64,
-    /// Requests that were here already.
+    /// Requests that this store had already.
     pub known: u64,
-    /// Requests that were under way at that moment: merge again when they are settled.
+    /// Requests that were in flight at that moment: merge again when they are settled.
     pub under_way: u64,
     /// Identifiers that were purged from the other store, if it is not a copy of this one. This store
     /// cannot tell which they are, so purge them here, too. Those of a copy are taken over.
     pub purged_there: u64,
-    /// `false` if people were purged here who had been purged from the other store, and the log could not be
-    /// emptied, because another process was reading: merge again then.
+    /// `false` if people were purged here because they had been purged from the other store, and the log could not be
+    /// emptied because another process was reading. Merge again then.
     pub cleaned: bool,
 }
 
@@ -54,14 +49,14 @@ impl Default for Merged {
 }
 
 impl SqliteStore {
-    /// Takes over everything that another store of the same service has. It may be a copy of this store.
-    /// If both have an answer, the newer one is served from then on, and neither is lost. Merges can be
-    /// repeated, and done in any order and direction: no request is taken over twice, even if it comes
-    /// through a third store. People who were purged from a copy of this store are purged here, too.
+    /// Takes over everything that another store of the same service has. It may be a copy of this store. If both have an
+    /// answer, the newer one is used from then on, and neither is lost. Merges can be repeated, and done in any order and
+    /// direction: no request is taken over twice, even if it comes through a third store. People who were purged from a
+    /// copy of this store are purged here too.
     ///
     /// # Errors
     /// [`ErrorKind::Config`] if the other belongs to another service, or is this one;
-    /// [`ErrorKind::Store`] if either cannot be read or written. What was taken over until then is.
+    /// [`ErrorKind::Store`] if either cannot be read or written. What was taken over until then stays.
     pub fn merge(&self, other: &Path) -> Result<Merged, Error> {
         let here = self.opening()?;
         if !other.exists() {
@@ -84,32 +79,30 @@ impl SqliteStore {
             self.take_over_barred(&other)?;
             self.take_over_allowed(&other)?;
         } else {
-            let purged: i64 = other.ask(|reading, _| {
-                Ok(reading.connection.query_row("SELECT count(*) FROM barred", [], |row| row.get(0))?)
-            })?;
-            merged.purged_there = purged.unsigned_abs();
+            merged.purged_there = other.ask(|reader, _| barred::count(&reader.connection))?;
         }
-        // Also what an earlier merge has left undone.
+        // This also completes an earlier merge that did not end.
         merged.cleaned = self.erase_barred()?;
         let mut after = 0;
         loop {
-            let page = other.ask(move |reading, _| other_store::page(&reading.connection, after))?;
+            let page = other.ask(move |reader, _| other_store::page(&reader.connection, after))?;
             let Some(last) = page.last else { return Ok(merged) };
             after = last;
             merged.under_way += page.under_way;
             merged.known += page.heads.len() as u64;
-            // Most requests of a copy are here already: only those with news are read in full.
+            // Most requests of a copy are here already. Only those with news are read in full.
             let heads = page.heads;
-            let news = self.ask(move |reading, _| news(&reading.connection, heads))?;
+            let news = self.ask(move |reader, _| news(&reader.connection, heads))?;
             if news.is_empty() {
                 continue;
             }
-            let requests = other.ask(move |reading, shared| {
-                reading.at_once(|connection, _, tail| other_store::read(connection, shared, tail, &news))
+            let requests = other.ask(move |reader, shared| {
+                reader
+                    .in_transaction(|connection, _, tail| other_store::read(connection, shared, tail, &news))
             })?;
             let interrupt = self.interrupt.clone();
             let some =
-                self.write(move |connection, ledger| take_over(connection, ledger, &requests, &interrupt))?;
+                self.write(move |connection, writer| take_over(connection, writer, &requests, &interrupt))?;
             merged.requests += some.requests;
             merged.lookups += some.lookups;
             merged.known -= some.requests;
@@ -147,40 +140,43 @@ fn news(connection: &Connection, mut heads: Vec<Head>) -> Result<Vec<Head>, Faul
 
 fn take_over(
     connection: &Connection,
-    ledger: &mut Ledger,
-    requests: &[Foreign],
+    writer: &mut WriterState,
+    requests: &[OtherRequest],
     interrupt: &Interrupt,
 ) -> Result<Merged, Fault> {
-    let shared = ledger.shared.clone();
+    let shared = writer.shared.clone();
     let mut merged = Merged::default();
     for request in requests {
         interrupt.check()?;
         match here(connection, request.token)? {
             None => {
                 let number = put_request(connection, request)?;
-                merged.lookups += put_answers(connection, ledger, request, number)?;
+                merged.lookups += put_answers(connection, writer, request, number)?;
                 merged.requests += 1;
             }
-            // The process that sent it is alive, and will settle it.
+            // The process that sent it is alive and will settle it.
             Some(here) if !here.settled => {}
             Some(here) if here.left && !request.is_left() => {
                 let decided = decisions(connection, &shared, here.number)?;
-                take_back(connection, &shared, here.number)?;
+                index::remove_outcome(connection, shared.secret(), here.number)?;
                 replace_request(connection, request, here.number)?;
-                merged.lookups += put_answers(connection, ledger, request, here.number)?;
+                merged.lookups += put_answers(connection, writer, request, here.number)?;
                 decide(connection, here.number, decided)?;
             }
             Some(here) => {
-                let entries = request.blocks.iter().map(|(_, packed)| Ok(Sheet::read(packed)?.entries()));
-                let entries = entries.collect::<Result<Vec<_>, Fault>>()?;
-                let decided = entries.iter().flatten().zip(&request.states).filter_map(|(entry, state)| {
-                    Some((shared.identity.secret.key(entry.identifier.as_ref()?), (*state)?.0))
-                });
+                let lookups =
+                    request.blocks.iter().map(|(_, packed)| Ok(DecodedBlock::decode(packed)?.lookups()));
+                let lookups = lookups.collect::<Result<Vec<_>, Fault>>()?;
+                let decided = lookups
+                    .iter()
+                    .flatten()
+                    .zip(&request.states)
+                    .filter_map(|(lookup, state)| Some((lookup.key(shared.secret())?, (*state)?.0)));
                 decide(connection, here.number, decided)?;
             }
         }
     }
-    ledger.notify = true;
+    writer.notify = true;
     Ok(merged)
 }
 
@@ -188,15 +184,15 @@ fn take_over(
 fn decisions(connection: &Connection, shared: &Shared, request: i64) -> Result<Vec<(Key, u8)>, Fault> {
     let mut ask = connection.prepare_cached("SELECT state FROM answer WHERE key = ?1 AND request = ?2")?;
     let mut decided = Vec::new();
-    for key in keys_of(connection, shared, request)? {
+    for key in index::keys_of(connection, shared.secret(), request)? {
         let state = ask.query_row(params![key, request], |row| row.get(0)).optional()?;
         decided.extend(state.map(|state| (key, state)));
     }
     Ok(decided)
 }
 
-/// Applies decisions about doubts. A doubt goes through the stages open, left alone and asked again; the
-/// later stage wins, so that the order of merges does not matter.
+/// Applies decisions about doubts. A doubt goes through the stages open, dropped and asked again. The later stage wins, so
+/// that the order of merges does not matter.
 fn decide(
     connection: &Connection,
     request: i64,
@@ -217,8 +213,8 @@ fn decide(
     Ok(())
 }
 
-fn put_request(connection: &Connection, request: &Foreign) -> Result<i64, Fault> {
-    // Key and owner are the other store's own: nobody's, here.
+fn put_request(connection: &Connection, request: &OtherRequest) -> Result<i64, Fault> {
+    // Key and owner mean nothing outside of the other store.
     connection
         .prepare_cached(
             "INSERT INTO request (owner, run, key, required, tags, sent_ms, lookups, credits, in_doubt, counted, token)
@@ -226,7 +222,7 @@ fn put_request(connection: &Connection, request: &Foreign) -> Result<i64, Fault>
         )?
         .execute(params![
             number_of(connection, &request.fields)?,
-            super::super::answers::claim::tags(connection, &request.tags)?,
+            requests::tags_number(connection, &request.tags)?,
             request.columns.sent_ms,
             request.columns.lookups,
             request.token,
@@ -237,7 +233,7 @@ fn put_request(connection: &Connection, request: &Foreign) -> Result<i64, Fault>
 }
 
 /// Replaces the journal row of a request by the other store's, and corrects the sums.
-fn replace_request(connection: &Connection, request: &Foreign, number: i64) -> Result<(), Fault> {
+fn replace_request(connection: &Connection, request: &OtherRequest, number: i64) -> Result<(), Fault> {
     let columns = &request.columns;
     connection
         .prepare_cached(
@@ -267,60 +263,53 @@ fn replace_request(connection: &Connection, request: &Foreign, number: i64) -> R
     Ok(())
 }
 
-/// Stores the answers of a request, except those to lookups of people who were purged here, and contacts
-/// that mention such people. A purge by age only keeps out answers that are older than the purge.
+/// Stores the answers of a request, except those to lookups of people who were purged here, and contacts that mention such
+/// people. A purge by age keeps out only answers that are older than the purge.
 fn put_answers(
     connection: &Connection,
-    ledger: &mut Ledger,
-    request: &Foreign,
+    writer: &mut WriterState,
+    request: &OtherRequest,
     here: i64,
 ) -> Result<u64, Fault> {
-    let shared = ledger.shared.clone();
-    let forgotten = ledger.forgotten(connection)?;
+    let shared = writer.shared.clone();
+    let purged = writer.purged(connection)?;
     let required = number_of(connection, &request.fields)?;
-    let mut barred = connection.prepare_cached(
+    let mut is_barred = connection.prepare_cached(
         "SELECT EXISTS (SELECT 1 FROM barred WHERE key = ?1 AND (named OR purged_ms >= ?2))",
     )?;
-    let (mut answers, mut any_barred, mut place) = (Vec::<(Key, i64, u8, i64)>::new(), false, 0_i64);
+    let (mut rows, mut any_barred, mut place) = (Vec::new(), false, 0_i64);
     for (first, packed) in &request.blocks {
-        let (mut entries, mut rewritten) = (Sheet::read(packed)?.entries(), false);
-        for entry in &mut entries {
-            let key = entry.identifier.as_ref().map(|identifier| shared.identity.secret.key(identifier));
+        let (mut lookups, mut rewritten) = (DecodedBlock::decode(packed)?.lookups(), false);
+        for lookup in &mut lookups {
             let known =
                 usize::try_from(place).ok().and_then(|place| request.states.get(place)).copied().flatten();
-            if let Some(key) = key {
-                // Also what no index points at any more.
+            if let Some(key) = lookup.key(shared.secret()) {
+                // Also lookups that the other store's index does not have any more.
                 let at_ms = known.map_or(request.columns.settled_ms, |(_, at_ms)| at_ms);
-                let mut out: bool = barred.query_row(params![key, at_ms], |row| row.get(0))?;
-                if !out && entry.state == state::HIT && forgotten.is_in(&entry.body) {
-                    bar(connection, key, 1)?;
+                let mut out: bool = is_barred.query_row(params![key, at_ms], |row| row.get(0))?;
+                if !out && lookup.state == state::HIT && purged.is_mentioned_in(&lookup.body) {
+                    barred::bar(connection, key, 1)?;
                     out = true;
                 }
                 if out {
-                    (entry.identifier, entry.body, rewritten) = (None, Bytes::new(), true);
+                    lookup.purge();
+                    rewritten = true;
                 } else if let Some((state, at_ms)) = known {
-                    answers.push((key, place, state, at_ms));
+                    rows.push((key, here, place, state, required, at_ms));
                 }
             }
             place += 1;
         }
         any_barred |= rewritten;
-        let again = rewritten.then(|| block::pack_one(&entries)).transpose()?;
+        let again = rewritten.then(|| block::pack_one(&lookups)).transpose()?;
         block_table::put(connection, here, *first, again.as_ref().unwrap_or(packed))?;
     }
-    let unread = request.unread.as_ref().filter(|_| !any_barred);
-    if let Some(unread) = unread
-        && forgotten.may_keep(&block::decompress(unread)?)
+    if let Some(unread) = request.unread.as_ref().filter(|_| !any_barred)
+        && purged.may_keep(&block::decompress(unread)?)
     {
-        connection
-            .prepare_cached("INSERT OR REPLACE INTO unread VALUES (?1, ?2)")?
-            .execute(params![here, unread])?;
+        requests::put_unread(connection, here, unread)?;
     }
-    answers.sort_unstable();
-    let mut put =
-        connection.prepare_cached("INSERT OR REPLACE INTO answer VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
-    for (key, place, state, at_ms) in &answers {
-        put.execute(params![key, here, place, state, required, at_ms])?;
-    }
-    Ok(answers.len() as u64)
+    let count = rows.len() as u64;
+    index::put(connection, rows)?;
+    Ok(count)
 }

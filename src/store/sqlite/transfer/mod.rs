@@ -1,6 +1,13 @@
-pub(super) mod backup;
-pub(super) mod export;
-pub(super) mod marks;
-pub(super) mod merge;
-pub(super) mod migrate;
-pub(super) mod other_store;
+//! Whole stores: merge, export, backup and migration, and the marks that distinguish copies. All of this is rare, and
+//! nothing else in the store depends on it.
+
+mod backup;
+mod export;
+mod marks;
+mod merge;
+mod migrate;
+mod other_store;
+
+pub use export::Export;
+pub use merge::Merged;
+pub use migrate::{Migrated, migrate, migrate_unless};

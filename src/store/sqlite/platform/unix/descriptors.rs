@@ -1,22 +1,21 @@
 //! The file descriptors of all stores of this process, in a list that a forked child can read without a lock.
 //!
-//! A child inherits every descriptor, and with it a share in the locks: they belong to the open file description,
-//! and last until parent and child have closed it. A parent that has died would look alive, and its lock on the log
-//! would keep all others from writing, for as long as the child lives. So the child closes all of them, whatever the
-//! threads of the parent were doing when it forked. SQLite's mappings are not inherited: see `system_calls`.
-//!
-//! Knows nothing of what the files are.
+//! A child inherits every descriptor, and with it a share in the locks: a lock belongs to the open file description and
+//! lasts until both parent and child have closed it. While the child lives, a parent that has died would look alive, and
+//! its lock on the log would keep all other processes from writing. So the child closes all of these descriptors,
+//! whatever the threads of the parent were doing when it forked. A child does not inherit SQLite's mappings: see
+//! `system_calls`.
+#![allow(unsafe_code)] // a descriptor that is only a number is closed
 
+use std::cell::Cell;
 use std::io;
-use std::os::fd::{AsRawFd, IntoRawFd, RawFd};
+use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 
-use super::super::super::file::busy;
-use super::super::super::process::registry;
-use super::locks;
+use super::super::super::clock::pause_shortly;
 
-/// Descriptors in one part of the list. A process with one store open has some ten.
+/// Descriptors in one part of the list. A process with one open store has about ten.
 const PART: usize = 64;
 
 /// Not a descriptor.
@@ -61,31 +60,37 @@ impl List {
     }
 }
 
-/// How many threads open or close a descriptor at this moment.
+/// How many threads are opening or closing a descriptor at this moment.
 static CHANGING: AtomicU32 = AtomicU32::new(0);
 
-/// How many threads fork at this moment.
+/// How many threads are forking at this moment.
 static HALTS: AtomicU32 = AtomicU32::new(0);
 
-/// How often a thread waits for a fork, at most, before it opens or closes a descriptor: for a minute, as in
-/// `thread`. A fork takes some milliseconds.
+thread_local! {
+    /// How many of them are this thread's own. It must not wait for itself.
+    static OWN_HALTS: Cell<u32> = const { Cell::new(0) };
+}
+
+/// How often a thread waits for a fork, at most, before it opens or closes a descriptor: for a minute in all. A fork
+/// takes some milliseconds.
 const MOST_WAITS: u32 = 6_000;
 
-/// How often a fork waits for a thread that opens or closes a descriptor: for 0.1 s. The disk may not answer.
+/// How often a fork waits for threads that are opening or closing a descriptor: for 0.1 s in all. The disk may not
+/// answer.
 const MOST_WAITS_OF_FORK: u32 = 10;
 
-/// While this value exists, the list and the open descriptors agree only when it is dropped.
+/// While this value exists, the list and the open descriptors may differ.
 struct Change;
 
 impl Change {
     fn begin() -> Self {
         for _ in 0..MOST_WAITS {
             CHANGING.fetch_add(1, Ordering::SeqCst);
-            if HALTS.load(Ordering::SeqCst) == 0 || registry::is_forking() {
+            if HALTS.load(Ordering::SeqCst) == 0 || OWN_HALTS.get() > 0 {
                 return Self;
             }
             CHANGING.fetch_sub(1, Ordering::SeqCst);
-            busy::pause_shortly();
+            pause_shortly();
         }
         CHANGING.fetch_add(1, Ordering::SeqCst);
         Self
@@ -98,18 +103,19 @@ impl Drop for Change {
     }
 }
 
-/// While this value exists, no other thread opens or closes a descriptor of a store: the list is complete.
+/// While this value exists, no other thread opens or closes a descriptor of a store, so the list is complete.
 #[derive(Debug)]
-pub(in super::super::super) struct Halt;
+pub(crate) struct Halt;
 
 impl Halt {
-    pub(in super::super::super) fn begin() -> Self {
+    pub(crate) fn begin() -> Self {
         HALTS.fetch_add(1, Ordering::SeqCst);
+        OWN_HALTS.set(OWN_HALTS.get() + 1);
         for _ in 0..MOST_WAITS_OF_FORK {
             if CHANGING.load(Ordering::SeqCst) == 0 {
                 break;
             }
-            busy::pause_shortly();
+            pause_shortly();
         }
         Self
     }
@@ -118,19 +124,25 @@ impl Halt {
 impl Drop for Halt {
     fn drop(&mut self) {
         HALTS.fetch_sub(1, Ordering::SeqCst);
+        OWN_HALTS.set(OWN_HALTS.get().saturating_sub(1));
     }
 }
 
-/// To be called in a forked child, whose only thread this is: closes all descriptors of the parent's stores.
-pub(in super::super::super) fn leave_to_parent() {
-    OPEN.remove_all(&mut locks::close_inherited);
-    // The threads that were counted, and other threads that forked, do not exist here.
+/// Closes all descriptors of the parent's stores. To be called in a forked child, whose only thread this is. The parent
+/// keeps its own descriptors.
+pub(crate) fn close_all_inherited() {
+    OPEN.remove_all(&mut |descriptor| {
+        // SAFETY: a forked child does not use its copies of the parent's descriptors.
+        drop(unsafe { OwnedFd::from_raw_fd(descriptor) });
+    });
+    // The threads that were counted do not exist here.
     CHANGING.store(0, Ordering::SeqCst);
     HALTS.store(0, Ordering::SeqCst);
+    OWN_HALTS.set(0);
 }
 
 /// Opens a descriptor with this function, and adds it to the list if that succeeded.
-pub(in super::super::super) fn open(open: impl FnOnce() -> RawFd) -> RawFd {
+pub(crate) fn open(open: impl FnOnce() -> RawFd) -> RawFd {
     let _change = Change::begin();
     let descriptor = open();
     if descriptor >= 0 {
@@ -140,7 +152,7 @@ pub(in super::super::super) fn open(open: impl FnOnce() -> RawFd) -> RawFd {
 }
 
 /// Removes a descriptor from the list, and closes it with this function.
-pub(in super::super::super) fn close<T>(descriptor: RawFd, close: impl FnOnce() -> T) -> T {
+pub(crate) fn close<T>(descriptor: RawFd, close: impl FnOnce() -> T) -> T {
     let _change = Change::begin();
     OPEN.remove(descriptor);
     close()
@@ -148,11 +160,11 @@ pub(in super::super::super) fn close<T>(descriptor: RawFd, close: impl FnOnce() 
 
 /// An open file that is in the list.
 #[derive(Debug)]
-pub(in super::super::super) struct Listed<F: AsRawFd + IntoRawFd>(Option<F>);
+pub(crate) struct Listed<F: AsRawFd + IntoRawFd>(Option<F>);
 
 impl<F: AsRawFd + IntoRawFd> Listed<F> {
     /// Opens a file with this function.
-    pub(in super::super::super) fn open(open: impl FnOnce() -> io::Result<F>) -> io::Result<Self> {
+    pub(crate) fn open(open: impl FnOnce() -> io::Result<F>) -> io::Result<Self> {
         let _change = Change::begin();
         let file = open()?;
         OPEN.add(file.as_raw_fd());
@@ -161,11 +173,11 @@ impl<F: AsRawFd + IntoRawFd> Listed<F> {
 
     /// # Errors
     /// If it was closed.
-    pub(in super::super::super) fn get(&self) -> io::Result<&F> {
+    pub(crate) fn get(&self) -> io::Result<&F> {
         self.0.as_ref().ok_or_else(|| io::Error::other("the store has been closed"))
     }
 
-    pub(in super::super::super) fn close(&mut self) {
+    pub(crate) fn close(&mut self) {
         let Some(file) = self.0.take() else { return };
         let _change = Change::begin();
         if OPEN.remove(file.as_raw_fd()) {

@@ -1,6 +1,7 @@
-//! The system calls of `SQLite`. It makes them through a table whose entries can be replaced
-//! (<https://www.sqlite.org/c3ref/vfs.html>). The functions here give it locks that last (see `platform`),
-//! and keep the error of a failed call, from which the message for the user is made.
+//! The system calls of SQLite. SQLite makes them through a table whose entries can be replaced
+//! (<https://www.sqlite.org/c3ref/vfs.html>). The functions here set locks of open file descriptions (see `locks`), add
+//! SQLite's descriptors to the list of `descriptors`, and keep the error of a failed call, from which the message for
+//! the user is made.
 #![allow(unsafe_code)] // SQLite's interface is C
 
 use std::cell::Cell;
@@ -16,10 +17,12 @@ use nix::libc::{self, flock, off_t};
 use rusqlite::ffi;
 
 use super::descriptors::{self, Listed};
-use super::locks::{COMMANDS, FileId, UNLOCK, call, is_passing, locks_last};
+use super::errors::is_passing;
+use super::files::FileId;
+use super::locks::{COMMANDS, UNLOCK, call, locks_last};
 
-/// Puts our functions into the table. Call it before the first connection is opened.
-pub(in super::super::super) fn put_in() {
+/// Puts our functions into SQLite's table. To be called before the first connection is opened.
+pub(crate) fn install_system_calls() {
     static DONE: Once = Once::new();
     DONE.call_once(|| {
         if locks_last() {
@@ -39,8 +42,8 @@ pub(in super::super::super) fn put_in() {
 }
 
 fn replace(name: &CStr, ours: *const c_void) {
-    // SAFETY: SQLite's own file system exists from its start to the end of the process. It calls the function
-    // under a name with the arguments of the system call of that name, which our functions take, too.
+    // SAFETY: SQLite's file system `unix` exists until the end of the process. SQLite calls the function of a name
+    // with the arguments of the system call of that name, and our functions take the same arguments.
     unsafe {
         ffi::sqlite3_initialize();
         let system = ffi::sqlite3_vfs_find(c"unix".as_ptr());
@@ -55,13 +58,13 @@ thread_local! {
     static FAILURE: Cell<i32> = const { Cell::new(0) };
 }
 
-/// Forgets what failed on this thread before.
-pub(in super::super::super) fn forget_failure() {
+/// Forgets the failed calls of this thread.
+pub(crate) fn forget_failed_call() {
     FAILURE.set(0);
 }
 
-/// What the system refused SQLite on this thread, if that says nothing about the file.
-pub(in super::super::super) fn failure() -> Option<io::Error> {
+/// The error of the last failed call of SQLite on this thread, if it says nothing about the file.
+pub(crate) fn failed_call() -> Option<io::Error> {
     Some(FAILURE.get()).filter(|error| *error != 0).map(io::Error::from_raw_os_error)
 }
 
@@ -93,7 +96,7 @@ unsafe extern "C" fn sqlite_pread(fd: c_int, to: *mut c_void, length: usize, at:
     if read < 0 {
         note_failure();
         if is_passing(Errno::last_raw()) {
-            // Of the others, SQLite says that the file is corrupt (`SQLITE_IOERR_CORRUPTFS`).
+            // For all other errors, SQLite reports that the file is corrupt (`SQLITE_IOERR_CORRUPTFS`).
             Errno::ENOMEM.set();
         }
     }
@@ -109,8 +112,8 @@ unsafe extern "C" fn sqlite_pwrite(fd: c_int, from: *const c_void, length: usize
     written
 }
 
-/// SQLite maps the log's index. On Linux, a mapping keeps the open file description and its locks, also after all
-/// descriptors were closed; so a forked child does not get it.
+/// SQLite maps the log's index. On Linux, a mapping keeps the open file description and its locks, even if all
+/// descriptors are closed. So a forked child must not inherit it.
 unsafe extern "C" fn sqlite_mmap(
     near: *mut c_void,
     length: usize,
@@ -123,14 +126,15 @@ unsafe extern "C" fn sqlite_mmap(
     let mapped = unsafe { libc::mmap(near, length, protection, flags, fd, at) };
     #[cfg(any(target_os = "linux", target_os = "android"))]
     if mapped != libc::MAP_FAILED {
-        // SAFETY: it was mapped with this length. Without this, only a child that is forked at a bad moment is worse off.
+        // SAFETY: it was mapped with this length. If the call fails, only a child that is forked at a bad moment is
+        // affected.
         unsafe { libc::madvise(mapped, length, libc::MADV_DONTFORK) };
     }
     mapped
 }
 
-/// `fcntl` as SQLite calls it. It is variadic there: what stands for its third argument is passed like any
-/// other on all systems but one.
+/// `fcntl` as SQLite calls it. There it is variadic. On all systems but one, a variadic argument is passed like any
+/// other.
 #[cfg(not(all(target_vendor = "apple", target_arch = "aarch64")))]
 unsafe extern "C" fn sqlite_fcntl(fd: c_int, command: c_int, argument: *mut c_void) -> c_int {
     // SAFETY: as SQLite passed them.
@@ -157,7 +161,7 @@ unsafe extern "C" fn sqlite_fcntl(
 }
 
 unsafe fn relay(fd: c_int, command: c_int, argument: *mut c_void) -> c_int {
-    // SAFETY: with these commands SQLite passes a lock that is its own; all others are passed on.
+    // SAFETY: with these commands, SQLite passes a lock that it owns. All other commands are passed on.
     let result = unsafe {
         match (command, argument.cast::<flock>().as_mut()) {
             (libc::F_SETLK, Some(lock)) => set_for_sqlite(fd, lock),
@@ -175,9 +179,9 @@ unsafe fn relay(fd: c_int, command: c_int, argument: *mut c_void) -> c_int {
     )
 }
 
-/// SQLite counts the locks of all its connections to a database and sets them through whichever
-/// descriptor is at hand, as they belong to the process. So one description carries those of each
-/// database. (Of the log's index SQLite has one descriptor, which carries its own.)
+/// The open file description that has all of SQLite's locks on one database. SQLite assumes that locks belong to the
+/// process: it counts the locks of all its connections to a database, and sets them through any of their descriptors.
+/// (SQLite has only one descriptor of the log's index, so that one has its own locks.)
 struct Carrier {
     file: Listed<OwnedFd>,
     held: BTreeSet<off_t>,
@@ -237,7 +241,7 @@ fn id_of_fd(fd: RawFd) -> Result<FileId, Errno> {
     }
 }
 
-/// Another descriptor of the same description: it outlives the one that SQLite closes.
+/// Another descriptor of the same description. It stays open when SQLite closes its own.
 fn same_description(fd: RawFd) -> Result<Listed<OwnedFd>, Errno> {
     // SAFETY: the descriptor is SQLite's, and open; the new one is nobody else's.
     let new = Listed::open(|| unsafe {
@@ -247,57 +251,30 @@ fn same_description(fd: RawFd) -> Result<Listed<OwnedFd>, Errno> {
     new.map_err(|error| error.raw_os_error().map_or(Errno::EIO, Errno::from_raw))
 }
 
+/// Makes this error the last failed call of this thread.
 #[cfg(test)]
+pub(crate) fn set_failed_call(error: i32) {
+    FAILURE.set(error);
+}
+
+#[cfg(all(test, target_os = "linux"))]
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use std::path::Path;
-
-    use super::super::super::super::file::fault::Fault;
     use super::*;
 
-    /// What the person reads where SQLite has said this.
-    fn told(code: c_int) -> String {
-        let error = rusqlite::Error::SqliteFailure(ffi::Error::new(code), None);
-        Fault::from(error).told(Path::new("/nowhere/a.db")).message().to_owned()
-    }
-
-    #[cfg(target_os = "linux")]
     #[test]
-    fn a_read_that_failed_is_not_told_as_damage() {
-        // Nothing is mapped at the first address: the system answers with EIO.
+    fn a_read_that_failed_is_not_reported_as_damage() {
+        // Nothing is mapped at the first address, so the system returns EIO.
         let file = std::fs::File::open("/proc/self/mem").unwrap();
         let mut byte = 0_u8;
-        forget_failure();
-        assert!(told(ffi::SQLITE_CORRUPT).contains("damaged"));
+        forget_failed_call();
+        assert!(failed_call().is_none());
         // SAFETY: there is room for one byte.
         let read = unsafe { sqlite_pread(file.as_raw_fd(), (&raw mut byte).cast(), 1, 0) };
         assert_eq!((read, Errno::last_raw() == libc::EIO), (-1, false));
-        for code in [ffi::SQLITE_CORRUPT, ffi::SQLITE_NOTADB, ffi::SQLITE_IOERR_READ] {
-            let words = told(code);
-            assert!(words.contains("the disk failed to read or write: run this again"), "{words}");
-        }
-        forget_failure();
-        assert!(told(ffi::SQLITE_CORRUPT).contains("damaged"));
-    }
-
-    #[test]
-    fn each_failure_of_the_system_has_its_advice() {
-        for (error, advice) in [
-            (libc::EMFILE, "too many files open"),
-            (libc::ENFILE, "too many files open"),
-            (libc::ENOMEM, "not enough memory"),
-            (libc::ENOSPC, "the disk is full"),
-            (libc::EDQUOT, "the disk is full"),
-        ] {
-            FAILURE.set(error);
-            for code in [ffi::SQLITE_CANTOPEN, ffi::SQLITE_READONLY, ffi::SQLITE_CORRUPT, ffi::SQLITE_NOTADB]
-            {
-                let words = told(code);
-                assert!(words.contains(advice) && words.contains("run this again"), "{words}");
-                assert!(!words.contains("another path") && !words.contains("backup"), "{words}");
-            }
-        }
-        forget_failure();
+        assert_eq!(failed_call().and_then(|error| error.raw_os_error()), Some(libc::EIO));
+        forget_failed_call();
+        assert!(failed_call().is_none());
     }
 }
