@@ -13,17 +13,12 @@ use crate::store::{Claim, RequestId, Room};
 use crate::vendor::limits::{MARGIN, WINDOW};
 
 use super::super::clock::now_ms;
-use super::super::file::fault::Fault;
+use super::super::file::Fault;
 use super::super::key::Key;
 use super::super::ledger::spent;
 use super::super::process::RunState;
-use super::super::tables::block_cache::BlockCache;
-use super::super::tables::field_sets::{Fields, number_of};
-use super::super::tables::{block, requests};
-use super::super::threads::Intent;
-use super::super::threads::shared::Shared;
-use super::super::threads::work::Work;
-use super::super::threads::writer_state::WriterState;
+use super::super::tables::{BlockCache, Fields, block, number_of, requests};
+use super::super::threads::{Intent, Shared, Work, WriterState};
 use super::lookups::{self, Found, LookupQuery};
 
 /// The longest wait, whatever a damaged file says.

@@ -14,10 +14,8 @@ use crate::store::{Claim, Evidence, Known, RequestId, Required, RunId, Settled, 
 use super::super::clock::now_ms;
 use super::super::key::Key;
 use super::super::process::SqliteStore;
-use super::super::tables::block;
-use super::super::tables::field_sets::sorted;
-use super::super::threads::owner_work::Listen;
-use super::super::threads::worker::closed;
+use super::super::tables::{block, sorted};
+use super::super::threads::{Listen, closed};
 use super::claim::ClaimWork;
 use super::lookups::{self, LookupQuery};
 use super::settle::{self, SettleWork};

@@ -11,15 +11,11 @@ use rusqlite::{Connection, OptionalExtension};
 use crate::store::{Known, Seen, Standing};
 
 use super::super::clock::{now_ms, utc};
-use super::super::file::fault::Fault;
-use super::super::file::owners;
+use super::super::file::{Fault, owners};
 use super::super::key::Key;
 use super::super::process::RunState;
-use super::super::tables::block_cache::BlockCache;
-use super::super::tables::field_sets::{Fields, within};
-use super::super::tables::tail::{Tail, TailAnswer};
-use super::super::tables::{barred, state};
-use super::super::threads::shared::Shared;
+use super::super::tables::{BlockCache, Fields, Tail, TailAnswer, barred, state, within};
+use super::super::threads::Shared;
 
 /// A stored answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

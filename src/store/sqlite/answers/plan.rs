@@ -6,7 +6,7 @@ use crate::store::{Standing, Terms};
 
 use super::super::clock::now_ms;
 use super::super::process::{RunState, SqliteStore};
-use super::super::tables::field_sets::sorted;
+use super::super::tables::sorted;
 use super::lookups::{self, LookupQuery};
 
 impl SqliteStore {

@@ -10,14 +10,11 @@ use crate::error::Error;
 use crate::identifier::Identifier;
 use crate::store::{Evidence, Known, Settled};
 
-use super::super::file::fault::Fault;
+use super::super::file::Fault;
 use super::super::key::Key;
 use super::super::recognise::Matcher as _;
-use super::super::tables::tail::{self, Lines};
-use super::super::tables::{barred, block, block_table, index, requests, state};
-use super::super::threads::shared::Shared;
-use super::super::threads::work::Work;
-use super::super::threads::writer_state::WriterState;
+use super::super::tables::{Lines, barred, block, block_table, index, requests, state, tail};
+use super::super::threads::{Shared, Work, WriterState};
 
 /// A lookup that has an outcome.
 #[derive(Debug, Clone)]
@@ -264,7 +261,7 @@ mod tests {
 
     use super::super::super::process::SqliteStore;
     use super::super::super::recognise::Target;
-    use super::super::super::threads::writer_state::MOST_WAITING_BYTES;
+    use super::super::super::threads::MOST_WAITING_BYTES;
     use super::*;
 
     struct Folder(PathBuf);

@@ -5,13 +5,21 @@
 //! schema, and the message for each failure. Knows nothing of lookups and threads.
 
 pub(super) mod busy;
-pub(super) mod connection;
+mod connection;
 mod disk_kinds;
 pub(super) mod disks;
-pub(super) mod fault;
+mod fault;
 pub(super) mod open_files;
 pub(super) mod owners;
-pub(super) mod paths;
+mod paths;
 pub(super) mod place;
 pub(super) mod schema;
 mod trial;
+
+pub(super) use busy::{LOCK_TIMEOUT, NearFork};
+pub(super) use connection::{connect, open_file};
+pub(super) use fault::Fault;
+pub(super) use open_files::{NameLock, OpenFiles};
+pub(super) use owners::Owners;
+pub(super) use paths::{UNFINISHED, backups_of, beside};
+pub(super) use schema::{Identity, SCHEMA_VERSION};

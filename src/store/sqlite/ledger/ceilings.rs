@@ -7,7 +7,7 @@ use crate::error::{Error, ErrorKind};
 use crate::store::Ceiling;
 
 use super::super::clock::now_ms;
-use super::super::file::fault::Fault;
+use super::super::file::Fault;
 
 /// Whether there is a time zone of this name.
 ///

@@ -5,13 +5,10 @@ use rusqlite::Connection;
 use crate::error::Error;
 use crate::identifier::Identifier;
 
-use super::super::file::fault::Fault;
+use super::super::file::Fault;
 use super::super::process::SqliteStore;
-use super::super::tables::block::DecodedBlock;
-use super::super::tables::block_cache::BlockCache;
-use super::super::tables::field_sets::Fields;
-use super::super::tables::state;
-use super::super::threads::shared::Shared;
+use super::super::tables::{BlockCache, DecodedBlock, Fields, state};
+use super::super::threads::Shared;
 
 /// A lookup that may have been charged.
 #[derive(Debug, Clone, PartialEq, Eq)]

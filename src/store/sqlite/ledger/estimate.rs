@@ -7,7 +7,7 @@ use crate::store::Ceiling;
 
 use super::super::clock::now_ms;
 use super::super::process::SqliteStore;
-use super::super::tables::field_sets::{known_number, sorted};
+use super::super::tables::{known_number, sorted};
 use super::ceilings::spent;
 
 /// How many requests count: older ones say little about the next list.

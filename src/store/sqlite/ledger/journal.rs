@@ -7,13 +7,10 @@ use rusqlite::{Connection, params};
 use crate::config::Per;
 use crate::error::{Error, ErrorKind};
 
-use super::super::file::fault::Fault;
-use super::super::file::paths::beside;
-use super::super::file::schema::SCHEMA_VERSION;
+use super::super::file::{Fault, SCHEMA_VERSION, beside};
 use super::super::process::SqliteStore;
-use super::super::tables::field_sets::Fields;
-use super::super::tables::{barred, state};
-use super::super::threads::shared::Shared;
+use super::super::tables::{Fields, barred, state};
+use super::super::threads::Shared;
 use super::ceilings::{check_time_zone, period_start};
 
 /// The number of requests that are read together.

@@ -9,12 +9,12 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::error::Error;
 
-use super::super::file::fault::Fault;
+use super::super::file::Fault;
 use super::super::key::Key;
 use super::super::process::SqliteStore;
 use super::super::recognise::PurgedPeople;
-use super::super::tables::barred::named_keys;
-use super::super::threads::writer_state::WriterState;
+use super::super::tables::barred;
+use super::super::threads::WriterState;
 use super::purge::{Purged, erase};
 
 /// Barred identifiers read and written in one transaction.
@@ -59,7 +59,7 @@ impl SqliteStore {
             return Ok(true);
         }
         let purged = self.ask(|reader, shared| {
-            Ok(PurgedPeople::new(named_keys(&reader.connection)?, shared.secret().clone()))
+            Ok(PurgedPeople::new(barred::named_keys(&reader.connection)?, shared.secret().clone()))
         })?;
         if !purged.is_empty() {
             self.erase_all(&Arc::new(purged), 0, &mut Purged::default())?;

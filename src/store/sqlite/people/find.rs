@@ -9,14 +9,11 @@ use rusqlite::Connection;
 use crate::error::Error;
 use crate::identifier::Identifier;
 
-use super::super::file::fault::Fault;
+use super::super::file::Fault;
 use super::super::process::{Interrupt, SqliteStore};
 use super::super::recognise::{Matcher, Target, TargetMatcher, is_whole};
-use super::super::tables::block::{self, DecodedBlock, block_start};
-use super::super::tables::field_sets::Fields;
-use super::super::tables::requests::required_and_time;
-use super::super::tables::{block_table, state};
-use super::super::threads::shared::Shared;
+use super::super::tables::{DecodedBlock, Fields, block, block_start, block_table, requests, state};
+use super::super::threads::Shared;
 
 /// The number of blocks that are searched together, so that other questions get their turn.
 const PAGE: i64 = 256;
@@ -128,7 +125,7 @@ fn search_page(
             if !mentions && !matcher.matches_lookup(&identifier) {
                 continue;
             }
-            let (required, at_ms) = required_and_time(connection, request)?;
+            let (required, at_ms) = requests::required_and_time(connection, request)?;
             found.push(Contact {
                 identifier,
                 required_fields: shared.field_sets.get(connection, required)?,
@@ -151,7 +148,7 @@ fn kept_replies(
 ) -> Result<Vec<Contact>, Fault> {
     let mut found = Vec::new();
     for request in requests.iter().copied() {
-        let (required, at_ms) = required_and_time(connection, request)?;
+        let (required, at_ms) = requests::required_and_time(connection, request)?;
         found.push(Contact {
             identifier: identifier.clone(),
             required_fields: shared.field_sets.get(connection, required)?,

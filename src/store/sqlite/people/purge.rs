@@ -10,14 +10,12 @@ use rusqlite::{Connection, OptionalExtension, params};
 use crate::error::{Error, ErrorKind};
 use crate::identifier::Identifier;
 
-use super::super::file::fault::Fault;
-use super::super::file::paths::backups_of;
+use super::super::file::{Fault, backups_of};
 use super::super::key::{Key, Secret};
 use super::super::process::{Interrupt, SqliteStore};
 use super::super::recognise::{Matcher, Target, TargetMatcher, named};
-use super::super::tables::block::{self, DecodedBlock};
-use super::super::tables::{barred, block_table, index, requests, state};
-use super::super::threads::writer_state::WriterState;
+use super::super::tables::{DecodedBlock, barred, block, block_table, index, requests, state};
+use super::super::threads::WriterState;
 use super::find::{Replies, may_mention};
 
 /// Requests whose answers are purged in one transaction.

@@ -10,11 +10,8 @@ use rusqlite::Connection;
 use crate::error::{Error, ErrorKind};
 use crate::secret::ApiKey;
 
-use super::super::file::busy::LOCK_TIMEOUT;
-use super::super::file::fault::Fault;
-use super::super::threads::reader::ReaderState;
-use super::super::threads::shared::Shared;
-use super::super::threads::writer_state::WriterState;
+use super::super::file::{Fault, LOCK_TIMEOUT};
+use super::super::threads::{ReaderState, Shared, WriterState};
 use super::interrupt::Interrupt;
 use super::live_runs::LiveRuns;
 use super::opening::{Opening, User};

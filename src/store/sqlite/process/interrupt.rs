@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::{Connection, InterruptHandle};
 
-use super::super::file::fault::Fault;
+use super::super::file::Fault;
 
 /// Interrupts the calls of one handle of a store. Completed steps stay; the step being written is rolled back. An
 /// interrupted purge or merge continues when it is repeated.

@@ -11,7 +11,7 @@ use crate::error::{Error, ErrorKind};
 use crate::store::{RunId, Terms};
 
 use super::super::clock::now_ms;
-use super::super::file::fault::Fault;
+use super::super::file::Fault;
 
 /// The runs of a handle and its clones.
 #[derive(Debug, Default)]

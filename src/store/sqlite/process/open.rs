@@ -7,10 +7,7 @@ use std::time::Duration;
 use crate::error::{Error, ErrorKind};
 
 use super::super::clock::pause_shortly;
-use super::super::file::busy::{self, LOCK_TIMEOUT};
-use super::super::file::connection::connect;
-use super::super::file::fault::Fault;
-use super::super::file::{disks, open_files, owners, place, schema};
+use super::super::file::{Fault, LOCK_TIMEOUT, busy, connect, disks, open_files, owners, place, schema};
 use super::super::platform;
 use super::closing::close;
 use super::opening::{Opening, User, check_service};

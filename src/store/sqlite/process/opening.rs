@@ -12,18 +12,11 @@ use rusqlite::Connection;
 use crate::error::{Error, ErrorKind};
 
 use super::super::clock::now_ms;
-use super::super::file::connection::connect;
-use super::super::file::fault::Fault;
-use super::super::file::open_files::{NameLock, OpenFiles};
-use super::super::file::{owners, schema};
+use super::super::file::{Fault, NameLock, OpenFiles, connect, owners, schema};
 use super::super::platform::FileId;
-use super::super::threads::owner_work::Bury;
-use super::super::threads::reader::{ReadTask, Reader, ReaderState};
-use super::super::threads::shared::Shared;
-use super::super::threads::work::Work;
-use super::super::threads::worker::{Worker, closed};
-use super::super::threads::writer::Writer;
-use super::super::threads::writer_state::WriterState;
+use super::super::threads::{
+    Bury, ReadTask, Reader, ReaderState, Shared, Work, Worker, Writer, WriterState, closed,
+};
 
 /// A file that is open in this process.
 pub(crate) struct Opening {
@@ -124,14 +117,14 @@ impl Opening {
         write: impl FnMut(&Connection, &mut WriterState) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, Error> {
         let (reply, answer) = sync_channel(1);
-        self.writer.give(Box::new(Write { write, result: None, reply }));
+        self.writer.give(Box::new(Write { act: write, result: None, reply }));
         answer.recv().unwrap_or_else(|_| Err(closed()))
     }
 }
 
 /// Something that a user wants to write.
 struct Write<F, T> {
-    write: F,
+    act: F,
     result: Option<T>,
     reply: SyncSender<Result<T, Error>>,
 }
@@ -142,7 +135,7 @@ where
     T: Send,
 {
     fn write(&mut self, connection: &Connection, state: &mut WriterState) -> Result<(), Fault> {
-        self.result = Some((self.write)(connection, state)?);
+        self.result = Some((self.act)(connection, state)?);
         Ok(())
     }
 

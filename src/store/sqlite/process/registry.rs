@@ -18,10 +18,9 @@ use std::time::Duration;
 use crate::error::{Error, ErrorKind};
 
 use super::super::clock::pause_shortly;
-use super::super::file::busy::NearFork;
-use super::super::file::place;
+use super::super::file::{NearFork, place};
 use super::super::platform::{self, FileId, Halt};
-use super::super::threads::worker::Parked;
+use super::super::threads::Parked;
 use super::opening::Opening;
 
 /// The openings of this process.

@@ -5,7 +5,7 @@ use hashbrown::HashMap;
 use rusqlite::{Connection, params};
 
 use super::super::clock::now_ms;
-use super::super::file::fault::Fault;
+use super::super::file::Fault;
 use super::super::key::Key;
 
 /// The keys of people who were purged by their identifier, each with the number of the identifier's kind (column

@@ -9,7 +9,7 @@ use zstd::bulk::{Compressor, Decompressor};
 
 use crate::identifier::{FieldType, Identifier};
 
-use super::super::file::fault::Fault;
+use super::super::file::Fault;
 use super::super::key::{Key, Secret};
 use super::state;
 

@@ -2,7 +2,7 @@
 
 use rusqlite::Connection;
 
-use super::super::file::fault::Fault;
+use super::super::file::Fault;
 use super::block::{DecodedBlock, block_start};
 use super::block_table;
 

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::super::file::fault::Fault;
+use super::super::file::Fault;
 use super::block::{self, PLACES, StoredLookup, block_id};
 
 /// A block's number, and the block.

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use hashbrown::HashMap;
 use rusqlite::{Connection, OptionalExtension};
 
-use super::super::file::fault::Fault;
+use super::super::file::Fault;
 
 /// A set of required fields: sorted, without duplicates.
 pub(crate) type Fields = Arc<[Box<str>]>;

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, params};
 
-use super::super::file::fault::Fault;
+use super::super::file::Fault;
 use super::super::key::{Key, Secret};
 use super::block::DecodedBlock;
 use super::block_table;

@@ -5,10 +5,15 @@
 
 pub(super) mod barred;
 pub(super) mod block;
-pub(super) mod block_cache;
+mod block_cache;
 pub(super) mod block_table;
-pub(super) mod field_sets;
+mod field_sets;
 pub(super) mod index;
 pub(super) mod requests;
 pub(super) mod state;
 pub(super) mod tail;
+
+pub(super) use block::{DecodedBlock, block_start};
+pub(super) use block_cache::BlockCache;
+pub(super) use field_sets::{FieldSets, Fields, known_number, number_of, sorted, within};
+pub(super) use tail::{Lines, Tail, TailAnswer};

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::super::file::fault::Fault;
+use super::super::file::Fault;
 
 /// The number of the required fields of a request, and when it was settled; while it is in flight, when it was sent.
 pub(crate) fn required_and_time(connection: &Connection, request: i64) -> Result<(i64, i64), Fault> {

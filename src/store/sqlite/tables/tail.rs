@@ -8,7 +8,7 @@
 use hashbrown::{HashMap, HashSet};
 use rusqlite::{Connection, params};
 
-use super::super::file::fault::Fault;
+use super::super::file::Fault;
 use super::super::key::Key;
 use super::index;
 

@@ -3,7 +3,7 @@
 use hashbrown::{HashMap, HashSet};
 
 use super::super::key::Key;
-use super::super::tables::field_sets::{Fields, within};
+use super::super::tables::{Fields, within};
 
 /// A request in flight.
 #[derive(Debug)]

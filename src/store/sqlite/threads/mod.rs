@@ -2,15 +2,24 @@
 //! the user's questions.
 //!
 //! Owns the order of commits, what the writer remembers between them, the requests in flight, and answers that could not
-//! be stored yet. Knows nothing of what is written or asked: that comes as a [`work::Work`] or a [`reader::ReadTask`].
+//! be stored yet. Knows nothing of what is written or asked: that comes as [`Work`] or as a [`ReadTask`].
 
 mod intents;
-pub(super) mod owner_work;
-pub(super) mod reader;
-pub(super) mod shared;
-pub(super) mod work;
-pub(super) mod worker;
-pub(super) mod writer;
-pub(super) mod writer_state;
+mod owner_work;
+mod reader;
+mod shared;
+mod work;
+mod worker;
+mod writer;
+mod writer_state;
 
 pub(super) use intents::Intent;
+pub(super) use owner_work::{Bury, Listen};
+pub(super) use reader::{ReadTask, Reader, ReaderState};
+pub(super) use shared::Shared;
+pub(super) use work::Work;
+pub(super) use worker::{Parked, Worker, closed};
+pub(super) use writer::Writer;
+#[cfg(test)]
+pub(super) use writer_state::MOST_WAITING_BYTES;
+pub(super) use writer_state::WriterState;

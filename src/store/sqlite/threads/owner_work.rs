@@ -8,7 +8,7 @@ use rusqlite::Connection;
 
 use crate::error::Error;
 
-use super::super::file::fault::Fault;
+use super::super::file::Fault;
 use super::super::tables::requests;
 use super::shared::Shared;
 use super::work::Work;

@@ -7,12 +7,9 @@ use rusqlite::Connection;
 
 use crate::error::Error;
 
-use super::super::file::busy;
-use super::super::file::fault::Fault;
-use super::super::file::open_files::OpenFiles;
+use super::super::file::{Fault, OpenFiles, busy};
 use super::super::platform;
-use super::super::tables::block_cache::BlockCache;
-use super::super::tables::tail::Tail;
+use super::super::tables::{BlockCache, Tail};
 use super::shared::Shared;
 use super::worker::Role;
 
@@ -46,7 +43,7 @@ impl Reader {
             let (connection, files) = self.shared.connect()?;
             connection.pragma_update(None, "query_only", true)?;
             let (blocks, tail) = (BlockCache::default(), Tail::default());
-            self.state = Some(ReaderState { connection, files, blocks, tail });
+            self.state = Some(ReaderState { connection, blocks, files, tail });
         }
         let state = self.state.as_mut();
         state.as_ref().map_or(Ok(()), |state| state.files.check_index())?;

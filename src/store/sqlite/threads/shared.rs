@@ -9,14 +9,10 @@ use tokio::sync::Notify;
 
 use crate::error::Error;
 
-use super::super::file::connection::connect;
-use super::super::file::fault::Fault;
-use super::super::file::open_files::{self, NameLock, OpenFiles};
-use super::super::file::owners::Owners;
-use super::super::file::schema::Identity;
+use super::super::file::{Fault, Identity, NameLock, OpenFiles, Owners, connect, open_files};
 use super::super::key::Secret;
 use super::super::platform::{self, FileId};
-use super::super::tables::field_sets::FieldSets;
+use super::super::tables::FieldSets;
 use super::intents::Intents;
 
 /// What the threads share.

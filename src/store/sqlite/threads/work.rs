@@ -4,7 +4,7 @@ use rusqlite::Connection;
 
 use crate::error::Error;
 
-use super::super::file::fault::Fault;
+use super::super::file::Fault;
 use super::shared::Shared;
 use super::writer_state::WriterState;
 

@@ -5,9 +5,7 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 
-use super::super::file::busy;
-use super::super::file::fault::Fault;
-use super::super::file::open_files::OpenFiles;
+use super::super::file::{Fault, OpenFiles, busy};
 use super::super::platform;
 use super::owner_work::Leave;
 use super::shared::Shared;
@@ -193,8 +191,7 @@ mod tests {
 
     use crate::error::Error;
 
-    use super::super::super::file::open_files::NameLock;
-    use super::super::super::file::{connection, owners::Owners, place, schema};
+    use super::super::super::file::{NameLock, Owners, connect, place, schema};
     use super::super::super::platform;
     use super::*;
 
@@ -221,7 +218,7 @@ mod tests {
     fn the_first_answer_that_cannot_be_stored_again_spares_the_others_the_wait() {
         let folder = std::env::temp_dir().join(format!("exactbuyer-writer-{}", std::process::id()));
         let (path, _) = place::prepare(&folder.join("a.db")).unwrap();
-        let opened = connection::connect(&path).unwrap();
+        let opened = connect(&path).unwrap();
         let identity = schema::open(&opened, "loopback", 0).unwrap();
         let owners = Owners::open(&path, identity.name, &opened).unwrap().unwrap();
         let (file, name) = (platform::file_id(&path).unwrap(), NameLock::take(&path).unwrap());
@@ -230,7 +227,9 @@ mod tests {
         let shared = Arc::new(Shared::new((path, file, name), identity, owners, timeout));
         let mut writer = Writer::new(shared, (opened, files));
         let (works, answers): (Vec<_>, Vec<_>) = (0..3).map(|_| failing()).unzip();
-        works.into_iter().for_each(|work| writer.keep(Some(work)));
+        for work in works {
+            writer.keep(Some(work));
+        }
         assert!(!writer.settle_late());
         assert!(answers[0].try_recv().is_ok());
         assert!(answers[1..].iter().all(|answer| answer.try_recv().err() == Some(TryRecvError::Empty)));

@@ -6,11 +6,9 @@ use hashbrown::{HashMap, HashSet};
 use rusqlite::{Connection, params};
 
 use super::super::clock::{now_ms, utc};
-use super::super::file::fault::Fault;
+use super::super::file::Fault;
 use super::super::recognise::PurgedPeople;
-use super::super::tables::block::{self, DecodedBlock};
-use super::super::tables::tail::{self, Tail};
-use super::super::tables::{barred, block_table, index, state};
+use super::super::tables::{DecodedBlock, Tail, barred, block, block_table, index, state, tail};
 use super::intents::Intent;
 use super::shared::Shared;
 

@@ -10,10 +10,7 @@ use rusqlite::backup::{Backup, StepResult};
 use crate::error::{Error, ErrorKind};
 
 use super::super::clock::pause_shortly;
-use super::super::file::connection::open_file;
-use super::super::file::fault::Fault;
-use super::super::file::paths::{UNFINISHED, beside};
-use super::super::file::place;
+use super::super::file::{Fault, UNFINISHED, beside, open_file, place};
 use super::super::platform::{self, FileId, Listed};
 use super::super::process::{Interrupt, SqliteStore};
 

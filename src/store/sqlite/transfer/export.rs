@@ -10,12 +10,10 @@ use crate::error::Error;
 use crate::identifier::Identifier;
 use crate::results::standard_json;
 
-use super::super::file::fault::Fault;
+use super::super::file::Fault;
 use super::super::process::SqliteStore;
-use super::super::tables::block::{self, DecodedBlock, block_start};
-use super::super::tables::field_sets::Fields;
-use super::super::tables::{block_table, requests, state};
-use super::super::threads::shared::Shared;
+use super::super::tables::{DecodedBlock, Fields, block, block_start, block_table, requests, state};
+use super::super::threads::Shared;
 
 /// The number of blocks that are read together.
 const PAGE: i64 = 64;

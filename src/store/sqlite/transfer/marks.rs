@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::error::Error;
 
-use super::super::file::fault::Fault;
+use super::super::file::Fault;
 use super::super::process::SqliteStore;
 
 /// The most marks that are kept. For each further one, the oldest is deleted.

@@ -12,15 +12,12 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::error::{Error, ErrorKind};
 
-use super::super::file::fault::Fault;
+use super::super::file::Fault;
 use super::super::key::Key;
 use super::super::process::{Interrupt, SqliteStore};
 use super::super::recognise::Matcher as _;
-use super::super::tables::block::{self, DecodedBlock};
-use super::super::tables::field_sets::number_of;
-use super::super::tables::{barred, block_table, index, requests, state};
-use super::super::threads::shared::Shared;
-use super::super::threads::writer_state::WriterState;
+use super::super::tables::{DecodedBlock, barred, block, block_table, index, number_of, requests, state};
+use super::super::threads::{Shared, WriterState};
 use super::other_store::{self, Head, OtherRequest, Token};
 
 /// What a merge did.

@@ -11,18 +11,12 @@ use crate::error::{Error, ErrorKind};
 use crate::identifier::{RULES_VERSION, Rules, identify};
 
 use super::super::clock::now_ms;
-use super::super::file::busy::LOCK_TIMEOUT;
-use super::super::file::connection::connect;
-use super::super::file::fault::Fault;
-use super::super::file::open_files::{self, NameLock};
-use super::super::file::{owners, place, schema};
+use super::super::file::{Fault, LOCK_TIMEOUT, NameLock, connect, open_files, owners, place, schema};
 use super::super::key::{Key, Secret};
 use super::super::platform;
 use super::super::process::{Interrupt, alone, with_owners};
-use super::super::tables::block::{DecodedBlock, block_start};
-use super::super::tables::{barred, block_table, index, requests, state, tail};
-use super::super::threads::shared::Shared;
-use super::super::threads::writer_state::WriterState;
+use super::super::tables::{DecodedBlock, barred, block_start, block_table, index, requests, state, tail};
+use super::super::threads::{Shared, WriterState};
 use super::backup;
 
 /// What a migration did.

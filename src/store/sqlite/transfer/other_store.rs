@@ -2,12 +2,9 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::super::file::fault::Fault;
-use super::super::tables::block::{DecodedBlock, block_start};
-use super::super::tables::field_sets::Fields;
-use super::super::tables::tail::Tail;
-use super::super::tables::{block_table, requests};
-use super::super::threads::shared::Shared;
+use super::super::file::Fault;
+use super::super::tables::{DecodedBlock, Fields, Tail, block_start, block_table, requests};
+use super::super::threads::Shared;
 
 /// Requests read and written in one transaction.
 const AT_ONCE: i64 = 100;
