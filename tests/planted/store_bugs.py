@@ -257,8 +257,8 @@ STORE_TEST_BUGS = (
         "a merge keeps a doubt although the other store has the answer",
         "copies::an_answer_that_came_after_the_copy_replaces_the_doubt_in_the_copy_for_good",
         MERGE,
-        "            Some(here) if here.left && !request.is_left() => {\n",
-        "            Some(here) if false && here.left && !request.is_left() => {\n",
+        "            Some(here) if here.left && !request.head.left => {\n",
+        "            Some(here) if false && here.left && !request.head.left => {\n",
     ),
     Bug(
         "a merge forgets what was decided about a doubt",

@@ -5,8 +5,8 @@ use std::time::Duration;
 use exactbuyer::config::{Config, Per};
 use exactbuyer::dispatch::RunOptions;
 use exactbuyer::results::Status;
+use exactbuyer::store::Claim;
 use exactbuyer::store::sqlite::SqliteStore;
-use exactbuyer::store::{Claim, Store, Terms};
 use exactbuyer::vendor::transport::Reply;
 
 use crate::desk::*;
@@ -70,16 +70,14 @@ fn a_pause_becomes_no_longer() {
     once(&folder, Config { max_retries: 0, ..settings() }, &vendor, &["ana"]);
     set_back(&folder);
     let store = folder.store();
-    let first = wait(&store);
+    let first = pause_of(&store);
     assert!(first > Duration::ZERO && first <= pause + Duration::from_mins(2), "{first:?}");
     a_moment_passes();
-    assert!(wait(&store) < first, "it goes on from there");
+    assert!(pause_of(&store) < first, "it goes on from there");
 }
 
-fn wait(store: &SqliteStore) -> Duration {
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let terms = Terms { requests_per_minute: 200, ..Terms::default() };
-    let claim = runtime.block_on(store.claim(store.begin(terms), &[].into(), &[email("ana")])).unwrap();
+fn pause_of(store: &SqliteStore) -> Duration {
+    let (_, claim) = claim_freely(store, &["ana"]);
     let Claim::NotBefore(wait) = claim else { panic!("{claim:?}") };
     wait
 }

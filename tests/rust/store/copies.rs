@@ -67,10 +67,6 @@ pub(crate) enum Kind {
     Unknown,
 }
 
-pub(crate) fn wait<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
-}
-
 /// Claims what of this is free, under a tag that tells the request from all others.
 pub(crate) fn claim(
     store: &SqliteStore,

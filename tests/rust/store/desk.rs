@@ -11,6 +11,7 @@ use exactbuyer::identifier::{FieldType, Identifier};
 use exactbuyer::plan::Row;
 use exactbuyer::results::{Receipt, RowOutcome, Status};
 use exactbuyer::store::sqlite::SqliteStore;
+use exactbuyer::store::{Claim, RunId, Store, Terms};
 use exactbuyer::vendor::transport::{Failure, Reply, Request, Transport};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -188,6 +189,27 @@ impl Done {
         let text = |record: &bytes::Bytes| String::from_utf8(record.to_vec()).unwrap();
         self.outcomes.iter().map(|outcome| outcome.record.as_ref().map(text)).collect()
     }
+}
+
+/// Changes the file of a store by hand.
+pub(crate) fn tamper(folder: &Folder, sql: &str) {
+    rusqlite::Connection::open(folder.file("a.db")).unwrap().execute_batch(sql).unwrap();
+}
+
+pub(crate) fn wait<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
+}
+
+/// Claims these people for a new run.
+pub(crate) fn claim_for_run(store: &SqliteStore, terms: Terms, names: &[&str]) -> (RunId, Claim) {
+    let lookups: Vec<_> = names.iter().map(|name| email(name)).collect();
+    let run = store.begin(terms);
+    (run, wait(store.claim(run, &[].into(), &lookups)).unwrap())
+}
+
+/// The same with terms that allow everything.
+pub(crate) fn claim_freely(store: &SqliteStore, names: &[&str]) -> (RunId, Claim) {
+    claim_for_run(store, Terms { requests_per_minute: 200, ..Terms::default() }, names)
 }
 
 pub(crate) fn settings() -> Config {

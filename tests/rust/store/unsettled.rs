@@ -7,7 +7,7 @@ use exactbuyer::results::Status;
 use exactbuyer::store::sqlite::SqliteStore;
 use exactbuyer::store::{Evidence, Known, Settled, Store};
 
-use crate::copies::{Kind, claim, wait};
+use crate::copies::{Kind, claim};
 use crate::desk::*;
 
 #[test]

@@ -8,7 +8,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
 
 use crate::error::{Error, ErrorKind};
 
@@ -18,7 +18,7 @@ use super::super::process::{Interrupt, SqliteStore};
 use super::super::recognise::Matcher as _;
 use super::super::tables::{DecodedBlock, barred, block, block_table, index, number_of, requests, state};
 use super::super::threads::{Shared, WriterState};
-use super::other_store::{self, Head, OtherRequest, Token};
+use super::other_store::{self, COLUMNS, Head, OtherRequest, Token};
 
 /// What a merge did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -145,7 +145,7 @@ fn take_over(
     let mut merged = Merged::default();
     for request in requests {
         interrupt.check()?;
-        match here(connection, request.token)? {
+        match here(connection, request.head.token)? {
             None => {
                 let number = put_request(connection, request)?;
                 merged.lookups += put_answers(connection, writer, request, number)?;
@@ -153,7 +153,7 @@ fn take_over(
             }
             // The process that sent it is alive and will settle it.
             Some(here) if !here.settled => {}
-            Some(here) if here.left && !request.is_left() => {
+            Some(here) if here.left && !request.head.left => {
                 let decided = decisions(connection, &shared, here.number)?;
                 index::remove_outcome(connection, shared.secret(), here.number)?;
                 replace_request(connection, request, here.number)?;
@@ -215,14 +215,12 @@ fn put_request(connection: &Connection, request: &OtherRequest) -> Result<i64, F
     connection
         .prepare_cached(
             "INSERT INTO request (owner, run, key, required, tags, sent_ms, lookups, credits, in_doubt, counted, token)
-             VALUES (0, 0, 0, ?1, ?2, ?3, ?4, 0, 0, 0, ?5)",
+             VALUES (0, 0, 0, ?1, ?2, 0, 0, 0, 0, 0, ?3)",
         )?
         .execute(params![
             number_of(connection, &request.fields)?,
             requests::tags_number(connection, &request.tags)?,
-            request.columns.sent_ms,
-            request.columns.lookups,
-            request.token,
+            request.head.token,
         ])?;
     let number = connection.last_insert_rowid();
     replace_request(connection, request, number)?;
@@ -231,33 +229,23 @@ fn put_request(connection: &Connection, request: &OtherRequest) -> Result<i64, F
 
 /// Replaces the journal row of a request by the other store's, and corrects the sums.
 fn replace_request(connection: &Connection, request: &OtherRequest, number: i64) -> Result<(), Fault> {
-    let columns = &request.columns;
-    connection
-        .prepare_cached(
-            "UPDATE total SET credits = total.credits + ?2 - request.credits,
-             in_doubt = total.in_doubt + ?3 - request.in_doubt FROM request WHERE request.id = ?1",
-        )?
-        .execute([number, columns.credits, columns.in_doubt])?;
-    connection
-        .prepare_cached(
-            "UPDATE request SET credits = ?2, in_doubt = ?3, counted = ?4, settled_ms = ?5, outcome = ?6, status = ?7,
-             took_ms = ?8, hits = ?9, misses = ?10, rejected = ?11, unknown = ?12 WHERE id = ?1",
-        )?
-        .execute(params![
-            number,
-            columns.credits,
-            columns.in_doubt,
-            columns.counted,
-            columns.settled_ms,
-            columns.outcome,
-            columns.status,
-            columns.took_ms,
-            columns.hits,
-            columns.misses,
-            columns.rejected,
-            columns.unknown,
-        ])?;
-    Ok(())
+    let add_to_total = |sign: &str| -> Result<(), Fault> {
+        let sums = format!(
+            "UPDATE total SET credits = total.credits {sign} request.credits,
+             in_doubt = total.in_doubt {sign} request.in_doubt FROM request WHERE request.id = ?1"
+        );
+        connection.prepare_cached(&sums)?.execute([number])?;
+        Ok(())
+    };
+    add_to_total("-")?;
+    let replace = format!(
+        "UPDATE request SET ({}) = (?{}) WHERE id = ?",
+        COLUMNS.join(", "),
+        ", ?".repeat(COLUMNS.len() - 1)
+    );
+    let values = request.columns.iter().cloned().chain([number.into()]);
+    connection.prepare_cached(&replace)?.execute(params_from_iter(values))?;
+    add_to_total("+")
 }
 
 /// Stores the answers of a request, except those to lookups of people who were purged here, and contacts that mention such
@@ -282,7 +270,7 @@ fn put_answers(
                 usize::try_from(place).ok().and_then(|place| request.states.get(place)).copied().flatten();
             if let Some(key) = lookup.key(shared.secret()) {
                 // Also lookups that the other store's index does not have any more.
-                let at_ms = known.map_or(request.columns.settled_ms, |(_, at_ms)| at_ms);
+                let at_ms = known.map_or(request.settled_ms, |(_, at_ms)| at_ms);
                 let mut out: bool = is_barred.query_row(params![key, at_ms], |row| row.get(0))?;
                 if !out && lookup.state == state::HIT && purged.is_mentioned_in(&lookup.body) {
                     barred::bar(connection, key, 1)?;

@@ -1,5 +1,6 @@
 //! Reads the requests of another store for a merge, each in one state of the file. Writes nothing.
 
+use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::super::file::Fault;
@@ -13,74 +14,66 @@ const AT_ONCE: i64 = 100;
 /// number of a request does not identify it, because two copies of a store continue with the same numbers.
 pub(super) type Token = [u8; 16];
 
-/// The outcome of a request whose process died before the answer came.
-const LEFT: &str = "left";
+/// The columns of a journal row that a merge takes over unchanged.
+pub(super) const COLUMNS: [&str; 13] = [
+    "sent_ms",
+    "lookups",
+    "credits",
+    "in_doubt",
+    "counted",
+    "settled_ms",
+    "outcome",
+    "status",
+    "took_ms",
+    "hits",
+    "misses",
+    "rejected",
+    "unknown",
+];
 
 /// A settled request, in short.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Head {
-    pub(crate) number: i64,
-    pub(crate) token: Token,
+    pub(super) number: i64,
+    pub(super) token: Token,
     /// Its process ended before the answer came. Another copy of the store may have the answer.
-    pub(crate) left: bool,
+    pub(super) left: bool,
     /// Some of its lookups are in doubt, or were.
-    pub(crate) doubtful: bool,
+    pub(super) doubtful: bool,
 }
 
 /// Some requests of the other store.
 #[derive(Debug, Default)]
-pub(crate) struct Page {
+pub(super) struct Page {
     pub(super) heads: Vec<Head>,
     /// Requests that were skipped because they are not settled yet.
-    pub(crate) under_way: u64,
+    pub(super) under_way: u64,
     /// The number of the last request that was read; `None` if there are no more.
-    pub(crate) last: Option<i64>,
+    pub(super) last: Option<i64>,
 }
 
 /// A request of the other store, with everything about it.
 #[derive(Debug, Clone)]
 pub(super) struct OtherRequest {
-    pub(crate) token: Token,
-    pub(crate) fields: Fields,
-    pub(crate) tags: String,
-    pub(super) columns: Columns,
-    pub(crate) blocks: Vec<(i64, Vec<u8>)>,
+    pub(super) head: Head,
+    pub(super) fields: Fields,
+    pub(super) tags: String,
+    /// The values of [`COLUMNS`].
+    pub(super) columns: Vec<Value>,
+    pub(super) settled_ms: i64,
+    pub(super) blocks: Vec<(i64, Vec<u8>)>,
     /// State and time of each lookup in the other store's index, by place.
-    pub(crate) states: Vec<Option<(u8, i64)>>,
-    pub(crate) unread: Option<Vec<u8>>,
-}
-
-impl OtherRequest {
-    pub(super) fn is_left(&self) -> bool {
-        self.columns.outcome.as_deref() == Some(LEFT)
-    }
-}
-
-/// The columns of a journal row that a merge does not change.
-#[derive(Debug, Clone)]
-pub(crate) struct Columns {
-    pub(crate) sent_ms: i64,
-    pub(crate) lookups: i64,
-    pub(crate) credits: i64,
-    pub(crate) in_doubt: i64,
-    pub(crate) counted: i64,
-    pub(crate) settled_ms: i64,
-    pub(crate) outcome: Option<String>,
-    pub(crate) status: Option<i64>,
-    pub(crate) took_ms: Option<i64>,
-    pub(crate) hits: i64,
-    pub(crate) misses: i64,
-    pub(crate) rejected: i64,
-    pub(crate) unknown: i64,
+    pub(super) states: Vec<Option<(u8, i64)>>,
+    pub(super) unread: Option<Vec<u8>>,
 }
 
 /// The next requests numbered above `after`.
-pub(crate) fn page(connection: &Connection, after: i64) -> Result<Page, Fault> {
+pub(super) fn page(connection: &Connection, after: i64) -> Result<Page, Fault> {
     let mut ask = connection.prepare_cached(
-        "SELECT id, token, settled_ms IS NULL, outcome IS ?3, unknown > 0 FROM request
+        "SELECT id, token, settled_ms IS NULL, outcome IS 'left', unknown > 0 FROM request
          WHERE id > ?1 ORDER BY id LIMIT ?2",
     )?;
-    let mut rows = ask.query(params![after, AT_ONCE, LEFT])?;
+    let mut rows = ask.query([after, AT_ONCE])?;
     let mut page = Page::default();
     while let Some(row) = rows.next()? {
         let number = row.get(0)?;
@@ -96,40 +89,28 @@ pub(crate) fn page(connection: &Connection, after: i64) -> Result<Page, Fault> {
 }
 
 /// These requests in full.
-pub(crate) fn read(
+pub(super) fn read(
     connection: &Connection,
     shared: &Shared,
     tail: &Tail,
     heads: &[Head],
 ) -> Result<Vec<OtherRequest>, Fault> {
-    let mut ask = connection.prepare_cached(
-        "SELECT required, text, sent_ms, lookups, credits, in_doubt, counted, settled_ms, outcome, status, took_ms,
-         hits, misses, rejected, unknown FROM request JOIN tags ON tags.id = request.tags WHERE request.id = ?1",
-    )?;
+    let columns = COLUMNS.join(", ");
+    let mut ask = connection.prepare_cached(&format!(
+        "SELECT required, text, settled_ms, {columns} FROM request JOIN tags ON tags.id = request.tags
+         WHERE request.id = ?1"
+    ))?;
     let mut read = Vec::with_capacity(heads.len());
-    for Head { number, token, .. } in heads {
-        let (required, tags, columns) = ask.query_row([number], |row| {
-            let columns = Columns {
-                sent_ms: row.get(2)?,
-                lookups: row.get(3)?,
-                credits: row.get(4)?,
-                in_doubt: row.get(5)?,
-                counted: row.get(6)?,
-                settled_ms: row.get(7)?,
-                outcome: row.get(8)?,
-                status: row.get(9)?,
-                took_ms: row.get(10)?,
-                hits: row.get(11)?,
-                misses: row.get(12)?,
-                rejected: row.get(13)?,
-                unknown: row.get(14)?,
-            };
-            Ok((row.get(0)?, row.get(1)?, columns))
+    for head in heads {
+        let number = head.number;
+        let (required, tags, settled_ms, columns) = ask.query_row([number], |row| {
+            let columns = (3..3 + COLUMNS.len()).map(|place| row.get(place)).collect::<Result<_, _>>()?;
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, columns))
         })?;
-        let (blocks, states) = answers(connection, shared, tail, *number)?;
-        let unread = requests::unread(connection, *number)?;
+        let (blocks, states) = answers(connection, shared, tail, number)?;
+        let unread = requests::unread(connection, number)?;
         let fields = shared.field_sets.get(connection, required)?;
-        read.push(OtherRequest { token: *token, fields, tags, columns, blocks, states, unread });
+        read.push(OtherRequest { head: *head, fields, tags, columns, settled_ms, blocks, states, unread });
     }
     Ok(read)
 }
