@@ -26,18 +26,18 @@ const LONGEST_WAIT: Duration = Duration::from_hours(24);
 
 /// A claim, on its way to the writer.
 pub(super) struct ClaimWork {
-    pub(crate) run: Arc<RunState>,
-    pub(crate) number: u64,
-    pub(crate) fields: Fields,
-    pub(crate) keys: Vec<Key>,
-    pub(crate) lookups: Vec<Identifier>,
+    pub(super) run: Arc<RunState>,
+    pub(super) number: u64,
+    pub(super) fields: Fields,
+    pub(super) keys: Vec<Key>,
+    pub(super) lookups: Vec<Identifier>,
     /// All lookups packed, for the usual case that all of them are free.
-    pub(crate) packed: Vec<u8>,
+    pub(super) packed: Vec<u8>,
     /// The lowest rate of this process's runs with this key.
-    pub(crate) per_minute: u32,
-    pub(crate) tags: String,
-    pub(crate) answer: Option<Claim>,
-    pub(crate) reply: oneshot::Sender<Result<Claim, Error>>,
+    pub(super) per_minute: u32,
+    pub(super) tags: String,
+    pub(super) answer: Option<Claim>,
+    pub(super) reply: oneshot::Sender<Result<Claim, Error>>,
 }
 
 impl Work for ClaimWork {

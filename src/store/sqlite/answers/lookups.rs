@@ -20,12 +20,12 @@ use super::super::threads::Shared;
 /// A stored answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Answer {
-    pub(crate) request: i64,
-    pub(crate) place: i64,
-    pub(crate) state: u8,
-    pub(crate) at_ms: i64,
+    pub(super) request: i64,
+    pub(super) place: i64,
+    pub(super) state: u8,
+    pub(super) at_ms: i64,
     /// Whether it is older than the run that asks.
-    pub(crate) inherited: bool,
+    pub(super) inherited: bool,
 }
 
 /// How a lookup stands.
@@ -48,7 +48,7 @@ pub(super) enum Found {
 }
 
 impl Found {
-    pub(crate) const fn is_free(self) -> bool {
+    pub(super) const fn is_free(self) -> bool {
         matches!(self, Self::Free | Self::Again)
     }
 }
@@ -66,7 +66,7 @@ pub(super) struct LookupQuery<'a> {
 
 impl<'a> LookupQuery<'a> {
     /// Examines which lookups are in flight.
-    pub(crate) fn of(
+    pub(super) fn of(
         shared: &Shared,
         run: &'a RunState,
         fields: &'a Fields,
@@ -90,7 +90,7 @@ impl<'a> LookupQuery<'a> {
 }
 
 /// Finds how these lookups stand, in their order.
-pub(crate) fn find(
+pub(super) fn find(
     connection: &Connection,
     shared: &Shared,
     tail: &Tail,

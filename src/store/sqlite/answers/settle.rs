@@ -18,26 +18,26 @@ use super::super::threads::{Shared, Work, WriterState};
 
 /// A lookup that has an outcome.
 #[derive(Debug, Clone)]
-pub(crate) struct Line {
-    pub(crate) key: Key,
-    pub(crate) identifier: Identifier,
-    pub(crate) state: u8,
-    pub(crate) body: Bytes,
+pub(super) struct Line {
+    pub(super) key: Key,
+    pub(super) identifier: Identifier,
+    pub(super) state: u8,
+    pub(super) body: Bytes,
 }
 
 /// A settlement, on its way to the writer.
 pub(super) struct SettleWork {
-    pub(crate) request: i64,
-    pub(crate) lines: Vec<Line>,
+    pub(super) request: i64,
+    pub(super) lines: Vec<Line>,
     /// The lines packed, for the usual case that nobody in them was purged.
-    pub(crate) blocks: Vec<(i64, Vec<u8>)>,
-    pub(crate) evidence: Evidence,
-    pub(crate) unread: Option<Vec<u8>>,
+    pub(super) blocks: Vec<(i64, Vec<u8>)>,
+    pub(super) evidence: Evidence,
+    pub(super) unread: Option<Vec<u8>>,
     /// Contacts that are not stored because of a purge. Known after `write`.
     pub(super) withheld: u64,
     /// Whether it failed for a reason that does not pass. It is tried again, but must not keep others from claiming.
     pub(super) is_hopeless: bool,
-    pub(crate) reply: Option<oneshot::Sender<Result<u64, Error>>>,
+    pub(super) reply: Option<oneshot::Sender<Result<u64, Error>>>,
 }
 
 /// Lines, and the blocks into which they are packed.

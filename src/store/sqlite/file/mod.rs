@@ -16,10 +16,10 @@ pub(super) mod place;
 pub(super) mod schema;
 mod trial;
 
-pub(super) use busy::{LOCK_TIMEOUT, NearFork};
-pub(super) use connection::{connect, open_file};
-pub(super) use fault::Fault;
-pub(super) use open_files::{NameLock, OpenFiles};
-pub(super) use owners::Owners;
-pub(super) use paths::{UNFINISHED, backups_of, beside};
-pub(super) use schema::{Identity, SCHEMA_VERSION};
+pub(crate) use busy::{LOCK_TIMEOUT, NearFork};
+pub(crate) use connection::{connect, open_file};
+pub(crate) use fault::Fault;
+pub(crate) use open_files::{NameLock, OpenFiles};
+pub(crate) use owners::Owners;
+pub(crate) use paths::{UNFINISHED, backups_of, beside};
+pub(crate) use schema::{Identity, SCHEMA_VERSION};

@@ -29,7 +29,7 @@ pub(super) enum Trial {
 const LENGTH: usize = 4_096;
 
 /// Tries the disk of this folder with a new file, which is deleted before anything is locked.
-pub(crate) fn run(folder: &Path) -> Trial {
+pub(super) fn run(folder: &Path) -> Trial {
     let Ok((first, second)) = files(folder) else { return Trial::None };
     let outcome = renamed(&first.1, &first.0).and_then(|()| {
         locks(&first.0, &second)?;

@@ -8,7 +8,7 @@ mod estimate;
 mod journal;
 
 pub use ceilings::check_time_zone;
-pub(super) use ceilings::spent;
+pub(crate) use ceilings::spent;
 pub use doubts::{Doubt, Resolution, Resolved};
 pub use estimate::Yield;
 pub use journal::{Info, JournalEntry, Reconciliation, SummaryRow};

@@ -60,7 +60,7 @@ impl SqliteStore {
     }
 
     /// Searches all blocks with numbers above `after`. Returns what was found, and the last block's number.
-    pub(crate) fn search<S: Matcher + 'static>(
+    pub(super) fn search<S: Matcher + 'static>(
         &self,
         matcher: &Arc<S>,
         after: i64,
@@ -102,9 +102,9 @@ impl SqliteStore {
 #[derive(Debug, Default)]
 pub(super) struct Replies {
     /// Those that may mention the person.
-    pub(crate) found: Vec<i64>,
+    pub(super) found: Vec<i64>,
     /// All that were searched.
-    pub(crate) seen: HashSet<i64>,
+    pub(super) seen: HashSet<i64>,
 }
 
 type Page = Option<(Vec<Contact>, i64)>;

@@ -37,7 +37,7 @@ pub(crate) fn close(opening: Arc<Opening>) {
 const MOST_CHECKS: u32 = 200;
 
 /// Drops a reference to an opening whose user has closed it. The last user waits until the files are closed.
-pub(crate) fn finish(opening: Arc<Opening>) {
+pub(super) fn finish(opening: Arc<Opening>) {
     if opening.is_used() || opening.pid != process::id() {
         close(opening);
         return;

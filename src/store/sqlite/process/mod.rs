@@ -13,8 +13,8 @@ mod registry;
 
 pub use handle::SqliteStore;
 pub use interrupt::Interrupt;
-pub(super) use live_runs::RunState;
-pub(super) use open::alone;
+pub(crate) use live_runs::RunState;
+pub(crate) use open::alone;
 pub use open::service_at;
-pub(super) use opening::with_owners;
+pub(crate) use opening::with_owners;
 pub use registry::{after_fork, before_fork};

@@ -27,7 +27,7 @@ pub(crate) struct Opening {
     pub(crate) reader: Worker<ReadTask>,
     /// Reads for the user's questions.
     pub(crate) user_reader: Worker<ReadTask>,
-    pub(crate) warnings: Vec<String>,
+    pub(super) warnings: Vec<String>,
     users: User,
     /// Whether its threads have ended and its files are closed.
     is_over: AtomicBool,
@@ -53,7 +53,7 @@ impl Opening {
 
     /// Ends the threads and closes all files, although somebody may keep a reference. If locks belong to the process,
     /// closing a file later would drop the locks of a newer opening.
-    pub(crate) fn end(&self) {
+    pub(super) fn end(&self) {
         self.reader.end();
         self.user_reader.end();
         self.writer.end();
@@ -62,7 +62,7 @@ impl Opening {
     }
 
     /// Opens a file that this process does not have open.
-    pub(crate) fn new(
+    pub(super) fn new(
         (path, file): (&Path, FileId),
         service: &str,
         warnings: Vec<String>,
@@ -98,7 +98,7 @@ impl Opening {
     }
 
     /// Asks a question, and waits for the answer.
-    pub(crate) fn ask<T: Send + 'static>(
+    pub(super) fn ask<T: Send + 'static>(
         &self,
         ask: impl FnOnce(&mut ReaderState, &Shared) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, Error> {
@@ -112,7 +112,7 @@ impl Opening {
     }
 
     /// Writes, and waits until it is committed.
-    pub(crate) fn write<T: Send + 'static>(
+    pub(super) fn write<T: Send + 'static>(
         &self,
         write: impl FnMut(&Connection, &mut WriterState) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, Error> {

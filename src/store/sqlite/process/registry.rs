@@ -27,12 +27,12 @@ use super::opening::Opening;
 #[derive(Default)]
 pub(super) struct Registry {
     pid: u32,
-    pub(crate) openings: HashMap<FileId, Weak<Opening>>,
+    pub(super) openings: HashMap<FileId, Weak<Opening>>,
     /// Files that are being closed, each with its path. Closing takes long if another program keeps a lock, so the
     /// registry is not locked meanwhile, and nobody may open such a file before it is closed.
     closing: HashMap<FileId, PathBuf>,
     /// Files that the parent process had open when it forked.
-    pub(crate) inherited: Vec<FileId>,
+    pub(super) inherited: Vec<FileId>,
 }
 
 static REGISTRY: Mutex<Option<Registry>> = Mutex::new(None);
@@ -67,7 +67,7 @@ fn is_forking() -> bool {
 ///
 /// # Errors
 /// In the middle of a fork, and in a child that was forked while a store was in use.
-pub(crate) fn lock() -> Result<MutexGuard<'static, Option<Registry>>, Error> {
+pub(super) fn lock() -> Result<MutexGuard<'static, Option<Registry>>, Error> {
     if is_forking() {
         return Err(Error::new(
             ErrorKind::Store,

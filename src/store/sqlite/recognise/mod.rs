@@ -20,9 +20,9 @@ use crate::identifier::{FieldType, Identifier, Rules, identify};
 
 use walk::{Walked, walk};
 
-pub(super) use by_hash::{PurgedPeople, named};
+pub(crate) use by_hash::{PurgedPeople, named};
 pub use by_target::Target;
-pub(super) use by_target::TargetMatcher;
+pub(crate) use by_target::TargetMatcher;
 
 /// The fewest digits of a number without its country code. A year, or a day and a month, has fewer.
 const FEWEST_DIGITS: usize = 7;

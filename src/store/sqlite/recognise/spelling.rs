@@ -51,7 +51,7 @@ const fn is_unseen(c: char) -> bool {
 }
 
 /// The text with one layer of its encodings undone; `None` if it has none.
-pub(crate) fn decoded(text: &str) -> Option<String> {
+pub(super) fn decoded(text: &str) -> Option<String> {
     memchr::memchr3(b'%', b'&', b'\\', text.as_bytes())?;
     let (mut bytes, mut rest) = (Vec::with_capacity(text.len()), text);
     while let Some(at) = memchr::memchr3(b'%', b'&', b'\\', rest.as_bytes()) {
@@ -69,7 +69,7 @@ pub(crate) fn decoded(text: &str) -> Option<String> {
 }
 
 /// A JSON string without its escapes.
-pub(crate) fn unescaped(raw: &str) -> Cow<'_, str> {
+pub(super) fn unescaped(raw: &str) -> Cow<'_, str> {
     if !raw.contains('\\') {
         return Cow::Borrowed(raw);
     }

@@ -17,12 +17,12 @@ pub(super) struct Split {
 
 /// What a walk has found.
 pub(super) struct Walked<'t> {
-    pub(crate) texts: Vec<Cow<'t, str>>,
-    pub(crate) split: Vec<Split>,
+    pub(super) texts: Vec<Cow<'t, str>>,
+    pub(super) split: Vec<Split>,
     /// Countries that the contact names.
     pub(super) regions: Vec<Region>,
     /// Whether only JSON stands outside of strings, and every string and bracket is closed.
-    pub(crate) whole: bool,
+    pub(super) whole: bool,
 }
 
 /// The most countries of one contact that are collected.

@@ -6,7 +6,7 @@ use super::super::file::Fault;
 use super::block::{self, PLACES, StoredLookup, block_id};
 
 /// A block's number, and the block.
-pub(crate) type Numbered = (i64, Vec<u8>);
+pub(super) type Numbered = (i64, Vec<u8>);
 
 fn numbered(row: &Row<'_>) -> rusqlite::Result<Numbered> {
     Ok((row.get(0)?, row.get(1)?))

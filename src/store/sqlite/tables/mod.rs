@@ -13,7 +13,7 @@ pub(super) mod requests;
 pub(super) mod state;
 pub(super) mod tail;
 
-pub(super) use block::{DecodedBlock, block_start};
-pub(super) use block_cache::BlockCache;
-pub(super) use field_sets::{FieldSets, Fields, known_number, number_of, sorted, within};
-pub(super) use tail::{Lines, Tail, TailAnswer};
+pub(crate) use block::{DecodedBlock, block_start};
+pub(crate) use block_cache::BlockCache;
+pub(crate) use field_sets::{FieldSets, Fields, known_number, number_of, sorted, within};
+pub(crate) use tail::{Lines, Tail, TailAnswer};

@@ -24,7 +24,7 @@ pub(crate) struct Intents {
 
 impl Intents {
     /// Forgets all of them. They are then read from the file again.
-    pub(crate) fn clear(&mut self) {
+    pub(super) fn clear(&mut self) {
         self.by_request.clear();
         self.by_key.clear();
     }
@@ -50,7 +50,7 @@ impl Intents {
     }
 
     /// Forgets the requests that are not among these.
-    pub(crate) fn keep(&mut self, requests: &HashSet<i64>) {
+    pub(super) fn keep(&mut self, requests: &HashSet<i64>) {
         let gone: Vec<i64> =
             self.by_request.keys().filter(|known| !requests.contains(*known)).copied().collect();
         for request in gone {
@@ -58,7 +58,7 @@ impl Intents {
         }
     }
 
-    pub(crate) fn has(&self, request: i64) -> bool {
+    pub(super) fn has(&self, request: i64) -> bool {
         self.by_request.contains_key(&request)
     }
 
@@ -72,7 +72,7 @@ impl Intents {
     }
 
     /// The owners of all of them.
-    pub(crate) fn owners(&self) -> Vec<i64> {
+    pub(super) fn owners(&self) -> Vec<i64> {
         let mut owners: Vec<i64> = self.by_request.values().map(|intent| intent.owner).collect();
         owners.sort_unstable();
         owners.dedup();

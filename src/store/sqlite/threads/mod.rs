@@ -13,13 +13,13 @@ mod worker;
 mod writer;
 mod writer_state;
 
-pub(super) use intents::Intent;
-pub(super) use owner_work::{Bury, Listen};
-pub(super) use reader::{ReadTask, Reader, ReaderState};
-pub(super) use shared::Shared;
-pub(super) use work::Work;
-pub(super) use worker::{Parked, Worker, closed};
-pub(super) use writer::Writer;
+pub(crate) use intents::Intent;
+pub(crate) use owner_work::{Bury, Listen};
+pub(crate) use reader::{ReadTask, Reader, ReaderState};
+pub(crate) use shared::Shared;
+pub(crate) use work::Work;
+pub(crate) use worker::{Parked, Worker, closed};
+pub(crate) use writer::Writer;
 #[cfg(test)]
-pub(super) use writer_state::MOST_WAITING_BYTES;
-pub(super) use writer_state::WriterState;
+pub(crate) use writer_state::MOST_WAITING_BYTES;
+pub(crate) use writer_state::WriterState;

@@ -35,7 +35,7 @@ pub(crate) struct WriterState {
     /// Whether something happened that runs may wait for.
     pub(crate) notify: bool,
     /// Bytes of answers that wait to be stored and may be stored later.
-    pub(crate) waiting_bytes: usize,
+    pub(super) waiting_bytes: usize,
 }
 
 impl WriterState {
@@ -64,7 +64,7 @@ impl WriterState {
     }
 
     /// Compares the memory with the file, if another process has changed the file.
-    pub(crate) fn sync(&mut self, connection: &Connection) -> Result<(), Fault> {
+    pub(super) fn sync(&mut self, connection: &Connection) -> Result<(), Fault> {
         let version = version(connection)?;
         if self.version == Some(version) {
             return Ok(());

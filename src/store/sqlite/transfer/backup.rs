@@ -32,7 +32,7 @@ impl SqliteStore {
 }
 
 /// Copies the store. The copy gets its name only when it is complete.
-pub(crate) fn copy(connection: &Connection, to: &Path, interrupt: &Interrupt) -> Result<(), Fault> {
+pub(super) fn copy(connection: &Connection, to: &Path, interrupt: &Interrupt) -> Result<(), Fault> {
     let taken = ["", "-wal", "-shm", "-journal"].map(|end| beside(to, end));
     if let Some(taken) = taken.iter().find(|path| fs::symlink_metadata(path).is_ok()) {
         return Err(exists(taken));

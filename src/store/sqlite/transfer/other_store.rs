@@ -89,7 +89,7 @@ pub(super) fn page(connection: &Connection, after: i64) -> Result<Page, Fault> {
 }
 
 /// These requests in full.
-pub(super) fn read(
+pub(crate) fn read(
     connection: &Connection,
     shared: &Shared,
     tail: &Tail,
