@@ -52,7 +52,7 @@ impl SqliteStore {
     /// # Errors
     /// If the store cannot be read.
     pub fn unknown(&self) -> Result<Vec<Doubt>, Error> {
-        self.ask(|reader, shared| reader.in_transaction(|connection, _, _| doubts(connection, shared)))
+        self.read(doubts)
     }
 
     /// Resolves everything that is in doubt. Requests in flight are not in doubt.

@@ -124,9 +124,7 @@ impl SqliteStore {
     /// # Errors
     /// If the store cannot be read.
     pub fn receipts(&self, after: i64) -> Result<Vec<JournalEntry>, Error> {
-        self.ask(move |reader, shared| {
-            reader.in_transaction(|connection, _, _| entries(connection, shared, after))
-        })
+        self.read(move |connection, shared| entries(connection, shared, after))
     }
 
     /// The sums of the journal by `"day"`, `"month"`, `"year"` (in `time_zone`) and the names of tags, in the order of the
@@ -195,7 +193,7 @@ impl SqliteStore {
     /// If the store cannot be read.
     pub fn info(&self) -> Result<Info, Error> {
         self.write(|connection, writer| writer.fold(connection))?;
-        self.ask(|reader, shared| reader.in_transaction(|connection, _, _| info(connection, shared)))
+        self.read(info)
     }
 }
 

@@ -12,7 +12,7 @@ use crate::error::Error;
 use super::super::file::Fault;
 use super::super::key::Key;
 use super::super::process::SqliteStore;
-use super::super::recognise::PurgedPeople;
+use super::super::recognise::{Matcher, PurgedPeople};
 use super::super::tables::barred;
 use super::super::threads::WriterState;
 use super::purge::{Purged, erase};
@@ -62,7 +62,8 @@ impl SqliteStore {
             Ok(PurgedPeople::new(barred::named_keys(&reader.connection)?, shared.secret().clone()))
         })?;
         if !purged.is_empty() {
-            self.erase_all(&Arc::new(purged), 0, &mut Purged::default())?;
+            let matcher: Arc<dyn Matcher> = Arc::new(purged);
+            self.erase_all(&matcher, 0, &mut Purged::default())?;
         }
         self.erase_older()?;
         let cleaned = self.empty_log()?;

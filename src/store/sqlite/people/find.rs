@@ -46,31 +46,28 @@ impl SqliteStore {
     /// # Errors
     /// If the store cannot be read.
     pub fn find(&self, target: &Target) -> Result<Vec<Contact>, Error> {
-        let matcher = Arc::new(TargetMatcher::of(target));
+        let matcher: Arc<dyn Matcher> = Arc::new(TargetMatcher::of(target));
         let (mut found, _) = self.search(&matcher, 0)?;
         if let Target::Identifier(identifier) = target {
             let (identifier, replies) = (identifier.clone(), self.search_replies(&matcher)?.found);
-            found.extend(self.ask(move |reader, shared| {
-                reader.in_transaction(|connection, _, _| {
-                    kept_replies(connection, shared, &replies, &identifier)
-                })
-            })?);
+            found.extend(
+                self.read(move |connection, shared| kept_replies(connection, shared, &replies, &identifier))?,
+            );
         }
         Ok(found)
     }
 
     /// Searches all blocks with numbers above `after`. Returns what was found, and the last block's number.
-    pub(super) fn search<S: Matcher + 'static>(
+    pub(super) fn search(
         &self,
-        matcher: &Arc<S>,
+        matcher: &Arc<dyn Matcher>,
         after: i64,
     ) -> Result<(Vec<Contact>, i64), Error> {
         let (mut found, mut after) = (Vec::new(), after);
         loop {
             let matcher = matcher.clone();
-            let page = self.ask(move |reader, shared| {
-                reader.in_transaction(|connection, _, _| search_page(connection, shared, &*matcher, after))
-            })?;
+            let page =
+                self.read(move |connection, shared| search_page(connection, shared, &*matcher, after))?;
             let Some((some, last)) = page else { return Ok((found, after)) };
             found.extend(some);
             after = last;
@@ -78,14 +75,12 @@ impl SqliteStore {
     }
 
     /// Searches all kept replies, some at a time. Writes nothing.
-    pub(super) fn search_replies<S: Matcher + 'static>(&self, matcher: &Arc<S>) -> Result<Replies, Error> {
+    pub(super) fn search_replies(&self, matcher: &Arc<dyn Matcher>) -> Result<Replies, Error> {
         let (mut replies, mut after) = (Replies::default(), 0);
         loop {
             let (matcher, interrupt) = (matcher.clone(), self.interrupt.clone());
-            let page = self.ask(move |reader, _| {
-                reader
-                    .in_transaction(|connection, _, _| replies_page(connection, &*matcher, &interrupt, after))
-            })?;
+            let page =
+                self.read(move |connection, _| replies_page(connection, &*matcher, &interrupt, after))?;
             let Some((last, _)) = page.last() else { return Ok(replies) };
             after = *last;
             for (request, is_found) in page {
@@ -112,7 +107,7 @@ type Page = Option<(Vec<Contact>, i64)>;
 fn search_page(
     connection: &Connection,
     shared: &Shared,
-    matcher: &impl Matcher,
+    matcher: &dyn Matcher,
     after: i64,
 ) -> Result<Page, Fault> {
     let (mut found, mut last) = (Vec::new(), None);
@@ -164,7 +159,7 @@ fn kept_replies(
 /// The next kept replies, and whether each may mention the person.
 fn replies_page(
     connection: &Connection,
-    matcher: &impl Matcher,
+    matcher: &dyn Matcher,
     interrupt: &Interrupt,
     after: i64,
 ) -> Result<Vec<(i64, bool)>, Fault> {
@@ -185,7 +180,7 @@ fn replies_page(
 /// the person, or if it is not complete JSON.
 pub(super) fn may_mention(
     connection: &Connection,
-    matcher: &impl Matcher,
+    matcher: &dyn Matcher,
     request: i64,
     packed: &[u8],
 ) -> Result<bool, Fault> {
@@ -194,7 +189,7 @@ pub(super) fn may_mention(
 }
 
 /// Whether a settled request asked for the person.
-fn asked_for(connection: &Connection, matcher: &impl Matcher, request: i64) -> Result<bool, Fault> {
+fn asked_for(connection: &Connection, matcher: &dyn Matcher, request: i64) -> Result<bool, Fault> {
     for (_, packed) in block_table::of(connection, request)? {
         let lookups = DecodedBlock::decode(&packed)?.lookups();
         let mut known = lookups.iter().filter_map(|lookup| lookup.identifier.as_ref());

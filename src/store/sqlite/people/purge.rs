@@ -96,8 +96,8 @@ impl SqliteStore {
             barred::bar_now(connection, key, 0, named(field_type))
         })?;
         let mut purged = Purged::default();
-        let (some, _) = self.erase_all(&Arc::new(TargetMatcher::of(target)), 0, &mut purged)?;
-        let mut identifiers = some;
+        let matcher: Arc<dyn Matcher> = Arc::new(TargetMatcher::of(target));
+        let (mut identifiers, _) = self.erase_all(&matcher, 0, &mut purged)?;
         identifiers.insert(key);
         purged.identifiers = identifiers.len() as u64;
         purged.credits = purged.contacts;
@@ -106,9 +106,9 @@ impl SqliteStore {
 
     /// Erases the people whom the matcher recognises, and the answers that mention them, from all blocks with numbers above
     /// `after`. Returns the keys of the erased lookups, and the last block's number.
-    pub(super) fn erase_all<S: Matcher + 'static>(
+    pub(super) fn erase_all(
         &self,
-        matcher: &Arc<S>,
+        matcher: &Arc<dyn Matcher>,
         after: i64,
         purged: &mut Purged,
     ) -> Result<(HashSet<Key>, i64), Error> {
@@ -212,7 +212,7 @@ pub(super) fn erase(
 fn blank_intents(
     connection: &Connection,
     writer: &mut WriterState,
-    matcher: &impl Matcher,
+    matcher: &dyn Matcher,
 ) -> Result<u64, Fault> {
     let mut ask = connection.prepare("SELECT id, intent FROM request WHERE settled_ms IS NULL")?;
     let open: Vec<(i64, Vec<u8>)> =
@@ -243,7 +243,7 @@ fn blank_intents(
 /// were added since then are searched here.
 fn drop_replies(
     connection: &Connection,
-    matcher: &impl Matcher,
+    matcher: &dyn Matcher,
     replies: &Replies,
     interrupt: &Interrupt,
 ) -> Result<u64, Fault> {

@@ -142,6 +142,14 @@ impl SqliteStore {
         })
     }
 
+    /// Asks a question of the user that is answered from one state of the file.
+    pub(crate) fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Connection, &Shared) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, Error> {
+        self.ask(move |reader, shared| reader.in_transaction(|connection, _, _| read(connection, shared)))
+    }
+
     /// Writes for the user, and waits until it is committed. An interrupt cannot end a statement, because runs share the
     /// connection: work that takes long must check for it.
     pub(crate) fn write<T: Send + 'static>(

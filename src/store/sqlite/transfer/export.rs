@@ -56,9 +56,7 @@ impl Iterator for Export {
     fn next(&mut self) -> Option<Self::Item> {
         while self.lines.is_empty() {
             let after = self.after?;
-            let page = self.store.ask(move |reader, shared| {
-                reader.in_transaction(|connection, _, _| page(connection, shared, after))
-            });
+            let page = self.store.read(move |connection, shared| page(connection, shared, after));
             match page {
                 Ok(Some((lines, last))) => {
                     self.lines = lines;
