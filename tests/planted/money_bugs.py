@@ -30,8 +30,8 @@ MONEY_BUGS = (
         "what one run asks for, another asks for as well",
         "nothing billed twice",
         MEMORY,
-        "Some(Entry::InFlight) => Standing::Held",
-        "Some(Entry::InFlight) => Standing::Free",
+        "Some(LookupState::InFlight) => Standing::Held",
+        "Some(LookupState::InFlight) => Standing::Free",
     ),
     Bug(
         "an answer is not kept for the run that waits for it",

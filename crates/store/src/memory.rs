@@ -1,6 +1,5 @@
-//! The store that remembers only as long as it must: lookups in flight, so that runs at the same
-//! time do not pay twice, and their answers, the latest of them, for as long as another run that may
-//! have seen them in flight is under way.
+//! The store in memory, which keeps nothing longer than necessary: lookups in flight, so that runs at the same time do not
+//! pay twice, and their answers as long as another run is live that may have seen them in flight.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,11 +15,11 @@ use exactbuyer_core::store::{
     Claim, Evidence, Known, RequestId, Required, RunId, Seen, Settled, Standing, Store, Terms,
 };
 
-/// Answers kept at the most: as many as a run itself remembers. A stream that is left open, or two
-/// that go on for ever, must not fill the memory.
+/// The most answers that are kept: as many as a run itself remembers. A stream that is left open must not fill the memory,
+/// and neither must two streams that never end.
 const MOST_KEPT: usize = 100_000;
 
-/// Remembers only while runs are under way.
+/// Remembers lookups and answers only while runs are live.
 #[derive(Debug, Default)]
 pub struct MemoryStore {
     inner: Mutex<Inner>,
@@ -29,16 +28,16 @@ pub struct MemoryStore {
 
 #[derive(Debug, Default)]
 struct Inner {
-    /// Runs and answers are numbered from one sequence, so that it can be told which came first.
+    /// Runs and answers get their numbers from one sequence, which shows which came first.
     clock: u64,
     live: BTreeSet<RunId>,
-    entries: HashMap<Required, HashMap<Identifier, Entry>>,
-    /// What the only run that is live has in flight, as long as nothing is in `entries`: it never
-    /// asks for a lookup twice at a time, so nobody looks for one.
+    lookups: HashMap<Required, HashMap<Identifier, LookupState>>,
+    /// The chunks in flight of the only live run, as long as `lookups` is empty. A run never asks for a lookup twice at the
+    /// same time, so nobody looks for one.
     alone: Vec<Chunk>,
     /// Answers that are kept, oldest first.
     kept: VecDeque<(u64, Required, Identifier)>,
-    /// The same of doubts, which are not to be sent again however many come after them.
+    /// The same for doubts. They must not be sent again, however many answers come later.
     doubts: VecDeque<(u64, Required, Identifier)>,
 }
 
@@ -50,7 +49,7 @@ struct Chunk {
 }
 
 #[derive(Debug)]
-enum Entry {
+enum LookupState {
     InFlight,
     Answered { at: u64, at_ms: i64, known: Known },
 }
@@ -66,30 +65,30 @@ impl Inner {
     }
 
     fn is_empty(&self) -> bool {
-        self.entries.values().all(HashMap::is_empty)
+        self.lookups.values().all(HashMap::is_empty)
     }
 
-    /// From now on somebody may look for what is in flight.
+    /// Makes the lookups in flight findable for other runs.
     fn index(&mut self) {
         for Chunk { required, lookups } in std::mem::take(&mut self.alone) {
-            let of_required = self.entries.entry_ref(&required).or_default();
-            of_required.extend(lookups.into_iter().map(|lookup| (lookup, Entry::InFlight)));
+            let of_required = self.lookups.entry_ref(&required).or_default();
+            of_required.extend(lookups.into_iter().map(|lookup| (lookup, LookupState::InFlight)));
         }
     }
 
     fn standing(&self, run: RunId, required: &Required, lookup: &Identifier) -> Standing {
-        match self.entries.get(required).and_then(|of_required| of_required.get(lookup)) {
-            // An answer from before the run began is not this run's to have: without a durable
-            // store, each call asks anew, whether or not another one happens to be under way.
-            Some(Entry::Answered { at, at_ms, known }) if *at > run.0 => {
+        match self.lookups.get(required).and_then(|of_required| of_required.get(lookup)) {
+            // An answer from before the run began is not for this run: without a durable store, each call asks again,
+            // whether or not another one happens to be live.
+            Some(LookupState::Answered { at, at_ms, known }) if *at > run.0 => {
                 Standing::Known(known.clone(), Seen { at_ms: *at_ms, ..Seen::default() })
             }
-            Some(Entry::InFlight) => Standing::Held,
-            Some(Entry::Answered { .. }) | None => Standing::Free,
+            Some(LookupState::InFlight) => Standing::Held,
+            Some(LookupState::Answered { .. }) | None => Standing::Free,
         }
     }
 
-    /// Drops answers that no run under way may still have, and the oldest of too many.
+    /// Drops answers that no live run may use, and the oldest ones if there are too many.
     fn forget(&mut self) {
         let oldest = self.live.first().map_or(u64::MAX, |run| run.0);
         loop {
@@ -97,16 +96,15 @@ impl Inner {
             let next = self.kept.pop_front_if(|(at, ..)| too_many || *at < oldest);
             let next = next.or_else(|| self.doubts.pop_front_if(|(at, ..)| *at < oldest));
             let Some((at, required, lookup)) = next else { break };
-            let Some(of_required) = self.entries.get_mut(&required) else { continue };
-            // It may have been asked again since.
-            let same =
-                |entry: &Entry| matches!(entry, Entry::Answered { at: answered, .. } if *answered == at);
+            let Some(of_required) = self.lookups.get_mut(&required) else { continue };
+            // It may have been sent again since then.
+            let same = |state: &LookupState| matches!(state, LookupState::Answered { at: answered, .. } if *answered == at);
             if of_required.get(&lookup).is_some_and(same) {
                 of_required.remove(&lookup);
             }
         }
         if self.live.is_empty() {
-            self.entries.retain(|_, of_required| !of_required.is_empty());
+            self.lookups.retain(|_, of_required| !of_required.is_empty());
         }
     }
 }
@@ -127,11 +125,11 @@ impl MemoryStore {
                     let is_doubt = matches!(known, Known::Unknown(_));
                     let kept = if is_doubt { &mut inner.doubts } else { &mut inner.kept };
                     kept.push_back((at, required.clone(), lookup.clone()));
-                    let entry = Entry::Answered { at, at_ms, known };
-                    inner.entries.entry_ref(required).or_default().insert(lookup, entry);
+                    let answer = LookupState::Answered { at, at_ms, known };
+                    inner.lookups.entry_ref(required).or_default().insert(lookup, answer);
                 }
                 Settled::Known(_) | Settled::Doubted(_) | Settled::Released => {
-                    if let Some(of_required) = inner.entries.get_mut(required) {
+                    if let Some(of_required) = inner.lookups.get_mut(required) {
                         of_required.remove(&lookup);
                     }
                 }
@@ -170,7 +168,7 @@ impl Store for MemoryStore {
         let same = |chunk: &Chunk| chunk.required == *required && *chunk.lookups == *lookups;
         if let Some(place) = inner.alone.iter().position(same) {
             inner.alone.swap_remove(place);
-        } else if let Some(of_required) = inner.entries.get_mut(required) {
+        } else if let Some(of_required) = inner.lookups.get_mut(required) {
             for lookup in lookups {
                 of_required.remove(lookup);
             }
@@ -212,7 +210,7 @@ impl Store for MemoryStore {
         for lookup in lookups {
             let standing = inner.standing(run, required, lookup);
             if standing == Standing::Free {
-                inner.entries.entry_ref(required).or_default().insert(lookup.clone(), Entry::InFlight);
+                inner.lookups.entry_ref(required).or_default().insert(lookup.clone(), LookupState::InFlight);
             }
             standings.push(standing);
         }
@@ -343,7 +341,7 @@ mod tests {
         for run in [first, second, third] {
             store.end(run);
         }
-        assert!(store.lock().entries.is_empty());
+        assert!(store.lock().lookups.is_empty());
         assert!(store.lock().kept.is_empty());
     }
 
@@ -361,7 +359,7 @@ mod tests {
             settle(&store, first, &text, Settled::Known(hit())).await;
         }
         assert_eq!(store.lock().kept.len(), MOST_KEPT);
-        assert_eq!(store.lock().entries.values().map(HashMap::len).sum::<usize>(), MOST_KEPT + 1);
+        assert_eq!(store.lock().lookups.values().map(HashMap::len).sum::<usize>(), MOST_KEPT + 1);
         assert_eq!(one(&store, second, "lost").await, known(unknown));
         assert_eq!(one(&store, second, &format!("p{}", most - 1)).await, known(hit()));
         assert_eq!(one(&store, second, "p0").await, Standing::Free);

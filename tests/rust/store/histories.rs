@@ -6,7 +6,7 @@ use exactbuyer_core::store::{Known, Standing, Store, Terms};
 use exactbuyer_store::sqlite::{Resolution, SqliteStore, Target};
 use proptest::prelude::*;
 
-use crate::copies::{Kind, Pending, claim, copy, merge, settle, wait};
+use crate::copies::{Kind, Pending, claim, copy, merge, settle};
 use crate::desk::*;
 
 #[derive(Debug, Clone)]

@@ -111,8 +111,7 @@ fn a_migration_that_was_taken_back_leaves_the_file_as_it_was() {
     let folder = Folder::new();
     many(&folder);
     let path = folder.file("a.db");
-    let older = "UPDATE meta SET value = 0 WHERE name = 'rules_version'";
-    rusqlite::Connection::open(&path).unwrap().execute_batch(older).unwrap();
+    tamper(&folder, "UPDATE meta SET value = 0 WHERE name = 'rules_version'");
     let interrupt = Interrupt::default();
     interrupt.interrupt();
     assert!(migrate_unless(&path, &interrupt).unwrap_err().message().contains("taken back"));

@@ -7,7 +7,7 @@ use exactbuyer_core::config::{Config, Per};
 use exactbuyer_core::error::ErrorKind;
 use exactbuyer_core::results::Status;
 use exactbuyer_core::service::transport::{Failure, Lost};
-use exactbuyer_core::store::{Ceiling, Claim, Evidence, Required, Settled, Store, Terms};
+use exactbuyer_core::store::{Ceiling, Claim, Evidence, Settled, Store, Terms};
 use exactbuyer_store::sqlite::{Yield, check_time_zone, service_at};
 
 use crate::desk::*;
@@ -93,11 +93,9 @@ fn the_journal_says_what_was_asked_and_what_it_cost() {
 fn a_pause_is_everybodys_who_shares_the_key() {
     let folder = Folder::new();
     let store = folder.store();
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let none: Required = [].into();
     let claim = |key_fingerprint, name: &str| {
-        let run = store.begin(Terms { key_fingerprint, requests_per_minute: 200, ..Terms::default() });
-        (run, runtime.block_on(store.claim(run, &none, &[email(name)])).unwrap())
+        let terms = Terms { key_fingerprint, requests_per_minute: 200, ..Terms::default() };
+        claim_for_run(&store, terms, &[name])
     };
     let (run, Claim::Granted { request, .. }) = claim(7, "ana") else { panic!("nobody else is there") };
     let evidence = Evidence {
@@ -107,9 +105,8 @@ fn a_pause_is_everybodys_who_shares_the_key() {
         pause: Some(Duration::from_mins(2)),
         ..Evidence::default()
     };
-    runtime
-        .block_on(store.settle(run, &none, request, vec![(email("ana"), Settled::Released)], evidence))
-        .unwrap();
+    let released = vec![(email("ana"), Settled::Released)];
+    wait(store.settle(run, &[].into(), request, released, evidence)).unwrap();
     let (_, Claim::NotBefore(wait)) = claim(7, "bob") else { panic!("the service asked for a pause") };
     assert!(wait > Duration::from_secs(100) && wait <= Duration::from_mins(2), "{wait:?}");
     assert!(matches!(claim(8, "bob"), (_, Claim::Granted { .. })), "another key");

@@ -7,7 +7,7 @@ use std::os::unix::fs::symlink;
 use exactbuyer_core::config::{Config, OnUnknown};
 use exactbuyer_core::error::{Error, ErrorKind};
 use exactbuyer_core::results::Status;
-use exactbuyer_core::store::{Claim, Standing, Store, Terms};
+use exactbuyer_core::store::{Claim, Standing};
 use exactbuyer_dispatch::RunOptions;
 use exactbuyer_store::sqlite::{SqliteStore, migrate};
 
@@ -101,9 +101,7 @@ fn who_holds_no_lock_yet_takes_the_side_file_that_is_there_now() {
     let folder = Folder::new();
     let store = folder.store();
     fs::remove_file(folder.file("a.db-owners")).unwrap();
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let run = store.begin(Terms { requests_per_minute: 200, ..Terms::default() });
-    let claim = runtime.block_on(store.claim(run, &[].into(), &[email("ana")])).unwrap();
+    let (_, claim) = claim_freely(&store, &["ana"]);
     let Claim::Granted { standings, .. } = claim else { panic!("{claim:?}") };
     assert_eq!(standings, [Standing::Free]);
     // And others find it there.

@@ -1,12 +1,12 @@
 //! Which answer may be used for which question, against a model that is too simple to be wrong.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use exactbuyer_core::store::{Claim, Evidence, Known, Required, Settled, Standing, Store, Terms};
 use futures_util::FutureExt;
 use proptest::prelude::*;
 
-use crate::desk::{Folder, email};
+use crate::desk::{Folder, email, wait};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
@@ -38,10 +38,6 @@ fn required(fields: u8) -> Required {
     let names = ["email", "phone", "work_email"];
     // In an order that is not the alphabet's: a set has none.
     (0..3).rev().filter(|bit| fields & (1 << bit) != 0).map(|bit| names[bit].into()).collect()
-}
-
-fn now_ms() -> i64 {
-    i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap()
 }
 
 fn body(number: usize) -> bytes::Bytes {
@@ -98,10 +94,6 @@ fn plain(standing: Standing) -> Standing {
         Standing::Known(known, _) => Standing::Known(known, exactbuyer_core::store::Seen::default()),
         other => other,
     }
-}
-
-fn wait<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
 }
 
 fn asked() -> impl Strategy<Value = Asked> {
@@ -162,7 +154,7 @@ proptest! {
                 Kind::Rejected => Known::Rejected("refused".into()),
                 Kind::Unknown => Known::Unknown("lost".into()),
             };
-            let at_ms = now_ms() - i64::try_from(asked.minutes_ago * 60_000).unwrap();
+            let at_ms = jiff::Timestamp::now().as_millisecond() - i64::try_from(asked.minutes_ago * 60_000).unwrap();
             let evidence = Evidence { at_ms, outcome: "answered", left: true, ..Evidence::default() };
             wait(store.settle(run, &fields, request, vec![(ana.clone(), Settled::Known(known))], evidence)).unwrap();
             store.end(run);

@@ -7,7 +7,7 @@ use exactbuyer_core::store::{Evidence, Known, Settled, Store};
 use exactbuyer_dispatch::RunOptions;
 use exactbuyer_store::sqlite::SqliteStore;
 
-use crate::copies::{Kind, claim, wait};
+use crate::copies::{Kind, claim};
 use crate::desk::*;
 
 #[test]

@@ -1,8 +1,8 @@
-//! What was asked and paid, so that nothing is paid for twice.
+//! Lookups, their answers and the requests that asked for them, so that nothing is paid for twice.
 //!
-//! A [`Store`] is asked before anything is sent ([`Store::consult`]), notes the intent to send
-//! ([`Store::claim`]) and keeps the answers ([`Store::settle`]). It knows lookups, answers and what
-//! a request came to; of retries, rows and the vendor's words it knows nothing.
+//! The engine asks a [`Store`] before it sends anything ([`Store::consult`]). The store records the intent to send
+//! ([`Store::claim`]) and keeps the answers ([`Store::settle`]). It knows nothing of retries, of rows, and of what a reply
+//! looks like.
 
 mod terms;
 
@@ -16,83 +16,82 @@ use crate::identifier::Identifier;
 
 pub use terms::{Ceiling, Claim, Evidence, Room, Terms};
 
-/// A run, as a store knows it.
+/// The number of a run in a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RunId(pub u64);
 
-/// A request, as a store knows it.
+/// The number of a request in a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct RequestId(pub i64);
 
-/// The required fields that a match must have: part of what is paid for.
+/// The fields that a contact must have. They are a part of what is paid for.
 pub type Required = Arc<[Box<str>]>;
 
-/// What is known of a lookup whose last request is over.
+/// What is known about a lookup whose last request has ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Known {
     /// The contact's JSON text.
     Hit(Bytes),
-    /// The vendor has nobody.
+    /// The service knows nobody.
     Miss,
-    /// The vendor refused this record; why.
+    /// The service refused this lookup; the reason.
     Rejected(Arc<str>),
-    /// It may have been charged, and what came of it cannot be told; why.
+    /// It may have been charged, and its outcome is unknown; the reason.
     Unknown(Arc<str>),
 }
 
-/// Since when something is known, and from whom.
+/// When and from where an answer came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Seen {
-    /// When it became known, in milliseconds since 1970.
+    /// When it came, in milliseconds since 1970.
     pub at_ms: i64,
-    /// It was known before the run began, or is what a process that died has left: nothing that
-    /// this run or one beside it has done.
+    /// Whether it came before the run began, or a dead process has left it in doubt: neither this run nor one at the same
+    /// time has sent it.
     pub inherited: bool,
-    /// Credits that may have been charged for it without anybody knowing.
+    /// Credits that may have been charged for it, in addition to the known ones.
     pub in_doubt: u32,
 }
 
 /// How a lookup stands with the store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Standing {
-    /// Nobody has asked. From [`Store::claim`]: it is the claimant's now.
+    /// Nobody has asked. If [`Store::claim`] returns this, the caller has claimed it.
     Free,
-    /// As [`Standing::Free`], but the store has a contact for it that is of no use to this run: too
-    /// old, told to be asked for again, or one that need not have all of the required fields. This
-    /// would be paid for a second time.
+    /// As [`Standing::Free`], but the store has a contact that this run cannot use: it is too old, the run asks for
+    /// everything again, or the contact may not have all required fields. It would be paid for a second time.
     Again,
-    /// Another request is asking right now.
+    /// Another request is asking at this moment.
     Held,
     /// It has been asked.
     Known(Known, Seen),
-    /// It is not to be sent; why.
+    /// It must not be sent; the reason.
     Barred(Arc<str>),
 }
 
-/// What became of a claimed lookup.
+/// The outcome of a claimed lookup.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Settled {
-    /// It was asked, and this is known.
+    /// It was sent, and this is known.
     Known(Known),
     /// It may have been charged, and the run that sent it will send it again; what happened.
     Doubted(Arc<str>),
-    /// It was not sent, or refused free of charge: anybody may ask.
+    /// It was not sent, or was refused free of charge. Everybody may ask for it.
     Released,
 }
 
-/// What was asked and paid.
+/// Lookups, answers and requests.
 pub trait Store: Send + Sync + 'static {
-    /// A run begins, on these terms: what is answered from now on while it lasts is there for it.
+    /// Begins a run on these terms. All answers that arrive until its end are kept for it.
     fn begin(&self, terms: Terms) -> RunId;
 
-    /// The run is over.
+    /// Ends a run.
     fn end(&self, run: RunId);
 
     /// Whether answers outlive the runs that asked for them.
     fn durable(&self) -> bool;
 
-    /// If nobody else will ever ask for the answers of this run, gives its claims back, in one step,
-    /// and spares it [`Store::settle`]; whether that was so.
+    /// If nobody else can ask for the answers of this run, releases these claims and returns `true`. Then
+    /// [`Store::settle`] is not needed.
     fn release_if_alone(&self, run: RunId, required: &Required, lookups: &[Identifier]) -> bool {
         let _ = (run, required, lookups);
         false
@@ -101,7 +100,7 @@ pub trait Store: Send + Sync + 'static {
     /// How these lookups stand, in their order. Changes nothing.
     ///
     /// # Errors
-    /// Where the store cannot be read.
+    /// If the store cannot be read.
     fn consult<'a>(
         &'a self,
         run: RunId,
@@ -109,14 +108,14 @@ pub trait Store: Send + Sync + 'static {
         lookups: &'a [&'a Identifier],
     ) -> BoxFuture<'a, Result<Vec<Standing>, Error>>;
 
-    /// Claims those that are free and notes the intent to send them, in one step: when this has
-    /// returned, no other run will send them.
+    /// Claims the lookups that are free and records the intent to send them, in one step. After it has returned, no other
+    /// run sends them.
     ///
     /// # Errors
-    /// Where the intent could not be noted: then nothing may be sent.
+    /// If the intent could not be recorded: then nothing may be sent.
     ///
     /// # Cancel safety
-    /// Not safe: what was claimed would stay claimed.
+    /// Not safe: the claimed lookups would stay claimed.
     fn claim<'a>(
         &'a self,
         run: RunId,
@@ -124,17 +123,17 @@ pub trait Store: Send + Sync + 'static {
         lookups: &'a [Identifier],
     ) -> BoxFuture<'a, Result<Claim, Error>>;
 
-    /// Says what became of the lookups that a request claimed, and wakes whoever waits for them. Can
-    /// be said of a request that was given up, too: what is known replaces the doubt.
+    /// Stores the outcome of the lookups that a request has claimed, and wakes all runs that wait for them. If the request
+    /// was put in doubt meanwhile, the outcome replaces the doubt.
     ///
-    /// Returns how many contacts are deliberately not stored, because they mention a purged person. They
-    /// still reach the caller.
+    /// Returns how many contacts are deliberately not stored, because they mention a purged person. They still reach the
+    /// caller.
     ///
     /// # Errors
-    /// Where it could not be kept; it still reaches the caller.
+    /// If the outcome could not be stored. It still reaches the caller.
     ///
     /// # Cancel safety
-    /// Safe: once called, it is done, whether or not anybody waits for it.
+    /// Safe: once called, it is done even if nobody waits for it.
     fn settle<'a>(
         &'a self,
         run: RunId,
@@ -144,15 +143,15 @@ pub trait Store: Send + Sync + 'static {
         evidence: Evidence,
     ) -> BoxFuture<'a, Result<u64, Error>>;
 
-    /// The task of a request ended without a word: what it had claimed is in doubt. Never waits, so
-    /// that a destructor can say it.
+    /// Puts the lookups in doubt that a request has claimed, because its task ended without an outcome. Never waits, so that a
+    /// destructor can call it.
     fn abandon(&self, run: RunId, required: &Required, request: RequestId, lookups: Vec<Identifier>);
 
-    /// These were sent once, are in doubt ([`Settled::Doubted`]), and will not be sent again after
-    /// all. A store that has kept the doubt has nothing to do.
+    /// Notes that these lookups, which are in doubt ([`Settled::Doubted`]), will not be sent again after all. A store that
+    /// has kept the doubt does nothing.
     ///
     /// # Errors
-    /// Where it could not be kept.
+    /// If it could not be stored.
     fn doubt<'a>(
         &'a self,
         run: RunId,
@@ -163,10 +162,10 @@ pub trait Store: Send + Sync + 'static {
         ready(Ok(())).boxed()
     }
 
-    /// Resolves after the next change that another run could wait for.
+    /// Resolves after the next change for which another run may wait.
     fn changed(&self) -> BoxFuture<'_, ()>;
 
-    /// Looks whether other processes have changed anything, or have died, and if so lets
-    /// [`Store::changed`] resolve. To be called now and then by who waits; never waits itself.
+    /// Checks whether other processes have changed something or have died, and if so, lets [`Store::changed`] resolve. A run
+    /// that waits must call it now and then. Never waits itself.
     fn listen(&self) {}
 }

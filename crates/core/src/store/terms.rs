@@ -1,4 +1,4 @@
-//! On what terms a run asks, and what the store says to a claim. Data only.
+//! The terms of a run, and the result of a claim. Data only.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,90 +9,88 @@ use crate::config::Per;
 
 use super::{RequestId, Standing};
 
-/// What a run settles with the store before it asks.
+/// What a run tells the store at its beginning.
 #[derive(Debug, Clone, Default)]
 pub struct Terms {
-    /// The oldest hit that it takes; without it, any.
+    /// The oldest hit that it uses; `None` for any.
     pub max_age: Option<Duration>,
-    /// The oldest miss that it takes; without it, any.
+    /// The oldest miss that it uses; `None` for any.
     pub miss_max_age: Option<Duration>,
-    /// Ask again for what was answered before the run began.
+    /// Whether it sends lookups again that were answered before it began.
     pub refresh: bool,
-    /// Send what is in doubt again.
+    /// Whether it sends lookups again that are in doubt.
     pub resend: bool,
-    /// Most sends in any 60 s, by all who share the store and the key.
+    /// The most requests in any 60 s, by all processes that share the store and the key.
     pub requests_per_minute: u32,
-    /// Stands for the key in the journal.
+    /// The fingerprint of the key in the journal.
     pub key_fingerprint: u64,
-    /// Most credits, where the store is to count them.
+    /// The spending limit, if the store counts the credits.
     pub ceiling: Option<Ceiling>,
-    /// What the journal says of each request.
+    /// The tags of each request in the journal.
     pub tags: Arc<[(Box<str>, Box<str>)]>,
 }
 
-/// Most credits over a time.
+/// A spending limit for a period.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ceiling {
-    /// Most credits, doubts and requests under way counted as spent.
+    /// The most credits. Doubts and requests in flight count as spent.
     pub credits: u64,
-    /// Over what; never [`Per::Run`], which a run counts for itself.
+    /// The period; never [`Per::Run`], which a run counts itself.
     pub per: Per,
-    /// Where days and months begin.
+    /// The time zone of its days and months.
     pub time_zone: Box<str>,
 }
 
-/// What came of a claim.
+/// The result of a claim.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Claim {
-    /// How each lookup stands, in order: those that are [`Standing::Free`] or [`Standing::Again`]
-    /// are the claimant's, and noted under this request.
+    /// How each lookup stands, in order. Those that are [`Standing::Free`] or [`Standing::Again`] are claimed by this
+    /// request.
     Granted {
-        /// What to settle.
+        /// The request to settle.
         request: RequestId,
         /// One for each lookup.
         standings: Vec<Standing>,
     },
-    /// Nothing was claimed: others who share the store have used the rate up, or the service has
-    /// asked all of them to pause. Ask again after so long.
+    /// Nothing was claimed, because the processes that share the store have used up the rate, or the service has asked for a
+    /// pause. Ask again after this time.
     NotBefore(Duration),
-    /// Nothing was claimed: it would go beyond the ceiling.
+    /// Nothing was claimed, because it would exceed the spending limit.
     NoRoom(Room),
 }
 
-/// What is left of a ceiling that the store keeps.
+/// What a spending limit still allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Room {
     /// Credits that can still be claimed.
     pub credits: u64,
-    /// Credits spent over the ceiling's time by all who share the store, doubts and requests under way
-    /// counted as spent.
+    /// Credits spent in its period by all processes that share the store. Doubts and requests in flight count as spent.
     pub spent: u64,
-    /// The ceiling.
+    /// The limit.
     pub ceiling: u64,
-    /// Requests are under way that may come to less than was set aside for them.
+    /// Whether there are requests in flight that may cost less than was reserved for them.
     pub reserved: bool,
 }
 
-/// What a request came to, for the journal.
+/// The outcome of a request, for the journal.
 #[derive(Debug, Clone, Default)]
 pub struct Evidence {
-    /// When it was over, in milliseconds since 1970.
+    /// When it ended, in milliseconds since 1970.
     pub at_ms: i64,
-    /// In one word.
+    /// The outcome in one word.
     pub outcome: &'static str,
-    /// The HTTP status, where there was one.
+    /// The HTTP status, if there was a reply.
     pub status: Option<u16>,
     /// From the first byte to the last.
     pub took: Duration,
-    /// Whether a byte may have left: what did not leave counts neither against the rate nor as a
-    /// request.
+    /// Whether a byte may have left this machine. If not, it does not count as a request or against the rate.
     pub left: bool,
     /// Credits known to be charged.
     pub credits: u64,
-    /// Credits that may have been charged on top.
+    /// Credits that may have been charged in addition.
     pub in_doubt: u64,
-    /// Nobody who shares the key may send for so long.
+    /// How long nobody may send with the same key.
     pub pause: Option<Duration>,
-    /// A reply that was charged and could not be read whole, as it came.
+    /// A reply that was charged and could not be read completely, as it arrived.
     pub unread: Option<Bytes>,
 }

@@ -78,8 +78,8 @@ pub(crate) struct Entry {
     tags: BTreeMap<String, String>,
 }
 
-impl From<sqlite::Entry> for Entry {
-    fn from(entry: sqlite::Entry) -> Self {
+impl From<sqlite::JournalEntry> for Entry {
+    fn from(entry: sqlite::JournalEntry) -> Self {
         Self {
             request: entry.request,
             sent_ms: entry.sent_ms,

@@ -1,5 +1,5 @@
-//! Keyed hashes: what the index, and what is left of a purged person, is made of. Without the
-//! store's own secret nobody can tell whose a hash is by hashing guesses.
+//! Keyed hashes of identifiers, for the index and for purged people. Without the store's secret, nobody can find out whose
+//! hash it is by hashing guesses.
 
 use rusqlite::ToSql;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRef};
@@ -12,18 +12,18 @@ use exactbuyer_core::secret::ApiKey;
 
 /// An identifier's keyed hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) struct Key([u8; Self::BYTES]);
+pub(crate) struct Key([u8; Self::BYTES]);
 
 impl Key {
-    /// Bytes of a hash. Among a thousand million identifiers, two with the same 96 bits are a chance
-    /// of one in 10¹¹: nothing else tells them apart, so that a miss can be read from the index alone.
-    pub(super) const BYTES: usize = 12;
+    /// Bytes of a hash. Nothing else distinguishes identifiers in the index, so that a miss can be read from the index alone.
+    /// The chance that two of a thousand million identifiers have the same 96 bits is one in 10¹¹.
+    pub(crate) const BYTES: usize = 12;
 
-    pub(super) const fn as_bytes(&self) -> &[u8] {
+    pub(crate) const fn as_bytes(&self) -> &[u8] {
         &self.0
     }
 
-    pub(super) fn from_bytes(bytes: &[u8]) -> Option<Self> {
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
         bytes.try_into().map(Self).ok()
     }
 }
@@ -40,9 +40,10 @@ impl FromSql for Key {
     }
 }
 
-/// The secret of one store: drawn when the file is made, shared by its copies, and stored nowhere else.
+/// The secret of a store: a random number that is drawn when the file is created. Copies have it too; it is stored nowhere
+/// else.
 #[derive(Clone, PartialEq, Eq)]
-pub(super) struct Secret {
+pub(crate) struct Secret {
     lookups: [u8; 16],
     keys: [u8; 16],
 }
@@ -54,19 +55,19 @@ impl std::fmt::Debug for Secret {
 }
 
 impl Secret {
-    /// Of 32 bytes.
-    pub(super) fn new(bytes: &[u8]) -> Option<Self> {
+    /// The secret with these 32 bytes; `None` if their number is wrong.
+    pub(crate) fn new(bytes: &[u8]) -> Option<Self> {
         let (lookups, keys) = bytes.split_at_checked(16)?;
         Some(Self { lookups: lookups.try_into().ok()?, keys: keys.try_into().ok()? })
     }
 
     /// An identifier's hash.
-    pub(super) fn key(&self, identifier: &Identifier) -> Key {
+    pub(crate) fn key(&self, identifier: &Identifier) -> Key {
         self.key_of(identifier.field_type(), &[identifier.canonical()])
     }
 
     /// The hash of a canonical form that is given in parts, without concatenating them.
-    pub(super) fn key_of(&self, field_type: FieldType, parts: &[&str]) -> Key {
+    pub(crate) fn key_of(&self, field_type: FieldType, parts: &[&str]) -> Key {
         let mut hasher = SipHasher128::new_with_key(&self.lookups);
         hasher.write(&[field_type as u8]);
         for part in parts {
@@ -78,8 +79,8 @@ impl Secret {
         Key(key)
     }
 
-    /// Stands for an API key in the journal.
-    pub(super) fn fingerprint(&self, key: &ApiKey) -> u64 {
+    /// The fingerprint of an API key in the journal.
+    pub(crate) fn fingerprint(&self, key: &ApiKey) -> u64 {
         let mut hasher = SipHasher24::new_with_key(&self.keys);
         hasher.write(key.expose().as_bytes());
         hasher.finish()

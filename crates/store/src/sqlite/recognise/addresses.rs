@@ -15,7 +15,7 @@ const HOST: usize = 255;
 
 /// Whether the text contains one of the addresses sought. An address that continues on either side is another
 /// one: neither `diana@x.example` nor `ana@x.example.org` contains `ana@x.example`.
-pub(super) fn any(text: &str, sought: &impl Sought) -> bool {
+pub(crate) fn any(text: &str, sought: &impl Sought) -> bool {
     text.match_indices('@').any(|(at, sign)| {
         let (before, after) =
             (text.get(..at).unwrap_or_default(), text.get(at + sign.len()..).unwrap_or_default());

@@ -1,40 +1,55 @@
-//! Recognises people in the contacts of others and in replies that could not be read. Incoming answers,
-//! `find` and `purge` use the same recogniser.
+//! Recognises people in the contacts of others and in replies that could not be read. Incoming answers, `find` and
+//! `purge` use the same recogniser.
 //!
-//! It walks all texts of a contact, undoes their encodings, and reads everything that could be an
-//! identifier by the same rules as rows. In doubt it recognises somebody: a purge that removes one contact
-//! too many costs a credit, but a purge that leaves a person breaks a promise.
+//! It reads all texts of a contact, undoes their encodings, and reads everything that could be an identifier by the same
+//! rules as rows. If it is not certain, it counts the text as a mention: a purge that removes one contact too many costs
+//! a credit, but a purge that leaves a person breaks a promise.
 //!
-//! Knows nothing of files. The caller says whom to look for.
+//! Pure: knows nothing of files and tables. The caller says whom to look for.
 
 mod addresses;
+mod by_hash;
+mod by_target;
 mod numbers;
 mod plain;
 mod profiles;
 mod spelling;
 mod walk;
 
-use exactbuyer_core::identifier::{FieldType, Rules, identify};
+use exactbuyer_core::identifier::{FieldType, Identifier, Rules, identify};
 
-use walk::Walked;
+use walk::{Walked, walk};
 
-pub(super) use numbers::last_digits;
-pub(super) use plain::is_plain;
-pub(super) use spelling::{decoded, folded};
-pub(super) use walk::walk;
+pub(crate) use by_hash::{PurgedPeople, named};
+pub use by_target::Target;
+pub(crate) use by_target::TargetMatcher;
 
-/// The fewest digits of a number without its country code: a year or a day and month has fewer.
+/// The fewest digits of a number without its country code. A year, or a day and a month, has fewer.
 const FEWEST_DIGITS: usize = 7;
 
 /// The most digits of a number, its country code included (E.164).
 const MOST_DIGITS: usize = 15;
 
-/// The people to look for.
-pub(super) trait Sought {
+/// Recognises the people whom a search or a purge concerns.
+pub(crate) trait Matcher: Send + Sync {
+    /// Whether a lookup of this identifier asked for one of them.
+    fn matches_lookup(&self, identifier: &Identifier) -> bool;
+
+    /// Whether a contact's JSON, or a reply that may not be JSON, mentions one of them.
+    fn is_mentioned_in(&self, json: &[u8]) -> bool;
+}
+
+/// Whether a reply is complete JSON. If it is truncated, nobody can know who was in the missing part.
+pub(crate) fn is_whole(reply: &[u8]) -> bool {
+    serde_json::from_slice::<serde::de::IgnoredAny>(reply).is_ok()
+}
+
+/// The identifiers to look for.
+trait Sought {
     /// Whether any of them is identified by an identifier of this type.
     fn any(&self, field_type: FieldType) -> bool;
 
-    /// Whether this canonical form, given in parts to be joined, is one of their identifiers.
+    /// Whether this canonical form, which is given in parts, is one of their identifiers.
     fn has(&self, field_type: FieldType, parts: &[&str]) -> bool;
 
     /// Whether one of their numbers may end with these digits. A cheap check before costlier ones.
@@ -46,8 +61,8 @@ pub(super) trait Sought {
     fn has_national(&self, digits: &str) -> bool;
 }
 
-/// Whether a contact's JSON, or anything else that a service sent, mentions one of them.
-pub(super) fn mentions(bytes: &[u8], sought: &impl Sought) -> bool {
+/// Whether a contact's JSON, or anything else that a service sent, mentions one of the identifiers.
+fn mentions(bytes: &[u8], sought: &impl Sought) -> bool {
     let text = String::from_utf8_lossy(bytes);
     let Walked { texts, split, regions, whole } = walk(&text);
     let is_in = |text: &str| {
@@ -59,7 +74,7 @@ pub(super) fn mentions(bytes: &[u8], sought: &impl Sought) -> bool {
     };
     texts.iter().any(|text| is_in(text))
         || sought.any(FieldType::Phone) && split.iter().any(|split| numbers::any_split(split, sought))
-        // If this is not whole JSON, an identifier may stand outside of all strings.
+        // If this is not complete JSON, an identifier may be outside of all strings.
         || !whole && is_in(&text)
 }
 
@@ -75,7 +90,7 @@ mod tests {
 
     use super::*;
 
-    /// Looks for nobody, and counts how often it is asked, and how much text it is asked about.
+    /// Recognises nobody, and counts how often and with how much text it is asked.
     #[derive(Default)]
     struct Nobody(Cell<usize>);
 

@@ -30,7 +30,7 @@ struct Run {
 }
 
 /// Whether the text contains one of the numbers sought.
-pub(super) fn any(text: &str, regions: &[Region], sought: &impl Sought) -> bool {
+pub(crate) fn any(text: &str, regions: &[Region], sought: &impl Sought) -> bool {
     if text.bytes().filter(u8::is_ascii_digit).count() < FEWEST_DIGITS && text.is_ascii() {
         return false;
     }
@@ -155,7 +155,7 @@ pub(super) fn piece(text: &str) -> String {
 }
 
 /// The last digits of a number. Every spelling has them.
-pub(in super::super) fn last_digits(digits: &str, count: usize) -> &str {
+pub(super) fn last_digits(digits: &str, count: usize) -> &str {
     digits.get(digits.len().saturating_sub(count)..).unwrap_or(digits)
 }
 

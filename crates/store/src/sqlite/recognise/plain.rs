@@ -6,7 +6,7 @@ pub(super) const LONGEST_NAME: usize = 10;
 /// Whether no encoding and no other script in it hides an ASCII letter, an ASCII digit or another encoding.
 /// Then a search of the bytes finds every ASCII letter and digit of the text. May return `false` for a text
 /// that hides nothing.
-pub(in super::super) fn is_plain(json: &[u8]) -> bool {
+pub(super) fn is_plain(json: &[u8]) -> bool {
     let mut rest = json;
     while let Some(at) = memchr::memchr3(b'%', b'&', b'\\', rest) {
         let marked = rest.get(at..).unwrap_or_default();
@@ -65,7 +65,7 @@ const fn may_hide_unencoded(c: char) -> bool {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::{decoded, folded};
+    use super::super::spelling::{decoded, folded};
     use super::*;
 
     proptest! {

@@ -17,7 +17,7 @@ const MOST_INSIDE: usize = 8;
 const MOST_PARTS: usize = 16;
 
 /// Whether the text contains one of the profiles sought, or a page below it.
-pub(super) fn any(text: &str, sought: &impl Sought) -> bool {
+pub(crate) fn any(text: &str, sought: &impl Sought) -> bool {
     addresses(text).any(|address| is_one(address, sought))
 }
 

@@ -24,7 +24,7 @@ pub(super) fn any_of(text: &str, is_such: &mut impl FnMut(&str) -> bool) -> bool
 }
 
 /// The text with full-width forms as ASCII, every blank as a plain one, and without invisible characters.
-pub(in super::super) fn folded(text: &str) -> Cow<'_, str> {
+pub(super) fn folded(text: &str) -> Cow<'_, str> {
     if text.is_ascii() {
         return Cow::Borrowed(text);
     }
@@ -51,7 +51,7 @@ const fn is_unseen(c: char) -> bool {
 }
 
 /// The text with one layer of its encodings undone; `None` if it has none.
-pub(in super::super) fn decoded(text: &str) -> Option<String> {
+pub(super) fn decoded(text: &str) -> Option<String> {
     memchr::memchr3(b'%', b'&', b'\\', text.as_bytes())?;
     let (mut bytes, mut rest) = (Vec::with_capacity(text.len()), text);
     while let Some(at) = memchr::memchr3(b'%', b'&', b'\\', rest.as_bytes()) {

@@ -16,13 +16,13 @@ pub(super) struct Split {
 }
 
 /// What a walk has found.
-pub(in super::super) struct Walked<'t> {
-    pub(in super::super) texts: Vec<Cow<'t, str>>,
+pub(super) struct Walked<'t> {
+    pub(super) texts: Vec<Cow<'t, str>>,
     pub(super) split: Vec<Split>,
     /// Countries that the contact names.
     pub(super) regions: Vec<Region>,
     /// Whether only JSON stands outside of strings, and every string and bracket is closed.
-    pub(in super::super) whole: bool,
+    pub(super) whole: bool,
 }
 
 /// The most countries of one contact that are collected.
@@ -53,7 +53,7 @@ struct Frame {
 }
 
 /// Walks a document.
-pub(in super::super) fn walk(json: &str) -> Walked<'_> {
+pub(super) fn walk(json: &str) -> Walked<'_> {
     let mut walked = Walked { texts: Vec::new(), split: Vec::new(), regions: Vec::new(), whole: true };
     let mut frames = vec![Frame::default()];
     let mut name: Option<Cow<'_, str>> = None;
