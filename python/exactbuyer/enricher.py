@@ -12,17 +12,18 @@ from functools import cache
 from inspect import signature
 from typing import TYPE_CHECKING, Any
 
-from ._auto_store import warn_if_elsewhere
-from ._desk import Desk, Terms
-from ._places import is_address, refuse_address
-from ._secret import KEY_VARIABLE, Hidden, ProxyUrl, Secret
-from ._tables import Job, in_a_table
-from .async_doors import AsyncDoors
-from .columns import Wish
+from ._calls.options import CallOptions
+from ._calls.session import Session
+from ._enrich import BlockingCalls
+from ._enrich_async import AwaitableCalls
+from ._enrich_table import TableCalls
+from ._frames.request import TableRequest
+from ._frames.table_input import TableInput, cell_reason
 from .exceptions import ConfigError
 from .settings import BASE_URL, checked, store_path
-from .sync_doors import SyncDoors
-from .table_doors import TableDoors
+from .settings._auto_store import warn_if_elsewhere
+from .settings._paths import is_address, refuse_address
+from .settings._secret import KEY_VARIABLE, Hidden, ProxyUrl, Secret
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Mapping
@@ -32,18 +33,17 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from ._copies import Origin
-    from .budget import Budget
-    from .columns import By, Columns, Split
-    from .plan import Plan
-    from .receipt import Receipt
-    from .rows import FieldType, RequiredField
+    from ._calls.copies import Origin
+    from ._frames.request import By, Columns, Split
+    from .field_types import FieldType, RequiredField
+    from .report.plan import Plan
+    from .report.receipt import Receipt
     from .sandbox import Sandbox
-    from .settings import Body, Copies, Duration, OnUnknown, Settings
+    from .settings import Body, Budget, Copies, Duration, OnUnknown, Settings
     from .store import Resolution, Resolved, Store
 
 
-class BulkEnricher(SyncDoors, AsyncDoors, TableDoors):
+class BulkEnricher(BlockingCalls, AwaitableCalls, TableCalls):
     """Looks up people by e-mail, phone or social profile, in bulk. Each person is paid for once.
 
     An enricher cannot be changed. Several threads can use it, and it is a context manager. It can be pickled
@@ -115,7 +115,7 @@ class BulkEnricher(SyncDoors, AsyncDoors, TableDoors):
     Source: `contact-enrichment/bulk-enrichment-api` and `master/rate-limiting` on docs.exactbuyer.com.
     """
 
-    __slots__ = ("__weakref__", "_desk")
+    __slots__ = ("__weakref__", "_session")
 
     def __init__(
         self,
@@ -182,7 +182,7 @@ class BulkEnricher(SyncDoors, AsyncDoors, TableDoors):
         )
         if isinstance(store, str) and store == "auto":
             warn_if_elsewhere(settings.store)
-        object.__setattr__(self, "_desk", Desk(settings, key))
+        object.__setattr__(self, "_session", Session(settings, key))
 
     @classmethod
     def sandbox(cls, **settings: Any) -> Self:
@@ -221,18 +221,18 @@ class BulkEnricher(SyncDoors, AsyncDoors, TableDoors):
                 )
         server = Sandbox()
         enricher = cls(server.api_key, base_url=server.url, **settings)
-        enricher._desk.server = server
+        enricher._session.server = server
         return enricher
 
     @property
     def sandbox_server(self) -> Sandbox | None:
         """The stand-in of an enricher created by `sandbox()`; `None` for any other enricher."""
-        return self._desk.server
+        return self._session.server
 
     @property
     def store(self) -> Store | None:
         """The store of this enricher (see `exactbuyer.store.Store`); `None` if it has none."""
-        return self._desk.store
+        return self._session.store
 
     def resolve_unknown(self, resolution: Resolution) -> Resolved:
         """Decides about all lookups in the store that may have been charged and have no answer.
@@ -265,24 +265,24 @@ class BulkEnricher(SyncDoors, AsyncDoors, TableDoors):
             >>> again[0]["status"] in {"found", "not_found"}
             True
         """
-        if self._desk.store is None:
+        if self._session.store is None:
             raise ConfigError("without a store nothing outlives its call: there is nothing to resolve")
-        return self._desk.store.resolve_unknown(resolution)
+        return self._session.store.resolve_unknown(resolution)
 
     @property
     def settings(self) -> Settings:
         """What it was made with, checked; durations in seconds."""
-        return self._desk.settings
+        return self._session.settings
 
     @property
     def receipt(self) -> Receipt:
         """The sum of the receipts of all calls in this process, including calls that are still running."""
-        return self._desk.books.total()
+        return self._session.history.total()
 
     @property
     def last_receipt(self) -> Receipt | None:
         """The receipt of the call that ended last; `None` before the first."""
-        return self._desk.books.last
+        return self._session.history.last
 
     def plan(
         self,
@@ -329,16 +329,16 @@ class BulkEnricher(SyncDoors, AsyncDoors, TableDoors):
             >>> plan.rows, plan.missing, plan.invalid, plan.duplicates, plan.to_send
             (4, 1, 1, 1, (1, 1))
         """
-        terms = Terms.checked(
+        options = CallOptions.checked(
             field_type, required_fields, max_credits, refresh=refresh, store_only=store_only
         )
         if by is None:
             if region is not None:
                 raise ConfigError("region names a column of a table: pass by, too")
-            return self._desk.plan(self._desk.read(rows, terms), terms)
-        wish = Wish.checked(by, columns, prefix, split, terms.field_type, region=region)
-        plan = self._desk.plan(Job(rows, wish, self._desk.settings).all_rows(), terms)
-        problems = (problem._replace(reason=in_a_table(problem.reason)) for problem in plan.problems)
+            return self._session.plan(self._session.read(rows, options), options)
+        table_request = TableRequest.checked(by, columns, prefix, split, options.field_type, region=region)
+        plan = self._session.plan(TableInput(rows, table_request, self._session.settings).all_rows(), options)
+        problems = (problem._replace(reason=cell_reason(problem.reason)) for problem in plan.problems)
         return replace(plan, problems=tuple(problems))
 
     def close(self) -> None:
@@ -351,7 +351,7 @@ class BulkEnricher(SyncDoors, AsyncDoors, TableDoors):
         closed and its log (`-wal`) is deleted, so the store can be copied, moved or deleted. If something
         else uses it, copy it with `enricher.store.backup(...)`.
         """
-        self._desk.close(self._desk.settings.grace)
+        self._session.close(self._session.settings.grace)
 
     def __enter__(self) -> Self:
         return self
@@ -363,10 +363,10 @@ class BulkEnricher(SyncDoors, AsyncDoors, TableDoors):
 
     def __repr__(self) -> str:
         # Shown in a traceback out of `__init__`, it has no settings yet.
-        told = self._desk.settings.told() if hasattr(self, "_desk") else {}
+        told = self._session.settings.told() if hasattr(self, "_session") else {}
         usual = _usual_settings().told()
-        if hasattr(self, "_desk"):
-            usual["store"] = store_path("auto", self._desk.settings.base_url)
+        if hasattr(self, "_session"):
+            usual["store"] = store_path("auto", self._session.settings.base_url)
         shown = (f"{name}={value!r}" for name, value in told.items() if value != usual[name])
         return f"{type(self).__name__}({', '.join(shown)})"
 
@@ -377,7 +377,7 @@ class BulkEnricher(SyncDoors, AsyncDoors, TableDoors):
         raise AttributeError(f"an enricher is frozen: {name} cannot be deleted")
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _unpickled, (type(self), self._desk.settings.without_login(), self._desk.origin())
+        return _unpickled, (type(self), self._session.settings.without_login(), self._session.origin())
 
     def __copy__(self) -> Self:
         return self
@@ -396,5 +396,5 @@ def _usual_settings() -> Settings:
 
 def _unpickled(kind: type[BulkEnricher], settings: Settings, origin: Origin) -> BulkEnricher:
     enricher = kind.__new__(kind)
-    object.__setattr__(enricher, "_desk", Desk(settings, None, origin))
+    object.__setattr__(enricher, "_session", Session(settings, None, origin))
     return enricher

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .receipt import Receipt
-    from .results import Problem, Results
+    from .report.receipt import Receipt
+    from .report.results import Problem, Results
 
 __all__ = [
     "ApiError",

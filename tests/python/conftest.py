@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from keys import KEY
 
-from exactbuyer import _desk
+from exactbuyer._calls import session
 from exactbuyer.sandbox import Sandbox
 
 if TYPE_CHECKING:
@@ -69,7 +69,8 @@ def fakes(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    monkeypatch.setattr(_desk, "_core", module)
+    for name in ("Engine", "Rows"):
+        monkeypatch.setattr(session, name, getattr(module, name))
     return module
 
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 from cli_runs import COMMAND, environment
 
-import exactbuyer._auto_store as auto
-from exactbuyer import BulkEnricher, StoreError, StoreWarning, _core
+import exactbuyer.settings._auto_store as auto
+from exactbuyer import BulkEnricher, StoreError, StoreWarning
 from exactbuyer.store import Store
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def test_each_place_is_judged_once(home: Path, monkeypatch: pytest.MonkeyPatch) 
         judged.append(path)
         return real(path)
 
-    monkeypatch.setattr(_core, "disk_trouble", disk_trouble)
+    monkeypatch.setattr(auto, "disk_trouble", disk_trouble)
     path = placed()
     assert judged == [home / "Dropbox" / "project" / ".exactbuyer" / NAME, path]
 

@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from exactbuyer import Receipt
-from exactbuyer._books import Books
+from exactbuyer._calls.call_history import CallHistory
 
 WAIT_S = 20.0
 
@@ -24,7 +24,7 @@ class Left:
         return None if self.settled is not None else Receipt(sent=7)
 
 
-def end(books: Books, call: Any, receipt: Receipt) -> None:
+def end(books: CallHistory, call: Any, receipt: Receipt) -> None:
     """Does what a stream does that nobody holds any more."""
     books.keep(call)
     books.enter(call, receipt)
@@ -35,7 +35,7 @@ def end(books: Books, call: Any, receipt: Receipt) -> None:
 def test_a_stream_that_is_collected_while_receipts_are_added_is_counted_once(
     monkeypatch: pytest.MonkeyPatch, ask: str
 ) -> None:
-    books, call, collected = Books(), cast("Any", Left()), cast("Any", Left())
+    books, call, collected = CallHistory(), cast("Any", Left()), cast("Any", Left())
     end(books, cast("Any", Left()), Receipt(sent=1, requests=1))
     books.keep(call)
     add = Receipt.__add__

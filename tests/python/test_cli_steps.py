@@ -14,10 +14,10 @@ import pytest
 from cli_runs import PATIENCE_S, against, last_line, people, run, start
 
 from exactbuyer import Receipt
-from exactbuyer.cli import Ending
-from exactbuyer.cli._given import Given
-from exactbuyer.cli._runs import Done, Kept
-from exactbuyer.cli._steps import next_step, title_of
+from exactbuyer.cli import ExitCode
+from exactbuyer.cli._advice import next_step, title_of
+from exactbuyer.cli._command_options import CommandOptions
+from exactbuyer.cli._run import KeptOutput, RunResult
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,13 +28,13 @@ PAID_AGAIN = "running it again pays for everybody again: use --store FILE"
 ONLY_THE_REST = "run the same command again: it pays only for the rest"
 
 
-def done(receipt: Receipt, ending: Ending = Ending.INTERRUPTED, **more: Any) -> Done:
+def done(receipt: Receipt, ending: ExitCode = ExitCode.INTERRUPTED, **more: Any) -> RunResult:
     usual: dict[str, Any] = {"input_rows": 100, "is_whole": False, "costs": True}
-    return Done(ending=ending, receipt=receipt, **usual | more)
+    return RunResult(exit_code=ending, receipt=receipt, **usual | more)
 
 
-def step(ended: Done, **options: Any) -> str:
-    return next_step(ended, Given({"prefix": "eb_", **options}), "out.csv")
+def step(ended: RunResult, **options: Any) -> str:
+    return next_step(ended, CommandOptions({"prefix": "eb_", **options}), "out.csv")
 
 
 BOUGHT = Receipt(rows=60, found=50, not_sent=10, credits=50, in_store=True)
@@ -56,9 +56,11 @@ BOUGHT = Receipt(rows=60, found=50, not_sent=10, credits=50, in_store=True)
         ({"max_age_days": 1.0}, "and for answers older than 1 day by then (--max-age)"),
     ],
 )
-@pytest.mark.parametrize("ending", [Ending.INTERRUPTED, Ending.TERMINATED, Ending.FILES, Ending.CREDITS])
+@pytest.mark.parametrize(
+    "ending", [ExitCode.INTERRUPTED, ExitCode.TERMINATED, ExitCode.FILES, ExitCode.CREDITS]
+)
 def test_only_what_the_store_serves_again_is_called_free(
-    ending: Ending, options: dict[str, Any], said: str
+    ending: ExitCode, options: dict[str, Any], said: str
 ) -> None:
     assert said in step(done(BOUGHT, ending), **options)
 
@@ -69,7 +71,7 @@ def test_where_nothing_was_bought_nothing_is_left_out() -> None:
 
 
 def test_what_the_store_does_not_have_is_bought_without_store_only() -> None:
-    told = step(done(BOUGHT, Ending.ROWS_FAILED, is_whole=True), store_only=True)
+    told = step(done(BOUGHT, ExitCode.ROWS_FAILED, is_whole=True), store_only=True)
     assert told == "the store does not have these: run it without --store-only to buy them"
 
 
@@ -77,16 +79,16 @@ def test_what_the_store_does_not_have_is_bought_without_store_only() -> None:
     ("more", "said"),
     [
         (
-            {"kept": Kept("out.partial.csv", 40), "lost_credits": 1},
+            {"kept": KeptOutput("out.partial.csv", 40), "lost_credits": 1},
             f"out.partial.csv has 40 rows; answers worth 1 credit are lost; {PAID_AGAIN}",
         ),
         ({"lost_credits": 50}, f"nothing was kept; answers worth 50 credits are lost; {PAID_AGAIN}"),
         (
-            {"ending": Ending.PIPE_CLOSED, "lost_credits": 50},
+            {"ending": ExitCode.PIPE_CLOSED, "lost_credits": 50},
             f"nothing was kept of what nobody reads any more; {PAID_AGAIN}",
         ),
         (
-            {"ending": Ending.PIPE_CLOSED, "costs": False},
+            {"ending": ExitCode.PIPE_CLOSED, "costs": False},
             "nothing: whoever read the output has gone, and invented people cost nothing",
         ),
         ({"costs": False}, "run the same command again"),
@@ -105,11 +107,11 @@ def test_without_a_store_it_is_told_what_is_lost(more: dict[str, Any], said: str
         (Receipt(rows=60, found=60), {"input_rows": None}, "INCOMPLETE: stopped after 60 rows"),
         (
             Receipt(rows=100, found=100),
-            {"ending": Ending.FILES},
+            {"ending": ExitCode.FILES},
             "INCOMPLETE: every row has its answer, the output is not written",
         ),
         # Whoever closed the pipe had seen enough.
-        (Receipt(rows=100, found=100), {"ending": Ending.PIPE_CLOSED}, None),
+        (Receipt(rows=100, found=100), {"ending": ExitCode.PIPE_CLOSED}, None),
         (BOUGHT, {"is_whole": True}, None),
     ],
 )
@@ -126,7 +128,7 @@ def test_what_was_refreshed_is_not_promised_to_be_free(tmp_path: Path, everybody
     given += ["--store", tmp_path / "people.db"]
     assert run(*given).returncode == 0
     refreshed = run(*given, "--refresh", "--max-credits", 30, "--chunk-size", 10)
-    assert refreshed.returncode == Ending.CREDITS
+    assert refreshed.returncode == ExitCode.CREDITS
     assert b"run the same command without --refresh: what this run bought is in the store" in refreshed.stderr
     assert everybody.ledger.credits == 30
     assert run(*given).returncode == 0
@@ -142,7 +144,7 @@ def test_what_was_free_frightens_nobody(tmp_path: Path) -> None:
     command = start("enrich", file, "--by", "mail", "--sandbox", stdout=writer, stderr=subprocess.PIPE)
     os.close(writer)
     _, told = command.communicate(timeout=PATIENCE_S)
-    assert command.returncode == Ending.PIPE_CLOSED
+    assert command.returncode == ExitCode.PIPE_CLOSED
     assert b"next      nothing: whoever read the output has gone, and invented people cost nothing" in told
     assert b"again" not in told
 
@@ -188,7 +190,7 @@ def test_of_a_full_disk_it_is_told_how_many_rows_it_has(
     # As answers come in small parts, some of the rows find room.
     given = ["enrich", file, "--by", "mail", "-o", small_disk / name, "--chunk-size", 100, "--json"]
     ended = run(*given, "--max-in-doubt", 200, *against(everybody))
-    assert ended.returncode == Ending.FILES, ended.stderr
+    assert ended.returncode == ExitCode.FILES, ended.stderr
     charged = last_line(ended)["credits"]
     assert charged == everybody.ledger.credits > 0
     left = [entry.name for entry in small_disk.iterdir()]
@@ -216,6 +218,6 @@ def test_a_partial_file_without_a_row_is_not_left(
     # Room for the header.
     (small_disk / "rest").write_bytes(b"x" * ((2 << 20) - 8192))
     ended = run("enrich", file, "--by", "mail", "-o", small_disk / "out.csv", *against(everybody))
-    assert ended.returncode == Ending.FILES
+    assert ended.returncode == ExitCode.FILES
     assert b"nothing was kept; answers worth 20 credits are lost" in ended.stderr
     assert [entry.name for entry in small_disk.iterdir()] == ["rest"]

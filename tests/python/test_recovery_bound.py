@@ -10,12 +10,13 @@ import pytest
 from keys import KEY
 from store_runs import emails
 
-from exactbuyer import BulkEnricher, StoreWarning, _books
-from exactbuyer._calls import ListCall
-from exactbuyer._desk import Terms
-from exactbuyer._stream_call import StreamCall
+from exactbuyer import BulkEnricher, StoreWarning
+from exactbuyer._calls import call_history as _books
+from exactbuyer._calls.call import ListCall
+from exactbuyer._calls.options import CallOptions
+from exactbuyer._calls.stream_call import StreamCall
 from exactbuyer.exceptions import Interrupted
-from exactbuyer.progress import Watch
+from exactbuyer.report.progress import Watch
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,7 +54,7 @@ def cancel_many(enricher: BulkEnricher) -> None:
 
 def wait_until_answered(enricher: BulkEnricher) -> None:
     """Waits until no request of the cancelled calls, each of one request, is under way."""
-    for call in [*enricher._desk.books._broken_off]:
+    for call in [*enricher._session.history._broken_off]:
         # Returns as soon as the answer is there. The limit only ends a test that would hang.
         assert call.run.wait(HANGING_S), "a request was not answered"
         assert not call.run.progress()["in_flight"]
@@ -147,14 +148,14 @@ def test_the_answers_of_a_store_that_is_gone_are_not_given_up_as_stored(
         for file in path.parent.iterdir():
             file.unlink()
         monkeypatch.setattr(_books, "MOST_ROWS_WITH_STORE", 0)
-        enricher._desk.books.trim()
+        enricher._session.history.trim()
         assert [row["value"] for row in enricher.recover()] == ["bob@acme.example"]
 
 
 def another_call() -> ListCall:
     """A call of another enricher, that is not under way."""
-    terms = Terms.checked(None, None, None, refresh=False, store_only=False)
-    return BulkEnricher(KEY, store=None)._desk.begin(ListCall, "enrich", terms, Watch(False, 0))
+    terms = CallOptions.checked(None, None, None, refresh=False, store_only=False)
+    return BulkEnricher(KEY, store=None)._session.begin(ListCall, "enrich", terms, Watch(False, 0))
 
 
 @pytest.mark.parametrize("name", ["enrich", "stream"])
@@ -163,7 +164,7 @@ def test_a_call_is_not_given_up_while_its_own_caller_still_takes_its_rows(
 ) -> None:
     monkeypatch.setattr(_books, "MOST_ROWS", 0)
     enricher = BulkEnricher(KEY, store=None)
-    books, kind = enricher._desk.books, {"enrich": ListCall, "stream": StreamCall}[name]
+    books, kind = enricher._session.history, {"enrich": ListCall, "stream": StreamCall}[name]
     collect = kind.collect
 
     def trim_and_collect(call: Any) -> None:
@@ -179,13 +180,13 @@ def test_a_call_is_not_given_up_while_its_own_caller_still_takes_its_rows(
         monkeypatch.setattr(kind, "collect", trim_and_collect)
         raise KeyboardInterrupt
 
-    engine: Any = enricher._desk._engine
+    engine: Any = enricher._session._engine
     engine.before_wait = press
     with pytest.raises(Interrupted) as caught:
         list(getattr(enricher, name)(PEOPLE[:ROWS], progress=False))
     assert caught.value.results is not None
     assert [row["status"] for row in caught.value.results] == ["not_sent"] * ROWS
-    assert not enricher._desk.books.given_up
+    assert not enricher._session.history.given_up
     # From then on it may be.
     books.keep(another_call())
     books.trim()

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exactbuyer import BulkEnricher
-from exactbuyer.cli import Ending, main
+from exactbuyer.cli import ExitCode, main
 from exactbuyer.exceptions import ConfigError, InvalidIdentifierError
 
 if TYPE_CHECKING:
@@ -257,14 +257,14 @@ def test_the_command_line_reads_a_column_of_regions(
 ) -> None:
     source, output = write(tmp_path, kind), tmp_path / "out.jsonl"
     given = [str(source), "--by", "phone", "--region-column", "Country", "--default-region", "US"]
-    assert main(["plan", *given, "--json"]) == Ending.DONE
+    assert main(["plan", *given, "--json"]) == ExitCode.DONE
     plan = json.loads(capsys.readouterr().out)
     assert (plan["to_send"], plan["invalid"]) == ([len(SENT), len(SENT)], 1)
-    assert main(["enrich", *given, "-o", str(output), *against(everybody)]) == Ending.DONE
+    assert main(["enrich", *given, "-o", str(output), *against(everybody)]) == ExitCode.DONE
     assert sent(everybody) == SENT
     assert sum(json.loads(line)["eb_status"] == "invalid" for line in output.read_text().splitlines()) == 1
     capsys.readouterr()
-    assert main(["plan", str(source), "--by", "phone", "--region-column", "Contry"]) == Ending.USAGE
+    assert main(["plan", str(source), "--by", "phone", "--region-column", "Contry"]) == ExitCode.USAGE
     told = capsys.readouterr().err
     assert "--region-column names a column that the table does not have: did you mean 'Country'?" in told
     assert "say --default-region" in told

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 from exactbuyer import BulkEnricher, ExactBuyerError, Results
-from exactbuyer._calls import ListCall
+from exactbuyer._calls.call import ListCall
 from exactbuyer.exceptions import Interrupted
 from exactbuyer.sandbox import Sandbox
 
@@ -42,7 +42,7 @@ def after(waits: int, *, times: int = 1) -> Callable[[Any], None]:
 
 def enricher_that(before_wait: Callable[[Any], None], fakes: ModuleType) -> BulkEnricher:
     enricher = BulkEnricher("any", store=None, chunk_size=10)
-    engine: Any = enricher._desk._engine
+    engine: Any = enricher._session._engine
     engine.before_wait, engine.in_flight = before_wait, 2
     return enricher
 
@@ -105,9 +105,9 @@ def test_what_cannot_be_recovered_lets_the_others_pass(
     for _ in range(2):
         with pytest.raises(KeyboardInterrupt):
             enricher.enrich(ROWS)
-    engine: Any = enricher._desk._engine
+    engine: Any = enricher._session._engine
     engine.before_wait = after(0, times=0)
-    settle, broken = ListCall.settle, next(iter(enricher._desk.books._broken_off))
+    settle, broken = ListCall.settle, next(iter(enricher._session.history._broken_off))
 
     def settle_or_fail(call: ListCall) -> Results:
         if call is broken:

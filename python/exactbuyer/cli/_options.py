@@ -7,11 +7,9 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 import click
 
-from exactbuyer.budget import Per
-from exactbuyer.rows import FieldType, RequiredField
-from exactbuyer.settings import BASE_URL
-
-from ._files import KINDS
+from exactbuyer.cli._io.files import KINDS
+from exactbuyer.field_types import FieldType, RequiredField
+from exactbuyer.settings import BASE_URL, Per
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,7 +7,7 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from .endings import Ending
+from .exit_codes import ExitCode
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -22,7 +22,7 @@ class Signals:
     """Turns signals into `KeyboardInterrupt`, at moments when it does no harm."""
 
     def __init__(self) -> None:
-        self.ending = Ending.INTERRUPTED
+        self.exit_code = ExitCode.INTERRUPTED
         self._held = False
         self._seen = False
 
@@ -65,7 +65,7 @@ class Signals:
 
     def _seen_now(self, number: int, _frame: FrameType | None) -> None:
         if number == signal.SIGTERM:
-            self.ending = Ending.TERMINATED
+            self.exit_code = ExitCode.TERMINATED
         if self._held and not self._seen:
             self._seen = True
         else:

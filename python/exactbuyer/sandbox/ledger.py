@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from exactbuyer._core import SandboxLedger
-    from exactbuyer.rows import FieldType
+    from exactbuyer.field_types import FieldType
 
     from .faults import Fault
 
@@ -63,8 +63,8 @@ class Ledger:
     An identifier is found in any spelling: `"Ana@X.example"` and `"ana@x.example"` are one.
     """
 
-    def __init__(self, books: SandboxLedger) -> None:
-        self._books = books
+    def __init__(self, history: SandboxLedger) -> None:
+        self._books = history
 
     @property
     def credits(self) -> int:

@@ -8,8 +8,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 from exactbuyer._core import SandboxServer
-from exactbuyer.rows import check_text
-from exactbuyer.wording import as_given
+from exactbuyer.report.wording import as_given
+from exactbuyer.settings._checks import check_text
 
 from .ledger import Ledger
 

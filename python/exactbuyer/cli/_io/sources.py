@@ -1,0 +1,410 @@
+"""What is read: a file as parts of some thousand rows, each with the columns to look up.
+
+Parts keep whatever the file's kind has to give back byte for byte. Knows nothing of calls or output.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import chain
+from typing import TYPE_CHECKING, Any, Protocol
+
+from exactbuyer._core import CsvSplitter, JsonSplitter
+from exactbuyer._frames.request import FIXED_COLUMNS
+from exactbuyer.cli._console import print_message
+from exactbuyer.cli.exit_codes import CommandError, ExitCode
+from exactbuyer.exceptions import ExactBuyerError
+
+from .files import in_lines, packing_of
+from .preamble import preamble_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from exactbuyer._core import Batches, CsvPart, JsonPart
+
+    from .files import Location
+    from .preamble import Preamble
+
+DELIMITERS = {"csv": ",", "tsv": "\t"}
+_CHECKED_ROWS = 1 << 16
+_PEEKED_ROWS = 1_000
+
+
+class Source(Protocol):
+    """A file, opened: read once."""
+
+    name: str
+    names: list[str]
+
+    @property
+    def metadata(self) -> Mapping[bytes, bytes] | None:
+        """What the file says of itself."""
+        ...
+
+    def parts(self, rows: int) -> Iterator[Any]:
+        """Its rows, in parts of at most so many. Each has `column(name)` and a length."""
+        ...
+
+    def columns(self, rows: int, names: list[str]) -> Iterator[Any]:
+        """Only these columns of its rows, as something of Arrow's, in parts of at most so many."""
+        ...
+
+    def table(self, part: Any) -> Any:
+        """A part as something of Arrow's."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What is known of an input before anything is sent.
+
+    Attributes:
+        rows: How many rows it has.
+        names: Its columns.
+    """
+
+    rows: int
+    names: list[str]
+
+
+class CsvSource:
+    """Records of a CSV or TSV file.
+
+    Args:
+        location: The file.
+        delimiter: The delimiter; `None`: that of its `sep=` line, else the usual one of its kind.
+        skip_rows: How many lines are above the header; `None`: the header is searched for.
+        labels: The columns to look up, by which the header is found.
+        is_surveyed: It was read before, and whatever is to be said of its text was said then.
+        preamble: What is above the header, if that is known already.
+        blocks: What comes after the bytes in `preamble`; `None`: the file's bytes.
+
+    Raises:
+        Stop: It cannot be read, or has no header.
+    """
+
+    metadata: Mapping[bytes, bytes] | None = None
+    sheet: str | None = None
+    """The sheet that its text was made of."""
+
+    def __init__(
+        self,
+        location: Location,
+        delimiter: str | None,
+        *,
+        skip_rows: int | None = None,
+        labels: Iterable[str] = (),
+        is_surveyed: bool = False,
+        preamble: Preamble | None = None,
+        blocks: Iterator[bytes] | None = None,
+    ) -> None:
+        self._is_told = is_surveyed
+        self.name = location.name
+        usual = DELIMITERS.get(location.kind, ",")
+        blocks = _as_text(location) if blocks is None else blocks
+        preamble = preamble or preamble_of(blocks, delimiter, usual, skip_rows, labels)
+        self.lines_above = preamble.lines
+        self.delimiter = delimiter or preamble.delimiter or usual
+        self.says_delimiter = preamble.delimiter is not None
+        if preamble.lines and not is_surveyed:
+            line = "row" if location.kind == "xlsx" else "line"
+            print_message(
+                f"{location.name}: the header is {line} {_line(preamble):,}; no {line} above it is looked up"
+            )
+        self._splitter = CsvSplitter(ord(self.delimiter))
+        self._splitter.skip(preamble.length)
+        self._blocks = chain([preamble.begins], blocks)
+        self._trouble: CommandError | None = None
+        try:
+            while (header := self._splitter.header()) is None and self._feed():
+                pass
+        except CommandError as trouble:
+            # Of the rows behind it: their turn comes, and the names may say why, as with another delimiter.
+            header, self._trouble = self._splitter.header(), trouble
+            if header is None:
+                raise
+        header = header or self._splitter.header()
+        if header is None:
+            raise CommandError(
+                ExitCode.FILES, f"{location.name} is empty: its first record has to name its columns"
+            )
+        self.header = header
+        self.names = header.names()
+
+    def parts(self, rows: int) -> Iterator[CsvPart]:
+        if self._trouble is not None:
+            raise self._trouble
+        more = True
+        while more:
+            while (part := self._splitter.take(rows)) is not None:
+                yield part
+            more = self._feed()
+        yield from iter(lambda: self._splitter.take(rows), None)
+
+    def columns(self, rows: int, names: list[str]) -> Iterator[Batches]:
+        return (_only(part, names) for part in self.parts(rows))
+
+    def table(self, part: CsvPart) -> Batches:
+        with file_errors(self.name):
+            return part.table()
+
+    def check_text(self, part: CsvPart) -> None:
+        """Checks that a part can be written as another kind of file: that it is UTF-8.
+
+        Raises:
+            Stop: It is not.
+        """
+        with file_errors(self.name):
+            part.check_text()
+
+    def warn_of_text(self, part: CsvPart) -> None:
+        """Warns, once, of a part that is not UTF-8 and stays as it is: what is added beside it is UTF-8."""
+        if self._is_told:
+            return
+        try:
+            self.check_text(part)
+        except CommandError as trouble:
+            self._is_told = True
+            print_message(
+                f"warning: {trouble}, or what is written is in two encodings: what is added is UTF-8"
+            )
+
+    def trailer(self) -> bytes:
+        """What follows the last record."""
+        return self._splitter.trailer()
+
+    def _feed(self) -> bool:
+        """Reads on; whether there was more."""
+        block = next(self._blocks, None)
+        with file_errors(self.name):
+            if block is None:
+                self._splitter.finish()
+            else:
+                self._splitter.feed(block)
+        return block is not None
+
+
+def _line(preamble: Preamble) -> int:
+    return preamble.lines + 1 + (preamble.delimiter is not None)
+
+
+class JsonSource:
+    """Records of a JSON Lines file.
+
+    Args:
+        location: The file.
+        names: The names that its objects have; `None`: those of its first thousand objects.
+
+    Raises:
+        Stop: It cannot be read.
+    """
+
+    metadata: Mapping[bytes, bytes] | None = None
+
+    def __init__(self, location: Location, names: list[str] | None = None) -> None:
+        self.name = location.name
+        self._splitter = JsonSplitter()
+        self._blocks = _as_text(location)
+        self._first: JsonPart | None = None
+        if names is None:
+            self._first = next(self._read(_PEEKED_ROWS), None)
+            names = [] if self._first is None else self.names_of(self._first)
+        self.names = names
+
+    def parts(self, rows: int) -> Iterator[JsonPart]:
+        if self._first is not None:
+            first, self._first = self._first, None
+            yield first
+        yield from self._read(rows)
+
+    def columns(self, rows: int, names: list[str]) -> Iterator[Batches]:
+        for part in self.parts(rows):
+            with file_errors(self.name):
+                yield _only(part, names)
+
+    def names_of(self, part: JsonPart) -> list[str]:
+        """The names that the objects of a part have."""
+        with file_errors(self.name):
+            return part.names()
+
+    def table(self, part: JsonPart) -> Batches:
+        with file_errors(self.name):
+            return part.table(self.names)
+
+    def trailer(self) -> bytes:
+        """What follows the last record."""
+        return self._splitter.trailer()
+
+    def _read(self, rows: int) -> Iterator[JsonPart]:
+        for block in self._blocks:
+            with file_errors(self.name):
+                self._splitter.feed(block)
+            while (part := self._splitter.take(rows)) is not None:
+                yield part
+        self._splitter.finish()
+        yield from iter(lambda: self._splitter.take(rows), None)
+
+
+def _only(part: CsvPart | JsonPart, names: list[str]) -> Batches:
+    first, *others = (part.column(name) for name in names)
+    for other in others:
+        first = first.beside(other, [], [])
+    return first
+
+
+class file_errors:  # noqa: N801 - it reads as a word of the `with` statement
+    """Tells what is wrong with the text of a file as what it is."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __enter__(self) -> None:
+        """Nothing is done before."""
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, ValueError) and not isinstance(error, ExactBuyerError):
+            raise CommandError(ExitCode.FILES, f"{self._name}: {error}") from None
+
+
+def _as_text(location: Location) -> Iterator[bytes]:
+    first = True
+    for block in location.blocks():
+        if first:
+            _check_beginning(location, block)
+        first = False
+        yield block
+
+
+def _check_beginning(location: Location, block: bytes) -> None:
+    """Recognises by its first bytes what is no text."""
+    what = None
+    packing = packing_of(block)
+    if packing:
+        twice = "twice: unpack it once" if location.packing else f"say --from {location.kind}.{packing}"
+        what = f"is compressed{' ' if location.packing else ': '}{twice}"
+    elif block.startswith(b"PK\x03\x04"):
+        what = "is a ZIP archive, or a spreadsheet: unpack it, or say --from xlsx"
+    elif block.startswith(b"PAR1"):
+        what = "is Parquet: say --from parquet"
+    elif _is_utf_16(block):
+        what = "is UTF-16: convert it first, as with iconv -f utf-16 -t utf-8, or save it as CSV UTF-8"
+    elif location.kind == "jsonl" and block.lstrip().startswith(b"["):
+        what = f"is an array, and should have one object a line: {in_lines(location.path)}"
+    if what is not None:
+        raise CommandError(ExitCode.FILES, f"{location.name} {what}")
+
+
+def _is_utf_16(block: bytes) -> bool:
+    begins = block[:_SNIFFED_BYTES]
+    # Without a mark: every other byte of plain letters is 0.
+    return begins.startswith((b"\xff\xfe", b"\xfe\xff")) or begins.count(0) * 3 > len(begins)
+
+
+_SNIFFED_BYTES = 256
+
+
+def opened(
+    location: Location,
+    delimiter: str | None,
+    survey: Survey | None = None,
+    *,
+    skip_rows: int | None = None,
+    labels: Iterable[str] = (),
+    sheet: str | None = None,
+) -> Source:
+    """Opens a place, to read it once.
+
+    Args:
+        location: The file, folder or stream.
+        delimiter: What stands between cells; `None`: as usual for the kind.
+        survey: What is known of it already.
+        skip_rows: For CSV: how many lines are above the header; `None`: the header is searched for.
+        labels: The columns to look up, by which the header is found.
+        sheet: For .xlsx: the name of the sheet; `None`: the first.
+
+    Raises:
+        Stop: It cannot be read, or is not what it should be.
+    """
+    if location.kind == "xlsx":
+        from .excel_input import ExcelSource
+
+        is_told = survey is not None
+        return ExcelSource(location, sheet, skip_rows=skip_rows, labels=labels, is_surveyed=is_told)
+    if location.kind == "parquet":
+        from .parquet import ParquetSource
+
+        return ParquetSource(location)
+    if location.kind == "jsonl":
+        return JsonSource(location, survey.names if survey is not None else None)
+    is_surveyed = survey is not None
+    return CsvSource(location, delimiter, skip_rows=skip_rows, labels=labels, is_surveyed=is_surveyed)
+
+
+def is_enriched(
+    location: Location, delimiter: str | None, *, skip_rows: int | None = None, labels: Iterable[str] = ()
+) -> bool:
+    """Whether a file is an earlier output: it has the columns that every output has, under any prefix.
+
+    Args:
+        location: The file.
+        delimiter: Its delimiter; `None`: the usual one of its kind.
+        skip_rows: As for the input.
+        labels: As for the input.
+    """
+    # It may have been written with another delimiter.
+    usual = (delimiter, *DELIMITERS.values(), ";", "|") if location.kind in DELIMITERS else (None,)
+    tried = dict.fromkeys(usual)
+    return any(_has_fixed_columns(location, each, skip_rows, [*labels]) for each in tried)
+
+
+def _has_fixed_columns(
+    location: Location, delimiter: str | None, skip_rows: int | None, labels: list[str]
+) -> bool:
+    try:
+        if location.kind in DELIMITERS:
+            source: Source = CsvSource(
+                location, delimiter, skip_rows=skip_rows, labels=labels, is_surveyed=True
+            )
+        elif location.kind == "xlsx":
+            from .excel_input import names_of
+
+            return _are_enriched(names_of(location, skip_rows, labels))
+        else:
+            source = opened(location, delimiter)
+    except CommandError:
+        return False
+    # JSON Lines without a row: nothing can be lost.
+    return not source.names or _are_enriched(source.names)
+
+
+def _are_enriched(names: list[str]) -> bool:
+    first, *others = FIXED_COLUMNS
+    prefixes = (name.removesuffix(first) for name in names if name.endswith(first))
+    return any(set(names).issuperset(prefix + other for other in others) for prefix in prefixes)
+
+
+def surveyed(source: Source, *, keeps_bytes: bool) -> Survey:
+    """Reads all of it once, so that whatever is wrong with it is known before anything is sent.
+
+    Args:
+        source: The input: read to its end.
+        keeps_bytes: Every byte of it goes where it goes, so that it need not be text.
+
+    Raises:
+        Stop: It cannot be read, or is not what it should be.
+    """
+    known: int | None = getattr(source, "rows", None)
+    if known is not None:
+        return Survey(known, source.names)
+    rows, names, parts = 0, dict.fromkeys(source.names), source.parts(_CHECKED_ROWS)
+    if isinstance(source, CsvSource) and keeps_bytes:
+        source.warn_of_text(source.header)
+    for part in parts:
+        rows += len(part)
+        if isinstance(source, JsonSource):
+            names.update(dict.fromkeys(source.names_of(part)))
+        elif isinstance(source, CsvSource):
+            look = source.warn_of_text if keeps_bytes else source.check_text
+            look(part)
+    return Survey(rows, list(names))
