@@ -13,7 +13,7 @@ import pytest
 from cli_runs import COMMAND, environment
 
 import exactbuyer.settings._auto_store as auto
-from exactbuyer import BulkEnricher, StoreError, StoreWarning
+from exactbuyer import BulkEnricher, StoreError, StoreWarning, _core
 from exactbuyer.store import Store
 
 if TYPE_CHECKING:

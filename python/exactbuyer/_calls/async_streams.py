@@ -111,7 +111,7 @@ class AsyncStream(StreamBase, AsyncIterator["Result"]):
             # Only this wait was cancelled; closing the stream is `aclose()`.
             raise
         except BaseException:
-            self._break_off()
+            self._detach()
             self._end_reading()
             raise
         if more:
@@ -160,7 +160,7 @@ class AsyncStream(StreamBase, AsyncIterator["Result"]):
             trouble = reader.trouble()
             if trouble is not None and not isinstance(trouble, Exception):
                 # What is in flight, and the rows before it, are `recover()`'s.
-                self._break_off()
+                self._detach()
                 self._end_reading()
                 raise trouble
             intake.end(trouble)

@@ -127,7 +127,7 @@ class StreamBase:
         if intake.trouble is not None:
             raise intake.trouble
 
-    def _break_off(self) -> None:
+    def _detach(self) -> None:
         if not self._closed:
             self._call.detach()
             self._closed = True
@@ -136,7 +136,7 @@ class StreamBase:
     def __del__(self) -> None:
         # Left in the middle: waits for nothing here, for this may run anywhere.
         with suppress(Exception):
-            self._break_off()
+            self._detach()
 
 
 class Stream(StreamBase, Iterator["Result"]):
@@ -166,7 +166,7 @@ class Stream(StreamBase, Iterator["Result"]):
             self._closed = True
             raise self._call.interrupt() from None
         except BaseException:
-            self._break_off()
+            self._detach()
             raise
         if self._closed:
             raise StopIteration

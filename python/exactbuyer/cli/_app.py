@@ -14,8 +14,9 @@ from exactbuyer import __version__
 from exactbuyer.cli._io.excel_output import check_cells
 from exactbuyer.cli._io.files import location_of
 from exactbuyer.cli._io.joining import keeps_bytes
+from exactbuyer.cli._io.opening import is_enriched, surveyed
 from exactbuyer.cli._io.output import check_output
-from exactbuyer.cli._io.sources import DELIMITERS, is_enriched, surveyed
+from exactbuyer.cli._io.sources import DELIMITERS
 from exactbuyer.exceptions import ExactBuyerError
 from exactbuyer.settings import LOOPBACK
 
@@ -44,7 +45,8 @@ if TYPE_CHECKING:
 
     from exactbuyer import BulkEnricher
     from exactbuyer.cli._io.files import Location
-    from exactbuyer.cli._io.sources import Source, Survey
+    from exactbuyer.cli._io.opening import Survey
+    from exactbuyer.cli._io.sources import Source
     from exactbuyer.report.plan import Plan
 
     from ._run import RunResult
@@ -173,7 +175,8 @@ def _enrich(options: CommandOptions, console: Console) -> int:
                 overwrite=overwrite,
                 delimiter=delimiter,
                 table_request=options.table_request(source),
-                call_options=options.call_options(),
+                refresh=options["refresh"],
+                store_only=options["store_only"],
                 defuse=options["excel_safe"],
                 progress=_progress(options),
                 costs=not options["sandbox"],
@@ -278,7 +281,9 @@ def _plan(options: CommandOptions, survey: Survey | None, enricher: BulkEnricher
     source = options.source(survey)
     table_request = options.table_request(source)
     check(source, table_request, enricher.settings)
-    return planned(source, enricher, table_request, options.call_options())
+    return planned(
+        source, enricher, table_request, refresh=options["refresh"], store_only=options["store_only"]
+    )
 
 
 def _show_plan(options: CommandOptions, survey: Survey | None, enricher: BulkEnricher) -> int:

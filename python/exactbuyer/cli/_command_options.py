@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, get_args
 
-from exactbuyer._calls.options import CallOptions
 from exactbuyer._files.overwrite import OverwritePolicy
 from exactbuyer._frames.labels import as_seen, check_labels, looks_personal
 from exactbuyer._frames.request import DEFAULT_COLUMNS, TableRequest
 from exactbuyer.cli._io.files import location_of
-from exactbuyer.cli._io.sources import DELIMITERS, opened
+from exactbuyer.cli._io.opening import opened
+from exactbuyer.cli._io.sources import DELIMITERS
 from exactbuyer.enricher import BulkEnricher
 from exactbuyer.exceptions import ConfigError
 from exactbuyer.field_types import FieldType
@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from exactbuyer.cli._io.files import FileKind, Location
-    from exactbuyer.cli._io.sources import Source, Survey
+    from exactbuyer.cli._io.opening import Survey
+    from exactbuyer.cli._io.sources import Source
 
 _DAY_S = 86_400
 
@@ -177,14 +178,6 @@ class CommandOptions:
                 f"no API key: set the environment variable {KEY_VARIABLE}, or say --key-file FILE; --sandbox "
                 f"needs none",
             )
-
-    def call_options(self) -> CallOptions:
-        """What is settled for this run alone.
-
-        Raises:
-            ConfigError: It cannot be had together.
-        """
-        return CallOptions.checked(None, None, None, refresh=self["refresh"], store_only=self["store_only"])
 
     def _budget(self) -> dict[str, Any]:
         ceiling, per, tz = self["max_credits"], self["per"], self["tz"]

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from exactbuyer import BulkEnricher
-    from exactbuyer._calls.options import CallOptions
     from exactbuyer._frames.request import TableRequest
     from exactbuyer.cli._io.sources import Source
 
@@ -26,7 +25,7 @@ _WINDOW_S = 60
 
 
 def planned(
-    source: Source, enricher: BulkEnricher, table_request: TableRequest, call_options: CallOptions
+    source: Source, enricher: BulkEnricher, table_request: TableRequest, *, refresh: bool, store_only: bool
 ) -> Plan:
     """The plan of an input, read to its end.
 
@@ -34,7 +33,8 @@ def planned(
         source: The input.
         enricher: Whose settings count.
         table_request: What is wanted of it.
-        call_options: What is settled for this run alone.
+        refresh: As for `enrich_table`.
+        store_only: As for `enrich_table`.
 
     Returns:
         Its plan; its first thousand problems. Of more than `WINDOW_ROWS` rows it is an upper bound: a
@@ -51,8 +51,8 @@ def planned(
             by=dict(table_request.by),
             split=table_request.split,
             region=table_request.region,
-            refresh=call_options.refresh,
-            store_only=call_options.store_only,
+            refresh=refresh,
+            store_only=store_only,
         )
         whole = _sum(whole, plan, enricher)
     return whole

@@ -11,9 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from exactbuyer._calls.call import TICK_S
-from exactbuyer._calls.table_calls import TableStreamCall
-from exactbuyer._calls.table_stream import TableStream
+from exactbuyer._for_cli import FileStream
 from exactbuyer._frames.metadata import RECEIPT_KEY
 from exactbuyer._frames.readers import TableReader
 from exactbuyer.cli._io.joining import Outline, joiner_of, sink_of
@@ -21,7 +19,6 @@ from exactbuyer.cli._io.output import Output
 from exactbuyer.cli._io.rehearsal import rehearse
 from exactbuyer.cli._io.sources import file_errors
 from exactbuyer.exceptions import ExactBuyerError
-from exactbuyer.report.progress import Watch
 from exactbuyer.report.receipt import told
 
 from ._words import in_options
@@ -31,7 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator
 
     from exactbuyer import BulkEnricher
-    from exactbuyer._calls.options import CallOptions
     from exactbuyer._core import Batches, Rows
     from exactbuyer._files.overwrite import OverwritePolicy
     from exactbuyer._frames.request import TableRequest
@@ -58,7 +54,6 @@ class RunSpec:
         overwrite: What it may replace there.
         delimiter: What stands between its cells; `None`: as usual for its kind.
         table_request: What is looked up, and which columns are added.
-        call_options: What else was settled for this run.
         defuse: Text that is added may not be a formula.
         progress: As for `enrich_table`.
         costs: What is asked is paid for: it is no sandbox that answers.
@@ -71,7 +66,8 @@ class RunSpec:
     overwrite: OverwritePolicy
     delimiter: str | None
     table_request: TableRequest
-    call_options: CallOptions
+    refresh: bool
+    store_only: bool
     defuse: bool
     progress: ProgressOption
     costs: bool
@@ -118,18 +114,6 @@ class RunResult:
     def is_unkept(self) -> bool:
         """Whether what was paid for is neither in its place nor in any store."""
         return self.spent and not (self.is_whole or self.receipt.in_store)
-
-
-class _FileCall(TableStreamCall):
-    """A call that Ctrl-C interrupts while it waits, and nowhere else: no row falls between two places."""
-
-    signals: Signals
-
-    def step(self, timeout_s: float = TICK_S) -> None:
-        with self.signals.released():
-            self.run.wait(timeout_s)
-        self.collect()
-        self.tick()
 
 
 class _Piece(NamedTuple):
@@ -216,27 +200,32 @@ def run(spec: RunSpec, enricher: BulkEnricher, signals: Signals) -> RunResult:
     rehearse(outline, spec.table_request, reader.joiner, spec.location.kind, spec.rows)
     reader.signals = signals
     reader.counts_paid = spec.costs and enricher.store is None
-    session = enricher._session  # noqa: SLF001 - as its own doors do
-    call = session.begin(_FileCall, "enrich", spec.call_options, Watch(spec.progress, spec.rows))
-    call.signals = signals
-    call.begin(reader)
+    stream = FileStream(
+        enricher,
+        reader,
+        refresh=spec.refresh,
+        store_only=spec.store_only,
+        progress=spec.progress,
+        rows=spec.rows,
+        while_waiting=signals.released,
+    )
     with signals.held():
         try:
             output = Output(spec.location, spec.overwrite)
         except BaseException:
-            call.detach()
+            stream.leave()
             raise
         try:
             if (sink := sink_of(outline, spec.location.kind)) is not None:
                 output.expect(sink)
             written = _Written(output)
-            ended = _streamed(call, reader, written, signals)
+            ended = _streamed(stream, reader, written, signals)
             if ended is None:
-                ended = _finished(call, reader, output)
-            if not call.over():
+                ended = _finished(stream, reader, output)
+            if not stream.is_over:
                 # After a second Ctrl-C whoever waits, in closing or recovering, would wait in vain.
-                session.close(0.0)
-            return _concluded(ended, spec, call, written, enricher)
+                stream.close_enricher_at_once()
+            return _concluded(ended, spec, stream, written, enricher)
         except KeyboardInterrupt:
             # A second signal while the end is written: by now it may have cost something.
             told = f"left at once, perhaps without the output; to go on, {spec.again}"
@@ -269,10 +258,10 @@ class _Written:
             self.paid += piece.paid
 
 
-def _streamed(call: _FileCall, reader: _FileReader, written: _Written, signals: Signals) -> _Ended | None:
+def _streamed(stream: FileStream, reader: _FileReader, written: _Written, signals: Signals) -> _Ended | None:
     """Reads, looks up and writes; how that ended early, if it did."""
     try:
-        with TableStream(call, reader) as stream:
+        with stream:
             written.output.write(reader.joiner.head())
             for block in stream:
                 written.add(cast("list[_Piece]", block))
@@ -283,20 +272,19 @@ def _streamed(call: _FileCall, reader: _FileReader, written: _Written, signals: 
     except ExactBuyerError as error:
         kind = type(error).__name__
         # What the core says of it; the exception adds where in Python the rows are.
-        said = (message for met, message, _ in call.run.troubles() if met == kind)
+        said = (message for met, message, _ in stream.troubles() if met == kind)
         return _Ended(exit_code_of_error(kind), in_options(next(said, str(error))), error.table)
     except BaseException as error:  # noqa: BLE001 - a panic of a Rust library is no `Exception`
         with _whatever_happens():
             # As after Ctrl-C, for no longer than the grace: what is in flight may have been paid for.
-            while not call.over():
-                call.step()
+            stream.wait_until_over()
         return _unexpected(error)
     return None
 
 
-def _finished(call: _FileCall, reader: _FileReader, output: Output) -> _Ended:
+def _finished(stream: FileStream, reader: _FileReader, output: Output) -> _Ended:
     """Writes the end, and puts the output into its place."""
-    receipt, troubles = call.receipt(), call.run.troubles()
+    receipt, troubles = stream.receipt, stream.troubles()
     try:
         output.write(reader.joiner.tail())
         output.finish({RECEIPT_KEY: told(receipt)})
@@ -331,10 +319,10 @@ def _whatever_happens() -> Generator[None]:
 
 
 def _concluded(
-    ended: _Ended, spec: RunSpec, call: _FileCall, written: _Written, enricher: BulkEnricher
+    ended: _Ended, spec: RunSpec, stream: FileStream, written: _Written, enricher: BulkEnricher
 ) -> RunResult:
     """What became of it all; keeps what was paid for, if nothing else remembers it."""
-    receipt = call.receipt()
+    receipt = stream.receipt
     if receipt.stopped:
         why = ended.message if ended.exit_code is ExitCode.FILES else _BROKEN_OFF.get(ended.exit_code)
         receipt = replace(receipt, stopped=why or in_options(receipt.stopped))
@@ -350,7 +338,7 @@ def _concluded(
         return done
     output = written.output
     with _whatever_happens():
-        rest = enricher.recover().table if ended.rest is None and call.over() else ended.rest
+        rest = enricher.recover().table if ended.rest is None and stream.is_over else ended.rest
         # Behind what does not fit nothing more is written: it would hide that rows are missing there.
         if not output.has_failed:
             written.add(rest or [])
