@@ -13,6 +13,7 @@ from ._calls.options import CallOptions, check_on_error
 from ._calls.slices import length, looks_wrong, slices
 from ._calls.stream_call import StreamCall
 from ._calls.streams import Stream
+from ._traceback import short_traceback
 from .report.progress import Watch
 from .report.results import Results
 
@@ -92,15 +93,16 @@ class BlockingCalls:
 
         Source: `contact-enrichment/bulk-enrichment-api` on docs.exactbuyer.com.
         """
-        on_error = check_on_error(on_error)
-        options = CallOptions.checked(
-            field_type, required_fields, max_credits, refresh=refresh, store_only=store_only
-        )
-        read = self._session.read(rows, options)
-        if on_error == "raise":
-            refuse_invalid([read])
-        watch = Watch(progress, len(read))
-        call = self._session.begin(ListCall, "enrich", options, watch, asking=read.asking())
+        with short_traceback:
+            on_error = check_on_error(on_error)
+            options = CallOptions.checked(
+                field_type, required_fields, max_credits, refresh=refresh, store_only=store_only
+            )
+            read = self._session.read(rows, options)
+            if on_error == "raise":
+                refuse_invalid([read])
+            watch = Watch(progress, len(read))
+            call = self._session.begin(ListCall, "enrich", options, watch, asking=read.asking())
         try:
             call.feed([read])
             while not call.over():
@@ -172,12 +174,13 @@ class BlockingCalls:
             ana@acme.example
             None
         """
-        options = CallOptions.checked(
-            field_type, required_fields, max_credits, refresh=refresh, store_only=store_only
-        )
-        if looks_wrong(rows):
-            self._session.read(rows, options)
-        call = self._session.begin(StreamCall, "stream", options, Watch(progress, length(rows)))
+        with short_traceback:
+            options = CallOptions.checked(
+                field_type, required_fields, max_credits, refresh=refresh, store_only=store_only
+            )
+            if looks_wrong(rows):
+                self._session.read(rows, options)
+            call = self._session.begin(StreamCall, "stream", options, Watch(progress, length(rows)))
         source = slices(rows, self._session.settings.chunk_size)
         return Stream(call, partial(self._session.read, options=options), source)
 

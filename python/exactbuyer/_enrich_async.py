@@ -16,6 +16,7 @@ from ._calls.options import CallOptions, check_on_error
 from ._calls.slices import length, looks_wrong, slices
 from ._calls.stream_call import StreamCall
 from ._calls.waiting import Waiter, raise_if_cancelled
+from ._traceback import short_traceback
 from .report.progress import Watch
 from .report.results import Results
 
@@ -79,15 +80,16 @@ class AwaitableCalls:
             >>> len(results)
             2
         """
-        on_error = check_on_error(on_error)
-        options = CallOptions.checked(
-            field_type, required_fields, max_credits, refresh=refresh, store_only=store_only
-        )
-        parts = await self._read_in_parts(rows, options)
-        if on_error == "raise":
-            refuse_invalid(parts)
-        watch, asking = Watch(progress, sum(map(len, parts))), sum(part.asking() for part in parts)
-        call = self._session.begin(ListCall, "enrich_async", options, watch, asking=asking)
+        with short_traceback:
+            on_error = check_on_error(on_error)
+            options = CallOptions.checked(
+                field_type, required_fields, max_credits, refresh=refresh, store_only=store_only
+            )
+            parts = await self._read_in_parts(rows, options)
+            if on_error == "raise":
+                refuse_invalid(parts)
+            watch, asking = Watch(progress, sum(map(len, parts))), sum(part.asking() for part in parts)
+            call = self._session.begin(ListCall, "enrich_async", options, watch, asking=asking)
         waiter = Waiter(call)
         try:
             call.feed(parts)
@@ -151,12 +153,13 @@ class AwaitableCalls:
             >>> asyncio.run(values())
             ['ana@acme.example', None]
         """
-        options = CallOptions.checked(
-            field_type, required_fields, max_credits, refresh=refresh, store_only=store_only
-        )
-        if not isinstance(rows, AsyncIterable) and looks_wrong(rows):
-            self._session.read(rows, options)
-        call = self._session.begin(StreamCall, "stream_async", options, Watch(progress, length(rows)))
+        with short_traceback:
+            options = CallOptions.checked(
+                field_type, required_fields, max_credits, refresh=refresh, store_only=store_only
+            )
+            if not isinstance(rows, AsyncIterable) and looks_wrong(rows):
+                self._session.read(rows, options)
+            call = self._session.begin(StreamCall, "stream_async", options, Watch(progress, length(rows)))
         chunk_size = self._session.settings.chunk_size
         source = aiter(rows) if isinstance(rows, AsyncIterable) else slices(rows, chunk_size)
         return AsyncStream(call, partial(self._session.read, options=options), source)

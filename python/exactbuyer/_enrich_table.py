@@ -17,6 +17,7 @@ from ._frames.detect import is_reader
 from ._frames.readers import reader_of
 from ._frames.request import TableRequest
 from ._frames.table_input import TableInput
+from ._traceback import short_traceback
 from .report.progress import Watch
 
 if TYPE_CHECKING:
@@ -122,18 +123,21 @@ class TableCalls:
             >>> table.loc[8, "eb_status"]
             'missing'
         """
-        options = CallOptions.checked(
-            field_type, required_fields, max_credits, refresh=refresh, store_only=store_only
-        )
-        table_request = TableRequest.checked(by, columns, prefix, split, options.field_type, region=region)
-        settings = self._session.settings
-        if is_reader(data):
-            reader = reader_of(data, table_request, settings)
-            stream = self._session.begin(TableStreamCall, "enrich_table", options, Watch(progress, None))
-            stream.begin(reader)
-            return cast("DataT", reader.out(TableStream(stream, reader).parts()))
-        table_input = TableInput(data, table_request, settings)
-        call = self._session.begin(TableCall, "enrich_table", options, Watch(progress, table_input.rows))
+        with short_traceback:
+            options = CallOptions.checked(
+                field_type, required_fields, max_credits, refresh=refresh, store_only=store_only
+            )
+            table_request = TableRequest.checked(
+                by, columns, prefix, split, options.field_type, region=region
+            )
+            settings = self._session.settings
+            if is_reader(data):
+                reader = reader_of(data, table_request, settings)
+                stream = self._session.begin(TableStreamCall, "enrich_table", options, Watch(progress, None))
+                stream.begin(reader)
+                return cast("DataT", reader.out(TableStream(stream, reader).parts()))
+            table_input = TableInput(data, table_request, settings)
+            call = self._session.begin(TableCall, "enrich_table", options, Watch(progress, table_input.rows))
         call.begin(table_input)
         try:
             for rows in table_input.parts():
@@ -198,14 +202,17 @@ class TableCalls:
             >>> table["eb_status"][1]
             'missing'
         """
-        options = CallOptions.checked(
-            field_type, required_fields, max_credits, refresh=refresh, store_only=store_only
-        )
-        table_request = TableRequest.checked(by, columns, prefix, split, options.field_type, region=region)
-        table_input = TableInput(data, table_request, self._session.settings)
-        call = self._session.begin(
-            TableCall, "enrich_table_async", options, Watch(progress, table_input.rows)
-        )
+        with short_traceback:
+            options = CallOptions.checked(
+                field_type, required_fields, max_credits, refresh=refresh, store_only=store_only
+            )
+            table_request = TableRequest.checked(
+                by, columns, prefix, split, options.field_type, region=region
+            )
+            table_input = TableInput(data, table_request, self._session.settings)
+            call = self._session.begin(
+                TableCall, "enrich_table_async", options, Watch(progress, table_input.rows)
+            )
         call.begin(table_input)
         waiter = Waiter(call)
         try:

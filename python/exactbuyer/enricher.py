@@ -19,6 +19,7 @@ from ._enrich_async import AwaitableCalls
 from ._enrich_table import TableCalls
 from ._frames.request import TableRequest
 from ._frames.table_input import TableInput, cell_reason
+from ._traceback import short_traceback
 from .exceptions import ConfigError
 from .settings import BASE_URL, checked, store_path
 from .settings._auto_store import warn_if_elsewhere
@@ -153,36 +154,37 @@ class BulkEnricher(BlockingCalls, AwaitableCalls, TableCalls):
             # It may hold a password.
             store = None
             raise refuse_address("store")
-        if key is not None:
-            key.check("api_key", f"pass None to read {KEY_VARIABLE}, or a key")
-        settings = checked(
-            required_fields=required_fields,
-            store=store,
-            max_credits=max_credits,
-            max_in_doubt=max_in_doubt,
-            on_unknown=on_unknown,
-            requests_per_minute=requests_per_minute,
-            max_concurrency=max_concurrency,
-            chunk_size=chunk_size,
-            max_retries=max_retries,
-            timeout=timeout,
-            connect_timeout=connect_timeout,
-            grace=grace,
-            default_region=default_region,
-            max_age=max_age,
-            miss_max_age=miss_max_age,
-            na_values=na_values,
-            body=body,
-            base_url=hidden_url,
-            proxy=hidden_proxy,
-            ca_bundle=ca_bundle,
-            credit_price=credit_price,
-            tags=tags,
-            copies=copies,
-        )
-        if isinstance(store, str) and store == "auto":
-            warn_if_elsewhere(settings.store)
-        object.__setattr__(self, "_session", Session(settings, key))
+        with short_traceback:
+            if key is not None:
+                key.check("api_key", f"pass None to read {KEY_VARIABLE}, or a key")
+            settings = checked(
+                required_fields=required_fields,
+                store=store,
+                max_credits=max_credits,
+                max_in_doubt=max_in_doubt,
+                on_unknown=on_unknown,
+                requests_per_minute=requests_per_minute,
+                max_concurrency=max_concurrency,
+                chunk_size=chunk_size,
+                max_retries=max_retries,
+                timeout=timeout,
+                connect_timeout=connect_timeout,
+                grace=grace,
+                default_region=default_region,
+                max_age=max_age,
+                miss_max_age=miss_max_age,
+                na_values=na_values,
+                body=body,
+                base_url=hidden_url,
+                proxy=hidden_proxy,
+                ca_bundle=ca_bundle,
+                credit_price=credit_price,
+                tags=tags,
+                copies=copies,
+            )
+            if isinstance(store, str) and store == "auto":
+                warn_if_elsewhere(settings.store)
+            object.__setattr__(self, "_session", Session(settings, key))
 
     @classmethod
     def sandbox(cls, **settings: Any) -> Self:
@@ -220,7 +222,8 @@ class BulkEnricher(BlockingCalls, AwaitableCalls, TableCalls):
                     f"{name} is the sandbox's own here: leave it out, or call BulkEnricher(…) with it"
                 )
         server = Sandbox()
-        enricher = cls(server.api_key, base_url=server.url, **settings)
+        with short_traceback:
+            enricher = cls(server.api_key, base_url=server.url, **settings)
         enricher._session.server = server
         return enricher
 
@@ -329,17 +332,22 @@ class BulkEnricher(BlockingCalls, AwaitableCalls, TableCalls):
             >>> plan.rows, plan.missing, plan.invalid, plan.duplicates, plan.to_send
             (4, 1, 1, 1, (1, 1))
         """
-        options = CallOptions.checked(
-            field_type, required_fields, max_credits, refresh=refresh, store_only=store_only
-        )
-        if by is None:
-            if region is not None:
-                raise ConfigError("region names a column of a table: pass by, too")
-            return self._session.plan(self._session.read(rows, options), options)
-        table_request = TableRequest.checked(by, columns, prefix, split, options.field_type, region=region)
-        plan = self._session.plan(TableInput(rows, table_request, self._session.settings).all_rows(), options)
-        problems = (problem._replace(reason=cell_reason(problem.reason)) for problem in plan.problems)
-        return replace(plan, problems=tuple(problems))
+        with short_traceback:
+            options = CallOptions.checked(
+                field_type, required_fields, max_credits, refresh=refresh, store_only=store_only
+            )
+            if by is None:
+                if region is not None:
+                    raise ConfigError("region names a column of a table: pass by, too")
+                return self._session.plan(self._session.read(rows, options), options)
+            table_request = TableRequest.checked(
+                by, columns, prefix, split, options.field_type, region=region
+            )
+            plan = self._session.plan(
+                TableInput(rows, table_request, self._session.settings).all_rows(), options
+            )
+            problems = (problem._replace(reason=cell_reason(problem.reason)) for problem in plan.problems)
+            return replace(plan, problems=tuple(problems))
 
     def close(self) -> None:
         """Stops every call of this enricher, and waits up to `grace` for its requests in flight.

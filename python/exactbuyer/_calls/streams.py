@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
+from exactbuyer._traceback import short_traceback
 from exactbuyer.exceptions import ExactBuyerError
 from exactbuyer.report.wording import count
 
@@ -125,7 +126,8 @@ class StreamBase:
             )
         call.conclude("record")
         if intake.trouble is not None:
-            raise intake.trouble
+            with short_traceback:
+                raise intake.trouble
 
     def _detach(self) -> None:
         if not self._closed:

@@ -13,6 +13,7 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
+from exactbuyer._traceback import DEBUG
 from exactbuyer.exceptions import IncompleteWarning
 from exactbuyer.report.receipt import told
 
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
     from exactbuyer.report.plan import Plan
 
     from ._run import RunResult
-
-DEBUG = "EXACTBUYER_DEBUG"
-"""The environment variable that shows the package's log down to DEBUG."""
 
 
 class Console:

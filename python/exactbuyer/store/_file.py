@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from exactbuyer._core import Store as CoreStore
 from exactbuyer._core import after_fork, before_fork
+from exactbuyer._traceback import short_traceback
 from exactbuyer.report._warnings import warn_of_store
 from exactbuyer.settings._checks import check_text
 from exactbuyer.settings._paths import file_at
@@ -31,9 +32,10 @@ class StoreFile:
 
     def __init__(self, path: str | PathLike[str], *, default_region: str | None = None) -> None:
         hidden, path = Hidden(path), ""
-        file = file_at("path", hidden)
-        check_text("default_region", default_region)
-        self._set(file, None, default_region, ())
+        with short_traceback:
+            file = file_at("path", hidden)
+            check_text("default_region", default_region)
+            self._set(file, None, default_region, ())
 
     def _set(
         self,
