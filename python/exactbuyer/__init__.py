@@ -84,3 +84,7 @@ __all__ = [
     "UnknownOutcomeError",
     "__version__",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__

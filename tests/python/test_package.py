@@ -7,6 +7,8 @@ import sys
 from importlib import metadata, resources
 from pathlib import Path
 
+import exactbuyer
+
 HEAVY = ("numpy", "pandas", "polars", "pyarrow", "IPython", "pytest")
 
 
@@ -30,6 +32,16 @@ def test_pytest_runs_of_others_do_not_import_it(tmp_path: Path) -> None:
         cwd=tmp_path,
     )
     assert "2 passed" in done.stdout, done.stdout + done.stderr
+
+
+def test_its_names_are_its_api() -> None:
+    assert dir(exactbuyer) == sorted(exactbuyer.__all__)
+    classes = [
+        each for each in map(exactbuyer.__getattribute__, exactbuyer.__all__) if isinstance(each, type)
+    ]
+    # A pickle names the module of a class: it must be a public one, which stays.
+    assert [each for each in classes if "._" in each.__module__] == []
+    assert len(classes) > 25
 
 
 def test_types_and_stubs_are_shipped() -> None:

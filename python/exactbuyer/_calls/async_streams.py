@@ -89,6 +89,8 @@ class AsyncStream(StreamBase, AsyncIterator["Result"]):
     `anext()` continues.
     """
 
+    __module__ = "exactbuyer"
+
     def __init__(
         self, call: StreamCall, read: ReadRows, source: Iterator[Sequence[object]] | AsyncIterator[object]
     ) -> None:

@@ -149,6 +149,8 @@ class Stream(StreamBase, Iterator["Result"]):
     those that were paid for but not yet yielded.
     """
 
+    __module__ = "exactbuyer"
+
     def __init__(self, call: StreamCall, read: ReadRows, source: Iterator[Sequence[object]]) -> None:
         super().__init__(call, read)
         self._source = source

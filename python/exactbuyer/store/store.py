@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
 from exactbuyer._core import Rows, migrate_store
+from exactbuyer._traceback import short_traceback
 from exactbuyer.exceptions import ConfigError, InvalidIdentifierError
 from exactbuyer.field_types import check_field_type
 from exactbuyer.report.results import Problem
@@ -339,12 +340,13 @@ class Store(StoreFile):
         return self.info()._repr_html_() if self.exists() else f"{self!r}: nothing yet"
 
     def _read(self, what: object, field_type: object) -> Rows:
-        return Rows(
-            [what],
-            field_type=check_field_type(field_type),
-            default_region=self._default_region,
-            na_values=self._na_values,
-        )
+        with short_traceback:
+            return Rows(
+                [what],
+                field_type=check_field_type(field_type),
+                default_region=self._default_region,
+                na_values=self._na_values,
+            )
 
     def _one(self, identifier: object, field_type: object) -> Rows:
         read = self._read(identifier, field_type)
