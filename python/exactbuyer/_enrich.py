@@ -1,6 +1,6 @@
 """The blocking calls `enrich`, `stream` and `recover`. They do not use asyncio, so they work inside any loop.
 
-Owns how such a call waits. What a call is, and how it ends, is in `_calls`.
+Owns how such a call waits. What a call is, and how it ends, is in `_calls/call.py`.
 """
 
 from __future__ import annotations
@@ -137,14 +137,8 @@ class BlockingCalls:
         Use a `with` block: if the block is left early, the stream stops at once, even if Ctrl-C comes between
         two rows.
 
-        Args:
-            rows: Any iterable of rows as for `enrich`, even an endless one. It is read only as needed.
-            field_type: As for `enrich`.
-            required_fields: As for `enrich`.
-            max_credits: As for `enrich`, for the whole stream.
-            refresh: As for `enrich`.
-            store_only: As for `enrich`.
-            progress: As for `enrich`.
+        `rows` is any iterable, even an endless one, and is read only as needed. The other arguments are those
+        of `enrich`; `max_credits` is for the whole stream.
 
         Returns:
             An iterator over the same dicts, one for each row, in order. It is also a context manager, and has
@@ -221,10 +215,7 @@ class BlockingCalls:
             while not call.over():
                 call.step()
             return call.settle()
-        except KeyboardInterrupt:
-            self._session.history.put_back(call, first=True)
-            raise
-        except BaseException:
-            # Behind the others: what cannot be handed out must not keep them from it.
-            self._session.history.put_back(call, first=False)
+        except BaseException as error:
+            # A call whose results cannot be taken goes behind the others, which must not wait for it.
+            self._session.history.put_back(call, first=isinstance(error, KeyboardInterrupt))
             raise

@@ -1,6 +1,6 @@
 """The awaitable calls `enrich_async`, `stream_async` and `recover_async`.
 
-Owns how such a call waits. What a call is, and how it ends, is in `_calls`.
+Owns how such a call waits. What a call is, and how it ends, is in `_calls/call.py`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ._calls.async_streams import AsyncStream
-from ._calls.call import TICK_S, ListCall, refuse_invalid
+from ._calls.call import ListCall, refuse_invalid
 from ._calls.options import CallOptions, check_on_error
 from ._calls.slices import length, looks_wrong, slices
 from ._calls.stream_call import StreamCall
@@ -56,22 +56,6 @@ class AwaitableCalls:
         If it is cancelled, it ends at once, and no new request is sent. The requests in flight finish in the
         background, and `recover()` or `recover_async()` returns what was paid for.
 
-        Args:
-            rows: As for `enrich`.
-            field_type: As for `enrich`.
-            required_fields: As for `enrich`.
-            max_credits: As for `enrich`.
-            refresh: As for `enrich`.
-            store_only: As for `enrich`.
-            on_error: As for `enrich`.
-            progress: As for `enrich`.
-
-        Returns:
-            As `enrich`: one result for each row, in order.
-
-        Raises:
-            ExactBuyerError: As `enrich`.
-
         Example:
             >>> import asyncio
             >>> from exactbuyer import BulkEnricher
@@ -90,22 +74,12 @@ class AwaitableCalls:
                 refuse_invalid(parts)
             watch, asking = Watch(progress, sum(map(len, parts))), sum(part.asking() for part in parts)
             call = self._session.begin(ListCall, "enrich_async", options, watch, asking=asking)
-        waiter = Waiter(call)
-        try:
+        with Waiter(call) as waiter:
             call.feed(parts)
-            while not call.over():
-                await waiter.wait(TICK_S)
-                if not waiter.waiting:
-                    call.collect()
-                call.tick()
+            await waiter.until_over()
             call.settle()
             await raise_if_cancelled()
             return call.conclude(on_error)
-        except BaseException:
-            # First of all what was paid for is put where `recover` finds it.
-            call.detach()
-            waiter.close()
-            raise
 
     def stream_async(
         self,
@@ -120,6 +94,8 @@ class AwaitableCalls:
     ) -> AsyncStream:
         """The version of `stream` for `async for`: the same arguments, results, errors and costs.
 
+        `rows` may also be an async iterable.
+
         As with `stream`, a duplicate more than 100,000 rows after the last row with the same identifier is
         answered from the store; without a store it is paid for again.
 
@@ -127,20 +103,8 @@ class AwaitableCalls:
         stops the stream. Without `async with`, the stream continues within its window until nothing refers to
         it any more; an exception that is being handled may still refer to it.
 
-        Args:
-            rows: Any iterable or async iterable of rows.
-            field_type: As for `enrich`.
-            required_fields: As for `enrich`.
-            max_credits: As for `enrich`, for the whole stream.
-            refresh: As for `enrich`.
-            store_only: As for `enrich`.
-            progress: As for `enrich`.
-
         Returns:
             An async iterator over the same dicts. It is also an async context manager, and has a `receipt`.
-
-        Raises:
-            ExactBuyerError: As `stream`.
 
         Example:
             >>> import asyncio
@@ -183,19 +147,12 @@ class AwaitableCalls:
         try:
             # A waiter that was cancelled a moment ago lets go when the loop has turned.
             await asyncio.sleep(0)
-            while not call.over():
-                await waiter.wait(TICK_S)
-                if not waiter.waiting:
-                    call.collect()
+            await waiter.until_over()
             results = call.settle()
             await raise_if_cancelled()
-        except asyncio.CancelledError:
-            self._session.history.put_back(call, first=True)
-            waiter.close()
-            raise
-        except BaseException:
-            # Behind the others: what cannot be handed out must not keep them from it.
-            self._session.history.put_back(call, first=False)
+        except BaseException as error:
+            # A call whose results cannot be taken goes behind the others, which must not wait for it.
+            self._session.history.put_back(call, first=isinstance(error, asyncio.CancelledError))
             waiter.close()
             raise
         return results

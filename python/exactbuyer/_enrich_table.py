@@ -1,6 +1,6 @@
 """The calls for tables: the blocking `enrich_table` and the awaitable `enrich_table_async`.
 
-Owns how such a call waits. What a call is, and how it ends, is in `_tables`.
+Owns how such a call waits. What a call is, and how it ends, is in `_calls/table_calls.py`.
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, TypeVar, cast
 
-from ._calls.call import TICK_S
 from ._calls.options import CallOptions
 from ._calls.table_calls import TableCall, TableStreamCall
 from ._calls.table_stream import TableStream
@@ -172,26 +171,7 @@ class TableCalls:
 
         If it is cancelled, the same happens as with `enrich_async`; what `recover()` returns has a `table`.
 
-        Args:
-            data: As for `enrich_table`, but not a reader, because reading it would block the loop.
-            by: As for `enrich_table`.
-            columns: As for `enrich_table`.
-            prefix: As for `enrich_table`.
-            split: As for `enrich_table`.
-            region: As for `enrich_table`.
-            field_type: As for `enrich_table`.
-            required_fields: As for `enrich_table`.
-            max_credits: As for `enrich_table`.
-            refresh: As for `enrich_table`.
-            store_only: As for `enrich_table`.
-            progress: As for `enrich_table`.
-
-        Returns:
-            As `enrich_table`.
-
-        Raises:
-            ConfigError: As `enrich_table`, or `data` is a reader.
-            ExactBuyerError: As `enrich_table`.
+        `data` cannot be a reader, because reading it would block the loop: that is a `ConfigError`.
 
         Example:
             >>> import asyncio, polars
@@ -214,22 +194,12 @@ class TableCalls:
                 TableCall, "enrich_table_async", options, Watch(progress, table_input.rows)
             )
         call.begin(table_input)
-        waiter = Waiter(call)
-        try:
+        with Waiter(call) as waiter:
             for rows in table_input.parts():
                 call.feed(rows)
                 await asyncio.sleep(0)
             call.run.finish()
-            while not call.over():
-                await waiter.wait(TICK_S)
-                if not waiter.waiting:
-                    call.collect()
-                call.tick()
+            await waiter.until_over()
             call.settle()
             await raise_if_cancelled()
             return cast("DataT", call.conclude("record").table)
-        except BaseException:
-            # First of all what was paid for is put where `recover` finds it.
-            call.detach()
-            waiter.close()
-            raise

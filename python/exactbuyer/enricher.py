@@ -1,7 +1,7 @@
 """The main class of the package: :class:`BulkEnricher`.
 
-Owns how an enricher is created, shown, copied and closed. Its calls are in `sync_doors`, `async_doors` and
-`table_doors`, its state in `_desk`.
+Owns how an enricher is created, shown, copied and closed. Its calls are in `_enrich`, `_enrich_async` and
+`_enrich_table`, its state in `_calls/session.py`.
 """
 
 from __future__ import annotations
@@ -306,18 +306,8 @@ class BulkEnricher(BlockingCalls, AwaitableCalls, TableCalls):
 
         It uses no network and no key, and costs nothing.
 
-        Args:
-            rows: As for `enrich`. With `by`: a table, as for `enrich_table`, but not a reader.
-            by: As for `enrich_table`.
-            columns: As for `enrich_table`; only checked.
-            prefix: As for `enrich_table`; only checked.
-            split: As for `enrich_table`.
-            region: As for `enrich_table`; only with `by`.
-            field_type: As for `enrich`.
-            required_fields: As for `enrich`.
-            max_credits: As for `enrich`.
-            refresh: As for `enrich`.
-            store_only: As for `enrich`.
+        With `by`, `rows` is a table as for `enrich_table`, but not a reader; `columns` and `prefix` are only
+        checked, and `region` needs `by`.
 
         Returns:
             The numbers of rows, lookups, requests and credits. It prints as a table.
@@ -371,11 +361,11 @@ class BulkEnricher(BlockingCalls, AwaitableCalls, TableCalls):
 
     def __repr__(self) -> str:
         # Shown in a traceback out of `__init__`, it has no settings yet.
-        told = self._session.settings.told() if hasattr(self, "_session") else {}
-        usual = _usual_settings().told()
+        settings = self._session.settings.shown() if hasattr(self, "_session") else {}
+        usual = _usual_settings().shown()
         if hasattr(self, "_session"):
             usual["store"] = store_path("auto", self._session.settings.base_url)
-        shown = (f"{name}={value!r}" for name, value in told.items() if value != usual[name])
+        shown = (f"{name}={value!r}" for name, value in settings.items() if value != usual[name])
         return f"{type(self).__name__}({', '.join(shown)})"
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -396,7 +386,7 @@ class BulkEnricher(BlockingCalls, AwaitableCalls, TableCalls):
 
 @cache
 def _usual_settings() -> Settings:
-    """What an enricher has that was told nothing: the constructor says it, once. Without a store."""
+    """The default settings, as the constructor has them, without a store."""
     parameters = signature(BulkEnricher.__init__).parameters.values()
     usual = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
     return checked(**usual | {"store": None, "base_url": Hidden(usual["base_url"])})

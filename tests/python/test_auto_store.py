@@ -33,7 +33,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("XDG_STATE_HOME", raising=False)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
-    monkeypatch.setattr(auto, "_told", set())
+    monkeypatch.setattr(auto, "_warned", set())
     monkeypatch.setattr(auto, "_elsewhere", {})
     return tmp_path
 

@@ -126,7 +126,7 @@ def test_an_enricher_is_frozen() -> None:
 
 def test_the_key_is_shown_nowhere(capsys: pytest.CaptureFixture[str]) -> None:
     enricher = BulkEnricher(KEY, proxy="http://user:hush@proxy.example:1")
-    shown = f"{enricher!r} {enricher} {enricher.settings.told()} {enricher.__reduce__()}"
+    shown = f"{enricher!r} {enricher} {enricher.settings.shown()} {enricher.__reduce__()}"
     assert KEY not in shown
     assert "hush" not in repr(enricher) + repr(enricher.settings)
     assert KEY.encode() not in pickle.dumps(enricher)

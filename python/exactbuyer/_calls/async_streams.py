@@ -1,4 +1,4 @@
-"""A stream for `async for`. What both kinds of stream share is in `streams`."""
+"""A stream for `async for`. What both kinds of stream share is in `streams.py`."""
 
 from __future__ import annotations
 
@@ -168,7 +168,7 @@ class AsyncStream(StreamBase, AsyncIterator["Result"]):
             intake.end(trouble)
 
     def _waiter_here(self) -> Waiter:
-        """A bell for the loop that is running now: the loop of an earlier bell may be closed."""
+        """A waiter for the loop that is running now: the loop of an earlier one may be closed."""
         if self._waiter is not None and self._waiter.belongs_here():
             return self._waiter
         if self._waiter is not None:
@@ -193,10 +193,7 @@ class AsyncStream(StreamBase, AsyncIterator["Result"]):
             call.stop()
             if self._reader is not None:
                 self._reader.close()
-            while not call.over():
-                await waiter.wait(TICK_S)
-                if not waiter.waiting:
-                    call.collect()
+            await waiter.until_over()
         finally:
             call.detach()
             self._end_reading()

@@ -1,7 +1,7 @@
 """One call under way: the core's run, and what Python keeps beside it.
 
-Owns how a call ends: with results, an exception, a warning, or broken off. The doors (sync and
-async) own how it waits.
+Owns how a call ends: with results, an exception, a warning, or stopped. How it waits is in `_enrich`,
+`_enrich_async` and `_enrich_table`.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger("exactbuyer")
 
 
-SHOWN_BY_CLI = {"is_said": True}
-"""What a log record of something carries that the command line says in words of its own."""
+SHOWN_BY_CLI = {"shown_by_cli": True}
+"""Marks log records about what the command line shows in its own words."""
 
 TICK_S = 0.1
 """How long a call waits before it looks at the clock and at its progress again."""
@@ -73,8 +73,8 @@ class Call:
 
     Args:
         run: The core's run.
-        name: The door that it came through, for the log.
-        desk: The enricher's. Kept alive as long as the call: a sandbox must not end before.
+        name: The method that began it, for the log.
+        session: The enricher's. It lives as long as the call: a sandbox must not end before.
         watch: What shows how it gets on.
     """
 
@@ -92,7 +92,7 @@ class Call:
         self._watch = watch
         watch.paced_by(session.settings)
         self.settled: Receipt | None = None
-        """Its receipt, once that is in the books: which put it here."""
+        """Its receipt, once the call history has it. The history sets it."""
         self.is_handed_out = False
         """Whether `recover()` is working on it, or has returned it."""
         self.is_caller_done = False
@@ -120,7 +120,7 @@ class Call:
         return loop is None or loop.is_closed()
 
     def _feed(self, rows: Rows) -> None:
-        """Gives the run rows; with a word, once, where many are paid for and nothing keeps them."""
+        """Gives the run rows. Warns once if many are paid for and no store keeps the answers."""
         if not self._is_registered:
             # Before anything is sent, so that its receipt counts even if the caller abandons it.
             self._is_registered = True
@@ -193,7 +193,7 @@ class Call:
         )
 
     def receipt_so_far(self) -> Receipt | None:
-        """What it took until now; `None` once its receipt is in the books."""
+        """Its receipt so far; `None` once the call history has the final one."""
         return None if self.settled is not None else self._current_receipt()
 
     def receipt(self) -> Receipt:
@@ -210,7 +210,7 @@ class Call:
         self._session.history.keep(self)
 
     def detach(self) -> None:
-        """Stops, waits for nothing, and leaves the rest to `recover()`."""
+        """Stops, waits for nothing, and leaves the remaining rows to `recover()`."""
         if self._is_delivered:
             return
         try:
@@ -259,7 +259,7 @@ class Call:
         )
 
     def settle(self) -> Results:
-        """Once it is over: puts the receipt into the books, and gives the rows that are left.
+        """Once it is over: adds the receipt to the call history, and returns the remaining rows.
 
         Broken off by Ctrl-C at any point, it can be done again.
         """
@@ -290,8 +290,8 @@ class Call:
         for kind, message, status in troubles:
             if on_error == "raise" or _is_about_settings(kind, status):
                 error_class: type[ExactBuyerError] = getattr(exceptions, kind)
-                told = f"{message.rstrip('.')}. {self._where_results_are()}"
-                raise error_class(told, status=status, results=results, receipt=receipt)
+                text = f"{message.rstrip('.')}. {self._where_results_are()}"
+                raise error_class(text, status=status, results=results, receipt=receipt)
         if receipt.not_stored:
             warn_not_stored(results, receipt, self.settings.store)
         # What earlier runs left in doubt, and what is not to be sent, is told each time, and never raised.
@@ -300,8 +300,8 @@ class Call:
             why = troubles[0][1] if troubles else receipt.why_open
             open_rows = f"{receipt.open_rows:,} of {count(receipt.rows, 'row')} open: {why.rstrip('.')}"
             if on_error == "raise" and (receipt.stopped or receipt.open_rows > expected):
-                told = f"{open_rows}. Next: {receipt.next_step}. {self._where_results_are()}"
-                raise ExactBuyerError(told, results=results, receipt=receipt)
+                text = f"{open_rows}. Next: {receipt.next_step}. {self._where_results_are()}"
+                raise ExactBuyerError(text, results=results, receipt=receipt)
             warn_incomplete(open_rows, results, receipt)
         return results
 

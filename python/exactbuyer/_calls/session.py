@@ -1,4 +1,4 @@
-"""What of an enricher is not frozen: the core's engine, the key, the books, whether it is closed.
+"""The state of an enricher that changes: the core's engine, the key, the call history, whether it is closed.
 
 Owns how rows are read and calls begin, and what becomes of an enricher when the interpreter ends or
 the process forks. Knows nothing of how a call waits.
@@ -43,7 +43,7 @@ CallT = TypeVar("CallT", bound=Call)
 
 
 class Session:
-    """Where an enricher's calls begin and end.
+    """Begins the calls of an enricher, and ends them when it is closed.
 
     Args:
         settings: The enricher's.
@@ -88,8 +88,8 @@ class Session:
 
         Args:
             kind: What kind.
-            name: The door that it came through.
-            options: The call's.
+            name: The method that began it.
+            options: The call's own.
             watch: What shows how it gets on.
             asking: How many rows have something to ask, if that is known. If it is 0, the call needs neither
                 key nor store.

@@ -1,4 +1,4 @@
-"""A call whose rows are read and handed out one after the other. How a call ends is in `_calls`."""
+"""A call whose rows are read and handed out one after the other. How a call ends is in `call.py`."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
-"""Calls whose rows are a table's: outcomes become columns in the core, never objects of Python's.
+"""Calls whose rows are those of a table: the core writes outcomes into columns, without Python objects.
 
-Own how a table is cut into blocks, and what becomes of blocks that are complete. What kind of table it is, is
-`frames`' affair; how a call waits, the doors'.
+Owns what happens to blocks of a table that are complete. Kinds of tables are in `_frames`.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ _NEARLY_ALL = 0.9
 
 
 class TableCallBase(Call):
-    """What both kinds of call with tables share."""
+    """What both kinds of call share."""
 
     where = ".table"
     table: Table
@@ -53,11 +52,11 @@ class TableCallBase(Call):
         results, receipt = super().conclude(on_error), self.receipt()
         if receipt.found >= _ENOUGH_ROWS:
             if named := self._own(self.table.unmet()):
-                told = f"none of the {receipt.found:,} contacts found has a value for {named}"
-                warn_of_column(f"{told}: is the path right?", results, receipt)
+                text = f"none of the {receipt.found:,} contacts found has a value for {named}"
+                warn_of_column(f"{text}: is the path right?", results, receipt)
             if named := self._own(self.table.unfit()):
-                told = f"no value of the contacts found fits {named}, which is null: is the type right?"
-                warn_of_column(told, results, receipt)
+                text = f"no value of the contacts found fits {named}, which is null: is the type right?"
+                warn_of_column(text, results, receipt)
         asked = receipt.rows - receipt.missing
         if asked >= _ENOUGH_ROWS and receipt.invalid > _NEARLY_ALL * asked:
             warn_of_column(self._suspicion(asked, receipt.invalid), results, receipt)
@@ -91,7 +90,7 @@ class TableCall(TableCallBase):
         self._blocks: list[Batches] = []
 
     def begin(self, table_input: TableInput) -> None:
-        """Says what the call is about: before anything else."""
+        """Sets what the call works on, before anything else."""
         self._table_input = table_input
         self.table, self.table_request = table_input.table, table_input.table_request
 
@@ -112,7 +111,7 @@ class TableCall(TableCallBase):
 
     def _current_receipt(self) -> Receipt:
         receipt = super()._current_receipt()
-        # Rows that a call broken off never read were not sent either.
+        # Rows that a stopped call never read were not sent either.
         unread = self._table_input.rows - receipt.rows if self.over() else 0
         return replace(receipt, rows=receipt.rows + unread, not_sent=receipt.not_sent + unread)
 
@@ -130,7 +129,7 @@ class TableStreamCall(TableCallBase):
         self._ready: deque[tuple[Batches, Any]] = deque()
 
     def begin(self, reader: TableReader) -> None:
-        """Says what the call is about: before anything else."""
+        """Sets what the call works on, before anything else."""
         self._reader = reader
         self.table, self.table_request = reader.table, reader.table_request
 

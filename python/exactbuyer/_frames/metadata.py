@@ -29,9 +29,9 @@ def known_columns(metadata: Mapping[Any, Any] | None) -> Mapping[str, list[str]]
     """Which columns a schema's metadata says were added, by prefix."""
     metadata = metadata or {}
     # pyarrow's keys are bytes.
-    told = metadata.get(COLUMNS_KEY.encode(), metadata.get(COLUMNS_KEY))
+    text = metadata.get(COLUMNS_KEY.encode(), metadata.get(COLUMNS_KEY))
     try:
-        known: Any = json.loads(told) if told is not None else {}
+        known: Any = json.loads(text) if text is not None else {}
     except (ValueError, RecursionError):
         known = {}
     return noted_columns(known)

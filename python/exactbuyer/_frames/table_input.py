@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from exactbuyer._core import Batches
 from exactbuyer.exceptions import ConfigError
-from exactbuyer.report.receipt import told
+from exactbuyer.report.receipt import receipt_as_dict
 
 from .detect import frame_of, is_reader
 from .lookup_columns import read_lookup_columns
@@ -74,7 +74,7 @@ class TableInput:
     def done(self, blocks: list[Batches], receipt: Receipt) -> Any:
         """The table with its new columns, of the same kind as it was."""
         added = Batches.concat(self.table, blocks)
-        notes = Notes({RECEIPT_KEY: told(receipt)})
+        notes = Notes({RECEIPT_KEY: receipt_as_dict(receipt)})
         notes[COLUMNS_KEY] = {**self._known, self.table_request.prefix: self._names}
         return self.frame.beside(added, self.dropped, notes)
 

@@ -1,4 +1,4 @@
-"""The commands: what each does with what it was told. What they can be told is in `_options`."""
+"""The commands: what each does with what it was told. What they can be told is in `_options.py`."""
 
 from __future__ import annotations
 
@@ -235,18 +235,18 @@ def run(arguments: list[str]) -> int:
         return int(exit_code or 0)
     except click.UsageError as error:
         error.show()
-        return _told(ExitCode.USAGE, error.format_message(), as_json=as_json, is_said=True)
+        return _report(ExitCode.USAGE, error.format_message(), as_json=as_json, is_printed=True)
     except CommandError as stop:
-        return _told(stop.exit_code, str(stop), as_json=as_json)
+        return _report(stop.exit_code, str(stop), as_json=as_json)
     except ExactBuyerError as error:
-        return _told(exit_code_of_error(type(error).__name__), in_options(str(error)), as_json=as_json)
+        return _report(exit_code_of_error(type(error).__name__), in_options(str(error)), as_json=as_json)
     except (KeyboardInterrupt, click.Abort) as interrupt:
         exit_code = ExitCode.TERMINATED if isinstance(interrupt, Terminated) else ExitCode.INTERRUPTED
-        return _told(exit_code, "stopped; nothing was sent", as_json=as_json)
+        return _report(exit_code, "stopped; nothing was sent", as_json=as_json)
 
 
-def _told(exit_code: ExitCode, message: str, *, as_json: bool, is_said: bool = False) -> int:
-    if message and not is_said:
+def _report(exit_code: ExitCode, message: str, *, as_json: bool, is_printed: bool = False) -> int:
+    if message and not is_printed:
         print_message(message)
     if as_json:
         write(json.dumps({"exit_code": int(exit_code), "error": message or None}))
@@ -289,8 +289,8 @@ def _plan(options: CommandOptions, survey: Survey | None, enricher: BulkEnricher
 def _show_plan(options: CommandOptions, survey: Survey | None, enricher: BulkEnricher) -> int:
     plan = _plan(options, survey, enricher)
     if options["as_json"]:
-        told = asdict(plan) | {"credit_price": options["credit_price"] or None}
-        print_data([json.dumps(told, default=str)])
+        fields = asdict(plan) | {"credit_price": options["credit_price"] or None}
+        print_data([json.dumps(fields, default=str)])
     else:
         print_data([plan_lines(plan)])
     return ExitCode.DONE

@@ -49,7 +49,7 @@ class CommandOptions:
         """The input.
 
         Raises:
-            Stop: It is of no kind that is known.
+            CommandError: It is of no kind that is known.
         """
         location = location_of(self["path"], self["kind"], "--from")
         if self["sheet"] is not None and location.kind != "xlsx":
@@ -62,7 +62,7 @@ class CommandOptions:
         """What stands between cells.
 
         Raises:
-            Stop: It is not one character, or one that means something else.
+            CommandError: It is not one character, or one that means something else.
         """
         options = self["delimiter"]
         if options is None:
@@ -106,7 +106,7 @@ class CommandOptions:
         Args:
             names: The columns that there are: `a=phone` is one of them before it is a type.
         """
-        told: dict[str, FieldType | None] = {}
+        columns: dict[str, FieldType | None] = {}
         for text in self["by"]:
             name, mark, kind = text.rpartition("=")
             is_typed = mark and text not in names and kind in get_args(FieldType)
@@ -118,15 +118,15 @@ class CommandOptions:
                 )
             label, field_type = (name, cast("FieldType", kind)) if is_typed else (text, None)
             label = as_seen(names, label)
-            if label in told:
+            if label in columns:
                 raise CommandError(
                     ExitCode.USAGE, f"--by names {label!r} twice: name each column once, best first"
                 )
             kind = self.location().kind
             if label not in names and kind in {*DELIMITERS, "xlsx"}:
                 _check_header(names, self.labels(), kind, skipped=self["skip_rows"] is not None)
-            told[label] = field_type
-        return told
+            columns[label] = field_type
+        return columns
 
     def labels(self) -> list[str]:
         """The names of the columns to look up, without field types."""
@@ -150,10 +150,10 @@ class CommandOptions:
 
         Raises:
             ConfigError: One is wrong.
-            Stop: The key file cannot be used.
+            CommandError: The key file cannot be used.
         """
         settings = {name: self[name] for name in SETTINGS if self[name] not in (None, ())}
-        settings |= self._budget() | self._kept()
+        settings |= self._budget() | self._store_settings()
         if self["sandbox"]:
             for option in ("base_url", "key_file"):
                 if self[option] is not None:
@@ -169,7 +169,7 @@ class CommandOptions:
         """Checks that there is a key to send with, if anything is sent.
 
         Raises:
-            Stop: There is none.
+            CommandError: There is none.
         """
         needs_none = self["sandbox"] or self["store_only"] or self["dry_run"] or self["key_file"] is not None
         if not needs_none and not has_key(None):
@@ -189,21 +189,21 @@ class CommandOptions:
             )
         return {"max_credits": Budget(ceiling, per or "store", tz=tz)}
 
-    def _kept(self) -> dict[str, Any]:
-        kept: dict[str, Any] = {}
+    def _store_settings(self) -> dict[str, Any]:
+        settings_of_store: dict[str, Any] = {}
         if self["store"] is not None:
-            kept["store"] = None if self["store"] == "none" else _place_of_store(self["store"])
+            settings_of_store["store"] = None if self["store"] == "none" else _place_of_store(self["store"])
         for name in ("max_age", "miss_max_age"):
             days = self[f"{name}_days"]
             if days is not None:
-                kept[name] = days * _DAY_S
+                settings_of_store[name] = days * _DAY_S
         tags: dict[str, str] = {}
         for text in self["tags"]:
             name, mark, value = text.partition("=")
             if not (mark and name):
                 raise CommandError(ExitCode.USAGE, "--tag is a name and a value, as in job=spring")
             tags[name] = value
-        return kept | ({"tags": tags} if tags else {})
+        return settings_of_store | ({"tags": tags} if tags else {})
 
     def _split(self, labels: list[str]) -> dict[str, list[str]] | None:
         """The marks of each of these columns. Marks of its own take the place of those for all."""
@@ -270,11 +270,11 @@ def _check_header(names: list[str], labels: list[str], kind: FileKind, *, skippe
             "the first record looks like a person's, not like the names of the columns: put a record with "
             "their names before it",
         )
-    for mark, said in _OTHER_DELIMITERS.items():
+    for mark, shown in _OTHER_DELIMITERS.items():
         if len(names) == 1 and mark in names[0]:
             raise CommandError(
                 ExitCode.USAGE,
-                f"the input has one column only, with {said} in its name: say --delimiter {said}",
+                f"the input has one column only, with {shown} in its name: say --delimiter {shown}",
             )
     try:
         check_labels([*names], [as_seen(names, label) for label in labels])

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from exactbuyer._traceback import DEBUG
 from exactbuyer.exceptions import IncompleteWarning
-from exactbuyer.report.receipt import told
+from exactbuyer.report.receipt import receipt_as_dict
 
 from ._words import in_options
 from .exit_codes import CommandError, ExitCode
@@ -46,7 +46,7 @@ class Console:
         handler = logging.StreamHandler(sys.stderr)
         handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
         # Some of it is said anyway, in words of the command line's own: the receipt, for one.
-        handler.addFilter(lambda record: not getattr(record, "is_said", False))
+        handler.addFilter(lambda record: not getattr(record, "shown_by_cli", False))
         logger = logging.getLogger("exactbuyer")
         before = logger.level, logger.propagate
         # A terminal has the bar instead.
@@ -92,7 +92,7 @@ class Console:
                 "exit_code": int(result.exit_code),
                 "error": message or None,
             }
-            write(json.dumps({**told(result.receipt), **ended}, default=str))
+            write(json.dumps({**receipt_as_dict(result.receipt), **ended}, default=str))
 
 
 def plan_lines(plan: Plan) -> str:
@@ -126,7 +126,7 @@ def print_data(lines: Iterable[str]) -> None:
     """Writes lines to standard output.
 
     Raises:
-        Stop: They cannot be written.
+        CommandError: They cannot be written.
     """
     if sys.stdout is None:
         raise CommandError(ExitCode.FILES, "there is no standard output to write to")
@@ -146,18 +146,18 @@ def print_data(lines: Iterable[str]) -> None:
         raise CommandError(ExitCode.FILES, f"standard output cannot be written: {why}") from None
 
 
-def json_line(told: object) -> str:
+def json_line(value: object) -> str:
     """As JSON in one line; letters that standard output cannot show, and halves of letters, are escaped."""
     try:
-        line = json.dumps(told, default=_in_json, ensure_ascii=False, allow_nan=False)
+        line = json.dumps(value, default=_in_json, ensure_ascii=False, allow_nan=False)
     except ValueError:
         # JSON has no NaN and no Infinity.
-        told = _without_nan(told)
-        line = json.dumps(told, default=_in_json, ensure_ascii=False)
+        value = _without_nan(value)
+        line = json.dumps(value, default=_in_json, ensure_ascii=False)
     try:
         line.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
     except UnicodeEncodeError:
-        return json.dumps(told, default=_in_json)
+        return json.dumps(value, default=_in_json)
     return line
 
 

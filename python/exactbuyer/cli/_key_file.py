@@ -17,7 +17,7 @@ def key_in(path: str) -> Secret:
     """The key that a file holds.
 
     Raises:
-        Stop: It cannot be read, or others can read it.
+        CommandError: It cannot be read, or others can read it.
     """
     file = Path(path)
     try:

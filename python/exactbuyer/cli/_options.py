@@ -1,4 +1,4 @@
-"""The options that several commands share. What they mean, `_given` says."""
+"""The options that several commands share. What they mean, `_command_options` says."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ def days(text: str) -> float:
         click.BadParameter: It is none.
     """
     try:
-        told = float(text)
+        number = float(text)
     except ValueError:
-        told = math.nan
-    if not 0 <= told <= _MOST_DAYS:
+        number = math.nan
+    if not 0 <= number <= _MOST_DAYS:
         raise click.BadParameter(f"{text!r} is no number of days from 0 to {_MOST_DAYS:,}")
-    return told
+    return number
 
 
 _MOST_DAYS = 36_500

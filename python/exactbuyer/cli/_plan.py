@@ -42,7 +42,7 @@ def planned(
 
     Raises:
         ConfigError: A column cannot be looked up.
-        Stop: It cannot be read.
+        CommandError: It cannot be read.
     """
     whole = Plan(credit_price=enricher.settings.credit_price)
     for window in _windows(source, table_request.labels):

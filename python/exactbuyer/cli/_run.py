@@ -19,7 +19,7 @@ from exactbuyer.cli._io.output import Output
 from exactbuyer.cli._io.rehearsal import rehearse
 from exactbuyer.cli._io.sources import file_errors
 from exactbuyer.exceptions import ExactBuyerError
-from exactbuyer.report.receipt import told
+from exactbuyer.report.receipt import receipt_as_dict
 
 from ._words import in_options
 from .exit_codes import CommandError, ExitCode, exit_code_of_error, exit_code_of_run
@@ -86,11 +86,11 @@ class RunResult:
     """What became of it.
 
     Attributes:
-        ending: The exit code.
+        exit_code: The exit code.
         receipt: What it took.
         input_rows: How many rows the input has; `None` if nobody knows.
         is_whole: The output is in its place, with every row.
-        costs: As the job's.
+        costs: As in the `RunSpec`.
         message: What went wrong, in one line; empty if nothing did.
         kept: What is left of it, if it did not come to its end and no store remembers it.
         lost_credits: Credits for answers that are then nowhere.
@@ -193,8 +193,8 @@ def run(spec: RunSpec, enricher: BulkEnricher, signals: Signals) -> RunResult:
 
     Raises:
         ConfigError: A column is missing, or in the way, or there is no key. Nothing was sent.
-        Stop: The output cannot be opened or written, and nothing was sent; or a second signal came while
-            its end was written.
+        CommandError: The output cannot be opened or written, and nothing was sent; or a second signal came
+            while its end was written.
     """
     reader, outline = reader_of(spec, enricher.settings)
     rehearse(outline, spec.table_request, reader.joiner, spec.location.kind, spec.rows)
@@ -228,8 +228,8 @@ def run(spec: RunSpec, enricher: BulkEnricher, signals: Signals) -> RunResult:
             return _concluded(ended, spec, stream, written, enricher)
         except KeyboardInterrupt:
             # A second signal while the end is written: by now it may have cost something.
-            told = f"left at once, perhaps without the output; to go on, {spec.again}"
-            raise CommandError(signals.exit_code, told) from None
+            text = f"left at once, perhaps without the output; to go on, {spec.again}"
+            raise CommandError(signals.exit_code, text) from None
         finally:
             output.abandon()
 
@@ -272,8 +272,8 @@ def _streamed(stream: FileStream, reader: _FileReader, written: _Written, signal
     except ExactBuyerError as error:
         kind = type(error).__name__
         # What the core says of it; the exception adds where in Python the rows are.
-        said = (message for met, message, _ in stream.troubles() if met == kind)
-        return _Ended(exit_code_of_error(kind), in_options(next(said, str(error))), error.table)
+        messages = (message for met, message, _ in stream.troubles() if met == kind)
+        return _Ended(exit_code_of_error(kind), in_options(next(messages, str(error))), error.table)
     except BaseException as error:  # noqa: BLE001 - a panic of a Rust library is no `Exception`
         with _whatever_happens():
             # As after Ctrl-C, for no longer than the grace: what is in flight may have been paid for.
@@ -287,7 +287,7 @@ def _finished(stream: FileStream, reader: _FileReader, output: Output) -> _Ended
     receipt, troubles = stream.receipt, stream.troubles()
     try:
         output.write(reader.joiner.tail())
-        output.finish({RECEIPT_KEY: told(receipt)})
+        output.finish({RECEIPT_KEY: receipt_as_dict(receipt)})
     except CommandError as stop:
         return _Ended(stop.exit_code, str(stop))
     except KeyboardInterrupt:
@@ -342,7 +342,7 @@ def _concluded(
         # Behind what does not fit nothing more is written: it would hide that rows are missing there.
         if not output.has_failed:
             written.add(rest or [])
-    path = output.keep({RECEIPT_KEY: told(receipt)}) if written.rows else None
+    path = output.keep({RECEIPT_KEY: receipt_as_dict(receipt)}) if written.rows else None
     where = None if path is None else str(path)
     if where is None and written.rows and output.is_stream and ended.exit_code is not ExitCode.PIPE_CLOSED:
         # Whoever reads it, or the file that it was sent to, has them.

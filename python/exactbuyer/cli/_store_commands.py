@@ -60,16 +60,16 @@ def _whom_argument(function: Any) -> Any:
 @click.pass_obj
 def info(asked: Store, *, as_json: bool) -> int:
     """Print what is in the store: contacts, doubts, credits, size."""
-    with _asking(asked):
-        told = asked.info()
-        return _print([json_line(asdict(told))]) if as_json else _say_of(told)
+    with _checked(asked):
+        answer = asked.info()
+        return _print([json_line(asdict(answer))]) if as_json else _print_answer(answer)
 
 
 @store.command(short_help="Print every lookup in doubt, as JSON Lines.")
 @click.pass_obj
 def unknown(asked: Store) -> int:
     """Print every lookup that may have been charged and has no answer, as JSON Lines."""
-    with _asking(asked):
+    with _checked(asked):
         return _print(json_line(asdict(doubt)) for doubt in asked.unknown())
 
 
@@ -81,8 +81,8 @@ def resolve(asked: Store, resolution: Any) -> int:
 
     resend: the next run asks for them again, which may pay twice. drop: they are left alone.
     """
-    with _asking(asked):
-        return _say_of(asked.resolve_unknown(resolution))
+    with _checked(asked):
+        return _print_answer(asked.resolve_unknown(resolution))
 
 
 @store.command()
@@ -97,7 +97,7 @@ def resolve(asked: Store, resolution: Any) -> int:
 @click.pass_obj
 def summary(asked: Store, by: tuple[str, ...], tz: str | None) -> int:
     """Print requests, lookups and credits, added up, as JSON Lines."""
-    with _asking(asked):
+    with _checked(asked):
         rows = asked.summary(by, tz=tz, as_frame=False)
         return _print(json_line(row) for row in rows)
 
@@ -109,8 +109,8 @@ def summary(asked: Store, by: tuple[str, ...], tz: str | None) -> int:
 @click.pass_obj
 def reconcile(asked: Store, month: str, invoiced: int, tz: str | None) -> int:
     """Compare a month's books with the INVOICED credits."""
-    with _asking(asked):
-        return _say_of(asked.reconcile(month, invoiced, tz=tz))
+    with _checked(asked):
+        return _print_answer(asked.reconcile(month, invoiced, tz=tz))
 
 
 @store.command()
@@ -119,7 +119,7 @@ def reconcile(asked: Store, month: str, invoiced: int, tz: str | None) -> int:
 @click.pass_obj
 def export(asked: Store, path: str, *, force: bool) -> int:
     """Write every answer to OUT: .jsonl, .jsonl.gz or .parquet."""
-    with _asking(asked):
+    with _checked(asked):
         try:
             answers = asked.export(path, force=force)
         except StoreError:
@@ -138,7 +138,7 @@ def export(asked: Store, path: str, *, force: bool) -> int:
 @click.pass_obj
 def backup(asked: Store, path: str) -> int:
     """Copy the store to the new file OUT, also while it is in use."""
-    with _asking(asked):
+    with _checked(asked):
         print_message(f"backup in {asked.backup(path)}")
         return ExitCode.DONE
 
@@ -152,8 +152,8 @@ def find(asked: Store, whom: str, field_type: Any) -> int:
     WHOM is an identifier, or any text that a contact may hold; - reads it from standard input, so
     that it stays out of the shell's history.
     """
-    with _asking(asked):
-        answers = asked.find(_said(whom), field_type=field_type)
+    with _checked(asked):
+        answers = asked.find(_read_whom(whom), field_type=field_type)
         if not answers:
             print_message("nothing is on file about them")
         return _print(json_line(asdict(answer)) for answer in answers)
@@ -181,10 +181,10 @@ def purge(
             )
         if not click.confirm("What is purged does not come back. Purge it?", err=True):
             raise CommandError(ExitCode.USAGE, "nothing was purged")
-    with _asking(asked):
+    with _checked(asked):
         if older_than_days is not None:
-            return _say_of(asked.purge(older_than=timedelta(days=older_than_days)))
-        return _say_of(asked.purge(_said(whom or ""), field_type=field_type))
+            return _print_answer(asked.purge(older_than=timedelta(days=older_than_days)))
+        return _print_answer(asked.purge(_read_whom(whom or ""), field_type=field_type))
 
 
 @store.command()
@@ -192,8 +192,8 @@ def purge(
 @click.pass_obj
 def allow(asked: Store, whom: str, field_type: Any) -> int:
     """Let WHOM be asked for again, who was purged or dropped."""
-    with _asking(asked):
-        allowed = asked.allow(_said(whom), field_type=field_type)
+    with _checked(asked):
+        allowed = asked.allow(_read_whom(whom), field_type=field_type)
         return _print(["may be asked for again" if allowed else "was neither purged nor dropped"])
 
 
@@ -202,8 +202,8 @@ def allow(asked: Store, whom: str, field_type: Any) -> int:
 @click.pass_obj
 def merge(asked: Store, other: str) -> int:
     """Take over everything that the store in the file OTHER has."""
-    with _asking(asked):
-        return _say_of(asked.merge(other))
+    with _checked(asked):
+        return _print_answer(asked.merge(other))
 
 
 @store.command(short_help="Bring the store's file up to this version.")
@@ -211,11 +211,11 @@ def merge(asked: Store, other: str) -> int:
 def migrate(asked: Store) -> int:
     """Bring the store's file up to this version of the package; a backup stays beside it."""
     with Console().showing_log():
-        return _say_of(migrate_file(asked.path))
+        return _print_answer(migrate_file(asked.path))
 
 
 @contextmanager
-def _asking(asked: Store) -> Generator[None]:
+def _checked(asked: Store) -> Generator[None]:
     with Console().showing_log():
         if not asked.exists():
             raise CommandError(ExitCode.STORE, f"there is no store at {asked.path}: say store --store FILE")
@@ -223,7 +223,7 @@ def _asking(asked: Store) -> Generator[None]:
             yield
 
 
-def _said(whom: str) -> str:
+def _read_whom(whom: str) -> str:
     if whom != "-":
         return whom
     if sys.stdin is None:
@@ -231,9 +231,9 @@ def _said(whom: str) -> str:
     return sys.stdin.buffer.readline().decode(errors="replace").rstrip("\r\n")
 
 
-def _say_of(told: object) -> int:
+def _print_answer(answer: object) -> int:
     """Prints what the store answered, in the words of the command line."""
-    return _print([in_options(str(told))])
+    return _print([in_options(str(answer))])
 
 
 def _print(lines: Iterable[str]) -> int:

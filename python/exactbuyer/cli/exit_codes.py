@@ -46,7 +46,7 @@ class CommandError(Exception):
     """Ends a command: with an exit code, and one line that says what to do next.
 
     Args:
-        ending: The exit code.
+        exit_code: The exit code.
         message: What is said on stderr; nothing if it is empty.
     """
 

@@ -1,4 +1,4 @@
-"""What is said at the caller's own line, and goes on: the words of warnings, and where they point."""
+"""The warnings of the package, and the line of the caller that they point to."""
 
 from __future__ import annotations
 

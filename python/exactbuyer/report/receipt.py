@@ -122,11 +122,11 @@ class Receipt:
     ) -> Receipt:
         """The receipt of a run, from the core's counts."""
         known = {field.name for field in fields(cls)}
-        told = {name: value for name, value in counts.items() if name in known}
-        told["notes"] = tuple(Note(*note) for note in counts.get("notes", ()))
+        values = {name: value for name, value in counts.items() if name in known}
+        values["notes"] = tuple(Note(*note) for note in counts.get("notes", ()))
         since = counts.get("inherited_since_ms")
-        told["inherited_since"] = None if since is None else from_ms(since)
-        return cls(**told, credit_price=credit_price, in_store=in_store, store_only=store_only)
+        values["inherited_since"] = None if since is None else from_ms(since)
+        return cls(**values, credit_price=credit_price, in_store=in_store, store_only=store_only)
 
     @property
     def under_way(self) -> int:
@@ -330,8 +330,8 @@ _TOGETHER = {"stopped", "notes", "credit_price", "inherited_since", "in_store", 
 _ADDED = [field.name for field in fields(Receipt) if field.name not in _TOGETHER]
 
 
-def told(receipt: Receipt) -> dict[str, Any]:
-    """A receipt as plain numbers and texts, for a place that holds nothing else."""
+def receipt_as_dict(receipt: Receipt) -> dict[str, Any]:
+    """A receipt as plain numbers and texts, as JSON needs it."""
     plain = asdict(receipt)
     plain["notes"] = [list(note) for note in receipt.notes]
     if receipt.credit_price is not None:

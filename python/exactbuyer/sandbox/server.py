@@ -190,10 +190,10 @@ class Sandbox:
         if retry_after is not None and not isinstance(retry_after, (int, str)):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError(f"retry_after must be seconds or a text; not {as_given(retry_after)}")
         try:
-            said = None if retry_after is None else str(retry_after)
+            retry_text = None if retry_after is None else str(retry_after)
         except ValueError:
             raise ValueError("retry_after is a number of too many digits") from None
-        for name, text in (("fault", fault), ("location", location), ("retry_after", said)):
+        for name, text in (("fault", fault), ("location", location), ("retry_after", retry_text)):
             check_text(name, text)
         for number in numbers:
             self._server.fail(
@@ -203,7 +203,7 @@ class Sandbox:
                 times=times,
                 pause_s=None if pause is None else _seconds("pause", pause),
                 location=location,
-                retry_after=said,
+                retry_after=retry_text,
             )
 
     def top_up(self, credits: int) -> None:  # noqa: A002

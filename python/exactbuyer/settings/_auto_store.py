@@ -23,7 +23,7 @@ _KEY_LETTERS = 16
 _elsewhere: dict[str, str] = {}
 """Stores that were not put into the working directory, and why. Remembered, so that a disk is tried once."""
 
-_told: set[str] = set()
+_warned: set[str] = set()
 
 
 def auto_path(service: str) -> str:
@@ -36,9 +36,9 @@ def auto_path(service: str) -> str:
 
 def warn_if_elsewhere(path: str | None) -> None:
     """Warns, once for each store that `auto_path` has chosen, if it is not in the working directory."""
-    if path is None or path not in _elsewhere or path in _told:
+    if path is None or path not in _elsewhere or path in _warned:
         return
-    _told.add(path)
+    _warned.add(path)
     warn_of_store(
         f"a store in the working directory would lie {_elsewhere[path]}: answers to programs that are run "
         f"there are kept in {path} instead. To choose the place yourself, give store= a path on a local disk"

@@ -124,13 +124,13 @@ class Settings:
         """The same, without the user name and password of a proxy: they are never pickled."""
         return replace(self, proxy=self.proxy.without_login()) if isinstance(self.proxy, ProxyUrl) else self
 
-    def told(self) -> dict[str, Any]:
+    def shown(self) -> dict[str, Any]:
         """The settings as they may be shown: a proxy's URL may hold a password."""
-        told = {field.name: getattr(self, field.name) for field in fields(self)}
-        return told if self.proxy is None else told | {"proxy": "***"}
+        shown = {field.name: getattr(self, field.name) for field in fields(self)}
+        return shown if self.proxy is None else shown | {"proxy": "***"}
 
     def __repr__(self) -> str:
-        return f"Settings({', '.join(f'{name}={value!r}' for name, value in self.told().items())})"
+        return f"Settings({', '.join(f'{name}={value!r}' for name, value in self.shown().items())})"
 
 
 def checked(**given: Any) -> Settings:

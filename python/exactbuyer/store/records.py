@@ -36,10 +36,10 @@ class Doubt:
     """What happened."""
 
     @classmethod
-    def of(cls, told: dict[str, Any]) -> Doubt:
+    def of(cls, fields: dict[str, Any]) -> Doubt:
         """From the core's words."""
-        sent_at, required = from_ms(told.pop("sent_ms")), tuple(told.pop("required_fields"))
-        return cls(**told, sent_at=sent_at, required_fields=required)
+        sent_at, required = from_ms(fields.pop("sent_ms")), tuple(fields.pop("required_fields"))
+        return cls(**fields, sent_at=sent_at, required_fields=required)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,15 +74,15 @@ class JournalEntry:
     """The tags of the enricher."""
 
     @classmethod
-    def of(cls, told: dict[str, Any]) -> JournalEntry:
+    def of(cls, fields: dict[str, Any]) -> JournalEntry:
         """From the core's words."""
-        settled_ms, took_ms = told.pop("settled_ms"), told.pop("took_ms")
+        settled_ms, took_ms = fields.pop("settled_ms"), fields.pop("took_ms")
         return cls(
-            sent_at=from_ms(told.pop("sent_ms")),
+            sent_at=from_ms(fields.pop("sent_ms")),
             settled_at=None if settled_ms is None else from_ms(settled_ms),
             took_s=None if took_ms is None else took_ms / 1000,
-            required_fields=tuple(told.pop("required_fields")),
-            **told,
+            required_fields=tuple(fields.pop("required_fields")),
+            **fields,
         )
 
 
@@ -104,14 +104,14 @@ class Answer:
     enriched_contact: dict[str, Any] | None
 
     @classmethod
-    def of(cls, told: dict[str, Any]) -> Answer:
+    def of(cls, fields: dict[str, Any]) -> Answer:
         """From the core's words."""
-        record = told.pop("record")
+        record = fields.pop("record")
         return cls(
-            fetched_at=from_ms(told.pop("fetched_at_ms")),
-            required_fields=tuple(told.pop("required_fields")),
+            fetched_at=from_ms(fields.pop("fetched_at_ms")),
+            required_fields=tuple(fields.pop("required_fields")),
             enriched_contact=None if record is None else json.loads(record),
-            **told,
+            **fields,
         )
 
 
@@ -188,9 +188,9 @@ class Info:
     """Credits that may have been charged in addition."""
 
     @classmethod
-    def of(cls, path: Path, told: dict[str, Any]) -> Info:
+    def of(cls, path: Path, fields: dict[str, Any]) -> Info:
         """From the core's words."""
-        return cls(path=path, created_at=from_ms(told.pop("created_ms")), **told)
+        return cls(path=path, created_at=from_ms(fields.pop("created_ms")), **fields)
 
     def __str__(self) -> str:
         return "\n".join(

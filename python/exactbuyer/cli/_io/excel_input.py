@@ -49,7 +49,7 @@ class ExcelSource(CsvSource):
         is_surveyed: It was read before, and whatever is to be said of it was said then.
 
     Raises:
-        Stop: It cannot be read, or has no such sheet or no header.
+        CommandError: It cannot be read, or has no such sheet or no header.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ def names_of(location: Location, skip_rows: int | None, labels: Iterable[str]) -
     """The columns of the only sheet of a file; none if it has several sheets. Loads an unchanged file once.
 
     Raises:
-        Stop: It cannot be read.
+        CommandError: It cannot be read.
     """
     with reading(location):
         stat = Path(location.path).stat()
@@ -124,8 +124,8 @@ def _binary(location: Location) -> IO[bytes]:
 def _opened(stream: IO[bytes], location: Location) -> Any:
     begins = stream.read(len(_ZIP))
     if begins == _OLE:
-        told = "is an old .xls file, or has a password: save it as .xlsx, without a password"
-        raise CommandError(ExitCode.FILES, f"{location.name} {told}")
+        message = "is an old .xls file, or has a password: save it as .xlsx, without a password"
+        raise CommandError(ExitCode.FILES, f"{location.name} {message}")
     if begins != _ZIP:
         raise CommandError(ExitCode.FILES, f"{location.name} is no .xlsx file: say with --from what it is")
     stream.seek(0)
@@ -197,7 +197,7 @@ def _check_size(stream: IO[bytes], sheet: str, location: Location) -> None:
     """Checks that a sheet can be loaded: one stray cell far from the others makes it very large.
 
     Raises:
-        Stop: It cannot.
+        CommandError: It cannot.
     """
     with zipfile.ZipFile(stream) as archive:
         part = _part_of(archive, sheet)

@@ -145,7 +145,7 @@ class ExcelSink:
         """Writes rows.
 
         Raises:
-            Stop: They do not fit into a sheet.
+            CommandError: They do not fit into a sheet.
         """
         if self._row + len(records.rows) > MAX_ROWS:
             raise CommandError(ExitCode.FILES, too_long("the output"))
@@ -233,7 +233,7 @@ def check_sheet(outline: Outline, rows: int | None, above: int) -> None:
         above: How many rows stand above them.
 
     Raises:
-        Stop: It does not.
+        CommandError: It does not.
     """
     columns = len(outline.names())
     if columns > MAX_COLUMNS:
@@ -250,7 +250,7 @@ def check_cells(source: Source) -> None:
     """Checks that every cell of an input fits into a cell of a sheet: what is the caller's is not cut.
 
     Raises:
-        Stop: One does not.
+        CommandError: One does not.
     """
     pyarrow = require("pyarrow", ".xlsx")
     for name in source.names:

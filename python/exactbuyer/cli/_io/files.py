@@ -69,7 +69,7 @@ class Location:
         """Whether it can be read only once, as a pipe can.
 
         Raises:
-            Stop: It is not there.
+            CommandError: It is not there.
         """
         if self.is_standard:
             return True
@@ -86,7 +86,7 @@ class Location:
         """Its bytes, decompressed, as they come.
 
         Raises:
-            Stop: They cannot be read.
+            CommandError: They cannot be read.
         """
         with reading(self), _opened(self) as stream:
             read = partial(getattr(stream, "read1", stream.read), READ_BYTES)
@@ -117,9 +117,9 @@ def _opened(location: Location) -> IO[bytes]:
         with Path(location.path).open("rb") as stream:
             begins = stream.read(_MARK_BYTES)
         if begins and packing_of(begins) != location.packing:
-            said = {"gz": "gzip", "zst": "zstd"}[location.packing]
+            format_name = {"gz": "gzip", "zst": "zstd"}[location.packing]
             raise CommandError(
-                ExitCode.FILES, f"{location.name} is no {said} file: say with --from what it is"
+                ExitCode.FILES, f"{location.name} is no {format_name} file: say with --from what it is"
             )
     if location.packing == "zst":
         pyarrow: Any = require("pyarrow", "zstd")
@@ -157,7 +157,7 @@ def spooled(location: Location) -> IO[bytes]:
     """A stream in a temporary file, for a kind that is not read from its beginning to its end.
 
     Raises:
-        Stop: It cannot be read, or there is no room for it.
+        CommandError: It cannot be read, or there is no room for it.
     """
     with reading(location):
         spool = tempfile.TemporaryFile()  # noqa: SIM115 - whoever gets it closes it
@@ -171,7 +171,7 @@ def require(library: str, what: str) -> Any:
     """A library of the extra.
 
     Raises:
-        Stop: It is not there; the message says how to install it.
+        CommandError: It is not there; the message says how to install it.
     """
     name, _, _ = library.partition(".")
     check_installed(name, what)
@@ -182,7 +182,7 @@ def check_installed(module: str, what: str) -> None:
     """Checks that a module of an extra is there.
 
     Raises:
-        Stop: It is not; the message says how to install it.
+        CommandError: It is not; the message says how to install it.
     """
     if find_spec(module) is None:
         extra = (
@@ -200,7 +200,7 @@ def location_of(path: str, options: str | None, option: str) -> Location:
         option: The option that names it, for a message.
 
     Raises:
-        Stop: It cannot be told.
+        CommandError: It cannot be told.
     """
     known = ", ".join(KINDS)
     if options is not None:

@@ -218,7 +218,7 @@ def joiner_of(outline: Outline, kind: FileKind, delimiter: str | None) -> Joiner
     """The joiner from the source's kind of file to this one.
 
     Raises:
-        Stop: The source's names cannot be those of such a file.
+        CommandError: The source's names cannot be those of such a file.
     """
     source = outline.source
     if kind == "xlsx":

@@ -55,11 +55,11 @@ def opened(
         sheet: For .xlsx: the name of the sheet; `None`: the first.
 
     Raises:
-        Stop: It cannot be read, or is not what it should be.
+        CommandError: It cannot be read, or is not what it should be.
     """
     if location.kind == "xlsx":
-        is_told = survey is not None
-        return ExcelSource(location, sheet, skip_rows=skip_rows, labels=labels, is_surveyed=is_told)
+        is_surveyed = survey is not None
+        return ExcelSource(location, sheet, skip_rows=skip_rows, labels=labels, is_surveyed=is_surveyed)
     if location.kind == "parquet":
         return ParquetSource(location)
     if location.kind == "jsonl":
@@ -117,7 +117,7 @@ def surveyed(source: Source, *, keeps_bytes: bool) -> Survey:
         keeps_bytes: Every byte of it goes where it goes, so that it need not be text.
 
     Raises:
-        Stop: It cannot be read, or is not what it should be.
+        CommandError: It cannot be read, or is not what it should be.
     """
     known: int | None = getattr(source, "rows", None)
     if known is not None:

@@ -44,7 +44,7 @@ def check_output(location: Location, overwrite: OverwritePolicy) -> Path | None:
 
     Raises:
         ConfigError: There is a file that may not be replaced.
-        Stop: Nothing can be written there.
+        CommandError: Nothing can be written there.
     """
     if location.is_standard:
         if sys.stdout is None:
@@ -96,11 +96,11 @@ class Output:
 
     Raises:
         ConfigError: There is a file that may not be replaced.
-        Stop: Nothing can be written there.
+        CommandError: Nothing can be written there.
     """
 
     def __init__(self, location: Location, overwrite: OverwritePolicy) -> None:
-        self._place = location
+        self._location = location
         self._overwriting = overwrite
         self._draft: Draft | None = None
         self._target: Path | None = None
@@ -125,7 +125,7 @@ class Output:
         """Writes bytes, or what the sink takes.
 
         Raises:
-            Stop: They cannot be written.
+            CommandError: They cannot be written.
         """
         with self._telling():
             if not isinstance(piece, bytes):
@@ -144,7 +144,7 @@ class Output:
             notes: Kept in the file, where its kind has a place for them.
 
         Raises:
-            Stop: It cannot be; then what stood there stands there still.
+            CommandError: It cannot be; then what stood there stands there still.
         """
         with self._telling():
             self._end(notes)
@@ -204,18 +204,18 @@ class Output:
             self._draft = None
 
     def _opened(self) -> int:
-        self._target = check_output(self._place, self._overwriting)
+        self._target = check_output(self._location, self._overwriting)
         if self._target is not None:
             self._draft = Draft(self._target)
             return self._draft.descriptor
-        if self._place.is_standard:
+        if self._location.is_standard:
             return os.dup(sys.stdout.fileno())
-        return _stream_at(self._place.path)
+        return _stream_at(self._location.path)
 
     def _packed(self, pieces: _Pieces) -> Any:
-        if self._place.packing == "gz":
+        if self._location.packing == "gz":
             return gzip.GzipFile(filename="", mode="wb", fileobj=cast("IO[bytes]", pieces), compresslevel=6)
-        if self._place.packing == "zst":
+        if self._location.packing == "zst":
             pyarrow = require("pyarrow", "zstd")
             return pyarrow.CompressedOutputStream(pyarrow.PythonFile(_Left(pieces), mode="w"), "zstd")
         return pieces
@@ -247,7 +247,7 @@ class Output:
             raise CommandError(ExitCode.PIPE_CLOSED) from None
         except OSError as error:
             self.has_failed = self._lacks_bytes = True
-            name = "standard output" if self._place.is_standard else self._place.path
+            name = "standard output" if self._location.is_standard else self._location.path
             why = error.strerror or "its disk or stream refuses it"
             raise CommandError(ExitCode.FILES, f"{name} cannot be written: {why}") from error
         except CommandError:
@@ -259,8 +259,8 @@ class Output:
             if library is None:
                 raise
             # The library's own message may show values.
-            told = f"{self._place.path} cannot be written: {library} refuses its rows"
-            raise CommandError(ExitCode.FILES, told) from error
+            message = f"{self._location.path} cannot be written: {library} refuses its rows"
+            raise CommandError(ExitCode.FILES, message) from error
 
 
 def _stream_at(path: str) -> int:

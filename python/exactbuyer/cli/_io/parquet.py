@@ -31,11 +31,11 @@ class ParquetSource:
         location: The file or folder. Of a folder, names such as `country=US` are columns, too.
 
     Raises:
-        Stop: It cannot be read, or its files do not fit together.
+        CommandError: It cannot be read, or its files do not fit together.
     """
 
     def __init__(self, location: Location) -> None:
-        self._place = location
+        self._location = location
         self.name = location.name
         with _telling(location):
             self._files, self.schema = _files_of(location)
@@ -62,7 +62,7 @@ class ParquetSource:
         return part
 
     def _read(self, rows: int, schema: Any) -> Iterator[Any]:
-        with _telling(self._place):
+        with _telling(self._location):
             for file in self._files:
                 reader = _opened(file)
                 there = [name for name in reader.schema_arrow.names if name in schema.names]

@@ -49,7 +49,7 @@ def preamble_of(
         labels: The columns to look up, by which the header is recognised.
 
     Raises:
-        Stop: Several records may be the header.
+        CommandError: Several records may be the header.
     """
     begins = b""
     for block in blocks:
@@ -103,7 +103,7 @@ def rows_above_header(rows: list[list[str]], labels: Iterable[str]) -> int:
     """How many of the first rows of a sheet are above its header.
 
     Raises:
-        Stop: Several rows may be the header.
+        CommandError: Several rows may be the header.
     """
     records = [_Record.of(above, cells) for above, cells in enumerate(rows[:MOST_RECORDS])]
     wanted = list(labels)
@@ -133,7 +133,7 @@ def _lines_above(records: list[_Record], labels: list[str]) -> int:
     the rows above it would not be looked up.
 
     Raises:
-        Stop: Several records may be the header.
+        CommandError: Several records may be the header.
     """
     fitting = (location for location, record in enumerate(records) if _has_all(record.cells, labels))
     above = [records[location].lines for location in fitting if _is_header(records, location)]

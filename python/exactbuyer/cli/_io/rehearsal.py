@@ -40,7 +40,7 @@ def rehearse(
         rows: How many rows it has; `None`: nobody knows.
 
     Raises:
-        Stop: The output cannot be written, or could not be read again.
+        CommandError: The output cannot be written, or could not be read again.
     """
     source = outline.source
     if kind == "xlsx":

@@ -65,7 +65,7 @@ class CsvSource:
         blocks: What comes after the bytes in `preamble`; `None`: the file's bytes.
 
     Raises:
-        Stop: It cannot be read, or has no header.
+        CommandError: It cannot be read, or has no header.
     """
 
     metadata: Mapping[bytes, bytes] | None = None
@@ -83,7 +83,7 @@ class CsvSource:
         preamble: Preamble | None = None,
         blocks: Iterator[bytes] | None = None,
     ) -> None:
-        self._is_told = is_surveyed
+        self._is_warned = is_surveyed
         self.name = location.name
         usual = DELIMITERS.get(location.kind, ",")
         blocks = _as_text(location) if blocks is None else blocks
@@ -137,19 +137,19 @@ class CsvSource:
         """Checks that a part can be written as another kind of file: that it is UTF-8.
 
         Raises:
-            Stop: It is not.
+            CommandError: It is not.
         """
         with file_errors(self.name):
             part.check_text()
 
     def warn_of_text(self, part: CsvPart) -> None:
         """Warns, once, of a part that is not UTF-8 and stays as it is: what is added beside it is UTF-8."""
-        if self._is_told:
+        if self._is_warned:
             return
         try:
             self.check_text(part)
         except CommandError as trouble:
-            self._is_told = True
+            self._is_warned = True
             print_message(
                 f"warning: {trouble}, or what is written is in two encodings: what is added is UTF-8"
             )
@@ -181,7 +181,7 @@ class JsonSource:
         names: The names that its objects have; `None`: those of its first thousand objects.
 
     Raises:
-        Stop: It cannot be read.
+        CommandError: It cannot be read.
     """
 
     metadata: Mapping[bytes, bytes] | None = None
