@@ -12,9 +12,9 @@ import pytest
 from cli_runs import PATIENCE_S, against, run, start
 from test_cli_trouble import until
 
-from exactbuyer._files import atomic as _atomic
+from exactbuyer._files import atomic
 from exactbuyer.cli import ExitCode, main
-from exactbuyer.cli._io import output as _output
+from exactbuyer.cli._io import output
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -99,7 +99,7 @@ def test_a_draft_that_was_taken_for_left_is_begun_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     met: list[Path] = []
-    locked = _atomic._locked
+    locked = atomic._locked
 
     def taken_first(descriptor: int, *, wait: bool) -> bool:
         if not met:
@@ -108,8 +108,8 @@ def test_a_draft_that_was_taken_for_left_is_begun_anew(
             met[0].unlink()
         return locked(descriptor, wait=wait)
 
-    monkeypatch.setattr(_atomic, "_locked", taken_first)
-    draft = _atomic.Draft(tmp_path / "out.csv")
+    monkeypatch.setattr(atomic, "_locked", taken_first)
+    draft = atomic.Draft(tmp_path / "out.csv")
     assert len(met) == 1
     assert draft.path.exists()
     os.close(draft.descriptor)
@@ -156,7 +156,7 @@ def test_a_file_that_takes_the_place_of_a_pipe_is_left_alone(
 ) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    check = _output.check_output
+    check = output.check_output
 
     def check_and_replace(*given: Any) -> Path | None:
         target = check(*given)
@@ -165,7 +165,7 @@ def test_a_file_that_takes_the_place_of_a_pipe_is_left_alone(
             pipe.write_bytes(b"another's")
         return target
 
-    monkeypatch.setattr(_output, "check_output", check_and_replace)
+    monkeypatch.setattr(output, "check_output", check_and_replace)
     given = ["enrich", str(csv), "--by", "mail", "-o", str(pipe), "--to", "csv", *against(everybody)]
     assert main(given) == ExitCode.FILES
     assert pipe.read_bytes() == b"another's"

@@ -16,8 +16,7 @@ import pytest
 from cli_runs import COMMAND, PATIENCE_S, against, environment, run
 
 from exactbuyer import BulkEnricher, ConfigError
-from exactbuyer._files import atomic as _atomic
-from exactbuyer._files import overwrite as _overwrite
+from exactbuyer._files import atomic, overwrite
 from exactbuyer.cli import ExitCode, main
 from exactbuyer.store import Store
 
@@ -115,10 +114,8 @@ def test_no_output_takes_the_name_of_a_side_file(
 def test_no_output_is_where_the_store_will_be(csv: Path, everybody: Sandbox) -> None:
     folder = csv.parent
     (folder / "link.csv").symlink_to(folder / "new.db")
-    for name in ["new.db", "NEW.db", "link.csv"]:
-        assert (
-            enrich(everybody, csv, folder / name, "--store", folder / "new.db", "--force") == ExitCode.USAGE
-        )
+    for target in [folder / "new.db", folder / "NEW.db", folder / "link.csv"]:
+        assert enrich(everybody, csv, target, "--store", folder / "new.db", "--force") == ExitCode.USAGE
     assert not everybody.ledger.requests
     assert not (folder / "new.db").exists()
 
@@ -243,13 +240,13 @@ def test_what_appears_at_the_place_meanwhile_is_not_replaced(
     csv: Path, everybody: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     target = csv.parent / "out.csv"
-    begun = _atomic.Draft._begin
+    begun = atomic.Draft._begin
 
-    def begin(draft: _atomic.Draft, path: Path) -> None:
+    def begin(draft: atomic.Draft, path: Path) -> None:
         begun(draft, path)
         put_csv(path)
 
-    monkeypatch.setattr(_atomic.Draft, "_begin", begin)
+    monkeypatch.setattr(atomic.Draft, "_begin", begin)
     assert enrich(everybody, csv, target) == ExitCode.FILES
     assert "not an earlier output" in capsys.readouterr().err
     assert target.read_text() == "name,salary\nana,1\n"
@@ -259,7 +256,7 @@ def test_what_appears_at_the_place_meanwhile_is_not_replaced(
 
 def test_what_was_kept_of_an_earlier_run_is_not_replaced(tmp_path: Path) -> None:
     target = tmp_path / "out.csv"
-    drafts = [_atomic.Draft(target) for _ in range(3)]
+    drafts = [atomic.Draft(target) for _ in range(3)]
     for draft in drafts:
         os.close(draft.descriptor)
     drafts[0].move(target, 0o600, replace=False)
@@ -344,7 +341,7 @@ def test_a_link_in_the_place_of_a_draft_changes_nothing_of_its_target(tmp_path: 
     private.write_text("secret")
     private.chmod(0o600)
     target = tmp_path / "out.csv"
-    draft = _atomic.Draft(target)
+    draft = atomic.Draft(target)
     os.close(draft.descriptor)
     draft.path.unlink()
     draft.path.symlink_to(private)
@@ -362,11 +359,11 @@ def test_a_link_in_the_place_of_the_target_does_not_lend_its_mode(tmp_path: Path
     other.chmod(0o777)
     link = tmp_path / "out.csv"
     link.symlink_to(other)
-    assert _atomic.mode_for(link) & 0o111 == 0
+    assert atomic.mode_for(link) & 0o111 == 0
 
 
 def test_a_draft_is_private_until_it_is_in_its_place(tmp_path: Path) -> None:
-    draft = _atomic.Draft(tmp_path / "out.csv")
+    draft = atomic.Draft(tmp_path / "out.csv")
     assert draft.path.stat().st_mode & 0o777 == 0o600
     os.close(draft.descriptor)
     draft.move(tmp_path / "out.csv", 0o640, replace=True)
@@ -378,7 +375,7 @@ def test_a_store_with_the_name_of_a_draft_is_not_removed_as_abandoned(store: Pat
     store.rename(named)
     left = tmp_path / ".out.csv.a1b2c3d5.exactbuyer.tmp"
     left.touch()
-    _atomic.remove_left(tmp_path / "out.csv")
+    atomic.remove_left(tmp_path / "out.csv")
     assert named.exists()
     assert not left.exists()
 
@@ -388,8 +385,8 @@ def test_a_disk_without_hard_links_is_written_to(tmp_path: Path, monkeypatch: py
         raise PermissionError(1, "Operation not permitted")
 
     monkeypatch.setattr(os, "link", refuse)
-    first, second = (_atomic.Draft(tmp_path / "out.csv") for _ in range(2))
-    for draft in (first, second):
+    first, second = drafts = [atomic.Draft(tmp_path / "out.csv") for _ in range(2)]
+    for draft in drafts:
         os.close(draft.descriptor)
     first.move(tmp_path / "out.csv", 0o600, replace=False)
     with pytest.raises(FileExistsError):
@@ -398,7 +395,6 @@ def test_a_disk_without_hard_links_is_written_to(tmp_path: Path, monkeypatch: py
 
 
 def test_a_store_is_told_by_its_first_bytes_and_its_neighbours(store: Path, tmp_path: Path) -> None:
-    assert _overwrite.is_of_a_store(store)
-    assert _overwrite.is_of_a_store(tmp_path / "s.db-wal")
-    assert not _overwrite.is_of_a_store(tmp_path / "people-owners")
-    assert not _overwrite.is_of_a_store(tmp_path)
+    assert all(map(overwrite.is_of_a_store, [store, tmp_path / "s.db-wal"]))
+    assert not overwrite.is_of_a_store(tmp_path / "people-owners")
+    assert not overwrite.is_of_a_store(tmp_path)

@@ -28,10 +28,7 @@ HOUSE = {
     "src/dispatch/mod.rs": "use tokio::time::{self, Instant};\nuse crate::{plan, vendor::limits};\n",
     "src/vendor/limits.rs": 'pub const BASE_URL: &str = "https://api.exactbuyer.com";\n',
     "src/vendor/transport.rs": "use super::limits::BASE_URL;\nuse reqwest::Client;\n",
-    "python/exactbuyer/__init__.py": (
-        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import pandas as pd\n"
-        "def frame():\n    import pandas\n    return pandas\n"
-    ),
+    "python/exactbuyer/__init__.py": "\n",
 }
 
 SOURCE_GUARDS = {name: guard for name, guard in walls.GUARDS.items() if name != "core without Python"}
@@ -61,15 +58,8 @@ BREACHES = [
     ("file length", "src/plan.rs", "//\n" * (rules.MAX_LINES + 1)),
     ("telling names", "src/vendor/utils.rs", "\n"),
     ("telling names", "python/exactbuyer/_helpers.py", "\n"),
-    ("light import", "python/exactbuyer/frames.py", "import pandas as pd\n"),
-    (
-        "light import",
-        "python/exactbuyer/frames.py",
-        "try:\n    from pyarrow import Table\nexcept ImportError:\n    pass\n",
-    ),
     ("explained dependencies", "CONTRIBUTING.md", "`bytes` is good.\n"),
     ("explained dependencies", "CONTRIBUTING.md", "`tqdm` is good.\n"),
-    ("light import", "python/exactbuyer/frames.py", "class A:\n    import polars\n"),
 ]
 
 

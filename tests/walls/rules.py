@@ -148,6 +148,3 @@ COUNTED = (
     "benchmarks/**/*.*",
     "examples/*.py",
 )
-
-# Imported where they are used: a script that never makes a frame must not pay a second for pandas.
-NEVER_AT_IMPORT = frozenset({"numpy", "pandas", "polars", "pyarrow", "IPython", "ipywidgets"})

@@ -9,7 +9,6 @@ Every guard says how many files it saw (which ones, with `-v`) and fails where i
 from __future__ import annotations
 
 import argparse
-import ast
 import re
 import subprocess
 import sys
@@ -159,43 +158,6 @@ def telling_names(root: Path) -> Finding:
     return finding
 
 
-def light_import(root: Path) -> Finding:
-    """Importing the package imports no data-frame library."""
-    finding = Finding()
-    for path in sorted((root / "python").rglob("*.py")):
-        name = str(path.relative_to(root))
-        finding.seen.append(name)
-        tree = ast.parse(path.read_text(encoding="utf-8"), filename=name)
-        for node in _run_at_import(tree.body):
-            names = (
-                [alias.name for alias in node.names] if isinstance(node, ast.Import) else [node.module or ""]
-            )
-            finding.breaches.extend(
-                f"{name}:{node.lineno}: `{imported}` is imported with the package: import it where it is used"
-                for imported in names
-                if imported.split(".")[0] in rules.NEVER_AT_IMPORT
-            )
-    return finding
-
-
-def _run_at_import(body: list[ast.stmt]) -> Iterator[ast.Import | ast.ImportFrom]:
-    for node in body:
-        if isinstance(node, ast.Import | ast.ImportFrom):
-            yield node
-        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            continue
-        elif isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
-            yield from _run_at_import(node.orelse)
-        else:
-            for _, value in ast.iter_fields(node):
-                if isinstance(value, list):
-                    blocks = [item for item in value if isinstance(item, ast.stmt)]
-                    blocks += [
-                        stmt for item in value if isinstance(item, ast.ExceptHandler) for stmt in item.body
-                    ]
-                    yield from _run_at_import(blocks)
-
-
 def core_without_python(root: Path) -> Finding:
     """Without features the crate's tree holds no Python."""
     command = ["cargo", "tree", "--locked", "--no-default-features", "-e", "normal", "--prefix", "none"]
@@ -252,7 +214,6 @@ GUARDS: dict[str, Callable[[Path], Finding]] = {
     "vendor literals": vendor_literals,
     "file length": file_length,
     "telling names": telling_names,
-    "light import": light_import,
     "explained dependencies": explained_dependencies,
     "core without Python": core_without_python,
 }
