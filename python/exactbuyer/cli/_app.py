@@ -37,7 +37,7 @@ from ._run import run as run_job
 from ._signals import Signals, Terminated
 from ._store_commands import store
 from ._words import in_options
-from .exit_codes import CommandError, ExitCode, exit_code_of_error
+from .exit_codes import CommandError, ExitCode, UsageError, exit_code_of_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -142,13 +142,9 @@ def _enrich(options: CommandOptions, console: Console) -> int:
     output_kind = options["output_kind"] or (_kind_of(location) if options["output"] == "-" else None)
     output = location_of(options["output"], output_kind, "--to")
     if options["excel_safe"] and output.kind not in {"csv", "tsv"}:
-        raise CommandError(
-            ExitCode.USAGE, f"--excel-safe is for CSV, and the output is {output.kind}: leave it out"
-        )
+        raise UsageError(f"--excel-safe is for CSV, and the output is {output.kind}: leave it out")
     if options["delimiter"] is not None and location.kind not in DELIMITERS and output.kind != "csv":
-        raise CommandError(
-            ExitCode.USAGE, "--delimiter is for CSV, and neither input nor output is any: leave it out"
-        )
+        raise UsageError("--delimiter is for CSV, and neither input nor output is any: leave it out")
     delimiter = options.delimiter() if output.kind == "csv" and location.kind != "tsv" else None
     signals = Signals()
     result: RunResult | None = None
@@ -309,19 +305,15 @@ def _approve(options: CommandOptions, survey: Survey | None, enricher: BulkEnric
         return None
     fix = f"say --yes, or --max-credits with no more than {ASK_ABOVE_CREDITS:,}"
     if survey is None:
-        raise CommandError(
-            ExitCode.USAGE, f"what a stream will cost is not known before it has been read: {fix}"
-        )
+        raise UsageError(f"what a stream will cost is not known before it has been read: {fix}")
     plan = _plan(options, survey, enricher)
     if plan.max_credits <= ASK_ABOVE_CREDITS:
         return plan
     write(plan_lines(plan))
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise CommandError(
-            ExitCode.USAGE, f"this may cost {plan.max_credits:,} credits, and nobody is here to ask: {fix}"
-        )
+        raise UsageError(f"this may cost {plan.max_credits:,} credits, and nobody is here to ask: {fix}")
     if not click.confirm(f"Spend up to {plan.max_credits:,} credits?", err=True):
-        raise CommandError(ExitCode.USAGE, "nothing was sent")
+        raise UsageError("nothing was sent")
     return None
 
 

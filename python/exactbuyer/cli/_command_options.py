@@ -24,7 +24,7 @@ from exactbuyer.settings._secret import KEY_VARIABLE, has_key
 
 from ._key_file import key_in
 from ._words import SETTINGS, in_options
-from .exit_codes import CommandError, ExitCode
+from .exit_codes import CommandError, ExitCode, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,9 +53,7 @@ class CommandOptions:
         """
         location = location_of(self["path"], self["kind"], "--from")
         if self["sheet"] is not None and location.kind != "xlsx":
-            raise CommandError(
-                ExitCode.USAGE, f"--sheet is for .xlsx, and the input is {location.kind}: leave it out"
-            )
+            raise UsageError(f"--sheet is for .xlsx, and the input is {location.kind}: leave it out")
         return location
 
     def delimiter(self) -> str | None:
@@ -69,7 +67,7 @@ class CommandOptions:
             return None
         delimiter = "\t" if options in {"tab", "\\t"} else cast("str", options)
         if len(delimiter) != 1 or not delimiter.isascii() or delimiter in '"\r\n':
-            raise CommandError(ExitCode.USAGE, "--delimiter is one character, as in ';', or tab")
+            raise UsageError("--delimiter is one character, as in ';', or tab")
         return delimiter
 
     def source(self, survey: Survey | None = None) -> Source:
@@ -112,16 +110,13 @@ class CommandOptions:
             is_typed = mark and text not in names and kind in get_args(FieldType)
             if mark and not is_typed and text not in names:
                 swapped = f"; did you mean --by {kind}={name}?" if name in get_args(FieldType) else ""
-                raise CommandError(
-                    ExitCode.USAGE,
-                    f"--by {text}: {kind!r} is no field type: email, phone or social_profile{swapped}",
+                raise UsageError(
+                    f"--by {text}: {kind!r} is no field type: email, phone or social_profile{swapped}"
                 )
             label, field_type = (name, cast("FieldType", kind)) if is_typed else (text, None)
             label = as_seen(names, label)
             if label in columns:
-                raise CommandError(
-                    ExitCode.USAGE, f"--by names {label!r} twice: name each column once, best first"
-                )
+                raise UsageError(f"--by names {label!r} twice: name each column once, best first")
             kind = self.location().kind
             if label not in names and kind in {*DELIMITERS, "xlsx"}:
                 _check_header(names, self.labels(), kind, skipped=self["skip_rows"] is not None)
@@ -157,9 +152,8 @@ class CommandOptions:
         if self["sandbox"]:
             for option in ("base_url", "key_file"):
                 if self[option] is not None:
-                    raise CommandError(
-                        ExitCode.USAGE,
-                        f"--sandbox brings its own: leave out --{option.replace('_', '-')}, or it",
+                    raise UsageError(
+                        f"--sandbox brings its own: leave out --{option.replace('_', '-')}, or it"
                     )
             return BulkEnricher.sandbox(**settings)
         key = key_in(self["key_file"]) if self["key_file"] is not None else None
@@ -173,10 +167,9 @@ class CommandOptions:
         """
         needs_none = self["sandbox"] or self["store_only"] or self["dry_run"] or self["key_file"] is not None
         if not needs_none and not has_key(None):
-            raise CommandError(
-                ExitCode.USAGE,
+            raise UsageError(
                 f"no API key: set the environment variable {KEY_VARIABLE}, or say --key-file FILE; --sandbox "
-                f"needs none",
+                f"needs none"
             )
 
     def _budget(self) -> dict[str, Any]:
@@ -184,9 +177,7 @@ class CommandOptions:
         if per is None and tz is None:
             return {} if ceiling is None else {"max_credits": ceiling}
         if ceiling is None:
-            raise CommandError(
-                ExitCode.USAGE, "--per and --tz say what --max-credits counts over: say that, too"
-            )
+            raise UsageError("--per and --tz say what --max-credits counts over: say that, too")
         return {"max_credits": Budget(ceiling, per or "store", tz=tz)}
 
     def _store_settings(self) -> dict[str, Any]:
@@ -201,7 +192,7 @@ class CommandOptions:
         for text in self["tags"]:
             name, mark, value = text.partition("=")
             if not (mark and name):
-                raise CommandError(ExitCode.USAGE, "--tag is a name and a value, as in job=spring")
+                raise UsageError("--tag is a name and a value, as in job=spring")
             tags[name] = value
         return settings_of_store | ({"tags": tags} if tags else {})
 
@@ -219,10 +210,9 @@ class CommandOptions:
                 continue
             name, _, _ = text.partition("=")
             if ends and any(map(str.isalnum, name)):
-                raise CommandError(
-                    ExitCode.USAGE,
+                raise UsageError(
                     f"--split {text}: --by names no column {name!r}; a mark for all columns is written "
-                    f"without a name, as in --split ';'",
+                    f"without a name, as in --split ';'"
                 )
             common.append(_ESCAPED.get(text, text))
         return {label: own.get(label, common) for label in labels if own.get(label, common)} or None
@@ -234,16 +224,12 @@ class CommandOptions:
         for text in self["columns"]:
             name, mark, path = text.partition("=")
             if not name:
-                raise CommandError(
-                    ExitCode.USAGE,
-                    "--column is a name, or a name and a path, as in title=employment.job.title",
-                )
+                raise UsageError("--column is a name, or a name and a path, as in title=employment.job.title")
             if not mark:
                 if name not in DEFAULT_COLUMNS:
-                    raise CommandError(
-                        ExitCode.USAGE,
+                    raise UsageError(
                         f"--column names {name!r}, which is none of {', '.join(DEFAULT_COLUMNS)}: give it a "
-                        f"path, as in title=employment.job.title",
+                        f"path, as in title=employment.job.title"
                     )
                 columns[name] = DEFAULT_COLUMNS[name]
                 continue
@@ -265,16 +251,14 @@ def _place_of_store(path: str) -> str:
 def _check_header(names: list[str], labels: list[str], kind: FileKind, *, skipped: bool) -> None:
     """Raises if the header lacks a label, and says why. Does not show what may be personal data."""
     if any(map(looks_personal, names)):
-        raise CommandError(
-            ExitCode.USAGE,
+        raise UsageError(
             "the first record looks like a person's, not like the names of the columns: put a record with "
-            "their names before it",
+            "their names before it"
         )
     for mark, shown in _OTHER_DELIMITERS.items():
         if len(names) == 1 and mark in names[0]:
-            raise CommandError(
-                ExitCode.USAGE,
-                f"the input has one column only, with {shown} in its name: say --delimiter {shown}",
+            raise UsageError(
+                f"the input has one column only, with {shown} in its name: say --delimiter {shown}"
             )
     try:
         check_labels([*names], [as_seen(names, label) for label in labels])
@@ -283,10 +267,9 @@ def _check_header(names: list[str], labels: list[str], kind: FileKind, *, skippe
             raise
         what, check = ("rows", "--sheet") if kind == "xlsx" else ("lines", "--delimiter")
         also = f"; also check {check}" if sum(map(bool, names)) == 1 else ""
-        raise CommandError(
-            ExitCode.USAGE,
+        raise UsageError(
             f"{in_options(str(error))}. If there are {what} above the names of the columns, pass "
-            f"--skip-rows N{also}",
+            f"--skip-rows N{also}"
         ) from None
 
 

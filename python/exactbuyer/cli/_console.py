@@ -18,7 +18,7 @@ from exactbuyer.exceptions import IncompleteWarning
 from exactbuyer.report.receipt import receipt_as_dict
 
 from ._words import in_options
-from .exit_codes import CommandError, ExitCode
+from .exit_codes import CommandError, ExitCode, FileError
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable
@@ -129,7 +129,7 @@ def print_data(lines: Iterable[str]) -> None:
         CommandError: They cannot be written.
     """
     if sys.stdout is None:
-        raise CommandError(ExitCode.FILES, "there is no standard output to write to")
+        raise FileError("there is no standard output to write to")
     encoding = sys.stdout.encoding or "utf-8"
     try:
         for line in lines:
@@ -143,7 +143,7 @@ def print_data(lines: Iterable[str]) -> None:
         if isinstance(error, BrokenPipeError):
             raise CommandError(ExitCode.PIPE_CLOSED) from None
         why = error.strerror or "its disk or stream refuses it"
-        raise CommandError(ExitCode.FILES, f"standard output cannot be written: {why}") from None
+        raise FileError(f"standard output cannot be written: {why}") from None
 
 
 def json_line(value: object) -> str:

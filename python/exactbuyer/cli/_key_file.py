@@ -8,7 +8,7 @@ from pathlib import Path
 
 from exactbuyer.settings._secret import Secret
 
-from .exit_codes import CommandError, ExitCode
+from .exit_codes import UsageError
 
 _MAX_BYTES = 4096
 
@@ -25,15 +25,14 @@ def key_in(path: str) -> Secret:
             # Of the file that is open, not of one that may have come to its place since.
             mode = os.fstat(stream.fileno()).st_mode
             if os.name == "posix" and stat.S_ISREG(mode) and mode & 0o077:
-                raise CommandError(
-                    ExitCode.USAGE,
-                    f"other users can read the key in {path}: run chmod 600 on it, and try again",
+                raise UsageError(
+                    f"other users can read the key in {path}: run chmod 600 on it, and try again"
                 )
             key = Secret(_text_of(stream.read(_MAX_BYTES)))
     except OSError as error:
-        raise CommandError(ExitCode.USAGE, f"the key file {path} cannot be read: {error.strerror}") from None
+        raise UsageError(f"the key file {path} cannot be read: {error.strerror}") from None
     if not key.expose():
-        raise CommandError(ExitCode.USAGE, f"{path} holds no API key: it should be its only line")
+        raise UsageError(f"{path} holds no API key: it should be its only line")
     return key
 
 

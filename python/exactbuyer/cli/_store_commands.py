@@ -20,7 +20,7 @@ from exactbuyer.store import migrate as migrate_file
 from ._console import Console, json_line, print_data, print_message
 from ._options import days
 from ._words import in_options
-from .exit_codes import CommandError, ExitCode
+from .exit_codes import CommandError, ExitCode, FileError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable
@@ -42,7 +42,7 @@ def store(context: click.Context, path: str | None, default_region: str | None) 
     with Console().showing_log():
         file = path or BulkEnricher().settings.store
     if file is None:
-        raise CommandError(ExitCode.USAGE, "there is no store: say store --store FILE")
+        raise UsageError("there is no store: say store --store FILE")
     context.obj = Store(file, default_region=default_region)
 
 
@@ -126,9 +126,7 @@ def export(asked: Store, path: str, *, force: bool) -> int:
             # One of them, too; and it is about another file.
             raise
         except OSError as error:
-            raise CommandError(
-                ExitCode.FILES, f"{path} cannot be written: {error.strerror or 'its disk refuses it'}"
-            ) from None
+            raise FileError(f"{path} cannot be written: {error.strerror or 'its disk refuses it'}") from None
         print_message(f"{count(answers, 'answer')} in {path}")
         return ExitCode.DONE
 
@@ -173,14 +171,12 @@ def purge(
     WHOM is an identifier; - reads it from standard input.
     """
     if (whom is None) == (older_than_days is None):
-        raise CommandError(ExitCode.USAGE, "say WHOM to purge, or --older-than DAYS: one of the two")
+        raise UsageError("say WHOM to purge, or --older-than DAYS: one of the two")
     if not yes:
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
-            raise CommandError(
-                ExitCode.USAGE, "what is purged does not come back, and nobody is here to ask: say --yes"
-            )
+            raise UsageError("what is purged does not come back, and nobody is here to ask: say --yes")
         if not click.confirm("What is purged does not come back. Purge it?", err=True):
-            raise CommandError(ExitCode.USAGE, "nothing was purged")
+            raise UsageError("nothing was purged")
     with _checked(asked):
         if older_than_days is not None:
             return _print_answer(asked.purge(older_than=timedelta(days=older_than_days)))
@@ -227,7 +223,7 @@ def _read_whom(whom: str) -> str:
     if whom != "-":
         return whom
     if sys.stdin is None:
-        raise CommandError(ExitCode.FILES, "there is no standard input to read WHOM from")
+        raise FileError("there is no standard input to read WHOM from")
     return sys.stdin.buffer.readline().decode(errors="replace").rstrip("\r\n")
 
 

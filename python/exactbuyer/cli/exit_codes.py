@@ -55,6 +55,20 @@ class CommandError(Exception):
         self.exit_code = exit_code
 
 
+class UsageError(CommandError):
+    """The command cannot be carried out as it was given."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(ExitCode.USAGE, message)
+
+
+class FileError(CommandError):
+    """The input cannot be read, or the output cannot be written."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(ExitCode.FILES, message)
+
+
 _OF_KINDS = {
     "AuthenticationError": ExitCode.KEY_REFUSED,
     "ConfigError": ExitCode.USAGE,

@@ -18,7 +18,7 @@ from xml.etree import ElementTree as ET
 
 from exactbuyer._core import csv_record
 from exactbuyer.cli._console import print_message
-from exactbuyer.cli.exit_codes import CommandError, ExitCode
+from exactbuyer.cli.exit_codes import FileError, UsageError
 
 from .files import reading, require, spooled
 from .preamble import MOST_RECORDS, Preamble, rows_above_header
@@ -69,10 +69,7 @@ class ExcelSource(CsvSource):
             rows = _filled(workbook.get_sheet_by_name(self.sheet).iter_rows())
             first = list(islice(rows, max(MOST_RECORDS, (skip_rows or 0) + 1)))
         if not first:
-            raise CommandError(
-                ExitCode.FILES,
-                f"{location.name}: sheet {self.sheet!r} is empty; all sheets: {_named(workbook)}",
-            )
+            raise FileError(f"{location.name}: sheet {self.sheet!r} is empty; all sheets: {_named(workbook)}")
         if len(self.sheets) > 1 and sheet is None and not is_surveyed:
             print_message(
                 f"{location.name}: of {len(self.sheets)} sheets, {self.sheet!r} is read; "
@@ -114,7 +111,7 @@ def _telling(location: Location) -> Generator[None]:
         name = type(error).__name__
         if not (isinstance(error, zipfile.BadZipFile) or "Calamine" in name or name == "PanicException"):
             raise
-        raise CommandError(ExitCode.FILES, f"{location.name} is no .xlsx file, or a damaged one") from error
+        raise FileError(f"{location.name} is no .xlsx file, or a damaged one") from error
 
 
 def _binary(location: Location) -> IO[bytes]:
@@ -125,9 +122,9 @@ def _opened(stream: IO[bytes], location: Location) -> Any:
     begins = stream.read(len(_ZIP))
     if begins == _OLE:
         message = "is an old .xls file, or has a password: save it as .xlsx, without a password"
-        raise CommandError(ExitCode.FILES, f"{location.name} {message}")
+        raise FileError(f"{location.name} {message}")
     if begins != _ZIP:
-        raise CommandError(ExitCode.FILES, f"{location.name} is no .xlsx file: say with --from what it is")
+        raise FileError(f"{location.name} is no .xlsx file: say with --from what it is")
     stream.seek(0)
     return require("python_calamine", ".xlsx").CalamineWorkbook.from_filelike(stream)
 
@@ -142,14 +139,12 @@ def _chosen(workbook: Any, sheet: str | None, location: Location) -> str:
         folded = [name for name in workbook.sheet_names if name.casefold() == sheet.strip().casefold()]
         if sheet in workbook.sheet_names or len(folded) == 1:
             return sheet if sheet in workbook.sheet_names else str(folded[0])
-        raise CommandError(
-            ExitCode.USAGE, f"{location.name} has no sheet {sheet!r}: it has {_named(workbook)}"
-        )
+        raise UsageError(f"{location.name} has no sheet {sheet!r}: it has {_named(workbook)}")
     kinds = require("python_calamine", ".xlsx")
     tables = [each for each in workbook.sheets_metadata if each.typ == kinds.SheetTypeEnum.WorkSheet]
     shown = [each for each in tables if each.visible == kinds.SheetVisibleEnum.Visible]
     if not tables:
-        raise CommandError(ExitCode.FILES, f"{location.name} has no sheet with cells")
+        raise FileError(f"{location.name} has no sheet with cells")
     return str((shown or tables)[0].name)
 
 
@@ -206,11 +201,10 @@ def _check_size(stream: IO[bytes], sheet: str, location: Location) -> None:
         with archive.open(part) as xml:
             columns, rows = _extent(xml)
     if _number_of(columns) * rows > _MOST_CELLS:
-        raise CommandError(
-            ExitCode.FILES,
+        raise FileError(
             f"{location.name}: the cells of sheet {sheet!r} reach to row {rows:,} and column "
             f"{columns.decode()}, which is too much to load: delete what stands far from the table, or save "
-            f"it as CSV",
+            f"it as CSV"
         )
 
 

@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from exactbuyer._core import csv_lines
 from exactbuyer.cli._console import print_message
-from exactbuyer.cli.exit_codes import CommandError, ExitCode
+from exactbuyer.cli.exit_codes import FileError, UsageError
 from exactbuyer.report.wording import count
 
 from .files import require
@@ -148,7 +148,7 @@ class ExcelSink:
             CommandError: They do not fit into a sheet.
         """
         if self._row + len(records.rows) > MAX_ROWS:
-            raise CommandError(ExitCode.FILES, too_long("the output"))
+            raise FileError(too_long("the output"))
         for row in records.rows:
             try:
                 for column, text in enumerate(row):
@@ -237,13 +237,12 @@ def check_sheet(outline: Outline, rows: int | None, above: int) -> None:
     """
     columns = len(outline.names())
     if columns > MAX_COLUMNS:
-        raise CommandError(
-            ExitCode.USAGE,
+        raise UsageError(
             f"the output has {columns:,} columns, and a sheet at most {MAX_COLUMNS:,}: name a .csv or "
-            f".parquet file with -o. Nothing was sent",
+            f".parquet file with -o. Nothing was sent"
         )
     if rows is not None and rows + above > MAX_ROWS:
-        raise CommandError(ExitCode.USAGE, f"{too_long(outline.source.name)}. Nothing was sent")
+        raise UsageError(f"{too_long(outline.source.name)}. Nothing was sent")
 
 
 def check_cells(source: Source) -> None:
@@ -279,8 +278,7 @@ def _may_be_long(column: Any) -> bool:
 
 def _check_length(text: str, what: str) -> None:
     if _fitting(text) != text:
-        raise CommandError(
-            ExitCode.USAGE,
+        raise UsageError(
             f"{what} has {_characters(text):,} characters, and a cell of a sheet at most {MAX_CHARACTERS:,}: "
-            f"name a .csv or .parquet file with -o. Nothing was sent",
+            f"name a .csv or .parquet file with -o. Nothing was sent"
         )

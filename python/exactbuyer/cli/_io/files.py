@@ -17,7 +17,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal, TypeAlias, cast, get_args
 
-from exactbuyer.cli.exit_codes import CommandError, ExitCode
+from exactbuyer.cli.exit_codes import FileError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -109,7 +109,7 @@ class reading:  # noqa: N801 - it reads as a word of the `with` statement
                 if isinstance(error, OSError) and error.strerror
                 else "it breaks off, or is damaged"
             )
-            raise CommandError(ExitCode.FILES, f"{self._name} cannot be read: {why}") from error
+            raise FileError(f"{self._name} cannot be read: {why}") from error
 
 
 def _opened(location: Location) -> IO[bytes]:
@@ -118,9 +118,7 @@ def _opened(location: Location) -> IO[bytes]:
             begins = stream.read(_MARK_BYTES)
         if begins and packing_of(begins) != location.packing:
             format_name = {"gz": "gzip", "zst": "zstd"}[location.packing]
-            raise CommandError(
-                ExitCode.FILES, f"{location.name} is no {format_name} file: say with --from what it is"
-            )
+            raise FileError(f"{location.name} is no {format_name} file: say with --from what it is")
     if location.packing == "zst":
         pyarrow: Any = require("pyarrow", "zstd")
         source = pyarrow.PythonFile(_standard_input()) if location.is_standard else location.path
@@ -148,7 +146,7 @@ _SKIPPED = 5
 
 def _standard_input() -> IO[bytes]:
     if sys.stdin is None:
-        raise CommandError(ExitCode.FILES, "there is no standard input: name a file")
+        raise FileError("there is no standard input: name a file")
     # A descriptor of its own: closing it leaves the process's open.
     return os.fdopen(os.dup(sys.stdin.fileno()), "rb")
 
@@ -188,7 +186,7 @@ def check_installed(module: str, what: str) -> None:
         extra = (
             'pip install "exactbuyer[excel]"' if module in EXCEL else "pip install '.[cli]' in the checkout"
         )
-        raise CommandError(ExitCode.USAGE, f"{what} needs {EXCEL.get(module, module)}: {extra}")
+        raise UsageError(f"{what} needs {EXCEL.get(module, module)}: {extra}")
 
 
 def location_of(path: str, options: str | None, option: str) -> Location:
@@ -206,20 +204,18 @@ def location_of(path: str, options: str | None, option: str) -> Location:
     if options is not None:
         name, packing = _told(options.lower().split("."))
         if name is None:
-            raise CommandError(
-                ExitCode.USAGE, f"{option} is one of {known}, perhaps with .gz or .zst; not {options!r}"
-            )
+            raise UsageError(f"{option} is one of {known}, perhaps with .gz or .zst; not {options!r}")
     elif path != STANDARD and _is_folder(path):
         name, packing = "parquet", ""
     else:
         name, packing = _told(Path(path).name.lower().split(".")[1:] if path != STANDARD else [])
         if name is None:
-            raise CommandError(ExitCode.USAGE, _told_by_no_suffix(path, option))
+            raise UsageError(_told_by_no_suffix(path, option))
     if name == "parquet" and packing:
-        raise CommandError(ExitCode.USAGE, "Parquet is compressed inside: leave out .gz and .zst")
+        raise UsageError("Parquet is compressed inside: leave out .gz and .zst")
     if name == "xlsx":
         if packing:
-            raise CommandError(ExitCode.USAGE, ".xlsx is compressed inside: leave out .gz and .zst")
+            raise UsageError(".xlsx is compressed inside: leave out .gz and .zst")
         for module in EXCEL:
             check_installed(module, ".xlsx")
     return Location(path, name, packing)

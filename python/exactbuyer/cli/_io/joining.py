@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from exactbuyer._core import Batches, csv_lines, csv_record, json_lines
 from exactbuyer._frames.metadata import COLUMNS_KEY, known_columns
-from exactbuyer.cli.exit_codes import CommandError, ExitCode
+from exactbuyer.cli.exit_codes import FileError
 
 from .files import require
 from .sources import DELIMITERS, CsvSource, JsonSource
@@ -233,8 +233,7 @@ def joiner_of(outline: Outline, kind: FileKind, delimiter: str | None) -> Joiner
         return CsvLines(outline, delimiter or DELIMITERS[kind])
     twice = next((name for name, times in Counter(source.names).items() if times > 1), None)
     if twice is not None:
-        raise CommandError(
-            ExitCode.FILES,
-            f"{source.name} has two columns called {twice!r}, which only CSV can have: rename one of them",
+        raise FileError(
+            f"{source.name} has two columns called {twice!r}, which only CSV can have: rename one of them"
         )
     return ParquetTables(outline) if kind == "parquet" else JsonLines(outline)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
 
 from exactbuyer._files.atomic import Draft, mode_for, remove_left
-from exactbuyer.cli.exit_codes import CommandError, ExitCode
+from exactbuyer.cli.exit_codes import CommandError, ExitCode, FileError, UsageError
 from exactbuyer.exceptions import ConfigError
 
 from .files import require
@@ -48,10 +48,10 @@ def check_output(location: Location, overwrite: OverwritePolicy) -> Path | None:
     """
     if location.is_standard:
         if sys.stdout is None:
-            raise CommandError(ExitCode.FILES, "there is no standard output: name a file with -o")
+            raise FileError("there is no standard output: name a file with -o")
         if (location.kind in _NO_TEXT or location.packing) and sys.stdout.isatty():
             what = _NO_TEXT.get(location.kind, "what is compressed")
-            raise CommandError(ExitCode.USAGE, f"{what} is not written to a terminal: name a file with -o")
+            raise UsageError(f"{what} is not written to a terminal: name a file with -o")
         descriptor = _descriptor_of(sys.stdout)
         if descriptor is not None:
             overwrite.check_open(descriptor)
@@ -64,18 +64,16 @@ def check_output(location: Location, overwrite: OverwritePolicy) -> Path | None:
         mode = None
     except OSError as error:
         why = "it is a link to itself" if error.errno == errno.ELOOP else error.strerror
-        raise CommandError(ExitCode.FILES, f"{location.path} cannot be written: {why}") from None
+        raise FileError(f"{location.path} cannot be written: {why}") from None
     if mode is not None and stat.S_ISDIR(mode):
-        raise CommandError(ExitCode.USAGE, f"{location.path} is a folder: name a file in it")
+        raise UsageError(f"{location.path} is a folder: name a file in it")
     if mode is not None and not stat.S_ISREG(mode):
         # A pipe or a device is written to, not replaced.
         return None
     # Through a link, the file that it leads to is replaced, not the link.
     target = path.resolve()
     if not target.parent.is_dir():
-        raise CommandError(
-            ExitCode.FILES, f"{location.path} cannot be written: make the folder {target.parent} first"
-        )
+        raise FileError(f"{location.path} cannot be written: make the folder {target.parent} first")
     overwrite.check(target)
     return target
 
@@ -237,7 +235,7 @@ class Output:
         try:
             self._overwriting.check(target)
         except ConfigError as trouble:
-            raise CommandError(ExitCode.FILES, str(trouble)) from None
+            raise FileError(str(trouble)) from None
 
     @contextmanager
     def _telling(self) -> Generator[None]:
@@ -249,7 +247,7 @@ class Output:
             self.has_failed = self._lacks_bytes = True
             name = "standard output" if self._location.is_standard else self._location.path
             why = error.strerror or "its disk or stream refuses it"
-            raise CommandError(ExitCode.FILES, f"{name} cannot be written: {why}") from error
+            raise FileError(f"{name} cannot be written: {why}") from error
         except CommandError:
             self.has_failed = True
             raise
@@ -260,7 +258,7 @@ class Output:
                 raise
             # The library's own message may show values.
             message = f"{self._location.path} cannot be written: {library} refuses its rows"
-            raise CommandError(ExitCode.FILES, message) from error
+            raise FileError(message) from error
 
 
 def _stream_at(path: str) -> int:

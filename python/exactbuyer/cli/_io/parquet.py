@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
-from exactbuyer.cli.exit_codes import CommandError, ExitCode
+from exactbuyer.cli.exit_codes import FileError
 
 from .files import require, spooled
 
@@ -44,9 +44,7 @@ class ParquetSource:
         self.metadata: Mapping[bytes, bytes] | None = self.schema.metadata
         twice = next((name for name in self.names if self.names.count(name) > 1), None)
         if twice is not None:
-            raise CommandError(
-                ExitCode.FILES, f"{location.name} has two columns called {twice!r}: rename one of them"
-            )
+            raise FileError(f"{location.name} has two columns called {twice!r}: rename one of them")
 
     def parts(self, rows: int) -> Iterator[Any]:
         """Its rows, in record batches of at most so many."""
@@ -115,7 +113,7 @@ def _files_of(location: Location) -> tuple[list[_File], Any]:
         if not any(part.startswith((".", "_")) for part in file.relative_to(path).parts)
     )
     if not paths:
-        raise CommandError(ExitCode.FILES, f"{location.name} holds no .parquet file")
+        raise FileError(f"{location.name} holds no .parquet file")
     datasets = require("pyarrow.dataset", "Parquet")
     dataset = datasets.dataset(
         paths, format="parquet", partitioning="hive", partition_base_dir=str(path.absolute())
@@ -125,10 +123,9 @@ def _files_of(location: Location) -> tuple[list[_File], Any]:
     for fragment in dataset.get_fragments():
         first = first or fragment.physical_schema
         if not fragment.physical_schema.equals(first):
-            raise CommandError(
-                ExitCode.FILES,
+            raise FileError(
                 f"{Path(fragment.path).relative_to(path.absolute())} has other columns, or other types, than "
-                f"the first file of {location.name}: enrich it by itself",
+                f"the first file of {location.name}: enrich it by itself"
             )
         files.append(_File(fragment.path, datasets.get_partition_keys(fragment.partition_expression)))
     return files, dataset.schema
@@ -142,7 +139,7 @@ def _telling(location: Location) -> Generator[None]:
     except (OSError, pyarrow.ArrowException) as error:
         # Arrow's own words may show what is in the file.
         why = getattr(error, "strerror", None) or "it is no Parquet file, or a damaged one"
-        raise CommandError(ExitCode.FILES, f"{location.name} cannot be read: {why}") from error
+        raise FileError(f"{location.name} cannot be read: {why}") from error
 
 
 class ParquetSink:

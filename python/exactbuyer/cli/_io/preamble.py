@@ -8,7 +8,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from exactbuyer._frames.labels import as_seen, looks_personal
-from exactbuyer.cli.exit_codes import CommandError, ExitCode
+from exactbuyer.cli.exit_codes import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -138,10 +138,9 @@ def _lines_above(records: list[_Record], labels: list[str]) -> int:
     fitting = (location for location, record in enumerate(records) if _has_all(record.cells, labels))
     above = [records[location].lines for location in fitting if _is_header(records, location)]
     if len(above) > 1:
-        raise CommandError(
-            ExitCode.USAGE,
+        raise UsageError(
             "several lines may be the names of the columns, for they have what --by names: pass "
-            f"--skip-rows N, the number of lines above them, such as {above[0]:,} or {above[-1]:,}",
+            f"--skip-rows N, the number of lines above them, such as {above[0]:,} or {above[-1]:,}"
         )
     return above[0] if above else 0
 

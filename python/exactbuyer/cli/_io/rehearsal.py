@@ -10,7 +10,7 @@ from itertools import chain
 from typing import IO, TYPE_CHECKING, Any, cast
 
 from exactbuyer._frames.metadata import RECEIPT_KEY
-from exactbuyer.cli.exit_codes import CommandError, ExitCode
+from exactbuyer.cli.exit_codes import CommandError, FileError
 
 from .files import require
 from .joining import notes_of, schema_of
@@ -64,10 +64,9 @@ def rehearse(
         if not (isinstance(error, (OSError, ValueError)) or type(error).__module__.startswith("pyarrow")):
             raise
         # Arrow's own message may show values of the file.
-        raise CommandError(
-            ExitCode.FILES,
+        raise FileError(
             f"{source.name} cannot be written as {kind} with the columns that are added: {kind} cannot hold "
-            f"the type of a column, or the file's metadata. Nothing was sent",
+            f"the type of a column, or the file's metadata. Nothing was sent"
         ) from error
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from exactbuyer._core import CsvSplitter, JsonSplitter
 from exactbuyer.cli._console import print_message
-from exactbuyer.cli.exit_codes import CommandError, ExitCode
+from exactbuyer.cli.exit_codes import CommandError, FileError
 from exactbuyer.exceptions import ExactBuyerError
 
 from .files import in_lines, packing_of
@@ -110,9 +110,7 @@ class CsvSource:
                 raise
         header = header or self._splitter.header()
         if header is None:
-            raise CommandError(
-                ExitCode.FILES, f"{location.name} is empty: its first record has to name its columns"
-            )
+            raise FileError(f"{location.name} is empty: its first record has to name its columns")
         self.header = header
         self.names = header.names()
 
@@ -248,7 +246,7 @@ class file_errors:  # noqa: N801 - it reads as a word of the `with` statement
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, ValueError) and not isinstance(error, ExactBuyerError):
-            raise CommandError(ExitCode.FILES, f"{self._name}: {error}") from None
+            raise FileError(f"{self._name}: {error}") from None
 
 
 def _as_text(location: Location) -> Iterator[bytes]:
@@ -276,7 +274,7 @@ def _check_beginning(location: Location, block: bytes) -> None:
     elif location.kind == "jsonl" and block.lstrip().startswith(b"["):
         what = f"is an array, and should have one object a line: {in_lines(location.path)}"
     if what is not None:
-        raise CommandError(ExitCode.FILES, f"{location.name} {what}")
+        raise FileError(f"{location.name} {what}")
 
 
 def _is_utf_16(block: bytes) -> bool:
