@@ -36,14 +36,7 @@ class _FileCall(TableStreamCall):
 class FileStream(TableStream):
     """Looks up the rows of a file, and yields blocks of them with their new columns.
 
-    Args:
-        enricher: Its settings, key and store are used.
-        reader: The file.
-        refresh: As for `enrich_table`.
-        store_only: As for `enrich_table`.
-        progress: As for `enrich_table`.
-        rows: How many rows the file has; `None` if that is not known.
-        while_waiting: Entered whenever the stream waits for a reply.
+    `while_waiting` is entered whenever it waits for a reply.
     """
 
     def __init__(

@@ -69,14 +69,7 @@ def refuse_invalid(parts: list[Rows]) -> None:
 
 
 class Call:
-    """A call under way.
-
-    Args:
-        run: The core's run.
-        name: The method that began it, for the log.
-        session: The enricher's. It lives as long as the call: a sandbox must not end before.
-        watch: What shows how it gets on.
-    """
+    """A call under way."""
 
     where = ".results"
     """What of an exception holds what was paid for."""
@@ -88,6 +81,7 @@ class Call:
         self.run = run
         self.settings = session.settings
         self._name = name
+        # It also keeps a sandbox alive until the call is over.
         self._session = session
         self._watch = watch
         watch.paced_by(session.settings)

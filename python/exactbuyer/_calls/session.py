@@ -43,13 +43,7 @@ CallT = TypeVar("CallT", bound=Call)
 
 
 class Session:
-    """Begins the calls of an enricher, and ends them when it is closed.
-
-    Args:
-        settings: The enricher's.
-        key: The key it was given, if it was.
-        origin: What a pickled copy knows of the enricher that it was copied from.
-    """
+    """Begins the calls of an enricher, and ends them when it is closed."""
 
     def __init__(self, settings: Settings, key: Secret | None, origin: Origin | None = None) -> None:
         self.settings = settings
@@ -86,13 +80,7 @@ class Session:
     ) -> CallT:
         """Begins a call of this kind. Nothing is sent before it is fed.
 
-        Args:
-            kind: What kind.
-            name: The method that began it.
-            options: The call's own.
-            watch: What shows how it gets on.
-            asking: How many rows have something to ask, if that is known. If it is 0, the call needs neither
-                key nor store.
+        `asking` is how many rows need an answer, if known. With 0, the call needs no key and no store.
 
         Raises:
             ConfigError: There is no key, or this enricher may not send.

@@ -41,14 +41,7 @@ _PERMISSIONS = 0o777
 
 
 class Draft:
-    """A new file beside a target, with its lock. Only its owner can read it until it is moved.
-
-    Args:
-        target: Where the file is moved in the end.
-
-    Raises:
-        OSError: The file cannot be made.
-    """
+    """A new file beside a target, with its lock. Only its owner can read it until it is moved."""
 
     def __init__(self, target: Path) -> None:
         self._begin(target)
@@ -70,11 +63,6 @@ class Draft:
 
     def move(self, target: Path, mode: int, *, replace: bool) -> None:
         """Moves the file to its place, and gives up the lock.
-
-        Args:
-            target: The place, in the same folder.
-            mode: The file's permissions there.
-            replace: Whether an existing file is replaced.
 
         Raises:
             FileExistsError: There is a file, and `replace` is false.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from .arrow_input import arrow_table
+from .frame import Frame
 from .libraries import as_kind, library
 from .metadata import known_columns
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from .metadata import Notes
 
 
-class PyarrowFrame:
+class PyarrowFrame(Frame):
     """A table or a record batch of pyarrow's."""
 
     def __init__(self, data: Any) -> None:
@@ -28,12 +29,6 @@ class PyarrowFrame:
 
     def names(self) -> list[Hashable]:
         return list(self._table.column_names)
-
-    def index_names(self) -> list[Hashable]:
-        return []
-
-    def label(self, name: str) -> Hashable:
-        return name
 
     def cells(self, label: Hashable, *, is_region: bool = False) -> Cells:  # noqa: ARG002
         return self._table.column(label), ""
@@ -64,7 +59,7 @@ class PyarrowFrame:
         return whole[0] if whole else pa.RecordBatch.from_pylist([], schema=table.schema)
 
 
-class CapsuleFrame:
+class CapsuleFrame(Frame):
     """Anything else that hands its rows on by Arrow's C interface, read whole."""
 
     def __init__(self, data: object) -> None:
@@ -73,12 +68,6 @@ class CapsuleFrame:
 
     def names(self) -> list[Hashable]:
         return list(self._batches.names())
-
-    def index_names(self) -> list[Hashable]:
-        return []
-
-    def label(self, name: str) -> Hashable:
-        return name
 
     def cells(self, label: Hashable, *, is_region: bool = False) -> Cells:  # noqa: ARG002
         return self._batches.column(cast("str", label)), ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
@@ -16,29 +16,29 @@ Cells = tuple[object, str]
 """A column to look up: of Arrow, or a list, and the name of its type."""
 
 
-class Frame(Protocol):
-    """A table that is there as a whole."""
+class Frame:
+    """A table that is there as a whole. By default, it has no index and does not know earlier calls."""
 
     def names(self) -> list[Hashable]:
         """Its columns' labels, in order."""
-        ...
+        raise NotImplementedError
 
     def index_names(self) -> list[Hashable]:
-        """What its index is called, level by level, where it has one: it is no column."""
-        ...
+        """The names of its index's levels. They are no columns."""
+        return []
 
     def label(self, name: str) -> Hashable:
-        """What a column that is added under this name is called there."""
-        ...
+        """The label of a column that is added under this name."""
+        return name
 
     def cells(self, label: Hashable, *, is_region: bool = False) -> Cells:
         """A column to look up, or that of the regions. The label is one of `names`, once."""
-        ...
+        raise NotImplementedError
 
     def added_before(self) -> Mapping[str, list[str]]:
-        """The columns that it says were added to it before, by prefix."""
-        ...
+        """The columns that earlier calls have added, by prefix, if the table records them."""
+        return {}
 
     def beside(self, added: Batches, dropped: list[Any], notes: Notes) -> Any:
-        """The same kind of table, without what is dropped, with what was added."""
-        ...
+        """The same kind of table without the dropped columns and with the added ones."""
+        raise NotImplementedError

@@ -24,12 +24,6 @@ def check_labels(
 
     What is not there is not repeated: given a column instead of its name, it is a person's.
 
-    Args:
-        names: The columns that there are.
-        labels: Those to look up.
-        index_names: What the levels of a frame's index are called.
-        argument: The argument that names them.
-
     Raises:
         ConfigError: There is none of this label, or more than one.
     """

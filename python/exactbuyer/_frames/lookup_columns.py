@@ -23,12 +23,6 @@ def read_lookup_columns(
 ) -> ByColumns:
     """The columns to look up.
 
-    Args:
-        cells: Their cells, by label.
-        region: Those of the column of regions, if there is one.
-        table_request: What is wanted of them.
-        settings: The enricher's.
-
     Raises:
         ConfigError: One cannot be looked up, or not be read.
     """

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from exactbuyer.exceptions import ConfigError
 
+from .frame import Frame
 from .labels import shown
 from .libraries import has_pyarrow, library
 from .metadata import COLUMNS_KEY, noted_columns
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from .metadata import Notes
 
 
-class PandasFrame:
+class PandasFrame(Frame):
     """A frame of pandas', or of a class derived from it."""
 
     def __init__(self, data: Any) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .frame import Frame
 from .libraries import library
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping
+    from collections.abc import Hashable
 
     from exactbuyer._core import Batches
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from .metadata import Notes
 
 
-class PolarsFrame:
+class PolarsFrame(Frame):
     """A frame of polars, eager or lazy."""
 
     def __init__(self, data: Any) -> None:
@@ -26,12 +27,6 @@ class PolarsFrame:
     def names(self) -> list[Hashable]:
         return list(self._frame.columns)
 
-    def index_names(self) -> list[Hashable]:
-        return []
-
-    def label(self, name: str) -> Hashable:
-        return name
-
     def cells(self, label: Hashable, *, is_region: bool = False) -> Cells:  # noqa: ARG002
         column = self._frame.get_column(label)
         kind = str(column.dtype)
@@ -41,9 +36,6 @@ class PolarsFrame:
         # It hands on columns of type Null with a buffer too many, also within lists: Arrow refuses them.
         as_objects = kind == "Object" or "Null" in kind
         return (column.to_list() if as_objects else column), ""
-
-    def added_before(self) -> Mapping[str, list[str]]:
-        return {}
 
     def beside(self, added: Batches, dropped: list[Any], notes: Notes) -> Any:  # noqa: ARG002
         pl = library("polars")

@@ -27,11 +27,6 @@ if TYPE_CHECKING:
 class TableReader:
     """A reader, and what is wanted of it.
 
-    Args:
-        data: The reader.
-        table_request: What is wanted.
-        settings: The enricher's.
-
     Raises:
         ConfigError: A column is missing, or in the way.
     """

@@ -98,10 +98,6 @@ class TableRequest:
     def check(self, names: list[Hashable], index_names: Iterable[Hashable] = ()) -> None:
         """Checks that the table has each of the columns to read, once.
 
-        Args:
-            names: The labels of the table's columns.
-            index_names: What the levels of its index are called.
-
         Raises:
             ConfigError: It does not.
         """
@@ -145,12 +141,6 @@ class TableRequest:
         label: Callable[[str], Hashable] = str,
     ) -> list[Any]:
         """The columns of an earlier call that this one replaces.
-
-        Args:
-            names: The labels of the table's columns.
-            added: The names of the columns that this call adds.
-            before: Those that an earlier call says it had added under this prefix.
-            label: What a column of such a name is called in the table; by default, so.
 
         Returns:
             The labels of what to drop, in the table's order.

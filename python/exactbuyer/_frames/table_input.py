@@ -30,11 +30,6 @@ BLOCK_ROWS = 8_192
 class TableInput:
     """A table, and what is wanted of it.
 
-    Args:
-        data: The table.
-        table_request: What is wanted.
-        settings: The enricher's.
-
     Raises:
         ConfigError: A column is missing, or in the way.
         TypeError: It is no table.

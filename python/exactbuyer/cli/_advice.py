@@ -17,13 +17,7 @@ _BROKEN_OFF = {ExitCode.BUG, ExitCode.INTERRUPTED, ExitCode.TERMINATED, ExitCode
 
 
 def next_step(result: RunResult, options: CommandOptions, output: str) -> str:
-    """What to do next.
-
-    Args:
-        result: What became of the run.
-        options: What the command was told.
-        output: What the output is called; empty if it is standard output.
-    """
+    """What to do next."""
     again = again_in_words(options, in_store=result.receipt.in_store, spent=result.spent)
     if result.exit_code in _BROKEN_OFF or result.is_unkept:
         return _after_breaking_off(result, again)
@@ -79,13 +73,7 @@ def title_of(result: RunResult) -> str | None:
 
 
 def again_in_words(options: CommandOptions, *, in_store: bool, spent: bool) -> str:
-    """What the same command would do, and pay for, if it were run again.
-
-    Args:
-        options: What the command was told.
-        in_store: A store keeps what was paid for.
-        spent: Something was paid for, or may have been.
-    """
+    """What the same command would do, and pay for, if it were run again."""
     days = options["max_age_days"]
     if not in_store:
         return f"run the same command again{': it pays for everybody again' if spent else ''}"

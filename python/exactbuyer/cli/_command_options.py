@@ -46,22 +46,14 @@ class CommandOptions:
         return self.values.get(name)
 
     def location(self) -> Location:
-        """The input.
-
-        Raises:
-            CommandError: It is of no kind that is known.
-        """
+        """The input."""
         location = location_of(self["path"], self["kind"], "--from")
         if self["sheet"] is not None and location.kind != "xlsx":
             raise UsageError(f"--sheet is for .xlsx, and the input is {location.kind}: leave it out")
         return location
 
     def delimiter(self) -> str | None:
-        """What stands between cells.
-
-        Raises:
-            CommandError: It is not one character, or one that means something else.
-        """
+        """What stands between cells."""
         options = self["delimiter"]
         if options is None:
             return None
@@ -81,12 +73,7 @@ class CommandOptions:
         return source
 
     def overwrite(self, enricher: BulkEnricher, is_earlier: Callable[[Path], bool]) -> OverwritePolicy:
-        """What the output may replace.
-
-        Args:
-            enricher: Its store is never replaced.
-            is_earlier: Whether the file at a path is an earlier output.
-        """
+        """What the output may replace."""
         store, location = enricher.settings.store, self.location()
         read = (None if location.is_standard else location.path, self["key_file"], self["ca_bundle"])
         return OverwritePolicy(
@@ -129,11 +116,7 @@ class CommandOptions:
         return [name if mark and kind in get_args(FieldType) else text for text, name, mark, kind in parts]
 
     def table_request(self, source: Source) -> TableRequest:
-        """What is wanted of an input.
-
-        Raises:
-            ConfigError: It cannot be had.
-        """
+        """What is wanted of an input."""
         by, region = self.by(source.names), self["region_column"]
         table_request = TableRequest.checked(
             by, self._columns(), self["prefix"], self._split([*by]), None, region=region
@@ -141,12 +124,7 @@ class CommandOptions:
         return table_request.met(source.names)
 
     def enricher(self) -> BulkEnricher:
-        """An enricher of these settings.
-
-        Raises:
-            ConfigError: One is wrong.
-            CommandError: The key file cannot be used.
-        """
+        """An enricher of these settings."""
         settings = {name: self[name] for name in SETTINGS if self[name] not in (None, ())}
         settings |= self._budget() | self._store_settings()
         if self["sandbox"]:
@@ -160,11 +138,7 @@ class CommandOptions:
         return BulkEnricher(cast("Any", key), base_url=self["base_url"] or BASE_URL, **settings)
 
     def check_key(self) -> None:
-        """Checks that there is a key to send with, if anything is sent.
-
-        Raises:
-            CommandError: There is none.
-        """
+        """Checks that there is a key to send with, if anything is sent."""
         needs_none = self["sandbox"] or self["store_only"] or self["dry_run"] or self["key_file"] is not None
         if not needs_none and not has_key(None):
             raise UsageError(

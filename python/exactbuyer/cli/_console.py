@@ -29,12 +29,7 @@ if TYPE_CHECKING:
 
 
 class Console:
-    """What a command says.
-
-    Args:
-        quiet: Only what went wrong.
-        as_json: The last line is JSON.
-    """
+    """What a command says."""
 
     def __init__(self, *, quiet: bool = False, as_json: bool = False) -> None:
         self.quiet = quiet
@@ -123,11 +118,7 @@ def _show(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -
 
 
 def print_data(lines: Iterable[str]) -> None:
-    """Writes lines to standard output.
-
-    Raises:
-        CommandError: They cannot be written.
-    """
+    """Writes lines to standard output."""
     if sys.stdout is None:
         raise FileError("there is no standard output to write to")
     encoding = sys.stdout.encoding or "utf-8"

@@ -14,11 +14,7 @@ _MAX_BYTES = 4096
 
 
 def key_in(path: str) -> Secret:
-    """The key that a file holds.
-
-    Raises:
-        CommandError: It cannot be read, or others can read it.
-    """
+    """The key that a file holds."""
     file = Path(path)
     try:
         with file.open("rb") as stream:

@@ -31,11 +31,7 @@ def _all(*options: Callable[[FunctionT], FunctionT]) -> Callable[[FunctionT], Fu
 
 
 def days(text: str) -> float:
-    """An age in days, as a number.
-
-    Raises:
-        click.BadParameter: It is none.
-    """
+    """An age in days, as a number."""
     try:
         number = float(text)
     except ValueError:

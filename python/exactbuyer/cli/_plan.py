@@ -29,13 +29,6 @@ def planned(
 ) -> Plan:
     """The plan of an input, read to its end.
 
-    Args:
-        source: The input.
-        enricher: Whose settings count.
-        table_request: What is wanted of it.
-        refresh: As for `enrich_table`.
-        store_only: As for `enrich_table`.
-
     Returns:
         Its plan; its first thousand problems. Of more than `WINDOW_ROWS` rows it is an upper bound: a
         duplicate of a row in another window counts as one to ask.

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from exactbuyer._for_cli import FileStream
 from exactbuyer._frames.metadata import RECEIPT_KEY
 from exactbuyer._frames.readers import TableReader
-from exactbuyer.cli._io.joining import Outline, joiner_of, sink_of
+from exactbuyer.cli._io.joining import joiner_of, sink_of
+from exactbuyer.cli._io.outline import Outline
 from exactbuyer.cli._io.output import Output
 from exactbuyer.cli._io.rehearsal import rehearse
 from exactbuyer.cli._io.sources import file_errors
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from exactbuyer._files.overwrite import OverwritePolicy
     from exactbuyer._frames.request import TableRequest
     from exactbuyer.cli._io.files import Location
-    from exactbuyer.cli._io.joining import Joiner
+    from exactbuyer.cli._io.outline import Joiner
     from exactbuyer.cli._io.sources import Source
     from exactbuyer.report.progress import ProgressOption
     from exactbuyer.report.receipt import Receipt
@@ -182,14 +183,6 @@ def reader_of(spec: RunSpec, settings: Settings) -> tuple[_FileReader, Outline]:
 
 def run(spec: RunSpec, enricher: BulkEnricher, signals: Signals) -> RunResult:
     """Does it.
-
-    Args:
-        spec: What is to be done.
-        enricher: Who does it.
-        signals: Watched already.
-
-    Returns:
-        What became of it.
 
     Raises:
         ConfigError: A column is missing, or in the way, or there is no key. Nothing was sent.

@@ -1,4 +1,7 @@
-"""How a command ends: exit codes, each with one meaning, and which of them a run has earned."""
+"""How a command ends: exit codes, each with one meaning, and the errors that end a command with one.
+
+Any function of the command line may raise a `CommandError`.
+"""
 
 from __future__ import annotations
 

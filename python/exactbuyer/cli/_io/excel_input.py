@@ -39,18 +39,7 @@ _OLE = b"\xd0\xcf\x11\xe0"
 
 
 class ExcelSource(CsvSource):
-    """Rows of a sheet.
-
-    Args:
-        location: The file.
-        sheet: The name of the sheet; `None`: the first that is visible.
-        skip_rows: How many rows are above the header; `None`: the header is searched for.
-        labels: The columns to look up, by which the header is found.
-        is_surveyed: It was read before, and whatever is to be said of it was said then.
-
-    Raises:
-        CommandError: It cannot be read, or has no such sheet or no header.
-    """
+    """Rows of a sheet."""
 
     def __init__(
         self,
@@ -83,11 +72,7 @@ class ExcelSource(CsvSource):
 
 
 def names_of(location: Location, skip_rows: int | None, labels: Iterable[str]) -> list[str]:
-    """The columns of the only sheet of a file; none if it has several sheets. Loads an unchanged file once.
-
-    Raises:
-        CommandError: It cannot be read.
-    """
+    """The columns of the only sheet of a file; none if it has several. Loads an unchanged file once."""
     with reading(location):
         stat = Path(location.path).stat()
     return _names_of(location, skip_rows, tuple(labels), (stat.st_ino, stat.st_size, stat.st_mtime_ns))
@@ -189,11 +174,7 @@ def _as_csv(rows: list[list[str]]) -> bytes:
 
 
 def _check_size(stream: IO[bytes], sheet: str, location: Location) -> None:
-    """Checks that a sheet can be loaded: one stray cell far from the others makes it very large.
-
-    Raises:
-        CommandError: It cannot.
-    """
+    """Checks that a sheet can be loaded: one stray cell far from the others makes it very large."""
     with zipfile.ZipFile(stream) as archive:
         part = _part_of(archive, sheet)
         if part is None:

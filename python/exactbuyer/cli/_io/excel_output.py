@@ -18,11 +18,12 @@ from exactbuyer.cli.exit_codes import FileError, UsageError
 from exactbuyer.report.wording import count
 
 from .files import require
+from .outline import Joiner
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .joining import Joiner, Outline
+    from .outline import Outline
     from .sources import Source
 
 MAX_ROWS = 1_048_576
@@ -51,14 +52,11 @@ class Records(NamedTuple):
     """They are the header, or stand above it."""
 
 
-class ExcelRows:
-    """To .xlsx: the records that another joiner makes of rows and columns.
+class ExcelRows(Joiner):
+    """To .xlsx: the records that another joiner, of CSV with commas, makes of rows and columns."""
 
-    Args:
-        joiner: It makes CSV with commas.
-    """
-
-    def __init__(self, joiner: Joiner) -> None:
+    def __init__(self, outline: Outline, joiner: Joiner) -> None:
+        super().__init__(outline)
         self._joiner = joiner
 
     def head(self) -> Records:
@@ -66,9 +64,6 @@ class ExcelRows:
 
     def join(self, part: Any, block: Any) -> Records:
         return Records(_records(self._joiner.join(part, block)), is_head=False)
-
-    def tail(self) -> bytes:
-        return b""
 
 
 def _records(text: bytes) -> list[list[str]]:
@@ -97,13 +92,7 @@ _MAX_NAME_UNITS = 31
 
 
 class ExcelSink:
-    """Writes records as rows of a sheet. The file is made beside, and copied at the end.
-
-    Args:
-        stream: Where to.
-        sheet: The name of the sheet.
-        schema: The types of the columns, as a schema of pyarrow: numbers are written as numbers.
-    """
+    """Writes records as rows of a sheet. The file is made beside, and copied at the end."""
 
     def __init__(self, stream: IO[bytes], sheet: str, schema: Any) -> None:
         self._stream = stream
@@ -142,11 +131,7 @@ class ExcelSink:
         self._sheet.ignore_errors({"number_stored_as_text": f"A1:XFD{MAX_ROWS}"})
 
     def write(self, records: Records) -> None:
-        """Writes rows.
-
-        Raises:
-            CommandError: They do not fit into a sheet.
-        """
+        """Writes rows."""
         if self._row + len(records.rows) > MAX_ROWS:
             raise FileError(too_long("the output"))
         for row in records.rows:
@@ -225,16 +210,7 @@ def too_long(what: str) -> str:
 
 
 def check_sheet(outline: Outline, rows: int | None, above: int) -> None:
-    """Checks that an output fits into a sheet, as far as that is known.
-
-    Args:
-        outline: Its columns.
-        rows: How many rows it has; `None`: nobody knows.
-        above: How many rows stand above them.
-
-    Raises:
-        CommandError: It does not.
-    """
+    """Checks that an output fits into a sheet, as far as that is known."""
     columns = len(outline.names())
     if columns > MAX_COLUMNS:
         raise UsageError(
@@ -246,11 +222,7 @@ def check_sheet(outline: Outline, rows: int | None, above: int) -> None:
 
 
 def check_cells(source: Source) -> None:
-    """Checks that every cell of an input fits into a cell of a sheet: what is the caller's is not cut.
-
-    Raises:
-        CommandError: One does not.
-    """
+    """Checks that every cell of an input fits into a cell of a sheet: what is the caller's is not cut."""
     pyarrow = require("pyarrow", ".xlsx")
     for name in source.names:
         _check_length(name, f"{source.name}: the name of a column")

@@ -66,11 +66,7 @@ class Location:
 
     @property
     def is_stream(self) -> bool:
-        """Whether it can be read only once, as a pipe can.
-
-        Raises:
-            CommandError: It is not there.
-        """
+        """Whether it can be read only once, as a pipe can."""
         if self.is_standard:
             return True
         with reading(self):
@@ -83,11 +79,7 @@ class Location:
         return "standard input" if self.is_standard else self.path
 
     def blocks(self) -> Iterator[bytes]:
-        """Its bytes, decompressed, as they come.
-
-        Raises:
-            CommandError: They cannot be read.
-        """
+        """Its bytes, decompressed, as they come."""
         with reading(self), _opened(self) as stream:
             read = partial(getattr(stream, "read1", stream.read), READ_BYTES)
             yield from iter(read, b"")
@@ -152,11 +144,7 @@ def _standard_input() -> IO[bytes]:
 
 
 def spooled(location: Location) -> IO[bytes]:
-    """A stream in a temporary file, for a kind that is not read from its beginning to its end.
-
-    Raises:
-        CommandError: It cannot be read, or there is no room for it.
-    """
+    """A stream in a temporary file, for a kind that is not read from its beginning to its end."""
     with reading(location):
         spool = tempfile.TemporaryFile()  # noqa: SIM115 - whoever gets it closes it
         with _opened(location) as stream:
@@ -166,22 +154,14 @@ def spooled(location: Location) -> IO[bytes]:
 
 
 def require(library: str, what: str) -> Any:
-    """A library of the extra.
-
-    Raises:
-        CommandError: It is not there; the message says how to install it.
-    """
+    """A library of the extra."""
     name, _, _ = library.partition(".")
     check_installed(name, what)
     return import_module(library)
 
 
 def check_installed(module: str, what: str) -> None:
-    """Checks that a module of an extra is there.
-
-    Raises:
-        CommandError: It is not; the message says how to install it.
-    """
+    """Checks that a module of an extra is there."""
     if find_spec(module) is None:
         extra = (
             'pip install "exactbuyer[excel]"' if module in EXCEL else "pip install '.[cli]' in the checkout"
@@ -196,9 +176,6 @@ def location_of(path: str, options: str | None, option: str) -> Location:
         path: The path, or `-`.
         options: The kind that was named, as in `"csv.gz"`; `None`: by the suffix.
         option: The option that names it, for a message.
-
-    Raises:
-        CommandError: It cannot be told.
     """
     known = ", ".join(KINDS)
     if options is not None:

@@ -44,19 +44,7 @@ def opened(
     labels: Iterable[str] = (),
     sheet: str | None = None,
 ) -> Source:
-    """Opens a place, to read it once.
-
-    Args:
-        location: The file, folder or stream.
-        delimiter: What stands between cells; `None`: as usual for the kind.
-        survey: What is known of it already.
-        skip_rows: For CSV: how many lines are above the header; `None`: the header is searched for.
-        labels: The columns to look up, by which the header is found.
-        sheet: For .xlsx: the name of the sheet; `None`: the first.
-
-    Raises:
-        CommandError: It cannot be read, or is not what it should be.
-    """
+    """Opens a place, to read it once."""
     if location.kind == "xlsx":
         is_surveyed = survey is not None
         return ExcelSource(location, sheet, skip_rows=skip_rows, labels=labels, is_surveyed=is_surveyed)
@@ -71,14 +59,7 @@ def opened(
 def is_enriched(
     location: Location, delimiter: str | None, *, skip_rows: int | None = None, labels: Iterable[str] = ()
 ) -> bool:
-    """Whether a file is an earlier output: it has the columns that every output has, under any prefix.
-
-    Args:
-        location: The file.
-        delimiter: Its delimiter; `None`: the usual one of its kind.
-        skip_rows: As for the input.
-        labels: As for the input.
-    """
+    """Whether a file is an earlier output: it has the columns that every output has, under any prefix."""
     # It may have been written with another delimiter.
     usual = (delimiter, *DELIMITERS.values(), ";", "|") if location.kind in DELIMITERS else (None,)
     tried = dict.fromkeys(usual)
@@ -115,9 +96,6 @@ def surveyed(source: Source, *, keeps_bytes: bool) -> Survey:
     Args:
         source: The input: read to its end.
         keeps_bytes: Every byte of it goes where it goes, so that it need not be text.
-
-    Raises:
-        CommandError: It cannot be read, or is not what it should be.
     """
     known: int | None = getattr(source, "rows", None)
     if known is not None:

@@ -88,10 +88,6 @@ def _descriptor_of(stream: Any) -> int | None:
 class Output:
     """A file under construction, beside the place where it will stand; or a stream.
 
-    Args:
-        location: Where it will stand.
-        overwrite: What it may replace there.
-
     Raises:
         ConfigError: There is a file that may not be replaced.
         CommandError: Nothing can be written there.
@@ -120,11 +116,7 @@ class Output:
             self._sink = sink(self._stream)
 
     def write(self, piece: Any) -> None:
-        """Writes bytes, or what the sink takes.
-
-        Raises:
-            CommandError: They cannot be written.
-        """
+        """Writes bytes, or what the sink takes."""
         with self._telling():
             if not isinstance(piece, bytes):
                 self._sink.write(piece)
@@ -140,9 +132,6 @@ class Output:
 
         Args:
             notes: Kept in the file, where its kind has a place for them.
-
-        Raises:
-            CommandError: It cannot be; then what stood there stands there still.
         """
         with self._telling():
             self._end(notes)

@@ -29,9 +29,6 @@ class ParquetSource:
 
     Args:
         location: The file or folder. Of a folder, names such as `country=US` are columns, too.
-
-    Raises:
-        CommandError: It cannot be read, or its files do not fit together.
     """
 
     def __init__(self, location: Location) -> None:
@@ -143,13 +140,7 @@ def _telling(location: Location) -> Generator[None]:
 
 
 class ParquetSink:
-    """Writes record batches as row groups.
-
-    Args:
-        stream: Where to.
-        schema: Anything that exports Arrow's schema.
-        metadata: Put into the schema's.
-    """
+    """Writes record batches as row groups."""
 
     def __init__(self, stream: IO[bytes], schema: Any, metadata: Mapping[str, str]) -> None:
         pyarrow, parquet = require("pyarrow", "Parquet"), require("pyarrow.parquet", "Parquet")

@@ -47,9 +47,6 @@ def preamble_of(
         usual: The usual delimiter of the kind of file.
         skip_rows: How many lines are above the header; `None`: the header is searched for.
         labels: The columns to look up, by which the header is recognised.
-
-    Raises:
-        CommandError: Several records may be the header.
     """
     begins = b""
     for block in blocks:
@@ -100,11 +97,7 @@ class _Record(NamedTuple):
 
 
 def rows_above_header(rows: list[list[str]], labels: Iterable[str]) -> int:
-    """How many of the first rows of a sheet are above its header.
-
-    Raises:
-        CommandError: Several rows may be the header.
-    """
+    """How many of the first rows of a sheet are above its header."""
     records = [_Record.of(above, cells) for above, cells in enumerate(rows[:MOST_RECORDS])]
     wanted = list(labels)
     blank = next((record.lines for record in records if record.width), 0)
@@ -131,9 +124,6 @@ def _lines_above(records: list[_Record], labels: list[str]) -> int:
 
     A row of data, or a note, may have the labels in its cells by chance. If a row were taken for the header,
     the rows above it would not be looked up.
-
-    Raises:
-        CommandError: Several records may be the header.
     """
     fitting = (location for location, record in enumerate(records) if _has_all(record.cells, labels))
     above = [records[location].lines for location in fitting if _is_header(records, location)]

@@ -12,8 +12,9 @@ from typing import IO, TYPE_CHECKING, Any, cast
 from exactbuyer._frames.metadata import RECEIPT_KEY
 from exactbuyer.cli.exit_codes import CommandError, FileError
 
+from .excel_output import check_sheet
 from .files import require
-from .joining import notes_of, schema_of
+from .outline import notes_of, schema_of
 from .parquet import ParquetSink, ParquetSource
 from .sources import CsvSource
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from exactbuyer._frames.request import TableRequest
 
     from .files import FileKind
-    from .joining import Joiner, Outline
+    from .outline import Joiner, Outline
 
 _ROWS = 1_000
 
@@ -30,22 +31,9 @@ _ROWS = 1_000
 def rehearse(
     outline: Outline, table_request: TableRequest, joiner: Joiner, kind: FileKind, rows: int | None
 ) -> None:
-    """Writes the first rows as if none of them had been sent.
-
-    Args:
-        outline: The columns of the output.
-        table_request: The columns that are added.
-        joiner: Joins the rows and the added columns.
-        kind: The output's kind of file.
-        rows: How many rows it has; `None`: nobody knows.
-
-    Raises:
-        CommandError: The output cannot be written, or could not be read again.
-    """
+    """Writes the first rows as if none of them had been sent."""
     source = outline.source
     if kind == "xlsx":
-        from .excel_output import check_sheet
-
         # From another kind of file, notes above the header are not written.
         notes = source.lines_above if isinstance(source, CsvSource) and source.sheet is not None else 0
         check_sheet(outline, rows, notes + 1)

@@ -63,9 +63,6 @@ class CsvSource:
         is_surveyed: It was read before, and whatever is to be said of its text was said then.
         preamble: What is above the header, if that is known already.
         blocks: What comes after the bytes in `preamble`; `None`: the file's bytes.
-
-    Raises:
-        CommandError: It cannot be read, or has no header.
     """
 
     metadata: Mapping[bytes, bytes] | None = None
@@ -132,11 +129,7 @@ class CsvSource:
             return part.table()
 
     def check_text(self, part: CsvPart) -> None:
-        """Checks that a part can be written as another kind of file: that it is UTF-8.
-
-        Raises:
-            CommandError: It is not.
-        """
+        """Checks that a part can be written as another kind of file: that it is UTF-8."""
         with file_errors(self.name):
             part.check_text()
 
@@ -172,15 +165,7 @@ def _line(preamble: Preamble) -> int:
 
 
 class JsonSource:
-    """Records of a JSON Lines file.
-
-    Args:
-        location: The file.
-        names: The names that its objects have; `None`: those of its first thousand objects.
-
-    Raises:
-        CommandError: It cannot be read.
-    """
+    """Records of a JSON Lines file."""
 
     metadata: Mapping[bytes, bytes] | None = None
 
