@@ -21,7 +21,7 @@ from ._frames.request import TableRequest
 from ._frames.table_input import TableInput, cell_reason
 from ._traceback import short_traceback
 from .exceptions import ConfigError
-from .settings import BASE_URL, checked, store_path
+from .settings import BASE_URL, SETTINGS, checked, store_path
 from .settings._auto_store import warn_if_elsewhere
 from .settings._paths import is_address, refuse_address
 from .settings._secret import KEY_VARIABLE, Hidden, ProxyUrl, Secret
@@ -157,31 +157,8 @@ class BulkEnricher(BlockingCalls, AwaitableCalls, TableCalls):
         with short_traceback:
             if key is not None:
                 key.check("api_key", f"pass None to read {KEY_VARIABLE}, or a key")
-            settings = checked(
-                required_fields=required_fields,
-                store=store,
-                max_credits=max_credits,
-                max_in_doubt=max_in_doubt,
-                on_unknown=on_unknown,
-                requests_per_minute=requests_per_minute,
-                max_concurrency=max_concurrency,
-                chunk_size=chunk_size,
-                max_retries=max_retries,
-                timeout=timeout,
-                connect_timeout=connect_timeout,
-                grace=grace,
-                default_region=default_region,
-                max_age=max_age,
-                miss_max_age=miss_max_age,
-                na_values=na_values,
-                body=body,
-                base_url=hidden_url,
-                proxy=hidden_proxy,
-                ca_bundle=ca_bundle,
-                credit_price=credit_price,
-                tags=tags,
-                copies=copies,
-            )
+            given = {name: value for name, value in locals().items() if name in SETTINGS}
+            settings = checked(**given | {"base_url": hidden_url, "proxy": hidden_proxy})
             if isinstance(store, str) and store == "auto":
                 warn_if_elsewhere(settings.store)
             object.__setattr__(self, "_session", Session(settings, key))

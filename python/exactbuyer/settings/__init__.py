@@ -7,6 +7,7 @@ from .budget import Budget, Per, time_zone
 from .settings import (
     BASE_URL,
     LOOPBACK,
+    SETTINGS,
     Body,
     Copies,
     Duration,
@@ -20,6 +21,7 @@ from .settings import (
 __all__ = [
     "BASE_URL",
     "LOOPBACK",
+    "SETTINGS",
     "Body",
     "Budget",
     "Copies",

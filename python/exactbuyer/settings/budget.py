@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from dataclasses import dataclass
 from datetime import timezone
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
@@ -11,7 +10,7 @@ from exactbuyer._core import check_time_zone
 from exactbuyer.exceptions import ConfigError
 from exactbuyer.report.wording import as_given
 
-from ._checks import check_text
+from ._checks import check_text, whole_number
 
 if TYPE_CHECKING:
     from datetime import tzinfo
@@ -72,19 +71,12 @@ def _unpickled(credits: int, per: Per, tz: str) -> Budget:  # noqa: A002
 
 def check_credits(value: object) -> int:
     """A number of credits that may be spent; else a `ConfigError`."""
-    refusal = ConfigError(
-        f"max_credits is a whole number from 0 to {MOST_CREDITS:,} (None sets no ceiling; a match costs one "
-        f"credit); not {as_given(value)}"
-    )
-    if isinstance(value, bool):
-        raise refusal
-    try:
-        # numpy's integers have an index too; so has nothing that lost a fraction.
-        number = operator.index(value)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-    except TypeError:
-        raise refusal from None
-    if not 0 <= number <= MOST_CREDITS:
-        raise refusal
+    number = whole_number(value, 0, MOST_CREDITS)
+    if number is None:
+        raise ConfigError(
+            f"max_credits is a whole number from 0 to {MOST_CREDITS:,} (None sets no ceiling; a match costs "
+            f"one credit); not {as_given(value)}"
+        )
     return number
 
 

@@ -7,7 +7,6 @@ key is not a setting and never comes here.
 
 from __future__ import annotations
 
-import operator
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
@@ -24,7 +23,7 @@ from exactbuyer.field_types import check_required_fields
 from exactbuyer.report.wording import as_given
 
 from ._auto_store import auto_path
-from ._checks import check_text, is_torn
+from ._checks import check_text, is_torn, whole_number
 from ._paths import check_path, is_address, refuse_address
 from ._secret import ProxyUrl
 from .budget import Budget, check_credits
@@ -46,6 +45,10 @@ MOST_CURRENCY = 20
 
 LOOPBACK = "loopback"
 """The service name for all addresses of this machine, whose people are invented."""
+
+
+_DURATIONS = {"timeout", "connect_timeout", "grace", "max_age", "miss_max_age"}
+_NOT_FOR_CORE = {"store", "max_credits", "na_values", "credit_price", "copies"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -93,30 +96,14 @@ class Settings:
         return min(2 * max(in_flight, self.chunk_size), MAX_WINDOW_ROWS)
 
     def for_core(self) -> dict[str, Any]:
-        """The settings with the names and in the units that the core reads."""
+        """The settings that the core reads, with its names and units."""
+        names = (field.name for field in fields(self) if field.name not in _NOT_FOR_CORE)
         budget = self.budget
-        ceiling = {} if budget is None else {"max_credits": budget.credits, "per": budget.per}
         return {
-            **ceiling,
+            **{f"{name}_s" if name in _DURATIONS else name: getattr(self, name) for name in names},
+            **({} if budget is None else {"max_credits": budget.credits, "per": budget.per}),
             "time_zone": "UTC" if budget is None else budget.tz,
-            "required_fields": list(self.required_fields),
-            "max_age_s": self.max_age,
-            "miss_max_age_s": self.miss_max_age,
             "tags": dict(self.tags or {}),
-            "max_in_doubt": self.max_in_doubt,
-            "on_unknown": self.on_unknown,
-            "requests_per_minute": self.requests_per_minute,
-            "max_concurrency": self.max_concurrency,
-            "chunk_size": self.chunk_size,
-            "max_retries": self.max_retries,
-            "timeout_s": self.timeout,
-            "connect_timeout_s": self.connect_timeout,
-            "grace_s": self.grace,
-            "default_region": self.default_region,
-            "body": self.body,
-            "base_url": self.base_url,
-            "proxy": self.proxy,
-            "ca_bundle": self.ca_bundle,
             "independent_copies": self.copies == "independent",
         }
 
@@ -131,6 +118,10 @@ class Settings:
 
     def __repr__(self) -> str:
         return f"Settings({', '.join(f'{name}={value!r}' for name, value in self.shown().items())})"
+
+
+SETTINGS = frozenset(field.name for field in fields(Settings))
+"""The names of all settings."""
 
 
 def checked(**given: Any) -> Settings:
@@ -190,19 +181,11 @@ def check_max_credits(value: object) -> int | None:
 
 
 def _whole(given: Mapping[str, Any], name: str, least: int, most: int, why: str) -> int:
-    value = given[name]
-    refusal = ConfigError(
-        f"{name} is a whole number from {least:,} to {most:,} ({why}); not {as_given(value)}"
-    )
-    if isinstance(value, bool):
-        raise refusal
-    try:
-        # numpy's integers have an index too; so has nothing that lost a fraction.
-        number = operator.index(value)
-    except TypeError:
-        raise refusal from None
-    if not least <= number <= most:
-        raise refusal
+    number = whole_number(given[name], least, most)
+    if number is None:
+        raise ConfigError(
+            f"{name} is a whole number from {least:,} to {most:,} ({why}); not {as_given(given[name])}"
+        )
     return number
 
 

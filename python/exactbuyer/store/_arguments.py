@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import operator
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from exactbuyer.exceptions import ConfigError
 from exactbuyer.report.wording import as_given, nearest
+from exactbuyer.settings._checks import whole_number
 
 _DATES = ("day", "month", "year")
 
 
 def check_whole(name: str, number: int) -> None:
     """Refuses a number that the store cannot hold."""
-    try:
-        whole = operator.index(number)
-    except TypeError:
-        raise ConfigError(f"{name} is a whole number from 0; not {as_given(number)}") from None
-    if not 0 <= whole < 2**63:
+    if whole_number(number, 0, 2**63 - 1) is None:
         raise ConfigError(f"{name} is a whole number from 0; not {as_given(number)}")
 
 
