@@ -307,16 +307,16 @@ def test_two_threads_that_use_a_copy_first_at_the_same_time_get_one_engine(
     original = BulkEnricher(KEY, base_url="https://127.0.0.1:9", store=path, proxy=proxy)
     monkeypatch.setenv("HTTPS_PROXY", proxy)
     monkeypatch.setenv("EXACTBUYER_API_KEY", KEY)
-    desk = pickle.loads(pickle.dumps(original))._session
+    session = pickle.loads(pickle.dumps(original))._session
     met = threading.Event()
-    monkeypatch.setattr(desk, "_lock", WatchedLock(met), raising=False)
+    monkeypatch.setattr(session, "_lock", WatchedLock(met), raising=False)
     runs: list[Any] = []
     logins: list[Settings] = []
 
     def begin() -> None:
-        terms = CallOptions.checked(None, None, None, refresh=False, store_only=False)
+        options = CallOptions.checked(None, None, None, refresh=False, store_only=False)
         try:
-            runs.append(desk.begin(ListCall, "enrich", terms, Watch(False, 0)).settings)
+            runs.append(session.begin(ListCall, "enrich", options, Watch(False, 0)).settings)
         except ConfigError as error:
             runs.append(error)
         met.set()
@@ -336,7 +336,7 @@ def test_two_threads_that_use_a_copy_first_at_the_same_time_get_one_engine(
     monkeypatch.setattr(_session, "with_login", with_login_while_another_thread_begins)
     begin()
     other.join(60)
-    assert runs == [desk.settings, desk.settings]
+    assert runs == [session.settings, session.settings]
     assert len(logins) == 1
     original.close()
-    desk.close(0.0)
+    session.close(0.0)

@@ -154,8 +154,8 @@ def test_the_answers_of_a_store_that_is_gone_are_not_given_up_as_stored(
 
 def another_call() -> ListCall:
     """A call of another enricher, that is not under way."""
-    terms = CallOptions.checked(None, None, None, refresh=False, store_only=False)
-    return BulkEnricher(KEY, store=None)._session.begin(ListCall, "enrich", terms, Watch(False, 0))
+    options = CallOptions.checked(None, None, None, refresh=False, store_only=False)
+    return BulkEnricher(KEY, store=None)._session.begin(ListCall, "enrich", options, Watch(False, 0))
 
 
 @pytest.mark.parametrize("name", ["enrich", "stream"])
@@ -164,15 +164,15 @@ def test_a_call_is_not_given_up_while_its_own_caller_still_takes_its_rows(
 ) -> None:
     monkeypatch.setattr(_books, "MOST_ROWS", 0)
     enricher = BulkEnricher(KEY, store=None)
-    books, kind = enricher._session.history, {"enrich": ListCall, "stream": StreamCall}[name]
+    history, kind = enricher._session.history, {"enrich": ListCall, "stream": StreamCall}[name]
     collect = kind.collect
 
     def trim_and_collect(call: Any) -> None:
         # As another thread may at this moment: everything is answered, and nothing of it is taken yet.
         newest = another_call()
-        books.keep(newest)
-        books.trim()
-        books.drop(newest)
+        history.keep(newest)
+        history.trim()
+        history.drop(newest)
         collect(call)
 
     def press(_: Any) -> None:
@@ -188,6 +188,6 @@ def test_a_call_is_not_given_up_while_its_own_caller_still_takes_its_rows(
     assert [row["status"] for row in caught.value.results] == ["not_sent"] * ROWS
     assert not enricher._session.history.given_up
     # From then on it may be.
-    books.keep(another_call())
-    books.trim()
-    assert books.given_up == 1
+    history.keep(another_call())
+    history.trim()
+    assert history.given_up == 1

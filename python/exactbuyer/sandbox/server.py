@@ -106,7 +106,7 @@ class Sandbox:
 
     @property
     def ledger(self) -> Ledger:
-        """The books of the sandbox at this moment: which requests arrived, and who was billed for what."""
+        """The ledger of the sandbox at this moment: which requests arrived, and who was billed for what."""
         return Ledger(self._server.ledger())
 
     def person(self, value: str, contact: Mapping[str, Any]) -> None:

@@ -146,16 +146,16 @@ class Reconciliation:
     """Whether the doubts explain the difference."""
 
     def __str__(self) -> str:
-        history = f"{self.month}: charged {self.charged:,}"
-        history += f" (+ up to {self.in_doubt:,} in doubt)" if self.in_doubt else ""
-        history += f", invoiced {self.invoiced:,}"
+        text = f"{self.month}: charged {self.charged:,}"
+        text += f" (+ up to {self.in_doubt:,} in doubt)" if self.in_doubt else ""
+        text += f", invoiced {self.invoiced:,}"
         if not self.difference:
-            return f"{history}: they agree"
+            return f"{text}: they agree"
         amount = f"{abs(self.difference):,} {'more' if self.difference > 0 else 'fewer'}"
         if self.fits:
-            return f"{history}: {amount}, which the doubts explain"
+            return f"{text}: {amount}, which the doubts explain"
         ask = "does anything else use this key, or another store?"
-        return f"{history}: {amount}, which the doubts do not explain: {ask}"
+        return f"{text}: {amount}, which the doubts do not explain: {ask}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -229,11 +229,11 @@ def check_cells(source: Source) -> None:
     first = 0
     for part in source.parts(_CHECKED_ROWS):
         table = pyarrow.table(source.table(part))
-        for location, field in enumerate(table.schema):
-            if not _may_be_long(table.column(location)):
+        for index, field in enumerate(table.schema):
+            if not _may_be_long(table.column(index)):
                 continue
             # As it is written: also of lists, structs, binaries and dictionaries.
-            lines = _records(csv_lines(table.select([location]), ord(","), []))
+            lines = _records(csv_lines(table.select([index]), ord(","), []))
             for row, (text,) in enumerate(lines, first + 1):
                 _check_length(text, f"{source.name}: column {field.name!r} of row {row:,}")
         first += len(part)

@@ -169,23 +169,23 @@ def check_installed(module: str, what: str) -> None:
         raise UsageError(f"{what} needs {EXCEL.get(module, module)}: {extra}")
 
 
-def location_of(path: str, options: str | None, option: str) -> Location:
+def location_of(path: str, kind_name: str | None, option: str) -> Location:
     """What kind of file a path is, by its suffix, or as it is said to be.
 
     Args:
         path: The path, or `-`.
-        options: The kind that was named, as in `"csv.gz"`; `None`: by the suffix.
+        kind_name: The kind that was named, as in `"csv.gz"`; `None`: by the suffix.
         option: The option that names it, for a message.
     """
     known = ", ".join(KINDS)
-    if options is not None:
-        name, packing = _told(options.lower().split("."))
+    if kind_name is not None:
+        name, packing = _kind_and_packing(kind_name.lower().split("."))
         if name is None:
-            raise UsageError(f"{option} is one of {known}, perhaps with .gz or .zst; not {options!r}")
+            raise UsageError(f"{option} is one of {known}, perhaps with .gz or .zst; not {kind_name!r}")
     elif path != STANDARD and _is_folder(path):
         name, packing = "parquet", ""
     else:
-        name, packing = _told(Path(path).name.lower().split(".")[1:] if path != STANDARD else [])
+        name, packing = _kind_and_packing(Path(path).name.lower().split(".")[1:] if path != STANDARD else [])
         if name is None:
             raise UsageError(_told_by_no_suffix(path, option))
     if name == "parquet" and packing:
@@ -226,7 +226,7 @@ def _is_folder(path: str) -> bool:
         return False
 
 
-def _told(parts: list[str]) -> tuple[FileKind | None, Packing]:
+def _kind_and_packing(parts: list[str]) -> tuple[FileKind | None, Packing]:
     packing = _PACKINGS.get(parts[-1], "") if parts else ""
     rest = parts[:-1] if packing else parts
     return (_SUFFIXES.get(rest[-1]) if rest else None), packing

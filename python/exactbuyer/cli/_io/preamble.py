@@ -92,7 +92,7 @@ class _Record(NamedTuple):
     @classmethod
     def of(cls, lines: int, cells: list[str]) -> _Record:
         return cls(
-            lines, cells, max((location for location, cell in enumerate(cells, 1) if cell.strip()), default=0)
+            lines, cells, max((index for index, cell in enumerate(cells, 1) if cell.strip()), default=0)
         )
 
 
@@ -125,8 +125,8 @@ def _lines_above(records: list[_Record], labels: list[str]) -> int:
     A row of data, or a note, may have the labels in its cells by chance. If a row were taken for the header,
     the rows above it would not be looked up.
     """
-    fitting = (location for location, record in enumerate(records) if _has_all(record.cells, labels))
-    above = [records[location].lines for location in fitting if _is_header(records, location)]
+    fitting = (index for index, record in enumerate(records) if _has_all(record.cells, labels))
+    above = [records[index].lines for index in fitting if _is_header(records, index)]
     if len(above) > 1:
         raise UsageError(
             "several lines may be the names of the columns, for they have what --by names: pass "
@@ -135,18 +135,18 @@ def _lines_above(records: list[_Record], labels: list[str]) -> int:
     return above[0] if above else 0
 
 
-def _is_header(records: list[_Record], location: int) -> bool:
+def _is_header(records: list[_Record], index: int) -> bool:
     """Whether this record is wider than all above it, not narrower than those below, and names columns."""
-    record = records[location]
-    above = max((other.width for other in records[:location]), default=0)
-    below = [other for other in records[location + 1 :] if other.width]
+    record = records[index]
+    above = max((other.width for other in records[:index]), default=0)
+    below = [other for other in records[index + 1 :] if other.width]
     if any(other.width > len(record.cells) for other in below):
         return False
     if not above:
         return True
     if record.width == above == 1:
         # A single column is as wide as a note. Then nothing above may be a row to look up.
-        return bool(below) and _is_personal(below[0]) and not any(map(_is_personal, records[: location + 1]))
+        return bool(below) and _is_personal(below[0]) and not any(map(_is_personal, records[: index + 1]))
     if above >= record.width or _is_personal(record):
         return False
     # A row with one cell too many is followed by rows without it. Without rows, the lines above are notes.

@@ -24,20 +24,20 @@ class Left:
         return None if self.settled is not None else Receipt(sent=7)
 
 
-def end(books: CallHistory, call: Any, receipt: Receipt) -> None:
+def end(history: CallHistory, call: Any, receipt: Receipt) -> None:
     """Does what a stream does that nobody holds any more."""
-    books.keep(call)
-    books.enter(call, receipt)
-    books.drop(call)
+    history.keep(call)
+    history.enter(call, receipt)
+    history.drop(call)
 
 
 @pytest.mark.parametrize("ask", ["enter", "total"])
 def test_a_stream_that_is_collected_while_receipts_are_added_is_counted_once(
     monkeypatch: pytest.MonkeyPatch, ask: str
 ) -> None:
-    books, call, collected = CallHistory(), cast("Any", Left()), cast("Any", Left())
-    end(books, cast("Any", Left()), Receipt(sent=1, requests=1))
-    books.keep(call)
+    history, call, collected = CallHistory(), cast("Any", Left()), cast("Any", Left())
+    end(history, cast("Any", Left()), Receipt(sent=1, requests=1))
+    history.keep(call)
     add = Receipt.__add__
 
     left = [collected]
@@ -45,7 +45,7 @@ def test_a_stream_that_is_collected_while_receipts_are_added_is_counted_once(
     def add_and_collect(one: Receipt, other: Receipt) -> Receipt:
         total = add(one, other)
         if left:
-            end(books, left.pop(), Receipt(sent=20, requests=1))
+            end(history, left.pop(), Receipt(sent=20, requests=1))
         return total
 
     monkeypatch.setattr(Receipt, "__add__", add_and_collect)
@@ -53,12 +53,12 @@ def test_a_stream_that_is_collected_while_receipts_are_added_is_counted_once(
 
     def use() -> None:
         if ask == "enter":
-            books.enter(call, Receipt(sent=300, requests=1))
-        seen.append(books.total().sent)
+            history.enter(call, Receipt(sent=300, requests=1))
+        seen.append(history.total().sent)
 
     # In a thread that may be left behind: what waits for itself waits for ever.
     thread = threading.Thread(target=use, daemon=True)
     thread.start()
     thread.join(WAIT_S)
     assert seen == [321 if ask == "enter" else 28]
-    assert books.total().requests == (3 if ask == "enter" else 2)
+    assert history.total().requests == (3 if ask == "enter" else 2)
