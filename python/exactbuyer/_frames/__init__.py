@@ -1,0 +1,1 @@
+"""Tables: pandas, polars, pyarrow and other Arrow data. Shared with the command line."""

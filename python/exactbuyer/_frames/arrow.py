@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-from .arrow_input import arrow_table
 from .frame import Frame
-from .libraries import as_kind, library
+from .libraries import arrow_table, as_kind, library
 from .metadata import known_columns
 
 if TYPE_CHECKING:

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 from exactbuyer._core import ArrowOutput, Batches
 
-from .arrow_input import arrow_input
-from .libraries import as_kind, home_of, library
-from .lookup_columns import read_lookup_columns
+from .libraries import arrow_input, as_kind, home_of, library
 from .metadata import known_columns
+from .table_input import read_lookup_columns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,25 +1,25 @@
-"""A table that is enriched as a whole: its columns checked, its rows read, the columns added."""
+"""A table that is enriched: its columns are checked and read into the core, and columns are added."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from exactbuyer._core import Batches
+from exactbuyer._core import Batches, ByColumns
 from exactbuyer.exceptions import ConfigError
 from exactbuyer.report.receipt import receipt_as_dict
 
 from .detect import frame_of, is_reader
-from .lookup_columns import read_lookup_columns
+from .labels import looks_personal
 from .metadata import COLUMNS_KEY, RECEIPT_KEY, Notes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from exactbuyer._core import Rows, Table
     from exactbuyer.report.receipt import Receipt
     from exactbuyer.settings import Settings
 
-    from .frame import Frame
+    from .frame import Cells, Frame
     from .request import TableRequest
 
 
@@ -80,3 +80,49 @@ def cell_reason(reason: str) -> str:
         "give them as a list, in order of preference, or in a table say split",
         "say what stands between them, as in split=';'",
     )
+
+
+def read_lookup_columns(
+    cells: Mapping[Any, Cells], region: Cells | None, table_request: TableRequest, settings: Settings
+) -> ByColumns:
+    """The columns to look up.
+
+    Raises:
+        ConfigError: One cannot be looked up, or not be read.
+    """
+    given = [
+        (_shown_to_core(label), kind, *cells[label], list(marks))
+        for (label, kind), marks in zip(table_request.by, table_request.marks, strict=True)
+    ]
+    regions = None if region is None else (_shown_to_core(table_request.region), *region)
+    try:
+        return ByColumns(
+            given, region=regions, default_region=settings.default_region, na_values=settings.na_values
+        )
+    except (ConfigError, MemoryError):
+        raise
+    except Exception as trouble:
+        # What Arrow's C interface raises says nothing of whose column it is.
+        columns = [(name, column) for name, _, column, *_ in given] + ([regions[:2]] if regions else [])
+        at = next((column for column in columns if not _can_be_read(*column)), None)
+        if at is None:
+            raise
+        name, column = at
+        kind = getattr(column, "dtype", None) or getattr(column, "type", None) or type(column).__name__
+        raise ConfigError(
+            f"column {name!r} is of type {kind}, which cannot be read by Arrow's C interface: make it text "
+            f"first"
+        ) from trouble
+
+
+def _shown_to_core(label: Any) -> str:
+    # The core needs the name for what it raises, and for nothing else.
+    return "with a person's name" if looks_personal(label) else str(label)
+
+
+def _can_be_read(name: str, cells: object) -> bool:
+    try:
+        ByColumns([(name, None, cells, "", [])])
+    except Exception:  # noqa: BLE001 - the question is whether it raises
+        return False
+    return True
