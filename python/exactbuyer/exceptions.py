@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .report.results import Problem, Results
 
 
-class _OfACall(BaseException):
+class _WithResults(BaseException):
     """An error or a warning about a call, with what the call has done so far.
 
     Attributes:
@@ -38,7 +38,7 @@ class _OfACall(BaseException):
         return getattr(self.results, "table", None)
 
 
-class ExactBuyerError(_OfACall, Exception):
+class ExactBuyerError(_WithResults, Exception):
     """The parent of all exceptions that this package raises about a run.
 
     Args:
@@ -127,11 +127,11 @@ class StoreError(ExactBuyerError, OSError):
     """The store could not be read or written. A request is sent only if it could be recorded first."""
 
 
-class Interrupted(_OfACall, KeyboardInterrupt):
+class Interrupted(_WithResults, KeyboardInterrupt):
     """The `KeyboardInterrupt` that a call raises after Ctrl-C. It has everything that was paid for."""
 
 
-class _CallWarning(_OfACall, UserWarning):
+class _CallWarning(_WithResults, UserWarning):
     """A warning about a call. If warnings are turned into errors, it gives access to what was paid for."""
 
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from exactbuyer._frames.labels import shown
+from exactbuyer._frames.labels import label_for_message
 from exactbuyer._frames.table_input import BLOCK_ROWS
 from exactbuyer.report._warnings import warn_of_column
 from exactbuyer.report.results import Results
@@ -71,7 +71,7 @@ class TableCallBase(Call):
 
     def _suspicion(self, asked: int, invalid: int) -> str:
         many = f"all {invalid:,} rows" if invalid == asked else f"{invalid:,} of {count(asked, 'row')}"
-        labels = [shown(label) for label, _ in self.table_request.by]
+        labels = [label_for_message(label) for label, _ in self.table_request.by]
         right = f"is {labels[0]} the right column" if len(labels) == 1 else "does by name the right columns"
         return f"{many} that hold something are invalid: {right}? {self.table_request.prefix}reason says why"
 

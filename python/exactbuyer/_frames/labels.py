@@ -40,7 +40,7 @@ def check_labels(
         raise ConfigError(f"{argument} names a column that the table does not have{which}{fix}")
 
 
-def as_seen(names: Iterable[Any], label: Any) -> Any:
+def matching_label(names: Iterable[Any], label: Any) -> Any:
     """The name that looks like the label; the label itself if no name does, or several do.
 
     Line breaks and no-break spaces count as spaces, and characters without width, such as a byte-order mark,
@@ -55,8 +55,8 @@ def as_seen(names: Iterable[Any], label: Any) -> Any:
 
 
 def _look(name: str) -> str:
-    shown = "".join(letter for letter in name if unicodedata.category(letter) != "Cf")
-    return " ".join(unicodedata.normalize("NFC", shown).split())
+    visible = "".join(letter for letter in name if unicodedata.category(letter) != "Cf")
+    return " ".join(unicodedata.normalize("NFC", visible).split())
 
 
 def _fix_of(names: list[Hashable], label: Hashable, index_names: Iterable[Hashable]) -> str:
@@ -103,6 +103,6 @@ _DATE = re.compile(r"(19|20)\d\d([-/.]?\d\d){1,2}([ T].*)?")
 """What tables that were turned round have for names."""
 
 
-def shown(label: object) -> str:
-    """A column's label as it may be shown, after the word."""
+def label_for_message(label: object) -> str:
+    """A column's label as a message may show it, after the word `column`."""
     return "whose name looks like a person's" if looks_personal(label) else repr(label)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 from exactbuyer.exceptions import ConfigError
 
 from .frame import Frame
-from .labels import shown
+from .labels import label_for_message
 from .libraries import has_pyarrow, library
 from .metadata import COLUMNS_KEY, noted_columns
 
@@ -50,7 +50,7 @@ class PandasFrame(Frame):
                 if is_region
                 else "be looked up: by names columns of text or of whole numbers"
             )
-            raise ConfigError(f"column {shown(label)} is of type {name}, which cannot {why}")
+            raise ConfigError(f"column {label_for_message(label)} is of type {name}, which cannot {why}")
         if name != "object" and has_pyarrow():
             pa = library("pyarrow")
 

@@ -33,7 +33,7 @@ class TableReader:
     def __init__(self, data: Any, table_request: TableRequest, settings: Settings) -> None:
         self._settings = settings
         names, metadata = self._open(data)
-        self.table_request = table_request = table_request.met(names)
+        self.table_request = table_request = table_request.resolved_in(names)
         self.table: Table = table_request.table()
         known = known_columns(metadata).get(table_request.prefix, [])
         self.dropped = table_request.replaced(names, self.table.names(), known)

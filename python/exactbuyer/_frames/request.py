@@ -18,7 +18,7 @@ from exactbuyer.field_types import check_field_type
 from exactbuyer.report.wording import as_given
 from exactbuyer.settings._checks import check_text
 
-from .labels import as_seen, check_labels, looks_personal, shown
+from .labels import check_labels, label_for_message, looks_personal, matching_label
 from .libraries import home_of
 
 if TYPE_CHECKING:
@@ -89,11 +89,11 @@ class TableRequest:
         check_text("split", *(mark for each in marks for mark in each))
         return cls(labels, prefix, own, marks, _region(region))
 
-    def met(self, names: Iterable[Hashable]) -> TableRequest:
+    def resolved_in(self, names: Iterable[Hashable]) -> TableRequest:
         """The same, with the names in `by` and `region` replaced by the table's names that look the same."""
         there = list(names)
-        by = tuple((as_seen(there, label), kind) for label, kind in self.by)
-        return replace(self, by=by, region=as_seen(there, self.region))
+        by = tuple((matching_label(there, label), kind) for label, kind in self.by)
+        return replace(self, by=by, region=matching_label(there, self.region))
 
     def check(self, names: list[Hashable], index_names: Iterable[Hashable] = ()) -> None:
         """Checks that the table has each of the columns to read, once.
@@ -217,9 +217,9 @@ def _marks(split: object, labels: list[Any]) -> tuple[tuple[str, ...], ...]:
         return (_marks_of(split),) * len(labels)
     own: dict[Any, tuple[str, ...]] = {}
     for label, marks in cast("Mapping[Any, object]", split).items():
-        known = as_seen(labels, label)
+        known = matching_label(labels, label)
         if known not in labels:
-            names = ", ".join(map(shown, labels))
+            names = ", ".join(map(label_for_message, labels))
             raise ConfigError(f"split names a column that by does not name: its keys are out of {names}")
         own[known] = _marks_of(marks)
     return tuple(own.get(label, ()) for label in labels)

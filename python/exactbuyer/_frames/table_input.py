@@ -42,7 +42,7 @@ class TableInput:
                 "reader.read_all() gives"
             )
         self.frame: Frame = frame_of(data)
-        table_request = table_request.met(self.frame.names())
+        table_request = table_request.resolved_in(self.frame.names())
         self.table: Table = table_request.table()
         self.table_request = table_request
         self._names = self.table.names()

@@ -1,4 +1,4 @@
-"""What to do next, once a run is over: the last line of what is said of it. Words only."""
+"""What to do next when a run is over: the last line of its receipt. Words only."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _BROKEN_OFF = {ExitCode.BUG, ExitCode.INTERRUPTED, ExitCode.TERMINATED, ExitCode
 def next_step(result: RunResult, options: CommandOptions, output: str) -> str:
     """What to do next."""
     again = again_in_words(options, in_store=result.receipt.in_store, spent=result.spent)
-    if result.exit_code in _BROKEN_OFF or result.is_unkept:
+    if result.exit_code in _BROKEN_OFF or result.is_lost:
         return _after_breaking_off(result, again)
     return _after_the_end(result, options, output, again)
 
@@ -46,7 +46,7 @@ def _after_the_end(result: RunResult, options: CommandOptions, output: str, agai
 def _after_breaking_off(result: RunResult, again: str) -> str:
     if result.receipt.in_store:
         return again
-    if result.is_unkept:
+    if result.is_lost:
         return _salvaged(result)
     if result.exit_code is ExitCode.PIPE_CLOSED:
         why = "nothing was paid for" if result.costs else "invented people cost nothing"

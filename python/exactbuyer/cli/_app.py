@@ -1,4 +1,4 @@
-"""The commands: what each does with what it was told. What they can be told is in `_options.py`."""
+"""The commands. The options that several of them share are in `_options.py`."""
 
 from __future__ import annotations
 

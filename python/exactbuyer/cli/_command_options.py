@@ -1,6 +1,6 @@
-"""What a command was told, and what that means: files, columns to look up, an enricher's settings.
+"""The options of a command, and what they mean: files, columns to look up, settings of an enricher.
 
-Ranges and reasons are the settings' own.
+Ranges are checked by the settings themselves.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, get_args
 
 from exactbuyer._files.overwrite import OverwritePolicy
-from exactbuyer._frames.labels import as_seen, check_labels, looks_personal
+from exactbuyer._frames.labels import check_labels, looks_personal, matching_label
 from exactbuyer._frames.request import DEFAULT_COLUMNS, TableRequest
 from exactbuyer.cli._io.files import location_of
 from exactbuyer.cli._io.opening import opened
@@ -38,7 +38,7 @@ _DAY_S = 86_400
 
 @dataclass(frozen=True, slots=True)
 class CommandOptions:
-    """What a command was told, by the names of its options."""
+    """The values of a command's options, by name."""
 
     values: dict[str, Any]
 
@@ -101,7 +101,7 @@ class CommandOptions:
                     f"--by {text}: {kind!r} is no field type: email, phone or social_profile{swapped}"
                 )
             label, field_type = (name, cast("FieldType", kind)) if is_typed else (text, None)
-            label = as_seen(names, label)
+            label = matching_label(names, label)
             if label in columns:
                 raise UsageError(f"--by names {label!r} twice: name each column once, best first")
             kind = self.location().kind
@@ -121,7 +121,7 @@ class CommandOptions:
         table_request = TableRequest.checked(
             by, self._columns(), self["prefix"], self._split([*by]), None, region=region
         )
-        return table_request.met(source.names)
+        return table_request.resolved_in(source.names)
 
     def enricher(self) -> BulkEnricher:
         """An enricher of these settings."""
@@ -177,10 +177,10 @@ class CommandOptions:
         options: tuple[str, ...] = self["split"]
         for text in options:
             ends = [at for at, char in enumerate(text) if char == "="]
-            end = next((at for at in ends if as_seen(labels, text[:at]) in labels), None)
+            end = next((at for at in ends if matching_label(labels, text[:at]) in labels), None)
             if end is not None:
                 mark = text[end + 1 :]
-                own.setdefault(as_seen(labels, text[:end]), []).append(_ESCAPED.get(mark, mark))
+                own.setdefault(matching_label(labels, text[:end]), []).append(_ESCAPED.get(mark, mark))
                 continue
             name, _, _ = text.partition("=")
             if ends and any(map(str.isalnum, name)):
@@ -235,7 +235,7 @@ def _check_header(names: list[str], labels: list[str], kind: FileKind, *, skippe
                 f"the input has one column only, with {shown} in its name: say --delimiter {shown}"
             )
     try:
-        check_labels([*names], [as_seen(names, label) for label in labels])
+        check_labels([*names], [matching_label(names, label) for label in labels])
     except ConfigError as error:
         if skipped:
             raise

@@ -1,4 +1,4 @@
-"""What is said on stderr: notes, warnings, receipts, the last line. Standard output is for data alone."""
+"""What a command writes to stderr: messages, warnings, receipts. Standard output is for data alone."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class Console:
-    """What a command says."""
+    """Writes the messages of a command."""
 
     def __init__(self, *, quiet: bool = False, as_json: bool = False) -> None:
         self.quiet = quiet
@@ -37,10 +37,10 @@ class Console:
 
     @contextmanager
     def showing_log(self) -> Generator[None]:
-        """Inside, the package's own log and warnings are said here, too, as plain lines."""
+        """Inside, the package's own log and warnings are written, too, as plain lines."""
         handler = logging.StreamHandler(sys.stderr)
         handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
-        # Some of it is said anyway, in words of the command line's own: the receipt, for one.
+        # The command line shows some of it in its own words, such as the receipt.
         handler.addFilter(lambda record: not getattr(record, "shown_by_cli", False))
         logger = logging.getLogger("exactbuyer")
         before = logger.level, logger.propagate
@@ -62,19 +62,19 @@ class Console:
             logger.propagate = before[1]
 
     def checks(self, plan: Plan) -> None:
-        """Says what to look at before it is sent."""
+        """Writes what to check before rows are sent."""
         for line in [] if self.quiet else check_lines(plan):
             write(line)
 
     def receipt(self, result: RunResult, prefix: str, *, title: str | None, step: str) -> None:
-        """Says what a run took, and what to do next; of what is lost, even whoever wants it quiet."""
+        """Writes the receipt and what to do next. With `quiet`, only what to do about lost answers."""
         if not self.quiet:
             write(result.receipt.as_text(see=f"{prefix}reason", step=step, title=title))
-        elif result.is_unkept:
+        elif result.is_lost:
             print_message(step)
 
     def last(self, result: RunResult) -> None:
-        """Says the last line, as JSON if that was asked for."""
+        """Writes the last line, as JSON if that was asked for."""
         message = result.message if result.exit_code else ""
         if message:
             print_message(message)
@@ -172,12 +172,12 @@ def _in_json(value: object) -> str:
 
 
 def print_message(text: str) -> None:
-    """Says a line of the program's own."""
+    """Writes a message of the program to stderr."""
     write(f"exactbuyer: {text}")
 
 
 def write(text: str) -> None:
-    """Writes a line to stderr; without one, nobody is told."""
+    """Writes a line to stderr, if there is a stderr."""
     with suppress(AttributeError, OSError, ValueError):
         sys.stderr.write(text + "\n")
         sys.stderr.flush()

@@ -1,4 +1,4 @@
-"""The options that several commands share. What they mean, `_command_options` says."""
+"""The options that several commands share. What they mean is in `_command_options.py`."""
 
 from __future__ import annotations
 

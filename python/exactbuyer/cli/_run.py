@@ -1,7 +1,7 @@
-"""One run from a file to a file: read, looked up, joined, written, as a stream.
+"""One run from file to file: rows are read, looked up, joined and written as a stream.
 
-Owns what becomes of rows that were paid for when a run does not come to its end. What is asked, and
-what that costs, is the enricher's affair.
+Owns what happens to rows that were paid for when a run stops before its end. The enricher decides what is
+sent.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class RunSpec:
 
 
 class KeptOutput(NamedTuple):
-    """What is left of a run that did not come to its end, and that no store remembers."""
+    """The rows of a stopped run without a store that could be written."""
 
     where: str
     rows: int
@@ -84,7 +84,7 @@ class KeptOutput(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunResult:
-    """What became of it.
+    """How a run ended.
 
     Attributes:
         exit_code: The exit code.
@@ -112,7 +112,7 @@ class RunResult:
         return self.costs and bool(self.receipt.credits or self.receipt.credits_in_doubt)
 
     @property
-    def is_unkept(self) -> bool:
+    def is_lost(self) -> bool:
         """Whether what was paid for is neither in its place nor in any store."""
         return self.spent and not (self.is_whole or self.receipt.in_store)
 
@@ -227,7 +227,7 @@ def run(spec: RunSpec, enricher: BulkEnricher, signals: Signals) -> RunResult:
             output.abandon()
 
 
-class _Ended(NamedTuple):
+class _End(NamedTuple):
     """How a run ended, and what was not written then."""
 
     exit_code: ExitCode
@@ -251,7 +251,7 @@ class _Written:
             self.paid += piece.paid
 
 
-def _streamed(stream: FileStream, reader: _FileReader, written: _Written, signals: Signals) -> _Ended | None:
+def _streamed(stream: FileStream, reader: _FileReader, written: _Written, signals: Signals) -> _End | None:
     """Reads, looks up and writes; how that ended early, if it did."""
     try:
         with stream:
@@ -259,50 +259,50 @@ def _streamed(stream: FileStream, reader: _FileReader, written: _Written, signal
             for block in stream:
                 written.add(cast("list[_Piece]", block))
     except CommandError as stop:
-        return _Ended(stop.exit_code, str(stop))
+        return _End(stop.exit_code, str(stop))
     except KeyboardInterrupt as interrupt:
-        return _Ended(signals.exit_code, _BROKEN_OFF[signals.exit_code], getattr(interrupt, "table", None))
+        return _End(signals.exit_code, _BROKEN_OFF[signals.exit_code], getattr(interrupt, "table", None))
     except ExactBuyerError as error:
         kind = type(error).__name__
         # What the core says of it; the exception adds where in Python the rows are.
         messages = (message for met, message, _ in stream.troubles() if met == kind)
-        return _Ended(exit_code_of_error(kind), in_options(next(messages, str(error))), error.table)
+        return _End(exit_code_of_error(kind), in_options(next(messages, str(error))), error.table)
     except BaseException as error:  # noqa: BLE001 - a panic of a Rust library is no `Exception`
-        with _whatever_happens():
+        with _ignoring_errors():
             # As after Ctrl-C, for no longer than the grace: what is in flight may have been paid for.
             stream.wait_until_over()
         return _unexpected(error)
     return None
 
 
-def _finished(stream: FileStream, reader: _FileReader, output: Output) -> _Ended:
+def _finished(stream: FileStream, reader: _FileReader, output: Output) -> _End:
     """Writes the end, and puts the output into its place."""
     receipt, troubles = stream.receipt, stream.troubles()
     try:
         output.write(reader.joiner.tail())
         output.finish({RECEIPT_KEY: receipt_as_dict(receipt)})
     except CommandError as stop:
-        return _Ended(stop.exit_code, str(stop))
+        return _End(stop.exit_code, str(stop))
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # noqa: BLE001 - as above
         return _unexpected(error)
     exit_code = exit_code_of_run((kind for kind, _, _ in troubles), receipt)
-    return _Ended(exit_code, in_options(next((message for _, message, _ in troubles), "")), is_whole=True)
+    return _End(exit_code, in_options(next((message for _, message, _ in troubles), "")), is_whole=True)
 
 
-def _unexpected(error: BaseException) -> _Ended:
+def _unexpected(error: BaseException) -> _End:
     """After an error that no code here expects. Its message and its traceback may show personal data."""
     logger.debug("the traceback of the unexpected error", exc_info=error)
     what = f"unexpected error ({type(error).__name__})"
     if isinstance(error, MemoryError):
-        return _Ended(ExitCode.BUG, f"{what}: there is too little memory")
-    return _Ended(ExitCode.BUG, f"{what}: set EXACTBUYER_DEBUG=1 to see its traceback, and please report it")
+        return _End(ExitCode.BUG, f"{what}: there is too little memory")
+    return _End(ExitCode.BUG, f"{what}: set EXACTBUYER_DEBUG=1 to see its traceback, and please report it")
 
 
 @contextmanager
-def _whatever_happens() -> Generator[None]:
-    """Ends a block at its first error, and goes on behind it. Ctrl-C is no error."""
+def _ignoring_errors() -> Generator[None]:
+    """Ends a block at its first error, and continues behind it. Ctrl-C is no error."""
     try:
         yield
     except KeyboardInterrupt:
@@ -312,7 +312,7 @@ def _whatever_happens() -> Generator[None]:
 
 
 def _concluded(
-    ended: _Ended, spec: RunSpec, stream: FileStream, written: _Written, enricher: BulkEnricher
+    ended: _End, spec: RunSpec, stream: FileStream, written: _Written, enricher: BulkEnricher
 ) -> RunResult:
     """What became of it all; keeps what was paid for, if nothing else remembers it."""
     receipt = stream.receipt
@@ -327,10 +327,10 @@ def _concluded(
         costs=spec.costs,
         message=ended.message,
     )
-    if not done.is_unkept:
+    if not done.is_lost:
         return done
     output = written.output
-    with _whatever_happens():
+    with _ignoring_errors():
         rest = enricher.recover().table if ended.rest is None and stream.is_over else ended.rest
         # Behind what does not fit nothing more is written: it would hide that rows are missing there.
         if not output.has_failed:

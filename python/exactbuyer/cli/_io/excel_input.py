@@ -50,7 +50,7 @@ class ExcelSource(CsvSource):
         labels: Iterable[str] = (),
         is_surveyed: bool = False,
     ) -> None:
-        with _telling(location), reading(location), _binary(location) as stream:
+        with _reporting_errors(location), reading(location), _binary(location) as stream:
             workbook = _opened(stream, location)
             self.sheets: list[str] = workbook.sheet_names
             self.sheet = _chosen(workbook, sheet, location)
@@ -88,7 +88,7 @@ def _names_of(
 
 
 @contextmanager
-def _telling(location: Location) -> Generator[None]:
+def _reporting_errors(location: Location) -> Generator[None]:
     try:
         yield
     except BaseException as error:

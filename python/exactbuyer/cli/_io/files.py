@@ -187,7 +187,7 @@ def location_of(path: str, kind_name: str | None, option: str) -> Location:
     else:
         name, packing = _kind_and_packing(Path(path).name.lower().split(".")[1:] if path != STANDARD else [])
         if name is None:
-            raise UsageError(_told_by_no_suffix(path, option))
+            raise UsageError(_no_suffix_message(path, option))
     if name == "parquet" and packing:
         raise UsageError("Parquet is compressed inside: leave out .gz and .zst")
     if name == "xlsx":
@@ -198,7 +198,7 @@ def location_of(path: str, kind_name: str | None, option: str) -> Location:
     return Location(path, name, packing)
 
 
-def _told_by_no_suffix(path: str, option: str) -> str:
+def _no_suffix_message(path: str, option: str) -> str:
     is_input = option == "--from"
     if path.lower().endswith(_SPREADSHEETS):
         if is_input:

@@ -103,7 +103,7 @@ class Output:
         self._lacks_bytes = self._is_ended = False
         self._sink: Any = None
         try:
-            with self._telling():
+            with self._reporting_errors():
                 self._raw = _Pieces(self._opened())
                 self._stream: Any = self._packed(self._raw)
         except BaseException:
@@ -112,12 +112,12 @@ class Output:
 
     def expect(self, sink: Callable[[Any], Any]) -> None:
         """From here on what is written goes to this sink, given the stream: it is not bytes."""
-        with self._telling():
+        with self._reporting_errors():
             self._sink = sink(self._stream)
 
     def write(self, piece: Any) -> None:
         """Writes bytes, or what the sink takes."""
-        with self._telling():
+        with self._reporting_errors():
             if not isinstance(piece, bytes):
                 self._sink.write(piece)
             elif piece:
@@ -133,7 +133,7 @@ class Output:
         Args:
             notes: Kept in the file, where its kind has a place for them.
         """
-        with self._telling():
+        with self._reporting_errors():
             self._end(notes)
             if self._draft is not None and self._target is not None:
                 self._check_again(self._target)
@@ -153,12 +153,12 @@ class Output:
             Where it is; `None` of a stream, or if it could not be kept.
         """
         if self._draft is None or self._target is None:
-            with suppress(Exception), self._telling():
+            with suppress(Exception), self._reporting_errors():
                 self._end(notes)
             return None
         # A sink that refused a piece can still end the file behind the pieces before it.
         if not (self._lacks_bytes if self._sink is not None else self.has_failed):
-            with suppress(Exception), self._telling():
+            with suppress(Exception), self._reporting_errors():
                 self._end(notes)
         # Of text, what is there is worth having; Parquet and .xlsx without their end are nothing.
         if self._sink is None or self._is_ended:
@@ -227,7 +227,7 @@ class Output:
             raise FileError(str(trouble)) from None
 
     @contextmanager
-    def _telling(self) -> Generator[None]:
+    def _reporting_errors(self) -> Generator[None]:
         try:
             yield
         except BrokenPipeError:

@@ -34,7 +34,7 @@ class ParquetSource:
     def __init__(self, location: Location) -> None:
         self._location = location
         self.name = location.name
-        with _telling(location):
+        with _reporting_errors(location):
             self._files, self.schema = _files_of(location)
             self.rows = sum(_opened(file).metadata.num_rows for file in self._files)
         self.names: list[str] = list(self.schema.names)
@@ -57,7 +57,7 @@ class ParquetSource:
         return part
 
     def _read(self, rows: int, schema: Any) -> Iterator[Any]:
-        with _telling(self._location):
+        with _reporting_errors(self._location):
             for file in self._files:
                 reader = _opened(file)
                 there = [name for name in reader.schema_arrow.names if name in schema.names]
@@ -129,7 +129,7 @@ def _files_of(location: Location) -> tuple[list[_File], Any]:
 
 
 @contextmanager
-def _telling(location: Location) -> Generator[None]:
+def _reporting_errors(location: Location) -> Generator[None]:
     pyarrow = require("pyarrow", "Parquet")
     try:
         yield

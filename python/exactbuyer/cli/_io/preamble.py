@@ -7,7 +7,7 @@ import io
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from exactbuyer._frames.labels import as_seen, looks_personal
+from exactbuyer._frames.labels import looks_personal, matching_label
 from exactbuyer.cli.exit_codes import UsageError
 
 if TYPE_CHECKING:
@@ -158,7 +158,7 @@ def _is_personal(record: _Record) -> bool:
 
 
 def _has_all(cells: list[str], labels: list[str]) -> bool:
-    return all(as_seen(cells, label) in cells for label in labels)
+    return all(matching_label(cells, label) in cells for label in labels)
 
 
 def _end_of(begins: bytes, lines: int, start: int) -> int | None:
