@@ -6,28 +6,24 @@ Owns how such a call waits. What a call is, and how it ends, is in `_calls/call.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING
 
 from ._calls.async_streams import AsyncStream
 from ._calls.call import ListCall, refuse_invalid
-from ._calls.options import CallOptions, check_on_error
+from ._calls.options import CallOptions, OnError, check_on_error
 from ._calls.slices import length, looks_wrong, slices
 from ._calls.stream_call import StreamCall
 from ._calls.waiting import Waiter, raise_if_cancelled
 from ._traceback import short_traceback
-from .report.progress import Watch
+from .report.progress import ProgressOption, Watch
 from .report.results import Results
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from ._calls.options import OnError
     from ._calls.session import Session
     from ._core import Rows
     from .field_types import FieldType, RequiredField
-    from .report.progress import ProgressOption
 
 _ROWS_BETWEEN_BREATHS = 10_000
 

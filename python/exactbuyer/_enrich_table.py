@@ -6,6 +6,7 @@ Owns how such a call waits. What a call is, and how it ends, is in `_calls/table
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Hashable, Iterable
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from ._calls.options import CallOptions
@@ -14,18 +15,14 @@ from ._calls.table_stream import TableStream
 from ._calls.waiting import Waiter, raise_if_cancelled
 from ._frames.detect import is_reader
 from ._frames.readers import reader_of
-from ._frames.request import TableRequest
+from ._frames.request import By, Columns, Split, TableRequest
 from ._frames.table_input import TableInput
 from ._traceback import short_traceback
-from .report.progress import Watch
+from .report.progress import ProgressOption, Watch
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable
-
     from ._calls.session import Session
-    from ._frames.request import By, Columns, Split
     from .field_types import FieldType, RequiredField
-    from .report.progress import ProgressOption
 
 DataT = TypeVar("DataT")
 

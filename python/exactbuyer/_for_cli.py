@@ -6,21 +6,19 @@ gets lost between input and output; and what a stopped run has paid for is writt
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from ._calls.call import TICK_S
 from ._calls.options import CallOptions
 from ._calls.table_calls import TableStreamCall
 from ._calls.table_stream import TableStream
-from .report.progress import Watch
+from .report.progress import ProgressOption, Watch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from contextlib import AbstractContextManager
-
     from ._frames.readers import TableReader
     from .enricher import BulkEnricher
-    from .report.progress import ProgressOption
 
 
 class _FileCall(TableStreamCall):

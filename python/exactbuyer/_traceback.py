@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import TracebackType
 
 from .exceptions import ExactBuyerError
-
-if TYPE_CHECKING:
-    from types import TracebackType
 
 DEBUG = "EXACTBUYER_DEBUG"
 """The environment variable that shows whole tracebacks and, on the command line, the log down to DEBUG."""

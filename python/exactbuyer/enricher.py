@@ -6,10 +6,14 @@ Owns how an enricher is created, shown, copied and closed. Its calls are in `_en
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from functools import cache
 from inspect import signature
+from os import PathLike
+from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from ._calls.options import CallOptions
@@ -17,30 +21,34 @@ from ._calls.session import Session
 from ._enrich import BlockingCalls
 from ._enrich_async import AwaitableCalls
 from ._enrich_table import TableCalls
-from ._frames.request import TableRequest
+from ._frames.request import By, Columns, Split, TableRequest
 from ._frames.table_input import TableInput, cell_reason
 from ._traceback import short_traceback
 from .exceptions import ConfigError
-from .settings import BASE_URL, SETTINGS, checked, store_path
+from .settings import (
+    BASE_URL,
+    SETTINGS,
+    Body,
+    Budget,
+    Copies,
+    Duration,
+    OnUnknown,
+    Settings,
+    checked,
+    store_path,
+)
 from .settings._auto_store import warn_if_elsewhere
 from .settings._paths import is_address, refuse_address
 from .settings._secret import KEY_VARIABLE, Hidden, ProxyUrl, Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Mapping
-    from decimal import Decimal
-    from os import PathLike
-    from types import TracebackType
-
     from typing_extensions import Self
 
     from ._calls.copies import Origin
-    from ._frames.request import By, Columns, Split
     from .field_types import FieldType, RequiredField
     from .report.plan import Plan
     from .report.receipt import Receipt
     from .sandbox import Sandbox
-    from .settings import Body, Budget, Copies, Duration, OnUnknown, Settings
     from .store import Resolution, Resolved, Store
 
 

@@ -6,11 +6,10 @@ status, and `Results.problems`), never an exception.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from .report.receipt import Receipt
     from .report.results import Problem, Results
 

@@ -5,13 +5,11 @@ Knows nothing of what a row means: the core reads each one, and says what is wro
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, TypeAlias, cast, get_args
+from collections.abc import Iterable
+from typing import Literal, TypeAlias, cast, get_args
 
 from .exceptions import ConfigError
 from .report.wording import as_given
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 FieldType: TypeAlias = Literal["email", "phone", "social_profile"]
 """The type of an identifier. The names are those of the API (`contact-enrichment/bulk-enrichment-api`)."""

@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import suppress
+from types import TracebackType
 from typing import TYPE_CHECKING
 
 from exactbuyer.exceptions import ExactBuyerError
 
 from .call import TICK_S
-from .streams import StreamBase, log_unread_rows
+from .streams import ReadRows, StreamBase, log_unread_rows
 from .waiting import Waiter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from types import TracebackType
-
     from typing_extensions import Self
 
     from exactbuyer.report.results import Result
 
     from .stream_call import StreamCall
-    from .streams import ReadRows
 
 
 class AsyncSource:

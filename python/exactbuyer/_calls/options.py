@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
+from typing import Any, Literal, TypeAlias, cast
 
 from exactbuyer.exceptions import ConfigError
-from exactbuyer.field_types import check_field_type, check_required_fields
+from exactbuyer.field_types import FieldType, RequiredField, check_field_type, check_required_fields
 from exactbuyer.report.wording import as_given
 from exactbuyer.settings import check_max_credits
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from exactbuyer.field_types import FieldType, RequiredField
 
 
 @dataclass(frozen=True, slots=True)

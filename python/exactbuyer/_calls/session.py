@@ -11,6 +11,7 @@ import os
 import threading
 import time
 import weakref
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
@@ -18,7 +19,7 @@ from exactbuyer._core import Engine, Rows
 from exactbuyer.exceptions import ConfigError
 from exactbuyer.report._warnings import warn_of_given_up
 from exactbuyer.report.plan import Plan
-from exactbuyer.settings._secret import ProxyUrl, key_to_send
+from exactbuyer.settings._secret import ProxyUrl, Secret, key_to_send
 from exactbuyer.store import Store
 from exactbuyer.store._file import core_of, opened, store_of
 
@@ -27,12 +28,9 @@ from .call_history import CallHistory
 from .copies import Origin, StoreId, with_login
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from exactbuyer.report.progress import Watch
     from exactbuyer.sandbox import Sandbox
     from exactbuyer.settings import Settings
-    from exactbuyer.settings._secret import Secret
 
     from .options import CallOptions
 

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sized
-from typing import TYPE_CHECKING, cast
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
+from typing import cast
 
 PATIENCE_S = 0.05
 """How long one slice is read from a source before finished rows are looked at."""

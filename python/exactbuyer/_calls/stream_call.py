@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, cast
 
-from exactbuyer.report.results import Results
+from exactbuyer.report.results import Result, Results
 
 from .call import Call
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from exactbuyer._core import Rows, Run
     from exactbuyer.report.progress import Watch
-    from exactbuyer.report.results import Result
 
     from .session import Session
 

@@ -7,8 +7,9 @@ rows never wait for a slow source.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
+from types import TracebackType
 from typing import TYPE_CHECKING, Protocol
 
 from exactbuyer._traceback import short_traceback
@@ -19,9 +20,6 @@ from .call import SHOWN_BY_CLI, TICK_S
 from .slices import cut
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-    from types import TracebackType
-
     from typing_extensions import Self
 
     from exactbuyer._core import Rows

@@ -6,12 +6,13 @@ Owns what happens to blocks of a table that are complete. Kinds of tables are in
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from exactbuyer._frames.labels import label_for_message
-from exactbuyer._frames.table_input import BLOCK_ROWS
+from exactbuyer._frames.table_input import BLOCK_ROWS, TableInput
 from exactbuyer.report._warnings import warn_of_column
 from exactbuyer.report.results import Results
 from exactbuyer.report.wording import count
@@ -19,12 +20,9 @@ from exactbuyer.report.wording import count
 from .call import Call
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from exactbuyer._core import Batches, Rows, Run, Table
     from exactbuyer._frames.readers import TableReader
     from exactbuyer._frames.request import TableRequest
-    from exactbuyer._frames.table_input import TableInput
     from exactbuyer.report.progress import Watch
     from exactbuyer.report.receipt import Receipt
 

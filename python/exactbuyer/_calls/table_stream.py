@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, cast
 
 from .streams import Intake, Stream
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from exactbuyer._frames.readers import TableReader
 
     from .table_calls import TableStreamCall

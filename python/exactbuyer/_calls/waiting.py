@@ -6,12 +6,10 @@ import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from .call import TICK_S
+from .call import TICK_S, Call
 
 if TYPE_CHECKING:
     from typing_extensions import Self
-
-    from .call import Call
 
 
 class Waiter:

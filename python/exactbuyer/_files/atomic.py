@@ -16,12 +16,9 @@ import stat
 import tempfile
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import ModuleType
 
 from .overwrite import is_of_a_store
-
-if TYPE_CHECKING:
-    from types import ModuleType
 
 try:
     import fcntl as _fcntl

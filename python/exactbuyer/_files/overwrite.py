@@ -10,15 +10,12 @@ from __future__ import annotations
 import os
 import stat
 import unicodedata
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from exactbuyer.exceptions import ConfigError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
 
 SIDE_FILES = ("-wal", "-shm", "-journal", "-owners")
 """The endings of a store's side files, after the store's own name."""

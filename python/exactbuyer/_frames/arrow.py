@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
-from .frame import Frame
+from .frame import Cells, Frame
 from .libraries import arrow_table, as_kind, library
-from .metadata import known_columns
+from .metadata import Notes, known_columns
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping
-
     from exactbuyer._core import Batches
-
-    from .frame import Cells
-    from .metadata import Notes
 
 
 class PyarrowFrame(Frame):

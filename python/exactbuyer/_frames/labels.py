@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from typing import TYPE_CHECKING, Any, Literal, cast
+from collections.abc import Hashable, Iterable, Sequence
+from typing import Any, Literal, cast
 
 from exactbuyer.exceptions import ConfigError
 from exactbuyer.report.wording import nearest
-
-if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Sequence
 
 
 def check_labels(

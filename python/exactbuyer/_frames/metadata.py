@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, cast
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
+from collections.abc import Iterable, Mapping
+from typing import Any, cast
 
 RECEIPT_KEY = "exactbuyer_receipt"
 """Where a table's `attrs` or schema metadata hold the receipt of the call that enriched it."""

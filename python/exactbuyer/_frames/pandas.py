@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from exactbuyer.exceptions import ConfigError
 
-from .frame import Frame
+from .frame import Cells, Frame
 from .labels import label_for_message
 from .libraries import has_pyarrow, library
-from .metadata import COLUMNS_KEY, noted_columns
+from .metadata import COLUMNS_KEY, Notes, noted_columns
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping
-
     from exactbuyer._core import Batches
-
-    from .frame import Cells
-    from .metadata import Notes
 
 
 class PandasFrame(Frame):

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import TYPE_CHECKING, Any
 
-from .frame import Frame
+from .frame import Cells, Frame
 from .libraries import library
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
-
     from exactbuyer._core import Batches
 
-    from .frame import Cells
     from .metadata import Notes
 
 

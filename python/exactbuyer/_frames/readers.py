@@ -6,18 +6,16 @@ anything else are the core's.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, cast
 
-from exactbuyer._core import ArrowOutput, Batches
+from exactbuyer._core import ArrowOutput, Batches, Rows, Table
 
 from .libraries import arrow_input, as_kind, home_of, library
 from .metadata import known_columns
 from .table_input import read_lookup_columns
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from exactbuyer._core import Rows, Table
     from exactbuyer.settings import Settings
 
     from .request import TableRequest

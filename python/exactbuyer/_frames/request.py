@@ -5,26 +5,21 @@ Owns the checks of `by`, `columns`, `prefix`, `split` and `region`. Knows nothin
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from typing import Any, TypeAlias, cast
 
 from exactbuyer._core import DEFAULT_COLUMNS as CORE_DEFAULT_COLUMNS
 from exactbuyer._core import FIXED_COLUMNS as CORE_FIXED_COLUMNS
 from exactbuyer._core import Table
 from exactbuyer.exceptions import ConfigError
-from exactbuyer.field_types import check_field_type
+from exactbuyer.field_types import FieldType, check_field_type
 from exactbuyer.report.wording import as_given
 from exactbuyer.settings._checks import check_text
 
 from .labels import check_labels, label_for_message, looks_personal, matching_label
 from .libraries import home_of
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable
-
-    from exactbuyer.field_types import FieldType
 
 By: TypeAlias = "Hashable | Iterable[Hashable] | Mapping[Any, FieldType | None]"
 """The columns to look up: a name, names in order of preference, or names with their field types."""

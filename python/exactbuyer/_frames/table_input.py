@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from exactbuyer._core import Batches, ByColumns
+from exactbuyer._core import Batches, ByColumns, Rows, Table
 from exactbuyer.exceptions import ConfigError
-from exactbuyer.report.receipt import receipt_as_dict
+from exactbuyer.report.receipt import Receipt, receipt_as_dict
 
 from .detect import frame_of, is_reader
 from .labels import looks_personal
 from .metadata import COLUMNS_KEY, RECEIPT_KEY, Notes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from exactbuyer._core import Rows, Table
-    from exactbuyer.report.receipt import Receipt
     from exactbuyer.settings import Settings
 
     from .frame import Cells, Frame

@@ -8,13 +8,10 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
 
 from .exit_codes import ExitCode
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 __all__ = ["ExitCode", "main"]
 

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from exactbuyer import __version__
+from exactbuyer import BulkEnricher, __version__
 from exactbuyer.cli._io.excel_output import check_cells
-from exactbuyer.cli._io.files import location_of
+from exactbuyer.cli._io.files import Location, location_of
 from exactbuyer.cli._io.joining import keeps_bytes
-from exactbuyer.cli._io.opening import is_enriched, surveyed
+from exactbuyer.cli._io.opening import Survey, is_enriched, surveyed
 from exactbuyer.cli._io.output import check_output
-from exactbuyer.cli._io.sources import DELIMITERS
+from exactbuyer.cli._io.sources import DELIMITERS, Source
 from exactbuyer.exceptions import ExactBuyerError
 from exactbuyer.settings import LOOPBACK
 
@@ -32,7 +34,7 @@ from ._options import (
     store_options,
 )
 from ._plan import planned
-from ._run import RunSpec, check
+from ._run import RunResult, RunSpec, check
 from ._run import run as run_job
 from ._signals import Signals, Terminated
 from ._store_commands import store
@@ -40,16 +42,7 @@ from ._words import in_options
 from .exit_codes import CommandError, ExitCode, UsageError, exit_code_of_error
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from exactbuyer import BulkEnricher
-    from exactbuyer.cli._io.files import Location
-    from exactbuyer.cli._io.opening import Survey
-    from exactbuyer.cli._io.sources import Source
     from exactbuyer.report.plan import Plan
-
-    from ._run import RunResult
 
 
 @click.group(

@@ -5,16 +5,17 @@ Ranges are checked by the settings themselves.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast, get_args
+from typing import Any, cast, get_args
 
 from exactbuyer._files.overwrite import OverwritePolicy
 from exactbuyer._frames.labels import check_labels, looks_personal, matching_label
 from exactbuyer._frames.request import DEFAULT_COLUMNS, TableRequest
-from exactbuyer.cli._io.files import location_of
-from exactbuyer.cli._io.opening import opened
-from exactbuyer.cli._io.sources import DELIMITERS
+from exactbuyer.cli._io.files import FileKind, Location, location_of
+from exactbuyer.cli._io.opening import Survey, opened
+from exactbuyer.cli._io.sources import DELIMITERS, Source
 from exactbuyer.enricher import BulkEnricher
 from exactbuyer.exceptions import ConfigError
 from exactbuyer.field_types import FieldType
@@ -25,13 +26,6 @@ from exactbuyer.settings._secret import KEY_VARIABLE, has_key
 from ._key_file import key_in
 from ._words import SETTINGS, in_options
 from .exit_codes import CommandError, ExitCode, UsageError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from exactbuyer.cli._io.files import FileKind, Location
-    from exactbuyer.cli._io.opening import Survey
-    from exactbuyer.cli._io.sources import Source
 
 _DAY_S = 86_400
 

@@ -8,6 +8,7 @@ import math
 import os
 import sys
 import warnings
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime, timezone
@@ -21,8 +22,6 @@ from ._words import in_options
 from .exit_codes import CommandError, ExitCode, FileError
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable
-
     from exactbuyer.report.plan import Plan
 
     from ._run import RunResult

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, TypeVar, get_args
+from collections.abc import Callable
+from typing import Any, TypeVar, get_args
 
 import click
 
 from exactbuyer.cli._io.files import KINDS
 from exactbuyer.field_types import FieldType, RequiredField
 from exactbuyer.settings import BASE_URL, Per
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 FunctionT = TypeVar("FunctionT", bound="Callable[..., Any]")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,8 +11,6 @@ from exactbuyer.cli._io.files import require
 from exactbuyer.report.plan import Plan, Suspect
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from exactbuyer import BulkEnricher
     from exactbuyer._frames.request import TableRequest
     from exactbuyer.cli._io.sources import Source

@@ -7,6 +7,7 @@ sent.
 from __future__ import annotations
 
 import logging
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
@@ -15,28 +16,23 @@ from exactbuyer._for_cli import FileStream
 from exactbuyer._frames.metadata import RECEIPT_KEY
 from exactbuyer._frames.readers import TableReader
 from exactbuyer.cli._io.joining import joiner_of, sink_of
-from exactbuyer.cli._io.outline import Outline
+from exactbuyer.cli._io.outline import Joiner, Outline
 from exactbuyer.cli._io.output import Output
 from exactbuyer.cli._io.rehearsal import rehearse
-from exactbuyer.cli._io.sources import file_errors
+from exactbuyer.cli._io.sources import Source, file_errors
 from exactbuyer.exceptions import ExactBuyerError
-from exactbuyer.report.receipt import receipt_as_dict
+from exactbuyer.report.receipt import Receipt, receipt_as_dict
 
 from ._words import in_options
 from .exit_codes import CommandError, ExitCode, exit_code_of_error, exit_code_of_run
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator
-
     from exactbuyer import BulkEnricher
     from exactbuyer._core import Batches, Rows
     from exactbuyer._files.overwrite import OverwritePolicy
     from exactbuyer._frames.request import TableRequest
     from exactbuyer.cli._io.files import Location
-    from exactbuyer.cli._io.outline import Joiner
-    from exactbuyer.cli._io.sources import Source
     from exactbuyer.report.progress import ProgressOption
-    from exactbuyer.report.receipt import Receipt
     from exactbuyer.settings import Settings
 
     from ._signals import Signals

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Generator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from types import FrameType
 
 from .exit_codes import ExitCode
-
-if TYPE_CHECKING:
-    from collections.abc import Generator
-    from types import FrameType
 
 
 class Terminated(KeyboardInterrupt):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, get_args
+from typing import Any, get_args
 
 import click
 
@@ -21,9 +22,6 @@ from ._console import Console, json_line, print_data, print_message
 from ._options import days
 from ._words import in_options
 from .exit_codes import CommandError, ExitCode, FileError, UsageError
-
-if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable
 
 
 @click.group(short_help="Say what was bought and is in doubt; forget people.")

@@ -5,12 +5,11 @@ Any function of the command line may raise a `CommandError`.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from exactbuyer.report.receipt import Receipt
 
 

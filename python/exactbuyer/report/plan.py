@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from .results import Problem
 from .wording import count, duration, html_table, money, span, span_of, text_table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from decimal import Decimal
-
     from exactbuyer.settings import Settings
 
 _WINDOW_S = 60

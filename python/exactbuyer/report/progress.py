@@ -10,6 +10,7 @@ import os
 import sys
 import time
 import warnings
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
@@ -19,8 +20,6 @@ from exactbuyer.exceptions import ConfigError
 from .wording import as_given, clock, count
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
     from exactbuyer.settings import Settings
 
 logger = logging.getLogger("exactbuyer")

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import TYPE_CHECKING, Any, NamedTuple
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, NamedTuple
 
 from exactbuyer.exceptions import ExactBuyerError, UnknownOutcomeError
 
 from .wording import count, duration, from_ms, html_table, money, text_table, utc_text
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from datetime import datetime
-    from decimal import Decimal
-
 
 # What the core says of a run that somebody stopped begins so: nothing is to be put right then.
 _STOPPED_BY_CALLER = "stopped before the end"

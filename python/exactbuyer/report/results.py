@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, TypedDict, get_args
+from collections.abc import Iterable
+from typing import Any, Literal, NamedTuple, TypeAlias, TypedDict, get_args
 
 from .receipt import Receipt
 from .wording import count
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 Status: TypeAlias = Literal["found", "not_found", "missing", "invalid", "rejected", "unknown", "not_sent"]
 """The outcome of a row."""

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Iterable
 from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 from decimal import ROUND_HALF_UP, Context, Decimal
 from difflib import get_close_matches
 from html import escape
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable
 
 WIDTH = 80
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import operator
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
+from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
 from exactbuyer._core import SandboxServer
@@ -14,9 +16,6 @@ from exactbuyer.settings._checks import check_text
 from .ledger import Ledger
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-    from types import TracebackType
-
     from typing_extensions import Self
 
     from .faults import Fault

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timezone
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
+from datetime import timezone, tzinfo
+from typing import Any, Literal, TypeAlias, get_args
 
 from exactbuyer._core import check_time_zone
 from exactbuyer.exceptions import ConfigError
 from exactbuyer.report.wording import as_given
 
 from ._checks import check_text, whole_number
-
-if TYPE_CHECKING:
-    from datetime import tzinfo
 
 Per: TypeAlias = Literal["run", "day", "month", "store"]
 """The period of a spending limit."""

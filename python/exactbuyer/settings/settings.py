@@ -15,23 +15,18 @@ from decimal import Decimal, InvalidOperation
 from itertools import chain
 from math import isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
+from typing import Any, Literal, TypeAlias, cast
 
 from exactbuyer._core import service_of
 from exactbuyer.exceptions import ConfigError
-from exactbuyer.field_types import check_required_fields
+from exactbuyer.field_types import RequiredField, check_required_fields
 from exactbuyer.report.wording import as_given
 
 from ._auto_store import auto_path
 from ._checks import check_text, is_torn, whole_number
 from ._paths import check_path, is_address, refuse_address
-from ._secret import ProxyUrl
+from ._secret import Hidden, ProxyUrl
 from .budget import Budget, check_credits
-
-if TYPE_CHECKING:
-    from exactbuyer.field_types import RequiredField
-
-    from ._secret import Hidden
 
 OnUnknown: TypeAlias = Literal["hold", "resend"]
 Body: TypeAlias = Literal["form", "json"]

@@ -10,6 +10,7 @@ import gzip
 import json
 import os
 import zlib
+from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
@@ -19,8 +20,6 @@ from exactbuyer._files.overwrite import OverwritePolicy
 from exactbuyer.exceptions import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
     from exactbuyer._core import StoreExport
 
 _COLUMNS = ("field_type", "value", "required_fields", "status", "fetched_at", "request", "enriched_contact")

@@ -7,7 +7,9 @@ libraries in one process would damage: the core does.
 from __future__ import annotations
 
 import os
+from os import PathLike
 from pathlib import Path
+from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from exactbuyer._core import Store as CoreStore
@@ -19,9 +21,6 @@ from exactbuyer.settings._paths import file_at
 from exactbuyer.settings._secret import Hidden
 
 if TYPE_CHECKING:
-    from os import PathLike
-    from types import TracebackType
-
     from typing_extensions import Self
 
 

@@ -1,17 +1,21 @@
 """The store: what was bought, what is in doubt, what it cost, and the data of people.
 
 Owns the calls on a store and their messages. Nothing here opens the file, because two SQLite libraries in one
-process would damage it: the core opens it. The types of the results are in `_stored`.
+process would damage it: the core opens it. The types of the results are in `records.py`.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
+from collections.abc import Iterable
+from datetime import datetime, timedelta, tzinfo
+from os import PathLike
+from pathlib import Path
+from typing import Any, Literal, TypeAlias, cast
 
 from exactbuyer._core import Rows, migrate_store
 from exactbuyer._traceback import short_traceback
 from exactbuyer.exceptions import ConfigError, InvalidIdentifierError
-from exactbuyer.field_types import check_field_type
+from exactbuyer.field_types import FieldType, check_field_type
 from exactbuyer.report.results import Problem
 from exactbuyer.report.wording import as_given, to_ms
 from exactbuyer.settings import time_zone
@@ -23,14 +27,6 @@ from ._arguments import check_parts, check_whole, moment
 from ._export import write_export
 from ._file import StoreFile, opened
 from .records import Answer, Doubt, Info, JournalEntry, Merged, Migrated, Purged, Reconciliation, Resolved
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from datetime import datetime, timedelta, tzinfo
-    from os import PathLike
-    from pathlib import Path
-
-    from exactbuyer.field_types import FieldType
 
 Resolution: TypeAlias = Literal["resend", "drop"]
 """What to do with lookups in doubt."""

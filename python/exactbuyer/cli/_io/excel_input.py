@@ -8,26 +8,22 @@ from __future__ import annotations
 
 import re
 import zipfile
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from itertools import chain, islice
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 from xml.etree import ElementTree as ET
 
 from exactbuyer._core import csv_record
 from exactbuyer.cli._console import print_message
 from exactbuyer.cli.exit_codes import FileError, UsageError
 
-from .files import reading, require, spooled
+from .files import Location, reading, require, spooled
 from .preamble import MOST_RECORDS, Preamble, rows_above_header
 from .sources import CsvSource
-
-if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator
-
-    from .files import Location
 
 _BATCH_ROWS = 1_000
 _EXACT_FLOATS = 1 << 53

@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import tempfile
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
@@ -18,12 +19,9 @@ from exactbuyer.cli.exit_codes import FileError, UsageError
 from exactbuyer.report.wording import count
 
 from .files import require
-from .outline import Joiner
+from .outline import Joiner, Outline
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from .outline import Outline
     from .sources import Source
 
 MAX_ROWS = 1_048_576

@@ -10,17 +10,15 @@ import stat
 import sys
 import tempfile
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Literal, TypeAlias, cast, get_args
+from typing import IO, Any, Literal, TypeAlias, cast, get_args
 
 from exactbuyer.cli.exit_codes import FileError, UsageError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 FileKind: TypeAlias = Literal["csv", "tsv", "jsonl", "parquet", "xlsx"]
 Packing: TypeAlias = Literal["", "gz", "zst"]

@@ -7,25 +7,20 @@ its spaces. Knows nothing of where it is written.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
-from exactbuyer._core import csv_lines, csv_record, json_lines
+from exactbuyer._core import Batches, CsvPart, JsonPart, csv_lines, csv_record, json_lines
 from exactbuyer.cli.exit_codes import FileError
 
 from .excel_output import ExcelRows, ExcelSink, sheet_name
-from .outline import Joiner, notes_of, schema_of
+from .outline import Joiner, Outline, notes_of, schema_of
 from .parquet import ParquetSink
-from .sources import DELIMITERS, CsvSource, JsonSource
+from .sources import DELIMITERS, CsvSource, JsonSource, Source
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from exactbuyer._core import Batches, CsvPart, JsonPart
-
     from .files import FileKind
-    from .outline import Outline
-    from .sources import Source
 
 
 class CsvBeside(Joiner):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,13 +11,10 @@ from exactbuyer.cli.exit_codes import CommandError
 
 from .excel_input import ExcelSource, names_of
 from .parquet import ParquetSource
-from .sources import DELIMITERS, CsvSource, JsonSource
+from .sources import DELIMITERS, CsvSource, JsonSource, Source
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from .files import Location
-    from .sources import Source
 
 
 _CHECKED_ROWS = 1 << 16

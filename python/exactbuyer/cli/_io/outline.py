@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from exactbuyer._core import Batches
+from exactbuyer._core import Batches, Table
 from exactbuyer._frames.metadata import COLUMNS_KEY, known_columns
 
 from .files import require
 
 if TYPE_CHECKING:
-    from exactbuyer._core import Table
     from exactbuyer._frames.request import TableRequest
 
     from .sources import Source

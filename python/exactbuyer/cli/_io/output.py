@@ -11,6 +11,7 @@ import os
 import re
 import stat
 import sys
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
@@ -19,14 +20,11 @@ from exactbuyer._files.atomic import Draft, mode_for, remove_left
 from exactbuyer.cli.exit_codes import CommandError, ExitCode, FileError, UsageError
 from exactbuyer.exceptions import ConfigError
 
-from .files import require
+from .files import Location, require
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Mapping
-
     from exactbuyer._files.overwrite import OverwritePolicy
 
-    from .files import Location
 
 _MOST_PARTIALS = 1_000
 _STANDARD_OUTPUT = 1

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 from exactbuyer.cli.exit_codes import FileError
 
-from .files import require, spooled
-
-if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Mapping
-
-    from .files import Location
+from .files import Location, require, spooled
 
 GROUP_ROWS = 1 << 16
 """Rows of one row group that is written: what readers skip by, and what is held until then."""

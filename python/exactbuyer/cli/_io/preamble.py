@@ -5,13 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 from exactbuyer._frames.labels import looks_personal, matching_label
 from exactbuyer.cli.exit_codes import UsageError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
 
 _SEP = re.compile(rb'(?:\xef\xbb\xbf)?"?sep=([^"\r\n])"?(?:\r\n|\n|\r)', re.IGNORECASE)
 _LINE_END = re.compile(rb"\r\n|\n|\r")

@@ -13,8 +13,8 @@ from exactbuyer._frames.metadata import RECEIPT_KEY
 from exactbuyer.cli.exit_codes import CommandError, FileError
 
 from .excel_output import check_sheet
-from .files import require
-from .outline import notes_of, schema_of
+from .files import FileKind, require
+from .outline import Joiner, Outline, notes_of, schema_of
 from .parquet import ParquetSink, ParquetSource
 from .sources import CsvSource
 
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from exactbuyer._core import Batches
     from exactbuyer._frames.request import TableRequest
 
-    from .files import FileKind
-    from .outline import Joiner, Outline
 
 _ROWS = 1_000
 

@@ -5,24 +5,17 @@ Parts keep whatever the file's kind has to give back byte for byte. Knows nothin
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
-from exactbuyer._core import CsvSplitter, JsonSplitter
+from exactbuyer._core import Batches, CsvPart, CsvSplitter, JsonPart, JsonSplitter
 from exactbuyer.cli._console import print_message
 from exactbuyer.cli.exit_codes import CommandError, FileError
 from exactbuyer.exceptions import ExactBuyerError
 
-from .files import in_lines, packing_of
-from .preamble import preamble_of
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
-
-    from exactbuyer._core import Batches, CsvPart, JsonPart
-
-    from .files import Location
-    from .preamble import Preamble
+from .files import Location, in_lines, packing_of
+from .preamble import Preamble, preamble_of
 
 DELIMITERS = {"csv": ",", "tsv": "\t"}
 _PEEKED_ROWS = 1_000
