@@ -131,7 +131,7 @@ mod tests {
             texts.push_null();
             texts.push(b"");
             texts.push_option(Some("z"));
-            assert_eq!(texts.len(), 3);
+            assert_eq!(texts.len(), 4);
             let array = texts.finish().expect("an array");
             assert_eq!(*array.data_type(), data_type);
             let values: Vec<Option<&str>> = match data_type {
