@@ -11,7 +11,7 @@ use crate::results::{Reason, RowOutcome, Source, Status};
 
 use super::layout::Layout;
 use super::texts::Texts;
-use super::values::Column;
+use super::values::{Column, Contact};
 use super::walk::{Found, walk};
 
 /// Most bytes of contacts that one record batch is made of: Arrow counts the text of a column in
@@ -106,11 +106,12 @@ fn contact(landed: Option<&RowOutcome>) -> Option<&Bytes> {
 /// What became of each row.
 fn fixed(layout: &Layout, landed: &[Option<RowOutcome>]) -> Result<[ArrayRef; 5], ArrowError> {
     let rows = landed.len();
-    let mut statuses = Texts::new(rows, rows * Status::NotFound.as_str().len());
-    let mut matched_by = Texts::new(rows, rows * layout.by.iter().map(String::len).max().unwrap_or_default());
-    let mut sources = Texts::new(rows, rows * "duplicate".len());
+    let mut statuses = Texts::new(&layout.text, rows, rows * Status::NotFound.as_str().len());
+    let mut matched_by =
+        Texts::new(&layout.text, rows, rows * layout.by.iter().map(String::len).max().unwrap_or_default());
+    let mut sources = Texts::new(&layout.text, rows, rows * "duplicate".len());
     let mut fetched_at = TimestampMicrosecondBuilder::with_capacity(rows).with_timezone("UTC");
-    let mut reasons = Texts::new(rows, 0);
+    let mut reasons = Texts::new(&layout.text, rows, 0);
     for landed in landed {
         let Some(outcome) = landed else {
             statuses.push(Status::NotSent.as_str().as_bytes());
@@ -136,11 +137,11 @@ fn fixed(layout: &Layout, landed: &[Option<RowOutcome>]) -> Result<[ArrayRef; 5]
         }
     }
     Ok([
-        Arc::new(statuses.finish()?),
-        Arc::new(matched_by.finish()?),
-        Arc::new(sources.finish()?),
+        statuses.finish()?,
+        matched_by.finish()?,
+        sources.finish()?,
         Arc::new(fetched_at.finish()),
-        Arc::new(reasons.finish()?),
+        reasons.finish()?,
     ])
 }
 
@@ -183,9 +184,10 @@ fn asked_for(
         };
         habits.contacts += 1;
         walk(&layout.trie, &record, &mut habits.found);
+        let contact = Contact { text: &record, has_words: habits.found.has_words };
         for (number, column) in columns.iter_mut().enumerate() {
             match habits.found.column(number) {
-                Some(found) => column.push(&record, found),
+                Some(found) => column.push(contact, found),
                 None => column.push_null(),
             }
         }

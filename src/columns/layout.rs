@@ -60,18 +60,32 @@ pub struct Layout {
     pub(super) schema: SchemaRef,
     pub(super) wanted: Vec<Wanted>,
     pub(super) trie: Trie,
+    /// The type of the columns of text whose type nobody asked for.
+    pub(super) text: DataType,
     /// The columns that were looked up, by their place.
     pub(super) by: Vec<String>,
 }
 
 impl Layout {
-    /// The columns under this prefix. `by` names the columns that are looked up, in order.
+    /// The columns under this prefix. `by` names the columns that are looked up, in order. With
+    /// `large_text`, columns of `Utf8` are of `LargeUtf8` instead, which is what pandas keeps.
     ///
     /// # Errors
     /// [`ErrorKind::Config`]: two columns have one name.
-    pub fn new(prefix: &str, wanted: Vec<Wanted>, by: Vec<String>) -> Result<Self, Error> {
+    pub fn new(
+        prefix: &str,
+        mut wanted: Vec<Wanted>,
+        by: Vec<String>,
+        large_text: bool,
+    ) -> Result<Self, Error> {
+        let text = if large_text { DataType::LargeUtf8 } else { DataType::Utf8 };
+        for column in wanted.iter_mut().filter(|column| !column.is_list()) {
+            if column.kind.data_type == DataType::Utf8 {
+                column.kind.data_type = text.clone();
+            }
+        }
         let fixed = FIXED.iter().map(|name| {
-            let data_type = if *name == "fetched_at" { timestamp() } else { DataType::Utf8 };
+            let data_type = if *name == "fetched_at" { timestamp() } else { text.clone() };
             Field::new(format!("{prefix}{name}"), data_type, *name != "status")
         });
         let asked_for = wanted.iter().map(|column| {
@@ -91,7 +105,7 @@ impl Layout {
             ));
         }
         let trie = Trie::new(wanted.iter().map(|column| &column.path));
-        Ok(Self { schema: Arc::new(Schema::new(fields)), wanted, trie, by })
+        Ok(Self { schema: Arc::new(Schema::new(fields)), wanted, trie, text, by })
     }
 
     /// The schema of the columns.

@@ -32,6 +32,15 @@ enum Raw {
     Time(Time64NanosecondBuilder),
 }
 
+/// A contact to read values of.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Contact<'a> {
+    pub(super) text: &'a [u8],
+    /// Whether it may hold `NaN` or `Infinity`. That is known from the walk over it, which is cheaper
+    /// than a search.
+    pub(super) has_words: bool,
+}
+
 /// The values of one column under construction.
 pub(super) struct Column {
     kind: Kind,
@@ -51,7 +60,7 @@ impl Column {
     pub(super) fn new(kind: &Kind, is_list: bool, rows: usize, bytes: usize) -> Self {
         let raw = match kind.form {
             Form::Any | Form::Json | Form::Joined | Form::Text | Form::Decimal { .. } => {
-                Raw::Text(Texts::new(rows, bytes))
+                Raw::Text(Texts::new(&kind.data_type, rows, bytes))
             }
             Form::Whole { .. } | Form::Moment(_) => Raw::Whole(Int64Builder::with_capacity(rows)),
             Form::Natural => Raw::Natural(UInt64Builder::with_capacity(rows)),
@@ -66,16 +75,16 @@ impl Column {
     }
 
     /// A row with this contact.
-    pub(super) fn push(&mut self, text: &[u8], found: &Values) {
+    pub(super) fn push(&mut self, contact: Contact<'_>, found: &Values) {
         if self.kind.form == Form::Joined {
-            return self.join(text, found);
+            return self.join(contact, found);
         }
         let Some((_, there)) = &mut self.lists else {
-            return self.value(text, found.spans.first().copied().flatten());
+            return self.value(contact, found.spans.first().copied().flatten());
         };
         there.append(found.is_there);
         for span in &found.spans {
-            self.value(text, *span);
+            self.value(contact, *span);
         }
         if let Some((offsets, _)) = &mut self.lists {
             offsets.push_length(found.spans.len());
@@ -83,13 +92,13 @@ impl Column {
     }
 
     /// A row with the texts of all elements.
-    fn join(&mut self, text: &[u8], found: &Values) {
+    fn join(&mut self, contact: Contact<'_>, found: &Values) {
         let Raw::Text(texts) = &mut self.raw else { return };
         self.joined.clear();
         let mut is_empty = true;
         for span in found.spans.iter().flatten().filter(|span| span.form != Written::Null) {
             self.met += 1;
-            let Some(said) = said(Form::Any, text, span) else {
+            let Some(said) = said(Form::Any, contact, span) else {
                 self.misfits += 1;
                 continue;
             };
@@ -109,14 +118,14 @@ impl Column {
                 offsets.push_length(0);
                 there.append_null();
             }
-            None => self.value(&[], None),
+            None => self.value(Contact::default(), None),
         }
     }
 
     /// A value that stands there in a contact's text; none if it is none.
-    fn value(&mut self, text: &[u8], span: Option<Span>) {
+    fn value(&mut self, contact: Contact<'_>, span: Option<Span>) {
         let span = span.filter(|span| span.form != Written::Null);
-        let fitted = span.is_some_and(|span| self.fits(text, &span));
+        let fitted = span.is_some_and(|span| self.fits(contact, &span));
         if !fitted {
             self.append_null();
         }
@@ -125,18 +134,18 @@ impl Column {
     }
 
     /// Appends a value if it fits the type, and returns whether it does.
-    fn fits(&mut self, text: &[u8], span: &Span) -> bool {
+    fn fits(&mut self, contact: Contact<'_>, span: &Span) -> bool {
         let form = self.kind.form;
-        let json = span.of(text);
+        let json = span.of(contact.text);
         // The text of a string.
         let string =
-            || said(Form::Text, text, span).and_then(|said| String::from_utf8(said.into_owned()).ok());
+            || said(Form::Text, contact, span).and_then(|said| String::from_utf8(said.into_owned()).ok());
         match &mut self.raw {
             Raw::Text(texts) => match form {
                 Form::Decimal { precision, scale } => {
                     numbers::decimal(json, precision, scale).map(|text| texts.push(text.as_bytes()))
                 }
-                _ => said(form, text, span).map(|said| texts.push(&said)),
+                _ => said(form, contact, span).map(|said| texts.push(&said)),
             },
             Raw::Whole(numbers) => match form {
                 Form::Whole { least, most } => numbers::whole(json)
@@ -194,7 +203,7 @@ impl Column {
     /// The array, and how many values did not fit their type and are null.
     pub(super) fn finish(mut self) -> Result<(ArrayRef, u64), ArrowError> {
         let raw: ArrayRef = match self.raw {
-            Raw::Text(texts) => Arc::new(texts.finish()?),
+            Raw::Text(texts) => texts.finish()?,
             Raw::Whole(mut numbers) => Arc::new(numbers.finish()),
             Raw::Natural(mut numbers) => Arc::new(numbers.finish()),
             Raw::Double(mut numbers) => Arc::new(numbers.finish()),
@@ -219,12 +228,12 @@ impl Column {
 }
 
 /// What a value says in text; `None` if it says none.
-fn said<'a>(form: Form, text: &'a [u8], span: &Span) -> Option<Cow<'a, [u8]>> {
-    let json = span.of(text);
+fn said<'a>(form: Form, contact: Contact<'a>, span: &Span) -> Option<Cow<'a, [u8]>> {
+    let json = span.of(contact.text);
     let between_quotes = || json.get(1..json.len().saturating_sub(1)).unwrap_or_default();
     match (form, span.form) {
         (Form::Json | Form::Any, Written::Otherwise) => {
-            let json = standard_json(json);
+            let json = if contact.has_words { standard_json(json) } else { Cow::Borrowed(json) };
             // A value that is only `NaN` or `Infinity` counts as not fitting.
             (*json != *b"null").then_some(json)
         }

@@ -42,6 +42,8 @@ impl Span {
 #[derive(Default)]
 pub(super) struct Found {
     columns: Vec<Values>,
+    /// Whether the contact may hold `NaN` or `Infinity`.
+    pub(super) has_words: bool,
     /// By node.
     names: Vec<Names>,
 }
@@ -65,6 +67,7 @@ impl Found {
     fn clear(&mut self, trie: &Trie) {
         self.names.resize_with(trie.len(), Names::default);
         self.columns.resize_with(trie.columns, Values::default);
+        self.has_words = false;
         for column in &mut self.columns {
             column.spans.clear();
             column.is_there = false;
@@ -121,8 +124,8 @@ impl Walker<'_> {
             }
             b'{' if wanted.wants_members() => (self.object(from, node)?, Written::Otherwise),
             b'[' if wanted.wants_elements() => (self.list(from, wanted)?, Written::Otherwise),
-            b'n' => (self.text.value(from)?, Written::Null),
-            _ => (self.text.value(from)?, Written::Otherwise),
+            b'n' => (self.skip(from)?, Written::Null),
+            _ => (self.skip(from)?, Written::Otherwise),
         };
         for column in &wanted.ends {
             let (Ok(from), Ok(to)) = (u32::try_from(from), u32::try_from(to)) else { continue };
@@ -133,16 +136,24 @@ impl Walker<'_> {
         Ok(to)
     }
 
+    /// A value of which nothing is wanted.
+    #[inline]
+    fn skip(&mut self, at: usize) -> Result<usize, Unreadable> {
+        let skipped = self.text.value(at)?;
+        self.found.has_words |= skipped.has_words;
+        Ok(skipped.end)
+    }
+
     fn object(&mut self, at: usize, node: usize) -> Result<usize, Halt> {
         let mut seen = 0_u64;
         // In a careful pass: what is wanted of each member, and the place of its value.
         let mut last: Vec<(Member, usize)> = Vec::new();
         let end = self.members(at, node, |walker, at, wanted| {
-            let Some(member) = wanted else { return Ok(walker.text.value(at)?) };
+            let Some(member) = wanted else { return Ok(walker.skip(at)?) };
             if walker.careful {
                 last.retain(|(other, _)| other.place != member.place);
                 last.push((member, at));
-                return Ok(walker.text.value(at)?);
+                return Ok(walker.skip(at)?);
             }
             // With more keys than bits, any pass that could be wrong is a careful one.
             let bit = 1 << (member.place % 64);
@@ -239,7 +250,7 @@ impl Walker<'_> {
             }
             let behind = match behind {
                 Some(behind) => behind,
-                None => self.text.value(at)?,
+                None => self.skip(at)?,
             };
             let (behind, goes_on) = self.text.comma_or(b']', behind)?;
             at = behind;
@@ -273,17 +284,17 @@ impl Walker<'_> {
     fn says(&mut self, at: usize, wanted: &Where) -> Result<(usize, bool), Halt> {
         let (at, first) = self.text.next(at)?;
         if first != b'{' {
-            return Ok((self.text.value(at)?, false));
+            return Ok((self.skip(at)?, false));
         }
         let mut says = false;
         let behind = self.members(at, wanted.said, |walker, at, member| {
             if member.is_none() {
-                return Ok(walker.text.value(at)?);
+                return Ok(walker.skip(at)?);
             }
             let (from, first) = walker.text.next(at)?;
             if first != b'"' {
                 says = false;
-                return Ok(walker.text.value(from)?);
+                return Ok(walker.skip(from)?);
             }
             let (to, escaped) = walker.text.string(from + 1)?;
             let said = walker.text.between(from + 1, to - 1);

@@ -95,13 +95,25 @@ pub(super) struct Lookups {
     hasher: DefaultHashBuilder,
     /// No more rows come: nothing is remembered that no row names.
     sealed: bool,
-    /// Lookups that no row names any more, and the last row that did. Empty if the rows are foreseen.
-    remembered: VecDeque<(u64, LookupId)>,
+    /// If it is not known which rows will come: which lookups the rows of the [`WINDOW`] named, in order.
+    recent: VecDeque<Naming>,
+    /// Lookups that only rows before this one named are outside the window.
+    window_start: u64,
     /// If the rows are foreseen: the hashes of the lookups that more than one row names, and how many of
     /// those rows are still to be admitted.
     upcoming: Option<Upcoming>,
     /// Contacts kept for such rows.
     kept: usize,
+}
+
+/// A row named a lookup.
+#[derive(Debug)]
+struct Naming {
+    row: u64,
+    lookup: LookupId,
+    /// The lookup's hash. Taking the lookup out of the index would otherwise read its identifier again, long
+    /// after it has left the processor's cache.
+    hash: u64,
 }
 
 /// How many rows to come name a lookup with this hash. Two lookups with the same hash are counted together.
@@ -147,6 +159,7 @@ impl Lookups {
                 lookup.named_by += 1;
                 lookup.last_named = row;
             }
+            self.note(row, LookupId(place), hash);
             return LookupId(place);
         }
         let lookup = Lookup {
@@ -168,7 +181,14 @@ impl Lookups {
             self.index.insert_unique(hash, place, hash_at);
         }
         fresh.push(LookupId(place));
+        self.note(row, LookupId(place), hash);
         LookupId(place)
+    }
+
+    fn note(&mut self, row: u64, lookup: LookupId, hash: u64) {
+        if self.upcoming.is_none() {
+            self.recent.push_back(Naming { row, lookup, hash });
+        }
     }
 
     pub(super) fn get(&self, id: LookupId) -> Option<&Lookup> {
@@ -191,8 +211,8 @@ impl Lookups {
                 && upcoming.get(&self.hasher.hash_one(&lookup.identifier)).is_some_and(|rows| *rows > 0)
         };
         match &self.upcoming {
-            _ if self.sealed => self.forget(id),
-            Some(upcoming) if !is_upcoming(upcoming) => self.forget(id),
+            _ if self.sealed => self.forget(id, None),
+            Some(upcoming) if !is_upcoming(upcoming) => self.forget(id, None),
             Some(_) => {
                 if let Some(done) = &mut lookup.done
                     && let Final::Hit(record) = &mut done.outcome
@@ -203,7 +223,8 @@ impl Lookups {
                     self.kept += 1;
                 }
             }
-            None => self.remembered.push_back((lookup.last_named, id)),
+            None if lookup.last_named < self.window_start => self.forget(id, None),
+            None => {}
         }
     }
 
@@ -213,33 +234,34 @@ impl Lookups {
         // Nobody will look for an identifier any more: letting the index go at once is cheaper than
         // taking each lookup out of it.
         self.index = HashTable::new();
-        self.forget_before(u64::MAX);
-        // Lookups that share a hash with another one may be left: no row names them any more.
+        self.recent = VecDeque::new();
         for place in self.slots.numbers_where(|lookup| lookup.named_by == 0) {
-            self.forget(LookupId(place));
+            self.forget(LookupId(place), None);
         }
         self.kept = 0;
     }
 
     /// Forgets what no row has named in the [`WINDOW`] before this one.
     pub(super) fn forget_before(&mut self, row: u64) {
-        let row = if self.sealed { row } else { row.saturating_sub(WINDOW) };
-        while let Some((last_named, id)) = self.remembered.pop_front_if(|(last_named, _)| *last_named < row) {
-            let named_since =
-                self.get(id).is_none_or(|lookup| lookup.named_by > 0 || lookup.last_named != last_named);
-            if !named_since {
-                self.forget(id);
+        self.window_start = row.saturating_sub(WINDOW);
+        while let Some(naming) = self.recent.pop_front_if(|naming| naming.row < self.window_start) {
+            let is_over = self
+                .get(naming.lookup)
+                .is_some_and(|lookup| lookup.named_by == 0 && lookup.last_named == naming.row);
+            if is_over {
+                self.forget(naming.lookup, Some(naming.hash));
             }
         }
     }
 
-    fn forget(&mut self, id: LookupId) {
+    /// Forgets a lookup. Its hash is computed where it is not given.
+    fn forget(&mut self, id: LookupId, hash: Option<u64>) {
         let Some(lookup) = self.slots.remove(id.0) else { return };
-        if !self.sealed
-            && lookup.is_indexed
-            && let Ok(entry) =
-                self.index.find_entry(self.hasher.hash_one(&lookup.identifier), |place| *place == id.0)
-        {
+        if self.sealed || !lookup.is_indexed {
+            return;
+        }
+        let hash = hash.unwrap_or_else(|| self.hasher.hash_one(&lookup.identifier));
+        if let Ok(entry) = self.index.find_entry(hash, |place| *place == id.0) {
             entry.remove();
         }
     }

@@ -28,19 +28,20 @@ pub(super) struct Table {
 #[pymethods]
 impl Table {
     #[new]
-    #[pyo3(signature = (columns, *, prefix, by))]
+    #[pyo3(signature = (columns, *, prefix, by, large_text=false))]
     fn new(
         py: Python<'_>,
         columns: Vec<(String, String, Option<Bound<'_, PyAny>>)>,
         prefix: &str,
         by: Vec<String>,
+        large_text: bool,
     ) -> PyResult<Self> {
         let wanted = columns.into_iter().map(|(name, path, kind)| {
             let path = Path::parse(&path).map_err(|e| errors::exception(py, &e))?;
             Ok(Wanted { name, path, kind: self::kind(py, kind.as_ref())? })
         });
         let wanted = wanted.collect::<PyResult<_>>()?;
-        let layout = Layout::new(prefix, wanted, by).map_err(|e| errors::exception(py, &e))?;
+        let layout = Layout::new(prefix, wanted, by, large_text).map_err(|e| errors::exception(py, &e))?;
         let layout = Arc::new(layout);
         Ok(Self { assembler: Mutex::new(Assembler::new(layout.clone())), layout })
     }

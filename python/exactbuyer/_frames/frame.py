@@ -34,6 +34,10 @@ class Frame:
         """A column to look up, or that of the regions. The label is one of `names`, once."""
         raise NotImplementedError
 
+    def keeps_large_text(self) -> bool:
+        """Whether it would convert text to 64-bit offsets, so that it is better made with them."""
+        return False
+
     def added_before(self) -> Mapping[str, list[str]]:
         """The columns that earlier calls have added, by prefix, if the table records them."""
         return {}

@@ -57,6 +57,11 @@ class PandasFrame(Frame):
                 pass
         return cast("list[Any]", column.tolist()), name
 
+    def keeps_large_text(self) -> bool:
+        pd = library("pandas")
+
+        return has_pyarrow() and isinstance(pd.Series(["text"]).dtype, pd.StringDtype)
+
     def added_before(self) -> Mapping[str, list[str]]:
         return noted_columns(self._frame.attrs.get(COLUMNS_KEY))
 
@@ -130,6 +135,9 @@ def _array(column: Any, text_dtype: Any) -> Any:
         # Nullable integers: floats would lose digits beyond 2**53.
         name = str(kind).replace("int", "Int").replace("u", "U")
         return pd.api.types.pandas_dtype(name).__from_arrow__(column)
+    if pa.types.is_timestamp(kind) and kind.tz == "UTC":
+        # A tenth of the time of `to_pandas`, which starts threads and looks the zone up.
+        return pd.DatetimeTZDtype(kind.unit, "UTC").__from_arrow__(column)
     # `.array` has no index, by which pandas would align it with the frame.
     return column.to_pandas(date_as_object=False).array
 

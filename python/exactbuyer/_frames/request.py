@@ -119,14 +119,14 @@ class TableRequest:
         usual = {name: path for name, path, _ in _columns(None)}
         return {name: path for name, path, _ in self.columns if usual.get(name) != path}
 
-    def table(self) -> Table:
-        """An empty table of these columns.
+    def table(self, *, large_text: bool = False) -> Table:
+        """An empty table of these columns; with `large_text`, columns of text have 64-bit offsets.
 
         Raises:
             ConfigError: A path or a type cannot be read.
         """
         by = [str(label) for label, _ in self.by]
-        return Table(list(self.columns), prefix=self.prefix, by=by)
+        return Table(list(self.columns), prefix=self.prefix, by=by, large_text=large_text)
 
     def replaced(
         self,

@@ -40,7 +40,7 @@ class TableInput:
             )
         self.frame: Frame = frame_of(data)
         table_request = table_request.resolved_in(self.frame.names())
-        self.table: Table = table_request.table()
+        self.table: Table = table_request.table(large_text=self.frame.keeps_large_text())
         self.table_request = table_request
         self._names = self.table.names()
         self._known = dict(self.frame.added_before())

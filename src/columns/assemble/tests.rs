@@ -26,7 +26,7 @@ fn wanted(name: &str, path: &str, kind: Kind) -> Wanted {
 
 fn layout(columns: Vec<Wanted>) -> Arc<Layout> {
     let by = vec!["one".to_owned(), "two".to_owned()];
-    Arc::new(Layout::new("eb_", columns, by).expect("a layout"))
+    Arc::new(Layout::new("eb_", columns, by, false).expect("a layout"))
 }
 
 fn outcome(row: u64, status: Status) -> RowOutcome {

@@ -14,6 +14,13 @@ pub(crate) struct Unreadable;
 #[derive(Clone, Copy)]
 pub(crate) struct Passed<'a>(pub(crate) &'a [u8]);
 
+/// Where a value ends, and whether it may hold `NaN` or `Infinity`, which RFC 8259 does not have.
+#[derive(Clone, Copy)]
+pub(crate) struct Skipped {
+    pub(crate) end: usize,
+    pub(crate) has_words: bool,
+}
+
 impl<'a> Passed<'a> {
     pub(crate) fn from(self, at: usize) -> &'a [u8] {
         self.0.get(at..).unwrap_or_default()
@@ -71,20 +78,21 @@ impl<'a> Passed<'a> {
         }
     }
 
-    /// The place behind a value.
+    /// Skips a value.
     #[inline]
-    pub(crate) fn value(self, at: usize) -> Result<usize, Unreadable> {
+    pub(crate) fn value(self, at: usize) -> Result<Skipped, Unreadable> {
         match self.next(at)? {
-            (at, b'"') => Ok(self.string(at + 1)?.0),
+            (at, b'"') => Ok(Skipped { end: self.string(at + 1)?.0, has_words: false }),
             (at, b'{' | b'[') => self.container(at + 1),
             (_, b'}' | b']' | b',' | b':') => Err(Unreadable),
             (at, _) => Ok(self.scalar(at)),
         }
     }
 
-    /// The place behind a container whose first element begins here.
-    fn container(self, mut at: usize) -> Result<usize, Unreadable> {
+    /// Skips a container whose first element begins here.
+    fn container(self, mut at: usize) -> Result<Skipped, Unreadable> {
         let mut depth = 1_usize;
+        let mut has_words = false;
         while depth > 0 {
             let (place, byte) = self.next(at)?;
             at = place + 1;
@@ -93,22 +101,28 @@ impl<'a> Passed<'a> {
                 b'{' | b'[' => depth += 1,
                 b'}' | b']' => depth -= 1,
                 b',' | b':' => {}
-                _ => at = self.scalar(at),
+                _ => {
+                    let skipped = self.scalar(place);
+                    at = skipped.end;
+                    has_words |= skipped.has_words;
+                }
             }
         }
-        Ok(at)
+        Ok(Skipped { end: at, has_words })
     }
 
-    /// The place behind a number or a word.
+    /// Skips a number or a word. An upper-case letter in it is `NaN`, `Infinity`, or an exponent.
     #[inline]
-    fn scalar(self, mut at: usize) -> usize {
+    fn scalar(self, mut at: usize) -> Skipped {
+        let mut has_words = false;
         while let Some(byte) = self.0.get(at)
             && !matches!(byte, b',' | b'}' | b']' | b':' | b'"')
             && *byte > b' '
         {
+            has_words |= byte.is_ascii_uppercase();
             at += 1;
         }
-        at
+        Skipped { end: at, has_words }
     }
 }
 
