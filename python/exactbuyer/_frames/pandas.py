@@ -120,14 +120,14 @@ def _array(column: Any, text_dtype: Any) -> Any:
     pa, pd = library("pyarrow"), library("pandas")
 
     kind = column.type
-    if pa.types.is_nested(kind):
+    if kind == pa.string_view():
+        kind = pa.large_string()
+        column = column.cast(kind)
+    is_text = kind in {pa.string(), pa.large_string()}
+    # Only `object` copies the text: it has a Python object for each cell.
+    if pa.types.is_nested(kind) or (is_text and isinstance(text_dtype, pd.ArrowDtype)):
         return pd.arrays.ArrowExtensionArray(column)
-    if kind in {pa.string(), pa.large_string()} or kind == pa.string_view():
-        if kind == pa.string_view():
-            column = column.cast(pa.large_string())
-        # Only `object` copies the text: it has a Python object for each cell.
-        if isinstance(text_dtype, pd.ArrowDtype):
-            return pd.arrays.ArrowExtensionArray(column)
+    if is_text:
         return column.to_pandas().array if _is_object(text_dtype) else text_dtype.__from_arrow__(column)
     if pa.types.is_boolean(kind):
         return pd.BooleanDtype().__from_arrow__(column)
