@@ -26,11 +26,7 @@ def is_reader(data: object) -> bool:
 
 
 def frame_of(data: object) -> Frame:
-    """The table, as what it is.
-
-    Raises:
-        TypeError: It is none; the message names the fix.
-    """
+    """The table, as what it is."""
     # They import this room for their words.
     from .arrow import CapsuleFrame, PyarrowFrame
     from .pandas import PandasFrame

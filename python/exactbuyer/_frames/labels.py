@@ -21,9 +21,6 @@ def check_labels(
     """Checks that the columns to look up are there, each once.
 
     What is not there is not repeated: given a column instead of its name, it is a person's.
-
-    Raises:
-        ConfigError: There is none of this label, or more than one.
     """
     for place, label in enumerate(labels, 1):
         count = names.count(label)

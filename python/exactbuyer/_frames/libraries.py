@@ -38,11 +38,7 @@ def home_of(data: object) -> str:
 
 
 def arrow_input(data: object) -> ArrowInput:
-    """What hands its rows on by Arrow's C interface, opened.
-
-    Raises:
-        TypeError: What it hands on is no table.
-    """
+    """What hands its rows on by Arrow's C interface, opened."""
     try:
         return ArrowInput(data)
     except ValueError as trouble:
@@ -57,11 +53,7 @@ def arrow_input(data: object) -> ArrowInput:
 
 
 def arrow_table(data: object) -> Batches:
-    """What hands its rows on by Arrow's C interface, read whole.
-
-    Raises:
-        TypeError: What it hands on is no table, or cannot be read.
-    """
+    """What hands its rows on by Arrow's C interface, read whole."""
     source = arrow_input(data)
     try:
         return Batches.concat(source, list(source))

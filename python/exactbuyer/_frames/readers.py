@@ -22,11 +22,7 @@ if TYPE_CHECKING:
 
 
 class TableReader:
-    """A reader, and what is wanted of it.
-
-    Raises:
-        ConfigError: A column is missing, or in the way.
-    """
+    """A reader, and what is wanted of it."""
 
     def __init__(self, data: Any, table_request: TableRequest, settings: Settings) -> None:
         self._settings = settings

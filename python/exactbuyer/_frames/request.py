@@ -91,11 +91,7 @@ class TableRequest:
         return replace(self, by=by, region=matching_label(there, self.region))
 
     def check(self, names: list[Hashable], index_names: Iterable[Hashable] = ()) -> None:
-        """Checks that the table has each of the columns to read, once.
-
-        Raises:
-            ConfigError: It does not.
-        """
+        """Checks that the table has each of the columns to read, once."""
         index = list(index_names)
         check_labels(names, [label for label, _ in self.by], index)
         if self.region is not None:
@@ -120,11 +116,7 @@ class TableRequest:
         return {name: path for name, path, _ in self.columns if usual.get(name) != path}
 
     def table(self, *, large_text: bool = False) -> Table:
-        """An empty table of these columns; with `large_text`, columns of text have 64-bit offsets.
-
-        Raises:
-            ConfigError: A path or a type cannot be read.
-        """
+        """An empty table of these columns; with `large_text`, columns of text have 64-bit offsets."""
         by = [str(label) for label, _ in self.by]
         return Table(list(self.columns), prefix=self.prefix, by=by, large_text=large_text)
 
@@ -139,10 +131,6 @@ class TableRequest:
 
         Returns:
             The labels of what to drop, in the table's order.
-
-        Raises:
-            ConfigError: A column to add has the name of one of the caller's, or one to look up is to
-                be replaced.
         """
         there = list(names)
         to_add = list(added)

@@ -25,12 +25,7 @@ BLOCK_ROWS = 8_192
 
 
 class TableInput:
-    """A table, and what is wanted of it.
-
-    Raises:
-        ConfigError: A column is missing, or in the way.
-        TypeError: It is no table.
-    """
+    """A table, and what is wanted of it."""
 
     def __init__(self, data: object, table_request: TableRequest, settings: Settings) -> None:
         if is_reader(data):
@@ -82,11 +77,7 @@ def cell_reason(reason: str) -> str:
 def read_lookup_columns(
     cells: Mapping[Any, Cells], region: Cells | None, table_request: TableRequest, settings: Settings
 ) -> ByColumns:
-    """The columns to look up.
-
-    Raises:
-        ConfigError: One cannot be looked up, or not be read.
-    """
+    """The columns to look up."""
     given = [
         (_shown_to_core(label), kind, *cells[label], list(marks))
         for (label, kind), marks in zip(table_request.by, table_request.marks, strict=True)

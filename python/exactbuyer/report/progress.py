@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from exactbuyer.exceptions import ConfigError
 
@@ -109,13 +109,14 @@ class Progress:
 ProgressOption: TypeAlias = "Literal['auto'] | bool | Callable[[Progress], object]"
 
 
-class Display(Protocol):
-    """Something that shows where a run stands."""
+class Display:
+    """Shows how a run is getting on."""
 
-    every_s: float
+    every_s = DRAW_EVERY_S
 
     def show(self, progress: Progress) -> None:
         """Shows it."""
+        raise NotImplementedError
 
     def close(self) -> None:
         """Shows nothing more."""
@@ -195,32 +196,22 @@ class Watch:
         return float(requests_left * _MINUTE_S / self._requests_per_minute)
 
 
-class _Function:
-    every_s = DRAW_EVERY_S
-
+class _Function(Display):
     def __init__(self, function: Callable[[Progress], object]) -> None:
         self._function = function
 
     def show(self, progress: Progress) -> None:
         self._function(progress)
 
-    def close(self) -> None:
-        pass
 
-
-class _Log:
+class _Log(Display):
     every_s = LOG_EVERY_S
 
     def show(self, progress: Progress) -> None:
         logger.info("%s", progress)
 
-    def close(self) -> None:
-        pass
 
-
-class _Bar:
-    every_s = DRAW_EVERY_S
-
+class _Bar(Display):
     def __init__(self) -> None:
         self._bar: Any = None
 
