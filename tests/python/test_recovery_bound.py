@@ -11,7 +11,7 @@ from keys import KEY
 from store_runs import emails
 
 from exactbuyer import BulkEnricher, StoreWarning
-from exactbuyer._calls import call_history as _books
+from exactbuyer._calls import call_history
 from exactbuyer._calls.call import ListCall
 from exactbuyer._calls.options import CallOptions
 from exactbuyer._calls.stream_call import StreamCall
@@ -69,8 +69,8 @@ def test_what_is_kept_is_bounded(
     caplog: pytest.LogCaptureFixture,
     kept: str,
 ) -> None:
-    monkeypatch.setattr(_books, "MOST_ROWS", 4 * ROWS)
-    monkeypatch.setattr(_books, "MOST_ROWS_WITH_STORE", 2 * ROWS)
+    monkeypatch.setattr(call_history, "MOST_ROWS", 4 * ROWS)
+    monkeypatch.setattr(call_history, "MOST_ROWS_WITH_STORE", 2 * ROWS)
     store = path if kept == "with a store" else None
     with BulkEnricher(KEY, base_url=everybody.url, store=store) as enricher:
         cancel_many(enricher)
@@ -97,7 +97,7 @@ def test_what_is_kept_is_bounded(
 
 
 def test_the_newest_call_is_kept_however_large(everybody: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_books, "MOST_ROWS", 1)
+    monkeypatch.setattr(call_history, "MOST_ROWS", 1)
     with BulkEnricher(KEY, base_url=everybody.url) as enricher, enricher.stream(PEOPLE) as stream:
         next(stream)
         stream.close()
@@ -115,8 +115,8 @@ def leave(enricher: BulkEnricher, name: str) -> None:
 def test_a_contact_that_the_store_does_not_keep_is_not_given_up_as_stored(
     everybody: Sandbox, path: Path, monkeypatch: pytest.MonkeyPatch, most: int
 ) -> None:
-    monkeypatch.setattr(_books, "MOST_ROWS", most)
-    monkeypatch.setattr(_books, "MOST_ROWS_WITH_STORE", 1)
+    monkeypatch.setattr(call_history, "MOST_ROWS", most)
+    monkeypatch.setattr(call_history, "MOST_ROWS_WITH_STORE", 1)
     # The store does not keep Bob's contact, because it mentions somebody who was purged.
     everybody.person("bob@acme.example", {"manager": "Eve@acme.example"})
     with BulkEnricher(KEY, base_url=everybody.url, store=path) as enricher:
@@ -147,7 +147,7 @@ def test_the_answers_of_a_store_that_is_gone_are_not_given_up_as_stored(
             leave(enricher, name)
         for file in path.parent.iterdir():
             file.unlink()
-        monkeypatch.setattr(_books, "MOST_ROWS_WITH_STORE", 0)
+        monkeypatch.setattr(call_history, "MOST_ROWS_WITH_STORE", 0)
         enricher._session.history.trim()
         assert [row["value"] for row in enricher.recover()] == ["bob@acme.example"]
 
@@ -162,7 +162,7 @@ def another_call() -> ListCall:
 def test_a_call_is_not_given_up_while_its_own_caller_still_takes_its_rows(
     fakes: ModuleType, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    monkeypatch.setattr(_books, "MOST_ROWS", 0)
+    monkeypatch.setattr(call_history, "MOST_ROWS", 0)
     enricher = BulkEnricher(KEY, store=None)
     history, kind = enricher._session.history, {"enrich": ListCall, "stream": StreamCall}[name]
     collect = kind.collect

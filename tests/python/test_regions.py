@@ -119,7 +119,7 @@ def test_without_the_column_the_default_region_counts(everybody: Sandbox) -> Non
 
 @pytest.mark.parametrize("form", ["mapping", "proxy", "tuple", "list"])
 def test_a_row_says_where_its_phone_number_is_from(
-    everybody: Sandbox, door: Callable[..., list[Result]], form: str
+    everybody: Sandbox, run_call: Callable[..., list[Result]], form: str
 ) -> None:
     def row(phone: str | None, region: Any) -> Any:
         kind = "email" if phone and "@" in phone else "phone"
@@ -129,8 +129,8 @@ def test_a_row_says_where_its_phone_number_is_from(
 
     rows = [row(phone, region) for phone, region, _ in PEOPLE]
     rows += [row("201 555 0123", nothing) for nothing in (float("nan"), pd.NA, pa.scalar(None, pa.string()))]
-    how = {} if door.__name__.startswith("_stream") else {"on_error": "record"}
-    results = door(made(everybody), rows, **how)
+    how = {} if run_call.__name__.startswith("_stream") else {"on_error": "record"}
+    results = run_call(made(everybody), rows, **how)
     assert sent(everybody) == SENT
     assert [result["status"] for result in results].count("invalid") == 1
     assert results[6]["status"] == "invalid"

@@ -72,9 +72,9 @@ def test_a_second_ctrl_c_leaves_and_recover_drains(fakes: ModuleType) -> None:
     assert enricher.recover() == []
 
 
-@pytest.mark.parametrize("door", ["enrich_async", "enrich_table_async"])
+@pytest.mark.parametrize("run_call", ["enrich_async", "enrich_table_async"])
 def test_a_task_that_is_cancelled_in_its_last_step_loses_nothing(
-    door: str, exactbuyer_sandbox: Sandbox
+    run_call: str, exactbuyer_sandbox: Sandbox
 ) -> None:
     enricher = BulkEnricher("any", base_url=exactbuyer_sandbox.url)
 
@@ -84,9 +84,11 @@ def test_a_task_that_is_cancelled_in_its_last_step_loses_nothing(
             if progress.done == progress.rows:
                 task.cancel()
 
-        rows: Any = ROWS if door == "enrich_async" else {"data": pd.DataFrame({"mail": ROWS}), "by": "mail"}
-        arguments = {"rows": rows} if door == "enrich_async" else rows
-        call = getattr(enricher, door)(**arguments, progress=cancel_at_the_end)
+        rows: Any = (
+            ROWS if run_call == "enrich_async" else {"data": pd.DataFrame({"mail": ROWS}), "by": "mail"}
+        )
+        arguments = {"rows": rows} if run_call == "enrich_async" else rows
+        call = getattr(enricher, run_call)(**arguments, progress=cancel_at_the_end)
         task = asyncio.ensure_future(call)
         await task
 
@@ -143,7 +145,7 @@ def test_ctrl_c_in_a_stream(fakes: ModuleType) -> None:
 
 
 def test_trouble_of_ours_leaves_the_call_within_reach(
-    fakes: ModuleType, list_door: Callable[..., Any]
+    fakes: ModuleType, run_list_call: Callable[..., Any]
 ) -> None:
     def broken(_: Any) -> None:
         if not broken.done:  # type: ignore[attr-defined]
@@ -153,7 +155,7 @@ def test_trouble_of_ours_leaves_the_call_within_reach(
     broken.done = False  # type: ignore[attr-defined]
     enricher = enricher_that(broken, fakes)
     with pytest.raises(MemoryError):
-        list_door(enricher, ROWS)
+        run_list_call(enricher, ROWS)
     assert len(enricher.recover()) == 60
 
 
