@@ -26,8 +26,8 @@ class Left:
 
 def end(history: CallHistory, call: Any, receipt: Receipt) -> None:
     """Does what a stream does that nobody holds any more."""
-    history.keep(call)
-    history.enter(call, receipt)
+    history.keep_for_recovery(call)
+    history.add_receipt(call, receipt)
     history.drop(call)
 
 
@@ -37,7 +37,7 @@ def test_a_stream_that_is_collected_while_receipts_are_added_is_counted_once(
 ) -> None:
     history, call, collected = CallHistory(), cast("Any", Left()), cast("Any", Left())
     end(history, cast("Any", Left()), Receipt(sent=1, requests=1))
-    history.keep(call)
+    history.keep_for_recovery(call)
     add = Receipt.__add__
 
     left = [collected]
@@ -53,7 +53,7 @@ def test_a_stream_that_is_collected_while_receipts_are_added_is_counted_once(
 
     def use() -> None:
         if ask == "enter":
-            history.enter(call, Receipt(sent=300, requests=1))
+            history.add_receipt(call, Receipt(sent=300, requests=1))
         seen.append(history.total().sent)
 
     # In a thread that may be left behind: what waits for itself waits for ever.

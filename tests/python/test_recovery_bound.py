@@ -54,7 +54,7 @@ def cancel_many(enricher: BulkEnricher) -> None:
 
 def wait_until_answered(enricher: BulkEnricher) -> None:
     """Waits until no request of the cancelled calls, each of one request, is under way."""
-    for call in [*enricher._session.history._broken_off]:
+    for call in [*enricher._session.history._interrupted]:
         # Returns as soon as the answer is there. The limit only ends a test that would hang.
         assert call.run.wait(HANGING_S), "a request was not answered"
         assert not call.run.progress()["in_flight"]
@@ -170,7 +170,7 @@ def test_a_call_is_not_given_up_while_its_own_caller_still_takes_its_rows(
     def trim_and_collect(call: Any) -> None:
         # As another thread may at this moment: everything is answered, and nothing of it is taken yet.
         newest = another_call()
-        history.keep(newest)
+        history.keep_for_recovery(newest)
         history.trim()
         history.drop(newest)
         collect(call)
@@ -188,6 +188,6 @@ def test_a_call_is_not_given_up_while_its_own_caller_still_takes_its_rows(
     assert [row["status"] for row in caught.value.results] == ["not_sent"] * ROWS
     assert not enricher._session.history.given_up
     # From then on it may be.
-    history.keep(another_call())
+    history.keep_for_recovery(another_call())
     history.trim()
     assert history.given_up == 1

@@ -109,7 +109,7 @@ def test_what_cannot_be_recovered_lets_the_others_pass(
             enricher.enrich(ROWS)
     engine: Any = enricher._session._engine
     engine.before_wait = after(0, times=0)
-    settle, broken = ListCall.settle, next(iter(enricher._session.history._broken_off))
+    settle, broken = ListCall.settle, next(iter(enricher._session.history._interrupted))
 
     def settle_or_fail(call: ListCall) -> Results:
         if call is broken:

@@ -42,7 +42,7 @@ async def read_all(enricher: BulkEnricher, rows: Any, **how: Any) -> None:
 MISTAKES: dict[str, Callable[[BulkEnricher], Any]] = {
     "a number out of its range": lambda _: BulkEnricher(timeout=-1),
     "an unknown choice": lambda _: BulkEnricher(body="xml"),  # type: ignore[arg-type]
-    "a key with a blank": lambda _: BulkEnricher(" key"),
+    "a key that is no text": lambda _: BulkEnricher(3),  # type: ignore[arg-type]
     "a proxy that is no text": lambda _: BulkEnricher(proxy=3),  # type: ignore[arg-type]
     "no country": lambda _: BulkEnricher(default_region="xx"),
     "a negative limit": lambda _: BulkEnricher(max_credits=-1),

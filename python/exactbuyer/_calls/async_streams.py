@@ -183,7 +183,7 @@ class AsyncStream(StreamBase, AsyncIterator["Result"]):
         if self._closed:
             return
         call = self._call
-        call.keep()
+        call.keep_for_recovery()
         self._closed = True
         waiter = self._waiter = self._waiter_here()
         try:

@@ -177,7 +177,7 @@ class Call:
         """Drops its rows and keeps its receipt. Only if it `may_be_given_up`."""
         self._is_given_up = True
         receipt = self._current_receipt()
-        self._session.history.enter(self, receipt)
+        self._session.history.add_receipt(self, receipt)
         logger.log(
             logging.INFO if is_stored else logging.WARNING,
             "%s of an interrupted call that was not recovered (%s) are no longer kept: %s",
@@ -199,16 +199,16 @@ class Call:
         self.run.stop(self.settings.grace)
         self.run.finish()
 
-    def keep(self) -> None:
+    def keep_for_recovery(self) -> None:
         """Leaves it to `recover()`. First of all in whatever ends a call: Ctrl-C may come at any moment."""
-        self._session.history.keep(self)
+        self._session.history.keep_for_recovery(self)
 
     def detach(self) -> None:
         """Stops, waits for nothing, and leaves the remaining rows to `recover()`."""
         if self._is_delivered:
             return
         try:
-            self.keep()
+            self.keep_for_recovery()
             self.stop()
             self._watch.close()
             self._session.history.trim()
@@ -224,7 +224,7 @@ class Call:
         A second Ctrl-C meanwhile waits no longer. Either way `recover()` has the rows, once.
         """
         try:
-            self.keep()
+            self.keep_for_recovery()
             self.stop()
             in_flight = self.run.progress().get("in_flight", 0)
             self._watch.close()
@@ -237,7 +237,7 @@ class Call:
                 self.step()
             results = self.settle()
         except KeyboardInterrupt:
-            self.keep()
+            self.keep_for_recovery()
             return Interrupted(
                 "left with requests in flight: enricher.recover() waits for their answers, and returns "
                 "every row",
@@ -264,7 +264,7 @@ class Call:
         rest = self.rest()
         rest.problems = [Problem(row, cast("Any", status), why) for row, status, why in self.run.problems()]
         rest.receipt = self._current_receipt()
-        self._session.history.enter(self, rest.receipt)
+        self._session.history.add_receipt(self, rest.receipt)
         self._log(rest.receipt)
         self.release_remaining()
         self._rest = rest

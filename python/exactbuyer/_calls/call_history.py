@@ -37,7 +37,7 @@ class CallHistory:
         self._lock = threading.RLock()
         self._settled = Receipt()
         self._last: Receipt | None = None
-        self._broken_off: deque[Call] = deque()
+        self._interrupted: deque[Call] = deque()
         # In the order in which the calls began. No code removes them: settled calls are skipped, and weak
         # references to collected calls disappear.
         self._begun: weakref.WeakValueDictionary[int, Call] = weakref.WeakValueDictionary()
@@ -53,7 +53,7 @@ class CallHistory:
         with self._lock:
             while True:
                 settled = self._settled
-                calls = dict.fromkeys([*self._broken_off.copy(), *self._begun.values()])
+                calls = dict.fromkeys([*self._interrupted.copy(), *self._begun.values()])
                 receipts = [call.receipt_so_far() for call in calls]
                 total = sum((receipt for receipt in receipts if receipt is not None), settled)
                 if self._settled is settled:
@@ -64,7 +64,7 @@ class CallHistory:
         with self._lock:
             self._begun[next(self._numbers)] = call
 
-    def enter(self, call: Call, receipt: Receipt) -> None:
+    def add_receipt(self, call: Call, receipt: Receipt) -> None:
         """Adds the receipt of a call that is over, once."""
         with self._lock:
             while call.settled is None:
@@ -74,13 +74,13 @@ class CallHistory:
                     # A Ctrl-C cannot come in between, because no function is called here.
                     self._settled, self._last, call.settled = total, receipt, receipt
 
-    def keep(self, call: Call) -> None:
+    def keep_for_recovery(self, call: Call) -> None:
         """Keeps an interrupted call for `recover()`: once, and not while `recover()` is working on it."""
         with self._lock:
             # `is_handed_out` is an attribute of the call, not a weak set: the collector clears weak
             # references before it closes an abandoned coroutine, which then calls this method.
-            if call not in self._broken_off and not getattr(call, "is_handed_out", False):
-                self._broken_off.append(call)
+            if call not in self._interrupted and not getattr(call, "is_handed_out", False):
+                self._interrupted.append(call)
 
     def trim(self) -> None:
         """Gives up the oldest interrupted calls if too many rows are kept, but never the newest call.
@@ -90,9 +90,9 @@ class CallHistory:
         """
         with self._lock:
             kept = 0
-            for call in reversed([*self._broken_off]):
+            for call in reversed([*self._interrupted]):
                 kept += call.kept_rows()
-                if call is self._broken_off[-1] or not call.may_be_given_up():
+                if call is self._interrupted[-1] or not call.may_be_given_up():
                     continue
                 # Not before: until then, an answer may come that the store does not keep.
                 is_stored = call.is_stored()
@@ -104,13 +104,13 @@ class CallHistory:
     def drop(self, call: Call) -> None:
         """Stops keeping a call."""
         with self._lock, suppress(ValueError):
-            self._broken_off.remove(call)
+            self._interrupted.remove(call)
 
     def put_back(self, call: Call, *, first: bool) -> None:
         """Puts back what :meth:`oldest` gave: in front of the others, or behind them."""
         with self._lock:
-            if call not in self._broken_off:
-                self._broken_off.insert(0 if first else len(self._broken_off), call)
+            if call not in self._interrupted:
+                self._interrupted.insert(0 if first else len(self._interrupted), call)
             call.is_handed_out = False
 
     def take_oldest(self) -> Call | None:
@@ -119,17 +119,17 @@ class CallHistory:
             for call in list(self._begun.values()):
                 if call.is_abandoned():
                     call.detach()
-            while self._broken_off:
-                call = self._broken_off[0]
+            while self._interrupted:
+                call = self._interrupted[0]
                 # Before it is taken out: a Ctrl-C in between leaves it where it is found again.
                 call.is_handed_out = True
-                if self._broken_off and self._broken_off[0] is call:
-                    return self._broken_off.popleft()
+                if self._interrupted and self._interrupted[0] is call:
+                    return self._interrupted.popleft()
                 call.is_handed_out = False
             return None
 
     def after_fork(self) -> None:
         """In a forked child: the calls are the parent's, and so may be the lock's state."""
         self._lock = threading.RLock()
-        self._broken_off = deque()
+        self._interrupted = deque()
         self._begun = weakref.WeakValueDictionary()

@@ -193,7 +193,7 @@ class Stream(StreamBase, Iterator["Result"]):
         if self._closed:
             return
         call = self._call
-        call.keep()
+        call.keep_for_recovery()
         self._closed = True
         try:
             call.stop()
