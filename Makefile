@@ -76,6 +76,8 @@ lint: $(CHECK)/made
 	$(call say,ruff: format and lint)
 	$(CHECK)/bin/ruff format --check .
 	$(CHECK)/bin/ruff check .
+	$(call say,import-linter: which room of the Python package may import which)
+	PYTHONPATH=python $(CHECK)/bin/lint-imports --no-cache --no-logo
 
 clippy:
 	$(call say,clippy)

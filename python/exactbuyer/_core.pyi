@@ -4,9 +4,9 @@ from collections.abc import Awaitable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, final
 
-from ._secret import Secret
-from .rows import FieldType
+from .field_types import FieldType
 from .sandbox import Fault
+from .settings._secret import Secret
 
 __all__ = [
     "DEFAULT_COLUMNS",

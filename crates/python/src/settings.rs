@@ -1,5 +1,5 @@
 //! From an enricher's settings to the core's: units and words, read as they are. Ranges, and what a
-//! person is told about them, are in `python/exactbuyer/settings.py`; only what takes the core to
+//! person is told about them, are in `python/exactbuyer/settings/`; only what takes the core to
 //! judge (addresses, certificates, countries, time zones) is checked here.
 
 use std::collections::BTreeMap;

@@ -1,5 +1,5 @@
 //! The store for Python: a thin door. What is told about it, and in which words, is in
-//! `python/exactbuyer/store.py`.
+//! `python/exactbuyer/store/`.
 
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};

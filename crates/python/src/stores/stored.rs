@@ -1,5 +1,5 @@
 //! What the store answers, as Python reads it: dicts by the names of the classes in
-//! `python/exactbuyer/store.py`. Data only.
+//! `python/exactbuyer/store/`. Data only.
 
 use std::collections::BTreeMap;
 
