@@ -56,6 +56,20 @@ impl Budget {
     }
 }
 
+/// What is left of a ceiling that the store keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    /// Credits that can still be claimed.
+    pub credits: u64,
+    /// Credits spent over the ceiling's time by all who share the store, doubts and requests under way
+    /// counted as spent.
+    pub spent: u64,
+    /// The ceiling.
+    pub ceiling: u64,
+    /// Requests are under way that may come to less than was set aside for them.
+    pub reserved: bool,
+}
+
 /// How often a lookup is a hit, as far as is known, to tell whether a small chunk is worth a
 /// request.
 #[derive(Debug, Clone, Copy, Default)]

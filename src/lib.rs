@@ -28,6 +28,7 @@ pub mod config;
 pub mod dispatch;
 pub mod error;
 pub mod identifier;
+pub mod outcome;
 pub mod pace;
 pub mod plan;
 pub mod policy;
@@ -38,6 +39,7 @@ pub mod records;
 pub mod results;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
+pub mod schedule;
 pub mod secret;
 pub mod store;
 pub mod vendor;

@@ -16,7 +16,7 @@ use crate::error::Error;
 use crate::identifier::{FieldType, Identifier};
 use crate::plan::{Row, Stored, Summary, identifiers, summarize_with};
 use crate::store::sqlite::{SqliteStore, Yield};
-use crate::store::{Known, Standing, Terms};
+use crate::store::{Availability, Outcome, Terms};
 
 /// Rows read between two looks for Ctrl-C: some milliseconds.
 const ROWS_BETWEEN_SIGNALS: u64 = 1_024;
@@ -180,22 +180,22 @@ fn count(stock: &Stock, asked: Option<&Asked>) -> Result<Counted, Error> {
     let mut stored = Vec::new();
     // Some at a time: an answer comes with its contact.
     for some in identifiers(&stock.rows).chunks(LOOKUPS_AT_ONCE) {
-        let standings = store.peek(terms, required, some)?;
-        stored.extend(standings.iter().map(|standing| self::stored(standing, *store_only)));
+        let availability = store.peek(terms, required, some)?;
+        stored.extend(availability.iter().map(|one| self::stored(one, *store_only)));
     }
     let summary = summarize_with(&stock.rows, &stored);
     let room = terms.ceiling.as_ref().map(|ceiling| store.room(ceiling)).transpose()?;
     Ok((summary, Some(store.lately(required)?), room))
 }
 
-const fn stored(standing: &Standing, store_only: bool) -> Stored {
-    match standing {
-        Standing::Known(Known::Hit(_), _) => Stored::Hit,
-        Standing::Known(Known::Miss | Known::Rejected(_), _) => Stored::Miss,
-        Standing::Known(Known::Unknown(_), _) | Standing::Barred(_) => Stored::Open,
+const fn stored(availability: &Availability, store_only: bool) -> Stored {
+    match availability {
+        Availability::Known(Outcome::Hit(_), _) => Stored::Hit,
+        Availability::Known(Outcome::Miss | Outcome::Rejected(_), _) => Stored::Miss,
+        Availability::Known(Outcome::Unknown(_) | Outcome::NotSent(_), _) => Stored::Open,
         _ if store_only => Stored::Open,
-        Standing::Again => Stored::Again,
-        Standing::Free | Standing::Held => Stored::Nothing,
+        Availability::Again => Stored::Again,
+        Availability::Free | Availability::Held => Stored::Nothing,
     }
 }
 

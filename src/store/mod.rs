@@ -11,15 +11,16 @@ mod terms;
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use futures_util::future::{BoxFuture, FutureExt, ready};
 use tokio::sync::futures::Notified;
 
 use crate::error::Error;
 use crate::identifier::Identifier;
 
+pub use crate::budget::Room;
+pub use crate::outcome::{Availability, Outcome, Seen};
 pub use memory::MemoryStore;
-pub use terms::{Ceiling, Claim, Evidence, Room, Terms};
+pub use terms::{Ceiling, Claim, Evidence, Terms};
 
 /// A run, as a store knows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -31,59 +32,6 @@ pub struct RequestId(pub i64);
 
 /// The required fields that a match must have: part of what is paid for.
 pub type Required = Arc<[Box<str>]>;
-
-/// What is known of a lookup whose last request is over.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Known {
-    /// The contact's JSON text.
-    Hit(Bytes),
-    /// The vendor has nobody.
-    Miss,
-    /// The vendor refused this record; why.
-    Rejected(Arc<str>),
-    /// It may have been charged, and what came of it cannot be told; why.
-    Unknown(Arc<str>),
-}
-
-/// Since when something is known, and from whom.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Seen {
-    /// When it became known, in milliseconds since 1970.
-    pub at_ms: i64,
-    /// It was known before the run began, or is what a process that died has left: nothing that
-    /// this run or one beside it has done.
-    pub inherited: bool,
-    /// Credits that may have been charged for it without anybody knowing.
-    pub in_doubt: u32,
-}
-
-/// How a lookup stands with the store.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Standing {
-    /// Nobody has asked. From [`Store::claim`]: it is the claimant's now.
-    Free,
-    /// As [`Standing::Free`], but the store has a contact for it that is of no use to this run: too
-    /// old, told to be asked for again, or one that need not have all of the required fields. This
-    /// would be paid for a second time.
-    Again,
-    /// Another request is asking right now.
-    Held,
-    /// It has been asked.
-    Known(Known, Seen),
-    /// It is not to be sent; why.
-    Barred(Arc<str>),
-}
-
-/// What became of a claimed lookup.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Settled {
-    /// It was asked, and this is known.
-    Known(Known),
-    /// It may have been charged, and the run that sent it will send it again; what happened.
-    Doubted(Arc<str>),
-    /// It was not sent, or refused free of charge: anybody may ask.
-    Released,
-}
 
 /// What was asked and paid.
 pub trait Store: Send + Sync + 'static {
@@ -112,7 +60,7 @@ pub trait Store: Send + Sync + 'static {
         run: RunId,
         required: &'a Required,
         lookups: &'a [&'a Identifier],
-    ) -> BoxFuture<'a, Result<Vec<Standing>, Error>>;
+    ) -> BoxFuture<'a, Result<Vec<Availability>, Error>>;
 
     /// Claims those that are free and notes the intent to send them, in one step: when this has
     /// returned, no other run will send them.
@@ -129,8 +77,9 @@ pub trait Store: Send + Sync + 'static {
         lookups: &'a [Identifier],
     ) -> BoxFuture<'a, Result<Claim, Error>>;
 
-    /// Says what became of the lookups that a request claimed, and wakes whoever waits for them. Can
-    /// be said of a request that was given up, too: what is known replaces the doubt.
+    /// Says what became of the lookups that a request claimed, and wakes whoever waits for them. What was not
+    /// sent, anybody may ask for. A request that was given up can still be settled: what is known replaces the
+    /// doubt.
     ///
     /// Returns how many contacts are deliberately not stored, because they mention a purged person. They
     /// still reach the caller.
@@ -145,7 +94,7 @@ pub trait Store: Send + Sync + 'static {
         run: RunId,
         required: &'a Required,
         request: RequestId,
-        lookups: Vec<(Identifier, Settled)>,
+        lookups: Vec<(Identifier, Outcome)>,
         evidence: Evidence,
     ) -> BoxFuture<'a, Result<u64, Error>>;
 
@@ -153,8 +102,8 @@ pub trait Store: Send + Sync + 'static {
     /// that a destructor can say it.
     fn abandon(&self, run: RunId, required: &Required, request: RequestId, lookups: Vec<Identifier>);
 
-    /// These were sent once, are in doubt ([`Settled::Doubted`]), and will not be sent again after
-    /// all. A store that has kept the doubt has nothing to do.
+    /// These lookups were sent once and are unknown. The run had announced that it would send them again
+    /// ([`Evidence::resends`]), and now it will not. A store that has kept the doubt has nothing to do.
     ///
     /// # Errors
     /// Where it could not be kept.

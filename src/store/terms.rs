@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::budget::Room;
 use crate::config::Per;
+use crate::outcome::Availability;
 
-use super::{RequestId, Standing};
+use super::RequestId;
 
 /// What a run settles with the store before it asks.
 #[derive(Debug, Clone, Default)]
@@ -44,33 +46,19 @@ pub struct Ceiling {
 /// What came of a claim.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Claim {
-    /// How each lookup stands, in order: those that are [`Standing::Free`] or [`Standing::Again`]
-    /// are the claimant's, and noted under this request.
+    /// Which lookups may be sent, in order: those that are [`Availability::Free`] or
+    /// [`Availability::Again`] are claimed, and noted under this request.
     Granted {
         /// What to settle.
         request: RequestId,
         /// One for each lookup.
-        standings: Vec<Standing>,
+        availability: Vec<Availability>,
     },
     /// Nothing was claimed: others who share the store have used the rate up, or the service has
     /// asked all of them to pause. Ask again after so long.
     NotBefore(Duration),
     /// Nothing was claimed: it would go beyond the ceiling.
     NoRoom(Room),
-}
-
-/// What is left of a ceiling that the store keeps.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Room {
-    /// Credits that can still be claimed.
-    pub credits: u64,
-    /// Credits spent over the ceiling's time by all who share the store, doubts and requests under way
-    /// counted as spent.
-    pub spent: u64,
-    /// The ceiling.
-    pub ceiling: u64,
-    /// Requests are under way that may come to less than was set aside for them.
-    pub reserved: bool,
 }
 
 /// What a request came to, for the journal.
@@ -91,6 +79,8 @@ pub struct Evidence {
     pub credits: u64,
     /// Credits that may have been charged on top.
     pub in_doubt: u64,
+    /// The run will send again what is unknown: other runs must not take it for the final outcome.
+    pub resends: bool,
     /// Nobody who shares the key may send for so long.
     pub pause: Option<Duration>,
     /// A reply that was charged and could not be read whole, as it came.

@@ -78,8 +78,8 @@ impl ClaimWork {
         let free: Vec<usize> =
             (0..).zip(&found).filter(|(_, found)| found.is_free()).map(|(place, _)| place).collect();
         let told = |request| {
-            let standings = look::tell(connection, &mut Blocks::default(), &found)?;
-            Ok(Claim::Granted { request: RequestId(request), standings })
+            let availability = look::tell(connection, &mut Blocks::default(), &found)?;
+            Ok(Claim::Granted { request: RequestId(request), availability })
         };
         if free.is_empty() {
             return told(0);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use hashbrown::{HashMap, HashSet};
 use rusqlite::{Connection, OptionalExtension};
 
-use crate::store::{Known, Seen, Standing, Terms};
+use crate::store::{Availability, Outcome, Seen, Terms};
 
 use super::block::{Sheet, block_start};
 use super::fault::Fault;
@@ -304,30 +304,33 @@ impl Blocks {
     }
 }
 
-/// The standing of each lookup for a plan. A plan only counts, so no contact and no reason is read.
-pub(super) fn foretell(found: &[Found]) -> Vec<Standing> {
-    let standing = |found: &Found| match *found {
-        Found::Free => Standing::Free,
-        Found::Again => Standing::Again,
-        Found::Held(_) => Standing::Held,
+/// Whether each lookup would be sent, for a plan. A plan only counts, so no contact and no reason is read.
+pub(super) fn foretell(found: &[Found]) -> Vec<Availability> {
+    let availability = |found: &Found| match *found {
+        Found::Free => Availability::Free,
+        Found::Again => Availability::Again,
+        Found::Held(_) => Availability::Held,
         Found::Lost => {
             let why =
                 "its answer came, but could not be stored: free the disk, and ask again in a new process";
-            Standing::Known(Known::Unknown(why.into()), Seen::default())
+            Availability::Known(Outcome::Unknown(why.into()), Seen::default())
         }
-        Found::Dropped(answer) => Standing::Barred(left_alone(answer.at_ms)),
-        Found::Purged(at_ms) => Standing::Barred(purged(at_ms)),
+        Found::Dropped(answer) => Availability::barred(left_alone(answer.at_ms)),
+        Found::Purged(at_ms) => Availability::barred(purged(at_ms)),
         Found::Answer(answer) => {
-            let known = match answer.state {
-                state::HIT => Known::Hit(bytes::Bytes::new()),
-                state::MISS => Known::Miss,
-                state::REJECTED => Known::Rejected(Arc::default()),
-                _ => Known::Unknown(Arc::default()),
+            let outcome = match answer.state {
+                state::HIT => Outcome::Hit(bytes::Bytes::new()),
+                state::MISS => Outcome::Miss,
+                state::REJECTED => Outcome::Rejected(Arc::default()),
+                _ => Outcome::Unknown(Arc::default()),
             };
-            Standing::Known(known, Seen { at_ms: answer.at_ms, inherited: answer.inherited, in_doubt: 0 })
+            Availability::Known(
+                outcome,
+                Seen { at_ms: answer.at_ms, inherited: answer.inherited, in_doubt: 0 },
+            )
         }
     };
-    found.iter().map(standing).collect()
+    found.iter().map(availability).collect()
 }
 
 /// What a run is told of each.
@@ -335,8 +338,8 @@ pub(super) fn tell(
     connection: &Connection,
     blocks: &mut Blocks,
     found: &[Found],
-) -> Result<Vec<Standing>, Fault> {
-    let mut standings = foretell(found);
+) -> Result<Vec<Availability>, Fault> {
+    let mut availability = foretell(found);
     let answer = |(place, found): (usize, &Found)| match *found {
         Found::Answer(answer) => Some((answer.request, answer.place, place, answer)),
         _ => None,
@@ -353,10 +356,10 @@ pub(super) fn tell(
             Ok::<_, Fault>(texts.get_or_insert_with(&*why, |why| Arc::from(why)).clone())
         };
         let mut in_doubt = 0;
-        let known = match answer.state {
-            state::HIT => Known::Hit(body(blocks)?),
-            state::MISS => Known::Miss,
-            state::REJECTED => Known::Rejected(text(blocks)?),
+        let outcome = match answer.state {
+            state::HIT => Outcome::Hit(body(blocks)?),
+            state::MISS => Outcome::Miss,
+            state::REJECTED => Outcome::Rejected(text(blocks)?),
             _ => {
                 in_doubt = if let Some(known) = doubts.get(&request) {
                     *known
@@ -366,15 +369,15 @@ pub(super) fn tell(
                         .query_row([request], |row| row.get(0))?;
                     *doubts.entry(request).or_insert(u32::from(of_request > 0))
                 };
-                Known::Unknown(text(blocks)?)
+                Outcome::Unknown(text(blocks)?)
             }
         };
         let seen = Seen { at_ms: answer.at_ms, inherited: answer.inherited, in_doubt };
-        if let Some(slot) = standings.get_mut(place) {
-            *slot = Standing::Known(known, seen);
+        if let Some(slot) = availability.get_mut(place) {
+            *slot = Availability::Known(outcome, seen);
         }
     }
-    Ok(standings)
+    Ok(availability)
 }
 
 fn left_alone(at_ms: i64) -> Arc<str> {

@@ -68,7 +68,7 @@ use crate::error::{Error, ErrorKind};
 use crate::identifier::Identifier;
 use crate::secret::ApiKey;
 
-use super::{Standing, Terms};
+use super::{Availability, Terms};
 use busy::LOCK_TIMEOUT;
 use fault::Fault;
 use ledger::Ledger;
@@ -215,7 +215,7 @@ impl SqliteStore {
         terms: &Terms,
         required: &[Box<str>],
         lookups: &[&Identifier],
-    ) -> Result<Vec<Standing>, Error> {
+    ) -> Result<Vec<Availability>, Error> {
         let opening = self.opening()?;
         let keys: Vec<_> = lookups.iter().map(|lookup| opening.shared.identity.secret.key(lookup)).collect();
         let (run, fields) = (RunState::new(terms.clone(), now_ms()), sorted(required));

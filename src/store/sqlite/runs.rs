@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 
 use crate::error::{Error, ErrorKind};
 use crate::identifier::Identifier;
-use crate::store::{Claim, Evidence, Known, RequestId, Required, RunId, Settled, Standing, Store, Terms};
+use crate::store::{Availability, Claim, Evidence, Outcome, RequestId, Required, RunId, Store, Terms};
 
 use super::SqliteStore;
 use super::block;
@@ -77,7 +77,7 @@ impl Store for SqliteStore {
         run: RunId,
         required: &'a Required,
         lookups: &'a [&'a Identifier],
-    ) -> BoxFuture<'a, Result<Vec<Standing>, Error>> {
+    ) -> BoxFuture<'a, Result<Vec<Availability>, Error>> {
         let opening = match self.opening() {
             Ok(opening) => opening,
             Err(error) => return ready(Err(error)).boxed(),
@@ -92,13 +92,13 @@ impl Store for SqliteStore {
         let (reply, answer) = oneshot::channel();
         opening.reader.give(Box::new(move |reading| {
             let answer = reading.and_then(|reading| {
-                let standings = Question::of(&shared, &run, &fields, &keys).and_then(|question| {
+                let availability = Question::of(&shared, &run, &fields, &keys).and_then(|question| {
                     reading.at_once(|connection, blocks, tail| {
                         let found = look::find(connection, &shared, tail, &question)?;
                         look::tell(connection, blocks, &found)
                     })
                 });
-                standings.map_err(|fault| shared.told(fault))
+                availability.map_err(|fault| shared.told(fault))
             });
             let _ = reply.send(answer);
         }));
@@ -147,7 +147,7 @@ impl Store for SqliteStore {
         _: RunId,
         _: &'a Required,
         request: RequestId,
-        lookups: Vec<(Identifier, Settled)>,
+        lookups: Vec<(Identifier, Outcome)>,
         evidence: Evidence,
     ) -> BoxFuture<'a, Result<u64, Error>> {
         let (reply, answer) = oneshot::channel();
@@ -158,7 +158,7 @@ impl Store for SqliteStore {
     }
 
     fn abandon(&self, _: RunId, _: &Required, request: RequestId, lookups: Vec<Identifier>) {
-        let doubt = Settled::Known(Known::Unknown("its request ended without a word".into()));
+        let doubt = Outcome::Unknown("its request ended without a word".into());
         let in_doubt = lookups.len() as u64;
         let lookups = lookups.into_iter().map(|lookup| (lookup, doubt.clone())).collect();
         let evidence =
@@ -186,7 +186,7 @@ impl SqliteStore {
     fn hand_in(
         &self,
         request: RequestId,
-        lookups: Vec<(Identifier, Settled)>,
+        lookups: Vec<(Identifier, Outcome)>,
         evidence: Evidence,
         reply: Option<oneshot::Sender<Result<u64, Error>>>,
     ) -> Result<(), Error> {

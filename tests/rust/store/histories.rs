@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use exactbuyer::store::sqlite::{Resolution, SqliteStore, Target};
-use exactbuyer::store::{Known, Standing, Store, Terms};
+use exactbuyer::store::{Availability, Outcome, Store, Terms};
 use proptest::prelude::*;
 
 use crate::copies::{Kind, Pending, claim, copy, merge, settle, wait};
@@ -117,9 +117,9 @@ impl Model {
         // Every contact that was paid for is served.
         let run = store.begin(Terms::default());
         for ((name, kind), _) in self.answers() {
-            let standing = wait(store.consult(run, &[].into(), &[&email(&name)])).unwrap().remove(0);
-            let served = matches!(standing, Standing::Known(Known::Hit(_), _));
-            prop_assert!(served || kind != Kind::Hit, "{} is {:?}", name, standing);
+            let availability = wait(store.consult(run, &[].into(), &[&email(&name)])).unwrap().remove(0);
+            let served = matches!(availability, Availability::Known(Outcome::Hit(_), _));
+            prop_assert!(served || kind != Kind::Hit, "{} is {:?}", name, availability);
         }
         store.end(run);
         Ok(())

@@ -7,7 +7,7 @@ use exactbuyer::config::{Config, Per};
 use exactbuyer::error::ErrorKind;
 use exactbuyer::results::Status;
 use exactbuyer::store::sqlite::{Yield, check_time_zone, service_at};
-use exactbuyer::store::{Ceiling, Claim, Evidence, Required, Settled, Store, Terms};
+use exactbuyer::store::{Ceiling, Claim, Evidence, Outcome, Required, Store, Terms};
 use exactbuyer::vendor::transport::{Failure, Lost};
 
 use crate::desk::*;
@@ -106,7 +106,13 @@ fn a_pause_is_everybodys_who_shares_the_key() {
         ..Evidence::default()
     };
     runtime
-        .block_on(store.settle(run, &none, request, vec![(email("ana"), Settled::Released)], evidence))
+        .block_on(store.settle(
+            run,
+            &none,
+            request,
+            vec![(email("ana"), Outcome::NotSent("".into()))],
+            evidence,
+        ))
         .unwrap();
     let (_, Claim::NotBefore(wait)) = claim(7, "bob") else { panic!("the service asked for a pause") };
     assert!(wait > Duration::from_secs(100) && wait <= Duration::from_mins(2), "{wait:?}");

@@ -6,7 +6,7 @@ use exactbuyer::identifier::{FieldType, Identifier, Rules, identify};
 use exactbuyer::plan::Row;
 use exactbuyer::results::Status;
 use exactbuyer::store::sqlite::{Merged, Migrated, SqliteStore, Target, migrate};
-use exactbuyer::store::{Claim, Evidence, Known, Settled, Store, Terms};
+use exactbuyer::store::{Claim, Evidence, Outcome, Store, Terms};
 use exactbuyer::vendor::transport::{Failure, Lost, Reply};
 
 use crate::desk::*;
@@ -133,7 +133,7 @@ fn what_is_under_way_while_it_is_merged_is_said_to_be_and_comes_with_the_next_me
     let merged = store.merge(other.path()).unwrap();
     assert_eq!((merged.requests, merged.under_way), (1, 1));
     let evidence = Evidence { at_ms: 1, outcome: "answered", left: true, ..Evidence::default() };
-    let known = vec![(email("bob"), Settled::Known(Known::Miss))];
+    let known = vec![(email("bob"), Outcome::Miss)];
     runtime.block_on(other.settle(run, &required, request, known, evidence)).unwrap();
     let merged = store.merge(other.path()).unwrap();
     assert_eq!(merged, Merged { requests: 1, lookups: 1, known: 1, ..Merged::default() });

@@ -9,7 +9,7 @@ use exactbuyer::dispatch::RunOptions;
 use exactbuyer::error::{Error, ErrorKind};
 use exactbuyer::results::Status;
 use exactbuyer::store::sqlite::{SqliteStore, migrate};
-use exactbuyer::store::{Claim, Standing, Store, Terms};
+use exactbuyer::store::{Availability, Claim, Store, Terms};
 
 use crate::desk::*;
 use crate::other::Other;
@@ -104,8 +104,8 @@ fn who_holds_no_lock_yet_takes_the_side_file_that_is_there_now() {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let run = store.begin(Terms { requests_per_minute: 200, ..Terms::default() });
     let claim = runtime.block_on(store.claim(run, &[].into(), &[email("ana")])).unwrap();
-    let Claim::Granted { standings, .. } = claim else { panic!("{claim:?}") };
-    assert_eq!(standings, [Standing::Free]);
+    let Claim::Granted { availability, .. } = claim else { panic!("{claim:?}") };
+    assert_eq!(availability, [Availability::Free]);
     // And others find it there.
     let mut other = Other::start(&folder, "doubts");
     other.says("0 in doubt");

@@ -7,7 +7,7 @@ use exactbuyer::config::{Config, Per};
 use exactbuyer::dispatch::RunOptions;
 use exactbuyer::results::Status;
 use exactbuyer::store::sqlite::{after_fork, before_fork};
-use exactbuyer::store::{Claim, Standing, Store, Terms};
+use exactbuyer::store::{Availability, Claim, Store, Terms};
 
 use crate::desk::*;
 use crate::other::{Other, overlapping, shared_vendor, small_chunks};
@@ -86,8 +86,8 @@ fn the_rate_is_shared_and_the_lowest_living_one_wins() {
     other.ends();
     // Its rate went with it, but not what it has sent.
     for name in ["x", "y"] {
-        let Claim::Granted { standings, .. } = claim(name) else { panic!("{name}") };
-        assert_eq!(standings, [Standing::Free]);
+        let Claim::Granted { availability, .. } = claim(name) else { panic!("{name}") };
+        assert_eq!(availability, [Availability::Free]);
     }
     assert!(matches!(claim("z"), Claim::NotBefore(_)));
 }
@@ -122,8 +122,8 @@ fn what_others_began_around_a_fork_is_seen_after_it() {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let run = store.begin(Terms { requests_per_minute: 200, ..Terms::default() });
     let claim = runtime.block_on(store.claim(run, &[].into(), &[email("ana"), email("x")])).unwrap();
-    let Claim::Granted { standings, .. } = claim else { panic!("{claim:?}") };
-    assert_eq!(standings, [Standing::Held, Standing::Free]);
+    let Claim::Granted { availability, .. } = claim else { panic!("{claim:?}") };
+    assert_eq!(availability, [Availability::Held, Availability::Free]);
 }
 
 #[test]

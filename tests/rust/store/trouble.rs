@@ -10,7 +10,7 @@ use exactbuyer::error::{Error, ErrorKind};
 use exactbuyer::identifier::Identifier;
 use exactbuyer::results::Status;
 use exactbuyer::store::sqlite::{SqliteStore, after_fork, before_fork};
-use exactbuyer::store::{Claim, Evidence, RequestId, Required, RunId, Settled, Standing, Store, Terms};
+use exactbuyer::store::{Availability, Claim, Evidence, Outcome, RequestId, Required, RunId, Store, Terms};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tokio::sync::futures::Notified;
@@ -190,7 +190,7 @@ impl Store for Blind {
         run: RunId,
         required: &'a Required,
         lookups: &'a [&'a Identifier],
-    ) -> BoxFuture<'a, Result<Vec<Standing>, Error>> {
+    ) -> BoxFuture<'a, Result<Vec<Availability>, Error>> {
         async move {
             if self.consulted.load(Ordering::Relaxed) > 0 {
                 return Err(Error::new(ErrorKind::Store, "the disk is gone"));
@@ -217,7 +217,7 @@ impl Store for Blind {
         run: RunId,
         required: &'a Required,
         request: RequestId,
-        lookups: Vec<(Identifier, Settled)>,
+        lookups: Vec<(Identifier, Outcome)>,
         evidence: Evidence,
     ) -> BoxFuture<'a, Result<u64, Error>> {
         self.store.settle(run, required, request, lookups, evidence)

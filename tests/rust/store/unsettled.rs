@@ -5,7 +5,7 @@ use std::time::Duration;
 use exactbuyer::dispatch::RunOptions;
 use exactbuyer::results::Status;
 use exactbuyer::store::sqlite::SqliteStore;
-use exactbuyer::store::{Evidence, Known, Settled, Store};
+use exactbuyer::store::{Evidence, Outcome, Store};
 
 use crate::copies::{Kind, claim, wait};
 use crate::desk::*;
@@ -24,7 +24,7 @@ fn however_many_answers_wait_for_a_lock_all_of_them_are_stored() {
     for (number, one) in pending.iter().enumerate() {
         let evidence =
             Evidence { at_ms: 1, outcome: "answered", left: true, credits: 1, ..Evidence::default() };
-        let hit = Settled::Known(Known::Hit(record(&name(number)).into()));
+        let hit = Outcome::Hit(record(&name(number)).into());
         let settled = vec![(email(&name(number)), hit)];
         assert!(wait(store.settle(one.run, &[].into(), one.request, settled, evidence)).is_err());
     }

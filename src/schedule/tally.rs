@@ -1,32 +1,35 @@
-//! The counts of one run, and what is said of it at the end.
+//! The counts of one run, and what is reported at its end.
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use crate::error::{Error, ErrorKind};
+use crate::outcome::Seen;
 use crate::results::{Receipt, RowOutcome, Source, Status};
-use crate::store::Seen;
 
-/// How the service has received the requests of a run, so far: what it accepts once, it accepts.
+use super::trouble::counted;
+
+/// Whether the service has accepted a request of the run so far.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 enum Reception {
     #[default]
     Unasked,
-    /// Single records were refused, and nothing accepted.
+    /// Single records were refused, and nothing was accepted.
     Refused,
     Accepted,
 }
 
 /// The receipt in the making.
+#[derive(Debug)]
 pub(super) struct Tally {
     pub(super) receipt: Receipt,
     started: Instant,
-    /// Doubts outlive the run, and somebody can decide what becomes of them.
+    /// A store keeps doubts after the run, and the user can decide what to do with them.
     durable: bool,
     reception: Reception,
-    /// Some answer of the run, whose credits are known, left lookups unknown.
+    /// Some reply, whose credits are known, left lookups unknown.
     unreadable: bool,
-    /// What the first unknown met.
+    /// Why the first unknown lookup is unknown.
     first_doubt: Option<Arc<str>>,
     fatal: Option<Error>,
     budget: Option<Error>,
@@ -48,7 +51,7 @@ impl Tally {
         }
     }
 
-    /// Counts rows that are over.
+    /// Counts rows that have their outcome.
     pub(super) fn count(&mut self, outcomes: &[RowOutcome], now: Instant) {
         for outcome in outcomes {
             if let Some(count) = self.receipt.by_status.get_mut(outcome.status as usize) {
@@ -80,17 +83,17 @@ impl Tally {
         self.receipt.credits_in_doubt += in_doubt;
     }
 
-    /// The request as such is all right.
+    /// The service accepted a request.
     pub(super) const fn accepted(&mut self) {
         self.reception = Reception::Accepted;
     }
 
-    /// A record was refused, alone.
+    /// A single record was refused.
     pub(super) fn refused(&mut self) {
         self.reception = self.reception.max(Reception::Refused);
     }
 
-    /// What a lookup cost is known, and what came of it is not.
+    /// A reply whose credits are known left lookups unknown.
     pub(super) const fn unreadable(&mut self) {
         self.unreadable = true;
     }
@@ -104,12 +107,12 @@ impl Tally {
         }
     }
 
-    /// The first doubt is the one that is told.
+    /// Only the first doubt is reported.
     pub(super) fn doubted(&mut self, reason: &Arc<str>) {
         self.first_doubt.get_or_insert_with(|| reason.clone());
     }
 
-    /// An earlier run's doubt, which this run met.
+    /// This run met a doubt that an earlier run left.
     pub(super) fn inherited(&mut self, seen: Seen) {
         let inherited = &mut self.receipt.inherited;
         inherited.lookups += 1;
@@ -117,12 +120,12 @@ impl Tally {
         inherited.since_ms = Some(inherited.since_ms.map_or(seen.at_ms, |since| since.min(seen.at_ms)));
     }
 
-    /// What made lookups unknown, in brackets, for a message about more than one.
+    /// Why the first unknown lookup is unknown, in brackets, for a message about several.
     pub(super) fn first_doubt(&self) -> String {
         self.first_doubt.as_ref().map(|doubt| format!(" (first: {doubt})")).unwrap_or_default()
     }
 
-    /// How "compare the vendor's usage page" goes on.
+    /// The rest of a sentence that begins with "compare the vendor's usage page".
     const fn before_asking_again(&self) -> &'static str {
         if self.durable {
             ", then enricher.resolve_unknown(\"resend\") or (\"drop\")"
@@ -131,12 +134,7 @@ impl Tally {
         }
     }
 
-    /// Lookups whose answers reached the caller but not the store.
-    pub(super) fn not_stored(&mut self, lookups: usize) {
-        self.receipt.not_stored += lookups as u64;
-    }
-
-    /// Why the run stopped: the first reason is the one that is told.
+    /// Why the run stopped: only the first reason is reported.
     pub(super) fn stopped(&mut self, reason: &Arc<str>, error: Option<Error>) {
         self.receipt.stopped.get_or_insert_with(|| reason.clone());
         let Some(error) = error else { return };
@@ -148,11 +146,11 @@ impl Tally {
         place.get_or_insert(error);
     }
 
-    /// What is to be raised, worst first: fatal, budget, unknown, rejected.
+    /// What the run met, worst first: fatal, budget, unknown, rejected.
     pub(super) fn troubles(&self) -> Vec<Error> {
         let mut troubles: Vec<Error> =
             [&self.fatal, &self.budget, &self.doubt].into_iter().flatten().cloned().collect();
-        // What earlier runs have left is told by the receipt, and raised by nobody a second time.
+        // Doubts that earlier runs left are on the receipt, and are not reported as trouble a second time.
         let unknown = self.receipt.count(Status::Unknown).saturating_sub(self.receipt.inherited.rows);
         if unknown > 0 {
             let reason = self.first_doubt.as_deref().unwrap_or("another run's request went unanswered");
@@ -201,32 +199,5 @@ impl Tally {
             troubles.push(Error::new(ErrorKind::BadRequest, message));
         }
         troubles
-    }
-}
-
-/// `1 row`, `1,000 rows`.
-pub(super) fn counted(count: u64, noun: &str) -> String {
-    let digits = count.to_string();
-    let mut text = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    format!("{text} {noun}{}", if count == 1 { "" } else { "s" })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::counted;
-
-    #[test]
-    fn numbers_are_grouped() {
-        assert_eq!(counted(1, "row"), "1 row");
-        assert_eq!(counted(0, "row"), "0 rows");
-        assert_eq!(counted(999, "row"), "999 rows");
-        assert_eq!(counted(1_000, "credit"), "1,000 credits");
-        assert_eq!(counted(1_234_567, "credit"), "1,234,567 credits");
     }
 }

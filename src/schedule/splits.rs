@@ -1,11 +1,12 @@
-//! The search for the record that the vendor refuses: a chunk that came back 400 or 422 is halved
-//! until the guilty record stands alone. Pure bookkeeping; the halves travel as parcels.
+//! The search for the record that the service refuses: a chunk that was answered 400 or 422 is halved until
+//! the refused record stands alone. Here is the bookkeeping; the halves are chunks in
+//! [`Retries`](super::retries::Retries).
 
-/// Extra requests that one refused chunk may cost: enough to isolate one record of a thousand.
+/// Extra requests that one refused chunk may cost: enough to find one record of a thousand.
 const MOST_PROBES: u32 = 22;
 
-/// After so many refused parts, and none accepted, of the first chunk that was refused, it is the
-/// request that is wrong, not a record.
+/// If so many parts of the first refused chunk were refused, and nothing was accepted, the request itself is
+/// wrong, not a record.
 const HOPELESS: u32 = 12;
 
 /// One refused chunk.
@@ -23,7 +24,7 @@ struct Group {
 #[derive(Debug, Default)]
 pub(super) struct Splits {
     groups: Vec<Group>,
-    /// Any chunk of the run was accepted: then the request as such is all right.
+    /// A chunk of the run was accepted: the request itself is right.
     accepted: bool,
     /// Single records that were too large a request (413).
     too_large: u32,
@@ -36,19 +37,18 @@ impl Splits {
         GroupId(self.groups.len() - 1)
     }
 
-    /// The first refused chunk, while nothing of the run has been accepted: it may be the request
-    /// as such that is wrong.
+    /// The first refused chunk, while nothing of the run has been accepted: the request itself may be wrong.
     pub(super) fn suspect(&self) -> Option<GroupId> {
         (!self.accepted && !self.groups.is_empty()).then_some(GroupId(0))
     }
 
-    /// Whether a chunk of the run was accepted: what is refused alone is then refused for its own sake.
+    /// Whether a chunk of the run was accepted: a record that is then refused alone is itself the cause.
     pub(super) const fn cleared(&self) -> bool {
         self.accepted
     }
 
-    /// Whether a part may go out now. Those of the suspect chunk go one after another, smaller and
-    /// smaller, so that few requests tell.
+    /// Whether a part may go out now. Parts of the suspect chunk go out one at a time, smaller and smaller, so
+    /// that few requests are enough to decide.
     pub(super) fn may_send(&self, id: GroupId) -> bool {
         let group = self.groups.get(id.0);
         self.suspect() != Some(id) || group.is_some_and(|group| group.in_flight == 0)
@@ -83,13 +83,13 @@ impl Splits {
         }
     }
 
-    /// A single record was too large a request; whether it is thereby plain that every request is.
+    /// A single record was too large a request; returns whether by now every request must be.
     pub(super) const fn too_large(&mut self) -> bool {
         self.too_large += 1;
         !self.accepted && self.too_large >= HOPELESS
     }
 
-    /// A part was refused; whether it is thereby plain that the request as such is wrong.
+    /// A part was refused; returns whether by now the request itself must be wrong.
     pub(super) fn refused(&mut self, id: GroupId) -> bool {
         let suspect = self.suspect() == Some(id);
         self.groups.get_mut(id.0).is_some_and(|group| {
