@@ -49,7 +49,10 @@ impl Shell {
     ) -> Self {
         let (config, durable) = (shared.config.clone(), shared.store.durable());
         let run = shared.store.begin(terms(&config, options.refresh, durable));
-        let scheduler = Scheduler::new(config.clone(), &options, shared.limits.clone(), durable, now());
+        let of_engine = shared.clone();
+        let chance = Box::new(move || of_engine.chance());
+        let scheduler =
+            Scheduler::new(config.clone(), &options, shared.limits.clone(), durable, chance, now());
         let required = options.required_fields.unwrap_or_else(|| config.required_fields.clone()).into();
         Self { shared, port, inbox, run, required, scheduler }
     }
@@ -108,11 +111,8 @@ impl Shell {
         match event {
             Event::Fed(rows) => self.scheduler.feed(rows),
             Event::Finished => self.scheduler.finish(),
-            Event::Stop(grace) => self.scheduler.stop(now(), grace),
-            Event::Landed(number, report) => {
-                let shared = &self.shared;
-                self.scheduler.landed(number, *report, now(), &mut || shared.chance());
-            }
+            Event::Stop(grace) => self.scheduler.stop(grace, now()),
+            Event::Landed(number, report) => self.scheduler.landed(number, *report, now()),
         }
         self.apply_effects();
     }

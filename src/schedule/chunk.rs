@@ -11,7 +11,7 @@ use crate::plan::LookupId;
 use crate::policy::Verdict;
 use crate::vendor::align::Settlement;
 
-use super::splits::GroupId;
+use super::retries::GroupId;
 
 /// Lookups that travel together.
 #[derive(Debug, Clone, Default)]

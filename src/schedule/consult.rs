@@ -106,7 +106,8 @@ impl Scheduler {
         answer: Result<impl Iterator<Item = (LookupId, Availability)>, Error>,
         now: Instant,
     ) {
-        let answer = answer.map_err(|error| self.fail(error, now));
+        self.now = now;
+        let answer = answer.map_err(|error| self.fail(error));
         match question.0 {
             Asked::Fresh { from, .. } => {
                 for (id, availability) in answer.into_iter().flatten() {
@@ -170,7 +171,7 @@ impl Scheduler {
     /// The store has changed: what is held may be free, and more may be spent.
     pub fn store_changed(&mut self) {
         self.held.look_again = true;
-        self.ceilings.forget_stored();
+        self.ceilings.stored = None;
     }
 
     /// These lookups were sent once and will not be sent again: they are unknown, for this run and for others.

@@ -16,9 +16,9 @@ pub(super) struct Intake {
     whole: bool,
     /// While so many lookups wait to be sent, no rows are admitted.
     ahead: usize,
-    fed: VecDeque<std::vec::IntoIter<Row>>,
+    pub(super) fed: VecDeque<std::vec::IntoIter<Row>>,
     /// No more rows come, or the run waits for none.
-    over: bool,
+    pub(super) over: bool,
     finished: bool,
 }
 
@@ -28,29 +28,12 @@ impl Intake {
         Self { whole, ahead, fed: VecDeque::new(), over: false, finished: false }
     }
 
-    pub(super) fn feed(&mut self, rows: Vec<Row>) {
-        self.fed.push_back(rows.into_iter());
-    }
-
     /// No more rows come.
     pub(super) fn finish(&mut self, table: &mut Table) {
         if self.whole && !self.over {
             table.foresee(self.fed.iter().flat_map(std::vec::IntoIter::as_slice));
         }
         (self.over, self.finished) = (true, true);
-    }
-
-    /// Rows that come from now on are not waited for.
-    pub(super) const fn stop(&mut self) {
-        self.over = true;
-    }
-
-    pub(super) const fn is_over(&self) -> bool {
-        self.over
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.fed.is_empty()
     }
 
     /// Whether every row that there is has been admitted.

@@ -12,15 +12,13 @@ use crate::vendor::limits::WINDOW;
 
 use super::chunk::{AttemptOutcome, Chunk, Flight, Report};
 use super::next::PATIENCE;
-use super::splits::GroupId;
+use super::retries::GroupId;
 use super::{Scheduler, trouble};
 
-/// Random numbers between 0 and 1.
-type Chance<'a> = &'a mut dyn FnMut() -> f64;
-
 impl Scheduler {
-    /// A request is over. `chance` gives random numbers between 0 and 1, for the jitter of retries.
-    pub fn landed(&mut self, number: u64, report: Report, now: Instant, chance: Chance<'_>) {
+    /// A request is over.
+    pub fn landed(&mut self, number: u64, report: Report, now: Instant) {
+        self.now = now;
         // Given up already: its lookups are unknown, and counted so.
         let Some(flight) = self.flights.remove(&number) else { return };
         let Flight { mut chunk, slot, reserved } = flight;
@@ -51,14 +49,14 @@ impl Scheduler {
         self.tally.receipt.withheld += report.withheld;
         match report.outcome {
             AttemptOutcome::Answered(settlement) => {
-                self.ceilings.forget_stored();
-                self.pauses.served();
+                self.ceilings.stored = None;
+                self.pauses.limited = None;
                 self.tally.receipt.bought_again += bought_again;
                 let asked = Origin { source: Source::Asked, fetched_at_ms: Some(report.at_ms) };
-                self.answered(&chunk, reserved, settlement, asked, now, chance);
+                self.answered(&chunk, reserved, settlement, asked);
             }
             AttemptOutcome::Failed { verdict, left } => {
-                self.ceilings.forget_stored();
+                self.ceilings.stored = None;
                 if let Verdict::Later { congested: true, .. } | Verdict::Unknown { congested: true, .. } =
                     verdict
                 {
@@ -67,52 +65,44 @@ impl Scheduler {
                 if !left {
                     self.limits.rate.give_back(slot);
                 }
-                self.failed(chunk, reserved, verdict, left, now, chance);
+                self.failed(chunk, reserved, verdict, left);
             }
             unsent => {
                 // Everything that was taken for it is free again.
                 self.limits.rate.give_back(slot);
                 self.settle_credits(reserved, 0, 0);
-                self.unsent(chunk, unsent, now);
+                self.unsent(chunk, unsent);
             }
         }
     }
 
     /// Nothing was sent, and the service was not asked.
-    fn unsent(&mut self, chunk: Chunk, outcome: AttemptOutcome, now: Instant) {
+    fn unsent(&mut self, chunk: Chunk, outcome: AttemptOutcome) {
         if let AttemptOutcome::NotNoted(error) = outcome {
             self.again(chunk);
-            return self.fail(error, now);
+            return self.fail(error);
         }
         if let Some(group) = chunk.group {
             self.retries.splits.undecided(group, false);
         }
         let wait = match outcome {
             AttemptOutcome::NotBefore(wait) => {
-                self.pauses.wait_until(now + wait);
+                self.pauses.not_before = Some(self.now + wait);
                 wait
             }
             AttemptOutcome::NoRoom(room) => {
-                self.ceilings.believe(room, now);
+                self.ceilings.believe(room, self.now);
                 Duration::ZERO
             }
             _ => return,
         };
         // If the chunk is not full, it has waited for more already. To wait again would take longer than the
         // run believes what the store has just said of its ceiling, and so on for ever.
-        self.partial_since = now.checked_sub(PATIENCE);
-        self.paused(chunk, wait, now);
+        self.partial_since = self.now.checked_sub(PATIENCE);
+        self.paused(chunk, wait);
     }
 
-    fn answered(
-        &mut self,
-        chunk: &Chunk,
-        reserved: usize,
-        settlement: Settlement,
-        asked: Origin,
-        now: Instant,
-        chance: Chance<'_>,
-    ) {
+    fn answered(&mut self, chunk: &Chunk, reserved: usize, settlement: Settlement, asked: Origin) {
         let (credits, in_doubt) = (u64::from(settlement.credits), u64::from(settlement.in_doubt));
         let count = |is: fn(&Outcome) -> bool| settlement.outcomes.iter().filter(|one| is(one)).count();
         let hits = count(|outcome| matches!(outcome, Outcome::Hit(_)));
@@ -127,7 +117,7 @@ impl Scheduler {
         self.retries.splits.accepted(chunk.group);
         self.tally.accepted();
         if answers > 0 {
-            self.doubts.answered();
+            self.doubts.in_a_row = 0;
         }
         let mut doubtful: Vec<(Arc<str>, Vec<_>)> = Vec::new();
         for (id, outcome) in chunk.ids.iter().zip(settlement.outcomes) {
@@ -144,22 +134,14 @@ impl Scheduler {
             self.tally.unreadable();
         }
         for (reason, ids) in doubtful {
-            self.doubt(chunk.with(ids), reason, now, chance);
+            self.doubt(chunk.with(ids), reason);
         }
         if answers == 0 {
-            self.unanswered(now);
+            self.unanswered();
         }
     }
 
-    fn failed(
-        &mut self,
-        chunk: Chunk,
-        reserved: usize,
-        verdict: Verdict,
-        left: bool,
-        now: Instant,
-        chance: Chance<'_>,
-    ) {
+    fn failed(&mut self, chunk: Chunk, reserved: usize, verdict: Verdict, left: bool) {
         let lookups = chunk.ids.len();
         let in_doubt = if matches!(verdict, Verdict::Unknown { .. }) { lookups as u64 } else { 0 };
         let was_judged = left && !matches!(verdict, Verdict::Paused(_));
@@ -173,78 +155,71 @@ impl Scheduler {
             self.retries.splits.undecided(group, was_judged);
         }
         if was_judged {
-            self.pauses.served();
+            self.pauses.limited = None;
         }
         match verdict {
             Verdict::Answered => {}
-            Verdict::Later { trouble, wait, .. } => self.later(chunk, trouble, wait, now, chance),
+            Verdict::Later { trouble, wait, .. } => self.later(chunk, trouble, wait),
             Verdict::Paused(wait) => {
                 let wait = wait.unwrap_or(WINDOW);
-                self.paused(chunk, wait, now);
-                if self.pauses.limited(now, wait) {
-                    self.fail(trouble::nothing_but_429(), now);
+                self.paused(chunk, wait);
+                if self.pauses.limited(self.now, wait) {
+                    self.fail(trouble::nothing_but_429());
                 }
             }
-            Verdict::Refused(status) => self.refused(chunk, status, now),
-            Verdict::TooLarge => self.too_large(chunk, now),
+            Verdict::Refused(status) => self.refused(chunk, status),
+            Verdict::TooLarge => self.too_large(chunk),
             Verdict::Fatal(error) => {
                 self.again(chunk);
-                self.fail(error, now);
+                self.fail(error);
             }
             Verdict::Unknown { reason, .. } => {
-                self.doubt(chunk, Arc::from(reason), now, chance);
-                self.unanswered(now);
+                self.doubt(chunk, Arc::from(reason));
+                self.unanswered();
             }
         }
     }
 
     /// Not sent, or refused for a while.
-    fn later(
-        &mut self,
-        chunk: Chunk,
-        trouble: Error,
-        wait: Option<Duration>,
-        now: Instant,
-        chance: Chance<'_>,
-    ) {
+    fn later(&mut self, chunk: Chunk, trouble: Error, wait: Option<Duration>) {
         let attempts = chunk.attempts + 1;
         let too_long = wait.is_some_and(|wait| wait > LONGEST_PAUSE);
-        let wait = wait.unwrap_or_else(|| backoff(chunk.attempts, chance()));
+        let wait = wait.unwrap_or_else(|| backoff(chunk.attempts, (self.chance)()));
         let over = attempts > self.config.max_retries || too_long;
-        self.again(Chunk { attempts, due: Some(now + wait), ..chunk });
+        self.again(Chunk { attempts, due: Some(self.now + wait), ..chunk });
         if over {
-            self.fail(trouble, now);
+            self.fail(trouble);
         }
     }
 
     /// Over the rate limit.
-    fn paused(&mut self, chunk: Chunk, wait: Duration, now: Instant) {
+    fn paused(&mut self, chunk: Chunk, wait: Duration) {
         self.again(chunk);
         if wait > LONGEST_PAUSE {
-            self.fail(trouble::pause_too_long(wait), now);
+            self.fail(trouble::pause_too_long(wait));
         }
     }
 
     /// The service refused a record of the chunk, or the request itself: halve it until the record is found.
-    fn refused(&mut self, chunk: Chunk, status: u16, now: Instant) {
+    fn refused(&mut self, chunk: Chunk, status: u16) {
         let splits = &mut self.retries.splits;
         let group = chunk.group.unwrap_or_else(|| splits.open());
         let hopeless = chunk.group.is_some() && splits.refused(group);
         self.halve(Chunk { group: Some(group), ..chunk }, &Verdict::Refused(status));
         if hopeless {
-            self.fail(trouble::every_part_refused(status), now);
+            self.fail(trouble::every_part_refused(status));
         } else if self.retries.splits.exhausted(group) {
             self.leave_unresolved(group);
         }
     }
 
     /// The request is too large: from now on, smaller ones.
-    fn too_large(&mut self, chunk: Chunk, now: Instant) {
+    fn too_large(&mut self, chunk: Chunk) {
         self.retries.too_large(chunk.ids.len());
         let hopeless = chunk.ids.len() == 1 && self.retries.splits.too_large();
         self.halve(chunk, &Verdict::TooLarge);
         if hopeless {
-            self.fail(trouble::every_size_too_large(), now);
+            self.fail(trouble::every_size_too_large());
         }
     }
 
@@ -297,10 +272,10 @@ impl Scheduler {
     }
 
     /// It may have been charged: hold it, or send it again and count the doubt.
-    fn doubt(&mut self, chunk: Chunk, reason: Arc<str>, now: Instant, chance: Chance<'_>) {
-        self.doubts.lost(chunk.ids.len());
+    fn doubt(&mut self, chunk: Chunk, reason: Arc<str>) {
+        self.doubts.unknown += chunk.ids.len();
         if self.resends(&chunk) {
-            let due = Some(now + backoff(chunk.attempts, chance()));
+            let due = Some(self.now + backoff(chunk.attempts, (self.chance)()));
             self.again(Chunk { attempts: chunk.attempts + 1, due, doubt: Some(reason), ..chunk });
             return;
         }
@@ -310,10 +285,10 @@ impl Scheduler {
     }
 
     /// A request was charged, or may have been, and answered nothing.
-    fn unanswered(&mut self, now: Instant) {
+    fn unanswered(&mut self) {
         if self.doubts.unanswered() && self.stopping.is_none() {
             let first_doubt = self.tally.first_doubt();
-            self.fail(trouble::too_many_unanswered(&first_doubt), now);
+            self.fail(trouble::too_many_unanswered(&first_doubt));
         }
     }
 }

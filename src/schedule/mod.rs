@@ -20,24 +20,19 @@
 //! | `consult` | what the store is asked, and lookups that other requests ask for |
 //! | `next` | the next request, or what to wait for |
 //! | `landed` | what follows from the end of a request |
-//! | `retries`, `splits` | chunks to be sent again; the search for a refused record |
-//! | `ceilings`, `doubts`, `rate`, `deadline` | limits: on credits, on unknown lookups, on requests, on time |
-//! | `limits` | the limits that the runs of an engine share |
-//! | `tally`, `progress`, `trouble` | counts, and what people are told |
+//! | `retries` | chunks to be sent again; the search for a refused record |
+//! | `limits` | the run's own limits: on credits, on unknown lookups, on requests, on time |
+//! | `shared` | the limits that several runs share |
+//! | `tally`, `trouble` | counts, and what people are told |
 
-mod ceilings;
 mod chunk;
 mod consult;
-mod deadline;
-mod doubts;
 mod intake;
 mod landed;
 mod limits;
 mod next;
-mod progress;
-mod rate;
 mod retries;
-mod splits;
+mod shared;
 mod tally;
 #[cfg(test)]
 mod tests;
@@ -47,6 +42,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::budget::{Budget, HitRate};
 use crate::config::{Config, Per};
 use crate::error::Error;
 use crate::identifier::Identifier;
@@ -54,22 +50,18 @@ use crate::outcome::Outcome;
 use crate::plan::{LookupId, Row, Table};
 use crate::results::{Origin, RowOutcome, Source};
 
-use ceilings::Ceilings;
-use chunk::Flight;
+use chunk::{Chunk, Flight};
 use consult::Held;
-use deadline::Deadline;
-use doubts::Doubts;
 use intake::Intake;
-use rate::Pauses;
+use limits::{Ceilings, Deadline, Doubts, Pauses};
 use retries::Retries;
 use tally::Tally;
 
 pub use chunk::{AttemptOutcome, Report, Request};
 pub use consult::Question;
-pub use limits::Limits;
 pub use next::{Nap, Step};
-pub use progress::Progress;
-pub use rate::{Limiter, Share};
+pub use shared::{Limiter, Limits, Share};
+pub use tally::Progress;
 
 /// While so many lookups wait to be sent, no more rows are admitted.
 const READ_AHEAD: usize = 16_384;
@@ -117,11 +109,16 @@ pub enum Effect {
     Warn(Vec<Error>),
 }
 
+/// Random numbers between 0 and 1, for the jitter of retries.
+pub type Chance = Box<dyn FnMut() -> f64 + Send + Sync>;
+
 /// The state of one run.
-#[derive(Debug)]
 pub struct Scheduler {
     config: Arc<Config>,
     limits: Arc<Limits>,
+    chance: Chance,
+    /// The time of the last call.
+    now: Instant,
     /// Whether answers outlive the run.
     durable: bool,
     /// Why nothing is sent, if the run may only use the store.
@@ -156,6 +153,7 @@ impl Scheduler {
         options: &RunOptions,
         limits: Arc<Limits>,
         durable: bool,
+        chance: Chance,
         now: Instant,
     ) -> Self {
         // The run itself keeps a ceiling per run; the lower of the two counts.
@@ -163,6 +161,8 @@ impl Scheduler {
         let ceiling = per_run.into_iter().chain(options.max_credits).min();
         Self {
             limits,
+            chance,
+            now,
             durable,
             store_only: options.store_only.then(|| trouble::STORE_ONLY.into()),
             table: Table::default(),
@@ -173,8 +173,8 @@ impl Scheduler {
             flights: BTreeMap::new(),
             launched: 0,
             partial_since: None,
-            ceilings: Ceilings::new(ceiling),
-            doubts: Doubts::new(config.max_in_doubt),
+            ceilings: Ceilings { own: Budget::new(ceiling), stored: None, hit_rate: HitRate::default() },
+            doubts: Doubts { most: config.max_in_doubt, unknown: 0, in_a_row: 0 },
             pauses: Pauses::default(),
             stopping: None,
             deadline: Deadline::default(),
@@ -188,7 +188,7 @@ impl Scheduler {
 
     /// More rows.
     pub fn feed(&mut self, rows: Vec<Row>) {
-        self.intake.feed(rows);
+        self.intake.fed.push_back(rows.into_iter());
     }
 
     /// No more rows come.
@@ -198,8 +198,8 @@ impl Scheduler {
     }
 
     /// Sends nothing new. What is in flight may still take `grace`; of several, the shortest counts.
-    pub fn stop(&mut self, now: Instant, grace: Duration) {
-        self.intake.stop();
+    pub fn stop(&mut self, grace: Duration, now: Instant) {
+        self.intake.over = true;
         self.halt(&Arc::from(trouble::STOPPED), None);
         self.deadline.shorten(now + grace);
     }
@@ -222,7 +222,7 @@ impl Scheduler {
     }
 
     fn is_over(&self) -> bool {
-        self.intake.is_over() && self.intake.is_empty() && self.table.open() == 0 && self.flights.is_empty()
+        self.intake.over && self.intake.fed.is_empty() && self.table.open() == 0 && self.flights.is_empty()
     }
 
     fn wants_rows(&self) -> bool {
@@ -252,8 +252,8 @@ impl Scheduler {
     }
 
     /// The run cannot go on; what is in flight may still finish.
-    fn fail(&mut self, error: Error, now: Instant) {
-        self.deadline.begin(now + self.config.grace);
+    fn fail(&mut self, error: Error) {
+        self.deadline.0.get_or_insert(self.now + self.config.grace);
         self.halt(&Arc::from(error.message()), Some(error));
     }
 
@@ -288,7 +288,7 @@ impl Scheduler {
     }
 
     /// The chunks whose lookups may still become something else than an outcome.
-    fn open_chunks(&self) -> impl Iterator<Item = &chunk::Chunk> {
+    fn open_chunks(&self) -> impl Iterator<Item = &Chunk> {
         let in_flight = self.flights.values().map(|flight| &flight.chunk);
         in_flight.chain(self.retries.iter()).chain(self.held.iter())
     }

@@ -8,7 +8,7 @@ use crate::error::Error;
 
 use super::chunk::{Chunk, Flight, Request};
 use super::consult::Question;
-use super::splits::GroupId;
+use super::retries::GroupId;
 use super::{Scheduler, trouble};
 
 /// How often a run that waits for other processes looks whether they are done.
@@ -63,14 +63,15 @@ pub(super) enum Blocked {
 impl Scheduler {
     /// The next step. `backlog` is the number of outcomes that the caller has not taken yet.
     pub fn next(&mut self, now: Instant, backlog: usize) -> Step {
-        self.ceilings.forget_stale(now);
+        self.now = now;
+        self.ceilings.stored = self.ceilings.stored.filter(|(_, until)| now < *until);
         if let Some(question) = self.question() {
             return Step::Consult(question);
         }
         let mut wake = None;
         while self.stopping.is_none() {
-            match self.choose(now, backlog) {
-                Ok((chunk, reserved)) => return Step::Send(self.launch(&chunk, reserved, now)),
+            match self.choose(backlog) {
+                Ok((chunk, reserved)) => return Step::Send(self.launch(&chunk, reserved)),
                 Err(Blocked::Until(until, why)) => {
                     (wake, self.limited_by) = (until, why);
                     break;
@@ -87,12 +88,13 @@ impl Scheduler {
         } else if self.wants_rows() {
             Step::More
         } else {
-            Step::Sleep(self.nap(now, wake))
+            Step::Sleep(self.nap(wake))
         }
     }
 
-    fn nap(&self, now: Instant, wake: Option<Instant>) -> Nap {
-        let store = !self.held.is_empty() || self.ceilings.waits_for_store();
+    fn nap(&self, wake: Option<Instant>) -> Nap {
+        let now = self.now;
+        let store = !self.held.is_empty() || self.ceilings.stored.is_some();
         let listen = store && self.durable;
         let deadline = self.deadline.look(now);
         let until = wake.into_iter().chain(deadline).chain(listen.then(|| now + LISTEN_EVERY)).min();
@@ -108,11 +110,12 @@ impl Scheduler {
 
     /// Chooses the next chunk and takes what it needs: something to send, room for doubt, credits, a slot, the
     /// rate, in this order. (The attempt itself claims it from the store.) Returns the credits set aside with it.
-    fn choose(&mut self, now: Instant, backlog: usize) -> Result<(Chunk, usize), Blocked> {
+    fn choose(&mut self, backlog: usize) -> Result<(Chunk, usize), Blocked> {
+        let now = self.now;
         if backlog >= BACKLOG_CHUNKS * self.retries.chunk_size.max(1_000) {
             return Err(Blocked::Until(None, "the consumer"));
         }
-        if let Some(until) = self.pauses.until(now) {
+        if let Some(until) = self.pauses.not_before.filter(|until| now < *until) {
             return Err(Blocked::Until(Some(until), "requests_per_minute"));
         }
         if self.table.is_full() && self.wants_rows() {
@@ -126,7 +129,7 @@ impl Scheduler {
             Some((_, size)) => size,
             None if suspect.is_some() => return Err(Blocked::Until(due, "latency")),
             None => self
-                .fresh_chunk(now)
+                .fresh_chunk()
                 .map_err(|(until, why)| Blocked::Until(until.into_iter().chain(due).min(), why))?,
         };
         let size = self.fits_doubt(size)?;
@@ -153,7 +156,7 @@ impl Scheduler {
     ///
     /// # Errors
     /// Until when to wait for it to fill, and for what.
-    fn fresh_chunk(&mut self, now: Instant) -> Result<usize, (Option<Instant>, &'static str)> {
+    fn fresh_chunk(&mut self) -> Result<usize, (Option<Instant>, &'static str)> {
         let (queued, chunk_size) = (self.table.queued(), self.retries.chunk_size);
         if queued >= chunk_size {
             self.partial_since = None;
@@ -170,18 +173,18 @@ impl Scheduler {
             };
             return Err((None, why));
         }
-        if !self.intake.is_empty() {
+        if !self.intake.fed.is_empty() {
             // Rows that came with these are about to fill it.
             return Err((None, "the source"));
         }
-        if self.intake.is_over() {
+        if self.intake.over {
             // Few, full requests: a partial chunk waits for what may still fill it. Looked at each time, as a
             // row that misses may since have come to wait for a lookup in flight.
             let may_refill = self.open_chunks().any(|chunk| self.table.may_refill(&chunk.ids));
             return if may_refill { Err((None, "latency")) } else { Ok(queued) };
         }
-        let until = *self.partial_since.get_or_insert(now) + PATIENCE;
-        if until <= now { Ok(queued) } else { Err((Some(until), "the source")) }
+        let until = *self.partial_since.get_or_insert(self.now) + PATIENCE;
+        if until <= self.now { Ok(queued) } else { Err((Some(until), "the source")) }
     }
 
     fn fits_doubt(&self, size: usize) -> Result<usize, Blocked> {
@@ -194,11 +197,11 @@ impl Scheduler {
             Ok(room)
         } else {
             let first_doubt = self.tally.first_doubt();
-            Err(Blocked::Over(trouble::too_much_doubt(self.doubts.unknown(), &first_doubt)))
+            Err(Blocked::Over(trouble::too_much_doubt(self.doubts.unknown, &first_doubt)))
         }
     }
 
-    fn launch(&mut self, chunk: &Chunk, reserved: usize, now: Instant) -> Request {
+    fn launch(&mut self, chunk: &Chunk, reserved: usize) -> Request {
         let splits = &mut self.retries.splits;
         if let Some(group) = chunk.group {
             splits.sent(group);
@@ -217,7 +220,7 @@ impl Scheduler {
             cleared: self.retries.splits.cleared() && chunk.doubt.is_none(),
         };
         self.launched += 1;
-        self.flights.insert(request.number, Flight { chunk: chunk.with(ids), slot: now, reserved });
+        self.flights.insert(request.number, Flight { chunk: chunk.with(ids), slot: self.now, reserved });
         request
     }
 

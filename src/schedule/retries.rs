@@ -1,10 +1,17 @@
-//! Chunks that go out again as they are, and the size that the next ones may have.
+//! Chunks that go out again, and the search for the record that the service refuses: a chunk that was answered 400
+//! or 422 is halved until the refused record stands alone.
 
 use std::collections::VecDeque;
 use std::time::Instant;
 
 use super::chunk::Chunk;
-use super::splits::{GroupId, Splits};
+
+/// Extra requests that one refused chunk may cost: enough to find one record of a thousand.
+const MOST_PROBES: u32 = 22;
+
+/// If so many parts of the first refused chunk were refused, and nothing was accepted, the request itself is
+/// wrong, not a record.
+const HOPELESS: u32 = 12;
 
 /// Chunks that wait to be sent again.
 #[derive(Debug)]
@@ -68,5 +75,162 @@ impl Retries {
     /// A chunk was too large a request: from now on they have half its size.
     pub(super) fn too_large(&mut self, lookups: usize) {
         self.chunk_size = self.chunk_size.min(lookups / 2).max(1);
+    }
+}
+
+/// One refused chunk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct GroupId(usize);
+
+#[derive(Debug, Default)]
+struct Group {
+    probes: u32,
+    refused: u32,
+    in_flight: u32,
+}
+
+/// All refused chunks of a run.
+#[derive(Debug, Default)]
+pub(super) struct Splits {
+    groups: Vec<Group>,
+    /// A chunk of the run was accepted: the request itself is right.
+    accepted: bool,
+    /// Single records that were too large a request (413).
+    too_large: u32,
+}
+
+impl Splits {
+    /// A chunk was refused for the first time.
+    pub(super) fn open(&mut self) -> GroupId {
+        self.groups.push(Group::default());
+        GroupId(self.groups.len() - 1)
+    }
+
+    /// The first refused chunk, while nothing of the run has been accepted: the request itself may be wrong.
+    pub(super) fn suspect(&self) -> Option<GroupId> {
+        (!self.accepted && !self.groups.is_empty()).then_some(GroupId(0))
+    }
+
+    /// Whether a chunk of the run was accepted: a record that is then refused alone is itself the cause.
+    pub(super) const fn cleared(&self) -> bool {
+        self.accepted
+    }
+
+    /// Whether a part may go out now. Parts of the suspect chunk go out one at a time, smaller and smaller, so
+    /// that few requests are enough to decide.
+    pub(super) fn may_send(&self, id: GroupId) -> bool {
+        let group = self.groups.get(id.0);
+        self.suspect() != Some(id) || group.is_some_and(|group| group.in_flight == 0)
+    }
+
+    /// Whether the chunk has cost as many requests as it may.
+    pub(super) fn exhausted(&self, id: GroupId) -> bool {
+        self.groups.get(id.0).is_some_and(|group| group.probes >= MOST_PROBES)
+    }
+
+    /// A part goes out.
+    pub(super) fn sent(&mut self, id: GroupId) {
+        if let Some(group) = self.groups.get_mut(id.0) {
+            group.probes += 1;
+            group.in_flight += 1;
+        }
+    }
+
+    /// A part came back, neither accepted nor refused; `counted` if it cost a request.
+    pub(super) fn undecided(&mut self, id: GroupId, counted: bool) {
+        if let Some(group) = self.groups.get_mut(id.0) {
+            group.in_flight -= 1;
+            group.probes -= u32::from(!counted);
+        }
+    }
+
+    /// A part, or a whole chunk, was accepted.
+    pub(super) fn accepted(&mut self, id: Option<GroupId>) {
+        self.accepted = true;
+        if let Some(group) = id.and_then(|id| self.groups.get_mut(id.0)) {
+            group.in_flight -= 1;
+        }
+    }
+
+    /// A single record was too large a request; returns whether by now every request must be.
+    pub(super) const fn too_large(&mut self) -> bool {
+        self.too_large += 1;
+        !self.accepted && self.too_large >= HOPELESS
+    }
+
+    /// A part was refused; returns whether by now the request itself must be wrong.
+    pub(super) fn refused(&mut self, id: GroupId) -> bool {
+        let suspect = self.suspect() == Some(id);
+        self.groups.get_mut(id.0).is_some_and(|group| {
+            group.in_flight -= 1;
+            group.refused += 1;
+            suspect && group.refused >= HOPELESS
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_bad_record_of_a_thousand_is_found_within_the_probes() {
+        for guilty in [0, 1, 499, 500, 731, 999] {
+            let mut splits = Splits::default();
+            let group = splits.open();
+            let mut parts = vec![(0, 500), (500, 1_000)];
+            let mut found = Vec::new();
+            while let Some((from, to)) = parts.pop() {
+                assert!(!splits.exhausted(group), "{guilty}");
+                splits.sent(group);
+                if !(from..to).contains(&guilty) {
+                    splits.accepted(Some(group));
+                    continue;
+                }
+                assert!(!splits.refused(group));
+                if to - from == 1 {
+                    found.push(from);
+                } else {
+                    let middle = usize::midpoint(from, to);
+                    parts.extend([(from, middle), (middle, to)]);
+                }
+            }
+            assert_eq!(found, [guilty]);
+        }
+    }
+
+    #[test]
+    fn a_wrong_request_is_told_from_a_bad_record() {
+        let mut splits = Splits::default();
+        let group = splits.open();
+        for probe in 1..=HOPELESS {
+            assert!(splits.may_send(group));
+            splits.sent(group);
+            assert!(!splits.may_send(group), "one after another");
+            assert_eq!(splits.refused(group), probe == HOPELESS);
+        }
+    }
+
+    #[test]
+    fn what_refuses_every_size_is_told_from_a_large_record() {
+        let mut splits = Splits::default();
+        for alone in 1..=HOPELESS {
+            assert_eq!(splits.too_large(), alone == HOPELESS);
+        }
+        splits.accepted(None);
+        assert!(!splits.too_large());
+    }
+
+    #[test]
+    fn an_accepted_part_clears_the_request() {
+        let mut splits = Splits::default();
+        let group = splits.open();
+        splits.sent(group);
+        splits.accepted(Some(group));
+        for _ in 1..MOST_PROBES {
+            splits.sent(group);
+            assert!(!splits.refused(group));
+        }
+        assert!(splits.exhausted(group));
     }
 }

@@ -61,8 +61,8 @@ pub(super) fn too_much_doubt(unknown: usize, first_doubt: &str) -> Error {
 }
 
 /// `spent` is what all who share a store have spent.
-pub(super) fn ceiling_reached(ceiling: u64, spent: Option<u64>) -> Error {
-    let ceiling = counted(ceiling, "credit");
+pub(super) fn ceiling_reached(ceiling: Option<u64>, spent: Option<u64>) -> Error {
+    let ceiling = counted(ceiling.unwrap_or_default(), "credit");
     let spent = spent
         .map(|spent| format!("; {} spent or in doubt by all who share the store", counted(spent, "credit")));
     let message = format!(
