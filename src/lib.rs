@@ -7,12 +7,14 @@
 //! | room | what it owns |
 //! |---|---|
 //! | [`identifier`] | what can be looked up: e-mail, phone, social profile; canonical forms |
+//! | [`outcome`] | what became of a lookup, and whether it may be sent |
 //! | [`results`] | the outcome of a row, the receipt of a run |
 //! | [`plan`] | merge duplicates, remember which row waits for what, cut chunks |
 //! | [`policy`], [`pace`], [`budget`], [`concurrency`] | what to do next: pure; time and chance are arguments |
 //! | [`vendor`] | everything that knows the vendor: limits, encoding, decoding, transport |
 //! | [`store`] | what was asked and paid: the trait, and the one in memory |
-//! | [`dispatch`] | the only place that spawns, sleeps and selects |
+//! | [`schedule`] | what a run sends next, and what follows from each reply: pure |
+//! | [`dispatch`] | the only place that spawns, sleeps and selects: it carries out what `schedule` decides |
 //! | `columns` | identifiers out of Arrow columns, contacts into them (feature `arrow`) |
 //! | `records` | text files as rows: CSV and JSON Lines cut, and columns put beside them (feature `arrow`) |
 //! | `sandbox` | the stand-in vendor (feature `sandbox`) |

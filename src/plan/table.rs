@@ -320,9 +320,8 @@ impl Table {
             };
             let origin = Origin { source, ..done.origin };
             let outcome = done.outcome.clone();
-            if matches!(outcome, Outcome::Miss | Outcome::Rejected(_))
-                && self.next_alternative(number, &outcome)
-            {
+            let may_go_on = matches!(outcome, Outcome::Miss | Outcome::Rejected(_));
+            if may_go_on && self.next_alternative(number, &outcome) {
                 continue;
             }
             self.conclude(number, place, outcome, origin, out);
@@ -335,9 +334,7 @@ impl Table {
         let Some(choice) = self.choice_mut(number) else { return false };
         choice.missed |= *outcome == Outcome::Miss;
         let more = choice.at + 1 < choice.alternatives.len();
-        if more {
-            choice.at += 1;
-        }
+        choice.at += usize::from(more);
         more
     }
 

@@ -209,8 +209,8 @@ BUGS = (
         "after an unknown, the next of a list is paid for",
         "order and completeness",
         TABLE,
-        "if matches!(outcome, Outcome::Miss | Outcome::Rejected(_))\n",
-        "if matches!(outcome, Outcome::Miss | Outcome::Rejected(_) | Outcome::Unknown(_))\n",
+        "let may_go_on = matches!(outcome, Outcome::Miss | Outcome::Rejected(_));",
+        "let may_go_on = matches!(outcome, Outcome::Miss | Outcome::Rejected(_) | Outcome::Unknown(_));",
     ),
     Bug(
         "a whole chunk is rejected for one record",

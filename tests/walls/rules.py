@@ -11,18 +11,38 @@ MAY_USE: dict[str, frozenset[str]] = {
     "error": frozenset(),
     "secret": frozenset({"error"}),
     "identifier": frozenset({"error"}),
+    "outcome": frozenset(),
     "results": frozenset({"error", "identifier"}),
     "config": frozenset({"error", "identifier", "results", "secret", "vendor::limits"}),
     "pace": frozenset({"error", "identifier", "results", "config", "vendor::limits"}),
     "concurrency": frozenset({"error", "config", "vendor::limits"}),
     "budget": frozenset({"error", "identifier", "results", "config", "vendor::limits"}),
-    "plan": frozenset({"error", "identifier", "results", "config", "vendor::limits"}),
+    "plan": frozenset({"error", "identifier", "outcome", "results", "config", "vendor::limits"}),
     # It judges replies and failures, so it may name the words in which the transport tells them.
     "policy": frozenset(
         {"error", "identifier", "results", "config", "budget", "pace", "vendor::limits", "vendor::transport"}
     ),
-    "vendor": frozenset({"error", "identifier", "results", "config", "secret"}),
-    "store": frozenset({"error", "identifier", "results", "config", "secret", "vendor::limits"}),
+    "vendor": frozenset({"error", "identifier", "outcome", "results", "config", "secret"}),
+    "store": frozenset(
+        {"error", "identifier", "outcome", "results", "config", "secret", "budget", "vendor::limits"}
+    ),
+    # It decides what a run sends, and knows neither how nor where answers are kept.
+    "schedule": frozenset(
+        {
+            "error",
+            "identifier",
+            "outcome",
+            "results",
+            "config",
+            "plan",
+            "policy",
+            "pace",
+            "budget",
+            "concurrency",
+            "vendor::align",
+            "vendor::limits",
+        }
+    ),
     # Identifiers out of columns become rows of a plan; contacts are read as the decoder reads strings.
     "columns": frozenset(
         {"error", "identifier", "results", "config", "plan", "vendor::decode", "vendor::limits"}
@@ -33,14 +53,13 @@ MAY_USE: dict[str, frozenset[str]] = {
         {
             "error",
             "identifier",
+            "outcome",
             "results",
             "config",
             "secret",
             "plan",
             "policy",
-            "pace",
-            "budget",
-            "concurrency",
+            "schedule",
             "vendor",
             "store",
         }
@@ -51,6 +70,7 @@ MAY_USE: dict[str, frozenset[str]] = {
         {
             "error",
             "identifier",
+            "outcome",
             "results",
             "config",
             "secret",
