@@ -18,7 +18,6 @@ use super::shell::Event;
 /// long as the engine's grace, and kept where there is a store.
 pub struct Run {
     port: Arc<Port>,
-    events: UnboundedSender<Event>,
     grace: Duration,
 }
 
@@ -66,17 +65,10 @@ impl Port {
         }
     }
 
-    /// Reports what stops the run, at once: the input may be endless.
-    pub(super) fn warn(&self, troubles: Vec<Error>) {
-        self.lock().troubles = troubles;
-        self.delivered.notify_one();
-    }
-
-    /// Nothing more comes.
-    pub(super) fn end(&self, troubles: Vec<Error>) {
+    /// Reports what the run has met: when that stops it, as its input may be endless; and when it is over.
+    pub(super) fn report(&self, troubles: Vec<Error>, over: bool) {
         let mut inner = self.lock();
-        inner.troubles = troubles;
-        inner.over = true;
+        (inner.troubles, inner.over) = (troubles, over);
         drop(inner);
         self.delivered.notify_one();
     }
@@ -89,9 +81,9 @@ impl Run {
             inner: Mutex::default(),
             delivered: Notify::new(),
             taken: Notify::new(),
-            events: events.clone(),
+            events,
         });
-        (Self { port: port.clone(), events, grace }, port, inbox)
+        (Self { port: port.clone(), grace }, port, inbox)
     }
 
     /// Adds rows. Never blocks: a caller with an endless source must itself wait for outcomes.
@@ -162,7 +154,7 @@ impl Run {
 
     fn send(&self, event: Event) {
         // The task ends only when the run is over.
-        let _ = self.events.send(event);
+        let _ = self.port.events.send(event);
     }
 }
 

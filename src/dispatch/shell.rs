@@ -103,7 +103,7 @@ impl Shell {
             }
         }
         shared.store.end(self.run);
-        port.end(self.scheduler.troubles());
+        port.report(self.scheduler.troubles(), true);
         shared.freed.notify_waiters();
     }
 
@@ -160,7 +160,7 @@ impl Shell {
         for effect in self.scheduler.effects() {
             match effect {
                 Effect::Freed => self.shared.freed.notify_waiters(),
-                Effect::Warn(troubles) => self.port.warn(troubles),
+                Effect::Warn(troubles) => self.port.report(troubles, false),
                 Effect::Doubt(doubted) => {
                     let (shared, run, required) = (self.shared.clone(), self.run, self.required.clone());
                     // If this fails, nothing changes for the caller, who learns of the doubt in any case.

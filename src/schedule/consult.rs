@@ -15,14 +15,10 @@ use super::{Effect, Scheduler};
 
 /// What the store is asked. Must be answered before the next step.
 #[derive(Debug)]
-pub struct Question(Asked);
-
-#[derive(Debug)]
-enum Asked {
-    /// Lookups of the rows from this one on.
-    Fresh { from: u64, ids: Vec<LookupId> },
-    /// Lookups that other requests asked for.
-    Held(Chunk),
+pub struct Question {
+    chunk: Chunk,
+    /// The first of the rows that named these lookups, if nobody has asked about them before.
+    from: Option<u64>,
 }
 
 /// Lookups that other requests ask for, with what they are sent with if those do not get an answer.
@@ -78,61 +74,54 @@ impl Scheduler {
             let (from, mut ids) = (self.table.rows(), Vec::new());
             let Self { intake, table, out, .. } = self;
             intake.take_some(|row| table.admit(row, &mut ids, out));
-            return Some(Question(Asked::Fresh { from, ids }));
+            return Some(Question { chunk: Chunk { ids, ..Chunk::default() }, from: Some(from) });
         }
         if self.held.checking.is_empty() {
             // Another request asked for these when they were named, which may be long ago.
             let ids = self.table.take_awaited();
             self.held.wait_and_look(Chunk { ids, ..Chunk::default() });
         }
-        Some(Question(Asked::Held(self.held.check()?)))
+        Some(Question { chunk: self.held.check()?, from: None })
     }
 
     /// The lookups of a question.
     #[must_use]
     pub fn lookups(&self, question: &Question) -> (Vec<LookupId>, Vec<&Identifier>) {
-        let ids = match &question.0 {
-            Asked::Fresh { ids, .. } => ids,
-            Asked::Held(chunk) => &chunk.ids,
-        };
-        ids.iter().filter_map(|id| Some((*id, self.table.identifier(*id)?))).unzip()
+        question.chunk.ids.iter().filter_map(|id| Some((*id, self.table.identifier(*id)?))).unzip()
     }
 
     /// What the store answered: for each of the [lookups](Self::lookups), whether it may be sent. A store that
     /// cannot be read ends the run.
     pub fn consulted(
         &mut self,
-        question: Question,
+        Question { chunk, from }: Question,
         answer: Result<impl Iterator<Item = (LookupId, Availability)>, Error>,
         now: Instant,
     ) {
         self.now = now;
         let answer = answer.map_err(|error| self.fail(error));
-        match question.0 {
-            Asked::Fresh { from, .. } => {
-                for (id, availability) in answer.into_iter().flatten() {
-                    self.admitted(id, availability);
-                }
-                self.table.activate(from, &mut self.out);
-                self.seal_if_complete();
+        if let Some(from) = from {
+            for (id, availability) in answer.into_iter().flatten() {
+                self.admitted(id, availability);
             }
-            Asked::Held(chunk) => {
-                // Nobody knows any more what the others get: the run is stopping, and leaves it.
-                let Ok(answer) = answer else { return self.again(chunk) };
-                let (mut free, mut held) = (Vec::new(), Vec::new());
-                for (id, availability) in answer {
-                    match availability {
-                        Availability::Free | Availability::Again => free.push(id),
-                        Availability::Held => held.push(id),
-                        Availability::Known(outcome, seen) => self.take_over(id, outcome, seen),
-                    }
-                }
-                if !free.is_empty() {
-                    self.again(chunk.with(free));
-                }
-                self.held.wait_for(chunk.with(held));
+            self.table.activate(from, &mut self.out);
+            self.seal_if_complete();
+            return;
+        }
+        // Nobody knows any more what the others get: the run is stopping, and leaves it.
+        let Ok(answer) = answer else { return self.again(chunk) };
+        let (mut free, mut held) = (Vec::new(), Vec::new());
+        for (id, availability) in answer {
+            match availability {
+                Availability::Free | Availability::Again => free.push(id),
+                Availability::Held => held.push(id),
+                Availability::Known(outcome, seen) => self.take_over(id, outcome, seen),
             }
         }
+        if !free.is_empty() {
+            self.again(chunk.with(free));
+        }
+        self.held.wait_for(chunk.with(held));
     }
 
     /// Whether a lookup of a new row may be sent.

@@ -19,7 +19,7 @@ pub(super) struct Intake {
     pub(super) fed: VecDeque<std::vec::IntoIter<Row>>,
     /// No more rows come, or the run waits for none.
     pub(super) over: bool,
-    finished: bool,
+    pub(super) finished: bool,
 }
 
 impl Intake {
@@ -34,11 +34,6 @@ impl Intake {
             table.foresee(self.fed.iter().flat_map(std::vec::IntoIter::as_slice));
         }
         (self.over, self.finished) = (true, true);
-    }
-
-    /// Whether every row that there is has been admitted.
-    pub(super) fn is_complete(&self) -> bool {
-        self.finished && self.fed.is_empty()
     }
 
     /// Whether rows should be admitted now. A waiting row needs less memory than a waiting lookup, so only

@@ -215,7 +215,7 @@ impl Scheduler {
 
     /// The request is too large: from now on, smaller ones.
     fn too_large(&mut self, chunk: Chunk) {
-        self.retries.too_large(chunk.ids.len());
+        self.retries.chunk_size = self.retries.chunk_size.min(chunk.ids.len() / 2).max(1);
         let hopeless = chunk.ids.len() == 1 && self.retries.splits.too_large();
         self.halve(chunk, &Verdict::TooLarge);
         if hopeless {

@@ -216,7 +216,7 @@ impl Scheduler {
     }
 
     fn seal_if_complete(&mut self) {
-        if self.intake.is_complete() {
+        if self.intake.finished && self.intake.fed.is_empty() {
             self.table.seal();
         }
     }

@@ -71,11 +71,6 @@ impl Retries {
         self.queue = others;
         taken
     }
-
-    /// A chunk was too large a request: from now on they have half its size.
-    pub(super) fn too_large(&mut self, lookups: usize) {
-        self.chunk_size = self.chunk_size.min(lookups / 2).max(1);
-    }
 }
 
 /// One refused chunk.

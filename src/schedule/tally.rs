@@ -33,9 +33,17 @@ pub(super) struct Tally {
     unreadable: bool,
     /// Why the first unknown lookup is unknown.
     first_doubt: Option<Arc<str>>,
-    fatal: Option<Error>,
-    budget: Option<Error>,
-    doubt: Option<Error>,
+    /// Why the run stopped: of each severity, the first.
+    stopped_by: Vec<Error>,
+}
+
+/// Worst first: fatal, budget, unknown.
+const fn severity(error: &Error) -> u8 {
+    match error.kind() {
+        ErrorKind::BudgetExceeded => 1,
+        ErrorKind::UnknownOutcome => 2,
+        _ => 0,
+    }
 }
 
 impl Tally {
@@ -47,9 +55,7 @@ impl Tally {
             reception: Reception::default(),
             unreadable: false,
             first_doubt: None,
-            fatal: None,
-            budget: None,
-            doubt: None,
+            stopped_by: Vec::new(),
         }
     }
 
@@ -139,19 +145,14 @@ impl Tally {
     /// Why the run stopped: only the first reason is reported.
     pub(super) fn stopped(&mut self, reason: &Arc<str>, error: Option<Error>) {
         self.receipt.stopped.get_or_insert_with(|| reason.clone());
-        let Some(error) = error else { return };
-        let place = match error.kind() {
-            ErrorKind::BudgetExceeded => &mut self.budget,
-            ErrorKind::UnknownOutcome => &mut self.doubt,
-            _ => &mut self.fatal,
-        };
-        place.get_or_insert(error);
+        let is_new = |error: &Error| !self.stopped_by.iter().any(|known| severity(known) == severity(error));
+        self.stopped_by.extend(error.filter(is_new));
+        self.stopped_by.sort_by_key(severity);
     }
 
     /// What the run met, worst first: fatal, budget, unknown, rejected.
     pub(super) fn troubles(&self) -> Vec<Error> {
-        let mut troubles: Vec<Error> =
-            [&self.fatal, &self.budget, &self.doubt].into_iter().flatten().cloned().collect();
+        let mut troubles = self.stopped_by.clone();
         // Doubts that earlier runs left are on the receipt, and are not reported as trouble a second time.
         let unknown = self.receipt.count(Status::Unknown).saturating_sub(self.receipt.inherited.rows);
         if unknown > 0 {

@@ -130,15 +130,15 @@ BUGS = (
     Bug(
         "a 413 teaches too little",
         "smaller chunks after 413",
-        RETRIES,
-        "self.chunk_size.min(lookups / 2).max(1);",
-        "self.chunk_size.min(lookups - 1).max(1);",
+        LANDED,
+        "self.retries.chunk_size.min(chunk.ids.len() / 2).max(1);",
+        "self.retries.chunk_size.min(chunk.ids.len() - 1).max(1);",
     ),
     Bug(
         "a 413 teaches nothing",
         "smaller chunks after 413",
         LANDED,
-        "        self.retries.too_large(chunk.ids.len());\n",
+        "self.retries.chunk_size = self.retries.chunk_size.min(chunk.ids.len() / 2).max(1);",
         "",
     ),
     Bug(
