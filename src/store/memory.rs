@@ -1,6 +1,5 @@
-//! The store that remembers only as long as it must: lookups in flight, so that runs at the same
-//! time do not pay twice, and their answers, the latest of them, for as long as another run that may
-//! have seen them in flight is under way.
+//! The store that forgets. It remembers lookups in flight, so that runs at the same time do not pay twice, and
+//! their latest answers for as long as another run is under way that may have seen them in flight.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,8 +14,8 @@ use crate::identifier::Identifier;
 
 use super::{Availability, Claim, Evidence, Outcome, RequestId, Required, RunId, Seen, Store, Terms};
 
-/// Answers kept at the most: as many as a run itself remembers. A stream that is left open, or two
-/// that go on for ever, must not fill the memory.
+/// Most answers kept: as many as a run itself remembers. A stream that is left open, or two that never end, must
+/// not fill the memory.
 const MOST_KEPT: usize = 100_000;
 
 /// Remembers only while runs are under way.
@@ -28,16 +27,16 @@ pub struct MemoryStore {
 
 #[derive(Debug, Default)]
 struct Inner {
-    /// Runs and answers are numbered from one sequence, so that it can be told which came first.
+    /// Runs and answers have numbers from one sequence, which shows what came first.
     clock: u64,
     live: BTreeSet<RunId>,
     entries: HashMap<Required, HashMap<Identifier, Entry>>,
-    /// What the only run that is live has in flight, as long as nothing is in `entries`: it never
-    /// asks for a lookup twice at a time, so nobody looks for one.
+    /// What the only live run has in flight, while `entries` is empty. That run never asks for a lookup twice at
+    /// a time, so nobody searches here.
     alone: Vec<Chunk>,
-    /// Answers that are kept, oldest first.
+    /// Answers, oldest first.
     kept: VecDeque<(u64, Required, Identifier)>,
-    /// The same of doubts, which are not to be sent again however many come after them.
+    /// Doubts, oldest first. They must not be sent again, however many follow.
     doubts: VecDeque<(u64, Required, Identifier)>,
 }
 

@@ -1,8 +1,8 @@
 //! What was asked and paid, so that nothing is paid for twice.
 //!
 //! A [`Store`] is asked before anything is sent ([`Store::consult`]), notes the intent to send
-//! ([`Store::claim`]) and keeps the answers ([`Store::settle`]). It knows lookups, answers and what
-//! a request came to; of retries, rows and the vendor's words it knows nothing.
+//! ([`Store::claim`]) and keeps the answers ([`Store::settle`]). It knows lookups, their outcomes and requests. It
+//! knows nothing of retries, rows, or how the service words its replies.
 
 mod memory;
 #[cfg(feature = "store")]
@@ -35,7 +35,7 @@ pub type Required = Arc<[Box<str>]>;
 
 /// What was asked and paid.
 pub trait Store: Send + Sync + 'static {
-    /// A run begins, on these terms: what is answered from now on while it lasts is there for it.
+    /// A run begins, on these terms. It may use every answer that arrives from now on until it ends.
     fn begin(&self, terms: Terms) -> RunId;
 
     /// The run is over.
@@ -44,17 +44,17 @@ pub trait Store: Send + Sync + 'static {
     /// Whether answers outlive the runs that asked for them.
     fn durable(&self) -> bool;
 
-    /// If nobody else will ever ask for the answers of this run, gives its claims back, in one step,
-    /// and spares it [`Store::settle`]; whether that was so.
+    /// If nobody else will ever ask for the answers of this run, gives these claims back in one step, and
+    /// returns true: then [`Store::settle`] is not needed.
     fn release_if_alone(&self, run: RunId, required: &Required, lookups: &[Identifier]) -> bool {
         let _ = (run, required, lookups);
         false
     }
 
-    /// How these lookups stand, in their order. Changes nothing.
+    /// Whether these lookups may be sent, in their order. Changes nothing.
     ///
     /// # Errors
-    /// Where the store cannot be read.
+    /// If the store cannot be read.
     fn consult<'a>(
         &'a self,
         run: RunId,
@@ -62,14 +62,14 @@ pub trait Store: Send + Sync + 'static {
         lookups: &'a [&'a Identifier],
     ) -> BoxFuture<'a, Result<Vec<Availability>, Error>>;
 
-    /// Claims those that are free and notes the intent to send them, in one step: when this has
-    /// returned, no other run will send them.
+    /// Claims the lookups that are free and notes the intent to send them, in one step: after this, no other run
+    /// sends them.
     ///
     /// # Errors
-    /// Where the intent could not be noted: then nothing may be sent.
+    /// If the intent could not be noted: then nothing may be sent.
     ///
     /// # Cancel safety
-    /// Not safe: what was claimed would stay claimed.
+    /// Not safe: the lookups would stay claimed.
     fn claim<'a>(
         &'a self,
         run: RunId,
@@ -77,18 +77,18 @@ pub trait Store: Send + Sync + 'static {
         lookups: &'a [Identifier],
     ) -> BoxFuture<'a, Result<Claim, Error>>;
 
-    /// Says what became of the lookups that a request claimed, and wakes whoever waits for them. What was not
-    /// sent, anybody may ask for. A request that was given up can still be settled: what is known replaces the
+    /// Stores what became of the lookups that a request claimed, and wakes the runs that wait for them. Lookups
+    /// that were not sent become free. A request that was given up can still be settled: the answer replaces the
     /// doubt.
     ///
-    /// Returns how many contacts are deliberately not stored, because they mention a purged person. They
-    /// still reach the caller.
+    /// Returns how many contacts are deliberately not stored, because they mention a purged person. The caller
+    /// still gets them.
     ///
     /// # Errors
-    /// Where it could not be kept; it still reaches the caller.
+    /// If the outcomes could not be stored. The caller still gets them.
     ///
     /// # Cancel safety
-    /// Safe: once called, it is done, whether or not anybody waits for it.
+    /// Safe: once called, it is done, even if nobody waits for it.
     fn settle<'a>(
         &'a self,
         run: RunId,
@@ -98,15 +98,15 @@ pub trait Store: Send + Sync + 'static {
         evidence: Evidence,
     ) -> BoxFuture<'a, Result<u64, Error>>;
 
-    /// The task of a request ended without a word: what it had claimed is in doubt. Never waits, so
-    /// that a destructor can say it.
+    /// The task of a request ended without a result: the lookups that it had claimed are in doubt. Never waits, so
+    /// that a destructor can call it.
     fn abandon(&self, run: RunId, required: &Required, request: RequestId, lookups: Vec<Identifier>);
 
     /// These lookups were sent once and are unknown. The run had announced that it would send them again
     /// ([`Evidence::resends`]), and now it will not. A store that has kept the doubt has nothing to do.
     ///
     /// # Errors
-    /// Where it could not be kept.
+    /// If the doubt could not be stored.
     fn doubt<'a>(
         &'a self,
         run: RunId,
@@ -120,7 +120,7 @@ pub trait Store: Send + Sync + 'static {
     /// Resolves after the next change that another run could wait for.
     fn changed(&self) -> Notified<'_>;
 
-    /// Looks whether other processes have changed anything, or have died, and if so lets
-    /// [`Store::changed`] resolve. To be called now and then by who waits; never waits itself.
+    /// Looks whether other processes have changed anything, or have died, and if so lets [`Store::changed`]
+    /// resolve. A run that waits for a change calls this regularly. Never waits itself.
     fn listen(&self) {}
 }

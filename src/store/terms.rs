@@ -1,4 +1,4 @@
-//! On what terms a run asks, and what the store says to a claim. Data only.
+//! The terms of a run with the store, and the answer to a claim. Data only.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,39 +11,39 @@ use crate::outcome::Availability;
 
 use super::RequestId;
 
-/// What a run settles with the store before it asks.
+/// The terms of a run with the store.
 #[derive(Debug, Clone, Default)]
 pub struct Terms {
-    /// The oldest hit that it takes; without it, any.
+    /// The oldest hit that the run uses; if `None`, any.
     pub max_age: Option<Duration>,
-    /// The oldest miss that it takes; without it, any.
+    /// The oldest miss that the run uses; if `None`, any.
     pub miss_max_age: Option<Duration>,
     /// Ask again for what was answered before the run began.
     pub refresh: bool,
     /// Send what is in doubt again.
     pub resend: bool,
-    /// Most sends in any 60 s, by all who share the store and the key.
+    /// Most sends in any 60 s, of all runs that share the store and the key.
     pub requests_per_minute: u32,
     /// Stands for the key in the journal.
     pub key_fingerprint: u64,
-    /// Most credits, where the store is to count them.
+    /// Most credits, if the store must count them.
     pub ceiling: Option<Ceiling>,
-    /// What the journal says of each request.
+    /// Notes that the journal keeps with each request.
     pub tags: Arc<[(Box<str>, Box<str>)]>,
 }
 
-/// Most credits over a time.
+/// Most credits over a period.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ceiling {
     /// Most credits, doubts and requests under way counted as spent.
     pub credits: u64,
-    /// Over what; never [`Per::Run`], which a run counts for itself.
+    /// The period. Never [`Per::Run`], which a run counts for itself.
     pub per: Per,
     /// Where days and months begin.
     pub time_zone: Box<str>,
 }
 
-/// What came of a claim.
+/// The answer to a claim.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Claim {
     /// Which lookups may be sent, in order: those that are [`Availability::Free`] or
@@ -54,34 +54,33 @@ pub enum Claim {
         /// One for each lookup.
         availability: Vec<Availability>,
     },
-    /// Nothing was claimed: others who share the store have used the rate up, or the service has
-    /// asked all of them to pause. Ask again after so long.
+    /// Nothing was claimed: other runs that share the store have used up the rate, or the service has asked all
+    /// of them to pause. Ask again after so long.
     NotBefore(Duration),
-    /// Nothing was claimed: it would go beyond the ceiling.
+    /// Nothing was claimed: it would exceed the ceiling.
     NoRoom(Room),
 }
 
-/// What a request came to, for the journal.
+/// How a request ended, for the journal.
 #[derive(Debug, Clone, Default)]
 pub struct Evidence {
     /// When it was over, in milliseconds since 1970.
     pub at_ms: i64,
     /// In one word.
     pub outcome: &'static str,
-    /// The HTTP status, where there was one.
+    /// The HTTP status, if there was one.
     pub status: Option<u16>,
     /// From the first byte to the last.
     pub took: Duration,
-    /// Whether a byte may have left: what did not leave counts neither against the rate nor as a
-    /// request.
+    /// Whether a byte may have left this machine. If not, it counts neither against the rate nor as a request.
     pub left: bool,
     /// Credits known to be charged.
     pub credits: u64,
-    /// Credits that may have been charged on top.
+    /// Credits that may have been charged in addition.
     pub in_doubt: u64,
     /// The run will send again what is unknown: other runs must not take it for the final outcome.
     pub resends: bool,
-    /// Nobody who shares the key may send for so long.
+    /// No run that shares the key may send for so long.
     pub pause: Option<Duration>,
     /// A reply that was charged and could not be read whole, as it came.
     pub unread: Option<Bytes>,
