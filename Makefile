@@ -13,6 +13,7 @@ DEMO := .venv-demo
 CHECK := .venv-check
 BENCH := .venv-bench
 DIST := dist
+ALL_RUST := --workspace --exclude exactbuyer_python
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -75,27 +76,23 @@ lint: $(CHECK)/made
 	$(call say,ruff: format and lint)
 	$(CHECK)/bin/ruff format --check .
 	$(CHECK)/bin/ruff check .
+	$(call say,import-linter: which room of the Python package may import which)
+	PYTHONPATH=python $(CHECK)/bin/lint-imports --no-cache --no-logo
 
 clippy:
-	$(call say,clippy: the bare core)
-	cargo clippy --locked --all-targets -- -D warnings
-	$(call say,clippy: with everything)
-	cargo clippy --locked --all-targets --features python -- -D warnings
+	$(call say,clippy)
+	cargo clippy --locked --workspace --all-targets -- -D warnings
 
 doc:
 	$(call say,rustdoc)
-	# With the features of the step before, whose work it takes over.
-	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --features python
+	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --workspace
 
-# The simulation needs no feature, and runs once.
+# All tests but those of Python's crate, which are written in Python. `torture` kills processes, cuts the power, lets
+# disks fail and runs eight processes at once.
 rust-test:
-	$(call say,cargo test: the bare core)
-	cargo test --locked
-	$(call say,cargo test: with everything but Python)
-	# Some of its servers are proxies of names that nobody has: those are no loopback addresses.
-	env -u EXACTBUYER_OFFLINE cargo test --locked --features http,sandbox,arrow,store --lib --test transport --test store
-	$(call say,the store: kills and power cuts and disks that fail and eight processes at once)
-	cargo test --locked --features http,sandbox,arrow,store --test torture
+	$(call say,cargo test)
+	# Some servers of the tests are proxies for names that do not exist: those are not loopback addresses.
+	env -u EXACTBUYER_OFFLINE cargo test --locked $(ALL_RUST)
 
 # One optimised build for the checks and the figures. Always by the same interpreter: another one would
 # compile the Python half of the dependencies again.
@@ -168,13 +165,13 @@ torture: installed
 	$(CHECK)/bin/python tests/soak/soak.py --rounds $${SOAK_ROUNDS:-20}
 	$(call say,every property with $${PROPTEST_CASES:-20000} cases)
 	env -u EXACTBUYER_OFFLINE PROPTEST_CASES=$${PROPTEST_CASES:-20000} \
-	  cargo test --locked --features http,sandbox,arrow,store --lib --test engine --test identifiers --test transport
+	  cargo test --locked $(ALL_RUST) --lib --test engine --test identifiers --test transport
 	$(call say,the properties of the store, whose cases wait for the disk, with $${STORE_CASES:-1000} cases)
-	PROPTEST_CASES=$${STORE_CASES:-1000} cargo test --locked --features http,sandbox,arrow,store --test store
+	PROPTEST_CASES=$${STORE_CASES:-1000} cargo test --locked -p exactbuyer_tests --test store
 	$(call say,$${SIMULATION_RUNS:-1000000} simulated runs)
-	SIMULATION_RUNS=$${SIMULATION_RUNS:-1000000} cargo test --locked --test simulation
+	SIMULATION_RUNS=$${SIMULATION_RUNS:-1000000} cargo test --locked -p exactbuyer_tests --test simulation
 	$(call say,the store: $${TORTURE:-10} times as many kills and power cuts and failures)
-	TORTURE=$${TORTURE:-10} cargo test --locked --features http,sandbox,arrow,store --test torture
+	TORTURE=$${TORTURE:-10} cargo test --locked -p exactbuyer_tests --test torture
 	$(call say,files of $${CLI_ROWS:-2000000} rows through the command line in flat memory)
 	CLI_ROWS=$${CLI_ROWS:-2000000} $(CHECK)/bin/python -m pytest tests/python/test_cli_memory.py
 	$(call say,bugs planted in the engine and in the store)

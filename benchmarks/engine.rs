@@ -2,7 +2,7 @@
 //! no objects. Prints, as its last line, the records and the processor seconds that they took.
 //!
 //! ```console
-//! $ cargo bench --features http,sandbox --bench engine -- 1000000
+//! $ cargo bench -p exactbuyer_tests --bench engine -- 1000000
 //! ```
 //!
 //! The sandbox runs in a process of its own, so that its time is not counted.
@@ -14,15 +14,15 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use exactbuyer::config::Config;
-use exactbuyer::dispatch::{Engine, RunOptions};
-use exactbuyer::identifier::{Rules, identify};
-use exactbuyer::plan::Row;
-use exactbuyer::results::Status;
-use exactbuyer::sandbox::{Options, Sandbox};
-use exactbuyer::secret::ApiKey;
-use exactbuyer::store::MemoryStore;
-use exactbuyer::vendor::http::{HttpSettings, HttpTransport};
+use exactbuyer_core::config::Config;
+use exactbuyer_core::identifier::{Rules, identify};
+use exactbuyer_core::plan::Row;
+use exactbuyer_core::results::Status;
+use exactbuyer_core::secret::ApiKey;
+use exactbuyer_dispatch::{Engine, RunOptions};
+use exactbuyer_http::{HttpSettings, HttpTransport};
+use exactbuyer_sandbox::{Options, Sandbox};
+use exactbuyer_store::MemoryStore;
 
 /// Requests in flight, as in the other figures.
 const CONCURRENCY: usize = 16;

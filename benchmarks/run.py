@@ -36,7 +36,7 @@ PEERS = (
     OURS,
 )
 # A program of its own, without Python: its last line is JSON, {"records": …, "cpu_s": …}.
-ENGINE_COMMAND = ("cargo", "bench", "--quiet", "--locked", "--features", "http,sandbox", "--bench", "engine")
+ENGINE_COMMAND = ("cargo", "bench", "--quiet", "--locked", "-p", "exactbuyer_tests", "--bench", "engine")
 
 Figures = dict[str, Any]
 

@@ -1,6 +1,6 @@
 //! How many records a second the sandbox serves on one core, and what one costs it.
 //!
-//! `cargo bench --features sandbox --bench sandbox_load [-- REQUESTS]` runs the server in a process
+//! `cargo bench -p exactbuyer_tests --bench sandbox_load [-- REQUESTS]` runs the server in a process
 //! of its own on core 0 and the load on core 1 (by `taskset`, where there is one). Every identifier
 //! is new to the server, every call asks for 1,000, 70 % of them are found.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-use exactbuyer::sandbox::{Options, Sandbox};
+use exactbuyer_sandbox::{Options, Sandbox};
 
 const RECORDS: usize = 1_000;
 const CONNECTIONS: usize = 8;

@@ -2,7 +2,7 @@
 //! disk that it takes. Prints, as its last line, the figures as JSON.
 //!
 //! ```console
-//! $ cargo bench --features http,sandbox,store --bench store -- 300000 [folder]
+//! $ cargo bench -p exactbuyer_tests --bench store -- 300000 [folder]
 //! ```
 //!
 //! The sandbox runs in a process of its own, so that its time is not counted.
@@ -16,16 +16,17 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use exactbuyer::config::Config;
-use exactbuyer::dispatch::{Engine, RunOptions};
-use exactbuyer::identifier::{Rules, identify};
-use exactbuyer::plan::Row;
-use exactbuyer::results::Status;
-use exactbuyer::sandbox::{Options, Sandbox};
-use exactbuyer::secret::ApiKey;
-use exactbuyer::store::sqlite::SqliteStore;
-use exactbuyer::store::{MemoryStore, Store};
-use exactbuyer::vendor::http::{HttpSettings, HttpTransport};
+use exactbuyer_core::config::Config;
+use exactbuyer_core::identifier::{Rules, identify};
+use exactbuyer_core::plan::Row;
+use exactbuyer_core::results::Status;
+use exactbuyer_core::secret::ApiKey;
+use exactbuyer_core::store::Store;
+use exactbuyer_dispatch::{Engine, RunOptions};
+use exactbuyer_http::{HttpSettings, HttpTransport};
+use exactbuyer_sandbox::{Options, Sandbox};
+use exactbuyer_store::MemoryStore;
+use exactbuyer_store::sqlite::SqliteStore;
 
 /// Requests in flight, as in the other figures.
 const CONCURRENCY: usize = 16;

@@ -1,7 +1,7 @@
 //! What a large store costs to open, to plan against, to search and to purge.
 //!
 //! ```console
-//! $ cargo bench --features store --bench store_size -- 2100000 [folder]
+//! $ cargo bench -p exactbuyer_tests --bench store_size -- 2100000 [folder]
 //! ```
 //!
 //! Makes the store in the folder (by default a temporary one), some 250 bytes a lookup, and removes it.
@@ -13,9 +13,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use exactbuyer::identifier::{FieldType, Identifier};
-use exactbuyer::store::sqlite::{SqliteStore, Target};
-use exactbuyer::store::{Claim, Evidence, Outcome, Required, Store, Terms};
+use exactbuyer_core::identifier::{FieldType, Identifier};
+use exactbuyer_core::store::{Claim, Evidence, Outcome, Required, Store, Terms};
+use exactbuyer_store::sqlite::{SqliteStore, Target};
 
 /// Lookups of one request.
 const CHUNK: usize = 1_000;

@@ -10,11 +10,11 @@
 For the real service, set the environment variable `EXACTBUYER_API_KEY` and use `BulkEnricher()`.
 """
 
-from ._calls import OnError
+from ._calls.async_streams import AsyncStream
+from ._calls.options import OnError
+from ._calls.streams import Stream
 from ._core import __version__
-from .async_streams import AsyncStream
-from .budget import Budget
-from .columns import DEFAULT_COLUMNS
+from ._frames.request import DEFAULT_COLUMNS
 from .enricher import BulkEnricher
 from .exceptions import (
     ApiError,
@@ -35,13 +35,12 @@ from .exceptions import (
     TransportError,
     UnknownOutcomeError,
 )
-from .plan import Plan, Suspect
-from .progress import Progress, ProgressOption
-from .receipt import Note, Receipt
-from .results import Problem, Result, Results, Status
-from .rows import FieldType, RequiredField
-from .settings import Body, Copies, Duration, OnUnknown
-from .streams import Stream
+from .field_types import FieldType, RequiredField
+from .report.plan import Plan, Suspect
+from .report.progress import Progress, ProgressOption
+from .report.receipt import Note, Receipt
+from .report.results import Problem, Result, Results, Status
+from .settings import Body, Budget, Copies, Duration, OnUnknown
 
 __all__ = [
     "DEFAULT_COLUMNS",
@@ -85,3 +84,7 @@ __all__ = [
     "UnknownOutcomeError",
     "__version__",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -4,9 +4,9 @@ from collections.abc import Awaitable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, final
 
-from ._secret import Secret
-from .rows import FieldType
+from .field_types import FieldType
 from .sandbox import Fault
+from .settings._secret import Secret
 
 __all__ = [
     "DEFAULT_COLUMNS",
@@ -132,7 +132,9 @@ class Table:
     Each of `columns` is a name, a path, and a type: `None`, a name, or one of Arrow's.
     """
 
-    def __new__(cls, columns: list[tuple[str, str, Any]], *, prefix: str, by: list[str]) -> Table: ...
+    def __new__(
+        cls, columns: list[tuple[str, str, Any]], *, prefix: str, by: list[str], large_text: bool = False
+    ) -> Table: ...
     def names(self) -> list[str]:
         """The names of the columns, in order."""
 

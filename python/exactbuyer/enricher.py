@@ -1,49 +1,58 @@
 """The main class of the package: :class:`BulkEnricher`.
 
-Owns how an enricher is created, shown, copied and closed. Its calls are in `sync_doors`, `async_doors` and
-`table_doors`, its state in `_desk`.
+Owns how an enricher is created, shown, copied and closed. Its calls are in `_enrich`, `_enrich_async` and
+`_enrich_table`, its state in `_calls/session.py`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from functools import cache
 from inspect import signature
+from os import PathLike
+from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from ._auto_store import warn_if_elsewhere
-from ._desk import Desk, Terms
-from ._places import is_address, refuse_address
-from ._secret import KEY_VARIABLE, Hidden, ProxyUrl, Secret
-from ._tables import Job, in_a_table
-from .async_doors import AsyncDoors
-from .columns import Wish
+from ._calls.options import CallOptions
+from ._calls.session import Session
+from ._enrich import BlockingCalls
+from ._enrich_async import AwaitableCalls
+from ._enrich_table import TableCalls
+from ._frames.request import By, Columns, Split, TableRequest
+from ._frames.table_input import TableInput, cell_reason
+from ._traceback import short_traceback
 from .exceptions import ConfigError
-from .settings import BASE_URL, checked, store_path
-from .sync_doors import SyncDoors
-from .table_doors import TableDoors
+from .settings import (
+    BASE_URL,
+    SETTINGS,
+    Body,
+    Budget,
+    Copies,
+    Duration,
+    OnUnknown,
+    Settings,
+    checked,
+    store_path,
+)
+from .settings._auto_store import warn_if_elsewhere
+from .settings._paths import is_address, refuse_address
+from .settings._secret import KEY_VARIABLE, Hidden, ProxyUrl, Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Mapping
-    from decimal import Decimal
-    from os import PathLike
-    from types import TracebackType
-
     from typing_extensions import Self
 
-    from ._copies import Origin
-    from .budget import Budget
-    from .columns import By, Columns, Split
-    from .plan import Plan
-    from .receipt import Receipt
-    from .rows import FieldType, RequiredField
+    from ._calls.copies import Origin
+    from .field_types import FieldType, RequiredField
+    from .report.plan import Plan
+    from .report.receipt import Receipt
     from .sandbox import Sandbox
-    from .settings import Body, Copies, Duration, OnUnknown, Settings
     from .store import Resolution, Resolved, Store
 
 
-class BulkEnricher(SyncDoors, AsyncDoors, TableDoors):
+class BulkEnricher(BlockingCalls, AwaitableCalls, TableCalls):
     """Looks up people by e-mail, phone or social profile, in bulk. Each person is paid for once.
 
     An enricher cannot be changed. Several threads can use it, and it is a context manager. It can be pickled
@@ -115,7 +124,7 @@ class BulkEnricher(SyncDoors, AsyncDoors, TableDoors):
     Source: `contact-enrichment/bulk-enrichment-api` and `master/rate-limiting` on docs.exactbuyer.com.
     """
 
-    __slots__ = ("__weakref__", "_desk")
+    __slots__ = ("__weakref__", "_session")
 
     def __init__(
         self,
@@ -153,36 +162,14 @@ class BulkEnricher(SyncDoors, AsyncDoors, TableDoors):
             # It may hold a password.
             store = None
             raise refuse_address("store")
-        if key is not None:
-            key.check("api_key", f"pass None to read {KEY_VARIABLE}, or a key")
-        settings = checked(
-            required_fields=required_fields,
-            store=store,
-            max_credits=max_credits,
-            max_in_doubt=max_in_doubt,
-            on_unknown=on_unknown,
-            requests_per_minute=requests_per_minute,
-            max_concurrency=max_concurrency,
-            chunk_size=chunk_size,
-            max_retries=max_retries,
-            timeout=timeout,
-            connect_timeout=connect_timeout,
-            grace=grace,
-            default_region=default_region,
-            max_age=max_age,
-            miss_max_age=miss_max_age,
-            na_values=na_values,
-            body=body,
-            base_url=hidden_url,
-            proxy=hidden_proxy,
-            ca_bundle=ca_bundle,
-            credit_price=credit_price,
-            tags=tags,
-            copies=copies,
-        )
-        if isinstance(store, str) and store == "auto":
-            warn_if_elsewhere(settings.store)
-        object.__setattr__(self, "_desk", Desk(settings, key))
+        with short_traceback:
+            if key is not None:
+                key.check("api_key", f"pass None to read {KEY_VARIABLE}, or a key")
+            given = {name: value for name, value in locals().items() if name in SETTINGS}
+            settings = checked(**given | {"base_url": hidden_url, "proxy": hidden_proxy})
+            if isinstance(store, str) and store == "auto":
+                warn_if_elsewhere(settings.store)
+            object.__setattr__(self, "_session", Session(settings, key))
 
     @classmethod
     def sandbox(cls, **settings: Any) -> Self:
@@ -220,19 +207,20 @@ class BulkEnricher(SyncDoors, AsyncDoors, TableDoors):
                     f"{name} is the sandbox's own here: leave it out, or call BulkEnricher(…) with it"
                 )
         server = Sandbox()
-        enricher = cls(server.api_key, base_url=server.url, **settings)
-        enricher._desk.server = server
+        with short_traceback:
+            enricher = cls(server.api_key, base_url=server.url, **settings)
+        enricher._session.server = server
         return enricher
 
     @property
     def sandbox_server(self) -> Sandbox | None:
         """The stand-in of an enricher created by `sandbox()`; `None` for any other enricher."""
-        return self._desk.server
+        return self._session.server
 
     @property
     def store(self) -> Store | None:
         """The store of this enricher (see `exactbuyer.store.Store`); `None` if it has none."""
-        return self._desk.store
+        return self._session.store
 
     def resolve_unknown(self, resolution: Resolution) -> Resolved:
         """Decides about all lookups in the store that may have been charged and have no answer.
@@ -265,24 +253,24 @@ class BulkEnricher(SyncDoors, AsyncDoors, TableDoors):
             >>> again[0]["status"] in {"found", "not_found"}
             True
         """
-        if self._desk.store is None:
+        if self._session.store is None:
             raise ConfigError("without a store nothing outlives its call: there is nothing to resolve")
-        return self._desk.store.resolve_unknown(resolution)
+        return self._session.store.resolve_unknown(resolution)
 
     @property
     def settings(self) -> Settings:
         """What it was made with, checked; durations in seconds."""
-        return self._desk.settings
+        return self._session.settings
 
     @property
     def receipt(self) -> Receipt:
         """The sum of the receipts of all calls in this process, including calls that are still running."""
-        return self._desk.books.total()
+        return self._session.history.total()
 
     @property
     def last_receipt(self) -> Receipt | None:
         """The receipt of the call that ended last; `None` before the first."""
-        return self._desk.books.last
+        return self._session.history.last
 
     def plan(
         self,
@@ -303,18 +291,8 @@ class BulkEnricher(SyncDoors, AsyncDoors, TableDoors):
 
         It uses no network and no key, and costs nothing.
 
-        Args:
-            rows: As for `enrich`. With `by`: a table, as for `enrich_table`, but not a reader.
-            by: As for `enrich_table`.
-            columns: As for `enrich_table`; only checked.
-            prefix: As for `enrich_table`; only checked.
-            split: As for `enrich_table`.
-            region: As for `enrich_table`; only with `by`.
-            field_type: As for `enrich`.
-            required_fields: As for `enrich`.
-            max_credits: As for `enrich`.
-            refresh: As for `enrich`.
-            store_only: As for `enrich`.
+        With `by`, `rows` is a table as for `enrich_table`, but not a reader; `columns` and `prefix` are only
+        checked, and `region` needs `by`.
 
         Returns:
             The numbers of rows, lookups, requests and credits. It prints as a table.
@@ -329,17 +307,22 @@ class BulkEnricher(SyncDoors, AsyncDoors, TableDoors):
             >>> plan.rows, plan.missing, plan.invalid, plan.duplicates, plan.to_send
             (4, 1, 1, 1, (1, 1))
         """
-        terms = Terms.checked(
-            field_type, required_fields, max_credits, refresh=refresh, store_only=store_only
-        )
-        if by is None:
-            if region is not None:
-                raise ConfigError("region names a column of a table: pass by, too")
-            return self._desk.plan(self._desk.read(rows, terms), terms)
-        wish = Wish.checked(by, columns, prefix, split, terms.field_type, region=region)
-        plan = self._desk.plan(Job(rows, wish, self._desk.settings).all_rows(), terms)
-        problems = (problem._replace(reason=in_a_table(problem.reason)) for problem in plan.problems)
-        return replace(plan, problems=tuple(problems))
+        with short_traceback:
+            options = CallOptions.checked(
+                field_type, required_fields, max_credits, refresh=refresh, store_only=store_only
+            )
+            if by is None:
+                if region is not None:
+                    raise ConfigError("region names a column of a table: pass by, too")
+                return self._session.plan(self._session.read(rows, options), options)
+            table_request = TableRequest.checked(
+                by, columns, prefix, split, options.field_type, region=region
+            )
+            plan = self._session.plan(
+                TableInput(rows, table_request, self._session.settings).all_rows(), options
+            )
+            problems = (problem._replace(reason=cell_reason(problem.reason)) for problem in plan.problems)
+            return replace(plan, problems=tuple(problems))
 
     def close(self) -> None:
         """Stops every call of this enricher, and waits up to `grace` for its requests in flight.
@@ -351,7 +334,7 @@ class BulkEnricher(SyncDoors, AsyncDoors, TableDoors):
         closed and its log (`-wal`) is deleted, so the store can be copied, moved or deleted. If something
         else uses it, copy it with `enricher.store.backup(...)`.
         """
-        self._desk.close(self._desk.settings.grace)
+        self._session.close(self._session.settings.grace)
 
     def __enter__(self) -> Self:
         return self
@@ -363,11 +346,11 @@ class BulkEnricher(SyncDoors, AsyncDoors, TableDoors):
 
     def __repr__(self) -> str:
         # Shown in a traceback out of `__init__`, it has no settings yet.
-        told = self._desk.settings.told() if hasattr(self, "_desk") else {}
-        usual = _usual_settings().told()
-        if hasattr(self, "_desk"):
-            usual["store"] = store_path("auto", self._desk.settings.base_url)
-        shown = (f"{name}={value!r}" for name, value in told.items() if value != usual[name])
+        settings = self._session.settings.shown() if hasattr(self, "_session") else {}
+        usual = _usual_settings().shown()
+        if hasattr(self, "_session"):
+            usual["store"] = store_path("auto", self._session.settings.base_url)
+        shown = (f"{name}={value!r}" for name, value in settings.items() if value != usual[name])
         return f"{type(self).__name__}({', '.join(shown)})"
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -377,7 +360,7 @@ class BulkEnricher(SyncDoors, AsyncDoors, TableDoors):
         raise AttributeError(f"an enricher is frozen: {name} cannot be deleted")
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _unpickled, (type(self), self._desk.settings.without_login(), self._desk.origin())
+        return _unpickled, (type(self), self._session.settings.without_login(), self._session.origin())
 
     def __copy__(self) -> Self:
         return self
@@ -388,7 +371,7 @@ class BulkEnricher(SyncDoors, AsyncDoors, TableDoors):
 
 @cache
 def _usual_settings() -> Settings:
-    """What an enricher has that was told nothing: the constructor says it, once. Without a store."""
+    """The default settings, as the constructor has them, without a store."""
     parameters = signature(BulkEnricher.__init__).parameters.values()
     usual = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
     return checked(**usual | {"store": None, "base_url": Hidden(usual["base_url"])})
@@ -396,5 +379,5 @@ def _usual_settings() -> Settings:
 
 def _unpickled(kind: type[BulkEnricher], settings: Settings, origin: Origin) -> BulkEnricher:
     enricher = kind.__new__(kind)
-    object.__setattr__(enricher, "_desk", Desk(settings, None, origin))
+    object.__setattr__(enricher, "_session", Session(settings, None, origin))
     return enricher

@@ -6,36 +6,38 @@ status, and `Results.problems`), never an exception.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from .receipt import Receipt
-    from .results import Problem, Results
-
-__all__ = [
-    "ApiError",
-    "AuthenticationError",
-    "BadRequestError",
-    "BudgetExceededError",
-    "ColumnWarning",
-    "ConfigError",
-    "ExactBuyerError",
-    "IncompleteWarning",
-    "InsufficientCreditsError",
-    "Interrupted",
-    "InvalidIdentifierError",
-    "RateLimitError",
-    "ServerError",
-    "StoreError",
-    "StoreWarning",
-    "TransportError",
-    "UnknownOutcomeError",
-]
+    from .report.receipt import Receipt
+    from .report.results import Problem, Results
 
 
-class ExactBuyerError(Exception):
+class _WithResults(BaseException):
+    """An error or a warning about a call, with what the call has done so far.
+
+    Attributes:
+        results: The results of the call: every row, in order, with everything that was paid for. `None`
+            before it began, and after a second Ctrl-C, which does not wait for the requests in flight
+            (`BulkEnricher.recover` does).
+        receipt: The receipt of the call, likewise.
+    """
+
+    def __init__(
+        self, message: str = "", *, results: Results | None = None, receipt: Receipt | None = None
+    ) -> None:
+        super().__init__(message)
+        self.results = results
+        self.receipt = receipt
+
+    @property
+    def table(self) -> Any:
+        """For `enrich_table`: the table, with every row in its place; `None` for other calls."""
+        return getattr(self.results, "table", None)
+
+
+class ExactBuyerError(_WithResults, Exception):
     """The parent of all exceptions that this package raises about a run.
 
     Args:
@@ -53,15 +55,8 @@ class ExactBuyerError(Exception):
         results: Results | None = None,
         receipt: Receipt | None = None,
     ) -> None:
-        super().__init__(message)
+        super().__init__(message, results=results, receipt=receipt)
         self.status = status
-        self.results = results
-        self.receipt = receipt
-
-    @property
-    def table(self) -> Any:
-        """For `enrich_table`: the table, with every row in its place; `None` for other calls."""
-        return getattr(self.results, "table", None)
 
 
 class ConfigError(ExactBuyerError, ValueError):
@@ -131,54 +126,19 @@ class StoreError(ExactBuyerError, OSError):
     """The store could not be read or written. A request is sent only if it could be recorded first."""
 
 
-class Interrupted(KeyboardInterrupt):
-    """The `KeyboardInterrupt` that a call raises after Ctrl-C. It has everything that was paid for.
-
-    Attributes:
-        results: Every row in order, as far as the run had come; `None` after a second Ctrl-C, which does not
-            wait for the requests in flight (`BulkEnricher.recover` does).
-        receipt: The receipt of the call at that moment.
-    """
-
-    def __init__(
-        self, message: str = "", *, results: Results | None = None, receipt: Receipt | None = None
-    ) -> None:
-        super().__init__(message)
-        self.results = results
-        self.receipt = receipt
-
-    @property
-    def table(self) -> Any:
-        """For `enrich_table`: the table, as far as it was computed; `None` for other calls."""
-        return getattr(self.results, "table", None)
+class Interrupted(_WithResults, KeyboardInterrupt):
+    """The `KeyboardInterrupt` that a call raises after Ctrl-C. It has everything that was paid for."""
 
 
-class _WithResults(UserWarning):
-    """A warning about a call. If warnings are turned into errors, it gives access to what was paid for.
-
-    Attributes:
-        results: The results of the call, if it is over.
-        receipt: The receipt of the call, likewise.
-    """
-
-    def __init__(
-        self, message: str = "", *, results: Results | None = None, receipt: Receipt | None = None
-    ) -> None:
-        super().__init__(message)
-        self.results = results
-        self.receipt = receipt
-
-    @property
-    def table(self) -> Any:
-        """For `enrich_table`: the table; `None` for other calls."""
-        return getattr(self.results, "table", None)
+class _CallWarning(_WithResults, UserWarning):
+    """A warning about a call. If warnings are turned into errors, it gives access to what was paid for."""
 
 
-class IncompleteWarning(_WithResults):
+class IncompleteWarning(_CallWarning):
     """A call is over, and some of its rows have no answer: they are `unknown` or `not_sent`."""
 
 
-class ColumnWarning(_WithResults):
+class ColumnWarning(_CallWarning):
     """A table was enriched, but `by` or `columns` may be wrong.
 
     Nearly no cell could be looked up; or no contact has a value for a column that you defined, or none has a
@@ -186,7 +146,7 @@ class ColumnWarning(_WithResults):
     """
 
 
-class StoreWarning(_WithResults):
+class StoreWarning(_CallWarning):
     """A problem with the store that you should look at.
 
     Examples: answers could not be stored; other users can read the file; many lookups are sent without a

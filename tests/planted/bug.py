@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-ATTEMPT = "src/dispatch/attempt.rs"
-SHELL = "src/dispatch/shell.rs"
-SCHEDULER = "src/schedule/mod.rs"
-CONSULT = "src/schedule/consult.rs"
-INTAKE = "src/schedule/intake.rs"
-LANDED = "src/schedule/landed.rs"
-LIMITS = "src/schedule/limits.rs"
-NEXT = "src/schedule/next.rs"
-RETRIES = "src/schedule/retries.rs"
-SHARED = "src/schedule/shared.rs"
-TALLY = "src/schedule/tally.rs"
-TABLE = "src/plan/table.rs"
-LOOKUPS = "src/plan/lookups.rs"
-MEMORY = "src/store/memory.rs"
+ATTEMPT = "crates/dispatch/src/attempt.rs"
+SHELL = "crates/dispatch/src/shell.rs"
+SCHEDULER = "crates/core/src/schedule/mod.rs"
+CONSULT = "crates/core/src/schedule/consult.rs"
+INTAKE = "crates/core/src/schedule/intake.rs"
+LANDED = "crates/core/src/schedule/landed.rs"
+LIMITS = "crates/core/src/schedule/limits.rs"
+NEXT = "crates/core/src/schedule/next.rs"
+RETRIES = "crates/core/src/schedule/retries.rs"
+SHARED = "crates/core/src/schedule/shared.rs"
+TALLY = "crates/core/src/schedule/tally.rs"
+TABLE = "crates/core/src/plan/table.rs"
+LOOKUPS = "crates/core/src/plan/lookups.rs"
+MEMORY = "crates/store/src/memory.rs"
 
 
 @dataclass(frozen=True)

@@ -65,21 +65,21 @@ BUGS = (
     Bug(
         "one request too many in a window",
         "no window above the limit",
-        "src/pace.rs",
+        "crates/core/src/pace.rs",
         "if self.sends.len() >= most {",
         "if self.sends.len() > most {",
     ),
     Bug(
         "a window of 59 s",
         "no window above the limit",
-        "src/pace.rs",
+        "crates/core/src/pace.rs",
         "is_some_and(|sent| *sent + WINDOW + MARGIN <= now)",
         "is_some_and(|sent| *sent + WINDOW - MARGIN <= now)",
     ),
     Bug(
         "a token bucket whose burst is the whole rate",
         "no window above the limit",
-        "src/pace.rs",
+        "crates/core/src/pace.rs",
         "        self.sends.push_back(now);\n",
         "        let refilled = self.sends.back().map_or(now, |last| now.max(*last + WINDOW + MARGIN));\n"
         "        self.sends.push_back(refilled + WINDOW / per_minute.max(1) - WINDOW - MARGIN);\n",
@@ -94,7 +94,7 @@ BUGS = (
     Bug(
         "what a 503 says of when to come back is not heard",
         "waits as long as it was told",
-        "src/policy.rs",
+        "crates/core/src/policy.rs",
         "            wait: reply.retry_after,\n",
         "            wait: None,\n",
     ),
@@ -180,14 +180,14 @@ BUGS = (
     Bug(
         "two answers are swapped",
         "order and completeness: the right person",
-        "src/vendor/align.rs",
+        "crates/core/src/service/align.rs",
         "contact.value.as_deref() == Some(asked.canonical())",
         "contact.value.as_deref().map(str::len) == Some(asked.canonical().len())",
     ),
     Bug(
         "what a broken answer leaves out passes for a miss",
         "order and completeness",
-        "src/vendor/align.rs",
+        "crates/core/src/service/align.rs",
         "outcome.unwrap_or_else(|| unanswered(place))",
         "{ let _ = unanswered(place); outcome.unwrap_or(Outcome::Miss) }",
     ),
@@ -289,9 +289,9 @@ BUGS = (
         "a claim is not given up",
         "every run comes to an end",
         MEMORY,
-        "            } else if let Some(of_required) = inner.entries.get_mut(required) {\n"
+        "            } else if let Some(of_required) = inner.lookups.get_mut(required) {\n"
         "                of_required.remove(&lookup);\n",
-        "            } else if let Some(of_required) = inner.entries.get_mut(required)\n"
+        "            } else if let Some(of_required) = inner.lookups.get_mut(required)\n"
         "                && !matches!(outcome, Outcome::NotSent(_))\n"
         "            {\n"
         "                of_required.remove(&lookup);\n",
@@ -306,7 +306,7 @@ BUGS = (
     Bug(
         "a choice does not follow from the seed",
         "same seed, same trace",
-        "src/dispatch/mod.rs",
+        "crates/dispatch/src/lib.rs",
         "fastrand::Rng::with_seed(seed))",
         "fastrand::Rng::with_seed(seed ^ fastrand::u64(..)))",
     ),

@@ -16,14 +16,14 @@ MONEY_BUGS = (
     Bug(
         "a gateway's late 503 passes for a refusal",
         "nothing billed twice",
-        "src/policy.rs",
+        "crates/core/src/policy.rs",
         "const PATIENCE_OF_A_GATEWAY: Duration = Duration::from_secs(10);",
         "const PATIENCE_OF_A_GATEWAY: Duration = Duration::from_mins(10);",
     ),
     Bug(
         "duplicates are not merged",
         "every run comes to an end",
-        "src/plan/lookups.rs",
+        "crates/core/src/plan/lookups.rs",
         "if is_indexed { self.index.find",
         "if is_indexed && row.is_multiple_of(2) { self.index.find",
     ),
@@ -31,8 +31,8 @@ MONEY_BUGS = (
         "what one run asks for, another asks for as well",
         "nothing billed twice",
         MEMORY,
-        "Some(Entry::InFlight) => Availability::Held",
-        "Some(Entry::InFlight) => Availability::Free",
+        "Some(LookupState::InFlight) => Availability::Held",
+        "Some(LookupState::InFlight) => Availability::Free",
     ),
     Bug(
         "an answer is not kept for the run that waits for it",
@@ -51,7 +51,7 @@ MONEY_BUGS = (
     Bug(
         "nothing is set aside before a send",
         "never above the ceiling",
-        "src/budget.rs",
+        "crates/core/src/budget.rs",
         "            self.reserved += credits;",
         "            self.reserved += 0;",
     ),
@@ -65,7 +65,7 @@ MONEY_BUGS = (
     Bug(
         "a doubt is not counted as spent",
         "never above the ceiling",
-        "src/budget.rs",
+        "crates/core/src/budget.rs",
         "self.in_doubt = self.in_doubt.saturating_add(in_doubt);",
         "let _ = in_doubt;",
     ),

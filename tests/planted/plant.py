@@ -28,7 +28,7 @@ from store_bugs import STORE_BUGS, STORE_TEST_BUGS
 ROOT = Path(__file__).resolve().parents[2]
 
 # What cargo needs of the tree; the documents are there because the crate may include them.
-COPIED = ("Cargo.toml", "Cargo.lock", "README.md", "src", "tests", "benchmarks")
+COPIED = ("Cargo.toml", "Cargo.lock", "README.md", "crates", "tests", "benchmarks")
 
 # The clock of the simulation stands still while a bug spins; nothing else takes this long.
 LONGEST_S = 600
@@ -70,7 +70,7 @@ SUITES = (
         "simulation",
         BUGS,
         ROOT / "docs" / "simulation.md",
-        ("--test", "simulation"),
+        ("-p", "exactbuyer_tests", "--test", "simulation"),
         re.compile(r"SIMULATION_SEED=(?P<tries>\d+) shows it again: (?P<by>.*)"),
         "scenarios",
     ),
@@ -78,7 +78,7 @@ SUITES = (
         "store",
         STORE_BUGS,
         ROOT / "docs" / "store-proofs.md",
-        ("--features", "store,http,sandbox", "--test", "torture"),
+        ("-p", "exactbuyer_tests", "--test", "torture"),
         re.compile(r"FAILED (?P<proof>\w+) after (?P<tries>\d+): (?P<by>.*)"),
         "tries",
         by_proof=True,
@@ -87,7 +87,7 @@ SUITES = (
         "store-tests",
         STORE_TEST_BUGS,
         ROOT / "docs" / "store-proofs.md",
-        ("--features", "store", "--test", "store"),
+        ("-p", "exactbuyer_tests", "--test", "store"),
         re.compile(r"---- (?P<by>[\w:]+) stdout ----"),
         "tests",
         by_test=True,

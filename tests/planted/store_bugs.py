@@ -8,28 +8,28 @@ from __future__ import annotations
 
 from bug import ATTEMPT, Bug
 
-BARRED = "src/store/sqlite/barred.rs"
-BUSY = "src/store/sqlite/busy.rs"
-CLAIM = "src/store/sqlite/claim.rs"
-DISKS = "src/store/sqlite/disks.rs"
-CLOSING = "src/store/sqlite/closing.rs"
-FILES = "src/store/sqlite/files.rs"
-FIND = "src/store/sqlite/find.rs"
-LEDGER = "src/store/sqlite/ledger.rs"
-MERGE = "src/store/sqlite/merge.rs"
-LOOK = "src/store/sqlite/look.rs"
-FORGOTTEN = "src/store/sqlite/forgotten.rs"
-OPENING = "src/store/sqlite/opening.rs"
-OWNER = "src/store/sqlite/owner.rs"
-PLACE = "src/store/sqlite/place.rs"
-REGISTRY = "src/store/sqlite/registry.rs"
-SCHEMA = "src/store/sqlite/schema.rs"
-SETTLE = "src/store/sqlite/settle.rs"
-SHARED = "src/store/sqlite/shared.rs"
-SYSTEM_CALLS = "src/store/sqlite/system_calls.rs"
-PLATFORM = "src/store/sqlite/platform.rs"
-SPELLING = "src/store/sqlite/recognise/spelling.rs"
-WRITER = "src/store/sqlite/writer.rs"
+BUSY = "crates/store/src/sqlite/file/busy.rs"
+BY_HASH = "crates/store/src/sqlite/recognise/by_hash.rs"
+CLAIM = "crates/store/src/sqlite/answers/claim.rs"
+CLOSING = "crates/store/src/sqlite/process/closing.rs"
+CONNECTION = "crates/store/src/sqlite/file/connection.rs"
+COPIES = "crates/store/src/sqlite/people/copies.rs"
+DISKS = "crates/store/src/sqlite/file/disks.rs"
+FIND = "crates/store/src/sqlite/people/find.rs"
+LIVE_RUNS = "crates/store/src/sqlite/process/live_runs.rs"
+LOCKS = "crates/store/src/sqlite/platform/unix/locks.rs"
+MERGE = "crates/store/src/sqlite/transfer/merge.rs"
+OPENING = "crates/store/src/sqlite/process/opening.rs"
+OPEN_FILES = "crates/store/src/sqlite/file/open_files.rs"
+OWNERS = "crates/store/src/sqlite/file/owners.rs"
+PLACE = "crates/store/src/sqlite/file/place.rs"
+REGISTRY = "crates/store/src/sqlite/process/registry.rs"
+SCHEMA = "crates/store/src/sqlite/file/schema.rs"
+SETTLE = "crates/store/src/sqlite/answers/settle.rs"
+SPELLING = "crates/store/src/sqlite/recognise/spelling.rs"
+SYSTEM_CALLS = "crates/store/src/sqlite/platform/unix/system_calls.rs"
+WRITER = "crates/store/src/sqlite/threads/writer.rs"
+WRITER_STATE = "crates/store/src/sqlite/threads/writer_state.rs"
 
 STORE_BUGS = (
     # ---- intent before action, answer before delivery ----
@@ -38,23 +38,23 @@ STORE_BUGS = (
         "step: nothing is sent that was not noted",
         WRITER,
         """        connection.execute_batch("BEGIN IMMEDIATE")?;
-        // What goes into a file that was deleted is neither noted nor stored.
-        let worked = files.check().and_then(|()| work(connection, &mut self.ledger, group));
-        let committed = worked.and_then(|()| Ok(connection.execute_batch("COMMIT")?));
+        // What is written to a deleted file is lost.
+        let written = files.check().and_then(|()| write(connection, &mut self.state, group));
+        let committed = written.and_then(|()| Ok(connection.execute_batch("COMMIT")?));
 """,
         """        if !connection.is_autocommit() {
             connection.execute_batch("COMMIT")?;
         }
         connection.execute_batch("BEGIN IMMEDIATE")?;
-        let committed = files.check().and_then(|()| work(connection, &mut self.ledger, group));
+        let committed = files.check().and_then(|()| write(connection, &mut self.state, group));
 """,
     ),
     Bug(
         "a commit that failed passes for one that was made",
         "step: nothing is sent that was not noted",
         WRITER,
-        "work.done(&shared, Err(error.clone()));",
-        "drop(error.clone());\n                        work.done(&shared, Ok(()));",
+        "self.keep(work.finish(&shared, Err(error.clone())));",
+        "drop(error.clone());\n                        self.keep(work.finish(&shared, Ok(())));",
     ),
     Bug(
         "an answer is delivered before it is stored",
@@ -68,13 +68,13 @@ STORE_BUGS = (
         "an answer is stored in two commits",
         "kill: what was sent is known or unknown",
         SETTLE,
-        "        // After the journal, which knows when that was.\n",
+        "        // After the journal, from which the tail takes the time.\n",
         '        connection.execute_batch("COMMIT; BEGIN IMMEDIATE")?;\n',
     ),
     Bug(
         "a commit does not wait for the disk",
         "power: no commit is lost that somebody relied on",
-        SCHEMA,
+        CONNECTION,
         'connection.pragma_update(None, "synchronous", "FULL")?;',
         'connection.pragma_update(None, "synchronous", "NORMAL")?;',
     ),
@@ -82,36 +82,36 @@ STORE_BUGS = (
         "what could not be stored is given up",
         "step: unknown only what could not be stored",
         SETTLE,
-        "            shared.keep_unsettled(*self);\n",
-        "            let _ = shared;\n",
+        "        if failed { Some(self) } else { None }\n",
+        "        let _ = failed;\n        None\n",
     ),
     # ---- the dead and the living ----
     Bug(
         "the dead take what they had asked for with them",
         "kill: unknown is what was open",
-        LEDGER,
-        "            put_answers(connection, request, required, sent_ms, answers)?;\n",
-        "            let _ = (required, answers);\n",
+        WRITER_STATE,
+        "            index::put(connection, rows.collect())?;\n",
+        "            drop(rows);\n",
     ),
     Bug(
         "the living are taken for dead",
         "many: what is in doubt stays so",
-        OWNER,
-        "held.is_alive(owner).unwrap_or(true)",
-        "held.is_alive(owner).is_err()",
+        OWNERS,
+        "file.is_alive(owner).unwrap_or(true)",
+        "file.is_alive(owner).is_err()",
     ),
     # ---- several processes ----
     Bug(
         "what other processes ask for is not looked at",
         "many: nothing is billed twice",
         WRITER,
-        "    ledger.sync(connection)?;\n    ledger.release_orphans(connection)?;\n",
-        "    ledger.release_orphans(connection)?;\n",
+        "    state.sync(connection)?;\n    state.release_orphans(connection)?;\n",
+        "    state.release_orphans(connection)?;\n",
     ),
     Bug(
         "what other processes were just answered is not looked at",
         "many: nothing is billed twice",
-        LEDGER,
+        WRITER_STATE,
         "        self.tail.sync(connection)?;\n",
         "",
     ),
@@ -125,7 +125,7 @@ STORE_BUGS = (
     Bug(
         "locks belong to the process: closing any descriptor of a file drops them",
         "read: reading a store's files harms nothing",
-        PLATFORM,
+        LOCKS,
         "by_description().unwrap_or(by_process)",
         "by_description().filter(|_| false).unwrap_or(by_process)",
     ),
@@ -143,7 +143,7 @@ STORE_TEST_BUGS = (
     Bug(
         "an owner's lock belongs to the process: reading the file drops it",
         "files::reading_the_files_does_not_make_a_running_process_look_dead",
-        PLATFORM,
+        LOCKS,
         "outcome(call(file.as_raw_fd(), COMMANDS.set, &mut lock))",
         "outcome(call(file.as_raw_fd(), libc::F_SETLK, &mut lock))",
     ),
@@ -164,14 +164,14 @@ STORE_TEST_BUGS = (
     Bug(
         "a backup beside the log of another store is mixed with it",
         "replaced::a_backup_beside_the_log_of_the_dead_is_not_mixed_with_it",
-        OWNER,
+        OWNERS,
         "if is_of_here && is_filled(store) && is_filled(&log) {",
         "if false {",
     ),
     Bug(
         "an answer dated ahead of the clock is taken for new",
         "clock::a_refresh_asks_again_and_the_new_answer_counts",
-        LOOK,
+        LIVE_RUNS,
         "(at_ms <= self.began_ms || from_the_future)",
         "(at_ms <= self.began_ms || from_the_future && false)",
     ),
@@ -186,7 +186,7 @@ STORE_TEST_BUGS = (
         "a store with two names is opened",
         "files::a_store_with_a_second_name_is_not_opened",
         PLACE,
-        "if known.nlink() > 1 {",
+        "if platform::has_second_name(known) {",
         "if false {",
     ),
     Bug(
@@ -199,16 +199,16 @@ STORE_TEST_BUGS = (
     Bug(
         "a store that gets a second name is written to",
         "files::a_second_name_given_to_a_store_in_use_stops_it",
-        FILES,
+        OPEN_FILES,
         "        place::refuse_second_name(&self.store, &store)?;\n",
         "        let _ = store;\n",
     ),
     Bug(
         "a side file that somebody has put there is trusted",
         "replaced::whoever_deletes_the_side_file_does_not_make_the_living_look_dead",
-        OWNER,
-        "        if !held.is_marked(&name) {\n            // Nobody else",
-        "        if false {\n            // Nobody else",
+        OWNERS,
+        "        if !file.is_marked(&name) {\n            // During",
+        "        if false {\n            // During",
     ),
     Bug(
         "who holds a lock that nobody finds goes on",
@@ -220,30 +220,30 @@ STORE_TEST_BUGS = (
     Bug(
         "a store that was deleted is written to",
         "replaced::who_has_a_store_open_that_was_deleted_sends_nothing",
-        FILES,
-        "    pub(super) fn check(&self) -> Result<(), Fault> {\n",
-        "    pub(super) fn check(&self) -> Result<(), Fault> {\n"
+        OPEN_FILES,
+        "    pub(crate) fn check(&self) -> Result<(), Fault> {\n",
+        "    pub(crate) fn check(&self) -> Result<(), Fault> {\n"
         "        if true {\n            return Ok(());\n        }\n",
     ),
     Bug(
         "a resend that was lost leaves the doubt before it open",
         "resent::what_a_run_resends_by_itself_is_in_doubt_once_and_counted_twice",
-        LEDGER,
-        "            replace_doubts(connection, &self.shared, request, required, &answers)?;\n",
-        "",
+        WRITER_STATE,
+        "            index::replace_doubts(connection, &self.shared.field_sets, (request, required), replaced)?;\n",
+        "            let _ = replaced;\n",
     ),
     Bug(
         "who was purged comes in with others",
         "privacy::who_was_purged_does_not_come_in_with_others_until_allowed",
         SETTLE,
-        "if line.state == state::HIT && forgotten.is_in(&line.body) {",
+        "if line.state == state::HIT && purged.is_mentioned_in(&line.body) {",
         "if false {",
     ),
     Bug(
         "what was paid for and is not kept is paid for again",
         "privacy::who_is_purged_while_a_contact_that_mentions_them_is_under_way_does_not_come_in_with_it",
         SETTLE,
-        "                bar(connection, line.key, 1)?;\n",
+        "                barred::bar(connection, line.key, 1)?;\n",
         "",
     ),
     Bug(
@@ -257,8 +257,8 @@ STORE_TEST_BUGS = (
         "a merge keeps a doubt although the other store has the answer",
         "copies::an_answer_that_came_after_the_copy_replaces_the_doubt_in_the_copy_for_good",
         MERGE,
-        "            Some(here) if here.left && !request.is_left() => {\n",
-        "            Some(here) if false && here.left && !request.is_left() => {\n",
+        "            Some(here) if here.left && !request.head.left => {\n",
+        "            Some(here) if false && here.left && !request.head.left => {\n",
     ),
     Bug(
         "a merge forgets what was decided about a doubt",
@@ -277,7 +277,7 @@ STORE_TEST_BUGS = (
     Bug(
         "an older copy bars a person again who was allowed since",
         "transfers::the_later_of_a_purge_and_an_allow_counts_in_every_order_of_merges",
-        BARRED,
+        COPIES,
         "        if allowed.query_row([key], |row| row.get(0))? {\n",
         "        if false && allowed.query_row([key], |row| row.get(0))? {\n",
     ),
@@ -299,50 +299,50 @@ STORE_TEST_BUGS = (
         "a purge leaves a truncated kept reply",
         "spellings::any_purge_removes_a_truncated_kept_reply",
         FIND,
-        "Ok(!is_whole(&reply) || seeker.is_in(&reply)",
-        "Ok(is_whole(&reply) && seeker.is_in(&reply)",
+        "Ok(!is_whole(&reply) || matcher.is_mentioned_in(&reply)",
+        "Ok(is_whole(&reply) && matcher.is_mentioned_in(&reply)",
     ),
     Bug(
         "a merge does not erase people who were purged from a copy",
         "transfers::a_contact_that_only_one_copy_has_is_erased_by_a_merge_if_it_mentions_who_was_purged_from_the_other",
-        BARRED,
-        "        if !forgotten.is_empty() {\n",
+        COPIES,
+        "        if !purged.is_empty() {\n",
         "        if false {\n",
     ),
     Bug(
         "a merge erases only what it recognises itself",
         "transfers::a_contact_that_was_erased_from_a_copy_is_erased_by_a_merge_however_it_mentions_the_person",
-        BARRED,
+        COPIES,
         "        self.erase_older()?;\n",
         "        let _ = Self::erase_older;\n",
     ),
     Bug(
         "a merge that was killed is not completed",
         "transfers::a_merge_that_ended_before_it_had_erased_people_is_completed_by_the_next",
-        BARRED,
+        COPIES,
         "        if !is_to_do {\n",
         "        if is_to_do || !is_to_do {\n",
     ),
     Bug(
         "a merge ignores that the log was not emptied",
         "transfers::a_merge_says_whether_the_log_was_emptied_and_the_next_one_empties_it",
-        BARRED,
+        COPIES,
         "let cleaned = self.empty_log()?;",
         "let cleaned = self.empty_log().map(|_| true)?;",
     ),
     Bug(
         "a truncated reply is kept although somebody was purged",
         "transfers::a_truncated_reply_is_not_kept_once_somebody_was_purged",
-        FORGOTTEN,
-        "self.is_empty() || is_whole(reply) && !self.is_in(reply)",
-        "self.is_empty() || !self.is_in(reply)",
+        BY_HASH,
+        "self.is_empty() || is_whole(reply) && !self.is_mentioned_in(reply)",
+        "self.is_empty() || !self.is_mentioned_in(reply)",
     ),
     # ---- forks, closing, answers that wait ----
     Bug(
         "a forked child keeps its part in the parent's locks",
         "forks::a_child_that_was_forked_in_the_middle_of_work_has_no_part_in_the_locks",
         REGISTRY,
-        "        descriptors::leave_to_parent();\n        if ",
+        "        platform::close_all_inherited();\n        if ",
         "        if ",
     ),
     Bug(
@@ -362,8 +362,8 @@ STORE_TEST_BUGS = (
     Bug(
         "of many answers that wait to be stored, some are given up",
         "unsettled::however_many_answers_wait_for_a_lock_all_of_them_are_stored",
-        SHARED,
-        "        unsettled.works.push(work);\n",
-        "        if unsettled.works.len() < 64 {\n            unsettled.works.push(work);\n        }\n",
+        WRITER,
+        "            self.unsettled.push(work);\n",
+        "            if self.unsettled.len() < 64 {\n                self.unsettled.push(work);\n            }\n",
     ),
 )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from keys import KEY
 
-from exactbuyer import _desk
+from exactbuyer._calls import session
 from exactbuyer.sandbox import Sandbox
 
 if TYPE_CHECKING:
@@ -69,7 +69,8 @@ def fakes(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    monkeypatch.setattr(_desk, "_core", module)
+    for name in ("Engine", "Rows"):
+        monkeypatch.setattr(session, name, getattr(module, name))
     return module
 
 
@@ -94,22 +95,22 @@ def _stream_async(enricher: BulkEnricher, rows: Any, **how: Any) -> list[Result]
     return asyncio.run(collect())
 
 
-@pytest.fixture(params=[_enrich, _enrich_async, _stream, _stream_async], ids=lambda door: door.__name__[1:])
-def door(request: pytest.FixtureRequest) -> Callable[..., list[Result]]:
-    """Each door in turn: `door(enricher, rows, **how)` gives the rows."""
-    door: Callable[..., list[Result]] = request.param
-    return door
+@pytest.fixture(params=[_enrich, _enrich_async, _stream, _stream_async], ids=lambda call: call.__name__[1:])
+def run_call(request: pytest.FixtureRequest) -> Callable[..., list[Result]]:
+    """Each call in turn: `run_call(enricher, rows, **how)` gives the rows."""
+    run_call: Callable[..., list[Result]] = request.param
+    return run_call
 
 
-@pytest.fixture(params=[_enrich, _enrich_async], ids=lambda door: door.__name__[1:])
-def list_door(request: pytest.FixtureRequest) -> Callable[..., list[Result]]:
-    """The doors that give a whole list."""
-    door: Callable[..., list[Result]] = request.param
-    return door
+@pytest.fixture(params=[_enrich, _enrich_async], ids=lambda call: call.__name__[1:])
+def run_list_call(request: pytest.FixtureRequest) -> Callable[..., list[Result]]:
+    """The calls that give a whole list."""
+    run_call: Callable[..., list[Result]] = request.param
+    return run_call
 
 
-@pytest.fixture(params=[_stream, _stream_async], ids=lambda door: door.__name__[1:])
-def stream_door(request: pytest.FixtureRequest) -> Callable[..., list[Result]]:
-    """The doors that give row by row."""
-    door: Callable[..., list[Result]] = request.param
-    return door
+@pytest.fixture(params=[_stream, _stream_async], ids=lambda call: call.__name__[1:])
+def run_stream_call(request: pytest.FixtureRequest) -> Callable[..., list[Result]]:
+    """The calls that give row by row."""
+    run_call: Callable[..., list[Result]] = request.param
+    return run_call

@@ -8,7 +8,7 @@ import openpyxl
 import xlsxwriter
 from cli_runs import against
 
-from exactbuyer.cli import Ending, main
+from exactbuyer.cli import ExitCode, main
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,6 +47,6 @@ def enriched(sandbox: Sandbox, source: Path, output: Path, *options: str) -> Pat
     given = ["enrich", str(source), "-o", str(output), *against(sandbox), *CITY, *options]
     for _ in range(2):
         # The second run replaces the first run's output.
-        assert main(given) == Ending.DONE
+        assert main(given) == ExitCode.DONE
     assert [entry.name for entry in output.parent.iterdir() if entry.name.endswith(".tmp")] == []
     return output

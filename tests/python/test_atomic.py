@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from store_runs import emails, enricher
 
-from exactbuyer._atomic import Draft
+from exactbuyer._files.atomic import Draft
 
 if TYPE_CHECKING:
     from collections.abc import Callable

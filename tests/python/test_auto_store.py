@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 from cli_runs import COMMAND, environment
 
-import exactbuyer._auto_store as auto
+import exactbuyer.settings._auto_store as auto
 from exactbuyer import BulkEnricher, StoreError, StoreWarning, _core
 from exactbuyer.store import Store
 
@@ -33,7 +33,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("XDG_STATE_HOME", raising=False)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
-    monkeypatch.setattr(auto, "_told", set())
+    monkeypatch.setattr(auto, "_warned", set())
     monkeypatch.setattr(auto, "_elsewhere", {})
     return tmp_path
 
@@ -74,7 +74,7 @@ def test_each_place_is_judged_once(home: Path, monkeypatch: pytest.MonkeyPatch) 
         judged.append(path)
         return real(path)
 
-    monkeypatch.setattr(_core, "disk_trouble", disk_trouble)
+    monkeypatch.setattr(auto, "disk_trouble", disk_trouble)
     path = placed()
     assert judged == [home / "Dropbox" / "project" / ".exactbuyer" / NAME, path]
 

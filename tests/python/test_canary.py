@@ -59,8 +59,8 @@ from pathlib import Path
 def fails_with(value):
     # In a frame of the package, as one of its own functions would be.
     code = "def call(value):\\n raise ValueError"
-    names = {"__name__": "exactbuyer._desk"}
-    exec(compile(code, "_desk.py", "exec"), names)
+    names = {"__name__": "exactbuyer._calls.session"}
+    exec(compile(code, "session.py", "exec"), names)
     with pytest.raises(ValueError):
         names["call"](value)
 

@@ -17,7 +17,7 @@ from keys import KEY
 
 import exactbuyer
 from exactbuyer import sandbox
-from exactbuyer.cli import Ending, main
+from exactbuyer.cli import ExitCode, main
 from exactbuyer.sandbox import Sandbox
 
 if TYPE_CHECKING:
@@ -54,30 +54,30 @@ def test_every_option_is_explained(command: str, capsys: pytest.CaptureFixture[s
 
 
 def test_exit_codes_are_distinct_and_documented(capsys: pytest.CaptureFixture[str]) -> None:
-    assert len({int(ending) for ending in Ending}) == len(list(Ending))
+    assert len({int(ending) for ending in ExitCode}) == len(list(ExitCode))
     documented = DOCS.read_text()
     assert main(["enrich", "--help"]) == 0
     told = capsys.readouterr().out
-    for ending in Ending:
+    for ending in ExitCode:
         assert f"| {int(ending)} |" in documented, ending
-        assert str(int(ending)) in told or ending is Ending.BUG
+        assert str(int(ending)) in told or ending is ExitCode.BUG
 
 
 @pytest.mark.parametrize("arguments", [["enrich"], ["--fast"], ["sell"], ["enrich", "x.csv", "--by"]])
 def test_what_it_cannot_read_is_told(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(arguments) == Ending.USAGE
+    assert main(arguments) == ExitCode.USAGE
     told = capsys.readouterr()
     assert not told.out
     assert told.err.startswith(("Usage: exactbuyer", "Error: "))
-    assert main(["--json", *arguments]) == Ending.USAGE
-    assert json.loads(capsys.readouterr().err.splitlines()[-1])["exit_code"] == Ending.USAGE
+    assert main(["--json", *arguments]) == ExitCode.USAGE
+    assert json.loads(capsys.readouterr().err.splitlines()[-1])["exit_code"] == ExitCode.USAGE
 
 
 def test_without_the_extra_it_says_how_to_get_it(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(exactbuyer.cli, "find_spec", lambda name: None)
-    assert main(["enrich", "x.csv", "--by", "mail"]) == Ending.USAGE
+    assert main(["enrich", "x.csv", "--by", "mail"]) == ExitCode.USAGE
     told = capsys.readouterr().err
     assert "pip install '.[cli]' in the checkout" in told
     assert told.count("\n") == 1
@@ -100,7 +100,7 @@ def test_the_sandbox_gets_its_own_arguments(monkeypatch: pytest.MonkeyPatch, *, 
 
 def test_data_to_stdout_talk_to_stderr(csv: Path) -> None:
     done = run("enrich", csv, "--by", "mail", "--sandbox", "--column", "full_name", "--json")
-    assert done.returncode == Ending.DONE
+    assert done.returncode == ExitCode.DONE
     lines = done.stdout.decode().splitlines()
     assert lines[0].startswith("mail,id,eb_status,")
     assert [line.split(",")[:3] for line in lines[1:]][1:] == [
@@ -140,7 +140,7 @@ def test_a_plan_of_a_long_file_is_the_sum_of_its_windows(
     file.write_text(people(70) + people(70)[8:] + ",\nx,y\n")
     told = []
     for window in (1_000, 50):
-        monkeypatch.setattr(exactbuyer.cli._plans, "WINDOW_ROWS", window)
+        monkeypatch.setattr(exactbuyer.cli._plan, "WINDOW_ROWS", window)
         assert main(["plan", str(file), "--by", "mail", "--json", "--chunk-size", "50"]) == 0
         told.append(json.loads(capsys.readouterr().out))
     whole, parts = told
@@ -193,7 +193,7 @@ def test_what_cannot_be_done_is_told_in_one_line(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("people.csv").write_text("mail,status\nana@acme.example,1\n")
-    assert main(["enrich", "people.csv", *options, "--yes"]) == Ending.USAGE
+    assert main(["enrich", "people.csv", *options, "--yes"]) == ExitCode.USAGE
     told = capsys.readouterr()
     assert not told.out
     assert said in told.err
@@ -215,7 +215,7 @@ def test_a_file_with_another_delimiter_is_recognised(tmp_path: Path, everybody: 
     file = tmp_path / "people.csv"
     file.write_text("mail;id\nana@acme.example;1\n")
     done = run("enrich", file, "--by", "mail", *against(everybody))
-    assert done.returncode == Ending.USAGE
+    assert done.returncode == ExitCode.USAGE
     assert "--delimiter ';'" in done.stderr.decode()
     done = run("enrich", file, "--by", "mail", "--delimiter", ";", *against(everybody), "--column", "title")
     assert done.returncode == 0
@@ -235,21 +235,21 @@ def broke(sandbox: Sandbox) -> None:
 @pytest.mark.parametrize(
     ("settings", "prepare", "options", "ending"),
     [
-        ({}, lambda sandbox: None, [], Ending.DONE),
-        ({}, refused, [], Ending.ROWS_FAILED),
-        ({"credits": 5}, lambda sandbox: None, ["--chunk-size", "5"], Ending.CREDITS),
-        ({}, lambda sandbox: None, ["--max-credits", "3"], Ending.CREDITS),
-        ({"api_key": "another"}, lambda sandbox: None, [], Ending.KEY_REFUSED),
-        ({}, lambda sandbox: sandbox.fail("reset_after_billing", times=1), [], Ending.UNKNOWN),
-        ({}, lambda sandbox: sandbox.fail("status_404"), [], Ending.SERVICE),
-        ({}, lambda sandbox: sandbox.fail("status_503"), ["--max-retries", "0"], Ending.ROWS_FAILED),
+        ({}, lambda sandbox: None, [], ExitCode.DONE),
+        ({}, refused, [], ExitCode.ROWS_FAILED),
+        ({"credits": 5}, lambda sandbox: None, ["--chunk-size", "5"], ExitCode.CREDITS),
+        ({}, lambda sandbox: None, ["--max-credits", "3"], ExitCode.CREDITS),
+        ({"api_key": "another"}, lambda sandbox: None, [], ExitCode.KEY_REFUSED),
+        ({}, lambda sandbox: sandbox.fail("reset_after_billing", times=1), [], ExitCode.UNKNOWN),
+        ({}, lambda sandbox: sandbox.fail("status_404"), [], ExitCode.SERVICE),
+        ({}, lambda sandbox: sandbox.fail("status_503"), ["--max-retries", "0"], ExitCode.ROWS_FAILED),
     ],
 )
 def test_exit_codes(
     settings: dict[str, Any],
     prepare: Callable[[Sandbox], None],
     options: list[str],
-    ending: Ending,
+    ending: ExitCode,
     *,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -274,8 +274,8 @@ def test_exit_codes(
         assert main(given) == ending
     told = json.loads(capsys.readouterr().err.splitlines()[-1])
     assert told["exit_code"] == ending
-    assert bool(told["error"]) == (ending != Ending.DONE)
-    whole = ending not in {Ending.KEY_REFUSED, Ending.SERVICE}
+    assert bool(told["error"]) == (ending != ExitCode.DONE)
+    whole = ending not in {ExitCode.KEY_REFUSED, ExitCode.SERVICE}
     assert output.exists() == whole
     if whole:
         assert len(output.read_text().splitlines()) == 11
@@ -285,7 +285,7 @@ def test_exit_codes(
 
 def test_a_missing_key_is_told_before_anything_is_opened(csv: Path, tmp_path: Path) -> None:
     done = run("enrich", csv, "--by", "mail", "-o", tmp_path / "out.csv", key=None)
-    assert done.returncode == Ending.USAGE
+    assert done.returncode == ExitCode.USAGE
     assert b"EXACTBUYER_API_KEY, or say --key-file" in done.stderr
     assert not (tmp_path / "out.csv").exists()
 
@@ -298,14 +298,14 @@ def test_a_key_file_has_to_be_safe(csv: Path, tmp_path: Path) -> None:
         given = ["enrich", csv, "--by", "mail", "--key-file", key, *against(sandbox)]
         key.chmod(0o640)
         done = run(*given, key=None)
-        assert done.returncode == Ending.USAGE
+        assert done.returncode == ExitCode.USAGE
         assert "chmod 600" in done.stderr.decode()
         key.chmod(0o600)
         assert run(*given, key=None).returncode == 0
         for text in (b"", b"secret one\nsecret two", b"\xff", b"secret" * 1000):
             key.write_bytes(text)
             done = run(*given, key=None)
-            assert done.returncode in {Ending.USAGE, Ending.KEY_REFUSED}
+            assert done.returncode in {ExitCode.USAGE, ExitCode.KEY_REFUSED}
             assert b"secret" not in done.stderr
 
 
@@ -313,11 +313,11 @@ def test_it_asks_before_it_spends_much(tmp_path: Path) -> None:
     file = tmp_path / "many.csv"
     file.write_text(people(1_001))
     done = run("enrich", file, "--by", "mail")
-    assert done.returncode == Ending.USAGE
+    assert done.returncode == ExitCode.USAGE
     assert "at most 1,001" in done.stderr.decode()
     assert "--yes" in done.stderr.decode()
     done = run("enrich", "-", "--from", "csv", "--by", "mail", stdin=people(3).encode())
-    assert done.returncode == Ending.USAGE
+    assert done.returncode == ExitCode.USAGE
     assert "a stream" in done.stderr.decode()
 
 
@@ -353,11 +353,11 @@ def test_a_question_can_be_answered(tmp_path: Path) -> None:
     file = tmp_path / "many.csv"
     file.write_text(people(1_001))
     ending, shown = answered(file, b"n\n")
-    assert (ending, "nothing was sent" in shown) == (Ending.USAGE, True)
+    assert (ending, "nothing was sent" in shown) == (ExitCode.USAGE, True)
     assert "Spend up to 1,001 credits?" in shown
     # With yes it goes on, and is held back by what forbids any send that leaves this machine.
     ending, shown = answered(file, b"y\n")
-    assert ending in {Ending.ROWS_FAILED, Ending.USAGE}
+    assert ending in {ExitCode.ROWS_FAILED, ExitCode.USAGE}
     assert "OFFLINE" in shown
 
 

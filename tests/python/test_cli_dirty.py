@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 from cli_runs import COMMAND, PATIENCE_S, against, environment, last_line, run, start
 
-from exactbuyer.cli import Ending, main
+from exactbuyer.cli import ExitCode, main
 from exactbuyer.sandbox import Sandbox
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def test_a_dirty_file_comes_through_byte_for_byte(
     source, output = tmp_path / "in.csv", tmp_path / "out.csv"
     source.write_bytes(text)
     given = ["enrich", str(source), "-o", str(output), "--by", "mail", *against(somebody), *COLUMN, "-q"]
-    assert main([*given, *options]) == Ending.DONE
+    assert main([*given, *options]) == ExitCode.DONE
     made = output.read_bytes()
     mark = {";": b";", "tab": b"\t"}[options[-1]] if options else b","
     end = b"\r\n" if b"\r\n" in text else b"\r" if b"\r" in text else b"\n"
@@ -96,7 +96,7 @@ def test_a_file_of_two_encodings_is_told_once(
     source.write_bytes(text)
     given = ["enrich", "--by", "mail", *COLUMN, *against(somebody)]
     for done in (run(*given, source), run(*given, "-", "--from", "csv", "--yes", stdin=text)):
-        assert done.returncode == Ending.DONE
+        assert done.returncode == ExitCode.DONE
         told = done.stderr.decode()
         assert told.count("warning") == (line is not None)
         assert (f"the record in line {line} is not UTF-8: convert the file first, as with iconv" in told) == (
@@ -140,7 +140,7 @@ def test_what_the_columns_are_called_is_asked_before_anything_else(
     file = tmp_path / name
     file.write_bytes(text)
     for command in ("enrich", "plan"):
-        assert main([command, str(file), *(options or ["--by", "mail"])]) == Ending.USAGE
+        assert main([command, str(file), *(options or ["--by", "mail"])]) == ExitCode.USAGE
         told = capsys.readouterr().err
         assert said in told
         assert told.count("\n") == 1
@@ -193,7 +193,7 @@ def test_what_cannot_become_another_kind_is_told_before_anything_is_sent(
     file.write_bytes(text)
     requests = len(somebody.ledger.requests)
     given = ["enrich", str(file), "--by", "mail", "-o", str(tmp_path / output), *against(somebody)]
-    assert main(given) == Ending.FILES
+    assert main(given) == ExitCode.FILES
     told = capsys.readouterr().err
     assert said in told
     assert told.count("\n") == 1
@@ -224,10 +224,10 @@ def test_what_comes_late_in_a_stream_is_told_and_nothing_is_lost(
         "enrich", "-", "--from", "jsonl", "--by", "mail", *COLUMN, "--yes", "--json", *options,
         *against(somebody), stdin=LATE + line + LATE,
     )  # fmt: skip
-    assert done.returncode == Ending.FILES
+    assert done.returncode == ExitCode.FILES
     assert said in done.stderr
     assert b"Traceback" not in done.stderr
-    assert last_line(done)["exit_code"] == Ending.FILES
+    assert last_line(done)["exit_code"] == ExitCode.FILES
     assert last_line(done)["credits"] == somebody.ledger.credits - before
 
 
@@ -244,7 +244,7 @@ def test_a_pipe_by_name_is_read_once(kind: str, somebody: Sandbox, tmp_path: Pat
     writer.start()
     done = run("enrich", pipe, "--by", "mail", *COLUMN, *against(somebody), "--to", "csv", "--yes")
     writer.join(PATIENCE_S)
-    assert done.returncode == Ending.DONE, done.stderr
+    assert done.returncode == ExitCode.DONE, done.stderr
     assert [line.split(b",")[1] for line in done.stdout.splitlines()] == [b"eb_status", b"found"]
 
 
@@ -270,7 +270,7 @@ def test_a_stream_that_costs_is_not_read_to_ask(somebody: Sandbox, tmp_path: Pat
         timeout=PATIENCE_S,
         check=False,
     )
-    assert done.returncode == Ending.USAGE
+    assert done.returncode == ExitCode.USAGE
     assert b"what a stream will cost is not known" in done.stderr
 
 
@@ -317,7 +317,7 @@ def test_an_output_that_cannot_be_is_told_before_anything_is_sent(
         "csv",
         *against(somebody),
     ]
-    assert main(given) in {Ending.FILES, Ending.USAGE}
+    assert main(given) in {ExitCode.FILES, ExitCode.USAGE}
     told = capsys.readouterr().err
     assert said in told
     assert told.count("\n") == 1
@@ -328,8 +328,8 @@ def test_the_longest_name_is_a_name(somebody: Sandbox, tmp_path: Path) -> None:
     source, output = tmp_path / "in.csv", tmp_path / ("ü" * 125 + ".csv")
     source.write_text("mail\nana@acme.example\n")
     given = ["enrich", str(source), "--by", "mail", "-o", str(output), *against(somebody), "-q"]
-    assert main(given) == Ending.DONE
-    assert main(["enrich", str(tmp_path / ("x" * 300 + ".csv")), "--by", "mail"]) == Ending.FILES
+    assert main(given) == ExitCode.DONE
+    assert main(["enrich", str(tmp_path / ("x" * 300 + ".csv")), "--by", "mail"]) == ExitCode.FILES
     assert output.read_text().count("\n") == 2
 
 
@@ -360,7 +360,7 @@ def test_where_nothing_can_be_shown_it_is_told(tmp_path: Path) -> None:
         timeout=PATIENCE_S,
         check=False,
     )
-    assert (done.returncode, done.stderr.count(b"\n")) == (Ending.FILES, 1), done.stderr
+    assert (done.returncode, done.stderr.count(b"\n")) == (ExitCode.FILES, 1), done.stderr
     assert b"no standard output" in done.stderr
 
 
@@ -369,7 +369,7 @@ def test_of_no_objects_nothing_is_asked(output: str, somebody: Sandbox, tmp_path
     source, made = tmp_path / "in.jsonl", tmp_path / output
     source.write_text("\n\n")
     given = ["enrich", str(source), "-o", str(made), "--by", "mail=email", *against(somebody), *COLUMN, "-q"]
-    assert main(given) == Ending.DONE
+    assert main(given) == ExitCode.DONE
     if output == "out.jsonl":
         assert made.read_text() == "\n\n"
     elif output == "out.csv":

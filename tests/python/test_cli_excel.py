@@ -18,7 +18,8 @@ import xlsxwriter
 from cli_runs import against, run
 from excel_books import ADDED, CITY, book, cells, enriched, fill
 
-from exactbuyer.cli import Ending, _excel, main
+from exactbuyer.cli import ExitCode, main
+from exactbuyer.cli._io import excel_input as _excel
 from exactbuyer.sandbox import Sandbox
 
 if TYPE_CHECKING:
@@ -234,10 +235,10 @@ def test_a_sheet_is_named_or_the_first_that_is_visible(
     for sheet, ending, message in [
         (
             "Nobody",
-            Ending.USAGE,
+            ExitCode.USAGE,
             "has no sheet 'Nobody': it has 'Hidden', 'People', 'Others & more', 'Empty'",
         ),
-        ("Empty", Ending.FILES, "sheet 'Empty' is empty; all sheets: 'Hidden', 'People'"),
+        ("Empty", ExitCode.FILES, "sheet 'Empty' is empty; all sheets: 'Hidden', 'People'"),
     ]:
         assert main(["plan", str(source), *by, "--sheet", sheet]) == ending
         assert message in capsys.readouterr().err
@@ -246,17 +247,17 @@ def test_a_sheet_is_named_or_the_first_that_is_visible(
     made.create_sheet("Mine")
     made.save(other)
     given = ["enrich", str(source), *by, "-o", str(other), *against(everybody), "--sheet", "People"]
-    assert main(given) == Ending.USAGE
+    assert main(given) == ExitCode.USAGE
     assert "--force" in capsys.readouterr().err
-    assert main([*given, "--force"]) == Ending.DONE
+    assert main([*given, "--force"]) == ExitCode.DONE
 
 
 def test_a_header_that_is_not_there_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source = str(book(tmp_path / "in.xlsx", [[], ["Contacts"], [], ["mail", "id"], ["ana@acme.example", 1]]))
-    assert main(["plan", source, "--by", "email"]) == Ending.USAGE
+    assert main(["plan", source, "--by", "email"]) == ExitCode.USAGE
     told = capsys.readouterr().err
     assert "If there are rows above the names of the columns, pass --skip-rows N; also check --sheet" in told
-    assert main(["plan", source, "--by", "email", "--skip-rows", "3"]) == Ending.USAGE
+    assert main(["plan", source, "--by", "email", "--skip-rows", "3"]) == ExitCode.USAGE
     assert "did you mean 'mail'?" in capsys.readouterr().err
 
 
@@ -314,5 +315,5 @@ def test_what_is_no_workbook_is_told(
     source = tmp_path / "in.xlsx"
     whole = book(tmp_path / "whole.xlsx", [["mail"], ["ana@acme.example"]]).read_bytes()
     source.write_bytes(whole[: len(whole) // 2] if begins is None else begins)
-    assert main(["plan", str(source), "--by", "mail"]) == Ending.FILES
+    assert main(["plan", str(source), "--by", "mail"]) == ExitCode.FILES
     assert f"{source} {message}" in capsys.readouterr().err

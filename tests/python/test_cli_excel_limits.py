@@ -18,7 +18,9 @@ import xlsxwriter
 from cli_runs import PATIENCE_S, against, people, start
 from excel_books import CITY, book, cells, enriched, fill
 
-from exactbuyer.cli import Ending, _excel_output, _files, main
+from exactbuyer.cli import ExitCode, main
+from exactbuyer.cli._io import excel_output as _excel_output
+from exactbuyer.cli._io import files as _files
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,7 +44,7 @@ def test_a_stray_cell_far_away_is_refused_and_not_loaded(
     made.close()
     if not noted:
         without_dimensions(tmp_path / "in.xlsx")
-    assert main(["plan", str(tmp_path / "in.xlsx"), "--by", "mail"]) == Ending.FILES
+    assert main(["plan", str(tmp_path / "in.xlsx"), "--by", "mail"]) == ExitCode.FILES
     assert "the cells of sheet 'A & B' reach to row 1,048,576 and column XFD" in capsys.readouterr().err
 
 
@@ -61,22 +63,22 @@ def test_what_does_not_fit_into_a_sheet_is_told_before_anything_is_sent(
     source, output = tmp_path / "in.csv", tmp_path / "out.xlsx"
     given = ["enrich", str(source), "--by", "mail", "-o", str(output), *CITY, *against(everybody)]
     source.write_text("mail,bio\nana@acme.example,\neve@acme.example," + "😀" * 16_384 + "\n")
-    assert main(given) == Ending.USAGE
+    assert main(given) == ExitCode.USAGE
     assert "column 'bio' of row 2 has 32,768 characters" in capsys.readouterr().err
     source.write_text("mail," + "x" * 32_768 + "\n")
-    assert main(given) == Ending.USAGE
+    assert main(given) == ExitCode.USAGE
     assert "the name of a column has 32,768 characters" in capsys.readouterr().err
     source.write_text("mail," + ",".join(map(str, range(16_384))) + "\n")
-    assert main(given) == Ending.USAGE
+    assert main(given) == ExitCode.USAGE
     assert "the output has 16,391 columns, and a sheet at most 16,384" in capsys.readouterr().err
     monkeypatch.setattr(_excel_output, "MAX_ROWS", 3)
     source.write_text(people(3))
-    assert main(given) == Ending.USAGE
+    assert main(given) == ExitCode.USAGE
     assert "has more rows than the 3 of a sheet" in capsys.readouterr().err
     assert not output.exists()
     assert everybody.ledger.requests == []
     source.write_text(people(2))
-    assert main(given) == Ending.DONE
+    assert main(given) == ExitCode.DONE
     assert len(cells(output)) == 3
 
 
@@ -101,12 +103,12 @@ def test_text_of_every_type_of_parquet_is_refused_and_not_cut(
     given = ["enrich", str(source), "--by", "mail", "-o", str(output), *CITY, *against(everybody)]
     mails = ["ana@acme.example", "eve@acme.example"]
     pq.write_table(pa.table({"mail": mails, "x": column}), source)
-    assert main(given) == Ending.USAGE
+    assert main(given) == ExitCode.USAGE
     assert "column 'x' of row 2 has" in capsys.readouterr().err
     assert everybody.ledger.requests == []
     assert not output.exists()
     pq.write_table(pa.table({"mail": mails, "x": pa.concat_arrays([column.slice(0, 1)] * 2)}), source)
-    assert main(given) == Ending.DONE
+    assert main(given) == ExitCode.DONE
 
 
 def test_a_stream_that_does_not_fit_keeps_what_was_paid_for(
@@ -124,7 +126,7 @@ def test_a_stream_that_does_not_fit_keeps_what_was_paid_for(
     output = ["-o", str(tmp_path / "out.xlsx"), *CITY, *against(everybody)]
     ending = main(["enrich", str(tmp_path / "in.csv"), "--by", "mail", *given, *output])
     writer.wait(PATIENCE_S)
-    assert ending == Ending.FILES
+    assert ending == ExitCode.FILES
     assert "the output has more rows than the 25 of a sheet" in capsys.readouterr().err
     kept = cells(tmp_path / "out.partial.xlsx")
     assert 1 < len(kept) <= 25
@@ -153,7 +155,7 @@ def test_without_the_extra_it_is_told_how_to_install_it(
         ["plan", str(source)],
         ["enrich", str(tmp_path / "in.csv"), "-o", str(tmp_path / "out.xlsx")],
     ):
-        assert main([*given, "--by", "mail"]) == Ending.USAGE
+        assert main([*given, "--by", "mail"]) == ExitCode.USAGE
         assert 'pip install "exactbuyer[excel]"' in capsys.readouterr().err
 
 
@@ -191,7 +193,7 @@ def test_ctrl_c_leaves_what_was_paid_for(
     until(lambda: len(everybody.ledger.requests) == 4)
     command.send_signal(signalled)
     _, told = command.communicate(timeout=PATIENCE_S)
-    assert command.returncode in {Ending.INTERRUPTED, Ending.TERMINATED}, told
+    assert command.returncode in {ExitCode.INTERRUPTED, ExitCode.TERMINATED}, told
     assert {entry.name for entry in tmp_path.iterdir()} == {"in.xlsx", "out.partial.xlsx"}
     rows = cells(tmp_path / "out.partial.xlsx")[1:]
     assert [row[2] for row in rows[:40]] == ["found"] * 30 + ["unknown"] * 10

@@ -13,7 +13,7 @@ from cli_runs import against, people, run
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from exactbuyer.cli import Ending, main
+from exactbuyer.cli import ExitCode, main
 from exactbuyer.sandbox import Sandbox
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def _a_key(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def enrich(sandbox: Sandbox, source: Path, output: Path, *options: str, by: str = "mail") -> None:
     arguments = ["enrich", str(source), "-o", str(output), "--by", by, *against(sandbox), "-q", *options]
-    assert main(arguments) == Ending.DONE
+    assert main(arguments) == ExitCode.DONE
 
 
 CELL = st.one_of(
@@ -267,7 +267,7 @@ def test_a_folder_of_parquet_is_one_table(somebody: Sandbox, tmp_path: Path) -> 
     ]
     parquet.write_table(pyarrow.table({"mail": [1]}), folder / "country=US" / "part-1.parquet")
     done = run("enrich", folder, "--by", "mail", *against(somebody))
-    assert done.returncode == Ending.FILES
+    assert done.returncode == ExitCode.FILES
     assert "part-1.parquet has other columns" in done.stderr.decode()
 
 
@@ -322,7 +322,7 @@ def test_what_is_broken_is_told_before_anything_is_sent(
         file.write_bytes(text)
     with Sandbox() as sandbox:
         given = ["enrich", str(file), "--by", "mail", *against(sandbox), "-o", str(tmp_path / "out.csv")]
-        assert main(given) == Ending.FILES
+        assert main(given) == ExitCode.FILES
         assert not sandbox.ledger.requests
     told = capsys.readouterr().err
     assert said in told
@@ -333,7 +333,7 @@ def test_what_is_broken_is_told_before_anything_is_sent(
 def test_what_is_broken_in_a_stream_is_told_in_its_place(somebody: Sandbox) -> None:
     text = b"mail\nana@acme.example\n" + b"x,y\n"
     done = run("enrich", "-", "--from", "csv", "--by", "mail", *against(somebody), *COLUMN, stdin=text)
-    assert done.returncode == Ending.FILES
+    assert done.returncode == ExitCode.FILES
     assert b"the record in line 3 has 2 cells" in done.stderr
 
 

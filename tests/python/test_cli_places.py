@@ -12,8 +12,9 @@ import pytest
 from cli_runs import PATIENCE_S, against, run, start
 from test_cli_trouble import until
 
-from exactbuyer import _atomic
-from exactbuyer.cli import Ending, _output, main
+from exactbuyer._files import atomic
+from exactbuyer.cli import ExitCode, main
+from exactbuyer.cli._io import output
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,7 +32,7 @@ def csv(tmp_path: Path) -> Path:
 def test_a_file_that_may_be_an_array_is_told_how_to_become_lines(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["plan", str(tmp_path / "x.json"), "--by", "mail"]) == Ending.USAGE
+    assert main(["plan", str(tmp_path / "x.json"), "--by", "mail"]) == ExitCode.USAGE
     made = f"jq -c '.[]' {tmp_path / 'x.json'} > {tmp_path / 'x.jsonl'}"
     assert f"Say --from jsonl. It is an array? {made}" in capsys.readouterr().err
 
@@ -43,7 +44,7 @@ def test_what_no_terminal_can_show_is_not_written_to_one(
     with pytest.MonkeyPatch.context() as terminal:
         terminal.setattr(sys.stdout, "isatty", lambda: True)
         given = ["enrich", str(csv), "--by", "mail", "--to", kind, *against(everybody)]
-        assert main(given) == Ending.USAGE
+        assert main(given) == ExitCode.USAGE
     assert not everybody.ledger.requests
     assert f"{said} is not written to a terminal: name a file with -o" in capsys.readouterr().err
 
@@ -52,8 +53,8 @@ def test_a_folder_that_is_not_there_is_not_made_for_a_store(
     csv: Path, everybody: Sandbox, capsys: pytest.CaptureFixture[str]
 ) -> None:
     given = ["enrich", str(csv), "--by", "mail", *against(everybody)]
-    assert main([*given, "--store", str(csv.parent / "nowhere" / "people.db")]) == Ending.STORE
-    assert main([*given, "-o", str(csv.parent / "nowhere" / "out.csv")]) == Ending.FILES
+    assert main([*given, "--store", str(csv.parent / "nowhere" / "people.db")]) == ExitCode.STORE
+    assert main([*given, "-o", str(csv.parent / "nowhere" / "out.csv")]) == ExitCode.FILES
     told = capsys.readouterr().err
     assert told.count(f"make the folder {csv.parent / 'nowhere'} first") == 2
     assert not everybody.ledger.requests
@@ -98,7 +99,7 @@ def test_a_draft_that_was_taken_for_left_is_begun_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     met: list[Path] = []
-    locked = _atomic._locked
+    locked = atomic._locked
 
     def taken_first(descriptor: int, *, wait: bool) -> bool:
         if not met:
@@ -107,8 +108,8 @@ def test_a_draft_that_was_taken_for_left_is_begun_anew(
             met[0].unlink()
         return locked(descriptor, wait=wait)
 
-    monkeypatch.setattr(_atomic, "_locked", taken_first)
-    draft = _atomic.Draft(tmp_path / "out.csv")
+    monkeypatch.setattr(atomic, "_locked", taken_first)
+    draft = atomic.Draft(tmp_path / "out.csv")
     assert len(met) == 1
     assert draft.path.exists()
     os.close(draft.descriptor)
@@ -129,7 +130,7 @@ def test_standard_output_is_written_to_by_any_name(
     os.close(writer)
     with os.fdopen(reader, "rb") as stream:
         assert len(stream.readlines()) == 2
-    assert command.wait(PATIENCE_S) == Ending.DONE
+    assert command.wait(PATIENCE_S) == ExitCode.DONE
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="there is no /dev/fd of this kind")
@@ -144,7 +145,7 @@ def test_a_descriptor_that_cannot_be_written_to_is_told_before_anything_is_sent(
     _, said = command.communicate(timeout=PATIENCE_S)
     os.close(reader)
     os.close(writer)
-    assert command.returncode == Ending.FILES
+    assert command.returncode == ExitCode.FILES
     assert b"cannot be written" in said
     assert not everybody.ledger.requests
 
@@ -155,7 +156,7 @@ def test_a_file_that_takes_the_place_of_a_pipe_is_left_alone(
 ) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    check = _output.check_output
+    check = output.check_output
 
     def check_and_replace(*given: Any) -> Path | None:
         target = check(*given)
@@ -164,8 +165,8 @@ def test_a_file_that_takes_the_place_of_a_pipe_is_left_alone(
             pipe.write_bytes(b"another's")
         return target
 
-    monkeypatch.setattr(_output, "check_output", check_and_replace)
+    monkeypatch.setattr(output, "check_output", check_and_replace)
     given = ["enrich", str(csv), "--by", "mail", "-o", str(pipe), "--to", "csv", *against(everybody)]
-    assert main(given) == Ending.FILES
+    assert main(given) == ExitCode.FILES
     assert pipe.read_bytes() == b"another's"
     assert not everybody.ledger.requests

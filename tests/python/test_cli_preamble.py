@@ -9,7 +9,7 @@ import pytest
 from cli_runs import against, run
 
 from exactbuyer import BulkEnricher
-from exactbuyer.cli import Ending, main
+from exactbuyer.cli import ExitCode, main
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,7 +36,7 @@ def enriched(sandbox: Sandbox, text: str | bytes, tmp_path: Path, *options: str)
     given = ["enrich", str(source), "-o", str(output), *against(sandbox), "--column", "city", *options]
     for _ in range(2):
         # The second run replaces the first run's output.
-        assert main(given) == Ending.DONE
+        assert main(given) == ExitCode.DONE
     return output.read_bytes().decode()
 
 
@@ -50,7 +50,7 @@ def test_notes_before_the_header_are_found_and_stay(
     assert header.startswith("First Name,Last Name,URL,Email Address,eb_status,")
     assert "ana@acme.example,found," in row
     jsonl = ["enrich", str(tmp_path / "in.csv"), "-o", str(tmp_path / "out.jsonl"), *BY, *against(everybody)]
-    assert main([*jsonl, "-q"]) == Ending.DONE
+    assert main([*jsonl, "-q"]) == ExitCode.DONE
     assert (tmp_path / "out.jsonl").read_text().startswith('{"First Name":"Ana"')
 
 
@@ -58,7 +58,7 @@ def test_notes_before_the_header_may_be_counted(everybody: Sandbox, tmp_path: Pa
     text = "mail,mail\n-\nmail,n\nana@acme.example,1\n"
     made = enriched(everybody, text, tmp_path, "--by", "mail", "--skip-rows", "2")
     assert made.startswith("mail,mail\n-\nmail,n,eb_status,")
-    assert main(["plan", str(tmp_path / "in.csv"), "--by", "mail", "--skip-rows", "3"]) == Ending.USAGE
+    assert main(["plan", str(tmp_path / "in.csv"), "--by", "mail", "--skip-rows", "3"]) == ExitCode.USAGE
 
 
 def test_a_stream_has_notes_too(everybody: Sandbox) -> None:
@@ -69,7 +69,7 @@ def test_a_stream_has_notes_too(everybody: Sandbox) -> None:
 
 def test_a_header_that_is_not_found_has_a_way_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "in.csv").write_text(LINKEDIN)
-    assert main(["plan", str(tmp_path / "in.csv"), "--by", "mail"]) == Ending.USAGE
+    assert main(["plan", str(tmp_path / "in.csv"), "--by", "mail"]) == ExitCode.USAGE
     assert "pass --skip-rows N" in capsys.readouterr().err
 
 
@@ -156,7 +156,7 @@ PEOPLE = "Ana,ana@acme.example,open\nBob,bob@acme.example,{}\nCy,cy@acme.example
 def test_a_row_never_passes_for_the_names_of_the_columns(
     text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert planned(text, tmp_path, "--by", "status") == Ending.USAGE
+    assert planned(text, tmp_path, "--by", "status") == ExitCode.USAGE
     told = capsys.readouterr().err
     assert "the header is line" not in told
     assert "pass --skip-rows N" in told
@@ -166,7 +166,7 @@ def test_a_row_never_passes_for_the_names_of_the_columns(
 
 def test_one_of_two_columns_is_not_enough(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = "name,mail\n" + "Ana,ana@acme.example\nphone,mail\n"
-    assert planned(text, tmp_path, "--by", "mail", "--by", "phone") == Ending.USAGE
+    assert planned(text, tmp_path, "--by", "mail", "--by", "phone") == ExitCode.USAGE
     told = capsys.readouterr().err
     assert "(number 2 of 2)" in told
     assert "'name', 'mail'" in told
@@ -213,18 +213,18 @@ def test_a_single_column_is_found_below_a_note(everybody: Sandbox, tmp_path: Pat
 
 @pytest.mark.parametrize("header", ["mail,city", "city,mail,,"])
 def test_notes_without_rows_below_them(header: str, tmp_path: Path) -> None:
-    assert planned(f"Contacts\n\n{header}\n", tmp_path, "--by", "mail") == Ending.DONE
-    assert planned(f"Contacts\n\n{header}", tmp_path, "--by", "mail") == Ending.DONE
+    assert planned(f"Contacts\n\n{header}\n", tmp_path, "--by", "mail") == ExitCode.DONE
+    assert planned(f"Contacts\n\n{header}", tmp_path, "--by", "mail") == ExitCode.DONE
 
 
 def test_two_lines_that_may_be_the_names_of_the_columns(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     text = "Columns,mail,,\nname,mail,city\nAna,ana@acme.example,Rome\n"
-    assert planned(text, tmp_path, "--by", "mail") == Ending.USAGE
+    assert planned(text, tmp_path, "--by", "mail") == ExitCode.USAGE
     assert "such as 0 or 1" in capsys.readouterr().err
     for lines in ("0", "1"):
-        assert planned(text, tmp_path, "--by", "mail", "--skip-rows", lines) == Ending.DONE
+        assert planned(text, tmp_path, "--by", "mail", "--skip-rows", lines) == ExitCode.DONE
 
 
 @pytest.mark.parametrize("lines", ["1", "2", "9"])
@@ -232,6 +232,6 @@ def test_lines_that_are_counted_wrongly_are_told(
     lines: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     text = "name,mail\nAna,Rome\nBob,Oslo\n"
-    assert planned(text, tmp_path, "--by", "mail", "--skip-rows", lines) in {Ending.USAGE, Ending.FILES}
+    assert planned(text, tmp_path, "--by", "mail", "--skip-rows", lines) in {ExitCode.USAGE, ExitCode.FILES}
     told = capsys.readouterr().err
     assert {"1": "'Ana', 'Rome'", "2": "'Bob', 'Oslo'", "9": "is empty"}[lines] in told

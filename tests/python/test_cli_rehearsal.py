@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from cli_runs import against
 
-from exactbuyer.cli import Ending, main
+from exactbuyer.cli import ExitCode, main
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,7 +58,7 @@ def test_a_parquet_file_is_written_whatever_it_says_of_itself(
     source, target = tmp_path / "in.parquet", tmp_path / f"out.{output}"
     parquet.write_table(TABLES[name], source)
     given = ["enrich", str(source), "-o", str(target), "--by", "mail", *against(everybody), "-q"]
-    assert main(given) == Ending.DONE, capsys.readouterr().err
+    assert main(given) == ExitCode.DONE, capsys.readouterr().err
     if output == "parquet":
         made = parquet.read_table(target)
         assert made.select(TABLES[name].column_names).equals(TABLES[name])
@@ -83,9 +83,9 @@ def test_what_cannot_be_written_is_told_before_anything_is_sent(
     def refuse(*_: Any, **__: Any) -> None:
         raise pyarrow.ArrowNotImplementedError("ana@acme.example")
 
-    monkeypatch.setattr(f"exactbuyer.cli._joining.{JOINERS[output]}.join", refuse)
+    monkeypatch.setattr(f"exactbuyer.cli._io.joining.{JOINERS[output]}.join", refuse)
     given = ["enrich", str(source), "-o", str(target), "--by", "mail", *against(everybody), "-q"]
-    assert main(given) == Ending.FILES
+    assert main(given) == ExitCode.FILES
     told = capsys.readouterr().err
     assert f"cannot be written as {output}" in told
     assert "ana@acme" not in told
@@ -109,7 +109,7 @@ def test_metadata_that_cannot_be_read_again_is_told_before_anything_is_sent(
 
     monkeypatch.setattr(parquet.ParquetWriter, "add_key_value_metadata", write_too_much)
     given = ["enrich", str(source), "-o", str(tmp_path / "out.parquet"), "--by", "mail", *against(everybody)]
-    assert main(given) == Ending.FILES
+    assert main(given) == ExitCode.FILES
     assert not everybody.ledger.requests
 
 
@@ -119,6 +119,6 @@ def test_columns_of_one_name_are_refused_before_anything_is_sent(
     source = tmp_path / "in.csv"
     source.write_text("mail,x,x\nana@acme.example,1,2\n")
     given = ["enrich", str(source), "-o", str(tmp_path / "out.parquet"), "--by", "mail", *against(everybody)]
-    assert main(given) == Ending.FILES
+    assert main(given) == ExitCode.FILES
     assert "two columns called 'x'" in capsys.readouterr().err
     assert not everybody.ledger.requests

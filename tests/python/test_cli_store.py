@@ -13,7 +13,7 @@ import pytest
 from cli_runs import PATIENCE_S, against, last_line, people, run, start
 from test_cli_trouble import SLOWLY, statuses, until
 
-from exactbuyer.cli import Ending
+from exactbuyer.cli import ExitCode
 from exactbuyer.sandbox import Sandbox
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def test_after_whatever_stopped_it_only_the_rest_is_paid_for(
     until(lambda: len(everybody.ledger.requests) == 6)
     process.send_signal(number)
     _, told = process.communicate(timeout=PATIENCE_S)
-    assert process.returncode not in {0, Ending.BUG}
+    assert process.returncode not in {0, ExitCode.BUG}
     assert b"Traceback" not in told
     output = file.with_name("out.csv")
     assert not output.exists()
@@ -64,7 +64,7 @@ def test_after_whatever_stopped_it_only_the_rest_is_paid_for(
 
     # What was in flight may have been charged: it is held back, and everything else is done.
     done = run(*command(file, everybody))
-    assert done.returncode == Ending.UNKNOWN, done.stderr
+    assert done.returncode == ExitCode.UNKNOWN, done.stderr
     assert everybody.ledger.credits == 200
     assert max(everybody.ledger.times_billed(f"person{nth}@acme.example") for nth in range(200)) == 1
     met = statuses(output)
@@ -83,18 +83,18 @@ def test_after_whatever_stopped_it_only_the_rest_is_paid_for(
 
 def test_credits_that_ran_out_leave_the_rest_for_later(file: Path, everybody: Sandbox) -> None:
     done = run(*command(file, everybody, "--max-credits", 50))
-    assert done.returncode == Ending.CREDITS
+    assert done.returncode == ExitCode.CREDITS
     assert last_line(done)["credits"] == 50
     # The ceiling counts what the store has on record: the same command again buys nothing more.
     done = run(*command(file, everybody, "--max-credits", 50))
-    assert (done.returncode, last_line(done)["credits"]) == (Ending.CREDITS, 0)
+    assert (done.returncode, last_line(done)["credits"]) == (ExitCode.CREDITS, 0)
     done = run(*command(file, everybody, "--max-credits", 30, "--per", "run"))
-    assert (done.returncode, last_line(done)["credits"]) == (Ending.CREDITS, 30)
+    assert (done.returncode, last_line(done)["credits"]) == (ExitCode.CREDITS, 30)
     done = run(*command(file, everybody))
     assert (done.returncode, last_line(done)["credits"]) == (0, 120)
     assert everybody.ledger.credits == 200
     done = run(*command(file, everybody, "--per", "day"))
-    assert (done.returncode, b"say that, too" in done.stderr) == (Ending.USAGE, True)
+    assert (done.returncode, b"say that, too" in done.stderr) == (ExitCode.USAGE, True)
 
 
 def test_a_plan_knows_the_store(file: Path, everybody: Sandbox) -> None:
@@ -121,7 +121,7 @@ def test_only_the_store_is_asked_if_that_is_wanted(file: Path, everybody: Sandbo
     requests = len(everybody.ledger.requests)
     file.write_text(people(205))
     done = run(*command(file, everybody, "--store-only"), key=None)
-    assert done.returncode == Ending.ROWS_FAILED
+    assert done.returncode == ExitCode.ROWS_FAILED
     assert statuses(file.with_name("out.csv")) == ["found"] * 200 + ["not_sent"] * 5
     assert len(everybody.ledger.requests) == requests
 
@@ -147,20 +147,20 @@ def test_what_a_store_answers(file: Path, everybody: Sandbox) -> None:
     assert b"backup in" in asked(file, "backup", backup).stderr
     assert json.loads(run("store", "--store", backup, "info", "--json").stdout)["hits"] == 200
     done = asked(file, "backup", backup)
-    assert (done.returncode, b"is there already" in done.stderr) == (Ending.USAGE, True)
+    assert (done.returncode, b"is there already" in done.stderr) == (ExitCode.USAGE, True)
     exported = file.with_name("all.jsonl")
     assert asked(file, "export", exported).returncode == 0
     assert len(exported.read_text().splitlines()) == 200
     done = asked(file, "export", file.parent / "nowhere" / "all.jsonl")
-    assert (done.returncode, done.stderr.count(b"\n")) == (Ending.FILES, 1)
+    assert (done.returncode, done.stderr.count(b"\n")) == (ExitCode.FILES, 1)
 
     done = asked(file, "purge", "person7@acme.example")
-    assert (done.returncode, b"say --yes" in done.stderr) == (Ending.USAGE, True)
+    assert (done.returncode, b"say --yes" in done.stderr) == (ExitCode.USAGE, True)
     assert b"purged 1 answer" in asked(file, "purge", "-", "--yes", stdin=b"person7@acme.example\n").stdout
     nobody = asked(file, "find", "person7@acme.example")
     assert (lines(nobody), b"nothing is on file about them" in nobody.stderr) == ([], True)
     assert statuses(file.with_name("out.csv"))[7] == "found"
-    assert run(*command(file, everybody)).returncode == Ending.ROWS_FAILED
+    assert run(*command(file, everybody)).returncode == ExitCode.ROWS_FAILED
     assert statuses(file.with_name("out.csv"))[7] == "not_sent"
     assert b"may be asked for again" in asked(file, "allow", "person7@acme.example").stdout
     assert b"neither" in asked(file, "allow", "person7@acme.example").stdout
@@ -170,30 +170,30 @@ def test_what_a_store_answers(file: Path, everybody: Sandbox) -> None:
 @pytest.mark.parametrize(
     ("arguments", "ending", "said"),
     [
-        (["purge", "nobody", "--yes"], Ending.USAGE, "it is no identifier"),
-        (["purge", "--older-than", "nan", "--yes"], Ending.USAGE, "no number of days from 0 to 36,500"),
-        (["purge", "--older-than", "-1", "--yes"], Ending.USAGE, "no number of days"),
-        (["purge", "--older-than", "1e9", "--yes"], Ending.USAGE, "no number of days"),
-        (["purge", "x@y.example", "--older-than", "1", "--yes"], Ending.USAGE, "one of the two"),
-        (["allow", "nobody"], Ending.USAGE, "it is no identifier"),
-        (["find", ""], Ending.USAGE, "nothing to find"),
-        (["reconcile", "2026-13", "1"], Ending.USAGE, "month"),
-        (["reconcile", "2026-10", "1", "--tz", "Mars/Base"], Ending.USAGE, "time zone"),
-        (["summary", "--tz", "Mars/Base"], Ending.USAGE, "time zone"),
+        (["purge", "nobody", "--yes"], ExitCode.USAGE, "it is no identifier"),
+        (["purge", "--older-than", "nan", "--yes"], ExitCode.USAGE, "no number of days from 0 to 36,500"),
+        (["purge", "--older-than", "-1", "--yes"], ExitCode.USAGE, "no number of days"),
+        (["purge", "--older-than", "1e9", "--yes"], ExitCode.USAGE, "no number of days"),
+        (["purge", "x@y.example", "--older-than", "1", "--yes"], ExitCode.USAGE, "one of the two"),
+        (["allow", "nobody"], ExitCode.USAGE, "it is no identifier"),
+        (["find", ""], ExitCode.USAGE, "nothing to find"),
+        (["reconcile", "2026-13", "1"], ExitCode.USAGE, "month"),
+        (["reconcile", "2026-10", "1", "--tz", "Mars/Base"], ExitCode.USAGE, "time zone"),
+        (["summary", "--tz", "Mars/Base"], ExitCode.USAGE, "time zone"),
         (
             ["summary", "--by", "mont"],
-            Ending.USAGE,
+            ExitCode.USAGE,
             "--by names a tag that no request has: did you mean 'month'",
         ),
-        (["export", "all.csv"], Ending.USAGE, ".jsonl"),
-        (["merge", "nowhere.db"], Ending.STORE, "nowhere.db"),
-        (["merge", "people.csv"], Ending.STORE, "people.csv"),
-        (["merge", "people.db"], Ending.USAGE, "merged with itself"),
-        (["resolve", "forget"], Ending.USAGE, "resend"),
+        (["export", "all.csv"], ExitCode.USAGE, ".jsonl"),
+        (["merge", "nowhere.db"], ExitCode.STORE, "nowhere.db"),
+        (["merge", "people.csv"], ExitCode.STORE, "people.csv"),
+        (["merge", "people.db"], ExitCode.USAGE, "merged with itself"),
+        (["resolve", "forget"], ExitCode.USAGE, "resend"),
     ],
 )
 def test_what_a_store_cannot_do_is_told(
-    file: Path, everybody: Sandbox, arguments: list[str], ending: Ending, said: str
+    file: Path, everybody: Sandbox, arguments: list[str], ending: ExitCode, said: str
 ) -> None:
     file.write_text(people(3))
     assert run(*command(file, everybody)).returncode == 0
@@ -241,7 +241,7 @@ def test_stores_are_merged(file: Path, everybody: Sandbox) -> None:
 @pytest.mark.parametrize("arguments", [["info"], ["unknown"], ["find", "x"], ["purge", "x", "--yes"]])
 def test_a_store_that_is_not_there_is_told_and_not_made(arguments: list[str], tmp_path: Path) -> None:
     done = run("store", *arguments, cwd=tmp_path)
-    assert done.returncode == Ending.STORE
+    assert done.returncode == ExitCode.STORE
     assert b"there is no store at" in done.stderr
     assert list(tmp_path.iterdir()) == []
 
@@ -249,4 +249,4 @@ def test_a_store_that_is_not_there_is_told_and_not_made(arguments: list[str], tm
 def test_a_file_that_is_no_store_is_told(tmp_path: Path) -> None:
     (tmp_path / "people.db").write_text("no store at all" * 1000)
     done = run("store", "--store", tmp_path / "people.db", "info")
-    assert (done.returncode, done.stderr.count(b"\n")) == (Ending.STORE, 1), done.stderr
+    assert (done.returncode, done.stderr.count(b"\n")) == (ExitCode.STORE, 1), done.stderr

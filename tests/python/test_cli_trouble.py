@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 from cli_runs import COMMAND, PATIENCE_S, against, environment, last_line, people, run, start
 
-from exactbuyer.cli import Ending
+from exactbuyer.cli import ExitCode
 from exactbuyer.sandbox import Sandbox
 
 if TYPE_CHECKING:
@@ -63,10 +63,10 @@ def test_a_pipe_that_is_closed_stops_the_spending(file: Path, everybody: Sandbox
     command.stdout.close()
     told = command.stderr.read().decode()
     command.stderr.close()
-    assert command.wait(PATIENCE_S) == Ending.PIPE_CLOSED
+    assert command.wait(PATIENCE_S) == ExitCode.PIPE_CLOSED
     assert "Traceback" not in told
     receipt = json.loads(told.splitlines()[-1])
-    assert receipt["exit_code"] == Ending.PIPE_CLOSED
+    assert receipt["exit_code"] == ExitCode.PIPE_CLOSED
     assert receipt["input_rows"] == 20_000 > receipt["rows"]
     assert receipt["stopped"] == "stopped, as nobody reads the output any more"
     assert "nothing was kept of what nobody reads any more; running it again pays for everybody again" in told
@@ -87,12 +87,12 @@ def test_a_full_disk_is_told(file: Path, tmp_path: Path, everybody: Sandbox) -> 
         "50",
     ]
     done = run(*given, "-o", "/dev/full", "--to", "csv")
-    assert done.returncode == Ending.FILES
+    assert done.returncode == ExitCode.FILES
     assert "/dev/full cannot be written: No space left on device" in done.stderr.decode()
     with Path("/dev/full").open("wb") as full:
         command = start(*given, stdout=full, stderr=subprocess.PIPE)
         _, told = command.communicate(timeout=PATIENCE_S)
-    assert command.returncode == Ending.FILES
+    assert command.returncode == ExitCode.FILES
     assert b"standard output cannot be written" in told
     assert left(tmp_path) == set()
 
@@ -105,12 +105,12 @@ def test_a_plan_that_nobody_reads_is_no_bug(command: str, file: Path) -> None:
     process = start(*given, stdout=writer, stderr=subprocess.PIPE)
     os.close(writer)
     _, told = process.communicate(timeout=PATIENCE_S)
-    assert (process.returncode, told) == (Ending.PIPE_CLOSED, b"")
+    assert (process.returncode, told) == (ExitCode.PIPE_CLOSED, b"")
     if Path("/dev/full").exists():
         with Path("/dev/full").open("wb") as full:
             process = start(*given, stdout=full, stderr=subprocess.PIPE)
             _, told = process.communicate(timeout=PATIENCE_S)
-        assert (process.returncode, told.count(b"\n")) == (Ending.FILES, 1), told
+        assert (process.returncode, told.count(b"\n")) == (ExitCode.FILES, 1), told
 
 
 @pytest.mark.parametrize(("closed", "said"), [("<&-", b"no standard input"), (">&-", b"no standard output")])
@@ -126,7 +126,7 @@ def test_streams_that_are_not_there_are_told(
         timeout=PATIENCE_S,
         check=False,
     )
-    assert done.returncode == Ending.FILES, done.stderr
+    assert done.returncode == ExitCode.FILES, done.stderr
     assert said in done.stderr
 
 
@@ -156,7 +156,7 @@ def test_a_disk_that_fills_up_leaves_what_was_there(
         stderr=subprocess.PIPE, preexec_fn=limited(size),
     )  # fmt: skip
     _, told = command.communicate(timeout=PATIENCE_S)
-    assert command.returncode == Ending.FILES, told
+    assert command.returncode == ExitCode.FILES, told
     assert f"{name} cannot be written: File too large".encode() in told
     assert output.read_text() == "what was there"
     partial = tmp_path / name.replace("out", "out.partial")
@@ -182,7 +182,7 @@ def test_what_could_not_be_put_into_its_place_is_not_said_to_be_there(
     until(lambda: len(everybody.ledger.requests) == 4)
     command.send_signal(signal.SIGINT)
     _, told = command.communicate(timeout=PATIENCE_S)
-    assert command.returncode == Ending.INTERRUPTED, told
+    assert command.returncode == ExitCode.INTERRUPTED, told
     assert b"nothing was kept; answers worth 30 credits are lost" in told
     receipt = json.loads(told.splitlines()[-1])
     assert (receipt["kept"], receipt["kept_rows"], receipt["lost_credits"]) == (None, None, 30)
@@ -199,7 +199,7 @@ def test_what_went_to_standard_output_is_there(file: Path, tmp_path: Path, every
         until(lambda: len(everybody.ledger.requests) == 4)
         command.send_signal(signal.SIGINT)
         _, told = command.communicate(timeout=PATIENCE_S)
-    assert command.returncode == Ending.INTERRUPTED, told
+    assert command.returncode == ExitCode.INTERRUPTED, told
     met = statuses(output)
     assert met[:30] == ["found"] * 30
     assert f"the output has {len(met):,} rows; running it again pays".encode() in told
@@ -208,10 +208,10 @@ def test_what_went_to_standard_output_is_there(file: Path, tmp_path: Path, every
 
 
 @pytest.mark.parametrize(
-    ("number", "ending"), [(signal.SIGINT, Ending.INTERRUPTED), (signal.SIGTERM, Ending.TERMINATED)]
+    ("number", "ending"), [(signal.SIGINT, ExitCode.INTERRUPTED), (signal.SIGTERM, ExitCode.TERMINATED)]
 )
 def test_ctrl_c_leaves_what_was_paid_for(
-    number: signal.Signals, ending: Ending, file: Path, tmp_path: Path, everybody: Sandbox
+    number: signal.Signals, ending: ExitCode, file: Path, tmp_path: Path, everybody: Sandbox
 ) -> None:
     everybody.fail("hang", request=4)
     output = tmp_path / "out.csv"
@@ -258,7 +258,7 @@ def test_ctrl_c_while_a_stream_is_waited_for(everybody: Sandbox) -> None:
     assert command.stdout.readline().startswith(b"id,mail,")
     command.send_signal(signal.SIGINT)
     _, told = command.communicate(timeout=PATIENCE_S)
-    assert command.returncode == Ending.INTERRUPTED, told
+    assert command.returncode == ExitCode.INTERRUPTED, told
     assert b"Traceback" not in told
 
 
@@ -276,7 +276,7 @@ def test_the_second_ctrl_c_leaves_at_once(file: Path, tmp_path: Path, everybody:
     command.send_signal(signal.SIGINT)
     told = command.stderr.read()
     command.stderr.close()
-    assert command.wait(PATIENCE_S) == Ending.INTERRUPTED, told
+    assert command.wait(PATIENCE_S) == ExitCode.INTERRUPTED, told
     assert not (tmp_path / "out.csv").exists()
 
 

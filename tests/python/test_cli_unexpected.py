@@ -14,10 +14,12 @@ import xlsxwriter
 from cli_runs import against, people
 from excel_books import cells
 
-from exactbuyer._atomic import Draft
-from exactbuyer.cli import Ending, _output, _runs, main
-from exactbuyer.cli._excel_output import ExcelSink
-from exactbuyer.cli._parquet import ParquetSink
+from exactbuyer._files.atomic import Draft
+from exactbuyer.cli import ExitCode, main
+from exactbuyer.cli import _run as _runs
+from exactbuyer.cli._io import output as _output
+from exactbuyer.cli._io.excel_output import ExcelSink
+from exactbuyer.cli._io.parquet import ParquetSink
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -107,7 +109,7 @@ def test_what_was_written_is_kept_if_an_output_fails(
     # gzip writes its header, and each piece, in several parts.
     break_method(monkeypatch, owner, name, error, after=16 if kind == "csv.gz" else 4)
     ending = enrich(everybody, tmp_path, kind)
-    assert ending == Ending.BUG
+    assert ending == ExitCode.BUG
     told = capsys.readouterr().err
     assert f"unexpected error ({type(error).__name__})" in told
     assert "Ana Almeida" not in told
@@ -116,7 +118,7 @@ def test_what_was_written_is_kept_if_an_output_fails(
     last = json.loads(told.splitlines()[-1])
     rows = kept_rows(tmp_path / f"out.partial.{kind}")
     assert rows == last["kept_rows"] > 0
-    assert last["exit_code"] == Ending.BUG
+    assert last["exit_code"] == ExitCode.BUG
     assert last["lost_credits"] == everybody.ledger.credits - rows
 
 
@@ -131,7 +133,7 @@ def test_an_error_of_the_library_for_excel_is_an_output_that_cannot_be_written(
         return write_string(sheet, row, column, text)
 
     monkeypatch.setattr(xlsxwriter.worksheet.Worksheet, "write_string", fail_once)
-    assert enrich(everybody, tmp_path, "xlsx") == Ending.FILES
+    assert enrich(everybody, tmp_path, "xlsx") == ExitCode.FILES
     told = capsys.readouterr().err
     assert "out.xlsx cannot be written: XlsxWriter refuses its rows" in told
     assert "Ana Almeida" not in told
@@ -153,7 +155,7 @@ def test_an_output_that_cannot_be_begun_leaves_nothing(
     owner, name = (xlsxwriter.Workbook, "add_format") if kind == "xlsx" else KINDS[kind]
     # The library itself makes the first two formats.
     break_method(monkeypatch, owner, name, error, after=2)
-    assert enrich(everybody, tmp_path, kind) == Ending.FILES
+    assert enrich(everybody, tmp_path, kind) == ExitCode.FILES
     assert "cannot be written" in capsys.readouterr().err
     assert everybody.ledger.requests == []
     assert {entry.name for entry in tmp_path.iterdir()} == {"in.csv"}
@@ -183,7 +185,7 @@ def test_what_was_written_is_kept_if_reading_or_joining_fails(
         break_method(monkeypatch, _runs._FileReader, where, error, after=3)
     ending = enrich(everybody, tmp_path, "csv")
     told = capsys.readouterr().err
-    assert ending == Ending.BUG
+    assert ending == ExitCode.BUG
     assert "Ana Almeida" not in told
     last = json.loads(told.splitlines()[-1])
     if not everybody.ledger.credits:
@@ -201,9 +203,9 @@ def test_with_a_store_the_same_command_pays_only_for_the_rest(
     store = ["--store", str(tmp_path / "people.db")]
     with monkeypatch.context() as patched:
         break_method(patched, ExcelSink, "write", ValueError(), after=4)
-        assert enrich(everybody, tmp_path, "xlsx", *store) == Ending.BUG
+        assert enrich(everybody, tmp_path, "xlsx", *store) == ExitCode.BUG
     assert "run the same command again: it pays only for the rest" in capsys.readouterr().err
-    assert enrich(everybody, tmp_path, "xlsx", *store) == Ending.DONE
+    assert enrich(everybody, tmp_path, "xlsx", *store) == ExitCode.DONE
     assert everybody.ledger.credits == 60
     assert len(cells(tmp_path / "out.xlsx")) == 61
 
@@ -212,7 +214,7 @@ def test_an_output_that_fails_at_its_end_is_reported(
     everybody: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     break_method(monkeypatch, ExcelSink, "finish", ValueError(), after=0)
-    assert enrich(everybody, tmp_path, "xlsx") == Ending.BUG
+    assert enrich(everybody, tmp_path, "xlsx") == ExitCode.BUG
     assert "nothing was kept; answers worth 60 credits are lost" in capsys.readouterr().err
     assert {entry.name for entry in tmp_path.iterdir()} == {"in.csv"}
 
@@ -235,7 +237,7 @@ def test_a_whole_output_that_cannot_be_moved_to_its_place_is_kept(
         move(draft, target, mode, replace=replace)
 
     monkeypatch.setattr(Draft, "move", fail_once)
-    assert enrich(everybody, tmp_path, kind) == Ending.FILES
+    assert enrich(everybody, tmp_path, kind) == ExitCode.FILES
     last = json.loads(capsys.readouterr().err.splitlines()[-1])
     assert (last["kept_rows"], last["lost_credits"]) == (60, 0)
     assert kept_rows(tmp_path / f"out.partial.{kind}") == 60
@@ -254,7 +256,7 @@ def test_the_traceback_is_logged_at_debug(
     else:
         monkeypatch.setattr(logging.getLogger("exactbuyer"), "level", logging.DEBUG)
     break_method(monkeypatch, ExcelSink, "write", ValueError("the cause"), after=1)
-    assert enrich(everybody, tmp_path, "xlsx") == Ending.BUG
+    assert enrich(everybody, tmp_path, "xlsx") == ExitCode.BUG
     told = capsys.readouterr().err
     assert "Traceback (most recent call last)" in told
     assert "ValueError: the cause" in told

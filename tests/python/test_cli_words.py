@@ -15,7 +15,8 @@ ROOT = Path(__file__).parents[2]
 def said_anywhere() -> str:
     """All texts of the package, each in one piece."""
     rust = [path.read_text() for path in sorted((ROOT / "src").rglob("*.rs"))]
-    python = [path.read_text() for path in sorted((ROOT / "python" / "exactbuyer").glob("*.py"))]
+    paths = sorted((ROOT / "python" / "exactbuyer").rglob("*.py"))
+    python = [path.read_text() for path in paths if "cli" not in path.parts]
     assert len(rust) > 50
     assert len(python) > 20
     pieces = [re.sub(r"\\\n\s*", "", text).replace('\\"', '"') for text in rust]

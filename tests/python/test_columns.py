@@ -36,25 +36,29 @@ def numpy_column() -> Any:
 
 
 @pytest.mark.parametrize("column", [pandas_column, polars_column, arrow_column, numpy_column])
-def test_columns(everybody: Sandbox, door: Callable[..., list[Result]], column: Callable[[], Any]) -> None:
+def test_columns(
+    everybody: Sandbox, run_call: Callable[..., list[Result]], column: Callable[[], Any]
+) -> None:
     with BulkEnricher("any", base_url=everybody.url, chunk_size=10) as enricher:
-        assert [row["value"] for row in door(enricher, column())] == EMAILS
+        assert [row["value"] for row in run_call(enricher, column())] == EMAILS
 
 
-def test_a_frame_is_told_to_give_one_column(everybody: Sandbox, door: Callable[..., list[Result]]) -> None:
+def test_a_frame_is_told_to_give_one_column(
+    everybody: Sandbox, run_call: Callable[..., list[Result]]
+) -> None:
     frame = pytest.importorskip("pandas").DataFrame({"email": EMAILS})
     with (
         BulkEnricher("any", base_url=everybody.url) as enricher,
         pytest.raises(TypeError, match="one column"),
     ):
-        door(enricher, frame)
+        run_call(enricher, frame)
 
 
 def test_floats_that_lost_digits_are_not_asked_for(
-    everybody: Sandbox, door: Callable[..., list[Result]]
+    everybody: Sandbox, run_call: Callable[..., list[Result]]
 ) -> None:
     numpy = pytest.importorskip("numpy")
-    how = {"on_error": "record"} if "enrich" in door.__name__ else {}
+    how = {"on_error": "record"} if "enrich" in run_call.__name__ else {}
     with BulkEnricher("any", base_url=everybody.url, default_region="US") as enricher:
-        rows = door(enricher, numpy.array([7_734_749_362], dtype="float32"), field_type="phone", **how)
+        rows = run_call(enricher, numpy.array([7_734_749_362], dtype="float32"), field_type="phone", **how)
         assert [row["status"] for row in rows] == ["invalid"]

@@ -19,11 +19,12 @@ from store_runs import emails, enricher
 from test_secrets import leaks
 from test_store_processes import answer, start
 
-from exactbuyer import Budget, BulkEnricher, ConfigError, _desk
-from exactbuyer._calls import ListCall
-from exactbuyer._copies import with_login
-from exactbuyer._desk import Terms
-from exactbuyer.progress import Watch
+from exactbuyer import Budget, BulkEnricher, ConfigError
+from exactbuyer._calls import session as _session
+from exactbuyer._calls.call import ListCall
+from exactbuyer._calls.copies import with_login
+from exactbuyer._calls.options import CallOptions
+from exactbuyer.report.progress import Watch
 from exactbuyer.store import Store, migrate
 
 if TYPE_CHECKING:
@@ -114,15 +115,15 @@ def test_a_store_has_one_mark_for_all_copies_of_an_enricher(everybody: Sandbox, 
         people.enrich(PEOPLE)
         copies = [pickle.loads(pickle.dumps(people)) for _ in range(3)]
         copies.append(pickle.loads(pickle.dumps(copies[0])))
-        assert len({copied._desk._origin.store.mark for copied in copies}) == 1
+        assert len({copied._session._origin.store.mark for copied in copies}) == 1
         assert [enrich(copied) for copied in copies] == [0] * 4
         # What a forked child pickles has a mark, too: its parent may not have pickled anything.
         assert people.store is not None
         with enricher(everybody, path) as forked:
             forked.enrich(PEOPLE)
-            forked._desk.after_fork()
+            forked._session.after_fork()
             copied = pickle.loads(pickle.dumps(forked))
-            assert copied._desk._origin.store.mark not in {None, copies[0]._desk._origin.store.mark}
+            assert copied._session._origin.store.mark not in {None, copies[0]._session._origin.store.mark}
             assert enrich(copied) == 0
 
 
@@ -306,16 +307,16 @@ def test_two_threads_that_use_a_copy_first_at_the_same_time_get_one_engine(
     original = BulkEnricher(KEY, base_url="https://127.0.0.1:9", store=path, proxy=proxy)
     monkeypatch.setenv("HTTPS_PROXY", proxy)
     monkeypatch.setenv("EXACTBUYER_API_KEY", KEY)
-    desk = pickle.loads(pickle.dumps(original))._desk
+    session = pickle.loads(pickle.dumps(original))._session
     met = threading.Event()
-    monkeypatch.setattr(desk, "_lock", WatchedLock(met), raising=False)
+    monkeypatch.setattr(session, "_lock", WatchedLock(met), raising=False)
     runs: list[Any] = []
     logins: list[Settings] = []
 
     def begin() -> None:
-        terms = Terms.checked(None, None, None, refresh=False, store_only=False)
+        options = CallOptions.checked(None, None, None, refresh=False, store_only=False)
         try:
-            runs.append(desk.begin(ListCall, "enrich", terms, Watch(False, 0)).settings)
+            runs.append(session.begin(ListCall, "enrich", options, Watch(False, 0)).settings)
         except ConfigError as error:
             runs.append(error)
         met.set()
@@ -332,10 +333,10 @@ def test_two_threads_that_use_a_copy_first_at_the_same_time_get_one_engine(
             return found
         return with_login(settings)
 
-    monkeypatch.setattr(_desk, "with_login", with_login_while_another_thread_begins)
+    monkeypatch.setattr(_session, "with_login", with_login_while_another_thread_begins)
     begin()
     other.join(60)
-    assert runs == [desk.settings, desk.settings]
+    assert runs == [session.settings, session.settings]
     assert len(logins) == 1
     original.close()
-    desk.close(0.0)
+    session.close(0.0)

@@ -28,11 +28,11 @@ def test_there_are_examples() -> None:
     assert {
         f"exactbuyer.{place}"
         for place in (
-            "sync_doors.SyncDoors.enrich",
-            "sync_doors.SyncDoors.stream",
-            "sync_doors.SyncDoors.recover",
-            "async_doors.AsyncDoors.enrich_async",
-            "async_doors.AsyncDoors.stream_async",
+            "_enrich.BlockingCalls.enrich",
+            "_enrich.BlockingCalls.stream",
+            "_enrich.BlockingCalls.recover",
+            "_enrich_async.AwaitableCalls.enrich_async",
+            "_enrich_async.AwaitableCalls.stream_async",
             "enricher.BulkEnricher.plan",
             "enricher.BulkEnricher.sandbox",
             "sandbox.server.Sandbox",

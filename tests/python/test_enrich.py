@@ -1,4 +1,4 @@
-"""Rows in, results out: every door, over real sockets, against the sandbox."""
+"""Rows in, results out: every call, over real sockets, against the sandbox."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ if TYPE_CHECKING:
     from exactbuyer import Result
     from exactbuyer.sandbox import Sandbox
 
-Door: TypeAlias = "Callable[..., list[Result]]"
+RunCall: TypeAlias = "Callable[..., list[Result]]"
 
 
 def enricher_of(sandbox: Sandbox, **settings: Any) -> BulkEnricher:
     return BulkEnricher("any-key", base_url=sandbox.url, **settings)
 
 
-def test_every_row_comes_back_in_its_place(everybody: Sandbox, door: Door) -> None:
+def test_every_row_comes_back_in_its_place(everybody: Sandbox, run_call: RunCall) -> None:
     everybody.nobody("zoe@acme.example")
     rows = [
         "ana@acme.example",
@@ -48,7 +48,7 @@ def test_every_row_comes_back_in_its_place(everybody: Sandbox, door: Door) -> No
         ("phone", "+1 773 474 9362"),
     ]
     with enricher_of(everybody) as enricher:
-        results = door(enricher, rows)
+        results = run_call(enricher, rows)
         receipt = enricher.last_receipt
     assert [row["status"] for row in results] == [
         "found",
@@ -67,27 +67,29 @@ def test_every_row_comes_back_in_its_place(everybody: Sandbox, door: Door) -> No
     assert (receipt.rows, receipt.duplicates, receipt.sent, receipt.credits) == (6, 1, 3, 2)
 
 
-def test_a_list_pays_for_its_second_only_where_the_first_misses(everybody: Sandbox, door: Door) -> None:
+def test_a_list_pays_for_its_second_only_where_the_first_misses(
+    everybody: Sandbox, run_call: RunCall
+) -> None:
     everybody.nobody("zoe@acme.example")
     with enricher_of(everybody) as enricher:
-        results = door(
+        results = run_call(
             enricher, [["zoe@acme.example", "bo@acme.example"], ["ana@acme.example", "never@acme.example"]]
         )
         assert [row["value"] for row in results] == ["bo@acme.example", "ana@acme.example"]
         assert enricher.receipt.sent == 3
 
 
-def test_many_rows_in_order(everybody: Sandbox, door: Door) -> None:
+def test_many_rows_in_order(everybody: Sandbox, run_call: RunCall) -> None:
     rows = [f"person{number}@acme.example" for number in range(2_345)]
     with enricher_of(everybody, chunk_size=100, max_in_doubt=300, requests_per_minute=1_000) as enricher:
-        assert [row["value"] for row in door(enricher, rows)] == rows
+        assert [row["value"] for row in run_call(enricher, rows)] == rows
         assert enricher.receipt.credits == 2_345
 
 
 @pytest.mark.parametrize("rows", [[], [None], iter(())], ids=["none", "missing", "iterator"])
-def test_nothing_to_ask_sends_nothing(everybody: Sandbox, door: Door, rows: Any) -> None:
+def test_nothing_to_ask_sends_nothing(everybody: Sandbox, run_call: RunCall, rows: Any) -> None:
     with enricher_of(everybody) as enricher:
-        door(enricher, rows)
+        run_call(enricher, rows)
         assert enricher.receipt.requests == 0
 
 
@@ -103,13 +105,13 @@ def test_nothing_to_ask_sends_nothing(everybody: Sandbox, door: Door, rows: Any)
     ],
 )
 def test_common_mistakes_are_told_with_their_fix(
-    everybody: Sandbox, door: Door, rows: Any, kind: type[Exception], said: str
+    everybody: Sandbox, run_call: RunCall, rows: Any, kind: type[Exception], said: str
 ) -> None:
     with enricher_of(everybody) as enricher, pytest.raises(kind, match=said):
-        door(enricher, rows)
+        run_call(enricher, rows)
 
 
-def test_wrong_arguments_of_a_call(everybody: Sandbox, door: Door) -> None:
+def test_wrong_arguments_of_a_call(everybody: Sandbox, run_call: RunCall) -> None:
     with enricher_of(everybody) as enricher:
         wrong: list[tuple[dict[str, Any], str]] = [
             ({"field_type": "fax"}, "field_type is one of 'email'"),
@@ -119,49 +121,51 @@ def test_wrong_arguments_of_a_call(everybody: Sandbox, door: Door) -> None:
         ]
         for how, said in wrong:
             with pytest.raises(ConfigError, match=said):
-                door(enricher, ["ana@acme.example"], **how)
+                run_call(enricher, ["ana@acme.example"], **how)
         with pytest.raises(ConfigError, match="'raise' or 'record'"):
             enricher.enrich([], on_error="ignore")  # type: ignore[arg-type]
 
 
-def test_invalid_rows_raise_before_anything_is_sent(everybody: Sandbox, list_door: Door) -> None:
+def test_invalid_rows_raise_before_anything_is_sent(everybody: Sandbox, run_list_call: RunCall) -> None:
     with enricher_of(everybody) as enricher:
         with pytest.raises(
             InvalidIdentifierError, match=r"2 of 3 rows .* row 1: .*; row 2: .*on_error='record'"
         ) as caught:
-            list_door(enricher, ["ana@acme.example", "?", "ana@@acme.example"])
+            run_list_call(enricher, ["ana@acme.example", "?", "ana@@acme.example"])
         assert [problem.row for problem in caught.value.errors] == [1, 2]
         assert "@@" not in str(caught.value)
         with pytest.raises(InvalidIdentifierError, match=r"rows 0, 1: neither .*; row 2: ") as same:
-            list_door(enricher, ["?", "!", "ana@@acme.example"])
+            run_list_call(enricher, ["?", "!", "ana@@acme.example"])
         assert len(same.value.errors) == 3
         assert enricher.receipt.requests == 0
 
 
-def test_invalid_rows_are_recorded(everybody: Sandbox, list_door: Door) -> None:
+def test_invalid_rows_are_recorded(everybody: Sandbox, run_list_call: RunCall) -> None:
     with enricher_of(everybody) as enricher:
-        results: Any = list_door(enricher, ["ana@acme.example", "?"], on_error="record")
+        results: Any = run_list_call(enricher, ["ana@acme.example", "?"], on_error="record")
     assert [row["status"] for row in results] == ["found", "invalid"]
     assert [(problem.row, problem.status) for problem in results.problems] == [(1, "invalid")]
 
 
-def test_a_doubt_raises_with_every_row(everybody: Sandbox, list_door: Door) -> None:
+def test_a_doubt_raises_with_every_row(everybody: Sandbox, run_list_call: RunCall) -> None:
     everybody.fail(request=1, fault="reset_after_billing")
     with enricher_of(everybody) as enricher:
         with pytest.raises(UnknownOutcomeError, match=r"1 row may have been charged.*\.results") as caught:
-            list_door(enricher, ["ana@acme.example", None])
+            run_list_call(enricher, ["ana@acme.example", None])
         assert caught.value.results is not None
         assert [row["status"] for row in caught.value.results] == ["unknown", "missing"]
         assert caught.value.receipt == enricher.receipt
         assert enricher.receipt.credits_in_doubt == 1
 
 
-def test_a_doubt_that_is_recorded_warns_once_at_the_callers_line(everybody: Sandbox, door: Door) -> None:
+def test_a_doubt_that_is_recorded_warns_once_at_the_callers_line(
+    everybody: Sandbox, run_call: RunCall
+) -> None:
     everybody.fail(request=1, fault="reset_after_billing")
-    how = {"on_error": "record"} if "enrich" in door.__name__ else {}
+    how = {"on_error": "record"} if "enrich" in run_call.__name__ else {}
     with enricher_of(everybody) as enricher, warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        results = door(enricher, ["ana@acme.example"], **how)
+        results = run_call(enricher, ["ana@acme.example"], **how)
     assert [row["status"] for row in results] == ["unknown"]
     told = [warning for warning in caught if warning.category is IncompleteWarning]
     assert len(told) == 1
@@ -176,11 +180,11 @@ def test_a_warning_made_an_error_still_has_what_was_paid_for(everybody: Sandbox)
     assert caught.value.receipt is not None
 
 
-def test_the_budget_ends_a_call(everybody: Sandbox, list_door: Door) -> None:
+def test_the_budget_ends_a_call(everybody: Sandbox, run_list_call: RunCall) -> None:
     rows = [f"person{number}@acme.example" for number in range(20)]
     with enricher_of(everybody, max_credits=100) as enricher:
         with pytest.raises(BudgetExceededError) as caught:
-            list_door(enricher, rows, max_credits=7)
+            run_list_call(enricher, rows, max_credits=7)
         assert caught.value.receipt is not None
         assert (caught.value.receipt.credits, caught.value.receipt.not_sent) == (7, 13)
 
@@ -197,12 +201,12 @@ def test_a_wrong_key_raises_whatever_was_asked(on_error: str) -> None:
         assert [row["status"] for row in caught.value.results] == ["not_sent", "missing"]
 
 
-def test_a_wrong_address_raises_out_of_streams(everybody: Sandbox, stream_door: Door) -> None:
+def test_a_wrong_address_raises_out_of_streams(everybody: Sandbox, run_stream_call: RunCall) -> None:
     with (
         BulkEnricher("any", base_url=f"{everybody.url}/elsewhere") as enricher,
         pytest.raises(ApiError) as caught,
     ):
-        stream_door(enricher, ["ana@acme.example"])
+        run_stream_call(enricher, ["ana@acme.example"])
     assert caught.value.results is not None
 
 
@@ -235,36 +239,36 @@ def test_inside_a_running_loop_enrich_blocks_and_works(everybody: Sandbox) -> No
 
 
 def test_progress_is_called_and_never_breaks_a_run(
-    everybody: Sandbox, door: Door, caplog: pytest.LogCaptureFixture
+    everybody: Sandbox, run_call: RunCall, caplog: pytest.LogCaptureFixture
 ) -> None:
     seen: list[Progress] = []
     with enricher_of(everybody) as enricher:
-        door(enricher, ["ana@acme.example", None], progress=seen.append)
+        run_call(enricher, ["ana@acme.example", None], progress=seen.append)
         assert seen[-1].done == 2
         assert seen[-1].rows == 2
 
         def broken(_: Progress) -> None:
             raise RuntimeError("a bug of the caller's")
 
-        assert len(door(enricher, ["bo@acme.example"], progress=broken)) == 1
+        assert len(run_call(enricher, ["bo@acme.example"], progress=broken)) == 1
         assert [record.levelname for record in caplog.records if "progress" in record.message] == ["WARNING"]
 
 
 def test_a_bar_that_was_asked_for_is_there_however_short_the_run(
-    everybody: Sandbox, list_door: Door, capsys: pytest.CaptureFixture[str]
+    everybody: Sandbox, run_list_call: RunCall, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with enricher_of(everybody) as enricher:
-        list_door(enricher, ["ana@acme.example", None])
+        run_list_call(enricher, ["ana@acme.example", None])
         assert capsys.readouterr().err == ""
-        list_door(enricher, ["ana@acme.example", None], progress=True)
+        run_list_call(enricher, ["ana@acme.example", None], progress=True)
     assert "2/2 rows 100% | 1 credit" in capsys.readouterr().err
 
 
 def test_the_log_has_counts_and_nobodys_data(
-    everybody: Sandbox, door: Door, caplog: pytest.LogCaptureFixture
+    everybody: Sandbox, run_call: RunCall, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.DEBUG), BulkEnricher("key-canary-51", base_url=everybody.url) as enricher:
-        results = door(enricher, ["ana@acme.example", "linkedin.com/in/bo"])
+        results = run_call(enricher, ["ana@acme.example", "linkedin.com/in/bo"])
     assert "2 found" in caplog.text
     contact = results[0]["enriched_contact"]
     assert contact is not None

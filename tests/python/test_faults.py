@@ -114,7 +114,7 @@ OUTCOMES: dict[Fault, Outcome] = {
     "status_500_after_billing": lost("500"),
     "status_502_after_billing": lost("502"),
     # Documented as free, and so asked again: the one fault that is paid for twice. A gateway's 503, which
-    # comes late, is unknown: that is `src/policy.rs`.
+    # comes late, is unknown: that is `crates/core/src/policy.rs`.
     "status_503_after_billing": AGAIN,
     "status_504_after_billing": lost("504"),
     "reset_before_billing": lost("connection dropped"),

@@ -14,7 +14,9 @@ import pyarrow as pa
 import pytest
 
 import exactbuyer
-from exactbuyer import BulkEnricher, _tables
+from exactbuyer import BulkEnricher
+from exactbuyer._calls import table_calls
+from exactbuyer._frames import table_input
 from exactbuyer.exceptions import Interrupted
 from exactbuyer.sandbox import Sandbox
 
@@ -156,7 +158,8 @@ def reader(enricher: BulkEnricher, got: list[Any]) -> None:
 def test_nor_is_what_was_paid_for_a_table(
     work: Callable[[BulkEnricher, list[Any]], None], everybody: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_tables, "BLOCK_ROWS", 3)
+    for module in (table_calls, table_input):
+        monkeypatch.setattr(module, "BLOCK_ROWS", 3)
     for run in pressed_at_each_point(everybody, work, lambda interrupted: interrupted.table):
         recovered = [part.table for part in run.recovered]
         if run.in_exception is not None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 ROWS = [f"person{number}@acme.example" for number in range(6)]
 
 if TYPE_CHECKING:
-    Door = Callable[[BulkEnricher, Any], Coroutine[Any, Any, Any]]
+    RunCall = Callable[[BulkEnricher, Any], Coroutine[Any, Any, Any]]
 
 
 @pytest.fixture
@@ -56,10 +56,12 @@ async def enrich_a_table(enricher: BulkEnricher, look: Any) -> Any:
     return await enricher.enrich_table_async(table, by="mail", progress=look)
 
 
-DOORS = [enrich, first_of_a_stream, first_of_an_async_source, enrich_a_table]
+CALLS = [enrich, first_of_a_stream, first_of_an_async_source, enrich_a_table]
 
 
-def under_way(door: Door, enricher: BulkEnricher, loop: asyncio.AbstractEventLoop) -> asyncio.Task[Any]:
+def under_way(
+    run_call: RunCall, enricher: BulkEnricher, loop: asyncio.AbstractEventLoop
+) -> asyncio.Task[Any]:
     """A task of this loop, which has stopped with its first request in flight."""
     in_flight = asyncio.Event()
 
@@ -68,7 +70,7 @@ def under_way(door: Door, enricher: BulkEnricher, loop: asyncio.AbstractEventLoo
             in_flight.set()
 
     async def begin() -> asyncio.Task[Any]:
-        task = asyncio.ensure_future(door(enricher, look))
+        task = asyncio.ensure_future(run_call(enricher, look))
         await in_flight.wait()
         return task
 
@@ -86,14 +88,14 @@ def statuses(results: Any) -> list[str]:
     return [row["status"] for row in results]
 
 
-@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("run_call", CALLS)
 @pytest.mark.parametrize("recover_in", ["no loop", "a new loop"])
 def test_a_loop_that_is_closed_under_a_call_loses_nothing(
-    slow: Sandbox, door: Door, recover_in: str, caplog: pytest.LogCaptureFixture
+    slow: Sandbox, run_call: RunCall, recover_in: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     enricher = one_at_a_time(slow)
     loop = asyncio.new_event_loop()
-    task = under_way(door, enricher, loop)
+    task = under_way(run_call, enricher, loop)
     loop.close()
     # Counted at once: what is in flight may be charged.
     assert enricher.receipt.credits + enricher.receipt.credits_in_doubt == 2
@@ -112,13 +114,13 @@ def test_a_loop_that_is_closed_under_a_call_loses_nothing(
     caplog.clear()
 
 
-@pytest.mark.parametrize("door", DOORS)
-def test_a_loop_that_nobody_holds_any_more_loses_nothing(slow: Sandbox, door: Door) -> None:
+@pytest.mark.parametrize("run_call", CALLS)
+def test_a_loop_that_nobody_holds_any_more_loses_nothing(slow: Sandbox, run_call: RunCall) -> None:
     enricher = one_at_a_time(slow)
     with warnings.catch_warnings():
         # asyncio says that the loop was not closed, which is the point.
         warnings.simplefilter("ignore", ResourceWarning)
-        under_way(door, enricher, asyncio.new_event_loop())
+        under_way(run_call, enricher, asyncio.new_event_loop())
         gc.collect()
         # Until the answer comes, the waiting future holds a reference to the loop; afterwards nothing does.
         recovered = enricher.recover()

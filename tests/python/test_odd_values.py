@@ -75,7 +75,7 @@ NUMBER = itertools.count()
 
 SETTINGS = list(inspect.signature(BulkEnricher).parameters)
 
-DOORS = ["enrich", "enrich_async", "stream", "stream_async", "plan", "enrich_table", "enrich_table_async"]
+CALLS = ["enrich", "enrich_async", "stream", "stream_async", "plan", "enrich_table", "enrich_table_async"]
 GOOD: dict[str, Any] = {"rows": ROWS, "data": {"mail": ROWS}, "by": "mail"}
 
 STORE: dict[str, Any] = {
@@ -180,19 +180,20 @@ def test_settings(sandbox: Sandbox, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("door", "name"), [(door, name) for door in DOORS for name in parameters(getattr(BulkEnricher, door))]
+    ("run_call", "name"),
+    [(run_call, name) for run_call in CALLS for name in parameters(getattr(BulkEnricher, run_call))],
 )
-def test_doors(sandbox: Sandbox, door: str, name: str) -> None:
-    taken = parameters(getattr(BulkEnricher, door))
+def test_calls(sandbox: Sandbox, run_call: str, name: str) -> None:
+    taken = parameters(getattr(BulkEnricher, run_call))
     good: dict[str, Any] = {"rows": ROWS} if "rows" in taken else {"data": table(), "by": "mail"}
-    if name in {"by", "columns", "prefix", "split", "region"} and door == "plan":
+    if name in {"by", "columns", "prefix", "split", "region"} and run_call == "plan":
         good = {"rows": table(), "by": "mail"}
     with BulkEnricher(f"{KEY}-{next(NUMBER)}", base_url=sandbox.url, **FAST) as enricher:
-        fail_if(check(name, lambda value: used(getattr(enricher, door)(**{**good, name: value}))))
+        fail_if(check(name, lambda value: used(getattr(enricher, run_call)(**{**good, name: value}))))
 
 
-def test_the_doors_are_all_there_are() -> None:
-    assert set(methods(BulkEnricher)) == {*DOORS, "resolve_unknown"}
+def test_the_calls_are_all_there_are() -> None:
+    assert set(methods(BulkEnricher)) == {*CALLS, "resolve_unknown"}
 
 
 @pytest.mark.parametrize(

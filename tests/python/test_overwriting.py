@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from cli_runs import COMMAND, PATIENCE_S, against, environment, run
 
-from exactbuyer import BulkEnricher, ConfigError, _atomic, _overwrite
-from exactbuyer.cli import Ending, main
+from exactbuyer import BulkEnricher, ConfigError
+from exactbuyer._files import atomic, overwrite
+from exactbuyer.cli import ExitCode, main
 from exactbuyer.store import Store
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def test_no_output_replaces_a_store(
 ) -> None:
     before, target = store.read_bytes(), spelled(store)
     for options in itertools.product(["--store"], [store, "none"], ["--force", "--yes"]):
-        assert enrich(everybody, csv, target, *options) == Ending.USAGE
+        assert enrich(everybody, csv, target, *options) == ExitCode.USAGE
         assert "name another file" in capsys.readouterr().err
     assert store.read_bytes() == before
     assert not everybody.ledger.requests
@@ -105,7 +106,7 @@ def test_no_output_takes_the_name_of_a_side_file(
         if end == "-OWNERS" and options[1] != csv.parent / "not-yet.db":
             continue
         target = Path(f"{store if options[1] == 'none' else options[1]}{end}")
-        assert enrich(everybody, csv, target, *options, "--force") == Ending.USAGE
+        assert enrich(everybody, csv, target, *options, "--force") == ExitCode.USAGE
     assert "name another file" in capsys.readouterr().err
     assert not everybody.ledger.requests
 
@@ -113,8 +114,8 @@ def test_no_output_takes_the_name_of_a_side_file(
 def test_no_output_is_where_the_store_will_be(csv: Path, everybody: Sandbox) -> None:
     folder = csv.parent
     (folder / "link.csv").symlink_to(folder / "new.db")
-    for name in ["new.db", "NEW.db", "link.csv"]:
-        assert enrich(everybody, csv, folder / name, "--store", folder / "new.db", "--force") == Ending.USAGE
+    for target in [folder / "new.db", folder / "NEW.db", folder / "link.csv"]:
+        assert enrich(everybody, csv, target, "--store", folder / "new.db", "--force") == ExitCode.USAGE
     assert not everybody.ledger.requests
     assert not (folder / "new.db").exists()
 
@@ -125,12 +126,12 @@ def test_no_output_replaces_another_database(csv: Path, everybody: Sandbox) -> N
         database.execute("CREATE TABLE t (a)")
     database.close()
     before = file.read_bytes()
-    assert enrich(everybody, csv, file, "--force") == Ending.USAGE
+    assert enrich(everybody, csv, file, "--force") == ExitCode.USAGE
     assert file.read_bytes() == before
     # A copy of a store may be there, with only its log beside it.
     (csv.parent / "empty.db").touch()
     (csv.parent / "empty.db-wal").touch()
-    assert enrich(everybody, csv, csv.parent / "empty.db", "--force") == Ending.USAGE
+    assert enrich(everybody, csv, csv.parent / "empty.db", "--force") == ExitCode.USAGE
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="there is no /dev/fd of this kind")
@@ -144,7 +145,7 @@ def test_a_store_that_is_open_as_standard_output_is_left_alone(
             [*COMMAND, "enrich", csv, "-o", target, "--by", "mail", "--to", "csv", *against(everybody)],
             stdout=stream, stderr=subprocess.PIPE, env=environment(), timeout=PATIENCE_S, check=False,
         )  # fmt: skip
-    assert done.returncode == Ending.USAGE, done.stderr
+    assert done.returncode == ExitCode.USAGE, done.stderr
     assert store.read_bytes() == before
 
 
@@ -156,7 +157,7 @@ def test_no_output_replaces_the_input(
         target = csv.parent / ("link.csv" if spelled is through_a_link else "hard.csv")
         target.unlink(missing_ok=True)
         (csv.parent / "elsewhere").unlink(missing_ok=True)
-        assert enrich(everybody, csv, spelled(csv), *options) == Ending.USAGE
+        assert enrich(everybody, csv, spelled(csv), *options) == ExitCode.USAGE
         assert "is also the input" in capsys.readouterr().err
     assert csv.read_text() == ROWS
     assert not everybody.ledger.requests
@@ -166,7 +167,7 @@ def test_no_output_replaces_what_is_read_otherwise(csv: Path, everybody: Sandbox
     key = csv.parent / "key.csv"
     key.write_text("a-key")
     key.chmod(0o600)
-    assert enrich(everybody, csv, key, "--key-file", key, "--force") == Ending.USAGE
+    assert enrich(everybody, csv, key, "--key-file", key, "--force") == ExitCode.USAGE
     assert key.read_text() == "a-key"
     with csv.open() as stdin:
         command = [*COMMAND, "enrich", "-", "--from", "csv", "-o", csv, "--by", "mail", "--force"]
@@ -174,7 +175,7 @@ def test_no_output_replaces_what_is_read_otherwise(csv: Path, everybody: Sandbox
             [*map(str, command), *against(everybody)],
             stdin=stdin, stderr=subprocess.PIPE, env=environment(), timeout=PATIENCE_S, check=False,
         )  # fmt: skip
-    assert done.returncode == Ending.USAGE
+    assert done.returncode == ExitCode.USAGE
     assert csv.read_text() == ROWS
     assert not everybody.ledger.requests
 
@@ -189,7 +190,7 @@ def test_no_output_goes_into_the_folder_that_is_read(tmp_path: Path, everybody: 
     (tmp_path / "hard.parquet").hardlink_to(file)
     given = ["enrich", folder, "--by", "mail", *against(everybody), "--force", "-q"]
     for target in [folder / "out.parquet", folder / "country=US" / "b.parquet", tmp_path / "hard.parquet"]:
-        assert main([*map(str, given), "-o", str(target)]) == Ending.USAGE
+        assert main([*map(str, given), "-o", str(target)]) == ExitCode.USAGE
     assert not everybody.ledger.requests
 
 
@@ -214,15 +215,15 @@ def test_other_files_are_replaced_only_with_force(
     put(target)
     before = target.read_bytes()
     given = ["enrich", str(csv), "-o", str(target), "--by", "mail", *against(everybody), "-q"]
-    assert main(given) == Ending.USAGE
+    assert main(given) == ExitCode.USAGE
     assert "earlier output of exactbuyer: name another file, or pass --force" in capsys.readouterr().err
     assert not everybody.ledger.requests
     assert target.read_bytes() == before
-    assert main([*given, "--force"]) == Ending.DONE
+    assert main([*given, "--force"]) == ExitCode.DONE
     # From now on it is an earlier output, under any spelling of its path and with any prefix.
-    assert main(given) == Ending.DONE
-    assert main([*given, "--prefix", "x_"]) == Ending.DONE
-    assert main(given) == Ending.DONE
+    assert main(given) == ExitCode.DONE
+    assert main([*given, "--prefix", "x_"]) == ExitCode.DONE
+    assert main(given) == ExitCode.DONE
 
 
 @pytest.mark.parametrize("ending", ["csv", "csv.gz", "jsonl", "jsonl.gz", "parquet"])
@@ -232,21 +233,21 @@ def test_an_earlier_output_without_a_row_is_replaced(ending: str, csv: Path, eve
     target.touch()
     given = ["enrich", str(csv), "-o", str(target), "--by", "mail", *against(everybody), "-q"]
     for _ in range(2):
-        assert main(given) == Ending.DONE
+        assert main(given) == ExitCode.DONE
 
 
 def test_what_appears_at_the_place_meanwhile_is_not_replaced(
     csv: Path, everybody: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     target = csv.parent / "out.csv"
-    begun = _atomic.Draft._begin
+    begun = atomic.Draft._begin
 
-    def begin(draft: _atomic.Draft, path: Path) -> None:
+    def begin(draft: atomic.Draft, path: Path) -> None:
         begun(draft, path)
         put_csv(path)
 
-    monkeypatch.setattr(_atomic.Draft, "_begin", begin)
-    assert enrich(everybody, csv, target) == Ending.FILES
+    monkeypatch.setattr(atomic.Draft, "_begin", begin)
+    assert enrich(everybody, csv, target) == ExitCode.FILES
     assert "not an earlier output" in capsys.readouterr().err
     assert target.read_text() == "name,salary\nana,1\n"
     assert not list(csv.parent.glob(".*"))
@@ -255,7 +256,7 @@ def test_what_appears_at_the_place_meanwhile_is_not_replaced(
 
 def test_what_was_kept_of_an_earlier_run_is_not_replaced(tmp_path: Path) -> None:
     target = tmp_path / "out.csv"
-    drafts = [_atomic.Draft(target) for _ in range(3)]
+    drafts = [atomic.Draft(target) for _ in range(3)]
     for draft in drafts:
         os.close(draft.descriptor)
     drafts[0].move(target, 0o600, replace=False)
@@ -326,10 +327,10 @@ def test_an_export_by_the_command_line(store: Path, tmp_path: Path) -> None:
     target = tmp_path / "all.jsonl"
     put_csv(target)
     refused = run("store", "--store", store, "export", target)
-    assert refused.returncode == Ending.USAGE
+    assert refused.returncode == ExitCode.USAGE
     assert b"pass --force" in refused.stderr
-    assert run("store", "--store", store, "export", target, "--force").returncode == Ending.DONE
-    assert run("store", "--store", store, "export", target).returncode == Ending.DONE
+    assert run("store", "--store", store, "export", target, "--force").returncode == ExitCode.DONE
+    assert run("store", "--store", store, "export", target).returncode == ExitCode.DONE
 
 
 # Drafts
@@ -340,7 +341,7 @@ def test_a_link_in_the_place_of_a_draft_changes_nothing_of_its_target(tmp_path: 
     private.write_text("secret")
     private.chmod(0o600)
     target = tmp_path / "out.csv"
-    draft = _atomic.Draft(target)
+    draft = atomic.Draft(target)
     os.close(draft.descriptor)
     draft.path.unlink()
     draft.path.symlink_to(private)
@@ -358,11 +359,11 @@ def test_a_link_in_the_place_of_the_target_does_not_lend_its_mode(tmp_path: Path
     other.chmod(0o777)
     link = tmp_path / "out.csv"
     link.symlink_to(other)
-    assert _atomic.mode_for(link) & 0o111 == 0
+    assert atomic.mode_for(link) & 0o111 == 0
 
 
 def test_a_draft_is_private_until_it_is_in_its_place(tmp_path: Path) -> None:
-    draft = _atomic.Draft(tmp_path / "out.csv")
+    draft = atomic.Draft(tmp_path / "out.csv")
     assert draft.path.stat().st_mode & 0o777 == 0o600
     os.close(draft.descriptor)
     draft.move(tmp_path / "out.csv", 0o640, replace=True)
@@ -374,7 +375,7 @@ def test_a_store_with_the_name_of_a_draft_is_not_removed_as_abandoned(store: Pat
     store.rename(named)
     left = tmp_path / ".out.csv.a1b2c3d5.exactbuyer.tmp"
     left.touch()
-    _atomic.remove_left(tmp_path / "out.csv")
+    atomic.remove_left(tmp_path / "out.csv")
     assert named.exists()
     assert not left.exists()
 
@@ -384,8 +385,8 @@ def test_a_disk_without_hard_links_is_written_to(tmp_path: Path, monkeypatch: py
         raise PermissionError(1, "Operation not permitted")
 
     monkeypatch.setattr(os, "link", refuse)
-    first, second = (_atomic.Draft(tmp_path / "out.csv") for _ in range(2))
-    for draft in (first, second):
+    first, second = drafts = [atomic.Draft(tmp_path / "out.csv") for _ in range(2)]
+    for draft in drafts:
         os.close(draft.descriptor)
     first.move(tmp_path / "out.csv", 0o600, replace=False)
     with pytest.raises(FileExistsError):
@@ -394,7 +395,6 @@ def test_a_disk_without_hard_links_is_written_to(tmp_path: Path, monkeypatch: py
 
 
 def test_a_store_is_told_by_its_first_bytes_and_its_neighbours(store: Path, tmp_path: Path) -> None:
-    assert _overwrite.is_of_a_store(store)
-    assert _overwrite.is_of_a_store(tmp_path / "s.db-wal")
-    assert not _overwrite.is_of_a_store(tmp_path / "people-owners")
-    assert not _overwrite.is_of_a_store(tmp_path)
+    assert all(map(overwrite.is_of_a_store, [store, tmp_path / "s.db-wal"]))
+    assert not overwrite.is_of_a_store(tmp_path / "people-owners")
+    assert not overwrite.is_of_a_store(tmp_path)

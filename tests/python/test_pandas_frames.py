@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pytest
 
-from exactbuyer import BulkEnricher, _pandas
+from exactbuyer import BulkEnricher
+from exactbuyer._frames import pandas as _pandas
 from exactbuyer.sandbox import Sandbox
 
 if TYPE_CHECKING:

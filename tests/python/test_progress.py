@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from exactbuyer import Progress, progress
+from exactbuyer import Progress
 from exactbuyer.exceptions import ConfigError
-from exactbuyer.progress import Watch
+from exactbuyer.report import progress
+from exactbuyer.report.progress import Watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,12 +10,13 @@ import pytest
 from keys import KEY
 from store_runs import emails
 
-from exactbuyer import BulkEnricher, StoreWarning, _books
-from exactbuyer._calls import ListCall
-from exactbuyer._desk import Terms
-from exactbuyer._stream_call import StreamCall
+from exactbuyer import BulkEnricher, StoreWarning
+from exactbuyer._calls import call_history
+from exactbuyer._calls.call import ListCall
+from exactbuyer._calls.options import CallOptions
+from exactbuyer._calls.stream_call import StreamCall
 from exactbuyer.exceptions import Interrupted
-from exactbuyer.progress import Watch
+from exactbuyer.report.progress import Watch
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,7 +54,7 @@ def cancel_many(enricher: BulkEnricher) -> None:
 
 def wait_until_answered(enricher: BulkEnricher) -> None:
     """Waits until no request of the cancelled calls, each of one request, is under way."""
-    for call in [*enricher._desk.books._broken_off]:
+    for call in [*enricher._session.history._interrupted]:
         # Returns as soon as the answer is there. The limit only ends a test that would hang.
         assert call.run.wait(HANGING_S), "a request was not answered"
         assert not call.run.progress()["in_flight"]
@@ -68,8 +69,8 @@ def test_what_is_kept_is_bounded(
     caplog: pytest.LogCaptureFixture,
     kept: str,
 ) -> None:
-    monkeypatch.setattr(_books, "MOST_ROWS", 4 * ROWS)
-    monkeypatch.setattr(_books, "MOST_ROWS_WITH_STORE", 2 * ROWS)
+    monkeypatch.setattr(call_history, "MOST_ROWS", 4 * ROWS)
+    monkeypatch.setattr(call_history, "MOST_ROWS_WITH_STORE", 2 * ROWS)
     store = path if kept == "with a store" else None
     with BulkEnricher(KEY, base_url=everybody.url, store=store) as enricher:
         cancel_many(enricher)
@@ -96,7 +97,7 @@ def test_what_is_kept_is_bounded(
 
 
 def test_the_newest_call_is_kept_however_large(everybody: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_books, "MOST_ROWS", 1)
+    monkeypatch.setattr(call_history, "MOST_ROWS", 1)
     with BulkEnricher(KEY, base_url=everybody.url) as enricher, enricher.stream(PEOPLE) as stream:
         next(stream)
         stream.close()
@@ -114,8 +115,8 @@ def leave(enricher: BulkEnricher, name: str) -> None:
 def test_a_contact_that_the_store_does_not_keep_is_not_given_up_as_stored(
     everybody: Sandbox, path: Path, monkeypatch: pytest.MonkeyPatch, most: int
 ) -> None:
-    monkeypatch.setattr(_books, "MOST_ROWS", most)
-    monkeypatch.setattr(_books, "MOST_ROWS_WITH_STORE", 1)
+    monkeypatch.setattr(call_history, "MOST_ROWS", most)
+    monkeypatch.setattr(call_history, "MOST_ROWS_WITH_STORE", 1)
     # The store does not keep Bob's contact, because it mentions somebody who was purged.
     everybody.person("bob@acme.example", {"manager": "Eve@acme.example"})
     with BulkEnricher(KEY, base_url=everybody.url, store=path) as enricher:
@@ -146,32 +147,32 @@ def test_the_answers_of_a_store_that_is_gone_are_not_given_up_as_stored(
             leave(enricher, name)
         for file in path.parent.iterdir():
             file.unlink()
-        monkeypatch.setattr(_books, "MOST_ROWS_WITH_STORE", 0)
-        enricher._desk.books.trim()
+        monkeypatch.setattr(call_history, "MOST_ROWS_WITH_STORE", 0)
+        enricher._session.history.trim()
         assert [row["value"] for row in enricher.recover()] == ["bob@acme.example"]
 
 
 def another_call() -> ListCall:
     """A call of another enricher, that is not under way."""
-    terms = Terms.checked(None, None, None, refresh=False, store_only=False)
-    return BulkEnricher(KEY, store=None)._desk.begin(ListCall, "enrich", terms, Watch(False, 0))
+    options = CallOptions.checked(None, None, None, refresh=False, store_only=False)
+    return BulkEnricher(KEY, store=None)._session.begin(ListCall, "enrich", options, Watch(False, 0))
 
 
 @pytest.mark.parametrize("name", ["enrich", "stream"])
 def test_a_call_is_not_given_up_while_its_own_caller_still_takes_its_rows(
     fakes: ModuleType, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    monkeypatch.setattr(_books, "MOST_ROWS", 0)
+    monkeypatch.setattr(call_history, "MOST_ROWS", 0)
     enricher = BulkEnricher(KEY, store=None)
-    books, kind = enricher._desk.books, {"enrich": ListCall, "stream": StreamCall}[name]
+    history, kind = enricher._session.history, {"enrich": ListCall, "stream": StreamCall}[name]
     collect = kind.collect
 
     def trim_and_collect(call: Any) -> None:
         # As another thread may at this moment: everything is answered, and nothing of it is taken yet.
         newest = another_call()
-        books.keep(newest)
-        books.trim()
-        books.drop(newest)
+        history.keep_for_recovery(newest)
+        history.trim()
+        history.drop(newest)
         collect(call)
 
     def press(_: Any) -> None:
@@ -179,14 +180,14 @@ def test_a_call_is_not_given_up_while_its_own_caller_still_takes_its_rows(
         monkeypatch.setattr(kind, "collect", trim_and_collect)
         raise KeyboardInterrupt
 
-    engine: Any = enricher._desk._engine
+    engine: Any = enricher._session._engine
     engine.before_wait = press
     with pytest.raises(Interrupted) as caught:
         list(getattr(enricher, name)(PEOPLE[:ROWS], progress=False))
     assert caught.value.results is not None
     assert [row["status"] for row in caught.value.results] == ["not_sent"] * ROWS
-    assert not enricher._desk.books.given_up
+    assert not enricher._session.history.given_up
     # From then on it may be.
-    books.keep(another_call())
-    books.trim()
-    assert books.given_up == 1
+    history.keep_for_recovery(another_call())
+    history.trim()
+    assert history.given_up == 1

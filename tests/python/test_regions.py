@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exactbuyer import BulkEnricher
-from exactbuyer.cli import Ending, main
+from exactbuyer.cli import ExitCode, main
 from exactbuyer.exceptions import ConfigError, InvalidIdentifierError
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ def test_without_the_column_the_default_region_counts(everybody: Sandbox) -> Non
 
 @pytest.mark.parametrize("form", ["mapping", "proxy", "tuple", "list"])
 def test_a_row_says_where_its_phone_number_is_from(
-    everybody: Sandbox, door: Callable[..., list[Result]], form: str
+    everybody: Sandbox, run_call: Callable[..., list[Result]], form: str
 ) -> None:
     def row(phone: str | None, region: Any) -> Any:
         kind = "email" if phone and "@" in phone else "phone"
@@ -129,8 +129,8 @@ def test_a_row_says_where_its_phone_number_is_from(
 
     rows = [row(phone, region) for phone, region, _ in PEOPLE]
     rows += [row("201 555 0123", nothing) for nothing in (float("nan"), pd.NA, pa.scalar(None, pa.string()))]
-    how = {} if door.__name__.startswith("_stream") else {"on_error": "record"}
-    results = door(made(everybody), rows, **how)
+    how = {} if run_call.__name__.startswith("_stream") else {"on_error": "record"}
+    results = run_call(made(everybody), rows, **how)
     assert sent(everybody) == SENT
     assert [result["status"] for result in results].count("invalid") == 1
     assert results[6]["status"] == "invalid"
@@ -257,14 +257,14 @@ def test_the_command_line_reads_a_column_of_regions(
 ) -> None:
     source, output = write(tmp_path, kind), tmp_path / "out.jsonl"
     given = [str(source), "--by", "phone", "--region-column", "Country", "--default-region", "US"]
-    assert main(["plan", *given, "--json"]) == Ending.DONE
+    assert main(["plan", *given, "--json"]) == ExitCode.DONE
     plan = json.loads(capsys.readouterr().out)
     assert (plan["to_send"], plan["invalid"]) == ([len(SENT), len(SENT)], 1)
-    assert main(["enrich", *given, "-o", str(output), *against(everybody)]) == Ending.DONE
+    assert main(["enrich", *given, "-o", str(output), *against(everybody)]) == ExitCode.DONE
     assert sent(everybody) == SENT
     assert sum(json.loads(line)["eb_status"] == "invalid" for line in output.read_text().splitlines()) == 1
     capsys.readouterr()
-    assert main(["plan", str(source), "--by", "phone", "--region-column", "Contry"]) == Ending.USAGE
+    assert main(["plan", str(source), "--by", "phone", "--region-column", "Contry"]) == ExitCode.USAGE
     told = capsys.readouterr().err
     assert "--region-column names a column that the table does not have: did you mean 'Country'?" in told
     assert "say --default-region" in told

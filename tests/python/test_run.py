@@ -1,4 +1,4 @@
-"""A run by its own doors: feeding, waiting, taking, stopping; threads, tasks and forks."""
+"""A run by its own calls: feeding, waiting, taking, stopping; threads, tasks and forks."""
 
 from __future__ import annotations
 

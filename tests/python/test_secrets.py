@@ -62,7 +62,7 @@ def enrich_a_table_async(enricher: BulkEnricher, rows: list[str]) -> object:
     return asyncio.run(enricher.enrich_table_async(table, by="mail"))
 
 
-DOORS: list[Callable[[BulkEnricher, list[str]], object]] = [
+CALLS: list[Callable[[BulkEnricher, list[str]], object]] = [
     lambda enricher, rows: enricher.enrich(rows),
     lambda enricher, rows: asyncio.run(enricher.enrich_async(rows)),
     first_of_a_stream,
@@ -72,10 +72,10 @@ DOORS: list[Callable[[BulkEnricher, list[str]], object]] = [
 ]
 
 
-@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("run_call", CALLS)
 @pytest.mark.parametrize("given", ["as an argument", "in the environment"])
 def test_a_call_that_fails_as_it_begins_shows_no_key(
-    door: Callable[[BulkEnricher, list[str]], object],
+    run_call: Callable[[BulkEnricher, list[str]], object],
     given: str,
     everybody: Sandbox,
     path: Path,
@@ -88,7 +88,7 @@ def test_a_call_that_fails_as_it_begins_shows_no_key(
         BulkEnricher(key, base_url=everybody.url, store=path) as enricher,
         pytest.raises(StoreError) as caught,
     ):
-        door(enricher, ROWS)
+        run_call(enricher, ROWS)
     assert not leaks(caught.value, KEY)
 
 

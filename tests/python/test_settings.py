@@ -126,7 +126,7 @@ def test_an_enricher_is_frozen() -> None:
 
 def test_the_key_is_shown_nowhere(capsys: pytest.CaptureFixture[str]) -> None:
     enricher = BulkEnricher(KEY, proxy="http://user:hush@proxy.example:1")
-    shown = f"{enricher!r} {enricher} {enricher.settings.told()} {enricher.__reduce__()}"
+    shown = f"{enricher!r} {enricher} {enricher.settings.shown()} {enricher.__reduce__()}"
     assert KEY not in shown
     assert "hush" not in repr(enricher) + repr(enricher.settings)
     assert KEY.encode() not in pickle.dumps(enricher)
@@ -164,17 +164,17 @@ def test_an_unusable_key_in_the_environment_is_named_and_not_shown(monkeypatch: 
 
 
 def test_where_nothing_is_to_ask_no_key_is_needed(
-    list_door: Any, everybody: Any, monkeypatch: pytest.MonkeyPatch
+    run_list_call: Any, everybody: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("EXACTBUYER_API_KEY")
     with BulkEnricher(base_url=everybody.url) as enricher:
-        results = list_door(enricher, [None, "", ["?", None], "not an identifier"], on_error="record")
+        results = run_list_call(enricher, [None, "", ["?", None], "not an identifier"], on_error="record")
         assert [row["status"] for row in results] == ["missing", "missing", "invalid", "invalid"]
         assert results.receipt.requests == 0
-        assert list_door(enricher, []) == []
+        assert run_list_call(enricher, []) == []
         # The key is asked for when it is first needed, and not settled before.
         monkeypatch.setenv("EXACTBUYER_API_KEY", "one")
-        assert list_door(enricher, ["ana@acme.example"])[0]["status"] == "found"
+        assert run_list_call(enricher, ["ana@acme.example"])[0]["status"] == "found"
 
 
 def test_a_pickled_copy_has_the_settings_but_neither_key_nor_ceiling(

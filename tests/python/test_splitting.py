@@ -12,7 +12,7 @@ import pytest
 from cli_runs import against
 
 from exactbuyer import BulkEnricher
-from exactbuyer.cli import Ending, main
+from exactbuyer.cli import ExitCode, main
 from exactbuyer.exceptions import ConfigError
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def test_the_command_line_takes_marks_for_all_columns_or_for_one(
     ending = main(["plan", str(source), "--by", "emails", *given, "--json"])
     told = capsys.readouterr()
     if "e-mails =|" in options or "e\nmails=;" in options:
-        assert ending == Ending.USAGE
+        assert ending == ExitCode.USAGE
         assert "--by names no column 'e" in told.err
     else:
         assert json.loads(told.out)["to_send"][1] == values
@@ -122,8 +122,8 @@ def test_a_columns_own_marks_take_the_place_of_those_for_all(
     source = tmp_path / "people.csv"
     source.write_text('"a=b","c"\n"a@x.example|b@x.example","c@x.example;d@x.example"\n')
     by = ["--by", "a=b", "--by", "c", "--split", ";", "--split", "a=b=|"]
-    assert main(["plan", str(source), *by, "--json"]) == Ending.DONE
+    assert main(["plan", str(source), *by, "--json"]) == ExitCode.DONE
     assert json.loads(capsys.readouterr().out)["to_send"] == [1, 4]
     output = tmp_path / "out.csv"
-    assert main(["enrich", str(source), "-o", str(output), *by, *against(everybody)]) == Ending.DONE
+    assert main(["enrich", str(source), "-o", str(output), *by, *against(everybody)]) == ExitCode.DONE
     assert {entry.value for entry in everybody.ledger.entries} == {"a@x.example"}

@@ -13,7 +13,7 @@ import pytest
 from cli_runs import FAST, run
 
 from exactbuyer import BulkEnricher
-from exactbuyer.cli import Ending, main
+from exactbuyer.cli import ExitCode, main
 from exactbuyer.sandbox import Sandbox
 
 if TYPE_CHECKING:
@@ -103,12 +103,12 @@ def test_files_have_standard_json_and_are_read_again(
     else:
         before.write_text("mail\nana@acme.example\n" if source == "csv" else '{"mail":"ana@acme.example"}\n')
     given = ["--by", "mail", "--base-url", sandbox.url, *FAST, "-q"]
-    assert main(["enrich", str(before), "-o", str(after), *given, "--column", "contact"]) == Ending.DONE
+    assert main(["enrich", str(before), "-o", str(after), *given, "--column", "contact"]) == ExitCode.DONE
     text = after.read_text()
     contact = strict(text)["eb_contact"] if output == "jsonl" else next(csv.DictReader(io.StringIO(text)))
     check(contact if output == "jsonl" else strict(contact["eb_contact"]))
     for again in ["again.csv", "again.jsonl", "again.parquet"]:
-        assert main(["enrich", str(after), "-o", str(tmp_path / again), *given]) == Ending.DONE
+        assert main(["enrich", str(after), "-o", str(tmp_path / again), *given]) == ExitCode.DONE
 
 
 def test_what_the_store_prints_is_standard_json(sandbox: Sandbox, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 from exactbuyer import BulkEnricher, ExactBuyerError, Results
-from exactbuyer._calls import ListCall
+from exactbuyer._calls.call import ListCall
 from exactbuyer.exceptions import Interrupted
 from exactbuyer.sandbox import Sandbox
 
@@ -42,7 +42,7 @@ def after(waits: int, *, times: int = 1) -> Callable[[Any], None]:
 
 def enricher_that(before_wait: Callable[[Any], None], fakes: ModuleType) -> BulkEnricher:
     enricher = BulkEnricher("any", store=None, chunk_size=10)
-    engine: Any = enricher._desk._engine
+    engine: Any = enricher._session._engine
     engine.before_wait, engine.in_flight = before_wait, 2
     return enricher
 
@@ -72,9 +72,9 @@ def test_a_second_ctrl_c_leaves_and_recover_drains(fakes: ModuleType) -> None:
     assert enricher.recover() == []
 
 
-@pytest.mark.parametrize("door", ["enrich_async", "enrich_table_async"])
+@pytest.mark.parametrize("run_call", ["enrich_async", "enrich_table_async"])
 def test_a_task_that_is_cancelled_in_its_last_step_loses_nothing(
-    door: str, exactbuyer_sandbox: Sandbox
+    run_call: str, exactbuyer_sandbox: Sandbox
 ) -> None:
     enricher = BulkEnricher("any", base_url=exactbuyer_sandbox.url)
 
@@ -84,9 +84,11 @@ def test_a_task_that_is_cancelled_in_its_last_step_loses_nothing(
             if progress.done == progress.rows:
                 task.cancel()
 
-        rows: Any = ROWS if door == "enrich_async" else {"data": pd.DataFrame({"mail": ROWS}), "by": "mail"}
-        arguments = {"rows": rows} if door == "enrich_async" else rows
-        call = getattr(enricher, door)(**arguments, progress=cancel_at_the_end)
+        rows: Any = (
+            ROWS if run_call == "enrich_async" else {"data": pd.DataFrame({"mail": ROWS}), "by": "mail"}
+        )
+        arguments = {"rows": rows} if run_call == "enrich_async" else rows
+        call = getattr(enricher, run_call)(**arguments, progress=cancel_at_the_end)
         task = asyncio.ensure_future(call)
         await task
 
@@ -105,9 +107,9 @@ def test_what_cannot_be_recovered_lets_the_others_pass(
     for _ in range(2):
         with pytest.raises(KeyboardInterrupt):
             enricher.enrich(ROWS)
-    engine: Any = enricher._desk._engine
+    engine: Any = enricher._session._engine
     engine.before_wait = after(0, times=0)
-    settle, broken = ListCall.settle, next(iter(enricher._desk.books._broken_off))
+    settle, broken = ListCall.settle, next(iter(enricher._session.history._interrupted))
 
     def settle_or_fail(call: ListCall) -> Results:
         if call is broken:
@@ -143,7 +145,7 @@ def test_ctrl_c_in_a_stream(fakes: ModuleType) -> None:
 
 
 def test_trouble_of_ours_leaves_the_call_within_reach(
-    fakes: ModuleType, list_door: Callable[..., Any]
+    fakes: ModuleType, run_list_call: Callable[..., Any]
 ) -> None:
     def broken(_: Any) -> None:
         if not broken.done:  # type: ignore[attr-defined]
@@ -153,7 +155,7 @@ def test_trouble_of_ours_leaves_the_call_within_reach(
     broken.done = False  # type: ignore[attr-defined]
     enricher = enricher_that(broken, fakes)
     with pytest.raises(MemoryError):
-        list_door(enricher, ROWS)
+        run_list_call(enricher, ROWS)
     assert len(enricher.recover()) == 60
 
 

@@ -107,15 +107,15 @@ def test_a_store_that_cannot_be_made_sends_nothing(sandbox: Sandbox, tmp_path: P
 
 
 def test_what_was_paid_for_is_not_paid_for_again(
-    sandbox: Sandbox, path: Path, door: Callable[..., list[Result]]
+    sandbox: Sandbox, path: Path, run_call: Callable[..., list[Result]]
 ) -> None:
     with enricher(sandbox, path) as people:
-        first = door(people, PEOPLE)
+        first = run_call(people, PEOPLE)
         requests = asked(sandbox)
-        assert door(people, PEOPLE) == first
+        assert run_call(people, PEOPLE) == first
     with enricher(sandbox, path) as people:
         # In another spelling, too; and nobody has to wait for anybody.
-        again = door(people, [email.upper() for email in PEOPLE])
+        again = run_call(people, [email.upper() for email in PEOPLE])
         assert [row["enriched_contact"] for row in again] == [row["enriched_contact"] for row in first]
         receipt = people.receipt
         assert (receipt.from_store, receipt.credits, receipt.requests) == (30, 0, 0)
@@ -167,25 +167,25 @@ def test_old_answers_are_asked_for_again(sandbox: Sandbox, path: Path) -> None:
 
 
 def test_refresh_asks_again_and_replaces(
-    sandbox: Sandbox, path: Path, door: Callable[..., list[Result]]
+    sandbox: Sandbox, path: Path, run_call: Callable[..., list[Result]]
 ) -> None:
     sandbox.person("ana@acme.example", {"full_name": "Ana"})
     with enricher(sandbox, path) as people:
-        door(people, ["ana@acme.example"])
+        run_call(people, ["ana@acme.example"])
         sandbox.person("ana@acme.example", {"full_name": "Ana Almeida"})
         assert people.plan(["ana@acme.example"], refresh=True).bought_again == 1
-        assert door(people, ["ana@acme.example"])[0]["enriched_contact"] == {"full_name": "Ana"}
-        again = door(people, ["ana@acme.example", "ana@acme.example"], refresh=True)
+        assert run_call(people, ["ana@acme.example"])[0]["enriched_contact"] == {"full_name": "Ana"}
+        again = run_call(people, ["ana@acme.example", "ana@acme.example"], refresh=True)
         assert [row["enriched_contact"] for row in again] == [{"full_name": "Ana Almeida"}] * 2
         receipt = people.last_receipt
         assert receipt is not None
         assert (receipt.bought_again, receipt.credits) == (1, 1)
         assert "sent that the store had a contact for" in str(receipt)
-        assert door(people, ["ana@acme.example"])[0]["enriched_contact"] == {"full_name": "Ana Almeida"}
+        assert run_call(people, ["ana@acme.example"])[0]["enriched_contact"] == {"full_name": "Ana Almeida"}
 
 
 def test_store_only_needs_neither_key_nor_network(
-    sandbox: Sandbox, path: Path, door: Callable[..., list[Result]], monkeypatch: pytest.MonkeyPatch
+    sandbox: Sandbox, path: Path, run_call: Callable[..., list[Result]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with enricher(sandbox, path) as people:
         first = people.enrich(PEOPLE[:10])
@@ -194,13 +194,13 @@ def test_store_only_needs_neither_key_nor_network(
     with BulkEnricher(base_url=sandbox.url, store=path) as people:
         assert people.plan(PEOPLE, store_only=True).to_send == (0, 0)
         assert people.plan(PEOPLE, store_only=True).open_rows == 20
-        rows = door(people, PEOPLE, store_only=True)
+        rows = run_call(people, PEOPLE, store_only=True)
         assert people.last_receipt is not None
         assert people.last_receipt.next_step.startswith("the store does not have these: run this without")
         assert rows[:10] == first
         assert {row["status"] for row in rows[10:]} == {"not_sent"}
         with pytest.raises(ConfigError, match="EXACTBUYER_API_KEY"):
-            door(people, PEOPLE)
+            run_call(people, PEOPLE)
     assert asked(sandbox) == requests
 
 

@@ -23,14 +23,14 @@ PEOPLE = emails(30)
 
 
 def test_a_doubt_is_raised_once_and_then_told(
-    everybody: Sandbox, path: Path, list_door: Callable[..., list[Result]]
+    everybody: Sandbox, path: Path, run_list_call: Callable[..., list[Result]]
 ) -> None:
     everybody.fail(request=1, fault="reset_after_billing")
     with enricher(everybody, path) as people:
         with pytest.raises(UnknownOutcomeError, match=r'resolve_unknown\("resend"\) or \("drop"\)'):
-            list_door(people, PEOPLE[:3])
+            run_list_call(people, PEOPLE[:3])
         with pytest.warns(IncompleteWarning, match=r"3 rows may have been charged earlier \(0 to 3 credits"):
-            rows = list_door(people, PEOPLE[:4])
+            rows = run_list_call(people, PEOPLE[:4])
         assert [row["status"] for row in rows] == ["unknown"] * 3 + ["found"]
         receipt = people.last_receipt
         assert receipt is not None

@@ -43,7 +43,7 @@ class Holder:
         assert self.process.stdout is not None
         assert self.process.stdout.readline() == "held\n"
 
-    def let_go(self) -> None:
+    def release_remaining(self) -> None:
         self.process.communicate("\n", timeout=60)
 
     def __enter__(self) -> Self:
@@ -100,7 +100,7 @@ def test_a_fork_does_not_wait_for_another_programs_lock(everybody: Sandbox, path
             process.stdin.write("\n")
             process.stdin.flush()
             assert process.stdout.readline() == "true\n", "all forks were over before any call gave up"
-            holder.let_go()
+            holder.release_remaining()
         codes, results = answer(process)
         assert codes == [0] * 20
         assert results == dict.fromkeys(rows, "found")
@@ -162,7 +162,7 @@ def test_a_fork_goes_ahead_of_what_takes_long(everybody: Sandbox, path: Path) ->
         process.stdin.write("\n")
         process.stdin.flush()
         assert process.stdout.readline() == "[true, true]\n"
-        holder.let_go()
+        holder.release_remaining()
     assert answer(process) == [0, 1, 3]
 
 

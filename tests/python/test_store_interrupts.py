@@ -47,7 +47,7 @@ class Holder:
     def holds(self) -> bool:
         return self._process.poll() is None
 
-    def let_go(self) -> None:
+    def release_remaining(self) -> None:
         self._process.communicate("\n", timeout=60)
 
 
@@ -107,7 +107,7 @@ def test_what_waits_for_another_program_is_taken_back(path: Path, what: str) -> 
         # Nor does it keep whoever only reads from it.
         assert [answer.value for answer in store.find(PEOPLE[0])] == PEOPLE[:1]
         assert holder.holds(), "it was not waited for"
-        holder.let_go()
+        holder.release_remaining()
         info = store.info()
         assert (info.hits, info.purged) == (len(PEOPLE), 0), "what was taken back is not done later"
         ask(store)
@@ -129,7 +129,7 @@ def test_opening_a_store_that_another_program_has_is_taken_back(
     holder = Holder(path, alone=True)
     assert pressed_while(asked[what])
     assert holder.holds(), "it was not waited for"
-    holder.let_go()
+    holder.release_remaining()
     asked[what]()
     people.close()
     store.close()

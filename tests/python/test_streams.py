@@ -71,7 +71,7 @@ def test_an_async_source_is_read_no_further_than_the_window(fakes: ModuleType) -
 
 
 def test_rows_before_the_sources_trouble_come_first(
-    fakes: ModuleType, stream_door: Callable[..., list[Result]]
+    fakes: ModuleType, run_stream_call: Callable[..., list[Result]]
 ) -> None:
     def rows() -> Iterator[str]:
         yield "ana"
@@ -80,16 +80,16 @@ def test_rows_before_the_sources_trouble_come_first(
 
     enricher = enricher_of(fakes)
     with pytest.raises(OSError, match="ended early"):
-        stream_door(enricher, rows())
+        run_stream_call(enricher, rows())
     assert enricher.receipt.found == 2
 
 
 def test_rows_before_one_that_cannot_be_read_come_first(
-    fakes: ModuleType, stream_door: Callable[..., list[Result]]
+    fakes: ModuleType, run_stream_call: Callable[..., list[Result]]
 ) -> None:
     enricher = enricher_of(fakes)
     with pytest.raises(TypeError, match="row 2 is a bool"):
-        stream_door(enricher, ["ana", "bo", True, "cy"])
+        run_stream_call(enricher, ["ana", "bo", True, "cy"])
     assert enricher.receipt.found == 2
 
 

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from exactbuyer import BulkEnricher, ColumnWarning, ConfigError
-from exactbuyer.columns import FIXED_COLUMNS
+from exactbuyer._frames.request import FIXED_COLUMNS
 from exactbuyer.sandbox import Sandbox
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from exactbuyer import AuthenticationError, BulkEnricher, ConfigError, IncompleteWarning, _pandas
+from exactbuyer import AuthenticationError, BulkEnricher, ConfigError, IncompleteWarning
+from exactbuyer._frames import pandas as _pandas
 from exactbuyer.exceptions import Interrupted
 from exactbuyer.sandbox import Sandbox
 
@@ -371,11 +372,12 @@ def test_a_reader_cannot_be_planned_or_awaited(enricher: BulkEnricher) -> None:
 
 
 def test_ctrl_c_leaves_a_table(everybody: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    from exactbuyer import _tables
+    from exactbuyer._calls.table_calls import TableCall
+    from exactbuyer._frames import table_input
 
     enricher = few_at_once(everybody)
-    monkeypatch.setattr(_tables, "BLOCK_ROWS", 10)
-    original, calls = _tables.TableCall.feed, []
+    monkeypatch.setattr(table_input, "BLOCK_ROWS", 10)
+    original, calls = TableCall.feed, []
 
     def pressed(self: Any, rows: Any) -> None:
         calls.append(rows)
@@ -383,7 +385,7 @@ def test_ctrl_c_leaves_a_table(everybody: Sandbox, monkeypatch: pytest.MonkeyPat
             raise KeyboardInterrupt
         original(self, rows)
 
-    monkeypatch.setattr(_tables.TableCall, "feed", pressed)
+    monkeypatch.setattr(TableCall, "feed", pressed)
     with pytest.raises(Interrupted, match=r"exception's \.table") as caught:
         enricher.enrich_table(frame(), by="mail", columns=[])
     table, receipt = caught.value.table, caught.value.receipt

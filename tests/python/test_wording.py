@@ -25,8 +25,8 @@ from exactbuyer import (
     Suspect,
     UnknownOutcomeError,
 )
-from exactbuyer.progress import Watch
-from exactbuyer.wording import clock, count, duration
+from exactbuyer.report.progress import Watch
+from exactbuyer.report.wording import clock, count, duration
 
 EUR = (Decimal("0.05"), "EUR")
 

@@ -1,30 +1,61 @@
-"""The walls of the house: `python tests/walls/walls.py [ROOT]` checks who names whom.
+"""Checks of the source that no tool makes: `python tests/walls/walls.py [ROOT]`.
 
-Needs Python and cargo only.
+Cargo keeps the walls between the crates, clippy's `disallowed-*` those of the pure crates, import-linter and ruff those
+of the Python package. This script checks the rest. It needs Python only.
 
-Every guard says how many files it saw (which ones, with `-v`) and fails where it saw none;
-`tests/python/test_walls.py` plants a breach in front of each.
+Every guard says how many files it saw (which ones, with `-v`) and fails where it saw none; `tests/python/test_walls.py`
+plants a breach in front of each.
 """
 
 from __future__ import annotations
 
 import argparse
-import ast
 import re
-import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parent))
-
 from typing import TYPE_CHECKING
-
-import rules
-import rust_source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+# The rooms of `crates/core`. A room may use those before it. A file belongs to the longest name that fits it.
+ROOMS = (
+    "error",
+    "secret",
+    "identifier",
+    "outcome",
+    "results",
+    "service::limits",
+    "config",
+    "budget",
+    "pace",
+    "concurrency",
+    "plan",
+    "service::transport",
+    "service",
+    "policy",
+    "store",
+    "schedule",
+)
+
+# What the service alone decides stands once, in `service/limits.rs`, with its page and date. Whole literals: a message
+# may show what an address looks like.
+SERVICE_LITERALS = (
+    '"https://api.exactbuyer.com"',
+    '"/v1/bulk-enrich"',
+    '"x-api-key"',
+    '"X-API-Key"',
+    "from_secs(60)",
+)
+SERVICE_LITERALS_LIVE_IN = "service/limits.rs"
+
+# Names that say nothing about what is inside.
+VAGUE = frozenset({"common", "helper", "helpers", "misc", "type", "types", "util", "utils"})
+
+MAX_LINES = 400
+MAX_FILES = 14
+SOURCES = ("crates/**/*.rs", "tests/**/*.rs", "python/**/*.py", "tests/**/*.py", "benchmarks/*.*", "examples/*.py")
 
 
 @dataclass
@@ -40,94 +71,60 @@ class Finding:
         return bool(self.seen) and not self.breaches
 
 
-@dataclass(frozen=True)
-class RustFile:
-    """A source file of the crate, its module, and its code without comments, strings and tests."""
-
-    name: str
-    module: tuple[str, ...]
-    code: str
-    with_strings: str
+def files(root: Path, *patterns: str) -> Iterator[tuple[str, Path]]:
+    """Yields the files that match, in order, each with its name from the root on."""
+    for path in sorted({path for pattern in patterns for path in root.glob(pattern)}):
+        if path.is_file() and "__pycache__" not in path.parts:
+            yield path.relative_to(root).as_posix(), path
 
 
-def rust_files(root: Path) -> Iterator[RustFile]:
-    """Yields the crate's files in order, those that exist in tests only left out."""
-    src = root / "src"
-    paths = sorted(src.rglob("*.rs"))
-    texts = {path: path.read_text(encoding="utf-8") for path in paths}
-    test_only = {
-        (*rust_source.module_of(path, src), name)
-        for path, text in texts.items()
-        for name in rust_source.test_only_modules(rust_source.blank(text))
-    }
-    for path, text in texts.items():
-        module = rust_source.module_of(path, src)
-        if any(module[: len(start)] == start for start in test_only):
+def rust_code(root: Path, pattern: str) -> Iterator[tuple[str, list[str]]]:
+    """Yields the lines of each Rust file without comments and tests."""
+    for name, path in files(root, pattern):
+        if re.search(r"(\btests|_tests)(\.rs|/)", name):
             continue
-        blanked = rust_source.blank(text)
-        code = rust_source.without_tests(blanked)
-        commentless = rust_source.blank(text, strings=False)
-        tested_lines = {
-            i for i, (a, b) in enumerate(zip(blanked.split("\n"), code.split("\n"), strict=True)) if a != b
-        }
-        kept = "\n".join("" if i in tested_lines else line for i, line in enumerate(commentless.split("\n")))
-        yield RustFile(str(path.relative_to(root)), module, code, kept)
+        code = re.split(r"#\[cfg\(test\)\]\s+mod \w+ \{", path.read_text(encoding="utf-8"), maxsplit=1)[0]
+        yield name, [re.sub(r"(^|\s)//.*", "", line) for line in code.split("\n")]
 
 
-def _is_within(module: tuple[str, ...], room: str) -> bool:
-    name = tuple(room.split("::"))
-    return module[: len(name)] == name
+def room_of(path: str) -> str | None:
+    """The room of a module's path, such as `service::limits::WINDOW`; None if there is none."""
+    fitting = [room for room in ROOMS if f"{path}::".startswith(f"{room}::")]
+    return max(fitting, key=len, default=None)
 
 
-def import_direction(root: Path) -> Finding:
-    """No import runs upward; every room stands in the table."""
+def rooms_of_the_core(root: Path) -> Finding:
+    """No room uses one that stands after it."""
     finding = Finding()
-    for file in rust_files(root):
-        finding.seen.append(file.name)
-        if not file.module:
+    source = "crates/core/src/"
+    for name, lines in rust_code(root, f"{source}**/*.rs"):
+        finding.seen.append(name)
+        module = name.removeprefix(source).removesuffix(".rs").removesuffix("/mod").replace("/", "::")
+        room = room_of(module)
+        if module in {"lib", "service"}:
             continue
-        room = file.module[0]
-        allowed = rules.MAY_USE.get(room)
-        if allowed is None:
-            finding.breaches.append(
-                f"{file.name}: room `{room}` is not in tests/walls/rules.py: say what it may use"
-            )
+        if room is None:
+            finding.breaches.append(f"{name}: say in tests/walls/walls.py where this room stands")
             continue
-        for named in rust_source.named_paths(file.code, file.module):
-            target = named.path[1:] if named.path[0] == "crate" else ()
-            if not target or target[0] == room or target[0] not in rules.MAY_USE:
-                continue
-            if not any(_is_within(target, other) for other in allowed):
-                finding.breaches.append(f"{file.name}:{named.line}: `{room}` may not use `{named}`")
+        for number, line in enumerate(lines, 1):
+            for path in re.findall(r"\bcrate::([\w:]+)", line):
+                used = room_of(path)
+                if used and ROOMS.index(used) > ROOMS.index(room):
+                    finding.breaches.append(f"{name}:{number}: `{room}` may not use `{path}`")
     return finding
 
 
-def confined_names(root: Path) -> Finding:
-    """Crates, clocks, files and chance are named only in the rooms that own them."""
+def service_literals(root: Path) -> Finding:
+    """What the service decides stands once."""
     finding = Finding()
-    for file in rust_files(root):
-        finding.seen.append(file.name)
-        named = list(rust_source.named_paths(file.code, file.module))
-        for names, rooms, why in rules.CONFINED.values():
-            if any(_is_within(file.module, room) for room in rooms):
-                continue
-            for path in named:
-                if any(_is_within(path.path, name) for name in names):
-                    finding.breaches.append(f"{file.name}:{path.line}: `{path}` does not belong here: {why}")
-    return finding
-
-
-def vendor_literals(root: Path) -> Finding:
-    """What the vendor decides stands once."""
-    finding = Finding()
-    for file in rust_files(root):
-        finding.seen.append(file.name)
-        if file.name.endswith(rules.VENDOR_LITERALS_LIVE_IN):
+    for name, lines in rust_code(root, "crates/*/src/**/*.rs"):
+        finding.seen.append(name)
+        if name.endswith(SERVICE_LITERALS_LIVE_IN):
             continue
-        for number, line in enumerate(file.with_strings.split("\n"), 1):
+        for number, line in enumerate(lines, 1):
             finding.breaches.extend(
-                f"{file.name}:{number}: `{literal}` belongs in {rules.VENDOR_LITERALS_LIVE_IN}"
-                for literal in rules.VENDOR_LITERALS
+                f"{name}:{number}: `{literal}` belongs in {SERVICE_LITERALS_LIVE_IN}"
+                for literal in SERVICE_LITERALS
                 if literal in line
             )
     return finding
@@ -136,83 +133,38 @@ def vendor_literals(root: Path) -> Finding:
 def file_length(root: Path) -> Finding:
     """Files are near 200 lines and end at 400."""
     finding = Finding()
-    for path in sorted({path for pattern in rules.COUNTED for path in root.glob(pattern) if path.is_file()}):
-        if "__pycache__" in path.parts:
-            continue
-        name = str(path.relative_to(root))
+    for name, path in files(root, *SOURCES):
         finding.seen.append(name)
         lines = path.read_bytes().count(b"\n")
-        if lines > rules.MAX_LINES:
-            finding.breaches.append(f"{name}: {lines} lines: split it (the end is at {rules.MAX_LINES})")
+        if lines > MAX_LINES:
+            finding.breaches.append(f"{name}: {lines} lines: split it (the end is at {MAX_LINES})")
+    return finding
+
+
+def folder_size(root: Path) -> Finding:
+    """No folder of the package is a long flat list."""
+    finding = Finding()
+    folders: dict[str, int] = {}
+    for name, _ in files(root, "crates/*/src/**/*.rs", "python/**/*.py"):
+        finding.seen.append(name)
+        folder = name.rpartition("/")[0]
+        folders[folder] = folders.get(folder, 0) + 1
+    finding.breaches.extend(
+        f"{folder}: {count} files side by side: put those that belong together into a folder"
+        for folder, count in folders.items()
+        if count > MAX_FILES
+    )
     return finding
 
 
 def telling_names(root: Path) -> Finding:
     """No module is called after nothing."""
     finding = Finding()
-    for pattern in ("src/**/*.rs", "python/**/*.py", "tests/**/*.py", "tests/**/*.rs"):
-        for path in sorted(root.glob(pattern)):
-            name = path.relative_to(root)
-            finding.seen.append(str(name))
-            if vague := {Path(part).stem.lstrip("_") for part in name.parts} & rules.VAGUE:
-                finding.breaches.append(f"{name}: `{vague.pop()}` says nothing: call it after what it owns")
-    return finding
-
-
-def light_import(root: Path) -> Finding:
-    """Importing the package imports no data-frame library."""
-    finding = Finding()
-    for path in sorted((root / "python").rglob("*.py")):
-        name = str(path.relative_to(root))
+    for name, _ in files(root, *SOURCES):
         finding.seen.append(name)
-        tree = ast.parse(path.read_text(encoding="utf-8"), filename=name)
-        for node in _run_at_import(tree.body):
-            names = (
-                [alias.name for alias in node.names] if isinstance(node, ast.Import) else [node.module or ""]
-            )
-            finding.breaches.extend(
-                f"{name}:{node.lineno}: `{imported}` is imported with the package: import it where it is used"
-                for imported in names
-                if imported.split(".")[0] in rules.NEVER_AT_IMPORT
-            )
+        if vague := {Path(part).stem.lstrip("_") for part in name.split("/")} & VAGUE:
+            finding.breaches.append(f"{name}: `{vague.pop()}` says nothing: call it after what it owns")
     return finding
-
-
-def _run_at_import(body: list[ast.stmt]) -> Iterator[ast.Import | ast.ImportFrom]:
-    for node in body:
-        if isinstance(node, ast.Import | ast.ImportFrom):
-            yield node
-        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            continue
-        elif isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
-            yield from _run_at_import(node.orelse)
-        else:
-            for _, value in ast.iter_fields(node):
-                if isinstance(value, list):
-                    blocks = [item for item in value if isinstance(item, ast.stmt)]
-                    blocks += [
-                        stmt for item in value if isinstance(item, ast.ExceptHandler) for stmt in item.body
-                    ]
-                    yield from _run_at_import(blocks)
-
-
-def core_without_python(root: Path) -> Finding:
-    """Without features the crate's tree holds no Python."""
-    command = ["cargo", "tree", "--locked", "--no-default-features", "-e", "normal", "--prefix", "none"]
-    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        return Finding(breaches=[f"`{' '.join(command)}` failed: {done.stderr.strip()}"])
-    return judge_tree(done.stdout)
-
-
-def judge_tree(listing: str) -> Finding:
-    """Judges what `cargo tree` printed, one crate a line."""
-    crates = sorted({line.split()[0] for line in listing.splitlines() if line.strip()})
-    foreign = ("pyo3", "reqwest", "hyper", "arrow")
-    return Finding(
-        seen=crates,
-        breaches=[f"`{name}` is in the tree of the bare core" for name in crates if name.startswith(foreign)],
-    )
 
 
 def explained_dependencies(root: Path) -> Finding:
@@ -220,9 +172,11 @@ def explained_dependencies(root: Path) -> Finding:
     finding = Finding()
     explained_in = root / "CONTRIBUTING.md"
     explained = explained_in.read_text(encoding="utf-8") if explained_in.exists() else ""
-    for name in (*_cargo_dependencies(root / "Cargo.toml"), *_python_dependencies(root / "pyproject.toml")):
+    manifests = [path for _, path in files(root, "crates/*/Cargo.toml", "tests/rust/Cargo.toml")]
+    crates = {name for manifest in manifests for name in _cargo_dependencies(manifest)}
+    for name in (*sorted(crates), *_python_dependencies(root / "pyproject.toml")):
         finding.seen.append(name)
-        if f"`{name}`" not in explained:
+        if f"`{name}`" not in explained and not name.startswith("exactbuyer"):
             finding.breaches.append(f"CONTRIBUTING.md: say why `{name}` is there")
     return finding
 
@@ -230,7 +184,7 @@ def explained_dependencies(root: Path) -> Finding:
 def _cargo_dependencies(manifest: Path) -> Iterator[str]:
     # CPython 3.10 has no TOML reader, and the walls run before anything is installed.
     within = False
-    for line in manifest.read_text(encoding="utf-8").splitlines() if manifest.exists() else ():
+    for line in manifest.read_text(encoding="utf-8").splitlines():
         if line.startswith("["):
             within = line.strip().strip("[]").endswith("dependencies")
         elif within and (entry := re.match(r"([\w-]+)\s*[.=]", line)):
@@ -247,14 +201,12 @@ def _python_dependencies(manifest: Path) -> Iterator[str]:
 
 
 GUARDS: dict[str, Callable[[Path], Finding]] = {
-    "import direction": import_direction,
-    "confined names": confined_names,
-    "vendor literals": vendor_literals,
+    "rooms of the core": rooms_of_the_core,
+    "service literals": service_literals,
     "file length": file_length,
+    "folder size": folder_size,
     "telling names": telling_names,
-    "light import": light_import,
     "explained dependencies": explained_dependencies,
-    "core without Python": core_without_python,
 }
 
 

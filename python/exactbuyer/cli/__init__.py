@@ -8,15 +8,12 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
 
-from .endings import Ending
+from .exit_codes import ExitCode
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-__all__ = ["Ending", "main"]
+__all__ = ["ExitCode", "main"]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -26,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: What follows the program's name. `None`: the process's own.
 
     Returns:
-        The exit code: one of `Ending`.
+        The exit code: one of `ExitCode`.
 
     Example:
         >>> from exactbuyer.cli import main
@@ -36,14 +33,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     if sys.stderr is None:  # pyright: ignore[reportUnnecessaryComparison] - started with it closed
         sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - for as long as it runs
-    given = list(sys.argv[1:] if arguments is None else arguments)
+    options = list(sys.argv[1:] if arguments is None else arguments)
     if find_spec("click") is not None:
         from ._app import run
 
-        return run(given)
-    if given[:1] == ["sandbox"]:
+        return run(options)
+    if options[:1] == ["sandbox"]:
         from exactbuyer.sandbox import main as sandbox
 
-        return sandbox(given[1:])
+        return sandbox(options[1:])
     sys.stderr.write("exactbuyer: the command line needs its extra: pip install '.[cli]' in the checkout\n")
-    return Ending.USAGE
+    return ExitCode.USAGE

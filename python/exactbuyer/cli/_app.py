@@ -1,23 +1,30 @@
-"""The commands: what each does with what it was told. What they can be told is in `_options`."""
+"""The commands. The options that several of them share are in `_options.py`."""
 
 from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from exactbuyer import __version__
+from exactbuyer import BulkEnricher, __version__
+from exactbuyer.cli._io.excel_output import check_cells
+from exactbuyer.cli._io.files import Location, location_of
+from exactbuyer.cli._io.joining import keeps_bytes
+from exactbuyer.cli._io.opening import Survey, is_enriched, surveyed
+from exactbuyer.cli._io.output import check_output
+from exactbuyer.cli._io.sources import DELIMITERS, Source
 from exactbuyer.exceptions import ExactBuyerError
 from exactbuyer.settings import LOOPBACK
 
-from ._excel_output import check_cells
-from ._files import place_of
-from ._given import Given
-from ._joining import keeps_bytes
+from ._advice import again_in_words, next_step, title_of
+from ._command_options import CommandOptions
+from ._console import Console, plan_lines, print_data, print_message, write
 from ._options import (
     ASK_ABOVE_CREDITS,
     column_options,
@@ -26,28 +33,16 @@ from ._options import (
     service_options,
     store_options,
 )
-from ._output import check_output
-from ._plans import planned
-from ._runs import Job, check
-from ._runs import run as run_job
+from ._plan import planned
+from ._run import RunResult, RunSpec, check
+from ._run import run as run_job
 from ._signals import Signals, Terminated
-from ._sources import DELIMITERS, is_enriched, surveyed
-from ._steps import again_in_words, next_step, title_of
-from ._store import store
-from ._talk import Talk, plan_lines, print_data, say, write
+from ._store_commands import store
 from ._words import in_options
-from .endings import Ending, Stop, of_error
+from .exit_codes import CommandError, ExitCode, UsageError, exit_code_of_error
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from exactbuyer import BulkEnricher
-    from exactbuyer.plan import Plan
-
-    from ._files import Place
-    from ._runs import Done
-    from ._sources import Source, Survey
+    from exactbuyer.report.plan import Plan
 
 
 @click.group(
@@ -118,7 +113,7 @@ Exit codes:
     "--json", "as_json", is_flag=True, help="Give the receipt as JSON on the last line of standard error."
 )
 @click.option("-q", "--quiet", is_flag=True, help="Say only what went wrong.")
-def enrich(**options: Any) -> int:
+def enrich(**values: Any) -> int:
     """Look up the rows of IN, and write them with what was found beside them.
 
     IN and OUT are CSV, TSV, JSON Lines, Parquet (IN also a folder of it) or .xlsx, each by its suffix;
@@ -129,65 +124,68 @@ def enrich(**options: Any) -> int:
     The same command again, after whatever stopped it, pays only for the rest: but not with --refresh,
     beyond --max-age, or without a store.
     """
-    given = Given(options)
-    talk = Talk(quiet=given["quiet"], as_json=given["as_json"])
-    with talk.aloud():
-        return _enrich(given, talk)
+    options = CommandOptions(values)
+    console = Console(quiet=options["quiet"], as_json=options["as_json"])
+    with console.showing_log():
+        return _enrich(options, console)
 
 
-def _enrich(given: Given, talk: Talk) -> int:
-    place = given.place()
-    output_kind = given["output_kind"] or (_kind_of(place) if given["output"] == "-" else None)
-    output = place_of(given["output"], output_kind, "--to")
-    if given["excel_safe"] and output.kind not in {"csv", "tsv"}:
-        raise Stop(Ending.USAGE, f"--excel-safe is for CSV, and the output is {output.kind}: leave it out")
-    if given["delimiter"] is not None and place.kind not in DELIMITERS and output.kind != "csv":
-        raise Stop(Ending.USAGE, "--delimiter is for CSV, and neither input nor output is any: leave it out")
-    delimiter = given.delimiter() if output.kind == "csv" and place.kind != "tsv" else None
+def _enrich(options: CommandOptions, console: Console) -> int:
+    location = options.location()
+    output_kind = options["output_kind"] or (_kind_of(location) if options["output"] == "-" else None)
+    output = location_of(options["output"], output_kind, "--to")
+    if options["excel_safe"] and output.kind not in {"csv", "tsv"}:
+        raise UsageError(f"--excel-safe is for CSV, and the output is {output.kind}: leave it out")
+    if options["delimiter"] is not None and location.kind not in DELIMITERS and output.kind != "csv":
+        raise UsageError("--delimiter is for CSV, and neither input nor output is any: leave it out")
+    delimiter = options.delimiter() if output.kind == "csv" and location.kind != "tsv" else None
     signals = Signals()
-    done: Done | None = None
+    result: RunResult | None = None
     try:
-        with signals.watched(), given.enricher() as enricher:
-            given.check_key()
-            overwriting = given.overwriting(enricher, partial(_is_earlier, given, output, delimiter))
-            check_output(output, overwriting)
-            survey = _survey(given, enricher, lambda source: keeps_bytes(source, output.kind, delimiter))
-            if output.kind == "xlsx" != place.kind and survey is not None:
-                check_cells(given.source(survey))
-            if given["dry_run"]:
-                return _show_plan(given, survey, enricher)
-            plan = _approve(given, survey, enricher)
+        with signals.watched(), options.enricher() as enricher:
+            options.check_key()
+            overwrite = options.overwrite(enricher, partial(_is_earlier, options, output, delimiter))
+            check_output(output, overwrite)
+            survey = _survey(options, enricher, lambda source: keeps_bytes(source, output.kind, delimiter))
+            if output.kind == "xlsx" != location.kind and survey is not None:
+                check_cells(options.source(survey))
+            if options["dry_run"]:
+                return _show_plan(options, survey, enricher)
+            plan = _approve(options, survey, enricher)
             if plan is None and survey is not None and survey.rows <= ASK_ABOVE_CREDITS:
-                plan = _plan(given, survey, enricher)
+                plan = _plan(options, survey, enricher)
             if plan is not None:
-                talk.checks(plan)
-            source = given.source(survey)
-            job = Job(
+                console.checks(plan)
+            source = options.source(survey)
+            spec = RunSpec(
                 source=source,
                 rows=survey.rows if survey else getattr(source, "rows", None),
-                place=output,
-                overwriting=overwriting,
+                location=output,
+                overwrite=overwrite,
                 delimiter=delimiter,
-                wish=given.wish(source),
-                terms=given.terms(),
-                defuse=given["excel_safe"],
-                progress=_progress(given),
-                costs=not given["sandbox"],
-                again=again_in_words(given, in_store=enricher.store is not None, spent=not given["sandbox"]),
+                table_request=options.table_request(source),
+                refresh=options["refresh"],
+                store_only=options["store_only"],
+                defuse=options["excel_safe"],
+                progress=_progress(options),
+                costs=not options["sandbox"],
+                again=again_in_words(
+                    options, in_store=enricher.store is not None, spent=not options["sandbox"]
+                ),
             )
-            done = run_job(job, enricher, signals)
+            result = run_job(spec, enricher, signals)
     except KeyboardInterrupt:
         # Once it is done, a signal while the store is closed changes nothing of it.
-        if done is None:
+        if result is None:
             raise
-    _conclude(done, given, talk, output.name if not output.is_standard else "")
-    return done.ending
+    _conclude(result, options, console, output.name if not output.is_standard else "")
+    return result.exit_code
 
 
-def _is_earlier(given: Given, output: Place, delimiter: str | None, path: Path) -> bool:
+def _is_earlier(options: CommandOptions, output: Location, delimiter: str | None, path: Path) -> bool:
     """Whether the file at this path is an earlier output of the same command."""
-    place = replace(output, path=str(path))
-    return is_enriched(place, delimiter, skip_rows=given["skip_rows"], labels=given.labels())
+    location = replace(output, path=str(path))
+    return is_enriched(location, delimiter, skip_rows=options["skip_rows"], labels=options.labels())
 
 
 @commands.command(short_help="Say what `enrich` would ask and could cost: no key, no cost.")
@@ -197,11 +195,11 @@ def _is_earlier(given: Given, output: Place, delimiter: str | None, path: Path) 
 @store_options()
 @service_options()
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
-def plan(**options: Any) -> int:
+def plan(**values: Any) -> int:
     """Say what `enrich` would ask and could cost with the same options: no network, no key, no cost."""
-    given = Given(options)
-    with Talk().aloud(), given.enricher() as enricher:
-        return _show_plan(given, _survey(given, enricher, lambda _: True), enricher)
+    options = CommandOptions(values)
+    with Console().showing_log(), options.enricher() as enricher:
+        return _show_plan(options, _survey(options, enricher, lambda _: True), enricher)
 
 
 @commands.command(
@@ -222,94 +220,98 @@ def run(arguments: list[str]) -> int:
     """Runs a command; whatever ends it becomes an exit code and one line."""
     as_json = "--json" in arguments
     try:
-        ending = commands.main(args=arguments, prog_name="exactbuyer", standalone_mode=False)
-        return int(ending or 0)
+        exit_code = commands.main(args=arguments, prog_name="exactbuyer", standalone_mode=False)
+        return int(exit_code or 0)
     except click.UsageError as error:
         error.show()
-        return _told(Ending.USAGE, error.format_message(), as_json=as_json, is_said=True)
-    except Stop as stop:
-        return _told(stop.ending, str(stop), as_json=as_json)
+        return _report(ExitCode.USAGE, error.format_message(), as_json=as_json, is_printed=True)
+    except CommandError as stop:
+        return _report(stop.exit_code, str(stop), as_json=as_json)
     except ExactBuyerError as error:
-        return _told(of_error(type(error).__name__), in_options(str(error)), as_json=as_json)
+        return _report(exit_code_of_error(type(error).__name__), in_options(str(error)), as_json=as_json)
     except (KeyboardInterrupt, click.Abort) as interrupt:
-        ending = Ending.TERMINATED if isinstance(interrupt, Terminated) else Ending.INTERRUPTED
-        return _told(ending, "stopped; nothing was sent", as_json=as_json)
+        exit_code = ExitCode.TERMINATED if isinstance(interrupt, Terminated) else ExitCode.INTERRUPTED
+        return _report(exit_code, "stopped; nothing was sent", as_json=as_json)
 
 
-def _told(ending: Ending, message: str, *, as_json: bool, is_said: bool = False) -> int:
-    if message and not is_said:
-        say(message)
+def _report(exit_code: ExitCode, message: str, *, as_json: bool, is_printed: bool = False) -> int:
+    if message and not is_printed:
+        print_message(message)
     if as_json:
-        write(json.dumps({"exit_code": int(ending), "error": message or None}))
-    return ending
+        write(json.dumps({"exit_code": int(exit_code), "error": message or None}))
+    return exit_code
 
 
-def _kind_of(place: Any) -> str:
-    return f"{place.kind}.{place.packing}" if place.packing else place.kind
+def _kind_of(location: Any) -> str:
+    return f"{location.kind}.{location.packing}" if location.packing else location.kind
 
 
-def _progress(given: Given) -> Any:
-    if given["quiet"]:
+def _progress(options: CommandOptions) -> Any:
+    if options["quiet"]:
         return False
-    return "auto" if given["progress"] is None else given["progress"]
+    return "auto" if options["progress"] is None else options["progress"]
 
 
-def _survey(given: Given, enricher: BulkEnricher, keeps: Callable[[Source], bool]) -> Survey | None:
+def _survey(
+    options: CommandOptions, enricher: BulkEnricher, keeps: Callable[[Source], bool]
+) -> Survey | None:
     """The input, read once beforehand; `None` of a stream, which cannot be read again."""
-    place = given.place()
-    if place.is_stream:
+    location = options.location()
+    if location.is_stream:
         return None
-    source = given.source()
-    if place.kind != "jsonl":
+    source = options.source()
+    if location.kind != "jsonl":
         # Read with the wrong delimiter its rows look broken, too: first its names.
-        check(source, given.wish(source), enricher.settings)
+        check(source, options.table_request(source), enricher.settings)
     return surveyed(source, keeps_bytes=keeps(source))
 
 
-def _plan(given: Given, survey: Survey | None, enricher: BulkEnricher) -> Plan:
-    source = given.source(survey)
-    wish = given.wish(source)
-    check(source, wish, enricher.settings)
-    return planned(source, enricher, wish, given.terms())
+def _plan(options: CommandOptions, survey: Survey | None, enricher: BulkEnricher) -> Plan:
+    source = options.source(survey)
+    table_request = options.table_request(source)
+    check(source, table_request, enricher.settings)
+    return planned(
+        source, enricher, table_request, refresh=options["refresh"], store_only=options["store_only"]
+    )
 
 
-def _show_plan(given: Given, survey: Survey | None, enricher: BulkEnricher) -> int:
-    plan = _plan(given, survey, enricher)
-    if given["as_json"]:
-        told = asdict(plan) | {"credit_price": given["credit_price"] or None}
-        print_data([json.dumps(told, default=str)])
+def _show_plan(options: CommandOptions, survey: Survey | None, enricher: BulkEnricher) -> int:
+    plan = _plan(options, survey, enricher)
+    if options["as_json"]:
+        fields = asdict(plan) | {"credit_price": options["credit_price"] or None}
+        print_data([json.dumps(fields, default=str)])
     else:
         print_data([plan_lines(plan)])
-    return Ending.DONE
+    return ExitCode.DONE
 
 
-def _approve(given: Given, survey: Survey | None, enricher: BulkEnricher) -> Plan | None:
+def _approve(options: CommandOptions, survey: Survey | None, enricher: BulkEnricher) -> Plan | None:
     """Asks before spending more than a little, if anything is spent at all.
 
     Returns:
         The plan, if it took one and has not been shown.
     """
     settings = enricher.settings
-    if given["yes"] or given["store_only"] or settings.service == LOOPBACK:
+    if options["yes"] or options["store_only"] or settings.service == LOOPBACK:
         return None
     if settings.budget is not None and settings.budget.credits <= ASK_ABOVE_CREDITS:
         return None
     fix = f"say --yes, or --max-credits with no more than {ASK_ABOVE_CREDITS:,}"
     if survey is None:
-        raise Stop(Ending.USAGE, f"what a stream will cost is not known before it has been read: {fix}")
-    plan = _plan(given, survey, enricher)
+        raise UsageError(f"what a stream will cost is not known before it has been read: {fix}")
+    plan = _plan(options, survey, enricher)
     if plan.max_credits <= ASK_ABOVE_CREDITS:
         return plan
     write(plan_lines(plan))
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise Stop(
-            Ending.USAGE, f"this may cost {plan.max_credits:,} credits, and nobody is here to ask: {fix}"
-        )
+        raise UsageError(f"this may cost {plan.max_credits:,} credits, and nobody is here to ask: {fix}")
     if not click.confirm(f"Spend up to {plan.max_credits:,} credits?", err=True):
-        raise Stop(Ending.USAGE, "nothing was sent")
+        raise UsageError("nothing was sent")
     return None
 
 
-def _conclude(done: Done, given: Given, talk: Talk, output: str) -> None:
-    talk.receipt(done, given["prefix"], title=title_of(done), step=next_step(done, given, output))
-    talk.last(done)
+def _conclude(result: RunResult, options: CommandOptions, console: Console, output: str) -> None:
+    console.receipt(
+        result, options["prefix"], title=title_of(result), step=next_step(result, options, output)
+    )
+    console.last(result)

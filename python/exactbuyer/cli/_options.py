@@ -1,20 +1,16 @@
-"""The options that several commands share. What they mean, `_given` says."""
+"""The options that several commands share. What they mean is in `_command_options.py`."""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, TypeVar, get_args
+from collections.abc import Callable
+from typing import Any, TypeVar, get_args
 
 import click
 
-from exactbuyer.budget import Per
-from exactbuyer.rows import FieldType, RequiredField
-from exactbuyer.settings import BASE_URL
-
-from ._files import KINDS
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from exactbuyer.cli._io.files import KINDS
+from exactbuyer.field_types import FieldType, RequiredField
+from exactbuyer.settings import BASE_URL, Per
 
 FunctionT = TypeVar("FunctionT", bound="Callable[..., Any]")
 
@@ -33,18 +29,14 @@ def _all(*options: Callable[[FunctionT], FunctionT]) -> Callable[[FunctionT], Fu
 
 
 def days(text: str) -> float:
-    """An age in days, as a number.
-
-    Raises:
-        click.BadParameter: It is none.
-    """
+    """An age in days, as a number."""
     try:
-        told = float(text)
+        number = float(text)
     except ValueError:
-        told = math.nan
-    if not 0 <= told <= _MOST_DAYS:
+        number = math.nan
+    if not 0 <= number <= _MOST_DAYS:
         raise click.BadParameter(f"{text!r} is no number of days from 0 to {_MOST_DAYS:,}")
-    return told
+    return number
 
 
 _MOST_DAYS = 36_500

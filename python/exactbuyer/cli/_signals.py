@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Generator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from types import FrameType
 
-from .endings import Ending
-
-if TYPE_CHECKING:
-    from collections.abc import Generator
-    from types import FrameType
+from .exit_codes import ExitCode
 
 
 class Terminated(KeyboardInterrupt):
@@ -22,7 +19,7 @@ class Signals:
     """Turns signals into `KeyboardInterrupt`, at moments when it does no harm."""
 
     def __init__(self) -> None:
-        self.ending = Ending.INTERRUPTED
+        self.exit_code = ExitCode.INTERRUPTED
         self._held = False
         self._seen = False
 
@@ -65,7 +62,7 @@ class Signals:
 
     def _seen_now(self, number: int, _frame: FrameType | None) -> None:
         if number == signal.SIGTERM:
-            self.ending = Ending.TERMINATED
+            self.exit_code = ExitCode.TERMINATED
         if self._held and not self._seen:
             self._seen = True
         else:

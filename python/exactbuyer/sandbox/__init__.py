@@ -4,7 +4,7 @@
 package installs the pytest fixture `exactbuyer_sandbox`.
 """
 
-from exactbuyer.rows import FieldType
+from exactbuyer.field_types import FieldType
 
 from .command import main
 from .faults import FAULTS, Fault

@@ -5,16 +5,12 @@ from __future__ import annotations
 import argparse
 import signal
 import threading
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from types import FrameType
+from typing import Any
 
-from .faults import FAULTS
+from .faults import FAULTS, Fault
 from .server import Sandbox
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from types import FrameType
-
-    from .faults import Fault
 
 
 def _failure(text: str) -> tuple[Fault, dict[str, Any]]:

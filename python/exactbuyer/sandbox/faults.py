@@ -1,4 +1,4 @@
-"""The names of all faults: the list of `src/sandbox/fault.rs`."""
+"""The names of all faults: the list of `crates/sandbox/src/fault.rs`."""
 
 from __future__ import annotations
 

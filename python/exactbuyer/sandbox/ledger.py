@@ -1,4 +1,4 @@
-"""The books of the sandbox: which requests arrived, who was billed for what, and how often."""
+"""The ledger of the sandbox: which requests arrived, who was billed for what, and how often."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from exactbuyer._core import SandboxLedger
-    from exactbuyer.rows import FieldType
+    from exactbuyer.field_types import FieldType
 
     from .faults import Fault
 
@@ -58,23 +58,23 @@ _TOO_FAST = 429
 
 
 class Ledger:
-    """The books of the sandbox, at the moment in which `Sandbox.ledger` was read.
+    """The ledger of the sandbox at the moment when `Sandbox.ledger` was read.
 
     An identifier is found in any spelling: `"Ana@X.example"` and `"ana@x.example"` are one.
     """
 
-    def __init__(self, books: SandboxLedger) -> None:
-        self._books = books
+    def __init__(self, ledger: SandboxLedger) -> None:
+        self._ledger = ledger
 
     @property
     def credits(self) -> int:
         """All credits that were charged."""
-        return self._books.credits()
+        return self._ledger.credits()
 
     @cached_property
     def entries(self) -> list[Entry]:
         """Every lookup of every accepted request, in order."""
-        return [Entry(*entry) for entry in self._books.entries()]
+        return [Entry(*entry) for entry in self._ledger.entries()]
 
     @cached_property
     def requests(self) -> list[Request]:
@@ -91,14 +91,14 @@ class Ledger:
                 fault,
                 lookups,
                 credits_,
-            ) in self._books.requests()
+            ) in self._ledger.requests()
         ]
 
     @cached_property
     def billed(self) -> dict[str, int]:
         """How often each identifier was billed. Identifiers that were never billed are not included."""
         times: dict[str, int] = {}
-        for _, value, _, billed in self._books.identifiers():
+        for _, value, _, billed in self._ledger.identifiers():
             if billed:
                 # One text may have been asked for by two field types.
                 times[value] = times.get(value, 0) + billed
@@ -106,21 +106,21 @@ class Ledger:
 
     def times_billed(self, value: str) -> int:
         """How often this identifier was billed."""
-        return self._books.times_billed(value)
+        return self._ledger.times_billed(value)
 
     def times_asked(self, value: str) -> int:
         """How often this identifier was looked up in accepted requests, found or not."""
-        return self._books.times_asked(value)
+        return self._ledger.times_asked(value)
 
     @property
     def most_in_flight(self) -> int:
         """The largest number of requests that waited for their answer at the same time."""
-        return self._books.most_in_flight()
+        return self._ledger.most_in_flight()
 
     @property
     def connections(self) -> int:
         """The number of connections that were accepted."""
-        return self._books.connections()
+        return self._ledger.connections()
 
     def busiest(self, window_s: float = 60.0) -> int:
         """The largest number of requests in any period of this length, to check a client's rate limit.

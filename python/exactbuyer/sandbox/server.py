@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import json
 import operator
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
+from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
 from exactbuyer._core import SandboxServer
-from exactbuyer.rows import check_text
-from exactbuyer.wording import as_given
+from exactbuyer.report.wording import as_given
+from exactbuyer.settings._checks import check_text
 
 from .ledger import Ledger
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-    from types import TracebackType
-
     from typing_extensions import Self
 
     from .faults import Fault
@@ -106,7 +105,7 @@ class Sandbox:
 
     @property
     def ledger(self) -> Ledger:
-        """The books of the sandbox at this moment: which requests arrived, and who was billed for what."""
+        """The ledger of the sandbox at this moment: which requests arrived, and who was billed for what."""
         return Ledger(self._server.ledger())
 
     def person(self, value: str, contact: Mapping[str, Any]) -> None:
@@ -190,10 +189,10 @@ class Sandbox:
         if retry_after is not None and not isinstance(retry_after, (int, str)):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError(f"retry_after must be seconds or a text; not {as_given(retry_after)}")
         try:
-            said = None if retry_after is None else str(retry_after)
+            retry_text = None if retry_after is None else str(retry_after)
         except ValueError:
             raise ValueError("retry_after is a number of too many digits") from None
-        for name, text in (("fault", fault), ("location", location), ("retry_after", said)):
+        for name, text in (("fault", fault), ("location", location), ("retry_after", retry_text)):
             check_text(name, text)
         for number in numbers:
             self._server.fail(
@@ -203,7 +202,7 @@ class Sandbox:
                 times=times,
                 pause_s=None if pause is None else _seconds("pause", pause),
                 location=location,
-                retry_after=said,
+                retry_after=retry_text,
             )
 
     def top_up(self, credits: int) -> None:  # noqa: A002

@@ -161,7 +161,7 @@ def listen_to_cloudpickle(module: ModuleType) -> None:
 
 
 AFTER: dict[str, Callable[[ModuleType], None]] = {
-    "exactbuyer._secret": mark_keys,
+    "exactbuyer.settings._secret": mark_keys,
     "exactbuyer.exceptions": listen_to_exceptions,
     "cloudpickle": listen_to_cloudpickle,
 }

@@ -9,14 +9,14 @@ mod stopping;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use exactbuyer::config::{BodyFormat, Config};
-use exactbuyer::dispatch::{Engine, Run, RunOptions};
-use exactbuyer::error::{Error, ErrorKind};
-use exactbuyer::identifier::{FieldType, Identifier};
-use exactbuyer::plan::Row;
-use exactbuyer::results::{Receipt, RowOutcome, Status};
-use exactbuyer::store::MemoryStore;
-use exactbuyer::vendor::transport::{Failure, Lost, Reply, Request, Transport};
+use exactbuyer_core::config::{BodyFormat, Config};
+use exactbuyer_core::error::{Error, ErrorKind};
+use exactbuyer_core::identifier::{FieldType, Identifier};
+use exactbuyer_core::plan::Row;
+use exactbuyer_core::results::{Receipt, RowOutcome, Status};
+use exactbuyer_core::service::transport::{Failure, Lost, Reply, Request, Transport};
+use exactbuyer_dispatch::{Engine, Run, RunOptions};
+use exactbuyer_store::MemoryStore;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tokio::time::{Instant, sleep};
@@ -292,7 +292,7 @@ fn nothing_but_429s_end_a_run_after_a_quarter_of_an_hour() {
 
 #[test]
 fn what_never_gets_out_is_tried_again_and_then_told() {
-    use exactbuyer::vendor::transport::NotSent;
+    use exactbuyer_core::service::transport::NotSent;
     let config = Config { max_retries: 2, ..Config::default() };
     let done = run(config, 10, Duration::ZERO, |_, _| Err(Failure::NotSent(NotSent::Connect)));
     assert_eq!(done.seen.len(), 3);

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use exactbuyer::config::Config;
-use exactbuyer::results::Status;
+use exactbuyer_core::config::Config;
+use exactbuyer_core::results::Status;
 use tokio::time::{Instant, sleep};
 
 use super::{engine, finish, found, paused, start};

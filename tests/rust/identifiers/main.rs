@@ -7,7 +7,7 @@ mod spellings;
 
 use std::fmt::Write as _;
 
-use exactbuyer::identifier::{FieldType, Identifier, Invalid, RULES_VERSION, Region, Rules, identify};
+use exactbuyer_core::identifier::{FieldType, Identifier, Invalid, RULES_VERSION, Region, Rules, identify};
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -299,7 +299,7 @@ fn no_region_panics() {
     assert!(regions >= 240, "saw {regions} regions");
 }
 
-/// `cargo test --release --test identifiers -- --ignored --nocapture speed`
+/// `cargo test --release -p exactbuyer_tests --test identifiers -- --ignored --nocapture speed`
 #[test]
 #[ignore = "measures, and asserts nothing"]
 fn speed() {

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use exactbuyer::identifier::{FieldType, Identifier, Invalid, Rules, identify};
+use exactbuyer_core::identifier::{FieldType, Identifier, Invalid, Rules, identify};
 use serde::Deserialize;
 
 #[derive(Deserialize)]

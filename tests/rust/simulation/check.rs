@@ -3,10 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use exactbuyer::config::OnUnknown;
-use exactbuyer::plan::Row;
-use exactbuyer::results::{Receipt, RowOutcome, Source, Status};
-use exactbuyer::vendor::limits::WINDOW;
+use exactbuyer_core::config::OnUnknown;
+use exactbuyer_core::plan::Row;
+use exactbuyer_core::results::{Receipt, RowOutcome, Source, Status};
+use exactbuyer_core::service::limits::WINDOW;
 use tokio::time::Instant;
 
 use crate::scenario::{Fate, Scenario, alternatives};
@@ -17,7 +17,7 @@ pub struct Finished {
     pub rows: Vec<Row>,
     pub outcomes: Vec<RowOutcome>,
     pub receipt: Receipt,
-    pub troubles: Vec<exactbuyer::error::Error>,
+    pub troubles: Vec<exactbuyer_core::error::Error>,
     /// When the last outcome was there.
     pub ended: Instant,
 }
@@ -136,8 +136,10 @@ fn identity_of_the_receipt(run: &Finished) {
         run.outcomes.iter().filter(|outcome| outcome.status == Status::NotSent && !is_uncleared(outcome));
     assert!(receipt.stopped.is_some() || left_out.count() == 0, "{name}: why the run stopped is told");
     let unknown = receipt.count(Status::Unknown) > 0;
-    let told =
-        run.troubles.iter().any(|trouble| trouble.kind() == exactbuyer::error::ErrorKind::UnknownOutcome);
+    let told = run
+        .troubles
+        .iter()
+        .any(|trouble| trouble.kind() == exactbuyer_core::error::ErrorKind::UnknownOutcome);
     assert!(!unknown || told, "{name}: a doubt is told");
 }
 

@@ -3,10 +3,10 @@
 
 use std::time::Duration;
 
-use exactbuyer::config::OnUnknown;
-use exactbuyer::error::ErrorKind;
-use exactbuyer::plan::Row;
-use exactbuyer::results::Status;
+use exactbuyer_core::config::OnUnknown;
+use exactbuyer_core::error::ErrorKind;
+use exactbuyer_core::plan::Row;
+use exactbuyer_core::results::Status;
 use tokio::time::Instant;
 
 use crate::check::{Finished, gone_unknown};

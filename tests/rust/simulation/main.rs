@@ -16,9 +16,9 @@ use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use exactbuyer::dispatch::{Engine, Run, RunOptions};
-use exactbuyer::plan::Row;
-use exactbuyer::store::MemoryStore;
+use exactbuyer_core::plan::Row;
+use exactbuyer_dispatch::{Engine, Run, RunOptions};
+use exactbuyer_store::MemoryStore;
 use tokio::time::{Instant, sleep, timeout};
 
 use check::Finished;

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use exactbuyer::config::{Config, OnUnknown};
-use exactbuyer::identifier::{FieldType, Identifier, Invalid};
-use exactbuyer::plan::{Preference, Row};
-use exactbuyer::vendor::wire::BodyFormat;
+use exactbuyer_core::config::{Config, OnUnknown};
+use exactbuyer_core::identifier::{FieldType, Identifier, Invalid};
+use exactbuyer_core::plan::{Preference, Row};
+use exactbuyer_core::service::wire::BodyFormat;
 use fastrand::Rng;
 
 /// What the vendor may do to a request.

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use exactbuyer::vendor::transport::{Cut, Failure, Lost, NotSent, Reply, Request, Transport};
+use exactbuyer_core::service::transport::{Cut, Failure, Lost, NotSent, Reply, Request, Transport};
 use fastrand::Rng;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;

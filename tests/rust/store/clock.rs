@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use exactbuyer::config::{Config, Per};
-use exactbuyer::dispatch::RunOptions;
-use exactbuyer::results::Status;
-use exactbuyer::store::sqlite::SqliteStore;
-use exactbuyer::store::{Claim, Store, Terms};
-use exactbuyer::vendor::transport::Reply;
+use exactbuyer_core::config::{Config, Per};
+use exactbuyer_core::results::Status;
+use exactbuyer_core::service::transport::Reply;
+use exactbuyer_core::store::Claim;
+use exactbuyer_dispatch::RunOptions;
+use exactbuyer_store::sqlite::SqliteStore;
 
 use crate::desk::*;
 
@@ -70,16 +70,14 @@ fn a_pause_becomes_no_longer() {
     once(&folder, Config { max_retries: 0, ..settings() }, &vendor, &["ana"]);
     set_back(&folder);
     let store = folder.store();
-    let first = wait(&store);
+    let first = pause_of(&store);
     assert!(first > Duration::ZERO && first <= pause + Duration::from_mins(2), "{first:?}");
     a_moment_passes();
-    assert!(wait(&store) < first, "it goes on from there");
+    assert!(pause_of(&store) < first, "it goes on from there");
 }
 
-fn wait(store: &SqliteStore) -> Duration {
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let terms = Terms { requests_per_minute: 200, ..Terms::default() };
-    let claim = runtime.block_on(store.claim(store.begin(terms), &[].into(), &[email("ana")])).unwrap();
+fn pause_of(store: &SqliteStore) -> Duration {
+    let (_, claim) = claim_freely(store, &["ana"]);
     let Claim::NotBefore(wait) = claim else { panic!("{claim:?}") };
     wait
 }

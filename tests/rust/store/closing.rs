@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use exactbuyer::dispatch::RunOptions;
-use exactbuyer::store::sqlite::SqliteStore;
+use exactbuyer_dispatch::RunOptions;
+use exactbuyer_store::sqlite::SqliteStore;
 
 use crate::desk::*;
 

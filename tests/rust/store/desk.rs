@@ -4,14 +4,15 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use exactbuyer::config::{BodyFormat, Config};
-use exactbuyer::dispatch::{Engine, RunOptions};
-use exactbuyer::error::Error;
-use exactbuyer::identifier::{FieldType, Identifier};
-use exactbuyer::plan::Row;
-use exactbuyer::results::{Receipt, RowOutcome, Status};
-use exactbuyer::store::sqlite::SqliteStore;
-use exactbuyer::vendor::transport::{Failure, Reply, Request, Transport};
+use exactbuyer_core::config::{BodyFormat, Config};
+use exactbuyer_core::error::Error;
+use exactbuyer_core::identifier::{FieldType, Identifier};
+use exactbuyer_core::plan::Row;
+use exactbuyer_core::results::{Receipt, RowOutcome, Status};
+use exactbuyer_core::service::transport::{Failure, Reply, Request, Transport};
+use exactbuyer_core::store::{Claim, RunId, Store, Terms};
+use exactbuyer_dispatch::{Engine, RunOptions};
+use exactbuyer_store::sqlite::SqliteStore;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
@@ -63,20 +64,10 @@ pub(crate) fn copy_store(from: &Path, to: &Path) {
     }
 }
 
-/// Turns the store into one of version 1, in which requests had no tokens.
-pub(crate) fn as_version_1(path: &Path) {
+/// Makes the store one of the version of the rules before this one.
+pub(crate) fn with_older_rules(path: &Path) {
     let connection = rusqlite::Connection::open(path).unwrap();
-    connection
-        .execute_batch(
-            "DROP TABLE allowed;
-             DROP INDEX request_token;
-             ALTER TABLE request DROP COLUMN token;
-             CREATE TABLE merged (store BLOB, request INTEGER, here INTEGER NOT NULL, PRIMARY KEY (store, request))
-             WITHOUT ROWID;
-             CREATE INDEX merged_here ON merged (here);
-             PRAGMA user_version = 1;",
-        )
-        .unwrap();
+    connection.execute("UPDATE meta SET value = value - 1 WHERE name = 'rules_version'", []).unwrap();
 }
 
 /// Every byte of every file of the store, blocks unpacked.
@@ -198,6 +189,27 @@ impl Done {
         let text = |record: &bytes::Bytes| String::from_utf8(record.to_vec()).unwrap();
         self.outcomes.iter().map(|outcome| outcome.record.as_ref().map(text)).collect()
     }
+}
+
+/// Changes the file of a store by hand.
+pub(crate) fn tamper(folder: &Folder, sql: &str) {
+    rusqlite::Connection::open(folder.file("a.db")).unwrap().execute_batch(sql).unwrap();
+}
+
+pub(crate) fn wait<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
+}
+
+/// Claims these people for a new run.
+pub(crate) fn claim_for_run(store: &SqliteStore, terms: Terms, names: &[&str]) -> (RunId, Claim) {
+    let lookups: Vec<_> = names.iter().map(|name| email(name)).collect();
+    let run = store.begin(terms);
+    (run, wait(store.claim(run, &[].into(), &lookups)).unwrap())
+}
+
+/// The same with terms that allow everything.
+pub(crate) fn claim_freely(store: &SqliteStore, names: &[&str]) -> (RunId, Claim) {
+    claim_for_run(store, Terms { requests_per_minute: 200, ..Terms::default() }, names)
 }
 
 pub(crate) fn settings() -> Config {

@@ -1,11 +1,11 @@
 //! What is in doubt is named, and never sent again unasked.
 
-use exactbuyer::config::{Config, OnUnknown};
-use exactbuyer::dispatch::RunOptions;
-use exactbuyer::error::ErrorKind;
-use exactbuyer::results::Status;
-use exactbuyer::store::sqlite::{Resolution, Resolved, Target};
-use exactbuyer::vendor::transport::{Cut, Failure, Lost, Reply};
+use exactbuyer_core::config::{Config, OnUnknown};
+use exactbuyer_core::error::ErrorKind;
+use exactbuyer_core::results::Status;
+use exactbuyer_core::service::transport::{Cut, Failure, Lost, Reply};
+use exactbuyer_dispatch::RunOptions;
+use exactbuyer_store::sqlite::{Resolution, Resolved, Target};
 
 use crate::desk::*;
 

@@ -4,11 +4,11 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, chown, symlink};
 use std::process::Command;
 
-use exactbuyer::dispatch::RunOptions;
-use exactbuyer::error::ErrorKind;
-use exactbuyer::results::Status;
-use exactbuyer::store::sqlite::{SqliteStore, service_at};
-use exactbuyer::store::{Claim, Store, Terms};
+use exactbuyer_core::error::ErrorKind;
+use exactbuyer_core::results::Status;
+use exactbuyer_core::store::Claim;
+use exactbuyer_dispatch::RunOptions;
+use exactbuyer_store::sqlite::{SqliteStore, service_at};
 
 use crate::desk::*;
 use crate::other::Other;
@@ -30,9 +30,7 @@ fn refused(done: &Done, what: &str) {
 fn reading_the_files_does_not_make_a_running_process_look_dead() {
     let folder = Folder::new();
     let store = folder.store();
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let run = store.begin(Terms { requests_per_minute: 200, ..Terms::default() });
-    let claim = runtime.block_on(store.claim(run, &[].into(), &[email("ana")])).unwrap();
+    let (_, claim) = claim_freely(&store, &["ana"]);
     let Claim::Granted { .. } = claim else { panic!("{claim:?}") };
     read_everything(&folder);
     let mut other = Other::start(&folder, "doubts");

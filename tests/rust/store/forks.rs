@@ -4,9 +4,9 @@
 use std::path::Path;
 use std::time::Duration;
 
-use exactbuyer::dispatch::RunOptions;
-use exactbuyer::results::Status;
-use exactbuyer::store::sqlite::{SqliteStore, Target, after_fork, before_fork};
+use exactbuyer_core::results::Status;
+use exactbuyer_dispatch::RunOptions;
+use exactbuyer_store::sqlite::{SqliteStore, Target, after_fork, before_fork};
 use nix::libc;
 
 use crate::copies::{Kind, claim};

@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use exactbuyer::store::sqlite::{Resolution, SqliteStore, Target};
-use exactbuyer::store::{Availability, Outcome, Store, Terms};
+use exactbuyer_core::store::{Availability, Outcome, Store, Terms};
+use exactbuyer_store::sqlite::{Resolution, SqliteStore, Target};
 use proptest::prelude::*;
 
-use crate::copies::{Kind, Pending, claim, copy, merge, settle, wait};
+use crate::copies::{Kind, Pending, claim, copy, merge, settle};
 use crate::desk::*;
 
 #[derive(Debug, Clone)]

@@ -4,10 +4,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use exactbuyer::config::Config;
-use exactbuyer::dispatch::RunOptions;
-use exactbuyer::error::ErrorKind;
-use exactbuyer::store::sqlite::{Interrupt, SqliteStore, Target, migrate, migrate_unless};
+use exactbuyer_core::config::Config;
+use exactbuyer_core::error::ErrorKind;
+use exactbuyer_dispatch::RunOptions;
+use exactbuyer_store::sqlite::{Interrupt, SqliteStore, Target, migrate, migrate_unless};
 
 use crate::desk::*;
 
@@ -111,8 +111,7 @@ fn a_migration_that_was_taken_back_leaves_the_file_as_it_was() {
     let folder = Folder::new();
     many(&folder);
     let path = folder.file("a.db");
-    let older = "UPDATE meta SET value = 0 WHERE name = 'rules_version'";
-    rusqlite::Connection::open(&path).unwrap().execute_batch(older).unwrap();
+    tamper(&folder, "UPDATE meta SET value = 0 WHERE name = 'rules_version'");
     let interrupt = Interrupt::default();
     interrupt.interrupt();
     assert!(migrate_unless(&path, &interrupt).unwrap_err().message().contains("taken back"));

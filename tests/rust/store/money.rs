@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use exactbuyer::config::{Config, Per};
-use exactbuyer::error::ErrorKind;
-use exactbuyer::results::Status;
-use exactbuyer::store::sqlite::{Yield, check_time_zone, service_at};
-use exactbuyer::store::{Ceiling, Claim, Evidence, Outcome, Required, Store, Terms};
-use exactbuyer::vendor::transport::{Failure, Lost};
+use exactbuyer_core::config::{Config, Per};
+use exactbuyer_core::error::ErrorKind;
+use exactbuyer_core::results::Status;
+use exactbuyer_core::service::transport::{Failure, Lost};
+use exactbuyer_core::store::{Ceiling, Claim, Evidence, Outcome, Store, Terms};
+use exactbuyer_store::sqlite::{Yield, check_time_zone, service_at};
 
 use crate::desk::*;
 
@@ -55,8 +55,10 @@ fn the_journal_says_what_was_asked_and_what_it_cost() {
     let folder = Folder::new();
     let vendor = Vendor::new(|number, values| match number {
         1 => Err(Failure::Lost(Lost::Disconnected)),
-        2 => Ok(status(429))
-            .map(|reply| exactbuyer::vendor::transport::Reply { retry_after: Some(Duration::ZERO), ..reply }),
+        2 => Ok(status(429)).map(|reply| exactbuyer_core::service::transport::Reply {
+            retry_after: Some(Duration::ZERO),
+            ..reply
+        }),
         _ => Ok(found(values)),
     });
     let tags: Arc<[(Box<str>, Box<str>)]> = Arc::from([("job".into(), "nightly".into())]);
@@ -91,11 +93,9 @@ fn the_journal_says_what_was_asked_and_what_it_cost() {
 fn a_pause_is_everybodys_who_shares_the_key() {
     let folder = Folder::new();
     let store = folder.store();
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let none: Required = [].into();
     let claim = |key_fingerprint, name: &str| {
-        let run = store.begin(Terms { key_fingerprint, requests_per_minute: 200, ..Terms::default() });
-        (run, runtime.block_on(store.claim(run, &none, &[email(name)])).unwrap())
+        let terms = Terms { key_fingerprint, requests_per_minute: 200, ..Terms::default() };
+        claim_for_run(&store, terms, &[name])
     };
     let (run, Claim::Granted { request, .. }) = claim(7, "ana") else { panic!("nobody else is there") };
     let evidence = Evidence {
@@ -105,15 +105,8 @@ fn a_pause_is_everybodys_who_shares_the_key() {
         pause: Some(Duration::from_mins(2)),
         ..Evidence::default()
     };
-    runtime
-        .block_on(store.settle(
-            run,
-            &none,
-            request,
-            vec![(email("ana"), Outcome::NotSent("".into()))],
-            evidence,
-        ))
-        .unwrap();
+    let released = vec![(email("ana"), Outcome::NotSent("".into()))];
+    wait(store.settle(run, &[].into(), request, released, evidence)).unwrap();
     let (_, Claim::NotBefore(wait)) = claim(7, "bob") else { panic!("the service asked for a pause") };
     assert!(wait > Duration::from_secs(100) && wait <= Duration::from_mins(2), "{wait:?}");
     assert!(matches!(claim(8, "bob"), (_, Claim::Granted { .. })), "another key");

@@ -1,13 +1,13 @@
 //! Into other files, and out of older ones.
 
-use exactbuyer::dispatch::RunOptions;
-use exactbuyer::error::ErrorKind;
-use exactbuyer::identifier::{FieldType, Identifier, Rules, identify};
-use exactbuyer::plan::Row;
-use exactbuyer::results::Status;
-use exactbuyer::store::sqlite::{Merged, Migrated, SqliteStore, Target, migrate};
-use exactbuyer::store::{Claim, Evidence, Outcome, Store, Terms};
-use exactbuyer::vendor::transport::{Failure, Lost, Reply};
+use exactbuyer_core::error::ErrorKind;
+use exactbuyer_core::identifier::{FieldType, Identifier, Rules, identify};
+use exactbuyer_core::plan::Row;
+use exactbuyer_core::results::Status;
+use exactbuyer_core::service::transport::{Failure, Lost, Reply};
+use exactbuyer_core::store::{Claim, Evidence, Outcome, Store};
+use exactbuyer_dispatch::RunOptions;
+use exactbuyer_store::sqlite::{Merged, Migrated, SqliteStore, Target, migrate};
 
 use crate::desk::*;
 use crate::other::Other;
@@ -122,19 +122,17 @@ fn who_was_purged_here_does_not_come_with_what_another_store_says_of_others() {
 }
 
 #[test]
-fn what_is_under_way_while_it_is_merged_is_said_to_be_and_comes_with_the_next_merge() {
+fn a_request_that_is_in_flight_during_a_merge_is_reported_and_comes_with_the_next_merge() {
     let (here, there) = (Folder::new(), Folder::new());
     once(&there, settings(), &Vendor::honest(), &["ana"]);
     let (store, other) = (here.store(), there.store());
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let (run, required) = (other.begin(Terms { requests_per_minute: 200, ..Terms::default() }), [].into());
-    let claim = runtime.block_on(other.claim(run, &required, &[email("bob")])).unwrap();
+    let (run, claim) = claim_freely(&other, &["bob"]);
     let Claim::Granted { request, .. } = claim else { panic!("{claim:?}") };
     let merged = store.merge(other.path()).unwrap();
     assert_eq!((merged.requests, merged.under_way), (1, 1));
     let evidence = Evidence { at_ms: 1, outcome: "answered", left: true, ..Evidence::default() };
     let known = vec![(email("bob"), Outcome::Miss)];
-    runtime.block_on(other.settle(run, &required, request, known, evidence)).unwrap();
+    wait(other.settle(run, &[].into(), request, known, evidence)).unwrap();
     let merged = store.merge(other.path()).unwrap();
     assert_eq!(merged, Merged { requests: 1, lookups: 1, known: 1, ..Merged::default() });
 }
@@ -169,10 +167,6 @@ fn a_merge_while_both_stores_grow_loses_nothing_and_takes_nothing_twice() {
 }
 
 /// Writes into the file of a store that nobody has open.
-fn tamper(folder: &Folder, sql: &str) {
-    rusqlite::Connection::open(folder.path().join("a.db")).unwrap().execute_batch(sql).unwrap();
-}
-
 #[test]
 fn a_newer_file_is_refused_and_an_older_one_wants_to_be_migrated() {
     let folder = Folder::new();
@@ -186,6 +180,8 @@ fn a_newer_file_is_refused_and_an_older_one_wants_to_be_migrated() {
     };
     assert!(refused("PRAGMA user_version = 99").contains("newer version"));
     assert!(migrate(&path).unwrap_err().message().contains("newer version"));
+    assert!(refused("PRAGMA user_version = 1").contains("development version"));
+    assert!(migrate(&path).unwrap_err().message().contains("development version"));
     assert!(
         refused("PRAGMA user_version = 2; UPDATE meta SET value = 99 WHERE name = 'rules_version'")
             .contains("newer")

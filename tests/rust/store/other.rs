@@ -5,10 +5,10 @@ use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::Arc;
 
-use exactbuyer::config::{Config, OnUnknown};
-use exactbuyer::dispatch::{Engine, RunOptions};
-use exactbuyer::results::Status;
-use exactbuyer::vendor::transport::{Failure, Reply, Request, Transport};
+use exactbuyer_core::config::{Config, OnUnknown};
+use exactbuyer_core::results::Status;
+use exactbuyer_core::service::transport::{Failure, Reply, Request, Transport};
+use exactbuyer_dispatch::{Engine, RunOptions};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, pending};
 
@@ -126,7 +126,7 @@ fn the_other_process() {
     let Ok(part) = std::env::var(PART) else { return };
     let folder = std::path::PathBuf::from(std::env::var(PLACE).unwrap());
     if part == "opens" {
-        let opened = exactbuyer::store::sqlite::SqliteStore::open(&folder.join("a.db"), "loopback");
+        let opened = exactbuyer_store::sqlite::SqliteStore::open(&folder.join("a.db"), "loopback");
         return println!("{:?}", opened.map(drop));
     }
     let store = open_at(&folder);

@@ -1,10 +1,10 @@
 //! Finding people, and forgetting them.
 
-use exactbuyer::dispatch::RunOptions;
-use exactbuyer::error::ErrorKind;
-use exactbuyer::results::Status;
-use exactbuyer::store::sqlite::{Purged, SqliteStore, Target};
-use exactbuyer::vendor::transport::Reply;
+use exactbuyer_core::error::ErrorKind;
+use exactbuyer_core::results::Status;
+use exactbuyer_core::service::transport::Reply;
+use exactbuyer_dispatch::RunOptions;
+use exactbuyer_store::sqlite::{Purged, SqliteStore, Target};
 
 use crate::desk::*;
 use crate::other::Other;

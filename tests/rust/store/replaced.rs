@@ -4,12 +4,12 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 
-use exactbuyer::config::{Config, OnUnknown};
-use exactbuyer::dispatch::RunOptions;
-use exactbuyer::error::{Error, ErrorKind};
-use exactbuyer::results::Status;
-use exactbuyer::store::sqlite::{SqliteStore, migrate};
-use exactbuyer::store::{Availability, Claim, Store, Terms};
+use exactbuyer_core::config::{Config, OnUnknown};
+use exactbuyer_core::error::{Error, ErrorKind};
+use exactbuyer_core::results::Status;
+use exactbuyer_core::store::{Availability, Claim};
+use exactbuyer_dispatch::RunOptions;
+use exactbuyer_store::sqlite::{SqliteStore, migrate};
 
 use crate::desk::*;
 use crate::other::Other;
@@ -101,9 +101,7 @@ fn who_holds_no_lock_yet_takes_the_side_file_that_is_there_now() {
     let folder = Folder::new();
     let store = folder.store();
     fs::remove_file(folder.file("a.db-owners")).unwrap();
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let run = store.begin(Terms { requests_per_minute: 200, ..Terms::default() });
-    let claim = runtime.block_on(store.claim(run, &[].into(), &[email("ana")])).unwrap();
+    let (_, claim) = claim_freely(&store, &["ana"]);
     let Claim::Granted { availability, .. } = claim else { panic!("{claim:?}") };
     assert_eq!(availability, [Availability::Free]);
     // And others find it there.

@@ -1,10 +1,10 @@
 //! What was in doubt, is sent again, and is lost again as its process dies: it is in doubt once more,
 //! and what both may have cost is on the books.
 
-use exactbuyer::dispatch::RunOptions;
-use exactbuyer::results::Status;
-use exactbuyer::store::sqlite::{Resolution, SqliteStore};
-use exactbuyer::vendor::transport::{Failure, Lost};
+use exactbuyer_core::results::Status;
+use exactbuyer_core::service::transport::{Failure, Lost};
+use exactbuyer_dispatch::RunOptions;
+use exactbuyer_store::sqlite::{Resolution, SqliteStore};
 
 use crate::desk::*;
 use crate::other::Other;

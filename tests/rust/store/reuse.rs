@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use exactbuyer::config::Config;
-use exactbuyer::dispatch::RunOptions;
-use exactbuyer::error::ErrorKind;
-use exactbuyer::plan::{Preference, Row};
-use exactbuyer::results::{Source, Status};
-use exactbuyer::store::sqlite::SqliteStore;
+use exactbuyer_core::config::Config;
+use exactbuyer_core::error::ErrorKind;
+use exactbuyer_core::plan::{Preference, Row};
+use exactbuyer_core::results::{Source, Status};
+use exactbuyer_dispatch::RunOptions;
+use exactbuyer_store::sqlite::SqliteStore;
 
 use crate::desk::*;
 

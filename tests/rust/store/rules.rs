@@ -1,12 +1,12 @@
 //! Which answer may be used for which question, against a model that is too simple to be wrong.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use exactbuyer::store::{Availability, Claim, Evidence, Outcome, Required, Store, Terms};
+use exactbuyer_core::store::{Availability, Claim, Evidence, Outcome, Required, Store, Terms};
 use futures_util::FutureExt;
 use proptest::prelude::*;
 
-use crate::desk::{Folder, email};
+use crate::desk::{Folder, email, wait};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
@@ -38,10 +38,6 @@ fn required(fields: u8) -> Required {
     let names = ["email", "phone", "work_email"];
     // In an order that is not the alphabet's: a set has none.
     (0..3).rev().filter(|bit| fields & (1 << bit) != 0).map(|bit| names[bit].into()).collect()
-}
-
-fn now_ms() -> i64 {
-    i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap()
 }
 
 fn body(number: usize) -> bytes::Bytes {
@@ -81,7 +77,7 @@ fn expected(model: &Model, question: &Question) -> Availability {
             Kind::Rejected => Outcome::Rejected("refused".into()),
             Kind::Unknown => Outcome::Unknown("lost".into()),
         };
-        Availability::Known(known, exactbuyer::store::Seen::default())
+        Availability::Known(known, exactbuyer_core::store::Seen::default())
     };
     match (usable, doubt) {
         (Some((number, (asked, _))), _) | (None, Some((number, (asked, _)))) => known(number, asked.kind),
@@ -95,13 +91,9 @@ fn expected(model: &Model, question: &Question) -> Availability {
 /// Without the times, which the model does not keep.
 fn plain(availability: Availability) -> Availability {
     match availability {
-        Availability::Known(known, _) => Availability::Known(known, exactbuyer::store::Seen::default()),
+        Availability::Known(known, _) => Availability::Known(known, exactbuyer_core::store::Seen::default()),
         other => other,
     }
-}
-
-fn wait<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
 }
 
 fn asked() -> impl Strategy<Value = Asked> {
@@ -162,7 +154,7 @@ proptest! {
                 Kind::Rejected => Outcome::Rejected("refused".into()),
                 Kind::Unknown => Outcome::Unknown("lost".into()),
             };
-            let at_ms = now_ms() - i64::try_from(asked.minutes_ago * 60_000).unwrap();
+            let at_ms = jiff::Timestamp::now().as_millisecond() - i64::try_from(asked.minutes_ago * 60_000).unwrap();
             let evidence = Evidence { at_ms, outcome: "answered", left: true, ..Evidence::default() };
             wait(store.settle(run, &fields, request, vec![(ana.clone(), known)], evidence)).unwrap();
             store.end(run);

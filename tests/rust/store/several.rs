@@ -3,11 +3,11 @@
 
 use std::time::Duration;
 
-use exactbuyer::config::{Config, Per};
-use exactbuyer::dispatch::RunOptions;
-use exactbuyer::results::Status;
-use exactbuyer::store::sqlite::{after_fork, before_fork};
-use exactbuyer::store::{Availability, Claim, Store, Terms};
+use exactbuyer_core::config::{Config, Per};
+use exactbuyer_core::results::Status;
+use exactbuyer_core::store::{Availability, Claim, Store, Terms};
+use exactbuyer_dispatch::RunOptions;
+use exactbuyer_store::sqlite::{after_fork, before_fork};
 
 use crate::desk::*;
 use crate::other::{Other, overlapping, shared_vendor, small_chunks};
@@ -73,10 +73,9 @@ fn the_rate_is_shared_and_the_lowest_living_one_wins() {
     let mut other = Other::start(&folder, "rate 3");
     other.says("done");
     let store = folder.store();
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let claim = |name: &str| {
-        let run = store.begin(Terms { requests_per_minute: 5, ..Terms::default() });
-        let claim = runtime.block_on(store.claim(run, &[].into(), &[email(name)])).unwrap();
+        let terms = Terms { requests_per_minute: 5, ..Terms::default() };
+        let (run, claim) = claim_for_run(&store, terms, &[name]);
         store.end(run);
         claim
     };
@@ -107,7 +106,7 @@ fn what_others_have_under_way_counts_against_the_ceiling() {
     other.kill();
     let done = run(&["y"], 3);
     assert_eq!(done.receipt.count(Status::NotSent), 1);
-    assert_eq!(done.troubles[0].kind(), exactbuyer::error::ErrorKind::BudgetExceeded);
+    assert_eq!(done.troubles[0].kind(), exactbuyer_core::error::ErrorKind::BudgetExceeded);
 }
 
 #[test]
@@ -119,9 +118,7 @@ fn what_others_began_around_a_fork_is_seen_after_it() {
     let mut other = Other::start(&folder, "silent");
     other.says("asked");
     after_fork();
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let run = store.begin(Terms { requests_per_minute: 200, ..Terms::default() });
-    let claim = runtime.block_on(store.claim(run, &[].into(), &[email("ana"), email("x")])).unwrap();
+    let (_, claim) = claim_freely(&store, &["ana", "x"]);
     let Claim::Granted { availability, .. } = claim else { panic!("{claim:?}") };
     assert_eq!(availability, [Availability::Held, Availability::Free]);
 }
@@ -130,11 +127,10 @@ fn what_others_began_around_a_fork_is_seen_after_it() {
 fn a_run_that_is_over_claims_nothing_beyond_its_terms() {
     let folder = Folder::new();
     let store = folder.store();
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let run = store.begin(Terms::default());
     store.end(run);
-    let claim = runtime.block_on(store.claim(run, &[].into(), &[email("ana")]));
-    assert_eq!(claim.unwrap_err().kind(), exactbuyer::error::ErrorKind::Store);
+    let claim = wait(store.claim(run, &[].into(), &[email("ana")]));
+    assert_eq!(claim.unwrap_err().kind(), exactbuyer_core::error::ErrorKind::Store);
     assert_eq!(store.info().unwrap().under_way, 0);
 }
 
@@ -144,9 +140,7 @@ fn who_was_taken_for_dead_and_answers_is_heard_by_whoever_knew_of_the_doubt() {
     let mut other = Other::start(&folder, "late 1");
     other.says("asked");
     // Of this owner nobody has ever held the lock.
-    let tampered = rusqlite::Connection::open(folder.path().join("a.db")).unwrap();
-    tampered.execute_batch("DELETE FROM owner; UPDATE request SET owner = 7").unwrap();
-    drop(tampered);
+    tamper(&folder, "DELETE FROM owner; UPDATE request SET owner = 7");
     let store = folder.store();
     let engine = engine(settings(), &vendor, &store);
     assert_eq!(run(&engine, rows(&["ana"]), RunOptions::default()).statuses(), [Status::Unknown]);

@@ -1,9 +1,9 @@
 //! A purge removes a person from the stored answers about others, in whatever spelling they have there.
 
-use exactbuyer::dispatch::RunOptions;
-use exactbuyer::identifier::{FieldType, Identifier};
-use exactbuyer::store::sqlite::Target;
-use exactbuyer::vendor::transport::Reply;
+use exactbuyer_core::identifier::{FieldType, Identifier};
+use exactbuyer_core::service::transport::Reply;
+use exactbuyer_dispatch::RunOptions;
+use exactbuyer_store::sqlite::Target;
 
 use crate::desk::*;
 
@@ -71,7 +71,7 @@ fn no_spelling_of_a_purged_person_stays_in_a_contact_or_a_kept_reply() {
         });
         let names: Vec<String> = (0..2 * spellings.len()).map(|number| format!("p{number}")).collect();
         let mut names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let config = exactbuyer::config::Config { chunk_size: 1, max_in_doubt: 1_000, ..settings() };
+        let config = exactbuyer_core::config::Config { chunk_size: 1, max_in_doubt: 1_000, ..settings() };
         let store = folder.store();
         // One run each, because a run stops after several replies that it cannot read.
         for name in names.drain(..) {

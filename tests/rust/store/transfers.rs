@@ -1,10 +1,10 @@
 //! People who were purged from one copy of a store, and what comes from the other copy.
 
-use exactbuyer::dispatch::RunOptions;
-use exactbuyer::identifier::{FieldType, Identifier};
-use exactbuyer::results::Status;
-use exactbuyer::store::sqlite::{SqliteStore, Target};
-use exactbuyer::vendor::transport::Reply;
+use exactbuyer_core::identifier::{FieldType, Identifier};
+use exactbuyer_core::results::Status;
+use exactbuyer_core::service::transport::Reply;
+use exactbuyer_dispatch::RunOptions;
+use exactbuyer_store::sqlite::{SqliteStore, Target};
 
 use crate::copies::{copy, merge};
 use crate::desk::*;

@@ -5,15 +5,16 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use exactbuyer::dispatch::{Engine, RunOptions};
-use exactbuyer::error::{Error, ErrorKind};
-use exactbuyer::identifier::Identifier;
-use exactbuyer::results::Status;
-use exactbuyer::store::sqlite::{SqliteStore, after_fork, before_fork};
-use exactbuyer::store::{Availability, Claim, Evidence, Outcome, RequestId, Required, RunId, Store, Terms};
+use exactbuyer_core::error::{Error, ErrorKind};
+use exactbuyer_core::identifier::Identifier;
+use exactbuyer_core::results::Status;
+use exactbuyer_core::store::{
+    Availability, Claim, Evidence, Outcome, RequestId, Required, RunId, Store, Terms,
+};
+use exactbuyer_dispatch::{Engine, RunOptions};
+use exactbuyer_store::sqlite::{SqliteStore, after_fork, before_fork};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use tokio::sync::futures::Notified;
 
 use crate::desk::*;
 
@@ -99,8 +100,6 @@ fn what_could_not_be_stored_is_tried_again_though_nobody_comes() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     runtime.block_on(async {
         let changed = store.changed();
-        tokio::pin!(changed);
-        changed.as_mut().enable();
         hold.lock().unwrap().take();
         tokio::time::timeout(Duration::from_mins(1), changed).await.expect("it is tried again");
     });
@@ -227,7 +226,7 @@ impl Store for Blind {
         self.store.abandon(run, required, request, lookups);
     }
 
-    fn changed(&self) -> Notified<'_> {
+    fn changed(&self) -> BoxFuture<'_, ()> {
         self.store.changed()
     }
 }

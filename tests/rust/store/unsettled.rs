@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use exactbuyer::dispatch::RunOptions;
-use exactbuyer::results::Status;
-use exactbuyer::store::sqlite::SqliteStore;
-use exactbuyer::store::{Evidence, Outcome, Store};
+use exactbuyer_core::results::Status;
+use exactbuyer_core::store::{Evidence, Outcome, Store};
+use exactbuyer_dispatch::RunOptions;
+use exactbuyer_store::sqlite::SqliteStore;
 
-use crate::copies::{Kind, claim, wait};
+use crate::copies::{Kind, claim};
 use crate::desk::*;
 
 #[test]

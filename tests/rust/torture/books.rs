@@ -7,9 +7,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use exactbuyer::sandbox::Ledger;
-use exactbuyer::store::sqlite::SqliteStore;
-use exactbuyer::store::{Availability, Outcome, Store, Terms};
+use exactbuyer_core::store::{Availability, Outcome, Store, Terms};
+use exactbuyer_sandbox::Ledger;
+use exactbuyer_store::sqlite::SqliteStore;
 use rusqlite::Connection;
 
 use crate::desk::Folder;

@@ -4,14 +4,14 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use exactbuyer::config::Config;
-use exactbuyer::dispatch::RunOptions;
-use exactbuyer::error::Error;
-use exactbuyer::store::sqlite::{Info, SqliteStore, Target, migrate};
-use exactbuyer::vendor::transport::{Failure, Lost};
+use exactbuyer_core::config::Config;
+use exactbuyer_core::error::Error;
+use exactbuyer_core::service::transport::{Failure, Lost};
+use exactbuyer_dispatch::RunOptions;
+use exactbuyer_store::sqlite::{Info, SqliteStore, Target, migrate};
 
 use crate::books::{Kept, is_sound, kept};
-use crate::desk::{Folder, Vendor, as_version_1, email, engine, found, holds, rows, run, settings};
+use crate::desk::{Folder, Vendor, email, engine, found, holds, rows, run, settings, with_older_rules};
 use crate::disk::{self, Fate};
 use crate::one_more_try;
 use crate::step::{Failing, fails_as};
@@ -112,9 +112,7 @@ fn fails(chore: &Chore, before: &Before, failing: Failing) -> u64 {
         std::fs::copy(before.folder.path().join(file), folder.path().join(file)).unwrap();
     }
     if chore.name == "migrate" {
-        as_version_1(&folder.path().join(HERE));
-        let connection = rusqlite::Connection::open(folder.path().join(HERE)).unwrap();
-        connection.execute("UPDATE meta SET value = value - 1 WHERE name = 'rules_version'", []).unwrap();
+        with_older_rules(&folder.path().join(HERE));
     }
     let steps = fails_as(&folder, failing);
     let done = (chore.act)(folder.path());

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::process::ExitStatusExt;
 use std::time::Duration;
 
-use exactbuyer::sandbox::{Fault, Options, Sandbox};
+use exactbuyer_sandbox::{Fault, Options, Sandbox};
 use fastrand::Rng;
 
 use crate::books::{Kept, Snapshot};

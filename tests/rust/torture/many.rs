@@ -6,7 +6,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::panic::catch_unwind;
 use std::time::Duration;
 
-use exactbuyer::sandbox::{Options, Sandbox};
+use exactbuyer_sandbox::{Options, Sandbox};
 use fastrand::Rng;
 
 use crate::books::{Kept, Snapshot, intents, nothing_is_billed_twice};

@@ -7,10 +7,10 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
-use exactbuyer::config::Config;
-use exactbuyer::dispatch::{Engine, RunOptions};
-use exactbuyer::store::sqlite::SqliteStore;
-use exactbuyer::vendor::transport::Reply;
+use exactbuyer_core::config::Config;
+use exactbuyer_core::service::transport::Reply;
+use exactbuyer_dispatch::{Engine, RunOptions};
+use exactbuyer_store::sqlite::SqliteStore;
 use fastrand::Rng;
 
 use crate::books::{Kept, is_sound, kept};

@@ -4,12 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
-use exactbuyer::config::Config;
-use exactbuyer::dispatch::RunOptions;
-use exactbuyer::error::ErrorKind;
-use exactbuyer::results::Status;
-use exactbuyer::store::sqlite::SqliteStore;
-use exactbuyer::vendor::transport::{Cut, Failure, Lost, NotSent, Reply};
+use exactbuyer_core::config::Config;
+use exactbuyer_core::error::ErrorKind;
+use exactbuyer_core::results::Status;
+use exactbuyer_core::service::transport::{Cut, Failure, Lost, NotSent, Reply};
+use exactbuyer_dispatch::RunOptions;
+use exactbuyer_store::sqlite::SqliteStore;
 
 use crate::books::{Kept, intents, is_sound, kept};
 use crate::desk::{Done, Folder, Vendor, engine, found, record, rows, run, settings, status};

@@ -11,13 +11,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
-use exactbuyer::config::Config;
-use exactbuyer::dispatch::{Engine, RunOptions};
-use exactbuyer::identifier::{FieldType, Identifier};
-use exactbuyer::plan::Row;
-use exactbuyer::secret::ApiKey;
-use exactbuyer::store::sqlite::SqliteStore;
-use exactbuyer::vendor::http::{HttpSettings, HttpTransport};
+use exactbuyer_core::config::Config;
+use exactbuyer_core::identifier::{FieldType, Identifier};
+use exactbuyer_core::plan::Row;
+use exactbuyer_core::secret::ApiKey;
+use exactbuyer_dispatch::{Engine, RunOptions};
+use exactbuyer_http::{HttpSettings, HttpTransport};
+use exactbuyer_store::sqlite::SqliteStore;
 use serde::{Deserialize, Serialize};
 
 use crate::disk;

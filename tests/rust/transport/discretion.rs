@@ -2,9 +2,9 @@
 
 use std::sync::{Mutex, Once};
 
-use exactbuyer::error::ErrorKind;
-use exactbuyer::vendor::http::{HttpSettings, HttpTransport};
-use exactbuyer::vendor::transport::Transport;
+use exactbuyer_core::error::ErrorKind;
+use exactbuyer_core::service::transport::Transport;
+use exactbuyer_http::{HttpSettings, HttpTransport};
 
 use crate::proxies::behind;
 use crate::server::Server;

@@ -2,9 +2,9 @@
 
 use std::process::Command;
 
-use exactbuyer::error::ErrorKind;
-use exactbuyer::vendor::http::{HttpSettings, HttpTransport};
-use exactbuyer::vendor::transport::{Failure, NotSent, ProxyFailure, ProxySource, Transport};
+use exactbuyer_core::error::ErrorKind;
+use exactbuyer_core::service::transport::{Failure, NotSent, ProxyFailure, ProxySource, Transport};
+use exactbuyer_http::{HttpSettings, HttpTransport};
 
 use crate::server::{Server, reply};
 use crate::tls::{authority, tls_server};

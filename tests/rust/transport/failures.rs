@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use exactbuyer::vendor::http::{HttpSettings, HttpTransport};
-use exactbuyer::vendor::transport::{Cut, Failure, Lost, NotSent, Request, Transport};
+use exactbuyer_core::service::transport::{Cut, Failure, Lost, NotSent, Request, Transport};
+use exactbuyer_http::{HttpSettings, HttpTransport};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use exactbuyer::vendor::http::{HttpSettings, HttpTransport};
-use exactbuyer::vendor::transport::{Request, Transport};
+use exactbuyer_core::service::transport::{Request, Transport};
+use exactbuyer_http::{HttpSettings, HttpTransport};
 use tokio::io::AsyncWriteExt;
 
 use crate::server::{Server, reply};

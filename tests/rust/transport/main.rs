@@ -15,9 +15,9 @@ mod tls;
 use std::time::Duration;
 
 use bytes::Bytes;
-use exactbuyer::secret::ApiKey;
-use exactbuyer::vendor::http::{HttpSettings, HttpTransport};
-use exactbuyer::vendor::transport::{Failure, Reply, Request, Transport};
+use exactbuyer_core::secret::ApiKey;
+use exactbuyer_core::service::transport::{Failure, Reply, Request, Transport};
+use exactbuyer_http::{HttpSettings, HttpTransport};
 
 use crate::server::Server;
 

@@ -1,8 +1,10 @@
 //! Proxies named by the settings.
 
-use exactbuyer::error::ErrorKind;
-use exactbuyer::vendor::http::{HttpSettings, HttpTransport};
-use exactbuyer::vendor::transport::{Failure, NotSent, ProxyFailure, ProxySource, TlsFailure, Transport};
+use exactbuyer_core::error::ErrorKind;
+use exactbuyer_core::service::transport::{
+    Failure, NotSent, ProxyFailure, ProxySource, TlsFailure, Transport,
+};
+use exactbuyer_http::{HttpSettings, HttpTransport};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use exactbuyer::vendor::limits;
-use exactbuyer::vendor::transport::{Cut, Transport};
+use exactbuyer_core::service::limits;
+use exactbuyer_core::service::transport::{Cut, Transport};
 use tokio::io::AsyncWriteExt;
 
 use crate::server::{Server, gzip, reply, settle};

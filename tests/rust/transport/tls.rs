@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use exactbuyer::vendor::http::{HttpSettings, HttpTransport};
-use exactbuyer::vendor::transport::{Failure, NotSent, TlsFailure, Transport};
+use exactbuyer_core::service::transport::{Failure, NotSent, TlsFailure, Transport};
+use exactbuyer_http::{HttpSettings, HttpTransport};
 use rcgen::{CertificateParams, Issuer, KeyPair};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

@@ -1,0 +1,208 @@
+//! A block of rows: their outcomes as they come, and the record batches once all are there.
+
+use std::sync::Arc;
+
+use arrow_array::builder::TimestampMicrosecondBuilder;
+use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow_schema::ArrowError;
+use bytes::Bytes;
+
+use exactbuyer_core::results::{Reason, RowOutcome, Source, Status};
+
+use crate::contact::walk::{Found, walk};
+use crate::layout::Layout;
+use crate::values::column::{Column, Contact};
+use crate::values::texts::Texts;
+
+/// Most bytes of contacts that one record batch is made of: Arrow counts the text of a column in
+/// 31 bits. No column has more text than its contacts have. In tests few, to see what then happens.
+const MOST_BYTES: usize = if cfg!(test) { 1 << 14 } else { 1 << 30 };
+
+/// Rows next to each other, waiting for the last of their outcomes.
+pub(super) struct Block {
+    pub(super) first_row: u64,
+    pub(super) rows: usize,
+    /// One a row; made when the first outcome comes.
+    landed: Vec<Option<RowOutcome>>,
+    open: usize,
+    /// Once it is complete: one, unless its contacts are very large.
+    pub(super) batches: Option<Vec<RecordBatch>>,
+}
+
+/// What one block leaves for the next: buffers of about the right size.
+#[derive(Default)]
+pub(super) struct Habits {
+    found: Found,
+    /// Bytes of text that 16 rows take, and a little more, by column.
+    bytes: Vec<usize>,
+    /// Contacts that were read, so far.
+    pub(super) contacts: u64,
+    /// What they had for each column.
+    pub(super) had: Vec<Had>,
+}
+
+/// What contacts had for a column.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Had {
+    /// Values.
+    pub(super) values: u64,
+    /// Those of them that did not fit its type.
+    pub(super) misfits: u64,
+}
+
+impl Block {
+    pub(super) fn new(first_row: u64, rows: usize) -> Self {
+        Self { first_row, rows, landed: Vec::new(), open: rows, batches: None }
+    }
+
+    /// Notes an outcome; whether it was the last one missing.
+    pub(super) fn land(&mut self, outcome: RowOutcome) -> bool {
+        if self.landed.is_empty() {
+            self.landed.resize_with(self.rows, || None);
+        }
+        let place = outcome.row.checked_sub(self.first_row).and_then(|place| usize::try_from(place).ok());
+        if let Some(slot) = place.and_then(|place| self.landed.get_mut(place))
+            && slot.replace(outcome).is_none()
+        {
+            self.open -= 1;
+            return self.open == 0;
+        }
+        false
+    }
+
+    /// Makes the record batches of what has come; rows without an outcome were never sent.
+    ///
+    /// # Errors
+    /// Arrow's own.
+    pub(super) fn make(&mut self, layout: &Layout, habits: &mut Habits) -> Result<(), ArrowError> {
+        self.landed.resize_with(self.rows, || None);
+        let mut landed = std::mem::take(&mut self.landed);
+        let mut batches = Vec::with_capacity(1);
+        loop {
+            let mut bytes = 0;
+            let fits = landed.iter().position(|landed| {
+                bytes += contact(landed.as_ref()).map_or(0, Bytes::len);
+                bytes > MOST_BYTES
+            });
+            let rest = fits.map(|rows| landed.split_off(rows.max(1)));
+            let options = RecordBatchOptions::new().with_row_count(Some(landed.len()));
+            let mut columns = Vec::from(fixed(layout, &landed)?);
+            columns.extend(asked_for(layout, landed, habits)?);
+            batches.push(RecordBatch::try_new_with_options(layout.schema(), columns, &options)?);
+            match rest {
+                Some(rest) => landed = rest,
+                None => break,
+            }
+        }
+        self.batches = Some(batches);
+        Ok(())
+    }
+}
+
+fn contact(landed: Option<&RowOutcome>) -> Option<&Bytes> {
+    landed.and_then(|outcome| outcome.record.as_ref())
+}
+
+/// What became of each row.
+fn fixed(layout: &Layout, landed: &[Option<RowOutcome>]) -> Result<[ArrayRef; 5], ArrowError> {
+    let rows = landed.len();
+    let mut statuses = Texts::new(&layout.text, rows, rows * Status::NotFound.as_str().len());
+    let mut matched_by =
+        Texts::new(&layout.text, rows, rows * layout.by.iter().map(String::len).max().unwrap_or_default());
+    let mut sources = Texts::new(&layout.text, rows, rows * "duplicate".len());
+    let mut fetched_at = TimestampMicrosecondBuilder::with_capacity(rows).with_timezone("UTC");
+    let mut reasons = Texts::new(&layout.text, rows, 0);
+    for landed in landed {
+        let Some(outcome) = landed else {
+            statuses.push(Status::NotSent.as_str().as_bytes());
+            matched_by.push_null();
+            sources.push_null();
+            fetched_at.append_null();
+            reasons.push(b"stopped before it was read");
+            continue;
+        };
+        statuses.push(outcome.status.as_str().as_bytes());
+        let found = outcome.status == Status::Found;
+        // Entries of a row are numbered cell by cell across the columns: see `join`.
+        let column = outcome.alternative as usize % layout.by.len().max(1);
+        matched_by.push_option(layout.by.get(column).filter(|_| found).map(String::as_str));
+        sources.push_option(source(outcome));
+        let answered = matches!(outcome.status, Status::Found | Status::NotFound);
+        let at_ms = outcome.fetched_at_ms.filter(|_| answered);
+        fetched_at.append_option(at_ms.map(|at_ms| at_ms.saturating_mul(1_000)));
+        match &outcome.reason {
+            None => reasons.push_null(),
+            Some(Reason::Run(text)) => reasons.push(text.as_bytes()),
+            Some(why @ Reason::Invalid(_)) => reasons.push(why.to_string().as_bytes()),
+        }
+    }
+    Ok([
+        statuses.finish()?,
+        matched_by.finish()?,
+        sources.finish()?,
+        Arc::new(fetched_at.finish()),
+        reasons.finish()?,
+    ])
+}
+
+/// Where the answer of a row came from; none where there is no answer, or a free one of its own.
+fn source(outcome: &RowOutcome) -> Option<&'static str> {
+    match (outcome.status, outcome.source) {
+        (Status::Found, Source::Asked) => Some("paid"),
+        (Status::Found | Status::NotFound, Source::Duplicate) => Some("duplicate"),
+        (Status::Found | Status::NotFound, Source::Store) => Some("store"),
+        _ => None,
+    }
+}
+
+/// What was asked of the contacts. Lets go of each as soon as it has been read.
+fn asked_for(
+    layout: &Layout,
+    landed: Vec<Option<RowOutcome>>,
+    habits: &mut Habits,
+) -> Result<Vec<ArrayRef>, ArrowError> {
+    let rows = landed.len();
+    habits.bytes.resize(layout.wanted.len(), 0);
+    habits.had.resize(layout.wanted.len(), Had::default());
+    let contacts = landed.iter().filter_map(|landed| contact(landed.as_ref()));
+    let bytes_of_contacts: usize = contacts.map(Bytes::len).sum();
+    let mut columns: Vec<Column> = layout
+        .wanted
+        .iter()
+        .zip(&habits.bytes)
+        .map(|(wanted, bytes)| {
+            // Of whole contacts the size is known, of their parts it is as it was before.
+            let bytes =
+                if wanted.path.steps.is_empty() { bytes_of_contacts } else { (bytes * rows).div_ceil(16) };
+            Column::new(&wanted.kind, wanted.is_list(), rows, bytes)
+        })
+        .collect();
+    for landed in landed {
+        let Some(record) = landed.and_then(|outcome| outcome.record) else {
+            columns.iter_mut().for_each(Column::push_null);
+            continue;
+        };
+        habits.contacts += 1;
+        walk(&layout.trie, &record, &mut habits.found);
+        let contact = Contact { text: &record, has_words: habits.found.has_words };
+        for (number, column) in columns.iter_mut().enumerate() {
+            match habits.found.column(number) {
+                Some(found) => column.push(contact, found),
+                None => column.push_null(),
+            }
+        }
+    }
+    for (bytes, column) in habits.bytes.iter_mut().zip(&columns) {
+        *bytes = (column.bytes() * 17).div_ceil(rows.max(1));
+    }
+    columns
+        .into_iter()
+        .zip(&mut habits.had)
+        .map(|(column, had)| {
+            had.values += column.met();
+            let (array, misfits) = column.finish()?;
+            had.misfits += misfits;
+            Ok(array)
+        })
+        .collect()
+}

@@ -1,0 +1,141 @@
+//! All paths of a layout as one tree, so that one pass over a contact meets every value that any
+//! column asks for.
+
+use crate::contact::path::{Path, Step};
+
+/// A place in a contact that some path goes through or ends at.
+#[derive(Debug, Default)]
+pub(crate) struct Node {
+    /// Which columns want the value here.
+    pub(crate) ends: Vec<usize>,
+    /// Members of an object, by name.
+    keys: Vec<(Box<str>, usize)>,
+    /// Elements of a list, by place.
+    pub(crate) indices: Vec<(usize, usize)>,
+    /// Every element of a list.
+    pub(crate) every: Option<usize>,
+    /// The first element of a list of which something is true.
+    pub(crate) wheres: Vec<Where>,
+    /// The columns of lists whose elements are this node's values, or stand below them: each of
+    /// these values gives each of those columns one element.
+    pub(crate) aligned: Vec<usize>,
+    /// The columns whose path goes through here.
+    pub(crate) through: Vec<usize>,
+}
+
+impl Node {
+    pub(crate) fn wants_members(&self) -> bool {
+        !self.keys.is_empty()
+    }
+
+    pub(crate) fn wants_elements(&self) -> bool {
+        self.every.is_some() || !self.indices.is_empty() || !self.wheres.is_empty()
+    }
+
+    /// What is wanted of the member of this name.
+    pub(crate) fn member(&self, name: &[u8]) -> Option<Member> {
+        let place = self.keys.iter().position(|(key, _)| key.as_bytes() == name)?;
+        Some(Member { place, node: self.keys.get(place)?.1 })
+    }
+
+    fn child(&self, step: &Step) -> Option<usize> {
+        match step {
+            Step::Key(name) => self.keys.iter().find(|(key, _)| key == name).map(|(_, node)| *node),
+            Step::Index(at) => self.indices.iter().find(|(index, _)| index == at).map(|(_, node)| *node),
+            Step::Every => self.every,
+            Step::Where(name, text) => {
+                let mut wheres = self.wheres.iter();
+                wheres.find(|known| known.name == *name && known.text == *text).map(|known| known.node)
+            }
+        }
+    }
+}
+
+/// What is wanted of a member.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Member {
+    /// Its place among those that are wanted of the same object.
+    pub(crate) place: usize,
+    pub(crate) node: usize,
+}
+
+/// An element of a list that is told by what it says.
+#[derive(Debug)]
+pub(crate) struct Where {
+    name: Box<str>,
+    /// What its member of that name says.
+    pub(crate) text: Box<str>,
+    /// A node of which that member is all that is wanted.
+    pub(crate) said: usize,
+    pub(crate) node: usize,
+}
+
+/// The paths as a tree; its root is the contact.
+#[derive(Debug)]
+pub(crate) struct Trie {
+    nodes: Vec<Node>,
+    pub(crate) columns: usize,
+}
+
+impl Trie {
+    pub(crate) const ROOT: usize = 0;
+
+    pub(crate) fn new<'a>(paths: impl Iterator<Item = &'a Path>) -> Self {
+        let mut trie = Self { nodes: vec![Node::default()], columns: 0 };
+        for path in paths {
+            trie.insert(path);
+            trie.columns += 1;
+        }
+        trie
+    }
+
+    fn insert(&mut self, path: &Path) {
+        let column = self.columns;
+        let last_every = path.steps.iter().rposition(|step| *step == Step::Every);
+        let mut at = Self::ROOT;
+        for (place, step) in path.steps.iter().enumerate() {
+            let known = self.nodes.get(at).and_then(|node| node.child(step));
+            at = known.unwrap_or_else(|| self.add(at, step));
+            if let Some(node) = self.nodes.get_mut(at) {
+                node.through.push(column);
+                if last_every == Some(place) {
+                    node.aligned.push(column);
+                }
+            }
+        }
+        if let Some(node) = self.nodes.get_mut(at) {
+            node.ends.push(column);
+        }
+    }
+
+    fn add(&mut self, at: usize, step: &Step) -> usize {
+        let node = self.push(Node::default());
+        let said = match step {
+            Step::Where(name, _) => self.push(Node { keys: vec![(name.clone(), node)], ..Node::default() }),
+            _ => node,
+        };
+        let Some(parent) = self.nodes.get_mut(at) else { return node };
+        match step {
+            Step::Key(name) => parent.keys.push((name.clone(), node)),
+            Step::Index(place) => parent.indices.push((*place, node)),
+            Step::Every => parent.every = Some(node),
+            Step::Where(name, text) => {
+                parent.wheres.push(Where { name: name.clone(), text: text.clone(), said, node });
+            }
+        }
+        node
+    }
+
+    fn push(&mut self, node: Node) -> usize {
+        self.nodes.push(node);
+        self.nodes.len() - 1
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    pub(crate) fn get(&self, node: usize) -> Option<&Node> {
+        self.nodes.get(node)
+    }
+}

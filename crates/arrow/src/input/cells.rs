@@ -1,0 +1,311 @@
+//! The cells of one column of Arrow, read as identifiers: whatever kind of string it holds, however
+//! it is encoded, or whole numbers that lost no digit.
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{
+    ArrowPrimitiveType, Float16Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
+    UInt8Type, UInt16Type, UInt32Type, UInt64Type,
+};
+use arrow_array::{Array, PrimitiveArray};
+use arrow_cast::{cast, display::array_value_to_string};
+use arrow_schema::DataType;
+
+use exactbuyer_core::error::{Error, ErrorKind};
+use exactbuyer_core::identifier::FieldType;
+use exactbuyer_core::identifier::reading::{
+    EXACT_F16, EXACT_F32, EXACT_F64, Reader, Reading, RowRegion, whole_digits,
+};
+
+use crate::input::join::Cell;
+use crate::input::marks::Marks;
+use crate::input::regions::Regions;
+
+/// How the cells of one column are read.
+#[derive(Debug, Clone, Copy)]
+pub struct Lens<'a> {
+    /// What the caller settled.
+    pub reader: &'a Reader,
+    /// Of every value; `None`: inferred for each.
+    pub field_type: Option<FieldType>,
+    /// The marks between several values of one cell.
+    pub marks: &'a Marks,
+    /// Where the phone numbers of each row are from.
+    pub regions: Regions<'a>,
+}
+
+impl Lens<'_> {
+    /// What the text of a cell comes to.
+    #[must_use]
+    pub fn text(&self, text: &str, region: RowRegion) -> Cell {
+        let read = |text| self.reader.text_in(text, self.field_type, region);
+        match self.marks.split(text) {
+            Some(parts) => Cell::Many(parts.into_iter().map(read).collect()),
+            None => Cell::One(read(text)),
+        }
+    }
+
+    fn float(&self, number: f64, exact_below: f64, region: RowRegion) -> Cell {
+        if number.is_nan() {
+            return Cell::One(Reading::Missing);
+        }
+        Cell::One(match whole_digits(number, exact_below) {
+            Some(digits) => self.reader.text_in(&digits, self.field_type, region),
+            None => self.reader.inexact(&format!("{number:?}"), self.field_type),
+        })
+    }
+
+    /// Reads the cells of a column; `name` is the column's, for a message.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`]: nothing of this type can be looked up.
+    pub fn read(&self, array: &dyn Array, name: &str) -> Result<Vec<Cell>, Error> {
+        use DataType as D;
+        let cells = match array.data_type() {
+            D::Null => vec![Cell::One(Reading::Missing); array.len()],
+            D::Utf8 => self.texts(array.as_string::<i32>().iter()),
+            D::LargeUtf8 => self.texts(array.as_string::<i64>().iter()),
+            D::Utf8View => self.texts(array.as_string_view().iter()),
+            D::Int8 => self.integers::<Int8Type>(array.as_primitive()),
+            D::Int16 => self.integers::<Int16Type>(array.as_primitive()),
+            D::Int32 => self.integers::<Int32Type>(array.as_primitive()),
+            D::Int64 => self.integers::<Int64Type>(array.as_primitive()),
+            D::UInt8 => self.integers::<UInt8Type>(array.as_primitive()),
+            D::UInt16 => self.integers::<UInt16Type>(array.as_primitive()),
+            D::UInt32 => self.integers::<UInt32Type>(array.as_primitive()),
+            D::UInt64 => self.integers::<UInt64Type>(array.as_primitive()),
+            D::Float16 => self.floats::<Float16Type>(array.as_primitive(), EXACT_F16),
+            D::Float32 => self.floats::<Float32Type>(array.as_primitive(), EXACT_F32),
+            D::Float64 => self.floats::<Float64Type>(array.as_primitive(), EXACT_F64),
+            D::Decimal32(..) | D::Decimal64(..) | D::Decimal128(..) | D::Decimal256(..) => {
+                self.decimals(array)?
+            }
+            D::Dictionary(..) => self.dictionary(array, name)?,
+            D::List(_) => self.lists(array.as_list::<i32>(), name)?,
+            D::LargeList(_) => self.lists(array.as_list::<i64>(), name)?,
+            D::RunEndEncoded(_, values) => {
+                let plain = cast(array, values.data_type()).map_err(|_| unreadable(name, array))?;
+                self.read(&plain, name)?
+            }
+            _ => return Err(unreadable(name, array)),
+        };
+        Ok(cells)
+    }
+
+    fn each<T>(
+        &self,
+        values: impl Iterator<Item = Option<T>>,
+        read: impl Fn(T, RowRegion) -> Cell,
+    ) -> Vec<Cell> {
+        let read = |(row, value): (usize, Option<T>)| match value {
+            Some(value) => read(value, self.regions.of(row)),
+            None => Cell::One(Reading::Missing),
+        };
+        values.enumerate().map(read).collect()
+    }
+
+    fn texts<'b>(&self, texts: impl Iterator<Item = Option<&'b str>>) -> Vec<Cell> {
+        self.each(texts, |text, region| self.text(text, region))
+    }
+
+    fn integers<T>(&self, numbers: &PrimitiveArray<T>) -> Vec<Cell>
+    where
+        T: ArrowPrimitiveType,
+        T::Native: std::fmt::Display,
+    {
+        self.each(numbers.iter(), |number, region| self.text(&number.to_string(), region))
+    }
+
+    fn floats<T>(&self, numbers: &PrimitiveArray<T>, exact_below: f64) -> Vec<Cell>
+    where
+        T: ArrowPrimitiveType,
+        T::Native: Into<f64>,
+    {
+        self.each(numbers.iter(), |number, region| self.float(number.into(), exact_below, region))
+    }
+
+    fn decimals(&self, array: &dyn Array) -> Result<Vec<Cell>, Error> {
+        let read = |row| {
+            if array.is_null(row) {
+                return Ok(Cell::One(Reading::Missing));
+            }
+            let said = array_value_to_string(array, row).map_err(|_| unreadable("", array))?;
+            // 12.00 is the number 12; 12.50 is no number to call.
+            let whole = said.split_once('.').filter(|(_, rest)| rest.bytes().all(|digit| digit == b'0'));
+            Ok(match whole {
+                Some((digits, _)) => self.text(digits, self.regions.of(row)),
+                None if said.contains('.') => Cell::One(self.reader.refused(&said, self.field_type)),
+                None => self.text(&said, self.regions.of(row)),
+            })
+        };
+        (0..array.len()).map(read).collect()
+    }
+
+    /// Each value of a dictionary is read once, however many rows name it. But if rows differ in region, the
+    /// same text is a different number in each; and a part of a long column can name few of its values.
+    fn dictionary(&self, array: &dyn Array, name: &str) -> Result<Vec<Cell>, Error> {
+        let Some(dictionary) = array.as_any_dictionary_opt() else { return Err(unreadable(name, array)) };
+        let values = dictionary.values();
+        if !array.is_empty() && (matches!(self.regions, Regions::ByRow(_)) || values.len() > array.len()) {
+            let plain = cast(array, values.data_type()).map_err(|_| unreadable(name, array))?;
+            return self.read(&plain, name);
+        }
+        let values = self.read(values.as_ref(), name)?;
+        let missing = || Cell::One(Reading::Missing);
+        if values.is_empty() {
+            return Ok(vec![missing(); array.len()]);
+        }
+        let keys = dictionary.normalized_keys().into_iter().enumerate();
+        let cells = keys.map(|(row, key)| match values.get(key) {
+            Some(cell) if dictionary.keys().is_valid(row) => cell.clone(),
+            _ => missing(),
+        });
+        Ok(cells.collect())
+    }
+
+    fn lists<O: arrow_array::OffsetSizeTrait>(
+        &self,
+        lists: &arrow_array::GenericListArray<O>,
+        name: &str,
+    ) -> Result<Vec<Cell>, Error> {
+        let mut cells = Vec::with_capacity(lists.len());
+        for (row, list) in lists.iter().enumerate() {
+            let Some(list) = list else {
+                cells.push(Cell::One(Reading::Missing));
+                continue;
+            };
+            let lens = Lens { regions: Regions::Same(self.regions.of(row)), ..*self };
+            let flat = lens.read(list.as_ref(), name)?.into_iter().flat_map(|cell| match cell {
+                Cell::One(reading) => vec![reading],
+                Cell::Many(readings) => readings,
+            });
+            cells.push(Cell::Many(flat.collect()));
+        }
+        Ok(cells)
+    }
+}
+
+fn unreadable(name: &str, array: &dyn Array) -> Error {
+    Error::new(
+        ErrorKind::Config,
+        format!(
+            "column {name:?} is of type {}, which cannot be looked up: by names columns of text or of whole \
+             numbers",
+            array.data_type()
+        ),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::collections::HashMap;
+    use std::sync::Arc;
+
+    use arrow_array::builder::{ListBuilder, StringBuilder};
+    use arrow_array::types::Int32Type;
+    use arrow_array::{ArrayRef, DictionaryArray, Int64Array, StringArray};
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::input::join::join;
+    use crate::input::regions::RegionReader;
+    use exactbuyer_core::identifier::{Identifier, Rules};
+    use exactbuyer_core::plan::{Row, identifiers};
+
+    fn reader(default_region: &str) -> Reader {
+        Reader { rules: Rules::new(Some(default_region)).unwrap(), na_values: hashbrown::HashSet::default() }
+    }
+
+    fn rows(reader: &Reader, texts: &ArrayRef, regions: &ArrayRef) -> Vec<Row> {
+        let mut named = Vec::new();
+        RegionReader::new(reader).read(regions, "country", &mut named).unwrap();
+        let field_type = Some(FieldType::Phone);
+        let lens = Lens { reader, field_type, marks: &Marks::default(), regions: Regions::ByRow(&named) };
+        join(vec![lens.read(texts, "phone").unwrap()])
+    }
+
+    fn arrays(values: &[&str]) -> [ArrayRef; 2] {
+        let plain: StringArray = values.iter().copied().map(Some).collect();
+        let encoded: DictionaryArray<Int32Type> = values.iter().copied().collect();
+        [Arc::new(plain), Arc::new(encoded)]
+    }
+
+    fn canonical(row: &Row) -> Option<&str> {
+        match row {
+            Row::One(identifier) => Some(identifier.canonical()),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn rows_that_share_a_text_but_not_a_region_are_different_lookups_however_they_are_encoded() {
+        let reader = reader("US");
+        for texts in arrays(&["030 2345678"; 4]) {
+            for regions in arrays(&["DE", "Austria", "NL", "DE"]) {
+                let rows = rows(&reader, &texts, &regions);
+                let sent: Vec<_> = rows.iter().filter_map(canonical).collect();
+                assert_eq!(sent, ["+49302345678", "+43302345678", "+31302345678", "+49302345678"]);
+                assert_eq!(identifiers(&rows).len(), 3);
+            }
+        }
+    }
+
+    #[test]
+    fn numbers_and_lists_are_read_in_the_region_of_their_row() {
+        let reader = reader("US");
+        let regions: ArrayRef = Arc::new(StringArray::from(vec![Some("DE"), None, Some("Mars")]));
+        let numbers: ArrayRef = Arc::new(Int64Array::from(vec![2_015_550_123; 3]));
+        let read = rows(&reader, &numbers, &regions);
+        let sent: Vec<_> = read.iter().map(canonical).collect();
+        assert_eq!(sent, [Some("+492015550123"), Some("+12015550123"), None]);
+        let mut lists = ListBuilder::new(StringBuilder::new());
+        for _ in 0..3 {
+            lists.values().append_value("2015550123");
+            lists.append(true);
+        }
+        let lists: ArrayRef = Arc::new(lists.finish());
+        assert_eq!(rows(&reader, &lists, &regions).iter().map(canonical).collect::<Vec<_>>(), sent);
+    }
+
+    #[test]
+    fn a_part_of_a_dictionary_is_read_by_its_own_rows() {
+        let reader = reader("US");
+        let [_, texts] = arrays(&["201 555 0123", "201 555 0124", "201 555 0125"]);
+        let regions = Regions::Same(RowRegion::Default);
+        let lens = Lens { reader: &reader, field_type: None, marks: &Marks::default(), regions };
+        let cells = lens.read(&texts.slice(2, 1), "phone").unwrap();
+        assert_eq!(canonical(join(vec![cells]).first().unwrap()), Some("+12015550125"));
+    }
+
+    #[test]
+    fn a_column_that_holds_no_text_holds_no_regions() {
+        let numbers = Int64Array::from(vec![49]);
+        let reader = reader("US");
+        let error = RegionReader::new(&reader).read(&numbers, "country", &mut Vec::new()).unwrap_err();
+        assert!(error.message().contains("\"country\" is of type Int64"), "{error}");
+    }
+
+    proptest! {
+        /// Two rows that share a text but not a region are never one lookup, unless the text has its country
+        /// code.
+        #[test]
+        fn two_rows_that_share_a_text_but_not_a_region_are_never_one_lookup(
+            drawn in proptest::collection::vec((0..3_usize, 0..6_usize), 1..60),
+        ) {
+            const TEXTS: [&str; 3] = ["030 2345678", "(020) 7946 0018", "2015550123"];
+            const REGIONS: [&str; 6] = ["DE", "Austria", "GB", "us", "", "Mars"];
+            let reader = reader("NL");
+            let texts: Vec<_> = drawn.iter().filter_map(|&(text, _)| TEXTS.get(text).copied()).collect();
+            let regions: Vec<_> = drawn.iter().filter_map(|&(_, region)| REGIONS.get(region).copied()).collect();
+            for texts in arrays(&texts) {
+                for regions in arrays(&regions) {
+                    let mut owners: HashMap<Identifier, (usize, usize)> = HashMap::new();
+                    for (row, drawn) in rows(&reader, &texts, &regions).into_iter().zip(&drawn) {
+                        let Row::One(identifier) = row else { continue };
+                        prop_assert_eq!(owners.entry(identifier).or_insert(*drawn), drawn);
+                    }
+                }
+            }
+        }
+    }
+}

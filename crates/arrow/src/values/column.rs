@@ -1,0 +1,262 @@
+//! The values of one column under construction: JSON in, an array of Arrow out.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use arrow_array::builder::{
+    BooleanBuilder, Date32Builder, Float32Builder, Float64Builder, Int64Builder, Time64NanosecondBuilder,
+    UInt64Builder,
+};
+use arrow_array::{Array, ArrayRef, ListArray};
+use arrow_buffer::{NullBufferBuilder, OffsetBufferBuilder};
+use arrow_cast::{CastOptions, cast_with_options};
+use arrow_schema::{ArrowError, DataType, Field};
+
+use exactbuyer_core::results::standard_json;
+use exactbuyer_core::service::decode::text::unescape;
+
+use super::{moments, numbers};
+use crate::contact::walk::{Span, Values, Written};
+use crate::values::kind::{BETWEEN, Form, Kind};
+use crate::values::texts::Texts;
+
+/// Values as they are read, before they are made into another type.
+enum Raw {
+    Text(Texts),
+    Whole(Int64Builder),
+    Natural(UInt64Builder),
+    Double(Float64Builder),
+    Single(Float32Builder),
+    Truth(BooleanBuilder),
+    Date(Date32Builder),
+    Time(Time64NanosecondBuilder),
+}
+
+/// A contact to read values of.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Contact<'a> {
+    pub(crate) text: &'a [u8],
+    /// Whether it may hold `NaN` or `Infinity`. That is known from the walk over it, which is cheaper
+    /// than a search.
+    pub(crate) has_words: bool,
+}
+
+/// The values of one column under construction.
+pub(crate) struct Column {
+    kind: Kind,
+    raw: Raw,
+    /// Of a column of lists: where each ends, and which are there.
+    lists: Option<(OffsetBufferBuilder<i32>, NullBufferBuilder)>,
+    /// Of joined texts: those of one row.
+    joined: Vec<u8>,
+    /// Values that contacts had for it.
+    met: u64,
+    /// Those of them that did not fit its type.
+    misfits: u64,
+}
+
+impl Column {
+    /// For so many rows, whose text is expected to take so many bytes.
+    pub(crate) fn new(kind: &Kind, is_list: bool, rows: usize, bytes: usize) -> Self {
+        let raw = match kind.form {
+            Form::Any | Form::Json | Form::Joined | Form::Text | Form::Decimal { .. } => {
+                Raw::Text(Texts::new(&kind.data_type, rows, bytes))
+            }
+            Form::Whole { .. } | Form::Moment(_) => Raw::Whole(Int64Builder::with_capacity(rows)),
+            Form::Natural => Raw::Natural(UInt64Builder::with_capacity(rows)),
+            Form::Double | Form::Half => Raw::Double(Float64Builder::with_capacity(rows)),
+            Form::Single => Raw::Single(Float32Builder::with_capacity(rows)),
+            Form::Truth => Raw::Truth(BooleanBuilder::with_capacity(rows)),
+            Form::Date => Raw::Date(Date32Builder::with_capacity(rows)),
+            Form::Time => Raw::Time(Time64NanosecondBuilder::with_capacity(rows)),
+        };
+        let lists = is_list.then(|| (OffsetBufferBuilder::new(rows), NullBufferBuilder::new(rows)));
+        Self { kind: kind.clone(), raw, lists, joined: Vec::new(), met: 0, misfits: 0 }
+    }
+
+    /// A row with this contact.
+    pub(crate) fn push(&mut self, contact: Contact<'_>, found: &Values) {
+        if self.kind.form == Form::Joined {
+            return self.join(contact, found);
+        }
+        let Some((_, there)) = &mut self.lists else {
+            return self.value(contact, found.spans.first().copied().flatten());
+        };
+        there.append(found.is_there);
+        for span in &found.spans {
+            self.value(contact, *span);
+        }
+        if let Some((offsets, _)) = &mut self.lists {
+            offsets.push_length(found.spans.len());
+        }
+    }
+
+    /// A row with the texts of all elements.
+    fn join(&mut self, contact: Contact<'_>, found: &Values) {
+        let Raw::Text(texts) = &mut self.raw else { return };
+        self.joined.clear();
+        let mut is_empty = true;
+        for span in found.spans.iter().flatten().filter(|span| span.form != Written::Null) {
+            self.met += 1;
+            let Some(said) = said(Form::Any, contact, span) else {
+                self.misfits += 1;
+                continue;
+            };
+            if !is_empty {
+                self.joined.push(BETWEEN);
+            }
+            is_empty = false;
+            self.joined.extend_from_slice(&said);
+        }
+        texts.push_option((!is_empty).then_some(&self.joined));
+    }
+
+    /// A row without one.
+    pub(crate) fn push_null(&mut self) {
+        match &mut self.lists {
+            Some((offsets, there)) => {
+                offsets.push_length(0);
+                there.append_null();
+            }
+            None => self.value(Contact::default(), None),
+        }
+    }
+
+    /// A value that stands there in a contact's text; none if it is none.
+    fn value(&mut self, contact: Contact<'_>, span: Option<Span>) {
+        let span = span.filter(|span| span.form != Written::Null);
+        let fitted = span.is_some_and(|span| self.fits(contact, &span));
+        if !fitted {
+            self.append_null();
+        }
+        self.met += u64::from(span.is_some());
+        self.misfits += u64::from(span.is_some() && !fitted);
+    }
+
+    /// Appends a value if it fits the type, and returns whether it does.
+    fn fits(&mut self, contact: Contact<'_>, span: &Span) -> bool {
+        let form = self.kind.form;
+        let json = span.of(contact.text);
+        // The text of a string.
+        let string =
+            || said(Form::Text, contact, span).and_then(|said| String::from_utf8(said.into_owned()).ok());
+        match &mut self.raw {
+            Raw::Text(texts) => match form {
+                Form::Decimal { precision, scale } => {
+                    numbers::decimal(json, precision, scale).map(|text| texts.push(text.as_bytes()))
+                }
+                _ => said(form, contact, span).map(|said| texts.push(&said)),
+            },
+            Raw::Whole(numbers) => match form {
+                Form::Whole { least, most } => numbers::whole(json)
+                    .and_then(|number| i64::try_from(number).ok())
+                    .filter(|number| (least..=most).contains(number)),
+                Form::Moment(unit) => string().and_then(|text| moments::moment(&text, unit)),
+                _ => None,
+            }
+            .map(|number| numbers.append_value(number)),
+            Raw::Natural(numbers) => numbers::whole(json)
+                .and_then(|number| u64::try_from(number).ok())
+                .map(|number| numbers.append_value(number)),
+            Raw::Double(numbers) => {
+                let number = if form == Form::Half { numbers::half(json) } else { numbers::double(json) };
+                number.map(|number| numbers.append_value(number))
+            }
+            Raw::Single(numbers) => numbers::single(json).map(|number| numbers.append_value(number)),
+            Raw::Truth(truths) => truth(json).map(|truth| truths.append_value(truth)),
+            Raw::Date(dates) => {
+                string().and_then(|text| moments::date(&text)).map(|date| dates.append_value(date))
+            }
+            Raw::Time(times) => {
+                string().and_then(|text| moments::time(&text)).map(|time| times.append_value(time))
+            }
+        }
+        .is_some()
+    }
+
+    fn append_null(&mut self) {
+        match &mut self.raw {
+            Raw::Text(texts) => texts.push_null(),
+            Raw::Whole(numbers) => numbers.append_null(),
+            Raw::Natural(numbers) => numbers.append_null(),
+            Raw::Double(numbers) => numbers.append_null(),
+            Raw::Single(numbers) => numbers.append_null(),
+            Raw::Truth(truths) => truths.append_null(),
+            Raw::Date(dates) => dates.append_null(),
+            Raw::Time(times) => times.append_null(),
+        }
+    }
+
+    /// How many values contacts had for it.
+    pub(crate) const fn met(&self) -> u64 {
+        self.met
+    }
+
+    /// How many bytes of text there are.
+    pub(crate) fn bytes(&self) -> usize {
+        match &self.raw {
+            Raw::Text(texts) => texts.len(),
+            _ => 0,
+        }
+    }
+
+    /// The array, and how many values did not fit their type and are null.
+    pub(crate) fn finish(mut self) -> Result<(ArrayRef, u64), ArrowError> {
+        let raw: ArrayRef = match self.raw {
+            Raw::Text(texts) => texts.finish()?,
+            Raw::Whole(mut numbers) => Arc::new(numbers.finish()),
+            Raw::Natural(mut numbers) => Arc::new(numbers.finish()),
+            Raw::Double(mut numbers) => Arc::new(numbers.finish()),
+            Raw::Single(mut numbers) => Arc::new(numbers.finish()),
+            Raw::Truth(mut truths) => Arc::new(truths.finish()),
+            Raw::Date(mut dates) => Arc::new(dates.finish()),
+            Raw::Time(mut times) => Arc::new(times.finish()),
+        };
+        let values = if *raw.data_type() == self.kind.data_type {
+            raw
+        } else {
+            let safe = CastOptions { safe: true, ..CastOptions::default() };
+            let values = cast_with_options(&raw, &self.kind.data_type, &safe)?;
+            self.misfits += values.logical_null_count().saturating_sub(raw.null_count()) as u64;
+            values
+        };
+        let Some((offsets, mut there)) = self.lists else { return Ok((values, self.misfits)) };
+        let element = Arc::new(Field::new_list_field(self.kind.data_type, true));
+        let lists = ListArray::try_new(element, offsets.finish(), values, there.finish())?;
+        Ok((Arc::new(lists), self.misfits))
+    }
+}
+
+/// What a value says in text; `None` if it says none.
+fn said<'a>(form: Form, contact: Contact<'a>, span: &Span) -> Option<Cow<'a, [u8]>> {
+    let json = span.of(contact.text);
+    let between_quotes = || json.get(1..json.len().saturating_sub(1)).unwrap_or_default();
+    match (form, span.form) {
+        (Form::Json | Form::Any, Written::Otherwise) => {
+            let json = if contact.has_words { standard_json(json) } else { Cow::Borrowed(json) };
+            // A value that is only `NaN` or `Infinity` counts as not fitting.
+            (*json != *b"null").then_some(json)
+        }
+        (Form::Json, _) => Some(Cow::Borrowed(json)),
+        (_, Written::Plain) => Some(Cow::Borrowed(between_quotes())),
+        (_, Written::Escaped) => {
+            // A lone surrogate has no place in any string of Arrow's.
+            let said = String::from_utf8(unescape(between_quotes())).ok()?;
+            Some(Cow::Owned(said.into_bytes()))
+        }
+        (_, Written::Otherwise | Written::Null) => None,
+    }
+}
+
+fn truth(json: &[u8]) -> Option<bool> {
+    match json {
+        b"true" => Some(true),
+        b"false" => Some(false),
+        _ => None,
+    }
+}
+
+/// The type of a column of these.
+pub(crate) fn column_type(kind: &Kind, is_list: bool) -> DataType {
+    if is_list { DataType::new_list(kind.data_type.clone(), true) } else { kind.data_type.clone() }
+}

@@ -1,0 +1,189 @@
+//! What a column holds, and how that is read out of JSON before Arrow makes the type of it that was
+//! asked for.
+
+use std::sync::Arc;
+
+use arrow_array::new_empty_array;
+use arrow_cast::cast;
+use arrow_schema::{DataType, TimeUnit};
+
+use exactbuyer_core::error::{Error, ErrorKind};
+
+/// Stands between values that are joined, as between those of a list that is written to CSV.
+pub(crate) const BETWEEN: u8 = b';';
+
+/// How a value is read out of JSON.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// A string is its text; anything else but `null` is its JSON text.
+    Any,
+    /// The JSON text, quotes and all.
+    Json,
+    /// As [`Form::Any`], of all elements that are not `null`, with [`BETWEEN`] between them.
+    Joined,
+    /// A string.
+    Text,
+    /// A whole number of type `i64` within these bounds.
+    Whole { least: i64, most: i64 },
+    /// A whole number of type `u64`.
+    Natural,
+    /// The nearest double.
+    Double,
+    /// The nearest single.
+    Single,
+    /// A double whose nearest half is finite.
+    Half,
+    /// A number with at most `precision` digits, `scale` of them after the decimal point.
+    Decimal { precision: u8, scale: u8 },
+    /// `true` or `false`.
+    Truth,
+    /// A string that is a date.
+    Date,
+    /// A string that is a timestamp, in this unit.
+    Moment(TimeUnit),
+    /// A string that is a time of day.
+    Time,
+}
+
+impl Form {
+    /// What its values are before they are made into another type.
+    pub(crate) fn data_type(self) -> DataType {
+        match self {
+            Self::Any | Self::Json | Self::Joined | Self::Text | Self::Decimal { .. } => DataType::Utf8,
+            Self::Whole { .. } | Self::Moment(_) => DataType::Int64,
+            Self::Natural => DataType::UInt64,
+            Self::Double | Self::Half => DataType::Float64,
+            Self::Single => DataType::Float32,
+            Self::Truth => DataType::Boolean,
+            Self::Date => DataType::Date32,
+            Self::Time => DataType::Time64(TimeUnit::Nanosecond),
+        }
+    }
+
+    /// How values of this type are read; `None` if nothing in JSON can become it.
+    fn of(data_type: &DataType) -> Option<Self> {
+        use DataType as D;
+        fn within<T: Into<i64>>(least: T, most: T) -> Form {
+            Form::Whole { least: least.into(), most: most.into() }
+        }
+        Some(match data_type {
+            D::Boolean => Self::Truth,
+            D::Int8 => within(i8::MIN, i8::MAX),
+            D::Int16 => within(i16::MIN, i16::MAX),
+            D::Int32 => within(i32::MIN, i32::MAX),
+            D::Int64 => within(i64::MIN, i64::MAX),
+            D::UInt8 => within(u8::MIN, u8::MAX),
+            D::UInt16 => within(u16::MIN, u16::MAX),
+            D::UInt32 => within(u32::MIN, u32::MAX),
+            D::UInt64 => Self::Natural,
+            D::Float16 => Self::Half,
+            D::Float32 => Self::Single,
+            D::Float64 => Self::Double,
+            D::Decimal32(precision, scale)
+            | D::Decimal64(precision, scale)
+            | D::Decimal128(precision, scale)
+            | D::Decimal256(precision, scale) => {
+                Self::Decimal { precision: *precision, scale: u8::try_from(*scale).ok()? }
+            }
+            D::Date32 | D::Date64 => Self::Date,
+            D::Timestamp(unit, _) => Self::Moment(*unit),
+            D::Time32(_) | D::Time64(_) => Self::Time,
+            D::Utf8 | D::LargeUtf8 | D::Utf8View | D::Binary | D::LargeBinary | D::BinaryView => Self::Text,
+            // With smaller keys, a block of rows could not be made after it was paid for.
+            D::Dictionary(key, value)
+                if matches!(**key, D::Int32 | D::Int64 | D::UInt32 | D::UInt64)
+                    && matches!(**value, D::Utf8 | D::LargeUtf8) =>
+            {
+                Self::Text
+            }
+            _ => return None,
+        })
+    }
+}
+
+/// What one column holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kind {
+    pub(crate) form: Form,
+    pub(crate) data_type: DataType,
+}
+
+impl Default for Kind {
+    /// Text of whatever stands there.
+    fn default() -> Self {
+        Self { form: Form::Any, data_type: DataType::Utf8 }
+    }
+}
+
+impl Kind {
+    /// The JSON text of whatever stands there.
+    #[must_use]
+    pub fn json() -> Self {
+        Self { form: Form::Json, data_type: DataType::Utf8 }
+    }
+
+    /// The kind of that name: `"string"`, `"json"`, `"joined"` (every element's text, `;` between them),
+    /// `"bool"`, `"int8"` to `"int64"`, `"uint8"` to `"uint64"`, `"float32"`, `"float64"`, `"date"`,
+    /// `"timestamp"` (UTC, microseconds).
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`]: there is no such kind.
+    pub fn named(name: &str) -> Result<Self, Error> {
+        let data_type = match name {
+            "json" => return Ok(Self::json()),
+            "joined" => return Ok(Self { form: Form::Joined, data_type: DataType::Utf8 }),
+            "string" | "str" => DataType::Utf8,
+            "bool" => DataType::Boolean,
+            "int8" => DataType::Int8,
+            "int16" => DataType::Int16,
+            "int32" => DataType::Int32,
+            "int64" | "int" => DataType::Int64,
+            "uint8" => DataType::UInt8,
+            "uint16" => DataType::UInt16,
+            "uint32" => DataType::UInt32,
+            "uint64" => DataType::UInt64,
+            "float32" => DataType::Float32,
+            "float64" | "float" => DataType::Float64,
+            "date" | "date32" => DataType::Date32,
+            "timestamp" => timestamp(),
+            _ => {
+                return Err(Error::new(
+                    ErrorKind::Config,
+                    format!(
+                        "{name:?} is no type of a column: name string, json, joined, bool, int64, float64, \
+                         date or timestamp, or give a type of Arrow's"
+                    ),
+                ));
+            }
+        };
+        Self::of(data_type)
+    }
+
+    /// The kind that gives this type. A list stands for its elements: whether a column is one
+    /// depends on its path.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`]: nothing in JSON can become it.
+    pub fn of(data_type: DataType) -> Result<Self, Error> {
+        if let DataType::List(element) = &data_type {
+            return Self::of(element.data_type().clone());
+        }
+        // Some casts are refused only when they run, so an empty array is cast.
+        let is_made = |form: &Form| {
+            cast(&new_empty_array(&form.data_type()), &data_type)
+                .is_ok_and(|made| *made.data_type() == data_type)
+        };
+        let Some(form) = Form::of(&data_type).filter(is_made) else {
+            return Err(Error::new(
+                ErrorKind::Config,
+                format!("a column of {data_type} cannot be made of JSON: ask for \"json\", its text"),
+            ));
+        };
+        Ok(Self { form, data_type })
+    }
+}
+
+/// A moment, as this package writes it.
+pub(crate) fn timestamp() -> DataType {
+    DataType::Timestamp(TimeUnit::Microsecond, Some(Arc::from("UTC")))
+}

@@ -1,0 +1,174 @@
+//! Dates, timestamps and times of day in the notation of ISO 8601 and RFC 3339, in the years 1 to 9999, which
+//! Python's `datetime` can hold.
+//!
+//! Arrow's own parser is not used: it reads a timestamp as the date in UTC, and refuses a time without seconds.
+
+use arrow_schema::TimeUnit;
+
+const DAY_S: i64 = 86_400;
+const NANOS: i64 = 1_000_000_000;
+const YEARS: std::ops::RangeInclusive<u32> = 1..=9999;
+
+/// The days since 1970 of a date. A timestamp counts as a date only at midnight, without an offset or in UTC:
+/// any other one would lose its time, or have another date in another time zone.
+pub(crate) fn date(text: &str) -> Option<i32> {
+    let mut rest = Rest(text.as_bytes());
+    let days = rest.date()?;
+    let is_date = rest.is_end() || {
+        let (time_ns, offset_s) = rest.time_and_offset()?;
+        time_ns == 0 && offset_s.unwrap_or_default() == 0
+    };
+    i32::try_from(days).ok().filter(|_| is_date)
+}
+
+/// The units since 1970, in UTC, of a timestamp. Without an offset it is in UTC; a date means its midnight.
+/// Digits finer than the unit are cut off.
+pub(crate) fn moment(text: &str, unit: TimeUnit) -> Option<i64> {
+    let mut rest = Rest(text.as_bytes());
+    let days = rest.date()?;
+    let (time_ns, offset_s) = if rest.is_end() { (0, None) } else { rest.time_and_offset()? };
+    let seconds = days * DAY_S + time_ns / NANOS - offset_s.unwrap_or_default();
+    let years = days_of(*YEARS.start(), 1, 1)..days_of(*YEARS.end() + 1, 1, 1);
+    if !years.contains(&seconds.div_euclid(DAY_S)) {
+        return None;
+    }
+    let (per_second, nanos) = match unit {
+        TimeUnit::Second => (1, NANOS),
+        TimeUnit::Millisecond => (1_000, 1_000_000),
+        TimeUnit::Microsecond => (1_000_000, 1_000),
+        TimeUnit::Nanosecond => (NANOS, 1),
+    };
+    seconds.checked_mul(per_second)?.checked_add(time_ns % NANOS / nanos)
+}
+
+/// The nanoseconds since midnight of a time of day. It must have colons, because digits alone may mean anything,
+/// and no offset.
+pub(crate) fn time(text: &str) -> Option<i64> {
+    let mut rest = Rest(text.as_bytes());
+    let time_ns = rest.time()?;
+    (text.contains(':') && rest.is_end() && time_ns < DAY_S * NANOS).then_some(time_ns)
+}
+
+/// The text that is still to be read.
+struct Rest<'a>(&'a [u8]);
+
+impl Rest<'_> {
+    fn is_end(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn take(&mut self, any: &[u8]) -> bool {
+        match self.0.split_first() {
+            Some((first, rest)) if any.contains(first) => {
+                self.0 = rest;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn digit(&mut self) -> Option<u32> {
+        let (first, rest) = self.0.split_first()?;
+        let digit = char::from(*first).to_digit(10)?;
+        self.0 = rest;
+        Some(digit)
+    }
+
+    fn two_digits(&mut self) -> Option<u32> {
+        Some(self.digit()? * 10 + self.digit()?)
+    }
+
+    /// `YYYY-MM-DD` or `YYYYMMDD`, in days since 1970. Weeks and days of a year are no dates here.
+    fn date(&mut self) -> Option<i64> {
+        let year = self.two_digits()? * 100 + self.two_digits()?;
+        let has_marks = self.take(b"-");
+        let month = self.two_digits()?;
+        if has_marks && !self.take(b"-") {
+            return None;
+        }
+        let day = self.two_digits()?;
+        let is_date = YEARS.contains(&year) && (1..=days_in(year, month)).contains(&day);
+        is_date.then(|| days_of(year, month, day))
+    }
+
+    /// The time after a date: nanoseconds since its midnight, and the offset in seconds ahead of UTC.
+    fn time_and_offset(&mut self) -> Option<(i64, Option<i64>)> {
+        if !self.take(b"Tt ") {
+            return None;
+        }
+        let time_ns = self.time()?;
+        let offset_s = if self.is_end() { None } else { Some(self.offset()?) };
+        self.is_end().then_some((time_ns, offset_s))
+    }
+
+    /// `HH`, `HH:MM`, `HH:MM:SS` with or without a fraction, or the same without colons; `24:00` is the end of
+    /// the day.
+    fn time(&mut self) -> Option<i64> {
+        let hour = self.two_digits()?;
+        let has_marks = self.take(b":");
+        let (mut minute, mut second, mut fraction) = (0, 0, 0);
+        if has_marks || self.0.first().is_some_and(u8::is_ascii_digit) {
+            minute = self.two_digits()?;
+            let has_second =
+                if has_marks { self.take(b":") } else { self.0.first().is_some_and(u8::is_ascii_digit) };
+            if has_second {
+                second = self.two_digits()?;
+                if self.take(b".,") {
+                    fraction = self.fraction()?;
+                }
+            }
+        }
+        let time_ns = i64::from(hour * 3600 + minute * 60 + second) * NANOS + fraction;
+        // No type of Arrow can hold a leap second.
+        (minute < 60 && second < 60 && time_ns <= DAY_S * NANOS).then_some(time_ns)
+    }
+
+    /// The digits after the decimal point, in nanoseconds; finer digits are cut off.
+    fn fraction(&mut self) -> Option<i64> {
+        let (mut fraction, mut unit) = (i64::from(self.digit()?), NANOS / 10);
+        fraction *= unit;
+        while let Some(digit) = self.digit() {
+            unit /= 10;
+            fraction += i64::from(digit) * unit;
+        }
+        Some(fraction)
+    }
+
+    /// `Z`, `+HH:MM`, `+HHMM` or `+HH`, optionally after a space, in seconds ahead of UTC.
+    fn offset(&mut self) -> Option<i64> {
+        self.take(b" ");
+        if self.take(b"Zz") {
+            return Some(0);
+        }
+        let sign = if self.take(b"-") { -1 } else { i64::from(self.take(b"+").then_some(1_u8)?) };
+        let hours = self.two_digits()?;
+        let minutes = if self.is_end() {
+            0
+        } else {
+            self.take(b":");
+            self.two_digits()?
+        };
+        (hours < 24 && minutes < 60).then(|| sign * i64::from(hours * 3600 + minutes * 60))
+    }
+}
+
+fn days_in(year: u32, month: u32) -> u32 {
+    match month {
+        2 if year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400)) => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        1..=12 => 31,
+        _ => 0,
+    }
+}
+
+/// The days since 1970 of a date of the Gregorian calendar, as Howard Hinnant's `days_from_civil` counts them:
+/// <https://howardhinnant.github.io/date_algorithms.html>.
+fn days_of(year: u32, month: u32, day: u32) -> i64 {
+    // Years begin in March here, so that the leap day is the last day of a year.
+    let year = i64::from(year) - i64::from(month <= 2);
+    let era = year.div_euclid(400);
+    let of_era = year.rem_euclid(400);
+    let of_year = (153 * ((i64::from(month) + 9) % 12) + 2) / 5 + i64::from(day) - 1;
+    era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
+}

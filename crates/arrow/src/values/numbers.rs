@@ -1,0 +1,96 @@
+//! Reads JSON numbers as the types of columns, exactly: a number that the type cannot hold gives `None`.
+//!
+//! Strings are not numbers, and neither are `NaN` and `Infinity`, which JSON does not have. A float is the
+//! nearest one; no other type loses a digit.
+
+/// The first number that `f16` rounds to infinity.
+const HALF_OVERFLOW: f64 = 65_520.0;
+
+/// Digits of the longest number of type `i128`.
+const WHOLE_DIGITS: usize = 39;
+
+/// A whole number in any notation: `4`, `4.0` and `4e0` are equal.
+pub(crate) fn whole(json: &[u8]) -> Option<i128> {
+    let text = number_text(json)?;
+    if let Ok(number) = text.parse() {
+        return Some(number);
+    }
+    let decimal = Decimal::read(text)?;
+    if decimal.digits.is_empty() {
+        return Some(0);
+    }
+    let zeros = usize::try_from(decimal.exponent).ok()?;
+    if decimal.digits.len().checked_add(zeros)? > WHOLE_DIGITS {
+        return None;
+    }
+    let number: i128 = format!("{:0<1$}", decimal.digits, decimal.digits.len() + zeros).parse().ok()?;
+    Some(if decimal.is_negative { -number } else { number })
+}
+
+/// The nearest double.
+pub(crate) fn double(json: &[u8]) -> Option<f64> {
+    number_text(json)?.parse().ok().filter(|number: &f64| number.is_finite())
+}
+
+/// The nearest single.
+pub(crate) fn single(json: &[u8]) -> Option<f32> {
+    number_text(json)?.parse().ok().filter(|number: &f32| number.is_finite())
+}
+
+/// A double whose nearest half is finite.
+pub(crate) fn half(json: &[u8]) -> Option<f64> {
+    double(json).filter(|number| number.abs() < HALF_OVERFLOW)
+}
+
+/// The text of a number with at most `precision` digits, `scale` of them after the point, as Arrow reads it.
+pub(crate) fn decimal(json: &[u8], precision: u8, scale: u8) -> Option<String> {
+    let decimal = Decimal::read(number_text(json)?)?;
+    if decimal.digits.is_empty() {
+        return Some("0".to_owned());
+    }
+    // The zeros after the digits, once the number is multiplied by ten to the power of `scale`.
+    let zeros = usize::try_from(decimal.exponent.checked_add(i64::from(scale))?).ok()?;
+    if decimal.digits.len().checked_add(zeros)? > usize::from(precision) {
+        return None;
+    }
+    let scale = usize::from(scale);
+    let digits = format!("{:0<1$}", decimal.digits, decimal.digits.len() + zeros);
+    let digits = format!("{:0>1$}", digits, scale + 1);
+    let (ones, fraction) = digits.split_at_checked(digits.len() - scale)?;
+    let sign = if decimal.is_negative { "-" } else { "" };
+    Some(format!("{sign}{ones}.{fraction}"))
+}
+
+/// The text of a number; `None` for anything else.
+fn number_text(json: &[u8]) -> Option<&str> {
+    let digits = json.strip_prefix(b"-").unwrap_or(json);
+    let is_number = digits.first().is_some_and(u8::is_ascii_digit);
+    is_number.then(|| std::str::from_utf8(json).ok()).flatten()
+}
+
+/// A number as its digits times a power of ten.
+struct Decimal {
+    is_negative: bool,
+    /// Without leading and trailing zeros; empty for zero.
+    digits: String,
+    exponent: i64,
+}
+
+impl Decimal {
+    fn read(text: &str) -> Option<Self> {
+        let (is_negative, text) = text.strip_prefix('-').map_or((false, text), |text| (true, text));
+        let (digits, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
+        let (ones, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+        let all = [ones, fraction].concat();
+        let digits = all.trim_end_matches('0');
+        if digits.is_empty() {
+            return Some(Self { is_negative, digits: String::new(), exponent: 0 });
+        }
+        // A number with a larger exponent fits no type.
+        let exponent: i32 = exponent.parse().ok()?;
+        let behind = i64::try_from(fraction.len()).ok()?;
+        let zeros = i64::try_from(all.len() - digits.len()).ok()?;
+        let digits = digits.trim_start_matches('0').to_owned();
+        Some(Self { is_negative, digits, exponent: i64::from(exponent) - behind + zeros })
+    }
+}

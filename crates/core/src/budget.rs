@@ -1,0 +1,148 @@
+//! What may still be spent: a ceiling that holds exactly. Pure.
+//!
+//! The worst case of a chunk is reserved before it is sent and settled by what was charged. A
+//! doubt counts as spent.
+
+/// Credits against a ceiling.
+#[derive(Debug, Clone, Default)]
+pub struct Budget {
+    ceiling: Option<u64>,
+    spent: u64,
+    in_doubt: u64,
+    reserved: u64,
+}
+
+impl Budget {
+    /// A budget of so many credits; without a ceiling everything fits.
+    #[must_use]
+    pub fn new(ceiling: Option<u64>) -> Self {
+        Self { ceiling, ..Self::default() }
+    }
+
+    /// Credits that can still be reserved.
+    #[must_use]
+    pub fn room(&self) -> u64 {
+        let taken = self.spent.saturating_add(self.in_doubt).saturating_add(self.reserved);
+        self.ceiling.map_or(u64::MAX, |ceiling| ceiling.saturating_sub(taken))
+    }
+
+    /// Credits reserved by what is in flight.
+    #[must_use]
+    pub const fn reserved(&self) -> u64 {
+        self.reserved
+    }
+
+    /// The ceiling, if there is one.
+    #[must_use]
+    pub const fn ceiling(&self) -> Option<u64> {
+        self.ceiling
+    }
+
+    /// Sets aside the worst case of a chunk; whether it fitted.
+    #[must_use]
+    pub fn reserve(&mut self, credits: u64) -> bool {
+        let fits = credits <= self.room();
+        if fits {
+            self.reserved += credits;
+        }
+        fits
+    }
+
+    /// Replaces a reservation by what it came to.
+    pub fn settle(&mut self, reserved: u64, spent: u64, in_doubt: u64) {
+        self.reserved = self.reserved.saturating_sub(reserved);
+        self.spent = self.spent.saturating_add(spent);
+        self.in_doubt = self.in_doubt.saturating_add(in_doubt);
+    }
+}
+
+/// What a spending limit still allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    /// Credits that can still be claimed.
+    pub credits: u64,
+    /// Credits spent in its period by all processes that share the store. Doubts and requests in flight count as spent.
+    pub spent: u64,
+    /// The limit.
+    pub ceiling: u64,
+    /// Whether there are requests in flight that may cost less than was reserved for them.
+    pub reserved: bool,
+}
+
+/// How often a lookup is a hit, as far as is known, to tell whether a small chunk is worth a
+/// request.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct HitRate {
+    answered: u64,
+    hits: u64,
+}
+
+impl HitRate {
+    /// Lookups that the guess before the first answer weighs as much as.
+    const PRIOR_WEIGHT: f64 = 20.0;
+    /// The guess before the first answer.
+    const PRIOR: f64 = 0.7;
+
+    /// Notes what a chunk came to.
+    pub fn note(&mut self, answered: u64, hits: u64) {
+        self.answered += answered;
+        self.hits += hits;
+    }
+
+    /// Whether a chunk of `lookups` is more likely than not to buy a credit.
+    #[must_use]
+    #[allow(clippy::cast_precision_loss)] // counts of lookups, far below 2^52
+    pub fn likely_buys(&self, lookups: u64) -> bool {
+        let hits = self.hits as f64 + Self::PRIOR * Self::PRIOR_WEIGHT;
+        let answered = self.answered as f64 + Self::PRIOR_WEIGHT;
+        let none = (1.0 - hits / answered).powf(lookups as f64);
+        lookups > 0 && none <= 0.5
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_last_credit_is_worth_a_request_where_most_are_found() {
+        let mut rate = HitRate::default();
+        assert!(rate.likely_buys(1));
+        rate.note(1_000, 10);
+        assert!(!rate.likely_buys(5));
+        assert!(rate.likely_buys(100));
+        assert!(!rate.likely_buys(0));
+    }
+
+    proptest! {
+        /// Spent, in doubt and reserved never exceed the ceiling where nobody is charged more than
+        /// the worst case.
+        #[test]
+        fn the_ceiling_holds(
+            ceiling in 0_u64..5_000,
+            chunks in prop::collection::vec((1_u64..1_000, 0.0_f64..1.0, 0.0_f64..1.0, any::<bool>()), 0..60),
+        ) {
+            let mut budget = Budget::new(Some(ceiling));
+            let mut open: Vec<(u64, u64, u64)> = Vec::new();
+            for (size, charged, doubt, settle_one) in chunks {
+                #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]
+                if budget.reserve(size) {
+                    let spent = (size as f64 * charged) as u64;
+                    open.push((size, spent, ((size - spent) as f64 * doubt) as u64));
+                }
+                prop_assert!(budget.spent + budget.in_doubt + budget.reserved <= ceiling);
+                if settle_one && let Some((reserved, spent, in_doubt)) = open.pop() {
+                    budget.settle(reserved, spent, in_doubt);
+                }
+                prop_assert!(budget.spent + budget.in_doubt + budget.reserved <= ceiling);
+            }
+            for (reserved, spent, in_doubt) in open {
+                budget.settle(reserved, spent, in_doubt);
+            }
+            prop_assert_eq!(budget.reserved, 0);
+            prop_assert!(budget.spent + budget.in_doubt <= ceiling);
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! The settings of an enricher, checked once, frozen after.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::identifier::Rules;
+use crate::service::limits;
+
+/// What to do with a lookup whose outcome is unknown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnUnknown {
+    /// Leave it: its rows get the status `unknown`.
+    #[default]
+    Hold,
+    /// Send it again; the doubt stays counted.
+    Resend,
+}
+
+/// Over what `max_credits` is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Per {
+    /// Each run by itself.
+    Run,
+    /// A calendar day.
+    Day,
+    /// A calendar month.
+    Month,
+    /// Everything that the store has on record; without a durable one, everything that this engine
+    /// sends.
+    #[default]
+    Store,
+}
+
+/// How the body is encoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum BodyFormat {
+    /// `application/x-www-form-urlencoded`, each field JSON text.
+    #[default]
+    Form,
+    /// `application/json`.
+    Json,
+}
+
+/// The settings of the engine. The transport has its own.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// A match counts only if it has all of these.
+    pub required_fields: Box<[Box<str>]>,
+    /// Most credits to spend, doubts counted as spent.
+    pub max_credits: Option<u64>,
+    /// Over what they are counted.
+    pub per: Per,
+    /// The time zone in which days and months begin: a name of the tz database, or `UTC`.
+    pub time_zone: Box<str>,
+    /// The oldest stored hit that is still served; without it, any.
+    pub max_age: Option<Duration>,
+    /// The oldest stored miss that is still served; without it, any.
+    pub miss_max_age: Option<Duration>,
+    /// What the journal says of each request, beside what it says anyway.
+    pub tags: Arc<[(Box<str>, Box<str>)]>,
+    /// Stands for the API key in the journal: salted by the store, so that all processes that share
+    /// it agree, and nobody else can.
+    pub key_fingerprint: u64,
+    /// Most lookups in flight or unknown at any moment of a run.
+    pub max_in_doubt: usize,
+    /// What to do with an unknown.
+    pub on_unknown: OnUnknown,
+    /// Most sends in any 60 s.
+    pub requests_per_minute: u32,
+    /// Most requests in flight.
+    pub max_concurrency: usize,
+    /// Most lookups of one request.
+    pub chunk_size: usize,
+    /// How often what was not sent, or refused for a while, is tried again.
+    pub max_retries: u32,
+    /// How long requests in flight may still take once a run is stopped.
+    pub grace: Duration,
+    /// How the body is encoded.
+    pub body: BodyFormat,
+    /// How identifiers are read.
+    pub rules: Rules,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            required_fields: Box::default(),
+            max_credits: None,
+            per: Per::Store,
+            time_zone: "UTC".into(),
+            max_age: None,
+            miss_max_age: Some(Duration::from_hours(7 * 24)),
+            tags: Arc::default(),
+            key_fingerprint: 0,
+            max_in_doubt: 20_000,
+            on_unknown: OnUnknown::Hold,
+            requests_per_minute: limits::REQUESTS_PER_MINUTE,
+            max_concurrency: 64,
+            chunk_size: limits::MAX_CHUNK,
+            max_retries: 5,
+            grace: Duration::from_secs(30),
+            body: BodyFormat::Form,
+            rules: Rules::default(),
+        }
+    }
+}

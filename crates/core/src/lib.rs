@@ -1,0 +1,41 @@
+//! Rows come in, become identifiers, are planned into chunks, are dispatched, the replies are decoded, stored and
+//! assembled into results, and results go out. Each stage takes the type of the stage before, and knows nothing of the
+//! stage after.
+//!
+//! This crate decides and does nothing else: it has no runtime, clock, file or random source. Time and chance are
+//! arguments. `clippy.toml` beside its manifest refuses them.
+//!
+//! In reading order:
+//!
+//! | room | what it owns |
+//! |---|---|
+//! | [`identifier`] | what can be looked up: e-mail, phone, social profile; canonical forms |
+//! | [`outcome`] | what became of a lookup, and whether it may be sent |
+//! | [`results`] | the outcome of a row, the receipt of a run |
+//! | [`plan`] | merges duplicates, remembers which row waits for what, cuts chunks |
+//! | [`policy`], [`pace`], [`budget`], [`concurrency`] | what to do next |
+//! | [`service`] | everything that knows the service: limits, encoding, decoding, the [`Transport`] trait |
+//! | [`store`] | the [`Store`] trait: what was asked and paid |
+//! | [`schedule`] | what a run sends next, and what follows from each reply |
+//!
+//! [`config`], [`error`] and [`secret`] are what all of them may name.
+//!
+//! [`Transport`]: service::transport::Transport
+//! [`Store`]: store::Store
+
+#![cfg_attr(test, allow(clippy::disallowed_methods))] // tests take a moment to start from
+
+pub mod budget;
+pub mod concurrency;
+pub mod config;
+pub mod error;
+pub mod identifier;
+pub mod outcome;
+pub mod pace;
+pub mod plan;
+pub mod policy;
+pub mod results;
+pub mod schedule;
+pub mod secret;
+pub mod service;
+pub mod store;

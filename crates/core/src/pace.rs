@@ -1,0 +1,139 @@
+//! When the next request may go out: an exact sliding window. Pure: the clock is an argument.
+//!
+//! A token bucket whose burst is the whole rate lets nearly twice the rate through in its first
+//! minute, so each send is remembered until it is too old to count.
+
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use crate::service::limits::{MARGIN, WINDOW};
+
+/// The sends of the last [`WINDOW`], and until when nobody may send at all.
+#[derive(Debug, Default)]
+pub struct Pace {
+    sends: VecDeque<Instant>,
+    paused_until: Option<Instant>,
+}
+
+impl Pace {
+    /// Takes the slot of one send, now.
+    ///
+    /// # Errors
+    /// The earliest moment at which it is worth asking again.
+    pub fn take(&mut self, now: Instant, per_minute: u32) -> Result<(), Instant> {
+        if let Some(until) = self.paused_until {
+            if now < until {
+                return Err(until);
+            }
+            self.paused_until = None;
+        }
+        self.forget(now);
+        let most = per_minute.max(1) as usize;
+        if self.sends.len() >= most {
+            // The send that must grow old before there is room again: not always the oldest, as
+            // the rate may have been lowered meanwhile.
+            let blocking = self.sends.get(self.sends.len() - most).copied().unwrap_or(now);
+            return Err(blocking + WINDOW + MARGIN);
+        }
+        self.sends.push_back(now);
+        Ok(())
+    }
+
+    /// Gives back a slot that was taken at `at` and not used.
+    pub fn give_back(&mut self, at: Instant) {
+        if let Some(place) = self.sends.iter().rposition(|sent| *sent == at) {
+            self.sends.remove(place);
+        }
+    }
+
+    /// Nobody sends before `until`. A pause is never shortened.
+    pub fn pause(&mut self, until: Instant) {
+        self.paused_until = Some(self.paused_until.map_or(until, |known| known.max(until)));
+    }
+
+    /// Until when nobody may send, if that is so at `now`.
+    #[must_use]
+    pub fn paused_until(&self, now: Instant) -> Option<Instant> {
+        self.paused_until.filter(|until| now < *until)
+    }
+
+    /// Sends that still count.
+    pub fn recent(&mut self, now: Instant) -> usize {
+        self.forget(now);
+        self.sends.len()
+    }
+
+    fn forget(&mut self, now: Instant) {
+        while self.sends.front().is_some_and(|sent| *sent + WINDOW + MARGIN <= now) {
+            self.sends.pop_front();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+    use std::time::Duration;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn all_slots_of_a_window_and_not_one_more() {
+        let start = Instant::now();
+        let mut pace = Pace::default();
+        for _ in 0..200 {
+            pace.take(start, 200).unwrap();
+        }
+        let again = pace.take(start, 200).unwrap_err();
+        assert_eq!(again, start + WINDOW + MARGIN);
+        assert!(pace.take(start + WINDOW, 200).is_err());
+        assert!(pace.take(again, 200).is_ok());
+    }
+
+    #[test]
+    fn a_slot_given_back_can_be_taken_again() {
+        let start = Instant::now();
+        let mut pace = Pace::default();
+        pace.take(start, 1).unwrap();
+        pace.give_back(start);
+        assert!(pace.take(start, 1).is_ok());
+    }
+
+    #[test]
+    fn a_pause_stops_everybody_and_is_never_shortened() {
+        let start = Instant::now();
+        let mut pace = Pace::default();
+        pace.pause(start + Duration::from_mins(1));
+        pace.pause(start + Duration::from_secs(5));
+        assert_eq!(pace.take(start, 200).unwrap_err(), start + Duration::from_mins(1));
+        assert!(pace.take(start + Duration::from_mins(1), 200).is_ok());
+    }
+
+    proptest! {
+        /// Whatever the arrivals and however the rate is lowered and raised, no 60 s hold more
+        /// than the rate in force.
+        #[test]
+        fn no_window_above_the_rate(
+            steps in prop::collection::vec((0_u64..20_000, 1_u32..8), 1..400),
+        ) {
+            let start = Instant::now();
+            let mut now = start;
+            let mut pace = Pace::default();
+            let mut sent: Vec<(Instant, u32)> = Vec::new();
+            for (wait_ms, rate) in steps {
+                now += Duration::from_millis(wait_ms);
+                match pace.take(now, rate) {
+                    Ok(()) => {
+                        sent.push((now, rate));
+                        let within = sent.iter().filter(|(at, _)| *at + WINDOW > now).count();
+                        prop_assert!(within <= rate as usize);
+                    }
+                    Err(again) => prop_assert!(again > now),
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! What a reply, or the lack of one, means for the payer. Pure. This is the README's table "What is sent again"
+//! in code.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::error::{Error, ErrorKind};
+use crate::service::transport::{Failure, Reply};
+
+/// A pause longer than this ends the run instead of sleeping through it.
+pub const LONGEST_PAUSE: Duration = Duration::from_mins(15);
+
+/// A 503 that took longer than this, and has no `Retry-After`, comes from a gateway that stopped waiting while
+/// the service went on working: the request may have been charged.
+const PATIENCE_OF_A_GATEWAY: Duration = Duration::from_secs(10);
+
+/// A proxy's status if it asks for a user name and a password, or refuses them.
+const PROXY_LOGIN: u16 = 407;
+
+/// What a reply, or the lack of one, means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// The service answered, and charged: read the body.
+    Answered,
+    /// Nothing left this machine, or the service is busy: free. Send again, after the wait if there is one, and
+    /// at most `max_retries` times.
+    Later {
+        /// The error of the run if every retry ends like this.
+        trouble: Error,
+        /// The wait that the service asked for.
+        wait: Option<Duration>,
+        /// Whether it is a sign that the service cannot keep up.
+        congested: bool,
+    },
+    /// Over the rate limit: free. Nobody sends before the wait is over.
+    Paused(Option<Duration>),
+    /// The service refuses a record of the chunk, or the request itself: free. Split.
+    Refused(u16),
+    /// The request is too large: free. Send smaller ones.
+    TooLarge,
+    /// No request of this run will be served: free. Stop.
+    Fatal(Error),
+    /// It may have been charged. Send it again only if the user has asked for that.
+    Unknown {
+        /// What happened, to be followed by the time.
+        reason: String,
+        /// Whether it is a sign that the service cannot keep up.
+        congested: bool,
+    },
+}
+
+impl Verdict {
+    /// Why a single record was refused.
+    #[must_use]
+    pub fn rejection(&self) -> Arc<str> {
+        match self {
+            Self::Refused(status) => format!("the service refused this record ({status})").into(),
+            _ => "the service refused this record (413: too large)".into(),
+        }
+    }
+}
+
+/// Judges one attempt that took so long.
+#[must_use]
+pub fn judge(outcome: &Result<Reply, Failure>, took: Duration) -> Verdict {
+    match outcome {
+        Ok(reply) => judge_reply(reply, took),
+        Err(Failure::NotSent(why)) => {
+            let trouble = Error::new(
+                ErrorKind::Transport,
+                format!("nothing was sent, and nothing charged: {why}. Then run this again"),
+            );
+            if why.is_final() {
+                return Verdict::Fatal(trouble.with_status(PROXY_LOGIN));
+            }
+            Verdict::Later { trouble, wait: None, congested: false }
+        }
+        Err(Failure::Forbidden(why)) => Verdict::Fatal(Error::new(ErrorKind::Config, *why)),
+        Err(Failure::Lost(why)) => Verdict::Unknown { reason: why.to_string(), congested: true },
+    }
+}
+
+fn judge_reply(reply: &Reply, took: Duration) -> Verdict {
+    let fatal = |kind, text: &str| Verdict::Fatal(Error::new(kind, text).with_status(reply.status));
+    match reply.status {
+        200..=299 => Verdict::Answered,
+        429 => Verdict::Paused(reply.retry_after),
+        503 if reply.retry_after.is_none() && took > PATIENCE_OF_A_GATEWAY => Verdict::Unknown {
+            reason: format!("the service answered 503 after {} s", took.as_secs()),
+            congested: true,
+        },
+        408 | 503 => Verdict::Later {
+            trouble: Error::new(
+                ErrorKind::Server,
+                format!("the service kept answering {}: it is busy; run this again later", reply.status),
+            )
+            .with_status(reply.status),
+            wait: reply.retry_after,
+            congested: reply.status == 503,
+        },
+        400 | 422 => Verdict::Refused(reply.status),
+        413 => Verdict::TooLarge,
+        401 => fatal(
+            ErrorKind::Authentication,
+            "the service refused the API key (401): check EXACTBUYER_API_KEY or api_key=",
+        ),
+        403 => fatal(
+            ErrorKind::InsufficientCredits,
+            "the account has too few credits (403): buy more, and ask again for the rows that are not_sent",
+        ),
+        404 => fatal(ErrorKind::Api, "there is no such address (404): check base_url"),
+        300..=399 => fatal(
+            ErrorKind::Api,
+            &format!(
+                "the service redirects elsewhere ({}): redirects are never followed, as they would carry the key; \
+                 set base_url to the final address",
+                reply.status
+            ),
+        ),
+        402..=499 => fatal(
+            ErrorKind::Api,
+            &format!("the service refused the request ({}): check base_url and the settings", reply.status),
+        ),
+        status => {
+            Verdict::Unknown { reason: format!("the service answered {status}"), congested: status >= 500 }
+        }
+    }
+}
+
+/// The longest step of [`backoff`].
+const LONGEST_BACKOFF: Duration = Duration::from_secs(30);
+
+/// How long to wait before the attempt after so many: exponential backoff with full jitter
+/// (<https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>). `chance` is
+/// uniform in 0..1.
+#[must_use]
+pub fn backoff(attempts: u32, chance: f64) -> Duration {
+    let step = Duration::from_millis(500).saturating_mul(1_u32.checked_shl(attempts).unwrap_or(u32::MAX));
+    step.min(LONGEST_BACKOFF).mul_f64(chance.clamp(0.0, 1.0))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::panic)]
+
+    use bytes::Bytes;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::service::transport::{Lost, NotSent, ProxyFailure, ProxySource, TlsFailure};
+
+    fn reply(status: u16, retry_after_s: Option<u64>, took_s: u64) -> Verdict {
+        let reply = Reply {
+            status,
+            retry_after: retry_after_s.map(Duration::from_secs),
+            body: Bytes::new(),
+            cut: None,
+        };
+        judge(&Ok(reply), Duration::from_secs(took_s))
+    }
+
+    fn kind(verdict: Verdict) -> ErrorKind {
+        match verdict {
+            Verdict::Fatal(error) => error.kind(),
+            other => panic!("not fatal: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_table_row_by_row() {
+        assert_eq!(reply(200, None, 1), Verdict::Answered);
+        assert!(matches!(reply(400, None, 1), Verdict::Refused(400)));
+        assert!(matches!(reply(422, None, 1), Verdict::Refused(422)));
+        assert_eq!(reply(413, None, 1), Verdict::TooLarge);
+        assert_eq!(reply(429, None, 1), Verdict::Paused(None));
+        assert_eq!(reply(429, Some(7), 1), Verdict::Paused(Some(Duration::from_secs(7))));
+        assert!(matches!(reply(408, None, 60), Verdict::Later { congested: false, .. }));
+        assert!(matches!(reply(503, None, 10), Verdict::Later { congested: true, .. }));
+        assert!(matches!(reply(503, None, 11), Verdict::Unknown { .. }));
+        assert!(matches!(reply(503, Some(1), 11), Verdict::Later { .. }));
+        assert_eq!(kind(reply(401, None, 1)), ErrorKind::Authentication);
+        assert_eq!(kind(reply(403, None, 1)), ErrorKind::InsufficientCredits);
+        for status in [404, 402, 405, 409, 410, 418, 451, 499, 301, 302, 303, 307, 308] {
+            assert_eq!(kind(reply(status, None, 1)), ErrorKind::Api, "{status}");
+        }
+        for status in [500, 501, 502, 504, 505, 520, 599, 100, 999] {
+            assert!(matches!(reply(status, None, 1), Verdict::Unknown { .. }), "{status}");
+        }
+        let by = |failure| NotSent::Proxy(failure, ProxySource::Setting);
+        for why in [
+            NotSent::Dns,
+            NotSent::Refused,
+            NotSent::TimedOut,
+            NotSent::Connect,
+            NotSent::Tls(TlsFailure::UnknownIssuer),
+            by(ProxyFailure::Refused),
+            by(ProxyFailure::Denied),
+        ] {
+            let verdict = judge(&Err(Failure::NotSent(why)), Duration::ZERO);
+            assert!(matches!(verdict, Verdict::Later { congested: false, .. }), "{why}");
+        }
+        for why in [by(ProxyFailure::LoginMissing), by(ProxyFailure::LoginWrong)] {
+            assert_eq!(kind(judge(&Err(Failure::NotSent(why)), Duration::ZERO)), ErrorKind::Transport);
+        }
+        for why in [Lost::Disconnected, Lost::TimedOut, Lost::Garbled] {
+            let verdict = judge(&Err(Failure::Lost(why)), Duration::ZERO);
+            assert!(matches!(verdict, Verdict::Unknown { .. }), "{why}");
+        }
+        assert_eq!(kind(judge(&Err(Failure::Forbidden("offline")), Duration::ZERO)), ErrorKind::Config);
+    }
+
+    proptest! {
+        #[test]
+        fn backoff_is_bounded_and_grows(attempts in 0_u32..200, chance in 0.0_f64..1.0) {
+            let wait = backoff(attempts, chance);
+            prop_assert!(wait <= LONGEST_BACKOFF);
+            prop_assert!(backoff(attempts + 1, chance) >= wait);
+            prop_assert_eq!(backoff(attempts, 0.0), Duration::ZERO);
+        }
+    }
+}

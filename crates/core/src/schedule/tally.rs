@@ -1,0 +1,273 @@
+//! The counts of one run: its receipt, how far it is, and what is reported at its end.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::error::{Error, ErrorKind};
+use crate::outcome::Seen;
+use crate::results::{Receipt, RowOutcome, Source, Status};
+use crate::service::limits::WINDOW;
+
+use super::Scheduler;
+use super::trouble::counted;
+
+/// Whether the service has accepted a request of the run so far.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+enum Reception {
+    #[default]
+    Unasked,
+    /// Single records were refused, and nothing was accepted.
+    Refused,
+    Accepted,
+}
+
+/// The receipt in the making.
+#[derive(Debug)]
+pub(super) struct Tally {
+    pub(super) receipt: Receipt,
+    started: Instant,
+    /// A store keeps doubts after the run, and the user can decide what to do with them.
+    durable: bool,
+    reception: Reception,
+    /// Some reply, whose credits are known, left lookups unknown.
+    unreadable: bool,
+    /// Why the first unknown lookup is unknown.
+    first_doubt: Option<Arc<str>>,
+    /// Why the run stopped: of each severity, the first.
+    stopped_by: Vec<Error>,
+}
+
+/// Worst first: fatal, budget, unknown.
+const fn severity(error: &Error) -> u8 {
+    match error.kind() {
+        ErrorKind::BudgetExceeded => 1,
+        ErrorKind::UnknownOutcome => 2,
+        _ => 0,
+    }
+}
+
+impl Tally {
+    pub(super) fn new(started: Instant, durable: bool) -> Self {
+        Self {
+            receipt: Receipt::default(),
+            started,
+            durable,
+            reception: Reception::default(),
+            unreadable: false,
+            first_doubt: None,
+            stopped_by: Vec::new(),
+        }
+    }
+
+    /// Counts rows that have their outcome.
+    pub(super) fn count(&mut self, outcomes: &[RowOutcome], now: Instant) {
+        for outcome in outcomes {
+            if let Some(count) = self.receipt.by_status.get_mut(outcome.status as usize) {
+                *count += 1;
+            }
+            let found = u64::from(outcome.status == Status::Found);
+            match outcome.source {
+                Source::Asked => {}
+                Source::Duplicate => {
+                    self.receipt.duplicates += 1;
+                    self.receipt.found_duplicates += found;
+                }
+                Source::Store if outcome.status == Status::Unknown => self.receipt.inherited.rows += 1,
+                Source::Store if outcome.status == Status::NotSent => self.receipt.barred += 1,
+                Source::Store => {
+                    self.receipt.from_store += 1;
+                    self.receipt.found_from_store += found;
+                }
+            }
+        }
+        self.receipt.elapsed = now.saturating_duration_since(self.started);
+    }
+
+    /// Lookups went out, and this is what they cost.
+    pub(super) fn sent(&mut self, lookups: usize, credits: u64, in_doubt: u64) {
+        self.receipt.requests += 1;
+        self.receipt.sent += lookups as u64;
+        self.receipt.credits += credits;
+        self.receipt.credits_in_doubt += in_doubt;
+    }
+
+    /// The service accepted a request.
+    pub(super) const fn accepted(&mut self) {
+        self.reception = Reception::Accepted;
+    }
+
+    /// A single record was refused.
+    pub(super) fn refused(&mut self) {
+        self.reception = self.reception.max(Reception::Refused);
+    }
+
+    /// A reply whose credits are known left lookups unknown.
+    pub(super) const fn unreadable(&mut self) {
+        self.unreadable = true;
+    }
+
+    /// A reply that was charged, and what was odd about it.
+    pub(super) fn noted(&mut self, note: &'static str) {
+        let notes = &mut self.receipt.notes;
+        match notes.iter_mut().find(|(known, _)| *known == note) {
+            Some((_, replies)) => *replies += 1,
+            None => notes.push((note, 1)),
+        }
+    }
+
+    /// Only the first doubt is reported.
+    pub(super) fn doubted(&mut self, reason: &Arc<str>) {
+        self.first_doubt.get_or_insert_with(|| reason.clone());
+    }
+
+    /// This run met a doubt that an earlier run left.
+    pub(super) fn inherited(&mut self, seen: Seen) {
+        let inherited = &mut self.receipt.inherited;
+        inherited.lookups += 1;
+        inherited.credits += u64::from(seen.in_doubt);
+        inherited.since_ms = Some(inherited.since_ms.map_or(seen.at_ms, |since| since.min(seen.at_ms)));
+    }
+
+    /// Why the first unknown lookup is unknown, in brackets, for a message about several.
+    pub(super) fn first_doubt(&self) -> String {
+        self.first_doubt.as_ref().map(|doubt| format!(" (first: {doubt})")).unwrap_or_default()
+    }
+
+    /// The rest of a sentence that begins with "compare the vendor's usage page".
+    const fn before_asking_again(&self) -> &'static str {
+        if self.durable {
+            ", then enricher.resolve_unknown(\"resend\") or (\"drop\")"
+        } else {
+            " before you ask for them again"
+        }
+    }
+
+    /// Why the run stopped: only the first reason is reported.
+    pub(super) fn stopped(&mut self, reason: &Arc<str>, error: Option<Error>) {
+        self.receipt.stopped.get_or_insert_with(|| reason.clone());
+        let is_new = |error: &Error| !self.stopped_by.iter().any(|known| severity(known) == severity(error));
+        self.stopped_by.extend(error.filter(is_new));
+        self.stopped_by.sort_by_key(severity);
+    }
+
+    /// What the run met, worst first: fatal, budget, unknown, rejected.
+    pub(super) fn troubles(&self) -> Vec<Error> {
+        let mut troubles = self.stopped_by.clone();
+        // Doubts that earlier runs left are on the receipt, and are not reported as trouble a second time.
+        let unknown = self.receipt.count(Status::Unknown).saturating_sub(self.receipt.inherited.rows);
+        if unknown > 0 {
+            let reason = self.first_doubt.as_deref().unwrap_or("another run's request went unanswered");
+            let rows = counted(unknown, "row");
+            let message = match self.receipt.credits_in_doubt {
+                0 if !self.unreadable => format!(
+                    "{rows} may have been charged to another call that asked for them: {reason}. They are not sent \
+                     again unasked: compare the vendor's usage page{}",
+                    self.before_asking_again()
+                ),
+                0 if self.durable => format!(
+                    "{rows} got no readable answer, which the known credits include: {reason}. They are not sent \
+                     again unasked: enricher.resolve_unknown(\"resend\") has them asked for again, which costs again, \
+                     (\"drop\") leaves them"
+                ),
+                0 => format!(
+                    "{rows} got no readable answer, which the known credits include: {reason}. Asking for them \
+                     again costs again"
+                ),
+                most => format!(
+                    "{rows} may have been charged (0 to {}): {reason}. They are not sent again unasked: compare the \
+                     vendor's usage page{}",
+                    counted(most, "credit"),
+                    self.before_asking_again()
+                ),
+            };
+            troubles.push(Error::new(ErrorKind::UnknownOutcome, message));
+        }
+        let rejected = self.receipt.count(Status::Rejected);
+        if rejected > 0 {
+            let rows = counted(rejected, "row");
+            let message = match self.reception {
+                Reception::Unasked => {
+                    format!(
+                        "the service refused {rows} when they were asked for before: see results.problems"
+                    )
+                }
+                Reception::Refused => format!(
+                    "the service refused {rows}, and accepted nothing of this run: it may be required_fields, body \
+                     or base_url that it refuses; results.problems says what it answered"
+                ),
+                Reception::Accepted => {
+                    format!("the service refused {rows}; the others were answered: see results.problems")
+                }
+            };
+            troubles.push(Error::new(ErrorKind::BadRequest, message));
+        }
+        troubles
+    }
+}
+
+/// How far a run is.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Progress {
+    /// Rows fed.
+    pub rows: u64,
+    /// Rows whose outcome is known.
+    pub done: u64,
+    /// Credits known to be charged.
+    pub credits: u64,
+    /// Credits that may be charged in addition: in doubt, and in flight.
+    pub credits_in_doubt: u64,
+    /// Requests in flight.
+    pub in_flight: usize,
+    /// Sends within the last 60 s, by all who share the limiter.
+    pub requests_last_minute: usize,
+    /// Requests still to be sent, as far as is known.
+    pub requests_left: u64,
+    /// What holds the run back: one of `""`, `"requests_per_minute"`, `"max_concurrency"`,
+    /// `"max_in_doubt"`, `"max_credits"`, `"the vendor's pause"`, `"retries"`, `"the source"`,
+    /// `"the consumer"`, `"another run"`, `"latency"`.
+    pub limited_by: &'static str,
+    /// Seconds until it is done, as far as can be estimated.
+    pub left_s: Option<f64>,
+}
+
+impl Scheduler {
+    /// The outcomes that became known since the last call, the receipt so far, and how far the run is.
+    pub fn report(&mut self, now: Instant) -> (Vec<RowOutcome>, &Receipt, Progress) {
+        self.tally.count(&self.out, now);
+        self.tally.receipt.rows = self.table.rows();
+        let (recent, paused) = self.limits.rate.look(now);
+        let receipt = &self.tally.receipt;
+        let requests_left = self.lookups_left().div_ceil(self.retries.chunk_size as u64);
+        let progress = Progress {
+            rows: receipt.rows + self.intake.rows(),
+            done: receipt.by_status.iter().sum(),
+            credits: receipt.credits,
+            credits_in_doubt: receipt.credits_in_doubt + self.ceilings.own.reserved(),
+            in_flight: self.flights.len(),
+            requests_last_minute: recent,
+            requests_left,
+            limited_by: if paused { "the vendor's pause" } else { self.limited_by },
+            left_s: self.left_s(receipt.requests, receipt.elapsed, requests_left),
+        };
+        (std::mem::take(&mut self.out), &self.tally.receipt, progress)
+    }
+
+    /// Lookups to be sent: those that wait, and for rows not yet admitted an estimate from the rows before.
+    fn lookups_left(&self) -> u64 {
+        let retries = self.retries.iter().map(|chunk| chunk.ids.len()).sum::<usize>();
+        let waiting = (self.table.queued() + retries) as u64;
+        let (rows, fed) = (self.table.rows(), self.intake.rows());
+        let asked = (self.tally.receipt.sent + waiting).min(rows);
+        waiting + (fed * asked).checked_div(rows).unwrap_or(fed)
+    }
+
+    /// As fast as up to now, and never faster than the limiter allows.
+    #[allow(clippy::cast_precision_loss)] // counts of requests
+    fn left_s(&self, requests: u64, elapsed: Duration, requests_left: u64) -> Option<f64> {
+        let left = (requests_left + self.flights.len() as u64) as f64;
+        let fastest = left * WINDOW.as_secs_f64() / f64::from(self.config.requests_per_minute);
+        let beyond_burst = requests_left > u64::from(self.config.requests_per_minute);
+        let as_before = (requests > 0).then(|| left * elapsed.as_secs_f64() / requests as f64)?;
+        Some(if beyond_burst { as_before.max(fastest) } else { as_before })
+    }
+}

@@ -1,0 +1,112 @@
+//! JSON strings: where their plain text ends, and what they say.
+
+use std::borrow::Cow;
+
+/// The text between the quotes of a string that the scanner has passed; `None` where it is not
+/// UTF-8. A lone surrogate, which no Rust string can hold, becomes U+FFFD: it equals nothing that
+/// was ever sent.
+pub(super) fn read(raw: &[u8], escaped: bool) -> Option<Cow<'_, str>> {
+    let text = std::str::from_utf8(raw).ok()?;
+    if !escaped {
+        return Some(Cow::Borrowed(text));
+    }
+    let said = unescape(raw);
+    Some(Cow::Owned(match String::from_utf8(said) {
+        Ok(said) => said,
+        Err(error) => String::from_utf8_lossy(error.as_bytes()).into_owned(),
+    }))
+}
+
+/// What the text between a string's quotes says, in UTF-8; a lone surrogate, which UTF-8 proper
+/// cannot spell, as the three bytes that it would be (WTF-8, Python's `surrogatepass`).
+///
+/// Of a text that the scanner has not passed, it makes something or other.
+#[must_use]
+pub fn unescape(raw: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(raw.len());
+    let mut rest = raw;
+    while let Some(place) = memchr::memchr(b'\\', rest) {
+        out.extend_from_slice(rest.get(..place).unwrap_or_default());
+        rest = rest.get(place + 1..).unwrap_or_default();
+        let Some((&kind, behind)) = rest.split_first() else { break };
+        rest = behind;
+        match kind {
+            b'b' => out.push(0x8),
+            b'f' => out.push(0xc),
+            b'n' => out.push(b'\n'),
+            b'r' => out.push(b'\r'),
+            b't' => out.push(b'\t'),
+            b'u' => {
+                let (first, behind) = unit(rest);
+                rest = behind;
+                let second = rest.strip_prefix(b"\\u").map(unit);
+                match second {
+                    Some((second, behind)) if is_pair(first, second) => {
+                        push(&mut out, join(first, second));
+                        rest = behind;
+                    }
+                    _ => push(&mut out, first),
+                }
+            }
+            itself => out.push(itself),
+        }
+    }
+    out.extend_from_slice(rest);
+    out
+}
+
+/// The four hexadecimal digits in front, and what is behind them.
+fn unit(text: &[u8]) -> (u32, &[u8]) {
+    let (digits, behind) = text.split_at_checked(4).unwrap_or((text, &[]));
+    let digits = std::str::from_utf8(digits).unwrap_or_default();
+    (u32::from_str_radix(digits, 16).unwrap_or(0xfffd), behind)
+}
+
+const fn is_pair(high: u32, low: u32) -> bool {
+    matches!(high, 0xd800..=0xdbff) && matches!(low, 0xdc00..=0xdfff)
+}
+
+const fn join(high: u32, low: u32) -> u32 {
+    0x1_0000 + ((high - 0xd800) << 10) + (low - 0xdc00)
+}
+
+fn push(out: &mut Vec<u8>, said: u32) {
+    if let Some(said) = char::from_u32(said) {
+        out.extend_from_slice(said.encode_utf8(&mut [0; 4]).as_bytes());
+    } else {
+        // A surrogate, so 0xd800 to 0xdfff: three bytes, as UTF-8 spells its neighbours.
+        let [_, _, high, low] = said.to_be_bytes();
+        out.extend_from_slice(&[0xe0 | high >> 4, 0x80 | (high & 0x0f) << 2 | low >> 6, 0x80 | low & 0x3f]);
+    }
+}
+
+/// How many bytes come before the first that ends a run of plain text: a quote, a backslash, a
+/// control character, or the end.
+///
+/// Eight bytes at a time in one machine word: vendors' strings are short, and this needs neither
+/// `unsafe` nor a particular processor.
+#[inline(always)]
+#[must_use]
+pub fn plain(text: &[u8]) -> usize {
+    const ONES: u64 = u64::MAX / 0xff;
+    const HIGHS: u64 = ONES * 0x80;
+    let mut rest = text;
+    let mut seen = 0;
+    while let Some((block, tail)) = rest.split_first_chunk::<8>() {
+        let word = u64::from_le_bytes(*block);
+        let quote = word ^ (ONES * u64::from(b'"'));
+        let backslash = word ^ (ONES * u64::from(b'\\'));
+        // The high bit of each byte that was below what is subtracted. A borrow can set it wrongly
+        // only above the first byte that is right, and the first is all that is asked for.
+        let stops = ((quote.wrapping_sub(ONES) & !quote)
+            | (backslash.wrapping_sub(ONES) & !backslash)
+            | (word.wrapping_sub(ONES * 0x20) & !word))
+            & HIGHS;
+        if stops != 0 {
+            return seen + (stops.trailing_zeros() / 8) as usize;
+        }
+        seen += 8;
+        rest = tail;
+    }
+    seen + rest.iter().position(|&b| b == b'"' || b == b'\\' || b < 0x20).unwrap_or(rest.len())
+}

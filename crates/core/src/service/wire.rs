@@ -1,0 +1,342 @@
+//! How a request is spelled.
+//!
+//! The only worked example of the vendor's (`contact-enrichment/bulk-enrichment-api`, read
+//! 2026-11-23) sends a form whose two fields hold JSON *text*: that is the default. A JSON body is
+//! the plausible alternative, and an option.
+//!
+//! The form is byte for byte what Python's `requests` makes of that example (compact JSON, UTF-8,
+//! `urlencode`), so that the vendor sees what its own documentation told people to send.
+//! `tests/contract/requests.json` holds the pairs that show it.
+
+pub use crate::config::BodyFormat;
+use bytes::Bytes;
+
+use crate::identifier::{FieldType, Identifier};
+
+use super::transport::Request;
+
+/// Spells one request for these identifiers, in their order. `required_fields` is left out where
+/// there are none: absent and empty mean the same to the vendor.
+#[must_use]
+pub fn encode<'a>(
+    identifiers: impl ExactSizeIterator<Item = &'a Identifier>,
+    required_fields: &[Box<str>],
+    format: BodyFormat,
+) -> Request {
+    // A record is 51 to 67 bytes around its value in a form, fewer in JSON; canonical forms of more
+    // than 45 bytes are rare. Too small a guess costs one copy, nothing else.
+    let mut body = Vec::with_capacity(128 + identifiers.len() * 112);
+    let content_type = match format {
+        BodyFormat::Form => {
+            body.extend_from_slice(b"query_list=");
+            write_records(&mut body, identifiers, &FORM);
+            if !required_fields.is_empty() {
+                body.extend_from_slice(b"&required_fields=");
+                write_fields(&mut body, required_fields, &FORM);
+            }
+            "application/x-www-form-urlencoded"
+        }
+        BodyFormat::Json => {
+            body.push(b'{');
+            if !required_fields.is_empty() {
+                body.extend_from_slice(br#""required_fields":"#);
+                write_fields(&mut body, required_fields, &JSON);
+                body.push(b',');
+            }
+            body.extend_from_slice(br#""query_list":"#);
+            write_records(&mut body, identifiers, &JSON);
+            body.push(b'}');
+            "application/json"
+        }
+    };
+    Request { body: Bytes::from(body), content_type }
+}
+
+/// The pieces of JSON that surround the values, as one format spells them, and how it spells the
+/// bytes of a string. Fixed pieces are written whole: a record then costs three copies.
+struct Spelling {
+    open_list: &'static str,
+    close_list: &'static str,
+    comma: &'static str,
+    open_email: &'static str,
+    open_phone: &'static str,
+    open_social_profile: &'static str,
+    open_field: &'static str,
+    close_record: &'static str,
+    bytes: &'static [Spelled; 256],
+}
+
+static JSON: Spelling = Spelling {
+    open_list: "[",
+    close_list: "]",
+    comma: ",",
+    open_email: r#"{"field_type":"email","value":""#,
+    open_phone: r#"{"field_type":"phone","value":""#,
+    open_social_profile: r#"{"field_type":"social_profile","value":""#,
+    open_field: r#"{"field_type":""#,
+    close_record: r#""}"#,
+    bytes: &JSON_BYTES,
+};
+
+static FORM: Spelling = Spelling {
+    open_list: "%5B",
+    close_list: "%5D",
+    comma: "%2C",
+    open_email: "%7B%22field_type%22%3A%22email%22%2C%22value%22%3A%22",
+    open_phone: "%7B%22field_type%22%3A%22phone%22%2C%22value%22%3A%22",
+    open_social_profile: "%7B%22field_type%22%3A%22social_profile%22%2C%22value%22%3A%22",
+    open_field: "%7B%22field_type%22%3A%22",
+    close_record: "%22%7D",
+    bytes: &FORM_BYTES,
+};
+
+impl Spelling {
+    const fn open_record(&self, field_type: FieldType) -> &'static str {
+        match field_type {
+            FieldType::Email => self.open_email,
+            FieldType::Phone => self.open_phone,
+            FieldType::SocialProfile => self.open_social_profile,
+        }
+    }
+}
+
+fn write_records<'a>(
+    out: &mut Vec<u8>,
+    identifiers: impl Iterator<Item = &'a Identifier>,
+    spelling: &Spelling,
+) {
+    out.extend_from_slice(spelling.open_list.as_bytes());
+    for (position, identifier) in identifiers.enumerate() {
+        if position > 0 {
+            out.extend_from_slice(spelling.comma.as_bytes());
+        }
+        out.extend_from_slice(spelling.open_record(identifier.field_type()).as_bytes());
+        write_text(out, identifier.canonical(), spelling);
+        out.extend_from_slice(spelling.close_record.as_bytes());
+    }
+    out.extend_from_slice(spelling.close_list.as_bytes());
+}
+
+fn write_fields(out: &mut Vec<u8>, fields: &[Box<str>], spelling: &Spelling) {
+    out.extend_from_slice(spelling.open_list.as_bytes());
+    for (position, field) in fields.iter().enumerate() {
+        if position > 0 {
+            out.extend_from_slice(spelling.comma.as_bytes());
+        }
+        out.extend_from_slice(spelling.open_field.as_bytes());
+        write_text(out, field, spelling);
+        out.extend_from_slice(spelling.close_record.as_bytes());
+    }
+    out.extend_from_slice(spelling.close_list.as_bytes());
+}
+
+/// The inside of a JSON string: runs of bytes that stand for themselves are copied whole.
+fn write_text(out: &mut Vec<u8>, text: &str, spelling: &Spelling) {
+    let mut rest = text.as_bytes();
+    while !rest.is_empty() {
+        let run = rest.iter().position(|&b| spelled(spelling, b).length > 0).unwrap_or(rest.len());
+        let (plain, after) = rest.split_at(run);
+        out.extend_from_slice(plain);
+        let Some((&byte, after)) = after.split_first() else { return };
+        let spelled = spelled(spelling, byte);
+        out.extend_from_slice(spelled.text.get(..usize::from(spelled.length)).unwrap_or_default());
+        rest = after;
+    }
+}
+
+#[expect(clippy::indexing_slicing, reason = "a byte always fits a table of 256")]
+fn spelled(spelling: &Spelling, byte: u8) -> &Spelled {
+    &spelling.bytes[usize::from(byte)]
+}
+
+/// What one byte of a string becomes; a length of 0: it stands for itself.
+#[derive(Clone, Copy)]
+struct Spelled {
+    text: [u8; 8],
+    length: u8,
+}
+
+static JSON_BYTES: [Spelled; 256] = table(false);
+static FORM_BYTES: [Spelled; 256] = table(true);
+
+#[expect(clippy::indexing_slicing, reason = "evaluated by the compiler: out of bounds does not build")]
+const fn table(form: bool) -> [Spelled; 256] {
+    let mut table = [Spelled { text: [0; 8], length: 0 }; 256];
+    let mut index = 0;
+    while index < 256 {
+        #[expect(clippy::cast_possible_truncation, reason = "below 256")]
+        let byte = index as u8;
+        let (escaped, count) = json_escape(byte);
+        table[index] = if form {
+            percent(escaped, count)
+        } else if count == 1 {
+            Spelled { text: [0; 8], length: 0 }
+        } else {
+            let mut text = [0; 8];
+            let mut place = 0;
+            while place < count as usize {
+                text[place] = escaped[place];
+                place += 1;
+            }
+            Spelled { text, length: count }
+        };
+        index += 1;
+    }
+    table
+}
+
+/// As Python's `json.dumps(…, ensure_ascii=False)` escapes it.
+const fn json_escape(byte: u8) -> ([u8; 6], u8) {
+    const HEX: &[u8; 16] = b"0123456789abcdef";
+    let short = match byte {
+        b'"' | b'\\' => byte,
+        0x08 => b'b',
+        0x09 => b't',
+        0x0a => b'n',
+        0x0c => b'f',
+        0x0d => b'r',
+        0x00..=0x1f => {
+            #[expect(clippy::indexing_slicing, reason = "a nibble always fits a table of 16")]
+            let (high, low) = (HEX[(byte >> 4) as usize], HEX[(byte & 15) as usize]);
+            return ([b'\\', b'u', b'0', b'0', high, low], 6);
+        }
+        _ => return ([byte, 0, 0, 0, 0, 0], 1),
+    };
+    ([b'\\', short, 0, 0, 0, 0], 2)
+}
+
+/// As Python's `urllib.parse.quote_plus` escapes it. At most two bytes of the escaped text need
+/// percent signs (a backslash, and a quote or a second backslash), so eight bytes hold it.
+#[expect(clippy::indexing_slicing, reason = "evaluated by the compiler: out of bounds does not build")]
+const fn percent(escaped: [u8; 6], count: u8) -> Spelled {
+    const HEX: &[u8; 16] = b"0123456789ABCDEF";
+    let mut spelled = Spelled { text: [0; 8], length: 0 };
+    if count == 1 && stands_for_itself(escaped[0]) {
+        return spelled;
+    }
+    let (mut index, mut length) = (0, 0);
+    while index < count as usize {
+        let byte = escaped[index];
+        if stands_for_itself(byte) {
+            spelled.text[length] = byte;
+            length += 1;
+        } else if byte == b' ' {
+            spelled.text[length] = b'+';
+            length += 1;
+        } else {
+            spelled.text[length] = b'%';
+            spelled.text[length + 1] = HEX[(byte >> 4) as usize];
+            spelled.text[length + 2] = HEX[(byte & 15) as usize];
+            length += 3;
+        }
+        index += 1;
+    }
+    #[expect(clippy::cast_possible_truncation, reason = "at most 8")]
+    {
+        spelled.length = length as u8;
+    }
+    spelled
+}
+
+const fn stands_for_itself(byte: u8) -> bool {
+    matches!(byte, b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'_' | b'.' | b'-' | b'~')
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn records(identifiers: &[Identifier]) -> Value {
+        identifiers
+            .iter()
+            .map(|i| json!({"field_type": i.field_type().as_str(), "value": i.canonical()}))
+            .collect()
+    }
+
+    fn fields(required: &[Box<str>]) -> Value {
+        required.iter().map(|field| json!({"field_type": field})).collect()
+    }
+
+    #[test]
+    fn contract() {
+        let vectors: Value =
+            serde_json::from_str(include_str!("../../../../tests/contract/requests.json")).unwrap();
+        let vectors = vectors["requests"].as_array().unwrap();
+        assert!(vectors.len() >= 10);
+        for vector in vectors {
+            let identifiers: Vec<Identifier> = vector["query_list"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|record| {
+                    let field_type = FieldType::from_name(record["field_type"].as_str().unwrap()).unwrap();
+                    Identifier::from_canonical(field_type, record["value"].as_str().unwrap())
+                })
+                .collect();
+            let required: Vec<Box<str>> = vector["required_fields"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|field| field.as_str().unwrap().into())
+                .collect();
+            let format = match vector["body"].as_str().unwrap() {
+                "form" => BodyFormat::Form,
+                "json" => BodyFormat::Json,
+                other => panic!("no such body: {other}"),
+            };
+            let request = encode(identifiers.iter(), &required, format);
+            let name = vector["name"].as_str().unwrap();
+            assert_eq!(std::str::from_utf8(&request.body).unwrap(), vector["encoded"], "{name}");
+            assert_eq!(request.content_type, vector["content_type"], "{name}");
+        }
+    }
+
+    #[test]
+    fn no_required_fields_leave_no_trace() {
+        let one = [Identifier::from_canonical(FieldType::Phone, "+17734749362")];
+        for format in [BodyFormat::Form, BodyFormat::Json] {
+            let body = encode(one.iter(), &[], format).body;
+            assert!(!String::from_utf8(body.to_vec()).unwrap().contains("required_fields"));
+        }
+    }
+
+    fn any_identifier() -> impl Strategy<Value = Identifier> {
+        let field_type =
+            prop_oneof![Just(FieldType::Email), Just(FieldType::Phone), Just(FieldType::SocialProfile)];
+        // Any text at all, and text dense in what needs escaping.
+        let text = prop_oneof![any::<String>(), "[ -~\"\\\\\u{0}-\u{1f}\u{7f}é漢😀+&=%*]{0,40}"];
+        (field_type, text).prop_map(|(field_type, text)| Identifier::from_canonical(field_type, text))
+    }
+
+    proptest! {
+        #[test]
+        fn round_trip(
+            identifiers in prop::collection::vec(any_identifier(), 0..20),
+            required in prop::collection::vec(any::<String>().prop_map(String::into_boxed_str), 0..4),
+        ) {
+            let form = encode(identifiers.iter(), &required, BodyFormat::Form);
+            let pairs: Vec<(String, Value)> = form_urlencoded::parse(&form.body)
+                .map(|(key, text)| (key.into_owned(), serde_json::from_str(&text).unwrap()))
+                .collect();
+            let mut expected = vec![("query_list".to_owned(), records(&identifiers))];
+            if !required.is_empty() {
+                expected.push(("required_fields".to_owned(), fields(&required)));
+            }
+            prop_assert_eq!(pairs, expected);
+            // What stands for itself in a form is ASCII: nothing else may slip through.
+            prop_assert!(form.body.is_ascii());
+
+            let body = encode(identifiers.iter(), &required, BodyFormat::Json);
+            let mut expected = json!({"query_list": records(&identifiers)});
+            if !required.is_empty() {
+                expected["required_fields"] = fields(&required);
+            }
+            prop_assert_eq!(serde_json::from_slice::<Value>(&body.body).unwrap(), expected);
+        }
+    }
+}

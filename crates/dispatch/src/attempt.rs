@@ -1,0 +1,204 @@
+//! One request, from the claim to the stored answer, in a task of its own: whatever happens to the run, an
+//! answer that is paid for is not dropped.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use exactbuyer_core::config::BodyFormat;
+use exactbuyer_core::identifier::Identifier;
+use exactbuyer_core::outcome::{Availability, Outcome};
+use exactbuyer_core::policy::{Verdict, judge};
+use exactbuyer_core::schedule::{AttemptOutcome, Report};
+use exactbuyer_core::service::align::settle;
+use exactbuyer_core::service::decode::decode;
+use exactbuyer_core::service::limits::WINDOW;
+use exactbuyer_core::service::transport::{Cut, Failure, Transport};
+use exactbuyer_core::service::wire::encode;
+use exactbuyer_core::store::{Claim, Evidence, RequestId, Required, RunId, Store};
+
+/// What one attempt needs.
+pub(super) struct Attempt {
+    pub(super) transport: Arc<dyn Transport>,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) run: RunId,
+    pub(super) required: Required,
+    pub(super) format: BodyFormat,
+    pub(super) identifiers: Vec<Identifier>,
+    /// Whether the run will send again what becomes unknown.
+    pub(super) resends: bool,
+    /// Whether a refusal of a single record is the record's own fault, and not perhaps the request's.
+    pub(super) cleared: bool,
+}
+
+/// What a request has claimed. If this is dropped before the lookups are taken out, as by a panic, they are in
+/// doubt.
+struct Claimed {
+    store: Arc<dyn Store>,
+    run: RunId,
+    required: Required,
+    request: RequestId,
+    lookups: Vec<Identifier>,
+}
+
+impl Drop for Claimed {
+    fn drop(&mut self) {
+        if !self.lookups.is_empty() {
+            self.store.abandon(self.run, &self.required, self.request, std::mem::take(&mut self.lookups));
+        }
+    }
+}
+
+impl Attempt {
+    /// Claims, sends, reads and stores.
+    ///
+    /// # Cancel safety
+    /// Not safe: run it in a task of its own.
+    pub(super) async fn run(self) -> Report {
+        let Self { transport, store, run, required, format, identifiers, resends, cleared } = self;
+        let (request, availability) = match store.claim(run, &required, &identifiers).await {
+            Ok(Claim::Granted { request, availability }) => (request, availability),
+            Ok(Claim::NotBefore(wait)) => return Report::of(AttemptOutcome::NotBefore(wait)),
+            Ok(Claim::NoRoom(room)) => return Report::of(AttemptOutcome::NoRoom(room)),
+            Err(error) => return Report::of(AttemptOutcome::NotNoted(error)),
+        };
+        let is_mine = |one: &Availability| matches!(one, Availability::Free | Availability::Again);
+        let pairs = identifiers.into_iter().zip(&availability);
+        let mine: Vec<Identifier> = pairs.filter(|(_, one)| is_mine(one)).map(|(mine, _)| mine).collect();
+        let report = Report { claimed: availability, ..Report::of(AttemptOutcome::NothingToSend) };
+        if mine.is_empty() {
+            return report;
+        }
+        let mut claimed = Claimed { store, run, required, request, lookups: mine };
+
+        let (started, started_ms) = (tokio::time::Instant::now(), now_ms());
+        let body = encode(claimed.lookups.iter(), &claimed.required, format);
+        let reply = transport.send(body).await;
+        let at_ms = now_ms();
+        // The longer of both clocks: one of them stands still while a machine sleeps, and nobody knows when a
+        // reply came that was found after a sleep.
+        let slept = Duration::from_millis(u64::try_from(at_ms - started_ms).unwrap_or(0));
+        let took = started.elapsed().max(slept);
+
+        let left = !matches!(reply, Err(Failure::NotSent(_) | Failure::Forbidden(_)));
+        let status = reply.as_ref().ok().map(|reply| reply.status);
+        let mut unread = None;
+        let outcome = match judge(&reply, took) {
+            Verdict::Answered => {
+                let (body, cut) = reply.map(|reply| (reply.body, reply.cut)).unwrap_or_default();
+                // Compression is checked at its end only: if the check fails, any byte before may be wrong, and
+                // a damaged contact may look like a sound one.
+                let garbled = cut == Some(Cut::Garbled);
+                let readable = if garbled { Bytes::new() } else { body.clone() };
+                let mut settlement = settle(&claimed.lookups, decode(&readable));
+                // What cut the body short says more than where it breaks off.
+                if let Some(cut) = cut {
+                    settlement.note = Some(cut.as_str());
+                    for outcome in &mut settlement.outcomes {
+                        if let Outcome::Unknown(why) = outcome {
+                            *why = cut.as_str().into();
+                        }
+                    }
+                }
+                if settlement.outcomes.iter().any(|outcome| matches!(outcome, Outcome::Unknown(_))) {
+                    unread = Some(body);
+                }
+                AttemptOutcome::Answered(settlement)
+            }
+            verdict => AttemptOutcome::Failed { verdict: stamped(verdict, at_ms), left },
+        };
+        let mine = std::mem::take(&mut claimed.lookups);
+        let report = Report { outcome, at_ms, ..report };
+        let store = &claimed.store;
+        if store.release_if_alone(run, &claimed.required, &mine) {
+            return report;
+        }
+        let lookups = mine.len() as u64;
+        let evidence =
+            Evidence { at_ms, status, took, resends, unread, ..evidence(&report.outcome, lookups) };
+        let outcomes = outcomes(&report.outcome, mine, cleared);
+        match store.settle(run, &claimed.required, request, outcomes, evidence).await {
+            Ok(withheld) => Report { withheld, ..report },
+            Err(_) => Report { not_stored: true, ..report },
+        }
+    }
+}
+
+/// What the journal says of a request of so many lookups.
+fn evidence(outcome: &AttemptOutcome, lookups: u64) -> Evidence {
+    match outcome {
+        AttemptOutcome::Answered(settlement) => Evidence {
+            outcome: "answered",
+            left: true,
+            credits: settlement.credits.into(),
+            in_doubt: settlement.in_doubt.into(),
+            ..Evidence::default()
+        },
+        AttemptOutcome::Failed { verdict, left } => {
+            let (outcome, in_doubt, pause) = match verdict {
+                _ if !left => ("not_sent", 0, None),
+                Verdict::Unknown { .. } => ("unknown", lookups, None),
+                Verdict::Paused(wait) => ("paused", 0, Some(pause(*wait))),
+                Verdict::Later { .. } => ("busy", 0, None),
+                Verdict::TooLarge => ("too_large", 0, None),
+                Verdict::Refused(_) | Verdict::Fatal(_) | Verdict::Answered => ("refused", 0, None),
+            };
+            Evidence { outcome, left: *left, in_doubt, pause, ..Evidence::default() }
+        }
+        _ => Evidence::default(),
+    }
+}
+
+/// A pause that the service asks for is kept to at most so long: nobody means years.
+const LONGEST_REMEMBERED: Duration = Duration::from_hours(24);
+
+/// And to at least so long: after a 429 that asks for no pause, the next request would get one, too.
+const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// How long a 429 stops everybody.
+pub(super) fn pause(wait: Option<Duration>) -> Duration {
+    wait.unwrap_or(WINDOW).clamp(SHORTEST_PAUSE, LONGEST_REMEMBERED)
+}
+
+/// An unknown, with the time at which it became one.
+fn stamped(verdict: Verdict, at_ms: i64) -> Verdict {
+    match verdict {
+        Verdict::Unknown { reason, congested } => {
+            Verdict::Unknown { reason: format!("{reason}, at {}", time_of_day(at_ms)), congested }
+        }
+        other => other,
+    }
+}
+
+/// Now, in milliseconds since 1970.
+pub(super) fn now_ms() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// The time of day, for people who compare it with the vendor's log.
+pub(super) fn time_of_day(at_ms: i64) -> String {
+    let second = at_ms / 1_000 % 86_400;
+    format!("{:02}:{:02}:{:02} UTC", second / 3_600, second / 60 % 60, second % 60)
+}
+
+/// What became of each lookup that was sent. A refusal that may be the request's fault is not remembered: once
+/// the request is corrected, the record can be asked for again.
+fn outcomes(outcome: &AttemptOutcome, mine: Vec<Identifier>, cleared: bool) -> Vec<(Identifier, Outcome)> {
+    let alone = mine.len() == 1;
+    let outcome =
+        match outcome {
+            AttemptOutcome::Answered(settlement) => {
+                return mine.into_iter().zip(settlement.outcomes.iter().cloned()).collect();
+            }
+            AttemptOutcome::Failed { verdict: Verdict::Unknown { reason, .. }, .. } => {
+                Outcome::Unknown(reason.as_str().into())
+            }
+            AttemptOutcome::Failed {
+                verdict: verdict @ (Verdict::Refused(_) | Verdict::TooLarge), ..
+            } if alone && cleared => Outcome::Rejected(verdict.rejection()),
+            _ => Outcome::NotSent(Arc::default()),
+        };
+    mine.into_iter().map(|identifier| (identifier, outcome.clone())).collect()
+}

@@ -1,0 +1,165 @@
+//! The caller's end of a run: rows go in, outcomes come out, in the order in which they become known.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use exactbuyer_core::error::Error;
+use exactbuyer_core::plan::Row;
+use exactbuyer_core::results::{Receipt, RowOutcome};
+use exactbuyer_core::schedule::Progress;
+
+use super::shell::Event;
+
+/// A run under way. Dropping it stops the run, but what is in flight is still received, for as
+/// long as the engine's grace, and kept where there is a store.
+pub struct Run {
+    port: Arc<Port>,
+    grace: Duration,
+}
+
+/// What the task of a run and its [`Run`] share.
+pub(super) struct Port {
+    inner: Mutex<Delivered>,
+    /// Something was delivered, or the run is over.
+    pub(super) delivered: Notify,
+    /// Something was taken.
+    pub(super) taken: Notify,
+    pub(super) events: UnboundedSender<Event>,
+}
+
+#[derive(Default)]
+struct Delivered {
+    /// In parts, as they became known.
+    outcomes: VecDeque<Vec<RowOutcome>>,
+    rows: usize,
+    receipt: Receipt,
+    progress: Progress,
+    troubles: Vec<Error>,
+    over: bool,
+}
+
+impl Port {
+    fn lock(&self) -> MutexGuard<'_, Delivered> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Rows delivered and not yet taken.
+    pub(super) fn backlog(&self) -> usize {
+        self.lock().rows
+    }
+
+    /// Hands outcomes and counts to the caller.
+    pub(super) fn deliver(&self, outcomes: Vec<RowOutcome>, receipt: &Receipt, progress: Progress) {
+        let mut inner = self.lock();
+        inner.receipt.clone_from(receipt);
+        inner.progress = progress;
+        if !outcomes.is_empty() {
+            inner.rows += outcomes.len();
+            inner.outcomes.push_back(outcomes);
+            drop(inner);
+            self.delivered.notify_one();
+        }
+    }
+
+    /// Reports what the run has met: when that stops it, as its input may be endless; and when it is over.
+    pub(super) fn report(&self, troubles: Vec<Error>, over: bool) {
+        let mut inner = self.lock();
+        (inner.troubles, inner.over) = (troubles, over);
+        drop(inner);
+        self.delivered.notify_one();
+    }
+}
+
+impl Run {
+    pub(super) fn open(grace: Duration) -> (Self, Arc<Port>, UnboundedReceiver<Event>) {
+        let (events, inbox) = unbounded_channel();
+        let port = Arc::new(Port {
+            inner: Mutex::default(),
+            delivered: Notify::new(),
+            taken: Notify::new(),
+            events,
+        });
+        (Self { port: port.clone(), grace }, port, inbox)
+    }
+
+    /// Adds rows. Never blocks: a caller with an endless source must itself wait for outcomes.
+    pub fn feed(&self, rows: Vec<Row>) {
+        self.send(Event::Fed(rows));
+    }
+
+    /// No more rows come.
+    pub fn finish(&self) {
+        self.send(Event::Finished);
+    }
+
+    /// The next outcomes, in the order in which they became known; `None` once every row fed has
+    /// had its outcome and the input is finished, or the run was stopped and is over.
+    ///
+    /// # Cancel safety
+    /// Safe: an outcome is either returned or still there.
+    pub async fn next(&self) -> Option<Vec<RowOutcome>> {
+        loop {
+            {
+                let mut inner = self.port.lock();
+                if let Some(outcomes) = inner.outcomes.pop_front() {
+                    inner.rows -= outcomes.len();
+                    drop(inner);
+                    self.port.taken.notify_one();
+                    return Some(outcomes);
+                }
+                if inner.over {
+                    // Others that wait must see it, too.
+                    self.port.delivered.notify_one();
+                    return None;
+                }
+            }
+            self.port.delivered.notified().await;
+        }
+    }
+
+    /// Starts nothing new. What is in flight may still take `grace`, then it is unknown. Rows not yet sent
+    /// become `not_sent`. If called again, the shorter grace counts.
+    pub fn stop(&self, grace: Duration) {
+        self.send(Event::Stop(grace));
+    }
+
+    /// Whether the run is over, though its outcomes may still wait to be taken.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.port.lock().over
+    }
+
+    /// The counts so far; final once [`Run::next`] has returned `None`.
+    #[must_use]
+    pub fn receipt(&self) -> Receipt {
+        self.port.lock().receipt.clone()
+    }
+
+    /// What the run met, worst first: fatal, budget, unknown, rejected. What stops the run is reported
+    /// at once; the list is final once [`Run::next`] has returned `None`.
+    #[must_use]
+    pub fn troubles(&self) -> Vec<Error> {
+        self.port.lock().troubles.clone()
+    }
+
+    /// How far it is.
+    #[must_use]
+    pub fn progress(&self) -> Progress {
+        self.port.lock().progress
+    }
+
+    fn send(&self, event: Event) {
+        // The task ends only when the run is over.
+        let _ = self.port.events.send(event);
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        self.stop(self.grace);
+    }
+}

@@ -1,0 +1,164 @@
+//! Where requests go: the base URL, checked once.
+
+use std::net::IpAddr;
+
+use reqwest::Url;
+use rustls::pki_types::ServerName;
+
+use exactbuyer_core::error::{Error, ErrorKind};
+use exactbuyer_core::service::limits;
+
+/// The address of the one call.
+#[derive(Debug, Clone)]
+pub struct Endpoint {
+    url: Url,
+    origin: String,
+    loopback: bool,
+}
+
+impl Endpoint {
+    /// Reads a base URL: https, or http for a loopback address; a path prefix is kept.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`], naming `base_url` and never repeating it: it may hold a password.
+    pub fn parse(base_url: &str) -> Result<Self, Error> {
+        let mut url = Url::parse(base_url)
+            .map_err(|_| wrong("is not a URL; it looks like https://api.exactbuyer.com"))?;
+        let loopback = url.host_str().is_some_and(is_loopback);
+        match url.scheme() {
+            "https" => {}
+            "http" if loopback => {}
+            "http" => return Err(wrong("must start with https://; http:// is for loopback addresses only")),
+            _ => return Err(wrong("must start with https://")),
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(wrong("must not hold a user name or password; the key goes into api_key"));
+        }
+        if url.query().is_some() || url.fragment().is_some() {
+            return Err(wrong("must not hold a query (?) or a fragment (#)"));
+        }
+        let prefix = url.path().trim_end_matches('/');
+        // With the version alone it would only be found out by the first 404.
+        let version = limits::PATH.rsplit_once('/').map_or(limits::PATH, |(version, _)| version);
+        if let Some(own) = [limits::PATH, version].into_iter().find(|own| prefix.ends_with(own)) {
+            return Err(wrong(&format!("is the address of the service alone; leave out {own}")));
+        }
+        let path = format!("{prefix}{}", limits::PATH);
+        url.set_path(&path);
+        let (Some(host), Some(port)) =
+            (url.host_str(), url.port_or_known_default().filter(|&port| port != 0))
+        else {
+            return Err(wrong("must name a host, and a port other than 0"));
+        };
+        // What no certificate can be for would fail at each connection, and look like the network.
+        if ServerName::try_from(host.trim_matches(['[', ']'])).is_err() {
+            return Err(wrong("must name a host that a certificate can be for"));
+        }
+        let origin = format!("{}://{host}:{port}", url.scheme());
+        Ok(Self { url, origin, loopback })
+    }
+
+    /// Scheme, host and port, the port always spelled out.
+    #[must_use]
+    pub fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    /// The host alone.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        self.url.host_str().unwrap_or_default()
+    }
+
+    /// Whether this is an address of this machine: 127.0.0.0/8, `::1` or `localhost`.
+    #[must_use]
+    pub const fn is_loopback(&self) -> bool {
+        self.loopback
+    }
+
+    pub(super) const fn url(&self) -> &Url {
+        &self.url
+    }
+
+    pub(super) fn is_https(&self) -> bool {
+        self.url.scheme() == "https"
+    }
+}
+
+/// `host` as a URL spells it: the parser has brought `127.1` and `LOCALHOST` into one form.
+///
+/// `localhost` is believed because the client never asks a resolver about it.
+pub(super) fn is_loopback(host: &str) -> bool {
+    host == "localhost"
+        || host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+fn wrong(what: &str) -> Error {
+    Error::new(ErrorKind::Config, format!("base_url {what}"))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn good_ones() {
+        for (base_url, url, origin, loopback) in [
+            (
+                "https://api.exactbuyer.com",
+                "https://api.exactbuyer.com/v1/bulk-enrich",
+                "https://api.exactbuyer.com:443",
+                false,
+            ),
+            (
+                "https://gate.example:8443/eb/",
+                "https://gate.example:8443/eb/v1/bulk-enrich",
+                "https://gate.example:8443",
+                false,
+            ),
+            ("http://127.1:80", "http://127.0.0.1/v1/bulk-enrich", "http://127.0.0.1:80", true),
+            ("http://[::1]:9", "http://[::1]:9/v1/bulk-enrich", "http://[::1]:9", true),
+            ("http://LOCALHOST:9", "http://localhost:9/v1/bulk-enrich", "http://localhost:9", true),
+            ("https://127.9.9.9", "https://127.9.9.9/v1/bulk-enrich", "https://127.9.9.9:443", true),
+        ] {
+            let endpoint = Endpoint::parse(base_url).unwrap();
+            assert_eq!(endpoint.url().as_str(), url);
+            assert_eq!(endpoint.origin(), origin);
+            assert_eq!(endpoint.is_loopback(), loopback, "{base_url}");
+        }
+    }
+
+    #[test]
+    fn bad_ones_are_named_but_not_repeated() {
+        for base_url in [
+            "",
+            "canary.example",
+            "http://canary.example",
+            "http://localhost.canary.example",
+            "http://127.0.0.1.canary.example",
+            "http://0.0.0.0",
+            "http://10.0.0.1",
+            "http://[::ffff:127.0.0.1]",
+            "ftp://canary.example",
+            "file:///canary",
+            "https://canary.example/v1",
+            "https://canary.example/eb/v1/",
+            "https://canary@x.example",
+            "https://user:canary@x.example",
+            "https://:canary@x.example",
+            "https://x.example/?canary",
+            "https://x.example/?",
+            "https://x.example/#canary",
+            "https://x.example/canary/v1/bulk-enrich/",
+            "https://canary.example:0",
+            "https://-canary.example",
+        ] {
+            let error = Endpoint::parse(base_url).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Config);
+            assert!(error.message().starts_with("base_url "), "{error}");
+            assert!(!format!("{error} {error:?}").contains("canary"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! A reply, read: as much of it as is worth having, in as much time as is left.
+
+use std::io::{self, BufRead};
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use reqwest::Response;
+use reqwest::header::{DATE, HeaderMap, HeaderName, RETRY_AFTER};
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+use exactbuyer_core::service::limits;
+use exactbuyer_core::service::transport::{Cut, Reply};
+
+use super::patience::Patience;
+use super::{coding, trouble};
+
+/// Of a refusal only the status matters, and perhaps a line of explanation.
+const MAX_REFUSAL_BYTES: usize = 64 * 1024;
+
+/// A body that grows beyond this needs one of [`LARGE_REPLIES`] permits to go on: otherwise a
+/// misbehaving gateway could make every request in flight hold the largest body allowed at once.
+const LARGE_BODY_BYTES: usize = 16 * 1024 * 1024;
+
+/// How many bodies may be large at the same time. The others wait, holding what they have; as the
+/// ones with a permit need nothing that waits, this cannot lock up, and deadlines go on counting.
+pub(super) const LARGE_REPLIES: usize = 4;
+
+/// No announced length makes us reserve more than this ahead of the bytes.
+const MAX_RESERVED_BYTES: usize = 4 * 1024 * 1024;
+
+/// A wait that is longer is as good as this one, and sums with it cannot overflow.
+const LONGEST_WAIT: Duration = Duration::from_hours(366 * 24);
+
+/// Reads the reply. There is one from here on, whatever becomes of its body.
+pub(super) async fn receive(
+    mut response: Response,
+    patience: &mut Patience,
+    large_replies: &Semaphore,
+) -> Reply {
+    let status = response.status();
+    let retry_after = retry_after(response.headers(), SystemTime::now());
+    let most = if status.is_success() { limits::MAX_BODY_BYTES } else { MAX_REFUSAL_BYTES };
+    let (body, cut) = read(&mut response, most, patience, large_replies).await;
+    Reply { status: status.as_u16(), retry_after, body, cut }
+}
+
+async fn read(
+    response: &mut Response,
+    most: usize,
+    patience: &mut Patience,
+    large_replies: &Semaphore,
+) -> (Bytes, Option<Cut>) {
+    let codings = coding::codings(response.headers());
+    let announced = response.content_length().and_then(|length| usize::try_from(length).ok());
+    let mut room = Room { large_replies, permit: None };
+    let mut raw = Vec::with_capacity(announced.unwrap_or(0).min(MAX_RESERVED_BYTES).min(most));
+    let cut = loop {
+        let chunk = match patience.wait(response.chunk()).await {
+            None => break Some(Cut::TimedOut),
+            Some(Err(error)) => break Some(trouble::cut(&error)),
+            Some(Ok(None)) => break None,
+            Some(Ok(Some(chunk))) => chunk,
+        };
+        if let Err(cut) = room.add(&mut raw, &chunk, most, patience).await {
+            break Some(cut);
+        }
+    };
+    if codings.is_empty() || raw.is_empty() {
+        return (finished(raw), cut);
+    }
+    let mut plain = Vec::with_capacity((raw.len() * 4).min(MAX_RESERVED_BYTES).min(most));
+    let mut decoder = coding::decoder(&raw, &codings);
+    let broken = loop {
+        let length = match decoder.fill_buf() {
+            Ok([]) => break None,
+            Ok(piece) => match room.add(&mut plain, piece, most, patience).await {
+                Ok(()) => piece.len(),
+                Err(cut) => return (finished(plain), Some(cut)),
+            },
+            Err(error) => break Some(error.kind()),
+        };
+        decoder.consume(length);
+    };
+    drop(decoder);
+    match (broken, cut) {
+        (None, cut) => (finished(plain), cut),
+        (Some(io::ErrorKind::UnexpectedEof), Some(cut)) => (finished(plain), Some(cut)),
+        // As it came: what cannot be read here may still be read by somebody.
+        (Some(_), _) => (finished(raw), Some(Cut::Garbled)),
+    }
+}
+
+/// The room for one reply, before and after it is decompressed.
+struct Room<'a> {
+    large_replies: &'a Semaphore,
+    permit: Option<SemaphorePermit<'a>>,
+}
+
+impl Room<'_> {
+    /// Adds a piece to a body of at most so many bytes.
+    async fn add(
+        &mut self,
+        body: &mut Vec<u8>,
+        piece: &[u8],
+        most: usize,
+        patience: &mut Patience,
+    ) -> Result<(), Cut> {
+        let room = most - body.len();
+        if piece.len() > room {
+            body.extend_from_slice(piece.get(..room).unwrap_or_default());
+            return Err(Cut::TooLarge);
+        }
+        if self.permit.is_none() && body.len() + piece.len() > LARGE_BODY_BYTES {
+            match patience.wait(self.large_replies.acquire()).await {
+                Some(Ok(granted)) => self.permit = Some(granted),
+                Some(Err(_)) | None => return Err(Cut::TimedOut),
+            }
+        }
+        body.extend_from_slice(piece);
+        Ok(())
+    }
+}
+
+fn finished(mut body: Vec<u8>) -> Bytes {
+    if body.capacity() - body.len() > body.capacity() / 4 {
+        // Records are slices of this buffer and may live long: no unused quarter with them.
+        body.shrink_to_fit();
+    }
+    Bytes::from(body)
+}
+
+/// `Retry-After` in seconds or as a date (RFC 9110, 10.2.3).
+///
+/// A date counts from the reply's own `Date`, where it has one, so that our clock being wrong does
+/// not matter. One that is over already says nothing, and neither does what is neither form: then
+/// there is no `Retry-After`, and the caller's own patience applies. A number that is too large to
+/// be meant is kept as a very long wait, as the caller has a rule for those.
+fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+    let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
+    let value = text(RETRY_AFTER)?;
+    let wait = if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
+        value.parse().map_or(LONGEST_WAIT, Duration::from_secs)
+    } else {
+        let until = httpdate::parse_http_date(value).ok()?;
+        let since = text(DATE).and_then(|date| httpdate::parse_http_date(date).ok()).unwrap_or(now);
+        until.duration_since(since).ok()?
+    };
+    Some(wait.min(LONGEST_WAIT))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn waits() {
+        let now = httpdate::parse_http_date("Mon, 23 Nov 2026 12:00:00 GMT").unwrap();
+        let wait = |value: &str, date: Option<&str>| {
+            let mut headers = HeaderMap::new();
+            headers.insert(RETRY_AFTER, value.parse().unwrap());
+            if let Some(date) = date {
+                headers.insert(DATE, date.parse().unwrap());
+            }
+            retry_after(&headers, now).map(|wait| wait.as_secs())
+        };
+        assert_eq!(retry_after(&HeaderMap::new(), now), None);
+        assert_eq!(wait("0", None), Some(0));
+        assert_eq!(wait("120", None), Some(120));
+        assert_eq!(wait(" 7 ", None), Some(7));
+        assert_eq!(wait("999999999999", None), Some(LONGEST_WAIT.as_secs()));
+        assert_eq!(wait("99999999999999999999999999", None), Some(LONGEST_WAIT.as_secs()));
+        for nonsense in ["", "-5", "+5", "1.5", "soon", "1e3", "12 Nov", "٣"] {
+            let mut headers = HeaderMap::new();
+            headers
+                .insert(RETRY_AFTER, reqwest::header::HeaderValue::from_bytes(nonsense.as_bytes()).unwrap());
+            assert_eq!(retry_after(&headers, now), None, "{nonsense}");
+        }
+        assert_eq!(wait("Mon, 23 Nov 2026 12:01:30 GMT", None), Some(90));
+        assert_eq!(wait("Monday, 23-Nov-26 12:01:30 GMT", None), Some(90));
+        assert_eq!(wait("Mon Nov 23 12:01:30 2026", None), Some(90));
+        assert_eq!(wait("Mon, 23 Nov 2026 11:59:59 GMT", None), None);
+        assert_eq!(wait("Fri, 31 Dec 9999 23:59:59 GMT", None), Some(LONGEST_WAIT.as_secs()));
+        // Their clock is an hour behind ours, or ahead of it: the wait is the same.
+        for (date, until) in [
+            ("Mon, 23 Nov 2026 11:00:00 GMT", "Mon, 23 Nov 2026 11:00:45 GMT"),
+            ("Mon, 23 Nov 2026 13:00:00 GMT", "Mon, 23 Nov 2026 13:00:45 GMT"),
+        ] {
+            assert_eq!(wait(until, Some(date)), Some(45));
+        }
+    }
+}

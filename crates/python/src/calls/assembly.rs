@@ -1,0 +1,211 @@
+//! Where outcomes meet the values that they answer, and become what Python sees. Knows neither
+//! runtime nor network.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use hashbrown::HashMap;
+use pyo3::exceptions::PyIndexError;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList, PyString, PyTuple};
+
+use crate::objects::Decoder;
+use exactbuyer_core::identifier::Invalid;
+use exactbuyer_core::results::{Reason, RowOutcome, Status};
+
+/// Problems of a stream that are remembered: those of an endless one must not fill the memory. The
+/// status of every row is in its result all the same. A list's are all remembered: it has an end.
+const MOST_PROBLEMS_OF_A_STREAM: usize = 1_000_000;
+
+/// Why a row is open or refused.
+struct Problem {
+    row: u64,
+    status: Status,
+    reason: Option<Reason>,
+}
+
+/// The values of the rows on their way, and what is to be told about the rows handed out.
+pub(crate) struct Assembly {
+    decoder: Decoder,
+    /// One a row from `first` on; `None` once handed out. Those in front are let go.
+    values: VecDeque<Option<Py<PyAny>>>,
+    first: u64,
+    /// Outcomes that came before their turn, from `turn` on.
+    early: VecDeque<Option<RowOutcome>>,
+    early_len: usize,
+    turn: u64,
+    problems: Vec<Problem>,
+    handed_out: u64,
+}
+
+impl Assembly {
+    pub(crate) fn new() -> Self {
+        Self {
+            decoder: Decoder::default(),
+            values: VecDeque::new(),
+            first: 0,
+            early: VecDeque::new(),
+            early_len: 0,
+            turn: 0,
+            problems: Vec::new(),
+            handed_out: 0,
+        }
+    }
+
+    /// Keeps the values of rows about to be fed.
+    pub(crate) fn keep(&mut self, values: Vec<Py<PyAny>>) {
+        self.values.extend(values.into_iter().map(Some));
+    }
+
+    /// Rows whose values came in, and that were not handed out.
+    pub(crate) fn undelivered(&self) -> u64 {
+        self.first + self.values.len() as u64 - self.handed_out
+    }
+
+    /// How many outcomes wait here for their turn.
+    pub(crate) fn early(&self) -> usize {
+        self.early_len
+    }
+
+    /// Builds what is ready, each row at its own place; how many those were. On an error the
+    /// outcome at fault is still there.
+    pub(crate) fn fill(
+        &mut self,
+        ready: &mut VecDeque<RowOutcome>,
+        into: &Bound<'_, PyList>,
+        most: usize,
+    ) -> PyResult<usize> {
+        // Only where somebody went from one way of taking to the other.
+        ready.extend(self.early.drain(..).flatten());
+        self.early_len = 0;
+
+        let mut filled = 0;
+        while filled < most
+            && let Some(outcome) = ready.front()
+        {
+            let place =
+                usize::try_from(outcome.row).ok().filter(|place| *place < into.len()).ok_or_else(|| {
+                    PyIndexError::new_err("the list to fill has fewer places than rows were fed")
+                })?;
+            into.set_item(place, self.build(into.py(), outcome)?)?;
+            self.hand_out(outcome, usize::MAX);
+            ready.pop_front();
+            filled += 1;
+        }
+        Ok(filled)
+    }
+
+    /// The next results in input order. `over`: no more outcomes come, so none is waited for.
+    pub(crate) fn take<'py>(
+        &mut self,
+        py: Python<'py>,
+        ready: &mut VecDeque<RowOutcome>,
+        most: usize,
+        over: bool,
+    ) -> PyResult<Bound<'py, PyList>> {
+        for outcome in ready.drain(..) {
+            let Some(ahead) = outcome.row.checked_sub(self.turn).and_then(|n| usize::try_from(n).ok()) else {
+                continue;
+            };
+            if ahead >= self.early.len() {
+                self.early.resize_with(ahead + 1, || None);
+            }
+            if let Some(place) = self.early.get_mut(ahead) {
+                self.early_len += usize::from(place.replace(outcome).is_none());
+            }
+        }
+        let taken = PyList::empty(py);
+        while taken.len() < most
+            && let Some(next) = self.early.pop_front()
+        {
+            match next {
+                Some(outcome) => match self.build(py, &outcome).and_then(|result| taken.append(result)) {
+                    Ok(()) => {
+                        self.hand_out(&outcome, MOST_PROBLEMS_OF_A_STREAM);
+                        self.early_len -= 1;
+                    }
+                    // It raises when it is first again: what was taken so far is not to be lost.
+                    Err(trouble) => {
+                        self.early.push_front(Some(outcome));
+                        return if taken.is_empty() { Err(trouble) } else { Ok(taken) };
+                    }
+                },
+                None if !over => {
+                    self.early.push_front(None);
+                    break;
+                }
+                None => {}
+            }
+            self.turn += 1;
+        }
+        Ok(taken)
+    }
+
+    /// Why rows that were handed out are neither found, nor not found, nor missing; by row.
+    pub(crate) fn problems<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        let mut texts = Texts::default();
+        let mut problems: Vec<_> = self.problems.iter().collect();
+        problems.sort_unstable_by_key(|problem| problem.row);
+        let told = PyList::empty(py);
+        for problem in problems {
+            let status = PyString::intern(py, problem.status.as_str());
+            told.append((problem.row, status, texts.of(py, problem.reason.as_ref())))?;
+        }
+        Ok(told)
+    }
+
+    fn build<'py>(&mut self, py: Python<'py>, outcome: &RowOutcome) -> PyResult<Bound<'py, PyDict>> {
+        let kept = self.place(outcome.row).and_then(|place| self.values.get(place)?.as_ref());
+        let value = kept.and_then(|kept| match kept.bind(py).cast::<PyTuple>() {
+            Ok(entries) => entries.get_item(outcome.alternative as usize).ok(),
+            Err(_) => Some(kept.bind(py).clone()),
+        });
+        self.decoder.row(py, value, outcome.record.as_deref(), outcome.status)
+    }
+
+    /// Lets go of the value, and remembers the trouble if there are fewer than so many.
+    fn hand_out(&mut self, outcome: &RowOutcome, most_problems: usize) {
+        if let Some(value) = self.place(outcome.row).and_then(|place| self.values.get_mut(place)) {
+            self.handed_out += u64::from(value.take().is_some());
+        }
+        while let Some(None) = self.values.front() {
+            self.values.pop_front();
+            self.first += 1;
+        }
+        match outcome.status {
+            Status::Found | Status::NotFound | Status::Missing => {}
+            _ if self.problems.len() >= most_problems => {}
+            status @ (Status::Invalid | Status::Rejected | Status::Unknown | Status::NotSent) => {
+                self.problems.push(Problem { row: outcome.row, status, reason: outcome.reason.clone() });
+            }
+        }
+    }
+
+    fn place(&self, row: u64) -> Option<usize> {
+        usize::try_from(row.checked_sub(self.first)?).ok()
+    }
+}
+
+/// Each text once, however many rows share it.
+#[derive(Default)]
+struct Texts<'py> {
+    of_run: HashMap<*const u8, Bound<'py, PyString>>,
+    of_identifier: HashMap<Invalid, Bound<'py, PyString>>,
+}
+
+impl<'py> Texts<'py> {
+    fn of(&mut self, py: Python<'py>, reason: Option<&Reason>) -> Bound<'py, PyString> {
+        match reason {
+            None => PyString::intern(py, ""),
+            // The text is alive as long as the problems are: its address stands for it.
+            Some(Reason::Run(text)) => {
+                let address = Arc::as_ptr(text).cast();
+                self.of_run.entry(address).or_insert_with(|| PyString::new(py, text)).clone()
+            }
+            Some(Reason::Invalid(why)) => {
+                let text = || PyString::new(py, &why.to_string());
+                self.of_identifier.entry(*why).or_insert_with(text).clone()
+            }
+        }
+    }
+}

@@ -1,0 +1,358 @@
+//! A call under way, as Python holds it: rows in, outcomes awaited, results out. One at a time
+//! consumes; anyone may look, feed or stop.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
+use std::time::{Duration, Instant};
+
+use futures_util::FutureExt;
+use futures_util::future::Abortable;
+use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::sync::MutexExt;
+use pyo3::types::{PyDict, PyList};
+use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
+
+use crate::calls::assembly::Assembly;
+use crate::calls::awaiting::{Answer, Waiter};
+use crate::errors;
+use crate::input::rows::Rows;
+use crate::objects::{promote, without_collector};
+use crate::runtime::{Background, OfProcess};
+use crate::tables::table::{self, Table};
+use exactbuyer_core::results::{RowOutcome, Status};
+
+/// Longer than anybody waits, and short enough for every clock's arithmetic.
+const LONGEST: Duration = Duration::from_hours(24);
+
+/// How long a signal may go unseen.
+const SLICE: Duration = Duration::from_millis(50);
+
+/// Rows of one filling that the collector is told are there to stay. At once, and not at the end
+/// only: it would look through them as soon as the Python code between two fillings makes anything.
+const MANY_ROWS: usize = 500;
+
+/// Rows built in one call: some tens of milliseconds.
+const MOST_ROWS_AT_ONCE: usize = 4_096;
+
+/// How long a cancelled waiter may take to let go.
+const HANDOVER: Duration = Duration::from_millis(250);
+
+/// The outcomes on their way to one consumer.
+struct Inbox {
+    run: Arc<exactbuyer_dispatch::Run>,
+    ready: VecDeque<RowOutcome>,
+    marks: Arc<Marks>,
+}
+
+/// What anyone may ask while somebody consumes.
+#[derive(Default)]
+struct Marks {
+    /// The run has no more outcomes.
+    ended: AtomicBool,
+    /// Outcomes received and not handed out.
+    held: AtomicUsize,
+}
+
+impl Inbox {
+    /// Waits until something is ready, or the run is over.
+    ///
+    /// # Cancel safety
+    /// Safe, as the run's own `next` is.
+    async fn pull(&mut self) {
+        if !self.ready.is_empty() || self.marks.ended.load(Ordering::Acquire) {
+            return;
+        }
+        match self.run.next().await {
+            Some(outcomes) => {
+                self.marks.held.fetch_add(outcomes.len(), Ordering::AcqRel);
+                self.ready = outcomes.into();
+            }
+            None => self.marks.ended.store(true, Ordering::Release),
+        }
+    }
+
+    /// Takes what is ready without waiting.
+    fn glance(&mut self) {
+        let _ready_or_not = self.pull().now_or_never();
+    }
+}
+
+/// Wakes a parked thread. Not `block_on`: that panics on a thread where another runtime is at work.
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+/// Waits on this thread, at most so long; whether it came.
+fn wait_for(future: impl Future<Output = ()>, limit: Duration) -> bool {
+    let deadline = Instant::now() + limit;
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let mut future = pin!(future);
+    loop {
+        if future.as_mut().poll(&mut Context::from_waker(&waker)) == Poll::Ready(()) {
+            return true;
+        }
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return false;
+        }
+        thread::park_timeout(left);
+    }
+}
+
+/// What of a run leans on the runtime.
+struct Live {
+    run: Arc<exactbuyer_dispatch::Run>,
+    inbox: Arc<AsyncMutex<Inbox>>,
+    background: Background,
+    /// How long requests in flight may take once nobody waits for them any more.
+    grace: Duration,
+}
+
+/// A call under way.
+#[pyclass(module = "exactbuyer._core", frozen)]
+pub(crate) struct Run {
+    live: OfProcess<Live>,
+    marks: Arc<Marks>,
+    assembly: Mutex<Assembly>,
+    /// The current waiter. Only the wait itself holds it, so that an abandoned event loop can be collected.
+    waiter: Mutex<Weak<Waiter>>,
+}
+
+impl Run {
+    pub(crate) fn new(run: Arc<exactbuyer_dispatch::Run>, background: Background, grace: Duration) -> Self {
+        let marks = Arc::new(Marks::default());
+        let inbox = Inbox { run: run.clone(), ready: VecDeque::new(), marks: marks.clone() };
+        let inbox = Arc::new(AsyncMutex::new(inbox));
+        Self {
+            live: OfProcess::new(Live { run, inbox, background, grace }),
+            marks,
+            assembly: Mutex::new(Assembly::new()),
+            waiter: Mutex::new(Weak::new()),
+        }
+    }
+
+    fn live(&self) -> PyResult<&Live> {
+        self.live.get().ok_or_else(|| {
+            PyRuntimeError::new_err("this run belongs to the process that started it: start one of your own")
+        })
+    }
+
+    /// Builds objects, so the collector may run other people's code meanwhile: whoever waits for
+    /// the assembly lets go of the interpreter.
+    fn assembly(&self, py: Python<'_>) -> MutexGuard<'_, Assembly> {
+        self.assembly.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The inbox, for one consumer at a time.
+    fn consume(&self, py: Python<'_>) -> PyResult<OwnedMutexGuard<Inbox>> {
+        let inbox = &self.live()?.inbox;
+        if let Ok(inbox) = inbox.clone().try_lock_owned() {
+            return Ok(inbox);
+        }
+        let waiter = self.waiter.lock().unwrap_or_else(PoisonError::into_inner).upgrade();
+        if let Some(waiter) = waiter {
+            waiter.hang_up_if_deaf(py);
+        }
+        // A waiter that was cancelled lets go in a moment.
+        let mut claimed = None;
+        py.detach(|| wait_for(async { claimed = Some(inbox.clone().lock_owned().await) }, HANDOVER));
+        claimed.ok_or_else(|| PyRuntimeError::new_err("another thread or task is taking this run's results"))
+    }
+
+    /// What is held now that something was handed out.
+    fn mark(&self, inbox: &Inbox, assembly: &Assembly) {
+        self.marks.held.store(inbox.ready.len() + assembly.early(), Ordering::Release);
+    }
+}
+
+#[pymethods]
+impl Run {
+    fn feed(&self, py: Python<'_>, rows: &Rows) -> PyResult<()> {
+        let live = self.live()?;
+        let mut assembly = self.assembly(py);
+        let stock = rows.take()?;
+        assembly.keep(stock.values);
+        live.run.feed(stock.rows);
+        Ok(())
+    }
+
+    fn finish(&self) -> PyResult<()> {
+        self.live()?.run.finish();
+        Ok(())
+    }
+
+    fn wait(&self, py: Python<'_>, timeout_s: f64) -> PyResult<bool> {
+        let limit = seconds(timeout_s)?;
+        let mut inbox = self.consume(py)?;
+        let live = self.live()?;
+        let began = Instant::now();
+        loop {
+            let slice = limit.saturating_sub(began.elapsed()).min(SLICE);
+            let came = py.detach(|| {
+                let _entered = live.background.runtime.enter();
+                wait_for(inbox.pull(), slice)
+            });
+            py.check_signals()?;
+            if came || began.elapsed() >= limit {
+                return Ok(came);
+            }
+        }
+    }
+
+    fn wait_async<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let mut inbox = self.consume(py)?;
+        let live = self.live()?;
+        let (waiter, registration) = Waiter::new(py)?;
+        *self.waiter.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(&waiter);
+        let future = waiter.future(py);
+        let (run, grace) = (live.run.clone(), live.grace);
+        // A loop that was closed under its tasks will ask for nothing more, so the run is stopped.
+        let unheard = Box::new(move || run.stop(grace));
+        let answer = Answer::new(waiter, live.background.answers.clone(), unheard);
+        live.background.runtime.spawn(async move {
+            // The inbox is released before the answer is given.
+            let _pulled_or_not = Abortable::new(async move { inbox.pull().await }, registration).await;
+            drop(answer);
+        });
+        Ok(future)
+    }
+
+    fn fill(&self, into: &Bound<'_, PyList>) -> PyResult<usize> {
+        let mut inbox = self.consume(into.py())?;
+        let _entered = self.live()?.background.runtime.enter();
+        let mut assembly = self.assembly(into.py());
+        let mut filled = Ok(0);
+        while let Ok(so_far @ 0..MOST_ROWS_AT_ONCE) = filled {
+            inbox.glance();
+            let most = MOST_ROWS_AT_ONCE - so_far;
+            filled = match without_collector(into.py(), || assembly.fill(&mut inbox.ready, into, most)) {
+                Ok(0) => break,
+                more => more.map(|more| so_far + more),
+            };
+        }
+        self.mark(&inbox, &assembly);
+        let filled = filled?;
+        if filled >= MANY_ROWS {
+            promote(into.py())?;
+        }
+        Ok(filled)
+    }
+
+    fn take<'py>(&self, py: Python<'py>, most: usize) -> PyResult<Bound<'py, PyList>> {
+        let mut inbox = self.consume(py)?;
+        let _entered = self.live()?.background.runtime.enter();
+        let mut assembly = self.assembly(py);
+        inbox.glance();
+        let ended = self.marks.ended.load(Ordering::Acquire);
+        let most = most.min(MOST_ROWS_AT_ONCE);
+        let taken = without_collector(py, || assembly.take(py, &mut inbox.ready, most, ended));
+        self.mark(&inbox, &assembly);
+        taken
+    }
+
+    fn gather(&self, py: Python<'_>, table: &Table) -> PyResult<usize> {
+        let mut inbox = self.consume(py)?;
+        let live = self.live()?;
+        let gathered = py.detach(|| {
+            let _entered = live.background.runtime.enter();
+            let mut gathered = 0;
+            while gathered < MOST_ROWS_AT_ONCE {
+                inbox.glance();
+                match table.take(&mut inbox.ready)? {
+                    0 => break,
+                    more => gathered += more,
+                }
+            }
+            Ok(gathered)
+        });
+        self.marks.held.store(inbox.ready.len(), Ordering::Release);
+        gathered.map_err(|error| table::trouble(&error))
+    }
+
+    fn over(&self) -> bool {
+        self.marks.ended.load(Ordering::Acquire) && self.marks.held.load(Ordering::Acquire) == 0
+    }
+
+    fn undelivered(&self, py: Python<'_>) -> u64 {
+        self.assembly(py).undelivered()
+    }
+
+    fn stop(&self, grace_s: f64) -> PyResult<()> {
+        self.live()?.run.stop(seconds(grace_s)?);
+        Ok(())
+    }
+
+    fn receipt<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let receipt = self.live()?.run.receipt();
+        let told = PyDict::new(py);
+        told.set_item("rows", receipt.rows)?;
+        for status in Status::ALL {
+            told.set_item(status.as_str(), receipt.count(status))?;
+        }
+        told.set_item("duplicates", receipt.duplicates)?;
+        told.set_item("from_store", receipt.from_store)?;
+        told.set_item("found_duplicates", receipt.found_duplicates)?;
+        told.set_item("found_from_store", receipt.found_from_store)?;
+        told.set_item("sent", receipt.sent)?;
+        told.set_item("requests", receipt.requests)?;
+        told.set_item("credits", receipt.credits)?;
+        told.set_item("credits_in_doubt", receipt.credits_in_doubt)?;
+        told.set_item("not_stored", receipt.not_stored)?;
+        told.set_item("withheld", receipt.withheld)?;
+        told.set_item("bought_again", receipt.bought_again)?;
+        told.set_item("barred", receipt.barred)?;
+        told.set_item("inherited", receipt.inherited.rows)?;
+        told.set_item("inherited_credits", receipt.inherited.credits)?;
+        told.set_item("inherited_since_ms", receipt.inherited.since_ms)?;
+        told.set_item("elapsed_s", receipt.elapsed.as_secs_f64())?;
+        told.set_item("stopped", receipt.stopped.as_deref())?;
+        told.set_item("notes", receipt.notes)?;
+        Ok(told)
+    }
+
+    fn problems<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        self.assembly(py).problems(py)
+    }
+
+    fn troubles(&self) -> PyResult<Vec<(&'static str, String, Option<u16>)>> {
+        let troubles = self.live()?.run.troubles();
+        let told = troubles
+            .iter()
+            .map(|error| (errors::class_name(error.kind()), error.message().to_owned(), error.status()));
+        Ok(told.collect())
+    }
+
+    fn progress<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let progress = self.live()?.run.progress();
+        let told = PyDict::new(py);
+        told.set_item("rows", progress.rows)?;
+        told.set_item("done", progress.done)?;
+        told.set_item("credits", progress.credits)?;
+        told.set_item("credits_in_doubt", progress.credits_in_doubt)?;
+        told.set_item("in_flight", progress.in_flight)?;
+        told.set_item("requests_last_minute", progress.requests_last_minute)?;
+        told.set_item("requests_left", progress.requests_left)?;
+        told.set_item("limited_by", progress.limited_by)?;
+        told.set_item("left_s", progress.left_s)?;
+        Ok(told)
+    }
+}
+
+/// A wait given by Python; a day stands for anything longer.
+pub(crate) fn seconds(seconds: f64) -> PyResult<Duration> {
+    if seconds > LONGEST.as_secs_f64() {
+        return Ok(LONGEST);
+    }
+    Duration::try_from_secs_f64(seconds)
+        .map_err(|_| PyValueError::new_err("a wait has to be a number of seconds from 0 up"))
+}

@@ -1,0 +1,61 @@
+//! From the core's one error to the Python classes, which are written in Python
+//! (`exactbuyer/exceptions.py`). Knows nothing of what went wrong.
+
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use exactbuyer_core::error::{Error, ErrorKind};
+
+/// The Python class that stands for a kind.
+pub(super) const fn class_name(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::Config => "ConfigError",
+        ErrorKind::InvalidIdentifier => "InvalidIdentifierError",
+        ErrorKind::Authentication => "AuthenticationError",
+        ErrorKind::InsufficientCredits => "InsufficientCreditsError",
+        ErrorKind::RateLimit => "RateLimitError",
+        ErrorKind::BadRequest => "BadRequestError",
+        ErrorKind::Server => "ServerError",
+        ErrorKind::Api => "ApiError",
+        ErrorKind::Transport => "TransportError",
+        ErrorKind::UnknownOutcome => "UnknownOutcomeError",
+        ErrorKind::BudgetExceeded => "BudgetExceededError",
+        ErrorKind::Store => "StoreError",
+    }
+}
+
+/// The names of all classes that [`class_name`] can give, for the test that compares them with
+/// Python's.
+#[pyfunction]
+pub(super) fn error_classes() -> Vec<&'static str> {
+    ErrorKind::ALL.into_iter().map(class_name).collect()
+}
+
+/// The Python exception of an error.
+pub(super) fn exception(py: Python<'_>, error: &Error) -> PyErr {
+    let made = py
+        .import("exactbuyer.exceptions")
+        .and_then(|module| module.getattr(class_name(error.kind())))
+        .and_then(|class| {
+            let named = PyDict::new(py);
+            if let Some(status) = error.status() {
+                named.set_item("status", status)?;
+            }
+            class.call((error.message(),), Some(&named))
+        });
+    made.map_or_else(|trouble| trouble, PyErr::from_value)
+}
+
+/// A setting is wrong; `message` names it and its range.
+pub(super) fn config(message: impl Into<String>) -> Error {
+    Error::new(ErrorKind::Config, message)
+}
+
+/// The error if the system starts no further thread. Nothing was sent.
+pub(super) fn no_thread(error: &std::io::Error) -> Error {
+    let message = format!(
+        "the system allows no further thread ({error}), so nothing was sent: end other processes, or raise the \
+         limit (ulimit -u, or pids of the container), and call again"
+    );
+    Error::new(ErrorKind::Transport, message)
+}

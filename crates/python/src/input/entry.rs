@@ -1,0 +1,259 @@
+//! How one Python object is read as a value to look up: text, a number that lost no digit, or a
+//! sign that there is nothing. Knows nothing of rows that are pairs, mappings or lists.
+
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyBool, PyByteArray, PyBytes, PyFloat, PyInt, PyString, PyType};
+
+use exactbuyer_core::identifier::reading::{
+    self, EXACT_F16, EXACT_F32, EXACT_F64, Reading, RowRegion, whole_digits,
+};
+use exactbuyer_core::identifier::{FieldType, Invalid};
+
+/// A Decimal beyond 10 to this power is no identifier, and its digits might fill the memory.
+const MOST_DIGITS: i64 = 1_000;
+
+/// What one object came to, and what stands for it in the result.
+pub(crate) struct Entry {
+    /// The caller's own text; of a number, its digits; `None` where there is nothing.
+    pub(crate) value: Py<PyAny>,
+    pub(crate) reading: Reading,
+}
+
+impl Entry {
+    fn missing(py: Python<'_>) -> Self {
+        Self { value: py.None(), reading: Reading::Missing }
+    }
+}
+
+/// What is known of a value besides its text.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Hints {
+    /// `None`: inferred.
+    pub(crate) field_type: Option<FieldType>,
+    pub(crate) region: RowRegion,
+}
+
+/// How values are read: what the caller settled.
+pub(crate) struct Reader {
+    pub(crate) texts: reading::Reader,
+    /// From here on a float of the column at hand may have lost digits.
+    pub(crate) exact_below: f64,
+}
+
+impl Reader {
+    /// Reads one value. `place` names it for a message, such as `row 17`.
+    pub(crate) fn entry(
+        &self,
+        item: &Bound<'_, PyAny>,
+        hints: Hints,
+        place: &dyn Fn() -> String,
+    ) -> PyResult<Entry> {
+        self.read(item, hints, place, true)
+    }
+
+    /// The region that an object names: text, or a sign that there is none.
+    pub(crate) fn region(
+        item: &Bound<'_, PyAny>,
+        mut named: impl FnMut(&str) -> RowRegion,
+    ) -> PyResult<RowRegion> {
+        if let Ok(text) = item.cast::<PyString>() {
+            return Ok(text.to_str().map_or(RowRegion::Unknown, named));
+        }
+        let is_nan =
+            |item: &Bound<'_, PyAny>| item.cast::<PyFloat>().is_ok_and(|float| float.value().is_nan());
+        if item.is_none() || is_nan(item) {
+            return Ok(RowRegion::Default);
+        }
+        let class = item.get_type();
+        if matches!(&*class.name()?.to_string_lossy(), "NAType" | "NaTType") {
+            return Ok(RowRegion::Default);
+        }
+        for unwrap in ["as_py", "item"] {
+            if class.hasattr(unwrap)?
+                && let Ok(inner) = item.call_method0(unwrap)
+            {
+                return Ok(match inner.cast::<PyString>().map(|text| text.to_str().map(&mut named)) {
+                    Ok(Ok(region)) => region,
+                    _ if inner.is_none() || is_nan(&inner) => RowRegion::Default,
+                    _ => RowRegion::Unknown,
+                });
+            }
+        }
+        Ok(RowRegion::Unknown)
+    }
+
+    fn read(
+        &self,
+        item: &Bound<'_, PyAny>,
+        hints: Hints,
+        place: &dyn Fn() -> String,
+        wrapped: bool,
+    ) -> PyResult<Entry> {
+        if let Ok(text) = item.cast::<PyString>() {
+            Ok(self.text(text, hints))
+        } else if item.is_none() {
+            Ok(Entry::missing(item.py()))
+        } else if item.is_instance_of::<PyBool>() {
+            Err(is_bool(place))
+        } else if let Ok(number) = item.cast::<PyInt>() {
+            Ok(self.integer(number, hints))
+        } else if let Ok(number) = item.cast::<PyFloat>() {
+            self.float(number.value(), EXACT_F64.min(self.exact_below), item, hints)
+        } else if item.is_instance_of::<PyBytes>() || item.is_instance_of::<PyByteArray>() {
+            Err(PyTypeError::new_err(format!(
+                "{} is bytes: decode it first, such as value.decode()",
+                place()
+            )))
+        } else {
+            self.foreign(item, hints, place, wrapped)
+        }
+    }
+
+    fn text(&self, text: &Bound<'_, PyString>, hints: Hints) -> Entry {
+        let Ok(read) = text.to_str() else {
+            // A lone surrogate. NUL in its place: as little a part of any identifier.
+            let torn = text.to_string_lossy().replace(char::REPLACEMENT_CHARACTER, "\0");
+            return Entry {
+                value: text.as_any().clone().unbind(),
+                reading: self.texts.refused(&torn, hints.field_type),
+            };
+        };
+        match self.texts.text_in(read, hints.field_type, hints.region) {
+            Reading::Missing => Entry::missing(text.py()),
+            reading => Entry { value: text.as_any().clone().unbind(), reading },
+        }
+    }
+
+    fn integer(&self, number: &Bound<'_, PyInt>, hints: Hints) -> Entry {
+        if let Ok(small) = number.extract::<i64>() {
+            return self.digits(number.py(), &small.to_string(), hints);
+        }
+        // `int`'s own, for a subclass may spell itself as it likes.
+        let spelled = number.py().get_type::<PyInt>().call_method1("__repr__", (number,));
+        match spelled.as_ref().map(|spelled| spelled.cast::<PyString>()) {
+            Ok(Ok(spelled)) => self.text(spelled, hints),
+            // Longer than Python is willing to spell.
+            _ => Entry {
+                value: number.as_any().clone().unbind(),
+                reading: Reading::Invalid(Invalid::Unrecognised),
+            },
+        }
+    }
+
+    fn digits(&self, py: Python<'_>, digits: &str, hints: Hints) -> Entry {
+        match self.texts.text_in(digits, hints.field_type, hints.region) {
+            Reading::Missing => Entry::missing(py),
+            reading => Entry { value: PyString::new(py, digits).into_any().unbind(), reading },
+        }
+    }
+
+    fn float(&self, number: f64, exact_below: f64, item: &Bound<'_, PyAny>, hints: Hints) -> PyResult<Entry> {
+        if number.is_nan() {
+            return Ok(Entry::missing(item.py()));
+        }
+        if let Some(digits) = whole_digits(number, exact_below) {
+            return Ok(self.digits(item.py(), &digits, hints));
+        }
+        let spelled = PyFloat::new(item.py(), number).repr()?;
+        let spelled = spelled.to_string_lossy();
+        let reading = self.texts.inexact(&spelled, hints.field_type);
+        if reading == Reading::Missing {
+            return Ok(Entry::missing(item.py()));
+        }
+        Ok(Entry { value: PyString::new(item.py(), &spelled).into_any().unbind(), reading })
+    }
+
+    /// What is none of Python's own plain types: told by what it can do, for nothing may be
+    /// imported to look. `wrapped`: it may be a wrapper, which is taken off once.
+    fn foreign(
+        &self,
+        item: &Bound<'_, PyAny>,
+        hints: Hints,
+        place: &dyn Fn() -> String,
+        wrapped: bool,
+    ) -> PyResult<Entry> {
+        let py = item.py();
+        let class = item.get_type();
+        let name = class.name()?;
+        let name = name.to_string_lossy();
+        match &*name {
+            "NAType" | "NaTType" => return Ok(Entry::missing(py)),
+            "bool" | "bool_" | "BooleanScalar" => return Err(is_bool(place)),
+            _ => {}
+        }
+        if item.is_instance(decimal(py)?)? {
+            return self.decimal(item, hints);
+        }
+        if class.hasattr("__index__")?
+            && let Ok(number) = item.call_method0("__index__")
+            && let Ok(number) = number.cast::<PyInt>()
+        {
+            return Ok(self.integer(number, hints));
+        }
+        if class.hasattr("__float__")?
+            && let Ok(number) = item.call_method0("__float__")
+            && let Ok(number) = number.cast::<PyFloat>()
+        {
+            return self.float(number.value(), exact_below(&name), number.as_any(), hints);
+        }
+        // A scalar of numpy's or Arrow's knows the Python object it stands for.
+        for unwrap in ["as_py", "item"] {
+            if wrapped
+                && class.hasattr(unwrap)?
+                && let Ok(inner) = item.call_method0(unwrap)
+            {
+                return self.read(&inner, hints, place, false);
+            }
+        }
+        Err(PyTypeError::new_err(format!(
+            "{} is of type {name}: a row is a string, a (field_type, value) pair, a mapping with \
+             \"field_type\" and \"value\", or a list of those in order of preference",
+            place()
+        )))
+    }
+
+    fn decimal(&self, item: &Bound<'_, PyAny>, hints: Hints) -> PyResult<Entry> {
+        let py = item.py();
+        if item.call_method0("is_nan")?.is_truthy()? {
+            return Ok(Entry::missing(py));
+        }
+        let small = item.call_method0("is_finite")?.is_truthy()?
+            && item.call_method0("adjusted")?.extract::<i64>()? < MOST_DIGITS;
+        if small && item.eq(item.call_method0("to_integral_value")?)? {
+            let number = item.call_method0("__int__")?;
+            return Ok(self.integer(number.cast::<PyInt>()?, hints));
+        }
+        let value = item.str()?;
+        let reading = self.texts.refused(&value.to_string_lossy(), hints.field_type);
+        Ok(Entry { value: value.into_any().unbind(), reading })
+    }
+}
+
+/// Below which size every integer can be told from its neighbours, in floats of the type named.
+/// numpy, pandas, polars and Arrow each have their own names.
+pub(crate) fn exact_below(name: &str) -> f64 {
+    match name.to_ascii_lowercase().as_str() {
+        "float16" | "halffloat" | "halffloat[pyarrow]" | "halffloatscalar" => EXACT_F16,
+        "float32" | "float" | "float[pyarrow]" | "floatscalar" => EXACT_F32,
+        _ => EXACT_F64,
+    }
+}
+
+fn decimal(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
+    static DECIMAL: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+    if let Some(class) = DECIMAL.get(py) {
+        return Ok(class.bind(py));
+    }
+    // Not within the lock: see `source::prepare`.
+    let class = py.import("decimal")?.getattr("Decimal")?.cast_into::<PyType>()?.unbind();
+    Ok(DECIMAL.get_or_init(py, || class).bind(py))
+}
+
+fn is_bool(place: &dyn Fn() -> String) -> PyErr {
+    PyTypeError::new_err(format!(
+        "{} is a bool, which cannot be looked up: is this the right column?",
+        place()
+    ))
+}

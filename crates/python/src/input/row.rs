@@ -1,0 +1,186 @@
+//! How one row is read: a string, a pair, the vendor's mapping, or a list of those in order of
+//! preference. What a single value is, is decided in [`entry`](crate::entry).
+
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyFloat, PyInt, PyList, PyMapping, PyString, PyTuple};
+
+use crate::input::entry::{Entry, Hints, Reader};
+use exactbuyer_core::identifier::FieldType;
+use exactbuyer_core::identifier::reading::Reading;
+use exactbuyer_core::plan::{Preference, Row};
+
+/// What a pair is, said wherever one was got wrong.
+const PAIR: &str =
+    "a pair is (field_type, value), the field type one of \"email\", \"phone\", \"social_profile\"";
+
+/// A value with its field type, and perhaps its region.
+type Part<'py> = (FieldType, Bound<'py, PyAny>, Option<Bound<'py, PyAny>>);
+
+/// Reads rows one by one.
+pub(crate) struct RowReader {
+    pub(crate) reader: Reader,
+    /// Of values that do not say.
+    pub(crate) field_type: Option<FieldType>,
+}
+
+impl RowReader {
+    /// What stands for the row in its result, and what may be asked. The value of a list-row is a
+    /// tuple of its entries' values; no other row's is.
+    pub(crate) fn row(&self, item: &Bound<'_, PyAny>, number: u64) -> PyResult<(Py<PyAny>, Row)> {
+        let row = || format!("row {number}");
+        if is_scalar(item) {
+            return self.reader.entry(item, self.hints(), &row).map(single);
+        }
+        if let Ok(entries) = item.cast::<PyList>() {
+            return self.list(entries, number);
+        }
+        if !item.is_exact_instance_of::<PyTuple>()
+            && !item.is_exact_instance_of::<PyDict>()
+            && let Some(array) = array(item)?
+        {
+            return self.list(array.cast()?, number);
+        }
+        self.value(item, &row).map(single)
+    }
+
+    /// A list-row: each entry read, those with something to ask kept in order.
+    fn list(&self, entries: &Bound<'_, PyList>, number: u64) -> PyResult<(Py<PyAny>, Row)> {
+        let mut values = Vec::with_capacity(entries.len());
+        let mut alternatives = Vec::new();
+        let mut first = None;
+        let mut blamed = None;
+        for (place, item) in (0..).zip(entries.iter()) {
+            let entry = self.value(&item, &|| format!("row {number}, entry {place}"))?;
+            values.push(entry.value);
+            match entry.reading {
+                Reading::Missing => continue,
+                Reading::Invalid(why) => blamed = blamed.or(Some((place, why))),
+                Reading::Asks(identifier) => alternatives.push((place, identifier)),
+            }
+            first = first.or(Some(place));
+        }
+        let row = match (first, blamed) {
+            (Some(first), _) if !alternatives.is_empty() => {
+                Row::Preference(Box::new(Preference { first, alternatives: alternatives.into() }))
+            }
+            (_, Some((place, why))) => Row::Invalid(place, why),
+            _ => Row::Missing,
+        };
+        Ok((PyTuple::new(entries.py(), values)?.into_any().unbind(), row))
+    }
+
+    /// A value with or without its field type: all that an entry of a list may be.
+    fn value(&self, item: &Bound<'_, PyAny>, place: &dyn Fn() -> String) -> PyResult<Entry> {
+        if let Ok(pair) = item.cast::<PyTuple>() {
+            self.part(pair_of(pair, place)?, place)
+        } else if item.is_instance_of::<PyList>() {
+            Err(PyTypeError::new_err(format!(
+                "{} is a list inside a list: a row is at most one list, in order of preference",
+                place()
+            )))
+        } else if item.is_instance_of::<PyDict>() || (!is_scalar(item) && item.cast::<PyMapping>().is_ok()) {
+            self.part(vendors_own(item, place)?, place)
+        } else {
+            self.reader.entry(item, self.hints(), place)
+        }
+    }
+
+    /// The value of a pair or mapping.
+    fn part(&self, (field_type, value, region): Part<'_>, place: &dyn Fn() -> String) -> PyResult<Entry> {
+        let named = |name: &str| self.reader.texts.region(name);
+        let region = region.map(|region| Reader::region(&region, named)).transpose()?.unwrap_or_default();
+        let hints = Hints { field_type: Some(field_type), region };
+        self.reader.entry(&value, hints, &|| format!("the value of {}", place()))
+    }
+
+    fn hints(&self) -> Hints {
+        Hints { field_type: self.field_type, ..Hints::default() }
+    }
+}
+
+fn single(entry: Entry) -> (Py<PyAny>, Row) {
+    let row = match entry.reading {
+        Reading::Missing => Row::Missing,
+        Reading::Invalid(why) => Row::Invalid(0, why),
+        Reading::Asks(identifier) => Row::One(identifier),
+    };
+    (entry.value, row)
+}
+
+fn pair_of<'py>(pair: &Bound<'py, PyTuple>, place: &dyn Fn() -> String) -> PyResult<Part<'py>> {
+    if let Ok((named, value, region)) =
+        pair.extract::<(Bound<'_, PyAny>, Bound<'_, PyAny>, Bound<'_, PyAny>)>()
+        && let Some(field_type) = field_type_of(&named)
+    {
+        return Ok((field_type, value, Some(region)));
+    }
+    if let Ok((named, value)) = pair.extract::<(Bound<'_, PyAny>, Bound<'_, PyAny>)>() {
+        return match field_type_of(&named) {
+            Some(field_type) => Ok((field_type, value, None)),
+            None => Err(PyValueError::new_err(format!(
+                "{} is a pair whose first part is no field type: {PAIR}. Two identifiers of one row \
+                 (such as zip gives of two columns) go in a list, in order of preference: \
+                 [email, phone]",
+                place()
+            ))),
+        };
+    }
+    let fix = match pair.len() {
+        1 => "take its only part, such as row[0]",
+        3 => {
+            "with a region it is (field_type, value, region); identifiers of one row go in a list, in order of preference"
+        }
+        _ => "identifiers of one row go in a list, in order of preference",
+    };
+    Err(PyValueError::new_err(format!("{} is a tuple of {}: {PAIR}; {fix}", place(), pair.len())))
+}
+
+/// As for rows: what is made at its first use is made now.
+pub(crate) fn prepare(py: Python<'_>) {
+    let _no_row = vendors_own(PyDict::new(py).as_any(), &String::new);
+}
+
+fn vendors_own<'py>(mapping: &Bound<'py, PyAny>, place: &dyn Fn() -> String) -> PyResult<Part<'py>> {
+    let py = mapping.py();
+    let (named, value, region) = (intern!(py, "field_type"), intern!(py, "value"), intern!(py, "region"));
+    if !mapping.contains(named)? || !mapping.contains(value)? {
+        return Err(PyTypeError::new_err(format!(
+            "{} is a mapping without the keys \"field_type\" and \"value\": take the value to look \
+             up out of it, such as row[\"email\"]",
+            place()
+        )));
+    }
+    let field_type = field_type_of(&mapping.get_item(named)?).ok_or_else(|| {
+        PyValueError::new_err(format!(
+            "{}: its \"field_type\" has to be \"email\", \"phone\" or \"social_profile\"",
+            place()
+        ))
+    })?;
+    let region = if mapping.contains(region)? { Some(mapping.get_item(region)?) } else { None };
+    Ok((field_type, mapping.get_item(value)?, region))
+}
+
+/// The field type of that name, if it is one.
+pub(crate) fn field_type_of(name: &Bound<'_, PyAny>) -> Option<FieldType> {
+    FieldType::from_name(name.cast::<PyString>().ok()?.to_str().ok()?)
+}
+
+/// What needs no look at its abilities.
+fn is_scalar(item: &Bound<'_, PyAny>) -> bool {
+    item.is_instance_of::<PyString>()
+        || item.is_none()
+        || item.is_exact_instance_of::<PyInt>()
+        || item.is_exact_instance_of::<PyFloat>()
+}
+
+/// A cell that is an array: columns of lists may come as those. (A scalar of numpy's has no
+/// dimension.)
+fn array<'py>(item: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let class = item.get_type();
+    if class.hasattr("tolist")? && class.hasattr("ndim")? && item.getattr("ndim")?.gt(0)? {
+        return item.call_method0("tolist").map(Some);
+    }
+    Ok(None)
+}

@@ -1,0 +1,83 @@
+//! What rows come in: columns, which convert themselves, and the things that can be iterated over
+//! and yet are no rows. Told by what they can do, for nothing may be imported to look.
+
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList, PyMapping, PyString, PyTuple};
+
+use crate::input::entry::exact_below;
+use crate::input::row::field_type_of;
+use exactbuyer_core::identifier::reading::EXACT_F64;
+
+/// Asks once what will be asked of rows: what pyo3 makes for that at its first use is made now. It lets go
+/// of the interpreter under a lock meanwhile: were a thread at it just when another forks, the child would
+/// wait for that thread for ever.
+pub(crate) fn prepare(py: Python<'_>) {
+    let _no_mistake = refuse(PyList::empty(py).as_any());
+}
+
+/// A column that converts itself to a list does it many times faster than it iterates.
+pub(crate) fn column<'py>(rows: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let class = rows.get_type();
+    for convert in ["to_pylist", "to_list", "tolist"] {
+        if class.hasattr(convert)? {
+            return rows.call_method0(convert).map(Some);
+        }
+    }
+    Ok(None)
+}
+
+/// From which size on the floats of a column may have lost digits.
+pub(crate) fn float_limit(rows: &Bound<'_, PyAny>) -> PyResult<f64> {
+    for attribute in ["dtype", "type"] {
+        if rows.get_type().hasattr(attribute)? {
+            return Ok(exact_below(&rows.getattr(attribute)?.str()?.to_string_lossy()));
+        }
+    }
+    Ok(EXACT_F64)
+}
+
+/// The common mistakes, each with its fix.
+pub(crate) fn refuse(rows: &Bound<'_, PyAny>) -> PyResult<()> {
+    let class = rows.get_type();
+    let name = class.name()?;
+    let name = name.to_string_lossy();
+    if rows.is_instance_of::<PyString>() {
+        return Err(PyTypeError::new_err("rows is one string: wrap it in a list, [value]"));
+    }
+    if class.hasattr("decode")? && class.hasattr("hex")? {
+        return Err(PyTypeError::new_err(format!(
+            "rows is {name}: decode it, and wrap the text in a list, [value.decode()]"
+        )));
+    }
+    if class.hasattr("columns")? || class.hasattr("__dataframe__")? {
+        return Err(PyTypeError::new_err(format!(
+            "rows is a frame ({name}): call enrich_table(frame, by=\"email\"), or plan(frame, by=\"email\"); or \
+             pass one column of it, such as frame[\"email\"]"
+        )));
+    }
+    if rows.is_instance_of::<PyDict>() || rows.cast::<PyMapping>().is_ok() {
+        return Err(PyTypeError::new_err(
+            "rows is one mapping: wrap it in a list where it is one row, or pass one of its values where \
+             those are columns",
+        ));
+    }
+    if let Ok(tuple) = rows.cast::<PyTuple>()
+        && matches!(tuple.len(), 2 | 3)
+        && tuple.get_item(0).is_ok_and(|first| field_type_of(&first).is_some())
+    {
+        return Err(PyTypeError::new_err("rows is one (field_type, value) pair: wrap it in a list, [pair]"));
+    }
+    Ok(())
+}
+
+/// What cannot be iterated over is no rows; any other trouble is the iterable's own.
+pub(crate) fn not_rows(rows: &Bound<'_, PyAny>, trouble: PyErr) -> PyErr {
+    if !trouble.is_instance_of::<PyTypeError>(rows.py()) {
+        return trouble;
+    }
+    let name = rows.get_type().name().map_or_else(|_| "object".to_owned(), |name| name.to_string());
+    PyTypeError::new_err(format!(
+        "rows is of type {name}, which cannot be iterated over: pass a list or a column"
+    ))
+}

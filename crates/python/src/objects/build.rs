@@ -1,0 +1,283 @@
+//! Walks one record and makes its objects.
+
+use pyo3::prelude::*;
+use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyInt, PyList, PyString};
+
+use exactbuyer_core::service::decode::passed::{Passed, Unreadable};
+use exactbuyer_core::service::decode::text::{plain, unescape};
+use exactbuyer_core::service::limits::MAX_DEPTH;
+
+use super::site::{SiteId, Sites};
+use super::{repeats, unread};
+
+/// Integers are read this many digits at a time: few enough for an `i64`.
+const DIGITS_AT_ONCE: usize = 18;
+
+/// Why there is no object.
+struct Failed(Box<PyErr>);
+
+impl From<PyErr> for Failed {
+    fn from(error: PyErr) -> Self {
+        Self(Box::new(error))
+    }
+}
+
+impl From<Unreadable> for Failed {
+    fn from(_: Unreadable) -> Self {
+        unread().into()
+    }
+}
+
+/// An object, and the place behind it: small enough to come back in registers, errors and all.
+type Made<'py> = Result<(usize, Bound<'py, PyAny>), Failed>;
+
+/// Its methods are given the place where something begins.
+pub(super) struct Builder<'a, 'py> {
+    py: Python<'py>,
+    text: Passed<'a>,
+    /// What was asked, and the caller's own plain string of it, which is taken where a new one would be made:
+    /// most contacts repeat it.
+    asked: Option<(&'a [u8], &'a Bound<'py, PyAny>)>,
+    depth: usize,
+    sites: &'a mut Sites,
+    open: &'a mut Vec<Py<PyAny>>,
+}
+
+impl<'a, 'py> Builder<'a, 'py> {
+    pub(super) fn new(
+        py: Python<'py>,
+        text: &'a [u8],
+        asked: Option<&'a Bound<'py, PyAny>>,
+        sites: &'a mut Sites,
+        open: &'a mut Vec<Py<PyAny>>,
+    ) -> Self {
+        // What an error left behind belongs to no container any more.
+        open.clear();
+        let asked = asked.and_then(|asked| {
+            let text = asked.cast_exact::<PyString>().ok()?.to_str().ok()?;
+            Some((text.as_bytes(), asked))
+        });
+        Self { py, text: Passed(text), asked, depth: 0, sites, open }
+    }
+
+    pub(super) fn record(mut self) -> PyResult<Bound<'py, PyAny>> {
+        let (behind, record) = self.value(0, Sites::RECORD).map_err(|Failed(error)| *error)?;
+        if self.text.next(behind).is_ok() { Err(unread()) } else { Ok(record) }
+    }
+
+    fn value(&mut self, at: usize, site: SiteId) -> Made<'py> {
+        let (at, first) = self.text.next(at)?;
+        match first {
+            b'"' => self.string(at, site),
+            b'{' => self.nested(|builder| builder.object(at + 1, site)),
+            b'[' => self.nested(|builder| builder.list(at + 1, site)),
+            b'n' => self.word(at, b"null", |py| py.None().into_bound(py)),
+            b't' => self.word(at, b"true", |py| PyBool::new(py, true).to_owned().into_any()),
+            b'f' => self.word(at, b"false", |py| PyBool::new(py, false).to_owned().into_any()),
+            _ => self.number(at, site),
+        }
+    }
+
+    fn nested(&mut self, container: impl FnOnce(&mut Self) -> Made<'py>) -> Made<'py> {
+        if self.depth == MAX_DEPTH {
+            return Err(Unreadable.into());
+        }
+        self.depth += 1;
+        let made = container(self);
+        self.depth -= 1;
+        made
+    }
+
+    fn list(&mut self, at: usize, site: SiteId) -> Made<'py> {
+        if let (end, b']') = self.text.next(at)? {
+            return Ok((end + 1, PyList::empty(self.py).into_any()));
+        }
+        let under = self.sites.elements(site);
+        let from = self.open.len();
+        let mut next = at;
+        let mut goes_on = true;
+        while goes_on {
+            let (behind, element) = self.value(next, under)?;
+            self.open.push(element.unbind());
+            (next, goes_on) = self.text.comma_or(b']', behind)?;
+        }
+        Ok((next, PyList::new(self.py, self.open.drain(from..))?.into_any()))
+    }
+
+    fn object(&mut self, at: usize, site: SiteId) -> Made<'py> {
+        if let (end, b'}') = self.text.next(at)? {
+            return Ok((end + 1, PyDict::new(self.py).into_any()));
+        }
+        let from = self.open.len();
+        let mut shape = 0;
+        let mut next = at;
+        let mut goes_on = true;
+        while goes_on {
+            let (key, _) = self.text.next(next)?;
+            let shapes = &self.sites.get(site).ok_or(Unreadable)?.shapes;
+            let known = match shapes.expect(shape, self.text.from(key)) {
+                None => self.learn(key, site, shape)?,
+                known => known,
+            };
+            let Some((len, under, with_it)) = known else { return self.unexpected(key, site, shape, from) };
+            let (behind, value) = self.value(self.text.behind(key + len, b':')?, under)?;
+            self.open.push(value.unbind());
+            shape = with_it;
+            (next, goes_on) = self.text.comma_or(b'}', behind)?;
+        }
+        let shapes = &mut self.sites.get(site).ok_or(Unreadable)?.shapes;
+        Ok((next, shapes.fill(self.py, shape, self.open.drain(from..))?.into_any()))
+    }
+
+    /// As [`Shapes::expect`](super::shape::Shapes::expect), of a key that was not known to follow those
+    /// of the shape; `None` if it is one that cannot be remembered.
+    #[cold]
+    fn learn(
+        &mut self,
+        at: usize,
+        site: SiteId,
+        shape: usize,
+    ) -> Result<Option<(usize, SiteId, usize)>, Failed> {
+        if self.sites.get(site).ok_or(Unreadable)?.shapes.is_full() {
+            return Ok(None);
+        }
+        let (behind, key) = self.key(at)?;
+        let quoted = self.text.between(at, behind);
+        // A lone surrogate: no key to remember.
+        let Ok(text) = key.to_str() else { return Ok(None) };
+        let learned = self.sites.learn(site, shape, quoted, &PyString::intern(self.py, text));
+        Ok(learned.map(|(under, next)| (quoted.len(), under, next)))
+    }
+
+    /// Makes a dict key by key, from a key on that does not fit what is remembered.
+    fn unexpected(&mut self, at: usize, site: SiteId, shape: usize, from: usize) -> Made<'py> {
+        let dict = PyDict::new(self.py);
+        let keys = self.sites.get(site).ok_or(Unreadable)?.shapes.keys(self.py, shape);
+        for (key, value) in keys.iter().zip(self.open.drain(from..)) {
+            dict.set_item(key, value)?;
+        }
+        let mut next = at;
+        let mut goes_on = true;
+        while goes_on {
+            let (behind, key) = self.key(next)?;
+            let (behind, value) = self.value(self.text.behind(behind, b':')?, Sites::NOWHERE)?;
+            dict.set_item(key, value)?;
+            (next, goes_on) = self.text.comma_or(b'}', behind)?;
+        }
+        Ok((next, dict.into_any()))
+    }
+
+    fn key(&mut self, at: usize) -> Result<(usize, Bound<'py, PyString>), Failed> {
+        let (at, first) = self.text.next(at)?;
+        if first != b'"' {
+            return Err(Unreadable.into());
+        }
+        let (behind, key) = self.string(at, Sites::NOWHERE)?;
+        Ok((behind, key.cast_into().map_err(PyErr::from)?))
+    }
+
+    /// A string whose opening quote is here.
+    fn string(&mut self, at: usize, site: SiteId) -> Made<'py> {
+        let inside = at + 1;
+        let rest = self.text.from(inside);
+        let len = plain(rest);
+        if rest.get(len) != Some(&b'"') {
+            return self.escaped(inside);
+        }
+        let text = rest.get(..len).unwrap_or_default();
+        let asked = self.asked;
+        let strings = &mut self.sites.get(site).ok_or(Unreadable)?.strings;
+        let string = strings.get(self.py, text, |py, text| match asked {
+            Some((known, asked)) if known == text => Ok(asked.clone()),
+            _ => repeats::string(py, text),
+        })?;
+        Ok((inside + len + 1, string))
+    }
+
+    fn escaped(&mut self, inside: usize) -> Made<'py> {
+        let (behind, _) = self.text.string(inside)?;
+        let said = unescape(self.text.between(inside, behind - 1));
+        if std::str::from_utf8(&said).is_ok() {
+            return Ok((behind, repeats::string(self.py, &said)?));
+        }
+        // Lone surrogates: Python has strings for them, Rust has not.
+        let said = PyBytes::new(self.py, &said);
+        let string = PyString::from_encoded_object(&said, Some(c"utf-8"), Some(c"surrogatepass"))?;
+        Ok((behind, string.into_any()))
+    }
+
+    fn number(&mut self, at: usize, site: SiteId) -> Made<'py> {
+        let rest = self.text.from(at);
+        let len = rest.iter().position(|b| !matches!(b, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E'));
+        let said = rest.get(..len.unwrap_or(rest.len())).unwrap_or_default();
+        let behind = at + said.len();
+        if said.len() <= DIGITS_AT_ONCE
+            && let Some(whole) = small(said)
+        {
+            return Ok((behind, self.sites.whole(self.py, whole)?));
+        }
+        let is_whole = !said.iter().any(|b| matches!(b, b'.' | b'e' | b'E'));
+        match std::str::from_utf8(said) {
+            Ok("") => self
+                .word(at, b"NaN", |py| PyFloat::new(py, f64::NAN).into_any())
+                .or_else(|_| self.word(at, b"Infinity", |py| PyFloat::new(py, f64::INFINITY).into_any())),
+            Ok("-") => self.word(at, b"-Infinity", |py| PyFloat::new(py, f64::NEG_INFINITY).into_any()),
+            Ok(text) if is_whole => Ok((behind, large(self.py, text)?)),
+            Ok(_) => {
+                let floats = &mut self.sites.get(site).ok_or(Unreadable)?.floats;
+                Ok((behind, floats.get(self.py, said, float)?))
+            }
+            Err(_) => Err(Unreadable.into()),
+        }
+    }
+
+    fn word(&self, at: usize, word: &[u8], make: impl FnOnce(Python<'py>) -> Bound<'py, PyAny>) -> Made<'py> {
+        if !self.text.from(at).starts_with(word) {
+            return Err(Unreadable.into());
+        }
+        Ok((at + word.len(), make(self.py)))
+    }
+}
+
+/// The float that this text is.
+fn float<'py>(py: Python<'py>, said: &[u8]) -> PyResult<Bound<'py, PyAny>> {
+    let number = std::str::from_utf8(said).ok().and_then(|text| text.parse().ok()).ok_or_else(unread)?;
+    Ok(PyFloat::new(py, number).into_any())
+}
+
+/// The integer that this text of at most [`DIGITS_AT_ONCE`] bytes is, if it is one.
+#[inline]
+fn small(said: &[u8]) -> Option<i64> {
+    let (digits, sign) = match said.split_first() {
+        Some((b'-', digits)) => (digits, -1),
+        _ => (said, 1),
+    };
+    if digits.is_empty() {
+        return None;
+    }
+    let mut whole = 0_i64;
+    for digit in digits {
+        let digit = digit.wrapping_sub(b'0');
+        if digit > 9 {
+            return None;
+        }
+        whole = whole * 10 + i64::from(digit);
+    }
+    Some(whole * sign)
+}
+
+/// An integer of any length, exactly. Put together from pieces, since reading one at once fails
+/// where `sys.set_int_max_str_digits` is set low, and a paid answer must not depend on that.
+fn large<'py>(py: Python<'py>, text: &str) -> PyResult<Bound<'py, PyAny>> {
+    let (digits, is_negative) = match text.strip_prefix('-') {
+        Some(digits) => (digits, true),
+        None => (text, false),
+    };
+    let mut whole = PyInt::new(py, 0).into_any();
+    for piece in digits.as_bytes().chunks(DIGITS_AT_ONCE) {
+        let scale = u32::try_from(piece.len()).map_err(|_| unread())?;
+        let piece = small(piece).ok_or_else(unread)?;
+        whole = whole.mul(10_i64.pow(scale))?.add(piece)?;
+    }
+    if is_negative { whole.neg() } else { Ok(whole) }
+}

@@ -1,0 +1,50 @@
+//! The dict of one result.
+
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyString};
+
+use exactbuyer_core::results::Status;
+
+use super::shape::ready;
+
+/// Ready results, one for each status.
+#[derive(Default)]
+pub(super) struct Rows {
+    ready: [Option<Py<PyDict>>; Status::ALL.len()],
+}
+
+impl Rows {
+    pub(super) fn make<'py>(
+        &mut self,
+        py: Python<'py>,
+        value: Option<Bound<'py, PyAny>>,
+        contact: Option<Bound<'py, PyAny>>,
+        status: Status,
+    ) -> PyResult<Bound<'py, PyDict>> {
+        let slot = self.ready.get_mut(status as usize).ok_or_else(super::unread)?;
+        let row = match slot {
+            Some(ready) => ready.bind(py).copy()?,
+            None => slot.insert(blank(py, status)?.unbind()).bind(py).copy()?,
+        };
+        if let Some(value) = value {
+            row.set_item(pyo3::intern!(py, "value"), value)?;
+        }
+        if let Some(contact) = contact {
+            row.set_item(pyo3::intern!(py, "enriched_contact"), contact)?;
+        }
+        Ok(row)
+    }
+}
+
+/// Makes a result, so that what pyo3 makes at its first use is there before anybody forks.
+pub(super) fn prepare(py: Python<'_>) -> PyResult<()> {
+    let none = || Some(py.None().into_bound(py));
+    Rows::default().make(py, none(), none(), Status::Found).map(drop)
+}
+
+fn blank(py: Python<'_>, status: Status) -> PyResult<Bound<'_, PyDict>> {
+    let keys = ["value", "enriched_contact", "status"];
+    let row = ready(py, &keys.map(|key| PyString::intern(py, key).unbind()))?;
+    row.set_item(pyo3::intern!(py, "status"), PyString::intern(py, status.as_str()))?;
+    Ok(row)
+}

@@ -1,0 +1,202 @@
+//! The dicts of one place: which keys follow which, and a ready dict for each whole sequence of
+//! keys, to be copied and filled in.
+//!
+//! A ready dict is one that shares its keys, as the `__dict__`s of a class's instances do: a copy
+//! is a third of the size of a dict that was filled key by key, and is made without looking up
+//! where each key goes or growing on the way. It is a dict like any other: who adds or removes a
+//! key gets a table of its own, by `CPython`'s own doing.
+
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList, PyString, PyTuple, PyType};
+
+use exactbuyer_core::service::decode::passed::Expected;
+
+use super::site::SiteId;
+
+/// Sequences of keys are remembered up to so many at a place: keys that may be missing make many.
+const MAX_SHAPES: usize = 1_024;
+/// A ready dict is made for the sequence that was met this often: making one costs as much as
+/// filling about a hundred.
+const OFTEN: u32 = 8;
+/// How many keys `CPython` lets dicts share (`SHARED_KEYS_MAX_SIZE`).
+const MOST_SHARED: usize = 30;
+
+/// One key after those of a shape.
+struct Step {
+    key: Expected,
+    under: SiteId,
+    next: usize,
+}
+
+/// A sequence of keys, none twice.
+#[derive(Default)]
+struct Shape {
+    /// The sequence without its last key, and that key.
+    last: Option<(usize, Py<PyString>)>,
+    /// Its further steps: not the first that was met, which is among [`Shapes::usual`].
+    others: Vec<Step>,
+    seen: u32,
+    /// Once it was met: all its keys.
+    keys: Vec<Py<PyString>>,
+    ready: Option<Py<PyDict>>,
+}
+
+/// The sequences of keys at one place, as a tree; number 0 is the empty one.
+pub(super) struct Shapes {
+    all: Vec<Shape>,
+    /// Of each of those, the step that was met first, which is mostly the usual one: what is looked at for
+    /// each key lies close together.
+    usual: Vec<Option<Step>>,
+}
+
+impl Default for Shapes {
+    fn default() -> Self {
+        Self { all: vec![Shape::default()], usual: vec![None] }
+    }
+}
+
+impl Shapes {
+    /// Where nothing is remembered.
+    pub(super) fn off() -> Self {
+        Self { all: Vec::new(), usual: Vec::new() }
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.all.is_empty() || self.all.len() >= MAX_SHAPES
+    }
+
+    /// If the text goes on with a key that is known after those of `shape`: how long it is, the
+    /// place under it, and the shape with it.
+    #[inline]
+    pub(super) fn expect(&self, shape: usize, text: &[u8]) -> Option<(usize, SiteId, usize)> {
+        let step = match self.usual.get(shape)? {
+            Some(usual) if usual.key.begins(text) => usual,
+            _ => self.all.get(shape)?.others.iter().find(|step| step.key.begins(text))?,
+        };
+        Some((step.key.quoted().len(), step.under, step.next))
+    }
+
+    /// The place under this key, if it is known after any others.
+    pub(super) fn knows(&self, quoted: &[u8]) -> Option<SiteId> {
+        let others = self.all.iter().flat_map(|shape| &shape.others);
+        let mut steps = self.usual.iter().flatten().chain(others);
+        steps.find(|step| step.key.quoted() == quoted).map(|step| step.under)
+    }
+
+    /// Whether the shape with this key more can be remembered: not if there are too many, or the key
+    /// is in it already.
+    pub(super) fn takes(&self, shape: usize, key: &Bound<'_, PyString>) -> bool {
+        // Keys are interned: equal ones are one object, however they are spelled in the text.
+        !self.is_full() && !self.keys(key.py(), shape).iter().any(|known| known.is(key))
+    }
+
+    /// The shape with one key more, which it [takes](Self::takes); `None` if there is no such shape.
+    pub(super) fn add(
+        &mut self,
+        shape: usize,
+        quoted: &[u8],
+        key: &Bound<'_, PyString>,
+        under: SiteId,
+    ) -> Option<usize> {
+        let next = self.all.len();
+        let step = Step { key: Expected::new(quoted), under, next };
+        match self.usual.get_mut(shape)? {
+            Some(_) => self.all.get_mut(shape)?.others.push(step),
+            usual => *usual = Some(step),
+        }
+        self.usual.push(None);
+        self.all.push(Shape { last: Some((shape, key.clone().unbind())), ..Shape::default() });
+        Some(next)
+    }
+
+    /// The keys of a shape, in order.
+    pub(super) fn keys(&self, py: Python<'_>, shape: usize) -> Vec<Py<PyString>> {
+        let mut keys = Vec::new();
+        let mut at = shape;
+        while let Some((before, key)) = self.all.get(at).and_then(|shape| shape.last.as_ref()) {
+            keys.push(key.clone_ref(py));
+            at = *before;
+        }
+        keys.reverse();
+        keys
+    }
+
+    /// A dict of this shape with these values.
+    pub(super) fn fill<'py>(
+        &mut self,
+        py: Python<'py>,
+        shape: usize,
+        values: impl Iterator<Item = Py<PyAny>>,
+    ) -> PyResult<Bound<'py, PyDict>> {
+        if self.all.get(shape).is_some_and(|known| known.seen <= OFTEN) {
+            self.prepare(py, shape)?;
+        }
+        let known = self.all.get(shape).ok_or_else(super::unread)?;
+        let (dict, holds_none) = match &known.ready {
+            Some(ready) => (ready.bind(py).copy()?, true),
+            None => (PyDict::new(py), false),
+        };
+        for (key, value) in known.keys.iter().zip(values) {
+            let value = value.into_bound(py);
+            if !(holds_none && value.is_none()) {
+                dict.set_item(key.bind(py), value)?;
+            }
+        }
+        Ok(dict)
+    }
+
+    fn prepare(&mut self, py: Python<'_>, shape: usize) -> PyResult<()> {
+        let keys = self.keys(py, shape);
+        let Some(known) = self.all.get_mut(shape) else { return Ok(()) };
+        known.seen += 1;
+        if known.seen > OFTEN {
+            known.ready = Some(ready(py, &keys)?.unbind());
+        }
+        known.keys = keys;
+        Ok(())
+    }
+}
+
+/// A dict with these keys, each `None`, that is cheap to copy.
+pub(super) fn ready<'py>(py: Python<'py>, keys: &[Py<PyString>]) -> PyResult<Bound<'py, PyDict>> {
+    if keys.len() <= MOST_SHARED
+        && let Some(shared) = shared(py, keys)?
+    {
+        return Ok(shared);
+    }
+    let grown = PyDict::new(py);
+    for key in keys {
+        grown.set_item(key, py.None())?;
+    }
+    // A dict made from another at once has no room to spare; one that grew has.
+    let dict = PyDict::new(py);
+    dict.update(grown.as_mapping())?;
+    Ok(dict)
+}
+
+/// One that shares its keys; `None` where the keys do not let it.
+fn shared<'py>(py: Python<'py>, keys: &[Py<PyString>]) -> PyResult<Option<Bound<'py, PyDict>>> {
+    let class = py.get_type::<PyType>().call1(("Shape", PyTuple::empty(py), PyDict::new(py)))?;
+    for key in keys {
+        // `__class__`, `__doc__`: an attribute of that name would be no entry of the dict.
+        if class.hasattr(key)? {
+            return Ok(None);
+        }
+    }
+    let instance = || -> PyResult<Bound<'py, PyAny>> {
+        let new = class.call0()?;
+        for key in keys {
+            new.setattr(key, py.None())?;
+        }
+        Ok(new)
+    };
+    // The first instance settles the keys and their order. Each further one, on 3.11 and later,
+    // takes away one of the places that are held free for more keys.
+    instance()?;
+    for _ in 0..MOST_SHARED {
+        class.call0()?;
+    }
+    let dict = instance()?.getattr("__dict__")?.cast_into::<PyDict>()?.copy()?;
+    let in_order = dict.keys().eq(PyList::new(py, keys)?)?;
+    Ok(in_order.then_some(dict))
+}

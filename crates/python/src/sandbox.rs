@@ -1,0 +1,250 @@
+//! The sandbox for Python: a thin door. Names, defaults and documentation are in
+//! `python/exactbuyer/sandbox/`.
+
+use std::io::ErrorKind;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::prelude::*;
+
+use crate::errors;
+use exactbuyer_sandbox::{BadLuck, Fault, Ledger, Options, RetryAfter, Sandbox};
+
+/// Adds the sandbox's classes to the extension module.
+pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<PySandbox>()?;
+    module.add_class::<PyLedger>()?;
+    module.add_function(wrap_pyfunction!(sandbox_faults, module)?)
+}
+
+/// The names of all faults, for the test that compares them with Python's list.
+#[pyfunction]
+fn sandbox_faults() -> Vec<&'static str> {
+    Fault::ALL.iter().map(|fault| fault.name()).collect()
+}
+
+/// A duration that Python gave in seconds.
+fn seconds(name: &str, seconds: f64) -> PyResult<Duration> {
+    Duration::try_from_secs_f64(seconds)
+        .map_err(|_| PyValueError::new_err(format!("{name} must be zero or more seconds")))
+}
+
+/// A running sandbox.
+#[pyclass(name = "SandboxServer", module = "exactbuyer._core", frozen)]
+struct PySandbox(Mutex<Option<Arc<Sandbox>>>);
+
+impl PySandbox {
+    fn slot(&self) -> std::sync::MutexGuard<'_, Option<Arc<Sandbox>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn running(&self) -> PyResult<Arc<Sandbox>> {
+        let slot = self.slot();
+        let sandbox = slot
+            .as_ref()
+            .ok_or_else(|| PyRuntimeError::new_err("this sandbox is closed: start another one"))?;
+        if sandbox.is_here() {
+            return Ok(Arc::clone(sandbox));
+        }
+        Err(PyRuntimeError::new_err(
+            "this sandbox runs in the process that forked this one: call it by its url, and ask for its ledger there",
+        ))
+    }
+}
+
+#[pymethods]
+impl PySandbox {
+    #[new]
+    #[pyo3(signature = (*, port, seed, match_rate, latency_s, balance, requests_per_minute, retry_after, api_key))]
+    #[allow(clippy::too_many_arguments)] // One for each option.
+    fn new(
+        py: Python<'_>,
+        port: u16,
+        seed: u64,
+        match_rate: f64,
+        latency_s: f64,
+        balance: Option<u64>,
+        requests_per_minute: Option<u32>,
+        retry_after: Option<&str>,
+        api_key: Option<&str>,
+    ) -> PyResult<Self> {
+        if !(0.0..=1.0).contains(&match_rate) {
+            return Err(PyValueError::new_err("match_rate must be from 0 to 1"));
+        }
+        let retry_after = match retry_after {
+            None => RetryAfter::Unsaid,
+            Some("seconds") => RetryAfter::Seconds,
+            Some("date") => RetryAfter::Date,
+            Some(_) => {
+                return Err(PyValueError::new_err("retry_after must be \"seconds\", \"date\" or None"));
+            }
+        };
+        let options = Options {
+            port,
+            seed,
+            match_rate,
+            latency: seconds("latency", latency_s)?,
+            credits: balance,
+            requests_per_minute,
+            retry_after,
+            api_key: api_key.map(Into::into),
+        };
+        let sandbox = py.detach(|| Sandbox::start(options)).map_err(|error| match error.kind() {
+            ErrorKind::WouldBlock => errors::exception(py, &errors::no_thread(&error)),
+            _ => error.into(),
+        })?;
+        Ok(Self(Mutex::new(Some(Arc::new(sandbox)))))
+    }
+
+    fn url(&self) -> PyResult<String> {
+        Ok(self.running()?.url())
+    }
+
+    fn api_key(&self) -> PyResult<String> {
+        Ok(self.running()?.api_key().to_owned())
+    }
+
+    fn person(&self, value: &str, contact: &str) -> PyResult<()> {
+        self.running()?.person(value, contact).map_err(|error| PyValueError::new_err(error.to_string()))
+    }
+
+    fn nobody(&self, value: &str) -> PyResult<()> {
+        self.running()?.nobody(value);
+        Ok(())
+    }
+
+    fn reject(&self, value: &str) -> PyResult<()> {
+        self.running()?.reject(value);
+        Ok(())
+    }
+
+    #[pyo3(signature = (fault, *, request, probability, times, pause_s, location, retry_after))]
+    #[allow(clippy::too_many_arguments)] // One for each part of a rule.
+    fn fail(
+        &self,
+        fault: &str,
+        request: Option<u32>,
+        probability: Option<f64>,
+        times: Option<u32>,
+        pause_s: Option<f64>,
+        location: Option<&str>,
+        retry_after: Option<&str>,
+    ) -> PyResult<()> {
+        let fault = Fault::from_name(fault).ok_or_else(|| {
+            PyValueError::new_err("no such fault: exactbuyer.sandbox.FAULTS has the names of all")
+        })?;
+        let mut rule: BadLuck = match (request, probability) {
+            (Some(_), Some(_)) => {
+                return Err(PyValueError::new_err("give request or probability, not both"));
+            }
+            (Some(0), None) => return Err(PyValueError::new_err("the first request is number 1")),
+            (Some(number), None) => fault.on_request(number),
+            (None, Some(p)) if (0.0..=1.0).contains(&p) => fault.by_chance(p),
+            (None, Some(_)) => return Err(PyValueError::new_err("probability must be from 0 to 1")),
+            (None, None) => fault.always(),
+        };
+        if let Some(times) = times {
+            rule = rule.times(times);
+        }
+        if let Some(pause_s) = pause_s {
+            rule = rule.pause(seconds("pause", pause_s)?);
+        }
+        if let Some(location) = location {
+            rule = rule.to(location);
+        }
+        if let Some(text) = retry_after {
+            rule = rule.retry_after(text);
+        }
+        self.running()?.fail(rule);
+        Ok(())
+    }
+
+    fn top_up(&self, amount: u64) -> PyResult<()> {
+        self.running()?.top_up(amount);
+        Ok(())
+    }
+
+    fn credits_left(&self) -> PyResult<Option<u64>> {
+        Ok(self.running()?.credits_left())
+    }
+
+    fn ledger(&self, py: Python<'_>) -> PyResult<PyLedger> {
+        let sandbox = self.running()?;
+        Ok(PyLedger(py.detach(|| sandbox.ledger())))
+    }
+
+    fn reset(&self) -> PyResult<()> {
+        self.running()?.reset();
+        Ok(())
+    }
+
+    fn close(&self, py: Python<'_>) {
+        let sandbox = self.slot().take();
+        py.detach(|| drop(sandbox));
+    }
+}
+
+/// One request of the books: number, arrival in seconds, method and path, names of headers, bytes of
+/// body, status, fault, lookups, credits.
+type RequestRow = (u32, f64, String, Vec<String>, u64, Option<u16>, Option<&'static str>, u32, u32);
+
+/// The books as they stood.
+#[pyclass(name = "SandboxLedger", module = "exactbuyer._core", frozen)]
+struct PyLedger(Ledger);
+
+#[pymethods]
+impl PyLedger {
+    fn credits(&self) -> u64 {
+        self.0.credits()
+    }
+
+    fn entries(&self) -> Vec<(u32, &'static str, &str, u32)> {
+        self.0
+            .entries()
+            .map(|entry| (entry.request, entry.field_type.as_str(), entry.value, entry.credits))
+            .collect()
+    }
+
+    fn identifiers(&self) -> Vec<(&'static str, &str, u32, u32)> {
+        let identifiers = self.0.identifiers();
+        identifiers
+            .map(|(field_type, value, asked, billed)| (field_type.as_str(), value, asked, billed))
+            .collect()
+    }
+
+    fn requests(&self) -> Vec<RequestRow> {
+        let requests = self.0.requests().iter();
+        requests
+            .map(|request| {
+                (
+                    request.number,
+                    request.arrived.as_secs_f64(),
+                    request.target.to_string(),
+                    request.header_names.iter().map(ToString::to_string).collect(),
+                    request.body_bytes,
+                    request.status,
+                    request.fault.map(Fault::name),
+                    request.lookups,
+                    request.credits,
+                )
+            })
+            .collect()
+    }
+
+    fn times_billed(&self, value: &str) -> u32 {
+        self.0.times_billed(value)
+    }
+
+    fn times_asked(&self, value: &str) -> u32 {
+        self.0.times_asked(value)
+    }
+
+    fn most_in_flight(&self) -> u32 {
+        self.0.most_in_flight()
+    }
+
+    fn connections(&self) -> u32 {
+        self.0.connections()
+    }
+}

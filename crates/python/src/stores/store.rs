@@ -1,0 +1,320 @@
+//! The store for Python: a thin door. What is told about it, and in which words, is in
+//! `python/exactbuyer/store/`.
+
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use hashbrown::HashSet;
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+
+use crate::calls::waiting::wait_for;
+use crate::errors;
+use crate::input::rows::Rows;
+use crate::runtime::{OfProcess, let_go};
+use crate::stores::stored;
+use exactbuyer_core::error::Error;
+use exactbuyer_http::Endpoint;
+use exactbuyer_store::sqlite::{self, Export, Interrupt, Resolution, SqliteStore, Target};
+
+/// Lines of an export handed over at once.
+const LINES: usize = 1_000;
+
+/// Adds the store's classes and functions to the extension module.
+pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<Store>()?;
+    module.add_class::<StoreExport>()?;
+    module.add_function(wrap_pyfunction!(service_of, module)?)?;
+    module.add_function(wrap_pyfunction!(disk_trouble, module)?)?;
+    module.add_function(wrap_pyfunction!(check_time_zone, module)?)?;
+    module.add_function(wrap_pyfunction!(migrate_store, module)?)?;
+    module.add_function(wrap_pyfunction!(before_fork, module)?)?;
+    module.add_function(wrap_pyfunction!(after_fork, module)?)
+}
+
+/// Whose answers those of this address are; all addresses of this machine are `loopback`.
+#[pyfunction]
+fn service_of(py: Python<'_>, base_url: &str) -> PyResult<String> {
+    let endpoint = Endpoint::parse(base_url).map_err(|error| errors::exception(py, &error))?;
+    Ok(sqlite::service_of(endpoint.host()))
+}
+
+/// Why no store would be opened at this path, because of its disk.
+#[pyfunction]
+#[expect(clippy::needless_pass_by_value, reason = "Python's paths come as values")]
+fn disk_trouble(py: Python<'_>, path: PathBuf) -> Option<String> {
+    py.detach(|| sqlite::distrust(&path))
+}
+
+/// Whether there is a time zone of this name.
+#[pyfunction]
+fn check_time_zone(py: Python<'_>, name: &str) -> PyResult<()> {
+    sqlite::check_time_zone(name).map_err(|error| errors::exception(py, &error))
+}
+
+/// Brings a file up to this version.
+#[pyfunction]
+fn migrate_store(py: Python<'_>, path: PathBuf) -> PyResult<stored::Migrated> {
+    let interrupt = Interrupt::default();
+    let unless = interrupt.clone();
+    Ok(wait_for(py, &interrupt, move || sqlite::migrate_unless(&path, &unless))?.into())
+}
+
+/// How long a fork waits for the store's threads.
+const LONGEST_WAIT_TO_FORK: Duration = Duration::from_millis(700);
+
+/// For `os.register_at_fork`, as `before`. Other Python threads run while this waits.
+#[pyfunction]
+fn before_fork(py: Python<'_>) {
+    let began = Instant::now();
+    py.detach(|| sqlite::before_fork(|| LONGEST_WAIT_TO_FORK.saturating_sub(began.elapsed())));
+}
+
+/// For `os.register_at_fork`: after, in parent and child.
+#[pyfunction]
+fn after_fork() {
+    sqlite::after_fork();
+}
+
+/// A store: opened when it is first needed, and anew in a forked child.
+#[pyclass(module = "exactbuyer._core", frozen)]
+pub(crate) struct Store {
+    path: PathBuf,
+    /// Whose answers; `None`: of whoever's it is.
+    service: Option<String>,
+    /// Only ever locked by a thread attached to Python, which keeps attached meanwhile: so a fork
+    /// never catches it locked.
+    open: Mutex<Option<OfProcess<SqliteStore>>>,
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        let open = self.slot().take();
+        let_go(open);
+    }
+}
+
+impl Store {
+    fn slot(&self) -> std::sync::MutexGuard<'_, Option<OfProcess<SqliteStore>>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// This process's handle. It is to be let go of detached.
+    pub(crate) fn handle(&self, py: Python<'_>) -> PyResult<SqliteStore> {
+        if let Some(store) = self.slot().as_ref().and_then(OfProcess::get) {
+            return Ok(store.clone());
+        }
+        let (path, service) = (self.path.clone(), self.service.clone());
+        // On Ctrl-C it is opened all the same, and closed again.
+        let opened = wait_for(py, &Interrupt::default(), move || match service {
+            Some(service) => SqliteStore::open(&path, &service),
+            None => SqliteStore::open(&path, &sqlite::service_at(&path)?),
+        })?;
+        let before = self.slot().replace(OfProcess::new(opened.clone()));
+        let_go(before);
+        Ok(opened)
+    }
+
+    /// Asks a question. On Ctrl-C it is taken back.
+    fn ask<T: Send + 'static>(
+        &self,
+        py: Python<'_>,
+        ask: impl FnOnce(&SqliteStore) -> Result<T, Error> + Send + 'static,
+    ) -> PyResult<T> {
+        let store = self.handle(py)?;
+        let (asked, interrupt) = store.interruptible();
+        // Both handles are let go of in there, too.
+        wait_for(py, &interrupt, move || {
+            drop(store);
+            ask(&asked)
+        })
+    }
+}
+
+#[pymethods]
+impl Store {
+    #[new]
+    #[pyo3(signature = (path, *, service=None))]
+    fn new(path: PathBuf, service: Option<String>) -> Self {
+        Self { path, service, open: Mutex::new(None) }
+    }
+
+    fn open(&self, py: Python<'_>) -> PyResult<Vec<String>> {
+        self.ask(py, |store| Ok(store.warnings().to_vec()))
+    }
+
+    fn is_open(&self) -> bool {
+        self.slot().as_ref().and_then(OfProcess::get).is_some()
+    }
+
+    fn close(&self, py: Python<'_>) -> PyResult<()> {
+        let Some(open) = self.slot().take() else { return Ok(()) };
+        // The last user of a store waits until its files are closed.
+        wait_for(py, &Interrupt::default(), move || {
+            if let Some(store) = open.take() {
+                store.close();
+            }
+            Ok(())
+        })
+    }
+
+    fn name<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        Ok(PyBytes::new(py, &self.ask(py, SqliteStore::name)?))
+    }
+
+    fn add_mark<'py>(&self, py: Python<'py>) -> PyResult<(i64, Bound<'py, PyBytes>)> {
+        let (number, token) = self.ask(py, SqliteStore::add_mark)?;
+        Ok((number, PyBytes::new(py, &token)))
+    }
+
+    fn has_mark(&self, py: Python<'_>, number: i64, token: Vec<u8>) -> PyResult<bool> {
+        self.ask(py, move |store| store.has_mark(number, token))
+    }
+
+    fn unknown(&self, py: Python<'_>) -> PyResult<Vec<stored::Doubt>> {
+        Ok(self.ask(py, SqliteStore::unknown)?.into_iter().map(Into::into).collect())
+    }
+
+    fn resolve_unknown(&self, py: Python<'_>, resend: bool) -> PyResult<stored::Resolved> {
+        let resolution = if resend { Resolution::Resend } else { Resolution::Drop };
+        Ok(self.ask(py, move |store| store.resolve_unknown(resolution))?.into())
+    }
+
+    fn receipts(&self, py: Python<'_>, after: i64) -> PyResult<Vec<stored::Entry>> {
+        Ok(self.ask(py, move |store| store.receipts(after))?.into_iter().map(Into::into).collect())
+    }
+
+    fn summary(
+        &self,
+        py: Python<'_>,
+        by: Vec<String>,
+        time_zone: String,
+    ) -> PyResult<Vec<stored::SummaryRow>> {
+        let sums = self.ask(py, move |store| {
+            let by: Vec<&str> = by.iter().map(String::as_str).collect();
+            store.summary(&by, &time_zone)
+        })?;
+        Ok(sums.into_iter().map(Into::into).collect())
+    }
+
+    fn reconcile(
+        &self,
+        py: Python<'_>,
+        month: String,
+        invoiced: u64,
+        time_zone: String,
+    ) -> PyResult<stored::Reconciliation> {
+        Ok(self.ask(py, move |store| store.reconcile(&month, invoiced, &time_zone))?.into())
+    }
+
+    fn info(&self, py: Python<'_>) -> PyResult<stored::Info> {
+        Ok(self.ask(py, SqliteStore::info)?.into())
+    }
+
+    fn export(&self, py: Python<'_>) -> PyResult<StoreExport> {
+        let export = self.ask(py, |store| Ok(store.export()))?;
+        Ok(StoreExport(Mutex::new(Some(OfProcess::new(export)))))
+    }
+
+    fn backup(&self, py: Python<'_>, to: PathBuf) -> PyResult<()> {
+        self.ask(py, move |store| store.backup(&to))
+    }
+
+    fn merge(&self, py: Python<'_>, other: PathBuf) -> PyResult<stored::Merged> {
+        Ok(self.ask(py, move |store| store.merge(&other))?.into())
+    }
+
+    fn find(&self, py: Python<'_>, rows: &Rows) -> PyResult<Vec<stored::Contact>> {
+        let targets: Vec<Target> = rows.identifiers()?.into_iter().map(Target::Identifier).collect();
+        self.found(py, targets)
+    }
+
+    fn find_text(&self, py: Python<'_>, text: String) -> PyResult<Vec<stored::Contact>> {
+        self.found(py, vec![Target::Text(text)])
+    }
+
+    fn purge(&self, py: Python<'_>, rows: &Rows) -> PyResult<stored::Purged> {
+        let identifiers = rows.identifiers()?;
+        let purged = self.ask(py, move |store| {
+            let mut sum = sqlite::Purged { cleaned: true, ..sqlite::Purged::default() };
+            for identifier in identifiers {
+                let purged = store.purge(&Target::Identifier(identifier))?;
+                sum.identifiers += purged.identifiers;
+                sum.answers += purged.answers;
+                sum.contacts += purged.contacts;
+                sum.intents += purged.intents;
+                sum.replies += purged.replies;
+                sum.credits += purged.credits;
+                sum.cleaned &= purged.cleaned;
+                sum.leftovers = purged.leftovers;
+            }
+            Ok(sum)
+        })?;
+        Ok(purged.into())
+    }
+
+    fn purge_before(&self, py: Python<'_>, at_ms: i64) -> PyResult<stored::Purged> {
+        Ok(self.ask(py, move |store| store.purge(&Target::OlderThan(at_ms)))?.into())
+    }
+
+    fn allow(&self, py: Python<'_>, rows: &Rows) -> PyResult<bool> {
+        let identifiers = rows.identifiers()?;
+        self.ask(py, move |store| {
+            identifiers.iter().try_fold(false, |was, identifier| Ok(store.allow(identifier)? || was))
+        })
+    }
+
+    fn read_unread<'py>(&self, py: Python<'py>, request: i64) -> PyResult<Option<Bound<'py, PyBytes>>> {
+        let reply = self.ask(py, move |store| store.read_unread(request))?;
+        Ok(reply.map(|reply| PyBytes::new(py, &reply)))
+    }
+}
+
+impl Store {
+    fn found(&self, py: Python<'_>, targets: Vec<Target>) -> PyResult<Vec<stored::Contact>> {
+        let found = self.ask(py, move |store| {
+            let (mut all, mut seen) = (Vec::new(), HashSet::new());
+            for target in targets {
+                let found = store.find(&target)?.into_iter();
+                all.extend(found.filter(|contact| {
+                    seen.insert((contact.request, contact.status, contact.identifier.clone()))
+                }));
+            }
+            Ok(all)
+        })?;
+        Ok(found.into_iter().map(Into::into).collect())
+    }
+}
+
+/// The answers of a store, as lines of JSON.
+#[pyclass(module = "exactbuyer._core", frozen)]
+pub(crate) struct StoreExport(Mutex<Option<OfProcess<Export>>>);
+
+impl Drop for StoreExport {
+    fn drop(&mut self) {
+        let open = self.slot().take();
+        let_go(open);
+    }
+}
+
+impl StoreExport {
+    fn slot(&self) -> std::sync::MutexGuard<'_, Option<OfProcess<Export>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[pymethods]
+impl StoreExport {
+    /// The next lines, at most some; none at the end.
+    fn lines(&self, py: Python<'_>) -> PyResult<Vec<String>> {
+        // Out of its place while it is read: the lock is not to be held detached.
+        let Some(mut export) = self.slot().take() else { return Ok(Vec::new()) };
+        let lines = py.detach(|| {
+            let Some(export) = export.get_mut() else { return Ok(Vec::new()) };
+            export.take(LINES).collect::<Result<Vec<String>, Error>>()
+        });
+        *self.slot() = Some(export);
+        lines.map_err(|error| errors::exception(py, &error))
+    }
+}

@@ -1,0 +1,340 @@
+//! Record batches, as Python holds them and hands them on by Arrow's C interface: ours, those of
+//! libraries that are no more than that interface, and both side by side.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Float64Type, Int64Type, TimestampMicrosecondType, UInt64Type};
+use arrow_array::{Array, ArrayRef, RecordBatch, RecordBatchIterator, RecordBatchReader, StructArray};
+use arrow_cast::cast;
+use arrow_cast::display::array_value_to_string;
+use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef, TimeUnit};
+use pyo3::exceptions::{PyKeyError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyCapsule, PyIterator, PyList};
+use pyo3_arrow::PySchema;
+use pyo3_arrow::ffi::{ArrayIterator, to_schema_pycapsule, to_stream_pycapsule};
+use pyo3_arrow::input::AnyRecordBatch;
+
+use crate::tables::table::trouble;
+
+/// Record batches of one schema.
+#[pyclass(module = "exactbuyer._core", frozen)]
+pub(crate) struct Batches {
+    schema: SchemaRef,
+    batches: Vec<RecordBatch>,
+}
+
+impl Batches {
+    pub(crate) fn of(schema: SchemaRef, batches: Vec<RecordBatch>) -> Self {
+        Self { schema, batches }
+    }
+
+    /// The chunks of the first column.
+    pub(crate) fn first_column(&self) -> Vec<ArrayRef> {
+        self.batches.iter().filter_map(|batch| batch.columns().first().cloned()).collect()
+    }
+
+    pub(crate) fn batches(&self) -> &[RecordBatch] {
+        &self.batches
+    }
+
+    fn place(&self, name: &str) -> PyResult<usize> {
+        self.schema.index_of(name).map_err(|_| PyKeyError::new_err(name.to_owned()))
+    }
+}
+
+#[pymethods]
+impl Batches {
+    #[staticmethod]
+    #[allow(clippy::needless_pass_by_value)] // as pyo3 hands it over
+    fn concat(schema: PySchema, parts: Vec<PyRef<'_, Batches>>) -> Self {
+        let batches = parts.iter().flat_map(|part| part.batches.iter().cloned()).collect();
+        Self { schema: schema.into_inner(), batches }
+    }
+
+    fn __len__(&self) -> usize {
+        self.batches.iter().map(RecordBatch::num_rows).sum()
+    }
+
+    /// What an object that only speaks Arrow's C interface shows of itself where somebody looks at it.
+    fn __repr__(&self) -> String {
+        let (rows, columns) = (self.__len__(), self.schema.fields().len());
+        format!(
+            "<{rows} rows of {columns} columns: pyarrow.table(…) or polars.DataFrame(…) of it makes a table>"
+        )
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.schema.fields().iter().map(|field| field.name().clone()).collect()
+    }
+
+    fn metadata(&self) -> HashMap<String, String> {
+        self.schema.metadata().clone()
+    }
+
+    /// One column, by itself.
+    fn column(&self, name: &str) -> PyResult<Self> {
+        let place = self.place(name)?;
+        let batches = self.batches.iter().map(|batch| batch.project(&[place]));
+        let schema = self.schema.project(&[place]).map_err(|error| trouble(&error))?;
+        let batches = batches.collect::<Result<_, _>>().map_err(|error| trouble(&error))?;
+        Ok(Self { schema: Arc::new(schema), batches })
+    }
+
+    /// The rows from here on, so many of them.
+    fn slice(&self, start: usize, rows: usize) -> Self {
+        let (mut skip, mut left) = (start, rows);
+        let mut batches = Vec::new();
+        for batch in &self.batches {
+            let from = skip.min(batch.num_rows());
+            let take = left.min(batch.num_rows() - from);
+            skip -= from;
+            left -= take;
+            if take > 0 {
+                batches.push(batch.slice(from, take));
+            }
+        }
+        Self { schema: self.schema.clone(), batches }
+    }
+
+    /// These columns but for those in `without`, and the other's beside them. Their metadata stays,
+    /// with `metadata` put in.
+    #[allow(clippy::needless_pass_by_value)] // as pyo3 hands it over
+    fn beside(
+        &self,
+        py: Python<'_>,
+        other: &Self,
+        without: Vec<String>,
+        metadata: Vec<(String, String)>,
+    ) -> PyResult<Self> {
+        let kept: Vec<usize> = (0..self.schema.fields().len())
+            .filter(|place| !without.contains(self.schema.field(*place).name()))
+            .collect();
+        let joined = py.detach(|| beside(self, other, &kept, metadata));
+        joined.map_err(|error| trouble(&error))
+    }
+
+    /// The values of a column as Python's own objects, and the name of what they are.
+    fn objects<'py>(&self, py: Python<'py>, name: &str) -> PyResult<(Bound<'py, PyList>, &'static str)> {
+        let place = self.place(name)?;
+        let values = PyList::empty(py);
+        for batch in &self.batches {
+            add_objects(batch.column(place), &values)?;
+        }
+        let kind = match self.schema.field(place).data_type() {
+            DataType::Boolean => "boolean",
+            DataType::Int8 => "Int8",
+            DataType::Int16 => "Int16",
+            DataType::Int32 => "Int32",
+            DataType::Int64 => "Int64",
+            DataType::UInt8 => "UInt8",
+            DataType::UInt16 => "UInt16",
+            DataType::UInt32 => "UInt32",
+            DataType::UInt64 => "UInt64",
+            DataType::Float32 => "float32",
+            DataType::Float64 => "float64",
+            DataType::Timestamp(TimeUnit::Microsecond, Some(_)) => "timestamp",
+            DataType::Date32 => "date",
+            DataType::List(_) => "object",
+            _ => "string",
+        };
+        Ok((values, kind))
+    }
+
+    fn __arrow_c_schema__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {
+        Ok(to_schema_pycapsule(py, self.schema.as_ref())?)
+    }
+
+    #[pyo3(signature = (requested_schema=None))]
+    fn __arrow_c_stream__<'py>(
+        &self,
+        py: Python<'py>,
+        requested_schema: Option<Bound<'py, PyCapsule>>,
+    ) -> PyResult<Bound<'py, PyCapsule>> {
+        let batches = self.batches.clone().into_iter().map(Ok);
+        exported(py, RecordBatchIterator::new(batches, self.schema.clone()), requested_schema)
+    }
+}
+
+fn beside(
+    ours: &Batches,
+    other: &Batches,
+    kept: &[usize],
+    metadata: Vec<(String, String)>,
+) -> Result<Batches, ArrowError> {
+    let left = ours.schema.project(kept)?;
+    let mut told = left.metadata().clone();
+    told.extend(metadata);
+    let fields: Vec<_> = left.fields().iter().chain(other.schema.fields()).cloned().collect();
+    let schema = Arc::new(Schema::new_with_metadata(fields, told));
+    let mut batches = Vec::new();
+    let mut rest = other.batches.iter().cloned();
+    let mut right: Option<RecordBatch> = None;
+    for batch in &ours.batches {
+        let mut from = 0;
+        while from < batch.num_rows() {
+            let next = right.take().filter(|right| right.num_rows() > 0).or_else(|| rest.next());
+            let Some(next) = next else {
+                return Err(ArrowError::InvalidArgumentError("fewer rows beside than here".to_owned()));
+            };
+            let rows = next.num_rows().min(batch.num_rows() - from);
+            let left = batch.project(kept)?.slice(from, rows);
+            let columns = left.columns().iter().chain(next.slice(0, rows).columns()).cloned().collect();
+            batches.push(RecordBatch::try_new(schema.clone(), columns)?);
+            right = Some(next.slice(rows, next.num_rows() - rows));
+            from += rows;
+        }
+    }
+    Ok(Batches { schema, batches })
+}
+
+fn add_objects(array: &ArrayRef, into: &Bound<'_, PyList>) -> PyResult<()> {
+    let told = |error: ArrowError| trouble(&error);
+    let py = into.py();
+    for row in 0..array.len() {
+        if array.is_null(row) {
+            into.append(py.None())?;
+            continue;
+        }
+        match array.data_type() {
+            DataType::Boolean => into.append(array.as_boolean().value(row))?,
+            DataType::Utf8 => into.append(array.as_string::<i32>().value(row))?,
+            DataType::Int64 => into.append(array.as_primitive::<Int64Type>().value(row))?,
+            DataType::UInt64 => into.append(array.as_primitive::<UInt64Type>().value(row))?,
+            DataType::Float64 => into.append(array.as_primitive::<Float64Type>().value(row))?,
+            DataType::Timestamp(TimeUnit::Microsecond, _) => {
+                into.append(array.as_primitive::<TimestampMicrosecondType>().value(row))?;
+            }
+            DataType::List(_) => {
+                let inside = PyList::empty(py);
+                add_objects(&array.as_list::<i32>().value(row), &inside)?;
+                into.append(inside)?;
+            }
+            integer if integer.is_integer() => {
+                let wide = cast(&array.slice(row, 1), &DataType::Int64).map_err(told)?;
+                into.append(wide.as_primitive::<Int64Type>().value(0))?;
+            }
+            float if float.is_floating() => {
+                let wide = cast(&array.slice(row, 1), &DataType::Float64).map_err(told)?;
+                into.append(wide.as_primitive::<Float64Type>().value(0))?;
+            }
+            _ => into.append(array_value_to_string(array, row).map_err(told)?)?,
+        }
+    }
+    Ok(())
+}
+
+/// The record batches of anything that hands them on by Arrow's C interface, one at a time.
+#[pyclass(module = "exactbuyer._core", frozen)]
+pub(crate) struct ArrowInput {
+    schema: SchemaRef,
+    reader: Mutex<Box<dyn RecordBatchReader + Send>>,
+}
+
+#[pymethods]
+impl ArrowInput {
+    #[new]
+    fn new(source: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let reader = source.extract::<AnyRecordBatch>()?.into_reader()?;
+        Ok(Self { schema: reader.schema(), reader: Mutex::new(reader) })
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.schema.fields().iter().map(|field| field.name().clone()).collect()
+    }
+
+    fn metadata(&self) -> HashMap<String, String> {
+        self.schema.metadata().clone()
+    }
+
+    fn __arrow_c_schema__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {
+        Ok(to_schema_pycapsule(py, self.schema.as_ref())?)
+    }
+
+    fn __iter__(this: PyRef<'_, Self>) -> PyRef<'_, Self> {
+        this
+    }
+
+    fn __next__(&self, py: Python<'_>) -> PyResult<Option<Batches>> {
+        // It may wait, or run somebody's Python.
+        let next = py.detach(|| self.reader.lock().unwrap_or_else(PoisonError::into_inner).next());
+        match next {
+            Some(Ok(batch)) => Ok(Some(Batches::of(self.schema.clone(), vec![batch]))),
+            Some(Err(error)) => Err(PyValueError::new_err(format!("the data to enrich broke off: {error}"))),
+            None => Ok(None),
+        }
+    }
+}
+
+/// What a Python iterator of [`Batches`] gives, handed on as it comes: once.
+#[pyclass(module = "exactbuyer._core", frozen)]
+pub(crate) struct ArrowOutput {
+    schema: SchemaRef,
+    source: Mutex<Option<Py<PyIterator>>>,
+}
+
+#[pymethods]
+impl ArrowOutput {
+    #[new]
+    fn new(schema: PySchema, source: Bound<'_, PyIterator>) -> Self {
+        Self { schema: schema.into_inner(), source: Mutex::new(Some(source.unbind())) }
+    }
+
+    fn __arrow_c_schema__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {
+        Ok(to_schema_pycapsule(py, self.schema.as_ref())?)
+    }
+
+    #[pyo3(signature = (requested_schema=None))]
+    fn __arrow_c_stream__<'py>(
+        &self,
+        py: Python<'py>,
+        requested_schema: Option<Bound<'py, PyCapsule>>,
+    ) -> PyResult<Bound<'py, PyCapsule>> {
+        let source = self.source.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let source = source.ok_or_else(|| PyValueError::new_err("a reader can be read only once"))?;
+        let batches = Pulled { source, ready: Vec::new().into_iter() };
+        exported(py, RecordBatchIterator::new(batches, self.schema.clone()), requested_schema)
+    }
+}
+
+struct Pulled {
+    source: Py<PyIterator>,
+    ready: std::vec::IntoIter<RecordBatch>,
+}
+
+impl Iterator for Pulled {
+    type Item = Result<RecordBatch, ArrowError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some(batch) = self.ready.next() {
+                return Some(Ok(batch));
+            }
+            let pulled = Python::try_attach(|py| {
+                let next = self.source.bind(py).clone().next()?;
+                Some(next.and_then(|part| {
+                    let part = part.extract::<PyRef<'_, Batches>>()?;
+                    Ok(part.batches.clone())
+                }))
+            })??;
+            match pulled {
+                Ok(batches) => self.ready = batches.into_iter(),
+                Err(error) => return Some(Err(ArrowError::ExternalError(Box::new(error)))),
+            }
+        }
+    }
+}
+
+fn exported<'py>(
+    py: Python<'py>,
+    reader: impl RecordBatchReader + Send + 'static,
+    requested_schema: Option<Bound<'py, PyCapsule>>,
+) -> PyResult<Bound<'py, PyCapsule>> {
+    let schema = reader.schema();
+    let field = Field::new_struct("", schema.fields().clone(), false);
+    let field = Arc::new(field.with_metadata(schema.metadata().clone()));
+    let arrays = reader.map(|batch| Ok(Arc::new(StructArray::from(batch?)) as ArrayRef));
+    Ok(to_stream_pycapsule(py, Box::new(ArrayIterator::new(arrays, field)), requested_schema)?)
+}

@@ -1,0 +1,287 @@
+//! The columns of a table that are looked up: of Arrow, read without the interpreter, or Python's
+//! own objects.
+
+use std::sync::Arc;
+
+use arrow_array::{Array, ArrayRef, new_empty_array};
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyList, PyString, PyTuple};
+use pyo3_arrow::input::AnyArray;
+
+use crate::input::entry::{Hints, Reader as ObjectReader, exact_below};
+use crate::input::rows::{Rows, named};
+use crate::tables::arrow::Batches;
+use crate::{errors, settings};
+use exactbuyer_arrow::input::cells::Lens;
+use exactbuyer_arrow::input::marks::Marks;
+use exactbuyer_arrow::input::regions::{RegionReader, Regions};
+use exactbuyer_arrow::{Cell, join};
+use exactbuyer_core::error::Error;
+use exactbuyer_core::identifier::reading::{Reader, Reading, RowRegion};
+use exactbuyer_core::identifier::{FieldType, Invalid};
+
+/// Cells of Python's own read between two looks for Ctrl-C.
+const CELLS_BETWEEN_SIGNALS: usize = 1_024;
+
+enum Cells {
+    /// The chunks of a column of Arrow.
+    Arrow(Vec<ArrayRef>),
+    /// Objects in a list, and from which size on its floats may have lost digits.
+    Objects(Py<PyList>, f64),
+}
+
+impl Cells {
+    fn of(cells: &Bound<'_, PyAny>, dtype: &str) -> PyResult<Self> {
+        if let Ok(list) = cells.cast::<PyList>() {
+            return Ok(Self::Objects(list.clone().unbind(), exact_below(dtype)));
+        }
+        Ok(Self::Arrow(match cells.cast::<Batches>() {
+            Ok(batches) => batches.get().first_column(),
+            Err(_) => cells.extract::<AnyArray>()?.into_chunked_array()?.into_inner().0,
+        }))
+    }
+
+    fn len(&self, py: Python<'_>) -> usize {
+        match self {
+            Self::Arrow(chunks) => chunks.iter().map(Array::len).sum(),
+            Self::Objects(list, _) => list.bind(py).len(),
+        }
+    }
+
+    /// What is to be sent of a column must not depend on where a type that cannot be read comes in it.
+    fn check(&self, read: impl FnOnce(&dyn Array) -> Result<(), Error>) -> Result<(), Error> {
+        match self {
+            Self::Arrow(chunks) => {
+                chunks.first().map_or(Ok(()), |chunk| read(&new_empty_array(chunk.data_type())))
+            }
+            Self::Objects(..) => Ok(()),
+        }
+    }
+}
+
+struct Column {
+    name: String,
+    field_type: Option<FieldType>,
+    cells: Cells,
+    marks: Marks,
+}
+
+impl Column {
+    const fn lens<'a>(&'a self, reader: &'a Reader, regions: Regions<'a>) -> Lens<'a> {
+        Lens { reader, field_type: self.field_type, marks: &self.marks, regions }
+    }
+}
+
+/// The columns of a table that are looked up, in order of preference.
+#[pyclass(module = "exactbuyer._core", frozen)]
+pub(crate) struct ByColumns {
+    columns: Vec<Column>,
+    /// The column of regions, with its name.
+    region: Option<(String, Cells)>,
+    reader: Reader,
+    rows: usize,
+}
+
+#[pymethods]
+impl ByColumns {
+    #[new]
+    #[pyo3(signature = (columns, *, region=None, default_region=None, na_values=None))]
+    #[allow(clippy::type_complexity)] // as Python hands it over
+    fn new(
+        py: Python<'_>,
+        columns: Vec<(String, Option<String>, Bound<'_, PyAny>, String, Vec<String>)>,
+        region: Option<(String, Bound<'_, PyAny>, String)>,
+        default_region: Option<&str>,
+        na_values: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Self> {
+        let reader = settings::texts(py, default_region, na_values)?;
+        let mut read = Vec::with_capacity(columns.len());
+        let mut rows = None;
+        let mut fits = |cells: &Cells| {
+            let len = cells.len(py);
+            if *rows.get_or_insert(len) == len {
+                return Ok(());
+            }
+            Err(PyValueError::new_err("the columns to look up are of different lengths"))
+        };
+        for (name, field_type, cells, dtype, marks) in columns {
+            let field_type = field_type.as_deref().map(named).transpose()?;
+            let cells = Cells::of(&cells, &dtype)?;
+            fits(&cells)?;
+            let column = Column { name, field_type, cells, marks: Marks::new(marks) };
+            let lens = column.lens(&reader, Regions::Same(RowRegion::Default));
+            let checked = column.cells.check(|none| lens.read(none, &column.name).map(drop));
+            checked.map_err(|error| errors::exception(py, &error))?;
+            read.push(column);
+        }
+        let region = match region {
+            Some((name, cells, dtype)) => {
+                let cells = Cells::of(&cells, &dtype)?;
+                fits(&cells)?;
+                let mut regions = RegionReader::new(&reader);
+                let checked = cells.check(|none| regions.read(none, &name, &mut Vec::new()));
+                checked.map_err(|error| errors::exception(py, &error))?;
+                Some((name, cells))
+            }
+            None => None,
+        };
+        Ok(Self { columns: read, region, reader, rows: rows.unwrap_or(0) })
+    }
+
+    fn __len__(&self) -> usize {
+        self.rows
+    }
+
+    fn rows(&self, py: Python<'_>, start: usize, stop: usize, first_row: u64) -> PyResult<Rows> {
+        let stop = stop.min(self.rows);
+        let start = start.min(stop);
+        let named = self.regions(py, start, stop)?;
+        let mut columns = Vec::with_capacity(self.columns.len());
+        for column in &self.columns {
+            columns.push(match &column.cells {
+                Cells::Arrow(chunks) => {
+                    let read = py.detach(|| {
+                        let mut cells = Vec::with_capacity(stop - start);
+                        for chunk in cut(chunks, start, stop) {
+                            let regions = regions_from(named.as_deref(), cells.len());
+                            cells.append(&mut column.lens(&self.reader, regions).read(&chunk, &column.name)?);
+                        }
+                        Ok(cells)
+                    });
+                    read.map_err(|error| errors::exception(py, &error))?
+                }
+                Cells::Objects(list, exact_below) => {
+                    let objects = ObjectReader { texts: self.reader.clone(), exact_below: *exact_below };
+                    let regions = regions_from(named.as_deref(), 0);
+                    let lens = column.lens(&self.reader, regions);
+                    let mut cells = Vec::with_capacity(stop - start);
+                    each(list.bind(py), start, stop, |nth, item| {
+                        cells.push(object(&objects, &lens, item, regions.of(nth))?);
+                        Ok(())
+                    })?;
+                    cells
+                }
+            });
+        }
+        Ok(Rows::of(py.detach(|| join(columns)), first_row))
+    }
+}
+
+impl ByColumns {
+    /// The region of each row between these two, if there is a column of them.
+    fn regions(&self, py: Python<'_>, start: usize, stop: usize) -> PyResult<Option<Vec<RowRegion>>> {
+        let Some((name, cells)) = &self.region else { return Ok(None) };
+        let mut reader = RegionReader::new(&self.reader);
+        let mut regions = Vec::with_capacity(stop - start);
+        match cells {
+            Cells::Arrow(chunks) => {
+                let read = py.detach(|| {
+                    let mut chunks = cut(chunks, start, stop).into_iter();
+                    chunks.try_for_each(|chunk| reader.read(&chunk, name, &mut regions))
+                });
+                read.map_err(|error| errors::exception(py, &error))?;
+            }
+            Cells::Objects(list, _) => each(list.bind(py), start, stop, |_, item| {
+                regions.push(ObjectReader::region(item, |name| reader.text(name))?);
+                Ok(())
+            })?,
+        }
+        Ok(Some(regions))
+    }
+}
+
+/// The regions from this row on.
+fn regions_from(named: Option<&[RowRegion]>, row: usize) -> Regions<'_> {
+    match named {
+        Some(named) => Regions::ByRow(named.get(row..).unwrap_or_default()),
+        None => Regions::Same(RowRegion::Default),
+    }
+}
+
+/// Calls `read` with each item between these two, and looks for Ctrl-C now and then.
+fn each(
+    list: &Bound<'_, PyList>,
+    start: usize,
+    stop: usize,
+    mut read: impl FnMut(usize, &Bound<'_, PyAny>) -> PyResult<()>,
+) -> PyResult<()> {
+    for (nth, item) in list.iter().skip(start).take(stop - start).enumerate() {
+        read(nth, &item)?;
+        if nth % CELLS_BETWEEN_SIGNALS == 0 {
+            list.py().check_signals()?;
+        }
+    }
+    Ok(())
+}
+
+/// The parts of these chunks between two rows.
+fn cut(chunks: &[ArrayRef], start: usize, stop: usize) -> Vec<Arc<dyn Array>> {
+    let mut first = 0;
+    let mut parts = Vec::new();
+    for chunk in chunks {
+        let (from, to) = (start.max(first), stop.min(first + chunk.len()));
+        if from < to {
+            parts.push(chunk.slice(from - first, to - from));
+        }
+        first += chunk.len();
+    }
+    parts
+}
+
+/// What an object in a cell comes to: junk is the row's trouble, not the table's.
+fn object(
+    objects: &ObjectReader,
+    lens: &Lens<'_>,
+    item: &Bound<'_, PyAny>,
+    region: RowRegion,
+) -> PyResult<Cell> {
+    let several = if item.is_instance_of::<PyString>() {
+        None
+    } else if item.is_instance_of::<PyList>() || item.is_instance_of::<PyTuple>() {
+        Some(item.clone())
+    } else {
+        // An array of numpy's.
+        let class = item.get_type();
+        let is_array = class.hasattr("tolist")? && class.hasattr("ndim")? && item.getattr("ndim")?.gt(0)?;
+        if is_array { Some(item.call_method0("tolist")?) } else { None }
+    };
+    let Some(several) = several else { return scalar(objects, lens, item, region) };
+    let mut readings = Vec::new();
+    for value in several.try_iter()? {
+        match scalar(objects, lens, &value?, region)? {
+            Cell::One(reading) => readings.push(reading),
+            Cell::Many(more) => readings.extend(more),
+        }
+    }
+    Ok(Cell::Many(readings))
+}
+
+/// The same for an object that is not a list.
+fn scalar(
+    objects: &ObjectReader,
+    lens: &Lens<'_>,
+    item: &Bound<'_, PyAny>,
+    region: RowRegion,
+) -> PyResult<Cell> {
+    match item.cast::<PyString>().map(|text| text.to_str()) {
+        Ok(Ok(text)) => Ok(lens.text(text, region)),
+        _ => Ok(Cell::One(one(objects, lens, item, region)?)),
+    }
+}
+
+fn one(
+    objects: &ObjectReader,
+    lens: &Lens<'_>,
+    item: &Bound<'_, PyAny>,
+    region: RowRegion,
+) -> PyResult<Reading> {
+    let hints = Hints { field_type: lens.field_type, region };
+    match objects.entry(item, hints, &|| "this cell".to_owned()) {
+        Ok(entry) => Ok(entry.reading),
+        Err(trouble) if trouble.is_instance_of::<PyTypeError>(item.py()) => {
+            Ok(Reading::Invalid(Invalid::NotText))
+        }
+        Err(trouble) => Err(trouble),
+    }
+}

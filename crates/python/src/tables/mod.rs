@@ -1,0 +1,6 @@
+//! Arrow tables and text files, in and out.
+
+pub(crate) mod arrow;
+pub(crate) mod by;
+pub(crate) mod records;
+pub(crate) mod table;

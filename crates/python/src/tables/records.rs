@@ -1,0 +1,283 @@
+//! Records of text files, as Python holds them: bytes go in as a file gives them, blocks of records
+//! come out, and bytes to write. What a record is, the core says.
+
+// What Python passes is made for the call: a list of names comes as a vector of its own.
+#![allow(clippy::needless_pass_by_value)]
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use arrow_array::{ArrayRef, RecordBatch, StringArray};
+use arrow_schema::{Field, Schema};
+use pyo3::exceptions::{PyKeyError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+use pyo3_arrow::PyRecordBatchReader;
+
+use crate::tables::arrow::Batches;
+use crate::tables::table::trouble;
+use exactbuyer_records::{Broken, CellStyle, CsvBlock, JsonBlock};
+
+fn broken(error: &Broken) -> PyErr {
+    PyValueError::new_err(error.to_string())
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+const fn style(defuse: bool) -> CellStyle {
+    if defuse { CellStyle::Defused } else { CellStyle::Plain }
+}
+
+/// What is written while the interpreter does something else.
+fn written(
+    py: Python<'_>,
+    write: impl Send + FnOnce(&mut Vec<u8>) -> Result<(), Broken>,
+) -> PyResult<Bound<'_, PyBytes>> {
+    let bytes = py.detach(|| {
+        let mut bytes = Vec::new();
+        write(&mut bytes).map(|()| bytes)
+    });
+    Ok(PyBytes::new(py, &bytes.map_err(|error| broken(&error))?))
+}
+
+fn batches_of(names: Vec<String>, columns: Vec<ArrayRef>) -> PyResult<Batches> {
+    let fields = names.into_iter().zip(&columns);
+    let fields: Vec<_> =
+        fields.map(|(name, column)| Field::new(name, column.data_type().clone(), true)).collect();
+    let schema = Arc::new(Schema::new(fields));
+    let batch = RecordBatch::try_new(schema.clone(), columns).map_err(|error| trouble(&error))?;
+    Ok(Batches::of(schema, vec![batch]))
+}
+
+/// Cuts a CSV file into records.
+#[pyclass(module = "exactbuyer._core", frozen)]
+pub(crate) struct CsvSplitter {
+    splitter: Mutex<exactbuyer_records::CsvSplitter>,
+    names: Mutex<Arc<[String]>>,
+}
+
+#[pymethods]
+impl CsvSplitter {
+    #[new]
+    fn new(delimiter: u8) -> Self {
+        let splitter = Mutex::new(exactbuyer_records::CsvSplitter::new(delimiter));
+        Self { splitter, names: Mutex::new(Arc::new([])) }
+    }
+
+    fn skip(&self, bytes: usize) {
+        lock(&self.splitter).skip(bytes);
+    }
+
+    fn feed(&self, py: Python<'_>, piece: &[u8]) -> PyResult<()> {
+        py.detach(|| lock(&self.splitter).feed(piece)).map_err(|error| broken(&error))
+    }
+
+    fn finish(&self, py: Python<'_>) -> PyResult<()> {
+        py.detach(|| lock(&self.splitter).finish()).map_err(|error| broken(&error))
+    }
+
+    fn header(&self) -> Option<CsvPart> {
+        let block = lock(&self.splitter).header()?;
+        let cells = (0..block.width()).map(|place| block.column(place));
+        let names: Arc<[String]> =
+            cells.map(|cell| cell.iter().flatten().next().unwrap_or_default().to_owned()).collect();
+        lock(&self.names).clone_from(&names);
+        Some(CsvPart { block, names })
+    }
+
+    fn take(&self, py: Python<'_>, rows: usize) -> Option<CsvPart> {
+        let block = py.detach(|| lock(&self.splitter).take(rows))?;
+        Some(CsvPart { block, names: lock(&self.names).clone() })
+    }
+
+    fn trailer<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, lock(&self.splitter).trailer())
+    }
+}
+
+/// Whole records of a CSV file.
+#[pyclass(module = "exactbuyer._core", frozen)]
+pub(crate) struct CsvPart {
+    block: CsvBlock,
+    names: Arc<[String]>,
+}
+
+#[pymethods]
+impl CsvPart {
+    fn __len__(&self) -> usize {
+        self.block.len()
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.names.to_vec()
+    }
+
+    fn column(&self, py: Python<'_>, name: &str) -> PyResult<Batches> {
+        let place = self.names.iter().position(|other| other == name);
+        let place = place.ok_or_else(|| PyKeyError::new_err(name.to_owned()))?;
+        let cells = py.detach(|| self.block.column(place));
+        batches_of(vec![name.to_owned()], vec![Arc::new(cells)])
+    }
+
+    fn check_text(&self, py: Python<'_>) -> PyResult<()> {
+        py.detach(|| self.block.check_text()).map_err(|error| broken(&error))
+    }
+
+    fn table(&self, py: Python<'_>) -> PyResult<Batches> {
+        let columns = py.detach(|| {
+            let texts = (0..self.names.len()).map(|place| Ok(Arc::new(self.block.text(place)?) as ArrayRef));
+            texts.collect::<Result<Vec<_>, Broken>>()
+        });
+        batches_of(self.names.to_vec(), columns.map_err(|error| broken(&error))?)
+    }
+
+    fn beside<'py>(
+        &self,
+        py: Python<'py>,
+        added: &Batches,
+        dropped: Vec<String>,
+        defuse: bool,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let dropped = self.places(&dropped);
+        written(py, |into| self.block.beside(added.batches(), &dropped, style(defuse), into))
+    }
+
+    fn beside_names<'py>(
+        &self,
+        py: Python<'py>,
+        added: Vec<String>,
+        dropped: Vec<String>,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let dropped = self.places(&dropped);
+        let cells = added.iter().map(|name| Arc::new(StringArray::from(vec![name.as_str()])) as ArrayRef);
+        let names = batches_of(added.clone(), cells.collect())?;
+        written(py, |into| self.block.beside(names.batches(), &dropped, CellStyle::Plain, into))
+    }
+}
+
+impl CsvPart {
+    fn places(&self, names: &[String]) -> Vec<usize> {
+        let columns = self.names.iter().enumerate().filter(|(_, column)| names.contains(column));
+        columns.map(|(place, _)| place).collect()
+    }
+}
+
+/// Cuts a JSON Lines file into records.
+#[pyclass(module = "exactbuyer._core", frozen)]
+pub(crate) struct JsonSplitter {
+    splitter: Mutex<exactbuyer_records::JsonSplitter>,
+}
+
+#[pymethods]
+impl JsonSplitter {
+    #[new]
+    fn new() -> Self {
+        Self { splitter: Mutex::default() }
+    }
+
+    fn feed(&self, py: Python<'_>, piece: &[u8]) -> PyResult<()> {
+        py.detach(|| lock(&self.splitter).feed(piece)).map_err(|error| broken(&error))
+    }
+
+    fn finish(&self, py: Python<'_>) {
+        py.detach(|| lock(&self.splitter).finish());
+    }
+
+    fn take(&self, py: Python<'_>, rows: usize) -> Option<JsonPart> {
+        let block = py.detach(|| lock(&self.splitter).take(rows))?;
+        Some(JsonPart { block })
+    }
+
+    fn trailer<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, lock(&self.splitter).trailer())
+    }
+}
+
+/// Whole records of a JSON Lines file.
+#[pyclass(module = "exactbuyer._core", frozen)]
+pub(crate) struct JsonPart {
+    block: JsonBlock,
+}
+
+#[pymethods]
+impl JsonPart {
+    fn __len__(&self) -> usize {
+        self.block.len()
+    }
+
+    fn names(&self, py: Python<'_>) -> PyResult<Vec<String>> {
+        let names = py.detach(|| {
+            let (mut seen, mut names) = (std::collections::HashSet::new(), Vec::new());
+            self.block.names(|name| {
+                if !seen.contains(name) {
+                    seen.insert(name.to_owned());
+                    names.push(name.to_owned());
+                }
+            })?;
+            Ok(names)
+        });
+        names.map_err(|error: Broken| broken(&error))
+    }
+
+    fn column(&self, py: Python<'_>, name: &str) -> PyResult<Batches> {
+        let cells = py.detach(|| self.block.column(name)).map_err(|error| broken(&error))?;
+        batches_of(vec![name.to_owned()], vec![Arc::new(cells)])
+    }
+
+    fn table(&self, py: Python<'_>, names: Vec<String>) -> PyResult<Batches> {
+        let texts = py.detach(|| self.block.texts(&names)).map_err(|error| broken(&error))?;
+        batches_of(names, texts.into_iter().map(|column| Arc::new(column) as ArrayRef).collect())
+    }
+
+    fn beside<'py>(
+        &self,
+        py: Python<'py>,
+        added: &Batches,
+        dropped: Vec<String>,
+        as_json: Vec<String>,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        written(py, |into| self.block.beside(added.batches(), &dropped, &as_json, into))
+    }
+}
+
+/// Anything of Arrow's as records of a CSV file; the columns in `defused` are text for a spreadsheet.
+#[pyfunction]
+pub(crate) fn csv_lines(
+    py: Python<'_>,
+    data: PyRecordBatchReader,
+    delimiter: u8,
+    defused: Vec<String>,
+) -> PyResult<Bound<'_, PyBytes>> {
+    let batches = read(py, data)?;
+    let style = |name: &str| self::style(defused.iter().any(|other| other == name));
+    written(py, |into| {
+        batches.iter().try_for_each(|batch| exactbuyer_records::csv_lines(batch, delimiter, style, into))
+    })
+}
+
+/// Texts as one record of a CSV file.
+#[pyfunction]
+pub(crate) fn csv_record(py: Python<'_>, cells: Vec<String>, delimiter: u8) -> Bound<'_, PyBytes> {
+    let mut bytes = Vec::new();
+    exactbuyer_records::csv_record(cells.iter().map(String::as_str), delimiter, &mut bytes);
+    PyBytes::new(py, &bytes)
+}
+
+/// Anything of Arrow's as lines of JSON; the columns in `as_json` hold JSON already.
+#[pyfunction]
+pub(crate) fn json_lines(
+    py: Python<'_>,
+    data: PyRecordBatchReader,
+    as_json: Vec<String>,
+) -> PyResult<Bound<'_, PyBytes>> {
+    let batches = read(py, data)?;
+    written(py, |into| {
+        batches.iter().try_for_each(|batch| exactbuyer_records::json_lines(batch, &as_json, into))
+    })
+}
+
+fn read(py: Python<'_>, data: PyRecordBatchReader) -> PyResult<Vec<RecordBatch>> {
+    let reader = data.into_reader()?;
+    py.detach(|| reader.collect::<Result<_, _>>()).map_err(|error| trouble(&error))
+}

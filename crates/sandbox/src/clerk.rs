@@ -1,0 +1,273 @@
+//! Where calls are decided: who may call, what it costs, what the answer is. Pure but for its own
+//! state: moments are arguments (the date in `Retry-After` alone is not), sockets are unknown here.
+
+use std::borrow::Cow;
+use std::time::{Duration, Instant, SystemTime};
+
+use hashbrown::{HashMap, HashSet};
+
+use exactbuyer_core::service::limits;
+
+use super::fault::{BadLuck, Fault};
+use super::fold;
+use super::ledger::Ledger;
+use super::options::{Options, RetryAfter};
+use super::people::People;
+use super::pin::Pin;
+use super::query::{self, Asked, Form, Query};
+use super::reply::{Contacts, Reply};
+use super::window::Window;
+
+/// The vendor, without the wire.
+#[derive(Debug)]
+pub(super) struct Clerk {
+    options: Options,
+    people: People,
+    pins: HashMap<String, Pin>,
+    rejected: HashSet<String>,
+    rules: Vec<BadLuck>,
+    window: Window,
+    credits_left: Option<u64>,
+    ledger: Ledger,
+    started: Instant,
+    /// How often everything was forgotten: a request that arrived before is not on these books.
+    epoch: u64,
+}
+
+/// A request that has arrived: its place in the books, and the luck it has.
+#[derive(Debug)]
+pub(super) struct Arrival {
+    number: u32,
+    epoch: u64,
+    is_call: bool,
+    /// The bad luck that strikes it.
+    pub(super) luck: Option<BadLuck>,
+}
+
+impl Arrival {
+    /// Whether it is cut off before its body is read.
+    pub(super) fn is_reset_unread(&self) -> bool {
+        self.luck.as_ref().is_some_and(|luck| luck.fault() == Fault::ResetBeforeBilling)
+    }
+}
+
+/// The headers that matter.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Headers<'a> {
+    pub(super) key: Option<&'a [u8]>,
+    pub(super) content_type: Option<&'a [u8]>,
+}
+
+/// Where one folded spelling stands in the scratch text, with its hash and whether it is a match.
+struct Look {
+    start: usize,
+    end: usize,
+    hash: u64,
+    found: bool,
+}
+
+impl Clerk {
+    /// One that has seen nothing yet.
+    pub(super) fn new(options: Options, now: Instant) -> Self {
+        Self {
+            people: People::new(options.seed, options.match_rate),
+            credits_left: options.credits,
+            ledger: Ledger::new(options.seed),
+            options,
+            pins: HashMap::new(),
+            rejected: HashSet::new(),
+            rules: Vec::new(),
+            window: Window::default(),
+            started: now,
+            epoch: 0,
+        }
+    }
+
+    /// As new, but for the requests still waiting.
+    pub(super) fn forget(&mut self) {
+        self.pins.clear();
+        self.rejected.clear();
+        self.rules.clear();
+        self.window = Window::default();
+        self.credits_left = self.options.credits;
+        self.ledger.forget();
+        self.epoch += 1;
+    }
+
+    /// The books.
+    pub(super) fn ledger(&mut self) -> &mut Ledger {
+        &mut self.ledger
+    }
+
+    /// Settles what an identifier leads to.
+    pub(super) fn pin(&mut self, value: &str, pin: Pin) {
+        self.pins.insert(fold::infer(value).1, pin);
+    }
+
+    /// Refuses every call that holds the value.
+    pub(super) fn reject(&mut self, value: &str) {
+        self.rejected.insert(fold::infer(value).1);
+    }
+
+    /// Adds a rule.
+    pub(super) fn fail(&mut self, rule: BadLuck) {
+        self.rules.push(rule);
+    }
+
+    /// Pays credits in.
+    pub(super) fn top_up(&mut self, credits: u64) {
+        self.credits_left = self.credits_left.map(|left| left.saturating_add(credits));
+    }
+
+    /// Credits left, where they are limited.
+    pub(super) fn credits_left(&self) -> Option<u64> {
+        self.credits_left
+    }
+
+    /// Notes a request of which the head was read.
+    pub(super) fn arrive(
+        &mut self,
+        method: &str,
+        path: &str,
+        header_names: &[&str],
+        now: Instant,
+    ) -> Arrival {
+        let is_call = method == "POST" && path == limits::PATH;
+        let target = format!("{method} {path}").into_boxed_str();
+        let number = self.ledger.arrive(now.duration_since(self.started), target, header_names);
+        let luck = if is_call { BadLuck::strike(&mut self.rules, self.options.seed, number) } else { None };
+        let arrival = Arrival { number, epoch: self.epoch, is_call, luck };
+        let fault = arrival.luck.as_ref().map(BadLuck::fault);
+        if let Some(request) = self.ledger.request(number) {
+            request.fault = fault;
+        }
+        arrival
+    }
+
+    /// Decides a request of which the body was read, too.
+    pub(super) fn answer(
+        &mut self,
+        arrival: &Arrival,
+        headers: Headers<'_>,
+        body: &[u8],
+        elsewhere: &str,
+        now: Instant,
+    ) -> Reply {
+        let mut outcome = match &arrival.luck {
+            _ if !arrival.is_call => Ok((Reply::status(404, "No resource found"), 0, 0)),
+            Some(luck) if !luck.fault().is_billed() => Ok((Reply::of_luck(luck, elsewhere), 0, 0)),
+            _ => self.call(arrival, headers, body, now),
+        };
+        let (reply, lookups, credits) = match &mut outcome {
+            Ok((reply, lookups, credits)) => (reply, *lookups, *credits),
+            Err(reply) => (reply, 0, 0),
+        };
+        reply.delay += self.options.latency;
+        let on_these_books = arrival.epoch == self.epoch;
+        if let Some(request) = self.ledger.request(arrival.number).filter(|_| on_these_books) {
+            request.body_bytes = body.len() as u64;
+            request.status = reply.noted_status();
+            request.lookups = lookups;
+            request.credits = credits;
+        }
+        match outcome {
+            Ok((reply, ..)) | Err(reply) => reply,
+        }
+    }
+
+    /// A call that reached the vendor: its answer, its lookups, its cost; or a refusal.
+    fn call(
+        &mut self,
+        arrival: &Arrival,
+        headers: Headers<'_>,
+        body: &[u8],
+        now: Instant,
+    ) -> Result<(Reply, u32, u32), Reply> {
+        let accepted = match (headers.key, self.options.api_key.as_deref()) {
+            (None | Some([]), _) => false,
+            (Some(_), None) => true,
+            (Some(key), Some(right)) => key == right.as_bytes(),
+        };
+        if !accepted {
+            return Err(Reply::status(401, "API key is invalid"));
+        }
+        // Whoever asked before everything was forgotten takes no room in what came after.
+        let on_these_books = arrival.epoch == self.epoch;
+        if let Some(limit) = self.options.requests_per_minute.filter(|_| on_these_books) {
+            self.window.admit(limit, now).map_err(|wait| self.too_fast(wait))?;
+        }
+        let refuse = |reason| Reply::status(400, reason);
+        let content_type = headers.content_type.unwrap_or_default();
+        let form;
+        let query = if content_type.starts_with(b"application/json") {
+            query::from_json(body).map_err(refuse)?
+        } else if content_type.starts_with(b"application/x-www-form-urlencoded") {
+            form = Form::read(body);
+            form.query().map_err(refuse)?
+        } else {
+            return Err(refuse("send a form or JSON, and say which in Content-Type"));
+        };
+        let lookups = u32::try_from(query.asked.len()).unwrap_or(u32::MAX);
+        self.enrich(arrival, &query).map(|(reply, billed)| (reply, lookups, billed))
+    }
+
+    fn too_fast(&self, wait: Duration) -> Reply {
+        let mut reply = Reply::status(429, "Too Many Requests");
+        let wait_s = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        reply.retry_after = match self.options.retry_after {
+            RetryAfter::Unsaid => None,
+            RetryAfter::Seconds => Some(wait_s.to_string().into()),
+            // A date has no fractions: one more second, so that it never lies too early.
+            RetryAfter::Date => {
+                let then = SystemTime::now() + Duration::from_secs(wait_s + 1);
+                Some(httpdate::fmt_http_date(then).into())
+            }
+        };
+        reply
+    }
+
+    fn enrich(&mut self, arrival: &Arrival, query: &Query<'_>) -> Result<(Reply, u32), Reply> {
+        let mut contacts = Contacts::begin(query.asked.len());
+        let mut looks = Vec::with_capacity(query.asked.len());
+        let (mut folded, mut text) = (String::new(), String::with_capacity(query.asked.len() * 32));
+        let mut billed = 0_u32;
+        for Asked { field_type, value } in &query.asked {
+            fold::fold(*field_type, value, &mut folded);
+            if !self.rejected.is_empty() && self.rejected.contains(&folded) {
+                return Err(Reply::status(400, "query_list has an entry that is not accepted"));
+            }
+            let hash = self.people.hash(*field_type, &folded);
+            let pin = if self.pins.is_empty() { None } else { self.pins.get(&folded) };
+            // What serde could borrow had nothing to escape.
+            let plain = matches!(value, Cow::Borrowed(_));
+            let found = contacts.push(value, plain, |out| match pin {
+                Some(Pin::Nobody) => false,
+                Some(Pin::Person(contact, has)) => {
+                    let found = has.covers(query.required);
+                    if found {
+                        out.extend_from_slice(contact.as_bytes());
+                    }
+                    found
+                }
+                None => self.people.find((*field_type, &folded, hash), query.required, out),
+            });
+            billed += u32::from(found);
+            let start = text.len();
+            text.push_str(&folded);
+            looks.push(Look { start, end: text.len(), hash, found });
+        }
+        // Whoever asked before everything was forgotten gets an answer, and is on no books.
+        if arrival.epoch != self.epoch {
+            return Ok((contacts.finish(billed, arrival.luck.as_ref()), billed));
+        }
+        if let Some(left) = &mut self.credits_left {
+            let enough = (*left > 0).then(|| left.checked_sub(u64::from(billed))).flatten();
+            *left = enough.ok_or_else(|| Reply::status(403, "Insufficient credits"))?;
+        }
+        for (asked, look) in query.asked.iter().zip(&looks) {
+            let folded = text.get(look.start..look.end).unwrap_or_default();
+            self.ledger.look_up(arrival.number, (asked.field_type, folded, look.hash), look.found);
+        }
+        Ok((contacts.finish(billed, arrival.luck.as_ref()), billed))
+    }
+}

@@ -1,0 +1,98 @@
+//! One spelling of what the sandbox is asked: the vendor's own idea of when two values are the same
+//! identifier. Much coarser than [`exactbuyer_core::identifier`]'s rules, and on purpose not made of them: a
+//! stand-in that shared the client's rules could never show that they are wrong.
+
+use exactbuyer_core::identifier::FieldType;
+
+/// Writes the folded spelling of `value` over `out`.
+pub(super) fn fold(field_type: FieldType, value: &str, out: &mut String) {
+    out.clear();
+    let value = value.trim();
+    match field_type {
+        FieldType::Email => lower(value, out),
+        FieldType::Phone => {
+            out.push('+');
+            out.extend(value.chars().filter(char::is_ascii_digit));
+            if out.len() == 1 {
+                lower(value, out);
+            }
+        }
+        FieldType::SocialProfile => {
+            lower(value, out);
+            let end = out.find(['?', '#']).unwrap_or(out.len());
+            out.truncate(end);
+            out.truncate(out.trim_end_matches('/').len());
+            for prefix in ["https://", "http://", "www."] {
+                if out.starts_with(prefix) {
+                    out.drain(..prefix.len());
+                }
+            }
+        }
+    }
+}
+
+fn lower(value: &str, out: &mut String) {
+    if value.is_ascii() {
+        out.push_str(value);
+        out.make_ascii_lowercase();
+    } else {
+        out.extend(value.chars().flat_map(char::to_lowercase));
+    }
+}
+
+/// The field type that a value looks like, and its folded spelling: for pins, which name none.
+pub(super) fn infer(value: &str) -> (FieldType, String) {
+    let field_type = if value.contains('@') && !value.contains('/') {
+        FieldType::Email
+    } else if value.contains('/') {
+        FieldType::SocialProfile
+    } else {
+        FieldType::Phone
+    };
+    let mut folded = String::new();
+    fold(field_type, value, &mut folded);
+    (field_type, folded)
+}
+
+/// A number that stands for one identifier in one seed, on every machine and in every release: the
+/// hashers of the standard library and of hashbrown promise neither.
+pub(super) fn hash(seed: u64, field_type: FieldType, folded: &str) -> u64 {
+    const ODD: u64 = 0x9E37_79B9_7F4A_7C15;
+    let mut state = seed ^ (field_type as u64 + 1).wrapping_mul(ODD);
+    for eight in folded.as_bytes().chunks(8) {
+        let mut word = [0_u8; 8];
+        for (to, from) in word.iter_mut().zip(eight) {
+            *to = *from;
+        }
+        state = (state ^ u64::from_le_bytes(word)).wrapping_mul(ODD).rotate_left(29);
+    }
+    state ^ folded.len() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spellings_of_one_identifier_meet() {
+        for (field_type, spellings) in [
+            (FieldType::Email, ["Ana@X.example ", "ana@x.example", "ANA@X.EXAMPLE"]),
+            (FieldType::Phone, ["+1-773-474-9362", "+1 (773) 474 9362", "17734749362"]),
+            (
+                FieldType::SocialProfile,
+                ["https://www.linkedin.com/in/Ana/?a=b", "linkedin.com/in/ana", "LinkedIn.com/in/ana/"],
+            ),
+        ] {
+            for spelling in spellings {
+                let mut folded = String::new();
+                fold(field_type, spelling, &mut folded);
+                assert_eq!((field_type, folded), infer(spellings.get(1).copied().unwrap_or_default()));
+            }
+        }
+    }
+
+    #[test]
+    fn a_phone_without_digits_keeps_its_letters() {
+        assert_eq!(infer("nobody"), (FieldType::Phone, "+nobody".to_owned()));
+    }
+}

@@ -1,0 +1,55 @@
+//! How a sandbox is set up.
+
+use std::time::Duration;
+
+use exactbuyer_core::service::limits;
+
+/// How the sandbox tells a client to wait when it sends too fast.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum RetryAfter {
+    /// Not at all, as the vendor documents none.
+    #[default]
+    Unsaid,
+    /// `Retry-After` in whole seconds, until the window has room again.
+    Seconds,
+    /// `Retry-After` as an HTTP date.
+    Date,
+}
+
+/// How a sandbox is set up; the defaults are the vendor as documented, with unlimited credits.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The port to listen on, on the loopback interface; 0: any that is free.
+    pub port: u16,
+    /// What people exist, and when chance strikes.
+    pub seed: u64,
+    /// The share of identifiers that belong to somebody, before `required_fields`.
+    pub match_rate: f64,
+    /// How long each answer takes. Any number of requests wait at the same time.
+    pub latency: Duration,
+    /// Credits on the account; `None`: unlimited. A call that needs more than are left, or meets
+    /// none, is refused whole.
+    pub credits: Option<u64>,
+    /// Calls accepted in any 60 s; `None`: any number. One that is refused for being beyond that, or for
+    /// its key, takes no room.
+    pub requests_per_minute: Option<u32>,
+    /// What a refused call learns about when to come back.
+    pub retry_after: RetryAfter,
+    /// The key that is accepted; `None`: any that is not empty.
+    pub api_key: Option<Box<str>>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            port: 0,
+            seed: 0,
+            match_rate: 0.7,
+            latency: Duration::ZERO,
+            credits: None,
+            requests_per_minute: Some(limits::REQUESTS_PER_MINUTE),
+            retry_after: RetryAfter::Unsaid,
+            api_key: None,
+        }
+    }
+}

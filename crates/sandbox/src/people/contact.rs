@@ -1,0 +1,279 @@
+//! How a contact is written: field by field, straight into the answer's buffer, nested as the
+//! vendor's are, with nulls, gaps and numbers where theirs have them.
+
+use exactbuyer_core::identifier::FieldType;
+
+use super::{Draws, Outline, is_private, pools};
+
+/// Writes JSON, piece by piece.
+pub(super) struct Pen<'a>(pub(super) &'a mut Vec<u8>);
+
+impl Pen<'_> {
+    /// Text that needs no escaping: keys, punctuation, and what the pools hold.
+    #[inline]
+    fn raw(&mut self, text: &str) -> &mut Self {
+        self.0.extend_from_slice(text.as_bytes());
+        self
+    }
+
+    fn number(&mut self, n: usize) -> &mut Self {
+        self.0.extend_from_slice(itoa::Buffer::new().format(n).as_bytes());
+        self
+    }
+
+    /// `n` in two digits.
+    fn two(&mut self, n: usize) -> &mut Self {
+        if n < 10 {
+            self.0.push(b'0');
+        }
+        self.number(n)
+    }
+
+    /// A text of anybody's, between quotes.
+    fn text(&mut self, text: &str) -> &mut Self {
+        write_text(self.0, text);
+        self
+    }
+}
+
+/// Writes a JSON string, quotes included.
+pub(crate) fn write_text(out: &mut Vec<u8>, text: &str) {
+    let plain = !text.bytes().any(|byte| byte < 0x20 || byte == b'"' || byte == b'\\');
+    if plain {
+        out.push(b'"');
+        out.extend_from_slice(text.as_bytes());
+        out.push(b'"');
+    } else {
+        // Writing a string into a vector cannot fail.
+        let _ = serde_json::to_writer(out, text);
+    }
+}
+
+/// A person's name and the parts of it that addresses are made of.
+#[derive(Clone, Copy)]
+struct Name {
+    given: &'static str,
+    family: &'static str,
+    given_slug: &'static str,
+    family_slug: &'static str,
+    gender: &'static str,
+}
+
+/// Writes the contact of one person.
+pub(super) fn write_person(outline: &Outline<'_>, hash: u64, draws: &mut Draws, pen: &mut Pen<'_>) {
+    let (given, given_slug, gender) = draws.pick(&pools::GIVEN);
+    let (family, family_slug) = draws.pick(&pools::FAMILY);
+    let name = Name { given, family, given_slug, family_slug, gender };
+    let employer = draws.pick(&pools::COMPANIES);
+    let job = draws.pick(&pools::JOBS);
+
+    pen.raw(r#"{"id":"#).number(usize::try_from(hash >> 12).unwrap_or(0));
+    write_name(name, draws, pen);
+    pen.raw(r#","headline":""#).raw(job.0).raw(" at ").raw(employer.0).raw("\"");
+    write_emails(outline, name, employer.1, draws, pen);
+    write_phones(outline, draws, pen);
+    write_profiles(outline, name, draws, pen);
+    write_location(draws, pen);
+    write_employment(employer, job, draws, pen);
+    write_experiences(draws, pen);
+    write_education(draws, pen);
+    write_rest(draws, pen);
+}
+
+fn write_name(name: Name, draws: &mut Draws, pen: &mut Pen<'_>) {
+    pen.raw(r#","full_name":""#).raw(name.given).raw(" ").raw(name.family);
+    pen.raw(r#"","first_name":""#).raw(name.given).raw("\"");
+    // Null for most, missing for some: clients meet both.
+    match draws.below(6) {
+        0 => pen.raw(r#","middle_name":"Jo""#),
+        1 | 2 => pen,
+        _ => pen.raw(r#","middle_name":null"#),
+    };
+    pen.raw(r#","last_name":""#).raw(name.family).raw("\"");
+    if draws.chance(0.9) {
+        pen.raw(r#","gender":""#).raw(name.gender).raw("\"");
+    } else {
+        pen.raw(r#","gender":null"#);
+    }
+    if draws.chance(0.4) {
+        let year = draws.number(1955, 47);
+        pen.raw(r#","birth_year":"#).number(year);
+    } else {
+        pen.raw(r#","birth_year":null"#);
+    }
+}
+
+fn write_emails(outline: &Outline<'_>, name: Name, domain: &str, draws: &mut Draws, pen: &mut Pen<'_>) {
+    let asked = outline.asked(FieldType::Email);
+    let (private, work) = match asked {
+        Some(address) if is_private(address) => (Some(address), None),
+        other => (None, other),
+    };
+    pen.raw(r#","current_work_email":"#);
+    match (outline.work_email, work) {
+        (false, _) => pen.raw("null"),
+        (true, Some(address)) => pen.text(address),
+        (true, None) => {
+            pen.raw("\"").raw(name.given_slug).raw(".").raw(name.family_slug).raw("@").raw(domain).raw("\"")
+        }
+    };
+    pen.raw(r#","personal_emails":["#);
+    for nth in 0..outline.personal_emails {
+        if nth > 0 {
+            pen.raw(",");
+        }
+        match private {
+            Some(address) if nth == 0 => pen.text(address),
+            _ => {
+                let (year, mailbox) = (draws.number(1955, 60), draws.pick(&pools::MAILBOXES));
+                pen.raw("\"").raw(name.given_slug).raw(name.family_slug).number(year);
+                pen.raw("@").raw(mailbox).raw("\"")
+            }
+        };
+    }
+    pen.raw("]");
+}
+
+fn write_phones(outline: &Outline<'_>, draws: &mut Draws, pen: &mut Pen<'_>) {
+    const TYPES: [&str; 4] = [r#""mobile""#, r#""work""#, r#""landline""#, "null"];
+    pen.raw(r#","phone_numbers":["#);
+    for nth in 0..outline.phones {
+        if nth > 0 {
+            pen.raw(",");
+        }
+        pen.raw(r#"{"E164":"#);
+        match outline.asked(FieldType::Phone) {
+            Some(number) if nth == 0 => {
+                pen.text(number);
+            }
+            _ => {
+                let (prefix, digits) = draws.pick(&pools::DIAL_PLANS);
+                pen.raw("\"").raw(prefix);
+                for _ in 0..digits {
+                    let digit = draws.below(10);
+                    pen.number(digit);
+                }
+                pen.raw("\"");
+            }
+        }
+        pen.raw(r#","type":"#).raw(draws.pick(&TYPES));
+        pen.raw(r#","valid":"#).raw(if draws.chance(0.9) { "true}" } else { "false}" });
+    }
+    pen.raw("]");
+}
+
+fn write_profiles(outline: &Outline<'_>, name: Name, draws: &mut Draws, pen: &mut Pen<'_>) {
+    const NETWORKS: [(&str, &str); 3] =
+        [("linkedin", "linkedin.com/in/"), ("twitter", "twitter.com/"), ("github", "github.com/")];
+    pen.raw(r#","social_profiles":["#);
+    for (nth, (network, base)) in NETWORKS.iter().enumerate().take(outline.profiles) {
+        if nth > 0 {
+            pen.raw(",");
+        }
+        match outline.asked(FieldType::SocialProfile) {
+            Some(url) if nth == 0 => {
+                pen.raw(r#"{"network":""#).raw(network_of(url)).raw(r#"","url":"#).text(url);
+            }
+            _ => {
+                let suffix = draws.below(10_000);
+                pen.raw(r#"{"network":""#).raw(network).raw(r#"","url":""#).raw(base);
+                pen.raw(name.given_slug).raw("-").raw(name.family_slug).raw("-").number(suffix).raw("\"");
+            }
+        }
+        let followers = draws.below(25_000);
+        pen.raw(r#","followers":"#).number(followers).raw("}");
+    }
+    pen.raw("]");
+}
+
+/// The network that an address belongs to, by its looks.
+fn network_of(url: &str) -> &'static str {
+    const NETWORKS: [&str; 5] = ["linkedin", "twitter", "github", "facebook", "instagram"];
+    NETWORKS.into_iter().find(|network| url.starts_with(network)).unwrap_or("other")
+}
+
+fn write_location(draws: &mut Draws, pen: &mut Pen<'_>) {
+    let (city, region, country, code, latitude, longitude) = draws.pick(&pools::CITIES);
+    pen.raw(r#","location":{"city":"#);
+    if draws.chance(0.9) {
+        pen.raw("\"").raw(city).raw("\"");
+    } else {
+        pen.raw("null");
+    }
+    pen.raw(r#","region":""#).raw(region).raw(r#"","country":""#).raw(country);
+    pen.raw(r#"","country_code":""#).raw(code);
+    let (north, east) = (draws.number(100, 900), draws.number(100, 900));
+    pen.raw(r#"","latitude":"#).raw(latitude).number(north);
+    pen.raw(r#","longitude":"#).raw(longitude).number(east).raw("}");
+}
+
+fn write_employment(
+    (company, domain, industry): (&str, &str, &str),
+    (title, seniority, function): (&str, &str, &str),
+    draws: &mut Draws,
+    pen: &mut Pen<'_>,
+) {
+    pen.raw(r#","employment":{"name":""#).raw(company).raw(r#"","domain":""#).raw(domain);
+    pen.raw(r#"","size":""#).raw(draws.pick(&pools::SIZES)).raw(r#"","industry":""#).raw(industry);
+    let (founded, year, month) = (draws.number(1890, 130), draws.number(2012, 13), draws.number(1, 12));
+    pen.raw(r#"","founded":"#)
+        .number(founded)
+        .raw(r#","job":{"title":""#)
+        .raw(title)
+        .raw(r#"","seniority":""#)
+        .raw(seniority);
+    pen.raw(r#"","function":""#).raw(function).raw(r#"","start_date":""#).number(year).raw("-").two(month);
+    pen.raw(r#"","is_current":true}}"#);
+}
+
+fn write_experiences(draws: &mut Draws, pen: &mut Pen<'_>) {
+    pen.raw(r#","experiences":["#);
+    for nth in 0..draws.below(3) {
+        if nth > 0 {
+            pen.raw(",");
+        }
+        let (company, ..) = draws.pick(&pools::COMPANIES);
+        let (title, seniority, _) = draws.pick(&pools::JOBS);
+        let (start, years, month) = (draws.number(1998, 12), draws.number(1, 5), draws.number(1, 12));
+        pen.raw(r#"{"company":{"name":""#).raw(company);
+        pen.raw(r#""},"title":""#).raw(title).raw(r#"","seniority":""#).raw(seniority);
+        pen.raw(r#"","start_date":""#).number(start).raw("-").two(month);
+        pen.raw(r#"","end_date":""#).number(start + years).raw("-").two(month).raw("\"}");
+    }
+    pen.raw("]");
+}
+
+fn write_education(draws: &mut Draws, pen: &mut Pen<'_>) {
+    // Absent, not empty, for some: a field that is missing is not a field that is null.
+    if draws.chance(0.15) {
+        return;
+    }
+    pen.raw(r#","education":["#);
+    for nth in 0..draws.number(1, 2) {
+        if nth > 0 {
+            pen.raw(",");
+        }
+        let school = draws.pick(&pools::SCHOOLS);
+        let (degree, subject) = draws.pick(&pools::DEGREES);
+        let ended = draws.number(1975, 50);
+        pen.raw(r#"{"school":{"name":""#).raw(school);
+        pen.raw(r#""},"degrees":[""#).raw(degree).raw(r#""],"majors":[""#).raw(subject);
+        pen.raw(r#""],"end_year":"#).number(ended).raw("}");
+    }
+    pen.raw("]");
+}
+
+fn write_rest(draws: &mut Draws, pen: &mut Pen<'_>) {
+    pen.raw(r#","skills":["#);
+    for nth in 0..draws.number(1, 5) {
+        pen.raw(if nth > 0 { ",\"" } else { "\"" }).raw(draws.pick(&pools::SKILLS)).raw("\"");
+    }
+    pen.raw(r#"],"languages":["#);
+    for nth in 0..draws.number(1, 2) {
+        pen.raw(if nth > 0 { ",\"" } else { "\"" }).raw(draws.pick(&pools::LANGUAGES)).raw("\"");
+    }
+    let (likelihood, month, day) = (draws.number(50, 50), draws.number(1, 12), draws.number(1, 28));
+    pen.raw(r#"],"likelihood":0."#).number(likelihood);
+    pen.raw(r#","is_verified":"#).raw(if draws.chance(0.5) { "true" } else { "false" });
+    pen.raw(r#","updated_at":"2026-"#).two(month).raw("-").two(day).raw("\"}");
+}

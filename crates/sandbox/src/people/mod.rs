@@ -1,0 +1,144 @@
+//! Invented people: the same seed, field type and identifier always make the same contact.
+//!
+//! Owns who exists and what is known of them. Must be cheap (a client is measured against the
+//! sandbox, so the sandbox must not be what is measured): everything is written straight into one
+//! buffer, nothing is built first.
+
+mod contact;
+mod pools;
+
+use exactbuyer_core::identifier::FieldType;
+
+use super::fold;
+use super::query::Required;
+
+pub(super) use contact::write_text;
+use contact::{Pen, write_person};
+
+/// The people of one seed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct People {
+    seed: u64,
+    match_rate: f64,
+}
+
+/// Numbers drawn one after another from a hash (the `splitmix64` generator): written out here so
+/// that the people of a seed outlive any library's change of mind.
+#[derive(Debug)]
+pub(super) struct Draws(u64);
+
+impl Draws {
+    /// The draws of this number.
+    pub(super) const fn new(state: u64) -> Self {
+        Self(state)
+    }
+
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    /// True with probability `p`.
+    pub(super) fn chance(&mut self, p: f64) -> bool {
+        let high = u32::try_from(self.next() >> 32).unwrap_or(0);
+        f64::from(high) / 4_294_967_296.0 < p
+    }
+
+    /// A number below `n`.
+    fn below(&mut self, n: usize) -> usize {
+        usize::try_from((u128::from(self.next()) * n as u128) >> 64).unwrap_or(0)
+    }
+
+    fn pick<T: Copy + Default, const N: usize>(&mut self, pool: &[T; N]) -> T {
+        pool.get(self.below(N)).copied().unwrap_or_default()
+    }
+
+    /// `from` or one of the `n - 1` numbers after it.
+    fn number(&mut self, from: usize, n: usize) -> usize {
+        from + self.below(n)
+    }
+}
+
+/// What is known of a person, drawn before anything is written, because `required_fields` decides
+/// whether the person counts at all.
+struct Outline<'a> {
+    work_email: bool,
+    personal_emails: usize,
+    phones: usize,
+    profiles: usize,
+    asked: (FieldType, &'a str),
+}
+
+impl<'a> Outline<'a> {
+    fn draw(draws: &mut Draws, field_type: FieldType, folded: &'a str) -> Self {
+        let mut outline = Self {
+            work_email: draws.chance(0.75),
+            personal_emails: draws.below(3),
+            phones: draws.below(3),
+            profiles: draws.below(4),
+            asked: (field_type, folded),
+        };
+        // Whoever is found by an identifier has it.
+        match field_type {
+            FieldType::Email if is_private(folded) => {
+                outline.personal_emails = outline.personal_emails.max(1);
+            }
+            FieldType::Email => outline.work_email = true,
+            FieldType::Phone => outline.phones = outline.phones.max(1),
+            FieldType::SocialProfile => outline.profiles = outline.profiles.max(1),
+        }
+        outline
+    }
+
+    const fn has(&self) -> Required {
+        Required::of(self.work_email, self.personal_emails > 0, self.phones > 0, self.profiles > 0)
+    }
+
+    /// The identifier asked for, where it is of this field type.
+    fn asked(&self, field_type: FieldType) -> Option<&'a str> {
+        (self.asked.0 == field_type).then_some(self.asked.1)
+    }
+}
+
+/// Whether an address looks like somebody's own rather than an employer's.
+fn is_private(address: &str) -> bool {
+    const PROVIDERS: [&str; 7] =
+        ["gmail.com", "yahoo.com", "outlook.com", "hotmail.com", "icloud.com", "proton.me", "gmx.de"];
+    let domain = address.rsplit('@').next().unwrap_or_default();
+    PROVIDERS.contains(&domain) || pools::MAILBOXES.contains(&domain)
+}
+
+impl People {
+    /// Everybody of this seed; `match_rate` of all identifiers belong to somebody.
+    pub(super) const fn new(seed: u64, match_rate: f64) -> Self {
+        Self { seed, match_rate }
+    }
+
+    /// The number that stands for this identifier.
+    pub(super) fn hash(&self, field_type: FieldType, folded: &str) -> u64 {
+        fold::hash(self.seed, field_type, folded)
+    }
+
+    /// Writes the contact that this identifier (and its [`People::hash`]) leads to, if there is one and it
+    /// has all that is required; says whether there was.
+    pub(super) fn find(
+        &self,
+        (field_type, folded, hash): (FieldType, &str, u64),
+        required: Required,
+        out: &mut Vec<u8>,
+    ) -> bool {
+        let mut draws = Draws::new(hash);
+        if !draws.chance(self.match_rate) {
+            return false;
+        }
+        let outline = Outline::draw(&mut draws, field_type, folded);
+        if !outline.has().covers(required) {
+            return false;
+        }
+        write_person(&outline, hash, &mut draws, &mut Pen(out));
+        true
+    }
+}

@@ -1,0 +1,213 @@
+//! How a call is read: a form whose two fields hold JSON text, or a JSON body. Borrowed from the
+//! body wherever it can be.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+
+use exactbuyer_core::identifier::FieldType;
+use exactbuyer_core::service::limits;
+
+/// A set of what `required_fields` may name, one bit each, in the order of
+/// [`limits::REQUIRED_FIELDS`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Required(u8);
+
+impl Required {
+    /// What somebody with these has.
+    #[allow(clippy::fn_params_excessive_bools)] // One for each thing that can be required.
+    pub(super) const fn of(work_email: bool, personal_email: bool, phone: bool, profile: bool) -> Self {
+        Self(
+            (work_email || personal_email) as u8
+                | (work_email as u8) << 1
+                | (personal_email as u8) << 2
+                | (phone as u8) << 3
+                | (profile as u8) << 4,
+        )
+    }
+
+    /// Whether all of `other` is in it.
+    pub(super) const fn covers(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    fn named(name: &str) -> Option<Self> {
+        limits::REQUIRED_FIELDS.iter().position(|known| *known == name).map(|bit| Self(1 << bit))
+    }
+}
+
+/// One entry of `query_list`.
+#[derive(Debug)]
+pub(super) struct Asked<'a> {
+    /// Its field type.
+    pub(super) field_type: FieldType,
+    /// Its value as it was spelled.
+    pub(super) value: Cow<'a, str>,
+}
+
+/// One call, read.
+#[derive(Debug)]
+pub(super) struct Query<'a> {
+    /// What is asked, in order.
+    pub(super) asked: Vec<Asked<'a>>,
+    /// What a match must have.
+    pub(super) required: Required,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Kind {
+    Email,
+    Phone,
+    SocialProfile,
+}
+
+#[derive(Deserialize)]
+struct Entry<'a> {
+    field_type: Kind,
+    #[serde(borrow)]
+    value: Cow<'a, str>,
+}
+
+#[derive(Deserialize)]
+struct Field<'a> {
+    #[serde(borrow)]
+    field_type: Cow<'a, str>,
+}
+
+#[derive(Deserialize)]
+struct Body<'a> {
+    #[serde(borrow)]
+    query_list: Vec<Entry<'a>>,
+    #[serde(borrow, default)]
+    required_fields: Option<Vec<Field<'a>>>,
+}
+
+const NOT_A_LIST: &str = "query_list must be a JSON list of {\"field_type\": \"email\" | \"phone\" | \"social_profile\", \"value\": text}";
+const NOT_FIELDS: &str = "required_fields must be a JSON list of {\"field_type\": name}";
+
+/// The two fields of a form, decoded: what a [`Query`] borrows from.
+#[derive(Debug, Default)]
+pub(super) struct Form<'a> {
+    query_list: Option<Cow<'a, str>>,
+    required_fields: Option<Cow<'a, str>>,
+}
+
+impl<'a> Form<'a> {
+    /// Takes a form body apart.
+    pub(super) fn read(body: &'a [u8]) -> Self {
+        let mut form = Self::default();
+        for (name, text) in form_urlencoded::parse(body) {
+            match &*name {
+                "query_list" => form.query_list = Some(text),
+                "required_fields" => form.required_fields = Some(text),
+                _ => {}
+            }
+        }
+        form
+    }
+
+    /// The call that the form spells.
+    ///
+    /// # Errors
+    /// What is wrong with it, without a word of what it says.
+    pub(super) fn query(&self) -> Result<Query<'_>, &'static str> {
+        let list = self.query_list.as_deref().ok_or("query_list is missing")?;
+        let query_list = serde_json::from_str(list).map_err(|_| NOT_A_LIST)?;
+        let required_fields = match self.required_fields.as_deref() {
+            None | Some("") => None,
+            Some(text) => serde_json::from_str(text).map_err(|_| NOT_FIELDS)?,
+        };
+        check(Body { query_list, required_fields })
+    }
+}
+
+/// The call that a JSON body spells.
+///
+/// # Errors
+/// What is wrong with it, without a word of what it says.
+pub(super) fn from_json(body: &[u8]) -> Result<Query<'_>, &'static str> {
+    check(serde_json::from_slice(body).map_err(|_| NOT_A_LIST)?)
+}
+
+fn check(body: Body<'_>) -> Result<Query<'_>, &'static str> {
+    if body.query_list.is_empty() {
+        return Err("query_list is empty");
+    }
+    if body.query_list.len() > limits::MAX_CHUNK {
+        return Err("query_list has more than 1000 entries");
+    }
+    let mut required = Required::default();
+    for field in body.required_fields.unwrap_or_default() {
+        let named = Required::named(&field.field_type).ok_or("required_fields names an unknown field")?;
+        required.0 |= named.0;
+    }
+    let mut asked = Vec::with_capacity(body.query_list.len());
+    for Entry { field_type, value } in body.query_list {
+        if value.trim().is_empty() {
+            return Err("query_list has an entry with an empty value");
+        }
+        let field_type = match field_type {
+            Kind::Email => FieldType::Email,
+            Kind::Phone => FieldType::Phone,
+            Kind::SocialProfile => FieldType::SocialProfile,
+        };
+        asked.push(Asked { field_type, value });
+    }
+    Ok(Query { asked, required })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+    use super::*;
+
+    const LIST: &str = r#"[{"field_type":"email","value":"a+b@x.example"},{"value":"\u002b1","field_type":"phone","more":1}]"#;
+
+    fn form(list: &str, required: Option<&str>) -> String {
+        let mut form = form_urlencoded::Serializer::new(String::new());
+        form.append_pair("query_list", list);
+        if let Some(required) = required {
+            form.append_pair("required_fields", required);
+        }
+        form.finish()
+    }
+
+    #[test]
+    fn a_form_and_a_json_body_say_the_same() {
+        let text = form(LIST, Some(r#"[{"field_type":"phone"},{"field_type":"work_email"}]"#));
+        let form = Form::read(text.as_bytes());
+        let json = format!(
+            r#"{{"required_fields":[{{"field_type":"work_email"}},{{"field_type":"phone"}}],"query_list":{LIST}}}"#
+        );
+        for query in [form.query().unwrap(), from_json(json.as_bytes()).unwrap()] {
+            assert_eq!(query.asked[0].value, "a+b@x.example");
+            assert_eq!((query.asked[1].field_type, &*query.asked[1].value), (FieldType::Phone, "+1"));
+            assert!(Required::of(true, false, true, false).covers(query.required));
+            assert!(!Required::of(true, true, false, true).covers(query.required));
+            assert!(!Required::of(false, true, true, true).covers(query.required));
+        }
+    }
+
+    #[test]
+    fn what_the_documentation_does_not_allow_is_refused() {
+        let too_many = format!("[{}]", vec![r#"{"field_type":"email","value":"a@x"}"#; 1001].join(","));
+        for list in [
+            "[]",
+            "{}",
+            "[{]",
+            r#"[{"field_type":"fax","value":"a"}]"#,
+            r#"[{"field_type":"email","value":" "}]"#,
+            r#"[{"field_type":"email"}]"#,
+            r#"[{"field_type":"email","value":1}]"#,
+            &too_many,
+        ] {
+            let text = form(list, None);
+            assert!(Form::read(text.as_bytes()).query().is_err(), "{list:.60}");
+            assert!(from_json(format!(r#"{{"query_list":{list}}}"#).as_bytes()).is_err(), "{list:.60}");
+        }
+        assert!(Form::read(form(LIST, Some(r#"[{"field_type":"shoe_size"}]"#)).as_bytes()).query().is_err());
+        assert!(Form::read(b"required_fields=[]").query().is_err());
+        assert!(Form::read(form(LIST, Some("")).as_bytes()).query().is_ok());
+    }
+}

@@ -1,0 +1,250 @@
+//! The wire: connections, HTTP by hyper, and what is not HTTP by hand.
+//!
+//! Everything that HTTP allows goes out through hyper. For the rest, the connection is taken back
+//! from it and written to, cut or reset here.
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use bytes::{Bytes, BytesMut};
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::body::Incoming;
+use hyper::header::{self, HeaderValue};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
+
+use exactbuyer_core::service::limits;
+
+use super::clerk::{Clerk, Headers};
+use super::reply::{Manner, Reply};
+
+/// A clerk that connections and its owner share. Held only to decide, never while waiting.
+pub(super) type SharedClerk = Arc<Mutex<Clerk>>;
+
+/// Larger than any call of 1,000 lookups that anybody means.
+const MAX_CALL_BYTES: usize = 16 * 1024 * 1024;
+
+/// What a clerk that panicked left behind is still its books.
+pub(super) fn lock(clerk: &SharedClerk) -> MutexGuard<'_, Clerk> {
+    clerk.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Accepts connections until told to stop, or until whoever could tell is gone.
+pub(super) async fn serve(
+    listener: TcpListener,
+    clerk: SharedClerk,
+    elsewhere: Arc<str>,
+    stop: oneshot::Receiver<()>,
+) {
+    let mut stop = pin!(stop);
+    loop {
+        tokio::select! {
+            _ = &mut stop => return,
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => {
+                    lock(&clerk).ledger().connect();
+                    tokio::spawn(connection(stream, Arc::clone(&clerk), Arc::clone(&elsewhere)));
+                }
+                // Out of file descriptors, most likely: some will be given back.
+                Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
+            },
+        }
+    }
+}
+
+/// Counts a request as waiting for as long as it lives.
+struct InFlight(SharedClerk);
+
+impl InFlight {
+    fn begin(clerk: &SharedClerk) -> Self {
+        lock(clerk).ledger().begin();
+        Self(Arc::clone(clerk))
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        lock(&self.0).ledger().end();
+    }
+}
+
+/// An answer that is not for hyper, and the request that still waits for it.
+struct Unruly(Reply, InFlight);
+
+/// Why hyper is told that a service failed: the connection is wanted back.
+#[derive(Debug)]
+struct TakenBack;
+
+impl std::fmt::Display for TakenBack {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the connection was taken back")
+    }
+}
+
+impl std::error::Error for TakenBack {}
+
+async fn connection(stream: TcpStream, clerk: SharedClerk, elsewhere: Arc<str>) {
+    // Without it an answer's last packet may wait for an acknowledgement; failing is no reason to stop.
+    let _ = stream.set_nodelay(true);
+    let unruly: Arc<Mutex<Option<Unruly>>> = Arc::default();
+    let for_service = Arc::clone(&unruly);
+    let service = service_fn(move |request| {
+        // Boxed, because a connection can be taken back only if nothing in it is pinned.
+        Box::pin(answer(request, Arc::clone(&clerk), Arc::clone(&elsewhere), Arc::clone(&for_service)))
+    });
+    let mut http = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+    // The end of a connection, however it comes, is nobody's error here.
+    let _ = poll_fn(|cx| http.poll_without_shutdown(cx)).await;
+    let mut stream = http.into_parts().io.into_inner();
+    let taken_back = unruly.lock().unwrap_or_else(PoisonError::into_inner).take();
+    if let Some(Unruly(reply, _in_flight)) = taken_back {
+        let _ = misbehave(&mut stream, &reply).await;
+    }
+}
+
+async fn answer(
+    request: Request<Incoming>,
+    clerk: SharedClerk,
+    elsewhere: Arc<str>,
+    unruly: Arc<Mutex<Option<Unruly>>>,
+) -> Result<Response<Full<Bytes>>, TakenBack> {
+    let in_flight = InFlight::begin(&clerk);
+    let (head, body) = request.into_parts();
+    let arrival = {
+        let names: Vec<&str> = head.headers.keys().map(header::HeaderName::as_str).collect();
+        lock(&clerk).arrive(head.method.as_str(), head.uri.path(), &names, Instant::now())
+    };
+    let reply = if arrival.is_reset_unread() {
+        lock(&clerk).answer(
+            &arrival,
+            Headers { key: None, content_type: None },
+            &[],
+            &elsewhere,
+            Instant::now(),
+        )
+    } else {
+        let body = read(body).await.ok_or(TakenBack)?;
+        let headers = Headers {
+            key: head.headers.get(limits::KEY_HEADER).map(HeaderValue::as_bytes),
+            content_type: head.headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes),
+        };
+        lock(&clerk).answer(&arrival, headers, &body, &elsewhere, Instant::now())
+    };
+    if !reply.delay.is_zero() {
+        tokio::time::sleep(reply.delay).await;
+    }
+    if reply.manner == Manner::Whole {
+        return Ok(whole(reply));
+    }
+    *unruly.lock().unwrap_or_else(PoisonError::into_inner) = Some(Unruly(reply, in_flight));
+    Err(TakenBack)
+}
+
+/// Reads a call's body; `None` where it breaks off, or is larger than any call.
+async fn read(body: Incoming) -> Option<Bytes> {
+    let mut body = pin!(Limited::new(body, MAX_CALL_BYTES));
+    let mut first = Bytes::new();
+    let mut all = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame.ok()?.into_data() else { continue };
+        // One piece, as small calls are, is not copied.
+        if first.is_empty() && all.is_empty() {
+            first = data;
+            continue;
+        }
+        if all.is_empty() {
+            all.reserve(256 * 1024);
+            all.extend_from_slice(&first);
+        }
+        all.extend_from_slice(&data);
+    }
+    Some(if all.is_empty() { first } else { all.freeze() })
+}
+
+fn whole(reply: Reply) -> Response<Full<Bytes>> {
+    let status =
+        hyper::StatusCode::from_u16(reply.status).unwrap_or(hyper::StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = Response::new(Full::new(reply.body));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(reply.content_type));
+    if reply.gzipped {
+        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+    for (name, text) in [(header::LOCATION, reply.location), (header::RETRY_AFTER, reply.retry_after)] {
+        // A text that no header can carry is left out.
+        if let Some(value) = text.and_then(|text| HeaderValue::from_str(&text).ok()) {
+            headers.insert(name, value);
+        }
+    }
+    response
+}
+
+/// Does to a connection what HTTP would not.
+///
+/// # Errors
+/// Where the client is gone: nobody minds.
+async fn misbehave(stream: &mut TcpStream, reply: &Reply) -> io::Result<()> {
+    const SPACES: &[u8] = &[b' '; 64 * 1024];
+    match reply.manner {
+        // A close with nothing left to read is a FIN; what is left unread would make it a reset.
+        Manner::Whole | Manner::Close => stream.shutdown().await,
+        Manner::Reset => stream.set_zero_linger(),
+        Manner::Hang => gone(stream).await,
+        Manner::Garbage => {
+            stream.write_all(b"\x16\x03\x01 220 smtp.sandbox.example ESMTP ready\r\n\r\n").await?;
+            stream.shutdown().await
+        }
+        Manner::Cut(at) => {
+            stream.write_all(&head(reply, &format!("content-length: {}", reply.body.len()))).await?;
+            stream.write_all(reply.body.get(..at).unwrap_or_default()).await?;
+            stream.shutdown().await
+        }
+        Manner::CutChunked(at) => {
+            stream.write_all(&head(reply, "transfer-encoding: chunked")).await?;
+            write_chunk(stream, reply.body.get(..at).unwrap_or_default()).await?;
+            stream.shutdown().await
+        }
+        Manner::Drip(pause) => {
+            stream.write_all(&head(reply, &format!("content-length: {}", reply.body.len()))).await?;
+            for byte in &reply.body {
+                tokio::time::sleep(pause).await;
+                stream.write_all(&[*byte]).await?;
+            }
+            gone(stream).await
+        }
+        Manner::Endless => {
+            stream.write_all(&head(reply, "transfer-encoding: chunked")).await?;
+            write_chunk(stream, &reply.body).await?;
+            loop {
+                write_chunk(stream, SPACES).await?;
+            }
+        }
+    }
+}
+
+/// Waits until the client leaves.
+async fn gone(stream: &mut TcpStream) -> io::Result<()> {
+    let mut ignored = [0_u8; 1024];
+    while stream.read(&mut ignored).await? > 0 {}
+    Ok(())
+}
+
+fn head(reply: &Reply, length: &str) -> Vec<u8> {
+    let (status, content_type) = (reply.status, reply.content_type);
+    format!("HTTP/1.1 {status} OK\r\ncontent-type: {content_type}\r\n{length}\r\n\r\n").into_bytes()
+}
+
+async fn write_chunk(stream: &mut TcpStream, piece: &[u8]) -> io::Result<()> {
+    stream.write_all(format!("{:x}\r\n", piece.len()).as_bytes()).await?;
+    stream.write_all(piece).await?;
+    stream.write_all(b"\r\n").await
+}

@@ -1,0 +1,44 @@
+//! The vendor's rate limit: at most so many accepted calls in any 60 s. Time is an argument.
+//!
+//! Written apart from the client's own limiter, which it is there to check.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use exactbuyer_core::service::limits;
+
+/// When the calls of the last 60 s were accepted.
+#[derive(Debug, Default)]
+pub(super) struct Window(VecDeque<Instant>);
+
+impl Window {
+    /// Accepts a call now, or says how long there will be no room for one.
+    pub(super) fn admit(&mut self, limit: u32, now: Instant) -> Result<(), Duration> {
+        while self.0.front().is_some_and(|accepted| now.duration_since(*accepted) >= limits::WINDOW) {
+            self.0.pop_front();
+        }
+        let full = self.0.len() >= usize::try_from(limit).unwrap_or(usize::MAX);
+        if full {
+            let oldest = self.0.front().map_or(Duration::ZERO, |accepted| now.duration_since(*accepted));
+            return Err(limits::WINDOW.saturating_sub(oldest));
+        }
+        self.0.push_back(now);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn never_more_than_the_limit_in_any_60_s() {
+        let (start, mut window) = (Instant::now(), Window::default());
+        let at = |s: u64| start + Duration::from_secs(s);
+        assert_eq!(window.admit(2, at(0)), Ok(()));
+        assert_eq!(window.admit(2, at(59)), Ok(()));
+        assert_eq!(window.admit(2, at(59)), Err(Duration::from_secs(1)));
+        assert_eq!(window.admit(2, at(60)), Ok(()));
+        assert_eq!(window.admit(2, at(61)), Err(Duration::from_secs(58)));
+    }
+}

@@ -1,0 +1,363 @@
+//! A settlement: stores the outcome of a request. Answers are delivered after they are stored.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use rusqlite::{Connection, OptionalExtension, params};
+use tokio::sync::oneshot;
+
+use exactbuyer_core::error::Error;
+use exactbuyer_core::identifier::Identifier;
+use exactbuyer_core::store::{Evidence, Outcome};
+
+use super::super::file::Fault;
+use super::super::key::Key;
+use super::super::recognise::Matcher as _;
+use super::super::tables::{Lines, barred, block, block_table, index, requests, state, tail};
+use super::super::threads::{Shared, Work, WriterState};
+
+/// A lookup that has an outcome.
+#[derive(Debug, Clone)]
+pub(super) struct Line {
+    pub(super) key: Key,
+    pub(super) identifier: Identifier,
+    pub(super) state: u8,
+    pub(super) body: Bytes,
+}
+
+/// A settlement, on its way to the writer.
+pub(super) struct SettleWork {
+    pub(super) request: i64,
+    pub(super) lines: Vec<Line>,
+    /// The lines packed, for the usual case that nobody in them was purged.
+    pub(super) blocks: Vec<(i64, Vec<u8>)>,
+    pub(super) evidence: Evidence,
+    pub(super) unread: Option<Vec<u8>>,
+    /// Contacts that are not stored because of a purge. Known after `write`.
+    pub(super) withheld: u64,
+    /// Whether it failed for a reason that does not pass. It is tried again, but must not keep others from claiming.
+    pub(super) is_hopeless: bool,
+    pub(super) reply: Option<oneshot::Sender<Result<u64, Error>>>,
+}
+
+/// Lines, and the blocks into which they are packed.
+type Packed = (Vec<Line>, Vec<(i64, Vec<u8>)>);
+
+/// Packs the outcome of a request. That takes time, so the writer does not do it.
+pub(crate) fn pack(shared: &Shared, lookups: Vec<(Identifier, Outcome)>) -> Result<Packed, Fault> {
+    let text = |why: &Arc<str>| Bytes::copy_from_slice(why.as_bytes());
+    let line = |(identifier, outcome)| {
+        let (state, body) = match outcome {
+            Outcome::Hit(record) => (state::HIT, record),
+            Outcome::Miss => (state::MISS, Bytes::new()),
+            Outcome::Rejected(why) => (state::REJECTED, text(&why)),
+            Outcome::Unknown(why) => (state::UNKNOWN, text(&why)),
+            Outcome::NotSent(_) => return None,
+        };
+        Some(Line { key: shared.secret().key(&identifier), identifier, state, body })
+    };
+    let lines: Vec<Line> = lookups.into_iter().filter_map(line).collect();
+    let blocks = pack_lines(&lines)?;
+    Ok((lines, blocks))
+}
+
+fn pack_lines(lines: &[Line]) -> Result<Vec<(i64, Vec<u8>)>, Fault> {
+    block::pack(lines.iter().map(|line| (&line.identifier, line.state, &line.body[..])))
+}
+
+impl Work for SettleWork {
+    fn write(&mut self, connection: &Connection, writer: &mut WriterState) -> Result<(), Fault> {
+        let stored = self.store(connection, writer);
+        self.is_hopeless = stored.as_ref().is_err_and(|fault| !fault.may_pass());
+        stored
+    }
+
+    fn finish(mut self: Box<Self>, shared: &Shared, committed: Result<(), Error>) -> Option<Box<dyn Work>> {
+        if committed.is_ok() {
+            // Not earlier: who finds no intent must find the answer.
+            shared.intents().remove(self.request);
+        } else {
+            // In the file, the request stays in flight, and the next opening would find it in doubt. In this process, nobody
+            // needs to wait for it.
+            shared.intents().lose(self.request);
+            shared.changed.notify_waiters();
+        }
+        let failed = committed.is_err();
+        if let Some(reply) = self.reply.take() {
+            // Nobody waits for the reply if the run is over.
+            let _ = reply.send(committed.map(|()| self.withheld));
+        }
+        if failed { Some(self) } else { None }
+    }
+
+    fn waiting_bytes(&self) -> usize {
+        if self.is_hopeless {
+            return 0;
+        }
+        let lines = self
+            .lines
+            .iter()
+            .map(|line| size_of::<Line>() + line.identifier.canonical().len() + line.body.len());
+        let blocks = self.blocks.iter().map(|(_, block)| block.len());
+        lines.chain(blocks).sum::<usize>() + self.unread.as_ref().map_or(0, Vec::len)
+    }
+}
+
+impl SettleWork {
+    fn store(&mut self, connection: &Connection, writer: &mut WriterState) -> Result<(), Fault> {
+        let shared = writer.shared.clone();
+        let known: Option<(i64, bool, i64, i64)> = connection
+            .prepare_cached(
+                "SELECT in_doubt, settled_ms IS NOT NULL, credits, required FROM request WHERE id = ?1",
+            )?
+            .query_row([self.request], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
+            .optional()?;
+        let Some((was_in_doubt, settled, was_credits, required)) = known else {
+            return Err(Fault::Damaged("a request is missing in it"));
+        };
+        if settled {
+            // Its process looked dead and has answered all the same: the answer replaces the doubt.
+            index::remove_outcome(connection, shared.secret(), self.request)?;
+        }
+        let rest = self.without_purged(connection, writer)?;
+        let hits = |lines: &[Line]| lines.iter().filter(|line| line.state == state::HIT).count() as u64;
+        self.withheld = rest.as_ref().map_or(0, |(rest, _)| hits(&self.lines) - hits(rest));
+        let (lines, blocks) = rest.as_ref().map_or((&self.lines, &self.blocks), |rest| (&rest.0, &rest.1));
+        for (first, block) in blocks {
+            block_table::put(connection, self.request, *first, block)?;
+        }
+        let answers = (0..).zip(lines).map(|(place, line)| (line.key, place, line.state));
+        let answers: Lines = answers.collect();
+        let keys = answers.iter().map(|(key, ..)| *key);
+        index::replace_doubts(connection, &shared.field_sets, (self.request, required), keys)?;
+        if let Some(unread) = &self.unread
+            && rest.is_none()
+        {
+            requests::put_unread(connection, self.request, unread)?;
+        }
+        self.journal(connection, lines, was_credits, was_in_doubt)?;
+        // After the journal, from which the tail takes the time.
+        self.put(connection, writer, required, answers)?;
+        writer.notify = true;
+        Ok(())
+    }
+
+    /// Stores the answers in the tail. Doubts go into the index at once, because they are also found by their state.
+    fn put(
+        &self,
+        connection: &Connection,
+        writer: &mut WriterState,
+        required: i64,
+        answers: Lines,
+    ) -> Result<(), Fault> {
+        let at_ms = self.evidence.at_ms;
+        if answers.iter().any(|(_, _, state)| *state == state::UNKNOWN) {
+            let row = |(key, place, state)| (key, self.request, place, state, required, at_ms);
+            return index::put(connection, answers.into_iter().map(row).collect());
+        }
+        if answers.is_empty() {
+            return Ok(());
+        }
+        tail::put(connection, self.request, &answers)?;
+        writer.tail.add(self.request, required, at_ms, &answers);
+        if writer.tail.is_full(connection)? {
+            writer.fold(connection)?;
+        }
+        Ok(())
+    }
+
+    /// Removes answers to lookups of people who were purged, and contacts that mention such people. The lookup of such a
+    /// contact is barred, because it would be paid for again. Returns what may be stored, or `None` if that is everything.
+    /// If it is not, a reply that could not be read is not stored either.
+    fn without_purged(
+        &self,
+        connection: &Connection,
+        writer: &mut WriterState,
+    ) -> Result<Option<Packed>, Fault> {
+        if !barred::any(connection)? {
+            return Ok(None);
+        }
+        let purged = writer.purged(connection)?;
+        let mut ask = connection.prepare_cached("SELECT EXISTS (SELECT 1 FROM barred WHERE key = ?1)")?;
+        let mut rest = Vec::with_capacity(self.lines.len());
+        for line in &self.lines {
+            if ask.query_row([line.key], |row| row.get::<_, bool>(0))? {
+                continue;
+            }
+            if line.state == state::HIT && purged.is_mentioned_in(&line.body) {
+                barred::bar(connection, line.key, 1)?;
+                continue;
+            }
+            rest.push(line.clone());
+        }
+        let unread = self.unread.as_deref().map(block::decompress).transpose()?;
+        if rest.len() == self.lines.len() && unread.is_none_or(|reply| purged.may_keep(&reply)) {
+            return Ok(None);
+        }
+        let blocks = pack_lines(&rest)?;
+        Ok(Some((rest, blocks)))
+    }
+
+    fn journal(
+        &self,
+        connection: &Connection,
+        lines: &[Line],
+        was_credits: i64,
+        was_in_doubt: i64,
+    ) -> Result<(), Fault> {
+        let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+        let count = |state| number(lines.iter().filter(|line| line.state == state).count() as u64);
+        let evidence = &self.evidence;
+        let (credits, in_doubt) = (number(evidence.credits), number(evidence.in_doubt));
+        connection
+            .prepare_cached(
+                "UPDATE request SET settled_ms = ?2, outcome = ?3, status = ?4, took_ms = ?5, hits = ?6, misses = ?7,
+                 rejected = ?8, unknown = ?9, credits = ?10, in_doubt = ?11, counted = ?12, intent = NULL WHERE id = ?1",
+            )?
+            .execute(params![
+                self.request,
+                evidence.at_ms,
+                evidence.outcome,
+                evidence.status,
+                i64::try_from(evidence.took.as_millis()).unwrap_or(i64::MAX),
+                count(state::HIT),
+                count(state::MISS),
+                count(state::REJECTED),
+                count(state::UNKNOWN),
+                credits,
+                in_doubt,
+                evidence.left,
+            ])?;
+        connection
+            .prepare_cached("UPDATE total SET credits = credits + ?1, in_doubt = in_doubt + ?2")?
+            .execute([credits - was_credits, in_doubt - was_in_doubt])?;
+        if let Some(pause) = evidence.pause {
+            let until = evidence.at_ms.saturating_add(i64::try_from(pause.as_millis()).unwrap_or(i64::MAX));
+            connection
+                .prepare_cached(
+                    "INSERT INTO pause SELECT key, ?2 FROM request WHERE id = ?1
+                     ON CONFLICT DO UPDATE SET until_ms = max(until_ms, excluded.until_ms)",
+                )?
+                .execute([self.request, until])?;
+            // The beginning of the pause is kept too, so that setting the clock back does not make it longer.
+            connection
+                .prepare_cached(
+                    "INSERT OR REPLACE INTO meta SELECT 'paused ' || key, ?2 FROM request WHERE id = ?1",
+                )?
+                .execute([self.request, evidence.at_ms])?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::path::PathBuf;
+
+    use exactbuyer_core::identifier::FieldType;
+    use exactbuyer_core::store::{Claim, Store as _, Terms};
+
+    use super::super::super::process::SqliteStore;
+    use super::super::super::recognise::Target;
+    use super::super::super::threads::MOST_WAITING_BYTES;
+    use super::*;
+
+    struct Folder(PathBuf);
+
+    impl Folder {
+        fn new(name: &str) -> Self {
+            Self(std::env::temp_dir().join(format!("exactbuyer-settle-{name}-{}", std::process::id())))
+        }
+
+        fn open(&self) -> SqliteStore {
+            SqliteStore::open(&self.0.join("a.db"), "loopback").unwrap()
+        }
+    }
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_dir_all(&self.0);
+        }
+    }
+
+    /// As many answers as may wait, which cannot be stored for a reason that may pass.
+    struct Stuck(Option<oneshot::Sender<()>>);
+
+    impl Work for Stuck {
+        fn write(&mut self, _: &Connection, _: &mut WriterState) -> Result<(), Fault> {
+            Err(Fault::of("the disk is full"))
+        }
+
+        fn finish(mut self: Box<Self>, _: &Shared, _: Result<(), Error>) -> Option<Box<dyn Work>> {
+            if let Some(reply) = self.0.take() {
+                reply.send(()).unwrap();
+            }
+            Some(self)
+        }
+
+        fn waiting_bytes(&self) -> usize {
+            MOST_WAITING_BYTES
+        }
+    }
+
+    fn give_stuck(store: &SqliteStore) {
+        let (reply, failed) = oneshot::channel();
+        store.opening().unwrap().writer.give(Box::new(Stuck(Some(reply))));
+        failed.blocking_recv().unwrap();
+    }
+
+    fn claim(store: &SqliteStore, lookups: &[Identifier]) -> Result<Claim, Error> {
+        let (run, required) = (store.begin(Terms { requests_per_minute: 9, ..Terms::default() }), [].into());
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(store.claim(run, &required, lookups))
+    }
+
+    fn email(address: &str) -> Identifier {
+        Identifier::from_canonical(FieldType::Email, address)
+    }
+
+    #[test]
+    fn answers_that_were_never_stored_are_not_in_memory_once_the_store_is_closed() {
+        let folder = Folder::new("closed");
+        let store = folder.open();
+        let shared = Arc::downgrade(&store.opening().unwrap().shared);
+        give_stuck(&store);
+        drop(store);
+        assert!(shared.upgrade().is_none());
+    }
+
+    #[test]
+    fn while_too_many_answers_wait_to_be_stored_nothing_more_is_claimed() {
+        let folder = Folder::new("full");
+        let store = folder.open();
+        let [ana, bob] = ["ana@x.example", "bob@x.example"].map(email);
+        store.purge(&Target::Identifier(bob.clone())).unwrap();
+        give_stuck(&store);
+        let refused = claim(&store, &[ana, bob.clone()]).unwrap_err();
+        assert!(refused.message().contains("nothing more is sent"));
+        // Nothing is left to send.
+        assert!(claim(&store, &[bob]).is_ok());
+    }
+
+    #[test]
+    fn answers_that_can_never_be_stored_do_not_keep_others_from_being_claimed() {
+        let folder = Folder::new("hopeless");
+        let store = folder.open();
+        let (reply, answer) = oneshot::channel();
+        // No such request is in the file.
+        store.opening().unwrap().writer.give(Box::new(SettleWork {
+            request: 7,
+            lines: Vec::new(),
+            blocks: Vec::new(),
+            evidence: Evidence::default(),
+            unread: Some(vec![0; MOST_WAITING_BYTES]),
+            withheld: 0,
+            is_hopeless: false,
+            reply: Some(reply),
+        }));
+        assert!(answer.blocking_recv().unwrap().is_err(), "it is reported");
+        assert!(claim(&store, &[email("ana@x.example")]).is_ok());
+    }
+}

@@ -1,0 +1,138 @@
+//! The place of a store: creates its folder and its file, and examines their modes and owners.
+
+use std::path::{Path, PathBuf};
+use std::{fs, io};
+
+use super::super::platform;
+use super::disks;
+use super::fault::Fault;
+use super::paths::folder_of;
+
+/// The folder for stores for which no path is given.
+const FOLDER: &str = ".exactbuyer";
+
+/// Creates folder and file if they do not exist. SQLite would create the file with a mode that lets others read it, and
+/// gives its side files the mode of the file. Existing files and folders keep their modes. Returns the path without
+/// links, and warnings for the user.
+pub(crate) fn prepare(path: &Path) -> Result<(PathBuf, Vec<String>), Fault> {
+    let path = &*without_links(path)?;
+    let folder = folder_of(path);
+    let failed = |what: &str, error: &io::Error| {
+        Fault::system(format_args!("the store {} cannot be opened or made: {what}", path.display()), error)
+    };
+    disks::refuse_known(path)?;
+    // The folders that will have a new entry.
+    let mut changed: Vec<&Path> =
+        folder.ancestors().take_while(|folder| !folder.exists()).filter_map(Path::parent).collect();
+    if !changed.is_empty() {
+        platform::create_private_folder(folder).map_err(|error| failed("its folder", &error))?;
+    }
+    let disk = disks::refuse(path)?;
+    let is_made_for_stores = folder.file_name().is_some_and(|name| name == FOLDER);
+    if is_made_for_stores {
+        // Like `.pytest_cache`: nobody commits a folder of people by accident.
+        if let Ok(mut file) = platform::create_private(&folder.join(".gitignore")) {
+            let text = b"# Made by exactbuyer: answers that were paid for, and personal data.\n*\n";
+            io::Write::write_all(&mut file, text).map_err(|error| failed(".gitignore", &error))?;
+        }
+    }
+    match platform::create_private(path) {
+        Ok(_) => changed.push(folder),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        Err(error) => return Err(failed("the file", &error)),
+    }
+    changed.into_iter().for_each(sync_folder);
+    let path = path.canonicalize().map_err(|error| failed("the path", &error))?;
+    let folder = folder.canonicalize().map_err(|error| failed("the folder", &error))?;
+    let file_mode = platform::mode_for_others(&path).map(|mode| {
+        format!("the store {} can be read by others (mode {mode:o}): chmod 600 it", path.display())
+    });
+    // The mode of any other folder is the user's decision.
+    let folder_mode = platform::mode_for_others(&folder).filter(|_| is_made_for_stores).map(|mode| {
+        format!("the store's folder {} is open to others (mode {mode:o}): chmod 700 it", folder.display())
+    });
+    let anothers = [("store", &path), ("store's folder", &folder)].map(|(what, path)| anothers(what, path));
+    let warnings = [disk, file_mode, folder_mode].into_iter().chain(anothers).flatten().collect();
+    Ok((path, warnings))
+}
+
+/// The owner of a file can read and change it, whatever its mode is now.
+fn anothers(what: &str, path: &Path) -> Option<String> {
+    fs::metadata(path).is_ok_and(|known| platform::is_anothers(&known)).then(|| {
+        format!(
+            "the {what} {} belongs to another user, who can read and change it: use one of your own",
+            path.display()
+        )
+    })
+}
+
+/// Follows links from this path to the place where the store is or would be created. Its disk, its folder and its side
+/// files are those of that place.
+///
+/// # Errors
+/// If the links form a circle.
+pub(crate) fn without_links(path: &Path) -> Result<PathBuf, Fault> {
+    // As many as Linux follows.
+    const MOST_LINKS: usize = 40;
+    let mut path = path.to_owned();
+    for _ in 0..MOST_LINKS {
+        let Ok(to) = fs::read_link(&path) else { return Ok(path) };
+        path = folder_of(&path).join(to);
+    }
+    Err(Fault::of(format!("the store {} is a link to itself: give store= another path", path.display())))
+}
+
+/// The canonical path of the file that is or would be here; `None` if there is no such folder.
+pub(crate) fn canonical(path: &Path) -> Option<PathBuf> {
+    let path = without_links(path).ok()?;
+    Some(folder_of(&path).canonicalize().ok()?.join(path.file_name()?))
+}
+
+/// Writes the folder of a new file to the disk. Otherwise a power cut may remove the file's name, and with it a
+/// content that was synced. SQLite does this for the files that it creates itself.
+pub(crate) fn sync_folder_of(path: &Path) {
+    sync_folder(folder_of(path));
+}
+
+fn sync_folder(folder: &Path) {
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    // Best effort, as in SQLite: some file systems cannot sync a folder.
+    let _ = fs::File::open(folder).and_then(|folder| folder.sync_all());
+}
+
+/// Refuses a store that has a hard link. A hard link is a second name, and each name has its own log: a process that
+/// uses one name does not see what others write under the other.
+pub(super) fn refuse_second_name(path: &Path, known: &fs::Metadata) -> Result<(), Fault> {
+    if platform::has_second_name(known) {
+        return Err(Fault::of(format!(
+            "the store {} has a second name (a hard link), which would have a log of its own, so nothing is sent: \
+             delete the other name, and make copies with `exactbuyer store backup`",
+            path.display()
+        )));
+    }
+    Ok(())
+}
+
+/// The service whose answers a store has, by the host of its address. All addresses of this machine are one service,
+/// whose people are invented.
+#[must_use]
+pub fn service_of(host: &str) -> String {
+    let bare = host.trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
+    let loopback = bare == "localhost"
+        || bare.ends_with(".localhost")
+        || bare.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
+    if loopback { "loopback".to_owned() } else { bare }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_addresses_of_this_machine_are_one_service() {
+        for host in ["localhost", "127.0.0.1", "127.8.8.8", "[::1]", "::1", "LOCALHOST"] {
+            assert_eq!(service_of(host), "loopback", "{host}");
+        }
+        assert_eq!(service_of("API.exactbuyer.com"), "api.exactbuyer.com");
+    }
+}

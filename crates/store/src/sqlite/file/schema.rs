@@ -1,0 +1,257 @@
+//! The tables, and what a file records about itself: its service, its secret, its name, and its versions.
+
+use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
+
+use exactbuyer_core::identifier::RULES_VERSION;
+
+use super::super::clock::now_ms;
+use super::super::key::Secret;
+use super::fault::Fault;
+
+/// Raised with every change of the tables.
+pub(crate) const SCHEMA_VERSION: i64 = 2;
+
+/// `EBst`. It identifies a store, for us and for the command `file`.
+const APPLICATION_ID: i64 = 0x4542_7374;
+
+/// In earlier versions, two connections that write and checkpoint could lose commits
+/// (<https://www.sqlite.org/wal.html>, "The WAL-reset bug").
+const OLDEST_SQLITE: i32 = 3_051_003;
+
+/// How long we wait for another process that is creating the store: as long as a commit waits.
+const LONGEST_CREATION_MS: i64 = 15_000;
+
+/// The tables:
+///
+/// - `request` is intent and journal in one. While `settled_ms` is null, the request is in flight, and `in_doubt` is the
+///   most that it can cost. `token` is a random number for each request. Copies and merges keep it, so it identifies the
+///   request.
+/// - `answer` has the lookups by keyed hash, those of one identifier side by side. `tail` has the newest ones, by
+///   request.
+/// - `block` has the outcomes of lookups, some tens of them compressed together.
+/// - `barred` has the identifiers that must not be sent. `named` is not 0 for people who were purged by that identifier
+///   and must not come back in the contacts of others. `allowed` has the identifiers that a user has allowed, and when,
+///   so that an older copy does not bar them again in a merge. No identifier is in both.
+const TABLES: &str = "
+CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
+CREATE TABLE owner (id INTEGER PRIMARY KEY, pid INTEGER NOT NULL, since_ms INTEGER NOT NULL);
+CREATE TABLE pace (owner INTEGER, key INTEGER, per_minute INTEGER NOT NULL, PRIMARY KEY (owner, key)) WITHOUT ROWID;
+CREATE TABLE pause (key INTEGER PRIMARY KEY, until_ms INTEGER NOT NULL);
+CREATE TABLE required (id INTEGER PRIMARY KEY, fields TEXT NOT NULL UNIQUE);
+CREATE TABLE tags (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE);
+CREATE TABLE request (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    owner INTEGER NOT NULL,
+    run INTEGER NOT NULL,
+    key INTEGER NOT NULL,
+    required INTEGER NOT NULL,
+    tags INTEGER NOT NULL,
+    sent_ms INTEGER NOT NULL,
+    lookups INTEGER NOT NULL,
+    credits INTEGER NOT NULL,
+    in_doubt INTEGER NOT NULL,
+    counted INTEGER NOT NULL,
+    settled_ms INTEGER,
+    outcome TEXT,
+    status INTEGER,
+    took_ms INTEGER,
+    hits INTEGER NOT NULL DEFAULT 0,
+    misses INTEGER NOT NULL DEFAULT 0,
+    rejected INTEGER NOT NULL DEFAULT 0,
+    unknown INTEGER NOT NULL DEFAULT 0,
+    intent BLOB,
+    token BLOB
+);
+CREATE INDEX request_open ON request (id) WHERE settled_ms IS NULL;
+CREATE INDEX request_sent ON request (sent_ms, key, counted, credits, in_doubt);
+CREATE UNIQUE INDEX request_token ON request (token);
+CREATE TABLE total (
+    id INTEGER PRIMARY KEY,
+    credits INTEGER NOT NULL,
+    in_doubt INTEGER NOT NULL,
+    answers INTEGER NOT NULL
+);
+CREATE TABLE answer (
+    key BLOB NOT NULL,
+    request INTEGER NOT NULL,
+    place INTEGER NOT NULL,
+    state INTEGER NOT NULL,
+    required INTEGER NOT NULL,
+    at_ms INTEGER NOT NULL,
+    PRIMARY KEY (key, request)
+) WITHOUT ROWID;
+CREATE TABLE tail (request INTEGER PRIMARY KEY, packed BLOB NOT NULL);
+CREATE INDEX answer_doubt ON answer (request, place) WHERE state IN (3, 6);
+CREATE TABLE block (id INTEGER PRIMARY KEY, body BLOB NOT NULL);
+CREATE TABLE unread (request INTEGER PRIMARY KEY, body BLOB NOT NULL);
+CREATE TABLE barred (
+    key BLOB PRIMARY KEY,
+    purged_ms INTEGER NOT NULL,
+    credits INTEGER NOT NULL,
+    named INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE allowed (key BLOB PRIMARY KEY, at_ms INTEGER NOT NULL) WITHOUT ROWID;
+INSERT INTO total VALUES (1, 0, 0, 0);
+";
+
+/// What a file records about itself.
+#[derive(Debug, Clone)]
+pub(crate) struct Identity {
+    pub(crate) service: String,
+    pub(crate) secret: Secret,
+    /// Identifies this store and its copies, whatever their paths.
+    pub(crate) name: [u8; 16],
+    pub(crate) rules_version: u32,
+    pub(crate) created_ms: i64,
+}
+
+/// Creates the tables in an empty file, and reads what a file records about itself.
+///
+/// # Errors
+/// If the file is not a store, or this version cannot use it as it is.
+pub(crate) fn open(connection: &Connection, service: &str, now_ms: i64) -> Result<Identity, Fault> {
+    if rusqlite::version_number() < OLDEST_SQLITE {
+        return Err(Fault::of(format!(
+            "SQLite {} can lose what it has committed: build with the bundled one, 3.51.3 or later",
+            rusqlite::version()
+        )));
+    }
+    // From one state of the file, because another process may be creating the tables at this moment.
+    connection.execute_batch("BEGIN")?;
+    let looked = (|| {
+        let objects: i64 =
+            connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+        Ok::<_, Fault>((versions(connection)?, objects))
+    })();
+    // The first failure is the one to report.
+    let ended = connection.execute_batch("COMMIT");
+    let ((application, version), objects) = looked?;
+    ended?;
+    if objects == 0 && application == 0 {
+        turn_log_on(connection)?;
+        create(connection, service, now_ms)?;
+    } else {
+        check_versions((application, version))?;
+        turn_log_on(connection)?;
+    }
+    let identity = identity(connection)?;
+    match identity.rules_version.cmp(&RULES_VERSION) {
+        std::cmp::Ordering::Equal => Ok(identity),
+        std::cmp::Ordering::Greater => Err(newer()),
+        std::cmp::Ordering::Less => Err(older()),
+    }
+}
+
+/// The service whose answers a store has. Works for a store of any version.
+pub(crate) fn service(connection: &Connection) -> Result<String, Fault> {
+    if versions(connection)?.0 != APPLICATION_ID {
+        return Err(Fault::of("the file is not a store of this package: give store= another path"));
+    }
+    Ok(connection.query_row("SELECT value FROM meta WHERE name = 'service'", [], |row| row.get(0))?)
+}
+
+/// Turns the write-ahead log on. If it is on, this changes nothing. If several processes create a store at the same time,
+/// SQLite does not wait for the lock that this needs, because the processes might wait for each other. So we wait until
+/// the other process has released it, and try again.
+fn turn_log_on(connection: &Connection) -> Result<(), Fault> {
+    let until = now_ms().saturating_add(LONGEST_CREATION_MS);
+    loop {
+        let mode: Result<String, rusqlite::Error> =
+            connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0));
+        match mode {
+            Ok(mode) if mode.eq_ignore_ascii_case("wal") => return Ok(()),
+            Ok(_) => {
+                return Err(Fault::of(
+                    "the store's disk has no shared memory: give store= a path on a local disk",
+                ));
+            }
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) && now_ms() < until => {
+                connection.execute_batch("BEGIN IMMEDIATE; COMMIT")?;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+fn versions(connection: &Connection) -> Result<(i64, i64), Fault> {
+    let pragma = |name| connection.pragma_query_value(None, name, |row| row.get(0));
+    Ok((pragma("application_id")?, pragma("user_version")?))
+}
+
+/// Checks that this version can use a file with these numbers.
+pub(crate) fn check(connection: &Connection) -> Result<(), Fault> {
+    check_versions(versions(connection)?)
+}
+
+fn check_versions((application, version): (i64, i64)) -> Result<(), Fault> {
+    if application != APPLICATION_ID {
+        return Err(Fault::of("the file is not a store of this package: give store= another path"));
+    }
+    match version.cmp(&SCHEMA_VERSION) {
+        std::cmp::Ordering::Equal => Ok(()),
+        std::cmp::Ordering::Greater => Err(newer()),
+        // No release has written such tables, so there is nothing to migrate them.
+        std::cmp::Ordering::Less => Err(Fault::of(
+            "the store was written by a development version of this package and cannot be migrated: use that version, or \
+             give store= another path",
+        )),
+    }
+}
+
+pub(crate) fn newer() -> Fault {
+    Fault::of(
+        "the store was written by a newer version of this package: install that version, or give store= another path",
+    )
+}
+
+fn older() -> Fault {
+    Fault::of(
+        "the store was written by an older version of this package: run `exactbuyer store migrate`, which makes a backup first",
+    )
+}
+
+fn create(connection: &Connection, service: &str, now_ms: i64) -> Result<(), Fault> {
+    connection.execute_batch("BEGIN IMMEDIATE")?;
+    let made = (|| {
+        // Another process may have created them meanwhile.
+        if versions(connection)?.0 == APPLICATION_ID {
+            return Ok(());
+        }
+        connection.execute_batch(TABLES)?;
+        // SQLite seeds its generator from the system's.
+        let random = |bytes: i64| {
+            connection.query_row("SELECT randomblob(?1)", [bytes], |row| row.get::<_, Vec<u8>>(0))
+        };
+        let set = |name: &str, value: &dyn rusqlite::ToSql| {
+            connection.execute("INSERT INTO meta VALUES (?1, ?2)", params![name, value])
+        };
+        set("service", &service)?;
+        set("secret", &random(32)?)?;
+        set("name", &random(16)?)?;
+        set("rules_version", &RULES_VERSION)?;
+        set("created_ms", &now_ms)?;
+        connection.pragma_update(None, "application_id", APPLICATION_ID)?;
+        connection.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+        Ok(())
+    })();
+    let ended = connection.execute_batch(if made.is_ok() { "COMMIT" } else { "ROLLBACK" });
+    made.and_then(|()| Ok(ended?))
+}
+
+/// Reads what the file records about itself.
+pub(crate) fn identity(connection: &Connection) -> Result<Identity, Fault> {
+    let mut ask = connection.prepare("SELECT value FROM meta WHERE name = ?1")?;
+    let damaged = || Fault::Damaged("its own record of itself is damaged");
+    let secret: Option<Vec<u8>> = ask.query_row(["secret"], |row| row.get(0)).optional()?;
+    let name: Option<Vec<u8>> = ask.query_row(["name"], |row| row.get(0)).optional()?;
+    let service: Option<String> = ask.query_row(["service"], |row| row.get(0)).optional()?;
+    let rules_version: Option<u32> = ask.query_row(["rules_version"], |row| row.get(0)).optional()?;
+    let created_ms: Option<i64> = ask.query_row(["created_ms"], |row| row.get(0)).optional()?;
+    Ok(Identity {
+        service: service.ok_or_else(damaged)?,
+        secret: secret.as_deref().and_then(Secret::new).ok_or_else(damaged)?,
+        name: name.and_then(|name| name.try_into().ok()).ok_or_else(damaged)?,
+        rules_version: rules_version.ok_or_else(damaged)?,
+        created_ms: created_ms.unwrap_or_default(),
+    })
+}

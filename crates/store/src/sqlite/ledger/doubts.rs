@@ -1,0 +1,106 @@
+//! Doubts: what is in doubt, and what a user decides about it after a look at the service's usage page.
+
+use rusqlite::Connection;
+
+use exactbuyer_core::error::Error;
+use exactbuyer_core::identifier::Identifier;
+
+use super::super::file::Fault;
+use super::super::process::SqliteStore;
+use super::super::tables::{BlockCache, DecodedBlock, Fields, state};
+use super::super::threads::Shared;
+
+/// A lookup that may have been charged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Doubt {
+    /// The lookup's identifier.
+    pub identifier: Identifier,
+    /// The required fields.
+    pub required_fields: Fields,
+    /// The number of the request in the journal.
+    pub request: i64,
+    /// When it was sent, in milliseconds since 1970.
+    pub sent_ms: i64,
+    /// Credits that this lookup may have cost in addition to the known credits: 0 if the request's known credits include
+    /// it.
+    pub credits: u64,
+    /// What happened.
+    pub reason: String,
+}
+
+/// What happens to everything that is in doubt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Resolution {
+    /// It may be sent again. What it may have cost still counts.
+    Resend,
+    /// It is not sent again: it is `not_sent` until [`SqliteStore::allow`].
+    Drop,
+}
+
+/// What was resolved.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Resolved {
+    /// Lookups.
+    pub lookups: u64,
+    /// Credits that they may have cost. They still count as spent.
+    pub credits: u64,
+}
+
+impl SqliteStore {
+    /// Everything that is in doubt, oldest first.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub fn unknown(&self) -> Result<Vec<Doubt>, Error> {
+        self.read(doubts)
+    }
+
+    /// Resolves everything that is in doubt. Requests in flight are not in doubt.
+    ///
+    /// # Errors
+    /// If the store cannot be written: then nothing is resolved.
+    pub fn resolve_unknown(&self, resolution: Resolution) -> Result<Resolved, Error> {
+        let to = match resolution {
+            Resolution::Resend => state::ASKED_AGAIN,
+            Resolution::Drop => state::DROPPED,
+        };
+        self.write(move |connection, writer| {
+            let resolved = connection.query_row(
+                "SELECT count(*), coalesce(sum(in_doubt > 0), 0) FROM answer JOIN request ON request.id = answer.request
+                 WHERE state IN (3, 6)",
+                [],
+                |row| {
+                    let (lookups, credits): (i64, i64) = (row.get(0)?, row.get(1)?);
+                    Ok(Resolved { lookups: lookups.unsigned_abs(), credits: credits.unsigned_abs() })
+                },
+            )?;
+            connection.execute("UPDATE answer SET state = ?1 WHERE state IN (3, 6)", [to])?;
+            writer.notify = true;
+            Ok(resolved)
+        })
+    }
+}
+
+fn doubts(connection: &Connection, shared: &Shared) -> Result<Vec<Doubt>, Fault> {
+    let mut ask = connection.prepare_cached(
+        "SELECT answer.request, place, answer.required, sent_ms, in_doubt FROM answer
+         JOIN request ON request.id = answer.request WHERE state IN (3, 6) ORDER BY answer.request, place",
+    )?;
+    let mut rows = ask.query([])?;
+    let (mut doubts, mut blocks) = (Vec::new(), BlockCache::default());
+    while let Some(row) = rows.next()? {
+        let (request, place): (i64, i64) = (row.get(0)?, row.get(1)?);
+        let in_doubt: i64 = row.get(4)?;
+        let lookup = blocks.read(connection, (request, place), DecodedBlock::lookup_at)?;
+        let Some(identifier) = lookup.identifier else { continue };
+        doubts.push(Doubt {
+            identifier,
+            required_fields: shared.field_sets.get(connection, row.get(2)?)?,
+            request,
+            sent_ms: row.get(3)?,
+            credits: u64::from(in_doubt > 0),
+            reason: String::from_utf8_lossy(&lookup.body).into_owned(),
+        });
+    }
+    Ok(doubts)
+}

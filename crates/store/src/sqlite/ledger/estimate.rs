@@ -1,0 +1,61 @@
+//! What a plan asks about money: the recent hit rate, and what a spending limit still allows.
+
+use rusqlite::{OptionalExtension, params};
+
+use exactbuyer_core::error::Error;
+use exactbuyer_core::store::Ceiling;
+
+use super::super::clock::now_ms;
+use super::super::process::SqliteStore;
+use super::super::tables::{known_number, sorted};
+use super::ceilings::spent;
+
+/// How many requests count: older ones say little about the next list.
+const LATEST: i64 = 1_000;
+
+/// The outcome of recent requests.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Yield {
+    /// Lookups with a contact.
+    pub hits: u64,
+    /// Lookups with an answer, with or without a contact.
+    pub answered: u64,
+}
+
+impl SqliteStore {
+    /// The outcome of the last thousand requests with these required fields.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub fn lately(&self, required: &[Box<str>]) -> Result<Yield, Error> {
+        let fields = sorted(required);
+        self.ask(move |reader, _| {
+            let Some(number) = known_number(&reader.connection, &fields)? else {
+                return Ok(Yield::default());
+            };
+            let counts = reader
+                .connection
+                .prepare_cached(
+                    "SELECT coalesce(sum(hits), 0), coalesce(sum(hits + misses), 0) FROM
+                     (SELECT hits, misses FROM request WHERE required = ?1 AND outcome = 'answered'
+                      ORDER BY id DESC LIMIT ?2)",
+                )?
+                .query_row(params![number, LATEST], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)))
+                .optional()?;
+            let (hits, answered) = counts.unwrap_or_default();
+            Ok(Yield { hits: hits.unsigned_abs(), answered: answered.unsigned_abs() })
+        })
+    }
+
+    /// Credits that a spending limit still allows. Doubts and requests in flight count as spent.
+    ///
+    /// # Errors
+    /// If the store cannot be read, or there is no such time zone.
+    pub fn room(&self, ceiling: &Ceiling) -> Result<u64, Error> {
+        let ceiling = ceiling.clone();
+        self.ask(move |reader, _| {
+            let spent = spent(&reader.connection, &ceiling, now_ms())?;
+            Ok(ceiling.credits.saturating_sub(spent))
+        })
+    }
+}

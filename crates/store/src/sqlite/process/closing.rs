@@ -1,0 +1,71 @@
+//! Closes an opening when nothing in this process needs it any more.
+
+use std::process;
+use std::sync::Arc;
+
+use super::super::clock::pause_shortly;
+use super::opening::Opening;
+use super::registry;
+
+/// Drops a reference to an opening. If it was the last one, closes the store. That may take long, so the registry is not
+/// locked meanwhile. A thread that opens the same file waits until it is closed.
+pub(crate) fn close(opening: Arc<Opening>) {
+    // The opening of another process is not ours to close.
+    if opening.pid != process::id() {
+        std::mem::forget(opening);
+        return;
+    }
+    // A garbage collector may call this in the middle of a fork. A leak is better than a deadlock.
+    let Ok(mut registry) = registry::lock() else {
+        std::mem::forget(opening);
+        return;
+    };
+    // References are only dropped, and taken from the registry, while it is locked.
+    if Arc::strong_count(&opening) > 1 || opening.is_over() {
+        drop(opening);
+        return;
+    }
+    let closing = registry.as_mut().and_then(|registry| registry.begin_closing(&opening));
+    drop(registry);
+    opening.end();
+    drop(opening);
+    drop(closing);
+}
+
+/// How often `finish` checks, at most, whether the tasks of finished runs have dropped their handles: every 10 ms, so for
+/// two seconds.
+const MOST_CHECKS: u32 = 200;
+
+/// Drops a reference to an opening whose user has closed it. The last user waits until the files are closed.
+pub(super) fn finish(opening: Arc<Opening>) {
+    if opening.is_used() || opening.pid != process::id() {
+        close(opening);
+        return;
+    }
+    let file = opening.shared.file;
+    let left = Arc::downgrade(&opening);
+    close(opening);
+    for _ in 0..MOST_CHECKS {
+        if left.strong_count() == 0 {
+            break;
+        }
+        pause_shortly();
+    }
+    let Ok(mut registry) = registry::lock() else { return };
+    if let Some(opening) = left.upgrade() {
+        let closing = if opening.is_used() {
+            None
+        } else {
+            registry.as_mut().and_then(|registry| registry.begin_closing(&opening))
+        };
+        drop(registry);
+        if closing.is_some() {
+            opening.end();
+        }
+        drop(closing);
+        close(opening);
+    } else {
+        drop(registry);
+    }
+    registry::wait_until_closed(file);
+}

@@ -1,0 +1,71 @@
+//! Interrupts a call to the store: the caller stops waiting at once, and the work ends at its next safe point.
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rusqlite::{Connection, InterruptHandle};
+
+use super::super::file::Fault;
+
+/// Interrupts the calls of one handle of a store. Completed steps stay; the step being written is rolled back. An
+/// interrupted purge or merge continues when it is repeated.
+#[derive(Clone, Default)]
+pub struct Interrupt(Arc<State>);
+
+#[derive(Default)]
+struct State {
+    interrupted: AtomicBool,
+    /// The handle of the connection that works for this handle.
+    running: Mutex<Option<InterruptHandle>>,
+}
+
+/// While this value exists, an interrupt ends the current statement of the connection.
+pub(crate) struct Listening(Interrupt);
+
+impl fmt::Debug for Interrupt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Interrupt").field(&self.0.interrupted).finish()
+    }
+}
+
+impl Interrupt {
+    /// Interrupts all calls from now on. Never waits.
+    pub fn interrupt(&self) {
+        let running = self.running();
+        self.0.interrupted.store(true, Ordering::Release);
+        if let Some(statement) = &*running {
+            statement.interrupt();
+        }
+    }
+
+    /// # Errors
+    /// If it was interrupted.
+    pub(crate) fn check(&self) -> Result<(), Fault> {
+        if self.0.interrupted.load(Ordering::Acquire) { Err(Fault::interrupted()) } else { Ok(()) }
+    }
+
+    /// Lets an interrupt end statements of this connection until the returned value is dropped. The connection must not
+    /// work for anybody else meanwhile.
+    ///
+    /// # Errors
+    /// If it was interrupted.
+    pub(crate) fn listen(&self, connection: &Connection) -> Result<Listening, Fault> {
+        // The handle is locked during the check, so an interrupt that comes later ends the statement.
+        let mut running = self.running();
+        self.check()?;
+        *running = Some(connection.get_interrupt_handle());
+        drop(running);
+        Ok(Listening(self.clone()))
+    }
+
+    fn running(&self) -> MutexGuard<'_, Option<InterruptHandle>> {
+        self.0.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        *self.0.running() = None;
+    }
+}

@@ -1,0 +1,99 @@
+//! The runs that are live in this process, and which answers each of them inherits from earlier runs.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use hashbrown::HashSet;
+use rusqlite::Connection;
+
+use exactbuyer_core::error::{Error, ErrorKind};
+use exactbuyer_core::store::{RunId, Terms};
+
+use super::super::clock::now_ms;
+use super::super::file::Fault;
+
+/// The runs of a handle and its clones.
+#[derive(Debug, Default)]
+pub(crate) struct LiveRuns {
+    last: AtomicU64,
+    live: Mutex<HashMap<RunId, Arc<RunState>>>,
+    /// Whether a task that reads other processes' commits is waiting already.
+    pub(crate) listening: Arc<AtomicBool>,
+}
+
+impl LiveRuns {
+    pub(crate) fn begin(&self, terms: Terms) -> RunId {
+        let run = RunId(self.last.fetch_add(1, Ordering::Relaxed) + 1);
+        self.live().insert(run, Arc::new(RunState::new(terms, now_ms())));
+        run
+    }
+
+    pub(crate) fn end(&self, run: RunId) {
+        self.live().remove(&run);
+    }
+
+    /// The run, and the lowest rate of all live runs with the same key.
+    ///
+    /// # Errors
+    /// If the run is over: then it has no terms, and above all no spending limit.
+    pub(crate) fn get(&self, run: RunId) -> Result<(Arc<RunState>, u32), Error> {
+        let live = self.live();
+        let Some(state) = live.get(&run).cloned() else {
+            return Err(Error::new(
+                ErrorKind::Store,
+                "the run is over, so nothing more is sent for it: run this again",
+            ));
+        };
+        let key = state.terms.key_fingerprint;
+        let same = live.values().filter(|run| run.terms.key_fingerprint == key);
+        let slowest = same.map(|run| run.terms.requests_per_minute).min();
+        let per_minute = slowest.unwrap_or(state.terms.requests_per_minute);
+        Ok((state, per_minute))
+    }
+
+    fn live(&self) -> MutexGuard<'_, HashMap<RunId, Arc<RunState>>> {
+        self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What the store remembers about a run.
+#[derive(Debug)]
+pub(crate) struct RunState {
+    pub(crate) terms: Terms,
+    began_ms: i64,
+    first_look: OnceLock<FirstLook>,
+}
+
+/// What was in the file when a run first looked.
+#[derive(Debug, Default)]
+pub(crate) struct FirstLook {
+    last_request: i64,
+    /// The requests in flight.
+    open: HashSet<i64>,
+    at_ms: i64,
+}
+
+impl RunState {
+    pub(crate) fn new(terms: Terms, began_ms: i64) -> Self {
+        Self { terms, began_ms, first_look: OnceLock::new() }
+    }
+
+    pub(crate) fn first_look(&self, connection: &Connection) -> Result<&FirstLook, Fault> {
+        if let Some(known) = self.first_look.get() {
+            return Ok(known);
+        }
+        let last: Option<i64> = connection.query_row("SELECT max(id) FROM request", [], |row| row.get(0))?;
+        let mut ask = connection.prepare_cached("SELECT id FROM request WHERE settled_ms IS NULL")?;
+        let open = ask.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+        let look = FirstLook { last_request: last.unwrap_or_default(), open, at_ms: now_ms() };
+        Ok(self.first_look.get_or_init(|| look))
+    }
+
+    /// Whether an answer was there before the run began. An answer that was in the file then but has a later time is from
+    /// before the clock was set back.
+    pub(crate) fn inherits(&self, first_look: &FirstLook, request: i64, at_ms: i64) -> bool {
+        let from_the_future = at_ms > first_look.at_ms && !first_look.open.contains(&request);
+        request <= first_look.last_request && (at_ms <= self.began_ms || from_the_future)
+    }
+}

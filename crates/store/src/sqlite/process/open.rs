@@ -1,0 +1,172 @@
+//! Opens each file once in a process, however many handles ask for it.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use exactbuyer_core::error::{Error, ErrorKind};
+
+use super::super::clock::pause_shortly;
+use super::super::file::{Fault, LOCK_TIMEOUT, busy, connect, disks, open_files, owners, place, schema};
+use super::super::platform;
+use super::closing::close;
+use super::opening::{Opening, User, check_service};
+use super::registry::{self, Registry};
+
+/// Opens the file, or returns the opening that this process already has.
+pub(crate) fn open(
+    path: &Path,
+    service: &str,
+    lock_timeout: Duration,
+) -> Result<(Arc<Opening>, User), Error> {
+    let (opening, user) = between_forks(lock_timeout, || {
+        let mut registry = registry::lock()?;
+        let opening = open_now(registry.as_mut(), path, service, lock_timeout)?;
+        // Before another thread can see it as unused.
+        let user = opening.new_user();
+        drop(registry);
+        Ok((opening, user))
+    })?;
+    match opening.bury_the_dead() {
+        Ok(()) => Ok((opening, user)),
+        Err(error) => {
+            drop(user);
+            close(opening);
+            Err(error)
+        }
+    }
+}
+
+/// Runs `act`, and repeats it as long as a fork interrupts it. During the fork, `act` holds no locks.
+fn between_forks<T>(longest: Duration, mut act: impl FnMut() -> Result<T, Trouble>) -> Result<T, Error> {
+    loop {
+        match busy::yielding(longest, &mut act) {
+            Ok(done) => return Ok(done),
+            Err(Trouble::Fault(fault, _)) if busy::has_yielded(fault.is_busy()) => busy::wait_for_fork(),
+            Err(Trouble::Fault(fault, path)) => return Err(fault.into_error(&path)),
+            Err(Trouble::Complete(error)) => return Err(error),
+            Err(Trouble::Closing) => pause_shortly(),
+        }
+    }
+}
+
+/// Why `act` failed: a fault of this file, a complete error, or another thread that is closing the file.
+enum Trouble {
+    Fault(Fault, PathBuf),
+    Complete(Error),
+    Closing,
+}
+
+impl From<Error> for Trouble {
+    fn from(error: Error) -> Self {
+        Self::Complete(error)
+    }
+}
+
+fn open_now(
+    registry: Option<&mut Registry>,
+    path: &Path,
+    service: &str,
+    lock_timeout: Duration,
+) -> Result<Arc<Opening>, Trouble> {
+    if let Some(known) = known(registry.as_deref(), path) {
+        return Ok(same_service(known, service)?);
+    }
+    refuse_closing(registry.as_deref(), path)?;
+    refuse_replaced(registry.as_deref(), path)?;
+    let failed = |fault: Fault| Trouble::Fault(fault, path.to_owned());
+    let (path, warnings) = place::prepare(path).map_err(failed)?;
+    let unreadable = |error| {
+        failed(Fault::system(format_args!("the store {} cannot be looked at", path.display()), &error))
+    };
+    let file = platform::file_id(&path).map_err(unreadable)?;
+    if registry.as_ref().is_some_and(|registry| registry.inherited.contains(&file)) {
+        return Err(registry::forked_in_use().into());
+    }
+    let opening = Opening::new((&path, file), service, warnings, lock_timeout);
+    let opening = Arc::new(opening.map_err(|fault| Trouble::Fault(fault, path))?);
+    if let Some(registry) = registry {
+        registry.openings.retain(|_, opening| opening.strong_count() > 0);
+        registry.openings.insert(file, Arc::downgrade(&opening));
+    }
+    Ok(opening)
+}
+
+/// The service whose answers the store at this path has.
+///
+/// # Errors
+/// [`ErrorKind::Store`] if there is none, or it cannot be opened.
+pub fn service_at(path: &Path) -> Result<String, Error> {
+    between_forks(LOCK_TIMEOUT, || {
+        // The registry stays locked, so that no other thread opens the file: closing this connection could drop its locks.
+        let registry = registry::lock()?;
+        if let Some(known) = known(registry.as_ref(), path) {
+            let service = known.shared.identity.service.clone();
+            drop(registry);
+            close(known);
+            return Ok(service);
+        }
+        refuse_closing(registry.as_ref(), path)?;
+        let is_there = match path.metadata() {
+            Ok(known) => known.is_file(),
+            Err(error) if platform::is_absent(&error) => false,
+            Err(error) => {
+                let what = format_args!("the store {} cannot be looked at", path.display());
+                return Err(Fault::system(what, &error).into_error(path).into());
+            }
+        };
+        if !is_there {
+            let message = format!("there is no store {}: check the path", path.display());
+            return Err(Error::new(ErrorKind::Store, message).into());
+        }
+        refuse_replaced(registry.as_ref(), path)?;
+        let read = || {
+            let path = &*place::without_links(path)?;
+            disks::refuse(path)?;
+            owners::refuse_replaced(path)?;
+            schema::service(&connect(path)?)
+        };
+        read().map_err(|fault| Trouble::Fault(fault, path.to_owned()))
+    })
+}
+
+/// Does something with a file that no thread of this process has open or opens meanwhile.
+pub(crate) fn alone<T>(path: &Path, act: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+    let registry = loop {
+        let registry = registry::lock()?;
+        if refuse_closing(registry.as_ref(), path).is_ok() {
+            break registry;
+        }
+        drop(registry);
+        pause_shortly();
+    };
+    if known(registry.as_ref(), path).is_some() {
+        return Err(Error::new(ErrorKind::Store, "the store is open in this process: close it first"));
+    }
+    refuse_replaced(registry.as_ref(), path)?;
+    let done = act();
+    drop(registry);
+    done
+}
+
+/// Refuses a file that another thread is closing. The caller unlocks the registry and tries again.
+fn refuse_closing(registry: Option<&Registry>, path: &Path) -> Result<(), Trouble> {
+    if registry.is_some_and(|registry| registry.is_closing(path)) { Err(Trouble::Closing) } else { Ok(()) }
+}
+
+fn known(registry: Option<&Registry>, path: &Path) -> Option<Arc<Opening>> {
+    registry?.openings.get(&platform::file_id(path).ok()?)?.upgrade()
+}
+
+/// Refuses a file that has replaced a file that this process still has open. The side files belong to the old file. Opening
+/// the new one would open and close them, which could drop the locks on them.
+fn refuse_replaced(registry: Option<&Registry>, path: &Path) -> Result<(), Error> {
+    let Some(path) = place::canonical(path) else { return Ok(()) };
+    let mut open = registry.iter().flat_map(|registry| registry.openings.values()).filter_map(Weak::upgrade);
+    open.find(|opening| opening.shared.path == path)
+        .map_or(Ok(()), |opening| Err(opening.shared.error(open_files::gone(&path))))
+}
+
+fn same_service(opening: Arc<Opening>, service: &str) -> Result<Arc<Opening>, Error> {
+    check_service(&opening.shared.identity.service, service).map(|()| opening)
+}

@@ -1,0 +1,233 @@
+//! The stores that this process has open, and what happens to them in a fork.
+//!
+//! A child inherits memory and open files but no threads, and SQLite's record of its locks would be wrong there. So
+//! before a fork every thread that uses SQLite closes its files and waits, and the child has no open database. A fork
+//! cannot wait for long, though. Threads that wait for a lock postpone their work and stop at once. If a thread is in the
+//! middle of a long statement, the fork does not wait for it, and the child then refuses to use any store. In each case
+//! the child closes all descriptors of the parent's stores.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::process;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError, Weak};
+use std::time::Duration;
+
+use exactbuyer_core::error::{Error, ErrorKind};
+
+use super::super::clock::pause_shortly;
+use super::super::file::{NearFork, place};
+use super::super::platform::{self, FileId, Halt};
+use super::super::threads::Parked;
+use super::opening::Opening;
+
+/// The openings of this process.
+#[derive(Default)]
+pub(super) struct Registry {
+    pid: u32,
+    pub(super) openings: HashMap<FileId, Weak<Opening>>,
+    /// Files that are being closed, each with its path. Closing takes long if another program keeps a lock, so the
+    /// registry is not locked meanwhile, and nobody may open such a file before it is closed.
+    closing: HashMap<FileId, PathBuf>,
+    /// Files that the parent process had open when it forked.
+    pub(super) inherited: Vec<FileId>,
+}
+
+static REGISTRY: Mutex<Option<Registry>> = Mutex::new(None);
+
+/// Whether this process was forked while a store was in use. A thread of the parent may have been changing the
+/// registry or SQLite's memory at that moment. Processes that are forked from this one inherit the value.
+static FORKED_IN_USE: AtomicBool = AtomicBool::new(false);
+
+/// While this value exists, no store is opened or closed, and the threads of all stores wait.
+struct Standstill {
+    registry: Option<MutexGuard<'static, Option<Registry>>>,
+    parked: Vec<Parked>,
+    is_complete: bool,
+    near: NearFork,
+    halt: Halt,
+}
+
+thread_local! {
+    /// Set from before a fork until after it.
+    static FORKING: RefCell<Option<Standstill>> = const { RefCell::new(None) };
+}
+
+/// Whether this thread is about to fork.
+fn is_forking() -> bool {
+    // While the thread ends, the value does not exist any more.
+    FORKING
+        .try_with(|forking| forking.try_borrow().map_or(true, |forking| forking.is_some()))
+        .unwrap_or_default()
+}
+
+/// Locks the registry, so that no other thread of this process opens or closes a store.
+///
+/// # Errors
+/// In the middle of a fork, and in a child that was forked while a store was in use.
+pub(super) fn lock() -> Result<MutexGuard<'static, Option<Registry>>, Error> {
+    if is_forking() {
+        return Err(Error::new(
+            ErrorKind::Store,
+            "a store cannot be opened while this process forks: do it after",
+        ));
+    }
+    if is_unusable() {
+        return Err(forked_in_use());
+    }
+    let mut registry = REGISTRY.lock().unwrap_or_else(PoisonError::into_inner);
+    let pid = process::id();
+    if registry.as_ref().is_none_or(|known| known.pid != pid) {
+        let inherited = registry.take().map(|known| {
+            platform::close_all_inherited();
+            let files = known.openings.keys().chain(known.closing.keys()).copied().collect();
+            leak(known);
+            files
+        });
+        let inherited = inherited.unwrap_or_default();
+        *registry = Some(Registry { pid, inherited, ..Registry::default() });
+    }
+    Ok(registry)
+}
+
+impl Registry {
+    /// Whether the file at this path, or one that was there before, is being closed.
+    pub(super) fn is_closing(&self, path: &Path) -> bool {
+        if self.closing.is_empty() {
+            return false;
+        }
+        let (file, path) = (platform::file_id(path).ok(), place::canonical(path));
+        self.closing.iter().any(|(closing, at)| Some(*closing) == file || Some(at) == path.as_ref())
+    }
+
+    /// Notes that this opening is being closed, so that it cannot be found any more. Returns `None` if another thread
+    /// closes it.
+    pub(super) fn begin_closing(&mut self, opening: &Arc<Opening>) -> Option<Closing> {
+        let file = opening.shared.file;
+        if self.closing.contains_key(&file) {
+            return None;
+        }
+        if self.openings.get(&file).is_some_and(|known| std::ptr::eq(known.as_ptr(), Arc::as_ptr(opening))) {
+            self.openings.remove(&file);
+        }
+        self.closing.insert(file, opening.shared.path.clone());
+        Some(Closing(file))
+    }
+}
+
+/// While this value exists, a file is being closed.
+pub(super) struct Closing(FileId);
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        // A fork may keep the registry locked for a moment.
+        if let Some(known) = &mut *REGISTRY.lock().unwrap_or_else(PoisonError::into_inner) {
+            known.closing.remove(&self.0);
+        }
+    }
+}
+
+/// Waits until no other thread is closing this file.
+pub(super) fn wait_until_closed(file: FileId) {
+    while lock()
+        .is_ok_and(|registry| registry.as_ref().is_some_and(|known| known.closing.contains_key(&file)))
+    {
+        pause_shortly();
+    }
+}
+
+fn is_unusable() -> bool {
+    FORKED_IN_USE.load(Ordering::Acquire)
+}
+
+pub(super) fn forked_in_use() -> Error {
+    Error::new(
+        ErrorKind::Store,
+        "this process was forked while a store was in use: start it afresh (multiprocessing's \"spawn\"), or fork \
+         through Python's own os.fork when nothing long is done with a store",
+    )
+}
+
+/// In a forked child: leaks the openings of the parent, whose threads do not exist here.
+fn leak(registry: Registry) {
+    for known in registry.openings.into_values() {
+        std::mem::forget(known.upgrade());
+        std::mem::forget(known);
+    }
+}
+
+/// To be called just before this process forks, on the thread that forks. Closes every store's files, so
+/// that the child has no half-open database, and makes all users of a store wait until [`after_fork`].
+/// `left` returns how long this may still take. If this function was not called, or the time was too
+/// short, the child cannot open a store that was open in the parent.
+pub fn before_fork(left: impl Fn() -> Duration) {
+    if is_unusable() {
+        return;
+    }
+    let near = NearFork::announce();
+    let registry = loop {
+        let registry = match REGISTRY.try_lock() {
+            Ok(registry) => Some(registry),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        };
+        if registry.as_ref().is_some_and(is_quiet) || left().is_zero() {
+            break registry;
+        }
+        drop(registry);
+        pause_shortly();
+    };
+    let mut is_complete = registry.as_ref().is_some_and(is_quiet);
+    let known = registry.iter().flat_map(|registry| registry.iter());
+    let openings: Vec<_> =
+        known.flat_map(|known| known.openings.values()).filter_map(Weak::upgrade).collect();
+    let mut waiting = Vec::new();
+    let (parked, stopped) = channel();
+    for opening in openings {
+        let threads =
+            [opening.writer.park(&parked), opening.reader.park(&parked), opening.user_reader.park(&parked)];
+        waiting.extend(threads.into_iter().flatten());
+        // If this is the last reference, it is not dropped: that would need the registry, which is locked.
+        let still_held = Arc::strong_count(&opening) > 1;
+        if still_held { drop(opening) } else { std::mem::forget(opening) }
+    }
+    drop(parked);
+    for _ in 0..waiting.len() {
+        if stopped.recv_timeout(left()) == Err(RecvTimeoutError::Timeout) {
+            is_complete = false;
+            break;
+        }
+    }
+    let standstill = Standstill { registry, parked: waiting, is_complete, near, halt: Halt::begin() };
+    FORKING.with(|forking| *forking.borrow_mut() = Some(standstill));
+}
+
+/// Whether no store is being closed. The threads that close a store cannot be stopped.
+fn is_quiet(registry: &MutexGuard<'_, Option<Registry>>) -> bool {
+    registry.as_ref().is_none_or(|known| known.closing.is_empty())
+}
+
+/// To be called after the fork, in both processes, on the thread that forked.
+pub fn after_fork() {
+    let Some(standstill) = FORKING.with(|forking| forking.borrow_mut().take()) else { return };
+    let Standstill { registry, parked, is_complete, near, halt } = standstill;
+    if near.process() != process::id() {
+        // Also if there is no registry: then a thread of the parent had it locked, and in this process it stays locked.
+        platform::close_all_inherited();
+        if !is_complete || parked.iter().any(Parked::has_resumed) {
+            FORKED_IN_USE.store(true, Ordering::Release);
+        }
+        if let Some(mut registry) = registry {
+            registry.take().into_iter().for_each(leak);
+        }
+        std::mem::forget((parked, halt));
+        return;
+    }
+    drop(registry);
+    drop(halt);
+    // From here on, threads with postponed work continue with it.
+    drop(near);
+    drop(parked);
+}

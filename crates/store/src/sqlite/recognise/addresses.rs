@@ -1,0 +1,67 @@
+//! E-mail addresses in running text.
+
+use exactbuyer_core::identifier::FieldType;
+
+use super::{Sought, is_one};
+
+/// Characters of an address before its `@`.
+const LOCAL_PART: usize = 64;
+
+/// The same in quotes, where each may be escaped.
+const QUOTED: usize = 2 * LOCAL_PART + 2;
+
+/// Characters of a host (RFC 1035, 2.3.4).
+const HOST: usize = 255;
+
+/// Whether the text contains one of the addresses sought. An address that continues on either side is another
+/// one: neither `diana@x.example` nor `ana@x.example.org` contains `ana@x.example`.
+pub(crate) fn any(text: &str, sought: &impl Sought) -> bool {
+    text.match_indices('@').any(|(at, sign)| {
+        let (before, after) =
+            (text.get(..at).unwrap_or_default(), text.get(at + sign.len()..).unwrap_or_default());
+        let host = host(after.trim_start_matches(' '));
+        host.is_some_and(|host| is_at(before.trim_end_matches(' '), host, sought))
+    })
+}
+
+/// The host that the text begins with.
+fn host(after: &str) -> Option<&str> {
+    let end = after.find(|c: char| !is_part(c) && !is_dot(c)).unwrap_or(after.len());
+    let host = after.get(..end)?.trim_end_matches(|c: char| is_dot(c) || matches!(c, '-' | '_' | '%' | '+'));
+    (host.contains(is_dot) && host.chars().nth(HOST).is_none()).then_some(host)
+}
+
+/// Whether an address sought has this host and ends, before its `@`, with the end of this text. Every place
+/// where it could begin is tried.
+fn is_at(before: &str, host: &str, sought: &impl Sought) -> bool {
+    let is_one = |local: &str| is_one(FieldType::Email, &format!("{local}@{host}"), sought);
+    let is_name = |(_, c): &(usize, char)| !c.is_whitespace() && *c != '@';
+    let mut begins = before.char_indices().rev().take(LOCAL_PART).take_while(is_name);
+    let is_quoted = || {
+        let name = before.strip_suffix('"')?;
+        let (begin, _) = name.char_indices().rev().take(QUOTED).find(|(_, c)| *c == '"')?;
+        before.get(begin..)
+    };
+    begins.any(|(begin, _)| {
+        let last = before.get(..begin).and_then(|text| text.chars().next_back());
+        let local = before.get(begin..).unwrap_or_default();
+        // Some people write italics as `_ana@x.example_`.
+        let is_cut = last.is_some_and(|c| is_part(c) || is_dot(c)) && last != Some('_');
+        !is_cut && is_one(local)
+    }) || is_quoted().is_some_and(is_one)
+}
+
+/// Characters with which an address continues.
+fn is_part(c: char) -> bool {
+    c.is_alphanumeric() || matches!(c, '-' | '_' | '%' | '+') || is_mark(c)
+}
+
+/// A combining accent, or a joiner.
+const fn is_mark(c: char) -> bool {
+    matches!(c, '\u{300}'..='\u{36f}' | '\u{200c}' | '\u{200d}')
+}
+
+/// Characters that separate the labels of a host (UTS 46).
+const fn is_dot(c: char) -> bool {
+    matches!(c, '.' | '\u{3002}' | '\u{ff61}')
+}

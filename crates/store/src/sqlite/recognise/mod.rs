@@ -1,0 +1,161 @@
+//! Recognises people in the contacts of others and in replies that could not be read. Incoming answers, `find` and
+//! `purge` use the same recogniser.
+//!
+//! It reads all texts of a contact, undoes their encodings, and reads everything that could be an identifier by the same
+//! rules as rows. If it is not certain, it counts the text as a mention: a purge that removes one contact too many costs
+//! a credit, but a purge that leaves a person breaks a promise.
+//!
+//! Pure: knows nothing of files and tables. The caller says whom to look for.
+
+mod addresses;
+mod by_hash;
+mod by_target;
+mod numbers;
+mod plain;
+mod profiles;
+mod spelling;
+mod walk;
+
+use exactbuyer_core::identifier::{FieldType, Identifier, Rules, identify};
+
+use walk::{Walked, walk};
+
+pub(crate) use by_hash::{PurgedPeople, named};
+pub use by_target::Target;
+pub(crate) use by_target::TargetMatcher;
+
+/// The fewest digits of a number without its country code. A year, or a day and a month, has fewer.
+const FEWEST_DIGITS: usize = 7;
+
+/// The most digits of a number, its country code included (E.164).
+const MOST_DIGITS: usize = 15;
+
+/// Recognises the people whom a search or a purge concerns.
+pub(crate) trait Matcher: Send + Sync {
+    /// Whether a lookup of this identifier asked for one of them.
+    fn matches_lookup(&self, identifier: &Identifier) -> bool;
+
+    /// Whether a contact's JSON, or a reply that may not be JSON, mentions one of them.
+    fn is_mentioned_in(&self, json: &[u8]) -> bool;
+}
+
+/// Whether a reply is complete JSON. If it is truncated, nobody can know who was in the missing part.
+pub(crate) fn is_whole(reply: &[u8]) -> bool {
+    serde_json::from_slice::<serde::de::IgnoredAny>(reply).is_ok()
+}
+
+/// The identifiers to look for.
+trait Sought {
+    /// Whether any of them is identified by an identifier of this type.
+    fn any(&self, field_type: FieldType) -> bool;
+
+    /// Whether this canonical form, which is given in parts, is one of their identifiers.
+    fn has(&self, field_type: FieldType, parts: &[&str]) -> bool;
+
+    /// Whether one of their numbers may end with these digits. A cheap check before costlier ones.
+    fn may_end_with(&self, _digits: &str) -> bool {
+        true
+    }
+
+    /// Whether these are the digits of one of their numbers without its country code.
+    fn has_national(&self, digits: &str) -> bool;
+}
+
+/// Whether a contact's JSON, or anything else that a service sent, mentions one of the identifiers.
+fn mentions(bytes: &[u8], sought: &impl Sought) -> bool {
+    let text = String::from_utf8_lossy(bytes);
+    let Walked { texts, split, regions, whole } = walk(&text);
+    let is_in = |text: &str| {
+        spelling::any_of(text, &mut |text| {
+            sought.any(FieldType::Email) && addresses::any(text, sought)
+                || sought.any(FieldType::SocialProfile) && profiles::any(text, sought)
+                || sought.any(FieldType::Phone) && numbers::any(text, &regions, sought)
+        })
+    };
+    texts.iter().any(|text| is_in(text))
+        || sought.any(FieldType::Phone) && split.iter().any(|split| numbers::any_split(split, sought))
+        // If this is not complete JSON, an identifier may be outside of all strings.
+        || !whole && is_in(&text)
+}
+
+/// Whether this text, read by the rules for rows, is one of their identifiers.
+fn is_one(field_type: FieldType, text: &str, sought: &impl Sought) -> bool {
+    identify(text, Some(field_type), &Rules::default())
+        .is_ok_and(|known| sought.has(field_type, &[known.canonical()]))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    /// Recognises nobody, and counts how often and with how much text it is asked.
+    #[derive(Default)]
+    struct Nobody(Cell<usize>);
+
+    impl Nobody {
+        fn count(&self, text: &str) -> bool {
+            self.0.set(self.0.get() + 1 + text.len());
+            false
+        }
+    }
+
+    impl Sought for Nobody {
+        fn any(&self, _: FieldType) -> bool {
+            true
+        }
+
+        fn has(&self, _: FieldType, parts: &[&str]) -> bool {
+            parts.iter().any(|part| self.count(part))
+        }
+
+        fn has_national(&self, digits: &str) -> bool {
+            self.count(digits)
+        }
+    }
+
+    #[test]
+    fn work_grows_no_faster_than_the_text() {
+        for part in [
+            "&",
+            "%",
+            "%25",
+            "&amp;",
+            "&amp;amp;amp;",
+            r"\\u0026",
+            "&#1",
+            "@",
+            "@a.co",
+            "a@",
+            "\\\"@",
+            "\\\"a@",
+            "1",
+            "1 ",
+            "+1",
+            "2015550123 ",
+            "201 ",
+            "/a.co",
+            ",a.co/x",
+            "a.co/b/",
+            ",a",
+            "a",
+            ".",
+            "é@",
+            "[",
+            "{",
+            "\",\"",
+            "\",1,\"",
+            "1,",
+            ":",
+        ] {
+            let long = |length: usize| {
+                let nobody = Nobody::default();
+                assert!(!mentions(format!("[\"{}\"]", part.repeat(length / part.len())).as_bytes(), &nobody));
+                nobody.0.get()
+            };
+            let (short, long) = (long(20_000), long(200_000));
+            assert!(long <= 12 * short.max(10_000), "{part}: {short}, and for ten times the text {long}");
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! Social profiles in running text.
+
+use exactbuyer_core::identifier::{FieldType, Rules, identify};
+
+use super::Sought;
+
+/// The most characters of an address that are read: those behind them only say where somebody came from.
+const LONGEST: usize = 2_048;
+
+/// The most earlier ends of an address that are tried in one word.
+const MOST_ENDS: usize = 12;
+
+/// The most further beginnings that an address contains, such as those of addresses inside its query.
+const MOST_INSIDE: usize = 8;
+
+/// The most parts of a path that are tried as the address of a profile to which the others are pages.
+const MOST_PARTS: usize = 16;
+
+/// Whether the text contains one of the profiles sought, or a page below it.
+pub(crate) fn any(text: &str, sought: &impl Sought) -> bool {
+    addresses(text).any(|address| is_one(address, sought))
+}
+
+/// Everything in the text that may be the address of a profile. Its length is a constant times that of the text,
+/// because each character is in few of them.
+fn addresses(text: &str) -> impl Iterator<Item = &str> {
+    let apart = |c: char| {
+        c.is_whitespace()
+            || matches!(
+                c,
+                '"' | '<' | '>' | '`' | '{' | '}' | '|' | '^' | '\u{201c}' | '\u{201d}' | '\u{ab}' | '\u{bb}'
+            )
+    };
+    text.split(apart).filter(|word| word.contains('.')).flat_map(|word| {
+        let begins = begins(word);
+        (0..begins.len()).flat_map(move |number| {
+            let begin = begins.get(number).copied().unwrap_or(word.len());
+            let next = begins.get(number + 1 + MOST_INSIDE).copied().unwrap_or(word.len());
+            let end = word.floor_char_boundary(next.min(begin.saturating_add(LONGEST)));
+            ends(word.get(begin..end).unwrap_or_default())
+        })
+    })
+}
+
+/// Where an address may begin, in order: at the start of the word, or after a character that does not continue an
+/// address, such as the colon of a label or the slash of another address. A host or a scheme must follow.
+fn begins(word: &str) -> Vec<usize> {
+    let mut found = Vec::new();
+    // From the end, so that each character is looked at once: whether the host that would begin here has any
+    // character but dots, and a dot before such a character.
+    let (mut any, mut dotted) = (false, false);
+    let mut chars = word.char_indices().rev().peekable();
+    while let Some((at, c)) = chars.next() {
+        match c {
+            '/' | '\\' | '?' | '#' | ':' | '=' | '&' => (any, dotted) = (false, false),
+            '.' => dotted |= any,
+            _ => any = true,
+        }
+        let begins = chars
+            .peek()
+            .is_none_or(|(_, c)| !c.is_alphanumeric() && !matches!(c, '-' | '_' | '.' | '%' | '~'));
+        if !begins || !c.is_alphanumeric() {
+            continue;
+        }
+        let (before, rest) = word.split_at_checked(at).unwrap_or((word, ""));
+        let is_host = dotted || rest.starts_with("http") || rest.starts_with("HTTP");
+        // After `://` it is the same address again.
+        if is_host && !before.ends_with("://") {
+            found.push(at);
+        }
+    }
+    found.reverse();
+    found
+}
+
+/// The addresses that the text may begin with: every place where one could end is tried.
+fn ends(text: &str) -> impl Iterator<Item = &str> {
+    // A profile has a path, or a name before the network's domain.
+    let is_profile = text.contains(['/', '\\']) || text.matches('.').count() > 1;
+    let text = if is_profile { text } else { "" };
+    let whole = text.trim_end_matches(['.', '!', '?', ':', '\'', ',', ';', ')', ']', '*', '_']);
+    // At any other character, the address may end or go on.
+    let goes_on = |c: char| {
+        c.is_alphanumeric()
+            || matches!(c, '-' | '_' | '~' | '%' | '.' | '/' | '\\' | ':' | '?' | '=' | '#' | '@' | '+' | '!')
+            || matches!(c, '\u{300}'..='\u{36f}' | '\u{200c}' | '\u{200d}')
+    };
+    let ends = whole.char_indices().filter(move |(_, c)| !goes_on(*c)).map(|(end, _)| end).take(MOST_ENDS);
+    let longest = if whole.len() < text.len() { Some(text.len()) } else { None };
+    let ends = longest.into_iter().chain([whole.len()]).chain(ends);
+    ends.filter_map(|end| text.get(..end)).filter(|address| !address.is_empty())
+}
+
+/// Whether this is the address of a profile sought, or of a page below it.
+fn is_one(address: &str, sought: &impl Sought) -> bool {
+    let Ok(read) = identify(address, Some(FieldType::SocialProfile), &Rules::default()) else {
+        return false;
+    };
+    let whole = read.canonical();
+    let parts = whole.match_indices('/').skip(1).map(|(end, _)| end).take(MOST_PARTS);
+    parts
+        .chain([whole.len()])
+        .any(|end| whole.get(..end).is_some_and(|part| sought.has(FieldType::SocialProfile, &[part])))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_read_of_a_text_grows_no_faster_than_the_text() {
+        let long = "a".repeat(300);
+        for word in [
+            "/a.co",
+            ",a.co/x",
+            "/a.co/x,y,z,",
+            "?a.b.c",
+            "=http",
+            ",a",
+            "a.co/",
+            ".",
+            "https://linkedin.com/in/ana?url=",
+            "://a.co",
+            &format!("/{long}.co"),
+            &format!("{}{}", "/a.co".repeat(400), ",".repeat(12)),
+        ] {
+            let text = word.repeat(1_000_000 / word.len());
+            let read: usize = addresses(&text).map(str::len).sum();
+            assert!(read <= 150 * text.len(), "{word}: {read} of {}", text.len());
+        }
+    }
+
+    #[test]
+    fn an_address_is_read_wherever_it_stands_in_a_long_word() {
+        let ana = "linkedin.com/in/ana";
+        let is_read = |text: &str| addresses(text).any(|address| address == ana);
+        for filler in ["/a.co", ",b.example/x", "&q=1.5", ";", "x,", "_"] {
+            let filler = filler.repeat(20_000);
+            assert!(is_read(&format!("{filler},{ana}")), "after");
+            assert!(is_read(&format!("{ana},{filler}")), "before");
+            assert!(is_read(&format!("{filler},{ana},{filler}")), "within");
+        }
+    }
+}

@@ -1,0 +1,301 @@
+//! The encoding of lookups and their outcomes: some tens of them in one compressed block. A contact's JSON is in it
+//! byte for byte.
+
+use std::cell::RefCell;
+use std::ops::Range;
+
+use bytes::Bytes;
+use zstd::bulk::{Compressor, Decompressor};
+
+use exactbuyer_core::identifier::{FieldType, Identifier};
+
+use super::super::file::Fault;
+use super::super::key::{Key, Secret};
+use super::state;
+
+/// Bytes of a block before compression: enough to find what contacts have in common, and few enough to read one contact
+/// without reading a thousand.
+const BLOCK_BYTES: usize = 48 << 10;
+
+/// The most bytes of a decoded block. A damaged length must not fill the memory.
+const LARGEST: usize = 1 << 30;
+
+/// The level of compression. Higher levels take twice the time and save a twentieth of the bytes.
+const LEVEL: i32 = 1;
+
+/// The number of a block has room for this many lookups of a request.
+pub(super) const PLACES: i64 = 1 << 20;
+
+/// A lookup in a block.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct StoredLookup {
+    /// `None` if it was purged.
+    pub(crate) identifier: Option<Identifier>,
+    /// One of the numbers in [`state`], as it was when the block was written.
+    pub(crate) state: u8,
+    /// The contact's JSON text, or the reason.
+    pub(crate) body: Bytes,
+}
+
+impl StoredLookup {
+    /// The key of its identifier; `None` if it was purged.
+    pub(crate) fn key(&self, secret: &Secret) -> Option<Key> {
+        self.identifier.as_ref().map(|identifier| secret.key(identifier))
+    }
+
+    /// Removes the identifier and the outcome. The place of the lookup stays.
+    pub(crate) fn purge(&mut self) {
+        (self.identifier, self.body) = (None, Bytes::new());
+    }
+}
+
+/// The number of the block that begins with this lookup of a request.
+pub(super) const fn block_id(request: i64, first: i64) -> i64 {
+    request * PLACES + first
+}
+
+/// The request of this block, and the place of its first lookup.
+pub(crate) const fn block_start(id: i64) -> (i64, i64) {
+    (id / PLACES, id % PLACES)
+}
+
+/// Packs lookups into blocks, each with the place of its first lookup.
+pub(crate) fn pack<'a>(
+    entries: impl Iterator<Item = (&'a Identifier, u8, &'a [u8])>,
+) -> Result<Vec<(i64, Vec<u8>)>, Fault> {
+    let (mut blocks, mut first, mut count, mut raw) = (Vec::new(), 0, 0_i64, Vec::new());
+    for (identifier, state, body) in entries {
+        if raw.len() >= BLOCK_BYTES {
+            blocks.push((first, compress(&raw)?));
+            first += count;
+            count = 0;
+            raw.clear();
+        }
+        write(&mut raw, Some(identifier), state, body);
+        count += 1;
+    }
+    if count > 0 {
+        blocks.push((first, compress(&raw)?));
+    }
+    Ok(blocks)
+}
+
+/// Packs lookups into one block.
+pub(crate) fn pack_one(entries: &[StoredLookup]) -> Result<Vec<u8>, Fault> {
+    let mut raw = Vec::new();
+    for entry in entries {
+        write(&mut raw, entry.identifier.as_ref(), entry.state, &entry.body);
+    }
+    compress(&raw)
+}
+
+/// Packs the lookups of an intent.
+pub(crate) fn pack_intent<'a>(lookups: impl Iterator<Item = &'a Identifier>) -> Result<Vec<u8>, Fault> {
+    let mut raw = Vec::new();
+    for lookup in lookups {
+        write(&mut raw, Some(lookup), 0, &[]);
+    }
+    compress(&raw)
+}
+
+thread_local! {
+    // Creating one takes longer than using it.
+    static COMPRESSOR: RefCell<Option<Compressor<'static>>> = const { RefCell::new(None) };
+    static DECOMPRESSOR: RefCell<Option<Decompressor<'static>>> = const { RefCell::new(None) };
+}
+
+/// Compresses some bytes.
+pub(crate) fn compress(raw: &[u8]) -> Result<Vec<u8>, Fault> {
+    let failed = |_| Fault::of("there is no memory to compress an answer with: close some programs");
+    COMPRESSOR.with_borrow_mut(|known| {
+        let compressor = match known {
+            Some(known) => known,
+            None => known.insert(Compressor::new(LEVEL).map_err(failed)?),
+        };
+        compressor.compress(raw).map_err(failed)
+    })
+}
+
+/// Decompresses what [`compress`] has returned.
+pub(crate) fn decompress(packed: &[u8]) -> Result<Vec<u8>, Fault> {
+    let length = zstd::zstd_safe::get_frame_content_size(packed).ok().flatten();
+    let length = length.and_then(|length| usize::try_from(length).ok()).filter(|length| *length <= LARGEST);
+    let length = length.ok_or_else(damaged)?;
+    DECOMPRESSOR.with_borrow_mut(|known| {
+        let decompressor = match known {
+            Some(known) => known,
+            None => known.insert(Decompressor::new().map_err(|error| Fault::system("the store", &error))?),
+        };
+        decompressor.decompress(packed, length).map_err(|_| damaged())
+    })
+}
+
+/// A block, decompressed and cut into its lookups.
+#[derive(Debug, Clone)]
+pub(crate) struct DecodedBlock {
+    raw: Bytes,
+    places: Vec<Place>,
+}
+
+#[derive(Debug, Clone)]
+struct Place {
+    field_type: u8,
+    state: u8,
+    canonical: Range<usize>,
+    body: Range<usize>,
+}
+
+impl DecodedBlock {
+    /// Decodes a block.
+    pub(crate) fn decode(packed: &[u8]) -> Result<Self, Fault> {
+        let raw = Bytes::from(decompress(packed)?);
+        let (mut places, mut at) = (Vec::new(), 0);
+        while at < raw.len() {
+            places.push(read(&raw, &mut at).ok_or_else(damaged)?);
+        }
+        Ok(Self { raw, places })
+    }
+
+    /// Whether the lookup at this position has a contact.
+    pub(crate) fn is_hit(&self, place: usize) -> bool {
+        self.places.get(place).is_some_and(|place| place.state == state::HIT)
+    }
+
+    /// The contact or reason of the lookup at this position: a slice, not a copy.
+    pub(crate) fn body(&self, place: usize) -> Option<Bytes> {
+        self.places.get(place).map(|place| self.raw.slice(place.body.clone()))
+    }
+
+    /// The lookup at this position.
+    pub(crate) fn lookup_at(&self, place: usize) -> Option<StoredLookup> {
+        self.places.get(place).map(|place| self.lookup(place))
+    }
+
+    /// All lookups.
+    pub(crate) fn lookups(&self) -> Vec<StoredLookup> {
+        self.places.iter().map(|place| self.lookup(place)).collect()
+    }
+
+    /// The keys of all lookups that were not purged.
+    pub(crate) fn keys(&self, secret: &Secret) -> Vec<Key> {
+        self.lookups().iter().filter_map(|lookup| lookup.key(secret)).collect()
+    }
+
+    fn lookup(&self, place: &Place) -> StoredLookup {
+        let canonical = self.raw.get(place.canonical.clone()).unwrap_or_default();
+        let canonical = String::from_utf8_lossy(canonical);
+        let field_type = field_type(place.field_type);
+        StoredLookup {
+            identifier: field_type.map(|field_type| Identifier::from_canonical(field_type, canonical)),
+            state: place.state,
+            body: self.raw.slice(place.body.clone()),
+        }
+    }
+}
+
+const fn field_type(number: u8) -> Option<FieldType> {
+    match number {
+        0 => Some(FieldType::Email),
+        1 => Some(FieldType::Phone),
+        2 => Some(FieldType::SocialProfile),
+        _ => None,
+    }
+}
+
+fn damaged() -> Fault {
+    Fault::Damaged("a part of it is damaged")
+}
+
+/// The field type of a purged lookup.
+const PURGED: u8 = 0xff;
+
+fn write(raw: &mut Vec<u8>, identifier: Option<&Identifier>, state: u8, body: &[u8]) {
+    let (field_type, canonical) = match identifier {
+        Some(identifier) => (identifier.field_type() as u8, identifier.canonical()),
+        None => (PURGED, ""),
+    };
+    raw.extend([field_type, state]);
+    write_length(raw, canonical.len());
+    raw.extend_from_slice(canonical.as_bytes());
+    write_length(raw, body.len());
+    raw.extend_from_slice(body);
+}
+
+fn read(raw: &[u8], at: &mut usize) -> Option<Place> {
+    let (field_type, state) = (*raw.get(*at)?, *raw.get(*at + 1)?);
+    *at += 2;
+    let (canonical, body) = (read_range(raw, at)?, read_range(raw, at)?);
+    (field_type <= 2 || field_type == PURGED).then_some(Place { field_type, state, canonical, body })
+}
+
+/// Writes seven bits in each byte, the lowest bits first (LEB128).
+fn write_length(raw: &mut Vec<u8>, mut length: usize) {
+    while length >= 0x80 {
+        #[allow(clippy::cast_possible_truncation)] // just the low seven bits
+        raw.push(length as u8 | 0x80);
+        length >>= 7;
+    }
+    #[allow(clippy::cast_possible_truncation)] // below 0x80
+    raw.push(length as u8);
+}
+
+fn read_range(raw: &[u8], at: &mut usize) -> Option<Range<usize>> {
+    let (mut length, mut shift) = (0_usize, 0);
+    loop {
+        let byte = *raw.get(*at)?;
+        *at += 1;
+        length |= usize::from(byte & 0x7f).checked_shl(shift)?;
+        shift += 7;
+        if byte & 0x80 == 0 {
+            break;
+        }
+    }
+    let end = at.checked_add(length).filter(|end| *end <= raw.len())?;
+    Some(std::mem::replace(at, end)..end)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn what_goes_in_comes_out(
+            texts in prop::collection::vec((".{0,40}", prop::collection::vec(any::<u8>(), 0..20_000)), 0..40),
+        ) {
+            let entries: Vec<_> = texts
+                .iter()
+                .map(|(canonical, body)| (Identifier::from_canonical(FieldType::Phone, &**canonical), body))
+                .collect();
+            let blocks = pack(entries.iter().map(|(identifier, body)| (identifier, 1, &body[..]))).unwrap();
+            let mut seen = 0;
+            for (first, block) in blocks {
+                prop_assert_eq!(first, i64::try_from(seen).unwrap());
+                for entry in DecodedBlock::decode(&block).unwrap().lookups() {
+                    prop_assert_eq!(entry.identifier.as_ref(), Some(&entries[seen].0));
+                    prop_assert_eq!(&entry.body[..], &entries[seen].1[..]);
+                    seen += 1;
+                }
+            }
+            prop_assert_eq!(seen, entries.len());
+        }
+
+        #[test]
+        fn damage_is_an_error_and_never_more(mut bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            prop_assert!(DecodedBlock::decode(&bytes).is_err() || bytes.len() > 4);
+            bytes.truncate(3);
+            prop_assert!(DecodedBlock::decode(&bytes).is_err());
+        }
+    }
+
+    #[test]
+    fn a_purged_lookup_keeps_its_place() {
+        let entry = StoredLookup { identifier: None, state: 1, body: Bytes::new() };
+        let block = pack_one(std::slice::from_ref(&entry)).unwrap();
+        assert_eq!(DecodedBlock::decode(&block).unwrap().lookups(), [entry]);
+    }
+}

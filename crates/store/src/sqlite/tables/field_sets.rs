@@ -1,0 +1,76 @@
+//! Sets of required fields. The file has each set once, and refers to it by number.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use hashbrown::HashMap;
+use rusqlite::{Connection, OptionalExtension};
+
+use super::super::file::Fault;
+
+/// A set of required fields: sorted, without duplicates.
+pub(crate) type Fields = Arc<[Box<str>]>;
+
+/// The sets of the file that were read, by number.
+#[derive(Debug, Default)]
+pub(crate) struct FieldSets(Mutex<HashMap<i64, Fields>>);
+
+impl FieldSets {
+    /// The set of this number.
+    pub(crate) fn get(&self, connection: &Connection, number: i64) -> Result<Fields, Fault> {
+        let mut sets = self.sets();
+        if let Some(fields) = sets.get(&number) {
+            return Ok(fields.clone());
+        }
+        let text: String = connection
+            .prepare_cached("SELECT fields FROM required WHERE id = ?1")?
+            .query_row([number], |row| row.get(0))?;
+        let fields: Vec<Box<str>> =
+            serde_json::from_str(&text).map_err(|_| Fault::Damaged("a set of required fields is damaged"))?;
+        let fields = Fields::from(fields);
+        sets.insert(number, fields.clone());
+        Ok(fields)
+    }
+
+    /// Forgets the sets: a transaction that failed may have added some that are not in the file.
+    pub(crate) fn clear(&self) {
+        self.sets().clear();
+    }
+
+    fn sets(&self) -> MutexGuard<'_, HashMap<i64, Fields>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The number of this set, which is added if it is new. To be called in a transaction.
+pub(crate) fn number_of(connection: &Connection, fields: &Fields) -> Result<i64, Fault> {
+    if let Some(number) = known_number(connection, fields)? {
+        return Ok(number);
+    }
+    connection.prepare_cached("INSERT INTO required (fields) VALUES (?1)")?.execute([text_of(fields)])?;
+    Ok(connection.last_insert_rowid())
+}
+
+/// The number of this set, if the file has it.
+pub(crate) fn known_number(connection: &Connection, fields: &Fields) -> Result<Option<i64>, Fault> {
+    Ok(connection
+        .prepare_cached("SELECT id FROM required WHERE fields = ?1")?
+        .query_row([text_of(fields)], |row| row.get(0))
+        .optional()?)
+}
+
+fn text_of(fields: &Fields) -> String {
+    serde_json::Value::from(fields.iter().map(|field| &**field).collect::<Vec<_>>()).to_string()
+}
+
+/// The set of these fields.
+pub(crate) fn sorted(fields: &[Box<str>]) -> Fields {
+    let mut fields = fields.to_vec();
+    fields.sort_unstable();
+    fields.dedup();
+    fields.into()
+}
+
+/// Whether the second set contains the first.
+pub(crate) fn within(inner: &[Box<str>], outer: &[Box<str>]) -> bool {
+    inner.iter().all(|field| outer.contains(field))
+}

@@ -1,0 +1,172 @@
+//! The tail: the newest answers, request by request, before they are moved into the index.
+//!
+//! Keyed hashes are spread over the whole index: a thousand answers change nearly as many of its pages, and each page is
+//! written to the log and to the file. So the answers of a request are first stored as one row. Connections that look
+//! up answers keep these rows in memory. Tens of thousands of answers are moved into the index at once, so that each
+//! page is written once for many of them.
+
+use hashbrown::{HashMap, HashSet};
+use rusqlite::{Connection, params};
+
+use super::super::file::Fault;
+use super::super::key::Key;
+use super::index;
+
+/// The tail is moved into the index when it has one answer for this many in the index, within these bounds.
+const ONE_FOR: i64 = 16;
+const AT_LEAST: i64 = 20_000;
+const AT_MOST: i64 = 200_000;
+
+/// An answer that is not in the index yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TailAnswer {
+    pub(crate) request: i64,
+    pub(crate) place: i64,
+    pub(crate) state: u8,
+    pub(crate) required: i64,
+    pub(crate) at_ms: i64,
+}
+
+/// The tail as one connection has last seen it.
+#[derive(Debug, Default)]
+pub(crate) struct Tail {
+    requests: HashMap<i64, Vec<Key>>,
+    answers: HashMap<Key, Vec<TailAnswer>>,
+    len: usize,
+}
+
+/// The outcome of a request: key, place and state of each lookup.
+pub(crate) type Lines = Vec<(Key, i64, u8)>;
+
+impl Tail {
+    /// Updates it from the file, as the current transaction sees the file.
+    pub(crate) fn sync(&mut self, connection: &Connection) -> Result<(), Fault> {
+        let mut ask = connection.prepare_cached("SELECT request FROM tail")?;
+        let there: HashSet<i64> = ask.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+        let gone: Vec<i64> =
+            self.requests.keys().filter(|request| !there.contains(*request)).copied().collect();
+        for request in gone {
+            self.remove(request);
+        }
+        if self.requests.is_empty() {
+            return self.load_all(connection);
+        }
+        for request in there {
+            if !self.requests.contains_key(&request) {
+                let (required, at_ms, lines) = load(connection, request)?;
+                self.add(request, required, at_ms, &lines);
+            }
+        }
+        Ok(())
+    }
+
+    /// Loads everything with one query, because there may be as many requests as lookups.
+    fn load_all(&mut self, connection: &Connection) -> Result<(), Fault> {
+        let mut ask = connection.prepare_cached(
+            "SELECT request, required, coalesce(settled_ms, sent_ms), packed FROM tail
+             JOIN request ON request.id = tail.request",
+        )?;
+        let mut rows = ask.query([])?;
+        while let Some(row) = rows.next()? {
+            let packed = row.get_ref(3)?.as_blob().map_err(rusqlite::Error::from)?;
+            self.add(row.get(0)?, row.get(1)?, row.get(2)?, &unpack(packed));
+        }
+        Ok(())
+    }
+
+    /// Adds the outcome of a request, which was put into the file.
+    pub(crate) fn add(&mut self, request: i64, required: i64, at_ms: i64, lines: &Lines) {
+        for (key, place, state) in lines {
+            let answer = TailAnswer { request, place: *place, state: *state, required, at_ms };
+            self.answers.entry(*key).or_default().push(answer);
+        }
+        self.len += lines.len();
+        self.requests.insert(request, lines.iter().map(|(key, ..)| *key).collect());
+    }
+
+    fn remove(&mut self, request: i64) {
+        for key in self.requests.remove(&request).unwrap_or_default() {
+            self.len -= 1;
+            if let Some(answers) = self.answers.get_mut(&key) {
+                answers.retain(|answer| answer.request != request);
+                if answers.is_empty() {
+                    self.answers.remove(&key);
+                }
+            }
+        }
+    }
+
+    /// Its answers to this lookup.
+    pub(crate) fn of(&self, key: &Key) -> &[TailAnswer] {
+        self.answers.get(key).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Whether it should be moved into the index.
+    pub(crate) fn is_full(&self, connection: &Connection) -> Result<bool, Fault> {
+        let len = i64::try_from(self.len).unwrap_or(i64::MAX);
+        if len < AT_LEAST {
+            return Ok(false);
+        }
+        let indexed: i64 =
+            connection.prepare_cached("SELECT answers FROM total")?.query_row([], |row| row.get(0))?;
+        Ok(len >= (indexed / ONE_FOR).clamp(AT_LEAST, AT_MOST))
+    }
+}
+
+/// Appends the outcome of a request.
+pub(crate) fn put(connection: &Connection, request: i64, lines: &Lines) -> Result<(), Fault> {
+    let mut packed = Vec::with_capacity(lines.len() * LINE);
+    for (key, place, state) in lines {
+        packed.extend_from_slice(key.as_bytes());
+        packed.push(*state);
+        packed.extend(place.to_le_bytes().get(..3).unwrap_or_default());
+    }
+    connection
+        .prepare_cached("INSERT OR REPLACE INTO tail VALUES (?1, ?2)")?
+        .execute(params![request, packed])?;
+    Ok(())
+}
+
+/// Bytes of a lookup: its key, its state, and three bytes of its place.
+const LINE: usize = Key::BYTES + 4;
+
+fn load(connection: &Connection, request: i64) -> Result<(i64, i64, Lines), Fault> {
+    let (required, at_ms, packed): (i64, i64, Vec<u8>) = connection
+        .prepare_cached(
+            "SELECT required, coalesce(settled_ms, sent_ms), packed FROM tail JOIN request ON request.id = tail.request
+             WHERE request = ?1",
+        )?
+        .query_row([request], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    Ok((required, at_ms, unpack(&packed)))
+}
+
+fn unpack(packed: &[u8]) -> Lines {
+    let line = |line: &[u8]| {
+        let (key, rest) = line.split_at_checked(Key::BYTES)?;
+        let [state, places @ ..] = rest else { return None };
+        let place = places.iter().rev().fold(0, |place, byte| place << 8 | i64::from(*byte));
+        Some((Key::from_bytes(key)?, place, *state))
+    };
+    packed.chunks_exact(LINE).filter_map(line).collect()
+}
+
+/// Moves the whole tail into the index. To be called in a transaction.
+pub(crate) fn fold(connection: &Connection) -> Result<(), Fault> {
+    let mut ask = connection.prepare_cached("SELECT request FROM tail")?;
+    let requests: Vec<i64> = ask.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    if requests.is_empty() {
+        return Ok(());
+    }
+    let mut all = Vec::new();
+    for request in requests {
+        let (required, at_ms, lines) = load(connection, request)?;
+        all.extend(
+            lines.into_iter().map(|(key, place, state)| (key, request, place, state, required, at_ms)),
+        );
+    }
+    let moved = i64::try_from(all.len()).unwrap_or(i64::MAX);
+    index::put(connection, all)?;
+    connection.execute("DELETE FROM tail", [])?;
+    connection.execute("UPDATE total SET answers = answers + ?1", [moved])?;
+    Ok(())
+}

@@ -1,0 +1,108 @@
+//! Which lookups are in flight: the requests of all processes that share the store, as this process has last seen them.
+
+use hashbrown::{HashMap, HashSet};
+
+use super::super::key::Key;
+use super::super::tables::{Fields, within};
+
+/// A request in flight.
+#[derive(Debug)]
+pub(crate) struct Intent {
+    pub(crate) owner: i64,
+    pub(crate) fields: Fields,
+    pub(crate) keys: Vec<Key>,
+}
+
+/// All requests in flight, by the lookups that they ask for.
+#[derive(Debug, Default)]
+pub(crate) struct Intents {
+    by_request: HashMap<i64, Intent>,
+    by_key: HashMap<Key, Vec<i64>>,
+    /// Requests whose answers came and could not be stored. Nobody needs to wait for them.
+    lost: HashSet<i64>,
+}
+
+impl Intents {
+    /// Forgets all of them. They are then read from the file again.
+    pub(super) fn clear(&mut self) {
+        self.by_request.clear();
+        self.by_key.clear();
+    }
+
+    pub(crate) fn add(&mut self, request: i64, intent: Intent) {
+        for key in &intent.keys {
+            self.by_key.entry(*key).or_default().push(request);
+        }
+        self.by_request.insert(request, intent);
+    }
+
+    pub(crate) fn remove(&mut self, request: i64) {
+        self.lost.remove(&request);
+        let Some(intent) = self.by_request.remove(&request) else { return };
+        for key in &intent.keys {
+            if let Some(requests) = self.by_key.get_mut(key) {
+                requests.retain(|known| *known != request);
+                if requests.is_empty() {
+                    self.by_key.remove(key);
+                }
+            }
+        }
+    }
+
+    /// Forgets the requests that are not among these.
+    pub(super) fn keep(&mut self, requests: &HashSet<i64>) {
+        let gone: Vec<i64> =
+            self.by_request.keys().filter(|known| !requests.contains(*known)).copied().collect();
+        for request in gone {
+            self.remove(request);
+        }
+    }
+
+    pub(super) fn has(&self, request: i64) -> bool {
+        self.by_request.contains_key(&request)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.by_request.is_empty()
+    }
+
+    /// Whether the answer to any of them may still come.
+    pub(crate) fn any_awaited(&self) -> bool {
+        self.by_request.keys().any(|request| !self.lost.contains(request))
+    }
+
+    /// The owners of all of them.
+    pub(super) fn owners(&self) -> Vec<i64> {
+        let mut owners: Vec<i64> = self.by_request.values().map(|intent| intent.owner).collect();
+        owners.sort_unstable();
+        owners.dedup();
+        owners
+    }
+
+    /// Notes that the answer to a request came and could not be stored.
+    pub(crate) fn lose(&mut self, request: i64) {
+        self.lost.insert(request);
+    }
+
+    /// The requests that ask for this identifier, and whose answers could answer a lookup with these required fields.
+    pub(crate) fn asking<'a>(
+        &'a self,
+        key: &Key,
+        fields: &'a [Box<str>],
+    ) -> impl Iterator<Item = InFlight> + 'a {
+        let requests = self.by_key.get(key).map(Vec::as_slice).unwrap_or_default();
+        requests.iter().filter_map(move |request| {
+            let intent = self.by_request.get(request)?;
+            let related = within(fields, &intent.fields) || within(&intent.fields, fields);
+            related.then(|| InFlight { owner: intent.owner, lost: self.lost.contains(request) })
+        })
+    }
+}
+
+/// A request that asks for a lookup.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct InFlight {
+    pub(crate) owner: i64,
+    /// Whether its answer came and could not be stored.
+    pub(crate) lost: bool,
+}

@@ -1,0 +1,25 @@
+//! The threads of an open store, which are the only ones that use SQLite: one writes, one reads for runs, one reads for
+//! the user's questions.
+//!
+//! Owns the order of commits, what the writer remembers between them, the requests in flight, and answers that could not
+//! be stored yet. Knows nothing of what is written or asked: that comes as [`Work`] or as a [`ReadTask`].
+
+mod intents;
+mod owner_work;
+mod reader;
+mod shared;
+mod work;
+mod worker;
+mod writer;
+mod writer_state;
+
+pub(crate) use intents::Intent;
+pub(crate) use owner_work::{Bury, Listen};
+pub(crate) use reader::{ReadTask, Reader, ReaderState};
+pub(crate) use shared::Shared;
+pub(crate) use work::Work;
+pub(crate) use worker::{Parked, Worker, closed};
+pub(crate) use writer::Writer;
+#[cfg(test)]
+pub(crate) use writer_state::MOST_WAITING_BYTES;
+pub(crate) use writer_state::WriterState;

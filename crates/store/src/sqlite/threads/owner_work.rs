@@ -1,0 +1,81 @@
+//! Work about owners: what dead processes have left, and what other processes have committed.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::SyncSender;
+
+use rusqlite::Connection;
+
+use exactbuyer_core::error::Error;
+
+use super::super::file::Fault;
+use super::super::tables::requests;
+use super::shared::Shared;
+use super::work::Work;
+use super::writer_state::WriterState;
+
+/// The last work of an opening: removes its owner.
+pub(super) struct Leave;
+
+impl Work for Leave {
+    fn write(&mut self, connection: &Connection, state: &mut WriterState) -> Result<(), Fault> {
+        state.known_owner().map_or(Ok(()), |owner| state.bury(connection, owner))
+    }
+
+    fn finish(self: Box<Self>, _: &Shared, _: Result<(), Error>) -> Option<Box<dyn Work>> {
+        None
+    }
+}
+
+/// Reads what other processes have committed, for a run that waits for their answers.
+pub(crate) struct Listen(pub(crate) Arc<AtomicBool>);
+
+impl Work for Listen {
+    fn is_needed(&self, connection: &Connection, state: &WriterState) -> bool {
+        self.0.store(false, Ordering::Release);
+        if !state.shared.owners.is_in_place() {
+            // Nobody can see any more whether an owner is alive. Runs that wait for others get that error when they look.
+            state.shared.changed.notify_waiters();
+        }
+        let owners = state.shared.intents().owners();
+        let changed = state.is_behind(connection);
+        changed || owners.into_iter().any(|owner| !state.shared.owners.is_alive(owner))
+    }
+
+    fn write(&mut self, connection: &Connection, state: &mut WriterState) -> Result<(), Fault> {
+        bury_the_dead(connection, state)
+    }
+
+    fn finish(self: Box<Self>, _: &Shared, _: Result<(), Error>) -> Option<Box<dyn Work>> {
+        self.0.store(false, Ordering::Release);
+        None
+    }
+}
+
+/// Puts the requests in doubt that dead owners have left in flight.
+pub(crate) struct Bury(pub(crate) SyncSender<Result<(), Error>>);
+
+impl Work for Bury {
+    fn is_needed(&self, connection: &Connection, state: &WriterState) -> bool {
+        requests::owners(connection)
+            .is_ok_and(|owners| owners.iter().any(|owner| !state.shared.owners.is_alive(*owner)))
+    }
+
+    fn write(&mut self, connection: &Connection, state: &mut WriterState) -> Result<(), Fault> {
+        bury_the_dead(connection, state)
+    }
+
+    fn finish(self: Box<Self>, _: &Shared, committed: Result<(), Error>) -> Option<Box<dyn Work>> {
+        let _ = self.0.send(committed);
+        None
+    }
+}
+
+fn bury_the_dead(connection: &Connection, state: &mut WriterState) -> Result<(), Fault> {
+    for owner in requests::owners(connection)? {
+        if !state.shared.owners.is_alive(owner) {
+            state.bury(connection, owner)?;
+        }
+    }
+    Ok(())
+}

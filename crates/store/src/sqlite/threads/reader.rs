@@ -1,0 +1,90 @@
+//! The threads that read. There are two, one for runs and one for the user's questions, so that neither waits for the
+//! other.
+
+use std::sync::Arc;
+
+use rusqlite::Connection;
+
+use exactbuyer_core::error::Error;
+
+use super::super::file::{Fault, OpenFiles, busy};
+use super::super::platform;
+use super::super::tables::{BlockCache, Tail};
+use super::shared::Shared;
+use super::worker::Role;
+
+/// A question. It gets the state of the reading thread, or the error if the store could not be opened.
+pub(crate) type ReadTask = Box<dyn FnOnce(Result<&mut ReaderState, Error>) + Send>;
+
+/// The connection of a reading thread, and what the thread remembers.
+#[derive(Debug)]
+pub(crate) struct ReaderState {
+    pub(crate) connection: Connection,
+    pub(crate) blocks: BlockCache,
+    files: OpenFiles,
+    tail: Tail,
+}
+
+/// The role of a thread that reads.
+#[derive(Debug)]
+pub(crate) struct Reader {
+    shared: Arc<Shared>,
+    state: Option<ReaderState>,
+}
+
+impl Reader {
+    pub(crate) const fn new(shared: Arc<Shared>) -> Self {
+        Self { shared, state: None }
+    }
+
+    fn state(&mut self) -> Result<&mut ReaderState, Fault> {
+        platform::forget_failed_call();
+        if self.state.is_none() {
+            let (connection, files) = self.shared.connect()?;
+            connection.pragma_update(None, "query_only", true)?;
+            let (blocks, tail) = (BlockCache::default(), Tail::default());
+            self.state = Some(ReaderState { connection, blocks, files, tail });
+        }
+        let state = self.state.as_mut();
+        state.as_ref().map_or(Ok(()), |state| state.files.check_index())?;
+        state.ok_or_else(|| Fault::of("the store could not be opened: run this again"))
+    }
+}
+
+impl Role for Reader {
+    type Task = ReadTask;
+
+    fn serve(&mut self, tasks: Vec<ReadTask>) -> Vec<ReadTask> {
+        let mut tasks = tasks.into_iter();
+        while !busy::is_fork_near()
+            && let Some(task) = tasks.next()
+        {
+            let shared = self.shared.clone();
+            let longest = shared.lock_timeout;
+            busy::within(longest, || task(self.state().map_err(|fault| shared.error(fault))));
+        }
+        tasks.collect()
+    }
+
+    fn close(&mut self) {
+        self.state = None;
+    }
+}
+
+impl ReaderState {
+    /// Answers a question from one state of the file.
+    pub(crate) fn in_transaction<T>(
+        &mut self,
+        ask: impl FnOnce(&Connection, &mut BlockCache, &Tail) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        self.connection.execute_batch("BEGIN")?;
+        let Self { connection, blocks, tail, .. } = self;
+        let answer = tail.sync(connection).and_then(|()| ask(connection, blocks, tail));
+        let ended = self.connection.execute_batch("COMMIT");
+        if ended.is_err() && !self.connection.is_autocommit() {
+            // This can be interrupted too. The next question must not find an open transaction.
+            let _ = self.connection.execute_batch("ROLLBACK");
+        }
+        answer.and_then(|answer| ended.map(|()| answer).map_err(Into::into))
+    }
+}

@@ -1,0 +1,100 @@
+//! What the threads of one open store share.
+
+use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rusqlite::Connection;
+use tokio::sync::Notify;
+
+use exactbuyer_core::error::Error;
+
+use super::super::file::{Fault, Identity, NameLock, OpenFiles, Owners, connect, open_files};
+use super::super::key::Secret;
+use super::super::platform::{self, FileId};
+use super::super::tables::FieldSets;
+use super::intents::Intents;
+
+/// What the threads share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) path: PathBuf,
+    /// The file that was opened first. Another file at this path is another store.
+    pub(crate) file: FileId,
+    pub(crate) identity: Identity,
+    pub(crate) owners: Owners,
+    /// Locked as long as the store is open.
+    name: NameLock,
+    pub(crate) lock_timeout: Duration,
+    pub(crate) changed: Notify,
+    pub(crate) field_sets: FieldSets,
+    intents: Mutex<Intents>,
+    orphans: Mutex<Vec<i64>>,
+}
+
+impl Shared {
+    pub(crate) fn new(
+        (path, file, name): (PathBuf, FileId, NameLock),
+        identity: Identity,
+        owners: Owners,
+        lock_timeout: Duration,
+    ) -> Self {
+        Self {
+            path,
+            file,
+            identity,
+            owners,
+            name,
+            lock_timeout,
+            changed: Notify::new(),
+            field_sets: FieldSets::default(),
+            intents: Mutex::default(),
+            orphans: Mutex::default(),
+        }
+    }
+
+    /// Closes the files that hold locks, although this value may still be referenced.
+    pub(crate) fn close_files(&self) {
+        self.owners.close();
+        self.name.close();
+    }
+
+    /// The secret of the keyed hashes.
+    pub(crate) fn secret(&self) -> &Secret {
+        &self.identity.secret
+    }
+
+    pub(crate) fn intents(&self) -> MutexGuard<'_, Intents> {
+        self.intents.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Claimed requests whose claimants were gone before they received the claims.
+    pub(super) fn orphans(&self) -> Vec<i64> {
+        self.orphans.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn add_orphan(&self, request: i64) {
+        self.orphans.lock().unwrap_or_else(PoisonError::into_inner).push(request);
+    }
+
+    pub(super) fn remove_orphan(&self, request: i64) {
+        self.orphans.lock().unwrap_or_else(PoisonError::into_inner).retain(|known| *known != request);
+    }
+
+    /// Another connection to the store, and the files that it has open.
+    pub(crate) fn connect(&self) -> Result<(Connection, OpenFiles), Fault> {
+        // Another store must not be accessed.
+        let is_here = platform::lies_at(self.file, &self.path);
+        if !is_here.map_err(|error| open_files::not_found(&self.path, &error))? {
+            return Err(open_files::gone(&self.path));
+        }
+        let connection = connect(&self.path)?;
+        let files = OpenFiles::of(&self.path, self.file)?;
+        Ok((connection, files))
+    }
+
+    /// The error for the user.
+    pub(crate) fn error(&self, fault: Fault) -> Error {
+        fault.into_error(&self.path)
+    }
+}

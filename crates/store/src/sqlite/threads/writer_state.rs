@@ -1,0 +1,244 @@
+//! What the writer remembers between transactions, and what it writes about owners.
+
+use std::sync::Arc;
+
+use hashbrown::{HashMap, HashSet};
+use rusqlite::{Connection, params};
+
+use super::super::clock::{now_ms, utc};
+use super::super::file::Fault;
+use super::super::recognise::PurgedPeople;
+use super::super::tables::{DecodedBlock, Tail, barred, block, block_table, index, state, tail};
+use super::intents::Intent;
+use super::shared::Shared;
+
+/// No new claims are made while this many bytes of answers wait to be stored. The answers to requests in flight are kept
+/// too: at most `max_concurrency` replies for each run.
+pub(crate) const MOST_WAITING_BYTES: usize = 64 << 20;
+
+/// What the writer remembers between transactions.
+#[derive(Debug)]
+pub(crate) struct WriterState {
+    pub(crate) shared: Arc<Shared>,
+    /// The owner of this opening, once it has claimed something.
+    owner: Option<i64>,
+    /// Whether the owner's row is in the file.
+    registered: bool,
+    /// The rates of this opening that other processes see, by key.
+    paces: HashMap<u64, u32>,
+    /// The version of the file with which the memory was last compared.
+    version: Option<i64>,
+    /// The newest answers.
+    pub(crate) tail: Tail,
+    /// The people who were purged, once they were needed.
+    purged: Option<PurgedPeople>,
+    /// Whether something happened that runs may wait for.
+    pub(crate) notify: bool,
+    /// Bytes of answers that wait to be stored and may be stored later.
+    pub(super) waiting_bytes: usize,
+}
+
+impl WriterState {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        Self {
+            shared,
+            owner: None,
+            registered: false,
+            paces: HashMap::new(),
+            version: None,
+            tail: Tail::default(),
+            purged: None,
+            notify: false,
+            waiting_bytes: 0,
+        }
+    }
+
+    /// The owner of this opening, if it has one yet.
+    pub(super) const fn known_owner(&self) -> Option<i64> {
+        self.owner
+    }
+
+    /// Whether another process has changed the file since the memory was compared with it.
+    pub(super) fn is_behind(&self, connection: &Connection) -> bool {
+        version(connection).ok() != self.version
+    }
+
+    /// Compares the memory with the file, if another process has changed the file.
+    pub(super) fn sync(&mut self, connection: &Connection) -> Result<(), Fault> {
+        let version = version(connection)?;
+        if self.version == Some(version) {
+            return Ok(());
+        }
+        if self.version.is_none() {
+            // The number of a request that was rolled back may now be that of another process's request.
+            self.shared.intents().clear();
+            self.tail = Tail::default();
+        }
+        let mut open = connection
+            .prepare_cached("SELECT id, owner, required, intent FROM request WHERE settled_ms IS NULL")?;
+        let mut rows = open.query([])?;
+        let mut seen = HashSet::new();
+        while let Some(row) = rows.next()? {
+            let request: i64 = row.get(0)?;
+            seen.insert(request);
+            if self.shared.intents().has(request) {
+                continue;
+            }
+            let fields = self.shared.field_sets.get(connection, row.get(2)?)?;
+            let packed: Vec<u8> = row.get(3)?;
+            let keys = DecodedBlock::decode(&packed)?.keys(self.shared.secret());
+            let intent = Intent { owner: row.get(1)?, fields, keys };
+            self.shared.intents().add(request, intent);
+        }
+        self.shared.intents().keep(&seen);
+        self.tail.sync(connection)?;
+        self.purged = None;
+        self.version = Some(version);
+        self.notify = true;
+        Ok(())
+    }
+
+    /// The people who were purged by an identifier.
+    pub(crate) fn purged(&mut self, connection: &Connection) -> Result<&PurgedPeople, Fault> {
+        let purged = match self.purged.take() {
+            Some(known) => known,
+            None => PurgedPeople::new(barred::named_keys(connection)?, self.shared.secret().clone()),
+        };
+        Ok(self.purged.insert(purged))
+    }
+
+    /// To be called if somebody was purged or allowed.
+    pub(crate) fn purged_changed(&mut self) {
+        self.purged = None;
+    }
+
+    /// # Errors
+    /// If so many answers wait to be stored that there is no room for the answers to another request.
+    pub(crate) fn check_room(&self) -> Result<(), Fault> {
+        if self.waiting_bytes < MOST_WAITING_BYTES {
+            return Ok(());
+        }
+        Err(Fault::of(format!(
+            "the store {}: many answers could not be stored yet, so nothing more is sent: make room on the disk, or end \
+             what keeps the store locked, and run this again",
+            self.shared.path.display()
+        )))
+    }
+
+    /// Moves the newest answers into the index, for work that reads only the index.
+    pub(crate) fn fold(&mut self, connection: &Connection) -> Result<(), Fault> {
+        tail::fold(connection)?;
+        self.tail = Tail::default();
+        Ok(())
+    }
+
+    /// To be called if a transaction failed or the connection was closed: the memory must be compared with the file
+    /// again.
+    pub(super) fn distrust_memory(&mut self) {
+        self.version = None;
+        self.purged = None;
+        self.registered = false;
+        self.paces.clear();
+        self.shared.field_sets.clear();
+    }
+
+    /// The owner of this opening, which holds its lock before its number is in the file. Numbers are random and not counted:
+    /// another process could get the number that a failed transaction has rolled back.
+    pub(crate) fn owner(&mut self, connection: &Connection) -> Result<i64, Fault> {
+        let owner = if let Some(owner) = self.owner {
+            owner
+        } else {
+            let drawn: i64 =
+                connection.query_row("SELECT (random() >> 2) & ?1", [i64::MAX >> 2], |row| row.get(0))?;
+            self.shared.owners.enter(drawn)?;
+            *self.owner.insert(drawn)
+        };
+        if !self.registered {
+            connection
+                .prepare_cached("INSERT OR IGNORE INTO owner VALUES (?1, ?2, ?3)")?
+                .execute(params![owner, std::process::id(), now_ms()])?;
+            self.registered = true;
+        }
+        Ok(owner)
+    }
+
+    /// Shows other processes how fast this one may send.
+    pub(crate) fn pace(&mut self, connection: &Connection, key: u64, per_minute: u32) -> Result<(), Fault> {
+        if self.paces.get(&key) == Some(&per_minute) {
+            return Ok(());
+        }
+        let owner = self.owner(connection)?;
+        connection.prepare_cached("INSERT OR REPLACE INTO pace VALUES (?1, ?2, ?3)")?.execute(params![
+            owner,
+            key.cast_signed(),
+            per_minute
+        ])?;
+        self.paces.insert(key, per_minute);
+        Ok(())
+    }
+
+    /// Removes an owner that is dead. The requests that it has left in flight are in doubt from now on.
+    pub(crate) fn bury(&mut self, connection: &Connection, owner: i64) -> Result<(), Fault> {
+        let mut open = connection.prepare_cached(
+            "SELECT id, required, sent_ms, lookups, intent FROM request WHERE settled_ms IS NULL AND owner = ?1",
+        )?;
+        let left: Vec<(i64, i64, i64, i64, Vec<u8>)> = open
+            .query_map([owner], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?)))?
+            .collect::<Result<_, _>>()?;
+        for (request, required, sent_ms, lookups, packed) in left {
+            let why =
+                format!("the process that asked ended before the answer came; asked at {}", utc(sent_ms));
+            let asked = DecodedBlock::decode(&packed)?.lookups();
+            let known = asked.iter().filter_map(|lookup| lookup.identifier.as_ref());
+            for (first, block) in
+                block::pack(known.clone().map(|known| (known, state::LEFT, why.as_bytes())))?
+            {
+                block_table::put(connection, request, first, &block)?;
+            }
+            let keys: Vec<_> = known.map(|known| self.shared.secret().key(known)).collect();
+            let replaced = keys.iter().copied();
+            index::replace_doubts(connection, &self.shared.field_sets, (request, required), replaced)?;
+            let rows =
+                (0..).zip(keys).map(|(place, key)| (key, request, place, state::LEFT, required, sent_ms));
+            index::put(connection, rows.collect())?;
+            connection
+                .prepare_cached("UPDATE request SET settled_ms = ?2, outcome = 'left', unknown = ?3, intent = NULL WHERE id = ?1")?
+                .execute(params![request, now_ms(), lookups])?;
+            self.shared.intents().remove(request);
+        }
+        connection.prepare_cached("DELETE FROM owner WHERE id = ?1")?.execute([owner])?;
+        connection.prepare_cached("DELETE FROM pace WHERE owner = ?1")?.execute([owner])?;
+        self.notify = true;
+        Ok(())
+    }
+
+    /// Releases claims whose claimants were gone before they received them: nothing was sent.
+    pub(super) fn release_orphans(&mut self, connection: &Connection) -> Result<(), Fault> {
+        for request in self.shared.orphans() {
+            connection
+                .prepare_cached(
+                    "UPDATE total SET in_doubt = in_doubt - coalesce(
+                       (SELECT in_doubt FROM request WHERE id = ?1 AND settled_ms IS NULL), 0)",
+                )?
+                .execute([request])?;
+            let released = connection
+                .prepare_cached(
+                    "UPDATE request SET settled_ms = ?2, outcome = 'not_sent', in_doubt = 0, counted = 0, intent = NULL
+                     WHERE id = ?1 AND settled_ms IS NULL",
+                )?
+                .execute(params![request, now_ms()])?;
+            if released == 0 {
+                // An earlier transaction has released it and was committed.
+                self.shared.remove_orphan(request);
+            }
+            self.shared.intents().remove(request);
+            self.notify = true;
+        }
+        Ok(())
+    }
+}
+
+/// A number that changes when another connection commits.
+fn version(connection: &Connection) -> Result<i64, Fault> {
+    Ok(connection.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))?)
+}

@@ -1,0 +1,118 @@
+//! Exports all answers as lines of JSON, for other tools and for users who leave.
+
+use std::collections::VecDeque;
+use std::fmt::Write as _;
+
+use bytes::Bytes;
+use rusqlite::Connection;
+
+use exactbuyer_core::error::Error;
+use exactbuyer_core::identifier::Identifier;
+use exactbuyer_core::results::standard_json;
+
+use super::super::file::Fault;
+use super::super::process::SqliteStore;
+use super::super::tables::{DecodedBlock, Fields, block, block_start, block_table, requests, state};
+use super::super::threads::Shared;
+
+/// The number of blocks that are read together.
+const PAGE: i64 = 64;
+
+/// The answers of a store, one JSON object a line, in the order of the requests. Answers that arrive meanwhile may be
+/// missing.
+#[derive(Debug)]
+pub struct Export {
+    store: SqliteStore,
+    lines: VecDeque<String>,
+    /// The last block that was read; `None` if there are no more.
+    after: Option<i64>,
+}
+
+impl SqliteStore {
+    /// Every answer as JSON Lines: `field_type`, `value` (the canonical form), `required_fields`,
+    /// `status`, `fetched_at` (RFC 3339), `request` (its number in the journal) and, for a contact,
+    /// `enriched_contact`, else `reason`. If a lookup was sent again, each answer has its line.
+    #[must_use]
+    pub fn export(&self) -> Export {
+        Export { store: self.clone(), lines: VecDeque::new(), after: Some(0) }
+    }
+
+    /// The kept reply of a request that was charged and could not be read completely, as it arrived; `None` if there is
+    /// none.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub fn read_unread(&self, request: i64) -> Result<Option<Bytes>, Error> {
+        self.ask(move |reader, _| {
+            let packed = requests::unread(&reader.connection, request)?;
+            packed.map(|packed| block::decompress(&packed).map(Bytes::from)).transpose()
+        })
+    }
+}
+
+impl Iterator for Export {
+    type Item = Result<String, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        while self.lines.is_empty() {
+            let after = self.after?;
+            let page = self.store.read(move |connection, shared| page(connection, shared, after));
+            match page {
+                Ok(Some((lines, last))) => {
+                    self.lines = lines;
+                    self.after = Some(last);
+                }
+                Ok(None) => self.after = None,
+                Err(error) => {
+                    self.after = None;
+                    return Some(Err(error));
+                }
+            }
+        }
+        self.lines.pop_front().map(Ok)
+    }
+}
+
+fn page(
+    connection: &Connection,
+    shared: &Shared,
+    after: i64,
+) -> Result<Option<(VecDeque<String>, i64)>, Fault> {
+    let (mut lines, mut last) = (VecDeque::new(), None);
+    for (id, packed) in block_table::after(connection, after, PAGE)? {
+        let (request, _) = block_start(id);
+        let (required, at_ms) = requests::required_and_time(connection, request)?;
+        let fields = shared.field_sets.get(connection, required)?;
+        for lookup in DecodedBlock::decode(&packed)?.lookups() {
+            if let Some(identifier) = &lookup.identifier {
+                lines.push_back(line(identifier, &fields, lookup.state, &lookup.body, request, at_ms));
+            }
+        }
+        last = Some(id);
+    }
+    Ok(last.map(|last| (lines, last)))
+}
+
+fn line(identifier: &Identifier, fields: &Fields, kind: u8, body: &[u8], request: i64, at_ms: i64) -> String {
+    let quoted = |text: &str| serde_json::Value::from(text).to_string();
+    let fields = serde_json::Value::from(fields.iter().map(|field| &**field).collect::<Vec<_>>());
+    let at = jiff::Timestamp::from_millisecond(at_ms).map(|at| at.to_string()).unwrap_or_default();
+    let mut line = format!(
+        r#"{{"field_type":{},"value":{},"required_fields":{fields},"status":{},"fetched_at":{},"request":{request},"#,
+        quoted(identifier.field_type().as_str()),
+        quoted(identifier.canonical()),
+        quoted(state::status(kind)),
+        quoted(&at),
+    );
+    let body = if kind == state::HIT { standard_json(body) } else { body.into() };
+    let body = String::from_utf8_lossy(&body);
+    // Writing to a string does not fail.
+    let _ = if kind == state::HIT {
+        // In JSON, line breaks are only between two tokens.
+        write!(line, r#""enriched_contact":{}}}"#, body.replace(['\n', '\r'], " "))
+    } else {
+        let reason = if body.is_empty() { "null".to_owned() } else { quoted(&body) };
+        write!(line, r#""enriched_contact":null,"reason":{reason}}}"#)
+    };
+    line
+}

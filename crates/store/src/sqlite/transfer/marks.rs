@@ -1,0 +1,81 @@
+//! Marks: random numbers that an enricher writes into the store before the enricher is copied. A copy of the enricher that
+//! finds its mark uses the same file, and not an earlier copy of it: on a machine made from the same image, or a backup
+//! that was copied over the store.
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use exactbuyer_core::error::Error;
+
+use super::super::file::Fault;
+use super::super::process::SqliteStore;
+
+/// The most marks that are kept. For each further one, the oldest is deleted.
+const MOST_MARKS: i64 = 10_000;
+
+impl SqliteStore {
+    /// Writes a new mark. Returns its number and the random bytes.
+    ///
+    /// # Errors
+    /// If the store cannot be written.
+    pub fn add_mark(&self) -> Result<(i64, [u8; 16]), Error> {
+        self.write(|connection, _| add(connection))
+    }
+
+    /// Whether the store has this mark.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub fn has_mark(&self, number: i64, token: Vec<u8>) -> Result<bool, Error> {
+        self.ask(move |reader, _| {
+            let mut ask = reader.connection.prepare_cached("SELECT value FROM meta WHERE name = ?1")?;
+            let found: Option<Vec<u8>> = ask.query_row([name(number)], |row| row.get(0)).optional()?;
+            Ok(found.is_some_and(|found| found == token))
+        })
+    }
+}
+
+fn add(connection: &Connection) -> Result<(i64, [u8; 16]), Fault> {
+    let last: Option<i64> = connection.query_row(
+        "SELECT CAST(substr(max(name), 6) AS INTEGER) FROM meta WHERE name >= 'mark ' AND name < 'mark!'",
+        [],
+        |row| row.get(0),
+    )?;
+    let number = last.unwrap_or(0) + 1;
+    // SQLite seeds its generator from the system's.
+    let token: [u8; 16] = connection.query_row("SELECT randomblob(16)", [], |row| row.get(0))?;
+    connection.execute("INSERT INTO meta VALUES (?1, ?2)", params![name(number), token])?;
+    connection.execute("DELETE FROM meta WHERE name = ?1", [name(number - MOST_MARKS)])?;
+    Ok((number, token))
+}
+
+/// The name in the table `meta`. Names sort in the order of their numbers.
+fn name(number: i64) -> String {
+    format!("mark {number:019}")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn the_oldest_marks_are_deleted_and_each_is_another() {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch("CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID").unwrap();
+        connection.execute_batch("INSERT INTO meta VALUES ('paused x', 1), ('name', 2)").unwrap();
+        let first = add(&connection).unwrap();
+        let second = add(&connection).unwrap();
+        assert_eq!((first.0, second.0), (1, 2));
+        assert_ne!(first.1, second.1);
+        for _ in 2..=MOST_MARKS {
+            add(&connection).unwrap();
+        }
+        let (marks, oldest): (i64, String) = connection
+            .query_row("SELECT count(*), min(name) FROM meta WHERE name LIKE 'mark %'", [], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })
+            .unwrap();
+        assert_eq!((marks, oldest), (MOST_MARKS, name(2)));
+    }
+}

@@ -1,0 +1,210 @@
+"""A stream for `async for`. What both kinds of stream share is in `streams.py`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import suppress
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from exactbuyer.exceptions import ExactBuyerError
+
+from .call import TICK_S
+from .streams import ReadRows, StreamBase, log_unread_rows
+from .waiting import Waiter
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from exactbuyer.report.results import Result
+
+    from .stream_call import StreamCall
+
+
+class AsyncSource:
+    """Reads an async source a slice ahead, in a task of its own.
+
+    It is a task, so that finished rows can be yielded while the source is slow. It does not refer to the
+    stream; so a stream that nothing refers to ends at once, and not when the garbage collector runs.
+    """
+
+    def __init__(self, source: AsyncIterator[object], most: int, waiter: Waiter) -> None:
+        self._source = source
+        self._most = most
+        self._waiter = waiter
+        self._rows: list[object] = []
+        self._has_room = asyncio.Event()
+        self._closed = False
+        self._task = asyncio.get_running_loop().create_task(self._read())
+        self._task.add_done_callback(lambda _: waiter.wake())
+
+    async def _read(self) -> None:
+        async for row in self._source:
+            self._rows.append(row)
+            self._waiter.wake()
+            while len(self._rows) >= self._most:
+                self._has_room.clear()
+                await self._has_room.wait()
+
+    def take(self) -> list[object]:
+        """What has been read meanwhile."""
+        rows, self._rows = self._rows, []
+        # A closed loop raises here.
+        with suppress(RuntimeError):
+            self._has_room.set()
+        return rows
+
+    def is_over(self) -> bool:
+        """Whether the source has ended, and all of it was taken."""
+        return self._task.done() and not self._rows
+
+    def trouble(self) -> BaseException | None:
+        """What the source raised. Only once it is over."""
+        if not self._task.cancelled():
+            return self._task.exception()
+        # By whoever closed it; or by the source itself, for which something was cancelled that it waited for.
+        return None if self._closed else asyncio.CancelledError("the source of the rows was cancelled")
+
+    def belongs_here(self) -> bool:
+        """Whether it reads in the loop that is running now."""
+        return self._task.get_loop() is asyncio.get_running_loop()
+
+    def close(self) -> None:
+        """Reads no further."""
+        self._closed = True
+        if not self._task.get_loop().is_closed():
+            self._task.cancel()
+
+
+class AsyncStream(StreamBase, AsyncIterator["Result"]):
+    """The results in input order, as soon as they are known. For one task; also an async context manager.
+
+    A stream reads ahead of the consumer by a bounded number of rows (`Settings.window_rows`). If it is left
+    early, it sends no new request. `BulkEnricher.recover` returns the results of its requests in flight, and
+    those that were paid for but not yet yielded. If `anext()` is cancelled, nothing is lost: the next
+    `anext()` continues.
+    """
+
+    __module__ = "exactbuyer"
+
+    def __init__(
+        self, call: StreamCall, read: ReadRows, source: Iterator[Sequence[object]] | AsyncIterator[object]
+    ) -> None:
+        super().__init__(call, read)
+        self._source = source
+        self._waiter: Waiter | None = None
+        self._reader: AsyncSource | None = None
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Result:
+        if self._call.has_row():
+            return self._call.hand_out()
+        if self._closed:
+            raise StopAsyncIteration
+        try:
+            more = await self._advance()
+        except asyncio.CancelledError:
+            # Only this wait was cancelled; closing the stream is `aclose()`.
+            raise
+        except BaseException:
+            self._detach()
+            self._end_reading()
+            raise
+        if more:
+            return self._call.hand_out()
+        self._end_reading()
+        self._finish()
+        raise StopAsyncIteration
+
+    async def _advance(self) -> bool:
+        call, intake = self._call, self._intake
+        waiter = self._waiter = self._waiter_here()
+        while True:
+            if isinstance(self._source, AsyncIterator):
+                self._feed_from(self._source, waiter)
+            else:
+                while intake.wants() and intake.pull(self._source):  # noqa: ASYNC110 - lets others run
+                    await asyncio.sleep(0)
+            if not waiter.waiting:
+                call.collect()
+            call.tick()
+            refused = self._refused()
+            if call.has_row() and not refused:
+                return True
+            if call.over():
+                return False
+            polling = intake.wants() and self._reader is None
+            await waiter.wait(0.0 if polling else TICK_S)
+
+    def _feed_from(self, source: AsyncIterator[object], waiter: Waiter) -> None:
+        """Feeds what has been read meanwhile; at the source's end says so, with what it raised if it did."""
+        call, intake = self._call, self._intake
+        if intake.ended:
+            return
+        reader = self._reader = self._reader or AsyncSource(source, call.settings.chunk_size, waiter)
+        if not reader.belongs_here():
+            reader.close()
+            intake.feed(reader.take())
+            lost = (
+                "an async source can be read only in the event loop in which it was begun, which is another"
+            )
+            intake.end(ExactBuyerError(lost))
+            return
+        if intake.wants() and (rows := reader.take()):
+            intake.feed(rows)
+        if reader.is_over():
+            trouble = reader.trouble()
+            if trouble is not None and not isinstance(trouble, Exception):
+                # What is in flight, and the rows before it, are `recover()`'s.
+                self._detach()
+                self._end_reading()
+                raise trouble
+            intake.end(trouble)
+
+    def _waiter_here(self) -> Waiter:
+        """A waiter for the loop that is running now: the loop of an earlier one may be closed."""
+        if self._waiter is not None and self._waiter.belongs_here():
+            return self._waiter
+        if self._waiter is not None:
+            self._waiter.close()
+        return Waiter(self._call)
+
+    def _end_reading(self) -> None:
+        if self._reader is not None:
+            self._reader.close()
+        if self._waiter is not None:
+            self._waiter.close()
+
+    async def aclose(self) -> None:
+        """Sends nothing new, and waits up to `grace` for requests in flight. `recover()` returns the rest."""
+        if self._closed:
+            return
+        call = self._call
+        call.keep_for_recovery()
+        self._closed = True
+        waiter = self._waiter = self._waiter_here()
+        try:
+            call.stop()
+            if self._reader is not None:
+                self._reader.close()
+            await waiter.until_over()
+        finally:
+            call.detach()
+            self._end_reading()
+            log_unread_rows(call)
+
+    def __del__(self) -> None:
+        super().__del__()
+        with suppress(Exception):
+            self._end_reading()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()

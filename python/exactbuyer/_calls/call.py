@@ -1,0 +1,376 @@
+"""One call under way: the core's run, and what Python keeps beside it.
+
+Owns how a call ends: with results, an exception, a warning, or stopped. How it waits is in `_enrich`,
+`_enrich_async` and `_enrich_table`.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import weakref
+from contextlib import suppress
+from itertools import repeat
+from typing import TYPE_CHECKING, Any, cast
+
+from exactbuyer import exceptions
+from exactbuyer.exceptions import ExactBuyerError, Interrupted, InvalidIdentifierError
+from exactbuyer.report._warnings import MANY_ROWS, warn_incomplete, warn_not_stored, warn_of_nothing_kept
+from exactbuyer.report.receipt import Receipt
+from exactbuyer.report.results import Problem, Results
+from exactbuyer.report.wording import count
+from exactbuyer.settings import LOOPBACK
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from exactbuyer._core import Rows, Run
+    from exactbuyer.report.progress import Watch
+
+    from .options import OnError
+    from .session import Session
+
+logger = logging.getLogger("exactbuyer")
+
+
+SHOWN_BY_CLI = {"shown_by_cli": True}
+"""Marks log records about what the command line shows in its own words."""
+
+TICK_S = 0.1
+"""How long a call waits before it looks at the clock and at its progress again."""
+
+_ABOUT_SETTINGS = frozenset({"AuthenticationError", "ApiError", "ConfigError"})
+_PROXY_LOGIN = 407
+_NAMED = 10
+
+
+def _is_about_settings(kind: str, status: int | None) -> bool:
+    """Whether it is a setting that has to be changed, and no row, before anything can be sent."""
+    return kind in _ABOUT_SETTINGS or status == _PROXY_LOGIN
+
+
+def refuse_invalid(parts: list[Rows]) -> None:
+    """Raises `InvalidIdentifierError` with every row that cannot be looked up, if there is one."""
+    errors = [Problem(row, "invalid", reason) for rows in parts for row, reason in rows.invalid()]
+    if not errors:
+        return
+    same: dict[str, list[str]] = {}
+    for row, _, reason in errors[:_NAMED]:
+        same.setdefault(reason, []).append(f"{row}")
+    named = "; ".join(
+        f"row{'s' if len(rows) > 1 else ''} {', '.join(rows)}: {reason}" for reason, rows in same.items()
+    )
+    more = f"; and {len(errors) - _NAMED:,} more in the exception's .errors" if len(errors) > _NAMED else ""
+    raise InvalidIdentifierError(
+        f"{len(errors):,} of {count(sum(map(len, parts)), 'row')} cannot be looked up: {named}{more}. "
+        f"Nothing was sent. Correct them, or pass on_error='record' to ask for the others.",
+        errors=errors,
+    )
+
+
+class Call:
+    """A call under way."""
+
+    where = ".results"
+    """What of an exception holds what was paid for."""
+
+    whole = True
+    """Whether all rows are known when the call begins. Then it forgets no lookup, and pays for none twice."""
+
+    def __init__(self, run: Run, name: str, session: Session, watch: Watch) -> None:
+        self.run = run
+        self.settings = session.settings
+        self._name = name
+        # It also keeps a sandbox alive until the call is over.
+        self._session = session
+        self._watch = watch
+        watch.paced_by(session.settings)
+        self.settled: Receipt | None = None
+        """Its receipt, once the call history has it. The history sets it."""
+        self.is_handed_out = False
+        """Whether `recover()` is working on it, or has returned it."""
+        self.is_caller_done = False
+        """Whether its own caller has finished with it. Before that it must not be given up."""
+        self._is_given_up = False
+        self._rest: Results | None = None
+        self._is_delivered = False
+        self._loop: weakref.ref[asyncio.AbstractEventLoop] | None = None
+        self._is_registered = False
+        self.store_only = False
+        """Rows stay open because that is what was asked for."""
+        # Nothing outlives the call, and it is real money: then how many rows have asked so far.
+        unkept = self.settings.store is None and self.settings.service != LOOPBACK
+        self._rows_without_store: int | None = 0 if unkept else None
+
+    def await_in(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Notes the event loop that waits for it."""
+        self._loop = weakref.ref(loop)
+
+    def is_abandoned(self) -> bool:
+        """Whether its event loop was closed, so that nothing will continue the call."""
+        if self._loop is None or self._is_delivered:
+            return False
+        loop = self._loop()
+        return loop is None or loop.is_closed()
+
+    def _feed(self, rows: Rows) -> None:
+        """Gives the run rows. Warns once if many are paid for and no store keeps the answers."""
+        if not self._is_registered:
+            # Before anything is sent, so that its receipt counts even if the caller abandons it.
+            self._is_registered = True
+            self._session.history.begin(self)
+            self._session.history.trim()
+        if self._rows_without_store is not None:
+            self._rows_without_store += rows.asking()
+            if self._rows_without_store > MANY_ROWS:
+                self._rows_without_store = None
+                warn_of_nothing_kept()
+        self.run.feed(rows)
+
+    def collect(self) -> None:
+        """Takes what is ready out of the run."""
+        raise NotImplementedError
+
+    def rest(self) -> Results:
+        """Every row that has not been handed out. Gives the same until :meth:`let_go`."""
+        raise NotImplementedError
+
+    def release_remaining(self) -> None:
+        """Hands out nothing of the rest any more."""
+
+    def tick(self, *, last: bool = False) -> None:
+        """Shows how it gets on, if it is time to."""
+        self._watch.tick(self.run.progress, last=last)
+
+    def step(self, timeout_s: float = TICK_S) -> None:
+        """Waits for something to be ready, and takes it. Blocks; Ctrl-C raises out of it."""
+        self.run.wait(timeout_s)
+        self.collect()
+        self.tick()
+
+    def over(self) -> bool:
+        """Whether every row's outcome has been taken, or the call was given up."""
+        return self._is_given_up or self.run.over()
+
+    def kept_rows(self) -> int:
+        """How many rows it keeps for `recover()`."""
+        raise NotImplementedError
+
+    def may_be_given_up(self) -> bool:
+        """Whether nothing of it is under way, its own caller has finished with it, and its rows are kept."""
+        if not self.is_caller_done or self._is_given_up:
+            return False
+        progress = self.run.progress()
+        return not progress["in_flight"] and progress["done"] >= progress["rows"]
+
+    def is_stored(self) -> bool:
+        """Whether a store has all its answers, so that asking again is free. Final once nothing is under way.
+
+        A store does not keep contacts that mention a purged person.
+        """
+        counts = self.run.receipt()
+        store = self._session.store
+        missing = counts.get("not_stored") or counts.get("withheld")
+        return store is not None and not missing and store.exists()
+
+    def give_up(self, *, is_stored: bool) -> None:
+        """Drops its rows and keeps its receipt. Only if it `may_be_given_up`."""
+        self._is_given_up = True
+        receipt = self._current_receipt()
+        self._session.history.add_receipt(self, receipt)
+        logger.log(
+            logging.INFO if is_stored else logging.WARNING,
+            "%s of an interrupted call that was not recovered (%s) are no longer kept: %s",
+            count(receipt.rows, "row"),
+            count(receipt.credits, "credit"),
+            "the store has the answers" if is_stored else "they are lost: call recover() in time",
+        )
+
+    def receipt_so_far(self) -> Receipt | None:
+        """Its receipt so far; `None` once the call history has the final one."""
+        return None if self.settled is not None else self._current_receipt()
+
+    def receipt(self) -> Receipt:
+        """What it took; final once it has been settled."""
+        return self.settled or self._current_receipt()
+
+    def stop(self) -> None:
+        """Starts nothing new; what is in flight may still take the grace."""
+        self.run.stop(self.settings.grace)
+        self.run.finish()
+
+    def keep_for_recovery(self) -> None:
+        """Leaves it to `recover()`. First of all in whatever ends a call: Ctrl-C may come at any moment."""
+        self._session.history.keep_for_recovery(self)
+
+    def detach(self) -> None:
+        """Stops, waits for nothing, and leaves the remaining rows to `recover()`."""
+        if self._is_delivered:
+            return
+        try:
+            self.keep_for_recovery()
+            self.stop()
+            self._watch.close()
+            self._session.history.trim()
+            # A stream may have been left with every row handed out: then there is nothing to recover.
+            if self.over() and not self.settle():
+                self._session.history.drop(self)
+        finally:
+            self.is_caller_done = True
+
+    def interrupt(self) -> Interrupted:
+        """After Ctrl-C: stops, waits for what is in flight, and gives what is to be raised.
+
+        A second Ctrl-C meanwhile waits no longer. Either way `recover()` has the rows, once.
+        """
+        try:
+            self.keep_for_recovery()
+            self.stop()
+            in_flight = self.run.progress().get("in_flight", 0)
+            self._watch.close()
+            if in_flight:
+                _say(
+                    f"exactbuyer: stopping. {count(in_flight, 'request')} in flight may already be charged: "
+                    f"waiting up to {self.settings.grace:g} s for the answers. Ctrl-C again leaves at once."
+                )
+            while not self.over():
+                self.step()
+            results = self.settle()
+        except KeyboardInterrupt:
+            self.keep_for_recovery()
+            return Interrupted(
+                "left with requests in flight: enricher.recover() waits for their answers, and returns "
+                "every row",
+                receipt=self.receipt(),
+            )
+        finally:
+            self.is_caller_done = True
+        return Interrupted(
+            f"stopped by Ctrl-C with {count(self.receipt().credits, 'credit')} charged: what was paid for is "
+            f"in this exception's {self.where}, and enricher.recover() returns it, once",
+            results=results,
+            receipt=self.receipt(),
+        )
+
+    def settle(self) -> Results:
+        """Once it is over: adds the receipt to the call history, and returns the remaining rows.
+
+        Broken off by Ctrl-C at any point, it can be done again.
+        """
+        if self._rest is not None:
+            return self._rest
+        self.tick(last=True)
+        self._watch.close()
+        rest = self.rest()
+        rest.problems = [Problem(row, cast("Any", status), why) for row, status, why in self.run.problems()]
+        rest.receipt = self._current_receipt()
+        self._session.history.add_receipt(self, rest.receipt)
+        self._log(rest.receipt)
+        self.release_remaining()
+        self._rest = rest
+        return rest
+
+    def conclude(self, on_error: OnError) -> Results:
+        """Settles it, and raises or warns where there is reason to.
+
+        Raises:
+            ExactBuyerError: The worst that the run met: with `on_error="record"` only what is
+                about settings, not rows.
+        """
+        results, receipt = self.settle(), self.receipt()
+        troubles = self.run.troubles()
+        # From here on the caller gets all of it, whichever way.
+        self._is_delivered = True
+        for kind, message, status in troubles:
+            if on_error == "raise" or _is_about_settings(kind, status):
+                error_class: type[ExactBuyerError] = getattr(exceptions, kind)
+                text = f"{message.rstrip('.')}. {self._where_results_are()}"
+                raise error_class(text, status=status, results=results, receipt=receipt)
+        if receipt.not_stored:
+            warn_not_stored(results, receipt, self.settings.store)
+        # What earlier runs left in doubt, and what is not to be sent, is told each time, and never raised.
+        expected = receipt.open_rows if self.store_only else receipt.inherited + receipt.barred
+        if receipt.open_rows and (receipt.stopped or not self.store_only):
+            why = troubles[0][1] if troubles else receipt.why_open
+            open_rows = f"{receipt.open_rows:,} of {count(receipt.rows, 'row')} open: {why.rstrip('.')}"
+            if on_error == "raise" and (receipt.stopped or receipt.open_rows > expected):
+                text = f"{open_rows}. Next: {receipt.next_step}. {self._where_results_are()}"
+                raise ExactBuyerError(text, results=results, receipt=receipt)
+            warn_incomplete(open_rows, results, receipt)
+        return results
+
+    def refused(self) -> bool:
+        """Whether the run met something about settings: then reading on is pointless."""
+        return any(_is_about_settings(kind, status) for kind, _, status in self.run.troubles())
+
+    def _where_results_are(self) -> str:
+        raise NotImplementedError
+
+    def _current_receipt(self) -> Receipt:
+        counts = self.run.receipt()
+        if not self.over():
+            # What is in flight may be charged already.
+            counts["credits_in_doubt"] = self.run.progress()["credits_in_doubt"]
+        in_store = self.settings.store is not None
+        return Receipt.from_core(
+            counts, self.settings.credit_price, in_store=in_store, store_only=self.store_only
+        )
+
+    def _log(self, receipt: Receipt) -> None:
+        logger.info(
+            "%s: %s: %d found, %d not found, %d open; %s, up to %d more in doubt; %s",
+            self._name,
+            count(receipt.rows, "row"),
+            receipt.found,
+            receipt.not_found,
+            receipt.open_rows,
+            count(receipt.credits, "credit"),
+            receipt.credits_in_doubt,
+            count(receipt.requests, "request"),
+            extra=SHOWN_BY_CLI,
+        )
+        for text, requests in receipt.notes:
+            logger.warning("%s: %s, in %s", self._name, text, count(requests, "request"), extra=SHOWN_BY_CLI)
+        logger.debug(
+            "%s: %d lookups sent in %.3f s", self._name, receipt.sent, receipt.elapsed_s, extra=SHOWN_BY_CLI
+        )
+
+
+class ListCall(Call):
+    """A call whose rows were all given at once: their results are built in place."""
+
+    def __init__(self, run: Run, name: str, session: Session, watch: Watch) -> None:
+        super().__init__(run, name, session, watch)
+        self._filled = Results()
+
+    def feed(self, slices: list[Rows]) -> None:
+        """Gives the run all its rows."""
+        total = sum(len(rows) for rows in slices)
+        self._filled = Results(cast("Any", repeat(None, total)))
+        logger.info("%s: %s to read", self._name, count(total, "row"))
+        for rows in slices:
+            self._feed(rows)
+        self.run.finish()
+
+    def collect(self) -> None:
+        self.run.fill(self._filled)
+
+    def kept_rows(self) -> int:
+        return len(self._filled)
+
+    def rest(self) -> Results:
+        # Where Ctrl-C came before the run had them all, the last rows never began.
+        del self._filled[self.run.receipt()["rows"] :]
+        return self._filled
+
+    def _where_results_are(self) -> str:
+        rows = len(self._filled)
+        return f"{f'All {rows:,} rows are' if rows > 1 else 'The row is'} in the exception's .results."
+
+
+def _say(text: str) -> None:
+    logger.info("%s", text, extra=SHOWN_BY_CLI)
+    # There may be no stderr at all, or a closed one.
+    with suppress(AttributeError, OSError, ValueError):
+        sys.stderr.write(text + "\n")
+        sys.stderr.flush()

@@ -1,0 +1,135 @@
+"""What an enricher remembers of its calls: receipts and interrupted calls.
+
+Shared by every thread of an enricher. Knows nothing of rows or settings.
+
+Python's garbage collector can run whenever an object is made. If it finds an abandoned stream, the stream's
+call is kept and entered here, possibly by a thread that is just doing the same for another call. So the lock
+is reentrant, and a value that was read before an object was made is read again afterwards.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import weakref
+from collections import deque
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from exactbuyer.report.receipt import Receipt
+
+if TYPE_CHECKING:
+    from .call import Call
+
+
+MOST_ROWS = 100_000
+"""Rows of interrupted calls that are kept for `recover()` without a store: about 4 MB per 1,000 people."""
+
+MOST_ROWS_WITH_STORE = 10_000
+"""The same with a store, which also has the answers."""
+
+
+class CallHistory:
+    """Receipts and interrupted calls."""
+
+    def __init__(self) -> None:
+        self.given_up = 0
+        self._lock = threading.RLock()
+        self._settled = Receipt()
+        self._last: Receipt | None = None
+        self._interrupted: deque[Call] = deque()
+        # In the order in which the calls began. No code removes them: settled calls are skipped, and weak
+        # references to collected calls disappear.
+        self._begun: weakref.WeakValueDictionary[int, Call] = weakref.WeakValueDictionary()
+        self._numbers = itertools.count()
+
+    @property
+    def last(self) -> Receipt | None:
+        """The receipt of the call that ended last."""
+        return self._last
+
+    def total(self) -> Receipt:
+        """The sum of all receipts, with what is known so far of calls under way or interrupted."""
+        with self._lock:
+            while True:
+                settled = self._settled
+                calls = dict.fromkeys([*self._interrupted.copy(), *self._begun.values()])
+                receipts = [call.receipt_so_far() for call in calls]
+                total = sum((receipt for receipt in receipts if receipt is not None), settled)
+                if self._settled is settled:
+                    return total
+
+    def begin(self, call: Call) -> None:
+        """Notes a call that is about to send, by a weak reference."""
+        with self._lock:
+            self._begun[next(self._numbers)] = call
+
+    def add_receipt(self, call: Call, receipt: Receipt) -> None:
+        """Adds the receipt of a call that is over, once."""
+        with self._lock:
+            while call.settled is None:
+                before = self._settled
+                total = before + receipt
+                if self._settled is before:
+                    # A Ctrl-C cannot come in between, because no function is called here.
+                    self._settled, self._last, call.settled = total, receipt, receipt
+
+    def keep_for_recovery(self, call: Call) -> None:
+        """Keeps an interrupted call for `recover()`: once, and not while `recover()` is working on it."""
+        with self._lock:
+            # `is_handed_out` is an attribute of the call, not a weak set: the collector clears weak
+            # references before it closes an abandoned coroutine, which then calls this method.
+            if call not in self._interrupted and not getattr(call, "is_handed_out", False):
+                self._interrupted.append(call)
+
+    def trim(self) -> None:
+        """Gives up the oldest interrupted calls if too many rows are kept, but never the newest call.
+
+        A call is also kept while requests of it are under way, because its cost is not known yet, and until
+        its own caller has finished with it.
+        """
+        with self._lock:
+            kept = 0
+            for call in reversed([*self._interrupted]):
+                kept += call.kept_rows()
+                if call is self._interrupted[-1] or not call.may_be_given_up():
+                    continue
+                # Not before: until then, an answer may come that the store does not keep.
+                is_stored = call.is_stored()
+                if kept > (MOST_ROWS_WITH_STORE if is_stored else MOST_ROWS):
+                    call.give_up(is_stored=is_stored)
+                    self.drop(call)
+                    self.given_up += not is_stored
+
+    def drop(self, call: Call) -> None:
+        """Stops keeping a call."""
+        with self._lock, suppress(ValueError):
+            self._interrupted.remove(call)
+
+    def put_back(self, call: Call, *, first: bool) -> None:
+        """Puts back what :meth:`oldest` gave: in front of the others, or behind them."""
+        with self._lock:
+            if call not in self._interrupted:
+                self._interrupted.insert(0 if first else len(self._interrupted), call)
+            call.is_handed_out = False
+
+    def take_oldest(self) -> Call | None:
+        """Hands out the call that was interrupted first: each call once."""
+        with self._lock:
+            for call in list(self._begun.values()):
+                if call.is_abandoned():
+                    call.detach()
+            while self._interrupted:
+                call = self._interrupted[0]
+                # Before it is taken out: a Ctrl-C in between leaves it where it is found again.
+                call.is_handed_out = True
+                if self._interrupted and self._interrupted[0] is call:
+                    return self._interrupted.popleft()
+                call.is_handed_out = False
+            return None
+
+    def after_fork(self) -> None:
+        """In a forked child: the calls are the parent's, and so may be the lock's state."""
+        self._lock = threading.RLock()
+        self._interrupted = deque()
+        self._begun = weakref.WeakValueDictionary()

@@ -1,0 +1,65 @@
+"""The arguments of a single call, checked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias, cast
+
+from exactbuyer.exceptions import ConfigError
+from exactbuyer.field_types import FieldType, RequiredField, check_field_type, check_required_fields
+from exactbuyer.report.wording import as_given
+from exactbuyer.settings import check_max_credits
+
+
+@dataclass(frozen=True, slots=True)
+class CallOptions:
+    """What one call settles for itself, checked."""
+
+    field_type: FieldType | None
+    required_fields: tuple[RequiredField, ...] | None
+    max_credits: int | None
+    refresh: bool
+    store_only: bool
+
+    @classmethod
+    def checked(
+        cls,
+        field_type: object,
+        required_fields: Iterable[RequiredField] | None,
+        max_credits: object,
+        *,
+        refresh: object,
+        store_only: object,
+    ) -> CallOptions:
+        """Checks them; a `ConfigError` names what is wrong."""
+        fields = None if required_fields is None else check_required_fields(required_fields)
+        for name, flag in (("refresh", refresh), ("store_only", store_only)):
+            if not isinstance(flag, bool):
+                raise ConfigError(f"{name} is True or False; not {as_given(flag)}")
+        if refresh and store_only:
+            raise ConfigError(
+                "refresh=True asks for everything again, and store_only=True asks for nothing: leave out one"
+            )
+        return cls(
+            field_type=check_field_type(field_type),
+            required_fields=fields,
+            max_credits=check_max_credits(max_credits),
+            refresh=bool(refresh),
+            store_only=bool(store_only),
+        )
+
+    def for_core(self) -> dict[str, Any]:
+        """By the names that the core reads."""
+        fields = None if self.required_fields is None else list(self.required_fields)
+        return {"required_fields": fields, "refresh": self.refresh, "store_only": self.store_only}
+
+
+OnError: TypeAlias = Literal["raise", "record"]
+
+
+def check_on_error(on_error: object) -> OnError:
+    """`on_error`, if it is one; else a `ConfigError`."""
+    if isinstance(on_error, str) and on_error in {"raise", "record"}:
+        return cast("OnError", on_error)
+    raise ConfigError(f"on_error is 'raise' or 'record'; not {as_given(on_error, ('raise', 'record'))}")

@@ -1,0 +1,212 @@
+"""The state of an enricher that changes: the core's engine, the key, the call history, whether it is closed.
+
+Owns how rows are read and calls begin, and what becomes of an enricher when the interpreter ends or
+the process forks. Knows nothing of how a call waits.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import threading
+import time
+import weakref
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeVar
+
+from exactbuyer._core import Engine, Rows
+from exactbuyer.exceptions import ConfigError
+from exactbuyer.report._warnings import warn_of_given_up
+from exactbuyer.report.plan import Plan
+from exactbuyer.settings._secret import ProxyUrl, Secret, key_to_send
+from exactbuyer.store import Store
+from exactbuyer.store._file import core_of, opened, store_of
+
+from .call import Call
+from .call_history import CallHistory
+from .copies import Origin, StoreId, with_login
+
+if TYPE_CHECKING:
+    from exactbuyer.report.progress import Watch
+    from exactbuyer.sandbox import Sandbox
+    from exactbuyer.settings import Settings
+
+    from .options import CallOptions
+
+AT_EXIT_S = 3.0
+"""How long requests in flight may still take when the interpreter ends."""
+
+CallT = TypeVar("CallT", bound=Call)
+
+
+class Session:
+    """Begins the calls of an enricher, and ends them when it is closed."""
+
+    def __init__(self, settings: Settings, key: Secret | None, origin: Origin | None = None) -> None:
+        self.settings = settings
+        self.history = CallHistory()
+        self.server: Sandbox | None = None
+        self._key = key
+        self._origin = origin
+        self._opened: StoreId | None = None
+        self._marked: StoreId | None = None
+        self._closed = False
+        self._forked = False
+        # Guards what changes when a copy is used for the first time, and closing. Reentrant, because the
+        # collector may close an enricher at any moment.
+        self._lock = threading.RLock()
+        self.store: Store | None = None
+        if settings.store is not None:
+            texts = settings.default_region, settings.na_values
+            self.store = store_of(Store, settings.store, settings.service, *texts)
+        self._engine = self._engine_of(settings, self.store)
+        _open.add(self)
+
+    def read(self, rows: Iterable[object], options: CallOptions, first_row: int = 0) -> Rows:
+        """Reads rows; `first_row` is the number of the first."""
+        return Rows(
+            rows,
+            field_type=options.field_type,
+            default_region=self.settings.default_region,
+            na_values=self.settings.na_values,
+            first_row=first_row,
+        )
+
+    def begin(
+        self, kind: type[CallT], name: str, options: CallOptions, watch: Watch, *, asking: int | None = None
+    ) -> CallT:
+        """Begins a call of this kind. Nothing is sent before it is fed.
+
+        `asking` is how many rows need an answer, if known. With 0, the call needs no key and no store.
+
+        Raises:
+            ConfigError: There is no key, or this enricher may not send.
+            StoreError: The store cannot be opened.
+        """
+        if options.store_only and self.store is None:
+            raise ConfigError("store_only=True needs a store: make the enricher with store= a path")
+        key = None
+        engine = self._checked_engine()
+        if asking == 0:
+            # Of its own: the first call of an engine settles its key, and opens the store.
+            engine = self._engine_of(self.settings, None)
+        elif not options.store_only:
+            key = key_to_send(self._key)
+        if self.store is not None and asking != 0:
+            opened(self.store)
+            self._opened = self._opened or StoreId.of(self.store)
+        run = engine.start(
+            api_key=key, whole=kind.whole, max_credits=options.max_credits, **options.for_core()
+        )
+        call = kind(run, name, self, watch)
+        call.store_only = options.store_only
+        return call
+
+    def plan(self, read: Rows, options: CallOptions) -> Plan:
+        """What a call with these rows, on these terms, would ask."""
+        if options.store_only and self.store is None:
+            raise ConfigError("store_only=True needs a store: make the enricher with store= a path")
+        # A plan makes nothing: a store that is not there yet has nothing to say.
+        store = None if self.store is None or not self.store.exists() else opened(self.store)
+        counts = read.plan(self.settings.for_core(), store=store, **options.for_core())
+        took = self.history.total()
+        spent = took.credits + took.credits_in_doubt
+        return Plan.from_core(counts, read.invalid(), self.settings, options.max_credits, spent)
+
+    def origin(self) -> Origin:
+        """What a pickled copy has to know of this enricher. Makes the store if it does not exist yet."""
+        with self._lock:
+            has_login = isinstance(self.settings.proxy, ProxyUrl)
+            origin = self._origin or Origin.here(None)
+            has_login = has_login or origin.proxy_login
+            if self.store is None or self.settings.copies == "independent":
+                return replace(origin, proxy_login=has_login)
+            try:
+                return replace(origin, store=self._marked_for_copies(self.store), proxy_login=has_login)
+            finally:
+                if self._closed:
+                    self.store.close()
+
+    def _marked_for_copies(self, store: Store) -> StoreId | None:
+        """The id of the store that copies have to use: that of the original, with a mark."""
+        if self._origin is None:
+            if self._marked is None or not self._marked.is_of(store):
+                self._marked = StoreId.marked(store)
+            return self._marked
+        wanted = self._origin.store
+        # A forked child's has no mark yet.
+        if wanted is not None and wanted.mark is None and wanted.is_of(store):
+            wanted = StoreId.marked(store)
+            self._origin = replace(self._origin, store=wanted)
+        return wanted
+
+    def _checked_engine(self) -> Engine:
+        """The engine, if this enricher may send. A copy gets its proxy's login from the environment first."""
+        with self._lock:
+            if self._closed:
+                raise ConfigError("this enricher is closed: make another one")
+            if self._origin is not None:
+                self._origin.check(self.settings, self.store)
+                if self._origin.proxy_login:
+                    settings = with_login(self.settings)
+                    engine = self._engine_of(settings, self.store)
+                    origin = replace(self._origin, proxy_login=False)
+                    # All or nothing: no function is called here, so a Ctrl-C cannot come in between.
+                    self.settings, self._engine, self._origin = settings, engine, origin
+            return self._engine
+
+    @staticmethod
+    def _engine_of(settings: Settings, store: Store | None) -> Engine:
+        return Engine(settings.for_core(), None if store is None else core_of(store))
+
+    def close(self, grace_s: float) -> None:
+        """Stops every call, waits for what is in flight, and begins none any more."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed, engine = True, self._engine
+        try:
+            engine.close(grace_s)
+        finally:
+            try:
+                if self.store is not None:
+                    self.store.close()
+            finally:
+                if self.server is not None and not self._forked:
+                    self.server.close()
+
+    def take_oldest(self) -> Call | None:
+        """The call to recover next. Warns once about calls that were given up."""
+        given_up, self.history.given_up = self.history.given_up, 0
+        if given_up:
+            warn_of_given_up(given_up)
+        return self.history.take_oldest()
+
+    def after_fork(self) -> None:
+        """In a forked child: the calls under way, and the stand-in vendor, are the parent's."""
+        self._forked = True
+        self._lock = threading.RLock()
+        if self._origin is None and self._opened is not None:
+            self._origin = Origin.here(self._opened)
+        self.history.after_fork()
+
+
+_open: weakref.WeakSet[Session] = weakref.WeakSet()
+
+
+def _at_exit() -> None:
+    """Gives what is in flight a moment: it is paid for."""
+    deadline = time.monotonic() + AT_EXIT_S
+    for session in list(_open):
+        session.close(max(deadline - time.monotonic(), 0.0))
+
+
+def _after_fork() -> None:
+    for session in list(_open):
+        session.after_fork()
+
+
+atexit.register(_at_exit)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -1,0 +1,70 @@
+"""How rows are read from a source in slices. What a row means is read by the core."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
+from typing import cast
+
+PATIENCE_S = 0.05
+"""How long one slice is read from a source before finished rows are looked at."""
+
+
+def looks_wrong(rows: object) -> bool:
+    """Whether this can be iterated over and may yet be no sequence of rows: the core says which.
+
+    A string, a pair, a mapping, a frame: cut into slices they would no longer be recognised.
+    """
+    return (
+        isinstance(rows, (str, bytes, bytearray, Mapping, tuple))
+        or hasattr(type(rows), "columns")
+        or hasattr(type(rows), "__dataframe__")
+        or not isinstance(rows, Iterable)
+    )
+
+
+def slices(rows: Iterable[object], size: int) -> Iterator[Sequence[object]]:
+    """The rows in slices of `size`; shorter ones where the source takes its time.
+
+    What the source raises comes after the rows before it. A column is cut, not iterated over: its
+    parts are still columns, and say what type their numbers have.
+    """
+    if _is_column(rows):
+        for at in range(0, len(cast("Sequence[object]", rows)), size):
+            yield cut(cast("Sequence[object]", rows), at, at + size)
+        return
+    iterator, ended = iter(rows), False
+    while not ended:
+        part: list[object] = []
+        trouble: Exception | None = None
+        deadline = time.monotonic() + PATIENCE_S
+        try:
+            for row in iterator:
+                part.append(row)
+                if len(part) >= size or time.monotonic() > deadline:
+                    break
+            else:
+                ended = True
+        except Exception as raised:  # noqa: BLE001 - raised in its place, below
+            trouble = raised
+        if part:
+            yield part
+        if trouble is not None:
+            raise trouble
+
+
+def cut(rows: Sequence[object], start: int, stop: int) -> Sequence[object]:
+    """The rows from `start` to `stop` by position, as what they are."""
+    return cast("Sequence[object]", getattr(rows, "iloc", rows)[start:stop])
+
+
+def length(rows: object) -> int | None:
+    """How many rows there are, where the source says so."""
+    return len(rows) if isinstance(rows, Sized) else None
+
+
+def _is_column(rows: object) -> bool:
+    if isinstance(rows, list):
+        return True
+    sized = hasattr(type(rows), "__len__") and hasattr(type(rows), "__getitem__")
+    return sized and any(hasattr(type(rows), name) for name in ("to_pylist", "to_list", "tolist"))

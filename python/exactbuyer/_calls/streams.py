@@ -1,0 +1,224 @@
+"""Results in order for rows that arrive one after the other: a bounded window between two iterators.
+
+Owns how a source is read: at most as many rows as the window holds, in slices that fill a request. Finished
+rows never wait for a slow source.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from types import TracebackType
+from typing import TYPE_CHECKING, Protocol
+
+from exactbuyer._traceback import short_traceback
+from exactbuyer.exceptions import ExactBuyerError
+from exactbuyer.report.wording import count
+
+from .call import SHOWN_BY_CLI, TICK_S
+from .slices import cut
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from exactbuyer._core import Rows
+    from exactbuyer.report.receipt import Receipt
+    from exactbuyer.report.results import Result
+
+    from .stream_call import StreamCall
+
+logger = logging.getLogger("exactbuyer")
+
+
+class ReadRows(Protocol):
+    """Reads rows; `first_row` is the number of the first."""
+
+    def __call__(self, rows: Iterable[object], *, first_row: int) -> Rows:
+        """Reads them."""
+        ...
+
+
+class Intake:
+    """Between a source and a run: slices in, and the first trouble kept until its place comes."""
+
+    def __init__(self, call: StreamCall, read: ReadRows) -> None:
+        self.call = call
+        self.trouble: Exception | None = None
+        self.ended = False
+        self._read = read
+
+    def feed(self, rows: Sequence[object]) -> None:
+        """Feeds rows; of rows that cannot be read, those before the first such row."""
+        try:
+            read = self._read(rows, first_row=self.call.fed)
+        except Exception as trouble:  # noqa: BLE001 - raised in its place, after the rows before it
+            good = next((at for at, row in enumerate(rows) if not self._readable(row)), 0)
+            self.call.feed(self._read(cut(rows, 0, good), first_row=self.call.fed))
+            self.end(trouble)
+        else:
+            self.call.feed(read)
+
+    def end(self, trouble: Exception | None = None) -> None:
+        """No more rows come, for this reason if there is one."""
+        if not self.ended:
+            self.ended, self.trouble = True, trouble
+            self.call.run.finish()
+
+    def pull(self, source: Iterator[Sequence[object]]) -> bool:
+        """Reads a slice and feeds it; whether the source had a whole one at once."""
+        try:
+            rows = next(source)
+        except StopIteration:
+            self.end()
+            return False
+        except Exception as trouble:  # noqa: BLE001 - raised in its place, after the rows before it
+            self.end(trouble)
+            return False
+        self.feed(rows)
+        return len(rows) == self.call.settings.chunk_size
+
+    def wants(self) -> bool:
+        """Whether a slice may be read now."""
+        return not self.ended and self.call.has_room()
+
+    def _readable(self, row: object) -> bool:
+        try:
+            self._read([row], first_row=0)
+        except Exception:  # noqa: BLE001 - the question is whether it raises
+            return False
+        return True
+
+
+class StreamBase:
+    """What both kinds of stream share."""
+
+    def __init__(self, call: StreamCall, read: ReadRows) -> None:
+        self._call = call
+        self._intake = Intake(call, read)
+        self._closed = False
+
+    @property
+    def receipt(self) -> Receipt:
+        """The receipt of the stream so far. It is final when the stream is over."""
+        return self._call.receipt()
+
+    def _refused(self) -> bool:
+        """Whether the run met something about settings, and is now only to be brought to its end."""
+        if not self._call.refused():
+            return False
+        self._intake.end()
+        return True
+
+    def _finish(self) -> None:
+        """At the end: raises or warns where there is reason to, then what the source raised."""
+        self._closed = True
+        call, intake = self._call, self._intake
+        if not intake.ended or call.fed > call.handed_out() + call.waiting():
+            results = call.settle()
+            raise ExactBuyerError(
+                f"the enricher was closed while this stream ran: it ends after "
+                f"{count(call.handed_out(), 'row')}, before its source did",
+                results=results,
+                receipt=call.receipt(),
+            )
+        call.conclude("record")
+        if intake.trouble is not None:
+            with short_traceback:
+                raise intake.trouble
+
+    def _detach(self) -> None:
+        if not self._closed:
+            self._call.detach()
+            self._closed = True
+            log_unread_rows(self._call)
+
+    def __del__(self) -> None:
+        # Left in the middle: waits for nothing here, for this may run anywhere.
+        with suppress(Exception):
+            self._detach()
+
+
+class Stream(StreamBase, Iterator["Result"]):
+    """The results in input order, as soon as they are known. For one consumer; also a context manager.
+
+    A stream reads ahead of the consumer by a bounded number of rows (`Settings.window_rows`). If it is left
+    early, it sends no new request. `BulkEnricher.recover` returns the results of its requests in flight, and
+    those that were paid for but not yet yielded.
+    """
+
+    __module__ = "exactbuyer"
+
+    def __init__(self, call: StreamCall, read: ReadRows, source: Iterator[Sequence[object]]) -> None:
+        super().__init__(call, read)
+        self._source = source
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Result:
+        if self._call.has_row():
+            return self._call.hand_out()
+        if self._closed:
+            raise StopIteration
+        try:
+            if not self._advance():
+                self._finish()
+        except KeyboardInterrupt:
+            self._closed = True
+            raise self._call.interrupt() from None
+        except BaseException:
+            self._detach()
+            raise
+        if self._closed:
+            raise StopIteration
+        return self._call.hand_out()
+
+    def _advance(self) -> bool:
+        """Reads and waits until there is a row, or will be none."""
+        call, intake = self._call, self._intake
+        while True:
+            while intake.wants() and intake.pull(self._source):
+                pass
+            # While the source is slow, its next row is waited for in `pull`, not here.
+            call.step(0.0 if intake.wants() else TICK_S)
+            refused = self._refused()
+            if call.has_row() and not refused:
+                return True
+            if call.over():
+                return False
+
+    def close(self) -> None:
+        """Sends nothing new, and waits up to `grace` for requests in flight. `recover()` returns the rest."""
+        if self._closed:
+            return
+        call = self._call
+        call.keep_for_recovery()
+        self._closed = True
+        try:
+            call.stop()
+            while not call.over():
+                call.step()
+        finally:
+            call.detach()
+            log_unread_rows(call)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def log_unread_rows(call: StreamCall) -> None:
+    """Logs that rows were left behind, if there are any."""
+    left = call.fed - call.handed_out()
+    if left > 0:
+        logger.warning(
+            "the stream was left with %s read and not handed out: "
+            "enricher.recover() returns them, and what was paid for among them",
+            count(left, "row"),
+            extra=SHOWN_BY_CLI,
+        )

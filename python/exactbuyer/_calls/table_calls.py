@@ -1,0 +1,202 @@
+"""Calls whose rows are those of a table: the core writes outcomes into columns, without Python objects.
+
+Owns what happens to blocks of a table that are complete. Kinds of tables are in `_frames`.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+from exactbuyer._frames.labels import label_for_message
+from exactbuyer._frames.table_input import BLOCK_ROWS, TableInput
+from exactbuyer.report._warnings import warn_of_column
+from exactbuyer.report.results import Results
+from exactbuyer.report.wording import count
+
+from .call import Call
+
+if TYPE_CHECKING:
+    from exactbuyer._core import Batches, Rows, Run, Table
+    from exactbuyer._frames.readers import TableReader
+    from exactbuyer._frames.request import TableRequest
+    from exactbuyer.report.progress import Watch
+    from exactbuyer.report.receipt import Receipt
+
+    from .options import OnError
+    from .session import Session
+
+_ENOUGH_ROWS = 10
+"""Fewer say nothing about a column."""
+_NEARLY_ALL = 0.9
+"""Even a column of dirty values has more of them that can be looked up."""
+
+
+class TableCallBase(Call):
+    """What both kinds of call share."""
+
+    where = ".table"
+    table: Table
+    table_request: TableRequest
+
+    def collect(self) -> None:
+        self.run.gather(self.table)
+
+    def conclude(self, on_error: OnError) -> Results:
+        """As any call; and with a warning where `by` or `columns` seems to name the wrong thing."""
+        results, receipt = super().conclude(on_error), self.receipt()
+        if receipt.found >= _ENOUGH_ROWS:
+            if named := self._own(self.table.unmet()):
+                text = f"none of the {receipt.found:,} contacts found has a value for {named}"
+                warn_of_column(f"{text}: is the path right?", results, receipt)
+            if named := self._own(self.table.unfit()):
+                text = f"no value of the contacts found fits {named}, which is null: is the type right?"
+                warn_of_column(text, results, receipt)
+        asked = receipt.rows - receipt.missing
+        if asked >= _ENOUGH_ROWS and receipt.invalid > _NEARLY_ALL * asked:
+            warn_of_column(self._suspicion(asked, receipt.invalid), results, receipt)
+        return results
+
+    def _own(self, names: list[str]) -> str:
+        """Those of these columns that the user asked for by a path, in words."""
+        paths = self.table_request.own_paths
+        return ", ".join(
+            f"{self.table_request.prefix}{name} (path {paths[name]!r})" for name in names if name in paths
+        )
+
+    def _suspicion(self, asked: int, invalid: int) -> str:
+        many = f"all {invalid:,} rows" if invalid == asked else f"{invalid:,} of {count(asked, 'row')}"
+        labels = [label_for_message(label) for label, _ in self.table_request.by]
+        right = f"is {labels[0]} the right column" if len(labels) == 1 else "does by name the right columns"
+        return f"{many} that hold something are invalid: {right}? {self.table_request.prefix}reason says why"
+
+    def _current_receipt(self) -> Receipt:
+        return replace(super()._current_receipt(), misfits=self.table.misfits())
+
+    def _where_results_are(self) -> str:
+        return "What is known of every row is in the exception's .table."
+
+
+class TableCall(TableCallBase):
+    """A call whose table is there as a whole."""
+
+    def __init__(self, run: Run, name: str, session: Session, watch: Watch) -> None:
+        super().__init__(run, name, session, watch)
+        self._blocks: list[Batches] = []
+
+    def begin(self, table_input: TableInput) -> None:
+        """Sets what the call works on, before anything else."""
+        self._table_input = table_input
+        self.table, self.table_request = table_input.table, table_input.table_request
+
+    def feed(self, rows: Rows) -> None:
+        """Gives the run the next rows, and takes what is ready meanwhile."""
+        self.table.expect(len(rows))
+        self._feed(rows)
+        self.collect()
+        self.tick()
+
+    def kept_rows(self) -> int:
+        return self._table_input.rows
+
+    def rest(self) -> Results:
+        self.table.finish(self._table_input.rows)
+        self._blocks.extend(taken(self.table))
+        return Results(table=self._table_input.done(self._blocks, self._current_receipt()))
+
+    def _current_receipt(self) -> Receipt:
+        receipt = super()._current_receipt()
+        # Rows that a stopped call never read were not sent either.
+        unread = self._table_input.rows - receipt.rows if self.over() else 0
+        return replace(receipt, rows=receipt.rows + unread, not_sent=receipt.not_sent + unread)
+
+
+class TableStreamCall(TableCallBase):
+    """A call whose table comes and goes batch by batch; what is ready waits here to be handed out."""
+
+    whole = False
+
+    def __init__(self, run: Run, name: str, session: Session, watch: Watch) -> None:
+        super().__init__(run, name, session, watch)
+        self.fed = 0
+        self._handed_out = 0
+        self._sources: deque[Any] = deque()
+        self._ready: deque[tuple[Batches, Any]] = deque()
+
+    def begin(self, reader: TableReader) -> None:
+        """Sets what the call works on, before anything else."""
+        self._reader = reader
+        self.table, self.table_request = reader.table, reader.table_request
+
+    @property
+    def part_rows(self) -> int:
+        """Most rows of one block: several have to fit into the window."""
+        return max(1, min(BLOCK_ROWS, self.settings.window_rows // 4))
+
+    def has_room(self) -> bool:
+        """Whether the window has room for another block."""
+        undelivered = self.fed - self._handed_out
+        return not undelivered or undelivered + self.part_rows <= self.settings.window_rows
+
+    def feed(self, rows: Rows, source: Any) -> None:
+        """Gives the run more rows, and keeps what they came from."""
+        self.fed += len(rows)
+        self._sources.append(source)
+        self.table.expect(len(rows))
+        self._feed(rows)
+
+    def collect(self) -> None:
+        super().collect()
+        # As in `taken`: no block is without its source, whenever a Ctrl-C comes.
+        self._ready.extend(zip(taken(self.table), iter(self._sources.popleft, None)))  # noqa: B905
+
+    def has_row(self) -> bool:
+        """Whether :meth:`hand_out` has a block."""
+        return bool(self._ready)
+
+    def hand_out(self) -> Any:
+        """The next block, joined with what it came from. Only after :meth:`has_row`."""
+        block, source = self._ready[0]
+        joined = self._reader.join(source, block)
+        handed_out = self._handed_out + len(block)
+        self._handed_out = handed_out
+        del self._ready[0]
+        return joined
+
+    def handed_out(self) -> int:
+        """How many rows the consumer has."""
+        return self._handed_out
+
+    def kept_rows(self) -> int:
+        return self.fed - self._handed_out
+
+    def waiting(self) -> int:
+        """How many rows wait here to be handed out."""
+        return sum(len(block) for block, _ in self._ready)
+
+    def rest(self) -> Results:
+        self.table.finish(0)
+        self.collect()
+        if not self._ready:
+            return Results(first_row=self._handed_out)
+        joined = [part for block, source in self._ready for part in self._reader.join(source, block)]
+        return Results(first_row=self._handed_out, table=self._reader.whole(joined))
+
+    def release_remaining(self) -> None:
+        first_row = self.fed
+        self._handed_out, self._sources, self._ready = first_row, deque(), deque()
+
+    def _where_results_are(self) -> str:
+        return "The rows that were not handed out yet are in the exception's .table."
+
+
+def taken(table: Table) -> Iterator[Batches]:
+    """The blocks of a table that are ready, in order.
+
+    To be given to an `extend`: one C call from taking to keeping, so that a Ctrl-C can come before
+    or after it, but not between, where blocks taken and not yet kept would be lost.
+    """
+    return chain.from_iterable(map(type(table).blocks, (table,)))

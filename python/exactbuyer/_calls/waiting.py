@@ -1,0 +1,97 @@
+"""How a coroutine waits for a run."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from .call import TICK_S, Call
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+
+class Waiter:
+    """Wakes one coroutine: when the run has something, when :meth:`wake` is called, or after a while.
+
+    The core lets one at a time take results: nothing may be taken from the run while the waiter is
+    `waiting` for it. As a context manager, it detaches the call if the block raises.
+    """
+
+    def __init__(self, call: Call) -> None:
+        self._call = call
+        self._loop = asyncio.get_running_loop()
+        call.await_in(self._loop)
+        self._event = asyncio.Event()
+        self._waiting: asyncio.Future[Any] | None = None
+        self._trouble: BaseException | None = None
+
+    @property
+    def waiting(self) -> bool:
+        """Whether the run is still being waited for."""
+        return self._waiting is not None
+
+    async def wait(self, timeout_s: float) -> None:
+        """Waits. If this is cancelled, nothing is lost: the next wait continues it.
+
+        It must be awaited in the loop in which the waiter was made.
+        """
+        if self._trouble is not None:
+            raise self._trouble
+        if self._waiting is None:
+            self._waiting = asyncio.ensure_future(self._call.run.wait_async())
+            self._waiting.add_done_callback(self._answered)
+        timer = asyncio.get_running_loop().call_later(timeout_s, self._event.set)
+        try:
+            await self._event.wait()
+        finally:
+            timer.cancel()
+        self._event.clear()
+
+    async def until_over(self) -> None:
+        """Takes the results of the run as they come, until it is over."""
+        while not self._call.over():
+            await self.wait(TICK_S)
+            if not self.waiting:
+                self._call.collect()
+            self._call.tick()
+
+    def wake(self) -> None:
+        """Wakes whoever waits."""
+        self._event.set()
+
+    def close(self) -> None:
+        """Waits for the run no more."""
+        if self._waiting is not None:
+            # A closed loop raises, because it cannot run callbacks; the future is cancelled nevertheless.
+            with suppress(RuntimeError):
+                self._waiting.cancel()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if error is not None:
+            # First, what was paid for is put where `recover` finds it.
+            self._call.detach()
+            self.close()
+
+    def belongs_here(self) -> bool:
+        """Whether it was made in the loop that is running now."""
+        return self._loop is asyncio.get_running_loop()
+
+    def _answered(self, future: asyncio.Future[Any]) -> None:
+        self._waiting = None
+        if not future.cancelled():
+            self._trouble = future.exception()
+        self._event.set()
+
+
+async def raise_if_cancelled() -> None:
+    """Raises a cancellation that came while the loop was busy: by Ctrl-C under `asyncio.run`, say.
+
+    To be awaited before a result is returned. A task that is cancelled in its last step comes to its end
+    as cancelled, and what it returned is nobody's.
+    """
+    await asyncio.sleep(0)

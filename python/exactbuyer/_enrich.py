@@ -1,0 +1,218 @@
+"""The blocking calls `enrich`, `stream` and `recover`. They do not use asyncio, so they work inside any loop.
+
+Owns how such a call waits. What a call is, and how it ends, is in `_calls/call.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import partial
+from typing import TYPE_CHECKING
+
+from ._calls.call import ListCall, refuse_invalid
+from ._calls.options import CallOptions, OnError, check_on_error
+from ._calls.slices import length, looks_wrong, slices
+from ._calls.stream_call import StreamCall
+from ._calls.streams import Stream
+from ._traceback import short_traceback
+from .report.progress import ProgressOption, Watch
+from .report.results import Results
+
+if TYPE_CHECKING:
+    from ._calls.session import Session
+    from .field_types import FieldType, RequiredField
+
+
+class BlockingCalls:
+    """The blocking calls of `BulkEnricher`."""
+
+    __slots__ = ()
+
+    _session: Session
+
+    def enrich(
+        self,
+        rows: Iterable[object],
+        *,
+        field_type: FieldType | None = None,
+        required_fields: Iterable[RequiredField] | None = None,
+        max_credits: int | None = None,
+        refresh: bool = False,
+        store_only: bool = False,
+        on_error: OnError = "raise",
+        progress: ProgressOption = "auto",
+    ) -> Results:
+        """Looks up every row, and returns one result for each row, in the order of the rows.
+
+        Args:
+            rows: An iterable of rows, such as a list or a column of pandas, polars, numpy or Arrow. A row is
+                a string, a pair `(field_type, value)`, the API's form `{"field_type": …, "value": …}`, or a
+                *list* of these, best first: the second is paid for only if the first finds nobody. A pair may
+                have the country of a phone number as its third part, and a mapping may have it under
+                `"region"`: an ISO 3166 code or a name, which replaces `default_region`. `None`, NaN, blanks
+                and `na_values` are missing, and are never sent.
+            field_type: The field type of all plain values. `None`: it is inferred for each value.
+            required_fields: Replaces the enricher's own setting in this call.
+            max_credits: Lowers the enricher's limit for this call, in credits.
+            refresh: Looks up again what the store has, **and pays again**. The new answers are used from then
+                on.
+            store_only: Sends nothing and needs no key. Rows that the store cannot answer are `not_sent`.
+            on_error: `"raise"`: invalid rows raise before anything is sent; if a problem occurs later, the
+                rest of the rows is finished first, and then the call raises. `"record"`: problems are
+                recorded in the `status` of the rows, with one warning if rows have no answer.
+            progress: `"auto"`: in a terminal or notebook, a bar after one second; elsewhere, a log line every
+                10 s (INFO, logger `exactbuyer`). `True`: a bar. `False`: nothing. A function: it is called
+                with a `Progress` from time to time.
+
+        Returns:
+            A list with one dict for each row, in order, with the keys `value`, `enriched_contact` and
+            `status`. The list also has a `receipt` and `problems`.
+
+        Raises:
+            TypeError: `rows`, or one of them, has a wrong type. The message says what to pass instead.
+            InvalidIdentifierError: Some rows cannot be looked up. Nothing was sent.
+            ExactBuyerError: See `on_error`. The exception's `results` have everything that was paid for, and
+                its `receipt` has the cost.
+            KeyboardInterrupt: Ctrl-C. It is raised when the requests in flight have been answered, and also
+                has `results` and `receipt`; so has what `recover()` returns. A second Ctrl-C raises it at
+                once.
+
+        A call costs one credit for each row that is found and neither a duplicate nor answered from the
+        store, and at most `max_credits`, with every doubt counted as spent. Duplicates are paid for once,
+        however far apart they are, because all rows are read before anything is sent.
+
+        Example:
+            >>> from exactbuyer import BulkEnricher
+            >>> with BulkEnricher.sandbox() as enricher:
+            ...     results = enricher.enrich(["ana@acme.example", "ana@acme.example", None])
+            >>> len(results), results.receipt.sent, results.receipt.missing
+            (3, 1, 1)
+
+        Source: `contact-enrichment/bulk-enrichment-api` on docs.exactbuyer.com.
+        """
+        with short_traceback:
+            on_error = check_on_error(on_error)
+            options = CallOptions.checked(
+                field_type, required_fields, max_credits, refresh=refresh, store_only=store_only
+            )
+            read = self._session.read(rows, options)
+            if on_error == "raise":
+                refuse_invalid([read])
+            watch = Watch(progress, len(read))
+            call = self._session.begin(ListCall, "enrich", options, watch, asking=read.asking())
+        try:
+            call.feed([read])
+            while not call.over():
+                call.step()
+            return call.conclude(on_error)
+        except KeyboardInterrupt:
+            raise call.interrupt() from None
+        except BaseException:
+            call.detach()
+            raise
+
+    def stream(
+        self,
+        rows: Iterable[object],
+        *,
+        field_type: FieldType | None = None,
+        required_fields: Iterable[RequiredField] | None = None,
+        max_credits: int | None = None,
+        refresh: bool = False,
+        store_only: bool = False,
+        progress: ProgressOption = "auto",
+    ) -> Stream:
+        """Looks up rows as they arrive, and yields their results in order, as soon as they are known.
+
+        A stream reads ahead of the consumer: by twice the number of rows that can be in flight, and at most
+        by 100,000. So many rows may be looked up and paid for before the consumer takes the first result.
+
+        A duplicate is recognised within 100,000 rows of the last row with the same identifier. A later
+        duplicate is answered from the store; without a store **it is paid for again**. `enrich` recognises
+        all duplicates.
+
+        Use a `with` block: if the block is left early, the stream stops at once, even if Ctrl-C comes between
+        two rows.
+
+        `rows` is any iterable, even an endless one, and is read only as needed. The other arguments are those
+        of `enrich`; `max_credits` is for the whole stream.
+
+        Returns:
+            An iterator over the same dicts, one for each row, in order. It is also a context manager, and has
+            a `receipt`.
+
+        Raises:
+            TypeError: A row has a wrong type. It is raised in the place of this row, after the results of the
+                rows before it.
+            ExactBuyerError: A problem with settings, not with rows, such as a wrong key. Its `results` have
+                the rows that were not yielded yet.
+            KeyboardInterrupt: As `enrich`.
+
+        Warns:
+            IncompleteWarning: At the end, if rows have no answer.
+
+        A stream costs the same as `enrich`. Without a store, each duplicate that is too far apart is paid for
+        again.
+
+        Example:
+            >>> from exactbuyer import BulkEnricher
+            >>> with (
+            ...     BulkEnricher.sandbox() as enricher,
+            ...     enricher.stream(["ana@acme.example", None]) as results,
+            ... ):
+            ...     for row in results:
+            ...         print(row["value"])
+            ana@acme.example
+            None
+        """
+        with short_traceback:
+            options = CallOptions.checked(
+                field_type, required_fields, max_credits, refresh=refresh, store_only=store_only
+            )
+            if looks_wrong(rows):
+                self._session.read(rows, options)
+            call = self._session.begin(StreamCall, "stream", options, Watch(progress, length(rows)))
+        source = slices(rows, self._session.settings.chunk_size)
+        return Stream(call, partial(self._session.read, options=options), source)
+
+    def recover(self) -> Results:
+        """Returns what interrupted, cancelled and abandoned calls have paid for, the oldest call first.
+
+        Each such call is returned once. A call also counts as abandoned if the event loop in which it was
+        awaited has been closed.
+
+        It waits for the requests that the call still has in flight, for at most the call's `grace`. It sends
+        nothing and costs nothing.
+
+        Calls that were not recovered are kept up to 100,000 rows in total; with a store, which also has the
+        answers, up to 10,000 rows. The latest call is always kept. Beyond the limit, the oldest calls are
+        dropped when none of their requests is in flight. Their receipts are kept. If the store has the
+        answers, the same rows can be looked up again at no cost. If no store has them, they are lost: a log
+        line of level WARNING reports it when it happens, and `recover` gives a `StoreWarning`. A store has
+        neither contacts that mention a purged person nor answers that it could not store; calls with such
+        answers count as calls without a store.
+
+        Returns:
+            The rows of one such call, in order, with its receipt: all rows of an `enrich`, or the rows that a
+            stream has not yielded (`first_row` is the number of the first). The result is empty if there is
+            no such call, so use `while part := enricher.recover(): …`
+
+        Raises:
+            KeyboardInterrupt: Ctrl-C. The call can still be recovered.
+
+        Example:
+            >>> from exactbuyer import BulkEnricher
+            >>> BulkEnricher().recover()
+            <Results: 0 rows>
+        """
+        call = self._session.take_oldest()
+        if call is None:
+            return Results()
+        try:
+            while not call.over():
+                call.step()
+            return call.settle()
+        except BaseException as error:
+            # A call whose results cannot be taken goes behind the others, which must not wait for it.
+            self._session.history.put_back(call, first=isinstance(error, KeyboardInterrupt))
+            raise

@@ -1,0 +1,166 @@
+"""The awaitable calls `enrich_async`, `stream_async` and `recover_async`.
+
+Owns how such a call waits. What a call is, and how it ends, is in `_calls/call.py`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterable, Iterable
+from functools import partial
+from typing import TYPE_CHECKING
+
+from ._calls.async_streams import AsyncStream
+from ._calls.call import ListCall, refuse_invalid
+from ._calls.options import CallOptions, OnError, check_on_error
+from ._calls.slices import length, looks_wrong, slices
+from ._calls.stream_call import StreamCall
+from ._calls.waiting import Waiter, raise_if_cancelled
+from ._traceback import short_traceback
+from .report.progress import ProgressOption, Watch
+from .report.results import Results
+
+if TYPE_CHECKING:
+    from ._calls.session import Session
+    from ._core import Rows
+    from .field_types import FieldType, RequiredField
+
+_ROWS_BETWEEN_BREATHS = 10_000
+
+
+class AwaitableCalls:
+    """The awaitable calls of `BulkEnricher`."""
+
+    __slots__ = ()
+
+    _session: Session
+
+    async def enrich_async(
+        self,
+        rows: Iterable[object],
+        *,
+        field_type: FieldType | None = None,
+        required_fields: Iterable[RequiredField] | None = None,
+        max_credits: int | None = None,
+        refresh: bool = False,
+        store_only: bool = False,
+        on_error: OnError = "raise",
+        progress: ProgressOption = "auto",
+    ) -> Results:
+        """The awaitable version of `enrich`: the same arguments, results, errors and costs.
+
+        If it is cancelled, it ends at once, and no new request is sent. The requests in flight finish in the
+        background, and `recover()` or `recover_async()` returns what was paid for.
+
+        Example:
+            >>> import asyncio
+            >>> from exactbuyer import BulkEnricher
+            >>> with BulkEnricher.sandbox() as enricher:
+            ...     results = asyncio.run(enricher.enrich_async(["ana@acme.example", None]))
+            >>> len(results)
+            2
+        """
+        with short_traceback:
+            on_error = check_on_error(on_error)
+            options = CallOptions.checked(
+                field_type, required_fields, max_credits, refresh=refresh, store_only=store_only
+            )
+            parts = await self._read_in_parts(rows, options)
+            if on_error == "raise":
+                refuse_invalid(parts)
+            watch, asking = Watch(progress, sum(map(len, parts))), sum(part.asking() for part in parts)
+            call = self._session.begin(ListCall, "enrich_async", options, watch, asking=asking)
+        with Waiter(call) as waiter:
+            call.feed(parts)
+            await waiter.until_over()
+            call.settle()
+            await raise_if_cancelled()
+            return call.conclude(on_error)
+
+    def stream_async(
+        self,
+        rows: Iterable[object] | AsyncIterable[object],
+        *,
+        field_type: FieldType | None = None,
+        required_fields: Iterable[RequiredField] | None = None,
+        max_credits: int | None = None,
+        refresh: bool = False,
+        store_only: bool = False,
+        progress: ProgressOption = "auto",
+    ) -> AsyncStream:
+        """The version of `stream` for `async for`: the same arguments, results, errors and costs.
+
+        `rows` may also be an async iterable.
+
+        As with `stream`, a duplicate more than 100,000 rows after the last row with the same identifier is
+        answered from the store; without a store it is paid for again.
+
+        Use `async with` under a timeout, and wherever you may leave the loop early: the end of the block
+        stops the stream. Without `async with`, the stream continues within its window until nothing refers to
+        it any more; an exception that is being handled may still refer to it.
+
+        Returns:
+            An async iterator over the same dicts. It is also an async context manager, and has a `receipt`.
+
+        Example:
+            >>> import asyncio
+            >>> from exactbuyer import BulkEnricher
+            >>> async def values():
+            ...     with BulkEnricher.sandbox() as enricher:
+            ...         return [
+            ...             row["value"] async for row in enricher.stream_async(["ana@acme.example", None])
+            ...         ]
+            >>> asyncio.run(values())
+            ['ana@acme.example', None]
+        """
+        with short_traceback:
+            options = CallOptions.checked(
+                field_type, required_fields, max_credits, refresh=refresh, store_only=store_only
+            )
+            if not isinstance(rows, AsyncIterable) and looks_wrong(rows):
+                self._session.read(rows, options)
+            call = self._session.begin(StreamCall, "stream_async", options, Watch(progress, length(rows)))
+        chunk_size = self._session.settings.chunk_size
+        source = aiter(rows) if isinstance(rows, AsyncIterable) else slices(rows, chunk_size)
+        return AsyncStream(call, partial(self._session.read, options=options), source)
+
+    async def recover_async(self) -> Results:
+        """The awaitable version of `recover`: the same result. If it is cancelled, nothing is lost.
+
+        Returns:
+            As `recover`.
+
+        Example:
+            >>> import asyncio
+            >>> from exactbuyer import BulkEnricher
+            >>> asyncio.run(BulkEnricher().recover_async())
+            <Results: 0 rows>
+        """
+        call = self._session.take_oldest()
+        if call is None:
+            return Results()
+        waiter = Waiter(call)
+        try:
+            # A waiter that was cancelled a moment ago lets go when the loop has turned.
+            await asyncio.sleep(0)
+            await waiter.until_over()
+            results = call.settle()
+            await raise_if_cancelled()
+        except BaseException as error:
+            # A call whose results cannot be taken goes behind the others, which must not wait for it.
+            self._session.history.put_back(call, first=isinstance(error, asyncio.CancelledError))
+            waiter.close()
+            raise
+        return results
+
+    async def _read_in_parts(self, rows: Iterable[object], options: CallOptions) -> list[Rows]:
+        """Reads all rows, letting the loop run in between."""
+        if looks_wrong(rows):
+            return [self._session.read(rows, options)]
+        parts: list[Rows] = []
+        count = 0
+        for part in slices(rows, _ROWS_BETWEEN_BREATHS):
+            parts.append(self._session.read(part, options, count))
+            count += len(part)
+            await asyncio.sleep(0)
+        return parts

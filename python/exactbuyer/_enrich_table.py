@@ -1,0 +1,202 @@
+"""The calls for tables: the blocking `enrich_table` and the awaitable `enrich_table_async`.
+
+Owns how such a call waits. What a call is, and how it ends, is in `_calls/table_calls.py`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Hashable, Iterable
+from typing import TYPE_CHECKING, TypeVar, cast
+
+from ._calls.options import CallOptions
+from ._calls.table_calls import TableCall, TableStreamCall
+from ._calls.table_stream import TableStream
+from ._calls.waiting import Waiter, raise_if_cancelled
+from ._frames.detect import is_reader
+from ._frames.readers import reader_of
+from ._frames.request import By, Columns, Split, TableRequest
+from ._frames.table_input import TableInput
+from ._traceback import short_traceback
+from .report.progress import ProgressOption, Watch
+
+if TYPE_CHECKING:
+    from ._calls.session import Session
+    from .field_types import FieldType, RequiredField
+
+DataT = TypeVar("DataT")
+
+
+class TableCalls:
+    """The calls of `BulkEnricher` for tables."""
+
+    __slots__ = ()
+
+    _session: Session
+
+    def enrich_table(
+        self,
+        data: DataT,
+        by: By,
+        *,
+        columns: Columns | None = None,
+        prefix: str = "eb_",
+        split: Split | None = None,
+        region: Hashable | None = None,
+        field_type: FieldType | None = None,
+        required_fields: Iterable[RequiredField] | None = None,
+        max_credits: int | None = None,
+        refresh: bool = False,
+        store_only: bool = False,
+        progress: ProgressOption = "auto",
+    ) -> DataT:
+        """Looks up the rows of a table by one or more of its columns, and adds columns with the results.
+
+        Args:
+            data: A pandas or polars frame (eager or lazy), a pyarrow table, record batch or record batch
+                reader, or any object with Arrow's PyCapsule interface.
+            by: The name of the column to look up; or a list of names, best first: in each row, the next
+                column is paid for only if the one before finds nobody; or a mapping from names to field
+                types, as in `{"mobile": "phone"}`. A column has text in any encoding, lists of text, whole
+                numbers, or only nulls. A cell that cannot be looked up makes its row `invalid`, unless
+                another column of the row can be looked up.
+            columns: Names from `DEFAULT_COLUMNS`, or a mapping from names to paths in the contact, as in
+                `{"title": "employment.job.title", "all": "$"}`. A path may have a type, as in
+                `("likelihood", "float64")`; values that do not fit it are null. `None`: all of
+                `DEFAULT_COLUMNS`.
+            prefix: The beginning of the name of every added column, so that the names differ from yours.
+            split: The separators between several values of one cell: one, as in `";"`, several, as in
+                `[";", ","]`, or a mapping from columns to their separators, as in `{"emails": [";", "|"]}`. A
+                line feed means any kind of line break.
+            region: The name of a column with the country of the phone numbers in each row: ISO 3166 codes or
+                names of countries. For an empty cell, the enricher's `default_region` is used. If a cell has
+                another text, a number without a country code makes its row `invalid`.
+            field_type: The field type of the columns for which `by` gives none. `None`: it is inferred for
+                each value.
+            required_fields: Replaces the enricher's own setting in this call.
+            max_credits: Lowers the enricher's limit for this call, in credits.
+            refresh: Looks up again what the store has, **and pays again**. The new answers are used from then
+                on.
+            store_only: Sends nothing and needs no key. Rows that the store cannot answer are `not_sent`.
+            progress: As for `enrich`.
+
+        Returns:
+            The same kind of table: the rows in order, your columns and index unchanged, then `status`,
+            `matched_by`, `source`, `fetched_at`, `reason` and those of `columns`, each with the prefix.
+            Columns that an earlier call added with this prefix are replaced. The receipt is `last_receipt`,
+            and is also under `"exactbuyer_receipt"` in pandas' `attrs` or the schema's metadata (not for a
+            reader, whose schema is created before the receipt).
+
+            For a reader, the result is a reader that computes while it is read. It recognises duplicates as
+            `stream` does: without a store, a duplicate more than 100,000 rows after the last row with the
+            same identifier is paid for again.
+
+        Raises:
+            ConfigError: A column is missing, has the name of a column to add, or has a type that cannot be
+                looked up. Nothing was sent.
+            TypeError: `data` is not a table. The message says what to pass instead.
+            ExactBuyerError: A problem with settings, not with rows, such as a wrong key. The exception's
+                `table` has every row in its place.
+            KeyboardInterrupt: As for `enrich`, with a `table`. What `recover()` returns has a `table`, too.
+
+        Warns:
+            IncompleteWarning: Rows have no answer; their `status` says which.
+            ColumnWarning: Of ten or more rows that are not empty, more than nine in ten are `invalid`; or of
+                ten or more contacts, none has a value for a column that you defined, or none has a value that
+                fits its type.
+
+        A call costs the same as `enrich`; for a reader, the same as `stream`.
+
+        Example:
+            >>> import pandas
+            >>> from exactbuyer import BulkEnricher
+            >>> people = pandas.DataFrame({"mail": ["ana@acme.example", None]}, index=[7, 8])
+            >>> with BulkEnricher.sandbox() as enricher:
+            ...     table = enricher.enrich_table(people, by="mail", columns=["full_name", "title"])
+            >>> list(table.columns)  # doctest: +NORMALIZE_WHITESPACE
+            ['mail', 'eb_status', 'eb_matched_by', 'eb_source', 'eb_fetched_at', 'eb_reason',
+             'eb_full_name', 'eb_title']
+            >>> table.loc[8, "eb_status"]
+            'missing'
+        """
+        with short_traceback:
+            options = CallOptions.checked(
+                field_type, required_fields, max_credits, refresh=refresh, store_only=store_only
+            )
+            table_request = TableRequest.checked(
+                by, columns, prefix, split, options.field_type, region=region
+            )
+            settings = self._session.settings
+            if is_reader(data):
+                reader = reader_of(data, table_request, settings)
+                stream = self._session.begin(TableStreamCall, "enrich_table", options, Watch(progress, None))
+                stream.begin(reader)
+                return cast("DataT", reader.out(TableStream(stream, reader).parts()))
+            table_input = TableInput(data, table_request, settings)
+            call = self._session.begin(TableCall, "enrich_table", options, Watch(progress, table_input.rows))
+        call.begin(table_input)
+        try:
+            for rows in table_input.parts():
+                call.feed(rows)
+            call.run.finish()
+            while not call.over():
+                call.step()
+            return cast("DataT", call.conclude("record").table)
+        except KeyboardInterrupt:
+            raise call.interrupt() from None
+        except BaseException:
+            call.detach()
+            raise
+
+    async def enrich_table_async(
+        self,
+        data: DataT,
+        by: By,
+        *,
+        columns: Columns | None = None,
+        prefix: str = "eb_",
+        split: Split | None = None,
+        region: Hashable | None = None,
+        field_type: FieldType | None = None,
+        required_fields: Iterable[RequiredField] | None = None,
+        max_credits: int | None = None,
+        refresh: bool = False,
+        store_only: bool = False,
+        progress: ProgressOption = "auto",
+    ) -> DataT:
+        """The awaitable version of `enrich_table`: same arguments, results, errors and costs; no readers.
+
+        If it is cancelled, the same happens as with `enrich_async`; what `recover()` returns has a `table`.
+
+        `data` cannot be a reader, because reading it would block the loop: that is a `ConfigError`.
+
+        Example:
+            >>> import asyncio, polars
+            >>> from exactbuyer import BulkEnricher
+            >>> people = polars.DataFrame({"mail": ["ana@acme.example", None]})
+            >>> with BulkEnricher.sandbox() as enricher:
+            ...     table = asyncio.run(enricher.enrich_table_async(people, by="mail"))
+            >>> table["eb_status"][1]
+            'missing'
+        """
+        with short_traceback:
+            options = CallOptions.checked(
+                field_type, required_fields, max_credits, refresh=refresh, store_only=store_only
+            )
+            table_request = TableRequest.checked(
+                by, columns, prefix, split, options.field_type, region=region
+            )
+            table_input = TableInput(data, table_request, self._session.settings)
+            call = self._session.begin(
+                TableCall, "enrich_table_async", options, Watch(progress, table_input.rows)
+            )
+        call.begin(table_input)
+        with Waiter(call) as waiter:
+            for rows in table_input.parts():
+                call.feed(rows)
+                await asyncio.sleep(0)
+            call.run.finish()
+            await waiter.until_over()
+            call.settle()
+            await raise_if_cancelled()
+            return cast("DataT", call.conclude("record").table)

@@ -1,0 +1,78 @@
+"""What only the command line needs of a call. Shared with `exactbuyer.cli`, and with nothing else.
+
+A run from file to file is a stream of tables. A signal may interrupt it only while it waits, so that no row
+gets lost between input and output; and what a stopped run has paid for is written, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING
+
+from ._calls.call import TICK_S
+from ._calls.options import CallOptions
+from ._calls.table_calls import TableStreamCall
+from ._calls.table_stream import TableStream
+from .report.progress import ProgressOption, Watch
+
+if TYPE_CHECKING:
+    from ._frames.readers import TableReader
+    from .enricher import BulkEnricher
+
+
+class _FileCall(TableStreamCall):
+    while_waiting: Callable[[], AbstractContextManager[None]]
+
+    def step(self, timeout_s: float = TICK_S) -> None:
+        with self.while_waiting():
+            self.run.wait(timeout_s)
+        self.collect()
+        self.tick()
+
+
+class FileStream(TableStream):
+    """Looks up the rows of a file, and yields blocks of them with their new columns.
+
+    `while_waiting` is entered whenever it waits for a reply.
+    """
+
+    def __init__(
+        self,
+        enricher: BulkEnricher,
+        reader: TableReader,
+        *,
+        refresh: bool,
+        store_only: bool,
+        progress: ProgressOption,
+        rows: int | None,
+        while_waiting: Callable[[], AbstractContextManager[None]],
+    ) -> None:
+        options = CallOptions.checked(None, None, None, refresh=refresh, store_only=store_only)
+        self._session = enricher._session  # noqa: SLF001 - shared, see above
+        call = self._session.begin(_FileCall, "enrich", options, Watch(progress, rows))
+        call.while_waiting = while_waiting
+        call.begin(reader)
+        super().__init__(call, reader)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the outcome of every row has been taken."""
+        return self._call.over()
+
+    def troubles(self) -> list[tuple[str, str, int | None]]:
+        """The errors that the run met, the worst first: class, message and HTTP status."""
+        return self._call.run.troubles()
+
+    def wait_until_over(self) -> None:
+        """Waits for the requests in flight of a stream that was stopped."""
+        while not self._call.over():
+            self._call.step()
+
+    def leave(self) -> None:
+        """Stops, waits for nothing, and leaves the rows to `recover()`."""
+        self._detach()
+
+    def close_enricher_at_once(self) -> None:
+        """Closes the enricher without waiting for its requests in flight."""
+        self._session.close(0.0)

@@ -1,0 +1,75 @@
+"""Frames of polars, tables of pyarrow, and tables that are no more than Arrow's C interface."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from typing import TYPE_CHECKING, Any, cast
+
+from .frame import Cells, Frame
+from .libraries import arrow_table, as_kind, library
+from .metadata import Notes, known_columns
+
+if TYPE_CHECKING:
+    from exactbuyer._core import Batches
+
+
+class PyarrowFrame(Frame):
+    """A table or a record batch of pyarrow's."""
+
+    def __init__(self, data: Any) -> None:
+        pa = library("pyarrow")
+
+        self._batch = isinstance(data, pa.RecordBatch)
+        self._table = pa.Table.from_batches([data]) if self._batch else data
+
+    def names(self) -> list[Hashable]:
+        return list(self._table.column_names)
+
+    def cells(self, label: Hashable, *, is_region: bool = False) -> Cells:  # noqa: ARG002
+        return self._table.column(label), ""
+
+    def added_before(self) -> Mapping[str, list[str]]:
+        return known_columns(self._table.schema.metadata)
+
+    def beside(self, added: Batches, dropped: list[Any], notes: Notes) -> Any:
+        pa = library("pyarrow")
+
+        table, beside = self._table.drop_columns(dropped), pa.table(added)
+        for field, column in zip(beside.schema, beside.columns, strict=True):
+            table = table.append_column(field, column)
+        table = table.replace_schema_metadata({**(table.schema.metadata or {}), **notes.as_json()})
+        return self._one_batch(table, theirs=self._table.num_columns - len(dropped)) if self._batch else table
+
+    def _one_batch(self, table: Any, *, theirs: int) -> Any:
+        pa = library("pyarrow")
+        whole = table.combine_chunks().to_batches()
+        if len(whole) > 1:
+            # More text in one column than a batch of `string` can hold: the columns that are ours give way.
+            fields = list(table.schema)
+            for place, field in enumerate(fields[theirs:], theirs):
+                fields[place] = field.with_type(pa.large_string()) if field.type == pa.string() else field
+            schema = pa.schema(fields, metadata=table.schema.metadata)
+            whole = table.cast(schema).combine_chunks().to_batches()
+        # Of no rows there is no batch at all.
+        return whole[0] if whole else pa.RecordBatch.from_pylist([], schema=table.schema)
+
+
+class CapsuleFrame(Frame):
+    """Anything else that hands its rows on by Arrow's C interface, read whole."""
+
+    def __init__(self, data: object) -> None:
+        self._kind = type(data)
+        self._batches = arrow_table(data)
+
+    def names(self) -> list[Hashable]:
+        return list(self._batches.names())
+
+    def cells(self, label: Hashable, *, is_region: bool = False) -> Cells:  # noqa: ARG002
+        return self._batches.column(cast("str", label)), ""
+
+    def added_before(self) -> Mapping[str, list[str]]:
+        return known_columns(self._batches.metadata())
+
+    def beside(self, added: Batches, dropped: list[Any], notes: Notes) -> Any:
+        joined = self._batches.beside(added, dropped, list(notes.as_json().items()))
+        return as_kind(self._kind, joined)

@@ -1,0 +1,51 @@
+"""Every kind of table that can be enriched: how its columns are read, and ours put beside them.
+
+Told by what a table can do and where its class comes from: no library is imported to look. Knows
+nothing of calls.
+"""
+
+from __future__ import annotations
+
+from os import PathLike
+from typing import TYPE_CHECKING
+
+from .libraries import home_of
+
+if TYPE_CHECKING:
+    from .frame import Frame
+
+
+def is_reader(data: object) -> bool:
+    """Whether it can be read only once, batch by batch."""
+    if home_of(data) == "pyarrow":
+        return type(data).__name__ == "RecordBatchReader"
+    if home_of(data) in {"pandas", "polars"} or not hasattr(data, "__arrow_c_stream__"):
+        return False
+    # A table knows how long it is.
+    return not hasattr(type(data), "__len__") and not hasattr(data, "num_rows")
+
+
+def frame_of(data: object) -> Frame:
+    """The table, as what it is."""
+    # They import this room for their words.
+    from .arrow import CapsuleFrame, PyarrowFrame
+    from .pandas import PandasFrame
+    from .polars import PolarsFrame
+
+    home, name = home_of(data), type(data).__name__
+    if home == "polars" and name in {"DataFrame", "LazyFrame"}:
+        return PolarsFrame(data)
+    if home == "pyarrow" and name in {"Table", "RecordBatch"}:
+        return PyarrowFrame(data)
+    if hasattr(data, "iloc") and hasattr(data, "columns"):
+        return PandasFrame(data)
+    exports = hasattr(data, "__arrow_c_stream__") or hasattr(data, "__arrow_c_array__")
+    if exports and home not in {"pandas", "polars"}:
+        return CapsuleFrame(data)
+    fix = "pass it to enrich" if isinstance(data, (list, tuple)) or hasattr(data, "dtype") else "make it one"
+    if data is None or isinstance(data, (str, PathLike)):
+        fix = "read it first, as with pandas.read_csv, or use `exactbuyer enrich` on the command line"
+    raise TypeError(
+        f"data is of type {name}, which is no table of pandas, polars, pyarrow, or anything that hands on "
+        f"Arrow data: {fix}"
+    )

@@ -1,0 +1,71 @@
+"""Which library an object belongs to, and how it is read through Arrow's C interface.
+
+A library is imported only when one of its objects is passed.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+from exactbuyer._core import ArrowInput, Batches
+
+
+def as_kind(kind: type[Any], batches: Any) -> Any:
+    """The batches as this kind of thing, where it can be made of them; else as they are."""
+    make = getattr(kind, "from_arrow", None)
+    return make(batches) if callable(make) else batches
+
+
+def library(name: str) -> Any:
+    """pandas, polars or pyarrow, as a module without types: one of its tables has come along."""
+    return import_module(name)
+
+
+def has_pyarrow() -> bool:
+    """Whether pyarrow can be imported."""
+    return find_spec("pyarrow") is not None
+
+
+def home_of(data: object) -> str:
+    """Which of the three libraries its class comes from, or is derived from; `""` if none."""
+    for kind in type(data).__mro__:
+        home = kind.__module__.partition(".")[0]
+        if home in {"pandas", "polars", "pyarrow"}:
+            return home
+    return ""
+
+
+def arrow_input(data: object) -> ArrowInput:
+    """What hands its rows on by Arrow's C interface, opened."""
+    try:
+        return ArrowInput(data)
+    except ValueError as trouble:
+        raise TypeError(
+            f"data is of type {type(data).__name__}, and hands on Arrow data that is no table ({trouble}): "
+            f"pass a table, and the name of its column as by"
+        ) from None
+    except MemoryError:
+        raise
+    except Exception as trouble:  # noqa: BLE001 - whatever the other side says
+        raise _unreadable(data, trouble) from None
+
+
+def arrow_table(data: object) -> Batches:
+    """What hands its rows on by Arrow's C interface, read whole."""
+    source = arrow_input(data)
+    try:
+        return Batches.concat(source, list(source))
+    except MemoryError:
+        raise
+    except Exception as trouble:  # noqa: BLE001 - whatever the other side says
+        raise _unreadable(data, trouble) from None
+
+
+def _unreadable(data: object, trouble: Exception) -> TypeError:
+    # What the trouble says is somebody else's words, and may quote what is in the table.
+    return TypeError(
+        f"data is of type {type(data).__name__}, and what it hands on by Arrow's C interface cannot be read "
+        f"({type(trouble).__name__}): make it a table of pandas, polars or pyarrow first"
+    )

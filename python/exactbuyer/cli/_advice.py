@@ -1,0 +1,111 @@
+"""What to do next when a run is over: the last line of its receipt. Words only."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING
+
+from exactbuyer.report.wording import count
+
+from .exit_codes import ExitCode
+
+if TYPE_CHECKING:
+    from ._command_options import CommandOptions
+    from ._run import RunResult
+
+_BROKEN_OFF = {ExitCode.BUG, ExitCode.INTERRUPTED, ExitCode.TERMINATED, ExitCode.FILES, ExitCode.PIPE_CLOSED}
+
+
+def next_step(result: RunResult, options: CommandOptions, output: str) -> str:
+    """What to do next."""
+    again = again_in_words(options, in_store=result.receipt.in_store, spent=result.spent)
+    if result.exit_code in _BROKEN_OFF or result.is_lost:
+        return _after_breaking_off(result, again)
+    return _after_the_end(result, options, output, again)
+
+
+def _after_the_end(result: RunResult, options: CommandOptions, output: str, again: str) -> str:
+    receipt = result.receipt
+    if receipt.unknown:
+        resolve = f"exactbuyer store{_store_option(options)} resolve resend, or drop; then {again}"
+        rest = (
+            f", then {resolve}"
+            if receipt.in_store
+            else ": asking again for unknown rows may pay for them twice"
+        )
+        return f"compare the vendor's usage page{rest}"
+    if receipt.not_sent and options["store_only"]:
+        return "the store does not have these: run it without --store-only to buy them"
+    if receipt.not_sent:
+        return f"put right what stopped it, and {again}"
+    if receipt.invalid or receipt.rejected:
+        return f"correct the rows that {options['prefix']}reason names, and {again}"
+    return f"nothing: {output or 'the output'} has every row"
+
+
+def _after_breaking_off(result: RunResult, again: str) -> str:
+    if result.receipt.in_store:
+        return again
+    if result.is_lost:
+        return _salvaged(result)
+    if result.exit_code is ExitCode.PIPE_CLOSED:
+        why = "nothing was paid for" if result.costs else "invented people cost nothing"
+        return f"nothing: whoever read the output has gone, and {why}"
+    return again
+
+
+def title_of(result: RunResult) -> str | None:
+    """What stands above the receipt of a run that did not come to its end; `None`: the usual."""
+    receipt = result.receipt
+    if result.is_whole:
+        return None
+    parts: list[str] = []
+    if receipt.open_rows:
+        parts.append(f"{receipt.open_rows:,} of the {count(receipt.rows, 'row')} read so far are open")
+    if result.input_rows is None and not receipt.open_rows:
+        parts.append(f"stopped after {count(receipt.rows, 'row')}")
+    if result.input_rows is not None and result.input_rows > receipt.rows:
+        unread = result.input_rows - receipt.rows
+        parts.append(f"{unread:,} of {count(result.input_rows, 'row')} were not read")
+    if not parts and result.exit_code is not ExitCode.PIPE_CLOSED:
+        parts.append("every row has its answer, the output is not written")
+    return f"INCOMPLETE: {'; '.join(parts)}" if parts else None
+
+
+def again_in_words(options: CommandOptions, *, in_store: bool, spent: bool) -> str:
+    """What the same command would do, and pay for, if it were run again."""
+    days = options["max_age_days"]
+    if not in_store:
+        return f"run the same command again{': it pays for everybody again' if spent else ''}"
+    # Of what was bought before, both want to know nothing; so of what this run bought.
+    unkept = "--refresh" if options["refresh"] else "--max-age 0" if days == 0 else None
+    if unkept is not None and not spent:
+        return "run the same command again"
+    if unkept is not None:
+        return (
+            f"run the same command without {unkept}: what this run bought is in the store; with it you pay "
+            f"for everybody again"
+        )
+    again = "run the same command again: it pays only for the rest"
+    if days is None:
+        return again
+    return (
+        f"{again}, and for answers older than {days:g} {'day' if days == 1 else 'days'} by then (--max-age)"
+    )
+
+
+def _salvaged(result: RunResult) -> str:
+    """Of a run without a store that did not come to its end: what of it is left, and what is lost."""
+    kept = (
+        "nothing was kept"
+        if result.kept is None
+        else f"{result.kept.where} has {count(result.kept.rows, 'row')}"
+    )
+    lost = f"; answers worth {count(result.lost_credits, 'credit')} are lost" if result.lost_credits else ""
+    if result.kept is None and result.exit_code is ExitCode.PIPE_CLOSED:
+        kept, lost = "nothing was kept of what nobody reads any more", ""
+    return f"{kept}{lost}; running it again pays for everybody again: use --store FILE"
+
+
+def _store_option(options: CommandOptions) -> str:
+    return f" --store {shlex.quote(options['store'])}" if options["store"] else ""

@@ -1,0 +1,245 @@
+"""The options of a command, and what they mean: files, columns to look up, settings of an enricher.
+
+Ranges are checked by the settings themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast, get_args
+
+from exactbuyer._files.overwrite import OverwritePolicy
+from exactbuyer._frames.labels import check_labels, looks_personal, matching_label
+from exactbuyer._frames.request import DEFAULT_COLUMNS, TableRequest
+from exactbuyer.cli._io.files import FileKind, Location, location_of
+from exactbuyer.cli._io.opening import Survey, opened
+from exactbuyer.cli._io.sources import DELIMITERS, Source
+from exactbuyer.enricher import BulkEnricher
+from exactbuyer.exceptions import ConfigError
+from exactbuyer.field_types import FieldType
+from exactbuyer.settings import BASE_URL, Budget
+from exactbuyer.settings._paths import is_address, refuse_address
+from exactbuyer.settings._secret import KEY_VARIABLE, has_key
+
+from ._key_file import key_in
+from ._words import SETTINGS, in_options
+from .exit_codes import CommandError, ExitCode, UsageError
+
+_DAY_S = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class CommandOptions:
+    """The values of a command's options, by name."""
+
+    values: dict[str, Any]
+
+    def __getitem__(self, name: str) -> Any:
+        return self.values.get(name)
+
+    def location(self) -> Location:
+        """The input."""
+        location = location_of(self["path"], self["kind"], "--from")
+        if self["sheet"] is not None and location.kind != "xlsx":
+            raise UsageError(f"--sheet is for .xlsx, and the input is {location.kind}: leave it out")
+        return location
+
+    def delimiter(self) -> str | None:
+        """What stands between cells."""
+        options = self["delimiter"]
+        if options is None:
+            return None
+        delimiter = "\t" if options in {"tab", "\\t"} else cast("str", options)
+        if len(delimiter) != 1 or not delimiter.isascii() or delimiter in '"\r\n':
+            raise UsageError("--delimiter is one character, as in ';', or tab")
+        return delimiter
+
+    def source(self, survey: Survey | None = None) -> Source:
+        """The input, opened."""
+        skip_rows, labels = self["skip_rows"], self.labels()
+        location, sheet = self.location(), self["sheet"]
+        source = opened(location, self.delimiter(), survey, skip_rows=skip_rows, labels=labels, sheet=sheet)
+        if not source.names:
+            # JSON Lines without a line: no rows, which are looked up in no time.
+            source.names = self.table_request(source).labels
+        return source
+
+    def overwrite(self, enricher: BulkEnricher, is_earlier: Callable[[Path], bool]) -> OverwritePolicy:
+        """What the output may replace."""
+        store, location = enricher.settings.store, self.location()
+        read = (None if location.is_standard else location.path, self["key_file"], self["ca_bundle"])
+        return OverwritePolicy(
+            stores=[Path(store)] if store is not None else [],
+            inputs=[Path(path) for path in read if path is not None],
+            descriptors=[0] if location.is_standard else [],
+            is_earlier=is_earlier,
+            force=self["force"],
+            fix="name another file, or pass --force to replace it",
+        )
+
+    def by(self, names: list[str]) -> dict[str, FieldType | None]:
+        """The columns to look up, with their field types, as far as they were given.
+
+        Args:
+            names: The columns that there are: `a=phone` is one of them before it is a type.
+        """
+        columns: dict[str, FieldType | None] = {}
+        for text in self["by"]:
+            name, mark, kind = text.rpartition("=")
+            is_typed = mark and text not in names and kind in get_args(FieldType)
+            if mark and not is_typed and text not in names:
+                swapped = f"; did you mean --by {kind}={name}?" if name in get_args(FieldType) else ""
+                raise UsageError(
+                    f"--by {text}: {kind!r} is no field type: email, phone or social_profile{swapped}"
+                )
+            label, field_type = (name, cast("FieldType", kind)) if is_typed else (text, None)
+            label = matching_label(names, label)
+            if label in columns:
+                raise UsageError(f"--by names {label!r} twice: name each column once, best first")
+            kind = self.location().kind
+            if label not in names and kind in {*DELIMITERS, "xlsx"}:
+                _check_header(names, self.labels(), kind, skipped=self["skip_rows"] is not None)
+            columns[label] = field_type
+        return columns
+
+    def labels(self) -> list[str]:
+        """The names of the columns to look up, without field types."""
+        parts = ((text, *text.rpartition("=")) for text in self["by"])
+        return [name if mark and kind in get_args(FieldType) else text for text, name, mark, kind in parts]
+
+    def table_request(self, source: Source) -> TableRequest:
+        """What is wanted of an input."""
+        by, region = self.by(source.names), self["region_column"]
+        table_request = TableRequest.checked(
+            by, self._columns(), self["prefix"], self._split([*by]), None, region=region
+        )
+        return table_request.resolved_in(source.names)
+
+    def enricher(self) -> BulkEnricher:
+        """An enricher of these settings."""
+        settings = {name: self[name] for name in SETTINGS if self[name] not in (None, ())}
+        settings |= self._budget() | self._store_settings()
+        if self["sandbox"]:
+            for option in ("base_url", "key_file"):
+                if self[option] is not None:
+                    raise UsageError(
+                        f"--sandbox brings its own: leave out --{option.replace('_', '-')}, or it"
+                    )
+            return BulkEnricher.sandbox(**settings)
+        key = key_in(self["key_file"]) if self["key_file"] is not None else None
+        return BulkEnricher(cast("Any", key), base_url=self["base_url"] or BASE_URL, **settings)
+
+    def check_key(self) -> None:
+        """Checks that there is a key to send with, if anything is sent."""
+        needs_none = self["sandbox"] or self["store_only"] or self["dry_run"] or self["key_file"] is not None
+        if not needs_none and not has_key(None):
+            raise UsageError(
+                f"no API key: set the environment variable {KEY_VARIABLE}, or say --key-file FILE; --sandbox "
+                f"needs none"
+            )
+
+    def _budget(self) -> dict[str, Any]:
+        ceiling, per, tz = self["max_credits"], self["per"], self["tz"]
+        if per is None and tz is None:
+            return {} if ceiling is None else {"max_credits": ceiling}
+        if ceiling is None:
+            raise UsageError("--per and --tz say what --max-credits counts over: say that, too")
+        return {"max_credits": Budget(ceiling, per or "store", tz=tz)}
+
+    def _store_settings(self) -> dict[str, Any]:
+        settings_of_store: dict[str, Any] = {}
+        if self["store"] is not None:
+            settings_of_store["store"] = None if self["store"] == "none" else _place_of_store(self["store"])
+        for name in ("max_age", "miss_max_age"):
+            days = self[f"{name}_days"]
+            if days is not None:
+                settings_of_store[name] = days * _DAY_S
+        tags: dict[str, str] = {}
+        for text in self["tags"]:
+            name, mark, value = text.partition("=")
+            if not (mark and name):
+                raise UsageError("--tag is a name and a value, as in job=spring")
+            tags[name] = value
+        return settings_of_store | ({"tags": tags} if tags else {})
+
+    def _split(self, labels: list[str]) -> dict[str, list[str]] | None:
+        """The marks of each of these columns. Marks of its own take the place of those for all."""
+        common: list[str] = []
+        own: dict[str, list[str]] = {}
+        options: tuple[str, ...] = self["split"]
+        for text in options:
+            ends = [at for at, char in enumerate(text) if char == "="]
+            end = next((at for at in ends if matching_label(labels, text[:at]) in labels), None)
+            if end is not None:
+                mark = text[end + 1 :]
+                own.setdefault(matching_label(labels, text[:end]), []).append(_ESCAPED.get(mark, mark))
+                continue
+            name, _, _ = text.partition("=")
+            if ends and any(map(str.isalnum, name)):
+                raise UsageError(
+                    f"--split {text}: --by names no column {name!r}; a mark for all columns is written "
+                    f"without a name, as in --split ';'"
+                )
+            common.append(_ESCAPED.get(text, text))
+        return {label: own.get(label, common) for label in labels if own.get(label, common)} or None
+
+    def _columns(self) -> Any:
+        if not self["columns"]:
+            return None
+        columns: dict[str, Any] = {}
+        for text in self["columns"]:
+            name, mark, path = text.partition("=")
+            if not name:
+                raise UsageError("--column is a name, or a name and a path, as in title=employment.job.title")
+            if not mark:
+                if name not in DEFAULT_COLUMNS:
+                    raise UsageError(
+                        f"--column names {name!r}, which is none of {', '.join(DEFAULT_COLUMNS)}: give it a "
+                        f"path, as in title=employment.job.title"
+                    )
+                columns[name] = DEFAULT_COLUMNS[name]
+                continue
+            path, colon, kind = path.partition(":")
+            columns[name] = (path, kind) if colon else path
+        return columns
+
+
+def _place_of_store(path: str) -> str:
+    """The path, if its folder exists: with a mistyped path everything would be kept in another place."""
+    if is_address(path):
+        raise refuse_address("store")
+    folder = Path(path).expanduser().parent
+    if not folder.is_dir():
+        raise CommandError(ExitCode.STORE, f"the store {path} cannot be made: make the folder {folder} first")
+    return path
+
+
+def _check_header(names: list[str], labels: list[str], kind: FileKind, *, skipped: bool) -> None:
+    """Raises if the header lacks a label, and says why. Does not show what may be personal data."""
+    if any(map(looks_personal, names)):
+        raise UsageError(
+            "the first record looks like a person's, not like the names of the columns: put a record with "
+            "their names before it"
+        )
+    for mark, shown in _OTHER_DELIMITERS.items():
+        if len(names) == 1 and mark in names[0]:
+            raise UsageError(
+                f"the input has one column only, with {shown} in its name: say --delimiter {shown}"
+            )
+    try:
+        check_labels([*names], [matching_label(names, label) for label in labels])
+    except ConfigError as error:
+        if skipped:
+            raise
+        what, check = ("rows", "--sheet") if kind == "xlsx" else ("lines", "--delimiter")
+        also = f"; also check {check}" if sum(map(bool, names)) == 1 else ""
+        raise UsageError(
+            f"{in_options(str(error))}. If there are {what} above the names of the columns, pass "
+            f"--skip-rows N{also}"
+        ) from None
+
+
+_ESCAPED = {"\\n": "\n", "\\t": "\t"}
+_OTHER_DELIMITERS = {";": "';'", "\t": "tab", "|": "'|'", ",": "','"}

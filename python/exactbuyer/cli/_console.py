@@ -1,0 +1,182 @@
+"""What a command writes to stderr: messages, warnings, receipts. Standard output is for data alone."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import os
+import sys
+import warnings
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+from exactbuyer._traceback import DEBUG
+from exactbuyer.exceptions import IncompleteWarning
+from exactbuyer.report.receipt import receipt_as_dict
+
+from ._words import in_options
+from .exit_codes import CommandError, ExitCode, FileError
+
+if TYPE_CHECKING:
+    from exactbuyer.report.plan import Plan
+
+    from ._run import RunResult
+
+
+class Console:
+    """Writes the messages of a command."""
+
+    def __init__(self, *, quiet: bool = False, as_json: bool = False) -> None:
+        self.quiet = quiet
+        self.as_json = as_json
+
+    @contextmanager
+    def showing_log(self) -> Generator[None]:
+        """Inside, the package's own log and warnings are written, too, as plain lines."""
+        handler = logging.StreamHandler(sys.stderr)
+        handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
+        # The command line shows some of it in its own words, such as the receipt.
+        handler.addFilter(lambda record: not getattr(record, "shown_by_cli", False))
+        logger = logging.getLogger("exactbuyer")
+        before = logger.level, logger.propagate
+        # A terminal has the bar instead.
+        if os.environ.get(DEBUG):
+            logger.setLevel(logging.DEBUG)
+        elif before[0] != logging.DEBUG:
+            logger.setLevel(logging.WARNING if self.quiet or sys.stderr.isatty() else logging.INFO)
+        logger.propagate = False
+        logger.addHandler(handler)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("default", UserWarning)
+                warnings.showwarning = _show
+                yield
+        finally:
+            logger.removeHandler(handler)
+            logger.setLevel(before[0])
+            logger.propagate = before[1]
+
+    def checks(self, plan: Plan) -> None:
+        """Writes what to check before rows are sent."""
+        for line in [] if self.quiet else check_lines(plan):
+            write(line)
+
+    def receipt(self, result: RunResult, prefix: str, *, title: str | None, step: str) -> None:
+        """Writes the receipt and what to do next. With `quiet`, only what to do about lost answers."""
+        if not self.quiet:
+            write(result.receipt.as_text(see=f"{prefix}reason", step=step, title=title))
+        elif result.is_lost:
+            print_message(step)
+
+    def last(self, result: RunResult) -> None:
+        """Writes the last line, as JSON if that was asked for."""
+        message = result.message if result.exit_code else ""
+        if message:
+            print_message(message)
+        if self.as_json:
+            ended = {
+                "input_rows": result.input_rows,
+                "kept": None if result.kept is None else result.kept.where,
+                "kept_rows": None if result.kept is None else result.kept.rows,
+                "lost_credits": result.lost_credits,
+                "exit_code": int(result.exit_code),
+                "error": message or None,
+            }
+            write(json.dumps({**receipt_as_dict(result.receipt), **ended}, default=str))
+
+
+def plan_lines(plan: Plan) -> str:
+    """A plan in words, with the first rows that cannot be looked up. Rows count from 1, as lines do."""
+    lines = [in_options(str(_counting_from_one(plan)).replace(" (plan.problems)", ""))]
+    lines += [f"invalid   row {row + 1:,}: {in_options(why)}" for row, _, why in plan.problems[:_SHOWN]]
+    if plan.invalid > _SHOWN:
+        lines.append(f"          and {plan.invalid - _SHOWN:,} more")
+    return "\n".join(lines)
+
+
+def check_lines(plan: Plan) -> list[str]:
+    """What to look at before a plan is carried out, as :func:`plan_lines` says it."""
+    return [f"check     {check}" for check in _counting_from_one(plan).checks()]
+
+
+def _counting_from_one(plan: Plan) -> Plan:
+    return replace(plan, suspects=tuple(each._replace(row=each.row + 1) for each in plan.suspects))
+
+
+_SHOWN = 5
+
+
+def _show(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
+    # The receipt says that rows are open, and more.
+    if not issubclass(category, IncompleteWarning):
+        print_message(f"warning: {in_options(str(message))}")
+
+
+def print_data(lines: Iterable[str]) -> None:
+    """Writes lines to standard output."""
+    if sys.stdout is None:
+        raise FileError("there is no standard output to write to")
+    encoding = sys.stdout.encoding or "utf-8"
+    try:
+        for line in lines:
+            sys.stdout.write(line.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+        sys.stdout.flush()
+    except OSError as error:
+        # What could not be written is not to be tried again when the interpreter ends.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+        if isinstance(error, BrokenPipeError):
+            raise CommandError(ExitCode.PIPE_CLOSED) from None
+        why = error.strerror or "its disk or stream refuses it"
+        raise FileError(f"standard output cannot be written: {why}") from None
+
+
+def json_line(value: object) -> str:
+    """As JSON in one line; letters that standard output cannot show, and halves of letters, are escaped."""
+    try:
+        line = json.dumps(value, default=_in_json, ensure_ascii=False, allow_nan=False)
+    except ValueError:
+        # JSON has no NaN and no Infinity.
+        value = _without_nan(value)
+        line = json.dumps(value, default=_in_json, ensure_ascii=False)
+    try:
+        line.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
+    except UnicodeEncodeError:
+        return json.dumps(value, default=_in_json)
+    return line
+
+
+def _without_nan(value: Any) -> Any:
+    """The same value with `None` for numbers that JSON does not have."""
+    plain = value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {name: _without_nan(member) for name, member in plain.items()}
+    if isinstance(value, (list, tuple)):
+        return [_without_nan(element) for element in plain]
+    return value
+
+
+def _in_json(value: object) -> str:
+    """Moments as the store's own export and the columns write them; anything else as text."""
+    if isinstance(value, datetime):
+        return value.astimezone(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return str(value)
+
+
+def print_message(text: str) -> None:
+    """Writes a message of the program to stderr."""
+    write(f"exactbuyer: {text}")
+
+
+def write(text: str) -> None:
+    """Writes a line to stderr, if there is a stderr."""
+    with suppress(AttributeError, OSError, ValueError):
+        sys.stderr.write(text + "\n")
+        sys.stderr.flush()

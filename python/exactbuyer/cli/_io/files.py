@@ -1,0 +1,230 @@
+"""Which kind of file something is, and its bytes. Knows nothing of what is in them."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import shlex
+import shutil
+import stat
+import sys
+import tempfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import IO, Any, Literal, TypeAlias, cast, get_args
+
+from exactbuyer.cli.exit_codes import FileError, UsageError
+
+FileKind: TypeAlias = Literal["csv", "tsv", "jsonl", "parquet", "xlsx"]
+Packing: TypeAlias = Literal["", "gz", "zst"]
+
+KINDS: tuple[FileKind, ...] = get_args(FileKind)
+STANDARD = "-"
+READ_BYTES = 1 << 18
+
+_SUFFIXES: dict[str, FileKind] = {
+    "csv": "csv",
+    "tsv": "tsv",
+    "tab": "tsv",
+    "jsonl": "jsonl",
+    "ndjson": "jsonl",
+    "parquet": "parquet",
+    "pq": "parquet",
+    "xlsx": "xlsx",
+}
+_SPREADSHEETS = (".xls", ".xlsm", ".xlsb", ".ods", ".numbers")
+EXCEL = {"python_calamine": "python-calamine", "xlsxwriter": "XlsxWriter"}
+"""What reads and writes .xlsx files: modules, and the packages that they are in."""
+_PACKINGS: dict[str, Packing] = {"gz": "gz", "gzip": "gz", "zst": "zst", "zstd": "zst"}
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """A file, a folder, or `-`, and what kind of file it is.
+
+    Attributes:
+        path: Where it is; `-` is standard input, or output.
+        kind: What is in it.
+        packing: How it is compressed; `""`: it is not.
+    """
+
+    path: str
+    kind: FileKind
+    packing: Packing = ""
+
+    @property
+    def is_standard(self) -> bool:
+        """Whether it is standard input, or output."""
+        return self.path == STANDARD
+
+    @property
+    def is_stream(self) -> bool:
+        """Whether it can be read only once, as a pipe can."""
+        if self.is_standard:
+            return True
+        with reading(self):
+            mode = Path(self.path).stat().st_mode
+        return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+    @property
+    def name(self) -> str:
+        """What it is called in a message."""
+        return "standard input" if self.is_standard else self.path
+
+    def blocks(self) -> Iterator[bytes]:
+        """Its bytes, decompressed, as they come."""
+        with reading(self), _opened(self) as stream:
+            read = partial(getattr(stream, "read1", stream.read), READ_BYTES)
+            yield from iter(read, b"")
+
+
+class reading:  # noqa: N801 - it reads as a word of the `with` statement
+    """Tells trouble with reading a place as what it is."""
+
+    def __init__(self, location: Location) -> None:
+        self._name = location.name
+
+    def __enter__(self) -> None:
+        """Nothing is done before."""
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, (OSError, EOFError, zlib.error)):
+            why = (
+                error.strerror
+                if isinstance(error, OSError) and error.strerror
+                else "it breaks off, or is damaged"
+            )
+            raise FileError(f"{self._name} cannot be read: {why}") from error
+
+
+def _opened(location: Location) -> IO[bytes]:
+    if location.packing and not location.is_stream:
+        with Path(location.path).open("rb") as stream:
+            begins = stream.read(_MARK_BYTES)
+        if begins and packing_of(begins) != location.packing:
+            format_name = {"gz": "gzip", "zst": "zstd"}[location.packing]
+            raise FileError(f"{location.name} is no {format_name} file: say with --from what it is")
+    if location.packing == "zst":
+        pyarrow: Any = require("pyarrow", "zstd")
+        source = pyarrow.PythonFile(_standard_input()) if location.is_standard else location.path
+        return cast("IO[bytes]", pyarrow.input_stream(source, compression="zstd"))
+    if location.packing == "gz":
+        return cast("IO[bytes]", gzip.open(_standard_input() if location.is_standard else location.path))
+    return _standard_input() if location.is_standard else Path(location.path).open("rb")
+
+
+def packing_of(begins: bytes) -> Packing:
+    """How something is compressed that begins so, in two bytes or more."""
+    if begins.startswith(b"\x1f\x8b"):
+        return "gz"
+    # The second is a frame of zstd's that may be skipped, as some tools put at the beginning.
+    if begins.startswith(b"\x28\xb5\x2f\xfd") or (
+        begins[1:4] == b"\x2a\x4d\x18" and begins[0] >> 4 == _SKIPPED
+    ):
+        return "zst"
+    return ""
+
+
+_MARK_BYTES = 4
+_SKIPPED = 5
+
+
+def _standard_input() -> IO[bytes]:
+    if sys.stdin is None:
+        raise FileError("there is no standard input: name a file")
+    # A descriptor of its own: closing it leaves the process's open.
+    return os.fdopen(os.dup(sys.stdin.fileno()), "rb")
+
+
+def spooled(location: Location) -> IO[bytes]:
+    """A stream in a temporary file, for a kind that is not read from its beginning to its end."""
+    with reading(location):
+        spool = tempfile.TemporaryFile()  # noqa: SIM115 - whoever gets it closes it
+        with _opened(location) as stream:
+            shutil.copyfileobj(stream, spool)
+        spool.seek(0)
+        return spool
+
+
+def require(library: str, what: str) -> Any:
+    """A library of the extra."""
+    name, _, _ = library.partition(".")
+    check_installed(name, what)
+    return import_module(library)
+
+
+def check_installed(module: str, what: str) -> None:
+    """Checks that a module of an extra is there."""
+    if find_spec(module) is None:
+        extra = (
+            'pip install "exactbuyer[excel]"' if module in EXCEL else "pip install '.[cli]' in the checkout"
+        )
+        raise UsageError(f"{what} needs {EXCEL.get(module, module)}: {extra}")
+
+
+def location_of(path: str, kind_name: str | None, option: str) -> Location:
+    """What kind of file a path is, by its suffix, or as it is said to be.
+
+    Args:
+        path: The path, or `-`.
+        kind_name: The kind that was named, as in `"csv.gz"`; `None`: by the suffix.
+        option: The option that names it, for a message.
+    """
+    known = ", ".join(KINDS)
+    if kind_name is not None:
+        name, packing = _kind_and_packing(kind_name.lower().split("."))
+        if name is None:
+            raise UsageError(f"{option} is one of {known}, perhaps with .gz or .zst; not {kind_name!r}")
+    elif path != STANDARD and _is_folder(path):
+        name, packing = "parquet", ""
+    else:
+        name, packing = _kind_and_packing(Path(path).name.lower().split(".")[1:] if path != STANDARD else [])
+        if name is None:
+            raise UsageError(_no_suffix_message(path, option))
+    if name == "parquet" and packing:
+        raise UsageError("Parquet is compressed inside: leave out .gz and .zst")
+    if name == "xlsx":
+        if packing:
+            raise UsageError(".xlsx is compressed inside: leave out .gz and .zst")
+        for module in EXCEL:
+            check_installed(module, ".xlsx")
+    return Location(path, name, packing)
+
+
+def _no_suffix_message(path: str, option: str) -> str:
+    is_input = option == "--from"
+    if path.lower().endswith(_SPREADSHEETS):
+        if is_input:
+            return f"{path} is another program's spreadsheet: save it as .xlsx or CSV, and give that"
+        return f"{path}: of spreadsheets only .xlsx is written: name a .xlsx or a .csv"
+    if is_input and path.lower().endswith(".json"):
+        return f"{path} has one object a line? Say --from jsonl. It is an array? {in_lines(path)}"
+    what = "a stream has no suffix" if path == STANDARD else f"the suffix of {path} tells no kind of file"
+    return f"{what}: say {option}, one of {', '.join(KINDS)}"
+
+
+def in_lines(path: str) -> str:
+    """The command that makes JSON Lines of an array in this file."""
+    if path == STANDARD or path.lower().endswith(tuple(f".{suffix}" for suffix in _PACKINGS)):
+        return "jq -c '.[]', once it is unpacked" if path != STANDARD else "jq -c '.[]'"
+    suffix = ".lines.jsonl" if path.endswith(".jsonl") else ".jsonl"
+    return f"jq -c '.[]' {shlex.quote(path)} > {shlex.quote(str(Path(path).with_suffix(suffix)))}"
+
+
+def _is_folder(path: str) -> bool:
+    try:
+        return Path(path).is_dir()
+    except OSError:
+        # Whoever opens it says why.
+        return False
+
+
+def _kind_and_packing(parts: list[str]) -> tuple[FileKind | None, Packing]:
+    packing = _PACKINGS.get(parts[-1], "") if parts else ""
+    rest = parts[:-1] if packing else parts
+    return (_SUFFIXES.get(rest[-1]) if rest else None), packing

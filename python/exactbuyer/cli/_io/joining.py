@@ -1,0 +1,127 @@
+"""What is written: rows as they were read, with what was found beside them, in the output's kind of file.
+
+From a kind to the same kind nothing that was there is written anew: a cell keeps its quotes, a line
+its spaces. Knows nothing of where it is written.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
+
+from exactbuyer._core import Batches, CsvPart, JsonPart, csv_lines, csv_record, json_lines
+from exactbuyer.cli.exit_codes import FileError
+
+from .excel_output import ExcelRows, ExcelSink, sheet_name
+from .outline import Joiner, Outline, notes_of, schema_of
+from .parquet import ParquetSink
+from .sources import DELIMITERS, CsvSource, JsonSource, Source
+
+if TYPE_CHECKING:
+    from .files import FileKind
+
+
+class CsvBeside(Joiner):
+    """From CSV to CSV with the same delimiter: every byte stays."""
+
+    def __init__(self, outline: Outline) -> None:
+        super().__init__(outline)
+        self._source = cast("CsvSource", outline.source)
+
+    def head(self) -> bytes:
+        self._source.warn_of_text(self._source.header)
+        return self._source.header.beside_names(self._outline.added, self._outline.dropped)
+
+    def join(self, part: CsvPart, block: Batches) -> bytes:
+        self._source.warn_of_text(part)
+        return part.beside(block, self._outline.dropped, self._outline.defuse)
+
+    def tail(self) -> bytes:
+        return self._source.trailer()
+
+
+class JsonBeside(Joiner):
+    """From JSON Lines to JSON Lines: every byte stays."""
+
+    def __init__(self, outline: Outline) -> None:
+        super().__init__(outline)
+        self._source = cast("JsonSource", outline.source)
+
+    def join(self, part: JsonPart, block: Batches) -> bytes:
+        return part.beside(block, self._outline.dropped, self._outline.as_json)
+
+    def tail(self) -> bytes:
+        return self._source.trailer()
+
+
+class CsvLines(Joiner):
+    """From another kind to CSV."""
+
+    def __init__(self, outline: Outline, delimiter: str) -> None:
+        super().__init__(outline)
+        self._delimiter = ord(delimiter)
+        self._defused = outline.added if outline.defuse else []
+
+    def head(self) -> bytes:
+        return csv_record(self._outline.names(), self._delimiter)
+
+    def join(self, part: Any, block: Batches) -> bytes:
+        return csv_lines(self._outline.joined(part, block), self._delimiter, self._defused)
+
+
+class JsonLines(Joiner):
+    """From another kind to JSON Lines."""
+
+    def join(self, part: Any, block: Batches) -> bytes:
+        return json_lines(self._outline.joined(part, block), self._outline.as_json)
+
+
+class ParquetTables(Joiner):
+    """To Parquet: its sink writes the head and the tail."""
+
+    def join(self, part: Any, block: Batches) -> Any:
+        return self._outline.joined(part, block)
+
+
+def sink_of(outline: Outline, kind: FileKind) -> Callable[[Any], Any] | None:
+    """What writes an output that is not written as bytes, given its stream; `None`: it is bytes."""
+    if kind == "parquet":
+        return partial(ParquetSink, schema=schema_of(outline), metadata=notes_of(outline))
+    if kind == "xlsx":
+        sheet = sheet_name(getattr(outline.source, "sheet", None))
+        return partial(ExcelSink, sheet=sheet, schema=schema_of(outline))
+    return None
+
+
+def keeps_bytes(source: Source, kind: FileKind, delimiter: str | None) -> bool:
+    """Whether rows of a text file stay as they are, byte for byte: their kind of file does."""
+    if isinstance(source, CsvSource):
+        if kind == "xlsx":
+            return source.sheet is not None
+        if delimiter is None and source.says_delimiter and kind == "csv":
+            return True
+        return kind in DELIMITERS and source.delimiter == (delimiter or DELIMITERS[kind])
+    return isinstance(source, JsonSource) and kind == "jsonl"
+
+
+def joiner_of(outline: Outline, kind: FileKind, delimiter: str | None) -> Joiner:
+    """The joiner from the source's kind of file to this one."""
+    source = outline.source
+    if kind == "xlsx":
+        return ExcelRows(
+            outline, CsvBeside(outline) if keeps_bytes(source, kind, ",") else CsvLines(outline, ",")
+        )
+    if keeps_bytes(source, kind, delimiter):
+        return CsvBeside(outline) if isinstance(source, CsvSource) else JsonBeside(outline)
+    if isinstance(source, CsvSource):
+        source.check_text(source.header)
+    if kind in DELIMITERS:
+        return CsvLines(outline, delimiter or DELIMITERS[kind])
+    twice = next((name for name, times in Counter(source.names).items() if times > 1), None)
+    if twice is not None:
+        raise FileError(
+            f"{source.name} has two columns called {twice!r}, which only CSV can have: rename one of them"
+        )
+    return ParquetTables(outline) if kind == "parquet" else JsonLines(outline)

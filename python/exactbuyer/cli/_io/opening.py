@@ -1,0 +1,111 @@
+"""Opens an input as the kind of file that it is, and reads it once before anything is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from exactbuyer._frames.request import FIXED_COLUMNS
+from exactbuyer.cli.exit_codes import CommandError
+
+from .excel_input import ExcelSource, names_of
+from .parquet import ParquetSource
+from .sources import DELIMITERS, CsvSource, JsonSource, Source
+
+if TYPE_CHECKING:
+    from .files import Location
+
+
+_CHECKED_ROWS = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What is known of an input before anything is sent.
+
+    Attributes:
+        rows: How many rows it has.
+        names: Its columns.
+    """
+
+    rows: int
+    names: list[str]
+
+
+def opened(
+    location: Location,
+    delimiter: str | None,
+    survey: Survey | None = None,
+    *,
+    skip_rows: int | None = None,
+    labels: Iterable[str] = (),
+    sheet: str | None = None,
+) -> Source:
+    """Opens a place, to read it once."""
+    if location.kind == "xlsx":
+        is_surveyed = survey is not None
+        return ExcelSource(location, sheet, skip_rows=skip_rows, labels=labels, is_surveyed=is_surveyed)
+    if location.kind == "parquet":
+        return ParquetSource(location)
+    if location.kind == "jsonl":
+        return JsonSource(location, survey.names if survey is not None else None)
+    is_surveyed = survey is not None
+    return CsvSource(location, delimiter, skip_rows=skip_rows, labels=labels, is_surveyed=is_surveyed)
+
+
+def is_enriched(
+    location: Location, delimiter: str | None, *, skip_rows: int | None = None, labels: Iterable[str] = ()
+) -> bool:
+    """Whether a file is an earlier output: it has the columns that every output has, under any prefix."""
+    # It may have been written with another delimiter.
+    usual = (delimiter, *DELIMITERS.values(), ";", "|") if location.kind in DELIMITERS else (None,)
+    tried = dict.fromkeys(usual)
+    return any(_has_fixed_columns(location, each, skip_rows, [*labels]) for each in tried)
+
+
+def _has_fixed_columns(
+    location: Location, delimiter: str | None, skip_rows: int | None, labels: list[str]
+) -> bool:
+    try:
+        if location.kind in DELIMITERS:
+            source: Source = CsvSource(
+                location, delimiter, skip_rows=skip_rows, labels=labels, is_surveyed=True
+            )
+        elif location.kind == "xlsx":
+            return _are_enriched(names_of(location, skip_rows, labels))
+        else:
+            source = opened(location, delimiter)
+    except CommandError:
+        return False
+    # JSON Lines without a row: nothing can be lost.
+    return not source.names or _are_enriched(source.names)
+
+
+def _are_enriched(names: list[str]) -> bool:
+    first, *others = FIXED_COLUMNS
+    prefixes = (name.removesuffix(first) for name in names if name.endswith(first))
+    return any(set(names).issuperset(prefix + other for other in others) for prefix in prefixes)
+
+
+def surveyed(source: Source, *, keeps_bytes: bool) -> Survey:
+    """Reads all of it once, so that whatever is wrong with it is known before anything is sent.
+
+    Args:
+        source: The input: read to its end.
+        keeps_bytes: Every byte of it goes where it goes, so that it need not be text.
+    """
+    known: int | None = getattr(source, "rows", None)
+    if known is not None:
+        return Survey(known, source.names)
+    rows, names, parts = 0, dict.fromkeys(source.names), source.parts(_CHECKED_ROWS)
+    if isinstance(source, CsvSource) and keeps_bytes:
+        source.warn_of_text(source.header)
+    for part in parts:
+        rows += len(part)
+        if isinstance(source, JsonSource):
+            names.update(dict.fromkeys(source.names_of(part)))
+        elif isinstance(source, CsvSource):
+            look = source.warn_of_text if keeps_bytes else source.check_text
+            look(part)
+    return Survey(rows, list(names))

@@ -1,0 +1,86 @@
+"""The columns of an output, and what all kinds of output have in common."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from exactbuyer._core import Batches, Table
+from exactbuyer._frames.metadata import COLUMNS_KEY, known_columns
+
+from .files import require
+
+if TYPE_CHECKING:
+    from exactbuyer._frames.request import TableRequest
+
+    from .sources import Source
+
+
+class Joiner:
+    """Makes of rows and columns what is written. By default, nothing stands before or after the rows."""
+
+    def __init__(self, outline: Outline) -> None:
+        self._outline = outline
+
+    def head(self) -> Any:
+        """What stands before the first row."""
+        return b""
+
+    def join(self, part: Any, block: Batches) -> Any:
+        """Rows with their columns: bytes, or what the output's kind of file is written of."""
+        raise NotImplementedError
+
+    def tail(self) -> bytes:
+        """What stands after the last row."""
+        return b""
+
+
+class Outline:
+    """What all joiners know of the columns."""
+
+    def __init__(
+        self, source: Source, table: Table, table_request: TableRequest, dropped: list[str], *, defuse: bool
+    ) -> None:
+        self.source = source
+        self.table = table
+        self.added = table.names()
+        self.dropped = dropped
+        self.defuse = defuse
+        self.prefix = table_request.prefix
+        self.as_json = [
+            table_request.prefix + name for name, _, kind in table_request.columns if kind == "json"
+        ]
+
+    def joined(self, part: Any, block: Batches) -> Any:
+        """A part with its columns, as something of Arrow's."""
+        theirs = self.source.table(part)
+        if isinstance(theirs, Batches):
+            return theirs.beside(block, self.dropped, [])
+        pyarrow = require("pyarrow", "Parquet")
+        # The core reads only metadata that is text. All metadata is written with the output's schema anyway.
+        plain = pyarrow.schema([field.remove_metadata() for field in theirs.schema])
+        table = pyarrow.Table.from_arrays(theirs.columns, schema=plain).drop_columns(self.dropped)
+        beside = pyarrow.table(block)
+        for field, column in zip(beside.schema, beside.columns, strict=True):
+            table = table.append_column(field, column)
+        return table
+
+    def names(self) -> list[str]:
+        """The columns of the output."""
+        return [name for name in self.source.names if name not in self.dropped] + self.added
+
+
+def schema_of(outline: Outline) -> Any:
+    """The schema of the output."""
+    pyarrow = require("pyarrow", "Parquet")
+    theirs = getattr(outline.source, "schema", None)
+    if theirs is None:
+        theirs = pyarrow.schema([(name, pyarrow.string()) for name in outline.source.names])
+    kept = [field for field in theirs if field.name not in outline.dropped]
+    return pyarrow.schema(kept + list(pyarrow.schema(outline.table)), metadata=theirs.metadata)
+
+
+def notes_of(outline: Outline) -> dict[str, str]:
+    """What the output says of the columns that were added, so that a later call can replace them."""
+    known = known_columns(outline.source.metadata)
+    return {COLUMNS_KEY: json.dumps({**known, outline.prefix: outline.added})}

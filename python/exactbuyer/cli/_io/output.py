@@ -1,0 +1,342 @@
+"""Where output goes: a file that is there whole or not at all, or standard output.
+
+Knows bytes and Parquet's tables; nothing of rows or calls.
+"""
+
+from __future__ import annotations
+
+import errno
+import gzip
+import os
+import re
+import stat
+import sys
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, cast
+
+from exactbuyer._files.atomic import Draft, mode_for, remove_left
+from exactbuyer.cli.exit_codes import CommandError, ExitCode, FileError, UsageError
+from exactbuyer.exceptions import ConfigError
+
+from .files import Location, require
+
+if TYPE_CHECKING:
+    from exactbuyer._files.overwrite import OverwritePolicy
+
+
+_MOST_PARTIALS = 1_000
+_STANDARD_OUTPUT = 1
+_DESCRIPTORS = re.compile(r"/dev/stdout|(?:/dev|/proc/self)/fd/(?P<number>[0-9]{1,9})")
+"""Names of open descriptors."""
+_NO_TEXT = {"parquet": "Parquet", "xlsx": ".xlsx"}
+_LIBRARIES = {"pyarrow": "Arrow", "xlsxwriter": "XlsxWriter"}
+
+
+def check_output(location: Location, overwrite: OverwritePolicy) -> Path | None:
+    """Checks that the output may be written to a place.
+
+    Returns:
+        The path of the output file, with all links resolved; `None` for a stream, a pipe or a device.
+
+    Raises:
+        ConfigError: There is a file that may not be replaced.
+        CommandError: Nothing can be written there.
+    """
+    if location.is_standard:
+        if sys.stdout is None:
+            raise FileError("there is no standard output: name a file with -o")
+        if (location.kind in _NO_TEXT or location.packing) and sys.stdout.isatty():
+            what = _NO_TEXT.get(location.kind, "what is compressed")
+            raise UsageError(f"{what} is not written to a terminal: name a file with -o")
+        descriptor = _descriptor_of(sys.stdout)
+        if descriptor is not None:
+            overwrite.check_open(descriptor)
+        return None
+    path = Path(location.path)
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        # There is nothing, or a link to a file that does not exist yet.
+        mode = None
+    except OSError as error:
+        why = "it is a link to itself" if error.errno == errno.ELOOP else error.strerror
+        raise FileError(f"{location.path} cannot be written: {why}") from None
+    if mode is not None and stat.S_ISDIR(mode):
+        raise UsageError(f"{location.path} is a folder: name a file in it")
+    if mode is not None and not stat.S_ISREG(mode):
+        # A pipe or a device is written to, not replaced.
+        return None
+    # Through a link, the file that it leads to is replaced, not the link.
+    target = path.resolve()
+    if not target.parent.is_dir():
+        raise FileError(f"{location.path} cannot be written: make the folder {target.parent} first")
+    overwrite.check(target)
+    return target
+
+
+def _descriptor_of(stream: Any) -> int | None:
+    # The object that replaces standard output in a notebook has no descriptor.
+    with suppress(OSError, ValueError):
+        return cast("int", stream.fileno())
+    return None
+
+
+class Output:
+    """A file under construction, beside the place where it will stand; or a stream.
+
+    Raises:
+        ConfigError: There is a file that may not be replaced.
+        CommandError: Nothing can be written there.
+    """
+
+    def __init__(self, location: Location, overwrite: OverwritePolicy) -> None:
+        self._location = location
+        self._overwriting = overwrite
+        self._draft: Draft | None = None
+        self._target: Path | None = None
+        self.has_failed = False
+        """Something could not be written: what comes after it would stand in its place."""
+        self._lacks_bytes = self._is_ended = False
+        self._sink: Any = None
+        try:
+            with self._reporting_errors():
+                self._raw = _Pieces(self._opened())
+                self._stream: Any = self._packed(self._raw)
+        except BaseException:
+            self.abandon()
+            raise
+
+    def expect(self, sink: Callable[[Any], Any]) -> None:
+        """From here on what is written goes to this sink, given the stream: it is not bytes."""
+        with self._reporting_errors():
+            self._sink = sink(self._stream)
+
+    def write(self, piece: Any) -> None:
+        """Writes bytes, or what the sink takes."""
+        with self._reporting_errors():
+            if not isinstance(piece, bytes):
+                self._sink.write(piece)
+            elif piece:
+                self._stream.write(piece)
+                if self._stream is not self._raw:
+                    # Whoever reads along gets what is there; and what a full disk leaves ends with a piece.
+                    self._stream.flush()
+                self._raw.settle()
+
+    def finish(self, notes: Mapping[str, Any]) -> None:
+        """Puts the file into its place, whole and on the disk.
+
+        Args:
+            notes: Kept in the file, where its kind has a place for them.
+        """
+        with self._reporting_errors():
+            self._end(notes)
+            if self._draft is not None and self._target is not None:
+                self._check_again(self._target)
+                self._draft.move(self._target, mode_for(self._target), replace=self._target.exists())
+                self._draft = None
+                remove_left(self._target)
+
+    @property
+    def is_stream(self) -> bool:
+        """Whether what was written is with somebody else: it can be neither moved nor taken back."""
+        return self._target is None
+
+    def keep(self, notes: Mapping[str, Any]) -> Path | None:
+        """Keeps what there is under another name, of a run that did not come to its end.
+
+        Returns:
+            Where it is; `None` of a stream, or if it could not be kept.
+        """
+        if self._draft is None or self._target is None:
+            with suppress(Exception), self._reporting_errors():
+                self._end(notes)
+            return None
+        # A sink that refused a piece can still end the file behind the pieces before it.
+        if not (self._lacks_bytes if self._sink is not None else self.has_failed):
+            with suppress(Exception), self._reporting_errors():
+                self._end(notes)
+        # Of text, what is there is worth having; Parquet and .xlsx without their end are nothing.
+        if self._sink is None or self._is_ended:
+            with suppress(OSError):
+                self._raw.cut()
+                return self._moved_aside(self._draft, self._target)
+        self.abandon()
+        return None
+
+    def _moved_aside(self, draft: Draft, target: Path) -> Path:
+        """Moves it beside the target under a new name: earlier partial outputs were paid for, too."""
+        name, dot, suffixes = target.name.partition(".")
+        for number in range(1, _MOST_PARTIALS):
+            path = target.with_name(f"{name}.partial{f'-{number}' if number > 1 else ''}{dot}{suffixes}")
+            with suppress(FileExistsError):
+                draft.move(path, mode_for(target), replace=False)
+                self._draft = None
+                return path
+        raise FileExistsError(target)
+
+    def abandon(self) -> None:
+        """Leaves nothing behind."""
+        with suppress(Exception):
+            if self._sink is not None:
+                self._sink.abandon()
+        with suppress(Exception):
+            self._raw.close()
+        if self._draft is not None:
+            self._draft.discard()
+            self._draft = None
+
+    def _opened(self) -> int:
+        self._target = check_output(self._location, self._overwriting)
+        if self._target is not None:
+            self._draft = Draft(self._target)
+            return self._draft.descriptor
+        if self._location.is_standard:
+            return os.dup(sys.stdout.fileno())
+        return _stream_at(self._location.path)
+
+    def _packed(self, pieces: _Pieces) -> Any:
+        if self._location.packing == "gz":
+            return gzip.GzipFile(filename="", mode="wb", fileobj=cast("IO[bytes]", pieces), compresslevel=6)
+        if self._location.packing == "zst":
+            pyarrow = require("pyarrow", "zstd")
+            return pyarrow.CompressedOutputStream(pyarrow.PythonFile(_Left(pieces), mode="w"), "zstd")
+        return pieces
+
+    def _end(self, notes: Mapping[str, Any]) -> None:
+        if self._raw.closed:
+            return
+        if self._sink is not None:
+            self._sink.finish(notes)
+        if self._stream is not self._raw:
+            self._stream.close()
+        if self._draft is not None:
+            os.fsync(self._raw.fileno())
+        self._raw.close()
+        self._is_ended = True
+
+    def _check_again(self, target: Path) -> None:
+        """Checks the target again: another program may have put a file there meanwhile."""
+        try:
+            self._overwriting.check(target)
+        except ConfigError as trouble:
+            raise FileError(str(trouble)) from None
+
+    @contextmanager
+    def _reporting_errors(self) -> Generator[None]:
+        try:
+            yield
+        except BrokenPipeError:
+            raise CommandError(ExitCode.PIPE_CLOSED) from None
+        except OSError as error:
+            self.has_failed = self._lacks_bytes = True
+            name = "standard output" if self._location.is_standard else self._location.path
+            why = error.strerror or "its disk or stream refuses it"
+            raise FileError(f"{name} cannot be written: {why}") from error
+        except CommandError:
+            self.has_failed = True
+            raise
+        except BaseException as error:
+            self.has_failed = True
+            library = _LIBRARIES.get(type(error).__module__.partition(".")[0])
+            if library is None:
+                raise
+            # The library's own message may show values.
+            message = f"{self._location.path} cannot be written: {library} refuses its rows"
+            raise FileError(message) from error
+
+
+def _stream_at(path: str) -> int:
+    """A descriptor of a pipe or a device. What is open already is not opened again by its name."""
+    named = _DESCRIPTORS.fullmatch(path)
+    if named is None:
+        descriptor = os.open(path, os.O_WRONLY)
+    else:
+        descriptor = os.dup(_STANDARD_OUTPUT if named["number"] is None else int(named["number"]))
+    try:
+        _check_stream(descriptor)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _check_stream(descriptor: int) -> None:
+    """Fails if nothing can be written there, which has to be known before anything is sent."""
+    os.write(descriptor, b"")
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        raise OSError(errno.EEXIST, "another program has put a file there meanwhile")
+
+
+class _Pieces:
+    """A file that can be cut back to what was settled: what does not fit leaves nothing of itself behind."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._is_file = stat.S_ISREG(os.fstat(descriptor).st_mode)
+        self._bytes = self._settled = 0
+        self.closed = False
+
+    def fileno(self) -> int:
+        return self._descriptor
+
+    def write(self, piece: Any) -> int:
+        rest = memoryview(piece).cast("B")
+        length = len(rest)
+        try:
+            while rest:
+                rest = rest[os.write(self._descriptor, rest) :]
+        except BaseException:
+            if self._is_file:
+                os.ftruncate(self._descriptor, self._bytes)
+                os.lseek(self._descriptor, self._bytes, os.SEEK_SET)
+            raise
+        self._bytes += length
+        return length
+
+    def settle(self) -> None:
+        """What was written until now is whole."""
+        self._settled = self._bytes
+
+    def cut(self) -> None:
+        """Takes away what was written since then."""
+        if self._is_file and not self.closed:
+            os.ftruncate(self._descriptor, self._settled)
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+    def close(self) -> None:
+        if not self.closed:
+            self.closed = True
+            os.close(self._descriptor)
+
+
+class _Left:
+    """A stream that stays open when Arrow closes it."""
+
+    closed = False
+
+    def __init__(self, stream: _Pieces) -> None:
+        self._stream = stream
+
+    def write(self, piece: Any) -> int:
+        self._stream.write(piece)
+        return len(piece)
+
+    def flush(self) -> None:
+        self._stream.flush()
+
+    def close(self) -> None:
+        pass
+
+    def readable(self) -> bool:
+        return False
+
+    def writable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return False

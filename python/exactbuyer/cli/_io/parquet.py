@@ -1,0 +1,211 @@
+"""Parquet: a file, a folder of files, and what is written. Knows nothing of calls."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+from exactbuyer.cli.exit_codes import FileError
+
+from .files import Location, require, spooled
+
+GROUP_ROWS = 1 << 16
+"""Rows of one row group that is written: what readers skip by, and what is held until then."""
+
+GROUP_BYTES = 64 << 20
+
+_READ_BYTES = 1 << 20
+
+
+class ParquetSource:
+    """Rows of a Parquet file, or of a folder of them in the order of their paths.
+
+    Args:
+        location: The file or folder. Of a folder, names such as `country=US` are columns, too.
+    """
+
+    def __init__(self, location: Location) -> None:
+        self._location = location
+        self.name = location.name
+        with _reporting_errors(location):
+            self._files, self.schema = _files_of(location)
+            self.rows = sum(_opened(file).metadata.num_rows for file in self._files)
+        self.names: list[str] = list(self.schema.names)
+        self.metadata: Mapping[bytes, bytes] | None = self.schema.metadata
+        twice = next((name for name in self.names if self.names.count(name) > 1), None)
+        if twice is not None:
+            raise FileError(f"{location.name} has two columns called {twice!r}: rename one of them")
+
+    def parts(self, rows: int) -> Iterator[Any]:
+        """Its rows, in record batches of at most so many."""
+        return self._read(rows, self.schema)
+
+    def columns(self, rows: int, names: list[str]) -> Iterator[Any]:
+        """Only these columns of its rows: nothing else of the file is read."""
+        fields = [self.schema.field(name) for name in names]
+        return self._read(rows, require("pyarrow", "Parquet").schema(fields))
+
+    def table(self, part: Any) -> Any:
+        """The part itself."""
+        return part
+
+    def _read(self, rows: int, schema: Any) -> Iterator[Any]:
+        with _reporting_errors(self._location):
+            for file in self._files:
+                reader = _opened(file)
+                there = [name for name in reader.schema_arrow.names if name in schema.names]
+                for batch in reader.iter_batches(rows, columns=there, use_threads=False):
+                    if batch.num_rows:
+                        yield _with_keys(batch, file.keys, schema)
+
+
+class _File(NamedTuple):
+    """One file, and the columns that the names of its folders are."""
+
+    where: Any
+    keys: Mapping[str, Any]
+
+
+def _with_keys(batch: Any, keys: Mapping[str, Any], schema: Any) -> Any:
+    """A batch with the columns that the names of its folders are."""
+    pyarrow = require("pyarrow", "Parquet")
+    columns = [
+        batch.column(field.name)
+        if field.name in batch.schema.names
+        else pyarrow.repeat(pyarrow.scalar(keys.get(field.name), field.type), batch.num_rows)
+        for field in schema
+    ]
+    return pyarrow.RecordBatch.from_arrays(columns, schema=schema)
+
+
+def _opened(file: _File) -> Any:
+    # Read as it is asked for: what is read ahead is a whole row group, and the network is slower.
+    return require("pyarrow.parquet", "Parquet").ParquetFile(
+        file.where, pre_buffer=False, buffer_size=_READ_BYTES
+    )
+
+
+def _files_of(location: Location) -> tuple[list[_File], Any]:
+    """The files of a place, in order, and the schema of their rows."""
+    if location.is_stream:
+        spool = _File(spooled(location), {})
+        return [spool], _opened(spool).schema_arrow
+    path = Path(location.path)
+    path.stat()
+    if not path.is_dir():
+        file = _File(path, {})
+        return [file], _opened(file).schema_arrow
+    # As Spark and Arrow read a folder: names that begin with a dot or an underscore are notes.
+    paths = sorted(
+        str(file.absolute())
+        for suffix in ("parquet", "pq")
+        for file in path.rglob(f"*.{suffix}")
+        if not any(part.startswith((".", "_")) for part in file.relative_to(path).parts)
+    )
+    if not paths:
+        raise FileError(f"{location.name} holds no .parquet file")
+    datasets = require("pyarrow.dataset", "Parquet")
+    dataset = datasets.dataset(
+        paths, format="parquet", partitioning="hive", partition_base_dir=str(path.absolute())
+    )
+    files: list[_File] = []
+    first = None
+    for fragment in dataset.get_fragments():
+        first = first or fragment.physical_schema
+        if not fragment.physical_schema.equals(first):
+            raise FileError(
+                f"{Path(fragment.path).relative_to(path.absolute())} has other columns, or other types, than "
+                f"the first file of {location.name}: enrich it by itself"
+            )
+        files.append(_File(fragment.path, datasets.get_partition_keys(fragment.partition_expression)))
+    return files, dataset.schema
+
+
+@contextmanager
+def _reporting_errors(location: Location) -> Generator[None]:
+    pyarrow = require("pyarrow", "Parquet")
+    try:
+        yield
+    except (OSError, pyarrow.ArrowException) as error:
+        # Arrow's own words may show what is in the file.
+        why = getattr(error, "strerror", None) or "it is no Parquet file, or a damaged one"
+        raise FileError(f"{location.name} cannot be read: {why}") from error
+
+
+class ParquetSink:
+    """Writes record batches as row groups."""
+
+    def __init__(self, stream: IO[bytes], schema: Any, metadata: Mapping[str, str]) -> None:
+        pyarrow, parquet = require("pyarrow", "Parquet"), require("pyarrow.parquet", "Parquet")
+        made = pyarrow.schema(schema)
+        self._schema: Any = made.with_metadata({**(made.metadata or {}), **metadata})
+        self._stream = _Counting(stream)
+        self._writer = parquet.ParquetWriter(
+            pyarrow.PythonFile(self._stream, mode="w"), self._schema, compression="zstd"
+        )
+        self._tables: list[Any] = []
+        self._rows = self._bytes = 0
+
+    def write(self, batches: Any) -> None:
+        """Writes batches, now or with the next ones."""
+        table = require("pyarrow", "Parquet").table(batches).cast(self._schema)
+        self._tables.append(table)
+        self._rows += table.num_rows
+        self._bytes += table.nbytes
+        if self._rows >= GROUP_ROWS or self._bytes >= GROUP_BYTES:
+            self._write_group()
+
+    def finish(self, notes: Mapping[str, Any]) -> None:
+        """Writes the rest, and the file's end with these notes in it."""
+        self._write_group()
+        self._writer.add_key_value_metadata({key: json.dumps(value) for key, value in notes.items()})
+        self._writer.close()
+
+    def abandon(self) -> None:
+        """Writes nothing more: not even the end that Arrow would like to write."""
+        self._stream.is_caller_done = True
+        self._writer.close()
+
+    def _write_group(self) -> None:
+        if self._tables:
+            group = require("pyarrow", "Parquet").concat_tables(self._tables)
+            self._writer.write_table(group, row_group_size=self._rows)
+        self._tables, self._rows, self._bytes = [], 0, 0
+
+
+class _Counting:
+    """A stream that knows how far it is, as a pipe does not."""
+
+    closed = False
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self._at = 0
+        self.is_caller_done = False
+
+    def write(self, piece: Any) -> int:
+        self._at += len(piece)
+        if not self.is_caller_done:
+            self._stream.write(piece)
+        return len(piece)
+
+    def tell(self) -> int:
+        return self._at
+
+    def flush(self) -> None:
+        """There is nothing to flush before the end."""
+
+    def close(self) -> None:
+        """Leaves the stream open: it is somebody else's."""
+
+    def readable(self) -> bool:
+        return False
+
+    def writable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return False

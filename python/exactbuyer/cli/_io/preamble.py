@@ -1,0 +1,169 @@
+"""The lines above the header of a CSV file: Excel's `sep=` line and notes. They are kept in the output."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from exactbuyer._frames.labels import looks_personal, matching_label
+from exactbuyer.cli.exit_codes import UsageError
+
+_SEP = re.compile(rb'(?:\xef\xbb\xbf)?"?sep=([^"\r\n])"?(?:\r\n|\n|\r)', re.IGNORECASE)
+_LINE_END = re.compile(rb"\r\n|\n|\r")
+_LOOKED_THROUGH = 1 << 16
+MOST_RECORDS = 50
+"""The header is one of so many first records."""
+
+
+class Preamble(NamedTuple):
+    """The lines above the header.
+
+    Attributes:
+        begins: The file's first bytes, as far as they had to be read.
+        length: How many of these bytes are above the header.
+        lines: How many lines that are, without the `sep=` line.
+        delimiter: The delimiter in the `sep=` line, if there is one.
+    """
+
+    begins: bytes
+    length: int
+    lines: int
+    delimiter: str | None
+
+
+def preamble_of(
+    blocks: Iterator[bytes], delimiter: str | None, usual: str, skip_rows: int | None, labels: Iterable[str]
+) -> Preamble:
+    """Reads as far as the header.
+
+    Args:
+        blocks: The file's bytes, as they come.
+        delimiter: The delimiter, if it was given.
+        usual: The usual delimiter of the kind of file.
+        skip_rows: How many lines are above the header; `None`: the header is searched for.
+        labels: The columns to look up, by which the header is recognised.
+    """
+    begins = b""
+    for block in blocks:
+        begins += block
+        if _LINE_END.search(begins) and (skip_rows is None or _end_of(begins, skip_rows, 0) is not None):
+            break
+    sep = _SEP.match(begins)
+    names = sep[1].decode("latin-1") if sep is not None else None
+    start = sep.end() if sep is not None else 0
+    if skip_rows is not None:
+        end = _end_of(begins, skip_rows, start)
+        return Preamble(begins, len(begins) if end is None else end, skip_rows, names)
+    mark, wanted = delimiter or names or usual, list(labels)
+    if not wanted:
+        return Preamble(begins, start, 0, names)
+    is_cut = len(begins) > _LOOKED_THROUGH or not begins.endswith((b"\n", b"\r"))
+    records = _records(begins[start:_LOOKED_THROUGH], mark, is_cut=is_cut)
+    if not (records and _has_all(records[0].cells, wanted)):
+        for block in blocks:
+            begins += block
+            if len(begins) >= _LOOKED_THROUGH:
+                break
+        is_cut = len(begins) >= _LOOKED_THROUGH
+        records = _records(begins[start:_LOOKED_THROUGH], mark, is_cut=is_cut)
+    lines = _lines_above(records, wanted)
+    end = _end_of(begins, lines, start)
+    return Preamble(begins, start, 0, names) if end is None else Preamble(begins, end, lines, names)
+
+
+class _Record(NamedTuple):
+    """One of the first records.
+
+    Attributes:
+        lines: How many lines are above it.
+        cells: Its cells.
+        width: How many cells it has, without empty ones at its end.
+    """
+
+    lines: int
+    cells: list[str]
+    width: int
+
+    @classmethod
+    def of(cls, lines: int, cells: list[str]) -> _Record:
+        return cls(
+            lines, cells, max((index for index, cell in enumerate(cells, 1) if cell.strip()), default=0)
+        )
+
+
+def rows_above_header(rows: list[list[str]], labels: Iterable[str]) -> int:
+    """How many of the first rows of a sheet are above its header."""
+    records = [_Record.of(above, cells) for above, cells in enumerate(rows[:MOST_RECORDS])]
+    wanted = list(labels)
+    blank = next((record.lines for record in records if record.width), 0)
+    return (_lines_above(records, wanted) if wanted else 0) or blank
+
+
+def _records(begins: bytes, delimiter: str, *, is_cut: bool) -> list[_Record]:
+    """The first records. If the bytes may end within a record, the last one is left out."""
+    rows = csv.reader(io.StringIO(begins.decode("utf-8-sig", "replace"), newline=""), delimiter=delimiter)
+    records: list[_Record] = []
+    lines = 0
+    try:
+        for _, cells in zip(range(MOST_RECORDS), rows, strict=False):
+            records.append(_Record.of(lines, cells))
+            lines = rows.line_num
+    except csv.Error:
+        # The reader of the file will report the fault.
+        return records
+    return records[:-1] if is_cut and len(records) < MOST_RECORDS else records
+
+
+def _lines_above(records: list[_Record], labels: list[str]) -> int:
+    """How many lines are above the header; 0 if no record can be told from the rows and notes around it.
+
+    A row of data, or a note, may have the labels in its cells by chance. If a row were taken for the header,
+    the rows above it would not be looked up.
+    """
+    fitting = (index for index, record in enumerate(records) if _has_all(record.cells, labels))
+    above = [records[index].lines for index in fitting if _is_header(records, index)]
+    if len(above) > 1:
+        raise UsageError(
+            "several lines may be the names of the columns, for they have what --by names: pass "
+            f"--skip-rows N, the number of lines above them, such as {above[0]:,} or {above[-1]:,}"
+        )
+    return above[0] if above else 0
+
+
+def _is_header(records: list[_Record], index: int) -> bool:
+    """Whether this record is wider than all above it, not narrower than those below, and names columns."""
+    record = records[index]
+    above = max((other.width for other in records[:index]), default=0)
+    below = [other for other in records[index + 1 :] if other.width]
+    if any(other.width > len(record.cells) for other in below):
+        return False
+    if not above:
+        return True
+    if record.width == above == 1:
+        # A single column is as wide as a note. Then nothing above may be a row to look up.
+        return bool(below) and _is_personal(below[0]) and not any(map(_is_personal, records[: index + 1]))
+    if above >= record.width or _is_personal(record):
+        return False
+    # A row with one cell too many is followed by rows without it. Without rows, the lines above are notes.
+    return len(below[0].cells) >= record.width if below else above == 1
+
+
+def _is_personal(record: _Record) -> bool:
+    return any(map(looks_personal, record.cells))
+
+
+def _has_all(cells: list[str], labels: list[str]) -> bool:
+    return all(matching_label(cells, label) in cells for label in labels)
+
+
+def _end_of(begins: bytes, lines: int, start: int) -> int | None:
+    """The offset at which so many lines after `start` end; `None` if there are fewer."""
+    for _ in range(lines):
+        end = _LINE_END.search(begins, start)
+        if end is None:
+            return None
+        start = end.end()
+    return start

@@ -1,0 +1,264 @@
+"""What is read: a file as parts of some thousand rows, each with the columns to look up.
+
+Parts keep whatever the file's kind has to give back byte for byte. Knows nothing of calls or output.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
+from typing import Any, Protocol
+
+from exactbuyer._core import Batches, CsvPart, CsvSplitter, JsonPart, JsonSplitter
+from exactbuyer.cli._console import print_message
+from exactbuyer.cli.exit_codes import CommandError, FileError
+from exactbuyer.exceptions import ExactBuyerError
+
+from .files import Location, in_lines, packing_of
+from .preamble import Preamble, preamble_of
+
+DELIMITERS = {"csv": ",", "tsv": "\t"}
+_PEEKED_ROWS = 1_000
+
+
+class Source(Protocol):
+    """A file, opened: read once."""
+
+    name: str
+    names: list[str]
+
+    @property
+    def metadata(self) -> Mapping[bytes, bytes] | None:
+        """What the file says of itself."""
+        ...
+
+    def parts(self, rows: int) -> Iterator[Any]:
+        """Its rows, in parts of at most so many. Each has `column(name)` and a length."""
+        ...
+
+    def columns(self, rows: int, names: list[str]) -> Iterator[Any]:
+        """Only these columns of its rows, as something of Arrow's, in parts of at most so many."""
+        ...
+
+    def table(self, part: Any) -> Any:
+        """A part as something of Arrow's."""
+        ...
+
+
+class CsvSource:
+    """Records of a CSV or TSV file.
+
+    Args:
+        location: The file.
+        delimiter: The delimiter; `None`: that of its `sep=` line, else the usual one of its kind.
+        skip_rows: How many lines are above the header; `None`: the header is searched for.
+        labels: The columns to look up, by which the header is found.
+        is_surveyed: It was read before, and whatever is to be said of its text was said then.
+        preamble: What is above the header, if that is known already.
+        blocks: What comes after the bytes in `preamble`; `None`: the file's bytes.
+    """
+
+    metadata: Mapping[bytes, bytes] | None = None
+    sheet: str | None = None
+    """The sheet that its text was made of."""
+
+    def __init__(
+        self,
+        location: Location,
+        delimiter: str | None,
+        *,
+        skip_rows: int | None = None,
+        labels: Iterable[str] = (),
+        is_surveyed: bool = False,
+        preamble: Preamble | None = None,
+        blocks: Iterator[bytes] | None = None,
+    ) -> None:
+        self._is_warned = is_surveyed
+        self.name = location.name
+        usual = DELIMITERS.get(location.kind, ",")
+        blocks = _as_text(location) if blocks is None else blocks
+        preamble = preamble or preamble_of(blocks, delimiter, usual, skip_rows, labels)
+        self.lines_above = preamble.lines
+        self.delimiter = delimiter or preamble.delimiter or usual
+        self.says_delimiter = preamble.delimiter is not None
+        if preamble.lines and not is_surveyed:
+            line = "row" if location.kind == "xlsx" else "line"
+            print_message(
+                f"{location.name}: the header is {line} {_line(preamble):,}; no {line} above it is looked up"
+            )
+        self._splitter = CsvSplitter(ord(self.delimiter))
+        self._splitter.skip(preamble.length)
+        self._blocks = chain([preamble.begins], blocks)
+        self._trouble: CommandError | None = None
+        try:
+            while (header := self._splitter.header()) is None and self._feed():
+                pass
+        except CommandError as trouble:
+            # Of the rows behind it: their turn comes, and the names may say why, as with another delimiter.
+            header, self._trouble = self._splitter.header(), trouble
+            if header is None:
+                raise
+        header = header or self._splitter.header()
+        if header is None:
+            raise FileError(f"{location.name} is empty: its first record has to name its columns")
+        self.header = header
+        self.names = header.names()
+
+    def parts(self, rows: int) -> Iterator[CsvPart]:
+        if self._trouble is not None:
+            raise self._trouble
+        more = True
+        while more:
+            while (part := self._splitter.take(rows)) is not None:
+                yield part
+            more = self._feed()
+        yield from iter(lambda: self._splitter.take(rows), None)
+
+    def columns(self, rows: int, names: list[str]) -> Iterator[Batches]:
+        return (_only(part, names) for part in self.parts(rows))
+
+    def table(self, part: CsvPart) -> Batches:
+        with file_errors(self.name):
+            return part.table()
+
+    def check_text(self, part: CsvPart) -> None:
+        """Checks that a part can be written as another kind of file: that it is UTF-8."""
+        with file_errors(self.name):
+            part.check_text()
+
+    def warn_of_text(self, part: CsvPart) -> None:
+        """Warns, once, of a part that is not UTF-8 and stays as it is: what is added beside it is UTF-8."""
+        if self._is_warned:
+            return
+        try:
+            self.check_text(part)
+        except CommandError as trouble:
+            self._is_warned = True
+            print_message(
+                f"warning: {trouble}, or what is written is in two encodings: what is added is UTF-8"
+            )
+
+    def trailer(self) -> bytes:
+        """What follows the last record."""
+        return self._splitter.trailer()
+
+    def _feed(self) -> bool:
+        """Reads on; whether there was more."""
+        block = next(self._blocks, None)
+        with file_errors(self.name):
+            if block is None:
+                self._splitter.finish()
+            else:
+                self._splitter.feed(block)
+        return block is not None
+
+
+def _line(preamble: Preamble) -> int:
+    return preamble.lines + 1 + (preamble.delimiter is not None)
+
+
+class JsonSource:
+    """Records of a JSON Lines file."""
+
+    metadata: Mapping[bytes, bytes] | None = None
+
+    def __init__(self, location: Location, names: list[str] | None = None) -> None:
+        self.name = location.name
+        self._splitter = JsonSplitter()
+        self._blocks = _as_text(location)
+        self._first: JsonPart | None = None
+        if names is None:
+            self._first = next(self._read(_PEEKED_ROWS), None)
+            names = [] if self._first is None else self.names_of(self._first)
+        self.names = names
+
+    def parts(self, rows: int) -> Iterator[JsonPart]:
+        if self._first is not None:
+            first, self._first = self._first, None
+            yield first
+        yield from self._read(rows)
+
+    def columns(self, rows: int, names: list[str]) -> Iterator[Batches]:
+        for part in self.parts(rows):
+            with file_errors(self.name):
+                yield _only(part, names)
+
+    def names_of(self, part: JsonPart) -> list[str]:
+        """The names that the objects of a part have."""
+        with file_errors(self.name):
+            return part.names()
+
+    def table(self, part: JsonPart) -> Batches:
+        with file_errors(self.name):
+            return part.table(self.names)
+
+    def trailer(self) -> bytes:
+        """What follows the last record."""
+        return self._splitter.trailer()
+
+    def _read(self, rows: int) -> Iterator[JsonPart]:
+        for block in self._blocks:
+            with file_errors(self.name):
+                self._splitter.feed(block)
+            while (part := self._splitter.take(rows)) is not None:
+                yield part
+        self._splitter.finish()
+        yield from iter(lambda: self._splitter.take(rows), None)
+
+
+def _only(part: CsvPart | JsonPart, names: list[str]) -> Batches:
+    first, *others = (part.column(name) for name in names)
+    for other in others:
+        first = first.beside(other, [], [])
+    return first
+
+
+class file_errors:  # noqa: N801 - it reads as a word of the `with` statement
+    """Tells what is wrong with the text of a file as what it is."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __enter__(self) -> None:
+        """Nothing is done before."""
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, ValueError) and not isinstance(error, ExactBuyerError):
+            raise FileError(f"{self._name}: {error}") from None
+
+
+def _as_text(location: Location) -> Iterator[bytes]:
+    first = True
+    for block in location.blocks():
+        if first:
+            _check_beginning(location, block)
+        first = False
+        yield block
+
+
+def _check_beginning(location: Location, block: bytes) -> None:
+    """Recognises by its first bytes what is no text."""
+    what = None
+    packing = packing_of(block)
+    if packing:
+        twice = "twice: unpack it once" if location.packing else f"say --from {location.kind}.{packing}"
+        what = f"is compressed{' ' if location.packing else ': '}{twice}"
+    elif block.startswith(b"PK\x03\x04"):
+        what = "is a ZIP archive, or a spreadsheet: unpack it, or say --from xlsx"
+    elif block.startswith(b"PAR1"):
+        what = "is Parquet: say --from parquet"
+    elif _is_utf_16(block):
+        what = "is UTF-16: convert it first, as with iconv -f utf-16 -t utf-8, or save it as CSV UTF-8"
+    elif location.kind == "jsonl" and block.lstrip().startswith(b"["):
+        what = f"is an array, and should have one object a line: {in_lines(location.path)}"
+    if what is not None:
+        raise FileError(f"{location.name} {what}")
+
+
+def _is_utf_16(block: bytes) -> bool:
+    begins = block[:_SNIFFED_BYTES]
+    # Without a mark: every other byte of plain letters is 0.
+    return begins.startswith((b"\xff\xfe", b"\xfe\xff")) or begins.count(0) * 3 > len(begins)
+
+
+_SNIFFED_BYTES = 256

@@ -1,0 +1,38 @@
+"""The API key, from the environment or from a file that nobody else can read: never from an argument."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+from exactbuyer.settings._secret import Secret
+
+from .exit_codes import UsageError
+
+_MAX_BYTES = 4096
+
+
+def key_in(path: str) -> Secret:
+    """The key that a file holds."""
+    file = Path(path)
+    try:
+        with file.open("rb") as stream:
+            # Of the file that is open, not of one that may have come to its place since.
+            mode = os.fstat(stream.fileno()).st_mode
+            if os.name == "posix" and stat.S_ISREG(mode) and mode & 0o077:
+                raise UsageError(
+                    f"other users can read the key in {path}: run chmod 600 on it, and try again"
+                )
+            key = Secret(_text_of(stream.read(_MAX_BYTES)))
+    except OSError as error:
+        raise UsageError(f"the key file {path} cannot be read: {error.strerror}") from None
+    if not key.expose():
+        raise UsageError(f"{path} holds no API key: it should be its only line")
+    return key
+
+
+def _text_of(content: bytes) -> str:
+    """The key in a file's content; empty if there is none. Never raises: a traceback would show the key."""
+    is_key = content.isascii() and len(content) < _MAX_BYTES
+    return content.decode("ascii").strip() if is_key else ""

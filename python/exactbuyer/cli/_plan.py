@@ -1,0 +1,119 @@
+"""What an input would ask and could cost, however long it is: planned in windows that add up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from exactbuyer._core import Batches
+from exactbuyer.cli._io.files import require
+from exactbuyer.report.plan import Plan, Suspect
+
+if TYPE_CHECKING:
+    from exactbuyer import BulkEnricher
+    from exactbuyer._frames.request import TableRequest
+    from exactbuyer.cli._io.sources import Source
+
+WINDOW_ROWS = 100_000
+"""Rows planned at once: duplicates are recognised within them. A run recognises duplicates within at least as
+many rows, so it never costs more than its plan says."""
+
+_KEPT = 1_000
+_WINDOW_S = 60
+
+
+def planned(
+    source: Source, enricher: BulkEnricher, table_request: TableRequest, *, refresh: bool, store_only: bool
+) -> Plan:
+    """The plan of an input, read to its end.
+
+    Returns:
+        Its plan; its first thousand problems. Of more than `WINDOW_ROWS` rows it is an upper bound: a
+        duplicate of a row in another window counts as one to ask.
+
+    Raises:
+        ConfigError: A column cannot be looked up.
+        CommandError: It cannot be read.
+    """
+    whole = Plan(credit_price=enricher.settings.credit_price)
+    for window in _windows(source, table_request.labels):
+        plan = enricher.plan(
+            window,
+            by=dict(table_request.by),
+            split=table_request.split,
+            region=table_request.region,
+            refresh=refresh,
+            store_only=store_only,
+        )
+        whole = _sum(whole, plan, enricher)
+    return whole
+
+
+def _windows(source: Source, names: list[str]) -> Iterator[Any]:
+    """The columns of these names, in tables of at most so many rows."""
+    window: list[Any] = []
+    rows = 0
+    for part in source.columns(WINDOW_ROWS, names):
+        if window and rows + len(part) > WINDOW_ROWS:
+            yield _table(window)
+            window, rows = [], 0
+        window.append(part)
+        rows += len(part)
+    if window:
+        yield _table(window)
+
+
+def _table(window: list[Any]) -> Any:
+    if isinstance(window[0], Batches):
+        return Batches.concat(window[0], window)
+    return require("pyarrow", "Parquet").Table.from_batches(window)
+
+
+def _sum(one: Plan, next_one: Plan, enricher: BulkEnricher) -> Plan:
+    settings = enricher.settings
+    to_send = _added(one.to_send, next_one.to_send)
+    # Requests run on from one window into the next: only what does not fill one is one more.
+    requests = one.requests if not next_one.rows else _requests(to_send, settings.chunk_size)
+    most = one.max_credits + next_one.max_credits
+    likely = [plan.expected_credits for plan in (one, next_one) if plan.rows]
+    problems = [problem._replace(row=problem.row + one.rows) for problem in next_one.problems[:_KEPT]]
+    suspects = [Suspect(row + one.rows, kind, rows) for row, kind, rows in next_one.suspects]
+    return replace(
+        next_one,
+        rows=one.rows + next_one.rows,
+        missing=one.missing + next_one.missing,
+        invalid=one.invalid + next_one.invalid,
+        duplicates=one.duplicates + next_one.duplicates,
+        from_store=one.from_store + next_one.from_store,
+        open_rows=one.open_rows + next_one.open_rows,
+        bought_again=one.bought_again + next_one.bought_again,
+        to_send=to_send,
+        requests=requests,
+        max_credits=most if next_one.ceiling_left is None else min(most, next_one.ceiling_left),
+        expected_credits=_likely(likely),
+        min_duration_s=float(max(requests[0] - 1, 0) // settings.requests_per_minute * _WINDOW_S),
+        problems=(*one.problems, *problems)[:_KEPT],
+        suspects=tuple(sorted((*one.suspects, *suspects), key=lambda suspect: -suspect.rows)[:_SUSPECTS]),
+    )
+
+
+_SUSPECTS = 5
+
+
+def _added(one: tuple[int, int], other: tuple[int, int]) -> tuple[int, int]:
+    return one[0] + other[0], one[1] + other[1]
+
+
+def _requests(to_send: tuple[int, int], chunk_size: int) -> tuple[int, int]:
+    low, high = to_send
+    return -(-low // chunk_size), -(-high // chunk_size)
+
+
+def _likely(ranges: list[tuple[int, int] | None]) -> tuple[int, int] | None:
+    total = (0, 0)
+    for likely in ranges:
+        if likely is None:
+            return None
+        total = _added(total, likely)
+    return total if ranges else None

@@ -1,0 +1,235 @@
+"""`exactbuyer store …`: questions to a store, answered on standard output. Thin: the store answers."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import timedelta
+from typing import Any, get_args
+
+import click
+
+from exactbuyer.enricher import BulkEnricher
+from exactbuyer.exceptions import StoreError
+from exactbuyer.field_types import FieldType
+from exactbuyer.report.wording import count
+from exactbuyer.store import Store
+from exactbuyer.store import migrate as migrate_file
+
+from ._console import Console, json_line, print_data, print_message
+from ._options import days
+from ._words import in_options
+from .exit_codes import CommandError, ExitCode, FileError, UsageError
+
+
+@click.group(short_help="Say what was bought and is in doubt; forget people.")
+@click.option(
+    "--store", "path", metavar="FILE", help="The store; by default this folder's, for the real service."
+)
+@click.option("--default-region", metavar="CC", help="The country of phone numbers without a country code.")
+@click.pass_context
+def store(context: click.Context, path: str | None, default_region: str | None) -> None:
+    """Say what was bought, what is in doubt and what it cost; forget people.
+
+    The store is where `enrich` keeps its answers: in .exactbuyer/ of the working directory (or elsewhere,
+    if a warning said so), or in the FILE that it was told.
+    """
+    # Of an enricher that is told nothing: where its answers would go.
+    with Console().showing_log():
+        file = path or BulkEnricher().settings.store
+    if file is None:
+        raise UsageError("there is no store: say store --store FILE")
+    context.obj = Store(file, default_region=default_region)
+
+
+def _json_option(function: Any) -> Any:
+    return click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")(function)
+
+
+def _whom_argument(function: Any) -> Any:
+    typed = click.option("--type", "field_type", type=click.Choice(get_args(FieldType)), help="What WHOM is.")
+    return click.argument("whom", metavar="WHOM")(typed(function))
+
+
+@store.command()
+@_json_option
+@click.pass_obj
+def info(asked: Store, *, as_json: bool) -> int:
+    """Print what is in the store: contacts, doubts, credits, size."""
+    with _checked(asked):
+        answer = asked.info()
+        return _print([json_line(asdict(answer))]) if as_json else _print_answer(answer)
+
+
+@store.command(short_help="Print every lookup in doubt, as JSON Lines.")
+@click.pass_obj
+def unknown(asked: Store) -> int:
+    """Print every lookup that may have been charged and has no answer, as JSON Lines."""
+    with _checked(asked):
+        return _print(json_line(asdict(doubt)) for doubt in asked.unknown())
+
+
+@store.command(short_help="Decide what becomes of all lookups in doubt.")
+@click.argument("resolution", type=click.Choice(["resend", "drop"]))
+@click.pass_obj
+def resolve(asked: Store, resolution: Any) -> int:
+    """Decide what becomes of all lookups in doubt, once you have seen the vendor's usage page.
+
+    resend: the next run asks for them again, which may pay twice. drop: they are left alone.
+    """
+    with _checked(asked):
+        return _print_answer(asked.resolve_unknown(resolution))
+
+
+@store.command()
+@click.option(
+    "--by",
+    multiple=True,
+    default=["month"],
+    show_default=True,
+    help="day, month, year, or a tag. Repeatable.",
+)
+@click.option("--tz", metavar="NAME", help="Where days and months begin, as in Europe/Berlin.")
+@click.pass_obj
+def summary(asked: Store, by: tuple[str, ...], tz: str | None) -> int:
+    """Print requests, lookups and credits, added up, as JSON Lines."""
+    with _checked(asked):
+        rows = asked.summary(by, tz=tz, as_frame=False)
+        return _print(json_line(row) for row in rows)
+
+
+@store.command()
+@click.argument("month", metavar="YYYY-MM")
+@click.argument("invoiced", type=int)
+@click.option("--tz", metavar="NAME", help="Where the vendor's month begins; UTC by default.")
+@click.pass_obj
+def reconcile(asked: Store, month: str, invoiced: int, tz: str | None) -> int:
+    """Compare a month's books with the INVOICED credits."""
+    with _checked(asked):
+        return _print_answer(asked.reconcile(month, invoiced, tz=tz))
+
+
+@store.command()
+@click.argument("path", metavar="OUT")
+@click.option("--force", is_flag=True, help="Replace OUT even if it is not an earlier export; never a store.")
+@click.pass_obj
+def export(asked: Store, path: str, *, force: bool) -> int:
+    """Write every answer to OUT: .jsonl, .jsonl.gz or .parquet."""
+    with _checked(asked):
+        try:
+            answers = asked.export(path, force=force)
+        except StoreError:
+            # One of them, too; and it is about another file.
+            raise
+        except OSError as error:
+            raise FileError(f"{path} cannot be written: {error.strerror or 'its disk refuses it'}") from None
+        print_message(f"{count(answers, 'answer')} in {path}")
+        return ExitCode.DONE
+
+
+@store.command()
+@click.argument("path", metavar="OUT")
+@click.pass_obj
+def backup(asked: Store, path: str) -> int:
+    """Copy the store to the new file OUT, also while it is in use."""
+    with _checked(asked):
+        print_message(f"backup in {asked.backup(path)}")
+        return ExitCode.DONE
+
+
+@store.command()
+@_whom_argument
+@click.pass_obj
+def find(asked: Store, whom: str, field_type: Any) -> int:
+    """Print everything on file about WHOM, as JSON Lines.
+
+    WHOM is an identifier, or any text that a contact may hold; - reads it from standard input, so
+    that it stays out of the shell's history.
+    """
+    with _checked(asked):
+        answers = asked.find(_read_whom(whom), field_type=field_type)
+        if not answers:
+            print_message("nothing is on file about them")
+        return _print(json_line(asdict(answer)) for answer in answers)
+
+
+@store.command(short_help="Forget WHOM, or what is old.")
+@click.argument("whom", metavar="[WHOM]", required=False)
+@click.option("--type", "field_type", type=click.Choice(get_args(FieldType)), help="What WHOM is.")
+@click.option("--older-than", "older_than_days", type=days, metavar="DAYS", help="Or all that is so old.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@click.pass_obj
+def purge(
+    asked: Store, whom: str | None, field_type: Any, older_than_days: float | None, *, yes: bool
+) -> int:
+    """Forget WHOM, or what is old: no byte of it stays in the store's files.
+
+    WHOM is an identifier; - reads it from standard input.
+    """
+    if (whom is None) == (older_than_days is None):
+        raise UsageError("say WHOM to purge, or --older-than DAYS: one of the two")
+    if not yes:
+        if not (sys.stdin.isatty() and sys.stderr.isatty()):
+            raise UsageError("what is purged does not come back, and nobody is here to ask: say --yes")
+        if not click.confirm("What is purged does not come back. Purge it?", err=True):
+            raise UsageError("nothing was purged")
+    with _checked(asked):
+        if older_than_days is not None:
+            return _print_answer(asked.purge(older_than=timedelta(days=older_than_days)))
+        return _print_answer(asked.purge(_read_whom(whom or ""), field_type=field_type))
+
+
+@store.command()
+@_whom_argument
+@click.pass_obj
+def allow(asked: Store, whom: str, field_type: Any) -> int:
+    """Let WHOM be asked for again, who was purged or dropped."""
+    with _checked(asked):
+        allowed = asked.allow(_read_whom(whom), field_type=field_type)
+        return _print(["may be asked for again" if allowed else "was neither purged nor dropped"])
+
+
+@store.command()
+@click.argument("other", metavar="OTHER")
+@click.pass_obj
+def merge(asked: Store, other: str) -> int:
+    """Take over everything that the store in the file OTHER has."""
+    with _checked(asked):
+        return _print_answer(asked.merge(other))
+
+
+@store.command(short_help="Bring the store's file up to this version.")
+@click.pass_obj
+def migrate(asked: Store) -> int:
+    """Bring the store's file up to this version of the package; a backup stays beside it."""
+    with Console().showing_log():
+        return _print_answer(migrate_file(asked.path))
+
+
+@contextmanager
+def _checked(asked: Store) -> Generator[None]:
+    with Console().showing_log():
+        if not asked.exists():
+            raise CommandError(ExitCode.STORE, f"there is no store at {asked.path}: say store --store FILE")
+        with asked:
+            yield
+
+
+def _read_whom(whom: str) -> str:
+    if whom != "-":
+        return whom
+    if sys.stdin is None:
+        raise FileError("there is no standard input to read WHOM from")
+    return sys.stdin.buffer.readline().decode(errors="replace").rstrip("\r\n")
+
+
+def _print_answer(answer: object) -> int:
+    """Prints what the store answered, in the words of the command line."""
+    return _print([in_options(str(answer))])
+
+
+def _print(lines: Iterable[str]) -> int:
+    print_data(lines)
+    return ExitCode.DONE

@@ -1,0 +1,1 @@
+"""What people read: results, receipts, plans, progress and warnings. Knows nothing of calls."""

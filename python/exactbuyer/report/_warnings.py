@@ -1,0 +1,76 @@
+"""The warnings of the package, and the line of the caller that they point to."""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from exactbuyer.exceptions import ColumnWarning, IncompleteWarning, StoreWarning
+
+from .wording import count
+
+if TYPE_CHECKING:
+    from .receipt import Receipt
+    from .results import Results
+
+MANY_ROWS = 1_000
+"""Beyond so many, what they bring is worth keeping."""
+
+
+def warn_of_store(message: str) -> None:
+    """Something about the store that somebody should see to."""
+    warnings.warn(StoreWarning(message), stacklevel=_callers_level())
+
+
+def warn_of_nothing_kept() -> None:
+    """Many rows are about to be paid for, and nothing keeps what they bring."""
+    warn_of_store(
+        f"store=None keeps nothing: if this process dies, the answers to more than {MANY_ROWS:,} rows are "
+        f"lost, and paid for again. Leave store= out, or give it a path"
+    )
+
+
+def warn_of_given_up(calls: int) -> None:
+    """Interrupted calls were not recovered, and there were too many of them to keep."""
+    warn_of_store(
+        f"the rows of {count(calls, 'call')} that had been interrupted were dropped, and what they had paid "
+        f"for is lost (the receipt counts it), because no store has it: call recover() after each, or give "
+        f"store= a path"
+    )
+
+
+# Where warnings are errors, these carry what was paid for, as any other error does.
+
+
+def warn_not_stored(results: Results, receipt: Receipt, store: str | None) -> None:
+    """Answers came that could not be kept."""
+    message = (
+        f"the answers to {count(receipt.not_stored, 'lookup')} could not be stored: they are in these "
+        f"results only; keep them, and see to the store ({store})"
+    )
+    warnings.warn(StoreWarning(message, results=results, receipt=receipt), stacklevel=_callers_level())
+
+
+def warn_incomplete(open_rows: str, results: Results, receipt: Receipt) -> None:
+    """Rows stayed open; `open_rows` says how many, and why."""
+    message = (
+        f"{open_rows}. What is open has the status 'unknown' (may have been charged) or 'not_sent' (free); "
+        f"the receipt says more."
+    )
+    warnings.warn(IncompleteWarning(message, results=results, receipt=receipt), stacklevel=_callers_level())
+
+
+def warn_of_column(message: str, results: Results, receipt: Receipt) -> None:
+    """What a table asks by, or asks for, seems to be the wrong thing."""
+    warnings.warn(ColumnWarning(message, results=results, receipt=receipt), stacklevel=_callers_level())
+
+
+def _callers_level() -> int:
+    """The `stacklevel` of the first frame outside this package, for whoever calls this."""
+    here, level, frame = str(Path(__file__).parents[1]), 1, inspect.currentframe()
+    frame = frame.f_back if frame is not None else None
+    while frame is not None and frame.f_code.co_filename.startswith(here):
+        frame, level = frame.f_back, level + 1
+    return level

@@ -1,0 +1,204 @@
+"""PLAN, as people see it: what a call would send, and what it could cost. Only data and its wording."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+from .results import Problem
+from .wording import count, duration, html_table, money, span, span_of, text_table
+
+if TYPE_CHECKING:
+    from exactbuyer.settings import Settings
+
+_WINDOW_S = 60
+
+_ENOUGH = 100
+"""Lookups whose answers say something of the next ones."""
+
+_LISTS_DIFFER = 0.03
+"""How far the share found differs from one list to another, beyond chance."""
+
+
+class Suspect(NamedTuple):
+    """An identifier in suspiciously many rows: it may be a placeholder."""
+
+    row: int
+    """The first row with the identifier, from 0."""
+
+    field_type: str
+    """The field type of the identifier."""
+
+    rows: int
+    """The number of rows with the identifier."""
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Plan:
+    """What a call would send, and what it could cost. A plan needs no network and no key.
+
+    It prints as a table, at a prompt and in a notebook.
+
+    If rows are lists, the number of lookups depends on the answers. Then the two numbers of a range differ.
+
+    Attributes:
+        rows: Rows read.
+        missing: Rows that are empty.
+        invalid: Rows that cannot be looked up.
+        duplicates: Rows that the lookup of another row answers, free of charge. `stream` and the command line
+            recognise duplicates only within 100,000 rows. Later duplicates are answered from the store;
+            without a store they are paid for again.
+        from_store: Rows that are answered from the store, free of charge.
+        open_rows: Rows that will not be sent and get no answer: those that an earlier run left in doubt, and
+            those that were purged from the store; with `store_only=True`, all rows that the store cannot
+            answer.
+        bought_again: How many of the identifiers to send already have a contact in the store that is too old,
+            was found with other required fields, or is refreshed: **they are paid for again**.
+        to_send: The number of identifiers to send, as a range: from the case that every first identifier of a
+            row matches to the case that none does.
+        requests: The number of requests, likewise.
+        max_credits: The maximum cost in credits; never more than is left of the limit.
+        ceiling: The enricher's limit, in credits; `None` if it has none.
+        ceiling_left: What is left of the limit; every doubt counts as spent.
+        expected_credits: The likely cost, as a range, estimated from the store's latest requests with these
+            required fields; `None` if there are too few of them.
+        min_duration_s: The minimum duration in seconds, because of `requests_per_minute`.
+        problems: The rows that cannot be looked up, with the reasons.
+        suspects: Identifiers that may be placeholders.
+        credit_price: The price of one credit and its currency, if the enricher has one.
+    """
+
+    rows: int = 0
+    missing: int = 0
+    invalid: int = 0
+    duplicates: int = 0
+    from_store: int = 0
+    open_rows: int = 0
+    bought_again: int = 0
+    to_send: tuple[int, int] = (0, 0)
+    requests: tuple[int, int] = (0, 0)
+    max_credits: int = 0
+    ceiling: int | None = None
+    ceiling_left: int | None = None
+    expected_credits: tuple[int, int] | None = None
+    min_duration_s: float = 0.0
+    problems: tuple[Problem, ...] = ()
+    suspects: tuple[Suspect, ...] = ()
+    credit_price: tuple[Decimal, str] | None = None
+
+    @classmethod
+    def from_core(
+        cls,
+        counts: Mapping[str, Any],
+        invalid: list[tuple[int, str]],
+        settings: Settings,
+        max_credits: int | None,
+        spent: int = 0,
+    ) -> Plan:
+        """The plan of rows, from the core's counts; `spent` is what counts where no store does."""
+        to_send, requests = _range(counts["to_send"]), _range(counts["requests"])
+        budget = settings.budget
+        left: int | None = counts.get("room")
+        if left is None and budget is not None:
+            left = max(budget.credits - spent, 0) if budget.per != "run" else budget.credits
+        most = min(
+            [counts["max_credits"], *(ceiling for ceiling in (left, max_credits) if ceiling is not None)]
+        )
+        return cls(
+            rows=counts["rows"],
+            missing=counts["missing"],
+            invalid=counts["invalid"],
+            duplicates=counts["duplicates"],
+            from_store=counts["from_store"],
+            to_send=to_send,
+            requests=requests,
+            open_rows=counts.get("open_rows", 0),
+            bought_again=counts.get("bought_again", 0),
+            max_credits=most,
+            ceiling=None if budget is None else budget.credits,
+            ceiling_left=left,
+            expected_credits=_expected(counts.get("lately"), to_send, most),
+            # The first window's requests go at once, the next wait until it is over.
+            min_duration_s=float(max(requests[0] - 1, 0) // settings.requests_per_minute * _WINDOW_S),
+            problems=tuple(Problem(row, "invalid", reason) for row, reason in invalid),
+            suspects=tuple(Suspect(*suspect) for suspect in counts.get("suspects", ())),
+            credit_price=settings.credit_price,
+        )
+
+    def __str__(self) -> str:
+        return "\n".join(
+            [
+                *text_table(count(self.rows, "row"), self._lines()),
+                f"credits   {self._credits()}",
+                *(f"check     {check}" for check in self.checks()),
+            ]
+        )
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        checks = [("check", "", check) for check in self.checks()]
+        return html_table(
+            count(self.rows, "row"), [*self._lines(), ("credits", "", self._credits()), *checks]
+        )
+
+    def _lines(self) -> list[tuple[str, str, str]]:
+        idle = self.missing + self.invalid
+        free = self.duplicates + self.from_store
+        idle_parts = [f"{self.missing:,} missing"] if self.missing else []
+        idle_parts += [f"{self.invalid:,} invalid (plan.problems)"] if self.invalid else []
+        free_parts = [count(self.duplicates, "duplicate")] if self.duplicates else []
+        free_parts += [f"{self.from_store:,} from the store"] if self.from_store else []
+        lines = [("nothing to ask", f"{idle:,}", " · ".join(idle_parts))] if idle else []
+        lines += [("free", f"{free:,}", " · ".join(free_parts))] if free else []
+        why = "in doubt since an earlier run, or not to be sent"
+        lines += [("left alone", f"{self.open_rows:,}", why)] if self.open_rows else []
+        asked = f"{span_of(*self.to_send, 'identifier')} in {span_of(*self.requests, 'request')}"
+        lead = "" if not self.min_duration_s else f", taking {duration(self.min_duration_s)} or more"
+        return [*lines, ("to ask", f"{self.rows - idle - free - self.open_rows:,}", asked + lead)]
+
+    def _credits(self) -> str:
+        text = f"at most {self.max_credits:,}"
+        if self.credit_price is not None:
+            text += f" ({money(self.max_credits, self.credit_price)})"
+        if self.expected_credits is not None:
+            text += f", likely {span(*self.expected_credits)}"
+        return text + self._held_by()
+
+    def _held_by(self) -> str:
+        """What the ceiling has to do with it."""
+        if self.ceiling is None or self.ceiling_left is None:
+            return ""
+        if not self.max_credits == self.ceiling_left < self.to_send[1]:
+            return ""
+        if not self.ceiling_left:
+            return f": max_credits ({self.ceiling:,}) is used up"
+        return f": {self.ceiling_left:,} of max_credits ({self.ceiling:,}) left"
+
+    def checks(self) -> list[str]:
+        """What to look at before it is sent, in words; rows count from 0."""
+        again = f"{count(self.bought_again, 'identifier')} the store has a contact for: to be paid for again"
+        suspects = [
+            f"row {row:,}'s {kind.replace('_', ' ')} stands in {count(rows, 'row')}: a placeholder?"
+            for row, kind, rows in self.suspects
+        ]
+        return [again, *suspects] if self.bought_again else suspects
+
+
+def _expected(lately: tuple[int, int] | None, to_send: tuple[int, int], most: int) -> tuple[int, int] | None:
+    """What lookups will likely find, from (found, answered) of the latest requests."""
+    if lately is None or lately[1] < _ENOUGH:
+        return None
+    found, answered = lately
+    share = found / answered
+    # Two standard errors of the share and of the draw; and lists differ.
+    spread = 2 * math.sqrt(share * (1 - share) * (1 / answered + 1 / max(to_send[1], 1))) + _LISTS_DIFFER
+    low = min(math.floor(max(share - spread, 0.0) * to_send[0]), most)
+    return low, min(math.ceil(min(share + spread, 1.0) * to_send[1]), most)
+
+
+def _range(number: int | tuple[int, int]) -> tuple[int, int]:
+    return (number, number) if isinstance(number, int) else cast("tuple[int, int]", tuple(number))

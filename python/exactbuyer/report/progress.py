@@ -1,0 +1,289 @@
+"""The progress of a run, shown while it runs. A failure to show it never stops the run.
+
+Owns the bar, the log line and the call of the caller's function. Knows only the core's counts of a run.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import time
+import warnings
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from exactbuyer.exceptions import ConfigError
+
+from .wording import as_given, clock, count
+
+if TYPE_CHECKING:
+    from exactbuyer.settings import Settings
+
+logger = logging.getLogger("exactbuyer")
+
+SHOW_AFTER_S = 1.0
+DRAW_EVERY_S = 0.1
+LOG_EVERY_S = 10.0
+
+_MINUTE_S = 60
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """The progress of a run.
+
+    Attributes:
+        rows: All rows of the run; `None` if a stream does not know how many it has.
+        done: Rows whose outcome is known.
+        credits: Credits that are known to be charged.
+        credits_in_doubt: Credits that may be charged in addition: in doubt, or in flight.
+        in_flight: Requests in flight.
+        requests_last_minute: Requests in the last 60 s, of all enrichers in this process that share the rate
+            limit.
+        requests_left: Requests still to be sent, as far as is known.
+        limited_by: What limits the speed of the run, such as `"requests_per_minute"`; `""` if nothing does.
+        left_s: Estimated seconds until the end; `None` if there is no estimate.
+        elapsed_s: Seconds since the beginning.
+    """
+
+    rows: int | None = None
+    done: int = 0
+    credits: int = 0
+    credits_in_doubt: int = 0
+    in_flight: int = 0
+    requests_last_minute: int = 0
+    requests_left: int = 0
+    limited_by: str = ""
+    left_s: float | None = None
+    elapsed_s: float = 0.0
+
+    def __str__(self) -> str:
+        if self.rows is None:
+            rows, share = count(self.done, "row"), ""
+        else:
+            rows, share = f"{self.done:,}/{count(self.rows, 'row')}", f" {self._percent():3}%"
+        doubt = f" (+ up to {self.credits_in_doubt:,} in doubt)" if self.credits_in_doubt else ""
+        parts = [
+            rows + share,
+            count(self.credits, "credit") + doubt,
+            f"{self.requests_last_minute:,} req/min",
+        ]
+        if self.done != self.rows:
+            parts += [f"{clock(self.left_s)} left"] if self.left_s is not None else []
+            parts += [f"limited by {self.limited_by}"] if self.limited_by else []
+        return " | ".join(parts)
+
+    def within(self, columns: int) -> str:
+        """The same text in at most `columns` characters: shorter, and without the least important parts.
+
+        Args:
+            columns: The available width, in characters. What limits the run is dropped last.
+        """
+        if len(str(self)) <= columns:
+            return str(self)
+        rows = f"{self.done:,}" if self.rows is None else f"{self.done:,}/{self.rows:,} {self._percent()}%"
+        doubt = f" (+{self.credits_in_doubt:,}?)" if self.credits_in_doubt else ""
+        left = f"{clock(self.left_s)} left" if self.left_s is not None else ""
+        parts = [
+            rows,
+            f"{self.credits:,} cr{doubt}",
+            f"{self.requests_last_minute:,}/min",
+            left,
+            self.limited_by,
+        ]
+        # The rate goes first, then the credits, then the time that is left.
+        for spared in (2, 1, 3):
+            text = " | ".join(filter(None, parts))
+            if len(text) <= columns:
+                return text
+            parts[spared] = ""
+        return " | ".join(filter(None, parts))[:columns]
+
+    def _percent(self) -> int:
+        return 100 * self.done // self.rows if self.rows else 100
+
+
+ProgressOption: TypeAlias = "Literal['auto'] | bool | Callable[[Progress], object]"
+
+
+class Display:
+    """Shows how a run is getting on."""
+
+    every_s = DRAW_EVERY_S
+
+    def show(self, progress: Progress) -> None:
+        """Shows it."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Shows nothing more."""
+
+
+class Watch:
+    """Asks a run where it stands, as often as its display wants; `"auto"` spares a young one.
+
+    Args:
+        option: The caller's `progress`.
+        total: Rows of the whole run, where they are known.
+    """
+
+    def __init__(self, option: object, total: int | None) -> None:
+        self._display = _display(option)
+        self._total = total
+        self._chunk_size = self._requests_per_minute = 0
+        self._began = time.monotonic()
+        # Who asks for a display gets it at once, and so at the end of the shortest run.
+        asked_for = option is True or callable(option)
+        patience_s = max(SHOW_AFTER_S, getattr(self._display, "every_s", 0))
+        self._due = self._began + (0.0 if asked_for else patience_s)
+
+    def paced_by(self, settings: Settings) -> None:
+        """How fast the run can be at best: before it is ticked."""
+        self._chunk_size, self._requests_per_minute = settings.chunk_size, settings.requests_per_minute
+
+    def tick(self, counts: Callable[[], Mapping[str, Any]], *, last: bool = False) -> None:
+        """Shows where the run stands, if it is time to.
+
+        Args:
+            counts: Gives the core's counts; called only when they are shown.
+            last: The run is over: a display that has shown anything shows the end, too.
+        """
+        display, now = self._display, time.monotonic()
+        if display is None or (now < self._due and not (last and self._has_shown(display))):
+            return
+        self._due = now + display.every_s
+        if last and self._total is None:
+            self._total = counts()["done"]
+        try:
+            display.show(self._progress(counts(), now))
+        except Exception:
+            logger.warning("the progress display failed and is switched off; the run goes on", exc_info=True)
+            self.close()
+
+    def close(self) -> None:
+        """Takes the display away."""
+        display, self._display = self._display, None
+        if display is not None:
+            with suppress(Exception):
+                display.close()
+
+    def _has_shown(self, display: Display) -> bool:
+        return isinstance(display, _Function) or (isinstance(display, _Bar) and display.drawn)
+
+    def _progress(self, counts: Mapping[str, Any], now: float) -> Progress:
+        names = Progress.__dataclass_fields__.keys() & counts.keys() - {"rows"}
+        known: dict[str, Any] = {name: counts[name] for name in names}
+        elapsed_s = now - self._began
+        done, left_s = known.get("done", 0), known.get("left_s")
+        unread = 0 if self._total is None else self._total - counts.get("rows", self._total)
+        if unread > 0 and done > 0:
+            # Of a stream the core knows only the rows it has read: the others come as fast as those did,
+            # and no faster than their requests may go out.
+            as_before_s = elapsed_s * (unread + counts["rows"] - done) / done
+            known["left_s"] = max(left_s or 0.0, as_before_s, self._paced_s(counts, unread))
+        return Progress(**known, rows=self._total, elapsed_s=elapsed_s)
+
+    def _paced_s(self, counts: Mapping[str, Any], unread: int) -> float:
+        """How long the requests that are left take at best, once there are more than may go out at once."""
+        if not self._requests_per_minute:
+            return 0.0
+        requests_left = counts.get("requests_left", 0) + -(-unread // self._chunk_size)
+        if counts.get("requests_last_minute", 0) + requests_left <= self._requests_per_minute:
+            return 0.0
+        return float(requests_left * _MINUTE_S / self._requests_per_minute)
+
+
+class _Function(Display):
+    def __init__(self, function: Callable[[Progress], object]) -> None:
+        self._function = function
+
+    def show(self, progress: Progress) -> None:
+        self._function(progress)
+
+
+class _Log(Display):
+    every_s = LOG_EVERY_S
+
+    def show(self, progress: Progress) -> None:
+        logger.info("%s", progress)
+
+
+class _Bar(Display):
+    def __init__(self) -> None:
+        self._bar: Any = None
+
+    @property
+    def drawn(self) -> bool:
+        return self._bar is not None
+
+    def show(self, progress: Progress) -> None:
+        if self._bar is None:
+            self._bar = _tqdm(progress.rows)
+        self._bar.n = progress.done
+        columns = _columns()
+        text = str(progress) if columns is None else progress.within(columns)
+        if columns is not None and progress.rows is not None and not _in_notebook():
+            # The bar is what can be spared.
+            self._bar.bar_format = "{desc} {bar:12}" if len(text) + 13 <= columns else "{desc}"
+        self._bar.set_description_str(text, refresh=False)
+        self._bar.refresh()
+
+    def close(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+
+def _columns() -> int | None:
+    """How wide the terminal is, less the cursor's own place; `None` where there is none."""
+    if _in_notebook() or not _in_terminal():
+        return None
+    try:
+        return max(os.get_terminal_size(sys.stderr.fileno()).columns - 1, 1)
+    except (OSError, ValueError):
+        return None
+
+
+def _tqdm(total: int | None) -> Any:
+    with warnings.catch_warnings():
+        # Without ipywidgets, tqdm warns and draws a text bar, which is what we want. It also warns if it
+        # cannot start its monitor thread, which is not needed here.
+        warnings.simplefilter("ignore")
+        from tqdm.autonotebook import tqdm
+
+        notebook = "notebook" in tqdm.__module__
+        layout = "{bar}{desc}" if notebook or total is None else "{desc} {bar:12}"
+        return tqdm(
+            total=total, bar_format=layout if total is not None else "{desc}", leave=True, dynamic_ncols=True
+        )
+
+
+def _display(option: object) -> Display | None:
+    if option is True:
+        return _Bar()
+    if option is False:
+        return None
+    if isinstance(option, str) and option == "auto":
+        return _Bar() if _in_notebook() or _in_terminal() else _Log()
+    if callable(option):
+        return _Function(option)
+    raise ConfigError(
+        f"progress is 'auto', True, False or a function that takes a Progress; "
+        f"not {as_given(option, ('auto',))}"
+    )
+
+
+def _in_terminal() -> bool:
+    try:
+        return sys.stderr.isatty()
+    except (AttributeError, ValueError):
+        # There may be no stderr at all, as under pythonw, or a closed one.
+        return False
+
+
+def _in_notebook() -> bool:
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    return shell is not None and hasattr(shell, "kernel")

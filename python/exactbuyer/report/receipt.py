@@ -1,0 +1,339 @@
+"""OUTPUT: what a call did and cost, in rows, lookups, requests and credits. Only data and its wording."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from exactbuyer.exceptions import ExactBuyerError, UnknownOutcomeError
+
+from .wording import count, duration, from_ms, html_table, money, text_table, utc_text
+
+# What the core says of a run that somebody stopped begins so: nothing is to be put right then.
+_STOPPED_BY_CALLER = "stopped before the end"
+
+
+class Note(NamedTuple):
+    """Something unusual about replies that were charged."""
+
+    text: str
+    """What was unusual, and how it was counted."""
+
+    requests: int
+    """The number of requests that got such a reply."""
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Receipt:
+    """What a call did and cost. Receipts can be added: `sum(receipts, Receipt())`.
+
+    When a call is over, `rows` is the sum of `missing`, `invalid`, `found`, `not_found`, `rejected`,
+    `unknown` and `not_sent`. Before, the difference is `under_way`. `duplicates` and `from_store` count the
+    rows among these that cost nothing. A receipt prints as a table, at a prompt and in a notebook.
+
+    Attributes:
+        rows: Rows read.
+        missing: Rows that are empty.
+        invalid: Rows that cannot be looked up.
+        found: Rows with a contact.
+        not_found: Rows for which the service found nobody.
+        rejected: Rows whose record the service refused.
+        unknown: Rows that were sent and may have been charged, but got no readable answer.
+        not_sent: Rows that were not sent, or were refused free of charge.
+        duplicates: Rows that were answered by the lookup of another row. A stream counts only duplicates
+            within 100,000 rows of the last row with the same identifier; later ones are `from_store`, or were
+            paid for again.
+        from_store: Rows that were answered from the store.
+        found_duplicates: The rows in `found` that are duplicates.
+        found_from_store: The rows in `found` that were answered from the store.
+        inherited: The rows in `unknown` that an earlier run left in doubt.
+        inherited_credits: What these may have cost in that run. It is not included in this receipt's credits.
+        inherited_since: When the first of these was sent, in UTC.
+        barred: The rows in `not_sent` that were purged from the store, or dropped while in doubt.
+        bought_again: Lookups that were sent although the store has a contact: because it is too old or was
+            found with other `required_fields`, or because of `refresh=True`.
+        not_stored: Lookups whose answers are in the results but could not be stored.
+        in_store: Whether a store has recorded what was paid for and what is in doubt.
+        store_only: Whether the call had `store_only=True`, so that nothing was sent.
+        sent: Lookups that were sent. A lookup that was sent twice counts twice.
+        requests: Requests that were sent, whatever their outcome.
+        credits: Credits that are known to be charged.
+        credits_in_doubt: Credits that may have been charged in addition.
+        misfits: Values that did not fit the type of a table's column and are null there.
+        elapsed_s: How long the call took, in seconds.
+        stopped: Why the call stopped before its end; `None` if it did not.
+        notes: What was unusual about replies that were charged, such as why credits are in doubt although no
+            row is `unknown`.
+        credit_price: The price of one credit and its currency, if the enricher has one.
+
+    Example:
+        >>> from exactbuyer import Receipt
+        >>> morning = Receipt(rows=3, found=2, not_found=1, sent=3, requests=1, credits=2)
+        >>> evening = Receipt(rows=1, found=1, sent=1, requests=1, credits=1)
+        >>> (morning + evening).credits
+        3
+    """
+
+    rows: int = 0
+    missing: int = 0
+    invalid: int = 0
+    found: int = 0
+    not_found: int = 0
+    rejected: int = 0
+    unknown: int = 0
+    not_sent: int = 0
+    duplicates: int = 0
+    from_store: int = 0
+    found_duplicates: int = 0
+    found_from_store: int = 0
+    inherited: int = 0
+    inherited_credits: int = 0
+    inherited_since: datetime | None = None
+    barred: int = 0
+    bought_again: int = 0
+    not_stored: int = 0
+    in_store: bool = False
+    store_only: bool = False
+    sent: int = 0
+    requests: int = 0
+    credits: int = 0
+    credits_in_doubt: int = 0
+    misfits: int = 0
+    elapsed_s: float = 0.0
+    stopped: str | None = None
+    notes: tuple[Note, ...] = ()
+    credit_price: tuple[Decimal, str] | None = None
+
+    @classmethod
+    def from_core(
+        cls,
+        counts: Mapping[str, Any],
+        credit_price: tuple[Decimal, str] | None,
+        *,
+        in_store: bool = False,
+        store_only: bool = False,
+    ) -> Receipt:
+        """The receipt of a run, from the core's counts."""
+        known = {field.name for field in fields(cls)}
+        values = {name: value for name, value in counts.items() if name in known}
+        values["notes"] = tuple(Note(*note) for note in counts.get("notes", ()))
+        since = counts.get("inherited_since_ms")
+        values["inherited_since"] = None if since is None else from_ms(since)
+        return cls(**values, credit_price=credit_price, in_store=in_store, store_only=store_only)
+
+    @property
+    def under_way(self) -> int:
+        """Rows whose outcome is not known yet: 0 when the call is over."""
+        done = self.missing + self.invalid + self.found + self.not_found + self.rejected
+        return self.rows - done - self.unknown - self.not_sent
+
+    @property
+    def open_rows(self) -> int:
+        """Rows without an answer: unknown, not sent, or under way."""
+        return self.unknown + self.not_sent + self.under_way
+
+    @property
+    def cost(self) -> Decimal | None:
+        """The cost of the known credits; `None` if no price is known."""
+        return None if self.credit_price is None else self.credit_price[0] * self.credits
+
+    @property
+    def found_paid(self) -> int:
+        """Rows found that were paid for: neither duplicates nor from the store."""
+        return self.found - self.found_duplicates - self.found_from_store
+
+    @property
+    def next_step(self) -> str:
+        """What to do next, in words."""
+        if self.under_way:
+            return "wait for the rows under way; of a call that was broken off, recover() returns them"
+        first = "run this again" if self._by_caller() else "put right what stopped it, then run this again"
+        first += " for the rows that are not_sent"
+        if self.unknown and self.not_sent > self.barred:
+            resolve = self._resolve() if self.in_store else "compare the vendor's usage page first"
+            return f"{first}; for those that are unknown, {resolve}"
+        if self.unknown:
+            return self._resolve()
+        if self.not_sent:
+            return self._send_them() or (
+                first if self.not_sent == self.rows else f"{first}: the others are done"
+            )
+        if self.invalid or self.rejected:
+            return (
+                "correct the rows named in results.problems (in a table: by their reason) and ask for those "
+                "again; the others are done"
+            )
+        return "nothing: every row has its answer"
+
+    @property
+    def why_open(self) -> str:
+        """Why rows have no answer, in words."""
+        if self.stopped:
+            return self.stopped
+        parts: list[str] = []
+        if self.inherited:
+            parts.append(
+                f"{count(self.inherited, 'row')} may have been charged earlier ({self._inherited()})"
+            )
+        if self.barred:
+            parts.append(f"{count(self.barred, 'row')} not to be sent (results.problems says why)")
+        return "; ".join([*parts, self.next_step]) if parts else "the run was stopped"
+
+    def raise_for_incomplete(self) -> None:
+        """Raises if rows have no answer: for jobs that must not continue with incomplete results.
+
+        Raises:
+            UnknownOutcomeError: Some rows may have been charged and have no answer.
+            ExactBuyerError: Some rows were not sent.
+        """
+        if not self.open_rows:
+            return
+        kind = UnknownOutcomeError if self.unknown else ExactBuyerError
+        parts = [f"{self.unknown:,} unknown"] if self.unknown else []
+        parts += [f"{self.not_sent:,} not sent"] if self.not_sent else []
+        parts += [f"{self.under_way:,} under way"] if self.under_way else []
+        why = f" ({self.stopped})" if self.stopped else ""
+        open_rows = f"{self.open_rows:,} of {count(self.rows, 'row')} open: {', '.join(parts)}{why}"
+        raise kind(f"{open_rows}. Next: {self.next_step}.", receipt=self)
+
+    def __add__(self, other: Receipt) -> Receipt:
+        if not isinstance(other, Receipt):  # pyright: ignore[reportUnnecessaryIsInstance]
+            return NotImplemented
+        if other == Receipt():
+            return self
+        if self == Receipt():
+            return other
+        return Receipt(
+            **{name: getattr(self, name) + getattr(other, name) for name in _ADDED},
+            stopped=other.stopped or self.stopped,
+            inherited_since=min(filter(None, [self.inherited_since, other.inherited_since]), default=None),
+            in_store=self.in_store or other.in_store,
+            store_only=self.store_only and other.store_only,
+            notes=_added(self.notes, other.notes),
+            # Credits of two prices add up, their money does not.
+            credit_price=self.credit_price if self.credit_price == other.credit_price else None,
+        )
+
+    def as_text(
+        self, *, see: str = "results.problems", step: str | None = None, title: str | None = None
+    ) -> str:
+        """The receipt as a small table.
+
+        Args:
+            see: Where the reader finds the reasons of rows.
+            step: What to do next. `None`: `next_step`, which is for users of the Python API.
+            title: The title of the table. `None`: it says whether rows have no answer.
+        """
+        return "\n".join(
+            [
+                *text_table(title or self._title(), self._lines(see), duration(self.elapsed_s)),
+                *(f"{label:<8}  {text}" for label, text in self._last_lines(step)),
+            ]
+        )
+
+    def __str__(self) -> str:
+        return self.as_text()
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        title = f"{self._title()} in {duration(self.elapsed_s)}"
+        return html_table(title, [*self._lines(), *((label, "", text) for label, text in self._last_lines())])
+
+    def _title(self) -> str:
+        if self.open_rows:
+            return f"INCOMPLETE: {self.open_rows:,} of {count(self.rows, 'row')} open"
+        return f"COMPLETE: {count(self.rows, 'row')}"
+
+    def _lines(self, see: str = "results.problems") -> list[tuple[str, str, str]]:
+        doubts = [f"0 to {count(self.credits_in_doubt, 'credit')}"] if self.credits_in_doubt else []
+        doubts += [f"{self.inherited:,} from earlier: {self._inherited()}"] if self.inherited else []
+        doubt = " · ".join(doubts)
+        lines = [
+            ("found", self.found, self._found_how()),
+            ("not found", self.not_found, "free"),
+            ("missing", self.missing, "nothing to ask"),
+            ("invalid", self.invalid, f"cannot be looked up: see {see}"),
+            ("rejected", self.rejected, f"refused by the vendor, free: see {see}"),
+            ("unknown", self.unknown, doubt),
+            ("not sent", self.not_sent, self.stopped or ""),
+            ("under way", self.under_way, ""),
+        ]
+        return [(label, f"{rows:,}", note) for label, rows, note in lines if rows or label == "found"]
+
+    def _found_how(self) -> str:
+        duplicates = count(self.found_duplicates, "duplicate")
+        parts = [f"{self.found_paid:,} paid"] if self.found_paid else []
+        parts += [f"{self.found_from_store:,} from the store"] if self.found_from_store else []
+        parts += [duplicates] if self.found_duplicates else []
+        return "paid" if self.found and self.found_paid == self.found else " · ".join(parts)
+
+    def _last_lines(self, step: str | None = None) -> list[tuple[str, str]]:
+        notes = [("note", f"{text} ({count(requests, 'request')})") for text, requests in self.notes]
+        if self.bought_again:
+            notes.append(
+                ("note", f"{count(self.bought_again, 'lookup')} sent that the store had a contact for")
+            )
+        if self.misfits:
+            misfits = "1 value does" if self.misfits == 1 else f"{self.misfits:,} values do"
+            notes.append(("note", f"{misfits} not fit the type of a column, and null stands there"))
+        if self.not_stored:
+            notes.append(("note", f"the answers to {count(self.not_stored, 'lookup')} could not be stored"))
+        return [("charged", self._charged()), *notes, ("next", step or self.next_step)]
+
+    def _inherited(self) -> str:
+        since = "" if self.inherited_since is None else f", sent since {utc_text(self.inherited_since)}"
+        return f"0 to {count(self.inherited_credits, 'credit')}{since}"
+
+    def _resolve(self) -> str:
+        first = "compare the vendor's usage page"
+        if self.in_store:
+            return f'{first}, then enricher.resolve_unknown("resend") or ("drop")'
+        return f"{first}: asking again for the rows that are unknown may pay for them twice"
+
+    def _send_them(self) -> str:
+        """What to do with rows that nothing kept from being sent but what was asked for."""
+        if self.not_sent == self.barred:
+            return "store.allow(…) for the rows that are not to be sent, if they should be after all"
+        if self.store_only:
+            return "the store does not have these: run this without store_only=True to buy them"
+        return ""
+
+    def _by_caller(self) -> bool:
+        return (self.stopped or "").startswith(_STOPPED_BY_CALLER)
+
+    def _charged(self) -> str:
+        charged = count(self.credits, "credit")
+        doubt = f"{self.credits_in_doubt:,}"
+        if self.credit_price is not None:
+            charged += f", {money(self.credits, self.credit_price)}"
+            doubt = money(self.credits_in_doubt, self.credit_price)
+        if self.credits_in_doubt:
+            charged += f" (+ up to {doubt} in doubt)"
+        return f"{charged} in {count(self.requests, 'request')}"
+
+
+def _added(some: tuple[Note, ...], more: tuple[Note, ...]) -> tuple[Note, ...]:
+    requests = Counter(dict(some))
+    requests.update(dict(more))
+    return tuple(Note(*note) for note in requests.items())
+
+
+_TOGETHER = {"stopped", "notes", "credit_price", "inherited_since", "in_store", "store_only"}
+_ADDED = [field.name for field in fields(Receipt) if field.name not in _TOGETHER]
+
+
+def receipt_as_dict(receipt: Receipt) -> dict[str, Any]:
+    """A receipt as plain numbers and texts, as JSON needs it."""
+    plain = asdict(receipt)
+    plain["notes"] = [list(note) for note in receipt.notes]
+    if receipt.credit_price is not None:
+        each, currency = receipt.credit_price
+        plain["credit_price"] = [str(each), currency]
+    if receipt.inherited_since is not None:
+        plain["inherited_since"] = receipt.inherited_since.isoformat()
+    return plain

@@ -1,0 +1,86 @@
+"""Tells paths of files from addresses of databases. Pure.
+
+An address may hold a password, so no message repeats it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from exactbuyer.exceptions import ConfigError
+
+from ._checks import check_text
+
+if TYPE_CHECKING:
+    from ._secret import Hidden
+
+MOST_LETTERS = 4_096
+
+_ADDRESS = re.compile(
+    r"""
+      ://                                   # postgresql://user:password@host/db, sqlite:///people.db
+    | (^|[/\\])[a-z][a-z0-9+.-]+:[/\\]      # postgresql:/user:password@host/db, as pathlib writes it
+    | (^|[/\\])\s*(file|sqlite|postgres|postgresql|mysql|jdbc)[0-9+a-z]*:   # file:people.db?mode=rw
+    | (^|[/\\])[^/\\]+:[^/\\]*@             # user:password@host
+    | \b(password|passwd|pwd)\s*=           # host=db user=me password=…
+    | ^\s*:memory:\s*$
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
+
+
+def is_address(place: object) -> bool:
+    """Whether this is a URL or another form of a database's address, and not the path of a file."""
+    text: object = place
+    if isinstance(place, os.PathLike):
+        text = cast("object", os.fspath(cast("os.PathLike[str]", place)))
+    if isinstance(text, bytes):
+        text = text.decode("latin-1")
+    return isinstance(text, str) and _ADDRESS.search(text) is not None
+
+
+def refuse_address(name: str) -> ConfigError:
+    """The error to raise if an address was given instead of a path."""
+    return ConfigError(
+        f"{name} is the path of a file, such as 'people.db': a URL or the address of a database is not "
+        f"supported, and nothing was made"
+    )
+
+
+def file_at(name: str, place: Hidden) -> Path:
+    """The path that was given, checked.
+
+    Args:
+        name: The name of the argument.
+        place: What was given. It is hidden, and the caller has removed it from its own frame: an address may
+            hold a password, and a traceback that prints locals must not show it.
+
+    Raises:
+        ConfigError: It is a database's address, or cannot be a path.
+    """
+    if is_address(place.expose()):
+        raise refuse_address(name)
+    try:
+        text = cast("object", os.fspath(cast("str | os.PathLike[str]", place.expose())))
+    except TypeError:
+        text = None
+    if not isinstance(text, str) or not text.strip():
+        raise ConfigError(f"{name} is the path of a file, such as 'people.db'")
+    check_path(name, text)
+    return Path(text)
+
+
+def check_path(name: str, path: str) -> None:
+    """Refuses text that cannot be a path on any system.
+
+    Raises:
+        ConfigError: It is too long, or holds half a character or a line break.
+    """
+    check_text(name, path)
+    if any(letter < " " for letter in path):
+        raise ConfigError(f"{name} is a path that holds a line break or another control character")
+    if len(path) > MOST_LETTERS:
+        raise ConfigError(f"{name} is a path of {len(path):,} letters: it can have {MOST_LETTERS:,}")

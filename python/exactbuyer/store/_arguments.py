@@ -1,0 +1,40 @@
+"""What is given to the store's methods, checked."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from exactbuyer.exceptions import ConfigError
+from exactbuyer.report.wording import as_given, nearest
+from exactbuyer.settings._checks import whole_number
+
+_DATES = ("day", "month", "year")
+
+
+def check_whole(name: str, number: int) -> None:
+    """Refuses a number that the store cannot hold."""
+    if whole_number(number, 0, 2**63 - 1) is None:
+        raise ConfigError(f"{name} is a whole number from 0; not {as_given(number)}")
+
+
+def check_parts(names: list[str], rows: list[dict[str, Any]]) -> None:
+    """Refuses a name in `by` that no request has: a mistyped one would look like a sum of everything."""
+    for name in names:
+        # Without requests, the tags are not known.
+        if name in _DATES or not rows or any(row[name] is not None for row in rows):
+            continue
+        near = nearest(_DATES, name)
+        meant = f": did you mean {near!r}? It" if near is not None else "; it"
+        raise ConfigError(
+            f"by names a tag that no request has{meant} may be 'day', 'month', 'year' or a tag that one has"
+        )
+
+
+def moment(older_than: object) -> datetime:
+    """The moment that `older_than` names: so long ago, or a time with its zone."""
+    if isinstance(older_than, timedelta):
+        return datetime.now(timezone.utc) - older_than
+    if isinstance(older_than, datetime) and older_than.tzinfo is not None:
+        return older_than
+    raise ConfigError("older_than is a timedelta, or a datetime with its time zone")
