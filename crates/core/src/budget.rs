@@ -56,19 +56,6 @@ impl Budget {
     }
 }
 
-/// What a spending limit still allows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Room {
-    /// Credits that can still be claimed.
-    pub credits: u64,
-    /// Credits spent in its period by all processes that share the store. Doubts and requests in flight count as spent.
-    pub spent: u64,
-    /// The limit.
-    pub ceiling: u64,
-    /// Whether there are requests in flight that may cost less than was reserved for them.
-    pub reserved: bool,
-}
-
 /// How often a lookup is a hit, as far as is known, to tell whether a small chunk is worth a
 /// request.
 #[derive(Debug, Clone, Copy, Default)]

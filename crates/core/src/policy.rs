@@ -1,5 +1,5 @@
-//! What a reply, or the lack of one, means for the payer. Pure. This is the README's table "What is sent again"
-//! in code.
+//! What a reply, or the lack of one, means for the payer, and what follows. Pure: this is the
+//! table of the README, "what is sent again", as code.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,22 +10,22 @@ use crate::service::transport::{Failure, Reply};
 /// A pause longer than this ends the run instead of sleeping through it.
 pub const LONGEST_PAUSE: Duration = Duration::from_mins(15);
 
-/// A 503 that took longer than this, and has no `Retry-After`, comes from a gateway that stopped waiting while
-/// the service went on working: the request may have been charged.
+/// A 503 that took longer than this, and does not say when to come back, is a gateway's that gave
+/// up while the service worked on: the request may have been charged.
 const PATIENCE_OF_A_GATEWAY: Duration = Duration::from_secs(10);
 
 /// A proxy's status if it asks for a user name and a password, or refuses them.
 const PROXY_LOGIN: u16 = 407;
 
-/// What a reply, or the lack of one, means.
+/// What one attempt came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
     /// The service answered, and charged: read the body.
     Answered,
-    /// Nothing left this machine, or the service is busy: free. Send again, after the wait if there is one, and
-    /// at most `max_retries` times.
+    /// Not a byte left, or the service is busy: free. Send again after so long, where it says so;
+    /// in any case no oftener than `max_retries`.
     Later {
-        /// The error of the run if every retry ends like this.
+        /// What to say if it never works.
         trouble: Error,
         /// The wait that the service asked for.
         wait: Option<Duration>,
@@ -34,13 +34,13 @@ pub enum Verdict {
     },
     /// Over the rate limit: free. Nobody sends before the wait is over.
     Paused(Option<Duration>),
-    /// The service refuses a record of the chunk, or the request itself: free. Split.
+    /// A record in the chunk, or the request itself, is not to the vendor's liking: free. Split.
     Refused(u16),
     /// The request is too large: free. Send smaller ones.
     TooLarge,
     /// No request of this run will be served: free. Stop.
     Fatal(Error),
-    /// It may have been charged. Send it again only if the user has asked for that.
+    /// It may have been charged. Never sent again unasked.
     Unknown {
         /// What happened, to be followed by the time.
         reason: String,

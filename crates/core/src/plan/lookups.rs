@@ -34,11 +34,11 @@ pub(super) enum State {
     Elsewhere,
     /// In the queue.
     Queued,
-    /// With the scheduler.
+    /// With the dispatcher.
     Away,
 }
 
-/// What became of a lookup, and where the answer comes from.
+/// What a lookup came to, and where that is from.
 #[derive(Debug)]
 pub(super) struct Done {
     pub(super) outcome: Outcome,

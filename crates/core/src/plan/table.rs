@@ -1,7 +1,8 @@
 //! The rows under way and the lookups that they wait for.
 //!
-//! Each lookup is kept once, however many rows name it. Each row waits for one lookup at a time. Rows that wait
-//! for the same lookup form a linked list through the rows themselves, so that no row needs an allocation.
+//! Each lookup is kept once however many rows name it; each row waits for one lookup at a time.
+//! Rows that wait for the same lookup form a list threaded through the rows themselves, so that a
+//! million rows cost no allocation each.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -55,7 +56,7 @@ pub struct Table {
     lookups: Lookups,
     choices: Slots<Choice>,
     queue: VecDeque<LookupId>,
-    /// Lookups that rows came to while another request was asking for them.
+    /// Those that rows came to while somebody else was asking for them.
     awaited: Vec<LookupId>,
     closed: Option<Arc<str>>,
     open: u64,
@@ -80,7 +81,7 @@ impl Table {
         self.queue.len()
     }
 
-    /// These rows will come, and no others.
+    /// Says which rows will come, and that no others will.
     pub fn foresee<'a>(&mut self, rows: impl Iterator<Item = &'a Row> + Clone) {
         self.lookups.foresee(rows);
     }
@@ -91,8 +92,9 @@ impl Table {
         self.lookups.is_full()
     }
 
-    /// Adds a row. A row that needs no lookup is over at once and goes to `out`. Lookups that were not known
-    /// before are added to `fresh`: first [say](Table::know) what is known of them, then [`Table::activate`].
+    /// Adds a row; what needs no lookup is over at once and goes to `out`. Lookups that were not
+    /// known before are added to `fresh`: say what is known of them, then [`Table::activate`] the
+    /// rows.
     pub fn admit(&mut self, row: Row, fresh: &mut Vec<LookupId>, out: &mut Vec<RowOutcome>) {
         let number = self.rows();
         self.open += 1;
@@ -126,22 +128,22 @@ impl Table {
         }
     }
 
-    /// Another request is asking for this lookup, which no row has come to yet. If one does, the lookup is not
-    /// queued, but [awaited](Self::take_awaited).
+    /// Somebody else is asking for this lookup, which no row has come to yet. If one does, it is
+    /// not queued, but [awaited](Self::take_awaited).
     pub fn hold(&mut self, id: LookupId) {
         if let Some(lookup) = self.lookups.get_mut(id) {
             lookup.state = State::Elsewhere;
         }
     }
 
-    /// The [held](Self::hold) lookups that rows have come to since the last call. They belong to the scheduler,
-    /// like those that it [takes](Self::take). Other held lookups may be forgotten: a row may be over before it
-    /// comes to them.
+    /// Those of the [held](Self::hold) lookups that rows have come to since this was last asked.
+    /// They are the dispatcher's, as those that it [takes](Self::take): only these, since a row
+    /// that never comes to a lookup may be over first, and takes the lookup along.
     pub fn take_awaited(&mut self) -> Vec<LookupId> {
         std::mem::take(&mut self.awaited)
     }
 
-    /// Starts the rows from this one on: they queue their lookups, or are over.
+    /// Sets the rows from this one on going: they queue their lookups, or are over.
     pub fn activate(&mut self, from: u64, out: &mut Vec<RowOutcome>) {
         for number in from.max(self.base)..self.rows() {
             self.prefer_stored_hit(number);
@@ -149,8 +151,8 @@ impl Table {
         }
     }
 
-    /// Moves a row with several identifiers to the first one that is known to be a hit, if there is one: a stored
-    /// answer is used before anything is paid for.
+    /// Moves a list-row to the first of its alternatives that is known to be a hit, if there is
+    /// one: what is free is used before anything is paid for.
     fn prefer_stored_hit(&mut self, number: u64) {
         let Some(choice) = self.choice(number) else { return };
         let known = choice.alternatives.iter().position(|(_, id)| {
@@ -180,14 +182,14 @@ impl Table {
         self.rows.get_mut(usize::try_from(number.checked_sub(self.base)?).ok()?)
     }
 
-    /// The identifier of a lookup.
+    /// What a lookup asks by.
     #[must_use]
     pub fn identifier(&self, id: LookupId) -> Option<&Identifier> {
         self.lookups.get(id).map(|lookup| &lookup.identifier)
     }
 
-    /// Takes up to so many lookups from the queue. They belong to the scheduler until it settles them or puts them
-    /// back.
+    /// Takes up to so many lookups from the queue; they are the dispatcher's until it settles them
+    /// or puts them back.
     pub fn take(&mut self, most: usize) -> Vec<LookupId> {
         let taken: Vec<LookupId> = self.queue.drain(..most.min(self.queue.len())).collect();
         for id in &taken {
@@ -229,8 +231,8 @@ impl Table {
         })
     }
 
-    /// Notes what became of a lookup. Rows that are thereby over go to `out`, and those that miss move on to their
-    /// next identifier.
+    /// Notes what a lookup came to; the rows that thereby come to an end go to `out`, and those
+    /// that miss move on to their next alternative.
     pub fn settle(
         &mut self,
         id: LookupId,
@@ -246,7 +248,7 @@ impl Table {
         let mut number = std::mem::replace(&mut lookup.waiting, NOBODY);
         // While rows of the list come to an end, the lookup itself must stay.
         lookup.named_by += 1;
-        // The list begins with the last row: reverse it, so that outcomes come in input order.
+        // The list is last come, first: turn it round, so that outcomes come in input order.
         let mut turned = NOBODY;
         while let Some(row) = self.row_mut(number) {
             let next = std::mem::replace(&mut row.next, turned);
@@ -260,8 +262,8 @@ impl Table {
         self.lookups.release(id);
     }
 
-    /// From now on nothing is queued. Rows that wait for a lookup which the scheduler does not have are over, and so
-    /// are rows that would have to ask for another.
+    /// From now on nothing is queued: every row that waits for a lookup which is not with the
+    /// dispatcher is over, and so is every row that would have to ask for another.
     pub fn close(&mut self, reason: &Arc<str>, out: &mut Vec<RowOutcome>) {
         if self.closed.is_none() {
             self.closed = Some(reason.clone());
@@ -271,7 +273,7 @@ impl Table {
         }
     }
 
-    /// Follows a row from identifier to identifier until it waits for one or is over.
+    /// Follows a row from alternative to alternative until it waits for one or is over.
     fn advance(&mut self, number: u64, out: &mut Vec<RowOutcome>) {
         loop {
             let Some(row) = self.row(number) else { return };
@@ -327,7 +329,7 @@ impl Table {
         }
     }
 
-    /// Moves a row to its next identifier after a miss or a rejection. Returns whether there was one.
+    /// Moves a list-row on after a miss or a rejection; whether there was anything to move on to.
     fn next_alternative(&mut self, number: u64, outcome: &Outcome) -> bool {
         let Some(choice) = self.choice_mut(number) else { return false };
         choice.missed |= *outcome == Outcome::Miss;
@@ -382,7 +384,7 @@ impl Table {
         }
     }
 
-    /// No more rows come.
+    /// Says that no more rows come.
     pub fn seal(&mut self) {
         self.lookups.seal();
     }

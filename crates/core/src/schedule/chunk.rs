@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::budget::Room;
 use crate::error::Error;
 use crate::identifier::Identifier;
 use crate::outcome::Availability;
 use crate::plan::LookupId;
 use crate::policy::Verdict;
 use crate::service::align::Settlement;
+use crate::store::Room;
 
 use super::retries::GroupId;
 

@@ -2,9 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use crate::budget::{Budget, HitRate, Room};
+use crate::budget::{Budget, HitRate};
 use crate::policy::LONGEST_PAUSE;
 use crate::service::limits::WINDOW;
+use crate::store::Room;
 
 use super::next::Blocked;
 use super::trouble;

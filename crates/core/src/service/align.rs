@@ -1,9 +1,10 @@
-//! Which lookup each contact of a reply answers, and what the request cost. Pure.
+//! Which lookup each contact of a reply answers, and what the call cost. Pure.
 //!
-//! The service promises to keep the order of the query, and repeats each `value`. If the two disagree, the value
-//! decides if it is unambiguous; otherwise the outcome is unknown. A contact is never given to a row that it may
-//! not belong to. So a contact without a `value` is given to nobody, even if its place fits: without the value it
-//! cannot be checked that the order was kept.
+//! The vendor promises the order of the query and repeats each `value`; where the two disagree,
+//! the value decides as far as it is unambiguous, and what cannot be told stays unknown: a record
+//! is never given to a row that it may not belong to. A contact that does not say which query it
+//! answers is therefore nobody's, even where its place would fit: whether the order held is just
+//! what could not be checked.
 
 use std::collections::HashMap;
 
@@ -12,7 +13,7 @@ use crate::outcome::Outcome;
 
 use super::decode::{Contact, Decoded};
 
-/// What a reply that was charged says.
+/// A billed call, settled.
 #[derive(Debug)]
 pub struct Settlement {
     /// What became of each lookup, in the order they were sent: a hit, a miss, or unknown.
@@ -20,10 +21,10 @@ pub struct Settlement {
     /// Credits known to be charged: the larger of `records_enriched` and the contacts that are not
     /// null.
     pub credits: u32,
-    /// Credits that may have been charged in addition: if `records_enriched` is missing or absurd, up to the
-    /// whole chunk.
+    /// Credits that may have been charged on top: where `records_enriched` is absent or absurd, up
+    /// to the whole chunk.
     pub in_doubt: u32,
-    /// What is odd about the reply, in words, for the receipt.
+    /// What did not fit, in words, for the log and the receipt.
     pub note: Option<&'static str>,
 }
 
@@ -40,7 +41,9 @@ const MORE: &str = "the answer has more contacts than were asked for";
 const REORDERED: &str = "the answer's contacts are not in the order of the request";
 const NAMELESS_SOME: &str = "some contacts do not say which query they answer, or cannot be read";
 
-/// Matches what was sent with what came back. `sent` has no lookup twice: the plan merges duplicates.
+/// Settles what was sent against what came back.
+///
+/// `sent` holds no lookup twice; the plan sees to that.
 #[must_use]
 pub fn settle(sent: &[Identifier], decoded: Decoded<'_>) -> Settlement {
     let in_order = in_order(sent, &decoded);
@@ -54,7 +57,8 @@ pub fn settle(sent: &[Identifier], decoded: Decoded<'_>) -> Settlement {
     Settlement { outcomes, credits, in_doubt, note }
 }
 
-/// Whether each contact is in its query's place and has its value. This is the usual case, and needs no table.
+/// Whether each contact stands in its query's place and says so: the usual case, told without a
+/// table.
 fn in_order(sent: &[Identifier], decoded: &Decoded<'_>) -> bool {
     sent.len() == decoded.contacts.len()
         && sent

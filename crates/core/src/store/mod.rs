@@ -13,9 +13,8 @@ use futures_util::future::{BoxFuture, FutureExt, ready};
 use crate::error::Error;
 use crate::identifier::Identifier;
 
-pub use crate::budget::Room;
 pub use crate::outcome::{Availability, Outcome, Seen};
-pub use terms::{Ceiling, Claim, Evidence, Terms};
+pub use terms::{Ceiling, Claim, Evidence, Room, Terms};
 
 /// The number of a run in a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::budget::Room;
 use crate::config::Per;
 use crate::outcome::Availability;
 
@@ -59,6 +58,19 @@ pub enum Claim {
     NotBefore(Duration),
     /// Nothing was claimed, because it would exceed the spending limit.
     NoRoom(Room),
+}
+
+/// What a spending limit still allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    /// Credits that can still be claimed.
+    pub credits: u64,
+    /// Credits spent in its period by all processes that share the store. Doubts and requests in flight count as spent.
+    pub spent: u64,
+    /// The limit.
+    pub ceiling: u64,
+    /// Whether there are requests in flight that may cost less than was reserved for them.
+    pub reserved: bool,
 }
 
 /// The outcome of a request, for the journal.

@@ -3,9 +3,9 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::budget::Room;
 use crate::schedule::limits::{Ceilings, Deadline, Doubts, Pauses};
 use crate::schedule::next::Blocked;
+use crate::store::Room;
 
 const SECOND: Duration = Duration::from_secs(1);
 

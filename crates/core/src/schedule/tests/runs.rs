@@ -6,11 +6,11 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use proptest::prelude::*;
 
 use super::*;
-use crate::budget::Room;
 use crate::config::OnUnknown;
 use crate::error::ErrorKind;
 use crate::outcome::Seen;
 use crate::results::Status;
+use crate::store::Room;
 
 /// Steps after which a run is taken for one that never ends.
 const MOST_STEPS: usize = 20_000;
