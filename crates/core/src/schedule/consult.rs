@@ -128,7 +128,7 @@ impl Scheduler {
     fn admitted(&mut self, id: LookupId, availability: Availability) {
         match (availability, &self.store_only) {
             (Availability::Known(outcome, seen), _) => {
-                let origin = self.origin(&outcome, seen, self.durable);
+                let origin = self.origin(&outcome, seen, self.tally.durable);
                 if let (Outcome::Unknown(why), false) = (&outcome, seen.inherited) {
                     self.tally.doubted(why);
                 }

@@ -260,7 +260,7 @@ impl Scheduler {
 
     /// Puts a chunk where it is sent from again.
     pub(super) fn again(&mut self, chunk: Chunk) {
-        if let Some(reason) = self.stopping.clone() {
+        if let Some(reason) = self.ending.reason.clone() {
             self.leave(chunk, &reason);
         } else if chunk.group.is_some_and(|group| self.retries.splits.exhausted(group)) {
             self.leave(chunk, &Arc::from(trouble::UNRESOLVED));
@@ -286,7 +286,7 @@ impl Scheduler {
 
     /// A request was charged, or may have been, and answered nothing.
     fn unanswered(&mut self) {
-        if self.doubts.unanswered() && self.stopping.is_none() {
+        if self.doubts.unanswered() && self.ending.reason.is_none() {
             let first_doubt = self.tally.first_doubt();
             self.fail(trouble::too_many_unanswered(&first_doubt));
         }

@@ -1,5 +1,6 @@
 //! The limits that a run keeps for itself: on credits, on unknown lookups, on requests and on time.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::budget::{Budget, HitRate};
@@ -114,31 +115,36 @@ impl Pauses {
     }
 }
 
-/// Until when requests in flight may take, once the run stops.
+/// How the run stops.
 #[derive(Debug, Default)]
-pub(super) struct Deadline(pub(super) Option<Instant>);
+pub(super) struct Ending {
+    /// Why nothing new is sent, once the run stops.
+    pub(super) reason: Option<Arc<str>>,
+    /// Until when requests in flight may still take.
+    pub(super) deadline: Option<Instant>,
+}
 
-impl Deadline {
-    /// Sets it, or brings it forward.
+impl Ending {
+    /// Sets the deadline, or brings it forward.
     pub(super) fn shorten(&mut self, until: Instant) {
-        self.0 = Some(self.0.map_or(until, |known| known.min(until)));
+        self.deadline = Some(self.deadline.map_or(until, |known| known.min(until)));
     }
 
     pub(super) fn is_over(&self, now: Instant) -> bool {
-        self.0.is_some_and(|deadline| deadline <= now)
+        self.deadline.is_some_and(|deadline| deadline <= now)
     }
 
     /// When to look at the clock again.
     pub(super) fn look(&self, now: Instant) -> Option<Instant> {
-        self.0.filter(|deadline| *deadline > now).map(|deadline| deadline.min(now + SLICE))
+        self.deadline.filter(|deadline| *deadline > now).map(|deadline| deadline.min(now + SLICE))
     }
 
     /// A sleep that was to end at `until` is over. Time in which this process was stopped does not count, and
     /// what has arrived meanwhile is read before it is given up.
     pub(super) fn woke(&mut self, until: Instant, now: Instant) {
         let late = now.saturating_duration_since(until);
-        if let Some(deadline) = self.0.filter(|_| late > LATE) {
-            self.0 = Some((deadline + late).max(now + SLICE));
+        if let Some(deadline) = self.deadline.filter(|_| late > LATE) {
+            self.deadline = Some((deadline + late).max(now + SLICE));
         }
     }
 }

@@ -53,7 +53,7 @@ use crate::results::{Origin, RowOutcome, Source};
 use chunk::{Chunk, Flight};
 use consult::Held;
 use intake::Intake;
-use limits::{Ceilings, Deadline, Doubts, Pauses};
+use limits::{Ceilings, Doubts, Ending, Pauses};
 use retries::Retries;
 use tally::Tally;
 
@@ -119,13 +119,11 @@ pub struct Scheduler {
     chance: Chance,
     /// The time of the last call.
     now: Instant,
-    /// Whether answers outlive the run.
-    durable: bool,
     /// Why nothing is sent, if the run may only use the store.
     store_only: Option<Arc<str>>,
     table: Table,
     intake: Intake,
-    /// The store was asked about the rows admitted since the last wait.
+    /// Rows were admitted since the run last waited: the others wait until events have been read.
     admitted: bool,
     held: Held,
     retries: Retries,
@@ -136,9 +134,7 @@ pub struct Scheduler {
     ceilings: Ceilings,
     doubts: Doubts,
     pauses: Pauses,
-    /// Why nothing new is sent, once the run stops.
-    stopping: Option<Arc<str>>,
-    deadline: Deadline,
+    ending: Ending,
     tally: Tally,
     limited_by: &'static str,
     out: Vec<RowOutcome>,
@@ -163,7 +159,6 @@ impl Scheduler {
             limits,
             chance,
             now,
-            durable,
             store_only: options.store_only.then(|| trouble::STORE_ONLY.into()),
             table: Table::default(),
             intake: Intake::new(options),
@@ -176,8 +171,7 @@ impl Scheduler {
             ceilings: Ceilings { own: Budget::new(ceiling), stored: None, hit_rate: HitRate::default() },
             doubts: Doubts { most: config.max_in_doubt, unknown: 0, in_a_row: 0 },
             pauses: Pauses::default(),
-            stopping: None,
-            deadline: Deadline::default(),
+            ending: Ending::default(),
             tally: Tally::new(now, durable),
             limited_by: "",
             out: Vec::new(),
@@ -201,7 +195,7 @@ impl Scheduler {
     pub fn stop(&mut self, grace: Duration, now: Instant) {
         self.intake.over = true;
         self.halt(&Arc::from(trouble::STOPPED), None);
-        self.deadline.shorten(now + grace);
+        self.ending.shorten(now + grace);
     }
 
     /// What to do besides the steps. To be called after each other call.
@@ -243,7 +237,7 @@ impl Scheduler {
     fn halt(&mut self, reason: &Arc<str>, error: Option<Error>) {
         self.tally.stopped(reason, error);
         self.effects.push(Effect::Warn(self.tally.troubles()));
-        self.stopping.get_or_insert_with(|| reason.clone());
+        self.ending.reason.get_or_insert_with(|| reason.clone());
         // What other requests ask for costs this run nothing: it still waits for their answers.
         self.table.close(reason, &mut self.out);
         for chunk in self.retries.take_all(None) {
@@ -253,7 +247,7 @@ impl Scheduler {
 
     /// The run cannot go on; what is in flight may still finish.
     fn fail(&mut self, error: Error) {
-        self.deadline.0.get_or_insert(self.now + self.config.grace);
+        self.ending.deadline.get_or_insert(self.now + self.config.grace);
         self.halt(&Arc::from(error.message()), Some(error));
     }
 

@@ -69,7 +69,7 @@ impl Scheduler {
             return Step::Consult(question);
         }
         let mut wake = None;
-        while self.stopping.is_none() {
+        while self.ending.reason.is_none() {
             match self.choose(backlog) {
                 Ok((chunk, reserved)) => return Step::Send(self.launch(&chunk, reserved)),
                 Err(Blocked::Until(until, why)) => {
@@ -79,7 +79,7 @@ impl Scheduler {
                 Err(Blocked::Over(error)) => self.halt(&Arc::from(error.message()), Some(error)),
             }
         }
-        if self.deadline.is_over(now) && !(self.flights.is_empty() && self.held.is_empty()) {
+        if self.ending.is_over(now) && !(self.flights.is_empty() && self.held.is_empty()) {
             return Step::GiveUp;
         }
         self.admitted = false;
@@ -95,8 +95,8 @@ impl Scheduler {
     fn nap(&self, wake: Option<Instant>) -> Nap {
         let now = self.now;
         let store = !self.held.is_empty() || self.ceilings.stored.is_some();
-        let listen = store && self.durable;
-        let deadline = self.deadline.look(now);
+        let listen = store && self.tally.durable;
+        let deadline = self.ending.look(now);
         let until = wake.into_iter().chain(deadline).chain(listen.then(|| now + LISTEN_EVERY)).min();
         Nap { until, store, listen, deadline: deadline.is_some() }
     }
@@ -104,7 +104,7 @@ impl Scheduler {
     /// The nap is over.
     pub fn woke(&mut self, nap: &Nap, now: Instant) {
         if let Some(until) = nap.until.filter(|_| nap.deadline) {
-            self.deadline.woke(until, now);
+            self.ending.woke(until, now);
         }
     }
 

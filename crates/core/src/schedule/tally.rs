@@ -27,7 +27,7 @@ pub(super) struct Tally {
     pub(super) receipt: Receipt,
     started: Instant,
     /// A store keeps doubts after the run, and the user can decide what to do with them.
-    durable: bool,
+    pub(super) durable: bool,
     reception: Reception,
     /// Some reply, whose credits are known, left lookups unknown.
     unreadable: bool,

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::schedule::limits::{Ceilings, Deadline, Doubts, Pauses};
+use crate::schedule::limits::{Ceilings, Doubts, Ending, Pauses};
 use crate::schedule::next::Blocked;
 use crate::store::Room;
 
@@ -55,23 +55,23 @@ proptest! {
     ) {
         let start = Instant::now();
         let mut now = start;
-        let mut deadline = Deadline::default();
-        prop_assert!(!deadline.is_over(now) && deadline.look(now).is_none());
-        deadline.shorten(start + Duration::from_millis(grace_ms));
-        deadline.shorten(start + 2 * Duration::from_millis(grace_ms));
+        let mut ending = Ending::default();
+        prop_assert!(!ending.is_over(now) && ending.look(now).is_none());
+        ending.shorten(start + Duration::from_millis(grace_ms));
+        ending.shorten(start + 2 * Duration::from_millis(grace_ms));
         let mut stopped = Duration::ZERO;
         for late_ms in naps {
-            let Some(until) = deadline.look(now) else { break };
+            let Some(until) = ending.look(now) else { break };
             prop_assert!(until > now && until <= now + SECOND);
             let late = Duration::from_millis(late_ms);
             now = until + late;
-            deadline.woke(until, now);
+            ending.woke(until, now);
             if late_ms > 100 {
                 stopped += late + SECOND;
-                prop_assert!(!deadline.is_over(now));
+                prop_assert!(!ending.is_over(now));
             }
         }
-        prop_assert!(deadline.0.unwrap() <= start + Duration::from_millis(grace_ms) + stopped);
+        prop_assert!(ending.deadline.unwrap() <= start + Duration::from_millis(grace_ms) + stopped);
     }
 }
 
