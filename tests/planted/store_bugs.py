@@ -60,9 +60,9 @@ STORE_BUGS = (
         "an answer is delivered before it is stored",
         "power: no commit is lost that somebody relied on",
         ATTEMPT,
-        "let stored = store.settle(run, &claimed.required, request, settled, evidence).await;",
-        "drop(store.settle(run, &claimed.required, request, settled, evidence));\n"
-        "        let stored = Ok(0);",
+        "match store.settle(run, &claimed.required, request, outcomes, evidence).await {",
+        "drop(store.settle(run, &claimed.required, request, outcomes, evidence));\n"
+        "        match Ok::<u64, ()>(0) {",
     ),
     Bug(
         "an answer is stored in two commits",

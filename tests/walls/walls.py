@@ -24,6 +24,7 @@ ROOMS = (
     "error",
     "secret",
     "identifier",
+    "outcome",
     "results",
     "service::limits",
     "config",

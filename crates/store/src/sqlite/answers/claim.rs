@@ -80,8 +80,8 @@ impl ClaimWork {
         let free: Vec<usize> =
             (0..).zip(&found).filter(|(_, found)| found.is_free()).map(|(place, _)| place).collect();
         let granted = |request| {
-            let standings = lookups::with_bodies(connection, &mut BlockCache::default(), &found)?;
-            Ok(Claim::Granted { request: RequestId(request), standings })
+            let availability = lookups::with_bodies(connection, &mut BlockCache::default(), &found)?;
+            Ok(Claim::Granted { request: RequestId(request), availability })
         };
         if free.is_empty() {
             return granted(0);

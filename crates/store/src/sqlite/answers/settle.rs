@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 
 use exactbuyer_core::error::Error;
 use exactbuyer_core::identifier::Identifier;
-use exactbuyer_core::store::{Evidence, Known, Settled};
+use exactbuyer_core::store::{Evidence, Outcome};
 
 use super::super::file::{Fault, query};
 use super::super::key::Key;
@@ -44,15 +44,15 @@ pub(super) struct SettleWork {
 type Packed = (Vec<Line>, Vec<(i64, Vec<u8>)>);
 
 /// Packs the outcome of a request. That takes time, so the writer does not do it.
-pub(crate) fn pack(shared: &Shared, lookups: Vec<(Identifier, Settled)>) -> Result<Packed, Fault> {
+pub(crate) fn pack(shared: &Shared, lookups: Vec<(Identifier, Outcome)>) -> Result<Packed, Fault> {
     let text = |why: &Arc<str>| Bytes::copy_from_slice(why.as_bytes());
-    let line = |(identifier, settled)| {
-        let (state, body) = match settled {
-            Settled::Known(Known::Hit(record)) => (state::HIT, record),
-            Settled::Known(Known::Miss) => (state::MISS, Bytes::new()),
-            Settled::Known(Known::Rejected(why)) => (state::REJECTED, text(&why)),
-            Settled::Known(Known::Unknown(why)) | Settled::Doubted(why) => (state::UNKNOWN, text(&why)),
-            Settled::Released => return None,
+    let line = |(identifier, outcome)| {
+        let (state, body) = match outcome {
+            Outcome::Hit(record) => (state::HIT, record),
+            Outcome::Miss => (state::MISS, Bytes::new()),
+            Outcome::Rejected(why) => (state::REJECTED, text(&why)),
+            Outcome::Unknown(why) => (state::UNKNOWN, text(&why)),
+            Outcome::NotSent(_) => return None,
         };
         Some(Line { key: shared.secret().key(&identifier), identifier, state, body })
     };
