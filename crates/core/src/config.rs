@@ -47,6 +47,9 @@ pub enum BodyFormat {
     Json,
 }
 
+/// Names and values.
+type Tags = Arc<[(Box<str>, Box<str>)]>;
+
 /// The settings of the engine. The transport has its own.
 ///
 /// They are deserialized under the names of their fields. A duration is a number of seconds, and its name ends in `_s`.
@@ -69,7 +72,7 @@ pub struct Config {
     pub miss_max_age: Option<Duration>,
     /// What the journal says of each request, beside what it says anyway.
     #[serde(deserialize_with = "tags")]
-    pub tags: Arc<[(Box<str>, Box<str>)]>,
+    pub tags: Tags,
     /// Stands for the API key in the journal: salted by the store, so that all processes that share
     /// it agree, and nobody else can.
     #[serde(skip)]
@@ -134,6 +137,6 @@ fn optional_seconds<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duratio
     seconds.map(Duration::try_from_secs_f64).transpose().map_err(D::Error::custom)
 }
 
-fn tags<'de, D: Deserializer<'de>>(from: D) -> Result<Arc<[(Box<str>, Box<str>)]>, D::Error> {
+fn tags<'de, D: Deserializer<'de>>(from: D) -> Result<Tags, D::Error> {
     Ok(BTreeMap::deserialize(from)?.into_iter().collect())
 }

@@ -35,6 +35,7 @@ pub(super) struct Settings {
     #[serde(default)]
     default_region: Option<String>,
     #[serde(flatten)]
+    #[expect(clippy::zero_sized_map_values, reason = "serde flattens maps, not sets")]
     unknown: BTreeMap<String, IgnoredAny>,
 }
 

@@ -62,5 +62,5 @@ pub(crate) fn wait_for<T: Send + 'static>(
 }
 
 fn take<F>(act: &Mutex<Option<F>>) -> Option<F> {
-    lock(&act).take()
+    lock(act).take()
 }

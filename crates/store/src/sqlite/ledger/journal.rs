@@ -123,8 +123,12 @@ pub struct Info {
     pub credits_in_doubt: u64,
 }
 
+#[expect(
+    clippy::ref_option,
+    clippy::cast_precision_loss,
+    reason = "serde passes it so; no request takes 2^53 ms"
+)]
 fn as_seconds<S: serde::Serializer>(ms: &Option<i64>, into: S) -> Result<S::Ok, S::Error> {
-    #[expect(clippy::cast_precision_loss, reason = "no request takes 2^53 ms")]
     ms.map(|ms| ms as f64 / 1_000.0).serialize(into)
 }
 
