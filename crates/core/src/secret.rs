@@ -40,8 +40,8 @@ mod tests {
 
     #[test]
     fn debug_does_not_show_the_key() {
-        let key = ApiKey::new(" canary-0123 ").unwrap();
-        assert_eq!(key.expose(), "canary-0123");
+        let key = ApiKey::new(" canary-0123 ");
+        assert_eq!(key.as_ref().map(ApiKey::expose), Some("canary-0123"));
         assert!(!format!("{key:?}").contains("canary"));
     }
 }
