@@ -1,12 +1,12 @@
-"""The Rust core, as Python sees it. Private: use :class:`exactbuyer.BulkEnricher`."""
+"""The extension module. Private: use `exactbuyer.BulkEnricher`."""
 
 from collections.abc import Awaitable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, final
+from typing import Any, final
 
 from .field_types import FieldType
 from .sandbox import Fault
-from .settings._secret import Secret
+from .settings._secret import Hidden, Secret
 
 __all__ = [
     "DEFAULT_COLUMNS",
@@ -50,23 +50,23 @@ FIXED_COLUMNS: list[str]
 DEFAULT_COLUMNS: list[tuple[str, str, str | None]]
 
 def _make_rows(outcomes: list[tuple[Any, bytes | None, int]]) -> list[dict[str, Any]]:
-    """Result dicts of (value, record, number of the status), as a call builds them: for tests."""
+    """Results of (value, record, number of the status), as a call builds them: for tests."""
 
 def _promote() -> None:
-    """Counts what is alive among the cyclic collector's old objects: for tests."""
+    """Moves all objects to the cyclic collector's old ones: for tests."""
 
 def error_classes() -> list[str]:
-    """The name of the class in `exactbuyer.exceptions` for each kind of error of the core."""
+    """The class in `exactbuyer.exceptions` for each kind of error of the core."""
 
 def _decode_reply(body: bytes) -> tuple[list[Any], int | None, str | None]:
-    """A reply's contacts as results are built from them, the count, and what was wrong: for tests."""
+    """A reply's contacts as they are in results, its count, and what was wrong: for tests."""
 
 @final
 class Rows:
-    """Rows, read and identified: the caller's own values, and what may be asked of each.
+    """Rows, read and identified: the caller's values, and what to look up for each.
 
-    Columns (pandas, polars, Arrow, numpy) convert themselves to lists here. Raises `TypeError` or
-    `ValueError` for what is no row, naming the row and the fix.
+    Columns (pandas, polars, Arrow, numpy) are converted to lists. Raises `TypeError` or `ValueError` for an
+    object that is not a row, with the number of the row and the fix.
     """
 
     def __new__(
@@ -80,10 +80,10 @@ class Rows:
     ) -> Rows: ...
     def __len__(self) -> int: ...
     def invalid(self) -> list[tuple[int, str]]:
-        """Each row that cannot be looked up, and why. Only before the rows are fed."""
+        """Each row that cannot be looked up, and why; only before the rows are fed."""
 
     def asking(self) -> int:
-        """How many rows have something to ask. Only before the rows are fed."""
+        """The number of rows with something to look up; only before the rows are fed."""
 
     def plan(
         self,
@@ -96,21 +96,18 @@ class Rows:
     ) -> dict[str, Any]:
         """Counts for a plan; only before the rows are fed.
 
-        `rows`, `missing`, `invalid`, `duplicates`, `from_store`, `open_rows`,
-        `bought_again`, `max_credits`; `to_send` and `requests`, each a pair (if every first choice is
-        found, if none is); `suspects`, each (first row, field type, rows); with a store `lately`
-        (lookups found and answered by its latest requests) and `room` (what is left of a ceiling that
-        it counts).
+        The names are those of `exactbuyer.Plan`. Beside them: `lately` (`hits` and `answered` of the store's
+        latest requests) and `room` (what is left of a limit that the store counts); each may be `None`.
         """
 
 @final
 class ByColumns:
     """The columns of a table that are looked up, in order of preference.
 
-    Each is a name, a field type, its cells (anything of Arrow's, or a list of objects), and the name
-    of a list's type where that may have lost digits, and the marks between several values of a cell.
-    `region` is the column that says where each row's phone numbers are from: its name, its cells, and
-    the name of a list's type. Raises `ConfigError` for a column of Arrow's that cannot be read so.
+    Each is a name, a field type, the cells (Arrow data, or a list of objects), the name of a list's type,
+    which may have lost digits, and the marks between several values of a cell. `region` is the column with
+    the country of each row's phone numbers: its name, its cells, and the name of a list's type. Raises
+    `ConfigError` for an Arrow column that cannot be read.
     """
 
     def __new__(
@@ -123,13 +120,13 @@ class ByColumns:
     ) -> ByColumns: ...
     def __len__(self) -> int: ...
     def rows(self, start: int, stop: int, first_row: int) -> Rows:
-        """The rows between these two, read; columns of Arrow's with the GIL released."""
+        """The rows between these two. Arrow columns are read with the GIL released."""
 
 @final
 class Table:
     """The columns that a table gets, under construction.
 
-    Each of `columns` is a name, a path, and a type: `None`, a name, or one of Arrow's.
+    Each of `columns` is a name, a path, and a type: `None`, a name, or an Arrow type.
     """
 
     def __new__(
@@ -139,22 +136,22 @@ class Table:
         """The names of the columns, in order."""
 
     def expect(self, rows: int) -> None:
-        """The next rows to be fed make a block of so many."""
+        """The next `rows` rows to be fed make a block."""
 
     def blocks(self) -> list[Batches]:
-        """The blocks that are complete, in the order of the rows; each once."""
+        """The blocks that are complete, in the order of the rows; each is returned once."""
 
     def finish(self, rows: int) -> None:
-        """No more outcomes come, and there should have been so many rows: the others were not sent."""
+        """No more outcomes come. There are this many rows; those without an outcome were not sent."""
 
     def misfits(self) -> int:
         """Values that did not fit the type of their column."""
 
     def unmet(self) -> list[str]:
-        """Columns that none of the contacts so far had a value for, by name; none where none was found."""
+        """The columns for which no contact has had a value; empty if there was no contact."""
 
     def unfit(self) -> list[str]:
-        """Columns that contacts had values for, none of which fitted their type, by name."""
+        """The columns for which contacts had values, but none that fitted the type."""
 
     def __arrow_c_schema__(self) -> object: ...
 
@@ -164,62 +161,54 @@ class Batches:
 
     @staticmethod
     def concat(schema: object, parts: list[Batches]) -> Batches:
-        """All of them, one after the other; `schema` is anything that exports it."""
+        """All parts, one after the other; `schema` is any object that exports one."""
 
     def __len__(self) -> int: ...
     def names(self) -> list[str]:
         """The names of the columns, in order."""
 
-    def metadata(self) -> dict[str, str]:
-        """The schema's metadata."""
-
-    def column(self, name: str) -> Batches:
-        """One column, by itself."""
-
-    def slice(self, start: int, rows: int) -> Batches:
-        """So many rows from there on."""
-
+    def metadata(self) -> dict[str, str]: ...
+    def column(self, name: str) -> Batches: ...
+    def slice(self, start: int, rows: int) -> Batches: ...
     def beside(self, other: Batches, without: list[str], metadata: list[tuple[str, str]]) -> Batches:
-        """These columns but for some, the other's beside them, and this in the schema's metadata."""
+        """These columns without some, with the other's beside them; `metadata` is added to the schema's."""
 
     def objects(self, name: str) -> tuple[list[Any], str]:
-        """A column's values as objects, and what they are, in pandas' words."""
+        """A column's values as objects, and pandas' name of their type."""
 
     def __arrow_c_schema__(self) -> object: ...
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
 
 @final
 class CsvSplitter:
-    """Cuts a CSV file into records. Raises `ValueError` for what is none, naming its line."""
+    """Cuts a CSV file into records. Raises `ValueError`, with the line, for one that is not a record."""
 
     def __new__(cls, delimiter: int) -> CsvSplitter: ...
     def skip(self, bytes: int) -> None:  # noqa: A002 - its name in the core
-        """Skips so many bytes before the header. Call it before anything is fed."""
+        """Skips bytes before the header. Call it before anything is fed."""
 
     def feed(self, piece: bytes) -> None: ...
     def finish(self) -> None: ...
     def header(self) -> CsvPart | None:
-        """The first record, once it is there; before anything else is taken."""
+        """The first record, once it is complete. Call it before `take`."""
 
     def take(self, rows: int) -> CsvPart | None:
-        """The next records: so many, or some megabytes, or what is left at the end."""
+        """The next records: as many as `rows`, or some megabytes, or the rest at the end."""
 
     def trailer(self) -> bytes:
         """What follows the last record."""
 
 @final
 class CsvPart:
-    """Whole records of a CSV file, byte for byte."""
+    """Complete records of a CSV file, byte for byte."""
 
     def __len__(self) -> int: ...
-    def names(self) -> list[str]:
-        """The columns of the file."""
-
+    def names(self) -> list[str]: ...
     def column(self, name: str) -> Batches:
-        """The texts of a column; what is not UTF-8 is replaced."""
+        """The texts of a column; bytes that are not UTF-8 are replaced."""
 
     def table(self) -> Batches:
-        """All columns, as text. Raises `ValueError` for what is not UTF-8."""
+        """All columns, as text. Raises `ValueError` for bytes that are not UTF-8."""
 
     def check_text(self) -> None:
         """Raises `ValueError` if something is not UTF-8."""
@@ -238,55 +227,49 @@ class JsonSplitter:
     def feed(self, piece: bytes) -> None: ...
     def finish(self) -> None: ...
     def take(self, rows: int) -> JsonPart | None:
-        """As a `CsvSplitter` does."""
+        """As `CsvSplitter.take`."""
 
     def trailer(self) -> bytes:
         """What follows the last record."""
 
 @final
 class JsonPart:
-    """Whole records of a JSON Lines file, byte for byte. Raises `ValueError` for a line that is no object."""
+    """Complete records of a JSON Lines file. Raises `ValueError` for a line that is not an object."""
 
     def __len__(self) -> int: ...
-    def names(self) -> list[str]:
-        """The names that its objects have."""
-
+    def names(self) -> list[str]: ...
     def column(self, name: str) -> Batches:
         """The texts under a name, as lists."""
 
     def table(self, names: list[str]) -> Batches:
-        """Columns of these names, as text, or JSON. Raises `ValueError` for a member of another name."""
+        """Columns of these names, as text or JSON. Raises `ValueError` for a member with another name."""
 
     def beside(self, added: Batches, dropped: list[str], as_json: list[str]) -> bytes:
         """The records without some members, and with others beside them."""
 
 def csv_lines(data: object, delimiter: int, defused: list[str]) -> bytes:
-    """Anything of Arrow's as records of a CSV file."""
+    """Any Arrow data as records of a CSV file."""
 
 def csv_record(cells: list[str], delimiter: int) -> bytes:
     """Texts as one record of a CSV file."""
 
 def json_lines(data: object, as_json: list[str]) -> bytes:
-    """Anything of Arrow's as lines of JSON."""
+    """Any Arrow data as lines of JSON."""
 
 @final
 class ArrowInput:
-    """The record batches of anything that exports them, one at a time."""
+    """The record batches of any object that exports them, one at a time."""
 
     def __new__(cls, source: object) -> ArrowInput: ...
-    def names(self) -> list[str]:
-        """The names of the columns, in order."""
-
-    def metadata(self) -> dict[str, str]:
-        """The schema's metadata."""
-
+    def names(self) -> list[str]: ...
+    def metadata(self) -> dict[str, str]: ...
     def __iter__(self) -> Iterator[Batches]: ...
     def __next__(self) -> Batches: ...
     def __arrow_c_schema__(self) -> object: ...
 
 @final
 class ArrowOutput:
-    """Record batches exported as an iterator gives them, once."""
+    """Exports the record batches of an iterator as they come. Works once."""
 
     def __new__(cls, schema: object, source: Iterator[Batches]) -> ArrowOutput: ...
     def __arrow_c_schema__(self) -> object: ...
@@ -294,13 +277,15 @@ class ArrowOutput:
 
 @final
 class Engine:
-    """What an enricher holds: settings, network, limiter, budget. One per process: a fork makes its own.
+    """The engine of an enricher: settings, network, limiter, budget. A forked child builds its own.
 
-    The settings are those of the enricher that the core knows; durations are in seconds and their
-    names end in `_s`. Their ranges were checked before.
+    The settings are those of the enricher that the core knows. Durations are in seconds, and their names end
+    in `_s`. Their ranges were checked before. `proxy` is passed by itself because it may be secret.
     """
 
-    def __new__(cls, settings: Mapping[str, Any], store: Store | None = None) -> Engine: ...
+    def __new__(
+        cls, settings: Mapping[str, Any], store: Store | None = None, proxy: Hidden | str | None = None
+    ) -> Engine: ...
     def start(
         self,
         *,
@@ -311,127 +296,123 @@ class Engine:
         refresh: bool = False,
         store_only: bool = False,
     ) -> Run:
-        """Starts a call, and opens the store.
+        """Starts a call, and opens the store. Every call must have the same key; without one nothing is sent.
 
-        `whole`: the rows are all at hand; nothing is sent before `finish`, and no lookup that comes again is
-        forgotten. Otherwise a lookup is forgotten 100,000 rows after the last row that named it.
-
-        The first one with a key settles it; without one nothing is sent.
+        `whole`: all rows are at hand. Nothing is sent before `finish`, and every duplicate is recognised.
+        Otherwise a lookup is forgotten 100,000 rows after the last row with it.
         """
 
     def close(self, grace_s: float) -> None:
-        """Stops every call and waits until they are over, at most so long."""
+        """Stops every call and waits until they are over, at most this long."""
 
 @final
 class Run:
-    """A call under way. One thread or task at a time waits, fills or takes."""
+    """A call in progress. One thread or task at a time waits, fills or takes."""
 
     def feed(self, rows: Rows) -> None:
-        """Adds rows, once; their values are kept for the results."""
+        """Adds rows, which can be fed once; their values are kept for the results."""
 
     def finish(self) -> None:
         """No more rows come."""
 
     def wait(self, timeout_s: float) -> bool:
-        """Waits, the GIL released, until outcomes are ready or the run is over; False on time-out.
+        """Waits with the GIL released until outcomes are ready or the run is over; `False` on time-out.
 
         Raises KeyboardInterrupt within 50 ms of Ctrl-C.
         """
 
     def wait_async(self) -> Awaitable[None]:
-        """The same for asyncio, without a limit; cancelling it changes nothing in the run."""
+        """The same for asyncio, without a time-out. Cancelling it does not change the run."""
 
     def fill(self, into: list[Any]) -> int:
-        """Builds what is ready, each row at its own place in `into`; how many rows that were.
+        """Builds the results that are ready, each at its place in `into`, and returns their number.
 
-        At most some thousands, so that Ctrl-C is seen between two calls.
+        They are at most some thousands, so that Ctrl-C is seen between two calls.
         """
 
     def take(self, most: int) -> list[dict[str, Any]]:
-        """The next results in input order, as far as they are ready."""
+        """The next results that are ready, in input order."""
 
     def gather(self, table: Table) -> int:
-        """Puts what is ready into a table, the GIL released; how many rows that were.
+        """Adds the outcomes that are ready to a table, with the GIL released, and returns their number.
 
-        At most some thousands and a reply's, so that Ctrl-C is seen between two calls.
+        They are at most some thousands and those of one reply, so that Ctrl-C is seen between two calls.
         """
 
     def over(self) -> bool:
         """Whether every outcome has been handed out."""
 
     def undelivered(self) -> int:
-        """Rows fed and not yet handed out."""
+        """The number of rows fed and not yet handed out."""
 
     def stop(self, grace_s: float) -> None:
-        """Starts nothing new; what is in flight may still take so long."""
+        """Starts no more requests; those in flight may still take this long."""
 
     def receipt(self) -> dict[str, Any]:
-        """The counts so far, by the names of :class:`exactbuyer.Receipt`."""
+        """The counts so far, under the names of `exactbuyer.Receipt`, and `withheld`."""
 
     def problems(self) -> list[tuple[int, str, str]]:
-        """Row, status and reason of each row handed out that is open, invalid or rejected; by row."""
+        """Row, status and reason of each row handed out that is open, invalid or rejected, by row."""
 
     def troubles(self) -> list[tuple[str, str, int | None]]:
-        """Class name, message and HTTP status of what the run met, worst first."""
+        """Class name, message and HTTP status of each error of the run, the worst first."""
 
     def progress(self) -> dict[str, Any]:
-        """Where it stands, by the names of :class:`exactbuyer.Progress`."""
+        """The progress, under the names of `exactbuyer.Progress`."""
 
 def service_of(base_url: str) -> str:
-    """Whose answers those of this address are: its host, or `loopback`; a `ConfigError` if it is none."""
+    """The service at this address: its host, or `loopback`. Raises `ConfigError` if it is not an address."""
 
 def disk_trouble(path: Path) -> str | None:
-    """Why the disk at this path is no place for a store, in a few words; `None` if it is one."""
+    """Why the disk at this path is refused for a store, in a few words; `None` if it is not."""
 
 def check_time_zone(name: str) -> None:
     """Raises `ConfigError` if there is no time zone of this name."""
 
-def migrate_store(path: Path) -> dict[str, Any]:
-    """Brings a store up to this version; by the names of `exactbuyer.store.Migrated`."""
+def migrate_store(path: Path) -> tuple[dict[str, int], Path | None]:
+    """Migrates a store to this version: the counts of `Migrated`, and the path of the backup."""
 
 def before_fork() -> None:
-    """Closes what a child must not inherit open: for `os.register_at_fork`."""
+    """Closes what a child must not inherit: for `os.register_at_fork`."""
 
 def after_fork() -> None:
-    """Opens it again in the parent, and forgets it in the child: likewise."""
+    """Opens it again in the parent, and forgets it in the child: for `os.register_at_fork`."""
 
 @final
 class Store:
-    """A store: opened when it is first needed, and anew in a forked child.
+    """A store. It is opened when it is first needed, and again in a forked child.
 
-    `service` says whose it has to be, and that it is made where there is none; without, it is opened
-    as it is. Answers are dicts by the names of the classes of `exactbuyer.store`, times in
-    milliseconds since 1970.
+    With `service` the store must belong to this service, and is created if there is none. Without, it is
+    opened as it is. Dictionaries have the names of the dataclasses of `exactbuyer.store`; a name that ends in
+    `_ms` is a time in milliseconds since 1970.
     """
 
     def __new__(cls, path: Path, *, service: str | None = None) -> Store: ...
     def open(self) -> list[str]:
-        """Opens it if it is not open; what there is to warn of."""
+        """Opens it if it is not open, and returns warnings."""
 
     def is_open(self) -> bool: ...
     def close(self) -> None: ...
     def name(self) -> bytes:
-        """Tells this store and its copies from every other store."""
+        """Identifies this store and its copies."""
 
     def add_mark(self) -> tuple[int, bytes]:
-        """Writes a new mark, which copies of the file that were made earlier do not have."""
+        """Writes a new mark, which earlier copies of the file do not have."""
 
-    def has_mark(self, number: int, token: bytes) -> bool:
-        """Whether the store has this mark."""
-
-    def unknown(self) -> list[dict[str, Any]]: ...
+    def has_mark(self, number: int, token: bytes) -> bool: ...
+    def unknown(self) -> tuple[dict[str, Any], ...]: ...
     def resolve_unknown(self, resend: bool) -> dict[str, int]: ...
-    def receipts(self, after: int) -> list[dict[str, Any]]:
-        """Some of the journal above this request; none at the end."""
+    def receipts(self, after: int) -> tuple[dict[str, Any], ...]:
+        """Some requests of the journal above this one; none at the end."""
 
-    def summary(self, by: list[str], time_zone: str) -> list[dict[str, Any]]: ...
+    def summary(self, by: list[str], time_zone: str) -> tuple[dict[str, Any], ...]: ...
     def reconcile(self, month: str, invoiced: int, time_zone: str) -> dict[str, Any]: ...
     def info(self) -> dict[str, Any]: ...
     def export(self) -> StoreExport: ...
     def backup(self, to: Path) -> None: ...
     def merge(self, other: Path) -> dict[str, Any]: ...
-    def find(self, rows: Rows) -> list[dict[str, Any]]: ...
-    def find_text(self, text: str) -> list[dict[str, Any]]: ...
+    def find(self, rows: Rows) -> tuple[dict[str, Any], ...]: ...
+    def find_text(self, text: str) -> tuple[dict[str, Any], ...]: ...
     def purge(self, rows: Rows) -> dict[str, Any]: ...
     def purge_before(self, at_ms: int) -> dict[str, Any]: ...
     def allow(self, rows: Rows) -> bool: ...
@@ -442,27 +423,15 @@ class StoreExport:
     """The answers of a store, as lines of JSON."""
 
     def lines(self) -> list[str]:
-        """The next lines, at most some; none at the end."""
+        """The next lines; none at the end."""
 
-def sandbox_faults() -> list[str]:
-    """The names of all faults."""
+def sandbox_faults() -> list[str]: ...
 
 @final
 class SandboxServer:
-    """A running sandbox: see `exactbuyer.sandbox.Sandbox`."""
+    """A running sandbox. `options` are the arguments of `exactbuyer.sandbox.Sandbox`, and `latency_s`."""
 
-    def __new__(
-        cls,
-        *,
-        port: int,
-        seed: int,
-        match_rate: float,
-        latency_s: float,
-        balance: int | None,
-        requests_per_minute: int | None,
-        retry_after: Literal["seconds", "date"] | None,
-        api_key: str | None,
-    ) -> SandboxServer: ...
+    def __new__(cls, options: Mapping[str, Any]) -> SandboxServer: ...
     def url(self) -> str: ...
     def api_key(self) -> str: ...
     def person(self, value: str, contact: str) -> None: ...
@@ -487,14 +456,12 @@ class SandboxServer:
 
 @final
 class SandboxLedger:
-    """The sandbox's books as they stood: see `exactbuyer.sandbox.Ledger`."""
+    """The sandbox's ledger at one moment: see `exactbuyer.sandbox.Ledger`."""
 
     def credits(self) -> int: ...
     def entries(self) -> list[tuple[int, FieldType, str, int]]: ...
     def identifiers(self) -> list[tuple[FieldType, str, int, int]]: ...
-    def requests(
-        self,
-    ) -> list[tuple[int, float, str, list[str], int, int | None, Fault | None, int, int]]: ...
+    def requests(self) -> tuple[dict[str, Any], ...]: ...
     def times_billed(self, value: str) -> int: ...
     def times_asked(self, value: str) -> int: ...
     def most_in_flight(self) -> int: ...

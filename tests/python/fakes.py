@@ -52,7 +52,9 @@ class Rows:
             "to_send": (unique, unique),
             "requests": (chunks, chunks),
             "max_credits": unique,
-            "suspects": [],
+            "suspects": (),
+            "lately": None,
+            "room": None,
         }
 
 
@@ -159,6 +161,8 @@ class Run:
             "credits": counts["found"],
             "credits_in_doubt": counts["unknown"],
             "elapsed_s": 0.5,
+            "notes": (),
+            "withheld": 0,
             "stopped": "stopped by the caller" if self.stopped is not None else None,
         }
 
@@ -196,7 +200,7 @@ class Engine:
     per_wait = 10
     in_flight = 0
 
-    def __init__(self, settings: dict[str, Any], store: object = None) -> None:
+    def __init__(self, settings: dict[str, Any], store: object = None, proxy: object = None) -> None:
         self.settings, self.store = settings, store
         self.runs: list[Run] = []
         self.started: list[dict[str, Any]] = []

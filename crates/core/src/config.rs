@@ -1,13 +1,17 @@
 //! The settings of an enricher, checked once, frozen after.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
+
+use serde::de::{Deserialize, Deserializer, Error};
 
 use crate::identifier::Rules;
 use crate::service::limits;
 
 /// What to do with a lookup whose outcome is unknown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum OnUnknown {
     /// Leave it: its rows get the status `unknown`.
     #[default]
@@ -17,7 +21,8 @@ pub enum OnUnknown {
 }
 
 /// Over what `max_credits` is counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Per {
     /// Each run by itself.
     Run,
@@ -32,7 +37,8 @@ pub enum Per {
 }
 
 /// How the body is encoded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum BodyFormat {
     /// `application/x-www-form-urlencoded`, each field JSON text.
     #[default]
@@ -41,8 +47,14 @@ pub enum BodyFormat {
     Json,
 }
 
+/// Names and values.
+type Tags = Arc<[(Box<str>, Box<str>)]>;
+
 /// The settings of the engine. The transport has its own.
-#[derive(Debug, Clone)]
+///
+/// They are deserialized under the names of their fields. A duration is a number of seconds, and its name ends in `_s`.
+#[derive(Debug, Clone, serde::Deserialize)]
+#[serde(default)]
 pub struct Config {
     /// A match counts only if it has all of these.
     pub required_fields: Box<[Box<str>]>,
@@ -53,13 +65,17 @@ pub struct Config {
     /// The time zone in which days and months begin: a name of the tz database, or `UTC`.
     pub time_zone: Box<str>,
     /// The oldest stored hit that is still served; without it, any.
+    #[serde(rename = "max_age_s", deserialize_with = "optional_seconds")]
     pub max_age: Option<Duration>,
     /// The oldest stored miss that is still served; without it, any.
+    #[serde(rename = "miss_max_age_s", deserialize_with = "optional_seconds")]
     pub miss_max_age: Option<Duration>,
     /// What the journal says of each request, beside what it says anyway.
-    pub tags: Arc<[(Box<str>, Box<str>)]>,
+    #[serde(deserialize_with = "tags")]
+    pub tags: Tags,
     /// Stands for the API key in the journal: salted by the store, so that all processes that share
     /// it agree, and nobody else can.
+    #[serde(skip)]
     pub key_fingerprint: u64,
     /// Most lookups in flight or unknown at any moment of a run.
     pub max_in_doubt: usize,
@@ -74,10 +90,13 @@ pub struct Config {
     /// How often what was not sent, or refused for a while, is tried again.
     pub max_retries: u32,
     /// How long requests in flight may still take once a run is stopped.
+    #[serde(rename = "grace_s", deserialize_with = "seconds")]
     pub grace: Duration,
     /// How the body is encoded.
     pub body: BodyFormat,
-    /// How identifiers are read.
+    /// How identifiers are read. Whoever deserializes the other settings makes it with [`Rules::new`], whose error says
+    /// what is wrong.
+    #[serde(skip)]
     pub rules: Rules,
 }
 
@@ -103,4 +122,21 @@ impl Default for Config {
             rules: Rules::default(),
         }
     }
+}
+
+/// Deserializes a number of seconds, zero or more.
+///
+/// # Errors
+/// If it is something else, or more than a `Duration` can hold.
+pub fn seconds<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+    Duration::try_from_secs_f64(f64::deserialize(from)?).map_err(D::Error::custom)
+}
+
+fn optional_seconds<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
+    let seconds = Option::<f64>::deserialize(from)?;
+    seconds.map(Duration::try_from_secs_f64).transpose().map_err(D::Error::custom)
+}
+
+fn tags<'de, D: Deserializer<'de>>(from: D) -> Result<Tags, D::Error> {
+    Ok(BTreeMap::deserialize(from)?.into_iter().collect())
 }

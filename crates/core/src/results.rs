@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use serde::Serializer;
 
 use crate::identifier::Invalid;
 
@@ -126,11 +127,14 @@ pub struct RowOutcome {
 
 /// What a run took. In rows: `rows` is the sum of the seven statuses, of which `duplicates` and
 /// `from_store` cost nothing of their own.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+///
+/// It is serialized under the names of Python's `Receipt`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Receipt {
     /// Rows read.
     pub rows: u64,
     /// Rows of each status, by [`Status`]'s own number.
+    #[serde(flatten, serialize_with = "by_name")]
     pub by_status: [u64; 7],
     /// Rows answered by another row's lookup.
     pub duplicates: u64,
@@ -157,10 +161,12 @@ pub struct Receipt {
     /// required fields, or to be asked again.
     pub bought_again: u64,
     /// What earlier runs left in doubt, and this one met.
+    #[serde(flatten)]
     pub inherited: Inherited,
     /// Rows of status `not_sent` because the store says that they must not be.
     pub barred: u64,
     /// How long it took.
+    #[serde(rename = "elapsed_s", serialize_with = "as_seconds")]
     pub elapsed: Duration,
     /// Why it stopped before the end, if it did.
     pub stopped: Option<Arc<str>>,
@@ -171,15 +177,19 @@ pub struct Receipt {
 
 /// Doubts of earlier runs that a run met: they are on the books of the store, not on this
 /// receipt's.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Inherited {
     /// Lookups; rows that wait for them are `unknown`.
+    #[serde(skip)]
     pub lookups: u64,
     /// Rows of status `unknown` that are so for no other reason.
+    #[serde(rename = "inherited")]
     pub rows: u64,
     /// Credits that they may have cost.
+    #[serde(rename = "inherited_credits")]
     pub credits: u64,
     /// When the first of them went out, in milliseconds since 1970.
+    #[serde(rename = "inherited_since_ms")]
     pub since_ms: Option<i64>,
 }
 
@@ -189,4 +199,12 @@ impl Receipt {
     pub fn count(&self, status: Status) -> u64 {
         self.by_status.get(status as usize).copied().unwrap_or_default()
     }
+}
+
+fn by_name<S: Serializer>(by_status: &[u64; 7], into: S) -> Result<S::Ok, S::Error> {
+    into.collect_map(Status::ALL.map(|status| (status.as_str(), by_status.get(status as usize))))
+}
+
+fn as_seconds<S: Serializer>(duration: &Duration, into: S) -> Result<S::Ok, S::Error> {
+    into.serialize_f64(duration.as_secs_f64())
 }

@@ -1,17 +1,17 @@
-//! The API key: the one type in the crate that holds it, and that cannot print it.
+//! The API key. No other type of this crate holds it.
 
-use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::OnceLock;
 
-/// An API key. Neither `Debug` nor anything else here shows it; only [`ApiKey::expose`] does, and
-/// only the transport calls that.
-#[derive(Clone)]
-pub struct ApiKey(Box<str>);
+use secrecy::{ExposeSecret, SecretString};
+
+/// An API key. Its memory is overwritten with zeros when it is dropped, and `Debug` does not show it. Only
+/// [`ApiKey::expose`] does.
+#[derive(Debug, Clone)]
+pub struct ApiKey(SecretString);
 
 impl ApiKey {
-    /// Takes the key, trimmed; `None` where nothing is left, or where it holds a character that no
-    /// HTTP header can carry.
+    /// The key, trimmed. `None` if it is empty, or has a character that no HTTP header can carry.
     #[must_use]
     pub fn new(text: &str) -> Option<Self> {
         let text = text.trim();
@@ -19,32 +19,29 @@ impl ApiKey {
         fits.then(|| Self(text.into()))
     }
 
-    /// The key itself, for the header and nothing else.
+    /// The key itself: for the header, and for its fingerprints.
     #[must_use]
     pub fn expose(&self) -> &str {
-        &self.0
+        self.0.expose_secret()
     }
 
-    /// A number that is the same for the same key within this process and says nothing about it:
-    /// the salt is made anew in each process.
+    /// A number that is the same for the same key within this process. The key cannot be derived from it, because each
+    /// process has a random salt.
     #[must_use]
     pub fn fingerprint(&self) -> u64 {
         static SALT: OnceLock<RandomState> = OnceLock::new();
-        SALT.get_or_init(RandomState::new).hash_one(&*self.0)
+        SALT.get_or_init(RandomState::new).hash_one(self.expose())
     }
 }
 
-impl fmt::Debug for ApiKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ApiKey(***)")
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl Drop for ApiKey {
-    fn drop(&mut self) {
-        // Safe code cannot write through `Box<str>`: take the bytes and overwrite those.
-        let mut bytes = std::mem::take(&mut self.0).into_boxed_bytes();
-        bytes.fill(0);
-        std::hint::black_box(&bytes);
+    #[test]
+    fn debug_does_not_show_the_key() {
+        let key = ApiKey::new(" canary-0123 ");
+        assert_eq!(key.as_ref().map(ApiKey::expose), Some("canary-0123"));
+        assert!(!format!("{key:?}").contains("canary"));
     }
 }

@@ -1,13 +1,12 @@
-//! The one room where `unsafe` is allowed: calls of `CPython`'s stable interface that pyo3 has no
-//! safe name for. Each is a few lines, each says why it is sound, and nothing here decides
-//! anything.
+//! The only module with `unsafe` code: calls of `CPython`'s stable interface for which pyo3 has no safe function. Each
+//! is a few lines and says why it is sound. There are no decisions here.
 #![allow(unsafe_code)]
 
 use pyo3::ffi;
 use pyo3::prelude::*;
 
-/// A string of these characters, one a byte: the quickest way to one that is ASCII or Latin-1,
-/// since nothing is left to decode.
+/// A string with one character for each byte. For ASCII and Latin-1 this is the fastest way, because nothing is
+/// decoded.
 pub(super) fn latin1<'py>(py: Python<'py>, text: &[u8]) -> PyResult<Bound<'py, PyAny>> {
     // A slice is never longer than `isize::MAX` bytes.
     let len = text.len().cast_signed();
@@ -19,13 +18,12 @@ pub(super) fn latin1<'py>(py: Python<'py>, text: &[u8]) -> PyResult<Bound<'py, P
     }
 }
 
-/// Does `work` with the cyclic collector paused, as it is anyway inside one call since `CPython`
-/// 3.12: what is being built there is alive, so every look at it is in vain.
+/// Does `work` with the cyclic collector paused: the objects that are being built are alive, so the collector would
+/// look at them in vain. Since 3.12, `CPython` itself does not collect inside such a call.
 ///
-/// Nobody can see it. `work` must not run Python code nor let go of the interpreter (building
-/// dicts, lists, strings and numbers does neither), so that no other thread can ask for or change
-/// the collector's state meanwhile; a user's own `gc.disable()` stays in force; and it is undone on
-/// every way out.
+/// `work` must not run Python code or release the interpreter. Building dicts, lists, strings and numbers does neither.
+/// So no other thread can see or change the collector's state meanwhile. A user's own `gc.disable()` stays in force,
+/// and the collector is resumed however `work` ends.
 pub(super) fn without_collector<T>(_py: Python<'_>, work: impl FnOnce() -> T) -> T {
     struct Resume(bool);
     impl Drop for Resume {

@@ -1,7 +1,8 @@
-//! The only rooms that say pyo3: thin doors to the core. What they decide is how a Python object is
-//! read and how one is built; everything else is asked of the core.
+//! The extension module, and the only crate that uses pyo3. It decides how Python objects are read and built; the other
+//! crates do everything else.
 
 mod calls;
+mod convert;
 mod errors;
 mod ffi;
 mod input;

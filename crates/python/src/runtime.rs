@@ -1,12 +1,11 @@
 //! One runtime per process, and what a fork means for it.
 //!
-//! A forked child inherits memory but no threads: a runtime, or a connection, made before the fork
-//! hangs for ever after it. So everything that leans on the runtime is an [`OfProcess`], which a
-//! child can neither use nor drop. The one lock here is only ever taken by a thread that is
-//! attached to Python and does not let go meanwhile, and `os.fork` needs the same: a child never
-//! inherits it locked.
+//! A forked child inherits memory but no threads. A runtime or connection that was made before the fork would hang for
+//! ever in the child. So everything that needs the runtime is an [`OfProcess`], which a child can neither use nor drop.
+//! Only threads that are attached to Python take the lock in this module, and they stay attached meanwhile. `os.fork`
+//! must be attached, too, so a child never inherits the lock locked.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::{io, panic, process, thread};
 
 use pyo3::prelude::*;
@@ -15,13 +14,13 @@ use tokio::runtime::{Builder, Handle, Runtime};
 use crate::calls::awaiting::Answers;
 use crate::errors;
 
-/// Threads of the runtime. It encodes, sends, receives and splits, some 400,000 rows a second, which
-/// is above any vendor's limit; objects are built by the caller's own thread. A second one would have
-/// an allocator's arena of its own, and the pages of the first could not be used again there.
+/// Threads of the runtime. One thread encodes, sends, receives and splits some 400,000 rows a second, more than the
+/// service's limit; the caller's own thread builds objects. A second thread would have its own arena of the allocator,
+/// which could not reuse the pages of the first.
 const WORKERS: usize = 1;
 
-/// A value that belongs to the process that made it: in a forked child it can be neither reached
-/// nor dropped, for its threads are not there.
+/// A value of the process that made it. A forked child can neither use nor drop it, because its threads do not exist
+/// there.
 pub(super) struct OfProcess<T> {
     pid: u32,
     value: Option<T>,
@@ -37,7 +36,7 @@ impl<T> OfProcess<T> {
         self.value.as_ref().filter(|_| self.is_ours())
     }
 
-    /// The value to change, in the process that made it.
+    /// The value, mutable, in the process that made it.
     pub(super) fn get_mut(&mut self) -> Option<&mut T> {
         let ours = self.is_ours();
         self.value.as_mut().filter(|_| ours)
@@ -53,11 +52,10 @@ impl<T> OfProcess<T> {
     }
 }
 
-/// Lets go of something with the interpreter released: what may have to wait for other threads must
-/// not keep it from those.
-pub(super) fn let_go<T: Send>(value: T) {
+/// Drops a value with the interpreter released: the drop may wait for threads that need the interpreter.
+pub(super) fn drop_detached<T: Send>(value: T) {
     let mut value = Some(value);
-    // Where the interpreter is shutting down there is nobody to be kept from it.
+    // While the interpreter shuts down, the value is dropped at the end of this function.
     Python::try_attach(|py| {
         let value = value.take();
         py.detach(move || drop(value));
@@ -72,6 +70,11 @@ impl<T> Drop for OfProcess<T> {
     }
 }
 
+/// Locks a mutex, also if a thread panicked while it held it.
+pub(super) fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// The threads of this process that run beside those of Python.
 #[derive(Clone)]
 pub(super) struct Background {
@@ -79,13 +82,12 @@ pub(super) struct Background {
     pub(super) answers: Answers,
 }
 
-/// This process's background threads, started when they are first asked for. Never shut down: at exit
-/// they end with the process, and nobody waits for them.
+/// This process's background threads, started at the first call. They are never shut down: they end with the process.
 pub(super) fn background(py: Python<'_>) -> PyResult<Background> {
     static BACKGROUND: Mutex<Option<OfProcess<(Runtime, Background)>>> = Mutex::new(None);
 
     let started = {
-        let mut slot = BACKGROUND.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut slot = lock(&BACKGROUND);
         if let Some((_, background)) = slot.as_ref().and_then(OfProcess::get) {
             return Ok(background.clone());
         }

@@ -1,15 +1,18 @@
-//! The sandbox for Python: a thin door. Names, defaults and documentation are in
-//! `python/exactbuyer/sandbox/`.
+//! The sandbox's classes. Names, defaults, ranges and documentation are in `python/exactbuyer/sandbox/`.
 
 use std::io::ErrorKind;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
+use pyo3::types::PyDict;
+use pythonize::depythonize;
 
+use crate::convert::Serialized;
 use crate::errors;
-use exactbuyer_sandbox::{BadLuck, Fault, Ledger, Options, RetryAfter, Sandbox};
+use crate::runtime::lock;
+use exactbuyer_sandbox::{BadLuck, Fault, Ledger, Options, Request, Sandbox};
 
 /// Adds the sandbox's classes to the extension module.
 pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -35,12 +38,8 @@ fn seconds(name: &str, seconds: f64) -> PyResult<Duration> {
 struct PySandbox(Mutex<Option<Arc<Sandbox>>>);
 
 impl PySandbox {
-    fn slot(&self) -> std::sync::MutexGuard<'_, Option<Arc<Sandbox>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn running(&self) -> PyResult<Arc<Sandbox>> {
-        let slot = self.slot();
+        let slot = lock(&self.0);
         let sandbox = slot
             .as_ref()
             .ok_or_else(|| PyRuntimeError::new_err("this sandbox is closed: start another one"))?;
@@ -56,40 +55,8 @@ impl PySandbox {
 #[pymethods]
 impl PySandbox {
     #[new]
-    #[pyo3(signature = (*, port, seed, match_rate, latency_s, balance, requests_per_minute, retry_after, api_key))]
-    #[allow(clippy::too_many_arguments)] // One for each option.
-    fn new(
-        py: Python<'_>,
-        port: u16,
-        seed: u64,
-        match_rate: f64,
-        latency_s: f64,
-        balance: Option<u64>,
-        requests_per_minute: Option<u32>,
-        retry_after: Option<&str>,
-        api_key: Option<&str>,
-    ) -> PyResult<Self> {
-        if !(0.0..=1.0).contains(&match_rate) {
-            return Err(PyValueError::new_err("match_rate must be from 0 to 1"));
-        }
-        let retry_after = match retry_after {
-            None => RetryAfter::Unsaid,
-            Some("seconds") => RetryAfter::Seconds,
-            Some("date") => RetryAfter::Date,
-            Some(_) => {
-                return Err(PyValueError::new_err("retry_after must be \"seconds\", \"date\" or None"));
-            }
-        };
-        let options = Options {
-            port,
-            seed,
-            match_rate,
-            latency: seconds("latency", latency_s)?,
-            credits: balance,
-            requests_per_minute,
-            retry_after,
-            api_key: api_key.map(Into::into),
-        };
+    fn new(py: Python<'_>, options: &Bound<'_, PyDict>) -> PyResult<Self> {
+        let options: Options = depythonize(options)?;
         let sandbox = py.detach(|| Sandbox::start(options)).map_err(|error| match error.kind() {
             ErrorKind::WouldBlock => errors::exception(py, &errors::no_thread(&error)),
             _ => error.into(),
@@ -180,16 +147,12 @@ impl PySandbox {
     }
 
     fn close(&self, py: Python<'_>) {
-        let sandbox = self.slot().take();
+        let sandbox = lock(&self.0).take();
         py.detach(|| drop(sandbox));
     }
 }
 
-/// One request of the books: number, arrival in seconds, method and path, names of headers, bytes of
-/// body, status, fault, lookups, credits.
-type RequestRow = (u32, f64, String, Vec<String>, u64, Option<u16>, Option<&'static str>, u32, u32);
-
-/// The books as they stood.
+/// The ledger at one moment.
 #[pyclass(name = "SandboxLedger", module = "exactbuyer._core", frozen)]
 struct PyLedger(Ledger);
 
@@ -213,23 +176,8 @@ impl PyLedger {
             .collect()
     }
 
-    fn requests(&self) -> Vec<RequestRow> {
-        let requests = self.0.requests().iter();
-        requests
-            .map(|request| {
-                (
-                    request.number,
-                    request.arrived.as_secs_f64(),
-                    request.target.to_string(),
-                    request.header_names.iter().map(ToString::to_string).collect(),
-                    request.body_bytes,
-                    request.status,
-                    request.fault.map(Fault::name),
-                    request.lookups,
-                    request.credits,
-                )
-            })
-            .collect()
+    fn requests(&self) -> Serialized<&[Request]> {
+        Serialized(self.0.requests())
     }
 
     fn times_billed(&self, value: &str) -> u32 {

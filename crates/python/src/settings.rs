@@ -1,6 +1,5 @@
-//! From an enricher's settings to the core's: units and words, read as they are. Ranges, and what a
-//! person is told about them, are in `python/exactbuyer/settings/`; only what takes the core to
-//! judge (addresses, certificates, countries, time zones) is checked here.
+//! Reads an enricher's settings. `python/exactbuyer/settings/` checks their ranges and has their messages. This module
+//! checks only what the core must judge: addresses, certificates, countries and time zones.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -9,10 +8,14 @@ use std::time::Duration;
 use hashbrown::HashSet;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::{PyMapping, PyString};
+use pyo3::types::PyString;
+use pythonize::depythonize;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 
-use crate::errors;
-use exactbuyer_core::config::{BodyFormat, Config, OnUnknown, Per};
+use crate::convert::OrRaise;
+use exactbuyer_core::config::{Config, seconds};
+use exactbuyer_core::error::Error;
 use exactbuyer_core::identifier::Rules;
 use exactbuyer_core::identifier::reading::Reader;
 use exactbuyer_core::service::limits;
@@ -20,20 +23,32 @@ use exactbuyer_http::{Endpoint, check_ca_bundle, check_proxy};
 use exactbuyer_store::sqlite::check_time_zone;
 
 /// The settings of an enricher: the engine's, and the network's.
-#[derive(Clone)]
+#[derive(Clone, Deserialize)]
 pub(super) struct Settings {
+    #[serde(flatten)]
     pub(super) config: Config,
+    #[serde(flatten)]
     pub(super) network: Network,
-    /// A forked copy has a ceiling of its own.
+    /// A forked copy has a limit of its own.
+    #[serde(default)]
     pub(super) independent_copies: bool,
+    #[serde(default)]
+    default_region: Option<String>,
+    #[serde(flatten)]
+    #[expect(clippy::zero_sized_map_values, reason = "serde flattens maps, not sets")]
+    unknown: BTreeMap<String, IgnoredAny>,
 }
 
-/// Where the service is, and the way there.
-#[derive(Clone)]
+/// The address of the service, and how it is reached.
+#[derive(Clone, Deserialize)]
+#[serde(default)]
 pub(super) struct Network {
     pub(super) base_url: String,
+    #[serde(rename = "timeout_s", deserialize_with = "seconds")]
     pub(super) timeout: Duration,
+    #[serde(rename = "connect_timeout_s", deserialize_with = "seconds")]
     pub(super) connect_timeout: Duration,
+    #[serde(skip)]
     pub(super) proxy: Option<String>,
     pub(super) ca_bundle: Option<PathBuf>,
 }
@@ -50,82 +65,34 @@ impl Default for Network {
     }
 }
 
-/// Reads the settings. A name that is none is an error: a misspelt one must not pass for a default.
-pub(super) fn read(settings: &Bound<'_, PyAny>) -> PyResult<Settings> {
-    let mapping = settings.cast::<PyMapping>()?;
-    let mut config = Config::default();
-    let mut network = Network::default();
-    let mut independent_copies = false;
-    for item in mapping.items()?.iter() {
-        let (name, value) = item.extract::<(String, Bound<'_, PyAny>)>()?;
-        if name == "independent_copies" {
-            independent_copies = value.extract()?;
-            continue;
-        }
-        apply(&name, &value, &mut config, &mut network)?;
+/// Reads the settings. An unknown name is an error: a misspelt setting must not become a default. A proxy is passed by
+/// itself, because it may be a `Secret`.
+pub(super) fn read(settings: &Bound<'_, PyAny>, proxy: Option<&Bound<'_, PyAny>>) -> PyResult<Settings> {
+    let py = settings.py();
+    let mut settings: Settings = depythonize(settings)?;
+    if let Some(name) = settings.unknown.keys().next() {
+        return Err(PyValueError::new_err(format!("there is no setting {name}")));
     }
-    Ok(Settings { config, network, independent_copies })
+    settings.network.proxy = proxy.map(|proxy| secret(proxy, str::to_owned)).transpose()?.flatten();
+    settings.check().or_raise(py)?;
+    Ok(settings)
 }
 
-fn apply(name: &str, value: &Bound<'_, PyAny>, config: &mut Config, network: &mut Network) -> PyResult<()> {
-    let told = |error| errors::exception(value.py(), &error);
-    match name {
-        "required_fields" => config.required_fields = required_fields(value)?,
-        "max_credits" => config.max_credits = value.extract()?,
-        "per" => {
-            let words = [("run", Per::Run), ("day", Per::Day), ("month", Per::Month), ("store", Per::Store)];
-            config.per = word(name, value, &words)?;
-        }
-        "time_zone" => {
-            config.time_zone = value.extract::<String>()?.into();
-            check_time_zone(&config.time_zone).map_err(told)?;
-        }
-        "max_age_s" => config.max_age = age(value)?,
-        "miss_max_age_s" => config.miss_max_age = age(value)?,
-        "tags" => {
-            let tags: BTreeMap<String, String> = value.extract()?;
-            config.tags = tags.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
-        }
-        "max_in_doubt" => config.max_in_doubt = value.extract()?,
-        "on_unknown" => {
-            let words = [("hold", OnUnknown::Hold), ("resend", OnUnknown::Resend)];
-            config.on_unknown = word(name, value, &words)?;
-        }
-        "requests_per_minute" => config.requests_per_minute = value.extract()?,
-        "max_concurrency" => config.max_concurrency = value.extract()?,
-        "chunk_size" => config.chunk_size = value.extract()?,
-        "max_retries" => config.max_retries = value.extract()?,
-        "timeout_s" => network.timeout = seconds(value)?,
-        "connect_timeout_s" => network.connect_timeout = seconds(value)?,
-        "grace_s" => config.grace = seconds(value)?,
-        "body" => {
-            let words = [("form", BodyFormat::Form), ("json", BodyFormat::Json)];
-            config.body = word(name, value, &words)?;
-        }
-        "default_region" => {
-            config.rules = Rules::new(value.extract::<Option<String>>()?.as_deref()).map_err(told)?;
-        }
-        "base_url" => {
-            network.base_url = value.extract()?;
-            Endpoint::parse(&network.base_url).map_err(told)?;
-        }
-        "proxy" => {
-            network.proxy = if value.is_none() { None } else { secret(value)? };
-            network.proxy.as_deref().map_or(Ok(()), check_proxy).map_err(told)?;
-        }
-        "ca_bundle" => {
-            network.ca_bundle = value.extract()?;
-            network.ca_bundle.as_deref().map_or(Ok(()), check_ca_bundle).map_err(told)?;
-        }
-        _ => return Err(PyValueError::new_err(format!("there is no setting {name}"))),
+impl Settings {
+    fn check(&mut self) -> Result<(), Error> {
+        self.config.rules = Rules::new(self.default_region.as_deref())?;
+        check_time_zone(&self.config.time_zone)?;
+        Endpoint::parse(&self.network.base_url)?;
+        self.network.proxy.as_deref().map_or(Ok(()), check_proxy)?;
+        self.network.ca_bundle.as_deref().map_or(Ok(()), check_ca_bundle)
     }
-    Ok(())
 }
 
-/// A text that may be secret: a string, or a Python `Secret`, which reveals its text only here.
+/// Reads a text that may be secret, without a copy of it: a string, or a Python `Secret`, which reveals its text only
+/// here.
 ///
 /// `None` if it is not a text, or contains a lone surrogate.
-pub(super) fn secret(value: &Bound<'_, PyAny>) -> PyResult<Option<String>> {
+pub(super) fn secret<T>(value: &Bound<'_, PyAny>, read: impl FnOnce(&str) -> T) -> PyResult<Option<T>> {
     let exposed;
     let text = if value.is_instance_of::<PyString>() {
         value
@@ -133,43 +100,29 @@ pub(super) fn secret(value: &Bound<'_, PyAny>) -> PyResult<Option<String>> {
         exposed = value.call_method0("expose")?;
         &exposed
     };
-    Ok(text.extract().ok())
+    Ok(text.cast::<PyString>().ok().and_then(|text| text.to_str().ok()).map(read))
 }
 
-/// Which fields a match must have.
+/// The fields that a match must have.
 pub(super) fn required_fields(value: &Bound<'_, PyAny>) -> PyResult<Box<[Box<str>]>> {
     let fields: Vec<String> = value.extract()?;
     Ok(fields.into_iter().map(String::into_boxed_str).collect())
 }
 
-/// How texts are read.
+/// The reader of texts.
 pub(super) fn texts(
     py: Python<'_>,
     default_region: Option<&str>,
     na_values: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<Reader> {
     Ok(Reader {
-        rules: Rules::new(default_region).map_err(|error| errors::exception(py, &error))?,
+        rules: Rules::new(default_region).or_raise(py)?,
         na_values: na_values.map(self::na_values).transpose()?.unwrap_or_default(),
     })
 }
 
-/// What stands for nothing, stripped as values are before they are compared.
+/// The values that stand for nothing, trimmed, because values are trimmed before they are compared.
 fn na_values(values: &Bound<'_, PyAny>) -> PyResult<HashSet<Box<str>>> {
     let values: Vec<String> = values.extract()?;
     Ok(values.into_iter().map(|text| text.trim().into()).collect())
-}
-
-fn age(value: &Bound<'_, PyAny>) -> PyResult<Option<Duration>> {
-    if value.is_none() { Ok(None) } else { seconds(value).map(Some) }
-}
-
-fn seconds(value: &Bound<'_, PyAny>) -> PyResult<Duration> {
-    Duration::try_from_secs_f64(value.extract()?).map_err(|error| PyValueError::new_err(error.to_string()))
-}
-
-fn word<T: Copy>(name: &str, value: &Bound<'_, PyAny>, words: &[(&str, T)]) -> PyResult<T> {
-    let given: String = value.extract()?;
-    let known = words.iter().find(|(word, _)| given == *word).map(|&(_, meant)| meant);
-    known.ok_or_else(|| PyValueError::new_err(format!("{name} cannot be {given}")))
 }

@@ -215,10 +215,10 @@ impl Clerk {
         let mut reply = Reply::status(429, "Too Many Requests");
         let wait_s = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
         reply.retry_after = match self.options.retry_after {
-            RetryAfter::Unsaid => None,
-            RetryAfter::Seconds => Some(wait_s.to_string().into()),
+            None => None,
+            Some(RetryAfter::Seconds) => Some(wait_s.to_string().into()),
             // A date has no fractions: one more second, so that it never lies too early.
-            RetryAfter::Date => {
+            Some(RetryAfter::Date) => {
                 let then = SystemTime::now() + Duration::from_secs(wait_s + 1);
                 Some(httpdate::fmt_http_date(then).into())
             }

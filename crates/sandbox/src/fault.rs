@@ -12,8 +12,8 @@ macro_rules! faults {
         /// One way for a call to go wrong. Unless its description says *free*, the call is billed as if
         /// nothing had happened; a call that the vendor refuses anyway (no key, no credits, …) is refused
         /// and billed for nothing.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-        pub enum Fault { $($(#[$doc])* $variant,)* }
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
+        pub enum Fault { $($(#[$doc])* #[serde(rename = $name)] $variant,)* }
 
         impl Fault {
             /// Every one.

@@ -14,11 +14,12 @@ use super::fault::Fault;
 use super::fold;
 
 /// One request as it arrived, whatever became of it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize)]
 pub struct Request {
     /// Which one it was: the first is 1.
     pub number: u32,
     /// When its head was read, from the sandbox's start, on a clock that never goes back.
+    #[serde(rename = "arrived_s", serialize_with = "as_seconds")]
     pub arrived: Duration,
     /// Its method and path.
     pub target: Box<str>,
@@ -35,6 +36,10 @@ pub struct Request {
     pub lookups: u32,
     /// Credits it was charged.
     pub credits: u32,
+}
+
+fn as_seconds<S: serde::Serializer>(duration: &Duration, into: S) -> Result<S::Ok, S::Error> {
+    into.serialize_f64(duration.as_secs_f64())
 }
 
 impl Request {

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
+use serde::de::{Deserialize, Deserializer, Error};
+
 use exactbuyer_core::service::limits;
 
 /// How the sandbox tells a client to wait when it sends too fast.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum RetryAfter {
-    /// Not at all, as the vendor documents none.
-    #[default]
-    Unsaid,
     /// `Retry-After` in whole seconds, until the window has room again.
     Seconds,
     /// `Retry-After` as an HTTP date.
@@ -17,7 +17,8 @@ pub enum RetryAfter {
 }
 
 /// How a sandbox is set up; the defaults are the vendor as documented, with unlimited credits.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Options {
     /// The port to listen on, on the loopback interface; 0: any that is free.
     pub port: u16,
@@ -26,6 +27,7 @@ pub struct Options {
     /// The share of identifiers that belong to somebody, before `required_fields`.
     pub match_rate: f64,
     /// How long each answer takes. Any number of requests wait at the same time.
+    #[serde(rename = "latency_s", deserialize_with = "seconds")]
     pub latency: Duration,
     /// Credits on the account; `None`: unlimited. A call that needs more than are left, or meets
     /// none, is refused whole.
@@ -33,8 +35,8 @@ pub struct Options {
     /// Calls accepted in any 60 s; `None`: any number. One that is refused for being beyond that, or for
     /// its key, takes no room.
     pub requests_per_minute: Option<u32>,
-    /// What a refused call learns about when to come back.
-    pub retry_after: RetryAfter,
+    /// How a refused call learns when to send again; `None`: not at all, as the vendor documents nothing.
+    pub retry_after: Option<RetryAfter>,
     /// The key that is accepted; `None`: any that is not empty.
     pub api_key: Option<Box<str>>,
 }
@@ -48,8 +50,12 @@ impl Default for Options {
             latency: Duration::ZERO,
             credits: None,
             requests_per_minute: Some(limits::REQUESTS_PER_MINUTE),
-            retry_after: RetryAfter::Unsaid,
+            retry_after: None,
             api_key: None,
         }
     }
+}
+
+fn seconds<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+    Duration::try_from_secs_f64(f64::deserialize(from)?).map_err(D::Error::custom)
 }

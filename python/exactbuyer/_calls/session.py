@@ -158,7 +158,7 @@ class Session:
 
     @staticmethod
     def _engine_of(settings: Settings, store: Store | None) -> Engine:
-        return Engine(settings.for_core(), None if store is None else core_of(store))
+        return Engine(settings.for_core(), None if store is None else core_of(store), settings.proxy)
 
     def close(self, grace_s: float) -> None:
         """Stops every call, waits for what is in flight, and begins none any more."""

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .results import Problem
 from .wording import count, duration, html_table, money, span, span_of, text_table
@@ -99,32 +99,26 @@ class Plan:
         spent: int = 0,
     ) -> Plan:
         """The plan of rows, from the core's counts; `spent` is what counts where no store does."""
-        to_send, requests = _range(counts["to_send"]), _range(counts["requests"])
         budget = settings.budget
-        left: int | None = counts.get("room")
+        counts = dict(counts)
+        left: int | None = counts.pop("room")
+        lately: Mapping[str, int] | None = counts.pop("lately")
         if left is None and budget is not None:
             left = max(budget.credits - spent, 0) if budget.per != "run" else budget.credits
         most = min(
             [counts["max_credits"], *(ceiling for ceiling in (left, max_credits) if ceiling is not None)]
         )
+        suspects = tuple(Suspect(**suspect) for suspect in counts["suspects"])
         return cls(
-            rows=counts["rows"],
-            missing=counts["missing"],
-            invalid=counts["invalid"],
-            duplicates=counts["duplicates"],
-            from_store=counts["from_store"],
-            to_send=to_send,
-            requests=requests,
-            open_rows=counts.get("open_rows", 0),
-            bought_again=counts.get("bought_again", 0),
-            max_credits=most,
+            **counts | {"max_credits": most, "suspects": suspects},
             ceiling=None if budget is None else budget.credits,
             ceiling_left=left,
-            expected_credits=_expected(counts.get("lately"), to_send, most),
+            expected_credits=_expected(lately, counts["to_send"], most),
             # The first window's requests go at once, the next wait until it is over.
-            min_duration_s=float(max(requests[0] - 1, 0) // settings.requests_per_minute * _WINDOW_S),
+            min_duration_s=float(
+                max(counts["requests"][0] - 1, 0) // settings.requests_per_minute * _WINDOW_S
+            ),
             problems=tuple(Problem(row, "invalid", reason) for row, reason in invalid),
-            suspects=tuple(Suspect(*suspect) for suspect in counts.get("suspects", ())),
             credit_price=settings.credit_price,
         )
 
@@ -188,17 +182,15 @@ class Plan:
         return [again, *suspects] if self.bought_again else suspects
 
 
-def _expected(lately: tuple[int, int] | None, to_send: tuple[int, int], most: int) -> tuple[int, int] | None:
-    """What lookups will likely find, from (found, answered) of the latest requests."""
-    if lately is None or lately[1] < _ENOUGH:
+def _expected(
+    lately: Mapping[str, int] | None, to_send: tuple[int, int], most: int
+) -> tuple[int, int] | None:
+    """What lookups will likely find, from the outcome of the latest requests."""
+    if lately is None or lately["answered"] < _ENOUGH:
         return None
-    found, answered = lately
-    share = found / answered
+    answered = lately["answered"]
+    share = lately["hits"] / answered
     # Two standard errors of the share and of the draw; and lists differ.
     spread = 2 * math.sqrt(share * (1 - share) * (1 / answered + 1 / max(to_send[1], 1))) + _LISTS_DIFFER
     low = min(math.floor(max(share - spread, 0.0) * to_send[0]), most)
     return low, min(math.ceil(min(share + spread, 1.0) * to_send[1]), most)
-
-
-def _range(number: int | tuple[int, int]) -> tuple[int, int]:
-    return (number, number) if isinstance(number, int) else cast("tuple[int, int]", tuple(number))

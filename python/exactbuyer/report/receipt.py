@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from exactbuyer.exceptions import ExactBuyerError, UnknownOutcomeError
 
-from .wording import count, duration, from_ms, html_table, money, text_table, utc_text
+from .wording import count, duration, html_table, money, text_table, utc_text, with_times
 
 # What the core says of a run that somebody stopped begins so: nothing is to be put right then.
 _STOPPED_BY_CALLER = "stopped before the end"
@@ -118,11 +118,9 @@ class Receipt:
         store_only: bool = False,
     ) -> Receipt:
         """The receipt of a run, from the core's counts."""
-        known = {field.name for field in fields(cls)}
-        values = {name: value for name, value in counts.items() if name in known}
-        values["notes"] = tuple(Note(*note) for note in counts.get("notes", ()))
-        since = counts.get("inherited_since_ms")
-        values["inherited_since"] = None if since is None else from_ms(since)
+        values = with_times(counts)
+        del values["withheld"]  # It concerns whether rows may be dropped, not people.
+        values["notes"] = tuple(Note(*note) for note in counts["notes"])
         return cls(**values, credit_price=credit_price, in_store=in_store, store_only=store_only)
 
     @property

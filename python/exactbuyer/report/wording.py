@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 from decimal import ROUND_HALF_UP, Context, Decimal
 from difflib import get_close_matches
 from html import escape
+from typing import Any
 
 WIDTH = 80
 
@@ -124,6 +125,14 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 def from_ms(ms: int) -> datetime:
     """A moment in milliseconds since 1970, in UTC."""
     return _EPOCH + timedelta(milliseconds=ms)
+
+
+def with_times(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields from the core, with moments in place of milliseconds: `sent_at_ms` becomes `sent_at`."""
+    return {
+        name.removesuffix("_ms"): from_ms(value) if name.endswith("_ms") and value is not None else value
+        for name, value in fields.items()
+    }
 
 
 def to_ms(at: datetime) -> int:

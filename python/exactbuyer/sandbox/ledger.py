@@ -79,20 +79,7 @@ class Ledger:
     @cached_property
     def requests(self) -> list[Request]:
         """Every request in order of arrival, including refused ones."""
-        return [
-            Request(number, arrived_s, target, tuple(names), body_bytes, status, fault, lookups, credits_)
-            for (
-                number,
-                arrived_s,
-                target,
-                names,
-                body_bytes,
-                status,
-                fault,
-                lookups,
-                credits_,
-            ) in self._ledger.requests()
-        ]
+        return [Request(**request) for request in self._ledger.requests()]
 
     @cached_property
     def billed(self) -> dict[str, int]:

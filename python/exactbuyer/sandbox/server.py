@@ -75,15 +75,22 @@ class Sandbox:
                 _check_whole(name, number, 0, end)
         check_text("api_key", api_key)
         check_text("retry_after", retry_after)
+        if retry_after not in ("seconds", "date", None):
+            raise ValueError('retry_after must be "seconds", "date" or None')
+        match_rate = _number("match_rate", match_rate)
+        if not 0 <= match_rate <= 1:
+            raise ValueError("match_rate must be from 0 to 1")
         self._server = SandboxServer(
-            port=port,
-            seed=seed,
-            match_rate=_number("match_rate", match_rate),
-            latency_s=_seconds("latency", latency),
-            balance=credits,
-            requests_per_minute=requests_per_minute or None,
-            retry_after=retry_after,
-            api_key=api_key,
+            {
+                "port": port,
+                "seed": seed,
+                "match_rate": match_rate,
+                "latency_s": _seconds("latency", latency),
+                "credits": credits,
+                "requests_per_minute": requests_per_minute or None,
+                "retry_after": retry_after,
+                "api_key": api_key,
+            }
         )
         self._url = self._server.url()
         self._api_key = self._server.api_key()
@@ -231,7 +238,10 @@ class Sandbox:
 
 
 def _seconds(name: str, duration: float | timedelta) -> float:
-    return duration.total_seconds() if isinstance(duration, timedelta) else _number(name, duration)
+    seconds = duration.total_seconds() if isinstance(duration, timedelta) else _number(name, duration)
+    if not 0 <= seconds < 2**64:
+        raise ValueError(f"{name} must be zero or more seconds")
+    return seconds
 
 
 def _number(name: str, value: float) -> float:

@@ -43,7 +43,7 @@ LOOPBACK = "loopback"
 
 
 _DURATIONS = {"timeout", "connect_timeout", "grace", "max_age", "miss_max_age"}
-_NOT_FOR_CORE = {"store", "max_credits", "na_values", "credit_price", "copies"}
+_NOT_FOR_CORE = {"store", "max_credits", "na_values", "credit_price", "copies", "proxy"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -91,7 +91,7 @@ class Settings:
         return min(2 * max(in_flight, self.chunk_size), MAX_WINDOW_ROWS)
 
     def for_core(self) -> dict[str, Any]:
-        """The settings that the core reads, with its names and units."""
+        """The settings that the core reads, with its names and units; `proxy` is passed by itself."""
         names = (field.name for field in fields(self) if field.name not in _NOT_FOR_CORE)
         budget = self.budget
         return {

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from exactbuyer.report.wording import count, from_ms, html_table, text_table
+from exactbuyer.report.wording import count, html_table, text_table
 
 if TYPE_CHECKING:
     from exactbuyer.field_types import FieldType
@@ -33,12 +32,6 @@ class Doubt:
     include it."""
     reason: str
     """What happened."""
-
-    @classmethod
-    def of(cls, fields: dict[str, Any]) -> Doubt:
-        """From the core's words."""
-        sent_at, required = from_ms(fields.pop("sent_ms")), tuple(fields.pop("required_fields"))
-        return cls(**fields, sent_at=sent_at, required_fields=required)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,18 +65,6 @@ class JournalEntry:
     tags: Mapping[str, str]
     """The tags of the enricher."""
 
-    @classmethod
-    def of(cls, fields: dict[str, Any]) -> JournalEntry:
-        """From the core's words."""
-        settled_ms, took_ms = fields.pop("settled_ms"), fields.pop("took_ms")
-        return cls(
-            sent_at=from_ms(fields.pop("sent_ms")),
-            settled_at=None if settled_ms is None else from_ms(settled_ms),
-            took_s=None if took_ms is None else took_ms / 1000,
-            required_fields=tuple(fields.pop("required_fields")),
-            **fields,
-        )
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
@@ -101,17 +82,6 @@ class Answer:
     fetched_at: datetime
     """When the service answered, in UTC."""
     enriched_contact: dict[str, Any] | None
-
-    @classmethod
-    def of(cls, fields: dict[str, Any]) -> Answer:
-        """From the core's words."""
-        record = fields.pop("record")
-        return cls(
-            fetched_at=from_ms(fields.pop("fetched_at_ms")),
-            required_fields=tuple(fields.pop("required_fields")),
-            enriched_contact=None if record is None else json.loads(record),
-            **fields,
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,11 +155,6 @@ class Info:
     """Credits that are known to be charged."""
     credits_in_doubt: int
     """Credits that may have been charged in addition."""
-
-    @classmethod
-    def of(cls, path: Path, fields: dict[str, Any]) -> Info:
-        """From the core's words."""
-        return cls(path=path, created_at=from_ms(fields.pop("created_ms")), **fields)
 
     def __str__(self) -> str:
         return "\n".join(

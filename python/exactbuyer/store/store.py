@@ -6,7 +6,8 @@ process would damage it: the core opens it. The types of the results are in `rec
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta, tzinfo
 from os import PathLike
 from pathlib import Path
@@ -17,7 +18,7 @@ from exactbuyer._traceback import short_traceback
 from exactbuyer.exceptions import ConfigError, InvalidIdentifierError
 from exactbuyer.field_types import FieldType, check_field_type
 from exactbuyer.report.results import Problem
-from exactbuyer.report.wording import as_given, to_ms
+from exactbuyer.report.wording import as_given, to_ms, with_times
 from exactbuyer.settings import time_zone
 from exactbuyer.settings._checks import check_text
 from exactbuyer.settings._paths import file_at
@@ -71,7 +72,7 @@ class Store(StoreFile):
             One `Doubt` for each lookup: the identifier, when it was sent, what happened, and what it may have
             cost.
         """
-        return [Doubt.of(doubt) for doubt in opened(self).unknown()]
+        return [Doubt(**with_times(doubt)) for doubt in opened(self).unknown()]
 
     def resolve_unknown(self, resolution: Resolution) -> Resolved:
         """Decides about all lookups in doubt. Look at the usage page of the service first.
@@ -102,7 +103,7 @@ class Store(StoreFile):
         """
         entries: list[JournalEntry] = []
         while page := opened(self).receipts(entries[-1].request if entries else 0):
-            entries += map(JournalEntry.of, page)
+            entries += [JournalEntry(**with_times(entry)) for entry in page]
         return entries
 
     def summary(
@@ -174,7 +175,7 @@ class Store(StoreFile):
 
         This counts everything, which takes some seconds for millions of answers.
         """
-        return Info.of(self._path, opened(self).info())
+        return Info(path=self._path, **with_times(opened(self).info()))
 
     def find(self, what: object, *, field_type: FieldType | None = None) -> list[Answer]:
         """Returns everything that is stored about a person: all that `purge` would remove.
@@ -201,8 +202,8 @@ class Store(StoreFile):
         if read.invalid():
             if not isinstance(what, str):
                 raise self._refusal(read)
-            return [Answer.of(answer) for answer in opened(self).find_text(what.strip())]
-        return [Answer.of(answer) for answer in opened(self).find(read)]
+            return _answers(opened(self).find_text(what.strip()))
+        return _answers(opened(self).find(read))
 
     def purge(
         self,
@@ -235,8 +236,8 @@ class Store(StoreFile):
         if (identifier is None) == (older_than is None):
             raise ConfigError("say whom to purge, or older_than=…: one of the two")
         if older_than is not None:
-            return Purged(**opened(self).purge_before(to_ms(moment(older_than))))
-        return Purged(**opened(self).purge(self._one(identifier, field_type)))
+            return _purged(opened(self).purge_before(to_ms(moment(older_than))))
+        return _purged(opened(self).purge(self._one(identifier, field_type)))
 
     def allow(self, identifier: object, *, field_type: FieldType | None = None) -> bool:
         """Allows a person who was purged, or dropped while in doubt, to be looked up again.
@@ -373,4 +374,17 @@ def migrate(path: str | PathLike[str]) -> Migrated:
             unchanged.
     """
     hidden, path = Hidden(path), ""
-    return Migrated(**migrate_store(file_at("path", hidden)))
+    counts, backup = migrate_store(file_at("path", hidden))
+    return Migrated(backup=backup, **counts)
+
+
+def _answers(found: Iterable[Mapping[str, Any]]) -> list[Answer]:
+    answers = [with_times(answer) for answer in found]
+    for answer in answers:
+        contact = answer["enriched_contact"]
+        answer["enriched_contact"] = None if contact is None else json.loads(contact)
+    return [Answer(**answer) for answer in answers]
+
+
+def _purged(counts: Mapping[str, Any]) -> Purged:
+    return Purged(**{**counts, "leftovers": list(counts["leftovers"])})

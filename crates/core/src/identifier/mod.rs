@@ -66,11 +66,20 @@ impl FieldType {
     }
 }
 
+impl serde::Serialize for FieldType {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
 /// Something that can be looked up: a field type and a canonical form.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+///
+/// It is serialized as `field_type` and `value`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, serde::Serialize)]
 pub struct Identifier {
     field_type: FieldType,
     /// Shared: the rows, the request and the store name the same one.
+    #[serde(rename = "value")]
     canonical: Arc<str>,
 }
 

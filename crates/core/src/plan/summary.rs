@@ -12,8 +12,8 @@ use super::Row;
 /// placeholder.
 const SUSPICIOUS: u32 = 20;
 
-/// What a run would do.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// What a run would do. It is serialized under the names of Python's `Plan`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Summary {
     /// Rows read.
     pub rows: u64,
@@ -27,23 +27,28 @@ pub struct Summary {
     pub from_store: u64,
     /// Rows that would not be asked, as the first of their identifiers that is to be asked is in
     /// doubt or barred.
+    #[serde(rename = "open_rows")]
     pub open: u64,
     /// Lookups that the store has a contact for, and that may be paid for again all the same.
     pub bought_again: u64,
     /// Lookups if every first identifier is found.
+    #[serde(skip)]
     pub lookups_least: u64,
     /// Lookups if none is until the last.
+    #[serde(skip)]
     pub lookups_most: u64,
     /// Rounds of asking if every list-row comes to its last identifier.
+    #[serde(skip)]
     pub rounds: u64,
     /// Credits at most: one for each row that asks for something of its own.
+    #[serde(rename = "max_credits")]
     pub credits_most: u64,
     /// Identifiers in suspiciously many rows, the most frequent first.
     pub suspects: Vec<Suspect>,
 }
 
 /// An identifier in suspiciously many rows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 pub struct Suspect {
     /// The first row that has it.
     pub row: u64,

@@ -1,5 +1,4 @@
-//! Where outcomes meet the values that they answer, and become what Python sees. Knows neither
-//! runtime nor network.
+//! Joins outcomes with the caller's values, and builds results of them. Knows neither runtime nor network.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -13,8 +12,8 @@ use crate::objects::Decoder;
 use exactbuyer_core::identifier::Invalid;
 use exactbuyer_core::results::{Reason, RowOutcome, Status};
 
-/// Problems of a stream that are remembered: those of an endless one must not fill the memory. The
-/// status of every row is in its result all the same. A list's are all remembered: it has an end.
+/// The most problems of a stream that are remembered, because a stream may be endless. The status of every row is in
+/// its result anyway. Problems of a list are all remembered.
 const MOST_PROBLEMS_OF_A_STREAM: usize = 1_000_000;
 
 /// Why a row is open or refused.
@@ -24,10 +23,10 @@ struct Problem {
     reason: Option<Reason>,
 }
 
-/// The values of the rows on their way, and what is to be told about the rows handed out.
+/// The values of the rows whose outcomes are awaited, and the problems of the rows handed out.
 pub(crate) struct Assembly {
     decoder: Decoder,
-    /// One a row from `first` on; `None` once handed out. Those in front are let go.
+    /// One for each row from `first` on; `None` once handed out. Those at the front are dropped.
     values: VecDeque<Option<Py<PyAny>>>,
     first: u64,
     /// Outcomes that came before their turn, from `turn` on.
@@ -57,25 +56,25 @@ impl Assembly {
         self.values.extend(values.into_iter().map(Some));
     }
 
-    /// Rows whose values came in, and that were not handed out.
+    /// Rows that were fed and not yet handed out.
     pub(crate) fn undelivered(&self) -> u64 {
         self.first + self.values.len() as u64 - self.handed_out
     }
 
-    /// How many outcomes wait here for their turn.
+    /// The number of outcomes that wait here for their turn.
     pub(crate) fn early(&self) -> usize {
         self.early_len
     }
 
-    /// Builds what is ready, each row at its own place; how many those were. On an error the
-    /// outcome at fault is still there.
+    /// Builds the outcomes that are ready, each at the place of its row, and returns how many they were. After an error
+    /// the outcome that caused it is still in `ready`.
     pub(crate) fn fill(
         &mut self,
         ready: &mut VecDeque<RowOutcome>,
         into: &Bound<'_, PyList>,
         most: usize,
     ) -> PyResult<usize> {
-        // Only where somebody went from one way of taking to the other.
+        // There are some only if the caller used `take` before.
         ready.extend(self.early.drain(..).flatten());
         self.early_len = 0;
 
@@ -95,7 +94,7 @@ impl Assembly {
         Ok(filled)
     }
 
-    /// The next results in input order. `over`: no more outcomes come, so none is waited for.
+    /// The next results in input order. `over`: no more outcomes come, so no gap is waited for.
     pub(crate) fn take<'py>(
         &mut self,
         py: Python<'py>,
@@ -124,7 +123,7 @@ impl Assembly {
                         self.hand_out(&outcome, MOST_PROBLEMS_OF_A_STREAM);
                         self.early_len -= 1;
                     }
-                    // It raises when it is first again: what was taken so far is not to be lost.
+                    // The results so far must not be lost. The error is raised by the next call, where it is the first.
                     Err(trouble) => {
                         self.early.push_front(Some(outcome));
                         return if taken.is_empty() { Err(trouble) } else { Ok(taken) };
@@ -141,29 +140,29 @@ impl Assembly {
         Ok(taken)
     }
 
-    /// Why rows that were handed out are neither found, nor not found, nor missing; by row.
+    /// Row, status and reason of the rows handed out that are invalid, rejected, unknown or not sent; by row.
     pub(crate) fn problems<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         let mut texts = Texts::default();
         let mut problems: Vec<_> = self.problems.iter().collect();
         problems.sort_unstable_by_key(|problem| problem.row);
-        let told = PyList::empty(py);
+        let listed = PyList::empty(py);
         for problem in problems {
             let status = PyString::intern(py, problem.status.as_str());
-            told.append((problem.row, status, texts.of(py, problem.reason.as_ref())))?;
+            listed.append((problem.row, status, texts.of(py, problem.reason.as_ref())))?;
         }
-        Ok(told)
+        Ok(listed)
     }
 
     fn build<'py>(&mut self, py: Python<'py>, outcome: &RowOutcome) -> PyResult<Bound<'py, PyDict>> {
-        let kept = self.place(outcome.row).and_then(|place| self.values.get(place)?.as_ref());
-        let value = kept.and_then(|kept| match kept.bind(py).cast::<PyTuple>() {
+        let given = self.place(outcome.row).and_then(|place| self.values.get(place)?.as_ref());
+        let value = given.and_then(|given| match given.bind(py).cast::<PyTuple>() {
             Ok(entries) => entries.get_item(outcome.alternative as usize).ok(),
-            Err(_) => Some(kept.bind(py).clone()),
+            Err(_) => Some(given.bind(py).clone()),
         });
         self.decoder.row(py, value, outcome.record.as_deref(), outcome.status)
     }
 
-    /// Lets go of the value, and remembers the trouble if there are fewer than so many.
+    /// Drops the value, and remembers the row's problem if there are fewer than `most_problems`.
     fn hand_out(&mut self, outcome: &RowOutcome, most_problems: usize) {
         if let Some(value) = self.place(outcome.row).and_then(|place| self.values.get_mut(place)) {
             self.handed_out += u64::from(value.take().is_some());
@@ -186,7 +185,7 @@ impl Assembly {
     }
 }
 
-/// Each text once, however many rows share it.
+/// The texts of reasons. Rows with the same reason share one string.
 #[derive(Default)]
 struct Texts<'py> {
     of_run: HashMap<*const u8, Bound<'py, PyString>>,
@@ -197,7 +196,7 @@ impl<'py> Texts<'py> {
     fn of(&mut self, py: Python<'py>, reason: Option<&Reason>) -> Bound<'py, PyString> {
         match reason {
             None => PyString::intern(py, ""),
-            // The text is alive as long as the problems are: its address stands for it.
+            // The text lives as long as the problems, so its address identifies it.
             Some(Reason::Run(text)) => {
                 let address = Arc::as_ptr(text).cast();
                 self.of_run.entry(address).or_insert_with(|| PyString::new(py, text)).clone()

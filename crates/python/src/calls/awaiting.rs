@@ -1,5 +1,5 @@
-//! How a coroutine waits: on an asyncio future, which a thread resolves that may wait for the interpreter.
-//! Knows nothing of what is waited for.
+//! How a coroutine waits: on an asyncio future. A thread that may wait for the interpreter resolves the future. This
+//! module knows nothing about what is waited for.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
@@ -16,13 +16,13 @@ pub(crate) struct Waiter {
 }
 
 impl Waiter {
-    /// A future of the loop that runs in this thread. What it waits for is to be made abortable with the
-    /// registration: it is aborted when the future is cancelled.
+    /// A future of the loop that runs in this thread. Make the work that it waits for abortable with the registration:
+    /// it is aborted when the future is cancelled.
     pub(crate) fn new(py: Python<'_>) -> PyResult<(Arc<Self>, AbortRegistration)> {
         let event_loop = pyo3_async_runtimes::get_running_loop(py)?;
         let future = event_loop.call_method0("create_future")?;
         let (abort, registration) = AbortHandle::new_pair();
-        future.call_method1("add_done_callback", (HangUp(abort.clone()),))?;
+        future.call_method1("add_done_callback", (AbortWait(abort.clone()),))?;
         let waiter = Self { event_loop: event_loop.unbind(), future: future.unbind(), abort };
         Ok((Arc::new(waiter), registration))
     }
@@ -32,8 +32,8 @@ impl Waiter {
     }
 
     /// Ends the wait if the future is done or its loop is closed.
-    pub(crate) fn hang_up_if_deaf(&self, py: Python<'_>) {
-        // A loop that was closed under its tasks calls nobody back when a future is cancelled.
+    pub(crate) fn abort_if_abandoned(&self, py: Python<'_>) {
+        // A loop that was closed while tasks were running does not call back when a future is cancelled.
         if is_true(self.future.bind(py), "done") || is_true(self.event_loop.bind(py), "is_closed") {
             self.abort.abort();
         }
@@ -44,11 +44,11 @@ impl Waiter {
         if is_true(self.event_loop.bind(py), "is_closed") {
             return false;
         }
-        let told = wrap_pyfunction!(settle, py).and_then(|settle| {
+        let scheduled = wrap_pyfunction!(settle, py).and_then(|settle| {
             self.event_loop.call_method1(py, "call_soon_threadsafe", (settle, self.future.bind(py)))
         });
         // The loop may have been closed just now.
-        told.is_ok()
+        scheduled.is_ok()
     }
 }
 
@@ -67,43 +67,43 @@ fn settle(future: &Bound<'_, PyAny>) -> PyResult<()> {
 
 /// Ends a wait once its future is done, for whatever reason.
 #[pyclass(module = "exactbuyer._core", frozen)]
-struct HangUp(AbortHandle);
+struct AbortWait(AbortHandle);
 
 #[pymethods]
-impl HangUp {
+impl AbortWait {
     fn __call__(&self, _future: &Bound<'_, PyAny>) {
         self.0.abort();
     }
 }
 
 /// Called if the loop was closed before the answer came.
-type Unheard = Box<dyn FnOnce() + Send>;
+type LoopClosed = Box<dyn FnOnce() + Send>;
 
 /// Answers the waiter when it is dropped: at the end of a wait, however it ends.
 pub(crate) struct Answer {
     waiter: Arc<Waiter>,
-    unheard: Option<Unheard>,
+    loop_closed: Option<LoopClosed>,
     answers: Answers,
 }
 
 impl Answer {
-    pub(crate) fn new(waiter: Arc<Waiter>, answers: Answers, unheard: Unheard) -> Self {
-        Self { waiter, unheard: Some(unheard), answers }
+    pub(crate) fn new(waiter: Arc<Waiter>, answers: Answers, loop_closed: LoopClosed) -> Self {
+        Self { waiter, loop_closed: Some(loop_closed), answers }
     }
 }
 
 impl Drop for Answer {
     fn drop(&mut self) {
-        if let Some(unheard) = self.unheard.take() {
+        if let Some(loop_closed) = self.loop_closed.take() {
             // The thread lives as long as the process.
-            let _sent = self.answers.0.send((Arc::clone(&self.waiter), unheard));
+            let _sent = self.answers.0.send((Arc::clone(&self.waiter), loop_closed));
         }
     }
 }
 
 /// Sends answers to the thread that gives them: a thread of the runtime must not wait for the interpreter.
 #[derive(Clone)]
-pub(crate) struct Answers(Sender<(Arc<Waiter>, Unheard)>);
+pub(crate) struct Answers(Sender<(Arc<Waiter>, LoopClosed)>);
 
 impl Answers {
     /// Starts the thread.
@@ -111,13 +111,13 @@ impl Answers {
     /// # Errors
     /// If the system allows no further thread.
     pub(crate) fn start() -> io::Result<Self> {
-        let (answers, asked) = channel::<(Arc<Waiter>, Unheard)>();
+        let (answers, asked) = channel::<(Arc<Waiter>, LoopClosed)>();
         thread::Builder::new().name("exactbuyer-answers".into()).spawn(move || {
-            for (waiter, unheard) in asked {
+            for (waiter, loop_closed) in asked {
                 // While the interpreter shuts down, no coroutine is waiting.
-                let heard = Python::try_attach(move |py| waiter.answer(py));
-                if heard == Some(false) {
-                    unheard();
+                let is_open = Python::try_attach(move |py| waiter.answer(py));
+                if is_open == Some(false) {
+                    loop_closed();
                 }
             }
         })?;

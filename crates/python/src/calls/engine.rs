@@ -1,8 +1,8 @@
-//! What an enricher holds, as Python holds it. Built at the first start, for only then is the key
-//! asked for; and built anew in a forked child, which can use nothing of its parent's.
+//! The engine of an enricher. It is built at the first start, because the key is needed only then, and again in a
+//! forked child, which cannot use its parent's.
 
 use std::process;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -13,8 +13,9 @@ use tokio::runtime::Handle;
 
 use crate::calls::run::{Run, seconds};
 use crate::calls::waiting::wait_for;
+use crate::convert::OrRaise;
 use crate::errors;
-use crate::runtime::{self, OfProcess, let_go};
+use crate::runtime::{self, OfProcess, drop_detached, lock};
 use crate::settings::{self, Settings};
 use crate::stores::store::Store;
 use exactbuyer_core::config::Per;
@@ -29,18 +30,18 @@ use exactbuyer_store::sqlite::{Interrupt, SqliteStore};
 /// How long a run may take to settle what was in flight.
 const SETTLING: Duration = Duration::from_millis(250);
 
-/// How often a close looks whether runs are over.
-const GLANCE: Duration = Duration::from_millis(5);
+/// How often a close checks whether runs are over.
+const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
-/// Looks between two looks for Ctrl-C.
-const GLANCES_BETWEEN_SIGNALS: u32 = 10;
+/// Checks for the end of runs between two checks for Ctrl-C.
+const POLLS_BETWEEN_SIGNALS: u32 = 10;
 
-/// What leans on the runtime: of one process.
+/// The parts that need the runtime. They belong to one process.
 #[derive(Default)]
 struct Live {
-    /// What sends, and whose key it sends with.
+    /// The engine that sends, and the fingerprint of its key.
     sending: Option<(exactbuyer_dispatch::Engine, u64)>,
-    /// What only reads the store: without a key, and without a network.
+    /// The engine that only reads the store: without key and network.
     reading: Option<exactbuyer_dispatch::Engine>,
     /// The store that both engines use.
     store: Option<SqliteStore>,
@@ -48,41 +49,45 @@ struct Live {
 }
 
 /// The network of an engine that sends nothing.
-struct Nowhere;
+struct NoNetwork;
 
-impl Transport for Nowhere {
+impl Transport for NoNetwork {
     fn send(&self, _: Request) -> BoxFuture<'static, Result<Reply, Failure>> {
         let refused = Failure::Forbidden("this call has no key to send with: run it again with one");
         std::future::ready(Err(refused)).boxed()
     }
 }
 
-/// What one call settles for itself.
+/// The settings of one call.
 struct Call {
-    /// None: nothing is sent.
+    /// `None`: nothing is sent.
     api_key: Option<ApiKey>,
     options: RunOptions,
     store: Option<SqliteStore>,
 }
 
-/// What an enricher holds: settings, network, store, limiter, budget.
+/// The engine of an enricher: settings, network, store, limiter, budget.
 #[pyclass(module = "exactbuyer._core", frozen)]
 pub(crate) struct Engine {
     settings: Settings,
     store: Option<Py<Store>>,
     /// The process that made it.
     pid: u32,
-    /// Only ever locked by a thread attached to Python, which keeps attached meanwhile: so a fork
-    /// never catches it locked.
+    /// Only threads that are attached to Python lock it, and they stay attached meanwhile. So it is never locked during
+    /// a fork.
     live: Mutex<Option<OfProcess<Live>>>,
 }
 
 #[pymethods]
 impl Engine {
     #[new]
-    #[pyo3(signature = (settings, store=None))]
-    fn new(settings: &Bound<'_, PyAny>, store: Option<Py<Store>>) -> PyResult<Self> {
-        let settings = settings::read(settings)?;
+    #[pyo3(signature = (settings, store=None, proxy=None))]
+    fn new(
+        settings: &Bound<'_, PyAny>,
+        store: Option<Py<Store>>,
+        proxy: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Self> {
+        let settings = settings::read(settings, proxy)?;
         Ok(Self { settings, store, pid: process::id(), live: Mutex::new(None) })
     }
 
@@ -103,19 +108,19 @@ impl Engine {
             RunOptions { required_fields, max_credits, refresh, store_only, whole, ..RunOptions::default() };
         let api_key = api_key.map(key).transpose()?;
         let background = runtime::background(py)?;
-        // Opened before anything is locked: it may take a while.
+        // Opened before anything is locked, because it may take long.
         let store = self.store.as_ref().map(|store| store.get().handle(py)).transpose()?;
         let mut call = Call { api_key, options, store };
         let begun = self.begin(&background.runtime, &mut call);
-        let_go(call.store);
-        let run = begun.map_err(|error| errors::exception(py, &error))?;
+        drop_detached(call.store);
+        let run = begun.or_raise(py)?;
         Ok(Run::new(run, background, self.settings.config.grace))
     }
 
     fn close(&self, py: Python<'_>, grace_s: f64) -> PyResult<()> {
         let grace = seconds(grace_s)?;
         let runs: Vec<_> = {
-            let live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
+            let live = lock(&self.live);
             let ours = live.as_ref().and_then(OfProcess::get);
             ours.map(|live| live.runs.iter().filter_map(Weak::upgrade).collect()).unwrap_or_default()
         };
@@ -126,11 +131,11 @@ impl Engine {
         loop {
             let began = Instant::now();
             let over = py.detach(|| over_soon(&runs));
-            // Of time in which this process was stopped, no more counts than two looks take.
-            left = left.saturating_sub(began.elapsed().min(2 * GLANCES_BETWEEN_SIGNALS * GLANCE));
+            // If this process was stopped meanwhile, that time counts as at most two rounds.
+            left = left.saturating_sub(began.elapsed().min(2 * POLLS_BETWEEN_SIGNALS * POLL_INTERVAL));
             // A run ends by itself once its grace is over: a moment more than that.
             if over || left.is_zero() {
-                let live = self.live.lock().unwrap_or_else(PoisonError::into_inner).take();
+                let live = lock(&self.live).take();
                 return wait_for(py, &Interrupt::default(), move || {
                     if let Some(mut live) = live.and_then(OfProcess::take) {
                         let store = live.store.take();
@@ -148,10 +153,10 @@ impl Engine {
 }
 
 impl Engine {
-    /// Nothing in here calls Python, or waits: see `live`.
+    /// Neither calls Python nor waits: see `live`.
     fn begin(&self, runtime: &Handle, call: &mut Call) -> Result<Arc<exactbuyer_dispatch::Run>, Error> {
         let config = &self.settings.config;
-        // A store counts for everybody; a ceiling on each call is that call's own.
+        // A store counts for all its users; a limit for each run is that run's own.
         let shares = self.store.is_some() || config.per == Per::Run || self.settings.independent_copies;
         if self.pid != process::id() && config.max_credits.is_some() && !shares {
             return Err(errors::config(
@@ -160,7 +165,7 @@ impl Engine {
             ));
         }
         let key = call.api_key.take();
-        let mut slot = self.live.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut slot = lock(&self.live);
         if slot.as_ref().and_then(OfProcess::get).is_none() {
             *slot = Some(OfProcess::new(Live::default()));
         }
@@ -211,7 +216,12 @@ impl Engine {
 
     fn reading(&self, store: Option<&SqliteStore>) -> exactbuyer_dispatch::Engine {
         let config = self.settings.config.clone();
-        exactbuyer_dispatch::Engine::new(config, Arc::new(Nowhere), shared(store), ("nowhere".to_owned(), 0))
+        exactbuyer_dispatch::Engine::new(
+            config,
+            Arc::new(NoNetwork),
+            shared(store),
+            ("nowhere".to_owned(), 0),
+        )
     }
 
     fn connect(&self, key: ApiKey) -> Result<HttpTransport, Error> {
@@ -229,8 +239,8 @@ impl Engine {
 
 impl Drop for Engine {
     fn drop(&mut self) {
-        let live = self.live.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let_go(live);
+        let live = lock(&self.live).take();
+        drop_detached(live);
     }
 }
 
@@ -242,7 +252,7 @@ fn shared(store: Option<&SqliteStore>) -> Arc<dyn exactbuyer_core::store::Store>
 }
 
 fn key(given: &Bound<'_, PyAny>) -> PyResult<ApiKey> {
-    settings::secret(given)?.as_deref().and_then(ApiKey::new).ok_or_else(|| {
+    settings::secret(given, ApiKey::new)?.flatten().ok_or_else(|| {
         let unusable = errors::config(
             "the API key is empty or holds characters that no HTTP header can carry: \
              check EXACTBUYER_API_KEY, or the api_key given",
@@ -257,12 +267,12 @@ fn another_key() -> Error {
     )
 }
 
-/// Looks for a while whether all of them are over.
+/// Waits a while, and returns whether all runs are over.
 fn over_soon(runs: &[Arc<exactbuyer_dispatch::Run>]) -> bool {
-    (0..GLANCES_BETWEEN_SIGNALS).any(|_| {
+    (0..POLLS_BETWEEN_SIGNALS).any(|_| {
         let over = runs.iter().all(|run| run.is_over());
         if !over {
-            thread::sleep(GLANCE);
+            thread::sleep(POLL_INTERVAL);
         }
         over
     })

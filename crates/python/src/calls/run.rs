@@ -1,5 +1,5 @@
-//! A call under way, as Python holds it: rows in, outcomes awaited, results out. One at a time
-//! consumes; anyone may look, feed or stop.
+//! A call in progress: rows are fed, outcomes awaited, results taken. One thread or task at a time consumes; any may
+//! ask, feed or stop.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -10,6 +10,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
+use arrow_schema::ArrowError;
 use futures_util::FutureExt;
 use futures_util::future::Abortable;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
@@ -20,37 +21,38 @@ use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 
 use crate::calls::assembly::Assembly;
 use crate::calls::awaiting::{Answer, Waiter};
+use crate::convert::{OrRaise, Serialized};
 use crate::errors;
 use crate::input::rows::Rows;
 use crate::objects::{promote, without_collector};
-use crate::runtime::{Background, OfProcess};
-use crate::tables::table::{self, Table};
-use exactbuyer_core::results::{RowOutcome, Status};
+use crate::runtime::{Background, OfProcess, lock};
+use crate::tables::table::Table;
+use exactbuyer_core::results::{Receipt, RowOutcome};
 
-/// Longer than anybody waits, and short enough for every clock's arithmetic.
-const LONGEST: Duration = Duration::from_hours(24);
+/// The longest wait: short enough for every clock's arithmetic.
+const LONGEST_WAIT: Duration = Duration::from_hours(24);
 
-/// How long a signal may go unseen.
-const SLICE: Duration = Duration::from_millis(50);
+/// How often we check for Ctrl-C.
+const SIGNAL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// Rows of one filling that the collector is told are there to stay. At once, and not at the end
-/// only: it would look through them as soon as the Python code between two fillings makes anything.
+/// After filling this many rows, they are counted among the collector's old objects. If that were done only at the end,
+/// the collector would look through them as soon as Python code between two calls makes an object.
 const MANY_ROWS: usize = 500;
 
 /// Rows built in one call: some tens of milliseconds.
 const MOST_ROWS_AT_ONCE: usize = 4_096;
 
-/// How long a cancelled waiter may take to let go.
+/// How long a cancelled waiter may take to release the inbox.
 const HANDOVER: Duration = Duration::from_millis(250);
 
-/// The outcomes on their way to one consumer.
+/// The outcomes for the consumer.
 struct Inbox {
     run: Arc<exactbuyer_dispatch::Run>,
     ready: VecDeque<RowOutcome>,
     marks: Arc<Marks>,
 }
 
-/// What anyone may ask while somebody consumes.
+/// What other threads may ask while one consumes.
 #[derive(Default)]
 struct Marks {
     /// The run has no more outcomes.
@@ -78,7 +80,7 @@ impl Inbox {
     }
 
     /// Takes what is ready without waiting.
-    fn glance(&mut self) {
+    fn pull_ready(&mut self) {
         let _ready_or_not = self.pull().now_or_never();
     }
 }
@@ -92,7 +94,7 @@ impl Wake for Unpark {
     }
 }
 
-/// Waits on this thread, at most so long; whether it came.
+/// Waits on this thread, at most this long. Returns whether the future is ready.
 fn wait_for(future: impl Future<Output = ()>, limit: Duration) -> bool {
     let deadline = Instant::now() + limit;
     let waker = Waker::from(Arc::new(Unpark(thread::current())));
@@ -109,12 +111,12 @@ fn wait_for(future: impl Future<Output = ()>, limit: Duration) -> bool {
     }
 }
 
-/// What of a run leans on the runtime.
+/// The parts of a run that need the runtime.
 struct Live {
     run: Arc<exactbuyer_dispatch::Run>,
     inbox: Arc<AsyncMutex<Inbox>>,
     background: Background,
-    /// How long requests in flight may take once nobody waits for them any more.
+    /// How long requests in flight may still take when nobody waits for them any more.
     grace: Duration,
 }
 
@@ -147,8 +149,8 @@ impl Run {
         })
     }
 
-    /// Builds objects, so the collector may run other people's code meanwhile: whoever waits for
-    /// the assembly lets go of the interpreter.
+    /// While the assembly builds objects, the collector may run other code. So a thread that waits for it releases the
+    /// interpreter.
     fn assembly(&self, py: Python<'_>) -> MutexGuard<'_, Assembly> {
         self.assembly.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner)
     }
@@ -159,17 +161,17 @@ impl Run {
         if let Ok(inbox) = inbox.clone().try_lock_owned() {
             return Ok(inbox);
         }
-        let waiter = self.waiter.lock().unwrap_or_else(PoisonError::into_inner).upgrade();
+        let waiter = lock(&self.waiter).upgrade();
         if let Some(waiter) = waiter {
-            waiter.hang_up_if_deaf(py);
+            waiter.abort_if_abandoned(py);
         }
-        // A waiter that was cancelled lets go in a moment.
+        // A waiter that was cancelled releases the inbox in a moment.
         let mut claimed = None;
         py.detach(|| wait_for(async { claimed = Some(inbox.clone().lock_owned().await) }, HANDOVER));
         claimed.ok_or_else(|| PyRuntimeError::new_err("another thread or task is taking this run's results"))
     }
 
-    /// What is held now that something was handed out.
+    /// Updates the marks after results were handed out.
     fn mark(&self, inbox: &Inbox, assembly: &Assembly) {
         self.marks.held.store(inbox.ready.len() + assembly.early(), Ordering::Release);
     }
@@ -180,9 +182,9 @@ impl Run {
     fn feed(&self, py: Python<'_>, rows: &Rows) -> PyResult<()> {
         let live = self.live()?;
         let mut assembly = self.assembly(py);
-        let stock = rows.take()?;
-        assembly.keep(stock.values);
-        live.run.feed(stock.rows);
+        let read = rows.take()?;
+        assembly.keep(read.values);
+        live.run.feed(read.rows);
         Ok(())
     }
 
@@ -197,7 +199,7 @@ impl Run {
         let live = self.live()?;
         let began = Instant::now();
         loop {
-            let slice = limit.saturating_sub(began.elapsed()).min(SLICE);
+            let slice = limit.saturating_sub(began.elapsed()).min(SIGNAL_INTERVAL);
             let came = py.detach(|| {
                 let _entered = live.background.runtime.enter();
                 wait_for(inbox.pull(), slice)
@@ -213,12 +215,12 @@ impl Run {
         let mut inbox = self.consume(py)?;
         let live = self.live()?;
         let (waiter, registration) = Waiter::new(py)?;
-        *self.waiter.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(&waiter);
+        *lock(&self.waiter) = Arc::downgrade(&waiter);
         let future = waiter.future(py);
         let (run, grace) = (live.run.clone(), live.grace);
-        // A loop that was closed under its tasks will ask for nothing more, so the run is stopped.
-        let unheard = Box::new(move || run.stop(grace));
-        let answer = Answer::new(waiter, live.background.answers.clone(), unheard);
+        // If the loop was closed while its tasks ran, nobody will ask for more, so the run is stopped.
+        let loop_closed = Box::new(move || run.stop(grace));
+        let answer = Answer::new(waiter, live.background.answers.clone(), loop_closed);
         live.background.runtime.spawn(async move {
             // The inbox is released before the answer is given.
             let _pulled_or_not = Abortable::new(async move { inbox.pull().await }, registration).await;
@@ -233,7 +235,7 @@ impl Run {
         let mut assembly = self.assembly(into.py());
         let mut filled = Ok(0);
         while let Ok(so_far @ 0..MOST_ROWS_AT_ONCE) = filled {
-            inbox.glance();
+            inbox.pull_ready();
             let most = MOST_ROWS_AT_ONCE - so_far;
             filled = match without_collector(into.py(), || assembly.fill(&mut inbox.ready, into, most)) {
                 Ok(0) => break,
@@ -252,7 +254,7 @@ impl Run {
         let mut inbox = self.consume(py)?;
         let _entered = self.live()?.background.runtime.enter();
         let mut assembly = self.assembly(py);
-        inbox.glance();
+        inbox.pull_ready();
         let ended = self.marks.ended.load(Ordering::Acquire);
         let most = most.min(MOST_ROWS_AT_ONCE);
         let taken = without_collector(py, || assembly.take(py, &mut inbox.ready, most, ended));
@@ -263,11 +265,11 @@ impl Run {
     fn gather(&self, py: Python<'_>, table: &Table) -> PyResult<usize> {
         let mut inbox = self.consume(py)?;
         let live = self.live()?;
-        let gathered = py.detach(|| {
+        let gathered: Result<_, ArrowError> = py.detach(|| {
             let _entered = live.background.runtime.enter();
             let mut gathered = 0;
             while gathered < MOST_ROWS_AT_ONCE {
-                inbox.glance();
+                inbox.pull_ready();
                 match table.take(&mut inbox.ready)? {
                     0 => break,
                     more => gathered += more,
@@ -276,7 +278,7 @@ impl Run {
             Ok(gathered)
         });
         self.marks.held.store(inbox.ready.len(), Ordering::Release);
-        gathered.map_err(|error| table::trouble(&error))
+        gathered.or_raise(py)
     }
 
     fn over(&self) -> bool {
@@ -292,32 +294,8 @@ impl Run {
         Ok(())
     }
 
-    fn receipt<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let receipt = self.live()?.run.receipt();
-        let told = PyDict::new(py);
-        told.set_item("rows", receipt.rows)?;
-        for status in Status::ALL {
-            told.set_item(status.as_str(), receipt.count(status))?;
-        }
-        told.set_item("duplicates", receipt.duplicates)?;
-        told.set_item("from_store", receipt.from_store)?;
-        told.set_item("found_duplicates", receipt.found_duplicates)?;
-        told.set_item("found_from_store", receipt.found_from_store)?;
-        told.set_item("sent", receipt.sent)?;
-        told.set_item("requests", receipt.requests)?;
-        told.set_item("credits", receipt.credits)?;
-        told.set_item("credits_in_doubt", receipt.credits_in_doubt)?;
-        told.set_item("not_stored", receipt.not_stored)?;
-        told.set_item("withheld", receipt.withheld)?;
-        told.set_item("bought_again", receipt.bought_again)?;
-        told.set_item("barred", receipt.barred)?;
-        told.set_item("inherited", receipt.inherited.rows)?;
-        told.set_item("inherited_credits", receipt.inherited.credits)?;
-        told.set_item("inherited_since_ms", receipt.inherited.since_ms)?;
-        told.set_item("elapsed_s", receipt.elapsed.as_secs_f64())?;
-        told.set_item("stopped", receipt.stopped.as_deref())?;
-        told.set_item("notes", receipt.notes)?;
-        Ok(told)
+    fn receipt(&self) -> PyResult<Serialized<Receipt>> {
+        Ok(Serialized(self.live()?.run.receipt()))
     }
 
     fn problems<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
@@ -326,32 +304,32 @@ impl Run {
 
     fn troubles(&self) -> PyResult<Vec<(&'static str, String, Option<u16>)>> {
         let troubles = self.live()?.run.troubles();
-        let told = troubles
+        let parts = troubles
             .iter()
             .map(|error| (errors::class_name(error.kind()), error.message().to_owned(), error.status()));
-        Ok(told.collect())
+        Ok(parts.collect())
     }
 
     fn progress<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let progress = self.live()?.run.progress();
-        let told = PyDict::new(py);
-        told.set_item("rows", progress.rows)?;
-        told.set_item("done", progress.done)?;
-        told.set_item("credits", progress.credits)?;
-        told.set_item("credits_in_doubt", progress.credits_in_doubt)?;
-        told.set_item("in_flight", progress.in_flight)?;
-        told.set_item("requests_last_minute", progress.requests_last_minute)?;
-        told.set_item("requests_left", progress.requests_left)?;
-        told.set_item("limited_by", progress.limited_by)?;
-        told.set_item("left_s", progress.left_s)?;
-        Ok(told)
+        let counts = PyDict::new(py);
+        counts.set_item("rows", progress.rows)?;
+        counts.set_item("done", progress.done)?;
+        counts.set_item("credits", progress.credits)?;
+        counts.set_item("credits_in_doubt", progress.credits_in_doubt)?;
+        counts.set_item("in_flight", progress.in_flight)?;
+        counts.set_item("requests_last_minute", progress.requests_last_minute)?;
+        counts.set_item("requests_left", progress.requests_left)?;
+        counts.set_item("limited_by", progress.limited_by)?;
+        counts.set_item("left_s", progress.left_s)?;
+        Ok(counts)
     }
 }
 
-/// A wait given by Python; a day stands for anything longer.
+/// A time to wait in seconds, at most [`LONGEST_WAIT`].
 pub(crate) fn seconds(seconds: f64) -> PyResult<Duration> {
-    if seconds > LONGEST.as_secs_f64() {
-        return Ok(LONGEST);
+    if seconds > LONGEST_WAIT.as_secs_f64() {
+        return Ok(LONGEST_WAIT);
     }
     Duration::try_from_secs_f64(seconds)
         .map_err(|_| PyValueError::new_err("a wait has to be a number of seconds from 0 up"))

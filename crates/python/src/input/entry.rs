@@ -1,5 +1,5 @@
-//! How one Python object is read as a value to look up: text, a number that lost no digit, or a
-//! sign that there is nothing. Knows nothing of rows that are pairs, mappings or lists.
+//! Reads one Python object as a value to look up: text, a number that has lost no digit, or an object that means that
+//! there is no value. Knows nothing about rows that are pairs, mappings or lists.
 
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
@@ -11,12 +11,12 @@ use exactbuyer_core::identifier::reading::{
 };
 use exactbuyer_core::identifier::{FieldType, Invalid};
 
-/// A Decimal beyond 10 to this power is no identifier, and its digits might fill the memory.
+/// A Decimal beyond 10 to this power is not an identifier, and its digits could fill the memory.
 const MOST_DIGITS: i64 = 1_000;
 
-/// What one object came to, and what stands for it in the result.
+/// What was read from an object, and the value for the result.
 pub(crate) struct Entry {
-    /// The caller's own text; of a number, its digits; `None` where there is nothing.
+    /// The caller's own text, or the digits of a number; `None` if there is no value.
     pub(crate) value: Py<PyAny>,
     pub(crate) reading: Reading,
 }
@@ -27,7 +27,7 @@ impl Entry {
     }
 }
 
-/// What is known of a value besides its text.
+/// What is known about a value besides its text.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Hints {
     /// `None`: inferred.
@@ -35,10 +35,10 @@ pub(crate) struct Hints {
     pub(crate) region: RowRegion,
 }
 
-/// How values are read: what the caller settled.
+/// Reads values, as the caller configured it.
 pub(crate) struct Reader {
     pub(crate) texts: reading::Reader,
-    /// From here on a float of the column at hand may have lost digits.
+    /// The size from which a float of the column may have lost digits.
     pub(crate) exact_below: f64,
 }
 
@@ -53,7 +53,7 @@ impl Reader {
         self.read(item, hints, place, true)
     }
 
-    /// The region that an object names: text, or a sign that there is none.
+    /// The region that an object names: text, or an object that means that there is none.
     pub(crate) fn region(
         item: &Bound<'_, PyAny>,
         mut named: impl FnMut(&str) -> RowRegion,
@@ -113,7 +113,7 @@ impl Reader {
 
     fn text(&self, text: &Bound<'_, PyString>, hints: Hints) -> Entry {
         let Ok(read) = text.to_str() else {
-            // A lone surrogate. NUL in its place: as little a part of any identifier.
+            // A lone surrogate. It is read as NUL, which is not part of any identifier either.
             let torn = text.to_string_lossy().replace(char::REPLACEMENT_CHARACTER, "\0");
             return Entry {
                 value: text.as_any().clone().unbind(),
@@ -130,11 +130,11 @@ impl Reader {
         if let Ok(small) = number.extract::<i64>() {
             return self.digits(number.py(), &small.to_string(), hints);
         }
-        // `int`'s own, for a subclass may spell itself as it likes.
+        // That of `int`, because a subclass may have another one.
         let spelled = number.py().get_type::<PyInt>().call_method1("__repr__", (number,));
         match spelled.as_ref().map(|spelled| spelled.cast::<PyString>()) {
             Ok(Ok(spelled)) => self.text(spelled, hints),
-            // Longer than Python is willing to spell.
+            // It has more digits than Python converts.
             _ => Entry {
                 value: number.as_any().clone().unbind(),
                 reading: Reading::Invalid(Invalid::Unrecognised),
@@ -165,8 +165,8 @@ impl Reader {
         Ok(Entry { value: PyString::new(item.py(), &spelled).into_any().unbind(), reading })
     }
 
-    /// What is none of Python's own plain types: told by what it can do, for nothing may be
-    /// imported to look. `wrapped`: it may be a wrapper, which is taken off once.
+    /// An object that is not of a plain type of Python. It is recognised by its attributes, because its library must
+    /// not be imported. `wrapped`: it may be a scalar of a library, which is unwrapped once.
     fn foreign(
         &self,
         item: &Bound<'_, PyAny>,
@@ -198,7 +198,7 @@ impl Reader {
         {
             return self.float(number.value(), exact_below(&name), number.as_any(), hints);
         }
-        // A scalar of numpy's or Arrow's knows the Python object it stands for.
+        // Scalars of numpy and Arrow convert themselves to a Python object.
         for unwrap in ["as_py", "item"] {
             if wrapped
                 && class.hasattr(unwrap)?
@@ -231,8 +231,8 @@ impl Reader {
     }
 }
 
-/// Below which size every integer can be told from its neighbours, in floats of the type named.
-/// numpy, pandas, polars and Arrow each have their own names.
+/// The size below which floats of this type represent every integer exactly. numpy, pandas, polars and Arrow have
+/// different names for the types.
 pub(crate) fn exact_below(name: &str) -> f64 {
     match name.to_ascii_lowercase().as_str() {
         "float16" | "halffloat" | "halffloat[pyarrow]" | "halffloatscalar" => EXACT_F16,
@@ -246,7 +246,7 @@ fn decimal(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
     if let Some(class) = DECIMAL.get(py) {
         return Ok(class.bind(py));
     }
-    // Not within the lock: see `source::prepare`.
+    // Not inside the lock: see `source::prepare`.
     let class = py.import("decimal")?.getattr("Decimal")?.cast_into::<PyType>()?.unbind();
     Ok(DECIMAL.get_or_init(py, || class).bind(py))
 }

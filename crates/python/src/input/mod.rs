@@ -1,4 +1,4 @@
-//! How rows are read out of Python's objects.
+//! Reads rows from Python objects.
 
 pub(crate) mod entry;
 pub(crate) mod row;

@@ -1,5 +1,5 @@
-//! How one row is read: a string, a pair, the vendor's mapping, or a list of those in order of
-//! preference. What a single value is, is decided in [`entry`](crate::entry).
+//! Reads one row: a string, a pair, a mapping as the service has it, or a list of those in order of preference.
+//! [`entry`](super::entry) decides what a single value is.
 
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::intern;
@@ -11,7 +11,7 @@ use exactbuyer_core::identifier::FieldType;
 use exactbuyer_core::identifier::reading::Reading;
 use exactbuyer_core::plan::{Preference, Row};
 
-/// What a pair is, said wherever one was got wrong.
+/// What a pair is: for messages.
 const PAIR: &str =
     "a pair is (field_type, value), the field type one of \"email\", \"phone\", \"social_profile\"";
 
@@ -21,13 +21,13 @@ type Part<'py> = (FieldType, Bound<'py, PyAny>, Option<Bound<'py, PyAny>>);
 /// Reads rows one by one.
 pub(crate) struct RowReader {
     pub(crate) reader: Reader,
-    /// Of values that do not say.
+    /// The field type of values without one.
     pub(crate) field_type: Option<FieldType>,
 }
 
 impl RowReader {
-    /// What stands for the row in its result, and what may be asked. The value of a list-row is a
-    /// tuple of its entries' values; no other row's is.
+    /// The value for the row's result, and what to look up. The value of a list-row is a tuple of its entries' values;
+    /// no other value is a tuple.
     pub(crate) fn row(&self, item: &Bound<'_, PyAny>, number: u64) -> PyResult<(Py<PyAny>, Row)> {
         let row = || format!("row {number}");
         if is_scalar(item) {
@@ -45,23 +45,23 @@ impl RowReader {
         self.value(item, &row).map(single)
     }
 
-    /// A list-row: each entry read, those with something to ask kept in order.
+    /// A list-row: its entries that can be looked up, in order.
     fn list(&self, entries: &Bound<'_, PyList>, number: u64) -> PyResult<(Py<PyAny>, Row)> {
         let mut values = Vec::with_capacity(entries.len());
         let mut alternatives = Vec::new();
         let mut first = None;
-        let mut blamed = None;
+        let mut invalid = None;
         for (place, item) in (0..).zip(entries.iter()) {
             let entry = self.value(&item, &|| format!("row {number}, entry {place}"))?;
             values.push(entry.value);
             match entry.reading {
                 Reading::Missing => continue,
-                Reading::Invalid(why) => blamed = blamed.or(Some((place, why))),
+                Reading::Invalid(why) => invalid = invalid.or(Some((place, why))),
                 Reading::Asks(identifier) => alternatives.push((place, identifier)),
             }
             first = first.or(Some(place));
         }
-        let row = match (first, blamed) {
+        let row = match (first, invalid) {
             (Some(first), _) if !alternatives.is_empty() => {
                 Row::Preference(Box::new(Preference { first, alternatives: alternatives.into() }))
             }
@@ -71,7 +71,7 @@ impl RowReader {
         Ok((PyTuple::new(entries.py(), values)?.into_any().unbind(), row))
     }
 
-    /// A value with or without its field type: all that an entry of a list may be.
+    /// A value with or without its field type: what an entry of a list may be.
     fn value(&self, item: &Bound<'_, PyAny>, place: &dyn Fn() -> String) -> PyResult<Entry> {
         if let Ok(pair) = item.cast::<PyTuple>() {
             self.part(pair_of(pair, place)?, place)
@@ -81,7 +81,7 @@ impl RowReader {
                 place()
             )))
         } else if item.is_instance_of::<PyDict>() || (!is_scalar(item) && item.cast::<PyMapping>().is_ok()) {
-            self.part(vendors_own(item, place)?, place)
+            self.part(mapping_of(item, place)?, place)
         } else {
             self.reader.entry(item, self.hints(), place)
         }
@@ -137,12 +137,12 @@ fn pair_of<'py>(pair: &Bound<'py, PyTuple>, place: &dyn Fn() -> String) -> PyRes
     Err(PyValueError::new_err(format!("{} is a tuple of {}: {PAIR}; {fix}", place(), pair.len())))
 }
 
-/// As for rows: what is made at its first use is made now.
+/// Makes now what pyo3 makes at the first use: see [`source::prepare`](super::source::prepare).
 pub(crate) fn prepare(py: Python<'_>) {
-    let _no_row = vendors_own(PyDict::new(py).as_any(), &String::new);
+    let _no_row = mapping_of(PyDict::new(py).as_any(), &String::new);
 }
 
-fn vendors_own<'py>(mapping: &Bound<'py, PyAny>, place: &dyn Fn() -> String) -> PyResult<Part<'py>> {
+fn mapping_of<'py>(mapping: &Bound<'py, PyAny>, place: &dyn Fn() -> String) -> PyResult<Part<'py>> {
     let py = mapping.py();
     let (named, value, region) = (intern!(py, "field_type"), intern!(py, "value"), intern!(py, "region"));
     if !mapping.contains(named)? || !mapping.contains(value)? {
@@ -167,7 +167,7 @@ pub(crate) fn field_type_of(name: &Bound<'_, PyAny>) -> Option<FieldType> {
     FieldType::from_name(name.cast::<PyString>().ok()?.to_str().ok()?)
 }
 
-/// What needs no look at its abilities.
+/// Whether it is one of Python's plain types, so that its attributes need not be looked at.
 fn is_scalar(item: &Bound<'_, PyAny>) -> bool {
     item.is_instance_of::<PyString>()
         || item.is_none()
@@ -175,8 +175,7 @@ fn is_scalar(item: &Bound<'_, PyAny>) -> bool {
         || item.is_exact_instance_of::<PyFloat>()
 }
 
-/// A cell that is an array: columns of lists may come as those. (A scalar of numpy's has no
-/// dimension.)
+/// The elements of a cell that is an array, as in columns of lists. (A numpy scalar has no dimension.)
 fn array<'py>(item: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
     let class = item.get_type();
     if class.hasattr("tolist")? && class.hasattr("ndim")? && item.getattr("ndim")?.gt(0)? {

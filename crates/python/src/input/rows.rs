@@ -1,17 +1,20 @@
-//! From any iterable of rows to identified ones, the caller's own values kept beside them. What
-//! rows come in is decided in [`source`](crate::source), what one may be in [`row`](crate::row).
+//! Reads any iterable of rows into identified rows, and keeps the caller's values. [`source`] decides what may contain
+//! rows, [`row`](super::row) what a row may be.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList, PyTuple};
+use pyo3::types::{PyList, PyTuple};
+use serde::Serialize;
 
 use super::source;
+use crate::convert::{OrRaise, Serialized};
 use crate::input::entry::Reader;
 use crate::input::row::RowReader;
+use crate::runtime::lock;
+use crate::settings;
 use crate::stores::store::Store;
-use crate::{errors, settings};
 use exactbuyer_core::error::Error;
 use exactbuyer_core::identifier::{FieldType, Identifier};
 use exactbuyer_core::plan::{Row, Stored, Summary, identifiers, summarize_with};
@@ -19,30 +22,30 @@ use exactbuyer_core::store::{Availability, Outcome, Terms};
 use exactbuyer_dispatch::terms;
 use exactbuyer_store::sqlite::{SqliteStore, Yield};
 
-/// Rows read between two looks for Ctrl-C: some milliseconds.
+/// Rows read between two checks for Ctrl-C: some milliseconds.
 const ROWS_BETWEEN_SIGNALS: u64 = 1_024;
 
-/// Lookups of a plan that a store is asked for at once.
+/// Lookups of a plan that a store is asked about together.
 const LOOKUPS_AT_ONCE: usize = 4_096;
 
-/// Beyond this many, a source's own word on its length is not trusted.
+/// A source that claims to have more rows than this is not believed.
 const MOST_EXPECTED: usize = 1 << 24;
 
-/// What was read: as many rows as values, or, of a table, rows alone. The value of a list-row is a tuple of its entries'
-/// values; no other row's is.
+/// Rows that were read, with as many values; for a table without values. The value of a list-row is a tuple of its
+/// entries' values; no other value is a tuple.
 #[derive(Default)]
-pub(crate) struct Stock {
+pub(crate) struct ReadRows {
     pub(crate) rows: Vec<Row>,
     pub(crate) values: Vec<Py<PyAny>>,
 }
 
-/// Rows, read and identified: the caller's own values, and what may be asked of each.
+/// Rows, read and identified: the caller's values, and what to look up for each.
 #[pyclass(module = "exactbuyer._core", frozen)]
 pub(crate) struct Rows {
     len: usize,
     first_row: u64,
     /// `None` once fed to a run.
-    stock: Mutex<Option<Stock>>,
+    read: Mutex<Option<ReadRows>>,
 }
 
 #[pymethods]
@@ -60,8 +63,8 @@ impl Rows {
         let field_type = field_type.map(named).transpose()?;
         let texts = settings::texts(py, default_region, na_values)?;
         let reader = Reader { texts, exact_below: source::float_limit(rows)? };
-        let stock = read(&RowReader { reader, field_type }, rows, first_row)?;
-        Ok(Self { len: stock.rows.len(), first_row, stock: Mutex::new(Some(stock)) })
+        let read = read_rows(&RowReader { reader, field_type }, rows, first_row)?;
+        Ok(Self { len: read.rows.len(), first_row, read: Mutex::new(Some(read)) })
     }
 
     fn __len__(&self) -> usize {
@@ -69,8 +72,8 @@ impl Rows {
     }
 
     fn invalid(&self) -> PyResult<Vec<(u64, String)>> {
-        self.look(|stock| {
-            let numbered = (self.first_row..).zip(&stock.rows);
+        self.look(|read| {
+            let numbered = (self.first_row..).zip(&read.rows);
             numbered
                 .filter_map(|(number, row)| match row {
                     Row::Invalid(_, why) => Some((number, why.to_string())),
@@ -82,20 +85,20 @@ impl Rows {
 
     fn asking(&self) -> PyResult<usize> {
         let asks = |row: &&Row| matches!(row, Row::One(_) | Row::Preference(_));
-        self.look(|stock| stock.rows.iter().filter(asks).count())
+        self.look(|read| read.rows.iter().filter(asks).count())
     }
 
     #[pyo3(signature = (settings, *, store=None, required_fields=None, refresh=false, store_only=false))]
-    fn plan<'py>(
+    fn plan(
         &self,
-        py: Python<'py>,
-        settings: &Bound<'py, PyAny>,
+        py: Python<'_>,
+        settings: &Bound<'_, PyAny>,
         store: Option<&Store>,
-        required_fields: Option<&Bound<'py, PyAny>>,
+        required_fields: Option<&Bound<'_, PyAny>>,
         refresh: bool,
         store_only: bool,
-    ) -> PyResult<Bound<'py, PyDict>> {
-        let config = settings::read(settings)?.config;
+    ) -> PyResult<Serialized<Plan>> {
+        let config = settings::read(settings, None)?.config;
         let required_fields = required_fields.map(settings::required_fields).transpose()?;
         let required = required_fields.unwrap_or_else(|| config.required_fields.clone());
         let asked = store.map(|store| store.handle(py)).transpose()?.map(|store| Asked {
@@ -105,65 +108,68 @@ impl Rows {
             store_only,
         });
         let chunk_size = config.chunk_size as u64;
-        // The store is let go of in there, too.
+        // The store is dropped detached, too.
         let counted = py.detach(move || {
             let asked = asked;
-            self.look(|stock| count(stock, asked.as_ref()))
+            self.look(|read| count(read, asked.as_ref()))
         })?;
-        let (summary, lately, room) = counted.map_err(|error| errors::exception(py, &error))?;
-        let told = self.tell(py, &summary, chunk_size)?;
-        told.set_item("lately", lately.map(|lately| (lately.hits, lately.answered)))?;
-        told.set_item("room", room)?;
-        Ok(told)
+        let (mut summary, lately, room) = counted.or_raise(py)?;
+        for suspect in &mut summary.suspects {
+            suspect.row += self.first_row;
+        }
+        let (least, most) = (summary.lookups_least, summary.lookups_most);
+        // The lookups of each later round may have to wait for the round before, and then need a request of their own.
+        let later_rounds = summary.rounds.saturating_sub(1);
+        let most_requests = (most.div_ceil(chunk_size) + later_rounds).min(most);
+        Ok(Serialized(Plan {
+            summary,
+            to_send: (least, most),
+            requests: (least.div_ceil(chunk_size), most_requests),
+            lately,
+            room,
+        }))
     }
 }
 
 impl Rows {
-    /// What was read, to be fed: once.
-    pub(crate) fn take(&self) -> PyResult<Stock> {
-        self.stock.lock().unwrap_or_else(PoisonError::into_inner).take().ok_or_else(fed)
+    /// Takes the rows, to feed them. Works once.
+    pub(crate) fn take(&self) -> PyResult<ReadRows> {
+        lock(&self.read).take().ok_or_else(fed)
     }
 
-    /// Every identifier that the rows name, once.
+    /// Every identifier in the rows, once.
     pub(crate) fn identifiers(&self) -> PyResult<Vec<Identifier>> {
-        self.look(|stock| identifiers(&stock.rows).into_iter().cloned().collect())
+        self.look(|read| identifiers(&read.rows).into_iter().cloned().collect())
     }
 
-    /// Rows that were read elsewhere, without values to keep.
+    /// Rows that were read elsewhere, without values.
     pub(crate) fn of(rows: Vec<Row>, first_row: u64) -> Self {
-        let stock = Stock { rows, values: Vec::new() };
-        Self { len: stock.rows.len(), first_row, stock: Mutex::new(Some(stock)) }
+        let read = ReadRows { rows, values: Vec::new() };
+        Self { len: read.rows.len(), first_row, read: Mutex::new(Some(read)) }
     }
 
-    /// Calls no Python: the lock may be waited for without letting go of the interpreter.
-    fn look<T>(&self, at: impl FnOnce(&Stock) -> T) -> PyResult<T> {
-        self.stock.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(at).ok_or_else(fed)
-    }
-
-    fn tell<'py>(&self, py: Python<'py>, summary: &Summary, chunk: u64) -> PyResult<Bound<'py, PyDict>> {
-        let (least, most) = (summary.lookups_least, summary.lookups_most);
-        let plan = PyDict::new(py);
-        plan.set_item("rows", summary.rows)?;
-        plan.set_item("missing", summary.missing)?;
-        plan.set_item("invalid", summary.invalid)?;
-        plan.set_item("duplicates", summary.duplicates)?;
-        plan.set_item("from_store", summary.from_store)?;
-        plan.set_item("open_rows", summary.open)?;
-        plan.set_item("bought_again", summary.bought_again)?;
-        plan.set_item("to_send", (least, most))?;
-        // Each round of asking may have to wait for the one before, and then travels alone.
-        let later_rounds = summary.rounds.saturating_sub(1);
-        plan.set_item("requests", (least.div_ceil(chunk), (most.div_ceil(chunk) + later_rounds).min(most)))?;
-        plan.set_item("max_credits", summary.credits_most)?;
-        let suspects = summary.suspects.iter();
-        let suspects: Vec<_> =
-            suspects.map(|s| (self.first_row + s.row, s.field_type.as_str(), s.rows)).collect();
-        plan.set_item("suspects", suspects)?;
-        Ok(plan)
+    /// `at` must not call Python, so that other threads can wait for the lock while they hold the interpreter.
+    fn look<T>(&self, at: impl FnOnce(&ReadRows) -> T) -> PyResult<T> {
+        lock(&self.read).as_ref().map(at).ok_or_else(fed)
     }
 }
 
-/// What a plan asks a store, and on which terms.
+/// What a call would send.
+#[derive(Serialize)]
+struct Plan {
+    #[serde(flatten)]
+    summary: Summary,
+    /// Lookups: if every first choice is found, and if none is.
+    to_send: (u64, u64),
+    /// Requests, likewise.
+    requests: (u64, u64),
+    /// The outcome of the store's latest requests.
+    lately: Option<Yield>,
+    /// What is left of a limit that the store counts.
+    room: Option<u64>,
+}
+
+/// The store of a plan, and the terms of the call.
 struct Asked {
     store: SqliteStore,
     terms: Terms,
@@ -173,18 +179,18 @@ struct Asked {
 
 type Counted = (Summary, Option<Yield>, Option<u64>);
 
-/// Counts rows; with what a store knows of them.
-fn count(stock: &Stock, asked: Option<&Asked>) -> Result<Counted, Error> {
+/// Counts rows, with what a store knows about them.
+fn count(read: &ReadRows, asked: Option<&Asked>) -> Result<Counted, Error> {
     let Some(Asked { store, terms, required, store_only }) = asked else {
-        return Ok((summarize_with(&stock.rows, &[]), None, None));
+        return Ok((summarize_with(&read.rows, &[]), None, None));
     };
     let mut stored = Vec::new();
-    // Some at a time: an answer comes with its contact.
-    for some in identifiers(&stock.rows).chunks(LOOKUPS_AT_ONCE) {
+    // Some at a time, because each answer includes its contact.
+    for some in identifiers(&read.rows).chunks(LOOKUPS_AT_ONCE) {
         let availability = store.peek(terms, required, some)?;
         stored.extend(availability.iter().map(|availability| self::stored(availability, *store_only)));
     }
-    let summary = summarize_with(&stock.rows, &stored);
+    let summary = summarize_with(&read.rows, &stored);
     let room = terms.ceiling.as_ref().map(|ceiling| store.room(ceiling)).transpose()?;
     Ok((summary, Some(store.lately(required)?), room))
 }
@@ -200,21 +206,21 @@ const fn stored(availability: &Availability, store_only: bool) -> Stored {
     }
 }
 
-fn read(reader: &RowReader, rows: &Bound<'_, PyAny>, first_row: u64) -> PyResult<Stock> {
+fn read_rows(reader: &RowReader, rows: &Bound<'_, PyAny>, first_row: u64) -> PyResult<ReadRows> {
     source::refuse(rows)?;
     let column = source::column(rows)?;
     let rows = column.as_ref().unwrap_or(rows);
     let expected = rows.len().unwrap_or_default().min(MOST_EXPECTED);
-    let mut stock = Stock { rows: Vec::with_capacity(expected), values: Vec::with_capacity(expected) };
+    let mut read = ReadRows { rows: Vec::with_capacity(expected), values: Vec::with_capacity(expected) };
     let mut number = first_row;
     let mut add = |item: Bound<'_, PyAny>| {
         let (value, row) = reader.row(&item, number)?;
-        stock.values.push(value);
-        stock.rows.push(row);
+        read.values.push(value);
+        read.rows.push(row);
         number += 1;
         if number.is_multiple_of(ROWS_BETWEEN_SIGNALS) {
             let py = item.py();
-            // Other threads wait for the interpreter too.
+            // Other threads may wait for the interpreter.
             py.detach(std::thread::yield_now);
             py.check_signals()?;
         }
@@ -229,7 +235,7 @@ fn read(reader: &RowReader, rows: &Bound<'_, PyAny>, first_row: u64) -> PyResult
             .map_err(|trouble| source::not_rows(rows, trouble))?
             .try_for_each(|item| add(item?))?;
     }
-    Ok(stock)
+    Ok(read)
 }
 
 pub(crate) fn named(name: &str) -> PyResult<FieldType> {

@@ -1,5 +1,5 @@
-//! What rows come in: columns, which convert themselves, and the things that can be iterated over
-//! and yet are no rows. Told by what they can do, for nothing may be imported to look.
+//! What may contain rows: columns, which convert themselves to lists, and any iterable that is not one of the common
+//! mistakes. Objects are recognised by their attributes, because their libraries must not be imported.
 
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
@@ -9,9 +9,8 @@ use crate::input::entry::exact_below;
 use crate::input::row::field_type_of;
 use exactbuyer_core::identifier::reading::EXACT_F64;
 
-/// Asks once what will be asked of rows: what pyo3 makes for that at its first use is made now. It lets go
-/// of the interpreter under a lock meanwhile: were a thread at it just when another forks, the child would
-/// wait for that thread for ever.
+/// Makes now what pyo3 makes at the first call of [`refuse`]. pyo3 releases the interpreter while it holds a lock for
+/// that. If another thread forked at that moment, the child would wait for ever.
 pub(crate) fn prepare(py: Python<'_>) {
     let _no_mistake = refuse(PyList::empty(py).as_any());
 }
@@ -27,7 +26,7 @@ pub(crate) fn column<'py>(rows: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py
     Ok(None)
 }
 
-/// From which size on the floats of a column may have lost digits.
+/// The size from which the floats of a column may have lost digits.
 pub(crate) fn float_limit(rows: &Bound<'_, PyAny>) -> PyResult<f64> {
     for attribute in ["dtype", "type"] {
         if rows.get_type().hasattr(attribute)? {
@@ -71,7 +70,7 @@ pub(crate) fn refuse(rows: &Bound<'_, PyAny>) -> PyResult<()> {
     Ok(())
 }
 
-/// What cannot be iterated over is no rows; any other trouble is the iterable's own.
+/// The error for an object that cannot be iterated over; any other error is the iterable's own.
 pub(crate) fn not_rows(rows: &Bound<'_, PyAny>, trouble: PyErr) -> PyErr {
     if !trouble.is_instance_of::<PyTypeError>(rows.py()) {
         return trouble;

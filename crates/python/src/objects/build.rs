@@ -1,4 +1,4 @@
-//! Walks one record and makes its objects.
+//! Walks through one record and builds its objects.
 
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyInt, PyList, PyString};
@@ -7,8 +7,8 @@ use exactbuyer_core::service::decode::passed::{Passed, Unreadable};
 use exactbuyer_core::service::decode::text::{plain, unescape};
 use exactbuyer_core::service::limits::MAX_DEPTH;
 
-use super::site::{SiteId, Sites};
-use super::{repeats, unread};
+use super::location::{LocationId, Locations};
+use super::{string_cache, unread};
 
 /// Integers are read this many digits at a time: few enough for an `i64`.
 const DIGITS_AT_ONCE: usize = 18;
@@ -28,18 +28,18 @@ impl From<Unreadable> for Failed {
     }
 }
 
-/// An object, and the place behind it: small enough to come back in registers, errors and all.
+/// An object, and the place behind it: small enough to be returned in registers, also as an error.
 type Made<'py> = Result<(usize, Bound<'py, PyAny>), Failed>;
 
-/// Its methods are given the place where something begins.
+/// Its methods get the place where something begins.
 pub(super) struct Builder<'a, 'py> {
     py: Python<'py>,
     text: Passed<'a>,
-    /// What was asked, and the caller's own plain string of it, which is taken where a new one would be made:
+    /// The text that was asked for, and the caller's own string of it. The string is used instead of a new one, because
     /// most contacts repeat it.
     asked: Option<(&'a [u8], &'a Bound<'py, PyAny>)>,
     depth: usize,
-    sites: &'a mut Sites,
+    locations: &'a mut Locations,
     open: &'a mut Vec<Py<PyAny>>,
 }
 
@@ -48,33 +48,33 @@ impl<'a, 'py> Builder<'a, 'py> {
         py: Python<'py>,
         text: &'a [u8],
         asked: Option<&'a Bound<'py, PyAny>>,
-        sites: &'a mut Sites,
+        locations: &'a mut Locations,
         open: &'a mut Vec<Py<PyAny>>,
     ) -> Self {
-        // What an error left behind belongs to no container any more.
+        // Values that were left by an error belong to no container any more.
         open.clear();
         let asked = asked.and_then(|asked| {
             let text = asked.cast_exact::<PyString>().ok()?.to_str().ok()?;
             Some((text.as_bytes(), asked))
         });
-        Self { py, text: Passed(text), asked, depth: 0, sites, open }
+        Self { py, text: Passed(text), asked, depth: 0, locations, open }
     }
 
     pub(super) fn record(mut self) -> PyResult<Bound<'py, PyAny>> {
-        let (behind, record) = self.value(0, Sites::RECORD).map_err(|Failed(error)| *error)?;
+        let (behind, record) = self.value(0, Locations::RECORD).map_err(|Failed(error)| *error)?;
         if self.text.next(behind).is_ok() { Err(unread()) } else { Ok(record) }
     }
 
-    fn value(&mut self, at: usize, site: SiteId) -> Made<'py> {
+    fn value(&mut self, at: usize, location: LocationId) -> Made<'py> {
         let (at, first) = self.text.next(at)?;
         match first {
-            b'"' => self.string(at, site),
-            b'{' => self.nested(|builder| builder.object(at + 1, site)),
-            b'[' => self.nested(|builder| builder.list(at + 1, site)),
+            b'"' => self.string(at, location),
+            b'{' => self.nested(|builder| builder.object(at + 1, location)),
+            b'[' => self.nested(|builder| builder.list(at + 1, location)),
             b'n' => self.word(at, b"null", |py| py.None().into_bound(py)),
             b't' => self.word(at, b"true", |py| PyBool::new(py, true).to_owned().into_any()),
             b'f' => self.word(at, b"false", |py| PyBool::new(py, false).to_owned().into_any()),
-            _ => self.number(at, site),
+            _ => self.number(at, location),
         }
     }
 
@@ -88,11 +88,11 @@ impl<'a, 'py> Builder<'a, 'py> {
         made
     }
 
-    fn list(&mut self, at: usize, site: SiteId) -> Made<'py> {
+    fn list(&mut self, at: usize, location: LocationId) -> Made<'py> {
         if let (end, b']') = self.text.next(at)? {
             return Ok((end + 1, PyList::empty(self.py).into_any()));
         }
-        let under = self.sites.elements(site);
+        let under = self.locations.elements(location);
         let from = self.open.len();
         let mut next = at;
         let mut goes_on = true;
@@ -104,7 +104,7 @@ impl<'a, 'py> Builder<'a, 'py> {
         Ok((next, PyList::new(self.py, self.open.drain(from..))?.into_any()))
     }
 
-    fn object(&mut self, at: usize, site: SiteId) -> Made<'py> {
+    fn object(&mut self, at: usize, location: LocationId) -> Made<'py> {
         if let (end, b'}') = self.text.next(at)? {
             return Ok((end + 1, PyDict::new(self.py).into_any()));
         }
@@ -114,45 +114,47 @@ impl<'a, 'py> Builder<'a, 'py> {
         let mut goes_on = true;
         while goes_on {
             let (key, _) = self.text.next(next)?;
-            let shapes = &self.sites.get(site).ok_or(Unreadable)?.shapes;
+            let shapes = &self.locations.get(location).ok_or(Unreadable)?.shapes;
             let known = match shapes.expect(shape, self.text.from(key)) {
-                None => self.learn(key, site, shape)?,
+                None => self.learn(key, location, shape)?,
                 known => known,
             };
-            let Some((len, under, with_it)) = known else { return self.unexpected(key, site, shape, from) };
+            let Some((len, under, with_it)) = known else {
+                return self.unexpected(key, location, shape, from);
+            };
             let (behind, value) = self.value(self.text.behind(key + len, b':')?, under)?;
             self.open.push(value.unbind());
             shape = with_it;
             (next, goes_on) = self.text.comma_or(b'}', behind)?;
         }
-        let shapes = &mut self.sites.get(site).ok_or(Unreadable)?.shapes;
+        let shapes = &mut self.locations.get(location).ok_or(Unreadable)?.shapes;
         Ok((next, shapes.fill(self.py, shape, self.open.drain(from..))?.into_any()))
     }
 
-    /// As [`Shapes::expect`](super::shape::Shapes::expect), of a key that was not known to follow those
-    /// of the shape; `None` if it is one that cannot be remembered.
+    /// As [`Shapes::expect`](super::shape::Shapes::expect), for a key that has not followed this shape before. `None`
+    /// if it cannot be remembered.
     #[cold]
     fn learn(
         &mut self,
         at: usize,
-        site: SiteId,
+        location: LocationId,
         shape: usize,
-    ) -> Result<Option<(usize, SiteId, usize)>, Failed> {
-        if self.sites.get(site).ok_or(Unreadable)?.shapes.is_full() {
+    ) -> Result<Option<(usize, LocationId, usize)>, Failed> {
+        if self.locations.get(location).ok_or(Unreadable)?.shapes.is_full() {
             return Ok(None);
         }
         let (behind, key) = self.key(at)?;
         let quoted = self.text.between(at, behind);
         // A lone surrogate: no key to remember.
         let Ok(text) = key.to_str() else { return Ok(None) };
-        let learned = self.sites.learn(site, shape, quoted, &PyString::intern(self.py, text));
+        let learned = self.locations.learn(location, shape, quoted, &PyString::intern(self.py, text));
         Ok(learned.map(|(under, next)| (quoted.len(), under, next)))
     }
 
-    /// Makes a dict key by key, from a key on that does not fit what is remembered.
-    fn unexpected(&mut self, at: usize, site: SiteId, shape: usize, from: usize) -> Made<'py> {
+    /// Builds a dict key by key, from the first key that is not expected and cannot be remembered.
+    fn unexpected(&mut self, at: usize, location: LocationId, shape: usize, from: usize) -> Made<'py> {
         let dict = PyDict::new(self.py);
-        let keys = self.sites.get(site).ok_or(Unreadable)?.shapes.keys(self.py, shape);
+        let keys = self.locations.get(location).ok_or(Unreadable)?.shapes.keys(self.py, shape);
         for (key, value) in keys.iter().zip(self.open.drain(from..)) {
             dict.set_item(key, value)?;
         }
@@ -160,7 +162,7 @@ impl<'a, 'py> Builder<'a, 'py> {
         let mut goes_on = true;
         while goes_on {
             let (behind, key) = self.key(next)?;
-            let (behind, value) = self.value(self.text.behind(behind, b':')?, Sites::NOWHERE)?;
+            let (behind, value) = self.value(self.text.behind(behind, b':')?, Locations::NOWHERE)?;
             dict.set_item(key, value)?;
             (next, goes_on) = self.text.comma_or(b'}', behind)?;
         }
@@ -172,12 +174,12 @@ impl<'a, 'py> Builder<'a, 'py> {
         if first != b'"' {
             return Err(Unreadable.into());
         }
-        let (behind, key) = self.string(at, Sites::NOWHERE)?;
+        let (behind, key) = self.string(at, Locations::NOWHERE)?;
         Ok((behind, key.cast_into().map_err(PyErr::from)?))
     }
 
     /// A string whose opening quote is here.
-    fn string(&mut self, at: usize, site: SiteId) -> Made<'py> {
+    fn string(&mut self, at: usize, location: LocationId) -> Made<'py> {
         let inside = at + 1;
         let rest = self.text.from(inside);
         let len = plain(rest);
@@ -186,46 +188,46 @@ impl<'a, 'py> Builder<'a, 'py> {
         }
         let text = rest.get(..len).unwrap_or_default();
         let asked = self.asked;
-        let strings = &mut self.sites.get(site).ok_or(Unreadable)?.strings;
+        let strings = &mut self.locations.get(location).ok_or(Unreadable)?.strings;
         let string = strings.get(self.py, text, |py, text| match asked {
             Some((known, asked)) if known == text => Ok(asked.clone()),
-            _ => repeats::string(py, text),
+            _ => string_cache::string(py, text),
         })?;
         Ok((inside + len + 1, string))
     }
 
     fn escaped(&mut self, inside: usize) -> Made<'py> {
         let (behind, _) = self.text.string(inside)?;
-        let said = unescape(self.text.between(inside, behind - 1));
-        if std::str::from_utf8(&said).is_ok() {
-            return Ok((behind, repeats::string(self.py, &said)?));
+        let text = unescape(self.text.between(inside, behind - 1));
+        if std::str::from_utf8(&text).is_ok() {
+            return Ok((behind, string_cache::string(self.py, &text)?));
         }
-        // Lone surrogates: Python has strings for them, Rust has not.
-        let said = PyBytes::new(self.py, &said);
-        let string = PyString::from_encoded_object(&said, Some(c"utf-8"), Some(c"surrogatepass"))?;
+        // Lone surrogates: Python's strings may have them, Rust's may not.
+        let bytes = PyBytes::new(self.py, &text);
+        let string = PyString::from_encoded_object(&bytes, Some(c"utf-8"), Some(c"surrogatepass"))?;
         Ok((behind, string.into_any()))
     }
 
-    fn number(&mut self, at: usize, site: SiteId) -> Made<'py> {
+    fn number(&mut self, at: usize, location: LocationId) -> Made<'py> {
         let rest = self.text.from(at);
         let len = rest.iter().position(|b| !matches!(b, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E'));
-        let said = rest.get(..len.unwrap_or(rest.len())).unwrap_or_default();
-        let behind = at + said.len();
-        if said.len() <= DIGITS_AT_ONCE
-            && let Some(whole) = small(said)
+        let number_text = rest.get(..len.unwrap_or(rest.len())).unwrap_or_default();
+        let behind = at + number_text.len();
+        if number_text.len() <= DIGITS_AT_ONCE
+            && let Some(whole) = small(number_text)
         {
-            return Ok((behind, self.sites.whole(self.py, whole)?));
+            return Ok((behind, self.locations.whole(self.py, whole)?));
         }
-        let is_whole = !said.iter().any(|b| matches!(b, b'.' | b'e' | b'E'));
-        match std::str::from_utf8(said) {
+        let is_whole = !number_text.iter().any(|b| matches!(b, b'.' | b'e' | b'E'));
+        match std::str::from_utf8(number_text) {
             Ok("") => self
                 .word(at, b"NaN", |py| PyFloat::new(py, f64::NAN).into_any())
                 .or_else(|_| self.word(at, b"Infinity", |py| PyFloat::new(py, f64::INFINITY).into_any())),
             Ok("-") => self.word(at, b"-Infinity", |py| PyFloat::new(py, f64::NEG_INFINITY).into_any()),
             Ok(text) if is_whole => Ok((behind, large(self.py, text)?)),
             Ok(_) => {
-                let floats = &mut self.sites.get(site).ok_or(Unreadable)?.floats;
-                Ok((behind, floats.get(self.py, said, float)?))
+                let floats = &mut self.locations.get(location).ok_or(Unreadable)?.floats;
+                Ok((behind, floats.get(self.py, number_text, float)?))
             }
             Err(_) => Err(Unreadable.into()),
         }
@@ -239,18 +241,18 @@ impl<'a, 'py> Builder<'a, 'py> {
     }
 }
 
-/// The float that this text is.
-fn float<'py>(py: Python<'py>, said: &[u8]) -> PyResult<Bound<'py, PyAny>> {
-    let number = std::str::from_utf8(said).ok().and_then(|text| text.parse().ok()).ok_or_else(unread)?;
+/// Reads a float.
+fn float<'py>(py: Python<'py>, text: &[u8]) -> PyResult<Bound<'py, PyAny>> {
+    let number = std::str::from_utf8(text).ok().and_then(|text| text.parse().ok()).ok_or_else(unread)?;
     Ok(PyFloat::new(py, number).into_any())
 }
 
-/// The integer that this text of at most [`DIGITS_AT_ONCE`] bytes is, if it is one.
+/// Reads an integer of at most [`DIGITS_AT_ONCE`] bytes; `None` if the text is not one.
 #[inline]
-fn small(said: &[u8]) -> Option<i64> {
-    let (digits, sign) = match said.split_first() {
+fn small(text: &[u8]) -> Option<i64> {
+    let (digits, sign) = match text.split_first() {
         Some((b'-', digits)) => (digits, -1),
-        _ => (said, 1),
+        _ => (text, 1),
     };
     if digits.is_empty() {
         return None;
@@ -266,8 +268,8 @@ fn small(said: &[u8]) -> Option<i64> {
     Some(whole * sign)
 }
 
-/// An integer of any length, exactly. Put together from pieces, since reading one at once fails
-/// where `sys.set_int_max_str_digits` is set low, and a paid answer must not depend on that.
+/// An integer of any length, exactly. It is put together from pieces, because reading it as a whole fails if
+/// `sys.set_int_max_str_digits` is low, and an answer that was paid for must not depend on that.
 fn large<'py>(py: Python<'py>, text: &str) -> PyResult<Bound<'py, PyAny>> {
     let (digits, is_negative) = match text.strip_prefix('-') {
         Some(digits) => (digits, true),

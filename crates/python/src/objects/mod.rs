@@ -1,19 +1,19 @@
-//! A record's bytes into Python objects, equal to what `json.loads` makes of them.
+//! Builds Python objects from a record's bytes, equal to those of `json.loads`.
 //!
-//! Not a JSON library: it reads only what [`exactbuyer_core::service::decode`] has passed as JSON, and it is
-//! quick because a run's records resemble each other. What was learned at one place of a record (a
-//! [`site`]) is expected there again: the same keys in the same order ([`shape`]), the same few
-//! texts ([`repeats`]). Expectations cost a comparison and never change what comes out.
+//! It is not a JSON library: it reads only what [`exactbuyer_core::service::decode`] has checked as JSON. It is fast
+//! because the records of a run resemble each other. What was seen at one [`location`] of a record is expected there
+//! again: the same keys in the same order ([`shape`]), the same few texts ([`string_cache`]). An expectation costs a
+//! comparison and never changes the result.
 //!
-//! Knows nothing of requests, rows' outcomes or money. What was measured on the way here, and what
-//! was left, is in `docs/performance.md`.
+//! Knows nothing about requests, outcomes of rows or money. Measurements, and ideas that were rejected, are in
+//! `docs/performance.md`.
 
 mod build;
 mod collector;
-mod repeats;
+mod location;
 mod row;
 mod shape;
-mod site;
+mod string_cache;
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -24,15 +24,15 @@ use exactbuyer_core::results::Status;
 use exactbuyer_core::service::decode::decode;
 
 use build::Builder;
+use location::Locations;
 use row::Rows;
-use site::Sites;
 
 pub(super) use collector::{promote, without_collector};
 
-/// Makes objects of records, and remembers what they had in common: one per call of the user's.
+/// Builds objects from records, and remembers what they have in common. Each call of the user has its own.
 #[derive(Default)]
 pub(super) struct Decoder {
-    sites: Sites,
+    locations: Locations,
     rows: Rows,
     /// Values whose container is not closed yet.
     open: Vec<Py<PyAny>>,
@@ -40,7 +40,7 @@ pub(super) struct Decoder {
 
 impl Decoder {
     /// The dict of one record; `raw` is what [`Outcome::Hit`] holds. `asked` is the caller's own value: if it is
-    /// a plain string, it is taken where a new one of the same text would be made.
+    /// a plain string, it is used instead of a new string with the same text.
     ///
     /// # Errors
     /// Where Python is out of memory, or `raw` has not passed the decoder.
@@ -50,7 +50,7 @@ impl Decoder {
         raw: &[u8],
         asked: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        Builder::new(py, raw, asked, &mut self.sites, &mut self.open).record()
+        Builder::new(py, raw, asked, &mut self.locations, &mut self.open).record()
     }
 
     /// A result: `{"value": …, "enriched_contact": …, "status": …}`.
@@ -69,14 +69,13 @@ impl Decoder {
     }
 }
 
-/// What cannot be read here was not passed by [`exactbuyer_core::service::decode`]: a mistake of ours.
+/// The error for a record that [`exactbuyer_core::service::decode`] should not have passed: a bug of this package.
 fn unread() -> PyErr {
     PyValueError::new_err("a record could not be read: please report this, with the package's version")
 }
 
-/// Takes a reply apart and makes objects of it: `(contacts, records_enriched, trouble)`, each contact
-/// `(value, record)`, and a broken record the text of its reason. For the tests that compare it with
-/// `json.loads`.
+/// Decodes a reply into objects: `(contacts, records_enriched, trouble)`. Each contact is `(value, record)`; a record
+/// that cannot be read is the text of its reason. For the tests that compare it with `json.loads`.
 #[pyfunction]
 #[pyo3(name = "_decode_reply")]
 fn decode_reply<'py>(
@@ -100,7 +99,7 @@ fn decode_reply<'py>(
     Ok((contacts, reply.records_enriched, reply.trouble))
 }
 
-/// What a result is made of.
+/// The parts of a result.
 type Made<'py> = (Option<Bound<'py, PyAny>>, Option<Bound<'py, PyBytes>>, usize);
 
 /// Results of `(value, record, status)`, for the tests; a status by its place in [`Status::ALL`].
@@ -122,7 +121,7 @@ fn promote_now(py: Python<'_>) -> PyResult<()> {
     promote(py)
 }
 
-/// Adds what the tests reach this room by, and has what it needs from Python ready.
+/// Adds the functions for the tests, and prepares what this module needs from Python.
 pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let py = module.py();
     collector::gc(py)?;

@@ -5,12 +5,12 @@ use pyo3::types::{PyDict, PyString};
 
 use exactbuyer_core::results::Status;
 
-use super::shape::ready;
+use super::shape::template;
 
-/// Ready results, one for each status.
+/// Results without value and contact, one for each status, to be copied.
 #[derive(Default)]
 pub(super) struct Rows {
-    ready: [Option<Py<PyDict>>; Status::ALL.len()],
+    templates: [Option<Py<PyDict>>; Status::ALL.len()],
 }
 
 impl Rows {
@@ -21,9 +21,9 @@ impl Rows {
         contact: Option<Bound<'py, PyAny>>,
         status: Status,
     ) -> PyResult<Bound<'py, PyDict>> {
-        let slot = self.ready.get_mut(status as usize).ok_or_else(super::unread)?;
+        let slot = self.templates.get_mut(status as usize).ok_or_else(super::unread)?;
         let row = match slot {
-            Some(ready) => ready.bind(py).copy()?,
+            Some(template) => template.bind(py).copy()?,
             None => slot.insert(blank(py, status)?.unbind()).bind(py).copy()?,
         };
         if let Some(value) = value {
@@ -36,7 +36,7 @@ impl Rows {
     }
 }
 
-/// Makes a result, so that what pyo3 makes at its first use is there before anybody forks.
+/// Makes a result, so that what pyo3 makes at the first use exists before a fork.
 pub(super) fn prepare(py: Python<'_>) -> PyResult<()> {
     let none = || Some(py.None().into_bound(py));
     Rows::default().make(py, none(), none(), Status::Found).map(drop)
@@ -44,7 +44,7 @@ pub(super) fn prepare(py: Python<'_>) -> PyResult<()> {
 
 fn blank(py: Python<'_>, status: Status) -> PyResult<Bound<'_, PyDict>> {
     let keys = ["value", "enriched_contact", "status"];
-    let row = ready(py, &keys.map(|key| PyString::intern(py, key).unbind()))?;
+    let row = template(py, &keys.map(|key| PyString::intern(py, key).unbind()))?;
     row.set_item(pyo3::intern!(py, "status"), PyString::intern(py, status.as_str()))?;
     Ok(row)
 }

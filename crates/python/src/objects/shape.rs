@@ -1,22 +1,20 @@
-//! The dicts of one place: which keys follow which, and a ready dict for each whole sequence of
-//! keys, to be copied and filled in.
+//! The dicts of one location: which key follows which, and a template for each complete sequence of keys, to be copied
+//! and filled.
 //!
-//! A ready dict is one that shares its keys, as the `__dict__`s of a class's instances do: a copy
-//! is a third of the size of a dict that was filled key by key, and is made without looking up
-//! where each key goes or growing on the way. It is a dict like any other: who adds or removes a
-//! key gets a table of its own, by `CPython`'s own doing.
+//! A template shares its keys with its copies, as the `__dict__`s of a class's instances do. A copy is a third of the
+//! size of a dict that was filled key by key, and is made without looking up the place of each key and without growing.
+//! It is an ordinary dict: if a key is added or removed, `CPython` gives it a key table of its own.
 
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString, PyTuple, PyType};
 
 use exactbuyer_core::service::decode::passed::Expected;
 
-use super::site::SiteId;
+use super::location::LocationId;
 
-/// Sequences of keys are remembered up to so many at a place: keys that may be missing make many.
+/// The most sequences of keys that are remembered at a location: optional keys make many.
 const MAX_SHAPES: usize = 1_024;
-/// A ready dict is made for the sequence that was met this often: making one costs as much as
-/// filling about a hundred.
+/// A template is made for a sequence that was seen this often: it costs as much as filling about a hundred dicts.
 const OFTEN: u32 = 8;
 /// How many keys `CPython` lets dicts share (`SHARED_KEYS_MAX_SIZE`).
 const MOST_SHARED: usize = 30;
@@ -24,28 +22,28 @@ const MOST_SHARED: usize = 30;
 /// One key after those of a shape.
 struct Step {
     key: Expected,
-    under: SiteId,
+    under: LocationId,
     next: usize,
 }
 
 /// A sequence of keys, none twice.
 #[derive(Default)]
 struct Shape {
-    /// The sequence without its last key, and that key.
+    /// The sequence without its last key, and the last key.
     last: Option<(usize, Py<PyString>)>,
-    /// Its further steps: not the first that was met, which is among [`Shapes::usual`].
+    /// Its further steps. The first one seen is in [`Shapes::usual`].
     others: Vec<Step>,
     seen: u32,
-    /// Once it was met: all its keys.
+    /// All its keys, once it was seen.
     keys: Vec<Py<PyString>>,
-    ready: Option<Py<PyDict>>,
+    template: Option<Py<PyDict>>,
 }
 
 /// The sequences of keys at one place, as a tree; number 0 is the empty one.
 pub(super) struct Shapes {
     all: Vec<Shape>,
-    /// Of each of those, the step that was met first, which is mostly the usual one: what is looked at for
-    /// each key lies close together.
+    /// For each of them the step that was seen first, which is mostly the usual one. Stored apart, so that what is read
+    /// for each key is close together in memory.
     usual: Vec<Option<Step>>,
 }
 
@@ -56,7 +54,7 @@ impl Default for Shapes {
 }
 
 impl Shapes {
-    /// Where nothing is remembered.
+    /// For locations where nothing is remembered.
     pub(super) fn off() -> Self {
         Self { all: Vec::new(), usual: Vec::new() }
     }
@@ -65,10 +63,10 @@ impl Shapes {
         self.all.is_empty() || self.all.len() >= MAX_SHAPES
     }
 
-    /// If the text goes on with a key that is known after those of `shape`: how long it is, the
-    /// place under it, and the shape with it.
+    /// If the text continues with a key that is known to follow `shape`: its length, the location under it, and the
+    /// shape with it.
     #[inline]
-    pub(super) fn expect(&self, shape: usize, text: &[u8]) -> Option<(usize, SiteId, usize)> {
+    pub(super) fn expect(&self, shape: usize, text: &[u8]) -> Option<(usize, LocationId, usize)> {
         let step = match self.usual.get(shape)? {
             Some(usual) if usual.key.begins(text) => usual,
             _ => self.all.get(shape)?.others.iter().find(|step| step.key.begins(text))?,
@@ -76,27 +74,27 @@ impl Shapes {
         Some((step.key.quoted().len(), step.under, step.next))
     }
 
-    /// The place under this key, if it is known after any others.
-    pub(super) fn knows(&self, quoted: &[u8]) -> Option<SiteId> {
+    /// The location under this key, if the key is known after any sequence.
+    pub(super) fn knows(&self, quoted: &[u8]) -> Option<LocationId> {
         let others = self.all.iter().flat_map(|shape| &shape.others);
         let mut steps = self.usual.iter().flatten().chain(others);
         steps.find(|step| step.key.quoted() == quoted).map(|step| step.under)
     }
 
-    /// Whether the shape with this key more can be remembered: not if there are too many, or the key
-    /// is in it already.
+    /// Whether the shape with this key added can be remembered: not if there are too many, or if it has the key
+    /// already.
     pub(super) fn takes(&self, shape: usize, key: &Bound<'_, PyString>) -> bool {
-        // Keys are interned: equal ones are one object, however they are spelled in the text.
+        // Keys are interned: equal keys are one object, however the text escapes them.
         !self.is_full() && !self.keys(key.py(), shape).iter().any(|known| known.is(key))
     }
 
-    /// The shape with one key more, which it [takes](Self::takes); `None` if there is no such shape.
+    /// The shape with this key added, which it must [take](Self::takes); `None` if there is no such shape.
     pub(super) fn add(
         &mut self,
         shape: usize,
         quoted: &[u8],
         key: &Bound<'_, PyString>,
-        under: SiteId,
+        under: LocationId,
     ) -> Option<usize> {
         let next = self.all.len();
         let step = Step { key: Expected::new(quoted), under, next };
@@ -132,8 +130,8 @@ impl Shapes {
             self.prepare(py, shape)?;
         }
         let known = self.all.get(shape).ok_or_else(super::unread)?;
-        let (dict, holds_none) = match &known.ready {
-            Some(ready) => (ready.bind(py).copy()?, true),
+        let (dict, holds_none) = match &known.template {
+            Some(template) => (template.bind(py).copy()?, true),
             None => (PyDict::new(py), false),
         };
         for (key, value) in known.keys.iter().zip(values) {
@@ -150,7 +148,7 @@ impl Shapes {
         let Some(known) = self.all.get_mut(shape) else { return Ok(()) };
         known.seen += 1;
         if known.seen > OFTEN {
-            known.ready = Some(ready(py, &keys)?.unbind());
+            known.template = Some(template(py, &keys)?.unbind());
         }
         known.keys = keys;
         Ok(())
@@ -158,7 +156,7 @@ impl Shapes {
 }
 
 /// A dict with these keys, each `None`, that is cheap to copy.
-pub(super) fn ready<'py>(py: Python<'py>, keys: &[Py<PyString>]) -> PyResult<Bound<'py, PyDict>> {
+pub(super) fn template<'py>(py: Python<'py>, keys: &[Py<PyString>]) -> PyResult<Bound<'py, PyDict>> {
     if keys.len() <= MOST_SHARED
         && let Some(shared) = shared(py, keys)?
     {
@@ -168,17 +166,17 @@ pub(super) fn ready<'py>(py: Python<'py>, keys: &[Py<PyString>]) -> PyResult<Bou
     for key in keys {
         grown.set_item(key, py.None())?;
     }
-    // A dict made from another at once has no room to spare; one that grew has.
+    // A dict that is made from another one has no spare room; one that grew has.
     let dict = PyDict::new(py);
     dict.update(grown.as_mapping())?;
     Ok(dict)
 }
 
-/// One that shares its keys; `None` where the keys do not let it.
+/// A dict that shares its keys; `None` if the keys do not allow it.
 fn shared<'py>(py: Python<'py>, keys: &[Py<PyString>]) -> PyResult<Option<Bound<'py, PyDict>>> {
     let class = py.get_type::<PyType>().call1(("Shape", PyTuple::empty(py), PyDict::new(py)))?;
     for key in keys {
-        // `__class__`, `__doc__`: an attribute of that name would be no entry of the dict.
+        // `__class__`, `__doc__`: an attribute with this name would not be an entry of the dict.
         if class.hasattr(key)? {
             return Ok(None);
         }
@@ -190,8 +188,8 @@ fn shared<'py>(py: Python<'py>, keys: &[Py<PyString>]) -> PyResult<Option<Bound<
         }
         Ok(new)
     };
-    // The first instance settles the keys and their order. Each further one, on 3.11 and later,
-    // takes away one of the places that are held free for more keys.
+    // The first instance sets the keys and their order. From 3.11 on, each further instance takes one of the places
+    // that are reserved for more keys.
     instance()?;
     for _ in 0..MOST_SHARED {
         class.call0()?;

@@ -1,4 +1,3 @@
-//! The durable store, and what is in it.
+//! The durable store.
 
 pub(crate) mod store;
-pub(crate) mod stored;

@@ -1,8 +1,7 @@
-//! The store for Python: a thin door. What is told about it, and in which words, is in
-//! `python/exactbuyer/store/`.
+//! The store's classes and functions. Their documentation and messages are in `python/exactbuyer/store/`.
 
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use hashbrown::HashSet;
@@ -10,15 +9,14 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use crate::calls::waiting::wait_for;
-use crate::errors;
+use crate::convert::{OrRaise, Serialized};
 use crate::input::rows::Rows;
-use crate::runtime::{OfProcess, let_go};
-use crate::stores::stored;
+use crate::runtime::{OfProcess, drop_detached, lock};
 use exactbuyer_core::error::Error;
 use exactbuyer_http::Endpoint;
 use exactbuyer_store::sqlite::{self, Export, Interrupt, Resolution, SqliteStore, Target};
 
-/// Lines of an export handed over at once.
+/// Lines of an export that are returned together.
 const LINES: usize = 1_000;
 
 /// Adds the store's classes and functions to the extension module.
@@ -33,32 +31,34 @@ pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(after_fork, module)?)
 }
 
-/// Whose answers those of this address are; all addresses of this machine are `loopback`.
+/// The service at this address; for every address of this machine, `loopback`.
 #[pyfunction]
 fn service_of(py: Python<'_>, base_url: &str) -> PyResult<String> {
-    let endpoint = Endpoint::parse(base_url).map_err(|error| errors::exception(py, &error))?;
+    let endpoint = Endpoint::parse(base_url).or_raise(py)?;
     Ok(sqlite::service_of(endpoint.host()))
 }
 
-/// Why no store would be opened at this path, because of its disk.
+/// Why the disk at this path is refused for a store; `None` if it is not.
 #[pyfunction]
 #[expect(clippy::needless_pass_by_value, reason = "Python's paths come as values")]
 fn disk_trouble(py: Python<'_>, path: PathBuf) -> Option<String> {
     py.detach(|| sqlite::distrust(&path))
 }
 
-/// Whether there is a time zone of this name.
+/// Raises if there is no time zone of this name.
 #[pyfunction]
 fn check_time_zone(py: Python<'_>, name: &str) -> PyResult<()> {
-    sqlite::check_time_zone(name).map_err(|error| errors::exception(py, &error))
+    sqlite::check_time_zone(name).or_raise(py)
 }
 
-/// Brings a file up to this version.
+/// Migrates a store's file to this version.
 #[pyfunction]
-fn migrate_store(py: Python<'_>, path: PathBuf) -> PyResult<stored::Migrated> {
+fn migrate_store(py: Python<'_>, path: PathBuf) -> PyResult<(Serialized<sqlite::Migrated>, Option<PathBuf>)> {
     let interrupt = Interrupt::default();
     let unless = interrupt.clone();
-    Ok(wait_for(py, &interrupt, move || sqlite::migrate_unless(&path, &unless))?.into())
+    let migrated = wait_for(py, &interrupt, move || sqlite::migrate_unless(&path, &unless))?;
+    let backup = migrated.backup.clone();
+    Ok((Serialized(migrated), backup))
 }
 
 /// How long a fork waits for the store's threads.
@@ -77,46 +77,42 @@ fn after_fork() {
     sqlite::after_fork();
 }
 
-/// A store: opened when it is first needed, and anew in a forked child.
+/// A store. It is opened when it is first needed, and again in a forked child.
 #[pyclass(module = "exactbuyer._core", frozen)]
 pub(crate) struct Store {
     path: PathBuf,
-    /// Whose answers; `None`: of whoever's it is.
+    /// The service that the store must belong to; `None`: any.
     service: Option<String>,
-    /// Only ever locked by a thread attached to Python, which keeps attached meanwhile: so a fork
-    /// never catches it locked.
+    /// Only threads that are attached to Python lock it, and they stay attached meanwhile. So it is never locked during
+    /// a fork.
     open: Mutex<Option<OfProcess<SqliteStore>>>,
 }
 
 impl Drop for Store {
     fn drop(&mut self) {
-        let open = self.slot().take();
-        let_go(open);
+        let open = lock(&self.open).take();
+        drop_detached(open);
     }
 }
 
 impl Store {
-    fn slot(&self) -> std::sync::MutexGuard<'_, Option<OfProcess<SqliteStore>>> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// This process's handle. It is to be let go of detached.
+    /// This process's handle. Drop it detached: that may have to wait.
     pub(crate) fn handle(&self, py: Python<'_>) -> PyResult<SqliteStore> {
-        if let Some(store) = self.slot().as_ref().and_then(OfProcess::get) {
+        if let Some(store) = lock(&self.open).as_ref().and_then(OfProcess::get) {
             return Ok(store.clone());
         }
         let (path, service) = (self.path.clone(), self.service.clone());
-        // On Ctrl-C it is opened all the same, and closed again.
+        // After Ctrl-C the opening is completed on its own thread, and the store is closed again.
         let opened = wait_for(py, &Interrupt::default(), move || match service {
             Some(service) => SqliteStore::open(&path, &service),
             None => SqliteStore::open(&path, &sqlite::service_at(&path)?),
         })?;
-        let before = self.slot().replace(OfProcess::new(opened.clone()));
-        let_go(before);
+        let before = lock(&self.open).replace(OfProcess::new(opened.clone()));
+        drop_detached(before);
         Ok(opened)
     }
 
-    /// Asks a question. On Ctrl-C it is taken back.
+    /// Asks a question. Ctrl-C interrupts it.
     fn ask<T: Send + 'static>(
         &self,
         py: Python<'_>,
@@ -124,7 +120,7 @@ impl Store {
     ) -> PyResult<T> {
         let store = self.handle(py)?;
         let (asked, interrupt) = store.interruptible();
-        // Both handles are let go of in there, too.
+        // Both handles are dropped on that thread, too.
         wait_for(py, &interrupt, move || {
             drop(store);
             ask(&asked)
@@ -145,11 +141,11 @@ impl Store {
     }
 
     fn is_open(&self) -> bool {
-        self.slot().as_ref().and_then(OfProcess::get).is_some()
+        lock(&self.open).as_ref().and_then(OfProcess::get).is_some()
     }
 
     fn close(&self, py: Python<'_>) -> PyResult<()> {
-        let Some(open) = self.slot().take() else { return Ok(()) };
+        let Some(open) = lock(&self.open).take() else { return Ok(()) };
         // The last user of a store waits until its files are closed.
         wait_for(py, &Interrupt::default(), move || {
             if let Some(store) = open.take() {
@@ -172,17 +168,17 @@ impl Store {
         self.ask(py, move |store| store.has_mark(number, token))
     }
 
-    fn unknown(&self, py: Python<'_>) -> PyResult<Vec<stored::Doubt>> {
-        Ok(self.ask(py, SqliteStore::unknown)?.into_iter().map(Into::into).collect())
+    fn unknown(&self, py: Python<'_>) -> PyResult<Serialized<Vec<sqlite::Doubt>>> {
+        self.ask(py, SqliteStore::unknown).map(Serialized)
     }
 
-    fn resolve_unknown(&self, py: Python<'_>, resend: bool) -> PyResult<stored::Resolved> {
+    fn resolve_unknown(&self, py: Python<'_>, resend: bool) -> PyResult<Serialized<sqlite::Resolved>> {
         let resolution = if resend { Resolution::Resend } else { Resolution::Drop };
-        Ok(self.ask(py, move |store| store.resolve_unknown(resolution))?.into())
+        self.ask(py, move |store| store.resolve_unknown(resolution)).map(Serialized)
     }
 
-    fn receipts(&self, py: Python<'_>, after: i64) -> PyResult<Vec<stored::Entry>> {
-        Ok(self.ask(py, move |store| store.receipts(after))?.into_iter().map(Into::into).collect())
+    fn receipts(&self, py: Python<'_>, after: i64) -> PyResult<Serialized<Vec<sqlite::JournalEntry>>> {
+        self.ask(py, move |store| store.receipts(after)).map(Serialized)
     }
 
     fn summary(
@@ -190,12 +186,12 @@ impl Store {
         py: Python<'_>,
         by: Vec<String>,
         time_zone: String,
-    ) -> PyResult<Vec<stored::SummaryRow>> {
-        let sums = self.ask(py, move |store| {
+    ) -> PyResult<Serialized<Vec<sqlite::SummaryRow>>> {
+        self.ask(py, move |store| {
             let by: Vec<&str> = by.iter().map(String::as_str).collect();
             store.summary(&by, &time_zone)
-        })?;
-        Ok(sums.into_iter().map(Into::into).collect())
+        })
+        .map(Serialized)
     }
 
     fn reconcile(
@@ -204,12 +200,12 @@ impl Store {
         month: String,
         invoiced: u64,
         time_zone: String,
-    ) -> PyResult<stored::Reconciliation> {
-        Ok(self.ask(py, move |store| store.reconcile(&month, invoiced, &time_zone))?.into())
+    ) -> PyResult<Serialized<sqlite::Reconciliation>> {
+        self.ask(py, move |store| store.reconcile(&month, invoiced, &time_zone)).map(Serialized)
     }
 
-    fn info(&self, py: Python<'_>) -> PyResult<stored::Info> {
-        Ok(self.ask(py, SqliteStore::info)?.into())
+    fn info(&self, py: Python<'_>) -> PyResult<Serialized<sqlite::Info>> {
+        self.ask(py, SqliteStore::info).map(Serialized)
     }
 
     fn export(&self, py: Python<'_>) -> PyResult<StoreExport> {
@@ -221,22 +217,22 @@ impl Store {
         self.ask(py, move |store| store.backup(&to))
     }
 
-    fn merge(&self, py: Python<'_>, other: PathBuf) -> PyResult<stored::Merged> {
-        Ok(self.ask(py, move |store| store.merge(&other))?.into())
+    fn merge(&self, py: Python<'_>, other: PathBuf) -> PyResult<Serialized<sqlite::Merged>> {
+        self.ask(py, move |store| store.merge(&other)).map(Serialized)
     }
 
-    fn find(&self, py: Python<'_>, rows: &Rows) -> PyResult<Vec<stored::Contact>> {
+    fn find(&self, py: Python<'_>, rows: &Rows) -> PyResult<Serialized<Vec<sqlite::Contact>>> {
         let targets: Vec<Target> = rows.identifiers()?.into_iter().map(Target::Identifier).collect();
         self.found(py, targets)
     }
 
-    fn find_text(&self, py: Python<'_>, text: String) -> PyResult<Vec<stored::Contact>> {
+    fn find_text(&self, py: Python<'_>, text: String) -> PyResult<Serialized<Vec<sqlite::Contact>>> {
         self.found(py, vec![Target::Text(text)])
     }
 
-    fn purge(&self, py: Python<'_>, rows: &Rows) -> PyResult<stored::Purged> {
+    fn purge(&self, py: Python<'_>, rows: &Rows) -> PyResult<Serialized<sqlite::Purged>> {
         let identifiers = rows.identifiers()?;
-        let purged = self.ask(py, move |store| {
+        self.ask(py, move |store| {
             let mut sum = sqlite::Purged { cleaned: true, ..sqlite::Purged::default() };
             for identifier in identifiers {
                 let purged = store.purge(&Target::Identifier(identifier))?;
@@ -250,12 +246,12 @@ impl Store {
                 sum.leftovers = purged.leftovers;
             }
             Ok(sum)
-        })?;
-        Ok(purged.into())
+        })
+        .map(Serialized)
     }
 
-    fn purge_before(&self, py: Python<'_>, at_ms: i64) -> PyResult<stored::Purged> {
-        Ok(self.ask(py, move |store| store.purge(&Target::OlderThan(at_ms)))?.into())
+    fn purge_before(&self, py: Python<'_>, at_ms: i64) -> PyResult<Serialized<sqlite::Purged>> {
+        self.ask(py, move |store| store.purge(&Target::OlderThan(at_ms))).map(Serialized)
     }
 
     fn allow(&self, py: Python<'_>, rows: &Rows) -> PyResult<bool> {
@@ -272,8 +268,8 @@ impl Store {
 }
 
 impl Store {
-    fn found(&self, py: Python<'_>, targets: Vec<Target>) -> PyResult<Vec<stored::Contact>> {
-        let found = self.ask(py, move |store| {
+    fn found(&self, py: Python<'_>, targets: Vec<Target>) -> PyResult<Serialized<Vec<sqlite::Contact>>> {
+        self.ask(py, move |store| {
             let (mut all, mut seen) = (Vec::new(), HashSet::new());
             for target in targets {
                 let found = store.find(&target)?.into_iter();
@@ -282,8 +278,8 @@ impl Store {
                 }));
             }
             Ok(all)
-        })?;
-        Ok(found.into_iter().map(Into::into).collect())
+        })
+        .map(Serialized)
     }
 }
 
@@ -293,28 +289,22 @@ pub(crate) struct StoreExport(Mutex<Option<OfProcess<Export>>>);
 
 impl Drop for StoreExport {
     fn drop(&mut self) {
-        let open = self.slot().take();
-        let_go(open);
-    }
-}
-
-impl StoreExport {
-    fn slot(&self) -> std::sync::MutexGuard<'_, Option<OfProcess<Export>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        let open = lock(&self.0).take();
+        drop_detached(open);
     }
 }
 
 #[pymethods]
 impl StoreExport {
-    /// The next lines, at most some; none at the end.
+    /// The next lines: at most [`LINES`], none at the end.
     fn lines(&self, py: Python<'_>) -> PyResult<Vec<String>> {
-        // Out of its place while it is read: the lock is not to be held detached.
-        let Some(mut export) = self.slot().take() else { return Ok(Vec::new()) };
+        // Taken out while it is read, because the lock must not be held detached.
+        let Some(mut export) = lock(&self.0).take() else { return Ok(Vec::new()) };
         let lines = py.detach(|| {
             let Some(export) = export.get_mut() else { return Ok(Vec::new()) };
             export.take(LINES).collect::<Result<Vec<String>, Error>>()
         });
-        *self.slot() = Some(export);
-        lines.map_err(|error| errors::exception(py, &error))
+        *lock(&self.0) = Some(export);
+        lines.or_raise(py)
     }
 }

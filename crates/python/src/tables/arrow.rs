@@ -1,8 +1,7 @@
-//! Record batches, as Python holds them and hands them on by Arrow's C interface: ours, those of
-//! libraries that are no more than that interface, and both side by side.
+//! Record batches that Python objects hold, import and export by Arrow's C interface.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int64Type, TimestampMicrosecondType, UInt64Type};
@@ -17,7 +16,8 @@ use pyo3_arrow::PySchema;
 use pyo3_arrow::ffi::{ArrayIterator, to_schema_pycapsule, to_stream_pycapsule};
 use pyo3_arrow::input::AnyRecordBatch;
 
-use crate::tables::table::trouble;
+use crate::convert::OrRaise;
+use crate::runtime::lock;
 
 /// Record batches of one schema.
 #[pyclass(module = "exactbuyer._core", frozen)]
@@ -48,7 +48,7 @@ impl Batches {
 #[pymethods]
 impl Batches {
     #[staticmethod]
-    #[allow(clippy::needless_pass_by_value)] // as pyo3 hands it over
+    #[allow(clippy::needless_pass_by_value)] // As pyo3 passes it.
     fn concat(schema: PySchema, parts: Vec<PyRef<'_, Batches>>) -> Self {
         let batches = parts.iter().flat_map(|part| part.batches.iter().cloned()).collect();
         Self { schema: schema.into_inner(), batches }
@@ -58,7 +58,7 @@ impl Batches {
         self.batches.iter().map(RecordBatch::num_rows).sum()
     }
 
-    /// What an object that only speaks Arrow's C interface shows of itself where somebody looks at it.
+    /// Says how to make a table of it, because the object has no more than Arrow's C interface.
     fn __repr__(&self) -> String {
         let (rows, columns) = (self.__len__(), self.schema.fields().len());
         format!(
@@ -75,15 +75,15 @@ impl Batches {
     }
 
     /// One column, by itself.
-    fn column(&self, name: &str) -> PyResult<Self> {
+    fn column(&self, py: Python<'_>, name: &str) -> PyResult<Self> {
         let place = self.place(name)?;
         let batches = self.batches.iter().map(|batch| batch.project(&[place]));
-        let schema = self.schema.project(&[place]).map_err(|error| trouble(&error))?;
-        let batches = batches.collect::<Result<_, _>>().map_err(|error| trouble(&error))?;
+        let schema = self.schema.project(&[place]).or_raise(py)?;
+        let batches = batches.collect::<Result<_, _>>().or_raise(py)?;
         Ok(Self { schema: Arc::new(schema), batches })
     }
 
-    /// The rows from here on, so many of them.
+    /// This many rows, from `start` on.
     fn slice(&self, start: usize, rows: usize) -> Self {
         let (mut skip, mut left) = (start, rows);
         let mut batches = Vec::new();
@@ -99,9 +99,9 @@ impl Batches {
         Self { schema: self.schema.clone(), batches }
     }
 
-    /// These columns but for those in `without`, and the other's beside them. Their metadata stays,
-    /// with `metadata` put in.
-    #[allow(clippy::needless_pass_by_value)] // as pyo3 hands it over
+    /// These columns except those in `without`, with the other's columns beside them. The metadata is these columns'
+    /// own, with `metadata` added.
+    #[allow(clippy::needless_pass_by_value)] // As pyo3 passes it.
     fn beside(
         &self,
         py: Python<'_>,
@@ -112,11 +112,10 @@ impl Batches {
         let kept: Vec<usize> = (0..self.schema.fields().len())
             .filter(|place| !without.contains(self.schema.field(*place).name()))
             .collect();
-        let joined = py.detach(|| beside(self, other, &kept, metadata));
-        joined.map_err(|error| trouble(&error))
+        py.detach(|| beside(self, other, &kept, metadata)).or_raise(py)
     }
 
-    /// The values of a column as Python's own objects, and the name of what they are.
+    /// The values of a column as Python objects, and the name of their type.
     fn objects<'py>(&self, py: Python<'py>, name: &str) -> PyResult<(Bound<'py, PyList>, &'static str)> {
         let place = self.place(name)?;
         let values = PyList::empty(py);
@@ -165,10 +164,10 @@ fn beside(
     metadata: Vec<(String, String)>,
 ) -> Result<Batches, ArrowError> {
     let left = ours.schema.project(kept)?;
-    let mut told = left.metadata().clone();
-    told.extend(metadata);
+    let mut all_metadata = left.metadata().clone();
+    all_metadata.extend(metadata);
     let fields: Vec<_> = left.fields().iter().chain(other.schema.fields()).cloned().collect();
-    let schema = Arc::new(Schema::new_with_metadata(fields, told));
+    let schema = Arc::new(Schema::new_with_metadata(fields, all_metadata));
     let mut batches = Vec::new();
     let mut rest = other.batches.iter().cloned();
     let mut right: Option<RecordBatch> = None;
@@ -191,7 +190,6 @@ fn beside(
 }
 
 fn add_objects(array: &ArrayRef, into: &Bound<'_, PyList>) -> PyResult<()> {
-    let told = |error: ArrowError| trouble(&error);
     let py = into.py();
     for row in 0..array.len() {
         if array.is_null(row) {
@@ -213,20 +211,20 @@ fn add_objects(array: &ArrayRef, into: &Bound<'_, PyList>) -> PyResult<()> {
                 into.append(inside)?;
             }
             integer if integer.is_integer() => {
-                let wide = cast(&array.slice(row, 1), &DataType::Int64).map_err(told)?;
+                let wide = cast(&array.slice(row, 1), &DataType::Int64).or_raise(py)?;
                 into.append(wide.as_primitive::<Int64Type>().value(0))?;
             }
             float if float.is_floating() => {
-                let wide = cast(&array.slice(row, 1), &DataType::Float64).map_err(told)?;
+                let wide = cast(&array.slice(row, 1), &DataType::Float64).or_raise(py)?;
                 into.append(wide.as_primitive::<Float64Type>().value(0))?;
             }
-            _ => into.append(array_value_to_string(array, row).map_err(told)?)?,
+            _ => into.append(array_value_to_string(array, row).or_raise(py)?)?,
         }
     }
     Ok(())
 }
 
-/// The record batches of anything that hands them on by Arrow's C interface, one at a time.
+/// The record batches of any object that exports them by Arrow's C interface, one at a time.
 #[pyclass(module = "exactbuyer._core", frozen)]
 pub(crate) struct ArrowInput {
     schema: SchemaRef,
@@ -258,8 +256,8 @@ impl ArrowInput {
     }
 
     fn __next__(&self, py: Python<'_>) -> PyResult<Option<Batches>> {
-        // It may wait, or run somebody's Python.
-        let next = py.detach(|| self.reader.lock().unwrap_or_else(PoisonError::into_inner).next());
+        // It may wait, or run Python code.
+        let next = py.detach(|| lock(&self.reader).next());
         match next {
             Some(Ok(batch)) => Ok(Some(Batches::of(self.schema.clone(), vec![batch]))),
             Some(Err(error)) => Err(PyValueError::new_err(format!("the data to enrich broke off: {error}"))),
@@ -268,7 +266,7 @@ impl ArrowInput {
     }
 }
 
-/// What a Python iterator of [`Batches`] gives, handed on as it comes: once.
+/// Exports the [`Batches`] of a Python iterator as they come. Works once.
 #[pyclass(module = "exactbuyer._core", frozen)]
 pub(crate) struct ArrowOutput {
     schema: SchemaRef,
@@ -292,19 +290,19 @@ impl ArrowOutput {
         py: Python<'py>,
         requested_schema: Option<Bound<'py, PyCapsule>>,
     ) -> PyResult<Bound<'py, PyCapsule>> {
-        let source = self.source.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let source = lock(&self.source).take();
         let source = source.ok_or_else(|| PyValueError::new_err("a reader can be read only once"))?;
-        let batches = Pulled { source, ready: Vec::new().into_iter() };
+        let batches = IteratorBatches { source, ready: Vec::new().into_iter() };
         exported(py, RecordBatchIterator::new(batches, self.schema.clone()), requested_schema)
     }
 }
 
-struct Pulled {
+struct IteratorBatches {
     source: Py<PyIterator>,
     ready: std::vec::IntoIter<RecordBatch>,
 }
 
-impl Iterator for Pulled {
+impl Iterator for IteratorBatches {
     type Item = Result<RecordBatch, ArrowError>;
 
     fn next(&mut self) -> Option<Self::Item> {

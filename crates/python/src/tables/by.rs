@@ -1,5 +1,4 @@
-//! The columns of a table that are looked up: of Arrow, read without the interpreter, or Python's
-//! own objects.
+//! The columns of a table that are looked up: Arrow columns, which are read without the interpreter, or Python objects.
 
 use std::sync::Arc;
 
@@ -9,10 +8,11 @@ use pyo3::prelude::*;
 use pyo3::types::{PyList, PyString, PyTuple};
 use pyo3_arrow::input::AnyArray;
 
+use crate::convert::OrRaise;
 use crate::input::entry::{Hints, Reader as ObjectReader, exact_below};
 use crate::input::rows::{Rows, named};
+use crate::settings;
 use crate::tables::arrow::Batches;
-use crate::{errors, settings};
 use exactbuyer_arrow::input::cells::Lens;
 use exactbuyer_arrow::input::marks::Marks;
 use exactbuyer_arrow::input::regions::{RegionReader, Regions};
@@ -21,13 +21,13 @@ use exactbuyer_core::error::Error;
 use exactbuyer_core::identifier::reading::{Reader, Reading, RowRegion};
 use exactbuyer_core::identifier::{FieldType, Invalid};
 
-/// Cells of Python's own read between two looks for Ctrl-C.
+/// Cells with Python objects that are read between two checks for Ctrl-C.
 const CELLS_BETWEEN_SIGNALS: usize = 1_024;
 
 enum Cells {
-    /// The chunks of a column of Arrow.
+    /// The chunks of an Arrow column.
     Arrow(Vec<ArrayRef>),
-    /// Objects in a list, and from which size on its floats may have lost digits.
+    /// Objects in a list, and the size from which its floats may have lost digits.
     Objects(Py<PyList>, f64),
 }
 
@@ -49,7 +49,7 @@ impl Cells {
         }
     }
 
-    /// What is to be sent of a column must not depend on where a type that cannot be read comes in it.
+    /// Fails before anything is sent if the column's type cannot be read, wherever its first value is.
     fn check(&self, read: impl FnOnce(&dyn Array) -> Result<(), Error>) -> Result<(), Error> {
         match self {
             Self::Arrow(chunks) => {
@@ -87,7 +87,7 @@ pub(crate) struct ByColumns {
 impl ByColumns {
     #[new]
     #[pyo3(signature = (columns, *, region=None, default_region=None, na_values=None))]
-    #[allow(clippy::type_complexity)] // as Python hands it over
+    #[allow(clippy::type_complexity)] // As Python passes it.
     fn new(
         py: Python<'_>,
         columns: Vec<(String, Option<String>, Bound<'_, PyAny>, String, Vec<String>)>,
@@ -111,8 +111,7 @@ impl ByColumns {
             fits(&cells)?;
             let column = Column { name, field_type, cells, marks: Marks::new(marks) };
             let lens = column.lens(&reader, Regions::Same(RowRegion::Default));
-            let checked = column.cells.check(|none| lens.read(none, &column.name).map(drop));
-            checked.map_err(|error| errors::exception(py, &error))?;
+            column.cells.check(|none| lens.read(none, &column.name).map(drop)).or_raise(py)?;
             read.push(column);
         }
         let region = match region {
@@ -120,8 +119,7 @@ impl ByColumns {
                 let cells = Cells::of(&cells, &dtype)?;
                 fits(&cells)?;
                 let mut regions = RegionReader::new(&reader);
-                let checked = cells.check(|none| regions.read(none, &name, &mut Vec::new()));
-                checked.map_err(|error| errors::exception(py, &error))?;
+                cells.check(|none| regions.read(none, &name, &mut Vec::new())).or_raise(py)?;
                 Some((name, cells))
             }
             None => None,
@@ -140,17 +138,16 @@ impl ByColumns {
         let mut columns = Vec::with_capacity(self.columns.len());
         for column in &self.columns {
             columns.push(match &column.cells {
-                Cells::Arrow(chunks) => {
-                    let read = py.detach(|| {
+                Cells::Arrow(chunks) => py
+                    .detach(|| {
                         let mut cells = Vec::with_capacity(stop - start);
                         for chunk in cut(chunks, start, stop) {
                             let regions = regions_from(named.as_deref(), cells.len());
                             cells.append(&mut column.lens(&self.reader, regions).read(&chunk, &column.name)?);
                         }
-                        Ok(cells)
-                    });
-                    read.map_err(|error| errors::exception(py, &error))?
-                }
+                        Ok::<_, Error>(cells)
+                    })
+                    .or_raise(py)?,
                 Cells::Objects(list, exact_below) => {
                     let objects = ObjectReader { texts: self.reader.clone(), exact_below: *exact_below };
                     let regions = regions_from(named.as_deref(), 0);
@@ -176,11 +173,11 @@ impl ByColumns {
         let mut regions = Vec::with_capacity(stop - start);
         match cells {
             Cells::Arrow(chunks) => {
-                let read = py.detach(|| {
+                py.detach(|| {
                     let mut chunks = cut(chunks, start, stop).into_iter();
                     chunks.try_for_each(|chunk| reader.read(&chunk, name, &mut regions))
-                });
-                read.map_err(|error| errors::exception(py, &error))?;
+                })
+                .or_raise(py)?;
             }
             Cells::Objects(list, _) => each(list.bind(py), start, stop, |_, item| {
                 regions.push(ObjectReader::region(item, |name| reader.text(name))?);
@@ -199,7 +196,7 @@ fn regions_from(named: Option<&[RowRegion]>, row: usize) -> Regions<'_> {
     }
 }
 
-/// Calls `read` with each item between these two, and looks for Ctrl-C now and then.
+/// Calls `read` with each item between these two, and checks for Ctrl-C now and then.
 fn each(
     list: &Bound<'_, PyList>,
     start: usize,
@@ -229,7 +226,7 @@ fn cut(chunks: &[ArrayRef], start: usize, stop: usize) -> Vec<Arc<dyn Array>> {
     parts
 }
 
-/// What an object in a cell comes to: junk is the row's trouble, not the table's.
+/// Reads an object in a cell. One that cannot be read makes its row invalid, and is not an error of the table.
 fn object(
     objects: &ObjectReader,
     lens: &Lens<'_>,
@@ -241,7 +238,7 @@ fn object(
     } else if item.is_instance_of::<PyList>() || item.is_instance_of::<PyTuple>() {
         Some(item.clone())
     } else {
-        // An array of numpy's.
+        // A numpy array.
         let class = item.get_type();
         let is_array = class.hasattr("tolist")? && class.hasattr("ndim")? && item.getattr("ndim")?.gt(0)?;
         if is_array { Some(item.call_method0("tolist")?) } else { None }

@@ -1,52 +1,43 @@
-//! Records of text files, as Python holds them: bytes go in as a file gives them, blocks of records
-//! come out, and bytes to write. What a record is, the core says.
+//! Records of text files: a file's bytes are fed, blocks of records and bytes to write come out. The crate `records`
+//! says what a record is.
 
-// What Python passes is made for the call: a list of names comes as a vector of its own.
+// pyo3 makes the values that it passes: a list of names becomes a new vector.
 #![allow(clippy::needless_pass_by_value)]
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use arrow_array::{ArrayRef, RecordBatch, StringArray};
 use arrow_schema::{Field, Schema};
-use pyo3::exceptions::{PyKeyError, PyValueError};
+use pyo3::exceptions::PyKeyError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use pyo3_arrow::PyRecordBatchReader;
 
+use crate::convert::OrRaise;
+use crate::runtime::lock;
 use crate::tables::arrow::Batches;
-use crate::tables::table::trouble;
 use exactbuyer_records::{Broken, CellStyle, CsvBlock, JsonBlock};
-
-fn broken(error: &Broken) -> PyErr {
-    PyValueError::new_err(error.to_string())
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 const fn style(defuse: bool) -> CellStyle {
     if defuse { CellStyle::Defused } else { CellStyle::Plain }
 }
 
-/// What is written while the interpreter does something else.
+/// Writes with the interpreter released.
 fn written(
     py: Python<'_>,
     write: impl Send + FnOnce(&mut Vec<u8>) -> Result<(), Broken>,
 ) -> PyResult<Bound<'_, PyBytes>> {
-    let bytes = py.detach(|| {
-        let mut bytes = Vec::new();
-        write(&mut bytes).map(|()| bytes)
-    });
-    Ok(PyBytes::new(py, &bytes.map_err(|error| broken(&error))?))
+    let mut bytes = Vec::new();
+    py.detach(|| write(&mut bytes)).or_raise(py)?;
+    Ok(PyBytes::new(py, &bytes))
 }
 
-fn batches_of(names: Vec<String>, columns: Vec<ArrayRef>) -> PyResult<Batches> {
+fn batches_of(py: Python<'_>, names: Vec<String>, columns: Vec<ArrayRef>) -> PyResult<Batches> {
     let fields = names.into_iter().zip(&columns);
     let fields: Vec<_> =
         fields.map(|(name, column)| Field::new(name, column.data_type().clone(), true)).collect();
     let schema = Arc::new(Schema::new(fields));
-    let batch = RecordBatch::try_new(schema.clone(), columns).map_err(|error| trouble(&error))?;
+    let batch = RecordBatch::try_new(schema.clone(), columns).or_raise(py)?;
     Ok(Batches::of(schema, vec![batch]))
 }
 
@@ -70,11 +61,11 @@ impl CsvSplitter {
     }
 
     fn feed(&self, py: Python<'_>, piece: &[u8]) -> PyResult<()> {
-        py.detach(|| lock(&self.splitter).feed(piece)).map_err(|error| broken(&error))
+        py.detach(|| lock(&self.splitter).feed(piece)).or_raise(py)
     }
 
     fn finish(&self, py: Python<'_>) -> PyResult<()> {
-        py.detach(|| lock(&self.splitter).finish()).map_err(|error| broken(&error))
+        py.detach(|| lock(&self.splitter).finish()).or_raise(py)
     }
 
     fn header(&self) -> Option<CsvPart> {
@@ -117,19 +108,22 @@ impl CsvPart {
         let place = self.names.iter().position(|other| other == name);
         let place = place.ok_or_else(|| PyKeyError::new_err(name.to_owned()))?;
         let cells = py.detach(|| self.block.column(place));
-        batches_of(vec![name.to_owned()], vec![Arc::new(cells)])
+        batches_of(py, vec![name.to_owned()], vec![Arc::new(cells)])
     }
 
     fn check_text(&self, py: Python<'_>) -> PyResult<()> {
-        py.detach(|| self.block.check_text()).map_err(|error| broken(&error))
+        py.detach(|| self.block.check_text()).or_raise(py)
     }
 
     fn table(&self, py: Python<'_>) -> PyResult<Batches> {
-        let columns = py.detach(|| {
-            let texts = (0..self.names.len()).map(|place| Ok(Arc::new(self.block.text(place)?) as ArrayRef));
-            texts.collect::<Result<Vec<_>, Broken>>()
-        });
-        batches_of(self.names.to_vec(), columns.map_err(|error| broken(&error))?)
+        let columns: Vec<_> = py
+            .detach(|| {
+                let texts =
+                    (0..self.names.len()).map(|place| Ok(Arc::new(self.block.text(place)?) as ArrayRef));
+                texts.collect::<Result<_, Broken>>()
+            })
+            .or_raise(py)?;
+        batches_of(py, self.names.to_vec(), columns)
     }
 
     fn beside<'py>(
@@ -151,7 +145,7 @@ impl CsvPart {
     ) -> PyResult<Bound<'py, PyBytes>> {
         let dropped = self.places(&dropped);
         let cells = added.iter().map(|name| Arc::new(StringArray::from(vec![name.as_str()])) as ArrayRef);
-        let names = batches_of(added.clone(), cells.collect())?;
+        let names = batches_of(py, added.clone(), cells.collect())?;
         written(py, |into| self.block.beside(names.batches(), &dropped, CellStyle::Plain, into))
     }
 }
@@ -177,7 +171,7 @@ impl JsonSplitter {
     }
 
     fn feed(&self, py: Python<'_>, piece: &[u8]) -> PyResult<()> {
-        py.detach(|| lock(&self.splitter).feed(piece)).map_err(|error| broken(&error))
+        py.detach(|| lock(&self.splitter).feed(piece)).or_raise(py)
     }
 
     fn finish(&self, py: Python<'_>) {
@@ -207,7 +201,7 @@ impl JsonPart {
     }
 
     fn names(&self, py: Python<'_>) -> PyResult<Vec<String>> {
-        let names = py.detach(|| {
+        py.detach(|| {
             let (mut seen, mut names) = (std::collections::HashSet::new(), Vec::new());
             self.block.names(|name| {
                 if !seen.contains(name) {
@@ -215,19 +209,19 @@ impl JsonPart {
                     names.push(name.to_owned());
                 }
             })?;
-            Ok(names)
-        });
-        names.map_err(|error: Broken| broken(&error))
+            Ok::<_, Broken>(names)
+        })
+        .or_raise(py)
     }
 
     fn column(&self, py: Python<'_>, name: &str) -> PyResult<Batches> {
-        let cells = py.detach(|| self.block.column(name)).map_err(|error| broken(&error))?;
-        batches_of(vec![name.to_owned()], vec![Arc::new(cells)])
+        let cells = py.detach(|| self.block.column(name)).or_raise(py)?;
+        batches_of(py, vec![name.to_owned()], vec![Arc::new(cells)])
     }
 
     fn table(&self, py: Python<'_>, names: Vec<String>) -> PyResult<Batches> {
-        let texts = py.detach(|| self.block.texts(&names)).map_err(|error| broken(&error))?;
-        batches_of(names, texts.into_iter().map(|column| Arc::new(column) as ArrayRef).collect())
+        let texts = py.detach(|| self.block.texts(&names)).or_raise(py)?;
+        batches_of(py, names, texts.into_iter().map(|column| Arc::new(column) as ArrayRef).collect())
     }
 
     fn beside<'py>(
@@ -241,7 +235,8 @@ impl JsonPart {
     }
 }
 
-/// Anything of Arrow's as records of a CSV file; the columns in `defused` are text for a spreadsheet.
+/// Any Arrow data as records of a CSV file. The columns in `defused` are written so that a spreadsheet reads them as
+/// text.
 #[pyfunction]
 pub(crate) fn csv_lines(
     py: Python<'_>,
@@ -264,7 +259,7 @@ pub(crate) fn csv_record(py: Python<'_>, cells: Vec<String>, delimiter: u8) -> B
     PyBytes::new(py, &bytes)
 }
 
-/// Anything of Arrow's as lines of JSON; the columns in `as_json` hold JSON already.
+/// Any Arrow data as lines of JSON. The columns in `as_json` already contain JSON.
 #[pyfunction]
 pub(crate) fn json_lines(
     py: Python<'_>,
@@ -279,5 +274,5 @@ pub(crate) fn json_lines(
 
 fn read(py: Python<'_>, data: PyRecordBatchReader) -> PyResult<Vec<RecordBatch>> {
     let reader = data.into_reader()?;
-    py.detach(|| reader.collect::<Result<_, _>>()).map_err(|error| trouble(&error))
+    py.detach(|| reader.collect::<Result<_, _>>()).or_raise(py)
 }

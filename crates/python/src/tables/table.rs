@@ -1,27 +1,26 @@
-//! Tables under construction, as Python holds them: outcomes go in while the interpreter does
-//! something else, record batches come out.
+//! Tables under construction: outcomes are added without the interpreter, record batches are taken out.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use arrow_schema::ArrowError;
-use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyCapsule, PyString};
 use pyo3_arrow::PyDataType;
 use pyo3_arrow::ffi::to_schema_pycapsule;
 
-use crate::errors;
+use crate::convert::OrRaise;
+use crate::runtime::lock;
 use crate::tables::arrow::Batches;
 use exactbuyer_arrow::{Assembler, DEFAULT, FIXED, Kind, Layout, Path, Wanted};
-use exactbuyer_core::error::Error;
 use exactbuyer_core::results::RowOutcome;
 
-/// A table under construction: what of it Python sees is the columns that are added.
+/// A table under construction. Python sees only the columns that are added.
 #[pyclass(module = "exactbuyer._core", frozen)]
 pub(crate) struct Table {
     layout: Arc<Layout>,
-    /// Whoever waits for it has let go of the interpreter, or whoever holds it needs none.
+    /// A thread that waits for it has released the interpreter, or the thread that holds it does not need the
+    /// interpreter.
     assembler: Mutex<Assembler>,
 }
 
@@ -37,12 +36,11 @@ impl Table {
         large_text: bool,
     ) -> PyResult<Self> {
         let wanted = columns.into_iter().map(|(name, path, kind)| {
-            let path = Path::parse(&path).map_err(|e| errors::exception(py, &e))?;
+            let path = Path::parse(&path).or_raise(py)?;
             Ok(Wanted { name, path, kind: self::kind(py, kind.as_ref())? })
         });
         let wanted = wanted.collect::<PyResult<_>>()?;
-        let layout = Layout::new(prefix, wanted, by, large_text).map_err(|e| errors::exception(py, &e))?;
-        let layout = Arc::new(layout);
+        let layout = Arc::new(Layout::new(prefix, wanted, by, large_text).or_raise(py)?);
         Ok(Self { assembler: Mutex::new(Assembler::new(layout.clone())), layout })
     }
 
@@ -55,7 +53,7 @@ impl Table {
     }
 
     fn expect(&self, py: Python<'_>, rows: usize) -> PyResult<()> {
-        py.detach(|| self.lock().expect(rows)).map_err(|error| trouble(&error))
+        py.detach(|| self.lock().expect(rows)).or_raise(py)
     }
 
     fn blocks(&self, py: Python<'_>) -> Vec<Batches> {
@@ -67,7 +65,7 @@ impl Table {
     }
 
     fn finish(&self, py: Python<'_>, rows: u64) -> PyResult<()> {
-        py.detach(|| self.lock().finish(rows)).map_err(|error| trouble(&error))
+        py.detach(|| self.lock().finish(rows)).or_raise(py)
     }
 
     fn misfits(&self, py: Python<'_>) -> u64 {
@@ -85,10 +83,10 @@ impl Table {
 
 impl Table {
     fn lock(&self) -> MutexGuard<'_, Assembler> {
-        self.assembler.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.assembler)
     }
 
-    /// Puts these outcomes where they belong. Needs no interpreter, and must hold none.
+    /// Adds these outcomes. The calling thread must not hold the interpreter.
     pub(crate) fn take(&self, outcomes: &mut VecDeque<RowOutcome>) -> Result<usize, ArrowError> {
         let count = outcomes.len();
         let mut assembler = self.lock();
@@ -97,23 +95,15 @@ impl Table {
     }
 }
 
-/// What Arrow could not do although it was asked for nothing unusual: a mistake of ours.
-pub(crate) fn trouble(error: &ArrowError) -> PyErr {
-    PyRuntimeError::new_err(format!("columns could not be made: {error}: please report this"))
-}
-
 fn kind(py: Python<'_>, kind: Option<&Bound<'_, PyAny>>) -> PyResult<Kind> {
-    let told = |error: Error| errors::exception(py, &error);
-    match kind {
-        None => Ok(Kind::default()),
-        Some(kind) => match kind.cast::<PyString>() {
-            Ok(name) => Kind::named(name.to_str()?).map_err(told),
-            Err(_) => Kind::of(kind.extract::<PyDataType>()?.into_inner()).map_err(told),
-        },
+    let Some(kind) = kind else { return Ok(Kind::default()) };
+    match kind.cast::<PyString>() {
+        Ok(name) => Kind::named(name.to_str()?).or_raise(py),
+        Err(_) => Kind::of(kind.extract::<PyDataType>()?.into_inner()).or_raise(py),
     }
 }
 
-/// Adds the frozen set of columns to the module.
+/// Adds the lists of columns to the module.
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("FIXED_COLUMNS", FIXED)?;
     module.add("DEFAULT_COLUMNS", DEFAULT.to_vec())

@@ -241,9 +241,9 @@ fn a_call_beyond_the_credits_is_refused_whole() {
 #[test]
 fn too_many_calls_get_the_html_page() {
     for (retry_after, looks_right) in [
-        (RetryAfter::Unsaid, (|said| said.is_none()) as fn(Option<&str>) -> bool),
-        (RetryAfter::Seconds, |said| said.is_some_and(|s| (1..=60).contains(&s.parse().unwrap_or(0)))),
-        (RetryAfter::Date, |said| said.is_some_and(|date| httpdate::parse_http_date(date).is_ok())),
+        (None, (|said| said.is_none()) as fn(Option<&str>) -> bool),
+        (Some(RetryAfter::Seconds), |said| said.is_some_and(|s| (1..=60).contains(&s.parse().unwrap_or(0)))),
+        (Some(RetryAfter::Date), |said| said.is_some_and(|date| httpdate::parse_http_date(date).is_ok())),
     ] {
         let sandbox = start(Options { requests_per_minute: Some(2), retry_after, ..everybody() });
         let answers: Vec<_> = (0..3).map(|_| call(&sandbox, &emails(&["a@x.example"]), &[])).collect();

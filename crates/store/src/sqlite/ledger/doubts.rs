@@ -11,15 +11,17 @@ use super::super::tables::{BlockCache, DecodedBlock, Fields, state};
 use super::super::threads::Shared;
 
 /// A lookup that may have been charged.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Doubt {
     /// The lookup's identifier.
+    #[serde(flatten)]
     pub identifier: Identifier,
     /// The required fields.
     pub required_fields: Fields,
     /// The number of the request in the journal.
     pub request: i64,
     /// When it was sent, in milliseconds since 1970.
+    #[serde(rename = "sent_at_ms")]
     pub sent_ms: i64,
     /// Credits that this lookup may have cost in addition to the known credits: 0 if the request's known credits include
     /// it.
@@ -38,7 +40,7 @@ pub enum Resolution {
 }
 
 /// What was resolved.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Resolved {
     /// Lookups.
     pub lookups: u64,

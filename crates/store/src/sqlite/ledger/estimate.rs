@@ -14,7 +14,7 @@ use super::ceilings::spent;
 const LATEST: i64 = 1_000;
 
 /// The outcome of recent requests.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Yield {
     /// Lookups with a contact.
     pub hits: u64,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use rusqlite::{Connection, params};
+use serde::Serialize as _;
 
 use exactbuyer_core::config::Per;
 use exactbuyer_core::error::{Error, ErrorKind};
@@ -17,20 +18,24 @@ use super::ceilings::{check_time_zone, period_start};
 const PAGE: i64 = 10_000;
 
 /// A request in the journal.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct JournalEntry {
     /// Its number.
     pub request: i64,
     /// When it was sent, in milliseconds since 1970.
+    #[serde(rename = "sent_at_ms")]
     pub sent_ms: i64,
     /// When it was settled; `None` while it is in flight.
+    #[serde(rename = "settled_at_ms")]
     pub settled_ms: Option<i64>,
     /// `answered`, `unknown`, `left` (its process died), `refused`, `too_large`, `paused`, `busy` or `not_sent`; empty while
     /// it is in flight.
     pub outcome: String,
     /// The HTTP status, if there was a reply.
+    #[serde(rename = "http_status")]
     pub status: Option<u16>,
     /// How long it took, in milliseconds.
+    #[serde(rename = "took_s", serialize_with = "as_seconds")]
     pub took_ms: Option<i64>,
     /// The required fields.
     pub required_fields: Fields,
@@ -55,7 +60,7 @@ pub struct JournalEntry {
 }
 
 /// Requests that have something in common, added up.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
 pub struct SummaryRow {
     /// What they have in common, in the order of `by`; `None` if they do not have a tag.
     pub group: Vec<Option<String>>,
@@ -72,7 +77,7 @@ pub struct SummaryRow {
 }
 
 /// The journal of a month compared with the service's invoice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 pub struct Reconciliation {
     /// Credits known to be charged.
     pub charged: u64,
@@ -87,7 +92,7 @@ pub struct Reconciliation {
 }
 
 /// What is in a store.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Info {
     /// The service whose answers it has.
     pub service: String,
@@ -96,6 +101,7 @@ pub struct Info {
     /// The version of the rules of canonical forms.
     pub rules_version: u32,
     /// When it was created, in milliseconds since 1970.
+    #[serde(rename = "created_at_ms")]
     pub created_ms: i64,
     /// Bytes on the disk, side files included.
     pub bytes: u64,
@@ -115,6 +121,15 @@ pub struct Info {
     pub credits: u64,
     /// Credits that may have been charged in addition.
     pub credits_in_doubt: u64,
+}
+
+#[expect(
+    clippy::ref_option,
+    clippy::cast_precision_loss,
+    reason = "serde passes it so; no request takes 2^53 ms"
+)]
+fn as_seconds<S: serde::Serializer>(ms: &Option<i64>, into: S) -> Result<S::Ok, S::Error> {
+    ms.map(|ms| ms as f64 / 1_000.0).serialize(into)
 }
 
 impl SqliteStore {

@@ -22,9 +22,10 @@ const PAGE: i64 = 256;
 const REPLIES: i64 = 16;
 
 /// An answer that was found.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Contact {
     /// The lookup's identifier. For a kept reply: the identifier that is searched for.
+    #[serde(flatten)]
     pub identifier: Identifier,
     /// The required fields.
     pub required_fields: Fields,
@@ -35,6 +36,7 @@ pub struct Contact {
     /// When it was answered, in milliseconds since 1970.
     pub fetched_at_ms: i64,
     /// The contact's JSON text.
+    #[serde(rename = "enriched_contact")]
     pub record: Option<Bytes>,
 }
 

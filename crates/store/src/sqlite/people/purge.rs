@@ -25,7 +25,7 @@ const AT_ONCE: i64 = 200;
 const LONGEST_READ: Duration = Duration::from_secs(2);
 
 /// What a purge did.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Purged {
     /// Identifiers that are `not_sent` from now on.
     pub identifiers: u64,

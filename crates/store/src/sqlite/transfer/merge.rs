@@ -21,7 +21,7 @@ use super::super::threads::{Shared, WriterState};
 use super::other_store::{self, COLUMNS, Head, OtherRequest, Token};
 
 /// What a merge did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 pub struct Merged {
     /// Requests that were taken over, with their outcomes.
     pub requests: u64,

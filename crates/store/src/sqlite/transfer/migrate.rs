@@ -20,9 +20,10 @@ use super::super::threads::{Shared, WriterState};
 use super::backup;
 
 /// What a migration did.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Migrated {
     /// The path of the backup; `None` if there was nothing to do.
+    #[serde(skip)] // serde refuses a path that is not UTF-8.
     pub backup: Option<PathBuf>,
     /// Lookups that have another canonical form now.
     pub rekeyed: u64,

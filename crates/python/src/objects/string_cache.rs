@@ -1,5 +1,5 @@
-//! What the texts of one place were made into: made once where they repeat (countries, industries,
-//! the coordinates of a city), made anew where they do not (names, addresses).
+//! A cache of the objects that texts at one location became. It is used where texts repeat (countries, industries, the
+//! coordinates of a city), and switches itself off where they do not (names, addresses).
 
 use pyo3::prelude::*;
 use pyo3::types::PyString;
@@ -8,45 +8,44 @@ use crate::ffi::latin1;
 
 /// Longer texts hardly repeat, and comparing them costs more.
 const LONGEST: usize = 39;
-/// How many buckets a table has, and how many of [`TRIAL`] texts may be made anew before the next table
-/// is tried. The small one costs little where there are few texts; of a few dozen, some drive each
-/// other out of it. The large one is worth it for a quarter, as making a text costs about four times
-/// what looking does.
+/// The number of buckets of a table, and how many of [`TRIAL`] texts may be missing from it before the next table is
+/// tried. The small table costs little if there are few texts; a few dozen texts replace each other in it. The large
+/// table pays if a quarter of the texts are found, because building a text costs about four times as much as a look-up.
 const SIZES: [(usize, u32); 2] = [(32, TRIAL / 32), (512, TRIAL / 4 * 3)];
-/// After so many texts it is judged whether keeping them was worth it.
+/// The number of texts after which the cache decides whether it pays.
 const TRIAL: u32 = 512;
 
-/// A text, and the object that was made of it.
+/// A text, and the object that was built from it.
 #[derive(Default)]
 struct Entry {
     ends: Ends,
     object: Option<Py<PyAny>>,
 }
 
-/// Two texts that fall into one bucket can both stay; it is one line of the processor's cache.
+/// Two texts with the same bucket can both stay. A bucket is one line of the processor's cache.
 #[derive(Default)]
 #[repr(align(64))]
 struct Bucket([Entry; 2]);
 const _: () = assert!(size_of::<Bucket>() == 64 || size_of::<usize>() < 8);
 
-/// The texts met at one place.
+/// The texts seen at one location.
 #[derive(Default)]
-pub(super) struct Repeats {
+pub(super) struct StringCache {
     buckets: Vec<Bucket>,
-    /// Of each entry, what is between the ends; nothing, of most. Beside them, so that they are small.
+    /// For each entry, what is between the ends: mostly nothing. Stored apart, so that buckets are small.
     middles: Vec<[Middle; 2]>,
     stage: usize,
     looked: u32,
     found: u32,
 }
 
-impl Repeats {
-    /// Where nothing is kept.
+impl StringCache {
+    /// A cache that stores nothing.
     pub(super) fn off() -> Self {
         Self { stage: SIZES.len(), ..Self::default() }
     }
 
-    /// What `make` makes of this text, or made of it before.
+    /// The object that `make` builds from this text, or has built from it before.
     #[inline]
     pub(super) fn get<'py>(
         &mut self,
@@ -84,7 +83,7 @@ impl Repeats {
             }
         }
         let object = make(py, text)?;
-        // The one that came first goes.
+        // The older one is replaced.
         entries.swap(0, 1);
         middles.swap(0, 1);
         entries[0] = Entry { ends, object: Some(object.clone().unbind()) };
@@ -92,7 +91,7 @@ impl Repeats {
         Ok(object)
     }
 
-    /// Goes on, or on with a larger table, or without.
+    /// Continues, continues with a larger table, or switches the cache off.
     fn judge(&mut self) {
         let most = SIZES.get(self.stage).map_or(0, |(_, most)| *most);
         if self.looked - self.found > most {
@@ -108,9 +107,8 @@ impl Repeats {
 /// Bytes at either end of a text that are compared as one number.
 const END: usize = 8;
 
-/// The length, the first bytes and the last: for a text of up to sixteen, the whole of it. So most
-/// texts are told by comparing numbers, and what was kept need not be fetched from memory to see
-/// whether it is the same.
+/// The length, the first bytes and the last bytes: of a text of up to sixteen bytes, all of it. So most texts are
+/// compared as numbers, and the stored string need not be loaded from memory.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
 struct Ends {
     first: u64,
@@ -133,14 +131,14 @@ impl Ends {
         Self { first, last, len: text.len() }
     }
 
-    /// Whether nothing lies between them.
+    /// Whether nothing is between them.
     const fn are_all(self) -> bool {
         self.len <= 2 * END
     }
 }
 
-/// What lies between the ends of a text of up to [`LONGEST`] bytes, as numbers: the eight bytes behind the
-/// first ones, those before the last ones, and eight more where these two do not meet.
+/// What is between the ends of a text of up to [`LONGEST`] bytes, as numbers: the eight bytes after the first ones, the
+/// eight before the last ones, and eight more if these two do not meet.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
 struct Middle([u64; 3]);
 const _: () = assert!(LONGEST <= 5 * END, "of a longer text some bytes would be left out");
@@ -160,12 +158,12 @@ impl Middle {
     }
 }
 
-/// Different texts hardly ever share one.
+/// Different texts rarely have the same hash.
 #[inline]
 const fn hash(ends: Ends, Middle([second, third, fourth]): Middle) -> usize {
     let between = second ^ third.rotate_left(17) ^ fourth.rotate_left(41);
     let mixed = ends.first ^ ends.last.rotate_left(29) ^ between ^ ends.len as u64;
-    // The upper bits are the well mixed ones.
+    // The upper bits are mixed best.
     (mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 48) as usize
 }
 
