@@ -14,14 +14,7 @@ use exactbuyer_sandbox::{BadLuck, Fault, Ledger, Options, RetryAfter, Sandbox};
 /// Adds the sandbox's classes to the extension module.
 pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<PySandbox>()?;
-    module.add_class::<PyLedger>()?;
-    module.add_function(wrap_pyfunction!(sandbox_faults, module)?)
-}
-
-/// The names of all faults, for the test that compares them with Python's list.
-#[pyfunction]
-fn sandbox_faults() -> Vec<&'static str> {
-    Fault::ALL.iter().map(|fault| fault.name()).collect()
+    module.add_class::<PyLedger>()
 }
 
 /// A duration that Python gave in seconds.
@@ -224,7 +217,7 @@ impl PyLedger {
                     request.header_names.iter().map(ToString::to_string).collect(),
                     request.body_bytes,
                     request.status,
-                    request.fault.map(Fault::name),
+                    request.fault.map(Fault::as_str),
                     request.lookups,
                     request.credits,
                 )

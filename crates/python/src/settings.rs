@@ -72,10 +72,7 @@ fn apply(name: &str, value: &Bound<'_, PyAny>, config: &mut Config, network: &mu
     match name {
         "required_fields" => config.required_fields = required_fields(value)?,
         "max_credits" => config.max_credits = value.extract()?,
-        "per" => {
-            let words = [("run", Per::Run), ("day", Per::Day), ("month", Per::Month), ("store", Per::Store)];
-            config.per = word(name, value, &words)?;
-        }
+        "per" => config.per = word(name, value, Per::from_name)?,
         "time_zone" => {
             config.time_zone = value.extract::<String>()?.into();
             check_time_zone(&config.time_zone).map_err(told)?;
@@ -87,10 +84,7 @@ fn apply(name: &str, value: &Bound<'_, PyAny>, config: &mut Config, network: &mu
             config.tags = tags.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
         }
         "max_in_doubt" => config.max_in_doubt = value.extract()?,
-        "on_unknown" => {
-            let words = [("hold", OnUnknown::Hold), ("resend", OnUnknown::Resend)];
-            config.on_unknown = word(name, value, &words)?;
-        }
+        "on_unknown" => config.on_unknown = word(name, value, OnUnknown::from_name)?,
         "requests_per_minute" => config.requests_per_minute = value.extract()?,
         "max_concurrency" => config.max_concurrency = value.extract()?,
         "chunk_size" => config.chunk_size = value.extract()?,
@@ -98,10 +92,7 @@ fn apply(name: &str, value: &Bound<'_, PyAny>, config: &mut Config, network: &mu
         "timeout_s" => network.timeout = seconds(value)?,
         "connect_timeout_s" => network.connect_timeout = seconds(value)?,
         "grace_s" => config.grace = seconds(value)?,
-        "body" => {
-            let words = [("form", BodyFormat::Form), ("json", BodyFormat::Json)];
-            config.body = word(name, value, &words)?;
-        }
+        "body" => config.body = word(name, value, BodyFormat::from_name)?,
         "default_region" => {
             config.rules = Rules::new(value.extract::<Option<String>>()?.as_deref()).map_err(told)?;
         }
@@ -168,8 +159,7 @@ fn seconds(value: &Bound<'_, PyAny>) -> PyResult<Duration> {
     Duration::try_from_secs_f64(value.extract()?).map_err(|error| PyValueError::new_err(error.to_string()))
 }
 
-fn word<T: Copy>(name: &str, value: &Bound<'_, PyAny>, words: &[(&str, T)]) -> PyResult<T> {
+fn word<T>(name: &str, value: &Bound<'_, PyAny>, from_name: impl Fn(&str) -> Option<T>) -> PyResult<T> {
     let given: String = value.extract()?;
-    let known = words.iter().find(|(word, _)| given == *word).map(|&(_, meant)| meant);
-    known.ok_or_else(|| PyValueError::new_err(format!("{name} cannot be {given}")))
+    from_name(&given).ok_or_else(|| PyValueError::new_err(format!("{name} cannot be {given}")))
 }

@@ -6,6 +6,7 @@
 
 mod domain;
 mod email;
+mod field_type;
 mod inference;
 mod invalid;
 mod once;
@@ -15,6 +16,7 @@ mod social;
 mod text;
 mod wrapping;
 
+pub use field_type::FieldType;
 pub use invalid::Invalid;
 pub use phone::Region;
 
@@ -30,41 +32,6 @@ const MOST_READINGS: usize = 3;
 
 /// The shortest number that is compared with the end of another.
 const LOCAL_DIGITS: usize = 7;
-
-/// What kind of identifier a lookup asks by. The names are the vendor's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[repr(u8)]
-pub enum FieldType {
-    /// An e-mail address.
-    Email,
-    /// A phone number.
-    Phone,
-    /// The address of a profile on a social network.
-    SocialProfile,
-}
-
-impl FieldType {
-    /// The vendor's name of it.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Email => "email",
-            Self::Phone => "phone",
-            Self::SocialProfile => "social_profile",
-        }
-    }
-
-    /// The field type of that name, if there is one.
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        match name {
-            "email" => Some(Self::Email),
-            "phone" => Some(Self::Phone),
-            "social_profile" => Some(Self::SocialProfile),
-            _ => None,
-        }
-    }
-}
 
 /// Something that can be looked up: a field type and a canonical form.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
