@@ -29,6 +29,7 @@ __all__ = [
     "Table",
     "__version__",
     "_decode_reply",
+    "_lists",
     "_make_rows",
     "_promote",
     "after_fork",
@@ -40,7 +41,6 @@ __all__ = [
     "error_classes",
     "json_lines",
     "migrate_store",
-    "sandbox_faults",
     "service_of",
 ]
 
@@ -54,6 +54,9 @@ def _make_rows(outcomes: list[tuple[Any, bytes | None, int]]) -> list[dict[str, 
 
 def _promote() -> None:
     """Counts what is alive among the cyclic collector's old objects: for tests."""
+
+def _lists() -> dict[str, list[str]]:
+    """The names in each of the core's lists, by the name of Python's `Literal`: for tests."""
 
 def error_classes() -> list[str]:
     """The name of the class in `exactbuyer.exceptions` for each kind of error of the core."""
@@ -319,6 +322,9 @@ class Engine:
         The first one with a key settles it; without one nothing is sent.
         """
 
+    def _settings(self) -> str:
+        """The settings that are used, without the proxy: for tests."""
+
     def close(self, grace_s: float) -> None:
         """Stops every call and waits until they are over, at most so long."""
 
@@ -443,9 +449,6 @@ class StoreExport:
 
     def lines(self) -> list[str]:
         """The next lines, at most some; none at the end."""
-
-def sandbox_faults() -> list[str]:
-    """The names of all faults."""
 
 @final
 class SandboxServer:

@@ -55,7 +55,14 @@ VAGUE = frozenset({"common", "helper", "helpers", "misc", "type", "types", "util
 
 MAX_LINES = 400
 MAX_FILES = 14
-SOURCES = ("crates/**/*.rs", "tests/**/*.rs", "python/**/*.py", "tests/**/*.py", "benchmarks/*.*", "examples/*.py")
+SOURCES = (
+    "crates/**/*.rs",
+    "tests/**/*.rs",
+    "python/**/*.py",
+    "tests/**/*.py",
+    "benchmarks/*.*",
+    "examples/*.py",
+)
 
 
 @dataclass
