@@ -177,6 +177,15 @@ mod tests {
     }
 
     #[test]
+    fn every_field_type_is_read() {
+        for field_type in FieldType::ALL {
+            let body =
+                format!(r#"{{"query_list":[{{"field_type":"{}","value":"a"}}]}}"#, field_type.as_str());
+            assert_eq!(from_json(body.as_bytes()).unwrap().asked[0].field_type, field_type);
+        }
+    }
+
+    #[test]
     fn what_the_documentation_does_not_allow_is_refused() {
         let too_many = format!("[{}]", vec![r#"{"field_type":"email","value":"a@x"}"#; 1001].join(","));
         for list in [
