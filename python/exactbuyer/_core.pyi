@@ -29,6 +29,7 @@ __all__ = [
     "Table",
     "__version__",
     "_decode_reply",
+    "_lists",
     "_make_rows",
     "_promote",
     "after_fork",
@@ -40,7 +41,6 @@ __all__ = [
     "error_classes",
     "json_lines",
     "migrate_store",
-    "sandbox_faults",
     "service_of",
 ]
 
@@ -54,6 +54,9 @@ def _make_rows(outcomes: list[tuple[Any, bytes | None, int]]) -> list[dict[str, 
 
 def _promote() -> None:
     """Moves all objects to the cyclic collector's old ones: for tests."""
+
+def _lists() -> dict[str, list[str]]:
+    """The names in each of the core's lists, by the name of Python's `Literal`: for tests."""
 
 def error_classes() -> list[str]:
     """The class in `exactbuyer.exceptions` for each kind of error of the core."""
@@ -302,6 +305,9 @@ class Engine:
         Otherwise a lookup is forgotten 100,000 rows after the last row with it.
         """
 
+    def _settings(self) -> str:
+        """The settings that are used, without the proxy: for tests."""
+
     def close(self, grace_s: float) -> None:
         """Stops every call and waits until they are over, at most this long."""
 
@@ -424,8 +430,6 @@ class StoreExport:
 
     def lines(self) -> list[str]:
         """The next lines; none at the end."""
-
-def sandbox_faults() -> list[str]: ...
 
 @final
 class SandboxServer:

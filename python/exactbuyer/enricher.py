@@ -27,7 +27,7 @@ from ._traceback import short_traceback
 from .exceptions import ConfigError
 from .settings import (
     BASE_URL,
-    SETTINGS,
+    DEFINITIONS,
     Body,
     Budget,
     Copies,
@@ -165,7 +165,7 @@ class BulkEnricher(BlockingCalls, AwaitableCalls, TableCalls):
         with short_traceback:
             if key is not None:
                 key.check("api_key", f"pass None to read {KEY_VARIABLE}, or a key")
-            given = {name: value for name, value in locals().items() if name in SETTINGS}
+            given = {name: value for name, value in locals().items() if name in DEFINITIONS}
             settings = checked(**given | {"base_url": hidden_url, "proxy": hidden_proxy})
             if isinstance(store, str) and store == "auto":
                 warn_if_elsewhere(settings.store)

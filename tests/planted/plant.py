@@ -30,6 +30,9 @@ ROOT = Path(__file__).resolve().parents[2]
 # What cargo needs of the tree; the documents are there because the crate may include them.
 COPIED = ("Cargo.toml", "Cargo.lock", "README.md", "crates", "tests", "benchmarks")
 
+# What was built.
+NOT_COPIED = shutil.ignore_patterns("__pycache__", "*.so")
+
 # The clock of the simulation stands still while a bug spins; nothing else takes this long.
 LONGEST_S = 600
 
@@ -106,18 +109,18 @@ class Caught:
 class Tree:
     """The copy that bugs are planted in."""
 
-    def __init__(self, place: Path) -> None:
+    def __init__(self, place: Path, names: tuple[str, ...] = COPIED) -> None:
         self.path = place / "tree"
         # Of its own: cargo takes two copies of one crate for the same, and would pass off a planted build as
         # the sound one.
         self.target = place / "target"
         shutil.rmtree(self.path, ignore_errors=True)
-        for name in COPIED:
+        for name in names:
             source, copy = ROOT / name, self.path / name
             copy.parent.mkdir(parents=True, exist_ok=True)
             # Without the times of the originals: to cargo, all of it is new.
             if source.is_dir():
-                shutil.copytree(source, copy, copy_function=shutil.copy)
+                shutil.copytree(source, copy, copy_function=shutil.copy, ignore=NOT_COPIED)
             else:
                 shutil.copy(source, copy)
 

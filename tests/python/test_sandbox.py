@@ -15,8 +15,7 @@ from urllib.parse import urlencode, urlsplit
 
 import pytest
 
-from exactbuyer import _core
-from exactbuyer.sandbox import FAULTS, Sandbox, main
+from exactbuyer.sandbox import Sandbox, main
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,10 +50,6 @@ def found(url: str, values: Sequence[str], **more: Any) -> list[Any]:
     status, _, body = call(url, values, **more)
     assert status == 200
     return [contact["enriched_contact"] for contact in json.loads(body)["contacts"]]
-
-
-def test_the_lists_of_faults_agree() -> None:
-    assert list(FAULTS) == _core.sandbox_faults()
 
 
 def test_pins_misses_and_rejections() -> None:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import copy
-import inspect
 import pickle
 import re
-from dataclasses import fields
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -14,7 +12,6 @@ from typing import Any
 import pytest
 
 from exactbuyer import BulkEnricher, ConfigError
-from exactbuyer.settings import Settings
 
 KEY = "key-canary-7f3a"
 
@@ -95,11 +92,6 @@ def test_what_is_accepted_is_kept_in_one_unit() -> None:
     assert settings.required_fields == ("phone", "email")
     assert settings.credit_price == (Decimal("0.05"), "EUR")
     assert settings.base_url == "http://127.0.0.1:8080"
-
-
-def test_settings_are_the_constructors_arguments() -> None:
-    arguments = [name for name in inspect.signature(BulkEnricher).parameters if name != "api_key"]
-    assert [field.name for field in fields(Settings)] == arguments
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 # The rooms of `crates/core`. A room may use those before it. A file belongs to the longest name that fits it.
 ROOMS = (
+    "listed",
     "error",
     "secret",
     "identifier",
@@ -55,7 +56,14 @@ VAGUE = frozenset({"common", "helper", "helpers", "misc", "type", "types", "util
 
 MAX_LINES = 400
 MAX_FILES = 14
-SOURCES = ("crates/**/*.rs", "tests/**/*.rs", "python/**/*.py", "tests/**/*.py", "benchmarks/*.*", "examples/*.py")
+SOURCES = (
+    "crates/**/*.rs",
+    "tests/**/*.rs",
+    "python/**/*.py",
+    "tests/**/*.py",
+    "benchmarks/*.*",
+    "examples/*.py",
+)
 
 
 @dataclass

@@ -9,42 +9,39 @@ use serde::de::{Deserialize, Deserializer, Error};
 use crate::identifier::Rules;
 use crate::service::limits;
 
-/// What to do with a lookup whose outcome is unknown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum OnUnknown {
-    /// Leave it: its rows get the status `unknown`.
-    #[default]
-    Hold,
-    /// Send it again; the doubt stays counted.
-    Resend,
+crate::listed! {
+    /// What to do with a lookup whose outcome is unknown.
+    pub enum OnUnknown {
+        /// Leave it: its rows get the status `unknown`.
+        Hold = "hold",
+        /// Send it again; the doubt stays counted.
+        Resend = "resend",
+    }
 }
 
-/// Over what `max_credits` is counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Per {
-    /// Each run by itself.
-    Run,
-    /// A calendar day.
-    Day,
-    /// A calendar month.
-    Month,
-    /// Everything that the store has on record; without a durable one, everything that this engine
-    /// sends.
-    #[default]
-    Store,
+crate::listed! {
+    /// Over what `max_credits` is counted.
+    pub enum Per {
+        /// Each run by itself.
+        Run = "run",
+        /// A calendar day.
+        Day = "day",
+        /// A calendar month.
+        Month = "month",
+        /// Everything that the store has on record; without a durable one, everything that this engine
+        /// sends.
+        Store = "store",
+    }
 }
 
-/// How the body is encoded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum BodyFormat {
-    /// `application/x-www-form-urlencoded`, each field JSON text.
-    #[default]
-    Form,
-    /// `application/json`.
-    Json,
+crate::listed! {
+    /// How the body is encoded.
+    pub enum BodyFormat {
+        /// `application/x-www-form-urlencoded`, each field JSON text.
+        Form = "form",
+        /// `application/json`.
+        Json = "json",
+    }
 }
 
 /// Names and values.

@@ -18,7 +18,7 @@
 //! | [`store`] | the [`Store`] trait: what was asked and paid |
 //! | [`schedule`] | what a run sends next, and what follows from each reply |
 //!
-//! [`config`], [`error`] and [`secret`] are what all of them may name.
+//! [`config`], [`error`], [`secret`] and the macro [`listed!`] are what all of them may name.
 //!
 //! [`Transport`]: service::transport::Transport
 //! [`Store`]: store::Store
@@ -30,6 +30,7 @@ pub mod concurrency;
 pub mod config;
 pub mod error;
 pub mod identifier;
+mod listed;
 pub mod outcome;
 pub mod pace;
 pub mod plan;

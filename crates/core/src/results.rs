@@ -13,50 +13,24 @@ use crate::identifier::Invalid;
 
 pub use standard_json::standard_json;
 
-/// What became of a row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[repr(u8)]
-pub enum Status {
-    /// A contact was found.
-    Found,
-    /// The vendor was asked, and has nobody.
-    NotFound,
-    /// There was nothing to ask.
-    Missing,
-    /// What stands there cannot be looked up.
-    Invalid,
-    /// The vendor refused this record.
-    Rejected,
-    /// It was sent and may have been charged; what came of it cannot be told.
-    Unknown,
-    /// It was not sent, or refused free of charge: asking again costs what asking once does.
-    NotSent,
-}
-
-impl Status {
-    /// All of them, in the order of a receipt.
-    pub const ALL: [Self; 7] = [
-        Self::Missing,
-        Self::Invalid,
-        Self::Found,
-        Self::NotFound,
-        Self::Rejected,
-        Self::Unknown,
-        Self::NotSent,
-    ];
-
-    /// The word people see.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Found => "found",
-            Self::NotFound => "not_found",
-            Self::Missing => "missing",
-            Self::Invalid => "invalid",
-            Self::Rejected => "rejected",
-            Self::Unknown => "unknown",
-            Self::NotSent => "not_sent",
-        }
+crate::listed! {
+    /// What became of a row. The order is that of a receipt.
+    #[repr(u8)]
+    pub enum Status {
+        /// There was nothing to ask.
+        Missing = "missing",
+        /// What stands there cannot be looked up.
+        Invalid = "invalid",
+        /// A contact was found.
+        Found = "found",
+        /// The vendor was asked, and has nobody.
+        NotFound = "not_found",
+        /// The vendor refused this record.
+        Rejected = "rejected",
+        /// It was sent and may have been charged; what came of it cannot be told.
+        Unknown = "unknown",
+        /// It was not sent, or refused free of charge: asking again costs what asking once does.
+        NotSent = "not_sent",
     }
 }
 
@@ -125,7 +99,7 @@ pub struct RowOutcome {
     pub fetched_at_ms: Option<i64>,
 }
 
-/// What a run took. In rows: `rows` is the sum of the seven statuses, of which `duplicates` and
+/// What a run took. In rows: `rows` is the sum of all statuses, of which `duplicates` and
 /// `from_store` cost nothing of their own.
 ///
 /// It is serialized under the names of Python's `Receipt`.
@@ -135,7 +109,7 @@ pub struct Receipt {
     pub rows: u64,
     /// Rows of each status, by [`Status`]'s own number.
     #[serde(flatten, serialize_with = "by_name")]
-    pub by_status: [u64; 7],
+    pub by_status: [u64; Status::ALL.len()],
     /// Rows answered by another row's lookup.
     pub duplicates: u64,
     /// Rows answered by the store.

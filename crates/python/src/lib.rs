@@ -37,7 +37,29 @@ mod _core {
     #[pymodule_export]
     use super::tables::table::Table;
 
+    use std::collections::BTreeMap;
+
+    use exactbuyer_core::config::{BodyFormat, OnUnknown, Per};
+    use exactbuyer_core::identifier::FieldType;
+    use exactbuyer_core::results::Status;
+    use exactbuyer_core::service::limits::REQUIRED_FIELDS;
+    use exactbuyer_sandbox::Fault;
     use pyo3::prelude::*;
+
+    /// The core's lists, for the test that compares Python's `Literal`s with them.
+    #[pyfunction]
+    #[pyo3(name = "_lists")]
+    fn lists() -> BTreeMap<&'static str, Vec<&'static str>> {
+        BTreeMap::from([
+            ("FieldType", FieldType::ALL.map(FieldType::as_str).to_vec()),
+            ("RequiredField", REQUIRED_FIELDS.to_vec()),
+            ("Status", Status::ALL.map(Status::as_str).to_vec()),
+            ("OnUnknown", OnUnknown::ALL.map(OnUnknown::as_str).to_vec()),
+            ("Per", Per::ALL.map(Per::as_str).to_vec()),
+            ("Body", BodyFormat::ALL.map(BodyFormat::as_str).to_vec()),
+            ("Fault", Fault::ALL.map(Fault::as_str).to_vec()),
+        ])
+    }
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

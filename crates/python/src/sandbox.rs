@@ -17,14 +17,7 @@ use exactbuyer_sandbox::{BadLuck, Fault, Ledger, Options, Request, Sandbox};
 /// Adds the sandbox's classes to the extension module.
 pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<PySandbox>()?;
-    module.add_class::<PyLedger>()?;
-    module.add_function(wrap_pyfunction!(sandbox_faults, module)?)
-}
-
-/// The names of all faults, for the test that compares them with Python's list.
-#[pyfunction]
-fn sandbox_faults() -> Vec<&'static str> {
-    Fault::ALL.iter().map(|fault| fault.name()).collect()
+    module.add_class::<PyLedger>()
 }
 
 /// A duration that Python gave in seconds.

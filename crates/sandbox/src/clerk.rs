@@ -9,7 +9,7 @@ use hashbrown::{HashMap, HashSet};
 use exactbuyer_core::service::limits;
 
 use super::fault::{BadLuck, Fault};
-use super::fold;
+use super::field_types;
 use super::ledger::Ledger;
 use super::options::{Options, RetryAfter};
 use super::people::People;
@@ -101,12 +101,12 @@ impl Clerk {
 
     /// Settles what an identifier leads to.
     pub(super) fn pin(&mut self, value: &str, pin: Pin) {
-        self.pins.insert(fold::infer(value).1, pin);
+        self.pins.insert(field_types::infer(value).1, pin);
     }
 
     /// Refuses every call that holds the value.
     pub(super) fn reject(&mut self, value: &str) {
-        self.rejected.insert(fold::infer(value).1);
+        self.rejected.insert(field_types::infer(value).1);
     }
 
     /// Adds a rule.
@@ -232,7 +232,7 @@ impl Clerk {
         let (mut folded, mut text) = (String::new(), String::with_capacity(query.asked.len() * 32));
         let mut billed = 0_u32;
         for Asked { field_type, value } in &query.asked {
-            fold::fold(*field_type, value, &mut folded);
+            field_types::fold(*field_type, value, &mut folded);
             if !self.rejected.is_empty() && self.rejected.contains(&folded) {
                 return Err(Reply::status(400, "query_list has an entry that is not accepted"));
             }

@@ -6,138 +6,115 @@ use std::time::Duration;
 
 use super::people::Draws;
 
-/// Declares the enum, its list and its names from one table, so that they cannot drift apart.
-macro_rules! faults {
-    ($($(#[$doc:meta])* $variant:ident = $name:literal,)*) => {
-        /// One way for a call to go wrong. Unless its description says *free*, the call is billed as if
-        /// nothing had happened; a call that the vendor refuses anyway (no key, no credits, …) is refused
-        /// and billed for nothing.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
-        pub enum Fault { $($(#[$doc])* #[serde(rename = $name)] $variant,)* }
-
-        impl Fault {
-            /// Every one.
-            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
-
-            /// Its name, as Python and the command line spell it.
-            #[must_use]
-            pub const fn name(self) -> &'static str {
-                match self { $(Self::$variant => $name,)* }
-            }
-        }
-    };
-}
-
-faults! {
-    /// Free: 400.
-    Status400 = "status_400",
-    /// Free: 401.
-    Status401 = "status_401",
-    /// Free: 403, as if the credits had run out.
-    Status403 = "status_403",
-    /// Free: 404.
-    Status404 = "status_404",
-    /// Free: 408.
-    Status408 = "status_408",
-    /// Free: 409.
-    Status409 = "status_409",
-    /// Free: 413.
-    Status413 = "status_413",
-    /// Free: 422.
-    Status422 = "status_422",
-    /// Free: 429 with the vendor's HTML page.
-    Status429 = "status_429",
-    /// Free: 500.
-    Status500 = "status_500",
-    /// Free: 502.
-    Status502 = "status_502",
-    /// Free: 503.
-    Status503 = "status_503",
-    /// Free: 504.
-    Status504 = "status_504",
-    /// 500 although the call was billed.
-    Status500AfterBilling = "status_500_after_billing",
-    /// 502 although the call was billed.
-    Status502AfterBilling = "status_502_after_billing",
-    /// 503 although the call was billed.
-    Status503AfterBilling = "status_503_after_billing",
-    /// 504 although the call was billed: a gateway gave up while the service worked on.
-    Status504AfterBilling = "status_504_after_billing",
-    /// Free: the connection is reset while the request is being read.
-    ResetBeforeBilling = "reset_before_billing",
-    /// The connection is reset instead of an answer.
-    ResetAfterBilling = "reset_after_billing",
-    /// Free: the connection is closed instead of an answer.
-    CloseBeforeBilling = "close_before_billing",
-    /// The connection is closed instead of an answer.
-    CloseAfterBilling = "close_after_billing",
-    /// Free: no answer ever comes.
-    HangBeforeBilling = "hang_before_billing",
-    /// No answer ever comes.
-    Hang = "hang",
-    /// The answer comes late: after the rule's pause.
-    Slow = "slow",
-    /// The body ends in the middle of a record, short of its Content-Length.
-    Truncate = "truncate",
-    /// The body ends in the middle of a record, without its last chunk.
-    TruncateChunked = "truncate_chunked",
-    /// The body arrives one byte per pause of the rule.
-    Drip = "drip",
-    /// The body never ends: white space follows its last record for ever.
-    Endless = "endless",
-    /// The contacts come in the opposite order.
-    Reorder = "reorder",
-    /// The last quarter of the contacts, at least one, is missing.
-    Fewer = "fewer",
-    /// The first contact comes a second time, at the end.
-    More = "more",
-    /// The first contact answers something that was not asked.
-    Foreign = "foreign",
-    /// `records_enriched` is one less than what was billed (one more, where nothing was).
-    WrongCount = "wrong_count",
-    /// `records_enriched` is a thousand times the number of records.
-    AbsurdCount = "absurd_count",
-    /// `records_enriched` is missing.
-    NoCount = "no_count",
-    /// 200, said to be JSON, and is not.
-    NotJson = "not_json",
-    /// 200 with an HTML page.
-    Html200 = "html_200",
-    /// The first match's record is not JSON; brackets and quotes are in balance.
-    BrokenRecord = "broken_record",
-    /// The first match has a field nested 100,000 deep.
-    Deep = "deep",
-    /// The first match has a text with half a surrogate pair.
-    LoneSurrogate = "lone_surrogate",
-    /// The first match has NaN and Infinity for numbers.
-    Nan = "nan",
-    /// The first match has an integer beyond 64 bits.
-    BigInt = "big_int",
-    /// The first match has a key twice; the second is the right one.
-    DuplicateKeys = "duplicate_keys",
-    /// The good answer, compressed without having been asked for.
-    Gzip = "gzip",
-    /// A megabyte that unpacks to a gigabyte of white space.
-    GzipBomb = "gzip_bomb",
-    /// Free: 301 to the rule's location.
-    Redirect301 = "redirect_301",
-    /// Free: 302 to the rule's location.
-    Redirect302 = "redirect_302",
-    /// Free: 307 to the rule's location.
-    Redirect307 = "redirect_307",
-    /// Free: 308 to the rule's location.
-    Redirect308 = "redirect_308",
-    /// What comes back is not HTTP.
-    Garbage = "garbage",
+exactbuyer_core::listed! {
+    /// One way for a call to go wrong. Unless its description says *free*, the call is billed as if
+    /// nothing had happened; a call that the vendor refuses anyway (no key, no credits, …) is refused
+    /// and billed for nothing.
+    pub enum Fault {
+        /// Free: 400.
+        Status400 = "status_400",
+        /// Free: 401.
+        Status401 = "status_401",
+        /// Free: 403, as if the credits had run out.
+        Status403 = "status_403",
+        /// Free: 404.
+        Status404 = "status_404",
+        /// Free: 408.
+        Status408 = "status_408",
+        /// Free: 409.
+        Status409 = "status_409",
+        /// Free: 413.
+        Status413 = "status_413",
+        /// Free: 422.
+        Status422 = "status_422",
+        /// Free: 429 with the vendor's HTML page.
+        Status429 = "status_429",
+        /// Free: 500.
+        Status500 = "status_500",
+        /// Free: 502.
+        Status502 = "status_502",
+        /// Free: 503.
+        Status503 = "status_503",
+        /// Free: 504.
+        Status504 = "status_504",
+        /// 500 although the call was billed.
+        Status500AfterBilling = "status_500_after_billing",
+        /// 502 although the call was billed.
+        Status502AfterBilling = "status_502_after_billing",
+        /// 503 although the call was billed.
+        Status503AfterBilling = "status_503_after_billing",
+        /// 504 although the call was billed: a gateway gave up while the service worked on.
+        Status504AfterBilling = "status_504_after_billing",
+        /// Free: the connection is reset while the request is being read.
+        ResetBeforeBilling = "reset_before_billing",
+        /// The connection is reset instead of an answer.
+        ResetAfterBilling = "reset_after_billing",
+        /// Free: the connection is closed instead of an answer.
+        CloseBeforeBilling = "close_before_billing",
+        /// The connection is closed instead of an answer.
+        CloseAfterBilling = "close_after_billing",
+        /// Free: no answer ever comes.
+        HangBeforeBilling = "hang_before_billing",
+        /// No answer ever comes.
+        Hang = "hang",
+        /// The answer comes late: after the rule's pause.
+        Slow = "slow",
+        /// The body ends in the middle of a record, short of its Content-Length.
+        Truncate = "truncate",
+        /// The body ends in the middle of a record, without its last chunk.
+        TruncateChunked = "truncate_chunked",
+        /// The body arrives one byte per pause of the rule.
+        Drip = "drip",
+        /// The body never ends: white space follows its last record for ever.
+        Endless = "endless",
+        /// The contacts come in the opposite order.
+        Reorder = "reorder",
+        /// The last quarter of the contacts, at least one, is missing.
+        Fewer = "fewer",
+        /// The first contact comes a second time, at the end.
+        More = "more",
+        /// The first contact answers something that was not asked.
+        Foreign = "foreign",
+        /// `records_enriched` is one less than what was billed (one more, where nothing was).
+        WrongCount = "wrong_count",
+        /// `records_enriched` is a thousand times the number of records.
+        AbsurdCount = "absurd_count",
+        /// `records_enriched` is missing.
+        NoCount = "no_count",
+        /// 200, said to be JSON, and is not.
+        NotJson = "not_json",
+        /// 200 with an HTML page.
+        Html200 = "html_200",
+        /// The first match's record is not JSON; brackets and quotes are in balance.
+        BrokenRecord = "broken_record",
+        /// The first match has a field nested 100,000 deep.
+        Deep = "deep",
+        /// The first match has a text with half a surrogate pair.
+        LoneSurrogate = "lone_surrogate",
+        /// The first match has NaN and Infinity for numbers.
+        Nan = "nan",
+        /// The first match has an integer beyond 64 bits.
+        BigInt = "big_int",
+        /// The first match has a key twice; the second is the right one.
+        DuplicateKeys = "duplicate_keys",
+        /// The good answer, compressed without having been asked for.
+        Gzip = "gzip",
+        /// A megabyte that unpacks to a gigabyte of white space.
+        GzipBomb = "gzip_bomb",
+        /// Free: 301 to the rule's location.
+        Redirect301 = "redirect_301",
+        /// Free: 302 to the rule's location.
+        Redirect302 = "redirect_302",
+        /// Free: 307 to the rule's location.
+        Redirect307 = "redirect_307",
+        /// Free: 308 to the rule's location.
+        Redirect308 = "redirect_308",
+        /// What comes back is not HTTP.
+        Garbage = "garbage",
+    }
 }
 
 impl Fault {
-    /// The fault of that name, if there is one.
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|fault| fault.name() == name)
-    }
-
     /// Whether a call that meets it costs what it would have cost anyway.
     #[must_use]
     pub const fn is_billed(self) -> bool {
@@ -305,7 +282,7 @@ mod tests {
     #[test]
     fn names_are_unique_and_lead_back() {
         for fault in Fault::ALL {
-            assert_eq!(Fault::from_name(fault.name()), Some(*fault));
+            assert_eq!(Fault::from_name(fault.as_str()), Some(fault));
         }
         assert_eq!(Fault::from_name("sunshine"), None);
     }
@@ -313,7 +290,7 @@ mod tests {
     #[test]
     fn the_name_says_who_pays() {
         for fault in Fault::ALL {
-            let name = fault.name();
+            let name = fault.as_str();
             let free = name.ends_with("before_billing")
                 || name.starts_with("redirect")
                 || (name.starts_with("status") && !name.ends_with("after_billing"));

@@ -11,7 +11,7 @@ use hashbrown::HashTable;
 use exactbuyer_core::identifier::FieldType;
 
 use super::fault::Fault;
-use super::fold;
+use super::field_types;
 
 /// One request as it arrived, whatever became of it.
 #[derive(Debug, Clone, serde::Serialize)]
@@ -159,9 +159,9 @@ impl Ledger {
     }
 
     fn find_inferred(&self, value: &str) -> Option<&Known> {
-        let (field_type, folded) = fold::infer(value);
+        let (field_type, folded) = field_types::infer(value);
         let is_it = |known: &Known| known.field_type == field_type && self.text_of(known) == folded;
-        let hash = fold::hash(self.seed, field_type, &folded);
+        let hash = field_types::hash(self.seed, field_type, &folded);
         let nth = self.index.find(hash, |nth| self.known.get(at(*nth)).is_some_and(is_it))?;
         self.known.get(at(*nth))
     }
@@ -274,7 +274,7 @@ mod tests {
         let mut ledger = Ledger::new(3);
         let asked = ["a@x.example", "b@x.example", "a@x.example"];
         for (nth, value) in (1_u32..).zip(asked) {
-            let hash = fold::hash(3, FieldType::Email, value);
+            let hash = field_types::hash(3, FieldType::Email, value);
             ledger.look_up(nth, (FieldType::Email, value, hash), nth != 2);
         }
         let entries: Vec<_> =

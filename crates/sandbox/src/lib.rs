@@ -20,7 +20,7 @@
 
 mod clerk;
 mod fault;
-mod fold;
+mod field_types;
 mod ledger;
 mod options;
 mod people;

@@ -55,16 +55,8 @@ pub(super) struct Query<'a> {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Kind {
-    Email,
-    Phone,
-    SocialProfile,
-}
-
-#[derive(Deserialize)]
 struct Entry<'a> {
-    field_type: Kind,
+    field_type: FieldType,
     #[serde(borrow)]
     value: Cow<'a, str>,
 }
@@ -83,7 +75,7 @@ struct Body<'a> {
     required_fields: Option<Vec<Field<'a>>>,
 }
 
-const NOT_A_LIST: &str = "query_list must be a JSON list of {\"field_type\": \"email\" | \"phone\" | \"social_profile\", \"value\": text}";
+const NOT_A_LIST: &str = "query_list must be a JSON list of {\"field_type\": name, \"value\": text}";
 const NOT_FIELDS: &str = "required_fields must be a JSON list of {\"field_type\": name}";
 
 /// The two fields of a form, decoded: what a [`Query`] borrows from.
@@ -147,11 +139,6 @@ fn check(body: Body<'_>) -> Result<Query<'_>, &'static str> {
         if value.trim().is_empty() {
             return Err("query_list has an entry with an empty value");
         }
-        let field_type = match field_type {
-            Kind::Email => FieldType::Email,
-            Kind::Phone => FieldType::Phone,
-            Kind::SocialProfile => FieldType::SocialProfile,
-        };
         asked.push(Asked { field_type, value });
     }
     Ok(Query { asked, required })
@@ -186,6 +173,15 @@ mod tests {
             assert!(Required::of(true, false, true, false).covers(query.required));
             assert!(!Required::of(true, true, false, true).covers(query.required));
             assert!(!Required::of(false, true, true, true).covers(query.required));
+        }
+    }
+
+    #[test]
+    fn every_field_type_is_read() {
+        for field_type in FieldType::ALL {
+            let body =
+                format!(r#"{{"query_list":[{{"field_type":"{}","value":"a"}}]}}"#, field_type.as_str());
+            assert_eq!(from_json(body.as_bytes()).unwrap().asked[0].field_type, field_type);
         }
     }
 

@@ -90,9 +90,10 @@ class CommandOptions:
             name, mark, kind = text.rpartition("=")
             is_typed = mark and text not in names and kind in get_args(FieldType)
             if mark and not is_typed and text not in names:
+                *others, last = get_args(FieldType)
                 swapped = f"; did you mean --by {kind}={name}?" if name in get_args(FieldType) else ""
                 raise UsageError(
-                    f"--by {text}: {kind!r} is no field type: email, phone or social_profile{swapped}"
+                    f"--by {text}: {kind!r} is no field type: {', '.join(others)} or {last}{swapped}"
                 )
             label, field_type = (name, cast("FieldType", kind)) if is_typed else (text, None)
             label = matching_label(names, label)

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, TypeVar, get_args
+from inspect import signature
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 import click
 
 from exactbuyer.cli._io.files import KINDS
+from exactbuyer.enricher import BulkEnricher
 from exactbuyer.field_types import FieldType, RequiredField
-from exactbuyer.settings import BASE_URL, Per
+from exactbuyer.settings import BASE_URL, DEFINITIONS, Per
+
+if TYPE_CHECKING:
+    from exactbuyer.settings.definitions import Option
 
 FunctionT = TypeVar("FunctionT", bound="Callable[..., Any]")
 
@@ -192,34 +197,15 @@ def service_options() -> Callable[[FunctionT], FunctionT]:
             help="A file that holds the API key and that only you can read; by default it is read from the "
             "environment variable EXACTBUYER_API_KEY.",
         ),
-        click.option("--requests-per-minute", type=int, metavar="N", help="Most requests in any 60 s: 200."),
-        click.option("--max-concurrency", type=int, metavar="N", help="Most requests in flight: 64."),
-        click.option("--chunk-size", type=int, metavar="N", help="Most lookups of one request: 1,000."),
-        click.option(
-            "--max-in-doubt", type=int, metavar="N", help="Most lookups in flight or unknown: 20,000."
-        ),
-        click.option(
-            "--max-retries", type=int, metavar="N", help="How often what is free is tried again: 5."
-        ),
-        click.option("--timeout", type=float, metavar="SECONDS", help="Most that one request may take: 300."),
-        click.option(
-            "--grace", type=float, metavar="SECONDS", help="How long Ctrl-C waits for requests in flight: 30."
-        ),
-        click.option(
-            "--on-unknown",
-            type=click.Choice(["hold", "resend"]),
-            help="What becomes of a lookup that may have been charged and got no answer: hold, or resend, "
-            "which may pay twice.",
-        ),
-        click.option("--proxy", metavar="URL", help="A proxy, if not HTTPS_PROXY's."),
-        click.option(
-            "--ca-bundle",
-            metavar="FILE",
-            help="A PEM file of authorities to trust, too; by default SSL_CERT_FILE's.",
-        ),
-        click.option(
-            "--body",
-            type=click.Choice(["form", "json"]),
-            help="How requests are encoded: form, as in the samples.",
+        *(
+            _setting_option(name, definition.option)
+            for name, definition in DEFINITIONS.items()
+            if definition.option
         ),
     )
+
+
+def _setting_option(name: str, option: Option) -> Callable[[FunctionT], FunctionT]:
+    kind = click.Choice(option.kind) if isinstance(option.kind, tuple) else option.kind
+    text = option.text.format(default=signature(BulkEnricher).parameters[name].default)
+    return click.option(f"--{name.replace('_', '-')}", type=kind, metavar=option.metavar, help=text)

@@ -8,22 +8,11 @@ from __future__ import annotations
 
 import re
 
+from exactbuyer.settings import DEFINITIONS
+
 SETTINGS = (
-    "required_fields",
-    "credit_price",
-    "default_region",
-    "na_values",
-    "requests_per_minute",
-    "max_concurrency",
-    "chunk_size",
-    "max_in_doubt",
-    "max_retries",
-    "timeout",
-    "grace",
-    "on_unknown",
-    "proxy",
-    "ca_bundle",
-    "body",
+    *(name for name, definition in DEFINITIONS.items() if definition.option is not None),
+    *("credit_price", "default_region", "na_values", "required_fields"),
 )
 """The options that are settings of an enricher by the same name."""
 

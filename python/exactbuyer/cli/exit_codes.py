@@ -82,6 +82,10 @@ _OF_KINDS = {
 }
 
 
+_OF_ROWS = {"BadRequestError", "RateLimitError", "ServerError", "TransportError", "UnknownOutcomeError"}
+"""Errors that concern some rows. The receipt says what became of these."""
+
+
 def exit_code_of_error(kind: str) -> ExitCode:
     """The exit code for an error of this class."""
     return _OF_KINDS.get(kind, ExitCode.ROWS_FAILED)

@@ -3,25 +3,14 @@
 Knows nothing of runs.
 """
 
+from ._setting_checks import BASE_URL, LOOPBACK, check_max_credits, store_path
 from .budget import Budget, Per, time_zone
-from .settings import (
-    BASE_URL,
-    LOOPBACK,
-    SETTINGS,
-    Body,
-    Copies,
-    Duration,
-    OnUnknown,
-    Settings,
-    check_max_credits,
-    checked,
-    store_path,
-)
+from .definitions import DEFINITIONS, Body, Copies, Duration, OnUnknown, Settings, checked
 
 __all__ = [
     "BASE_URL",
+    "DEFINITIONS",
     "LOOPBACK",
-    "SETTINGS",
     "Body",
     "Budget",
     "Copies",

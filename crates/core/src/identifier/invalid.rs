@@ -204,19 +204,12 @@ impl Invalid {
 
 impl fmt::Display for Invalid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const fn kind(field_type: FieldType) -> &'static str {
-            match field_type {
-                FieldType::Email => "an e-mail address",
-                FieldType::Phone => "a phone number",
-                FieldType::SocialProfile => "a social profile",
-            }
-        }
         match self {
             Self::Disagrees { given, seen } => write!(
                 f,
                 "given as \"{}\", but it looks like {}: correct the field type, or leave it out",
                 given.as_str(),
-                kind(*seen)
+                seen.noun()
             ),
             other => f.write_str(other.text()),
         }

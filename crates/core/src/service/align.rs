@@ -120,7 +120,7 @@ impl<'a> Index<'a> {
             return places.clone();
         }
         let mut places = Vec::new();
-        for field_type in [FieldType::Email, FieldType::Phone, FieldType::SocialProfile] {
+        for field_type in FieldType::ALL {
             if let Ok(identifier) = identify(value, Some(field_type), &self.rules)
                 && let Some(&place) = self.by_identifier.get(&identifier)
             {

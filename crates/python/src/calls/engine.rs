@@ -117,6 +117,14 @@ impl Engine {
         Ok(Run::new(run, background, self.settings.config.grace))
     }
 
+    /// The settings as they are in use, without the proxy: for the test that compares the defaults.
+    #[pyo3(name = "_settings")]
+    fn used_settings(&self) -> String {
+        let network = &self.settings.network;
+        let of_network = (&network.base_url, network.timeout, network.connect_timeout, &network.ca_bundle);
+        format!("{:#?} {of_network:?} {}", self.settings.config, self.settings.independent_copies)
+    }
+
     fn close(&self, py: Python<'_>, grace_s: f64) -> PyResult<()> {
         let grace = seconds(grace_s)?;
         let runs: Vec<_> = {

@@ -11,9 +11,10 @@ use exactbuyer_core::identifier::FieldType;
 use exactbuyer_core::identifier::reading::Reading;
 use exactbuyer_core::plan::{Preference, Row};
 
-/// What a pair is: for messages.
-const PAIR: &str =
-    "a pair is (field_type, value), the field type one of \"email\", \"phone\", \"social_profile\"";
+/// What a pair is, for messages about a wrong one.
+fn pair_form() -> String {
+    format!("a pair is (field_type, value), the field type one of {}", FieldType::quoted(", "))
+}
 
 /// A value with its field type, and perhaps its region.
 type Part<'py> = (FieldType, Bound<'py, PyAny>, Option<Bound<'py, PyAny>>);
@@ -120,10 +121,11 @@ fn pair_of<'py>(pair: &Bound<'py, PyTuple>, place: &dyn Fn() -> String) -> PyRes
         return match field_type_of(&named) {
             Some(field_type) => Ok((field_type, value, None)),
             None => Err(PyValueError::new_err(format!(
-                "{} is a pair whose first part is no field type: {PAIR}. Two identifiers of one row \
+                "{} is a pair whose first part is no field type: {}. Two identifiers of one row \
                  (such as zip gives of two columns) go in a list, in order of preference: \
                  [email, phone]",
-                place()
+                place(),
+                pair_form()
             ))),
         };
     }
@@ -134,7 +136,7 @@ fn pair_of<'py>(pair: &Bound<'py, PyTuple>, place: &dyn Fn() -> String) -> PyRes
         }
         _ => "identifiers of one row go in a list, in order of preference",
     };
-    Err(PyValueError::new_err(format!("{} is a tuple of {}: {PAIR}; {fix}", place(), pair.len())))
+    Err(PyValueError::new_err(format!("{} is a tuple of {}: {}; {fix}", place(), pair.len(), pair_form())))
 }
 
 /// Makes now what pyo3 makes at the first use: see [`source::prepare`](super::source::prepare).
@@ -154,8 +156,9 @@ fn mapping_of<'py>(mapping: &Bound<'py, PyAny>, place: &dyn Fn() -> String) -> P
     }
     let field_type = field_type_of(&mapping.get_item(named)?).ok_or_else(|| {
         PyValueError::new_err(format!(
-            "{}: its \"field_type\" has to be \"email\", \"phone\" or \"social_profile\"",
-            place()
+            "{}: its \"field_type\" has to be {}",
+            place(),
+            FieldType::quoted(" or ")
         ))
     })?;
     let region = if mapping.contains(region)? { Some(mapping.get_item(region)?) } else { None };

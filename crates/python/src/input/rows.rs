@@ -240,9 +240,10 @@ fn read_rows(reader: &RowReader, rows: &Bound<'_, PyAny>, first_row: u64) -> PyR
 
 pub(crate) fn named(name: &str) -> PyResult<FieldType> {
     FieldType::from_name(name).ok_or_else(|| {
-        PyValueError::new_err(
-            "field_type has to be \"email\", \"phone\" or \"social_profile\", or None to infer it",
-        )
+        PyValueError::new_err(format!(
+            "field_type has to be {}, or None to infer it",
+            FieldType::quoted(" or ")
+        ))
     })
 }
 

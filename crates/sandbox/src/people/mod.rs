@@ -9,7 +9,7 @@ mod pools;
 
 use exactbuyer_core::identifier::FieldType;
 
-use super::fold;
+use super::field_types::{self, Has};
 use super::query::Required;
 
 pub(super) use contact::write_text;
@@ -82,13 +82,11 @@ impl<'a> Outline<'a> {
             asked: (field_type, folded),
         };
         // Whoever is found by an identifier has it.
-        match field_type {
-            FieldType::Email if is_private(folded) => {
-                outline.personal_emails = outline.personal_emails.max(1);
-            }
-            FieldType::Email => outline.work_email = true,
-            FieldType::Phone => outline.phones = outline.phones.max(1),
-            FieldType::SocialProfile => outline.profiles = outline.profiles.max(1),
+        match field_types::implied(field_type, folded) {
+            Has::WorkEmail => outline.work_email = true,
+            Has::PersonalEmail => outline.personal_emails = outline.personal_emails.max(1),
+            Has::Phone => outline.phones = outline.phones.max(1),
+            Has::Profile => outline.profiles = outline.profiles.max(1),
         }
         outline
     }
@@ -104,7 +102,7 @@ impl<'a> Outline<'a> {
 }
 
 /// Whether an address looks like somebody's own rather than an employer's.
-fn is_private(address: &str) -> bool {
+pub(super) fn is_private(address: &str) -> bool {
     const PROVIDERS: [&str; 7] =
         ["gmail.com", "yahoo.com", "outlook.com", "hotmail.com", "icloud.com", "proton.me", "gmx.de"];
     let domain = address.rsplit('@').next().unwrap_or_default();
@@ -119,7 +117,7 @@ impl People {
 
     /// The number that stands for this identifier.
     pub(super) fn hash(&self, field_type: FieldType, folded: &str) -> u64 {
-        fold::hash(self.seed, field_type, folded)
+        field_types::hash(self.seed, field_type, folded)
     }
 
     /// Writes the contact that this identifier (and its [`People::hash`]) leads to, if there is one and it

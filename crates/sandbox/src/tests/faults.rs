@@ -66,12 +66,12 @@ fn every_fault_is_on_the_books_and_billed_as_its_name_says() {
             Fault::Slow => meet(fault.on_request(1).pause(Duration::from_millis(1))).1,
             _ => meet(fault.on_request(1)).1,
         };
-        let name = fault.name();
+        let name = fault.as_str();
         let billed = if fault.is_billed() { 5 } else { 0 };
         assert_eq!((ledger.credits(), ledger.entries().len() as u64), (billed, billed), "{name}");
         assert_eq!(ledger.requests().len(), 1, "{name}");
         let request = &ledger.requests()[0];
-        assert_eq!((u64::from(request.credits), request.fault), (billed, Some(*fault)), "{name}");
+        assert_eq!((u64::from(request.credits), request.fault), (billed, Some(fault)), "{name}");
         let silent = ["reset", "close", "hang", "garbage"].iter().any(|silent| name.starts_with(silent));
         let status = (!silent).then(|| fault.status().unwrap_or(200));
         assert_eq!(request.status, status, "{name}");
@@ -83,12 +83,12 @@ fn statuses_are_as_named() {
     let mut seen = 0;
     for fault in Fault::ALL {
         if let Some(status) = fault.status() {
-            let answer = answer(*fault);
+            let answer = answer(fault);
             assert_eq!(answer.status, status);
             if status == 429 {
                 assert!(answer.body.starts_with(b"<!DOCTYPE html>"));
             }
-            assert_eq!(answer.header("location").is_some(), fault.name().starts_with("redirect"));
+            assert_eq!(answer.header("location").is_some(), fault.as_str().starts_with("redirect"));
             seen += 1;
         }
     }
@@ -110,10 +110,10 @@ fn resets_reset_and_closes_close() {
         let error = meet(fault.on_request(1)).0.unwrap_err();
         // The one that comes while the request is still being written may show as a broken pipe.
         let reset = matches!(error.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe);
-        assert!(reset, "{}: {error}", fault.name());
+        assert!(reset, "{}: {error}", fault.as_str());
     }
     for fault in [Fault::CloseAfterBilling, Fault::CloseBeforeBilling] {
-        assert_eq!(meet(fault.on_request(1)).0.unwrap(), b"", "{}", fault.name());
+        assert_eq!(meet(fault.on_request(1)).0.unwrap(), b"", "{}", fault.as_str());
     }
 }
 
@@ -124,7 +124,7 @@ fn a_hang_waits_until_the_client_leaves() {
         stream.shutdown(std::net::Shutdown::Write).unwrap();
         let mut rest = Vec::new();
         (&stream).read_to_end(&mut rest).unwrap();
-        assert_eq!(rest, b"", "{}", fault.name());
+        assert_eq!(rest, b"", "{}", fault.as_str());
         // Others are served meanwhile.
         assert_eq!(call(&sandbox, &emails(&ASKED), &[]).status, 200);
     }
@@ -210,7 +210,7 @@ fn one_odd_record_among_good_ones() {
         (Fault::DuplicateKeys, r#"{"full_name":"Not Their Name","id":"#),
     ] {
         let body = text(fault);
-        let at = body.find(oddity).unwrap_or_else(|| panic!("{}", fault.name()));
+        let at = body.find(oddity).unwrap_or_else(|| panic!("{}", fault.as_str()));
         assert_eq!(at, r#"{"contacts":[{"enriched_contact":"#.len());
         assert_eq!(body.matches(&oddity[1..oddity.len() - 5]).count(), 1);
         // Taken out again, the rest is good.

@@ -69,7 +69,7 @@ impl Secret {
     /// The hash of a canonical form that is given in parts, without concatenating them.
     pub(crate) fn key_of(&self, field_type: FieldType, parts: &[&str]) -> Key {
         let mut hasher = SipHasher128::new_with_key(&self.lookups);
-        hasher.write(&[field_type as u8]);
+        hasher.write(&[field_type.number()]);
         for part in parts {
             hasher.write(part.as_bytes());
         }

@@ -33,18 +33,14 @@ pub(crate) struct PurgedPeople {
     secret: Secret,
 }
 
+/// The number for people who were purged before kinds were recorded.
+const OF_ANY_KIND: i64 = 1;
+
 /// The number of a kind of identifier, as in column `named` of the table `barred`. The numbers are in files: never change
 /// one.
 pub(crate) const fn named(field_type: FieldType) -> i64 {
-    match field_type {
-        FieldType::Email => 2,
-        FieldType::Phone => 3,
-        FieldType::SocialProfile => 4,
-    }
+    OF_ANY_KIND + 1 + field_type.number() as i64
 }
-
-/// The number for people who were purged before kinds were recorded.
-const OF_ANY_KIND: i64 = 1;
 
 impl PurgedPeople {
     pub(crate) fn new(keys: HashMap<Key, i64>, secret: Secret) -> Self {

@@ -9,7 +9,7 @@ use super::numbers::last_digits;
 use super::plain::is_plain;
 use super::spelling::{decoded, folded};
 use super::walk::walk;
-use super::{Matcher, Sought, mentions};
+use super::{Matcher, Sought, mentions, needle_of};
 
 /// If two spellings of a phone number end with this many equal digits, they count as the same number. Without country
 /// code and area code, they have no more digits in common.
@@ -55,7 +55,7 @@ pub(crate) enum Needle {
 impl TargetMatcher {
     pub(crate) fn of(target: &Target) -> Self {
         match target {
-            Target::Identifier(identifier) => Self::Identifier(identifier.clone(), Needle::of(identifier)),
+            Target::Identifier(identifier) => Self::Identifier(identifier.clone(), needle_of(identifier)),
             Target::Text(text) => Self::Text(text.to_lowercase(), Needle::in_text(text)),
             Target::OlderThan(_) => Self::None,
         }
@@ -92,19 +92,14 @@ fn is_text_in(sought: &str, json: &[u8]) -> bool {
 }
 
 impl Needle {
-    fn of(identifier: &Identifier) -> Self {
-        let canonical = identifier.canonical();
-        let part = match identifier.field_type() {
-            FieldType::Phone => {
-                let digits: String = canonical.chars().filter(char::is_ascii_digit).collect();
-                return Self::Digits(last_digits(&digits, LAST_DIGITS).to_owned());
-            }
-            FieldType::Email => canonical.split('@').next(),
-            // `ana.tumblr.com` is a page without a path.
-            FieldType::SocialProfile => {
-                canonical.split_once('/').map(|(_, path)| path).or_else(|| canonical.split('.').next())
-            }
-        };
+    /// In the last digits of a number.
+    pub(super) fn in_number(number: &str) -> Self {
+        let digits: String = number.chars().filter(char::is_ascii_digit).collect();
+        Self::Digits(last_digits(&digits, LAST_DIGITS).to_owned())
+    }
+
+    /// In a part of an identifier, which may be encoded.
+    pub(super) fn in_part(part: Option<&str>) -> Self {
         let part = part.unwrap_or_default();
         Self::in_text(&decoded(part).unwrap_or_else(|| part.to_owned()))
     }

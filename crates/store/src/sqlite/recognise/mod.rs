@@ -24,6 +24,8 @@ pub(crate) use by_hash::{PurgedPeople, named};
 pub use by_target::Target;
 pub(crate) use by_target::TargetMatcher;
 
+use by_target::Needle;
+
 /// The fewest digits of a number without its country code. A year, or a day and a month, has fewer.
 const FEWEST_DIGITS: usize = 7;
 
@@ -67,15 +69,33 @@ fn mentions(bytes: &[u8], sought: &impl Sought) -> bool {
     let Walked { texts, split, regions, whole } = walk(&text);
     let is_in = |text: &str| {
         spelling::any_of(text, &mut |text| {
-            sought.any(FieldType::Email) && addresses::any(text, sought)
-                || sought.any(FieldType::SocialProfile) && profiles::any(text, sought)
-                || sought.any(FieldType::Phone) && numbers::any(text, &regions, sought)
+            FieldType::ALL.into_iter().filter(|field_type| sought.any(*field_type)).any(|field_type| {
+                match field_type {
+                    FieldType::Email => addresses::any(text, sought),
+                    FieldType::SocialProfile => profiles::any(text, sought),
+                    FieldType::Phone => numbers::any(text, &regions, sought),
+                }
+            })
         })
     };
     texts.iter().any(|text| is_in(text))
         || sought.any(FieldType::Phone) && split.iter().any(|split| numbers::any_split(split, sought))
         // If this is not complete JSON, an identifier may be outside of all strings.
         || !whole && is_in(&text)
+}
+
+/// What every spelling of an identifier contains, for a quick check.
+fn needle_of(identifier: &Identifier) -> Needle {
+    let canonical = identifier.canonical();
+    match identifier.field_type() {
+        FieldType::Email => Needle::in_part(canonical.split('@').next()),
+        FieldType::Phone => Needle::in_number(canonical),
+        // `ana.tumblr.com` is a page without a path.
+        FieldType::SocialProfile => {
+            let path = canonical.split_once('/').map(|(_, path)| path);
+            Needle::in_part(path.or_else(|| canonical.split('.').next()))
+        }
+    }
 }
 
 /// Whether this text, read by the rules for rows, is one of their identifiers.

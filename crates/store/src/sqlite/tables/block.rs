@@ -139,7 +139,8 @@ pub(crate) struct DecodedBlock {
 
 #[derive(Debug, Clone)]
 struct Place {
-    field_type: u8,
+    /// `None` if the lookup was purged.
+    field_type: Option<FieldType>,
     state: u8,
     canonical: Range<usize>,
     body: Range<usize>,
@@ -184,21 +185,11 @@ impl DecodedBlock {
     fn lookup(&self, place: &Place) -> StoredLookup {
         let canonical = self.raw.get(place.canonical.clone()).unwrap_or_default();
         let canonical = String::from_utf8_lossy(canonical);
-        let field_type = field_type(place.field_type);
         StoredLookup {
-            identifier: field_type.map(|field_type| Identifier::from_canonical(field_type, canonical)),
+            identifier: place.field_type.map(|field_type| Identifier::from_canonical(field_type, canonical)),
             state: place.state,
             body: self.raw.slice(place.body.clone()),
         }
-    }
-}
-
-const fn field_type(number: u8) -> Option<FieldType> {
-    match number {
-        0 => Some(FieldType::Email),
-        1 => Some(FieldType::Phone),
-        2 => Some(FieldType::SocialProfile),
-        _ => None,
     }
 }
 
@@ -206,12 +197,12 @@ fn damaged() -> Fault {
     Fault::Damaged("a part of it is damaged")
 }
 
-/// The field type of a purged lookup.
+/// Stands for the field type of a purged lookup.
 const PURGED: u8 = 0xff;
 
 fn write(raw: &mut Vec<u8>, identifier: Option<&Identifier>, state: u8, body: &[u8]) {
     let (field_type, canonical) = match identifier {
-        Some(identifier) => (identifier.field_type() as u8, identifier.canonical()),
+        Some(identifier) => (identifier.field_type().number(), identifier.canonical()),
         None => (PURGED, ""),
     };
     raw.extend([field_type, state]);
@@ -222,10 +213,11 @@ fn write(raw: &mut Vec<u8>, identifier: Option<&Identifier>, state: u8, body: &[
 }
 
 fn read(raw: &[u8], at: &mut usize) -> Option<Place> {
-    let (field_type, state) = (*raw.get(*at)?, *raw.get(*at + 1)?);
+    let (number, state) = (*raw.get(*at)?, *raw.get(*at + 1)?);
+    let field_type = FieldType::from_number(number);
     *at += 2;
     let (canonical, body) = (read_range(raw, at)?, read_range(raw, at)?);
-    (field_type <= 2 || field_type == PURGED).then_some(Place { field_type, state, canonical, body })
+    (field_type.is_some() || number == PURGED).then_some(Place { field_type, state, canonical, body })
 }
 
 /// Writes seven bits in each byte, the lowest bits first (LEB128).
@@ -265,11 +257,14 @@ mod tests {
     proptest! {
         #[test]
         fn what_goes_in_comes_out(
-            texts in prop::collection::vec((".{0,40}", prop::collection::vec(any::<u8>(), 0..20_000)), 0..40),
+            texts in prop::collection::vec(
+                (prop::sample::select(&FieldType::ALL[..]), ".{0,40}", prop::collection::vec(any::<u8>(), 0..20_000)),
+                0..40,
+            ),
         ) {
             let entries: Vec<_> = texts
                 .iter()
-                .map(|(canonical, body)| (Identifier::from_canonical(FieldType::Phone, &**canonical), body))
+                .map(|(field_type, canonical, body)| (Identifier::from_canonical(*field_type, &**canonical), body))
                 .collect();
             let blocks = pack(entries.iter().map(|(identifier, body)| (identifier, 1, &body[..]))).unwrap();
             let mut seen = 0;
@@ -290,6 +285,16 @@ mod tests {
             bytes.truncate(3);
             prop_assert!(DecodedBlock::decode(&bytes).is_err());
         }
+    }
+
+    #[test]
+    fn every_field_type_comes_out_as_it_went_in() {
+        for field_type in FieldType::ALL {
+            let identifier = Identifier::from_canonical(field_type, "a");
+            let (_, block) = pack([(&identifier, state::MISS, &b""[..])].into_iter()).unwrap().remove(0);
+            assert_eq!(DecodedBlock::decode(&block).unwrap().lookups()[0].identifier, Some(identifier));
+        }
+        assert_eq!(FieldType::from_number(PURGED), None);
     }
 
     #[test]

@@ -1,8 +1,10 @@
-//! One spelling of what the sandbox is asked: the vendor's own idea of when two values are the same
-//! identifier. Much coarser than [`exactbuyer_core::identifier`]'s rules, and on purpose not made of them: a
-//! stand-in that shared the client's rules could never show that they are wrong.
+//! What the sandbox knows of each field type: when two values are the same identifier, which type a value looks like, and
+//! what a person has who is found by one. Its rules are much coarser than those of [`exactbuyer_core::identifier`], and on
+//! purpose not made of them: a stand-in that shared the client's rules could never show that they are wrong.
 
 use exactbuyer_core::identifier::FieldType;
+
+use super::people::is_private;
 
 /// Writes the folded spelling of `value` over `out`.
 pub(super) fn fold(field_type: FieldType, value: &str, out: &mut String) {
@@ -40,6 +42,24 @@ fn lower(value: &str, out: &mut String) {
     }
 }
 
+/// What a person has for certain.
+pub(super) enum Has {
+    WorkEmail,
+    PersonalEmail,
+    Phone,
+    Profile,
+}
+
+/// What a person has who is found by this identifier.
+pub(super) fn implied(field_type: FieldType, folded: &str) -> Has {
+    match field_type {
+        FieldType::Email if is_private(folded) => Has::PersonalEmail,
+        FieldType::Email => Has::WorkEmail,
+        FieldType::Phone => Has::Phone,
+        FieldType::SocialProfile => Has::Profile,
+    }
+}
+
 /// The field type that a value looks like, and its folded spelling: for pins, which name none.
 pub(super) fn infer(value: &str) -> (FieldType, String) {
     let field_type = if value.contains('@') && !value.contains('/') {
@@ -58,7 +78,7 @@ pub(super) fn infer(value: &str) -> (FieldType, String) {
 /// hashers of the standard library and of hashbrown promise neither.
 pub(super) fn hash(seed: u64, field_type: FieldType, folded: &str) -> u64 {
     const ODD: u64 = 0x9E37_79B9_7F4A_7C15;
-    let mut state = seed ^ (field_type as u64 + 1).wrapping_mul(ODD);
+    let mut state = seed ^ (u64::from(field_type.number()) + 1).wrapping_mul(ODD);
     for eight in folded.as_bytes().chunks(8) {
         let mut word = [0_u8; 8];
         for (to, from) in word.iter_mut().zip(eight) {
@@ -75,14 +95,14 @@ mod tests {
 
     #[test]
     fn spellings_of_one_identifier_meet() {
-        for (field_type, spellings) in [
-            (FieldType::Email, ["Ana@X.example ", "ana@x.example", "ANA@X.EXAMPLE"]),
-            (FieldType::Phone, ["+1-773-474-9362", "+1 (773) 474 9362", "17734749362"]),
-            (
-                FieldType::SocialProfile,
-                ["https://www.linkedin.com/in/Ana/?a=b", "linkedin.com/in/ana", "LinkedIn.com/in/ana/"],
-            ),
-        ] {
+        for field_type in FieldType::ALL {
+            let spellings = match field_type {
+                FieldType::Email => ["Ana@X.example ", "ana@x.example", "ANA@X.EXAMPLE"],
+                FieldType::Phone => ["+1-773-474-9362", "+1 (773) 474 9362", "17734749362"],
+                FieldType::SocialProfile => {
+                    ["https://www.linkedin.com/in/Ana/?a=b", "linkedin.com/in/ana", "LinkedIn.com/in/ana/"]
+                }
+            };
             for spelling in spellings {
                 let mut folded = String::new();
                 fold(field_type, spelling, &mut folded);

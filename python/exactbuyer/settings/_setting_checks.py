@@ -1,0 +1,205 @@
+"""The checks of settings, and what their messages say. `definitions.py` says which setting has which.
+
+The core checks what only it can check (an address, a proxy, a file of certificates, a country, a time zone),
+and makes the message. Knows nothing of runs.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from decimal import Decimal, InvalidOperation
+from itertools import chain
+from math import isfinite
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from exactbuyer._core import service_of
+from exactbuyer.exceptions import ConfigError
+from exactbuyer.report.wording import as_given
+
+from ._auto_store import auto_path
+from ._checks import check_text, is_torn, whole_number
+from ._paths import check_path, is_address, refuse_address
+from .budget import check_credits
+
+if TYPE_CHECKING:
+    from ._secret import Hidden, ProxyUrl
+
+BASE_URL = "https://api.exactbuyer.com"
+MOST_PRICE = 1_000_000
+MOST_CURRENCY = 20
+
+LOOPBACK = "loopback"
+"""The service name for all addresses of this machine, whose people are invented."""
+
+
+def texts_of(value: object) -> Iterable[object]:
+    """The texts of a setting: itself, or what is in it."""
+    if isinstance(value, Path):
+        return (str(value),)
+    if isinstance(value, Mapping):
+        return chain.from_iterable(cast("Mapping[object, object]", value).items())
+    return cast("Iterable[object]", value) if isinstance(value, (list, tuple, set, frozenset)) else (value,)
+
+
+def check_max_credits(value: object) -> int | None:
+    """The limit, or `None` for no limit; else a `ConfigError`."""
+    return None if value is None else check_credits(value)
+
+
+def whole(given: Mapping[str, Any], name: str, least: int, most: int, why: str) -> int:
+    number = whole_number(given[name], least, most)
+    if number is None:
+        raise ConfigError(
+            f"{name} is a whole number from {least:,} to {most:,} ({why}); not {as_given(given[name])}"
+        )
+    return number
+
+
+def seconds(given: Mapping[str, Any], name: str, least: float, most: float, why: str) -> float:
+    value = given[name]
+    refusal = ConfigError(
+        f"{name} is a timedelta or a number of seconds from {least:,} to {most:,} ({why}); "
+        f"not {as_given(value)}"
+    )
+    if isinstance(value, timedelta):
+        number = value.total_seconds()
+    elif isinstance(value, bool) or not hasattr(value, "__float__"):
+        raise refusal
+    else:
+        try:
+            number = float(value)
+        except (OverflowError, ValueError):
+            raise refusal from None
+    if not (isfinite(number) and least <= number <= most):
+        raise refusal
+    return number
+
+
+def age(given: Mapping[str, Any], name: str) -> float | None:
+    if given[name] is None:
+        return None
+    return seconds(given, name, 0, 100 * 365 * 86_400, "None: an answer in a store never ages")
+
+
+def one_of(given: Mapping[str, Any], name: str, allowed: tuple[str, ...]) -> str:
+    value = given[name]
+    if not isinstance(value, str) or value not in allowed:
+        raise ConfigError(f"{name} is {' or '.join(map(repr, allowed))}; not {as_given(value, allowed)}")
+    return value
+
+
+def region(value: object) -> str | None:
+    if value is None:
+        return None
+    if isinstance(value, str):
+        return value.strip().upper()
+    raise ConfigError(
+        f"default_region is a country's two letters, as in 'US', or None to refuse numbers without "
+        f"a country code; not {as_given(value)}"
+    )
+
+
+def na_values(value: object) -> tuple[str, ...]:
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        raise ConfigError(
+            "na_values is a list of strings that count as missing, as in na_values=['n/a', '-']"
+        )
+    texts = tuple(cast("Iterable[object]", value))
+    if not all(isinstance(text, str) for text in texts):
+        raise ConfigError("na_values is a list of strings that count as missing; one of them is no string")
+    return cast("tuple[str, ...]", texts)
+
+
+def base_url(hidden: Hidden) -> str:
+    """The URL, checked. Until then it may hold a password, and no frame may show it."""
+    if not hidden.is_text():
+        raise ConfigError(f"base_url is a URL such as {BASE_URL!r}")
+    if is_torn(cast("str", hidden.expose())):
+        raise ConfigError("base_url holds half a character or a NUL: write it anew")
+    # The core reads it as the network will, and says what is wrong with it.
+    service_of(cast("str", hidden.expose()))
+    return cast("str", hidden.expose()).rstrip("/")
+
+
+def store_path(value: object, base_url: str) -> str | None:
+    """The path of the store; `None` if there is no store."""
+    if value is None:
+        return None
+    if isinstance(value, str) and value == "auto":
+        service = service_of(base_url)
+        if service == LOOPBACK:
+            return None
+        return auto_path(service)
+    if is_address(value):
+        raise refuse_address("store")
+    wrong = f"store is 'auto', a path, or None to keep nothing; not {type(value).__name__}"
+    try:
+        path = cast("object", os.fspath(cast("Any", value)))
+    except TypeError:
+        raise ConfigError(wrong) from None
+    if not isinstance(path, str):
+        raise ConfigError(wrong)
+    if not path.strip():
+        raise ConfigError("store is 'auto', a path, or None to keep nothing; not an empty text")
+    check_path("store", path)
+    return os.path.abspath(os.path.expanduser(path))  # noqa: PTH100, PTH111 - links stay links
+
+
+def proxy(value: ProxyUrl | None) -> str | ProxyUrl | None:
+    if value is None:
+        return None
+    value.check()
+    return value if value.has_login() else value.without_login()
+
+
+def path(given: Mapping[str, Any], name: str, what: str) -> str | None:
+    if given[name] is None:
+        return None
+    try:
+        path = cast("object", os.fspath(given[name]))
+    except TypeError:
+        path = None
+    if isinstance(path, str):
+        check_path(name, path)
+        return path
+    raise ConfigError(f"{name} is the path of {what}; not {as_given(given[name])}")
+
+
+def credit_price(value: Any) -> tuple[Decimal, str] | None:
+    if value is None:
+        return None
+    refusal = ConfigError(
+        f"credit_price is what one credit costs, and its currency, as in credit_price=(0.05, 'EUR'): a "
+        f"number from 0 to {MOST_PRICE:,} and a short text; not {as_given(value)}"
+    )
+    try:
+        each, currency = value
+        # Through its text: 0.05 means five cents, not the nearest binary fraction.
+        price = Decimal(str(each))
+    except (TypeError, ValueError, InvalidOperation):
+        raise refusal from None
+    if not price.is_finite() or not 0 <= price <= MOST_PRICE:
+        raise refusal
+    if (
+        type(currency) is not str
+        or not 0 < len(currency.strip()) <= MOST_CURRENCY
+        or not currency.isprintable()
+    ):
+        raise refusal
+    return price, currency.strip()
+
+
+def tags(value: Any) -> Mapping[str, str] | None:
+    if value is None:
+        return None
+    try:
+        tags: dict[Any, Any] = dict(value)
+    except (TypeError, ValueError):
+        tags = {None: None}
+    if all(isinstance(part, str) for pair in tags.items() for part in pair):
+        check_text("tags", *chain.from_iterable(tags.items()))
+        return tags
+    raise ConfigError("tags is a mapping of strings to strings, as in tags={'project': 'spring'}")

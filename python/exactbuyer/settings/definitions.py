@@ -1,0 +1,217 @@
+"""The settings of an enricher, each defined once: its type, its check, and its option of the command line.
+
+The constructor of `BulkEnricher` has their defaults and documentation, and the core has those that it reads;
+`tests/python/test_listed.py` compares them. Settings are checked once and cannot be changed then. Knows
+nothing of runs. The key is not a setting and never comes here.
+"""
+
+# ruff: noqa: RUF009 - what is called returns a field
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any, Literal, NamedTuple, TypeAlias, get_args
+
+from exactbuyer._core import service_of
+from exactbuyer.field_types import RequiredField, check_required_fields
+
+from . import _setting_checks as checks
+from ._checks import check_text
+from ._secret import ProxyUrl
+from .budget import Budget
+
+OnUnknown: TypeAlias = Literal["hold", "resend"]
+Body: TypeAlias = Literal["form", "json"]
+Copies: TypeAlias = Literal["shared", "independent"]
+Duration: TypeAlias = "float | timedelta"
+
+MAX_WINDOW_ROWS = 100_000
+
+
+class Option(NamedTuple):
+    """An option of the command line that passes its value to a setting."""
+
+    text: str
+    """The text of `--help`; `{default}` is the default of the setting."""
+    kind: type[int | float | str] | tuple[str, ...]
+    """The type of its value, or all values."""
+    metavar: str | None = None
+    """What `--help` calls the value."""
+
+
+class Definition(NamedTuple):
+    """How a setting is checked, passed to the core, and set by the command line."""
+
+    check: Callable[[Mapping[str, Any], str], Any]
+    """Called with all settings as they were given, and the name of this one. Returns the value to use."""
+    option: Option | None
+    """`None`: no option, or one with a meaning of its own in `cli/_options.py`."""
+    core_name: str
+    """Its name in the core, where `{}` is its name; empty if the core reads something else, or nothing."""
+
+
+def _setting(
+    check: Callable[..., Any], *arguments: Any, option: Option | None = None, core_name: str = "{}"
+) -> Any:
+    def checked(given: Mapping[str, Any], name: str) -> Any:
+        return check(given, name, *arguments)
+
+    return field(metadata={"definition": Definition(checked, option, core_name)})
+
+
+def _value(check: Callable[[Any], Any], core_name: str = "{}") -> Any:
+    """A setting whose check needs only its value."""
+    return _setting(lambda given, name: check(given[name]), core_name=core_name)
+
+
+def _whole(least: int, most: int, why: str, text: str) -> Any:
+    return _setting(checks.whole, least, most, why, option=Option(text, int, "N"))
+
+
+def _seconds(least: float, most: float, why: str, text: str | None = None) -> Any:
+    option = None if text is None else Option(text, float, "SECONDS")
+    return _setting(checks.seconds, least, most, why, option=option, core_name="{}_s")
+
+
+def _one_of(values: Any, text: str | None = None, core_name: str = "{}") -> Any:
+    allowed = get_args(values)
+    option = None if text is None else Option(text, allowed)
+    return _setting(checks.one_of, allowed, option=option, core_name=core_name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Settings:
+    """The settings of an enricher, checked. Durations are in seconds."""
+
+    required_fields: tuple[RequiredField, ...] = _value(check_required_fields)
+    store: str | None = _setting(
+        lambda given, name: checks.store_path(given[name], checks.base_url(given["base_url"])), core_name=""
+    )
+    max_credits: int | Budget | None = _value(
+        lambda value: value if isinstance(value, Budget) else checks.check_max_credits(value), core_name=""
+    )
+    max_in_doubt: int = _whole(
+        1,
+        100_000_000,
+        "lookups in flight or unknown at one time",
+        "Most lookups in flight or unknown: {default:,}.",
+    )
+    on_unknown: OnUnknown = _one_of(
+        OnUnknown,
+        "What becomes of a lookup that may have been charged and got no answer: hold, or resend, which may "
+        "pay twice.",
+    )
+    requests_per_minute: int = _whole(
+        1, 1_000_000, "200 is what the vendor allows an account", "Most requests in any 60 s: {default}."
+    )
+    max_concurrency: int = _whole(
+        1, 1_024, "each request in flight is a connection", "Most requests in flight: {default}."
+    )
+    chunk_size: int = _whole(
+        1,
+        1_000,
+        "the vendor takes no more records in one request",
+        "Most lookups of one request: {default:,}.",
+    )
+    max_retries: int = _whole(
+        0,
+        100,
+        "only what is free of charge is tried again",
+        "How often what is free is tried again: {default}.",
+    )
+    timeout: float = _seconds(
+        0.001,
+        86_400,
+        "a request that takes longer may still be charged",
+        "Most that one request may take: {default:g}.",
+    )
+    connect_timeout: float = _seconds(0.001, 86_400, "connecting is free")
+    grace: float = _seconds(
+        0,
+        86_400,
+        "what is in flight when a run stops is paid for",
+        "How long Ctrl-C waits for requests in flight: {default:g}.",
+    )
+    default_region: str | None = _value(checks.region)
+    max_age: float | None = _setting(checks.age, core_name="{}_s")
+    miss_max_age: float | None = _setting(checks.age, core_name="{}_s")
+    na_values: tuple[str, ...] = _value(checks.na_values, core_name="")
+    body: Body = _one_of(Body, "How requests are encoded: form, as in the samples.")
+    base_url: str = _value(checks.base_url)
+    proxy: str | ProxyUrl | None = _setting(
+        lambda given, name: checks.proxy(ProxyUrl.of(given[name])),
+        option=Option("A proxy, if not HTTPS_PROXY's.", str, "URL"),
+        core_name="",
+    )
+    ca_bundle: str | None = _setting(
+        checks.path,
+        "a PEM file with the authorities to trust",
+        option=Option("A PEM file of authorities to trust, too; by default SSL_CERT_FILE's.", str, "FILE"),
+    )
+    credit_price: tuple[Decimal, str] | None = _value(checks.credit_price, core_name="")
+    tags: Mapping[str, str] | None = _value(checks.tags, core_name="")
+    copies: Copies = _one_of(Copies, core_name="")
+
+    @property
+    def budget(self) -> Budget | None:
+        """The limit: a plain number is per store."""
+        return Budget(self.max_credits) if isinstance(self.max_credits, int) else self.max_credits
+
+    @property
+    def service(self) -> str:
+        """The service that answers: the host, or `loopback`."""
+        return service_of(self.base_url)
+
+    @property
+    def window_rows(self) -> int:
+        """Most rows that a stream holds: twice what can be in flight, so that the next requests are full."""
+        in_flight = min(self.max_in_doubt, self.chunk_size * self.max_concurrency)
+        return min(2 * max(in_flight, self.chunk_size), MAX_WINDOW_ROWS)
+
+    def for_core(self) -> dict[str, Any]:
+        """The settings that the core reads, with its names and units; `proxy` is passed by itself."""
+        budget = self.budget
+        return {
+            **{
+                definition.core_name.format(name): getattr(self, name)
+                for name, definition in DEFINITIONS.items()
+                if definition.core_name
+            },
+            **({} if budget is None else {"max_credits": budget.credits, "per": budget.per}),
+            "time_zone": "UTC" if budget is None else budget.tz,
+            "tags": dict(self.tags or {}),
+            "independent_copies": self.copies == "independent",
+        }
+
+    def without_login(self) -> Settings:
+        """The same, without the user name and password of a proxy: they are never pickled."""
+        return replace(self, proxy=self.proxy.without_login()) if isinstance(self.proxy, ProxyUrl) else self
+
+    def shown(self) -> dict[str, Any]:
+        """The settings as they may be shown: a proxy's URL may hold a password."""
+        shown = {name: getattr(self, name) for name in DEFINITIONS}
+        return shown if self.proxy is None else shown | {"proxy": "***"}
+
+    def __repr__(self) -> str:
+        return f"Settings({', '.join(f'{name}={value!r}' for name, value in self.shown().items())})"
+
+
+DEFINITIONS: Mapping[str, Definition] = {
+    setting.name: setting.metadata["definition"] for setting in fields(Settings)
+}
+"""All settings."""
+
+
+def checked(**given: Any) -> Settings:
+    """Checks every setting.
+
+    Raises:
+        ConfigError: A setting is wrong. The message names the setting, its range and the reason for the
+            range.
+    """
+    for name, value in given.items():
+        check_text(name, *checks.texts_of(value))
+    return Settings(**{name: definition.check(given, name) for name, definition in DEFINITIONS.items()})

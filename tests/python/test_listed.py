@@ -1,0 +1,108 @@
+"""What there are several of is listed once: the other lists are compared with that one."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable
+from dataclasses import fields
+from typing import Any, get_args
+
+import pytest
+
+from exactbuyer import BulkEnricher, Receipt, _core
+from exactbuyer._core import Engine, Rows
+from exactbuyer.cli import _app
+from exactbuyer.cli._words import SETTINGS
+from exactbuyer.cli.exit_codes import _OF_KINDS, _OF_ROWS
+from exactbuyer.field_types import FieldType, RequiredField
+from exactbuyer.report.results import Status
+from exactbuyer.sandbox import Fault
+from exactbuyer.settings import DEFINITIONS, Body, OnUnknown, Per, Settings, checked
+from exactbuyer.settings._secret import Hidden
+
+LITERALS = {
+    "FieldType": FieldType,
+    "RequiredField": RequiredField,
+    "Status": Status,
+    "OnUnknown": OnUnknown,
+    "Per": Per,
+    "Body": Body,
+    "Fault": Fault,
+}
+
+# Of a receipt, what Python knows without the core.
+RECEIPT_OF_PYTHON = {"in_store", "store_only", "misfits", "credit_price"}
+# What the core counts, and Python shows otherwise.
+RECEIPT_OF_THE_CORE = {"withheld"}
+
+PARAMETERS = {name: p for name, p in inspect.signature(BulkEnricher).parameters.items() if name != "api_key"}
+
+
+def usual() -> Settings:
+    """The default settings."""
+    defaults = {name: parameter.default for name, parameter in PARAMETERS.items()}
+    return checked(**defaults | {"base_url": Hidden(defaults["base_url"]), "store": None})
+
+
+def test_the_literals_are_the_lists_of_the_core() -> None:
+    lists = _core._lists()  # pyright: ignore[reportPrivateUsage]
+    assert {name: sorted(get_args(kind)) for name, kind in LITERALS.items()} == {
+        name: sorted(names) for name, names in lists.items()
+    }
+
+
+@pytest.mark.parametrize("name", sorted(get_args(FieldType)))
+def test_messages_name_every_field_type(name: str) -> None:
+    wrong: list[Callable[[], object]] = [
+        lambda: Rows([("e-mail", "a")]),
+        lambda: Rows([{"field_type": 1, "value": ""}]),
+        lambda: Rows([], field_type="x"),
+    ]
+    for read in wrong:
+        with pytest.raises(ValueError, match=f'"{name}"'):
+            read()
+
+
+def test_every_status_has_its_count_in_the_receipt() -> None:
+    assert set(get_args(Status)) <= {field.name for field in fields(Receipt)}
+    counts: dict[str, Any] = dict.fromkeys(get_args(Status), 1)
+    every = Receipt(**counts, rows=len(counts))
+    assert every.under_way == 0
+    for status in get_args(Status):
+        assert f"{status.replace('_', ' ')} " in str(every)
+
+
+def test_the_receipt_has_what_the_core_counts() -> None:
+    run = Engine({}).start(api_key=None)
+    run.finish()
+    counted = {name.removesuffix("_ms") for name in run.receipt()}
+    assert counted - RECEIPT_OF_THE_CORE == {field.name for field in fields(Receipt)} - RECEIPT_OF_PYTHON
+
+
+def test_settings_are_the_parameters_of_an_enricher() -> None:
+    assert list(PARAMETERS) == list(DEFINITIONS) == [field.name for field in fields(Settings)]
+    documented = re.findall(r"^ {4}    (\w+): ", inspect.getsource(BulkEnricher), re.MULTILINE)
+    assert documented[: len(PARAMETERS) + 1] == ["api_key", *PARAMETERS]
+    assert usual() == BulkEnricher(store=None).settings
+
+
+def test_the_core_has_the_same_settings_and_defaults() -> None:
+    # The core refuses a name that it does not know.
+    assert Engine(usual().for_core())._settings() == Engine({})._settings()  # pyright: ignore[reportPrivateUsage]
+
+
+@pytest.mark.parametrize("command", ["enrich", "plan"])
+def test_the_command_line_has_an_option_for_every_setting(command: str) -> None:
+    given = _app.commands.commands[command].make_context(command, ["people.csv", "--by", "mail"]).params
+    named = {name for name in DEFINITIONS if {name, f"{name}_days"} & given.keys()}
+    # The time limit for connecting needs no option, and a command is not copied.
+    assert DEFINITIONS.keys() - named == {"connect_timeout", "copies"}
+    assert set(SETTINGS) <= named
+    # Without the option, the default of the setting applies.
+    assert {name: given[name] for name in SETTINGS if given[name] not in (None, ())} == {}
+
+
+def test_every_error_has_an_exit_code() -> None:
+    assert not _OF_KINDS.keys() & _OF_ROWS
+    assert _OF_KINDS.keys() | _OF_ROWS == set(_core.error_classes())
