@@ -13,7 +13,6 @@ pub(super) mod open_files;
 pub(super) mod owners;
 mod paths;
 pub(super) mod place;
-pub(super) mod query;
 pub(super) mod schema;
 mod trial;
 

@@ -1,8 +1,8 @@
 //! The table `request` and the tables that belong to it: tags, owners, and replies that could not be read.
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
-use super::super::file::{Fault, query};
+use super::super::file::Fault;
 
 /// The number of the required fields of a request, and when it was settled; while it is in flight, when it was sent.
 pub(crate) fn required_and_time(connection: &Connection, request: i64) -> Result<(i64, i64), Fault> {
@@ -13,32 +13,39 @@ pub(crate) fn required_and_time(connection: &Connection, request: i64) -> Result
 
 /// The number of these tags, which are added if they are new.
 pub(crate) fn tags_number(connection: &Connection, text: &str) -> Result<i64, Fault> {
-    let known = query::find(connection, "SELECT id FROM tags WHERE text = ?1", [text])?;
+    let known = connection
+        .prepare_cached("SELECT id FROM tags WHERE text = ?1")?
+        .query_row([text], |row| row.get(0))
+        .optional()?;
     if let Some(known) = known {
         return Ok(known);
     }
-    query::change(connection, "INSERT INTO tags (text) VALUES (?1)", [text])?;
+    connection.prepare_cached("INSERT INTO tags (text) VALUES (?1)")?.execute([text])?;
     Ok(connection.last_insert_rowid())
 }
 
 /// All owners that the file mentions.
 pub(crate) fn owners(connection: &Connection) -> Result<Vec<i64>, Fault> {
-    query::all(
-        connection,
+    let mut ask = connection.prepare_cached(
         "SELECT owner FROM request WHERE settled_ms IS NULL UNION SELECT id FROM owner UNION SELECT owner FROM pace",
-        [],
-    )
+    )?;
+    Ok(ask.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
 }
 
 /// Keeps a compressed reply that was charged and could not be read completely.
 pub(crate) fn put_unread(connection: &Connection, request: i64, packed: &[u8]) -> Result<(), Fault> {
-    query::change(connection, "INSERT OR REPLACE INTO unread VALUES (?1, ?2)", params![request, packed])?;
+    connection
+        .prepare_cached("INSERT OR REPLACE INTO unread VALUES (?1, ?2)")?
+        .execute(params![request, packed])?;
     Ok(())
 }
 
 /// The kept reply of a request, compressed, if there is one.
 pub(crate) fn unread(connection: &Connection, request: i64) -> Result<Option<Vec<u8>>, Fault> {
-    query::find(connection, "SELECT body FROM unread WHERE request = ?1", [request])
+    Ok(connection
+        .prepare_cached("SELECT body FROM unread WHERE request = ?1")?
+        .query_row([request], |row| row.get(0))
+        .optional()?)
 }
 
 /// Deletes the kept reply of a request. Returns how many there were: 0 or 1.
