@@ -1,5 +1,5 @@
-//! Which kind a value is when nobody said. Looks only: whether it is a good one of its kind is
-//! asked afterwards.
+//! Infers the field type of a value that came without one. It looks only at the form; whether the
+//! value is valid is checked afterwards.
 
 use super::FieldType;
 use super::invalid::Invalid;

@@ -1,97 +1,98 @@
-//! Why a value cannot be looked up: precise, one line each, with the way out where there is one.
-//! Knows nothing of how the reason was found, and never holds the value.
+//! The reasons why a value cannot be looked up. Each is one line and says what to do, where
+//! something can be done. Knows nothing of how the reason was found.
 
 use std::fmt;
 
 use super::FieldType;
 
-/// Why a value cannot be looked up. Shown to people; never holds the value.
+/// Why a value cannot be looked up. It is shown to people, so it never contains the value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Invalid {
-    /// Nothing but blanks and invisible characters.
+    /// Only blanks and invisible characters.
     Empty,
     /// A control character (NUL, tab, line break, …) inside the value.
     ControlCharacter,
-    /// None of the three kinds, as far as looks can tell.
+    /// The text does not look like an e-mail address, a phone number or a profile.
     Unrecognised,
-    /// A cell of a table that holds neither text nor a number.
+    /// A cell of a table that contains neither text nor a number.
     NotText,
-    /// It ends with an ellipsis, or letters of it are hidden.
+    /// The value ends with an ellipsis, or some of its letters are masked.
     CutOff,
     /// Values of several kinds.
     Several,
-    /// The value is of another kind than the field type it came with.
+    /// The value is of another kind than its field type.
     Disagrees {
         /// The field type that came with the value.
         given: FieldType,
-        /// What the value reads as.
+        /// The kind that the value looks like.
         seen: FieldType,
     },
 
-    /// No `@`, or nothing on one side of it.
+    /// There is no `@`, or nothing on one side of it.
     EmailIncomplete,
-    /// The part before the `@` is not one RFC 5321 or RFC 6531 knows.
+    /// RFC 5321 and RFC 6531 do not allow the part before the `@`.
     EmailLocalPart,
-    /// The part after the `@` is no domain name.
+    /// The part after the `@` is not a domain name.
     EmailDomain,
-    /// The part after the `@` is a single label.
+    /// The domain is a single label, such as `localhost`.
     EmailDomainWithoutDot,
-    /// An IP address where the domain should be.
+    /// An IP address stands in the place of the domain.
     EmailIpAddress,
-    /// Over 64 octets before the `@`, or over 254 in all.
+    /// More than 64 octets before the `@`, or more than 254 in all (RFC 5321, 4.5.3.1).
     EmailTooLong,
     /// More than one address in one value.
     EmailSeveral,
 
-    /// Characters that no way of writing a phone number has.
+    /// The value has characters that are not written in phone numbers.
     PhoneUnreadable,
-    /// No country code, and no default region to take it from.
+    /// There is no country code, and no default region to take it from.
     PhoneWithoutCountryCode,
-    /// No country code, and the row's region is not a country.
+    /// There is no country code, and the row's region is not a country.
     PhoneUnknownRegion,
-    /// A country code that is not assigned.
+    /// The country code is not assigned.
     PhoneUnknownCountryCode,
-    /// Fewer digits than any number of its country has.
+    /// Fewer digits than any number of the country has.
     PhoneTooShort,
-    /// More digits than any number of its country has.
+    /// More digits than any number of the country has.
     PhoneTooLong,
-    /// A number of digits between the possible ones.
+    /// The country has shorter numbers and longer ones, but none of this length.
     PhoneWrongLength,
-    /// Only the part that is dialled within one town.
+    /// The number has only the part that is dialled inside one town.
     PhoneWithoutAreaCode,
-    /// A spreadsheet's `1.77E+10`: digits were lost.
+    /// The number is like a spreadsheet's `1.77E+10`: digits were lost.
     PhoneScientific,
-    /// A number with decimals that are not zero.
+    /// The number has decimals that are not zero.
     PhoneFraction,
     /// More than one number in one value.
     PhoneSeveral,
-    /// Two readings, and each makes another number.
+    /// The number can be read in two ways, which give different numbers.
     PhoneAmbiguous,
 
-    /// A handle, or a path, without the network it is on.
+    /// A handle or a path without its network.
     SocialWithoutNetwork,
     /// The host is not a domain name.
     SocialHost,
-    /// A network, but nobody's profile on it.
+    /// The host is a known network, but the page is not a person's profile.
     SocialWithoutProfile,
-    /// Neither `http` nor `https`.
+    /// The scheme is neither `http` nor `https`.
     SocialScheme,
-    /// A short link: it has to be followed to know where it leads.
+    /// A short link. Only following it would show where it leads, and nothing is fetched.
     SocialShortLink,
-    /// The profile is named in the query, which is no part of the canonical form.
+    /// The profile is named in the query, which is not part of the canonical form.
     SocialNamedInQuery,
     /// A blank inside the address.
     SocialBlank,
-    /// Longer than any profile's address.
+    /// Longer than the address of any profile.
     SocialTooLong,
     /// More than one address in one value.
     SocialSeveral,
-    /// A page of an unknown host with another address in its query.
+    /// A page of an unknown host that has another address in its query.
     SocialAddressInside,
 }
 
 impl Invalid {
-    /// A stable name for programs; the text is for people and may change.
+    /// The stable name of this reason, for programs. The text of [`Display`](fmt::Display) is for
+    /// people and may change.
     #[must_use]
     pub const fn code(self) -> &'static str {
         match self {
@@ -134,6 +135,7 @@ impl Invalid {
         }
     }
 
+    /// The sentence for people, except for [`Invalid::Disagrees`], which needs its fields.
     const fn text(self) -> &'static str {
         match self {
             Self::Empty => "blank: nothing to look up",
