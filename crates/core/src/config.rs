@@ -1,4 +1,5 @@
-//! The settings of an enricher, checked once, frozen after.
+//! The settings of the engine. They are checked once, when an enricher is built, and never change
+//! after that.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,35 +7,35 @@ use std::time::Duration;
 use crate::identifier::Rules;
 use crate::service::limits;
 
-/// What to do with a lookup whose outcome is unknown.
+/// What to do with a lookup that may have been charged and has no known outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum OnUnknown {
-    /// Leave it: its rows get the status `unknown`.
+    /// Do not send it again. Its rows get the status `unknown`.
     #[default]
     Hold,
-    /// Send it again; the doubt stays counted.
+    /// Send it again. It may then be charged twice, so the doubt stays counted.
     Resend,
 }
 
-/// Over what `max_credits` is counted.
+/// The period in which `max_credits` is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Per {
-    /// Each run by itself.
+    /// Each run separately.
     Run,
-    /// A calendar day.
+    /// A calendar day in `time_zone`.
     Day,
-    /// A calendar month.
+    /// A calendar month in `time_zone`.
     Month,
-    /// Everything that the store has on record; without a durable one, everything that this engine
+    /// Everything that the store has recorded. Without a durable store: everything that this engine
     /// sends.
     #[default]
     Store,
 }
 
-/// How the body is encoded.
+/// How the body of a request is encoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum BodyFormat {
-    /// `application/x-www-form-urlencoded`, each field JSON text.
+    /// `application/x-www-form-urlencoded`; each field contains JSON text.
     #[default]
     Form,
     /// `application/json`.
@@ -42,40 +43,45 @@ pub enum BodyFormat {
 }
 
 /// The settings of the engine. The transport has its own.
+///
+/// `Default` gives the documented defaults of `BulkEnricher`.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// A match counts only if it has all of these.
+    /// The fields that a contact must have. Without all of them it is not a match.
     pub required_fields: Box<[Box<str>]>,
-    /// Most credits to spend, doubts counted as spent.
+    /// The most credits to spend; `None` for no limit. Doubts count as spent.
     pub max_credits: Option<u64>,
-    /// Over what they are counted.
+    /// The period in which these credits are counted.
     pub per: Per,
-    /// The time zone in which days and months begin: a name of the tz database, or `UTC`.
+    /// The time zone in which days and months begin: a name of the IANA database, or `UTC`.
     pub time_zone: Box<str>,
-    /// The oldest stored hit that is still served; without it, any.
+    /// The oldest stored hit that is used; `None` for any age.
     pub max_age: Option<Duration>,
-    /// The oldest stored miss that is still served; without it, any.
+    /// The oldest stored miss that is used; `None` for any age. Asking again for a miss
+    /// costs nothing unless there is a contact now.
     pub miss_max_age: Option<Duration>,
-    /// What the journal says of each request, beside what it says anyway.
+    /// Names and values that the journal keeps with each request.
     pub tags: Arc<[(Box<str>, Box<str>)]>,
-    /// Stands for the API key in the journal: salted by the store, so that all processes that share
-    /// it agree, and nobody else can.
+    /// A hash that stands for the API key in the journal. The store's own salt goes into it, so
+    /// that processes with the same store get the same hash, and nobody can compare it with that of
+    /// another store.
     pub key_fingerprint: u64,
-    /// Most lookups in flight or unknown at any moment of a run.
+    /// The most lookups that may be in flight or unknown at any moment of a run.
     pub max_in_doubt: usize,
-    /// What to do with an unknown.
+    /// What to do with a lookup whose outcome is unknown.
     pub on_unknown: OnUnknown,
-    /// Most sends in any 60 s.
+    /// The most requests in any 60 s.
     pub requests_per_minute: u32,
-    /// Most requests in flight.
+    /// The most requests in flight.
     pub max_concurrency: usize,
-    /// Most lookups of one request.
+    /// The most lookups in one request.
     pub chunk_size: usize,
-    /// How often what was not sent, or refused for a while, is tried again.
+    /// How many more times a request is tried that was not sent, or that the service refused only
+    /// for a while.
     pub max_retries: u32,
-    /// How long requests in flight may still take once a run is stopped.
+    /// How long requests in flight may still take after a run was stopped.
     pub grace: Duration,
-    /// How the body is encoded.
+    /// How the body of a request is encoded.
     pub body: BodyFormat,
     /// How identifiers are read.
     pub rules: Rules,

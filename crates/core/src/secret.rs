@@ -1,17 +1,17 @@
-//! The API key: the one type in the crate that holds it, and that cannot print it.
+//! The API key. Only this type contains it, and this type cannot print it.
 
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::OnceLock;
 
-/// An API key. Neither `Debug` nor anything else here shows it; only [`ApiKey::expose`] does, and
-/// only the transport calls that.
+/// An API key. `Debug` does not show it. Only [`ApiKey::expose`] returns it, and only the transport
+/// calls that. Its memory is overwritten when it is dropped.
 #[derive(Clone)]
 pub struct ApiKey(Box<str>);
 
 impl ApiKey {
-    /// Takes the key, trimmed; `None` where nothing is left, or where it holds a character that no
-    /// HTTP header can carry.
+    /// The key without blanks around it. `None` if nothing is left, or if it has a character that
+    /// an HTTP header cannot contain.
     #[must_use]
     pub fn new(text: &str) -> Option<Self> {
         let text = text.trim();
@@ -19,14 +19,14 @@ impl ApiKey {
         fits.then(|| Self(text.into()))
     }
 
-    /// The key itself, for the header and nothing else.
+    /// The key itself. It is for the request's header only.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
     }
 
-    /// A number that is the same for the same key within this process and says nothing about it:
-    /// the salt is made anew in each process.
+    /// A number that is the same for the same key in this process and reveals nothing about it. The
+    /// salt is new in each process.
     #[must_use]
     pub fn fingerprint(&self) -> u64 {
         static SALT: OnceLock<RandomState> = OnceLock::new();
@@ -42,7 +42,7 @@ impl fmt::Debug for ApiKey {
 
 impl Drop for ApiKey {
     fn drop(&mut self) {
-        // Safe code cannot write through `Box<str>`: take the bytes and overwrite those.
+        // Safe code cannot write through a `Box<str>`. So take its bytes and overwrite them.
         let mut bytes = std::mem::take(&mut self.0).into_boxed_bytes();
         bytes.fill(0);
         std::hint::black_box(&bytes);

@@ -1,4 +1,5 @@
-//! PLAN: merge duplicates, remember which row waits for which lookup, cut chunks, estimate. Pure.
+//! Plans the requests of a run: merges duplicates, remembers which row waits for which lookup, cuts
+//! chunks, and estimates the cost. Pure.
 
 mod lookups;
 mod slots;
@@ -11,21 +12,22 @@ pub use lookups::{Final, LookupId};
 pub use summary::{Stored, Summary, Suspect, identifiers, summarize, summarize_with};
 pub use table::Table;
 
-/// One input row, identified.
+/// One input row whose values have been identified.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Row {
-    /// Nothing to ask: `None`, NaN, blank, or a list of those.
+    /// There is nothing to look up: `None`, NaN, a blank, or a list of only these.
     Missing,
-    /// Nothing in it can be looked up; the place of the value to blame within the row, and why.
+    /// None of its values can be looked up. The position of the value that the reason is about, and
+    /// the reason.
     Invalid(u32, Invalid),
     /// One identifier.
     One(Identifier),
-    /// Several, in order of preference.
+    /// Several identifiers, in order of preference.
     Preference(Box<Preference>),
 }
 
 impl Row {
-    /// What can be asked of it, in order of preference.
+    /// The identifiers that can be looked up, in order of preference.
     pub fn identifiers(&self) -> impl Iterator<Item = &Identifier> {
         let (one, several) = match self {
             Self::Missing | Self::Invalid(..) => (None, None),
@@ -37,13 +39,13 @@ impl Row {
     }
 }
 
-/// A row that is a list: what can be asked of it, in order of preference. Missing and invalid
-/// entries are already left out.
+/// A row with several identifiers, in order of preference. Missing and invalid entries are already
+/// left out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Preference {
-    /// The place of the first entry that is not missing: it stands for the row where nothing was
+    /// The position of the first entry that is not missing. It stands for the row if nothing is
     /// found.
     pub first: u32,
-    /// Each identifier with its place in the caller's list. Never empty.
+    /// Each identifier with its position in the caller's list. Never empty.
     pub alternatives: Box<[(u32, Identifier)]>,
 }

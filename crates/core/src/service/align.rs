@@ -1,10 +1,11 @@
-//! Which lookup each contact of a reply answers, and what the call cost. Pure.
+//! Finds the lookup that each contact of a reply answers, and the cost of the request. Pure.
 //!
-//! The vendor promises the order of the query and repeats each `value`; where the two disagree,
-//! the value decides as far as it is unambiguous, and what cannot be told stays unknown: a record
-//! is never given to a row that it may not belong to. A contact that does not say which query it
-//! answers is therefore nobody's, even where its place would fit: whether the order held is just
-//! what could not be checked.
+//! The service documents that the contacts come in the order of the query and that each repeats its
+//! `value`. If the two disagree, the value decides, as long as it is unambiguous. Everything else
+//! stays unknown, because a contact must never be given to a row that it may not belong to.
+//!
+//! So a contact without a `value` is given to no row, even if its position would fit: without the
+//! values, nothing shows that the order was kept.
 
 use std::collections::HashMap;
 
@@ -14,29 +15,29 @@ use crate::identifier::{FieldType, Identifier, Rules, identify};
 
 use super::decode::{Contact, Decoded, Record};
 
-/// What one lookup of a billed call came to.
+/// The answer to one lookup of a request that was charged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
     /// The contact's JSON text.
     Hit(Bytes),
     /// Nothing was found.
     Miss,
-    /// It cannot be told; the reason.
+    /// The reply does not tell the answer; the reason.
     Unknown(&'static str),
 }
 
-/// A billed call, settled.
+/// The result of a request that was charged: its answers and its cost.
 #[derive(Debug)]
 pub struct Settlement {
-    /// One answer per lookup, in the order they were sent.
+    /// One answer for each lookup, in the order in which they were sent.
     pub answers: Vec<Answer>,
-    /// Credits known to be charged: the larger of `records_enriched` and the contacts that are not
-    /// null.
+    /// Credits that are known to be charged: the larger of `records_enriched` and the number of
+    /// contacts that are not `null`.
     pub credits: u32,
-    /// Credits that may have been charged on top: where `records_enriched` is absent or absurd, up
-    /// to the whole chunk.
+    /// Credits that may have been charged in addition. If `records_enriched` is missing or absurd,
+    /// this is up to the rest of the chunk.
     pub in_doubt: u32,
-    /// What did not fit, in words, for the log and the receipt.
+    /// What was wrong with the reply, in words, for the log and the receipt.
     pub note: Option<&'static str>,
 }
 
@@ -53,9 +54,10 @@ const MORE: &str = "the answer has more contacts than were asked for";
 const REORDERED: &str = "the answer's contacts are not in the order of the request";
 const NAMELESS_SOME: &str = "some contacts do not say which query they answer, or cannot be read";
 
-/// Settles what was sent against what came back.
+/// Compares the lookups that were sent with the reply to them.
 ///
-/// `sent` holds no lookup twice; the plan sees to that.
+/// `sent` must not contain a lookup twice; the plan ensures this. The sum of `credits` and
+/// `in_doubt` is never less than the contacts that were delivered.
 #[must_use]
 pub fn settle(sent: &[Identifier], decoded: &Decoded<'_>) -> Settlement {
     let in_order = in_order(sent, decoded);
@@ -69,8 +71,8 @@ pub fn settle(sent: &[Identifier], decoded: &Decoded<'_>) -> Settlement {
     Settlement { answers, credits, in_doubt, note }
 }
 
-/// Whether each contact stands in its query's place and says so: the usual case, told without a
-/// table.
+/// Whether each contact stands in the position of its query and repeats its value. This is the
+/// usual case, and it needs no hash table.
 fn in_order(sent: &[Identifier], decoded: &Decoded<'_>) -> bool {
     sent.len() == decoded.contacts.len()
         && sent
@@ -87,7 +89,7 @@ fn answer(record: &Record) -> Answer {
     }
 }
 
-/// Gives each lookup the one record that names it.
+/// Gives each lookup the one contact that names it.
 fn by_value(sent: &[Identifier], decoded: &Decoded<'_>) -> Vec<Answer> {
     let index = Index::new(sent);
     let mut answers: Vec<Option<Answer>> = vec![None; sent.len()];
@@ -98,7 +100,7 @@ fn by_value(sent: &[Identifier], decoded: &Decoded<'_>) -> Vec<Answer> {
             let Some(slot) = answers.get_mut(place) else { continue };
             let said = if places.len() > 1 { Answer::Unknown(SHARED) } else { answer(&contact.record) };
             *slot = Some(match slot.take() {
-                // The same contact twice is still one answer; two different ones are none.
+                // The same contact twice is one answer. Two different contacts are no answer.
                 Some(before) if before != said => Answer::Unknown(AMBIGUOUS),
                 _ => said,
             });
@@ -118,9 +120,9 @@ fn by_value(sent: &[Identifier], decoded: &Decoded<'_>) -> Vec<Answer> {
         .collect()
 }
 
-/// The places of the queries, by what the reply may call them.
+/// The positions of the queries, by the values that the reply may repeat.
 struct Index<'a> {
-    /// Several where a text was asked for under several field types.
+    /// Several positions if the same text was sent under several field types.
     by_text: HashMap<&'a str, Vec<usize>>,
     by_identifier: HashMap<&'a Identifier, usize>,
     rules: Rules,
@@ -136,8 +138,9 @@ impl<'a> Index<'a> {
         Self { by_text, by_identifier, rules: Rules::default() }
     }
 
-    /// The queries that this value may be: the one spelled just so; else those whose canonical form
-    /// it has, since the vendor may repeat a query in a spelling of its own.
+    /// The positions of the queries that this value may belong to: those with exactly this text; if
+    /// there are none, those with this canonical form. The service may repeat a query in a spelling
+    /// of its own.
     fn find(&self, value: &str) -> Vec<usize> {
         if let Some(places) = self.by_text.get(value) {
             return places.clone();
@@ -154,12 +157,14 @@ impl<'a> Index<'a> {
     }
 }
 
-/// What a reply cost: known credits, credits in doubt, and what is odd about it.
+/// The cost of a request: the known credits, the credits in doubt, and what is wrong with the
+/// count.
 ///
-/// A count above both what was asked and what was delivered is not a count of records. It is
-/// neither believed (a stray timestamp would stop the run as if the money were gone) nor cut down
-/// in silence: the whole chunk counts as charged or in doubt, and the note says why. Contacts that
-/// nobody asked for were enriched all the same, so they count even beyond the chunk.
+/// A count that is larger than both the lookups sent and the contacts delivered is not a count of
+/// contacts. It is not believed: a stray timestamp would stop the run as if all credits were spent.
+/// Nor is it silently reduced: the whole chunk counts as charged or in doubt, and the note says why.
+/// Contacts that were not asked for also count, even beyond the chunk, because the service enriched
+/// them.
 fn charged(asked: usize, decoded: &Decoded<'_>) -> (u32, u32, Option<&'static str>) {
     let delivered = decoded.contacts.iter().filter(|contact| contact.record != Record::Absent).count();
     let most = asked.max(decoded.contacts.len());
@@ -173,6 +178,7 @@ fn charged(asked: usize, decoded: &Decoded<'_>) -> (u32, u32, Option<&'static st
     (narrow(credits), narrow(in_doubt), note)
 }
 
+/// The note on a reply whose contacts do not stand in the order of the request.
 fn misfit(sent: &[Identifier], decoded: &Decoded<'_>) -> &'static str {
     if decoded.contacts.len() < sent.len() {
         FEWER

@@ -1,5 +1,6 @@
-//! Everything that knows the vendor: its limits, how a request is spelled, how a reply is read, and
-//! the network, one method wide. Knows nothing of runs, budgets or stores.
+//! The only room that knows ExactBuyer's API: its limits, how a request is encoded, how a reply is
+//! decoded, and the network as a trait with one method. It knows nothing of runs, budgets or
+//! stores.
 
 pub mod align;
 pub mod decode;

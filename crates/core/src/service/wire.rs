@@ -1,12 +1,23 @@
-//! How a request is spelled.
+//! Encodes a request.
 //!
-//! The only worked example of the vendor's (`contact-enrichment/bulk-enrichment-api`, read
-//! 2026-11-23) sends a form whose two fields hold JSON *text*: that is the default. A JSON body is
-//! the plausible alternative, and an option.
+//! The only worked example in the service's documentation
+//! (`contact-enrichment/bulk-enrichment-api`, read 2026-11-23) sends a form with two fields that
+//! contain JSON *text*. That is the default. A JSON body is the plausible alternative, and is an
+//! option.
 //!
-//! The form is byte for byte what Python's `requests` makes of that example (compact JSON, UTF-8,
-//! `urlencode`), so that the vendor sees what its own documentation told people to send.
-//! `tests/contract/requests.json` holds the pairs that show it.
+//! The form equals byte for byte what Python's `requests` sends for that example (compact JSON,
+//! UTF-8, `urlencode`). So the service receives what its own documentation recommends.
+//! `tests/contract/requests.json` has pairs of input and body that show this.
+//!
+//! ```
+//! use exactbuyer_core::config::BodyFormat;
+//! use exactbuyer_core::identifier::{FieldType, Identifier};
+//! use exactbuyer_core::service::wire::encode;
+//!
+//! let ana = Identifier::from_canonical(FieldType::Email, "ana@acme.example");
+//! let request = encode([&ana].into_iter(), &[], BodyFormat::Json);
+//! assert_eq!(request.content_type, "application/json");
+//! ```
 
 pub use crate::config::BodyFormat;
 use bytes::Bytes;
@@ -15,16 +26,18 @@ use crate::identifier::{FieldType, Identifier};
 
 use super::transport::Request;
 
-/// Spells one request for these identifiers, in their order. `required_fields` is left out where
-/// there are none: absent and empty mean the same to the vendor.
+/// Encodes one request for these identifiers, in their order.
+///
+/// If `required_fields` is empty, the field is left out: for the service, absent and empty mean the
+/// same.
 #[must_use]
 pub fn encode<'a>(
     identifiers: impl ExactSizeIterator<Item = &'a Identifier>,
     required_fields: &[Box<str>],
     format: BodyFormat,
 ) -> Request {
-    // A record is 51 to 67 bytes around its value in a form, fewer in JSON; canonical forms of more
-    // than 45 bytes are rare. Too small a guess costs one copy, nothing else.
+    // In a form, a record adds 51 to 67 bytes to its value; in JSON, fewer. Canonical forms of more
+    // than 45 bytes are rare. If the guess is too small, the buffer is copied once.
     let mut body = Vec::with_capacity(128 + identifiers.len() * 112);
     let content_type = match format {
         BodyFormat::Form => {
@@ -52,8 +65,8 @@ pub fn encode<'a>(
     Request { body: Bytes::from(body), content_type }
 }
 
-/// The pieces of JSON that surround the values, as one format spells them, and how it spells the
-/// bytes of a string. Fixed pieces are written whole: a record then costs three copies.
+/// The fixed pieces of JSON around the values, in the encoding of one format, and the encoding of
+/// each byte of a string. Fixed pieces are stored whole, so that a record costs three copies.
 struct Spelling {
     open_list: &'static str,
     close_list: &'static str,
@@ -91,6 +104,7 @@ static FORM: Spelling = Spelling {
 };
 
 impl Spelling {
+    /// The text from the start of a record of this field type to the start of its value.
     const fn open_record(&self, field_type: FieldType) -> &'static str {
         match field_type {
             FieldType::Email => self.open_email,
@@ -130,7 +144,7 @@ fn write_fields(out: &mut Vec<u8>, fields: &[Box<str>], spelling: &Spelling) {
     out.extend_from_slice(spelling.close_list.as_bytes());
 }
 
-/// The inside of a JSON string: runs of bytes that stand for themselves are copied whole.
+/// Writes the inside of a JSON string. Runs of bytes that need no escape are copied whole.
 fn write_text(out: &mut Vec<u8>, text: &str, spelling: &Spelling) {
     let mut rest = text.as_bytes();
     while !rest.is_empty() {
@@ -149,7 +163,7 @@ fn spelled(spelling: &Spelling, byte: u8) -> &Spelled {
     &spelling.bytes[usize::from(byte)]
 }
 
-/// What one byte of a string becomes; a length of 0: it stands for itself.
+/// The encoding of one byte of a string. A length of 0 means that the byte stands for itself.
 #[derive(Clone, Copy)]
 struct Spelled {
     text: [u8; 8],
@@ -185,7 +199,7 @@ const fn table(form: bool) -> [Spelled; 256] {
     table
 }
 
-/// As Python's `json.dumps(…, ensure_ascii=False)` escapes it.
+/// Escapes a byte as Python's `json.dumps(…, ensure_ascii=False)` does.
 const fn json_escape(byte: u8) -> ([u8; 6], u8) {
     const HEX: &[u8; 16] = b"0123456789abcdef";
     let short = match byte {
@@ -205,8 +219,8 @@ const fn json_escape(byte: u8) -> ([u8; 6], u8) {
     ([b'\\', short, 0, 0, 0, 0], 2)
 }
 
-/// As Python's `urllib.parse.quote_plus` escapes it. At most two bytes of the escaped text need
-/// percent signs (a backslash, and a quote or a second backslash), so eight bytes hold it.
+/// Escapes text as Python's `urllib.parse.quote_plus` does. At most two bytes of the escaped text
+/// need percent signs (a backslash, and a quote or a second backslash), so eight bytes are enough.
 #[expect(clippy::indexing_slicing, reason = "evaluated by the compiler: out of bounds does not build")]
 const fn percent(escaped: [u8; 6], count: u8) -> Spelled {
     const HEX: &[u8; 16] = b"0123456789ABCDEF";
@@ -238,6 +252,7 @@ const fn percent(escaped: [u8; 6], count: u8) -> Spelled {
     spelled
 }
 
+/// Whether `quote_plus` leaves this byte unchanged.
 const fn stands_for_itself(byte: u8) -> bool {
     matches!(byte, b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'_' | b'.' | b'-' | b'~')
 }

@@ -1,8 +1,8 @@
 //! Lookups, their answers and the requests that asked for them, so that nothing is paid for twice.
 //!
-//! The engine asks a [`Store`] before it sends anything ([`Store::consult`]). The store records the intent to send
-//! ([`Store::claim`]) and keeps the answers ([`Store::settle`]). It knows nothing of retries, of rows, and of what a reply
-//! looks like.
+//! The engine asks a [`Store`] before it sends anything ([`Store::consult`]). The store records the
+//! intent to send ([`Store::claim`]) and keeps the answers ([`Store::settle`]). It knows nothing of
+//! retries, of rows, or of what a reply looks like.
 
 mod terms;
 
@@ -24,7 +24,8 @@ pub struct RunId(pub u64);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct RequestId(pub i64);
 
-/// The fields that a contact must have. They are a part of what is paid for.
+/// The fields that a contact must have. They are part of the lookup: the same identifier with other
+/// required fields is paid for separately.
 pub type Required = Arc<[Box<str>]>;
 
 /// What is known about a lookup whose last request has ended.
@@ -32,7 +33,7 @@ pub type Required = Arc<[Box<str>]>;
 pub enum Known {
     /// The contact's JSON text.
     Hit(Bytes),
-    /// The service knows nobody.
+    /// The service found nothing.
     Miss,
     /// The service refused this lookup; the reason.
     Rejected(Arc<str>),
@@ -40,48 +41,51 @@ pub enum Known {
     Unknown(Arc<str>),
 }
 
-/// When and from where an answer came.
+/// When an answer came, and from which run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Seen {
     /// When it came, in milliseconds since 1970.
     pub at_ms: i64,
-    /// Whether it came before the run began, or a dead process has left it in doubt: neither this run nor one at the same
-    /// time has sent it.
+    /// Whether the answer came before this run began, or a process that died has left it in doubt.
+    /// In both cases, neither this run nor a concurrent one has sent the lookup.
     pub inherited: bool,
     /// Credits that may have been charged for it, in addition to the known ones.
     pub in_doubt: u32,
 }
 
-/// How a lookup stands with the store.
+/// The state of a lookup in the store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Standing {
-    /// Nobody has asked. If [`Store::claim`] returns this, the caller has claimed it.
+    /// No answer is known and no request is under way. If [`Store::claim`] returns this, the caller
+    /// has claimed the lookup.
     Free,
     /// As [`Standing::Free`], but the store has a contact that this run cannot use: it is too old, the run asks for
     /// everything again, or the contact may not have all required fields. It would be paid for a second time.
     Again,
-    /// Another request is asking at this moment.
+    /// Another request for it is in flight.
     Held,
-    /// It has been asked.
+    /// Its last request has ended, with this result.
     Known(Known, Seen),
     /// It must not be sent; the reason.
     Barred(Arc<str>),
 }
 
-/// The outcome of a claimed lookup.
+/// The outcome of a lookup that a request has claimed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Settled {
-    /// It was sent, and this is known.
+    /// It was sent, with this result.
     Known(Known),
-    /// It may have been charged, and the run that sent it will send it again; what happened.
+    /// It may have been charged, and the same run will send it again; what happened.
     Doubted(Arc<str>),
-    /// It was not sent, or was refused free of charge. Everybody may ask for it.
+    /// It was not sent, or was refused free of charge. Every run may ask for it.
     Released,
 }
 
-/// Lookups, answers and requests.
+/// A store of lookups, answers and requests.
+///
+/// Several runs, and with a file several processes, may use one store at the same time.
 pub trait Store: Send + Sync + 'static {
-    /// Begins a run on these terms. All answers that arrive until its end are kept for it.
+    /// Begins a run on these terms. All answers that arrive before its end are kept for it.
     fn begin(&self, terms: Terms) -> RunId;
 
     /// Ends a run.
@@ -90,17 +94,17 @@ pub trait Store: Send + Sync + 'static {
     /// Whether answers outlive the runs that asked for them.
     fn durable(&self) -> bool;
 
-    /// If nobody else can ask for the answers of this run, releases these claims and returns `true`. Then
-    /// [`Store::settle`] is not needed.
+    /// If no other run can ask for the answers of this run, releases these claims and returns
+    /// `true`. Then [`Store::settle`] is not needed.
     fn release_if_alone(&self, run: RunId, required: &Required, lookups: &[Identifier]) -> bool {
         let _ = (run, required, lookups);
         false
     }
 
-    /// How these lookups stand, in their order. Changes nothing.
+    /// The states of these lookups, in their order. Changes nothing.
     ///
     /// # Errors
-    /// If the store cannot be read.
+    /// If the store cannot be read. Then nothing may be sent.
     fn consult<'a>(
         &'a self,
         run: RunId,
@@ -108,14 +112,14 @@ pub trait Store: Send + Sync + 'static {
         lookups: &'a [&'a Identifier],
     ) -> BoxFuture<'a, Result<Vec<Standing>, Error>>;
 
-    /// Claims the lookups that are free and records the intent to send them, in one step. After it has returned, no other
-    /// run sends them.
+    /// Claims the lookups that are free and records the intent to send them, in one step. After it
+    /// has returned, no other run sends them.
     ///
     /// # Errors
-    /// If the intent could not be recorded: then nothing may be sent.
+    /// If the intent could not be recorded. Then nothing may be sent.
     ///
     /// # Cancel safety
-    /// Not safe: the claimed lookups would stay claimed.
+    /// Not cancel safe: the claimed lookups would stay claimed.
     fn claim<'a>(
         &'a self,
         run: RunId,
@@ -123,17 +127,17 @@ pub trait Store: Send + Sync + 'static {
         lookups: &'a [Identifier],
     ) -> BoxFuture<'a, Result<Claim, Error>>;
 
-    /// Stores the outcome of the lookups that a request has claimed, and wakes all runs that wait for them. If the request
-    /// was put in doubt meanwhile, the outcome replaces the doubt.
+    /// Stores the outcomes of lookups that a request has claimed, and wakes all runs that wait for
+    /// them. If the request was put in doubt in the meantime, the outcome replaces the doubt.
     ///
-    /// Returns how many contacts are deliberately not stored, because they mention a purged person. They still reach the
-    /// caller.
+    /// Returns how many contacts are deliberately not stored, because they mention a purged person.
+    /// The caller still receives them.
     ///
     /// # Errors
-    /// If the outcome could not be stored. It still reaches the caller.
+    /// If the outcomes could not be stored. The caller still receives them.
     ///
     /// # Cancel safety
-    /// Safe: once called, it is done even if nobody waits for it.
+    /// Cancel safe: after the call, the work is done even if the future is dropped.
     fn settle<'a>(
         &'a self,
         run: RunId,
@@ -143,12 +147,12 @@ pub trait Store: Send + Sync + 'static {
         evidence: Evidence,
     ) -> BoxFuture<'a, Result<u64, Error>>;
 
-    /// Puts the lookups in doubt that a request has claimed, because its task ended without an outcome. Never waits, so that a
-    /// destructor can call it.
+    /// Puts lookups in doubt that a request has claimed, because its task ended without an outcome.
+    /// It never waits, so that a destructor can call it.
     fn abandon(&self, run: RunId, required: &Required, request: RequestId, lookups: Vec<Identifier>);
 
-    /// Notes that these lookups, which are in doubt ([`Settled::Doubted`]), will not be sent again after all. A store that
-    /// has kept the doubt does nothing.
+    /// Notes that these lookups, which are in doubt ([`Settled::Doubted`]), will not be sent again
+    /// after all. A store that has kept the doubt does nothing.
     ///
     /// # Errors
     /// If it could not be stored.
@@ -162,10 +166,11 @@ pub trait Store: Send + Sync + 'static {
         ready(Ok(())).boxed()
     }
 
-    /// Resolves after the next change for which another run may wait.
+    /// Resolves after the next change for which another run may be waiting.
     fn changed(&self) -> BoxFuture<'_, ()>;
 
-    /// Checks whether other processes have changed something or have died, and if so, lets [`Store::changed`] resolve. A run
-    /// that waits must call it now and then. Never waits itself.
+    /// Checks whether other processes have changed something or have died. If so,
+    /// [`Store::changed`] resolves. A run that waits must call this from time to time. It never
+    /// waits itself.
     fn listen(&self) {}
 }
