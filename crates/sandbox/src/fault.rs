@@ -1,25 +1,25 @@
-//! Bad luck: everything that can go wrong between a client and the vendor, by name.
+//! Faults: everything that can go wrong between a client and the service, by name.
 //!
-//! Owns the list and when each happens; `server` and `reply` make it so.
+//! This module owns the list, and when each fault happens. `server` and `reply` carry them out.
 
 use std::time::Duration;
 
 use super::people::Draws;
 
-/// Declares the enum, its list and its names from one table, so that they cannot drift apart.
+/// Declares the enum, its list and its names from one table, so that they always agree.
 macro_rules! faults {
     ($($(#[$doc:meta])* $variant:ident = $name:literal,)*) => {
-        /// One way for a call to go wrong. Unless its description says *free*, the call is billed as if
-        /// nothing had happened; a call that the vendor refuses anyway (no key, no credits, …) is refused
-        /// and billed for nothing.
+        /// One way for a request to go wrong. Unless its description says *free*, the request is
+        /// charged as if nothing had happened. A request that the service refuses anyway (no key,
+        /// no credits, …) is refused, and is free.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum Fault { $($(#[$doc])* $variant,)* }
 
         impl Fault {
-            /// Every one.
+            /// All faults.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
 
-            /// Its name, as Python and the command line spell it.
+            /// Its name in Python and on the command line.
             #[must_use]
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$variant => $name,)* }
@@ -55,29 +55,30 @@ faults! {
     Status503 = "status_503",
     /// Free: 504.
     Status504 = "status_504",
-    /// 500 although the call was billed.
+    /// 500, although the request was charged.
     Status500AfterBilling = "status_500_after_billing",
-    /// 502 although the call was billed.
+    /// 502, although the request was charged.
     Status502AfterBilling = "status_502_after_billing",
-    /// 503 although the call was billed.
+    /// 503, although the request was charged.
     Status503AfterBilling = "status_503_after_billing",
-    /// 504 although the call was billed: a gateway gave up while the service worked on.
+    /// 504, although the request was charged: a gateway gave up while the service was still
+    /// working.
     Status504AfterBilling = "status_504_after_billing",
     /// Free: the connection is reset while the request is being read.
     ResetBeforeBilling = "reset_before_billing",
-    /// The connection is reset instead of an answer.
+    /// The connection is reset after the request was charged. There is no reply.
     ResetAfterBilling = "reset_after_billing",
-    /// Free: the connection is closed instead of an answer.
+    /// Free: the connection is closed, and there is no reply.
     CloseBeforeBilling = "close_before_billing",
-    /// The connection is closed instead of an answer.
+    /// The connection is closed after the request was charged. There is no reply.
     CloseAfterBilling = "close_after_billing",
-    /// Free: no answer ever comes.
+    /// Free: no reply ever comes, and the connection stays open.
     HangBeforeBilling = "hang_before_billing",
-    /// No answer ever comes.
+    /// No reply ever comes, and the connection stays open.
     Hang = "hang",
-    /// The answer comes late: after the rule's pause.
+    /// The reply is late by the pause of the rule.
     Slow = "slow",
-    /// The body ends in the middle of a record, short of its Content-Length.
+    /// The body ends in the middle of a record, before its Content-Length is reached.
     Truncate = "truncate",
     /// The body ends in the middle of a record, without its last chunk.
     TruncateChunked = "truncate_chunked",
@@ -91,21 +92,21 @@ faults! {
     Fewer = "fewer",
     /// The first contact comes a second time, at the end.
     More = "more",
-    /// The first contact answers something that was not asked.
+    /// The first contact has a `value` that was not asked for.
     Foreign = "foreign",
-    /// `records_enriched` is one less than what was billed (one more, where nothing was).
+    /// `records_enriched` is one less than what was charged (one more if nothing was charged).
     WrongCount = "wrong_count",
     /// `records_enriched` is a thousand times the number of records.
     AbsurdCount = "absurd_count",
     /// `records_enriched` is missing.
     NoCount = "no_count",
-    /// 200, said to be JSON, and is not.
+    /// 200 with the media type of JSON and a body that is not JSON.
     NotJson = "not_json",
     /// 200 with an HTML page.
     Html200 = "html_200",
-    /// The first match's record is not JSON; brackets and quotes are in balance.
+    /// The record of the first match is not JSON, but its brackets and quotes match.
     BrokenRecord = "broken_record",
-    /// The first match has a field nested 100,000 deep.
+    /// The first match has a field that is nested 100,000 levels deep.
     Deep = "deep",
     /// The first match has a text with half a surrogate pair.
     LoneSurrogate = "lone_surrogate",
@@ -113,11 +114,11 @@ faults! {
     Nan = "nan",
     /// The first match has an integer beyond 64 bits.
     BigInt = "big_int",
-    /// The first match has a key twice; the second is the right one.
+    /// The first match has one key twice. The second value is the right one.
     DuplicateKeys = "duplicate_keys",
-    /// The good answer, compressed without having been asked for.
+    /// The good reply, compressed although the request did not accept that.
     Gzip = "gzip",
-    /// A megabyte that unpacks to a gigabyte of white space.
+    /// A megabyte that decompresses to a gigabyte of white space.
     GzipBomb = "gzip_bomb",
     /// Free: 301 to the rule's location.
     Redirect301 = "redirect_301",
@@ -127,18 +128,18 @@ faults! {
     Redirect307 = "redirect_307",
     /// Free: 308 to the rule's location.
     Redirect308 = "redirect_308",
-    /// What comes back is not HTTP.
+    /// Bytes that are not HTTP come back.
     Garbage = "garbage",
 }
 
 impl Fault {
-    /// The fault of that name, if there is one.
+    /// The fault with this name, or `None`.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|fault| fault.name() == name)
     }
 
-    /// Whether a call that meets it costs what it would have cost anyway.
+    /// Whether a request that this fault strikes is charged as usual.
     #[must_use]
     pub const fn is_billed(self) -> bool {
         let free = self.status().is_some()
@@ -146,7 +147,7 @@ impl Fault {
         !free || self.status_after_billing().is_some()
     }
 
-    /// The status that it answers with instead of 200, if that is what it does.
+    /// The status with which it replies instead of 200; `None` if it does something else.
     #[must_use]
     pub const fn status(self) -> Option<u16> {
         Some(match self {
@@ -181,14 +182,15 @@ impl Fault {
         })
     }
 
-    /// This fault, for the request of that number (the first that arrives is 1).
+    /// This fault for the request with this number. The first request that arrives has the number
+    /// 1.
     #[must_use]
     pub fn on_request(self, number: u32) -> BadLuck {
         BadLuck::new(self, When::Request(number))
     }
 
-    /// This fault, for each request with that probability, decided by the sandbox's seed and the
-    /// request's number.
+    /// This fault for each request with this probability, in 0..=1. The sandbox's seed and the
+    /// request's number decide, so that a run can be repeated.
     #[must_use]
     pub fn by_chance(self, probability: f64) -> BadLuck {
         BadLuck::new(self, When::Chance(probability))
@@ -202,13 +204,15 @@ impl Fault {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
+/// Which requests a fault strikes.
 enum When {
     Request(u32),
     Chance(f64),
     Always,
 }
 
-/// A fault and when it happens. Of several that fit a request, the one told first happens.
+/// A fault, and the requests that it strikes. If several faults fit a request, the one that was
+/// added first strikes.
 #[derive(Debug, Clone)]
 pub struct BadLuck {
     fault: Fault,
@@ -224,30 +228,31 @@ impl BadLuck {
         Self { fault, when, left: None, pause: None, location: None, retry_after: None }
     }
 
-    /// No more often than that.
+    /// Limits how often the fault strikes.
     #[must_use]
     pub fn times(mut self, times: u32) -> Self {
         self.left = Some(times);
         self
     }
 
-    /// How long [`Fault::Slow`] waits (one second, if not said) and [`Fault::Drip`] pauses before
-    /// each byte (50 ms); any other answer waits that long, too.
+    /// The time that [`Fault::Slow`] waits (by default one second), and the pause of
+    /// [`Fault::Drip`] before each byte (by default 50 ms). With any other fault, the reply is late
+    /// by this time.
     #[must_use]
     pub fn pause(mut self, pause: Duration) -> Self {
         self.pause = Some(pause);
         self
     }
 
-    /// Where a redirect leads. If not said: to another path of the same sandbox, whose ledger then
-    /// shows whether anybody went there, and with what.
+    /// The target of a redirect. By default it is another path of the same sandbox, so that the
+    /// ledger shows whether a client followed the redirect, and what it sent.
     #[must_use]
     pub fn to(mut self, location: impl Into<Box<str>>) -> Self {
         self.location = Some(location.into());
         self
     }
 
-    /// The text of `Retry-After`, for the faults that answer with a status.
+    /// The text of the header `Retry-After`, for faults that reply with a status.
     #[must_use]
     pub fn retry_after(mut self, text: impl Into<Box<str>>) -> Self {
         self.retry_after = Some(text.into());
@@ -259,21 +264,22 @@ impl BadLuck {
         self.fault
     }
 
-    /// The pause, where one was named.
+    /// The pause, if it was set.
     pub(super) const fn named_pause(&self) -> Option<Duration> {
         self.pause
     }
 
-    /// Where to, where that was named.
+    /// The target of a redirect, if it was set.
     pub(super) fn location(&self) -> Option<&str> {
         self.location.as_deref()
     }
 
-    /// The text of `Retry-After`, where it was named.
+    /// The text of `Retry-After`, if it was set.
     pub(super) fn named_retry_after(&self) -> Option<&str> {
         self.retry_after.as_deref()
     }
 
+    /// Whether this rule, the `nth_rule` of the sandbox, strikes the request with this number.
     fn strikes(&self, seed: u64, nth_rule: usize, number: u32) -> bool {
         if self.left == Some(0) {
             return false;
@@ -288,7 +294,8 @@ impl BadLuck {
         }
     }
 
-    /// The bad luck that strikes the request of that number, if any; uses one of its times up.
+    /// The fault that strikes the request with this number. It counts as one of the times of its
+    /// rule.
     pub(super) fn strike(rules: &mut [Self], seed: u64, number: u32) -> Option<Self> {
         let struck = rules.iter_mut().enumerate().find(|(nth, rule)| rule.strikes(seed, *nth, number));
         struck.map(|(_, rule)| {

@@ -1,10 +1,12 @@
-//! One spelling of what the sandbox is asked: the vendor's own idea of when two values are the same
-//! identifier. Much coarser than [`exactbuyer_core::identifier`]'s rules, and on purpose not made of them: a
-//! stand-in that shared the client's rules could never show that they are wrong.
+//! The sandbox's own rules for when two values are the same identifier.
+//!
+//! They are much coarser than those of [`exactbuyer_core::identifier`], and they share no code with
+//! them on purpose: a stand-in with the client's own rules could never show that those rules are
+//! wrong.
 
 use exactbuyer_core::identifier::FieldType;
 
-/// Writes the folded spelling of `value` over `out`.
+/// Writes the folded form of `value` into `out`, which is cleared first.
 pub(super) fn fold(field_type: FieldType, value: &str, out: &mut String) {
     out.clear();
     let value = value.trim();
@@ -40,7 +42,8 @@ fn lower(value: &str, out: &mut String) {
     }
 }
 
-/// The field type that a value looks like, and its folded spelling: for pins, which name none.
+/// The field type that a value looks like, and its folded form. For values that the owner of the
+/// sandbox sets, because they come without a field type.
 pub(super) fn infer(value: &str) -> (FieldType, String) {
     let field_type = if value.contains('@') && !value.contains('/') {
         FieldType::Email
@@ -54,8 +57,8 @@ pub(super) fn infer(value: &str) -> (FieldType, String) {
     (field_type, folded)
 }
 
-/// A number that stands for one identifier in one seed, on every machine and in every release: the
-/// hashers of the standard library and of hashbrown promise neither.
+/// The hash of an identifier for a seed. It is the same on every machine and in every release; the
+/// hashers of the standard library and of hashbrown do not guarantee that.
 pub(super) fn hash(seed: u64, field_type: FieldType, folded: &str) -> u64 {
     const ODD: u64 = 0x9E37_79B9_7F4A_7C15;
     let mut state = seed ^ (field_type as u64 + 1).wrapping_mul(ODD);

@@ -1,41 +1,44 @@
-//! How a sandbox is set up.
+//! The options of a sandbox.
 
 use std::time::Duration;
 
 use exactbuyer_core::service::limits;
 
-/// How the sandbox tells a client to wait when it sends too fast.
+/// How a reply with status 429 tells the client when to come back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum RetryAfter {
-    /// Not at all, as the vendor documents none.
+    /// It does not say it, because the service documents no `Retry-After`.
     #[default]
     Unsaid,
-    /// `Retry-After` in whole seconds, until the window has room again.
+    /// `Retry-After` in whole seconds, until the window has space again.
     Seconds,
     /// `Retry-After` as an HTTP date.
     Date,
 }
 
-/// How a sandbox is set up; the defaults are the vendor as documented, with unlimited credits.
+/// The options of a sandbox. By default it behaves as the service is documented, with unlimited
+/// credits.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// The port to listen on, on the loopback interface; 0: any that is free.
+    /// The port on the loopback interface; 0 for any free port.
     pub port: u16,
-    /// What people exist, and when chance strikes.
+    /// Determines which people exist and which requests are struck by faults with a probability.
+    /// The same seed always gives the same results.
     pub seed: u64,
-    /// The share of identifiers that belong to somebody, before `required_fields`.
+    /// The share of identifiers that belong to a person, in 0..=1. `required_fields` then reduces
+    /// the matches.
     pub match_rate: f64,
-    /// How long each answer takes. Any number of requests wait at the same time.
+    /// How long each reply takes. Any number of requests can wait at the same time.
     pub latency: Duration,
-    /// Credits on the account; `None`: unlimited. A call that needs more than are left, or meets
-    /// none, is refused whole.
+    /// The credits of the account; `None` for unlimited. A request that may need more credits than
+    /// are left is refused as a whole.
     pub credits: Option<u64>,
-    /// Calls accepted in any 60 s; `None`: any number. One that is refused for being beyond that, or for
-    /// its key, takes no room.
+    /// How many requests are accepted in any 60 s; `None` for any number. A request that is refused
+    /// for its rate or its key does not count.
     pub requests_per_minute: Option<u32>,
-    /// What a refused call learns about when to come back.
+    /// How a request that is refused for its rate learns when to come back.
     pub retry_after: RetryAfter,
-    /// The key that is accepted; `None`: any that is not empty.
+    /// The API key that is accepted; `None` for any that is not empty.
     pub api_key: Option<Box<str>>,
 }
 
