@@ -30,8 +30,8 @@ pub struct Options {
     pub match_rate: f64,
     /// How long each reply takes. Any number of requests can wait at the same time.
     pub latency: Duration,
-    /// The credits of the account; `None` for unlimited. A request that may need more credits than
-    /// are left is refused as a whole.
+    /// The credits of the account; `None` for unlimited. A request that costs more than is
+    /// left, or that arrives when nothing is left, is refused as a whole.
     pub credits: Option<u64>,
     /// How many requests are accepted in any 60 s; `None` for any number. A request that is refused
     /// for its rate or its key does not count.

@@ -1,4 +1,4 @@
-//! Where a contact's values stand, found in one pass over its bytes.
+//! Finds the values of a contact in one pass over its bytes.
 
 pub(crate) mod names;
 pub(crate) mod path;

@@ -1,4 +1,4 @@
-//! The values of one column under construction: JSON in, an array of Arrow out.
+//! Builds the values of one column: JSON in, an Arrow array out.
 
 pub(crate) mod column;
 pub(crate) mod kind;
