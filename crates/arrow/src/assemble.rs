@@ -96,6 +96,7 @@ impl Assembler {
         self.columns_where(|had| had.values > 0 && had.misfits == had.values)
     }
 
+    /// The names of the columns for which `is_so` is true.
     fn columns_where(&self, is_so: impl Fn(Had) -> bool) -> impl Iterator<Item = &str> {
         let had = self.habits.had.iter().copied().chain(std::iter::repeat(Had::default()));
         let columns = self.layout.wanted.iter().zip(had).filter(move |(_, had)| is_so(*had));

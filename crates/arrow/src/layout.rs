@@ -73,6 +73,19 @@ impl Layout {
     ///
     /// # Errors
     /// [`ErrorKind::Config`] if two columns have the same name.
+    ///
+    /// ```
+    /// use exactbuyer_arrow::{Kind, Layout, Path, Wanted};
+    ///
+    /// let title = Wanted {
+    ///     name: "title".into(),
+    ///     path: Path::parse("employment.job.title")?,
+    ///     kind: Kind::default(),
+    /// };
+    /// let layout = Layout::new("eb_", vec![title], vec!["email".into()], false)?;
+    /// assert_eq!(layout.schema().field(5).name(), "eb_title"); // after the five fixed columns
+    /// # Ok::<(), exactbuyer_core::error::Error>(())
+    /// ```
     pub fn new(
         prefix: &str,
         mut wanted: Vec<Wanted>,

@@ -86,6 +86,15 @@ impl HitRate {
     }
 
     /// Whether a chunk of `lookups` contains a hit with a probability of at least one half.
+    ///
+    /// ```
+    /// use exactbuyer_core::budget::HitRate;
+    ///
+    /// let mut rate = HitRate::default(); // the first guess is 70 %
+    /// assert!(rate.likely_buys(1));
+    /// rate.note(1_000, 10);
+    /// assert!(!rate.likely_buys(1));
+    /// ```
     #[must_use]
     #[allow(clippy::cast_precision_loss)] // counts of lookups, far below 2^52
     pub fn likely_buys(&self, lookups: u64) -> bool {
@@ -113,8 +122,8 @@ mod tests {
     }
 
     proptest! {
-        /// Spent, in doubt and reserved never exceed the ceiling where nobody is charged more than
-        /// the worst case.
+        /// If no chunk costs more than its worst case, the sum of spent, in doubt and reserved
+        /// never exceeds the limit.
         #[test]
         fn the_ceiling_holds(
             ceiling in 0_u64..5_000,

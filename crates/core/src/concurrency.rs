@@ -47,6 +47,22 @@ impl Concurrency {
     /// Notes that the service could not keep up with a request that was sent at `sent_at`. The
     /// limit is halved, but only once for all requests that were sent before the last decrease:
     /// they tell nothing new.
+    ///
+    /// ```
+    /// # use std::time::{Duration, Instant};
+    /// use exactbuyer_core::concurrency::Concurrency;
+    ///
+    /// # #[allow(clippy::disallowed_methods)]
+    /// let sent = Instant::now();
+    /// let later = sent + Duration::from_secs(1);
+    /// let mut concurrency = Concurrency::new(64);
+    /// concurrency.answered();
+    /// concurrency.answered();
+    /// assert_eq!(concurrency.limit(), 10);
+    /// concurrency.congested(sent, later);
+    /// concurrency.congested(sent, later); // a second reply of the same congestion
+    /// assert_eq!(concurrency.limit(), 5);
+    /// ```
     pub fn congested(&mut self, sent_at: Instant, now: Instant) {
         self.starting = false;
         if self.last_decrease.is_none_or(|last| sent_at >= last) {

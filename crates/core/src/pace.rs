@@ -20,6 +20,18 @@ impl Pace {
     ///
     /// # Errors
     /// If there is no slot: the earliest moment at which asking again can succeed.
+    ///
+    /// ```
+    /// # use std::time::{Duration, Instant};
+    /// use exactbuyer_core::pace::Pace;
+    ///
+    /// # #[allow(clippy::disallowed_methods)]
+    /// let start = Instant::now();
+    /// let mut pace = Pace::default();
+    /// assert!(pace.take(start, 1).is_ok());
+    /// // One request a minute, and a margin of one second.
+    /// assert_eq!(pace.take(start, 1), Err(start + Duration::from_secs(61)));
+    /// ```
     pub fn take(&mut self, now: Instant, per_minute: u32) -> Result<(), Instant> {
         if let Some(until) = self.paused_until {
             if now < until {
@@ -114,8 +126,8 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever the arrivals and however the rate is lowered and raised, no 60 s hold more
-        /// than the rate in force.
+        /// With any arrivals and any changes of the rate, no 60 s have more requests than the rate
+        /// that applies then.
         #[test]
         fn no_window_above_the_rate(
             steps in prop::collection::vec((0_u64..20_000, 1_u32..8), 1..400),

@@ -52,6 +52,17 @@ pub enum Verdict {
 }
 
 /// Judges one attempt. `took` is the time from its first byte to its end.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use exactbuyer_core::policy::{Verdict, judge};
+/// use exactbuyer_core::service::transport::{Failure, Lost};
+///
+/// // A reply that never came may have been charged.
+/// let verdict = judge(&Err(Failure::Lost(Lost::TimedOut)), Duration::from_secs(60));
+/// assert!(matches!(verdict, Verdict::Unknown { .. }));
+/// ```
 #[must_use]
 pub fn judge(outcome: &Result<Reply, Failure>, took: Duration) -> Verdict {
     match outcome {
@@ -123,9 +134,19 @@ fn judge_reply(reply: &Reply, took: Duration) -> Verdict {
 const LONGEST_BACKOFF: Duration = Duration::from_secs(30);
 
 /// The wait before the next attempt, after `attempts` attempts: exponential backoff with full
-/// jitter, from 0.5 s up to [`LONGEST_BACKOFF`]
+/// jitter, from 0.5 s up to 30 s
 /// (<https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>). `chance` is a
 /// uniform random number in 0..1.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use exactbuyer_core::policy::backoff;
+///
+/// assert_eq!(backoff(0, 1.0), Duration::from_millis(500)); // `chance` 1.0 gives the longest wait
+/// assert_eq!(backoff(3, 0.5), Duration::from_secs(2));
+/// assert_eq!(backoff(30, 1.0), Duration::from_secs(30));
+/// ```
 #[must_use]
 pub fn backoff(attempts: u32, chance: f64) -> Duration {
     let step = Duration::from_millis(500).saturating_mul(1_u32.checked_shl(attempts).unwrap_or(u32::MAX));

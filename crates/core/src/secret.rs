@@ -12,6 +12,15 @@ pub struct ApiKey(Box<str>);
 impl ApiKey {
     /// The key without blanks around it. `None` if nothing is left, or if it has a character that
     /// an HTTP header cannot contain.
+    ///
+    /// ```
+    /// use exactbuyer_core::secret::ApiKey;
+    ///
+    /// let key = ApiKey::new(" k-123\n").unwrap();
+    /// assert_eq!(key.expose(), "k-123");
+    /// assert!(!format!("{key:?}").contains("k-123"));
+    /// assert!(ApiKey::new("two\nlines").is_none());
+    /// ```
     #[must_use]
     pub fn new(text: &str) -> Option<Self> {
         let text = text.trim();

@@ -248,7 +248,7 @@ mod tests {
         for name in ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"] {
             assert_eq!(roots(&[(name, &three)]), Ok(3), "{name}");
         }
-        // What comes later is not looked at.
+        // Later variables are not read.
         assert_eq!(roots(&[("SSL_CERT_FILE", &one), ("REQUESTS_CA_BUNDLE", &nothing)]), Ok(1));
         assert_eq!(roots(&[("SSL_CERT_DIR", &certificates), ("CURL_CA_BUNDLE", &nothing)]), Ok(2));
         assert_eq!(roots(&[("REQUESTS_CA_BUNDLE", &three), ("CURL_CA_BUNDLE", &nothing)]), Ok(3));

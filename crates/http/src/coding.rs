@@ -52,6 +52,7 @@ type Input<'a> = Box<dyn BufRead + Send + 'a>;
 /// A reader of successive gzip members.
 struct Members<'a>(Option<Member<'a>>);
 
+/// The position of [`Members`] in its input.
 enum Member<'a> {
     /// Before a member.
     Next(Input<'a>),

@@ -22,6 +22,15 @@ impl Endpoint {
     /// # Errors
     /// [`ErrorKind::Config`], which names `base_url`. The message does not contain the URL, because
     /// it may contain a password.
+    ///
+    /// ```
+    /// use exactbuyer_http::Endpoint;
+    ///
+    /// let endpoint = Endpoint::parse("https://proxy.acme.example/exactbuyer")?;
+    /// assert_eq!(endpoint.origin(), "https://proxy.acme.example:443");
+    /// assert!(Endpoint::parse("http://api.exactbuyer.com").is_err()); // not encrypted
+    /// # Ok::<(), exactbuyer_core::error::Error>(())
+    /// ```
     pub fn parse(base_url: &str) -> Result<Self, Error> {
         let mut url = Url::parse(base_url)
             .map_err(|_| wrong("is not a URL; it looks like https://api.exactbuyer.com"))?;

@@ -152,6 +152,10 @@ impl Transport for HttpTransport {
 }
 
 impl Shared {
+    /// Sends one request within the time limit.
+    ///
+    /// # Cancel safety
+    /// Not cancel safe: see [`Transport::send`].
     async fn send(&self, request: Request) -> Result<Reply, Failure> {
         if offline() && !self.route.local {
             return Err(Failure::Forbidden(
@@ -197,6 +201,7 @@ impl Shared {
     }
 }
 
+/// The headers of every request.
 fn headers(key: &ApiKey) -> Result<HeaderMap, Error> {
     let mut value = HeaderValue::from_str(key.expose()).map_err(|_| {
         Error::new(ErrorKind::Config, "api_key holds a character that no HTTP header can carry")
@@ -212,6 +217,7 @@ fn headers(key: &ApiKey) -> Result<HeaderMap, Error> {
     Ok(headers)
 }
 
+/// Whether [`OFFLINE_VARIABLE`] is set at this moment.
 fn offline() -> bool {
     std::env::var_os(OFFLINE_VARIABLE).is_some_and(|value| !value.is_empty() && value != "0")
 }

@@ -25,6 +25,7 @@ pub(super) struct Patience {
 }
 
 impl Patience {
+    /// A time limit that begins now.
     pub(super) fn new(limit: Duration) -> Self {
         // Timers may be a little late, and data that arrives at the last moment must still be read.
         Self { left: limit.saturating_add(LATE), late: 0 }
@@ -76,7 +77,7 @@ mod tests {
         assert_eq!(patience.wait(std::future::ready(())).await, Some(()));
     }
 
-    /// The clock is moved on while nothing of ours runs, as it does while a process is stopped.
+    /// Advances the clock while none of our code runs, as happens while a process is stopped.
     #[tokio::test(start_paused = true)]
     async fn time_in_which_the_process_was_stopped_does_not_count() {
         for limit in [Duration::from_millis(10), Duration::from_secs(1), Duration::from_mins(1)] {
@@ -84,7 +85,7 @@ mod tests {
             let stopped = async {
                 sleep(limit / 2).await;
                 advance(Duration::from_hours(8)).await;
-                // What came while it was stopped takes a moment to be read.
+                // Reading what arrived while the process was stopped takes a moment.
                 sleep(Duration::from_millis(500)).await;
             };
             assert_eq!(patience.wait(stopped).await, Some(()), "{limit:?}");

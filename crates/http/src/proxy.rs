@@ -54,6 +54,7 @@ pub(super) fn environment_proxy(url: &Url) -> Result<Option<(Url, ProxySource)>,
     proxy_of(url, |name| std::env::var_os(name))
 }
 
+/// The same with the environment as an argument, for tests.
 fn proxy_of(
     url: &Url,
     variable: impl Fn(&str) -> Option<OsString>,
@@ -79,6 +80,7 @@ pub(super) fn system_proxy(url: &Url) -> Option<Via> {
     Some(Via { source: ProxySource::System, login, tls: proxy.uri().scheme_str() == Some("https") })
 }
 
+/// Whether the matcher sends requests to this URL through a proxy.
 fn takes(matcher: &Matcher, url: &str) -> bool {
     url.parse().is_ok_and(|uri| matcher.intercept(&uri).is_some())
 }
@@ -127,7 +129,7 @@ mod tests {
         assert_eq!(proxy(&[("https_proxy", "one.example:1")], url), one());
         assert_eq!(proxy(&[("ALL_PROXY", "one.example:1")], url), one());
         assert_eq!(proxy(&[("HTTPS_PROXY", ""), ("all_proxy", "one.example:1")], url), one());
-        // Those that do not count are not looked at.
+        // Variables with a lower priority are not read.
         assert_eq!(proxy(&[good, ("https_proxy", bad), ("ALL_PROXY", bad), ("HTTP_PROXY", bad)], url), one());
         assert_eq!(proxy(&[("HTTP_PROXY", bad)], url), Ok(None));
         for exempt in ["service.example", ".service.example", "*", "x.example, api.service.example"] {

@@ -125,6 +125,7 @@ impl Room<'_> {
     }
 }
 
+/// The body in a buffer of its own size.
 fn finished(mut body: Vec<u8>) -> Bytes {
     if body.capacity() - body.len() > body.capacity() / 4 {
         // Contacts are slices of this buffer and may live long, so it must not keep unused space.

@@ -148,6 +148,7 @@ pub(super) fn cut(error: &reqwest::Error) -> Cut {
     if by_connection && !not_understood { Cut::Disconnected } else { Cut::Garbled }
 }
 
+/// The kind of an [`io::Error`], or `None` for another error.
 fn io_kind(cause: &(dyn StdError + 'static)) -> Option<io::ErrorKind> {
     cause.downcast_ref::<io::Error>().map(io::Error::kind)
 }
@@ -164,6 +165,7 @@ fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn StdError + 'stat
     std::iter::successors(Some(first), |&cause| inner(cause))
 }
 
+/// The error that this one wraps.
 fn inner<'a>(cause: &'a (dyn StdError + 'static)) -> Option<&'a (dyn StdError + 'static)> {
     if let Some(wrapped) = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
         return Some(wrapped);

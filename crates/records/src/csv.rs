@@ -150,6 +150,7 @@ impl CsvSplitter {
         self.bytes.get(self.start..).unwrap_or_default()
     }
 
+    /// Reads all bytes that have arrived.
     fn scan(&mut self) -> Result<(), Broken> {
         while let Some(&byte) = self.bytes.get(self.at) {
             match self.state {
@@ -192,6 +193,10 @@ impl CsvSplitter {
         Ok(())
     }
 
+    /// Ends a cell at the current position.
+    ///
+    /// # Errors
+    /// If the record has more cells than the header.
     fn end_cell(&mut self) -> Result<(), Broken> {
         let byte = self.bytes.get(self.at).copied();
         self.cells.push(self.at);
@@ -206,6 +211,7 @@ impl CsvSplitter {
         Ok(())
     }
 
+    /// Ends a record at the current position. A blank line belongs to the record after it.
     fn end_record(&mut self) -> Result<(), Broken> {
         self.state = State::Start;
         let cells = self.first_cell..self.cells.len();
@@ -252,6 +258,7 @@ impl CsvSplitter {
         self.line + self.lines(self.start, at)
     }
 
+    /// The number of line ends between two positions.
     fn lines(&self, from: usize, to: usize) -> u64 {
         let text = self.bytes.get(from..to).unwrap_or_default();
         let feeds = memchr_iter(b'\n', text).count();

@@ -42,6 +42,7 @@ impl Record {
         }
     }
 
+    /// The error for a cell that is not UTF-8.
     fn not_text(&self) -> Broken {
         Broken::new(format!(
             "the record in line {} is not UTF-8: convert the file first, as with iconv -f cp1252 -t utf-8",
@@ -91,7 +92,7 @@ impl CsvBlock {
     }
 
     /// The cells of a column without their quotes. A cell is null if its record is too short. Bytes
-    /// that are not UTF-8 are replaced, because such a cell is only shown and never looked up.
+    /// that are not UTF-8 are replaced, because such a cell cannot be looked up.
     #[must_use]
     pub fn column(&self, place: usize) -> StringArray {
         let mut column = StringBuilder::with_capacity(self.len(), 0);
@@ -178,6 +179,7 @@ impl CsvBlock {
         }
     }
 
+    /// The bytes of a cell with its quotes. `None` if the record is too short.
     fn cell(&self, record: &Record, place: usize) -> Option<&[u8]> {
         let at = record.cells.start + place;
         if at >= record.cells.end {

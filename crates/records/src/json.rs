@@ -71,6 +71,7 @@ impl JsonSplitter {
         self.bytes.get(self.start..).unwrap_or_default()
     }
 
+    /// Ends a line at the current position.
     fn end_line(&mut self) {
         let whole = self.bytes.get(self.first..self.at).unwrap_or_default();
         let mark = if self.line == 1 && whole.starts_with("\u{feff}".as_bytes()) { 3 } else { 0 };

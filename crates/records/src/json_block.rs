@@ -206,6 +206,7 @@ impl JsonBlock {
         Ok(any)
     }
 
+    /// The value of a member, or `None` if the record does not have it.
     fn member(&self, record: &Record, name: &str) -> Result<Option<&RawValue>, Broken> {
         // If a name occurs twice, the last value counts, as in Python.
         let members = self.members(record)?;
@@ -213,6 +214,10 @@ impl JsonBlock {
         Ok(named.map(|(_, value)| value).filter(|value| value.get() != "null"))
     }
 
+    /// All members of a record, in order.
+    ///
+    /// # Errors
+    /// If the line is not a JSON object.
     fn members(&self, record: &Record) -> Result<Vec<(Cow<'_, str>, &RawValue)>, Broken> {
         let text = self.slice(record.first, record.end);
         serde_json::from_slice(text).map(|Members(members)| members).map_err(|error| {

@@ -32,6 +32,14 @@ pub fn csv_lines(
 }
 
 /// Writes texts as one record of a CSV file, such as its header.
+///
+/// ```
+/// use exactbuyer_records::csv_record;
+///
+/// let mut line = Vec::new();
+/// csv_record(["name", "a, b"].into_iter(), b',', &mut line);
+/// assert_eq!(line, b"name,\"a, b\"\n");
+/// ```
 pub fn csv_record<'a>(cells: impl Iterator<Item = &'a str>, delimiter: u8, into: &mut Vec<u8>) {
     let began = into.len();
     for (nth, cell) in cells.enumerate() {
@@ -43,6 +51,7 @@ pub fn csv_record<'a>(cells: impl Iterator<Item = &'a str>, delimiter: u8, into:
     end_record(began, into);
 }
 
+/// Ends a record that began at this position of `into`, with a line end.
 fn end_record(began: usize, into: &mut Vec<u8>) {
     if into.len() == began {
         // A record with one empty cell would be a blank line, and so would not be a record.

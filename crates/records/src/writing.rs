@@ -103,6 +103,7 @@ impl<'a> CellWriter<'a> {
         Ok(())
     }
 
+    /// Writes a text, with an apostrophe if the style asks for one.
     fn text(&self, text: &str, into: &mut Vec<u8>) {
         if self.style == CellStyle::Defused && is_formula(text) {
             quoted(format!("'{text}").as_bytes(), self.delimiter, into);
@@ -133,6 +134,7 @@ fn unsayable(array: &ArrayRef) -> Broken {
     Broken::new(format!("a value of type {} cannot be written as text", array.data_type()))
 }
 
+/// The values of a list with [`BETWEEN`] between them.
 fn joined(lists: &ListArray, texts: &StringArray, row: usize) -> String {
     let offsets = lists.value_offsets();
     let place =
@@ -149,6 +151,7 @@ fn is_formula(text: &str) -> bool {
     begins && !text.split(BETWEEN).all(is_e164)
 }
 
+/// Whether `text` is `+` and 2 to 15 digits, and nothing else.
 fn is_e164(text: &str) -> bool {
     text.strip_prefix('+').is_some_and(|digits| {
         (2..=15).contains(&digits.len()) && digits.bytes().all(|digit| digit.is_ascii_digit())

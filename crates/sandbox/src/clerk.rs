@@ -231,6 +231,7 @@ impl Clerk {
         reply
     }
 
+    /// Answers the lookups of a request and charges for them, if the credits are enough.
     fn enrich(&mut self, arrival: &Arrival, query: &Query<'_>) -> Result<(Reply, u32), Reply> {
         let mut contacts = Contacts::begin(query.asked.len());
         let mut looks = Vec::with_capacity(query.asked.len());

@@ -45,7 +45,7 @@ faults! {
     Status413 = "status_413",
     /// Free: 422.
     Status422 = "status_422",
-    /// Free: 429 with the vendor's HTML page.
+    /// Free: 429 with the service's HTML page.
     Status429 = "status_429",
     /// Free: 500.
     Status500 = "status_500",
@@ -172,6 +172,7 @@ impl Fault {
         })
     }
 
+    /// The status of a fault that strikes after the request was charged.
     const fn status_after_billing(self) -> Option<u16> {
         Some(match self {
             Self::Status500AfterBilling => 500,
@@ -184,6 +185,16 @@ impl Fault {
 
     /// This fault for the request with this number. The first request that arrives has the number
     /// 1.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use exactbuyer_sandbox::Fault;
+    ///
+    /// // The first three requests meet a busy service, which asks for 5 s.
+    /// let busy = Fault::Status503.always().times(3).retry_after("5");
+    /// let late = Fault::Slow.on_request(4).pause(Duration::from_secs(2));
+    /// ```
     #[must_use]
     pub fn on_request(self, number: u32) -> BadLuck {
         BadLuck::new(self, When::Request(number))

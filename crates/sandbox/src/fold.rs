@@ -33,6 +33,7 @@ pub(super) fn fold(field_type: FieldType, value: &str, out: &mut String) {
     }
 }
 
+/// Writes `value` in lower case, without an allocation if it is ASCII.
 fn lower(value: &str, out: &mut String) {
     if value.is_ascii() {
         out.push_str(value);

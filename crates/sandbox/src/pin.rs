@@ -20,6 +20,7 @@ pub(super) enum Pin {
 #[derive(Debug, Default)]
 struct Filled(bool);
 
+/// The fields of a contact that a request may require, and whether each has a value.
 #[derive(Debug, Default, serde::Deserialize)]
 #[serde(default)]
 struct Fields {

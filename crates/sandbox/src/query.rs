@@ -54,6 +54,7 @@ pub(super) struct Query<'a> {
     pub(super) required: Required,
 }
 
+/// The field types, by the names that the service uses.
 #[derive(Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Kind {
@@ -62,6 +63,7 @@ enum Kind {
     SocialProfile,
 }
 
+/// An entry of `query_list` as it is written.
 #[derive(Deserialize)]
 struct Entry<'a> {
     field_type: Kind,
@@ -69,12 +71,14 @@ struct Entry<'a> {
     value: Cow<'a, str>,
 }
 
+/// An entry of `required_fields` as it is written.
 #[derive(Deserialize)]
 struct Field<'a> {
     #[serde(borrow)]
     field_type: Cow<'a, str>,
 }
 
+/// A JSON body as it is written.
 #[derive(Deserialize)]
 struct Body<'a> {
     #[serde(borrow)]

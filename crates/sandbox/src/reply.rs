@@ -50,7 +50,9 @@ pub(super) enum Manner {
 
 const JSON: &str = "application/json";
 const HTML: &str = "text/html; charset=utf-8";
+/// The pause of [`Fault::Drip`] before each byte, if its rule sets none.
 const DRIP_PAUSE: Duration = Duration::from_millis(50);
+/// The delay of [`Fault::Slow`], if its rule sets none.
 const SLOW_PAUSE: Duration = Duration::from_secs(1);
 
 impl Reply {
@@ -249,6 +251,7 @@ impl Contacts {
         self
     }
 
+    /// Applies a fault to a good reply.
     fn shape(self, billed: u32, luck: &BadLuck) -> Reply {
         let count = Some(u64::from(billed));
         let good = |contacts: Self| Reply::with(200, JSON, contacts.close(count));
@@ -328,6 +331,7 @@ impl Contacts {
     }
 }
 
+/// The bytes compressed with gzip.
 fn gzip(plain: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     // Writing into a vector cannot fail.

@@ -92,6 +92,7 @@ impl std::fmt::Display for TakenBack {
 
 impl std::error::Error for TakenBack {}
 
+/// Serves one connection until it ends.
 async fn connection(stream: TcpStream, clerk: SharedClerk, elsewhere: Arc<str>) {
     // Without this, the last packet of a reply may wait for an acknowledgement. If it fails,
     // replies are only slower.
@@ -112,6 +113,8 @@ async fn connection(stream: TcpStream, clerk: SharedClerk, elsewhere: Arc<str>) 
     }
 }
 
+/// Reads one request and lets the clerk decide it. A reply that HTTP does not allow is handed to
+/// [`connection`] through `for_service`.
 async fn answer(
     request: Request<Incoming>,
     clerk: SharedClerk,
@@ -171,6 +174,7 @@ async fn read(body: Incoming) -> Option<Bytes> {
     Some(if all.is_empty() { first } else { all.freeze() })
 }
 
+/// The reply as a response for hyper.
 fn whole(reply: Reply) -> Response<Full<Bytes>> {
     let status =
         hyper::StatusCode::from_u16(reply.status).unwrap_or(hyper::StatusCode::INTERNAL_SERVER_ERROR);
@@ -240,6 +244,7 @@ async fn gone(stream: &mut TcpStream) -> io::Result<()> {
     Ok(())
 }
 
+/// The head of a reply that is written by hand.
 fn head(reply: &Reply, length: &str) -> Vec<u8> {
     let (status, content_type) = (reply.status, reply.content_type);
     format!("HTTP/1.1 {status} OK\r\ncontent-type: {content_type}\r\n{length}\r\n\r\n").into_bytes()

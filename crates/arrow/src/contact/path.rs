@@ -73,6 +73,7 @@ impl Path {
     }
 }
 
+/// The step that stands inside a pair of brackets.
 fn bracket(inside: &str) -> Option<Step> {
     if inside == "*" {
         return Some(Step::Every);

@@ -24,10 +24,12 @@ pub(crate) struct Node {
 }
 
 impl Node {
+    /// Whether a member of an object at this position is wanted.
     pub(crate) fn wants_members(&self) -> bool {
         !self.keys.is_empty()
     }
 
+    /// Whether an element of a list at this position is wanted.
     pub(crate) fn wants_elements(&self) -> bool {
         self.every.is_some() || !self.indices.is_empty() || !self.wheres.is_empty()
     }
@@ -38,6 +40,7 @@ impl Node {
         Some(Member { place, node: self.keys.get(place)?.1 })
     }
 
+    /// The node that a step leads to.
     fn child(&self, step: &Step) -> Option<usize> {
         match step {
             Step::Key(name) => self.keys.iter().find(|(key, _)| key == name).map(|(_, node)| *node),
@@ -89,6 +92,7 @@ impl Trie {
         trie
     }
 
+    /// Adds the path of the next column.
     fn insert(&mut self, path: &Path) {
         let column = self.columns;
         let last_every = path.steps.iter().rposition(|step| *step == Step::Every);
@@ -108,6 +112,7 @@ impl Trie {
         }
     }
 
+    /// The node that a step from `at` leads to. It is added if it does not exist.
     fn add(&mut self, at: usize, step: &Step) -> usize {
         let node = self.push(Node::default());
         let said = match step {

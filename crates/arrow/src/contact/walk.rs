@@ -65,6 +65,7 @@ impl Found {
         self.columns.get(column)
     }
 
+    /// Removes the values of the contact before, and keeps what was learned from it.
     fn clear(&mut self, trie: &Trie) {
         self.names.resize_with(trie.len(), Names::default);
         self.columns.resize_with(trie.columns, Values::default);

@@ -44,6 +44,7 @@ impl Lens<'_> {
         }
     }
 
+    /// Reads a float. If it may have lost digits, it is refused, whatever it looks like.
     fn float(&self, number: f64, exact_below: f64, region: RowRegion) -> Cell {
         if number.is_nan() {
             return Cell::One(Reading::Missing);
@@ -124,6 +125,7 @@ impl Lens<'_> {
         self.each(numbers.iter(), |number, region| self.float(number.into(), exact_below, region))
     }
 
+    /// Reads decimals. They are exact, so that only their fraction matters.
     fn decimals(&self, array: &dyn Array) -> Result<Vec<Cell>, Error> {
         let read = |row| {
             if array.is_null(row) {
@@ -164,6 +166,7 @@ impl Lens<'_> {
         Ok(cells.collect())
     }
 
+    /// Reads lists. The values of all elements of a list are the values of its cell.
     fn lists<O: arrow_array::OffsetSizeTrait>(
         &self,
         lists: &arrow_array::GenericListArray<O>,

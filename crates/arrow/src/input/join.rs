@@ -32,6 +32,7 @@ pub fn join(columns: Vec<Vec<Cell>>) -> Vec<Row> {
         .collect()
 }
 
+/// The row that these cells make.
 fn row(cells: impl Iterator<Item = Cell>, columns: u32) -> Row {
     let mut alternatives = Vec::new();
     let mut first = None;

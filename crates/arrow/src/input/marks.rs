@@ -22,6 +22,14 @@ impl Marks {
 
     /// The parts of the text between its marks, or `None` if it has no mark. If two marks begin at
     /// the same position, the longer one counts.
+    ///
+    /// ```
+    /// use exactbuyer_arrow::input::marks::Marks;
+    ///
+    /// let marks = Marks::new([";".to_owned(), "\n".to_owned()]);
+    /// assert_eq!(marks.split("ana@acme.example; bo@acme.example"), Some(vec!["ana@acme.example", " bo@acme.example"]));
+    /// assert_eq!(marks.split("ana@acme.example"), None);
+    /// ```
     #[must_use]
     pub fn split<'t>(&self, text: &'t str) -> Option<Vec<&'t str>> {
         let mut found: Vec<_> = self

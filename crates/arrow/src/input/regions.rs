@@ -133,6 +133,7 @@ impl<'a> RegionReader<'a> {
         Ok(())
     }
 
+    /// Appends the region of each name to `into`. A null names no region.
     fn names<'t>(&mut self, names: impl Iterator<Item = Option<&'t str>>, into: &mut Vec<RowRegion>) {
         into.extend(names.map(|name| name.map_or(RowRegion::Default, |name| self.text(name))));
     }

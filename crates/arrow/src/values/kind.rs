@@ -129,6 +129,13 @@ impl Kind {
     ///
     /// # Errors
     /// [`ErrorKind::Config`] if there is no such kind.
+    ///
+    /// ```
+    /// use exactbuyer_arrow::Kind;
+    ///
+    /// assert!(Kind::named("timestamp").is_ok());
+    /// assert!(Kind::named("varchar").is_err());
+    /// ```
     pub fn named(name: &str) -> Result<Self, Error> {
         let data_type = match name {
             "json" => return Ok(Self::json()),

@@ -156,6 +156,7 @@ impl Rest<'_> {
     }
 }
 
+/// The number of days in a month of the Gregorian calendar.
 fn days_in(year: u32, month: u32) -> u32 {
     match month {
         2 if year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400)) => 29,

@@ -80,6 +80,7 @@ struct Decimal {
 }
 
 impl Decimal {
+    /// Reads the text of a JSON number.
     fn read(text: &str) -> Option<Self> {
         let (is_negative, text) = text.strip_prefix('-').map_or((false, text), |text| (true, text));
         let (digits, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));

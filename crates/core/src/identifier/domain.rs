@@ -70,7 +70,7 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
-        /// The short way never says yes where IDNA says no, and never another form.
+        /// The fast path never accepts a domain that IDNA refuses, and never gives another form.
         #[test]
         fn the_short_way_agrees_with_idna(domain in "[a-zA-Z0-9-]{1,5}(\\.[a-zA-Z0-9-]{1,5}){0,3}") {
             let by_idna = Uts46::new()

@@ -185,7 +185,7 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
-        /// The short way never says yes where the grammar says no, and never another form.
+        /// The fast path never accepts an address that the grammar refuses, and never gives another form.
         #[test]
         fn the_short_way_agrees_with_the_grammar(
             value in "[a-zA-Z0-9.!#$%&'*+/=?^_`{|}~\"(),:; <>-]{1,8}@[a-zA-Z0-9.-]{1,12}",

@@ -7,6 +7,7 @@ use super::phone;
 use super::social;
 use super::text;
 
+/// Schemes, and the field types that they show. `https//` is a frequent typing error.
 const SCHEMES: [(&str, FieldType); 9] = [
     ("https:", FieldType::SocialProfile),
     ("http:", FieldType::SocialProfile),

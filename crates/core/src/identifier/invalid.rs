@@ -93,6 +93,13 @@ pub enum Invalid {
 impl Invalid {
     /// The stable name of this reason, for programs. The text of [`Display`](fmt::Display) is for
     /// people and may change.
+    ///
+    /// ```
+    /// use exactbuyer_core::identifier::{Rules, identify};
+    ///
+    /// let reason = identify("ana@localhost", None, &Rules::default()).unwrap_err();
+    /// assert_eq!(reason.code(), "email_domain_without_dot");
+    /// ```
     #[must_use]
     pub const fn code(self) -> &'static str {
         match self {

@@ -137,6 +137,17 @@ impl Rules {
 /// # Errors
 /// The reason why `text` cannot be looked up. Text that could mean two identifiers is refused,
 /// because a lookup of the wrong one costs a credit and returns another person's data.
+///
+/// ```
+/// use exactbuyer_core::identifier::{Invalid, Rules, identify};
+///
+/// // A phone number without a country code needs a region.
+/// let number = "(201) 555-0123";
+/// assert_eq!(identify(number, None, &Rules::default()), Err(Invalid::PhoneWithoutCountryCode));
+/// let rules = Rules::new(Some("US"))?;
+/// assert_eq!(identify(number, None, &rules).unwrap().canonical(), "+12015550123");
+/// # Ok::<(), exactbuyer_core::error::Error>(())
+/// ```
 pub fn identify(text: &str, field_type: Option<FieldType>, rules: &Rules) -> Result<Identifier, Invalid> {
     let cleaned = text::clean(text)?;
     if let Some(identifier) = plain(&cleaned, field_type) {

@@ -48,6 +48,14 @@ pub struct Reader {
 
 impl Reader {
     /// Reads a text of a row that names no region.
+    ///
+    /// ```
+    /// use exactbuyer_core::identifier::reading::{Reader, Reading};
+    ///
+    /// let reader = Reader { na_values: ["N/A".into()].into(), ..Reader::default() };
+    /// assert_eq!(reader.text(" N/A ", None), Reading::Missing);
+    /// assert!(matches!(reader.text("ana@acme.example", None), Reading::Asks(_)));
+    /// ```
     #[must_use]
     pub fn text(&self, text: &str, field_type: Option<FieldType>) -> Reading {
         self.text_in(text, field_type, RowRegion::Default)
@@ -79,6 +87,14 @@ impl Reader {
     }
 
     /// The region that a row names. An empty `name` means that the row names none.
+    ///
+    /// ```
+    /// use exactbuyer_core::identifier::reading::{Reader, RowRegion};
+    ///
+    /// let reader = Reader::default();
+    /// assert!(matches!(reader.region("Germany"), RowRegion::Known(region) if region.as_str() == "DE"));
+    /// assert_eq!(reader.region("Atlantis"), RowRegion::Unknown);
+    /// ```
     #[must_use]
     pub fn region(&self, name: &str) -> RowRegion {
         let cleaned = match text::clean(name) {
@@ -117,6 +133,14 @@ impl Reader {
 /// The digits of a float, if it is a whole number below `exact_below` and so has lost no digits.
 ///
 /// `exact_below` is the limit of the float's width: [`EXACT_F64`], [`EXACT_F32`] or [`EXACT_F16`].
+///
+/// ```
+/// use exactbuyer_core::identifier::reading::{EXACT_F64, whole_digits};
+///
+/// assert_eq!(whole_digits(12_015_550_123.0, EXACT_F64).as_deref(), Some("12015550123"));
+/// assert_eq!(whole_digits(0.5, EXACT_F64), None);
+/// assert_eq!(whole_digits(1e17, EXACT_F64), None); // digits may have been rounded
+/// ```
 #[must_use]
 pub fn whole_digits(number: f64, exact_below: f64) -> Option<String> {
     (number.fract() == 0.0 && number.abs() < exact_below).then(|| format!("{number:.0}"))

@@ -11,7 +11,9 @@ use icu_properties::{
 
 use super::invalid::Invalid;
 
+/// Composes letters that Unicode can also write as a letter and separate marks.
 const NFC: ComposingNormalizerBorrowed<'static> = ComposingNormalizerBorrowed::new_nfc();
+/// The characters that Unicode says are invisible (`Default_Ignorable_Code_Point`).
 const IGNORABLE: CodePointSetDataBorrowed<'static> = CodePointSetData::new::<DefaultIgnorableCodePoint>();
 const CATEGORY: CodePointMapDataBorrowed<'static, GeneralCategory> = CodePointMapData::new();
 

@@ -63,6 +63,7 @@ pub(super) struct Done {
     pub(super) origin: Origin,
 }
 
+/// A lookup that rows name.
 #[derive(Debug)]
 pub(super) struct Lookup {
     pub(super) identifier: Identifier,
@@ -83,6 +84,7 @@ pub(super) struct Lookup {
 }
 
 impl Lookup {
+    /// Gives the lookup its outcome. A second outcome replaces the first.
     pub(super) fn end(&mut self, outcome: Final, origin: impl Into<Origin>) {
         self.done = Some(Box::new(Done { outcome, origin: origin.into() }));
     }
@@ -190,6 +192,7 @@ impl Lookups {
         LookupId(place)
     }
 
+    /// Remembers that a row named this lookup, if a window decides how long lookups are kept.
     fn note(&mut self, row: u64, lookup: LookupId, hash: u64) {
         if self.upcoming.is_none() {
             self.recent.push_back(Naming { row, lookup, hash });

@@ -23,6 +23,7 @@ struct Block<T> {
     taken: usize,
 }
 
+// Not derived, because that would require `T: Default`.
 impl<T> Default for Slots<T> {
     fn default() -> Self {
         Self { blocks: Vec::new(), next: 0, vacant: Vec::new() }

@@ -133,6 +133,15 @@ pub fn identifiers(rows: &[Row]) -> Vec<&Identifier> {
 }
 
 /// Summarizes these rows as if nothing were stored.
+///
+/// ```
+/// use exactbuyer_core::identifier::{FieldType, Identifier};
+/// use exactbuyer_core::plan::{Row, summarize};
+///
+/// let ana = || Row::One(Identifier::from_canonical(FieldType::Email, "ana@acme.example"));
+/// let summary = summarize(&[ana(), ana(), Row::Missing]);
+/// assert_eq!((summary.duplicates, summary.missing, summary.credits_most), (1, 1, 1));
+/// ```
 #[must_use]
 pub fn summarize(rows: &[Row]) -> Summary {
     summarize_with(rows, &[])

@@ -81,6 +81,7 @@ fn in_order(sent: &[Identifier], decoded: &Decoded<'_>) -> bool {
             .all(|(asked, contact)| contact.value.as_deref() == Some(asked.canonical()))
 }
 
+/// The answer that a contact gives to its lookup.
 fn answer(record: &Record) -> Answer {
     match record {
         Record::Found(raw) => Answer::Hit(raw.clone()),
@@ -304,7 +305,7 @@ mod tests {
 
     #[test]
     fn a_spelling_of_the_vendors_own_is_recognised() {
-        // The identifier's own rules say what a spelling is; trimming is one that stays.
+        // The rules of identifiers decide what a spelling is. They trim blanks, among other things.
         let settled = settle(
             &asked(&["a@x.example", "b@x.example"]),
             &reply(vec![contact(Some(" b@x.example "), Record::Absent), found("a@x.example")], Some(1)),
@@ -356,7 +357,8 @@ mod tests {
     }
 
     proptest! {
-        /// However a reply is shuffled, thinned and padded: a lookup gets its own record, or none.
+        /// In a reply that is shuffled, or lacks contacts, or has extra ones, a lookup gets its own
+        /// contact or none.
         #[test]
         fn nobody_gets_a_strangers_record(
             len in 1_usize..12,

@@ -79,6 +79,7 @@ struct Spelling {
     bytes: &'static [Spelled; 256],
 }
 
+/// The pieces of a JSON body.
 static JSON: Spelling = Spelling {
     open_list: "[",
     close_list: "]",
@@ -91,6 +92,7 @@ static JSON: Spelling = Spelling {
     bytes: &JSON_BYTES,
 };
 
+/// The same pieces inside a form, where JSON's punctuation is percent-encoded.
 static FORM: Spelling = Spelling {
     open_list: "%5B",
     close_list: "%5D",
@@ -173,6 +175,7 @@ struct Spelled {
 static JSON_BYTES: [Spelled; 256] = table(false);
 static FORM_BYTES: [Spelled; 256] = table(true);
 
+/// The encoding of each byte, computed when this crate is compiled.
 #[expect(clippy::indexing_slicing, reason = "evaluated by the compiler: out of bounds does not build")]
 const fn table(form: bool) -> [Spelled; 256] {
     let mut table = [Spelled { text: [0; 8], length: 0 }; 256];
@@ -323,7 +326,7 @@ mod tests {
     fn any_identifier() -> impl Strategy<Value = Identifier> {
         let field_type =
             prop_oneof![Just(FieldType::Email), Just(FieldType::Phone), Just(FieldType::SocialProfile)];
-        // Any text at all, and text dense in what needs escaping.
+        // Any text, and text with many characters that need escapes.
         let text = prop_oneof![any::<String>(), "[ -~\"\\\\\u{0}-\u{1f}\u{7f}é漢😀+&=%*]{0,40}"];
         (field_type, text).prop_map(|(field_type, text)| Identifier::from_canonical(field_type, text))
     }
@@ -343,7 +346,7 @@ mod tests {
                 expected.push(("required_fields".to_owned(), fields(&required)));
             }
             prop_assert_eq!(pairs, expected);
-            // What stands for itself in a form is ASCII: nothing else may slip through.
+            // The unescaped bytes of a form are ASCII. No other byte may be left unescaped.
             prop_assert!(form.body.is_ascii());
 
             let body = encode(identifiers.iter(), &required, BodyFormat::Json);

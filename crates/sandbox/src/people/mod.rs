@@ -73,6 +73,7 @@ struct Outline<'a> {
 }
 
 impl<'a> Outline<'a> {
+    /// Draws the parts of the person whom this identifier leads to.
     fn draw(draws: &mut Draws, field_type: FieldType, folded: &'a str) -> Self {
         let mut outline = Self {
             work_email: draws.chance(0.75),
@@ -93,6 +94,7 @@ impl<'a> Outline<'a> {
         outline
     }
 
+    /// The fields that a request may require and that this person has.
     const fn has(&self) -> Required {
         Required::of(self.work_email, self.personal_emails > 0, self.phones > 0, self.profiles > 0)
     }

@@ -152,6 +152,7 @@ fn canonical(number: &PhoneNumber) -> String {
     format!("+{}{}", number.country_code, national_number(number))
 }
 
+/// The reason for a number that libphonenumber cannot parse.
 fn unparsed(why: &ParseError) -> Invalid {
     match why {
         ParseError::InvalidCountryCode => Invalid::PhoneUnknownCountryCode,
@@ -161,6 +162,7 @@ fn unparsed(why: &ParseError) -> Invalid {
     }
 }
 
+/// The reason for a number whose length its country does not use.
 fn impossible(why: ValidationError) -> Invalid {
     match why {
         ValidationError::InvalidCountryCode => Invalid::PhoneUnknownCountryCode,
@@ -289,7 +291,7 @@ mod tests {
             }
         }
         assert!(seen > 1_000, "saw {seen} examples");
-        // A Canadian service number that nobody abroad can dial.
+        // A Canadian service number that cannot be dialled from abroad.
         assert_eq!(local_only, ["+13101234"]);
     }
 

@@ -40,6 +40,14 @@ impl Region {
 
     /// The region of a country as tables name it: by two or three letters of ISO 3166, by a locale
     /// such as `de_DE`, or by its name in English or in its own language.
+    ///
+    /// ```
+    /// use exactbuyer_core::identifier::Region;
+    ///
+    /// for name in ["AT", "aut", "de_AT", "Austria", "Österreich"] {
+    ///     assert_eq!(Region::of_country(name).unwrap().as_str(), "AT");
+    /// }
+    /// ```
     #[must_use]
     pub fn of_country(name: &str) -> Option<Self> {
         let name = name.trim();
@@ -62,6 +70,7 @@ impl Region {
         std::str::from_utf8(&self.0).unwrap_or_default().trim_end_matches('\0')
     }
 
+    /// The region with these two letters, or `+`, if libphonenumber knows it.
     fn from_letters(name: &str) -> Option<Self> {
         if name == "+" {
             return Some(Self::INTERNATIONAL);
@@ -69,6 +78,7 @@ impl Region {
         Self::from_bytes(name.as_bytes()).filter(|region| plans::knows(*region))
     }
 
+    /// The region with these two letters. It is not checked whether it exists.
     pub(super) fn from_bytes(name: &[u8]) -> Option<Self> {
         match *name {
             [a, b] if a.is_ascii_alphabetic() && b.is_ascii_alphabetic() => {

@@ -99,6 +99,11 @@ struct Parts {
 }
 
 impl Parts {
+    /// Splits a value, in one pass over its characters.
+    ///
+    /// # Errors
+    /// [`Invalid::PhoneUnreadable`] if it has an ASCII character that is not written in or beside
+    /// phone numbers.
     fn of(value: &str) -> Result<Self, Invalid> {
         let mut parts = Self { vanity: Some(Written::default()), ..Self::default() };
         let mut before = ' ';
@@ -143,6 +148,7 @@ impl Parts {
         self.letters >= VANITY && (self.toll_free || self.joined && !self.lower_case)
     }
 
+    /// Ends the current piece. It is kept if it has a digit.
     fn end(&mut self) {
         let run = std::mem::take(&mut self.run);
         if run.bytes().any(|byte| byte.is_ascii_digit()) {

@@ -169,10 +169,12 @@ fn decoded(segment: &str) -> Result<String, Invalid> {
 /// here on.
 const BYTES: u32 = 0xf700;
 
+/// The character that represents a byte while a path is read. ASCII represents itself.
 fn byte_as_char(byte: u8) -> Option<char> {
     if byte.is_ascii() { Some(char::from(byte)) } else { char::from_u32(BYTES + u32::from(byte)) }
 }
 
+/// Whether `c` represents a byte that is not UTF-8.
 fn is_byte(c: char) -> bool {
     (BYTES + 0x80..=BYTES + 0xff).contains(&u32::from(c))
 }

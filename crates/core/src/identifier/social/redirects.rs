@@ -21,6 +21,7 @@ const NEXT: &[&str] = &[
     "next", "continue", "return_to", "returnTo", "return", "url", "u",
 ];
 
+/// The pages with their target in a parameter, network by network.
 pub(super) const REDIRECTS: &[Redirect] = &[
     redirect("linkedin.com", "authwall", NEXT),
     redirect("linkedin.com", "login", NEXT),
@@ -125,6 +126,8 @@ const fn in_path(
     PathRedirect { host, path, around, spelling }
 }
 
+/// The pages with their target in the path: services that check or count the links in
+/// e-mails.
 pub(super) const PATH_REDIRECTS: &[PathRedirect] = &[
     in_path("urldefense.com", "v3/", ("__", "__;"), Spelling::Starred),
     in_path("urldefense.us", "v3/", ("__", "__;"), Spelling::Starred),

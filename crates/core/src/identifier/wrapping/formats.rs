@@ -14,6 +14,7 @@ pub(super) fn formula(text: &str) -> Option<Cow<'_, str>> {
     text.strip_prefix('=').map(|rest| Cow::Borrowed(rest.trim_start()))
 }
 
+/// The HTML tags that are removed. Any other text in angle brackets may be an address.
 const TAGS: [&str; 18] = [
     "a", "b", "body", "br", "div", "em", "font", "html", "i", "li", "p", "span", "strong", "td", "th", "tr",
     "u", "ul",
@@ -41,6 +42,7 @@ pub(super) fn html_tags(text: &str) -> Option<Cow<'_, str>> {
     found.then(|| Cow::Owned(plain.trim().to_owned()))
 }
 
+/// The named HTML entities for the characters of addresses.
 const ENTITIES: [(&str, char); 12] = [
     ("amp", '&'),
     ("lt", '<'),

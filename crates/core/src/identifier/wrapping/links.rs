@@ -22,6 +22,7 @@ impl<'t> Link<'t> {
 /// The starts of addresses, for wrappings that do not otherwise show that they contain a link.
 const SCHEMES: [&str; 5] = ["mailto:", "tel:", "sms:", "https://", "http://"];
 
+/// Whether `text` begins like the address of a link.
 fn is_address(text: &str) -> bool {
     SCHEMES.iter().any(|scheme| strip_prefix_ci(text, scheme).is_some())
 }

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use crate::identifier::text::strip_prefix_ci;
 
+/// Pairs of brackets in several scripts.
 const BRACKETS: [(char, char); 9] = [
     ('(', ')'),
     ('[', ']'),
@@ -16,6 +17,7 @@ const BRACKETS: [(char, char); 9] = [
     ('【', '】'),
 ];
 
+/// Pairs of quotes in several languages.
 const QUOTES: [(char, char); 8] =
     [('"', '"'), ('\'', '\''), ('`', '`'), ('´', '´'), ('“', '”'), ('„', '“'), ('‘', '’'), ('‚', '‘')];
 

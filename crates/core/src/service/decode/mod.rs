@@ -98,6 +98,7 @@ pub fn decode(body: &Bytes) -> Decoded<'_> {
     reader.finish(ended)
 }
 
+/// A pass over one body, and what it has found so far.
 struct Reader<'a> {
     body: &'a Bytes,
     scanner: Scanner<'a>,
@@ -228,6 +229,7 @@ impl<'a> Reader<'a> {
         Ok(Contact { value, record: broken.map_or(record, Record::Broken) })
     }
 
+    /// Reads the string at `from`.
     fn text(&mut self, from: usize) -> Result<Option<Cow<'a, str>>, Fault> {
         self.scanner.go_to(from + 1);
         let text = self.scanner.string()?;
@@ -285,6 +287,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
+    /// Moves behind a comma that must come next.
     fn comma(&mut self) -> Result<(), Fault> {
         if self.scanner.take(b',') {
             Ok(())

@@ -11,6 +11,7 @@ use super::text::plain;
 /// Why a text is not JSON that we can read. It never contains the text.
 pub(super) type Fault = &'static str;
 
+/// The text ended inside a value. The decoder treats this as a reply that was cut off.
 pub(super) const ENDED: Fault = "it breaks off";
 const BAD_VALUE: Fault = "a value is not JSON";
 const BAD_NUMBER: Fault = "a number is not JSON";
@@ -200,6 +201,7 @@ impl Cursor<'_> {
         }
     }
 
+    /// Moves behind an escape. The position is behind its backslash.
     #[cold]
     fn escape(mut self) -> Result<Self, Fault> {
         match self.bytes.get(self.at + 1) {
@@ -217,6 +219,8 @@ impl Cursor<'_> {
         Ok(self)
     }
 
+    /// Moves behind a number, by the grammar of RFC 8259. Only a whole number is limited in its
+    /// digits.
     fn number(mut self) -> Result<Self, Fault> {
         if self.bytes.get(self.at) == Some(&b'-') {
             self.at += 1;
@@ -259,6 +263,7 @@ impl Cursor<'_> {
         if self.at == from { Err(BAD_NUMBER) } else { Ok(self.at - from) }
     }
 
+    /// Moves behind `true`, `false`, `null`, or one of Python's words for numbers.
     #[inline(always)]
     fn word(mut self, word: &[u8]) -> Result<Self, Fault> {
         if self.bytes.get(self.at..).is_some_and(|rest| rest.starts_with(word)) {

@@ -21,6 +21,13 @@ pub(super) fn read(raw: &[u8], escaped: bool) -> Option<Cow<'_, str>> {
 /// UTF-8 cannot encode, becomes three bytes as in WTF-8 (Python's `surrogatepass`).
 ///
 /// The scanner must have accepted the string. For other bytes, the result is meaningless.
+///
+/// ```
+/// use exactbuyer_core::service::decode::text::unescape;
+///
+/// assert_eq!(unescape(br"Jos\u00e9"), "José".as_bytes());
+/// assert_eq!(unescape(br"\ud800"), b"\xed\xa0\x80"); // a single surrogate
+/// ```
 #[must_use]
 pub fn unescape(raw: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(raw.len());
@@ -62,14 +69,17 @@ fn unit(text: &[u8]) -> (u32, &[u8]) {
     (u32::from_str_radix(digits, 16).unwrap_or(0xfffd), behind)
 }
 
+/// Whether two code units are a surrogate pair.
 const fn is_pair(high: u32, low: u32) -> bool {
     matches!(high, 0xd800..=0xdbff) && matches!(low, 0xdc00..=0xdfff)
 }
 
+/// The code point of a surrogate pair.
 const fn join(high: u32, low: u32) -> u32 {
     0x1_0000 + ((high - 0xd800) << 10) + (low - 0xdc00)
 }
 
+/// Appends a code point in UTF-8, or a single surrogate in the same pattern.
 fn push(out: &mut Vec<u8>, said: u32) {
     if let Some(said) = char::from_u32(said) {
         out.extend_from_slice(said.encode_utf8(&mut [0; 4]).as_bytes());
@@ -85,6 +95,12 @@ fn push(out: &mut Vec<u8>, said: u32) {
 ///
 /// It reads eight bytes at a time as one machine word. Strings in replies are short, and this needs
 /// neither `unsafe` nor a particular processor.
+///
+/// ```
+/// use exactbuyer_core::service::decode::text::plain;
+///
+/// assert_eq!(plain(br#"Ana Lopez", "title": "CTO""#), 9);
+/// ```
 #[inline(always)]
 #[must_use]
 pub fn plain(text: &[u8]) -> usize {
