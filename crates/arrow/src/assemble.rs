@@ -18,7 +18,9 @@ use crate::layout::Layout;
 /// outcome, and [`next_block`](Self::next_block) until it returns `None`.
 pub struct Assembler {
     layout: Arc<Layout>,
+    /// The blocks that were announced and not returned yet, in order.
     blocks: VecDeque<Block>,
+    /// How many rows were announced.
     rows: u64,
     habits: Habits,
 }

@@ -25,6 +25,7 @@ pub(super) struct Block {
     pub(super) rows: usize,
     /// One entry for each row. It is allocated when the first outcome arrives.
     landed: Vec<Option<RowOutcome>>,
+    /// How many outcomes are still missing.
     open: usize,
     /// The record batches of a complete block: one, unless its contacts are very large.
     pub(super) batches: Option<Vec<RecordBatch>>,
@@ -33,6 +34,7 @@ pub(super) struct Block {
 /// What one block tells the next one: the expected sizes of its buffers.
 #[derive(Default)]
 pub(super) struct Habits {
+    /// The positions of the values of one contact, and what earlier contacts have taught.
     found: Found,
     /// For each column, slightly more than the bytes of text that 16 rows need.
     bytes: Vec<usize>,

@@ -58,7 +58,9 @@ impl Wanted {
 #[derive(Debug)]
 pub struct Layout {
     pub(super) schema: SchemaRef,
+    /// The columns after the fixed ones, in order.
     pub(super) wanted: Vec<Wanted>,
+    /// Their paths as one tree.
     pub(super) trie: Trie,
     /// The type of text columns for which the caller gave no type.
     pub(super) text: DataType,

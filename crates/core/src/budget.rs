@@ -16,9 +16,13 @@
 /// Credits counted against a limit.
 #[derive(Debug, Clone, Default)]
 pub struct Budget {
+    /// `None` for no limit.
     ceiling: Option<u64>,
+    /// Credits known to be charged.
     spent: u64,
+    /// Credits that may have been charged in addition. They never become available again here.
     in_doubt: u64,
+    /// The worst cases of the requests in flight.
     reserved: u64,
 }
 
@@ -69,6 +73,7 @@ impl Budget {
 /// The rate of hits so far. It tells whether a small chunk is worth a request.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct HitRate {
+    /// Lookups with a clear answer: a hit or a miss.
     answered: u64,
     hits: u64,
 }

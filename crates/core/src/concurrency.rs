@@ -15,9 +15,14 @@ const STEP: f64 = 3.0;
 /// The current limit on requests in flight.
 #[derive(Debug, Clone)]
 pub struct Concurrency {
+    /// The current limit. It has a fraction, because a reply raises it by `1 / limit` after the
+    /// start.
     limit: f64,
+    /// The setting `max_concurrency`.
     most: f64,
+    /// Whether the service has not been congested yet.
     starting: bool,
+    /// The time of the last decrease. Trouble with a request that was sent before it is ignored.
     last_decrease: Option<Instant>,
 }
 

@@ -11,7 +11,9 @@ use crate::service::limits::{MARGIN, WINDOW};
 /// The requests of the last [`WINDOW`], and the end of a pause for all requests.
 #[derive(Debug, Default)]
 pub struct Pace {
+    /// The times of the requests, the oldest first.
     sends: VecDeque<Instant>,
+    /// The end of a pause that the service asked for.
     paused_until: Option<Instant>,
 }
 

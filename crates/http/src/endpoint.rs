@@ -11,7 +11,9 @@ use exactbuyer_core::service::limits;
 /// The URL of the only call that the client makes.
 #[derive(Debug, Clone)]
 pub struct Endpoint {
+    /// The complete URL, with the path of the call.
     url: Url,
+    /// Scheme, host and port. The rate limiter uses it to tell services apart.
     origin: String,
     loopback: bool,
 }

@@ -98,10 +98,12 @@ pub struct HttpTransport {
 /// The parts of a transport that its requests share.
 struct Shared {
     endpoint: Endpoint,
+    /// The headers that every request has, among them the key.
     headers: HeaderMap,
     client: Client,
     route: Route,
     timeout: Duration,
+    /// A permit for each body that may be large at the same time.
     large_replies: Semaphore,
 }
 

@@ -42,6 +42,7 @@ pub struct CsvSplitter {
     state: State,
     /// The position where each cell ends.
     cells: Vec<usize>,
+    /// The complete records that were not returned yet.
     records: Vec<Record>,
     /// The position where the current record begins, including the blank lines before it.
     start: usize,
@@ -50,6 +51,7 @@ pub struct CsvSplitter {
     first_cell: usize,
     /// The number of the line at `start`, from 1.
     line: u64,
+    /// Whether no more bytes come.
     ended: bool,
 }
 

@@ -23,12 +23,17 @@ use super::window::Window;
 pub(super) struct Clerk {
     options: Options,
     people: People,
+    /// The results that were set in advance, by the folded form of their identifiers.
     pins: HashMap<String, Pin>,
+    /// The folded forms of values that are refused.
     rejected: HashSet<String>,
+    /// The faults, in the order in which they were added.
     rules: Vec<BadLuck>,
     window: Window,
+    /// `None` for unlimited credits.
     credits_left: Option<u64>,
     ledger: Ledger,
+    /// The moment from which the ledger counts times.
     started: Instant,
     /// How often the sandbox was reset. A request that arrived before the last reset is not in this
     /// ledger.
@@ -40,6 +45,7 @@ pub(super) struct Clerk {
 pub(super) struct Arrival {
     number: u32,
     epoch: u64,
+    /// Whether it is a `POST` to the path of the call. Other requests are never charged.
     is_call: bool,
     /// The fault that strikes it, if any.
     pub(super) luck: Option<BadLuck>,

@@ -63,10 +63,13 @@ pub struct Entry<'a> {
 /// An identifier that was looked up, and how often.
 struct Known {
     hash: u64,
+    /// The position of its folded form in `text`.
     start: usize,
     len: usize,
     field_type: FieldType,
+    /// How often it was looked up in accepted requests.
     asked: u32,
+    /// How often it was charged.
     billed: u32,
 }
 
@@ -74,6 +77,7 @@ struct Known {
 /// One lookup, as numbers.
 struct Row {
     request: u32,
+    /// The index of its identifier in [`Ledger::known`].
     known: u32,
     credits: u32,
 }
@@ -85,9 +89,12 @@ pub struct Ledger {
     requests: Vec<Request>,
     rows: Vec<Row>,
     known: Vec<Known>,
+    /// Indices into `known`, by the hash of the identifier.
     index: HashTable<u32>,
+    /// The folded forms of all identifiers, one after the other.
     text: String,
     credits: u64,
+    /// Requests that wait for their replies at this moment.
     in_flight: u32,
     most_in_flight: u32,
     connections: u32,

@@ -10,13 +10,16 @@ use super::FieldType;
 pub enum Invalid {
     /// Only blanks and invisible characters.
     Empty,
-    /// A control character (NUL, tab, line break, …) inside the value.
+    /// A control character (NUL, tab, line break, …) inside the value. Example: an address with a
+    /// line break inside.
     ControlCharacter,
-    /// The text does not look like an e-mail address, a phone number or a profile.
+    /// The text does not look like an e-mail address, a phone number or a profile. Example:
+    /// `hello`.
     Unrecognised,
     /// A cell of a table that contains neither text nor a number.
     NotText,
-    /// The value ends with an ellipsis, or some of its letters are masked.
+    /// The value ends with an ellipsis, or some of its letters are masked. Example:
+    /// `linkedin.com/in/ana-lop…`.
     CutOff,
     /// Values of several kinds.
     Several,
@@ -28,63 +31,69 @@ pub enum Invalid {
         seen: FieldType,
     },
 
-    /// There is no `@`, or nothing on one side of it.
+    /// There is no `@`, or nothing on one side of it. Example: `ana@`.
     EmailIncomplete,
-    /// RFC 5321 and RFC 6531 do not allow the part before the `@`.
+    /// RFC 5321 and RFC 6531 do not allow the part before the `@`. Example:
+    /// `ana..lopez@acme.example`.
     EmailLocalPart,
-    /// The part after the `@` is not a domain name.
+    /// The part after the `@` is not a domain name. Example: `ana@acme..example`.
     EmailDomain,
     /// The domain is a single label, such as `localhost`.
     EmailDomainWithoutDot,
-    /// An IP address stands in the place of the domain.
+    /// An IP address stands in the place of the domain. Example: `ana@192.0.2.1`.
     EmailIpAddress,
     /// More than 64 octets before the `@`, or more than 254 in all (RFC 5321, 4.5.3.1).
     EmailTooLong,
-    /// More than one address in one value.
+    /// More than one address in one value. Example: `ana@acme.example, bea@acme.example`.
     EmailSeveral,
 
-    /// The value has characters that are not written in phone numbers.
+    /// The value has characters that are not written in phone numbers. Example: `+49 30 12345N/A`.
     PhoneUnreadable,
-    /// There is no country code, and no default region to take it from.
+    /// There is no country code, and no default region to take it from. Example: `(201) 555-0123`.
     PhoneWithoutCountryCode,
     /// There is no country code, and the row's region is not a country.
     PhoneUnknownRegion,
-    /// The country code is not assigned.
+    /// The country code is not assigned. Example: `+999 123 4567`.
     PhoneUnknownCountryCode,
-    /// Fewer digits than any number of the country has.
+    /// Fewer digits than any number of the country has. Example: `+1 201 555`.
     PhoneTooShort,
-    /// More digits than any number of the country has.
+    /// More digits than any number of the country has. Example: `+1 201 555 01234`.
     PhoneTooLong,
-    /// The country has shorter numbers and longer ones, but none of this length.
+    /// The country has shorter numbers and longer ones, but none of this length. Example: `+61 491
+    /// 570 006 12`.
     PhoneWrongLength,
-    /// The number has only the part that is dialled inside one town.
+    /// The number has only the part that is dialled inside one town. Example: `+1 555 0123`.
     PhoneWithoutAreaCode,
     /// The number is like a spreadsheet's `1.77E+10`: digits were lost.
     PhoneScientific,
-    /// The number has decimals that are not zero.
+    /// The number has decimals that are not zero. Example: `12015550123.5`.
     PhoneFraction,
-    /// More than one number in one value.
+    /// More than one number in one value. Example: `+1 201 555 0123 / +1 201 555 0124`.
     PhoneSeveral,
-    /// The number can be read in two ways, which give different numbers.
+    /// The number can be read in two ways, which give different numbers. Example: `0049 0030
+    /// 123456` in Germany.
     PhoneAmbiguous,
 
-    /// A handle or a path without its network.
+    /// A handle or a path without its network. Example: `@ana_lopez`.
     SocialWithoutNetwork,
-    /// The host is not a domain name.
+    /// The host is not a domain name. Example: `https://192.0.2.1/ana`.
     SocialHost,
-    /// The host is a known network, but the page is not a person's profile.
+    /// The host is a known network, but the page is not a person's profile. Example:
+    /// `linkedin.com/company/acme`.
     SocialWithoutProfile,
-    /// The scheme is neither `http` nor `https`.
+    /// The scheme is neither `http` nor `https`. Example: `ftp://linkedin.com/in/ana`.
     SocialScheme,
-    /// A short link. Only following it would show where it leads, and nothing is fetched.
+    /// A short link. Only following it would show where it leads, and nothing is fetched. Example:
+    /// `https://lnkd.in/abc`.
     SocialShortLink,
-    /// The profile is named in the query, which is not part of the canonical form.
+    /// The profile is named in the query, which is not part of the canonical form. Example:
+    /// `linkedin.com/profile/view?id=AAE123`.
     SocialNamedInQuery,
-    /// A blank inside the address.
+    /// A blank inside the address. Example: `linkedin.com/in/ana lopez`.
     SocialBlank,
     /// Longer than the address of any profile.
     SocialTooLong,
-    /// More than one address in one value.
+    /// More than one address in one value. Example: `linkedin.com/in/ana-lopez; twitter.com/bo`.
     SocialSeveral,
     /// A page of an unknown host that has another address in its query.
     SocialAddressInside,

@@ -96,7 +96,9 @@ pub(super) const NOBODY: u64 = u64::MAX;
 /// Each lookup once.
 #[derive(Debug, Default)]
 pub(super) struct Lookups {
+    /// The lookups by their number.
     slots: Slots<Lookup>,
+    /// The numbers of the lookups by the hash of their identifiers.
     index: HashTable<u32>,
     hasher: DefaultHashBuilder,
     /// Whether no more rows come. Then a lookup is forgotten as soon as no row names it.

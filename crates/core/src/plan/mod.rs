@@ -41,6 +41,9 @@ impl Row {
 
 /// A row with several identifiers, in order of preference. Missing and invalid entries are already
 /// left out.
+///
+/// The service is asked for the next identifier only after a miss of the one before. So such a row
+/// costs at most one credit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Preference {
     /// The position of the first entry that is not missing. It stands for the row if nothing is

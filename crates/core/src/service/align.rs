@@ -125,6 +125,7 @@ fn by_value(sent: &[Identifier], decoded: &Decoded<'_>) -> Vec<Answer> {
 struct Index<'a> {
     /// Several positions if the same text was sent under several field types.
     by_text: HashMap<&'a str, Vec<usize>>,
+    /// For values that the service repeats in a spelling of its own.
     by_identifier: HashMap<&'a Identifier, usize>,
     rules: Rules,
 }

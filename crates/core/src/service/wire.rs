@@ -68,14 +68,20 @@ pub fn encode<'a>(
 /// The fixed pieces of JSON around the values, in the encoding of one format, and the encoding of
 /// each byte of a string. Fixed pieces are stored whole, so that a record costs three copies.
 struct Spelling {
+    /// What comes before the first record.
     open_list: &'static str,
+    /// What comes after the last record.
     close_list: &'static str,
     comma: &'static str,
+    /// The start of a record with an e-mail address, up to its value.
     open_email: &'static str,
     open_phone: &'static str,
     open_social_profile: &'static str,
+    /// The start of a required field, up to its name.
     open_field: &'static str,
+    /// The end of a record, and of a required field.
     close_record: &'static str,
+    /// The encoding of each byte of a string.
     bytes: &'static [Spelled; 256],
 }
 

@@ -69,6 +69,7 @@ struct Outline<'a> {
     personal_emails: usize,
     phones: usize,
     profiles: usize,
+    /// The identifier that was looked up. The contact contains it.
     asked: (FieldType, &'a str),
 }
 
