@@ -45,6 +45,13 @@ pub enum BodyFormat {
 /// The settings of the engine. The transport has its own.
 ///
 /// `Default` gives the documented defaults of `BulkEnricher`.
+///
+/// ```
+/// use exactbuyer_core::config::Config;
+///
+/// let config = Config { max_credits: Some(5_000), ..Config::default() };
+/// assert_eq!((config.chunk_size, config.requests_per_minute), (1_000, 200));
+/// ```
 #[derive(Debug, Clone)]
 pub struct Config {
     /// The fields that a contact must have. Without all of them it is not a match.

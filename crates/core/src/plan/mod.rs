@@ -1,5 +1,27 @@
 //! Plans the requests of a run: merges duplicates, remembers which row waits for which lookup, cuts
 //! chunks, and estimates the cost. Pure.
+//!
+//! A [`Table`] has the rows of a run. New rows are admitted, the lookups that they bring are
+//! compared with the store, and then the rows are activated. The dispatcher takes lookups from the
+//! queue, sends them, and settles them; each settled lookup ends its rows or moves them on to their
+//! next identifier.
+//!
+//! ```
+//! use exactbuyer_core::identifier::{FieldType, Identifier};
+//! use exactbuyer_core::plan::{Final, Row, Table};
+//! use exactbuyer_core::results::{Source, Status};
+//!
+//! let ana = || Row::One(Identifier::from_canonical(FieldType::Email, "ana@acme.example"));
+//! let (mut table, mut fresh, mut out) = (Table::default(), Vec::new(), Vec::new());
+//! table.admit(ana(), &mut fresh, &mut out);
+//! table.admit(ana(), &mut fresh, &mut out); // a duplicate brings no lookup
+//! assert_eq!(fresh.len(), 1);
+//! table.activate(0, &mut out);
+//! let sent = table.take(1_000);
+//! table.settle(sent[0], Final::Miss, Source::Asked, &mut out);
+//! assert_eq!(out.len(), 2);
+//! assert!(out.iter().all(|row| row.status == Status::NotFound));
+//! ```
 
 mod lookups;
 mod slots;

@@ -106,6 +106,21 @@ impl fmt::Display for Lost {
 ///
 /// An implementation sends each request *at most once*. It must not follow redirects or retry, and
 /// must disable these features of the library that it uses.
+///
+/// ```
+/// use bytes::Bytes;
+/// use exactbuyer_core::service::transport::{Failure, Reply, Request, Transport};
+/// use futures_util::future::{BoxFuture, FutureExt as _, ready};
+///
+/// /// A service that is always busy.
+/// struct Busy;
+///
+/// impl Transport for Busy {
+///     fn send(&self, _: Request) -> BoxFuture<'static, Result<Reply, Failure>> {
+///         ready(Ok(Reply { status: 503, retry_after: None, body: Bytes::new(), cut: None })).boxed()
+///     }
+/// }
+/// ```
 pub trait Transport: Send + Sync + 'static {
     /// Sends the request and reads the reply.
     ///
