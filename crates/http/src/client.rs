@@ -80,8 +80,9 @@ pub(super) fn build(
         // worked on.
         .http1_only()
         .https_only(endpoint.is_https())
-        // One request per connection: bytes that a server sends after a reply cannot be taken for the reply to
-        // the next request, and no request is sent just when the server closes an idle connection.
+        // One request per connection: bytes that a server sends after a reply cannot be read as the
+        // reply to the next request, and no request is sent at the moment in which the server
+        // closes an idle connection.
         .pool_max_idle_per_host(0)
         .connect_timeout(settings.connect_timeout.min(timeout))
         .tcp_nodelay(true)

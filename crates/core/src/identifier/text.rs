@@ -119,7 +119,7 @@ pub(super) fn is_masked(text: &str) -> bool {
             && text.contains(['…', '•', '●', '∙', '⋆', '✱', '×', '█', '■', '▪', '░', '▒', '▓'])
 }
 
-/// Whether `c` is a mark that belongs to the letter before it.
+/// Whether `c` is a combining mark, which belongs to the letter before it.
 pub(super) fn is_mark(c: char) -> bool {
     !c.is_ascii() && GeneralCategoryGroup::Mark.contains(CATEGORY.get(c))
 }

@@ -207,20 +207,20 @@ pub(super) fn of_host(host: &str) -> Option<Site<'_>> {
     })
 }
 
-/// Whether `host` begins as a network's does and goes on.
+/// Whether `host` begins with a network's host and continues, as `linkedin.com.br` does.
 pub(super) fn imitates(host: &str) -> bool {
     let goes_on = |own: &str| host.strip_prefix(own).is_some_and(|rest| rest.starts_with('.'));
     NETWORKS.iter().any(|network| network.hosts.iter().any(|own| goes_on(own)))
 }
 
-/// Whether `host` (lower case) only shortens other addresses, or is below one that does.
+/// Whether `host`, in lower case, is a host of short links or lies below one.
 pub(super) fn is_short_link(host: &str) -> bool {
     SHORT_LINKS
         .iter()
         .any(|own| host.strip_suffix(own).is_some_and(|labels| labels.is_empty() || labels.ends_with('.')))
 }
 
-/// Whether a label chooses a device on any host.
+/// Whether `label` only selects a device or view, such as `www` or `m`. This holds for any host.
 pub(super) fn is_device(label: &str) -> bool {
     matches!(label, "www" | "m" | "mobile")
 }
