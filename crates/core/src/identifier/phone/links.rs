@@ -18,7 +18,7 @@ enum Place {
 /// The host and path of a link, and where its number is.
 struct Link(&'static str, Place);
 
-/// The links whose numbers are read: those of WhatsApp, Viber, Signal and Telegram.
+/// The links whose numbers are read: those of `WhatsApp`, Viber, Signal and Telegram.
 const LINKS: [Link; 10] = [
     Link("wa.me/c/", Place::Path),
     Link("wa.me/", Place::Path),
