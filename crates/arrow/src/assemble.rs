@@ -16,6 +16,19 @@ use crate::layout::Layout;
 ///
 /// Call [`expect`](Self::expect) for each block before its outcomes, [`add`](Self::add) for each
 /// outcome, and [`next_block`](Self::next_block) until it returns `None`.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use exactbuyer_arrow::{Assembler, Layout};
+///
+/// let layout = Layout::new("eb_", Vec::new(), vec!["mail".into()], false).unwrap();
+/// let mut assembler = Assembler::new(Arc::new(layout));
+/// assembler.expect(3).unwrap();
+/// assert!(assembler.next_block().is_none()); // no outcome has arrived
+/// assembler.finish(3).unwrap(); // the rows count as not sent
+/// assert_eq!(assembler.next_block().unwrap()[0].num_rows(), 3);
+/// ```
 pub struct Assembler {
     layout: Arc<Layout>,
     /// The blocks that were announced and not returned yet, in order.

@@ -56,6 +56,14 @@ impl ErrorKind {
 
 /// What is wrong with a run: a kind, one line that says what to do next, and the HTTP status if
 /// there was a reply. It never contains a key or personal data.
+///
+/// ```
+/// use exactbuyer_core::error::{Error, ErrorKind};
+///
+/// let error = Error::new(ErrorKind::RateLimit, "run this again in an hour").with_status(429);
+/// assert_eq!((error.kind(), error.status()), (ErrorKind::RateLimit, Some(429)));
+/// assert_eq!(error.to_string(), "run this again in an hour");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Error {
     kind: ErrorKind,

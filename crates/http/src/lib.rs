@@ -113,6 +113,24 @@ impl HttpTransport {
     /// # Errors
     /// [`ErrorKind::Config`], which names the setting: `base_url`, `proxy`, `ca_bundle` or
     /// `api_key`.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use exactbuyer_core::secret::ApiKey;
+    /// use exactbuyer_http::{HttpSettings, HttpTransport};
+    ///
+    /// let transport = HttpTransport::new(HttpSettings {
+    ///     base_url: "http://127.0.0.1:8000".into(),
+    ///     key: ApiKey::new("k-123").unwrap(),
+    ///     timeout: Duration::from_secs(300),
+    ///     connect_timeout: Duration::from_secs(10),
+    ///     proxy: None,
+    ///     ca_bundle: None,
+    /// })?;
+    /// assert!(transport.is_loopback());
+    /// # Ok::<(), exactbuyer_core::error::Error>(())
+    /// ```
     #[expect(clippy::needless_pass_by_value, reason = "the settings end here: their key is wiped")]
     pub fn new(settings: HttpSettings) -> Result<Self, Error> {
         let endpoint = Endpoint::parse(&settings.base_url)?;

@@ -134,6 +134,25 @@ impl CsvBlock {
     ///
     /// # Errors
     /// If a value cannot be written as text.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    ///
+    /// use arrow_array::{ArrayRef, RecordBatch, StringArray};
+    /// use exactbuyer_records::{CellStyle, CsvSplitter};
+    ///
+    /// let mut csv = CsvSplitter::new(b',');
+    /// csv.feed(b"id\n007\n")?;
+    /// csv.finish()?;
+    /// csv.header();
+    /// let block = csv.take(1_000).unwrap();
+    /// let status: ArrayRef = Arc::new(StringArray::from(vec!["found"]));
+    /// let added = RecordBatch::try_from_iter([("status", status)])?;
+    /// let mut out = Vec::new();
+    /// block.beside(&[added], &[], CellStyle::Plain, &mut out)?;
+    /// assert_eq!(out, b"007,found\n");
+    /// # Ok::<(), exactbuyer_records::Broken>(())
+    /// ```
     pub fn beside(
         &self,
         added: &[RecordBatch],

@@ -6,6 +6,17 @@ use super::json_block::{JsonBlock, Record};
 use super::{BLOCK_BYTES, Broken, MAX_RECORD_BYTES};
 
 /// Splits a JSON Lines file into records. The bytes may come in pieces of any size.
+///
+/// ```
+/// use exactbuyer_records::JsonSplitter;
+///
+/// let mut json = JsonSplitter::default();
+/// json.feed(b"{\"mail\": \"ana@acme.example\"}\n\n{\"mail\"")?;
+/// json.feed(b": null}")?; // the last line need not have a line end
+/// json.finish();
+/// assert_eq!(json.take(1_000).map(|block| block.len()), Some(2)); // the blank line is not a record
+/// # Ok::<(), exactbuyer_records::Broken>(())
+/// ```
 #[derive(Debug)]
 pub struct JsonSplitter {
     bytes: Vec<u8>,

@@ -140,6 +140,15 @@ impl Sandbox {
     ///
     /// # Errors
     /// If `contact` is not a JSON object.
+    ///
+    /// ```
+    /// use exactbuyer_sandbox::{Options, Sandbox};
+    ///
+    /// let sandbox = Sandbox::start(Options::default())?;
+    /// sandbox.person("ana@acme.example", r#"{"full_name": "Ana Almeida"}"#)?;
+    /// assert!(sandbox.person("ana@acme.example", "[]").is_err());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn person(&self, value: &str, contact: &str) -> io::Result<()> {
         let no_object = || {
             io::Error::new(io::ErrorKind::InvalidInput, "a pinned contact must be one object of sound JSON")

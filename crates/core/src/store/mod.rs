@@ -1,8 +1,16 @@
 //! Lookups, their answers and the requests that asked for them, so that nothing is paid for twice.
 //!
-//! The engine asks a [`Store`] before it sends anything ([`Store::consult`]). The store records the
-//! intent to send ([`Store::claim`]) and keeps the answers ([`Store::settle`]). It knows nothing of
-//! retries, of rows, or of what a reply looks like.
+//! A run uses a [`Store`] in this order:
+//!
+//! 1. [`Store::begin`] tells the store the terms of the run.
+//! 2. [`Store::consult`] looks up what is known about new lookups.
+//! 3. [`Store::claim`] records the intent to send, before each request. If it fails, nothing is
+//!    sent.
+//! 4. [`Store::settle`] keeps the answers of the request. If the task of the request ends without
+//!    an outcome, [`Store::abandon`] puts its lookups in doubt.
+//! 5. [`Store::end`] ends the run.
+//!
+//! A store knows nothing of retries, of rows, or of what a reply looks like.
 
 mod terms;
 

@@ -20,6 +20,14 @@ impl Region {
     /// # Errors
     /// [`ErrorKind::Config`] if there is no such region. The message suggests the one that was
     /// probably meant, such as `"GB"` for `"England"`.
+    ///
+    /// ```
+    /// use exactbuyer_core::identifier::Region;
+    ///
+    /// assert_eq!(Region::new("de")?.as_str(), "DE");
+    /// assert!(Region::new("England").is_err()); // `Region::of_country` accepts names
+    /// # Ok::<(), exactbuyer_core::error::Error>(())
+    /// ```
     pub fn new(name: &str) -> Result<Self, Error> {
         let name = name.trim();
         if let Some(region) = Self::from_letters(name) {
