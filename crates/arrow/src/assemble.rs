@@ -1,4 +1,4 @@
-//! Outcomes in any order on one side, record batches in the order of the rows on the other.
+//! Takes outcomes in any order, and returns record batches in the order of the rows.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -11,23 +11,42 @@ use exactbuyer_core::results::RowOutcome;
 use crate::block::{Block, Habits, Had};
 use crate::layout::Layout;
 
-/// Puts outcomes into the order of the rows, block by block; each block is read and becomes a
-/// record batch as soon as its last outcome is there, whatever the blocks before it wait for.
+/// Puts outcomes into the order of the rows, block by block. A block becomes a record batch as soon
+/// as its last outcome has arrived, whatever the blocks before it are waiting for.
+///
+/// Call [`expect`](Self::expect) for each block before its outcomes, [`add`](Self::add) for each
+/// outcome, and [`next_block`](Self::next_block) until it returns `None`.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use exactbuyer_arrow::{Assembler, Layout};
+///
+/// let layout = Layout::new("eb_", Vec::new(), vec!["mail".into()], false).unwrap();
+/// let mut assembler = Assembler::new(Arc::new(layout));
+/// assembler.expect(3).unwrap();
+/// assert!(assembler.next_block().is_none()); // no outcome has arrived
+/// assembler.finish(3).unwrap(); // the rows count as not sent
+/// assert_eq!(assembler.next_block().unwrap()[0].num_rows(), 3);
+/// ```
 pub struct Assembler {
     layout: Arc<Layout>,
+    /// The blocks that were announced and not returned yet, in order.
     blocks: VecDeque<Block>,
+    /// How many rows were announced.
     rows: u64,
     habits: Habits,
 }
 
 impl Assembler {
-    /// An assembler of tables of this layout.
+    /// An assembler of tables with this layout.
     #[must_use]
     pub fn new(layout: Arc<Layout>) -> Self {
         Self { layout, blocks: VecDeque::new(), rows: 0, habits: Habits::default() }
     }
 
-    /// Says that the next block has so many rows; to be said before any of their outcomes comes.
+    /// Announces the number of rows of the next block. It must be called before any of their
+    /// outcomes arrives.
     ///
     /// # Errors
     /// As [`Self::add`].
@@ -41,13 +60,13 @@ impl Assembler {
         Ok(())
     }
 
-    /// Adds an outcome. One that nobody expects, or that came before, changes nothing.
+    /// Adds an outcome. It is ignored if its row was not announced or already has an outcome.
     ///
     /// # Errors
-    /// Arrow's own.
+    /// If Arrow cannot build a column.
     pub fn add(&mut self, outcome: RowOutcome) -> Result<(), ArrowError> {
         let behind = self.blocks.partition_point(|block| block.first_row <= outcome.row);
-        // Empty blocks begin where the one behind them does: the last that begins there has rows.
+        // An empty block begins where the block after it begins. Of several, the last one has rows.
         if let Some(block) = behind.checked_sub(1).and_then(|place| self.blocks.get_mut(place))
             && block.batches.is_none()
             && block.land(outcome)
@@ -57,16 +76,16 @@ impl Assembler {
         Ok(())
     }
 
-    /// The next block in the order of the rows, if it is complete: one record batch, or several
-    /// where its contacts are very large.
+    /// The next block in the order of the rows, if it is complete. It is one record batch, or
+    /// several if its contacts are very large.
     pub fn next_block(&mut self) -> Option<Vec<RecordBatch>> {
         let batches = self.blocks.front_mut()?.batches.take()?;
         self.blocks.pop_front();
         Some(batches)
     }
 
-    /// Says that no more outcomes come, and that there should have been so many rows: those without
-    /// an outcome count as not sent. Said again, it changes nothing.
+    /// Announces that no more outcomes come, and how many rows there should have been. Rows without
+    /// an outcome count as not sent. A second call changes nothing.
     ///
     /// # Errors
     /// As [`Self::add`].
@@ -81,24 +100,25 @@ impl Assembler {
         Ok(())
     }
 
-    /// Columns that none of the contacts had a value for, though there were some: their paths may be
-    /// wrong.
+    /// Columns without any value, although contacts were found. Their paths may be wrong.
     pub fn unmet(&self) -> impl Iterator<Item = &str> {
         self.columns_where(|had| had.values == 0).filter(|_| self.habits.contacts > 0)
     }
 
-    /// Columns that contacts had values for, none of which fitted: their types may be wrong.
+    /// Columns for which contacts had values, but none of the type of the column. Their types may
+    /// be wrong.
     pub fn unfit(&self) -> impl Iterator<Item = &str> {
         self.columns_where(|had| had.values > 0 && had.misfits == had.values)
     }
 
+    /// The names of the columns for which `is_so` is true.
     fn columns_where(&self, is_so: impl Fn(Had) -> bool) -> impl Iterator<Item = &str> {
         let had = self.habits.had.iter().copied().chain(std::iter::repeat(Had::default()));
         let columns = self.layout.wanted.iter().zip(had).filter(move |(_, had)| is_so(*had));
         columns.map(|(wanted, _)| &*wanted.name)
     }
 
-    /// Values that did not fit the type of their column, and are null there.
+    /// How many values did not fit the type of their column. They are null in the table.
     #[must_use]
     pub fn misfits(&self) -> u64 {
         self.habits.had.iter().map(|had| had.misfits).sum()

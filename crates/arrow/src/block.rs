@@ -1,4 +1,4 @@
-//! A block of rows: their outcomes as they come, and the record batches once all are there.
+//! A block of rows: collects their outcomes, and builds the record batches when all have arrived.
 
 use std::sync::Arc;
 
@@ -14,39 +14,42 @@ use crate::layout::Layout;
 use crate::values::column::{Column, Contact};
 use crate::values::texts::Texts;
 
-/// Most bytes of contacts that one record batch is made of: Arrow counts the text of a column in
-/// 31 bits. No column has more text than its contacts have. In tests few, to see what then happens.
+/// The most bytes of contacts for one record batch. Arrow counts the text of a column with 31 bits,
+/// and no column has more text than its contacts. In tests the limit is small, so that blocks are
+/// split.
 const MOST_BYTES: usize = if cfg!(test) { 1 << 14 } else { 1 << 30 };
 
-/// Rows next to each other, waiting for the last of their outcomes.
+/// Successive rows that wait for their last outcome.
 pub(super) struct Block {
     pub(super) first_row: u64,
     pub(super) rows: usize,
-    /// One a row; made when the first outcome comes.
+    /// One entry for each row. It is allocated when the first outcome arrives.
     landed: Vec<Option<RowOutcome>>,
+    /// How many outcomes are still missing.
     open: usize,
-    /// Once it is complete: one, unless its contacts are very large.
+    /// The record batches of a complete block: one, unless its contacts are very large.
     pub(super) batches: Option<Vec<RecordBatch>>,
 }
 
-/// What one block leaves for the next: buffers of about the right size.
+/// What one block tells the next one: the expected sizes of its buffers.
 #[derive(Default)]
 pub(super) struct Habits {
+    /// The positions of the values of one contact, and what earlier contacts have taught.
     found: Found,
-    /// Bytes of text that 16 rows take, and a little more, by column.
+    /// For each column, slightly more than the bytes of text that 16 rows need.
     bytes: Vec<usize>,
-    /// Contacts that were read, so far.
+    /// How many contacts were read so far.
     pub(super) contacts: u64,
-    /// What they had for each column.
+    /// For each column, what the contacts had for it.
     pub(super) had: Vec<Had>,
 }
 
-/// What contacts had for a column.
+/// What the contacts had for one column.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Had {
-    /// Values.
+    /// How many values.
     pub(super) values: u64,
-    /// Those of them that did not fit its type.
+    /// How many of these values did not fit the type of the column.
     pub(super) misfits: u64,
 }
 
@@ -55,7 +58,7 @@ impl Block {
         Self { first_row, rows, landed: Vec::new(), open: rows, batches: None }
     }
 
-    /// Notes an outcome; whether it was the last one missing.
+    /// Stores an outcome. Returns whether it was the last one of the block.
     pub(super) fn land(&mut self, outcome: RowOutcome) -> bool {
         if self.landed.is_empty() {
             self.landed.resize_with(self.rows, || None);
@@ -70,10 +73,11 @@ impl Block {
         false
     }
 
-    /// Makes the record batches of what has come; rows without an outcome were never sent.
+    /// Builds the record batches from the outcomes that have arrived. Rows without an outcome were
+    /// not sent.
     ///
     /// # Errors
-    /// Arrow's own.
+    /// If Arrow cannot build a column.
     pub(super) fn make(&mut self, layout: &Layout, habits: &mut Habits) -> Result<(), ArrowError> {
         self.landed.resize_with(self.rows, || None);
         let mut landed = std::mem::take(&mut self.landed);
@@ -99,11 +103,12 @@ impl Block {
     }
 }
 
+/// The contact of a row that was found.
 fn contact(landed: Option<&RowOutcome>) -> Option<&Bytes> {
     landed.and_then(|outcome| outcome.record.as_ref())
 }
 
-/// What became of each row.
+/// The columns that every table has: the outcome of each row.
 fn fixed(layout: &Layout, landed: &[Option<RowOutcome>]) -> Result<[ArrayRef; 5], ArrowError> {
     let rows = landed.len();
     let mut statuses = Texts::new(&layout.text, rows, rows * Status::NotFound.as_str().len());
@@ -123,7 +128,7 @@ fn fixed(layout: &Layout, landed: &[Option<RowOutcome>]) -> Result<[ArrayRef; 5]
         };
         statuses.push(outcome.status.as_str().as_bytes());
         let found = outcome.status == Status::Found;
-        // Entries of a row are numbered cell by cell across the columns: see `join`.
+        // `join` numbers the entries of a row cell by cell across the columns.
         let column = outcome.alternative as usize % layout.by.len().max(1);
         matched_by.push_option(layout.by.get(column).filter(|_| found).map(String::as_str));
         sources.push_option(source(outcome));
@@ -145,7 +150,7 @@ fn fixed(layout: &Layout, landed: &[Option<RowOutcome>]) -> Result<[ArrayRef; 5]
     ])
 }
 
-/// Where the answer of a row came from; none where there is no answer, or a free one of its own.
+/// Where the answer of a row came from. `None` if there is no answer, or if it was free anyway.
 fn source(outcome: &RowOutcome) -> Option<&'static str> {
     match (outcome.status, outcome.source) {
         (Status::Found, Source::Asked) => Some("paid"),
@@ -155,7 +160,7 @@ fn source(outcome: &RowOutcome) -> Option<&'static str> {
     }
 }
 
-/// What was asked of the contacts. Lets go of each as soon as it has been read.
+/// The columns with values of the contacts. Each contact is freed as soon as it has been read.
 fn asked_for(
     layout: &Layout,
     landed: Vec<Option<RowOutcome>>,
@@ -171,7 +176,8 @@ fn asked_for(
         .iter()
         .zip(&habits.bytes)
         .map(|(wanted, bytes)| {
-            // Of whole contacts the size is known, of their parts it is as it was before.
+            // The size of whole contacts is known. The size of their parts is expected to be as
+            // before.
             let bytes =
                 if wanted.path.steps.is_empty() { bytes_of_contacts } else { (bytes * rows).div_ceil(16) };
             Column::new(&wanted.kind, wanted.is_list(), rows, bytes)

@@ -1,4 +1,4 @@
-//! Which columns a table gets: the fixed ones first, then those that were asked for.
+//! The columns of a table: first the fixed ones, then those that the caller asked for.
 
 use std::sync::Arc;
 
@@ -11,13 +11,13 @@ use crate::contact::trie::Trie;
 use crate::values::column::column_type;
 use crate::values::kind::{Form, Kind, timestamp};
 
-/// The columns that every table gets, in order: what became of the row; by which column it was
-/// found; whether that was paid for, a duplicate or stored; when it was fetched; why, where it is
-/// open or refused.
+/// The columns that every table has, in order: the outcome of the row; the input column that
+/// matched; whether the answer was paid for, a duplicate or stored; when it was fetched; and the
+/// reason if the row is open or refused.
 pub const FIXED: [&str; 5] = ["status", "matched_by", "source", "fetched_at", "reason"];
 
-/// The columns that a table gets if none are named: name, path, and the name of the type where it
-/// is not text. **Frozen**: within a major version none goes, and none changes its meaning or type.
+/// The columns of a table if the caller names none: name, path, and the type if it is not text.
+/// **Frozen**: within a major version, no column is removed or changes its meaning or type.
 pub const DEFAULT: [(&str, &str, Option<&str>); 15] = [
     ("full_name", "full_name", None),
     ("first_name", "first_name", None),
@@ -36,14 +36,14 @@ pub const DEFAULT: [(&str, &str, Option<&str>); 15] = [
     ("contact", "$", Some("json")),
 ];
 
-/// A column that was asked for.
+/// A column that the caller asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wanted {
-    /// Its name, without the prefix.
+    /// Its name without the prefix.
     pub name: String,
-    /// Where its values stand.
+    /// The path to its values.
     pub path: Path,
-    /// What it holds.
+    /// The type of its values.
     pub kind: Kind,
 }
 
@@ -54,24 +54,40 @@ impl Wanted {
     }
 }
 
-/// Which columns there are, compiled.
+/// All columns of a table, prepared for reading contacts.
 #[derive(Debug)]
 pub struct Layout {
     pub(super) schema: SchemaRef,
+    /// The columns after the fixed ones, in order.
     pub(super) wanted: Vec<Wanted>,
+    /// Their paths as one tree.
     pub(super) trie: Trie,
-    /// The type of the columns of text whose type nobody asked for.
+    /// The type of text columns for which the caller gave no type.
     pub(super) text: DataType,
-    /// The columns that were looked up, by their place.
+    /// The names of the input columns that are looked up, in order.
     pub(super) by: Vec<String>,
 }
 
 impl Layout {
-    /// The columns under this prefix. `by` names the columns that are looked up, in order. With
-    /// `large_text`, columns of `Utf8` are of `LargeUtf8` instead, which is what pandas keeps.
+    /// The columns with this prefix. `by` names the input columns that are looked up, in order.
+    /// With `large_text`, columns of type `Utf8` get the type `LargeUtf8`, which is what pandas
+    /// uses.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`]: two columns have one name.
+    /// [`ErrorKind::Config`] if two columns have the same name.
+    ///
+    /// ```
+    /// use exactbuyer_arrow::{Kind, Layout, Path, Wanted};
+    ///
+    /// let title = Wanted {
+    ///     name: "title".into(),
+    ///     path: Path::parse("employment.job.title")?,
+    ///     kind: Kind::default(),
+    /// };
+    /// let layout = Layout::new("eb_", vec![title], vec!["email".into()], false)?;
+    /// assert_eq!(layout.schema().field(5).name(), "eb_title"); // after the five fixed columns
+    /// # Ok::<(), exactbuyer_core::error::Error>(())
+    /// ```
     pub fn new(
         prefix: &str,
         mut wanted: Vec<Wanted>,

@@ -1,10 +1,10 @@
-//! COLUMNS: identifiers out of a table's columns, and contacts' bytes into columns of Arrow. Pure:
-//! no runtime, no clock, no Python; nothing is known here of requests, money or whose table it is.
+//! Reads identifiers from Arrow columns, and writes contacts into Arrow columns. Pure: no runtime,
+//! no clock, no Python. It knows nothing of requests, money, or which library the table belongs to.
 //!
-//! On the way in, [`cells`] reads each cell of the columns to look up, and [`join()`] makes rows of
-//! what stands side by side. On the way out, [`Layout`] says which columns there are; an
-//! [`Assembler`] puts outcomes into the order of the rows, and turns each block of rows that is
-//! complete into a record batch: one pass over each contact's bytes, no tree in between.
+//! On the way in, [`input::cells`] reads each cell of the columns to look up, and [`join()`] combines the
+//! cells of one row into one row of the plan. On the way out, [`Layout`] says which columns there
+//! are. An [`Assembler`] puts the outcomes into the order of the rows, and turns each complete
+//! block of rows into a record batch. It reads the bytes of each contact once, and builds no tree.
 
 mod assemble;
 mod block;

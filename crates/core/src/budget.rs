@@ -1,19 +1,33 @@
-//! What may still be spent: a ceiling that holds exactly. Pure.
+//! A limit on credits that holds exactly. Pure.
 //!
-//! The worst case of a chunk is reserved before it is sent and settled by what was charged. A
-//! doubt counts as spent.
+//! The worst case of a chunk is reserved before the chunk is sent. After the reply, the reservation
+//! is replaced by what was charged. A credit in doubt counts as spent.
+//!
+//! ```
+//! use exactbuyer_core::budget::Budget;
+//!
+//! let mut budget = Budget::new(Some(1_000));
+//! assert!(budget.reserve(800)); // 800 lookups may cost 800 credits
+//! assert!(!budget.reserve(300));
+//! budget.settle(800, 640, 0);
+//! assert_eq!(budget.room(), 360);
+//! ```
 
-/// Credits against a ceiling.
+/// Credits counted against a limit.
 #[derive(Debug, Clone, Default)]
 pub struct Budget {
+    /// `None` for no limit.
     ceiling: Option<u64>,
+    /// Credits known to be charged.
     spent: u64,
+    /// Credits that may have been charged in addition. They never become available again here.
     in_doubt: u64,
+    /// The worst cases of the requests in flight.
     reserved: u64,
 }
 
 impl Budget {
-    /// A budget of so many credits; without a ceiling everything fits.
+    /// A budget with this limit. Without one, every reservation succeeds.
     #[must_use]
     pub fn new(ceiling: Option<u64>) -> Self {
         Self { ceiling, ..Self::default() }
@@ -26,19 +40,19 @@ impl Budget {
         self.ceiling.map_or(u64::MAX, |ceiling| ceiling.saturating_sub(taken))
     }
 
-    /// Credits reserved by what is in flight.
+    /// Credits reserved for requests in flight.
     #[must_use]
     pub const fn reserved(&self) -> u64 {
         self.reserved
     }
 
-    /// The ceiling, if there is one.
+    /// The limit, if there is one.
     #[must_use]
     pub const fn ceiling(&self) -> Option<u64> {
         self.ceiling
     }
 
-    /// Sets aside the worst case of a chunk; whether it fitted.
+    /// Reserves the worst case of a chunk. Returns false, and reserves nothing, if it does not fit.
     #[must_use]
     pub fn reserve(&mut self, credits: u64) -> bool {
         let fits = credits <= self.room();
@@ -48,7 +62,7 @@ impl Budget {
         fits
     }
 
-    /// Replaces a reservation by what it came to.
+    /// Replaces the reservation of a chunk by its known cost and its cost in doubt.
     pub fn settle(&mut self, reserved: u64, spent: u64, in_doubt: u64) {
         self.reserved = self.reserved.saturating_sub(reserved);
         self.spent = self.spent.saturating_add(spent);
@@ -56,27 +70,36 @@ impl Budget {
     }
 }
 
-/// How often a lookup is a hit, as far as is known, to tell whether a small chunk is worth a
-/// request.
+/// The rate of hits so far. It tells whether a small chunk is worth a request.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct HitRate {
+    /// Lookups with a clear answer: a hit or a miss.
     answered: u64,
     hits: u64,
 }
 
 impl HitRate {
-    /// Lookups that the guess before the first answer weighs as much as.
+    /// The weight of the first guess, as a number of lookups.
     const PRIOR_WEIGHT: f64 = 20.0;
     /// The guess before the first answer.
     const PRIOR: f64 = 0.7;
 
-    /// Notes what a chunk came to.
+    /// Adds the result of a chunk: how many lookups were answered, and how many of those were hits.
     pub fn note(&mut self, answered: u64, hits: u64) {
         self.answered += answered;
         self.hits += hits;
     }
 
-    /// Whether a chunk of `lookups` is more likely than not to buy a credit.
+    /// Whether a chunk of `lookups` contains a hit with a probability of at least one half.
+    ///
+    /// ```
+    /// use exactbuyer_core::budget::HitRate;
+    ///
+    /// let mut rate = HitRate::default(); // the first guess is 70 %
+    /// assert!(rate.likely_buys(1));
+    /// rate.note(1_000, 10);
+    /// assert!(!rate.likely_buys(1));
+    /// ```
     #[must_use]
     #[allow(clippy::cast_precision_loss)] // counts of lookups, far below 2^52
     pub fn likely_buys(&self, lookups: u64) -> bool {
@@ -104,8 +127,8 @@ mod tests {
     }
 
     proptest! {
-        /// Spent, in doubt and reserved never exceed the ceiling where nobody is charged more than
-        /// the worst case.
+        /// If no chunk costs more than its worst case, the sum of spent, in doubt and reserved
+        /// never exceeds the limit.
         #[test]
         fn the_ceiling_holds(
             ceiling in 0_u64..5_000,

@@ -1,27 +1,33 @@
-//! How many requests may be in flight: a quick start, then additive increase and multiplicative
-//! decrease, as TCP does it (RFC 5681). Pure: the clock is an argument.
+//! The number of requests that may be in flight: a quick start, then additive increase and
+//! multiplicative decrease (AIMD), as in TCP (RFC 5681). Pure: the clock is an argument.
 
 use std::time::Instant;
 
-/// Requests in flight before anything is known of the service.
+/// The limit before anything is known about the service.
 const START: f64 = 4.0;
 
-/// Slots that each answer opens until the first trouble: four times as many requests each round
-/// trip. A service that answers a thousand records takes its time, and doubling would spend four
-/// round trips on the way to 64 requests, an eighth of a run of twenty.
+/// How much each reply raises the limit until the service is first congested. The number of
+/// requests then quadruples with each round trip. A service that answers a thousand records needs
+/// time. If the number only doubled, the way to 64 requests would take four round trips, an eighth
+/// of a run of twenty.
 const STEP: f64 = 3.0;
 
-/// The number of requests that may be in flight.
+/// The current limit on requests in flight.
 #[derive(Debug, Clone)]
 pub struct Concurrency {
+    /// The current limit. It has a fraction, because a reply raises it by `1 / limit` after the
+    /// start.
     limit: f64,
+    /// The setting `max_concurrency`.
     most: f64,
+    /// Whether the service has not been congested yet.
     starting: bool,
+    /// The time of the last decrease. Trouble with a request that was sent before it is ignored.
     last_decrease: Option<Instant>,
 }
 
 impl Concurrency {
-    /// Starts low, never to exceed `most`.
+    /// A low limit at the start, which never exceeds `most`.
     #[must_use]
     #[allow(clippy::cast_precision_loss)] // at most some thousands
     pub fn new(most: usize) -> Self {
@@ -29,21 +35,39 @@ impl Concurrency {
         Self { limit: START.min(most), most, starting: true, last_decrease: None }
     }
 
-    /// Requests that may be in flight now.
+    /// How many requests may be in flight now.
     #[must_use]
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // between 1 and `most`
     pub fn limit(&self) -> usize {
         self.limit as usize
     }
 
-    /// A request was answered: first three more each time, later one more each round trip.
+    /// Notes a reply. At first it raises the limit by three; after the first congestion, by one in
+    /// each round trip.
     pub fn answered(&mut self) {
         let step = if self.starting { STEP } else { 1.0 / self.limit };
         self.limit = (self.limit + step).min(self.most);
     }
 
-    /// The service could not keep up with a request sent at `sent_at`. Requests sent before the
-    /// last decrease say nothing new: one trouble halves the limit once.
+    /// Notes that the service could not keep up with a request that was sent at `sent_at`. The
+    /// limit is halved, but only once for all requests that were sent before the last decrease:
+    /// they tell nothing new.
+    ///
+    /// ```
+    /// # use std::time::{Duration, Instant};
+    /// use exactbuyer_core::concurrency::Concurrency;
+    ///
+    /// # #[allow(clippy::disallowed_methods)]
+    /// let sent = Instant::now();
+    /// let later = sent + Duration::from_secs(1);
+    /// let mut concurrency = Concurrency::new(64);
+    /// concurrency.answered();
+    /// concurrency.answered();
+    /// assert_eq!(concurrency.limit(), 10);
+    /// concurrency.congested(sent, later);
+    /// concurrency.congested(sent, later); // a second reply of the same congestion
+    /// assert_eq!(concurrency.limit(), 5);
+    /// ```
     pub fn congested(&mut self, sent_at: Instant, now: Instant) {
         self.starting = false;
         if self.last_decrease.is_none_or(|last| sent_at >= last) {

@@ -1,4 +1,5 @@
-//! The settings of an enricher, checked once, frozen after.
+//! The settings of the engine. They are checked once, when an enricher is built, and never change
+//! after that.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -53,13 +54,13 @@ type Tags = Arc<[(Box<str>, Box<str>)]>;
 #[derive(Debug, Clone, serde::Deserialize)]
 #[serde(default)]
 pub struct Config {
-    /// A match counts only if it has all of these.
+    /// The fields that a contact must have. Without all of them it is not a match.
     pub required_fields: Box<[Box<str>]>,
-    /// Most credits to spend, doubts counted as spent.
+    /// The most credits to spend; `None` for no limit. Doubts count as spent.
     pub max_credits: Option<u64>,
-    /// Over what they are counted.
+    /// The period in which these credits are counted.
     pub per: Per,
-    /// The time zone in which days and months begin: a name of the tz database, or `UTC`.
+    /// The time zone in which days and months begin: a name of the IANA database, or `UTC`.
     pub time_zone: Box<str>,
     /// The oldest stored hit that is still served; without it, any.
     #[serde(rename = "max_age_s", deserialize_with = "optional_seconds")]
@@ -74,22 +75,23 @@ pub struct Config {
     /// it agree, and nobody else can.
     #[serde(skip)]
     pub key_fingerprint: u64,
-    /// Most lookups in flight or unknown at any moment of a run.
+    /// The most lookups that may be in flight or unknown at any moment of a run.
     pub max_in_doubt: usize,
-    /// What to do with an unknown.
+    /// What to do with a lookup whose outcome is unknown.
     pub on_unknown: OnUnknown,
-    /// Most sends in any 60 s.
+    /// The most requests in any 60 s.
     pub requests_per_minute: u32,
-    /// Most requests in flight.
+    /// The most requests in flight.
     pub max_concurrency: usize,
-    /// Most lookups of one request.
+    /// The most lookups in one request.
     pub chunk_size: usize,
-    /// How often what was not sent, or refused for a while, is tried again.
+    /// How many more times a request is tried that was not sent, or that the service refused only
+    /// for a while.
     pub max_retries: u32,
     /// How long requests in flight may still take once a run is stopped.
     #[serde(rename = "grace_s", deserialize_with = "seconds")]
     pub grace: Duration,
-    /// How the body is encoded.
+    /// How the body of a request is encoded.
     pub body: BodyFormat,
     /// How identifiers are read. Whoever deserializes the other settings makes it with [`Rules::new`], whose error says
     /// what is wrong.

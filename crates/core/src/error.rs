@@ -1,37 +1,38 @@
-//! The one error of a run. A row's trouble is data (see [`crate::results`]); a run's trouble is an
-//! [`Error`], and its kind answers the payer's two questions: *may it be sent again* and *may it
-//! have been charged*.
+//! The one error type of a run. What is wrong with a row is data ([`crate::results`]); what is
+//! wrong with a run is an [`Error`]. Its kind answers the payer's two questions: *may it be sent
+//! again* and *may it have been charged*.
 
 use std::fmt;
 
-/// What kind of trouble ended or marred a run.
+/// Why a run ended early or is incomplete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ErrorKind {
-    /// A setting is wrong. Nothing was sent, nothing was charged.
+    /// A setting is wrong. Nothing was sent or charged.
     Config,
-    /// Rows that cannot be looked up at all. Nothing was sent, nothing was charged.
+    /// Some rows cannot be looked up at all. Nothing was sent or charged.
     InvalidIdentifier,
-    /// 401: the key was refused. Free; sending again with the same key is pointless.
+    /// 401: the service refused the API key. Free. Sending again with the same key does not help.
     Authentication,
-    /// 403: the account has no credits left. Free; send again once there are credits.
+    /// 403: the account has no credits left. Free. Send again after buying credits.
     InsufficientCredits,
-    /// 429 with a wait longer than a run should sleep. Free; send again later.
+    /// 429 that asks for a longer wait than a run should sleep. Free. Send again later.
     RateLimit,
-    /// 400 or 422 that no part of the chunk escaped: the request itself is wrong. Free; sending it
-    /// again is pointless.
+    /// 400 or 422, and every part of the chunk was refused: the request itself is wrong. Free.
+    /// Sending it again does not help.
     BadRequest,
-    /// 503 or 408, each time it was tried. Free; send again later.
+    /// 503 or 408 at every attempt. Free. Send again later.
     Server,
-    /// Any other refusal: 404, other 4xx, 3xx. Free; check the base URL.
+    /// Any other refusal: 404, another 4xx, or 3xx. Free. Check the base URL.
     Api,
-    /// Nothing reached the service, each time it was tried, or a proxy asks for a login. Free; send again.
+    /// Nothing reached the service at any attempt, or a proxy asks for a login. Free. Send again.
     Transport,
-    /// A request went out and no readable answer came back: it may have been charged, and is never
-    /// sent again unasked.
+    /// A request left this machine and no readable reply came back. It may have been charged. It is
+    /// never sent again unless the user asks for that.
     UnknownOutcome,
-    /// The ceiling on credits, or on doubt, stopped the run. Nothing beyond it was sent.
+    /// The limit on credits or on doubts stopped the run. Nothing beyond the limit was sent.
     BudgetExceeded,
-    /// The store could not be read or written. Nothing is sent that could not be noted first.
+    /// The store could not be read or written. A request whose intent cannot be recorded is not
+    /// sent.
     Store,
 }
 
@@ -53,8 +54,16 @@ impl ErrorKind {
     ];
 }
 
-/// A run's trouble: a kind, one line that says what to do next, and the HTTP status where there
-/// was one. Never holds a key or a person's data.
+/// What is wrong with a run: a kind, one line that says what to do next, and the HTTP status if
+/// there was a reply. It never contains a key or personal data.
+///
+/// ```
+/// use exactbuyer_core::error::{Error, ErrorKind};
+///
+/// let error = Error::new(ErrorKind::RateLimit, "run this again in an hour").with_status(429);
+/// assert_eq!((error.kind(), error.status()), (ErrorKind::RateLimit, Some(429)));
+/// assert_eq!(error.to_string(), "run this again in an hour");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Error {
     kind: ErrorKind,
@@ -63,31 +72,31 @@ pub struct Error {
 }
 
 impl Error {
-    /// An error of this kind; `message` is one line that says what to do next.
+    /// An error of this kind. `message` is one line that says what to do next.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self { kind, message: message.into(), status: None }
     }
 
-    /// The same, with the HTTP status that brought it.
+    /// The same error with the HTTP status that caused it.
     #[must_use]
     pub fn with_status(mut self, status: u16) -> Self {
         self.status = Some(status);
         self
     }
 
-    /// What kind of trouble it is.
+    /// The kind of this error.
     #[must_use]
     pub const fn kind(&self) -> ErrorKind {
         self.kind
     }
 
-    /// The HTTP status, where a reply brought the error.
+    /// The HTTP status, if a reply caused this error.
     #[must_use]
     pub const fn status(&self) -> Option<u16> {
         self.status
     }
 
-    /// The line for the person who reads it.
+    /// The line for people. Programs should use [`kind`](Self::kind).
     #[must_use]
     pub fn message(&self) -> &str {
         &self.message

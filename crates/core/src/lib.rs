@@ -1,9 +1,9 @@
-//! Rows come in, become identifiers, are planned into chunks, are dispatched, the replies are decoded, stored and
-//! assembled into results, and results go out. Each stage takes the type of the stage before, and knows nothing of the
-//! stage after.
+//! Rows come in and become identifiers. These are planned into chunks, which are sent. The replies
+//! are decoded, stored and assembled into results. Each stage takes the type of the stage before,
+//! and knows nothing of the stage after.
 //!
-//! This crate decides and does nothing else: it has no runtime, clock, file or random source. Time and chance are
-//! arguments. `clippy.toml` beside its manifest refuses them.
+//! This crate only decides. It has no runtime, clock, file or random source: time and random
+//! numbers are arguments. `clippy.toml` beside its manifest enforces this.
 //!
 //! In reading order:
 //!
@@ -12,7 +12,7 @@
 //! | [`identifier`] | what can be looked up: e-mail, phone, social profile; canonical forms |
 //! | [`outcome`] | what became of a lookup, and whether it may be sent |
 //! | [`results`] | the outcome of a row, the receipt of a run |
-//! | [`plan`] | merges duplicates, remembers which row waits for what, cuts chunks |
+//! | [`plan`] | duplicates, which row waits for which lookup, chunks, estimates |
 //! | [`policy`], [`pace`], [`budget`], [`concurrency`] | what to do next |
 //! | [`service`] | everything that knows the service: limits, encoding, decoding, the [`Transport`] trait |
 //! | [`store`] | the [`Store`] trait: what was asked and paid |

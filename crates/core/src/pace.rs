@@ -1,25 +1,39 @@
-//! When the next request may go out: an exact sliding window. Pure: the clock is an argument.
+//! The rate limit, as an exact sliding window. Pure: the clock is an argument.
 //!
-//! A token bucket whose burst is the whole rate lets nearly twice the rate through in its first
-//! minute, so each send is remembered until it is too old to count.
+//! A token bucket whose burst equals the rate would let nearly twice the rate through in its first
+//! minute. So each request is remembered until it leaves the window.
 
 use std::collections::VecDeque;
 use std::time::Instant;
 
 use crate::service::limits::{MARGIN, WINDOW};
 
-/// The sends of the last [`WINDOW`], and until when nobody may send at all.
+/// The requests of the last [`WINDOW`], and the end of a pause for all requests.
 #[derive(Debug, Default)]
 pub struct Pace {
+    /// The times of the requests, the oldest first.
     sends: VecDeque<Instant>,
+    /// The end of a pause that the service asked for.
     paused_until: Option<Instant>,
 }
 
 impl Pace {
-    /// Takes the slot of one send, now.
+    /// Takes the slot of one request that is sent at `now`.
     ///
     /// # Errors
-    /// The earliest moment at which it is worth asking again.
+    /// If there is no slot: the earliest moment at which asking again can succeed.
+    ///
+    /// ```
+    /// # use std::time::{Duration, Instant};
+    /// use exactbuyer_core::pace::Pace;
+    ///
+    /// # #[allow(clippy::disallowed_methods)]
+    /// let start = Instant::now();
+    /// let mut pace = Pace::default();
+    /// assert!(pace.take(start, 1).is_ok());
+    /// // One request a minute, and a margin of one second.
+    /// assert_eq!(pace.take(start, 1), Err(start + Duration::from_secs(61)));
+    /// ```
     pub fn take(&mut self, now: Instant, per_minute: u32) -> Result<(), Instant> {
         if let Some(until) = self.paused_until {
             if now < until {
@@ -30,8 +44,8 @@ impl Pace {
         self.forget(now);
         let most = per_minute.max(1) as usize;
         if self.sends.len() >= most {
-            // The send that must grow old before there is room again: not always the oldest, as
-            // the rate may have been lowered meanwhile.
+            // The request that must leave the window before there is a free slot. It is not always
+            // the oldest, because the rate may have been lowered in the meantime.
             let blocking = self.sends.get(self.sends.len() - most).copied().unwrap_or(now);
             return Err(blocking + WINDOW + MARGIN);
         }
@@ -46,23 +60,24 @@ impl Pace {
         }
     }
 
-    /// Nobody sends before `until`. A pause is never shortened.
+    /// Forbids all requests before `until`. A pause is never shortened.
     pub fn pause(&mut self, until: Instant) {
         self.paused_until = Some(self.paused_until.map_or(until, |known| known.max(until)));
     }
 
-    /// Until when nobody may send, if that is so at `now`.
+    /// The end of the pause, if there is one at `now`.
     #[must_use]
     pub fn paused_until(&self, now: Instant) -> Option<Instant> {
         self.paused_until.filter(|until| now < *until)
     }
 
-    /// Sends that still count.
+    /// The number of requests that are in the window at `now`.
     pub fn recent(&mut self, now: Instant) -> usize {
         self.forget(now);
         self.sends.len()
     }
 
+    /// Forgets the requests that have left the window.
     fn forget(&mut self, now: Instant) {
         while self.sends.front().is_some_and(|sent| *sent + WINDOW + MARGIN <= now) {
             self.sends.pop_front();
@@ -113,8 +128,8 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever the arrivals and however the rate is lowered and raised, no 60 s hold more
-        /// than the rate in force.
+        /// With any arrivals and any changes of the rate, no 60 s have more requests than the rate
+        /// that applies then.
         #[test]
         fn no_window_above_the_rate(
             steps in prop::collection::vec((0_u64..20_000, 1_u32..8), 1..400),

@@ -1,5 +1,5 @@
-//! What a reply, or the lack of one, means for the payer, and what follows. Pure: this is the
-//! table of the README, "what is sent again", as code.
+//! Decides what a reply, or the lack of one, means for the payer, and what happens next. Pure. This
+//! is the README's table "What is sent again" as code.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,44 +7,47 @@ use std::time::Duration;
 use crate::error::{Error, ErrorKind};
 use crate::service::transport::{Failure, Reply};
 
-/// A pause longer than this ends the run instead of sleeping through it.
+/// If the service asks for a longer pause than this, the run ends instead of sleeping.
 pub const LONGEST_PAUSE: Duration = Duration::from_mins(15);
 
-/// A 503 that took longer than this, and does not say when to come back, is a gateway's that gave
-/// up while the service worked on: the request may have been charged.
+/// A 503 that took longer than this and has no `Retry-After` probably came from a gateway that gave
+/// up while the service was still working. So the request may have been charged.
 const PATIENCE_OF_A_GATEWAY: Duration = Duration::from_secs(10);
 
-/// A proxy's status if it asks for a user name and a password, or refuses them.
+/// The status of a proxy that asks for a user name and a password, or refuses them.
 const PROXY_LOGIN: u16 = 407;
 
-/// What one attempt came to.
+/// The result of one attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
-    /// The service answered, and charged: read the body.
+    /// The service answered and charged. The body must be read.
     Answered,
-    /// Not a byte left, or the service is busy: free. Send again after so long, where it says so;
-    /// in any case no oftener than `max_retries`.
+    /// Nothing left this machine, or the service is busy. Free. Send again after `wait`, if it is
+    /// given, and at most `max_retries` times.
     Later {
-        /// What to say if it never works.
+        /// The error to report if no attempt succeeds.
         trouble: Error,
         /// The wait that the service asked for.
         wait: Option<Duration>,
-        /// Whether it is a sign that the service cannot keep up.
+        /// Whether this shows that the service cannot keep up.
         congested: bool,
     },
-    /// Over the rate limit: free. Nobody sends before the wait is over.
+    /// The rate limit is exceeded. Free. No request may be sent before this wait is over; `None` if
+    /// the service did not say how long.
     Paused(Option<Duration>),
-    /// A record in the chunk, or the request itself, is not to the vendor's liking: free. Split.
+    /// The service does not accept a record of the chunk, or the request itself. Free. Split the
+    /// chunk to find out which.
     Refused(u16),
-    /// The request is too large: free. Send smaller ones.
+    /// The request is too large. Free. Send smaller ones.
     TooLarge,
-    /// No request of this run will be served: free. Stop.
+    /// The service will not accept any request of this run. Free. Stop.
     Fatal(Error),
-    /// It may have been charged. Never sent again unasked.
+    /// The request may have been charged. It must not be sent again unless the user has asked for
+    /// that.
     Unknown {
-        /// What happened, to be followed by the time.
+        /// What happened. The time is appended to it.
         reason: String,
-        /// Whether it is a sign that the service cannot keep up.
+        /// Whether this shows that the service cannot keep up.
         congested: bool,
     },
 }
@@ -80,6 +83,7 @@ pub fn judge(outcome: &Result<Reply, Failure>, took: Duration) -> Verdict {
     }
 }
 
+/// Judges a reply by its status. Its body has not been read.
 fn judge_reply(reply: &Reply, took: Duration) -> Verdict {
     let fatal = |kind, text: &str| Verdict::Fatal(Error::new(kind, text).with_status(reply.status));
     match reply.status {
@@ -127,12 +131,23 @@ fn judge_reply(reply: &Reply, took: Duration) -> Verdict {
     }
 }
 
-/// The longest step of [`backoff`].
+/// The longest wait of [`backoff`].
 const LONGEST_BACKOFF: Duration = Duration::from_secs(30);
 
-/// How long to wait before the attempt after so many: exponential backoff with full jitter
-/// (<https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>). `chance` is
-/// uniform in 0..1.
+/// The wait before the next attempt, after `attempts` attempts: exponential backoff with full
+/// jitter, from 0.5 s up to 30 s
+/// (<https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>). `chance` is a
+/// uniform random number in 0..1.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use exactbuyer_core::policy::backoff;
+///
+/// assert_eq!(backoff(0, 1.0), Duration::from_millis(500)); // `chance` 1.0 gives the longest wait
+/// assert_eq!(backoff(3, 0.5), Duration::from_secs(2));
+/// assert_eq!(backoff(30, 1.0), Duration::from_secs(30));
+/// ```
 #[must_use]
 pub fn backoff(attempts: u32, chance: f64) -> Duration {
     let step = Duration::from_millis(500).saturating_mul(1_u32.checked_shl(attempts).unwrap_or(u32::MAX));

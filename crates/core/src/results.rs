@@ -1,4 +1,4 @@
-//! OUTPUT: what became of each row, and what the run took. Data only.
+//! The results of a run: the outcome of each row, and the receipt. Data only.
 
 mod standard_json;
 
@@ -34,12 +34,13 @@ crate::listed! {
     }
 }
 
-/// Why a row is not `found`, `not_found` or `missing`. Never holds a person's data.
+/// Why a row has a status other than `found`, `not_found` and `missing`. It never contains personal
+/// data.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reason {
-    /// It cannot be looked up.
+    /// The value cannot be looked up.
     Invalid(Invalid),
-    /// What a run met; many rows share one text.
+    /// Something that happened during the run. Many rows share one text.
     Run(Arc<str>),
 }
 
@@ -52,23 +53,24 @@ impl fmt::Display for Reason {
     }
 }
 
-/// Where an answer came from.
+/// Where the answer to a row came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Source {
-    /// This run asked for it, for this row first.
+    /// From a request of this run, made for this row first.
     Asked,
-    /// Another row of the run, or another run at the same time, asked for it.
+    /// From a request that was made for another row of the run, or by another run at the same time.
     Duplicate,
-    /// The store had it.
+    /// From the store.
     Store,
 }
 
-/// Where an answer came from, and when the vendor gave it.
+/// Where an answer came from, and when the service gave it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Origin {
     /// Where it came from.
     pub source: Source,
-    /// When the vendor gave it, in milliseconds since 1970; `None` where it gave none.
+    /// When the service gave the answer, in milliseconds since 1970; `None` if the service gave
+    /// none.
     pub fetched_at_ms: Option<i64>,
 }
 
@@ -78,24 +80,24 @@ impl From<Source> for Origin {
     }
 }
 
-/// What became of one row.
+/// The outcome of one row.
 #[derive(Debug, Clone)]
 pub struct RowOutcome {
-    /// Its place in the input, from 0.
+    /// The position of the row in the input, from 0.
     pub row: u64,
-    /// What became of it.
+    /// The outcome.
     pub status: Status,
-    /// Which of the row's own values stands for it: of a list, the one that was found, else the
-    /// first. 0 for a row that is no list.
+    /// The position of the row's value that the outcome is about. In a list this is the value that
+    /// was found, or else the first. 0 if the row is not a list.
     pub alternative: u32,
-    /// The contact's JSON text, where it was found.
+    /// The contact's JSON text, if one was found.
     pub record: Option<Bytes>,
-    /// Why, where that is not plain from the status.
+    /// The reason, if the status alone does not tell it.
     pub reason: Option<Reason>,
     /// Where the answer came from.
     pub source: Source,
-    /// When the vendor gave the answer that stands here, in milliseconds since 1970; `None` where it
-    /// gave none.
+    /// When the service gave this answer, in milliseconds since 1970; `None` if the service gave
+    /// none.
     pub fetched_at_ms: Option<i64>,
 }
 
@@ -105,47 +107,47 @@ pub struct RowOutcome {
 /// It is serialized under the names of Python's `Receipt`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Receipt {
-    /// Rows read.
+    /// All rows.
     pub rows: u64,
     /// Rows of each status, by [`Status`]'s own number.
     #[serde(flatten, serialize_with = "by_name")]
     pub by_status: [u64; Status::ALL.len()],
     /// Rows answered by another row's lookup.
     pub duplicates: u64,
-    /// Rows answered by the store.
+    /// Rows that the store answered.
     pub from_store: u64,
-    /// Of the rows found, those that another row's lookup answered.
+    /// Found rows that another row's lookup answered.
     pub found_duplicates: u64,
-    /// Of the rows found, those that the store answered.
+    /// Found rows that the store answered.
     pub found_from_store: u64,
-    /// Lookups that went out, each time they did.
+    /// Lookups that were sent, counted again each time they were sent again.
     pub sent: u64,
-    /// Requests that went out, whatever became of them.
+    /// Requests that were sent, whatever their result.
     pub requests: u64,
     /// Credits known to be charged.
     pub credits: u64,
-    /// Credits that may have been charged on top.
+    /// Credits that may have been charged in addition.
     pub credits_in_doubt: u64,
     /// Lookups whose answers reached the caller but could not be stored.
     pub not_stored: u64,
-    /// Lookups whose contacts reached the caller, and which the store does not keep because they mention a
-    /// purged person.
+    /// Lookups whose contacts reached the caller, but which the store does not keep because they
+    /// mention a purged person.
     pub withheld: u64,
-    /// Lookups that went out although the store has a contact for them: too old, found with other
-    /// required fields, or to be asked again.
+    /// Lookups that were sent although the store has a contact for them. That contact is too old,
+    /// was found with other required fields, or the caller asked for everything again.
     pub bought_again: u64,
     /// What earlier runs left in doubt, and this one met.
     #[serde(flatten)]
     pub inherited: Inherited,
-    /// Rows of status `not_sent` because the store says that they must not be.
+    /// Rows with the status `not_sent`, because the store forbids sending them.
     pub barred: u64,
     /// How long it took.
     #[serde(rename = "elapsed_s", serialize_with = "as_seconds")]
     pub elapsed: Duration,
-    /// Why it stopped before the end, if it did.
+    /// Why the run stopped before its end; `None` if it did not.
     pub stopped: Option<Arc<str>>,
-    /// What was odd about replies that were charged, and in how many of them: why credits are in doubt
-    /// though every row was answered, among others.
+    /// What was wrong with replies that were charged, each with the number of such replies. This
+    /// explains, among other things, why credits are in doubt although every row was answered.
     pub notes: Vec<(&'static str, u64)>,
 }
 
@@ -168,7 +170,7 @@ pub struct Inherited {
 }
 
 impl Receipt {
-    /// Rows of this status.
+    /// The number of rows with this status.
     #[must_use]
     pub fn count(&self, status: Status) -> u64 {
         self.by_status.get(status as usize).copied().unwrap_or_default()

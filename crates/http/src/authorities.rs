@@ -1,5 +1,5 @@
-//! Which certificate authorities are trusted: the system's and those of the setting `ca_bundle`, or those that
-//! the environment names.
+//! The trusted certificate authorities: those of the operating system and of the setting
+//! `ca_bundle`, or those that environment variables name.
 
 use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
@@ -17,22 +17,24 @@ use rustls_platform_verifier::Verifier;
 
 use exactbuyer_core::error::{Error, ErrorKind};
 
-/// OpenSSL's variables, read by the libraries of most languages: a file, and folders. They are used together.
+/// OpenSSL's variables, which the libraries of most languages read: a file and folders. They are
+/// used together.
 const OPENSSL: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
 
-/// A file or a folder. `requests` reads them in this order, and users of Python have set them for it.
+/// A file or a folder each. `requests` reads these variables in this order, and users of Python
+/// have set them for it.
 const REQUESTS: [&str; 2] = ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"];
 
-/// Checks that the file holds certificates that can be trusted.
+/// Checks that the file contains certificates that can be trusted.
 ///
 /// # Errors
-/// [`ErrorKind::Config`], naming `ca_bundle` and the path.
+/// [`ErrorKind::Config`], which names `ca_bundle` and the path.
 pub fn check_ca_bundle(path: &Path) -> Result<(), Error> {
     setting(path).map(drop)
 }
 
-/// What judges the certificates of servers. The setting counts more than the environment, and the first variable
-/// that is set counts more than those after it.
+/// The verifier of server certificates. The setting has priority over the environment. Of the
+/// variables, the first one that is set counts.
 pub(super) fn verifier(
     ca_bundle: Option<&Path>,
     provider: Arc<CryptoProvider>,
@@ -48,7 +50,8 @@ pub(super) fn verifier(
         },
     };
     let verifier = Verifier::new_with_extra_roots(extra, provider).map_err(|_| {
-        // Its library takes an empty variable for a path.
+        // The platform's library reads an empty variable as a path, and then does
+        // not find the certificates of the system.
         let hidden = std::env::var_os("SSL_CERT_FILE").is_some_and(|value| value.is_empty());
         config(if hidden {
             "the environment variable SSL_CERT_FILE is set to an empty text, which hides the certificates of this \
@@ -60,7 +63,8 @@ pub(super) fn verifier(
     Ok(Arc::new(verifier))
 }
 
-/// The setting is strict: a file in which one certificate is damaged was perhaps copied badly.
+/// The certificates of `ca_bundle`. All must be readable: if one is damaged, the file was perhaps
+/// copied badly.
 fn setting(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
     let wrong = |what: &str| config(format!("ca_bundle names {}, which {what}", quoted(path.as_os_str())));
     let pem = fs::read(path).map_err(|error| wrong(&unreadable(&error)))?;
@@ -77,10 +81,10 @@ fn setting(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
     Ok(certificates)
 }
 
-/// What the environment says to trust, instead of what the system trusts; `None` if it says nothing.
+/// The authorities that the environment names in place of the system's. `None` if it names none.
 ///
 /// # Errors
-/// [`ErrorKind::Config`], naming the variable and the path, if nothing there can be trusted.
+/// [`ErrorKind::Config`], which names the variable and the path, if no usable certificate is there.
 fn environment(variable: impl Fn(&str) -> Option<OsString>) -> Result<Option<RootCertStore>, Error> {
     let set = |name: &'static str| Some((name, variable(name).filter(|value| !value.is_empty())?));
     let mut named: Vec<_> = OPENSSL.into_iter().filter_map(set).collect();
@@ -89,7 +93,8 @@ fn environment(variable: impl Fn(&str) -> Option<OsString>) -> Result<Option<Roo
     }
     let mut known = Known::default();
     for (name, value) in &named {
-        // A file that is named has to be right. Folders may be missing or empty beside others, as with OpenSSL.
+        // A file that is named must be readable. Some of several folders may be missing or empty,
+        // as with OpenSSL.
         let places: Vec<_> = match *name {
             "SSL_CERT_DIR" => std::env::split_paths(value).collect(),
             _ => vec![value.into()],
@@ -109,11 +114,11 @@ fn environment(variable: impl Fn(&str) -> Option<OsString>) -> Result<Option<Roo
     Ok(Some(known.roots).filter(|roots| !roots.is_empty()))
 }
 
-/// The certificates read so far. A folder of the system has each of them several times.
+/// The certificates read so far. A folder of the system contains each certificate several times.
 struct Known {
     roots: RootCertStore,
     seen: HashSet<CertificateDer<'static>>,
-    /// How many could be used, repetitions included.
+    /// How many certificates could be used, including repetitions.
     read: usize,
 }
 
@@ -124,8 +129,8 @@ impl Default for Known {
 }
 
 impl Known {
-    /// Adds the certificates of a file, or of the files in a folder. As everywhere on the system, those that
-    /// cannot be read are skipped.
+    /// Adds the certificates of a file, or of the files in a folder. Unreadable certificates are
+    /// skipped, as by other programs of the system.
     fn add(&mut self, place: &Path) -> std::io::Result<()> {
         let in_folder = place.is_dir();
         let files = if in_folder {
@@ -154,7 +159,7 @@ impl Known {
     }
 }
 
-/// A path as a message of one line shows it.
+/// A path in the form in which a one-line message shows it.
 fn quoted(path: &OsStr) -> String {
     format!("{:?}", path.to_string_lossy())
 }
@@ -243,7 +248,7 @@ mod tests {
         for name in ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"] {
             assert_eq!(roots(&[(name, &three)]), Ok(3), "{name}");
         }
-        // What comes later is not looked at.
+        // Later variables are not read.
         assert_eq!(roots(&[("SSL_CERT_FILE", &one), ("REQUESTS_CA_BUNDLE", &nothing)]), Ok(1));
         assert_eq!(roots(&[("SSL_CERT_DIR", &certificates), ("CURL_CA_BUNDLE", &nothing)]), Ok(2));
         assert_eq!(roots(&[("REQUESTS_CA_BUNDLE", &three), ("CURL_CA_BUNDLE", &nothing)]), Ok(3));

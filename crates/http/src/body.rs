@@ -1,9 +1,10 @@
-//! The body of a request, which can leave once, and knows whether it has.
+//! The body of a request. It can be sent only once, and it knows whether it was.
 //!
-//! What a failure means hangs on one question: can the vendor have counted the request? Error types
-//! answer it by their wording. The body itself answers it exactly: as long as the connection has not
-//! asked for it, no server can have got it, and a request without its body is none. (hyper asks for
-//! the body before it writes the head, so in fact not a byte of either has left by then.)
+//! When a request fails, one question matters: can the service have received it? The texts of error
+//! types would only suggest an answer. The body knows it exactly. As long as the connection has not
+//! asked for the body, no server can have received it, and a request without its body is not a
+//! request. (hyper asks for the body before it writes the head, so at that time not a byte of
+//! either has left.)
 
 use std::fmt;
 use std::pin::Pin;
@@ -14,11 +15,14 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 
+/// The body is still here.
 const HERE: u8 = 0;
+/// A connection has taken the body. It may have left this machine.
 const LEFT: u8 = 1;
+/// The body is blocked and will never leave.
 const REVOKED: u8 = 2;
 
-/// Whether the body is still here.
+/// The state of a body, shared by the request and the code that waits for the reply.
 #[derive(Clone)]
 pub(super) struct Departure(Arc<AtomicU8>);
 
@@ -27,8 +31,8 @@ impl Departure {
         Self(Arc::new(AtomicU8::new(HERE)))
     }
 
-    /// Keeps the body here for good; `false` if it may have left already. Once this says `true`, no
-    /// connection gets it any more, not even one that is taking up the request at this moment.
+    /// Blocks the body. Returns false if it may have left already. After `true`, no connection gets
+    /// it any more, not even one that is just taking the request.
     pub(super) fn revoke(&self) -> bool {
         match self.0.compare_exchange(HERE, REVOKED, Ordering::AcqRel, Ordering::Acquire) {
             Ok(_) => true,
@@ -36,13 +40,14 @@ impl Departure {
         }
     }
 
+    /// Marks the body as taken. Returns false if it was blocked before.
     fn leave(&self) -> bool {
         self.0.compare_exchange(HERE, LEFT, Ordering::AcqRel, Ordering::Acquire) != Err(REVOKED)
     }
 }
 
-/// One piece of bytes. It is no buffer that could be copied, so nothing that wants to send a request
-/// again (a retry, a redirect) has anything to send.
+/// The body as a single piece. It is not a buffer that can be copied, so a retry or a redirect
+/// would have nothing to send.
 pub(super) struct Body {
     bytes: Option<Bytes>,
     departure: Departure,
@@ -51,7 +56,8 @@ pub(super) struct Body {
 impl Body {
     pub(super) fn new(bytes: Bytes, departure: Departure) -> Self {
         if bytes.is_empty() {
-            // Nobody asks for an empty body: the head alone is the request. Assume the worst.
+            // A connection does not ask for an empty body, because the head alone is the request.
+            // Assume that it has left.
             departure.leave();
         }
         Self { bytes: Some(bytes), departure }
@@ -79,7 +85,7 @@ impl http_body::Body for Body {
     }
 }
 
-/// What a connection gets that asks for a body after it was revoked; it gives up before it has
+/// What a connection gets if it asks for a body that was blocked. It then gives up before it has
 /// written anything.
 #[derive(Debug)]
 pub(super) struct Revoked;

@@ -1,4 +1,4 @@
-//! The HTTP client: how it is built, so that each request leaves once, on a connection of its own.
+//! Builds the HTTP client so that each request is sent once, on its own connection.
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
@@ -17,14 +17,14 @@ use super::proxy::{environment_proxy, parse_proxy, system_proxy, wrong_proxy};
 use super::resolve::SystemResolver;
 use super::{HttpSettings, authorities};
 
-/// How the connection to the service is made. What a failure is called depends on it.
+/// How the connection to the service is made. The name of a failure depends on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Route {
-    /// Through a proxy.
+    /// The proxy, if there is one.
     pub(super) via: Option<Via>,
-    /// With TLS to the service.
+    /// Whether the connection to the service uses TLS.
     pub(super) tls: bool,
-    /// Both the service and the proxy, if any, are this machine.
+    /// Whether the service and the proxy, if there is one, are on this machine.
     pub(super) local: bool,
 }
 
@@ -32,13 +32,13 @@ pub(super) struct Route {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Via {
     pub(super) source: ProxySource,
-    /// With a user name or a password.
+    /// Whether a user name or a password is configured for it.
     pub(super) login: bool,
-    /// With TLS to the proxy itself.
+    /// Whether the connection to the proxy itself uses TLS.
     pub(super) tls: bool,
 }
 
-/// The client for these settings, and the route that its requests take.
+/// The client for these settings, and the route of its requests.
 pub(super) fn build(
     endpoint: &Endpoint,
     settings: &HttpSettings,
@@ -46,7 +46,7 @@ pub(super) fn build(
 ) -> Result<(Client, Route), Error> {
     let proxy = match &settings.proxy {
         Some(proxy) => Some((parse_proxy(proxy)?, ProxySource::Setting)),
-        // What the environment and the system say is for everybody but this machine.
+        // The proxies of the environment and of the system are not for this machine.
         None if endpoint.is_loopback() => None,
         None => environment_proxy(endpoint.url())?,
     };
@@ -69,27 +69,30 @@ pub(super) fn build(
     let route = Route { via, tls: endpoint.is_https(), local: endpoint.is_loopback() && !away };
     let tls_needed = route.tls || via.is_some_and(|via| via.tls);
     let mut builder = Client::builder()
-        // A redirect would carry key and body to wherever it points.
+        // A redirect would carry the key and the body to another address.
         .redirect(Policy::none())
         .referer(false)
-        // By default reqwest sends again what it takes for unprocessed.
+        // By default, reqwest sends a request again if it believes that the server has not
+        // processed it.
         .retry(retry::never())
-        // HTTP/1.1: one request a connection at a time. A reset then concerns one request, and there is
-        // no GOAWAY, after which nobody can say which of many were worked on.
+        // HTTP/1.1: one request at a time on a connection. So a reset concerns one request only,
+        // and there is no GOAWAY, after which it would be unclear which of many requests the server
+        // worked on.
         .http1_only()
         .https_only(endpoint.is_https())
-        // One request per connection: bytes that a server sends after a reply cannot be taken for the reply to
-        // the next request, and no request is sent just when the server closes an idle connection.
+        // One request per connection: bytes that a server sends after a reply cannot be read as the
+        // reply to the next request, and no request is sent at the moment in which the server
+        // closes an idle connection.
         .pool_max_idle_per_host(0)
         .connect_timeout(settings.connect_timeout.min(timeout))
         .tcp_nodelay(true)
-        // An answer may take minutes, in which nothing passes: keep middleboxes from forgetting the
-        // connection, and notice within about a minute when the other side is gone.
+        // A reply may take minutes, during which no data flows. Keepalive prevents middleboxes from
+        // dropping the connection, and detects within about a minute that the other side is gone.
         .tcp_keepalive(Duration::from_secs(15))
         .tcp_keepalive_interval(Duration::from_secs(15))
         .tcp_keepalive_retries(3)
         .dns_resolver(SystemResolver)
-        // No resolver is asked about this name: it is this machine, or nothing is sent.
+        // This name is never resolved: requests go to this machine or nowhere.
         .resolve_to_addrs(
             "localhost",
             &[SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), SocketAddr::from((Ipv6Addr::LOCALHOST, 0))],
@@ -106,8 +109,8 @@ pub(super) fn build(
     Ok((client, route))
 }
 
-/// rustls with ring, both named here: no default of the process is asked for or set, so that it
-/// does not matter who else in the process uses rustls and with what.
+/// The TLS settings: rustls with ring. Both are chosen here and not through process-wide defaults,
+/// so that it does not matter which other code in the process uses rustls.
 fn tls(ca_bundle: Option<&Path>, needed: bool) -> Result<ClientConfig, Error> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
@@ -118,11 +121,13 @@ fn tls(ca_bundle: Option<&Path>, needed: bool) -> Result<ClientConfig, Error> {
         builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth()
     } else {
         ca_bundle.map_or(Ok(()), authorities::check_ca_bundle)?;
-        // Plain loopback: the system's certificates need not be read, and none is trusted.
+        // The service is on this machine and uses no TLS. So the system's certificates are not
+        // read, and none is trusted.
         builder.with_root_certificates(RootCertStore::empty()).with_no_client_auth()
     };
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    // Early data can be replayed by whoever records it. Off is the default; this must never change.
+    // Early data can be replayed by an attacker who has recorded it. Off is the default, and must
+    // never change.
     config.enable_early_data = false;
     Ok(config)
 }

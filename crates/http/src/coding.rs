@@ -1,9 +1,9 @@
-//! What a body was compressed with, and how it is read.
+//! Decompresses the bodies of replies.
 //!
-//! Only gzip is asked for. What else clients commonly read is read here as well: the answer has been
-//! paid for. As urllib3, curl and browsers do, this takes names in any case, `x-gzip`, gzip in several
-//! members, with padding after the last, `deflate` with and without the header of zlib, and several
-//! codings after one another; a name that is none of these changes nothing.
+//! Requests accept only gzip. But replies with other common codings are read, too, because they
+//! have been paid for. As in urllib3, curl and browsers, names are accepted in any case; so are
+//! `x-gzip`, several gzip members, padding after the last member, `deflate` with and without the
+//! zlib header, and several codings one after the other. An unknown name is ignored.
 
 use std::io::{self, BufRead, BufReader, Read};
 
@@ -14,17 +14,18 @@ use reqwest::header::{CONTENT_ENCODING, HeaderMap};
 /// The first byte of a gzip member (RFC 1952, 2.3.1).
 const MEMBER: u8 = 0x1f;
 
-/// No honest reply has more; each may multiply its length by a thousand.
+/// The most codings of one reply. A real reply has fewer. Each coding can multiply the length by a
+/// thousand.
 const MOST_CODINGS: usize = 4;
 
-/// What a body was compressed with.
+/// One compression of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Coding {
     Gzip,
     Deflate,
 }
 
-/// The codings of a body, in the order in which they were applied (RFC 9110, 8.4).
+/// The codings of a body, in the order in which they were applied (RFC 9110, section 8.4).
 pub(super) fn codings(headers: &HeaderMap) -> Vec<Coding> {
     let values = headers.get_all(CONTENT_ENCODING).iter().filter_map(|value| value.to_str().ok());
     let names = values.flat_map(|value| value.split(',')).map(|name| name.trim().to_ascii_lowercase());
@@ -36,7 +37,7 @@ pub(super) fn codings(headers: &HeaderMap) -> Vec<Coding> {
     known.take(MOST_CODINGS).collect()
 }
 
-/// Reads a body that was compressed like this. An end that comes too early is an
+/// A reader of the decompressed body. If the body ends too early, it fails with
 /// [`io::ErrorKind::UnexpectedEof`].
 pub(super) fn decoder<'a>(body: &'a [u8], codings: &[Coding]) -> Box<dyn BufRead + Send + 'a> {
     let body: Box<dyn BufRead + Send + 'a> = Box::new(body);
@@ -48,12 +49,14 @@ pub(super) fn decoder<'a>(body: &'a [u8], codings: &[Coding]) -> Box<dyn BufRead
 
 type Input<'a> = Box<dyn BufRead + Send + 'a>;
 
-/// Gzip members, one after another.
+/// A reader of successive gzip members.
 struct Members<'a>(Option<Member<'a>>);
 
+/// The position of [`Members`] in its input.
 enum Member<'a> {
-    /// Where a member begins.
+    /// Before a member.
     Next(Input<'a>),
+    /// Inside a member.
     Inside(GzDecoder<Input<'a>>),
 }
 
@@ -70,7 +73,7 @@ impl Read for Members<'_> {
                 self.0 = Some(Member::Inside(decoder));
                 return Ok(length);
             }
-            // Its checksum was right. What follows is another member, or padding.
+            // The checksum of the member was right. Another member or padding follows.
             let mut input = decoder.into_inner();
             if input.fill_buf()?.first() == Some(&MEMBER) {
                 self.0 = Some(Member::Next(input));
@@ -79,7 +82,7 @@ impl Read for Members<'_> {
     }
 }
 
-/// A stream of deflate, in the format of zlib or bare.
+/// A reader of a deflate stream, with or without the zlib header.
 struct Inflate<'a> {
     input: Input<'a>,
     state: Option<Decompress>,
@@ -91,7 +94,8 @@ impl Read for Inflate<'_> {
         while !self.is_over && !into.is_empty() {
             let input = self.input.fill_buf()?;
             let ended = input.is_empty();
-            // No bare stream begins like this: it would be an empty block with its padding set.
+            // A raw deflate stream does not begin like this: it would be an empty block with
+            // padding bits set.
             let zlib = || input.first().is_some_and(|first| first & 0x0f == 8);
             let state = self.state.get_or_insert_with(|| Decompress::new(zlib()));
             let (taken, made) = (state.total_in(), state.total_out());

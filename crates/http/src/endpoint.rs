@@ -1,4 +1,4 @@
-//! Where requests go: the base URL, checked once.
+//! The address that requests go to: the base URL, checked once.
 
 use std::net::IpAddr;
 
@@ -8,19 +8,31 @@ use rustls::pki_types::ServerName;
 use exactbuyer_core::error::{Error, ErrorKind};
 use exactbuyer_core::service::limits;
 
-/// The address of the one call.
+/// The URL of the only call that the client makes.
 #[derive(Debug, Clone)]
 pub struct Endpoint {
+    /// The complete URL, with the path of the call.
     url: Url,
+    /// Scheme, host and port. The rate limiter uses it to tell services apart.
     origin: String,
     loopback: bool,
 }
 
 impl Endpoint {
-    /// Reads a base URL: https, or http for a loopback address; a path prefix is kept.
+    /// Parses a base URL. It must use https, or http for a loopback address. A path prefix is kept.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`], naming `base_url` and never repeating it: it may hold a password.
+    /// [`ErrorKind::Config`], which names `base_url`. The message does not contain the URL, because
+    /// it may contain a password.
+    ///
+    /// ```
+    /// use exactbuyer_http::Endpoint;
+    ///
+    /// let endpoint = Endpoint::parse("https://proxy.acme.example/exactbuyer")?;
+    /// assert_eq!(endpoint.origin(), "https://proxy.acme.example:443");
+    /// assert!(Endpoint::parse("http://api.exactbuyer.com").is_err()); // not encrypted
+    /// # Ok::<(), exactbuyer_core::error::Error>(())
+    /// ```
     pub fn parse(base_url: &str) -> Result<Self, Error> {
         let mut url = Url::parse(base_url)
             .map_err(|_| wrong("is not a URL; it looks like https://api.exactbuyer.com"))?;
@@ -38,7 +50,8 @@ impl Endpoint {
             return Err(wrong("must not hold a query (?) or a fragment (#)"));
         }
         let prefix = url.path().trim_end_matches('/');
-        // With the version alone it would only be found out by the first 404.
+        // If the base URL contains the version, too, every request would fail with 404. Find that
+        // out now.
         let version = limits::PATH.rsplit_once('/').map_or(limits::PATH, |(version, _)| version);
         if let Some(own) = [limits::PATH, version].into_iter().find(|own| prefix.ends_with(own)) {
             return Err(wrong(&format!("is the address of the service alone; leave out {own}")));
@@ -50,7 +63,8 @@ impl Endpoint {
         else {
             return Err(wrong("must name a host, and a port other than 0"));
         };
-        // What no certificate can be for would fail at each connection, and look like the network.
+        // No certificate can be issued for such a host. Every connection would fail, as if the
+        // network were broken.
         if ServerName::try_from(host.trim_matches(['[', ']'])).is_err() {
             return Err(wrong("must name a host that a certificate can be for"));
         }
@@ -58,19 +72,20 @@ impl Endpoint {
         Ok(Self { url, origin, loopback })
     }
 
-    /// Scheme, host and port, the port always spelled out.
+    /// Scheme, host and port, such as `https://api.exactbuyer.com:443`. The port is always
+    /// included.
     #[must_use]
     pub fn origin(&self) -> &str {
         &self.origin
     }
 
-    /// The host alone.
+    /// The host without scheme and port.
     #[must_use]
     pub fn host(&self) -> &str {
         self.url.host_str().unwrap_or_default()
     }
 
-    /// Whether this is an address of this machine: 127.0.0.0/8, `::1` or `localhost`.
+    /// Whether the service is on this machine: 127.0.0.0/8, `::1` or `localhost`.
     #[must_use]
     pub const fn is_loopback(&self) -> bool {
         self.loopback
@@ -85,9 +100,10 @@ impl Endpoint {
     }
 }
 
-/// `host` as a URL spells it: the parser has brought `127.1` and `LOCALHOST` into one form.
+/// Whether `host` is a loopback address. The URL parser has already normalised forms such as
+/// `127.1` and `LOCALHOST`.
 ///
-/// `localhost` is believed because the client never asks a resolver about it.
+/// `localhost` can be trusted, because the client never asks a resolver for it.
 pub(super) fn is_loopback(host: &str) -> bool {
     host == "localhost"
         || host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok_and(|address| address.is_loopback())

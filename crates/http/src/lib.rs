@@ -1,11 +1,11 @@
-//! The real network: one request out, one reply back, over reqwest.
+//! The real network: sends one request and returns one reply, through reqwest.
 //!
-//! Owns every rule about *how* a request may travel: where to (https, or loopback), how often (at
-//! most once, whatever the libraries beneath would like to do), with whose certificate, through
-//! which proxy, for how long, and how much of a reply is read. Knows nothing of lookups, money or
-//! what is done about a failure. Only the files of this room name reqwest, hyper or rustls.
+//! This crate owns every rule about *how* a request travels: to which address (https, or loopback),
+//! how often (at most once), with which certificates, through which proxy, for how long, and how
+//! much of a reply is read. It knows nothing of lookups and money, and does not decide what follows
+//! a failure. No other crate names reqwest, hyper or rustls for requests to the service.
 //!
-//! Why a request cannot go out twice, piece by piece, is written down in `docs/transport.md`.
+//! `docs/transport.md` explains why a request cannot be sent twice.
 
 mod authorities;
 mod body;
@@ -44,36 +44,38 @@ use body::{Body, Departure};
 use client::Route;
 use patience::Patience;
 
-/// The environment variable that forbids every send which is not to a loopback address. Any value
-/// but the empty one and `0` sets it. It is read at each send, so that a test suite can set it after
-/// everything was built.
+/// The environment variable that forbids all requests except those to a loopback address. Any value
+/// sets it, except the empty one and `0`. It is read for each request, so that a test suite can set
+/// it at any time.
 pub const OFFLINE_VARIABLE: &str = "EXACTBUYER_OFFLINE";
 
-/// No request takes longer than this, whatever the settings say: it keeps the arithmetic of
-/// time limits within what every platform's clock can hold.
+/// The longest time limit of a request, whatever the settings say. With it, sums of times cannot
+/// exceed what the clock of any platform can represent.
 const LONGEST_TIMEOUT: Duration = Duration::from_hours(7 * 24);
 
-/// How to reach the service.
+/// The settings of the network.
 #[derive(Clone)]
 pub struct HttpSettings {
-    /// Where the service lives, without the path of the call. A path prefix is allowed.
+    /// The service's address without the path of the call. A path prefix is allowed.
     pub base_url: String,
-    /// Whose credits are spent.
+    /// The API key of the account that pays.
     pub key: ApiKey,
-    /// How long one request may take, from the first attempt to connect to the last byte of the
-    /// reply. Time in which this process is stopped does not count.
+    /// The time limit of one request, from the start of the connection to the last byte of the
+    /// reply. Time during which this process is stopped does not count.
     pub timeout: Duration,
-    /// How much of that may pass until a connection stands: name, TCP, proxy and TLS together.
+    /// The part of `timeout` that the connection may take: name resolution, TCP, proxy and TLS
+    /// together.
     pub connect_timeout: Duration,
-    /// A proxy for everything, loopback included. `None`: what `HTTPS_PROXY`, `ALL_PROXY` and
-    /// `NO_PROXY` or the system say, and none for loopback.
+    /// A proxy for all requests, including those to this machine. `None`: the proxy that
+    /// `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` or the system name, and no proxy for this machine.
     pub proxy: Option<String>,
-    /// A PEM file with certificates to trust on top of the system's. `None`: what the first of
-    /// `SSL_CERT_FILE` and `SSL_CERT_DIR`, `REQUESTS_CA_BUNDLE` and `CURL_CA_BUNDLE` names, else the system's.
+    /// A PEM file with certificates that are trusted in addition to the system's. `None`: the
+    /// certificates that the first of `SSL_CERT_FILE` and `SSL_CERT_DIR`, `REQUESTS_CA_BUNDLE`,
+    /// `CURL_CA_BUNDLE` names, or else the system's.
     pub ca_bundle: Option<PathBuf>,
 }
 
-// By hand, as a base URL or a proxy may hold a password that has not been looked at yet.
+// Not derived, because a base URL or a proxy may contain a password that has not been checked yet.
 impl fmt::Debug for HttpSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HttpSettings")
@@ -85,28 +87,50 @@ impl fmt::Debug for HttpSettings {
     }
 }
 
-/// The vendor's service, over the network.
+/// The service, reached over the network.
 ///
-/// Needs no runtime to be made, one with I/O and time to send. Belongs to the process that made it:
-/// after a fork, make another.
+/// Creating it needs no runtime. Sending needs a tokio runtime with I/O and time. It belongs to the
+/// process that created it: after a fork, create another one.
 pub struct HttpTransport {
     shared: Arc<Shared>,
 }
 
+/// The parts of a transport that its requests share.
 struct Shared {
     endpoint: Endpoint,
+    /// The headers that every request has, among them the key.
     headers: HeaderMap,
     client: Client,
     route: Route,
     timeout: Duration,
+    /// A permit for each body that may be large at the same time.
     large_replies: Semaphore,
 }
 
 impl HttpTransport {
-    /// Checks the settings and prepares a client. Nothing is sent, no name is resolved.
+    /// Checks the settings and prepares a client. It sends nothing and resolves no name.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`], naming the setting: `base_url`, `proxy`, `ca_bundle` or `api_key`.
+    /// [`ErrorKind::Config`], which names the setting: `base_url`, `proxy`, `ca_bundle` or
+    /// `api_key`.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use exactbuyer_core::secret::ApiKey;
+    /// use exactbuyer_http::{HttpSettings, HttpTransport};
+    ///
+    /// let transport = HttpTransport::new(HttpSettings {
+    ///     base_url: "http://127.0.0.1:8000".into(),
+    ///     key: ApiKey::new("k-123").unwrap(),
+    ///     timeout: Duration::from_secs(300),
+    ///     connect_timeout: Duration::from_secs(10),
+    ///     proxy: None,
+    ///     ca_bundle: None,
+    /// })?;
+    /// assert!(transport.is_loopback());
+    /// # Ok::<(), exactbuyer_core::error::Error>(())
+    /// ```
     #[expect(clippy::needless_pass_by_value, reason = "the settings end here: their key is wiped")]
     pub fn new(settings: HttpSettings) -> Result<Self, Error> {
         let endpoint = Endpoint::parse(&settings.base_url)?;
@@ -117,13 +141,14 @@ impl HttpTransport {
         Ok(Self { shared: Arc::new(Shared { endpoint, headers, client, route, timeout, large_replies }) })
     }
 
-    /// Where requests go: scheme, host and port, as the limiter tells services apart.
+    /// Scheme, host and port of the service. Enrichers with the same origin and key share one rate
+    /// limiter.
     #[must_use]
     pub fn origin(&self) -> &str {
         self.shared.endpoint.origin()
     }
 
-    /// Whether requests go to this machine, where nothing costs anything.
+    /// Whether requests go to this machine, where they cost nothing.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
         self.shared.endpoint.is_loopback()
@@ -147,6 +172,10 @@ impl Transport for HttpTransport {
 }
 
 impl Shared {
+    /// Sends one request within the time limit.
+    ///
+    /// # Cancel safety
+    /// Not cancel safe: see [`Transport::send`].
     async fn send(&self, request: Request) -> Result<Reply, Failure> {
         if offline() && !self.route.local {
             return Err(Failure::Forbidden(
@@ -162,11 +191,12 @@ impl Shared {
             let body = Body::new(request.body.clone(), departure.clone());
             *outgoing.body_mut() = Some(reqwest::Body::wrap(body));
 
-            // Our own limit, not reqwest's: it ends in a question that only the departure can answer,
-            // whether anything had left by then.
+            // Our own time limit, and not reqwest's. When it ends, we must find out whether
+            // anything has left, and only the departure knows that.
             return match patience.wait(self.client.execute(outgoing)).await {
                 Some(Ok(response)) => {
-                    // Plain HTTP has no tunnel: this is the proxy's own reply, and the service has got nothing.
+                    // Plain HTTP has no tunnel. This is the proxy's own reply, and the service has
+                    // received nothing.
                     if let Some(via) = self.route.via
                         && !self.route.tls
                         && response.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED
@@ -176,8 +206,8 @@ impl Shared {
                     Ok(receive::receive(response, &mut patience, &self.large_replies).await)
                 }
                 Some(Err(error)) if departure.revoke() => {
-                    // The limit for connecting is reqwest's: if it was over because this process was
-                    // stopped, it says nothing, and nothing has left.
+                    // The time limit for connecting is reqwest's. If it ended because this process
+                    // was stopped, it means nothing, and nothing has left.
                     if error.is_timeout() && patience.was_late() {
                         continue;
                     }
@@ -191,11 +221,12 @@ impl Shared {
     }
 }
 
+/// The headers of every request.
 fn headers(key: &ApiKey) -> Result<HeaderMap, Error> {
     let mut value = HeaderValue::from_str(key.expose()).map_err(|_| {
         Error::new(ErrorKind::Config, "api_key holds a character that no HTTP header can carry")
     })?;
-    // Whatever prints a header map prints `Sensitive` in its place.
+    // A debug print of the header map shows `Sensitive` in place of the key.
     value.set_sensitive(true);
     let mut headers = HeaderMap::with_capacity(8);
     headers.insert(HeaderName::from_static(limits::KEY_HEADER), value);
@@ -206,6 +237,7 @@ fn headers(key: &ApiKey) -> Result<HeaderMap, Error> {
     Ok(headers)
 }
 
+/// Whether [`OFFLINE_VARIABLE`] is set at this moment.
 fn offline() -> bool {
     std::env::var_os(OFFLINE_VARIABLE).is_some_and(|value| !value.is_empty() && value != "0")
 }

@@ -1,36 +1,37 @@
-//! Time limits that a stopped process does not use up.
+//! Time limits that do not run out while the process is stopped.
 //!
-//! While a process is stopped (Ctrl-Z), or its machine sleeps, replies arrive and wait in the sockets.
-//! A timer that fires late for this reason says nothing about the service, and the data that has arrived
-//! must be read first. So a time limit is divided into slices, and a slice that took too long counts only
-//! with its intended length.
+//! While a process is stopped (Ctrl-Z), or its machine sleeps, replies arrive and wait in the
+//! sockets. A timer that fires late for this reason says nothing about the service, and the data
+//! that has arrived must be read first. So a time limit is divided into slices, and a slice that
+//! took too long counts only with its intended length.
 
 use std::pin::pin;
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
 
-/// Longest wait between two looks at the clock.
+/// The longest wait between two readings of the clock.
 const SLICE: Duration = Duration::from_secs(1);
 
-/// A timer that fires later than this was held up by more than a busy machine.
+/// If a timer fires later than this, the cause is more than a busy machine.
 const LATE: Duration = Duration::from_millis(100);
 
-/// What is left of a time limit.
+/// The rest of a time limit.
 #[derive(Debug)]
 pub(super) struct Patience {
     left: Duration,
-    /// How often a timer fired late, so far.
+    /// How many timers have fired late so far.
     late: u32,
 }
 
 impl Patience {
+    /// A time limit that begins now.
     pub(super) fn new(limit: Duration) -> Self {
-        // What arrives at the last moment is still to be read, and timers may be a little late.
+        // Timers may be a little late, and data that arrives at the last moment must still be read.
         Self { left: limit.saturating_add(LATE), late: 0 }
     }
 
-    /// The output of the future, if it is ready within the time that is left.
+    /// Waits for the future. `None` if it is not ready within the time that is left.
     pub(super) async fn wait<T>(&mut self, future: impl Future<Output = T>) -> Option<T> {
         let mut future = pin!(future);
         loop {
@@ -41,7 +42,7 @@ impl Patience {
             self.left = self.left.saturating_sub(took.min(slice));
             if took > slice + LATE {
                 self.late += 1;
-                // Enough time to read the data that has arrived meanwhile.
+                // Leave enough time to read the data that has arrived in the meantime.
                 self.left = self.left.max(SLICE);
             }
             if outcome.is_some() || self.left.is_zero() {
@@ -50,7 +51,7 @@ impl Patience {
         }
     }
 
-    /// Whether a timer has fired late since this was last asked.
+    /// Whether a timer has fired late since the last call of this method.
     pub(super) const fn was_late(&mut self) -> bool {
         std::mem::replace(&mut self.late, 0) > 0
     }
@@ -76,7 +77,7 @@ mod tests {
         assert_eq!(patience.wait(std::future::ready(())).await, Some(()));
     }
 
-    /// The clock is moved on while nothing of ours runs, as it does while a process is stopped.
+    /// Advances the clock while none of our code runs, as happens while a process is stopped.
     #[tokio::test(start_paused = true)]
     async fn time_in_which_the_process_was_stopped_does_not_count() {
         for limit in [Duration::from_millis(10), Duration::from_secs(1), Duration::from_mins(1)] {
@@ -84,7 +85,7 @@ mod tests {
             let stopped = async {
                 sleep(limit / 2).await;
                 advance(Duration::from_hours(8)).await;
-                // What came while it was stopped takes a moment to be read.
+                // Reading what arrived while the process was stopped takes a moment.
                 sleep(Duration::from_millis(500)).await;
             };
             assert_eq!(patience.wait(stopped).await, Some(()), "{limit:?}");

@@ -1,4 +1,4 @@
-//! Proxies: which one a request goes through, checked before anything is sent.
+//! Finds and checks the proxy that a request goes through, before anything is sent.
 
 use std::ffi::OsString;
 
@@ -10,10 +10,11 @@ use exactbuyer_core::service::transport::ProxySource;
 
 use super::client::Via;
 
-/// Checks the setting `proxy`, without connecting to the proxy.
+/// Checks the setting `proxy`. It does not connect to the proxy.
 ///
 /// # Errors
-/// [`ErrorKind::Config`], naming `proxy` and never repeating it: it may hold a password.
+/// [`ErrorKind::Config`], which names `proxy`. The message does not contain its value, because that
+/// may contain a password.
 pub fn check_proxy(proxy: &str) -> Result<(), Error> {
     parse_proxy(proxy).map(drop)
 }
@@ -26,7 +27,7 @@ fn parse(text: &str) -> Option<Url> {
     let spelled = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
     let url = Url::parse(&spelled).ok()?;
     let known = matches!(url.scheme(), "http" | "https" | "socks4" | "socks4a" | "socks5" | "socks5h");
-    // reqwest ignores a proxy that its matcher cannot read, and would connect directly.
+    // If reqwest's matcher cannot read a proxy, reqwest ignores it and would connect directly.
     let matcher = Matcher::builder().all(url.as_str()).build();
     let can_be_used = known
         && url.host_str().is_some_and(|host| !host.is_empty())
@@ -40,19 +41,20 @@ pub(super) fn wrong_proxy(name: &str) -> Error {
     Error::new(ErrorKind::Config, message)
 }
 
-/// The variables that name a proxy for https, in the order in which they count. A service that is not on
-/// this machine is never called by http.
+/// The variables that name a proxy for https, in order of priority. A service on another machine is
+/// never called by http.
 const VARIABLES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
 
-/// The proxy that the environment names for this address, if it names one.
+/// The proxy that the environment names for this address. `None` if it names none.
 ///
 /// # Errors
-/// [`ErrorKind::Config`], naming the variable and never repeating it, if its value is no proxy: going
-/// round it would not be what was asked for.
+/// [`ErrorKind::Config`], which names the variable but not its value, if that value is not a proxy.
+/// To connect directly instead would not be what the user has asked for.
 pub(super) fn environment_proxy(url: &Url) -> Result<Option<(Url, ProxySource)>, Error> {
     proxy_of(url, |name| std::env::var_os(name))
 }
 
+/// The same with the environment as an argument, for tests.
 fn proxy_of(
     url: &Url,
     variable: impl Fn(&str) -> Option<OsString>,
@@ -71,13 +73,14 @@ fn proxy_of(
     proxy.ok_or_else(|| wrong_proxy(&format!("the environment variable {name}")))
 }
 
-/// The proxy that the system's own settings (macOS, Windows) name for this address, if they name one.
+/// The proxy that the settings of macOS or Windows name for this address. `None` if they name none.
 pub(super) fn system_proxy(url: &Url) -> Option<Via> {
     let proxy = Matcher::from_system().intercept(&url.as_str().parse().ok()?)?;
     let login = proxy.basic_auth().is_some() || proxy.raw_auth().is_some();
     Some(Via { source: ProxySource::System, login, tls: proxy.uri().scheme_str() == Some("https") })
 }
 
+/// Whether the matcher sends requests to this URL through a proxy.
 fn takes(matcher: &Matcher, url: &str) -> bool {
     url.parse().is_ok_and(|uri| matcher.intercept(&uri).is_some())
 }
@@ -126,7 +129,7 @@ mod tests {
         assert_eq!(proxy(&[("https_proxy", "one.example:1")], url), one());
         assert_eq!(proxy(&[("ALL_PROXY", "one.example:1")], url), one());
         assert_eq!(proxy(&[("HTTPS_PROXY", ""), ("all_proxy", "one.example:1")], url), one());
-        // Those that do not count are not looked at.
+        // Variables with a lower priority are not read.
         assert_eq!(proxy(&[good, ("https_proxy", bad), ("ALL_PROXY", bad), ("HTTP_PROXY", bad)], url), one());
         assert_eq!(proxy(&[("HTTP_PROXY", bad)], url), Ok(None));
         for exempt in ["service.example", ".service.example", "*", "x.example, api.service.example"] {

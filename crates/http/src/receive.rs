@@ -1,4 +1,4 @@
-//! A reply, read: as much of it as is worth having, in as much time as is left.
+//! Reads a reply, as much of it as is useful, in the time that is left.
 
 use std::io::{self, BufRead};
 use std::time::{Duration, SystemTime};
@@ -14,24 +14,27 @@ use exactbuyer_core::service::transport::{Cut, Reply};
 use super::patience::Patience;
 use super::{coding, trouble};
 
-/// Of a refusal only the status matters, and perhaps a line of explanation.
+/// The most bytes that are read of a refusal. Only its status matters, and perhaps a line of
+/// explanation.
 const MAX_REFUSAL_BYTES: usize = 64 * 1024;
 
-/// A body that grows beyond this needs one of [`LARGE_REPLIES`] permits to go on: otherwise a
-/// misbehaving gateway could make every request in flight hold the largest body allowed at once.
+/// A body that grows beyond this needs one of [`LARGE_REPLIES`] permits to continue. Otherwise a
+/// faulty gateway could make every request in flight hold a body of the largest allowed size.
 const LARGE_BODY_BYTES: usize = 16 * 1024 * 1024;
 
-/// How many bodies may be large at the same time. The others wait, holding what they have; as the
-/// ones with a permit need nothing that waits, this cannot lock up, and deadlines go on counting.
+/// How many bodies may be large at the same time. The others keep what they have and wait. This
+/// cannot deadlock, because a body with a permit does not wait for the others. Time limits continue
+/// to run.
 pub(super) const LARGE_REPLIES: usize = 4;
 
-/// No announced length makes us reserve more than this ahead of the bytes.
+/// The most bytes that are reserved because of an announced length, before the bytes arrive.
 const MAX_RESERVED_BYTES: usize = 4 * 1024 * 1024;
 
-/// A wait that is longer is as good as this one, and sums with it cannot overflow.
+/// A longer `Retry-After` is shortened to this, so that sums with it cannot overflow.
 const LONGEST_WAIT: Duration = Duration::from_hours(366 * 24);
 
-/// Reads the reply. There is one from here on, whatever becomes of its body.
+/// Reads the reply. Its status line has arrived, so there is a reply even if reading its body
+/// fails.
 pub(super) async fn receive(
     mut response: Response,
     patience: &mut Patience,
@@ -44,6 +47,7 @@ pub(super) async fn receive(
     Reply { status: status.as_u16(), retry_after, body, cut }
 }
 
+/// Reads and decompresses a body of at most so many bytes, and says what cut it short.
 async fn read(
     response: &mut Response,
     most: usize,
@@ -85,19 +89,19 @@ async fn read(
     match (broken, cut) {
         (None, cut) => (finished(plain), cut),
         (Some(io::ErrorKind::UnexpectedEof), Some(cut)) => (finished(plain), Some(cut)),
-        // As it came: what cannot be read here may still be read by somebody.
+        // Keep the body as it arrived. A person or another program may still be able to read it.
         (Some(_), _) => (finished(raw), Some(Cut::Garbled)),
     }
 }
 
-/// The room for one reply, before and after it is decompressed.
+/// The memory for one reply, before and after decompression.
 struct Room<'a> {
     large_replies: &'a Semaphore,
     permit: Option<SemaphorePermit<'a>>,
 }
 
 impl Room<'_> {
-    /// Adds a piece to a body of at most so many bytes.
+    /// Adds a piece to a body, up to its limit.
     async fn add(
         &mut self,
         body: &mut Vec<u8>,
@@ -121,20 +125,21 @@ impl Room<'_> {
     }
 }
 
+/// The body in a buffer of its own size.
 fn finished(mut body: Vec<u8>) -> Bytes {
     if body.capacity() - body.len() > body.capacity() / 4 {
-        // Records are slices of this buffer and may live long: no unused quarter with them.
+        // Contacts are slices of this buffer and may live long, so it must not keep unused space.
         body.shrink_to_fit();
     }
     Bytes::from(body)
 }
 
-/// `Retry-After` in seconds or as a date (RFC 9110, 10.2.3).
+/// The wait that `Retry-After` asks for, given in seconds or as a date (RFC 9110, section 10.2.3).
 ///
-/// A date counts from the reply's own `Date`, where it has one, so that our clock being wrong does
-/// not matter. One that is over already says nothing, and neither does what is neither form: then
-/// there is no `Retry-After`, and the caller's own patience applies. A number that is too large to
-/// be meant is kept as a very long wait, as the caller has a rule for those.
+/// A date is compared with the reply's own `Date`, if it has one, so that a wrong clock on this
+/// machine does not matter. A date in the past and an unreadable value count as no `Retry-After`;
+/// the caller then chooses the wait. A number that is absurdly large is kept as a very long wait,
+/// because the caller has a rule for those.
 fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
     let value = text(RETRY_AFTER)?;

@@ -1,5 +1,5 @@
-//! Names into addresses, as the system does it. Its error has a type, by which `trouble` finds it wherever it
-//! stands in a chain of errors.
+//! Resolves names as the operating system does. The error has its own type, so that `trouble` finds
+//! it anywhere in a chain of errors.
 
 use std::fmt;
 
@@ -19,7 +19,7 @@ impl Resolve for SystemResolver {
     }
 }
 
-/// A name has no address, or nobody could be asked. Does not say which name.
+/// The name has no address, or the resolver could not be reached. It does not contain the name.
 #[derive(Debug)]
 pub(super) struct Unresolved;
 

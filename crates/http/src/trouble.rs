@@ -1,7 +1,9 @@
-//! What went wrong, in the terms of the [transport](exactbuyer_core::service::transport).
+//! Translates errors of the HTTP libraries into those of the
+//! [`Transport`](exactbuyer_core::service::transport) trait.
 //!
-//! The [departure](super::body) decides whether a request was sent. This file only names the cause, from the
-//! types in the chain of errors. It keeps none of their text, which may hold the URL or a password.
+//! The [departure](super::body) decides whether a request was sent. This file only names the cause,
+//! from the types in the chain of errors. It keeps none of their text, which may contain the URL or
+//! a password.
 
 use std::error::Error as StdError;
 use std::io;
@@ -16,7 +18,7 @@ use exactbuyer_core::service::transport::{Cut, Lost, NotSent, ProxyFailure, TlsF
 use super::client::{Route, Via};
 use super::resolve::Unresolved;
 
-// hyper-util exports the connectors of proxies, but does not export their errors by name.
+// hyper-util exports the connectors for proxies, but not the names of their error types.
 type TunnelError = <Tunnel<HttpConnector> as Service<hyper::Uri>>::Error;
 type SocksError = <SocksV5<HttpConnector> as Service<hyper::Uri>>::Error;
 
@@ -36,25 +38,26 @@ pub(super) fn not_sent(error: &reqwest::Error, route: Route) -> NotSent {
         (Some(_), _) | (_, Some(_)) => ProxyFailure::Connect,
         // The service's time limit covers both connections.
         (None, None) if error.is_timeout() => ProxyFailure::TimedOut,
-        // The proxy has connected us: what failed is TLS with the service.
+        // The proxy has opened the connection. What failed is TLS with the service.
         (None, None) if route.tls => return connection(error, true),
-        // Plain HTTP has no tunnel: the only connection is the one to the proxy.
+        // Plain HTTP has no tunnel. The only connection is the one to the proxy.
         (None, None) => at_proxy(connection(error, via.tls)),
     };
     NotSent::Proxy(failure, via.source)
 }
 
-/// Why nothing was sent when the time for the whole request was up.
+/// Why nothing was sent before the time limit of the whole request.
 pub(super) fn timed_out(route: Route) -> NotSent {
     route.via.map_or(NotSent::TimedOut, |via| NotSent::Proxy(ProxyFailure::TimedOut, via.source))
 }
 
-/// hyper-util has no public name for this type, and its text is fixed.
+/// Whether a SOCKS proxy refused because of the login. hyper-util has no public name for this type,
+/// but its text is fixed.
 fn is_about_login(refusal: &dyn std::fmt::Debug) -> bool {
     format!("{refusal:?}").starts_with("Auth(")
 }
 
-/// Why a connection, with TLS or without, could not be made.
+/// Why a connection, with or without TLS, could not be made.
 fn connection(error: &reqwest::Error, tls: bool) -> NotSent {
     if let Some(error) = find::<rustls::Error>(error) {
         return NotSent::Tls(tls_failure(error));
@@ -69,7 +72,7 @@ fn connection(error: &reqwest::Error, tls: bool) -> NotSent {
     if met(&[io::ErrorKind::ConnectionRefused]) {
         return NotSent::Refused;
     }
-    // TCP cannot fail to connect in these ways, so the handshake had begun.
+    // A TCP connection attempt cannot fail in these ways, so the TLS handshake had begun.
     let broke_off = met(&[
         io::ErrorKind::UnexpectedEof,
         io::ErrorKind::ConnectionReset,
@@ -80,7 +83,7 @@ fn connection(error: &reqwest::Error, tls: bool) -> NotSent {
     if tls && error.is_connect() && broke_off { NotSent::Tls(TlsFailure::Closed) } else { NotSent::Connect }
 }
 
-/// The same failure, of the connection to a proxy.
+/// The same failure, on the connection to a proxy.
 const fn at_proxy(failure: NotSent) -> ProxyFailure {
     match failure {
         NotSent::Dns => ProxyFailure::Dns,
@@ -92,11 +95,13 @@ const fn at_proxy(failure: NotSent) -> ProxyFailure {
     }
 }
 
+/// Why the TLS handshake failed, as far as the user can do something about it.
 fn tls_failure(error: &rustls::Error) -> TlsFailure {
     use rustls::Error as E;
     match error {
         E::InvalidCertificate(why) => match why {
-            // A bad signature is what is found where a trusted authority has the name of the real one.
+            // A bad signature usually means that a trusted authority has the same name as the real
+            // one, but another key.
             CertificateError::UnknownIssuer | CertificateError::BadSignature => TlsFailure::UnknownIssuer,
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
                 TlsFailure::WrongName
@@ -118,13 +123,13 @@ fn tls_failure(error: &rustls::Error) -> TlsFailure {
 }
 
 impl Via {
-    /// What a proxy means that asks for a user name and a password, or refuses them.
+    /// The failure if the proxy asks for a user name and a password, or refuses them.
     pub(super) const fn login_refused(self) -> ProxyFailure {
         if self.login { ProxyFailure::LoginWrong } else { ProxyFailure::LoginMissing }
     }
 }
 
-/// What ended a request that may have been counted.
+/// What ended a request that may have been charged.
 pub(super) fn lost(error: &reqwest::Error) -> Lost {
     if causes(error).filter_map(|cause| cause.downcast_ref::<hyper::Error>()).any(hyper::Error::is_parse) {
         Lost::Garbled
@@ -133,9 +138,9 @@ pub(super) fn lost(error: &reqwest::Error) -> Lost {
     }
 }
 
-/// What cut a body short.
+/// Why a body is incomplete.
 pub(super) fn cut(error: &reqwest::Error) -> Cut {
-    // hyper speaks of the connection and of the transfer coding.
+    // hyper reports failures of the connection and of the transfer coding.
     let by_connection = causes(error).any(<dyn StdError>::is::<hyper::Error>);
     let not_understood = causes(error)
         .filter_map(io_kind)
@@ -143,21 +148,24 @@ pub(super) fn cut(error: &reqwest::Error) -> Cut {
     if by_connection && !not_understood { Cut::Disconnected } else { Cut::Garbled }
 }
 
+/// The kind of an [`io::Error`], or `None` for another error.
 fn io_kind(cause: &(dyn StdError + 'static)) -> Option<io::ErrorKind> {
     cause.downcast_ref::<io::Error>().map(io::Error::kind)
 }
 
+/// The first error of type `T` in the chain.
 fn find<T: StdError + 'static>(error: &reqwest::Error) -> Option<&T> {
     causes(error).find_map(|cause| cause.downcast_ref::<T>())
 }
 
-/// The error and all its causes. An [`io::Error`] around another error, and the error of a SOCKS proxy around
-/// that of its connection, do not return it as their `source`.
+/// The error and all its causes. An [`io::Error`] around another error, and the error of a SOCKS
+/// proxy around that of its connection, do not return that error as their `source`.
 fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn StdError + 'static)> {
     let first: &(dyn StdError + 'static) = error;
     std::iter::successors(Some(first), |&cause| inner(cause))
 }
 
+/// The error that this one wraps.
 fn inner<'a>(cause: &'a (dyn StdError + 'static)) -> Option<&'a (dyn StdError + 'static)> {
     if let Some(wrapped) = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
         return Some(wrapped);

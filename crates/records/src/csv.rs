@@ -1,8 +1,8 @@
-//! Where records and cells of a CSV file begin and end.
+//! Finds the records and cells of a CSV file.
 //!
-//! RFC 4180, read as widely as the files in circulation are written (and as Python's `csv` reads
-//! them): a record ends at `\n`, `\r\n` or `\r`; a quote opens a quoted cell only where a cell
-//! begins; what follows its closing quote belongs to the cell; a quote anywhere else is a character
+//! The format is RFC 4180, as tolerant as Python's `csv`. A record ends at `\n`, `\r\n` or `\r`. A
+//! quote opens a quoted cell only at the start of a cell. Text after its closing quote belongs to
+//! the cell. Any other quote is a normal character.
 //! like any other.
 
 use std::ops::Range;
@@ -12,48 +12,51 @@ use memchr::{memchr, memchr_iter, memchr3};
 use super::csv_block::{CsvBlock, Record};
 use super::{BLOCK_BYTES, Broken, MAX_RECORD_BYTES};
 
-/// What the next byte means.
+/// The position in the grammar, which decides what the next byte means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
-    /// A cell begins.
+    /// At the start of a cell.
     Start,
-    /// In a cell without quotes, or after those of one with quotes.
+    /// In a cell without quotes, or behind the closing quote of a cell.
     Plain,
     /// Between the quotes of a cell.
     Quoted,
-    /// After a quote between quotes: the closing one, or the first of a pair.
+    /// Behind a quote inside quotes. It is the closing one, or the first of a pair.
     Closed,
-    /// After a `\r`, which may be half of a line end.
+    /// Behind a `\r`, which may be half of a line end.
     Return,
 }
 
-/// Cuts a CSV file into records, whatever pieces it comes in. The first record is the header.
+/// Splits a CSV file into records. The bytes may come in pieces of any size. The first record is
+/// the header.
 #[derive(Debug)]
 pub struct CsvSplitter {
     delimiter: u8,
-    /// How many bytes stand before the header.
+    /// The number of bytes before the header.
     preamble: usize,
-    /// How many cells the header has, once it is there.
+    /// The number of cells in the header, once it was read.
     width: Option<usize>,
     bytes: Vec<u8>,
-    /// The next byte to look at.
+    /// The position of the next byte to read.
     at: usize,
     state: State,
-    /// Where each cell ends.
+    /// The position where each cell ends.
     cells: Vec<usize>,
+    /// The complete records that were not returned yet.
     records: Vec<Record>,
-    /// Where the record under way begins, with the blank lines before it.
+    /// The position where the current record begins, including the blank lines before it.
     start: usize,
-    /// Where its first cell begins, and the place of that in `cells`.
+    /// The position of its first cell, and the index of that cell in `cells`.
     first: usize,
     first_cell: usize,
     /// The number of the line at `start`, from 1.
     line: u64,
+    /// Whether no more bytes come.
     ended: bool,
 }
 
 impl CsvSplitter {
-    /// For a file whose cells stand between such delimiters.
+    /// A splitter for files with this delimiter.
     #[must_use]
     pub fn new(delimiter: u8) -> Self {
         Self {
@@ -73,16 +76,16 @@ impl CsvSplitter {
         }
     }
 
-    /// Sets how many bytes stand before the header. They are kept unchanged. To be called before the first
-    /// [`feed`](Self::feed).
+    /// Sets how many bytes come before the header. They are kept unchanged. This must be called
+    /// before the first [`feed`](Self::feed).
     pub fn skip(&mut self, bytes: usize) {
         self.preamble = bytes;
     }
 
-    /// Reads on.
+    /// Reads the next bytes of the file.
     ///
     /// # Errors
-    /// [`Broken`]: a record has more cells than the header, or never ends.
+    /// If a record has more cells than the header, or is longer than 64 MiB.
     pub fn feed(&mut self, bytes: &[u8]) -> Result<(), Broken> {
         const MARK: &[u8] = "\u{feff}".as_bytes();
         self.bytes.extend_from_slice(bytes);
@@ -91,7 +94,7 @@ impl CsvSplitter {
                 return Ok(());
             }
             (self.at, self.first) = (self.preamble, self.preamble);
-            // A byte-order mark stays where it is, and is no part of the first name.
+            // A byte-order mark is kept, but is not part of the first name.
             if self.bytes.len() < MARK.len() && MARK.starts_with(&self.bytes) {
                 return Ok(());
             }
@@ -102,10 +105,10 @@ impl CsvSplitter {
         self.scan()
     }
 
-    /// No more bytes come.
+    /// Announces that no more bytes come.
     ///
     /// # Errors
-    /// [`Broken`]: a quoted cell never ends.
+    /// If a quoted cell has no closing quote.
     pub fn finish(&mut self) -> Result<(), Broken> {
         if self.ended {
             return Ok(());
@@ -130,25 +133,26 @@ impl CsvSplitter {
         Ok(())
     }
 
-    /// The header, once it is there: once.
+    /// The header, once it was read. It is returned only once.
     pub fn header(&mut self) -> Option<CsvBlock> {
         (!self.records.is_empty()).then(|| self.cut(1))
     }
 
-    /// The next records, if there are that many, or so many bytes of them, or no more come. Only
-    /// after the header was taken.
+    /// The next records: `rows` of them, or fewer if they have enough bytes for a block or the file
+    /// has no more. `None` if more bytes are needed. The header must be taken first.
     pub fn take(&mut self, rows: usize) -> Option<CsvBlock> {
         let there = self.records.len();
         let enough = there >= rows || self.ended || self.start >= BLOCK_BYTES;
         (there > 0 && enough).then(|| self.cut(rows.min(there)))
     }
 
-    /// What follows the last record: blank lines. Only at the end.
+    /// The blank lines after the last record. Only valid at the end of the file.
     #[must_use]
     pub fn trailer(&self) -> &[u8] {
         self.bytes.get(self.start..).unwrap_or_default()
     }
 
+    /// Reads all bytes that have arrived.
     fn scan(&mut self) -> Result<(), Broken> {
         while let Some(&byte) = self.bytes.get(self.at) {
             match self.state {
@@ -191,6 +195,10 @@ impl CsvSplitter {
         Ok(())
     }
 
+    /// Ends a cell at the current position.
+    ///
+    /// # Errors
+    /// If the record has more cells than the header.
     fn end_cell(&mut self) -> Result<(), Broken> {
         let byte = self.bytes.get(self.at).copied();
         self.cells.push(self.at);
@@ -205,12 +213,13 @@ impl CsvSplitter {
         Ok(())
     }
 
+    /// Ends a record at the current position. A blank line belongs to the record after it.
     fn end_record(&mut self) -> Result<(), Broken> {
         self.state = State::Start;
         let cells = self.first_cell..self.cells.len();
         let end = self.cells.last().copied().unwrap_or(self.at);
         if cells.len() == 1 && end == self.first && self.width != Some(1) {
-            // A blank line is a record only where a record is one cell.
+            // A blank line is a record only in a file with one column.
             self.cells.pop();
             self.first = self.at;
             return Ok(());
@@ -219,7 +228,7 @@ impl CsvSplitter {
         let width = *self.width.get_or_insert(cells.len());
         let (mut cells, mut end, tail) = (cells, end, end);
         if let Some(last) = self.end_of_extra(&cells, width, tail) {
-            // Some programs write delimiters at the end of a record.
+            // Some programs write extra delimiters at the end of a record.
             end = last;
             cells.end = cells.start + width;
             self.cells.truncate(cells.end);
@@ -238,7 +247,7 @@ impl CsvSplitter {
         Ok(())
     }
 
-    /// Where the last cell that has a name ends, if there are only empty cells after it.
+    /// The end of the last cell that has a name, if all cells behind it are empty.
     fn end_of_extra(&self, cells: &Range<usize>, width: usize, tail: usize) -> Option<usize> {
         let last = cells.start + width.checked_sub(1)?;
         let end = *self.cells.get(last).filter(|_| cells.len() > width)?;
@@ -246,11 +255,12 @@ impl CsvSplitter {
         self.bytes.get(end..tail)?.iter().all(is_nothing).then_some(end)
     }
 
-    /// The number of the line that this byte stands in, from `start` on.
+    /// The number of the line with this byte, counted from `start`.
     fn line_of(&self, at: usize) -> u64 {
         self.line + self.lines(self.start, at)
     }
 
+    /// The number of line ends between two positions.
     fn lines(&self, from: usize, to: usize) -> u64 {
         let text = self.bytes.get(from..to).unwrap_or_default();
         let feeds = memchr_iter(b'\n', text).count();
@@ -258,7 +268,7 @@ impl CsvSplitter {
         lines.try_into().unwrap_or(u64::MAX)
     }
 
-    /// The first so many records, as a block of their own.
+    /// Removes the first `rows` records and returns them as a block.
     fn cut(&mut self, rows: usize) -> CsvBlock {
         let last = rows.checked_sub(1).and_then(|last| self.records.get(last));
         let (bytes, cells) = last.map_or((0, 0), |record| (record.next, record.cells.end));

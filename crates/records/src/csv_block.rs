@@ -1,4 +1,4 @@
-//! Whole records of a CSV file: their cells read, and cells put beside them.
+//! Whole records of a CSV file: reads their cells, and adds cells to them.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -9,26 +9,27 @@ use arrow_array::{RecordBatch, StringArray};
 use super::Broken;
 use super::writing::{CellStyle, CellWriter, writable};
 
-/// One record, by its places in the block.
+/// One record, as positions in the bytes of its block.
 #[derive(Debug, Clone)]
 pub(super) struct Record {
-    /// Where it begins, with the blank lines before it.
+    /// Where it begins, including the blank lines before it.
     pub(super) start: usize,
     /// Where its first cell begins.
     pub(super) first: usize,
     /// Where its last cell ends.
     pub(super) end: usize,
-    /// Where its line ends. Between `end` and this are only extra delimiters.
+    /// Where its line ends. Only extra delimiters are between `end` and this.
     pub(super) tail: usize,
     /// Where the next record begins.
     pub(super) next: usize,
-    /// The places of its cells.
+    /// The range of its cells in the block.
     pub(super) cells: Range<usize>,
     /// The number of its first line in the file, from 1.
     pub(super) line: u64,
 }
 
 impl Record {
+    /// The record after this many bytes and cells were removed from the start of the block.
     pub(super) fn less(self, bytes: usize, cells: usize) -> Self {
         Self {
             start: self.start - bytes,
@@ -41,6 +42,7 @@ impl Record {
         }
     }
 
+    /// The error for a cell that is not UTF-8.
     fn not_text(&self) -> Broken {
         Broken::new(format!(
             "the record in line {} is not UTF-8: convert the file first, as with iconv -f cp1252 -t utf-8",
@@ -49,7 +51,7 @@ impl Record {
     }
 }
 
-/// Whole records of a CSV file, byte for byte.
+/// Whole records of a CSV file, with their bytes unchanged.
 #[derive(Debug)]
 pub struct CsvBlock {
     delimiter: u8,
@@ -71,26 +73,26 @@ impl CsvBlock {
         Self { delimiter, width, bytes, cells, records }
     }
 
-    /// How many records it has.
+    /// The number of records.
     #[must_use]
     pub fn len(&self) -> usize {
         self.records.len()
     }
 
-    /// Whether it has none.
+    /// Whether there are no records.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.records.is_empty()
     }
 
-    /// How many columns the header has.
+    /// The number of columns in the header.
     #[must_use]
     pub fn width(&self) -> usize {
         self.width
     }
 
-    /// The cells of a column, without their quotes; null where a record is too short to have one.
-    /// What is not UTF-8 is replaced: such a cell is looked up by nobody.
+    /// The cells of a column without their quotes. A cell is null if its record is too short. Bytes
+    /// that are not UTF-8 are replaced, because such a cell cannot be looked up.
     #[must_use]
     pub fn column(&self, place: usize) -> StringArray {
         let mut column = StringBuilder::with_capacity(self.len(), 0);
@@ -101,10 +103,10 @@ impl CsvBlock {
         column.finish()
     }
 
-    /// The same, for a file of another kind, where a byte cannot stay what it was.
+    /// The cells of a column, for a file of another format, in which bytes cannot stay unchanged.
     ///
     /// # Errors
-    /// [`Broken`]: a cell is not UTF-8.
+    /// If a cell is not UTF-8.
     pub fn text(&self, place: usize) -> Result<StringArray, Broken> {
         let mut column = StringBuilder::with_capacity(self.len(), 0);
         for record in &self.records {
@@ -115,10 +117,10 @@ impl CsvBlock {
         Ok(column.finish())
     }
 
-    /// Checks that every cell is UTF-8, as [`text`](Self::text) wants it.
+    /// Checks that every cell is UTF-8, as [`text`](Self::text) requires.
     ///
     /// # Errors
-    /// [`Broken`]: a cell is not.
+    /// If a cell is not UTF-8.
     pub fn check_text(&self) -> Result<(), Broken> {
         if std::str::from_utf8(&self.bytes).is_ok() {
             return Ok(());
@@ -127,11 +129,30 @@ impl CsvBlock {
         self.records.iter().find(|record| !is_text(record)).map_or(Ok(()), |record| Err(record.not_text()))
     }
 
-    /// Writes the records with these columns beside them: `added` has as many rows as there are
-    /// records, cells at the places `dropped` are left out.
+    /// Writes the records with more columns to their right. `added` has one row for each record.
+    /// The cells at the indices `dropped` are left out.
     ///
     /// # Errors
-    /// [`Broken`]: a value cannot be written as text.
+    /// If a value cannot be written as text.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    ///
+    /// use arrow_array::{ArrayRef, RecordBatch, StringArray};
+    /// use exactbuyer_records::{CellStyle, CsvSplitter};
+    ///
+    /// let mut csv = CsvSplitter::new(b',');
+    /// csv.feed(b"id\n007\n")?;
+    /// csv.finish()?;
+    /// csv.header();
+    /// let block = csv.take(1_000).unwrap();
+    /// let status: ArrayRef = Arc::new(StringArray::from(vec!["found"]));
+    /// let added = RecordBatch::try_from_iter([("status", status)])?;
+    /// let mut out = Vec::new();
+    /// block.beside(&[added], &[], CellStyle::Plain, &mut out)?;
+    /// assert_eq!(out, b"007,found\n");
+    /// # Ok::<(), exactbuyer_records::Broken>(())
+    /// ```
     pub fn beside(
         &self,
         added: &[RecordBatch],
@@ -157,8 +178,8 @@ impl CsvBlock {
         Ok(())
     }
 
-    /// Writes a record's own cells as they stand, and so many delimiters that what follows stands
-    /// under its name.
+    /// Writes the own cells of a record unchanged, and as many delimiters as a short record needs
+    /// so that the next cell is under its name.
     fn keep(&self, record: &Record, dropped: &[usize], into: &mut Vec<u8>) {
         if dropped.is_empty() {
             into.extend_from_slice(self.slice(record.start..record.end));
@@ -166,7 +187,7 @@ impl CsvBlock {
             into.resize(into.len() + lacking, self.delimiter);
         } else {
             into.extend_from_slice(self.slice(record.start..record.first));
-            // A cell that a short record lacks is kept, too: as an empty one.
+            // A cell that a short record does not have is kept, too, as an empty one.
             let kept = (0..self.width).filter(|place| !dropped.contains(place));
             for (nth, place) in kept.enumerate() {
                 if nth > 0 {
@@ -177,13 +198,14 @@ impl CsvBlock {
         }
     }
 
+    /// The bytes of a cell with its quotes. `None` if the record is too short.
     fn cell(&self, record: &Record, place: usize) -> Option<&[u8]> {
         let at = record.cells.start + place;
         if at >= record.cells.end {
             return None;
         }
         let end = *self.cells.get(at)?;
-        // After the delimiter that ended the cell before.
+        // Behind the delimiter that ended the cell before.
         let start = if place == 0 { record.first } else { self.cells.get(at - 1)? + 1 };
         self.bytes.get(start..end)
     }
@@ -193,7 +215,7 @@ impl CsvBlock {
     }
 }
 
-/// What a cell holds: without its quotes, and of each pair of quotes one.
+/// The text of a cell, without its quotes and with one quote for each pair.
 fn unquoted(cell: &[u8]) -> Cow<'_, [u8]> {
     let Some(mut rest) = cell.strip_prefix(b"\"") else { return Cow::Borrowed(cell) };
     let mut text = Vec::with_capacity(rest.len());

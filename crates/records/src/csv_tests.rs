@@ -1,4 +1,4 @@
-//! What a file is cut into, however it comes, is what it was.
+//! A file that is split in pieces of any size gives the same records, and writing them gives the same file.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use super::CsvSplitter;
 use crate::{CellStyle, CsvBlock};
 
-/// All records, header first, of a file that comes in pieces of this size; and what follows them.
+/// All records of a file that arrives in pieces of this size, the header first, and the bytes after them.
 fn cut(file: &[u8], piece: usize, rows: usize) -> (Vec<CsvBlock>, Vec<u8>) {
     let mut splitter = CsvSplitter::new(b',');
     let mut blocks = Vec::new();
@@ -171,7 +171,7 @@ fn a_spreadsheet_is_given_no_formula() {
     }
 }
 
-/// Text that is hard on whoever looks for quotes and line ends.
+/// Text that is difficult for a search for quotes and line ends.
 fn hostile() -> impl Strategy<Value = String> {
     "([\",;\r\n\t =a\u{feff}é]|\"\"|\r\n){0,40}"
 }

@@ -1,22 +1,33 @@
-//! Where the records of a JSON Lines file begin and end: one object a line.
+//! Finds the records of a JSON Lines file: one object in each line.
 
 use memchr::memchr;
 
 use super::json_block::{JsonBlock, Record};
 use super::{BLOCK_BYTES, Broken, MAX_RECORD_BYTES};
 
-/// Cuts a JSON Lines file into records, whatever pieces it comes in.
+/// Splits a JSON Lines file into records. The bytes may come in pieces of any size.
+///
+/// ```
+/// use exactbuyer_records::JsonSplitter;
+///
+/// let mut json = JsonSplitter::default();
+/// json.feed(b"{\"mail\": \"ana@acme.example\"}\n\n{\"mail\"")?;
+/// json.feed(b": null}")?; // the last line need not have a line end
+/// json.finish();
+/// assert_eq!(json.take(1_000).map(|block| block.len()), Some(2)); // the blank line is not a record
+/// # Ok::<(), exactbuyer_records::Broken>(())
+/// ```
 #[derive(Debug)]
 pub struct JsonSplitter {
     bytes: Vec<u8>,
-    /// The next byte to look at.
+    /// The position of the next byte to read.
     at: usize,
     records: Vec<Record>,
-    /// Where the record under way begins, with the blank lines before it.
+    /// The position where the current record begins, including the blank lines before it.
     start: usize,
-    /// Where the line under way begins.
+    /// The position where the current line begins.
     first: usize,
-    /// Its number, from 1.
+    /// The number of this line, from 1.
     line: u64,
     ended: bool,
 }
@@ -28,10 +39,10 @@ impl Default for JsonSplitter {
 }
 
 impl JsonSplitter {
-    /// Reads on.
+    /// Reads the next bytes of the file.
     ///
     /// # Errors
-    /// [`Broken`]: a line never ends.
+    /// If a line is longer than 64 MiB.
     pub fn feed(&mut self, bytes: &[u8]) -> Result<(), Broken> {
         self.bytes.extend_from_slice(bytes);
         while let Some(ahead) = memchr(b'\n', self.bytes.get(self.at..).unwrap_or_default()) {
@@ -49,7 +60,7 @@ impl JsonSplitter {
         Ok(())
     }
 
-    /// No more bytes come.
+    /// Announces that no more bytes come.
     pub fn finish(&mut self) {
         if !self.ended {
             self.ended = true;
@@ -57,19 +68,21 @@ impl JsonSplitter {
         }
     }
 
-    /// The next records, if there are that many, or so many bytes of them, or no more come.
+    /// The next records: `rows` of them, or fewer if they have enough bytes for a block or the file
+    /// has no more. `None` if more bytes are needed.
     pub fn take(&mut self, rows: usize) -> Option<JsonBlock> {
         let there = self.records.len();
         let enough = there >= rows || self.ended || self.start >= BLOCK_BYTES;
         (there > 0 && enough).then(|| self.cut(rows.min(there)))
     }
 
-    /// What follows the last record: blank lines. Only at the end.
+    /// The blank lines after the last record. Only valid at the end of the file.
     #[must_use]
     pub fn trailer(&self) -> &[u8] {
         self.bytes.get(self.start..).unwrap_or_default()
     }
 
+    /// Ends a line at the current position.
     fn end_line(&mut self) {
         let whole = self.bytes.get(self.first..self.at).unwrap_or_default();
         let mark = if self.line == 1 && whole.starts_with("\u{feff}".as_bytes()) { 3 } else { 0 };
@@ -79,14 +92,14 @@ impl JsonSplitter {
         let (first, line) = (self.first + before, self.line);
         self.line += 1;
         self.first = self.at;
-        // A blank line is no record.
+        // A blank line is not a record.
         if length > 0 {
             self.records.push(Record { start: self.start, first, end: first + length, next: self.at, line });
             self.start = self.at;
         }
     }
 
-    /// The first so many records, as a block of their own.
+    /// Removes the first `rows` records and returns them as a block.
     fn cut(&mut self, rows: usize) -> JsonBlock {
         let bytes =
             rows.checked_sub(1).and_then(|last| self.records.get(last)).map_or(0, |record| record.next);

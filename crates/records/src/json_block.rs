@@ -1,4 +1,4 @@
-//! Whole records of a JSON Lines file: their members read, and members put beside them.
+//! Whole records of a JSON Lines file: reads their members, and adds members to them.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -12,10 +12,10 @@ use serde_json::value::RawValue;
 use super::Broken;
 use super::table::JsonColumns;
 
-/// One record, by its places in the block.
+/// One record, as positions in the bytes of its block.
 #[derive(Debug, Clone)]
 pub(super) struct Record {
-    /// Where it begins, with the blank lines before it.
+    /// Where it begins, including the blank lines before it.
     pub(super) start: usize,
     /// Where its object begins.
     pub(super) first: usize,
@@ -28,6 +28,7 @@ pub(super) struct Record {
 }
 
 impl Record {
+    /// The record after this many bytes were removed from the start of the block.
     pub(super) fn less(self, bytes: usize) -> Self {
         Self {
             start: self.start - bytes,
@@ -39,7 +40,7 @@ impl Record {
     }
 }
 
-/// Whole records of a JSON Lines file, byte for byte.
+/// Whole records of a JSON Lines file, with their bytes unchanged.
 #[derive(Debug)]
 pub struct JsonBlock {
     bytes: Vec<u8>,
@@ -51,22 +52,22 @@ impl JsonBlock {
         Self { bytes, records }
     }
 
-    /// How many records it has.
+    /// The number of records.
     #[must_use]
     pub fn len(&self) -> usize {
         self.records.len()
     }
 
-    /// Whether it has none.
+    /// Whether there are no records.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.records.is_empty()
     }
 
-    /// Calls this with every name of every record.
+    /// Calls `each` with every member name of every record.
     ///
     /// # Errors
-    /// [`Broken`]: a line is no JSON object.
+    /// If a line is not a JSON object.
     pub fn names(&self, mut each: impl FnMut(&str)) -> Result<(), Broken> {
         for record in &self.records {
             self.members(record)?.iter().for_each(|(name, _)| each(name));
@@ -74,11 +75,11 @@ impl JsonBlock {
         Ok(())
     }
 
-    /// What stands under this name: the texts of a list, or the one text of anything else; null
-    /// where there is nothing.
+    /// The values of the member `name`: the texts of a list, or the one text of another value. Null
+    /// if a record has no such member.
     ///
     /// # Errors
-    /// [`Broken`]: a line is no JSON object.
+    /// If a line is not a JSON object.
     pub fn column(&self, name: &str) -> Result<ListArray, Broken> {
         let mut column = ListBuilder::new(StringBuilder::new());
         for record in &self.records {
@@ -88,7 +89,7 @@ impl JsonBlock {
                     let json = value.get();
                     let list: Option<Vec<&RawValue>> =
                         json.starts_with('[').then(|| serde_json::from_str(json).ok()).flatten();
-                    // What is no list is a list of one.
+                    // A value that is not a list counts as a list with one element.
                     for value in list.unwrap_or_else(|| vec![value]) {
                         column.values().append_option(text(value));
                     }
@@ -99,11 +100,11 @@ impl JsonBlock {
         Ok(column.finish())
     }
 
-    /// What stands under each of these names, for a file of another kind: a string as it is, anything
-    /// else as its JSON text.
+    /// The values of these members, for a file of another format: the text of a string, and the
+    /// JSON text of any other value.
     ///
     /// # Errors
-    /// [`Broken`]: a line is no JSON object, or has a member of another name, which would be lost.
+    /// If a line is not a JSON object, or has another member, which would be lost.
     pub fn texts(&self, names: &[String]) -> Result<Vec<StringArray>, Broken> {
         let places: HashMap<&str, usize> =
             names.iter().enumerate().map(|(place, name)| (name.as_str(), place)).collect();
@@ -119,7 +120,7 @@ impl JsonBlock {
                         record.line
                     )));
                 };
-                // Of a name that stands twice the last one counts, as in Python.
+                // If a name occurs twice, the last value counts, as in Python.
                 *place = Some(value);
             }
             for (column, value) in columns.iter_mut().zip(&values) {
@@ -129,11 +130,11 @@ impl JsonBlock {
         Ok(columns.iter_mut().map(StringBuilder::finish).collect())
     }
 
-    /// Writes the records with these columns beside them: `added` has as many rows as there are
-    /// records, members named in `dropped` are left out, columns named in `as_json` hold JSON already.
+    /// Writes the records with more members. `added` has one row for each record. The members in
+    /// `dropped` are left out. The columns in `as_json` contain JSON already.
     ///
     /// # Errors
-    /// [`Broken`]: a line is no JSON object, or has a member of the name of an added column.
+    /// If a line is not a JSON object, or has a member with the name of an added column.
     pub fn beside(
         &self,
         added: &[RecordBatch],
@@ -157,7 +158,7 @@ impl JsonBlock {
         Ok(())
     }
 
-    /// Writes an object up to its last brace; whether anything is in it.
+    /// Writes an object without its last brace. Returns whether it has a member.
     fn keep(
         &self,
         record: &Record,
@@ -179,7 +180,8 @@ impl JsonBlock {
             into.extend_from_slice(whole);
             return Ok(!members.is_empty());
         }
-        // The blanks after a value are the value's; the comma is left out with the member after it.
+        // The blanks behind a value belong to the value. A comma is left out together with the
+        // member behind it.
         let base = text.as_ptr().addr();
         let (mut before, mut any, mut kept) = (1, false, false);
         into.push(b'{');
@@ -204,13 +206,18 @@ impl JsonBlock {
         Ok(any)
     }
 
+    /// The value of a member, or `None` if the record does not have it.
     fn member(&self, record: &Record, name: &str) -> Result<Option<&RawValue>, Broken> {
-        // Of a name that stands twice the last one counts, as in Python.
+        // If a name occurs twice, the last value counts, as in Python.
         let members = self.members(record)?;
         let named = members.into_iter().rev().find(|(other, _)| other == name);
         Ok(named.map(|(_, value)| value).filter(|value| value.get() != "null"))
     }
 
+    /// All members of a record, in order.
+    ///
+    /// # Errors
+    /// If the line is not a JSON object.
     fn members(&self, record: &Record) -> Result<Vec<(Cow<'_, str>, &RawValue)>, Broken> {
         let text = self.slice(record.first, record.end);
         serde_json::from_slice(text).map(|Members(members)| members).map_err(|error| {
@@ -233,17 +240,18 @@ impl JsonBlock {
     }
 }
 
-/// A string as it is, `null` as nothing, anything else as its JSON text.
+/// The text of a string, nothing for `null`, and the JSON text of any other value.
 fn text(value: &RawValue) -> Option<Cow<'_, str>> {
     let json = value.get();
     match json.as_bytes().first() {
         Some(b'n') => None,
-        // Half of a surrogate pair has no text: then, too, its JSON stands for it.
+        // Half of a surrogate pair has no text. Its JSON is used instead.
         Some(b'"') => Some(serde_json::from_str::<String>(json).map_or(Cow::Borrowed(json), Cow::Owned)),
         _ => Some(Cow::Borrowed(json)),
     }
 }
 
+/// The members of an object in order, including those that occur twice.
 struct Members<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
 
 #[derive(serde::Deserialize)]

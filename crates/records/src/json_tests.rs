@@ -1,4 +1,4 @@
-//! What a file of objects is cut into is what it was, and members are put into it where they belong.
+//! Splitting and writing a JSON Lines file gives the same file, and members are added in the right place.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 

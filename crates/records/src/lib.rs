@@ -1,10 +1,22 @@
-//! RECORDS: text files as rows. CSV and JSON Lines are cut into records, cells are read out of them,
-//! and columns are put beside them, every byte that was there before kept as it was. Pure: bytes in,
-//! bytes out; nothing is known here of files, requests or Python.
+//! Text files as rows. CSV and JSON Lines files are split into records, cells are read from them,
+//! and columns are added to them. All bytes of the file stay unchanged. Pure: bytes in, bytes out.
+//! It knows nothing of files, requests or Python.
 //!
-//! A [`CsvSplitter`] or [`JsonSplitter`] takes bytes as they come, in pieces cut anywhere, and gives
-//! blocks of whole records ([`CsvBlock`], [`JsonBlock`]). What stands between two records (line
-//! ends, blank lines) belongs to one of them, so that blocks written out again are the file again.
+//! A [`CsvSplitter`] or [`JsonSplitter`] takes bytes in pieces of any size, and returns blocks of
+//! whole records ([`CsvBlock`], [`JsonBlock`]). The bytes between two records (line ends, blank
+//! lines) belong to one of them, so that writing all blocks gives the file again.
+//!
+//! ```
+//! use exactbuyer_records::CsvSplitter;
+//!
+//! let mut csv = CsvSplitter::new(b',');
+//! csv.feed(b"name,email\nAna,ana@acme.example\n")?;
+//! csv.finish()?;
+//! let header = csv.header().map(|block| block.width());
+//! let rows = csv.take(1_000).map(|block| block.len());
+//! assert_eq!((header, rows), (Some(2), Some(1)));
+//! # Ok::<(), exactbuyer_records::Broken>(())
+//! ```
 
 mod csv;
 mod csv_block;
@@ -23,8 +35,8 @@ pub use writing::CellStyle;
 
 use std::fmt;
 
-/// A file that is not what it should be; one line that says where, and what to do next. Never holds
-/// what the file holds.
+/// What is wrong with a file: one line that says where, and what to do next. It contains nothing of
+/// the file's content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Broken(String);
 
@@ -48,8 +60,8 @@ impl From<arrow_schema::ArrowError> for Broken {
     }
 }
 
-/// Most bytes of one record: beyond that a quote or a line end is missing, and memory has an end.
+/// The most bytes of one record. In a longer record, a quote or a line end is missing.
 const MAX_RECORD_BYTES: usize = 64 << 20;
 
-/// Bytes after which a block is handed out although it has fewer rows than were asked for.
+/// The bytes after which a block is returned even if it has fewer rows than requested.
 const BLOCK_BYTES: usize = 4 << 20;

@@ -1,4 +1,4 @@
-//! Whole record batches as lines of text: for rows that come from a file of another kind.
+//! Writes whole record batches as lines of text, for rows from a file of another format.
 
 use arrow_array::RecordBatch;
 
@@ -6,10 +6,10 @@ use super::Broken;
 use super::values::{write_text, write_value};
 use super::writing::{CellStyle, CellWriter, quoted, writable};
 
-/// Writes a batch as records of a CSV file; `style` says how columns of this name are written.
+/// Writes a batch as records of a CSV file. `style` returns how the columns of a name are written.
 ///
 /// # Errors
-/// [`Broken`]: a value cannot be written as text.
+/// If a value cannot be written as text.
 pub fn csv_lines(
     batch: &RecordBatch,
     delimiter: u8,
@@ -31,7 +31,15 @@ pub fn csv_lines(
     Ok(())
 }
 
-/// Writes texts as one record of a CSV file: its header.
+/// Writes texts as one record of a CSV file, such as its header.
+///
+/// ```
+/// use exactbuyer_records::csv_record;
+///
+/// let mut line = Vec::new();
+/// csv_record(["name", "a, b"].into_iter(), b',', &mut line);
+/// assert_eq!(line, b"name,\"a, b\"\n");
+/// ```
 pub fn csv_record<'a>(cells: impl Iterator<Item = &'a str>, delimiter: u8, into: &mut Vec<u8>) {
     let began = into.len();
     for (nth, cell) in cells.enumerate() {
@@ -43,18 +51,19 @@ pub fn csv_record<'a>(cells: impl Iterator<Item = &'a str>, delimiter: u8, into:
     end_record(began, into);
 }
 
+/// Ends a record that began at this position of `into`, with a line end.
 fn end_record(began: usize, into: &mut Vec<u8>) {
     if into.len() == began {
-        // A record of one empty cell would be a blank line, which is no record.
+        // A record with one empty cell would be a blank line, and so would not be a record.
         into.extend_from_slice(b"\"\"");
     }
     into.push(b'\n');
 }
 
-/// Writes a batch as lines of JSON; columns named in `as_json` hold JSON already.
+/// Writes a batch as lines of JSON. The columns in `as_json` contain JSON already.
 ///
 /// # Errors
-/// [`Broken`]: a value cannot be written as text.
+/// If a value cannot be written as text.
 pub fn json_lines(batch: &RecordBatch, as_json: &[String], into: &mut Vec<u8>) -> Result<(), Broken> {
     let columns = JsonColumns::of(batch, as_json);
     for row in 0..batch.num_rows() {
@@ -65,10 +74,10 @@ pub fn json_lines(batch: &RecordBatch, as_json: &[String], into: &mut Vec<u8>) -
     Ok(())
 }
 
-/// The columns of a batch, as members of objects.
+/// The columns of a batch, to be written as members of objects.
 pub(super) struct JsonColumns<'a> {
     batch: &'a RecordBatch,
-    /// Of each column its name as JSON, and whether it holds JSON.
+    /// For each column, its name as JSON, and whether it contains JSON already.
     columns: Vec<(Vec<u8>, bool)>,
 }
 
@@ -82,12 +91,13 @@ impl<'a> JsonColumns<'a> {
         Self { batch, columns: columns.collect() }
     }
 
-    /// Whether a column is called so.
+    /// Whether a column has this name.
     pub(super) fn has(&self, name: &str) -> bool {
         self.batch.schema_ref().fields().iter().any(|field| field.name() == name)
     }
 
-    /// Writes the members of a row; `after` another one, there is a comma first.
+    /// Writes the members of a row. `after` says whether another member comes before them, so that
+    /// a comma is needed.
     pub(super) fn write(&self, row: usize, after: bool, into: &mut Vec<u8>) -> Result<(), Broken> {
         for (nth, ((name, is_json), array)) in self.columns.iter().zip(self.batch.columns()).enumerate() {
             if after || nth > 0 {
@@ -97,7 +107,7 @@ impl<'a> JsonColumns<'a> {
             into.push(b':');
             match arrow_array::cast::AsArray::as_string_opt::<i32>(array) {
                 Some(texts) if *is_json && arrow_array::Array::is_valid(texts, row) => {
-                    // Between its tokens JSON may break lines, and then be no line any more.
+                    // JSON may have line breaks between its tokens. They would end the line.
                     let json = texts.value(row).bytes();
                     into.extend(json.map(|byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { byte }));
                 }

@@ -1,4 +1,4 @@
-//! Values of Arrow's columns as JSON.
+//! Writes values of Arrow columns as JSON.
 
 use std::io::Write as _;
 
@@ -11,7 +11,7 @@ use arrow_schema::DataType;
 
 use super::Broken;
 
-/// Whether a value of this type holds values.
+/// Whether values of this type contain other values.
 pub(super) fn is_nested(data_type: &DataType) -> bool {
     use DataType as D;
     matches!(
@@ -27,7 +27,7 @@ pub(super) fn is_nested(data_type: &DataType) -> bool {
     )
 }
 
-/// Moments in a zone that only a name tells are read in UTC: the same moments.
+/// Converts timestamps with a named time zone to UTC. They stay the same moments.
 pub(super) fn read_in_utc(array: &ArrayRef) -> Result<ArrayRef, Broken> {
     match array.data_type() {
         DataType::Timestamp(unit, Some(_)) => {
@@ -37,7 +37,8 @@ pub(super) fn read_in_utc(array: &ArrayRef) -> Result<ArrayRef, Broken> {
     }
 }
 
-/// Writes a value as JSON: numbers and truths as such, lists and objects as such, anything else as text.
+/// Writes a value as JSON: numbers, booleans, lists and objects in their JSON form, any other value
+/// as text.
 pub(super) fn write_value(array: &ArrayRef, row: usize, into: &mut Vec<u8>) -> Result<(), Broken> {
     use DataType as D;
     if !array.is_valid(row) || matches!(array.data_type(), D::Null) {
@@ -51,7 +52,7 @@ pub(super) fn write_value(array: &ArrayRef, row: usize, into: &mut Vec<u8>) -> R
         D::Boolean => write_display(array.as_boolean().value(row), into),
         D::Float16 => write_float(array.as_primitive::<Float16Type>().value(row).into(), into),
         D::Float32 => {
-            // By its own digits, not by those of the nearest double.
+            // With the digits of the 32-bit float, not with those of the nearest 64-bit float.
             let number = array.as_primitive::<Float32Type>().value(row);
             if number.is_finite() { write_display(number, into) } else { into.extend_from_slice(b"null") }
         }
@@ -103,14 +104,14 @@ fn write_list(items: &ArrayRef, into: &mut Vec<u8>) -> Result<(), Broken> {
     Ok(())
 }
 
-/// Writes text as a JSON string.
+/// Writes a text as a JSON string.
 pub(super) fn write_text(text: &str, into: &mut Vec<u8>) {
     // Writing into memory cannot fail.
     let _ = serde_json::to_writer(into, text);
 }
 
 fn write_float(number: f64, into: &mut Vec<u8>) {
-    // What is not finite becomes null: JSON has no word for it.
+    // JSON has no infinities and no NaN; they become null.
     let _ = serde_json::to_writer(into, &number);
 }
 

@@ -1,4 +1,4 @@
-//! Values of Arrow's columns as cells of a CSV file.
+//! Writes values of Arrow columns as cells of a CSV file.
 
 use std::fmt::Write as _;
 
@@ -11,20 +11,20 @@ use memchr::{memchr, memchr3};
 use super::Broken;
 use super::values::{is_nested, read_in_utc, write_value};
 
-/// Stands between the values of a list.
+/// The separator of list values.
 const BETWEEN: &str = ";";
 
 /// How cells are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum CellStyle {
-    /// As they are.
+    /// Unchanged.
     #[default]
     Plain,
-    /// With an apostrophe before text that a spreadsheet would take for a formula.
+    /// With an apostrophe before text that a spreadsheet would read as a formula.
     Defused,
 }
 
-/// One column, as cells. A null is an empty cell.
+/// Writes the cells of one column. A null becomes an empty cell.
 pub(super) struct CellWriter<'a> {
     values: Values<'a>,
     delimiter: u8,
@@ -35,11 +35,11 @@ enum Values<'a> {
     Text(&'a StringArray),
     Texts(&'a ListArray, &'a StringArray),
     Nested(&'a ArrayRef),
-    /// Text of a rarer type, or no text at all.
+    /// Text of a less common type, or values that are not text.
     Other(ArrayFormatter<'a>, &'a ArrayRef),
 }
 
-/// Columns as they can be written: moments with a zone's name in UTC.
+/// The columns in a form that can be written: timestamps with a named time zone in UTC.
 pub(super) fn writable(batch: &RecordBatch) -> Result<RecordBatch, Broken> {
     let columns = batch.columns().iter().map(read_in_utc).collect::<Result<Vec<_>, _>>()?;
     let fields = batch.schema_ref().fields().iter().zip(&columns);
@@ -50,7 +50,7 @@ pub(super) fn writable(batch: &RecordBatch) -> Result<RecordBatch, Broken> {
 }
 
 impl<'a> CellWriter<'a> {
-    /// A writer for each column; `style` says how those of this name are written.
+    /// A writer for each column. `style` returns how the columns of a name are written.
     pub(super) fn of(
         batch: &'a RecordBatch,
         delimiter: u8,
@@ -103,6 +103,7 @@ impl<'a> CellWriter<'a> {
         Ok(())
     }
 
+    /// Writes a text, with an apostrophe if the style asks for one.
     fn text(&self, text: &str, into: &mut Vec<u8>) {
         if self.style == CellStyle::Defused && is_formula(text) {
             quoted(format!("'{text}").as_bytes(), self.delimiter, into);
@@ -133,6 +134,7 @@ fn unsayable(array: &ArrayRef) -> Broken {
     Broken::new(format!("a value of type {} cannot be written as text", array.data_type()))
 }
 
+/// The values of a list with [`BETWEEN`] between them.
 fn joined(lists: &ListArray, texts: &StringArray, row: usize) -> String {
     let offsets = lists.value_offsets();
     let place =
@@ -141,21 +143,22 @@ fn joined(lists: &ListArray, texts: &StringArray, row: usize) -> String {
     items.map(|item| texts.value(item)).collect::<Vec<_>>().join(BETWEEN)
 }
 
-/// Whether a spreadsheet may take this for a formula. Phone numbers as E.164 has them are none, nor
-/// are several of them.
+/// Whether a spreadsheet may read this text as a formula. A phone number in E.164 form is not a
+/// formula, and neither is a list of them.
 fn is_formula(text: &str) -> bool {
-    // The wide forms, too: some spreadsheets read them as the narrow ones.
+    // Include the full-width forms, which some spreadsheets read as the normal ones.
     let begins = text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']);
     begins && !text.split(BETWEEN).all(is_e164)
 }
 
+/// Whether `text` is `+` and 2 to 15 digits, and nothing else.
 fn is_e164(text: &str) -> bool {
     text.strip_prefix('+').is_some_and(|digits| {
         (2..=15).contains(&digits.len()) && digits.bytes().all(|digit| digit.is_ascii_digit())
     })
 }
 
-/// Writes a cell, in quotes where it needs them.
+/// Writes a cell, with quotes if it needs them.
 pub(super) fn quoted(cell: &[u8], delimiter: u8, into: &mut Vec<u8>) {
     if memchr3(delimiter, b'\n', b'\r', cell).is_none() && memchr(b'"', cell).is_none() {
         into.extend_from_slice(cell);

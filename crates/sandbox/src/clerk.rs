@@ -1,5 +1,5 @@
-//! Where calls are decided: who may call, what it costs, what the answer is. Pure but for its own
-//! state: moments are arguments (the date in `Retry-After` alone is not), sockets are unknown here.
+//! Decides each request: who may send it, what it costs, and what the reply is. It has only its own
+//! state. Times are arguments (except the date in `Retry-After`), and it knows no sockets.
 
 use std::borrow::Cow;
 use std::time::{Duration, Instant, SystemTime};
@@ -18,34 +18,41 @@ use super::query::{self, Asked, Form, Query};
 use super::reply::{Contacts, Reply};
 use super::window::Window;
 
-/// The vendor, without the wire.
+/// The service without its network.
 #[derive(Debug)]
 pub(super) struct Clerk {
     options: Options,
     people: People,
+    /// The results that were set in advance, by the folded form of their identifiers.
     pins: HashMap<String, Pin>,
+    /// The folded forms of values that are refused.
     rejected: HashSet<String>,
+    /// The faults, in the order in which they were added.
     rules: Vec<BadLuck>,
     window: Window,
+    /// `None` for unlimited credits.
     credits_left: Option<u64>,
     ledger: Ledger,
+    /// The moment from which the ledger counts times.
     started: Instant,
-    /// How often everything was forgotten: a request that arrived before is not on these books.
+    /// How often the sandbox was reset. A request that arrived before the last reset is not in this
+    /// ledger.
     epoch: u64,
 }
 
-/// A request that has arrived: its place in the books, and the luck it has.
+/// A request that has arrived: its number in the ledger, and its fault.
 #[derive(Debug)]
 pub(super) struct Arrival {
     number: u32,
     epoch: u64,
+    /// Whether it is a `POST` to the path of the call. Other requests are never charged.
     is_call: bool,
-    /// The bad luck that strikes it.
+    /// The fault that strikes it, if any.
     pub(super) luck: Option<BadLuck>,
 }
 
 impl Arrival {
-    /// Whether it is cut off before its body is read.
+    /// Whether its connection is reset before its body is read.
     pub(super) fn is_reset_unread(&self) -> bool {
         self.luck.as_ref().is_some_and(|luck| luck.fault() == Fault::ResetBeforeBilling)
     }
@@ -58,7 +65,8 @@ pub(super) struct Headers<'a> {
     pub(super) content_type: Option<&'a [u8]>,
 }
 
-/// Where one folded spelling stands in the scratch text, with its hash and whether it is a match.
+/// The position of one folded identifier in the scratch text, with its hash and whether it is a
+/// match.
 struct Look {
     start: usize,
     end: usize,
@@ -67,7 +75,7 @@ struct Look {
 }
 
 impl Clerk {
-    /// One that has seen nothing yet.
+    /// A clerk that has not seen any request.
     pub(super) fn new(options: Options, now: Instant) -> Self {
         Self {
             people: People::new(options.seed, options.match_rate),
@@ -83,7 +91,7 @@ impl Clerk {
         }
     }
 
-    /// As new, but for the requests still waiting.
+    /// Resets everything except the requests that still wait.
     pub(super) fn forget(&mut self) {
         self.pins.clear();
         self.rejected.clear();
@@ -94,37 +102,37 @@ impl Clerk {
         self.epoch += 1;
     }
 
-    /// The books.
+    /// The ledger.
     pub(super) fn ledger(&mut self) -> &mut Ledger {
         &mut self.ledger
     }
 
-    /// Settles what an identifier leads to.
+    /// Sets the result of an identifier.
     pub(super) fn pin(&mut self, value: &str, pin: Pin) {
         self.pins.insert(field_types::infer(value).1, pin);
     }
 
-    /// Refuses every call that holds the value.
+    /// Refuses every request that contains the value.
     pub(super) fn reject(&mut self, value: &str) {
         self.rejected.insert(field_types::infer(value).1);
     }
 
-    /// Adds a rule.
+    /// Adds a fault.
     pub(super) fn fail(&mut self, rule: BadLuck) {
         self.rules.push(rule);
     }
 
-    /// Pays credits in.
+    /// Adds credits to the account.
     pub(super) fn top_up(&mut self, credits: u64) {
         self.credits_left = self.credits_left.map(|left| left.saturating_add(credits));
     }
 
-    /// Credits left, where they are limited.
+    /// The credits that are left; `None` if they are unlimited.
     pub(super) fn credits_left(&self) -> Option<u64> {
         self.credits_left
     }
 
-    /// Notes a request of which the head was read.
+    /// Notes a request whose head was read, and decides which fault strikes it.
     pub(super) fn arrive(
         &mut self,
         method: &str,
@@ -144,7 +152,7 @@ impl Clerk {
         arrival
     }
 
-    /// Decides a request of which the body was read, too.
+    /// Decides a request whose body was read, too.
     pub(super) fn answer(
         &mut self,
         arrival: &Arrival,
@@ -175,7 +183,8 @@ impl Clerk {
         }
     }
 
-    /// A call that reached the vendor: its answer, its lookups, its cost; or a refusal.
+    /// Decides a request that no fault kept from the service: its reply, its lookups and its cost;
+    /// or a refusal.
     fn call(
         &mut self,
         arrival: &Arrival,
@@ -191,7 +200,7 @@ impl Clerk {
         if !accepted {
             return Err(Reply::status(401, "API key is invalid"));
         }
-        // Whoever asked before everything was forgotten takes no room in what came after.
+        // A request from before the last reset does not count against the rate after it.
         let on_these_books = arrival.epoch == self.epoch;
         if let Some(limit) = self.options.requests_per_minute.filter(|_| on_these_books) {
             self.window.admit(limit, now).map_err(|wait| self.too_fast(wait))?;
@@ -211,6 +220,7 @@ impl Clerk {
         self.enrich(arrival, &query).map(|(reply, billed)| (reply, lookups, billed))
     }
 
+    /// The reply to a request that exceeds the rate.
     fn too_fast(&self, wait: Duration) -> Reply {
         let mut reply = Reply::status(429, "Too Many Requests");
         let wait_s = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
@@ -226,6 +236,7 @@ impl Clerk {
         reply
     }
 
+    /// Answers the lookups of a request and charges for them, if the credits are enough.
     fn enrich(&mut self, arrival: &Arrival, query: &Query<'_>) -> Result<(Reply, u32), Reply> {
         let mut contacts = Contacts::begin(query.asked.len());
         let mut looks = Vec::with_capacity(query.asked.len());
@@ -238,7 +249,7 @@ impl Clerk {
             }
             let hash = self.people.hash(*field_type, &folded);
             let pin = if self.pins.is_empty() { None } else { self.pins.get(&folded) };
-            // What serde could borrow had nothing to escape.
+            // If serde could borrow the text, it has no escapes.
             let plain = matches!(value, Cow::Borrowed(_));
             let found = contacts.push(value, plain, |out| match pin {
                 Some(Pin::Nobody) => false,
@@ -256,7 +267,7 @@ impl Clerk {
             text.push_str(&folded);
             looks.push(Look { start, end: text.len(), hash, found });
         }
-        // Whoever asked before everything was forgotten gets an answer, and is on no books.
+        // A request from before the last reset gets a reply, but is not in the ledger.
         if arrival.epoch != self.epoch {
             return Ok((contacts.finish(billed, arrival.luck.as_ref()), billed));
         }

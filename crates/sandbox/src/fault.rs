@@ -1,6 +1,6 @@
-//! Bad luck: everything that can go wrong between a client and the vendor, by name.
+//! Faults: everything that can go wrong between a client and the service, by name.
 //!
-//! Owns the list and when each happens; `server` and `reply` make it so.
+//! This module owns the list, and when each fault happens. `server` and `reply` carry them out.
 
 use std::time::Duration;
 
@@ -123,7 +123,7 @@ impl Fault {
         !free || self.status_after_billing().is_some()
     }
 
-    /// The status that it answers with instead of 200, if that is what it does.
+    /// The status with which it replies instead of 200; `None` if it does something else.
     #[must_use]
     pub const fn status(self) -> Option<u16> {
         Some(match self {
@@ -148,6 +148,7 @@ impl Fault {
         })
     }
 
+    /// The status of a fault that strikes after the request was charged.
     const fn status_after_billing(self) -> Option<u16> {
         Some(match self {
             Self::Status500AfterBilling => 500,
@@ -158,14 +159,25 @@ impl Fault {
         })
     }
 
-    /// This fault, for the request of that number (the first that arrives is 1).
+    /// This fault for the request with this number. The first request that arrives has the number
+    /// 1.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use exactbuyer_sandbox::Fault;
+    ///
+    /// // The first three requests meet a busy service, which asks for 5 s.
+    /// let busy = Fault::Status503.always().times(3).retry_after("5");
+    /// let late = Fault::Slow.on_request(4).pause(Duration::from_secs(2));
+    /// ```
     #[must_use]
     pub fn on_request(self, number: u32) -> BadLuck {
         BadLuck::new(self, When::Request(number))
     }
 
-    /// This fault, for each request with that probability, decided by the sandbox's seed and the
-    /// request's number.
+    /// This fault for each request with this probability, in 0..=1. The sandbox's seed and the
+    /// request's number decide, so that a run can be repeated.
     #[must_use]
     pub fn by_chance(self, probability: f64) -> BadLuck {
         BadLuck::new(self, When::Chance(probability))
@@ -179,13 +191,15 @@ impl Fault {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
+/// Which requests a fault strikes.
 enum When {
     Request(u32),
     Chance(f64),
     Always,
 }
 
-/// A fault and when it happens. Of several that fit a request, the one told first happens.
+/// A fault, and the requests that it strikes. If several faults fit a request, the one that was
+/// added first strikes.
 #[derive(Debug, Clone)]
 pub struct BadLuck {
     fault: Fault,
@@ -201,30 +215,31 @@ impl BadLuck {
         Self { fault, when, left: None, pause: None, location: None, retry_after: None }
     }
 
-    /// No more often than that.
+    /// Limits how often the fault strikes.
     #[must_use]
     pub fn times(mut self, times: u32) -> Self {
         self.left = Some(times);
         self
     }
 
-    /// How long [`Fault::Slow`] waits (one second, if not said) and [`Fault::Drip`] pauses before
-    /// each byte (50 ms); any other answer waits that long, too.
+    /// The time that [`Fault::Slow`] waits (by default one second), and the pause of
+    /// [`Fault::Drip`] before each byte (by default 50 ms). With any other fault, the reply is late
+    /// by this time.
     #[must_use]
     pub fn pause(mut self, pause: Duration) -> Self {
         self.pause = Some(pause);
         self
     }
 
-    /// Where a redirect leads. If not said: to another path of the same sandbox, whose ledger then
-    /// shows whether anybody went there, and with what.
+    /// The target of a redirect. By default it is another path of the same sandbox, so that the
+    /// ledger shows whether a client followed the redirect, and what it sent.
     #[must_use]
     pub fn to(mut self, location: impl Into<Box<str>>) -> Self {
         self.location = Some(location.into());
         self
     }
 
-    /// The text of `Retry-After`, for the faults that answer with a status.
+    /// The text of the header `Retry-After`, for faults that reply with a status.
     #[must_use]
     pub fn retry_after(mut self, text: impl Into<Box<str>>) -> Self {
         self.retry_after = Some(text.into());
@@ -236,21 +251,22 @@ impl BadLuck {
         self.fault
     }
 
-    /// The pause, where one was named.
+    /// The pause, if it was set.
     pub(super) const fn named_pause(&self) -> Option<Duration> {
         self.pause
     }
 
-    /// Where to, where that was named.
+    /// The target of a redirect, if it was set.
     pub(super) fn location(&self) -> Option<&str> {
         self.location.as_deref()
     }
 
-    /// The text of `Retry-After`, where it was named.
+    /// The text of `Retry-After`, if it was set.
     pub(super) fn named_retry_after(&self) -> Option<&str> {
         self.retry_after.as_deref()
     }
 
+    /// Whether this rule, the `nth_rule` of the sandbox, strikes the request with this number.
     fn strikes(&self, seed: u64, nth_rule: usize, number: u32) -> bool {
         if self.left == Some(0) {
             return false;
@@ -265,7 +281,8 @@ impl BadLuck {
         }
     }
 
-    /// The bad luck that strikes the request of that number, if any; uses one of its times up.
+    /// The fault that strikes the request with this number. It counts as one of the times of its
+    /// rule.
     pub(super) fn strike(rules: &mut [Self], seed: u64, number: u32) -> Option<Self> {
         let struck = rules.iter_mut().enumerate().find(|(nth, rule)| rule.strikes(seed, *nth, number));
         struck.map(|(_, rule)| {

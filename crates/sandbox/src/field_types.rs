@@ -33,6 +33,7 @@ pub(super) fn fold(field_type: FieldType, value: &str, out: &mut String) {
     }
 }
 
+/// Writes `value` in lower case, without an allocation if it is ASCII.
 fn lower(value: &str, out: &mut String) {
     if value.is_ascii() {
         out.push_str(value);
@@ -74,8 +75,8 @@ pub(super) fn infer(value: &str) -> (FieldType, String) {
     (field_type, folded)
 }
 
-/// A number that stands for one identifier in one seed, on every machine and in every release: the
-/// hashers of the standard library and of hashbrown promise neither.
+/// The hash of an identifier for a seed. It is the same on every machine and in every release; the
+/// hashers of the standard library and of hashbrown do not guarantee that.
 pub(super) fn hash(seed: u64, field_type: FieldType, folded: &str) -> u64 {
     const ODD: u64 = 0x9E37_79B9_7F4A_7C15;
     let mut state = seed ^ (u64::from(field_type.number()) + 1).wrapping_mul(ODD);

@@ -1,7 +1,8 @@
-//! The vendor's books: what arrived, and who was billed for what, how often.
+//! The sandbox's ledger: which requests arrived, which identifiers were looked up, and what was
+//! charged for them.
 //!
-//! Compact, because a benchmark bills millions: every identifier's text is kept once, an entry is
-//! three numbers.
+//! It is compact, because a benchmark charges for millions of lookups: the text of each identifier
+//! is kept once, and a lookup is three numbers.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,25 +17,24 @@ use super::field_types;
 /// One request as it arrived, whatever became of it.
 #[derive(Debug, Clone, serde::Serialize)]
 pub struct Request {
-    /// Which one it was: the first is 1.
+    /// Its number in order of arrival, from 1.
     pub number: u32,
     /// When its head was read, from the sandbox's start, on a clock that never goes back.
     #[serde(rename = "arrived_s", serialize_with = "as_seconds")]
     pub arrived: Duration,
-    /// Its method and path.
+    /// Its method and path, such as `POST /v1/bulk-enrich`.
     pub target: Box<str>,
     /// The names of its headers, in lower case.
     pub header_names: Arc<[Box<str>]>,
-    /// Bytes of body that were read; none where the fault struck before.
+    /// How many bytes of its body were read. 0 if a fault struck before.
     pub body_bytes: u64,
-    /// The status it was to be answered with, though the client may have left before; `None` where it
-    /// got no answer.
+    /// The status of its reply, even if the client had left before. `None` if it got no reply.
     pub status: Option<u16>,
-    /// The bad luck it had.
+    /// The fault that it met, if any.
     pub fault: Option<Fault>,
-    /// Lookups it asked for; 0 where it was refused.
+    /// How many lookups it asked for. 0 if it was refused.
     pub lookups: u32,
-    /// Credits it was charged.
+    /// How many credits it was charged.
     pub credits: u32,
 }
 
@@ -43,67 +43,76 @@ fn as_seconds<S: serde::Serializer>(duration: &Duration, into: S) -> Result<S::O
 }
 
 impl Request {
-    /// Whether it carried a header of that name; give it in lower case.
+    /// Whether it had a header with this name, which must be in lower case.
     #[must_use]
     pub fn has_header(&self, name: &str) -> bool {
         self.header_names.iter().any(|known| &**known == name)
     }
 }
 
-/// One lookup of an accepted call.
+/// One lookup of an accepted request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Entry<'a> {
-    /// The number of the request that asked.
+    /// The number of the request.
     pub request: u32,
-    /// The field type it asked by.
+    /// The field type of the identifier.
     pub field_type: FieldType,
-    /// The identifier, in the sandbox's folded spelling (lower case, digits only, no scheme): two
-    /// spellings of one identifier are one.
+    /// The identifier in the sandbox's own folded form (lower case, digits only, no scheme). Two
+    /// spellings of one identifier have the same form.
     pub value: &'a str,
-    /// What it cost: 1 for a match, 0 for none.
+    /// What it was charged: 1 credit for a match, 0 for no match.
     pub credits: u32,
 }
 
 #[derive(Debug, Clone, Copy)]
+/// An identifier that was looked up, and how often.
 struct Known {
     hash: u64,
+    /// The position of its folded form in `text`.
     start: usize,
     len: usize,
     field_type: FieldType,
+    /// How often it was looked up in accepted requests.
     asked: u32,
+    /// How often it was charged.
     billed: u32,
 }
 
 #[derive(Debug, Clone, Copy)]
+/// One lookup, as numbers.
 struct Row {
     request: u32,
+    /// The index of its identifier in [`Ledger::known`].
     known: u32,
     credits: u32,
 }
 
-/// The books, as they stood when they were asked for.
+/// The ledger at the moment when it was copied.
 #[derive(Debug, Clone, Default)]
 pub struct Ledger {
     seed: u64,
     requests: Vec<Request>,
     rows: Vec<Row>,
     known: Vec<Known>,
+    /// Indices into `known`, by the hash of the identifier.
     index: HashTable<u32>,
+    /// The folded forms of all identifiers, one after the other.
     text: String,
     credits: u64,
+    /// Requests that wait for their replies at this moment.
     in_flight: u32,
     most_in_flight: u32,
     connections: u32,
 }
 
 impl Ledger {
-    /// Every request, in order of arrival.
+    /// All requests, in order of arrival.
     #[must_use]
     pub fn requests(&self) -> &[Request] {
         &self.requests
     }
 
-    /// Every lookup of every accepted call, in order.
+    /// All lookups of accepted requests, in order.
     #[must_use]
     pub fn entries(&self) -> impl ExactSizeIterator<Item = Entry<'_>> {
         self.rows.iter().map(|row| {
@@ -117,38 +126,39 @@ impl Ledger {
         })
     }
 
-    /// All credits charged.
+    /// The sum of all credits that were charged.
     #[must_use]
     pub const fn credits(&self) -> u64 {
         self.credits
     }
 
-    /// How often this identifier was billed, however it is spelled.
+    /// How many times this identifier was charged. Its spelling does not matter.
     #[must_use]
     pub fn times_billed(&self, value: &str) -> u32 {
         self.find_inferred(value).map_or(0, |known| known.billed)
     }
 
-    /// How often this identifier was asked for in accepted calls, however it is spelled.
+    /// How many times this identifier was looked up in accepted requests. Its spelling does not
+    /// matter.
     #[must_use]
     pub fn times_asked(&self, value: &str) -> u32 {
         self.find_inferred(value).map_or(0, |known| known.asked)
     }
 
-    /// Every identifier asked for in accepted calls: field type, folded spelling, times asked, times
-    /// billed; in order of first appearance.
+    /// All identifiers that were looked up in accepted requests, in order of their first lookup:
+    /// field type, folded form, how often it was looked up, how often it was charged.
     #[must_use]
     pub fn identifiers(&self) -> impl ExactSizeIterator<Item = (FieldType, &str, u32, u32)> {
         self.known.iter().map(|known| (known.field_type, self.text_of(known), known.asked, known.billed))
     }
 
-    /// Most requests that were waiting for their answer at the same time.
+    /// The largest number of requests that waited for their replies at the same time.
     #[must_use]
     pub const fn most_in_flight(&self) -> u32 {
         self.most_in_flight
     }
 
-    /// Connections accepted.
+    /// The number of connections that were accepted.
     #[must_use]
     pub const fn connections(&self) -> u32 {
         self.connections
@@ -158,6 +168,7 @@ impl Ledger {
         self.text.get(known.start..known.start + known.len).unwrap_or_default()
     }
 
+    /// The identifier with this text, whose field type is inferred.
     fn find_inferred(&self, value: &str) -> Option<&Known> {
         let (field_type, folded) = field_types::infer(value);
         let is_it = |known: &Known| known.field_type == field_type && self.text_of(known) == folded;
@@ -166,15 +177,15 @@ impl Ledger {
         self.known.get(at(*nth))
     }
 
-    /// Empty books; the seed is that of the hashes it will be given.
+    /// An empty ledger. `seed` is the seed of the hashes that it will get.
     pub(super) fn new(seed: u64) -> Self {
         Self { seed, ..Self::default() }
     }
 
-    /// Notes a request; its number is one more than the last one's.
+    /// Adds a request and returns its number, which is one more than the last one.
     pub(super) fn arrive(&mut self, arrived: Duration, target: Box<str>, names: &[&str]) -> u32 {
         let number = u32::try_from(self.requests.len() + 1).unwrap_or(u32::MAX);
-        // Most requests carry the same headers as the one before.
+        // Most requests have the same headers as the one before.
         let same = self
             .requests
             .last()
@@ -197,12 +208,12 @@ impl Ledger {
         number
     }
 
-    /// The request of that number, to note more about it.
+    /// The request with this number, so that more can be noted about it.
     pub(super) fn request(&mut self, number: u32) -> Option<&mut Request> {
         self.requests.get_mut(at(number.checked_sub(1)?))
     }
 
-    /// Notes one lookup of an accepted call; `hash` is the identifier's own.
+    /// Adds one lookup of an accepted request. `hash` is the hash of its identifier.
     pub(super) fn look_up(
         &mut self,
         request: u32,
@@ -234,23 +245,23 @@ impl Ledger {
         self.credits += u64::from(credits);
     }
 
-    /// One more request waits for its answer.
+    /// Counts one more request that waits for its reply.
     pub(super) fn begin(&mut self) {
         self.in_flight += 1;
         self.most_in_flight = self.most_in_flight.max(self.in_flight);
     }
 
-    /// One less.
+    /// Counts one request less.
     pub(super) fn end(&mut self) {
         self.in_flight = self.in_flight.saturating_sub(1);
     }
 
-    /// One more connection.
+    /// Counts one more connection.
     pub(super) fn connect(&mut self) {
         self.connections += 1;
     }
 
-    /// Empty books; requests still waiting stay counted as such.
+    /// Empties the ledger. Requests that still wait for their replies remain counted as waiting.
     pub(super) fn forget(&mut self) {
         *self = Self {
             seed: self.seed,

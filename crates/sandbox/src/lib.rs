@@ -1,9 +1,10 @@
-//! The stand-in vendor: a server on this machine that speaks the vendor's documented protocol,
-//! invents the people, keeps the books, and has bad luck on request.
+//! A stand-in for the service: a server on this machine that speaks the documented protocol,
+//! invents people, keeps a ledger, and fails on request.
 //!
-//! For people who try the client, or test their own pipelines, without a key or a cent; and for the
-//! client's own tests. Owns everything on the vendor's side of the wire; knows nothing of the
-//! client's rooms but the vendor's numbers ([`exactbuyer_core::service::limits`]) and the names of field types.
+//! It is for people who try the client or test their own programs without a key and without cost,
+//! and for the client's own tests. It owns the service's side of the protocol. Of the client, it
+//! knows only the service's numbers ([`exactbuyer_core::service::limits`]) and the names of the
+//! field types.
 //!
 //! ```
 //! use exactbuyer_sandbox::{Fault, Options, Sandbox};
@@ -12,7 +13,7 @@
 //! let sandbox = Sandbox::start(Options { seed: 1, credits: Some(500), ..Options::default() })?;
 //! sandbox.nobody("ana@x.example");
 //! sandbox.fail(Fault::ResetAfterBilling.on_request(3));
-//! // … run a client against `sandbox.url()`, then ask who was billed:
+//! // … run a client against `sandbox.url()`, then look up what was charged:
 //! assert_eq!(sandbox.ledger().times_billed("ana@x.example"), 0);
 //! # Ok(())
 //! # }
@@ -49,14 +50,14 @@ use clerk::Clerk;
 use pin::Pin;
 use server::SharedClerk;
 
-/// Connections that may wait to be accepted: more than a client opens at once.
+/// How many connections may wait to be accepted. A client opens fewer at once.
 const BACKLOG: u32 = 4_096;
 
-/// A key that every sandbox takes that was not set up with another.
+/// The key that [`Sandbox::api_key`] returns if the sandbox accepts any key.
 const ANY_KEY: &str = "sandbox-key";
 
-/// A running sandbox, on a thread of its own. Dropping it stops it at once: whoever still waits for
-/// an answer is disconnected.
+/// A running sandbox with its own thread. Dropping it stops it at once: clients that still wait for
+/// a reply are disconnected.
 #[derive(Debug)]
 pub struct Sandbox {
     clerk: SharedClerk,
@@ -68,10 +69,12 @@ pub struct Sandbox {
 }
 
 impl Sandbox {
-    /// Starts one on the loopback interface; it answers when this returns.
+    /// Starts a sandbox on the loopback interface. It accepts connections when this function
+    /// returns.
     ///
     /// # Errors
-    /// Where the port is taken, `match_rate` is not a share, or the machine gives no thread or socket.
+    /// If the port is taken, `match_rate` is not in 0..=1, or the operating system gives no thread
+    /// or socket.
     pub fn start(options: Options) -> io::Result<Self> {
         if !(0.0..=1.0).contains(&options.match_rate) {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "match_rate must be from 0 to 1"));
@@ -80,7 +83,7 @@ impl Sandbox {
         let listener = {
             let _inside = runtime.enter();
             let socket = TcpSocket::new_v4()?;
-            // A port that was just left may be taken again.
+            // A port that another process has just released may be used again.
             socket.set_reuseaddr(true)?;
             let bound = socket.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, options.port)));
             bound.map_err(|error| not_bound(options.port, &error))?;
@@ -105,36 +108,47 @@ impl Sandbox {
         })
     }
 
-    /// Its base URL: what a client takes for the vendor's.
+    /// The base URL to give to a client, such as `http://127.0.0.1:40123`.
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// Where it listens.
+    /// The address on which it listens.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// A key that it accepts.
+    /// An API key that it accepts.
     #[must_use]
     pub fn api_key(&self) -> &str {
         &self.api_key
     }
 
-    /// Whether this process is the one that started it. After a `fork`, the child can call it by its
-    /// URL, but must not touch its books: nothing here would ever unlock them.
+    /// Whether this process started it. After a `fork`, the child can send requests to its URL, but
+    /// must not use its ledger: a lock that a thread of the parent held would never be released in
+    /// the child.
     #[must_use]
     pub fn is_here(&self) -> bool {
         self.process == std::process::id()
     }
 
-    /// From now on this identifier belongs to this person: a JSON object, handed out as it is written
-    /// here. It is a match whatever the match rate, unless `required_fields` asks for what it lacks.
+    /// Assigns a person to this identifier from now on. `contact` is a JSON object, which is
+    /// returned exactly as it is written here. It is a match whatever the match rate, unless
+    /// `required_fields` asks for a field that it lacks.
     ///
     /// # Errors
-    /// Where the text is no JSON object.
+    /// If `contact` is not a JSON object.
+    ///
+    /// ```
+    /// use exactbuyer_sandbox::{Options, Sandbox};
+    ///
+    /// let sandbox = Sandbox::start(Options::default())?;
+    /// sandbox.person("ana@acme.example", r#"{"full_name": "Ana Almeida"}"#)?;
+    /// assert!(sandbox.person("ana@acme.example", "[]").is_err());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn person(&self, value: &str, contact: &str) -> io::Result<()> {
         let no_object = || {
             io::Error::new(io::ErrorKind::InvalidInput, "a pinned contact must be one object of sound JSON")
@@ -144,46 +158,47 @@ impl Sandbox {
         Ok(())
     }
 
-    /// From now on this identifier belongs to nobody.
+    /// Makes this identifier a miss from now on.
     pub fn nobody(&self, value: &str) {
         server::lock(&self.clerk).pin(value, Pin::Nobody);
     }
 
-    /// From now on every call that holds this value is refused with 400.
+    /// Refuses with 400, from now on, every request that contains this value.
     pub fn reject(&self, value: &str) {
         server::lock(&self.clerk).reject(value);
     }
 
-    /// Adds bad luck.
+    /// Adds a fault that will strike requests.
     pub fn fail(&self, rule: BadLuck) {
         server::lock(&self.clerk).fail(rule);
     }
 
-    /// Pays credits in, where they are limited.
+    /// Adds credits to the account. Without a limit on credits, it does nothing.
     pub fn top_up(&self, credits: u64) {
         server::lock(&self.clerk).top_up(credits);
     }
 
-    /// Credits left, where they are limited.
+    /// The credits that are left; `None` if they are unlimited.
     #[must_use]
     pub fn credits_left(&self) -> Option<u64> {
         server::lock(&self.clerk).credits_left()
     }
 
-    /// A copy of the books as they stand.
+    /// A copy of the ledger as it is now.
     #[must_use]
     pub fn ledger(&self) -> Ledger {
         server::lock(&self.clerk).ledger().clone()
     }
 
-    /// Forgets everything since the start: books, pins, bad luck, the rate limit's window; credits are
-    /// as they were. Requests still waiting are answered and are on no books.
+    /// Sets everything back to the state after the start: the ledger, persons and misses, faults,
+    /// the window of the rate limit, and the credits. Requests that still wait get their replies,
+    /// but are in no ledger.
     pub fn reset(&self) {
         server::lock(&self.clerk).forget();
     }
 }
 
-/// Why the port cannot be had, and what to do.
+/// An error that says why the port cannot be used, and what to do.
 fn not_bound(port: u16, error: &io::Error) -> io::Error {
     let message = format!("port {port} of this machine cannot be had ({error}): take another, or 0 for any");
     io::Error::new(error.kind(), message)
@@ -195,12 +210,12 @@ impl Drop for Sandbox {
         if self.is_here() {
             drop(stop);
             if let Some(thread) = thread {
-                // A server that panicked has nothing to say to whoever is done with it.
+                // If the server panicked, its owner, who is done with it, need not know.
                 let _ = thread.join();
             }
         } else {
-            // In a forked child the thread does not exist, and waking it would reach into the parent
-            // through the file descriptors they share.
+            // In a forked child the thread does not exist. Waking it would affect the parent
+            // through the file descriptors that the two share.
             std::mem::forget((stop, thread));
         }
     }

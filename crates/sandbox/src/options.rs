@@ -1,4 +1,4 @@
-//! How a sandbox is set up.
+//! The options of a sandbox.
 
 use std::time::Duration;
 
@@ -20,20 +20,22 @@ pub enum RetryAfter {
 #[derive(Debug, Clone, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Options {
-    /// The port to listen on, on the loopback interface; 0: any that is free.
+    /// The port on the loopback interface; 0 for any free port.
     pub port: u16,
-    /// What people exist, and when chance strikes.
+    /// Determines which people exist and which requests are struck by faults with a probability.
+    /// The same seed always gives the same results.
     pub seed: u64,
-    /// The share of identifiers that belong to somebody, before `required_fields`.
+    /// The share of identifiers that belong to a person, in 0..=1. `required_fields` then reduces
+    /// the matches.
     pub match_rate: f64,
     /// How long each answer takes. Any number of requests wait at the same time.
     #[serde(rename = "latency_s", deserialize_with = "seconds")]
     pub latency: Duration,
-    /// Credits on the account; `None`: unlimited. A call that needs more than are left, or meets
-    /// none, is refused whole.
+    /// The credits of the account; `None` for unlimited. A request that costs more than is
+    /// left, or that arrives when nothing is left, is refused as a whole.
     pub credits: Option<u64>,
-    /// Calls accepted in any 60 s; `None`: any number. One that is refused for being beyond that, or for
-    /// its key, takes no room.
+    /// How many requests are accepted in any 60 s; `None` for any number. A request that is refused
+    /// for its rate or its key does not count.
     pub requests_per_minute: Option<u32>,
     /// How a refused call learns when to send again; `None`: not at all, as the vendor documents nothing.
     pub retry_after: Option<RetryAfter>,

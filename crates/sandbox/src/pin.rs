@@ -1,4 +1,4 @@
-//! What was settled beforehand about an identifier: a person, or nobody.
+//! Identifiers whose result was set in advance: a person, or a miss.
 
 use std::fmt;
 
@@ -6,20 +6,21 @@ use serde::de::{self, Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAcces
 
 use super::query::Required;
 
-/// What an identifier leads to.
+/// The result of an identifier.
 #[derive(Debug)]
 pub(super) enum Pin {
-    /// This contact, as its text says, which has what can be required.
+    /// This contact, as JSON text, and which of the fields it has that can be required.
     Person(Box<str>, Required),
-    /// Nobody.
+    /// A miss.
     Nobody,
 }
 
-/// Whether a field holds anything. Everything else is skipped unread, because a pinned contact may
-/// hold what JSON allows and serde does not, such as half a surrogate pair.
+/// Whether a field has a value. Everything else is skipped without decoding, because a contact may
+/// contain text that JSON allows and serde does not, such as half of a surrogate pair.
 #[derive(Debug, Default)]
 struct Filled(bool);
 
+/// The fields of a contact that a request may require, and whether each has a value.
 #[derive(Debug, Default, serde::Deserialize)]
 #[serde(default)]
 struct Fields {
@@ -30,10 +31,10 @@ struct Fields {
 }
 
 impl Pin {
-    /// Pins a contact by its JSON text; `None` where that is no object.
+    /// A result with this contact, given as JSON text. `None` if it is not an object.
     pub(super) fn person(contact: &str) -> Option<Self> {
         let contact = contact.trim();
-        // serde would take a list for a struct.
+        // serde would accept a list in the place of a struct.
         let fields: Fields = contact.starts_with('{').then(|| serde_json::from_str(contact).ok())??;
         let has = Required::of(
             fields.current_work_email.0,
@@ -51,7 +52,7 @@ impl<'de> Deserialize<'de> for Filled {
     }
 }
 
-/// Sees whether there is anything.
+/// Finds out whether a value is present, without keeping it.
 struct Look;
 
 impl<'de> Visitor<'de> for Look {

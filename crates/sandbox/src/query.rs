@@ -1,5 +1,5 @@
-//! How a call is read: a form whose two fields hold JSON text, or a JSON body. Borrowed from the
-//! body wherever it can be.
+//! Reads a request: a form whose two fields contain JSON text, or a JSON body. It borrows from the
+//! body where it can.
 
 use std::borrow::Cow;
 
@@ -8,13 +8,12 @@ use serde::Deserialize;
 use exactbuyer_core::identifier::FieldType;
 use exactbuyer_core::service::limits;
 
-/// A set of what `required_fields` may name, one bit each, in the order of
-/// [`limits::REQUIRED_FIELDS`].
+/// A set of field names, as one bit for each of [`limits::REQUIRED_FIELDS`], in their order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Required(u8);
 
 impl Required {
-    /// What somebody with these has.
+    /// The fields of a person who has these kinds of identifiers.
     #[allow(clippy::fn_params_excessive_bools)] // One for each thing that can be required.
     pub(super) const fn of(work_email: bool, personal_email: bool, phone: bool, profile: bool) -> Self {
         Self(
@@ -26,11 +25,12 @@ impl Required {
         )
     }
 
-    /// Whether all of `other` is in it.
+    /// Whether it contains all fields of `other`.
     pub(super) const fn covers(self, other: Self) -> bool {
         self.0 & other.0 == other.0
     }
 
+    /// The set of one field, given its name. `None` if the name is unknown.
     fn named(name: &str) -> Option<Self> {
         limits::REQUIRED_FIELDS.iter().position(|known| *known == name).map(|bit| Self(1 << bit))
     }
@@ -41,19 +41,20 @@ impl Required {
 pub(super) struct Asked<'a> {
     /// Its field type.
     pub(super) field_type: FieldType,
-    /// Its value as it was spelled.
+    /// Its value as the client wrote it.
     pub(super) value: Cow<'a, str>,
 }
 
-/// One call, read.
+/// A request that was read.
 #[derive(Debug)]
 pub(super) struct Query<'a> {
-    /// What is asked, in order.
+    /// The lookups, in order.
     pub(super) asked: Vec<Asked<'a>>,
-    /// What a match must have.
+    /// The fields that a match must have.
     pub(super) required: Required,
 }
 
+/// The field types, by the names that the service uses.
 #[derive(Deserialize)]
 struct Entry<'a> {
     field_type: FieldType,
@@ -61,12 +62,14 @@ struct Entry<'a> {
     value: Cow<'a, str>,
 }
 
+/// An entry of `required_fields` as it is written.
 #[derive(Deserialize)]
 struct Field<'a> {
     #[serde(borrow)]
     field_type: Cow<'a, str>,
 }
 
+/// A JSON body as it is written.
 #[derive(Deserialize)]
 struct Body<'a> {
     #[serde(borrow)]
@@ -78,7 +81,7 @@ struct Body<'a> {
 const NOT_A_LIST: &str = "query_list must be a JSON list of {\"field_type\": name, \"value\": text}";
 const NOT_FIELDS: &str = "required_fields must be a JSON list of {\"field_type\": name}";
 
-/// The two fields of a form, decoded: what a [`Query`] borrows from.
+/// The two decoded fields of a form. A [`Query`] borrows from them.
 #[derive(Debug, Default)]
 pub(super) struct Form<'a> {
     query_list: Option<Cow<'a, str>>,
@@ -86,7 +89,7 @@ pub(super) struct Form<'a> {
 }
 
 impl<'a> Form<'a> {
-    /// Takes a form body apart.
+    /// Reads the body of a form.
     pub(super) fn read(body: &'a [u8]) -> Self {
         let mut form = Self::default();
         for (name, text) in form_urlencoded::parse(body) {
@@ -99,10 +102,10 @@ impl<'a> Form<'a> {
         form
     }
 
-    /// The call that the form spells.
+    /// The request that the form contains.
     ///
     /// # Errors
-    /// What is wrong with it, without a word of what it says.
+    /// What is wrong with the form. The text does not contain any of it.
     pub(super) fn query(&self) -> Result<Query<'_>, &'static str> {
         let list = self.query_list.as_deref().ok_or("query_list is missing")?;
         let query_list = serde_json::from_str(list).map_err(|_| NOT_A_LIST)?;
@@ -114,14 +117,15 @@ impl<'a> Form<'a> {
     }
 }
 
-/// The call that a JSON body spells.
+/// The request that a JSON body contains.
 ///
 /// # Errors
-/// What is wrong with it, without a word of what it says.
+/// What is wrong with the body. The text does not contain any of it.
 pub(super) fn from_json(body: &[u8]) -> Result<Query<'_>, &'static str> {
     check(serde_json::from_slice(body).map_err(|_| NOT_A_LIST)?)
 }
 
+/// Checks the limits of the service: the number of lookups and the names of the required fields.
 fn check(body: Body<'_>) -> Result<Query<'_>, &'static str> {
     if body.query_list.is_empty() {
         return Err("query_list is empty");

@@ -1,4 +1,4 @@
-//! What an answer says and in which manner it goes out. Pure: `server` puts it on the wire.
+//! The content of a reply, and how it is sent. Pure; `server` sends it.
 
 use std::io::Write as _;
 use std::sync::OnceLock;
@@ -11,7 +11,7 @@ use flate2::{Compression, Crc};
 use super::fault::{BadLuck, Fault};
 use super::people::write_text;
 
-/// An answer.
+/// A reply.
 #[derive(Debug)]
 pub(super) struct Reply {
     pub(super) status: u16,
@@ -21,36 +21,38 @@ pub(super) struct Reply {
     pub(super) gzipped: bool,
     pub(super) body: Bytes,
     pub(super) manner: Manner,
-    /// How long it takes before anything goes out.
+    /// How long the sandbox waits before it sends anything.
     pub(super) delay: Duration,
 }
 
-/// How an answer goes out, or does not.
+/// How a reply is sent, or not sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Manner {
-    /// As HTTP has it.
+    /// As HTTP prescribes.
     Whole,
-    /// This many bytes of the body, then the end of the connection.
+    /// This many bytes of the body; then the connection is closed.
     Cut(usize),
-    /// The same, in chunks, without the last one.
+    /// As [`Manner::Cut`], with the chunked transfer coding and without the last chunk.
     CutChunked(usize),
-    /// A byte per pause.
+    /// One byte at a time, with this pause before each.
     Drip(Duration),
-    /// The body, in chunks, and white space for ever.
+    /// The body in chunks, and after it white space without an end.
     Endless,
-    /// The end of the connection instead of an answer.
+    /// The connection is closed, and no reply is sent.
     Close,
-    /// A reset of the connection instead of an answer.
+    /// The connection is reset, and no reply is sent.
     Reset,
-    /// Nothing.
+    /// Nothing is sent, and the connection stays open.
     Hang,
-    /// Something that is not HTTP.
+    /// Bytes that are not HTTP.
     Garbage,
 }
 
 const JSON: &str = "application/json";
 const HTML: &str = "text/html; charset=utf-8";
+/// The pause of [`Fault::Drip`] before each byte, if its rule sets none.
 const DRIP_PAUSE: Duration = Duration::from_millis(50);
+/// The delay of [`Fault::Slow`], if its rule sets none.
 const SLOW_PAUSE: Duration = Duration::from_secs(1);
 
 impl Reply {
@@ -67,8 +69,8 @@ impl Reply {
         }
     }
 
-    /// A refusal, or a trouble with a status, in the looks that such answers have: pages from whatever
-    /// stands in front of the service, JSON from the service itself.
+    /// A refusal or an error with a status, in the form that such replies have: HTML pages from
+    /// whatever stands in front of the service, JSON from the service itself.
     pub(super) fn status(status: u16, reason: &'static str) -> Self {
         match status {
             429 | 502..=504 => Self::with(
@@ -83,8 +85,8 @@ impl Reply {
         }
     }
 
-    /// What a rule of bad luck answers before the call is looked at. Resets and the like have a manner,
-    /// not a status.
+    /// The reply of a fault that strikes before the request is read. Resets and similar faults have
+    /// a manner and not a status.
     pub(super) fn of_luck(luck: &BadLuck, elsewhere: &str) -> Self {
         let mut reply = match luck.fault() {
             Fault::ResetBeforeBilling | Fault::ResetAfterBilling => Self::manner(Manner::Reset),
@@ -107,14 +109,14 @@ impl Reply {
         Self { manner, ..Self::with(0, JSON, Bytes::new()) }
     }
 
-    /// The status that goes on the books: none where no status line goes out.
+    /// The status for the ledger; `None` if no status line is sent.
     pub(super) fn noted_status(&self) -> Option<u16> {
         let silent = matches!(self.manner, Manner::Close | Manner::Reset | Manner::Hang | Manner::Garbage);
         (!silent).then_some(self.status)
     }
 }
 
-/// What each status says of itself.
+/// The text that explains a status.
 fn reason(status: u16) -> &'static str {
     match status {
         400 => "Bad Request",
@@ -134,7 +136,7 @@ fn reason(status: u16) -> &'static str {
     }
 }
 
-/// The body of a good answer while it is written.
+/// The body of a good reply, under construction.
 #[derive(Debug, Default)]
 pub(super) struct Contacts {
     body: Vec<u8>,
@@ -146,15 +148,16 @@ const OPEN: &[u8] = br#"{"contacts":["#;
 const ELEMENT: &[u8] = br#"{"enriched_contact":"#;
 
 impl Contacts {
-    /// Begins an answer of so many elements.
+    /// Begins a reply with this many elements.
     pub(super) fn begin(elements: usize) -> Self {
-        // About what 70 % matches come to; a guess that is short costs one copy.
+        // The size if about 70 % are matches. If the guess is too small, the buffer is copied once.
         let mut body = Vec::with_capacity(256 + elements * 1_100);
         body.extend_from_slice(OPEN);
         Self { body, ends: Vec::with_capacity(elements) }
     }
 
-    /// Writes one element; `write` writes the contact, or nothing and says so.
+    /// Writes one element. `write` writes the contact and returns true, or writes nothing and
+    /// returns false.
     pub(super) fn push(
         &mut self,
         value: &str,
@@ -183,7 +186,7 @@ impl Contacts {
         found
     }
 
-    /// The good answer, or what the bad luck makes of it.
+    /// The good reply, or what a fault makes of it.
     pub(super) fn finish(self, billed: u32, luck: Option<&BadLuck>) -> Reply {
         let Some(luck) = luck else {
             return Reply::with(200, JSON, self.close(Some(u64::from(billed))));
@@ -208,7 +211,7 @@ impl Contacts {
         self.body
     }
 
-    /// The elements' own bytes.
+    /// The bytes of each element.
     fn elements(&self) -> Vec<&[u8]> {
         let mut start = OPEN.len();
         let mut elements = Vec::with_capacity(self.ends.len());
@@ -219,7 +222,7 @@ impl Contacts {
         elements
     }
 
-    /// The middle of the first match, or of the body where there is none.
+    /// The middle of the first match; without a match, the middle of the body.
     fn mid_record(&self) -> usize {
         let mut start = OPEN.len();
         for (end, found) in &self.ends {
@@ -231,14 +234,14 @@ impl Contacts {
         self.body.len() / 2
     }
 
-    /// The same with `field` as the first one of the first match.
+    /// The same body with `field` as the first member of the first match.
     fn with_field(mut self, field: &str) -> Self {
         let mut start = OPEN.len();
         for (end, found) in &self.ends {
             if *found {
                 let inside = start + ELEMENT.len() + 1;
                 let rest = self.body.get(inside..).unwrap_or_default().trim_ascii_start();
-                // Somebody pinned without a single field has nothing to separate it from.
+                // A person without any field has no member from which `field` must be separated.
                 let comma = if rest.starts_with(b"}") { "" } else { "," };
                 self.body.splice(inside..inside, field.bytes().chain(comma.bytes()));
                 break;
@@ -248,6 +251,7 @@ impl Contacts {
         self
     }
 
+    /// Applies a fault to a good reply.
     fn shape(self, billed: u32, luck: &BadLuck) -> Reply {
         let count = Some(u64::from(billed));
         let good = |contacts: Self| Reply::with(200, JSON, contacts.close(count));
@@ -303,12 +307,12 @@ impl Contacts {
             | Fault::Status502AfterBilling
             | Fault::Status503AfterBilling
             | Fault::Status504AfterBilling => Reply::of_luck(luck, ""),
-            // Slow is only late; the free ones never come here.
+            // `Slow` only delays the reply. Faults that are free do not come here.
             _ => good(self),
         }
     }
 
-    /// Other elements, or in another order.
+    /// The body with other elements, or with its elements in another order.
     fn misfit(&self, fault: Fault) -> Self {
         let mut elements = self.elements();
         let foreign = [ELEMENT, br#"null,"value":"not-asked@elsewhere.example"}"#].concat();
@@ -327,6 +331,7 @@ impl Contacts {
     }
 }
 
+/// The bytes compressed with gzip.
 fn gzip(plain: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     // Writing into a vector cannot fail.
@@ -334,8 +339,8 @@ fn gzip(plain: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap_or_default()
 }
 
-/// A gigabyte of spaces, packed. A deflate stream is a row of blocks, so one packed mebibyte, again
-/// and again, is a valid one.
+/// A gigabyte of compressed spaces. A deflate stream is a sequence of blocks, so that one
+/// compressed mebibyte, repeated, is a valid stream.
 fn bomb() -> Bytes {
     const BLOCKS: usize = 1_024;
     const BLOCK_BYTES: usize = 1 << 20;
@@ -352,7 +357,7 @@ fn bomb() -> Bytes {
             packed.extend_from_slice(encoder.get_ref());
             all.combine(&one);
         }
-        // An empty last block, the checksum, the length.
+        // An empty last block, the checksum and the length.
         packed.extend_from_slice(&[3, 0]);
         packed.extend_from_slice(&all.sum().to_le_bytes());
         packed.extend_from_slice(&all.amount().to_le_bytes());

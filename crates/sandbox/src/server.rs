@@ -1,7 +1,7 @@
-//! The wire: connections, HTTP by hyper, and what is not HTTP by hand.
+//! The server: connections, HTTP through hyper, and everything that is not HTTP by hand.
 //!
-//! Everything that HTTP allows goes out through hyper. For the rest, the connection is taken back
-//! from it and written to, cut or reset here.
+//! Replies that HTTP allows are sent through hyper. For all others, the connection is taken back
+//! from hyper, and is written to, cut or reset here.
 
 use std::future::poll_fn;
 use std::io;
@@ -26,18 +26,19 @@ use exactbuyer_core::service::limits;
 use super::clerk::{Clerk, Headers};
 use super::reply::{Manner, Reply};
 
-/// A clerk that connections and its owner share. Held only to decide, never while waiting.
+/// A clerk that the connections and the owner of the sandbox share. It is locked only to decide,
+/// and never while waiting.
 pub(super) type SharedClerk = Arc<Mutex<Clerk>>;
 
-/// Larger than any call of 1,000 lookups that anybody means.
+/// The most bytes of a body. No real request with 1,000 lookups is larger.
 const MAX_CALL_BYTES: usize = 16 * 1024 * 1024;
 
-/// What a clerk that panicked left behind is still its books.
+/// Locks the clerk. If a thread panicked while it held the lock, its ledger is still used.
 pub(super) fn lock(clerk: &SharedClerk) -> MutexGuard<'_, Clerk> {
     clerk.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Accepts connections until told to stop, or until whoever could tell is gone.
+/// Accepts connections until `stop` is signalled or dropped.
 pub(super) async fn serve(
     listener: TcpListener,
     clerk: SharedClerk,
@@ -53,14 +54,14 @@ pub(super) async fn serve(
                     lock(&clerk).ledger().connect();
                     tokio::spawn(connection(stream, Arc::clone(&clerk), Arc::clone(&elsewhere)));
                 }
-                // Out of file descriptors, most likely: some will be given back.
+                // Probably there are no more file descriptors. Some will be released.
                 Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
             },
         }
     }
 }
 
-/// Counts a request as waiting for as long as it lives.
+/// Counts a request as waiting until it is dropped.
 struct InFlight(SharedClerk);
 
 impl InFlight {
@@ -76,10 +77,10 @@ impl Drop for InFlight {
     }
 }
 
-/// An answer that is not for hyper, and the request that still waits for it.
+/// A reply that hyper cannot send, and the request that still waits for it.
 struct Unruly(Reply, InFlight);
 
-/// Why hyper is told that a service failed: the connection is wanted back.
+/// The error with which hyper returns the connection.
 #[derive(Debug)]
 struct TakenBack;
 
@@ -91,17 +92,19 @@ impl std::fmt::Display for TakenBack {
 
 impl std::error::Error for TakenBack {}
 
+/// Serves one connection until it ends.
 async fn connection(stream: TcpStream, clerk: SharedClerk, elsewhere: Arc<str>) {
-    // Without it an answer's last packet may wait for an acknowledgement; failing is no reason to stop.
+    // Without this, the last packet of a reply may wait for an acknowledgement. If it fails,
+    // replies are only slower.
     let _ = stream.set_nodelay(true);
     let unruly: Arc<Mutex<Option<Unruly>>> = Arc::default();
     let for_service = Arc::clone(&unruly);
     let service = service_fn(move |request| {
-        // Boxed, because a connection can be taken back only if nothing in it is pinned.
+        // In a box, because hyper returns a connection only if nothing in it is pinned.
         Box::pin(answer(request, Arc::clone(&clerk), Arc::clone(&elsewhere), Arc::clone(&for_service)))
     });
     let mut http = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
-    // The end of a connection, however it comes, is nobody's error here.
+    // A connection may end in any way; that is not an error of the sandbox.
     let _ = poll_fn(|cx| http.poll_without_shutdown(cx)).await;
     let mut stream = http.into_parts().io.into_inner();
     let taken_back = unruly.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -110,6 +113,8 @@ async fn connection(stream: TcpStream, clerk: SharedClerk, elsewhere: Arc<str>) 
     }
 }
 
+/// Reads one request and lets the clerk decide it. A reply that HTTP does not allow is handed to
+/// [`connection`] through `for_service`.
 async fn answer(
     request: Request<Incoming>,
     clerk: SharedClerk,
@@ -148,14 +153,14 @@ async fn answer(
     Err(TakenBack)
 }
 
-/// Reads a call's body; `None` where it breaks off, or is larger than any call.
+/// Reads the body of a request. `None` if it is incomplete or larger than any real request.
 async fn read(body: Incoming) -> Option<Bytes> {
     let mut body = pin!(Limited::new(body, MAX_CALL_BYTES));
     let mut first = Bytes::new();
     let mut all = BytesMut::new();
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame.ok()?.into_data() else { continue };
-        // One piece, as small calls are, is not copied.
+        // A body that arrives in one piece, as small ones do, is not copied.
         if first.is_empty() && all.is_empty() {
             first = data;
             continue;
@@ -169,6 +174,7 @@ async fn read(body: Incoming) -> Option<Bytes> {
     Some(if all.is_empty() { first } else { all.freeze() })
 }
 
+/// The reply as a response for hyper.
 fn whole(reply: Reply) -> Response<Full<Bytes>> {
     let status =
         hyper::StatusCode::from_u16(reply.status).unwrap_or(hyper::StatusCode::INTERNAL_SERVER_ERROR);
@@ -180,7 +186,7 @@ fn whole(reply: Reply) -> Response<Full<Bytes>> {
         headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     }
     for (name, text) in [(header::LOCATION, reply.location), (header::RETRY_AFTER, reply.retry_after)] {
-        // A text that no header can carry is left out.
+        // A text that a header cannot contain is left out.
         if let Some(value) = text.and_then(|text| HeaderValue::from_str(&text).ok()) {
             headers.insert(name, value);
         }
@@ -188,14 +194,14 @@ fn whole(reply: Reply) -> Response<Full<Bytes>> {
     response
 }
 
-/// Does to a connection what HTTP would not.
+/// Sends a reply that HTTP does not allow.
 ///
 /// # Errors
-/// Where the client is gone: nobody minds.
+/// If the client has left. The caller ignores it.
 async fn misbehave(stream: &mut TcpStream, reply: &Reply) -> io::Result<()> {
     const SPACES: &[u8] = &[b' '; 64 * 1024];
     match reply.manner {
-        // A close with nothing left to read is a FIN; what is left unread would make it a reset.
+        // Closing a socket sends a FIN if everything was read from it, and a reset otherwise.
         Manner::Whole | Manner::Close => stream.shutdown().await,
         Manner::Reset => stream.set_zero_linger(),
         Manner::Hang => gone(stream).await,
@@ -231,13 +237,14 @@ async fn misbehave(stream: &mut TcpStream, reply: &Reply) -> io::Result<()> {
     }
 }
 
-/// Waits until the client leaves.
+/// Waits until the client has left.
 async fn gone(stream: &mut TcpStream) -> io::Result<()> {
     let mut ignored = [0_u8; 1024];
     while stream.read(&mut ignored).await? > 0 {}
     Ok(())
 }
 
+/// The head of a reply that is written by hand.
 fn head(reply: &Reply, length: &str) -> Vec<u8> {
     let (status, content_type) = (reply.status, reply.content_type);
     format!("HTTP/1.1 {status} OK\r\ncontent-type: {content_type}\r\n{length}\r\n\r\n").into_bytes()

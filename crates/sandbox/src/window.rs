@@ -1,18 +1,18 @@
-//! The vendor's rate limit: at most so many accepted calls in any 60 s. Time is an argument.
+//! The service's rate limit: at most so many accepted requests in any 60 s. Time is an argument.
 //!
-//! Written apart from the client's own limiter, which it is there to check.
+//! It shares no code with the client's limiter, because it checks that limiter.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use exactbuyer_core::service::limits;
 
-/// When the calls of the last 60 s were accepted.
+/// The times at which the requests of the last 60 s were accepted.
 #[derive(Debug, Default)]
 pub(super) struct Window(VecDeque<Instant>);
 
 impl Window {
-    /// Accepts a call now, or says how long there will be no room for one.
+    /// Accepts a request now, or returns how long it will take until there is space for one.
     pub(super) fn admit(&mut self, limit: u32, now: Instant) -> Result<(), Duration> {
         while self.0.front().is_some_and(|accepted| now.duration_since(*accepted) >= limits::WINDOW) {
             self.0.pop_front();

@@ -1,4 +1,4 @@
-//! Outcomes on one side, columns on the other.
+//! From outcomes to columns.
 
 #![allow(clippy::expect_used, clippy::indexing_slicing)]
 
@@ -42,7 +42,7 @@ fn outcome(row: u64, status: Status) -> RowOutcome {
     }
 }
 
-/// The one block of one found row with these columns.
+/// The block of a single row that was found, with these columns.
 fn found(columns: Vec<Wanted>) -> (RecordBatch, u64) {
     let mut assembler = Assembler::new(layout(columns));
     assembler.expect(1).expect("room");
@@ -100,7 +100,7 @@ fn several_values_are_a_list_or_joined() {
     assert_eq!(column("eb_joined").as_string::<i32>().value(0), r#"a;7;bé;[";"]"#);
     assert_eq!(column("eb_one").as_string::<i32>().value(0), "Ana Ün");
     assert!(["eb_none", "eb_nulls", "eb_nowhere"].iter().all(|name| column(name).is_null(0)));
-    // A lone surrogate is no text.
+    // A single surrogate is not text.
     assert_eq!(misfits, 1);
 }
 
@@ -251,7 +251,7 @@ proptest! {
             let row = left.remove(order[turn % order.len()].index(left.len()));
             let status = if row.is_multiple_of(2) { Status::Found } else { Status::NotFound };
             assembler.add(outcome(row, status)).expect("columns");
-            // Nobody expects this one, and it was there already.
+            // The first of these rows was not announced; the second has an outcome already.
             assembler.add(outcome(total as u64, status)).expect("columns");
             assembler.add(outcome(row, status)).expect("columns");
         }

@@ -1,4 +1,8 @@
-//! Where a contact's values stand, found in one pass over its bytes.
+//! Finds the values of a contact in one pass over its bytes.
+//!
+//! [`path`] parses the paths of the columns, [`trie`] combines them into one tree, and [`walk`]
+//! goes over the bytes of a contact along this tree. [`names`] remembers the member names of
+//! earlier contacts, so that the walk need not decode them again.
 
 pub(crate) mod names;
 pub(crate) mod path;

@@ -1,21 +1,21 @@
-//! The names of members as they were met: a run's contacts resemble each other, so the next name is
-//! nearly always told by one comparison instead of being read and looked up.
+//! The member names of earlier contacts. The contacts of a run resemble each other, so the next
+//! name can nearly always be recognised by one comparison, and need not be decoded and looked up.
 
 use exactbuyer_core::service::decode::passed::Expected;
 
 use crate::contact::trie::Member;
 
-/// Objects that are keyed by what they hold would make names for ever.
+/// The most names that are remembered for one position. Objects whose keys are data would otherwise
+/// fill the memory.
 const MOST: usize = 64;
 
-/// The names that were met in the objects of one place, in the order in which they come, with what is
-/// wanted of each.
+/// The names that the objects at one position had, in order, and what the layout wants of each.
 #[derive(Default)]
 pub(crate) struct Names(Vec<(Expected, Option<Member>)>);
 
 impl Names {
-    /// The name that the text goes on with, if it was met before: its place here, its length with its
-    /// quotes, and what is wanted of it. It is looked for from the place where it is expected.
+    /// The name at the start of `text`, if it is known: its index here, its length with quotes, and
+    /// what is wanted of it. The search begins at the index where the name is expected.
     #[inline]
     pub(crate) fn find(&self, expected: usize, text: &[u8]) -> Option<(usize, usize, Option<Member>)> {
         let mut place = expected;
@@ -30,7 +30,7 @@ impl Names {
         None
     }
 
-    /// Notes a name that was not known, at the place where another was expected.
+    /// Remembers a name that was not known, at the index where another one was expected.
     pub(crate) fn learn(&mut self, expected: usize, quoted: &[u8], wanted: Option<Member>) {
         if self.0.len() < MOST {
             self.0.insert(expected.min(self.0.len()), (Expected::new(quoted), wanted));

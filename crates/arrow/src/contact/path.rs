@@ -1,35 +1,44 @@
-//! Where in a contact a value stands: `employment.job.title`, `phone_numbers[0].E164`,
-//! `social_profiles[*].network`, `social_profiles[network=linkedin].url`, or `$` for the whole of it.
-//! As in `JSONPath`, `$.` may stand in front, and quotes around a value in brackets.
+//! Paths to the values of a contact: `employment.job.title`, `phone_numbers[0].E164`,
+//! `social_profiles[*].network`, `social_profiles[network=linkedin].url`, or `$` for the whole
+//! contact. As in `JSONPath` (RFC 9535), a path may begin with `$.`, and a value in brackets may
+//! have quotes.
 
 use exactbuyer_core::error::{Error, ErrorKind};
 use exactbuyer_core::service::limits::MAX_DEPTH;
 
-/// One step of the way.
+/// One step of a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Step {
-    /// The member of an object that has this name.
+    /// The member of an object with this name.
     Key(Box<str>),
-    /// The element of a list at this place, from 0.
+    /// The element of a list with this index, from 0.
     Index(usize),
     /// Every element of a list.
     Every,
-    /// The first element of a list that is an object whose member of this name is this text, in
-    /// ASCII letters of either case.
+    /// The first element of a list that is an object whose member with the first name equals the
+    /// second text. The case of ASCII letters does not matter.
     Where(Box<str>, Box<str>),
 }
 
-/// A path into a contact.
+/// The path to a value, or to several values, of a contact.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Path {
     pub(crate) steps: Vec<Step>,
 }
 
 impl Path {
-    /// Reads a path.
+    /// Parses a path.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`]: it is none; the message says what one looks like.
+    /// [`ErrorKind::Config`] if `text` is not a path. The message shows what a path looks like.
+    ///
+    /// ```
+    /// use exactbuyer_arrow::Path;
+    ///
+    /// assert!(!Path::parse("employment.job.title")?.is_list());
+    /// assert!(Path::parse("personal_emails[*]")?.is_list());
+    /// # Ok::<(), exactbuyer_core::error::Error>(())
+    /// ```
     pub fn parse(text: &str) -> Result<Self, Error> {
         if text == "$" {
             return Ok(Self { steps: Vec::new() });
@@ -57,13 +66,14 @@ impl Path {
         Ok(Self { steps })
     }
 
-    /// Whether it leads to several values.
+    /// Whether the path leads to several values, so that its column has lists.
     #[must_use]
     pub fn is_list(&self) -> bool {
         self.steps.contains(&Step::Every)
     }
 }
 
+/// The step that stands inside a pair of brackets.
 fn bracket(inside: &str) -> Option<Step> {
     if inside == "*" {
         return Some(Step::Every);
@@ -73,7 +83,7 @@ fn bracket(inside: &str) -> Option<Step> {
         let value = quoted('"').or_else(|| quoted('\'')).unwrap_or(value);
         return (!key.is_empty() && !value.is_empty()).then(|| Step::Where(key.into(), value.into()));
     }
-    // No sign, no blank: `parse` alone would take "+1".
+    // Only digits. `parse` would also accept "+1".
     inside.bytes().all(|b| b.is_ascii_digit()).then(|| inside.parse().ok().map(Step::Index)).flatten()
 }
 

@@ -1,43 +1,46 @@
-//! All paths of a layout as one tree, so that one pass over a contact meets every value that any
-//! column asks for.
+//! All paths of a layout as one tree, so that one pass over a contact finds the values of all
+//! columns.
 
 use crate::contact::path::{Path, Step};
 
-/// A place in a contact that some path goes through or ends at.
+/// A position in a contact that a path goes through or ends at.
 #[derive(Debug, Default)]
 pub(crate) struct Node {
-    /// Which columns want the value here.
+    /// The columns that want the value at this position.
     pub(crate) ends: Vec<usize>,
-    /// Members of an object, by name.
+    /// The members of an object that paths name, and their nodes.
     keys: Vec<(Box<str>, usize)>,
-    /// Elements of a list, by place.
+    /// The elements of a list that paths name by index, and their nodes.
     pub(crate) indices: Vec<(usize, usize)>,
-    /// Every element of a list.
+    /// The node for every element of a list.
     pub(crate) every: Option<usize>,
-    /// The first element of a list of which something is true.
+    /// The elements of a list that paths name by a condition.
     pub(crate) wheres: Vec<Where>,
-    /// The columns of lists whose elements are this node's values, or stand below them: each of
-    /// these values gives each of those columns one element.
+    /// The columns of lists that get one element for each value at this position, because their
+    /// values are this node's or lie below it.
     pub(crate) aligned: Vec<usize>,
-    /// The columns whose path goes through here.
+    /// The columns whose paths go through this position.
     pub(crate) through: Vec<usize>,
 }
 
 impl Node {
+    /// Whether a member of an object at this position is wanted.
     pub(crate) fn wants_members(&self) -> bool {
         !self.keys.is_empty()
     }
 
+    /// Whether an element of a list at this position is wanted.
     pub(crate) fn wants_elements(&self) -> bool {
         self.every.is_some() || !self.indices.is_empty() || !self.wheres.is_empty()
     }
 
-    /// What is wanted of the member of this name.
+    /// What is wanted of the member with this name.
     pub(crate) fn member(&self, name: &[u8]) -> Option<Member> {
         let place = self.keys.iter().position(|(key, _)| key.as_bytes() == name)?;
         Some(Member { place, node: self.keys.get(place)?.1 })
     }
 
+    /// The node that a step leads to.
     fn child(&self, step: &Step) -> Option<usize> {
         match step {
             Step::Key(name) => self.keys.iter().find(|(key, _)| key == name).map(|(_, node)| *node),
@@ -51,26 +54,26 @@ impl Node {
     }
 }
 
-/// What is wanted of a member.
+/// What is wanted of one member.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Member {
-    /// Its place among those that are wanted of the same object.
+    /// Its number among the members of the same object that are wanted.
     pub(crate) place: usize,
     pub(crate) node: usize,
 }
 
-/// An element of a list that is told by what it says.
+/// An element of a list that is chosen by the text of one of its members.
 #[derive(Debug)]
 pub(crate) struct Where {
     name: Box<str>,
-    /// What its member of that name says.
+    /// The text that this member must have.
     pub(crate) text: Box<str>,
-    /// A node of which that member is all that is wanted.
+    /// A node that wants only this member.
     pub(crate) said: usize,
     pub(crate) node: usize,
 }
 
-/// The paths as a tree; its root is the contact.
+/// The paths as a tree. Its root is the contact.
 #[derive(Debug)]
 pub(crate) struct Trie {
     nodes: Vec<Node>,
@@ -89,6 +92,7 @@ impl Trie {
         trie
     }
 
+    /// Adds the path of the next column.
     fn insert(&mut self, path: &Path) {
         let column = self.columns;
         let last_every = path.steps.iter().rposition(|step| *step == Step::Every);
@@ -108,6 +112,7 @@ impl Trie {
         }
     }
 
+    /// The node that a step from `at` leads to. It is added if it does not exist.
     fn add(&mut self, at: usize, step: &Step) -> usize {
         let node = self.push(Node::default());
         let said = match step {

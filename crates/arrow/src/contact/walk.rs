@@ -1,6 +1,6 @@
-//! One pass over a contact's bytes that notes where the values stand that columns ask for, and
-//! skips the rest. Reads only what [`exactbuyer_core::service::decode`] has passed: what it cannot read gives
-//! nothing.
+//! Goes once over the bytes of a contact, notes where the values of the columns are, and skips
+//! everything else. It reads only JSON that [`exactbuyer_core::service::decode`] has checked; if it
+//! cannot read something, that gives no values.
 
 use std::borrow::Cow;
 
@@ -10,7 +10,7 @@ use exactbuyer_core::service::decode::text::unescape;
 use crate::contact::names::Names;
 use crate::contact::trie::{Member, Node, Trie, Where};
 
-/// Where a value stands in the contact's text, and how it is written there.
+/// The position of a value in the contact's text, and how it is written there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Span {
     from: u32,
@@ -23,39 +23,40 @@ pub(crate) struct Span {
 pub(crate) enum Written {
     /// `null`.
     Null,
-    /// A string as it is said.
+    /// A string without escapes.
     Plain,
-    /// A string with escapes in it.
+    /// A string with escapes.
     Escaped,
-    /// Anything else.
+    /// Any other value.
     Otherwise,
 }
 
 impl Span {
-    /// The JSON of the value, in the text that the walk was over.
+    /// The JSON of the value. `text` must be the text that was walked.
     pub(crate) fn of<'a>(&self, text: &'a [u8]) -> &'a [u8] {
         text.get(self.from as usize..self.to as usize).unwrap_or_default()
     }
 }
 
-/// What was found in one contact, by column; and what was learned from those before.
+/// The values of one contact by column, and what earlier contacts have taught.
 #[derive(Default)]
 pub(crate) struct Found {
     columns: Vec<Values>,
-    /// Whether the contact may hold `NaN` or `Infinity`.
+    /// Whether the contact may contain `NaN` or `Infinity`.
     pub(crate) has_words: bool,
-    /// By node.
+    /// The member names, by node.
     names: Vec<Names>,
 }
 
-/// What was found for one column.
+/// The values for one column.
 #[derive(Debug, Default)]
 pub(crate) struct Values {
-    /// In order, `None` where there is none; of a column that is no list, at most one.
+    /// The values in order, with `None` for a missing one. A column that has no lists has at most
+    /// one.
     pub(crate) spans: Vec<Option<Span>>,
-    /// Of a column of lists: whether there is a list.
+    /// For a column of lists: whether the contact has the list.
     pub(crate) is_there: bool,
-    /// Of a column of lists: how many there were before the element that is looked at.
+    /// For a column of lists: how many values there were before the current element.
     before: usize,
 }
 
@@ -64,6 +65,7 @@ impl Found {
         self.columns.get(column)
     }
 
+    /// Removes the values of the contact before, and keeps what was learned from it.
     fn clear(&mut self, trie: &Trie) {
         self.names.resize_with(trie.len(), Names::default);
         self.columns.resize_with(trie.columns, Values::default);
@@ -77,9 +79,9 @@ impl Found {
 
 /// Why a pass ended early.
 enum Halt {
-    /// A key stands twice in one object: only the last one counts, as in Python.
+    /// An object has a key twice. Only the last one counts, as in Python.
     Twice,
-    /// This is no JSON.
+    /// The text is not JSON.
     Unreadable,
 }
 
@@ -89,7 +91,8 @@ impl From<Unreadable> for Halt {
     }
 }
 
-/// Notes in `found` where the values of this contact stand. One `found` is for one trie.
+/// Notes in `found` where the values of this contact are. A `found` must only be used with one
+/// trie.
 pub(crate) fn walk(trie: &Trie, text: &[u8], found: &mut Found) {
     for careful in [false, true] {
         found.clear(trie);
@@ -103,17 +106,17 @@ pub(crate) fn walk(trie: &Trie, text: &[u8], found: &mut Found) {
     found.clear(trie);
 }
 
-/// Its methods are given the place where something begins, and return the one behind it.
+/// Its methods take the position where something begins, and return the position behind it.
 struct Walker<'a> {
     trie: &'a Trie,
     text: Passed<'a>,
-    /// Looks through each object for the last of each key before going into any.
+    /// Whether to search each object for the last occurrence of each key before reading any member.
     careful: bool,
     found: &'a mut Found,
 }
 
 impl Walker<'_> {
-    /// A value; notes what is wanted of it.
+    /// Reads a value, and notes it if it is wanted.
     fn value(&mut self, at: usize, node: usize) -> Result<usize, Halt> {
         let wanted = self.trie.get(node).ok_or(Halt::Unreadable)?;
         let (from, first) = self.text.next(at)?;
@@ -136,7 +139,7 @@ impl Walker<'_> {
         Ok(to)
     }
 
-    /// A value of which nothing is wanted.
+    /// Skips a value that is not wanted.
     #[inline]
     fn skip(&mut self, at: usize) -> Result<usize, Unreadable> {
         let skipped = self.text.value(at)?;
@@ -144,9 +147,10 @@ impl Walker<'_> {
         Ok(skipped.end)
     }
 
+    /// Reads an object and its wanted members.
     fn object(&mut self, at: usize, node: usize) -> Result<usize, Halt> {
         let mut seen = 0_u64;
-        // In a careful pass: what is wanted of each member, and the place of its value.
+        // In a careful pass: each wanted member, and the position of its value.
         let mut last: Vec<(Member, usize)> = Vec::new();
         let end = self.members(at, node, |walker, at, wanted| {
             let Some(member) = wanted else { return Ok(walker.skip(at)?) };
@@ -155,7 +159,8 @@ impl Walker<'_> {
                 last.push((member, at));
                 return Ok(walker.skip(at)?);
             }
-            // With more keys than bits, any pass that could be wrong is a careful one.
+            // If there are more keys than bits, two keys can share a bit. The pass is then at worst
+            // careful without need.
             let bit = 1 << (member.place % 64);
             if seen & bit != 0 {
                 return Err(Halt::Twice);
@@ -169,7 +174,8 @@ impl Walker<'_> {
         Ok(end)
     }
 
-    /// An object; `member` is one of its values, and is given what this node wants of it.
+    /// Reads the members of an object. `member` is called for each value, with what this node wants
+    /// of it.
     #[inline]
     fn members(
         &mut self,
@@ -200,7 +206,7 @@ impl Walker<'_> {
         }
     }
 
-    /// As [`Names::find`], of a name that was not met before.
+    /// As [`Names::find`], for a name that is not known yet.
     #[cold]
     fn new_name(
         &mut self,
@@ -219,6 +225,7 @@ impl Walker<'_> {
         Ok((expected, to - from, wanted))
     }
 
+    /// Reads a list and its wanted elements.
     fn list(&mut self, at: usize, node: &Node) -> Result<usize, Halt> {
         if let Some(below) = node.every.and_then(|child| self.trie.get(child)) {
             for column in &below.through {
@@ -261,7 +268,8 @@ impl Walker<'_> {
         Ok(at)
     }
 
-    /// One of every element: each column that is made of them gets one more.
+    /// Reads an element for a node that wants every element. Each column with lists of such
+    /// elements gets one more value.
     fn element(&mut self, at: usize, child: usize) -> Result<usize, Halt> {
         let node = self.trie.get(child).ok_or(Halt::Unreadable)?;
         for column in &node.aligned {
@@ -280,7 +288,7 @@ impl Walker<'_> {
         Ok(behind)
     }
 
-    /// An element; and whether it is the one that is wanted.
+    /// Reads an element, and returns whether it is the wanted one.
     fn says(&mut self, at: usize, wanted: &Where) -> Result<(usize, bool), Halt> {
         let (at, first) = self.text.next(at)?;
         if first != b'{' {

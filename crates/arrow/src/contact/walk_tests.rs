@@ -1,4 +1,4 @@
-//! The walk against the plainest reading of the same paths in `serde_json`'s tree.
+//! Compares the walk with a simple search for the same paths in `serde_json`'s tree.
 
 #![allow(clippy::expect_used, clippy::indexing_slicing)]
 
@@ -9,7 +9,7 @@ use super::*;
 use crate::Path;
 use crate::contact::path::Step;
 
-/// What a path leads to in a tree, read the plainest way.
+/// The values at a path in a tree, found by a simple search.
 fn plainly(steps: &[Step], at: &Json, found: &mut Vec<Option<Json>>, is_there: &mut bool) {
     let Some((step, rest)) = steps.split_first() else {
         found.push(Some(at.clone()));
@@ -51,7 +51,7 @@ fn plainly(steps: &[Step], at: &Json, found: &mut Vec<Option<Json>>, is_there: &
     }
 }
 
-/// JSON as somebody else may write it: blanks where they may be, letters as escapes, a key again.
+/// The same JSON written differently: with blanks, letters as escapes, and repeated keys.
 fn write(value: &Json, odd: &mut dyn FnMut() -> u8, out: &mut String) {
     let blank = |odd: &mut dyn FnMut() -> u8| [" ", "\n", "", "", "", "\t "][usize::from(odd() % 6)];
     let text = |text: &str, odd: &mut dyn FnMut() -> u8, out: &mut String| {
@@ -146,7 +146,7 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 proptest! {
-    /// Of one contact after the other: what was learned of the first ones must not tell of the next.
+    /// Several contacts one after the other: what was learned from earlier ones must not change the values of later ones.
     #[test]
     fn finds_what_a_plain_reading_finds(
         trees in prop::collection::vec(tree(), 1..4),

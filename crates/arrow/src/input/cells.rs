@@ -1,5 +1,5 @@
-//! The cells of one column of Arrow, read as identifiers: whatever kind of string it holds, however
-//! it is encoded, or whole numbers that lost no digit.
+//! Reads the cells of one Arrow column as identifiers: strings of any type and encoding, and whole
+//! numbers that have lost no digits.
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
@@ -23,18 +23,18 @@ use crate::input::regions::Regions;
 /// How the cells of one column are read.
 #[derive(Debug, Clone, Copy)]
 pub struct Lens<'a> {
-    /// What the caller settled.
+    /// The caller's rules.
     pub reader: &'a Reader,
-    /// Of every value; `None`: inferred for each.
+    /// The field type of every value; `None` to infer it for each value.
     pub field_type: Option<FieldType>,
-    /// The marks between several values of one cell.
+    /// The marks that separate several values in one cell.
     pub marks: &'a Marks,
-    /// Where the phone numbers of each row are from.
+    /// The region of each row's phone numbers.
     pub regions: Regions<'a>,
 }
 
 impl Lens<'_> {
-    /// What the text of a cell comes to.
+    /// Reads the text of a cell.
     #[must_use]
     pub fn text(&self, text: &str, region: RowRegion) -> Cell {
         let read = |text| self.reader.text_in(text, self.field_type, region);
@@ -44,6 +44,7 @@ impl Lens<'_> {
         }
     }
 
+    /// Reads a float. If it may have lost digits, it is refused, whatever it looks like.
     fn float(&self, number: f64, exact_below: f64, region: RowRegion) -> Cell {
         if number.is_nan() {
             return Cell::One(Reading::Missing);
@@ -54,10 +55,10 @@ impl Lens<'_> {
         })
     }
 
-    /// Reads the cells of a column; `name` is the column's, for a message.
+    /// Reads the cells of a column. `name` is the name of the column, for messages.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`]: nothing of this type can be looked up.
+    /// [`ErrorKind::Config`] if values of the column's type cannot be looked up.
     pub fn read(&self, array: &dyn Array, name: &str) -> Result<Vec<Cell>, Error> {
         use DataType as D;
         let cells = match array.data_type() {
@@ -91,6 +92,7 @@ impl Lens<'_> {
         Ok(cells)
     }
 
+    /// Reads each value of an array; nulls are missing.
     fn each<T>(
         &self,
         values: impl Iterator<Item = Option<T>>,
@@ -123,13 +125,14 @@ impl Lens<'_> {
         self.each(numbers.iter(), |number, region| self.float(number.into(), exact_below, region))
     }
 
+    /// Reads decimals. They are exact, so that only their fraction matters.
     fn decimals(&self, array: &dyn Array) -> Result<Vec<Cell>, Error> {
         let read = |row| {
             if array.is_null(row) {
                 return Ok(Cell::One(Reading::Missing));
             }
             let said = array_value_to_string(array, row).map_err(|_| unreadable("", array))?;
-            // 12.00 is the number 12; 12.50 is no number to call.
+            // 12.00 is the number 12. 12.50 is not a phone number.
             let whole = said.split_once('.').filter(|(_, rest)| rest.bytes().all(|digit| digit == b'0'));
             Ok(match whole {
                 Some((digits, _)) => self.text(digits, self.regions.of(row)),
@@ -140,8 +143,9 @@ impl Lens<'_> {
         (0..array.len()).map(read).collect()
     }
 
-    /// Each value of a dictionary is read once, however many rows name it. But if rows differ in region, the
-    /// same text is a different number in each; and a part of a long column can name few of its values.
+    /// Reads each value of a dictionary once, however many rows refer to it. This is not possible
+    /// if rows differ in region, because the same text then means different numbers. It is not
+    /// worth it if a part of a long column refers to only a few of the values.
     fn dictionary(&self, array: &dyn Array, name: &str) -> Result<Vec<Cell>, Error> {
         let Some(dictionary) = array.as_any_dictionary_opt() else { return Err(unreadable(name, array)) };
         let values = dictionary.values();
@@ -162,6 +166,7 @@ impl Lens<'_> {
         Ok(cells.collect())
     }
 
+    /// Reads lists. The values of all elements of a list are the values of its cell.
     fn lists<O: arrow_array::OffsetSizeTrait>(
         &self,
         lists: &arrow_array::GenericListArray<O>,

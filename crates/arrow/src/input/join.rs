@@ -1,10 +1,10 @@
-//! Several columns next to each other: their cells in one row, in order of preference, make one row
-//! of a plan.
+//! Combines columns: the cells of several columns in one row become one row of the plan, in order
+//! of preference.
 
 use exactbuyer_core::identifier::reading::Reading;
 use exactbuyer_core::plan::{Preference, Row};
 
-/// What one cell came to.
+/// The result of reading one cell.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Cell {
     /// One value.
@@ -13,10 +13,11 @@ pub enum Cell {
     Many(Vec<Reading>),
 }
 
-/// The rows that these columns of equal length make, each column's cells tried before the next
-/// column's.
+/// The rows of columns with equal length. In each row, the cells of the first column are tried
+/// before those of the next.
 ///
-/// An entry's place says both where it stands in its cell and in which column: place modulo the
+/// The number of an entry contains its column and its position in the cell: the column is the
+/// number modulo the count of columns.
 /// number of columns is the column.
 #[must_use]
 pub fn join(columns: Vec<Vec<Cell>>) -> Vec<Row> {
@@ -31,6 +32,7 @@ pub fn join(columns: Vec<Vec<Cell>>) -> Vec<Row> {
         .collect()
 }
 
+/// The row that these cells make.
 fn row(cells: impl Iterator<Item = Cell>, columns: u32) -> Row {
     let mut alternatives = Vec::new();
     let mut first = None;
@@ -47,7 +49,7 @@ fn row(cells: impl Iterator<Item = Cell>, columns: u32) -> Row {
         match cell {
             Cell::One(reading) => take(column, reading),
             Cell::Many(readings) => {
-                // Nobody has so many values in one cell that a place is no 32-bit number.
+                // No cell has so many values that their numbers exceed 32 bits.
                 for (nth, reading) in (0..u32::MAX / columns.max(1)).zip(readings) {
                     take(column + nth * columns, reading);
                 }
@@ -55,7 +57,7 @@ fn row(cells: impl Iterator<Item = Cell>, columns: u32) -> Row {
         }
     }
     match (first, blamed) {
-        // The usual case keeps no list.
+        // The usual case needs no list.
         (Some(0), _) if alternatives.len() == 1 && blamed.is_none() => {
             alternatives.pop().map_or(Row::Missing, |(_, identifier)| Row::One(identifier))
         }

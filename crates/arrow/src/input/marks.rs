@@ -1,8 +1,8 @@
-//! The marks between several values of one cell.
+//! The marks that separate several values in one cell.
 
 use std::cmp::Reverse;
 
-/// What Unicode counts as a line break. A cell that was typed on one system is split on another.
+/// What Unicode counts as a line break. A cell may have been typed on another system than this one.
 const LINE_BREAKS: [&str; 7] = ["\r\n", "\r", "\u{b}", "\u{c}", "\u{85}", "\u{2028}", "\u{2029}"];
 
 /// The marks at which the text of a cell is split.
@@ -10,7 +10,7 @@ const LINE_BREAKS: [&str; 7] = ["\r\n", "\r", "\u{b}", "\u{c}", "\u{85}", "\u{20
 pub struct Marks(Vec<Box<str>>);
 
 impl Marks {
-    /// These marks. `"\n"` stands for every line break.
+    /// These marks. `"\n"` means every line break.
     #[must_use]
     pub fn new(marks: impl IntoIterator<Item = String>) -> Self {
         let mut all: Vec<Box<str>> = marks.into_iter().filter(|m| !m.is_empty()).map(Into::into).collect();
@@ -20,8 +20,16 @@ impl Marks {
         Self(all)
     }
 
-    /// The parts of the text between its marks; `None` if it has no mark. Where two marks begin at the same
-    /// place, the longer one counts.
+    /// The parts of the text between its marks, or `None` if it has no mark. If two marks begin at
+    /// the same position, the longer one counts.
+    ///
+    /// ```
+    /// use exactbuyer_arrow::input::marks::Marks;
+    ///
+    /// let marks = Marks::new([";".to_owned(), "\n".to_owned()]);
+    /// assert_eq!(marks.split("ana@acme.example; bo@acme.example"), Some(vec!["ana@acme.example", " bo@acme.example"]));
+    /// assert_eq!(marks.split("ana@acme.example"), None);
+    /// ```
     #[must_use]
     pub fn split<'t>(&self, text: &'t str) -> Option<Vec<&'t str>> {
         let mut found: Vec<_> = self

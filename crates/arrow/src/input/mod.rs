@@ -1,4 +1,4 @@
-//! Identifiers out of a table's columns.
+//! Reads identifiers from the columns of a table.
 
 pub mod cells;
 pub mod join;

@@ -1,4 +1,4 @@
-//! A column that says, row by row, where the phone numbers are from.
+//! Reads the column that names the region of each row's phone numbers.
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::Float64Type;
@@ -10,31 +10,32 @@ use hashbrown::HashMap;
 use exactbuyer_core::error::{Error, ErrorKind};
 use exactbuyer_core::identifier::reading::{Reader, RowRegion};
 
-/// There are fewer countries; a column with more names than this holds something else.
+/// The most different names in the column. There are fewer countries, so a column with more has
+/// other values.
 const MOST_NAMES: usize = 1_024;
 
-/// The region of each row of a column.
+/// The regions of the rows.
 #[derive(Debug, Clone, Copy)]
 pub enum Regions<'a> {
-    /// The same for all.
+    /// The same region for all rows.
     Same(RowRegion),
-    /// One for each row.
+    /// One region for each row.
     ByRow(&'a [RowRegion]),
 }
 
 impl Regions<'_> {
-    /// The region of this row.
+    /// The region of the row with this index.
     #[must_use]
     pub fn of(self, row: usize) -> RowRegion {
         match self {
             Self::Same(region) => region,
-            // A row beyond the end would be a fault here: its region must not become the default.
+            // An index beyond the end is a bug. Even then, the default region must not be used.
             Self::ByRow(regions) => regions.get(row).copied().unwrap_or(RowRegion::Unknown),
         }
     }
 }
 
-/// Reads the names of regions, each different name once.
+/// Reads names of regions. Each different name is read once.
 #[derive(Debug)]
 pub struct RegionReader<'a> {
     reader: &'a Reader,
@@ -42,13 +43,13 @@ pub struct RegionReader<'a> {
 }
 
 impl<'a> RegionReader<'a> {
-    /// A reader that has read nothing yet.
+    /// A reader without any names yet.
     #[must_use]
     pub fn new(reader: &'a Reader) -> Self {
         Self { reader, known: HashMap::new() }
     }
 
-    /// The region of this name.
+    /// The region with this name.
     pub fn text(&mut self, name: &str) -> RowRegion {
         if let Some(region) = self.known.get(name) {
             return *region;
@@ -60,10 +61,11 @@ impl<'a> RegionReader<'a> {
         region
     }
 
-    /// Adds the region of each row of a column; `column` is its name, for a message.
+    /// Appends the region of each row of a column to `into`. `column` is the name of the column,
+    /// for messages.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`]: a column of this type does not hold countries.
+    /// [`ErrorKind::Config`] if a column of this type cannot name countries.
     pub fn read(&mut self, array: &dyn Array, column: &str, into: &mut Vec<RowRegion>) -> Result<(), Error> {
         use DataType as D;
         let wrong = || wrong_type(column, array);
@@ -72,7 +74,7 @@ impl<'a> RegionReader<'a> {
             D::Utf8 => self.names(array.as_string::<i32>().iter(), into),
             D::LargeUtf8 => self.names(array.as_string::<i64>().iter(), into),
             D::Utf8View => self.names(array.as_string_view().iter(), into),
-            // pandas gives this type to a column without a value.
+            // pandas gives this type to a column that has no values.
             D::Float64 => {
                 let numbers = array.as_primitive::<Float64Type>().iter();
                 let empty = |number: Option<f64>| number.is_none_or(f64::is_nan);
@@ -81,7 +83,7 @@ impl<'a> RegionReader<'a> {
             }
             D::Dictionary(_, values) => {
                 let dictionary = array.as_any_dictionary_opt().ok_or_else(wrong)?;
-                // A part of a long column can name few of its values.
+                // A part of a long column may refer to only a few values of its dictionary.
                 if dictionary.values().len() > array.len() {
                     return self.read(&cast(array, values).map_err(|_| wrong())?, column, into);
                 }
@@ -108,7 +110,7 @@ impl<'a> RegionReader<'a> {
         Ok(())
     }
 
-    /// A list names a region if it has one value only.
+    /// Reads lists of names. A list names a region only if it has exactly one value.
     fn lists<O: arrow_array::OffsetSizeTrait>(
         &mut self,
         lists: &arrow_array::GenericListArray<O>,
@@ -131,6 +133,7 @@ impl<'a> RegionReader<'a> {
         Ok(())
     }
 
+    /// Appends the region of each name to `into`. A null names no region.
     fn names<'t>(&mut self, names: impl Iterator<Item = Option<&'t str>>, into: &mut Vec<RowRegion>) {
         into.extend(names.map(|name| name.map_or(RowRegion::Default, |name| self.text(name))));
     }

@@ -1,4 +1,4 @@
-//! The values of one column under construction: JSON in, an array of Arrow out.
+//! Builds one column: JSON in, an Arrow array out.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use crate::contact::walk::{Span, Values, Written};
 use crate::values::kind::{BETWEEN, Form, Kind};
 use crate::values::texts::Texts;
 
-/// Values as they are read, before they are made into another type.
+/// The values as they are read, before they are converted into the type of the column.
 enum Raw {
     Text(Texts),
     Whole(Int64Builder),
@@ -32,31 +32,31 @@ enum Raw {
     Time(Time64NanosecondBuilder),
 }
 
-/// A contact to read values of.
+/// A contact whose values are read.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Contact<'a> {
     pub(crate) text: &'a [u8],
-    /// Whether it may hold `NaN` or `Infinity`. That is known from the walk over it, which is cheaper
-    /// than a search.
+    /// Whether it may contain `NaN` or `Infinity`. The walk over the contact has found that out,
+    /// which is cheaper than a search.
     pub(crate) has_words: bool,
 }
 
-/// The values of one column under construction.
+/// A column under construction.
 pub(crate) struct Column {
     kind: Kind,
     raw: Raw,
-    /// Of a column of lists: where each ends, and which are there.
+    /// For a column of lists: where each list ends, and which lists are not null.
     lists: Option<(OffsetBufferBuilder<i32>, NullBufferBuilder)>,
-    /// Of joined texts: those of one row.
+    /// For a column of joined texts: the texts of the current row.
     joined: Vec<u8>,
-    /// Values that contacts had for it.
+    /// How many values the contacts had for this column.
     met: u64,
-    /// Those of them that did not fit its type.
+    /// How many of these values did not fit its type.
     misfits: u64,
 }
 
 impl Column {
-    /// For so many rows, whose text is expected to take so many bytes.
+    /// A column with space for this many rows and this many bytes of text.
     pub(crate) fn new(kind: &Kind, is_list: bool, rows: usize, bytes: usize) -> Self {
         let raw = match kind.form {
             Form::Any | Form::Json | Form::Joined | Form::Text | Form::Decimal { .. } => {
@@ -74,7 +74,7 @@ impl Column {
         Self { kind: kind.clone(), raw, lists, joined: Vec::new(), met: 0, misfits: 0 }
     }
 
-    /// A row with this contact.
+    /// Appends a row with the values of a contact.
     pub(crate) fn push(&mut self, contact: Contact<'_>, found: &Values) {
         if self.kind.form == Form::Joined {
             return self.join(contact, found);
@@ -91,7 +91,7 @@ impl Column {
         }
     }
 
-    /// A row with the texts of all elements.
+    /// Appends a row with the joined texts of all elements.
     fn join(&mut self, contact: Contact<'_>, found: &Values) {
         let Raw::Text(texts) = &mut self.raw else { return };
         self.joined.clear();
@@ -111,7 +111,7 @@ impl Column {
         texts.push_option((!is_empty).then_some(&self.joined));
     }
 
-    /// A row without one.
+    /// Appends a row without a contact.
     pub(crate) fn push_null(&mut self) {
         match &mut self.lists {
             Some((offsets, there)) => {
@@ -122,7 +122,7 @@ impl Column {
         }
     }
 
-    /// A value that stands there in a contact's text; none if it is none.
+    /// Appends the value at this position, or null if there is none.
     fn value(&mut self, contact: Contact<'_>, span: Option<Span>) {
         let span = span.filter(|span| span.form != Written::Null);
         let fitted = span.is_some_and(|span| self.fits(contact, &span));
@@ -137,7 +137,7 @@ impl Column {
     fn fits(&mut self, contact: Contact<'_>, span: &Span) -> bool {
         let form = self.kind.form;
         let json = span.of(contact.text);
-        // The text of a string.
+        // The text of a string value.
         let string =
             || said(Form::Text, contact, span).and_then(|said| String::from_utf8(said.into_owned()).ok());
         match &mut self.raw {
@@ -187,12 +187,12 @@ impl Column {
         }
     }
 
-    /// How many values contacts had for it.
+    /// How many values the contacts had for this column.
     pub(crate) const fn met(&self) -> u64 {
         self.met
     }
 
-    /// How many bytes of text there are.
+    /// How many bytes of text the column has.
     pub(crate) fn bytes(&self) -> usize {
         match &self.raw {
             Raw::Text(texts) => texts.len(),
@@ -200,7 +200,7 @@ impl Column {
         }
     }
 
-    /// The array, and how many values did not fit their type and are null.
+    /// The finished array, and how many values did not fit their type and are null.
     pub(crate) fn finish(mut self) -> Result<(ArrayRef, u64), ArrowError> {
         let raw: ArrayRef = match self.raw {
             Raw::Text(texts) => texts.finish()?,
@@ -227,7 +227,7 @@ impl Column {
     }
 }
 
-/// What a value says in text; `None` if it says none.
+/// The text of a value, or `None` if it has no text in this form.
 fn said<'a>(form: Form, contact: Contact<'a>, span: &Span) -> Option<Cow<'a, [u8]>> {
     let json = span.of(contact.text);
     let between_quotes = || json.get(1..json.len().saturating_sub(1)).unwrap_or_default();
@@ -240,7 +240,7 @@ fn said<'a>(form: Form, contact: Contact<'a>, span: &Span) -> Option<Cow<'a, [u8
         (Form::Json, _) => Some(Cow::Borrowed(json)),
         (_, Written::Plain) => Some(Cow::Borrowed(between_quotes())),
         (_, Written::Escaped) => {
-            // A lone surrogate has no place in any string of Arrow's.
+            // Arrow's strings cannot contain a single surrogate.
             let said = String::from_utf8(unescape(between_quotes())).ok()?;
             Some(Cow::Owned(said.into_bytes()))
         }
@@ -256,7 +256,7 @@ fn truth(json: &[u8]) -> Option<bool> {
     }
 }
 
-/// The type of a column of these.
+/// The type of a column with values, or lists of values, of this kind.
 pub(crate) fn column_type(kind: &Kind, is_list: bool) -> DataType {
     if is_list { DataType::new_list(kind.data_type.clone(), true) } else { kind.data_type.clone() }
 }

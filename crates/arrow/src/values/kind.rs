@@ -1,5 +1,5 @@
-//! What a column holds, and how that is read out of JSON before Arrow makes the type of it that was
-//! asked for.
+//! The type of a column, and how its values are read from JSON before Arrow converts them into that
+//! type.
 
 use std::sync::Arc;
 
@@ -9,17 +9,17 @@ use arrow_schema::{DataType, TimeUnit};
 
 use exactbuyer_core::error::{Error, ErrorKind};
 
-/// Stands between values that are joined, as between those of a list that is written to CSV.
+/// The separator of joined values. Lists that are written to CSV have the same one.
 pub(crate) const BETWEEN: u8 = b';';
 
-/// How a value is read out of JSON.
+/// How a value is read from JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Form {
-    /// A string is its text; anything else but `null` is its JSON text.
+    /// A string becomes its text. Any other value except `null` becomes its JSON text.
     Any,
-    /// The JSON text, quotes and all.
+    /// The JSON text, with quotes.
     Json,
-    /// As [`Form::Any`], of all elements that are not `null`, with [`BETWEEN`] between them.
+    /// As [`Form::Any`] for all elements except `null`, joined with [`BETWEEN`].
     Joined,
     /// A string.
     Text,
@@ -27,26 +27,26 @@ pub(crate) enum Form {
     Whole { least: i64, most: i64 },
     /// A whole number of type `u64`.
     Natural,
-    /// The nearest double.
+    /// The nearest 64-bit float.
     Double,
-    /// The nearest single.
+    /// The nearest 32-bit float.
     Single,
-    /// A double whose nearest half is finite.
+    /// A 64-bit float whose nearest 16-bit float is finite.
     Half,
     /// A number with at most `precision` digits, `scale` of them after the decimal point.
     Decimal { precision: u8, scale: u8 },
     /// `true` or `false`.
     Truth,
-    /// A string that is a date.
+    /// A string with a date.
     Date,
-    /// A string that is a timestamp, in this unit.
+    /// A string with a timestamp, in this unit.
     Moment(TimeUnit),
-    /// A string that is a time of day.
+    /// A string with a time of day.
     Time,
 }
 
 impl Form {
-    /// What its values are before they are made into another type.
+    /// The type of the values before they are converted into the type of the column.
     pub(crate) fn data_type(self) -> DataType {
         match self {
             Self::Any | Self::Json | Self::Joined | Self::Text | Self::Decimal { .. } => DataType::Utf8,
@@ -60,7 +60,7 @@ impl Form {
         }
     }
 
-    /// How values of this type are read; `None` if nothing in JSON can become it.
+    /// How values of this type are read. `None` if JSON values cannot be converted into it.
     fn of(data_type: &DataType) -> Option<Self> {
         use DataType as D;
         fn within<T: Into<i64>>(least: T, most: T) -> Form {
@@ -89,7 +89,8 @@ impl Form {
             D::Timestamp(unit, _) => Self::Moment(*unit),
             D::Time32(_) | D::Time64(_) => Self::Time,
             D::Utf8 | D::LargeUtf8 | D::Utf8View | D::Binary | D::LargeBinary | D::BinaryView => Self::Text,
-            // With smaller keys, a block of rows could not be made after it was paid for.
+            // With a smaller key type, building a block could fail after its contacts were paid
+            // for.
             D::Dictionary(key, value)
                 if matches!(**key, D::Int32 | D::Int64 | D::UInt32 | D::UInt64)
                     && matches!(**value, D::Utf8 | D::LargeUtf8) =>
@@ -101,7 +102,7 @@ impl Form {
     }
 }
 
-/// What one column holds.
+/// The type of a column's values.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Kind {
     pub(crate) form: Form,
@@ -109,25 +110,32 @@ pub struct Kind {
 }
 
 impl Default for Kind {
-    /// Text of whatever stands there.
+    /// Text of any value.
     fn default() -> Self {
         Self { form: Form::Any, data_type: DataType::Utf8 }
     }
 }
 
 impl Kind {
-    /// The JSON text of whatever stands there.
+    /// The JSON text of any value.
     #[must_use]
     pub fn json() -> Self {
         Self { form: Form::Json, data_type: DataType::Utf8 }
     }
 
-    /// The kind of that name: `"string"`, `"json"`, `"joined"` (every element's text, `;` between them),
-    /// `"bool"`, `"int8"` to `"int64"`, `"uint8"` to `"uint64"`, `"float32"`, `"float64"`, `"date"`,
-    /// `"timestamp"` (UTC, microseconds).
+    /// The kind with this name: `"string"`, `"json"`, `"joined"` (the texts of all elements with
+    /// `;` between them), `"bool"`, `"int8"` to `"int64"`, `"uint8"` to `"uint64"`, `"float32"`,
+    /// `"float64"`, `"date"`, `"timestamp"` (UTC, microseconds).
     ///
     /// # Errors
-    /// [`ErrorKind::Config`]: there is no such kind.
+    /// [`ErrorKind::Config`] if there is no such kind.
+    ///
+    /// ```
+    /// use exactbuyer_arrow::Kind;
+    ///
+    /// assert!(Kind::named("timestamp").is_ok());
+    /// assert!(Kind::named("varchar").is_err());
+    /// ```
     pub fn named(name: &str) -> Result<Self, Error> {
         let data_type = match name {
             "json" => return Ok(Self::json()),
@@ -159,16 +167,16 @@ impl Kind {
         Self::of(data_type)
     }
 
-    /// The kind that gives this type. A list stands for its elements: whether a column is one
-    /// depends on its path.
+    /// The kind for columns of this Arrow type. A list type means the type of its elements: whether
+    /// a column has lists depends only on its path.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`]: nothing in JSON can become it.
+    /// [`ErrorKind::Config`] if JSON values cannot be converted into this type.
     pub fn of(data_type: DataType) -> Result<Self, Error> {
         if let DataType::List(element) = &data_type {
             return Self::of(element.data_type().clone());
         }
-        // Some casts are refused only when they run, so an empty array is cast.
+        // Arrow refuses some casts only when they run, so cast an empty array.
         let is_made = |form: &Form| {
             cast(&new_empty_array(&form.data_type()), &data_type)
                 .is_ok_and(|made| *made.data_type() == data_type)
@@ -183,7 +191,7 @@ impl Kind {
     }
 }
 
-/// A moment, as this package writes it.
+/// The type of the timestamps that this package writes.
 pub(crate) fn timestamp() -> DataType {
     DataType::Timestamp(TimeUnit::Microsecond, Some(Arc::from("UTC")))
 }

@@ -1,7 +1,8 @@
-//! Dates, timestamps and times of day in the notation of ISO 8601 and RFC 3339, in the years 1 to 9999, which
-//! Python's `datetime` can hold.
+//! Dates, timestamps and times of day in the notation of ISO 8601 and RFC 3339. Years are 1 to
+//! 9999, as in Python's `datetime`.
 //!
-//! Arrow's own parser is not used: it reads a timestamp as the date in UTC, and refuses a time without seconds.
+//! Arrow's own parser is not used: it reads a timestamp as the date in UTC, and refuses a time
+//! without seconds.
 
 use arrow_schema::TimeUnit;
 
@@ -9,8 +10,8 @@ const DAY_S: i64 = 86_400;
 const NANOS: i64 = 1_000_000_000;
 const YEARS: std::ops::RangeInclusive<u32> = 1..=9999;
 
-/// The days since 1970 of a date. A timestamp counts as a date only at midnight, without an offset or in UTC:
-/// any other one would lose its time, or have another date in another time zone.
+/// A date as days since 1970. A timestamp counts as a date only at midnight, without an offset or
+/// in UTC. Any other timestamp would lose its time, or be another date in another time zone.
 pub(crate) fn date(text: &str) -> Option<i32> {
     let mut rest = Rest(text.as_bytes());
     let days = rest.date()?;
@@ -21,8 +22,8 @@ pub(crate) fn date(text: &str) -> Option<i32> {
     i32::try_from(days).ok().filter(|_| is_date)
 }
 
-/// The units since 1970, in UTC, of a timestamp. Without an offset it is in UTC; a date means its midnight.
-/// Digits finer than the unit are cut off.
+/// A timestamp as units since 1970 in UTC. Without an offset, it is in UTC. A date means its
+/// midnight. Digits finer than the unit are cut off.
 pub(crate) fn moment(text: &str, unit: TimeUnit) -> Option<i64> {
     let mut rest = Rest(text.as_bytes());
     let days = rest.date()?;
@@ -41,15 +42,15 @@ pub(crate) fn moment(text: &str, unit: TimeUnit) -> Option<i64> {
     seconds.checked_mul(per_second)?.checked_add(time_ns % NANOS / nanos)
 }
 
-/// The nanoseconds since midnight of a time of day. It must have colons, because digits alone may mean anything,
-/// and no offset.
+/// A time of day as nanoseconds since midnight. It must have colons, because digits alone may mean
+/// anything, and it must not have an offset.
 pub(crate) fn time(text: &str) -> Option<i64> {
     let mut rest = Rest(text.as_bytes());
     let time_ns = rest.time()?;
     (text.contains(':') && rest.is_end() && time_ns < DAY_S * NANOS).then_some(time_ns)
 }
 
-/// The text that is still to be read.
+/// The text that has not been read yet.
 struct Rest<'a>(&'a [u8]);
 
 impl Rest<'_> {
@@ -57,6 +58,7 @@ impl Rest<'_> {
         self.0.is_empty()
     }
 
+    /// Moves behind the next byte if it is one of these.
     fn take(&mut self, any: &[u8]) -> bool {
         match self.0.split_first() {
             Some((first, rest)) if any.contains(first) => {
@@ -78,7 +80,8 @@ impl Rest<'_> {
         Some(self.digit()? * 10 + self.digit()?)
     }
 
-    /// `YYYY-MM-DD` or `YYYYMMDD`, in days since 1970. Weeks and days of a year are no dates here.
+    /// `YYYY-MM-DD` or `YYYYMMDD`, as days since 1970. Week dates and ordinal dates are not
+    /// accepted.
     fn date(&mut self) -> Option<i64> {
         let year = self.two_digits()? * 100 + self.two_digits()?;
         let has_marks = self.take(b"-");
@@ -91,7 +94,8 @@ impl Rest<'_> {
         is_date.then(|| days_of(year, month, day))
     }
 
-    /// The time after a date: nanoseconds since its midnight, and the offset in seconds ahead of UTC.
+    /// The time that follows a date: nanoseconds since midnight, and the offset from UTC in
+    /// seconds.
     fn time_and_offset(&mut self) -> Option<(i64, Option<i64>)> {
         if !self.take(b"Tt ") {
             return None;
@@ -101,8 +105,8 @@ impl Rest<'_> {
         self.is_end().then_some((time_ns, offset_s))
     }
 
-    /// `HH`, `HH:MM`, `HH:MM:SS` with or without a fraction, or the same without colons; `24:00` is the end of
-    /// the day.
+    /// `HH`, `HH:MM`, `HH:MM:SS` with or without a fraction, or the same without colons. `24:00` is
+    /// the end of the day.
     fn time(&mut self) -> Option<i64> {
         let hour = self.two_digits()?;
         let has_marks = self.take(b":");
@@ -119,11 +123,11 @@ impl Rest<'_> {
             }
         }
         let time_ns = i64::from(hour * 3600 + minute * 60 + second) * NANOS + fraction;
-        // No type of Arrow can hold a leap second.
+        // No Arrow type can represent a leap second.
         (minute < 60 && second < 60 && time_ns <= DAY_S * NANOS).then_some(time_ns)
     }
 
-    /// The digits after the decimal point, in nanoseconds; finer digits are cut off.
+    /// The digits after the decimal point as nanoseconds. Finer digits are cut off.
     fn fraction(&mut self) -> Option<i64> {
         let (mut fraction, mut unit) = (i64::from(self.digit()?), NANOS / 10);
         fraction *= unit;
@@ -152,6 +156,7 @@ impl Rest<'_> {
     }
 }
 
+/// The number of days in a month of the Gregorian calendar.
 fn days_in(year: u32, month: u32) -> u32 {
     match month {
         2 if year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400)) => 29,
@@ -162,8 +167,8 @@ fn days_in(year: u32, month: u32) -> u32 {
     }
 }
 
-/// The days since 1970 of a date of the Gregorian calendar, as Howard Hinnant's `days_from_civil` counts them:
-/// <https://howardhinnant.github.io/date_algorithms.html>.
+/// The days from 1970 to a date of the Gregorian calendar, computed as in Howard Hinnant's
+/// `days_from_civil`: <https://howardhinnant.github.io/date_algorithms.html>.
 fn days_of(year: u32, month: u32, day: u32) -> i64 {
     // Years begin in March here, so that the leap day is the last day of a year.
     let year = i64::from(year) - i64::from(month <= 2);

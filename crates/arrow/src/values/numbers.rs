@@ -1,12 +1,13 @@
-//! Reads JSON numbers as the types of columns, exactly: a number that the type cannot hold gives `None`.
+//! Reads JSON numbers exactly as the types of columns: a number that the type cannot represent
+//! gives `None`.
 //!
-//! Strings are not numbers, and neither are `NaN` and `Infinity`, which JSON does not have. A float is the
-//! nearest one; no other type loses a digit.
+//! Strings are not numbers, and neither are `NaN` and `Infinity`, which are not JSON. A float is
+//! the nearest one. No other type loses a digit.
 
-/// The first number that `f16` rounds to infinity.
+/// The smallest number that rounds to infinity as a 16-bit float.
 const HALF_OVERFLOW: f64 = 65_520.0;
 
-/// Digits of the longest number of type `i128`.
+/// The number of digits of the largest `i128`.
 const WHOLE_DIGITS: usize = 39;
 
 /// A whole number in any notation: `4`, `4.0` and `4e0` are equal.
@@ -27,28 +28,30 @@ pub(crate) fn whole(json: &[u8]) -> Option<i128> {
     Some(if decimal.is_negative { -number } else { number })
 }
 
-/// The nearest double.
+/// The nearest 64-bit float.
 pub(crate) fn double(json: &[u8]) -> Option<f64> {
     number_text(json)?.parse().ok().filter(|number: &f64| number.is_finite())
 }
 
-/// The nearest single.
+/// The nearest 32-bit float.
 pub(crate) fn single(json: &[u8]) -> Option<f32> {
     number_text(json)?.parse().ok().filter(|number: &f32| number.is_finite())
 }
 
-/// A double whose nearest half is finite.
+/// A 64-bit float whose nearest 16-bit float is finite.
 pub(crate) fn half(json: &[u8]) -> Option<f64> {
     double(json).filter(|number| number.abs() < HALF_OVERFLOW)
 }
 
-/// The text of a number with at most `precision` digits, `scale` of them after the point, as Arrow reads it.
+/// The text of a number with at most `precision` digits, `scale` of them after the decimal point,
+/// in the notation that Arrow parses.
 pub(crate) fn decimal(json: &[u8], precision: u8, scale: u8) -> Option<String> {
     let decimal = Decimal::read(number_text(json)?)?;
     if decimal.digits.is_empty() {
         return Some("0".to_owned());
     }
-    // The zeros after the digits, once the number is multiplied by ten to the power of `scale`.
+    // The zeros to append after the digits, when the number is multiplied by ten to the power of
+    // `scale`.
     let zeros = usize::try_from(decimal.exponent.checked_add(i64::from(scale))?).ok()?;
     if decimal.digits.len().checked_add(zeros)? > usize::from(precision) {
         return None;
@@ -61,7 +64,7 @@ pub(crate) fn decimal(json: &[u8], precision: u8, scale: u8) -> Option<String> {
     Some(format!("{sign}{ones}.{fraction}"))
 }
 
-/// The text of a number; `None` for anything else.
+/// The text of a number, or `None` if the value is not a number.
 fn number_text(json: &[u8]) -> Option<&str> {
     let digits = json.strip_prefix(b"-").unwrap_or(json);
     let is_number = digits.first().is_some_and(u8::is_ascii_digit);
@@ -77,6 +80,7 @@ struct Decimal {
 }
 
 impl Decimal {
+    /// Reads the text of a JSON number.
     fn read(text: &str) -> Option<Self> {
         let (is_negative, text) = text.strip_prefix('-').map_or((false, text), |text| (true, text));
         let (digits, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));

@@ -1,7 +1,8 @@
-//! A column of text under construction: bytes in, an array of Arrow out.
+//! Builds a text column: bytes in, an Arrow array out.
 //!
-//! Arrow's own builder takes each text as `&str`, which would have to be checked one by one. Here all bytes
-//! are checked together, at the end: for short texts that is several times as fast.
+//! Arrow's own builder takes each text as `&str`, so each would have to be checked for UTF-8
+//! separately. Here all bytes are checked together at the end, which is several times as fast for
+//! short texts.
 
 use std::sync::Arc;
 
@@ -17,8 +18,8 @@ pub(crate) enum Texts {
 }
 
 impl Texts {
-    /// Of `LargeUtf8` if that is the type, else of `Utf8`. For so many rows, whose text is expected to take
-    /// so many bytes.
+    /// A builder of type `LargeUtf8` if `data_type` is that type, otherwise `Utf8`, with space for
+    /// this many rows and this many bytes of text.
     pub(crate) fn new(data_type: &DataType, rows: usize, bytes: usize) -> Self {
         match data_type {
             DataType::LargeUtf8 => Self::LargeUtf8(Builder::new(rows, bytes)),
@@ -57,7 +58,7 @@ impl Texts {
         }
     }
 
-    /// The array. Texts that are not UTF-8 become null.
+    /// The finished array. Texts that are not UTF-8 become null.
     pub(crate) fn finish(self) -> Result<ArrayRef, ArrowError> {
         Ok(match self {
             Self::Utf8(builder) => Arc::new(builder.finish()?),
@@ -96,7 +97,7 @@ impl<O: OffsetSizeTrait> Builder<O> {
     }
 
     fn finish(mut self) -> Result<GenericStringArray<O>, ArrowError> {
-        // A column stays in memory for long: at most an eighth of it may be unused.
+        // A column stays in memory for long, so at most an eighth of it may be unused.
         if self.bytes.capacity() - self.bytes.len() > self.bytes.len() / 8 {
             self.bytes.shrink_to_fit();
         }

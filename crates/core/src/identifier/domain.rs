@@ -1,22 +1,25 @@
-//! Domain names, as e-mail addresses and web addresses share them: lower case, IDNA's ASCII form,
-//! letters, digits and inner hyphens. Knows nothing of what stands before or after one.
+//! Domain names, as e-mail addresses and web addresses share them: lower case, the ASCII form of
+//! IDNA (RFC 5891), and labels of letters, digits and inner hyphens. Knows nothing of what stands
+//! before or after a domain.
 
 use std::borrow::Cow;
 
 use idna::AsciiDenyList;
 use idna::uts46::{DnsLength, Hyphens, Uts46};
 
-/// Why a text is no domain under which anybody could be found.
+/// Why a text is not a domain name that can have mailboxes or profiles.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fault {
+    /// Not the syntax of a domain name.
     Syntax,
     /// A single label, such as `localhost`.
     NoDot,
-    /// The last label is a number: an IP address, or half of one.
+    /// The last label is a number: an IP address, or a part of one.
     IpAddress,
 }
 
-/// The canonical form of a domain name.
+/// The canonical form of a domain name. It borrows `domain` if nothing has to change, which is the
+/// common case.
 pub(super) fn canonical(domain: &str) -> Result<Cow<'_, str>, Fault> {
     if is_plain(domain) {
         return Ok(if domain.bytes().any(|byte| byte.is_ascii_uppercase()) {
@@ -38,8 +41,8 @@ pub(super) fn canonical(domain: &str) -> Result<Cow<'_, str>, Fault> {
     }
 }
 
-/// Whether this is a good domain but for its case, told without IDNA's tables. Labels with hyphens
-/// third and fourth (`xn--…`) are left to IDNA.
+/// Whether this is a valid domain apart from its case, without looking into IDNA's tables. Labels
+/// whose third and fourth characters are hyphens (`xn--…`) are left to IDNA.
 pub(super) fn is_plain(domain: &str) -> bool {
     let mut labels = 0;
     let mut is_number = false;
@@ -67,7 +70,7 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
-        /// The short way never says yes where IDNA says no, and never another form.
+        /// The fast path never accepts a domain that IDNA refuses, and never gives another form.
         #[test]
         fn the_short_way_agrees_with_idna(domain in "[a-zA-Z0-9-]{1,5}(\\.[a-zA-Z0-9-]{1,5}){0,3}") {
             let by_idna = Uts46::new()

@@ -1,8 +1,9 @@
-//! E-mail addresses: RFC 5321 and RFC 6531 syntax, case folded, the domain as IDNA's ASCII form.
+//! E-mail addresses: the syntax of RFC 5321 and RFC 6531, lower case, the domain in IDNA's ASCII
+//! form.
 //!
-//! Not merged, because the RFCs leave their meaning to each host and the vendor may know one and
-//! not the other: `ana+news@` and `ana@`, dots in a mailbox name. Not asked: whether a top-level
-//! domain exists. Knows nothing of the other kinds.
+//! `ana+news@` and `ana@` stay different, and so do names with and without dots. The RFCs leave
+//! their meaning to each host, and the service may know one address and not the other. It is not
+//! checked whether the top-level domain exists. Knows nothing of the other kinds.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -16,14 +17,15 @@ use super::invalid::Invalid;
 use super::phone::links;
 use super::text;
 
-/// RFC 5321, 4.5.3.1.1, in octets.
+/// The most octets before the `@` (RFC 5321, 4.5.3.1.1).
 const MAX_LOCAL: usize = 64;
-/// RFC 5321, 4.5.3.1.3: a path of 256 octets, less its angle brackets.
+/// The most octets of an address (RFC 5321, 4.5.3.1.3: a path of 256 octets without its angle
+/// brackets).
 const MAX_ADDRESS: usize = 254;
-/// This many digits beside an address are a phone number.
+/// With this many digits, the text beside an address is a phone number.
 const PHONE_DIGITS: usize = 7;
 
-/// The canonical form of an address.
+/// The canonical form of an address. If the same address stands there twice, it counts once.
 pub(super) fn canonical(value: &str) -> Result<Arc<str>, Invalid> {
     if links::number(value).is_some() {
         return Err(Invalid::EmailLocalPart);
@@ -32,7 +34,6 @@ pub(super) fn canonical(value: &str) -> Result<Arc<str>, Invalid> {
     let mut addresses = parts().filter(|part| part.contains('@'));
     match (addresses.next(), addresses.next()) {
         (Some(first), Some(second)) if !first.starts_with('"') => {
-            // The same address twice is one.
             let first = parse(first).map_err(|_| Invalid::EmailSeveral)?;
             let same = |part| parse(part).is_ok_and(|address| address == first);
             if same(second) && addresses.all(same) { Ok(first) } else { Err(Invalid::EmailSeveral) }
@@ -48,8 +49,9 @@ pub(super) fn canonical(value: &str) -> Result<Arc<str>, Invalid> {
     }
 }
 
-/// The way nearly all of them are written: ASCII letters, digits and the usual marks, and nothing around
-/// it. `None` says only that this reader cannot tell; what it does accept, [`parse`] would answer the same.
+/// Reads the most common form: ASCII letters, digits and the usual marks, with nothing around it.
+/// `None` means only that this fast path cannot decide. What it accepts, [`parse`] reads in the
+/// same way.
 pub(super) fn plain(value: &str) -> Option<Arc<str>> {
     let (local, domain) = value.split_once('@')?;
     if value.len() > MAX_ADDRESS || local.len() > MAX_LOCAL {
@@ -68,7 +70,7 @@ pub(super) fn plain(value: &str) -> Option<Arc<str>> {
         letters |= byte.is_ascii_alphabetic();
         capitals |= byte.is_ascii_uppercase();
     }
-    // A name of digits alone may be a messenger's id.
+    // A name of digits alone may be the id of a messenger.
     if after_dot || !letters || !domain::is_plain(domain) {
         return None;
     }
@@ -76,13 +78,16 @@ pub(super) fn plain(value: &str) -> Option<Arc<str>> {
     Some(if capitals { value.to_ascii_lowercase().into() } else { value.into() })
 }
 
+/// The canonical form of a text that is one address.
 fn parse(value: &str) -> Result<Arc<str>, Invalid> {
     let (local, domain) = value.rsplit_once('@').ok_or(Invalid::EmailIncomplete)?;
-    // A slash is allowed in a name, and so `tiktok.com/@ana.b` would be an address.
+    // A slash is allowed in a mailbox name. Without this check, `tiktok.com/@ana.b` would be an
+    // address.
     if local.contains('/') && names_network(local) {
         return Err(Invalid::EmailLocalPart);
     }
-    // Blanks around the @ are in RFC 5322's obsolete syntax, and in many a spreadsheet.
+    // Blanks around the @ are allowed by RFC 5322's obsolete syntax, and are common in
+    // spreadsheets.
     let local = local.trim_matches(' ');
     let domain = domain.trim_matches(' ').trim_end_matches(['.', ' ', '/']);
     if local.is_empty() || domain.is_empty() {
@@ -109,10 +114,10 @@ fn parse(value: &str) -> Result<Arc<str>, Invalid> {
     Ok(format!("{local}@{domain}").into())
 }
 
-/// `leo%2Bnews` as it was before it was percent-encoded, however often.
+/// Decodes a mailbox name such as `leo%2Bnews`, even if it was percent-encoded several times.
 fn decoded(local: &str) -> Cow<'_, str> {
     let mut decoded = Cow::Borrowed(local);
-    // Each decoding makes it shorter. In quotes, nothing is encoded.
+    // Each decoding makes the name shorter. Between quotes, nothing is encoded.
     while text::has_escape(&decoded) && !decoded.starts_with('"') {
         let Ok(plain) = percent_decode_str(&decoded).decode_utf8() else { break };
         decoded = Cow::Owned(plain.into_owned());
@@ -120,7 +125,8 @@ fn decoded(local: &str) -> Cow<'_, str> {
     decoded
 }
 
-/// Folded, and without quotes that change nothing (RFC 5321, 4.1.2: they are not part of the name).
+/// The mailbox name in lower case, without quotes that change nothing (RFC 5321, 4.1.2: quotes are
+/// not part of the name).
 fn local_part(local: &str) -> Result<String, Invalid> {
     let folded = text::fold(&decoded(local));
     let Some(quoted) = folded.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) else {
@@ -151,15 +157,16 @@ fn local_part(local: &str) -> Result<String, Invalid> {
     Ok(requoted)
 }
 
-/// Whether letters are hidden (`l*o`, `l##`), or `local` is a template or a choice of names (`{leo|ana}`, `%name%`). The
-/// RFCs allow these characters, but nobody's address has them.
+/// Whether letters are masked (`l*o`, `l##`), or `local` is a template or a choice of names
+/// (`{leo|ana}`, `%name%`). The RFCs allow these characters, but real addresses do not have them.
 fn is_masked(local: &str) -> bool {
     let is_run = local.contains("##") || local.contains("??");
     is_run || local.contains(['*', '{', '|', '}']) || local.starts_with('%') && local.ends_with('%')
 }
 
-/// RFC 5322's dot-atom, with RFC 6531's letters: every character beyond ASCII is a letter, marks and symbols
-/// included. The replacement character shows that a character was lost, as one of private use does.
+/// RFC 5322's dot-atom with the letters of RFC 6531. Every character beyond ASCII counts as a
+/// letter, including marks and symbols. The replacement character and characters of private use are
+/// refused: they show that a character was lost.
 fn is_dot_atom(text: &str) -> bool {
     text.split('.').all(|atom| {
         !atom.is_empty()
@@ -178,7 +185,7 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
-        /// The short way never says yes where the grammar says no, and never another form.
+        /// The fast path never accepts an address that the grammar refuses, and never gives another form.
         #[test]
         fn the_short_way_agrees_with_the_grammar(
             value in "[a-zA-Z0-9.!#$%&'*+/=?^_`{|}~\"(),:; <>-]{1,8}@[a-zA-Z0-9.-]{1,12}",

@@ -1,5 +1,5 @@
-//! Which kind a value is when nobody said. Looks only: whether it is a good one of its kind is
-//! asked afterwards.
+//! Infers the field type of a value that came without one. It looks only at the form; whether the
+//! value is valid is checked afterwards.
 
 use super::FieldType;
 use super::invalid::Invalid;
@@ -7,6 +7,7 @@ use super::phone;
 use super::social;
 use super::text;
 
+/// Schemes, and the field types that they show. `https//` is a frequent typing error.
 const SCHEMES: [(&str, FieldType); 9] = [
     ("https:", FieldType::SocialProfile),
     ("http:", FieldType::SocialProfile),
@@ -42,14 +43,15 @@ pub(super) fn infer(value: &str) -> Result<FieldType, Invalid> {
         }
         None => {}
     }
-    // Several addresses in brackets get the reason that helps.
+    // Several addresses in brackets are read as a profile, because the reason then says that there
+    // are several.
     if text::strip_prefix_ci(value, "www.").is_some() || value.matches("://").count() > 1 {
         return Ok(FieldType::SocialProfile);
     }
     if phone::is_likely(value) { Ok(FieldType::Phone) } else { Err(Invalid::Unrecognised) }
 }
 
-/// Whether `value` begins with the host of a known network, and nothing that continues the name.
+/// Whether `value` begins with the host of a known network and the host ends there.
 pub(super) fn names_network(value: &str) -> bool {
     let end = value.find(|c: char| !c.is_ascii_alphanumeric() && c != '.' && c != '-').unwrap_or(value.len());
     let (host, tail) = value.split_at_checked(end).unwrap_or((value, ""));

@@ -1,97 +1,114 @@
-//! Why a value cannot be looked up: precise, one line each, with the way out where there is one.
-//! Knows nothing of how the reason was found, and never holds the value.
+//! The reasons why a value cannot be looked up. Each is one line and says what to do, where
+//! something can be done. Knows nothing of how the reason was found.
 
 use std::fmt;
 
 use super::FieldType;
 
-/// Why a value cannot be looked up. Shown to people; never holds the value.
+/// Why a value cannot be looked up. It is shown to people, so it never contains the value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Invalid {
-    /// Nothing but blanks and invisible characters.
+    /// Only blanks and invisible characters.
     Empty,
-    /// A control character (NUL, tab, line break, …) inside the value.
+    /// A control character (NUL, tab, line break, …) inside the value. Example: an address with a
+    /// line break inside.
     ControlCharacter,
-    /// None of the three kinds, as far as looks can tell.
+    /// The text does not look like an e-mail address, a phone number or a profile. Example:
+    /// `hello`.
     Unrecognised,
-    /// A cell of a table that holds neither text nor a number.
+    /// A cell of a table that contains neither text nor a number.
     NotText,
-    /// It ends with an ellipsis, or letters of it are hidden.
+    /// The value ends with an ellipsis, or some of its letters are masked. Example:
+    /// `linkedin.com/in/ana-lop…`.
     CutOff,
     /// Values of several kinds.
     Several,
-    /// The value is of another kind than the field type it came with.
+    /// The value is of another kind than its field type.
     Disagrees {
         /// The field type that came with the value.
         given: FieldType,
-        /// What the value reads as.
+        /// The kind that the value looks like.
         seen: FieldType,
     },
 
-    /// No `@`, or nothing on one side of it.
+    /// There is no `@`, or nothing on one side of it. Example: `ana@`.
     EmailIncomplete,
-    /// The part before the `@` is not one RFC 5321 or RFC 6531 knows.
+    /// RFC 5321 and RFC 6531 do not allow the part before the `@`. Example:
+    /// `ana..lopez@acme.example`.
     EmailLocalPart,
-    /// The part after the `@` is no domain name.
+    /// The part after the `@` is not a domain name. Example: `ana@acme..example`.
     EmailDomain,
-    /// The part after the `@` is a single label.
+    /// The domain is a single label, such as `localhost`.
     EmailDomainWithoutDot,
-    /// An IP address where the domain should be.
+    /// An IP address stands in the place of the domain. Example: `ana@192.0.2.1`.
     EmailIpAddress,
-    /// Over 64 octets before the `@`, or over 254 in all.
+    /// More than 64 octets before the `@`, or more than 254 in all (RFC 5321, 4.5.3.1).
     EmailTooLong,
-    /// More than one address in one value.
+    /// More than one address in one value. Example: `ana@acme.example, bea@acme.example`.
     EmailSeveral,
 
-    /// Characters that no way of writing a phone number has.
+    /// The value has characters that are not written in phone numbers. Example: `+49 30 12345N/A`.
     PhoneUnreadable,
-    /// No country code, and no default region to take it from.
+    /// There is no country code, and no default region to take it from. Example: `(201) 555-0123`.
     PhoneWithoutCountryCode,
-    /// No country code, and the row's region is not a country.
+    /// There is no country code, and the row's region is not a country.
     PhoneUnknownRegion,
-    /// A country code that is not assigned.
+    /// The country code is not assigned. Example: `+999 123 4567`.
     PhoneUnknownCountryCode,
-    /// Fewer digits than any number of its country has.
+    /// Fewer digits than any number of the country has. Example: `+1 201 555`.
     PhoneTooShort,
-    /// More digits than any number of its country has.
+    /// More digits than any number of the country has. Example: `+1 201 555 01234`.
     PhoneTooLong,
-    /// A number of digits between the possible ones.
+    /// The country has shorter numbers and longer ones, but none of this length. Example: `+61 491
+    /// 570 006 12`.
     PhoneWrongLength,
-    /// Only the part that is dialled within one town.
+    /// The number has only the part that is dialled inside one town. Example: `+1 555 0123`.
     PhoneWithoutAreaCode,
-    /// A spreadsheet's `1.77E+10`: digits were lost.
+    /// The number is like a spreadsheet's `1.77E+10`: digits were lost.
     PhoneScientific,
-    /// A number with decimals that are not zero.
+    /// The number has decimals that are not zero. Example: `12015550123.5`.
     PhoneFraction,
-    /// More than one number in one value.
+    /// More than one number in one value. Example: `+1 201 555 0123 / +1 201 555 0124`.
     PhoneSeveral,
-    /// Two readings, and each makes another number.
+    /// The number can be read in two ways, which give different numbers. Example: `0049 0030
+    /// 123456` in Germany.
     PhoneAmbiguous,
 
-    /// A handle, or a path, without the network it is on.
+    /// A handle or a path without its network. Example: `@ana_lopez`.
     SocialWithoutNetwork,
-    /// The host is not a domain name.
+    /// The host is not a domain name. Example: `https://192.0.2.1/ana`.
     SocialHost,
-    /// A network, but nobody's profile on it.
+    /// The host is a known network, but the page is not a person's profile. Example:
+    /// `linkedin.com/company/acme`.
     SocialWithoutProfile,
-    /// Neither `http` nor `https`.
+    /// The scheme is neither `http` nor `https`. Example: `ftp://linkedin.com/in/ana`.
     SocialScheme,
-    /// A short link: it has to be followed to know where it leads.
+    /// A short link. Only following it would show where it leads, and nothing is fetched. Example:
+    /// `https://lnkd.in/abc`.
     SocialShortLink,
-    /// The profile is named in the query, which is no part of the canonical form.
+    /// The profile is named in the query, which is not part of the canonical form. Example:
+    /// `linkedin.com/profile/view?id=AAE123`.
     SocialNamedInQuery,
-    /// A blank inside the address.
+    /// A blank inside the address. Example: `linkedin.com/in/ana lopez`.
     SocialBlank,
-    /// Longer than any profile's address.
+    /// Longer than the address of any profile.
     SocialTooLong,
-    /// More than one address in one value.
+    /// More than one address in one value. Example: `linkedin.com/in/ana-lopez; twitter.com/bo`.
     SocialSeveral,
-    /// A page of an unknown host with another address in its query.
+    /// A page of an unknown host that has another address in its query.
     SocialAddressInside,
 }
 
 impl Invalid {
-    /// A stable name for programs; the text is for people and may change.
+    /// The stable name of this reason, for programs. The text of [`Display`](fmt::Display) is for
+    /// people and may change.
+    ///
+    /// ```
+    /// use exactbuyer_core::identifier::{Rules, identify};
+    ///
+    /// let reason = identify("ana@localhost", None, &Rules::default()).unwrap_err();
+    /// assert_eq!(reason.code(), "email_domain_without_dot");
+    /// ```
     #[must_use]
     pub const fn code(self) -> &'static str {
         match self {
@@ -134,6 +151,7 @@ impl Invalid {
         }
     }
 
+    /// The sentence for people, except for [`Invalid::Disagrees`], which needs its fields.
     const fn text(self) -> &'static str {
         match self {
             Self::Empty => "blank: nothing to look up",

@@ -1,8 +1,16 @@
-//! INPUT: what can be looked up, and the one canonical form of each.
+//! What can be looked up, and the one canonical form of each identifier.
 //!
-//! The canonical form is what is compared *and what is sent*, so that neither answers nor cached
-//! misses depend on spelling or row order. Pure: no network, no clock, no Python. Knows nothing of
-//! rows, requests or money.
+//! The canonical form is what is compared *and what is sent*. So neither answers nor stored misses
+//! depend on how a value is spelled or on the order of the rows. This module is pure: no network,
+//! no clock, no Python. It knows nothing of rows, requests or money.
+//!
+//! ```
+//! use exactbuyer_core::identifier::{FieldType, Rules, identify};
+//!
+//! let ana = identify(" Ana Lopez <Ana@Acme.example> ", None, &Rules::default())?;
+//! assert_eq!((ana.field_type(), ana.canonical()), (FieldType::Email, "ana@acme.example"));
+//! # Ok::<(), exactbuyer_core::identifier::Invalid>(())
+//! ```
 
 mod domain;
 mod email;
@@ -22,13 +30,16 @@ use std::sync::Arc;
 
 use crate::error::Error;
 
-/// The version of the rules. A change of anybody's canonical form raises it, and is a migration.
+/// The version of the rules that make canonical forms.
+///
+/// It must be raised by every change that gives any value another canonical form. Stores contain
+/// canonical forms, so such a change is a migration.
 pub const RULES_VERSION: u32 = 2;
 
-/// How often wrappings may be removed from what was read.
+/// How many times wrappings may be removed from a value that was already parsed.
 const MOST_READINGS: usize = 3;
 
-/// The shortest number that is compared with the end of another.
+/// The fewest digits that are compared with the end of another number. Fewer could match by chance.
 const LOCAL_DIGITS: usize = 7;
 
 crate::listed! {
@@ -93,46 +104,64 @@ pub struct Identifier {
 }
 
 impl Identifier {
-    /// For canonical forms that are known to be so: the rooms below, stores, tests.
+    /// An identifier whose canonical form is already known, such as one read from a store.
+    ///
+    /// The text is not checked. For text from outside, use [`identify`].
     #[must_use]
     pub fn from_canonical(field_type: FieldType, canonical: impl Into<Arc<str>>) -> Self {
         Self { field_type, canonical: canonical.into() }
     }
 
-    /// What kind it is.
+    /// The kind of this identifier.
     #[must_use]
     pub const fn field_type(&self) -> FieldType {
         self.field_type
     }
 
-    /// What is compared, and what is sent.
+    /// The canonical form: the text that is compared and sent.
     #[must_use]
     pub fn canonical(&self) -> &str {
         &self.canonical
     }
 }
 
-/// What the caller settled about reading identifiers.
+/// The caller's choices about how identifiers are read.
 #[derive(Debug, Clone, Default)]
 pub struct Rules {
-    /// Where phone numbers without a country code are from.
+    /// The region of phone numbers that are written without a country code. Without it, such a
+    /// number is [`Invalid::PhoneWithoutCountryCode`].
     pub default_region: Option<Region>,
 }
 
 impl Rules {
-    /// The rules with that default region, by its name.
+    /// Rules with the default region that has this name, such as `"US"` ([`Region::new`]).
     ///
     /// # Errors
-    /// [`ErrorKind::Config`](crate::error::ErrorKind::Config), if there is no such region.
+    /// [`ErrorKind::Config`](crate::error::ErrorKind::Config) if there is no such region.
     pub fn new(default_region: Option<&str>) -> Result<Self, Error> {
         Ok(Self { default_region: default_region.map(Region::new).transpose()? })
     }
 }
 
-/// Parses `text` as the field type given, or as the one inferred from its looks.
+/// Parses `text` as the given field type. Without a field type, it is inferred from the text.
+///
+/// What programs put around a value (labels, brackets, links, formulas) is removed first. The
+/// result is stable: identifying its canonical form again gives the same identifier.
 ///
 /// # Errors
-/// The reason why it cannot be looked up.
+/// The reason why `text` cannot be looked up. Text that could mean two identifiers is refused,
+/// because a lookup of the wrong one costs a credit and returns another person's data.
+///
+/// ```
+/// use exactbuyer_core::identifier::{Invalid, Rules, identify};
+///
+/// // A phone number without a country code needs a region.
+/// let number = "(201) 555-0123";
+/// assert_eq!(identify(number, None, &Rules::default()), Err(Invalid::PhoneWithoutCountryCode));
+/// let rules = Rules::new(Some("US"))?;
+/// assert_eq!(identify(number, None, &rules).unwrap().canonical(), "+12015550123");
+/// # Ok::<(), exactbuyer_core::error::Error>(())
+/// ```
 pub fn identify(text: &str, field_type: Option<FieldType>, rules: &Rules) -> Result<Identifier, Invalid> {
     let cleaned = text::clean(text)?;
     if let Some(identifier) = plain(&cleaned, field_type) {
@@ -144,11 +173,12 @@ pub fn identify(text: &str, field_type: Option<FieldType>, rules: &Rules) -> Res
     }
     let wrapping::Unwrapped { value, shown } = wrapping::unwrap(&cleaned)?;
     let mut identifier = parse(&value, field_type, rules)?;
-    // A link to one that shows another: either of the two could be meant.
+    // A link to one identifier shows another one: either of the two could be meant.
     if shown.iter().any(|text| shows_another(text, &identifier, rules)) {
         return Err(Invalid::Several);
     }
-    // A canonical form must be read as itself. Reading can bring a wrapping to the surface, which is then removed.
+    // Reading a canonical form again must give the same form. Parsing can expose a further
+    // wrapping, which is then removed, too.
     for _ in 0..MOST_READINGS {
         let unwrapped = wrapping::unwrap(identifier.canonical())?.value;
         if *unwrapped == *identifier.canonical() {
@@ -159,11 +189,11 @@ pub fn identify(text: &str, field_type: Option<FieldType>, rules: &Rules) -> Res
     Err(Invalid::Unrecognised)
 }
 
-/// Reads a value with nothing around it.
+/// Reads a value that has nothing around it.
 fn parse(value: &str, field_type: Option<FieldType>, rules: &Rules) -> Result<Identifier, Invalid> {
     let parsed = match field_type {
         None => infer(value, rules),
-        // A value of another kind gets the reason that helps: its field type is wrong.
+        // If the value is of another kind, report the wrong field type: that reason helps most.
         Some(given) => read(value, given, rules).map_err(|reason| match inference::infer(value) {
             Ok(seen) if seen != given => Invalid::Disagrees { given, seen },
             _ => reason,
@@ -172,7 +202,7 @@ fn parse(value: &str, field_type: Option<FieldType>, rules: &Rules) -> Result<Id
     parsed.map_err(|reason| if lists_links(value) { Invalid::PhoneSeveral } else { reason })
 }
 
-/// Reads a value as what it looks like.
+/// Reads a value as the kind that it looks like.
 fn infer(value: &str, rules: &Rules) -> Result<Identifier, Invalid> {
     match inference::infer(value)? {
         FieldType::Phone => {
@@ -183,12 +213,13 @@ fn infer(value: &str, rules: &Rules) -> Result<Identifier, Invalid> {
     }
 }
 
-/// Whether a link to `identifier` shows another identifier, or one that cannot be read.
+/// Whether the text that a link to `identifier` shows is another identifier, or one that cannot be
+/// read.
 fn shows_another(text: &str, identifier: &Identifier, rules: &Rules) -> bool {
-    // A text that was cut off is no value.
+    // A text that was cut off is not a value.
     let Ok(shown) = wrapping::unwrap(text) else { return false };
     let digits: String = shown.value.chars().filter(char::is_ascii_digit).collect();
-    // The number as it is dialled at home.
+    // The same number as it is dialled inside its country.
     let is_end = digits.len() >= LOCAL_DIGITS && !shown.value.starts_with('+');
     if is_end && identifier.canonical().ends_with(digits.trim_start_matches('0')) {
         return false;
@@ -203,13 +234,14 @@ fn shows_another(text: &str, identifier: &Identifier, rules: &Rules) -> bool {
     })
 }
 
-/// Whether `value` lists several links or ids of messengers.
+/// Whether `value` is a list of several messenger links or ids.
 fn lists_links(value: &str) -> bool {
     let links = value.split([' ', ',', ';', '|']).filter(|part| phone::links::number(part).is_some());
     links.count() > 1
 }
 
-/// Reads e-mail addresses and profiles in the form in which nearly all are written, without wrappings.
+/// Reads e-mail addresses and profiles in their most common form, without wrappings. `None` means
+/// only that the full parser must decide.
 fn plain(value: &str, field_type: Option<FieldType>) -> Option<Identifier> {
     let is = |kind| field_type.is_none_or(|given| given == kind);
     let of = |field_type| move |canonical| Identifier { field_type, canonical };
@@ -221,11 +253,13 @@ fn plain(value: &str, field_type: Option<FieldType>) -> Option<Identifier> {
     if is(FieldType::SocialProfile) { social::plain(value).map(of(FieldType::SocialProfile)) } else { None }
 }
 
-/// Whether `value` is only digits and what is written between them, so that it can have no wrapping.
+/// Whether `value` has only digits and the marks that are written between them. Such a value cannot
+/// have a wrapping.
 fn is_bare(value: &str) -> bool {
     value.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'+' | b' ' | b'-' | b'.' | b'(' | b')'))
 }
 
+/// Reads a value of a known kind, without wrappings.
 fn read(value: &str, field_type: FieldType, rules: &Rules) -> Result<Identifier, Invalid> {
     let canonical = match field_type {
         FieldType::Email => email::canonical(value),

@@ -1,10 +1,10 @@
-//! What is made at its first use, and nobody ever waits for somebody else to make it: in the child of a
-//! fork, whoever was at it just then is gone, and would be waited for without end.
+//! Lazy values without waiting. A thread that waits for another thread's initialisation can wait
+//! for ever in the child of a `fork`, where the other thread does not exist.
 
 use std::sync::OnceLock;
 
-/// What the cell holds, or will from now on. Two who come first at the same moment both make it, and one
-/// is kept.
+/// The value of the cell, which is made now if the cell is empty. If two threads make it at the
+/// same moment, one of the two values is kept.
 pub(super) fn once<T>(cell: &OnceLock<T>, make: impl FnOnce() -> T) -> &T {
     if let Some(value) = cell.get() {
         return value;

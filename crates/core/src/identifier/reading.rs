@@ -1,57 +1,69 @@
-//! What a value that somebody left in a cell comes to: something to ask, nothing, or a reason why
-//! not. Knows nothing of where the cell was.
+//! Turns the value of a cell into an identifier, nothing, or a reason why it cannot be looked up.
+//! Knows nothing of where the cell was.
 
 use hashbrown::HashSet;
 
 use super::{FieldType, Identifier, Invalid, Region, Rules, identify, text};
 
-/// Every integer up to here is a float of 64 bits of its own; beyond it neighbours share one.
+/// Below 2^53, every integer has its own 64-bit float. Above it, neighbouring integers share one,
+/// so digits may be lost.
 pub const EXACT_F64: f64 = 9_007_199_254_740_992.0;
-/// The same for floats of 32 bits.
+/// The same limit for 32-bit floats: 2^24.
 pub const EXACT_F32: f64 = 16_777_216.0;
-/// The same for floats of 16 bits.
+/// The same limit for 16-bit floats: 2^11.
 pub const EXACT_F16: f64 = 2_048.0;
 
-/// What a value came to.
+/// The result of reading one value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reading {
-    /// Nothing to ask.
+    /// The value is empty: there is nothing to look up. It is not an error.
     Missing,
-    /// Cannot be looked up.
+    /// The value cannot be looked up, for this reason.
     Invalid(Invalid),
-    /// What to ask.
+    /// The value is this identifier.
     Asks(Identifier),
 }
 
-/// Where the phone numbers of a row are from, as the row says.
+/// The region of a row's phone numbers, as the row itself names it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum RowRegion {
-    /// The row does not say, so the default region counts.
+    /// The row names no region, so the default region applies.
     #[default]
     Default,
-    /// From this region.
+    /// The row names this region.
     Known(Region),
-    /// The row names something that is not a country. The default region must not take its place.
+    /// The row names something that is not a country. The default region must not replace it.
     Unknown,
 }
 
-/// How values are read: what the caller settled.
+/// Reads values by the caller's rules.
 #[derive(Debug, Clone, Default)]
 pub struct Reader {
-    /// How identifiers are read.
+    /// How identifiers are parsed.
     pub rules: Rules,
-    /// What stands for nothing, stripped.
+    /// Texts that mean "no value", such as `N/A`. They are compared with the trimmed text; the case
+    /// matters.
     pub na_values: HashSet<Box<str>>,
 }
 
 impl Reader {
-    /// What a text comes to.
+    /// Reads a text of a row that names no region.
+    ///
+    /// ```
+    /// use exactbuyer_core::identifier::reading::{Reader, Reading};
+    ///
+    /// let reader = Reader { na_values: ["N/A".into()].into(), ..Reader::default() };
+    /// assert_eq!(reader.text(" N/A ", None), Reading::Missing);
+    /// assert!(matches!(reader.text("ana@acme.example", None), Reading::Asks(_)));
+    /// ```
     #[must_use]
     pub fn text(&self, text: &str, field_type: Option<FieldType>) -> Reading {
         self.text_in(text, field_type, RowRegion::Default)
     }
 
-    /// What a text comes to in a row that says where its phone numbers are from.
+    /// Reads a text of a row that names `region`.
+    ///
+    /// The region matters only for phone numbers that are written without a country code.
     #[must_use]
     pub fn text_in(&self, text: &str, field_type: Option<FieldType>, region: RowRegion) -> Reading {
         let stripped = text.trim();
@@ -65,7 +77,7 @@ impl Reader {
         };
         match identify(text, field_type, &Rules { default_region }) {
             Ok(identifier) => Reading::Asks(identifier),
-            // Invisible characters only.
+            // The text has only invisible characters.
             Err(Invalid::Empty) => Reading::Missing,
             Err(Invalid::PhoneWithoutCountryCode) if region == RowRegion::Unknown => {
                 Reading::Invalid(Invalid::PhoneUnknownRegion)
@@ -74,7 +86,15 @@ impl Reader {
         }
     }
 
-    /// The region that a row names.
+    /// The region that a row names. An empty `name` means that the row names none.
+    ///
+    /// ```
+    /// use exactbuyer_core::identifier::reading::{Reader, RowRegion};
+    ///
+    /// let reader = Reader::default();
+    /// assert!(matches!(reader.region("Germany"), RowRegion::Known(region) if region.as_str() == "DE"));
+    /// assert_eq!(reader.region("Atlantis"), RowRegion::Unknown);
+    /// ```
     #[must_use]
     pub fn region(&self, name: &str) -> RowRegion {
         let cleaned = match text::clean(name) {
@@ -85,19 +105,22 @@ impl Reader {
         match (Region::of_country(&cleaned), self.na_values.contains(name.trim())) {
             (Some(region), false) => RowRegion::Known(region),
             (None, true) => RowRegion::Default,
-            // `NA` is Namibia, and in many files a missing value: if it is in `na_values`, it can be either.
+            // `NA` is Namibia, and in many files it is a missing value. If it is in `na_values`,
+            // both meanings are possible.
             _ => RowRegion::Unknown,
         }
     }
 
-    /// The reason against a text that must not be asked for, whatever it looks like.
+    /// The reason why a text is refused that must not be looked up even if it is a valid
+    /// identifier.
     #[must_use]
     pub fn refused(&self, text: &str, field_type: Option<FieldType>) -> Reading {
         let why = identify(text, field_type, &self.rules).err();
         Reading::Invalid(why.unwrap_or(Invalid::Unrecognised))
     }
 
-    /// What a float comes to that may have lost digits, as it is spelled: never something to ask.
+    /// Reads a float, as it is spelled, that may have lost digits. The result is never
+    /// [`Reading::Asks`]: the digits could belong to another person's number.
     #[must_use]
     pub fn inexact(&self, spelled: &str, field_type: Option<FieldType>) -> Reading {
         match self.text(spelled, field_type) {
@@ -107,8 +130,17 @@ impl Reader {
     }
 }
 
-/// The digits of a float that is a whole number and lost none; floats of its size are told apart
-/// below `exact_below`.
+/// The digits of a float, if it is a whole number below `exact_below` and so has lost no digits.
+///
+/// `exact_below` is the limit of the float's width: [`EXACT_F64`], [`EXACT_F32`] or [`EXACT_F16`].
+///
+/// ```
+/// use exactbuyer_core::identifier::reading::{EXACT_F64, whole_digits};
+///
+/// assert_eq!(whole_digits(12_015_550_123.0, EXACT_F64).as_deref(), Some("12015550123"));
+/// assert_eq!(whole_digits(0.5, EXACT_F64), None);
+/// assert_eq!(whole_digits(1e17, EXACT_F64), None); // digits may have been rounded
+/// ```
 #[must_use]
 pub fn whole_digits(number: f64, exact_below: f64) -> Option<String> {
     (number.fract() == 0.0 && number.abs() < exact_below).then(|| format!("{number:.0}"))

@@ -1,5 +1,5 @@
-//! What all three kinds share: characters that nobody sees, and one form for the letters that are
-//! seen. Knows nothing of what the text means.
+//! Text operations that all three kinds share: removing invisible characters, and one form for
+//! letters that look the same to people. Knows nothing of what the text means.
 
 use std::borrow::Cow;
 
@@ -11,14 +11,20 @@ use icu_properties::{
 
 use super::invalid::Invalid;
 
+/// Composes letters that Unicode can also write as a letter and separate marks.
 const NFC: ComposingNormalizerBorrowed<'static> = ComposingNormalizerBorrowed::new_nfc();
+/// The characters that Unicode says are invisible (`Default_Ignorable_Code_Point`).
 const IGNORABLE: CodePointSetDataBorrowed<'static> = CodePointSetData::new::<DefaultIgnorableCodePoint>();
 const CATEGORY: CodePointMapDataBorrowed<'static, GeneralCategory> = CodePointMapData::new();
 
-/// The text without what cannot be seen: blanks and invisible characters at the ends, invisible
-/// ones inside; full-width forms and exotic blanks become the ASCII ones.
+/// The text without its invisible characters and without blanks at its ends. Full-width forms and
+/// unusual blanks become their ASCII forms.
+///
+/// This is the first step for every value that comes in, so nearly all of them must pass it without
+/// an allocation.
 pub(super) fn clean(text: &str) -> Result<Cow<'_, str>, Invalid> {
-    // Nearly every value is printable ASCII, and of that only blanks at the ends can go.
+    // Nearly every value is printable ASCII. In such a value, only blanks at the ends can be
+    // removed.
     if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
         return non_empty(Cow::Borrowed(text.trim_matches(' ')));
     }
@@ -33,8 +39,8 @@ pub(super) fn clean(text: &str) -> Result<Cow<'_, str>, Invalid> {
     non_empty(Cow::Owned(seen.chars().map(plain).collect::<String>().trim_matches(' ').to_owned()))
 }
 
-/// The text without its invisible characters. A joiner stays between letters of scripts that spell with
-/// it, and inside an emoji.
+/// The text without its invisible characters. A zero-width joiner is kept between letters of
+/// scripts that need it for spelling, and inside an emoji.
 pub(super) fn seen(text: &str) -> String {
     let mut seen = String::with_capacity(text.len());
     let mut chars = text.chars().filter(|&c| !is_unseen(c)).peekable();
@@ -47,25 +53,28 @@ pub(super) fn seen(text: &str) -> String {
     seen
 }
 
-/// Composed letters (NFC), full-width forms as ASCII, the case as it is.
+/// The text with composed letters (Unicode's NFC) and with ASCII for full-width forms. The case is
+/// kept.
 pub(super) fn compose(text: &str) -> String {
     NFC.normalize(&text.chars().map(plain).collect::<String>()).into_owned()
 }
 
-/// One form for letters that people take for the same: lower case, composed (NFC), full-width
-/// forms as ASCII. A fixed point: lowering twice changes nothing.
+/// One form for letters that people do not distinguish: lower case, composed (NFC), ASCII for
+/// full-width forms. Lowering a text twice changes nothing more.
 pub(super) fn lower(text: &str) -> String {
     fixed_point(text, |text| compose(&compose(text).to_lowercase()))
 }
 
-/// The same for what is compared whatever its spelling in capitals was: a final sigma is any sigma.
+/// As [`lower`], but a final sigma becomes a normal one. The two have the same capital letter, so a
+/// text in capitals does not say which of them was meant.
 pub(super) fn fold(text: &str) -> String {
     fixed_point(text, |text| lower(text).replace('ς', "σ"))
 }
 
+/// Repeats a step until it changes nothing more.
 fn fixed_point(text: &str, step: impl Fn(&str) -> String) -> String {
     let mut stepped = step(text);
-    // Lower case and composition can each give the other something to do, once or twice.
+    // Lower case can make a new composition possible, and the other way round, once or twice.
     for _ in 0..4 {
         let next = step(&stepped);
         if next == stepped {
@@ -76,32 +85,33 @@ fn fixed_point(text: &str, step: impl Fn(&str) -> String) -> String {
     stepped
 }
 
-/// Whether a character is invisible by Unicode's rules, such as direction marks, soft hyphens and variation
-/// selectors, or a placeholder that exports leave for an object. These are copied along from web pages and
-/// spreadsheets and are never part of an address. The joiners are not among them: some scripts use them.
+/// Whether Unicode calls a character invisible, such as direction marks, soft hyphens and variation
+/// selectors, or it is a placeholder that exports leave for an object. Such characters are copied
+/// along from web pages and spreadsheets, and are never part of an address. The joiners are not
+/// included, because some scripts need them.
 pub(super) fn is_unseen(c: char) -> bool {
     !c.is_ascii() && !is_joiner(c) && (IGNORABLE.contains(c) || matches!(c, '\u{fff9}'..='\u{fffc}'))
 }
 
-/// The zero-width joiners.
+/// Whether `c` is a zero-width joiner or non-joiner.
 pub(super) const fn is_joiner(c: char) -> bool {
     matches!(c, '\u{200c}' | '\u{200d}')
 }
 
-/// Whether `c` has no meaning of its own, such as the icons of a web page's font. At the ends of a value it is
-/// decoration; inside, it may stand for a letter.
+/// Whether `c` is for private use and so has no meaning of its own, such as the icons of a web
+/// page's font. At the ends of a value it is decoration; inside, it may stand for a letter.
 pub(super) const fn is_private(c: char) -> bool {
     matches!(c, '\u{e000}'..='\u{f8ff}' | '\u{f0000}'..='\u{10ffff}')
 }
 
-/// Whether `text` has a percent sign with two hexadecimal digits behind it.
+/// Whether `text` has a percent sign that two hexadecimal digits follow.
 pub(super) fn has_escape(text: &str) -> bool {
     text.match_indices('%').any(|(at, _)| {
         text.as_bytes().get(at + 1..at + 3).is_some_and(|code| code.iter().all(u8::is_ascii_hexdigit))
     })
 }
 
-/// Whether letters of `text` are hidden or were left out: `l•••`, `ana…`, `a***z`.
+/// Whether letters of `text` are masked or left out: `l•••`, `ana…`, `a***z`.
 pub(super) fn is_masked(text: &str) -> bool {
     text.contains("**")
         || text.contains("...")
@@ -109,17 +119,19 @@ pub(super) fn is_masked(text: &str) -> bool {
             && text.contains(['…', '•', '●', '∙', '⋆', '✱', '×', '█', '■', '▪', '░', '▒', '▓'])
 }
 
-/// Whether `c` is a mark that belongs to the letter before it.
+/// Whether `c` is a combining mark, which belongs to the letter before it.
 pub(super) fn is_mark(c: char) -> bool {
     !c.is_ascii() && GeneralCategoryGroup::Mark.contains(CATEGORY.get(c))
 }
 
-/// Whether `c` is shown as empty space although Unicode counts it as a symbol: Braille's blank.
+/// Whether `c` is shown as empty space although Unicode counts it as a symbol: the blank of
+/// Braille.
 const fn is_blank(c: char) -> bool {
     matches!(c, '\u{2800}')
 }
 
-/// Full-width and small forms as the ASCII that they stand for, every blank as the plain one.
+/// Turns full-width and small forms into the ASCII characters that they stand for, and every blank
+/// into a space.
 fn plain(c: char) -> char {
     match c {
         '\u{ff01}'..='\u{ff5e}' => char::from_u32(u32::from(c) - 0xfee0).unwrap_or(c),
@@ -133,11 +145,12 @@ fn plain(c: char) -> char {
     }
 }
 
+/// The text, or [`Invalid::Empty`] if nothing is left of it.
 fn non_empty(text: Cow<'_, str>) -> Result<Cow<'_, str>, Invalid> {
     if text.is_empty() { Err(Invalid::Empty) } else { Ok(text) }
 }
 
-/// `text` without `prefix`, whose case does not matter and which is ASCII.
+/// `text` without `prefix`. The prefix is ASCII, and its case does not matter.
 pub(super) fn strip_prefix_ci<'t>(text: &'t str, prefix: &str) -> Option<&'t str> {
     let (head, tail) = text.split_at_checked(prefix.len())?;
     head.eq_ignore_ascii_case(prefix).then_some(tail)

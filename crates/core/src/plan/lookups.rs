@@ -1,4 +1,5 @@
-//! Each lookup once, however many rows name it, for as long as a row may.
+//! Each lookup once, however many rows name it. A lookup is remembered for as long as a later row
+//! may name it.
 
 use std::collections::VecDeque;
 use std::hash::BuildHasher;
@@ -13,52 +14,56 @@ use crate::results::Origin;
 use super::Row;
 use super::slots::Slots;
 
-/// If it is not known which rows will come, a lookup is remembered, with its answer, until so many rows
-/// have come after the last row that named it. Memory stays bounded, and a duplicate within the window is
-/// not paid for again.
+/// How long a lookup and its answer are remembered if it is not known which rows will come: until
+/// this many rows have come after the last row that named it. So memory stays bounded, and a
+/// duplicate within the window is not paid for again.
 const WINDOW: u64 = 100_000;
 
-/// While so many contacts are kept, rows that need them are admitted before anything is sent.
+/// If this many contacts are kept for later rows, those rows are admitted before anything else is
+/// sent.
 const MOST_KEPT: usize = 16_384;
 
-/// A lookup's place in a [`Table`](super::Table).
+/// The number of a lookup in a [`Table`](super::Table). It may be given to another lookup after
+/// this one is forgotten.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct LookupId(u32);
 
 /// The state of a lookup without an outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum State {
-    /// Named by a row that has not come to it yet.
+    /// No row waits for it yet: the rows that name it have earlier alternatives.
     Idle,
-    /// The same, and somebody else is asking for it.
+    /// As [`State::Idle`], but another run or process is asking for it.
     Elsewhere,
-    /// In the queue.
+    /// In the queue of lookups to be sent.
     Queued,
-    /// With the dispatcher.
+    /// Handed to the dispatcher.
     Away,
 }
 
-/// What a lookup came to, and where that is from.
+/// The outcome of a lookup, and its origin.
 #[derive(Debug)]
 pub(super) struct Done {
     pub(super) outcome: Outcome,
     pub(super) origin: Origin,
 }
 
+/// A lookup that rows name.
 #[derive(Debug)]
 pub(super) struct Lookup {
     pub(super) identifier: Identifier,
-    /// Rows, not yet done, that name it, and the last row that did.
+    /// The number of open rows that name it, and the last row that did.
     pub(super) named_by: u32,
     last_named: u64,
-    /// A contact that no admitted row names, kept for rows to come.
+    /// Whether it is a contact that no open row names and that is kept for later rows.
     is_kept: bool,
-    /// Whether it can be found by its identifier: not if it is known that no other row names it.
+    /// Whether it can be found by its identifier. It need not be if no other row is known to name
+    /// it.
     is_indexed: bool,
     pub(super) state: State,
-    /// In a box, as most lookups of a long call wait for most of its time.
+    /// In a box, because in a long call most lookups have no outcome for most of the time.
     pub(super) done: Option<Box<Done>>,
-    /// The row that brought it into the queue, and the last of those that wait for it.
+    /// The row that put it into the queue, and the last of the rows that wait for it.
     pub(super) asked_for: u64,
     pub(super) waiting: u64,
 }
@@ -75,39 +80,42 @@ pub(super) const NOBODY: u64 = u64::MAX;
 /// Each lookup once.
 #[derive(Debug, Default)]
 pub(super) struct Lookups {
+    /// The lookups by their number.
     slots: Slots<Lookup>,
+    /// The numbers of the lookups by the hash of their identifiers.
     index: HashTable<u32>,
     hasher: DefaultHashBuilder,
-    /// No more rows come: nothing is remembered that no row names.
+    /// Whether no more rows come. Then a lookup is forgotten as soon as no row names it.
     sealed: bool,
-    /// If it is not known which rows will come: which lookups the rows of the [`WINDOW`] named, in order.
+    /// The lookups that the rows of the [`WINDOW`] named, in order. Only used if it is not known
+    /// which rows will come.
     recent: VecDeque<Naming>,
-    /// Lookups that only rows before this one named are outside the window.
+    /// A lookup is outside the window if only rows before this one named it.
     window_start: u64,
-    /// If the rows are foreseen: the hashes of the lookups that more than one row names, and how many of
-    /// those rows are still to be admitted.
+    /// If all rows are known in advance: the hash of each lookup that several rows name, and how
+    /// many of those rows are still to be admitted.
     upcoming: Option<Upcoming>,
-    /// Contacts kept for such rows.
+    /// The number of contacts that are kept for such rows.
     kept: usize,
 }
 
-/// A row named a lookup.
+/// The fact that a row named a lookup.
 #[derive(Debug)]
 struct Naming {
     row: u64,
     lookup: LookupId,
-    /// The lookup's hash. Taking the lookup out of the index would otherwise read its identifier again, long
-    /// after it has left the processor's cache.
+    /// The hash of the lookup. Without it, removing the lookup from the index would read its
+    /// identifier again, long after that has left the processor's cache.
     hash: u64,
 }
 
-/// How many rows to come name a lookup with this hash. Two lookups with the same hash are counted together.
-/// Both are then kept for longer than needed, but neither is mistaken for the other.
+/// For each hash of a lookup, how many later rows name it. Two lookups with the same hash are
+/// counted together. Both are then kept for longer than needed, but they are not confused.
 type Upcoming = HashMap<u64, u32>;
 
 impl Lookups {
-    /// Says which rows will come, and that no others will. From then on a lookup is kept exactly as long
-    /// as rows that name it are still to come, however many others come between.
+    /// Announces all rows that will come. From then on a lookup is kept exactly as long as later
+    /// rows name it, however many other rows come between.
     pub(super) fn foresee<'a>(&mut self, rows: impl Iterator<Item = &'a Row> + Clone) {
         let mut hashes = Vec::with_capacity(rows.clone().map(|row| row.identifiers().count()).sum());
         hashes.extend(rows.flat_map(Row::identifiers).map(|identifier| self.hasher.hash_one(identifier)));
@@ -121,13 +129,13 @@ impl Lookups {
         self.upcoming = Some(upcoming);
     }
 
-    /// Whether so many contacts are kept for rows to come that these should be admitted soon.
+    /// Whether so many contacts are kept for later rows that these rows should be admitted soon.
     pub(super) const fn is_full(&self) -> bool {
         self.kept >= MOST_KEPT
     }
 
-    /// The lookup of this identifier, for the row of this number; if it was not known before, it is
-    /// added to `fresh`.
+    /// The lookup of this identifier, which the row `row` names. If it is new, it is added to
+    /// `fresh`.
     pub(super) fn intern(&mut self, identifier: Identifier, row: u64, fresh: &mut Vec<LookupId>) -> LookupId {
         let hash = self.hasher.hash_one(&identifier);
         let rows = self.upcoming.as_mut().map(|upcoming| upcoming.get_mut(&hash));
@@ -170,6 +178,7 @@ impl Lookups {
         LookupId(place)
     }
 
+    /// Remembers that a row named this lookup, if a window decides how long lookups are kept.
     fn note(&mut self, row: u64, lookup: LookupId, hash: u64) {
         if self.upcoming.is_none() {
             self.recent.push_back(Naming { row, lookup, hash });
@@ -184,7 +193,7 @@ impl Lookups {
         self.slots.get_mut(id.0)
     }
 
-    /// One row less names this lookup.
+    /// Notes that one row less names this lookup.
     pub(super) fn release(&mut self, id: LookupId) {
         let Some(lookup) = self.slots.get_mut(id.0) else { return };
         lookup.named_by -= 1;
@@ -213,11 +222,11 @@ impl Lookups {
         }
     }
 
-    /// Says that no more rows come.
+    /// Announces that no more rows come.
     pub(super) fn seal(&mut self) {
         self.sealed = true;
-        // Nobody will look for an identifier any more: letting the index go at once is cheaper than
-        // taking each lookup out of it.
+        // Identifiers are not looked up any more. Dropping the index at once is cheaper than
+        // removing each lookup from it.
         self.index = HashTable::new();
         self.recent = VecDeque::new();
         for place in self.slots.numbers_where(|lookup| lookup.named_by == 0) {
@@ -226,7 +235,7 @@ impl Lookups {
         self.kept = 0;
     }
 
-    /// Forgets what no row has named in the [`WINDOW`] before this one.
+    /// Forgets the lookups that no row of the [`WINDOW`] before `row` named.
     pub(super) fn forget_before(&mut self, row: u64) {
         self.window_start = row.saturating_sub(WINDOW);
         while let Some(naming) = self.recent.pop_front_if(|naming| naming.row < self.window_start) {
@@ -239,7 +248,7 @@ impl Lookups {
         }
     }
 
-    /// Forgets a lookup. Its hash is computed where it is not given.
+    /// Forgets a lookup. If its hash is not given, it is computed.
     fn forget(&mut self, id: LookupId, hash: Option<u64>) {
         let Some(lookup) = self.slots.remove(id.0) else { return };
         if self.sealed || !lookup.is_indexed {

@@ -1,26 +1,29 @@
-//! Values by number, in blocks whose memory is given back as soon as none of their values is left.
+//! Numbered values in blocks. The memory of a block is freed as soon as it has no values.
 //!
-//! One long vector would keep the room for all lookups of a call until its end.
+//! One long vector would need the memory for all lookups of a call until the end of the call.
 
-/// Values of one block.
+/// The number of values in a block.
 const BLOCK: usize = 1_024;
 
 #[derive(Debug)]
+/// Values by number.
 pub(super) struct Slots<T> {
     blocks: Vec<Block<T>>,
-    /// The first number that was never given.
+    /// The first number that has not been used yet.
     next: u32,
     /// Numbers that are free again.
     vacant: Vec<u32>,
 }
 
 #[derive(Debug)]
+/// The values of [`BLOCK`] successive numbers.
 struct Block<T> {
-    /// Empty while no value is in it.
+    /// Empty if the block has no values.
     slots: Vec<Option<T>>,
     taken: usize,
 }
 
+// Not derived, because that would require `T: Default`.
 impl<T> Default for Slots<T> {
     fn default() -> Self {
         Self { blocks: Vec::new(), next: 0, vacant: Vec::new() }
@@ -38,11 +41,12 @@ impl<T> Slots<T> {
         self.blocks.get_mut(block)?.slots.get_mut(place)?.as_mut()
     }
 
-    /// Puts a value in; its number.
+    /// Stores a value and returns its number.
     pub(super) fn insert(&mut self, value: T) -> u32 {
         let number = self.vacant.pop().unwrap_or_else(|| {
             let number = self.next;
-            // Four thousand million lookups do not fit into memory; saturating keeps this total.
+            // Four thousand million lookups do not fit into memory. Saturating makes this function
+            // total.
             self.next = self.next.saturating_add(1);
             number
         });
@@ -62,7 +66,7 @@ impl<T> Slots<T> {
         number
     }
 
-    /// Takes a value out; its number is free again.
+    /// Removes a value. Its number is free again.
     pub(super) fn remove(&mut self, number: u32) -> Option<T> {
         let (block, place) = split(number);
         let block = self.blocks.get_mut(block)?;
@@ -75,12 +79,13 @@ impl<T> Slots<T> {
         Some(value)
     }
 
-    /// The numbers of the values for which this holds.
+    /// The numbers of the values for which `holds` is true.
     pub(super) fn numbers_where(&self, holds: impl Fn(&T) -> bool) -> Vec<u32> {
         (0..self.next).filter(|number| self.get(*number).is_some_and(&holds)).collect()
     }
 }
 
+/// The block of a number, and its position in the block.
 const fn split(number: u32) -> (usize, usize) {
     (number as usize / BLOCK, number as usize % BLOCK)
 }

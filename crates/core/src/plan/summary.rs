@@ -1,4 +1,4 @@
-//! What a run would do, counted without doing it.
+//! Estimates what a run would do and cost, without doing it.
 
 use std::hash::BuildHasher;
 
@@ -8,28 +8,28 @@ use crate::identifier::{FieldType, Identifier};
 
 use super::Row;
 
-/// An identifier in more rows than this, and in more than one in a hundred, looks like a
-/// placeholder.
+/// An identifier looks like a placeholder if it is in more rows than this, and in more than one row
+/// of a hundred.
 const SUSPICIOUS: u32 = 20;
 
 /// What a run would do. It is serialized under the names of Python's `Plan`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Summary {
-    /// Rows read.
+    /// All rows.
     pub rows: u64,
-    /// Rows with nothing to ask.
+    /// Rows in which there is nothing to look up.
     pub missing: u64,
-    /// Rows that cannot be looked up.
+    /// Rows whose values cannot be looked up.
     pub invalid: u64,
-    /// Rows whose first identifier an earlier row asks for already.
+    /// Rows whose first identifier is also the first of an earlier row.
     pub duplicates: u64,
-    /// Rows that the store answers.
+    /// Rows that the store can answer without a request.
     pub from_store: u64,
-    /// Rows that would not be asked, as the first of their identifiers that is to be asked is in
+    /// Rows for which nothing would be sent, because the first identifier that they need is in
     /// doubt or barred.
     #[serde(rename = "open_rows")]
     pub open: u64,
-    /// Lookups that the store has a contact for, and that may be paid for again all the same.
+    /// Lookups for which the store has a contact, and which may nevertheless be paid for again.
     pub bought_again: u64,
     /// Lookups if every first identifier is found.
     #[serde(skip)]
@@ -43,44 +43,46 @@ pub struct Summary {
     /// Credits at most: one for each row that asks for something of its own.
     #[serde(rename = "max_credits")]
     pub credits_most: u64,
-    /// Identifiers in suspiciously many rows, the most frequent first.
+    /// Identifiers that are in suspiciously many rows, the most frequent first.
     pub suspects: Vec<Suspect>,
 }
 
 /// An identifier in suspiciously many rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 pub struct Suspect {
-    /// The first row that has it.
+    /// The number of the first row that has it.
     pub row: u64,
-    /// What it is.
+    /// Its field type.
     pub field_type: FieldType,
-    /// In how many rows it stands.
+    /// The number of rows that have it.
     pub rows: u32,
 }
 
-/// What a store would say of an identifier.
+/// What a store has for an identifier, as far as an estimate needs it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Stored {
-    /// Nothing that keeps a run from asking.
+    /// Nothing that prevents a request.
     #[default]
     Nothing,
-    /// A contact that is too old, or to be bought again.
+    /// A contact that will not be used: it is too old, or the caller asks for everything again.
     Again,
-    /// A contact.
+    /// A contact that will be used.
     Hit,
-    /// Nobody.
+    /// The stored answer that the service found nothing.
     Miss,
-    /// It is in doubt or barred: it would not be asked.
+    /// A doubt or a bar, so that it would not be sent.
     Open,
 }
 
+/// One identifier, and what the rows want of it.
 struct Seen<'a> {
     identifier: &'a Identifier,
     hash: u64,
     row: u64,
     rows: u32,
-    /// Some row would ask for it first of all, or at all.
+    /// Whether a row would ask for it as its first identifier.
     asked_first: bool,
+    /// Whether a row would ask for it at all.
     asked: bool,
 }
 
@@ -93,7 +95,7 @@ struct Index<'a> {
 }
 
 impl<'a> Index<'a> {
-    /// The place of an identifier that this row names.
+    /// The position of an identifier that the row `row` names.
     fn note(&mut self, identifier: &'a Identifier, row: u64) -> usize {
         let hash = self.hasher.hash_one(identifier);
         let seen = &mut self.seen;
@@ -113,7 +115,8 @@ impl<'a> Index<'a> {
         place as usize
     }
 
-    /// A row would ask for it; whether, being its first, an earlier row's first is the same.
+    /// Notes that a row would ask for this identifier. Returns true if it is the row's first
+    /// identifier and was also the first of an earlier row.
     fn ask(&mut self, place: usize, first: bool) -> bool {
         let Some(known) = self.seen.get_mut(place) else { return false };
         known.asked = true;
@@ -121,7 +124,8 @@ impl<'a> Index<'a> {
     }
 }
 
-/// Each identifier of these rows once: what to ask a store about for [`summarize_with`].
+/// The identifiers of these rows, each once, in the order in which [`summarize_with`] expects what
+/// the store has.
 #[must_use]
 pub fn identifiers(rows: &[Row]) -> Vec<&Identifier> {
     let mut index = Index::default();
@@ -133,18 +137,29 @@ pub fn identifiers(rows: &[Row]) -> Vec<&Identifier> {
     index.seen.into_iter().map(|seen| seen.identifier).collect()
 }
 
-/// Counts what these rows come to where nothing is stored.
+/// Summarizes these rows as if nothing were stored.
+///
+/// ```
+/// use exactbuyer_core::identifier::{FieldType, Identifier};
+/// use exactbuyer_core::plan::{Row, summarize};
+///
+/// let ana = || Row::One(Identifier::from_canonical(FieldType::Email, "ana@acme.example"));
+/// let summary = summarize(&[ana(), ana(), Row::Missing]);
+/// assert_eq!((summary.duplicates, summary.missing, summary.credits_most), (1, 1, 1));
+/// ```
 #[must_use]
 pub fn summarize(rows: &[Row]) -> Summary {
     summarize_with(rows, &[])
 }
 
-/// Counts what these rows come to, given what a store says of each of their [`identifiers`].
+/// Summarizes these rows. `stored` says what a store has for each of their [`identifiers`], in that
+/// order.
 #[must_use]
 pub fn summarize_with(rows: &[Row], stored: &[Stored]) -> Summary {
     let mut index = Index::default();
     let mut summary = Summary { rows: rows.len() as u64, ..Summary::default() };
-    // Rows that may cost a credit: a list-row costs at most one, a plain duplicate none.
+    // Rows that may cost a credit. A row with several identifiers costs at most one, a duplicate
+    // none.
     let mut payers = 0;
     let mut places = Vec::new();
     for (number, row) in (0..).zip(rows) {

@@ -1,8 +1,8 @@
-//! The rows under way and the lookups that they wait for.
+//! The open rows, and the lookups that they wait for.
 //!
-//! Each lookup is kept once however many rows name it; each row waits for one lookup at a time.
-//! Rows that wait for the same lookup form a list threaded through the rows themselves, so that a
-//! million rows cost no allocation each.
+//! Each lookup exists once, however many rows name it. Each row waits for one lookup at a time.
+//! Rows that wait for the same lookup form a linked list inside the rows, so that a million rows
+//! need no allocation each.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -15,13 +15,13 @@ use super::Row;
 use super::lookups::{LookupId, Lookups, NOBODY, State};
 use super::slots::Slots;
 
-/// Room for so many rows is kept though they are over.
+/// Space for this many rows is kept even if they are finished.
 const MOST_IDLE: usize = 1 << 16;
 
 #[derive(Debug)]
 struct Waiting {
     wants: Wants,
-    /// The next row that waits for the same lookup.
+    /// The next row in the list of rows that wait for the same lookup.
     next: u64,
 }
 
@@ -29,7 +29,7 @@ struct Waiting {
 enum Wants {
     Done,
     One(LookupId),
-    /// A row with several identifiers; its number in `choices`.
+    /// A row with several identifiers; the number of its [`Choice`].
     Preference(u32),
 }
 
@@ -47,7 +47,7 @@ struct Choice {
     missed: bool,
 }
 
-/// The rows under way and the lookups that they wait for.
+/// The open rows, and the lookups that they wait for.
 #[derive(Debug, Default)]
 pub struct Table {
     rows: VecDeque<Waiting>,
@@ -56,45 +56,45 @@ pub struct Table {
     lookups: Lookups,
     choices: Slots<Choice>,
     queue: VecDeque<LookupId>,
-    /// Those that rows came to while somebody else was asking for them.
+    /// Lookups that rows came to while another run or process was asking for them.
     awaited: Vec<LookupId>,
     closed: Option<Arc<str>>,
     open: u64,
 }
 
 impl Table {
-    /// Rows admitted so far.
+    /// The number of rows admitted so far.
     #[must_use]
     pub fn rows(&self) -> u64 {
         self.base + self.rows.len() as u64
     }
 
-    /// Rows without an outcome.
+    /// The number of rows without an outcome.
     #[must_use]
     pub const fn open(&self) -> u64 {
         self.open
     }
 
-    /// Lookups that wait to be sent.
+    /// The number of lookups that wait to be sent.
     #[must_use]
     pub fn queued(&self) -> usize {
         self.queue.len()
     }
 
-    /// Says which rows will come, and that no others will.
+    /// Announces all rows that will come.
     pub fn foresee<'a>(&mut self, rows: impl Iterator<Item = &'a Row> + Clone) {
         self.lookups.foresee(rows);
     }
 
-    /// Whether so many contacts are kept for rows to come that these should be admitted soon.
+    /// Whether so many contacts are kept for later rows that these should be admitted soon.
     #[must_use]
     pub const fn is_full(&self) -> bool {
         self.lookups.is_full()
     }
 
-    /// Adds a row; what needs no lookup is over at once and goes to `out`. Lookups that were not
-    /// known before are added to `fresh`: say what is known of them, then [`Table::activate`] the
-    /// rows.
+    /// Adds a row. If it needs no lookup, its outcome goes to `out` at once. New lookups are added
+    /// to `fresh`: first [`know`](Self::know) or [`hold`](Self::hold) them, then
+    /// [`activate`](Self::activate) the rows.
     pub fn admit(&mut self, row: Row, fresh: &mut Vec<LookupId>, out: &mut Vec<RowOutcome>) {
         let number = self.rows();
         self.open += 1;
@@ -128,22 +128,22 @@ impl Table {
         }
     }
 
-    /// Somebody else is asking for this lookup, which no row has come to yet. If one does, it is
-    /// not queued, but [awaited](Self::take_awaited).
+    /// Notes that another run or process asks for this lookup, which no row waits for yet. A row
+    /// that comes to it does not queue it: it is then [awaited](Self::take_awaited).
     pub fn hold(&mut self, id: LookupId) {
         if let Some(lookup) = self.lookups.get_mut(id) {
             lookup.state = State::Elsewhere;
         }
     }
 
-    /// Those of the [held](Self::hold) lookups that rows have come to since this was last asked.
-    /// They are the dispatcher's, as those that it [takes](Self::take): only these, since a row
-    /// that never comes to a lookup may be over first, and takes the lookup along.
+    /// The [held](Self::hold) lookups that rows have come to since the last call. They now belong
+    /// to the dispatcher, as those of [`take`](Self::take) do. Other held lookups do not: the last
+    /// row that names one may end without coming to it, and the table then forgets it.
     pub fn take_awaited(&mut self) -> Vec<LookupId> {
         std::mem::take(&mut self.awaited)
     }
 
-    /// Sets the rows from this one on going: they queue their lookups, or are over.
+    /// Starts the rows from this one on: they queue their lookups, or end.
     pub fn activate(&mut self, from: u64, out: &mut Vec<RowOutcome>) {
         for number in from.max(self.base)..self.rows() {
             self.prefer_stored_hit(number);
@@ -151,8 +151,8 @@ impl Table {
         }
     }
 
-    /// Moves a list-row to the first of its alternatives that is known to be a hit, if there is
-    /// one: what is free is used before anything is paid for.
+    /// Moves a row with several identifiers to the first one that is known to be a hit, so that an
+    /// answer that is free is used before one that costs a credit.
     fn prefer_stored_hit(&mut self, number: u64) {
         let Some(choice) = self.choice(number) else { return };
         let known = choice.alternatives.iter().position(|(_, id)| {
@@ -182,14 +182,14 @@ impl Table {
         self.rows.get_mut(usize::try_from(number.checked_sub(self.base)?).ok()?)
     }
 
-    /// What a lookup asks by.
+    /// The identifier of a lookup.
     #[must_use]
     pub fn identifier(&self, id: LookupId) -> Option<&Identifier> {
         self.lookups.get(id).map(|lookup| &lookup.identifier)
     }
 
-    /// Takes up to so many lookups from the queue; they are the dispatcher's until it settles them
-    /// or puts them back.
+    /// Takes up to `most` lookups from the queue. They belong to the dispatcher until it settles
+    /// them or puts them back.
     pub fn take(&mut self, most: usize) -> Vec<LookupId> {
         let taken: Vec<LookupId> = self.queue.drain(..most.min(self.queue.len())).collect();
         for id in &taken {
@@ -200,7 +200,7 @@ impl Table {
         taken
     }
 
-    /// Puts lookups back where they came from; once the table is closed, they are over.
+    /// Puts lookups back into the queue. If the table is closed, they end as not sent.
     pub fn put_back(&mut self, ids: &[LookupId], out: &mut Vec<RowOutcome>) {
         if let Some(reason) = self.closed.clone() {
             for id in ids {
@@ -216,7 +216,7 @@ impl Table {
         }
     }
 
-    /// Whether a row that waits for one of these would ask for something else if it missed.
+    /// Whether a miss of one of these lookups would make a row ask for another one.
     #[must_use]
     pub fn may_refill(&self, ids: &[LookupId]) -> bool {
         ids.iter().any(|id| {
@@ -231,8 +231,8 @@ impl Table {
         })
     }
 
-    /// Notes what a lookup came to; the rows that thereby come to an end go to `out`, and those
-    /// that miss move on to their next alternative.
+    /// Notes the outcome of a lookup. Rows that end with it go to `out`; rows that missed continue
+    /// with their next alternative.
     pub fn settle(
         &mut self,
         id: LookupId,
@@ -246,9 +246,9 @@ impl Table {
         }
         lookup.end(outcome, origin);
         let mut number = std::mem::replace(&mut lookup.waiting, NOBODY);
-        // While rows of the list come to an end, the lookup itself must stay.
+        // The lookup must stay while the rows of its list end.
         lookup.named_by += 1;
-        // The list is last come, first: turn it round, so that outcomes come in input order.
+        // The last row comes first in the list. Reverse it, so that outcomes come in input order.
         let mut turned = NOBODY;
         while let Some(row) = self.row_mut(number) {
             let next = std::mem::replace(&mut row.next, turned);
@@ -262,8 +262,7 @@ impl Table {
         self.lookups.release(id);
     }
 
-    /// From now on nothing is queued: every row that waits for a lookup which is not with the
-    /// dispatcher is over, and so is every row that would have to ask for another.
+    /// Stops the queue. Every row ends that waits for a queued lookup, or needs another one later.
     pub fn close(&mut self, reason: &Arc<str>, out: &mut Vec<RowOutcome>) {
         if self.closed.is_none() {
             self.closed = Some(reason.clone());
@@ -273,7 +272,7 @@ impl Table {
         }
     }
 
-    /// Follows a row from alternative to alternative until it waits for one or is over.
+    /// Moves a row through its alternatives until it waits for one or ends.
     fn advance(&mut self, number: u64, out: &mut Vec<RowOutcome>) {
         loop {
             let Some(row) = self.row(number) else { return };
@@ -384,7 +383,7 @@ impl Table {
         }
     }
 
-    /// Says that no more rows come.
+    /// Announces that no more rows come.
     pub fn seal(&mut self) {
         self.lookups.seal();
     }

@@ -1,5 +1,6 @@
-//! Contacts as JSON that every reader accepts: RFC 8259 has no `NaN` and no `Infinity`, which Python's
-//! `json` writes and reads all the same. They become `null` wherever a contact is handed on as text.
+//! Contacts as JSON that every reader accepts. RFC 8259 has no `NaN` and no `Infinity`, but
+//! Python's `json` writes and reads them. They become `null` wherever a contact is returned as
+//! text.
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
@@ -7,16 +8,22 @@ use std::sync::LazyLock;
 use memchr::memchr;
 use memchr::memmem::Finder;
 
-/// The longest first: each begins where the next one does not.
+/// The words, the longest first: `Infinity` must not be found inside `-Infinity`.
 const WORDS: [&[u8]; 3] = [b"-Infinity", b"Infinity", b"NaN"];
 
 static NAN: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("NaN"));
 static INFINITY: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("Infinity"));
 
-/// The same JSON with `null` for `NaN`, `Infinity` and `-Infinity`. Text without them is handed back as it
-/// is, byte for byte; that costs two searches for a substring.
+/// The same JSON with `null` in place of `NaN`, `Infinity` and `-Infinity`. Text without these
+/// words is returned unchanged, which costs two substring searches.
 ///
-/// Of what is no JSON, it makes something or other.
+/// If `text` is not JSON, the result is meaningless.
+///
+/// ```
+/// use exactbuyer_core::results::standard_json;
+///
+/// assert_eq!(&*standard_json(br#"{"age": NaN, "name": "NaN"}"#), br#"{"age": null, "name": "NaN"}"#);
+/// ```
 #[must_use]
 pub fn standard_json(text: &[u8]) -> Cow<'_, [u8]> {
     if NAN.find(text).is_none() && INFINITY.find(text).is_none() {
@@ -35,7 +42,7 @@ pub fn standard_json(text: &[u8]) -> Cow<'_, [u8]> {
     if changed { Cow::Owned(out) } else { Cow::Borrowed(text) }
 }
 
-/// Writes JSON without strings; whether anything was replaced.
+/// Copies JSON without strings and replaces the words. Returns whether it replaced any.
 fn replace_words(between: &[u8], out: &mut Vec<u8>) -> bool {
     let mut changed = false;
     let mut rest = between;
@@ -52,7 +59,7 @@ fn replace_words(between: &[u8], out: &mut Vec<u8>) -> bool {
     changed
 }
 
-/// How long a string is that begins here, quotes included.
+/// The length of the string that begins here, with its quotes.
 fn string_length(text: &[u8]) -> usize {
     let mut escaped = false;
     for (at, byte) in text.iter().enumerate().skip(1) {

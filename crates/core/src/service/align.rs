@@ -1,10 +1,11 @@
-//! Which lookup each contact of a reply answers, and what the call cost. Pure.
+//! Finds the lookup that each contact of a reply answers, and the cost of the request. Pure.
 //!
-//! The vendor promises the order of the query and repeats each `value`; where the two disagree,
-//! the value decides as far as it is unambiguous, and what cannot be told stays unknown: a record
-//! is never given to a row that it may not belong to. A contact that does not say which query it
-//! answers is therefore nobody's, even where its place would fit: whether the order held is just
-//! what could not be checked.
+//! The service documents that the contacts come in the order of the query and that each repeats its
+//! `value`. If the two disagree, the value decides, as long as it is unambiguous. Everything else
+//! stays unknown, because a contact must never be given to a row that it may not belong to.
+//!
+//! So a contact without a `value` is given to no row, even if its position would fit: without the
+//! values, nothing shows that the order was kept.
 
 use std::collections::HashMap;
 
@@ -13,7 +14,7 @@ use crate::outcome::Outcome;
 
 use super::decode::{Contact, Decoded};
 
-/// A billed call, settled.
+/// The result of a request that was charged: its answers and its cost.
 #[derive(Debug)]
 pub struct Settlement {
     /// What became of each lookup, in the order they were sent: a hit, a miss, or unknown.
@@ -21,10 +22,10 @@ pub struct Settlement {
     /// Credits known to be charged: the larger of `records_enriched` and the contacts that are not
     /// null.
     pub credits: u32,
-    /// Credits that may have been charged on top: where `records_enriched` is absent or absurd, up
-    /// to the whole chunk.
+    /// Credits that may have been charged in addition. If `records_enriched` is missing or absurd,
+    /// this is up to the rest of the chunk.
     pub in_doubt: u32,
-    /// What did not fit, in words, for the log and the receipt.
+    /// What was wrong with the reply, in words, for the log and the receipt.
     pub note: Option<&'static str>,
 }
 
@@ -41,9 +42,10 @@ const MORE: &str = "the answer has more contacts than were asked for";
 const REORDERED: &str = "the answer's contacts are not in the order of the request";
 const NAMELESS_SOME: &str = "some contacts do not say which query they answer, or cannot be read";
 
-/// Settles what was sent against what came back.
+/// Compares the lookups that were sent with the reply to them.
 ///
-/// `sent` holds no lookup twice; the plan sees to that.
+/// `sent` must not contain a lookup twice; the plan ensures this. The sum of `credits` and
+/// `in_doubt` is never less than the contacts that were delivered.
 #[must_use]
 pub fn settle(sent: &[Identifier], decoded: Decoded<'_>) -> Settlement {
     let in_order = in_order(sent, &decoded);
@@ -57,8 +59,8 @@ pub fn settle(sent: &[Identifier], decoded: Decoded<'_>) -> Settlement {
     Settlement { outcomes, credits, in_doubt, note }
 }
 
-/// Whether each contact stands in its query's place and says so: the usual case, told without a
-/// table.
+/// Whether each contact stands in the position of its query and repeats its value. This is the
+/// usual case, and it needs no hash table.
 fn in_order(sent: &[Identifier], decoded: &Decoded<'_>) -> bool {
     sent.len() == decoded.contacts.len()
         && sent
@@ -95,10 +97,11 @@ fn by_value(sent: &[Identifier], decoded: &Decoded<'_>) -> Vec<Outcome> {
     (0..).zip(outcomes).map(|(place, outcome)| outcome.unwrap_or_else(|| unanswered(place))).collect()
 }
 
-/// The places of the queries, by what the reply may call them.
+/// The positions of the queries, by the values that the reply may repeat.
 struct Index<'a> {
-    /// Several where a text was asked for under several field types.
+    /// Several positions if the same text was sent under several field types.
     by_text: HashMap<&'a str, Vec<usize>>,
+    /// For values that the service repeats in a spelling of its own.
     by_identifier: HashMap<&'a Identifier, usize>,
     rules: Rules,
 }
@@ -113,8 +116,9 @@ impl<'a> Index<'a> {
         Self { by_text, by_identifier, rules: Rules::default() }
     }
 
-    /// The queries that this value may be: the one spelled just so; else those whose canonical form
-    /// it has, since the vendor may repeat a query in a spelling of its own.
+    /// The positions of the queries that this value may belong to: those with exactly this text; if
+    /// there are none, those with this canonical form. The service may repeat a query in a spelling
+    /// of its own.
     fn find(&self, value: &str) -> Vec<usize> {
         if let Some(places) = self.by_text.get(value) {
             return places.clone();
@@ -131,12 +135,14 @@ impl<'a> Index<'a> {
     }
 }
 
-/// What a reply cost: known credits, credits in doubt, and what is odd about it.
+/// The cost of a request: the known credits, the credits in doubt, and what is wrong with the
+/// count.
 ///
-/// A count above both what was asked and what was delivered is not a count of records. It is
-/// neither believed (a stray timestamp would stop the run as if the money were gone) nor cut down
-/// in silence: the whole chunk counts as charged or in doubt, and the note says why. Contacts that
-/// nobody asked for were enriched all the same, so they count even beyond the chunk.
+/// A count that is larger than both the lookups sent and the contacts delivered is not a count of
+/// contacts. It is not believed: a stray timestamp would stop the run as if all credits were spent.
+/// Nor is it silently reduced: the whole chunk counts as charged or in doubt, and the note says why.
+/// Contacts that were not asked for also count, even beyond the chunk, because the service enriched
+/// them.
 fn charged(asked: usize, decoded: &Decoded<'_>) -> (u32, u32, Option<&'static str>) {
     let delivered = decoded.contacts.iter().filter(|contact| contact.outcome != Outcome::Miss).count();
     let most = asked.max(decoded.contacts.len());
@@ -150,6 +156,7 @@ fn charged(asked: usize, decoded: &Decoded<'_>) -> (u32, u32, Option<&'static st
     (narrow(credits), narrow(in_doubt), note)
 }
 
+/// The note on a reply whose contacts do not stand in the order of the request.
 fn misfit(sent: &[Identifier], decoded: &Decoded<'_>) -> &'static str {
     if decoded.contacts.len() < sent.len() {
         FEWER
@@ -280,7 +287,7 @@ mod tests {
 
     #[test]
     fn a_spelling_of_the_vendors_own_is_recognised() {
-        // The identifier's own rules say what a spelling is; trimming is one that stays.
+        // The rules of identifiers decide what a spelling is. They trim blanks, among other things.
         let settled = settle(
             &asked(&["a@x.example", "b@x.example"]),
             reply(vec![contact(Some(" b@x.example "), Outcome::Miss), found("a@x.example")], Some(1)),
@@ -332,7 +339,8 @@ mod tests {
     }
 
     proptest! {
-        /// However a reply is shuffled, thinned and padded: a lookup gets its own record, or none.
+        /// In a reply that is shuffled, or lacks contacts, or has extra ones, a lookup gets its own
+        /// contact or none.
         #[test]
         fn nobody_gets_a_strangers_record(
             len in 1_usize..12,

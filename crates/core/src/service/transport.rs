@@ -1,5 +1,5 @@
-//! The network, one method wide. The real one lives in [`http`](super), scripted ones in tests: a
-//! whole run can be simulated without a socket.
+//! The network, as a trait with one method. The real one is the crate `exactbuyer_http`; tests use
+//! scripted ones, so that a whole run can be simulated without a socket.
 
 mod not_sent;
 
@@ -11,43 +11,45 @@ use futures_util::future::BoxFuture;
 
 pub use not_sent::{NotSent, ProxyFailure, ProxySource, TlsFailure};
 
-/// One call to the vendor, ready to go out.
+/// One request to the service, ready to be sent.
 #[derive(Debug, Clone)]
 pub struct Request {
-    /// The encoded body, see [`super::wire`].
+    /// The encoded body ([`super::wire`]).
     pub body: Bytes,
-    /// Its media type.
+    /// The media type of the body.
     pub content_type: &'static str,
 }
 
-/// What came back: a status line was read. The body may still have broken off.
+/// The reply, if at least a status line was read. Its body may be incomplete.
 #[derive(Debug, Clone)]
 pub struct Reply {
     /// The HTTP status.
     pub status: u16,
-    /// `Retry-After`, as a duration from the moment the reply came (a date is converted).
+    /// The wait that `Retry-After` asks for, counted from the arrival of the reply. A date is
+    /// converted.
     pub retry_after: Option<Duration>,
-    /// The decoded body, up to where it broke off.
+    /// The body after decompression, up to where it ended or was cut.
     pub body: Bytes,
-    /// What cut the body short, if anything did.
+    /// Why the body is incomplete, or `None` if it is complete.
     pub cut: Option<Cut>,
 }
 
-/// What cut a body short.
+/// Why a body is incomplete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cut {
-    /// The connection ended before the body did.
+    /// The connection ended before the body was complete.
     Disconnected,
-    /// The time allowed for the whole request ran out.
+    /// The time limit for the whole request was reached.
     TimedOut,
-    /// More bytes than any answer of the vendor's can have.
+    /// The body is larger than any reply of the service can be
+    /// ([`MAX_BODY_BYTES`](super::limits::MAX_BODY_BYTES)).
     TooLarge,
-    /// The transfer coding or compression is broken.
+    /// The transfer coding or the compression is damaged.
     Garbled,
 }
 
 impl Cut {
-    /// What happened, for the person whose rows it left open.
+    /// A phrase that explains to the user why rows have no answer.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -65,25 +67,28 @@ impl fmt::Display for Cut {
     }
 }
 
-/// No status line was read. The variant says whether the request can have been counted.
+/// Why no status line was read. The variant says whether the request may have been charged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Failure {
-    /// DNS, connect, TLS or proxy: the service got nothing. Free, may be sent again.
+    /// A failure of DNS, connection, TLS or proxy: the service received nothing. Free; may be sent
+    /// again.
     NotSent(NotSent),
-    /// A byte may have left. May have been charged; never sent again unasked.
+    /// A byte may have left this machine, so the request may have been charged. It must not be sent
+    /// again unless the user has asked for that.
     Lost(Lost),
-    /// This machine forbids the send (`EXACTBUYER_OFFLINE`). Free; pointless to try again.
+    /// A setting of this machine forbids sending (`EXACTBUYER_OFFLINE`). Free; another attempt
+    /// would fail in the same way.
     Forbidden(&'static str),
 }
 
-/// What ended a request after a byte may have left.
+/// What ended a request of which a byte may have left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lost {
-    /// Reset or closed before an answer.
+    /// The connection was reset or closed before a reply.
     Disconnected,
-    /// No answer within the time allowed.
+    /// No reply arrived within the time limit.
     TimedOut,
-    /// What came back is not HTTP.
+    /// The bytes that arrived are not HTTP.
     Garbled,
 }
 
@@ -97,18 +102,33 @@ impl fmt::Display for Lost {
     }
 }
 
-/// Carries one request to the vendor and one reply back.
+/// Sends one request to the service and returns the reply.
 ///
-/// An implementation sends *at most once*: no redirects followed, nothing retried, whatever the
-/// library beneath would like to do.
+/// An implementation sends each request *at most once*. It must not follow redirects or retry, and
+/// must disable these features of the library that it uses.
+///
+/// ```
+/// use bytes::Bytes;
+/// use exactbuyer_core::service::transport::{Failure, Reply, Request, Transport};
+/// use futures_util::future::{BoxFuture, FutureExt as _, ready};
+///
+/// /// A service that is always busy.
+/// struct Busy;
+///
+/// impl Transport for Busy {
+///     fn send(&self, _: Request) -> BoxFuture<'static, Result<Reply, Failure>> {
+///         ready(Ok(Reply { status: 503, retry_after: None, body: Bytes::new(), cut: None })).boxed()
+///     }
+/// }
+/// ```
 pub trait Transport: Send + Sync + 'static {
     /// Sends the request and reads the reply.
     ///
     /// # Errors
-    /// A [`Failure`] where no status line was read.
+    /// A [`Failure`] if no status line was read.
     ///
     /// # Cancel safety
-    /// Not safe: dropping the future drops a request that may have been charged. Callers run it in
-    /// a task of its own.
+    /// Not cancel safe: if the future is dropped, a request that may have been charged is lost.
+    /// Callers run it in its own task.
     fn send(&self, request: Request) -> BoxFuture<'static, Result<Reply, Failure>>;
 }

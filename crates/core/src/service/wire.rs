@@ -1,12 +1,23 @@
-//! How a request is spelled.
+//! Encodes a request.
 //!
-//! The only worked example of the vendor's (`contact-enrichment/bulk-enrichment-api`, read
-//! 2026-11-23) sends a form whose two fields hold JSON *text*: that is the default. A JSON body is
-//! the plausible alternative, and an option.
+//! The only worked example in the service's documentation
+//! (`contact-enrichment/bulk-enrichment-api`, read 2026-11-23) sends a form with two fields that
+//! contain JSON *text*. That is the default. A JSON body is the plausible alternative, and is an
+//! option.
 //!
-//! The form is byte for byte what Python's `requests` makes of that example (compact JSON, UTF-8,
-//! `urlencode`), so that the vendor sees what its own documentation told people to send.
-//! `tests/contract/requests.json` holds the pairs that show it.
+//! The form equals byte for byte what Python's `requests` sends for that example (compact JSON,
+//! UTF-8, `urlencode`). So the service receives what its own documentation recommends.
+//! `tests/contract/requests.json` has pairs of input and body that show this.
+//!
+//! ```
+//! use exactbuyer_core::config::BodyFormat;
+//! use exactbuyer_core::identifier::{FieldType, Identifier};
+//! use exactbuyer_core::service::wire::encode;
+//!
+//! let ana = Identifier::from_canonical(FieldType::Email, "ana@acme.example");
+//! let request = encode([&ana].into_iter(), &[], BodyFormat::Json);
+//! assert_eq!(request.content_type, "application/json");
+//! ```
 
 pub use crate::config::BodyFormat;
 use bytes::Bytes;
@@ -15,16 +26,18 @@ use crate::identifier::Identifier;
 
 use super::transport::Request;
 
-/// Spells one request for these identifiers, in their order. `required_fields` is left out where
-/// there are none: absent and empty mean the same to the vendor.
+/// Encodes one request for these identifiers, in their order.
+///
+/// If `required_fields` is empty, the field is left out: for the service, absent and empty mean the
+/// same.
 #[must_use]
 pub fn encode<'a>(
     identifiers: impl ExactSizeIterator<Item = &'a Identifier>,
     required_fields: &[Box<str>],
     format: BodyFormat,
 ) -> Request {
-    // A record is 51 to 67 bytes around its value in a form, fewer in JSON; canonical forms of more
-    // than 45 bytes are rare. Too small a guess costs one copy, nothing else.
+    // In a form, a record adds 51 to 67 bytes to its value; in JSON, fewer. Canonical forms of more
+    // than 45 bytes are rare. If the guess is too small, the buffer is copied once.
     let mut body = Vec::with_capacity(128 + identifiers.len() * 112);
     let content_type = match format {
         BodyFormat::Form => {
@@ -55,15 +68,19 @@ pub fn encode<'a>(
 /// The pieces of JSON that surround the values, as one format spells them, and how it spells the
 /// bytes of a string. Fixed pieces are written whole.
 struct Spelling {
+    /// What comes before the first record.
     open_list: &'static str,
+    /// What comes after the last record.
     close_list: &'static str,
     comma: &'static str,
     open_field: &'static str,
     open_value: &'static str,
     close_record: &'static str,
+    /// The encoding of each byte of a string.
     bytes: &'static [Spelled; 256],
 }
 
+/// The pieces of a JSON body.
 static JSON: Spelling = Spelling {
     open_list: "[",
     close_list: "]",
@@ -74,6 +91,7 @@ static JSON: Spelling = Spelling {
     bytes: &JSON_BYTES,
 };
 
+/// The same pieces inside a form, where JSON's punctuation is percent-encoded.
 static FORM: Spelling = Spelling {
     open_list: "%5B",
     close_list: "%5D",
@@ -117,7 +135,7 @@ fn write_fields(out: &mut Vec<u8>, fields: &[Box<str>], spelling: &Spelling) {
     out.extend_from_slice(spelling.close_list.as_bytes());
 }
 
-/// The inside of a JSON string: runs of bytes that stand for themselves are copied whole.
+/// Writes the inside of a JSON string. Runs of bytes that need no escape are copied whole.
 fn write_text(out: &mut Vec<u8>, text: &str, spelling: &Spelling) {
     let mut rest = text.as_bytes();
     while !rest.is_empty() {
@@ -136,7 +154,7 @@ fn spelled(spelling: &Spelling, byte: u8) -> &Spelled {
     &spelling.bytes[usize::from(byte)]
 }
 
-/// What one byte of a string becomes; a length of 0: it stands for itself.
+/// The encoding of one byte of a string. A length of 0 means that the byte stands for itself.
 #[derive(Clone, Copy)]
 struct Spelled {
     text: [u8; 8],
@@ -146,6 +164,7 @@ struct Spelled {
 static JSON_BYTES: [Spelled; 256] = table(false);
 static FORM_BYTES: [Spelled; 256] = table(true);
 
+/// The encoding of each byte, computed when this crate is compiled.
 #[expect(clippy::indexing_slicing, reason = "evaluated by the compiler: out of bounds does not build")]
 const fn table(form: bool) -> [Spelled; 256] {
     let mut table = [Spelled { text: [0; 8], length: 0 }; 256];
@@ -172,7 +191,7 @@ const fn table(form: bool) -> [Spelled; 256] {
     table
 }
 
-/// As Python's `json.dumps(…, ensure_ascii=False)` escapes it.
+/// Escapes a byte as Python's `json.dumps(…, ensure_ascii=False)` does.
 const fn json_escape(byte: u8) -> ([u8; 6], u8) {
     const HEX: &[u8; 16] = b"0123456789abcdef";
     let short = match byte {
@@ -192,8 +211,8 @@ const fn json_escape(byte: u8) -> ([u8; 6], u8) {
     ([b'\\', short, 0, 0, 0, 0], 2)
 }
 
-/// As Python's `urllib.parse.quote_plus` escapes it. At most two bytes of the escaped text need
-/// percent signs (a backslash, and a quote or a second backslash), so eight bytes hold it.
+/// Escapes text as Python's `urllib.parse.quote_plus` does. At most two bytes of the escaped text
+/// need percent signs (a backslash, and a quote or a second backslash), so eight bytes are enough.
 #[expect(clippy::indexing_slicing, reason = "evaluated by the compiler: out of bounds does not build")]
 const fn percent(escaped: [u8; 6], count: u8) -> Spelled {
     const HEX: &[u8; 16] = b"0123456789ABCDEF";
@@ -225,6 +244,7 @@ const fn percent(escaped: [u8; 6], count: u8) -> Spelled {
     spelled
 }
 
+/// Whether `quote_plus` leaves this byte unchanged.
 const fn stands_for_itself(byte: u8) -> bool {
     matches!(byte, b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'_' | b'.' | b'-' | b'~')
 }
@@ -311,7 +331,7 @@ mod tests {
                 expected.push(("required_fields".to_owned(), fields(&required)));
             }
             prop_assert_eq!(pairs, expected);
-            // What stands for itself in a form is ASCII: nothing else may slip through.
+            // The unescaped bytes of a form are ASCII. No other byte may be left unescaped.
             prop_assert!(form.body.is_ascii());
 
             let body = encode(identifiers.iter(), &required, BodyFormat::Json);

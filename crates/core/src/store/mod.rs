@@ -1,8 +1,16 @@
 //! Lookups, their answers and the requests that asked for them, so that nothing is paid for twice.
 //!
-//! The engine asks a [`Store`] before it sends anything ([`Store::consult`]). The store records the intent to send
-//! ([`Store::claim`]) and keeps the answers ([`Store::settle`]). It knows nothing of retries, of rows, and of what a reply
-//! looks like.
+//! A run uses a [`Store`] in this order:
+//!
+//! 1. [`Store::begin`] tells the store the terms of the run.
+//! 2. [`Store::consult`] looks up what is known about new lookups.
+//! 3. [`Store::claim`] records the intent to send, before each request. If it fails, nothing is
+//!    sent.
+//! 4. [`Store::settle`] keeps the answers of the request. If the task of the request ends without
+//!    an outcome, [`Store::abandon`] puts its lookups in doubt.
+//! 5. [`Store::end`] ends the run.
+//!
+//! A store knows nothing of retries, of rows, or of what a reply looks like.
 
 mod terms;
 
@@ -24,12 +32,13 @@ pub struct RunId(pub u64);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct RequestId(pub i64);
 
-/// The fields that a contact must have. They are a part of what is paid for.
+/// The fields that a contact must have. They are part of the lookup: the same identifier with other
+/// required fields is paid for separately.
 pub type Required = Arc<[Box<str>]>;
 
 /// Lookups, answers and requests.
 pub trait Store: Send + Sync + 'static {
-    /// Begins a run on these terms. All answers that arrive until its end are kept for it.
+    /// Begins a run on these terms. All answers that arrive before its end are kept for it.
     fn begin(&self, terms: Terms) -> RunId;
 
     /// Ends a run.
@@ -38,8 +47,8 @@ pub trait Store: Send + Sync + 'static {
     /// Whether answers outlive the runs that asked for them.
     fn durable(&self) -> bool;
 
-    /// If nobody else can ask for the answers of this run, releases these claims and returns `true`. Then
-    /// [`Store::settle`] is not needed.
+    /// If no other run can ask for the answers of this run, releases these claims and returns
+    /// `true`. Then [`Store::settle`] is not needed.
     fn release_if_alone(&self, run: RunId, required: &Required, lookups: &[Identifier]) -> bool {
         let _ = (run, required, lookups);
         false
@@ -48,7 +57,7 @@ pub trait Store: Send + Sync + 'static {
     /// Whether these lookups may be sent, in their order. Changes nothing.
     ///
     /// # Errors
-    /// If the store cannot be read.
+    /// If the store cannot be read. Then nothing may be sent.
     fn consult<'a>(
         &'a self,
         run: RunId,
@@ -56,14 +65,14 @@ pub trait Store: Send + Sync + 'static {
         lookups: &'a [&'a Identifier],
     ) -> BoxFuture<'a, Result<Vec<Availability>, Error>>;
 
-    /// Claims the lookups that are free and records the intent to send them, in one step. After it has returned, no other
-    /// run sends them.
+    /// Claims the lookups that are free and records the intent to send them, in one step. After it
+    /// has returned, no other run sends them.
     ///
     /// # Errors
-    /// If the intent could not be recorded: then nothing may be sent.
+    /// If the intent could not be recorded. Then nothing may be sent.
     ///
     /// # Cancel safety
-    /// Not safe: the claimed lookups would stay claimed.
+    /// Not cancel safe: the claimed lookups would stay claimed.
     fn claim<'a>(
         &'a self,
         run: RunId,
@@ -74,14 +83,14 @@ pub trait Store: Send + Sync + 'static {
     /// Stores the outcome of the lookups that a request has claimed, and wakes all runs that wait for them. Those that
     /// were not sent are free again. If the request was put in doubt meanwhile, the outcome replaces the doubt.
     ///
-    /// Returns how many contacts are deliberately not stored, because they mention a purged person. They still reach the
-    /// caller.
+    /// Returns how many contacts are deliberately not stored, because they mention a purged person.
+    /// The caller still receives them.
     ///
     /// # Errors
-    /// If the outcome could not be stored. It still reaches the caller.
+    /// If the outcomes could not be stored. The caller still receives them.
     ///
     /// # Cancel safety
-    /// Safe: once called, it is done even if nobody waits for it.
+    /// Cancel safe: after the call, the work is done even if the future is dropped.
     fn settle<'a>(
         &'a self,
         run: RunId,
@@ -91,8 +100,8 @@ pub trait Store: Send + Sync + 'static {
         evidence: Evidence,
     ) -> BoxFuture<'a, Result<u64, Error>>;
 
-    /// Puts the lookups in doubt that a request has claimed, because its task ended without an outcome. Never waits, so that a
-    /// destructor can call it.
+    /// Puts lookups in doubt that a request has claimed, because its task ended without an outcome.
+    /// It never waits, so that a destructor can call it.
     fn abandon(&self, run: RunId, required: &Required, request: RequestId, lookups: Vec<Identifier>);
 
     /// Notes that these lookups, which are in doubt, will not be sent again after all, as the run had announced
@@ -110,10 +119,11 @@ pub trait Store: Send + Sync + 'static {
         ready(Ok(())).boxed()
     }
 
-    /// Resolves after the next change for which another run may wait.
+    /// Resolves after the next change for which another run may be waiting.
     fn changed(&self) -> BoxFuture<'_, ()>;
 
-    /// Checks whether other processes have changed something or have died, and if so, lets [`Store::changed`] resolve. A run
-    /// that waits must call it now and then. Never waits itself.
+    /// Checks whether other processes have changed something or have died. If so,
+    /// [`Store::changed`] resolves. A run that waits must call this from time to time. It never
+    /// waits itself.
     fn listen(&self) {}
 }

@@ -10,24 +10,26 @@ use crate::outcome::Availability;
 
 use super::RequestId;
 
-/// What a run tells the store at its beginning.
+/// What a run tells the store when it begins.
 #[derive(Debug, Clone, Default)]
 pub struct Terms {
-    /// The oldest hit that it uses; `None` for any.
+    /// The oldest stored hit that the run uses; `None` means any age.
     pub max_age: Option<Duration>,
-    /// The oldest miss that it uses; `None` for any.
+    /// The oldest stored miss that the run uses; `None` means any age.
     pub miss_max_age: Option<Duration>,
-    /// Whether it sends lookups again that were answered before it began.
+    /// Whether the run sends lookups again that were answered before it began. Each hit is then
+    /// paid for again.
     pub refresh: bool,
-    /// Whether it sends lookups again that are in doubt.
+    /// Whether the run sends lookups again that are in doubt. They may then be paid for twice.
     pub resend: bool,
-    /// The most requests in any 60 s, by all processes that share the store and the key.
+    /// The most requests in any 60 s, for all processes that share the store and the key.
     pub requests_per_minute: u32,
-    /// The fingerprint of the key in the journal.
+    /// The fingerprint of the API key, for the journal.
     pub key_fingerprint: u64,
-    /// The spending limit, if the store counts the credits.
+    /// The spending limit, if the store counts the credits. `None` means that only the run counts
+    /// them.
     pub ceiling: Option<Ceiling>,
-    /// The tags of each request in the journal.
+    /// The tags that the journal keeps with each request, as names and values.
     pub tags: Arc<[(Box<str>, Box<str>)]>,
 }
 
@@ -36,9 +38,9 @@ pub struct Terms {
 pub struct Ceiling {
     /// The most credits. Doubts and requests in flight count as spent.
     pub credits: u64,
-    /// The period; never [`Per::Run`], which a run counts itself.
+    /// The period. It is never [`Per::Run`], because a run counts its own credits.
     pub per: Per,
-    /// The time zone of its days and months.
+    /// The time zone in which its days and months begin, such as `Europe/Berlin`.
     pub time_zone: Box<str>,
 }
 
@@ -48,15 +50,15 @@ pub enum Claim {
     /// Whether each lookup may be sent, in order. Those that are [`Availability::Free`] or [`Availability::Again`] are
     /// claimed by this request.
     Granted {
-        /// The request to settle.
+        /// The request that must be settled.
         request: RequestId,
         /// One for each lookup.
         availability: Vec<Availability>,
     },
-    /// Nothing was claimed, because the processes that share the store have used up the rate, or the service has asked for a
-    /// pause. Ask again after this time.
+    /// Nothing was claimed: the processes that share the store have used up the rate, or the
+    /// service has asked for a pause. Ask again after this time.
     NotBefore(Duration),
-    /// Nothing was claimed, because it would exceed the spending limit.
+    /// Nothing was claimed, because the chunk could exceed the spending limit.
     NoRoom(Room),
 }
 
@@ -65,15 +67,17 @@ pub enum Claim {
 pub struct Room {
     /// Credits that can still be claimed.
     pub credits: u64,
-    /// Credits spent in its period by all processes that share the store. Doubts and requests in flight count as spent.
+    /// Credits that all processes which share the store have spent in the limit's period. Doubts
+    /// and requests in flight count as spent.
     pub spent: u64,
     /// The limit.
     pub ceiling: u64,
-    /// Whether there are requests in flight that may cost less than was reserved for them.
+    /// Whether requests are in flight that may cost less than was reserved for them. Then waiting
+    /// may help.
     pub reserved: bool,
 }
 
-/// The outcome of a request, for the journal.
+/// How a request ended, for the journal.
 #[derive(Debug, Clone, Default)]
 pub struct Evidence {
     /// When it ended, in milliseconds since 1970.
@@ -82,9 +86,10 @@ pub struct Evidence {
     pub outcome: &'static str,
     /// The HTTP status, if there was a reply.
     pub status: Option<u16>,
-    /// From the first byte to the last.
+    /// From the first byte sent to the last byte received.
     pub took: Duration,
-    /// Whether a byte may have left this machine. If not, it does not count as a request or against the rate.
+    /// Whether a byte may have left this machine. If not, it counts neither as a request nor
+    /// against the rate.
     pub left: bool,
     /// Credits known to be charged.
     pub credits: u64,
@@ -94,6 +99,6 @@ pub struct Evidence {
     pub resends: bool,
     /// How long nobody may send with the same key.
     pub pause: Option<Duration>,
-    /// A reply that was charged and could not be read completely, as it arrived.
+    /// The body of a reply that was charged but could not be read completely, unchanged.
     pub unread: Option<Bytes>,
 }

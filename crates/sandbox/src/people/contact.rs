@@ -1,5 +1,5 @@
-//! How a contact is written: field by field, straight into the answer's buffer, nested as the
-//! vendor's are, with nulls, gaps and numbers where theirs have them.
+//! Writes contacts field by field into the buffer of the reply. They are nested as the service's
+//! contacts are, with nulls, gaps and numbers in the same places.
 
 use exactbuyer_core::identifier::FieldType;
 
@@ -9,7 +9,7 @@ use super::{Draws, Outline, is_private, pools};
 pub(super) struct Pen<'a>(pub(super) &'a mut Vec<u8>);
 
 impl Pen<'_> {
-    /// Text that needs no escaping: keys, punctuation, and what the pools hold.
+    /// Writes text that needs no escapes: keys, punctuation, and the entries of the pools.
     #[inline]
     fn raw(&mut self, text: &str) -> &mut Self {
         self.0.extend_from_slice(text.as_bytes());
@@ -21,7 +21,7 @@ impl Pen<'_> {
         self
     }
 
-    /// `n` in two digits.
+    /// Writes `n` with two digits.
     fn two(&mut self, n: usize) -> &mut Self {
         if n < 10 {
             self.0.push(b'0');
@@ -29,14 +29,14 @@ impl Pen<'_> {
         self.number(n)
     }
 
-    /// A text of anybody's, between quotes.
+    /// Writes any text as a JSON string.
     fn text(&mut self, text: &str) -> &mut Self {
         write_text(self.0, text);
         self
     }
 }
 
-/// Writes a JSON string, quotes included.
+/// Writes a JSON string with its quotes.
 pub(crate) fn write_text(out: &mut Vec<u8>, text: &str) {
     let plain = !text.bytes().any(|byte| byte < 0x20 || byte == b'"' || byte == b'\\');
     if plain {
@@ -44,12 +44,12 @@ pub(crate) fn write_text(out: &mut Vec<u8>, text: &str) {
         out.extend_from_slice(text.as_bytes());
         out.push(b'"');
     } else {
-        // Writing a string into a vector cannot fail.
+        // Writing into a vector cannot fail.
         let _ = serde_json::to_writer(out, text);
     }
 }
 
-/// A person's name and the parts of it that addresses are made of.
+/// The name of a person, and the parts of it that addresses contain.
 #[derive(Clone, Copy)]
 struct Name {
     given: &'static str,
@@ -83,7 +83,7 @@ pub(super) fn write_person(outline: &Outline<'_>, hash: u64, draws: &mut Draws, 
 fn write_name(name: Name, draws: &mut Draws, pen: &mut Pen<'_>) {
     pen.raw(r#","full_name":""#).raw(name.given).raw(" ").raw(name.family);
     pen.raw(r#"","first_name":""#).raw(name.given).raw("\"");
-    // Null for most, missing for some: clients meet both.
+    // Null for most people, and missing for some, because clients meet both.
     match draws.below(6) {
         0 => pen.raw(r#","middle_name":"Jo""#),
         1 | 2 => pen,
@@ -186,7 +186,7 @@ fn write_profiles(outline: &Outline<'_>, name: Name, draws: &mut Draws, pen: &mu
     pen.raw("]");
 }
 
-/// The network that an address belongs to, by its looks.
+/// The network of a profile, from the text of its address.
 fn network_of(url: &str) -> &'static str {
     const NETWORKS: [&str; 5] = ["linkedin", "twitter", "github", "facebook", "instagram"];
     NETWORKS.into_iter().find(|network| url.starts_with(network)).unwrap_or("other")
@@ -244,7 +244,7 @@ fn write_experiences(draws: &mut Draws, pen: &mut Pen<'_>) {
 }
 
 fn write_education(draws: &mut Draws, pen: &mut Pen<'_>) {
-    // Absent, not empty, for some: a field that is missing is not a field that is null.
+    // Missing for some people, and not empty: a missing field differs from a field that is null.
     if draws.chance(0.15) {
         return;
     }

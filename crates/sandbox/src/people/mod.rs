@@ -1,8 +1,8 @@
-//! Invented people: the same seed, field type and identifier always make the same contact.
+//! Invented people. The same seed, field type and identifier always give the same contact.
 //!
-//! Owns who exists and what is known of them. Must be cheap (a client is measured against the
-//! sandbox, so the sandbox must not be what is measured): everything is written straight into one
-//! buffer, nothing is built first.
+//! This module decides who exists and what is known about them. It must be fast: clients are
+//! measured against the sandbox, so the sandbox must not be the bottleneck. Everything is written
+//! straight into one buffer.
 
 mod contact;
 mod pools;
@@ -22,13 +22,13 @@ pub(super) struct People {
     match_rate: f64,
 }
 
-/// Numbers drawn one after another from a hash (the `splitmix64` generator): written out here so
-/// that the people of a seed outlive any library's change of mind.
+/// A sequence of random numbers from a hash (the generator `splitmix64`). It is written here, so
+/// that the people of a seed stay the same if a library changes its generator.
 #[derive(Debug)]
 pub(super) struct Draws(u64);
 
 impl Draws {
-    /// The draws of this number.
+    /// The sequence that begins with this state.
     pub(super) const fn new(state: u64) -> Self {
         Self(state)
     }
@@ -56,23 +56,25 @@ impl Draws {
         pool.get(self.below(N)).copied().unwrap_or_default()
     }
 
-    /// `from` or one of the `n - 1` numbers after it.
+    /// A number from `from` up to `from + n - 1`.
     fn number(&mut self, from: usize, n: usize) -> usize {
         from + self.below(n)
     }
 }
 
-/// What is known of a person, drawn before anything is written, because `required_fields` decides
-/// whether the person counts at all.
+/// The parts that a person has. They are drawn before anything is written, because
+/// `required_fields` decides whether the person is a match.
 struct Outline<'a> {
     work_email: bool,
     personal_emails: usize,
     phones: usize,
     profiles: usize,
+    /// The identifier that was looked up. The contact contains it.
     asked: (FieldType, &'a str),
 }
 
 impl<'a> Outline<'a> {
+    /// Draws the parts of the person whom this identifier leads to.
     fn draw(draws: &mut Draws, field_type: FieldType, folded: &'a str) -> Self {
         let mut outline = Self {
             work_email: draws.chance(0.75),
@@ -91,11 +93,12 @@ impl<'a> Outline<'a> {
         outline
     }
 
+    /// The fields that a request may require and that this person has.
     const fn has(&self) -> Required {
         Required::of(self.work_email, self.personal_emails > 0, self.phones > 0, self.profiles > 0)
     }
 
-    /// The identifier asked for, where it is of this field type.
+    /// The identifier that was looked up, if it has this field type.
     fn asked(&self, field_type: FieldType) -> Option<&'a str> {
         (self.asked.0 == field_type).then_some(self.asked.1)
     }
@@ -110,18 +113,18 @@ pub(super) fn is_private(address: &str) -> bool {
 }
 
 impl People {
-    /// Everybody of this seed; `match_rate` of all identifiers belong to somebody.
+    /// The people of this seed. The share `match_rate` of all identifiers belongs to a person.
     pub(super) const fn new(seed: u64, match_rate: f64) -> Self {
         Self { seed, match_rate }
     }
 
-    /// The number that stands for this identifier.
+    /// The hash of this identifier. It determines the person.
     pub(super) fn hash(&self, field_type: FieldType, folded: &str) -> u64 {
         field_types::hash(self.seed, field_type, folded)
     }
 
-    /// Writes the contact that this identifier (and its [`People::hash`]) leads to, if there is one and it
-    /// has all that is required; says whether there was.
+    /// Writes the contact of this identifier, whose [`People::hash`] is given, if there is one that
+    /// has all required fields. Returns whether there is.
     pub(super) fn find(
         &self,
         (field_type, folded, hash): (FieldType, &str, u64),

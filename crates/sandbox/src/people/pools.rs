@@ -1,7 +1,7 @@
-//! What invented people are made of. The names are common ones from many places, the rest is made
-//! up; domains end in `.example` and belong to nobody.
+//! The material of invented people. The names are common ones from many countries, and the rest is
+//! made up. Domains end in `.example` and belong to no one (RFC 2606).
 
-/// A given name, as it is written in an address, and whose it is.
+/// A given name, its form in addresses, and the gender.
 pub(super) const GIVEN: [(&str, &str, &str); 48] = [
     ("Ana", "ana", "female"),
     ("José", "jose", "male"),
@@ -53,7 +53,7 @@ pub(super) const GIVEN: [(&str, &str, &str); 48] = [
     ("Γιώργος", "giorgos", "male"),
 ];
 
-/// A family name, and as it is written in an address.
+/// A family name, and its form in addresses.
 pub(super) const FAMILY: [(&str, &str); 48] = [
     ("Novák", "novak"),
     ("O'Brien", "obrien"),
@@ -105,7 +105,7 @@ pub(super) const FAMILY: [(&str, &str); 48] = [
     ("佐藤", "sato"),
 ];
 
-/// A city, its region, its country, the country's code, and roughly where it lies.
+/// A city, its region, its country, the country's code, and its approximate coordinates.
 pub(super) const CITIES: [(&str, &str, &str, &str, &str, &str); 24] = [
     ("Chicago", "Illinois", "United States", "us", "41.8", "-87.6"),
     ("Austin", "Texas", "United States", "us", "30.2", "-97.7"),
@@ -133,7 +133,7 @@ pub(super) const CITIES: [(&str, &str, &str, &str, &str, &str); 24] = [
     ("Melbourne", "Victoria", "Australia", "au", "-37.8", "144.9"),
 ];
 
-/// A company, its domain, and what it does.
+/// A company, its domain, and its industry.
 pub(super) const COMPANIES: [(&str, &str, &str); 24] = [
     ("Blue Heron Logistics", "blueheron.example", "logistics and supply chain"),
     ("Kestrel Analytics", "kestrel.example", "computer software"),
@@ -161,11 +161,11 @@ pub(super) const COMPANIES: [(&str, &str, &str); 24] = [
     ("Stille Post GmbH", "stillepost.example", "marketing and advertising"),
 ];
 
-/// Employees, as the trade writes it.
+/// Ranges of the number of employees, in the usual notation.
 pub(super) const SIZES: [&str; 8] =
     ["1-10", "11-50", "51-200", "201-500", "501-1000", "1001-5000", "5001-10000", "10001+"];
 
-/// A job's title, its seniority and its function.
+/// A job title, its seniority and its function.
 pub(super) const JOBS: [(&str, &str, &str); 24] = [
     ("Software Engineer", "entry", "engineering"),
     ("Senior Software Engineer", "senior", "engineering"),
@@ -193,7 +193,7 @@ pub(super) const JOBS: [(&str, &str, &str); 24] = [
     ("Customer Success Manager", "manager", "support"),
 ];
 
-/// Where people studied.
+/// Schools.
 pub(super) const SCHOOLS: [&str; 12] = [
     "Lakeshore State University",
     "University of Northmoor",
@@ -209,7 +209,7 @@ pub(super) const SCHOOLS: [&str; 12] = [
     "National Institute of Applied Arts",
 ];
 
-/// What people study, and the degree they leave with.
+/// A subject, and the degree in it.
 pub(super) const DEGREES: [(&str, &str); 12] = [
     ("bachelor of science", "computer science"),
     ("bachelor of arts", "economics"),
@@ -225,7 +225,7 @@ pub(super) const DEGREES: [(&str, &str); 12] = [
     ("bachelor of design", "interaction design"),
 ];
 
-/// What people say they can do.
+/// Skills.
 pub(super) const SKILLS: [&str; 24] = [
     "python",
     "sql",
@@ -253,7 +253,7 @@ pub(super) const SKILLS: [&str; 24] = [
     "agile",
 ];
 
-/// What people speak.
+/// Languages.
 pub(super) const LANGUAGES: [&str; 10] = [
     "English",
     "Español",
@@ -267,11 +267,12 @@ pub(super) const LANGUAGES: [&str; 10] = [
     "Kiswahili",
 ];
 
-/// Where private mailboxes live.
+/// The domains of private mailboxes.
 pub(super) const MAILBOXES: [&str; 6] =
     ["mailbox.example", "post.example", "inbox.example", "letters.example", "mail.example", "home.example"];
 
-/// Country codes with the digits that follow them, and how many digits are left to choose: ranges in
-/// which at least some numbers are kept for fiction. Invented, as everything here: not to be called.
+/// A country code with the digits that follow it, and the number of digits that can be chosen:
+/// ranges in which at least some numbers are reserved for fiction. The numbers are invented and
+/// must not be called.
 pub(super) const DIAL_PLANS: [(&str, usize); 5] =
     [("+1312555", 4), ("+1773555", 4), ("+447700900", 3), ("+35319000", 3), ("+61491570", 3)];

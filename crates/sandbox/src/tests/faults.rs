@@ -1,4 +1,4 @@
-//! Every fault, as it looks on the wire and in the books.
+//! Every fault: what the client receives, and what the ledger records.
 
 use std::io::Read as _;
 
@@ -9,7 +9,7 @@ use super::*;
 /// Five people, all known.
 const ASKED: [&str; 5] = ["a@x.example", "b@x.example", "c@x.example", "d@x.example", "e@x.example"];
 
-/// What became of one call with a fault: its answer, or the error that reading it met.
+/// The result of one request with a fault: its reply, or the error while it was read.
 fn meet(fault: BadLuck) -> (io::Result<Vec<u8>>, Ledger) {
     let sandbox = start(everybody());
     sandbox.fail(fault);
@@ -23,7 +23,7 @@ fn good() -> Value {
     call(&start(everybody()), &emails(&ASKED), &[]).json()
 }
 
-/// The answer where there is one, by the fault's name.
+/// The reply to a request with the fault of this name.
 fn answer(fault: Fault) -> Raw {
     parse(&meet(fault.on_request(1)).0.unwrap())
 }
@@ -54,7 +54,7 @@ fn read_some(stream: &mut TcpStream, least: usize) -> Vec<u8> {
 #[test]
 fn every_fault_is_on_the_books_and_billed_as_its_name_says() {
     for fault in Fault::ALL {
-        // Those that never answer are looked at without waiting for one.
+        // Faults without any reply are checked without waiting for one.
         let ledger = match fault {
             Fault::Hang | Fault::HangBeforeBilling | Fault::Drip | Fault::Endless => {
                 let (sandbox, _stream) = sent(fault.on_request(1));
@@ -213,7 +213,7 @@ fn one_odd_record_among_good_ones() {
         let at = body.find(oddity).unwrap_or_else(|| panic!("{}", fault.as_str()));
         assert_eq!(at, r#"{"contacts":[{"enriched_contact":"#.len());
         assert_eq!(body.matches(&oddity[1..oddity.len() - 5]).count(), 1);
-        // Taken out again, the rest is good.
+        // Without the added field, the reply is the good one.
         let mended: Value = serde_json::from_str(&body.replace(&oddity[1..oddity.len() - 5], "")).unwrap();
         assert_eq!(contacts(&mended).len(), 5);
         assert!(mended.to_string().len() > good);
@@ -240,7 +240,7 @@ fn compressed_bodies_and_the_bomb() {
     assert_eq!(serde_json::from_slice::<Value>(&plain).unwrap(), good());
     let bomb = answer(Fault::GzipBomb);
     assert!(bomb.body.len() < 2 << 20, "{}", bomb.body.len());
-    // To the end, so that the checksum and the length are checked, too.
+    // Read to the end, so that the checksum and the length are checked, too.
     let unpacked = io::copy(&mut GzDecoder::new(&*bomb.body), &mut io::sink()).unwrap();
     assert_eq!(unpacked, 1 << 30);
 }

@@ -49,7 +49,7 @@ fn dropping_it_disconnects_whoever_waits() {
     let address = sandbox.address();
     drop(sandbox);
     let mut rest = Vec::new();
-    // Closed or reset, but not left waiting.
+    // The connections are closed or reset; no client is left waiting.
     let _ = stream.read_to_end(&mut rest);
     assert_eq!(rest, b"");
     assert!(TcpStream::connect(address).is_err());
@@ -80,7 +80,7 @@ fn what_was_waiting_at_a_reset_is_on_no_books() {
     assert_eq!(parse(&read_answer(&mut stream).unwrap()).status, 200);
     let ledger = sandbox.ledger();
     assert_eq!((ledger.credits(), ledger.requests().len(), sandbox.credits_left()), (0, 0, Some(10)));
-    // Nor does it take up room in the limit's window.
+    // It does not count in the window of the rate limit either.
     assert_eq!(call(&sandbox, &emails(&["a@x.example"]), &[]).status, 200);
     assert_eq!(call(&sandbox, &emails(&["a@x.example"]), &[]).status, 429);
 }

@@ -1,4 +1,4 @@
-//! The sandbox seen from the wire, by a client that knows only sockets.
+//! Tests the sandbox through raw sockets.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use std::io::{self, Read as _, Write as _};
@@ -53,7 +53,7 @@ fn head_of(path: &str, key: &str, content_type: &str, length: usize) -> String {
 
 const FORM: &str = "application/x-www-form-urlencoded";
 
-/// Sends one request and reads one answer, as far as both go.
+/// Sends one request and reads one reply, as far as this is possible.
 fn send(sandbox: &Sandbox, request: &[u8]) -> io::Result<Vec<u8>> {
     let mut stream = TcpStream::connect(sandbox.address())?;
     stream.set_read_timeout(Some(Duration::from_secs(20)))?;
@@ -61,7 +61,7 @@ fn send(sandbox: &Sandbox, request: &[u8]) -> io::Result<Vec<u8>> {
     read_answer(&mut stream)
 }
 
-/// Reads to the end of the answer that Content-Length promises, or of the connection.
+/// Reads up to the end that Content-Length announces, or up to the end of the connection.
 fn read_answer(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
     let mut all = Vec::new();
     let mut piece = [0_u8; 16_384];

@@ -1,7 +1,8 @@
-//! Countries by what people call them in a table: data only. Names of CLDR 47 in English and in the country's own
-//! language, those of large countries in six more; the three letters of ISO 3166.
+//! Names of countries as people write them in tables: data only. The names are those of CLDR 47 in
+//! English and in the country's own language, and for large countries in six more languages; and
+//! the three letters of ISO 3166.
 
-/// Two letters, three letters, names in lower case.
+/// Two letters, three letters, and names in lower case.
 #[rustfmt::skip] // a table
 pub(super) const COUNTRIES: [(&str, &str, &[&str]); 245] = [
     ("AC", "", &["ascension island"]),

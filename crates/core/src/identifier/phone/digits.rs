@@ -1,10 +1,10 @@
-//! Digits of all scripts, and the keys that letters are on.
+//! Digits of all scripts, and the letters on the keys of a telephone.
 
 use std::borrow::Cow;
 
 use crate::identifier::text;
 
-/// The digits that were written, and whether a `+` came first.
+/// The digits of a number as it was written, and whether a `+` came before them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Written {
     pub(super) plus: bool,
@@ -12,14 +12,14 @@ pub(super) struct Written {
 }
 
 impl Written {
-    /// The digits of `text`, which has nothing but digits and punctuation.
+    /// The digits of `text`, which has only digits and punctuation.
     pub(super) fn of(text: &str) -> Self {
         let plus = text.trim_start_matches([' ', '(', '[', ')', ']', '-', '.']).starts_with('+');
         Self { plus, digits: text.chars().filter(char::is_ascii_digit).collect() }
     }
 }
 
-/// Turns digits of all scripts into ASCII digits and all dashes into `-`, and removes joiners.
+/// Turns the digits of all scripts into ASCII digits and all dashes into `-`, and removes joiners.
 pub(super) fn ascii(value: &str) -> Cow<'_, str> {
     if value.is_ascii() {
         return Cow::Borrowed(value);
@@ -40,9 +40,10 @@ pub(super) fn ascii(value: &str) -> Cow<'_, str> {
     )
 }
 
-/// A digit of any script as the ASCII one.
+/// The ASCII digit for a digit of any script.
 pub(super) fn digit(c: char) -> Option<char> {
-    /// Where the digits of other scripts begin: category Nd of Unicode 14, ten each.
+    /// The zeros of other scripts (category Nd of Unicode 14). The other nine digits follow each of
+    /// them.
     const ZEROS: [u32; 65] = [
         0x660, 0x6f0, 0x7c0, 0x966, 0x9e6, 0xa66, 0xae6, 0xb66, 0xbe6, 0xc66, 0xce6, 0xd66, 0xde6, 0xe50,
         0xed0, 0xf20, 0x1040, 0x1090, 0x17e0, 0x1810, 0x1946, 0x19d0, 0x1a80, 0x1a90, 0x1b50, 0x1bb0, 0x1c40,
@@ -60,7 +61,7 @@ pub(super) fn digit(c: char) -> Option<char> {
     char::from_digit(c - zero, 10)
 }
 
-/// The key of a telephone that a letter is on (ITU-T E.161).
+/// The telephone key that has this letter (ITU-T E.161).
 pub(super) const fn key(letter: char) -> char {
     match letter.to_ascii_lowercase() {
         'a'..='c' => '2',

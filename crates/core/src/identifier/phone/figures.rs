@@ -1,12 +1,16 @@
-//! Phone numbers that a spreadsheet or a data frame wrote as figures: floats, powers of ten, thousands.
+//! Phone numbers that a spreadsheet or a data frame wrote as figures: floats, powers of ten, groups
+//! of thousands.
 
 use crate::identifier::invalid::Invalid;
 
-/// With this many digits before it, a lone dot or comma is a decimal point and not a separator: `201.5550123`
-/// is a phone number, `12015550123.5` a fraction.
+/// A single dot or comma after this many digits is a decimal point; after fewer, it is a separator.
+/// `201.5550123` is a phone number, `12015550123.5` is a fraction.
 const WHOLE_NUMBER: usize = 7;
 
-/// The digits of a figure, with the sign it was written with; `None` if it is none.
+/// The digits of a figure with its sign. `None` if `value` is not a figure.
+///
+/// # Errors
+/// The inner error if the figure cannot be a phone number, because it has decimals or lost digits.
 pub(super) fn digits(value: &str) -> Option<Result<String, Invalid>> {
     let (sign, unsigned) = match value.strip_prefix('+') {
         Some(rest) => ("+", rest),
@@ -23,7 +27,7 @@ pub(super) fn digits(value: &str) -> Option<Result<String, Invalid>> {
     let Some(exponent) = exponent else {
         let zeros = fraction.bytes().all(|byte| byte == b'0');
         return match (fraction.len(), zeros) {
-            // Thousands were grouped, and nothing else.
+            // The only marks were those between thousands.
             (0, _) => (whole.len() != mantissa.len()).then_some(Ok(format!("{sign}{whole}"))),
             // More zeros may be the last group of a number.
             (places, true) if whole.len() >= WHOLE_NUMBER && (places <= 2 || whole.len() > places + 7) => {
@@ -36,7 +40,7 @@ pub(super) fn digits(value: &str) -> Option<Result<String, Invalid>> {
     };
     let exponent = exponent.strip_prefix('+').unwrap_or(exponent);
     let exponent: usize = if is_digits(exponent) { exponent.parse().ok()? } else { return None };
-    // Missing digits were rounded away or were zeros; which of the two is unknown.
+    // The missing digits were zeros or were rounded away. It is unknown which.
     let Some((places, rest)) = fraction.split_at_checked(exponent) else {
         return Some(Err(Invalid::PhoneScientific));
     };
@@ -46,7 +50,7 @@ pub(super) fn digits(value: &str) -> Option<Result<String, Invalid>> {
     Some(Ok(format!("{sign}{whole}{places}")))
 }
 
-/// A mantissa before and after its decimal point or comma, without the marks between thousands.
+/// Splits a mantissa at its decimal point or comma, and removes the marks between thousands.
 fn split_fraction(mantissa: &str) -> Option<(String, &str)> {
     for (point, thousands) in [('.', ','), (',', '.')] {
         let (whole, fraction) = mantissa.split_once(point).unwrap_or((mantissa, ""));
@@ -54,7 +58,7 @@ fn split_fraction(mantissa: &str) -> Option<(String, &str)> {
             continue;
         }
         if !whole.contains(thousands) {
-            // Without marks between thousands.
+            // There are no marks between thousands.
             return Some((whole.to_owned(), fraction));
         }
         let mut groups = whole.split(thousands);

@@ -1,23 +1,27 @@
-//! Groups of digits: which of them make up one number, and where something else begins. A second number, an
-//! extension, a count or an opening hour must not be added to a number that is complete without it, because the
-//! longer number may be somebody else's.
+//! Groups of digits: which of them form one number, and where something else begins.
+//!
+//! A second number, an extension, a count or an opening hour must not be added to a number that is
+//! complete without it: the longer number may be another person's.
 
 use super::digits::Written;
 use super::region::Region;
 use super::{number, plans};
 use crate::identifier::invalid::Invalid;
 
-/// With this many digits, what is beside a number is a second number.
+/// A group of at least this many digits beside a number is a second number.
 pub(super) const SECOND: usize = 5;
-/// With this many digits, a number is more than an area code.
+/// A number with at least this many digits is more than an area code.
 pub(super) const COMPLETE: usize = 7;
 /// The most digits after a slash that replace the last digits before it: `123456/57`.
 const ALTERNATIVE: usize = 4;
-/// The most digits of a number with its country code that is written in groups. Longer ones are in use in no
-/// country, but the plans of some allow them.
+/// The most digits, including the country code, of a number that is written in groups. No country
+/// uses longer ones, although the plans of some allow them.
 pub(super) const LONGEST: usize = 13;
 
-/// Reads a piece of digits and punctuation, if it is a single number.
+/// Reads digits and punctuation as one number.
+///
+/// # Errors
+/// [`Invalid::PhoneSeveral`] or another reason if they are not a single number.
 pub(super) fn one(run: &str, region: Option<Region>) -> Result<String, Invalid> {
     let run = without_fraction(run);
     if run.trim_start_matches([' ', '(', '[', ')', ']', '+', '-', '.']).contains('+') {
@@ -27,7 +31,7 @@ pub(super) fn one(run: &str, region: Option<Region>) -> Result<String, Invalid> 
     let existing = |part: &str| read(part).ok().filter(|number| plans::exists(number));
     let whole = read(run);
     let is_valid = whole.as_ref().is_ok_and(|number| plans::exists(number));
-    // `+39 (0)347 …`: the zero is dialled in the country only, and not always.
+    // `+39 (0)347 …`: this zero is dialled only inside the country, and not in every country.
     if !is_valid
         && run.contains("(0)")
         && let Some(number) = existing(&run.replacen("(0)", " ", 1))
@@ -38,7 +42,7 @@ pub(super) fn one(run: &str, region: Option<Region>) -> Result<String, Invalid> 
     for split in splits(run) {
         let Split { left, between, right, group } = split;
         let (left_digits, right_digits) = (digits(left), digits(right));
-        // `2. 030 …`: the place in a list.
+        // `2. 030 …`: the first digits are the position in a list.
         if left_digits <= 2
             && !left.contains('+')
             && (group.starts_with('0') && !left.contains('0') || has_place(run))
@@ -69,13 +73,14 @@ pub(super) fn one(run: &str, region: Option<Region>) -> Result<String, Invalid> 
     whole
 }
 
-/// Whether the last digit stands alone: `0 3 0 2 3 …`.
+/// Whether the last digit stands alone, because all digits are separated: `0 3 0 2 3 …`.
 fn is_spaced(left: &str) -> bool {
     let mut last = left.chars().rev().map(|c| c.is_ascii_digit());
     last.next() == Some(true) && last.next() == Some(false)
 }
 
-/// Whether a number comes after its place in a list: `1. 701 491 310`, `2) 030 …`. `(30) 2312` has an area code.
+/// Whether the number follows its position in a list: `1. 701 491 310`, `2) 030 …`. In `(30) 2312`,
+/// the brackets hold an area code.
 pub(super) fn has_place(run: &str) -> bool {
     let start = run.trim_start_matches([' ', '(']);
     let digits = start.bytes().take_while(u8::is_ascii_digit).count();
@@ -84,7 +89,8 @@ pub(super) fn has_place(run: &str) -> bool {
         && matches!(start.as_bytes().get(digits..digits + 2), Some([b')' | b'.' | b'-', b' ']))
 }
 
-/// Without the `.0` of a number that was a float: its digits are not in groups. `030/23125.0` is a switchboard.
+/// Removes the `.0` of a number that was a float, if its digits are not in groups. `030/23125.0` is
+/// a switchboard and is kept.
 pub(super) fn without_fraction(run: &str) -> &str {
     let trimmed = run.trim_end_matches([' ', '(', '[', '-']);
     let is_float = |whole: &&str| {
@@ -94,11 +100,12 @@ pub(super) fn without_fraction(run: &str) -> &str {
     trimmed.strip_suffix(".0").filter(is_float).unwrap_or(run)
 }
 
+/// The count of ASCII digits in `text`.
 pub(super) fn digits(text: &str) -> usize {
     text.bytes().filter(u8::is_ascii_digit).count()
 }
 
-/// A place between two groups of digits.
+/// A position between two groups of digits.
 struct Split<'r> {
     left: &'r str,
     between: &'r str,
@@ -107,6 +114,7 @@ struct Split<'r> {
     group: &'r str,
 }
 
+/// All positions where `run` could be split into two numbers.
 fn splits(run: &str) -> impl Iterator<Item = Split<'_>> {
     let is_digit = |c: char| c.is_ascii_digit();
     let mut start = run.find(is_digit).unwrap_or(run.len());

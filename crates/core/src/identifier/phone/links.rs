@@ -1,4 +1,4 @@
-//! Addresses and ids of messengers that are phone numbers: a table and its reader.
+//! Links and ids of messengers that contain a phone number: a table and its reader.
 
 use percent_encoding::percent_decode_str;
 
@@ -6,18 +6,19 @@ use super::groups;
 use crate::identifier::invalid::Invalid;
 use crate::identifier::text::strip_prefix_ci;
 
-/// Where the number is in a link.
+/// The position of the number in a link.
 #[derive(Debug, Clone, Copy)]
 enum Place {
-    /// Right after the host or the path given, as in `wa.me/12015550123`.
+    /// Directly after the given host or path, as in `wa.me/12015550123`.
     Path,
-    /// In a parameter of that name, as in `send?phone=12015550123`.
+    /// In the query parameter with this name, as in `send?phone=12015550123`.
     Parameter(&'static str),
 }
 
-/// Host and path of a link, and where its number is.
+/// The host and path of a link, and where its number is.
 struct Link(&'static str, Place);
 
+/// The links whose numbers are read: those of `WhatsApp`, Viber, Signal and Telegram.
 const LINKS: [Link; 10] = [
     Link("wa.me/c/", Place::Path),
     Link("wa.me/", Place::Path),
@@ -31,17 +32,20 @@ const LINKS: [Link; 10] = [
     Link("t.me/+", Place::Path),
 ];
 
-/// Hosts of ids that begin with a number, as exports of chats have them.
+/// Hosts of ids that begin with a number, as chat exports write them.
 const ID_HOSTS: [&str; 3] = ["s.whatsapp.net", "c.us", "whatsapp.net"];
 
 /// Hosts of ids that are not phone numbers, such as those of groups.
 const OTHER_ID_HOSTS: [&str; 4] = ["g.us", "lid", "broadcast", "newsletter"];
 
-/// Hosts whose other addresses name nobody: invitations, groups, settings.
+/// Hosts whose other pages belong to no person: invitations, groups, settings.
 const HOSTS: [&str; 3] = ["wa.me", "whatsapp.com", "signal.me"];
 
-/// The digits, with country code, of the number in a messenger's link or id; or why there is none. `None` if
-/// `value` is neither link nor id.
+/// The digits, with country code, of the number in a messenger's link or id. `None` if `value` is
+/// neither.
+///
+/// # Errors
+/// The inner error says why the link or id has no phone number.
 pub(in crate::identifier) fn number(value: &str) -> Option<Result<String, Invalid>> {
     if let Some((name, host)) = value.rsplit_once('@') {
         let is_one_of = |hosts: &[&str]| hosts.iter().any(|known| host.eq_ignore_ascii_case(known));
@@ -49,14 +53,14 @@ pub(in crate::identifier) fn number(value: &str) -> Option<Result<String, Invali
             return Some(Err(Invalid::PhoneUnreadable));
         }
         let is_id = is_one_of(&ID_HOSTS);
-        // A device of the same number: `12015550123:7@…`.
+        // The id also names a device: `12015550123:7@…`.
         let name = name.split([':', '_']).next().unwrap_or(name);
         return (is_id && !name.is_empty()).then(|| digits(name).ok_or(Invalid::PhoneUnreadable));
     }
     let rest = ["https://", "http://"].into_iter().find_map(|scheme| strip_prefix_ci(value, scheme));
     let rest = rest.unwrap_or(value);
     let rest = strip_prefix_ci(rest, "www.").unwrap_or(rest);
-    // Most values end here: they begin with another letter than all links.
+    // Most values end here, because they begin with another letter than every link.
     if !rest.starts_with(['w', 'W', 'a', 'A', 'c', 'C', 'v', 'V', 's', 'S', 't', 'T']) {
         return None;
     }
@@ -80,12 +84,13 @@ pub(in crate::identifier) fn number(value: &str) -> Option<Result<String, Invali
     HOSTS.iter().any(is_one).then_some(Err(Invalid::SocialWithoutProfile))
 }
 
+/// The value of the query parameter `name`.
 fn parameter<'t>(tail: &'t str, name: &str) -> Option<&'t str> {
     let query = tail.strip_prefix('?')?.split('#').next()?;
     query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
 }
 
-/// The digits of a number as links have them, if it is one.
+/// The digits of a number as links write it, or `None` if `text` is not a number.
 fn digits(text: &str) -> Option<String> {
     let decoded = percent_decode_str(text).decode_utf8().ok()?;
     let mut digits = String::with_capacity(decoded.len());

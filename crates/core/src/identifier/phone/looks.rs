@@ -1,13 +1,13 @@
-//! Tells phone numbers from other values with digits by their form: dates, times, IP addresses, decimals.
+//! Tells phone numbers from dates, times, IP addresses and decimals by their form.
 
 use super::digits::digit;
 use super::figures;
 
-/// The fewest digits of a number without a country code that is told by its looks.
+/// The fewest digits of a number without a country code that is recognised by its form alone.
 const FEWEST: usize = 7;
 
-/// Whether a value without a field type looks like a phone number: digits first, enough of them, and
-/// nothing that says it is something else.
+/// Whether a value without a field type looks like a phone number: it begins with digits, has
+/// enough of them, and does not have the form of something else.
 pub(in crate::identifier) fn is_likely(value: &str) -> bool {
     let start = value.trim_start_matches(['+', '(', '[', ' ', '.', '"', '\'', '<']);
     let starts = start.chars().next().is_some_and(|c| digit(c).is_some());
@@ -20,17 +20,18 @@ pub(in crate::identifier) fn is_likely(value: &str) -> bool {
         && !is_years(value)
 }
 
-/// A date, an IP address or a decimal by its form. In a column of phone numbers, `20.12.34.56` is one of these.
+/// Whether the form is that of a date, an IP address or a decimal, such as `20.12.34.56`. In a column
+/// of phone numbers, such a value is refused unless that number exists.
 pub(super) fn is_something_else(value: &str) -> bool {
     is_date(value) || is_ip_address(value) || is_decimal(value)
 }
 
-/// `2024-01-31`: a date even in a column of phone numbers.
+/// Whether the form is `2024-01-31`, which is a date even in a column of phone numbers.
 pub(super) fn is_iso_date(value: &str) -> bool {
     value.as_bytes().get(4) == Some(&b'-') && is_date(value)
 }
 
-/// `2019 - 2021`.
+/// Whether the form is a range of years: `2019 - 2021`.
 fn is_years(value: &str) -> bool {
     let is_year = |part: &str| part.len() == 4 && (part.starts_with("19") || part.starts_with("20"));
     value.split_once(['-', '–', '/', ' ']).is_some_and(|(from, to)| {
@@ -38,9 +39,10 @@ fn is_years(value: &str) -> bool {
     })
 }
 
-/// `2024-01-31`, `31.01.2024`, `1/31/24`, with a time of day behind it or not.
+/// Whether the form is a date, with or without a time of day: `2024-01-31`, `31.01.2024`,
+/// `1/31/24`.
 fn is_date(value: &str) -> bool {
-    // Nearly every number differs in one of its first characters.
+    // Nearly every number can be ruled out by one of its first characters.
     let bytes = value.as_bytes();
     let digits = bytes.iter().take(5).take_while(|byte| byte.is_ascii_digit()).count();
     let mark = match (digits, bytes.get(digits)) {
@@ -50,7 +52,7 @@ fn is_date(value: &str) -> bool {
     };
     let end = value.find(['T', ' ', ',']).unwrap_or(value.len());
     let (day, time) = value.split_at_checked(end).unwrap_or((value, ""));
-    // A phone number may go on after a blank; after a date there is only a time.
+    // After a blank, a phone number may continue; a date can be followed only by a time.
     if !time.is_empty() && !time.contains(':') {
         return false;
     }
@@ -68,7 +70,7 @@ fn is_date(value: &str) -> bool {
     }
 }
 
-/// `20240131`, with a time of day behind it or not.
+/// Whether the form is a date without separators, with or without a time of day: `20240131`.
 fn is_compact_date(value: &str) -> bool {
     let number = |range| value.get(range).and_then(|part: &str| part.parse::<u16>().ok());
     matches!(value.len(), 8 | 12 | 14)
@@ -78,19 +80,20 @@ fn is_compact_date(value: &str) -> bool {
         && matches!(number(6..8), Some(1..=31))
 }
 
-/// `192.168.1.1`, with a port or a mask or not.
+/// Whether the form is an IPv4 address, with or without a port or mask: `192.168.1.1`.
 fn is_ip_address(value: &str) -> bool {
     let end = value.find([':', '/']).unwrap_or(value.len());
     value.get(..end).is_some_and(|address| address.parse::<std::net::Ipv4Addr>().is_ok())
 }
 
-/// `978-3-16-148410-0`.
+/// Whether the form is an ISBN: `978-3-16-148410-0`.
 fn is_isbn(value: &str) -> bool {
     let digits = value.bytes().filter(u8::is_ascii_digit).count();
     (value.starts_with("978-") || value.starts_with("979-")) && digits == 13
 }
 
-/// `3.14159`, `-1.5`, `1,234.56`, `0,5`; not `030.123456`, and not the float that a whole number became.
+/// Whether the form is a decimal: `3.14159`, `-1.5`, `1,234.56`, `0,5`. `030.123456` is not one,
+/// and neither is a whole number that was written as a float.
 fn is_decimal(value: &str) -> bool {
     let unsigned = value.strip_prefix('-').unwrap_or(value);
     let Some((whole, fraction)) = unsigned.rsplit_once(['.', ',']) else { return false };

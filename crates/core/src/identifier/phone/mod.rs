@@ -1,11 +1,11 @@
-//! Phone numbers: from the many ways of writing one to its digits, and by the world's numbering
-//! plans to `+<country code><national number>`.
+//! Phone numbers: reads the many ways of writing a number, and turns its digits into the canonical
+//! form `+<country code><national number>` (E.164) by the world's numbering plans.
 //!
-//! - An extension is dropped: it is no part of what can be matched.
-//! - A word beside a complete number is ignored. Letters count as the keys that they are on only if they
+//! - An extension is dropped, because the service cannot match it.
+//! - A word beside a complete number is ignored. Letters count as telephone keys only if they
 //!   complete the number.
 //! - Several numbers are never joined into one.
-//! - `00` before a country code counts as `+` (see [`plans`]).
+//! - `00` before a country code means `+` (see [`plans`]).
 //!
 //! Knows nothing of the other kinds.
 
@@ -27,12 +27,13 @@ use digits::Written;
 pub(super) use looks::is_likely;
 pub use region::Region;
 
-/// A longer value is not a phone number.
+/// A value with more bytes than this is not a phone number.
 const MAX_BYTES: usize = 250;
-/// With fewer characters, a number beside a word may be a postcode or a count: `01067 Dresden`.
+/// With fewer characters than this, a number beside a word may be a postcode or a count: `01067
+/// Dresden`.
 const PHRASE: usize = 10;
 
-/// The canonical form of a number written in any of the usual ways.
+/// The canonical form of a number that is written in any of the usual ways.
 pub(super) fn canonical(value: &str, default_region: Option<Region>) -> Result<Arc<str>, Invalid> {
     if value.len() > MAX_BYTES {
         return Err(Invalid::PhoneTooLong);
@@ -50,8 +51,10 @@ pub(super) fn canonical(value: &str, default_region: Option<Region>) -> Result<A
     Ok(number.into())
 }
 
-/// The same for a value without a field type. It must be a number that exists, unless it is written as numbers are,
-/// with a prefix or its country code and without words: otherwise any column of ids would be looked up.
+/// The canonical form of a number whose field type was not given.
+///
+/// The number must exist, unless it is written in the form of a phone number: with a prefix or its
+/// country code, and without words. Otherwise every number in a column of ids would be looked up.
 pub(super) fn inferred(value: &str, default_region: Option<Region>) -> Result<Arc<str>, Invalid> {
     let canonical = canonical(value, default_region)?;
     let has_code = || {
@@ -66,14 +69,15 @@ pub(super) fn inferred(value: &str, default_region: Option<Region>) -> Result<Ar
     if is_written_so || plans::exists(&canonical) { Ok(canonical) } else { Err(Invalid::Unrecognised) }
 }
 
-/// The canonical form of what was written.
+/// The canonical form of digits that were written with or without a `+`.
 fn number(written: &Written, default_region: Option<Region>) -> Result<String, Invalid> {
     let digits = written.digits.as_str();
     if digits.is_empty() {
         return Err(Invalid::PhoneUnreadable);
     }
     match (written.plus, digits.strip_prefix("00"), default_region) {
-        // Some write `+0049`, and some put a `+` before a number as it is dialled at home.
+        // Some people write `+0049`, and some write a `+` before a number as it is dialled inside
+        // its country.
         (true, Some(rest), _) | (false, Some(rest), None) => plans::international(rest),
         (true, None, Some(region)) if digits.starts_with('0') => plans::domestic(digits, region),
         (true, None, _) => plans::international(digits),
@@ -82,15 +86,15 @@ fn number(written: &Written, default_region: Option<Region>) -> Result<String, I
     }
 }
 
-/// Reads the form in which nearly all are written: ASCII digits and punctuation, without anything that may
-/// separate a number from something else ([`groups`]) or make a fraction.
+/// Reads the most common form: ASCII digits and punctuation, without any mark that may separate the
+/// number from something else ([`groups`]) or begin a fraction.
 fn plain(value: &str) -> Option<Written> {
     if groups::has_place(value) {
         return None;
     }
     let mut written = Written::default();
     let (mut count, mut group, mut dots) = (0, 0, 0);
-    // A digit alone may be something beside the number.
+    // A single digit may be something beside the number.
     let is_aside = |group: usize, digits: usize| group == 1 && digits > groups::COMPLETE;
     for byte in value.bytes() {
         match byte {
@@ -98,7 +102,8 @@ fn plain(value: &str) -> Option<Written> {
                 let digits = written.digits.len();
                 if group == 0 {
                     count += 1;
-                    // A zero may begin a second number, or a number after its place in a list.
+                    // A zero may begin a second number, or a number that follows its position in a
+                    // list.
                     if byte == b'0' && (digits >= 6 || matches!(digits, 1 | 2) && !written.plus) {
                         return None;
                     }

@@ -1,7 +1,8 @@
-//! The world's numbering plans: libphonenumber's rules and data, by its port `rlibphonenumber`
-//! (docs/decisions/0001-phone-numbers.md says why), and a few more rules that a bulk lookup needs.
+//! The world's numbering plans: libphonenumber's rules and data, through its port `rlibphonenumber`
+//! (`docs/decisions/0001-phone-numbers.md` explains the choice), and a few more rules that a bulk
+//! lookup needs.
 //!
-//! Knows nothing of how numbers are written: that is in the other modules of `phone`.
+//! Knows nothing of how numbers are written, which the other modules of `phone` read.
 
 use std::borrow::Cow;
 use std::sync::OnceLock;
@@ -16,7 +17,7 @@ use crate::identifier::once::once;
 
 use super::region::Region;
 
-/// With fewer digits after it, `011` is not taken for an international prefix.
+/// If fewer digits than this follow `011`, it is not an international prefix.
 const FOREIGN: usize = 10;
 
 /// Reads digits that follow a `+`.
@@ -28,13 +29,13 @@ pub(super) fn international(digits: &str) -> Result<String, Invalid> {
     parse(&written, None)
 }
 
-/// Whether these digits are a number of North America with its country code. libphonenumber reads all of these as
-/// they are. They are so common that it pays not to ask it.
+/// Whether these digits are a number of North America with its country code. libphonenumber changes
+/// nothing in such numbers. They are so frequent that it is worth skipping the call.
 const fn is_american(digits: &[u8]) -> bool {
     matches!(digits, [b'1', b'2'..=b'9', ..]) && digits.len() == 11
 }
 
-/// Reads digits as they are dialled in `region`.
+/// Reads digits as they are dialled inside `region`.
 pub(super) fn domestic(digits: &str, region: Region) -> Result<String, Invalid> {
     if region == Region::INTERNATIONAL {
         let digits = digits.strip_prefix("00").unwrap_or(digits);
@@ -43,7 +44,8 @@ pub(super) fn domestic(digits: &str, region: Region) -> Result<String, Invalid> 
     }
     let country = Country::from_code(region.as_str()).map_err(|_| Invalid::PhoneWithoutCountryCode)?;
     let at_home = match in_full(digits, region) {
-        // `1 551 234 5678` is a number of New Jersey, and also a number of Mexico City with its former prefix.
+        // `1 551 234 5678` is a number of New Jersey. With Mexico's former prefix, it is also one
+        // of Mexico City.
         Some(_) if exists(&format!("+{digits}")) => return Err(Invalid::PhoneAmbiguous),
         Some(full) => international(&full),
         None => parse(digits, Some(country)),
@@ -51,8 +53,8 @@ pub(super) fn domestic(digits: &str, region: Region) -> Result<String, Invalid> 
     if let Some(rest) = digits.strip_prefix("00") {
         return either(at_home, international(rest));
     }
-    // America's international prefix, which libphonenumber reads in its own regions only. In others, `011` begins
-    // numbers of Buenos Aires, Delhi and Turin.
+    // North America's international prefix. libphonenumber accepts it only in North America's own
+    // regions. Elsewhere, `011` begins numbers of Buenos Aires, Delhi and Turin.
     if let Some(rest) = digits.strip_prefix("011")
         && rest.len() >= FOREIGN
         && !at_home.as_ref().is_ok_and(|number| exists(number))
@@ -66,9 +68,9 @@ pub(super) fn domestic(digits: &str, region: Region) -> Result<String, Invalid> 
     at_home
 }
 
-/// Chooses between two readings of digits that begin with the country code of this region. Mostly the `+` is
-/// missing. If both numbers exist, it is only certain for a mobile number: no fixed number is as long as a mobile
-/// number with its country code.
+/// Chooses between two readings of digits that begin with the region's own country code. Usually
+/// only the `+` is missing. If both numbers exist, the choice is certain only for a mobile number,
+/// because no fixed number is as long as a mobile number with its country code.
 fn unless_abroad(
     at_home: Result<String, Invalid>,
     abroad: Result<String, Invalid>,
@@ -85,8 +87,9 @@ fn unless_abroad(
     }
 }
 
-/// Chooses between two readings of `00…`, the international prefix of most regions. The national reading counts
-/// only if it is a number that exists: otherwise a foreign number would become a number of this region.
+/// Chooses between two readings of `00…`, the international prefix of most regions. The national
+/// reading counts only if that number exists. Otherwise a foreign number would become a number of
+/// this region.
 fn either(at_home: Result<String, Invalid>, abroad: Result<String, Invalid>) -> Result<String, Invalid> {
     match (at_home, abroad) {
         (Ok(at_home), Ok(abroad)) if at_home != abroad => match (exists(&at_home), exists(&abroad)) {
@@ -100,29 +103,31 @@ fn either(at_home: Result<String, Invalid>, abroad: Result<String, Invalid>) -> 
     }
 }
 
-/// Whether a number in its canonical form is of a range that is in use.
+/// Whether a canonical number lies in a range that is in use.
 pub(super) fn exists(canonical: &str) -> bool {
     let Some(plans) = plans() else { return false };
     plans.parse(canonical, None).is_ok_and(|number| plans.is_valid_number(&number))
 }
 
+/// Whether a canonical number can only be a mobile number.
 fn is_mobile(canonical: &str) -> bool {
     let Some(plans) = plans() else { return false };
     plans.parse(canonical, None).is_ok_and(|number| plans.get_number_type(&number) == PhoneNumberType::Mobile)
 }
 
-/// Whether numbers of `region` can be read.
+/// Whether libphonenumber has a numbering plan for `region`.
 pub(super) fn knows(region: Region) -> bool {
     let code = |country| plans().and_then(|plans| plans.get_country_code_for_region(country));
     Country::from_code(region.as_str()).is_ok_and(|country| code(country).is_some())
 }
 
-/// The main region of a country code.
+/// The main region of a country code, such as `US` for 1.
 pub(super) fn region_of_code(code: u16) -> Option<Region> {
     let country = plans()?.get_region_for_country_code(i32::from(code))?;
     Region::from_bytes(country.as_region_str().as_bytes())
 }
 
+/// Parses a number with libphonenumber and returns its canonical form.
 fn parse(written: &str, country: Option<Country>) -> Result<String, Invalid> {
     let plans = plans().ok_or(Invalid::PhoneUnreadable)?;
     let number = plans.parse(written, country).map_err(|why| unparsed(&why))?;
@@ -132,21 +137,22 @@ fn parse(written: &str, country: Option<Country>) -> Result<String, Invalid> {
         Err(why) => return Err(impossible(why)),
     }
     let canonical = canonical(&number);
-    // libphonenumber leaves a national prefix where too little follows it: `0171` alone.
+    // libphonenumber keeps a national prefix if too few digits follow it, such as `0171` alone.
     if national_number(&number).starts_with('0') && !exists(&canonical) {
         return Err(Invalid::PhoneTooShort);
     }
-    // If a national prefix was written twice, one is still there. Reading the canonical form again would remove
-    // it and give another number.
+    // If a national prefix was written twice, one is still there. Reading the canonical form again
+    // would remove it and give another number.
     let again = || plans.parse(&canonical, None).is_ok_and(|again| self::canonical(&again) == canonical);
     if canonical == written || again() { Ok(canonical) } else { Err(Invalid::PhoneAmbiguous) }
 }
 
-/// libphonenumber's E.164, without its formatter.
+/// The number in E.164 form, which needs no formatter.
 fn canonical(number: &PhoneNumber) -> String {
     format!("+{}{}", number.country_code, national_number(number))
 }
 
+/// The reason for a number that libphonenumber cannot parse.
 fn unparsed(why: &ParseError) -> Invalid {
     match why {
         ParseError::InvalidCountryCode => Invalid::PhoneUnknownCountryCode,
@@ -156,6 +162,7 @@ fn unparsed(why: &ParseError) -> Invalid {
     }
 }
 
+/// The reason for a number whose length its country does not use.
 fn impossible(why: ValidationError) -> Invalid {
     match why {
         ValidationError::InvalidCountryCode => Invalid::PhoneUnknownCountryCode,
@@ -165,30 +172,34 @@ fn impossible(why: ValidationError) -> Invalid {
     }
 }
 
-/// A prefix that a country has abolished and that libphonenumber no longer reads.
+/// A prefix that a country has abolished. libphonenumber no longer reads it, but address books
+/// still contain it.
 struct Retired {
     region: &'static str,
     code: &'static str,
-    /// Before the national number, at home and after the country code.
+    /// The prefixes that stood before the national number, inside the country and after the country
+    /// code.
     prefixes: &'static [&'static str],
-    /// How many digits a national number has without the prefix.
+    /// The digits of a national number without the prefix.
     digits: usize,
 }
 
-/// Mexico: mobiles were called by `+52 1 …` from abroad and by `044 …` or `045 …` at home, everything else
-/// by `01 …`, until 2019-08-03 (Instituto Federal de Telecomunicaciones, Plan Técnico Fundamental de
-/// Numeración). Address books still have numbers with these prefixes.
+/// Mexico, until 2019-08-03: mobile numbers were dialled with `+52 1 …` from abroad and with `044
+/// …` or `045 …` inside the country, and all other numbers with `01 …` (Instituto Federal de
+/// Telecomunicaciones, Plan Técnico Fundamental de Numeración). Address books still have numbers
+/// with these prefixes.
 const RETIRED: [Retired; 1] =
     [Retired { region: "MX", code: "52", prefixes: &["1", "01", "044", "045"], digits: 10 }];
 
 impl Retired {
-    /// `national` without the prefix, if it is one of those.
+    /// `national` without its abolished prefix, if the rest has the right number of digits.
     fn taken_off<'d>(&self, national: &'d str) -> Option<&'d str> {
         let without = |prefix: &&str| national.strip_prefix(prefix).filter(|rest| rest.len() == self.digits);
         self.prefixes.iter().find_map(without)
     }
 }
 
+/// The same digits after removing an abolished prefix that follows the country code.
 fn without_retired_prefix(digits: &str) -> Cow<'_, str> {
     let found = RETIRED.iter().find_map(|rule| {
         let national = rule.taken_off(digits.strip_prefix(rule.code)?)?;
@@ -197,7 +208,8 @@ fn without_retired_prefix(digits: &str) -> Cow<'_, str> {
     found.map_or(Cow::Borrowed(digits), Cow::Owned)
 }
 
-/// Digits with the country code, where a retired prefix says that they are dialled in `region`.
+/// The digits with their country code, if an abolished prefix shows that they are dialled inside
+/// `region`.
 fn in_full(digits: &str, region: Region) -> Option<String> {
     let rule = RETIRED.iter().find(|rule| rule.region == region.as_str())?;
     let national = rule
@@ -206,15 +218,18 @@ fn in_full(digits: &str, region: Region) -> Option<String> {
     Some(format!("{}{national}", rule.code))
 }
 
-/// The numbering plans of one process. libphonenumber's port compiles each pattern at its first use while it
-/// holds a lock. After a fork, the child may inherit that lock from a thread that does not exist in the child.
-/// So a child makes plans of its own (10 ms) and never uses those of its parent.
+/// The numbering plans of one process.
+///
+/// rlibphonenumber compiles each pattern at its first use while it holds a lock. After a fork, the
+/// child may inherit that lock from a thread that does not exist in the child. So a child makes its
+/// own plans, which takes 10 ms, and never uses those of its parent.
 struct Plans {
     process: u32,
     util: Option<PhoneNumberUtil>,
     next: OnceLock<Box<Plans>>,
 }
 
+/// The numbering plans of this process, or `None` if libphonenumber's data could not be read.
 fn plans() -> Option<&'static PhoneNumberUtil> {
     static FIRST: OnceLock<Box<Plans>> = OnceLock::new();
     let process = std::process::id();
@@ -276,7 +291,7 @@ mod tests {
             }
         }
         assert!(seen > 1_000, "saw {seen} examples");
-        // A Canadian service number that nobody abroad can dial.
+        // A Canadian service number that cannot be dialled from abroad.
         assert_eq!(local_only, ["+13101234"]);
     }
 

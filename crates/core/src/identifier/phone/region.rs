@@ -1,4 +1,4 @@
-//! Where phone numbers without a country code are from. Knows nothing of numbers.
+//! The region of phone numbers that are written without a country code. Knows nothing of numbers.
 
 use crate::error::{Error, ErrorKind};
 
@@ -6,19 +6,28 @@ use super::countries::COUNTRIES;
 use super::plans;
 use crate::identifier::text;
 
-/// A country or territory that has a numbering plan, by its two letters of ISO 3166; or
+/// A country or territory that has a numbering plan, named by its two letters of ISO 3166; or
 /// [`Region::INTERNATIONAL`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Region([u8; 2]);
 
 impl Region {
-    /// `"+"`: numbers carry their country code, without a plus before it.
+    /// `"+"`: numbers begin with their country code, although no plus stands before it.
     pub const INTERNATIONAL: Self = Self(*b"+\0");
 
-    /// The region of that name, whatever its case.
+    /// The region with this name. Its case does not matter.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`], if there is none; the message names the one that was probably meant.
+    /// [`ErrorKind::Config`] if there is no such region. The message suggests the one that was
+    /// probably meant, such as `"GB"` for `"England"`.
+    ///
+    /// ```
+    /// use exactbuyer_core::identifier::Region;
+    ///
+    /// assert_eq!(Region::new("de")?.as_str(), "DE");
+    /// assert!(Region::new("England").is_err()); // `Region::of_country` accepts names
+    /// # Ok::<(), exactbuyer_core::error::Error>(())
+    /// ```
     pub fn new(name: &str) -> Result<Self, Error> {
         let name = name.trim();
         if let Some(region) = Self::from_letters(name) {
@@ -37,8 +46,16 @@ impl Region {
         Err(Error::new(ErrorKind::Config, format!("default_region{shown} is not a country code: {advice}")))
     }
 
-    /// The region of a country as tables name it: by two or three letters of ISO 3166, by a locale such as
-    /// `de_DE`, or by its name in English or its own language.
+    /// The region of a country as tables name it: by two or three letters of ISO 3166, by a locale
+    /// such as `de_DE`, or by its name in English or in its own language.
+    ///
+    /// ```
+    /// use exactbuyer_core::identifier::Region;
+    ///
+    /// for name in ["AT", "aut", "de_AT", "Austria", "Österreich"] {
+    ///     assert_eq!(Region::of_country(name).unwrap().as_str(), "AT");
+    /// }
+    /// ```
     #[must_use]
     pub fn of_country(name: &str) -> Option<Self> {
         let name = name.trim();
@@ -61,6 +78,7 @@ impl Region {
         std::str::from_utf8(&self.0).unwrap_or_default().trim_end_matches('\0')
     }
 
+    /// The region with these two letters, or `+`, if libphonenumber knows it.
     fn from_letters(name: &str) -> Option<Self> {
         if name == "+" {
             return Some(Self::INTERNATIONAL);
@@ -68,6 +86,7 @@ impl Region {
         Self::from_bytes(name.as_bytes()).filter(|region| plans::knows(*region))
     }
 
+    /// The region with these two letters. It is not checked whether it exists.
     pub(super) fn from_bytes(name: &[u8]) -> Option<Self> {
         match *name {
             [a, b] if a.is_ascii_alphabetic() && b.is_ascii_alphabetic() => {
@@ -78,7 +97,7 @@ impl Region {
     }
 }
 
-/// What people write instead of the two letters.
+/// The region that was probably meant by a country code for calls, a name, or a locale.
 fn meant(name: &str) -> Option<Region> {
     if let Ok(code) = name.trim_start_matches('+').trim_start_matches("00").parse() {
         return plans::region_of_code(code);

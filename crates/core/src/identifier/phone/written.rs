@@ -1,4 +1,4 @@
-//! A number among other text: labels, words, extensions, a second number.
+//! Numbers among other text: labels, words, extensions, a second number.
 
 use std::sync::OnceLock;
 
@@ -13,12 +13,12 @@ use crate::identifier::invalid::Invalid;
 use crate::identifier::once::once;
 use crate::identifier::text;
 
-/// The fewest letters that are dialled as a word. Words of three letters are names and labels: `Bob`, `fax`.
+/// The fewest letters that are dialled as a word. Shorter words are names and labels: `Bob`, `fax`.
 const VANITY: usize = 4;
-/// The codes after which a word is commonly a part of the number, as in `1 800 FLOWERS`.
+/// Codes after which a word is often part of the number, as in `1 800 FLOWERS`.
 const TOLL_FREE: &[&str] = &["800", "833", "844", "855", "866", "877", "888", "900", "300"];
 
-/// The canonical form of a number that is not written plainly.
+/// The canonical form of a number that [`plain`](super::plain) cannot read.
 pub(super) fn read(value: &str, region: Option<Region>) -> Result<String, Invalid> {
     let value = ascii(value);
     let linked = without_scheme(&value)?;
@@ -53,6 +53,7 @@ pub(super) fn read(value: &str, region: Option<Region>) -> Result<String, Invali
     Err(if several { Invalid::PhoneSeveral } else { Invalid::PhoneUnreadable })
 }
 
+/// The number without its extension.
 fn without_extension(value: &str) -> &str {
     let Some(extension) = EXTENSION.get().and_then(|regex| regex.find(value)) else { return value };
     let before = value.get(..extension.start()).unwrap_or(value);
@@ -61,10 +62,10 @@ fn without_extension(value: &str) -> &str {
     if inside_word || !before.bytes().any(|byte| byte.is_ascii_digit()) { value } else { before }
 }
 
-/// Words in place of digits that are no words to dial.
+/// Words that stand in the place of digits and are not dialled.
 const NO_WORDS: [&str; 5] = ["none", "null", "nan", "nil", "void"];
 
-/// Whether letters stand for digits that are not shown: `201-555-XXXX`, `0171 392OOOO`.
+/// Whether letters mask digits: `201-555-XXXX`, `0171 392OOOO`.
 fn is_masked(value: &str) -> bool {
     value.split(|c: char| !c.is_alphabetic()).any(|word| {
         let lower = word.to_ascii_lowercase();
@@ -81,21 +82,28 @@ struct Parts {
     runs: Vec<String>,
     /// The piece that is being read.
     run: String,
-    /// Whether there is a mark that separates the items of a list.
+    /// Whether the text has a mark that separates the items of a list.
     listed: bool,
     /// Whether a word touches a digit.
     attached: bool,
+    /// The count of letters.
     letters: usize,
-    /// Whether the digits before the first letter are a toll-free code, with what is dialled before it or not.
+    /// Whether the digits before the first letter are a toll-free code, with or without the prefix
+    /// that is dialled before it.
     toll_free: bool,
-    /// Whether no blank stands before the first letter.
+    /// Whether the first letter follows the digits without a blank.
     joined: bool,
     lower_case: bool,
-    /// The digits, with letters as keys; `None` if the value has other marks.
+    /// The digits, with letters replaced by their keys; `None` if the value has other marks.
     vanity: Option<Written>,
 }
 
 impl Parts {
+    /// Splits a value, in one pass over its characters.
+    ///
+    /// # Errors
+    /// [`Invalid::PhoneUnreadable`] if it has an ASCII character that is not written in or beside
+    /// phone numbers.
     fn of(value: &str) -> Result<Self, Invalid> {
         let mut parts = Self { vanity: Some(Written::default()), ..Self::default() };
         let mut before = ' ';
@@ -134,12 +142,13 @@ impl Parts {
         Ok(parts)
     }
 
-    /// Whether the letters may be a part of the number: a name or a label beside a number that lacks digits
-    /// must not complete it to somebody else's.
+    /// Whether the letters may be part of the number. A name or a label beside a number that lacks
+    /// digits must not complete it: the result would be another person's number.
     const fn is_dialled(&self) -> bool {
         self.letters >= VANITY && (self.toll_free || self.joined && !self.lower_case)
     }
 
+    /// Ends the current piece. It is kept if it has a digit.
     fn end(&mut self) {
         let run = std::mem::take(&mut self.run);
         if run.bytes().any(|byte| byte.is_ascii_digit()) {
@@ -147,7 +156,7 @@ impl Parts {
         }
     }
 
-    /// Adds the digit or key of `c`. Letters before the first digits are a label.
+    /// Adds a digit, or the key of a letter. Letters before the first digits are a label.
     fn dial(&mut self, c: char) {
         let Some(written) = &mut self.vanity else { return };
         match c {
@@ -160,6 +169,7 @@ impl Parts {
     }
 }
 
+/// Whether the digits end with a toll-free code that only a prefix or a country code precedes.
 fn ends_toll_free(written: &Written) -> bool {
     TOLL_FREE
         .iter()
@@ -167,7 +177,7 @@ fn ends_toll_free(written: &Written) -> bool {
         .any(|before| matches!(before, "" | "0" | "1" | "001") || written.plus && before.len() <= 3)
 }
 
-/// The number in `tel:` and its like (RFC 3966), with the context it may need.
+/// The number in a link such as `tel:` (RFC 3966), with its context if it needs one.
 fn without_scheme(value: &str) -> Result<Option<String>, Invalid> {
     let Some(rest) =
         ["tel:", "callto:", "sms:"].into_iter().find_map(|scheme| text::strip_prefix_ci(value, scheme))
@@ -186,9 +196,10 @@ fn without_scheme(value: &str) -> Result<Option<String>, Invalid> {
     }
 }
 
-/// An extension at the end, in the forms that libphonenumber reads: after a name, after a sign, or after
-/// dialling pauses; not between a dash and a hash, which may be the last digits of the number. After signs that have other meanings, too, fewer digits are
-/// allowed, so that a second number is not taken for an extension.
+/// An extension at the end, in the forms that libphonenumber reads: after a word, after a sign, or
+/// after dialling pauses. Digits between a dash and a hash are not taken, because they may be the
+/// last digits of the number. After signs that have other meanings, too, fewer digits are allowed,
+/// so that a second number is not taken for an extension.
 static EXTENSION: Pattern = Pattern::new(concat!(
     r"(?i)(?:;ext=[0-9]{1,20}",
     r"|[ ,]*\(?(?:e?xt(?:ensi(?:ó|o\u{301}|o)?)?n?|доб|anexo|durchwahl|dw|nebenstelle|app?arat|poste|ramal|interno?|toestel|tst|wew|转)[:.]?[ ,-]*[0-9]{1,20}#?\)?",
@@ -198,8 +209,8 @@ static EXTENSION: Pattern = Pattern::new(concat!(
     r")$",
 ));
 
-/// A regular expression that is compiled at its first use. If it did not compile it would match nothing; the
-/// tests use it.
+/// A regular expression that is compiled at its first use. If it failed to compile, it would match
+/// nothing; the tests would show that.
 struct Pattern {
     source: &'static str,
     compiled: OnceLock<Option<Regex>>,

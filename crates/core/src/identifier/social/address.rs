@@ -1,4 +1,4 @@
-//! A web address in its parts, each in one form.
+//! Splits a web address into its parts, each in one form.
 
 use std::borrow::Cow;
 
@@ -9,7 +9,7 @@ use crate::identifier::domain::{self, Fault};
 use crate::identifier::invalid::Invalid;
 use crate::identifier::text;
 
-/// What is encoded in a path segment: all but RFC 3986's `pchar`.
+/// The characters that are encoded in a path segment: all but RFC 3986's `pchar`.
 const NOT_PCHAR: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
@@ -29,9 +29,9 @@ const NOT_PCHAR: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b':')
     .remove(b'@');
 
-/// An address as it was written, except for its host.
+/// The parts of an address. Only the host is already in its canonical form.
 pub(super) struct Address<'a> {
-    /// In lower case, IDNA's ASCII form, without `www.` and the like.
+    /// In lower case and IDNA's ASCII form, without labels such as `www.`.
     pub(super) host: Cow<'a, str>,
     pub(super) path: &'a str,
     /// Between `?` and `#`.
@@ -40,6 +40,7 @@ pub(super) struct Address<'a> {
 }
 
 impl<'a> Address<'a> {
+    /// Splits an address. An unusual host is converted or refused here; the path is not checked.
     pub(super) fn parse(value: &'a str) -> Result<Self, Invalid> {
         let (has_scheme, rest) = strip_scheme(value)?;
         let end = rest.find(['/', '\\', '?', '#']).unwrap_or(rest.len());
@@ -51,15 +52,15 @@ impl<'a> Address<'a> {
         {
             host = Cow::Owned(rest.to_owned());
         }
-        // An old way of writing paths, `twitter.com/#!/ana`.
+        // An old form of paths: `twitter.com/#!/ana`.
         let tail = tail.strip_prefix("/#!").or_else(|| tail.strip_prefix("#!")).unwrap_or(tail);
         let (tail, fragment) = tail.split_once('#').unwrap_or((tail, ""));
         let (path, query) = tail.split_once('?').unwrap_or((tail, ""));
         Ok(Self { host, path, query, fragment })
     }
 
-    /// The segments of the path, decoded. Empty segments, `.` and `..` are resolved. Bytes that are not UTF-8 are
-    /// kept.
+    /// The decoded segments of the path. Empty segments, `.` and `..` are resolved. Bytes that are
+    /// not UTF-8 are kept.
     pub(super) fn segments(&self) -> Result<Vec<String>, Invalid> {
         let mut segments: Vec<String> = Vec::new();
         for segment in self.path.split(['/', '\\']) {
@@ -74,11 +75,12 @@ impl<'a> Address<'a> {
         Ok(segments)
     }
 
-    /// The same where no name has a percent sign: what was encoded several times is decoded as often.
+    /// As [`segments`](Self::segments), for networks whose names have no percent sign: a segment
+    /// that was encoded several times is decoded completely.
     pub(super) fn names(&self) -> Result<Vec<String>, Invalid> {
         let mut names = self.segments()?;
         for name in &mut names {
-            // Each decoding makes it shorter.
+            // Each decoding makes the name shorter.
             while text::has_escape(name) {
                 *name = decoded(name)?;
             }
@@ -87,7 +89,7 @@ impl<'a> Address<'a> {
         Ok(names)
     }
 
-    /// The value of a parameter of the query, decoded. The case of the name does not matter.
+    /// The decoded value of a query parameter. The case of its name does not matter.
     pub(super) fn parameter(&self, name: &str) -> Option<String> {
         self.query.split('&').find_map(|pair| {
             let (key, value) = pair.split_once('=')?;
@@ -118,7 +120,7 @@ pub(super) fn strip_scheme(value: &str) -> Result<(bool, &str), Invalid> {
 /// The host in lower case, without user and port.
 fn host(authority: &str, has_scheme: bool) -> Result<Cow<'_, str>, Invalid> {
     let host = match authority.rsplit_once('@') {
-        // Without a scheme it is an e-mail address, or nothing.
+        // Without a scheme, this is an e-mail address or not an address at all.
         Some(_) if !has_scheme => return Err(Invalid::SocialHost),
         Some((_, host)) => host,
         None => authority,
@@ -128,7 +130,7 @@ fn host(authority: &str, has_scheme: bool) -> Result<Cow<'_, str>, Invalid> {
         Some(_) => return Err(Invalid::SocialHost),
         None => host,
     };
-    // An encoded host can only be another script's.
+    // A host is percent-encoded only if it is written in another script.
     let host = match percent_decode_str(host.trim_end_matches('.')).decode_utf8() {
         Ok(Cow::Borrowed(host)) => domain::canonical(host),
         Ok(Cow::Owned(host)) => domain::canonical(&host).map(|host| Cow::Owned(host.into_owned())),
@@ -140,7 +142,8 @@ fn host(authority: &str, has_scheme: bool) -> Result<Cow<'_, str>, Invalid> {
     })
 }
 
-/// A decoded segment, without invisible characters, and without what no name begins or ends with.
+/// A decoded segment, without invisible characters and without marks that no name begins or ends
+/// with.
 fn decoded(segment: &str) -> Result<String, Invalid> {
     let is_around = |c: char| c.is_whitespace() || matches!(c, ',' | ';' | '"' | '<' | '>' | '|' | '\\');
     let bytes: Cow<'_, [u8]> = percent_decode_str(segment).into();
@@ -162,18 +165,21 @@ fn decoded(segment: &str) -> Result<String, Invalid> {
     Ok(decoded.trim_matches(is_around).to_owned())
 }
 
-/// Bytes that are not UTF-8 are represented by private-use characters from here on while a path is read.
+/// While a path is read, each byte that is not UTF-8 is represented by a private-use character from
+/// here on.
 const BYTES: u32 = 0xf700;
 
+/// The character that represents a byte while a path is read. ASCII represents itself.
 fn byte_as_char(byte: u8) -> Option<char> {
     if byte.is_ascii() { Some(char::from(byte)) } else { char::from_u32(BYTES + u32::from(byte)) }
 }
 
+/// Whether `c` represents a byte that is not UTF-8.
 fn is_byte(c: char) -> bool {
     (BYTES + 0x80..=BYTES + 0xff).contains(&u32::from(c))
 }
 
-/// A decoded segment in the form of the canonical form.
+/// A decoded segment, encoded as the canonical form needs it.
 pub(super) fn encoded(segment: &str) -> String {
     let mut encoded = String::with_capacity(segment.len());
     for c in segment.chars() {
@@ -185,7 +191,7 @@ pub(super) fn encoded(segment: &str) -> String {
     encoded
 }
 
-/// A query or fragment in RFC 3986's normal form; its case is kept.
+/// A query or fragment in RFC 3986's normal form. Its case is kept.
 pub(super) fn normal(query: &str) -> String {
     let mut normal = String::with_capacity(query.len());
     let composed = text::compose(&text::seen(query));

@@ -1,5 +1,5 @@
-//! The codes of languages (ISO 639-1) and countries (ISO 3166-1), as networks use them in host names and paths:
-//! data, and how to look a code up.
+//! The codes of languages (ISO 639-1) and countries (ISO 3166-1) that networks use in host names
+//! and paths.
 
 /// ISO 639-1.
 const LANGUAGES: &str = "aa ab ae af ak am an ar as av ay az ba be bg bh bi bm bn bo br bs ca ce ch co cr cs cu cv cy \

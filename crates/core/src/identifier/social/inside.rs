@@ -11,19 +11,20 @@ use crate::identifier::inference::names_network;
 use crate::identifier::invalid::Invalid;
 use crate::identifier::text::strip_prefix_ci;
 
-/// How often an address inside another may be percent-encoded.
+/// How many times an address that is inside another one may be percent-encoded.
 const ENCODED: usize = 3;
 
-/// Where a page leads.
+/// The target of a page.
 pub(super) enum Leads {
-    /// It is neither a redirect nor a sign-in page.
+    /// The page is neither a redirect nor a sign-in page.
     Nowhere,
-    /// It is one of these, and does not contain where it leads.
+    /// The page is one of these, but its address does not contain the target.
     Unsaid,
+    /// The page leads to this address.
     To(String),
 }
 
-/// Where a redirect or a sign-in page leads.
+/// Finds the target of a redirect or a sign-in page.
 pub(super) fn leads(address: &Address<'_>, network: Option<&str>) -> Leads {
     let host = network.unwrap_or(&address.host);
     let path = address.path.trim_start_matches(['/', '\\']);
@@ -37,7 +38,8 @@ pub(super) fn leads(address: &Address<'_>, network: Option<&str>) -> Leads {
         found = Leads::Unsaid;
         let inner = redirect.parameters.iter().find_map(|name| address.parameter(name));
         if let Some(mut inner) = inner.as_deref().and_then(|inner| absolute(inner, host)) {
-            // If the inner address is not encoded, its fragment was read as the outer address's.
+            // If the inner address is not encoded, its fragment was read as that of the outer
+            // address.
             if !address.fragment.is_empty() && !inner.contains('#') {
                 inner.push('#');
                 inner.push_str(address.fragment);
@@ -48,7 +50,8 @@ pub(super) fn leads(address: &Address<'_>, network: Option<&str>) -> Leads {
     found
 }
 
-/// Where a page leads that has the other address in its path, if `value` is one.
+/// The target of a page that has the other address in its path. `None` if `value` is not such a
+/// page.
 pub(super) fn leads_by_path(value: &str) -> Option<Result<String, Invalid>> {
     let (_, rest) = strip_scheme(value).ok()?;
     let (host, path) = rest.split_once('/')?;
@@ -68,15 +71,15 @@ pub(super) fn leads_by_path(value: &str) -> Option<Result<String, Invalid>> {
     }
     let inner = match redirect.spelling {
         Spelling::Plain => absolute(inner, host),
-        // What a star stands for is at the end of the link, encoded.
+        // The characters that the stars stand for are encoded at the end of the link.
         Spelling::Starred => absolute(inner, host).filter(|inner| !inner.contains('*')),
         Spelling::Dashed => absolute(&inner.replace('-', "%").replace('_', "/"), host),
     };
     Some(inner.ok_or(Invalid::SocialShortLink))
 }
 
-/// `value` with the slashes of its path decoded, if one is encoded and either no name has a slash there, because
-/// the host is a network's, or another address begins there.
+/// `value` with the slashes of its path decoded. This is done only if one is encoded and cannot be
+/// part of a name: on the host of a known network, or where another address begins.
 pub(super) fn unslashed(value: &str) -> Option<String> {
     let end = value.find(['?', '#']).unwrap_or(value.len());
     let (path, query) = value.split_at_checked(end)?;
@@ -88,7 +91,7 @@ pub(super) fn unslashed(value: &str) -> Option<String> {
     let mut slashes = 0;
     while let Some((before, after)) = rest.split_once('%') {
         plain.push_str(before);
-        // What was encoded several times has the percent sign itself encoded.
+        // If the slash was encoded several times, the percent sign itself is encoded.
         let code = after.trim_start_matches("25");
         let mark =
             [("2f", '/'), ("3a", ':')].iter().find_map(|&(mark, c)| Some((c, strip_prefix_ci(code, mark)?)));
@@ -112,12 +115,13 @@ pub(super) fn unslashed(value: &str) -> Option<String> {
     (names_network(address) || others()).then_some(plain)
 }
 
-/// Whether `host` is a search engine, which has no profiles.
+/// Whether `host` is a search engine. Its pages are not profiles.
 pub(super) fn is_search(host: &str) -> bool {
     SEARCHES.iter().any(|rule| is_host(host, rule))
 }
 
-/// Whether `host` matches a rule: `.x` is any host under `x`, `x.*` is `x` in all countries.
+/// Whether `host` matches a rule: `.x` means any host under `x`, and `x.*` means `x` in all
+/// countries.
 fn is_host(host: &str, rule: &str) -> bool {
     match rule.strip_suffix(".*") {
         Some(name) => host.strip_prefix(name).is_some_and(|rest| rest.starts_with('.') && rest.len() <= 7),
@@ -126,7 +130,7 @@ fn is_host(host: &str, rule: &str) -> bool {
     }
 }
 
-/// The address in a parameter. If it is only a path, it gets the host of the page.
+/// The address in a parameter. If the parameter is only a path, it gets the host of the page.
 fn absolute(value: &str, host: &str) -> Option<String> {
     let mut value = Cow::Borrowed(value);
     for _ in 0..ENCODED {
@@ -142,8 +146,8 @@ fn absolute(value: &str, host: &str) -> Option<String> {
     value.contains('.').then(|| value.into_owned())
 }
 
-/// Where addresses begin in `value`, and whether each belongs to a list of several rather than being
-/// pasted into the one before it.
+/// The positions where addresses begin in `value`. The flag is true if the address is an item of a
+/// list, and false if it was pasted into the address before it.
 pub(super) fn starts(value: &str) -> Vec<(usize, bool)> {
     const SCHEMES: [&str; 4] = ["https:", "http:", "https//", "http//"];
     const LISTS: [char; 14] = [' ', ';', ',', '|', '<', '>', '"', '\'', '(', ')', '[', ']', '\t', '\n'];
@@ -180,7 +184,7 @@ pub(super) fn starts(value: &str) -> Vec<(usize, bool)> {
             }
             in_query = false;
             if let Some(scheme) = scheme.filter(|_| is_scheme) {
-                // Its host is not another address.
+                // The host after the scheme does not begin another address.
                 let tail = rest.get(scheme.len()..).unwrap_or_default();
                 let blanks = tail.len() - tail.trim_start_matches(['/', '\\']).len();
                 let next_scheme = SCHEMES
@@ -197,7 +201,7 @@ pub(super) fn starts(value: &str) -> Vec<(usize, bool)> {
     starts
 }
 
-/// Whether `text` is a scheme, or several, and nothing more.
+/// Whether `text` has only one or more schemes.
 pub(super) fn is_prefix_only(text: &str) -> bool {
     let lower = text.to_ascii_lowercase();
     lower.replace("https", "").replace("http", "").chars().all(|c| matches!(c, ':' | '/' | '\\'))

@@ -1,6 +1,7 @@
-//! Words that are not names, hosts without profiles, tracking parameters: data only.
+//! Words that are not names, hosts that have no profiles, and tracking parameters: data only.
 
-/// Words that are never a person's name: placeholders of programs, and the pages of one's own profile.
+/// Words that are never a person's name: placeholders of programs, and pages of the user's own
+/// profile.
 #[rustfmt::skip] // a table
 pub(super) const JUNK: &[&str] = &[
     "edit", "firstname", "firstname-lastname", "http", "https", "in", "lastname", "login", "mailto", "me", "n-a",
@@ -24,19 +25,19 @@ pub(super) const WORDS: &[&str] = &[
     "trending", "upload", "user", "users", "video", "videos", "watch", "web", "welcome",
 ];
 
-/// Hosts of networks that have names and codes of short links under one address: `fb.me/ana.lopez` is a profile,
-/// `fb.me/3AbX9` is not.
+/// Hosts where a path is either a profile's name or the code of a short link: `fb.me/ana.lopez` is
+/// a profile, `fb.me/3AbX9` is not.
 pub(super) const NAMES_AND_CODES: &[&str] = &["fb.me"];
 
-/// Search engines, whose pages are nobody's; `x.*` in all countries.
+/// Search engines. Their pages are not profiles. `x.*` means `x` in all countries.
 #[rustfmt::skip] // a table
 pub(super) const SEARCHES: &[&str] = &[
     "google.*", "bing.com", "duckduckgo.com", "yahoo.com", "search.yahoo.com", "yandex.*", "baidu.com",
     "ecosia.org", "startpage.com", "search.brave.com", "qwant.com",
 ];
 
-/// Parameters that say where somebody came from, and nothing of what the address names: a name, or its
-/// start, if it ends with `*`. After the lists of Firefox, Brave and `ClearURLs`.
+/// Parameters that say where a visitor came from, and nothing about the person. An entry that ends
+/// with `*` is the start of a name. Taken from the lists of Firefox, Brave and `ClearURLs`.
 #[rustfmt::skip] // a table
 pub(super) const TRACKING: &[&str] = &[
     "utm_*", "mtm_*", "pk_*", "hsa_*", "_hs*", "__hs*", "mkt_tok", "fbclid", "gclid", "gclsrc", "gbraid", "wbraid",
@@ -46,7 +47,7 @@ pub(super) const TRACKING: &[&str] = &[
     "originalsubdomain", "ref_src", "ref_url",
 ];
 
-/// Subdomains of hosts with a subdomain for each person that belong to the network itself.
+/// Subdomains that belong to the network itself, on networks that have a subdomain for each person.
 #[rustfmt::skip] // a table
 pub(super) const OWN_LABELS: &[&str] = &[
     "api", "app", "assets", "blog", "business", "cdn", "developers", "docs", "help", "mail", "policy", "static",

@@ -1,14 +1,17 @@
-//! Social profiles: the one address of somebody's page.
+//! Social profiles: the one canonical address of a person's page.
 //!
-//! On the networks of [`table`], the canonical form has only the host and the path that name a person; all
-//! other pages of these networks are refused. On other hosts it keeps everything that may be the name. Only
-//! parts that cannot be are dropped, such as scheme, user, port, `www.` and tracking parameters. The path is in
-//! RFC 3986's normal form: unreserved characters are plain, all others are percent-encoded UTF-8 with capital
-//! digits, so that `josé`, `jos%C3%A9` and `jos%c3%a9` are the same. The host is in IDNA's ASCII form.
+//! On the networks of [`table`], the canonical form has only the host and the path that name a
+//! person. All other pages of these networks are refused. On other hosts, the canonical form keeps
+//! everything that may be the name. Only parts that cannot name a person are dropped, such as
+//! scheme, user, port, `www.` and tracking parameters.
 //!
-//! If two people's addresses had one canonical form, one person's data would be given to the other. So an
-//! address is refused if a part that is dropped might be the name. Knows nothing of the other kinds, except
-//! that links of messengers are phone numbers.
+//! The path is in RFC 3986's normal form: unreserved characters are plain, and all others are
+//! percent-encoded UTF-8 with capital digits. So `josé`, `jos%C3%A9` and `jos%c3%a9` are the same.
+//! The host is in IDNA's ASCII form.
+//!
+//! If the addresses of two people had one canonical form, one person's data would be given to the
+//! other. So an address is refused if a part that is dropped might be the name. Knows nothing of
+//! the other kinds, except that links of messengers are phone numbers.
 
 mod address;
 mod codes;
@@ -31,17 +34,19 @@ use address::Address;
 use inside::Leads;
 use lists::JUNK;
 
-/// The longest canonical form.
+/// The most characters of a canonical form.
 const MAX_CHARS: usize = 500;
-/// The longest value that is read: an address with another one inside may be long.
+/// The most bytes of a value that is parsed. It is larger than [`MAX_CHARS`], because an address
+/// that contains another one may be long.
 const MAX_VALUE: usize = 4_000;
 /// The most digits after an address that do not count as a phone number.
 const MAX_REMARK_DIGITS: usize = 6;
-/// The shortest name on LinkedIn.
+/// The fewest characters of a name on LinkedIn.
 const SHORTEST_NAME: usize = 2;
-/// The longest word in place of a name that is no name, as `your-linkedin-profile` on LinkedIn.
+/// The length of the longest word that stands in the place of a name and is not one, such as
+/// LinkedIn's `your-linkedin-profile`.
 const LONGEST_WORD: usize = 21;
-/// The deepest nesting of addresses inside addresses.
+/// How deep addresses may be nested inside addresses.
 const DEPTH: u8 = 5;
 
 /// The canonical form of a profile's address.
@@ -49,8 +54,9 @@ pub(super) fn canonical(value: &str) -> Result<Arc<str>, Invalid> {
     plain(value).map_or_else(|| parse(value), Ok)
 }
 
-/// The ways in which most are written: LinkedIn's, with nothing behind the name but a query. `None` says only
-/// that this reader cannot tell; what it does accept, [`parse`] would answer the same.
+/// Reads the most common form: a profile on LinkedIn, with nothing but a query after the name.
+/// `None` means only that this fast path cannot decide. What it accepts, [`parse`] reads in the
+/// same way.
 pub(super) fn plain(value: &str) -> Option<Arc<str>> {
     const START: &str = "linkedin.com/in/";
     let rest = value.strip_prefix("https://").or_else(|| value.strip_prefix("http://")).unwrap_or(value);
@@ -59,13 +65,13 @@ pub(super) fn plain(value: &str) -> Option<Arc<str>> {
     let (slug, query) = slug.split_once('?').unwrap_or((slug, ""));
     let slug = slug.strip_suffix('/').unwrap_or(slug);
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-    // No character that may begin or end another address.
+    // These characters can neither begin nor end another address.
     let is_query = |byte: u8| is_plain(byte) || matches!(byte, b'=' | b'&' | b'%');
-    // No word that is not a name has a digit.
+    // A word that is not a name never has a digit.
     let may_be_word = slug.len() <= LONGEST_WORD && !slug.bytes().any(|byte| byte.is_ascii_digit());
     let is_word =
         may_be_word && JUNK.iter().chain(reserved::LINKEDIN).any(|word| word.eq_ignore_ascii_case(slug));
-    // A member's id needs its case.
+    // The case of a member's id matters.
     let fits = (SHORTEST_NAME..=MAX_CHARS).contains(&slug.len())
         && value.len() <= MAX_CHARS
         && !networks::is_member_id(slug)
@@ -81,6 +87,7 @@ pub(super) fn plain(value: &str) -> Option<Arc<str>> {
     Some(address.into())
 }
 
+/// The canonical form of a value that may contain several addresses.
 fn parse(value: &str) -> Result<Arc<str>, Invalid> {
     if value.len() > MAX_VALUE {
         return Err(Invalid::SocialTooLong);
@@ -89,11 +96,11 @@ fn parse(value: &str) -> Result<Arc<str>, Invalid> {
         return Err(Invalid::SocialWithoutNetwork);
     }
     let canonical = person(value, DEPTH)?.0;
-    // A canonical form must be short enough to be read again.
+    // The canonical form must be short enough to be parsed again.
     if canonical.len() > MAX_CHARS { Err(Invalid::SocialTooLong) } else { Ok(canonical.into()) }
 }
 
-/// Whether `host` is one of a network that is known, whatever its case.
+/// Whether `host` belongs to a known network. Its case does not matter.
 pub(super) fn is_network(host: &str) -> bool {
     networks::of_host(host).is_some()
 }
@@ -101,7 +108,8 @@ pub(super) fn is_network(host: &str) -> bool {
 /// A canonical form, and whether its network is in the table.
 type Person = (String, bool);
 
-/// The one person that `value` names, if it has one address or several that name the same.
+/// The one person that `value` names. It may have several addresses if all of them name the same
+/// person.
 fn person(value: &str, depth: u8) -> Result<Person, Invalid> {
     let inner = inside::leads_by_path(value).or_else(|| inside::unslashed(value).map(Ok));
     if let Some(inner) = inner {
@@ -109,7 +117,8 @@ fn person(value: &str, depth: u8) -> Result<Person, Invalid> {
     }
     let starts = inside::starts(value);
     let first = starts.first().map_or(0, |(at, _)| *at);
-    // The text before the first address is words, or an address of a host that is not in the table.
+    // The text before the first address is either words or an address on a host that is not in the
+    // table.
     let before = value.get(..first).unwrap_or_default().trim_end_matches([' ', ';', ',', '|']);
     if before.ends_with("://") && !inside::is_prefix_only(before) {
         return Err(Invalid::SocialScheme);
@@ -127,18 +136,19 @@ fn person(value: &str, depth: u8) -> Result<Person, Invalid> {
     let mut found: Option<Person> = None;
     for (index, &(piece, listed)) in pieces.iter().enumerate() {
         let is_before = index == 0 && pieces.len() > starts.len();
-        // The next address is pasted into this one, which is then the start of a page.
+        // The next address was pasted into this one, so this one is only the start of a page.
         let goes_on = pieces.get(index + 1).is_some_and(|(_, listed)| !listed);
         match piece_of(piece, depth, several) {
             Ok(person) => match &found {
                 None => found = Some(person),
                 Some(before) if *before == person => {}
-                // Pasted after a page of a host that is not in the table: the network's address is meant.
+                // The second address was pasted after a page of an unknown host. The network's
+                // address is meant.
                 Some((_, false)) if !listed && person.1 => found = Some(person),
                 Some((_, true)) if !listed && !person.1 => {}
                 Some(_) => return Err(Invalid::SocialSeveral),
             },
-            // These can lead to anybody.
+            // It is unknown whom these lead to.
             Err(why @ (Invalid::SocialSeveral | Invalid::SocialShortLink)) => return Err(why),
             Err(why) => {
                 let is_other = several && !is_before && !goes_on && has_path(piece);
@@ -147,7 +157,7 @@ fn person(value: &str, depth: u8) -> Result<Person, Invalid> {
         }
     }
     match (found, failed) {
-        // A page that leads to others would stand for all of them.
+        // If the page leads to other pages, its address would stand for several people.
         (Some((_, false)), Some((why, _))) => Err(why),
         (Some(_), Some((_, true))) => Err(Invalid::SocialSeveral),
         (Some(person), _) => Ok(person),
@@ -155,13 +165,13 @@ fn person(value: &str, depth: u8) -> Result<Person, Invalid> {
     }
 }
 
-/// Whether `address` has more than a host.
+/// Whether `address` has a path after its host.
 pub(super) fn has_path(address: &str) -> bool {
     let rest = address::strip_scheme(address.trim()).map_or(address, |(_, rest)| rest);
     rest.trim_end_matches(['/', '\\']).contains(['/', '\\'])
 }
 
-/// The person that one address names. `several`: the value has other addresses.
+/// The person that one address names. `several` says whether the value has other addresses.
 fn piece_of(piece: &str, depth: u8, several: bool) -> Result<Person, Invalid> {
     let piece = piece.trim_matches([' ', ',', ';', '|', '<', '>', '"', '\'']);
     let piece = without_remark(piece).map_err(|why| if several { Invalid::SocialSeveral } else { why })?;
@@ -188,8 +198,9 @@ fn piece_of(piece: &str, depth: u8, several: bool) -> Result<Person, Invalid> {
     }
 }
 
-/// The address before a remark: `https://… (Ana)`, `https://… - Ana`. Any other blank may be inside the name, and
-/// is refused; so are brackets unless a known network has the address.
+/// The address before a remark: `https://… (Ana)`, `https://… - Ana`. A blank in any other place
+/// may be inside the name, so it is refused. Brackets are refused, too, unless the address is on a
+/// known network.
 fn without_remark(piece: &str) -> Result<&str, Invalid> {
     let Some((address, rest)) = piece.split_once(' ') else { return Ok(piece) };
     let rest = rest.trim_start();
@@ -200,7 +211,7 @@ fn without_remark(piece: &str) -> Result<&str, Invalid> {
     if address.contains(['?', '#']) {
         return Ok(piece);
     }
-    // A dash may be a part of the name: `ana -lopez`.
+    // A dash may be part of the name: `ana -lopez`.
     let is_dash = |c: char| matches!(c, '-' | '–' | '—' | '/' | '|' | '&' | '+' | '·' | '•');
     let is_remark = rest.starts_with(['[', ',', ';', '<'])
         || rest.starts_with('(')

@@ -1,5 +1,5 @@
-//! What a network is: its hosts, the paths that name a person, and how an id is spelled. The facts are in
-//! [`table`](super::table).
+//! The description of a network: its hosts, the paths that name a person, and how an id is written.
+//! The facts are in [`table`](super::table).
 
 use super::SHORTEST_NAME;
 use super::codes::{is_country, is_language, is_locale};
@@ -13,36 +13,38 @@ use crate::identifier::text;
 pub(super) struct Network {
     #[cfg_attr(not(test), allow(dead_code))] // the documentation shows it
     pub(super) name: &'static str,
-    /// All hosts that are the same; the first is that of the canonical form.
+    /// Equivalent hosts. The first is the host of the canonical form.
     pub(super) hosts: &'static [&'static str],
     pub(super) subdomains: Subdomains,
-    /// The paths that name a person. All other pages of a network name nobody.
+    /// The paths that name a person. All other pages of the network name no person.
     pub(super) pages: &'static [Page],
-    /// Words in the place of a name that are not names; `photo#` is `photo` before digits, `#` digits alone.
+    /// Words that stand in the place of a name and are not one. `photo#` is `photo` followed by
+    /// digits; `#` is only digits.
     pub(super) reserved: &'static [&'static str],
 }
 
-/// How a network uses the labels before its own name, besides those of [`is_device`].
+/// What the labels before the network's own host mean, apart from those of [`is_device`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Subdomains {
-    /// For other services, whose paths name nobody: `ai.facebook.com`, `ir.twitter.com`.
+    /// Other services, whose pages name no person: `ai.facebook.com`, `ir.twitter.com`.
     Services,
-    /// For the same pages in another view, before the first of the network's hosts; others are services.
+    /// Other views of the same pages, if they stand before the first of the network's hosts. All
+    /// other labels are services.
     Views(&'static [View]),
-    /// For people: `ana.tumblr.com`.
+    /// One person each: `ana.tumblr.com`.
     People,
 }
 
-/// Labels that show the same page, such as in another language.
+/// Labels for another view of the same page, such as another language.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum View {
-    /// `uk.linkedin.com`.
+    /// A country: `uk.linkedin.com`.
     Countries,
-    /// Languages except the labels given, which are services: `de.facebook.com`.
+    /// A language, except the given labels, which are services: `de.facebook.com`.
     LanguagesExcept(&'static [&'static str]),
-    /// `de-de.facebook.com`.
+    /// A language in a country: `de-de.facebook.com`.
     Locales,
-    /// `old.reddit.com`.
+    /// One of these labels: `old.reddit.com`.
     Named(&'static [&'static str]),
 }
 
@@ -60,66 +62,68 @@ impl View {
 /// A path that names a person.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Page {
-    /// Segments in lower case, `{id}` for the name, `*` for anything; `?x={id}` where the name stands in a
-    /// parameter.
+    /// Segments in lower case: `{id}` stands for the name, `*` for any segment. `?x={id}` means
+    /// that the name is in the parameter `x`.
     pub(super) path: &'static str,
-    /// The path of the canonical form; empty: the same path.
+    /// The path of the canonical form. If it is empty, the path is the same.
     pub(super) canonical: &'static str,
     pub(super) id: Id,
     pub(super) more: More,
 }
 
-/// What may follow on the path and is the same page.
+/// What may follow the path without making it another page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum More {
     Nothing,
     Anything,
     Only(&'static [&'static str]),
-    /// Pages of the profile that begin with one of these or with a language. Behind an id that has a mark or a
-    /// digit, as most do, anything: it is surely the id, and not the first word of another path.
+    /// Pages of the profile that begin with one of these words or with a language. If the id has a
+    /// mark or a digit, as most ids do, anything may follow: such a text is the id and not the
+    /// first word of another path.
     Subpages(&'static [&'static str]),
 }
 
-/// How an id is spelled.
+/// How an id is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Id {
-    /// Letters, digits and these marks; the case does not matter.
+    /// Letters, digits and these marks. The case does not matter.
     Handle(&'static str),
-    /// The same in any script, as LinkedIn makes them of names.
+    /// As [`Id::Handle`], with letters of any script. LinkedIn makes such ids from names.
     Name(&'static str),
-    /// The same with at least [`SHORTEST_NAME`] characters, or one of [`Id::Member`].
+    /// As [`Id::Name`] with at least [`SHORTEST_NAME`] characters, or an [`Id::Member`].
     NameOrMember(&'static str),
     /// Digits only.
     Number,
-    /// Begins like this, then letters, digits, `-` and `_`; the case tells people apart.
+    /// This prefix, then letters, digits, `-` and `_`. Two ids may differ only in their case.
     Exact(&'static str),
-    /// LinkedIn's ids of members, such as `ACoAA…`: the case tells people apart.
+    /// LinkedIn's member ids, such as `ACoAA…`. Two ids may differ only in their case.
     Member,
 }
 
 impl Page {
-    /// The same page under another path.
+    /// Sets the path of the canonical form, for a page that has several paths.
     pub(super) const fn to(self, canonical: &'static str) -> Self {
         Self { canonical, ..self }
     }
 
-    /// The path of the canonical form.
+    /// The path of the canonical form, with `{id}` for the name.
     pub(super) const fn template(&self) -> &'static str {
         if self.canonical.is_empty() { self.path } else { self.canonical }
     }
 
-    /// With what may follow.
+    /// Sets what may follow the path.
     pub(super) const fn then(self, more: More) -> Self {
         Self { more, ..self }
     }
 }
 
+/// A page with this path, which nothing may follow.
 pub(super) const fn page(path: &'static str, id: Id) -> Page {
     Page { path, canonical: "", id, more: More::Nothing }
 }
 
 impl Id {
-    /// The one spelling of an id, if `text` is one.
+    /// The canonical form of an id, or `None` if `text` is not one.
     pub(super) fn canonical(self, text: &str) -> Option<String> {
         let of = |is_part: &dyn Fn(char) -> bool| !text.is_empty() && text.chars().all(is_part);
         let is_word = |marks: &str, c: char| c.is_ascii_alphanumeric() || marks.contains(c);
@@ -144,7 +148,8 @@ impl Id {
     }
 }
 
-/// `ACoAAB…`, `ACwAAB…`, `AEMAAA…`: base64 of a number that begins with zeros.
+/// Whether `text` is a member id of LinkedIn: `ACoAAB…`, `ACwAAB…`, `AEMAAA…`. They are the base64
+/// of a number that begins with zeros.
 pub(super) fn is_member_id(text: &str) -> bool {
     let bytes = text.as_bytes();
     matches!(bytes, [b'A', second, _, b'A', b'A', ..] if second.is_ascii_uppercase())
@@ -156,14 +161,14 @@ pub(super) fn is_member_id(text: &str) -> bool {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Site<'h> {
     pub(super) network: &'static Network,
-    /// The labels before the network's own name, without the last dot.
+    /// The labels before the network's host, without the last dot.
     pub(super) labels: &'h str,
-    /// Whether the network's own name is the first of its hosts.
+    /// Whether the host is the first of the network's hosts.
     is_first: bool,
 }
 
 impl Site<'_> {
-    /// Whether the pages under this host are those of the network itself.
+    /// Whether the pages of this host belong to the network itself.
     pub(super) fn is_own(&self) -> bool {
         let is_view = |label: &str| match self.network.subdomains {
             Subdomains::People => is_device(label),
@@ -202,20 +207,20 @@ pub(super) fn of_host(host: &str) -> Option<Site<'_>> {
     })
 }
 
-/// Whether `host` begins as a network's does and goes on.
+/// Whether `host` begins with a network's host and continues, as `linkedin.com.br` does.
 pub(super) fn imitates(host: &str) -> bool {
     let goes_on = |own: &str| host.strip_prefix(own).is_some_and(|rest| rest.starts_with('.'));
     NETWORKS.iter().any(|network| network.hosts.iter().any(|own| goes_on(own)))
 }
 
-/// Whether `host` (lower case) only shortens other addresses, or is below one that does.
+/// Whether `host`, in lower case, is a host of short links or lies below one.
 pub(super) fn is_short_link(host: &str) -> bool {
     SHORT_LINKS
         .iter()
         .any(|own| host.strip_suffix(own).is_some_and(|labels| labels.is_empty() || labels.ends_with('.')))
 }
 
-/// Whether a label chooses a device on any host.
+/// Whether `label` only selects a device or view, such as `www` or `m`. This holds for any host.
 pub(super) fn is_device(label: &str) -> bool {
     matches!(label, "www" | "m" | "mobile")
 }

@@ -1,4 +1,5 @@
-//! Whose page an address is: on a network by its table, on any other host by the address itself.
+//! Finds the person that a page belongs to: on a known network by its table, on any other host by
+//! the address itself.
 
 use super::address::{Address, encoded, normal};
 use super::codes::{is_language, is_locale};
@@ -19,7 +20,7 @@ pub(super) fn on_network(site: &Site<'_>, address: &Address<'_>) -> Result<Strin
     if segments.iter().any(|segment| has_half_escape(segment)) {
         return Err(Invalid::CutOff);
     }
-    // `facebook.com/ana#!/bo` showed the page of bo.
+    // `facebook.com/ana#!/bo` showed the page of `bo`.
     if !segments.is_empty() && address.fragment.starts_with('!') {
         return Err(Invalid::SocialAddressInside);
     }
@@ -44,7 +45,7 @@ pub(super) fn on_network(site: &Site<'_>, address: &Address<'_>) -> Result<Strin
     })
 }
 
-/// `ana-lopez&trk=x`: a query that lost its question mark.
+/// Removes a query that has lost its question mark: `ana-lopez&trk=x`.
 fn glued_query_off(segments: Vec<String>) -> Vec<String> {
     let mut kept = Vec::with_capacity(segments.len());
     for mut segment in segments {
@@ -58,14 +59,14 @@ fn glued_query_off(segments: Vec<String>) -> Vec<String> {
     kept
 }
 
-/// Whether an address was cut off inside an escape: `jos%C`.
+/// Whether an address ends inside a percent escape: `jos%C`.
 fn has_half_escape(segment: &str) -> bool {
     let whole = segment.trim_end_matches('.');
     whole.ends_with('%')
         || whole.strip_suffix(|c: char| c.is_ascii_hexdigit()).is_some_and(|rest| rest.ends_with('%'))
 }
 
-/// The id that `page` names, if the path is one of its.
+/// The id that `page` names, or `None` if the path is not one of this page.
 fn id_of(page: &Page, network: &Network, segments: &[String], address: &Address<'_>) -> Option<String> {
     let (pattern, parameter) = match page.path.split_once('?') {
         Some((pattern, parameter)) => (pattern, parameter.strip_suffix("={id}")),
@@ -80,7 +81,7 @@ fn id_of(page: &Page, network: &Network, segments: &[String], address: &Address<
                 let name = segment.strip_prefix(prefix)?;
                 // An `@` is a way of writing a handle, not a part of it.
                 let name = if prefix.is_empty() { segment.trim_start_matches('@') } else { name };
-                // Sales Navigator's ids carry how they were found: `ACwAA…,NAME_SEARCH,x1`.
+                // Ids of Sales Navigator contain how they were found: `ACwAA…,NAME_SEARCH,x1`.
                 let carries = matches!(page.id, Id::Member | Id::Number);
                 let name = if carries { name.split(',').next().unwrap_or(name) } else { name };
                 let name = name.trim_end_matches('.');
@@ -109,7 +110,8 @@ fn id_of(page: &Page, network: &Network, segments: &[String], address: &Address<
     (follows && !is_word(page, network, &id)).then_some(id)
 }
 
-/// Whether `first` begins a page of the profile of `id`, so that `id` is not the start of another path.
+/// Whether `first` begins a page of the profile of `id`. Then `id` is not the start of another
+/// path.
 fn leads_on(id: &str, first: &str, pages: &[&str]) -> bool {
     let is_code = |text: &str| is_language(text) || is_locale(text);
     let is_start = is_code(id) || WORDS.contains(&id.to_ascii_lowercase().as_str());
@@ -119,11 +121,11 @@ fn leads_on(id: &str, first: &str, pages: &[&str]) -> bool {
     !is_start && (is_surely_id || is_page)
 }
 
-/// Whether `id` is a word of the network in the place where a name would be.
+/// Whether `id` is a word of the network that stands where a name would be.
 fn is_word(page: &Page, network: &Network, id: &str) -> bool {
     let id = id.to_ascii_lowercase();
     match page.template() {
-        // The first word of a path tells what the page is.
+        // The first word of a path says what kind of page it is.
         "{id}" => WORDS.contains(&id.as_str()) || network.reserves(&id),
         _ => matches!(page.id, Id::NameOrMember(_)) && network.reserves(&id),
     }
@@ -149,8 +151,8 @@ fn path(page: &Page, segments: &[String], id: &str) -> String {
     path
 }
 
-/// The canonical form of a page on a host that is not in the table: all parts that may be the name. `bare`: the
-/// host alone names a person.
+/// The canonical form of a page on a host that is not in the table. It keeps all parts that may be
+/// the name. `bare` says that the host alone names a person.
 pub(super) fn elsewhere(address: &Address<'_>, bare: bool) -> Result<String, Invalid> {
     let mut canonical = address.host.to_string();
     for segment in address.segments()? {
@@ -161,7 +163,7 @@ pub(super) fn elsewhere(address: &Address<'_>, bare: bool) -> Result<String, Inv
         address.query.split('&').filter(|pair| !pair.is_empty() && !is_tracking(pair)).collect();
     let fragment = address.fragment.split(":~:").next().unwrap_or_default();
     let names = [said.join("&"), fragment.to_owned()];
-    // With an address inside, either of the two could be meant.
+    // If there is another address inside, either of the two could be meant.
     let inside = |text: &String| {
         let lower = text.to_ascii_lowercase();
         lower.contains("://") || lower.contains("%3a%2f") || lower.contains("%3a//") || lower.contains("www.")
@@ -186,14 +188,16 @@ pub(super) fn elsewhere(address: &Address<'_>, bare: bool) -> Result<String, Inv
     Ok(canonical)
 }
 
-/// A name in lower case, because its case does not matter; an id unchanged, because two ids can differ only in
-/// case: `Ana-Lopez` is `ana-lopez`, `aB3xY` is not `ab3xy`.
+/// The segment in lower case if it is a name, unchanged if it may be an id. The case of names does
+/// not matter, but two ids can differ only in their case: `Ana-Lopez` is `ana-lopez`, and `aB3xY`
+/// is not `ab3xy`.
 fn in_natural_case(segment: &str) -> String {
     let composed = text::compose(segment);
     if is_name(&composed) { text::lower(&composed) } else { composed }
 }
 
-/// Whether `segment` is written as a name is. The others may be ids, which mix cases, or capitals and digits.
+/// Whether `segment` is written like a name. Other segments may be ids, which mix cases, or mix
+/// capitals and digits.
 fn is_name(segment: &str) -> bool {
     let is_word = |word: &str| {
         let mut rest = word.chars().skip(1).filter(|c| c.is_alphabetic());
@@ -205,6 +209,7 @@ fn is_name(segment: &str) -> bool {
     !is_id && segment.split(|c: char| !c.is_alphanumeric()).all(is_word)
 }
 
+/// Whether `pair` is a query parameter that is only for tracking.
 fn is_tracking(pair: &str) -> bool {
     let name = pair.split('=').next().unwrap_or_default().to_ascii_lowercase();
     TRACKING.iter().any(|known| match known.strip_suffix('*') {

@@ -1,7 +1,8 @@
 //! Pages that lead to other addresses: data only.
 
-/// A page that leads to another one, or stands before it until somebody signs in: host (with what may stand
-/// before it, if it begins with a dot), the start of the path, and the parameters that hold the other address.
+/// A page that redirects, or that asks the visitor to sign in first. The host may begin with a dot,
+/// and then stands for every host below it. Next come the start of the path and the parameters that
+/// contain the target.
 #[derive(Debug)]
 pub(super) struct Redirect {
     pub(super) host: &'static str,
@@ -13,13 +14,14 @@ const fn redirect(host: &'static str, path: &'static str, parameters: &'static [
     Redirect { host, path, parameters }
 }
 
-/// Where sign-in pages keep what they lead to.
+/// The parameters in which sign-in pages keep their target.
 #[rustfmt::skip] // a table
 const NEXT: &[&str] = &[
     "session_redirect", "sessionRedirect", "redirect_after_login", "redirect_uri", "redirect_url", "redirect",
     "next", "continue", "return_to", "returnTo", "return", "url", "u",
 ];
 
+/// The pages with their target in a parameter, network by network.
 pub(super) const REDIRECTS: &[Redirect] = &[
     redirect("linkedin.com", "authwall", NEXT),
     redirect("linkedin.com", "login", NEXT),
@@ -92,25 +94,26 @@ pub(super) const REDIRECTS: &[Redirect] = &[
     redirect("web.archive.org", "", &[]),
 ];
 
-/// A page that has the address it leads to in its path.
+/// A page that has its target in its path.
 #[derive(Debug)]
 pub(super) struct PathRedirect {
     pub(super) host: &'static str,
     /// The start of the path.
     pub(super) path: &'static str,
-    /// What stands before the address and behind it.
+    /// The text before the target and the text after it.
     pub(super) around: (&'static str, &'static str),
     pub(super) spelling: Spelling,
 }
 
-/// How an address is spelled in a path.
+/// How the target is written in the path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Spelling {
-    /// As it is, or percent-encoded.
+    /// Unchanged, or percent-encoded.
     Plain,
-    /// As it is, but each character that mail programs break is a `*` and stands at the end of the link.
+    /// Unchanged, except that each character that mail programs break is a `*`. Those characters
+    /// stand at the end of the link.
     Starred,
-    /// `-3A` for `%3A`, `_` for `/`.
+    /// With `-3A` for `%3A` and `_` for `/`.
     Dashed,
 }
 
@@ -123,6 +126,8 @@ const fn in_path(
     PathRedirect { host, path, around, spelling }
 }
 
+/// The pages with their target in the path: services that check or count the links in
+/// e-mails.
 pub(super) const PATH_REDIRECTS: &[PathRedirect] = &[
     in_path("urldefense.com", "v3/", ("__", "__;"), Spelling::Starred),
     in_path("urldefense.us", "v3/", ("__", "__;"), Spelling::Starred),

@@ -1,5 +1,6 @@
-//! Words in the place of a name that belong to a network itself: data only. `photo#` is `photo` before digits, `#`
-//! digits alone. The words of [`WORDS`](super::lists::WORDS) are no names on any network.
+//! Words of each network that stand in the place of a name: data only. `photo#` is `photo` followed
+//! by digits; `#` is only digits. The words of [`WORDS`](super::lists::WORDS) are not names on any
+//! network.
 
 #[rustfmt::skip] // a table
 pub(super) const LINKEDIN: &[&str] = &[

@@ -1,6 +1,7 @@
-//! Hosts of short links and of tracked links, whose addresses do not show where they lead: data only.
+//! Hosts of short links and of tracked links: data only. The address of such a link does not show
+//! its target.
 
-/// All hosts below these are meant, too.
+/// The hosts. All hosts below them are short links, too.
 #[rustfmt::skip] // a table
 pub(super) const SHORT_LINKS: &[&str] = &[
     "0rz.tw", "1drv.ms", "3.cn", "a.co", "accntu.re", "adf.ly", "adfoc.us", "adj.st", "adobe.ly", "aka.ms",

@@ -1,5 +1,5 @@
-//! The social networks that are known: data only. They are searched in this order, so the most frequent come
-//! first. `docs/identifiers.md` has this as a table; a test compares the two.
+//! The known social networks: data only. They are searched in this order, so the most frequent ones
+//! come first. `docs/identifiers.md` shows this table; a test compares the two.
 
 use super::networks::More::{Anything, Only, Subpages};
 use super::networks::Subdomains::{People, Services, Views};
@@ -7,15 +7,15 @@ use super::networks::View::{self, Countries, LanguagesExcept, Locales, Named};
 use super::networks::{Id, More, Network, Page, page};
 use super::reserved;
 
-/// Letters and digits alone, and with the marks that most allow.
+/// Letters and digits, alone or with the marks that most networks allow.
 const PLAIN: Id = Id::Handle("");
 const DASH: Id = Id::Handle("-");
 const UNDERSCORE: Id = Id::Handle("_");
 const USUAL: Id = Id::Handle("._-");
-/// LinkedIn derives these names from people's own names, so nearly any character is possible.
+/// LinkedIn derives these ids from people's names, so nearly any character is possible.
 const LINKEDIN: Id = Id::NameOrMember("-_.'%+~!()*");
 
-/// Tabs of a profile: the same page, another part of it.
+/// Tabs of a profile. They show another part of the same page.
 #[rustfmt::skip] // a table
 const TABS: More = Only(&[
     "_created", "_pins", "_saved", "_shop", "about", "about_contact_and_basic_info", "about_details",
@@ -30,7 +30,7 @@ const TABS: More = Only(&[
     "videos_by", "videos_of", "with_replies",
 ]);
 
-/// Pages of profiles whose names stand behind a word of the network.
+/// Pages of profiles whose names follow a word of the network.
 #[rustfmt::skip] // a table
 const PAGES: More = Subpages(&[
     "about", "activities", "activity", "answers", "contacts", "contributions", "cv", "followers", "following", "network",
@@ -56,12 +56,12 @@ const fn network(
 }
 
 impl Network {
-    /// With subdomains that are views of the same pages.
+    /// The network with subdomains that are views of the same pages.
     const fn viewed(self, views: &'static [View]) -> Self {
         Self { subdomains: Views(views), ..self }
     }
 
-    /// With a subdomain for each person.
+    /// The network with a subdomain for each person.
     const fn hosted(self) -> Self {
         Self { subdomains: People, ..self }
     }

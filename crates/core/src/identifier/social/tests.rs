@@ -1,4 +1,4 @@
-//! What must hold for every network of the table, and for every host that is none of them.
+//! Properties of every network of the table, and of every host that is not in the table.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
@@ -15,7 +15,7 @@ use super::table::NETWORKS;
 use super::*;
 
 proptest! {
-    /// The short way never says yes where the long one says no, and never another form.
+    /// The fast path never accepts a value that the full parser refuses, and never gives another form.
     #[test]
     fn the_short_way_agrees_with_the_long_one(
         value in "(https?://|//)?(www[.]|m[.])?linkedin[.]com/(in|pub)/[a-cA-Co0-1_%.?#/@ -]{0,18}/?([?][a-b&=%;/ .:]{0,4})?",
@@ -39,7 +39,7 @@ struct Someone {
 }
 
 impl Someone {
-    /// What tells this person from all others.
+    /// The part of the address that identifies the person.
     fn identity(&self) -> (&'static str, &'static str, Option<String>) {
         (self.network.name, self.page.template(), self.page.id.canonical(&self.id))
     }
@@ -109,7 +109,7 @@ fn swap_case(text: &str, mask: u64) -> String {
     text.chars().enumerate().map(flip).collect()
 }
 
-/// Another person whose id hardly differs.
+/// Another person with a very similar id.
 fn neighbour(one: &Someone, kind: u8, at: usize) -> Someone {
     let mut other = one.clone();
     let at = one.id.char_indices().map(|(at, _)| at).nth(at % one.id.chars().count()).unwrap();
@@ -189,7 +189,7 @@ proptest! {
         prop_assert_eq!(read(&spelling), Ok(one.canonical()), "{}", spelling);
     }
 
-    /// On a host that no table knows, whatever may be the name tells people apart.
+    /// On a host that is not in the table, two addresses stay different if a part differs that may be the name.
     #[test]
     fn strangers_never_meet(
         path in prop::collection::vec("[a-z0-9]{1,6}", 1..3),
@@ -216,7 +216,7 @@ proptest! {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 1_000, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// A name that has a blank in it is not cut there.
+    /// A name is not cut at a blank inside it.
     #[test]
     fn a_name_is_not_cut_at_a_blank(
         host in prop::sample::select(vec!["linkedin.com/in/", "people.example/", "people.example/team?person=", "x.com/"]),
@@ -229,7 +229,7 @@ proptest! {
         prop_assert_ne!(read(&format!("https://{host}{first} {mark}{second}")), short);
     }
 
-    /// A page of another host that leads to several people stands for none of them.
+    /// A page of another host that leads to several people is not read as one of them.
     #[test]
     fn a_page_that_leads_on_is_not_a_person(
         inner in prop::sample::select(vec![
@@ -301,7 +301,7 @@ fn short_links_name_nobody() {
     assert!(SHORT_LINKS.is_sorted_by(|one, next| one < next));
 }
 
-/// The table of networks in the documentation is the one of the data.
+/// The table of networks in the documentation equals the data.
 #[test]
 fn the_documentation_has_the_table_of_networks() {
     let mut table =

@@ -9,17 +9,19 @@ use super::words::has_address;
 use crate::identifier::inference::names_network;
 use crate::identifier::text::strip_prefix_ci;
 
-/// `="…"` and `=…`.
+/// Removes the equals sign of a formula: `="…"` and `=…`.
 pub(super) fn formula(text: &str) -> Option<Cow<'_, str>> {
     text.strip_prefix('=').map(|rest| Cow::Borrowed(rest.trim_start()))
 }
 
+/// The HTML tags that are removed. Any other text in angle brackets may be an address.
 const TAGS: [&str; 18] = [
     "a", "b", "body", "br", "div", "em", "font", "html", "i", "li", "p", "span", "strong", "td", "th", "tr",
     "u", "ul",
 ];
 
-/// The text between HTML's tags.
+/// Removes HTML tags and keeps the text between them. Text with an unknown tag is left alone,
+/// because `<…>` may be an address.
 pub(super) fn html_tags(text: &str) -> Option<Cow<'_, str>> {
     let mut plain = String::new();
     let mut rest = text;
@@ -40,6 +42,7 @@ pub(super) fn html_tags(text: &str) -> Option<Cow<'_, str>> {
     found.then(|| Cow::Owned(plain.trim().to_owned()))
 }
 
+/// The named HTML entities for the characters of addresses.
 const ENTITIES: [(&str, char); 12] = [
     ("amp", '&'),
     ("lt", '<'),
@@ -55,7 +58,7 @@ const ENTITIES: [(&str, char); 12] = [
     ("colon", ':'),
 ];
 
-/// `&amp;`, `&#64;`, `&#x40;`.
+/// Decodes HTML entities: `&amp;`, `&#64;`, `&#x40;`.
 pub(super) fn html_entities(text: &str) -> Option<Cow<'_, str>> {
     if !text.contains('&') {
         return None;
@@ -79,6 +82,7 @@ pub(super) fn html_entities(text: &str) -> Option<Cow<'_, str>> {
     found.then_some(Cow::Owned(plain))
 }
 
+/// The character that an entity stands for, given what is written between `&` and `;`.
 fn entity(name: &str) -> Option<char> {
     let Some(number) = name.strip_prefix('#') else {
         return ENTITIES.iter().find(|(known, _)| *known == name).map(|(_, c)| *c);
@@ -90,13 +94,14 @@ fn entity(name: &str) -> Option<char> {
     code.ok().and_then(char::from_u32).filter(|c| !c.is_control())
 }
 
-/// `https%3A%2F%2F…`: encoded as a whole. None of the marks of an address is there in plain form.
+/// Decodes a value that is percent-encoded as a whole: `https%3A%2F%2F…`. Such a value has none of
+/// an address's marks in plain form.
 pub(super) fn percent(text: &str) -> Option<Cow<'_, str>> {
     if text.contains(['/', '@', ' ', ':', '?', '#', '=', '&']) {
         return None;
     }
     let lower = text.to_ascii_lowercase();
-    // What was encoded twice has the percent sign itself encoded.
+    // If the value was encoded twice, the percent sign itself is encoded.
     if !["%2f", "%40", "%3a", "%2b", "%252f", "%2540", "%253a"].iter().any(|mark| lower.contains(mark)) {
         return None;
     }
@@ -104,7 +109,7 @@ pub(super) fn percent(text: &str) -> Option<Cow<'_, str>> {
     (!decoded.chars().any(char::is_control)).then_some(decoded)
 }
 
-/// `mailto:ana@acme.example?subject=…`, also without `mailto:`.
+/// The address in `mailto:ana@acme.example?subject=…`, with or without `mailto:`.
 pub(super) fn mailto(text: &str) -> Option<Cow<'_, str>> {
     let address = match (strip_prefix_ci(text, "mailto:"), text.split_once('?')) {
         (Some(link), _) => link.trim_start_matches('/').split('?').next()?,
@@ -119,8 +124,8 @@ pub(super) fn mailto(text: &str) -> Option<Cow<'_, str>> {
     (!decoded.chars().any(char::is_control)).then_some(decoded)
 }
 
-/// `\u003cana@acme.example\u003e`, `https:\/\/…`: a JSON string that was not decoded. Also a line break at the end
-/// that is written as `\n`.
+/// Decodes a JSON string that was left encoded: `\u003cana@acme.example\u003e`, `https:\/\/…`. A
+/// line break that is written as `\n` at the end is removed, too.
 pub(super) fn json_escapes(text: &str) -> Option<Cow<'_, str>> {
     let ends = ["\\n", "\\r", "\\t"].iter().find_map(|end| text.strip_suffix(end));
     if let Some(rest) = ends {
@@ -147,7 +152,7 @@ pub(super) fn json_escapes(text: &str) -> Option<Cow<'_, str>> {
     Some(Cow::Owned(plain))
 }
 
-/// `ttps://www.…`, `https;//www.…`: a scheme that was damaged when it was copied.
+/// Removes a scheme that was damaged when it was copied: `ttps://www.…`, `https;//www.…`.
 pub(super) fn worn_scheme(text: &str) -> Option<Cow<'_, str>> {
     let (scheme, rest) = text.split_once("//")?;
     let worn = !matches!(scheme.to_ascii_lowercase().as_str(), "" | "https:" | "http:" | "https" | "http");
@@ -156,7 +161,7 @@ pub(super) fn worn_scheme(text: &str) -> Option<Cow<'_, str>> {
     (worn && is_scheme && is_page).then_some(Cow::Borrowed(rest))
 }
 
-/// `[{"value": "ana@acme.example", "primary": true}]`: the only address in it.
+/// The only address in a JSON value: `[{"value": "ana@acme.example", "primary": true}]`.
 pub(super) fn json(text: &str) -> Option<Cow<'_, str>> {
     if !text.starts_with(['{', '[']) || !text.ends_with(['}', ']']) || !text.contains("{\"") {
         return None;

@@ -1,12 +1,13 @@
-//! Links: the address that one leads to, and the text that it shows, which may be another address.
+//! Links: the address that a link leads to, and the text that it shows. The text may be another
+//! address.
 
 use std::borrow::Cow;
 
 use crate::identifier::text::strip_prefix_ci;
 
-/// A link without what is around it.
+/// A link, with its markup removed.
 pub(super) struct Link<'t> {
-    /// What it leads to.
+    /// The address that it leads to.
     pub(super) address: Cow<'t, str>,
     /// The text that it shows.
     pub(super) shown: Cow<'t, str>,
@@ -18,18 +19,20 @@ impl<'t> Link<'t> {
     }
 }
 
-/// How the address of a link begins where nothing else tells that it is one.
+/// The starts of addresses, for wrappings that do not otherwise show that they contain a link.
 const SCHEMES: [&str; 5] = ["mailto:", "tel:", "sms:", "https://", "http://"];
 
+/// Whether `text` begins like the address of a link.
 fn is_address(text: &str) -> bool {
     SCHEMES.iter().any(|scheme| strip_prefix_ci(text, scheme).is_some())
 }
 
-/// The names of Excel's function in the languages of spreadsheets.
+/// The names of Excel's function HYPERLINK in the languages of spreadsheets.
 const HYPERLINK: [&str; 6] =
     ["HYPERLINK", "HIPERLINK", "HIPERVINCULO", "LIEN_HYPERTEXTE", "COLLEG.IPERTESTUALE", "HYPERLÄNK"];
 
-/// `=HYPERLINK("https://…","Ana")`: the first text in it, unless the formula joins it with something else.
+/// The first text in `=HYPERLINK("https://…","Ana")`, unless the formula joins it with another
+/// text.
 pub(super) fn hyperlink(text: &str) -> Option<Link<'_>> {
     let call = text.strip_prefix('=').unwrap_or(text);
     let arguments =
@@ -44,7 +47,7 @@ pub(super) fn hyperlink(text: &str) -> Option<Link<'_>> {
     rest.starts_with([',', ';', ')']).then_some(Link::new(link, shown))
 }
 
-/// `<a href="…">…</a>`, if it is one link.
+/// The link in `<a href="…">…</a>`, if there is only one.
 pub(super) fn html(text: &str) -> Option<Link<'_>> {
     if !text.contains('<') || !text.contains('=') {
         return None;
@@ -61,13 +64,13 @@ pub(super) fn html(text: &str) -> Option<Link<'_>> {
     links.all(|other| other == link).then(|| Link::new(link, without_tags(text)))
 }
 
-/// The text between tags, whatever tags they are.
+/// The text between tags of any name.
 fn without_tags(text: &str) -> String {
     let shown = text.split('<').map(|part| part.split_once('>').map_or(part, |(_, shown)| shown));
     shown.collect::<Vec<_>>().join(" ").trim().to_owned()
 }
 
-/// `https://…">Ana</a>`: a link that was cut out of a page with its quote.
+/// The link in `https://…">Ana</a>`, which was cut out of a page together with its quote.
 pub(super) fn html_rest(text: &str) -> Option<Link<'_>> {
     if !text.ends_with("</a>") && !text.ends_with("</A>") {
         return None;
@@ -76,14 +79,14 @@ pub(super) fn html_rest(text: &str) -> Option<Link<'_>> {
     is_address(address).then(|| Link::new(address, without_tags(rest)))
 }
 
-/// `<https://…|Ana>`, as chats have them.
+/// The link in `<https://…|Ana>`, as chat programs write it.
 pub(super) fn chat(text: &str) -> Option<Link<'_>> {
     let (address, shown) = text.strip_prefix('<')?.strip_suffix('>')?.split_once('|')?;
     let is_one = is_address(address) && !shown.contains(['<', '|']);
     is_one.then_some(Link::new(address, shown))
 }
 
-/// `Ana <mailto:…>`, as mail programs write a link in plain text.
+/// The link in `Ana <mailto:…>`, as mail programs write it in plain text.
 pub(super) fn behind(text: &str) -> Option<Link<'_>> {
     [('<', '>'), ('[', ']'), ('(', ')')].iter().find_map(|&(open, close)| {
         let (shown, address) = text.strip_suffix(close)?.split_once(open)?;
@@ -92,14 +95,14 @@ pub(super) fn behind(text: &str) -> Option<Link<'_>> {
     })
 }
 
-/// `Ana#https://…#`, as Access exports a column of links.
+/// The link in `Ana#https://…#`, as Microsoft Access exports a column of links.
 pub(super) fn access(text: &str) -> Option<Link<'_>> {
     let (shown, address) = text.strip_suffix('#')?.split_once('#')?;
     let is_one = is_address(address) && !address.contains('#');
     is_one.then_some(Link::new(address, shown))
 }
 
-/// `[Ana](https://…)`, with a title behind the address or not.
+/// The link in `[Ana](https://…)`. A title may follow the address.
 pub(super) fn markdown(text: &str) -> Option<Link<'_>> {
     let (label, rest) = text.strip_prefix("![").or_else(|| text.strip_prefix('['))?.split_once("](")?;
     let link = rest.strip_suffix(')')?;
@@ -107,14 +110,14 @@ pub(super) fn markdown(text: &str) -> Option<Link<'_>> {
     is_one.then(|| Link::new(link.split(' ').next().unwrap_or(link), label))
 }
 
-/// `[[https://…][Ana]]`, as in Emacs' Org files.
+/// The link in `[[https://…][Ana]]`, as Org files of Emacs write it.
 pub(super) fn org(text: &str) -> Option<Link<'_>> {
     let (address, shown) = text.strip_prefix("[[")?.strip_suffix("]]")?.split_once("][")?;
     let is_one = !address.contains(['[', ']']) && !shown.contains(['[', ']']);
     is_one.then_some(Link::new(address, shown))
 }
 
-/// `[url=https://…]Ana[/url]` and `[email]…[/email]`.
+/// The link in `[url=https://…]Ana[/url]` or `[email]…[/email]`.
 pub(super) fn bbcode(text: &str) -> Option<Link<'_>> {
     ["url", "email"].iter().find_map(|tag| {
         let rest = strip_prefix_ci(text.strip_prefix('[')?, tag)?;

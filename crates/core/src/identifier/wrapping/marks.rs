@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use crate::identifier::text::strip_prefix_ci;
 
+/// Pairs of brackets in several scripts.
 const BRACKETS: [(char, char); 9] = [
     ('(', ')'),
     ('[', ']'),
@@ -16,17 +17,18 @@ const BRACKETS: [(char, char); 9] = [
     ('【', '】'),
 ];
 
+/// Pairs of quotes in several languages.
 const QUOTES: [(char, char); 8] =
     [('"', '"'), ('\'', '\''), ('`', '`'), ('´', '´'), ('“', '”'), ('„', '“'), ('‘', '’'), ('‚', '‘')];
 
-/// Marks that begin no value.
+/// Marks that no value begins with.
 const BEFORE: &str = "'’‘‚´`\"“”„»›>}*•·▪,;|:!?✉📧📨📩☎📞📱";
-/// Marks that end none.
+/// Marks that no value ends with.
 const BEHIND: &str = "'’‘´`\"“”«‹<{*•·,;|:!?";
 
-/// Quotes or brackets around the whole.
+/// Removes a pair of quotes or brackets around the whole value.
 pub(super) fn pair(text: &str) -> Option<Cow<'_, str>> {
-    // Python's bytes and raw strings, as a data frame shows them.
+    // A data frame shows Python's bytes and raw strings with a letter before the quote.
     let quoted =
         text.strip_prefix(['b', 'u', 'r']).filter(|rest| rest.starts_with(['\'', '"'])).unwrap_or(text);
     let inside_quotes = QUOTES.iter().find_map(|&(open, close)| {
@@ -60,7 +62,7 @@ pub(super) fn stray(text: &str) -> Option<Cow<'_, str>> {
         BEHIND.contains(c)
             || BRACKETS.iter().any(|&(open, close)| c == open || c == close && alone(close, open))
     };
-    // The quotes of a mailbox name are a part of it: `"ana lopez"@acme.example`.
+    // The quotes of a mailbox name are part of it: `"ana lopez"@acme.example`.
     let is_name = text.starts_with('"') && text.contains("\"@");
     let mut inside = text;
     if !is_name {
@@ -72,7 +74,7 @@ pub(super) fn stray(text: &str) -> Option<Cow<'_, str>> {
     (inside.len() < text.len()).then_some(Cow::Borrowed(inside))
 }
 
-/// Blanks, line breaks, quotes and brackets, as URLs encode them.
+/// Blanks, line breaks, quotes and brackets, percent-encoded as in URLs.
 const ENCODED: [&str; 10] =
     ["%20", "%09", "%0a", "%0d", "%22", "%3c", "%3e", "%c2%a0", "%e2%80%8b", "%ef%bb%bf"];
 
@@ -90,7 +92,7 @@ pub(super) fn encoded(text: &str) -> Option<Cow<'_, str>> {
     })
 }
 
-/// Whether one character may be encoded at an end of `text`.
+/// Whether a percent-encoded character may stand at an end of `text`.
 pub(super) fn ends_encoded(text: &[u8]) -> bool {
     text.first() == Some(&b'%') || text.iter().rev().nth(2) == Some(&b'%')
 }

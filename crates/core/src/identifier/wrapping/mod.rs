@@ -1,5 +1,5 @@
-//! Removes what programs leave around a value, before it is parsed: a table of wrappings, tried in order until
-//! none matches. Pure. Of the three kinds it knows only how an address begins.
+//! Removes what programs put around a value, before the value is parsed. A table of wrappings is
+//! tried in order until none matches. Pure. Of the three kinds it knows only how an address begins.
 
 mod formats;
 mod links;
@@ -11,15 +11,15 @@ use std::borrow::Cow;
 use super::invalid::Invalid;
 use links::Link;
 
-/// The most wrappings that are removed from one value.
+/// The most wrappings that are removed from one value. It bounds the work for a hostile value.
 const MOST: usize = 12;
 
-/// Something that is put around a value.
+/// One kind of markup that is put around a value.
 pub(super) struct Wrapping {
-    /// What puts it there.
+    /// The program or format that adds it.
     #[cfg_attr(not(test), allow(dead_code))] // the documentation shows it
     pub(super) name: &'static str,
-    /// A wrapped value and the value inside, for tests and documentation.
+    /// A wrapped value and the value inside it, for tests and documentation.
     #[cfg_attr(not(test), allow(dead_code))]
     pub(super) example: (&'static str, &'static str),
     take_off: TakeOff,
@@ -28,14 +28,14 @@ pub(super) struct Wrapping {
 /// How a wrapping is removed.
 #[derive(Clone, Copy)]
 enum TakeOff {
-    /// Returns what is inside.
+    /// The function returns the value inside.
     Around(for<'t> fn(&'t str) -> Option<Cow<'t, str>>),
-    /// Returns the link.
+    /// The function returns the link, of which the address is the value.
     Link(for<'t> fn(&'t str) -> Option<Link<'t>>),
 }
 
 impl TakeOff {
-    /// What is inside, and the text that a link shows.
+    /// The value inside, and the text that a link shows.
     fn take_off(self, text: &str) -> Option<(Cow<'_, str>, Option<Cow<'_, str>>)> {
         match self {
             Self::Around(inside) => Some((inside(text)?, None)),
@@ -60,7 +60,8 @@ const fn link(
     Wrapping { name, example, take_off: TakeOff::Link(link) }
 }
 
-/// In the order in which they are tried: wrappings with a syntax of their own before single marks.
+/// In the order in which they are tried. Wrappings with a syntax of their own come before single
+/// marks.
 pub(super) const WRAPPINGS: [Wrapping; 24] = [
     link(
         "Excel's HYPERLINK",
@@ -116,14 +117,17 @@ pub(super) const WRAPPINGS: [Wrapping; 24] = [
     wrapping("a label", ("E-mail: ana@acme.example", "ana@acme.example"), words::label),
 ];
 
-/// A value without its wrappings.
+/// A value whose wrappings have been removed.
 pub(super) struct Unwrapped<'t> {
     pub(super) value: Cow<'t, str>,
-    /// What the links that were removed show. It may be another value.
+    /// The texts of the links that were removed. Each may be another value.
     pub(super) shown: Vec<String>,
 }
 
 /// Removes all wrappings from `text`.
+///
+/// # Errors
+/// [`Invalid::CutOff`] if letters at the end were left out.
 pub(super) fn unwrap(text: &str) -> Result<Unwrapped<'_>, Invalid> {
     let mut unwrapped = Unwrapped { value: Cow::Borrowed(text), shown: Vec::new() };
     if is_cut_off(text) {
@@ -139,7 +143,7 @@ pub(super) fn unwrap(text: &str) -> Result<Unwrapped<'_>, Invalid> {
             break;
         };
         let next = next.trim_matches(' ').to_owned();
-        // Of marks alone nothing is left: then they are the value.
+        // If a value has only marks, nothing would be left. The marks are then the value.
         if next.is_empty() || next == value {
             break;
         }
@@ -153,9 +157,11 @@ pub(super) fn unwrap(text: &str) -> Result<Unwrapped<'_>, Invalid> {
     Ok(unwrapped)
 }
 
-/// Whether `text` ends with an ellipsis, or with stars that hide something: stars at both ends are emphasis.
+/// Whether `text` ends with an ellipsis, or with stars that mask letters. Stars at both ends are
+/// emphasis.
 fn is_cut_off(text: &str) -> bool {
-    // A path may end with two dots, and behind a domain they are only one too many.
+    // A path may end with two dots. After a domain, two dots are one too many, but nothing is
+    // missing.
     let may_have_two = || text.ends_with("/..") || text.ends_with("\\..") || text.contains('@');
     text.ends_with('…')
         || text.ends_with("...")
@@ -163,7 +169,7 @@ fn is_cut_off(text: &str) -> bool {
         || text.ends_with("**") && !text.starts_with('*')
 }
 
-/// Whether `text` is an address without any mark of a wrapping, so that no wrapping has to be tried.
+/// Whether `text` is an address without any mark of a wrapping. Then no wrapping has to be tried.
 fn is_clean(text: &str) -> bool {
     let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")).unwrap_or(text);
     let bytes = rest.as_bytes();

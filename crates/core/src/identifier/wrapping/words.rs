@@ -1,14 +1,14 @@
-//! Words beside an address: names, labels, remarks.
+//! Words beside an address: names, labels and remarks.
 
 use std::borrow::Cow;
 
 use crate::identifier::inference::names_network;
 use crate::identifier::text;
 
-/// Longest label.
+/// The most characters of a label.
 const LABEL: usize = 40;
 
-/// Schemes that are part of the value, and so not labels.
+/// Schemes. They are part of the value and not labels, although a colon follows them.
 const SCHEMES: [&str; 10] = ["http", "https", "ftp", "tel", "callto", "sms", "sip", "sips", "xmpp", "skype"];
 
 /// Words that are labels even without a colon.
@@ -34,20 +34,21 @@ pub(super) fn has_address(text: &str) -> bool {
     text.contains('@') || text.contains("://") || text.split([' ', '(', '<', '[', '"']).any(names_network)
 }
 
-/// A name beside an address, in any of the ways below.
+/// Removes a name beside an address, in any of the forms below.
 pub(super) fn name(text: &str) -> Option<Cow<'_, str>> {
     bracketed(text).or_else(|| symbol(text)).or_else(|| before(text))
 }
 
-/// `📧 ana@acme.example`.
+/// Removes a symbol: `📧 ana@acme.example`.
 fn symbol(text: &str) -> Option<Cow<'_, str>> {
     let (symbol, rest) = text.split_once(' ')?;
     let is_symbol = symbol.chars().all(|c| !c.is_ascii() && !c.is_alphanumeric() && !text::is_mark(c));
     is_symbol.then(|| Cow::Borrowed(rest.trim_start()))
 }
 
-/// `Ana Lopez, ana@acme.example`, and without the comma if the address has a part of the name: the words could
-/// be a part of the address otherwise, as in `ana lopez@acme.example`.
+/// Removes words before an address: `Ana Lopez, ana@acme.example`. Without the comma, the address
+/// must contain a part of the name. Otherwise the words could be part of the address, as in `ana
+/// lopez@acme.example`.
 fn before(text: &str) -> Option<Cow<'_, str>> {
     let (words, address) = text.rsplit_once(' ')?;
     let (local, _) = address.split_once('@')?;
@@ -64,7 +65,7 @@ fn before(text: &str) -> Option<Cow<'_, str>> {
     (name.iter().all(is_word) && (apart || name.iter().any(is_named))).then_some(Cow::Borrowed(address))
 }
 
-/// `ana[at]acme[dot]example`, `ana (at) acme.example`.
+/// Replaces words that stand for `@` and `.`: `ana[at]acme[dot]example`, `ana (at) acme.example`.
 pub(super) fn at_in_words(text: &str) -> Option<Cow<'_, str>> {
     let marked = |text: &str, word: &str, mark: &str| {
         [('[', ']'), ('(', ')'), ('{', '}')].iter().fold(text.to_owned(), |text, (open, close)| {
@@ -80,7 +81,8 @@ pub(super) fn at_in_words(text: &str) -> Option<Cow<'_, str>> {
     (plain.matches('@').count() == 1 && !plain.contains([' ', '(', '[', '{'])).then_some(Cow::Owned(plain))
 }
 
-/// `Ana (ana@acme.example)`, `Ana <ana@acme.example>`, `ana@acme.example (Ana)`, `"Ana" ana@acme.example`.
+/// Removes a name when it or the address is in brackets or quotes: `Ana (ana@acme.example)`, `Ana
+/// <ana@acme.example>`, `ana@acme.example (Ana)`, `"Ana" ana@acme.example`.
 fn bracketed(text: &str) -> Option<Cow<'_, str>> {
     if let Some((name, rest)) = text.strip_prefix('"').and_then(|rest| rest.split_once("\" "))
         && !has_address(name)
@@ -103,7 +105,7 @@ fn bracketed(text: &str) -> Option<Cow<'_, str>> {
         let name = outside.trim_matches(['"', '\'', ' ']);
         match (has_address(outside), has_address(inside)) {
             (false, true) => Some(inside),
-            // Behind a page of a host that is not a network's, the brackets may be a part of the name.
+            // After a page of an unknown host, the brackets may be part of the name.
             (true, false) if blank && (outside.contains('@') || is_network_page(outside)) => Some(outside),
             (true, true) if name.eq_ignore_ascii_case(inside.trim()) => Some(inside),
             _ => None,
@@ -112,13 +114,14 @@ fn bracketed(text: &str) -> Option<Cow<'_, str>> {
     })
 }
 
-/// Whether `text` is an address of a known network.
+/// Whether `text` is an address on a known network.
 fn is_network_page(text: &str) -> bool {
     let address = text.split_once("://").map_or(text, |(_, address)| address);
     names_network(text::strip_prefix_ci(address, "www.").unwrap_or(address))
 }
 
-/// `Ana Lopez | https://…`, `https://… - Ana`: the part that is an address, if all others are words.
+/// The part of `Ana Lopez | https://…` or `https://… - Ana` that is an address, if all other parts
+/// are words.
 pub(super) fn parts(text: &str) -> Option<Cow<'_, str>> {
     for mark in ["|", " - ", " – ", " — ", " · ", " • ", " / ", " => ", " -> ", " → ", " » "] {
         if !text.contains(mark) {
@@ -133,7 +136,8 @@ pub(super) fn parts(text: &str) -> Option<Cow<'_, str>> {
     None
 }
 
-/// `LinkedIn: …`, `E-mail (work): …`, `"email": …`, `phone=…`; and words before `https://`.
+/// Removes a label: `LinkedIn: …`, `E-mail (work): …`, `"email": …`, `phone=…`; and words before
+/// `https://`.
 pub(super) fn label(text: &str) -> Option<Cow<'_, str>> {
     if let Some((label, rest)) = text.split_once(':')
         && is_property(label)
@@ -155,7 +159,7 @@ pub(super) fn label(text: &str) -> Option<Cow<'_, str>> {
     let is_label = label.starts_with(char::is_alphabetic)
         && label.chars().count() <= LABEL
         && label.chars().all(is_part)
-        // A host is no label: `linkedin.com:443/…`.
+        // A host is not a label: `linkedin.com:443/…`.
         && !label.trim_end_matches('.').contains('.')
         && !SCHEMES.iter().any(|scheme| label.eq_ignore_ascii_case(scheme));
     if is_label && !rest.starts_with("//") {
@@ -165,7 +169,8 @@ pub(super) fn label(text: &str) -> Option<Cow<'_, str>> {
     }
 }
 
-/// Whether `label` is a property of a vCard with a group or parameters: `item1.EMAIL`, `TEL;TYPE=CELL`.
+/// Whether `label` is a vCard property with a group or parameters (RFC 6350): `item1.EMAIL`,
+/// `TEL;TYPE=CELL`.
 fn is_property(label: &str) -> bool {
     const NAMES: [&str; 6] = ["EMAIL", "IMPP", "SOCIALPROFILE", "TEL", "URL", "X-SOCIALPROFILE"];
     let name = label.split(';').next().unwrap_or_default();
@@ -173,7 +178,7 @@ fn is_property(label: &str) -> bool {
     name.len() < label.len() && NAMES.iter().any(|known| name.eq_ignore_ascii_case(known))
 }
 
-/// `Email ana@acme.example`, `phone=+12015550123`.
+/// Removes a label that no colon follows: `Email ana@acme.example`, `phone=+12015550123`.
 fn bare_label(text: &str) -> Option<Cow<'_, str>> {
     let (word, rest) = text.split_once(['=', ' '])?;
     let is_label = LABELS.iter().any(|label| word.eq_ignore_ascii_case(label));

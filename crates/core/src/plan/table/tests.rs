@@ -1,4 +1,4 @@
-//! Rows and lookups, move by move.
+//! The table, step by step: rows come, lookups are sent and settled.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
@@ -119,7 +119,7 @@ fn what_somebody_else_asks_for_is_awaited_once_a_row_comes_to_it() {
     table.seal();
     assert_eq!(table.take_awaited(), [eve]);
     assert_eq!(table.take(10), [ana, carla]);
-    // The first row is over, and nobody names Bob any more.
+    // The first row has ended, and no row names Bob any more.
     table.settle(ana, hit(), Source::Asked, &mut out);
     assert_eq!(table.identifier(bob), None);
     assert!(table.take_awaited().is_empty());
@@ -147,8 +147,8 @@ fn closed_means_that_nothing_more_is_queued() {
     assert_eq!(table.open(), 0);
 }
 
-/// Answers `a` and so many other rows, each before the next row comes. Returns how many lookups a second `a`
-/// asks for.
+/// Answers `a` and `between` other rows, each before the next row comes. Returns how many lookups a
+/// second `a` needs.
 fn again_after(others: u32, foreseen: bool) -> usize {
     let rows = ["a".to_owned()].into_iter().chain((0..others).map(|n| n.to_string())).chain(["a".to_owned()]);
     let rows: Vec<Row> = rows.map(|name| Row::One(email(&name))).collect();

@@ -1,11 +1,14 @@
-//! How a reply is read: one pass over the bytes that finds each contact's own bytes, checks that
-//! they are JSON as Python's `json.loads` understands it, and builds nothing. Pure. Knows nothing
-//! of what was asked: who gets which contact is [`super::align`]'s matter.
+//! Decodes a reply in one pass. It finds the bytes of each contact and checks that they are JSON by
+//! the rules of Python's `json.loads`, but builds no values (`docs/decisions/0002-own-decoder.md`
+//! explains why). Pure. It does not know what was asked; [`super::align`] decides which lookup gets
+//! which contact.
 //!
-//! Where this is narrower than `json.loads`, on purpose: nesting and the digits of an integer are
-//! capped (see [`super::limits`]), and the text must be UTF-8 (`json.loads` would also take UTF-16,
-//! UTF-32 and surrogates spelled as UTF-8). Where it is wider: a reply that breaks off, or that
-//! holds a record that is not JSON, still gives its other contacts; `json.loads` gives none.
+//! It is stricter than `json.loads` in two ways, on purpose. Nesting and the digits of an integer
+//! are limited ([`super::limits`]). And the text must be UTF-8; `json.loads` also accepts UTF-16,
+//! UTF-32 and surrogates that are encoded as UTF-8.
+//!
+//! It is more tolerant in one way: if a reply is cut off or contains a record that is not JSON, the
+//! other contacts are still found. `json.loads` returns none.
 
 pub mod passed;
 mod resync;
@@ -23,22 +26,24 @@ use crate::outcome::Outcome;
 
 use scan::{Fault, Scanner, Text};
 
-/// A 200's body, taken apart.
+/// The parts of the body of a 200 reply.
 #[derive(Debug)]
 pub struct Decoded<'a> {
-    /// The contacts that were complete, in the order they came.
+    /// The contacts that arrived completely, in their order.
     pub contacts: Vec<Contact<'a>>,
-    /// `records_enriched`, where it is an integer that can count something: never negative. `3.0`, `"3"`, `-3` and
-    /// `null` are not: who writes those has not counted records, and money is not guessed at.
+    /// `records_enriched`, if it is an integer of at least 0. Values such as `3.0`, `"3"`, `-3` and
+    /// `null` are not accepted: a service that writes those has not counted records, and we do not
+    /// guess at money.
     pub records_enriched: Option<i64>,
-    /// Why the body could not be read as a whole, if so. The contacts that were found are good.
+    /// Why the body could not be read completely, or `None`. The contacts that were found are valid
+    /// in any case.
     pub trouble: Option<&'static str>,
 }
 
 /// One element of `contacts`.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Contact<'a> {
-    /// The query that it answers, where it says so.
+    /// The query that this contact answers, as the service repeats it. `None` if it does not.
     pub value: Option<Cow<'a, str>>,
     /// A hit, whose JSON text is untouched; a miss, where `enriched_contact` is `null`; or unknown, with the
     /// reason why it cannot be read.
@@ -62,8 +67,17 @@ fn unreadable(fault: Fault) -> Outcome {
 
 /// Takes a body apart.
 ///
-/// Of a key that stands twice the last one counts, as in Python. Keys that nobody knows are passed
-/// over, but must be JSON.
+/// If a key occurs twice, the last value counts, as in Python. Unknown keys are skipped, but their
+/// values must be JSON.
+///
+/// ```
+/// use exactbuyer_core::service::decode::{Record, decode};
+///
+/// let body = r#"{"contacts": [{"value": "ana@acme.example", "enriched_contact": null}], "records_enriched": 0}"#;
+/// let body = body.into();
+/// let reply = decode(&body);
+/// assert_eq!((reply.records_enriched, &reply.contacts[0].record), (Some(0), &Record::Absent));
+/// ```
 #[must_use]
 pub fn decode(body: &Bytes) -> Decoded<'_> {
     let start = if body.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
@@ -79,19 +93,21 @@ pub fn decode(body: &Bytes) -> Decoded<'_> {
     reader.finish(ended)
 }
 
+/// A pass over one body, and what it has found so far.
 struct Reader<'a> {
     body: &'a Bytes,
     scanner: Scanner<'a>,
-    /// Known of the body as a whole: only where it is not, each contact is looked at for itself.
+    /// Whether the whole body is UTF-8. Only if it is not, each contact is checked separately.
     is_utf8: bool,
     reply: Decoded<'a>,
     /// Whether the last `contacts` was a list.
     has_list: bool,
-    /// Whether some contact was found not to be UTF-8.
+    /// Whether a contact was found that is not UTF-8.
     blamed: bool,
 }
 
 impl<'a> Reader<'a> {
+    /// Reads the outer object.
     fn reply(&mut self) -> Result<(), Fault> {
         if !self.scanner.take(b'{') {
             return Err(NO_OBJECT);
@@ -115,6 +131,7 @@ impl<'a> Reader<'a> {
         if self.scanner.peek().is_some() { Err(TRAILING) } else { Ok(()) }
     }
 
+    /// Adds what is wrong with the body as a whole.
     fn finish(mut self, ended: Result<(), Fault>) -> Decoded<'a> {
         let trouble = match ended {
             Err(fault) => Some(fault),
@@ -126,6 +143,8 @@ impl<'a> Reader<'a> {
         self.reply
     }
 
+    /// Reads the list of contacts. If the key occurs a second time, the new list replaces the old
+    /// one.
     fn contacts(&mut self) -> Result<(), Fault> {
         self.reply.contacts.clear();
         self.has_list = self.scanner.take(b'[');
@@ -145,7 +164,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Reads one element of `contacts`, whatever it is.
+    /// Reads one element of `contacts`, which may be any value.
     fn contact(&mut self) -> Result<Contact<'a>, Fault> {
         let is_object = self.scanner.peek() == Some(b'{');
         let from = self.scanner.at();
@@ -153,7 +172,7 @@ impl<'a> Reader<'a> {
         let mut contact = match read {
             Ok(contact) => contact,
             Err(fault) => {
-                // What can still be told is where the element ends.
+                // Find the end of the element, so that the next one can be read.
                 self.skip_broken(from)?;
                 Contact { value: None, outcome: unreadable(fault) }
             }
@@ -165,6 +184,7 @@ impl<'a> Reader<'a> {
         Ok(contact)
     }
 
+    /// Reads an element that is an object.
     fn members(&mut self) -> Result<Contact<'a>, Fault> {
         let mut value = None;
         let mut outcome = None;
@@ -182,7 +202,8 @@ impl<'a> Reader<'a> {
                     self.scanner.value()
                 };
                 if let Err(fault) = checked {
-                    // One broken member spoils the record, not what else the element says.
+                    // A broken member makes the record unreadable, but the other members of the
+                    // element still count.
                     self.skip_broken(from)?;
                     broken = Some(fault);
                 } else if is_record {
@@ -207,13 +228,14 @@ impl<'a> Reader<'a> {
         Ok(Contact { value, outcome })
     }
 
+    /// Reads the string at `from`.
     fn text(&mut self, from: usize) -> Result<Option<Cow<'a, str>>, Fault> {
         self.scanner.go_to(from + 1);
         let text = self.scanner.string()?;
         Ok(self.read(text))
     }
 
-    /// Whether this text, however it is spelled, is the name.
+    /// Whether this string means `name`, with or without escapes.
     fn says(&self, text: Text, name: &str) -> bool {
         if text.escaped {
             return self.read(text).as_deref() == Some(name);
@@ -225,20 +247,21 @@ impl<'a> Reader<'a> {
         text::read(self.body.get(text.from..text.to)?, text.escaped)
     }
 
+    /// Reads the count of credits.
     fn records_enriched(&mut self) -> Result<(), Fault> {
         self.reply.records_enriched = None;
         self.scanner.peek();
         let from = self.scanner.at();
         self.pass_over()?;
         let said = self.body.get(from..self.scanner.at()).unwrap_or_default();
-        // What else `parse` would take (a plus sign) is no JSON: never mind that it is read.
+        // `parse` would also accept a plus sign. That is not JSON, but reading it does no harm.
         let count = std::str::from_utf8(said).ok().and_then(|text| text.parse::<i64>().ok());
         self.reply.records_enriched = count.filter(|&count| count >= 0);
         Ok(())
     }
 
-    /// Moves behind a value that nobody asked for. A broken one is the whole answer's trouble, but
-    /// does not keep the contacts behind it from being read.
+    /// Moves behind a value that is not needed. If it is broken, the reply as a whole is in
+    /// trouble, but the contacts behind it are still read.
     fn pass_over(&mut self) -> Result<(), Fault> {
         self.scanner.peek();
         if self.valid(self.scanner.at())?.is_err() {
@@ -247,7 +270,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// Moves behind the value at `from`, sound or not, and says which.
+    /// Moves behind the value at `from`. The inner result says whether it is valid JSON.
     fn valid(&mut self, from: usize) -> Result<Result<(), Fault>, Fault> {
         let checked = self.scanner.value();
         if checked.is_err() {
@@ -256,12 +279,14 @@ impl<'a> Reader<'a> {
         Ok(checked)
     }
 
+    /// Moves behind a value that is not JSON, as far as its brackets and quotes tell where it ends.
     fn skip_broken(&mut self, from: usize) -> Result<(), Fault> {
         let end = resync::end_of_value(self.body, from).ok_or(UNBALANCED)?;
         self.scanner.go_to(end);
         Ok(())
     }
 
+    /// Moves behind a comma that must come next.
     fn comma(&mut self) -> Result<(), Fault> {
         if self.scanner.take(b',') {
             Ok(())
@@ -277,7 +302,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// What the scanner says of a value, said of the answer as a whole.
+/// Turns the scanner's fault in one value into the trouble of the whole reply.
 fn of_the_answer(fault: Fault) -> Fault {
     if fault == scan::ENDED { BROKEN_OFF } else { MALFORMED }
 }

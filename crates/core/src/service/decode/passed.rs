@@ -1,45 +1,46 @@
-//! JSON that [`decode`](super::decode) has passed, moved through: nothing is checked again that would
-//! not lead astray.
+//! Moves through JSON that [`decode`](super::decode) has already checked. Only checks without which
+//! the result could be wrong are repeated.
 //!
-//! Places are handed in and out by value, which keeps them in registers: kept in a field, each step
-//! would wait until memory has what the step before it wrote.
+//! Positions are passed and returned by value, so that they stay in registers. If they were in a
+//! field, each step would have to wait until the memory has the result of the step before.
 
 use super::text::plain;
 
-/// This has not passed.
+/// The text has not been checked, or it ends too early.
 #[derive(Debug)]
 pub struct Unreadable;
 
-/// JSON that has passed.
+/// JSON that has been checked.
 #[derive(Clone, Copy)]
 pub struct Passed<'a>(pub &'a [u8]);
 
-/// Where a value ends, and whether it may hold `NaN` or `Infinity`, which RFC 8259 does not have.
+/// The end of a value, and whether the value may contain `NaN` or `Infinity`, which RFC 8259 does
+/// not allow.
 #[derive(Clone, Copy)]
 pub struct Skipped {
-    /// The place behind it.
+    /// The position behind the value.
     pub end: usize,
-    /// Whether it may hold one of these words.
+    /// Whether the value may contain one of these words.
     pub has_words: bool,
 }
 
 impl<'a> Passed<'a> {
-    /// The text from here on.
+    /// The text from this position to the end.
     #[must_use]
     pub fn from(self, at: usize) -> &'a [u8] {
         self.0.get(at..).unwrap_or_default()
     }
 
-    /// The text between two places.
+    /// The text between two positions.
     #[must_use]
     pub fn between(self, from: usize, to: usize) -> &'a [u8] {
         self.0.get(from..to).unwrap_or_default()
     }
 
-    /// The next byte that is no blank, and where it is.
+    /// The next byte that is not a blank, and its position.
     ///
     /// # Errors
-    /// The text ends, or it has not passed.
+    /// [`Unreadable`] if the text ends.
     #[inline]
     pub fn next(self, mut at: usize) -> Result<(usize, u8), Unreadable> {
         loop {
@@ -51,10 +52,10 @@ impl<'a> Passed<'a> {
         }
     }
 
-    /// The place behind this byte, which comes next.
+    /// The position behind this byte, which must come next.
     ///
     /// # Errors
-    /// The text ends, or it has not passed.
+    /// [`Unreadable`] if another byte comes next, or the text ends.
     #[inline]
     pub fn behind(self, at: usize, byte: u8) -> Result<usize, Unreadable> {
         match self.next(at)? {
@@ -63,10 +64,11 @@ impl<'a> Passed<'a> {
         }
     }
 
-    /// Whether a comma comes next, and not this end; and the place behind it.
+    /// The position behind the next byte, and whether that byte is a comma. If it is not, it must
+    /// be `end`.
     ///
     /// # Errors
-    /// The text ends, or it has not passed.
+    /// [`Unreadable`] if neither comes next, or the text ends.
     #[inline]
     pub fn comma_or(self, end: u8, at: usize) -> Result<(usize, bool), Unreadable> {
         match self.next(at)? {
@@ -76,10 +78,10 @@ impl<'a> Passed<'a> {
         }
     }
 
-    /// The place behind a string whose text begins here, and whether that holds escapes.
+    /// The position behind a string whose text begins at `at`, and whether the string has escapes.
     ///
     /// # Errors
-    /// The text ends, or it has not passed.
+    /// [`Unreadable`] if the text ends.
     #[inline]
     pub fn string(self, mut at: usize) -> Result<(usize, bool), Unreadable> {
         let mut escaped = false;
@@ -99,7 +101,7 @@ impl<'a> Passed<'a> {
     /// Skips a value.
     ///
     /// # Errors
-    /// The text ends, or it has not passed.
+    /// [`Unreadable`] if the text ends.
     #[inline]
     pub fn value(self, at: usize) -> Result<Skipped, Unreadable> {
         match self.next(at)? {
@@ -110,7 +112,7 @@ impl<'a> Passed<'a> {
         }
     }
 
-    /// Skips a container whose first element begins here.
+    /// Skips a container whose first element begins at `at`.
     fn container(self, mut at: usize) -> Result<Skipped, Unreadable> {
         let mut depth = 1_usize;
         let mut has_words = false;
@@ -132,7 +134,8 @@ impl<'a> Passed<'a> {
         Ok(Skipped { end: at, has_words })
     }
 
-    /// Skips a number or a word. An upper-case letter in it is `NaN`, `Infinity`, or an exponent.
+    /// Skips a number or a word. A capital letter in it belongs to `NaN`, `Infinity`, or an
+    /// exponent.
     #[inline]
     fn scalar(self, mut at: usize) -> Skipped {
         let mut has_words = false;
@@ -147,17 +150,17 @@ impl<'a> Passed<'a> {
     }
 }
 
-/// A string that is expected in some place of a text, as it is spelled there, with its quotes.
+/// A string that probably comes next in a text, in its JSON encoding with quotes.
 pub struct Expected {
     quoted: Box<[u8]>,
-    /// Its first sixteen bytes as a number, and which bits of it count: nearly all strings that are
-    /// worth expecting are told by one comparison.
+    /// Its first sixteen bytes as a number, and a mask of the bits that count. One comparison
+    /// decides for nearly all strings.
     head: u128,
     mask: u128,
 }
 
 impl Expected {
-    /// To be met as it is spelled here, with its quotes.
+    /// Expects the string with this encoding, quotes included.
     #[must_use]
     pub fn new(quoted: &[u8]) -> Self {
         let mut head = [0; 16];
@@ -169,13 +172,13 @@ impl Expected {
         Self { quoted: quoted.into(), head, mask }
     }
 
-    /// How it is spelled, with its quotes.
+    /// Its encoding, quotes included.
     #[must_use]
     pub fn quoted(&self) -> &[u8] {
         &self.quoted
     }
 
-    /// Whether this text begins with it.
+    /// Whether `text` begins with this string.
     #[must_use]
     #[inline]
     pub fn begins(&self, text: &[u8]) -> bool {

@@ -1,11 +1,11 @@
-//! Where a value ends that is not JSON: by brackets and quotes alone, so that one broken record
-//! does not take its neighbours with it.
+//! Finds the end of a value that is not JSON by its brackets and quotes alone. So one broken record
+//! does not hide the records after it.
 
-/// The place of the comma or closing bracket that follows the value at `from`, if the brackets in
-/// between tell.
+/// The position of the comma or closing bracket that follows the value at `from`, or `None` if the
+/// brackets do not match.
 ///
-/// A closing bracket closes the nearest open one of its kind, so that a record with one bracket
-/// forgotten inside still ends where it does. Takes as long as the text is, whatever it holds.
+/// A closing bracket closes the nearest open bracket of its kind. So a record with one missing
+/// bracket inside still ends where it should. The time is linear in the length of the text.
 pub(super) fn end_of_value(bytes: &[u8], from: usize) -> Option<usize> {
     let mut open: Vec<u8> = Vec::new();
     let mut at = from;
@@ -26,7 +26,7 @@ pub(super) fn end_of_value(bytes: &[u8], from: usize) -> Option<usize> {
     }
 }
 
-/// The place of the quote that ends the string whose text begins at `from`.
+/// The position of the quote that ends the string whose text begins at `from`.
 fn end_of_string(bytes: &[u8], from: usize) -> Option<usize> {
     let mut at = from;
     loop {

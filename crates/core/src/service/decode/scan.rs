@@ -1,16 +1,17 @@
-//! The JSON grammar, as Python's `json.loads` understands it: RFC 8259 plus `NaN`, `Infinity`,
-//! `-Infinity` and escapes of lone surrogates, no control character in a string. Checks and moves
-//! on; builds nothing, allocates nothing, does not recurse. Knows nothing of contacts, and takes
-//! UTF-8 for granted: who calls checks that.
+//! The JSON grammar of Python's `json.loads`: RFC 8259 plus `NaN`, `Infinity`, `-Infinity` and
+//! escapes of single surrogates; control characters in strings are refused. It only checks: it
+//! builds nothing, allocates nothing and does not recurse. It knows nothing of contacts. The caller
+//! checks that the text is UTF-8.
 
 #![allow(clippy::inline_always)] // Measured: an eighth of the check. See `Cursor`.
 
 use super::super::limits::{MAX_DEPTH, MAX_DIGITS};
 use super::text::plain;
 
-/// Why a text is not JSON that we can read. Never quotes the text.
+/// Why a text is not JSON that we can read. It never contains the text.
 pub(super) type Fault = &'static str;
 
+/// The text ended inside a value. The decoder treats this as a reply that was cut off.
 pub(super) const ENDED: Fault = "it breaks off";
 const BAD_VALUE: Fault = "a value is not JSON";
 const BAD_NUMBER: Fault = "a number is not JSON";
@@ -22,32 +23,33 @@ const NO_COLON: Fault = "an object's key has no colon after it";
 const NO_COMMA: Fault = "a comma or a closing bracket is missing";
 const TOO_DEEP: Fault = "it is nested deeper than any real answer";
 
-/// A string's place between its quotes.
+/// The position of a string, without its quotes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Text {
     pub(super) from: usize,
     pub(super) to: usize,
-    /// Whether it holds escapes.
+    /// Whether the string has escapes.
     pub(super) escaped: bool,
 }
 
-/// A place in a text. Handed on by value, and all that is done often is inlined, so that it stays in
-/// registers: through memory, each step would wait for the one before.
+/// A position in a text. It is passed by value, and its frequent methods are inlined, so that it
+/// stays in registers. In memory, each step would have to wait for the step before.
 #[derive(Clone, Copy)]
 struct Cursor<'a> {
     bytes: &'a [u8],
     at: usize,
 }
 
-/// Reads one text from front to back.
+/// Reads a text from its beginning to its end.
 pub(super) struct Scanner<'a> {
     cursor: Cursor<'a>,
-    /// Of each open bracket, whether it is an object's. A field, so that it is not cleared anew for
-    /// each value.
+    /// For each open bracket, whether it is that of an object. It is a field, so that it is not
+    /// cleared again for each value.
     objects: [bool; MAX_DEPTH],
 }
 
 impl<'a> Scanner<'a> {
+    /// A scanner that begins at position `at`.
     pub(super) fn new(bytes: &'a [u8], at: usize) -> Self {
         Self { cursor: Cursor { bytes, at }, objects: [false; MAX_DEPTH] }
     }
@@ -60,33 +62,33 @@ impl<'a> Scanner<'a> {
         self.cursor.at = at;
     }
 
-    /// The next byte that is not white space; stays in front of it.
+    /// The next byte that is not white space. The position does not move behind it.
     pub(super) fn peek(&mut self) -> Option<u8> {
         self.cursor.peek()
     }
 
-    /// Moves behind the next byte if, after white space, it is this one.
+    /// Skips white space, and moves behind the next byte if it is `byte`. Returns whether it was.
     pub(super) fn take(&mut self, byte: u8) -> bool {
         self.cursor.take(byte)
     }
 
-    /// Moves behind an object's key and its colon.
+    /// Moves behind the key of an object and its colon.
     pub(super) fn key(&mut self) -> Result<Text, Fault> {
         self.cursor.key()
     }
 
-    /// Moves behind a string; stands behind its opening quote.
+    /// Moves behind a string. The position must be behind the opening quote.
     pub(super) fn string(&mut self) -> Result<Text, Fault> {
         self.cursor.string()
     }
 
-    /// Moves behind one whole value.
+    /// Moves behind a complete value.
     pub(super) fn value(&mut self) -> Result<(), Fault> {
         let mut cursor = self.cursor;
         let mut depth = 0_usize;
         let mut in_object = false;
         loop {
-            // In front of a value.
+            // At the start of a value.
             match cursor.peek() {
                 Some(b'"') => {
                     cursor.at += 1;
@@ -95,7 +97,7 @@ impl<'a> Scanner<'a> {
                 Some(open @ (b'{' | b'[')) => {
                     cursor.at += 1;
                     *self.objects.get_mut(depth).ok_or(TOO_DEEP)? = in_object;
-                    // Two after an opening bracket, of either kind, ASCII has the closing one.
+                    // In ASCII, each closing bracket is two after the opening one, for both kinds.
                     if !cursor.take(open + 2) {
                         depth += 1;
                         in_object = open == b'{';
@@ -114,7 +116,7 @@ impl<'a> Scanner<'a> {
                 Some(_) => return Err(BAD_VALUE),
                 None => return Err(ENDED),
             }
-            // Behind a value: close what it completes.
+            // At the end of a value: close the containers that it completes.
             loop {
                 if depth == 0 {
                     self.cursor = cursor;
@@ -146,7 +148,7 @@ impl Cursor<'_> {
     fn peek(&mut self) -> Option<u8> {
         loop {
             let byte = *self.bytes.get(self.at)?;
-            // Every byte of the grammar is above the space: one comparison in the usual case.
+            // All bytes of the grammar are above the space, so the usual case needs one comparison.
             if byte > b' ' || !matches!(byte, b' ' | b'\n' | b'\r' | b'\t') {
                 return Some(byte);
             }
@@ -199,6 +201,7 @@ impl Cursor<'_> {
         }
     }
 
+    /// Moves behind an escape. The position is behind its backslash.
     #[cold]
     fn escape(mut self) -> Result<Self, Fault> {
         match self.bytes.get(self.at + 1) {
@@ -216,6 +219,8 @@ impl Cursor<'_> {
         Ok(self)
     }
 
+    /// Moves behind a number, by the grammar of RFC 8259. Only a whole number is limited in its
+    /// digits.
     fn number(mut self) -> Result<Self, Fault> {
         if self.bytes.get(self.at) == Some(&b'-') {
             self.at += 1;
@@ -248,7 +253,7 @@ impl Cursor<'_> {
         if is_whole && whole > MAX_DIGITS { Err(LONG_NUMBER) } else { Ok(self) }
     }
 
-    /// Moves behind one digit or more, and says how many.
+    /// Moves behind one or more digits and returns how many there were.
     #[inline(always)]
     fn digits(&mut self) -> Result<usize, Fault> {
         let from = self.at;
@@ -258,6 +263,7 @@ impl Cursor<'_> {
         if self.at == from { Err(BAD_NUMBER) } else { Ok(self.at - from) }
     }
 
+    /// Moves behind `true`, `false`, `null`, or one of Python's words for numbers.
     #[inline(always)]
     fn word(mut self, word: &[u8]) -> Result<Self, Fault> {
         if self.bytes.get(self.at..).is_some_and(|rest| rest.starts_with(word)) {

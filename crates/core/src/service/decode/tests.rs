@@ -6,8 +6,8 @@ use serde_json::Value;
 use super::super::limits::{MAX_DEPTH, MAX_DIGITS};
 use super::*;
 
-/// The reply with these elements, and what became of it, in a form that is easy to compare:
-/// `(value, found | "null" | "!")` each, the count, whether there was trouble.
+/// A decoded reply in a form that is easy to compare: each contact as `(value, found | "null" | "!")`, the
+/// count, and whether there was trouble.
 type Seen = (Vec<(Option<String>, String)>, Option<i64>, bool);
 
 fn seen(body: &[u8]) -> Seen {
@@ -39,7 +39,7 @@ fn around(middle: &str) -> Vec<u8> {
     format!(r#"{{"contacts":[{first},{middle},{last}],"records_enriched":2}}"#).into_bytes()
 }
 
-/// What the middle one of three came to; the other two must be whole.
+/// The result of the middle contact of three. The other two must be read correctly.
 fn middle(text: &str) -> (Option<String>, String) {
     let (contacts, count, trouble) = seen(&around(text));
     assert_eq!((contacts.len(), count, trouble), (3, Some(2), false), "{text}");
@@ -51,7 +51,7 @@ fn with_record(record: &str) -> (Option<String>, String) {
     middle(&format!(r#"{{"enriched_contact":{record},"value":"m"}}"#))
 }
 
-/// Whether the scanner takes this text for one whole JSON value.
+/// Whether the scanner accepts this text as one complete JSON value.
 fn accepts(text: &[u8]) -> bool {
     let mut scanner = Scanner::new(text, 0);
     std::str::from_utf8(text).is_ok() && scanner.value().is_ok() && scanner.peek().is_none()
@@ -207,7 +207,7 @@ fn contacts_before_a_break_are_delivered() {
         let (contacts, _, trouble) = seen(&body[..cut]);
         assert!(trouble);
         assert_eq!(contacts, whole[..contacts.len()]);
-        // Each contact is there as soon as its last byte is.
+        // A contact is found as soon as its last byte has arrived.
         let closed = String::from_utf8_lossy(&body[..cut]).matches(r#""value":""#).count();
         assert!(contacts.len() + 1 >= closed);
     }
@@ -318,7 +318,7 @@ proptest! {
         prop_assert!(accepts(&text.unwrap()));
     }
 
-    /// Texts that are nearly JSON: serde_json agrees, but for what only Python takes.
+    /// Texts that are nearly JSON: serde_json judges them in the same way, except for what only Python accepts.
     #[test]
     fn judges_as_serde_does(text in r#"(([\[\]{},:]|"[a\\"]{0,3}"|"\\\\[ubntx"]0?0?4?1?"|-?[0-9.eE+-]{0,4}|null|tru|true|false| |\n|\t){0,12})"#) {
         let serde = serde_json::from_str::<Value>(&text);
@@ -333,8 +333,8 @@ proptest! {
         seen(&bytes);
     }
 
-    /// A reply with one byte changed gives no record that it did not hold, and no pair of value and
-    /// record that did not stand together.
+    /// If one byte of a reply is changed, no contact is found that was not in it, and no contact is
+    /// found with another value than its own.
     #[test]
     fn one_changed_byte_mixes_nothing_up(place in any::<prop::sample::Index>(), byte in prop_oneof![0..b'0', b':'..]) {
         let contacts: Vec<String> =

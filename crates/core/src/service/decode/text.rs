@@ -1,10 +1,10 @@
-//! JSON strings: where their plain text ends, and what they say.
+//! JSON strings: where a run of plain text ends, and what an escaped string means.
 
 use std::borrow::Cow;
 
-/// The text between the quotes of a string that the scanner has passed; `None` where it is not
-/// UTF-8. A lone surrogate, which no Rust string can hold, becomes U+FFFD: it equals nothing that
-/// was ever sent.
+/// The text of a string that the scanner has accepted, given the bytes between its quotes. `None`
+/// if it is not UTF-8. A single surrogate, which a Rust string cannot contain, becomes U+FFFD; no
+/// text that was sent equals it.
 pub(super) fn read(raw: &[u8], escaped: bool) -> Option<Cow<'_, str>> {
     let text = std::str::from_utf8(raw).ok()?;
     if !escaped {
@@ -17,10 +17,17 @@ pub(super) fn read(raw: &[u8], escaped: bool) -> Option<Cow<'_, str>> {
     }))
 }
 
-/// What the text between a string's quotes says, in UTF-8; a lone surrogate, which UTF-8 proper
-/// cannot spell, as the three bytes that it would be (WTF-8, Python's `surrogatepass`).
+/// The text of a string in UTF-8, given the bytes between its quotes. A single surrogate, which
+/// UTF-8 cannot encode, becomes three bytes as in WTF-8 (Python's `surrogatepass`).
 ///
-/// Of a text that the scanner has not passed, it makes something or other.
+/// The scanner must have accepted the string. For other bytes, the result is meaningless.
+///
+/// ```
+/// use exactbuyer_core::service::decode::text::unescape;
+///
+/// assert_eq!(unescape(br"Jos\u00e9"), "José".as_bytes());
+/// assert_eq!(unescape(br"\ud800"), b"\xed\xa0\x80"); // a single surrogate
+/// ```
 #[must_use]
 pub fn unescape(raw: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(raw.len());
@@ -55,36 +62,45 @@ pub fn unescape(raw: &[u8]) -> Vec<u8> {
     out
 }
 
-/// The four hexadecimal digits in front, and what is behind them.
+/// The value of the four hexadecimal digits at the start, and the text behind them.
 fn unit(text: &[u8]) -> (u32, &[u8]) {
     let (digits, behind) = text.split_at_checked(4).unwrap_or((text, &[]));
     let digits = std::str::from_utf8(digits).unwrap_or_default();
     (u32::from_str_radix(digits, 16).unwrap_or(0xfffd), behind)
 }
 
+/// Whether two code units are a surrogate pair.
 const fn is_pair(high: u32, low: u32) -> bool {
     matches!(high, 0xd800..=0xdbff) && matches!(low, 0xdc00..=0xdfff)
 }
 
+/// The code point of a surrogate pair.
 const fn join(high: u32, low: u32) -> u32 {
     0x1_0000 + ((high - 0xd800) << 10) + (low - 0xdc00)
 }
 
+/// Appends a code point in UTF-8, or a single surrogate in the same pattern.
 fn push(out: &mut Vec<u8>, said: u32) {
     if let Some(said) = char::from_u32(said) {
         out.extend_from_slice(said.encode_utf8(&mut [0; 4]).as_bytes());
     } else {
-        // A surrogate, so 0xd800 to 0xdfff: three bytes, as UTF-8 spells its neighbours.
+        // A surrogate, so 0xd800 to 0xdfff: three bytes, as in UTF-8's pattern for its neighbours.
         let [_, _, high, low] = said.to_be_bytes();
         out.extend_from_slice(&[0xe0 | high >> 4, 0x80 | (high & 0x0f) << 2 | low >> 6, 0x80 | low & 0x3f]);
     }
 }
 
-/// How many bytes come before the first that ends a run of plain text: a quote, a backslash, a
+/// The number of bytes before the end of a run of plain text: before a quote, a backslash, a
 /// control character, or the end.
 ///
-/// Eight bytes at a time in one machine word: vendors' strings are short, and this needs neither
-/// `unsafe` nor a particular processor.
+/// It reads eight bytes at a time as one machine word. Strings in replies are short, and this needs
+/// neither `unsafe` nor a particular processor.
+///
+/// ```
+/// use exactbuyer_core::service::decode::text::plain;
+///
+/// assert_eq!(plain(br#"Ana Lopez", "title": "CTO""#), 9);
+/// ```
 #[inline(always)]
 #[must_use]
 pub fn plain(text: &[u8]) -> usize {
@@ -96,8 +112,8 @@ pub fn plain(text: &[u8]) -> usize {
         let word = u64::from_le_bytes(*block);
         let quote = word ^ (ONES * u64::from(b'"'));
         let backslash = word ^ (ONES * u64::from(b'\\'));
-        // The high bit of each byte that was below what is subtracted. A borrow can set it wrongly
-        // only above the first byte that is right, and the first is all that is asked for.
+        // The high bit is set for each byte that is below the subtracted one. A borrow can set a
+        // wrong bit only above the first correct one, and only the first is used.
         let stops = ((quote.wrapping_sub(ONES) & !quote)
             | (backslash.wrapping_sub(ONES) & !backslash)
             | (word.wrapping_sub(ONES * 0x20) & !word))

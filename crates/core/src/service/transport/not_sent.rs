@@ -1,5 +1,5 @@
-//! Why a request was not sent, and what the person can do about it. Holds no address and no text of another
-//! library: either could contain a user name or a password.
+//! Why a request was not sent, and what the user can do about it. It contains no address and no
+//! text of another library, because either could contain a user name or a password.
 
 use std::fmt;
 
@@ -54,11 +54,11 @@ pub enum ProxyFailure {
     Connect,
     /// TLS with the proxy itself failed.
     Tls(TlsFailure),
-    /// It asks for a user name and a password (407), and none are set.
+    /// The proxy asks for a user name and a password (407), and none are set.
     LoginMissing,
-    /// It refused the user name and the password (407).
+    /// The proxy refused the user name and the password (407).
     LoginWrong,
-    /// It did not open a connection to the service.
+    /// The proxy did not open a connection to the service.
     Denied,
 }
 
@@ -74,14 +74,14 @@ pub enum ProxySource {
 }
 
 impl NotSent {
-    /// Whether the next attempt would end in the same way, because a setting has to be changed first.
+    /// Whether another attempt would fail in the same way until a setting is changed.
     #[must_use]
     pub const fn is_final(self) -> bool {
         matches!(self, Self::Proxy(ProxyFailure::LoginMissing | ProxyFailure::LoginWrong, _))
     }
 }
 
-/// What happened, and what to do.
+/// One phrase: what happened, and what to do.
 impl fmt::Display for NotSent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -105,7 +105,8 @@ impl fmt::Display for NotSent {
 }
 
 impl TlsFailure {
-    /// `peer` is the one at the other end, and `setting` says where its address is configured.
+    /// `peer` names the other side of the connection; `setting` says where its address is
+    /// configured.
     fn describe(self, f: &mut fmt::Formatter<'_>, peer: &str, setting: impl fmt::Display) -> fmt::Result {
         match self {
             Self::UnknownIssuer => write!(
