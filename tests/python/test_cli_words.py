@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 
 def said_anywhere() -> str:
     """All texts of the package, each in one piece."""
-    rust = [path.read_text() for path in sorted((ROOT / "src").rglob("*.rs"))]
+    rust = [path.read_text() for path in sorted((ROOT / "crates").rglob("*.rs"))]
     paths = sorted((ROOT / "python" / "exactbuyer").rglob("*.py"))
     python = [path.read_text() for path in paths if "cli" not in path.parts]
     assert len(rust) > 50

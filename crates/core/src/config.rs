@@ -139,3 +139,30 @@ fn optional_seconds<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duratio
 fn tags<'de, D: Deserializer<'de>>(from: D) -> Result<Tags, D::Error> {
     Ok(BTreeMap::deserialize(from)?.into_iter().collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_are_read_under_their_names_and_the_others_keep_their_defaults() {
+        let text = r#"{"grace_s": 1.5, "max_age_s": 2, "miss_max_age_s": null, "per": "day", "tags": {"team": "a"}}"#;
+        let read = serde_json::from_str::<Config>(text).ok();
+        let read =
+            read.as_ref().map(|c| (c.grace, c.max_age, c.miss_max_age, c.per, &*c.tags, c.max_retries));
+        let (team, a) = ("team".into(), "a".into());
+        let grace = Duration::from_millis(1_500);
+        let max_age = Some(Duration::from_secs(2));
+        assert_eq!(
+            read,
+            Some((grace, max_age, None, Per::Day, &[(team, a)][..], Config::default().max_retries))
+        );
+    }
+
+    #[test]
+    fn a_duration_is_not_negative() {
+        for text in [r#"{"grace_s": -1}"#, r#"{"max_age_s": -1}"#, r#"{"grace_s": 1e30}"#] {
+            assert!(serde_json::from_str::<Config>(text).is_err(), "{text}");
+        }
+    }
+}
