@@ -39,6 +39,7 @@ __all__ = [
     "disk_trouble",
     "error_classes",
     "json_lines",
+    "message_terms",
     "migrate_store",
     "sandbox_faults",
     "service_of",
@@ -54,6 +55,9 @@ def _make_rows(outcomes: list[tuple[Any, bytes | None, int]]) -> list[dict[str, 
 
 def _promote() -> None:
     """Counts what is alive among the cyclic collector's old objects: for tests."""
+
+def message_terms() -> list[str]:
+    """The names of all settings and advices that a message of the core can have."""
 
 def error_classes() -> list[str]:
     """The name of the class in `exactbuyer.exceptions` for each kind of error of the core."""
@@ -133,7 +137,13 @@ class Table:
     """
 
     def __new__(
-        cls, columns: list[tuple[str, str, Any]], *, prefix: str, by: list[str], large_text: bool = False
+        cls,
+        columns: list[tuple[str, str, Any]],
+        *,
+        prefix: str,
+        by: list[str],
+        words: Mapping[str, str],
+        large_text: bool = False,
     ) -> Table: ...
     def names(self) -> list[str]:
         """The names of the columns, in order."""
@@ -371,8 +381,8 @@ class Run:
     def problems(self) -> list[tuple[int, str, str]]:
         """Row, status and reason of each row handed out that is open, invalid or rejected; by row."""
 
-    def troubles(self) -> list[tuple[str, str, int | None]]:
-        """Class name, message and HTTP status of what the run met, worst first."""
+    def troubles(self) -> list[tuple[str, str, int | None, bool]]:
+        """What the run met, worst first: class name, message, HTTP status, and whether a setting has to change."""
 
     def progress(self) -> dict[str, Any]:
         """Where it stands, by the names of :class:`exactbuyer.Progress`."""

@@ -32,6 +32,11 @@ class _WithResults(BaseException):
         self.receipt = receipt
 
     @property
+    def message(self) -> str:
+        """Its text, as `str()` gives it."""
+        return self.args[0]
+
+    @property
     def table(self) -> Any:
         """For `enrich_table`: the table, with every row in its place; `None` for other calls."""
         return getattr(self.results, "table", None)

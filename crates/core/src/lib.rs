@@ -16,7 +16,7 @@
 //! | [`service`] | everything that knows the service: limits, encoding, decoding, the [`Transport`] trait |
 //! | [`store`] | the [`Store`] trait: what was asked and paid |
 //!
-//! [`config`], [`error`] and [`secret`] are what all of them may name.
+//! [`config`], [`error`], [`message`] and [`secret`] are what all of them may name.
 //!
 //! [`Transport`]: service::transport::Transport
 //! [`Store`]: store::Store
@@ -28,6 +28,7 @@ pub mod concurrency;
 pub mod config;
 pub mod error;
 pub mod identifier;
+pub mod message;
 pub mod pace;
 pub mod plan;
 pub mod policy;

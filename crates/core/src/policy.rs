@@ -4,6 +4,8 @@
 use std::time::Duration;
 
 use crate::error::{Error, ErrorKind};
+use crate::message;
+use crate::message::{Advice, Message, Setting};
 use crate::service::transport::{Failure, Reply};
 
 /// A pause longer than this ends the run instead of sleeping through it.
@@ -56,7 +58,7 @@ pub fn judge(outcome: &Result<Reply, Failure>, took: Duration) -> Verdict {
         Err(Failure::NotSent(why)) => {
             let trouble = Error::new(
                 ErrorKind::Transport,
-                format!("nothing was sent, and nothing charged: {why}. Then run this again"),
+                message!["nothing was sent, and nothing charged: ", why.message(), ". Then run this again"],
             );
             if why.is_final() {
                 return Verdict::Fatal(trouble.with_status(PROXY_LOGIN));
@@ -69,7 +71,7 @@ pub fn judge(outcome: &Result<Reply, Failure>, took: Duration) -> Verdict {
 }
 
 fn judge_reply(reply: &Reply, took: Duration) -> Verdict {
-    let fatal = |kind, text: &str| Verdict::Fatal(Error::new(kind, text).with_status(reply.status));
+    let fatal = |kind, text: Message| Verdict::Fatal(Error::new(kind, text).with_status(reply.status));
     match reply.status {
         200..=299 => Verdict::Answered,
         429 => Verdict::Paused(reply.retry_after),
@@ -90,24 +92,32 @@ fn judge_reply(reply: &Reply, took: Duration) -> Verdict {
         413 => Verdict::TooLarge,
         401 => fatal(
             ErrorKind::Authentication,
-            "the service refused the API key (401): check EXACTBUYER_API_KEY or api_key=",
+            message!["the service refused the API key (401): check EXACTBUYER_API_KEY or ", Setting::ApiKey],
         ),
         403 => fatal(
             ErrorKind::InsufficientCredits,
-            "the account has too few credits (403): buy more, and ask again for the rows that are not_sent",
+            message!["the account has too few credits (403): buy more, and ", Advice::AskAgain],
         ),
-        404 => fatal(ErrorKind::Api, "there is no such address (404): check base_url"),
+        404 => fatal(ErrorKind::Api, message!["there is no such address (404): check ", Setting::BaseUrl]),
         300..=399 => fatal(
             ErrorKind::Api,
-            &format!(
-                "the service redirects elsewhere ({}): redirects are never followed, as they would carry the key; \
-                 set base_url to the final address",
-                reply.status
-            ),
+            message![
+                format!(
+                    "the service redirects elsewhere ({}): redirects are never followed, as they would carry the \
+                     key; set ",
+                    reply.status
+                ),
+                Setting::BaseUrl,
+                " to the final address",
+            ],
         ),
         402..=499 => fatal(
             ErrorKind::Api,
-            &format!("the service refused the request ({}): check base_url and the settings", reply.status),
+            message![
+                format!("the service refused the request ({}): check ", reply.status),
+                Setting::BaseUrl,
+                " and the other settings",
+            ],
         ),
         status => {
             Verdict::Unknown { reason: format!("the service answered {status}"), congested: status >= 500 }

@@ -77,6 +77,9 @@ impl fmt::Display for Reason {
     }
 }
 
+/// Why a run that somebody stopped has rows that were not sent.
+pub const STOPPED_BY_CALLER: &str = "stopped before the end, by Ctrl-C, close() or cancelling";
+
 /// Where an answer came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Source {
@@ -184,6 +187,12 @@ pub struct Inherited {
 }
 
 impl Receipt {
+    /// Whether somebody stopped the run, so that nothing needs to be corrected.
+    #[must_use]
+    pub fn is_stopped_by_caller(&self) -> bool {
+        self.stopped.as_deref() == Some(STOPPED_BY_CALLER)
+    }
+
     /// Rows of this status.
     #[must_use]
     pub fn count(&self, status: Status) -> u64 {

@@ -9,12 +9,12 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use exactbuyer_core::error::Error;
 use exactbuyer_core::plan::Row;
-use exactbuyer_core::results::{Receipt, RowOutcome};
+use exactbuyer_core::results::{Receipt, RowOutcome, STOPPED_BY_CALLER};
 
 use super::runner::Event;
 
 /// Why a run that somebody stopped has rows that were not sent.
-pub(super) const STOPPED: &str = "stopped before the end, by Ctrl-C, close() or cancelling";
+pub(super) const STOPPED: &str = STOPPED_BY_CALLER;
 
 /// Where a run stands, for whoever watches it.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]

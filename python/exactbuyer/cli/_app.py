@@ -228,7 +228,7 @@ def run(arguments: list[str]) -> int:
     except CommandError as stop:
         return _report(stop.exit_code, str(stop), as_json=as_json)
     except ExactBuyerError as error:
-        return _report(exit_code_of_error(type(error).__name__), in_options(str(error)), as_json=as_json)
+        return _report(exit_code_of_error(type(error).__name__), in_options(error.message), as_json=as_json)
     except (KeyboardInterrupt, click.Abort) as interrupt:
         exit_code = ExitCode.TERMINATED if isinstance(interrupt, Terminated) else ExitCode.INTERRUPTED
         return _report(exit_code, "stopped; nothing was sent", as_json=as_json)

@@ -15,12 +15,12 @@ from exactbuyer.enricher import BulkEnricher
 from exactbuyer.exceptions import StoreError
 from exactbuyer.field_types import FieldType
 from exactbuyer.report.wording import count
-from exactbuyer.store import Store
+from exactbuyer.store import Info, Store
 from exactbuyer.store import migrate as migrate_file
 
 from ._console import Console, json_line, print_data, print_message
 from ._options import days
-from ._words import in_options
+from ._words import WORDS
 from .exit_codes import CommandError, ExitCode, FileError, UsageError
 
 
@@ -226,8 +226,8 @@ def _read_whom(whom: str) -> str:
 
 
 def _print_answer(answer: object) -> int:
-    """Prints what the store answered, in the words of the command line."""
-    return _print([in_options(str(answer))])
+    """Prints what the store answered."""
+    return _print([answer.as_text(words=WORDS) if isinstance(answer, Info) else str(answer)])
 
 
 def _print(lines: Iterable[str]) -> int:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from exactbuyer.exceptions import ConfigError
+from exactbuyer.report.message import about
 
 from ._checks import check_text
 
@@ -45,8 +46,11 @@ def is_address(place: object) -> bool:
 def refuse_address(name: str) -> ConfigError:
     """The error to raise if an address was given instead of a path."""
     return ConfigError(
-        f"{name} is the path of a file, such as 'people.db': a URL or the address of a database is not "
-        f"supported, and nothing was made"
+        about(
+            name,
+            "must be the path of a file, such as 'people.db': a URL or the address of a database is not supported, "
+            "and nothing was made",
+        )
     )
 
 
@@ -68,7 +72,7 @@ def file_at(name: str, place: Hidden) -> Path:
     except TypeError:
         text = None
     if not isinstance(text, str) or not text.strip():
-        raise ConfigError(f"{name} is the path of a file, such as 'people.db'")
+        raise ConfigError(about(name, "must be the path of a file, such as 'people.db'"))
     check_path(name, text)
     return Path(text)
 
@@ -81,6 +85,10 @@ def check_path(name: str, path: str) -> None:
     """
     check_text(name, path)
     if any(letter < " " for letter in path):
-        raise ConfigError(f"{name} is a path that holds a line break or another control character")
+        raise ConfigError(
+            about(name, "holds a line break or another control character, which no path can have")
+        )
     if len(path) > MOST_LETTERS:
-        raise ConfigError(f"{name} is a path of {len(path):,} letters: it can have {MOST_LETTERS:,}")
+        raise ConfigError(
+            about(name, f"is a path of {len(path):,} characters: at most {MOST_LETTERS:,} are possible")
+        )

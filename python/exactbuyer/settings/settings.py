@@ -20,6 +20,7 @@ from typing import Any, Literal, TypeAlias, cast
 from exactbuyer._core import service_of
 from exactbuyer.exceptions import ConfigError
 from exactbuyer.field_types import RequiredField, check_required_fields
+from exactbuyer.report.message import Term, about
 from exactbuyer.report.wording import as_given
 
 from ._auto_store import auto_path
@@ -179,7 +180,10 @@ def _whole(given: Mapping[str, Any], name: str, least: int, most: int, why: str)
     number = whole_number(given[name], least, most)
     if number is None:
         raise ConfigError(
-            f"{name} is a whole number from {least:,} to {most:,} ({why}); not {as_given(given[name])}"
+            about(
+                name,
+                f"must be a whole number from {least:,} to {most:,} ({why}); got {as_given(given[name])}",
+            )
         )
     return number
 
@@ -187,8 +191,9 @@ def _whole(given: Mapping[str, Any], name: str, least: int, most: int, why: str)
 def _seconds(given: Mapping[str, Any], name: str, least: float, most: float, why: str) -> float:
     value = given[name]
     refusal = ConfigError(
-        f"{name} is a timedelta or a number of seconds from {least:,} to {most:,} ({why}); "
-        f"not {as_given(value)}"
+        about(
+            name, "must be ", Term("seconds"), f" from {least:,} to {most:,} ({why}); got {as_given(value)}"
+        )
     )
     if isinstance(value, timedelta):
         seconds = value.total_seconds()
@@ -213,7 +218,9 @@ def _age(given: Mapping[str, Any], name: str) -> float | None:
 def _one_of(given: Mapping[str, Any], name: str, allowed: tuple[str, ...]) -> str:
     value = given[name]
     if not isinstance(value, str) or value not in allowed:
-        raise ConfigError(f"{name} is {' or '.join(map(repr, allowed))}; not {as_given(value, allowed)}")
+        raise ConfigError(
+            about(name, f"must be {' or '.join(map(repr, allowed))}; got {as_given(value, allowed)}")
+        )
     return value
 
 
@@ -223,28 +230,33 @@ def _region(value: object) -> str | None:
     if isinstance(value, str):
         return value.strip().upper()
     raise ConfigError(
-        f"default_region is a country's two letters, as in 'US', or None to refuse numbers without "
-        f"a country code; not {as_given(value)}"
+        about(
+            "default_region",
+            "must be a two-letter country code such as 'US', or None to refuse numbers without a country code; "
+            f"got {as_given(value)}",
+        )
     )
 
 
 def _na_values(value: object) -> tuple[str, ...]:
     if isinstance(value, str) or not isinstance(value, Iterable):
         raise ConfigError(
-            "na_values is a list of strings that count as missing, as in na_values=['n/a', '-']"
+            about("na_values", "must be a list of strings that count as missing, as in ['n/a', '-']")
         )
     texts = tuple(cast("Iterable[object]", value))
     if not all(isinstance(text, str) for text in texts):
-        raise ConfigError("na_values is a list of strings that count as missing; one of them is no string")
+        raise ConfigError(
+            about("na_values", "must be a list of strings that count as missing; one of them is not a string")
+        )
     return cast("tuple[str, ...]", texts)
 
 
 def _base_url(hidden: Hidden) -> str:
     """The URL, checked. Until then it may hold a password, and no frame may show it."""
     if not hidden.is_text():
-        raise ConfigError(f"base_url is a URL such as {BASE_URL!r}")
+        raise ConfigError(about("base_url", f"must be a URL such as {BASE_URL!r}"))
     if is_torn(cast("str", hidden.expose())):
-        raise ConfigError("base_url holds half a character or a NUL: write it anew")
+        raise ConfigError(about("base_url", "holds half a character or a NUL: write it anew"))
     # The core reads it as the network will, and says what is wrong with it.
     service_of(cast("str", hidden.expose()))
     return cast("str", hidden.expose()).rstrip("/")
@@ -261,7 +273,7 @@ def store_path(value: object, base_url: str) -> str | None:
         return auto_path(service)
     if is_address(value):
         raise refuse_address("store")
-    wrong = f"store is 'auto', a path, or None to keep nothing; not {type(value).__name__}"
+    wrong = about("store", f"must be 'auto', a path, or None to keep nothing; got a {type(value).__name__}")
     try:
         path = cast("object", os.fspath(cast("Any", value)))
     except TypeError:
@@ -269,7 +281,9 @@ def store_path(value: object, base_url: str) -> str | None:
     if not isinstance(path, str):
         raise ConfigError(wrong)
     if not path.strip():
-        raise ConfigError("store is 'auto', a path, or None to keep nothing; not an empty text")
+        raise ConfigError(
+            about("store", "must be 'auto', a path, or None to keep nothing; got an empty text")
+        )
     check_path("store", path)
     return os.path.abspath(os.path.expanduser(path))  # noqa: PTH100, PTH111 - links stay links
 
@@ -291,15 +305,18 @@ def _path(given: Mapping[str, Any], name: str, what: str) -> str | None:
     if isinstance(path, str):
         check_path(name, path)
         return path
-    raise ConfigError(f"{name} is the path of {what}; not {as_given(given[name])}")
+    raise ConfigError(about(name, f"must be the path of {what}; got {as_given(given[name])}"))
 
 
 def _credit_price(value: Any) -> tuple[Decimal, str] | None:
     if value is None:
         return None
     refusal = ConfigError(
-        f"credit_price is what one credit costs, and its currency, as in credit_price=(0.05, 'EUR'): a "
-        f"number from 0 to {MOST_PRICE:,} and a short text; not {as_given(value)}"
+        about(
+            "credit_price",
+            f"must be the price of one credit, from 0 to {MOST_PRICE:,}, and its currency, as in ",
+            Term("price_example"),
+        )
     )
     try:
         each, currency = value
@@ -328,4 +345,4 @@ def _tags(value: Any) -> Mapping[str, str] | None:
     if all(isinstance(part, str) for pair in tags.items() for part in pair):
         check_text("tags", *chain.from_iterable(tags.items()))
         return tags
-    raise ConfigError("tags is a mapping of strings to strings, as in tags={'project': 'spring'}")
+    raise ConfigError(about("tags", "must be a mapping from strings to strings, as in {'project': 'spring'}"))

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from exactbuyer.exceptions import ConfigError
+from exactbuyer.report.message import about
 from exactbuyer.report.wording import as_given, nearest
 from exactbuyer.settings._checks import whole_number
 
@@ -15,7 +16,7 @@ _DATES = ("day", "month", "year")
 def check_whole(name: str, number: int) -> None:
     """Refuses a number that the store cannot hold."""
     if whole_number(number, 0, 2**63 - 1) is None:
-        raise ConfigError(f"{name} is a whole number from 0; not {as_given(number)}")
+        raise ConfigError(about(name, f"must be a whole number from 0; got {as_given(number)}"))
 
 
 def check_parts(names: list[str], rows: list[dict[str, Any]]) -> None:
@@ -27,7 +28,10 @@ def check_parts(names: list[str], rows: list[dict[str, Any]]) -> None:
         near = nearest(_DATES, name)
         meant = f": did you mean {near!r}? It" if near is not None else "; it"
         raise ConfigError(
-            f"by names a tag that no request has{meant} may be 'day', 'month', 'year' or a tag that one has"
+            about(
+                "by",
+                f"names a tag that no request has{meant} may be 'day', 'month', 'year' or a tag that one has",
+            )
         )
 
 
@@ -37,4 +41,4 @@ def moment(older_than: object) -> datetime:
         return datetime.now(timezone.utc) - older_than
     if isinstance(older_than, datetime) and older_than.tzinfo is not None:
         return older_than
-    raise ConfigError("older_than is a timedelta, or a datetime with its time zone")
+    raise ConfigError(about("older_than", "must be a timedelta, or a datetime with its time zone"))

@@ -9,6 +9,8 @@ use hashbrown::HashMap;
 
 use exactbuyer_core::error::{Error, ErrorKind};
 use exactbuyer_core::identifier::reading::{Reader, RowRegion};
+use exactbuyer_core::message;
+use exactbuyer_core::message::Setting;
 
 /// There are fewer countries; a column with more names than this holds something else.
 const MOST_NAMES: usize = 1_024;
@@ -139,10 +141,10 @@ impl<'a> RegionReader<'a> {
 fn wrong_type(column: &str, array: &dyn Array) -> Error {
     Error::new(
         ErrorKind::Config,
-        format!(
-            "column {column:?} is of type {}, which cannot hold regions: region names a column of text with \
-             ISO 3166 codes or names of countries",
-            array.data_type()
-        ),
+        message![
+            format!("column {column:?} is of type {}, which cannot hold regions: ", array.data_type()),
+            Setting::Region,
+            " names a column of text with ISO 3166 codes or names of countries",
+        ],
     )
 }

@@ -9,6 +9,7 @@ use pyo3::exceptions::PyIndexError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 
+use crate::errors;
 use crate::objects::Decoder;
 use exactbuyer_core::identifier::Invalid;
 use exactbuyer_core::results::{Reason, RowOutcome, Status};
@@ -149,7 +150,7 @@ impl Assembly {
         let told = PyList::empty(py);
         for problem in problems {
             let status = PyString::intern(py, problem.status.as_str());
-            told.append((problem.row, status, texts.of(py, problem.reason.as_ref())))?;
+            told.append((problem.row, status, texts.of(py, problem.reason.as_ref())?))?;
         }
         Ok(told)
     }
@@ -189,23 +190,26 @@ impl Assembly {
 /// Each text once, however many rows share it.
 #[derive(Default)]
 struct Texts<'py> {
-    of_run: HashMap<*const u8, Bound<'py, PyString>>,
-    of_identifier: HashMap<Invalid, Bound<'py, PyString>>,
+    of_run: HashMap<*const u8, Bound<'py, PyAny>>,
+    of_identifier: HashMap<Invalid, Bound<'py, PyAny>>,
 }
 
 impl<'py> Texts<'py> {
-    fn of(&mut self, py: Python<'py>, reason: Option<&Reason>) -> Bound<'py, PyString> {
-        match reason {
-            None => PyString::intern(py, ""),
+    fn of(&mut self, py: Python<'py>, reason: Option<&Reason>) -> PyResult<Bound<'py, PyAny>> {
+        Ok(match reason {
+            None => PyString::intern(py, "").into_any(),
             // The text is alive as long as the problems are: its address stands for it.
             Some(Reason::Run(text)) => {
                 let address = Arc::as_ptr(text).cast();
-                self.of_run.entry(address).or_insert_with(|| PyString::new(py, text)).clone()
+                self.of_run.entry(address).or_insert_with(|| PyString::new(py, text).into_any()).clone()
             }
             Some(Reason::Invalid(why)) => {
-                let text = || PyString::new(py, &why.to_string());
-                self.of_identifier.entry(*why).or_insert_with(text).clone()
+                if let Some(known) = self.of_identifier.get(why) {
+                    return Ok(known.clone());
+                }
+                let text = errors::text(py, &why.message())?;
+                self.of_identifier.entry(*why).or_insert(text).clone()
             }
-        }
+        })
     }
 }

@@ -316,6 +316,7 @@ impl Run {
         told.set_item("inherited_since_ms", receipt.inherited.since_ms)?;
         told.set_item("elapsed_s", receipt.elapsed.as_secs_f64())?;
         told.set_item("stopped", receipt.stopped.as_deref())?;
+        told.set_item("stopped_by_caller", receipt.is_stopped_by_caller())?;
         told.set_item("notes", receipt.notes)?;
         Ok(told)
     }
@@ -324,12 +325,13 @@ impl Run {
         self.assembly(py).problems(py)
     }
 
-    fn troubles(&self) -> PyResult<Vec<(&'static str, String, Option<u16>)>> {
+    fn troubles<'py>(&self, py: Python<'py>) -> PyResult<Vec<Trouble<'py>>> {
         let troubles = self.live()?.run.troubles();
-        let told = troubles
-            .iter()
-            .map(|error| (errors::class_name(error.kind()), error.message().to_owned(), error.status()));
-        Ok(told.collect())
+        let told = troubles.iter().map(|error| {
+            let message = errors::text(py, error.message())?;
+            Ok((errors::class_name(error.kind()), message, error.status(), error.is_about_settings()))
+        });
+        told.collect()
     }
 
     fn progress<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
@@ -347,6 +349,9 @@ impl Run {
         Ok(told)
     }
 }
+
+/// Class name, message, HTTP status, and whether a setting has to change.
+type Trouble<'py> = (&'static str, Bound<'py, PyAny>, Option<u16>, bool);
 
 /// A wait given by Python; a day stands for anything longer.
 pub(crate) fn seconds(seconds: f64) -> PyResult<Duration> {

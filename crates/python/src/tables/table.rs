@@ -15,6 +15,7 @@ use crate::errors;
 use crate::tables::arrow::Batches;
 use exactbuyer_arrow::{Assembler, DEFAULT, FIXED, Kind, Layout, Path, Wanted};
 use exactbuyer_core::error::Error;
+use exactbuyer_core::message::Words;
 use exactbuyer_core::results::RowOutcome;
 
 /// A table under construction: what of it Python sees is the columns that are added.
@@ -28,12 +29,13 @@ pub(crate) struct Table {
 #[pymethods]
 impl Table {
     #[new]
-    #[pyo3(signature = (columns, *, prefix, by, large_text=false))]
+    #[pyo3(signature = (columns, *, prefix, by, words, large_text=false))]
     fn new(
         py: Python<'_>,
         columns: Vec<(String, String, Option<Bound<'_, PyAny>>)>,
         prefix: &str,
         by: Vec<String>,
+        words: Words,
         large_text: bool,
     ) -> PyResult<Self> {
         let wanted = columns.into_iter().map(|(name, path, kind)| {
@@ -41,7 +43,8 @@ impl Table {
             Ok(Wanted { name, path, kind: self::kind(py, kind.as_ref())? })
         });
         let wanted = wanted.collect::<PyResult<_>>()?;
-        let layout = Layout::new(prefix, wanted, by, large_text).map_err(|e| errors::exception(py, &e))?;
+        let layout =
+            Layout::new(prefix, wanted, by, words, large_text).map_err(|e| errors::exception(py, &e))?;
         let layout = Arc::new(layout);
         Ok(Self { assembler: Mutex::new(Assembler::new(layout.clone())), layout })
     }

@@ -1,0 +1,199 @@
+//! The text of an error or a reason, in parts: who shows it has their own words for settings and for what to do next.
+//! Everything else, such as a name or a number of the caller's, is shown as it is.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+macro_rules! terms {
+    ($(#[$about:meta])* $kind:ident: $($(#[$doc:meta])* $term:ident = $name:literal,)*) => {
+        $(#[$about])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum $kind {
+            $($(#[$doc])* $term,)*
+        }
+
+        impl $kind {
+            /// All of them, for the test that compares them with the words of each audience.
+            pub const ALL: &'static [Self] = &[$(Self::$term),*];
+
+            /// The name by which an audience finds its words.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$term => $name,)*
+                }
+            }
+        }
+    };
+}
+
+terms! {
+    /// A setting or an argument.
+    Setting:
+    /// The key.
+    ApiKey = "api_key",
+    /// The address of the service.
+    BaseUrl = "base_url",
+    /// How a request is encoded.
+    Body = "body",
+    /// The columns to look up.
+    By = "by",
+    /// Certificates to trust.
+    CaBundle = "ca_bundle",
+    /// The columns to add.
+    Columns = "columns",
+    /// Where phone numbers without a country code are from.
+    DefaultRegion = "default_region",
+    /// The limit on credits.
+    MaxCredits = "max_credits",
+    /// The limit on unknown lookups.
+    MaxInDoubt = "max_in_doubt",
+    /// The proxy.
+    Proxy = "proxy",
+    /// The column of regions.
+    Region = "region",
+    /// The limit on requests a minute.
+    RequestsPerMinute = "requests_per_minute",
+    /// Which fields a match must have.
+    RequiredFields = "required_fields",
+}
+
+terms! {
+    /// What to do next, where it depends on the audience how that is done.
+    Advice:
+    /// Allow an identifier to be sent that was purged or dropped.
+    Allow = "allow",
+    /// Ask again for the rows that were not sent.
+    AskAgain = "ask_again",
+    /// A type of Arrow may be given, too.
+    OrArrowType = "or_arrow_type",
+    /// Decide what becomes of the lookups in doubt.
+    ResolveDoubts = "resolve_doubts",
+    /// Look at the reasons of the rows.
+    SeeReasons = "see_reasons",
+    /// Give several values of one row in another form.
+    SeparateValues = "separate_values",
+    /// Keep nothing.
+    UseNoStore = "use_no_store",
+}
+
+/// A piece of a [`Message`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Part {
+    /// Shown as it is.
+    Text(Cow<'static, str>),
+    /// The audience's name of a setting.
+    Setting(Setting),
+    /// The audience's words for what to do next.
+    Advice(Advice),
+}
+
+/// One line for people, in parts. Never holds a key or a person's data.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Message(Vec<Part>);
+
+impl Message {
+    /// Its parts, in order.
+    #[must_use]
+    pub fn parts(&self) -> &[Part] {
+        &self.0
+    }
+
+    /// The same with more behind it.
+    #[must_use]
+    pub fn and(mut self, more: impl Into<Self>) -> Self {
+        self.0.append(&mut more.into().0);
+        self
+    }
+}
+
+/// The words of an audience: by the names of settings and advices.
+pub type Words = HashMap<String, String>;
+
+impl Message {
+    /// Its text in these words; what has none is called by its name.
+    #[must_use]
+    pub fn in_words(&self, words: &Words) -> String {
+        let word = |name: &'static str| words.get(name).map_or(name, String::as_str);
+        self.0
+            .iter()
+            .map(|part| match part {
+                Part::Text(text) => text,
+                Part::Setting(setting) => word(setting.name()),
+                Part::Advice(advice) => word(advice.name()),
+            })
+            .collect()
+    }
+}
+
+/// For logs and tests: settings and advices by their names.
+impl fmt::Display for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|part| match part {
+            Part::Text(text) => f.write_str(text),
+            Part::Setting(setting) => f.write_str(setting.name()),
+            Part::Advice(advice) => f.write_str(&advice.name().replace('_', " ")),
+        })
+    }
+}
+
+impl From<Part> for Message {
+    fn from(part: Part) -> Self {
+        Self(vec![part])
+    }
+}
+
+impl From<&'static str> for Message {
+    fn from(text: &'static str) -> Self {
+        Part::Text(text.into()).into()
+    }
+}
+
+impl From<String> for Message {
+    fn from(text: String) -> Self {
+        Part::Text(text.into()).into()
+    }
+}
+
+impl From<Setting> for Message {
+    fn from(setting: Setting) -> Self {
+        Part::Setting(setting).into()
+    }
+}
+
+impl From<Advice> for Message {
+    fn from(advice: Advice) -> Self {
+        Part::Advice(advice).into()
+    }
+}
+
+/// Its text, where something else than an error keeps it.
+impl From<&Message> for Arc<str> {
+    fn from(message: &Message) -> Self {
+        message.to_string().into()
+    }
+}
+
+/// A [`Message`] of texts, settings, advices and other messages, one behind the other.
+#[macro_export]
+macro_rules! message {
+    ($($part:expr),+ $(,)?) => {
+        $crate::message::Message::default()$(.and($part))+
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_named_differs_between_audiences() {
+        let inner = message!["see ", Setting::By];
+        let message =
+            message![Setting::Proxy, format!(" of {}", "proxy="), "; ", inner, ", ", Advice::AskAgain];
+        assert_eq!(message.to_string(), "proxy of proxy=; see by, ask again");
+        assert_eq!(message.parts().len(), 7);
+    }
+}
