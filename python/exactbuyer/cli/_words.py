@@ -62,7 +62,7 @@ WORDS: Mapping[str, str] = {
     "see_reasons": "see the column of reasons",
     "separate_values": "pass their separator, as in --split ';'",
     "separators": "a separator such as ';', or that of one column, as in 'emails=;'",
-    "unknown_and_resolve": "exactbuyer store unknown; then exactbuyer store resolve resend, or drop",
+    "unknown_and_resolve": "exactbuyer store unknown; then resolve resend, or drop",
     "use_no_store": "pass --store none to keep nothing",
     "use_store": "pass --store FILE",
 }
