@@ -119,8 +119,8 @@ STORE_BUGS = (
         "what is under way does not count against the ceiling",
         "many: the ceiling holds",
         CLAIM,
-        'connection.prepare_cached("UPDATE total SET in_doubt = in_doubt + ?1")?.execute([worst])?;',
-        'connection.prepare_cached("UPDATE total SET in_doubt = in_doubt + ?1")?.execute([worst / 2])?;',
+        'query::change(connection, "UPDATE total SET in_doubt = in_doubt + ?1", [worst])?;',
+        'query::change(connection, "UPDATE total SET in_doubt = in_doubt + ?1", [worst / 2])?;',
     ),
     Bug(
         "locks belong to the process: closing any descriptor of a file drops them",

@@ -11,7 +11,7 @@ use rusqlite::{Connection, OptionalExtension};
 use exactbuyer_core::store::{Availability, Outcome, Seen};
 
 use super::super::clock::{now_ms, utc};
-use super::super::file::{Fault, owners};
+use super::super::file::{Fault, owners, query};
 use super::super::key::Key;
 use super::super::process::RunState;
 use super::super::tables::{BlockCache, Fields, Tail, TailAnswer, barred, state, within};
@@ -292,9 +292,8 @@ pub(super) fn with_bodies(
                 in_doubt = if let Some(known) = doubts.get(&request) {
                     *known
                 } else {
-                    let of_request: i64 = connection
-                        .prepare_cached("SELECT in_doubt FROM request WHERE id = ?1")?
-                        .query_row([request], |row| row.get(0))?;
+                    let of_request: i64 =
+                        query::one(connection, "SELECT in_doubt FROM request WHERE id = ?1", [request])?;
                     *doubts.entry(request).or_insert(u32::from(of_request > 0))
                 };
                 Outcome::Unknown(text(blocks)?)
