@@ -6,7 +6,20 @@ invariant is the beginning of what the failing assertion says.
 
 from __future__ import annotations
 
-from bug import LANDING, LAUNCH, LOOKUPS, MEMORY, RUNNER, SPLIT, TABLE, Bug
+from bug import (
+    INTAKE,
+    LANDED,
+    LIMITS,
+    LOOKUPS,
+    MEMORY,
+    NEXT,
+    RETRIES,
+    SCHEDULER,
+    SHARED,
+    SHELL,
+    TABLE,
+    Bug,
+)
 from money_bugs import MONEY_BUGS
 
 BUGS = (
@@ -15,21 +28,21 @@ BUGS = (
     Bug(
         "what went unknown no longer counts against max_in_doubt",
         "doubt stays within bounds",
-        RUNNER,
-        "        in_flight + self.unknown\n",
-        "        in_flight\n",
+        LIMITS,
+        "self.most.saturating_sub(in_flight + self.unknown)",
+        "self.most.saturating_sub(in_flight)",
     ),
     Bug(
         "a chunk is not cut down to the doubt that is left",
         "doubt stays within bounds",
-        LAUNCH,
+        NEXT,
         "            Ok(room)\n",
         "            Ok(size)\n",
     ),
     Bug(
         "unknown replies in a row stop nobody",
         "three unknown replies in a row stop the run",
-        LANDING,
+        LIMITS,
         "const MOST_UNKNOWN_IN_A_ROW: u32 = 3;",
         "const MOST_UNKNOWN_IN_A_ROW: u32 = 4;",
     ),
@@ -44,9 +57,9 @@ BUGS = (
     Bug(
         "a call sends before it knows all its rows",
         "a whole call knows its rows before it sends",
-        "crates/dispatch/src/consult.rs",
-        "let known = !whole || self.input_over;",
-        "let known = !whole || !self.fed.is_empty();",
+        INTAKE,
+        "let known = !self.whole || self.over;",
+        "let known = !self.whole || !self.fed.is_empty();",
     ),
     # ---- pace ----
     Bug(
@@ -74,9 +87,9 @@ BUGS = (
     Bug(
         "a 429 is obeyed by the chunk that met it alone",
         "a pause stops everybody",
-        LAUNCH,
-        "if let CameTo::Judged { verdict: Verdict::Paused(wait), .. } = &landed.came_to {",
-        "if let CameTo::Judged { verdict: Verdict::Paused(wait), .. } = &landed.came_to && wait.is_none() {",
+        SHELL,
+        "if let AttemptOutcome::Failed { verdict: Verdict::Paused(wait), .. } = &report.outcome {",
+        "if let AttemptOutcome::Failed { verdict: Verdict::Paused(wait @ None), .. } = &report.outcome {",
     ),
     Bug(
         "what a 503 says of when to come back is not heard",
@@ -88,71 +101,71 @@ BUGS = (
     Bug(
         "one request more than there are slots",
         "no more in flight than max_concurrency",
-        LAUNCH,
-        "if resources.in_flight >= resources.concurrency.limit() {",
-        "if resources.in_flight > resources.concurrency.limit() {",
+        SHARED,
+        "if self.in_flight >= self.concurrency.limit() {",
+        "if self.in_flight > self.concurrency.limit() {",
     ),
     Bug(
         "retries without an end",
         "no more retries than allowed",
-        LANDING,
-        "let over = attempts > self.shared.config.max_retries || too_long;",
+        LANDED,
+        "let over = attempts > self.config.max_retries || too_long;",
         "let over = too_long;",
     ),
     # ---- few, full requests ----
     Bug(
         "a partial chunk does not wait for what may still fill it",
         "a partial chunk waits for more",
-        LAUNCH,
+        NEXT,
         "return if may_refill {",
         "return if may_refill && self.flights.is_empty() {",
     ),
     Bug(
         "a partial chunk does not wait for a slow source",
         "a partial chunk waits for more",
-        LAUNCH,
+        NEXT,
         "const PATIENCE: Duration = Duration::from_secs(1);",
         "const PATIENCE: Duration = Duration::from_millis(900);",
     ),
     Bug(
         "a 413 teaches too little",
         "smaller chunks after 413",
-        LANDING,
-        "self.chunk_size.min(parcel.ids.len() / 2).max(1);",
-        "self.chunk_size.min(parcel.ids.len() - 1).max(1);",
+        LANDED,
+        "self.retries.chunk_size.min(chunk.ids.len() / 2).max(1);",
+        "self.retries.chunk_size.min(chunk.ids.len() - 1).max(1);",
     ),
     Bug(
         "a 413 teaches nothing",
         "smaller chunks after 413",
-        LANDING,
-        "self.chunk_size = self.chunk_size.min(parcel.ids.len() / 2).max(1);",
+        LANDED,
+        "self.retries.chunk_size = self.retries.chunk_size.min(chunk.ids.len() / 2).max(1);",
         "",
     ),
     Bug(
         "a 413 teaches nothing to what waits to be sent again",
         "smaller chunks after 413",
-        LAUNCH,
-        "Some(parcel) => parcel.ids.len().min(self.chunk_size),",
-        "Some(parcel) => parcel.ids.len(),",
+        RETRIES,
+        "chunk.ids.len().min(self.chunk_size)",
+        "chunk.ids.len()",
     ),
     Bug(
         "the search for a refused record never ends",
         "a refused chunk costs at most 22 requests",
-        SPLIT,
+        RETRIES,
         "const MOST_PROBES: u32 = 22;",
         "const MOST_PROBES: u32 = 23;",
     ),
     Bug(
         "a wrong request is taken for wrong records",
         "a wrong request is found out",
-        SPLIT,
+        RETRIES,
         "const HOPELESS: u32 = 12;",
         "const HOPELESS: u32 = 13;",
     ),
     Bug(
         "others go out while the request itself is in question",
         "a wrong request is found out",
-        LAUNCH,
+        NEXT,
         "let suspect = self.suspect();",
         "let suspect: Option<GroupId> = None;",
     ),
@@ -175,8 +188,8 @@ BUGS = (
         "what a broken answer leaves out passes for a miss",
         "order and completeness",
         "crates/core/src/service/align.rs",
-        "answer.unwrap_or_else(|| Answer::Unknown(unanswered(place)))",
-        "{ let _ = unanswered(place); answer.unwrap_or(Answer::Miss) }",
+        "outcome.unwrap_or_else(|| unanswered(place))",
+        "{ let _ = unanswered(place); outcome.unwrap_or(Outcome::Miss) }",
     ),
     Bug(
         "the second of a list is asked together with the first",
@@ -196,34 +209,32 @@ BUGS = (
         "after an unknown, the next of a list is paid for",
         "order and completeness",
         TABLE,
-        "if matches!(outcome, Final::Miss | Final::Rejected(_)) && self",
-        "if matches!(outcome, Final::Miss | Final::Rejected(_) | Final::Unknown(_)) && self",
+        "let may_go_on = matches!(outcome, Outcome::Miss | Outcome::Rejected(_));",
+        "let may_go_on = matches!(outcome, Outcome::Miss | Outcome::Rejected(_) | Outcome::Unknown(_));",
     ),
     Bug(
         "a whole chunk is rejected for one record",
         "order and completeness",
-        LANDING,
-        "        if let [id] = parcel.ids[..] {\n",
-        "        for id in parcel.ids.split_off(1) {\n"
-        "            self.settle(id, Final::Rejected(rejection(verdict)), Source::Asked);\n"
+        LANDED,
+        "        if let [id] = chunk.ids[..] {\n",
+        "        for id in chunk.ids.split_off(1) {\n"
+        "            self.settle(id, Outcome::Rejected(verdict.rejection()), Source::Asked);\n"
         "        }\n"
-        "        if let [id] = parcel.ids[..] {\n",
+        "        if let [id] = chunk.ids[..] {\n",
     ),
     Bug(
         "what was given up in flight is called not_sent",
         "order and completeness",
-        RUNNER,
-        "            for id in flight.parcel.ids {\n"
-        "                self.settle(id, Final::Unknown(reason.clone()), Source::Asked);",
-        "            for id in flight.parcel.ids {\n"
-        "                self.settle(id, Final::NotSent(reason.clone()), Source::Asked);",
+        SCHEDULER,
+        "                self.settle(id, Outcome::Unknown(reason.clone()), Source::Asked);",
+        "                self.settle(id, Outcome::NotSent(reason.clone()), Source::Asked);",
     ),
     Bug(
         "a doubt is forgotten when its retry is not sent",
         "order and completeness",
-        LANDING,
-        "if let Some(doubt) = parcel.doubt {",
-        "if let Some(doubt) = parcel.doubt.filter(|_| false) {",
+        LANDED,
+        "if let Some(doubt) = chunk.doubt {",
+        "if let Some(doubt) = chunk.doubt.filter(|_| false) {",
     ),
     Bug(
         "a duplicate is not called one",
@@ -236,12 +247,12 @@ BUGS = (
     Bug(
         "sending goes on after a 401",
         "nothing is sent after a fatal answer",
-        LANDING,
+        LANDED,
         "            Verdict::Fatal(error) => {\n"
-        "                self.again(parcel);\n"
+        "                self.again(chunk);\n"
         "                self.fail(error);\n",
         "            Verdict::Fatal(error) => {\n"
-        "                self.again(parcel);\n"
+        "                self.again(chunk);\n"
         "                if error.status() != Some(401) {\n"
         "                    self.fail(error);\n"
         "                }\n",
@@ -249,38 +260,41 @@ BUGS = (
     Bug(
         "a stop only shuts the door behind the rows",
         "nothing is sent after a stop",
-        RUNNER,
-        "                self.halt(&Arc::from(STOPPED), None);\n",
+        SCHEDULER,
+        "        self.halt(&Arc::from(trouble::STOPPED), None);\n",
         "",
     ),
     Bug(
         "a stopped run takes twice its grace",
         "ends within its grace",
-        RUNNER,
-        "let until = now() + grace;",
-        "let until = now() + grace + grace;",
+        SCHEDULER,
+        "self.ending.shorten(now + grace);",
+        "self.ending.shorten(now + grace + grace);",
     ),
     Bug(
         "a run looks away where its grace ends",
         "ends within its grace",
-        RUNNER,
-        "if self.deadline.is_none_or(|deadline| now() < deadline) {",
-        "if self.deadline.is_none_or(|deadline| now() < deadline + Duration::from_secs(1)) {",
+        LIMITS,
+        "self.deadline.is_some_and(|deadline| deadline <= now)",
+        "self.deadline.is_some_and(|deadline| deadline + Duration::from_secs(1) <= now)",
     ),
     Bug(
         "a slot is not given back",
         "every run comes to an end",
-        LAUNCH,
-        "        self.shared.resources().in_flight -= 1;\n",
-        "        self.shared.resources().in_flight -= usize::from(self.number % 8 != 7);\n",
+        SHELL,
+        "        self.shared.limits.free_slot();\n",
+        "        if self.number % 8 != 7 {\n            self.shared.limits.free_slot();\n        }\n",
     ),
     Bug(
         "a claim is not given up",
         "every run comes to an end",
         MEMORY,
-        "                Settled::Known(_) | Settled::Doubted(_) | Settled::Released => {\n",
-        "                Settled::Released => {}\n"
-        "                Settled::Known(_) | Settled::Doubted(_) => {\n",
+        "            } else if let Some(of_required) = inner.lookups.get_mut(required) {\n"
+        "                of_required.remove(&lookup);\n",
+        "            } else if let Some(of_required) = inner.lookups.get_mut(required)\n"
+        "                && !matches!(outcome, Outcome::NotSent(_))\n"
+        "            {\n"
+        "                of_required.remove(&lookup);\n",
     ),
     Bug(
         "who waits for another run is not woken",

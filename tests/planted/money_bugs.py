@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from bug import LANDING, LAUNCH, MEMORY, TALLY, Bug
+from bug import CONSULT, LANDED, LIMITS, MEMORY, SHARED, TALLY, Bug
 
 MONEY_BUGS = (
     Bug(
         "what was reset is sent again, though told to hold",
         "nothing billed twice",
-        LANDING,
-        "if config.on_unknown == OnUnknown::Resend && attempts",
-        'if (config.on_unknown == OnUnknown::Resend || reason.contains("connection")) && attempts',
+        LANDED,
+        "if self.resends(&chunk) {",
+        'let is_short = chunk.attempts < self.config.max_retries && reason.contains("connection");\n'
+        "        if self.resends(&chunk) || is_short {",
     ),
     Bug(
         "a gateway's late 503 passes for a refusal",
@@ -30,22 +31,22 @@ MONEY_BUGS = (
         "what one run asks for, another asks for as well",
         "nothing billed twice",
         MEMORY,
-        "Some(LookupState::InFlight) => Standing::Held",
-        "Some(LookupState::InFlight) => Standing::Free",
+        "Some(LookupState::InFlight) => Availability::Held",
+        "Some(LookupState::InFlight) => Availability::Free",
     ),
     Bug(
         "an answer is not kept for the run that waits for it",
         "nothing billed twice",
         MEMORY,
-        "Settled::Known(known) if shared => {",
-        "Settled::Known(known) if shared && inner.live.len() > 2 => {",
+        "if is_final && shared {",
+        "if is_final && shared && inner.live.len() > 2 {",
     ),
     Bug(
         "what others ask for is not looked at when a row comes to it",
         "every run comes to an end",
-        "crates/dispatch/src/consult.rs",
-        "self.look_again |= self.hold_awaited();\n        while",
-        "self.hold_awaited();\n        while",
+        CONSULT,
+        "            self.held.wait_and_look(Chunk { ids, ..Chunk::default() });\n",
+        "            self.held.wait_for(Chunk { ids, ..Chunk::default() });\n",
     ),
     Bug(
         "nothing is set aside before a send",
@@ -57,9 +58,9 @@ MONEY_BUGS = (
     Bug(
         "half a chunk is set aside before a send",
         "never above the ceiling",
-        LAUNCH,
-        "if !resources.budget.reserve(size as u64) {",
-        "if !resources.budget.reserve(size.div_ceil(2) as u64) {",
+        SHARED,
+        "self.budget.reserve(credits);",
+        "self.budget.reserve(credits.div_ceil(2));",
     ),
     Bug(
         "a doubt is not counted as spent",
@@ -71,21 +72,21 @@ MONEY_BUGS = (
     Bug(
         "a run forgets its own ceiling",
         "never above the ceiling",
-        LAUNCH,
-        "let (shared, own) = (resources.budget.room(), self.budget.room());",
-        "let (shared, own) = (resources.budget.room(), u64::MAX);",
+        LIMITS,
+        "let (shared, own) = (engine.room(), self.own.room());",
+        "let (shared, own) = (engine.room(), u64::MAX);",
     ),
     Bug(
         "the last credits are given up",
         "what is left is used up",
-        LAUNCH,
+        LIMITS,
         "if self.hit_rate.likely_buys(room) {",
         "if room > 3 && self.hit_rate.likely_buys(room) {",
     ),
     Bug(
         "an unknown counts as free",
         "money adds up",
-        LANDING,
+        LANDED,
         "if matches!(verdict, Verdict::Unknown { .. }) { lookups as u64 } else { 0 };",
         "0;",
     ),

@@ -60,9 +60,9 @@ STORE_BUGS = (
         "an answer is delivered before it is stored",
         "power: no commit is lost that somebody relied on",
         ATTEMPT,
-        "let stored = store.settle(run, &claimed.required, request, settled, evidence).await;",
-        "drop(store.settle(run, &claimed.required, request, settled, evidence));\n"
-        "        let stored = Ok(0);",
+        "match store.settle(run, &claimed.required, request, outcomes, evidence).await {",
+        "drop(store.settle(run, &claimed.required, request, outcomes, evidence));\n"
+        "        match Ok::<u64, ()>(0) {",
     ),
     Bug(
         "an answer is stored in two commits",
@@ -119,8 +119,8 @@ STORE_BUGS = (
         "what is under way does not count against the ceiling",
         "many: the ceiling holds",
         CLAIM,
-        'connection.prepare_cached("UPDATE total SET in_doubt = in_doubt + ?1")?.execute([worst])?;',
-        'connection.prepare_cached("UPDATE total SET in_doubt = in_doubt + ?1")?.execute([worst / 2])?;',
+        'query::change(connection, "UPDATE total SET in_doubt = in_doubt + ?1", [worst])?;',
+        'query::change(connection, "UPDATE total SET in_doubt = in_doubt + ?1", [worst / 2])?;',
     ),
     Bug(
         "locks belong to the process: closing any descriptor of a file drops them",

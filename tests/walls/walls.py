@@ -25,6 +25,7 @@ ROOMS = (
     "error",
     "secret",
     "identifier",
+    "outcome",
     "results",
     "service::limits",
     "config",

@@ -10,11 +10,13 @@
 //! | room | what it owns |
 //! |---|---|
 //! | [`identifier`] | what can be looked up: e-mail, phone, social profile; canonical forms |
+//! | [`outcome`] | what became of a lookup, and whether it may be sent |
 //! | [`results`] | the outcome of a row, the receipt of a run |
 //! | [`plan`] | merges duplicates, remembers which row waits for what, cuts chunks |
 //! | [`policy`], [`pace`], [`budget`], [`concurrency`] | what to do next |
 //! | [`service`] | everything that knows the service: limits, encoding, decoding, the [`Transport`] trait |
 //! | [`store`] | the [`Store`] trait: what was asked and paid |
+//! | [`schedule`] | what a run sends next, and what follows from each reply |
 //!
 //! [`config`], [`error`], [`message`] and [`secret`] are what all of them may name.
 //!
@@ -29,10 +31,12 @@ pub mod config;
 pub mod error;
 pub mod identifier;
 pub mod message;
+pub mod outcome;
 pub mod pace;
 pub mod plan;
 pub mod policy;
 pub mod results;
+pub mod schedule;
 pub mod secret;
 pub mod service;
 pub mod store;

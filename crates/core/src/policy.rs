@@ -1,6 +1,7 @@
 //! What a reply, or the lack of one, means for the payer, and what follows. Pure: this is the
 //! table of the README, "what is sent again", as code.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::{Error, ErrorKind};
@@ -48,6 +49,17 @@ pub enum Verdict {
         /// Whether it is a sign that the service cannot keep up.
         congested: bool,
     },
+}
+
+impl Verdict {
+    /// Why a single record was refused.
+    #[must_use]
+    pub fn rejection(&self) -> Arc<str> {
+        match self {
+            Self::Refused(status) => format!("the service refused this record ({status})").into(),
+            _ => "the service refused this record (413: too large)".into(),
+        }
+    }
 }
 
 /// Judges one attempt that took so long.

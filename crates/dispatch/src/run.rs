@@ -1,4 +1,4 @@
-//! The door to a run: rows go in, outcomes come out, in the order in which they become known.
+//! The caller's end of a run: rows go in, outcomes come out, in the order in which they become known.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,47 +9,19 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use exactbuyer_core::error::Error;
 use exactbuyer_core::plan::Row;
-use exactbuyer_core::results::{Receipt, RowOutcome, STOPPED_BY_CALLER};
+use exactbuyer_core::results::{Receipt, RowOutcome};
+use exactbuyer_core::schedule::Progress;
 
-use super::runner::Event;
-
-/// Why a run that somebody stopped has rows that were not sent.
-pub(super) const STOPPED: &str = STOPPED_BY_CALLER;
-
-/// Where a run stands, for whoever watches it.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Progress {
-    /// Rows fed.
-    pub rows: u64,
-    /// Rows whose outcome is known.
-    pub done: u64,
-    /// Credits known to be charged.
-    pub credits: u64,
-    /// Credits that may come on top: in doubt, and in flight.
-    pub credits_in_doubt: u64,
-    /// Requests in flight.
-    pub in_flight: usize,
-    /// Sends within the last 60 s, by all who share the limiter.
-    pub requests_last_minute: usize,
-    /// Requests still to be sent, as far as is known.
-    pub requests_left: u64,
-    /// What holds the run back: one of `""`, `"requests_per_minute"`, `"max_concurrency"`,
-    /// `"max_in_doubt"`, `"max_credits"`, `"the vendor's pause"`, `"retries"`, `"the source"`,
-    /// `"the consumer"`, `"another run"`, `"latency"`.
-    pub limited_by: &'static str,
-    /// Seconds until it is done, as far as can be told.
-    pub left_s: Option<f64>,
-}
+use super::shell::Event;
 
 /// A run under way. Dropping it stops the run, but what is in flight is still received, for as
 /// long as the engine's grace, and kept where there is a store.
 pub struct Run {
     port: Arc<Port>,
-    events: UnboundedSender<Event>,
     grace: Duration,
 }
 
-/// What the run's task and its door share.
+/// What the task of a run and its [`Run`] share.
 pub(super) struct Port {
     inner: Mutex<Delivered>,
     /// Something was delivered, or the run is over.
@@ -61,7 +33,7 @@ pub(super) struct Port {
 
 #[derive(Default)]
 struct Delivered {
-    /// As they came, each time some did.
+    /// In parts, as they became known.
     outcomes: VecDeque<Vec<RowOutcome>>,
     rows: usize,
     receipt: Receipt,
@@ -80,7 +52,7 @@ impl Port {
         self.lock().rows
     }
 
-    /// Hands outcomes and counts to the door.
+    /// Hands outcomes and counts to the caller.
     pub(super) fn deliver(&self, outcomes: Vec<RowOutcome>, receipt: &Receipt, progress: Progress) {
         let mut inner = self.lock();
         inner.receipt.clone_from(receipt);
@@ -93,17 +65,10 @@ impl Port {
         }
     }
 
-    /// Says what the run has met: at once where it stops it, as its input may be endless.
-    pub(super) fn warn(&self, troubles: Vec<Error>) {
-        self.lock().troubles = troubles;
-        self.delivered.notify_one();
-    }
-
-    /// Says that nothing more comes.
-    pub(super) fn end(&self, troubles: Vec<Error>) {
+    /// Reports what the run has met: when that stops it, as its input may be endless; and when it is over.
+    pub(super) fn report(&self, troubles: Vec<Error>, over: bool) {
         let mut inner = self.lock();
-        inner.troubles = troubles;
-        inner.over = true;
+        (inner.troubles, inner.over) = (troubles, over);
         drop(inner);
         self.delivered.notify_one();
     }
@@ -116,19 +81,19 @@ impl Run {
             inner: Mutex::default(),
             delivered: Notify::new(),
             taken: Notify::new(),
-            events: events.clone(),
+            events,
         });
-        (Self { port: port.clone(), events, grace }, port, inbox)
+        (Self { port: port.clone(), grace }, port, inbox)
     }
 
-    /// Adds rows. Never blocks: a caller with an endless source looks at how far the outcomes are.
+    /// Adds rows. Never blocks: a caller with an endless source must itself wait for outcomes.
     pub fn feed(&self, rows: Vec<Row>) {
-        self.tell(Event::Fed(rows));
+        self.send(Event::Fed(rows));
     }
 
-    /// Says that no more rows come.
+    /// No more rows come.
     pub fn finish(&self) {
-        self.tell(Event::Finished);
+        self.send(Event::Finished);
     }
 
     /// The next outcomes, in the order in which they became known; `None` once every row fed has
@@ -147,7 +112,7 @@ impl Run {
                     return Some(outcomes);
                 }
                 if inner.over {
-                    // Whoever else waits must see it too.
+                    // Others that wait must see it, too.
                     self.port.delivered.notify_one();
                     return None;
                 }
@@ -156,10 +121,10 @@ impl Run {
         }
     }
 
-    /// Starts nothing new; what is in flight may still take `grace`, then it is unknown. Rows not
-    /// yet sent become `not_sent`. Called again, the shorter grace holds.
+    /// Starts nothing new. What is in flight may still take `grace`, then it is unknown. Rows not yet sent
+    /// become `not_sent`. If called again, the shorter grace counts.
     pub fn stop(&self, grace: Duration) {
-        self.tell(Event::Stop(grace));
+        self.send(Event::Stop(grace));
     }
 
     /// Whether the run is over, though its outcomes may still wait to be taken.
@@ -174,22 +139,22 @@ impl Run {
         self.port.lock().receipt.clone()
     }
 
-    /// What the run met, worst first: fatal, budget, unknown, rejected. What stops it is there at
-    /// once; final once [`Run::next`] has returned `None`.
+    /// What the run met, worst first: fatal, budget, unknown, rejected. What stops the run is reported
+    /// at once; the list is final once [`Run::next`] has returned `None`.
     #[must_use]
     pub fn troubles(&self) -> Vec<Error> {
         self.port.lock().troubles.clone()
     }
 
-    /// Where it stands.
+    /// How far it is.
     #[must_use]
     pub fn progress(&self) -> Progress {
         self.port.lock().progress
     }
 
-    fn tell(&self, event: Event) {
-        // The task is gone only when the run is over: then there is nobody to tell.
-        let _ = self.events.send(event);
+    fn send(&self, event: Event) {
+        // The task ends only when the run is over.
+        let _ = self.port.events.send(event);
     }
 }
 

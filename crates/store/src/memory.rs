@@ -12,7 +12,7 @@ use exactbuyer_core::error::Error;
 use exactbuyer_core::identifier::Identifier;
 
 use exactbuyer_core::store::{
-    Claim, Evidence, Known, RequestId, Required, RunId, Seen, Settled, Standing, Store, Terms,
+    Availability, Claim, Evidence, Outcome, RequestId, Required, RunId, Seen, Store, Terms,
 };
 
 /// The most answers that are kept: as many as a run itself remembers. A stream that is left open must not fill the memory,
@@ -51,7 +51,7 @@ struct Chunk {
 #[derive(Debug)]
 enum LookupState {
     InFlight,
-    Answered { at: u64, at_ms: i64, known: Known },
+    Answered { at: u64, at_ms: i64, outcome: Outcome },
 }
 
 impl Inner {
@@ -76,15 +76,15 @@ impl Inner {
         }
     }
 
-    fn standing(&self, run: RunId, required: &Required, lookup: &Identifier) -> Standing {
+    fn availability(&self, run: RunId, required: &Required, lookup: &Identifier) -> Availability {
         match self.lookups.get(required).and_then(|of_required| of_required.get(lookup)) {
             // An answer from before the run began is not for this run: without a durable store, each call asks again,
             // whether or not another one happens to be live.
-            Some(LookupState::Answered { at, at_ms, known }) if *at > run.0 => {
-                Standing::Known(known.clone(), Seen { at_ms: *at_ms, ..Seen::default() })
+            Some(LookupState::Answered { at, at_ms, outcome }) if *at > run.0 => {
+                Availability::Known(outcome.clone(), Seen { at_ms: *at_ms, ..Seen::default() })
             }
-            Some(LookupState::InFlight) => Standing::Held,
-            Some(LookupState::Answered { .. }) | None => Standing::Free,
+            Some(LookupState::InFlight) => Availability::Held,
+            Some(LookupState::Answered { .. }) | None => Availability::Free,
         }
     }
 
@@ -114,25 +114,30 @@ impl MemoryStore {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn note(&self, run: RunId, required: &Required, lookups: Vec<(Identifier, Settled)>, at_ms: i64) {
+    /// Notes what became of lookups that this run had claimed. If the run will send again what is unknown,
+    /// that is not an outcome yet.
+    fn note(
+        &self,
+        run: RunId,
+        required: &Required,
+        lookups: Vec<(Identifier, Outcome)>,
+        resends: bool,
+        at_ms: i64,
+    ) {
         let mut inner = self.lock();
         inner.index();
         let shared = !inner.is_alone(run);
         let at = inner.tick();
-        for (lookup, settled) in lookups {
-            match settled {
-                Settled::Known(known) if shared => {
-                    let is_doubt = matches!(known, Known::Unknown(_));
-                    let kept = if is_doubt { &mut inner.doubts } else { &mut inner.kept };
-                    kept.push_back((at, required.clone(), lookup.clone()));
-                    let answer = LookupState::Answered { at, at_ms, known };
-                    inner.lookups.entry_ref(required).or_default().insert(lookup, answer);
-                }
-                Settled::Known(_) | Settled::Doubted(_) | Settled::Released => {
-                    if let Some(of_required) = inner.lookups.get_mut(required) {
-                        of_required.remove(&lookup);
-                    }
-                }
+        for (lookup, outcome) in lookups {
+            let is_doubt = matches!(outcome, Outcome::Unknown(_));
+            let is_final = !matches!(outcome, Outcome::NotSent(_)) && (!is_doubt || !resends);
+            if is_final && shared {
+                let kept = if is_doubt { &mut inner.doubts } else { &mut inner.kept };
+                kept.push_back((at, required.clone(), lookup.clone()));
+                let answer = LookupState::Answered { at, at_ms, outcome };
+                inner.lookups.entry_ref(required).or_default().insert(lookup, answer);
+            } else if let Some(of_required) = inner.lookups.get_mut(required) {
+                of_required.remove(&lookup);
             }
         }
         inner.forget();
@@ -181,16 +186,16 @@ impl Store for MemoryStore {
         run: RunId,
         required: &'a Required,
         lookups: &'a [&'a Identifier],
-    ) -> BoxFuture<'a, Result<Vec<Standing>, Error>> {
+    ) -> BoxFuture<'a, Result<Vec<Availability>, Error>> {
         let mut inner = self.lock();
-        let standings = if inner.is_alone(run) && inner.is_empty() {
-            vec![Standing::Free; lookups.len()]
+        let availability = if inner.is_alone(run) && inner.is_empty() {
+            vec![Availability::Free; lookups.len()]
         } else {
             inner.index();
-            lookups.iter().map(|lookup| inner.standing(run, required, lookup)).collect()
+            lookups.iter().map(|lookup| inner.availability(run, required, lookup)).collect()
         };
         drop(inner);
-        ready(Ok(standings)).boxed()
+        ready(Ok(availability)).boxed()
     }
 
     fn claim<'a>(
@@ -202,20 +207,20 @@ impl Store for MemoryStore {
         let mut inner = self.lock();
         if inner.is_alone(run) && inner.is_empty() {
             inner.alone.push(Chunk { required: required.clone(), lookups: lookups.into() });
-            let standings = vec![Standing::Free; lookups.len()];
-            return ready(Ok(Claim::Granted { request: RequestId::default(), standings })).boxed();
+            let availability = vec![Availability::Free; lookups.len()];
+            return ready(Ok(Claim::Granted { request: RequestId::default(), availability })).boxed();
         }
         inner.index();
-        let mut standings = Vec::with_capacity(lookups.len());
+        let mut availability = Vec::with_capacity(lookups.len());
         for lookup in lookups {
-            let standing = inner.standing(run, required, lookup);
-            if standing == Standing::Free {
+            let one = inner.availability(run, required, lookup);
+            if one == Availability::Free {
                 inner.lookups.entry_ref(required).or_default().insert(lookup.clone(), LookupState::InFlight);
             }
-            standings.push(standing);
+            availability.push(one);
         }
         drop(inner);
-        ready(Ok(Claim::Granted { request: RequestId::default(), standings })).boxed()
+        ready(Ok(Claim::Granted { request: RequestId::default(), availability })).boxed()
     }
 
     fn settle<'a>(
@@ -223,16 +228,17 @@ impl Store for MemoryStore {
         run: RunId,
         required: &'a Required,
         _: RequestId,
-        lookups: Vec<(Identifier, Settled)>,
+        lookups: Vec<(Identifier, Outcome)>,
         evidence: Evidence,
     ) -> BoxFuture<'a, Result<u64, Error>> {
-        self.note(run, required, lookups, evidence.at_ms);
+        self.note(run, required, lookups, evidence.resends, evidence.at_ms);
         ready(Ok(0)).boxed()
     }
 
     fn abandon(&self, run: RunId, required: &Required, _: RequestId, lookups: Vec<Identifier>) {
-        let doubt = Settled::Known(Known::Unknown("its request ended without a word".into()));
-        self.note(run, required, lookups.into_iter().map(|lookup| (lookup, doubt.clone())).collect(), 0);
+        let doubt = Outcome::Unknown("its request ended without a word".into());
+        let doubted = lookups.into_iter().map(|lookup| (lookup, doubt.clone())).collect();
+        self.note(run, required, doubted, false, 0);
     }
 
     fn doubt<'a>(
@@ -241,8 +247,8 @@ impl Store for MemoryStore {
         required: &'a Required,
         lookups: Vec<(Identifier, Arc<str>)>,
     ) -> BoxFuture<'a, Result<(), Error>> {
-        let doubted = lookups.into_iter().map(|(lookup, why)| (lookup, Settled::Known(Known::Unknown(why))));
-        self.note(run, required, doubted.collect(), 0);
+        let doubted = lookups.into_iter().map(|(lookup, why)| (lookup, Outcome::Unknown(why)));
+        self.note(run, required, doubted.collect(), false, 0);
         ready(Ok(())).boxed()
     }
 
@@ -264,17 +270,17 @@ mod tests {
         Identifier::from_canonical(FieldType::Email, text)
     }
 
-    fn hit() -> Known {
-        Known::Hit(Bytes::from_static(b"{}"))
+    fn hit() -> Outcome {
+        Outcome::Hit(Bytes::from_static(b"{}"))
     }
 
-    async fn one(store: &MemoryStore, run: RunId, text: &str) -> Standing {
+    async fn one(store: &MemoryStore, run: RunId, text: &str) -> Availability {
         claim(store, run, &Required::from([]), text).await
     }
 
-    async fn claim(store: &MemoryStore, run: RunId, required: &Required, text: &str) -> Standing {
+    async fn claim(store: &MemoryStore, run: RunId, required: &Required, text: &str) -> Availability {
         match store.claim(run, required, &[lookup(text)]).await.unwrap() {
-            Claim::Granted { mut standings, .. } => standings.remove(0),
+            Claim::Granted { mut availability, .. } => availability.remove(0),
             refused => unreachable!("{refused:?}"),
         }
     }
@@ -283,13 +289,13 @@ mod tests {
         store.begin(Terms::default())
     }
 
-    fn known(known: Known) -> Standing {
-        Standing::Known(known, Seen::default())
+    fn known(outcome: Outcome) -> Availability {
+        Availability::Known(outcome, Seen::default())
     }
 
-    async fn settle(store: &MemoryStore, run: RunId, text: &str, settled: Settled) {
+    async fn settle(store: &MemoryStore, run: RunId, text: &str, outcome: Outcome) {
         let (request, evidence) = (RequestId::default(), Evidence::default());
-        let settled = vec![(lookup(text), settled)];
+        let settled = vec![(lookup(text), outcome)];
         store.settle(run, &Required::from([]), request, settled, evidence).await.unwrap();
     }
 
@@ -297,10 +303,10 @@ mod tests {
     async fn what_one_run_asks_the_others_wait_for() {
         let store = MemoryStore::default();
         let (first, second) = (begin(&store), begin(&store));
-        assert_eq!(one(&store, first, "a").await, Standing::Free);
-        assert_eq!(one(&store, second, "a").await, Standing::Held);
+        assert_eq!(one(&store, first, "a").await, Availability::Free);
+        assert_eq!(one(&store, second, "a").await, Availability::Held);
         let changed = store.changed();
-        settle(&store, first, "a", Settled::Known(hit())).await;
+        settle(&store, first, "a", hit()).await;
         changed.await;
         assert_eq!(one(&store, second, "a").await, known(hit()));
     }
@@ -310,34 +316,34 @@ mod tests {
         let store = MemoryStore::default();
         let required = Required::from([]);
         let first = begin(&store);
-        assert_eq!(one(&store, first, "a").await, Standing::Free);
-        assert_eq!(one(&store, first, "b").await, Standing::Free);
+        assert_eq!(one(&store, first, "a").await, Availability::Free);
+        assert_eq!(one(&store, first, "b").await, Availability::Free);
         assert!(store.release_if_alone(first, &required, &[lookup("a")]));
         assert_eq!(store.lock().alone.len(), 1);
         let second = begin(&store);
-        assert_eq!(one(&store, second, "a").await, Standing::Free);
+        assert_eq!(one(&store, second, "a").await, Availability::Free);
         assert!(!store.release_if_alone(first, &required, &[lookup("b")]));
-        assert_eq!(one(&store, second, "b").await, Standing::Held);
+        assert_eq!(one(&store, second, "b").await, Availability::Held);
     }
 
     #[tokio::test]
     async fn what_was_released_anybody_may_ask() {
         let store = MemoryStore::default();
         let (first, second) = (begin(&store), begin(&store));
-        assert_eq!(one(&store, first, "a").await, Standing::Free);
-        settle(&store, first, "a", Settled::Released).await;
-        assert_eq!(one(&store, second, "a").await, Standing::Free);
+        assert_eq!(one(&store, first, "a").await, Availability::Free);
+        settle(&store, first, "a", Outcome::NotSent("stopped".into())).await;
+        assert_eq!(one(&store, second, "a").await, Availability::Free);
     }
 
     #[tokio::test]
     async fn a_later_run_asks_anew_and_nothing_is_kept_after_the_last() {
         let store = MemoryStore::default();
         let (first, second) = (begin(&store), begin(&store));
-        assert_eq!(one(&store, first, "a").await, Standing::Free);
-        settle(&store, first, "a", Settled::Known(hit())).await;
+        assert_eq!(one(&store, first, "a").await, Availability::Free);
+        settle(&store, first, "a", hit()).await;
         let third = begin(&store);
-        assert_eq!(one(&store, third, "a").await, Standing::Free);
-        settle(&store, third, "a", Settled::Known(hit())).await;
+        assert_eq!(one(&store, third, "a").await, Availability::Free);
+        settle(&store, third, "a", hit()).await;
         for run in [first, second, third] {
             store.end(run);
         }
@@ -349,20 +355,20 @@ mod tests {
     async fn two_runs_that_go_on_for_ever_do_not_fill_the_memory() {
         let store = MemoryStore::default();
         let (first, second) = (begin(&store), begin(&store));
-        assert_eq!(one(&store, first, "lost").await, Standing::Free);
-        let unknown = Known::Unknown("lost".into());
-        settle(&store, first, "lost", Settled::Known(unknown.clone())).await;
+        assert_eq!(one(&store, first, "lost").await, Availability::Free);
+        let unknown = Outcome::Unknown("lost".into());
+        settle(&store, first, "lost", unknown.clone()).await;
         let most = MOST_KEPT + 10;
         for number in 0..most {
             let text = format!("p{number}");
-            assert_eq!(one(&store, first, &text).await, Standing::Free);
-            settle(&store, first, &text, Settled::Known(hit())).await;
+            assert_eq!(one(&store, first, &text).await, Availability::Free);
+            settle(&store, first, &text, hit()).await;
         }
         assert_eq!(store.lock().kept.len(), MOST_KEPT);
         assert_eq!(store.lock().lookups.values().map(HashMap::len).sum::<usize>(), MOST_KEPT + 1);
         assert_eq!(one(&store, second, "lost").await, known(unknown));
         assert_eq!(one(&store, second, &format!("p{}", most - 1)).await, known(hit()));
-        assert_eq!(one(&store, second, "p0").await, Standing::Free);
+        assert_eq!(one(&store, second, "p0").await, Availability::Free);
     }
 
     #[tokio::test]
@@ -370,17 +376,17 @@ mod tests {
         let store = MemoryStore::default();
         let run = begin(&store);
         let phone = Required::from(["phone".into()]);
-        assert_eq!(one(&store, run, "a").await, Standing::Free);
-        assert_eq!(claim(&store, run, &phone, "a").await, Standing::Free);
+        assert_eq!(one(&store, run, "a").await, Availability::Free);
+        assert_eq!(claim(&store, run, &phone, "a").await, Availability::Free);
     }
 
     #[tokio::test]
     async fn doubts_are_shared_too() {
         let store = MemoryStore::default();
         let (first, second) = (begin(&store), begin(&store));
-        assert_eq!(one(&store, first, "a").await, Standing::Free);
-        let unknown = Known::Unknown("lost".into());
-        settle(&store, first, "a", Settled::Known(unknown.clone())).await;
+        assert_eq!(one(&store, first, "a").await, Availability::Free);
+        let unknown = Outcome::Unknown("lost".into());
+        settle(&store, first, "a", unknown.clone()).await;
         assert_eq!(one(&store, second, "a").await, known(unknown));
     }
 }

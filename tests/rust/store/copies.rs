@@ -2,7 +2,7 @@
 
 use exactbuyer_core::error::ErrorKind;
 use exactbuyer_core::results::Status;
-use exactbuyer_core::store::{Claim, Evidence, Known, RequestId, RunId, Settled, Standing, Store, Terms};
+use exactbuyer_core::store::{Availability, Claim, Evidence, Outcome, RequestId, RunId, Store, Terms};
 use exactbuyer_store::sqlite::{Merged, Resolution, SqliteStore, Target, migrate};
 
 use crate::desk::*;
@@ -82,12 +82,12 @@ pub(crate) fn claim(
     let lookups: Vec<_> = wanted.iter().map(|(name, _)| email(name)).collect();
     let run = store.begin(terms);
     let claim = wait(store.claim(run, &[].into(), &lookups)).unwrap();
-    let Claim::Granted { request, standings } = claim else { panic!("{claim:?}") };
-    let free = |standing: &Standing| matches!(standing, Standing::Free | Standing::Again);
+    let Claim::Granted { request, availability } = claim else { panic!("{claim:?}") };
+    let free = |availability: &Availability| matches!(availability, Availability::Free | Availability::Again);
     let lookups: Vec<_> = wanted
         .iter()
-        .zip(&standings)
-        .filter(|(_, standing)| free(standing))
+        .zip(&availability)
+        .filter(|(_, availability)| free(availability))
         .map(|(one, _)| one.clone())
         .collect();
     (!lookups.is_empty()).then_some(Pending { run, request, lookups, number, store: at })
@@ -105,11 +105,11 @@ pub(crate) fn settle(store: &SqliteStore, pending: &Pending) {
     };
     let settled = pending.lookups.iter().map(|(name, kind)| {
         let known = match kind {
-            Kind::Hit => Known::Hit(record(name).into()),
-            Kind::Miss => Known::Miss,
-            Kind::Unknown => Known::Unknown("lost".into()),
+            Kind::Hit => Outcome::Hit(record(name).into()),
+            Kind::Miss => Outcome::Miss,
+            Kind::Unknown => Outcome::Unknown("lost".into()),
         };
-        (email(name), Settled::Known(known))
+        (email(name), known)
     });
     wait(store.settle(pending.run, &[].into(), pending.request, settled.collect(), evidence)).unwrap();
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use exactbuyer_core::store::{Known, Standing, Store, Terms};
+use exactbuyer_core::store::{Availability, Outcome, Store, Terms};
 use exactbuyer_store::sqlite::{Resolution, SqliteStore, Target};
 use proptest::prelude::*;
 
@@ -117,9 +117,9 @@ impl Model {
         // Every contact that was paid for is served.
         let run = store.begin(Terms::default());
         for ((name, kind), _) in self.answers() {
-            let standing = wait(store.consult(run, &[].into(), &[&email(&name)])).unwrap().remove(0);
-            let served = matches!(standing, Standing::Known(Known::Hit(_), _));
-            prop_assert!(served || kind != Kind::Hit, "{} is {:?}", name, standing);
+            let availability = wait(store.consult(run, &[].into(), &[&email(&name)])).unwrap().remove(0);
+            let served = matches!(availability, Availability::Known(Outcome::Hit(_), _));
+            prop_assert!(served || kind != Kind::Hit, "{} is {:?}", name, availability);
         }
         store.end(run);
         Ok(())

@@ -7,7 +7,7 @@ use exactbuyer_core::config::{Config, Per};
 use exactbuyer_core::error::ErrorKind;
 use exactbuyer_core::results::Status;
 use exactbuyer_core::service::transport::{Failure, Lost};
-use exactbuyer_core::store::{Ceiling, Claim, Evidence, Settled, Store, Terms};
+use exactbuyer_core::store::{Ceiling, Claim, Evidence, Outcome, Store, Terms};
 use exactbuyer_store::sqlite::{Yield, check_time_zone, service_at};
 
 use crate::desk::*;
@@ -105,7 +105,7 @@ fn a_pause_is_everybodys_who_shares_the_key() {
         pause: Some(Duration::from_mins(2)),
         ..Evidence::default()
     };
-    let released = vec![(email("ana"), Settled::Released)];
+    let released = vec![(email("ana"), Outcome::NotSent("".into()))];
     wait(store.settle(run, &[].into(), request, released, evidence)).unwrap();
     let (_, Claim::NotBefore(wait)) = claim(7, "bob") else { panic!("the service asked for a pause") };
     assert!(wait > Duration::from_secs(100) && wait <= Duration::from_mins(2), "{wait:?}");

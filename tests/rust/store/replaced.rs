@@ -7,7 +7,7 @@ use std::os::unix::fs::symlink;
 use exactbuyer_core::config::{Config, OnUnknown};
 use exactbuyer_core::error::{Error, ErrorKind};
 use exactbuyer_core::results::Status;
-use exactbuyer_core::store::{Claim, Standing};
+use exactbuyer_core::store::{Availability, Claim};
 use exactbuyer_dispatch::RunOptions;
 use exactbuyer_store::sqlite::{SqliteStore, migrate};
 
@@ -102,8 +102,8 @@ fn who_holds_no_lock_yet_takes_the_side_file_that_is_there_now() {
     let store = folder.store();
     fs::remove_file(folder.file("a.db-owners")).unwrap();
     let (_, claim) = claim_freely(&store, &["ana"]);
-    let Claim::Granted { standings, .. } = claim else { panic!("{claim:?}") };
-    assert_eq!(standings, [Standing::Free]);
+    let Claim::Granted { availability, .. } = claim else { panic!("{claim:?}") };
+    assert_eq!(availability, [Availability::Free]);
     // And others find it there.
     let mut other = Other::start(&folder, "doubts");
     other.says("0 in doubt");

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use exactbuyer_core::store::{Claim, Evidence, Known, Required, Settled, Standing, Store, Terms};
+use exactbuyer_core::store::{Availability, Claim, Evidence, Outcome, Required, Store, Terms};
 use futures_util::FutureExt;
 use proptest::prelude::*;
 
@@ -51,7 +51,7 @@ fn within(inner: u8, outer: u8) -> bool {
     inner & outer == inner
 }
 
-fn expected(model: &Model, question: &Question) -> Standing {
+fn expected(model: &Model, question: &Question) -> Availability {
     let Question { fields, max_age, miss_max_age, refresh, resend } = question.clone();
     let fresh =
         |asked: &Asked, most: Option<u64>| !refresh && most.is_none_or(|most| asked.minutes_ago < most);
@@ -72,26 +72,26 @@ fn expected(model: &Model, question: &Question) -> Standing {
     });
     let known = |number, kind| {
         let known = match kind {
-            Kind::Hit => Known::Hit(body(number)),
-            Kind::Miss => Known::Miss,
-            Kind::Rejected => Known::Rejected("refused".into()),
-            Kind::Unknown => Known::Unknown("lost".into()),
+            Kind::Hit => Outcome::Hit(body(number)),
+            Kind::Miss => Outcome::Miss,
+            Kind::Rejected => Outcome::Rejected("refused".into()),
+            Kind::Unknown => Outcome::Unknown("lost".into()),
         };
-        Standing::Known(known, exactbuyer_core::store::Seen::default())
+        Availability::Known(known, exactbuyer_core::store::Seen::default())
     };
     match (usable, doubt) {
         (Some((number, (asked, _))), _) | (None, Some((number, (asked, _)))) => known(number, asked.kind),
         (None, None) => {
             let paid = |(asked, _): &(Asked, bool)| asked.kind == Kind::Hit;
-            if model.iter().any(paid) { Standing::Again } else { Standing::Free }
+            if model.iter().any(paid) { Availability::Again } else { Availability::Free }
         }
     }
 }
 
 /// Without the times, which the model does not keep.
-fn plain(standing: Standing) -> Standing {
-    match standing {
-        Standing::Known(known, _) => Standing::Known(known, exactbuyer_core::store::Seen::default()),
+fn plain(availability: Availability) -> Availability {
+    match availability {
+        Availability::Known(known, _) => Availability::Known(known, exactbuyer_core::store::Seen::default()),
         other => other,
     }
 }
@@ -135,12 +135,12 @@ proptest! {
             // Asks for what is there already, too, but for doubts, unless told to.
             let run = store.begin(Terms { refresh: true, resend: asked.resend, requests_per_minute: 1_000_000, ..Terms::default() });
             let claim = wait(store.claim(run, &fields, std::slice::from_ref(&ana))).unwrap();
-            let Claim::Granted { request, standings } = claim else { return Err(TestCaseError::fail("refused")) };
+            let Claim::Granted { request, availability } = claim else { return Err(TestCaseError::fail("refused")) };
             let question = Question {
                 fields: asked.fields, max_age: None, miss_max_age: None, refresh: true, resend: asked.resend,
             };
-            prop_assert_eq!(plain(standings[0].clone()), expected(&model, &question));
-            if matches!(standings[0], Standing::Known(..)) {
+            prop_assert_eq!(plain(availability[0].clone()), expected(&model, &question));
+            if matches!(availability[0], Availability::Known(..)) {
                 continue;
             }
             if asked.resend {
@@ -149,14 +149,14 @@ proptest! {
                 }
             }
             let known = match asked.kind {
-                Kind::Hit => Known::Hit(body(model.len())),
-                Kind::Miss => Known::Miss,
-                Kind::Rejected => Known::Rejected("refused".into()),
-                Kind::Unknown => Known::Unknown("lost".into()),
+                Kind::Hit => Outcome::Hit(body(model.len())),
+                Kind::Miss => Outcome::Miss,
+                Kind::Rejected => Outcome::Rejected("refused".into()),
+                Kind::Unknown => Outcome::Unknown("lost".into()),
             };
             let at_ms = jiff::Timestamp::now().as_millisecond() - i64::try_from(asked.minutes_ago * 60_000).unwrap();
             let evidence = Evidence { at_ms, outcome: "answered", left: true, ..Evidence::default() };
-            wait(store.settle(run, &fields, request, vec![(ana.clone(), Settled::Known(known))], evidence)).unwrap();
+            wait(store.settle(run, &fields, request, vec![(ana.clone(), known)], evidence)).unwrap();
             store.end(run);
             let open = asked.kind == Kind::Unknown;
             model.push((asked, open));
@@ -171,10 +171,10 @@ proptest! {
                 ..Terms::default()
             });
             let fields = required(question.fields);
-            let standings = store.consult(run, &fields, &[&ana]).now_or_never();
-            let standings = standings.unwrap_or_else(|| wait(store.consult(run, &fields, &[&ana]))).unwrap();
+            let availability = store.consult(run, &fields, &[&ana]).now_or_never();
+            let availability = availability.unwrap_or_else(|| wait(store.consult(run, &fields, &[&ana]))).unwrap();
             store.end(run);
-            prop_assert_eq!(plain(standings[0].clone()), expected(&model, &question), "{:?}", question);
+            prop_assert_eq!(plain(availability[0].clone()), expected(&model, &question), "{:?}", question);
         }
     }
 }

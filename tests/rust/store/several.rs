@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use exactbuyer_core::config::{Config, Per};
 use exactbuyer_core::results::Status;
-use exactbuyer_core::store::{Claim, Standing, Store, Terms};
+use exactbuyer_core::store::{Availability, Claim, Store, Terms};
 use exactbuyer_dispatch::RunOptions;
 use exactbuyer_store::sqlite::{after_fork, before_fork};
 
@@ -85,8 +85,8 @@ fn the_rate_is_shared_and_the_lowest_living_one_wins() {
     other.ends();
     // Its rate went with it, but not what it has sent.
     for name in ["x", "y"] {
-        let Claim::Granted { standings, .. } = claim(name) else { panic!("{name}") };
-        assert_eq!(standings, [Standing::Free]);
+        let Claim::Granted { availability, .. } = claim(name) else { panic!("{name}") };
+        assert_eq!(availability, [Availability::Free]);
     }
     assert!(matches!(claim("z"), Claim::NotBefore(_)));
 }
@@ -119,8 +119,8 @@ fn what_others_began_around_a_fork_is_seen_after_it() {
     other.says("asked");
     after_fork();
     let (_, claim) = claim_freely(&store, &["ana", "x"]);
-    let Claim::Granted { standings, .. } = claim else { panic!("{claim:?}") };
-    assert_eq!(standings, [Standing::Held, Standing::Free]);
+    let Claim::Granted { availability, .. } = claim else { panic!("{claim:?}") };
+    assert_eq!(availability, [Availability::Held, Availability::Free]);
 }
 
 #[test]

@@ -8,7 +8,9 @@ use std::time::Duration;
 use exactbuyer_core::error::{Error, ErrorKind};
 use exactbuyer_core::identifier::Identifier;
 use exactbuyer_core::results::Status;
-use exactbuyer_core::store::{Claim, Evidence, RequestId, Required, RunId, Settled, Standing, Store, Terms};
+use exactbuyer_core::store::{
+    Availability, Claim, Evidence, Outcome, RequestId, Required, RunId, Store, Terms,
+};
 use exactbuyer_dispatch::{Engine, RunOptions};
 use exactbuyer_store::sqlite::{SqliteStore, after_fork, before_fork};
 use futures_util::FutureExt;
@@ -187,7 +189,7 @@ impl Store for Blind {
         run: RunId,
         required: &'a Required,
         lookups: &'a [&'a Identifier],
-    ) -> BoxFuture<'a, Result<Vec<Standing>, Error>> {
+    ) -> BoxFuture<'a, Result<Vec<Availability>, Error>> {
         async move {
             if self.consulted.load(Ordering::Relaxed) > 0 {
                 return Err(Error::new(ErrorKind::Store, "the disk is gone"));
@@ -214,7 +216,7 @@ impl Store for Blind {
         run: RunId,
         required: &'a Required,
         request: RequestId,
-        lookups: Vec<(Identifier, Settled)>,
+        lookups: Vec<(Identifier, Outcome)>,
         evidence: Evidence,
     ) -> BoxFuture<'a, Result<u64, Error>> {
         self.store.settle(run, required, request, lookups, evidence)

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use exactbuyer_core::store::{Known, Standing, Store, Terms};
+use exactbuyer_core::store::{Availability, Outcome, Store, Terms};
 use exactbuyer_sandbox::Ledger;
 use exactbuyer_store::sqlite::SqliteStore;
 use rusqlite::Connection;
@@ -160,17 +160,17 @@ pub(crate) fn kept(store: &SqliteStore, people: &[String]) -> BTreeMap<String, K
     let run = store.begin(Terms::default());
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let (required, lookups) = ([].into(), lookups.iter().collect::<Vec<_>>());
-    let standings = runtime.block_on(store.consult(run, &required, &lookups)).unwrap();
+    let availability = runtime.block_on(store.consult(run, &required, &lookups)).unwrap();
     store.end(run);
-    let kept = |standing| match standing {
-        Standing::Known(Known::Hit(record), _) => Kept::Hit(fingerprint(&record)),
-        Standing::Known(Known::Miss, _) => Kept::Miss,
-        Standing::Known(Known::Unknown(_), _) => Kept::Unknown,
-        Standing::Known(Known::Rejected(_), _) | Standing::Barred(_) => Kept::Closed,
-        Standing::Free | Standing::Again => Kept::Nothing,
-        Standing::Held => Kept::Held,
+    let kept = |availability| match availability {
+        Availability::Known(Outcome::Hit(record), _) => Kept::Hit(fingerprint(&record)),
+        Availability::Known(Outcome::Miss, _) => Kept::Miss,
+        Availability::Known(Outcome::Unknown(_), _) => Kept::Unknown,
+        Availability::Known(Outcome::Rejected(_) | Outcome::NotSent(_), _) => Kept::Closed,
+        Availability::Free | Availability::Again => Kept::Nothing,
+        Availability::Held => Kept::Held,
     };
-    people.iter().cloned().zip(standings.into_iter().map(kept)).collect()
+    people.iter().cloned().zip(availability.into_iter().map(kept)).collect()
 }
 
 /// Every page and index agrees with every other, in SQLite's own judgement.

@@ -2,12 +2,12 @@
 
 use std::collections::VecDeque;
 use std::hash::BuildHasher;
-use std::sync::Arc;
 
 use bytes::Bytes;
 use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 
 use crate::identifier::Identifier;
+use crate::outcome::Outcome;
 use crate::results::Origin;
 
 use super::Row;
@@ -25,21 +25,6 @@ const MOST_KEPT: usize = 16_384;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct LookupId(u32);
 
-/// What a lookup came to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Final {
-    /// The contact's JSON text.
-    Hit(Bytes),
-    /// Nothing was found.
-    Miss,
-    /// The vendor refused this record; why.
-    Rejected(Arc<str>),
-    /// It may have been charged; what happened.
-    Unknown(Arc<str>),
-    /// It was not sent, or refused free of charge; why.
-    NotSent(Arc<str>),
-}
-
 /// The state of a lookup without an outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum State {
@@ -56,7 +41,7 @@ pub(super) enum State {
 /// What a lookup came to, and where that is from.
 #[derive(Debug)]
 pub(super) struct Done {
-    pub(super) outcome: Final,
+    pub(super) outcome: Outcome,
     pub(super) origin: Origin,
 }
 
@@ -79,7 +64,7 @@ pub(super) struct Lookup {
 }
 
 impl Lookup {
-    pub(super) fn end(&mut self, outcome: Final, origin: impl Into<Origin>) {
+    pub(super) fn end(&mut self, outcome: Outcome, origin: impl Into<Origin>) {
         self.done = Some(Box::new(Done { outcome, origin: origin.into() }));
     }
 }
@@ -215,7 +200,7 @@ impl Lookups {
             Some(upcoming) if !is_upcoming(upcoming) => self.forget(id, None),
             Some(_) => {
                 if let Some(done) = &mut lookup.done
-                    && let Final::Hit(record) = &mut done.outcome
+                    && let Outcome::Hit(record) = &mut done.outcome
                 {
                     // A copy, because a slice would keep the whole reply in memory.
                     *record = Bytes::copy_from_slice(record);

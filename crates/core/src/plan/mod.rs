@@ -7,7 +7,7 @@ mod table;
 
 use crate::identifier::{Identifier, Invalid};
 
-pub use lookups::{Final, LookupId};
+pub use lookups::LookupId;
 pub use summary::{Stored, Summary, Suspect, identifiers, summarize, summarize_with};
 pub use table::Table;
 

@@ -8,10 +8,11 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::identifier::Identifier;
+use crate::outcome::Outcome;
 use crate::results::{Origin, Reason, RowOutcome, Source, Status};
 
 use super::Row;
-use super::lookups::{Final, LookupId, Lookups, NOBODY, State};
+use super::lookups::{LookupId, Lookups, NOBODY, State};
 use super::slots::Slots;
 
 /// Room for so many rows is kept though they are over.
@@ -121,7 +122,7 @@ impl Table {
     }
 
     /// What the store knows of a lookup that no row has come to yet.
-    pub fn know(&mut self, id: LookupId, outcome: Final, origin: impl Into<Origin>) {
+    pub fn know(&mut self, id: LookupId, outcome: Outcome, origin: impl Into<Origin>) {
         if let Some(lookup) = self.lookups.get_mut(id) {
             lookup.end(outcome, origin);
         }
@@ -158,7 +159,7 @@ impl Table {
             let Some(done) = self.lookups.get(*id).and_then(|lookup| lookup.done.as_ref()) else {
                 return false;
             };
-            matches!(done.outcome, Final::Hit(_)) && done.origin.source == Source::Store
+            matches!(done.outcome, Outcome::Hit(_)) && done.origin.source == Source::Store
         });
         if let (Some(at), Some(choice)) = (known, self.choice_mut(number)) {
             choice.at = at;
@@ -203,7 +204,7 @@ impl Table {
     pub fn put_back(&mut self, ids: &[LookupId], out: &mut Vec<RowOutcome>) {
         if let Some(reason) = self.closed.clone() {
             for id in ids {
-                self.settle(*id, Final::NotSent(reason.clone()), Source::Asked, out);
+                self.settle(*id, Outcome::NotSent(reason.clone()), Source::Asked, out);
             }
             return;
         }
@@ -235,7 +236,7 @@ impl Table {
     pub fn settle(
         &mut self,
         id: LookupId,
-        outcome: Final,
+        outcome: Outcome,
         origin: impl Into<Origin>,
         out: &mut Vec<RowOutcome>,
     ) {
@@ -268,7 +269,7 @@ impl Table {
             self.closed = Some(reason.clone());
         }
         for id in std::mem::take(&mut self.queue) {
-            self.settle(id, Final::NotSent(reason.clone()), Source::Asked, out);
+            self.settle(id, Outcome::NotSent(reason.clone()), Source::Asked, out);
         }
     }
 
@@ -294,7 +295,7 @@ impl Table {
             }
             match (lookup.state, closed) {
                 _ if lookup.done.is_some() => {}
-                (State::Idle, Some(reason)) => lookup.end(Final::NotSent(reason), Source::Asked),
+                (State::Idle, Some(reason)) => lookup.end(Outcome::NotSent(reason), Source::Asked),
                 (State::Idle, None) => {
                     self.queue.push_back(id);
                     lookup.state = State::Queued;
@@ -319,8 +320,8 @@ impl Table {
             };
             let origin = Origin { source, ..done.origin };
             let outcome = done.outcome.clone();
-            if matches!(outcome, Final::Miss | Final::Rejected(_)) && self.next_alternative(number, &outcome)
-            {
+            let may_go_on = matches!(outcome, Outcome::Miss | Outcome::Rejected(_));
+            if may_go_on && self.next_alternative(number, &outcome) {
                 continue;
             }
             self.conclude(number, place, outcome, origin, out);
@@ -329,13 +330,11 @@ impl Table {
     }
 
     /// Moves a list-row on after a miss or a rejection; whether there was anything to move on to.
-    fn next_alternative(&mut self, number: u64, outcome: &Final) -> bool {
+    fn next_alternative(&mut self, number: u64, outcome: &Outcome) -> bool {
         let Some(choice) = self.choice_mut(number) else { return false };
-        choice.missed |= *outcome == Final::Miss;
+        choice.missed |= *outcome == Outcome::Miss;
         let more = choice.at + 1 < choice.alternatives.len();
-        if more {
-            choice.at += 1;
-        }
+        choice.at += usize::from(more);
         more
     }
 
@@ -343,7 +342,7 @@ impl Table {
         &mut self,
         number: u64,
         place: u32,
-        outcome: Final,
+        outcome: Outcome,
         origin: Origin,
         out: &mut Vec<RowOutcome>,
     ) {
@@ -352,13 +351,13 @@ impl Table {
         let choice = wants.choice().and_then(|choice| self.choices.remove(choice));
         let (first, missed) = choice.as_ref().map_or((place, false), |choice| (choice.first, choice.missed));
         let (status, record, reason) = match outcome {
-            Final::Hit(record) => (Status::Found, Some(record), None),
-            Final::Miss => (Status::NotFound, None, None),
+            Outcome::Hit(record) => (Status::Found, Some(record), None),
+            Outcome::Miss => (Status::NotFound, None, None),
             // A row is rejected only if nothing else in it was answered.
-            Final::Rejected(_) if missed => (Status::NotFound, None, None),
-            Final::Rejected(why) => (Status::Rejected, None, Some(why)),
-            Final::Unknown(why) => (Status::Unknown, None, Some(why)),
-            Final::NotSent(why) => (Status::NotSent, None, Some(why)),
+            Outcome::Rejected(_) if missed => (Status::NotFound, None, None),
+            Outcome::Rejected(why) => (Status::Rejected, None, Some(why)),
+            Outcome::Unknown(why) => (Status::Unknown, None, Some(why)),
+            Outcome::NotSent(why) => (Status::NotSent, None, Some(why)),
         };
         let alternative = if status == Status::Found { place } else { first };
         let reason = reason.map(Reason::Run);

@@ -8,28 +8,16 @@
 
 use std::collections::HashMap;
 
-use bytes::Bytes;
-
 use crate::identifier::{FieldType, Identifier, Rules, identify};
+use crate::outcome::Outcome;
 
-use super::decode::{Contact, Decoded, Record};
-
-/// What one lookup of a billed call came to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Answer {
-    /// The contact's JSON text.
-    Hit(Bytes),
-    /// Nothing was found.
-    Miss,
-    /// It cannot be told; the reason.
-    Unknown(&'static str),
-}
+use super::decode::{Contact, Decoded};
 
 /// A billed call, settled.
 #[derive(Debug)]
 pub struct Settlement {
-    /// One answer per lookup, in the order they were sent.
-    pub answers: Vec<Answer>,
+    /// What became of each lookup, in the order they were sent: a hit, a miss, or unknown.
+    pub outcomes: Vec<Outcome>,
     /// Credits known to be charged: the larger of `records_enriched` and the contacts that are not
     /// null.
     pub credits: u32,
@@ -57,16 +45,16 @@ const NAMELESS_SOME: &str = "some contacts do not say which query they answer, o
 ///
 /// `sent` holds no lookup twice; the plan sees to that.
 #[must_use]
-pub fn settle(sent: &[Identifier], decoded: &Decoded<'_>) -> Settlement {
-    let in_order = in_order(sent, decoded);
-    let answers = if in_order {
-        decoded.contacts.iter().map(|contact| answer(&contact.record)).collect()
+pub fn settle(sent: &[Identifier], decoded: Decoded<'_>) -> Settlement {
+    let in_order = in_order(sent, &decoded);
+    let (credits, in_doubt, money) = charged(sent.len(), &decoded);
+    let note = decoded.trouble.or(money).or_else(|| (!in_order).then(|| misfit(sent, &decoded)));
+    let outcomes = if in_order {
+        decoded.contacts.into_iter().map(|contact| contact.outcome).collect()
     } else {
-        by_value(sent, decoded)
+        by_value(sent, &decoded)
     };
-    let (credits, in_doubt, money) = charged(sent.len(), decoded);
-    let note = decoded.trouble.or(money).or_else(|| (!in_order).then(|| misfit(sent, decoded)));
-    Settlement { answers, credits, in_doubt, note }
+    Settlement { outcomes, credits, in_doubt, note }
 }
 
 /// Whether each contact stands in its query's place and says so: the usual case, told without a
@@ -79,43 +67,32 @@ fn in_order(sent: &[Identifier], decoded: &Decoded<'_>) -> bool {
             .all(|(asked, contact)| contact.value.as_deref() == Some(asked.canonical()))
 }
 
-fn answer(record: &Record) -> Answer {
-    match record {
-        Record::Found(raw) => Answer::Hit(raw.clone()),
-        Record::Absent => Answer::Miss,
-        Record::Broken(reason) => Answer::Unknown(reason),
-    }
-}
-
-/// Gives each lookup the one record that names it.
-fn by_value(sent: &[Identifier], decoded: &Decoded<'_>) -> Vec<Answer> {
+/// Gives each lookup the one contact that names it.
+fn by_value(sent: &[Identifier], decoded: &Decoded<'_>) -> Vec<Outcome> {
+    let unknown = |reason: &str| Outcome::Unknown(reason.into());
     let index = Index::new(sent);
-    let mut answers: Vec<Option<Answer>> = vec![None; sent.len()];
+    let mut outcomes: Vec<Option<Outcome>> = vec![None; sent.len()];
     for contact in &decoded.contacts {
         let Some(value) = contact.value.as_deref() else { continue };
         let places = index.find(value);
         for &place in &places {
-            let Some(slot) = answers.get_mut(place) else { continue };
-            let said = if places.len() > 1 { Answer::Unknown(SHARED) } else { answer(&contact.record) };
+            let Some(slot) = outcomes.get_mut(place) else { continue };
+            let outcome = if places.len() > 1 { unknown(SHARED) } else { contact.outcome.clone() };
             *slot = Some(match slot.take() {
-                // The same contact twice is still one answer; two different ones are none.
-                Some(before) if before != said => Answer::Unknown(AMBIGUOUS),
-                _ => said,
+                // The same contact twice is still one outcome; two different ones are none.
+                Some(before) if before != outcome => unknown(AMBIGUOUS),
+                _ => outcome,
             });
         }
     }
     let same_count = sent.len() == decoded.contacts.len();
     let unanswered = |place: usize| match decoded.contacts.get(place) {
-        _ if !same_count => decoded.trouble.unwrap_or(NO_CONTACT),
-        Some(Contact { value: None, record: Record::Broken(reason) }) => reason,
-        Some(Contact { value: None, .. }) => NAMELESS,
-        _ => NO_CONTACT,
+        _ if !same_count => unknown(decoded.trouble.unwrap_or(NO_CONTACT)),
+        Some(Contact { value: None, outcome: Outcome::Unknown(reason) }) => Outcome::Unknown(reason.clone()),
+        Some(Contact { value: None, .. }) => unknown(NAMELESS),
+        _ => unknown(NO_CONTACT),
     };
-    answers
-        .into_iter()
-        .enumerate()
-        .map(|(place, answer)| answer.unwrap_or_else(|| Answer::Unknown(unanswered(place))))
-        .collect()
+    (0..).zip(outcomes).map(|(place, outcome)| outcome.unwrap_or_else(|| unanswered(place))).collect()
 }
 
 /// The places of the queries, by what the reply may call them.
@@ -161,7 +138,7 @@ impl<'a> Index<'a> {
 /// in silence: the whole chunk counts as charged or in doubt, and the note says why. Contacts that
 /// nobody asked for were enriched all the same, so they count even beyond the chunk.
 fn charged(asked: usize, decoded: &Decoded<'_>) -> (u32, u32, Option<&'static str>) {
-    let delivered = decoded.contacts.iter().filter(|contact| contact.record != Record::Absent).count();
+    let delivered = decoded.contacts.iter().filter(|contact| contact.outcome != Outcome::Miss).count();
     let most = asked.max(decoded.contacts.len());
     let said = decoded.records_enriched.map(|count| usize::try_from(count).unwrap_or(usize::MAX));
     let (credits, in_doubt, note) = match said {
@@ -191,6 +168,7 @@ mod tests {
 
     use std::borrow::Cow;
 
+    use bytes::Bytes;
     use proptest::prelude::*;
 
     use super::*;
@@ -199,24 +177,28 @@ mod tests {
         values.iter().map(|&value| Identifier::from_canonical(FieldType::Email, value)).collect()
     }
 
-    fn contact(value: Option<&str>, record: Record) -> Contact<'static> {
-        Contact { value: value.map(|value| Cow::Owned(value.to_owned())), record }
+    fn contact(value: Option<&str>, outcome: Outcome) -> Contact<'static> {
+        Contact { value: value.map(|value| Cow::Owned(value.to_owned())), outcome }
     }
 
     fn found(value: &str) -> Contact<'static> {
-        contact(Some(value), Record::Found(record_of(value)))
+        contact(Some(value), Outcome::Hit(record_of(value)))
     }
 
     fn absent(value: &str) -> Contact<'static> {
-        contact(Some(value), Record::Absent)
+        contact(Some(value), Outcome::Miss)
     }
 
     fn record_of(value: &str) -> Bytes {
         Bytes::from(format!(r#"{{"id":"{value}"}}"#))
     }
 
-    fn hit(value: &str) -> Answer {
-        Answer::Hit(record_of(value))
+    fn unknown(reason: &str) -> Outcome {
+        Outcome::Unknown(reason.into())
+    }
+
+    fn hit(value: &str) -> Outcome {
+        Outcome::Hit(record_of(value))
     }
 
     fn reply(contacts: Vec<Contact<'static>>, count: Option<i64>) -> Decoded<'static> {
@@ -227,30 +209,30 @@ mod tests {
     fn what_fits_is_given_out_in_order() {
         let settled = settle(
             &asked(&["a@x.example", "b@x.example"]),
-            &reply(vec![found("a@x.example"), absent("b@x.example")], Some(1)),
+            reply(vec![found("a@x.example"), absent("b@x.example")], Some(1)),
         );
-        assert_eq!(settled.answers, [hit("a@x.example"), Answer::Miss]);
+        assert_eq!(settled.outcomes, [hit("a@x.example"), Outcome::Miss]);
         assert_eq!((settled.credits, settled.in_doubt, settled.note), (1, 0, None));
     }
 
     #[test]
     fn nothing_asked_is_nothing_owed() {
-        let settled = settle(&[], &reply(vec![], None));
-        assert_eq!((settled.answers.len(), settled.credits, settled.in_doubt), (0, 0, 0));
+        let settled = settle(&[], reply(vec![], None));
+        assert_eq!((settled.outcomes.len(), settled.credits, settled.in_doubt), (0, 0, 0));
     }
 
     #[test]
     fn reordered_contacts_find_their_lookups() {
         let settled =
-            settle(&asked(&["a", "b", "c"]), &reply(vec![found("c"), absent("a"), found("b")], Some(2)));
-        assert_eq!(settled.answers, [Answer::Miss, hit("b"), hit("c")]);
+            settle(&asked(&["a", "b", "c"]), reply(vec![found("c"), absent("a"), found("b")], Some(2)));
+        assert_eq!(settled.outcomes, [Outcome::Miss, hit("b"), hit("c")]);
         assert_eq!((settled.credits, settled.in_doubt, settled.note), (2, 0, Some(REORDERED)));
     }
 
     #[test]
     fn a_lookup_without_a_contact_is_unknown() {
-        let settled = settle(&asked(&["a", "b", "c"]), &reply(vec![found("a"), found("c")], Some(3)));
-        assert_eq!(settled.answers, [hit("a"), Answer::Unknown(NO_CONTACT), hit("c")]);
+        let settled = settle(&asked(&["a", "b", "c"]), reply(vec![found("a"), found("c")], Some(3)));
+        assert_eq!(settled.outcomes, [hit("a"), unknown(NO_CONTACT), hit("c")]);
         assert_eq!((settled.credits, settled.in_doubt, settled.note), (3, 0, Some(FEWER)));
     }
 
@@ -258,41 +240,41 @@ mod tests {
     fn foreign_contacts_are_nobodys_but_cost() {
         let settled = settle(
             &asked(&["a", "b"]),
-            &reply(vec![found("a"), found("x"), found("y"), absent("b")], Some(1)),
+            reply(vec![found("a"), found("x"), found("y"), absent("b")], Some(1)),
         );
-        assert_eq!(settled.answers, [hit("a"), Answer::Miss]);
+        assert_eq!(settled.outcomes, [hit("a"), Outcome::Miss]);
         assert_eq!((settled.credits, settled.in_doubt, settled.note), (3, 0, Some(LOW_COUNT)));
 
-        let swapped = settle(&asked(&["a", "b"]), &reply(vec![found("a"), found("x")], Some(2)));
-        assert_eq!(swapped.answers, [hit("a"), Answer::Unknown(NO_CONTACT)]);
+        let swapped = settle(&asked(&["a", "b"]), reply(vec![found("a"), found("x")], Some(2)));
+        assert_eq!(swapped.outcomes, [hit("a"), unknown(NO_CONTACT)]);
     }
 
     #[test]
     fn a_value_that_comes_twice_must_say_the_same_twice() {
-        let same = settle(&asked(&["a", "b"]), &reply(vec![found("a"), found("a"), absent("b")], Some(2)));
-        assert_eq!(same.answers, [hit("a"), Answer::Miss]);
+        let same = settle(&asked(&["a", "b"]), reply(vec![found("a"), found("a"), absent("b")], Some(2)));
+        assert_eq!(same.outcomes, [hit("a"), Outcome::Miss]);
         assert_eq!(same.note, Some(MORE));
-        let other = contact(Some("a"), Record::Found(Bytes::from_static(b"{}")));
-        let settled = settle(&asked(&["a", "b"]), &reply(vec![found("a"), other, absent("b")], Some(2)));
-        assert_eq!(settled.answers, [Answer::Unknown(AMBIGUOUS), Answer::Miss]);
-        let settled = settle(&asked(&["a", "b"]), &reply(vec![found("a"), absent("a"), found("a")], Some(2)));
-        assert_eq!(settled.answers, [Answer::Unknown(AMBIGUOUS), Answer::Unknown(NO_CONTACT)]);
+        let other = contact(Some("a"), Outcome::Hit(Bytes::from_static(b"{}")));
+        let settled = settle(&asked(&["a", "b"]), reply(vec![found("a"), other, absent("b")], Some(2)));
+        assert_eq!(settled.outcomes, [unknown(AMBIGUOUS), Outcome::Miss]);
+        let settled = settle(&asked(&["a", "b"]), reply(vec![found("a"), absent("a"), found("a")], Some(2)));
+        assert_eq!(settled.outcomes, [unknown(AMBIGUOUS), unknown(NO_CONTACT)]);
     }
 
     #[test]
     fn a_contact_that_names_no_query_is_nobodys() {
-        let nameless = contact(None, Record::Found(record_of("b")));
-        let settled = settle(&asked(&["a", "b"]), &reply(vec![found("a"), nameless], Some(2)));
-        assert_eq!(settled.answers, [hit("a"), Answer::Unknown(NAMELESS)]);
+        let nameless = contact(None, Outcome::Hit(record_of("b")));
+        let settled = settle(&asked(&["a", "b"]), reply(vec![found("a"), nameless], Some(2)));
+        assert_eq!(settled.outcomes, [hit("a"), unknown(NAMELESS)]);
         assert_eq!((settled.credits, settled.note), (2, Some(NAMELESS_SOME)));
     }
 
     #[test]
     fn a_broken_record_is_unknown_and_counted() {
-        let broken = contact(Some("b"), Record::Broken("worn"));
-        let lost = contact(None, Record::Broken("torn"));
-        let settled = settle(&asked(&["a", "b", "c"]), &reply(vec![found("a"), broken, lost], Some(1)));
-        assert_eq!(settled.answers, [hit("a"), Answer::Unknown("worn"), Answer::Unknown("torn")]);
+        let broken = contact(Some("b"), unknown("worn"));
+        let lost = contact(None, unknown("torn"));
+        let settled = settle(&asked(&["a", "b", "c"]), reply(vec![found("a"), broken, lost], Some(1)));
+        assert_eq!(settled.outcomes, [hit("a"), unknown("worn"), unknown("torn")]);
         assert_eq!(settled.credits, 3);
     }
 
@@ -301,9 +283,9 @@ mod tests {
         // The identifier's own rules say what a spelling is; trimming is one that stays.
         let settled = settle(
             &asked(&["a@x.example", "b@x.example"]),
-            &reply(vec![contact(Some(" b@x.example "), Record::Absent), found("a@x.example")], Some(1)),
+            reply(vec![contact(Some(" b@x.example "), Outcome::Miss), found("a@x.example")], Some(1)),
         );
-        assert_eq!(settled.answers, [hit("a@x.example"), Answer::Miss]);
+        assert_eq!(settled.outcomes, [hit("a@x.example"), Outcome::Miss]);
     }
 
     #[test]
@@ -312,18 +294,18 @@ mod tests {
             Identifier::from_canonical(FieldType::Email, "a"),
             Identifier::from_canonical(FieldType::SocialProfile, "a"),
         ];
-        let in_place = settle(&both, &reply(vec![found("a"), absent("a")], Some(1)));
-        assert_eq!(in_place.answers, [hit("a"), Answer::Miss]);
-        let one = settle(&both, &reply(vec![found("a")], Some(1)));
-        assert_eq!(one.answers, [Answer::Unknown(SHARED), Answer::Unknown(SHARED)]);
+        let in_place = settle(&both, reply(vec![found("a"), absent("a")], Some(1)));
+        assert_eq!(in_place.outcomes, [hit("a"), Outcome::Miss]);
+        let one = settle(&both, reply(vec![found("a")], Some(1)));
+        assert_eq!(one.outcomes, [unknown(SHARED), unknown(SHARED)]);
     }
 
     #[test]
     fn a_broken_off_answer_says_so() {
         let mut cut = reply(vec![found("a")], None);
         cut.trouble = Some("cut");
-        let settled = settle(&asked(&["a", "b", "c"]), &cut);
-        assert_eq!(settled.answers, [hit("a"), Answer::Unknown("cut"), Answer::Unknown("cut")]);
+        let settled = settle(&asked(&["a", "b", "c"]), cut);
+        assert_eq!(settled.outcomes, [hit("a"), unknown("cut"), unknown("cut")]);
         assert_eq!((settled.credits, settled.in_doubt, settled.note), (1, 2, Some("cut")));
     }
 
@@ -331,7 +313,7 @@ mod tests {
     fn an_absent_or_absurd_count_puts_the_whole_chunk_in_doubt() {
         let sent = asked(&["a", "b", "c"]);
         let money = |count| {
-            let settled = settle(&sent, &reply(vec![found("a"), absent("b"), absent("c")], count));
+            let settled = settle(&sent, reply(vec![found("a"), absent("b"), absent("c")], count));
             (settled.credits, settled.in_doubt, settled.note)
         };
         assert_eq!(money(None), (1, 2, Some(NO_COUNT)));
@@ -345,7 +327,7 @@ mod tests {
     #[test]
     fn a_count_that_the_contacts_bear_out_is_believed_beyond_the_chunk() {
         let sent = asked(&["a"]);
-        let settled = settle(&sent, &reply(vec![found("a"), found("x"), absent("y")], Some(3)));
+        let settled = settle(&sent, reply(vec![found("a"), found("x"), absent("y")], Some(3)));
         assert_eq!((settled.credits, settled.in_doubt), (3, 0));
     }
 
@@ -361,23 +343,24 @@ mod tests {
             let sent = asked(&names.iter().take(len).map(String::as_str).collect::<Vec<_>>());
             let contacts: Vec<_> = picks.iter().map(|&(who, what)| match what {
                 0 => absent(&names[who]),
-                1 => contact(None, Record::Found(record_of(&names[who]))),
-                2 => contact(Some(&names[who]), Record::Broken("broken")),
+                1 => contact(None, Outcome::Hit(record_of(&names[who]))),
+                2 => contact(Some(&names[who]), unknown("broken")),
                 _ => found(&names[who]),
             }).collect();
-            let paid = contacts.iter().filter(|contact| contact.record != Record::Absent).count();
-            let settled = settle(&sent, &reply(contacts, count));
-            prop_assert_eq!(settled.answers.len(), len);
-            for (name, answer) in names.iter().zip(&settled.answers) {
+            let paid = contacts.iter().filter(|contact| contact.outcome != Outcome::Miss).count();
+            let settled = settle(&sent, reply(contacts, count));
+            prop_assert_eq!(settled.outcomes.len(), len);
+            for (name, answer) in names.iter().zip(&settled.outcomes) {
                 let theirs: Vec<u8> = picks.iter().filter(|pick| names[pick.0] == *name && pick.1 != 1)
                     .map(|pick| pick.1.min(3)).collect();
                 match answer {
-                    Answer::Hit(raw) => {
+                    Outcome::Hit(raw) => {
                         prop_assert_eq!(raw, &record_of(name));
                         prop_assert!(theirs.iter().all(|&what| what == 3));
                     }
-                    Answer::Miss => prop_assert!(!theirs.is_empty() && theirs.iter().all(|&what| what == 0)),
-                    Answer::Unknown(reason) => prop_assert!(!reason.is_empty()),
+                    Outcome::Miss => prop_assert!(!theirs.is_empty() && theirs.iter().all(|&what| what == 0)),
+                    Outcome::Unknown(reason) => prop_assert!(!reason.is_empty()),
+                    other => prop_assert!(false, "no reply says so: {other:?}"),
                 }
             }
             prop_assert!(settled.credits as usize >= paid);

@@ -8,12 +8,12 @@ mod terms;
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use futures_util::future::{BoxFuture, FutureExt, ready};
 
 use crate::error::Error;
 use crate::identifier::Identifier;
 
+pub use crate::outcome::{Availability, Outcome, Seen};
 pub use terms::{Ceiling, Claim, Evidence, Room, Terms};
 
 /// The number of a run in a store.
@@ -26,58 +26,6 @@ pub struct RequestId(pub i64);
 
 /// The fields that a contact must have. They are a part of what is paid for.
 pub type Required = Arc<[Box<str>]>;
-
-/// What is known about a lookup whose last request has ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Known {
-    /// The contact's JSON text.
-    Hit(Bytes),
-    /// The service knows nobody.
-    Miss,
-    /// The service refused this lookup; the reason.
-    Rejected(Arc<str>),
-    /// It may have been charged, and its outcome is unknown; the reason.
-    Unknown(Arc<str>),
-}
-
-/// When and from where an answer came.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Seen {
-    /// When it came, in milliseconds since 1970.
-    pub at_ms: i64,
-    /// Whether it came before the run began, or a dead process has left it in doubt: neither this run nor one at the same
-    /// time has sent it.
-    pub inherited: bool,
-    /// Credits that may have been charged for it, in addition to the known ones.
-    pub in_doubt: u32,
-}
-
-/// How a lookup stands with the store.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Standing {
-    /// Nobody has asked. If [`Store::claim`] returns this, the caller has claimed it.
-    Free,
-    /// As [`Standing::Free`], but the store has a contact that this run cannot use: it is too old, the run asks for
-    /// everything again, or the contact may not have all required fields. It would be paid for a second time.
-    Again,
-    /// Another request is asking at this moment.
-    Held,
-    /// It has been asked.
-    Known(Known, Seen),
-    /// It must not be sent; the reason.
-    Barred(Arc<str>),
-}
-
-/// The outcome of a claimed lookup.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Settled {
-    /// It was sent, and this is known.
-    Known(Known),
-    /// It may have been charged, and the run that sent it will send it again; what happened.
-    Doubted(Arc<str>),
-    /// It was not sent, or was refused free of charge. Everybody may ask for it.
-    Released,
-}
 
 /// Lookups, answers and requests.
 pub trait Store: Send + Sync + 'static {
@@ -97,7 +45,7 @@ pub trait Store: Send + Sync + 'static {
         false
     }
 
-    /// How these lookups stand, in their order. Changes nothing.
+    /// Whether these lookups may be sent, in their order. Changes nothing.
     ///
     /// # Errors
     /// If the store cannot be read.
@@ -106,7 +54,7 @@ pub trait Store: Send + Sync + 'static {
         run: RunId,
         required: &'a Required,
         lookups: &'a [&'a Identifier],
-    ) -> BoxFuture<'a, Result<Vec<Standing>, Error>>;
+    ) -> BoxFuture<'a, Result<Vec<Availability>, Error>>;
 
     /// Claims the lookups that are free and records the intent to send them, in one step. After it has returned, no other
     /// run sends them.
@@ -123,8 +71,8 @@ pub trait Store: Send + Sync + 'static {
         lookups: &'a [Identifier],
     ) -> BoxFuture<'a, Result<Claim, Error>>;
 
-    /// Stores the outcome of the lookups that a request has claimed, and wakes all runs that wait for them. If the request
-    /// was put in doubt meanwhile, the outcome replaces the doubt.
+    /// Stores the outcome of the lookups that a request has claimed, and wakes all runs that wait for them. Those that
+    /// were not sent are free again. If the request was put in doubt meanwhile, the outcome replaces the doubt.
     ///
     /// Returns how many contacts are deliberately not stored, because they mention a purged person. They still reach the
     /// caller.
@@ -139,7 +87,7 @@ pub trait Store: Send + Sync + 'static {
         run: RunId,
         required: &'a Required,
         request: RequestId,
-        lookups: Vec<(Identifier, Settled)>,
+        lookups: Vec<(Identifier, Outcome)>,
         evidence: Evidence,
     ) -> BoxFuture<'a, Result<u64, Error>>;
 
@@ -147,8 +95,8 @@ pub trait Store: Send + Sync + 'static {
     /// destructor can call it.
     fn abandon(&self, run: RunId, required: &Required, request: RequestId, lookups: Vec<Identifier>);
 
-    /// Notes that these lookups, which are in doubt ([`Settled::Doubted`]), will not be sent again after all. A store that
-    /// has kept the doubt does nothing.
+    /// Notes that these lookups, which are in doubt, will not be sent again after all, as the run had announced
+    /// ([`Evidence::resends`]). A store that has kept the doubt does nothing.
     ///
     /// # Errors
     /// If it could not be stored.

@@ -6,8 +6,9 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::config::Per;
+use crate::outcome::Availability;
 
-use super::{RequestId, Standing};
+use super::RequestId;
 
 /// What a run tells the store at its beginning.
 #[derive(Debug, Clone, Default)]
@@ -44,13 +45,13 @@ pub struct Ceiling {
 /// The result of a claim.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Claim {
-    /// How each lookup stands, in order. Those that are [`Standing::Free`] or [`Standing::Again`] are claimed by this
-    /// request.
+    /// Whether each lookup may be sent, in order. Those that are [`Availability::Free`] or [`Availability::Again`] are
+    /// claimed by this request.
     Granted {
         /// The request to settle.
         request: RequestId,
         /// One for each lookup.
-        standings: Vec<Standing>,
+        availability: Vec<Availability>,
     },
     /// Nothing was claimed, because the processes that share the store have used up the rate, or the service has asked for a
     /// pause. Ask again after this time.
@@ -89,6 +90,8 @@ pub struct Evidence {
     pub credits: u64,
     /// Credits that may have been charged in addition.
     pub in_doubt: u64,
+    /// Whether the run will send again what is unknown: then it is not the outcome yet, for other runs.
+    pub resends: bool,
     /// How long nobody may send with the same key.
     pub pause: Option<Duration>,
     /// A reply that was charged and could not be read completely, as it arrived.

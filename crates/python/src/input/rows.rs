@@ -15,7 +15,7 @@ use crate::{errors, settings};
 use exactbuyer_core::error::Error;
 use exactbuyer_core::identifier::{FieldType, Identifier};
 use exactbuyer_core::plan::{Row, Stored, Summary, identifiers, summarize_with};
-use exactbuyer_core::store::{Known, Standing, Terms};
+use exactbuyer_core::store::{Availability, Outcome, Terms};
 use exactbuyer_dispatch::terms;
 use exactbuyer_store::sqlite::{SqliteStore, Yield};
 
@@ -182,22 +182,22 @@ fn count(stock: &Stock, asked: Option<&Asked>) -> Result<Counted, Error> {
     let mut stored = Vec::new();
     // Some at a time: an answer comes with its contact.
     for some in identifiers(&stock.rows).chunks(LOOKUPS_AT_ONCE) {
-        let standings = store.peek(terms, required, some)?;
-        stored.extend(standings.iter().map(|standing| self::stored(standing, *store_only)));
+        let availability = store.peek(terms, required, some)?;
+        stored.extend(availability.iter().map(|availability| self::stored(availability, *store_only)));
     }
     let summary = summarize_with(&stock.rows, &stored);
     let room = terms.ceiling.as_ref().map(|ceiling| store.room(ceiling)).transpose()?;
     Ok((summary, Some(store.lately(required)?), room))
 }
 
-const fn stored(standing: &Standing, store_only: bool) -> Stored {
-    match standing {
-        Standing::Known(Known::Hit(_), _) => Stored::Hit,
-        Standing::Known(Known::Miss | Known::Rejected(_), _) => Stored::Miss,
-        Standing::Known(Known::Unknown(_), _) | Standing::Barred(_) => Stored::Open,
+const fn stored(availability: &Availability, store_only: bool) -> Stored {
+    match availability {
+        Availability::Known(Outcome::Hit(_), _) => Stored::Hit,
+        Availability::Known(Outcome::Miss | Outcome::Rejected(_), _) => Stored::Miss,
+        Availability::Known(Outcome::Unknown(_) | Outcome::NotSent(_), _) => Stored::Open,
         _ if store_only => Stored::Open,
-        Standing::Again => Stored::Again,
-        Standing::Free | Standing::Held => Stored::Nothing,
+        Availability::Again => Stored::Again,
+        Availability::Free | Availability::Held => Stored::Nothing,
     }
 }
 

@@ -19,8 +19,9 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList};
 
+use exactbuyer_core::outcome::Outcome;
 use exactbuyer_core::results::Status;
-use exactbuyer_core::service::decode::{Record, decode};
+use exactbuyer_core::service::decode::decode;
 
 use build::Builder;
 use row::Rows;
@@ -38,7 +39,7 @@ pub(super) struct Decoder {
 }
 
 impl Decoder {
-    /// The dict of one record; `raw` is what [`Record::Found`] holds. `asked` is the caller's own value: if it is
+    /// The dict of one record; `raw` is what [`Outcome::Hit`] holds. `asked` is the caller's own value: if it is
     /// a plain string, it is taken where a new one of the same text would be made.
     ///
     /// # Errors
@@ -87,10 +88,12 @@ fn decode_reply<'py>(
     let mut decoder = Decoder::default();
     let contacts = PyList::empty(py);
     for contact in &reply.contacts {
-        let record = match &contact.record {
-            Record::Found(raw) => without_collector(py, || decoder.contact(py, raw, None))?,
-            Record::Absent => py.None().into_bound(py),
-            Record::Broken(reason) => reason.into_pyobject(py)?.into_any(),
+        let record = match &contact.outcome {
+            Outcome::Hit(raw) => without_collector(py, || decoder.contact(py, raw, None))?,
+            Outcome::Miss => py.None().into_bound(py),
+            Outcome::Unknown(reason) | Outcome::Rejected(reason) | Outcome::NotSent(reason) => {
+                (**reason).into_pyobject(py)?.into_any()
+            }
         };
         contacts.append((contact.value.as_deref(), record))?;
     }

@@ -26,8 +26,8 @@ fn admit(table: &mut Table, rows: Vec<Row>) -> Vec<RowOutcome> {
     out
 }
 
-fn hit() -> Final {
-    Final::Hit(Bytes::from_static(b"{}"))
+fn hit() -> Outcome {
+    Outcome::Hit(Bytes::from_static(b"{}"))
 }
 
 fn brief(out: &[RowOutcome]) -> Vec<(u64, Status, u32, Source)> {
@@ -47,7 +47,7 @@ fn a_lookup_is_asked_once_and_answers_every_row() {
     let out = admit(&mut table, vec![Row::One(email("b"))]);
     assert!(out.is_empty());
     let mut out = Vec::new();
-    table.settle(ids[1], Final::Miss, Source::Asked, &mut out);
+    table.settle(ids[1], Outcome::Miss, Source::Asked, &mut out);
     assert_eq!(
         brief(&out),
         [(1, Status::NotFound, 0, Source::Asked), (3, Status::NotFound, 0, Source::Duplicate)]
@@ -69,7 +69,7 @@ fn a_list_row_asks_for_the_second_only_after_the_first_missed() {
     assert_eq!(ids.len(), 2);
     assert!(table.may_refill(&ids));
     assert!(!table.may_refill(&ids[1..]));
-    table.settle(ids[0], Final::Miss, Source::Asked, &mut out);
+    table.settle(ids[0], Outcome::Miss, Source::Asked, &mut out);
     let ids = table.take(10);
     assert_eq!(table.identifier(ids[0]).unwrap().canonical(), "b");
     table.settle(ids[0], hit(), Source::Asked, &mut out);
@@ -83,12 +83,12 @@ fn rejected_alternatives_are_skipped_and_doubt_ends_the_paying() {
     admit(&mut table, vec![list(&["a", "b"]), list(&["c", "d"]), list(&["e"])]);
     let ids = table.take(10);
     let mut out = Vec::new();
-    table.settle(ids[0], Final::Rejected("bad".into()), Source::Asked, &mut out);
-    table.settle(ids[1], Final::Unknown("lost".into()), Source::Asked, &mut out);
-    table.settle(ids[2], Final::Rejected("bad".into()), Source::Asked, &mut out);
+    table.settle(ids[0], Outcome::Rejected("bad".into()), Source::Asked, &mut out);
+    table.settle(ids[1], Outcome::Unknown("lost".into()), Source::Asked, &mut out);
+    table.settle(ids[2], Outcome::Rejected("bad".into()), Source::Asked, &mut out);
     let ids = table.take(10);
     assert_eq!(ids.len(), 1);
-    table.settle(ids[0], Final::Miss, Source::Asked, &mut out);
+    table.settle(ids[0], Outcome::Miss, Source::Asked, &mut out);
     let statuses: Vec<_> = out.iter().map(|outcome| (outcome.row, outcome.status)).collect();
     assert_eq!(statuses, [(1, Status::Unknown), (2, Status::Rejected), (0, Status::NotFound)]);
 }
@@ -123,7 +123,7 @@ fn what_somebody_else_asks_for_is_awaited_once_a_row_comes_to_it() {
     table.settle(ana, hit(), Source::Asked, &mut out);
     assert_eq!(table.identifier(bob), None);
     assert!(table.take_awaited().is_empty());
-    table.settle(carla, Final::Miss, Source::Asked, &mut out);
+    table.settle(carla, Outcome::Miss, Source::Asked, &mut out);
     assert_eq!((table.take_awaited(), table.queued()), (vec![dora], 0));
     for id in [dora, eve] {
         table.settle(id, hit(), Source::Duplicate, &mut out);
@@ -140,7 +140,7 @@ fn closed_means_that_nothing_more_is_queued() {
     let mut out = Vec::new();
     table.close(&"enough".into(), &mut out);
     assert_eq!(brief(&out), [(2, Status::NotSent, 0, Source::Asked)]);
-    table.settle(ids[0], Final::Miss, Source::Asked, &mut out);
+    table.settle(ids[0], Outcome::Miss, Source::Asked, &mut out);
     table.put_back(&ids[1..], &mut out);
     let statuses: Vec<_> = out.iter().map(|outcome| (outcome.row, outcome.status)).collect();
     assert_eq!(statuses, [(2, Status::NotSent), (0, Status::NotSent), (1, Status::NotSent)]);
@@ -185,7 +185,7 @@ fn only_answers_that_later_foreseen_rows_need_are_kept() {
     table.foresee(first.iter().chain(&then).chain([&listed]));
     admit(&mut table, first);
     for id in table.take(10) {
-        let outcome = if *table.identifier(id).unwrap() == email("miss") { Final::Miss } else { hit() };
+        let outcome = if *table.identifier(id).unwrap() == email("miss") { Outcome::Miss } else { hit() };
         table.settle(id, outcome, Source::Asked, &mut Vec::new());
     }
     assert_eq!(table.lookups.kept(), (3, 2));

@@ -19,6 +19,8 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
+use crate::outcome::Outcome;
+
 use scan::{Fault, Scanner, Text};
 
 /// A 200's body, taken apart.
@@ -38,19 +40,9 @@ pub struct Decoded<'a> {
 pub struct Contact<'a> {
     /// The query that it answers, where it says so.
     pub value: Option<Cow<'a, str>>,
-    /// What was found.
-    pub record: Record,
-}
-
-/// The `enriched_contact` of one element.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Record {
-    /// `null`: nothing was found.
-    Absent,
-    /// The vendor's JSON text of it, untouched: an object.
-    Found(Bytes),
-    /// It is there, but cannot be read; the reason.
-    Broken(&'static str),
+    /// A hit, whose JSON text is untouched; a miss, where `enriched_contact` is `null`; or unknown, with the
+    /// reason why it cannot be read.
+    pub outcome: Outcome,
 }
 
 const NOT_UTF8: Fault = "it is not UTF-8";
@@ -63,6 +55,10 @@ const TRAILING: Fault = "something follows the end of the answer";
 const NOT_A_CONTACT: Fault = "the contact is not an object";
 const NO_RECORD: Fault = "the contact has no enriched_contact";
 const ODD_RECORD: Fault = "enriched_contact is neither null nor an object";
+
+fn unreadable(fault: Fault) -> Outcome {
+    Outcome::Unknown(fault.into())
+}
 
 /// Takes a body apart.
 ///
@@ -159,19 +155,19 @@ impl<'a> Reader<'a> {
             Err(fault) => {
                 // What can still be told is where the element ends.
                 self.skip_broken(from)?;
-                Contact { value: None, record: Record::Broken(fault) }
+                Contact { value: None, outcome: unreadable(fault) }
             }
         };
         if !self.is_utf8 && !self.is_utf8(from..self.scanner.at()) {
             self.blamed = true;
-            contact.record = Record::Broken(NOT_UTF8);
+            contact.outcome = unreadable(NOT_UTF8);
         }
         Ok(contact)
     }
 
     fn members(&mut self) -> Result<Contact<'a>, Fault> {
         let mut value = None;
-        let mut record = Record::Broken(NO_RECORD);
+        let mut outcome = None;
         let mut broken = None;
         self.scanner.take(b'{');
         if !self.scanner.take(b'}') {
@@ -190,11 +186,11 @@ impl<'a> Reader<'a> {
                     self.skip_broken(from)?;
                     broken = Some(fault);
                 } else if is_record {
-                    record = match first {
-                        Some(b'n') => Record::Absent,
-                        Some(b'{') => Record::Found(self.body.slice(from..self.scanner.at())),
-                        _ => Record::Broken(ODD_RECORD),
-                    };
+                    outcome = Some(match first {
+                        Some(b'n') => Outcome::Miss,
+                        Some(b'{') => Outcome::Hit(self.body.slice(from..self.scanner.at())),
+                        _ => unreadable(ODD_RECORD),
+                    });
                 } else if is_value && first != Some(b'"') {
                     value = None;
                 }
@@ -204,7 +200,11 @@ impl<'a> Reader<'a> {
                 self.comma()?;
             }
         }
-        Ok(Contact { value, record: broken.map_or(record, Record::Broken) })
+        let outcome = match (broken, outcome) {
+            (Some(fault), _) => unreadable(fault),
+            (None, outcome) => outcome.unwrap_or_else(|| unreadable(NO_RECORD)),
+        };
+        Ok(Contact { value, outcome })
     }
 
     fn text(&mut self, from: usize) -> Result<Option<Cow<'a, str>>, Fault> {

@@ -14,13 +14,14 @@ fn seen(body: &[u8]) -> Seen {
     let body = Bytes::copy_from_slice(body);
     let reply = decode(&body);
     let contacts = reply.contacts.iter().map(|contact| {
-        let record = match &contact.record {
-            Record::Absent => "null".to_owned(),
-            Record::Found(raw) => String::from_utf8(raw.to_vec()).unwrap(),
-            Record::Broken(reason) => {
+        let record = match &contact.outcome {
+            Outcome::Miss => "null".to_owned(),
+            Outcome::Hit(raw) => String::from_utf8(raw.to_vec()).unwrap(),
+            Outcome::Unknown(reason) => {
                 assert!(!reason.is_empty());
                 "!".to_owned()
             }
+            other => panic!("no reply says so: {other:?}"),
         };
         (contact.value.as_deref().map(str::to_owned), record)
     });
@@ -71,7 +72,7 @@ fn the_documented_reply() {
 fn records_are_slices_of_the_body() {
     let body = Bytes::from(around(r#"{"value":"m","enriched_contact":{"k":[1,2]}}"#));
     let reply = decode(&body);
-    let Record::Found(raw) = &reply.contacts[1].record else { panic!("found") };
+    let Outcome::Hit(raw) = &reply.contacts[1].outcome else { panic!("found") };
     assert!(body.as_ptr_range().contains(&raw.as_ptr()));
     assert!(matches!(reply.contacts[1].value, Some(Cow::Borrowed("m"))));
 }
@@ -343,7 +344,7 @@ proptest! {
         body[place] = byte;
         let body = Bytes::from(body);
         for contact in decode(&body).contacts {
-            let (Some(value), Record::Found(raw)) = (contact.value, contact.record) else { continue };
+            let (Some(value), Outcome::Hit(raw)) = (contact.value, contact.outcome) else { continue };
             let number = value.strip_prefix('v').and_then(|number| number.parse::<i64>().ok());
             let id = serde_json::from_slice::<Value>(&raw).ok().and_then(|record| record["id"].as_i64());
             prop_assert!(number.is_none() || id.is_none() || number == id);

@@ -13,7 +13,7 @@ use exactbuyer_core::service::limits::{MARGIN, WINDOW};
 use exactbuyer_core::store::{Claim, RequestId, Room};
 
 use super::super::clock::now_ms;
-use super::super::file::Fault;
+use super::super::file::{Fault, query};
 use super::super::key::Key;
 use super::super::ledger::spent;
 use super::super::process::RunState;
@@ -80,8 +80,8 @@ impl ClaimWork {
         let free: Vec<usize> =
             (0..).zip(&found).filter(|(_, found)| found.is_free()).map(|(place, _)| place).collect();
         let granted = |request| {
-            let standings = lookups::with_bodies(connection, &mut BlockCache::default(), &found)?;
-            Ok(Claim::Granted { request: RequestId(request), standings })
+            let availability = lookups::with_bodies(connection, &mut BlockCache::default(), &found)?;
+            Ok(Claim::Granted { request: RequestId(request), availability })
         };
         if free.is_empty() {
             return granted(0);
@@ -123,12 +123,11 @@ impl ClaimWork {
             &some
         };
         let worst = i64::try_from(free.len()).unwrap_or(i64::MAX);
-        connection
-            .prepare_cached(
-                "INSERT INTO request (owner, run, key, required, tags, sent_ms, lookups, credits, in_doubt, counted, intent,
-                 token) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?7, 1, ?8, randomblob(16))",
-            )?
-            .execute(params![
+        query::change(
+            connection,
+            "INSERT INTO request (owner, run, key, required, tags, sent_ms, lookups, credits, in_doubt, counted, intent,
+             token) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?7, 1, ?8, randomblob(16))",
+            params![
                 owner,
                 self.number.cast_signed(),
                 self.run.terms.key_fingerprint.cast_signed(),
@@ -137,9 +136,10 @@ impl ClaimWork {
                 now,
                 worst,
                 packed,
-            ])?;
+            ],
+        )?;
         let request = connection.last_insert_rowid();
-        connection.prepare_cached("UPDATE total SET in_doubt = in_doubt + ?1")?.execute([worst])?;
+        query::change(connection, "UPDATE total SET in_doubt = in_doubt + ?1", [worst])?;
         let intent = Intent { owner, fields: self.fields.clone(), keys };
         state.shared.intents().add(request, intent);
         Ok(request)
@@ -180,19 +180,17 @@ fn not_before(
     if let Some(wait) = paused_until(connection, key, now)?.and_then(wait) {
         return Ok(Some(wait));
     }
-    let slowest: Option<u32> = connection
-        .prepare_cached("SELECT min(per_minute) FROM pace WHERE key = ?1")?
-        .query_row([key], |row| row.get(0))?;
+    let slowest: Option<u32> =
+        query::one(connection, "SELECT min(per_minute) FROM pace WHERE key = ?1", [key])?;
     let rate = slowest.map_or(per_minute, |slowest| slowest.min(per_minute)).max(1);
     let window = i64::try_from((WINDOW + MARGIN).as_millis()).unwrap_or(i64::MAX);
     // A time that is far in the future is from before the clock was set back.
-    let blocking: Option<i64> = connection
-        .prepare_cached(
-            "SELECT sent_ms FROM request WHERE sent_ms > ?1 AND sent_ms <= ?2 AND key = ?3 AND counted = 1
+    let blocking: Option<i64> = query::find(
+        connection,
+        "SELECT sent_ms FROM request WHERE sent_ms > ?1 AND sent_ms <= ?2 AND key = ?3 AND counted = 1
              ORDER BY sent_ms DESC LIMIT 1 OFFSET ?4",
-        )?
-        .query_row(params![now - window, now + window, key, rate - 1], |row| row.get(0))
-        .optional()?;
+        params![now - window, now + window, key, rate - 1],
+    )?;
     Ok(blocking.and_then(|sent| wait(sent + window)))
 }
 
@@ -210,9 +208,7 @@ fn paused_until(connection: &Connection, key: i64, now: i64) -> Result<Option<i6
         return Ok(Some(until));
     }
     let until = now.saturating_add(until.saturating_sub(since).max(0));
-    connection.prepare_cached("UPDATE pause SET until_ms = ?2 WHERE key = ?1")?.execute([key, until])?;
-    connection
-        .prepare_cached("UPDATE meta SET value = ?2 WHERE name = 'paused ' || ?1")?
-        .execute([key, now])?;
+    query::change(connection, "UPDATE pause SET until_ms = ?2 WHERE key = ?1", [key, until])?;
+    query::change(connection, "UPDATE meta SET value = ?2 WHERE name = 'paused ' || ?1", [key, now])?;
     Ok(Some(until))
 }

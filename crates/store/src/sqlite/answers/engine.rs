@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use exactbuyer_core::error::Error;
 use exactbuyer_core::identifier::Identifier;
 use exactbuyer_core::store::{
-    Claim, Evidence, Known, RequestId, Required, RunId, Settled, Standing, Store, Terms,
+    Availability, Claim, Evidence, Outcome, RequestId, Required, RunId, Store, Terms,
 };
 
 use super::super::clock::now_ms;
@@ -39,9 +39,9 @@ impl Store for SqliteStore {
         run: RunId,
         required: &'a Required,
         lookups: &'a [&'a Identifier],
-    ) -> BoxFuture<'a, Result<Vec<Standing>, Error>> {
+    ) -> BoxFuture<'a, Result<Vec<Availability>, Error>> {
         let (reply, answer) = oneshot::channel();
-        answered(self.ask_standings(run, required, lookups, reply), answer)
+        answered(self.ask_availability(run, required, lookups, reply), answer)
     }
 
     fn claim<'a>(
@@ -59,7 +59,7 @@ impl Store for SqliteStore {
         _: RunId,
         _: &'a Required,
         request: RequestId,
-        lookups: Vec<(Identifier, Settled)>,
+        lookups: Vec<(Identifier, Outcome)>,
         evidence: Evidence,
     ) -> BoxFuture<'a, Result<u64, Error>> {
         let (reply, answer) = oneshot::channel();
@@ -67,7 +67,7 @@ impl Store for SqliteStore {
     }
 
     fn abandon(&self, _: RunId, _: &Required, request: RequestId, lookups: Vec<Identifier>) {
-        let doubt = Settled::Known(Known::Unknown("its request ended without a word".into()));
+        let doubt = Outcome::Unknown("its request ended without a word".into());
         let in_doubt = lookups.len() as u64;
         let lookups = lookups.into_iter().map(|lookup| (lookup, doubt.clone())).collect();
         let evidence =
@@ -104,12 +104,12 @@ fn answered<'a, T: Send + 'static>(
 }
 
 impl SqliteStore {
-    fn ask_standings(
+    fn ask_availability(
         &self,
         run: RunId,
         required: &Required,
         lookups: &[&Identifier],
-        reply: Reply<Vec<Standing>>,
+        reply: Reply<Vec<Availability>>,
     ) -> Result<(), Error> {
         let opening = self.opening()?;
         let shared = opening.shared.clone();
@@ -118,13 +118,13 @@ impl SqliteStore {
         let fields = sorted(required);
         opening.reader.give(Box::new(move |reader| {
             let answer = reader.and_then(|reader| {
-                let standings = LookupQuery::of(&shared, &run, &fields, &keys).and_then(|query| {
+                let availability = LookupQuery::of(&shared, &run, &fields, &keys).and_then(|query| {
                     reader.in_transaction(|connection, blocks, tail| {
                         let found = lookups::find(connection, &shared, tail, &query)?;
                         lookups::with_bodies(connection, blocks, &found)
                     })
                 });
-                standings.map_err(|fault| shared.error(fault))
+                availability.map_err(|fault| shared.error(fault))
             });
             let _ = reply.send(answer);
         }));
@@ -162,7 +162,7 @@ impl SqliteStore {
     fn give_settlement(
         &self,
         request: RequestId,
-        lookups: Vec<(Identifier, Settled)>,
+        lookups: Vec<(Identifier, Outcome)>,
         evidence: Evidence,
         reply: Option<Reply<u64>>,
     ) -> Result<(), Error> {

@@ -8,10 +8,10 @@ use bytes::Bytes;
 use hashbrown::{HashMap, HashSet};
 use rusqlite::{Connection, OptionalExtension};
 
-use exactbuyer_core::store::{Known, Seen, Standing};
+use exactbuyer_core::store::{Availability, Outcome, Seen};
 
 use super::super::clock::{now_ms, utc};
-use super::super::file::{Fault, owners};
+use super::super::file::{Fault, owners, query};
 use super::super::key::Key;
 use super::super::process::RunState;
 use super::super::tables::{BlockCache, Fields, Tail, TailAnswer, barred, state, within};
@@ -236,39 +236,39 @@ fn body(connection: &Connection, blocks: &mut BlockCache, answer: Answer) -> Res
     })
 }
 
-/// The standing of each lookup, without contacts and reasons: a plan only counts.
-pub(super) fn without_bodies(found: &[Found]) -> Vec<Standing> {
-    let standing = |found: &Found| match *found {
-        Found::Free => Standing::Free,
-        Found::Again => Standing::Again,
-        Found::Held(_) => Standing::Held,
+/// The availability of each lookup, without contacts and reasons: a plan only counts.
+pub(super) fn without_bodies(found: &[Found]) -> Vec<Availability> {
+    let availability = |found: &Found| match *found {
+        Found::Free => Availability::Free,
+        Found::Again => Availability::Again,
+        Found::Held(_) => Availability::Held,
         Found::Lost => {
             let why =
                 "its answer came, but could not be stored: free the disk, and ask again in a new process";
-            Standing::Known(Known::Unknown(why.into()), Seen::default())
+            Availability::Known(Outcome::Unknown(why.into()), Seen::default())
         }
-        Found::Dropped(answer) => Standing::Barred(dropped(answer.at_ms)),
-        Found::Purged(at_ms) => Standing::Barred(purged(at_ms)),
+        Found::Dropped(answer) => Availability::barred(dropped(answer.at_ms)),
+        Found::Purged(at_ms) => Availability::barred(purged(at_ms)),
         Found::Answer(answer) => {
             let known = match answer.state {
-                state::HIT => Known::Hit(Bytes::new()),
-                state::MISS => Known::Miss,
-                state::REJECTED => Known::Rejected(Arc::default()),
-                _ => Known::Unknown(Arc::default()),
+                state::HIT => Outcome::Hit(Bytes::new()),
+                state::MISS => Outcome::Miss,
+                state::REJECTED => Outcome::Rejected(Arc::default()),
+                _ => Outcome::Unknown(Arc::default()),
             };
-            Standing::Known(known, Seen { at_ms: answer.at_ms, inherited: answer.inherited, in_doubt: 0 })
+            Availability::Known(known, Seen { at_ms: answer.at_ms, inherited: answer.inherited, in_doubt: 0 })
         }
     };
-    found.iter().map(standing).collect()
+    found.iter().map(availability).collect()
 }
 
-/// The standing of each lookup for a run.
+/// The availability of each lookup for a run.
 pub(super) fn with_bodies(
     connection: &Connection,
     blocks: &mut BlockCache,
     found: &[Found],
-) -> Result<Vec<Standing>, Fault> {
-    let mut standings = without_bodies(found);
+) -> Result<Vec<Availability>, Fault> {
+    let mut availability = without_bodies(found);
     let answer = |(place, found): (usize, &Found)| match *found {
         Found::Answer(answer) => Some((answer.request, answer.place, place, answer)),
         _ => None,
@@ -285,27 +285,26 @@ pub(super) fn with_bodies(
         };
         let mut in_doubt = 0;
         let known = match answer.state {
-            state::HIT => Known::Hit(body(connection, blocks, answer)?),
-            state::MISS => Known::Miss,
-            state::REJECTED => Known::Rejected(text(blocks)?),
+            state::HIT => Outcome::Hit(body(connection, blocks, answer)?),
+            state::MISS => Outcome::Miss,
+            state::REJECTED => Outcome::Rejected(text(blocks)?),
             _ => {
                 in_doubt = if let Some(known) = doubts.get(&request) {
                     *known
                 } else {
-                    let of_request: i64 = connection
-                        .prepare_cached("SELECT in_doubt FROM request WHERE id = ?1")?
-                        .query_row([request], |row| row.get(0))?;
+                    let of_request: i64 =
+                        query::one(connection, "SELECT in_doubt FROM request WHERE id = ?1", [request])?;
                     *doubts.entry(request).or_insert(u32::from(of_request > 0))
                 };
-                Known::Unknown(text(blocks)?)
+                Outcome::Unknown(text(blocks)?)
             }
         };
         let seen = Seen { at_ms: answer.at_ms, inherited: answer.inherited, in_doubt };
-        if let Some(slot) = standings.get_mut(place) {
-            *slot = Standing::Known(known, seen);
+        if let Some(slot) = availability.get_mut(place) {
+            *slot = Availability::Known(known, seen);
         }
     }
-    Ok(standings)
+    Ok(availability)
 }
 
 fn dropped(at_ms: i64) -> Arc<str> {

@@ -2,7 +2,7 @@
 
 use exactbuyer_core::error::Error;
 use exactbuyer_core::identifier::Identifier;
-use exactbuyer_core::store::{Standing, Terms};
+use exactbuyer_core::store::{Availability, Terms};
 
 use super::super::clock::now_ms;
 use super::super::process::{RunState, SqliteStore};
@@ -20,7 +20,7 @@ impl SqliteStore {
         terms: &Terms,
         required: &[Box<str>],
         lookups: &[&Identifier],
-    ) -> Result<Vec<Standing>, Error> {
+    ) -> Result<Vec<Availability>, Error> {
         let opening = self.opening()?;
         let keys: Vec<_> = lookups.iter().map(|lookup| opening.shared.secret().key(lookup)).collect();
         let (run, fields) = (RunState::new(terms.clone(), now_ms()), sorted(required));

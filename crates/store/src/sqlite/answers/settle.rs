@@ -8,9 +8,9 @@ use tokio::sync::oneshot;
 
 use exactbuyer_core::error::Error;
 use exactbuyer_core::identifier::Identifier;
-use exactbuyer_core::store::{Evidence, Known, Settled};
+use exactbuyer_core::store::{Evidence, Outcome};
 
-use super::super::file::Fault;
+use super::super::file::{Fault, query};
 use super::super::key::Key;
 use super::super::recognise::Matcher as _;
 use super::super::tables::{Lines, barred, block, block_table, index, requests, state, tail};
@@ -44,15 +44,15 @@ pub(super) struct SettleWork {
 type Packed = (Vec<Line>, Vec<(i64, Vec<u8>)>);
 
 /// Packs the outcome of a request. That takes time, so the writer does not do it.
-pub(crate) fn pack(shared: &Shared, lookups: Vec<(Identifier, Settled)>) -> Result<Packed, Fault> {
+pub(crate) fn pack(shared: &Shared, lookups: Vec<(Identifier, Outcome)>) -> Result<Packed, Fault> {
     let text = |why: &Arc<str>| Bytes::copy_from_slice(why.as_bytes());
-    let line = |(identifier, settled)| {
-        let (state, body) = match settled {
-            Settled::Known(Known::Hit(record)) => (state::HIT, record),
-            Settled::Known(Known::Miss) => (state::MISS, Bytes::new()),
-            Settled::Known(Known::Rejected(why)) => (state::REJECTED, text(&why)),
-            Settled::Known(Known::Unknown(why)) | Settled::Doubted(why) => (state::UNKNOWN, text(&why)),
-            Settled::Released => return None,
+    let line = |(identifier, outcome)| {
+        let (state, body) = match outcome {
+            Outcome::Hit(record) => (state::HIT, record),
+            Outcome::Miss => (state::MISS, Bytes::new()),
+            Outcome::Rejected(why) => (state::REJECTED, text(&why)),
+            Outcome::Unknown(why) => (state::UNKNOWN, text(&why)),
+            Outcome::NotSent(_) => return None,
         };
         Some(Line { key: shared.secret().key(&identifier), identifier, state, body })
     };
@@ -209,12 +209,11 @@ impl SettleWork {
         let count = |state| number(lines.iter().filter(|line| line.state == state).count() as u64);
         let evidence = &self.evidence;
         let (credits, in_doubt) = (number(evidence.credits), number(evidence.in_doubt));
-        connection
-            .prepare_cached(
-                "UPDATE request SET settled_ms = ?2, outcome = ?3, status = ?4, took_ms = ?5, hits = ?6, misses = ?7,
-                 rejected = ?8, unknown = ?9, credits = ?10, in_doubt = ?11, counted = ?12, intent = NULL WHERE id = ?1",
-            )?
-            .execute(params![
+        query::change(
+            connection,
+            "UPDATE request SET settled_ms = ?2, outcome = ?3, status = ?4, took_ms = ?5, hits = ?6, misses = ?7,
+             rejected = ?8, unknown = ?9, credits = ?10, in_doubt = ?11, counted = ?12, intent = NULL WHERE id = ?1",
+            params![
                 self.request,
                 evidence.at_ms,
                 evidence.outcome,
@@ -227,24 +226,27 @@ impl SettleWork {
                 credits,
                 in_doubt,
                 evidence.left,
-            ])?;
-        connection
-            .prepare_cached("UPDATE total SET credits = credits + ?1, in_doubt = in_doubt + ?2")?
-            .execute([credits - was_credits, in_doubt - was_in_doubt])?;
+            ],
+        )?;
+        query::change(
+            connection,
+            "UPDATE total SET credits = credits + ?1, in_doubt = in_doubt + ?2",
+            [credits - was_credits, in_doubt - was_in_doubt],
+        )?;
         if let Some(pause) = evidence.pause {
             let until = evidence.at_ms.saturating_add(i64::try_from(pause.as_millis()).unwrap_or(i64::MAX));
-            connection
-                .prepare_cached(
-                    "INSERT INTO pause SELECT key, ?2 FROM request WHERE id = ?1
-                     ON CONFLICT DO UPDATE SET until_ms = max(until_ms, excluded.until_ms)",
-                )?
-                .execute([self.request, until])?;
+            query::change(
+                connection,
+                "INSERT INTO pause SELECT key, ?2 FROM request WHERE id = ?1
+                 ON CONFLICT DO UPDATE SET until_ms = max(until_ms, excluded.until_ms)",
+                [self.request, until],
+            )?;
             // The beginning of the pause is kept too, so that setting the clock back does not make it longer.
-            connection
-                .prepare_cached(
-                    "INSERT OR REPLACE INTO meta SELECT 'paused ' || key, ?2 FROM request WHERE id = ?1",
-                )?
-                .execute([self.request, evidence.at_ms])?;
+            query::change(
+                connection,
+                "INSERT OR REPLACE INTO meta SELECT 'paused ' || key, ?2 FROM request WHERE id = ?1",
+                [self.request, evidence.at_ms],
+            )?;
         }
         Ok(())
     }

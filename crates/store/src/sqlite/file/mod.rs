@@ -13,6 +13,7 @@ pub(super) mod open_files;
 pub(super) mod owners;
 mod paths;
 pub(super) mod place;
+pub(super) mod query;
 pub(super) mod schema;
 mod trial;
 

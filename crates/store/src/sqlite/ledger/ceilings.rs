@@ -7,7 +7,7 @@ use exactbuyer_core::error::{Error, ErrorKind};
 use exactbuyer_core::store::Ceiling;
 
 use super::super::clock::now_ms;
-use super::super::file::Fault;
+use super::super::file::{Fault, query};
 
 /// Whether there is a time zone of this name.
 ///
@@ -22,12 +22,12 @@ pub fn check_time_zone(name: &str) -> Result<(), Error> {
 /// Credits spent in the period of the limit. Doubts and requests in flight count as spent.
 pub(crate) fn spent(connection: &Connection, ceiling: &Ceiling, now: i64) -> Result<u64, Fault> {
     let spent: i64 = match period_start(ceiling.per, &ceiling.time_zone, now)? {
-        None => connection
-            .prepare_cached("SELECT credits + in_doubt FROM total")?
-            .query_row([], |row| row.get(0))?,
-        Some(start) => connection
-            .prepare_cached("SELECT coalesce(sum(credits + in_doubt), 0) FROM request WHERE sent_ms >= ?1")?
-            .query_row([start], |row| row.get(0))?,
+        None => query::one(connection, "SELECT credits + in_doubt FROM total", [])?,
+        Some(start) => query::one(
+            connection,
+            "SELECT coalesce(sum(credits + in_doubt), 0) FROM request WHERE sent_ms >= ?1",
+            [start],
+        )?,
     };
     Ok(u64::try_from(spent).unwrap_or_default())
 }

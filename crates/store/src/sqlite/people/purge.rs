@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hashbrown::{HashMap, HashSet};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 
 use exactbuyer_core::error::{Error, ErrorKind};
 use exactbuyer_core::identifier::Identifier;
 
-use super::super::file::{Fault, backups_of};
+use super::super::file::{Fault, backups_of, query};
 use super::super::key::{Key, Secret};
 use super::super::process::{Interrupt, SqliteStore};
 use super::super::recognise::{Matcher, Target, TargetMatcher, named};
@@ -247,8 +247,7 @@ fn drop_replies(
     replies: &Replies,
     interrupt: &Interrupt,
 ) -> Result<u64, Fault> {
-    let mut ask = connection.prepare_cached("SELECT request FROM unread")?;
-    let kept: Vec<i64> = ask.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    let kept: Vec<i64> = query::all(connection, "SELECT request FROM unread", [])?;
     let mut gone = replies.found.clone();
     for request in kept.into_iter().filter(|request| !replies.seen.contains(request)) {
         interrupt.check()?;
@@ -272,12 +271,12 @@ fn purge_some(
     (at_ms, after): (i64, i64),
     interrupt: &Interrupt,
 ) -> Result<(Purged, Option<i64>), Fault> {
-    let mut ask = connection.prepare_cached(
+    let requests: Vec<i64> = query::all(
+        connection,
         "SELECT id FROM request WHERE id > ?1 AND (settled_ms < ?2 OR outcome = 'left' AND sent_ms < ?2)
          ORDER BY id LIMIT ?3",
+        [after, at_ms, AT_ONCE],
     )?;
-    let requests: Vec<i64> =
-        ask.query_map([after, at_ms, AT_ONCE], |row| row.get(0))?.collect::<Result<_, _>>()?;
     let (mut purged, mut keys) = (Purged::default(), HashMap::<Key, i64>::new());
     for request in &requests {
         interrupt.check()?;
@@ -296,10 +295,8 @@ fn purge_some(
     }
     purged.credits = purged.contacts;
     for (key, credits) in keys {
-        let known: Option<i64> = connection
-            .prepare_cached("SELECT purged_ms FROM barred WHERE key = ?1")?
-            .query_row([key], |row| row.get(0))
-            .optional()?;
+        let known: Option<i64> =
+            query::find(connection, "SELECT purged_ms FROM barred WHERE key = ?1", [key])?;
         purged.identifiers += u64::from(known.is_none());
         barred::bar_now(connection, key, credits, 0)?;
     }

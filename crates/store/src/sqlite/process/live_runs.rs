@@ -11,7 +11,7 @@ use exactbuyer_core::error::{Error, ErrorKind};
 use exactbuyer_core::store::{RunId, Terms};
 
 use super::super::clock::now_ms;
-use super::super::file::Fault;
+use super::super::file::{Fault, query};
 
 /// The runs of a handle and its clones.
 #[derive(Debug, Default)]
@@ -84,8 +84,7 @@ impl RunState {
             return Ok(known);
         }
         let last: Option<i64> = connection.query_row("SELECT max(id) FROM request", [], |row| row.get(0))?;
-        let mut ask = connection.prepare_cached("SELECT id FROM request WHERE settled_ms IS NULL")?;
-        let open = ask.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+        let open = query::all(connection, "SELECT id FROM request WHERE settled_ms IS NULL", [])?;
         let look = FirstLook { last_request: last.unwrap_or_default(), open, at_ms: now_ms() };
         Ok(self.first_look.get_or_init(|| look))
     }

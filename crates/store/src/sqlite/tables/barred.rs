@@ -5,7 +5,7 @@ use hashbrown::HashMap;
 use rusqlite::{Connection, params};
 
 use super::super::clock::now_ms;
-use super::super::file::Fault;
+use super::super::file::{Fault, query};
 use super::super::key::Key;
 
 /// The keys of people who were purged by their identifier, each with the number of the identifier's kind (column
@@ -17,7 +17,7 @@ pub(crate) fn named_keys(connection: &Connection) -> Result<HashMap<Key, i64>, F
 
 /// Whether any identifier is barred.
 pub(crate) fn any(connection: &Connection) -> Result<bool, Fault> {
-    Ok(connection.prepare_cached("SELECT EXISTS (SELECT 1 FROM barred)")?.query_row([], |row| row.get(0))?)
+    query::one(connection, "SELECT EXISTS (SELECT 1 FROM barred)", [])
 }
 
 /// How many identifiers are barred.
@@ -28,9 +28,11 @@ pub(crate) fn count(connection: &Connection) -> Result<u64, Fault> {
 
 /// Bars a lookup and adds to its credits. If it is barred already, the date of that decision stays.
 pub(crate) fn bar(connection: &Connection, key: Key, credits: i64) -> Result<(), Fault> {
-    let known = connection
-        .prepare_cached("UPDATE barred SET credits = credits + ?2 WHERE key = ?1")?
-        .execute(params![key, credits])?;
+    let known = query::change(
+        connection,
+        "UPDATE barred SET credits = credits + ?2 WHERE key = ?1",
+        params![key, credits],
+    )?;
     if known == 0 { bar_now(connection, key, credits, 0) } else { Ok(()) }
 }
 
@@ -38,25 +40,25 @@ pub(crate) fn bar(connection: &Connection, key: Key, credits: i64) -> Result<(),
 /// may mention it. The later of a purge and an `allow` counts, so each gets a later time than the one that it follows,
 /// whatever the clock says.
 pub(crate) fn bar_now(connection: &Connection, key: Key, credits: i64, named: i64) -> Result<(), Fault> {
-    connection
-        .prepare_cached(
-            "INSERT INTO barred SELECT ?1, max(?2, 1 + coalesce((SELECT at_ms FROM allowed WHERE key = ?1), 0)), ?3, ?4
-             WHERE 1 ON CONFLICT DO UPDATE SET purged_ms = max(purged_ms, excluded.purged_ms),
-             credits = credits + excluded.credits, named = max(named, excluded.named)",
-        )?
-        .execute(params![key, now_ms(), credits, named])?;
-    connection.prepare_cached("DELETE FROM allowed WHERE key = ?1")?.execute([key])?;
+    query::change(
+        connection,
+        "INSERT INTO barred SELECT ?1, max(?2, 1 + coalesce((SELECT at_ms FROM allowed WHERE key = ?1), 0)), ?3, ?4
+         WHERE 1 ON CONFLICT DO UPDATE SET purged_ms = max(purged_ms, excluded.purged_ms),
+         credits = credits + excluded.credits, named = max(named, excluded.named)",
+        params![key, now_ms(), credits, named],
+    )?;
+    query::change(connection, "DELETE FROM allowed WHERE key = ?1", [key])?;
     Ok(())
 }
 
 /// Allows an identifier, whether or not it is barred: a copy of the store may have barred it. Returns how many rows of
 /// `barred` it had.
 pub(crate) fn allow(connection: &Connection, key: Key) -> Result<usize, Fault> {
-    connection
-        .prepare_cached(
-            "INSERT INTO allowed SELECT ?1, max(?2, 1 + coalesce((SELECT purged_ms FROM barred WHERE key = ?1), 0)) WHERE 1
-             ON CONFLICT DO UPDATE SET at_ms = max(at_ms, excluded.at_ms)",
-        )?
-        .execute(params![key, now_ms()])?;
-    Ok(connection.prepare_cached("DELETE FROM barred WHERE key = ?1")?.execute([key])?)
+    query::change(
+        connection,
+        "INSERT INTO allowed SELECT ?1, max(?2, 1 + coalesce((SELECT purged_ms FROM barred WHERE key = ?1), 0)) WHERE 1
+         ON CONFLICT DO UPDATE SET at_ms = max(at_ms, excluded.at_ms)",
+        params![key, now_ms()],
+    )?;
+    query::change(connection, "DELETE FROM barred WHERE key = ?1", [key])
 }

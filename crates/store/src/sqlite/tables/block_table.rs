@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::super::file::Fault;
+use super::super::file::{Fault, query};
 use super::block::{self, PLACES, StoredLookup, block_id};
 
 /// A block's number, and the block.
@@ -14,17 +14,21 @@ fn numbered(row: &Row<'_>) -> rusqlite::Result<Numbered> {
 
 /// Writes the block that begins with this lookup of a request.
 pub(crate) fn put(connection: &Connection, request: i64, first: i64, block: &[u8]) -> Result<(), Fault> {
-    connection
-        .prepare_cached("INSERT OR REPLACE INTO block VALUES (?1, ?2)")?
-        .execute(params![block_id(request, first), block])?;
+    query::change(
+        connection,
+        "INSERT OR REPLACE INTO block VALUES (?1, ?2)",
+        params![block_id(request, first), block],
+    )?;
     Ok(())
 }
 
 /// Replaces the block of this number.
 pub(crate) fn rewrite(connection: &Connection, number: i64, lookups: &[StoredLookup]) -> Result<(), Fault> {
-    connection
-        .prepare_cached("UPDATE block SET body = ?2 WHERE id = ?1")?
-        .execute(params![number, block::pack_one(lookups)?])?;
+    query::change(
+        connection,
+        "UPDATE block SET body = ?2 WHERE id = ?1",
+        params![number, block::pack_one(lookups)?],
+    )?;
     Ok(())
 }
 
@@ -58,8 +62,10 @@ pub(crate) fn after(connection: &Connection, number: i64, most: i64) -> Result<V
 
 /// Deletes all blocks of a request.
 pub(crate) fn clear(connection: &Connection, request: i64) -> Result<(), Fault> {
-    connection
-        .prepare_cached("DELETE FROM block WHERE id >= ?1 AND id < ?2")?
-        .execute([block_id(request, 0), block_id(request, PLACES)])?;
+    query::change(
+        connection,
+        "DELETE FROM block WHERE id >= ?1 AND id < ?2",
+        [block_id(request, 0), block_id(request, PLACES)],
+    )?;
     Ok(())
 }

@@ -3,9 +3,9 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hashbrown::HashMap;
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::Connection;
 
-use super::super::file::Fault;
+use super::super::file::{Fault, query};
 
 /// A set of required fields: sorted, without duplicates.
 pub(crate) type Fields = Arc<[Box<str>]>;
@@ -21,9 +21,7 @@ impl FieldSets {
         if let Some(fields) = sets.get(&number) {
             return Ok(fields.clone());
         }
-        let text: String = connection
-            .prepare_cached("SELECT fields FROM required WHERE id = ?1")?
-            .query_row([number], |row| row.get(0))?;
+        let text: String = query::one(connection, "SELECT fields FROM required WHERE id = ?1", [number])?;
         let fields: Vec<Box<str>> =
             serde_json::from_str(&text).map_err(|_| Fault::Damaged("a set of required fields is damaged"))?;
         let fields = Fields::from(fields);
@@ -46,16 +44,13 @@ pub(crate) fn number_of(connection: &Connection, fields: &Fields) -> Result<i64,
     if let Some(number) = known_number(connection, fields)? {
         return Ok(number);
     }
-    connection.prepare_cached("INSERT INTO required (fields) VALUES (?1)")?.execute([text_of(fields)])?;
+    query::change(connection, "INSERT INTO required (fields) VALUES (?1)", [text_of(fields)])?;
     Ok(connection.last_insert_rowid())
 }
 
 /// The number of this set, if the file has it.
 pub(crate) fn known_number(connection: &Connection, fields: &Fields) -> Result<Option<i64>, Fault> {
-    Ok(connection
-        .prepare_cached("SELECT id FROM required WHERE fields = ?1")?
-        .query_row([text_of(fields)], |row| row.get(0))
-        .optional()?)
+    query::find(connection, "SELECT id FROM required WHERE fields = ?1", [text_of(fields)])
 }
 
 fn text_of(fields: &Fields) -> String {

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, params};
 
-use super::super::file::Fault;
+use super::super::file::{Fault, query};
 use super::super::key::{Key, Secret};
 use super::block::DecodedBlock;
 use super::block_table;
@@ -26,9 +26,7 @@ pub(crate) fn put(connection: &Connection, mut rows: Vec<AnswerRow>) -> Result<(
 
 /// Deletes the answer to one lookup of a request.
 pub(crate) fn delete(connection: &Connection, key: Key, request: i64) -> Result<(), Fault> {
-    connection
-        .prepare_cached("DELETE FROM answer WHERE key = ?1 AND request = ?2")?
-        .execute(params![key, request])?;
+    query::change(connection, "DELETE FROM answer WHERE key = ?1 AND request = ?2", params![key, request])?;
     Ok(())
 }
 
@@ -60,9 +58,11 @@ pub(crate) fn replace_doubts(
     (request, required): (i64, i64),
     keys: impl Iterator<Item = Key>,
 ) -> Result<(), Fault> {
-    let any: bool = connection
-        .prepare_cached("SELECT EXISTS (SELECT 1 FROM answer WHERE state IN (3, 6) AND request < ?1)")?
-        .query_row([request], |row| row.get(0))?;
+    let any: bool = query::one(
+        connection,
+        "SELECT EXISTS (SELECT 1 FROM answer WHERE state IN (3, 6) AND request < ?1)",
+        [request],
+    )?;
     if !any {
         return Ok(());
     }

@@ -1,8 +1,8 @@
 //! The table `request` and the tables that belong to it: tags, owners, and replies that could not be read.
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 
-use super::super::file::Fault;
+use super::super::file::{Fault, query};
 
 /// The number of the required fields of a request, and when it was settled; while it is in flight, when it was sent.
 pub(crate) fn required_and_time(connection: &Connection, request: i64) -> Result<(i64, i64), Fault> {
@@ -13,39 +13,32 @@ pub(crate) fn required_and_time(connection: &Connection, request: i64) -> Result
 
 /// The number of these tags, which are added if they are new.
 pub(crate) fn tags_number(connection: &Connection, text: &str) -> Result<i64, Fault> {
-    let known = connection
-        .prepare_cached("SELECT id FROM tags WHERE text = ?1")?
-        .query_row([text], |row| row.get(0))
-        .optional()?;
+    let known = query::find(connection, "SELECT id FROM tags WHERE text = ?1", [text])?;
     if let Some(known) = known {
         return Ok(known);
     }
-    connection.prepare_cached("INSERT INTO tags (text) VALUES (?1)")?.execute([text])?;
+    query::change(connection, "INSERT INTO tags (text) VALUES (?1)", [text])?;
     Ok(connection.last_insert_rowid())
 }
 
 /// All owners that the file mentions.
 pub(crate) fn owners(connection: &Connection) -> Result<Vec<i64>, Fault> {
-    let mut ask = connection.prepare_cached(
+    query::all(
+        connection,
         "SELECT owner FROM request WHERE settled_ms IS NULL UNION SELECT id FROM owner UNION SELECT owner FROM pace",
-    )?;
-    Ok(ask.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
+        [],
+    )
 }
 
 /// Keeps a compressed reply that was charged and could not be read completely.
 pub(crate) fn put_unread(connection: &Connection, request: i64, packed: &[u8]) -> Result<(), Fault> {
-    connection
-        .prepare_cached("INSERT OR REPLACE INTO unread VALUES (?1, ?2)")?
-        .execute(params![request, packed])?;
+    query::change(connection, "INSERT OR REPLACE INTO unread VALUES (?1, ?2)", params![request, packed])?;
     Ok(())
 }
 
 /// The kept reply of a request, compressed, if there is one.
 pub(crate) fn unread(connection: &Connection, request: i64) -> Result<Option<Vec<u8>>, Fault> {
-    Ok(connection
-        .prepare_cached("SELECT body FROM unread WHERE request = ?1")?
-        .query_row([request], |row| row.get(0))
-        .optional()?)
+    query::find(connection, "SELECT body FROM unread WHERE request = ?1", [request])
 }
 
 /// Deletes the kept reply of a request. Returns how many there were: 0 or 1.

@@ -8,7 +8,7 @@
 use hashbrown::{HashMap, HashSet};
 use rusqlite::{Connection, params};
 
-use super::super::file::Fault;
+use super::super::file::{Fault, query};
 use super::super::key::Key;
 use super::index;
 
@@ -41,8 +41,7 @@ pub(crate) type Lines = Vec<(Key, i64, u8)>;
 impl Tail {
     /// Updates it from the file, as the current transaction sees the file.
     pub(crate) fn sync(&mut self, connection: &Connection) -> Result<(), Fault> {
-        let mut ask = connection.prepare_cached("SELECT request FROM tail")?;
-        let there: HashSet<i64> = ask.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+        let there: HashSet<i64> = query::all(connection, "SELECT request FROM tail", [])?;
         let gone: Vec<i64> =
             self.requests.keys().filter(|request| !there.contains(*request)).copied().collect();
         for request in gone {
@@ -107,8 +106,7 @@ impl Tail {
         if len < AT_LEAST {
             return Ok(false);
         }
-        let indexed: i64 =
-            connection.prepare_cached("SELECT answers FROM total")?.query_row([], |row| row.get(0))?;
+        let indexed: i64 = query::one(connection, "SELECT answers FROM total", [])?;
         Ok(len >= (indexed / ONE_FOR).clamp(AT_LEAST, AT_MOST))
     }
 }
@@ -121,9 +119,7 @@ pub(crate) fn put(connection: &Connection, request: i64, lines: &Lines) -> Resul
         packed.push(*state);
         packed.extend(place.to_le_bytes().get(..3).unwrap_or_default());
     }
-    connection
-        .prepare_cached("INSERT OR REPLACE INTO tail VALUES (?1, ?2)")?
-        .execute(params![request, packed])?;
+    query::change(connection, "INSERT OR REPLACE INTO tail VALUES (?1, ?2)", params![request, packed])?;
     Ok(())
 }
 
@@ -152,8 +148,7 @@ fn unpack(packed: &[u8]) -> Lines {
 
 /// Moves the whole tail into the index. To be called in a transaction.
 pub(crate) fn fold(connection: &Connection) -> Result<(), Fault> {
-    let mut ask = connection.prepare_cached("SELECT request FROM tail")?;
-    let requests: Vec<i64> = ask.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    let requests: Vec<i64> = query::all(connection, "SELECT request FROM tail", [])?;
     if requests.is_empty() {
         return Ok(());
     }

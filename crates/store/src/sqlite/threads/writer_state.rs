@@ -6,7 +6,7 @@ use hashbrown::{HashMap, HashSet};
 use rusqlite::{Connection, params};
 
 use super::super::clock::{now_ms, utc};
-use super::super::file::Fault;
+use super::super::file::{Fault, query};
 use super::super::recognise::PurgedPeople;
 use super::super::tables::{DecodedBlock, Tail, barred, block, block_table, index, state, tail};
 use super::intents::Intent;
@@ -154,9 +154,11 @@ impl WriterState {
             *self.owner.insert(drawn)
         };
         if !self.registered {
-            connection
-                .prepare_cached("INSERT OR IGNORE INTO owner VALUES (?1, ?2, ?3)")?
-                .execute(params![owner, std::process::id(), now_ms()])?;
+            query::change(
+                connection,
+                "INSERT OR IGNORE INTO owner VALUES (?1, ?2, ?3)",
+                params![owner, std::process::id(), now_ms()],
+            )?;
             self.registered = true;
         }
         Ok(owner)
@@ -168,11 +170,11 @@ impl WriterState {
             return Ok(());
         }
         let owner = self.owner(connection)?;
-        connection.prepare_cached("INSERT OR REPLACE INTO pace VALUES (?1, ?2, ?3)")?.execute(params![
-            owner,
-            key.cast_signed(),
-            per_minute
-        ])?;
+        query::change(
+            connection,
+            "INSERT OR REPLACE INTO pace VALUES (?1, ?2, ?3)",
+            params![owner, key.cast_signed(), per_minute],
+        )?;
         self.paces.insert(key, per_minute);
         Ok(())
     }
@@ -201,13 +203,15 @@ impl WriterState {
             let rows =
                 (0..).zip(keys).map(|(place, key)| (key, request, place, state::LEFT, required, sent_ms));
             index::put(connection, rows.collect())?;
-            connection
-                .prepare_cached("UPDATE request SET settled_ms = ?2, outcome = 'left', unknown = ?3, intent = NULL WHERE id = ?1")?
-                .execute(params![request, now_ms(), lookups])?;
+            query::change(
+                connection,
+                "UPDATE request SET settled_ms = ?2, outcome = 'left', unknown = ?3, intent = NULL WHERE id = ?1",
+                params![request, now_ms(), lookups],
+            )?;
             self.shared.intents().remove(request);
         }
-        connection.prepare_cached("DELETE FROM owner WHERE id = ?1")?.execute([owner])?;
-        connection.prepare_cached("DELETE FROM pace WHERE owner = ?1")?.execute([owner])?;
+        query::change(connection, "DELETE FROM owner WHERE id = ?1", [owner])?;
+        query::change(connection, "DELETE FROM pace WHERE owner = ?1", [owner])?;
         self.notify = true;
         Ok(())
     }
@@ -215,18 +219,14 @@ impl WriterState {
     /// Releases claims whose claimants were gone before they received them: nothing was sent.
     pub(super) fn release_orphans(&mut self, connection: &Connection) -> Result<(), Fault> {
         for request in self.shared.orphans() {
-            connection
-                .prepare_cached(
-                    "UPDATE total SET in_doubt = in_doubt - coalesce(
+            query::change(
+                connection,
+                "UPDATE total SET in_doubt = in_doubt - coalesce(
                        (SELECT in_doubt FROM request WHERE id = ?1 AND settled_ms IS NULL), 0)",
-                )?
-                .execute([request])?;
-            let released = connection
-                .prepare_cached(
-                    "UPDATE request SET settled_ms = ?2, outcome = 'not_sent', in_doubt = 0, counted = 0, intent = NULL
-                     WHERE id = ?1 AND settled_ms IS NULL",
-                )?
-                .execute(params![request, now_ms()])?;
+                [request],
+            )?;
+            let released = query::change(connection, "UPDATE request SET settled_ms = ?2, outcome = 'not_sent', in_doubt = 0, counted = 0, intent = NULL
+                     WHERE id = ?1 AND settled_ms IS NULL", params![request, now_ms()])?;
             if released == 0 {
                 // An earlier transaction has released it and was committed.
                 self.shared.remove_orphan(request);
@@ -240,5 +240,5 @@ impl WriterState {
 
 /// A number that changes when another connection commits.
 fn version(connection: &Connection) -> Result<i64, Fault> {
-    Ok(connection.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))?)
+    query::one(connection, "PRAGMA data_version", [])
 }

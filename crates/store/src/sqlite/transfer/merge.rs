@@ -12,7 +12,7 @@ use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
 
 use exactbuyer_core::error::{Error, ErrorKind};
 
-use super::super::file::Fault;
+use super::super::file::{Fault, query};
 use super::super::key::Key;
 use super::super::process::{Interrupt, SqliteStore};
 use super::super::recognise::Matcher as _;
@@ -212,16 +212,16 @@ fn decide(
 
 fn put_request(connection: &Connection, request: &OtherRequest) -> Result<i64, Fault> {
     // Key and owner mean nothing outside of the other store.
-    connection
-        .prepare_cached(
-            "INSERT INTO request (owner, run, key, required, tags, sent_ms, lookups, credits, in_doubt, counted, token)
-             VALUES (0, 0, 0, ?1, ?2, 0, 0, 0, 0, 0, ?3)",
-        )?
-        .execute(params![
+    query::change(
+        connection,
+        "INSERT INTO request (owner, run, key, required, tags, sent_ms, lookups, credits, in_doubt, counted, token)
+         VALUES (0, 0, 0, ?1, ?2, 0, 0, 0, 0, 0, ?3)",
+        params![
             number_of(connection, &request.fields)?,
             requests::tags_number(connection, &request.tags)?,
             request.head.token,
-        ])?;
+        ],
+    )?;
     let number = connection.last_insert_rowid();
     replace_request(connection, request, number)?;
     Ok(number)
@@ -234,7 +234,7 @@ fn replace_request(connection: &Connection, request: &OtherRequest, number: i64)
             "UPDATE total SET credits = total.credits {sign} request.credits,
              in_doubt = total.in_doubt {sign} request.in_doubt FROM request WHERE request.id = ?1"
         );
-        connection.prepare_cached(&sums)?.execute([number])?;
+        query::change(connection, &sums, [number])?;
         Ok(())
     };
     add_to_total("-")?;
@@ -244,7 +244,7 @@ fn replace_request(connection: &Connection, request: &OtherRequest, number: i64)
         ", ?".repeat(COLUMNS.len() - 1)
     );
     let values = request.columns.iter().cloned().chain([number.into()]);
-    connection.prepare_cached(&replace)?.execute(params_from_iter(values))?;
+    query::change(connection, &replace, params_from_iter(values))?;
     add_to_total("+")
 }
 

@@ -5,13 +5,13 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
+use rusqlite::{Connection, TransactionBehavior, params};
 
 use exactbuyer_core::error::{Error, ErrorKind};
 use exactbuyer_core::identifier::{RULES_VERSION, Rules, identify};
 
 use super::super::clock::now_ms;
-use super::super::file::{Fault, LOCK_TIMEOUT, NameLock, connect, open_files, owners, place, schema};
+use super::super::file::{Fault, LOCK_TIMEOUT, NameLock, connect, open_files, owners, place, query, schema};
 use super::super::key::{Key, Secret};
 use super::super::platform;
 use super::super::process::{Interrupt, alone, with_owners};
@@ -146,10 +146,11 @@ fn move_answer(
     migrated: &mut Migrated,
 ) -> Result<(), Fault> {
     let state_of = |key: Key| -> Result<Option<u8>, Fault> {
-        Ok(connection
-            .prepare_cached("SELECT state FROM answer WHERE key = ?1 AND request = ?2")?
-            .query_row(params![key, request], |row| row.get(0))
-            .optional()?)
+        query::find(
+            connection,
+            "SELECT state FROM answer WHERE key = ?1 AND request = ?2",
+            params![key, request],
+        )
     };
     let Some(moved) = state_of(old)? else { return Ok(()) };
     migrated.rekeyed += 1;
@@ -167,8 +168,10 @@ fn move_answer(
             return Ok(());
         }
     }
-    connection
-        .prepare_cached("UPDATE answer SET key = ?2 WHERE key = ?1 AND request = ?3")?
-        .execute(params![old, new, request])?;
+    query::change(
+        connection,
+        "UPDATE answer SET key = ?2 WHERE key = ?1 AND request = ?3",
+        params![old, new, request],
+    )?;
     Ok(())
 }

@@ -1,36 +1,49 @@
-//! The counts of one run, and what is said of it at the end.
+//! The counts of one run: its receipt, how far it is, and what is reported at its end.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use exactbuyer_core::error::{Error, ErrorKind};
-use exactbuyer_core::results::{Receipt, RowOutcome, Source, Status};
-use exactbuyer_core::store::Seen;
+use crate::error::{Error, ErrorKind};
+use crate::outcome::Seen;
+use crate::results::{Receipt, RowOutcome, Source, Status};
+use crate::service::limits::WINDOW;
 
-/// How the service has received the requests of a run, so far: what it accepts once, it accepts.
+use super::Scheduler;
+use super::trouble::counted;
+
+/// Whether the service has accepted a request of the run so far.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 enum Reception {
     #[default]
     Unasked,
-    /// Single records were refused, and nothing accepted.
+    /// Single records were refused, and nothing was accepted.
     Refused,
     Accepted,
 }
 
 /// The receipt in the making.
+#[derive(Debug)]
 pub(super) struct Tally {
     pub(super) receipt: Receipt,
     started: Instant,
-    /// Doubts outlive the run, and somebody can decide what becomes of them.
-    durable: bool,
+    /// A store keeps doubts after the run, and the user can decide what to do with them.
+    pub(super) durable: bool,
     reception: Reception,
-    /// Some answer of the run, whose credits are known, left lookups unknown.
+    /// Some reply, whose credits are known, left lookups unknown.
     unreadable: bool,
-    /// What the first unknown met.
+    /// Why the first unknown lookup is unknown.
     first_doubt: Option<Arc<str>>,
-    fatal: Option<Error>,
-    budget: Option<Error>,
-    doubt: Option<Error>,
+    /// Why the run stopped: of each severity, the first.
+    stopped_by: Vec<Error>,
+}
+
+/// Worst first: fatal, budget, unknown.
+const fn severity(error: &Error) -> u8 {
+    match error.kind() {
+        ErrorKind::BudgetExceeded => 1,
+        ErrorKind::UnknownOutcome => 2,
+        _ => 0,
+    }
 }
 
 impl Tally {
@@ -42,13 +55,11 @@ impl Tally {
             reception: Reception::default(),
             unreadable: false,
             first_doubt: None,
-            fatal: None,
-            budget: None,
-            doubt: None,
+            stopped_by: Vec::new(),
         }
     }
 
-    /// Counts rows that are over.
+    /// Counts rows that have their outcome.
     pub(super) fn count(&mut self, outcomes: &[RowOutcome], now: Instant) {
         for outcome in outcomes {
             if let Some(count) = self.receipt.by_status.get_mut(outcome.status as usize) {
@@ -80,17 +91,17 @@ impl Tally {
         self.receipt.credits_in_doubt += in_doubt;
     }
 
-    /// The request as such is all right.
+    /// The service accepted a request.
     pub(super) const fn accepted(&mut self) {
         self.reception = Reception::Accepted;
     }
 
-    /// A record was refused, alone.
+    /// A single record was refused.
     pub(super) fn refused(&mut self) {
         self.reception = self.reception.max(Reception::Refused);
     }
 
-    /// What a lookup cost is known, and what came of it is not.
+    /// A reply whose credits are known left lookups unknown.
     pub(super) const fn unreadable(&mut self) {
         self.unreadable = true;
     }
@@ -104,12 +115,12 @@ impl Tally {
         }
     }
 
-    /// The first doubt is the one that is told.
+    /// Only the first doubt is reported.
     pub(super) fn doubted(&mut self, reason: &Arc<str>) {
         self.first_doubt.get_or_insert_with(|| reason.clone());
     }
 
-    /// An earlier run's doubt, which this run met.
+    /// This run met a doubt that an earlier run left.
     pub(super) fn inherited(&mut self, seen: Seen) {
         let inherited = &mut self.receipt.inherited;
         inherited.lookups += 1;
@@ -117,12 +128,12 @@ impl Tally {
         inherited.since_ms = Some(inherited.since_ms.map_or(seen.at_ms, |since| since.min(seen.at_ms)));
     }
 
-    /// What made lookups unknown, in brackets, for a message about more than one.
+    /// Why the first unknown lookup is unknown, in brackets, for a message about several.
     pub(super) fn first_doubt(&self) -> String {
         self.first_doubt.as_ref().map(|doubt| format!(" (first: {doubt})")).unwrap_or_default()
     }
 
-    /// How "compare the vendor's usage page" goes on.
+    /// The rest of a sentence that begins with "compare the vendor's usage page".
     const fn before_asking_again(&self) -> &'static str {
         if self.durable {
             ", then enricher.resolve_unknown(\"resend\") or (\"drop\")"
@@ -131,28 +142,18 @@ impl Tally {
         }
     }
 
-    /// Lookups whose answers reached the caller but not the store.
-    pub(super) fn not_stored(&mut self, lookups: usize) {
-        self.receipt.not_stored += lookups as u64;
-    }
-
-    /// Why the run stopped: the first reason is the one that is told.
+    /// Why the run stopped: only the first reason is reported.
     pub(super) fn stopped(&mut self, reason: &Arc<str>, error: Option<Error>) {
         self.receipt.stopped.get_or_insert_with(|| reason.clone());
-        let Some(error) = error else { return };
-        let place = match error.kind() {
-            ErrorKind::BudgetExceeded => &mut self.budget,
-            ErrorKind::UnknownOutcome => &mut self.doubt,
-            _ => &mut self.fatal,
-        };
-        place.get_or_insert(error);
+        let is_new = |error: &Error| !self.stopped_by.iter().any(|known| severity(known) == severity(error));
+        self.stopped_by.extend(error.filter(is_new));
+        self.stopped_by.sort_by_key(severity);
     }
 
-    /// What is to be raised, worst first: fatal, budget, unknown, rejected.
+    /// What the run met, worst first: fatal, budget, unknown, rejected.
     pub(super) fn troubles(&self) -> Vec<Error> {
-        let mut troubles: Vec<Error> =
-            [&self.fatal, &self.budget, &self.doubt].into_iter().flatten().cloned().collect();
-        // What earlier runs have left is told by the receipt, and raised by nobody a second time.
+        let mut troubles = self.stopped_by.clone();
+        // Doubts that earlier runs left are on the receipt, and are not reported as trouble a second time.
         let unknown = self.receipt.count(Status::Unknown).saturating_sub(self.receipt.inherited.rows);
         if unknown > 0 {
             let reason = self.first_doubt.as_deref().unwrap_or("another run's request went unanswered");
@@ -204,29 +205,69 @@ impl Tally {
     }
 }
 
-/// `1 row`, `1,000 rows`.
-pub(super) fn counted(count: u64, noun: &str) -> String {
-    let digits = count.to_string();
-    let mut text = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    format!("{text} {noun}{}", if count == 1 { "" } else { "s" })
+/// How far a run is.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Progress {
+    /// Rows fed.
+    pub rows: u64,
+    /// Rows whose outcome is known.
+    pub done: u64,
+    /// Credits known to be charged.
+    pub credits: u64,
+    /// Credits that may be charged in addition: in doubt, and in flight.
+    pub credits_in_doubt: u64,
+    /// Requests in flight.
+    pub in_flight: usize,
+    /// Sends within the last 60 s, by all who share the limiter.
+    pub requests_last_minute: usize,
+    /// Requests still to be sent, as far as is known.
+    pub requests_left: u64,
+    /// What holds the run back: one of `""`, `"requests_per_minute"`, `"max_concurrency"`,
+    /// `"max_in_doubt"`, `"max_credits"`, `"the vendor's pause"`, `"retries"`, `"the source"`,
+    /// `"the consumer"`, `"another run"`, `"latency"`.
+    pub limited_by: &'static str,
+    /// Seconds until it is done, as far as can be estimated.
+    pub left_s: Option<f64>,
 }
 
-#[cfg(test)]
-mod tests {
-    use super::counted;
+impl Scheduler {
+    /// The outcomes that became known since the last call, the receipt so far, and how far the run is.
+    pub fn report(&mut self, now: Instant) -> (Vec<RowOutcome>, &Receipt, Progress) {
+        self.tally.count(&self.out, now);
+        self.tally.receipt.rows = self.table.rows();
+        let (recent, paused) = self.limits.rate.look(now);
+        let receipt = &self.tally.receipt;
+        let requests_left = self.lookups_left().div_ceil(self.retries.chunk_size as u64);
+        let progress = Progress {
+            rows: receipt.rows + self.intake.rows(),
+            done: receipt.by_status.iter().sum(),
+            credits: receipt.credits,
+            credits_in_doubt: receipt.credits_in_doubt + self.ceilings.own.reserved(),
+            in_flight: self.flights.len(),
+            requests_last_minute: recent,
+            requests_left,
+            limited_by: if paused { "the vendor's pause" } else { self.limited_by },
+            left_s: self.left_s(receipt.requests, receipt.elapsed, requests_left),
+        };
+        (std::mem::take(&mut self.out), &self.tally.receipt, progress)
+    }
 
-    #[test]
-    fn numbers_are_grouped() {
-        assert_eq!(counted(1, "row"), "1 row");
-        assert_eq!(counted(0, "row"), "0 rows");
-        assert_eq!(counted(999, "row"), "999 rows");
-        assert_eq!(counted(1_000, "credit"), "1,000 credits");
-        assert_eq!(counted(1_234_567, "credit"), "1,234,567 credits");
+    /// Lookups to be sent: those that wait, and for rows not yet admitted an estimate from the rows before.
+    fn lookups_left(&self) -> u64 {
+        let retries = self.retries.iter().map(|chunk| chunk.ids.len()).sum::<usize>();
+        let waiting = (self.table.queued() + retries) as u64;
+        let (rows, fed) = (self.table.rows(), self.intake.rows());
+        let asked = (self.tally.receipt.sent + waiting).min(rows);
+        waiting + (fed * asked).checked_div(rows).unwrap_or(fed)
+    }
+
+    /// As fast as up to now, and never faster than the limiter allows.
+    #[allow(clippy::cast_precision_loss)] // counts of requests
+    fn left_s(&self, requests: u64, elapsed: Duration, requests_left: u64) -> Option<f64> {
+        let left = (requests_left + self.flights.len() as u64) as f64;
+        let fastest = left * WINDOW.as_secs_f64() / f64::from(self.config.requests_per_minute);
+        let beyond_burst = requests_left > u64::from(self.config.requests_per_minute);
+        let as_before = (requests > 0).then(|| left * elapsed.as_secs_f64() / requests as f64)?;
+        Some(if beyond_burst { as_before.max(fastest) } else { as_before })
     }
 }

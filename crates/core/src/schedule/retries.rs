@@ -1,12 +1,77 @@
-//! The search for the record that the vendor refuses: a chunk that came back 400 or 422 is halved
-//! until the guilty record stands alone. Pure bookkeeping; the halves travel as parcels.
+//! Chunks that go out again, and the search for the record that the service refuses: a chunk that was answered 400
+//! or 422 is halved until the refused record stands alone.
 
-/// Extra requests that one refused chunk may cost: enough to isolate one record of a thousand.
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use super::chunk::Chunk;
+
+/// Extra requests that one refused chunk may cost: enough to find one record of a thousand.
 const MOST_PROBES: u32 = 22;
 
-/// After so many refused parts, and none accepted, of the first chunk that was refused, it is the
-/// request that is wrong, not a record.
+/// If so many parts of the first refused chunk were refused, and nothing was accepted, the request itself is
+/// wrong, not a record.
 const HOPELESS: u32 = 12;
+
+/// Chunks that wait to be sent again.
+#[derive(Debug)]
+pub(super) struct Retries {
+    queue: VecDeque<Chunk>,
+    pub(super) splits: Splits,
+    /// Most lookups of one request; halved when the service finds one too large.
+    pub(super) chunk_size: usize,
+}
+
+impl Retries {
+    pub(super) fn new(chunk_size: usize) -> Self {
+        Self { queue: VecDeque::new(), splits: Splits::default(), chunk_size }
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Chunk> {
+        self.queue.iter()
+    }
+
+    /// Puts a chunk in front: the search for a record that the service refuses goes down before it goes on.
+    pub(super) fn push(&mut self, chunk: Chunk) {
+        self.queue.push_front(chunk);
+    }
+
+    /// The place of the chunk that may go out now, and its size. While a refused chunk is suspect, only its
+    /// parts go out.
+    pub(super) fn ready(&self, now: Instant, suspect: Option<GroupId>) -> Option<(usize, usize)> {
+        let place = self.queue.iter().position(|chunk| {
+            (suspect.is_none() || chunk.group == suspect)
+                && chunk.due.is_none_or(|due| due <= now)
+                && chunk.group.is_none_or(|group| self.splits.may_send(group))
+        })?;
+        // A request of this size may have been found too large since the chunk was cut.
+        self.queue.get(place).map(|chunk| (place, chunk.ids.len().min(self.chunk_size)))
+    }
+
+    /// When the next chunk becomes due.
+    pub(super) fn next_due(&self, now: Instant) -> Option<Instant> {
+        self.queue.iter().filter_map(|chunk| chunk.due).filter(|due| *due > now).min()
+    }
+
+    /// Takes so many lookups of a chunk. The rest stays where it is.
+    pub(super) fn take(&mut self, place: usize, size: usize) -> Option<Chunk> {
+        let chunk = self.queue.get_mut(place)?;
+        if chunk.ids.len() <= size {
+            return self.queue.remove(place);
+        }
+        let rest = chunk.ids.split_off(size);
+        let ids = std::mem::replace(&mut chunk.ids, rest);
+        Some(chunk.with(ids))
+    }
+
+    /// Takes the chunks of a group, or all.
+    pub(super) fn take_all(&mut self, group: Option<GroupId>) -> VecDeque<Chunk> {
+        let queue = std::mem::take(&mut self.queue);
+        let (taken, others) = queue.into_iter().partition(|chunk| group.is_none() || chunk.group == group);
+        self.queue = others;
+        taken
+    }
+}
 
 /// One refused chunk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,7 +88,7 @@ struct Group {
 #[derive(Debug, Default)]
 pub(super) struct Splits {
     groups: Vec<Group>,
-    /// Any chunk of the run was accepted: then the request as such is all right.
+    /// A chunk of the run was accepted: the request itself is right.
     accepted: bool,
     /// Single records that were too large a request (413).
     too_large: u32,
@@ -36,19 +101,18 @@ impl Splits {
         GroupId(self.groups.len() - 1)
     }
 
-    /// The first refused chunk, while nothing of the run has been accepted: it may be the request
-    /// as such that is wrong.
+    /// The first refused chunk, while nothing of the run has been accepted: the request itself may be wrong.
     pub(super) fn suspect(&self) -> Option<GroupId> {
         (!self.accepted && !self.groups.is_empty()).then_some(GroupId(0))
     }
 
-    /// Whether a chunk of the run was accepted: what is refused alone is then refused for its own sake.
+    /// Whether a chunk of the run was accepted: a record that is then refused alone is itself the cause.
     pub(super) const fn cleared(&self) -> bool {
         self.accepted
     }
 
-    /// Whether a part may go out now. Those of the suspect chunk go one after another, smaller and
-    /// smaller, so that few requests tell.
+    /// Whether a part may go out now. Parts of the suspect chunk go out one at a time, smaller and smaller, so
+    /// that few requests are enough to decide.
     pub(super) fn may_send(&self, id: GroupId) -> bool {
         let group = self.groups.get(id.0);
         self.suspect() != Some(id) || group.is_some_and(|group| group.in_flight == 0)
@@ -83,13 +147,13 @@ impl Splits {
         }
     }
 
-    /// A single record was too large a request; whether it is thereby plain that every request is.
+    /// A single record was too large a request; returns whether by now every request must be.
     pub(super) const fn too_large(&mut self) -> bool {
         self.too_large += 1;
         !self.accepted && self.too_large >= HOPELESS
     }
 
-    /// A part was refused; whether it is thereby plain that the request as such is wrong.
+    /// A part was refused; returns whether by now the request itself must be wrong.
     pub(super) fn refused(&mut self, id: GroupId) -> bool {
         let suspect = self.suspect() == Some(id);
         self.groups.get_mut(id.0).is_some_and(|group| {

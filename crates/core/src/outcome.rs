@@ -1,0 +1,55 @@
+//! What became of a lookup: one type from the reply to the result. Data only.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+/// What became of a lookup. The reasons never hold a person's data.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// The contact's JSON text, as the service sent it.
+    Hit(Bytes),
+    /// The service has no contact for it.
+    Miss,
+    /// The service refused this record; why.
+    Rejected(Arc<str>),
+    /// It may have been charged, and the answer is not known; what happened.
+    Unknown(Arc<str>),
+    /// It was not sent, or refused free of charge: to send it costs no more than the first time. Why.
+    NotSent(Arc<str>),
+}
+
+/// When and how an outcome became known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Seen {
+    /// When, in milliseconds since 1970.
+    pub at_ms: i64,
+    /// It was known before the run began, or a process that died has left it: neither this run nor one
+    /// beside it has asked.
+    pub inherited: bool,
+    /// Credits that it may have cost and that are not known to be charged.
+    pub in_doubt: u32,
+}
+
+/// Whether a lookup may be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Availability {
+    /// Nobody has asked: it may be sent. In the answer to a claim: it is claimed.
+    Free,
+    /// As [`Free`](Self::Free), but the store has a contact for it that this run may not use: it is too
+    /// old, must be asked for again, or need not have all of the required fields. To send it pays for a
+    /// contact a second time.
+    Again,
+    /// Another request is asking for it right now.
+    Held,
+    /// It was asked for before, or the store says that it must not be sent.
+    Known(Outcome, Seen),
+}
+
+impl Availability {
+    /// The store says that this lookup must not be sent; why.
+    #[must_use]
+    pub fn barred(why: Arc<str>) -> Self {
+        Self::Known(Outcome::NotSent(why), Seen { inherited: true, ..Seen::default() })
+    }
+}

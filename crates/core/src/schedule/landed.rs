@@ -1,0 +1,294 @@
+//! What follows from the end of a request.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::error::Error;
+use crate::outcome::{Availability, Outcome};
+use crate::policy::{LONGEST_PAUSE, Verdict, backoff};
+use crate::results::{Origin, Source};
+use crate::service::align::Settlement;
+use crate::service::limits::WINDOW;
+
+use super::chunk::{AttemptOutcome, Chunk, Flight, Report};
+use super::next::PATIENCE;
+use super::retries::GroupId;
+use super::{Scheduler, trouble};
+
+impl Scheduler {
+    /// A request is over.
+    pub fn landed(&mut self, number: u64, report: Report, now: Instant) {
+        self.now = now;
+        // Given up already: its lookups are unknown, and counted so.
+        let Some(flight) = self.flights.remove(&number) else { return };
+        let Flight { mut chunk, slot, reserved } = flight;
+        let (mut held, mut known, mut bought_again) = (Vec::new(), Vec::new(), 0);
+        let mut claimed = report.claimed.into_iter();
+        chunk.ids.retain(|id| match claimed.next() {
+            None | Some(Availability::Free) => true,
+            Some(Availability::Again) => {
+                bought_again += 1;
+                true
+            }
+            Some(Availability::Held) => {
+                held.push(*id);
+                false
+            }
+            Some(Availability::Known(outcome, seen)) => {
+                known.push((*id, outcome, seen));
+                false
+            }
+        });
+        for (id, outcome, seen) in known {
+            self.take_over(id, outcome, seen);
+        }
+        self.held.wait_and_look(chunk.with(held));
+        if report.not_stored {
+            self.tally.receipt.not_stored += chunk.ids.len() as u64;
+        }
+        self.tally.receipt.withheld += report.withheld;
+        match report.outcome {
+            AttemptOutcome::Answered(settlement) => {
+                self.ceilings.stored = None;
+                self.pauses.limited = None;
+                self.tally.receipt.bought_again += bought_again;
+                let asked = Origin { source: Source::Asked, fetched_at_ms: Some(report.at_ms) };
+                self.answered(&chunk, reserved, settlement, asked);
+            }
+            AttemptOutcome::Failed { verdict, left } => {
+                self.ceilings.stored = None;
+                if let Verdict::Later { congested: true, .. } | Verdict::Unknown { congested: true, .. } =
+                    verdict
+                {
+                    self.limits.lock().concurrency.congested(slot, now);
+                }
+                if !left {
+                    self.limits.rate.give_back(slot);
+                }
+                self.failed(chunk, reserved, verdict, left);
+            }
+            unsent => {
+                // Everything that was taken for it is free again.
+                self.limits.rate.give_back(slot);
+                self.settle_credits(reserved, 0, 0);
+                self.unsent(chunk, unsent);
+            }
+        }
+    }
+
+    /// Nothing was sent, and the service was not asked.
+    fn unsent(&mut self, chunk: Chunk, outcome: AttemptOutcome) {
+        if let AttemptOutcome::NotNoted(error) = outcome {
+            self.again(chunk);
+            return self.fail(error);
+        }
+        if let Some(group) = chunk.group {
+            self.retries.splits.undecided(group, false);
+        }
+        let wait = match outcome {
+            AttemptOutcome::NotBefore(wait) => {
+                self.pauses.not_before = Some(self.now + wait);
+                wait
+            }
+            AttemptOutcome::NoRoom(room) => {
+                self.ceilings.believe(room, self.now);
+                Duration::ZERO
+            }
+            _ => return,
+        };
+        // If the chunk is not full, it has waited for more already. To wait again would take longer than the
+        // run believes what the store has just said of its ceiling, and so on for ever.
+        self.partial_since = self.now.checked_sub(PATIENCE);
+        self.paused(chunk, wait);
+    }
+
+    fn answered(&mut self, chunk: &Chunk, reserved: usize, settlement: Settlement, asked: Origin) {
+        let (credits, in_doubt) = (u64::from(settlement.credits), u64::from(settlement.in_doubt));
+        let count = |is: fn(&Outcome) -> bool| settlement.outcomes.iter().filter(|one| is(one)).count();
+        let hits = count(|outcome| matches!(outcome, Outcome::Hit(_)));
+        let answers = hits + count(|outcome| matches!(outcome, Outcome::Miss));
+        self.limits.lock().concurrency.answered();
+        self.settle_credits(reserved, credits, in_doubt);
+        self.tally.sent(chunk.ids.len(), credits, in_doubt);
+        if let Some(note) = settlement.note {
+            self.tally.noted(note);
+        }
+        self.ceilings.hit_rate.note(answers as u64, hits as u64);
+        self.retries.splits.accepted(chunk.group);
+        self.tally.accepted();
+        if answers > 0 {
+            self.doubts.in_a_row = 0;
+        }
+        let mut doubtful: Vec<(Arc<str>, Vec<_>)> = Vec::new();
+        for (id, outcome) in chunk.ids.iter().zip(settlement.outcomes) {
+            let Outcome::Unknown(why) = outcome else {
+                self.settle(*id, outcome, asked);
+                continue;
+            };
+            match doubtful.iter_mut().find(|(known, _)| *known == why) {
+                Some((_, ids)) => ids.push(*id),
+                None => doubtful.push((why, vec![*id])),
+            }
+        }
+        if in_doubt == 0 && !doubtful.is_empty() {
+            self.tally.unreadable();
+        }
+        for (reason, ids) in doubtful {
+            self.doubt(chunk.with(ids), reason);
+        }
+        if answers == 0 {
+            self.unanswered();
+        }
+    }
+
+    fn failed(&mut self, chunk: Chunk, reserved: usize, verdict: Verdict, left: bool) {
+        let lookups = chunk.ids.len();
+        let in_doubt = if matches!(verdict, Verdict::Unknown { .. }) { lookups as u64 } else { 0 };
+        let was_judged = left && !matches!(verdict, Verdict::Paused(_));
+        self.settle_credits(reserved, 0, in_doubt);
+        if left {
+            self.tally.sent(lookups, 0, in_doubt);
+        }
+        if let Some(group) = chunk.group
+            && !matches!(verdict, Verdict::Refused(_))
+        {
+            self.retries.splits.undecided(group, was_judged);
+        }
+        if was_judged {
+            self.pauses.limited = None;
+        }
+        match verdict {
+            Verdict::Answered => {}
+            Verdict::Later { trouble, wait, .. } => self.later(chunk, trouble, wait),
+            Verdict::Paused(wait) => {
+                let wait = wait.unwrap_or(WINDOW);
+                self.paused(chunk, wait);
+                if self.pauses.limited(self.now, wait) {
+                    self.fail(trouble::nothing_but_429());
+                }
+            }
+            Verdict::Refused(status) => self.refused(chunk, status),
+            Verdict::TooLarge => self.too_large(chunk),
+            Verdict::Fatal(error) => {
+                self.again(chunk);
+                self.fail(error);
+            }
+            Verdict::Unknown { reason, .. } => {
+                self.doubt(chunk, Arc::from(reason));
+                self.unanswered();
+            }
+        }
+    }
+
+    /// Not sent, or refused for a while.
+    fn later(&mut self, chunk: Chunk, trouble: Error, wait: Option<Duration>) {
+        let attempts = chunk.attempts + 1;
+        let too_long = wait.is_some_and(|wait| wait > LONGEST_PAUSE);
+        let wait = wait.unwrap_or_else(|| backoff(chunk.attempts, (self.chance)()));
+        let over = attempts > self.config.max_retries || too_long;
+        self.again(Chunk { attempts, due: Some(self.now + wait), ..chunk });
+        if over {
+            self.fail(trouble);
+        }
+    }
+
+    /// Over the rate limit.
+    fn paused(&mut self, chunk: Chunk, wait: Duration) {
+        self.again(chunk);
+        if wait > LONGEST_PAUSE {
+            self.fail(trouble::pause_too_long(wait));
+        }
+    }
+
+    /// The service refused a record of the chunk, or the request itself: halve it until the record is found.
+    fn refused(&mut self, chunk: Chunk, status: u16) {
+        let splits = &mut self.retries.splits;
+        let group = chunk.group.unwrap_or_else(|| splits.open());
+        let hopeless = chunk.group.is_some() && splits.refused(group);
+        self.halve(Chunk { group: Some(group), ..chunk }, &Verdict::Refused(status));
+        if hopeless {
+            self.fail(trouble::every_part_refused(status));
+        } else if self.retries.splits.exhausted(group) {
+            self.leave_unresolved(group);
+        }
+    }
+
+    /// The request is too large: from now on, smaller ones.
+    fn too_large(&mut self, chunk: Chunk) {
+        self.retries.chunk_size = self.retries.chunk_size.min(chunk.ids.len() / 2).max(1);
+        let hopeless = chunk.ids.len() == 1 && self.retries.splits.too_large();
+        self.halve(chunk, &Verdict::TooLarge);
+        if hopeless {
+            self.fail(trouble::every_size_too_large());
+        }
+    }
+
+    /// Sends a chunk again in halves, the first half first. A single lookup is rejected.
+    fn halve(&mut self, mut chunk: Chunk, verdict: &Verdict) {
+        if let [id] = chunk.ids[..] {
+            if let Some(doubt) = &chunk.doubt {
+                // It may have been charged when it was sent before: nothing else may be bought in its place.
+                self.remember_doubt(&chunk.ids, doubt);
+                return;
+            }
+            self.tally.refused();
+            self.settle(id, Outcome::Rejected(verdict.rejection()), Source::Asked);
+            return;
+        }
+        let second = chunk.ids.split_off(chunk.ids.len() / 2);
+        self.again(chunk.with(second));
+        self.again(chunk);
+    }
+
+    /// The search for the refused record has cost enough.
+    pub(super) fn leave_unresolved(&mut self, group: GroupId) {
+        for chunk in self.retries.take_all(Some(group)) {
+            self.leave(chunk, &Arc::from(trouble::UNRESOLVED));
+        }
+    }
+
+    /// What is not sent again is `not_sent`, unless it is in doubt already.
+    pub(super) fn leave(&mut self, chunk: Chunk, reason: &Arc<str>) {
+        if let Some(doubt) = chunk.doubt {
+            self.remember_doubt(&chunk.ids, &doubt);
+            return;
+        }
+        for id in chunk.ids {
+            self.settle(id, Outcome::NotSent(reason.clone()), Source::Asked);
+        }
+    }
+
+    /// Puts a chunk where it is sent from again.
+    pub(super) fn again(&mut self, chunk: Chunk) {
+        if let Some(reason) = self.ending.reason.clone() {
+            self.leave(chunk, &reason);
+        } else if chunk.group.is_some_and(|group| self.retries.splits.exhausted(group)) {
+            self.leave(chunk, &Arc::from(trouble::UNRESOLVED));
+        } else if chunk.is_plain() {
+            self.table.put_back(&chunk.ids, &mut self.out);
+        } else {
+            self.retries.push(chunk);
+        }
+    }
+
+    /// It may have been charged: hold it, or send it again and count the doubt.
+    fn doubt(&mut self, chunk: Chunk, reason: Arc<str>) {
+        self.doubts.unknown += chunk.ids.len();
+        if self.resends(&chunk) {
+            let due = Some(self.now + backoff(chunk.attempts, (self.chance)()));
+            self.again(Chunk { attempts: chunk.attempts + 1, due, doubt: Some(reason), ..chunk });
+            return;
+        }
+        for id in chunk.ids {
+            self.settle(id, Outcome::Unknown(reason.clone()), Source::Asked);
+        }
+    }
+
+    /// A request was charged, or may have been, and answered nothing.
+    fn unanswered(&mut self) {
+        if self.doubts.unanswered() && self.ending.reason.is_none() {
+            let first_doubt = self.tally.first_doubt();
+            self.fail(trouble::too_many_unanswered(&first_doubt));
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! The limits that a run keeps for itself: on credits, on unknown lookups, on requests and on time.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::budget::{Budget, HitRate};
+use crate::policy::LONGEST_PAUSE;
+use crate::service::limits::WINDOW;
+use crate::store::Room;
+
+use super::next::Blocked;
+use super::trouble;
+
+/// How long a run believes what the store says is left of its ceiling: others change it.
+const BELIEVED: Duration = Duration::from_secs(1);
+
+/// Unknown replies in a row after which a run stops: a gateway that charges and then fails must not use up the
+/// whole list.
+const MOST_UNKNOWN_IN_A_ROW: u32 = 3;
+
+/// While a deadline counts, the clock is looked at this often.
+const SLICE: Duration = Duration::from_secs(1);
+
+/// A run that wakes later than this was held up: its process was stopped, or its machine slept.
+const LATE: Duration = Duration::from_millis(100);
+
+/// Credits.
+#[derive(Debug)]
+pub(super) struct Ceilings {
+    pub(super) own: Budget,
+    /// What the store last said is left of a ceiling that it keeps, and until when to believe it.
+    pub(super) stored: Option<(Room, Instant)>,
+    pub(super) hit_rate: HitRate,
+}
+
+impl Ceilings {
+    pub(super) fn believe(&mut self, room: Room, now: Instant) {
+        self.stored = Some((room, now + BELIEVED));
+    }
+
+    /// How many of so many lookups may be sent if each of them costs a credit. `engine` is the budget that the
+    /// runs of the engine share.
+    pub(super) fn fits(&self, size: usize, engine: &Budget) -> Result<usize, Blocked> {
+        let (shared, own) = (engine.room(), self.own.room());
+        let stored = self.stored.map_or(u64::MAX, |(room, _)| room.credits);
+        let room = shared.min(own).min(stored);
+        if room >= size as u64 {
+            return Ok(size);
+        }
+        // What is in flight may cost less than was set aside for it: wait, and do not waste requests on a few
+        // lookups each.
+        let tightest = |this: u64| this <= room;
+        let reserved = self.own.reserved() > 0
+            || (tightest(shared) && engine.reserved() > 0)
+            || (tightest(stored) && self.stored.is_some_and(|(room, _)| room.reserved));
+        if reserved {
+            return Err(Blocked::Until(self.stored.map(|(_, until)| until), "max_credits"));
+        }
+        if self.hit_rate.likely_buys(room) {
+            return Ok(usize::try_from(room).unwrap_or(size));
+        }
+        Err(Blocked::Over(match self.stored {
+            Some((room, _)) if tightest(stored) => {
+                trouble::ceiling_reached(Some(room.ceiling), Some(room.spent))
+            }
+            _ if tightest(shared) => trouble::ceiling_reached(engine.ceiling(), None),
+            _ => trouble::ceiling_reached(self.own.ceiling(), None),
+        }))
+    }
+}
+
+/// Lookups that may have been charged and whose answers are not known.
+#[derive(Debug)]
+pub(super) struct Doubts {
+    /// Most lookups in flight or unknown.
+    pub(super) most: usize,
+    /// Lookups that became unknown, each time they did.
+    pub(super) unknown: usize,
+    /// Unknown replies since the last answer.
+    pub(super) in_a_row: u32,
+}
+
+impl Doubts {
+    /// How many more lookups may be sent while so many are in flight.
+    pub(super) const fn room(&self, in_flight: usize) -> usize {
+        self.most.saturating_sub(in_flight + self.unknown)
+    }
+
+    /// A request was charged or may have been, and answered nothing. Returns whether too many did so in a row.
+    pub(super) const fn unanswered(&mut self) -> bool {
+        self.in_a_row += 1;
+        self.in_a_row >= MOST_UNKNOWN_IN_A_ROW
+    }
+}
+
+/// What the run was told to wait for.
+#[derive(Debug, Default)]
+pub(super) struct Pauses {
+    /// Others who share the store have used up the rate until then.
+    pub(super) not_before: Option<Instant>,
+    /// Since when every reply was a 429, and until when the last one asked to wait.
+    pub(super) limited: Option<(Instant, Instant)>,
+}
+
+impl Pauses {
+    /// Another 429. Returns whether there was nothing else for longer than any pause may be: then waiting
+    /// does not help. Time in which nothing was asked does not count.
+    pub(super) fn limited(&mut self, now: Instant, wait: Duration) -> bool {
+        let since = match self.limited {
+            Some((since, until)) if now <= until + WINDOW => since,
+            _ => now,
+        };
+        self.limited = Some((since, now + wait));
+        now.saturating_duration_since(since) > LONGEST_PAUSE
+    }
+}
+
+/// How the run stops.
+#[derive(Debug, Default)]
+pub(super) struct Ending {
+    /// Why nothing new is sent, once the run stops.
+    pub(super) reason: Option<Arc<str>>,
+    /// Until when requests in flight may still take.
+    pub(super) deadline: Option<Instant>,
+}
+
+impl Ending {
+    /// Sets the deadline, or brings it forward.
+    pub(super) fn shorten(&mut self, until: Instant) {
+        self.deadline = Some(self.deadline.map_or(until, |known| known.min(until)));
+    }
+
+    pub(super) fn is_over(&self, now: Instant) -> bool {
+        self.deadline.is_some_and(|deadline| deadline <= now)
+    }
+
+    /// When to look at the clock again.
+    pub(super) fn look(&self, now: Instant) -> Option<Instant> {
+        self.deadline.filter(|deadline| *deadline > now).map(|deadline| deadline.min(now + SLICE))
+    }
+
+    /// A sleep that was to end at `until` is over. Time in which this process was stopped does not count, and
+    /// what has arrived meanwhile is read before it is given up.
+    pub(super) fn woke(&mut self, until: Instant, now: Instant) {
+        let late = now.saturating_duration_since(until);
+        if let Some(deadline) = self.deadline.filter(|_| late > LATE) {
+            self.deadline = Some((deadline + late).max(now + SLICE));
+        }
+    }
+}

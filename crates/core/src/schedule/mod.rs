@@ -1,0 +1,289 @@
+//! SCHEDULE: what a run sends next, and what follows from each reply. Pure.
+//!
+//! A [`Scheduler`] is the state of one run. It does nothing itself: the shell, `dispatch`, tells it what has
+//! happened, asks for the [next step](Scheduler::next) and carries it out. Times and random numbers are
+//! arguments; what the store knows is the answer to a [`Question`]. So every decision of a run can be tested
+//! without a runtime, a network or a store.
+//!
+//! What holds at any moment:
+//! - A lookup is in one place: in the queue of the [`Table`], in a chunk to be sent again, held because another
+//!   request asks for it, in flight, or over.
+//! - A lookup is sent again only after a reply that was free, or if `on_unknown` allows it.
+//! - Lookups in flight and unknown never exceed `max_in_doubt`. If each of them costs a credit, no ceiling is
+//!   exceeded.
+//! - After a stop nothing is sent. What is in flight may take the grace, then it is unknown.
+//! - Each row gets one outcome.
+//!
+//! | file | what it owns |
+//! |---|---|
+//! | `intake` | rows that are not lookups yet |
+//! | `consult` | what the store is asked, and lookups that other requests ask for |
+//! | `next` | the next request, or what to wait for |
+//! | `landed` | what follows from the end of a request |
+//! | `retries` | chunks to be sent again; the search for a refused record |
+//! | `limits` | the run's own limits: on credits, on unknown lookups, on requests, on time |
+//! | `shared` | the limits that several runs share |
+//! | `tally`, `trouble` | counts, and what people are told |
+
+mod chunk;
+mod consult;
+mod intake;
+mod landed;
+mod limits;
+mod next;
+mod retries;
+mod shared;
+mod tally;
+#[cfg(test)]
+mod tests;
+mod trouble;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::budget::{Budget, HitRate};
+use crate::config::{Config, Per};
+use crate::error::Error;
+use crate::identifier::Identifier;
+use crate::outcome::Outcome;
+use crate::plan::{LookupId, Row, Table};
+use crate::results::{Origin, RowOutcome, Source};
+
+use chunk::{Chunk, Flight};
+use consult::Held;
+use intake::Intake;
+use limits::{Ceilings, Doubts, Ending, Pauses};
+use retries::Retries;
+use tally::Tally;
+
+pub use chunk::{AttemptOutcome, Report, Request};
+pub use consult::Question;
+pub use next::{Nap, Step};
+pub use shared::{Limiter, Limits, Share};
+pub use tally::Progress;
+
+/// While so many lookups wait to be sent, no more rows are admitted.
+const READ_AHEAD: usize = 16_384;
+
+/// What one run may decide for itself.
+#[derive(Debug, Clone)]
+pub struct RunOptions {
+    /// Instead of the engine's own.
+    pub required_fields: Option<Box<[Box<str>]>>,
+    /// Tightens the engine's ceiling for this run.
+    pub max_credits: Option<u64>,
+    /// Ask again for what the store has.
+    pub refresh: bool,
+    /// Send nothing: what the store cannot answer is `not_sent`.
+    pub store_only: bool,
+    /// All rows are available at once: nothing is sent before the input is finished, and each answer is
+    /// kept until the last row that names its lookup, so that it is not paid for again. Otherwise a lookup
+    /// is forgotten 100,000 rows after the last row that named it.
+    pub whole: bool,
+    /// The most lookups that wait to be sent. The rows after them are not turned into lookups yet.
+    pub read_ahead: usize,
+}
+
+impl Default for RunOptions {
+    fn default() -> Self {
+        Self {
+            required_fields: None,
+            max_credits: None,
+            refresh: false,
+            store_only: false,
+            whole: false,
+            read_ahead: READ_AHEAD,
+        }
+    }
+}
+
+/// What the shell must do besides the steps.
+#[derive(Debug)]
+pub enum Effect {
+    /// Something that the runs of the engine share is free again: wake those that wait for it.
+    Freed,
+    /// These lookups were sent once, are unknown, and are not sent again after all: tell the store.
+    Doubt(Vec<(Identifier, Arc<str>)>),
+    /// The run has met these troubles: tell the caller at once, as the input may be endless.
+    Warn(Vec<Error>),
+}
+
+/// Random numbers between 0 and 1, for the jitter of retries.
+pub type Chance = Box<dyn FnMut() -> f64 + Send + Sync>;
+
+/// The state of one run.
+pub struct Scheduler {
+    config: Arc<Config>,
+    limits: Arc<Limits>,
+    chance: Chance,
+    /// The time of the last call.
+    now: Instant,
+    /// Why nothing is sent, if the run may only use the store.
+    store_only: Option<Arc<str>>,
+    table: Table,
+    intake: Intake,
+    /// Rows were admitted since the run last waited: the others wait until events have been read.
+    admitted: bool,
+    held: Held,
+    retries: Retries,
+    flights: BTreeMap<u64, Flight>,
+    launched: u64,
+    /// When a partial chunk began to wait for more lookups.
+    partial_since: Option<Instant>,
+    ceilings: Ceilings,
+    doubts: Doubts,
+    pauses: Pauses,
+    ending: Ending,
+    tally: Tally,
+    limited_by: &'static str,
+    out: Vec<RowOutcome>,
+    effects: Vec<Effect>,
+}
+
+impl Scheduler {
+    /// A run with these settings and options. `durable` says whether the store keeps answers after the run.
+    #[must_use]
+    pub fn new(
+        config: Arc<Config>,
+        options: &RunOptions,
+        limits: Arc<Limits>,
+        durable: bool,
+        chance: Chance,
+        now: Instant,
+    ) -> Self {
+        // The run itself keeps a ceiling per run; the lower of the two counts.
+        let per_run = config.max_credits.filter(|_| config.per == Per::Run);
+        let ceiling = per_run.into_iter().chain(options.max_credits).min();
+        Self {
+            limits,
+            chance,
+            now,
+            store_only: options.store_only.then(|| trouble::STORE_ONLY.into()),
+            table: Table::default(),
+            intake: Intake::new(options),
+            admitted: false,
+            held: Held::default(),
+            retries: Retries::new(config.chunk_size.clamp(1, config.max_in_doubt.max(1))),
+            flights: BTreeMap::new(),
+            launched: 0,
+            partial_since: None,
+            ceilings: Ceilings { own: Budget::new(ceiling), stored: None, hit_rate: HitRate::default() },
+            doubts: Doubts { most: config.max_in_doubt, unknown: 0, in_a_row: 0 },
+            pauses: Pauses::default(),
+            ending: Ending::default(),
+            tally: Tally::new(now, durable),
+            limited_by: "",
+            out: Vec::new(),
+            effects: Vec::new(),
+            config,
+        }
+    }
+
+    /// More rows.
+    pub fn feed(&mut self, rows: Vec<Row>) {
+        self.intake.fed.push_back(rows.into_iter());
+    }
+
+    /// No more rows come.
+    pub fn finish(&mut self) {
+        self.intake.finish(&mut self.table);
+        self.seal_if_complete();
+    }
+
+    /// Sends nothing new. What is in flight may still take `grace`; of several, the shortest counts.
+    pub fn stop(&mut self, grace: Duration, now: Instant) {
+        self.intake.over = true;
+        self.halt(&Arc::from(trouble::STOPPED), None);
+        self.ending.shorten(now + grace);
+    }
+
+    /// What to do besides the steps. To be called after each other call.
+    pub fn effects(&mut self) -> impl Iterator<Item = Effect> + '_ {
+        self.effects.drain(..)
+    }
+
+    /// What the run has met, worst first: fatal, budget, unknown, rejected.
+    #[must_use]
+    pub fn troubles(&self) -> Vec<Error> {
+        self.tally.troubles()
+    }
+
+    fn seal_if_complete(&mut self) {
+        if self.intake.finished && self.intake.fed.is_empty() {
+            self.table.seal();
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.intake.over && self.intake.fed.is_empty() && self.table.open() == 0 && self.flights.is_empty()
+    }
+
+    fn wants_rows(&self) -> bool {
+        self.intake.wants_rows(&self.table, self.retries.chunk_size)
+    }
+
+    fn settle(&mut self, id: LookupId, outcome: Outcome, origin: impl Into<Origin>) {
+        let origin = origin.into();
+        if let Outcome::Unknown(reason) = &outcome
+            && origin.source != Source::Store
+        {
+            self.tally.doubted(reason);
+        }
+        self.table.settle(id, outcome, origin, &mut self.out);
+    }
+
+    /// From now on nothing new is sent: what waits is `not_sent`, unless it is in doubt already.
+    fn halt(&mut self, reason: &Arc<str>, error: Option<Error>) {
+        self.tally.stopped(reason, error);
+        self.effects.push(Effect::Warn(self.tally.troubles()));
+        self.ending.reason.get_or_insert_with(|| reason.clone());
+        // What other requests ask for costs this run nothing: it still waits for their answers.
+        self.table.close(reason, &mut self.out);
+        for chunk in self.retries.take_all(None) {
+            self.leave(chunk, reason);
+        }
+    }
+
+    /// The run cannot go on; what is in flight may still finish.
+    fn fail(&mut self, error: Error) {
+        self.ending.deadline.get_or_insert(self.now + self.config.grace);
+        self.halt(&Arc::from(error.message()), Some(error));
+    }
+
+    /// The grace is over: what is in flight is unknown, and no answers of other requests are waited for.
+    /// `time` is the time of day.
+    pub fn give_up(&mut self, time: &str) {
+        for chunk in self.held.take_all() {
+            self.again(chunk);
+        }
+        let reason: Arc<str> = format!("stopped before the answer came, at {time}").into();
+        for (_, Flight { chunk, reserved, .. }) in std::mem::take(&mut self.flights) {
+            let lookups = chunk.ids.len();
+            self.settle_credits(reserved, 0, lookups as u64);
+            self.tally.sent(lookups, 0, lookups as u64);
+            for id in chunk.ids {
+                self.settle(id, Outcome::Unknown(reason.clone()), Source::Asked);
+            }
+        }
+    }
+
+    /// Replaces the credits set aside for a request by what it cost.
+    fn settle_credits(&mut self, reserved: usize, spent: u64, in_doubt: u64) {
+        let reserved = reserved as u64;
+        self.ceilings.own.settle(reserved, spent, in_doubt);
+        self.limits.lock().budget.settle(reserved, spent, in_doubt);
+        self.effects.push(Effect::Freed);
+    }
+
+    /// Lookups in flight.
+    fn in_flight(&self) -> usize {
+        self.flights.values().map(|flight| flight.chunk.ids.len()).sum()
+    }
+
+    /// The chunks whose lookups may still become something else than an outcome.
+    fn open_chunks(&self) -> impl Iterator<Item = &Chunk> {
+        let in_flight = self.flights.values().map(|flight| &flight.chunk);
+        in_flight.chain(self.retries.iter()).chain(self.held.iter())
+    }
+}

@@ -1,0 +1,141 @@
+//! The limits that several runs share: credits and requests in flight of an engine, and the rate of a key.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use crate::budget::Budget;
+use crate::concurrency::Concurrency;
+use crate::pace::Pace;
+use crate::policy::LONGEST_PAUSE;
+
+use super::next::Blocked;
+use super::trouble;
+
+/// What the runs of an engine compete for.
+#[derive(Debug)]
+pub struct Limits {
+    slots: Mutex<Slots>,
+    /// The rate, which other engines may share.
+    pub rate: Share,
+}
+
+#[derive(Debug)]
+pub(super) struct Slots {
+    pub(super) budget: Budget,
+    pub(super) concurrency: Concurrency,
+    in_flight: usize,
+}
+
+impl Limits {
+    /// Limits of so many credits and requests in flight.
+    #[must_use]
+    pub fn new(max_credits: Option<u64>, max_concurrency: usize, rate: Share) -> Self {
+        let (budget, concurrency) = (Budget::new(max_credits), Concurrency::new(max_concurrency));
+        Self { slots: Mutex::new(Slots { budget, concurrency, in_flight: 0 }), rate }
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, Slots> {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A request is no longer in flight. The attempt says so itself: its run may have stopped waiting for it.
+    pub fn free_slot(&self) {
+        self.lock().in_flight -= 1;
+    }
+}
+
+impl Slots {
+    /// Takes a slot for one request, and sets aside its worst case, which must fit.
+    pub(super) fn take(&mut self, rate: &Share, credits: u64, now: Instant) -> Result<(), Blocked> {
+        if self.in_flight >= self.concurrency.limit() {
+            return Err(Blocked::Until(None, "max_concurrency"));
+        }
+        if let Err(until) = rate.take(now) {
+            let wait = until.saturating_duration_since(now);
+            // Another run was told to wait so long; this one would be told the same.
+            return Err(if wait > LONGEST_PAUSE {
+                Blocked::Over(trouble::pause_too_long(wait))
+            } else {
+                Blocked::Until(Some(until), "requests_per_minute")
+            });
+        }
+        self.in_flight += 1;
+        let _fits = self.budget.reserve(credits);
+        Ok(())
+    }
+}
+
+/// The sends of everybody who uses the same key.
+#[derive(Debug, Default)]
+pub struct Limiter(Mutex<Sends>);
+
+#[derive(Debug, Default)]
+struct Sends {
+    pace: Pace,
+    /// The rate of each user; the lowest counts.
+    rates: Vec<u32>,
+}
+
+impl Limiter {
+    fn lock(&self) -> MutexGuard<'_, Sends> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether nobody uses it, and no send or pause that it knows of still counts.
+    pub fn is_forgettable(&self, now: Instant) -> bool {
+        let mut sends = self.lock();
+        sends.rates.is_empty() && sends.pace.recent(now) == 0 && sends.pace.paused_until(now).is_none()
+    }
+}
+
+/// One user of a limiter, with a rate of its own. Leaves when dropped.
+#[derive(Debug)]
+pub struct Share {
+    limiter: Arc<Limiter>,
+    rate: u32,
+}
+
+impl Share {
+    /// A new user of this limiter.
+    #[must_use]
+    pub fn new(limiter: Arc<Limiter>, rate: u32) -> Self {
+        limiter.lock().rates.push(rate);
+        Self { limiter, rate }
+    }
+
+    /// Takes the slot of one send.
+    ///
+    /// # Errors
+    /// When to ask again.
+    pub fn take(&self, now: Instant) -> Result<(), Instant> {
+        let mut sends = self.limiter.lock();
+        let rate = sends.rates.iter().copied().min().unwrap_or(self.rate);
+        sends.pace.take(now, rate)
+    }
+
+    /// Gives back a slot that was not used.
+    pub(super) fn give_back(&self, at: Instant) {
+        self.limiter.lock().pace.give_back(at);
+    }
+
+    /// Nobody who shares the limiter sends before `until`.
+    pub fn pause(&self, until: Instant) {
+        self.limiter.lock().pace.pause(until);
+    }
+
+    /// The number of sends that still count, and whether there is a pause.
+    #[must_use]
+    pub fn look(&self, now: Instant) -> (usize, bool) {
+        let mut sends = self.limiter.lock();
+        (sends.pace.recent(now), sends.pace.paused_until(now).is_some())
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        let mut sends = self.limiter.lock();
+        if let Some(place) = sends.rates.iter().position(|rate| *rate == self.rate) {
+            sends.rates.swap_remove(place);
+        }
+    }
+}

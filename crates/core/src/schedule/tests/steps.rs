@@ -1,0 +1,247 @@
+//! Single decisions.
+
+use std::collections::HashSet;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::config::OnUnknown;
+use crate::error::ErrorKind;
+use crate::outcome::Seen;
+use crate::results::Status;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn hits(request: &Request) -> Report {
+    Report::of(answered(vec![hit(); request.identifiers.len()]))
+}
+
+fn land(scheduler: &mut Scheduler, number: u64, report: Report, now: Instant) {
+    scheduler.limits.free_slot();
+    scheduler.landed(number, report, now);
+}
+
+fn statuses(scheduler: &mut Scheduler, now: Instant) -> Vec<(u64, Status)> {
+    let mut outcomes = scheduler.report(now).0;
+    outcomes.sort_unstable_by_key(|outcome| outcome.row);
+    outcomes.into_iter().map(|outcome| (outcome.row, outcome.status)).collect()
+}
+
+fn started(config: Config, people: impl IntoIterator<Item = usize>) -> (Scheduler, Instant) {
+    let now = Instant::now();
+    let mut scheduler = scheduler(config, &RunOptions::default(), now);
+    scheduler.feed(rows(people));
+    scheduler.finish();
+    (scheduler, now)
+}
+
+fn of_ten() -> Config {
+    Config { chunk_size: 10, ..Config::default() }
+}
+
+proptest! {
+    /// Halving a refused chunk asks for every part once, finds refused records that are few, and answers the others.
+    #[test]
+    fn a_split_loses_and_repeats_nothing(
+        size in 1_usize..300,
+        guilty in prop::collection::btree_set(0_usize..300, 1..5),
+    ) {
+        let config = Config { chunk_size: size, max_in_doubt: 1_000, ..Config::default() };
+        let (mut scheduler, now) = started(config, 1_000..1_000 + size);
+        scheduler.intake.over = false;
+        let request = sent(next(&mut scheduler, now));
+        land(&mut scheduler, request.number, hits(&request), now);
+        scheduler.feed(rows(0..size));
+        scheduler.finish();
+
+        let guilty: HashSet<Identifier> = guilty.into_iter().filter(|one| *one < size).map(email).collect();
+        let (mut requests, mut accepted) = (0, HashSet::new());
+        while let Step::Send(request) = next(&mut scheduler, now) {
+            requests += 1;
+            let report = if request.identifiers.iter().any(|one| guilty.contains(one)) {
+                Report::of(failed(Verdict::Refused(422)))
+            } else {
+                for identifier in &request.identifiers {
+                    prop_assert!(accepted.insert(identifier.clone()), "asked for twice: {identifier:?}");
+                }
+                hits(&request)
+            };
+            land(&mut scheduler, request.number, report, now);
+        }
+        prop_assert!(requests <= 1 + 22);
+        let statuses = statuses(&mut scheduler, now);
+        prop_assert_eq!(statuses.len(), 2 * size);
+        let count = |status| statuses.iter().filter(|(_, one)| *one == status).count();
+        let (rejected, left) = (count(Status::Rejected), count(Status::NotSent));
+        prop_assert_eq!(count(Status::Found), size + accepted.len());
+        prop_assert_eq!(rejected + left + accepted.len(), size);
+        prop_assert!(rejected <= guilty.len());
+        if guilty.len() <= 1 {
+            prop_assert_eq!((rejected, left), (guilty.len(), 0));
+        }
+    }
+}
+
+#[test]
+fn a_wrong_request_is_known_after_twelve_refused_parts_one_at_a_time() {
+    let config = Config { chunk_size: 1_000, ..Config::default() };
+    let (mut scheduler, now) = started(config, 0..5_000);
+    let first = sent(next(&mut scheduler, now));
+    land(&mut scheduler, first.number, Report::of(failed(Verdict::Refused(400))), now);
+    for _ in 0..12 {
+        let part = sent(next(&mut scheduler, now));
+        slept(next(&mut scheduler, now));
+        land(&mut scheduler, part.number, Report::of(failed(Verdict::Refused(400))), now);
+    }
+    assert!(matches!(next(&mut scheduler, now), Step::Done));
+    assert_eq!(scheduler.troubles()[0].kind(), ErrorKind::BadRequest);
+}
+
+#[test]
+fn a_stop_sends_nothing_new_and_gives_what_is_in_flight_its_grace() {
+    let config = Config { max_concurrency: 1, max_retries: 9, ..of_ten() };
+    let (mut scheduler, now) = started(config, 0..30);
+    let retried = sent(next(&mut scheduler, now));
+    land(&mut scheduler, retried.number, Report::of(busy(Some(5 * SECOND))), now);
+    let in_flight = sent(next(&mut scheduler, now));
+    scheduler.stop(3 * SECOND, now);
+    scheduler.stop(9 * SECOND, now);
+    let nap = slept(next(&mut scheduler, now));
+    assert_eq!(nap.until, Some(now + SECOND), "a clock that may stand still is looked at often");
+    let left: Vec<_> = (0..10).chain(20..30).map(|row| (row, Status::NotSent)).collect();
+    assert_eq!(statuses(&mut scheduler, now), left);
+    assert!(matches!(next(&mut scheduler, now + 3 * SECOND), Step::GiveUp));
+    scheduler.give_up("12:00:00 UTC");
+    assert!(matches!(next(&mut scheduler, now + 3 * SECOND), Step::Done));
+    assert!(statuses(&mut scheduler, now).iter().all(|(_, status)| *status == Status::Unknown));
+    land(&mut scheduler, in_flight.number, hits(&in_flight), now + 4 * SECOND);
+    assert!(statuses(&mut scheduler, now).is_empty());
+    assert_eq!((scheduler.tally.receipt.credits, scheduler.tally.receipt.credits_in_doubt), (0, 10));
+}
+
+#[test]
+fn a_fatal_answer_stops_the_run_and_warns_at_once() {
+    let (mut scheduler, now) = started(Config { max_concurrency: 2, ..of_ten() }, 0..50);
+    let (first, second) = (sent(next(&mut scheduler, now)), sent(next(&mut scheduler, now)));
+    let error = Error::new(ErrorKind::Authentication, "401");
+    land(&mut scheduler, first.number, Report::of(failed(Verdict::Fatal(error))), now);
+    assert!(
+        scheduler.effects().any(|effect| matches!(effect, Effect::Warn(troubles) if troubles.len() == 1))
+    );
+    slept(next(&mut scheduler, now));
+    land(&mut scheduler, second.number, hits(&second), now);
+    assert!(matches!(next(&mut scheduler, now), Step::Done));
+    let found = statuses(&mut scheduler, now).iter().filter(|(_, status)| *status == Status::Found).count();
+    assert_eq!(found, 10);
+}
+
+#[test]
+fn the_last_credits_are_spent_once_nothing_in_flight_may_free_more() {
+    let now = Instant::now();
+    let options = RunOptions { max_credits: Some(14), ..RunOptions::default() };
+    let mut scheduler = scheduler(of_ten(), &options, now);
+    scheduler.feed(rows(0..100));
+    scheduler.finish();
+    let first = sent(next(&mut scheduler, now));
+    slept(next(&mut scheduler, now));
+    assert_eq!(scheduler.report(now).2.limited_by, "max_credits");
+    land(&mut scheduler, first.number, hits(&first), now);
+    let last = sent(next(&mut scheduler, now));
+    assert_eq!(last.identifiers.len(), 4);
+    land(&mut scheduler, last.number, hits(&last), now);
+    assert!(matches!(next(&mut scheduler, now), Step::Done));
+    assert_eq!(scheduler.troubles()[0].kind(), ErrorKind::BudgetExceeded);
+    assert_eq!(scheduler.tally.receipt.credits, 14);
+}
+
+#[test]
+fn a_partial_chunk_waits_a_second_for_a_slow_source_and_at_the_end_for_what_may_fill_it() {
+    let now = Instant::now();
+    let mut scheduler = scheduler(of_ten(), &RunOptions::default(), now);
+    scheduler.feed(rows(0..3));
+    assert_eq!(slept(next(&mut scheduler, now)).until, Some(now + SECOND));
+    assert_eq!(sent(next(&mut scheduler, now + SECOND)).identifiers.len(), 3);
+
+    let mut scheduler = self::scheduler(of_ten(), &RunOptions::default(), now);
+    scheduler.feed((0..10).map(|number| list(&[number, 100 + number])).chain(rows(50..53)).collect());
+    scheduler.finish();
+    let lists = sent(next(&mut scheduler, now));
+    assert_eq!(slept(next(&mut scheduler, now)).until, None);
+    land(&mut scheduler, lists.number, Report::of(answered(vec![Outcome::Miss; 10])), now);
+    assert_eq!(sent(next(&mut scheduler, now)).identifiers.len(), 10);
+}
+
+#[test]
+fn an_unknown_is_sent_again_only_if_told_so_and_what_is_left_of_it_stays_a_doubt() {
+    let (mut scheduler, now) = started(of_ten(), 0..10);
+    let request = sent(next(&mut scheduler, now));
+    assert!(!request.resends);
+    land(&mut scheduler, request.number, Report::of(lost()), now);
+    assert!(matches!(next(&mut scheduler, now), Step::Done));
+
+    let (mut scheduler, now) = started(Config { on_unknown: OnUnknown::Resend, ..of_ten() }, 0..10);
+    let request = sent(next(&mut scheduler, now));
+    assert!(request.resends);
+    land(&mut scheduler, request.number, Report::of(lost()), now);
+    let due = slept(next(&mut scheduler, now)).until.unwrap();
+    assert_eq!(due, now + Duration::from_millis(250), "half of half a second");
+    scheduler.stop(SECOND, due);
+    let doubts: Vec<_> = scheduler.effects().filter(|effect| matches!(effect, Effect::Doubt(_))).collect();
+    assert!(matches!(&doubts[..], [Effect::Doubt(lookups)] if lookups.len() == 10));
+    assert!(matches!(next(&mut scheduler, due), Step::Done));
+    assert!(statuses(&mut scheduler, now).iter().all(|(_, status)| *status == Status::Unknown));
+}
+
+#[test]
+fn what_another_request_asks_for_is_sent_once_it_is_free() {
+    let (mut scheduler, now) = started(of_ten(), 0..2);
+    assert!(slept(next_if(&mut scheduler, now, &Availability::Held)).store);
+    scheduler.store_changed();
+    assert!(slept(next_if(&mut scheduler, now, &Availability::Held)).store);
+    scheduler.store_changed();
+    assert_eq!(sent(next(&mut scheduler, now)).identifiers, [email(0), email(1)]);
+}
+
+#[test]
+fn what_the_store_knows_is_not_sent() {
+    let (mut scheduler, now) = started(of_ten(), 0..2);
+    let known = Availability::Known(hit(), Seen { at_ms: 7, inherited: true, in_doubt: 0 });
+    assert!(matches!(next_if(&mut scheduler, now, &known), Step::Done));
+    let outcomes = scheduler.report(now).0;
+    assert!(outcomes.iter().all(|row| row.source == Source::Store && row.fetched_at_ms == Some(7)));
+
+    let options = RunOptions { store_only: true, ..RunOptions::default() };
+    let mut scheduler = self::scheduler(of_ten(), &options, now);
+    scheduler.feed(rows(0..3));
+    scheduler.finish();
+    assert!(matches!(next(&mut scheduler, now), Step::Done));
+    assert!(statuses(&mut scheduler, now).iter().all(|(_, status)| *status == Status::NotSent));
+}
+
+#[test]
+fn what_was_not_claimed_is_not_taken_for_sent() {
+    let (mut scheduler, now) = started(of_ten(), 0..4);
+    let request = sent(next(&mut scheduler, now));
+    let known = Availability::Known(Outcome::Miss, Seen::default());
+    let claimed = vec![Availability::Free, Availability::Held, known, Availability::Again];
+    let report = Report { claimed, at_ms: 5, ..Report::of(answered(vec![hit(), Outcome::Miss])) };
+    land(&mut scheduler, request.number, report, now);
+    let nap = slept(next_if(&mut scheduler, now, &Availability::Held));
+    assert!(nap.store);
+    let expected = [(0, Status::Found), (2, Status::NotFound), (3, Status::NotFound)];
+    assert_eq!(statuses(&mut scheduler, now), expected);
+    let receipt = &scheduler.tally.receipt;
+    assert_eq!((receipt.sent, receipt.bought_again, receipt.credits), (2, 1, 1));
+}
+
+#[test]
+fn a_slow_reader_and_a_full_store_hold_a_run_back() {
+    let (mut scheduler, now) = started(of_ten(), 0..40);
+    sent(next(&mut scheduler, now));
+    assert!(matches!(scheduler.next(now, 4_000), Step::Sleep(nap) if nap.until.is_none()));
+    let request = sent(next(&mut scheduler, now));
+    land(&mut scheduler, request.number, Report::of(AttemptOutcome::NotBefore(SECOND)), now);
+    assert_eq!(slept(next(&mut scheduler, now)).until, Some(now + SECOND));
+    assert_eq!(scheduler.report(now).2.limited_by, "requests_per_minute");
+    assert_eq!(sent(next(&mut scheduler, now + SECOND)).identifiers, request.identifiers);
+}

@@ -1,0 +1,100 @@
+//! Why a run stops, for the person who reads it.
+
+use std::time::Duration;
+
+use crate::error::{Error, ErrorKind};
+use crate::policy::LONGEST_PAUSE;
+
+/// Why a run that somebody stopped has rows that were not sent.
+pub(super) const STOPPED: &str = "stopped before the end, by Ctrl-C, close() or cancelling";
+
+/// Why a run that may not send leaves a row open.
+pub(super) const STORE_ONLY: &str =
+    "it is not in the store, and store_only sends nothing: ask again without it";
+
+/// Why the rest of a refused chunk is not sent.
+pub(super) const UNRESOLVED: &str = "the service refused the chunk for several of its records, and this row could not be cleared \
+                          of it: look at the rejected rows, then run this again";
+
+/// The service asks for a pause that no run should sleep through.
+pub(super) fn pause_too_long(wait: Duration) -> Error {
+    let minutes = counted(wait.as_secs().div_ceil(60), "minute");
+    let message = format!("the service asks for a pause of {minutes} (429): run this again after that");
+    Error::new(ErrorKind::RateLimit, message).with_status(429)
+}
+
+pub(super) fn nothing_but_429() -> Error {
+    let minutes = counted(LONGEST_PAUSE.as_secs() / 60, "minute");
+    let message = format!(
+        "the service has answered nothing but 429 for {minutes}: set requests_per_minute lower if others use \
+         the same key, else ask ExactBuyer whether a quota is used up; then run this again"
+    );
+    Error::new(ErrorKind::RateLimit, message).with_status(429)
+}
+
+pub(super) fn every_part_refused(status: u16) -> Error {
+    let message = "the service refuses every part of a chunk: the request itself is wrong; check required_fields, \
+                   body and base_url";
+    Error::new(ErrorKind::BadRequest, message).with_status(status)
+}
+
+pub(super) fn every_size_too_large() -> Error {
+    let message = "the service finds even single records too large (413): something on the way refuses every \
+                   request; check base_url, proxy and body";
+    Error::new(ErrorKind::BadRequest, message).with_status(413)
+}
+
+pub(super) fn too_many_unanswered(first_doubt: &str) -> Error {
+    let message = format!(
+        "three requests in a row went unanswered and may have been charged{first_doubt}: compare the vendor's \
+         usage page before you run this again"
+    );
+    Error::new(ErrorKind::UnknownOutcome, message)
+}
+
+pub(super) fn too_much_doubt(unknown: usize, first_doubt: &str) -> Error {
+    let message = format!(
+        "{unknown} lookups went unknown, which is all that max_in_doubt allows{first_doubt}: compare the vendor's \
+         usage page before you raise it"
+    );
+    Error::new(ErrorKind::UnknownOutcome, message)
+}
+
+/// `spent` is what all who share a store have spent.
+pub(super) fn ceiling_reached(ceiling: Option<u64>, spent: Option<u64>) -> Error {
+    let ceiling = counted(ceiling.unwrap_or_default(), "credit");
+    let spent = spent
+        .map(|spent| format!("; {} spent or in doubt by all who share the store", counted(spent, "credit")));
+    let message = format!(
+        "max_credits reached ({ceiling}{}): raise it, and ask again for the rows that are not_sent",
+        spent.unwrap_or_default()
+    );
+    Error::new(ErrorKind::BudgetExceeded, message)
+}
+
+/// `1 row`, `1,000 rows`.
+pub(super) fn counted(count: u64, noun: &str) -> String {
+    let digits = count.to_string();
+    let mut text = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    format!("{text} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::counted;
+
+    #[test]
+    fn numbers_are_grouped() {
+        assert_eq!(counted(1, "row"), "1 row");
+        assert_eq!(counted(0, "row"), "0 rows");
+        assert_eq!(counted(999, "row"), "999 rows");
+        assert_eq!(counted(1_000, "credit"), "1,000 credits");
+        assert_eq!(counted(1_234_567, "credit"), "1,234,567 credits");
+    }
+}
