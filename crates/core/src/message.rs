@@ -4,7 +4,6 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::Arc;
 
 macro_rules! terms {
     ($(#[$about:meta])* $kind:ident: $($(#[$doc:meta])* $term:ident = $name:literal,)*) => {
@@ -67,6 +66,8 @@ terms! {
     Allow = "allow",
     /// Ask again for the rows that were not sent.
     AskAgain = "ask_again",
+    /// Ask again without `store_only`.
+    AskWithoutStoreOnly = "ask_without_store_only",
     /// A type of Arrow may be given, too.
     OrArrowType = "or_arrow_type",
     /// Decide what becomes of the lookups in doubt.
@@ -166,13 +167,6 @@ impl From<Setting> for Message {
 impl From<Advice> for Message {
     fn from(advice: Advice) -> Self {
         Part::Advice(advice).into()
-    }
-}
-
-/// Its text, where something else than an error keeps it.
-impl From<&Message> for Arc<str> {
-    fn from(message: &Message) -> Self {
-        message.to_string().into()
     }
 }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::identifier::Invalid;
+use crate::message::Message;
 
 pub use standard_json::standard_json;
 
@@ -64,8 +65,10 @@ impl Status {
 pub enum Reason {
     /// It cannot be looked up.
     Invalid(Invalid),
-    /// What a run met; many rows share one text.
+    /// What happened to its lookup; many rows share one text.
     Run(Arc<str>),
+    /// Why its lookup was not sent; many rows share one message.
+    NotSent(Arc<Message>),
 }
 
 impl fmt::Display for Reason {
@@ -73,12 +76,10 @@ impl fmt::Display for Reason {
         match self {
             Self::Invalid(invalid) => invalid.fmt(f),
             Self::Run(text) => f.write_str(text),
+            Self::NotSent(message) => message.fmt(f),
         }
     }
 }
-
-/// Why a run that somebody stopped has rows that were not sent.
-pub const STOPPED_BY_CALLER: &str = "stopped before the end, by Ctrl-C, close() or cancelling";
 
 /// Where an answer came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -166,7 +167,9 @@ pub struct Receipt {
     /// How long it took.
     pub elapsed: Duration,
     /// Why it stopped before the end, if it did.
-    pub stopped: Option<Arc<str>>,
+    pub stopped: Option<Arc<Message>>,
+    /// Whether somebody stopped it, so that nothing needs to be corrected.
+    pub stopped_by_caller: bool,
     /// What was odd about replies that were charged, and in how many of them: why credits are in doubt
     /// though every row was answered, among others.
     pub notes: Vec<(&'static str, u64)>,
@@ -187,12 +190,6 @@ pub struct Inherited {
 }
 
 impl Receipt {
-    /// Whether somebody stopped the run, so that nothing needs to be corrected.
-    #[must_use]
-    pub fn is_stopped_by_caller(&self) -> bool {
-        self.stopped.as_deref() == Some(STOPPED_BY_CALLER)
-    }
-
     /// Rows of this status.
     #[must_use]
     pub fn count(&self, status: Status) -> u64 {

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use hashbrown::HashMap;
+use hashbrown::hash_map::Entry;
 use pyo3::exceptions::PyIndexError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString, PyTuple};
@@ -196,20 +197,21 @@ struct Texts<'py> {
 
 impl<'py> Texts<'py> {
     fn of(&mut self, py: Python<'py>, reason: Option<&Reason>) -> PyResult<Bound<'py, PyAny>> {
+        // The text is alive as long as the problems are: its address stands for it.
         Ok(match reason {
             None => PyString::intern(py, "").into_any(),
-            // The text is alive as long as the problems are: its address stands for it.
             Some(Reason::Run(text)) => {
                 let address = Arc::as_ptr(text).cast();
                 self.of_run.entry(address).or_insert_with(|| PyString::new(py, text).into_any()).clone()
             }
-            Some(Reason::Invalid(why)) => {
-                if let Some(known) = self.of_identifier.get(why) {
-                    return Ok(known.clone());
-                }
-                let text = errors::text(py, &why.message())?;
-                self.of_identifier.entry(*why).or_insert(text).clone()
-            }
+            Some(Reason::NotSent(message)) => match self.of_run.entry(Arc::as_ptr(message).cast()) {
+                Entry::Occupied(known) => known.get().clone(),
+                Entry::Vacant(new) => new.insert(errors::text(py, message)?).clone(),
+            },
+            Some(Reason::Invalid(why)) => match self.of_identifier.entry(*why) {
+                Entry::Occupied(known) => known.get().clone(),
+                Entry::Vacant(new) => new.insert(errors::text(py, &why.message())?).clone(),
+            },
         })
     }
 }

@@ -315,8 +315,9 @@ impl Run {
         told.set_item("inherited_credits", receipt.inherited.credits)?;
         told.set_item("inherited_since_ms", receipt.inherited.since_ms)?;
         told.set_item("elapsed_s", receipt.elapsed.as_secs_f64())?;
-        told.set_item("stopped", receipt.stopped.as_deref())?;
-        told.set_item("stopped_by_caller", receipt.is_stopped_by_caller())?;
+        let stopped = receipt.stopped.as_deref().map(|message| errors::text(py, message));
+        told.set_item("stopped", stopped.transpose()?)?;
+        told.set_item("stopped_by_caller", receipt.stopped_by_caller)?;
         told.set_item("notes", receipt.notes)?;
         Ok(told)
     }
