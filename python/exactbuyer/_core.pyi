@@ -382,7 +382,7 @@ class Run:
         """Row, status and reason of each row handed out that is open, invalid or rejected; by row."""
 
     def troubles(self) -> list[tuple[str, str, int | None, bool]]:
-        """What the run met, worst first: class name, message, HTTP status, and whether a setting has to change."""
+        """What the run met, worst first: class, message, HTTP status, whether a setting has to change."""
 
     def progress(self) -> dict[str, Any]:
         """Where it stands, by the names of :class:`exactbuyer.Progress`."""

@@ -186,4 +186,4 @@ def test_the_command_line_finds_the_same_store(home: Path) -> None:
     )
     assert str(placed()) in done.stderr.decode()
     assert done.stderr.decode().startswith("exactbuyer: warning: a store in the working directory would lie")
-    assert "say --store with a path on a local disk" in done.stderr.decode()
+    assert "set --store to a path on a local disk" in done.stderr.decode()

@@ -147,7 +147,8 @@ class TableRequest:
         if clash:
             raise ConfigError(
                 Message(
-                    f"the table already has a column {clash[0]!r}, which is not from an earlier call: pass another ",
+                    f"the table already has a column {clash[0]!r}, which is not from an earlier call: "
+                    "pass another ",
                     Term("prefix"),
                     ", such as 'found_'. Nothing was sent",
                 )
@@ -159,7 +160,8 @@ class TableRequest:
                 raise ConfigError(
                     about(
                         argument,
-                        f"names {replaced!r}, a column of an earlier call that this one would replace: pass another ",
+                        f"names {replaced!r}, a column of an earlier call that this one would replace: "
+                        "pass another ",
                         Term("prefix"),
                         ", such as 'eb2_'. Nothing was sent",
                     )
@@ -226,7 +228,7 @@ def _marks(split: object, labels: list[Any]) -> tuple[tuple[str, ...], ...]:
                     "split",
                     "names a column that ",
                     Term("by"),
-                    f" does not name: its keys must be out of {names}",
+                    f" does not name: its keys are out of {names}",
                 )
             )
         own[known] = _marks_of(marks)
@@ -262,8 +264,8 @@ def _columns(columns: object) -> tuple[tuple[str, str, Any], ...]:
         raise ConfigError(
             about(
                 "columns",
-                "must be a mapping from names to paths, as in {'title': 'employment.job.title'}, or a list of names "
-                "out of DEFAULT_COLUMNS",
+                "must be a mapping from names to paths, as in {'title': 'employment.job.title'}, or a "
+                "list of names out of DEFAULT_COLUMNS",
             )
         )
     if not isinstance(columns, Mapping):
@@ -274,7 +276,8 @@ def _columns(columns: object) -> tuple[tuple[str, str, Any], ...]:
                 about(
                     "columns",
                     f"names {as_given(unknown[0], DEFAULT_COLUMNS)}, which is not in DEFAULT_COLUMNS "
-                    f"({', '.join(DEFAULT_COLUMNS)}): give it a path, as in {{'title': 'employment.job.title'}}",
+                    f"({', '.join(DEFAULT_COLUMNS)}): pass a path for it, as in "
+                    "{'title': 'employment.job.title'}",
                 )
             )
         columns = {name: DEFAULT_COLUMNS[cast("str", name)] for name in names}

@@ -296,7 +296,7 @@ def _approve(options: CommandOptions, survey: Survey | None, enricher: BulkEnric
         return None
     if settings.budget is not None and settings.budget.credits <= ASK_ABOVE_CREDITS:
         return None
-    fix = f"say --yes, or --max-credits with no more than {ASK_ABOVE_CREDITS:,}"
+    fix = f"pass --yes, or --max-credits with no more than {ASK_ABOVE_CREDITS:,}"
     if survey is None:
         raise UsageError(f"what a stream will cost is not known before it has been read: {fix}")
     plan = _plan(options, survey, enricher)

@@ -137,8 +137,8 @@ class CommandOptions:
         needs_none = self["sandbox"] or self["store_only"] or self["dry_run"] or self["key_file"] is not None
         if not needs_none and not has_key(None):
             raise UsageError(
-                f"no API key: set the environment variable {KEY_VARIABLE}, or say --key-file FILE; --sandbox "
-                f"needs none"
+                f"no API key: set the environment variable {KEY_VARIABLE}, or pass --key-file FILE; "
+                f"--sandbox needs none"
             )
 
     def _budget(self) -> dict[str, Any]:
@@ -146,7 +146,7 @@ class CommandOptions:
         if per is None and tz is None:
             return {} if ceiling is None else {"max_credits": ceiling}
         if ceiling is None:
-            raise UsageError("--per and --tz say what --max-credits counts over: say that, too")
+            raise UsageError("--per and --tz set the period of --max-credits: pass it, too")
         return {"max_credits": Budget(ceiling, per or "store", tz=tz)}
 
     def _store_settings(self) -> dict[str, Any]:
@@ -227,7 +227,7 @@ def _check_header(names: list[str], labels: list[str], kind: FileKind, *, skippe
     for mark, shown in _OTHER_DELIMITERS.items():
         if len(names) == 1 and mark in names[0]:
             raise UsageError(
-                f"the input has one column only, with {shown} in its name: say --delimiter {shown}"
+                f"the input has one column only, with {shown} in its name: pass --delimiter {shown}"
             )
     try:
         check_labels([*names], [matching_label(names, label) for label in labels])

@@ -30,8 +30,8 @@ def warn_of_nothing_kept() -> None:
     warn_of_store(
         Message(
             Term("no_store"),
-            f" keeps nothing: if this process dies, the answers to more than {MANY_ROWS:,} rows are lost, and paid "
-            "for again. ",
+            f" keeps nothing: if this process dies, the answers to more than {MANY_ROWS:,} rows are lost, "
+            "and paid for again. ",
             Term("keep_answers"),
         )
     )

@@ -7,7 +7,10 @@ line its own (`exactbuyer.cli._words`). All other parts, such as the name of a c
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 PYTHON: Mapping[str, str] = {
     "allow": "store.allow(…)",
@@ -24,7 +27,7 @@ PYTHON: Mapping[str, str] = {
     "seconds": "a timedelta or a number of seconds",
     "see_reasons": "see results.problems",
     "separate_values": "give them as a list, in order of preference",
-    "separators": "a separator such as ';', several, as in [';', ','], or a mapping from columns to their separators",
+    "separators": "a text such as ';', several, as in [';', ','], or a mapping from columns to separators",
     "unknown_and_resolve": "store.unknown(); then resolve_unknown('resend') or ('drop')",
     "use_no_store": "pass store=None to keep nothing",
     "use_store": "make the enricher with store set to a path",
@@ -46,12 +49,13 @@ class Message(str):
 
     Args:
         *parts: Texts, terms and other messages, one behind the other.
-        words: The words for terms; a term that has none is shown as it is.
+        words: The words for terms; a term that has none is shown by its name.
     """
 
+    __slots__ = ("parts",)
     parts: tuple[str, ...]
 
-    def __new__(cls, *parts: str, words: Mapping[str, str] = PYTHON) -> Message:
+    def __new__(cls, *parts: str, words: Mapping[str, str] = PYTHON) -> Self:
         """Joins the parts."""
         flat: list[str] = []
         for part in parts:

@@ -63,8 +63,8 @@ class Receipt:
         misfits: Values that did not fit the type of a table's column and are null there.
         elapsed_s: How long the call took, in seconds.
         stopped: Why the call stopped before its end; `None` if it did not.
-        stopped_by_caller: Whether it was stopped by Ctrl-C, `close()` or cancelling, so that nothing needs to be
-            corrected.
+        stopped_by_caller: Whether it was stopped by Ctrl-C, `close()` or cancelling, so that nothing has to
+            be corrected.
         notes: What was unusual about replies that were charged, such as why credits are in doubt although no
             row is `unknown`.
         credit_price: The price of one credit and its currency, if the enricher has one.

@@ -42,8 +42,8 @@ def warn_if_elsewhere(path: str | None) -> None:
     _warned.add(path)
     warn_of_store(
         Message(
-            f"a store in the working directory would lie {_elsewhere[path]}: answers to programs that are run "
-            f"there are kept in {path} instead. To choose the place yourself, set ",
+            f"a store in the working directory would lie {_elsewhere[path]}: answers to programs that are "
+            f"run there are kept in {path} instead. To choose the place yourself, set ",
             Term("store"),
             " to a path on a local disk",
         )

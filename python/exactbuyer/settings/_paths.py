@@ -48,8 +48,8 @@ def refuse_address(name: str) -> ConfigError:
     return ConfigError(
         about(
             name,
-            "must be the path of a file, such as 'people.db': a URL or the address of a database is not supported, "
-            "and nothing was made",
+            "must be the path of a file, such as 'people.db': a URL or the address of a database is not "
+            "supported, and nothing was made",
         )
     )
 

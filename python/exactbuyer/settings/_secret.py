@@ -96,8 +96,7 @@ class ProxyUrl(Hidden):
         if not self.is_text():
             raise ConfigError(
                 about(
-                    "proxy",
-                    "must be a URL such as 'http://proxy.example:3128', or None to use HTTPS_PROXY and NO_PROXY",
+                    "proxy", "must be a URL such as 'http://proxy.example:3128', or None to use HTTPS_PROXY"
                 )
             )
         if is_torn(str(self._text)):

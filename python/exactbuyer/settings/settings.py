@@ -232,8 +232,8 @@ def _region(value: object) -> str | None:
     raise ConfigError(
         about(
             "default_region",
-            "must be a two-letter country code such as 'US', or None to refuse numbers without a country code; "
-            f"got {as_given(value)}",
+            "must be a two-letter country code such as 'US', or None to refuse numbers without a country "
+            f"code; got {as_given(value)}",
         )
     )
 
