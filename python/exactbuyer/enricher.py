@@ -25,7 +25,7 @@ from ._frames.request import By, Columns, Split, TableRequest
 from ._frames.table_input import TableInput
 from ._traceback import short_traceback
 from .exceptions import ConfigError
-from .report.message import TABLE, Term, about, said
+from .report.message import TABLE, Term, said, wrong
 from .settings import (
     BASE_URL,
     SETTINGS,
@@ -314,9 +314,7 @@ class BulkEnricher(BlockingCalls, AwaitableCalls, TableCalls):
             )
             if by is None:
                 if region is not None:
-                    raise ConfigError(
-                        about("region", "names a column of a table: pass ", Term("by"), ", too")
-                    )
+                    raise wrong("region", "names a column of a table: pass ", Term("by"), ", too")
                 return self._session.plan(self._session.read(rows, options), options)
             table_request = TableRequest.checked(
                 by, columns, prefix, split, options.field_type, region=region

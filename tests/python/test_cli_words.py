@@ -109,8 +109,8 @@ MISTAKES = {
         '--column names "eb_status", which is one of the columns that are always there: rename it'
     ),
     "--by email": (
-        "--by names a column that the table does not have (number 2 of 2); it has 'mail', 'results.problems'. "
-        "If there are lines above the names of the columns, pass --skip-rows N"
+        "--by names a column that the table does not have (number 2 of 2); it has 'mail', "
+        "'results.problems'. If there are lines above the names of the columns, pass --skip-rows N"
     ),
     "--refresh --store-only": (
         "--refresh asks for everything again, and --store-only asks for nothing: leave out one of them"

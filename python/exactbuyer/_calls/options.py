@@ -6,9 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, cast
 
-from exactbuyer.exceptions import ConfigError
 from exactbuyer.field_types import FieldType, RequiredField, check_field_type, check_required_fields
-from exactbuyer.report.message import Term, about
+from exactbuyer.report.message import Term, wrong
 from exactbuyer.report.wording import as_given
 from exactbuyer.settings import check_max_credits
 
@@ -37,15 +36,13 @@ class CallOptions:
         fields = None if required_fields is None else check_required_fields(required_fields)
         for name, flag in (("refresh", refresh), ("store_only", store_only)):
             if not isinstance(flag, bool):
-                raise ConfigError(about(name, f"must be True or False; got {as_given(flag)}"))
+                raise wrong(name, f"must be True or False; got {as_given(flag)}")
         if refresh and store_only:
-            raise ConfigError(
-                about(
-                    "refresh",
-                    "asks for everything again, and ",
-                    Term("store_only"),
-                    " asks for nothing: leave out one of them",
-                )
+            raise wrong(
+                "refresh",
+                "asks for everything again, and ",
+                Term("store_only"),
+                " asks for nothing: leave out one of them",
             )
         return cls(
             field_type=check_field_type(field_type),
@@ -68,6 +65,4 @@ def check_on_error(on_error: object) -> OnError:
     """`on_error`, if it is one; else a `ConfigError`."""
     if isinstance(on_error, str) and on_error in {"raise", "record"}:
         return cast("OnError", on_error)
-    raise ConfigError(
-        about("on_error", f"must be 'raise' or 'record'; got {as_given(on_error, ('raise', 'record'))}")
-    )
+    raise wrong("on_error", f"must be 'raise' or 'record'; got {as_given(on_error, ('raise', 'record'))}")

@@ -15,7 +15,7 @@ from exactbuyer._core import FIXED_COLUMNS as CORE_FIXED_COLUMNS
 from exactbuyer._core import Table
 from exactbuyer.exceptions import ConfigError
 from exactbuyer.field_types import FieldType, check_field_type
-from exactbuyer.report.message import TABLE, Message, Term, about
+from exactbuyer.report.message import TABLE, Message, Term, wrong
 from exactbuyer.report.wording import as_given
 from exactbuyer.settings._checks import check_text
 
@@ -77,7 +77,7 @@ class TableRequest:
     ) -> TableRequest:
         """Checks them; a `ConfigError` names what is wrong."""
         if not isinstance(prefix, str):
-            raise ConfigError(about("prefix", f"must be a text such as 'eb_'; got {as_given(prefix)}"))
+            raise wrong("prefix", f"must be a text such as 'eb_'; got {as_given(prefix)}")
         check_text("prefix", prefix)
         own = _columns(columns)
         for name, path, _ in own:
@@ -157,14 +157,12 @@ class TableRequest:
         read = [("by", label) for label, _ in self.by] + [("region", self.region)]
         for argument, replaced in read:
             if replaced in dropped:
-                raise ConfigError(
-                    about(
-                        argument,
-                        f"names {replaced!r}, a column of an earlier call that this one would replace: "
-                        "pass another ",
-                        Term("prefix"),
-                        ", such as 'eb2_'. Nothing was sent",
-                    )
+                raise wrong(
+                    argument,
+                    f"names {replaced!r}, a column of an earlier call that this one would replace: "
+                    "pass another ",
+                    Term("prefix"),
+                    ", such as 'eb2_'. Nothing was sent",
                 )
         return dropped
 
@@ -172,15 +170,12 @@ class TableRequest:
 def _by(by: object, field_type: FieldType | None) -> tuple[tuple[Any, FieldType | None], ...]:
     labels: list[tuple[Any, FieldType | None]]
     if isinstance(by, (set, frozenset)):
-        raise ConfigError(about("by", "is a set, whose order varies: pass a list, in order of preference"))
+        raise wrong("by", "is a set, whose order varies: pass a list, in order of preference")
     if _is_column(by):
         name = getattr(by, "name", None)
         known = isinstance(name, str) and name and not looks_personal(name)
-        raise ConfigError(
-            about(
-                "by",
-                f"must be a column's name, not the column itself, as in by={name if known else 'mail'!r}",
-            )
+        raise wrong(
+            "by", f"must be a column's name, not the column itself, as in by={name if known else 'mail'!r}"
         )
     if isinstance(by, Mapping):
         given = cast("Mapping[Any, object]", by)
@@ -191,23 +186,19 @@ def _by(by: object, field_type: FieldType | None) -> tuple[tuple[Any, FieldType 
     else:
         labels = [(label, field_type) for label in cast("Iterable[object]", by)]
     if not labels:
-        raise ConfigError(about("by", "names no column: pass the name of the column to look up"))
+        raise wrong("by", "names no column: pass the name of the column to look up")
     try:
         unique = {label for label, _ in labels}
     except TypeError:
-        raise ConfigError(
-            about("by", "must be a column's name, or a list of names in order of preference")
-        ) from None
+        raise wrong("by", "must be a column's name, or a list of names in order of preference") from None
     if len(unique) < len(labels):
-        raise ConfigError(about("by", "names a column twice: name each once, in order of preference"))
+        raise wrong("by", "names a column twice: name each once, in order of preference")
     return tuple(labels)
 
 
 def _region(region: object) -> Any:
     if _is_column(region) or isinstance(region, (list, set, frozenset, Mapping)):
-        raise ConfigError(
-            about("region", "must be the name of one column with ISO 3166 codes or names of countries")
-        )
+        raise wrong("region", "must be the name of one column with ISO 3166 codes or names of countries")
     check_text("region", str(region))
     return region
 
@@ -223,13 +214,8 @@ def _marks(split: object, labels: list[Any]) -> tuple[tuple[str, ...], ...]:
         known = matching_label(labels, label)
         if known not in labels:
             names = ", ".join(map(label_for_message, labels))
-            raise ConfigError(
-                about(
-                    "split",
-                    "names a column that ",
-                    Term("by"),
-                    f" does not name: its keys are out of {names}",
-                )
+            raise wrong(
+                "split", "names a column that ", Term("by"), f" does not name: its keys are out of {names}"
             )
         own[known] = _marks_of(marks)
     return tuple(own.get(label, ()) for label in labels)
@@ -241,9 +227,7 @@ def _marks_of(given: object) -> tuple[str, ...]:
         marks = list(cast("Iterable[object]", given))
     if marks and all(isinstance(mark, str) and mark for mark in marks):
         return tuple(cast("list[str]", marks))
-    raise ConfigError(
-        about("split", "must be what separates several values of one cell: ", Term("separators"))
-    )
+    raise wrong("split", "must be what separates several values of one cell: ", Term("separators"))
 
 
 def _is_column(by: object) -> bool:
@@ -261,24 +245,20 @@ def _columns(columns: object) -> tuple[tuple[str, str, Any], ...]:
     if columns is None:
         columns = DEFAULT_COLUMNS
     if isinstance(columns, str) or not isinstance(columns, Iterable):
-        raise ConfigError(
-            about(
-                "columns",
-                "must be a mapping from names to paths, as in {'title': 'employment.job.title'}, or a "
-                "list of names out of DEFAULT_COLUMNS",
-            )
+        raise wrong(
+            "columns",
+            "must be a mapping from names to paths, as in {'title': 'employment.job.title'}, or a "
+            "list of names out of DEFAULT_COLUMNS",
         )
     if not isinstance(columns, Mapping):
         names = list(cast("Iterable[object]", columns))
         unknown = [name for name in names if name not in DEFAULT_COLUMNS]
         if unknown:
-            raise ConfigError(
-                about(
-                    "columns",
-                    f"names {as_given(unknown[0], DEFAULT_COLUMNS)}, which is not in DEFAULT_COLUMNS "
-                    f"({', '.join(DEFAULT_COLUMNS)}): pass a path for it, as in "
-                    "{'title': 'employment.job.title'}",
-                )
+            raise wrong(
+                "columns",
+                f"names {as_given(unknown[0], DEFAULT_COLUMNS)}, which is not in DEFAULT_COLUMNS "
+                f"({', '.join(DEFAULT_COLUMNS)}): pass a path for it, as in "
+                "{'title': 'employment.job.title'}",
             )
         columns = {name: DEFAULT_COLUMNS[cast("str", name)] for name in names}
     return tuple([_column(name, path) for name, path in cast("Mapping[Any, Any]", columns).items()])

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from exactbuyer.exceptions import ConfigError
+
 if TYPE_CHECKING:
     from typing_extensions import Self
 
@@ -77,3 +79,8 @@ def said(text: str, words: Mapping[str, str]) -> str:
 def about(name: str, *parts: str) -> Message:
     """A message that begins with the name of a setting or an argument."""
     return Message(Term(name), " ", *parts)
+
+
+def wrong(name: str, *parts: str) -> ConfigError:
+    """The error about a setting or an argument."""
+    return ConfigError(about(name, *parts))

@@ -159,7 +159,8 @@ class Plan:
         see = [Term("plan_problems")] if self.invalid else []
         free_parts = [count(self.duplicates, "duplicate")] if self.duplicates else []
         free_parts += [f"{self.from_store:,} from the store"] if self.from_store else []
-        lines = [("nothing to ask", f"{idle:,}", Message(" · ".join(idle_parts), *see))] if idle else []
+        lines: list[tuple[str, str, str]] = []
+        lines += [("nothing to ask", f"{idle:,}", Message(" · ".join(idle_parts), *see))] if idle else []
         lines += [("free", f"{free:,}", " · ".join(free_parts))] if free else []
         why = "in doubt since an earlier run, or not to be sent"
         lines += [("left alone", f"{self.open_rows:,}", why)] if self.open_rows else []

@@ -20,7 +20,7 @@ from typing import Any, Literal, TypeAlias, cast
 from exactbuyer._core import service_of
 from exactbuyer.exceptions import ConfigError
 from exactbuyer.field_types import RequiredField, check_required_fields
-from exactbuyer.report.message import Term, about
+from exactbuyer.report.message import Term, about, wrong
 from exactbuyer.report.wording import as_given
 
 from ._auto_store import auto_path
@@ -179,21 +179,16 @@ def check_max_credits(value: object) -> int | None:
 def _whole(given: Mapping[str, Any], name: str, least: int, most: int, why: str) -> int:
     number = whole_number(given[name], least, most)
     if number is None:
-        raise ConfigError(
-            about(
-                name,
-                f"must be a whole number from {least:,} to {most:,} ({why}); got {as_given(given[name])}",
-            )
+        raise wrong(
+            name, f"must be a whole number from {least:,} to {most:,} ({why}); got {as_given(given[name])}"
         )
     return number
 
 
 def _seconds(given: Mapping[str, Any], name: str, least: float, most: float, why: str) -> float:
     value = given[name]
-    refusal = ConfigError(
-        about(
-            name, "must be ", Term("seconds"), f" from {least:,} to {most:,} ({why}); got {as_given(value)}"
-        )
+    refusal = wrong(
+        name, "must be ", Term("seconds"), f" from {least:,} to {most:,} ({why}); got {as_given(value)}"
     )
     if isinstance(value, timedelta):
         seconds = value.total_seconds()
@@ -218,9 +213,7 @@ def _age(given: Mapping[str, Any], name: str) -> float | None:
 def _one_of(given: Mapping[str, Any], name: str, allowed: tuple[str, ...]) -> str:
     value = given[name]
     if not isinstance(value, str) or value not in allowed:
-        raise ConfigError(
-            about(name, f"must be {' or '.join(map(repr, allowed))}; got {as_given(value, allowed)}")
-        )
+        raise wrong(name, f"must be {' or '.join(map(repr, allowed))}; got {as_given(value, allowed)}")
     return value
 
 
@@ -229,34 +222,28 @@ def _region(value: object) -> str | None:
         return None
     if isinstance(value, str):
         return value.strip().upper()
-    raise ConfigError(
-        about(
-            "default_region",
-            "must be a two-letter country code such as 'US', or None to refuse numbers without a country "
-            f"code; got {as_given(value)}",
-        )
+    raise wrong(
+        "default_region",
+        "must be a two-letter country code such as 'US', or None to refuse numbers without a country "
+        f"code; got {as_given(value)}",
     )
 
 
 def _na_values(value: object) -> tuple[str, ...]:
     if isinstance(value, str) or not isinstance(value, Iterable):
-        raise ConfigError(
-            about("na_values", "must be a list of strings that count as missing, as in ['n/a', '-']")
-        )
+        raise wrong("na_values", "must be a list of strings that count as missing, as in ['n/a', '-']")
     texts = tuple(cast("Iterable[object]", value))
     if not all(isinstance(text, str) for text in texts):
-        raise ConfigError(
-            about("na_values", "must be a list of strings that count as missing; one of them is not a string")
-        )
+        raise wrong("na_values", "must be a list of strings that count as missing: one is not a string")
     return cast("tuple[str, ...]", texts)
 
 
 def _base_url(hidden: Hidden) -> str:
     """The URL, checked. Until then it may hold a password, and no frame may show it."""
     if not hidden.is_text():
-        raise ConfigError(about("base_url", f"must be a URL such as {BASE_URL!r}"))
+        raise wrong("base_url", f"must be a URL such as {BASE_URL!r}")
     if is_torn(cast("str", hidden.expose())):
-        raise ConfigError(about("base_url", "holds half a character or a NUL: write it anew"))
+        raise wrong("base_url", "holds half a character or a NUL: write it anew")
     # The core reads it as the network will, and says what is wrong with it.
     service_of(cast("str", hidden.expose()))
     return cast("str", hidden.expose()).rstrip("/")
@@ -281,9 +268,7 @@ def store_path(value: object, base_url: str) -> str | None:
     if not isinstance(path, str):
         raise ConfigError(wrong)
     if not path.strip():
-        raise ConfigError(
-            about("store", "must be 'auto', a path, or None to keep nothing; got an empty text")
-        )
+        raise wrong("store", "must be 'auto', a path, or None to keep nothing; got an empty text")
     check_path("store", path)
     return os.path.abspath(os.path.expanduser(path))  # noqa: PTH100, PTH111 - links stay links
 
@@ -305,18 +290,16 @@ def _path(given: Mapping[str, Any], name: str, what: str) -> str | None:
     if isinstance(path, str):
         check_path(name, path)
         return path
-    raise ConfigError(about(name, f"must be the path of {what}; got {as_given(given[name])}"))
+    raise wrong(name, f"must be the path of {what}; got {as_given(given[name])}")
 
 
 def _credit_price(value: Any) -> tuple[Decimal, str] | None:
     if value is None:
         return None
-    refusal = ConfigError(
-        about(
-            "credit_price",
-            f"must be the price of one credit, from 0 to {MOST_PRICE:,}, and its currency, as in ",
-            Term("price_example"),
-        )
+    refusal = wrong(
+        "credit_price",
+        f"must be the price of one credit, from 0 to {MOST_PRICE:,}, and its currency, as in ",
+        Term("price_example"),
     )
     try:
         each, currency = value
@@ -345,4 +328,4 @@ def _tags(value: Any) -> Mapping[str, str] | None:
     if all(isinstance(part, str) for pair in tags.items() for part in pair):
         check_text("tags", *chain.from_iterable(tags.items()))
         return tags
-    raise ConfigError(about("tags", "must be a mapping from strings to strings, as in {'project': 'spring'}"))
+    raise wrong("tags", "must be a mapping from strings to strings, as in {'project': 'spring'}")

@@ -18,7 +18,7 @@ from typing import IO, TYPE_CHECKING, Any, cast
 from exactbuyer._files.atomic import OWNER_ONLY, Draft, remove_left
 from exactbuyer._files.overwrite import OverwritePolicy
 from exactbuyer.exceptions import ConfigError
-from exactbuyer.report.message import Message, Term, about
+from exactbuyer.report.message import Message, Term, wrong
 
 if TYPE_CHECKING:
     from exactbuyer._core import StoreExport
@@ -98,9 +98,7 @@ def _writer(path: Path) -> Callable[[IO[bytes], Iterator[list[str]]], int]:
         return _write_compressed
     if name.endswith(".parquet"):
         return _write_parquet
-    raise ConfigError(
-        about("path", f"must end in .jsonl, .jsonl.gz or .parquet, which is the format; got {path.name!r}")
-    )
+    raise wrong("path", f"must end in .jsonl, .jsonl.gz or .parquet, which is the format; got {path.name!r}")
 
 
 def _write_lines(file: IO[bytes], pages: Iterator[list[str]]) -> int:
