@@ -104,10 +104,11 @@ impl Layout {
             let twice = twice.0;
             return Err(Error::new(
                 ErrorKind::Config,
-                message![
+                message!(
+                    "{}{}",
                     Setting::Columns,
-                    format!(" names {twice:?}, which is one of the columns that are always there: rename it"),
-                ],
+                    format!(" names {twice:?}, which is one of the columns that are always there: rename it")
+                ),
             ));
         }
         let trie = Trie::new(wanted.iter().map(|column| &column.path));

@@ -102,12 +102,34 @@ impl Message {
         &self.0
     }
 
-    /// The same with more behind it.
+    /// A template with each `{}` replaced; [`message!`](crate::message!) has checked that there are as many values.
     #[must_use]
-    pub fn and(mut self, more: impl Into<Self>) -> Self {
-        self.0.append(&mut more.into().0);
-        self
+    pub fn of(template: &'static str, values: impl IntoIterator<Item = Self>) -> Self {
+        let mut values = values.into_iter();
+        let mut parts = Vec::new();
+        for (place, text) in template.split("{}").enumerate() {
+            if place > 0 {
+                parts.extend(values.next().into_iter().flat_map(|value| value.0));
+            }
+            if !text.is_empty() {
+                parts.push(Part::Text(text.into()));
+            }
+        }
+        Self(parts)
     }
+}
+
+/// How many `{}` a template has.
+#[must_use]
+pub const fn places(template: &str) -> usize {
+    let (mut bytes, mut places) = (template.as_bytes(), 0);
+    while let [first, rest @ ..] = bytes {
+        if let (b'{', [b'}', ..]) = (*first, rest) {
+            places += 1;
+        }
+        bytes = rest;
+    }
+    places
 }
 
 /// The words of an audience: by the names of settings and advices.
@@ -170,12 +192,21 @@ impl From<Advice> for Message {
     }
 }
 
-/// A [`Message`] of texts, settings, advices and other messages, one behind the other.
+/// What a message shows as it is, such as a number.
+impl<T: fmt::Display> From<&T> for Message {
+    fn from(value: &T) -> Self {
+        value.to_string().into()
+    }
+}
+
+/// A [`Message`] of a template and, for each `{}` in it, a text, a setting, an advice or another message. Only the
+/// template is read for `{}`: a value can be any text.
 #[macro_export]
 macro_rules! message {
-    ($($part:expr),+ $(,)?) => {
-        $crate::message::Message::default()$(.and($part))+
-    };
+    ($template:literal $(, $value:expr)* $(,)?) => {{
+        const { assert!($crate::message::places($template) == [$(stringify!($value)),*].len()) };
+        $crate::message::Message::of($template, [$(::std::convert::Into::<$crate::message::Message>::into($value)),*])
+    }};
 }
 
 #[cfg(test)]
@@ -184,10 +215,12 @@ mod tests {
 
     #[test]
     fn only_what_is_named_differs_between_audiences() {
-        let inner = message!["see ", Setting::By];
-        let message =
-            message![Setting::Proxy, format!(" of {}", "proxy="), "; ", inner, ", ", Advice::AskAgain];
-        assert_eq!(message.to_string(), "proxy of proxy=; see by, ask again");
-        assert_eq!(message.parts().len(), 7);
+        let inner = message!("see {}", Setting::By);
+        let data = "by {} proxy".to_owned();
+        let message = message!("{} of {}; {}, {}", Setting::Proxy, data, inner, Advice::AskAgain);
+        assert_eq!(message.to_string(), "proxy of by {} proxy; see by, ask again");
+        let words: Words =
+            [("proxy", "--proxy"), ("by", "--by")].map(|(name, word)| (name.into(), word.into())).into();
+        assert_eq!(message.in_words(&words), "--proxy of by {} proxy; see --by, ask_again");
     }
 }

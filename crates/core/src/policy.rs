@@ -70,7 +70,7 @@ pub fn judge(outcome: &Result<Reply, Failure>, took: Duration) -> Verdict {
         Err(Failure::NotSent(why)) => {
             let trouble = Error::new(
                 ErrorKind::Transport,
-                message!["nothing was sent, and nothing charged: ", why.message(), ". Then run this again"],
+                message!("nothing was sent, and nothing charged: {}. Then run this again", why.message()),
             );
             if why.is_final() {
                 return Verdict::Fatal(trouble.with_status(PROXY_LOGIN));
@@ -104,32 +104,32 @@ fn judge_reply(reply: &Reply, took: Duration) -> Verdict {
         413 => Verdict::TooLarge,
         401 => fatal(
             ErrorKind::Authentication,
-            message!["the service refused the API key (401): check EXACTBUYER_API_KEY or ", Setting::ApiKey],
+            message!(
+                "the service refused the API key (401): check EXACTBUYER_API_KEY or {}",
+                Setting::ApiKey
+            ),
         ),
         403 => fatal(
             ErrorKind::InsufficientCredits,
-            message!["the account has too few credits (403): buy more, and ", Advice::AskAgain],
+            message!("the account has too few credits (403): buy more, and {}", Advice::AskAgain),
         ),
-        404 => fatal(ErrorKind::Api, message!["there is no such address (404): check ", Setting::BaseUrl]),
+        404 => fatal(ErrorKind::Api, message!("there is no such address (404): check {}", Setting::BaseUrl)),
         300..=399 => fatal(
             ErrorKind::Api,
-            message![
-                format!(
-                    "the service redirects elsewhere ({}): redirects are never followed, as they would carry the \
-                     key; set ",
-                    reply.status
-                ),
-                Setting::BaseUrl,
-                " to the final address",
-            ],
+            message!(
+                "the service redirects elsewhere ({}): redirects are never followed, as they would carry \
+                 the key; set {} to the final address",
+                &reply.status,
+                Setting::BaseUrl
+            ),
         ),
         402..=499 => fatal(
             ErrorKind::Api,
-            message![
-                format!("the service refused the request ({}): check ", reply.status),
-                Setting::BaseUrl,
-                " and the other settings",
-            ],
+            message!(
+                "the service refused the request ({}): check {} and the other settings",
+                &reply.status,
+                Setting::BaseUrl
+            ),
         ),
         status => {
             Verdict::Unknown { reason: format!("the service answered {status}"), congested: status >= 500 }

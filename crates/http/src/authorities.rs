@@ -53,13 +53,13 @@ pub(super) fn verifier(
         // Its library takes an empty variable for a path.
         let hidden = std::env::var_os("SSL_CERT_FILE").is_some_and(|value| value.is_empty());
         config(if hidden {
-            message![
-                "the environment variable SSL_CERT_FILE is set to an empty text, which hides the certificates of \
-                 this system: unset it, or give a PEM file as ",
-                Setting::CaBundle,
-            ]
+            message!(
+                "the environment variable SSL_CERT_FILE is set to an empty text, which hides the \
+                 certificates of this system: unset it, or give a PEM file as {}",
+                Setting::CaBundle
+            )
         } else {
-            message![Setting::CaBundle, " is needed: this system has no trusted certificates of its own"]
+            message!("{} is needed: this system has no trusted certificates of its own", Setting::CaBundle)
         })
     })?;
     Ok(Arc::new(verifier))
@@ -68,7 +68,7 @@ pub(super) fn verifier(
 /// The setting is strict: a file in which one certificate is damaged was perhaps copied badly.
 fn setting(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
     let named = quoted(path.as_os_str());
-    let wrong = |what: &str| config(message![Setting::CaBundle, format!(" names {named}, which {what}")]);
+    let wrong = |what: &str| config(message!("{} names {}, which {}", Setting::CaBundle, &named, &what));
     let pem = fs::read(path).map_err(|error| wrong(&unreadable(&error)))?;
     let certificates: Vec<_> = CertificateDer::pem_slice_iter(&pem)
         .collect::<Result<_, _>>()
@@ -106,14 +106,14 @@ fn environment(variable: impl Fn(&str) -> Option<OsString>) -> Result<Option<Roo
             continue;
         }
         let what = failures.first().map_or("holds no certificate; PEM files are read".to_owned(), unreadable);
-        return Err(config(message![
-            format!(
-                "the environment variable {name} names {}, which {what}: correct it or unset it, or give a PEM file \
-                 as ",
-                quoted(value)
-            ),
-            Setting::CaBundle,
-        ]));
+        return Err(config(message!(
+            "the environment variable {} names {}, which {}: correct it or unset it, or give a PEM file \
+             as {}",
+            &name,
+            &quoted(value),
+            &what,
+            Setting::CaBundle
+        )));
     }
     Ok(Some(known.roots).filter(|roots| !roots.is_empty()))
 }

@@ -56,12 +56,11 @@ pub(super) fn build(
     if away && !endpoint.is_https() {
         return Err(Error::new(
             ErrorKind::Config,
-            message![
+            message!(
+                "{} must be on this machine too where {} is http://: the key would leave it in clear text",
                 Setting::Proxy,
-                " must be on this machine too where ",
-                Setting::BaseUrl,
-                " is http://: the key would leave it in clear text",
-            ],
+                Setting::BaseUrl
+            ),
         ));
     }
     let via = match &proxy {

@@ -34,10 +34,10 @@ impl Endpoint {
             _ => return Err(wrong("must start with https://")),
         }
         if !url.username().is_empty() || url.password().is_some() {
-            return Err(wrong(message![
-                "must not hold a user name or password; the key goes into ",
+            return Err(wrong(message!(
+                "must not hold a user name or password; the key goes into {}",
                 Setting::ApiKey
-            ]));
+            )));
         }
         if url.query().is_some() || url.fragment().is_some() {
             return Err(wrong("must not hold a query (?) or a fragment (#)"));
@@ -99,7 +99,7 @@ pub(super) fn is_loopback(host: &str) -> bool {
 }
 
 fn wrong(what: impl Into<Message>) -> Error {
-    Error::new(ErrorKind::Config, message![Setting::BaseUrl, " ", what])
+    Error::new(ErrorKind::Config, message!("{} {}", Setting::BaseUrl, what))
 }
 
 #[cfg(test)]

@@ -197,7 +197,7 @@ fn headers(key: &ApiKey) -> Result<HeaderMap, Error> {
     let mut value = HeaderValue::from_str(key.expose()).map_err(|_| {
         Error::new(
             ErrorKind::Config,
-            message![Setting::ApiKey, " holds a character that no HTTP header can carry"],
+            message!("{} holds a character that no HTTP header can carry", Setting::ApiKey),
         )
     })?;
     // Whatever prints a header map prints `Sensitive` in its place.

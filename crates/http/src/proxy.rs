@@ -37,9 +37,11 @@ fn parse(text: &str) -> Option<Url> {
 }
 
 pub(super) fn wrong_proxy(source: impl Into<Message>) -> Error {
-    let must =
-        " must be a URL like http://proxy.example:3128 (http, https, socks4, socks4a, socks5 or socks5h)";
-    Error::new(ErrorKind::Config, message![source, must])
+    let message = message!(
+        "{} must be a URL like http://proxy.example:3128 (http, https, socks4, socks4a, socks5 or socks5h)",
+        source
+    );
+    Error::new(ErrorKind::Config, message)
 }
 
 /// The variables that name a proxy for https, in the order in which they count. A service that is not on

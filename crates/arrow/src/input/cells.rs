@@ -189,11 +189,11 @@ impl Lens<'_> {
 fn unreadable(name: &str, array: &dyn Array) -> Error {
     Error::new(
         ErrorKind::Config,
-        message![
+        message!(
+            "{}{} names columns of text or of whole numbers",
             format!("column {name:?} is of type {}, which cannot be looked up: ", array.data_type()),
-            Setting::By,
-            " names columns of text or of whole numbers",
-        ],
+            Setting::By
+        ),
     )
 }
 

@@ -141,10 +141,10 @@ impl<'a> RegionReader<'a> {
 fn wrong_type(column: &str, array: &dyn Array) -> Error {
     Error::new(
         ErrorKind::Config,
-        message![
+        message!(
+            "{}{} names a column of text with ISO 3166 codes or names of countries",
             format!("column {column:?} is of type {}, which cannot hold regions: ", array.data_type()),
-            Setting::Region,
-            " names a column of text with ISO 3166 codes or names of countries",
-        ],
+            Setting::Region
+        ),
     )
 }

@@ -151,13 +151,14 @@ impl Kind {
             _ => {
                 return Err(Error::new(
                     ErrorKind::Config,
-                    message![
+                    message!(
+                        "{}{}",
                         format!(
                             "{name:?} is no type of a column: name string, json, joined, bool, int64, float64, date \
                              or timestamp"
                         ),
-                        Advice::OrArrowType,
-                    ],
+                        Advice::OrArrowType
+                    ),
                 ));
             }
         };

@@ -209,15 +209,15 @@ impl Invalid {
             }
         }
         match self {
-            Self::Disagrees { given, seen } => message![format!(
+            Self::Disagrees { given, seen } => message!(
                 "given as \"{}\", but it looks like {}: correct the field type, or leave it out",
-                given.as_str(),
-                kind(seen)
-            )],
+                &given.as_str(),
+                &kind(seen)
+            ),
             Self::Several | Self::EmailSeveral | Self::PhoneSeveral | Self::SocialSeveral => {
-                message![self.text(), Advice::SeparateValues]
+                message!("{}{}", self.text(), Advice::SeparateValues)
             }
-            Self::PhoneWithoutCountryCode => message![self.text(), Setting::DefaultRegion],
+            Self::PhoneWithoutCountryCode => message!("{}{}", self.text(), Setting::DefaultRegion),
             _ => self.text().into(),
         }
     }

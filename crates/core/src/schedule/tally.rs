@@ -138,7 +138,7 @@ impl Tally {
     /// The rest of a sentence that begins with "compare the vendor's usage page".
     fn before_asking_again(&self) -> Message {
         if self.durable {
-            message![", then ", Advice::ResolveDoubts]
+            message!(", then {}", Advice::ResolveDoubts)
         } else {
             " before you ask for them again".into()
         }
@@ -164,29 +164,28 @@ impl Tally {
             let reason = self.first_doubt.as_deref().unwrap_or("another run's request went unanswered");
             let rows = counted(unknown, "row");
             let message = match self.receipt.credits_in_doubt {
-                0 if !self.unreadable => message![
-                    format!(
-                        "{rows} may have been charged to another call that asked for them: {reason}. They are not sent \
-                         again unasked: compare the vendor's usage page"
-                    ),
-                    self.before_asking_again(),
-                ],
-                0 => {
-                    let what = format!(
-                        "{rows} got no readable answer, which the known credits include: {reason}. To ask for them \
-                         again costs again"
-                    );
-                    let resolve = || message![": decide with ", Advice::ResolveDoubts];
-                    message![what, if self.durable { resolve() } else { Message::default() }]
-                }
-                most => message![
-                    format!(
-                        "{rows} may have been charged (0 to {}): {reason}. They are not sent again unasked: compare \
-                         the vendor's usage page",
-                        counted(most, "credit"),
-                    ),
-                    self.before_asking_again(),
-                ],
+                0 if !self.unreadable => message!(
+                    "{} may have been charged to another call that asked for them: {}. They are not sent \
+                     again unasked: compare the vendor's usage page{}",
+                    &rows,
+                    &reason,
+                    self.before_asking_again()
+                ),
+                0 => message!(
+                    "{} got no readable answer, which the known credits include: {}. To ask for them again costs \
+                     again{}",
+                    &rows,
+                    &reason,
+                    if self.durable { message!(": {}", Advice::ResolveDoubts) } else { Message::default() }
+                ),
+                most => message!(
+                    "{} may have been charged (0 to {}): {}. They are not sent again unasked: compare \
+                     the vendor's usage page{}",
+                    &rows,
+                    &counted(most, "credit"),
+                    &reason,
+                    self.before_asking_again()
+                ),
             };
             troubles.push(Error::new(ErrorKind::UnknownOutcome, message));
         }
@@ -194,24 +193,25 @@ impl Tally {
         if rejected > 0 {
             let rows = counted(rejected, "row");
             let message = match self.reception {
-                Reception::Unasked => message![
-                    format!("the service refused {rows} when they were asked for before: "),
-                    Advice::SeeReasons,
-                ],
-                Reception::Refused => message![
-                    format!("the service refused {rows}, and accepted nothing of this run: check "),
+                Reception::Unasked => message!(
+                    "the service refused {} when they were asked for before: {}",
+                    &rows,
+                    Advice::SeeReasons
+                ),
+                Reception::Refused => message!(
+                    "the service refused {}, and accepted nothing of this run: check {}, {} and {}, and \
+                     {}",
+                    &rows,
                     Setting::RequiredFields,
-                    ", ",
                     Setting::Body,
-                    " and ",
                     Setting::BaseUrl,
-                    ", and ",
-                    Advice::SeeReasons,
-                ],
-                Reception::Accepted => message![
-                    format!("the service refused {rows}; the others were answered: "),
-                    Advice::SeeReasons,
-                ],
+                    Advice::SeeReasons
+                ),
+                Reception::Accepted => message!(
+                    "the service refused {}; the others were answered: {}",
+                    &rows,
+                    Advice::SeeReasons
+                ),
             };
             troubles.push(Error::new(ErrorKind::BadRequest, message));
         }

@@ -12,7 +12,7 @@ pub(super) const STOPPED: &str = "stopped before the end, by Ctrl-C, close() or 
 
 /// Why a run that may not send leaves a row open.
 pub(super) fn store_only() -> Message {
-    message!["it is not in the store, and nothing may be sent: ", Advice::AskWithoutStoreOnly]
+    message!("it is not in the store, and nothing may be sent: {}", Advice::AskWithoutStoreOnly)
 }
 
 /// Why the rest of a refused chunk is not sent.
@@ -28,35 +28,33 @@ pub(super) fn pause_too_long(wait: Duration) -> Error {
 
 pub(super) fn nothing_but_429() -> Error {
     let minutes = counted(LONGEST_PAUSE.as_secs() / 60, "minute");
-    let message = message![
-        format!("the service has answered nothing but 429 for {minutes}: set "),
-        Setting::RequestsPerMinute,
-        " lower if others use the same key, else ask ExactBuyer whether a quota is used up; then run this again",
-    ];
+    let message = message!(
+        "the service has answered nothing but 429 for {}: set {} lower if others use the same key, else \
+         ask ExactBuyer whether a quota is used up; then run this again",
+        &minutes,
+        Setting::RequestsPerMinute
+    );
     Error::new(ErrorKind::RateLimit, message).with_status(429)
 }
 
 pub(super) fn every_part_refused(status: u16) -> Error {
-    let message = message![
-        "the service refuses every part of a chunk: the request itself is wrong; check ",
+    let message = message!(
+        "the service refuses every part of a chunk: the request itself is wrong; check {}, {} and {}",
         Setting::RequiredFields,
-        ", ",
         Setting::Body,
-        " and ",
-        Setting::BaseUrl,
-    ];
+        Setting::BaseUrl
+    );
     Error::new(ErrorKind::BadRequest, message).with_status(status)
 }
 
 pub(super) fn every_size_too_large() -> Error {
-    let message = message![
-        "the service finds even single records too large (413): something on the way refuses every request; check ",
+    let message = message!(
+        "the service finds even single records too large (413): something on the way refuses every \
+         request; check {}, {} and {}",
         Setting::BaseUrl,
-        ", ",
         Setting::Proxy,
-        " and ",
-        Setting::Body,
-    ];
+        Setting::Body
+    );
     Error::new(ErrorKind::BadRequest, message).with_status(413)
 }
 
@@ -69,11 +67,13 @@ pub(super) fn too_many_unanswered(first_doubt: &str) -> Error {
 }
 
 pub(super) fn too_much_doubt(unknown: usize, first_doubt: &str) -> Error {
-    let message = message![
-        format!("{unknown} lookups went unknown, which is all that "),
+    let message = message!(
+        "{} lookups went unknown, which is all that {} allows{}: compare the vendor's usage page before \
+         you raise it",
+        &unknown,
         Setting::MaxInDoubt,
-        format!(" allows{first_doubt}: compare the vendor's usage page before you raise it"),
-    ];
+        &first_doubt
+    );
     Error::new(ErrorKind::UnknownOutcome, message)
 }
 
@@ -82,11 +82,13 @@ pub(super) fn ceiling_reached(ceiling: Option<u64>, spent: Option<u64>) -> Error
     let ceiling = counted(ceiling.unwrap_or_default(), "credit");
     let spent = spent
         .map(|spent| format!("; {} spent or in doubt by all who share the store", counted(spent, "credit")));
-    let message = message![
+    let message = message!(
+        "{} reached ({}{}): raise it, and {}",
         Setting::MaxCredits,
-        format!(" reached ({ceiling}{}): raise it, and ", spent.unwrap_or_default()),
-        Advice::AskAgain,
-    ];
+        &ceiling,
+        &spent.unwrap_or_default(),
+        Advice::AskAgain
+    );
     Error::new(ErrorKind::BudgetExceeded, message)
 }
 

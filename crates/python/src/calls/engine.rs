@@ -156,12 +156,11 @@ impl Engine {
         // A store counts for everybody; a ceiling on each call is that call's own.
         let shares = self.store.is_some() || config.per == Per::Run || self.settings.independent_copies;
         if self.pid != process::id() && config.max_credits.is_some() && !shares {
-            return Err(errors::config(message![
-                "a forked copy cannot share the limit ",
-                Setting::MaxCredits,
-                " with the process it came from: make a BulkEnricher in the child, with a limit of its own, or give \
-                 both a store",
-            ]));
+            return Err(errors::config(message!(
+                "a forked copy cannot share the limit {} with the process it came from: make a \
+                 BulkEnricher in the child, with a limit of its own, or give both a store",
+                Setting::MaxCredits
+            )));
         }
         let key = call.api_key.take();
         let mut slot = self.live.lock().unwrap_or_else(PoisonError::into_inner);
@@ -247,10 +246,11 @@ fn shared(store: Option<&SqliteStore>) -> Arc<dyn exactbuyer_core::store::Store>
 
 fn key(given: &Bound<'_, PyAny>) -> PyResult<ApiKey> {
     settings::secret(given)?.as_deref().and_then(ApiKey::new).ok_or_else(|| {
-        let unusable = errors::config(message![
-            "the API key is empty or holds characters that no HTTP header can carry: check EXACTBUYER_API_KEY or ",
-            Setting::ApiKey,
-        ]);
+        let unusable = errors::config(message!(
+            "the API key is empty or holds characters that no HTTP header can carry: check \
+             EXACTBUYER_API_KEY or {}",
+            Setting::ApiKey
+        ));
         errors::exception(given.py(), &unusable)
     })
 }

@@ -31,13 +31,13 @@ impl Region {
         let shown = if name.chars().count() <= 2 { format!("; got {name:?}") } else { String::new() };
         Err(Error::new(
             ErrorKind::Config,
-            message![
+            message!(
+                "{} must be a two-letter country code such as \"US\" or \"DE\", or \"+\" if every number \
+                 begins with its country code{}{}",
                 Setting::DefaultRegion,
-                " must be a two-letter country code such as \"US\" or \"DE\", or \"+\" if every number begins with \
-                 its country code",
                 shown,
-                meant.unwrap_or_default(),
-            ],
+                meant.unwrap_or_default()
+            ),
         ))
     }
 

@@ -88,30 +88,28 @@ impl NotSent {
     /// What happened, and what to do.
     #[must_use]
     pub fn message(self) -> Message {
-        let no_proxy = || message!["if this network needs a proxy, set HTTPS_PROXY or ", Setting::Proxy];
+        let no_proxy = || message!("if this network needs a proxy, set HTTPS_PROXY or {}", Setting::Proxy);
         match self {
-            Self::Dns => message![
-                "the host name of the service could not be resolved: check ",
+            Self::Dns => message!(
+                "the host name of the service could not be resolved: check {} and the network; {}",
                 Setting::BaseUrl,
-                " and the network; ",
                 no_proxy()
-            ],
-            Self::Refused => message![
-                "no program listens at the address of the service (connection refused): check ",
+            ),
+            Self::Refused => message!(
+                "no program listens at the address of the service (connection refused): check {}, its \
+                 port included",
+                Setting::BaseUrl
+            ),
+            Self::TimedOut => message!(
+                "the service could not be reached in time: check the network and {}; {}",
                 Setting::BaseUrl,
-                ", its port included"
-            ],
-            Self::TimedOut => message![
-                "the service could not be reached in time: check the network and ",
-                Setting::BaseUrl,
-                "; ",
                 no_proxy()
-            ],
+            ),
             Self::Connect => {
-                message![
-                    "no connection to the service could be made: check the network and ",
+                message!(
+                    "no connection to the service could be made: check the network and {}",
                     Setting::BaseUrl
-                ]
+                )
             }
             Self::Tls(tls) => tls.message("service", Setting::BaseUrl.into()),
             Self::Proxy(failure, source) => failure.message(source.message()),
@@ -123,51 +121,52 @@ impl TlsFailure {
     /// `peer` is the one at the other end, and `setting` says where its address is configured.
     fn message(self, peer: &str, setting: Message) -> Message {
         match self {
-            Self::UnknownIssuer => message![
-                format!(
-                    "the certificate of the {peer} is signed by an authority that is not trusted here: if your \
-                     company inspects TLS connections, save its root certificate as a PEM file, and name that file in "
-                ),
-                Setting::CaBundle,
-                " or in the environment variable SSL_CERT_FILE"
-            ],
-            Self::WrongName => message![
-                format!("the certificate of the {peer} is for another host name: check "),
-                setting,
-                ", and whether something on the network, such as a login page, answers in its place"
-            ],
-            Self::Expired => message![format!(
-                "the certificate of the {peer} has expired: check the clock of this machine; if it is right, whoever \
-                 runs the {peer} has to renew the certificate"
-            )],
-            Self::NotYetValid => message![format!(
-                "the certificate of the {peer} is not valid yet: check the clock of this machine"
-            )],
-            Self::Certificate => message![
-                format!(
-                    "the certificate of the {peer} cannot be accepted (it may be signed by itself, revoked or \
-                     damaged): check "
-                ),
-                setting,
-                ", and whether something on the network answers in its place"
-            ],
-            Self::NotTls => message![
-                format!("the {peer} does not speak TLS on this port (it may speak plain HTTP): check "),
-                setting,
-                ", its port included"
-            ],
-            Self::Closed => message![
-                format!("the connection to the {peer} was closed during the TLS handshake: check "),
-                setting,
-                ", its port included, and whether a firewall blocks the connection"
-            ],
-            Self::Refused => message![
-                format!(
-                    "the {peer} refused the TLS handshake, or has no TLS version (1.2 or 1.3) in common with this \
-                     client: check "
-                ),
+            Self::UnknownIssuer => message!(
+                "the certificate of the {} is signed by an authority that is not trusted here: if your \
+                 company inspects TLS connections, save its root certificate as a PEM file, and name \
+                 that file in {} or in the environment variable SSL_CERT_FILE",
+                &peer,
+                Setting::CaBundle
+            ),
+            Self::WrongName => message!(
+                "the certificate of the {} is for another host name: check {}, and whether something on \
+                 the network, such as a login page, answers in its place",
+                &peer,
                 setting
-            ],
+            ),
+            Self::Expired => message!(
+                "the certificate of the {} has expired: check the clock of this machine; if it is right, \
+                 whoever runs the {} has to renew the certificate",
+                &peer,
+                &peer
+            ),
+            Self::NotYetValid => {
+                message!("the certificate of the {} is not valid yet: check the clock of this machine", &peer)
+            }
+            Self::Certificate => message!(
+                "the certificate of the {} cannot be accepted (it may be signed by itself, revoked or \
+                 damaged): check {}, and whether something on the network answers in its place",
+                &peer,
+                setting
+            ),
+            Self::NotTls => message!(
+                "the {} does not speak TLS on this port (it may speak plain HTTP): check {}, its port \
+                 included",
+                &peer,
+                setting
+            ),
+            Self::Closed => message!(
+                "the connection to the {} was closed during the TLS handshake: check {}, its port \
+                 included, and whether a firewall blocks the connection",
+                &peer,
+                setting
+            ),
+            Self::Refused => message!(
+                "the {} refused the TLS handshake, or has no TLS version (1.2 or 1.3) in common with \
+                 this client: check {}",
+                &peer,
+                setting
+            ),
         }
     }
 }
@@ -176,48 +175,46 @@ impl ProxyFailure {
     /// `source` says where the proxy is configured.
     fn message(self, source: Message) -> Message {
         match self {
-            Self::Dns => message![
-                "the host name of the proxy could not be resolved: check the proxy in ",
-                source,
-                ", and the network"
-            ],
-            Self::Refused => message![
-                "no program listens at the address of the proxy (connection refused): check the proxy in ",
-                source,
-                ", its port included"
-            ],
-            Self::TimedOut => message![
-                "there was no connection through the proxy in time: check the proxy in ",
-                source,
-                ", and the network"
-            ],
-            Self::Connect => message![
-                "the connection to the proxy failed: check the proxy in ",
-                source,
-                ", its scheme and port included"
-            ],
-            Self::Tls(TlsFailure::NotTls) => message![
-                "the proxy does not speak TLS on this port: write http:// instead of https:// before the proxy in ",
+            Self::Dns => message!(
+                "the host name of the proxy could not be resolved: check the proxy in {}, and the network",
                 source
-            ],
-            Self::Tls(tls) => tls.message("proxy", message!["the proxy in ", source]),
-            Self::LoginMissing => message![
-                "the proxy asks for a user name and a password (407), and none are set: put them into ",
-                source,
-                ", as in http://user:password@proxy.example:3128"
-            ],
-            Self::LoginWrong => message![
-                "the proxy refused the user name and the password (407): correct them in ",
-                source,
-                "; characters such as @ : / % are written percent-encoded there (@ is %40)"
-            ],
-            Self::Denied => message![
-                "the proxy did not open a connection to the service: check ",
+            ),
+            Self::Refused => message!(
+                "no program listens at the address of the proxy (connection refused): check the proxy in \
+                 {}, its port included",
+                source
+            ),
+            Self::TimedOut => message!(
+                "there was no connection through the proxy in time: check the proxy in {}, and the \
+                 network",
+                source
+            ),
+            Self::Connect => message!(
+                "the connection to the proxy failed: check the proxy in {}, its scheme and port included",
+                source
+            ),
+            Self::Tls(TlsFailure::NotTls) => message!(
+                "the proxy does not speak TLS on this port: write http:// instead of https:// before the \
+                 proxy in {}",
+                source
+            ),
+            Self::Tls(tls) => tls.message("proxy", message!("the proxy in {}", source)),
+            Self::LoginMissing => message!(
+                "the proxy asks for a user name and a password (407), and none are set: put them into \
+                 {}, as in http://user:password@proxy.example:3128",
+                source
+            ),
+            Self::LoginWrong => message!(
+                "the proxy refused the user name and the password (407): correct them in {}; characters \
+                 such as @ : / % are written percent-encoded there (@ is %40)",
+                source
+            ),
+            Self::Denied => message!(
+                "the proxy did not open a connection to the service: check {}, and ask whoever runs the \
+                 proxy in {} to allow it",
                 Setting::BaseUrl,
-                ", and ask whoever runs the proxy in ",
-                source,
-                " to allow it"
-            ],
+                source
+            ),
         }
     }
 }
@@ -226,8 +223,8 @@ impl ProxySource {
     fn message(self) -> Message {
         match self {
             Self::Setting => Setting::Proxy.into(),
-            Self::Variable(name) => message!["the environment variable ", name],
-            Self::System => message!["the system's settings, or set ", Setting::Proxy],
+            Self::Variable(name) => message!("the environment variable {}", name),
+            Self::System => message!("the system's settings, or set {}", Setting::Proxy),
         }
     }
 }

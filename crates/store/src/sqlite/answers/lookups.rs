@@ -310,13 +310,13 @@ pub(super) fn with_bodies(
 }
 
 fn dropped(at_ms: i64) -> Message {
-    message![
-        format!("in doubt since {}, and left alone since: ", utc(at_ms)),
-        Advice::Allow,
-        " lets it be asked for again",
-    ]
+    message!(
+        "in doubt since {}, and left alone since: {} lets it be asked for again",
+        &utc(at_ms),
+        Advice::Allow
+    )
 }
 
 fn purged(at_ms: i64) -> Message {
-    message![format!("purged on {}: ", utc(at_ms)), Advice::Allow, " lets it be asked for again"]
+    message!("purged on {}: {} lets it be asked for again", &utc(at_ms), Advice::Allow)
 }

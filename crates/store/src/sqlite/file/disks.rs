@@ -185,14 +185,14 @@ fn judged(path: &Path, why: Option<Untrusted>) -> Result<Option<String>, Fault> 
             "the store {path} lies {why}: move it to a local disk while nothing uses it, and use its new path"
         )));
     }
-    Err(Fault::of(message![
-        format!(
-            "the store {path} would lie {why}: use a path on a local disk (move a store that is there already, while \
-             nothing uses it), or "
-        ),
-        Advice::UseNoStore,
-        "; `exactbuyer store merge` brings the answers of several stores together",
-    ]))
+    Err(Fault::of(message!(
+        "the store {} would lie {}: use a path on a local disk (move a store that is there already, \
+         while nothing uses it), or {}; `exactbuyer store merge` brings the answers of several stores \
+         together",
+        &path,
+        &why,
+        Advice::UseNoStore
+    )))
 }
 
 /// The numbers of disks that have passed, each plus one; 0 stands for none. This process does not try them again. There
