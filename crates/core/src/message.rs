@@ -85,10 +85,8 @@ terms! {
 pub enum Part {
     /// Shown as it is.
     Text(Cow<'static, str>),
-    /// The audience's name of a setting.
-    Setting(Setting),
-    /// The audience's words for what to do next.
-    Advice(Advice),
+    /// The name of a setting or an advice, for which each audience has its own words.
+    Term(&'static str),
 }
 
 /// One line for people, in parts. Never holds a key or a person's data.
@@ -139,13 +137,11 @@ impl Message {
     /// Its text in these words; what has none is called by its name.
     #[must_use]
     pub fn in_words(&self, words: &Words) -> String {
-        let word = |name: &'static str| words.get(name).map_or(name, String::as_str);
         self.0
             .iter()
             .map(|part| match part {
                 Part::Text(text) => text,
-                Part::Setting(setting) => word(setting.name()),
-                Part::Advice(advice) => word(advice.name()),
+                Part::Term(name) => words.get(*name).map_or(*name, String::as_str),
             })
             .collect()
     }
@@ -154,11 +150,7 @@ impl Message {
 /// For logs and tests: settings and advices by their names.
 impl fmt::Display for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|part| match part {
-            Part::Text(text) => f.write_str(text),
-            Part::Setting(setting) => f.write_str(setting.name()),
-            Part::Advice(advice) => f.write_str(&advice.name().replace('_', " ")),
-        })
+        f.write_str(&self.in_words(&Words::new()))
     }
 }
 
@@ -182,13 +174,13 @@ impl From<String> for Message {
 
 impl From<Setting> for Message {
     fn from(setting: Setting) -> Self {
-        Part::Setting(setting).into()
+        Part::Term(setting.name()).into()
     }
 }
 
 impl From<Advice> for Message {
     fn from(advice: Advice) -> Self {
-        Part::Advice(advice).into()
+        Part::Term(advice.name()).into()
     }
 }
 
@@ -218,7 +210,7 @@ mod tests {
         let inner = message!("see {}", Setting::By);
         let data = "by {} proxy".to_owned();
         let message = message!("{} of {}; {}, {}", Setting::Proxy, data, inner, Advice::AskAgain);
-        assert_eq!(message.to_string(), "proxy of by {} proxy; see by, ask again");
+        assert_eq!(message.to_string(), "proxy of by {} proxy; see by, ask_again");
         let words: Words =
             [("proxy", "--proxy"), ("by", "--by")].map(|(name, word)| (name.into(), word.into())).into();
         assert_eq!(message.in_words(&words), "--proxy of by {} proxy; see --by, ask_again");

@@ -48,8 +48,7 @@ pub(super) fn text<'py>(py: Python<'py>, message: &Message) -> PyResult<Bound<'p
     let term = module.getattr("Term")?;
     let parts = message.parts().iter().map(|part| match part {
         Part::Text(text) => Ok(PyString::new(py, text).into_any()),
-        Part::Setting(setting) => term.call1((setting.name(),)),
-        Part::Advice(advice) => term.call1((advice.name(),)),
+        Part::Term(name) => term.call1((name,)),
     });
     module.getattr("Message")?.call1(PyTuple::new(py, parts.collect::<PyResult<Vec<_>>>()?)?)
 }
