@@ -18,9 +18,8 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias, cast
 
 from exactbuyer._core import service_of
-from exactbuyer.exceptions import ConfigError
 from exactbuyer.field_types import RequiredField, check_required_fields
-from exactbuyer.report.message import Term, about, wrong
+from exactbuyer.report.message import Term, wrong
 from exactbuyer.report.wording import as_given
 
 from ._auto_store import auto_path
@@ -260,13 +259,13 @@ def store_path(value: object, base_url: str) -> str | None:
         return auto_path(service)
     if is_address(value):
         raise refuse_address("store")
-    wrong = about("store", f"must be 'auto', a path, or None to keep nothing; got a {type(value).__name__}")
+    refusal = wrong("store", f"must be 'auto', a path, or None to keep nothing; got a {type(value).__name__}")
     try:
         path = cast("object", os.fspath(cast("Any", value)))
     except TypeError:
-        raise ConfigError(wrong) from None
+        raise refusal from None
     if not isinstance(path, str):
-        raise ConfigError(wrong)
+        raise refusal
     if not path.strip():
         raise wrong("store", "must be 'auto', a path, or None to keep nothing; got an empty text")
     check_path("store", path)
