@@ -147,8 +147,8 @@ class TableRequest:
         if clash:
             raise ConfigError(
                 Message(
-                    f"the table already has a column {clash[0]!r}, which is not from an earlier call: "
-                    "pass another ",
+                    f"the table has a column {clash[0]!r} already, and not from an earlier call: pass ",
+                    "another ",
                     Term("prefix"),
                     ", such as 'found_'. Nothing was sent",
                 )
@@ -174,9 +174,7 @@ def _by(by: object, field_type: FieldType | None) -> tuple[tuple[Any, FieldType 
     if _is_column(by):
         name = getattr(by, "name", None)
         known = isinstance(name, str) and name and not looks_personal(name)
-        raise wrong(
-            "by", f"must be a column's name, not the column itself, as in by={name if known else 'mail'!r}"
-        )
+        raise wrong("by", f"must be a column's name, not the column itself: by={name if known else 'mail'!r}")
     if isinstance(by, Mapping):
         given = cast("Mapping[Any, object]", by)
         labels = [(label, check_field_type(kind) or field_type) for label, kind in given.items()]
