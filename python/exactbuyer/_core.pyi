@@ -40,6 +40,7 @@ __all__ = [
     "disk_trouble",
     "error_classes",
     "json_lines",
+    "message_terms",
     "migrate_store",
     "service_of",
 ]
@@ -57,6 +58,9 @@ def _promote() -> None:
 
 def _lists() -> dict[str, list[str]]:
     """The names in each of the core's lists, by the name of Python's `Literal`: for tests."""
+
+def message_terms() -> list[str]:
+    """The names of all settings and advices that a message of the core can have."""
 
 def error_classes() -> list[str]:
     """The class in `exactbuyer.exceptions` for each kind of error of the core."""
@@ -133,7 +137,13 @@ class Table:
     """
 
     def __new__(
-        cls, columns: list[tuple[str, str, Any]], *, prefix: str, by: list[str], large_text: bool = False
+        cls,
+        columns: list[tuple[str, str, Any]],
+        *,
+        prefix: str,
+        by: list[str],
+        words: Mapping[str, str],
+        large_text: bool = False,
     ) -> Table: ...
     def names(self) -> list[str]:
         """The names of the columns, in order."""
@@ -360,8 +370,9 @@ class Run:
     def problems(self) -> list[tuple[int, str, str]]:
         """Row, status and reason of each row handed out that is open, invalid or rejected, by row."""
 
-    def troubles(self) -> list[tuple[str, str, int | None]]:
-        """Class name, message and HTTP status of each error of the run, the worst first."""
+    def troubles(self) -> list[tuple[str, str, int | None, bool]]:
+        """Class name, message and HTTP status of each error of the run, and whether a setting has to change. The
+        worst is first."""
 
     def progress(self) -> dict[str, Any]:
         """The progress, under the names of `exactbuyer.Progress`."""

@@ -60,9 +60,9 @@ class FileStream(TableStream):
         """Whether the outcome of every row has been taken."""
         return self._call.over()
 
-    def troubles(self) -> list[tuple[str, str, int | None]]:
-        """The errors that the run met, the worst first: class, message and HTTP status."""
-        return self._call.run.troubles()
+    def troubles(self) -> list[tuple[str, str]]:
+        """The errors that the run met, the worst first: class and message."""
+        return [(kind, message) for kind, message, *_ in self._call.run.troubles()]
 
     def wait_until_over(self) -> None:
         """Waits for the requests in flight of a stream that was stopped."""

@@ -22,9 +22,10 @@ from ._enrich import BlockingCalls
 from ._enrich_async import AwaitableCalls
 from ._enrich_table import TableCalls
 from ._frames.request import By, Columns, Split, TableRequest
-from ._frames.table_input import TableInput, cell_reason
+from ._frames.table_input import TableInput
 from ._traceback import short_traceback
 from .exceptions import ConfigError
+from .report.message import TABLE, Term, said, wrong
 from .settings import (
     BASE_URL,
     DEFINITIONS,
@@ -313,7 +314,7 @@ class BulkEnricher(BlockingCalls, AwaitableCalls, TableCalls):
             )
             if by is None:
                 if region is not None:
-                    raise ConfigError("region names a column of a table: pass by, too")
+                    raise wrong("region", "names a column of a table: pass ", Term("by"), ", too")
                 return self._session.plan(self._session.read(rows, options), options)
             table_request = TableRequest.checked(
                 by, columns, prefix, split, options.field_type, region=region
@@ -321,7 +322,7 @@ class BulkEnricher(BlockingCalls, AwaitableCalls, TableCalls):
             plan = self._session.plan(
                 TableInput(rows, table_request, self._session.settings).all_rows(), options
             )
-            problems = (problem._replace(reason=cell_reason(problem.reason)) for problem in plan.problems)
+            problems = (problem._replace(reason=said(problem.reason, TABLE)) for problem in plan.problems)
             return replace(plan, problems=tuple(problems))
 
     def close(self) -> None:

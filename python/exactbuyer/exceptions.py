@@ -7,7 +7,7 @@ status, and `Results.problems`), never an exception.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from .report.receipt import Receipt
@@ -30,6 +30,11 @@ class _WithResults(BaseException):
         super().__init__(message)
         self.results = results
         self.receipt = receipt
+
+    @property
+    def message(self) -> str:
+        """Its text, as `str()` gives it."""
+        return cast("str", self.args[0])
 
     @property
     def table(self) -> Any:

@@ -261,7 +261,7 @@ BUGS = (
         "a stop only shuts the door behind the rows",
         "nothing is sent after a stop",
         SCHEDULER,
-        "        self.halt(&Arc::from(trouble::STOPPED), None);\n",
+        "        self.halt(&Arc::new(trouble::STOPPED.into()), None);\n",
         "",
     ),
     Bug(

@@ -101,7 +101,7 @@ MONEY_BUGS = (
         "the receipt does not say why the run stopped",
         "identity of the receipt",
         TALLY,
-        "self.receipt.stopped.get_or_insert_with(|| reason.clone());",
+        "self.receipt.stopped = Some(reason.clone());",
         "let _ = reason;",
     ),
 )

@@ -55,7 +55,7 @@ def test_the_store_goes_to_a_local_disk_and_that_is_said_once(home: Path) -> Non
     assert path.name == NAME
     assert path.parent.parent == home / ".local" / "state" / "exactbuyer"
     assert str(path) in str(caught[0].message)
-    assert "give store= a path on a local disk" in str(caught[0].message)
+    assert "set store to a path on a local disk" in str(caught[0].message)
     assert caught[0].filename == __file__
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -125,7 +125,7 @@ def test_without_a_lasting_folder_the_store_is_refused(
         assert BulkEnricher("a-key").settings.store == str(usual)
     with pytest.raises(StoreError) as caught, BulkEnricher("a-key", store="auto") as enricher:
         enricher.enrich(ROWS, progress=False)
-    for words in ("synchronised (Dropbox)", "give store= a path on a local disk", "store=None"):
+    for words in ("synchronised (Dropbox)", "use a path on a local disk", "store=None"):
         assert words in str(caught.value)
     # Nothing was made anywhere.
     assert list((home / "temporary").iterdir()) == []
@@ -144,7 +144,7 @@ def test_an_explicit_path_is_refused_with_the_way_out(home: Path, everybody: San
     ):
         enricher.enrich(ROWS, progress=False)
     message = str(caught.value)
-    for words in ("synchronised (Dropbox)", "give store= a path on a local disk", "store=None", "merge"):
+    for words in ("synchronised (Dropbox)", "use a path on a local disk", "store=None", "merge"):
         assert words in message
     assert everybody.ledger.requests == []
     assert list((home / "Dropbox").iterdir()) == [home / "Dropbox" / "project"]
@@ -186,4 +186,4 @@ def test_the_command_line_finds_the_same_store(home: Path) -> None:
     )
     assert str(placed()) in done.stderr.decode()
     assert done.stderr.decode().startswith("exactbuyer: warning: a store in the working directory would lie")
-    assert "say --store with a path on a local disk" in done.stderr.decode()
+    assert "set --store to a path on a local disk" in done.stderr.decode()

@@ -171,18 +171,18 @@ def test_a_plan_of_a_long_file_is_the_sum_of_its_windows(
         (["--by", "mail", "-o", "out.xlsx", "--excel-safe"], "--excel-safe is for CSV"),
         (["--by", "mail", "--sheet", "People"], "--sheet is for .xlsx, and the input is csv"),
         (["--by", "mail", "--column", "x=a:int65"], "date or timestamp\n"),
-        (["--by", "mail", "-o", "out.txt"], "say --to"),
+        (["--by", "mail", "-o", "out.txt"], "pass --to"),
         (["--by", "mail", "-o", "out.parquet.gz"], "leave out .gz"),
         (["--by", "mail", "-o", "out.jsonl", "--excel-safe"], "--excel-safe is for CSV"),
         (["--by", "mail", "--column", "shoe_size"], "give it a path"),
         (["--by", "mail", "--column", "x=a..b"], "path"),
-        (["--by", "mail", "--max-credits", "-1"], "--max-credits is a whole number"),
+        (["--by", "mail", "--max-credits", "-1"], "--max-credits must be a whole number"),
         (["--by", "mail", "--delimiter", ";;"], "--delimiter is one character"),
         (["--by", "mail", "--from", "jsonl", "--delimiter", ";"], "--delimiter is for CSV"),
         (["--by", "mail", "--column", "=title"], "--column is a name"),
-        (["--by", "mail", "--grace", "-1"], "--grace is a number of seconds from 0 to"),
-        (["--by", "mail", "--timeout", "nan"], "--timeout is a number of seconds"),
-        (["--by", "mail", "--chunk-size", "2000"], "--chunk-size is a whole number"),
+        (["--by", "mail", "--grace", "-1"], "--grace must be a number of seconds from 0 to"),
+        (["--by", "mail", "--timeout", "nan"], "--timeout must be a number of seconds"),
+        (["--by", "mail", "--chunk-size", "2000"], "--chunk-size must be a whole number"),
         (["--by", "mail", "--sandbox", "--base-url", "http://127.0.0.1:1"], "--sandbox brings its own"),
         (["--by", "mail", "--prefix", ""], "prefix"),
         (["--by", "mail", "--key-file", "nowhere"], "No such file"),
@@ -286,7 +286,7 @@ def test_exit_codes(
 def test_a_missing_key_is_told_before_anything_is_opened(csv: Path, tmp_path: Path) -> None:
     done = run("enrich", csv, "--by", "mail", "-o", tmp_path / "out.csv", key=None)
     assert done.returncode == ExitCode.USAGE
-    assert b"EXACTBUYER_API_KEY, or say --key-file" in done.stderr
+    assert b"EXACTBUYER_API_KEY, or pass --key-file" in done.stderr
     assert not (tmp_path / "out.csv").exists()
 
 

@@ -1,57 +1,143 @@
-"""What Python is told, in the words of the command line: none of them is translated that nobody says."""
+"""Each audience has its own words for settings and advices, and nobody's data is ever reworded."""
 
 from __future__ import annotations
 
+import copy
+import pickle
 import re
 from pathlib import Path
 
 import pytest
+from cli_runs import run
 
-from exactbuyer.cli._words import WORDS, in_options
-
-ROOT = Path(__file__).parents[2]
-
-
-def said_anywhere() -> str:
-    """All texts of the package, each in one piece."""
-    rust = [path.read_text() for path in sorted((ROOT / "crates").rglob("*.rs"))]
-    paths = sorted((ROOT / "python" / "exactbuyer").rglob("*.py"))
-    python = [path.read_text() for path in paths if "cli" not in path.parts]
-    assert len(rust) > 50
-    assert len(python) > 20
-    pieces = [re.sub(r"\\\n\s*", "", text).replace('\\"', '"') for text in rust]
-    pieces += [re.sub(r'"\s*\n\s*f?"', "", text) for text in python]
-    return "\n".join(pieces)
-
-
-def test_what_is_translated_is_said_somewhere() -> None:
-    said = said_anywhere()
-    assert [there for there in WORDS if there not in said] == []
-
-
-@pytest.mark.parametrize(
-    ("there", "here"),
-    [
-        (
-            "the service refused the API key (401): check EXACTBUYER_API_KEY or api_key=",
-            "the service refused the API key (401): check EXACTBUYER_API_KEY or --key-file",
-        ),
-        (
-            "max_credits reached (5 credits): raise it, and ask again for the rows that are not_sent",
-            "--max-credits reached (5 credits): raise it, and run the same command again",
-        ),
-        (
-            "there is no such address (404): check base_url",
-            "there is no such address (404): check --base-url",
-        ),
-        (
-            "more than one: say what stands between them, as in split=';'",
-            "more than one: say what stands between them, as in --split ';'",
-        ),
-        ("required_fields names 'x'", "--require names 'x'"),
-        ("grace is a timedelta or a number of seconds", "--grace is a number of seconds"),
-        ("by names 'x', which is not there", "--by names 'x', which is not there"),
-    ],
+from exactbuyer import BulkEnricher, ConfigError
+from exactbuyer._core import message_terms
+from exactbuyer.cli._options import (
+    column_options,
+    input_options,
+    money_options,
+    service_options,
+    store_options,
 )
-def test_options_are_called_what_they_are_called(there: str, here: str) -> None:
-    assert in_options(there) == here
+from exactbuyer.cli._words import WORDS, in_options
+from exactbuyer.report.message import PYTHON, TABLE, Message, Term, about
+
+SOURCES = Path(__file__).parents[2] / "python" / "exactbuyer"
+
+# Of calls of the Python API alone: no message of the command line names them.
+_PYTHON_ONLY = {"on_error", "name"}
+
+
+def terms() -> set[str]:
+    """Every setting and advice that a message of the package names."""
+    sources = [path.read_text() for path in sorted(SOURCES.rglob("*.py"))]
+    assert len(sources) > 50
+    named = {name for source in sources for name in re.findall(r'\b(?:Term|about)\(\s*"(\w+)"', source)}
+    assert {"max_credits", "price_example", "by"} <= named
+    return named | set(message_terms()) | set(PYTHON)
+
+
+@pytest.mark.parametrize("name", sorted(terms() - _PYTHON_ONLY))
+def test_each_audience_has_its_own_words(name: str) -> None:
+    python, option = str(Message(Term(name))), in_options(Message(Term(name)))
+    assert name in WORDS
+    assert option == WORDS[name]
+    # An advice is a sentence of Python's, a setting its own name.
+    assert python == PYTHON.get(name, name)
+    assert "_" not in option
+    for foreign in ("None", "=", "(", "enricher", "results", "store."):
+        assert foreign not in option or name == "separators", option
+
+
+def test_no_words_are_left_over() -> None:
+    # Those of settings that the options check themselves, or that nobody can set wrong, are named by `name`.
+    of_settings = set(BulkEnricher.__init__.__annotations__) | {
+        "field_type",
+        "older_than",
+        "path",
+        "invoiced",
+    }
+    calls = {"by", "columns", "prefix", "region", "split", "refresh", "store_only", "tz"}
+    assert set(WORDS) <= terms() | of_settings | calls
+    assert set(TABLE) == set(PYTHON)
+
+
+def test_an_option_is_called_what_it_is_called() -> None:
+    shared = (input_options(), money_options(), column_options(), store_options(), service_options())
+
+    def command() -> None:
+        """Takes all options."""
+
+    for options in shared:
+        command = options(command)
+    there = {name for option in command.__click_params__ for name in option.opts}  # type: ignore[attr-defined]
+    named = {word for word in WORDS.values() if re.fullmatch(r"--[a-z-]+", word)}
+    assert len(named) > 20
+    # Of `store purge`.
+    assert named - there == {"--older-than", "--type"}
+
+
+def test_a_message_is_a_text_that_can_be_said_again() -> None:
+    inner = about("max_credits", "of results.problems")
+    message = Message("see: ", inner, "; ", Term("ask_again"))
+    assert message == "see: max_credits of results.problems; ask again for the rows that are not_sent"
+    assert in_options(message) == "see: --max-credits of results.problems; run the same command again"
+    assert in_options("max_credits of results.problems") == "max_credits of results.problems"
+    for twin in (pickle.loads(pickle.dumps(message)), copy.deepcopy(message)):
+        assert (type(twin), twin, in_options(twin)) == (Message, message, in_options(message))
+
+
+def test_an_exception_has_a_plain_text() -> None:
+    with pytest.raises(ConfigError) as caught:
+        BulkEnricher(max_credits=-1)
+    error = pickle.loads(pickle.dumps(caught.value))
+    assert type(str(error)) is str
+    assert str(error) == error.args[0] == error.message
+    assert in_options(error.message).startswith("--max-credits must be ")
+
+
+MISTAKES = {
+    "--max-credits -1": (
+        "--max-credits must be a whole number of credits from 0 to 9,007,199,254,740,992, or left out for no "
+        "limit; got -1"
+    ),
+    "--credit-price x EUR": (
+        "--credit-price must be the price of one credit, from 0 to 1,000,000, and its currency, as in "
+        "--credit-price 0.05 EUR"
+    ),
+    "--column status=a.b": (
+        '--column names "eb_status", which is one of the columns that are always there: rename it'
+    ),
+    "--by city": (
+        "--by names a column that the table does not have (number 2 of 2); it has 'mail', "
+        "'results.problems'. If there are lines above the names of the columns, pass --skip-rows N"
+    ),
+    "--refresh --store-only": (
+        "--refresh asks for everything again, and --store-only asks for nothing: leave out one of them"
+    ),
+    "--store-only": "--store-only needs a store: pass --store FILE",
+    "--default-region xx": (
+        '--default-region must be a two-letter country code such as "US" or "DE", or "+" if every number '
+        'begins with its country code; got "XX"'
+    ),
+}
+
+
+@pytest.mark.parametrize(("options", "said"), MISTAKES.items())
+def test_a_mistake_is_told_in_options_and_data_is_shown_as_it_is(
+    tmp_path: Path, options: str, said: str
+) -> None:
+    file = tmp_path / "people.csv"
+    file.write_text("mail,results.problems\nana@acme.example,store.allow(…)\n")
+    done = run("enrich", file, "--sandbox", "--by", "mail", *options.split())
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.decode() == f"exactbuyer: {said}\n"
+
+
+def test_the_column_of_reasons_speaks_of_options(tmp_path: Path) -> None:
+    file, output = tmp_path / "people.csv", tmp_path / "out.csv"
+    file.write_text("mail\nana@acme.example bob@acme.example\n030 2345678\n")
+    assert run("enrich", file, "-o", output, "--sandbox", "--by", "mail").returncode == 0
+    told = output.read_text()
+    assert "pass their separator, as in --split ';'" in told
+    assert "write it with +, or set --default-region" in told

@@ -114,9 +114,9 @@ def test_common_mistakes_are_told_with_their_fix(
 def test_wrong_arguments_of_a_call(everybody: Sandbox, run_call: RunCall) -> None:
     with enricher_of(everybody) as enricher:
         wrong: list[tuple[dict[str, Any], str]] = [
-            ({"field_type": "fax"}, "field_type is one of 'email'"),
-            ({"required_fields": "phone"}, r"required_fields=\['phone'\]"),
-            ({"max_credits": -1}, "max_credits is a whole number"),
+            ({"field_type": "fax"}, "field_type must be one of 'email'"),
+            ({"required_fields": "phone"}, r"a list of names, as in \['phone'\]"),
+            ({"max_credits": -1}, "max_credits must be a whole number"),
             ({"progress": "bar"}, "progress is 'auto'"),
         ]
         for how, said in wrong:

@@ -267,4 +267,4 @@ def test_the_command_line_reads_a_column_of_regions(
     assert main(["plan", str(source), "--by", "phone", "--region-column", "Contry"]) == ExitCode.USAGE
     told = capsys.readouterr().err
     assert "--region-column names a column that the table does not have: did you mean 'Country'?" in told
-    assert "say --default-region" in told
+    assert "set --default-region" in told

@@ -214,7 +214,7 @@ def test_store_only_and_a_store_belong_together(sandbox: Sandbox, path: Path) ->
     with enricher(sandbox, path) as people:
         with pytest.raises(ConfigError, match="leave out one"):
             people.enrich(PEOPLE, refresh=True, store_only=True)
-        with pytest.raises(ConfigError, match="refresh is True or False"):
+        with pytest.raises(ConfigError, match="refresh must be True or False"):
             people.enrich(PEOPLE, refresh="yes")  # type: ignore[arg-type]
 
 

@@ -227,7 +227,7 @@ def test_whom_to_purge_has_to_be_said(path: Path) -> None:
         with pytest.raises(ConfigError, match="its time zone"):
             store.purge(older_than=datetime(2026, 1, 1))  # noqa: DTZ001
         for wrong_one in ["Ana Almeida", " ", None]:
-            with pytest.raises(InvalidIdentifierError, match="no identifier"):
+            with pytest.raises(InvalidIdentifierError, match="not an identifier"):
                 store.allow(wrong_one)
         with pytest.raises(InvalidIdentifierError) as told:
             store.purge("Ana Almeida")
@@ -333,7 +333,7 @@ def test_a_budget_is_checked() -> None:
     for wrong, said in [
         ({"credits": -1}, "whole number from 0"),
         ({"credits": True}, "whole number"),
-        ({"credits": 1, "per": "week"}, "'run', 'day', 'month' or 'store'; not a text of 4 characters"),
+        ({"credits": 1, "per": "week"}, "'run', 'day', 'month' or 'store'; got a text of 4 characters"),
         ({"credits": 1, "tz": "Atlantis"}, "time zone"),
         ({"credits": 1, "tz": 7}, "name of a time zone"),
     ]:

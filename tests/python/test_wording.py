@@ -83,7 +83,7 @@ def test_why_credits_are_in_doubt_is_told_and_adds_up() -> None:
 
 
 def test_whoever_stopped_a_run_has_nothing_to_put_right() -> None:
-    stopped = Receipt(rows=2, not_sent=2, stopped="stopped before the end, by Ctrl-C, close() or cancelling")
+    stopped = Receipt(rows=2, not_sent=2, stopped="by Ctrl-C", stopped_by_caller=True)
     assert stopped.next_step == "run this again for the rows that are not_sent"
     some = replace(stopped, rows=3, found=1)
     assert some.next_step == "run this again for the rows that are not_sent: the others are done"

@@ -138,7 +138,8 @@ fn fixed(layout: &Layout, landed: &[Option<RowOutcome>]) -> Result<[ArrayRef; 5]
         match &outcome.reason {
             None => reasons.push_null(),
             Some(Reason::Run(text)) => reasons.push(text.as_bytes()),
-            Some(why @ Reason::Invalid(_)) => reasons.push(why.to_string().as_bytes()),
+            Some(Reason::NotSent(why)) => reasons.push(why.in_words(&layout.words).as_bytes()),
+            Some(Reason::Invalid(why)) => reasons.push(why.message().in_words(&layout.words).as_bytes()),
         }
     }
     Ok([

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 
 use exactbuyer_core::error::{Error, ErrorKind};
+use exactbuyer_core::message;
+use exactbuyer_core::message::{Setting, Words};
 
 use crate::contact::path::Path;
 use crate::contact::trie::Trie;
@@ -66,6 +68,8 @@ pub struct Layout {
     pub(super) text: DataType,
     /// The names of the input columns that are looked up, in order.
     pub(super) by: Vec<String>,
+    /// The words of the reasons.
+    pub(super) words: Words,
 }
 
 impl Layout {
@@ -92,6 +96,7 @@ impl Layout {
         prefix: &str,
         mut wanted: Vec<Wanted>,
         by: Vec<String>,
+        words: Words,
         large_text: bool,
     ) -> Result<Self, Error> {
         let text = if large_text { DataType::LargeUtf8 } else { DataType::Utf8 };
@@ -115,13 +120,15 @@ impl Layout {
             let twice = twice.0;
             return Err(Error::new(
                 ErrorKind::Config,
-                format!(
-                    "columns names {twice:?}, which is one of the columns that are always there: rename it"
+                message!(
+                    "{}{}",
+                    Setting::Columns,
+                    format!(" names {twice:?}, which is one of the columns that are always there: rename it")
                 ),
             ));
         }
         let trie = Trie::new(wanted.iter().map(|column| &column.path));
-        Ok(Self { schema: Arc::new(Schema::new(fields)), wanted, trie, text, by })
+        Ok(Self { schema: Arc::new(Schema::new(fields)), wanted, trie, text, by, words })
     }
 
     /// The schema of the columns.

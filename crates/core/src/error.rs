@@ -4,6 +4,8 @@
 
 use std::fmt;
 
+use crate::message::Message;
+
 /// Why a run ended early or is incomplete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ErrorKind {
@@ -67,13 +69,13 @@ impl ErrorKind {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Error {
     kind: ErrorKind,
-    message: String,
+    message: Message,
     status: Option<u16>,
 }
 
 impl Error {
     /// An error of this kind. `message` is one line that says what to do next.
-    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+    pub fn new(kind: ErrorKind, message: impl Into<Message>) -> Self {
         Self { kind, message: message.into(), status: None }
     }
 
@@ -96,16 +98,27 @@ impl Error {
         self.status
     }
 
+    /// Whether it is a setting that has to change, and no row, before anything can be sent.
+    #[must_use]
+    pub const fn is_about_settings(&self) -> bool {
+        match self.kind {
+            ErrorKind::Config | ErrorKind::Authentication | ErrorKind::Api => true,
+            // Only a proxy's refusal has a status although nothing was sent.
+            ErrorKind::Transport => self.status.is_some(),
+            _ => false,
+        }
+    }
+
     /// The line for people. Programs should use [`kind`](Self::kind).
     #[must_use]
-    pub fn message(&self) -> &str {
+    pub const fn message(&self) -> &Message {
         &self.message
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
+        self.message.fmt(f)
     }
 }
 

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use crate::message::Message;
+
 /// What became of a lookup. The reasons never hold a person's data.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
@@ -16,7 +18,7 @@ pub enum Outcome {
     /// It may have been charged, and the answer is not known; what happened.
     Unknown(Arc<str>),
     /// It was not sent, or refused free of charge: to send it costs no more than the first time. Why.
-    NotSent(Arc<str>),
+    NotSent(Arc<Message>),
 }
 
 /// When and how an outcome became known.
@@ -49,7 +51,7 @@ pub enum Availability {
 impl Availability {
     /// The store says that this lookup must not be sent; why.
     #[must_use]
-    pub fn barred(why: Arc<str>) -> Self {
-        Self::Known(Outcome::NotSent(why), Seen { inherited: true, ..Seen::default() })
+    pub fn barred(why: Message) -> Self {
+        Self::Known(Outcome::NotSent(Arc::new(why)), Seen { inherited: true, ..Seen::default() })
     }
 }

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::{Error, ErrorKind};
+use crate::message;
+use crate::message::{Advice, Message, Setting};
 use crate::service::transport::{Failure, Reply};
 
 /// If the service asks for a longer pause than this, the run ends instead of sleeping.
@@ -71,7 +73,7 @@ pub fn judge(outcome: &Result<Reply, Failure>, took: Duration) -> Verdict {
         Err(Failure::NotSent(why)) => {
             let trouble = Error::new(
                 ErrorKind::Transport,
-                format!("nothing was sent, and nothing charged: {why}. Then run this again"),
+                message!("nothing was sent, and nothing charged: {}. Then run this again", why.message()),
             );
             if why.is_final() {
                 return Verdict::Fatal(trouble.with_status(PROXY_LOGIN));
@@ -85,7 +87,7 @@ pub fn judge(outcome: &Result<Reply, Failure>, took: Duration) -> Verdict {
 
 /// Judges a reply by its status. Its body has not been read.
 fn judge_reply(reply: &Reply, took: Duration) -> Verdict {
-    let fatal = |kind, text: &str| Verdict::Fatal(Error::new(kind, text).with_status(reply.status));
+    let fatal = |kind, text: Message| Verdict::Fatal(Error::new(kind, text).with_status(reply.status));
     match reply.status {
         200..=299 => Verdict::Answered,
         429 => Verdict::Paused(reply.retry_after),
@@ -106,24 +108,32 @@ fn judge_reply(reply: &Reply, took: Duration) -> Verdict {
         413 => Verdict::TooLarge,
         401 => fatal(
             ErrorKind::Authentication,
-            "the service refused the API key (401): check EXACTBUYER_API_KEY or api_key=",
+            message!(
+                "the service refused the API key (401): check EXACTBUYER_API_KEY or {}",
+                Setting::ApiKey
+            ),
         ),
         403 => fatal(
             ErrorKind::InsufficientCredits,
-            "the account has too few credits (403): buy more, and ask again for the rows that are not_sent",
+            message!("the account has too few credits (403): buy more, and {}", Advice::AskAgain),
         ),
-        404 => fatal(ErrorKind::Api, "there is no such address (404): check base_url"),
+        404 => fatal(ErrorKind::Api, message!("there is no such address (404): check {}", Setting::BaseUrl)),
         300..=399 => fatal(
             ErrorKind::Api,
-            &format!(
-                "the service redirects elsewhere ({}): redirects are never followed, as they would carry the key; \
-                 set base_url to the final address",
-                reply.status
+            message!(
+                "the service redirects elsewhere ({}): redirects are never followed, as they would carry \
+                 the key; set {} to the final address",
+                &reply.status,
+                Setting::BaseUrl
             ),
         ),
         402..=499 => fatal(
             ErrorKind::Api,
-            &format!("the service refused the request ({}): check base_url and the settings", reply.status),
+            message!(
+                "the service refused the request ({}): check {} and the other settings",
+                &reply.status,
+                Setting::BaseUrl
+            ),
         ),
         status => {
             Verdict::Unknown { reason: format!("the service answered {status}"), congested: status >= 500 }

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use serde::Serializer;
 
 use crate::identifier::Invalid;
+use crate::message::Message;
 
 pub use standard_json::standard_json;
 
@@ -42,6 +43,8 @@ pub enum Reason {
     Invalid(Invalid),
     /// Something that happened during the run. Many rows share one text.
     Run(Arc<str>),
+    /// Why its lookup was not sent; many rows share one message.
+    NotSent(Arc<Message>),
 }
 
 impl fmt::Display for Reason {
@@ -49,6 +52,7 @@ impl fmt::Display for Reason {
         match self {
             Self::Invalid(invalid) => invalid.fmt(f),
             Self::Run(text) => f.write_str(text),
+            Self::NotSent(message) => message.fmt(f),
         }
     }
 }
@@ -145,7 +149,10 @@ pub struct Receipt {
     #[serde(rename = "elapsed_s", serialize_with = "as_seconds")]
     pub elapsed: Duration,
     /// Why the run stopped before its end; `None` if it did not.
-    pub stopped: Option<Arc<str>>,
+    #[serde(skip)]
+    pub stopped: Option<Arc<Message>>,
+    /// Whether the caller stopped it, so that nothing needs to be corrected.
+    pub stopped_by_caller: bool,
     /// What was wrong with replies that were charged, each with the number of such replies. This
     /// explains, among other things, why credits are in doubt although every row was answered.
     pub notes: Vec<(&'static str, u64)>,

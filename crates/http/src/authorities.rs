@@ -16,6 +16,8 @@ use rustls::pki_types::pem::PemObject;
 use rustls_platform_verifier::Verifier;
 
 use exactbuyer_core::error::{Error, ErrorKind};
+use exactbuyer_core::message;
+use exactbuyer_core::message::{Message, Setting};
 
 /// OpenSSL's variables, which the libraries of most languages read: a file and folders. They are
 /// used together.
@@ -54,10 +56,13 @@ pub(super) fn verifier(
         // not find the certificates of the system.
         let hidden = std::env::var_os("SSL_CERT_FILE").is_some_and(|value| value.is_empty());
         config(if hidden {
-            "the environment variable SSL_CERT_FILE is set to an empty text, which hides the certificates of this \
-             system: unset it, or give a PEM file as ca_bundle="
+            message!(
+                "the environment variable SSL_CERT_FILE is set to an empty text, which hides the \
+                 certificates of this system: unset it, or give a PEM file as {}",
+                Setting::CaBundle
+            )
         } else {
-            "ca_bundle is needed: this system has no trusted certificates of its own"
+            message!("{} is needed: this system has no trusted certificates of its own", Setting::CaBundle)
         })
     })?;
     Ok(Arc::new(verifier))
@@ -66,7 +71,8 @@ pub(super) fn verifier(
 /// The certificates of `ca_bundle`. All must be readable: if one is damaged, the file was perhaps
 /// copied badly.
 fn setting(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
-    let wrong = |what: &str| config(format!("ca_bundle names {}, which {what}", quoted(path.as_os_str())));
+    let named = quoted(path.as_os_str());
+    let wrong = |what: &str| config(message!("{} names {}, which {}", Setting::CaBundle, &named, &what));
     let pem = fs::read(path).map_err(|error| wrong(&unreadable(&error)))?;
     let certificates: Vec<_> = CertificateDer::pem_slice_iter(&pem)
         .collect::<Result<_, _>>()
@@ -105,10 +111,13 @@ fn environment(variable: impl Fn(&str) -> Option<OsString>) -> Result<Option<Roo
             continue;
         }
         let what = failures.first().map_or("holds no certificate; PEM files are read".to_owned(), unreadable);
-        return Err(config(format!(
-            "the environment variable {name} names {}, which {what}: correct it or unset it, or give a PEM file \
-             as ca_bundle=",
-            quoted(value)
+        return Err(config(message!(
+            "the environment variable {} names {}, which {}: correct it or unset it, or give a PEM file \
+             as {}",
+            &name,
+            &quoted(value),
+            &what,
+            Setting::CaBundle
         )));
     }
     Ok(Some(known.roots).filter(|roots| !roots.is_empty()))
@@ -168,7 +177,7 @@ fn unreadable(error: &std::io::Error) -> String {
     format!("cannot be read: {}", error.kind())
 }
 
-fn config(message: impl Into<String>) -> Error {
+fn config(message: impl Into<Message>) -> Error {
     Error::new(ErrorKind::Config, message)
 }
 
@@ -200,13 +209,13 @@ mod tests {
             let error = check_ca_bundle(&file).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Config);
             assert!(
-                error.message().starts_with("ca_bundle names ") && error.message().contains("bundle.pem")
+                error.to_string().starts_with("ca_bundle names ") && error.to_string().contains("bundle.pem")
             );
         }
         fs::write(&file, pem()).unwrap();
         check_ca_bundle(&file).unwrap();
         fs::remove_dir_all(&folder).unwrap();
-        assert!(check_ca_bundle(&file).unwrap_err().message().contains("cannot be read"));
+        assert!(check_ca_bundle(&file).unwrap_err().to_string().contains("cannot be read"));
     }
 
     #[test]
@@ -242,7 +251,7 @@ mod tests {
                 let error = roots(&[(name, bad)]).unwrap_err();
                 assert_eq!(error.kind(), ErrorKind::Config);
                 let place = format!("{bad:?}");
-                assert!(error.message().contains(name) && error.message().contains(&place), "{error}");
+                assert!(error.to_string().contains(name) && error.to_string().contains(&place), "{error}");
             }
         }
         for name in ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"] {
@@ -258,7 +267,7 @@ mod tests {
         assert_eq!(roots(&[("SSL_CERT_FILE", &three), ("SSL_CERT_DIR", &folder)]), Ok(4), "each once");
         assert_eq!(roots(&[("SSL_CERT_FILE", &one), ("SSL_CERT_DIR", &bare)]), Ok(1));
         let error = roots(&[("SSL_CERT_FILE", &nothing), ("SSL_CERT_DIR", &certificates)]).unwrap_err();
-        assert!(error.message().contains("SSL_CERT_FILE"), "{error}");
+        assert!(error.to_string().contains("SSL_CERT_FILE"), "{error}");
         let both = std::env::join_paths([&nothing, &certificates]).unwrap();
         assert_eq!(roots(&[("SSL_CERT_DIR", Path::new(&both))]), Ok(2));
         fs::remove_dir_all(&folder).unwrap();

@@ -10,6 +10,8 @@ use reqwest::{Client, Proxy, retry};
 use rustls::{ClientConfig, RootCertStore};
 
 use exactbuyer_core::error::{Error, ErrorKind};
+use exactbuyer_core::message;
+use exactbuyer_core::message::Setting;
 use exactbuyer_core::service::transport::ProxySource;
 
 use super::endpoint::{Endpoint, is_loopback};
@@ -54,7 +56,11 @@ pub(super) fn build(
     if away && !endpoint.is_https() {
         return Err(Error::new(
             ErrorKind::Config,
-            "proxy must be on this machine too where base_url is http://: the key would leave it in clear text",
+            message!(
+                "{} must be on this machine too where {} is http://: the key would leave it in clear text",
+                Setting::Proxy,
+                Setting::BaseUrl
+            ),
         ));
     }
     let via = match &proxy {
@@ -99,7 +105,7 @@ pub(super) fn build(
         )
         .tls_backend_preconfigured(tls(settings.ca_bundle.as_deref(), tls_needed)?);
     if let Some((proxy, _)) = proxy {
-        builder = builder.proxy(Proxy::all(proxy).map_err(|_| wrong_proxy("proxy"))?);
+        builder = builder.proxy(Proxy::all(proxy).map_err(|_| wrong_proxy(Setting::Proxy))?);
     } else if endpoint.is_loopback() {
         builder = builder.no_proxy();
     }

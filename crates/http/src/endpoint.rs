@@ -6,6 +6,8 @@ use reqwest::Url;
 use rustls::pki_types::ServerName;
 
 use exactbuyer_core::error::{Error, ErrorKind};
+use exactbuyer_core::message;
+use exactbuyer_core::message::{Message, Setting};
 use exactbuyer_core::service::limits;
 
 /// The URL of the only call that the client makes.
@@ -44,7 +46,10 @@ impl Endpoint {
             _ => return Err(wrong("must start with https://")),
         }
         if !url.username().is_empty() || url.password().is_some() {
-            return Err(wrong("must not hold a user name or password; the key goes into api_key"));
+            return Err(wrong(message!(
+                "must not hold a user name or password; the key goes into {}",
+                Setting::ApiKey
+            )));
         }
         if url.query().is_some() || url.fragment().is_some() {
             return Err(wrong("must not hold a query (?) or a fragment (#)"));
@@ -54,7 +59,7 @@ impl Endpoint {
         // out now.
         let version = limits::PATH.rsplit_once('/').map_or(limits::PATH, |(version, _)| version);
         if let Some(own) = [limits::PATH, version].into_iter().find(|own| prefix.ends_with(own)) {
-            return Err(wrong(&format!("is the address of the service alone; leave out {own}")));
+            return Err(wrong(format!("is the address of the service alone; leave out {own}")));
         }
         let path = format!("{prefix}{}", limits::PATH);
         url.set_path(&path);
@@ -109,8 +114,8 @@ pub(super) fn is_loopback(host: &str) -> bool {
         || host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
-fn wrong(what: &str) -> Error {
-    Error::new(ErrorKind::Config, format!("base_url {what}"))
+fn wrong(what: impl Into<Message>) -> Error {
+    Error::new(ErrorKind::Config, message!("{} {}", Setting::BaseUrl, what))
 }
 
 #[cfg(test)]
@@ -173,7 +178,7 @@ mod tests {
         ] {
             let error = Endpoint::parse(base_url).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Config);
-            assert!(error.message().starts_with("base_url "), "{error}");
+            assert!(error.to_string().starts_with("base_url "), "{error}");
             assert!(!format!("{error} {error:?}").contains("canary"), "{error}");
         }
     }

@@ -31,6 +31,8 @@ use reqwest::{Client, Method, StatusCode};
 use tokio::sync::Semaphore;
 
 use exactbuyer_core::error::{Error, ErrorKind};
+use exactbuyer_core::message;
+use exactbuyer_core::message::Setting;
 use exactbuyer_core::secret::ApiKey;
 
 use exactbuyer_core::service::limits;
@@ -224,7 +226,10 @@ impl Shared {
 /// The headers of every request.
 fn headers(key: &ApiKey) -> Result<HeaderMap, Error> {
     let mut value = HeaderValue::from_str(key.expose()).map_err(|_| {
-        Error::new(ErrorKind::Config, "api_key holds a character that no HTTP header can carry")
+        Error::new(
+            ErrorKind::Config,
+            message!("{} holds a character that no HTTP header can carry", Setting::ApiKey),
+        )
     })?;
     // A debug print of the header map shows `Sensitive` in place of the key.
     value.set_sensitive(true);

@@ -6,6 +6,8 @@ use hyper_util::client::proxy::matcher::Matcher;
 use reqwest::Url;
 
 use exactbuyer_core::error::{Error, ErrorKind};
+use exactbuyer_core::message;
+use exactbuyer_core::message::{Message, Setting};
 use exactbuyer_core::service::transport::ProxySource;
 
 use super::client::Via;
@@ -20,7 +22,7 @@ pub fn check_proxy(proxy: &str) -> Result<(), Error> {
 }
 
 pub(super) fn parse_proxy(text: &str) -> Result<Url, Error> {
-    parse(text).ok_or_else(|| wrong_proxy("proxy"))
+    parse(text).ok_or_else(|| wrong_proxy(Setting::Proxy))
 }
 
 fn parse(text: &str) -> Option<Url> {
@@ -35,9 +37,11 @@ fn parse(text: &str) -> Option<Url> {
     can_be_used.then_some(url)
 }
 
-pub(super) fn wrong_proxy(name: &str) -> Error {
-    let schemes = "http, https, socks4, socks4a, socks5 or socks5h";
-    let message = format!("{name} must be a URL like http://proxy.example:3128 ({schemes})");
+pub(super) fn wrong_proxy(source: impl Into<Message>) -> Error {
+    let message = message!(
+        "{} must be a URL like http://proxy.example:3128 (http, https, socks4, socks4a, socks5 or socks5h)",
+        source
+    );
     Error::new(ErrorKind::Config, message)
 }
 
@@ -70,7 +74,7 @@ fn proxy_of(
     };
     let proxy = value.to_str().and_then(parse);
     let proxy = proxy.map(|proxy| Some((proxy, ProxySource::Variable(name))));
-    proxy.ok_or_else(|| wrong_proxy(&format!("the environment variable {name}")))
+    proxy.ok_or_else(|| wrong_proxy(format!("the environment variable {name}")))
 }
 
 /// The proxy that the settings of macOS or Windows name for this address. `None` if they name none.
@@ -107,7 +111,7 @@ mod tests {
         {
             let error = check_proxy(bad).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Config);
-            assert!(error.message().starts_with("proxy "));
+            assert!(error.to_string().starts_with("proxy "));
             assert!(!format!("{error:?}").contains("canary"));
         }
     }
@@ -141,7 +145,7 @@ mod tests {
             for value in [bad, "ftp://canary.example", "http://", "http://ca nary", "://canary", " "] {
                 let error = proxy(&[(name, value)], url).unwrap_err();
                 assert_eq!(error.kind(), ErrorKind::Config);
-                assert!(error.message().contains(&format!("variable {name} must be")), "{error}");
+                assert!(error.to_string().contains(&format!("variable {name} must be")), "{error}");
                 assert!(!format!("{error:?}").contains("canary"));
             }
         }

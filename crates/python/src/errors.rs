@@ -2,9 +2,10 @@
 //! (`exactbuyer/exceptions.py`). Knows nothing of what went wrong.
 
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{PyDict, PyString, PyTuple};
 
 use exactbuyer_core::error::{Error, ErrorKind};
+use exactbuyer_core::message::{Advice, Message, Part, Setting};
 
 /// The Python class that stands for a kind.
 pub(super) const fn class_name(kind: ErrorKind) -> &'static str {
@@ -31,6 +32,27 @@ pub(super) fn error_classes() -> Vec<&'static str> {
     ErrorKind::ALL.into_iter().map(class_name).collect()
 }
 
+/// The names of all settings and advices, for the test that compares them with the words of each audience.
+#[pyfunction]
+pub(super) fn message_terms() -> Vec<&'static str> {
+    let settings = Setting::ALL.iter().map(|setting| setting.name());
+    settings.chain(Advice::ALL.iter().map(|advice| advice.name())).collect()
+}
+
+/// A message as a Python text, which each audience can say in its own words.
+pub(super) fn text<'py>(py: Python<'py>, message: &Message) -> PyResult<Bound<'py, PyAny>> {
+    if let [Part::Text(text)] = message.parts() {
+        return Ok(PyString::new(py, text).into_any());
+    }
+    let module = py.import("exactbuyer.report.message")?;
+    let term = module.getattr("Term")?;
+    let parts = message.parts().iter().map(|part| match part {
+        Part::Text(text) => Ok(PyString::new(py, text).into_any()),
+        Part::Term(name) => term.call1((name,)),
+    });
+    module.getattr("Message")?.call1(PyTuple::new(py, parts.collect::<PyResult<Vec<_>>>()?)?)
+}
+
 /// The Python exception of an error.
 pub(super) fn exception(py: Python<'_>, error: &Error) -> PyErr {
     let made = py
@@ -41,13 +63,13 @@ pub(super) fn exception(py: Python<'_>, error: &Error) -> PyErr {
             if let Some(status) = error.status() {
                 named.set_item("status", status)?;
             }
-            class.call((error.message(),), Some(&named))
+            class.call((text(py, error.message())?,), Some(&named))
         });
     made.map_or_else(|trouble| trouble, PyErr::from_value)
 }
 
 /// A setting is wrong; `message` names it and its range.
-pub(super) fn config(message: impl Into<String>) -> Error {
+pub(super) fn config(message: impl Into<Message>) -> Error {
     Error::new(ErrorKind::Config, message)
 }
 

@@ -23,7 +23,7 @@ mod _core {
     #[pymodule_export]
     use super::calls::run::Run;
     #[pymodule_export]
-    use super::errors::error_classes;
+    use super::errors::{error_classes, message_terms};
     #[pymodule_export]
     use super::input::rows::Rows;
     #[pymodule_export]

@@ -331,7 +331,7 @@ mod tests {
         let store = MemoryStore::default();
         let (first, second) = (begin(&store), begin(&store));
         assert_eq!(one(&store, first, "a").await, Availability::Free);
-        settle(&store, first, "a", Outcome::NotSent("stopped".into())).await;
+        settle(&store, first, "a", Outcome::NotSent(Arc::default())).await;
         assert_eq!(one(&store, second, "a").await, Availability::Free);
     }
 

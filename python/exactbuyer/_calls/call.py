@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 from exactbuyer import exceptions
 from exactbuyer.exceptions import ExactBuyerError, Interrupted, InvalidIdentifierError
 from exactbuyer.report._warnings import MANY_ROWS, warn_incomplete, warn_not_stored, warn_of_nothing_kept
+from exactbuyer.report.message import PYTHON, Message, said
 from exactbuyer.report.receipt import Receipt
 from exactbuyer.report.results import Problem, Results
 from exactbuyer.report.wording import count
@@ -39,14 +40,7 @@ SHOWN_BY_CLI = {"shown_by_cli": True}
 TICK_S = 0.1
 """How long a call waits before it looks at the clock and at its progress again."""
 
-_ABOUT_SETTINGS = frozenset({"AuthenticationError", "ApiError", "ConfigError"})
-_PROXY_LOGIN = 407
 _NAMED = 10
-
-
-def _is_about_settings(kind: str, status: int | None) -> bool:
-    """Whether it is a setting that has to be changed, and no row, before anything can be sent."""
-    return kind in _ABOUT_SETTINGS or status == _PROXY_LOGIN
 
 
 def refuse_invalid(parts: list[Rows]) -> None:
@@ -57,13 +51,16 @@ def refuse_invalid(parts: list[Rows]) -> None:
     same: dict[str, list[str]] = {}
     for row, _, reason in errors[:_NAMED]:
         same.setdefault(reason, []).append(f"{row}")
-    named = "; ".join(
-        f"row{'s' if len(rows) > 1 else ''} {', '.join(rows)}: {reason}" for reason, rows in same.items()
-    )
+    named: list[str] = []
+    for reason, rows in same.items():
+        named += ["; " if named else "", f"row{'s' if len(rows) > 1 else ''} {', '.join(rows)}: ", reason]
     more = f"; and {len(errors) - _NAMED:,} more in the exception's .errors" if len(errors) > _NAMED else ""
     raise InvalidIdentifierError(
-        f"{len(errors):,} of {count(sum(map(len, parts)), 'row')} cannot be looked up: {named}{more}. "
-        f"Nothing was sent. Correct them, or pass on_error='record' to ask for the others.",
+        Message(
+            f"{len(errors):,} of {count(sum(map(len, parts)), 'row')} cannot be looked up: ",
+            *named,
+            f"{more}. Nothing was sent. Correct them, or pass on_error='record' to ask for the others.",
+        ),
         errors=errors,
     )
 
@@ -73,6 +70,9 @@ class Call:
 
     where = ".results"
     """What of an exception holds what was paid for."""
+
+    words = PYTHON
+    """The words for the reasons of its rows."""
 
     whole = True
     """Whether all rows are known when the call begins. Then it forgets no lookup, and pays for none twice."""
@@ -262,7 +262,10 @@ class Call:
         self.tick(last=True)
         self._watch.close()
         rest = self.rest()
-        rest.problems = [Problem(row, cast("Any", status), why) for row, status, why in self.run.problems()]
+        rest.problems = [
+            Problem(row, cast("Any", status), said(why, self.words))
+            for row, status, why in self.run.problems()
+        ]
         rest.receipt = self._current_receipt()
         self._session.history.add_receipt(self, rest.receipt)
         self._log(rest.receipt)
@@ -281,10 +284,10 @@ class Call:
         troubles = self.run.troubles()
         # From here on the caller gets all of it, whichever way.
         self._is_delivered = True
-        for kind, message, status in troubles:
-            if on_error == "raise" or _is_about_settings(kind, status):
+        for kind, message, status, is_about_settings in troubles:
+            if on_error == "raise" or is_about_settings:
                 error_class: type[ExactBuyerError] = getattr(exceptions, kind)
-                text = f"{message.rstrip('.')}. {self._where_results_are()}"
+                text = Message(message, ". ", self._where_results_are())
                 raise error_class(text, status=status, results=results, receipt=receipt)
         if receipt.not_stored:
             warn_not_stored(results, receipt, self.settings.store)
@@ -292,16 +295,16 @@ class Call:
         expected = receipt.open_rows if self.store_only else receipt.inherited + receipt.barred
         if receipt.open_rows and (receipt.stopped or not self.store_only):
             why = troubles[0][1] if troubles else receipt.why_open
-            open_rows = f"{receipt.open_rows:,} of {count(receipt.rows, 'row')} open: {why.rstrip('.')}"
+            open_rows = Message(f"{receipt.open_rows:,} of {count(receipt.rows, 'row')} open: ", why)
             if on_error == "raise" and (receipt.stopped or receipt.open_rows > expected):
-                text = f"{open_rows}. Next: {receipt.next_step}. {self._where_results_are()}"
+                text = Message(open_rows, f". Next: {receipt.next_step}. {self._where_results_are()}")
                 raise ExactBuyerError(text, results=results, receipt=receipt)
             warn_incomplete(open_rows, results, receipt)
         return results
 
     def refused(self) -> bool:
         """Whether the run met something about settings: then reading on is pointless."""
-        return any(_is_about_settings(kind, status) for kind, _, status in self.run.troubles())
+        return any(is_about_settings for *_, is_about_settings in self.run.troubles())
 
     def _where_results_are(self) -> str:
         raise NotImplementedError

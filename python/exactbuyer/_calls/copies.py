@@ -117,7 +117,7 @@ class Origin:
         if self.process != _Process.id:
             raise ConfigError(
                 "a pickled copy of an enricher without a store does not send in another process, where it "
-                "would pay again for what others have paid for: give store= a path that all of them reach, "
+                "would pay again for what others have paid for: use a store that all of them reach, "
                 "or make a BulkEnricher here; copies='independent' lets each copy pay on its own"
             )
 

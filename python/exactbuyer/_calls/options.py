@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, cast
 
-from exactbuyer.exceptions import ConfigError
 from exactbuyer.field_types import FieldType, RequiredField, check_field_type, check_required_fields
+from exactbuyer.report.message import Term, wrong
 from exactbuyer.report.wording import as_given
 from exactbuyer.settings import check_max_credits
 
@@ -36,10 +36,13 @@ class CallOptions:
         fields = None if required_fields is None else check_required_fields(required_fields)
         for name, flag in (("refresh", refresh), ("store_only", store_only)):
             if not isinstance(flag, bool):
-                raise ConfigError(f"{name} is True or False; not {as_given(flag)}")
+                raise wrong(name, f"must be True or False; got {as_given(flag)}")
         if refresh and store_only:
-            raise ConfigError(
-                "refresh=True asks for everything again, and store_only=True asks for nothing: leave out one"
+            raise wrong(
+                "refresh",
+                "asks for everything again, and ",
+                Term("store_only"),
+                " asks for nothing: leave out one of them",
             )
         return cls(
             field_type=check_field_type(field_type),
@@ -62,4 +65,4 @@ def check_on_error(on_error: object) -> OnError:
     """`on_error`, if it is one; else a `ConfigError`."""
     if isinstance(on_error, str) and on_error in {"raise", "record"}:
         return cast("OnError", on_error)
-    raise ConfigError(f"on_error is 'raise' or 'record'; not {as_given(on_error, ('raise', 'record'))}")
+    raise wrong("on_error", f"must be 'raise' or 'record'; got {as_given(on_error, ('raise', 'record'))}")

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, TypeVar
 from exactbuyer._core import Engine, Rows
 from exactbuyer.exceptions import ConfigError
 from exactbuyer.report._warnings import warn_of_given_up
+from exactbuyer.report.message import Term, wrong
 from exactbuyer.report.plan import Plan
 from exactbuyer.settings._secret import ProxyUrl, Secret, key_to_send
 from exactbuyer.store import Store
@@ -85,7 +86,7 @@ class Session:
             StoreError: The store cannot be opened.
         """
         if options.store_only and self.store is None:
-            raise ConfigError("store_only=True needs a store: make the enricher with store= a path")
+            raise wrong("store_only", "needs a store: ", Term("use_store"))
         key = None
         engine = self._checked_engine()
         if asking == 0:
@@ -106,7 +107,7 @@ class Session:
     def plan(self, read: Rows, options: CallOptions) -> Plan:
         """What a call with these rows, on these terms, would ask."""
         if options.store_only and self.store is None:
-            raise ConfigError("store_only=True needs a store: make the enricher with store= a path")
+            raise wrong("store_only", "needs a store: ", Term("use_store"))
         # A plan makes nothing: a store that is not there yet has nothing to say.
         store = None if self.store is None or not self.store.exists() else opened(self.store)
         counts = read.plan(self.settings.for_core(), store=store, **options.for_core())

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from exactbuyer._frames.labels import label_for_message
 from exactbuyer._frames.table_input import BLOCK_ROWS, TableInput
 from exactbuyer.report._warnings import warn_of_column
+from exactbuyer.report.message import TABLE
 from exactbuyer.report.results import Results
 from exactbuyer.report.wording import count
 
@@ -37,6 +38,8 @@ _NEARLY_ALL = 0.9
 
 class TableCallBase(Call):
     """What both kinds of call share."""
+
+    words = TABLE
 
     where = ".table"
     table: Table

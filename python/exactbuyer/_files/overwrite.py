@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from exactbuyer.exceptions import ConfigError
+from exactbuyer.report.message import Message
 
 SIDE_FILES = ("-wal", "-shm", "-journal", "-owners")
 """The endings of a store's side files, after the store's own name."""
@@ -60,7 +61,7 @@ class OverwritePolicy:
         if self.force or not _has_bytes(target) or self.is_earlier(target):
             return
         raise ConfigError(
-            f"the output {target} exists and is not an earlier output of exactbuyer: {self.fix}"
+            Message(f"the output {target} exists and is not an earlier output of exactbuyer: ", self.fix)
         )
 
     def check_open(self, descriptor: int) -> None:

@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Hashable, Iterable, Sequence
 from typing import Any, Literal, cast
 
-from exactbuyer.exceptions import ConfigError
+from exactbuyer.report.message import Term, wrong
 from exactbuyer.report.wording import nearest
 
 
@@ -27,12 +27,15 @@ def check_labels(
         if count == 1:
             continue
         if count:
-            raise ConfigError(f"{argument} names a column that the table has {count} of: rename all but one")
+            raise wrong(argument, f"names a column that the table has {count} of: rename all but one")
         which = f" (number {place} of {len(labels)})" if len(labels) > 1 else ""
         fix = _fix_of(names, label, index_names)
-        if argument == "region":
-            fix += ". If all rows have the same region, set default_region"
-        raise ConfigError(f"{argument} names a column that the table does not have{which}{fix}")
+        also = (
+            [". If all rows have the same region, set ", Term("default_region")]
+            if argument == "region"
+            else []
+        )
+        raise wrong(argument, f"names a column that the table does not have{which}{fix}", *also)
 
 
 def matching_label(names: Iterable[Any], label: Any) -> Any:

@@ -6,7 +6,7 @@ Owns the checks of `by`, `columns`, `prefix`, `split` and `region`. Knows nothin
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, TypeAlias, cast
 
@@ -15,6 +15,7 @@ from exactbuyer._core import FIXED_COLUMNS as CORE_FIXED_COLUMNS
 from exactbuyer._core import Table
 from exactbuyer.exceptions import ConfigError
 from exactbuyer.field_types import FieldType, check_field_type
+from exactbuyer.report.message import TABLE, Message, Term, wrong
 from exactbuyer.report.wording import as_given
 from exactbuyer.settings._checks import check_text
 
@@ -52,6 +53,7 @@ class TableRequest:
         columns: Of each column to add: its name, its path and its type.
         marks: For each column to look up, the marks between several values of one cell.
         region: The label of the column that says where a row's phone numbers are from.
+        words: The words for reasons in the column of reasons.
     """
 
     by: tuple[tuple[Any, FieldType | None], ...]
@@ -59,6 +61,7 @@ class TableRequest:
     columns: tuple[tuple[str, str, Any], ...]
     marks: tuple[tuple[str, ...], ...]
     region: Any = None
+    words: Mapping[str, str] = field(default_factory=lambda: TABLE)
 
     @classmethod
     def checked(
@@ -70,10 +73,11 @@ class TableRequest:
         field_type: FieldType | None,
         *,
         region: object = None,
+        words: Mapping[str, str] = TABLE,
     ) -> TableRequest:
         """Checks them; a `ConfigError` names what is wrong."""
         if not isinstance(prefix, str):
-            raise ConfigError(f"prefix is text, as in prefix='eb_'; not {as_given(prefix)}")
+            raise wrong("prefix", f"must be a text such as 'eb_'; got {as_given(prefix)}")
         check_text("prefix", prefix)
         own = _columns(columns)
         for name, path, _ in own:
@@ -82,7 +86,7 @@ class TableRequest:
         check_text("by", *(str(label) for label, _ in labels))
         marks = _marks(split, [label for label, _ in labels])
         check_text("split", *(mark for each in marks for mark in each))
-        return cls(labels, prefix, own, marks, _region(region))
+        return cls(labels, prefix, own, marks, _region(region), words)
 
     def resolved_in(self, names: Iterable[Hashable]) -> TableRequest:
         """The same, with the names in `by` and `region` replaced by the table's names that look the same."""
@@ -118,7 +122,7 @@ class TableRequest:
     def table(self, *, large_text: bool = False) -> Table:
         """An empty table of these columns; with `large_text`, columns of text have 64-bit offsets."""
         by = [str(label) for label, _ in self.by]
-        return Table(list(self.columns), prefix=self.prefix, by=by, large_text=large_text)
+        return Table(list(self.columns), prefix=self.prefix, by=by, large_text=large_text, words=self.words)
 
     def replaced(
         self,
@@ -142,16 +146,23 @@ class TableRequest:
         clash = [name for name in to_add if label(name) in there and label(name) not in ours]
         if clash:
             raise ConfigError(
-                f"the table has a column {clash[0]!r} already, and not from an earlier call: pass another "
-                f"prefix, such as 'found_'. Nothing was sent"
+                Message(
+                    f"the table has a column {clash[0]!r} already, and not from an earlier call: pass ",
+                    "another ",
+                    Term("prefix"),
+                    ", such as 'found_'. Nothing was sent",
+                )
             )
         dropped = [name for name in there if name in ours]
         read = [("by", label) for label, _ in self.by] + [("region", self.region)]
         for argument, replaced in read:
             if replaced in dropped:
-                raise ConfigError(
-                    f"{argument} names {replaced!r}, a column of an earlier call that this one would "
-                    f"replace: pass another prefix, such as 'eb2_'. Nothing was sent"
+                raise wrong(
+                    argument,
+                    f"names {replaced!r}, a column of an earlier call that this one would replace: "
+                    "pass another ",
+                    Term("prefix"),
+                    ", such as 'eb2_'. Nothing was sent",
                 )
         return dropped
 
@@ -159,11 +170,11 @@ class TableRequest:
 def _by(by: object, field_type: FieldType | None) -> tuple[tuple[Any, FieldType | None], ...]:
     labels: list[tuple[Any, FieldType | None]]
     if isinstance(by, (set, frozenset)):
-        raise ConfigError("by is a set, whose order varies: give a list, in order of preference")
+        raise wrong("by", "is a set, whose order varies: pass a list, in order of preference")
     if _is_column(by):
         name = getattr(by, "name", None)
         known = isinstance(name, str) and name and not looks_personal(name)
-        raise ConfigError(f"by is a column's name, not the column itself: by={name if known else 'mail'!r}")
+        raise wrong("by", f"must be a column's name, not the column itself: by={name if known else 'mail'!r}")
     if isinstance(by, Mapping):
         given = cast("Mapping[Any, object]", by)
         labels = [(label, check_field_type(kind) or field_type) for label, kind in given.items()]
@@ -173,21 +184,19 @@ def _by(by: object, field_type: FieldType | None) -> tuple[tuple[Any, FieldType 
     else:
         labels = [(label, field_type) for label in cast("Iterable[object]", by)]
     if not labels:
-        raise ConfigError("by names no column: pass the name of the column to look up")
+        raise wrong("by", "names no column: pass the name of the column to look up")
     try:
         unique = {label for label, _ in labels}
     except TypeError:
-        raise ConfigError("by is a column's name, or a list of names in order of preference") from None
+        raise wrong("by", "must be a column's name, or a list of names in order of preference") from None
     if len(unique) < len(labels):
-        raise ConfigError("by names a column twice: name each once, in order of preference")
+        raise wrong("by", "names a column twice: name each once, in order of preference")
     return tuple(labels)
 
 
 def _region(region: object) -> Any:
     if _is_column(region) or isinstance(region, (list, set, frozenset, Mapping)):
-        raise ConfigError(
-            "region is the name of one column with ISO 3166 codes or names of countries, as in 'country'"
-        )
+        raise wrong("region", "must be the name of one column with ISO 3166 codes or names of countries")
     check_text("region", str(region))
     return region
 
@@ -203,7 +212,9 @@ def _marks(split: object, labels: list[Any]) -> tuple[tuple[str, ...], ...]:
         known = matching_label(labels, label)
         if known not in labels:
             names = ", ".join(map(label_for_message, labels))
-            raise ConfigError(f"split names a column that by does not name: its keys are out of {names}")
+            raise wrong(
+                "split", "names a column that ", Term("by"), f" does not name: its keys are out of {names}"
+            )
         own[known] = _marks_of(marks)
     return tuple(own.get(label, ()) for label in labels)
 
@@ -214,10 +225,7 @@ def _marks_of(given: object) -> tuple[str, ...]:
         marks = list(cast("Iterable[object]", given))
     if marks and all(isinstance(mark, str) and mark for mark in marks):
         return tuple(cast("list[str]", marks))
-    raise ConfigError(
-        "split is what stands between several values of one cell: a mark, as in ';', several, as in "
-        "[';', ','], or a mapping from columns to their marks"
-    )
+    raise wrong("split", "must be what separates several values of one cell: ", Term("separators"))
 
 
 def _is_column(by: object) -> bool:
@@ -235,17 +243,20 @@ def _columns(columns: object) -> tuple[tuple[str, str, Any], ...]:
     if columns is None:
         columns = DEFAULT_COLUMNS
     if isinstance(columns, str) or not isinstance(columns, Iterable):
-        raise ConfigError(
-            "columns is a mapping from names to paths, as in {'title': 'employment.job.title'}, or a list of "
-            "names out of DEFAULT_COLUMNS"
+        raise wrong(
+            "columns",
+            "must be a mapping from names to paths, as in {'title': 'employment.job.title'}, or a "
+            "list of names out of DEFAULT_COLUMNS",
         )
     if not isinstance(columns, Mapping):
         names = list(cast("Iterable[object]", columns))
         unknown = [name for name in names if name not in DEFAULT_COLUMNS]
         if unknown:
-            raise ConfigError(
-                f"columns names {as_given(unknown[0], DEFAULT_COLUMNS)}, which is not in DEFAULT_COLUMNS "
-                f"({', '.join(DEFAULT_COLUMNS)}): give it a path, as in {{'title': 'employment.job.title'}}"
+            raise wrong(
+                "columns",
+                f"names {as_given(unknown[0], DEFAULT_COLUMNS)}, which is not in DEFAULT_COLUMNS "
+                f"({', '.join(DEFAULT_COLUMNS)}): pass a path for it, as in "
+                "{'title': 'employment.job.title'}",
             )
         columns = {name: DEFAULT_COLUMNS[cast("str", name)] for name in names}
     return tuple([_column(name, path) for name, path in cast("Mapping[Any, Any]", columns).items()])

@@ -66,14 +66,6 @@ class TableInput:
         return self.frame.beside(added, self.dropped, notes)
 
 
-def cell_reason(reason: str) -> str:
-    """Why a row cannot be looked up, where it is a cell and not a list that holds it."""
-    return reason.replace(
-        "give them as a list, in order of preference, or in a table say split",
-        "say what stands between them, as in split=';'",
-    )
-
-
 def read_lookup_columns(
     cells: Mapping[Any, Cells], region: Cells | None, table_request: TableRequest, settings: Settings
 ) -> ByColumns:

@@ -228,7 +228,7 @@ def run(arguments: list[str]) -> int:
     except CommandError as stop:
         return _report(stop.exit_code, str(stop), as_json=as_json)
     except ExactBuyerError as error:
-        return _report(exit_code_of_error(type(error).__name__), in_options(str(error)), as_json=as_json)
+        return _report(exit_code_of_error(type(error).__name__), in_options(error.message), as_json=as_json)
     except (KeyboardInterrupt, click.Abort) as interrupt:
         exit_code = ExitCode.TERMINATED if isinstance(interrupt, Terminated) else ExitCode.INTERRUPTED
         return _report(exit_code, "stopped; nothing was sent", as_json=as_json)
@@ -296,7 +296,7 @@ def _approve(options: CommandOptions, survey: Survey | None, enricher: BulkEnric
         return None
     if settings.budget is not None and settings.budget.credits <= ASK_ABOVE_CREDITS:
         return None
-    fix = f"say --yes, or --max-credits with no more than {ASK_ABOVE_CREDITS:,}"
+    fix = f"pass --yes, or --max-credits with no more than {ASK_ABOVE_CREDITS:,}"
     if survey is None:
         raise UsageError(f"what a stream will cost is not known before it has been read: {fix}")
     plan = _plan(options, survey, enricher)

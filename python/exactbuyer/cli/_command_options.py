@@ -19,12 +19,13 @@ from exactbuyer.cli._io.sources import DELIMITERS, Source
 from exactbuyer.enricher import BulkEnricher
 from exactbuyer.exceptions import ConfigError
 from exactbuyer.field_types import FieldType
+from exactbuyer.report.message import Message, Term
 from exactbuyer.settings import BASE_URL, Budget
 from exactbuyer.settings._paths import is_address, refuse_address
 from exactbuyer.settings._secret import KEY_VARIABLE, has_key
 
 from ._key_file import key_in
-from ._words import SETTINGS, in_options
+from ._words import SETTINGS, WORDS, in_options
 from .exit_codes import CommandError, ExitCode, UsageError
 
 _DAY_S = 86_400
@@ -76,7 +77,7 @@ class CommandOptions:
             descriptors=[0] if location.is_standard else [],
             is_earlier=is_earlier,
             force=self["force"],
-            fix="name another file, or pass --force to replace it",
+            fix=Message("name another file, or ", Term("force")),
         )
 
     def by(self, names: list[str]) -> dict[str, FieldType | None]:
@@ -114,7 +115,7 @@ class CommandOptions:
         """What is wanted of an input."""
         by, region = self.by(source.names), self["region_column"]
         table_request = TableRequest.checked(
-            by, self._columns(), self["prefix"], self._split([*by]), None, region=region
+            by, self._columns(), self["prefix"], self._split([*by]), None, region=region, words=WORDS
         )
         return table_request.resolved_in(source.names)
 
@@ -137,8 +138,8 @@ class CommandOptions:
         needs_none = self["sandbox"] or self["store_only"] or self["dry_run"] or self["key_file"] is not None
         if not needs_none and not has_key(None):
             raise UsageError(
-                f"no API key: set the environment variable {KEY_VARIABLE}, or say --key-file FILE; --sandbox "
-                f"needs none"
+                f"no API key: set the environment variable {KEY_VARIABLE}, or pass --key-file FILE; "
+                f"--sandbox needs none"
             )
 
     def _budget(self) -> dict[str, Any]:
@@ -146,7 +147,7 @@ class CommandOptions:
         if per is None and tz is None:
             return {} if ceiling is None else {"max_credits": ceiling}
         if ceiling is None:
-            raise UsageError("--per and --tz say what --max-credits counts over: say that, too")
+            raise UsageError("--per and --tz set the period of --max-credits: pass it, too")
         return {"max_credits": Budget(ceiling, per or "store", tz=tz)}
 
     def _store_settings(self) -> dict[str, Any]:
@@ -227,7 +228,7 @@ def _check_header(names: list[str], labels: list[str], kind: FileKind, *, skippe
     for mark, shown in _OTHER_DELIMITERS.items():
         if len(names) == 1 and mark in names[0]:
             raise UsageError(
-                f"the input has one column only, with {shown} in its name: say --delimiter {shown}"
+                f"the input has one column only, with {shown} in its name: pass --delimiter {shown}"
             )
     try:
         check_labels([*names], [matching_label(names, label) for label in labels])
@@ -237,7 +238,7 @@ def _check_header(names: list[str], labels: list[str], kind: FileKind, *, skippe
         what, check = ("rows", "--sheet") if kind == "xlsx" else ("lines", "--delimiter")
         also = f"; also check {check}" if sum(map(bool, names)) == 1 else ""
         raise UsageError(
-            f"{in_options(str(error))}. If there are {what} above the names of the columns, pass "
+            f"{in_options(error.message)}. If there are {what} above the names of the columns, pass "
             f"--skip-rows N{also}"
         ) from None
 

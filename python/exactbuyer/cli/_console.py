@@ -18,7 +18,7 @@ from exactbuyer._traceback import DEBUG
 from exactbuyer.exceptions import IncompleteWarning
 from exactbuyer.report.receipt import receipt_as_dict
 
-from ._words import in_options
+from ._words import WORDS, in_options
 from .exit_codes import CommandError, ExitCode, FileError
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class Console:
 
 def plan_lines(plan: Plan) -> str:
     """A plan in words, with the first rows that cannot be looked up. Rows count from 1, as lines do."""
-    lines = [in_options(str(_counting_from_one(plan)).replace(" (plan.problems)", ""))]
+    lines = [_counting_from_one(plan).as_text(words=WORDS)]
     lines += [f"invalid   row {row + 1:,}: {in_options(why)}" for row, _, why in plan.problems[:_SHOWN]]
     if plan.invalid > _SHOWN:
         lines.append(f"          and {plan.invalid - _SHOWN:,} more")
@@ -113,7 +113,7 @@ _SHOWN = 5
 def _show(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
     # The receipt says that rows are open, and more.
     if not issubclass(category, IncompleteWarning):
-        print_message(f"warning: {in_options(str(message))}")
+        print_message(f"warning: {in_options(message if isinstance(message, str) else message.args[0])}")
 
 
 def print_data(lines: Iterable[str]) -> None:

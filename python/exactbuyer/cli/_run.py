@@ -261,8 +261,8 @@ def _streamed(stream: FileStream, reader: _FileReader, written: _Written, signal
     except ExactBuyerError as error:
         kind = type(error).__name__
         # What the core says of it; the exception adds where in Python the rows are.
-        messages = (message for met, message, _ in stream.troubles() if met == kind)
-        return _End(exit_code_of_error(kind), in_options(next(messages, str(error))), error.table)
+        messages = (message for met, message in stream.troubles() if met == kind)
+        return _End(exit_code_of_error(kind), in_options(next(messages, error.message)), error.table)
     except BaseException as error:  # noqa: BLE001 - a panic of a Rust library is no `Exception`
         with _ignoring_errors():
             # As after Ctrl-C, for no longer than the grace: what is in flight may have been paid for.
@@ -283,8 +283,8 @@ def _finished(stream: FileStream, reader: _FileReader, output: Output) -> _End:
         raise
     except BaseException as error:  # noqa: BLE001 - as above
         return _unexpected(error)
-    exit_code = exit_code_of_run((kind for kind, _, _ in troubles), receipt)
-    return _End(exit_code, in_options(next((message for _, message, _ in troubles), "")), is_whole=True)
+    exit_code = exit_code_of_run((kind for kind, _ in troubles), receipt)
+    return _End(exit_code, in_options(next((message for _, message in troubles), "")), is_whole=True)
 
 
 def _unexpected(error: BaseException) -> _End:

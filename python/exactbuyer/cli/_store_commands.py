@@ -15,12 +15,12 @@ from exactbuyer.enricher import BulkEnricher
 from exactbuyer.exceptions import StoreError
 from exactbuyer.field_types import FieldType
 from exactbuyer.report.wording import count
-from exactbuyer.store import Store
+from exactbuyer.store import Info, Store
 from exactbuyer.store import migrate as migrate_file
 
 from ._console import Console, json_line, print_data, print_message
 from ._options import days
-from ._words import in_options
+from ._words import WORDS
 from .exit_codes import CommandError, ExitCode, FileError, UsageError
 
 
@@ -40,7 +40,7 @@ def store(context: click.Context, path: str | None, default_region: str | None) 
     with Console().showing_log():
         file = path or BulkEnricher().settings.store
     if file is None:
-        raise UsageError("there is no store: say store --store FILE")
+        raise UsageError("there is no store: pass --store FILE")
     context.obj = Store(file, default_region=default_region)
 
 
@@ -169,10 +169,10 @@ def purge(
     WHOM is an identifier; - reads it from standard input.
     """
     if (whom is None) == (older_than_days is None):
-        raise UsageError("say WHOM to purge, or --older-than DAYS: one of the two")
+        raise UsageError("pass WHOM to purge, or --older-than DAYS: one of the two")
     if not yes:
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
-            raise UsageError("what is purged does not come back, and nobody is here to ask: say --yes")
+            raise UsageError("what is purged does not come back, and nobody is here to ask: pass --yes")
         if not click.confirm("What is purged does not come back. Purge it?", err=True):
             raise UsageError("nothing was purged")
     with _checked(asked):
@@ -212,7 +212,7 @@ def migrate(asked: Store) -> int:
 def _checked(asked: Store) -> Generator[None]:
     with Console().showing_log():
         if not asked.exists():
-            raise CommandError(ExitCode.STORE, f"there is no store at {asked.path}: say store --store FILE")
+            raise CommandError(ExitCode.STORE, f"there is no store at {asked.path}: pass --store FILE")
         with asked:
             yield
 
@@ -226,8 +226,8 @@ def _read_whom(whom: str) -> str:
 
 
 def _print_answer(answer: object) -> int:
-    """Prints what the store answered, in the words of the command line."""
-    return _print([in_options(str(answer))])
+    """Prints what the store answered."""
+    return _print([answer.as_text(words=WORDS) if isinstance(answer, Info) else str(answer)])
 
 
 def _print(lines: Iterable[str]) -> int:

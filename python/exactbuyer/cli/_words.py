@@ -1,12 +1,13 @@
-"""What Python is told of settings and calls, in the words of the command line. Words only.
+"""What the command line calls settings, and what it advises. Data only.
 
-The words come from all over the package, the core included: `tests/python/test_cli_words.py` looks for each
-of them there, so that none is translated that nobody says any more.
+`tests/python/test_cli_words.py` compares it with the words of the Python API.
 """
 
 from __future__ import annotations
 
-import re
+from collections.abc import Mapping
+
+from exactbuyer.report.message import said
 
 from exactbuyer.settings import DEFINITIONS
 
@@ -16,69 +17,47 @@ SETTINGS = (
 )
 """The options that are settings of an enricher by the same name."""
 
-_NAMED_ALIKE = {*SETTINGS, "by", "split", "region", "base_url", "max_credits"}
-_NAMED_OTHERWISE = {"required_fields": "require", "na_values": "na-value", "region": "region-column"}
+_NAMED_ALIKE = (
+    *SETTINGS,
+    *("base_url", "by", "max_age", "max_credits", "miss_max_age", "older_than", "prefix", "refresh", "split"),
+    *("store", "store_only", "tz"),
+)
 
-WORDS = {
-    "EXACTBUYER_API_KEY or api_key=": "EXACTBUYER_API_KEY or --key-file",
-    "EXACTBUYER_API_KEY, or the api_key given": "EXACTBUYER_API_KEY, or --key-file",
-    "check required_fields, body and base_url": "check --require, --body and --base-url",
-    "check the network and base_url": "check the network and --base-url",
-    "name that file in ca_bundle= or in": "name that file in --ca-bundle or in",
-    "give a PEM file as ca_bundle=": "give a PEM file as --ca-bundle",
-    "check base_url, proxy and body": "check --base-url, --proxy and --body",
-    "set requests_per_minute lower": "set --requests-per-minute lower",
-    "a mark, as in ';', several, as in [';', ','], or a mapping from columns to their marks": "a mark, as in "
-    "';', or a mark of one column, as in 'emails=;'",
-    "region names a column of text": "--region-column names a column of text",
-    "does by name the right columns": "does --by name the right columns",
-    "check base_url and the settings": "check --base-url and the other options",
-    "check base_url": "check --base-url",
-    "set base_url to the final address": "say --base-url with the final address",
-    "it may be required_fields, body or base_url": "it may be --require, --body or --base-url",
-    ", and ask again for the rows that are not_sent": ", and run the same command again",
-    'enricher.resolve_unknown("resend") or ("drop")': "exactbuyer store resolve resend, or drop",
-    'enricher.resolve_unknown("resend") has them asked for again': "exactbuyer store resolve resend has them "
-    "asked for again",
-    '("drop") leaves them': "drop leaves them",
-    "store.unknown(); then resolve_unknown('resend') or ('drop')": "exactbuyer store unknown; then resolve "
-    "resend, or drop",
-    "store.allow(…)": "exactbuyer store allow",
-    "store.allow(identifier)": "exactbuyer store allow",
-    "which is all that max_in_doubt allows": "which is all that --max-in-doubt allows",
-    "results.problems": "the column of reasons",
-    "set default_region": "say --default-region",
-    "say what stands between them, as in split=';'": "say what stands between them, as in --split ';'",
-    "give them as a list, in order of preference, or in a table say split": "give one of them",
-    "store_only sends nothing: ask again without it": "--store-only sends nothing: run it without",
-    "store_only=True needs a store: make the enricher with store= a path": "--store-only needs a store: say "
-    "--store FILE",
-    "refresh=True asks for everything again, and store_only=True asks for nothing": "--refresh asks for "
-    "everything again, and --store-only asks for nothing",
-    "date or timestamp, or give a type of Arrow's": "date or timestamp",
-    " of max_credits (": " of --max-credits (",
-    ": max_credits (": ": --max-credits (",
-    "pass force=True to replace it": "pass --force to replace it",
-    "store=None keeps nothing": "--store none keeps nothing",
-    "Leave store= out, or give it a path": "Leave --store out, or name a file",
-    "give store= another path": "say --store with another path",
-    "give store= a path": "say --store with a path",
-    "a timedelta or a number": "a number",
-    "older_than is a timedelta, or a datetime with its time zone": "--older-than is a number of days",
+WORDS: Mapping[str, str] = {
+    **{name: f"--{name.replace('_', '-')}" for name in _NAMED_ALIKE},
+    "api_key": "--key-file",
+    "columns": "--column",
+    "connect_timeout": "the time limit for connecting",
+    "copies": "copies",
+    "field_type": "--type",
+    "invoiced": "INVOICED",
+    "na_values": "--na-value",
+    "path": "OUT",
+    "region": "--region-column",
+    "required_fields": "--require",
+    "tags": "--tag",
+    "allow": "exactbuyer store allow",
+    "ask_again": "run the same command again",
+    "ask_without_store_only": "run the command without --store-only",
+    "force": "pass --force to replace it",
+    "keep_answers": "Leave out --store, or pass --store FILE",
+    "no_limit": "or left out for no limit",
+    "no_store": "--store none",
+    "or_arrow_type": "",
+    "plan_problems": "",
+    "price_example": "--credit-price 0.05 EUR",
+    "resolve_doubts": "exactbuyer store resolve resend, or drop",
+    "seconds": "a number of seconds",
+    "see_reasons": "see the column of reasons",
+    "separate_values": "pass their separator, as in --split ';'",
+    "separators": "a separator such as ';', or that of one column, as in 'emails=;'",
+    "unknown_and_resolve": "exactbuyer store unknown; then resolve resend, or drop",
+    "use_no_store": "pass --store none to keep nothing",
+    "use_store": "pass --store FILE",
 }
-"""What is said in Python, and what here."""
-
-_PROXY_SETTING = re.compile(r"\bproxy=(?=[\s,;:.]|$)")
-"""The source of a proxy, as the core names it in the middle of a sentence."""
+"""The words of the command line, by the names of settings and advices."""
 
 
-def in_options(message: str) -> str:
-    """What Python is told, in the words of the command line."""
-    name, _, rest = message.partition(" ")
-    if name == "api_key":
-        message = f"the key in --key-file {rest}"
-    if name in _NAMED_ALIKE:
-        message = f"--{_NAMED_OTHERWISE.get(name, name).replace('_', '-')} {rest}"
-    for there, here in WORDS.items():
-        message = message.replace(there, here)
-    return _PROXY_SETTING.sub("--proxy", message)
+def in_options(text: str) -> str:
+    """A message in the words of the command line."""
+    return said(text, WORDS)

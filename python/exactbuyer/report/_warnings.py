@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from exactbuyer.exceptions import ColumnWarning, IncompleteWarning, StoreWarning
 
+from .message import Message, Term
 from .wording import count
 
 if TYPE_CHECKING:
@@ -27,8 +28,12 @@ def warn_of_store(message: str) -> None:
 def warn_of_nothing_kept() -> None:
     """Many rows are about to be paid for, and nothing keeps what they bring."""
     warn_of_store(
-        f"store=None keeps nothing: if this process dies, the answers to more than {MANY_ROWS:,} rows are "
-        f"lost, and paid for again. Leave store= out, or give it a path"
+        Message(
+            Term("no_store"),
+            f" keeps nothing: if this process dies, the answers to more than {MANY_ROWS:,} rows are lost, "
+            "and paid for again. ",
+            Term("keep_answers"),
+        )
     )
 
 
@@ -36,8 +41,8 @@ def warn_of_given_up(calls: int) -> None:
     """Interrupted calls were not recovered, and there were too many of them to keep."""
     warn_of_store(
         f"the rows of {count(calls, 'call')} that had been interrupted were dropped, and what they had paid "
-        f"for is lost (the receipt counts it), because no store has it: call recover() after each, or give "
-        f"store= a path"
+        f"for is lost (the receipt counts it), because no store has it: call recover() after each, or use "
+        f"a store"
     )
 
 
@@ -55,9 +60,10 @@ def warn_not_stored(results: Results, receipt: Receipt, store: str | None) -> No
 
 def warn_incomplete(open_rows: str, results: Results, receipt: Receipt) -> None:
     """Rows stayed open; `open_rows` says how many, and why."""
-    message = (
-        f"{open_rows}. What is open has the status 'unknown' (may have been charged) or 'not_sent' (free); "
-        f"the receipt says more."
+    message = Message(
+        open_rows,
+        ". What is open has the status 'unknown' (may have been charged) or 'not_sent' (free); "
+        "the receipt says more.",
     )
     warnings.warn(IncompleteWarning(message, results=results, receipt=receipt), stacklevel=_callers_level())
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from .message import PYTHON, Message, Term, said
 from .results import Problem
 from .wording import count, duration, html_table, money, span, span_of, text_table
 
@@ -122,14 +123,19 @@ class Plan:
             credit_price=settings.credit_price,
         )
 
-    def __str__(self) -> str:
+    def as_text(self, *, words: Mapping[str, str] = PYTHON) -> str:
+        """The plan as a small table, in the words of an audience."""
+        lines = [(label, number, said(note, words)) for label, number, note in self._lines()]
         return "\n".join(
             [
-                *text_table(count(self.rows, "row"), self._lines()),
-                f"credits   {self._credits()}",
+                *text_table(count(self.rows, "row"), lines),
+                f"credits   {said(self._credits(), words)}",
                 *(f"check     {check}" for check in self.checks()),
             ]
         )
+
+    def __str__(self) -> str:
+        return self.as_text()
 
     __repr__ = __str__
 
@@ -143,10 +149,12 @@ class Plan:
         idle = self.missing + self.invalid
         free = self.duplicates + self.from_store
         idle_parts = [f"{self.missing:,} missing"] if self.missing else []
-        idle_parts += [f"{self.invalid:,} invalid (plan.problems)"] if self.invalid else []
+        idle_parts += [f"{self.invalid:,} invalid"] if self.invalid else []
+        see = [Term("plan_problems")] if self.invalid else []
         free_parts = [count(self.duplicates, "duplicate")] if self.duplicates else []
         free_parts += [f"{self.from_store:,} from the store"] if self.from_store else []
-        lines = [("nothing to ask", f"{idle:,}", " · ".join(idle_parts))] if idle else []
+        lines: list[tuple[str, str, str]] = []
+        lines += [("nothing to ask", f"{idle:,}", Message(" · ".join(idle_parts), *see))] if idle else []
         lines += [("free", f"{free:,}", " · ".join(free_parts))] if free else []
         why = "in doubt since an earlier run, or not to be sent"
         lines += [("left alone", f"{self.open_rows:,}", why)] if self.open_rows else []
@@ -160,17 +168,17 @@ class Plan:
             text += f" ({money(self.max_credits, self.credit_price)})"
         if self.expected_credits is not None:
             text += f", likely {span(*self.expected_credits)}"
-        return text + self._held_by()
+        return Message(text, *self._held_by())
 
-    def _held_by(self) -> str:
+    def _held_by(self) -> tuple[str, ...]:
         """What the ceiling has to do with it."""
         if self.ceiling is None or self.ceiling_left is None:
-            return ""
+            return ()
         if not self.max_credits == self.ceiling_left < self.to_send[1]:
-            return ""
+            return ()
         if not self.ceiling_left:
-            return f": max_credits ({self.ceiling:,}) is used up"
-        return f": {self.ceiling_left:,} of max_credits ({self.ceiling:,}) left"
+            return (": ", Term("max_credits"), f" ({self.ceiling:,}) is used up")
+        return (f": {self.ceiling_left:,} of ", Term("max_credits"), f" ({self.ceiling:,}) left")
 
     def checks(self) -> list[str]:
         """What to look at before it is sent, in words; rows count from 0."""

@@ -13,9 +13,6 @@ from exactbuyer.exceptions import ExactBuyerError, UnknownOutcomeError
 
 from .wording import count, duration, html_table, money, text_table, utc_text, with_times
 
-# What the core says of a run that somebody stopped begins so: nothing is to be put right then.
-_STOPPED_BY_CALLER = "stopped before the end"
-
 
 class Note(NamedTuple):
     """Something unusual about replies that were charged."""
@@ -66,6 +63,8 @@ class Receipt:
         misfits: Values that did not fit the type of a table's column and are null there.
         elapsed_s: How long the call took, in seconds.
         stopped: Why the call stopped before its end; `None` if it did not.
+        stopped_by_caller: Whether it was stopped by Ctrl-C, `close()` or cancelling, so that nothing has to
+            be corrected.
         notes: What was unusual about replies that were charged, such as why credits are in doubt although no
             row is `unknown`.
         credit_price: The price of one credit and its currency, if the enricher has one.
@@ -105,6 +104,7 @@ class Receipt:
     misfits: int = 0
     elapsed_s: float = 0.0
     stopped: str | None = None
+    stopped_by_caller: bool = False
     notes: tuple[Note, ...] = ()
     credit_price: tuple[Decimal, str] | None = None
 
@@ -149,7 +149,9 @@ class Receipt:
         """What to do next, in words."""
         if self.under_way:
             return "wait for the rows under way; of a call that was broken off, recover() returns them"
-        first = "run this again" if self._by_caller() else "put right what stopped it, then run this again"
+        first = (
+            "run this again" if self.stopped_by_caller else "put right what stopped it, then run this again"
+        )
         first += " for the rows that are not_sent"
         if self.unknown and self.not_sent > self.barred:
             resolve = self._resolve() if self.in_store else "compare the vendor's usage page first"
@@ -208,6 +210,7 @@ class Receipt:
         return Receipt(
             **{name: getattr(self, name) + getattr(other, name) for name in _ADDED},
             stopped=other.stopped or self.stopped,
+            stopped_by_caller=other.stopped_by_caller if other.stopped else self.stopped_by_caller,
             inherited_since=min(filter(None, [self.inherited_since, other.inherited_since]), default=None),
             in_store=self.in_store or other.in_store,
             store_only=self.store_only and other.store_only,
@@ -301,9 +304,6 @@ class Receipt:
             return "the store does not have these: run this without store_only=True to buy them"
         return ""
 
-    def _by_caller(self) -> bool:
-        return (self.stopped or "").startswith(_STOPPED_BY_CALLER)
-
     def _charged(self) -> str:
         charged = count(self.credits, "credit")
         doubt = f"{self.credits_in_doubt:,}"
@@ -321,7 +321,15 @@ def _added(some: tuple[Note, ...], more: tuple[Note, ...]) -> tuple[Note, ...]:
     return tuple(Note(*note) for note in requests.items())
 
 
-_TOGETHER = {"stopped", "notes", "credit_price", "inherited_since", "in_store", "store_only"}
+_TOGETHER = {
+    "stopped",
+    "stopped_by_caller",
+    "notes",
+    "credit_price",
+    "inherited_since",
+    "in_store",
+    "store_only",
+}
 _ADDED = [field.name for field in fields(Receipt) if field.name not in _TOGETHER]
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from exactbuyer._core import disk_trouble
 from exactbuyer.report._warnings import warn_of_store
+from exactbuyer.report.message import Message, Term
 
 FOLDER = ".exactbuyer"
 """Where stores lie that were given no path."""
@@ -40,8 +41,12 @@ def warn_if_elsewhere(path: str | None) -> None:
         return
     _warned.add(path)
     warn_of_store(
-        f"a store in the working directory would lie {_elsewhere[path]}: answers to programs that are run "
-        f"there are kept in {path} instead. To choose the place yourself, give store= a path on a local disk"
+        Message(
+            f"a store in the working directory would lie {_elsewhere[path]}: answers to programs that are "
+            f"run there are kept in {path} instead. To choose the place yourself, set ",
+            Term("store"),
+            " to a path on a local disk",
+        )
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 from typing import Any
 
-from exactbuyer.exceptions import ConfigError
+from exactbuyer.report.message import wrong
 
 
 def is_torn(text: str) -> bool:
@@ -16,7 +16,7 @@ def is_torn(text: str) -> bool:
 def check_text(name: str, *texts: object) -> None:
     """Checks texts that are passed on; else a `ConfigError`."""
     if any(isinstance(text, str) and is_torn(text) for text in texts):
-        raise ConfigError(f"{name} holds half a character or a NUL: write it anew")
+        raise wrong(name, "holds half a character or a NUL: write it anew")
 
 
 def whole_number(value: Any, least: int, most: int) -> int | None:

@@ -10,11 +10,13 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from exactbuyer.exceptions import ConfigError
+from exactbuyer.report.message import wrong
 
 from ._checks import check_text
 
 if TYPE_CHECKING:
+    from exactbuyer.exceptions import ConfigError
+
     from ._secret import Hidden
 
 MOST_LETTERS = 4_096
@@ -44,9 +46,10 @@ def is_address(place: object) -> bool:
 
 def refuse_address(name: str) -> ConfigError:
     """The error to raise if an address was given instead of a path."""
-    return ConfigError(
-        f"{name} is the path of a file, such as 'people.db': a URL or the address of a database is not "
-        f"supported, and nothing was made"
+    return wrong(
+        name,
+        "must be the path of a file, such as 'people.db': a URL or the address of a database is not "
+        "supported, and nothing was made",
     )
 
 
@@ -68,7 +71,7 @@ def file_at(name: str, place: Hidden) -> Path:
     except TypeError:
         text = None
     if not isinstance(text, str) or not text.strip():
-        raise ConfigError(f"{name} is the path of a file, such as 'people.db'")
+        raise wrong(name, "must be the path of a file, such as 'people.db'")
     check_path(name, text)
     return Path(text)
 
@@ -81,6 +84,6 @@ def check_path(name: str, path: str) -> None:
     """
     check_text(name, path)
     if any(letter < " " for letter in path):
-        raise ConfigError(f"{name} is a path that holds a line break or another control character")
+        raise wrong(name, "holds a line break or another control character, which no path can have")
     if len(path) > MOST_LETTERS:
-        raise ConfigError(f"{name} is a path of {len(path):,} letters: it can have {MOST_LETTERS:,}")
+        raise wrong(name, f"is a path of {len(path):,} characters: at most {MOST_LETTERS:,} are possible")

@@ -11,6 +11,7 @@ import re
 from typing import TYPE_CHECKING, NoReturn
 
 from exactbuyer.exceptions import ConfigError
+from exactbuyer.report.message import Message, Term, wrong
 
 from ._checks import is_torn
 
@@ -70,17 +71,13 @@ class Secret(Hidden):
         The key is never put into a local variable here: a traceback that prints locals would show it.
         """
         if not self.is_text():
-            raise ConfigError(f"api_key is a string, or None to read {KEY_VARIABLE} when it is first needed")
+            raise wrong("api_key", f"must be a string, or None to read {KEY_VARIABLE} when needed")
         if not str(self._text).strip():
-            raise ConfigError(f"{name} is empty: {fix}")
+            raise wrong(name, f"is empty: {fix}")
         if str(self._text) != str(self._text).strip():
-            raise ConfigError(
-                f"{name} begins or ends with white space, as a line read from a file does: strip it"
-            )
+            raise wrong(name, "begins or ends with white space, as a line read from a file does: strip it")
         if not (str(self._text).isascii() and str(self._text).isprintable()):
-            raise ConfigError(
-                f"{name} holds a character that no HTTP header can carry: check where it came from"
-            )
+            raise wrong(name, "holds a character that no HTTP header can carry: check where it came from")
 
 
 class ProxyUrl(Hidden):
@@ -91,12 +88,11 @@ class ProxyUrl(Hidden):
     def check(self) -> None:
         """Refuses what is not text, or holds half a character. The core checks the URL itself."""
         if not self.is_text():
-            raise ConfigError(
-                "proxy is a URL such as 'http://proxy.example:3128', or None to honour HTTPS_PROXY and "
-                "NO_PROXY"
+            raise wrong(
+                "proxy", "must be a URL such as 'http://proxy.example:3128', or None to use HTTPS_PROXY"
             )
         if is_torn(str(self._text)):
-            raise ConfigError("proxy holds half a character or a NUL: write it anew")
+            raise wrong("proxy", "holds half a character or a NUL: write it anew")
 
     def has_login(self) -> bool:
         """Whether it may hold a user name or a password."""
@@ -122,8 +118,11 @@ def key_to_send(given: Secret | None) -> Secret:
         return given
     if not has_key(None):
         raise ConfigError(
-            f"no API key: set the environment variable {KEY_VARIABLE}, or pass api_key=…; "
-            f"BulkEnricher.sandbox() needs none"
+            Message(
+                f"no API key: set the environment variable {KEY_VARIABLE}, or pass ",
+                Term("api_key"),
+                "; BulkEnricher.sandbox() needs none",
+            )
         )
     key = Secret(os.environ.get(KEY_VARIABLE, "").strip())
     key.check(KEY_VARIABLE, "set it to a key")

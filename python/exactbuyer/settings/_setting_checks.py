@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from exactbuyer._core import service_of
-from exactbuyer.exceptions import ConfigError
+from exactbuyer.report.message import Term, wrong
 from exactbuyer.report.wording import as_given
 
 from ._auto_store import auto_path
@@ -52,17 +52,16 @@ def check_max_credits(value: object) -> int | None:
 def whole(given: Mapping[str, Any], name: str, least: int, most: int, why: str) -> int:
     number = whole_number(given[name], least, most)
     if number is None:
-        raise ConfigError(
-            f"{name} is a whole number from {least:,} to {most:,} ({why}); not {as_given(given[name])}"
+        raise wrong(
+            name, f"must be a whole number from {least:,} to {most:,} ({why}); got {as_given(given[name])}"
         )
     return number
 
 
 def seconds(given: Mapping[str, Any], name: str, least: float, most: float, why: str) -> float:
     value = given[name]
-    refusal = ConfigError(
-        f"{name} is a timedelta or a number of seconds from {least:,} to {most:,} ({why}); "
-        f"not {as_given(value)}"
+    refusal = wrong(
+        name, "must be ", Term("seconds"), f" from {least:,} to {most:,} ({why}); got {as_given(value)}"
     )
     if isinstance(value, timedelta):
         number = value.total_seconds()
@@ -87,7 +86,7 @@ def age(given: Mapping[str, Any], name: str) -> float | None:
 def one_of(given: Mapping[str, Any], name: str, allowed: tuple[str, ...]) -> str:
     value = given[name]
     if not isinstance(value, str) or value not in allowed:
-        raise ConfigError(f"{name} is {' or '.join(map(repr, allowed))}; not {as_given(value, allowed)}")
+        raise wrong(name, f"must be {' or '.join(map(repr, allowed))}; got {as_given(value, allowed)}")
     return value
 
 
@@ -96,29 +95,28 @@ def region(value: object) -> str | None:
         return None
     if isinstance(value, str):
         return value.strip().upper()
-    raise ConfigError(
-        f"default_region is a country's two letters, as in 'US', or None to refuse numbers without "
-        f"a country code; not {as_given(value)}"
+    raise wrong(
+        "default_region",
+        "must be a two-letter country code such as 'US', or None to refuse numbers without a country "
+        f"code; got {as_given(value)}",
     )
 
 
 def na_values(value: object) -> tuple[str, ...]:
     if isinstance(value, str) or not isinstance(value, Iterable):
-        raise ConfigError(
-            "na_values is a list of strings that count as missing, as in na_values=['n/a', '-']"
-        )
+        raise wrong("na_values", "must be a list of strings that count as missing, as in ['n/a', '-']")
     texts = tuple(cast("Iterable[object]", value))
     if not all(isinstance(text, str) for text in texts):
-        raise ConfigError("na_values is a list of strings that count as missing; one of them is no string")
+        raise wrong("na_values", "must be a list of strings that count as missing: one is not a string")
     return cast("tuple[str, ...]", texts)
 
 
 def base_url(hidden: Hidden) -> str:
     """The URL, checked. Until then it may hold a password, and no frame may show it."""
     if not hidden.is_text():
-        raise ConfigError(f"base_url is a URL such as {BASE_URL!r}")
+        raise wrong("base_url", f"must be a URL such as {BASE_URL!r}")
     if is_torn(cast("str", hidden.expose())):
-        raise ConfigError("base_url holds half a character or a NUL: write it anew")
+        raise wrong("base_url", "holds half a character or a NUL: write it anew")
     # The core reads it as the network will, and says what is wrong with it.
     service_of(cast("str", hidden.expose()))
     return cast("str", hidden.expose()).rstrip("/")
@@ -135,15 +133,15 @@ def store_path(value: object, base_url: str) -> str | None:
         return auto_path(service)
     if is_address(value):
         raise refuse_address("store")
-    wrong = f"store is 'auto', a path, or None to keep nothing; not {type(value).__name__}"
+    refusal = wrong("store", f"must be 'auto', a path, or None to keep nothing; got a {type(value).__name__}")
     try:
         path = cast("object", os.fspath(cast("Any", value)))
     except TypeError:
-        raise ConfigError(wrong) from None
+        raise refusal from None
     if not isinstance(path, str):
-        raise ConfigError(wrong)
+        raise refusal
     if not path.strip():
-        raise ConfigError("store is 'auto', a path, or None to keep nothing; not an empty text")
+        raise wrong("store", "must be 'auto', a path, or None to keep nothing; got an empty text")
     check_path("store", path)
     return os.path.abspath(os.path.expanduser(path))  # noqa: PTH100, PTH111 - links stay links
 
@@ -165,15 +163,16 @@ def path(given: Mapping[str, Any], name: str, what: str) -> str | None:
     if isinstance(path, str):
         check_path(name, path)
         return path
-    raise ConfigError(f"{name} is the path of {what}; not {as_given(given[name])}")
+    raise wrong(name, f"must be the path of {what}; got {as_given(given[name])}")
 
 
 def credit_price(value: Any) -> tuple[Decimal, str] | None:
     if value is None:
         return None
-    refusal = ConfigError(
-        f"credit_price is what one credit costs, and its currency, as in credit_price=(0.05, 'EUR'): a "
-        f"number from 0 to {MOST_PRICE:,} and a short text; not {as_given(value)}"
+    refusal = wrong(
+        "credit_price",
+        f"must be the price of one credit, from 0 to {MOST_PRICE:,}, and its currency, as in ",
+        Term("price_example"),
     )
     try:
         each, currency = value
@@ -202,4 +201,4 @@ def tags(value: Any) -> Mapping[str, str] | None:
     if all(isinstance(part, str) for pair in tags.items() for part in pair):
         check_text("tags", *chain.from_iterable(tags.items()))
         return tags
-    raise ConfigError("tags is a mapping of strings to strings, as in tags={'project': 'spring'}")
+    raise wrong("tags", "must be a mapping from strings to strings, as in {'project': 'spring'}")

@@ -7,7 +7,7 @@ from datetime import timezone, tzinfo
 from typing import Any, Literal, TypeAlias, get_args
 
 from exactbuyer._core import check_time_zone
-from exactbuyer.exceptions import ConfigError
+from exactbuyer.report.message import Term, wrong
 from exactbuyer.report.wording import as_given
 
 from ._checks import check_text, whole_number
@@ -51,9 +51,10 @@ class Budget:
     def __init__(self, credits: int, per: Per = "store", *, tz: str | tzinfo | None = None) -> None:  # noqa: A002
         object.__setattr__(self, "credits", check_credits(credits))
         if per not in get_args(Per):
-            raise ConfigError(
-                f"max_credits is per {', '.join(map(repr, get_args(Per)[:-1]))} or 'store'; "
-                f"not {as_given(per, get_args(Per))}"
+            raise wrong(
+                "max_credits",
+                f"must be per {', '.join(map(repr, get_args(Per)[:-1]))} or 'store'; "
+                f"got {as_given(per, get_args(Per))}",
             )
         object.__setattr__(self, "per", per)
         object.__setattr__(self, "tz", time_zone(tz))
@@ -70,9 +71,11 @@ def check_credits(value: object) -> int:
     """A number of credits that may be spent; else a `ConfigError`."""
     number = whole_number(value, 0, MOST_CREDITS)
     if number is None:
-        raise ConfigError(
-            f"max_credits is a whole number from 0 to {MOST_CREDITS:,} (None sets no ceiling; a match costs "
-            f"one credit); not {as_given(value)}"
+        raise wrong(
+            "max_credits",
+            f"must be a whole number of credits from 0 to {MOST_CREDITS:,}, ",
+            Term("no_limit"),
+            f"; got {as_given(value)}",
         )
     return number
 
@@ -81,7 +84,7 @@ def time_zone(tz: object) -> str:
     """The name of a time zone; else a `ConfigError`."""
     name = "UTC" if tz is None or tz is timezone.utc else getattr(tz, "key", tz)
     if not isinstance(name, str):
-        raise ConfigError("tz is the name of a time zone, such as 'Europe/Berlin', or a ZoneInfo")
+        raise wrong("tz", "must be the name of a time zone, such as 'Europe/Berlin'")
     check_text("tz", name)
     check_time_zone(name)
     return name

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from exactbuyer.exceptions import ConfigError
+from exactbuyer.report.message import wrong
 from exactbuyer.report.wording import as_given, nearest
 from exactbuyer.settings._checks import whole_number
 
@@ -15,7 +15,7 @@ _DATES = ("day", "month", "year")
 def check_whole(name: str, number: int) -> None:
     """Refuses a number that the store cannot hold."""
     if whole_number(number, 0, 2**63 - 1) is None:
-        raise ConfigError(f"{name} is a whole number from 0; not {as_given(number)}")
+        raise wrong(name, f"must be a whole number from 0; got {as_given(number)}")
 
 
 def check_parts(names: list[str], rows: list[dict[str, Any]]) -> None:
@@ -26,8 +26,9 @@ def check_parts(names: list[str], rows: list[dict[str, Any]]) -> None:
             continue
         near = nearest(_DATES, name)
         meant = f": did you mean {near!r}? It" if near is not None else "; it"
-        raise ConfigError(
-            f"by names a tag that no request has{meant} may be 'day', 'month', 'year' or a tag that one has"
+        raise wrong(
+            "by",
+            f"names a tag that no request has{meant} may be 'day', 'month', 'year' or a tag that one has",
         )
 
 
@@ -37,4 +38,4 @@ def moment(older_than: object) -> datetime:
         return datetime.now(timezone.utc) - older_than
     if isinstance(older_than, datetime) and older_than.tzinfo is not None:
         return older_than
-    raise ConfigError("older_than is a timedelta, or a datetime with its time zone")
+    raise wrong("older_than", "must be a timedelta, or a datetime with its time zone")

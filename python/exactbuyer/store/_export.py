@@ -18,6 +18,7 @@ from typing import IO, TYPE_CHECKING, Any, cast
 from exactbuyer._files.atomic import OWNER_ONLY, Draft, remove_left
 from exactbuyer._files.overwrite import OverwritePolicy
 from exactbuyer.exceptions import ConfigError
+from exactbuyer.report.message import Message, Term, wrong
 
 if TYPE_CHECKING:
     from exactbuyer._core import StoreExport
@@ -52,7 +53,7 @@ def write_export(export: StoreExport, path: Path, store: Path, *, force: bool) -
         stores=[store],
         is_earlier=_is_export,
         force=force,
-        fix="name another file, or pass force=True to replace it",
+        fix=Message("name another file, or ", Term("force")),
     )
     if target.exists() and not target.is_file():
         raise OSError(errno.EINVAL, "it is no regular file", str(path))
@@ -97,7 +98,7 @@ def _writer(path: Path) -> Callable[[IO[bytes], Iterator[list[str]]], int]:
         return _write_compressed
     if name.endswith(".parquet"):
         return _write_parquet
-    raise ConfigError(f"path ends in .jsonl, .jsonl.gz or .parquet: it says the format; not {path.name!r}")
+    raise wrong("path", f"must end in .jsonl, .jsonl.gz or .parquet, which is the format; got {path.name!r}")
 
 
 def _write_lines(file: IO[bytes], pages: Iterator[list[str]]) -> int:

@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from exactbuyer.report.message import PYTHON, Message, Term, said
 from exactbuyer.report.wording import count, html_table, text_table
 
 if TYPE_CHECKING:
@@ -156,10 +157,13 @@ class Info:
     credits_in_doubt: int
     """Credits that may have been charged in addition."""
 
+    def as_text(self, *, words: Mapping[str, str] = PYTHON) -> str:
+        """A small table, in the words of an audience."""
+        lines = [(label, number, said(note, words)) for label, number, note in self._lines()]
+        return "\n".join([*text_table(f"{self.path}", lines), *(f"{a:<8}  {b}" for a, b in self._last())])
+
     def __str__(self) -> str:
-        return "\n".join(
-            [*text_table(f"{self.path}", self._lines()), *(f"{a:<8}  {b}" for a, b in self._last())]
-        )
+        return self.as_text()
 
     __repr__ = __str__
 
@@ -169,12 +173,11 @@ class Info:
         )
 
     def _lines(self) -> list[tuple[str, str, str]]:
-        doubt = "store.unknown(); then resolve_unknown('resend') or ('drop')"
         lines = [
             ("contacts", self.hits, "earlier ones of a person count, too"),
             ("not found", self.misses, ""),
-            ("unknown", self.unknown, doubt),
-            ("purged", self.purged, "not sent until store.allow(…)"),
+            ("unknown", self.unknown, Message(Term("unknown_and_resolve"))),
+            ("purged", self.purged, Message("not sent until ", Term("allow"))),
             ("requests", self.requests, f"{self.under_way:,} under way" if self.under_way else ""),
         ]
         return [

@@ -17,6 +17,7 @@ from exactbuyer._core import Rows, migrate_store
 from exactbuyer._traceback import short_traceback
 from exactbuyer.exceptions import ConfigError, InvalidIdentifierError
 from exactbuyer.field_types import FieldType, check_field_type
+from exactbuyer.report.message import Message, wrong
 from exactbuyer.report.results import Problem
 from exactbuyer.report.wording import as_given, to_ms, with_times
 from exactbuyer.settings import time_zone
@@ -127,13 +128,13 @@ class Store(StoreFile):
                 neither a part of the date nor a tag of any request.
         """
         if isinstance(by, str):
-            raise ConfigError("by is a list of names, as in by=['month']")
+            raise wrong("by", "must be a list of names, as in by=['month']")
         try:
             names = list(by)
         except TypeError:
-            raise ConfigError("by is a list of names, as in by=['month']") from None
+            raise wrong("by", "must be a list of names, as in by=['month']") from None
         if not all(isinstance(name, str) for name in cast("list[object]", names)):
-            raise ConfigError("by is a list of names: 'day', 'month', 'year', or those of tags")
+            raise wrong("by", "must be a list of names: 'day', 'month', 'year', or those of tags")
         check_text("by", *names)
         rows: list[dict[str, Any]] = []
         for row in opened(self).summary(names, time_zone(tz)):
@@ -355,7 +356,11 @@ class Store(StoreFile):
     def _refusal(read: Rows) -> InvalidIdentifierError:
         why = [reason for _, reason in read.invalid()] or ["there is nothing in it"]
         return InvalidIdentifierError(
-            f"it is no identifier ({why[0]}): give an e-mail address, a phone number or a profile's address",
+            Message(
+                "it is not an identifier (",
+                why[0],
+                "): pass an e-mail address, a phone number or a profile's address",
+            ),
             errors=[Problem(0, "invalid", why[0])],
         )
 

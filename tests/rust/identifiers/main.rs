@@ -277,7 +277,7 @@ proptest! {
     #[test]
     fn a_region_that_is_none_is_told_in_one_line(name: String) {
         if let Err(error) = Region::new(&name) {
-            prop_assert!(!error.message().contains('\n') && error.message().len() < 400, "{}", error);
+            prop_assert!(!error.to_string().contains('\n') && error.to_string().len() < 400, "{}", error);
         }
     }
 }

@@ -37,7 +37,7 @@ fn a_store_is_closed_although_a_clone_is_kept() {
     ask(&store, &vendor, "ana");
     store.close();
     assert!(!folder.file("a.db-wal").exists());
-    assert!(kept.info().unwrap_err().message().contains("has been closed"));
+    assert!(kept.info().unwrap_err().to_string().contains("has been closed"));
     // If its files are deleted and made again, it is another store.
     for file in fs::read_dir(folder.path()).unwrap() {
         fs::remove_file(file.unwrap().path()).unwrap();

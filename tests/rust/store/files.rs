@@ -23,7 +23,7 @@ fn read_everything(folder: &Folder) {
 /// Checks that nothing was sent, and the reason.
 fn refused(done: &Done, what: &str) {
     assert_eq!(done.statuses(), [Status::NotSent]);
-    assert!(done.troubles[0].message().contains(what), "{:?}", done.troubles);
+    assert!(done.troubles[0].to_string().contains(what), "{:?}", done.troubles);
 }
 
 #[test]
@@ -64,7 +64,7 @@ fn a_store_with_a_second_name_is_not_opened() {
     for name in ["a.db", "b.db"] {
         let error = SqliteStore::open(&folder.file(name), "loopback").unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Store);
-        assert!(error.message().contains("second name (a hard link)"), "{error}");
+        assert!(error.to_string().contains("second name (a hard link)"), "{error}");
     }
     fs::remove_file(folder.file("b.db")).unwrap();
     assert_eq!(once(&folder, settings(), &vendor, &["ana"]).receipt.from_store, 1);
@@ -80,7 +80,7 @@ fn a_store_is_not_made_in_a_synchronised_folder_and_one_that_is_there_is_opened_
         let error = SqliteStore::open(path, "loopback").unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Store);
         for words in ["synchronised (Dropbox)", "a path on a local disk", "store=None"] {
-            assert!(error.message().contains(words), "{error}");
+            assert!(error.to_string().contains(words), "{error}");
         }
     };
     // The name alone says nothing outside of a home.
@@ -183,7 +183,7 @@ fn a_backup_replaces_nothing_and_follows_no_link() {
     let refused = |to: &str| {
         let error = store.backup(&folder.file(to)).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Config);
-        assert!(error.message().contains("is there already"), "{error}");
+        assert!(error.to_string().contains("is there already"), "{error}");
     };
     fs::write(folder.file("mine"), b"mine").unwrap();
     symlink(elsewhere.file("nothing"), folder.file("link")).unwrap();
@@ -206,7 +206,7 @@ fn a_link_in_the_place_of_the_side_file_is_not_followed() {
     for why in ["symbolic link", "hard link"] {
         if why == "hard link" { fs::hard_link(&target, &side) } else { symlink(&target, &side) }.unwrap();
         let error = SqliteStore::open(&folder.file("a.db"), "loopback").unwrap_err();
-        assert!(error.message().contains(why), "{error}");
+        assert!(error.to_string().contains(why), "{error}");
         assert_eq!(fs::read(&target).unwrap(), [b'x'; 100]);
         fs::remove_file(&side).unwrap();
     }

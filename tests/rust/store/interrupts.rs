@@ -45,7 +45,7 @@ fn what_was_taken_back_is_not_begun_and_others_go_on() {
     for error in told {
         let error = error.expect("it was taken back");
         assert_eq!(error.kind(), ErrorKind::Store);
-        assert!(error.message().contains("ask again"), "{error}");
+        assert!(error.to_string().contains("ask again"), "{error}");
     }
     assert_eq!(store.info().unwrap().hits, REQUESTS as u64);
     assert_eq!(store.find(&text("p7@")).unwrap().len(), 1);
@@ -114,8 +114,8 @@ fn a_migration_that_was_taken_back_leaves_the_file_as_it_was() {
     tamper(&folder, "UPDATE meta SET value = 0 WHERE name = 'rules_version'");
     let interrupt = Interrupt::default();
     interrupt.interrupt();
-    assert!(migrate_unless(&path, &interrupt).unwrap_err().message().contains("taken back"));
-    assert!(SqliteStore::open(&path, "loopback").unwrap_err().message().contains("store migrate"));
+    assert!(migrate_unless(&path, &interrupt).unwrap_err().to_string().contains("taken back"));
+    assert!(SqliteStore::open(&path, "loopback").unwrap_err().to_string().contains("store migrate"));
     let left = |name: &str| {
         std::fs::read_dir(folder.path())
             .unwrap()

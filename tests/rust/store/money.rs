@@ -105,7 +105,7 @@ fn a_pause_is_everybodys_who_shares_the_key() {
         pause: Some(Duration::from_mins(2)),
         ..Evidence::default()
     };
-    let released = vec![(email("ana"), Outcome::NotSent("".into()))];
+    let released = vec![(email("ana"), Outcome::NotSent(Arc::default()))];
     wait(store.settle(run, &[].into(), request, released, evidence)).unwrap();
     let (_, Claim::NotBefore(wait)) = claim(7, "bob") else { panic!("the service asked for a pause") };
     assert!(wait > Duration::from_secs(100) && wait <= Duration::from_mins(2), "{wait:?}");

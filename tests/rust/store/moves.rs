@@ -176,12 +176,12 @@ fn a_newer_file_is_refused_and_an_older_one_wants_to_be_migrated() {
         tamper(&folder, sql);
         let error = SqliteStore::open(&path, "loopback").unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Store);
-        error.message().to_owned()
+        error.to_string()
     };
     assert!(refused("PRAGMA user_version = 99").contains("newer version"));
-    assert!(migrate(&path).unwrap_err().message().contains("newer version"));
+    assert!(migrate(&path).unwrap_err().to_string().contains("newer version"));
     assert!(refused("PRAGMA user_version = 1").contains("development version"));
-    assert!(migrate(&path).unwrap_err().message().contains("development version"));
+    assert!(migrate(&path).unwrap_err().to_string().contains("development version"));
     assert!(
         refused("PRAGMA user_version = 2; UPDATE meta SET value = 99 WHERE name = 'rules_version'")
             .contains("newer")
@@ -256,6 +256,6 @@ fn no_answer_of_the_first_rules_is_orphaned() {
 fn a_store_in_use_is_not_migrated() {
     let folder = Folder::new();
     let store = folder.store();
-    assert!(migrate(&folder.path().join("a.db")).unwrap_err().message().contains("close it"));
+    assert!(migrate(&folder.path().join("a.db")).unwrap_err().to_string().contains("close it"));
     drop(store);
 }

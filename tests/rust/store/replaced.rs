@@ -28,7 +28,7 @@ fn ask(store: &SqliteStore, vendor: &Vendor, names: &[&str]) -> Done {
 fn was_told(done: &Done, what: &str) {
     assert!(done.statuses().iter().all(|status| *status == Status::NotSent), "{:?}", done.statuses());
     assert_eq!(done.troubles[0].kind(), ErrorKind::Store);
-    assert!(done.troubles[0].message().contains(what), "{:?}", done.troubles);
+    assert!(done.troubles[0].to_string().contains(what), "{:?}", done.troubles);
 }
 
 #[test]
@@ -39,7 +39,7 @@ fn whoever_deletes_the_side_file_does_not_make_the_living_look_dead() {
     fs::remove_file(folder.file("a.db-owners")).unwrap();
     // Not even by opening it a second time: what the first attempt has made is not taken for the one.
     for _ in 0..2 {
-        assert!(opening_fails(&folder).message().contains("a.db-owners was deleted or replaced"));
+        assert!(opening_fails(&folder).to_string().contains("a.db-owners was deleted or replaced"));
     }
     assert!(migrate(&folder.file("a.db")).unwrap().backup.is_none(), "nothing to do");
     other.kill();
@@ -145,7 +145,7 @@ fn who_has_a_store_open_that_was_deleted_sends_nothing() {
     ask(&store, &vendor, &["ana"]);
     fs::remove_file(folder.file("a.db")).unwrap();
     was_told(&ask(&store, &vendor, &["bob"]), "a.db or a side file of it");
-    assert!(opening_fails(&folder).message().contains("deleted or replaced while it was open"));
+    assert!(opening_fails(&folder).to_string().contains("deleted or replaced while it was open"));
     assert!(!folder.file("a.db").exists(), "nor is another made beside it");
     drop(store);
     fs::remove_file(folder.file("a.db-owners")).unwrap();
@@ -171,13 +171,13 @@ fn a_new_store_is_not_made_while_others_have_the_deleted_one_in_use() {
     let mut other = Other::start(&folder, "silent");
     other.says("asked");
     fs::remove_file(folder.file("a.db")).unwrap();
-    assert!(opening_fails(&folder).message().contains("deleted or replaced while it was open"));
+    assert!(opening_fails(&folder).to_string().contains("deleted or replaced while it was open"));
     // Nor is a backup taken for it, beside the log that they still write.
     let backup = Folder::new();
     drop(backup.store());
     fs::copy(backup.file("a.db"), folder.file("backup")).unwrap();
     fs::rename(folder.file("backup"), folder.file("a.db")).unwrap();
-    assert!(opening_fails(&folder).message().contains("deleted or replaced while it was open"));
+    assert!(opening_fails(&folder).to_string().contains("deleted or replaced while it was open"));
     other.kill();
 }
 
@@ -193,7 +193,7 @@ fn a_backup_beside_the_log_of_the_dead_is_not_mixed_with_it() {
     fs::rename(folder.file("a.db"), folder.file("before")).unwrap();
     fs::rename(folder.file("backup"), folder.file("a.db")).unwrap();
     for _ in 0..2 {
-        assert!(opening_fails(&folder).message().contains("was put beside the log of another"));
+        assert!(opening_fails(&folder).to_string().contains("was put beside the log of another"));
     }
     // What it advises helps, either way.
     for end in ["-wal", "-shm"] {
@@ -261,5 +261,5 @@ fn a_link_to_a_store_is_the_store() {
     assert_eq!(ask(&here.store(), &vendor, &["ana"]).receipt.from_store, 1);
     fs::rename(here.file("a.db"), here.file("b.db")).unwrap();
     symlink(here.file("a.db"), here.file("a.db")).unwrap();
-    assert!(opening_fails(&here).message().contains("link to itself"));
+    assert!(opening_fails(&here).to_string().contains("link to itself"));
 }

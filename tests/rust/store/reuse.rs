@@ -92,7 +92,7 @@ fn what_is_refused_while_nothing_was_accepted_is_asked_for_again() {
     let done = once(&folder, settings(), &vendor, &["ana", "bob", "carla"]);
     assert_eq!(done.statuses(), [Status::Rejected; 3]);
     assert_eq!(done.troubles[0].kind(), ErrorKind::BadRequest);
-    assert!(done.troubles[0].message().contains("required_fields"), "{}", done.troubles[0]);
+    assert!(done.troubles[0].to_string().contains("required_fields"), "{}", done.troubles[0]);
     let honest = Vendor::honest();
     let done = once(&folder, settings(), &honest, &["ana", "bob", "carla"]);
     assert_eq!((done.statuses(), honest.asked().len()), (vec![Status::Found; 3], 1));
@@ -104,11 +104,11 @@ fn what_is_refused_for_its_own_sake_is_remembered() {
     let vendor = refusing(&["dora"]);
     let done = once(&folder, settings(), &vendor, &["ana", "bob", "carla", "dora"]);
     assert_eq!(done.statuses()[3], Status::Rejected);
-    assert!(!done.troubles[0].message().contains("required_fields"), "{}", done.troubles[0]);
+    assert!(!done.troubles[0].to_string().contains("required_fields"), "{}", done.troubles[0]);
     let honest = Vendor::honest();
     let done = once(&folder, settings(), &honest, &["dora"]);
     assert_eq!((done.statuses(), honest.asked().len()), (vec![Status::Rejected], 0));
-    assert!(done.troubles[0].message().contains("before"), "{}", done.troubles[0]);
+    assert!(done.troubles[0].to_string().contains("before"), "{}", done.troubles[0]);
 }
 
 #[test]
@@ -148,7 +148,7 @@ fn a_file_that_is_no_store_is_left_alone() {
     let before = std::fs::read(&path).unwrap();
     let error = SqliteStore::open(&path, "loopback").unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Store);
-    assert!(error.message().contains("another path"), "{error}");
+    assert!(error.to_string().contains("another path"), "{error}");
     assert_eq!(std::fs::read(&path).unwrap(), before);
 }
 

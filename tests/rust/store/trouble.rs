@@ -43,7 +43,7 @@ fn nothing_is_sent_that_cannot_be_noted() {
     let done = run(&engine, rows(&["ana", "bob"]), RunOptions::default());
     assert_eq!(done.statuses(), [Status::NotSent; 2]);
     assert_eq!(done.troubles[0].kind(), ErrorKind::Store);
-    assert!(done.troubles[0].message().contains("keeps it locked"), "{:?}", done.troubles);
+    assert!(done.troubles[0].to_string().contains("keeps it locked"), "{:?}", done.troubles);
     assert_eq!(vendor.asked().len(), 0);
     drop(hold);
     let done = run(&engine, rows(&["ana", "bob"]), RunOptions::default());

@@ -64,7 +64,7 @@ async fn in_an_environment() {
             else {
                 panic!("the proxy asks for a login");
             };
-            let ProxySource::Variable(name) = source else { panic!("{source}") };
+            let ProxySource::Variable(name) = source else { panic!("{source:?}") };
             println!("by {name}");
         }
         "wrong" => {
@@ -75,7 +75,7 @@ async fn in_an_environment() {
             let error = HttpTransport::new(settings()).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Config);
             assert!(
-                error.message().contains("HTTPS_PROXY") && !error.message().contains("canary"),
+                error.to_string().contains("HTTPS_PROXY") && !error.to_string().contains("canary"),
                 "{error}"
             );
             // What the settings say counts more.

@@ -196,7 +196,7 @@ async fn plain_http_does_not_go_through_a_proxy_elsewhere() {
         let settings = HttpSettings { proxy: Some(proxy.to_owned()), ..settings("http://127.0.0.1:1") };
         let error = HttpTransport::new(settings).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Config);
-        assert!(error.message().starts_with("proxy ") && !error.message().contains("canary"), "{error}");
+        assert!(error.to_string().starts_with("proxy ") && !error.to_string().contains("canary"), "{error}");
     }
     let service = Server::answering_once(reply("200 OK", "", b"{}")).await;
     let here = HttpSettings { proxy: Some(service.url()), ..settings("http://127.0.0.1:1") };

@@ -12,6 +12,7 @@ use bytes::Bytes;
 
 use super::*;
 use crate::{Kind, Path, Wanted};
+use exactbuyer_core::message::Words;
 use exactbuyer_core::results::{Source, Status};
 
 /// JSON as it may stand in a contact.
@@ -58,7 +59,7 @@ const SPELLINGS: &[&str] = &[
 /// Reads a value: the text of the array's value, if there is one, and the number of misfits.
 fn read(kind: &Kind, json: &str) -> (Option<String>, u64) {
     let wanted = Wanted { name: "x".to_owned(), path: Path::parse("x").expect("a path"), kind: kind.clone() };
-    let layout = Layout::new("", vec![wanted], vec!["by".to_owned()], false).expect("a layout");
+    let layout = Layout::new("", vec![wanted], vec!["by".to_owned()], Words::new(), false).expect("a layout");
     let mut assembler = Assembler::new(Arc::new(layout));
     assembler.expect(1).expect("room");
     let outcome = RowOutcome {

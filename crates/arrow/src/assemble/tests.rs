@@ -12,6 +12,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::{DEFAULT, FIXED, Kind, Path, Wanted};
 use exactbuyer_core::identifier::Invalid;
+use exactbuyer_core::message::Words;
 use exactbuyer_core::results::{Reason, Source, Status};
 
 const CONTACT: &str = r#"{"full_name": "Ana \u00dcn", "current_work_email": null, "personal_emails": ["a@b.example", null],
@@ -26,7 +27,7 @@ fn wanted(name: &str, path: &str, kind: Kind) -> Wanted {
 
 fn layout(columns: Vec<Wanted>) -> Arc<Layout> {
     let by = vec!["one".to_owned(), "two".to_owned()];
-    Arc::new(Layout::new("eb_", columns, by, false).expect("a layout"))
+    Arc::new(Layout::new("eb_", columns, by, Words::new(), false).expect("a layout"))
 }
 
 fn outcome(row: u64, status: Status) -> RowOutcome {

@@ -15,6 +15,8 @@ use exactbuyer_core::identifier::FieldType;
 use exactbuyer_core::identifier::reading::{
     EXACT_F16, EXACT_F32, EXACT_F64, Reader, Reading, RowRegion, whole_digits,
 };
+use exactbuyer_core::message;
+use exactbuyer_core::message::Setting;
 
 use crate::input::join::Cell;
 use crate::input::marks::Marks;
@@ -192,10 +194,10 @@ impl Lens<'_> {
 fn unreadable(name: &str, array: &dyn Array) -> Error {
     Error::new(
         ErrorKind::Config,
-        format!(
-            "column {name:?} is of type {}, which cannot be looked up: by names columns of text or of whole \
-             numbers",
-            array.data_type()
+        message!(
+            "{}{} names columns of text or of whole numbers",
+            format!("column {name:?} is of type {}, which cannot be looked up: ", array.data_type()),
+            Setting::By
         ),
     )
 }
@@ -287,7 +289,7 @@ mod tests {
         let numbers = Int64Array::from(vec![49]);
         let reader = reader("US");
         let error = RegionReader::new(&reader).read(&numbers, "country", &mut Vec::new()).unwrap_err();
-        assert!(error.message().contains("\"country\" is of type Int64"), "{error}");
+        assert!(error.to_string().contains("\"country\" is of type Int64"), "{error}");
     }
 
     proptest! {

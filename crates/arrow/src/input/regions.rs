@@ -9,6 +9,8 @@ use hashbrown::HashMap;
 
 use exactbuyer_core::error::{Error, ErrorKind};
 use exactbuyer_core::identifier::reading::{Reader, RowRegion};
+use exactbuyer_core::message;
+use exactbuyer_core::message::Setting;
 
 /// The most different names in the column. There are fewer countries, so a column with more has
 /// other values.
@@ -142,10 +144,10 @@ impl<'a> RegionReader<'a> {
 fn wrong_type(column: &str, array: &dyn Array) -> Error {
     Error::new(
         ErrorKind::Config,
-        format!(
-            "column {column:?} is of type {}, which cannot hold regions: region names a column of text with \
-             ISO 3166 codes or names of countries",
-            array.data_type()
+        message!(
+            "{}{} names a column of text with ISO 3166 codes or names of countries",
+            format!("column {column:?} is of type {}, which cannot hold regions: ", array.data_type()),
+            Setting::Region
         ),
     )
 }

@@ -8,6 +8,8 @@ use arrow_cast::cast;
 use arrow_schema::{DataType, TimeUnit};
 
 use exactbuyer_core::error::{Error, ErrorKind};
+use exactbuyer_core::message;
+use exactbuyer_core::message::Advice;
 
 /// The separator of joined values. Lists that are written to CSV have the same one.
 pub(crate) const BETWEEN: u8 = b';';
@@ -157,9 +159,13 @@ impl Kind {
             _ => {
                 return Err(Error::new(
                     ErrorKind::Config,
-                    format!(
-                        "{name:?} is no type of a column: name string, json, joined, bool, int64, float64, \
-                         date or timestamp, or give a type of Arrow's"
+                    message!(
+                        "{}{}",
+                        format!(
+                            "{name:?} is no type of a column: name string, json, joined, bool, int64, float64, date \
+                             or timestamp"
+                        ),
+                        Advice::OrArrowType
                     ),
                 ));
             }

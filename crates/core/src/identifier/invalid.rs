@@ -3,6 +3,9 @@
 
 use std::fmt;
 
+use crate::message;
+use crate::message::{Advice, Message, Setting};
+
 use super::FieldType;
 
 /// Why a value cannot be looked up. It is shown to people, so it never contains the value.
@@ -161,17 +164,13 @@ impl Invalid {
                  name its field type, if it is one of them"
             }
             Self::NotText => "neither text nor a whole number: a cell to look up holds one of these",
-            Self::Several => {
-                "more than one value: give them as a list, in order of preference, or in columns of their own"
-            }
+            Self::Several => "more than one value: ",
             Self::CutOff => "cut off or masked: give the whole of it",
             Self::PhoneFraction => "a number with decimals, which no phone number has",
             Self::PhoneAmbiguous => {
                 "a phone number that can be read in two ways: write it with + and its country code, without a 0 behind it"
             }
-            Self::SocialSeveral => {
-                "more than one profile: give them as a list, in order of preference, or in a table say split"
-            }
+            Self::SocialSeveral => "more than one profile: ",
             Self::SocialAddressInside => "an address with another one inside it: give the one that is meant",
             Self::Disagrees { .. } => "given as another kind than it is",
             Self::EmailIncomplete => "an e-mail address needs a name, an @ and a domain",
@@ -182,12 +181,10 @@ impl Invalid {
             }
             Self::EmailIpAddress => "an e-mail address at an IP address: give the one at a domain",
             Self::EmailTooLong => "an e-mail address has at most 64 bytes before its @ and 254 in all",
-            Self::EmailSeveral => {
-                "more than one e-mail address: give them as a list, in order of preference, or in a table say split"
-            }
+            Self::EmailSeveral => "more than one e-mail address: ",
             Self::PhoneUnreadable => "not readable as a phone number: remove what is not part of the number",
             Self::PhoneWithoutCountryCode => {
-                "a phone number without a country code: write it with +, or set default_region"
+                "a phone number without a country code: write it with +, or set "
             }
             Self::PhoneUnknownRegion => {
                 "a phone number without a country code in a row whose region is not a country: \
@@ -201,9 +198,7 @@ impl Invalid {
             Self::PhoneScientific => {
                 "a phone number that a spreadsheet rounded: format the column as text and export it again"
             }
-            Self::PhoneSeveral => {
-                "more than one phone number: give them as a list, in order of preference, or in a table say split"
-            }
+            Self::PhoneSeveral => "more than one phone number: ",
             Self::SocialWithoutNetwork => {
                 "a handle without its network: give the profile's address, such as linkedin.com/in/…"
             }
@@ -220,17 +215,28 @@ impl Invalid {
     }
 }
 
+impl Invalid {
+    /// Why, and the way out where there is one.
+    #[must_use]
+    pub fn message(self) -> Message {
+        match self {
+            Self::Disagrees { given, seen } => message!(
+                "given as \"{}\", but it looks like {}: correct the field type, or leave it out",
+                &given.as_str(),
+                &seen.noun()
+            ),
+            Self::Several | Self::EmailSeveral | Self::PhoneSeveral | Self::SocialSeveral => {
+                message!("{}{}", self.text(), Advice::SeparateValues)
+            }
+            Self::PhoneWithoutCountryCode => message!("{}{}", self.text(), Setting::DefaultRegion),
+            _ => self.text().into(),
+        }
+    }
+}
+
 impl fmt::Display for Invalid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Disagrees { given, seen } => write!(
-                f,
-                "given as \"{}\", but it looks like {}: correct the field type, or leave it out",
-                given.as_str(),
-                seen.noun()
-            ),
-            other => f.write_str(other.text()),
-        }
+        self.message().fmt(f)
     }
 }
 

@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::identifier::Identifier;
+use crate::message::Message;
 use crate::outcome::Outcome;
 use crate::results::{Origin, Reason, RowOutcome, Source, Status};
 
@@ -58,7 +59,7 @@ pub struct Table {
     queue: VecDeque<LookupId>,
     /// Lookups that rows came to while another run or process was asking for them.
     awaited: Vec<LookupId>,
-    closed: Option<Arc<str>>,
+    closed: Option<Arc<Message>>,
     open: u64,
 }
 
@@ -263,7 +264,7 @@ impl Table {
     }
 
     /// Stops the queue. Every row ends that waits for a queued lookup, or needs another one later.
-    pub fn close(&mut self, reason: &Arc<str>, out: &mut Vec<RowOutcome>) {
+    pub fn close(&mut self, reason: &Arc<Message>, out: &mut Vec<RowOutcome>) {
         if self.closed.is_none() {
             self.closed = Some(reason.clone());
         }
@@ -354,12 +355,11 @@ impl Table {
             Outcome::Miss => (Status::NotFound, None, None),
             // A row is rejected only if nothing else in it was answered.
             Outcome::Rejected(_) if missed => (Status::NotFound, None, None),
-            Outcome::Rejected(why) => (Status::Rejected, None, Some(why)),
-            Outcome::Unknown(why) => (Status::Unknown, None, Some(why)),
-            Outcome::NotSent(why) => (Status::NotSent, None, Some(why)),
+            Outcome::Rejected(why) => (Status::Rejected, None, Some(Reason::Run(why))),
+            Outcome::Unknown(why) => (Status::Unknown, None, Some(Reason::Run(why))),
+            Outcome::NotSent(why) => (Status::NotSent, None, Some(Reason::NotSent(why))),
         };
         let alternative = if status == Status::Found { place } else { first };
-        let reason = reason.map(Reason::Run);
         let Origin { source, fetched_at_ms } = origin;
         let outcome = RowOutcome { row: number, status, alternative, record, reason, source, fetched_at_ms };
         self.finish(outcome, out);

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::error::Error;
+use crate::message::Message;
 use crate::outcome::{Availability, Outcome};
 use crate::policy::{LONGEST_PAUSE, Verdict, backoff};
 use crate::results::{Origin, Source};
@@ -243,12 +244,12 @@ impl Scheduler {
     /// The search for the refused record has cost enough.
     pub(super) fn leave_unresolved(&mut self, group: GroupId) {
         for chunk in self.retries.take_all(Some(group)) {
-            self.leave(chunk, &Arc::from(trouble::UNRESOLVED));
+            self.leave(chunk, &Arc::new(trouble::UNRESOLVED.into()));
         }
     }
 
     /// What is not sent again is `not_sent`, unless it is in doubt already.
-    pub(super) fn leave(&mut self, chunk: Chunk, reason: &Arc<str>) {
+    pub(super) fn leave(&mut self, chunk: Chunk, reason: &Arc<Message>) {
         if let Some(doubt) = chunk.doubt {
             self.remember_doubt(&chunk.ids, &doubt);
             return;
@@ -263,7 +264,7 @@ impl Scheduler {
         if let Some(reason) = self.ending.reason.clone() {
             self.leave(chunk, &reason);
         } else if chunk.group.is_some_and(|group| self.retries.splits.exhausted(group)) {
-            self.leave(chunk, &Arc::from(trouble::UNRESOLVED));
+            self.leave(chunk, &Arc::new(trouble::UNRESOLVED.into()));
         } else if chunk.is_plain() {
             self.table.put_back(&chunk.ids, &mut self.out);
         } else {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::budget::{Budget, HitRate};
+use crate::message::Message;
 use crate::policy::LONGEST_PAUSE;
 use crate::service::limits::WINDOW;
 use crate::store::Room;
@@ -119,7 +120,7 @@ impl Pauses {
 #[derive(Debug, Default)]
 pub(super) struct Ending {
     /// Why nothing new is sent, once the run stops.
-    pub(super) reason: Option<Arc<str>>,
+    pub(super) reason: Option<Arc<Message>>,
     /// Until when requests in flight may still take.
     pub(super) deadline: Option<Instant>,
 }

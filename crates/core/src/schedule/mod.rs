@@ -46,6 +46,7 @@ use crate::budget::{Budget, HitRate};
 use crate::config::{Config, Per};
 use crate::error::Error;
 use crate::identifier::Identifier;
+use crate::message::Message;
 use crate::outcome::Outcome;
 use crate::plan::{LookupId, Row, Table};
 use crate::results::{Origin, RowOutcome, Source};
@@ -120,7 +121,7 @@ pub struct Scheduler {
     /// The time of the last call.
     now: Instant,
     /// Why nothing is sent, if the run may only use the store.
-    store_only: Option<Arc<str>>,
+    store_only: Option<Arc<Message>>,
     table: Table,
     intake: Intake,
     /// Rows were admitted since the run last waited: the others wait until events have been read.
@@ -159,7 +160,7 @@ impl Scheduler {
             limits,
             chance,
             now,
-            store_only: options.store_only.then(|| trouble::STORE_ONLY.into()),
+            store_only: options.store_only.then(|| Arc::new(trouble::store_only())),
             table: Table::default(),
             intake: Intake::new(options),
             admitted: false,
@@ -194,7 +195,7 @@ impl Scheduler {
     /// Sends nothing new. What is in flight may still take `grace`; of several, the shortest counts.
     pub fn stop(&mut self, grace: Duration, now: Instant) {
         self.intake.over = true;
-        self.halt(&Arc::from(trouble::STOPPED), None);
+        self.halt(&Arc::new(trouble::STOPPED.into()), None);
         self.ending.shorten(now + grace);
     }
 
@@ -234,7 +235,7 @@ impl Scheduler {
     }
 
     /// From now on nothing new is sent: what waits is `not_sent`, unless it is in doubt already.
-    fn halt(&mut self, reason: &Arc<str>, error: Option<Error>) {
+    fn halt(&mut self, reason: &Arc<Message>, error: Option<Error>) {
         self.tally.stopped(reason, error);
         self.effects.push(Effect::Warn(self.tally.troubles()));
         self.ending.reason.get_or_insert_with(|| reason.clone());
@@ -248,7 +249,7 @@ impl Scheduler {
     /// The run cannot go on; what is in flight may still finish.
     fn fail(&mut self, error: Error) {
         self.ending.deadline.get_or_insert(self.now + self.config.grace);
-        self.halt(&Arc::from(error.message()), Some(error));
+        self.halt(&Arc::new(error.message().clone()), Some(error));
     }
 
     /// The grace is over: what is in flight is unknown, and no answers of other requests are waited for.

@@ -76,7 +76,7 @@ impl Scheduler {
                     (wake, self.limited_by) = (until, why);
                     break;
                 }
-                Err(Blocked::Over(error)) => self.halt(&Arc::from(error.message()), Some(error)),
+                Err(Blocked::Over(error)) => self.halt(&Arc::new(error.message().clone()), Some(error)),
             }
         }
         if self.ending.is_over(now) && !(self.flights.is_empty() && self.held.is_empty()) {

@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::error::{Error, ErrorKind};
+use crate::message;
+use crate::message::{Advice, Message, Setting};
 use crate::outcome::Seen;
 use crate::results::{Receipt, RowOutcome, Source, Status};
 use crate::service::limits::WINDOW;
@@ -134,17 +136,20 @@ impl Tally {
     }
 
     /// The rest of a sentence that begins with "compare the vendor's usage page".
-    const fn before_asking_again(&self) -> &'static str {
+    fn before_asking_again(&self) -> Message {
         if self.durable {
-            ", then enricher.resolve_unknown(\"resend\") or (\"drop\")"
+            message!(", then {}", Advice::ResolveDoubts)
         } else {
-            " before you ask for them again"
+            " before you ask for them again".into()
         }
     }
 
     /// Why the run stopped: only the first reason is reported.
-    pub(super) fn stopped(&mut self, reason: &Arc<str>, error: Option<Error>) {
-        self.receipt.stopped.get_or_insert_with(|| reason.clone());
+    pub(super) fn stopped(&mut self, reason: &Arc<Message>, error: Option<Error>) {
+        if self.receipt.stopped.is_none() {
+            self.receipt.stopped = Some(reason.clone());
+            self.receipt.stopped_by_caller = error.is_none();
+        }
         let is_new = |error: &Error| !self.stopped_by.iter().any(|known| severity(known) == severity(error));
         self.stopped_by.extend(error.filter(is_new));
         self.stopped_by.sort_by_key(severity);
@@ -159,24 +164,26 @@ impl Tally {
             let reason = self.first_doubt.as_deref().unwrap_or("another run's request went unanswered");
             let rows = counted(unknown, "row");
             let message = match self.receipt.credits_in_doubt {
-                0 if !self.unreadable => format!(
-                    "{rows} may have been charged to another call that asked for them: {reason}. They are not sent \
+                0 if !self.unreadable => message!(
+                    "{} may have been charged to another call that asked for them: {}. They are not sent \
                      again unasked: compare the vendor's usage page{}",
+                    &rows,
+                    &reason,
                     self.before_asking_again()
                 ),
-                0 if self.durable => format!(
-                    "{rows} got no readable answer, which the known credits include: {reason}. They are not sent \
-                     again unasked: enricher.resolve_unknown(\"resend\") has them asked for again, which costs again, \
-                     (\"drop\") leaves them"
+                0 => message!(
+                    "{} got no readable answer, which the known credits include: {}. To ask for them again costs \
+                     again{}",
+                    &rows,
+                    &reason,
+                    if self.durable { message!(": {}", Advice::ResolveDoubts) } else { Message::default() }
                 ),
-                0 => format!(
-                    "{rows} got no readable answer, which the known credits include: {reason}. Asking for them \
-                     again costs again"
-                ),
-                most => format!(
-                    "{rows} may have been charged (0 to {}): {reason}. They are not sent again unasked: compare the \
-                     vendor's usage page{}",
-                    counted(most, "credit"),
+                most => message!(
+                    "{} may have been charged (0 to {}): {}. They are not sent again unasked: compare \
+                     the vendor's usage page{}",
+                    &rows,
+                    &counted(most, "credit"),
+                    &reason,
                     self.before_asking_again()
                 ),
             };
@@ -186,18 +193,25 @@ impl Tally {
         if rejected > 0 {
             let rows = counted(rejected, "row");
             let message = match self.reception {
-                Reception::Unasked => {
-                    format!(
-                        "the service refused {rows} when they were asked for before: see results.problems"
-                    )
-                }
-                Reception::Refused => format!(
-                    "the service refused {rows}, and accepted nothing of this run: it may be required_fields, body \
-                     or base_url that it refuses; results.problems says what it answered"
+                Reception::Unasked => message!(
+                    "the service refused {} when they were asked for before: {}",
+                    &rows,
+                    Advice::SeeReasons
                 ),
-                Reception::Accepted => {
-                    format!("the service refused {rows}; the others were answered: see results.problems")
-                }
+                Reception::Refused => message!(
+                    "the service refused {}, and accepted nothing of this run: check {}, {} and {}, and \
+                     {}",
+                    &rows,
+                    Setting::RequiredFields,
+                    Setting::Body,
+                    Setting::BaseUrl,
+                    Advice::SeeReasons
+                ),
+                Reception::Accepted => message!(
+                    "the service refused {}; the others were answered: {}",
+                    &rows,
+                    Advice::SeeReasons
+                ),
             };
             troubles.push(Error::new(ErrorKind::BadRequest, message));
         }

@@ -3,14 +3,17 @@
 use std::time::Duration;
 
 use crate::error::{Error, ErrorKind};
+use crate::message;
+use crate::message::{Advice, Message, Setting};
 use crate::policy::LONGEST_PAUSE;
 
 /// Why a run that somebody stopped has rows that were not sent.
 pub(super) const STOPPED: &str = "stopped before the end, by Ctrl-C, close() or cancelling";
 
 /// Why a run that may not send leaves a row open.
-pub(super) const STORE_ONLY: &str =
-    "it is not in the store, and store_only sends nothing: ask again without it";
+pub(super) fn store_only() -> Message {
+    message!("it is not in the store, and nothing may be sent: {}", Advice::AskWithoutStoreOnly)
+}
 
 /// Why the rest of a refused chunk is not sent.
 pub(super) const UNRESOLVED: &str = "the service refused the chunk for several of its records, and this row could not be cleared \
@@ -25,22 +28,33 @@ pub(super) fn pause_too_long(wait: Duration) -> Error {
 
 pub(super) fn nothing_but_429() -> Error {
     let minutes = counted(LONGEST_PAUSE.as_secs() / 60, "minute");
-    let message = format!(
-        "the service has answered nothing but 429 for {minutes}: set requests_per_minute lower if others use \
-         the same key, else ask ExactBuyer whether a quota is used up; then run this again"
+    let message = message!(
+        "the service has answered nothing but 429 for {}: set {} lower if others use the same key, else \
+         ask ExactBuyer whether a quota is used up; then run this again",
+        &minutes,
+        Setting::RequestsPerMinute
     );
     Error::new(ErrorKind::RateLimit, message).with_status(429)
 }
 
 pub(super) fn every_part_refused(status: u16) -> Error {
-    let message = "the service refuses every part of a chunk: the request itself is wrong; check required_fields, \
-                   body and base_url";
+    let message = message!(
+        "the service refuses every part of a chunk: the request itself is wrong; check {}, {} and {}",
+        Setting::RequiredFields,
+        Setting::Body,
+        Setting::BaseUrl
+    );
     Error::new(ErrorKind::BadRequest, message).with_status(status)
 }
 
 pub(super) fn every_size_too_large() -> Error {
-    let message = "the service finds even single records too large (413): something on the way refuses every \
-                   request; check base_url, proxy and body";
+    let message = message!(
+        "the service finds even single records too large (413): something on the way refuses every \
+         request; check {}, {} and {}",
+        Setting::BaseUrl,
+        Setting::Proxy,
+        Setting::Body
+    );
     Error::new(ErrorKind::BadRequest, message).with_status(413)
 }
 
@@ -53,9 +67,12 @@ pub(super) fn too_many_unanswered(first_doubt: &str) -> Error {
 }
 
 pub(super) fn too_much_doubt(unknown: usize, first_doubt: &str) -> Error {
-    let message = format!(
-        "{unknown} lookups went unknown, which is all that max_in_doubt allows{first_doubt}: compare the vendor's \
-         usage page before you raise it"
+    let message = message!(
+        "{} lookups went unknown, which is all that {} allows{}: compare the vendor's usage page before \
+         you raise it",
+        &unknown,
+        Setting::MaxInDoubt,
+        &first_doubt
     );
     Error::new(ErrorKind::UnknownOutcome, message)
 }
@@ -65,9 +82,12 @@ pub(super) fn ceiling_reached(ceiling: Option<u64>, spent: Option<u64>) -> Error
     let ceiling = counted(ceiling.unwrap_or_default(), "credit");
     let spent = spent
         .map(|spent| format!("; {} spent or in doubt by all who share the store", counted(spent, "credit")));
-    let message = format!(
-        "max_credits reached ({ceiling}{}): raise it, and ask again for the rows that are not_sent",
-        spent.unwrap_or_default()
+    let message = message!(
+        "{} reached ({}{}): raise it, and {}",
+        Setting::MaxCredits,
+        &ceiling,
+        &spent.unwrap_or_default(),
+        Advice::AskAgain
     );
     Error::new(ErrorKind::BudgetExceeded, message)
 }

@@ -4,10 +4,12 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use hashbrown::HashMap;
+use hashbrown::hash_map::Entry;
 use pyo3::exceptions::PyIndexError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 
+use crate::errors;
 use crate::objects::Decoder;
 use exactbuyer_core::identifier::Invalid;
 use exactbuyer_core::results::{Reason, RowOutcome, Status};
@@ -148,7 +150,7 @@ impl Assembly {
         let listed = PyList::empty(py);
         for problem in problems {
             let status = PyString::intern(py, problem.status.as_str());
-            listed.append((problem.row, status, texts.of(py, problem.reason.as_ref())))?;
+            listed.append((problem.row, status, texts.of(py, problem.reason.as_ref())?))?;
         }
         Ok(listed)
     }
@@ -188,23 +190,27 @@ impl Assembly {
 /// The texts of reasons. Rows with the same reason share one string.
 #[derive(Default)]
 struct Texts<'py> {
-    of_run: HashMap<*const u8, Bound<'py, PyString>>,
-    of_identifier: HashMap<Invalid, Bound<'py, PyString>>,
+    of_run: HashMap<*const u8, Bound<'py, PyAny>>,
+    of_identifier: HashMap<Invalid, Bound<'py, PyAny>>,
 }
 
 impl<'py> Texts<'py> {
-    fn of(&mut self, py: Python<'py>, reason: Option<&Reason>) -> Bound<'py, PyString> {
-        match reason {
-            None => PyString::intern(py, ""),
-            // The text lives as long as the problems, so its address identifies it.
+    fn of(&mut self, py: Python<'py>, reason: Option<&Reason>) -> PyResult<Bound<'py, PyAny>> {
+        // The text lives as long as the problems, so its address identifies it.
+        Ok(match reason {
+            None => PyString::intern(py, "").into_any(),
             Some(Reason::Run(text)) => {
                 let address = Arc::as_ptr(text).cast();
-                self.of_run.entry(address).or_insert_with(|| PyString::new(py, text)).clone()
+                self.of_run.entry(address).or_insert_with(|| PyString::new(py, text).into_any()).clone()
             }
-            Some(Reason::Invalid(why)) => {
-                let text = || PyString::new(py, &why.to_string());
-                self.of_identifier.entry(*why).or_insert_with(text).clone()
-            }
-        }
+            Some(Reason::NotSent(message)) => match self.of_run.entry(Arc::as_ptr(message).cast()) {
+                Entry::Occupied(known) => known.get().clone(),
+                Entry::Vacant(new) => new.insert(errors::text(py, message)?).clone(),
+            },
+            Some(Reason::Invalid(why)) => match self.of_identifier.entry(*why) {
+                Entry::Occupied(known) => known.get().clone(),
+                Entry::Vacant(new) => new.insert(errors::text(py, &why.message())?).clone(),
+            },
+        })
     }
 }

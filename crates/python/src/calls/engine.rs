@@ -20,6 +20,8 @@ use crate::settings::{self, Settings};
 use crate::stores::store::Store;
 use exactbuyer_core::config::Per;
 use exactbuyer_core::error::Error;
+use exactbuyer_core::message;
+use exactbuyer_core::message::Setting;
 use exactbuyer_core::secret::ApiKey;
 use exactbuyer_core::service::transport::{Failure, Reply, Request, Transport};
 use exactbuyer_dispatch::RunOptions;
@@ -167,10 +169,11 @@ impl Engine {
         // A store counts for all its users; a limit for each run is that run's own.
         let shares = self.store.is_some() || config.per == Per::Run || self.settings.independent_copies;
         if self.pid != process::id() && config.max_credits.is_some() && !shares {
-            return Err(errors::config(
-                "a forked copy cannot share the ceiling max_credits with the process it came from: \
-                 build a BulkEnricher of its own in the child, with a ceiling of its own, or give both a store",
-            ));
+            return Err(errors::config(message!(
+                "a forked copy cannot share the limit {} with the process it came from: make a \
+                 BulkEnricher in the child, with a limit of its own, or give both a store",
+                Setting::MaxCredits
+            )));
         }
         let key = call.api_key.take();
         let mut slot = lock(&self.live);
@@ -261,10 +264,11 @@ fn shared(store: Option<&SqliteStore>) -> Arc<dyn exactbuyer_core::store::Store>
 
 fn key(given: &Bound<'_, PyAny>) -> PyResult<ApiKey> {
     settings::secret(given, ApiKey::new)?.flatten().ok_or_else(|| {
-        let unusable = errors::config(
-            "the API key is empty or holds characters that no HTTP header can carry: \
-             check EXACTBUYER_API_KEY, or the api_key given",
-        );
+        let unusable = errors::config(message!(
+            "the API key is empty or holds characters that no HTTP header can carry: check \
+             EXACTBUYER_API_KEY or {}",
+            Setting::ApiKey
+        ));
         errors::exception(given.py(), &unusable)
     })
 }

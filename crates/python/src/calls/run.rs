@@ -27,7 +27,7 @@ use crate::input::rows::Rows;
 use crate::objects::{promote, without_collector};
 use crate::runtime::{Background, OfProcess, lock};
 use crate::tables::table::Table;
-use exactbuyer_core::results::{Receipt, RowOutcome};
+use exactbuyer_core::results::{RowOutcome};
 
 /// The longest wait: short enough for every clock's arithmetic.
 const LONGEST_WAIT: Duration = Duration::from_hours(24);
@@ -294,20 +294,25 @@ impl Run {
         Ok(())
     }
 
-    fn receipt(&self) -> PyResult<Serialized<Receipt>> {
-        Ok(Serialized(self.live()?.run.receipt()))
+    fn receipt<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let receipt = self.live()?.run.receipt();
+        let stopped = receipt.stopped.as_deref().map(|message| errors::text(py, message)).transpose()?;
+        let fields = Serialized(receipt).into_pyobject(py)?.into_any();
+        fields.set_item("stopped", stopped)?;
+        Ok(fields)
     }
 
     fn problems<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         self.assembly(py).problems(py)
     }
 
-    fn troubles(&self) -> PyResult<Vec<(&'static str, String, Option<u16>)>> {
+    fn troubles<'py>(&self, py: Python<'py>) -> PyResult<Vec<Trouble<'py>>> {
         let troubles = self.live()?.run.troubles();
-        let parts = troubles
-            .iter()
-            .map(|error| (errors::class_name(error.kind()), error.message().to_owned(), error.status()));
-        Ok(parts.collect())
+        let listed = troubles.iter().map(|error| {
+            let message = errors::text(py, error.message())?;
+            Ok((errors::class_name(error.kind()), message, error.status(), error.is_about_settings()))
+        });
+        listed.collect()
     }
 
     fn progress<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
@@ -325,6 +330,9 @@ impl Run {
         Ok(counts)
     }
 }
+
+/// Class name, message, HTTP status, and whether a setting has to change.
+type Trouble<'py> = (&'static str, Bound<'py, PyAny>, Option<u16>, bool);
 
 /// A time to wait in seconds, at most [`LONGEST_WAIT`].
 pub(crate) fn seconds(seconds: f64) -> PyResult<Duration> {

@@ -71,16 +71,17 @@ impl Rows {
         self.len
     }
 
-    fn invalid(&self) -> PyResult<Vec<(u64, String)>> {
-        self.look(|read| {
+    fn invalid<'py>(&self, py: Python<'py>) -> PyResult<Vec<(u64, Bound<'py, PyAny>)>> {
+        let invalid: Vec<_> = self.look(|read| {
             let numbered = (self.first_row..).zip(&read.rows);
             numbered
                 .filter_map(|(number, row)| match row {
-                    Row::Invalid(_, why) => Some((number, why.to_string())),
+                    Row::Invalid(_, why) => Some((number, *why)),
                     _ => None,
                 })
                 .collect()
-        })
+        })?;
+        invalid.into_iter().map(|(number, why)| Ok((number, errors::text(py, &why.message())?))).collect()
     }
 
     fn asking(&self) -> PyResult<usize> {

@@ -19,6 +19,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList};
 
+use crate::errors;
 use exactbuyer_core::outcome::Outcome;
 use exactbuyer_core::results::Status;
 use exactbuyer_core::service::decode::decode;
@@ -90,9 +91,8 @@ fn decode_reply<'py>(
         let record = match &contact.outcome {
             Outcome::Hit(raw) => without_collector(py, || decoder.contact(py, raw, None))?,
             Outcome::Miss => py.None().into_bound(py),
-            Outcome::Unknown(reason) | Outcome::Rejected(reason) | Outcome::NotSent(reason) => {
-                (**reason).into_pyobject(py)?.into_any()
-            }
+            Outcome::Unknown(reason) | Outcome::Rejected(reason) => (**reason).into_pyobject(py)?.into_any(),
+            Outcome::NotSent(reason) => errors::text(py, reason)?,
         };
         contacts.append((contact.value.as_deref(), record))?;
     }

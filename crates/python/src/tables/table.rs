@@ -13,6 +13,7 @@ use crate::convert::OrRaise;
 use crate::runtime::lock;
 use crate::tables::arrow::Batches;
 use exactbuyer_arrow::{Assembler, DEFAULT, FIXED, Kind, Layout, Path, Wanted};
+use exactbuyer_core::message::Words;
 use exactbuyer_core::results::RowOutcome;
 
 /// A table under construction. Python sees only the columns that are added.
@@ -27,12 +28,13 @@ pub(crate) struct Table {
 #[pymethods]
 impl Table {
     #[new]
-    #[pyo3(signature = (columns, *, prefix, by, large_text=false))]
+    #[pyo3(signature = (columns, *, prefix, by, words, large_text=false))]
     fn new(
         py: Python<'_>,
         columns: Vec<(String, String, Option<Bound<'_, PyAny>>)>,
         prefix: &str,
         by: Vec<String>,
+        words: Words,
         large_text: bool,
     ) -> PyResult<Self> {
         let wanted = columns.into_iter().map(|(name, path, kind)| {
@@ -40,7 +42,7 @@ impl Table {
             Ok(Wanted { name, path, kind: self::kind(py, kind.as_ref())? })
         });
         let wanted = wanted.collect::<PyResult<_>>()?;
-        let layout = Arc::new(Layout::new(prefix, wanted, by, large_text).or_raise(py)?);
+        let layout = Arc::new(Layout::new(prefix, wanted, by, words, large_text).or_raise(py)?);
         Ok(Self { assembler: Mutex::new(Assembler::new(layout.clone())), layout })
     }
 

@@ -105,7 +105,7 @@ def _opened(stream: IO[bytes], location: Location) -> Any:
         message = "is an old .xls file, or has a password: save it as .xlsx, without a password"
         raise FileError(f"{location.name} {message}")
     if begins != _ZIP:
-        raise FileError(f"{location.name} is no .xlsx file: say with --from what it is")
+        raise FileError(f"{location.name} is not a .xlsx file: pass its format with --from")
     stream.seek(0)
     return require("python_calamine", ".xlsx").CalamineWorkbook.from_filelike(stream)
 

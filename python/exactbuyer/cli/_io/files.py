@@ -108,7 +108,7 @@ def _opened(location: Location) -> IO[bytes]:
             begins = stream.read(_MARK_BYTES)
         if begins and packing_of(begins) != location.packing:
             format_name = {"gz": "gzip", "zst": "zstd"}[location.packing]
-            raise FileError(f"{location.name} is no {format_name} file: say with --from what it is")
+            raise FileError(f"{location.name} is not a {format_name} file: pass its format with --from")
     if location.packing == "zst":
         pyarrow: Any = require("pyarrow", "zstd")
         source = pyarrow.PythonFile(_standard_input()) if location.is_standard else location.path
@@ -205,7 +205,7 @@ def _no_suffix_message(path: str, option: str) -> str:
     if is_input and path.lower().endswith(".json"):
         return f"{path} has one object a line? Say --from jsonl. It is an array? {in_lines(path)}"
     what = "a stream has no suffix" if path == STANDARD else f"the suffix of {path} tells no kind of file"
-    return f"{what}: say {option}, one of {', '.join(KINDS)}"
+    return f"{what}: pass {option}, one of {', '.join(KINDS)}"
 
 
 def in_lines(path: str) -> str:

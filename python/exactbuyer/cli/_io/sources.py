@@ -241,12 +241,12 @@ def _check_beginning(location: Location, block: bytes) -> None:
     what = None
     packing = packing_of(block)
     if packing:
-        twice = "twice: unpack it once" if location.packing else f"say --from {location.kind}.{packing}"
+        twice = "twice: unpack it once" if location.packing else f"pass --from {location.kind}.{packing}"
         what = f"is compressed{' ' if location.packing else ': '}{twice}"
     elif block.startswith(b"PK\x03\x04"):
-        what = "is a ZIP archive, or a spreadsheet: unpack it, or say --from xlsx"
+        what = "is a ZIP archive, or a spreadsheet: unpack it, or pass --from xlsx"
     elif block.startswith(b"PAR1"):
-        what = "is Parquet: say --from parquet"
+        what = "is Parquet: pass --from parquet"
     elif _is_utf_16(block):
         what = "is UTF-16: convert it first, as with iconv -f utf-16 -t utf-8, or save it as CSV UTF-8"
     elif location.kind == "jsonl" and block.lstrip().startswith(b"["):

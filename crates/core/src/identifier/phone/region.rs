@@ -1,6 +1,8 @@
 //! The region of phone numbers that are written without a country code. Knows nothing of numbers.
 
 use crate::error::{Error, ErrorKind};
+use crate::message;
+use crate::message::Setting;
 
 use super::countries::COUNTRIES;
 use super::plans;
@@ -33,17 +35,19 @@ impl Region {
         if let Some(region) = Self::from_letters(name) {
             return Ok(region);
         }
-        let advice = match meant(name) {
-            Some(region) => format!("did you mean \"{}\"?", region.as_str()),
-            None => {
-                "it must be a two-letter country code such as \"US\" or \"DE\", or \"+\" if every number \
-                     begins with its country code"
-                    .to_owned()
-            }
-        };
+        let meant = meant(name).map(|region| format!(" (did you mean \"{}\"?)", region.as_str()));
         // A longer text may be anything, such as a person's name that was passed in the wrong place.
-        let shown = if name.chars().count() <= 2 { format!(" {name:?}") } else { String::new() };
-        Err(Error::new(ErrorKind::Config, format!("default_region{shown} is not a country code: {advice}")))
+        let shown = if name.chars().count() <= 2 { format!("; got {name:?}") } else { String::new() };
+        Err(Error::new(
+            ErrorKind::Config,
+            message!(
+                "{} must be a two-letter country code such as \"US\" or \"DE\", or \"+\" if every number \
+                 begins with its country code{}{}",
+                Setting::DefaultRegion,
+                shown,
+                meant.unwrap_or_default()
+            ),
+        ))
     }
 
     /// The region of a country as tables name it: by two or three letters of ISO 3166, by a locale
@@ -156,8 +160,8 @@ mod tests {
         ] {
             let error = Region::new(name).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Config);
-            assert!(error.message().contains(meant), "{name}: {error}");
-            assert!(error.message().starts_with("default_region "), "{error}");
+            assert!(error.to_string().contains(meant), "{name}: {error}");
+            assert!(error.to_string().starts_with("default_region "), "{error}");
         }
     }
 }

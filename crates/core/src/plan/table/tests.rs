@@ -138,7 +138,7 @@ fn closed_means_that_nothing_more_is_queued() {
     admit(&mut table, vec![list(&["a", "b"]), Row::One(email("c")), Row::One(email("d"))]);
     let ids = table.take(2);
     let mut out = Vec::new();
-    table.close(&"enough".into(), &mut out);
+    table.close(&Arc::new("enough".into()), &mut out);
     assert_eq!(brief(&out), [(2, Status::NotSent, 0, Source::Asked)]);
     table.settle(ids[0], Outcome::Miss, Source::Asked, &mut out);
     table.put_back(&ids[1..], &mut out);

@@ -3,6 +3,9 @@
 
 use std::fmt;
 
+use crate::message;
+use crate::message::{Message, Setting};
+
 /// Why nothing was sent. Nothing can have been charged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotSent {
@@ -81,128 +84,153 @@ impl NotSent {
     }
 }
 
-/// One phrase: what happened, and what to do.
-impl fmt::Display for NotSent {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Dns => {
-                "the host name of the service could not be resolved: check base_url and the network; if this \
-                 network needs a proxy, set HTTPS_PROXY or proxy="
+impl NotSent {
+    /// What happened, and what to do.
+    #[must_use]
+    pub fn message(self) -> Message {
+        let no_proxy = || message!("if this network needs a proxy, set HTTPS_PROXY or {}", Setting::Proxy);
+        match self {
+            Self::Dns => message!(
+                "the host name of the service could not be resolved: check {} and the network; {}",
+                Setting::BaseUrl,
+                no_proxy()
+            ),
+            Self::Refused => message!(
+                "no program listens at the address of the service (connection refused): check {}, its \
+                 port included",
+                Setting::BaseUrl
+            ),
+            Self::TimedOut => message!(
+                "the service could not be reached in time: check the network and {}; {}",
+                Setting::BaseUrl,
+                no_proxy()
+            ),
+            Self::Connect => {
+                message!(
+                    "no connection to the service could be made: check the network and {}",
+                    Setting::BaseUrl
+                )
             }
-            Self::Refused => {
-                "no program listens at the address of the service (connection refused): check base_url, its port \
-                 included"
-            }
-            Self::TimedOut => {
-                "the service could not be reached in time: check the network and base_url; if this network needs \
-                 a proxy, set HTTPS_PROXY or proxy="
-            }
-            Self::Connect => "no connection to the service could be made: check the network and base_url",
-            Self::Tls(tls) => return tls.describe(f, "service", "base_url"),
-            Self::Proxy(failure, source) => return failure.describe(f, *source),
-        })
+            Self::Tls(tls) => tls.message("service", Setting::BaseUrl.into()),
+            Self::Proxy(failure, source) => failure.message(source.message()),
+        }
     }
 }
 
 impl TlsFailure {
-    /// `peer` names the other side of the connection; `setting` says where its address is
-    /// configured.
-    fn describe(self, f: &mut fmt::Formatter<'_>, peer: &str, setting: impl fmt::Display) -> fmt::Result {
+    /// `peer` names the other side of the connection; `setting` says where its address is configured.
+    fn message(self, peer: &str, setting: Message) -> Message {
         match self {
-            Self::UnknownIssuer => write!(
-                f,
-                "the certificate of the {peer} is signed by an authority that is not trusted here: if your company \
-                 inspects TLS connections, save its root certificate as a PEM file, and name that file in ca_bundle= \
-                 or in the environment variable SSL_CERT_FILE"
+            Self::UnknownIssuer => message!(
+                "the certificate of the {} is signed by an authority that is not trusted here: if your \
+                 company inspects TLS connections, save its root certificate as a PEM file, and name \
+                 that file in {} or in the environment variable SSL_CERT_FILE",
+                &peer,
+                Setting::CaBundle
             ),
-            Self::WrongName => write!(
-                f,
-                "the certificate of the {peer} is for another host name: check {setting}, and whether something on \
-                 the network, such as a login page, answers in its place"
+            Self::WrongName => message!(
+                "the certificate of the {} is for another host name: check {}, and whether something on \
+                 the network, such as a login page, answers in its place",
+                &peer,
+                setting
             ),
-            Self::Expired => write!(
-                f,
-                "the certificate of the {peer} has expired: check the clock of this machine; if it is right, whoever \
-                 runs the {peer} has to renew the certificate"
+            Self::Expired => message!(
+                "the certificate of the {} has expired: check the clock of this machine; if it is right, \
+                 whoever runs the {} has to renew the certificate",
+                &peer,
+                &peer
             ),
             Self::NotYetValid => {
-                write!(f, "the certificate of the {peer} is not valid yet: check the clock of this machine")
+                message!("the certificate of the {} is not valid yet: check the clock of this machine", &peer)
             }
-            Self::Certificate => write!(
-                f,
-                "the certificate of the {peer} cannot be accepted (it may be signed by itself, revoked or damaged): \
-                 check {setting}, and whether something on the network answers in its place"
+            Self::Certificate => message!(
+                "the certificate of the {} cannot be accepted (it may be signed by itself, revoked or \
+                 damaged): check {}, and whether something on the network answers in its place",
+                &peer,
+                setting
             ),
-            Self::NotTls => write!(
-                f,
-                "the {peer} does not speak TLS on this port (it may speak plain HTTP): check {setting}, its port \
-                 included"
+            Self::NotTls => message!(
+                "the {} does not speak TLS on this port (it may speak plain HTTP): check {}, its port \
+                 included",
+                &peer,
+                setting
             ),
-            Self::Closed => write!(
-                f,
-                "the connection to the {peer} was closed during the TLS handshake: check {setting}, its port \
-                 included, and whether a firewall blocks the connection"
+            Self::Closed => message!(
+                "the connection to the {} was closed during the TLS handshake: check {}, its port \
+                 included, and whether a firewall blocks the connection",
+                &peer,
+                setting
             ),
-            Self::Refused => write!(
-                f,
-                "the {peer} refused the TLS handshake, or has no TLS version (1.2 or 1.3) in common with this client: \
-                 check {setting}"
+            Self::Refused => message!(
+                "the {} refused the TLS handshake, or has no TLS version (1.2 or 1.3) in common with \
+                 this client: check {}",
+                &peer,
+                setting
             ),
         }
     }
 }
 
 impl ProxyFailure {
-    fn describe(self, f: &mut fmt::Formatter<'_>, source: ProxySource) -> fmt::Result {
+    /// `source` says where the proxy is configured.
+    fn message(self, source: Message) -> Message {
         match self {
-            Self::Dns => write!(
-                f,
-                "the host name of the proxy could not be resolved: check the proxy in {source}, and the network"
+            Self::Dns => message!(
+                "the host name of the proxy could not be resolved: check the proxy in {}, and the network",
+                source
             ),
-            Self::Refused => write!(
-                f,
-                "no program listens at the address of the proxy (connection refused): check the proxy in {source}, \
-                 its port included"
+            Self::Refused => message!(
+                "no program listens at the address of the proxy (connection refused): check the proxy in \
+                 {}, its port included",
+                source
             ),
-            Self::TimedOut => write!(
-                f,
-                "there was no connection through the proxy in time: check the proxy in {source}, and the network"
+            Self::TimedOut => message!(
+                "there was no connection through the proxy in time: check the proxy in {}, and the \
+                 network",
+                source
             ),
-            Self::Connect => write!(
-                f,
-                "the connection to the proxy failed: check the proxy in {source}, its scheme and port included"
+            Self::Connect => message!(
+                "the connection to the proxy failed: check the proxy in {}, its scheme and port included",
+                source
             ),
-            Self::Tls(TlsFailure::NotTls) => write!(
-                f,
-                "the proxy does not speak TLS on this port: write http:// instead of https:// before the proxy in \
-                 {source}"
+            Self::Tls(TlsFailure::NotTls) => message!(
+                "the proxy does not speak TLS on this port: write http:// instead of https:// before the \
+                 proxy in {}",
+                source
             ),
-            Self::Tls(tls) => tls.describe(f, "proxy", format_args!("the proxy in {source}")),
-            Self::LoginMissing => write!(
-                f,
-                "the proxy asks for a user name and a password (407), and none are set: put them into {source}, as \
-                 in http://user:password@proxy.example:3128"
+            Self::Tls(tls) => tls.message("proxy", message!("the proxy in {}", source)),
+            Self::LoginMissing => message!(
+                "the proxy asks for a user name and a password (407), and none are set: put them into \
+                 {}, as in http://user:password@proxy.example:3128",
+                source
             ),
-            Self::LoginWrong => write!(
-                f,
-                "the proxy refused the user name and the password (407): correct them in {source}; characters such \
-                 as @ : / % are written percent-encoded there (@ is %40)"
+            Self::LoginWrong => message!(
+                "the proxy refused the user name and the password (407): correct them in {}; characters \
+                 such as @ : / % are written percent-encoded there (@ is %40)",
+                source
             ),
-            Self::Denied => write!(
-                f,
-                "the proxy did not open a connection to the service: check base_url, and ask whoever runs the proxy \
-                 in {source} to allow it"
+            Self::Denied => message!(
+                "the proxy did not open a connection to the service: check {}, and ask whoever runs the \
+                 proxy in {} to allow it",
+                Setting::BaseUrl,
+                source
             ),
         }
     }
 }
 
-impl fmt::Display for ProxySource {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl ProxySource {
+    fn message(self) -> Message {
         match self {
-            Self::Setting => f.write_str("proxy="),
-            Self::Variable(name) => write!(f, "the environment variable {name}"),
-            Self::System => f.write_str("the system's settings, or set proxy="),
+            Self::Setting => Setting::Proxy.into(),
+            Self::Variable(name) => message!("the environment variable {}", name),
+            Self::System => message!("the system's settings, or set {}", Setting::Proxy),
         }
+    }
+}
+
+impl fmt::Display for NotSent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.message().fmt(f)
     }
 }

@@ -8,6 +8,8 @@ use bytes::Bytes;
 use hashbrown::{HashMap, HashSet};
 use rusqlite::{Connection, OptionalExtension};
 
+use exactbuyer_core::message;
+use exactbuyer_core::message::{Advice, Message};
 use exactbuyer_core::store::{Availability, Outcome, Seen};
 
 use super::super::clock::{now_ms, utc};
@@ -307,14 +309,14 @@ pub(super) fn with_bodies(
     Ok(availability)
 }
 
-fn dropped(at_ms: i64) -> Arc<str> {
-    format!(
-        "in doubt since {}, and left alone since: store.allow(identifier) lets it be asked again",
-        utc(at_ms)
+fn dropped(at_ms: i64) -> Message {
+    message!(
+        "in doubt since {}, and left alone since: {} lets it be asked for again",
+        &utc(at_ms),
+        Advice::Allow
     )
-    .into()
 }
 
-fn purged(at_ms: i64) -> Arc<str> {
-    format!("purged on {}: store.allow(identifier) lets it be asked again", utc(at_ms)).into()
+fn purged(at_ms: i64) -> Message {
+    message!("purged on {}: {} lets it be asked for again", &utc(at_ms), Advice::Allow)
 }

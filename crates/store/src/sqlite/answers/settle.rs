@@ -338,7 +338,7 @@ mod tests {
         store.purge(&Target::Identifier(bob.clone())).unwrap();
         give_stuck(&store);
         let refused = claim(&store, &[ana, bob.clone()]).unwrap_err();
-        assert!(refused.message().contains("nothing more is sent"));
+        assert!(refused.to_string().contains("nothing more is sent"));
         // Nothing is left to send.
         assert!(claim(&store, &[bob]).is_ok());
     }

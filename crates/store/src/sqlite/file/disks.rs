@@ -6,6 +6,9 @@ use std::fmt;
 use std::path::{Component, Path};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use exactbuyer_core::message;
+use exactbuyer_core::message::Advice;
+
 use super::super::platform::{self, DiskKind};
 use super::disk_kinds::{APPLES, COMMON, FUSE, FUSE_PLACES, LOCAL_FUSE, MARKERS, NETWORK, SYNCHRONISED};
 use super::fault::Fault;
@@ -179,13 +182,16 @@ fn judged(path: &Path, why: Option<Untrusted>) -> Result<Option<String>, Fault> 
     // An empty file is no store.
     if matches!(why, Untrusted::Synchronised(_)) && file.is_ok_and(|file| file.is_file() && file.len() > 0) {
         return Ok(Some(format!(
-            "the store {path} lies {why}: move it to a local disk while nothing uses it, and give store= its new path"
+            "the store {path} lies {why}: move it to a local disk while nothing uses it, and use its new path"
         )));
     }
-    Err(Fault::of(format!(
-        "the store {path} would lie {why}: give store= a path on a local disk (move a store that is there already, \
-         while nothing uses it), or store=None to keep nothing; `exactbuyer store merge` brings the answers of \
-         several stores together"
+    Err(Fault::of(message!(
+        "the store {} would lie {}: use a path on a local disk (move a store that is there already, \
+         while nothing uses it), or {}; `exactbuyer store merge` brings the answers of several stores \
+         together",
+        &path,
+        &why,
+        Advice::UseNoStore
     )))
 }
 

@@ -6,6 +6,7 @@ use std::{fmt, fs, io};
 use rusqlite::{ErrorCode, ffi};
 
 use exactbuyer_core::error::{Error, ErrorKind};
+use exactbuyer_core::message::Message;
 
 use super::super::platform;
 use super::paths::beside;
@@ -35,7 +36,7 @@ impl From<Error> for Fault {
 
 impl Fault {
     /// An [`ErrorKind::Store`] with this message.
-    pub(crate) fn of(message: impl Into<String>) -> Self {
+    pub(crate) fn of(message: impl Into<Message>) -> Self {
         Self::Complete(Error::new(ErrorKind::Store, message))
     }
 
@@ -128,7 +129,7 @@ impl Fault {
             ) => "it cannot be written: check the owner and mode of the file and its folder".into(),
             (Some(ErrorCode::CannotOpen), None) => return Self::unopened(path).into_error(path),
             (Some(ErrorCode::NotADatabase), None) => {
-                "it is not a store of this package: give store= another path".into()
+                "it is not a store of this package: use another path".into()
             }
             (Some(ErrorCode::DatabaseCorrupt), None) => return damaged(path, "it is damaged"),
             (Some(ErrorCode::SystemIoFailure), None) => match error.sqlite_extended_error_code() {
@@ -178,7 +179,7 @@ mod tests {
     fn a_failed_system_call_decides_the_message() {
         let message = |code| {
             let error = rusqlite::Error::SqliteFailure(ffi::Error::new(code), None);
-            Fault::from(error).into_error(Path::new("/nowhere/a.db")).message().to_owned()
+            Fault::from(error).into_error(Path::new("/nowhere/a.db")).to_string()
         };
         let codes = [
             ffi::SQLITE_CANTOPEN,

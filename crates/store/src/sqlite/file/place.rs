@@ -79,7 +79,7 @@ pub(crate) fn without_links(path: &Path) -> Result<PathBuf, Fault> {
         let Ok(to) = fs::read_link(&path) else { return Ok(path) };
         path = folder_of(&path).join(to);
     }
-    Err(Fault::of(format!("the store {} is a link to itself: give store= another path", path.display())))
+    Err(Fault::of(format!("the store {} is a link to itself: use another path", path.display())))
 }
 
 /// The canonical path of the file that is or would be here; `None` if there is no such folder.

@@ -145,7 +145,7 @@ pub(crate) fn open(connection: &Connection, service: &str, now_ms: i64) -> Resul
 /// The service whose answers a store has. Works for a store of any version.
 pub(crate) fn service(connection: &Connection) -> Result<String, Fault> {
     if versions(connection)?.0 != APPLICATION_ID {
-        return Err(Fault::of("the file is not a store of this package: give store= another path"));
+        return Err(Fault::of("the file is not a store of this package: use another path"));
     }
     Ok(connection.query_row("SELECT value FROM meta WHERE name = 'service'", [], |row| row.get(0))?)
 }
@@ -161,9 +161,7 @@ fn turn_log_on(connection: &Connection) -> Result<(), Fault> {
         match mode {
             Ok(mode) if mode.eq_ignore_ascii_case("wal") => return Ok(()),
             Ok(_) => {
-                return Err(Fault::of(
-                    "the store's disk has no shared memory: give store= a path on a local disk",
-                ));
+                return Err(Fault::of("the store's disk has no shared memory: use a path on a local disk"));
             }
             Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) && now_ms() < until => {
                 connection.execute_batch("BEGIN IMMEDIATE; COMMIT")?;
@@ -185,7 +183,7 @@ pub(crate) fn check(connection: &Connection) -> Result<(), Fault> {
 
 fn check_versions((application, version): (i64, i64)) -> Result<(), Fault> {
     if application != APPLICATION_ID {
-        return Err(Fault::of("the file is not a store of this package: give store= another path"));
+        return Err(Fault::of("the file is not a store of this package: use another path"));
     }
     match version.cmp(&SCHEMA_VERSION) {
         std::cmp::Ordering::Equal => Ok(()),
@@ -193,14 +191,14 @@ fn check_versions((application, version): (i64, i64)) -> Result<(), Fault> {
         // No release has written such tables, so there is nothing to migrate them.
         std::cmp::Ordering::Less => Err(Fault::of(
             "the store was written by a development version of this package and cannot be migrated: use that version, or \
-             give store= another path",
+             use another path",
         )),
     }
 }
 
 pub(crate) fn newer() -> Fault {
     Fault::of(
-        "the store was written by a newer version of this package: install that version, or give store= another path",
+        "the store was written by a newer version of this package: install that version, or use another path",
     )
 }
 

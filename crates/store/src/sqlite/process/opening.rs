@@ -153,7 +153,7 @@ pub(super) fn check_service(stored: &str, asked: &str) -> Result<(), Error> {
     }
     Err(Error::new(
         ErrorKind::Config,
-        format!("the store belongs to another service ({stored}, not {asked}): give store= another path"),
+        format!("the store belongs to another service ({stored}, not {asked}): use another path"),
     ))
 }
 

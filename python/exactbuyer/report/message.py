@@ -1,0 +1,86 @@
+"""The text of an error, a warning or a reason, in parts, so that each audience reads its own words.
+
+A part that is a `Term` names a setting or what to do next: the Python API shows the words below, the command
+line its own (`exactbuyer.cli._words`). All other parts, such as the name of a column, are shown as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from exactbuyer.exceptions import ConfigError
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+PYTHON: Mapping[str, str] = {
+    "allow": "store.allow(…)",
+    "ask_again": "ask again for the rows that are not_sent",
+    "ask_without_store_only": "ask again without store_only",
+    "force": "pass force=True to replace it",
+    "keep_answers": "Leave out store, or set it to a path",
+    "no_limit": "or None for no limit",
+    "no_store": "store=None",
+    "or_arrow_type": ", or pass a type of Arrow",
+    "plan_problems": " (plan.problems)",
+    "price_example": "credit_price=(0.05, 'EUR')",
+    "resolve_doubts": 'enricher.resolve_unknown("resend") or ("drop")',
+    "seconds": "a timedelta or a number of seconds",
+    "see_reasons": "see results.problems",
+    "separate_values": "give them as a list, in order of preference",
+    "separators": "a text such as ';', several, as in [';', ','], or a mapping from columns to separators",
+    "unknown_and_resolve": "store.unknown(); then resolve_unknown('resend') or ('drop')",
+    "use_no_store": "pass store=None to keep nothing",
+    "use_store": "make the enricher with store set to a path",
+}
+"""What a user of the Python API does. A setting is called by its name."""
+
+TABLE: Mapping[str, str] = {**PYTHON, "separate_values": "pass their separator, as in split=';'"}
+"""The same where a row is a cell of a table."""
+
+
+class Term(str):
+    """The name of a setting, or of something to do, for which each audience has its own words."""
+
+    __slots__ = ()
+
+
+class Message(str):
+    """A text that can be said again in the words of another audience.
+
+    Args:
+        *parts: Texts, terms and other messages, one behind the other.
+        words: The words for terms; a term that has none is shown by its name.
+    """
+
+    __slots__ = ("parts",)
+    parts: tuple[str, ...]
+
+    def __new__(cls, *parts: str, words: Mapping[str, str] = PYTHON) -> Self:
+        """Joins the parts."""
+        flat: list[str] = []
+        for part in parts:
+            flat += part.parts if isinstance(part, Message) else (part,)
+        text = "".join(words.get(part, part) if isinstance(part, Term) else part for part in flat)
+        message = super().__new__(cls, text)
+        message.parts = tuple(flat)
+        return message
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Message, self.parts
+
+
+def said(text: str, words: Mapping[str, str]) -> str:
+    """A text in the words of this audience; a plain text is the same for all."""
+    return Message(text, words=words) if isinstance(text, Message) else text
+
+
+def about(name: str, *parts: str) -> Message:
+    """A message that begins with the name of a setting or an argument."""
+    return Message(Term(name), " ", *parts)
+
+
+def wrong(name: str, *parts: str) -> ConfigError:
+    """The error about a setting or an argument."""
+    return ConfigError(about(name, *parts))
