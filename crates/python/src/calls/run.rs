@@ -27,7 +27,7 @@ use crate::input::rows::Rows;
 use crate::objects::{promote, without_collector};
 use crate::runtime::{Background, OfProcess, lock};
 use crate::tables::table::Table;
-use exactbuyer_core::results::{RowOutcome};
+use exactbuyer_core::results::RowOutcome;
 
 /// The longest wait: short enough for every clock's arithmetic.
 const LONGEST_WAIT: Duration = Duration::from_hours(24);

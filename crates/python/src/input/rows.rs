@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::source;
 use crate::convert::{OrRaise, Serialized};
+use crate::errors;
 use crate::input::entry::Reader;
 use crate::input::row::RowReader;
 use crate::runtime::lock;
