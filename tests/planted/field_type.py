@@ -104,8 +104,9 @@ class Planted(Tree):
                 sys.exit(f"it does not compile:\n{message['rendered']}")
             spans = [span for child in message["children"] for span in child["spans"]]
             for span in spans:
-                if span["suggested_replacement"]:
-                    arms.setdefault(span["file_name"], {})[span["byte_start"]] = span["suggested_replacement"]
+                # The compiler names the type by a path that may not be in scope.
+                if text := re.sub(r"(?:\w+::)+(?=FieldType::)", "", span["suggested_replacement"] or ""):
+                    arms.setdefault(span["file_name"], {})[span["byte_start"]] = text
         if checked.returncode != 0 and not arms:
             sys.exit(f"it does not compile:\n{checked.stderr}")
         return arms
