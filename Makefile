@@ -176,6 +176,8 @@ torture: installed
 	CLI_ROWS=$${CLI_ROWS:-2000000} $(CHECK)/bin/python -m pytest tests/python/test_cli_memory.py
 	$(call say,bugs planted in the engine and in the store)
 	$(PYTHON) tests/planted/plant.py
+	$(call say,a field type planted in the list)
+	$(CHECK)/bin/python tests/planted/field_type.py
 
 clean:
 	cargo clean

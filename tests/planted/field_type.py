@@ -33,7 +33,7 @@ NAMED_BY_THE_COMPILER = {
 }
 NAMED_BY_A_TEST = {
     "the_corpus_holds": "inference, and the examples of the contract",
-    "service::align::tests::a_spelling_of_the_vendors_own_is_recognised": "the alignment, by way of the reader",
+    "service::align::tests::a_spelling_of_the_vendors_own_is_recognised": "the alignment, by the reader",
     "identifier::tests::the_documentation_has_every_field_type": "the documentation",
     "field_types::tests::spellings_of_one_identifier_meet": "the sandbox's spellings",
     "test_the_literals_are_the_lists_of_the_core": "the Literal of Python",
@@ -104,8 +104,9 @@ class Planted(Tree):
                 sys.exit(f"it does not compile:\n{message['rendered']}")
             spans = [span for child in message["children"] for span in child["spans"]]
             for span in spans:
-                if span["suggested_replacement"]:
-                    arms.setdefault(span["file_name"], {})[span["byte_start"]] = span["suggested_replacement"]
+                # The compiler names the type by a path that may not be in scope.
+                if text := re.sub(r"(?:\w+::)+(?=FieldType::)", "", span["suggested_replacement"] or ""):
+                    arms.setdefault(span["file_name"], {})[span["byte_start"]] = text
         if checked.returncode != 0 and not arms:
             sys.exit(f"it does not compile:\n{checked.stderr}")
         return arms
@@ -166,9 +167,7 @@ def main() -> int:
     wrong += [
         f"{path} is named, and not listed here" for path in sorted(compiler - NAMED_BY_THE_COMPILER.keys())
     ]
-    print(
-        f"\n{len(compiler)} files named by the compiler, {len(passed)} tests, {len(wrong)} not as written down"
-    )
+    print(f"\n{len(compiler)} files named, {len(passed)} tests, {len(wrong)} places not as written down")
     print(*wrong, sep="\n")
     return 1 if wrong else 0
 

@@ -21,6 +21,7 @@ from exactbuyer.sandbox import Fault
 from exactbuyer.settings import DEFINITIONS, Body, OnUnknown, Per, Settings, checked
 from exactbuyer.settings._secret import Hidden
 
+LISTS = _core._lists()  # pyright: ignore[reportPrivateUsage]
 LITERALS = {
     "FieldType": FieldType,
     "RequiredField": RequiredField,
@@ -46,13 +47,12 @@ def usual() -> Settings:
 
 
 def test_the_literals_are_the_lists_of_the_core() -> None:
-    lists = _core._lists()  # pyright: ignore[reportPrivateUsage]
     assert {name: sorted(get_args(kind)) for name, kind in LITERALS.items()} == {
-        name: sorted(names) for name, names in lists.items()
+        name: sorted(names) for name, names in LISTS.items()
     }
 
 
-@pytest.mark.parametrize("name", sorted(get_args(FieldType)))
+@pytest.mark.parametrize("name", LISTS["FieldType"])
 def test_messages_name_every_field_type(name: str) -> None:
     wrong: list[Callable[[], object]] = [
         lambda: Rows([("e-mail", "a")]),

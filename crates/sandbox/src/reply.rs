@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use flate2::write::{DeflateEncoder, GzEncoder};
 use flate2::{Compression, Crc};
+use hyper::StatusCode;
 
 use super::fault::{BadLuck, Fault};
 use super::people::write_text;
@@ -119,20 +120,13 @@ impl Reply {
 /// The text that explains a status.
 fn reason(status: u16) -> &'static str {
     match status {
-        400 => "Bad Request",
         401 => "API key is invalid",
         403 => "Insufficient credits",
         404 => "No resource found",
-        408 => "Request Timeout",
-        409 => "Conflict",
-        413 => "Payload Too Large",
-        422 => "Unprocessable Entity",
-        429 => "Too Many Requests",
         500 => "Something went wrong",
-        502 => "Bad Gateway",
-        503 => "Service Unavailable",
-        504 => "Gateway Time-out",
-        _ => "",
+        _ => {
+            StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason()).unwrap_or_default()
+        }
     }
 }
 

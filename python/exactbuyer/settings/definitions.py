@@ -62,9 +62,13 @@ def _setting(
     return field(metadata={"definition": Definition(checked, option, core_name)})
 
 
-def _value(check: Callable[[Any], Any], core_name: str = "{}") -> Any:
+def _value(check: Callable[[Any], Any], option: Option | None = None, core_name: str = "{}") -> Any:
     """A setting whose check needs only its value."""
-    return _setting(lambda given, name: check(given[name]), core_name=core_name)
+
+    def checked(given: Mapping[str, Any], name: str) -> Any:
+        return check(given[name])
+
+    return _setting(checked, option=option, core_name=core_name)
 
 
 def _whole(least: int, most: int, why: str, text: str) -> Any:
@@ -82,17 +86,25 @@ def _one_of(values: Any, text: str | None = None, core_name: str = "{}") -> Any:
     return _setting(checks.one_of, allowed, option=option, core_name=core_name)
 
 
+def _store(given: Mapping[str, Any], name: str) -> str | None:
+    return checks.store_path(given[name], checks.base_url(given["base_url"]))
+
+
+def _max_credits(value: object) -> int | Budget | None:
+    return value if isinstance(value, Budget) else checks.check_max_credits(value)
+
+
+def _proxy(value: object) -> str | ProxyUrl | None:
+    return checks.proxy(ProxyUrl.of(value))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Settings:
     """The settings of an enricher, checked. Durations are in seconds."""
 
     required_fields: tuple[RequiredField, ...] = _value(check_required_fields)
-    store: str | None = _setting(
-        lambda given, name: checks.store_path(given[name], checks.base_url(given["base_url"])), core_name=""
-    )
-    max_credits: int | Budget | None = _value(
-        lambda value: value if isinstance(value, Budget) else checks.check_max_credits(value), core_name=""
-    )
+    store: str | None = _setting(_store, core_name="")
+    max_credits: int | Budget | None = _value(_max_credits, core_name="")
     max_in_doubt: int = _whole(
         1,
         100_000_000,
@@ -141,10 +153,8 @@ class Settings:
     na_values: tuple[str, ...] = _value(checks.na_values, core_name="")
     body: Body = _one_of(Body, "How requests are encoded: form, as in the samples.")
     base_url: str = _value(checks.base_url)
-    proxy: str | ProxyUrl | None = _setting(
-        lambda given, name: checks.proxy(ProxyUrl.of(given[name])),
-        option=Option("A proxy, if not HTTPS_PROXY's.", str, "URL"),
-        core_name="",
+    proxy: str | ProxyUrl | None = _value(
+        _proxy, option=Option("A proxy, if not HTTPS_PROXY's.", str, "URL"), core_name=""
     )
     ca_bundle: str | None = _setting(
         checks.path,
