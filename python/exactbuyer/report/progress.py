@@ -175,7 +175,7 @@ class Watch:
 
     def _progress(self, counts: Mapping[str, Any], now: float) -> Progress:
         elapsed_s = now - self._began
-        known = {**counts, "rows": self._total, "elapsed_s": elapsed_s}
+        known: dict[str, Any] = {**counts, "rows": self._total, "elapsed_s": elapsed_s}
         done, left_s = known.get("done", 0), known.get("left_s")
         unread = 0 if self._total is None else self._total - counts.get("rows", self._total)
         if unread > 0 and done > 0:
