@@ -312,7 +312,7 @@ def test_a_plan_counts_what_would_be_asked() -> None:
         "to_send": (2, 3),
         "requests": (2, 3),
         "max_credits": 2,
-        "suspects": [],
+        "suspects": (),
         "lately": None,
         "room": None,
     }
@@ -320,7 +320,7 @@ def test_a_plan_counts_what_would_be_asked() -> None:
 
 def test_a_placeholder_is_suspected() -> None:
     rows = Rows([None, *[PHONE] * 30, EMAIL], first_row=1_000)
-    assert rows.plan({})["suspects"] == [(1_001, "phone", 30)]
+    assert rows.plan({})["suspects"] == ({"row": 1_001, "field_type": "phone", "rows": 30},)
 
 
 @pytest.mark.parametrize(

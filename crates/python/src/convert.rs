@@ -6,7 +6,7 @@ use arrow_schema::ArrowError;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
-use pythonize::{PythonizeTypes, PythonizeUnnamedMappingAdapter, pythonize_custom};
+use pythonize::{PythonizeError, PythonizeTypes, PythonizeUnnamedMappingAdapter, pythonize_custom};
 use serde::Serialize;
 
 use crate::errors;
@@ -47,6 +47,13 @@ impl Raise for Error {
 }
 
 impl Raise for Broken {
+    fn exception(&self, _: Python<'_>) -> PyErr {
+        PyValueError::new_err(self.to_string())
+    }
+}
+
+impl Raise for PythonizeError {
+    /// A value that serde cannot read. Python has checked values before, so this is for callers of the module itself.
     fn exception(&self, _: Python<'_>) -> PyErr {
         PyValueError::new_err(self.to_string())
     }

@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use pythonize::depythonize;
 
-use crate::convert::Serialized;
+use crate::convert::{OrRaise, Serialized};
 use crate::errors;
 use crate::runtime::lock;
 use exactbuyer_sandbox::{BadLuck, Fault, Ledger, Options, Request, Sandbox};
@@ -49,7 +49,7 @@ impl PySandbox {
 impl PySandbox {
     #[new]
     fn new(py: Python<'_>, options: &Bound<'_, PyDict>) -> PyResult<Self> {
-        let options: Options = depythonize(options)?;
+        let options: Options = depythonize(options).or_raise(py)?;
         let sandbox = py.detach(|| Sandbox::start(options)).map_err(|error| match error.kind() {
             ErrorKind::WouldBlock => errors::exception(py, &errors::no_thread(&error)),
             _ => error.into(),

@@ -69,7 +69,7 @@ impl Default for Network {
 /// itself, because it may be a `Secret`.
 pub(super) fn read(settings: &Bound<'_, PyAny>, proxy: Option<&Bound<'_, PyAny>>) -> PyResult<Settings> {
     let py = settings.py();
-    let mut settings: Settings = depythonize(settings)?;
+    let mut settings: Settings = depythonize(settings).or_raise(py)?;
     if let Some(name) = settings.unknown.keys().next() {
         return Err(PyValueError::new_err(format!("there is no setting {name}")));
     }

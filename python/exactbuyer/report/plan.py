@@ -109,9 +109,10 @@ class Plan:
         most = min(
             [counts["max_credits"], *(ceiling for ceiling in (left, max_credits) if ceiling is not None)]
         )
-        suspects = tuple(Suspect(**suspect) for suspect in counts["suspects"])
+        counts["suspects"] = tuple(Suspect(**suspect) for suspect in counts["suspects"])
+        counts["max_credits"] = most
         return cls(
-            **counts | {"max_credits": most, "suspects": suspects},
+            **counts,
             ceiling=None if budget is None else budget.credits,
             ceiling_left=left,
             expected_credits=_expected(lately, counts["to_send"], most),

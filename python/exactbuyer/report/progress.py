@@ -174,9 +174,8 @@ class Watch:
         return isinstance(display, _Function) or (isinstance(display, _Bar) and display.drawn)
 
     def _progress(self, counts: Mapping[str, Any], now: float) -> Progress:
-        names = Progress.__dataclass_fields__.keys() & counts.keys() - {"rows"}
-        known: dict[str, Any] = {name: counts[name] for name in names}
         elapsed_s = now - self._began
+        known: dict[str, Any] = {**counts, "rows": self._total, "elapsed_s": elapsed_s}
         done, left_s = known.get("done", 0), known.get("left_s")
         unread = 0 if self._total is None else self._total - counts.get("rows", self._total)
         if unread > 0 and done > 0:
@@ -184,7 +183,7 @@ class Watch:
             # and no faster than their requests may go out.
             as_before_s = elapsed_s * (unread + counts["rows"] - done) / done
             known["left_s"] = max(left_s or 0.0, as_before_s, self._paced_s(counts, unread))
-        return Progress(**known, rows=self._total, elapsed_s=elapsed_s)
+        return Progress(**known)
 
     def _paced_s(self, counts: Mapping[str, Any], unread: int) -> float:
         """How long the requests that are left take at best, once there are more than may go out at once."""

@@ -392,4 +392,4 @@ def _answers(found: Iterable[Mapping[str, Any]]) -> list[Answer]:
 
 
 def _purged(counts: Mapping[str, Any]) -> Purged:
-    return Purged(**{**counts, "leftovers": list(counts["leftovers"])})
+    return Purged(**dict(counts, leftovers=list(counts["leftovers"])))
