@@ -25,14 +25,14 @@ from exactbuyer.report.message import PYTHON, TABLE, Message, Term, about
 SOURCES = Path(__file__).parents[2] / "python" / "exactbuyer"
 
 # Of calls of the Python API alone: no message of the command line names them.
-_PYTHON_ONLY = {"on_error", "name"}
+_PYTHON_ONLY = {"on_error"}
 
 
 def terms() -> set[str]:
     """Every setting and advice that a message of the package names."""
     sources = [path.read_text() for path in sorted(SOURCES.rglob("*.py"))]
     assert len(sources) > 50
-    named = {name for source in sources for name in re.findall(r'\b(?:Term|about)\(\s*"(\w+)"', source)}
+    named = {name for source in sources for name in re.findall(r'\b(?:Term|about|wrong)\(\s*"(\w+)"', source)}
     assert {"max_credits", "price_example", "by"} <= named
     return named | set(message_terms()) | set(PYTHON)
 

@@ -89,8 +89,8 @@ def trouble(store: Path, **settings: Any) -> str:
 @pytest.mark.parametrize(
     ("login", "words"),
     [
-        ("", "asks for a user name and a password (407), and none are set: put them into proxy="),
-        (f"me:{PASSWORD}@", "refused the user name and the password (407): correct them in proxy="),
+        ("", "asks for a user name and a password (407), and none are set: put them into proxy,"),
+        (f"me:{PASSWORD}@", "refused the user name and the password (407): correct them in proxy;"),
     ],
 )
 def test_a_407_ends_the_run_at_once(

@@ -193,8 +193,8 @@ def test_two_rows_that_share_a_text_but_not_a_region_are_never_one_lookup(
     [
         ("contry", "region names a column that the table does not have: did you mean 'country'?"),
         ("DE", "If all rows have the same region, set default_region"),
-        (["country"], "region is the name of one column"),
-        (FRAME.column("country"), "region is the name of one column"),
+        (["country"], "region must be the name of one column"),
+        (FRAME.column("country"), "region must be the name of one column"),
         ("number", "is of type Int64, which cannot hold regions"),
         ("twice", "region names a column that the table has 2 of"),
         ("eb_country", "region names 'eb_country', a column of an earlier call that this one would replace"),

@@ -75,11 +75,11 @@ def test_each_value_is_looked_up_until_one_is_found(everybody: Sandbox, kind: An
 @pytest.mark.parametrize(
     ("split", "message"),
     [
-        ([], "split is what stands between"),
-        ([";", ""], "split is what stands between"),
-        ([";", 1], "split is what stands between"),
-        (5, "split is what stands between"),
-        ({"emails": ""}, "split is what stands between"),
+        ([], "split must be what separates"),
+        ([";", ""], "split must be what separates"),
+        ([";", 1], "split must be what separates"),
+        (5, "split must be what separates"),
+        ({"emails": ""}, "split must be what separates"),
         ({"mail": ";"}, "split names a column that by does not name: its keys are out of 'emails'"),
         ({"emails": ["\ud800"]}, "split holds half a character"),
     ],

@@ -207,7 +207,7 @@ def test_store_only_needs_neither_key_nor_network(
 def test_store_only_and_a_store_belong_together(sandbox: Sandbox, path: Path) -> None:
     with BulkEnricher(KEY, base_url=sandbox.url) as people:
         for call in (people.enrich, people.plan):
-            with pytest.raises(ConfigError, match="store_only=True needs a store"):
+            with pytest.raises(ConfigError, match="store_only needs a store"):
                 call(PEOPLE, store_only=True)
         with pytest.raises(ConfigError, match="nothing to resolve"):
             people.resolve_unknown("drop")

@@ -273,7 +273,7 @@ def test_an_export_has_every_answer(path: Path, tmp_path: Path, ending: str) -> 
 
 def test_an_export_that_fails_leaves_what_was_there(path: Path, tmp_path: Path) -> None:
     with Store(path) as store:
-        with pytest.raises(ConfigError, match=r"path ends in \.jsonl, .*not 'people\.csv'"):
+        with pytest.raises(ConfigError, match=r"path must end in \.jsonl, .*got 'people\.csv'"):
             store.export(tmp_path / "people.csv")
         with pytest.raises(OSError):
             store.export(tmp_path / "nowhere" / "people.jsonl")
@@ -331,7 +331,7 @@ def test_a_budget_is_checked() -> None:
         5, "month", tz="Asia/Tokyo"
     )
     for wrong, said in [
-        ({"credits": -1}, "whole number from 0"),
+        ({"credits": -1}, "whole number of credits from 0"),
         ({"credits": True}, "whole number"),
         ({"credits": 1, "per": "week"}, "'run', 'day', 'month' or 'store'; got a text of 4 characters"),
         ({"credits": 1, "tz": "Atlantis"}, "time zone"),

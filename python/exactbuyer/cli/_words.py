@@ -27,8 +27,6 @@ WORDS: Mapping[str, str] = {
     **{name: f"--{name.replace('_', '-')}" for name in _NAMED_ALIKE},
     "api_key": "--key-file",
     "columns": "--column",
-    "connect_timeout": "the time limit for connecting",
-    "copies": "copies",
     "field_type": "--type",
     "invoiced": "INVOICED",
     "na_values": "--na-value",
