@@ -371,8 +371,7 @@ class Run:
         """Row, status and reason of each row handed out that is open, invalid or rejected, by row."""
 
     def troubles(self) -> list[tuple[str, str, int | None, bool]]:
-        """Class name, message and HTTP status of each error of the run, and whether a setting has to change. The
-        worst is first."""
+        """Class, message and HTTP status of each error, and whether a setting has to change, worst first."""
 
     def progress(self) -> dict[str, Any]:
         """The progress, under the names of `exactbuyer.Progress`."""

@@ -6,20 +6,7 @@ invariant is the beginning of what the failing assertion says.
 
 from __future__ import annotations
 
-from bug import (
-    INTAKE,
-    LANDED,
-    LIMITS,
-    LOOKUPS,
-    MEMORY,
-    NEXT,
-    RETRIES,
-    SCHEDULER,
-    SHARED,
-    SHELL,
-    TABLE,
-    Bug,
-)
+from bug import INTAKE, LANDED, LIMITS, LOOKUPS, MEMORY, NEXT, RETRIES, SCHEDULER, SHARED, SHELL, TABLE, Bug
 from money_bugs import MONEY_BUGS
 
 BUGS = (

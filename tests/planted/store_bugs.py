@@ -229,7 +229,8 @@ STORE_TEST_BUGS = (
         "a resend that was lost leaves the doubt before it open",
         "resent::what_a_run_resends_by_itself_is_in_doubt_once_and_counted_twice",
         WRITER_STATE,
-        "            index::replace_doubts(connection, &self.shared.field_sets, (request, required), replaced)?;\n",
+        "            index::replace_doubts("
+        "connection, &self.shared.field_sets, (request, required), replaced)?;\n",
         "            let _ = replaced;\n",
     ),
     Bug(
@@ -364,6 +365,7 @@ STORE_TEST_BUGS = (
         "unsettled::however_many_answers_wait_for_a_lock_all_of_them_are_stored",
         WRITER,
         "            self.unsettled.push(work);\n",
-        "            if self.unsettled.len() < 64 {\n                self.unsettled.push(work);\n            }\n",
+        "            if self.unsettled.len() < 64 {\n"
+        "                self.unsettled.push(work);\n            }\n",
     ),
 )

@@ -1,10 +1,10 @@
 """Checks of the source that no tool makes: `python tests/walls/walls.py [ROOT]`.
 
-Cargo keeps the walls between the crates, clippy's `disallowed-*` those of the pure crates, import-linter and ruff those
-of the Python package. This script checks the rest. It needs Python only.
+Cargo keeps the walls between the crates, clippy's `disallowed-*` those of the pure crates, import-linter and
+ruff those of the Python package. This script checks the rest. It needs Python only.
 
-Every guard says how many files it saw (which ones, with `-v`) and fails where it saw none; `tests/python/test_walls.py`
-plants a breach in front of each.
+Every guard says how many files it saw (which ones, with `-v`) and fails where it saw none;
+`tests/python/test_walls.py` plants a breach in front of each.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-# The rooms of `crates/core`. A room may use those before it. A file belongs to the longest name that fits it.
+# The rooms of `crates/core`. A room may use those before it. A file belongs to the longest name that fits.
 ROOMS = (
     "listed",
     "message",
@@ -41,8 +41,8 @@ ROOMS = (
     "schedule",
 )
 
-# What the service alone decides stands once, in `service/limits.rs`, with its page and date. Whole literals: a message
-# may show what an address looks like.
+# What the service alone decides stands once, in `service/limits.rs`, with its page and date. Whole
+# literals: a message may show what an address looks like.
 SERVICE_LITERALS = (
     '"https://api.exactbuyer.com"',
     '"/v1/bulk-enrich"',

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from exactbuyer.report.message import said
-
 from exactbuyer.settings import DEFINITIONS
 
 SETTINGS = (
