@@ -5,6 +5,7 @@ use std::os::unix::fs::{MetadataExt, chown, symlink};
 use std::process::Command;
 
 use exactbuyer_core::error::ErrorKind;
+use exactbuyer_core::message::Advice;
 use exactbuyer_core::results::Status;
 use exactbuyer_core::store::Claim;
 use exactbuyer_dispatch::RunOptions;
@@ -79,7 +80,7 @@ fn a_store_is_not_made_in_a_synchronised_folder_and_one_that_is_there_is_opened_
     let refused = |path: &std::path::Path| {
         let error = SqliteStore::open(path, "loopback").unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Store);
-        for words in ["synchronised (Dropbox)", "a path on a local disk", "store=None"] {
+        for words in ["synchronised (Dropbox)", "a path on a local disk", Advice::UseNoStore.name()] {
             assert!(error.to_string().contains(words), "{error}");
         }
     };

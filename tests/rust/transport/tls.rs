@@ -127,7 +127,7 @@ fn each_failure_of_tls_has_its_own_words() {
         (
             TlsFailure::UnknownIssuer,
             "authority that is not trusted",
-            "ca_bundle= or in the environment variable SSL_CERT_FILE",
+            "ca_bundle or in the environment variable SSL_CERT_FILE",
         ),
         (TlsFailure::WrongName, "for another host name", "check base_url"),
         (TlsFailure::Expired, "has expired", "check the clock"),
