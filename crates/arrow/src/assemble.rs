@@ -21,8 +21,9 @@ use crate::layout::Layout;
 /// use std::sync::Arc;
 ///
 /// use exactbuyer_arrow::{Assembler, Layout};
+/// use exactbuyer_core::message::Words;
 ///
-/// let layout = Layout::new("eb_", Vec::new(), vec!["mail".into()], false).unwrap();
+/// let layout = Layout::new("eb_", Vec::new(), vec!["mail".into()], Words::new(), false).unwrap();
 /// let mut assembler = Assembler::new(Arc::new(layout));
 /// assembler.expect(3).unwrap();
 /// assert!(assembler.next_block().is_none()); // no outcome has arrived

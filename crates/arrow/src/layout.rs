@@ -82,13 +82,14 @@ impl Layout {
     ///
     /// ```
     /// use exactbuyer_arrow::{Kind, Layout, Path, Wanted};
+    /// use exactbuyer_core::message::Words;
     ///
     /// let title = Wanted {
     ///     name: "title".into(),
     ///     path: Path::parse("employment.job.title")?,
     ///     kind: Kind::default(),
     /// };
-    /// let layout = Layout::new("eb_", vec![title], vec!["email".into()], false)?;
+    /// let layout = Layout::new("eb_", vec![title], vec!["email".into()], Words::new(), false)?;
     /// assert_eq!(layout.schema().field(5).name(), "eb_title"); // after the five fixed columns
     /// # Ok::<(), exactbuyer_core::error::Error>(())
     /// ```
