@@ -8,7 +8,8 @@
 //!
 //! ```
 //! use exactbuyer_core::identifier::{FieldType, Identifier};
-//! use exactbuyer_core::plan::{Final, Row, Table};
+//! use exactbuyer_core::outcome::Outcome;
+//! use exactbuyer_core::plan::{Row, Table};
 //! use exactbuyer_core::results::{Source, Status};
 //!
 //! let ana = || Row::One(Identifier::from_canonical(FieldType::Email, "ana@acme.example"));
@@ -18,7 +19,7 @@
 //! assert_eq!(fresh.len(), 1);
 //! table.activate(0, &mut out);
 //! let sent = table.take(1_000);
-//! table.settle(sent[0], Final::Miss, Source::Asked, &mut out);
+//! table.settle(sent[0], Outcome::Miss, Source::Asked, &mut out);
 //! assert_eq!(out.len(), 2);
 //! assert!(out.iter().all(|row| row.status == Status::NotFound));
 //! ```

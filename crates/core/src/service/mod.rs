@@ -12,6 +12,7 @@
 //!
 //! ```
 //! use exactbuyer_core::identifier::{FieldType, Identifier};
+//! use exactbuyer_core::outcome::Outcome;
 //! use exactbuyer_core::service::{align, decode};
 //!
 //! let sent = ["ana@acme.example", "bo@acme.example"].map(|v| Identifier::from_canonical(FieldType::Email, v));
@@ -19,8 +20,8 @@
 //! let body = r#"{"records_enriched": 1, "contacts": [
 //!     {"value": "bo@acme.example", "enriched_contact": null},
 //!     {"value": "ana@acme.example", "enriched_contact": {"full_name": "Ana"}}]}"#.into();
-//! let reply = align::settle(&sent, &decode::decode(&body));
-//! assert!(matches!(reply.answers[..], [align::Answer::Hit(_), align::Answer::Miss]));
+//! let reply = align::settle(&sent, decode::decode(&body));
+//! assert!(matches!(reply.outcomes[..], [Outcome::Hit(_), Outcome::Miss]));
 //! assert_eq!((reply.credits, reply.in_doubt), (1, 0));
 //! assert!(reply.note.is_some()); // the receipt mentions the order
 //! ```

@@ -71,12 +71,13 @@ fn unreadable(fault: Fault) -> Outcome {
 /// values must be JSON.
 ///
 /// ```
-/// use exactbuyer_core::service::decode::{Record, decode};
+/// use exactbuyer_core::outcome::Outcome;
+/// use exactbuyer_core::service::decode::decode;
 ///
 /// let body = r#"{"contacts": [{"value": "ana@acme.example", "enriched_contact": null}], "records_enriched": 0}"#;
 /// let body = body.into();
 /// let reply = decode(&body);
-/// assert_eq!((reply.records_enriched, &reply.contacts[0].record), (Some(0), &Record::Absent));
+/// assert_eq!((reply.records_enriched, &reply.contacts[0].outcome), (Some(0), &Outcome::Miss));
 /// ```
 #[must_use]
 pub fn decode(body: &Bytes) -> Decoded<'_> {

@@ -54,7 +54,7 @@ impl Drop for SqliteStore {
 }
 
 impl SqliteStore {
-    /// Opens the store of this service (see [`service_of`](super::service_of)). Creates it if it does not exist, with a
+    /// Opens the store of this service (see [`service_of`](crate::sqlite::service_of)). Creates it if it does not exist, with a
     /// file that only its owner can read, and its folder. The requests that dead processes have left in flight are in
     /// doubt from then on.
     ///
