@@ -18,7 +18,7 @@
 //! | [`store`] | the [`Store`] trait: what was asked and paid |
 //! | [`schedule`] | what a run sends next, and what follows from each reply |
 //!
-//! [`config`], [`error`], [`message`], [`secret`] and the macro [`listed!`] are what all of them may name.
+//! [`config`], [`error`], [`message`](mod@message), [`secret`] and the macro [`listed!`] are what all of them may name.
 //!
 //! [`Transport`]: service::transport::Transport
 //! [`Store`]: store::Store
