@@ -5,79 +5,58 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 
-macro_rules! terms {
-    ($(#[$about:meta])* $kind:ident: $($(#[$doc:meta])* $term:ident = $name:literal,)*) => {
-        $(#[$about])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-        pub enum $kind {
-            $($(#[$doc])* $term,)*
-        }
-
-        impl $kind {
-            /// All of them, for the test that compares them with the words of each audience.
-            pub const ALL: &'static [Self] = &[$(Self::$term),*];
-
-            /// The name by which an audience finds its words.
-            #[must_use]
-            pub const fn name(self) -> &'static str {
-                match self {
-                    $(Self::$term => $name,)*
-                }
-            }
-        }
-    };
-}
-
-terms! {
+crate::listed! {
     /// A setting or an argument.
-    Setting:
-    /// The key.
-    ApiKey = "api_key",
-    /// The address of the service.
-    BaseUrl = "base_url",
-    /// How a request is encoded.
-    Body = "body",
-    /// The columns to look up.
-    By = "by",
-    /// Certificates to trust.
-    CaBundle = "ca_bundle",
-    /// The columns to add.
-    Columns = "columns",
-    /// Where phone numbers without a country code are from.
-    DefaultRegion = "default_region",
-    /// The limit on credits.
-    MaxCredits = "max_credits",
-    /// The limit on unknown lookups.
-    MaxInDoubt = "max_in_doubt",
-    /// The proxy.
-    Proxy = "proxy",
-    /// The column of regions.
-    Region = "region",
-    /// The limit on requests a minute.
-    RequestsPerMinute = "requests_per_minute",
-    /// Which fields a match must have.
-    RequiredFields = "required_fields",
+    pub enum Setting {
+        /// The key.
+        ApiKey = "api_key",
+        /// The address of the service.
+        BaseUrl = "base_url",
+        /// How a request is encoded.
+        Body = "body",
+        /// The columns to look up.
+        By = "by",
+        /// Certificates to trust.
+        CaBundle = "ca_bundle",
+        /// The columns to add.
+        Columns = "columns",
+        /// Where phone numbers without a country code are from.
+        DefaultRegion = "default_region",
+        /// The limit on credits.
+        MaxCredits = "max_credits",
+        /// The limit on unknown lookups.
+        MaxInDoubt = "max_in_doubt",
+        /// The proxy.
+        Proxy = "proxy",
+        /// The column of regions.
+        Region = "region",
+        /// The limit on requests a minute.
+        RequestsPerMinute = "requests_per_minute",
+        /// Which fields a match must have.
+        RequiredFields = "required_fields",
+    }
 }
 
-terms! {
+crate::listed! {
     /// What to do next, where it depends on the audience how that is done.
-    Advice:
-    /// Allow an identifier to be sent that was purged or dropped.
-    Allow = "allow",
-    /// Ask again for the rows that were not sent.
-    AskAgain = "ask_again",
-    /// Ask again without `store_only`.
-    AskWithoutStoreOnly = "ask_without_store_only",
-    /// A type of Arrow may be given, too.
-    OrArrowType = "or_arrow_type",
-    /// Decide what becomes of the lookups in doubt.
-    ResolveDoubts = "resolve_doubts",
-    /// Look at the reasons of the rows.
-    SeeReasons = "see_reasons",
-    /// Give several values of one row in another form.
-    SeparateValues = "separate_values",
-    /// Keep nothing.
-    UseNoStore = "use_no_store",
+    pub enum Advice {
+        /// Allow an identifier to be sent that was purged or dropped.
+        Allow = "allow",
+        /// Ask again for the rows that were not sent.
+        AskAgain = "ask_again",
+        /// Ask again without `store_only`.
+        AskWithoutStoreOnly = "ask_without_store_only",
+        /// A type of Arrow may be given, too.
+        OrArrowType = "or_arrow_type",
+        /// Decide what becomes of the lookups in doubt.
+        ResolveDoubts = "resolve_doubts",
+        /// Look at the reasons of the rows.
+        SeeReasons = "see_reasons",
+        /// Give several values of one row in another form.
+        SeparateValues = "separate_values",
+        /// Keep nothing.
+        UseNoStore = "use_no_store",
+    }
 }
 
 /// A piece of a [`Message`].
@@ -174,13 +153,13 @@ impl From<String> for Message {
 
 impl From<Setting> for Message {
     fn from(setting: Setting) -> Self {
-        Part::Term(setting.name()).into()
+        Part::Term(setting.as_str()).into()
     }
 }
 
 impl From<Advice> for Message {
     fn from(advice: Advice) -> Self {
-        Part::Term(advice.name()).into()
+        Part::Term(advice.as_str()).into()
     }
 }
 

@@ -35,8 +35,8 @@ pub(super) fn error_classes() -> Vec<&'static str> {
 /// The names of all settings and advices, for the test that compares them with the words of each audience.
 #[pyfunction]
 pub(super) fn message_terms() -> Vec<&'static str> {
-    let settings = Setting::ALL.iter().map(|setting| setting.name());
-    settings.chain(Advice::ALL.iter().map(|advice| advice.name())).collect()
+    let settings = Setting::ALL.iter().map(|setting| setting.as_str());
+    settings.chain(Advice::ALL.iter().map(|advice| advice.as_str())).collect()
 }
 
 /// A message as a Python text, which each audience can say in its own words.

@@ -80,7 +80,7 @@ fn a_store_is_not_made_in_a_synchronised_folder_and_one_that_is_there_is_opened_
     let refused = |path: &std::path::Path| {
         let error = SqliteStore::open(path, "loopback").unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Store);
-        for words in ["synchronised (Dropbox)", "a path on a local disk", Advice::UseNoStore.name()] {
+        for words in ["synchronised (Dropbox)", "a path on a local disk", Advice::UseNoStore.as_str()] {
             assert!(error.to_string().contains(words), "{error}");
         }
     };
