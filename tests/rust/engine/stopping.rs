@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use exactbuyer_core::config::Config;
 use exactbuyer_core::results::Status;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::{engine, finish, found, paused, start};
 
@@ -52,4 +52,31 @@ fn a_grace_does_not_run_out_while_the_process_is_stopped() {
         finish(&run, &seen).await
     });
     assert_eq!(done.statuses(), [Status::Found; 5]);
+}
+
+/// Whatever happens to the task of a request, the next one goes out, and what it sent is not sent again.
+#[test]
+fn a_request_whose_task_panics_is_in_doubt_for_everybody_and_frees_its_slot() {
+    let config = Config { max_concurrency: 1, chunk_size: 1, ..Config::default() };
+    paused(async {
+        let (engine, seen) = engine(config, Duration::from_secs(1), |number, values| {
+            if number == 1 {
+                // A panic that is not printed.
+                std::panic::resume_unwind(Box::new("the transport has a bug"));
+            }
+            Ok(found(values, |_| true))
+        });
+        let run = start(&engine, 0..2);
+        while seen.lock().unwrap().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        let other = start(&engine, 0..1);
+        let patience = Duration::from_hours(1);
+        let done = timeout(patience, finish(&run, &seen)).await.expect("the slot is free again");
+        assert_eq!(done.statuses(), [Status::Unknown, Status::Found]);
+        assert_eq!((done.receipt.credits, done.receipt.credits_in_doubt), (1, 1));
+        let other = timeout(patience, finish(&other, &seen)).await.expect("nobody asks any more");
+        assert_eq!(other.statuses(), [Status::Unknown]);
+        assert_eq!(other.seen.len(), 2);
+    });
 }
