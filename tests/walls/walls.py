@@ -116,11 +116,21 @@ def rooms_of_the_core(root: Path) -> Finding:
             finding.breaches.append(f"{name}: say in tests/walls/walls.py where this room stands")
             continue
         for number, line in enumerate(lines, 1):
-            for path in re.findall(r"\bcrate::([\w:]+)", line):
+            if "crate::{" in line:
+                finding.breaches.append(f"{name}:{number}: write one `use` for each room")
+            for path in _named_in_the_core(line, module):
                 used = room_of(path)
                 if used and ROOMS.index(used) > ROOMS.index(room):
                     finding.breaches.append(f"{name}:{number}: `{room}` may not use `{path}`")
     return finding
+
+
+def _named_in_the_core(line: str, module: str) -> Iterator[str]:
+    """The paths in a line, from the root of the core on."""
+    yield from re.findall(r"\bcrate::([\w:]+)", line)
+    for ups, path in re.findall(r"(?<![\w:])((?:super::)+)([\w:]+)", line):
+        above = module.split("::")[: -ups.count("super::")]
+        yield "::".join([*above, path])
 
 
 def service_literals(root: Path) -> Finding:
