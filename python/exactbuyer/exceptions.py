@@ -124,7 +124,7 @@ class UnknownOutcomeError(ExactBuyerError):
 
 
 class BudgetExceededError(ExactBuyerError):
-    """The limit on credits or on doubts stopped the run. Nothing beyond the limit was sent."""
+    """The limit on credits stopped the run. Nothing beyond the limit was sent."""
 
 
 class StoreError(ExactBuyerError, OSError):

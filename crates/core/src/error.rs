@@ -6,54 +6,38 @@ use std::fmt;
 
 use crate::message::Message;
 
-/// Why a run ended early or is incomplete.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ErrorKind {
-    /// A setting is wrong. Nothing was sent or charged.
-    Config,
-    /// Some rows cannot be looked up at all. Nothing was sent or charged.
-    InvalidIdentifier,
-    /// 401: the service refused the API key. Free. Sending again with the same key does not help.
-    Authentication,
-    /// 403: the account has no credits left. Free. Send again after buying credits.
-    InsufficientCredits,
-    /// 429 that asks for a longer wait than a run should sleep. Free. Send again later.
-    RateLimit,
-    /// 400 or 422, and every part of the chunk was refused: the request itself is wrong. Free.
-    /// Sending it again does not help.
-    BadRequest,
-    /// 503 or 408 at every attempt. Free. Send again later.
-    Server,
-    /// Any other refusal: 404, another 4xx, or 3xx. Free. Check the base URL.
-    Api,
-    /// Nothing reached the service at any attempt, or a proxy asks for a login. Free. Send again.
-    Transport,
-    /// A request left this machine and no readable reply came back. It may have been charged. It is
-    /// never sent again unless the user asks for that.
-    UnknownOutcome,
-    /// The limit on credits or on doubts stopped the run. Nothing beyond the limit was sent.
-    BudgetExceeded,
-    /// The store could not be read or written. A request whose intent cannot be recorded is not
-    /// sent.
-    Store,
-}
-
-impl ErrorKind {
-    /// Every kind, for the test that compares them with the Python classes.
-    pub const ALL: [Self; 12] = [
-        Self::Config,
-        Self::InvalidIdentifier,
-        Self::Authentication,
-        Self::InsufficientCredits,
-        Self::RateLimit,
-        Self::BadRequest,
-        Self::Server,
-        Self::Api,
-        Self::Transport,
-        Self::UnknownOutcome,
-        Self::BudgetExceeded,
-        Self::Store,
-    ];
+crate::listed! {
+    /// Why a run ended early or is incomplete.
+    pub enum ErrorKind {
+        /// A setting is wrong. Nothing was sent or charged.
+        Config = "config",
+        /// Some rows cannot be looked up at all. Nothing was sent or charged.
+        InvalidIdentifier = "invalid_identifier",
+        /// 401: the service refused the API key. Free. Sending again with the same key does not help.
+        Authentication = "authentication",
+        /// 403: the account has no credits left. Free. Send again after buying credits.
+        InsufficientCredits = "insufficient_credits",
+        /// 429 that asks for a longer wait than a run should sleep. Free. Send again later.
+        RateLimit = "rate_limit",
+        /// 400, 413 or 422: the service refused the request itself, or some of its records. Free. Sending it again
+        /// does not help.
+        BadRequest = "bad_request",
+        /// 503 or 408 at every attempt. Free. Send again later.
+        Server = "server",
+        /// Any other refusal: 404, another 4xx, or 3xx. Free. Check the base URL.
+        Api = "api",
+        /// Nothing reached the service at any attempt, or a proxy asks for a login. Free. Send again.
+        Transport = "transport",
+        /// A request left this machine and no readable reply came back. It may have been charged. It is
+        /// never sent again unless the user asks for that. Also: as many lookups are unknown as
+        /// `max_in_doubt` allows.
+        UnknownOutcome = "unknown_outcome",
+        /// The limit on credits stopped the run. Nothing beyond the limit was sent.
+        BudgetExceeded = "budget_exceeded",
+        /// The store could not be read or written. A request whose intent cannot be recorded is not
+        /// sent.
+        Store = "store",
+    }
 }
 
 /// What is wrong with a run: a kind, one line that says what to do next, and the HTTP status if

@@ -184,7 +184,7 @@ impl Receipt {
     }
 }
 
-fn by_name<S: Serializer>(by_status: &[u64; 7], into: S) -> Result<S::Ok, S::Error> {
+fn by_name<S: Serializer>(by_status: &[u64; Status::ALL.len()], into: S) -> Result<S::Ok, S::Error> {
     into.collect_map(Status::ALL.map(|status| (status.as_str(), by_status.get(status as usize))))
 }
 

@@ -1,5 +1,7 @@
 //! The states of an answer. The numbers are in files: never change one.
 
+use exactbuyer_core::results::Status;
+
 /// Nobody was found.
 pub(crate) const MISS: u8 = 0;
 /// A contact was found.
@@ -15,12 +17,15 @@ pub(crate) const DROPPED: u8 = 5;
 /// In doubt: the process that sent it ended before the answer came.
 pub(crate) const LEFT: u8 = 6;
 
+// SQL names these by number.
+const _: () = assert!(UNKNOWN == 3 && DROPPED == 5 && LEFT == 6);
+
 /// The status that users see.
 pub(crate) const fn status(state: u8) -> &'static str {
     match state {
-        HIT => "found",
-        MISS => "not_found",
-        REJECTED => "rejected",
-        _ => "unknown",
+        HIT => Status::Found.as_str(),
+        MISS => Status::NotFound.as_str(),
+        REJECTED => Status::Rejected.as_str(),
+        _ => Status::Unknown.as_str(),
     }
 }
