@@ -1,10 +1,13 @@
 //! From the core's one error to the Python classes, which are written in Python
 //! (`exactbuyer/exceptions.py`). Knows nothing of what went wrong.
 
+use hashbrown::HashMap;
+use hashbrown::hash_map::Entry;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple};
 
 use exactbuyer_core::error::{Error, ErrorKind};
+use exactbuyer_core::identifier::Invalid;
 use exactbuyer_core::message::{Advice, Message, Part, Setting};
 
 /// The Python class that stands for a kind.
@@ -51,6 +54,19 @@ pub(super) fn text<'py>(py: Python<'py>, message: &Message) -> PyResult<Bound<'p
         Part::Term(name) => term.call1((name,)),
     });
     module.getattr("Message")?.call1(PyTuple::new(py, parts.collect::<PyResult<Vec<_>>>()?)?)
+}
+
+/// The texts of reasons why values cannot be looked up, each made once.
+#[derive(Default)]
+pub(super) struct InvalidTexts<'py>(HashMap<Invalid, Bound<'py, PyAny>>);
+
+impl<'py> InvalidTexts<'py> {
+    pub(super) fn of(&mut self, py: Python<'py>, why: Invalid) -> PyResult<Bound<'py, PyAny>> {
+        Ok(match self.0.entry(why) {
+            Entry::Occupied(known) => known.get().clone(),
+            Entry::Vacant(new) => new.insert(text(py, &why.message())?).clone(),
+        })
+    }
 }
 
 /// The Python exception of an error.

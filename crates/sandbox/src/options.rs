@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use serde::de::{Deserialize, Deserializer, Error};
-
+use exactbuyer_core::config::seconds;
 use exactbuyer_core::service::limits;
 
 /// How the sandbox tells a client to wait when it sends too fast.
@@ -16,7 +15,7 @@ pub enum RetryAfter {
     Date,
 }
 
-/// How a sandbox is set up; the defaults are the vendor as documented, with unlimited credits.
+/// How a sandbox is set up. The defaults are those that the service documents, with unlimited credits.
 #[derive(Debug, Clone, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Options {
@@ -37,7 +36,7 @@ pub struct Options {
     /// How many requests are accepted in any 60 s; `None` for any number. A request that is refused
     /// for its rate or its key does not count.
     pub requests_per_minute: Option<u32>,
-    /// How a refused call learns when to send again; `None`: not at all, as the vendor documents nothing.
+    /// How a refused call learns when to send again; `None`: not at all, as the service documents nothing.
     pub retry_after: Option<RetryAfter>,
     /// The key that is accepted; `None`: any that is not empty.
     pub api_key: Option<Box<str>>,
@@ -56,8 +55,4 @@ impl Default for Options {
             api_key: None,
         }
     }
-}
-
-fn seconds<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
-    Duration::try_from_secs_f64(f64::deserialize(from)?).map_err(D::Error::custom)
 }

@@ -198,9 +198,10 @@ class Store(StoreFile):
         """
         check_text("what", what)
         read = self._read(what, field_type)
-        if not read.asking() and not read.invalid():
+        invalid = read.invalid()
+        if not read.asking() and not invalid:
             raise ConfigError("there is nothing to find: give an identifier, or a text")
-        if read.invalid():
+        if invalid:
             if not isinstance(what, str):
                 raise self._refusal(read)
             return _answers(opened(self).find_text(what.strip()))

@@ -137,9 +137,7 @@ impl Column {
     fn fits(&mut self, contact: Contact<'_>, span: &Span) -> bool {
         let form = self.kind.form;
         let json = span.of(contact.text);
-        // The text of a string value.
-        let string =
-            || said(Form::Text, contact, span).and_then(|said| String::from_utf8(said.into_owned()).ok());
+        let string = || said(Form::Text, contact, span);
         match &mut self.raw {
             Raw::Text(texts) => match form {
                 Form::Decimal { precision, scale } => {
@@ -151,7 +149,7 @@ impl Column {
                 Form::Whole { least, most } => numbers::whole(json)
                     .and_then(|number| i64::try_from(number).ok())
                     .filter(|number| (least..=most).contains(number)),
-                Form::Moment(unit) => string().and_then(|text| moments::moment(&text, unit)),
+                Form::Moment(unit) => text(string(), |text| moments::moment(text, unit)),
                 _ => None,
             }
             .map(|number| numbers.append_value(number)),
@@ -164,12 +162,8 @@ impl Column {
             }
             Raw::Single(numbers) => numbers::single(json).map(|number| numbers.append_value(number)),
             Raw::Truth(truths) => truth(json).map(|truth| truths.append_value(truth)),
-            Raw::Date(dates) => {
-                string().and_then(|text| moments::date(&text)).map(|date| dates.append_value(date))
-            }
-            Raw::Time(times) => {
-                string().and_then(|text| moments::time(&text)).map(|time| times.append_value(time))
-            }
+            Raw::Date(dates) => text(string(), moments::date).map(|date| dates.append_value(date)),
+            Raw::Time(times) => text(string(), moments::time).map(|time| times.append_value(time)),
         }
         .is_some()
     }
@@ -246,6 +240,11 @@ fn said<'a>(form: Form, contact: Contact<'a>, span: &Span) -> Option<Cow<'a, [u8
         }
         (_, Written::Otherwise | Written::Null) => None,
     }
+}
+
+/// Reads a text, if there is one and it is UTF-8.
+fn text<T>(said: Option<Cow<'_, [u8]>>, read: impl Fn(&str) -> Option<T>) -> Option<T> {
+    read(std::str::from_utf8(&said?).ok()?)
 }
 
 fn truth(json: &[u8]) -> Option<bool> {

@@ -37,7 +37,7 @@ pub(super) enum State {
     Elsewhere,
     /// In the queue of lookups to be sent.
     Queued,
-    /// Handed to the dispatcher.
+    /// Handed to the scheduler.
     Away,
 }
 

@@ -2,7 +2,7 @@
 //! chunks, and estimates the cost. Pure.
 //!
 //! A [`Table`] has the rows of a run. New rows are admitted, the lookups that they bring are
-//! compared with the store, and then the rows are activated. The dispatcher takes lookups from the
+//! compared with the store, and then the rows are activated. The scheduler takes lookups from the
 //! queue, sends them, and settles them; each settled lookup ends its rows or moves them on to their
 //! next identifier.
 //!

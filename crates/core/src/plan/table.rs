@@ -138,7 +138,7 @@ impl Table {
     }
 
     /// The [held](Self::hold) lookups that rows have come to since the last call. They now belong
-    /// to the dispatcher, as those of [`take`](Self::take) do. Other held lookups do not: the last
+    /// to the scheduler, as those of [`take`](Self::take) do. Other held lookups do not: the last
     /// row that names one may end without coming to it, and the table then forgets it.
     pub fn take_awaited(&mut self) -> Vec<LookupId> {
         std::mem::take(&mut self.awaited)
@@ -189,7 +189,7 @@ impl Table {
         self.lookups.get(id).map(|lookup| &lookup.identifier)
     }
 
-    /// Takes up to `most` lookups from the queue. They belong to the dispatcher until it settles
+    /// Takes up to `most` lookups from the queue. They belong to the scheduler until it settles
     /// them or puts them back.
     pub fn take(&mut self, most: usize) -> Vec<LookupId> {
         let taken: Vec<LookupId> = self.queue.drain(..most.min(self.queue.len())).collect();

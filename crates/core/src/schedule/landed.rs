@@ -23,7 +23,7 @@ impl Scheduler {
         // Given up already: its lookups are unknown, and counted so.
         let Some(flight) = self.flights.remove(&number) else { return };
         let Flight { mut chunk, slot, reserved } = flight;
-        let (mut held, mut known, mut bought_again) = (Vec::new(), Vec::new(), 0);
+        let (mut held, mut bought_again) = (Vec::new(), 0);
         let mut claimed = report.claimed.into_iter();
         chunk.ids.retain(|id| match claimed.next() {
             None | Some(Availability::Free) => true,
@@ -36,13 +36,10 @@ impl Scheduler {
                 false
             }
             Some(Availability::Known(outcome, seen)) => {
-                known.push((*id, outcome, seen));
+                self.take_over(*id, outcome, seen);
                 false
             }
         });
-        for (id, outcome, seen) in known {
-            self.take_over(id, outcome, seen);
-        }
         self.held.wait_and_look(chunk.with(held));
         if report.not_stored {
             self.tally.receipt.not_stored += chunk.ids.len() as u64;
@@ -243,8 +240,9 @@ impl Scheduler {
 
     /// The search for the refused record has cost enough.
     pub(super) fn leave_unresolved(&mut self, group: GroupId) {
+        let reason = Arc::new(trouble::UNRESOLVED.into());
         for chunk in self.retries.take_all(Some(group)) {
-            self.leave(chunk, &Arc::new(trouble::UNRESOLVED.into()));
+            self.leave(chunk, &reason);
         }
     }
 

@@ -16,6 +16,7 @@
 //!
 //! | file | what it owns |
 //! |---|---|
+//! | `chunk` | lookups that travel together; a request and its report |
 //! | `intake` | rows that are not lookups yet |
 //! | `consult` | what the store is asked, and lookups that other requests ask for |
 //! | `next` | the next request, or what to wait for |

@@ -219,8 +219,8 @@ impl Tally {
     }
 }
 
-/// How far a run is.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+/// How far a run is. It is serialized under the names of Python's `Progress`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, serde::Serialize)]
 pub struct Progress {
     /// Rows fed.
     pub rows: u64,

@@ -9,9 +9,8 @@ use pyo3::exceptions::PyIndexError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 
-use crate::errors;
+use crate::errors::{self, InvalidTexts};
 use crate::objects::Decoder;
-use exactbuyer_core::identifier::Invalid;
 use exactbuyer_core::results::{Reason, RowOutcome, Status};
 
 /// The most problems of a stream that are remembered, because a stream may be endless. The status of every row is in
@@ -191,7 +190,7 @@ impl Assembly {
 #[derive(Default)]
 struct Texts<'py> {
     of_run: HashMap<*const u8, Bound<'py, PyAny>>,
-    of_identifier: HashMap<Invalid, Bound<'py, PyAny>>,
+    of_identifier: InvalidTexts<'py>,
 }
 
 impl<'py> Texts<'py> {
@@ -207,10 +206,7 @@ impl<'py> Texts<'py> {
                 Entry::Occupied(known) => known.get().clone(),
                 Entry::Vacant(new) => new.insert(errors::text(py, message)?).clone(),
             },
-            Some(Reason::Invalid(why)) => match self.of_identifier.entry(*why) {
-                Entry::Occupied(known) => known.get().clone(),
-                Entry::Vacant(new) => new.insert(errors::text(py, &why.message())?).clone(),
-            },
+            Some(Reason::Invalid(why)) => self.of_identifier.of(py, *why)?,
         })
     }
 }

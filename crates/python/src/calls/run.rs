@@ -16,7 +16,7 @@ use futures_util::future::Abortable;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::sync::MutexExt;
-use pyo3::types::{PyDict, PyList};
+use pyo3::types::PyList;
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 
 use crate::calls::assembly::Assembly;
@@ -28,6 +28,7 @@ use crate::objects::{promote, without_collector};
 use crate::runtime::{Background, OfProcess, lock};
 use crate::tables::table::Table;
 use exactbuyer_core::results::RowOutcome;
+use exactbuyer_dispatch::Progress;
 
 /// The longest wait: short enough for every clock's arithmetic.
 const LONGEST_WAIT: Duration = Duration::from_hours(24);
@@ -315,19 +316,8 @@ impl Run {
         listed.collect()
     }
 
-    fn progress<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let progress = self.live()?.run.progress();
-        let counts = PyDict::new(py);
-        counts.set_item("rows", progress.rows)?;
-        counts.set_item("done", progress.done)?;
-        counts.set_item("credits", progress.credits)?;
-        counts.set_item("credits_in_doubt", progress.credits_in_doubt)?;
-        counts.set_item("in_flight", progress.in_flight)?;
-        counts.set_item("requests_last_minute", progress.requests_last_minute)?;
-        counts.set_item("requests_left", progress.requests_left)?;
-        counts.set_item("limited_by", progress.limited_by)?;
-        counts.set_item("left_s", progress.left_s)?;
-        Ok(counts)
+    fn progress(&self) -> PyResult<Serialized<Progress>> {
+        Ok(Serialized(self.live()?.run.progress()))
     }
 }
 

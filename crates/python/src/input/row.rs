@@ -179,7 +179,7 @@ fn is_scalar(item: &Bound<'_, PyAny>) -> bool {
 }
 
 /// The elements of a cell that is an array, as in columns of lists. (A numpy scalar has no dimension.)
-fn array<'py>(item: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
+pub(crate) fn array<'py>(item: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
     let class = item.get_type();
     if class.hasattr("tolist")? && class.hasattr("ndim")? && item.getattr("ndim")?.gt(0)? {
         return item.call_method0("tolist").map(Some);

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::source;
 use crate::convert::{OrRaise, Serialized};
-use crate::errors;
+use crate::errors::InvalidTexts;
 use crate::input::entry::Reader;
 use crate::input::row::RowReader;
 use crate::runtime::lock;
@@ -82,7 +82,8 @@ impl Rows {
                 })
                 .collect()
         })?;
-        invalid.into_iter().map(|(number, why)| Ok((number, errors::text(py, &why.message())?))).collect()
+        let mut texts = InvalidTexts::default();
+        invalid.into_iter().map(|(number, why)| Ok((number, texts.of(py, why)?))).collect()
     }
 
     fn asking(&self) -> PyResult<usize> {

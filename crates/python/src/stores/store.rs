@@ -235,15 +235,7 @@ impl Store {
         self.ask(py, move |store| {
             let mut sum = sqlite::Purged { cleaned: true, ..sqlite::Purged::default() };
             for identifier in identifiers {
-                let purged = store.purge(&Target::Identifier(identifier))?;
-                sum.identifiers += purged.identifiers;
-                sum.answers += purged.answers;
-                sum.contacts += purged.contacts;
-                sum.intents += purged.intents;
-                sum.replies += purged.replies;
-                sum.credits += purged.credits;
-                sum.cleaned &= purged.cleaned;
-                sum.leftovers = purged.leftovers;
+                sum.add(store.purge(&Target::Identifier(identifier))?);
             }
             Ok(sum)
         })

@@ -10,6 +10,7 @@ use pyo3_arrow::input::AnyArray;
 
 use crate::convert::OrRaise;
 use crate::input::entry::{Hints, Reader as ObjectReader, exact_below};
+use crate::input::row::array;
 use crate::input::rows::{Rows, named};
 use crate::settings;
 use crate::tables::arrow::Batches;
@@ -238,10 +239,7 @@ fn object(
     } else if item.is_instance_of::<PyList>() || item.is_instance_of::<PyTuple>() {
         Some(item.clone())
     } else {
-        // A numpy array.
-        let class = item.get_type();
-        let is_array = class.hasattr("tolist")? && class.hasattr("ndim")? && item.getattr("ndim")?.gt(0)?;
-        if is_array { Some(item.call_method0("tolist")?) } else { None }
+        array(item)?
     };
     let Some(several) = several else { return scalar(objects, lens, item, region) };
     let mut readings = Vec::new();

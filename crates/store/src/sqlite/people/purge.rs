@@ -45,6 +45,21 @@ pub struct Purged {
     pub leftovers: Vec<String>,
 }
 
+impl Purged {
+    /// Adds what a later purge did.
+    pub fn add(&mut self, later: Self) {
+        let Self { identifiers, answers, contacts, intents, replies, credits, cleaned, leftovers } = later;
+        self.identifiers += identifiers;
+        self.answers += answers;
+        self.contacts += contacts;
+        self.intents += intents;
+        self.replies += replies;
+        self.credits += credits;
+        self.cleaned &= cleaned;
+        self.leftovers = leftovers;
+    }
+}
+
 impl SqliteStore {
     /// Removes the target from every file of the store, and bars its lookups: they are `not_sent` until
     /// [`SqliteStore::allow`]. Contacts of other lookups that mention the identifier are removed too. The journal keeps its
@@ -158,11 +173,7 @@ impl SqliteStore {
                 writer.fold(connection)?;
                 purge_some(connection, writer.shared.secret(), (at_ms, after), &interrupt)
             })?;
-            purged.identifiers += some.identifiers;
-            purged.answers += some.answers;
-            purged.contacts += some.contacts;
-            purged.credits += some.credits;
-            purged.replies += some.replies;
+            purged.add(some);
             match last {
                 Some(last) => after = last,
                 None => return Ok(purged),

@@ -82,7 +82,7 @@ impl Opening {
             writer: Worker::spawn("exactbuyer-store", Writer::new(shared.clone(), (connection, files)))
                 .map_err(no_thread)?,
             reader: Worker::spawn("exactbuyer-read", Reader::new(shared.clone())).map_err(no_thread)?,
-            user_reader: Worker::spawn("exactbuyer-desk", Reader::new(shared.clone())).map_err(no_thread)?,
+            user_reader: Worker::spawn("exactbuyer-user", Reader::new(shared.clone())).map_err(no_thread)?,
             shared,
             warnings,
             users: User::default(),
