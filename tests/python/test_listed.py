@@ -6,6 +6,7 @@ import inspect
 import re
 from collections.abc import Callable
 from dataclasses import fields
+from pathlib import Path
 from typing import Any, get_args
 
 import pytest
@@ -14,7 +15,7 @@ from exactbuyer import BulkEnricher, Receipt, _core
 from exactbuyer._core import Engine, Rows
 from exactbuyer.cli import _app
 from exactbuyer.cli._words import SETTINGS
-from exactbuyer.cli.exit_codes import _OF_KINDS, _OF_ROWS
+from exactbuyer.cli.exit_codes import _OF_KINDS, _OF_ROWS, MEANINGS, ExitCode
 from exactbuyer.field_types import FieldType, RequiredField
 from exactbuyer.report.results import Status
 from exactbuyer.sandbox import Fault
@@ -106,3 +107,12 @@ def test_the_command_line_has_an_option_for_every_setting(command: str) -> None:
 def test_every_error_has_an_exit_code() -> None:
     assert not _OF_KINDS.keys() & _OF_ROWS
     assert _OF_KINDS.keys() | _OF_ROWS == set(_core.error_classes())
+
+
+def test_every_exit_code_is_in_the_help_and_in_the_documentation() -> None:
+    assert list(MEANINGS) == list(ExitCode)
+    help_text = _app.enrich.epilog or ""
+    page = (Path(__file__).parents[2] / "docs" / "cli.md").read_text(encoding="utf-8")
+    for code, meaning in MEANINGS.items():
+        assert f"{code:>5}  {meaning}" in help_text
+        assert re.search(rf"^\| (\d+, )*{code:d}(, \d+)* \|", page, re.MULTILINE), code

@@ -39,7 +39,7 @@ from ._run import run as run_job
 from ._signals import Signals, Terminated
 from ._store_commands import store
 from ._words import in_options
-from .exit_codes import CommandError, ExitCode, UsageError, exit_code_of_error
+from .exit_codes import MEANINGS, CommandError, ExitCode, UsageError, exit_code_of_error
 
 if TYPE_CHECKING:
     from exactbuyer.report.plan import Plan
@@ -64,28 +64,18 @@ Examples:
     exactbuyer enrich people.csv -o found.parquet --by linkedin --by email
 """
 
-_ENDINGS = """\b
-Exit codes:
-    0  every row has its answer, or nothing to ask
-    2  the command cannot be carried out as it was given; nothing was sent
-    3  rows were refused, or could not be sent
-    4  the account's credits, or --max-credits, ran out
-    5  the key was refused
-    6  rows may have been charged, and have no answer
-    7  the service refused the run as a whole
-    8  the input cannot be read, or the output not be written
-    9  the store cannot be read or written
-  130  interrupted (143: by SIGTERM; 141: nobody reads the output any more)
-"""
+_EXIT_CODES = "\n".join(
+    ["\b\nExit codes:", *(f"  {code:>5}  {meaning}" for code, meaning in MEANINGS.items())]
+)
 
 
 @commands.command(
     short_help="Look up the rows of IN, and write what was found beside them.",
-    epilog=f"{_EXAMPLES}\n{_ENDINGS}",
+    epilog=f"{_EXAMPLES}\n{_EXIT_CODES}",
 )
 @input_options()
 @click.option(
-    "-o", "--output", default="-", metavar="OUT", help="Where to; by default, or as -, standard output."
+    "-o", "--output", default="-", metavar="OUT", help="The output file; - or nothing: standard output."
 )
 @click.option(
     "--to", "output_kind", metavar="KIND", help="What OUT is, if its suffix does not say: as --from."
@@ -107,7 +97,10 @@ Exit codes:
 @store_options()
 @service_options()
 @click.option(
-    "--progress/--no-progress", "progress", default=None, help="Show it, or not; by default where it helps."
+    "--progress/--no-progress",
+    "progress",
+    default=None,
+    help="Show or hide progress; by default it is shown where it helps.",
 )
 @click.option(
     "--json", "as_json", is_flag=True, help="Give the receipt as JSON on the last line of standard error."
@@ -121,8 +114,8 @@ def enrich(**values: Any) -> int:
     Whatever was in IN stays as it was, byte for byte where the kind of file stays the same. OUT
     replaces an earlier output, and any other existing file only with --force.
 
-    The same command again, after whatever stopped it, pays only for the rest: but not with --refresh,
-    beyond --max-age, or without a store.
+    If a run stops, the same command pays only for the rest. Without a store, or with --refresh, it pays
+    again, as it does for answers older than --max-age.
     """
     options = CommandOptions(values)
     console = Console(quiet=options["quiet"], as_json=options["as_json"])

@@ -17,31 +17,36 @@ class ExitCode(IntEnum):
     """The exit code of a command. Frozen within a major version."""
 
     DONE = 0
-    """Every row has its answer, or none to ask for."""
     BUG = 1
-    """An unexpected error: too little memory, or a bug."""
     USAGE = 2
-    """The command cannot be carried out as it was given. Nothing was sent."""
     ROWS_FAILED = 3
-    """Rows were refused, or could not be sent."""
     CREDITS = 4
-    """The account's credits, or the ceiling, ran out."""
     KEY_REFUSED = 5
-    """The service refused the key."""
     UNKNOWN = 6
-    """Rows may have been charged, and have no answer."""
     SERVICE = 7
-    """The service refused the run as a whole: the address is wrong, perhaps."""
     FILES = 8
-    """The input could not be read, or the output not be written."""
     STORE = 9
-    """The store could not be read or written."""
     INTERRUPTED = 130
-    """Ctrl-C."""
     PIPE_CLOSED = 141
-    """Whoever read the output has gone."""
     TERMINATED = 143
-    """SIGTERM."""
+
+
+MEANINGS = {
+    ExitCode.DONE: "every row has its answer, or nothing to ask",
+    ExitCode.BUG: "an unexpected error: too little memory, or a bug",
+    ExitCode.USAGE: "the command cannot be carried out as it was given; nothing was sent",
+    ExitCode.ROWS_FAILED: "rows were refused, or could not be sent",
+    ExitCode.CREDITS: "the account's credits are used up, or --max-credits was reached",
+    ExitCode.KEY_REFUSED: "the key was refused",
+    ExitCode.UNKNOWN: "rows may have been charged, and have no answer",
+    ExitCode.SERVICE: "the service refused the run as a whole: check the address",
+    ExitCode.FILES: "the input cannot be read, or the output cannot be written",
+    ExitCode.STORE: "the store cannot be read or written",
+    ExitCode.INTERRUPTED: "interrupted by Ctrl-C",
+    ExitCode.PIPE_CLOSED: "nobody reads the output any more",
+    ExitCode.TERMINATED: "ended by SIGTERM",
+}
+"""What each exit code means, as the help of the command shows it."""
 
 
 class CommandError(Exception):
