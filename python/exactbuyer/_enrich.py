@@ -102,8 +102,7 @@ class BlockingCalls:
             call = self._session.begin(ListCall, "enrich", options, watch, asking=read.asking())
         try:
             call.feed([read])
-            while not call.over():
-                call.step()
+            call.until_over()
             return call.conclude(on_error)
         except KeyboardInterrupt:
             raise call.interrupt() from None
@@ -209,8 +208,7 @@ class BlockingCalls:
         if call is None:
             return Results()
         try:
-            while not call.over():
-                call.step()
+            call.until_over()
             return call.settle()
         except BaseException as error:
             # A call whose results cannot be taken goes behind the others, which must not wait for it.

@@ -139,8 +139,7 @@ class TableCalls:
             for rows in table_input.parts():
                 call.feed(rows)
             call.run.finish()
-            while not call.over():
-                call.step()
+            call.until_over()
             return cast("DataT", call.conclude("record").table)
         except KeyboardInterrupt:
             raise call.interrupt() from None

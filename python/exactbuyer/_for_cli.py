@@ -66,8 +66,7 @@ class FileStream(TableStream):
 
     def wait_until_over(self) -> None:
         """Waits for the requests in flight of a stream that was stopped."""
-        while not self._call.over():
-            self._call.step()
+        self._call.until_over()
 
     def leave(self) -> None:
         """Stops, waits for nothing, and leaves the rows to `recover()`."""

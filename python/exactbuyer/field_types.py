@@ -1,7 +1,4 @@
-"""INPUT: how rows are read from a source in slices, and the service's names for field types.
-
-Knows nothing of what a row means: the core reads each one, and says what is wrong with it.
-"""
+"""The names of field types and required fields, and their checks."""
 
 from __future__ import annotations
 

@@ -214,7 +214,8 @@ BUGS = (
         "order and completeness",
         SCHEDULER,
         "                self.settle(id, Outcome::Unknown(reason.clone()), Source::Asked);",
-        "                self.settle(id, Outcome::NotSent(Arc::new(reason.to_string().into())), Source::Asked);",
+        "                let reason = Arc::new(reason.to_string().into());\n"
+        "                self.settle(id, Outcome::NotSent(reason), Source::Asked);",
     ),
     Bug(
         "a doubt is forgotten when its retry is not sent",

@@ -132,7 +132,7 @@ class Call:
         raise NotImplementedError
 
     def rest(self) -> Results:
-        """Every row that has not been handed out. Gives the same until :meth:`let_go`."""
+        """Every row that has not been handed out. Gives the same until :meth:`release_remaining`."""
         raise NotImplementedError
 
     def release_remaining(self) -> None:
@@ -151,6 +151,11 @@ class Call:
     def over(self) -> bool:
         """Whether every row's outcome has been taken, or the call was given up."""
         return self._is_given_up or self.run.over()
+
+    def until_over(self) -> None:
+        """Waits until it is over."""
+        while not self.over():
+            self.step()
 
     def kept_rows(self) -> int:
         """How many rows it keeps for `recover()`."""
@@ -233,8 +238,7 @@ class Call:
                     f"exactbuyer: stopping. {count(in_flight, 'request')} in flight may already be charged: "
                     f"waiting up to {self.settings.grace:g} s for the answers. Ctrl-C again leaves at once."
                 )
-            while not self.over():
-                self.step()
+            self.until_over()
             results = self.settle()
         except KeyboardInterrupt:
             self.keep_for_recovery()

@@ -85,8 +85,7 @@ class Session:
             ConfigError: There is no key, or this enricher may not send.
             StoreError: The store cannot be opened.
         """
-        if options.store_only and self.store is None:
-            raise wrong("store_only", "needs a store: ", Term("use_store"))
+        self._check_store_only(options)
         key = None
         engine = self._checked_engine()
         if asking == 0:
@@ -104,10 +103,13 @@ class Session:
         call.store_only = options.store_only
         return call
 
-    def plan(self, read: Rows, options: CallOptions) -> Plan:
-        """What a call with these rows, on these terms, would ask."""
+    def _check_store_only(self, options: CallOptions) -> None:
         if options.store_only and self.store is None:
             raise wrong("store_only", "needs a store: ", Term("use_store"))
+
+    def plan(self, read: Rows, options: CallOptions) -> Plan:
+        """What a call with these rows, on these terms, would ask."""
+        self._check_store_only(options)
         # A plan makes nothing: a store that is not there yet has nothing to say.
         store = None if self.store is None or not self.store.exists() else opened(self.store)
         counts = read.plan(self.settings.for_core(), store=store, **options.for_core())

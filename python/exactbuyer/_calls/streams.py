@@ -197,8 +197,7 @@ class Stream(StreamBase, Iterator["Result"]):
         self._closed = True
         try:
             call.stop()
-            while not call.over():
-                call.step()
+            call.until_over()
         finally:
             call.detach()
             log_unread_rows(call)

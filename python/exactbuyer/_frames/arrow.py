@@ -1,4 +1,4 @@
-"""Frames of polars, tables of pyarrow, and tables that are no more than Arrow's C interface."""
+"""Tables of pyarrow, and tables that are no more than Arrow's C interface."""
 
 from __future__ import annotations
 
@@ -10,7 +10,23 @@ from .libraries import arrow_table, as_kind, library
 from .metadata import Notes, known_columns
 
 if TYPE_CHECKING:
-    from exactbuyer._core import Batches
+    from exactbuyer._core import Batches, Table
+
+
+def table_beside(table: Any, added: Batches, dropped: list[Any]) -> Any:
+    """A pyarrow table without what is dropped, with what was added."""
+    beside = library("pyarrow").table(added)
+    table = table.drop_columns(dropped)
+    for field, column in zip(beside.schema, beside.columns, strict=True):
+        table = table.append_column(field, column)
+    return table
+
+
+def schema_beside(schema: Any, added: Table, dropped: list[Any]) -> Any:
+    """The schema of such a table, with the metadata that it had."""
+    pa = library("pyarrow")
+    kept = [field for field in schema if field.name not in dropped]
+    return pa.schema([*kept, *pa.schema(cast("Any", added))], metadata=schema.metadata)
 
 
 class PyarrowFrame(Frame):
@@ -32,11 +48,7 @@ class PyarrowFrame(Frame):
         return known_columns(self._table.schema.metadata)
 
     def beside(self, added: Batches, dropped: list[Any], notes: Notes) -> Any:
-        pa = library("pyarrow")
-
-        table, beside = self._table.drop_columns(dropped), pa.table(added)
-        for field, column in zip(beside.schema, beside.columns, strict=True):
-            table = table.append_column(field, column)
+        table = table_beside(self._table, added, dropped)
         table = table.replace_schema_metadata({**(table.schema.metadata or {}), **notes.as_json()})
         return self._one_batch(table, theirs=self._table.num_columns - len(dropped)) if self._batch else table
 

@@ -9,7 +9,10 @@ from __future__ import annotations
 from os import PathLike
 from typing import TYPE_CHECKING
 
+from .arrow import CapsuleFrame, PyarrowFrame
 from .libraries import home_of
+from .pandas import PandasFrame
+from .polars import PolarsFrame
 
 if TYPE_CHECKING:
     from .frame import Frame
@@ -27,11 +30,6 @@ def is_reader(data: object) -> bool:
 
 def frame_of(data: object) -> Frame:
     """The table, as what it is."""
-    # They import this room for their words.
-    from .arrow import CapsuleFrame, PyarrowFrame
-    from .pandas import PandasFrame
-    from .polars import PolarsFrame
-
     home, name = home_of(data), type(data).__name__
     if home == "polars" and name in {"DataFrame", "LazyFrame"}:
         return PolarsFrame(data)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from exactbuyer._core import ArrowOutput, Batches, Rows, Table
 
+from .arrow import schema_beside, table_beside
 from .libraries import arrow_input, as_kind, home_of, library
 from .metadata import known_columns
 from .table_input import read_lookup_columns
@@ -76,9 +77,7 @@ class PyarrowTableReader(TableReader):
     def join(self, source: Any, block: Batches) -> list[Any]:
         pa = library("pyarrow")
 
-        table, beside = pa.Table.from_batches([source]).drop_columns(self.dropped), pa.table(block)
-        for field, column in zip(beside.schema, beside.columns, strict=True):
-            table = table.append_column(field, column)
+        table = table_beside(pa.Table.from_batches([source]), block, self.dropped)
         return cast("list[Any]", table.to_batches())
 
     def whole(self, joined: list[Any]) -> Any:
@@ -89,10 +88,7 @@ class PyarrowTableReader(TableReader):
     def out(self, parts: Iterator[Any]) -> Any:
         pa = library("pyarrow")
 
-        theirs = self._source.schema
-        fields = [field for field in theirs if field.name not in self.dropped]
-        fields += list(pa.schema(cast("Any", self.table)))
-        schema = pa.schema(fields, metadata=theirs.metadata)
+        schema = schema_beside(self._source.schema, self.table, self.dropped)
         return pa.RecordBatchReader.from_batches(schema, parts)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast, get_args
+from typing import Any, cast
 
 from exactbuyer._files.overwrite import OverwritePolicy
 from exactbuyer._frames.labels import check_labels, looks_personal, matching_label
@@ -18,7 +18,7 @@ from exactbuyer.cli._io.opening import Survey, opened
 from exactbuyer.cli._io.sources import DELIMITERS, Source
 from exactbuyer.enricher import BulkEnricher
 from exactbuyer.exceptions import ConfigError
-from exactbuyer.field_types import FieldType
+from exactbuyer.field_types import FIELD_TYPES, FieldType
 from exactbuyer.report.message import Message, Term
 from exactbuyer.settings import BASE_URL, Budget
 from exactbuyer.settings._paths import is_address, refuse_address
@@ -49,10 +49,10 @@ class CommandOptions:
 
     def delimiter(self) -> str | None:
         """What stands between cells."""
-        options = self["delimiter"]
-        if options is None:
+        text = self["delimiter"]
+        if text is None:
             return None
-        delimiter = "\t" if options in {"tab", "\\t"} else cast("str", options)
+        delimiter = "\t" if text in {"tab", "\\t"} else cast("str", text)
         if len(delimiter) != 1 or not delimiter.isascii() or delimiter in '"\r\n':
             raise UsageError("--delimiter is one character, as in ';', or tab")
         return delimiter
@@ -87,12 +87,13 @@ class CommandOptions:
             names: The columns that there are: `a=phone` is one of them before it is a type.
         """
         columns: dict[str, FieldType | None] = {}
+        file_kind = self.location().kind
         for text in self["by"]:
             name, mark, kind = text.rpartition("=")
-            is_typed = mark and text not in names and kind in get_args(FieldType)
+            is_typed = mark and text not in names and kind in FIELD_TYPES
             if mark and not is_typed and text not in names:
-                *others, last = get_args(FieldType)
-                swapped = f"; did you mean --by {kind}={name}?" if name in get_args(FieldType) else ""
+                *others, last = FIELD_TYPES
+                swapped = f"; did you mean --by {kind}={name}?" if name in FIELD_TYPES else ""
                 raise UsageError(
                     f"--by {text}: {kind!r} is no field type: {', '.join(others)} or {last}{swapped}"
                 )
@@ -100,16 +101,15 @@ class CommandOptions:
             label = matching_label(names, label)
             if label in columns:
                 raise UsageError(f"--by names {label!r} twice: name each column once, best first")
-            kind = self.location().kind
-            if label not in names and kind in {*DELIMITERS, "xlsx"}:
-                _check_header(names, self.labels(), kind, skipped=self["skip_rows"] is not None)
+            if label not in names and file_kind in {*DELIMITERS, "xlsx"}:
+                _check_header(names, self.labels(), file_kind, skipped=self["skip_rows"] is not None)
             columns[label] = field_type
         return columns
 
     def labels(self) -> list[str]:
         """The names of the columns to look up, without field types."""
         parts = ((text, *text.rpartition("=")) for text in self["by"])
-        return [name if mark and kind in get_args(FieldType) else text for text, name, mark, kind in parts]
+        return [name if mark and kind in FIELD_TYPES else text for text, name, mark, kind in parts]
 
     def table_request(self, source: Source) -> TableRequest:
         """What is wanted of an input."""

@@ -11,7 +11,7 @@ import click
 
 from exactbuyer.cli._io.files import KINDS
 from exactbuyer.enricher import BulkEnricher
-from exactbuyer.field_types import FieldType, RequiredField
+from exactbuyer.field_types import FIELD_TYPES, REQUIRED_FIELDS
 from exactbuyer.settings import BASE_URL, DEFINITIONS, Per
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def input_options() -> Callable[[FunctionT], FunctionT]:
             metavar="COLUMN[=TYPE]",
             help="A column to look up; several, best first: the next is paid for only where the one before "
             "finds nobody. "
-            f"TYPE is {', '.join(get_args(FieldType))}; by default it is inferred for each value.",
+            f"TYPE is {', '.join(FIELD_TYPES)}; by default it is inferred for each value.",
         ),
         click.option(
             "--split",
@@ -128,7 +128,7 @@ def money_options() -> Callable[[FunctionT], FunctionT]:
             "--require",
             "required_fields",
             multiple=True,
-            type=click.Choice(get_args(RequiredField)),
+            type=click.Choice(REQUIRED_FIELDS),
             help="A match counts, and costs, only if it has this. Repeatable.",
         ),
         click.option(
@@ -137,7 +137,7 @@ def money_options() -> Callable[[FunctionT], FunctionT]:
         click.option(
             "--per",
             type=click.Choice(get_args(Per)),
-            help="Over what --max-credits counts: by default all that the store has on record.",
+            help="The period that --max-credits counts; by default everything that the store has recorded.",
         ),
         click.option("--tz", metavar="NAME", help="Where its days and months begin, as in Europe/Berlin."),
         click.option(
@@ -155,8 +155,8 @@ def store_options() -> Callable[[FunctionT], FunctionT]:
         click.option(
             "--store",
             metavar="FILE",
-            help="Where answers are kept, and doubts; none: nowhere. By default .exactbuyer/ in the working "
-            "directory, for the real service.",
+            help="The file that keeps answers and doubts; none: keep nothing. By default in .exactbuyer/ of "
+            "the working directory, for the real service.",
         ),
         click.option("--refresh", is_flag=True, help="Ask again for what the store has, and pay again."),
         click.option("--store-only", is_flag=True, help="Send nothing: only what the store has."),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from exactbuyer._core import Batches
 from exactbuyer.cli._io.files import require
-from exactbuyer.report.plan import Plan, Suspect
+from exactbuyer.report.plan import Plan, Suspect, min_duration_s
 
 if TYPE_CHECKING:
     from exactbuyer import BulkEnricher
@@ -20,7 +20,6 @@ WINDOW_ROWS = 100_000
 many rows, so it never costs more than its plan says."""
 
 _KEPT = 1_000
-_WINDOW_S = 60
 
 
 def planned(
@@ -92,7 +91,7 @@ def _sum(one: Plan, next_one: Plan, enricher: BulkEnricher) -> Plan:
         requests=requests,
         max_credits=most if next_one.ceiling_left is None else min(most, next_one.ceiling_left),
         expected_credits=_likely(likely),
-        min_duration_s=float(max(requests[0] - 1, 0) // settings.requests_per_minute * _WINDOW_S),
+        min_duration_s=min_duration_s(requests[0], settings.requests_per_minute),
         problems=(*one.problems, *problems)[:_KEPT],
         suspects=tuple(sorted((*one.suspects, *suspects), key=lambda suspect: -suspect.rows)[:_SUSPECTS]),
     )

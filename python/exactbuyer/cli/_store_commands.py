@@ -7,13 +7,13 @@ from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import timedelta
-from typing import Any, get_args
+from typing import Any
 
 import click
 
 from exactbuyer.enricher import BulkEnricher
 from exactbuyer.exceptions import StoreError
-from exactbuyer.field_types import FieldType
+from exactbuyer.field_types import FIELD_TYPES
 from exactbuyer.report.wording import count
 from exactbuyer.store import Info, Store
 from exactbuyer.store import migrate as migrate_file
@@ -34,7 +34,7 @@ def store(context: click.Context, path: str | None, default_region: str | None) 
     """Say what was bought, what is in doubt and what it cost; forget people.
 
     The store is where `enrich` keeps its answers: in .exactbuyer/ of the working directory (or elsewhere,
-    if a warning said so), or in the FILE that it was told.
+    if a warning said so), or in the FILE passed with --store.
     """
     # Of an enricher that is told nothing: where its answers would go.
     with Console().showing_log():
@@ -48,9 +48,11 @@ def _json_option(function: Any) -> Any:
     return click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")(function)
 
 
+_type_option = click.option("--type", "field_type", type=click.Choice(FIELD_TYPES), help="What WHOM is.")
+
+
 def _whom_argument(function: Any) -> Any:
-    typed = click.option("--type", "field_type", type=click.Choice(get_args(FieldType)), help="What WHOM is.")
-    return click.argument("whom", metavar="WHOM")(typed(function))
+    return click.argument("whom", metavar="WHOM")(_type_option(function))
 
 
 @store.command()
@@ -157,7 +159,7 @@ def find(asked: Store, whom: str, field_type: Any) -> int:
 
 @store.command(short_help="Forget WHOM, or what is old.")
 @click.argument("whom", metavar="[WHOM]", required=False)
-@click.option("--type", "field_type", type=click.Choice(get_args(FieldType)), help="What WHOM is.")
+@_type_option
 @click.option("--older-than", "older_than_days", type=days, metavar="DAYS", help="Or all that is so old.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @click.pass_obj

@@ -24,6 +24,11 @@ _LISTS_DIFFER = 0.03
 """How far the share found differs from one list to another, beyond chance."""
 
 
+def min_duration_s(requests: int, requests_per_minute: int) -> float:
+    """The least time that so many requests take: a window's worth goes at once, and the rest waits for it."""
+    return float(max(requests - 1, 0) // requests_per_minute * _WINDOW_S)
+
+
 class Suspect(NamedTuple):
     """An identifier in suspiciously many rows: it may be a placeholder."""
 
@@ -116,10 +121,7 @@ class Plan:
             ceiling=None if budget is None else budget.credits,
             ceiling_left=left,
             expected_credits=_expected(lately, counts["to_send"], most),
-            # The first window's requests go at once, the next wait until it is over.
-            min_duration_s=float(
-                max(counts["requests"][0] - 1, 0) // settings.requests_per_minute * _WINDOW_S
-            ),
+            min_duration_s=min_duration_s(counts["requests"][0], settings.requests_per_minute),
             problems=tuple(Problem(row, "invalid", reason) for row, reason in invalid),
             credit_price=settings.credit_price,
         )

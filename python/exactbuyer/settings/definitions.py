@@ -132,7 +132,7 @@ class Settings:
         0,
         100,
         "only what is free of charge is tried again",
-        "How often what is free is tried again: {default}.",
+        "Most retries of a request that was not charged: {default}.",
     )
     timeout: float = _seconds(
         0.001,
@@ -154,12 +154,12 @@ class Settings:
     body: Body = _one_of(Body, "How requests are encoded: form, as in the samples.")
     base_url: str = _value(checks.base_url)
     proxy: str | ProxyUrl | None = _value(
-        _proxy, option=Option("A proxy, if not HTTPS_PROXY's.", str, "URL"), core_name=""
+        _proxy, option=Option("The URL of a proxy; by default HTTPS_PROXY.", str, "URL"), core_name=""
     )
     ca_bundle: str | None = _setting(
         checks.path,
         "a PEM file with the authorities to trust",
-        option=Option("A PEM file of authorities to trust, too; by default SSL_CERT_FILE's.", str, "FILE"),
+        option=Option("A PEM file with more trusted authorities; by default SSL_CERT_FILE.", str, "FILE"),
     )
     credit_price: tuple[Decimal, str] | None = _value(checks.credit_price, core_name="")
     tags: Mapping[str, str] | None = _value(checks.tags, core_name="")

@@ -100,7 +100,7 @@ class Store(StoreFile):
         """Returns the journal: every request and its outcome, the oldest first. Purges do not change it.
 
         Returns:
-            One `Entry` for each request.
+            One `JournalEntry` for each request.
         """
         entries: list[JournalEntry] = []
         while page := opened(self).receipts(entries[-1].request if entries else 0):

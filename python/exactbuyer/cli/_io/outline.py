@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from exactbuyer._core import Batches, Table
+from exactbuyer._frames.arrow import schema_beside, table_beside
 from exactbuyer._frames.metadata import COLUMNS_KEY, known_columns
 
 from .files import require
@@ -59,11 +60,7 @@ class Outline:
         pyarrow = require("pyarrow", "Parquet")
         # The core reads only metadata that is text. All metadata is written with the output's schema anyway.
         plain = pyarrow.schema([field.remove_metadata() for field in theirs.schema])
-        table = pyarrow.Table.from_arrays(theirs.columns, schema=plain).drop_columns(self.dropped)
-        beside = pyarrow.table(block)
-        for field, column in zip(beside.schema, beside.columns, strict=True):
-            table = table.append_column(field, column)
-        return table
+        return table_beside(pyarrow.Table.from_arrays(theirs.columns, schema=plain), block, self.dropped)
 
     def names(self) -> list[str]:
         """The columns of the output."""
@@ -76,8 +73,7 @@ def schema_of(outline: Outline) -> Any:
     theirs = getattr(outline.source, "schema", None)
     if theirs is None:
         theirs = pyarrow.schema([(name, pyarrow.string()) for name in outline.source.names])
-    kept = [field for field in theirs if field.name not in outline.dropped]
-    return pyarrow.schema(kept + list(pyarrow.schema(outline.table)), metadata=theirs.metadata)
+    return schema_beside(theirs, outline.table, outline.dropped)
 
 
 def notes_of(outline: Outline) -> dict[str, str]:
