@@ -123,6 +123,42 @@ fn a_second_name_given_to_a_store_in_use_stops_it() {
     assert_eq!(vendor.asked().len(), 2);
 }
 
+/// As by a child that has not run its program yet, and has all files of a store that was closed and renamed meanwhile.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_lock_that_is_left_for_a_moment_under_another_name_does_not_keep_a_store_closed() {
+    use nix::fcntl::{FcntlArg, fcntl};
+
+    const NAMES: i64 = 1 << 40;
+    let folder = Folder::new();
+    drop(folder.store());
+    let path = folder.file("a.db");
+    let lock = |kind, from, length| nix::libc::flock {
+        l_type: i16::try_from(kind).unwrap(),
+        l_whence: 0,
+        l_start: from,
+        l_len: length,
+        l_pid: 0,
+    };
+    let child = fs::OpenOptions::new().read(true).write(true).open(&path).unwrap();
+    fcntl(&child, FcntlArg::F_OFD_SETLK(&lock(nix::libc::F_RDLCK, NAMES, 1))).unwrap();
+    let opens = std::thread::spawn({
+        let path = path.clone();
+        move || SqliteStore::open(&path, "loopback")
+    });
+    // Until the other thread has its own lock: from then on it waits for this one.
+    loop {
+        let mut found = lock(nix::libc::F_WRLCK, NAMES + 1, 1 << 32);
+        fcntl(&child, FcntlArg::F_OFD_GETLK(&mut found)).unwrap();
+        if i32::from(found.l_type) != nix::libc::F_UNLCK || opens.is_finished() {
+            break;
+        }
+        std::thread::yield_now();
+    }
+    drop(child);
+    assert!(opens.join().unwrap().is_ok());
+}
+
 /// A store that is mounted as a single file has a log at each place, although it has only one link.
 #[test]
 fn a_store_mounted_at_a_second_place_is_not_opened_there_while_it_is_in_use() {

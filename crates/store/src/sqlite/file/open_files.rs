@@ -16,6 +16,7 @@ use std::sync::{Mutex, PoisonError};
 
 use siphasher::sip::SipHasher13;
 
+use super::super::clock::pause_shortly;
 use super::super::platform::{self, FileId, Listed, file_id};
 use super::fault::Fault;
 use super::paths::beside;
@@ -115,6 +116,11 @@ pub(crate) struct NameLock(Mutex<Option<Listed<File>>>);
 /// The bytes for names. They are far from the data and from the bytes that SQLite locks.
 const NAMES: std::ops::Range<i64> = 1 << 40..(1 << 40) + (1 << 32);
 
+/// How often a file that is locked under another name is checked, every 10 ms, before it is refused. A store that was closed
+/// and renamed stays locked for some milliseconds if a program is being started at that moment: the child has all open
+/// files of its parent until it runs the program.
+const MOST_CHECKS: u32 = 100;
+
 impl NameLock {
     /// To be called before a connection is opened.
     ///
@@ -132,14 +138,20 @@ impl NameLock {
         let file = held.get().map_err(unusable)?;
         let byte = byte_of(store).map_err(unusable)?;
         platform::share_byte(file, byte).map_err(unusable)?;
-        for others in [NAMES.start..byte, byte + 1..NAMES.end] {
-            if !others.is_empty() && platform::is_locked(file, others).map_err(unusable)? {
+        let is_used = |others: std::ops::Range<i64>| {
+            if others.is_empty() { Ok(false) } else { platform::is_locked(file, others).map_err(unusable) }
+        };
+        let mut checks = 1;
+        while is_used(NAMES.start..byte)? || is_used(byte + 1..NAMES.end)? {
+            if checks == MOST_CHECKS {
                 return Err(Fault::of(format!(
                     "the store {} is in use under another name (a link, or a file mounted at two places), so nothing is \
                      sent: use one name for it everywhere, or mount its folder",
                     store.display()
                 )));
             }
+            checks += 1;
+            pause_shortly();
         }
         Ok(Self(Mutex::new(Some(held))))
     }
