@@ -47,7 +47,6 @@ default_role = "code"
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
-autodoc_preserve_defaults = True
 autodoc_class_signature = "mixed"
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
@@ -63,9 +62,9 @@ html_css_files = ["exactbuyer.css"]
 html_copy_source = True
 html_show_sphinx = False
 html_theme_options = {
-    "source_repository": root_pages.REPOSITORY,
-    "source_branch": "main",
-    "source_directory": "docs/",
+    # Some pages are made from files elsewhere in the repository: a link to a page's source would be wrong.
+    "top_of_page_buttons": [],
+    "footer_icons": [{"name": "Repository", "url": root_pages.REPOSITORY, "html": "Repository", "class": ""}],
 }
 pygments_style = "friendly"
 pygments_dark_style = "monokai"
