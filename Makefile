@@ -129,7 +129,7 @@ python-test: installed
 
 # ---- the documentation ----
 
-SITE := site
+SITE := target/site
 SITE_PORT ?= 8000
 
 # Strict: a broken link or heading, an unknown name of the API or any other warning fails. Needs no network.

@@ -1,4 +1,4 @@
-"""The documentation site: `make site` serves it, `make site-check` builds it strictly and without a network."""
+"""The documentation site: `make site` serves it, `make site-check` builds it strictly."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import exactbuyer
 
 sys.path.insert(0, str(Path(__file__).parent / "_site"))
 
-import root_pages  # noqa: E402
+import root_pages
 
 root_pages.write(Path(__file__).parent)
 
 project = "exactbuyer"
-author = "The exactbuyer authors"
+author = "The exactbuyer contributors"
 version = release = exactbuyer.__version__
-copyright = "the exactbuyer authors, MIT or Apache-2.0"
+copyright = "the exactbuyer contributors, MIT or Apache-2.0"
 
 extensions = [
     "myst_nb",
@@ -40,7 +40,7 @@ nb_execution_mode = "auto"
 nb_execution_in_temp = True
 nb_execution_raise_on_error = True
 nb_execution_timeout = 120
-nb_ipywidgets_js = {}
+nb_ipywidgets_js: dict[str, dict[str, str]] = {}
 
 # ---- the reference, from the docstrings ----
 default_role = "code"
@@ -50,6 +50,7 @@ autodoc_typehints_format = "short"
 autodoc_class_signature = "mixed"
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
+napoleon_use_ivar = True
 python_maximum_signature_line_length = 80
 python_use_unqualified_type_names = True
 add_module_names = False

@@ -18,8 +18,10 @@ ELSEWHERE = {*sys.stdlib_module_names, "builtins", "typing_extensions"}
 """Modules without a page on this site. Links to their pages would need a network to be checked."""
 
 
-def keep_colons(_app: Sphinx, what: str, _name: str, _object: object, _options: object, lines: list[str]) -> None:
-    """Marks that there is no type before a colon: `The sum: all calls.` is a sentence, and types are annotations."""
+def keep_colons(
+    _app: Sphinx, what: str, _name: str, _object: object, _options: object, lines: list[str]
+) -> None:
+    """Says that no type is before a colon: `The sum: all calls.` is a sentence, and types are annotations."""
     for number, line in enumerate(lines):
         begins = number == 0 and what in {"attribute", "data", "property"}
         if (begins or (number and lines[number - 1].strip() == "Returns:")) and ":" in line:
@@ -29,7 +31,7 @@ def keep_colons(_app: Sphinx, what: str, _name: str, _object: object, _options: 
 def resolve(
     app: Sphinx, env: BuildEnvironment, reference: pending_xref, shown: nodes.Element
 ) -> nodes.Element | None:
-    """Finds a name of the package without its module, as `ConfigError`; leaves names from elsewhere as text."""
+    """Finds a name of the package without its module, as `ConfigError`; names from elsewhere stay text."""
     target = str(reference["reftarget"])
     if reference.get("refdomain") != "py":
         return None
@@ -38,7 +40,9 @@ def resolve(
     last = target.rpartition(".")[2]
     objects = env.domains.python_domain.objects
     # Several pages of one name would be a wrong link.
-    found = {(entry.docname, entry.node_id) for name, entry in objects.items() if name.rpartition(".")[2] == last}
+    found = {
+        (entry.docname, entry.node_id) for name, entry in objects.items() if name.rpartition(".")[2] == last
+    }
     if len(found) != 1:
         return None
     page, anchor = found.pop()

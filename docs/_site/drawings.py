@@ -1,4 +1,4 @@
-"""Draws the plots of the performance page from its tables, and the diagram of the architecture: `make drawings`.
+"""Draws the plots of the performance page from its tables, and the architecture: `make drawings`.
 
 The drawings are in the repository, and a test compares them with what this would draw now. Their colours are
 those of the text around them: see `static/exactbuyer.css`.
@@ -20,7 +20,8 @@ STYLE = (
     ".d{font:13px system-ui,sans-serif;color:#24292f}@media(prefers-color-scheme:dark){.d{color:#e6e6e6}}"
     ".d text{fill:currentColor}.d .b{font-weight:600}.d .s{font-size:11px;opacity:.75}"
     ".d .ours{fill:#2a7de1}.d .theirs{fill:#8b96a5}.d .soft{opacity:.45}"
-    ".d .box{fill:#8b96a5;fill-opacity:.14;stroke:#8b96a5}.d .room{fill:none;stroke:#8b96a5;stroke-dasharray:4 3}"
+    ".d .box{fill:#8b96a5;fill-opacity:.14;stroke:#8b96a5}"
+    ".d .room{fill:none;stroke:#8b96a5;stroke-dasharray:4 3}"
 )
 
 Bar = tuple[str, "list[tuple[float, str]]", bool]
@@ -36,11 +37,13 @@ def drawings() -> dict[Path, str]:
     return {
         DESIGN / "figures/clients.svg": bars(
             "CPU seconds for 100,000 rows; pale: reading twelve fields of each result afterwards",
-            [_client(row, (float(row[1]), float(row[2]) - float(row[1])), f"{row[1]} + {_rest(row)}") for row in clients],
+            [
+                _client(row, (float(row[1]), float(row[2]) - float(row[1])), f"{row[1]} + {_rest(row)}")
+                for row in clients
+            ],
         ),
         DESIGN / "figures/memory.svg": bars(
-            "Peak memory for 100,000 rows, in MB",
-            [_client(row, (float(row[3]),), row[3]) for row in clients],
+            "Peak memory for 100,000 rows, in MB", [_client(row, (float(row[3]),), row[3]) for row in clients]
         ),
         DESIGN / "figures/pythons.svg": bars(
             "CPU seconds for 100,000 rows, by version of Python; pale: with the collector off",
@@ -97,7 +100,9 @@ def _growth(rows: list[list[str]]) -> list[Bar]:
     for count, _, _, frame, reader in rows:
         if frame:
             drawn.append((f"{count} rows: frame", [(_number(frame), frame)], True))
-        drawn.append((f"{count} rows: reader" if not frame else "reader", [(0.0, ""), (_number(reader), reader)], True))
+        drawn.append(
+            (f"{count} rows: reader" if not frame else "reader", [(0.0, ""), (_number(reader), reader)], True)
+        )
     return drawn
 
 
@@ -116,7 +121,9 @@ def bars(title: str, rows: list[Bar]) -> str:
         for place, (value, text) in enumerate(values):
             kind = ("ours" if ours else "theirs") + (" soft" if place else "")
             if value:
-                parts.append(f'<rect class="{kind}" x="{left:.1f}" y="{top}" width="{value * scale:.1f}" height="18"/>')
+                parts.append(
+                    f'<rect class="{kind}" x="{left:.1f}" y="{top}" width="{value * scale:.1f}" height="18"/>'
+                )
             left += value * scale
             if text:
                 parts.append(_text(left + 6, top + 14, text, "b" if ours else ""))
@@ -130,17 +137,37 @@ LAYERS: list[tuple[str, list[list[tuple[str, str]]]]] = [
         [
             [("cli/", "files, options, exit codes")],
             [("enricher.py, _enrich*.py", "the public calls")],
-            [("_calls/", "one call, and how it ends"), ("store/, sandbox/", "questions to a store; the sandbox")],
-            [("_frames/", "kinds of tables"), ("settings/", "checked settings"), ("report/", "what people read")],
+            [
+                ("_calls/", "one call, and how it ends"),
+                ("store/, sandbox/", "questions to a store; the sandbox"),
+            ],
+            [
+                ("_frames/", "kinds of tables"),
+                ("settings/", "checked settings"),
+                ("report/", "what people read"),
+            ],
         ],
     ),
     (
         "crates",
         [
             [("python/", "objects in and out (pyo3)")],
-            [("dispatch/", "carries out a run: tasks, timers"), ("http/", "the real network"), ("store/", "SQLite")],
-            [("arrow/", "Arrow columns"), ("sandbox/", "the local stand-in"), ("records/", "CSV, JSON Lines")],
-            [("core/", "identifiers, plans, decisions, budget, encoding. Pure: no clock, no network, no files")],
+            [
+                ("dispatch/", "carries out a run: tasks, timers"),
+                ("http/", "the real network"),
+                ("store/", "SQLite"),
+            ],
+            [
+                ("arrow/", "Arrow columns"),
+                ("sandbox/", "the local stand-in"),
+                ("records/", "CSV, JSON Lines"),
+            ],
+            [
+                (
+                    "core/",
+                    "identifiers, plans, decisions, budget, encoding. Pure: no clock, no network, no files",
+                )
+            ],
         ],
     ),
 ]
@@ -158,7 +185,9 @@ def architecture() -> str:
             each = (width - 16 - 8 * len(row)) / len(row)
             for place, (name, what) in enumerate(row):
                 left, upper = 12 + place * (each + 8), top + 26 + 52 * number
-                parts.append(f'<rect class="box" x="{left:.1f}" y="{upper}" width="{each:.1f}" height="44" rx="4"/>')
+                parts.append(
+                    f'<rect class="box" x="{left:.1f}" y="{upper}" width="{each:.1f}" height="44" rx="4"/>'
+                )
                 middle = left + each / 2
                 parts.append(_text(middle, upper + 18, name, "b", anchor="middle"))
                 parts.append(_text(middle, upper + 35, what, "s", anchor="middle"))
@@ -175,7 +204,9 @@ def _svg(height: int, parts: list[str], title: str, width: int = WIDTH) -> str:
     # On a phone, a wide drawing scrolls by itself instead of becoming too small to read.
     size = f'viewBox="0 0 {width} {height + 4}" width="{width}" style="min-width:{width * 7 // 10}px"'
     head = f'<svg class="d" xmlns="http://www.w3.org/2000/svg" {size}>'
-    return "\n".join([head, f"<title>{escape(title)}</title>", f"<style>{STYLE}</style>", *parts, "</svg>", ""])
+    return "\n".join(
+        [head, f"<title>{escape(title)}</title>", f"<style>{STYLE}</style>", *parts, "</svg>", ""]
+    )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Puts the site's drawings into its pages, so that they follow the theme: an SVG in an `img` cannot see the page."""
+"""Puts drawings into the text of their pages, so that they follow the theme: an `img` cannot see its page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writes `llms.txt` (https://llmstxt.org): the pages of the site for programs that read text, each with a sentence."""
+"""Writes `llms.txt` (https://llmstxt.org): the pages of the site, each with its summary, for programs."""
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
+from functools import partial
 from pathlib import Path
 
 REPOSITORY = "https://github.com/exactbuyer-py/exactbuyer"
@@ -25,12 +26,16 @@ def write(docs: Path) -> None:
     for source, page in PAGES.items():
         text = (docs.parent / source).read_text(encoding="utf-8")
         if page.endswith(".md"):
-            text = LINK.sub(lambda link, page=page: f"]({_on_site(link[1], page)}", text)
+            text = LINK.sub(partial(_link, page), text)
         target = docs / page
         target.parent.mkdir(exist_ok=True)
         # A file that has not changed is not built again.
         if not target.exists() or target.read_text(encoding="utf-8") != text:
             target.write_text(text, encoding="utf-8")
+
+
+def _link(page: str, link: re.Match[str]) -> str:
+    return f"]({_on_site(link[1], page)}"
 
 
 def _on_site(target: str, page: str) -> str:

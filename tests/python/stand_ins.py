@@ -5,12 +5,12 @@ A recipe runs with the real library where that is installed (`make recipes`).
 
 from __future__ import annotations
 
-import io
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 from unittest.mock import MagicMock
 
-import pandas
+import pandas as pd
 
 
 def _module(name: str, **names: Any) -> ModuleType:
@@ -37,12 +37,10 @@ class _S3:
     def download_file(self, bucket: str, key: str, path: str) -> None:
         if (bucket, key) not in self.kept:
             raise _ClientError
-        with io.open(path, "wb") as file:
-            file.write(self.kept[bucket, key])
+        Path(path).write_bytes(self.kept[bucket, key])
 
     def upload_file(self, path: str, bucket: str, key: str) -> None:
-        with io.open(path, "rb") as file:
-            self.kept[bucket, key] = file.read()
+        self.kept[bucket, key] = Path(path).read_bytes()
 
 
 class _Resource:
@@ -53,7 +51,9 @@ class _Resource:
 STAND_INS: dict[str, dict[str, ModuleType]] = {
     "airflow": {
         "airflow": _module("airflow"),
-        "airflow.exceptions": _module("airflow.exceptions", AirflowFailException=type("Fail", (Exception,), {})),
+        "airflow.exceptions": _module(
+            "airflow.exceptions", AirflowFailException=type("Fail", (Exception,), {})
+        ),
         "airflow.sdk": _module("airflow.sdk", dag=_decorator, task=_decorator),
         "pendulum": _module("pendulum", datetime=lambda *_, **__: None),
     },
@@ -81,7 +81,7 @@ STAND_INS: dict[str, dict[str, ModuleType]] = {
 }
 """What a block's comment says it needs, and the modules in its place."""
 
-_PEOPLE = pandas.DataFrame({"linkedin": [None, "linkedin.com/in/bo"], "email": ["ana@acme.example", None]})
+_PEOPLE = pd.DataFrame({"linkedin": [None, "linkedin.com/in/bo"], "email": ["ana@acme.example", None]})
 
 GIVEN_NAMES: dict[str, dict[str, Any]] = {
     "Databricks": {

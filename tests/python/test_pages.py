@@ -21,7 +21,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pandas
+import pandas as pd
 import pytest
 from page_blocks import PAGES, ROOT, Block, blocks, name, text
 from stand_ins import GIVEN_NAMES, STAND_INS
@@ -61,7 +61,7 @@ def test_every_block_is_known(page: Path) -> None:
 @pytest.fixture
 def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
     """A folder with the files that the pages name, and a sandbox in the place of the service."""
-    people = pandas.read_csv(ROOT / "examples/contacts.csv", dtype=str)
+    people = pd.read_csv(ROOT / "examples/contacts.csv", dtype=str)
     (tmp_path / "examples").mkdir()
     shutil.copy(ROOT / "examples/contacts.csv", tmp_path / "examples")
     people.to_csv(tmp_path / "people.csv", index=False)
@@ -101,9 +101,7 @@ def test_blocks_run_one_after_the_other(
     for block in blocks(page, "python"):
         code = ELSEWHERE.sub(rf'"{tmp_path}\1/', block.code)
         # As many empty lines before it: a traceback then names the page's own line.
-        compiled = compile(
-            "\n" * block.line + code, str(page), "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
-        )
+        compiled = compile("\n" * block.line + code, str(page), "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
         if block.needs == "pytest":
             _run_as_tests(code)
         elif _at_hand(block, names, monkeypatch):
@@ -146,7 +144,7 @@ def _run_as_tests(code: str) -> None:
 
 def _run(compiled: Any, names: dict[str, Any]) -> None:
     if compiled.co_flags & inspect.CO_COROUTINE:
-        asyncio.run(eval(compiled, names))  # noqa: PGH001
+        asyncio.run(eval(compiled, names))
     else:
         exec(compiled, names)
 
@@ -176,19 +174,23 @@ def test_there_are_commands() -> None:
     assert len(COMMANDS) >= 15
 
 
-@pytest.mark.parametrize(("block", "line"), COMMANDS, ids=[f"{block}-{line}"[:80] for block, line in COMMANDS])
+@pytest.mark.parametrize(
+    ("block", "line"), COMMANDS, ids=[f"{block}-{line}"[:80] for block, line in COMMANDS]
+)
 def test_commands_exist(block: Block, line: str) -> None:
     """Each command of a page is one of ours, and has its options."""
     from exactbuyer.cli._app import commands
 
-    command = line[line.index("exactbuyer ") :].split(" 2>>")[0].split(" | ")[0].split("#")[0]
+    command = re.split(r" 2>>| \| | #", line[line.index("exactbuyer ") :])[0]
     words = shlex.split(command)[1:]
     known: Any = commands
     options: set[str] = {"--help", "--version"}
     for word in words:
         if word in getattr(known, "commands", {}):
             known = known.commands[word]
-        options |= {option for parameter in known.params for option in (*parameter.opts, *parameter.secondary_opts)}
+        options |= {
+            option for parameter in known.params for option in (*parameter.opts, *parameter.secondary_opts)
+        }
     if known is commands or known.name == "sandbox":
         return
     given = {word.partition("=")[0] for word in words if re.match(r"--?[a-zA-Z]", word)}

@@ -1,4 +1,4 @@
-"""The page of troubleshooting quotes messages: each is what the code says, in a case that is made to happen."""
+"""The page of troubleshooting quotes messages: the code says each of them, in a case that happens here."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 import warnings
 from typing import TYPE_CHECKING, Any
 
-import pandas
+import pandas as pd
 import pytest
 from page_blocks import ROOT, text
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 PAGE = ROOT / "docs/reference/troubleshooting.md"
 ANA = ["ana@acme.example"]
-FRAME = pandas.DataFrame({"mail": ANA, "eb_status": [""]})
+FRAME = pd.DataFrame({"mail": ANA, "eb_status": [""]})
 DISKS = ROOT / "crates/store/src/sqlite/file/disks.rs"
 
 
@@ -95,7 +95,7 @@ def purged(folder: Path) -> None:
 
 
 def column(like: str, **how: Any) -> None:
-    people = pandas.DataFrame({"mail": [like.format(number) for number in range(40)]})
+    people = pd.DataFrame({"mail": [like.format(number) for number in range(40)]})
     with BulkEnricher.sandbox() as enricher:
         enricher.enrich_table(people, by="mail", **how)
 
@@ -111,7 +111,7 @@ CASES: dict[str, Callable[[Path], object]] = {
     "offline": lambda _: at("https://api.exactbuyer.com"),
     "invalid": lambda _: failing(None, ["ana@acme.example", "not an identifier"]),
     "a string": lambda _: failing(None, "ana@acme.example"),  # type: ignore[arg-type]
-    "a frame": lambda _: failing(None, FRAME),  # type: ignore[arg-type]
+    "a frame": lambda _: failing(None, FRAME),
     "no such column": lambda _: BulkEnricher.sandbox().enrich_table(FRAME[["mail"]], by="email"),
     "a column is taken": lambda _: BulkEnricher.sandbox().enrich_table(FRAME, by="mail"),
     "region": lambda _: BulkEnricher(default_region="XX"),
@@ -191,12 +191,18 @@ def test_the_page_has_what_the_code_says(case: str, said: dict[str, str]) -> Non
 def test_the_source_says_what_the_page_quotes(message: str) -> None:
     assert message in quoted()
     source = re.sub(r"\\\n\s*", "", (ROOT / SOURCES[message]).read_text(encoding="utf-8"))
-    assert re.search(re.escape(message).replace("the\\ service", "(the service|the {}|{})").replace("…", ".*"), source)
+    assert re.search(
+        re.escape(message).replace("the\\ service", "(the service|the {}|{})").replace("…", ".*"), source
+    )
 
 
 def test_the_page_names_each_kind_of_disk() -> None:
     source = DISKS.read_text(encoding="utf-8")
-    for part in ("on a network disk", "whose locks may not reach other machines", "on a disk that a program serves"):
+    for part in (
+        "on a network disk",
+        "whose locks may not reach other machines",
+        "on a disk that a program serves",
+    ):
         assert part in source
         assert part in text(PAGE)
 
@@ -206,6 +212,6 @@ def test_the_page_names_each_thing_that_limits_the_speed() -> None:
     listed = source.partition("What holds the run back: one of")[2].partition("pub limited_by")[0]
     labels = set(re.findall(r'`"([^"]+)"`', listed))
     assert len(labels) == 10
-    assert labels == set(re.findall(r"^\| `([^`]+)` \|", text(PAGE).partition("## Slow")[2], re.MULTILINE)) - {
-        "limited by"
-    }
+    assert labels == set(
+        re.findall(r"^\| `([^`]+)` \|", text(PAGE).partition("## Slow")[2], re.MULTILINE)
+    ) - {"limited by"}
