@@ -51,13 +51,13 @@ class _Resource:
 STAND_INS: dict[str, dict[str, ModuleType]] = {
     "airflow": {
         "airflow": _module("airflow"),
-        "airflow.exceptions": _module(
-            "airflow.exceptions", AirflowFailException=type("Fail", (Exception,), {})
+        "airflow.sdk.exceptions": _module(
+            "airflow.sdk.exceptions", AirflowFailException=type("Fail", (Exception,), {})
         ),
         "airflow.sdk": _module("airflow.sdk", dag=_decorator, task=_decorator),
         "pendulum": _module("pendulum", datetime=lambda *_, **__: None),
     },
-    "boto3": {
+    "S3": {
         "boto3": _module("boto3", client=lambda _: _S3()),
         "botocore": _module("botocore"),
         "botocore.exceptions": _module("botocore.exceptions", ClientError=_ClientError),

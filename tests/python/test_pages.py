@@ -19,7 +19,9 @@ import subprocess
 import sys
 from importlib.metadata import entry_points
 from pathlib import Path
+from types import FunctionType, SimpleNamespace
 from typing import TYPE_CHECKING, Any
+from unittest.mock import MagicMock
 
 import pandas as pd
 import pytest
@@ -101,7 +103,13 @@ def test_blocks_run_one_after_the_other(
     for block in blocks(page, "python"):
         code = ELSEWHERE.sub(rf'"{tmp_path}\1/', block.code)
         # As many empty lines before it: a traceback then names the page's own line.
-        compiled = compile("\n" * block.line + code, str(page), "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+        compiled = compile(
+            "\n" * block.line + code,
+            str(page),
+            "exec",
+            flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT,
+            dont_inherit=True,
+        )
         if block.needs == "pytest":
             _run_as_tests(code)
         elif _at_hand(block, names, monkeypatch):
@@ -115,6 +123,61 @@ def test_blocks_run_one_after_the_other(
             "status": "found",
         }
         assert results[-1][0]["status"] == "unknown"
+    USED.get(name(page), _not_used)(names)
+
+
+def _not_used(_: dict[str, Any]) -> None:
+    """The page itself calls what it defines."""
+
+
+def _invoke_function(names: dict[str, Any]) -> None:
+    event = {"identifiers": ["ana@acme.example", "bruno@acme.example"]}
+    first = names["handler"](event, None)
+    # Another instance: it begins with the copy, and pays for nobody again.
+    Path(names["STORE"]).unlink()
+    again = names["handler"](event, None)
+    assert first["statuses"] == again["statuses"]
+    assert (first["credits"], again["credits"]) == (first["statuses"].count("found"), 0)
+
+
+def _work(names: dict[str, Any]) -> None:
+    if isinstance(names["enrich_people"], FunctionType):
+        return  # the stand-in has called it
+    people = "var/lib/enrich/people.parquet"
+    counts = names["enrich_people"].function(people, "enriched.parquet")
+    assert set(pd.read_parquet("enriched.parquet")["eb_status"]) >= {"found", "invalid"}
+    assert counts["credits"] > 0
+
+
+def _materialize(names: dict[str, Any]) -> None:
+    if names["dagster"].Definitions is SimpleNamespace:  # the stand-in
+        table = names["enriched_people"](MagicMock(), names["people"](), names["Enrichment"]())
+    else:
+        assets = [names["people"], names["enriched_people"]]
+        resources = {"enrichment": names["Enrichment"]()}
+        done = names["dagster"].materialize(assets, resources=resources)
+        table = done.output_for_node("enriched_people")
+    assert set(table["eb_status"]) <= {"found", "not_found", "missing", "invalid"}
+
+
+def _visit(names: dict[str, Any]) -> None:
+    if "app" not in names:
+        return  # FastAPI is not installed
+    from fastapi.testclient import TestClient
+
+    with TestClient(names["app"]) as client:
+        found = client.post("/contacts", json=["ana@acme.example"])
+        assert (found.status_code, found.json()[0]["value"]) == (200, "ana@acme.example")
+        assert client.post("/contacts", json=["not an identifier"]).status_code == 422
+
+
+USED = {
+    "docs/recipes/airflow.md": _work,
+    "docs/recipes/dagster.md": _materialize,
+    "docs/recipes/fastapi.md": _visit,
+    "docs/recipes/lambda.md": _invoke_function,
+}
+"""What calls the functions that a page only defines."""
 
 
 def _at_hand(block: Block, names: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> bool:
