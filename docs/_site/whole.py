@@ -41,9 +41,18 @@ class Page(HTMLParser):
                 self.leads.append(value)
 
 
-def faults(site: Path) -> list[str]:
+def read(site: Path) -> dict[Path, Page]:
+    """The pages of the site."""
+    return {path: Page(path.read_text(encoding="utf-8")) for path in sorted(site.rglob("*.html"))}
+
+
+def elsewhere(pages: dict[Path, Page]) -> list[str]:
+    """Where its pages lead to outside. These addresses are only listed: nobody is asked."""
+    return sorted({target for page in pages.values() for target in page.leads if _is_elsewhere(target)})
+
+
+def faults(site: Path, pages: dict[Path, Page]) -> list[str]:
     """What is wrong with the site, a line each."""
-    pages = {path: Page(path.read_text(encoding="utf-8")) for path in sorted(site.rglob("*.html"))}
     found: list[str] = []
     for path, page in pages.items():
         found += [f"{path}: loads {load}" for load in page.loads if _is_elsewhere(load)]
@@ -84,6 +93,13 @@ def _dead(path: Path, target: str, pages: dict[Path, Page]) -> str | None:
 
 
 if __name__ == "__main__":
-    wrong = faults(Path(sys.argv[1]))
-    print("\n".join(wrong), file=sys.stderr)
+    folder = Path(sys.argv[1])
+    built = read(folder)
+    wrong = faults(folder, built)
+    links = sum(len(page.leads) for page in built.values())
+    if wrong:
+        print("\n".join(wrong), file=sys.stderr)
+    else:
+        print(f"{len(built)} pages, {links:,} links. Links to other hosts, which are not checked:")
+        print(*elsewhere(built), sep="\n")
     raise SystemExit(bool(wrong))

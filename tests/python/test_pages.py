@@ -74,6 +74,8 @@ def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox
     for folder in ("Volumes/main/default/enrich", "content/drive/MyDrive", "local_disk0", "tmp"):
         (tmp_path / folder).mkdir(parents=True)
     monkeypatch.chdir(tmp_path)
+    # Some libraries of the recipes keep their state there.
+    monkeypatch.setenv("HOME", str(tmp_path))
     # A page may set it; this takes it back.
     monkeypatch.setenv("EXACTBUYER_API_KEY", "any-key")
     with Sandbox() as sandbox:

@@ -83,7 +83,7 @@ def test_the_citation_has_the_version_of_the_package() -> None:
     version = re.search(r'^version = "(.+)"$', text(ROOT / "Cargo.toml"), re.MULTILINE)
     assert version
     assert f"\nversion: {version[1]}\n" in text(ROOT / "CITATION.cff")
-    assert re.search(rf"^## \[{re.escape(version[1])}\]", text(ROOT / "CHANGELOG.md"), re.MULTILINE)
+    assert re.search(rf"^## {re.escape(version[1])} \(", text(ROOT / "CHANGELOG.md"), re.MULTILINE)
 
 
 @pytest.fixture
@@ -99,7 +99,7 @@ def site(tmp_path: Path) -> Path:
 def test_a_whole_site_has_no_fault(site: Path) -> None:
     import whole
 
-    assert whole.faults(site) == []
+    assert whole.faults(site, whole.read(site)) == []
 
 
 @pytest.mark.parametrize(
@@ -119,13 +119,20 @@ def test_each_fault_is_found(site: Path, file: str, content: str, fault: str) ->
     import whole
 
     (site / file).write_text(content)
-    (found,) = whole.faults(site)
+    (found,) = whole.faults(site, whole.read(site))
     assert found.endswith(fault)
+
+
+def test_links_to_other_hosts_are_listed(site: Path) -> None:
+    import whole
+
+    (site / "1.html").write_text('<a href="https://example.org/a">there</a>')
+    assert whole.elsewhere(whole.read(site)) == ["https://example.org/a"]
 
 
 def test_a_site_that_lost_its_pages_is_a_fault(site: Path) -> None:
     import whole
 
     (site / "39.html").unlink()
-    (found,) = whole.faults(site)
+    (found,) = whole.faults(site, whole.read(site))
     assert "only 39 pages" in found
