@@ -43,6 +43,19 @@ def test_a_changed_figure_changes_a_drawing() -> None:
         drawings.table(page, "rows")
 
 
+def test_the_readme_has_the_figures_of_the_page() -> None:
+    import drawings
+
+    rows = {row[0]: row for row in drawings.table(text(ROOT / "docs/design/performance.md"), "client")}
+    readme = " ".join(text(ROOT / "README.md").split())
+    for client, clause in [
+        ("exactbuyer", "`exactbuyer` takes {} s of CPU time and {} MB"),
+        ("requests in a loop", "`requests` in a loop takes {} s and {} MB"),
+        ("aiohttp + orjson", "`aiohttp` with `orjson` {} s and {} MB"),
+    ]:
+        assert clause.format(rows[client][1], rows[client][3]) in readme
+
+
 def test_the_architecture_shows_every_crate_and_room() -> None:
     import drawings
 
