@@ -11,8 +11,6 @@ sys.path.insert(0, str(Path(__file__).parent / "_site"))
 
 import root_pages
 
-root_pages.write(Path(__file__).parent)
-
 project = "exactbuyer"
 author = "The exactbuyer contributors"
 version = release = exactbuyer.__version__
@@ -24,6 +22,7 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx_copybutton",
     "docstrings",
+    "root_pages",
     "inline_figures",
     "llms_text",
 ]

@@ -1,4 +1,7 @@
-"""Pages of the site whose source is elsewhere in the repository: each text has one place."""
+"""Pages of the site whose source is elsewhere in the repository: each text has one place.
+
+Links in the sources lead to files, as people on the forge need them. On the site, they lead to pages.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,13 @@ import posixpath
 import re
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
 
 REPOSITORY = "https://github.com/exactbuyer-py/exactbuyer"
 
-# Where a file of the repository is on the site.
 PAGES = {
     "examples/quickstart.ipynb": "tutorial.ipynb",
     "CHANGELOG.md": "project/changelog.md",
@@ -18,7 +24,9 @@ PAGES = {
     "SECURITY.md": "project/security.md",
     "SUPPORT.md": "project/support.md",
 }
-LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)#\s]+)")
+"""Where a file of the repository is on the site."""
+
+LINK = re.compile(r"\]\((?!https?:|mailto:|#)(?P<target>[^)#\s]+)")
 
 
 def write(docs: Path) -> None:
@@ -26,7 +34,7 @@ def write(docs: Path) -> None:
     for source, page in PAGES.items():
         text = (docs.parent / source).read_text(encoding="utf-8")
         if page.endswith(".md"):
-            text = LINK.sub(partial(_link, page), text)
+            text = with_links_of_the_site(text, source, page)
         target = docs / page
         target.parent.mkdir(exist_ok=True)
         # A file that has not changed is not built again.
@@ -34,16 +42,36 @@ def write(docs: Path) -> None:
             target.write_text(text, encoding="utf-8")
 
 
-def _link(page: str, link: re.Match[str]) -> str:
-    return f"]({_on_site(link[1], page)}"
+def with_links_of_the_site(text: str, source: str, page: str) -> str:
+    """The text of a file of the repository, with its links as its page needs them.
+
+    Args:
+        text: The text.
+        source: The file, from the root of the repository.
+        page: Its page, from the root of the site.
+    """
+    return LINK.sub(partial(_link, source, page), text)
 
 
-def _on_site(target: str, page: str) -> str:
-    """The link of a file in the root of the repository, as a link of a page."""
-    if target.startswith("docs/") and not target.endswith("/") and target != "docs/decisions":
-        on_site = target.removeprefix("docs/")
-    elif target in PAGES:
-        on_site = PAGES[target]
+def _link(source: str, page: str, link: re.Match[str]) -> str:
+    file = posixpath.normpath(posixpath.join(posixpath.dirname(source), link["target"]))
+    if file in PAGES:
+        on_site = PAGES[file]
+    elif file.startswith("docs/") and posixpath.splitext(file)[1]:
+        on_site = file.removeprefix("docs/")
     else:
-        return f"{REPOSITORY}/blob/main/{target}"
-    return posixpath.relpath(on_site, posixpath.dirname(page))
+        return f"]({REPOSITORY}/blob/main/{file}"
+    return f"]({posixpath.relpath(on_site, posixpath.dirname(page) or '.')}"
+
+
+def _read(app: Sphinx, name: str, content: list[str]) -> None:
+    page = f"{name}.md"
+    if (Path(app.srcdir) / page).exists() and page not in PAGES.values():
+        content[0] = with_links_of_the_site(content[0], f"docs/{page}", page)
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Sphinx calls this."""
+    write(Path(app.srcdir))
+    app.connect("source-read", _read)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -299,10 +299,6 @@ def test_links_lead_to_what_is_there(page: Path) -> None:
         else:
             path, _, heading = target.partition("#")
             place = page.parent / path if path else page
-        if place == ROOT / "docs/tutorial.ipynb":
-            place = ROOT / "examples/quickstart.ipynb"
-        if place.parent == ROOT / "docs/project":
-            place = ROOT / f"{place.stem.upper().replace('-', '_')}.md"
         assert place.exists(), f"{name(page)}: {target}"
         if heading and place.suffix == ".md":
             assert heading.lstrip("#") in _headings(place), f"{name(page)}: {target}"

@@ -78,18 +78,25 @@ def test_exit_codes_are_those_of_the_command_line() -> None:
     assert [int(code) for code in re.findall(r"^\| (\d+) \|", page, re.MULTILINE)] == [*ExitCode]
 
 
-def test_links_of_a_file_in_the_root_fit_its_page() -> None:
+@pytest.mark.parametrize(
+    ("source", "page", "link", "moved"),
+    [
+        ("CHANGELOG.md", "project/changelog.md", "docs/design/store.md", "../design/store.md"),
+        ("CHANGELOG.md", "project/changelog.md", "SECURITY.md#a", "security.md#a"),
+        ("CHANGELOG.md", "project/changelog.md", "docs/decisions", "{}/blob/main/docs/decisions"),
+        ("docs/index.md", "index.md", "../examples/quickstart.ipynb", "tutorial.ipynb"),
+        ("docs/guides/privacy.md", "guides/privacy.md", "../../SECURITY.md", "../project/security.md"),
+        ("docs/guides/privacy.md", "guides/privacy.md", "store.md#disks", "store.md#disks"),
+        ("docs/guides/privacy.md", "guides/privacy.md", "../../crates/core", "{}/blob/main/crates/core"),
+        ("docs/guides/privacy.md", "guides/privacy.md", "https://pypi.org", "https://pypi.org"),
+        ("docs/guides/privacy.md", "guides/privacy.md", "#here", "#here"),
+    ],
+)
+def test_links_lead_to_pages_on_the_site(source: str, page: str, link: str, moved: str) -> None:
     import root_pages
 
-    links = "](docs/design/store.md) ](SECURITY.md#a) ](docs/decisions) ](https://pypi.org) ](#here)"
-    moved = root_pages.LINK.sub(lambda link: root_pages._link("project/changelog.md", link), links)
-    assert moved.split(" ") == [
-        "](../design/store.md)",
-        "](security.md#a)",
-        f"]({root_pages.REPOSITORY}/blob/main/docs/decisions)",
-        "](https://pypi.org)",
-        "](#here)",
-    ]
+    text = root_pages.with_links_of_the_site(f"[a]({link})", source, page)
+    assert text == f"[a]({moved.format(root_pages.REPOSITORY)})"
 
 
 def test_the_citation_has_the_version_of_the_package() -> None:
