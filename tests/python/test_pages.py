@@ -76,6 +76,8 @@ def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox
     monkeypatch.chdir(tmp_path)
     # Some libraries of the recipes keep their state there.
     monkeypatch.setenv("HOME", str(tmp_path))
+    # Prefect gives its own server 20 s to start, which a busy machine may exceed.
+    monkeypatch.setenv("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "300")
     # A page may set it; this takes it back.
     monkeypatch.setenv("EXACTBUYER_API_KEY", "any-key")
     with Sandbox() as sandbox:
