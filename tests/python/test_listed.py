@@ -21,12 +21,14 @@ from exactbuyer.report.results import Status
 from exactbuyer.sandbox import Fault
 from exactbuyer.settings import DEFINITIONS, Body, OnUnknown, Per, Settings, checked
 from exactbuyer.settings._secret import Hidden
+from exactbuyer.store.records import RequestOutcome
 
 LISTS = _core._lists()  # pyright: ignore[reportPrivateUsage]
 LITERALS = {
     "FieldType": FieldType,
     "RequiredField": RequiredField,
     "Status": Status,
+    "RequestOutcome": RequestOutcome,
     "OnUnknown": OnUnknown,
     "Per": Per,
     "Body": Body,

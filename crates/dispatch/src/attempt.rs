@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use exactbuyer_core::config::BodyFormat;
 use exactbuyer_core::identifier::Identifier;
-use exactbuyer_core::outcome::{Availability, Outcome};
+use exactbuyer_core::outcome::{Availability, Outcome, RequestOutcome};
 use exactbuyer_core::policy::{Verdict, judge};
 use exactbuyer_core::schedule::{AttemptOutcome, Report};
 use exactbuyer_core::service::align::settle;
@@ -129,7 +129,7 @@ impl Attempt {
 fn evidence(outcome: &AttemptOutcome, lookups: u64) -> Evidence {
     match outcome {
         AttemptOutcome::Answered(settlement) => Evidence {
-            outcome: "answered",
+            outcome: RequestOutcome::Answered,
             left: true,
             credits: settlement.credits.into(),
             in_doubt: settlement.in_doubt.into(),
@@ -137,12 +137,14 @@ fn evidence(outcome: &AttemptOutcome, lookups: u64) -> Evidence {
         },
         AttemptOutcome::Failed { verdict, left } => {
             let (outcome, in_doubt, pause) = match verdict {
-                _ if !left => ("not_sent", 0, None),
-                Verdict::Unknown { .. } => ("unknown", lookups, None),
-                Verdict::Paused(wait) => ("paused", 0, Some(pause(*wait))),
-                Verdict::Later { .. } => ("busy", 0, None),
-                Verdict::TooLarge => ("too_large", 0, None),
-                Verdict::Refused(_) | Verdict::Fatal(_) | Verdict::Answered => ("refused", 0, None),
+                _ if !left => (RequestOutcome::NotSent, 0, None),
+                Verdict::Unknown { .. } => (RequestOutcome::Unknown, lookups, None),
+                Verdict::Paused(wait) => (RequestOutcome::Paused, 0, Some(pause(*wait))),
+                Verdict::Later { .. } => (RequestOutcome::Busy, 0, None),
+                Verdict::TooLarge => (RequestOutcome::TooLarge, 0, None),
+                Verdict::Refused(_) | Verdict::Fatal(_) | Verdict::Answered => {
+                    (RequestOutcome::Refused, 0, None)
+                }
             };
             Evidence { outcome, left: *left, in_doubt, pause, ..Evidence::default() }
         }

@@ -21,7 +21,7 @@ use futures_util::future::{BoxFuture, FutureExt, ready};
 use crate::error::Error;
 use crate::identifier::Identifier;
 
-pub use crate::outcome::{Availability, Outcome, Seen};
+pub use crate::outcome::{Availability, Outcome, RequestOutcome, Seen};
 pub use terms::{Ceiling, Claim, Evidence, Room, Terms};
 
 /// The number of a run in a store.
