@@ -13,8 +13,7 @@ use exactbuyer_core::policy::{Verdict, judge};
 use exactbuyer_core::schedule::{AttemptOutcome, Report};
 use exactbuyer_core::service::align::settle;
 use exactbuyer_core::service::decode::decode;
-use exactbuyer_core::service::limits::WINDOW;
-use exactbuyer_core::service::transport::{Cut, Failure, Transport};
+use exactbuyer_core::service::transport::{Cut, Failure, Reply, Transport};
 use exactbuyer_core::service::wire::encode;
 use exactbuyer_core::store::{Claim, Evidence, RequestId, Required, RunId, Store};
 
@@ -84,9 +83,8 @@ impl Attempt {
         let left = !matches!(reply, Err(Failure::NotSent(_) | Failure::Forbidden(_)));
         let status = reply.as_ref().ok().map(|reply| reply.status);
         let mut unread = None;
-        let outcome = match judge(&reply, took) {
-            Verdict::Answered => {
-                let (body, cut) = reply.map(|reply| (reply.body, reply.cut)).unwrap_or_default();
+        let outcome = match judge(reply, took) {
+            Ok(Reply { body, cut, .. }) => {
                 // Compression is checked at its end only: if the check fails, any byte before may be wrong, and
                 // a damaged contact may look like a sound one.
                 let garbled = cut == Some(Cut::Garbled);
@@ -106,7 +104,7 @@ impl Attempt {
                 }
                 AttemptOutcome::Answered(settlement)
             }
-            verdict => AttemptOutcome::Failed { verdict: stamped(verdict, at_ms), left },
+            Err(verdict) => AttemptOutcome::Failed { verdict: stamped(verdict, at_ms), left },
         };
         let mine = std::mem::take(&mut claimed.lookups);
         let report = Report { outcome, at_ms, ..report };
@@ -139,28 +137,15 @@ fn evidence(outcome: &AttemptOutcome, lookups: u64) -> Evidence {
             let (outcome, in_doubt, pause) = match verdict {
                 _ if !left => (RequestOutcome::NotSent, 0, None),
                 Verdict::Unknown { .. } => (RequestOutcome::Unknown, lookups, None),
-                Verdict::Paused(wait) => (RequestOutcome::Paused, 0, Some(pause(*wait))),
+                Verdict::Paused(wait) => (RequestOutcome::Paused, 0, Some(*wait)),
                 Verdict::Later { .. } => (RequestOutcome::Busy, 0, None),
                 Verdict::TooLarge => (RequestOutcome::TooLarge, 0, None),
-                Verdict::Refused(_) | Verdict::Fatal(_) | Verdict::Answered => {
-                    (RequestOutcome::Refused, 0, None)
-                }
+                Verdict::Refused(_) | Verdict::Fatal(_) => (RequestOutcome::Refused, 0, None),
             };
             Evidence { outcome, left: *left, in_doubt, pause, ..Evidence::default() }
         }
         _ => Evidence::default(),
     }
-}
-
-/// A pause that the service asks for is kept to at most so long: nobody means years.
-const LONGEST_REMEMBERED: Duration = Duration::from_hours(24);
-
-/// And to at least so long: after a 429 that asks for no pause, the next request would get one, too.
-const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
-
-/// How long a 429 stops everybody.
-pub(super) fn pause(wait: Option<Duration>) -> Duration {
-    wait.unwrap_or(WINDOW).clamp(SHORTEST_PAUSE, LONGEST_REMEMBERED)
 }
 
 /// An unknown, with the time at which it became one.

@@ -13,7 +13,7 @@ use exactbuyer_core::schedule::{
 };
 use exactbuyer_core::store::{Required, RunId};
 
-use super::attempt::{Attempt, now_ms, pause, time_of_day};
+use super::attempt::{Attempt, now_ms, time_of_day};
 use super::run::Port;
 use super::{Shared, terms};
 
@@ -187,7 +187,7 @@ impl InFlight {
         // Here and not in the run, which may have stopped waiting: the slot is taken until now, and a pause is
         // for everybody.
         if let AttemptOutcome::Failed { verdict: Verdict::Paused(wait), .. } = &report.outcome {
-            self.shared.limits.rate.pause(now() + pause(*wait));
+            self.shared.limits.rate.pause(now() + *wait);
         }
         self.tell(report);
     }
