@@ -4,16 +4,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-
 use exactbuyer_core::config::BodyFormat;
 use exactbuyer_core::identifier::Identifier;
 use exactbuyer_core::outcome::{Availability, Outcome, RequestOutcome};
 use exactbuyer_core::policy::{Verdict, judge};
 use exactbuyer_core::schedule::{AttemptOutcome, Report};
-use exactbuyer_core::service::align::settle;
-use exactbuyer_core::service::decode::decode;
-use exactbuyer_core::service::transport::{Cut, Failure, Reply, Transport};
+use exactbuyer_core::service::align::settle_reply;
+use exactbuyer_core::service::transport::{Failure, Transport};
 use exactbuyer_core::service::wire::encode;
 use exactbuyer_core::store::{Claim, Evidence, RequestId, Required, RunId, Store};
 
@@ -84,24 +81,10 @@ impl Attempt {
         let status = reply.as_ref().ok().map(|reply| reply.status);
         let mut unread = None;
         let outcome = match judge(reply, took) {
-            Ok(Reply { body, cut, .. }) => {
-                // Compression is checked at its end only: if the check fails, any byte before may be wrong, and
-                // a damaged contact may look like a sound one.
-                let garbled = cut == Some(Cut::Garbled);
-                let readable = if garbled { Bytes::new() } else { body.clone() };
-                let mut settlement = settle(&claimed.lookups, decode(&readable));
-                // What cut the body short says more than where it breaks off.
-                if let Some(cut) = cut {
-                    settlement.note = Some(cut.as_str());
-                    for outcome in &mut settlement.outcomes {
-                        if let Outcome::Unknown(why) = outcome {
-                            *why = cut.as_str().into();
-                        }
-                    }
-                }
-                if settlement.outcomes.iter().any(|outcome| matches!(outcome, Outcome::Unknown(_))) {
-                    unread = Some(body);
-                }
+            Ok(reply) => {
+                let settlement = settle_reply(&claimed.lookups, &reply);
+                let is_unknown = |outcome: &Outcome| matches!(outcome, Outcome::Unknown(_));
+                unread = settlement.outcomes.iter().any(is_unknown).then_some(reply.body);
                 AttemptOutcome::Answered(settlement)
             }
             Err(verdict) => AttemptOutcome::Failed { verdict: stamped(verdict, at_ms), left },
