@@ -17,6 +17,7 @@ from exactbuyer.cli import _app
 from exactbuyer.cli._words import SETTINGS
 from exactbuyer.cli.exit_codes import _OF_KINDS, _OF_ROWS, MEANINGS, ExitCode
 from exactbuyer.field_types import FieldType, RequiredField
+from exactbuyer.report.progress import LimitedBy
 from exactbuyer.report.results import Status
 from exactbuyer.sandbox import Fault
 from exactbuyer.settings import DEFINITIONS, Body, OnUnknown, Per, Settings, checked
@@ -29,6 +30,7 @@ LITERALS = {
     "RequiredField": RequiredField,
     "Status": Status,
     "RequestOutcome": RequestOutcome,
+    "LimitedBy": LimitedBy,
     "OnUnknown": OnUnknown,
     "Per": Per,
     "Body": Body,
