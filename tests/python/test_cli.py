@@ -162,9 +162,9 @@ def test_a_plan_of_a_long_file_is_the_sum_of_its_windows(
         (["--by", "mail", "--by", "mail"], "twice"),
         (
             ["--by", "email=mail"],
-            "'mail' is no field type: email, phone or social_profile; did you mean --by mail=",
+            "'mail' is not a field type: email, phone or social_profile; did you mean --by mail=",
         ),
-        (["--by", "mail=mail"], "'mail' is no field type: email, phone or social_profile\n"),
+        (["--by", "mail=mail"], "'mail' is not a field type: email, phone or social_profile\n"),
         (["--by", "mail", "--from", "xls"], "--from is one of csv, tsv, jsonl, parquet"),
         (["--by", "mail", "-o", "out.xls"], "of spreadsheets only .xlsx is written"),
         (["--by", "mail", "-o", "out.xlsx.gz"], ".xlsx is compressed inside"),

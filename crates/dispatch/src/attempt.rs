@@ -147,7 +147,7 @@ pub(super) fn now_ms() -> i64 {
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// The time of day, for people who compare it with the vendor's log.
+/// The time of day, for people who compare it with the service's log.
 pub(super) fn time_of_day(at_ms: i64) -> String {
     let second = at_ms / 1_000 % 86_400;
     format!("{:02}:{:02}:{:02} UTC", second / 3_600, second / 60 % 60, second % 60)

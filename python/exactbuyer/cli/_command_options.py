@@ -95,7 +95,7 @@ class CommandOptions:
                 *others, last = FIELD_TYPES
                 swapped = f"; did you mean --by {kind}={name}?" if name in FIELD_TYPES else ""
                 raise UsageError(
-                    f"--by {text}: {kind!r} is no field type: {', '.join(others)} or {last}{swapped}"
+                    f"--by {text}: {kind!r} is not a field type: {', '.join(others)} or {last}{swapped}"
                 )
             label, field_type = (name, cast("FieldType", kind)) if is_typed else (text, None)
             label = matching_label(names, label)

@@ -40,7 +40,7 @@ def days(text: str) -> float:
     except ValueError:
         number = math.nan
     if not 0 <= number <= _MOST_DAYS:
-        raise click.BadParameter(f"{text!r} is no number of days from 0 to {_MOST_DAYS:,}")
+        raise click.BadParameter(f"{text!r} is not a number of days from 0 to {_MOST_DAYS:,}")
     return number
 
 

@@ -77,7 +77,7 @@ def unknown(asked: Store) -> int:
 @click.argument("resolution", type=click.Choice(["resend", "drop"]))
 @click.pass_obj
 def resolve(asked: Store, resolution: Any) -> int:
-    """Decide what becomes of all lookups in doubt, once you have seen the vendor's usage page.
+    """Decide what becomes of all lookups in doubt, once you have seen the service's usage page.
 
     resend: the next run asks for them again, which may pay twice. drop: they are left alone.
     """
@@ -105,7 +105,7 @@ def summary(asked: Store, by: tuple[str, ...], tz: str | None) -> int:
 @store.command()
 @click.argument("month", metavar="YYYY-MM")
 @click.argument("invoiced", type=int)
-@click.option("--tz", metavar="NAME", help="Where the vendor's month begins; UTC by default.")
+@click.option("--tz", metavar="NAME", help="Where the service's month begins; UTC by default.")
 @click.pass_obj
 def reconcile(asked: Store, month: str, invoiced: int, tz: str | None) -> int:
     """Compare a month's books with the INVOICED credits."""

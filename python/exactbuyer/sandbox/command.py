@@ -21,7 +21,7 @@ def _failure(text: str) -> tuple[Fault, dict[str, Any]]:
             try:
                 return _fault(fault), {name: read(number)}
             except ValueError:
-                message = f"{number!r} behind {mark} is no {name}: write {fault}@3 or {fault}~0.1"
+                message = f"{number!r} after {mark} is not a valid {name}: write {fault}@3 or {fault}~0.1"
                 raise argparse.ArgumentTypeError(message) from None
     return _fault(text), {}
 
@@ -36,7 +36,7 @@ def _fault(name: str) -> Fault:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="exactbuyer sandbox",
-        description="Serves a stand-in for the vendor on this machine until Ctrl-C. Prints its URL first.",
+        description="Serves a stand-in for the service on this machine until Ctrl-C. Prints its URL first.",
     )
     add = parser.add_argument
     add("--port", type=int, default=0, help="the port to listen on (default: one that is free)")
@@ -53,7 +53,7 @@ def _parser() -> argparse.ArgumentParser:
         type=int,
         default=200,
         metavar="N",
-        help="calls accepted in any 60 s (default: 200, the vendor's limit; 0: any number)",
+        help="calls accepted in any 60 s (default: 200, the service's limit; 0: any number)",
     )
     add("--retry-after", choices=["seconds", "date"], help="what a 429 says (default: nothing)")
     add("--latency", type=float, default=0.0, metavar="S", help="seconds that each answer takes (default: 0)")

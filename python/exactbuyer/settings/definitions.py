@@ -117,7 +117,7 @@ class Settings:
         "pay twice.",
     )
     requests_per_minute: int = _whole(
-        1, 1_000_000, "200 is what the vendor allows an account", "Most requests in any 60 s: {default}."
+        1, 1_000_000, "200 is what the service allows an account", "Most requests in any 60 s: {default}."
     )
     max_concurrency: int = _whole(
         1, 1_024, "each request in flight is a connection", "Most requests in flight: {default}."
@@ -125,7 +125,7 @@ class Settings:
     chunk_size: int = _whole(
         1,
         1_000,
-        "the vendor takes no more records in one request",
+        "the service takes no more records in one request",
         "Most lookups of one request: {default:,}.",
     )
     max_retries: int = _whole(

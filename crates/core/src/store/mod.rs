@@ -36,6 +36,9 @@ pub struct RequestId(pub i64);
 /// required fields is paid for separately.
 pub type Required = Arc<[Box<str>]>;
 
+/// Why a lookup is unknown if the task of its request ended without an outcome ([`Store::abandon`]).
+pub const ABANDONED: &str = "its request ended without an outcome";
+
 /// Lookups, answers and requests.
 pub trait Store: Send + Sync + 'static {
     /// Begins a run on these terms. All answers that arrive before its end are kept for it.

@@ -58,10 +58,7 @@ impl SqliteStore {
     pub fn merge(&self, other: &Path) -> Result<Merged, Error> {
         let here = self.opening()?;
         if !other.exists() {
-            return Err(Error::new(
-                ErrorKind::Store,
-                format!("there is no store {}: check the path", other.display()),
-            ));
+            return Err(Fault::absent(other));
         }
         let mut other = Self::open(other, &here.shared.identity.service)?;
         other.interrupt = self.interrupt.clone();
