@@ -195,7 +195,7 @@ class BulkEnricher(BlockingCalls, AwaitableCalls, TableCalls):
         """
         from .sandbox import Sandbox
 
-        # What is called a sandbox never costs anything: given an address, it could be the vendor's.
+        # What is called a sandbox never costs anything: given an address, it could be the service's.
         settings["proxy"] = ProxyUrl.of(settings.pop("proxy", None))
         if is_address(settings.get("store")):
             settings.clear()
