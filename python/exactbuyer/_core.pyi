@@ -157,6 +157,11 @@ class Table:
     def finish(self, rows: int) -> None:
         """No more outcomes come. There are this many rows; those without an outcome were not sent."""
 
+    def add_results(
+        self, first_row: int, results: list[tuple[str, str | None, str | None]], origins: bytes
+    ) -> None:
+        """Adds rows of an earlier call: status, contact as JSON text, reason; and their `Run.origins`."""
+
     def misfits(self) -> int:
         """Values that did not fit the type of their column."""
 
@@ -369,6 +374,9 @@ class Run:
 
     def problems(self) -> list[tuple[int, str, str]]:
         """Row, status and reason of each row handed out that is open, invalid or rejected, by row."""
+
+    def origins(self, rows: int) -> bytes:
+        """Where the answers of the last `rows` rows handed out came from: see `Table.add_results`."""
 
     def troubles(self) -> list[tuple[str, str, int | None, bool]]:
         """Class, message and HTTP status of each error, and whether a setting has to change, worst first."""

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 from exactbuyer._traceback import DEBUG
 from exactbuyer.exceptions import IncompleteWarning
-from exactbuyer.report.receipt import receipt_as_dict
 
 from ._words import WORDS, in_options
 from .exit_codes import CommandError, ExitCode, FileError
@@ -86,7 +85,7 @@ class Console:
                 "exit_code": int(result.exit_code),
                 "error": message or None,
             }
-            write(json.dumps({**receipt_as_dict(result.receipt), **ended}, default=str))
+            write(json.dumps({**result.receipt.to_dict(), **ended}, default=str))
 
 
 def plan_lines(plan: Plan) -> str:
