@@ -1,6 +1,7 @@
 """The blocking calls `enrich`, `stream` and `recover`, and what a call leaves: `last_results`.
 
-They do not use asyncio, so they work inside any loop. Owns how such a call waits. What a call is, and how it ends, is in `_calls/call.py`.
+They do not use asyncio, so they work inside any loop. Owns how such a call waits. What a call is, and how it
+ends, is in `_calls/call.py`.
 """
 
 from __future__ import annotations

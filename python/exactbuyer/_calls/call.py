@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import weakref
+from contextlib import suppress
 from itertools import repeat
 from typing import TYPE_CHECKING, Any, cast
 
@@ -244,7 +245,8 @@ class Call:
             results = self.settle()
         except KeyboardInterrupt:
             self.keep_for_recovery()
-            self.tick(last=True)
+            with suppress(KeyboardInterrupt):
+                self.tick(last=True)
             return Interrupted(
                 "left with requests in flight: enricher.recover() waits for their answers, and returns "
                 "every row",

@@ -40,7 +40,7 @@ def frame_of(data: object) -> Frame:
         return PyarrowFrame(data)
     if hasattr(data, "iloc") and hasattr(data, "columns"):
         return PandasFrame(data)
-    if isinstance(data, list) and (not data or isinstance(data[0], Mapping)):
+    if _is_list_of_dicts(data):
         return DictsFrame(cast("list[object]", data))
     exports = hasattr(data, "__arrow_c_stream__") or hasattr(data, "__arrow_c_array__")
     if home == "duckdb" and exports and hasattr(data, "query"):
@@ -54,3 +54,8 @@ def frame_of(data: object) -> Frame:
         f"data is of type {name}, which is no table of pandas, polars or pyarrow, no list of dicts, and "
         f"nothing that hands on Arrow data: {fix}"
     )
+
+
+def _is_list_of_dicts(data: object) -> bool:
+    rows = cast("list[object]", data) if isinstance(data, list) else None
+    return rows is not None and (not rows or isinstance(rows[0], Mapping))

@@ -37,12 +37,22 @@ class _Stderr(logging.Handler):
     """Writes to the `sys.stderr` of the moment, unless somebody has configured logging meanwhile."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        if not logging.getLogger().handlers:
+        if not _is_configured():
             write_line(self.format(record))
 
 
 _own: logging.Handler | None = None
 _own_level = logging.NOTSET
+
+
+def _is_configured() -> bool:
+    """Whether somebody else has a handler for the log."""
+    at: logging.Logger | None = logger
+    while at is not None:
+        if any(handler is not _own for handler in at.handlers):
+            return True
+        at = at.parent if at.propagate else None
+    return False
 
 
 def follow_environment() -> None:
@@ -60,7 +70,7 @@ def follow_environment() -> None:
         # Nobody else has set it meanwhile.
         _own_level = logging.NOTSET if level is None else level
         logger.setLevel(_own_level)
-    if level is not None and not logger.hasHandlers():
+    if level is not None and not _is_configured():
         _own = logging.NullHandler() if level > logging.CRITICAL else _Stderr()
         _own.setFormatter(logging.Formatter("%(asctime)s %(name)s %(levelname)s %(message)s"))
         logger.addHandler(_own)
