@@ -320,6 +320,9 @@ class Engine:
         Otherwise a lookup is forgotten 100,000 rows after the last row with it.
         """
 
+    def probe(self) -> int:
+        """The status with which the address answers. Sends neither a key nor a lookup."""
+
     def _settings(self) -> str:
         """The settings that are used, without the proxy: for tests."""
 

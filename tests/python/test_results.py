@@ -173,15 +173,19 @@ def test_a_receipt_is_json(enricher: BulkEnricher) -> None:
 # ---- what a call leaves ----
 
 
+def left_by(enricher: BulkEnricher) -> Results | None:
+    return enricher.last_results
+
+
 def test_after_an_exception_the_results_are_still_there(enricher: BulkEnricher) -> None:
-    assert enricher.last_results is None
+    assert left_by(enricher) is None
     assert enricher.sandbox_server is not None
     enricher.sandbox_server.fail("reset_after_billing", request=1)
     with pytest.raises(UnknownOutcomeError, match=r"are in enricher\.last_results and in this exc") as caught:
         enricher.enrich(["ana.almeida@acme.example", None])
     # Without a store, to run it again is no advice.
     assert "run the same call again" not in str(caught.value)
-    results = enricher.last_results
+    results = left_by(enricher)
     assert results is caught.value.results
     assert results is not None
     assert [row["status"] for row in results] == ["unknown", "missing"]
@@ -209,18 +213,18 @@ def test_with_a_store_the_message_says_that_the_cell_can_be_run_again(tmp_path: 
 
 def test_what_a_call_returned_is_kept_until_the_next_or_until_it_is_deleted(enricher: BulkEnricher) -> None:
     results = enricher.enrich(["ana.almeida@acme.example"])
-    assert enricher.last_results is results
+    assert left_by(enricher) is results
     during: list[Results | None] = []
     enricher.enrich(["bo@acme.example"], progress=lambda _: during.append(enricher.last_results))
     assert during
     assert set(map(id, during[:-1])) <= {id(None)}
-    assert enricher.last_results is not results
+    assert left_by(enricher) is not results
     del enricher.last_results
-    assert enricher.last_results is None
+    assert left_by(enricher) is None
     with pytest.raises(AttributeError, match="frozen"):
-        enricher.last_results = results  # type: ignore[misc]
+        enricher.last_results = results
     with pytest.raises(AttributeError, match="frozen"):
-        del enricher.settings  # type: ignore[misc]
+        del enricher.settings
 
 
 def test_after_ctrl_c_the_results_are_still_there(enricher: BulkEnricher) -> None:
@@ -234,9 +238,11 @@ def test_after_ctrl_c_the_results_are_still_there(enricher: BulkEnricher) -> Non
         Interrupted, match=r"is in enricher\.last_results and in this exception's \.results"
     ) as caught:
         enricher.enrich(["ana.almeida@acme.example", None], progress=interrupt)
-    assert enricher.last_results is caught.value.results is not None
-    assert len(enricher.last_results) == 2
-    assert enricher.recover() == enricher.last_results
+    results = left_by(enricher)
+    assert results is not None
+    assert results is caught.value.results
+    assert len(results) == 2
+    assert enricher.recover() == results
 
 
 def test_a_table_is_left_too(enricher: BulkEnricher) -> None:

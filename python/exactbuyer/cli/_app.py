@@ -36,6 +36,8 @@ from ._options import (
 from ._plan import planned
 from ._run import RunResult, RunSpec, check
 from ._run import run as run_job
+from ._setup import completion, doctor, man
+from ._setup.completion import files
 from ._signals import Signals, Terminated
 from ._store_commands import store
 from ._words import in_options
@@ -75,7 +77,12 @@ _EXIT_CODES = "\n".join(
 )
 @input_options()
 @click.option(
-    "-o", "--output", default="-", metavar="OUT", help="The output file; - or nothing: standard output."
+    "-o",
+    "--output",
+    default="-",
+    metavar="OUT",
+    shell_complete=files,
+    help="The output file; - or nothing: standard output.",
 )
 @click.option(
     "--to", "output_kind", metavar="KIND", help="What OUT is, if its suffix does not say: as --from."
@@ -206,7 +213,8 @@ def sandbox(arguments: tuple[str, ...]) -> int:
     return main(list(arguments))
 
 
-commands.add_command(store)
+for command in (store, doctor, completion, man):
+    commands.add_command(command)
 
 
 def run(arguments: list[str]) -> int:
