@@ -61,9 +61,10 @@ class BlockingCalls:
             on_error: `"raise"`: invalid rows raise before anything is sent; if a problem occurs later, the
                 rest of the rows is finished first, and then the call raises. `"record"`: problems are
                 recorded in the `status` of the rows, with one warning if rows have no answer.
-            progress: `"auto"`: in a terminal or notebook, a bar after one second; elsewhere, a log line every
-                10 s (INFO, logger `exactbuyer`). `True`: a bar. `False`: nothing. A function: it is called
-                with a `Progress` from time to time.
+            progress: `"auto"`: in a terminal or notebook, a bar after one second; elsewhere, a line every
+                30 s, on stderr or, if you have configured logging, in the log (INFO, logger `exactbuyer`).
+                `EXACTBUYER_LOG=off` switches the lines off. `True`: a bar. `False`: nothing. A function: it
+                is called with a `Progress` from time to time.
 
         Returns:
             A list with one dict for each row, in order, with the keys `value`, `enriched_contact` and
@@ -77,6 +78,8 @@ class BlockingCalls:
             KeyboardInterrupt: Ctrl-C. It is raised when the requests in flight have been answered, and also
                 has `results` and `receipt`; so has what `recover()` returns. A second Ctrl-C raises it at
                 once.
+
+        After an exception, `last_results` has the results, too.
 
         A call costs one credit for each row that is found and neither a duplicate nor answered from the
         store, and at most `max_credits`, with every doubt counted as spent. Duplicates are paid for once,

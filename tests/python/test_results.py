@@ -222,7 +222,7 @@ def test_what_a_call_returned_is_kept_until_the_next_or_until_it_is_deleted(enri
     del enricher.last_results
     assert left_by(enricher) is None
     with pytest.raises(AttributeError, match="frozen"):
-        enricher.last_results = results
+        enricher.last_results = results  # type: ignore[misc]
     with pytest.raises(AttributeError, match="frozen"):
         del enricher.settings
 

@@ -73,7 +73,8 @@ pub(crate) fn outcomes(
     }
     let rows = (first_row..).zip(results).zip(origins);
     rows.map(|((row, (status, contact, reason)), origin)| {
-        let status = Status::from_name(&status).ok_or_else(|| PyValueError::new_err("not a status of a row"))?;
+        let status =
+            Status::from_name(&status).ok_or_else(|| PyValueError::new_err("not a status of a row"))?;
         let time = origin.last_chunk().map_or(NEVER, |time| i64::from_le_bytes(*time));
         let source = origin.first().and_then(|number| SOURCES.get(usize::from(*number)));
         Ok(RowOutcome {
