@@ -157,6 +157,11 @@ class Table:
     def finish(self, rows: int) -> None:
         """No more outcomes come. There are this many rows; those without an outcome were not sent."""
 
+    def add_results(
+        self, first_row: int, results: list[tuple[str, str | None, str | None]], origins: bytes
+    ) -> None:
+        """Adds rows of an earlier call: status, contact as JSON text, reason; and their `Run.origins`."""
+
     def misfits(self) -> int:
         """Values that did not fit the type of their column."""
 
@@ -315,6 +320,9 @@ class Engine:
         Otherwise a lookup is forgotten 100,000 rows after the last row with it.
         """
 
+    def probe(self) -> int:
+        """The status with which the address answers. Sends neither a key nor a lookup."""
+
     def _settings(self) -> str:
         """The settings that are used, without the proxy: for tests."""
 
@@ -369,6 +377,9 @@ class Run:
 
     def problems(self) -> list[tuple[int, str, str]]:
         """Row, status and reason of each row handed out that is open, invalid or rejected, by row."""
+
+    def origins(self, rows: int) -> bytes:
+        """Where the answers of the last `rows` rows handed out came from: see `Table.add_results`."""
 
     def troubles(self) -> list[tuple[str, str, int | None, bool]]:
         """Class, message and HTTP status of each error, and whether a setting has to change, worst first."""

@@ -54,7 +54,7 @@ class TableCalls:
 
         Args:
             data: A pandas or polars frame (eager or lazy), a pyarrow table, record batch or record batch
-                reader, or any object with Arrow's PyCapsule interface.
+                reader, a duckdb relation, a list of dicts, or any object with Arrow's PyCapsule interface.
             by: The name of the column to look up; or a list of names, best first: in each row, the next
                 column is paid for only if the one before finds nobody; or a mapping from names to field
                 types, as in `{"mobile": "phone"}`. A column has text in any encoding, lists of text, whole

@@ -15,8 +15,8 @@ from exactbuyer._frames.labels import label_for_message
 from exactbuyer._frames.table_input import BLOCK_ROWS, TableInput
 from exactbuyer.report._warnings import warn_of_column
 from exactbuyer.report.message import TABLE
-from exactbuyer.report.results import Results
 from exactbuyer.report.wording import count
+from exactbuyer.results import Results
 
 from .call import Call
 
@@ -80,7 +80,7 @@ class TableCallBase(Call):
         return replace(super()._current_receipt(), misfits=self.table.misfits())
 
     def _where_results_are(self) -> str:
-        return "What is known of every row is in the exception's .table."
+        return f"What is known of every row is in {self._places()}."
 
 
 class TableCall(TableCallBase):
@@ -193,7 +193,7 @@ class TableStreamCall(TableCallBase):
         self._handed_out, self._sources, self._ready = first_row, deque(), deque()
 
     def _where_results_are(self) -> str:
-        return "The rows that were not handed out yet are in the exception's .table."
+        return f"The rows that were not handed out yet are in {self._places()}."
 
 
 def taken(table: Table) -> Iterator[Batches]:

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from exactbuyer._core import Batches, ByColumns, Rows, Table
 from exactbuyer.exceptions import ConfigError
-from exactbuyer.report.receipt import Receipt, receipt_as_dict
 
 from .detect import frame_of, is_reader
 from .labels import looks_personal
 from .metadata import COLUMNS_KEY, RECEIPT_KEY, Notes
 
 if TYPE_CHECKING:
+    from exactbuyer.report.receipt import Receipt
     from exactbuyer.settings import Settings
 
     from .frame import Cells, Frame
@@ -41,7 +41,8 @@ class TableInput:
         self._known = dict(self.frame.added_before())
         before = self._known.get(table_request.prefix, [])
         self.dropped = table_request.replaced(self.frame.names(), self._names, before, self.frame.label)
-        table_request.check(self.frame.names(), self.frame.index_names())
+        if self.frame.has_names():
+            table_request.check(self.frame.names(), self.frame.index_names())
         cells = {label: self.frame.cells(label) for label, _ in table_request.by}
         region = (
             None if table_request.region is None else self.frame.cells(table_request.region, is_region=True)
@@ -61,7 +62,7 @@ class TableInput:
     def done(self, blocks: list[Batches], receipt: Receipt) -> Any:
         """The table with its new columns, of the same kind as it was."""
         added = Batches.concat(self.table, blocks)
-        notes = Notes({RECEIPT_KEY: receipt_as_dict(receipt)})
+        notes = Notes({RECEIPT_KEY: receipt.to_dict()})
         notes[COLUMNS_KEY] = {**self._known, self.table_request.prefix: self._names}
         return self.frame.beside(added, self.dropped, notes)
 

@@ -36,6 +36,8 @@ from ._options import (
 from ._plan import planned
 from ._run import RunResult, RunSpec, check
 from ._run import run as run_job
+from ._setup import completion, doctor, man
+from ._setup.completion import files
 from ._signals import Signals, Terminated
 from ._store_commands import store
 from ._words import in_options
@@ -79,6 +81,7 @@ _EXIT_CODES = "\n".join(
     "--output",
     default="-",
     metavar="OUT",
+    shell_complete=files,
     help="The output file. By default, and with -, standard output.",
 )
 @click.option(
@@ -217,7 +220,8 @@ def sandbox(arguments: tuple[str, ...]) -> int:
     return main(list(arguments))
 
 
-commands.add_command(store)
+for command in (store, doctor, completion, man):
+    commands.add_command(command)
 
 
 def run(arguments: list[str]) -> int:

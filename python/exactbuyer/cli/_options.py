@@ -14,6 +14,8 @@ from exactbuyer.enricher import BulkEnricher
 from exactbuyer.field_types import FIELD_TYPES, REQUIRED_FIELDS
 from exactbuyer.settings import BASE_URL, DEFINITIONS, Per
 
+from ._setup.completion import files
+
 if TYPE_CHECKING:
     from exactbuyer.settings.definitions import Option
 
@@ -50,7 +52,7 @@ _MOST_DAYS = 36_500
 def input_options() -> Callable[[FunctionT], FunctionT]:
     """What is read, and what of it is looked up."""
     return _all(
-        click.argument("path", metavar="IN"),
+        click.argument("path", metavar="IN", shell_complete=files),
         click.option(
             "--by",
             multiple=True,
@@ -165,6 +167,7 @@ def store_options() -> Callable[[FunctionT], FunctionT]:
         click.option(
             "--store",
             metavar="FILE",
+            shell_complete=files,
             help="The file that keeps answers and lookups in doubt, or the word none to keep nothing. By "
             "default, a file in .exactbuyer/ of the working directory; none for the sandbox.",
         ),
@@ -204,6 +207,7 @@ def service_options() -> Callable[[FunctionT], FunctionT]:
         click.option(
             "--key-file",
             metavar="FILE",
+            shell_complete=files,
             help="A file with the API key, which only you may be able to read. By default, the key is read "
             "from the environment variable EXACTBUYER_API_KEY.",
         ),
@@ -218,4 +222,7 @@ def service_options() -> Callable[[FunctionT], FunctionT]:
 def _setting_option(name: str, option: Option) -> Callable[[FunctionT], FunctionT]:
     kind = click.Choice(option.kind) if isinstance(option.kind, tuple) else option.kind
     text = option.text.format(default=signature(BulkEnricher).parameters[name].default)
-    return click.option(f"--{name.replace('_', '-')}", type=kind, metavar=option.metavar, help=text)
+    complete = files if option.metavar == "FILE" else None
+    return click.option(
+        f"--{name.replace('_', '-')}", type=kind, metavar=option.metavar, help=text, shell_complete=complete
+    )

@@ -149,9 +149,7 @@ class Receipt:
         """What to do next, in words."""
         if self.under_way:
             return "wait for the rows under way; recover() returns those of an interrupted call"
-        first = (
-            "run this again" if self.stopped_by_caller else "fix what stopped it, then run this again"
-        )
+        first = "run this again" if self.stopped_by_caller else "fix what stopped it, then run this again"
         first += " for the rows that are not_sent"
         if self.unknown and self.not_sent > self.barred:
             resolve = self._resolve() if self.in_store else "check the service's usage page first"
@@ -218,6 +216,28 @@ class Receipt:
             # Credits of two prices add up, their money does not.
             credit_price=self.credit_price if self.credit_price == other.credit_price else None,
         )
+
+    def to_dict(self) -> dict[str, Any]:
+        """The receipt as numbers, texts, lists and `None`, as JSON and databases need it.
+
+        Returns:
+            One entry for each attribute. The time is text in ISO 8601; the price is `[amount, currency]`,
+            both as text.
+
+        Example:
+            >>> from exactbuyer import Receipt
+            >>> receipt = Receipt(rows=3, found=2, credits=2).to_dict()
+            >>> receipt["rows"], receipt["credits"]
+            (3, 2)
+        """
+        plain = asdict(self)
+        plain["notes"] = [list(note) for note in self.notes]
+        if self.credit_price is not None:
+            each, currency = self.credit_price
+            plain["credit_price"] = [str(each), currency]
+        if self.inherited_since is not None:
+            plain["inherited_since"] = self.inherited_since.isoformat()
+        return plain
 
     def as_text(
         self, *, see: str = "results.problems", step: str | None = None, title: str | None = None
@@ -331,15 +351,3 @@ _TOGETHER = {
     "store_only",
 }
 _ADDED = [field.name for field in fields(Receipt) if field.name not in _TOGETHER]
-
-
-def receipt_as_dict(receipt: Receipt) -> dict[str, Any]:
-    """A receipt as plain numbers and texts, as JSON needs it."""
-    plain = asdict(receipt)
-    plain["notes"] = [list(note) for note in receipt.notes]
-    if receipt.credit_price is not None:
-        each, currency = receipt.credit_price
-        plain["credit_price"] = [str(each), currency]
-    if receipt.inherited_since is not None:
-        plain["inherited_since"] = receipt.inherited_since.isoformat()
-    return plain

@@ -127,6 +127,11 @@ def from_ms(ms: int) -> datetime:
     return _EPOCH + timedelta(milliseconds=ms)
 
 
+def from_us(us: int) -> datetime:
+    """A moment in microseconds since 1970, in UTC."""
+    return _EPOCH + timedelta(microseconds=us)
+
+
 def with_times(fields: Mapping[str, Any]) -> dict[str, Any]:
     """Fields from the core, with moments in place of milliseconds: `sent_at_ms` becomes `sent_at`."""
     return {

@@ -256,6 +256,8 @@ pub struct Progress {
     pub rows: u64,
     /// Rows whose outcome is known.
     pub done: u64,
+    /// Rows of these without an answer: unknown, or not sent.
+    pub open_rows: u64,
     /// Credits known to be charged.
     pub credits: u64,
     /// Credits that may be charged in addition: in doubt, and in flight.
@@ -283,6 +285,7 @@ impl Scheduler {
         let progress = Progress {
             rows: receipt.rows + self.intake.rows(),
             done: receipt.by_status.iter().sum(),
+            open_rows: receipt.count(Status::Unknown) + receipt.count(Status::NotSent),
             credits: receipt.credits,
             credits_in_doubt: receipt.credits_in_doubt + self.ceilings.own.reserved(),
             in_flight: self.flights.len(),

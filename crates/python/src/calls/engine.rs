@@ -19,7 +19,7 @@ use crate::runtime::{self, OfProcess, drop_detached, lock};
 use crate::settings::{self, Settings};
 use crate::stores::store::Store;
 use exactbuyer_core::config::Keeper;
-use exactbuyer_core::error::Error;
+use exactbuyer_core::error::{Error, ErrorKind};
 use exactbuyer_core::message;
 use exactbuyer_core::message::Setting;
 use exactbuyer_core::secret::ApiKey;
@@ -117,6 +117,20 @@ impl Engine {
         drop_detached(call.store);
         let run = begun.or_raise(py)?;
         Ok(Run::new(run, background, self.settings.config.grace))
+    }
+
+    fn probe(&self, py: Python<'_>) -> PyResult<u16> {
+        // No key is sent: this one only fills its place.
+        let key = ApiKey::new("none").ok_or_else(|| errors::config("no key can be made"));
+        let transport = key.and_then(|key| self.connect(key)).or_raise(py)?;
+        let runtime = runtime::background(py)?.runtime;
+        wait_for(py, &Interrupt::default(), move || {
+            runtime.block_on(transport.probe()).map_err(|failure| match failure {
+                Failure::NotSent(why) => Error::new(ErrorKind::Transport, why.message()),
+                Failure::Lost(lost) => Error::new(ErrorKind::Transport, lost.to_string()),
+                Failure::Forbidden(why) => errors::config(why),
+            })
+        })
     }
 
     /// The settings as they are in use, without the proxy: for the test that compares the defaults.
