@@ -1,5 +1,6 @@
 # make demo    install the package from this checkout and enrich examples/contacts.csv against the sandbox
 # make check   every test and every check, cheap ones first
+# make site    build the documentation and serve it at http://127.0.0.1:8000
 #
 # Needs Rust (>= 1.93), CPython (>= 3.10) with pip, and make. PYTHON=python3.12 picks another interpreter.
 
@@ -31,6 +32,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 say = @printf '\n\033[1m==> %s  %s\033[0m\n' "$$(date +%T)" "$(1)"
 
 .PHONY: help demo check walls fmt lint clippy doc rust-test wheel installed smoke types python-test
+.PHONY: site site-check drawings recipes
 .PHONY: bench bench-full bench-installed bench-stored bench-tables torture clean what-is-needed
 
 help:
@@ -52,7 +54,7 @@ demo: what-is-needed
 
 # ---- the gates ----
 
-check: what-is-needed walls fmt lint clippy doc rust-test wheel smoke types python-test
+check: what-is-needed walls fmt lint clippy doc rust-test wheel smoke types site-check python-test
 	$(call say,every check passed)
 
 walls:
@@ -124,6 +126,33 @@ types: installed
 python-test: installed
 	$(call say,pytest with a canary for a key)
 	$(CHECK)/bin/python tests/canary/run_with_canary.py
+
+# ---- the documentation ----
+
+SITE := target/site
+SITE_PORT ?= 8000
+
+# Strict: a broken link or heading, an unknown name of the API or any other warning fails. Needs no network.
+site-check: installed
+	$(call say,build the documentation site)
+	$(CHECK)/bin/python -m sphinx --fail-on-warning --keep-going --quiet --fresh-env -b html docs $(SITE)
+	$(CHECK)/bin/python docs/_site/whole.py $(SITE)
+
+site: site-check
+	$(call say,http://127.0.0.1:$(SITE_PORT) until Ctrl-C)
+	$(CHECK)/bin/python -m http.server --bind 127.0.0.1 --directory $(SITE) $(SITE_PORT)
+
+# The plots of the performance page from its tables, and the diagram of the architecture.
+drawings:
+	$(PYTHON) docs/_site/drawings.py
+
+# The recipes with the real libraries, where those can be installed. `make check` runs them with stand-ins.
+RECIPES := .venv-recipes
+recipes: wheel
+	test -x $(RECIPES)/bin/python || $(PYTHON) -m venv $(RECIPES)
+	$(RECIPES)/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(RECIPES)/bin/python -m pip install --quiet --group recipes $(DIST)/*.whl
+	$(RECIPES)/bin/python -m pytest -p no:cacheprovider tests/python/test_pages.py
 
 # ---- figures ----
 
