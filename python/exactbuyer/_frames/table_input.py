@@ -74,7 +74,10 @@ class TableInput:
 
 
 def read_lookup_columns(
-    cells: Mapping[Any, Cells], region: Cells | None, table_request: TableRequest, settings: Settings | TextRules
+    cells: Mapping[Any, Cells],
+    region: Cells | None,
+    table_request: TableRequest,
+    settings: Settings | TextRules,
 ) -> ByColumns:
     """The columns to look up."""
     given = [

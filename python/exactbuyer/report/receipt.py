@@ -291,7 +291,9 @@ class Receipt:
             notes.append(("note", f"the answers to {count(self.not_stored, 'lookup')} could not be stored"))
         lines = [("charged", self._charged()), *notes, ("next", step or self.next_step)]
         if self.answers is not None:
-            lines.append(("answers", f"in {self.answers}, where purge() does not reach them: delete them there"))
+            lines.append(
+                ("answers", f"in {self.answers}, where purge() does not reach them: delete them there")
+            )
         return lines
 
     def _inherited(self) -> str:

@@ -29,11 +29,7 @@ def cluster_frame_of(data: object) -> ClusterFrame:
     return SparkFrame(data)
 
 
-_CLASSES = {
-    ("pyspark", "DataFrame"): "spark",
-    ("dask", "DataFrame"): "dask",
-    ("ray", "Dataset"): "ray",
-}
+_CLASSES = {("pyspark", "DataFrame"): "spark", ("dask", "DataFrame"): "dask", ("ray", "Dataset"): "ray"}
 """The class of each engine's frames, whatever module of the engine defines it."""
 
 

@@ -28,16 +28,16 @@ class RayFrame(ClusterFrame):
         self._dataset = data
 
     def names(self) -> list[Hashable]:
-        return list(self._schema().names)
+        schema = self._dataset.schema()
+        if schema is None:
+            raise ConfigError("the Dataset has no rows, so that Ray does not know its columns")
+        return list(schema.names)
 
     def empty(self) -> Any:
-        return library("pyarrow").schema(self._schema().base_schema).empty_table()
-
-    def _schema(self) -> Any:
-        schema = self._dataset.schema()
-        if schema is None or not isinstance(schema.base_schema, library("pyarrow").Schema):
-            raise ConfigError("the Dataset has no rows, or rows that are not Arrow's: make it one of columns")
-        return schema
+        # Blocks may be of pandas: how they look in Arrow is known only from one of them.
+        for batch in self._dataset.limit(1).iter_batches(**_BLOCKS):
+            return batch.slice(0, 0)
+        raise ConfigError("the Dataset has no rows, so that Ray does not know the types of its columns")
 
     def distinct(self, keys: KeyMaker) -> Iterator[tuple[int, Any]]:
         read = self._dataset.select_columns([str(label) for label in keys.request.labels])

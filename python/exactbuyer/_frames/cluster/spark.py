@@ -71,9 +71,7 @@ class SparkFrame(ClusterFrame):
         added[joiner.status] = f"coalesce({status}, {STATUS}, 'not_sent')"
         added[joiner.reason] = f"case when {status} is null then {why} else {reason} end"
         columns = [f"{text} as {_quoted(name)}" for name, text in added.items()]
-        return keyed.join(answers, KEY, "left").selectExpr(
-            *(_quoted(field.name) for field in kept), *columns
-        )
+        return keyed.join(answers, KEY, "left").selectExpr(*(_quoted(field.name) for field in kept), *columns)
 
     def _answers(self, joiner: Joiner, parts: Parts) -> Any:
         if parts.names:

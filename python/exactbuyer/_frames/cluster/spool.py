@@ -6,6 +6,7 @@ A row's key may come from several partitions. It is kept once, where it came fir
 from __future__ import annotations
 
 import tempfile
+import weakref
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
@@ -35,7 +36,8 @@ class Spool:
 
     def __init__(self, tables: Iterable[tuple[int, Any]]) -> None:
         pa, np = library("pyarrow"), library("numpy")
-        self._file = tempfile.TemporaryFile()
+        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the spool exists
+        weakref.finalize(self, self._file.close)
         keys, rows, partitions = [], [], []
         with pa.ipc.new_stream(self._file, distinct_schema()) as stream:
             for number, table in tables:
