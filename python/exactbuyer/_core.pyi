@@ -11,6 +11,7 @@ from .settings._secret import Hidden, Secret
 __all__ = [
     "DEFAULT_COLUMNS",
     "FIXED_COLUMNS",
+    "RULES_VERSION",
     "ArrowInput",
     "ArrowOutput",
     "Batches",
@@ -20,7 +21,6 @@ __all__ = [
     "Engine",
     "JsonPart",
     "JsonSplitter",
-    "RULES_VERSION",
     "Rows",
     "Run",
     "SandboxLedger",

@@ -10,7 +10,7 @@ from collections.abc import Hashable, Iterable
 from os import PathLike
 from typing import TYPE_CHECKING, TypeVar, cast
 
-from ._calls.cluster_call import ClusterCall, call_of_frame
+from ._calls.cluster_call import call_of_frame
 from ._calls.options import CallOptions
 from ._calls.table_calls import TableCall, TableStreamCall
 from ._calls.table_stream import TableStream
@@ -151,26 +151,24 @@ class TableCalls:
                 stream = self._session.begin(TableStreamCall, "enrich_table", options, Watch(progress, None))
                 stream.begin(reader)
                 return cast("DataT", reader.out(TableStream(stream, reader).parts()))
-            call: TableCall | ClusterCall
             if is_cluster_frame(data):
-                table_input: TableInput | ClusterInput
                 # A job of the cluster may take long: what would end the call anyway should end it before.
                 self._session.check(options)
-                table_input = ClusterInput(cluster_frame_of(data), table_request, settings, answers)
+                frame = ClusterInput(cluster_frame_of(data), table_request, settings, answers)
                 kind = call_of_frame(has_store=settings.store is not None)
-                call = self._session.begin(kind, "enrich_table", options, Watch(progress, table_input.rows))
+                watch = Watch(progress, frame.rows)
+                call: TableCall = self._session.begin(kind, "enrich_table", options, watch)
+                call.begin(frame)
+                parts = frame.parts()
             else:
                 table_input = TableInput(data, table_request, settings)
-                call = self._session.begin(
-                    TableCall,
-                    "enrich_table",
-                    options,
-                    Watch(progress, table_input.rows),
-                    asking=None if table_input.rows else 0,
-                )
-        call.begin(table_input)
+                watch = Watch(progress, table_input.rows)
+                asking = None if table_input.rows else 0
+                call = self._session.begin(TableCall, "enrich_table", options, watch, asking=asking)
+                call.begin(table_input)
+                parts = table_input.parts()
         try:
-            for rows in table_input.parts():
+            for rows in parts:
                 call.feed(rows)
             call.run.finish()
             call.until_over()

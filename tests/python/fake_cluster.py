@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import cloudpickle
+import cloudpickle  # type: ignore[import-untyped]
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -56,7 +56,7 @@ class FakeFrame(ClusterFrame):
         self._data = data
 
     def names(self) -> list[Any]:
-        return self.empty().column_names
+        return list(self.empty().column_names)
 
     def empty(self) -> pa.Table:
         return self._data.partitions[0]().slice(0, 0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import fake_cluster
 import pandas as pd
@@ -56,7 +56,8 @@ def enricher(sandbox: Sandbox, store: Path | None, **settings: Any) -> BulkEnric
 
 def comparable(table: pa.Table) -> pd.DataFrame:
     """Without what depends on the time, and on which of equal rows is the first."""
-    return table.drop_columns(["eb_fetched_at", "eb_source"]).replace_schema_metadata().to_pandas()
+    frame: pd.DataFrame = table.drop_columns(["eb_fetched_at", "eb_source"]).to_pandas(ignore_metadata=True)
+    return frame
 
 
 @pytest.mark.parametrize("stored", [True, False])
@@ -100,7 +101,7 @@ def test_rows_and_receipt_are_those_of_a_plain_table(
 
 def test_the_plan_is_that_of_a_plain_table(engine: type[FakeFrame], sandbox: Sandbox) -> None:
     with enricher(sandbox, None) as people:
-        plan = people.plan(Partitions.of(ROWS, 17), by="mail")
+        plan = people.plan(cast("Any", Partitions.of(ROWS, 17)), by="mail")
         expected = people.plan(ROWS, by="mail")
     names = ("rows", "missing", "invalid", "duplicates", "to_send", "requests", "max_credits")
     assert [getattr(plan, name) for name in names] == [getattr(expected, name) for name in names]
@@ -112,9 +113,9 @@ def test_the_plan_is_that_of_a_plain_table(engine: type[FakeFrame], sandbox: San
 def test_a_placeholder_is_named_without_a_row(engine: type[FakeFrame], sandbox: Sandbox) -> None:
     table = pa.table({"mail": ["none@acme.example"] * 30 + PEOPLE})
     with enricher(sandbox, None) as people:
-        plan = people.plan(Partitions.of(table, 40), by="mail")
+        plan = people.plan(cast("Any", Partitions.of(table, 40)), by="mail")
     assert [(suspect.row, suspect.rows) for suspect in plan.suspects] == [(-1, 30)]
-    assert "a email stands in 30 rows" in str(plan) or "an email stands in 30 rows" in str(plan)
+    assert "an email stands in 30 rows: a placeholder?" in str(plan)
 
 
 def test_a_source_with_other_rows_the_second_time_has_no_nulls(
@@ -253,8 +254,8 @@ def test_ctrl_c_while_answers_are_written_loses_nothing(
         with pytest.raises(KeyboardInterrupt) as stop:
             people.enrich_table(Partitions.of(ROWS, 50), "mail", answers=tmp_path / "answers")
         assert pressed.is_set()
-        got = stop.value.table.read()
-        receipt = stop.value.receipt
+        interrupted = cast("Any", stop.value)
+        got, receipt = interrupted.table.read(), interrupted.receipt
         found = {
             mail.lower()
             for mail, status in zip(got["mail"].to_pylist(), got["eb_status"].to_pylist(), strict=True)
@@ -299,6 +300,6 @@ async def _awaited(people: BulkEnricher) -> None:
 def test_the_awaitable_call_names_the_other_one(engine: type[FakeFrame], sandbox: Sandbox) -> None:
     import asyncio
 
-    with enricher(sandbox, None) as people, pytest.raises(ConfigError, match="asyncio.to_thread"):
+    with enricher(sandbox, None) as people, pytest.raises(ConfigError, match=r"asyncio\.to_thread"):
         asyncio.run(_awaited(people))
     assert not engine.jobs

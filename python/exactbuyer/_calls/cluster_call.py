@@ -1,12 +1,13 @@
 """Calls for frames of a cluster: the distinct rows are looked up, and their answers are saved as they come.
 
-Owns how many rows wait between the run and the place of the answers. What a frame needs is in `_frames/cluster`.
+Owns how many rows wait between the run and the place of the answers. What a frame needs is in
+`_frames/cluster`.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, cast
 
 from exactbuyer.report.results import Results
 
@@ -15,6 +16,7 @@ from .table_calls import TableCall, TableCallBase, taken
 if TYPE_CHECKING:
     from exactbuyer._core import Rows
     from exactbuyer._frames.cluster.planner import ClusterInput
+    from exactbuyer._frames.table_input import TableInput
     from exactbuyer.report.receipt import Receipt
 
 
@@ -24,9 +26,9 @@ class ClusterCall(TableCall):
     It keeps all of them in memory, about 100 bytes each.
     """
 
-    def begin(self, table_input: Any) -> None:
+    def begin(self, table_input: TableInput | ClusterInput) -> None:
         super().begin(table_input)
-        self._input: ClusterInput = table_input
+        self._input = cast("ClusterInput", table_input)
         self._fed = 0
 
     def feed(self, rows: Rows) -> None:
@@ -59,7 +61,7 @@ class ClusterCall(TableCall):
 class StoredClusterCall(ClusterCall):
     """The same with a store, which recognises what was sent before: only some rows are in memory."""
 
-    whole: ClassVar[bool] = False  # type: ignore[misc]
+    whole = False
 
     def _has_room(self, more: int) -> bool:
         undelivered = self._fed - self._input.answers.received
@@ -68,4 +70,4 @@ class StoredClusterCall(ClusterCall):
 
 def call_of_frame(*, has_store: bool) -> type[ClusterCall]:
     """The kind of call for frames of a cluster."""
-    return cast("type[ClusterCall]", StoredClusterCall) if has_store else ClusterCall
+    return StoredClusterCall if has_store else ClusterCall

@@ -91,13 +91,13 @@ class Answers:
         self._parts[first] = name
 
 
-def _tried(write: Callable[[], None]) -> None:
-    for _ in range(ATTEMPTS - 1):
-        try:
-            return write()
-        except Exception:  # noqa: BLE001, S112 - whatever it was, it is raised if it happens again
-            continue
-    return write()
+def _tried(write: Callable[[], None], attempts: int = ATTEMPTS) -> None:
+    try:
+        write()
+    except Exception:
+        if attempts == 1:
+            raise
+        _tried(write, attempts - 1)
 
 
 def _table(block: Batches) -> Any:

@@ -1,9 +1,9 @@
-"""DataFrames of Dask: each partition reads its own answers, so partitions, divisions and index stay as they are."""
+"""DataFrames of Dask: each partition reads its own answers, so partitions, divisions and index stay."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Hashable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from exactbuyer._frames.libraries import library
 
@@ -55,10 +55,23 @@ class DaskFrame(ClusterFrame):
         )
 
 
-def _section(number: int, parts: Parts) -> Any:
-    """The answers of one partition: a compressed table, or where it can be read."""
+class _Section(NamedTuple):
+    """Where the answers of a partition are: in files, or in a compressed table."""
+
+    number: int
+    folder: str = ""
+    names: Sequence[str] = ()
+    data: bytes = b""
+
+    def read(self) -> Any:
+        if self.data:
+            return library("pyarrow").ipc.open_stream(self.data).read_all()
+        return read_rows(self.folder, self.names, ("partition", [self.number]))
+
+
+def _section(number: int, parts: Parts) -> _Section:
     if parts.folder is not None:
-        return absolute(parts.folder), parts.names, number
+        return _Section(number, absolute(parts.folder), parts.names)
     pa, pc = library("pyarrow"), library("pyarrow.compute")
     own = [part.filter(pc.equal(part["partition"], number)) for part in parts.tables]
     sink = pa.BufferOutputStream()
@@ -66,13 +79,9 @@ def _section(number: int, parts: Parts) -> Any:
         options = pa.ipc.IpcWriteOptions(compression="zstd")
         with pa.ipc.new_stream(sink, own[0].schema, options=options) as stream:
             stream.write_table(pa.concat_tables(own))
-    return sink.getvalue().to_pybytes()
+    return _Section(number, data=sink.getvalue().to_pybytes())
 
 
-def _join(joiner: Joiner, partition: Any, section: Any) -> Any:
-    if isinstance(section, tuple):
-        folder, names, number = section
-        answers = read_rows(folder, names, ("partition", [number]))
-    else:
-        answers = library("pyarrow").ipc.open_stream(section).read_all() if section else None
+def _join(joiner: Joiner, partition: Any, section: _Section) -> Any:
+    answers = section.read()
     return joiner(partition, joiner.nothing() if answers is None else answers)

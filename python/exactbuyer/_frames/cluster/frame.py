@@ -35,7 +35,7 @@ class ClusterFrame:
         raise NotImplementedError
 
     def write(self, folder: str, name: str, answers: Any) -> None:
-        """Writes a table as Parquet under this name in this folder. If it is there already, it is replaced."""
+        """Writes a table as Parquet under this name in this folder, and replaces one that is there."""
         raise NotImplementedError
 
     def joined(self, joiner: Joiner, parts: Parts) -> Any:

@@ -12,11 +12,11 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from exactbuyer._core import Rows
-from exactbuyer._frames.table_input import BLOCK_ROWS, TextRules
 from exactbuyer._frames.libraries import has_pyarrow, library
+from exactbuyer._frames.table_input import BLOCK_ROWS, TextRules
 from exactbuyer.exceptions import ConfigError
 from exactbuyer.report.message import TABLE, said, wrong
 from exactbuyer.report.results import Problem
@@ -77,7 +77,7 @@ class ClusterInput:
             yield Rows.of_asks(asks, rows)
 
     def plan(self, plan_of: Callable[[Rows], Plan]) -> Plan:
-        """The plan of all rows. Rows of a frame have no numbers, so it says how many there are of each problem."""
+        """The plan of all rows. These have no numbers: there is one problem for each reason."""
         pa = library("pyarrow")
         slices = list(self.spool.slices(BLOCK_ROWS))
         asks = pa.chunked_array([part.asks for part in slices], pa.string())
@@ -103,8 +103,7 @@ def checked_path(answers: object) -> str | None:
     """The folder for answers, if it is one."""
     if answers is None:
         return None
-    if not isinstance(answers, (str, os.PathLike)) or not (path := os.fspath(answers)):
+    path: Any = os.fspath(cast("Any", answers)) if isinstance(answers, (str, os.PathLike)) else None
+    if not isinstance(path, str) or not path:
         raise wrong("answers", "must be the path or URL of a folder, such as 's3://bucket/answers'")
-    if not isinstance(path, str):
-        raise wrong("answers", "must be text, not bytes")
     return path

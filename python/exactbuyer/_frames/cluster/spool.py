@@ -38,7 +38,9 @@ class Spool:
         pa, np = library("pyarrow"), library("numpy")
         self._file = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the spool exists
         weakref.finalize(self, self._file.close)
-        keys, rows, partitions = [], [], []
+        keys: list[Any] = [np.empty((0, 2), dtype="uint64")]
+        rows: list[Any] = [np.empty(0, dtype="int64")]
+        partitions: list[Any] = [np.empty(0, dtype="int32")]
         with pa.ipc.new_stream(self._file, distinct_schema()) as stream:
             for number, table in tables:
                 for batch in table.combine_chunks().to_batches():
@@ -46,12 +48,11 @@ class Spool:
                     keys.append(_as_numbers(batch.column("key")))
                     rows.append(batch.column("rows").to_numpy())
                     partitions.append(np.full(batch.num_rows, number, dtype="int32"))
-        none = np.empty((0, 2), dtype="uint64")
-        all_keys = np.concatenate([none, *keys])
-        all_rows = np.concatenate([np.empty(0, dtype="int64"), *rows])
-        self._partitions = np.concatenate([np.empty(0, dtype="int32"), *partitions])
+        all_rows = np.concatenate(rows)
+        self._partitions = np.concatenate(partitions)
         self.rows = int(all_rows.sum())
-        self._merge(all_keys, all_rows)
+        """The rows of the frame."""
+        self._merge(np.concatenate(keys), all_rows)
 
     def _merge(self, keys: Any, rows: Any) -> None:
         """Finds what came several times."""
