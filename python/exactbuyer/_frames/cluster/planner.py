@@ -103,7 +103,9 @@ def checked_path(answers: object) -> str | None:
     """The folder for answers, if it is one."""
     if answers is None:
         return None
-    path: Any = os.fspath(cast("Any", answers)) if isinstance(answers, (str, os.PathLike)) else None
+    path: object = None
+    if isinstance(answers, (str, os.PathLike)):
+        path = os.fspath(cast("str | os.PathLike[str]", answers))
     if not isinstance(path, str) or not path:
         raise wrong("answers", "must be the path or URL of a folder, such as 's3://bucket/answers'")
     return path

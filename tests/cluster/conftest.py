@@ -1,0 +1,39 @@
+"""One engine a run of pytest: `--engine dask`, `spark` or `ray`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from engines import ENGINES, Engine
+from vendor import Vendor
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--engine", choices=sorted(ENGINES), default="dask")
+
+
+@pytest.fixture(scope="session")
+def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    engine = ENGINES[request.config.getoption("--engine")]()
+    engine.folder = tmp_path_factory.mktemp("engine")
+    engine.start(engine.folder)
+    yield engine
+    engine.stop()
+
+
+@pytest.fixture
+def vendors() -> Iterator[Callable[..., Vendor]]:
+    """Makes sandboxes, each in a process of its own."""
+    made: list[Vendor] = []
+
+    def make(**options: object) -> Vendor:
+        made.append(Vendor(**options))
+        return made[-1]
+
+    yield make
+    for vendor in made:
+        vendor.close()
