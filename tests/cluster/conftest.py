@@ -1,7 +1,8 @@
-"""One engine a run of pytest: `--engine dask`, `spark` or `ray`."""
+"""One engine a run of pytest: that of the environment variable `CLUSTER_ENGINE`; and sandboxes."""
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,13 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--engine", choices=sorted(ENGINES), default="dask")
-
-
 @pytest.fixture(scope="session")
-def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    engine = ENGINES[request.config.getoption("--engine")]()
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    engine = ENGINES[os.environ["CLUSTER_ENGINE"]]()
     engine.folder = tmp_path_factory.mktemp("engine")
     engine.start(engine.folder)
     yield engine

@@ -42,7 +42,7 @@ class Engine:
         """The Parquet files of a folder as a frame."""
         raise NotImplementedError
 
-    def rows(self, frame: Any) -> pd.DataFrame:
+    def rows(self, frame: Any) -> Any:
         """Computes a frame."""
         raise NotImplementedError
 
@@ -102,9 +102,8 @@ class DaskEngine(Engine):
 
         return dd.read_parquet(str(folder)).repartition(npartitions=partitions)
 
-    def rows(self, frame: Any) -> pd.DataFrame:
-        rows: pd.DataFrame = frame.compute()
-        return rows
+    def rows(self, frame: Any) -> Any:
+        return frame.compute()
 
     def actions(self, frame: Any, folder: Path) -> int:
         kept = frame.persist()
@@ -114,6 +113,7 @@ class DaskEngine(Engine):
         # What was persisted is lost with its workers.
         self._client.restart()
         rows |= {len(frame), len(pd.read_parquet(folder))}
+        number: int
         (number,) = rows
         return number
 
@@ -129,11 +129,11 @@ class DaskEngine(Engine):
         self._client.restart()
 
 
-def _changing_pandas_meta() -> pd.DataFrame:
+def _changing_pandas_meta() -> Any:
     return pd.DataFrame({"mail": pd.array([], dtype="string")})
 
 
-def _changing_pandas(flag: str) -> pd.DataFrame:
+def _changing_pandas(flag: str) -> Any:
     return pd.DataFrame({"mail": pd.array(read_flag(flag), dtype="string")})
 
 
@@ -178,7 +178,7 @@ class SparkEngine(Engine):
     def frame(self, folder: Path, partitions: int) -> Any:
         return self._spark.read.parquet(str(folder)).repartition(partitions)
 
-    def rows(self, frame: Any) -> pd.DataFrame:
+    def rows(self, frame: Any) -> Any:
         names = frame.columns
         return pd.DataFrame([tuple(row) for row in frame.collect()], columns=names)
 
@@ -190,6 +190,7 @@ class SparkEngine(Engine):
         rows |= {frame.count(), len(frame.collect())}
         frame.write.parquet(str(folder))
         rows.add(pq.read_table(folder).num_rows)
+        number: int
         (number,) = rows
         return number
 
@@ -221,7 +222,7 @@ class RayEngine(Engine):
     name = "ray"
     process_mark = "ray::"
 
-    def start(self, folder: Path) -> None:  # noqa: ARG002 - Ray logs where it likes
+    def start(self, folder: Path) -> None:
         import ray
 
         ray.init(
@@ -245,7 +246,7 @@ class RayEngine(Engine):
 
         return ray.data.read_parquet(str(folder), override_num_blocks=partitions)
 
-    def rows(self, frame: Any) -> pd.DataFrame:
+    def rows(self, frame: Any) -> Any:
         tables = list(frame.iter_batches(batch_format="pyarrow", batch_size=None))
         return pa.concat_tables(tables).to_pandas()
 
@@ -256,6 +257,7 @@ class RayEngine(Engine):
         frame.write_parquet(str(folder))
         del kept
         rows |= {frame.count(), pq.read_table(folder).num_rows}
+        number: int
         (number,) = rows
         return number
 

@@ -28,7 +28,7 @@ COLUMNS = ["full_name", "title"]
 FILES = 8
 
 
-def people(rows: int) -> pd.DataFrame:
+def people(rows: int) -> Any:
     """So many rows: 5 % are missing, and 30 % are duplicates, in another spelling."""
     distinct = round(rows * 0.65)
     mails: list[str | None] = []
@@ -58,7 +58,7 @@ def enricher(vendor: Vendor, store: Path | None, **settings: Any) -> BulkEnriche
     return BulkEnricher(KEY, base_url=vendor.url, store=store, requests_per_minute=1_000_000, **settings)
 
 
-def texts(frame: pd.DataFrame) -> pd.DataFrame:
+def texts(frame: Any) -> Any:
     """Comparable rows: in order, nulls of all kinds as one, without the columns that differ by design."""
     frame = frame.drop(columns=["eb_source", "eb_fetched_at"]).sort_values("number", ignore_index=True)
     return frame.astype(object).where(frame.notna(), None)
