@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 import fake_cluster
@@ -14,8 +15,13 @@ from fake_cluster import FakeFrame, Partitions, WholeFrame
 from keys import KEY
 
 from exactbuyer import BulkEnricher, ConfigError, IncompleteWarning
+from exactbuyer._core import RULES_VERSION, Rows
 from exactbuyer._frames.cluster import answers as answers_module
 from exactbuyer._frames.cluster import planner
+from exactbuyer._frames.cluster.workers import KeyMaker
+from exactbuyer._frames.detect import frame_of
+from exactbuyer._frames.request import TableRequest
+from exactbuyer._frames.table_input import TextRules
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,6 +64,45 @@ def comparable(table: pa.Table) -> pd.DataFrame:
     """Without what depends on the time, and on which of equal rows is the first."""
     frame: pd.DataFrame = table.drop_columns(["eb_fetched_at", "eb_source"]).to_pandas(ignore_metadata=True)
     return frame
+
+
+def keys_of(table: pa.Table, by: Any) -> pa.Table:
+    """The keys of a table's rows, as a worker makes them."""
+    request = TableRequest.checked(by, None, "eb_", None, None)
+    return KeyMaker.of(request, TextRules(None, ())).keys(frame_of(table))
+
+
+def test_keys_need_no_api_key_and_tell_rows_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("EXACTBUYER_API_KEY")
+    table = pa.table(
+        {
+            "mail": ["ana@acme.example", " ANA@acme.example ", None, "ana@", "hello", None],
+            "other": [None, None, "ana@acme.example", None, None, None],
+        }
+    )
+    keyed = keys_of(table, ["mail", "other"])
+    keys = keyed["key"].to_pylist()
+    assert {len(key) for key in keys} == {16}
+    # Two spellings are one; the same address in another column is another row, as is each reason.
+    assert keys[0] == keys[1]
+    assert len(set(keys)) == 5
+    assert keyed["status"].to_pylist() == [None, None, None, "invalid", "invalid", "missing"]
+    assert [bool(reason) for reason in keyed["reason"].to_pylist()] == [False] * 3 + [True, True, False]
+    assert int(keyed.schema.metadata[b"exactbuyer_rules_version"]) == RULES_VERSION
+    rows = Rows.of_asks(keyed["asks"], pa.array([1, 1, 5, 1, 2, 7]))
+    plan = rows.plan({"base_url": "http://127.0.0.1:1"})
+    assert (plan["rows"], plan["missing"], plan["invalid"], plan["duplicates"]) == (17, 7, 3, 6)
+    with pytest.raises(ValueError, match="not the asks of this version"):
+        Rows.of_asks(pa.array(["ana@acme.example"]), pa.array([1]))
+
+
+def test_a_worker_with_other_rules_makes_no_keys() -> None:
+    keys = KeyMaker.of(TableRequest.checked("mail", None, "eb_", None, None), TextRules(None, ()))
+    other = replace(keys, rules_version=RULES_VERSION + 1)
+    with pytest.raises(ConfigError) as refused:
+        other.distinct(ROWS)
+    assert f"of version {RULES_VERSION}," in str(refused.value)
+    assert f"of version {RULES_VERSION + 1}:" in str(refused.value)
 
 
 @pytest.mark.parametrize("stored", [True, False])
