@@ -24,20 +24,22 @@ def cluster_frame_of(data: object) -> ClusterFrame:
         from .ray import RayFrame
 
         return RayFrame(data)
+    if engine == "pandas on spark":
+        raise TypeError(
+            "data is a frame of pandas on Spark: pass data.to_spark(), and by names of its columns"
+        )
     from .spark import SparkFrame
 
     return SparkFrame(data)
 
 
-_CLASSES = {("pyspark", "DataFrame"): "spark", ("dask", "DataFrame"): "dask", ("ray", "Dataset"): "ray"}
-"""The class of each engine's frames, whatever module of the engine defines it."""
-
-
 def _engine_of(data: object) -> str | None:
     for kind in type(data).__mro__:
-        package = kind.__module__.partition(".")[0]
-        package = "dask" if package == "dask_expr" else package
-        engine = _CLASSES.get((package, kind.__name__))
-        if engine is not None and "pandas" not in kind.__module__.split("."):
-            return engine
+        package, *rooms = kind.__module__.split(".")
+        if kind.__name__ == "DataFrame" and package in {"dask", "dask_expr"}:
+            return "dask"
+        if kind.__name__ == "Dataset" and package == "ray":
+            return "ray"
+        if kind.__name__ == "DataFrame" and package == "pyspark":
+            return "pandas on spark" if "pandas" in rooms else "spark"
     return None
