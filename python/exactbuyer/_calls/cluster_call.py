@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
-from exactbuyer.report.results import Results
+from exactbuyer.results import Results
 
 from .table_calls import TableCall, TableCallBase, taken
 
