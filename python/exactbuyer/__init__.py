@@ -39,7 +39,8 @@ from .field_types import FieldType, RequiredField
 from .report.plan import Plan, Suspect
 from .report.progress import Progress, ProgressOption
 from .report.receipt import Note, Receipt
-from .report.results import Problem, Result, Results, Status
+from .report.results import Problem, Result, Status
+from .results import Results
 from .settings import Body, Budget, Copies, Duration, OnUnknown
 
 __all__ = [

@@ -11,6 +11,7 @@ from .settings._secret import Hidden, Secret
 __all__ = [
     "DEFAULT_COLUMNS",
     "FIXED_COLUMNS",
+    "RULES_VERSION",
     "ArrowInput",
     "ArrowOutput",
     "Batches",
@@ -46,6 +47,9 @@ __all__ = [
 ]
 
 __version__: str
+
+RULES_VERSION: int
+"""The version of the rules that make canonical forms, and so keys."""
 
 FIXED_COLUMNS: list[str]
 DEFAULT_COLUMNS: list[tuple[str, str, str | None]]
@@ -85,6 +89,14 @@ class Rows:
         na_values: Iterable[str] | None = None,
         first_row: int = 0,
     ) -> Rows: ...
+    @staticmethod
+    def of_asks(asks: object, counts: object) -> Rows:
+        """The rows that a column `asks` of `ByColumns.keys` names, without values.
+
+        Each stands for as many equal rows as `counts` says; plans and receipts count those. Raises
+        `ValueError` for a text that `keys` has not made.
+        """
+
     def __len__(self) -> int: ...
     def invalid(self) -> list[tuple[int, str]]:
         """Each row that cannot be looked up, and why; only before the rows are fed."""
@@ -129,6 +141,13 @@ class ByColumns:
     def rows(self, start: int, stop: int, first_row: int) -> Rows:
         """The rows between these two. Arrow columns are read with the GIL released."""
 
+    def keys(self, start: int, stop: int) -> Batches:
+        """For each of these rows: `key`, 16 bytes that rows with the same identifiers share; `asks`, what it
+        asks for, as text; and, if it asks for nothing, its `status` and the `reason`.
+
+        Needs no key of the service, no store and no network. The metadata has `exactbuyer_rules_version`.
+        """
+
 @final
 class Table:
     """The columns that a table gets, under construction.
@@ -156,6 +175,11 @@ class Table:
 
     def finish(self, rows: int) -> None:
         """No more outcomes come. There are this many rows; those without an outcome were not sent."""
+
+    def add_results(
+        self, first_row: int, results: list[tuple[str, str | None, str | None]], origins: bytes
+    ) -> None:
+        """Adds rows of an earlier call: status, contact as JSON text, reason; and their `Run.origins`."""
 
     def misfits(self) -> int:
         """Values that did not fit the type of their column."""
@@ -315,6 +339,9 @@ class Engine:
         Otherwise a lookup is forgotten 100,000 rows after the last row with it.
         """
 
+    def probe(self) -> int:
+        """The status with which the address answers. Sends neither a key nor a lookup."""
+
     def _settings(self) -> str:
         """The settings that are used, without the proxy: for tests."""
 
@@ -369,6 +396,9 @@ class Run:
 
     def problems(self) -> list[tuple[int, str, str]]:
         """Row, status and reason of each row handed out that is open, invalid or rejected, by row."""
+
+    def origins(self, rows: int) -> bytes:
+        """Where the answers of the last `rows` rows handed out came from: see `Table.add_results`."""
 
     def troubles(self) -> list[tuple[str, str, int | None, bool]]:
         """Class, message and HTTP status of each error, and whether a setting has to change, worst first."""

@@ -1,6 +1,7 @@
-"""The blocking calls `enrich`, `stream` and `recover`. They do not use asyncio, so they work inside any loop.
+"""The blocking calls `enrich`, `stream` and `recover`, and what a call leaves: `last_results`.
 
-Owns how such a call waits. What a call is, and how it ends, is in `_calls/call.py`.
+They do not use asyncio, so they work inside any loop. Owns how such a call waits. What a call is, and how it
+ends, is in `_calls/call.py`.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from ._calls.stream_call import StreamCall
 from ._calls.streams import Stream
 from ._traceback import short_traceback
 from .report.progress import ProgressOption, Watch
-from .report.results import Results
+from .results import Results
 
 if TYPE_CHECKING:
     from ._calls.session import Session
@@ -60,9 +61,10 @@ class BlockingCalls:
             on_error: `"raise"`: invalid rows raise before anything is sent; if a problem occurs later, the
                 rest of the rows is finished first, and then the call raises. `"record"`: problems are
                 recorded in the `status` of the rows, with one warning if rows have no answer.
-            progress: `"auto"`: in a terminal or notebook, a bar after one second; elsewhere, a log line every
-                10 s (INFO, logger `exactbuyer`). `True`: a bar. `False`: nothing. A function: it is called
-                with a `Progress` from time to time.
+            progress: `"auto"`: in a terminal or notebook, a bar after one second; elsewhere, a line every
+                30 s, on stderr or, if you have configured logging, in the log (INFO, logger `exactbuyer`).
+                `EXACTBUYER_LOG=off` switches the lines off. `True`: a bar. `False`: nothing. A function: it
+                is called with a `Progress` from time to time.
 
         Returns:
             A list with one dict for each row, in order, with the keys `value`, `enriched_contact` and
@@ -76,6 +78,8 @@ class BlockingCalls:
             KeyboardInterrupt: Ctrl-C. It is raised when the requests in flight have been answered, and also
                 has `results` and `receipt`; so has what `recover()` returns. A second Ctrl-C raises it at
                 once.
+
+        After an exception, `last_results` has the results, too.
 
         A call costs one credit for each row that is found and neither a duplicate nor answered from the
         store, and at most `max_credits`, with every doubt counted as spent. Duplicates are paid for once,
@@ -173,6 +177,37 @@ class BlockingCalls:
             call = self._session.begin(StreamCall, "stream", options, Watch(progress, length(rows)))
         source = slices(rows, self._session.settings.chunk_size)
         return Stream(call, partial(self._session.read, options=options), source)
+
+    @property
+    def last_results(self) -> Results | None:
+        """What the call that ended last has returned or raised: all rows that it had, and what it paid for.
+
+        After an exception or Ctrl-C, an assignment such as `r = enricher.enrich(rows)` has not happened: then
+        `r = enricher.last_results` does it. For `enrich_table`, `last_results.table` is the table; for a
+        stream, these are the rows that it has not yielded.
+
+        They are kept in memory until the next call of this enricher begins, even if you have dropped them
+        yourself (about 4 MB for 1,000 people). `del enricher.last_results` frees them at once.
+
+        `None` before the first call, while a call is running, and after a call that was cancelled or left by
+        a second Ctrl-C, whose requests may still be in flight: `recover()` waits for these.
+
+        Example:
+            >>> from exactbuyer import BulkEnricher, UnknownOutcomeError
+            >>> with BulkEnricher.sandbox(match_rate=1) as enricher:
+            ...     enricher.sandbox_server.fail("reset_after_billing", request=1)
+            ...     try:
+            ...         results = enricher.enrich(["ana.almeida@acme.example", None])
+            ...     except UnknownOutcomeError:
+            ...         results = enricher.last_results
+            >>> [row["status"] for row in results]
+            ['unknown', 'missing']
+        """
+        return self._session.history.last_results
+
+    @last_results.deleter
+    def last_results(self) -> None:
+        self._session.history.last_results = None
 
     def recover(self) -> Results:
         """Returns what interrupted, cancelled and abandoned calls have paid for, the oldest call first.

@@ -18,7 +18,7 @@ from ._calls.stream_call import StreamCall
 from ._calls.waiting import Waiter, raise_if_cancelled
 from ._traceback import short_traceback
 from .report.progress import ProgressOption, Watch
-from .report.results import Results
+from .results import Results
 
 if TYPE_CHECKING:
     from ._calls.session import Session

@@ -1,31 +1,27 @@
 """The main class of the package: :class:`BulkEnricher`.
 
-Owns how an enricher is created, shown, copied and closed. Its calls are in `_enrich`, `_enrich_async` and
-`_enrich_table`, its state in `_calls/session.py`.
+Owns how an enricher is created, shown, copied and closed. Its calls are in `_enrich`, `_enrich_async`,
+`_enrich_table` and `_plan`, its state in `_calls/session.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from decimal import Decimal
 from functools import cache
 from inspect import signature
 from os import PathLike
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from ._calls.options import CallOptions
 from ._calls.session import Session
 from ._enrich import BlockingCalls
 from ._enrich_async import AwaitableCalls
 from ._enrich_table import TableCalls
-from ._frames.request import By, Columns, Split, TableRequest
-from ._frames.table_input import TableInput
+from ._plan import PlanCalls
 from ._traceback import short_traceback
 from .exceptions import ConfigError
-from .report.message import TABLE, Term, said, wrong
 from .settings import (
     BASE_URL,
     DEFINITIONS,
@@ -46,14 +42,13 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from ._calls.copies import Origin
-    from .field_types import FieldType, RequiredField
-    from .report.plan import Plan
+    from .field_types import RequiredField
     from .report.receipt import Receipt
     from .sandbox import Sandbox
     from .store import Resolution, Resolved, Store
 
 
-class BulkEnricher(BlockingCalls, AwaitableCalls, TableCalls):
+class BulkEnricher(BlockingCalls, AwaitableCalls, TableCalls, PlanCalls):
     """Looks up people by e-mail, phone or social profile, in bulk. Each person is paid for once.
 
     An enricher cannot be changed. Several threads can use it, and it is a context manager. It can be pickled
@@ -173,43 +168,86 @@ class BulkEnricher(BlockingCalls, AwaitableCalls, TableCalls):
             object.__setattr__(self, "_session", Session(settings, key))
 
     @classmethod
-    def sandbox(cls, **settings: Any) -> Self:
+    def sandbox(  # noqa: D417 - the other arguments are those of the class
+        cls,
+        *,
+        match_rate: float = 0.7,
+        latency: float | timedelta = 0.0,
+        seed: int = 0,
+        credits: int | None = None,  # noqa: A002 - the service's word
+        retry_after: Literal["seconds", "date"] | None = None,
+        required_fields: Iterable[RequiredField] = (),
+        store: str | PathLike[str] | None = "auto",
+        max_credits: int | Budget | None = None,
+        max_in_doubt: int = 20_000,
+        on_unknown: OnUnknown = "hold",
+        requests_per_minute: int = 200,
+        max_concurrency: int = 64,
+        chunk_size: int = 1000,
+        max_retries: int = 5,
+        timeout: Duration = 300.0,
+        connect_timeout: Duration = 10.0,
+        grace: Duration = 30.0,
+        default_region: str | None = None,
+        max_age: Duration | None = None,
+        miss_max_age: Duration | None = timedelta(days=7),
+        na_values: Iterable[str] = (),
+        body: Body = "form",
+        proxy: str | None = None,
+        ca_bundle: str | PathLike[str] | None = None,
+        credit_price: tuple[float | int | str | Decimal, str] | None = None,
+        tags: Mapping[str, str] | None = None,
+        copies: Copies = "shared",
+    ) -> Self:
         """An enricher with its own local stand-in for the service: no key, no cost, invented people.
 
-        The stand-in runs in this process as long as the enricher exists; `sandbox_server` returns it.
+        The stand-in runs in this process as long as the enricher exists; `sandbox_server` returns it. The
+        names of its people fit their addresses, and the same identifier always leads to the same person.
 
         Args:
-            **settings: As for `BulkEnricher`, except for `api_key` and `base_url`, which the stand-in sets.
+            match_rate: The share of identifiers that belong to a person, from 0 to 1. 1: everybody is found.
+            latency: How long each answer takes, in seconds or as a `timedelta`: to watch the progress.
+            seed: Determines which people exist.
+            credits: Credits on the account. `None`: unlimited.
+            retry_after: The form of `Retry-After` in a 429. `None`: no such header.
+
+        The other arguments are those of `BulkEnricher`. `api_key` and `base_url` are the stand-in's.
 
         Returns:
             An enricher like any other.
 
         Raises:
-            ConfigError: As `BulkEnricher`; or `api_key` or `base_url` was passed.
+            ConfigError: As `BulkEnricher`; or an option of the stand-in is out of its range.
 
         Example:
             >>> from exactbuyer import BulkEnricher
-            >>> with BulkEnricher.sandbox() as enricher:
-            ...     print(enricher.enrich([None])[0]["status"])
-            missing
+            >>> with BulkEnricher.sandbox(match_rate=1) as enricher:
+            ...     results = enricher.enrich(["ana.almeida@acme.example"])
+            >>> results[0]["enriched_contact"]["full_name"]
+            'Ana Almeida'
         """
+        # What is called a sandbox never costs anything: it takes no address, which could be the service's.
+        given = {name: value for name, value in locals().items() if name in DEFINITIONS}
+        given["proxy"], proxy = ProxyUrl.of(proxy), None
+        if is_address(store):
+            # It may hold a password.
+            store = None
+            given.clear()
+            raise refuse_address("store")
         from .sandbox import Sandbox
 
-        # What is called a sandbox never costs anything: given an address, it could be the vendor's.
-        settings["proxy"] = ProxyUrl.of(settings.pop("proxy", None))
-        if is_address(settings.get("store")):
-            settings.clear()
-            raise refuse_address("store")
-        for name in ("api_key", "base_url"):
-            if name in settings:
-                # A traceback that prints locals must not show a key.
-                settings.clear()
-                raise ConfigError(
-                    f"{name} is the sandbox's own here: leave it out, or call BulkEnricher(…) with it"
-                )
-        server = Sandbox()
         with short_traceback:
-            enricher = cls(server.api_key, base_url=server.url, **settings)
+            try:
+                server = Sandbox(
+                    match_rate=match_rate,
+                    latency=latency,
+                    seed=seed,
+                    credits=credits,
+                    retry_after=retry_after,
+                )
+            except (TypeError, ValueError) as error:
+                raise ConfigError(str(error)) from None
+            enricher = cls(server.api_key, base_url=server.url, **given)
         enricher._session.server = server
         return enricher
 
@@ -273,58 +311,6 @@ class BulkEnricher(BlockingCalls, AwaitableCalls, TableCalls):
         """The receipt of the call that ended last; `None` before the first."""
         return self._session.history.last
 
-    def plan(
-        self,
-        rows: Iterable[object],
-        by: By | None = None,
-        *,
-        columns: Columns | None = None,
-        prefix: str = "eb_",
-        split: Split | None = None,
-        region: Hashable | None = None,
-        field_type: FieldType | None = None,
-        required_fields: Iterable[RequiredField] | None = None,
-        max_credits: int | None = None,
-        refresh: bool = False,
-        store_only: bool = False,
-    ) -> Plan:
-        """Shows what `enrich` or `enrich_table` would send with these arguments, and what it could cost.
-
-        It uses no network and no key, and costs nothing.
-
-        With `by`, `rows` is a table as for `enrich_table`, but not a reader; `columns` and `prefix` are only
-        checked, and `region` needs `by`.
-
-        Returns:
-            The numbers of rows, lookups, requests and credits. It prints as a table.
-
-        Raises:
-            TypeError: `rows`, or one of them, has a wrong type. The message says what to pass instead.
-            ConfigError: With `by`: as `enrich_table`.
-
-        Example:
-            >>> from exactbuyer import BulkEnricher
-            >>> plan = BulkEnricher().plan(["ana@acme.example", "ANA@acme.example", "?", None])
-            >>> plan.rows, plan.missing, plan.invalid, plan.duplicates, plan.to_send
-            (4, 1, 1, 1, (1, 1))
-        """
-        with short_traceback:
-            options = CallOptions.checked(
-                field_type, required_fields, max_credits, refresh=refresh, store_only=store_only
-            )
-            if by is None:
-                if region is not None:
-                    raise wrong("region", "names a column of a table: pass ", Term("by"), ", too")
-                return self._session.plan(self._session.read(rows, options), options)
-            table_request = TableRequest.checked(
-                by, columns, prefix, split, options.field_type, region=region
-            )
-            plan = self._session.plan(
-                TableInput(rows, table_request, self._session.settings).all_rows(), options
-            )
-            problems = (problem._replace(reason=said(problem.reason, TABLE)) for problem in plan.problems)
-            return replace(plan, problems=tuple(problems))
-
     def close(self) -> None:
         """Stops every call of this enricher, and waits up to `grace` for its requests in flight.
 
@@ -358,6 +344,8 @@ class BulkEnricher(BlockingCalls, AwaitableCalls, TableCalls):
         raise AttributeError(f"an enricher is frozen: make another one to change {name}")
 
     def __delattr__(self, name: str) -> None:
+        if name == "last_results":
+            return super().__delattr__(name)
         raise AttributeError(f"an enricher is frozen: {name} cannot be deleted")
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from .report.receipt import Receipt
-    from .report.results import Problem, Results
+    from .report.results import Problem
+    from .results import Results
 
 
 class _WithResults(BaseException):

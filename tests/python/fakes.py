@@ -166,6 +166,9 @@ class Run:
             "stopped": "stopped by the caller" if self.stopped is not None else None,
         }
 
+    def origins(self, rows: int) -> bytes:
+        return bytes(9 * rows)
+
     def problems(self) -> list[tuple[int, str, str]]:
         return [
             (at, status, "a reason")
@@ -186,6 +189,7 @@ class Run:
         return {
             "rows": len(self.values),
             "done": self.done,
+            "open_rows": 0,
             "credits": self.done,
             "credits_in_doubt": 0,
             "in_flight": self.engine.in_flight,

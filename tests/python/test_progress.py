@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 COUNTS: dict[str, Any] = {
     "rows": 400,
     "done": 100,
+    "open_rows": 0,
     "credits": 70,
     "credits_in_doubt": 0,
     "in_flight": 1,
@@ -44,19 +45,21 @@ def ticks(watch: Watch, clock: SimpleNamespace, until_s: float, step_s: float = 
         watch.tick(lambda: COUNTS)
 
 
-def test_without_a_terminal_there_is_a_line_every_ten_seconds(
+def test_without_a_terminal_there_is_a_line_every_thirty_seconds(
     clock: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(progress, "_in_terminal", lambda: False)
     monkeypatch.setattr(progress, "_in_notebook", lambda: False)
     caplog.set_level(logging.INFO, "exactbuyer")
     watch = Watch("auto", 400)
-    ticks(watch, clock, 9.5)
+    ticks(watch, clock, 29.5)
     assert caplog.messages == []
-    ticks(watch, clock, 26)
+    ticks(watch, clock, 65)
     assert len(caplog.messages) == 3
     assert "100/400 rows  25%" in caplog.messages[0]
     assert "limited by requests_per_minute" in caplog.messages[0]
+    watch.tick(lambda: COUNTS | {"done": 400, "open_rows": 20}, last=True)
+    assert caplog.messages[3].startswith("380/400 rows  95% | 20 open | 70 credits")
 
 
 def test_a_bar_spares_what_is_soon_over(clock: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,6 +67,7 @@ def test_a_bar_spares_what_is_soon_over(clock: SimpleNamespace, monkeypatch: pyt
 
     class Bar:
         n = 0
+        total = 400
 
         def set_description_str(self, text: str, *, refresh: bool) -> None:
             assert "limited by" in text
@@ -183,3 +187,111 @@ def test_a_display_that_is_none_costs_nothing(clock: SimpleNamespace) -> None:
         assert expected - 1 <= asked <= expected + 1
     with pytest.raises(ConfigError, match="progress is"):
         Watch("loud", 1)
+
+
+@pytest.fixture
+def terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> pytest.CaptureFixture[str]:
+    """A terminal of 120 columns, and what is written to it."""
+    monkeypatch.setattr(progress, "_in_terminal", lambda: True)
+    monkeypatch.setattr(progress, "_columns", lambda: 119)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    return capsys
+
+
+RED, YELLOW = "\x1b[31m", "\x1b[33m"
+
+
+def lines_in(terminal: pytest.CaptureFixture[str]) -> list[str]:
+    written = terminal.readouterr().err
+    return [line for line in written.replace("\n", "\r").split("\r") if line.strip()]
+
+
+def test_a_bar_that_is_complete_is_full(clock: SimpleNamespace, terminal: pytest.CaptureFixture[str]) -> None:
+    watch = Watch(True, 400)
+    watch.tick(lambda: COUNTS | {"done": 400}, last=True)
+    line = lines_in(terminal)[-1]
+    assert line.startswith("400/400 rows 100% | 70 credits | 2 req/min")
+    assert line.count("█") == 12
+    assert RED not in line
+
+
+@pytest.mark.parametrize("done", [400, 200])
+def test_a_bar_shows_what_is_open_in_number_and_colour(
+    done: int, clock: SimpleNamespace, terminal: pytest.CaptureFixture[str]
+) -> None:
+    watch = Watch(True, 400)
+    # Of the rows that are done, a hundred have no answer.
+    watch.tick(lambda: COUNTS | {"done": done, "open_rows": 100})
+    line = lines_in(terminal)[-1]
+    assert f"{done - 100}/400 rows" in line
+    assert "100 open" in line
+    assert YELLOW in line
+    watch.tick(lambda: COUNTS | {"done": done, "open_rows": 100}, last=True)
+    line = lines_in(terminal)[-1]
+    # At the end, what was never done is open, too.
+    assert f"{done - 100}/400 rows" in line
+    assert f"{500 - done} open" in line
+    assert RED in line
+    assert line.count("█") < 12
+
+
+def test_no_colour_where_none_is_wanted(
+    clock: SimpleNamespace, terminal: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    Watch(True, 400).tick(lambda: COUNTS | {"open_rows": 100}, last=True)
+    line = lines_in(terminal)[-1]
+    assert "400 open" in line
+    assert RED not in line
+
+
+def test_a_line_is_written_above_the_bar(
+    clock: SimpleNamespace, terminal: pytest.CaptureFixture[str]
+) -> None:
+    watch = Watch(True, 400)
+    watch.tick(lambda: COUNTS)
+    watch.say("stopping")
+    watch.close()
+    lines = lines_in(terminal)
+    assert "stopping" in lines
+    # The bar is drawn again below it.
+    assert "100/400 rows" in lines[lines.index("stopping") + 1 :][-1]
+
+
+def test_in_a_notebook_the_bar_of_an_incomplete_run_is_red(
+    clock: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    styles: list[str | None] = []
+    closed_at: list[tuple[int, int | None]] = []
+
+    class Bar:
+        n = 0
+        total: int | None = None
+
+        def set_description_str(self, text: str, *, refresh: bool) -> None: ...
+        def refresh(self) -> None: ...
+        def display(self, *, bar_style: str | None = None) -> None:
+            styles.append(bar_style)
+
+        def close(self) -> None:
+            closed_at.append((self.n, self.total))
+
+    monkeypatch.setattr(progress, "_in_notebook", lambda: True)
+    monkeypatch.setattr(progress, "_tqdm", lambda total: Bar())
+    watch = Watch(True, None)
+    watch.tick(lambda: COUNTS)
+    watch.tick(lambda: COUNTS | {"open_rows": 10})
+    clock.now += 1
+    watch.tick(lambda: COUNTS | {"open_rows": 10})
+    watch.tick(lambda: COUNTS | {"done": 400, "open_rows": 10}, last=True)
+    assert styles == ["warning", "danger"]
+    # tqdm shows a bar that is closed before its total as failed.
+    assert closed_at == [(390, 400)]
+
+
+def test_a_narrow_line_keeps_what_is_open() -> None:
+    shown = Progress(rows=50_000, done=40_000, open_rows=2_000, credits=9_000, limited_by="retries")
+    assert shown.within(40) == "38,000/50,000 76% | 2,000 open | retries"
+    assert "2,000 open" in shown.within(30)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import inspect
 import json
 import os
 import pickle
@@ -10,11 +11,12 @@ import signal
 import subprocess
 import sys
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlencode, urlsplit
 
 import pytest
 
+from exactbuyer import BulkEnricher, ConfigError
 from exactbuyer.sandbox import Sandbox, main
 
 if TYPE_CHECKING:
@@ -261,9 +263,9 @@ def test_the_command_serves_another_process_until_it_is_told_to_stop(number: sig
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--fail", "sunshine"], "no fault is called 'sunshine'"),
-        (["--fail", "hang@x"], "'x' behind @ is no request: write hang@3 or hang~0.1"),
-        (["--fail", "hang~"], "'' behind ~ is no probability"),
+        (["--fail", "sunshine"], "there is no fault 'sunshine'"),
+        (["--fail", "hang@x"], "'x' after @ is not a request: write hang@3 or hang~0.1"),
+        (["--fail", "hang~"], "'' after ~ is not a probability"),
         (["--fail", "hang~2"], "probability must be from 0 to 1"),
         (["--match-rate", "2"], "match_rate must be from 0 to 1"),
     ],
@@ -296,3 +298,33 @@ def test_the_fixture_is_a_sandbox(exactbuyer_sandbox: Sandbox) -> None:
 @pytest.mark.exactbuyer_sandbox(match_rate=0.0)
 def test_the_marker_sets_the_fixture_up(exactbuyer_sandbox: Sandbox) -> None:
     assert found(exactbuyer_sandbox.url, ["a@x.example"]) == [None]
+
+
+def test_the_sandbox_of_an_enricher_has_its_options() -> None:
+    with BulkEnricher.sandbox(match_rate=1, latency=0.01, seed=3, credits=2, chunk_size=2) as enricher:
+        results = enricher.enrich(["ana.almeida@acme.example", "linkedin.com/in/bo-berg-17"])
+        names = [cast("Any", row["enriched_contact"])["full_name"] for row in results]
+        assert names == ["Ana Almeida", "Bo Berg"]
+        assert enricher.sandbox_server is not None
+        assert enricher.sandbox_server.credits_left == 0
+        assert enricher.settings.chunk_size == 2
+    with BulkEnricher.sandbox(match_rate=0) as enricher:
+        assert enricher.enrich(["ana.almeida@acme.example"])[0]["status"] == "not_found"
+
+
+def test_the_sandbox_of_an_enricher_has_the_parameters_of_both() -> None:
+    ours = inspect.signature(BulkEnricher.sandbox).parameters
+    of_enricher = dict(inspect.signature(BulkEnricher).parameters)
+    of_sandbox = dict(inspect.signature(Sandbox).parameters)
+    del of_enricher["api_key"], of_enricher["base_url"]
+    # The sandbox keeps the service's own limit, so that a higher setting meets 429s.
+    del of_sandbox["api_key"], of_sandbox["port"], of_sandbox["requests_per_minute"]
+    assert set(ours) == of_enricher.keys() | of_sandbox.keys()
+    for name, parameter in (of_sandbox | of_enricher).items():
+        assert (ours[name].default, ours[name].annotation) == (parameter.default, parameter.annotation)
+
+
+@pytest.mark.parametrize("wrong", [{"match_rate": 2}, {"latency": -1}, {"seed": "x"}, {"credits": -1}])
+def test_a_wrong_option_of_the_sandbox_is_a_wrong_setting(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match=f"^{next(iter(wrong))} must be"):
+        BulkEnricher.sandbox(**wrong)

@@ -11,16 +11,16 @@ use exactbuyer_core::policy::Verdict;
 use exactbuyer_core::schedule::{
     AttemptOutcome, Effect, Question, Report, Request, RunOptions, Scheduler, Step,
 };
-use exactbuyer_core::store::{Required, RunId};
+use exactbuyer_core::store::{ABANDONED, Required, RunId};
 
-use super::attempt::{Attempt, now_ms, pause, time_of_day};
+use super::attempt::{Attempt, now_ms, time_of_day};
 use super::run::Port;
 use super::{Shared, terms};
 
 /// What reaches a run.
 pub(super) enum Event {
     /// More rows.
-    Fed(Vec<Row>),
+    Fed(Vec<Row>, Vec<u64>),
     /// No more rows.
     Finished,
     /// Start nothing new, and wait so long for what is in flight.
@@ -111,7 +111,7 @@ impl Shell {
 
     fn absorb(&mut self, event: Event) {
         match event {
-            Event::Fed(rows) => self.scheduler.feed(rows),
+            Event::Fed(rows, counts) => self.scheduler.feed_counted(rows, counts),
             Event::Finished => self.scheduler.finish(),
             Event::Stop(grace) => self.scheduler.stop(grace, now()),
             Event::Landed(number, report) => self.scheduler.landed(number, *report, now()),
@@ -187,7 +187,7 @@ impl InFlight {
         // Here and not in the run, which may have stopped waiting: the slot is taken until now, and a pause is
         // for everybody.
         if let AttemptOutcome::Failed { verdict: Verdict::Paused(wait), .. } = &report.outcome {
-            self.shared.limits.rate.pause(now() + pause(*wait));
+            self.shared.limits.rate.pause(now() + *wait);
         }
         self.tell(report);
     }
@@ -205,8 +205,7 @@ impl Drop for InFlight {
         if self.is_over {
             return;
         }
-        let reason = "the request ended without a word".to_owned();
-        let verdict = Verdict::Unknown { reason, congested: false };
+        let verdict = Verdict::Unknown { reason: ABANDONED.to_owned(), congested: false };
         let outcome = AttemptOutcome::Failed { verdict, left: true };
         self.tell(Report { at_ms: now_ms(), ..Report::of(outcome) });
     }

@@ -155,6 +155,18 @@ impl HttpTransport {
     pub fn is_loopback(&self) -> bool {
         self.shared.endpoint.is_loopback()
     }
+
+    /// Asks for the head of the page at the root of the service's address, over the route of all requests. It sends
+    /// neither the key nor a lookup, so it costs nothing. Returns the status of the reply, whatever it is.
+    ///
+    /// # Errors
+    /// A [`Failure`] if nothing answered.
+    ///
+    /// # Cancel safety
+    /// Safe: the service does nothing for it.
+    pub async fn probe(&self) -> Result<u16, Failure> {
+        self.shared.probe().await
+    }
 }
 
 impl fmt::Debug for HttpTransport {
@@ -179,11 +191,7 @@ impl Shared {
     /// # Cancel safety
     /// Not cancel safe: see [`Transport::send`].
     async fn send(&self, request: Request) -> Result<Reply, Failure> {
-        if offline() && !self.route.local {
-            return Err(Failure::Forbidden(
-                "EXACTBUYER_OFFLINE is set: only loopback addresses may be called; unset it, or use the sandbox",
-            ));
-        }
+        self.check_online()?;
         let mut patience = Patience::new(self.timeout);
         loop {
             let departure = Departure::new();
@@ -197,14 +205,7 @@ impl Shared {
             // anything has left, and only the departure knows that.
             return match patience.wait(self.client.execute(outgoing)).await {
                 Some(Ok(response)) => {
-                    // Plain HTTP has no tunnel. This is the proxy's own reply, and the service has
-                    // received nothing.
-                    if let Some(via) = self.route.via
-                        && !self.route.tls
-                        && response.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED
-                    {
-                        return Err(Failure::NotSent(NotSent::Proxy(via.login_refused(), via.source)));
-                    }
+                    self.check_proxy_login(response.status())?;
                     Ok(receive::receive(response, &mut patience, &self.large_replies).await)
                 }
                 Some(Err(error)) if departure.revoke() => {
@@ -221,7 +222,48 @@ impl Shared {
             };
         }
     }
+
+    /// See [`HttpTransport::probe`].
+    async fn probe(&self) -> Result<u16, Failure> {
+        self.check_online()?;
+        let mut url = self.endpoint.url().clone();
+        url.set_path("/");
+        let request = self.client.head(url).header(USER_AGENT, AGENT).header(CONNECTION, "close");
+        match tokio::time::timeout(self.timeout, request.send()).await {
+            Ok(Ok(response)) => {
+                self.check_proxy_login(response.status())?;
+                Ok(response.status().as_u16())
+            }
+            Ok(Err(error)) if error.is_connect() => {
+                Err(Failure::NotSent(trouble::not_sent(&error, self.route)))
+            }
+            Ok(Err(error)) => Err(Failure::Lost(trouble::lost(&error))),
+            Err(_) => Err(Failure::Lost(Lost::TimedOut)),
+        }
+    }
+
+    fn check_online(&self) -> Result<(), Failure> {
+        if offline() && !self.route.local {
+            return Err(Failure::Forbidden(
+                "EXACTBUYER_OFFLINE is set: only loopback addresses may be called; unset it, or use the sandbox",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Plain HTTP has no tunnel. So a 407 is the proxy's own reply, and the service has received nothing.
+    fn check_proxy_login(&self, status: StatusCode) -> Result<(), Failure> {
+        match self.route.via {
+            Some(via) if !self.route.tls && status == StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
+                Err(Failure::NotSent(NotSent::Proxy(via.login_refused(), via.source)))
+            }
+            _ => Ok(()),
+        }
+    }
 }
+
+/// How the client names itself.
+const AGENT: &str = concat!("exactbuyer/", env!("CARGO_PKG_VERSION"));
 
 /// The headers of every request.
 fn headers(key: &ApiKey) -> Result<HeaderMap, Error> {
@@ -238,7 +280,7 @@ fn headers(key: &ApiKey) -> Result<HeaderMap, Error> {
     headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
     headers.insert(CONNECTION, HeaderValue::from_static("close"));
-    headers.insert(USER_AGENT, HeaderValue::from_static(concat!("exactbuyer/", env!("CARGO_PKG_VERSION"))));
+    headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
     Ok(headers)
 }
 

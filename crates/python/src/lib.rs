@@ -40,8 +40,10 @@ mod _core {
     use std::collections::BTreeMap;
 
     use exactbuyer_core::config::{BodyFormat, OnUnknown, Per};
-    use exactbuyer_core::identifier::FieldType;
+    use exactbuyer_core::identifier::{FieldType, RULES_VERSION};
+    use exactbuyer_core::outcome::RequestOutcome;
     use exactbuyer_core::results::Status;
+    use exactbuyer_core::schedule::LimitedBy;
     use exactbuyer_core::service::limits::REQUIRED_FIELDS;
     use exactbuyer_sandbox::Fault;
     use pyo3::prelude::*;
@@ -54,6 +56,8 @@ mod _core {
             ("FieldType", FieldType::ALL.map(FieldType::as_str).to_vec()),
             ("RequiredField", REQUIRED_FIELDS.to_vec()),
             ("Status", Status::ALL.map(Status::as_str).to_vec()),
+            ("RequestOutcome", RequestOutcome::ALL.map(RequestOutcome::as_str).to_vec()),
+            ("LimitedBy", LimitedBy::ALL.map(LimitedBy::as_str).to_vec()),
             ("OnUnknown", OnUnknown::ALL.map(OnUnknown::as_str).to_vec()),
             ("Per", Per::ALL.map(Per::as_str).to_vec()),
             ("Body", BodyFormat::ALL.map(BodyFormat::as_str).to_vec()),
@@ -64,6 +68,7 @@ mod _core {
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+        module.add("RULES_VERSION", RULES_VERSION)?;
         super::input::source::prepare(module.py());
         super::input::row::prepare(module.py());
         super::objects::register(module)?;

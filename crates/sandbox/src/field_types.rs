@@ -61,6 +61,15 @@ pub(super) fn implied(field_type: FieldType, folded: &str) -> Has {
     }
 }
 
+/// The part of an identifier that may spell a person's name.
+pub(super) fn spelling_of_name(field_type: FieldType, folded: &str) -> Option<&str> {
+    match field_type {
+        FieldType::Email => folded.rsplit_once('@').and_then(|(local, _)| local.split('+').next()),
+        FieldType::Phone => None,
+        FieldType::SocialProfile => folded.rsplit('/').next(),
+    }
+}
+
 /// The field type that a value looks like, and its folded spelling: for pins, which name none.
 pub(super) fn infer(value: &str) -> (FieldType, String) {
     let field_type = if value.contains('@') && !value.contains('/') {

@@ -7,7 +7,6 @@ Owns how a call ends: with results, an exception, a warning, or stopped. How it 
 from __future__ import annotations
 
 import logging
-import sys
 import weakref
 from contextlib import suppress
 from itertools import repeat
@@ -18,8 +17,9 @@ from exactbuyer.exceptions import ExactBuyerError, Interrupted, InvalidIdentifie
 from exactbuyer.report._warnings import MANY_ROWS, warn_incomplete, warn_not_stored, warn_of_nothing_kept
 from exactbuyer.report.message import PYTHON, Message, said
 from exactbuyer.report.receipt import Receipt
-from exactbuyer.report.results import Problem, Results
+from exactbuyer.report.results import Problem
 from exactbuyer.report.wording import count
+from exactbuyer.results import Results
 from exactbuyer.settings import LOOPBACK
 
 if TYPE_CHECKING:
@@ -98,6 +98,8 @@ class Call:
         self._is_registered = False
         self.store_only = False
         """Rows stay open because that is what was asked for."""
+        self.refresh = False
+        """To run it again pays again."""
         # Nothing outlives the call, and it is real money: then how many rows have asked so far.
         unkept = self.settings.store is None and self.settings.service != LOOPBACK
         self._rows_without_store: int | None = 0 if unkept else None
@@ -144,9 +146,12 @@ class Call:
 
     def step(self, timeout_s: float = TICK_S) -> None:
         """Waits for something to be ready, and takes it. Blocks; Ctrl-C raises out of it."""
-        self.run.wait(timeout_s)
+        self._wait(timeout_s)
         self.collect()
         self.tick()
+
+    def _wait(self, timeout_s: float) -> None:
+        self.run.wait(timeout_s)
 
     def over(self) -> bool:
         """Whether every row's outcome has been taken, or the call was given up."""
@@ -215,7 +220,7 @@ class Call:
         try:
             self.keep_for_recovery()
             self.stop()
-            self._watch.close()
+            self.tick(last=True)
             self._session.history.trim()
             # A stream may have been left with every row handed out: then there is nothing to recover.
             if self.over() and not self.settle():
@@ -232,16 +237,19 @@ class Call:
             self.keep_for_recovery()
             self.stop()
             in_flight = self.run.progress().get("in_flight", 0)
-            self._watch.close()
             if in_flight:
-                _say(
+                text = (
                     f"exactbuyer: stopping. {count(in_flight, 'request')} in flight may already be charged: "
                     f"waiting up to {self.settings.grace:g} s for the answers. Ctrl-C again leaves at once."
                 )
+                logger.info("%s", text, extra=SHOWN_BY_CLI)
+                self._watch.say(text)
             self.until_over()
             results = self.settle()
         except KeyboardInterrupt:
             self.keep_for_recovery()
+            with suppress(KeyboardInterrupt):
+                self.tick(last=True)
             return Interrupted(
                 "left with requests in flight: enricher.recover() waits for their answers, and returns "
                 "every row",
@@ -251,7 +259,7 @@ class Call:
             self.is_caller_done = True
         return Interrupted(
             f"stopped by Ctrl-C with {count(self.receipt().credits, 'credit')} charged: what was paid for is "
-            f"in this exception's {self.where}, and enricher.recover() returns it, once",
+            f"in {self._places()}, and enricher.recover() returns it, once.{self._run_again()}",
             results=results,
             receipt=self.receipt(),
         )
@@ -264,14 +272,15 @@ class Call:
         if self._rest is not None:
             return self._rest
         self.tick(last=True)
-        self._watch.close()
         rest = self.rest()
+        rest.origins = self.run.origins(len(rest))
         rest.problems = [
             Problem(row, cast("Any", status), said(why, self.words))
             for row, status, why in self.run.problems()
         ]
         rest.receipt = self._current_receipt()
         self._session.history.add_receipt(self, rest.receipt)
+        self._session.history.last_results = rest
         self._log(rest.receipt)
         self.release_remaining()
         self._rest = rest
@@ -291,7 +300,7 @@ class Call:
         for kind, message, status, is_about_settings in troubles:
             if on_error == "raise" or is_about_settings:
                 error_class: type[ExactBuyerError] = getattr(exceptions, kind)
-                text = Message(message, ". ", self._where_results_are())
+                text = Message(message, ". ", self._where_results_are(), self._run_again())
                 raise error_class(text, status=status, results=results, receipt=receipt)
         if receipt.not_stored:
             warn_not_stored(results, receipt, self.settings.store)
@@ -301,7 +310,8 @@ class Call:
             why = troubles[0][1] if troubles else receipt.why_open
             open_rows = Message(f"{receipt.open_rows:,} of {count(receipt.rows, 'row')} open: ", why)
             if on_error == "raise" and (receipt.stopped or receipt.open_rows > expected):
-                text = Message(open_rows, f". Next: {receipt.next_step}. {self._where_results_are()}")
+                results_are = self._where_results_are() + self._run_again()
+                text = Message(open_rows, f". Next: {receipt.next_step}. {results_are}")
                 raise ExactBuyerError(text, results=results, receipt=receipt)
             warn_incomplete(open_rows, results, receipt)
         return results
@@ -312,6 +322,19 @@ class Call:
 
     def _where_results_are(self) -> str:
         raise NotImplementedError
+
+    def _places(self) -> str:
+        """Where a caller finds the results after an exception."""
+        of_table = "" if self.where == ".results" else self.where
+        return f"enricher.last_results{of_table} and in this exception's {self.where}"
+
+    def _run_again(self) -> str:
+        """What a caller who lost the results can do, where that costs nothing."""
+        if self.refresh or not self.is_stored():
+            return ""
+        return (
+            " The store has the answers: you can run the same call again, and it pays for none of them twice."
+        )
 
     def _current_receipt(self) -> Receipt:
         counts = self.run.receipt()
@@ -372,12 +395,4 @@ class ListCall(Call):
 
     def _where_results_are(self) -> str:
         rows = len(self._filled)
-        return f"{f'All {rows:,} rows are' if rows > 1 else 'The row is'} in the exception's .results."
-
-
-def _say(text: str) -> None:
-    logger.info("%s", text, extra=SHOWN_BY_CLI)
-    # There may be no stderr at all, or a closed one.
-    with suppress(AttributeError, OSError, ValueError):
-        sys.stderr.write(text + "\n")
-        sys.stderr.flush()
+        return f"{f'All {rows:,} rows are' if rows > 1 else 'The row is'} in {self._places()}."

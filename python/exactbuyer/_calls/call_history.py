@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING
 from exactbuyer.report.receipt import Receipt
 
 if TYPE_CHECKING:
+    from exactbuyer.results import Results
+
     from .call import Call
 
 
@@ -34,6 +36,8 @@ class CallHistory:
 
     def __init__(self) -> None:
         self.given_up = 0
+        self.last_results: Results | None = None
+        """What the call that ended last has returned or raised, until the next call begins."""
         self._lock = threading.RLock()
         self._settled = Receipt()
         self._last: Receipt | None = None
@@ -63,6 +67,8 @@ class CallHistory:
         """Notes a call that is about to send, by a weak reference."""
         with self._lock:
             self._begun[next(self._numbers)] = call
+        # So that two calls one after the other need the memory of one.
+        self.last_results = None
 
     def add_receipt(self, call: Call, receipt: Receipt) -> None:
         """Adds the receipt of a call that is over, once."""

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, TypeVar
 from exactbuyer._core import Engine, Rows
 from exactbuyer.exceptions import ConfigError
 from exactbuyer.report._warnings import warn_of_given_up
+from exactbuyer.report.log import follow_environment
 from exactbuyer.report.message import Term, wrong
 from exactbuyer.report.plan import Plan
 from exactbuyer.settings._secret import ProxyUrl, Secret, key_to_send
@@ -85,6 +86,7 @@ class Session:
             ConfigError: There is no key, or this enricher may not send.
             StoreError: The store cannot be opened.
         """
+        follow_environment()
         self._check_store_only(options)
         key = None
         engine = self._checked_engine()
@@ -100,8 +102,15 @@ class Session:
             api_key=key, whole=kind.whole, max_credits=options.max_credits, **options.for_core()
         )
         call = kind(run, name, self, watch)
-        call.store_only = options.store_only
+        call.store_only, call.refresh = options.store_only, options.refresh
         return call
+
+    def check(self, options: CallOptions) -> None:
+        """Raises what `begin` would raise without rows, except what concerns the file of a store."""
+        self._check_store_only(options)
+        self._checked_engine()
+        if not options.store_only:
+            key_to_send(self._key)
 
     def _check_store_only(self, options: CallOptions) -> None:
         if options.store_only and self.store is None:
@@ -187,7 +196,7 @@ class Session:
         return self.history.take_oldest()
 
     def after_fork(self) -> None:
-        """In a forked child: the calls under way, and the stand-in vendor, are the parent's."""
+        """In a forked child: the calls under way, and the stand-in service, are the parent's."""
         self._forked = True
         self._lock = threading.RLock()
         if self._origin is None and self._opened is not None:

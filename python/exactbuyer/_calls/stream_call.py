@@ -6,13 +6,14 @@ import logging
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, cast
 
-from exactbuyer.report.results import Result, Results
+from exactbuyer.results import Results
 
 from .call import Call
 
 if TYPE_CHECKING:
     from exactbuyer._core import Rows, Run
     from exactbuyer.report.progress import Watch
+    from exactbuyer.report.results import Result
 
     from .session import Session
 
@@ -89,4 +90,4 @@ class StreamCall(Call):
         self._current, self._taken, self._handed_out, self._at = [], [], first_row, 0
 
     def _where_results_are(self) -> str:
-        return "The rows that were not handed out yet are in the exception's .results."
+        return f"The rows that were not handed out yet are in {self._places()}."

@@ -9,19 +9,20 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from exactbuyer._frames.labels import label_for_message
 from exactbuyer._frames.table_input import BLOCK_ROWS, TableInput
 from exactbuyer.report._warnings import warn_of_column
 from exactbuyer.report.message import TABLE
-from exactbuyer.report.results import Results
 from exactbuyer.report.wording import count
+from exactbuyer.results import Results
 
 from .call import Call
 
 if TYPE_CHECKING:
     from exactbuyer._core import Batches, Rows, Run, Table
+    from exactbuyer._frames.cluster.planner import ClusterInput
     from exactbuyer._frames.readers import TableReader
     from exactbuyer._frames.request import TableRequest
     from exactbuyer.report.progress import Watch
@@ -80,7 +81,7 @@ class TableCallBase(Call):
         return replace(super()._current_receipt(), misfits=self.table.misfits())
 
     def _where_results_are(self) -> str:
-        return "What is known of every row is in the exception's .table."
+        return f"What is known of every row is in {self._places()}."
 
 
 class TableCall(TableCallBase):
@@ -90,9 +91,9 @@ class TableCall(TableCallBase):
         super().__init__(run, name, session, watch)
         self._blocks: list[Batches] = []
 
-    def begin(self, table_input: TableInput) -> None:
+    def begin(self, table_input: TableInput | ClusterInput) -> None:
         """Sets what the call works on, before anything else."""
-        self._table_input = table_input
+        self._table_input = cast("TableInput", table_input)
         self.table, self.table_request = table_input.table, table_input.table_request
 
     def feed(self, rows: Rows) -> None:
@@ -193,7 +194,7 @@ class TableStreamCall(TableCallBase):
         self._handed_out, self._sources, self._ready = first_row, deque(), deque()
 
     def _where_results_are(self) -> str:
-        return "The rows that were not handed out yet are in the exception's .table."
+        return f"The rows that were not handed out yet are in {self._places()}."
 
 
 def taken(table: Table) -> Iterator[Batches]:

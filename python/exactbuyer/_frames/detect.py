@@ -6,10 +6,13 @@ nothing of calls.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from os import PathLike
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from .arrow import CapsuleFrame, PyarrowFrame
+from .dicts import DictsFrame
+from .duckdb import RelationFrame
 from .libraries import home_of
 from .pandas import PandasFrame
 from .polars import PolarsFrame
@@ -37,13 +40,22 @@ def frame_of(data: object) -> Frame:
         return PyarrowFrame(data)
     if hasattr(data, "iloc") and hasattr(data, "columns"):
         return PandasFrame(data)
+    if _is_list_of_dicts(data):
+        return DictsFrame(cast("list[object]", data))
     exports = hasattr(data, "__arrow_c_stream__") or hasattr(data, "__arrow_c_array__")
+    if home == "duckdb" and exports and hasattr(data, "query"):
+        return RelationFrame(data)
     if exports and home not in {"pandas", "polars"}:
         return CapsuleFrame(data)
     fix = "pass it to enrich" if isinstance(data, (list, tuple)) or hasattr(data, "dtype") else "make it one"
     if data is None or isinstance(data, (str, PathLike)):
         fix = "read it first, as with pandas.read_csv, or use `exactbuyer enrich` on the command line"
     raise TypeError(
-        f"data is of type {name}, which is no table of pandas, polars, pyarrow, or anything that hands on "
-        f"Arrow data: {fix}"
+        f"data is of type {name}, which is no table of pandas, polars or pyarrow, no list of dicts, and "
+        f"nothing that hands on Arrow data: {fix}"
     )
+
+
+def _is_list_of_dicts(data: object) -> bool:
+    rows = cast("list[object]", data) if isinstance(data, list) else None
+    return rows is not None and (not rows or isinstance(rows[0], Mapping))

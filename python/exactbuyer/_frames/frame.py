@@ -22,6 +22,10 @@ class Frame:
         """Its columns' labels, in order."""
         raise NotImplementedError
 
+    def has_names(self) -> bool:
+        """Whether its columns are known. Those of a list without rows are not."""
+        return True
+
     def index_names(self) -> list[Hashable]:
         """The names of its index's levels. They are no columns."""
         return []

@@ -23,16 +23,24 @@ def library(name: str) -> Any:
     return import_module(name)
 
 
+def library_for(method: str, name: str) -> Any:
+    """The same for a method that makes one of its tables, without one that has come along."""
+    try:
+        return import_module(name)
+    except ModuleNotFoundError:
+        raise ImportError(f"{method} needs {name}, which is not installed: pip install {name}") from None
+
+
 def has_pyarrow() -> bool:
     """Whether pyarrow can be imported."""
     return find_spec("pyarrow") is not None
 
 
 def home_of(data: object) -> str:
-    """Which of the three libraries its class comes from, or is derived from; `""` if none."""
+    """Which of these libraries its class comes from, or is derived from; `""` if none."""
     for kind in type(data).__mro__:
-        home = kind.__module__.partition(".")[0]
-        if home in {"pandas", "polars", "pyarrow"}:
+        home = kind.__module__.partition(".")[0].lstrip("_")
+        if home in {"pandas", "polars", "pyarrow", "duckdb"}:
             return home
     return ""
 

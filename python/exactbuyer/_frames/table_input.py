@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from exactbuyer._core import Batches, ByColumns, Rows, Table
 from exactbuyer.exceptions import ConfigError
-from exactbuyer.report.receipt import Receipt, receipt_as_dict
 
 from .detect import frame_of, is_reader
 from .labels import looks_personal
 from .metadata import COLUMNS_KEY, RECEIPT_KEY, Notes
 
 if TYPE_CHECKING:
+    from exactbuyer.report.receipt import Receipt
     from exactbuyer.settings import Settings
 
     from .frame import Cells, Frame
@@ -22,6 +22,13 @@ if TYPE_CHECKING:
 
 BLOCK_ROWS = 8_192
 """Rows of one record batch: enough for Arrow, and few enough that they are soon complete."""
+
+
+class TextRules(NamedTuple):
+    """The settings that decide how the texts of cells are read."""
+
+    default_region: str | None
+    na_values: tuple[str, ...]
 
 
 class TableInput:
@@ -41,7 +48,8 @@ class TableInput:
         self._known = dict(self.frame.added_before())
         before = self._known.get(table_request.prefix, [])
         self.dropped = table_request.replaced(self.frame.names(), self._names, before, self.frame.label)
-        table_request.check(self.frame.names(), self.frame.index_names())
+        if self.frame.has_names():
+            table_request.check(self.frame.names(), self.frame.index_names())
         cells = {label: self.frame.cells(label) for label, _ in table_request.by}
         region = (
             None if table_request.region is None else self.frame.cells(table_request.region, is_region=True)
@@ -61,13 +69,16 @@ class TableInput:
     def done(self, blocks: list[Batches], receipt: Receipt) -> Any:
         """The table with its new columns, of the same kind as it was."""
         added = Batches.concat(self.table, blocks)
-        notes = Notes({RECEIPT_KEY: receipt_as_dict(receipt)})
+        notes = Notes({RECEIPT_KEY: receipt.to_dict()})
         notes[COLUMNS_KEY] = {**self._known, self.table_request.prefix: self._names}
         return self.frame.beside(added, self.dropped, notes)
 
 
 def read_lookup_columns(
-    cells: Mapping[Any, Cells], region: Cells | None, table_request: TableRequest, settings: Settings
+    cells: Mapping[Any, Cells],
+    region: Cells | None,
+    table_request: TableRequest,
+    settings: Settings | TextRules,
 ) -> ByColumns:
     """The columns to look up."""
     given = [

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from exactbuyer._traceback import DEBUG
 from exactbuyer.exceptions import IncompleteWarning
-from exactbuyer.report.receipt import receipt_as_dict
+from exactbuyer.report.log import level_asked_for
 
 from ._words import WORDS, in_options
 from .exit_codes import CommandError, ExitCode, FileError
@@ -44,8 +44,9 @@ class Console:
         logger = logging.getLogger("exactbuyer")
         before = logger.level, logger.propagate
         # A terminal has the bar instead.
-        if os.environ.get(DEBUG):
-            logger.setLevel(logging.DEBUG)
+        asked = level_asked_for()
+        if asked is not None or os.environ.get(DEBUG):
+            logger.setLevel(logging.DEBUG if asked is None else asked)
         elif before[0] != logging.DEBUG:
             logger.setLevel(logging.WARNING if self.quiet or sys.stderr.isatty() else logging.INFO)
         logger.propagate = False
@@ -86,7 +87,7 @@ class Console:
                 "exit_code": int(result.exit_code),
                 "error": message or None,
             }
-            write(json.dumps({**receipt_as_dict(result.receipt), **ended}, default=str))
+            write(json.dumps({**result.receipt.to_dict(), **ended}, default=str))
 
 
 def plan_lines(plan: Plan) -> str:

@@ -21,7 +21,6 @@ from exactbuyer.cli._io.output import Output
 from exactbuyer.cli._io.rehearsal import rehearse
 from exactbuyer.cli._io.sources import Source, file_errors
 from exactbuyer.exceptions import ExactBuyerError
-from exactbuyer.report.receipt import Receipt, receipt_as_dict
 
 from ._words import in_options
 from .exit_codes import CommandError, ExitCode, exit_code_of_error, exit_code_of_run
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
     from exactbuyer._frames.request import TableRequest
     from exactbuyer.cli._io.files import Location
     from exactbuyer.report.progress import ProgressOption
+    from exactbuyer.report.receipt import Receipt
     from exactbuyer.settings import Settings
 
     from ._signals import Signals
@@ -276,7 +276,7 @@ def _finished(stream: FileStream, reader: _FileReader, output: Output) -> _End:
     receipt, troubles = stream.receipt, stream.troubles()
     try:
         output.write(reader.joiner.tail())
-        output.finish({RECEIPT_KEY: receipt_as_dict(receipt)})
+        output.finish({RECEIPT_KEY: receipt.to_dict()})
     except CommandError as stop:
         return _End(stop.exit_code, str(stop))
     except KeyboardInterrupt:
@@ -331,7 +331,7 @@ def _concluded(
         # Behind what does not fit nothing more is written: it would hide that rows are missing there.
         if not output.has_failed:
             written.add(rest or [])
-    path = output.keep({RECEIPT_KEY: receipt_as_dict(receipt)}) if written.rows else None
+    path = output.keep({RECEIPT_KEY: receipt.to_dict()}) if written.rows else None
     where = None if path is None else str(path)
     if where is None and written.rows and output.is_stream and ended.exit_code is not ExitCode.PIPE_CLOSED:
         # Whoever reads it, or the file that it was sent to, has them.

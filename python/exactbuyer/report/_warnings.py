@@ -13,8 +13,9 @@ from .message import Message, Term
 from .wording import count
 
 if TYPE_CHECKING:
+    from exactbuyer.results import Results
+
     from .receipt import Receipt
-    from .results import Results
 
 MANY_ROWS = 1_000
 """Beyond so many, what they bring is worth keeping."""

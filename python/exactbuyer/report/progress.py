@@ -1,6 +1,7 @@
 """The progress of a run, shown while it runs. A failure to show it never stops the run.
 
-Owns the bar, the log line and the call of the caller's function. Knows only the core's counts of a run.
+Owns the bar, the lines without a terminal and the call of the caller's function. Knows only the core's counts
+of a run.
 """
 
 from __future__ import annotations
@@ -10,13 +11,14 @@ import os
 import sys
 import time
 import warnings
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from exactbuyer.exceptions import ConfigError
 
+from .log import announce, write_line
 from .wording import as_given, clock, count
 
 if TYPE_CHECKING:
@@ -26,9 +28,25 @@ logger = logging.getLogger("exactbuyer")
 
 SHOW_AFTER_S = 1.0
 DRAW_EVERY_S = 0.1
-LOG_EVERY_S = 10.0
+LINE_EVERY_S = 30.0
 
 _MINUTE_S = 60
+
+
+LimitedBy: TypeAlias = Literal[
+    "",
+    "requests_per_minute",
+    "max_concurrency",
+    "max_in_doubt",
+    "max_credits",
+    "the service's pause",
+    "retries",
+    "the source",
+    "the consumer",
+    "another run",
+    "latency",
+]
+"""What limits the speed of a run; `""` if nothing does."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +56,7 @@ class Progress:
     Attributes:
         rows: All rows of the run; `None` if a stream does not know how many it has.
         done: Rows whose outcome is known.
+        open_rows: The rows in `done` that have no answer: they are `unknown` or `not_sent`.
         credits: Credits that are known to be charged.
         credits_in_doubt: Credits that may be charged in addition: in doubt, or in flight.
         in_flight: Requests in flight.
@@ -51,23 +70,30 @@ class Progress:
 
     rows: int | None = None
     done: int = 0
+    open_rows: int = 0
     credits: int = 0
     credits_in_doubt: int = 0
     in_flight: int = 0
     requests_last_minute: int = 0
     requests_left: int = 0
-    limited_by: str = ""
+    limited_by: LimitedBy = ""
     left_s: float | None = None
     elapsed_s: float = 0.0
 
+    @property
+    def answered(self) -> int:
+        """Rows that are done and not open."""
+        return self.done - self.open_rows
+
     def __str__(self) -> str:
         if self.rows is None:
-            rows, share = count(self.done, "row"), ""
+            rows, share = count(self.answered, "row"), ""
         else:
-            rows, share = f"{self.done:,}/{count(self.rows, 'row')}", f" {self._percent():3}%"
+            rows, share = f"{self.answered:,}/{count(self.rows, 'row')}", f" {self._percent():3}%"
         doubt = f" (+ up to {self.credits_in_doubt:,} in doubt)" if self.credits_in_doubt else ""
         parts = [
             rows + share,
+            *([f"{self.open_rows:,} open"] if self.open_rows else []),
             count(self.credits, "credit") + doubt,
             f"{self.requests_last_minute:,} req/min",
         ]
@@ -84,18 +110,20 @@ class Progress:
         """
         if len(str(self)) <= columns:
             return str(self)
-        rows = f"{self.done:,}" if self.rows is None else f"{self.done:,}/{self.rows:,} {self._percent()}%"
+        answered = f"{self.answered:,}"
+        rows = answered if self.rows is None else f"{answered}/{self.rows:,} {self._percent()}%"
         doubt = f" (+{self.credits_in_doubt:,}?)" if self.credits_in_doubt else ""
-        left = f"{clock(self.left_s)} left" if self.left_s is not None else ""
+        left = f"{clock(self.left_s)} left" if self.left_s is not None and self.done != self.rows else ""
         parts = [
             rows,
+            f"{self.open_rows:,} open" if self.open_rows else "",
             f"{self.credits:,} cr{doubt}",
             f"{self.requests_last_minute:,}/min",
             left,
-            self.limited_by,
+            self.limited_by if self.done != self.rows else "",
         ]
         # The rate goes first, then the credits, then the time that is left.
-        for spared in (2, 1, 3):
+        for spared in (3, 2, 4):
             text = " | ".join(filter(None, parts))
             if len(text) <= columns:
                 return text
@@ -103,7 +131,7 @@ class Progress:
         return " | ".join(filter(None, parts))[:columns]
 
     def _percent(self) -> int:
-        return 100 * self.done // self.rows if self.rows else 100
+        return 100 * self.answered // self.rows if self.rows else 100
 
 
 ProgressOption: TypeAlias = "Literal['auto'] | bool | Callable[[Progress], object]"
@@ -115,9 +143,14 @@ class Display:
 
     every_s = DRAW_EVERY_S
 
-    def show(self, progress: Progress) -> None:
-        """Shows it."""
+    def show(self, progress: Progress, *, last: bool) -> None:
+        """Shows it; `last`: the run is over, or nobody waits for it any more."""
         raise NotImplementedError
+
+    @contextmanager
+    def aside(self) -> Generator[None]:
+        """Inside, other lines can be written to the terminal."""
+        yield
 
     def close(self) -> None:
         """Shows nothing more."""
@@ -137,9 +170,9 @@ class Watch:
         self._chunk_size = self._requests_per_minute = 0
         self._began = time.monotonic()
         # Who asks for a display gets it at once, and so at the end of the shortest run.
-        asked_for = option is True or callable(option)
+        self._has_shown = option is True or callable(option)
         patience_s = max(SHOW_AFTER_S, getattr(self._display, "every_s", 0))
-        self._due = self._began + (0.0 if asked_for else patience_s)
+        self._due = self._began + (0.0 if self._has_shown else patience_s)
 
     def paced_by(self, settings: Settings) -> None:
         """How fast the run can be at best: before it is ticked."""
@@ -150,19 +183,25 @@ class Watch:
 
         Args:
             counts: Gives the core's counts; called only when they are shown.
-            last: The run is over: a display that has shown anything shows the end, too.
+            last: The run is over, or nobody waits for it any more: a display that has shown anything shows
+                the end, too, in which all rows without an answer are open. Then it is taken away.
         """
         display, now = self._display, time.monotonic()
-        if display is None or (now < self._due and not (last and self._has_shown(display))):
-            return
-        self._due = now + display.every_s
-        if last and self._total is None:
-            self._total = counts()["done"]
         try:
-            display.show(self._progress(counts(), now))
+            if display is not None and (self._has_shown if last else now >= self._due):
+                self._due = now + display.every_s
+                self._has_shown = True
+                display.show(self._progress(counts(), now, last=last), last=last)
         except Exception:
             logger.warning("the progress display failed and is switched off; the run goes on", exc_info=True)
             self.close()
+        if last:
+            self.close()
+
+    def say(self, text: str) -> None:
+        """Writes a line to stderr, above a bar."""
+        with suppress(Exception), (self._display or Display()).aside():
+            write_line(text)
 
     def close(self) -> None:
         """Takes the display away."""
@@ -171,12 +210,14 @@ class Watch:
             with suppress(Exception):
                 display.close()
 
-    def _has_shown(self, display: Display) -> bool:
-        return isinstance(display, _Function) or (isinstance(display, _Bar) and display.drawn)
-
-    def _progress(self, counts: Mapping[str, Any], now: float) -> Progress:
+    def _progress(self, counts: Mapping[str, Any], now: float, *, last: bool) -> Progress:
         elapsed_s = now - self._began
         known: dict[str, Any] = {**counts, "rows": self._total, "elapsed_s": elapsed_s}
+        if last:
+            rows = counts["rows"] if self._total is None else self._total
+            open_rows = rows - (counts["done"] - counts["open_rows"])
+            known |= {"rows": rows, "done": rows, "open_rows": open_rows, "left_s": None}
+            return Progress(**known)
         done, left_s = known.get("done", 0), known.get("left_s")
         unread = 0 if self._total is None else self._total - counts.get("rows", self._total)
         if unread > 0 and done > 0:
@@ -200,40 +241,59 @@ class _Function(Display):
     def __init__(self, function: Callable[[Progress], object]) -> None:
         self._function = function
 
-    def show(self, progress: Progress) -> None:
+    def show(self, progress: Progress, *, last: bool) -> None:  # noqa: ARG002
         self._function(progress)
 
 
-class _Log(Display):
-    every_s = LOG_EVERY_S
+class _Lines(Display):
+    every_s = LINE_EVERY_S
 
-    def show(self, progress: Progress) -> None:
-        logger.info("%s", progress)
+    def show(self, progress: Progress, *, last: bool) -> None:  # noqa: ARG002
+        announce(str(progress))
 
 
 class _Bar(Display):
     def __init__(self) -> None:
         self._bar: Any = None
 
-    @property
-    def drawn(self) -> bool:
-        return self._bar is not None
-
-    def show(self, progress: Progress) -> None:
+    def show(self, progress: Progress, *, last: bool) -> None:
         if self._bar is None:
             self._bar = _tqdm(progress.rows)
-        self._bar.n = progress.done
+        bar = self._bar
+        if last:
+            # tqdm shows a bar that ends before its total as failed.
+            bar.total = progress.rows
+        bar.n = progress.answered
         columns = _columns()
         text = str(progress) if columns is None else progress.within(columns)
-        if columns is not None and progress.rows is not None and not _in_notebook():
+        if columns is not None and progress.rows is not None:
             # The bar is what can be spared.
-            self._bar.bar_format = "{desc} {bar:12}" if len(text) + 13 <= columns else "{desc}"
-        self._bar.set_description_str(text, refresh=False)
+            bar.bar_format = "{desc} {bar:12}" if len(text) + 13 <= columns else "{desc}"
+        if progress.open_rows:
+            _mark_open(bar, last=last)
+        bar.set_description_str(text, refresh=False)
+        bar.refresh()
+
+    @contextmanager
+    def aside(self) -> Generator[None]:
+        if self._bar is None:
+            yield
+            return
+        self._bar.clear()
+        yield
         self._bar.refresh()
 
     def close(self) -> None:
         if self._bar is not None:
             self._bar.close()
+
+
+def _mark_open(bar: Any, *, last: bool) -> None:
+    """Colours a bar: rows have no answer."""
+    if _in_notebook():
+        bar.display(bar_style="danger" if last else "warning")
+    elif _in_terminal() and not os.environ.get("NO_COLOR"):
+        bar.colour = "red" if last else "yellow"
 
 
 def _columns() -> int | None:
@@ -266,7 +326,7 @@ def _display(option: object) -> Display | None:
     if option is False:
         return None
     if isinstance(option, str) and option == "auto":
-        return _Bar() if _in_notebook() or _in_terminal() else _Log()
+        return _Bar() if _in_notebook() or _in_terminal() else _Lines()
     if callable(option):
         return _Function(option)
     raise ConfigError(

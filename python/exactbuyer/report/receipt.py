@@ -68,6 +68,8 @@ class Receipt:
         notes: What was unusual about replies that were charged, such as why credits are in doubt although no
             row is `unknown`.
         credit_price: The price of one credit and its currency, if the enricher has one.
+        answers: For a frame of a cluster: the folder where its answers were written, if there is one. What is
+            purged from the store stays there.
 
     Example:
         >>> from exactbuyer import Receipt
@@ -107,6 +109,7 @@ class Receipt:
     stopped_by_caller: bool = False
     notes: tuple[Note, ...] = ()
     credit_price: tuple[Decimal, str] | None = None
+    answers: str | None = None
 
     @classmethod
     def from_core(
@@ -148,13 +151,11 @@ class Receipt:
     def next_step(self) -> str:
         """What to do next, in words."""
         if self.under_way:
-            return "wait for the rows under way; of a call that was broken off, recover() returns them"
-        first = (
-            "run this again" if self.stopped_by_caller else "put right what stopped it, then run this again"
-        )
+            return "wait for the rows under way; recover() returns those of an interrupted call"
+        first = "run this again" if self.stopped_by_caller else "fix what stopped it, then run this again"
         first += " for the rows that are not_sent"
         if self.unknown and self.not_sent > self.barred:
-            resolve = self._resolve() if self.in_store else "compare the vendor's usage page first"
+            resolve = self._resolve() if self.in_store else "check the service's usage page first"
             return f"{first}; for those that are unknown, {resolve}"
         if self.unknown:
             return self._resolve()
@@ -217,7 +218,31 @@ class Receipt:
             notes=_added(self.notes, other.notes),
             # Credits of two prices add up, their money does not.
             credit_price=self.credit_price if self.credit_price == other.credit_price else None,
+            # Of several folders, the last one: each receipt names its own.
+            answers=other.answers or self.answers,
         )
+
+    def to_dict(self) -> dict[str, Any]:
+        """The receipt as numbers, texts, lists and `None`, as JSON and databases need it.
+
+        Returns:
+            One entry for each attribute. The time is text in ISO 8601; the price is `[amount, currency]`,
+            both as text.
+
+        Example:
+            >>> from exactbuyer import Receipt
+            >>> receipt = Receipt(rows=3, found=2, credits=2).to_dict()
+            >>> receipt["rows"], receipt["credits"]
+            (3, 2)
+        """
+        plain = asdict(self)
+        plain["notes"] = [list(note) for note in self.notes]
+        if self.credit_price is not None:
+            each, currency = self.credit_price
+            plain["credit_price"] = [str(each), currency]
+        if self.inherited_since is not None:
+            plain["inherited_since"] = self.inherited_since.isoformat()
+        return plain
 
     def as_text(
         self, *, see: str = "results.problems", step: str | None = None, title: str | None = None
@@ -259,7 +284,7 @@ class Receipt:
             ("not found", self.not_found, "free"),
             ("missing", self.missing, "nothing to ask"),
             ("invalid", self.invalid, f"cannot be looked up: see {see}"),
-            ("rejected", self.rejected, f"refused by the vendor, free: see {see}"),
+            ("rejected", self.rejected, f"refused by the service, free: see {see}"),
             ("unknown", self.unknown, doubt),
             ("not sent", self.not_sent, self.stopped or ""),
             ("under way", self.under_way, ""),
@@ -284,14 +309,19 @@ class Receipt:
             notes.append(("note", f"{misfits} not fit the type of a column, and null stands there"))
         if self.not_stored:
             notes.append(("note", f"the answers to {count(self.not_stored, 'lookup')} could not be stored"))
-        return [("charged", self._charged()), *notes, ("next", step or self.next_step)]
+        lines = [("charged", self._charged()), *notes, ("next", step or self.next_step)]
+        if self.answers is not None:
+            lines.append(
+                ("answers", f"in {self.answers}, where purge() does not reach them: delete them there")
+            )
+        return lines
 
     def _inherited(self) -> str:
         since = "" if self.inherited_since is None else f", sent since {utc_text(self.inherited_since)}"
         return f"0 to {count(self.inherited_credits, 'credit')}{since}"
 
     def _resolve(self) -> str:
-        first = "compare the vendor's usage page"
+        first = "check the service's usage page"
         if self.in_store:
             return f'{first}, then enricher.resolve_unknown("resend") or ("drop")'
         return f"{first}: asking again for the rows that are unknown may pay for them twice"
@@ -322,6 +352,7 @@ def _added(some: tuple[Note, ...], more: tuple[Note, ...]) -> tuple[Note, ...]:
 
 
 _TOGETHER = {
+    "answers",
     "stopped",
     "stopped_by_caller",
     "notes",
@@ -331,15 +362,3 @@ _TOGETHER = {
     "store_only",
 }
 _ADDED = [field.name for field in fields(Receipt) if field.name not in _TOGETHER]
-
-
-def receipt_as_dict(receipt: Receipt) -> dict[str, Any]:
-    """A receipt as plain numbers and texts, as JSON needs it."""
-    plain = asdict(receipt)
-    plain["notes"] = [list(note) for note in receipt.notes]
-    if receipt.credit_price is not None:
-        each, currency = receipt.credit_price
-        plain["credit_price"] = [str(each), currency]
-    if receipt.inherited_since is not None:
-        plain["inherited_since"] = receipt.inherited_since.isoformat()
-    return plain

@@ -127,6 +127,11 @@ def from_ms(ms: int) -> datetime:
     return _EPOCH + timedelta(milliseconds=ms)
 
 
+def from_us(us: int) -> datetime:
+    """A moment in microseconds since 1970, in UTC."""
+    return _EPOCH + timedelta(microseconds=us)
+
+
 def with_times(fields: Mapping[str, Any]) -> dict[str, Any]:
     """Fields from the core, with moments in place of milliseconds: `sent_at_ms` becomes `sent_at`."""
     return {
@@ -141,5 +146,5 @@ def to_ms(at: datetime) -> int:
 
 
 def utc_text(at: datetime) -> str:
-    """A moment as people and the vendor's log write it."""
+    """A moment as people and the service's log write it."""
     return f"{at.astimezone(timezone.utc):%Y-%m-%d %H:%M:%S} UTC"

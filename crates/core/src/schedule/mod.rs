@@ -28,6 +28,7 @@
 
 mod chunk;
 mod consult;
+mod counts;
 mod intake;
 mod landed;
 mod limits;
@@ -44,7 +45,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::budget::{Budget, HitRate};
-use crate::config::{Config, Per};
+use crate::config::{Config, Keeper};
 use crate::error::Error;
 use crate::identifier::Identifier;
 use crate::message::Message;
@@ -54,6 +55,7 @@ use crate::results::{Origin, RowOutcome, Source};
 
 use chunk::{Chunk, Flight};
 use consult::Held;
+use counts::Counts;
 use intake::Intake;
 use limits::{Ceilings, Doubts, Ending, Pauses};
 use retries::Retries;
@@ -63,7 +65,7 @@ pub use chunk::{AttemptOutcome, Report, Request};
 pub use consult::Question;
 pub use next::{Nap, Step};
 pub use shared::{Limiter, Limits, Share};
-pub use tally::Progress;
+pub use tally::{LimitedBy, Progress};
 
 /// While so many lookups wait to be sent, no more rows are admitted.
 const READ_AHEAD: usize = 16_384;
@@ -138,7 +140,8 @@ pub struct Scheduler {
     pauses: Pauses,
     ending: Ending,
     tally: Tally,
-    limited_by: &'static str,
+    counts: Counts,
+    limited_by: LimitedBy,
     out: Vec<RowOutcome>,
     effects: Vec<Effect>,
 }
@@ -154,9 +157,7 @@ impl Scheduler {
         chance: Chance,
         now: Instant,
     ) -> Self {
-        // The run itself keeps a ceiling per run; the lower of the two counts.
-        let per_run = config.max_credits.filter(|_| config.per == Per::Run);
-        let ceiling = per_run.into_iter().chain(options.max_credits).min();
+        let ceiling = config.credits_of(Keeper::Run, durable).into_iter().chain(options.max_credits).min();
         Self {
             limits,
             chance,
@@ -175,7 +176,8 @@ impl Scheduler {
             pauses: Pauses::default(),
             ending: Ending::default(),
             tally: Tally::new(now, durable),
-            limited_by: "",
+            counts: Counts::default(),
+            limited_by: LimitedBy::default(),
             out: Vec::new(),
             effects: Vec::new(),
             config,
@@ -184,6 +186,13 @@ impl Scheduler {
 
     /// More rows.
     pub fn feed(&mut self, rows: Vec<Row>) {
+        self.feed_counted(rows, Vec::new());
+    }
+
+    /// More rows, each of which stands for as many equal rows of the caller's as `counts` says. The receipt and
+    /// the progress count those. Without counts, each row stands for itself.
+    pub fn feed_counted(&mut self, rows: Vec<Row>, counts: Vec<u64>) {
+        self.counts.expect(self.table.rows() + self.intake.rows(), counts);
         self.intake.fed.push_back(rows.into_iter());
     }
 

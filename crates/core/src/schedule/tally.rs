@@ -11,6 +11,7 @@ use crate::results::{Receipt, RowOutcome, Source, Status};
 use crate::service::limits::WINDOW;
 
 use super::Scheduler;
+use super::counts::Counts;
 use super::trouble::counted;
 
 /// Whether the service has accepted a request of the run so far.
@@ -62,23 +63,30 @@ impl Tally {
     }
 
     /// Counts rows that have their outcome.
-    pub(super) fn count(&mut self, outcomes: &[RowOutcome], now: Instant) {
+    pub(super) fn count(&mut self, outcomes: &[RowOutcome], counts: &mut Counts, now: Instant) {
         for outcome in outcomes {
+            let rows = counts.take(outcome.row);
             if let Some(count) = self.receipt.by_status.get_mut(outcome.status as usize) {
-                *count += 1;
+                *count += rows;
             }
-            let found = u64::from(outcome.status == Status::Found);
+            let is_found = outcome.status == Status::Found;
+            let found = |rows: u64| if is_found { rows } else { 0 };
             match outcome.source {
-                Source::Asked => {}
-                Source::Duplicate => {
-                    self.receipt.duplicates += 1;
-                    self.receipt.found_duplicates += found;
+                Source::Asked if matches!(outcome.status, Status::Missing | Status::Invalid) => {}
+                // The first of equal rows asks, and its answer is the others'.
+                Source::Asked => {
+                    self.receipt.duplicates += rows - 1;
+                    self.receipt.found_duplicates += found(rows - 1);
                 }
-                Source::Store if outcome.status == Status::Unknown => self.receipt.inherited.rows += 1,
-                Source::Store if outcome.status == Status::NotSent => self.receipt.barred += 1,
+                Source::Duplicate => {
+                    self.receipt.duplicates += rows;
+                    self.receipt.found_duplicates += found(rows);
+                }
+                Source::Store if outcome.status == Status::Unknown => self.receipt.inherited.rows += rows,
+                Source::Store if outcome.status == Status::NotSent => self.receipt.barred += rows,
                 Source::Store => {
-                    self.receipt.from_store += 1;
-                    self.receipt.found_from_store += found;
+                    self.receipt.from_store += rows;
+                    self.receipt.found_from_store += found(rows);
                 }
             }
         }
@@ -135,7 +143,7 @@ impl Tally {
         self.first_doubt.as_ref().map(|doubt| format!(" (first: {doubt})")).unwrap_or_default()
     }
 
-    /// The rest of a sentence that begins with "compare the vendor's usage page".
+    /// The rest of a sentence that begins with "check the service's usage page".
     fn before_asking_again(&self) -> Message {
         if self.durable {
             message!(", then {}", Advice::ResolveDoubts)
@@ -166,7 +174,7 @@ impl Tally {
             let message = match self.receipt.credits_in_doubt {
                 0 if !self.unreadable => message!(
                     "{} may have been charged to another call that asked for them: {}. They are not sent \
-                     again unasked: compare the vendor's usage page{}",
+                     again unasked: check the service's usage page{}",
                     &rows,
                     &reason,
                     self.before_asking_again()
@@ -179,8 +187,8 @@ impl Tally {
                     if self.durable { message!(": {}", Advice::ResolveDoubts) } else { Message::default() }
                 ),
                 most => message!(
-                    "{} may have been charged (0 to {}): {}. They are not sent again unasked: compare \
-                     the vendor's usage page{}",
+                    "{} may have been charged (0 to {}): {}. They are not sent again unasked: check \
+                     the service's usage page{}",
                     &rows,
                     &counted(most, "credit"),
                     &reason,
@@ -219,6 +227,36 @@ impl Tally {
     }
 }
 
+crate::listed! {
+    /// What holds a run back.
+    #[derive(Default)]
+    pub enum LimitedBy {
+        /// Nothing yet: the run has only begun.
+        #[default]
+        Nothing = "",
+        /// As many requests as the setting allows were sent in the last 60 s.
+        RequestsPerMinute = "requests_per_minute",
+        /// As many requests as the setting allows, or as the service can take, are in flight.
+        MaxConcurrency = "max_concurrency",
+        /// As many lookups as the setting allows are in flight or unknown.
+        MaxInDoubt = "max_in_doubt",
+        /// The credits that are left are set aside for requests in flight.
+        MaxCredits = "max_credits",
+        /// The service has asked for a pause (429).
+        Pause = "the service's pause",
+        /// What is left waits to be sent again.
+        Retries = "retries",
+        /// The input has no more rows yet.
+        Source = "the source",
+        /// The caller has not taken the results yet.
+        Consumer = "the consumer",
+        /// Another run is asking for what is left.
+        AnotherRun = "another run",
+        /// Everything is in flight.
+        Latency = "latency",
+    }
+}
+
 /// How far a run is. It is serialized under the names of Python's `Progress`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, serde::Serialize)]
 pub struct Progress {
@@ -226,6 +264,8 @@ pub struct Progress {
     pub rows: u64,
     /// Rows whose outcome is known.
     pub done: u64,
+    /// Rows of these without an answer: unknown, or not sent.
+    pub open_rows: u64,
     /// Credits known to be charged.
     pub credits: u64,
     /// Credits that may be charged in addition: in doubt, and in flight.
@@ -236,10 +276,8 @@ pub struct Progress {
     pub requests_last_minute: usize,
     /// Requests still to be sent, as far as is known.
     pub requests_left: u64,
-    /// What holds the run back: one of `""`, `"requests_per_minute"`, `"max_concurrency"`,
-    /// `"max_in_doubt"`, `"max_credits"`, `"the vendor's pause"`, `"retries"`, `"the source"`,
-    /// `"the consumer"`, `"another run"`, `"latency"`.
-    pub limited_by: &'static str,
+    /// What holds the run back.
+    pub limited_by: LimitedBy,
     /// Seconds until it is done, as far as can be estimated.
     pub left_s: Option<f64>,
 }
@@ -247,20 +285,22 @@ pub struct Progress {
 impl Scheduler {
     /// The outcomes that became known since the last call, the receipt so far, and how far the run is.
     pub fn report(&mut self, now: Instant) -> (Vec<RowOutcome>, &Receipt, Progress) {
-        self.tally.count(&self.out, now);
-        self.tally.receipt.rows = self.table.rows();
+        self.counts.admit(self.table.rows());
+        self.tally.count(&self.out, &mut self.counts, now);
+        self.tally.receipt.rows = self.table.rows() + self.counts.more_admitted();
         let (recent, paused) = self.limits.rate.look(now);
         let receipt = &self.tally.receipt;
         let requests_left = self.lookups_left().div_ceil(self.retries.chunk_size as u64);
         let progress = Progress {
-            rows: receipt.rows + self.intake.rows(),
+            rows: self.table.rows() + self.intake.rows() + self.counts.more_fed(),
             done: receipt.by_status.iter().sum(),
+            open_rows: receipt.count(Status::Unknown) + receipt.count(Status::NotSent),
             credits: receipt.credits,
             credits_in_doubt: receipt.credits_in_doubt + self.ceilings.own.reserved(),
             in_flight: self.flights.len(),
             requests_last_minute: recent,
             requests_left,
-            limited_by: if paused { "the vendor's pause" } else { self.limited_by },
+            limited_by: if paused { LimitedBy::Pause } else { self.limited_by },
             left_s: self.left_s(receipt.requests, receipt.elapsed, requests_left),
         };
         (std::mem::take(&mut self.out), &self.tally.receipt, progress)

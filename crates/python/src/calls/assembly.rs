@@ -11,6 +11,7 @@ use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 
 use crate::errors::{self, InvalidTexts};
 use crate::objects::Decoder;
+use crate::tables::origins::Origins;
 use exactbuyer_core::results::{Reason, RowOutcome, Status};
 
 /// The most problems of a stream that are remembered, because a stream may be endless. The status of every row is in
@@ -35,6 +36,7 @@ pub(crate) struct Assembly {
     early_len: usize,
     turn: u64,
     problems: Vec<Problem>,
+    origins: Origins,
     handed_out: u64,
 }
 
@@ -48,6 +50,7 @@ impl Assembly {
             early_len: 0,
             turn: 0,
             problems: Vec::new(),
+            origins: Origins::default(),
             handed_out: 0,
         }
     }
@@ -88,6 +91,7 @@ impl Assembly {
                     PyIndexError::new_err("the list to fill has fewer places than rows were fed")
                 })?;
             into.set_item(place, self.build(into.py(), outcome)?)?;
+            self.origins.set(place, outcome);
             self.hand_out(outcome, usize::MAX);
             ready.pop_front();
             filled += 1;
@@ -121,6 +125,7 @@ impl Assembly {
             match next {
                 Some(outcome) => match self.build(py, &outcome).and_then(|result| taken.append(result)) {
                     Ok(()) => {
+                        self.origins.append(&outcome);
                         self.hand_out(&outcome, MOST_PROBLEMS_OF_A_STREAM);
                         self.early_len -= 1;
                     }
@@ -139,6 +144,11 @@ impl Assembly {
             self.turn += 1;
         }
         Ok(taken)
+    }
+
+    /// Where the answers of the latest rows came from: see [`Origins::latest`].
+    pub(crate) fn origins(&self, rows: usize) -> Vec<u8> {
+        self.origins.latest(rows)
     }
 
     /// Row, status and reason of the rows handed out that are invalid, rejected, unknown or not sent; by row.

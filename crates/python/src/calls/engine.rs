@@ -18,8 +18,8 @@ use crate::errors;
 use crate::runtime::{self, OfProcess, drop_detached, lock};
 use crate::settings::{self, Settings};
 use crate::stores::store::Store;
-use exactbuyer_core::config::Per;
-use exactbuyer_core::error::Error;
+use exactbuyer_core::config::Keeper;
+use exactbuyer_core::error::{Error, ErrorKind};
 use exactbuyer_core::message;
 use exactbuyer_core::message::Setting;
 use exactbuyer_core::secret::ApiKey;
@@ -119,6 +119,20 @@ impl Engine {
         Ok(Run::new(run, background, self.settings.config.grace))
     }
 
+    fn probe(&self, py: Python<'_>) -> PyResult<u16> {
+        // No key is sent: this one only fills its place.
+        let key = ApiKey::new("none").ok_or_else(|| errors::config("no key can be made"));
+        let transport = key.and_then(|key| self.connect(key)).or_raise(py)?;
+        let runtime = runtime::background(py)?.runtime;
+        wait_for(py, &Interrupt::default(), move || {
+            runtime.block_on(transport.probe()).map_err(|failure| match failure {
+                Failure::NotSent(why) => Error::new(ErrorKind::Transport, why.message()),
+                Failure::Lost(lost) => Error::new(ErrorKind::Transport, lost.to_string()),
+                Failure::Forbidden(why) => errors::config(why),
+            })
+        })
+    }
+
     /// The settings as they are in use, without the proxy: for the test that compares the defaults.
     #[pyo3(name = "_settings")]
     fn used_settings(&self) -> String {
@@ -166,9 +180,8 @@ impl Engine {
     /// Neither calls Python nor waits: see `live`.
     fn begin(&self, runtime: &Handle, call: &mut Call) -> Result<Arc<exactbuyer_dispatch::Run>, Error> {
         let config = &self.settings.config;
-        // A store counts for all its users; a limit for each run is that run's own.
-        let shares = self.store.is_some() || config.per == Per::Run || self.settings.independent_copies;
-        if self.pid != process::id() && config.max_credits.is_some() && !shares {
+        let own = config.credits_of(Keeper::Engine, self.store.is_some());
+        if self.pid != process::id() && own.is_some() && !self.settings.independent_copies {
             return Err(errors::config(message!(
                 "a forked copy cannot share the limit {} with the process it came from: make a \
                  BulkEnricher in the child, with a limit of its own, or give both a store",

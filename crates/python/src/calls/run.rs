@@ -16,7 +16,7 @@ use futures_util::future::Abortable;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::sync::MutexExt;
-use pyo3::types::PyList;
+use pyo3::types::{PyBytes, PyList};
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 
 use crate::calls::assembly::Assembly;
@@ -185,7 +185,7 @@ impl Run {
         let mut assembly = self.assembly(py);
         let read = rows.take()?;
         assembly.keep(read.values);
-        live.run.feed(read.rows);
+        live.run.feed_counted(read.rows, read.counts);
         Ok(())
     }
 
@@ -305,6 +305,11 @@ impl Run {
 
     fn problems<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         self.assembly(py).problems(py)
+    }
+
+    fn origins<'py>(&self, py: Python<'py>, rows: usize) -> Bound<'py, PyBytes> {
+        let origins = self.assembly(py).origins(rows);
+        PyBytes::new(py, &origins)
     }
 
     fn troubles<'py>(&self, py: Python<'py>) -> PyResult<Vec<Trouble<'py>>> {

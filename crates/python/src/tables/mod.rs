@@ -2,5 +2,6 @@
 
 pub(crate) mod arrow;
 pub(crate) mod by;
+pub(crate) mod origins;
 pub(crate) mod records;
 pub(crate) mod table;

@@ -12,6 +12,7 @@ use pyo3_arrow::ffi::to_schema_pycapsule;
 use crate::convert::OrRaise;
 use crate::runtime::lock;
 use crate::tables::arrow::Batches;
+use crate::tables::origins;
 use exactbuyer_arrow::{Assembler, DEFAULT, FIXED, Kind, Layout, Path, Wanted};
 use exactbuyer_core::message::Words;
 use exactbuyer_core::results::RowOutcome;
@@ -68,6 +69,17 @@ impl Table {
 
     fn finish(&self, py: Python<'_>, rows: u64) -> PyResult<()> {
         py.detach(|| self.lock().finish(rows)).or_raise(py)
+    }
+
+    fn add_results(
+        &self,
+        py: Python<'_>,
+        first_row: u64,
+        results: Vec<(String, Option<String>, Option<String>)>,
+        origins: &[u8],
+    ) -> PyResult<()> {
+        let mut outcomes = origins::outcomes(first_row, results, origins)?;
+        py.detach(|| self.take(&mut outcomes)).or_raise(py).map(drop)
     }
 
     fn misfits(&self, py: Python<'_>) -> u64 {

@@ -3,6 +3,7 @@
 
 use exactbuyer_core::identifier::FieldType;
 
+use super::names::Name;
 use super::{Draws, Outline, is_private, pools};
 
 /// Writes JSON, piece by piece.
@@ -49,21 +50,9 @@ pub(crate) fn write_text(out: &mut Vec<u8>, text: &str) {
     }
 }
 
-/// The name of a person, and the parts of it that addresses contain.
-#[derive(Clone, Copy)]
-struct Name {
-    given: &'static str,
-    family: &'static str,
-    given_slug: &'static str,
-    family_slug: &'static str,
-    gender: &'static str,
-}
-
 /// Writes the contact of one person.
 pub(super) fn write_person(outline: &Outline<'_>, hash: u64, draws: &mut Draws, pen: &mut Pen<'_>) {
-    let (given, given_slug, gender) = draws.pick(&pools::GIVEN);
-    let (family, family_slug) = draws.pick(&pools::FAMILY);
-    let name = Name { given, family, given_slug, family_slug, gender };
+    let name = &Name::draw(draws, outline.spelling);
     let employer = draws.pick(&pools::COMPANIES);
     let job = draws.pick(&pools::JOBS);
 
@@ -80,16 +69,16 @@ pub(super) fn write_person(outline: &Outline<'_>, hash: u64, draws: &mut Draws, 
     write_rest(draws, pen);
 }
 
-fn write_name(name: Name, draws: &mut Draws, pen: &mut Pen<'_>) {
-    pen.raw(r#","full_name":""#).raw(name.given).raw(" ").raw(name.family);
-    pen.raw(r#"","first_name":""#).raw(name.given).raw("\"");
+fn write_name(name: &Name<'_>, draws: &mut Draws, pen: &mut Pen<'_>) {
+    pen.raw(r#","full_name":""#).raw(&name.given).raw(" ").raw(&name.family);
+    pen.raw(r#"","first_name":""#).raw(&name.given).raw("\"");
     // Null for most people, and missing for some, because clients meet both.
     match draws.below(6) {
         0 => pen.raw(r#","middle_name":"Jo""#),
         1 | 2 => pen,
         _ => pen.raw(r#","middle_name":null"#),
     };
-    pen.raw(r#","last_name":""#).raw(name.family).raw("\"");
+    pen.raw(r#","last_name":""#).raw(&name.family).raw("\"");
     if draws.chance(0.9) {
         pen.raw(r#","gender":""#).raw(name.gender).raw("\"");
     } else {
@@ -103,7 +92,7 @@ fn write_name(name: Name, draws: &mut Draws, pen: &mut Pen<'_>) {
     }
 }
 
-fn write_emails(outline: &Outline<'_>, name: Name, domain: &str, draws: &mut Draws, pen: &mut Pen<'_>) {
+fn write_emails(outline: &Outline<'_>, name: &Name<'_>, domain: &str, draws: &mut Draws, pen: &mut Pen<'_>) {
     let asked = outline.asked(FieldType::Email);
     let (private, work) = match asked {
         Some(address) if is_private(address) => (Some(address), None),
@@ -162,7 +151,7 @@ fn write_phones(outline: &Outline<'_>, draws: &mut Draws, pen: &mut Pen<'_>) {
     pen.raw("]");
 }
 
-fn write_profiles(outline: &Outline<'_>, name: Name, draws: &mut Draws, pen: &mut Pen<'_>) {
+fn write_profiles(outline: &Outline<'_>, name: &Name<'_>, draws: &mut Draws, pen: &mut Pen<'_>) {
     const NETWORKS: [(&str, &str); 3] =
         [("linkedin", "linkedin.com/in/"), ("twitter", "twitter.com/"), ("github", "github.com/")];
     pen.raw(r#","social_profiles":["#);

@@ -5,6 +5,7 @@
 //! straight into one buffer.
 
 mod contact;
+mod names;
 mod pools;
 
 use exactbuyer_core::identifier::FieldType;
@@ -71,6 +72,8 @@ struct Outline<'a> {
     profiles: usize,
     /// The identifier that was looked up. The contact contains it.
     asked: (FieldType, &'a str),
+    /// The part of the identifier that may spell the person's name.
+    spelling: Option<&'a str>,
 }
 
 impl<'a> Outline<'a> {
@@ -82,6 +85,7 @@ impl<'a> Outline<'a> {
             phones: draws.below(3),
             profiles: draws.below(4),
             asked: (field_type, folded),
+            spelling: field_types::spelling_of_name(field_type, folded),
         };
         // Whoever is found by an identifier has it.
         match field_types::implied(field_type, folded) {

@@ -1,0 +1,235 @@
+"""OUTPUT: the list of results that a call returns, and the tables that can be made of it.
+
+A table is assembled by the code that assembles those of `enrich_table`. Knows nothing of calls.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from ._core import Batches, Table
+from ._frames.arrow import PyarrowFrame
+from ._frames.libraries import library_for
+from ._frames.metadata import COLUMNS_KEY, RECEIPT_KEY, Notes
+from ._frames.pandas import PandasFrame
+from ._frames.polars import PolarsFrame
+from ._frames.request import Columns, TableRequest
+from ._frames.table_input import BLOCK_ROWS
+from .report.preview import Preview
+from .report.receipt import Receipt
+from .report.results import STATUSES, Problem, Result
+from .report.wording import count
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import polars as pl
+    import pyarrow as pa  # pyright: ignore[reportMissingTypeStubs]
+
+    from ._frames.frame import Frame
+
+VALUE = "value"
+"""The column with the caller's values, in a table of results."""
+
+_ORIGIN_BYTES = 9
+
+_PREVIEWED = ("full_name", "title", "company", "work_email", "phones", "linkedin_url", "city", "country")
+"""The columns of a preview, if any of its rows has a value."""
+
+
+class Results(list[Result]):
+    """A list with one `Result` for each row, in input order, and the receipt of the call.
+
+    It is a `list`; a slice of it is a plain list. Its repr shows counts and no people. `to_pandas`,
+    `to_polars` and `to_arrow` make a table of it. Call them before you add, remove or reorder rows.
+
+    Args:
+        rows: The results.
+        receipt: The receipt of the call.
+        problems: Why rows are neither `found`, `not_found` nor `missing`. For a list, all such rows; for a
+            stream, the first million.
+        first_row: The number of the first row in this list. It is not 0 if a stream had already yielded the
+            rows before it.
+        table: For `enrich_table`: the table, as far as the call had come. The list itself is then empty, but
+            `bool(results)` is true.
+
+    Example:
+        >>> from exactbuyer import BulkEnricher
+        >>> with BulkEnricher.sandbox() as enricher:
+        ...     results = enricher.enrich([None, ""])
+        >>> results
+        <Results: 2 rows: 2 missing>
+        >>> results[0]
+        {'value': None, 'enriched_contact': None, 'status': 'missing'}
+    """
+
+    receipt: Receipt
+    problems: list[Problem]
+    first_row: int
+    table: Any
+    origins: bytes
+    """Where the answers came from, as the core has packed it for a table. For this package only."""
+
+    def __init__(
+        self,
+        rows: Iterable[Result] = (),
+        *,
+        receipt: Receipt | None = None,
+        problems: Iterable[Problem] = (),
+        first_row: int = 0,
+        table: Any = None,
+    ) -> None:
+        super().__init__(rows)
+        self.receipt = receipt or Receipt()
+        self.problems = list(problems)
+        self.first_row = first_row
+        self.table = table
+        self.origins = b""
+
+    def to_pandas(self, *, columns: Columns | None = None, prefix: str = "eb_") -> pd.DataFrame:
+        """A pandas frame: what `enrich_table` returns for a frame with your values in the column `value`.
+
+        Args:
+            columns: As for `enrich_table`. `None`: all of `DEFAULT_COLUMNS`.
+            prefix: The beginning of the name of every column but `value`.
+
+        Returns:
+            One row for each result: `value`, then the columns of `enrich_table`. The values are text; of a
+            row that is a list, it is the value that was found, else the first.
+
+        Raises:
+            ValueError: The results are those of `enrich_table` (use `results.table`), or rows were added or
+                removed after the call.
+            ConfigError: `columns` or `prefix` is wrong.
+            ImportError: pandas is not installed.
+
+        Example:
+            >>> from exactbuyer import BulkEnricher
+            >>> with BulkEnricher.sandbox(match_rate=1) as enricher:
+            ...     results = enricher.enrich(["ana.almeida@acme.example", None])
+            >>> results.to_pandas(columns=["full_name"])[["value", "eb_status", "eb_full_name"]]
+                                  value eb_status eb_full_name
+            0  ana.almeida@acme.example     found  Ana Almeida
+            1                       NaN   missing          NaN
+        """
+        pandas = library_for("to_pandas", "pandas")
+        values = pandas.Series(self._values(), dtype=pandas.Series(["text"]).dtype)
+        return self._beside(PandasFrame(pandas.DataFrame({VALUE: values})), columns, prefix)  # type: ignore[no-any-return]
+
+    def to_polars(self, *, columns: Columns | None = None, prefix: str = "eb_") -> pl.DataFrame:
+        """A polars frame with the columns of `enrich_table`. The same as `to_pandas` in all else.
+
+        Example:
+            >>> from exactbuyer import BulkEnricher
+            >>> with BulkEnricher.sandbox(match_rate=1) as enricher:
+            ...     results = enricher.enrich(["ana.almeida@acme.example", None])
+            >>> results.to_polars()["eb_status"].to_list()
+            ['found', 'missing']
+        """
+        polars = library_for("to_polars", "polars")
+        frame = polars.DataFrame({VALUE: self._values()}, schema={VALUE: polars.String})
+        return self._beside(PolarsFrame(frame), columns, prefix)  # type: ignore[no-any-return]
+
+    def to_arrow(  # pyright: ignore[reportUnknownParameterType]
+        self, *, columns: Columns | None = None, prefix: str = "eb_"
+    ) -> pa.Table:  # pyright: ignore[reportUnknownMemberType]
+        """A pyarrow table with the columns of `enrich_table`. The same as `to_pandas` in all else.
+
+        Example:
+            >>> from exactbuyer import BulkEnricher
+            >>> with BulkEnricher.sandbox(match_rate=1) as enricher:
+            ...     results = enricher.enrich(["ana.almeida@acme.example", None])
+            >>> results.to_arrow()["eb_full_name"].to_pylist()
+            ['Ana Almeida', None]
+        """
+        pyarrow = library_for("to_arrow", "pyarrow")
+        table = pyarrow.table({VALUE: pyarrow.array(self._values(), pyarrow.string())})
+        return self._beside(PyarrowFrame(table), columns, prefix)
+
+    def preview(self, n: int = 5) -> Preview:
+        """The first rows with the most important values, for a look at what was found.
+
+        It **shows people**. A notebook shows it as a table if it is the last line of a cell; elsewhere, print
+        it. Results show no people by themselves.
+
+        Args:
+            n: The most rows to show, from 0.
+
+        Raises:
+            ValueError: As `to_pandas`.
+
+        Example:
+            >>> from exactbuyer import BulkEnricher
+            >>> with BulkEnricher.sandbox(match_rate=1) as enricher:
+            ...     results = enricher.enrich(["ana.almeida@acme.example", None])
+            >>> results.preview()
+            <Preview of 2 of 2 rows: print it, or show it in a notebook>
+        """
+        request = TableRequest.checked(VALUE, _PREVIEWED, "", None, None)
+        rows = len(self[: max(n, 0)])
+        added = self._added(request.table(), rows)
+        columns = {name: added.objects(name)[0] for name in ("status", *_PREVIEWED)}
+        shown = {name: values for name, values in columns.items() if any(values) or name == "status"}
+        return Preview({VALUE: self._values()[:rows], **shown}, len(self))
+
+    def _values(self) -> list[str | None]:
+        values = (row["value"] for row in self)
+        return [value if value is None or isinstance(value, str) else str(value) for value in values]
+
+    def _beside(self, frame: Frame, columns: Columns | None, prefix: str) -> Any:
+        request = TableRequest.checked(VALUE, columns, prefix, None, None)
+        table = request.table(large_text=frame.keeps_large_text())
+        request.replaced(frame.names(), table.names(), ())
+        added = self._added(table, len(self))
+        receipt = replace(self.receipt, misfits=table.misfits())
+        notes = Notes({RECEIPT_KEY: receipt.to_dict(), COLUMNS_KEY: {prefix: table.names()}})
+        return frame.beside(added, [], notes)
+
+    def _added(self, table: Table, rows: int) -> Batches:
+        """The columns of the first rows."""
+        if self.table is not None:
+            raise ValueError("these are the results of enrich_table: use their .table")
+        if len(self.origins) != _ORIGIN_BYTES * len(self):
+            raise ValueError(
+                "rows were added or removed after the call: make the table of what the call returned, and "
+                "then select from the table"
+            )
+        reasons = {problem.row - self.first_row: problem.reason for problem in self.problems}
+        results = iter(zip(self, map(reasons.get, range(rows)), strict=False))
+        for first in range(0, rows, BLOCK_ROWS):
+            block = list(islice(results, min(BLOCK_ROWS, rows - first)))
+            table.expect(len(block))
+            origins = self.origins[_ORIGIN_BYTES * first : _ORIGIN_BYTES * (first + len(block))]
+            try:
+                table.add_results(first, list(_with_contacts(block, ensure_ascii=False)), origins)
+            except UnicodeEncodeError:
+                # Half a surrogate pair is JSON only as an escape.
+                table.add_results(first, list(_with_contacts(block, ensure_ascii=True)), origins)
+        return Batches.concat(table, table.blocks())
+
+    def __bool__(self) -> bool:
+        return len(self) > 0 or self.table is not None
+
+    def __repr__(self) -> str:
+        if self.table is not None:
+            return f"<Results: a table of {count(self.receipt.rows, 'row')}, in .table>"
+        counts = Counter(row["status"] for row in self)
+        named = [f"{counts[status]:,} {status.replace('_', ' ')}" for status in STATUSES if counts[status]]
+        return f"<Results: {count(len(self), 'row')}{': ' if named else ''}{', '.join(named)}>"
+
+    def _repr_html_(self) -> str:
+        return self.receipt._repr_html_()
+
+
+def _with_contacts(
+    block: Sequence[tuple[Result, str | None]], *, ensure_ascii: bool
+) -> Iterator[tuple[str, str | None, str | None]]:
+    """Status, contact as JSON text, and reason."""
+    encode = json.JSONEncoder(ensure_ascii=ensure_ascii, separators=(",", ":")).encode
+    for row, reason in block:
+        contact = row["enriched_contact"]
+        yield row["status"], None if contact is None else encode(contact), reason

@@ -1,0 +1,136 @@
+"""What is written where nobody has configured logging, and that who has is left alone."""
+
+from __future__ import annotations
+
+import logging
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from exactbuyer import BulkEnricher
+from exactbuyer._calls import call
+from exactbuyer.exceptions import ConfigError
+from exactbuyer.report import log, progress
+from exactbuyer.report.log import announce, follow_environment
+from exactbuyer.report.progress import Watch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROWS = ["ana.almeida@acme.example", "bo.berg@acme.example"]
+
+
+@pytest.fixture(autouse=True)
+def logger(monkeypatch: pytest.MonkeyPatch) -> Iterator[logging.Logger]:
+    """A logger that nobody has configured: pytest has handlers on all others."""
+    logger = logging.Manager(logging.RootLogger(logging.WARNING)).getLogger("exactbuyer")
+    for module in (log, progress, call):
+        monkeypatch.setattr(module, "logger", logger)
+    monkeypatch.delenv(log.VARIABLE, raising=False)
+    yield logger
+    monkeypatch.delenv(log.VARIABLE, raising=False)
+    follow_environment()
+    assert logger.handlers == []
+
+
+@pytest.fixture
+def users(logger: logging.Logger, monkeypatch: pytest.MonkeyPatch) -> list[logging.LogRecord]:
+    """Somebody has configured logging: what their handler got."""
+    records: list[logging.LogRecord] = []
+    handler = logging.Handler()
+    monkeypatch.setattr(handler, "emit", records.append)
+    assert logger.parent is not None
+    logger.parent.addHandler(handler)
+    return records
+
+
+def run() -> None:
+    with BulkEnricher.sandbox(match_rate=1) as enricher:
+        enricher.enrich(ROWS)
+
+
+def test_a_script_gets_a_line_every_thirty_seconds(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clock = SimpleNamespace(now=0.0)
+    monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    watch = Watch("auto", 400)
+    counts = {"rows": 400, "done": 100, "open_rows": 0, "credits": 7}
+    for second in range(1, 100):
+        clock.now = float(second)
+        watch.tick(lambda: counts)
+    watch.tick(lambda: counts | {"done": 400}, last=True)
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 4
+    assert lines[0] == "exactbuyer: 100/400 rows  25% | 7 credits | 0 req/min"
+    assert lines[3] == "exactbuyer: 400/400 rows 100% | 7 credits | 0 req/min"
+
+
+def test_a_short_run_writes_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    run()
+    assert capsys.readouterr().err == ""
+
+
+def test_off_writes_nothing(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv(log.VARIABLE, "off")
+    follow_environment()
+    announce("100/400 rows")
+    log.logger.warning("a warning")
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(("level", "lines"), [("info", 2), ("DEBUG", 3)])
+def test_the_log_goes_to_stderr_if_it_is_asked_for(
+    level: str, lines: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(log.VARIABLE, level)
+    run()
+    written = capsys.readouterr().err.splitlines()
+    assert len(written) == lines
+    assert "exactbuyer INFO enrich: 2 rows to read" in written[0]
+    assert "2 found, 0 not found, 0 open; 2 credits" in written[1]
+    # A second call does not write everything twice.
+    run()
+    assert len(capsys.readouterr().err.splitlines()) == lines
+
+
+def test_the_log_names_nobody(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv(log.VARIABLE, "debug")
+    run()
+    written = capsys.readouterr().err.casefold()
+    assert "2 lookups sent" in written
+    assert not [part for part in ("ana", "almeida", "acme", "berg") if part in written]
+
+
+def test_who_has_configured_logging_gets_records_and_no_lines(
+    users: list[logging.LogRecord], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    announce("100/400 rows")
+    assert users == []  # their level is WARNING
+    monkeypatch.setenv(log.VARIABLE, "info")
+    run()
+    announce("200/400 rows")
+    assert users[-1].getMessage() == "200/400 rows"
+    assert len(users) == 3
+    assert capsys.readouterr().err == ""
+
+
+def test_a_level_that_somebody_has_set_stays(
+    users: list[logging.LogRecord], logger: logging.Logger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logger.setLevel(logging.ERROR)
+    monkeypatch.setenv(log.VARIABLE, "debug")
+    follow_environment()
+    assert logger.level == logging.ERROR
+    announce("100/400 rows")
+    assert users == []
+
+
+def test_another_value_is_refused_before_anything_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(log.VARIABLE, "inof")
+    with BulkEnricher.sandbox() as enricher:
+        with pytest.raises(ConfigError, match=r"EXACTBUYER_LOG must be off, info or debug; got .*'info'"):
+            enricher.enrich(ROWS)
+        assert enricher.sandbox_server is not None
+        assert enricher.sandbox_server.ledger.requests == []
