@@ -14,7 +14,7 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use exactbuyer_core::identifier::{FieldType, Identifier};
-use exactbuyer_core::store::{Claim, Evidence, Outcome, Required, Store, Terms};
+use exactbuyer_core::store::{Claim, Evidence, Outcome, RequestOutcome, Required, Store, Terms};
 use exactbuyer_store::sqlite::{SqliteStore, Target};
 
 /// Lookups of one request.
@@ -218,7 +218,8 @@ fn ask(store: &SqliteStore, numbers: std::ops::Range<usize>) {
         let known = if number % 10 < 7 { Outcome::Hit(contact(number).into()) } else { Outcome::Miss };
         (person, known)
     });
-    let evidence = Evidence { at_ms: 1, outcome: "answered", left: true, ..Evidence::default() };
+    let evidence =
+        Evidence { at_ms: 1, outcome: RequestOutcome::Answered, left: true, ..Evidence::default() };
     wait(store.settle(run, &required(), request, lines.collect(), evidence)).unwrap();
     store.end(run);
 }

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
-from ._calls.call import TICK_S
 from ._calls.options import CallOptions
 from ._calls.table_calls import TableStreamCall
 from ._calls.table_stream import TableStream
@@ -24,11 +23,9 @@ if TYPE_CHECKING:
 class _FileCall(TableStreamCall):
     while_waiting: Callable[[], AbstractContextManager[None]]
 
-    def step(self, timeout_s: float = TICK_S) -> None:
+    def _wait(self, timeout_s: float) -> None:
         with self.while_waiting():
-            self.run.wait(timeout_s)
-        self.collect()
-        self.tick()
+            super()._wait(timeout_s)
 
 
 class FileStream(TableStream):

@@ -76,7 +76,9 @@ BUGS = (
         "a pause stops everybody",
         SHELL,
         "if let AttemptOutcome::Failed { verdict: Verdict::Paused(wait), .. } = &report.outcome {",
-        "if let AttemptOutcome::Failed { verdict: Verdict::Paused(wait @ None), .. } = &report.outcome {",
+        "if let AttemptOutcome::Failed { verdict: Verdict::Paused(wait), .. } = &report.outcome\n"
+        "            && wait.as_secs() == 60\n"
+        "        {",
     ),
     Bug(
         "what a 503 says of when to come back is not heard",

@@ -271,7 +271,7 @@ def test_a_stream_that_costs_is_not_read_to_ask(somebody: Sandbox, tmp_path: Pat
         check=False,
     )
     assert done.returncode == ExitCode.USAGE
-    assert b"what a stream will cost is not known" in done.stderr
+    assert b"the cost of a stream is not known" in done.stderr
 
 
 def test_a_plan_reads_only_the_columns_that_are_asked_for(

@@ -305,8 +305,8 @@ def test_streams_are_sheets_too(everybody: Sandbox, tmp_path: Path) -> None:
         (b"", "is not a .xlsx file: pass its format with --from"),
         (b"mail\nana@acme.example\n", "is not a .xlsx file: pass its format with --from"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "is an old .xls file, or has a password"),
-        (b"PK\x03\x04junk", "is no .xlsx file, or a damaged one"),
-        (None, "is no .xlsx file, or a damaged one"),
+        (b"PK\x03\x04junk", "is not an .xlsx file, or is damaged"),
+        (None, "is not an .xlsx file, or is damaged"),
     ],
 )
 def test_what_is_no_workbook_is_told(

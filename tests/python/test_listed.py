@@ -17,16 +17,20 @@ from exactbuyer.cli import _app
 from exactbuyer.cli._words import SETTINGS
 from exactbuyer.cli.exit_codes import _OF_KINDS, _OF_ROWS, MEANINGS, ExitCode
 from exactbuyer.field_types import FieldType, RequiredField
+from exactbuyer.report.progress import LimitedBy
 from exactbuyer.report.results import Status
 from exactbuyer.sandbox import Fault
 from exactbuyer.settings import DEFINITIONS, Body, OnUnknown, Per, Settings, checked
 from exactbuyer.settings._secret import Hidden
+from exactbuyer.store.records import RequestOutcome
 
 LISTS = _core._lists()  # pyright: ignore[reportPrivateUsage]
 LITERALS = {
     "FieldType": FieldType,
     "RequiredField": RequiredField,
     "Status": Status,
+    "RequestOutcome": RequestOutcome,
+    "LimitedBy": LimitedBy,
     "OnUnknown": OnUnknown,
     "Per": Per,
     "Body": Body,

@@ -228,7 +228,7 @@ def test_an_iterables_own_error_comes_through() -> None:
 
 def test_two_columns_zipped_are_told_to_be_lists() -> None:
     with pytest.raises(
-        ValueError, match=r"^row 0 is a pair whose first part is no field type.*\[email, phone\]"
+        ValueError, match=r"^row 0 is a pair whose first part is not a field type.*\[email, phone\]"
     ) as told:
         Rows(zip([EMAIL], [PHONE], strict=True))
     assert EMAIL not in str(told.value)
@@ -243,8 +243,8 @@ def test_zipped_as_lists_they_are_rows() -> None:
     [
         ((EMAIL,), ValueError, r"is a tuple of 1: .*row\[0\]"),
         ((EMAIL, PHONE, PROFILE), ValueError, "is a tuple of 3: .*a list"),
-        (("e-mail", EMAIL), ValueError, "is a pair whose first part is no field type"),
-        ((None, EMAIL), ValueError, "is a pair whose first part is no field type"),
+        (("e-mail", EMAIL), ValueError, "is a pair whose first part is not a field type"),
+        ((None, EMAIL), ValueError, "is a pair whose first part is not a field type"),
         ({"email": EMAIL}, TypeError, 'is a mapping without the keys "field_type" and "value"'),
         ({"field_type": "mail", "value": EMAIL}, ValueError, ': its "field_type" has to be'),
         (EMAIL.encode(), TypeError, "is bytes: decode"),

@@ -55,8 +55,8 @@ INCOMPLETE: 2,000 of 50,000 rows open                                 1 min 52 s
   unknown     1,000   0 to 1,000 credits
   not sent    1,000   max_credits reached
 charged   27,000 credits, EUR 1,350.00 (+ up to EUR 50.00 in doubt) in 61 requests
-next      put right what stopped it, then run this again for the rows that are not_sent; for those that are \
-unknown, compare the vendor's usage page first"""
+next      fix what stopped it, then run this again for the rows that are not_sent; for those that are \
+unknown, check the service's usage page first"""
     )
     # The same at a prompt.
     assert repr(INCOMPLETE) == str(INCOMPLETE)

@@ -99,6 +99,36 @@ pub struct Config {
     pub rules: Rules,
 }
 
+/// Who keeps to `max_credits`: each counts what it sends, and refuses what would exceed them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keeper {
+    /// Each run, for itself.
+    Run,
+    /// The engine, for all of its runs.
+    Engine,
+    /// The store, for everybody who shares it.
+    Store,
+}
+
+impl Config {
+    /// Who keeps to `max_credits`. `durable` says whether the store outlives the engine: then it counts over several
+    /// runs.
+    #[must_use]
+    pub fn keeper(&self, durable: bool) -> Keeper {
+        match self.per {
+            Per::Run => Keeper::Run,
+            Per::Day | Per::Month | Per::Store if durable => Keeper::Store,
+            Per::Day | Per::Month | Per::Store => Keeper::Engine,
+        }
+    }
+
+    /// `max_credits`, if it is for this keeper.
+    #[must_use]
+    pub fn credits_of(&self, keeper: Keeper, durable: bool) -> Option<u64> {
+        self.max_credits.filter(|_| self.keeper(durable) == keeper)
+    }
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {

@@ -21,6 +21,30 @@ pub enum Outcome {
     NotSent(Arc<Message>),
 }
 
+crate::listed! {
+    /// How a request ended, in the journal's word. The words are in stored files: never change one.
+    #[derive(Default)]
+    pub enum RequestOutcome {
+        /// It was charged, and its reply was read.
+        Answered = "answered",
+        /// It may have been charged, and the answers are not known.
+        Unknown = "unknown",
+        /// The process that sent it ended before the answer came. It may have been charged.
+        Left = "left",
+        /// The service did not accept it. Free.
+        Refused = "refused",
+        /// It was larger than the service accepts. Free.
+        TooLarge = "too_large",
+        /// It exceeded the rate limit. Free.
+        Paused = "paused",
+        /// The service was too busy for it. Free.
+        Busy = "busy",
+        /// No byte of it left this machine. Free.
+        #[default]
+        NotSent = "not_sent",
+    }
+}
+
 /// When and how an outcome became known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Seen {

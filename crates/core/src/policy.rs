@@ -7,10 +7,17 @@ use std::time::Duration;
 use crate::error::{Error, ErrorKind};
 use crate::message;
 use crate::message::{Advice, Message, Setting};
+use crate::service::limits::WINDOW;
 use crate::service::transport::{Failure, Reply};
 
 /// If the service asks for a longer pause than this, the run ends instead of sleeping.
 pub const LONGEST_PAUSE: Duration = Duration::from_mins(15);
+
+/// A pause that the service asks for is kept to at most so long: nobody means years.
+const LONGEST_REMEMBERED: Duration = Duration::from_hours(24);
+
+/// And to at least so long: after a 429 that asks for no pause, the next request would get one, too.
+const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// A 503 that took longer than this and has no `Retry-After` probably came from a gateway that gave
 /// up while the service was still working. So the request may have been charged.
@@ -19,11 +26,9 @@ const PATIENCE_OF_A_GATEWAY: Duration = Duration::from_secs(10);
 /// The status of a proxy that asks for a user name and a password, or refuses them.
 const PROXY_LOGIN: u16 = 407;
 
-/// The result of one attempt.
+/// What follows from an attempt that got no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
-    /// The service answered and charged. The body must be read.
-    Answered,
     /// Nothing left this machine, or the service is busy. Free. Send again after `wait`, if it is
     /// given, and at most `max_retries` times.
     Later {
@@ -34,9 +39,8 @@ pub enum Verdict {
         /// Whether this shows that the service cannot keep up.
         congested: bool,
     },
-    /// The rate limit is exceeded. Free. No request may be sent before this wait is over; `None` if
-    /// the service did not say how long.
-    Paused(Option<Duration>),
+    /// The rate limit is exceeded. Free. No request may be sent before this wait is over.
+    Paused(Duration),
     /// The service does not accept a record of the chunk, or the request itself. Free. Split the
     /// chunk to find out which.
     Refused(u16),
@@ -65,32 +69,35 @@ impl Verdict {
     }
 }
 
-/// Judges one attempt that took so long.
-#[must_use]
-pub fn judge(outcome: &Result<Reply, Failure>, took: Duration) -> Verdict {
-    match outcome {
-        Ok(reply) => judge_reply(reply, took),
+/// Judges one attempt that took so long. A reply that it returns is an answer that was charged: its body must be read.
+///
+/// # Errors
+/// The verdict on an attempt without an answer.
+pub fn judge(outcome: Result<Reply, Failure>, took: Duration) -> Result<Reply, Verdict> {
+    Err(match outcome {
+        Ok(reply) if (200..300).contains(&reply.status) => return Ok(reply),
+        Ok(reply) => judge_refusal(&reply, took),
         Err(Failure::NotSent(why)) => {
             let trouble = Error::new(
                 ErrorKind::Transport,
                 message!("nothing was sent, and nothing charged: {}. Then run this again", why.message()),
             );
             if why.is_final() {
-                return Verdict::Fatal(trouble.with_status(PROXY_LOGIN));
+                Verdict::Fatal(trouble.with_status(PROXY_LOGIN))
+            } else {
+                Verdict::Later { trouble, wait: None, congested: false }
             }
-            Verdict::Later { trouble, wait: None, congested: false }
         }
-        Err(Failure::Forbidden(why)) => Verdict::Fatal(Error::new(ErrorKind::Config, *why)),
+        Err(Failure::Forbidden(why)) => Verdict::Fatal(Error::new(ErrorKind::Config, why)),
         Err(Failure::Lost(why)) => Verdict::Unknown { reason: why.to_string(), congested: true },
-    }
+    })
 }
 
-/// Judges a reply by its status. Its body has not been read.
-fn judge_reply(reply: &Reply, took: Duration) -> Verdict {
+/// Judges a reply that is not an answer, by its status.
+fn judge_refusal(reply: &Reply, took: Duration) -> Verdict {
     let fatal = |kind, text: Message| Verdict::Fatal(Error::new(kind, text).with_status(reply.status));
     match reply.status {
-        200..=299 => Verdict::Answered,
-        429 => Verdict::Paused(reply.retry_after),
+        429 => Verdict::Paused(reply.retry_after.unwrap_or(WINDOW).clamp(SHORTEST_PAUSE, LONGEST_REMEMBERED)),
         503 if reply.retry_after.is_none() && took > PATIENCE_OF_A_GATEWAY => Verdict::Unknown {
             reason: format!("the service answered 503 after {} s", took.as_secs()),
             congested: true,
@@ -166,7 +173,7 @@ pub fn backoff(attempts: u32, chance: f64) -> Duration {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::panic)]
+    #![allow(clippy::panic, clippy::unwrap_used)]
 
     use bytes::Bytes;
     use proptest::prelude::*;
@@ -174,14 +181,17 @@ mod tests {
     use super::*;
     use crate::service::transport::{Lost, NotSent, ProxyFailure, ProxySource, TlsFailure};
 
+    fn of_status(status: u16, retry_after_s: Option<u64>) -> Reply {
+        Reply { status, retry_after: retry_after_s.map(Duration::from_secs), body: Bytes::new(), cut: None }
+    }
+
+    fn failed(failure: Failure) -> Verdict {
+        judge(Err(failure), Duration::ZERO).unwrap_err()
+    }
+
     fn reply(status: u16, retry_after_s: Option<u64>, took_s: u64) -> Verdict {
-        let reply = Reply {
-            status,
-            retry_after: retry_after_s.map(Duration::from_secs),
-            body: Bytes::new(),
-            cut: None,
-        };
-        judge(&Ok(reply), Duration::from_secs(took_s))
+        let reply = of_status(status, retry_after_s);
+        judge(Ok(reply), Duration::from_secs(took_s)).unwrap_err()
     }
 
     fn kind(verdict: Verdict) -> ErrorKind {
@@ -192,13 +202,20 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_is_returned_whatever_it_says() {
+        for status in [200, 201, 204, 299] {
+            assert!(judge(Ok(of_status(status, None)), Duration::ZERO).is_ok(), "{status}");
+        }
+    }
+
+    #[test]
     fn the_table_row_by_row() {
-        assert_eq!(reply(200, None, 1), Verdict::Answered);
         assert!(matches!(reply(400, None, 1), Verdict::Refused(400)));
         assert!(matches!(reply(422, None, 1), Verdict::Refused(422)));
         assert_eq!(reply(413, None, 1), Verdict::TooLarge);
-        assert_eq!(reply(429, None, 1), Verdict::Paused(None));
-        assert_eq!(reply(429, Some(7), 1), Verdict::Paused(Some(Duration::from_secs(7))));
+        for (asked, kept) in [(None, 60), (Some(7), 7), (Some(0), 1), (Some(u64::MAX), 24 * 3_600)] {
+            assert_eq!(reply(429, asked, 1), Verdict::Paused(Duration::from_secs(kept)));
+        }
         assert!(matches!(reply(408, None, 60), Verdict::Later { congested: false, .. }));
         assert!(matches!(reply(503, None, 10), Verdict::Later { congested: true, .. }));
         assert!(matches!(reply(503, None, 11), Verdict::Unknown { .. }));
@@ -221,17 +238,17 @@ mod tests {
             by(ProxyFailure::Refused),
             by(ProxyFailure::Denied),
         ] {
-            let verdict = judge(&Err(Failure::NotSent(why)), Duration::ZERO);
+            let verdict = failed(Failure::NotSent(why));
             assert!(matches!(verdict, Verdict::Later { congested: false, .. }), "{why}");
         }
         for why in [by(ProxyFailure::LoginMissing), by(ProxyFailure::LoginWrong)] {
-            assert_eq!(kind(judge(&Err(Failure::NotSent(why)), Duration::ZERO)), ErrorKind::Transport);
+            assert_eq!(kind(failed(Failure::NotSent(why))), ErrorKind::Transport);
         }
         for why in [Lost::Disconnected, Lost::TimedOut, Lost::Garbled] {
-            let verdict = judge(&Err(Failure::Lost(why)), Duration::ZERO);
+            let verdict = failed(Failure::Lost(why));
             assert!(matches!(verdict, Verdict::Unknown { .. }), "{why}");
         }
-        assert_eq!(kind(judge(&Err(Failure::Forbidden("offline")), Duration::ZERO)), ErrorKind::Config);
+        assert_eq!(kind(failed(Failure::Forbidden("offline"))), ErrorKind::Config);
     }
 
     proptest! {

@@ -24,9 +24,9 @@ crate::listed! {
         Invalid = "invalid",
         /// A contact was found.
         Found = "found",
-        /// The vendor was asked, and has nobody.
+        /// The service was asked, and has nobody.
         NotFound = "not_found",
-        /// The vendor refused this record.
+        /// The service refused this record.
         Rejected = "rejected",
         /// It was sent and may have been charged; what came of it cannot be told.
         Unknown = "unknown",

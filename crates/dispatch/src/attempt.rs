@@ -4,17 +4,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-
 use exactbuyer_core::config::BodyFormat;
 use exactbuyer_core::identifier::Identifier;
-use exactbuyer_core::outcome::{Availability, Outcome};
+use exactbuyer_core::outcome::{Availability, Outcome, RequestOutcome};
 use exactbuyer_core::policy::{Verdict, judge};
 use exactbuyer_core::schedule::{AttemptOutcome, Report};
-use exactbuyer_core::service::align::settle;
-use exactbuyer_core::service::decode::decode;
-use exactbuyer_core::service::limits::WINDOW;
-use exactbuyer_core::service::transport::{Cut, Failure, Transport};
+use exactbuyer_core::service::align::settle_reply;
+use exactbuyer_core::service::transport::{Failure, Transport};
 use exactbuyer_core::service::wire::encode;
 use exactbuyer_core::store::{Claim, Evidence, RequestId, Required, RunId, Store};
 
@@ -84,29 +80,14 @@ impl Attempt {
         let left = !matches!(reply, Err(Failure::NotSent(_) | Failure::Forbidden(_)));
         let status = reply.as_ref().ok().map(|reply| reply.status);
         let mut unread = None;
-        let outcome = match judge(&reply, took) {
-            Verdict::Answered => {
-                let (body, cut) = reply.map(|reply| (reply.body, reply.cut)).unwrap_or_default();
-                // Compression is checked at its end only: if the check fails, any byte before may be wrong, and
-                // a damaged contact may look like a sound one.
-                let garbled = cut == Some(Cut::Garbled);
-                let readable = if garbled { Bytes::new() } else { body.clone() };
-                let mut settlement = settle(&claimed.lookups, decode(&readable));
-                // What cut the body short says more than where it breaks off.
-                if let Some(cut) = cut {
-                    settlement.note = Some(cut.as_str());
-                    for outcome in &mut settlement.outcomes {
-                        if let Outcome::Unknown(why) = outcome {
-                            *why = cut.as_str().into();
-                        }
-                    }
-                }
-                if settlement.outcomes.iter().any(|outcome| matches!(outcome, Outcome::Unknown(_))) {
-                    unread = Some(body);
-                }
+        let outcome = match judge(reply, took) {
+            Ok(reply) => {
+                let settlement = settle_reply(&claimed.lookups, &reply);
+                let is_unknown = |outcome: &Outcome| matches!(outcome, Outcome::Unknown(_));
+                unread = settlement.outcomes.iter().any(is_unknown).then_some(reply.body);
                 AttemptOutcome::Answered(settlement)
             }
-            verdict => AttemptOutcome::Failed { verdict: stamped(verdict, at_ms), left },
+            Err(verdict) => AttemptOutcome::Failed { verdict: stamped(verdict, at_ms), left },
         };
         let mine = std::mem::take(&mut claimed.lookups);
         let report = Report { outcome, at_ms, ..report };
@@ -129,7 +110,7 @@ impl Attempt {
 fn evidence(outcome: &AttemptOutcome, lookups: u64) -> Evidence {
     match outcome {
         AttemptOutcome::Answered(settlement) => Evidence {
-            outcome: "answered",
+            outcome: RequestOutcome::Answered,
             left: true,
             credits: settlement.credits.into(),
             in_doubt: settlement.in_doubt.into(),
@@ -137,28 +118,17 @@ fn evidence(outcome: &AttemptOutcome, lookups: u64) -> Evidence {
         },
         AttemptOutcome::Failed { verdict, left } => {
             let (outcome, in_doubt, pause) = match verdict {
-                _ if !left => ("not_sent", 0, None),
-                Verdict::Unknown { .. } => ("unknown", lookups, None),
-                Verdict::Paused(wait) => ("paused", 0, Some(pause(*wait))),
-                Verdict::Later { .. } => ("busy", 0, None),
-                Verdict::TooLarge => ("too_large", 0, None),
-                Verdict::Refused(_) | Verdict::Fatal(_) | Verdict::Answered => ("refused", 0, None),
+                _ if !left => (RequestOutcome::NotSent, 0, None),
+                Verdict::Unknown { .. } => (RequestOutcome::Unknown, lookups, None),
+                Verdict::Paused(wait) => (RequestOutcome::Paused, 0, Some(*wait)),
+                Verdict::Later { .. } => (RequestOutcome::Busy, 0, None),
+                Verdict::TooLarge => (RequestOutcome::TooLarge, 0, None),
+                Verdict::Refused(_) | Verdict::Fatal(_) => (RequestOutcome::Refused, 0, None),
             };
             Evidence { outcome, left: *left, in_doubt, pause, ..Evidence::default() }
         }
         _ => Evidence::default(),
     }
-}
-
-/// A pause that the service asks for is kept to at most so long: nobody means years.
-const LONGEST_REMEMBERED: Duration = Duration::from_hours(24);
-
-/// And to at least so long: after a 429 that asks for no pause, the next request would get one, too.
-const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
-
-/// How long a 429 stops everybody.
-pub(super) fn pause(wait: Option<Duration>) -> Duration {
-    wait.unwrap_or(WINDOW).clamp(SHORTEST_PAUSE, LONGEST_REMEMBERED)
 }
 
 /// An unknown, with the time at which it became one.
@@ -177,7 +147,7 @@ pub(super) fn now_ms() -> i64 {
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// The time of day, for people who compare it with the vendor's log.
+/// The time of day, for people who compare it with the service's log.
 pub(super) fn time_of_day(at_ms: i64) -> String {
     let second = at_ms / 1_000 % 86_400;
     format!("{:02}:{:02}:{:02} UTC", second / 3_600, second / 60 % 60, second % 60)

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::Notify;
 
-use exactbuyer_core::config::{Config, OnUnknown, Per};
+use exactbuyer_core::config::{Config, Keeper, OnUnknown};
 use exactbuyer_core::schedule::{Limiter, Limits, Share};
 use exactbuyer_core::service::transport::Transport;
 use exactbuyer_core::store::{Ceiling, Store, Terms};
@@ -75,8 +75,7 @@ impl Engine {
         rate: Share,
         chance: fastrand::Rng,
     ) -> Self {
-        // A durable store counts over several runs, and over all that share it.
-        let ceiling = config.max_credits.filter(|_| !store.durable() && config.per != Per::Run);
+        let ceiling = config.credits_of(Keeper::Engine, store.durable());
         let shared = Shared {
             limits: Arc::new(Limits::new(ceiling, config.max_concurrency, rate)),
             config: Arc::new(config),
@@ -97,8 +96,7 @@ impl Engine {
     }
 }
 
-/// The terms of a run with the store. A ceiling that outlives the process is the store's to keep, if the store
-/// outlives the process itself.
+/// The terms of a run with the store.
 #[must_use]
 pub fn terms(config: &Config, refresh: bool, durable: bool) -> Terms {
     let kept = |credits| Ceiling { credits, per: config.per, time_zone: config.time_zone.clone() };
@@ -109,7 +107,7 @@ pub fn terms(config: &Config, refresh: bool, durable: bool) -> Terms {
         resend: config.on_unknown == OnUnknown::Resend,
         requests_per_minute: config.requests_per_minute,
         key_fingerprint: config.key_fingerprint,
-        ceiling: config.max_credits.filter(|_| durable && config.per != Per::Run).map(kept),
+        ceiling: config.credits_of(Keeper::Store, durable).map(kept),
         tags: config.tags.clone(),
     }
 }

@@ -11,9 +11,9 @@ use exactbuyer_core::policy::Verdict;
 use exactbuyer_core::schedule::{
     AttemptOutcome, Effect, Question, Report, Request, RunOptions, Scheduler, Step,
 };
-use exactbuyer_core::store::{Required, RunId};
+use exactbuyer_core::store::{ABANDONED, Required, RunId};
 
-use super::attempt::{Attempt, now_ms, pause, time_of_day};
+use super::attempt::{Attempt, now_ms, time_of_day};
 use super::run::Port;
 use super::{Shared, terms};
 
@@ -187,7 +187,7 @@ impl InFlight {
         // Here and not in the run, which may have stopped waiting: the slot is taken until now, and a pause is
         // for everybody.
         if let AttemptOutcome::Failed { verdict: Verdict::Paused(wait), .. } = &report.outcome {
-            self.shared.limits.rate.pause(now() + pause(*wait));
+            self.shared.limits.rate.pause(now() + *wait);
         }
         self.tell(report);
     }
@@ -205,8 +205,7 @@ impl Drop for InFlight {
         if self.is_over {
             return;
         }
-        let reason = "the request ended without a word".to_owned();
-        let verdict = Verdict::Unknown { reason, congested: false };
+        let verdict = Verdict::Unknown { reason: ABANDONED.to_owned(), congested: false };
         let outcome = AttemptOutcome::Failed { verdict, left: true };
         self.tell(Report { at_ms: now_ms(), ..Report::of(outcome) });
     }

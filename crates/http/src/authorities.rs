@@ -76,7 +76,7 @@ fn setting(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
     let pem = fs::read(path).map_err(|error| wrong(&unreadable(&error)))?;
     let certificates: Vec<_> = CertificateDer::pem_slice_iter(&pem)
         .collect::<Result<_, _>>()
-        .map_err(|_| wrong("is no PEM file of certificates"))?;
+        .map_err(|_| wrong("is not a PEM file of certificates"))?;
     if certificates.is_empty() {
         return Err(wrong("holds no certificate; it must be a PEM file"));
     }

@@ -41,7 +41,9 @@ mod _core {
 
     use exactbuyer_core::config::{BodyFormat, OnUnknown, Per};
     use exactbuyer_core::identifier::FieldType;
+    use exactbuyer_core::outcome::RequestOutcome;
     use exactbuyer_core::results::Status;
+    use exactbuyer_core::schedule::LimitedBy;
     use exactbuyer_core::service::limits::REQUIRED_FIELDS;
     use exactbuyer_sandbox::Fault;
     use pyo3::prelude::*;
@@ -54,6 +56,8 @@ mod _core {
             ("FieldType", FieldType::ALL.map(FieldType::as_str).to_vec()),
             ("RequiredField", REQUIRED_FIELDS.to_vec()),
             ("Status", Status::ALL.map(Status::as_str).to_vec()),
+            ("RequestOutcome", RequestOutcome::ALL.map(RequestOutcome::as_str).to_vec()),
+            ("LimitedBy", LimitedBy::ALL.map(LimitedBy::as_str).to_vec()),
             ("OnUnknown", OnUnknown::ALL.map(OnUnknown::as_str).to_vec()),
             ("Per", Per::ALL.map(Per::as_str).to_vec()),
             ("Body", BodyFormat::ALL.map(BodyFormat::as_str).to_vec()),

@@ -8,7 +8,7 @@ use super::people::Draws;
 
 exactbuyer_core::listed! {
     /// One way for a call to go wrong. Unless its description says *free*, the call is billed as if
-    /// nothing had happened; a call that the vendor refuses anyway (no key, no credits, …) is refused
+    /// nothing had happened; a call that the service refuses anyway (no key, no credits, …) is refused
     /// and billed for nothing.
     pub enum Fault {
         /// Free: 400.
@@ -27,7 +27,7 @@ exactbuyer_core::listed! {
         Status413 = "status_413",
         /// Free: 422.
         Status422 = "status_422",
-        /// Free: 429 with the vendor's HTML page.
+        /// Free: 429 with the service's HTML page.
         Status429 = "status_429",
         /// Free: 500.
         Status500 = "status_500",

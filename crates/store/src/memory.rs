@@ -12,7 +12,7 @@ use exactbuyer_core::error::Error;
 use exactbuyer_core::identifier::Identifier;
 
 use exactbuyer_core::store::{
-    Availability, Claim, Evidence, Outcome, RequestId, Required, RunId, Seen, Store, Terms,
+    ABANDONED, Availability, Claim, Evidence, Outcome, RequestId, Required, RunId, Seen, Store, Terms,
 };
 
 /// The most answers that are kept: as many as a run itself remembers. A stream that is left open must not fill the memory,
@@ -236,7 +236,7 @@ impl Store for MemoryStore {
     }
 
     fn abandon(&self, run: RunId, required: &Required, _: RequestId, lookups: Vec<Identifier>) {
-        let doubt = Outcome::Unknown("its request ended without a word".into());
+        let doubt = Outcome::Unknown(ABANDONED.into());
         let doubted = lookups.into_iter().map(|lookup| (lookup, doubt.clone())).collect();
         self.note(run, required, doubted, false, 0);
     }

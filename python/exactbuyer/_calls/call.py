@@ -146,9 +146,12 @@ class Call:
 
     def step(self, timeout_s: float = TICK_S) -> None:
         """Waits for something to be ready, and takes it. Blocks; Ctrl-C raises out of it."""
-        self.run.wait(timeout_s)
+        self._wait(timeout_s)
         self.collect()
         self.tick()
+
+    def _wait(self, timeout_s: float) -> None:
+        self.run.wait(timeout_s)
 
     def over(self) -> bool:
         """Whether every row's outcome has been taken, or the call was given up."""

@@ -189,7 +189,7 @@ class Session:
         return self.history.take_oldest()
 
     def after_fork(self) -> None:
-        """In a forked child: the calls under way, and the stand-in vendor, are the parent's."""
+        """In a forked child: the calls under way, and the stand-in service, are the parent's."""
         self._forked = True
         self._lock = threading.RLock()
         if self._origin is None and self._opened is not None:

@@ -33,11 +33,11 @@ def _after_the_end(result: RunResult, options: CommandOptions, output: str, agai
             if receipt.in_store
             else ": asking again for unknown rows may pay for them twice"
         )
-        return f"compare the vendor's usage page{rest}"
+        return f"check the service's usage page{rest}"
     if receipt.not_sent and options["store_only"]:
         return "the store does not have these: run it without --store-only to buy them"
     if receipt.not_sent:
-        return f"put right what stopped it, and {again}"
+        return f"fix what stopped it, and {again}"
     if receipt.invalid or receipt.rejected:
         return f"correct the rows that {options['prefix']}reason names, and {again}"
     return f"nothing: {output or 'the output'} has every row"

@@ -53,10 +53,10 @@ if TYPE_CHECKING:
 )
 @click.version_option(__version__, prog_name="exactbuyer", message="%(prog)s %(version)s")
 def commands() -> None:
-    """Bulk contact enrichment with ExactBuyer's API: every row back in place, paid for once.
+    """Bulk contact enrichment with the ExactBuyer API: every row in its place, each person paid for once.
 
-    Unofficial. Results go to a file or to standard output, all else to standard error. The key is
-    read from the environment variable EXACTBUYER_API_KEY, or from --key-file.
+    This program is unofficial. Results go to a file or to standard output, messages to standard error.
+    The API key is read from the environment variable EXACTBUYER_API_KEY, or from --key-file.
     """
 
 
@@ -72,7 +72,7 @@ _EXIT_CODES = "\n".join(
 
 
 @commands.command(
-    short_help="Look up the rows of IN, and write what was found beside them.",
+    short_help="Look up the rows of IN and add what was found as columns.",
     epilog=f"{_EXAMPLES}\n{_EXIT_CODES}",
 )
 @input_options()
@@ -82,24 +82,27 @@ _EXIT_CODES = "\n".join(
     default="-",
     metavar="OUT",
     shell_complete=files,
-    help="The output file; - or nothing: standard output.",
+    help="The output file. By default, and with -, standard output.",
 )
 @click.option(
-    "--to", "output_kind", metavar="KIND", help="What OUT is, if its suffix does not say: as --from."
+    "--to",
+    "output_kind",
+    metavar="KIND",
+    help="The kind of file that OUT is, if its suffix does not tell: as for --from.",
 )
 @money_options()
 @column_options()
 @click.option(
     "--force",
     is_flag=True,
-    help="Replace OUT even if it is not an earlier output; never a store or the input.",
+    help="Replace OUT even if it is not an earlier output. A store or the input is never replaced.",
 )
-@click.option("--dry-run", is_flag=True, help="Print the plan and spend nothing.")
+@click.option("--dry-run", is_flag=True, help="Print the plan; send nothing.")
 @click.option(
-    "-y", "--yes", is_flag=True, help=f"Do not ask before spending more than {ASK_ABOVE_CREDITS:,} credits."
+    "-y", "--yes", is_flag=True, help=f"Spend more than {ASK_ABOVE_CREDITS:,} credits without asking."
 )
 @click.option(
-    "--excel-safe", is_flag=True, help="Put ' before added text that a spreadsheet would take for a formula."
+    "--excel-safe", is_flag=True, help="Put ' before added text that a spreadsheet would read as a formula."
 )
 @store_options()
 @service_options()
@@ -107,22 +110,23 @@ _EXIT_CODES = "\n".join(
     "--progress/--no-progress",
     "progress",
     default=None,
-    help="Show or hide progress; by default it is shown where it helps.",
+    help="Show or hide the progress bar. By default it is shown in a terminal.",
 )
 @click.option(
-    "--json", "as_json", is_flag=True, help="Give the receipt as JSON on the last line of standard error."
+    "--json", "as_json", is_flag=True, help="Write the receipt as JSON to the last line of standard error."
 )
-@click.option("-q", "--quiet", is_flag=True, help="Say only what went wrong.")
+@click.option("-q", "--quiet", is_flag=True, help="Print only what went wrong.")
 def enrich(**values: Any) -> int:
-    """Look up the rows of IN, and write them with what was found beside them.
+    """Look up the rows of IN, and write them with columns for what was found.
 
-    IN and OUT are CSV, TSV, JSON Lines, Parquet (IN also a folder of it) or .xlsx, each by its suffix;
-    .gz and .zst are honoured, and - is a stream. The file appears at OUT only once it is whole.
-    Whatever was in IN stays as it was, byte for byte where the kind of file stays the same. OUT
-    replaces an earlier output, and any other existing file only with --force.
+    IN and OUT can be CSV, TSV, JSON Lines, Parquet (IN also a folder of Parquet files) or .xlsx. The
+    suffix tells which, and may be followed by .gz or .zst. Use - for standard input or output. OUT is
+    created when the run has ended, so it is never a partial file. The columns of IN are not changed; if
+    IN and OUT are the same kind of file, not a byte of them is. An existing OUT is replaced if it is an
+    earlier output, otherwise only with --force.
 
-    If a run stops, the same command pays only for the rest. Without a store, or with --refresh, it pays
-    again, as it does for answers older than --max-age.
+    If a run stops, run the same command again: it pays only for the rest. It pays again for all rows
+    without a store or with --refresh, and for answers older than --max-age.
     """
     options = CommandOptions(values)
     console = Console(quiet=options["quiet"], as_json=options["as_json"])
@@ -137,7 +141,7 @@ def _enrich(options: CommandOptions, console: Console) -> int:
     if options["excel_safe"] and output.kind not in {"csv", "tsv"}:
         raise UsageError(f"--excel-safe is for CSV, and the output is {output.kind}: leave it out")
     if options["delimiter"] is not None and location.kind not in DELIMITERS and output.kind != "csv":
-        raise UsageError("--delimiter is for CSV, and neither input nor output is any: leave it out")
+        raise UsageError("--delimiter is for CSV, and neither the input nor the output is CSV: leave it out")
     delimiter = options.delimiter() if output.kind == "csv" and location.kind != "tsv" else None
     signals = Signals()
     result: RunResult | None = None
@@ -188,15 +192,18 @@ def _is_earlier(options: CommandOptions, output: Location, delimiter: str | None
     return is_enriched(location, delimiter, skip_rows=options["skip_rows"], labels=options.labels())
 
 
-@commands.command(short_help="Say what `enrich` would ask and could cost: no key, no cost.")
+@commands.command(short_help="Show what `enrich` would send and could cost. Needs no key.")
 @input_options()
 @money_options()
 @column_options()
 @store_options()
 @service_options()
-@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def plan(**values: Any) -> int:
-    """Say what `enrich` would ask and could cost with the same options: no network, no key, no cost."""
+    """Show what `enrich` would send and could cost with the same options.
+
+    It sends nothing, costs nothing and needs no key.
+    """
     options = CommandOptions(values)
     with Console().showing_log(), options.enricher() as enricher:
         return _show_plan(options, _survey(options, enricher, lambda _: True), enricher)
@@ -207,7 +214,7 @@ def plan(**values: Any) -> int:
 )
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def sandbox(arguments: tuple[str, ...]) -> int:
-    """Run the stand-in vendor: no key, no cost, invented people."""
+    """Run a local stand-in for the service, with invented people. Needs no key."""
     from exactbuyer.sandbox import main
 
     return main(list(arguments))
@@ -299,13 +306,15 @@ def _approve(options: CommandOptions, survey: Survey | None, enricher: BulkEnric
         return None
     fix = f"pass --yes, or --max-credits with no more than {ASK_ABOVE_CREDITS:,}"
     if survey is None:
-        raise UsageError(f"what a stream will cost is not known before it has been read: {fix}")
+        raise UsageError(f"the cost of a stream is not known before it has been read: {fix}")
     plan = _plan(options, survey, enricher)
     if plan.max_credits <= ASK_ABOVE_CREDITS:
         return plan
     write(plan_lines(plan))
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise UsageError(f"this may cost {plan.max_credits:,} credits, and nobody is here to ask: {fix}")
+        raise UsageError(
+            f"this may cost {plan.max_credits:,} credits, and there is no terminal to ask you: {fix}"
+        )
     if not click.confirm(f"Spend up to {plan.max_credits:,} credits?", err=True):
         raise UsageError("nothing was sent")
     return None

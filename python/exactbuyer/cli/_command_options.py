@@ -54,7 +54,7 @@ class CommandOptions:
             return None
         delimiter = "\t" if text in {"tab", "\\t"} else cast("str", text)
         if len(delimiter) != 1 or not delimiter.isascii() or delimiter in '"\r\n':
-            raise UsageError("--delimiter is one character, as in ';', or tab")
+            raise UsageError("--delimiter must be one character such as ';', or the word tab")
         return delimiter
 
     def source(self, survey: Survey | None = None) -> Source:
@@ -95,7 +95,7 @@ class CommandOptions:
                 *others, last = FIELD_TYPES
                 swapped = f"; did you mean --by {kind}={name}?" if name in FIELD_TYPES else ""
                 raise UsageError(
-                    f"--by {text}: {kind!r} is no field type: {', '.join(others)} or {last}{swapped}"
+                    f"--by {text}: {kind!r} is not a field type; use {', '.join(others)} or {last}{swapped}"
                 )
             label, field_type = (name, cast("FieldType", kind)) if is_typed else (text, None)
             label = matching_label(names, label)
@@ -127,7 +127,7 @@ class CommandOptions:
             for option in ("base_url", "key_file"):
                 if self[option] is not None:
                     raise UsageError(
-                        f"--sandbox brings its own: leave out --{option.replace('_', '-')}, or it"
+                        f"--sandbox and --{option.replace('_', '-')} cannot be combined: leave out one"
                     )
             return BulkEnricher.sandbox(**settings)
         key = key_in(self["key_file"]) if self["key_file"] is not None else None
@@ -139,7 +139,7 @@ class CommandOptions:
         if not needs_none and not has_key(None):
             raise UsageError(
                 f"no API key: set the environment variable {KEY_VARIABLE}, or pass --key-file FILE; "
-                f"--sandbox needs none"
+                f"--sandbox needs no key"
             )
 
     def _budget(self) -> dict[str, Any]:
@@ -147,7 +147,7 @@ class CommandOptions:
         if per is None and tz is None:
             return {} if ceiling is None else {"max_credits": ceiling}
         if ceiling is None:
-            raise UsageError("--per and --tz set the period of --max-credits: pass it, too")
+            raise UsageError("--per and --tz set the period of --max-credits: pass --max-credits too")
         return {"max_credits": Budget(ceiling, per or "store", tz=tz)}
 
     def _store_settings(self) -> dict[str, Any]:
@@ -162,7 +162,7 @@ class CommandOptions:
         for text in self["tags"]:
             name, mark, value = text.partition("=")
             if not (mark and name):
-                raise UsageError("--tag is a name and a value, as in job=spring")
+                raise UsageError("--tag must be a name and a value, as in job=spring")
             tags[name] = value
         return settings_of_store | ({"tags": tags} if tags else {})
 
@@ -181,7 +181,7 @@ class CommandOptions:
             name, _, _ = text.partition("=")
             if ends and any(map(str.isalnum, name)):
                 raise UsageError(
-                    f"--split {text}: --by names no column {name!r}; a mark for all columns is written "
+                    f"--split {text}: --by does not name a column {name!r}; write a mark for all columns "
                     f"without a name, as in --split ';'"
                 )
             common.append(_ESCAPED.get(text, text))
@@ -194,12 +194,14 @@ class CommandOptions:
         for text in self["columns"]:
             name, mark, path = text.partition("=")
             if not name:
-                raise UsageError("--column is a name, or a name and a path, as in title=employment.job.title")
+                raise UsageError(
+                    "--column must be a name, or a name and a path, as in title=employment.job.title"
+                )
             if not mark:
                 if name not in DEFAULT_COLUMNS:
                     raise UsageError(
-                        f"--column names {name!r}, which is none of {', '.join(DEFAULT_COLUMNS)}: give it a "
-                        f"path, as in title=employment.job.title"
+                        f"--column {name}: this is not a default column ({', '.join(DEFAULT_COLUMNS)}); "
+                        f"give it a path, as in title=employment.job.title"
                     )
                 columns[name] = DEFAULT_COLUMNS[name]
                 continue
@@ -214,7 +216,9 @@ def _place_of_store(path: str) -> str:
         raise refuse_address("store")
     folder = Path(path).expanduser().parent
     if not folder.is_dir():
-        raise CommandError(ExitCode.STORE, f"the store {path} cannot be made: make the folder {folder} first")
+        raise CommandError(
+            ExitCode.STORE, f"the store {path} cannot be created: make the folder {folder} first"
+        )
     return path
 
 
@@ -222,13 +226,13 @@ def _check_header(names: list[str], labels: list[str], kind: FileKind, *, skippe
     """Raises if the header lacks a label, and says why. Does not show what may be personal data."""
     if any(map(looks_personal, names)):
         raise UsageError(
-            "the first record looks like a person's, not like the names of the columns: put a record with "
-            "their names before it"
+            "the first record looks like a person's data, not like the names of the columns: put a record "
+            "with the names of the columns before it"
         )
     for mark, shown in _OTHER_DELIMITERS.items():
         if len(names) == 1 and mark in names[0]:
             raise UsageError(
-                f"the input has one column only, with {shown} in its name: pass --delimiter {shown}"
+                f"the input has only one column, with {shown} in its name: pass --delimiter {shown}"
             )
     try:
         check_labels([*names], [matching_label(names, label) for label in labels])

@@ -42,7 +42,7 @@ def days(text: str) -> float:
     except ValueError:
         number = math.nan
     if not 0 <= number <= _MOST_DAYS:
-        raise click.BadParameter(f"{text!r} is no number of days from 0 to {_MOST_DAYS:,}")
+        raise click.BadParameter(f"{text!r} is not a number of days from 0 to {_MOST_DAYS:,}")
     return number
 
 
@@ -58,50 +58,53 @@ def input_options() -> Callable[[FunctionT], FunctionT]:
             multiple=True,
             required=True,
             metavar="COLUMN[=TYPE]",
-            help="A column to look up; several, best first: the next is paid for only where the one before "
-            "finds nobody. "
+            help="A column to look up. Repeat it for several columns, best first: the next column is "
+            "looked up, and paid for, only in rows where the one before finds nobody. "
             f"TYPE is {', '.join(FIELD_TYPES)}; by default it is inferred for each value.",
         ),
         click.option(
             "--split",
             multiple=True,
             metavar="[COLUMN=]MARK",
-            help="A mark between several values of one cell, as in ';', in all columns or only in this one. "
+            help="The mark between several values of one cell, such as ';': in all columns, or in COLUMN. "
             "'\\n' is a line break. Repeatable.",
         ),
         click.option(
-            "--from", "kind", metavar="KIND", help=f"What IN is, if its suffix does not say: {_KINDS}."
+            "--from",
+            "kind",
+            metavar="KIND",
+            help=f"The kind of file that IN is, if its suffix does not tell: {_KINDS}.",
         ),
         click.option(
             "--skip-rows",
             type=click.IntRange(0),
             metavar="N",
-            help="Number of lines above the header of CSV, or rows above that of .xlsx; by default the "
-            "columns of --by find the header.",
+            help="The number of lines (.xlsx: rows) above the header. By default, the header is found by the "
+            "columns of --by.",
         ),
         click.option(
-            "--sheet",
-            metavar="NAME",
-            help="The sheet of .xlsx to read; by default the first that is visible.",
+            "--sheet", metavar="NAME", help="The sheet of .xlsx to read. By default, the first visible one."
         ),
-        click.option("--delimiter", metavar="CHARACTER", help="What stands between cells of CSV, as in ';'."),
+        click.option(
+            "--delimiter", metavar="CHARACTER", help="The character between the cells of CSV, such as ';'."
+        ),
         click.option(
             "--na-value",
             "na_values",
             multiple=True,
             metavar="TEXT",
-            help="Counts as missing, as in 'n/a'. Repeatable.",
+            help="A text that counts as missing, such as 'n/a'. Repeatable.",
         ),
         click.option(
             "--default-region",
             metavar="CC",
-            help="The country of phone numbers without a country code, as in US.",
+            help="The country of phone numbers without a country code, such as US.",
         ),
         click.option(
             "--region-column",
             metavar="COLUMN",
-            help="A column with the country of each row's phone numbers, as an ISO 3166 code or a name. "
-            "Where it is empty, --default-region counts.",
+            help="A column with the country of the phone numbers in each row: an ISO 3166 code or a name. "
+            "--default-region is used where it is empty.",
         ),
     )
 
@@ -114,11 +117,11 @@ def column_options() -> Callable[[FunctionT], FunctionT]:
             "columns",
             multiple=True,
             metavar="NAME[=PATH[:TYPE]]",
-            help="A column to add: one of those that are added by default, or a path into the contact, as in "
-            "title=employment.job.title or score=likelihood:float64. Repeatable.",
+            help="A column to add: the name of a default column, or a name and a path into the contact, such "
+            "as title=employment.job.title or score=likelihood:float64. Repeatable.",
         ),
         click.option(
-            "--prefix", default="eb_", show_default=True, help="Stands before every name that is added."
+            "--prefix", default="eb_", show_default=True, help="The start of the name of each added column."
         ),
     )
 
@@ -131,22 +134,29 @@ def money_options() -> Callable[[FunctionT], FunctionT]:
             "required_fields",
             multiple=True,
             type=click.Choice(REQUIRED_FIELDS),
-            help="A match counts, and costs, only if it has this. Repeatable.",
+            help="A contact counts as found, and is paid for, only if it has this. Repeatable.",
         ),
         click.option(
-            "--max-credits", type=int, metavar="N", help="Spend no more than this, every doubt counted."
+            "--max-credits",
+            type=int,
+            metavar="N",
+            help="The most credits to spend. Lookups in doubt count as spent.",
         ),
         click.option(
             "--per",
             type=click.Choice(get_args(Per)),
-            help="The period that --max-credits counts; by default everything that the store has recorded.",
+            help="The period that --max-credits counts. By default, everything that the store has recorded.",
         ),
-        click.option("--tz", metavar="NAME", help="Where its days and months begin, as in Europe/Berlin."),
+        click.option(
+            "--tz",
+            metavar="NAME",
+            help="The time zone of the days and months of --per, such as Europe/Berlin.",
+        ),
         click.option(
             "--credit-price",
             nargs=2,
             metavar="PRICE CURRENCY",
-            help="What one credit costs, as in 0.05 EUR: then plans and receipts say it in money, too.",
+            help="The price of a credit, such as 0.05 EUR. Plans and receipts then show money too.",
         ),
     )
 
@@ -158,31 +168,31 @@ def store_options() -> Callable[[FunctionT], FunctionT]:
             "--store",
             metavar="FILE",
             shell_complete=files,
-            help="The file that keeps answers and doubts; none: keep nothing. By default in .exactbuyer/ of "
-            "the working directory, for the real service.",
+            help="The file that keeps answers and lookups in doubt, or the word none to keep nothing. By "
+            "default, a file in .exactbuyer/ of the working directory; none for the sandbox.",
         ),
-        click.option("--refresh", is_flag=True, help="Ask again for what the store has, and pay again."),
-        click.option("--store-only", is_flag=True, help="Send nothing: only what the store has."),
+        click.option("--refresh", is_flag=True, help="Look up again, and pay again for, what the store has."),
+        click.option("--store-only", is_flag=True, help="Send nothing: use only what the store has."),
         click.option(
             "--max-age",
             "max_age_days",
             type=days,
             metavar="DAYS",
-            help="How old an answer of the store may be: an older one is paid for again.",
+            help="The greatest age of a stored answer. An older one is looked up and paid for again.",
         ),
         click.option(
             "--miss-max-age",
             "miss_max_age_days",
             type=days,
             metavar="DAYS",
-            help="How old a not_found of the store may be: 7.",
+            help="The greatest age of a stored not_found. Default: 7.",
         ),
         click.option(
             "--tag",
             "tags",
             multiple=True,
             metavar="NAME=VALUE",
-            help="A note for the store's journal. Repeatable.",
+            help="A note for the records of the store, for `exactbuyer store summary`. Repeatable.",
         ),
     )
 
@@ -191,15 +201,15 @@ def service_options() -> Callable[[FunctionT], FunctionT]:
     """Who is asked, and how."""
     return _all(
         click.option(
-            "--sandbox", is_flag=True, help="Ask the built-in sandbox: no key, no cost, invented people."
+            "--sandbox", is_flag=True, help="Use the built-in sandbox: invented people, no cost, no key."
         ),
-        click.option("--base-url", metavar="URL", help=f"Where the service is, if not at {BASE_URL}."),
+        click.option("--base-url", metavar="URL", help=f"The address of the service. Default: {BASE_URL}."),
         click.option(
             "--key-file",
             metavar="FILE",
             shell_complete=files,
-            help="A file that holds the API key and that only you can read; by default it is read from the "
-            "environment variable EXACTBUYER_API_KEY.",
+            help="A file with the API key, which only you may be able to read. By default, the key is read "
+            "from the environment variable EXACTBUYER_API_KEY.",
         ),
         *(
             _setting_option(name, definition.option)

@@ -24,17 +24,20 @@ from ._words import WORDS
 from .exit_codes import CommandError, ExitCode, FileError, UsageError
 
 
-@click.group(short_help="Say what was bought and is in doubt; forget people.")
+@click.group(short_help="Show what was bought and what is in doubt; delete people.")
 @click.option(
-    "--store", "path", metavar="FILE", help="The store; by default this folder's, for the real service."
+    "--store",
+    "path",
+    metavar="FILE",
+    help="The store. By default, the one of the working directory for the real service.",
 )
 @click.option("--default-region", metavar="CC", help="The country of phone numbers without a country code.")
 @click.pass_context
 def store(context: click.Context, path: str | None, default_region: str | None) -> None:
-    """Say what was bought, what is in doubt and what it cost; forget people.
+    """Show what was bought, what is in doubt and what it cost; delete people.
 
-    The store is where `enrich` keeps its answers: in .exactbuyer/ of the working directory (or elsewhere,
-    if a warning said so), or in the FILE passed with --store.
+    `enrich` keeps its answers in the store: a file in .exactbuyer/ of the working directory (or where a
+    warning said), or the FILE passed with --store.
     """
     # Of an enricher that is told nothing: where its answers would go.
     with Console().showing_log():
@@ -45,10 +48,15 @@ def store(context: click.Context, path: str | None, default_region: str | None) 
 
 
 def _json_option(function: Any) -> Any:
-    return click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")(function)
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(function)
 
 
-_type_option = click.option("--type", "field_type", type=click.Choice(FIELD_TYPES), help="What WHOM is.")
+_type_option = click.option(
+    "--type",
+    "field_type",
+    type=click.Choice(FIELD_TYPES),
+    help="The field type of WHOM. By default, it is inferred.",
+)
 
 
 def _whom_argument(function: Any) -> Any:
@@ -73,13 +81,13 @@ def unknown(asked: Store) -> int:
         return _print(json_line(asdict(doubt)) for doubt in asked.unknown())
 
 
-@store.command(short_help="Decide what becomes of all lookups in doubt.")
+@store.command(short_help="Decide what happens to all lookups in doubt.")
 @click.argument("resolution", type=click.Choice(["resend", "drop"]))
 @click.pass_obj
 def resolve(asked: Store, resolution: Any) -> int:
-    """Decide what becomes of all lookups in doubt, once you have seen the vendor's usage page.
+    """Decide what happens to all lookups in doubt. Look at the usage page of the service first.
 
-    resend: the next run asks for them again, which may pay twice. drop: they are left alone.
+    resend: the next run sends them again, which may pay twice. drop: they are not sent again.
     """
     with _checked(asked):
         return _print_answer(asked.resolve_unknown(resolution))
@@ -93,10 +101,10 @@ def resolve(asked: Store, resolution: Any) -> int:
     show_default=True,
     help="day, month, year, or a tag. Repeatable.",
 )
-@click.option("--tz", metavar="NAME", help="Where days and months begin, as in Europe/Berlin.")
+@click.option("--tz", metavar="NAME", help="The time zone of days and months, such as Europe/Berlin.")
 @click.pass_obj
 def summary(asked: Store, by: tuple[str, ...], tz: str | None) -> int:
-    """Print requests, lookups and credits, added up, as JSON Lines."""
+    """Print totals of requests, lookups and credits, as JSON Lines."""
     with _checked(asked):
         rows = asked.summary(by, tz=tz, as_frame=False)
         return _print(json_line(row) for row in rows)
@@ -105,17 +113,21 @@ def summary(asked: Store, by: tuple[str, ...], tz: str | None) -> int:
 @store.command()
 @click.argument("month", metavar="YYYY-MM")
 @click.argument("invoiced", type=int)
-@click.option("--tz", metavar="NAME", help="Where the vendor's month begins; UTC by default.")
+@click.option("--tz", metavar="NAME", help="The time zone of the month on the invoice. Default: UTC.")
 @click.pass_obj
 def reconcile(asked: Store, month: str, invoiced: int, tz: str | None) -> int:
-    """Compare a month's books with the INVOICED credits."""
+    """Compare the credits recorded in a month with the INVOICED ones."""
     with _checked(asked):
         return _print_answer(asked.reconcile(month, invoiced, tz=tz))
 
 
 @store.command()
 @click.argument("path", metavar="OUT")
-@click.option("--force", is_flag=True, help="Replace OUT even if it is not an earlier export; never a store.")
+@click.option(
+    "--force",
+    is_flag=True,
+    help="Replace OUT even if it is not an earlier export. A store is never replaced.",
+)
 @click.pass_obj
 def export(asked: Store, path: str, *, force: bool) -> int:
     """Write every answer to OUT: .jsonl, .jsonl.gz or .parquet."""
@@ -135,7 +147,7 @@ def export(asked: Store, path: str, *, force: bool) -> int:
 @click.argument("path", metavar="OUT")
 @click.pass_obj
 def backup(asked: Store, path: str) -> int:
-    """Copy the store to the new file OUT, also while it is in use."""
+    """Copy the store to the new file OUT. Works while the store is in use."""
     with _checked(asked):
         print_message(f"backup in {asked.backup(path)}")
         return ExitCode.DONE
@@ -145,37 +157,44 @@ def backup(asked: Store, path: str) -> int:
 @_whom_argument
 @click.pass_obj
 def find(asked: Store, whom: str, field_type: Any) -> int:
-    """Print everything on file about WHOM, as JSON Lines.
+    """Print everything that the store has about WHOM, as JSON Lines.
 
-    WHOM is an identifier, or any text that a contact may hold; - reads it from standard input, so
-    that it stays out of the shell's history.
+    WHOM is an identifier, or any text to look for in the contacts. With -, it is read from standard
+    input, so that it does not get into the history of the shell.
     """
     with _checked(asked):
         answers = asked.find(_read_whom(whom), field_type=field_type)
         if not answers:
-            print_message("nothing is on file about them")
+            print_message("the store has nothing about them")
         return _print(json_line(asdict(answer)) for answer in answers)
 
 
-@store.command(short_help="Forget WHOM, or what is old.")
+@store.command(short_help="Delete what the store has about WHOM, or what is old.")
 @click.argument("whom", metavar="[WHOM]", required=False)
 @_type_option
-@click.option("--older-than", "older_than_days", type=days, metavar="DAYS", help="Or all that is so old.")
-@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@click.option(
+    "--older-than",
+    "older_than_days",
+    type=days,
+    metavar="DAYS",
+    help="Delete all answers older than this, instead of WHOM.",
+)
+@click.option("-y", "--yes", is_flag=True, help="Purge without asking.")
 @click.pass_obj
 def purge(
     asked: Store, whom: str | None, field_type: Any, older_than_days: float | None, *, yes: bool
 ) -> int:
-    """Forget WHOM, or what is old: no byte of it stays in the store's files.
+    """Delete what the store has about WHOM, or what is old, down to the last byte of its files.
 
-    WHOM is an identifier; - reads it from standard input.
+    WHOM is an identifier. With -, it is read from standard input. A person who was purged is not looked
+    up again until `allow`.
     """
     if (whom is None) == (older_than_days is None):
-        raise UsageError("pass WHOM to purge, or --older-than DAYS: one of the two")
+        raise UsageError("pass either WHOM to purge or --older-than DAYS")
     if not yes:
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
-            raise UsageError("what is purged does not come back, and nobody is here to ask: pass --yes")
-        if not click.confirm("What is purged does not come back. Purge it?", err=True):
+            raise UsageError("what is purged is lost, and there is no terminal to ask you: pass --yes")
+        if not click.confirm("What is purged is lost. Purge it?", err=True):
             raise UsageError("nothing was purged")
     with _checked(asked):
         if older_than_days is not None:
@@ -187,25 +206,25 @@ def purge(
 @_whom_argument
 @click.pass_obj
 def allow(asked: Store, whom: str, field_type: Any) -> int:
-    """Let WHOM be asked for again, who was purged or dropped."""
+    """Allow lookups of WHOM again after a purge or a drop."""
     with _checked(asked):
         allowed = asked.allow(_read_whom(whom), field_type=field_type)
-        return _print(["may be asked for again" if allowed else "was neither purged nor dropped"])
+        return _print(["may be looked up again" if allowed else "was neither purged nor dropped"])
 
 
 @store.command()
 @click.argument("other", metavar="OTHER")
 @click.pass_obj
 def merge(asked: Store, other: str) -> int:
-    """Take over everything that the store in the file OTHER has."""
+    """Copy everything that the store OTHER has into this store."""
     with _checked(asked):
         return _print_answer(asked.merge(other))
 
 
-@store.command(short_help="Bring the store's file up to this version.")
+@store.command(short_help="Convert the file of the store to this version.")
 @click.pass_obj
 def migrate(asked: Store) -> int:
-    """Bring the store's file up to this version of the package; a backup stays beside it."""
+    """Convert the file of the store to this version of the package. A backup is kept next to it."""
     with Console().showing_log():
         return _print_answer(migrate_file(asked.path))
 

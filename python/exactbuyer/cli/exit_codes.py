@@ -32,18 +32,18 @@ class ExitCode(IntEnum):
 
 
 MEANINGS = {
-    ExitCode.DONE: "every row has its answer, or nothing to ask",
-    ExitCode.BUG: "an unexpected error: too little memory, or a bug",
-    ExitCode.USAGE: "the command cannot be carried out as it was given; nothing was sent",
-    ExitCode.ROWS_FAILED: "rows were refused, or could not be sent",
+    ExitCode.DONE: "every row has its answer or has nothing to look up",
+    ExitCode.BUG: "an unexpected error: not enough memory, or a bug",
+    ExitCode.USAGE: "the command or a setting is wrong; nothing was sent",
+    ExitCode.ROWS_FAILED: "some rows were refused or could not be sent",
     ExitCode.CREDITS: "the account's credits are used up, or --max-credits was reached",
     ExitCode.KEY_REFUSED: "the key was refused",
-    ExitCode.UNKNOWN: "rows may have been charged, and have no answer",
-    ExitCode.SERVICE: "the service refused the run as a whole: check the address",
+    ExitCode.UNKNOWN: "some rows may have been charged and have no answer",
+    ExitCode.SERVICE: "the service refused the whole run: check the address",
     ExitCode.FILES: "the input cannot be read, or the output cannot be written",
     ExitCode.STORE: "the store cannot be read or written",
     ExitCode.INTERRUPTED: "interrupted by Ctrl-C",
-    ExitCode.PIPE_CLOSED: "nobody reads the output any more",
+    ExitCode.PIPE_CLOSED: "the reader of the output, such as `head`, has ended",
     ExitCode.TERMINATED: "ended by SIGTERM",
 }
 """What each exit code means, as the help of the command shows it."""

@@ -33,6 +33,22 @@ LINE_EVERY_S = 30.0
 _MINUTE_S = 60
 
 
+LimitedBy: TypeAlias = Literal[
+    "",
+    "requests_per_minute",
+    "max_concurrency",
+    "max_in_doubt",
+    "max_credits",
+    "the service's pause",
+    "retries",
+    "the source",
+    "the consumer",
+    "another run",
+    "latency",
+]
+"""What limits the speed of a run; `""` if nothing does."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Progress:
     """The progress of a run.
@@ -60,7 +76,7 @@ class Progress:
     in_flight: int = 0
     requests_last_minute: int = 0
     requests_left: int = 0
-    limited_by: str = ""
+    limited_by: LimitedBy = ""
     left_s: float | None = None
     elapsed_s: float = 0.0
 

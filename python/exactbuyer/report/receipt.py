@@ -148,13 +148,11 @@ class Receipt:
     def next_step(self) -> str:
         """What to do next, in words."""
         if self.under_way:
-            return "wait for the rows under way; of a call that was broken off, recover() returns them"
-        first = (
-            "run this again" if self.stopped_by_caller else "put right what stopped it, then run this again"
-        )
+            return "wait for the rows under way; recover() returns those of an interrupted call"
+        first = "run this again" if self.stopped_by_caller else "fix what stopped it, then run this again"
         first += " for the rows that are not_sent"
         if self.unknown and self.not_sent > self.barred:
-            resolve = self._resolve() if self.in_store else "compare the vendor's usage page first"
+            resolve = self._resolve() if self.in_store else "check the service's usage page first"
             return f"{first}; for those that are unknown, {resolve}"
         if self.unknown:
             return self._resolve()
@@ -281,7 +279,7 @@ class Receipt:
             ("not found", self.not_found, "free"),
             ("missing", self.missing, "nothing to ask"),
             ("invalid", self.invalid, f"cannot be looked up: see {see}"),
-            ("rejected", self.rejected, f"refused by the vendor, free: see {see}"),
+            ("rejected", self.rejected, f"refused by the service, free: see {see}"),
             ("unknown", self.unknown, doubt),
             ("not sent", self.not_sent, self.stopped or ""),
             ("under way", self.under_way, ""),
@@ -313,7 +311,7 @@ class Receipt:
         return f"0 to {count(self.inherited_credits, 'credit')}{since}"
 
     def _resolve(self) -> str:
-        first = "compare the vendor's usage page"
+        first = "check the service's usage page"
         if self.in_store:
             return f'{first}, then enricher.resolve_unknown("resend") or ("drop")'
         return f"{first}: asking again for the rows that are unknown may pay for them twice"

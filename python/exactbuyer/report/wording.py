@@ -146,5 +146,5 @@ def to_ms(at: datetime) -> int:
 
 
 def utc_text(at: datetime) -> str:
-    """A moment as people and the vendor's log write it."""
+    """A moment as people and the service's log write it."""
     return f"{at.astimezone(timezone.utc):%Y-%m-%d %H:%M:%S} UTC"

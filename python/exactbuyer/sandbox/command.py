@@ -21,7 +21,7 @@ def _failure(text: str) -> tuple[Fault, dict[str, Any]]:
             try:
                 return _fault(fault), {name: read(number)}
             except ValueError:
-                message = f"{number!r} behind {mark} is no {name}: write {fault}@3 or {fault}~0.1"
+                message = f"{number!r} after {mark} is not a {name}: write {fault}@3 or {fault}~0.1"
                 raise argparse.ArgumentTypeError(message) from None
     return _fault(text), {}
 
@@ -30,42 +30,52 @@ def _fault(name: str) -> Fault:
     for fault in FAULTS:
         if fault == name:
             return fault
-    raise argparse.ArgumentTypeError(f"no fault is called {name!r}; there are: {', '.join(FAULTS)}")
+    raise argparse.ArgumentTypeError(f"there is no fault {name!r}; the faults are: {', '.join(FAULTS)}")
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="exactbuyer sandbox",
-        description="Serves a stand-in for the vendor on this machine until Ctrl-C. Prints its URL first.",
+        description="Serve a local stand-in for the service until Ctrl-C. The first line printed is its URL.",
     )
     add = parser.add_argument
-    add("--port", type=int, default=0, help="the port to listen on (default: one that is free)")
-    add("--seed", type=int, default=0, help="which people exist (default: 0)")
+    add("--port", type=int, default=0, help="the port to listen on (default: a free one)")
+    add("--seed", type=int, default=0, help="a number that decides which people exist (default: 0)")
     add(
         "--match-rate",
         type=float,
         default=0.7,
         metavar="SHARE",
-        help="who is known, from 0 to 1 (default: 0.7)",
+        help="the share of identifiers that are found, from 0 to 1 (default: 0.7)",
     )
     add(
         "--requests-per-minute",
         type=int,
         default=200,
         metavar="N",
-        help="calls accepted in any 60 s (default: 200, the vendor's limit; 0: any number)",
+        help="requests accepted in any 60 s (default: 200, as the service does; 0: no limit)",
     )
-    add("--retry-after", choices=["seconds", "date"], help="what a 429 says (default: nothing)")
-    add("--latency", type=float, default=0.0, metavar="S", help="seconds that each answer takes (default: 0)")
-    add("--credits", type=int, metavar="N", help="credits on the account (default: unlimited)")
-    add("--api-key", metavar="KEY", help="the key that is accepted (default: any)")
+    add(
+        "--retry-after",
+        choices=["seconds", "date"],
+        help="the form of the Retry-After header of a 429 (default: no header)",
+    )
+    add(
+        "--latency",
+        type=float,
+        default=0.0,
+        metavar="S",
+        help="the seconds that each reply takes (default: 0)",
+    )
+    add("--credits", type=int, metavar="N", help="the credits on the account (default: unlimited)")
+    add("--api-key", metavar="KEY", help="the API key that is accepted (default: any)")
     add(
         "--fail",
         type=_failure,
         action="append",
         default=[],
         metavar="FAULT[@REQUEST|~PROBABILITY]",
-        help="bad luck, e.g. reset_after_billing@3 or status_503~0.1; may be given several times",
+        help="a failure: FAULT@3 for the third request, FAULT~0.1 for a tenth of them; repeatable",
     )
     return parser
 

@@ -63,7 +63,7 @@ class Sandbox:
         match_rate: float = 0.7,
         seed: int = 0,
         latency: float | timedelta = 0.0,
-        credits: int | None = None,  # noqa: A002  (the vendor's word; `site`'s is for people at a prompt)
+        credits: int | None = None,  # noqa: A002  (the service's word; `site`'s is for people at a prompt)
         requests_per_minute: int | None = 200,
         retry_after: Literal["seconds", "date"] | None = None,
         api_key: str | None = None,

@@ -109,57 +109,66 @@ class Settings:
         1,
         100_000_000,
         "lookups in flight or unknown at one time",
-        "Most lookups in flight or unknown: {default:,}.",
+        "The most lookups that may be in flight or unknown. Default: {default:,}.",
     )
     on_unknown: OnUnknown = _one_of(
         OnUnknown,
-        "What becomes of a lookup that may have been charged and got no answer: hold, or resend, which may "
-        "pay twice.",
+        "What to do with a lookup that may have been charged and has no answer: hold keeps it as unknown; "
+        "resend sends it again, which may pay twice.",
     )
     requests_per_minute: int = _whole(
-        1, 1_000_000, "200 is what the vendor allows an account", "Most requests in any 60 s: {default}."
+        1,
+        1_000_000,
+        "200 is what the service allows an account",
+        "The most requests in any 60 s. Default: {default}.",
     )
     max_concurrency: int = _whole(
-        1, 1_024, "each request in flight is a connection", "Most requests in flight: {default}."
+        1, 1_024, "each request in flight is a connection", "The most requests in flight. Default: {default}."
     )
     chunk_size: int = _whole(
         1,
         1_000,
-        "the vendor takes no more records in one request",
-        "Most lookups of one request: {default:,}.",
+        "the service takes no more records in one request",
+        "The most lookups in one request. Default: {default:,}.",
     )
     max_retries: int = _whole(
         0,
         100,
         "only what is free of charge is tried again",
-        "Most retries of a request that was not charged: {default}.",
+        "How often a request that was not charged may be tried again. Default: {default}.",
     )
     timeout: float = _seconds(
         0.001,
         86_400,
         "a request that takes longer may still be charged",
-        "Most that one request may take: {default:g}.",
+        "The longest that one request may take. Default: {default:g}.",
     )
     connect_timeout: float = _seconds(0.001, 86_400, "connecting is free")
     grace: float = _seconds(
         0,
         86_400,
         "what is in flight when a run stops is paid for",
-        "How long Ctrl-C waits for requests in flight: {default:g}.",
+        "How long Ctrl-C waits for requests in flight. Default: {default:g}.",
     )
     default_region: str | None = _value(checks.region)
     max_age: float | None = _setting(checks.age, core_name="{}_s")
     miss_max_age: float | None = _setting(checks.age, core_name="{}_s")
     na_values: tuple[str, ...] = _value(checks.na_values, core_name="")
-    body: Body = _one_of(Body, "How requests are encoded: form, as in the samples.")
+    body: Body = _one_of(Body, "How requests are encoded. Default: form.")
     base_url: str = _value(checks.base_url)
     proxy: str | ProxyUrl | None = _value(
-        _proxy, option=Option("The URL of a proxy; by default HTTPS_PROXY.", str, "URL"), core_name=""
+        _proxy,
+        option=Option("The URL of a proxy. By default, HTTPS_PROXY is used.", str, "URL"),
+        core_name="",
     )
     ca_bundle: str | None = _setting(
         checks.path,
         "a PEM file with the authorities to trust",
-        option=Option("A PEM file with more trusted authorities; by default SSL_CERT_FILE.", str, "FILE"),
+        option=Option(
+            "A PEM file with further certificate authorities to trust. By default, SSL_CERT_FILE is used.",
+            str,
+            "FILE",
+        ),
     )
     credit_price: tuple[Decimal, str] | None = _value(checks.credit_price, core_name="")
     tags: Mapping[str, str] | None = _value(checks.tags, core_name="")

@@ -1,6 +1,17 @@
 """The store: what was bought, what is in doubt, what it cost, and the data of people."""
 
-from .records import Answer, Doubt, Info, JournalEntry, Merged, Migrated, Purged, Reconciliation, Resolved
+from .records import (
+    Answer,
+    Doubt,
+    Info,
+    JournalEntry,
+    Merged,
+    Migrated,
+    Purged,
+    Reconciliation,
+    RequestOutcome,
+    Resolved,
+)
 from .store import Resolution, Store, migrate
 
 __all__ = [
@@ -12,6 +23,7 @@ __all__ = [
     "Migrated",
     "Purged",
     "Reconciliation",
+    "RequestOutcome",
     "Resolution",
     "Resolved",
     "Store",

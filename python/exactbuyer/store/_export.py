@@ -56,7 +56,7 @@ def write_export(export: StoreExport, path: Path, store: Path, *, force: bool) -
         fix=Message("name another file, or ", Term("force")),
     )
     if target.exists() and not target.is_file():
-        raise OSError(errno.EINVAL, "it is no regular file", str(path))
+        raise OSError(errno.EINVAL, "it is not a regular file", str(path))
     overwrite.check(target)
     draft = Draft(target)
     try:

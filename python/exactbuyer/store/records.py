@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from exactbuyer.report.message import PYTHON, Message, Term, said
 from exactbuyer.report.wording import count, html_table, text_table
@@ -14,6 +14,11 @@ from exactbuyer.report.wording import count, html_table, text_table
 if TYPE_CHECKING:
     from exactbuyer.field_types import FieldType
     from exactbuyer.report.results import Status
+
+RequestOutcome: TypeAlias = Literal[
+    "answered", "unknown", "left", "refused", "too_large", "paused", "busy", "not_sent"
+]
+"""How a request ended. `left`: the process that sent it ended before the answer came."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,10 +50,8 @@ class JournalEntry:
     """When it was sent, in UTC."""
     settled_at: datetime | None
     """When it ended; `None` while it is in flight."""
-    outcome: str
-    """`answered`, `unknown`, `left` (its process died), `refused`, `too_large`, `paused`, `busy`, `not_sent`;
-    empty while it is in flight.
-    """
+    outcome: RequestOutcome | None
+    """What became of it; `None` while it is in flight."""
     http_status: int | None
     took_s: float | None
     required_fields: tuple[str, ...]

@@ -2,7 +2,9 @@
 
 use exactbuyer_core::error::ErrorKind;
 use exactbuyer_core::results::Status;
-use exactbuyer_core::store::{Availability, Claim, Evidence, Outcome, RequestId, RunId, Store, Terms};
+use exactbuyer_core::store::{
+    Availability, Claim, Evidence, Outcome, RequestId, RequestOutcome, RunId, Store, Terms,
+};
 use exactbuyer_store::sqlite::{Merged, Resolution, SqliteStore, Target, migrate};
 
 use crate::desk::*;
@@ -97,7 +99,7 @@ pub(crate) fn settle(store: &SqliteStore, pending: &Pending) {
     let count = |kind| pending.lookups.iter().filter(|(_, of)| *of == kind).count() as u64;
     let evidence = Evidence {
         at_ms: jiff::Timestamp::now().as_millisecond(),
-        outcome: if count(Kind::Unknown) > 0 { "unknown" } else { "answered" },
+        outcome: if count(Kind::Unknown) > 0 { RequestOutcome::Unknown } else { RequestOutcome::Answered },
         left: true,
         credits: count(Kind::Hit),
         in_doubt: count(Kind::Unknown),

@@ -7,7 +7,7 @@ use exactbuyer_core::config::{Config, Per};
 use exactbuyer_core::error::ErrorKind;
 use exactbuyer_core::results::Status;
 use exactbuyer_core::service::transport::{Failure, Lost};
-use exactbuyer_core::store::{Ceiling, Claim, Evidence, Outcome, Store, Terms};
+use exactbuyer_core::store::{Ceiling, Claim, Evidence, Outcome, RequestOutcome, Store, Terms};
 use exactbuyer_store::sqlite::{Yield, check_time_zone, service_at};
 
 use crate::desk::*;
@@ -68,7 +68,10 @@ fn the_journal_says_what_was_asked_and_what_it_cost() {
     once(&folder, settings(), &vendor, &["eve"]);
     let store = folder.store();
     let journal = store.receipts(0).unwrap();
-    let outcomes: Vec<_> = journal.iter().map(|entry| (&*entry.outcome, entry.status)).collect();
+    let outcomes: Vec<_> = journal
+        .iter()
+        .map(|entry| (entry.outcome.map_or("", RequestOutcome::as_str), entry.status))
+        .collect();
     assert_eq!(
         outcomes,
         [("unknown", None), ("paused", Some(429)), ("answered", Some(200)), ("answered", Some(200))]
@@ -100,7 +103,7 @@ fn a_pause_is_everybodys_who_shares_the_key() {
     let (run, Claim::Granted { request, .. }) = claim(7, "ana") else { panic!("nobody else is there") };
     let evidence = Evidence {
         at_ms: jiff::Timestamp::now().as_millisecond(),
-        outcome: "paused",
+        outcome: RequestOutcome::Paused,
         left: true,
         pause: Some(Duration::from_mins(2)),
         ..Evidence::default()

@@ -5,7 +5,7 @@ use exactbuyer_core::identifier::{FieldType, Identifier, Rules, identify};
 use exactbuyer_core::plan::Row;
 use exactbuyer_core::results::Status;
 use exactbuyer_core::service::transport::{Failure, Lost, Reply};
-use exactbuyer_core::store::{Claim, Evidence, Outcome, Store};
+use exactbuyer_core::store::{Claim, Evidence, Outcome, RequestOutcome, Store};
 use exactbuyer_dispatch::RunOptions;
 use exactbuyer_store::sqlite::{Merged, Migrated, SqliteStore, Target, migrate};
 
@@ -130,7 +130,8 @@ fn a_request_that_is_in_flight_during_a_merge_is_reported_and_comes_with_the_nex
     let Claim::Granted { request, .. } = claim else { panic!("{claim:?}") };
     let merged = store.merge(other.path()).unwrap();
     assert_eq!((merged.requests, merged.under_way), (1, 1));
-    let evidence = Evidence { at_ms: 1, outcome: "answered", left: true, ..Evidence::default() };
+    let evidence =
+        Evidence { at_ms: 1, outcome: RequestOutcome::Answered, left: true, ..Evidence::default() };
     let known = vec![(email("bob"), Outcome::Miss)];
     wait(other.settle(run, &[].into(), request, known, evidence)).unwrap();
     let merged = store.merge(other.path()).unwrap();

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use exactbuyer_core::store::{Availability, Claim, Evidence, Outcome, Required, Store, Terms};
+use exactbuyer_core::store::{
+    Availability, Claim, Evidence, Outcome, RequestOutcome, Required, Store, Terms,
+};
 use futures_util::FutureExt;
 use proptest::prelude::*;
 
@@ -155,7 +157,7 @@ proptest! {
                 Kind::Unknown => Outcome::Unknown("lost".into()),
             };
             let at_ms = jiff::Timestamp::now().as_millisecond() - i64::try_from(asked.minutes_ago * 60_000).unwrap();
-            let evidence = Evidence { at_ms, outcome: "answered", left: true, ..Evidence::default() };
+            let evidence = Evidence { at_ms, outcome: RequestOutcome::Answered, left: true, ..Evidence::default() };
             wait(store.settle(run, &fields, request, vec![(ana.clone(), known)], evidence)).unwrap();
             store.end(run);
             let open = asked.kind == Kind::Unknown;

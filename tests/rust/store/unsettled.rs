@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use exactbuyer_core::results::Status;
-use exactbuyer_core::store::{Evidence, Outcome, Store};
+use exactbuyer_core::store::{Evidence, Outcome, RequestOutcome, Store};
 use exactbuyer_dispatch::RunOptions;
 use exactbuyer_store::sqlite::SqliteStore;
 
@@ -22,8 +22,13 @@ fn however_many_answers_wait_for_a_lock_all_of_them_are_stored() {
     let hold = rusqlite::Connection::open(&path).unwrap();
     hold.execute_batch("BEGIN IMMEDIATE").unwrap();
     for (number, one) in pending.iter().enumerate() {
-        let evidence =
-            Evidence { at_ms: 1, outcome: "answered", left: true, credits: 1, ..Evidence::default() };
+        let evidence = Evidence {
+            at_ms: 1,
+            outcome: RequestOutcome::Answered,
+            left: true,
+            credits: 1,
+            ..Evidence::default()
+        };
         let hit = Outcome::Hit(record(&name(number)).into());
         let settled = vec![(email(&name(number)), hit)];
         assert!(wait(store.settle(one.run, &[].into(), one.request, settled, evidence)).is_err());

@@ -91,7 +91,7 @@ fn wrong(text: &str) -> Error {
     Error::new(
         ErrorKind::Config,
         format!(
-            "{text:?} is no path into a contact: write one such as employment.job.title, \
+            "{text:?} is not a path into a contact: write one such as employment.job.title, \
              phone_numbers[0].E164, social_profiles[*].network, social_profiles[network=linkedin].url, \
              or $ for the whole contact"
         ),

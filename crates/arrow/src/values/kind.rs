@@ -162,7 +162,7 @@ impl Kind {
                     message!(
                         "{}{}",
                         format!(
-                            "{name:?} is no type of a column: name string, json, joined, bool, int64, float64, date \
+                            "{name:?} is not a column type: name string, json, joined, bool, int64, float64, date \
                              or timestamp"
                         ),
                         Advice::OrArrowType

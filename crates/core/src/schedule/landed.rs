@@ -9,7 +9,6 @@ use crate::outcome::{Availability, Outcome};
 use crate::policy::{LONGEST_PAUSE, Verdict, backoff};
 use crate::results::{Origin, Source};
 use crate::service::align::Settlement;
-use crate::service::limits::WINDOW;
 
 use super::chunk::{AttemptOutcome, Chunk, Flight, Report};
 use super::next::PATIENCE;
@@ -156,10 +155,8 @@ impl Scheduler {
             self.pauses.limited = None;
         }
         match verdict {
-            Verdict::Answered => {}
             Verdict::Later { trouble, wait, .. } => self.later(chunk, trouble, wait),
             Verdict::Paused(wait) => {
-                let wait = wait.unwrap_or(WINDOW);
                 self.paused(chunk, wait);
                 if self.pauses.limited(self.now, wait) {
                     self.fail(trouble::nothing_but_429());

@@ -10,6 +10,7 @@ use crate::service::limits::WINDOW;
 use crate::store::Room;
 
 use super::next::Blocked;
+use super::tally::LimitedBy;
 use super::trouble;
 
 /// How long a run believes what the store says is left of its ceiling: others change it.
@@ -55,7 +56,7 @@ impl Ceilings {
             || (tightest(shared) && engine.reserved() > 0)
             || (tightest(stored) && self.stored.is_some_and(|(room, _)| room.reserved));
         if reserved {
-            return Err(Blocked::Until(self.stored.map(|(_, until)| until), "max_credits"));
+            return Err(Blocked::Until(self.stored.map(|(_, until)| until), LimitedBy::MaxCredits));
         }
         if self.hit_rate.likely_buys(room) {
             return Ok(usize::try_from(room).unwrap_or(size));

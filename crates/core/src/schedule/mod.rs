@@ -44,7 +44,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::budget::{Budget, HitRate};
-use crate::config::{Config, Per};
+use crate::config::{Config, Keeper};
 use crate::error::Error;
 use crate::identifier::Identifier;
 use crate::message::Message;
@@ -63,7 +63,7 @@ pub use chunk::{AttemptOutcome, Report, Request};
 pub use consult::Question;
 pub use next::{Nap, Step};
 pub use shared::{Limiter, Limits, Share};
-pub use tally::Progress;
+pub use tally::{LimitedBy, Progress};
 
 /// While so many lookups wait to be sent, no more rows are admitted.
 const READ_AHEAD: usize = 16_384;
@@ -138,7 +138,7 @@ pub struct Scheduler {
     pauses: Pauses,
     ending: Ending,
     tally: Tally,
-    limited_by: &'static str,
+    limited_by: LimitedBy,
     out: Vec<RowOutcome>,
     effects: Vec<Effect>,
 }
@@ -154,9 +154,7 @@ impl Scheduler {
         chance: Chance,
         now: Instant,
     ) -> Self {
-        // The run itself keeps a ceiling per run; the lower of the two counts.
-        let per_run = config.max_credits.filter(|_| config.per == Per::Run);
-        let ceiling = per_run.into_iter().chain(options.max_credits).min();
+        let ceiling = config.credits_of(Keeper::Run, durable).into_iter().chain(options.max_credits).min();
         Self {
             limits,
             chance,
@@ -175,7 +173,7 @@ impl Scheduler {
             pauses: Pauses::default(),
             ending: Ending::default(),
             tally: Tally::new(now, durable),
-            limited_by: "",
+            limited_by: LimitedBy::default(),
             out: Vec::new(),
             effects: Vec::new(),
             config,

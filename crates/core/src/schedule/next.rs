@@ -9,6 +9,7 @@ use crate::error::Error;
 use super::chunk::{Chunk, Flight, Request};
 use super::consult::Question;
 use super::retries::GroupId;
+use super::tally::LimitedBy;
 use super::{Scheduler, trouble};
 
 /// How often a run that waits for other processes looks whether they are done.
@@ -55,7 +56,7 @@ pub struct Nap {
 #[derive(Debug)]
 pub(super) enum Blocked {
     /// Not before then, or before something else happens; what the run waits for.
-    Until(Option<Instant>, &'static str),
+    Until(Option<Instant>, LimitedBy),
     /// Nothing can be sent any more.
     Over(Error),
 }
@@ -113,21 +114,21 @@ impl Scheduler {
     fn choose(&mut self, backlog: usize) -> Result<(Chunk, usize), Blocked> {
         let now = self.now;
         if backlog >= BACKLOG_CHUNKS * self.retries.chunk_size.max(1_000) {
-            return Err(Blocked::Until(None, "the consumer"));
+            return Err(Blocked::Until(None, LimitedBy::Consumer));
         }
         if let Some(until) = self.pauses.not_before.filter(|until| now < *until) {
-            return Err(Blocked::Until(Some(until), "requests_per_minute"));
+            return Err(Blocked::Until(Some(until), LimitedBy::RequestsPerMinute));
         }
         if self.table.is_full() && self.wants_rows() {
             // The rows that need the kept contacts are admitted first.
-            return Err(Blocked::Until(None, "the source"));
+            return Err(Blocked::Until(None, LimitedBy::Source));
         }
         let suspect = self.suspect();
         let due = self.retries.next_due(now);
         let retry = self.retries.ready(now, suspect);
         let size = match retry {
             Some((_, size)) => size,
-            None if suspect.is_some() => return Err(Blocked::Until(due, "latency")),
+            None if suspect.is_some() => return Err(Blocked::Until(due, LimitedBy::Latency)),
             None => self
                 .fresh_chunk()
                 .map_err(|(until, why)| Blocked::Until(until.into_iter().chain(due).min(), why))?,
@@ -156,7 +157,7 @@ impl Scheduler {
     ///
     /// # Errors
     /// Until when to wait for it to fill, and for what.
-    fn fresh_chunk(&mut self) -> Result<usize, (Option<Instant>, &'static str)> {
+    fn fresh_chunk(&mut self) -> Result<usize, (Option<Instant>, LimitedBy)> {
         let (queued, chunk_size) = (self.table.queued(), self.retries.chunk_size);
         if queued >= chunk_size {
             self.partial_since = None;
@@ -166,25 +167,25 @@ impl Scheduler {
             self.partial_since = None;
             let retries = self.retries.iter().next().is_some();
             let why = match (self.flights.is_empty(), self.held.is_empty(), retries) {
-                (false, ..) => "latency",
-                (true, false, _) => "another run",
-                (true, true, true) => "retries",
-                (true, true, false) => "the source",
+                (false, ..) => LimitedBy::Latency,
+                (true, false, _) => LimitedBy::AnotherRun,
+                (true, true, true) => LimitedBy::Retries,
+                (true, true, false) => LimitedBy::Source,
             };
             return Err((None, why));
         }
         if !self.intake.fed.is_empty() {
             // Rows that came with these are about to fill it.
-            return Err((None, "the source"));
+            return Err((None, LimitedBy::Source));
         }
         if self.intake.over {
             // Few, full requests: a partial chunk waits for what may still fill it. Looked at each time, as a
             // row that misses may since have come to wait for a lookup in flight.
             let may_refill = self.open_chunks().any(|chunk| self.table.may_refill(&chunk.ids));
-            return if may_refill { Err((None, "latency")) } else { Ok(queued) };
+            return if may_refill { Err((None, LimitedBy::Latency)) } else { Ok(queued) };
         }
         let until = *self.partial_since.get_or_insert(self.now) + PATIENCE;
-        if until <= self.now { Ok(queued) } else { Err((Some(until), "the source")) }
+        if until <= self.now { Ok(queued) } else { Err((Some(until), LimitedBy::Source)) }
     }
 
     fn fits_doubt(&self, size: usize) -> Result<usize, Blocked> {
@@ -192,7 +193,7 @@ impl Scheduler {
         if room >= size {
             Ok(size)
         } else if !self.flights.is_empty() {
-            Err(Blocked::Until(None, "max_in_doubt"))
+            Err(Blocked::Until(None, LimitedBy::MaxInDoubt))
         } else if room > 0 {
             Ok(room)
         } else {

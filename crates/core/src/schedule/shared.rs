@@ -9,6 +9,7 @@ use crate::pace::Pace;
 use crate::policy::LONGEST_PAUSE;
 
 use super::next::Blocked;
+use super::tally::LimitedBy;
 use super::trouble;
 
 /// What the runs of an engine compete for.
@@ -48,7 +49,7 @@ impl Slots {
     /// Takes a slot for one request, and sets aside its worst case, which must fit.
     pub(super) fn take(&mut self, rate: &Share, credits: u64, now: Instant) -> Result<(), Blocked> {
         if self.in_flight >= self.concurrency.limit() {
-            return Err(Blocked::Until(None, "max_concurrency"));
+            return Err(Blocked::Until(None, LimitedBy::MaxConcurrency));
         }
         if let Err(until) = rate.take(now) {
             let wait = until.saturating_duration_since(now);
@@ -56,7 +57,7 @@ impl Slots {
             return Err(if wait > LONGEST_PAUSE {
                 Blocked::Over(trouble::pause_too_long(wait))
             } else {
-                Blocked::Until(Some(until), "requests_per_minute")
+                Blocked::Until(Some(until), LimitedBy::RequestsPerMinute)
             });
         }
         self.in_flight += 1;

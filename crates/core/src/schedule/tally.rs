@@ -135,7 +135,7 @@ impl Tally {
         self.first_doubt.as_ref().map(|doubt| format!(" (first: {doubt})")).unwrap_or_default()
     }
 
-    /// The rest of a sentence that begins with "compare the vendor's usage page".
+    /// The rest of a sentence that begins with "check the service's usage page".
     fn before_asking_again(&self) -> Message {
         if self.durable {
             message!(", then {}", Advice::ResolveDoubts)
@@ -166,7 +166,7 @@ impl Tally {
             let message = match self.receipt.credits_in_doubt {
                 0 if !self.unreadable => message!(
                     "{} may have been charged to another call that asked for them: {}. They are not sent \
-                     again unasked: compare the vendor's usage page{}",
+                     again unasked: check the service's usage page{}",
                     &rows,
                     &reason,
                     self.before_asking_again()
@@ -179,8 +179,8 @@ impl Tally {
                     if self.durable { message!(": {}", Advice::ResolveDoubts) } else { Message::default() }
                 ),
                 most => message!(
-                    "{} may have been charged (0 to {}): {}. They are not sent again unasked: compare \
-                     the vendor's usage page{}",
+                    "{} may have been charged (0 to {}): {}. They are not sent again unasked: check \
+                     the service's usage page{}",
                     &rows,
                     &counted(most, "credit"),
                     &reason,
@@ -219,6 +219,36 @@ impl Tally {
     }
 }
 
+crate::listed! {
+    /// What holds a run back.
+    #[derive(Default)]
+    pub enum LimitedBy {
+        /// Nothing yet: the run has only begun.
+        #[default]
+        Nothing = "",
+        /// As many requests as the setting allows were sent in the last 60 s.
+        RequestsPerMinute = "requests_per_minute",
+        /// As many requests as the setting allows, or as the service can take, are in flight.
+        MaxConcurrency = "max_concurrency",
+        /// As many lookups as the setting allows are in flight or unknown.
+        MaxInDoubt = "max_in_doubt",
+        /// The credits that are left are set aside for requests in flight.
+        MaxCredits = "max_credits",
+        /// The service has asked for a pause (429).
+        Pause = "the service's pause",
+        /// What is left waits to be sent again.
+        Retries = "retries",
+        /// The input has no more rows yet.
+        Source = "the source",
+        /// The caller has not taken the results yet.
+        Consumer = "the consumer",
+        /// Another run is asking for what is left.
+        AnotherRun = "another run",
+        /// Everything is in flight.
+        Latency = "latency",
+    }
+}
+
 /// How far a run is. It is serialized under the names of Python's `Progress`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, serde::Serialize)]
 pub struct Progress {
@@ -238,10 +268,8 @@ pub struct Progress {
     pub requests_last_minute: usize,
     /// Requests still to be sent, as far as is known.
     pub requests_left: u64,
-    /// What holds the run back: one of `""`, `"requests_per_minute"`, `"max_concurrency"`,
-    /// `"max_in_doubt"`, `"max_credits"`, `"the vendor's pause"`, `"retries"`, `"the source"`,
-    /// `"the consumer"`, `"another run"`, `"latency"`.
-    pub limited_by: &'static str,
+    /// What holds the run back.
+    pub limited_by: LimitedBy,
     /// Seconds until it is done, as far as can be estimated.
     pub left_s: Option<f64>,
 }
@@ -263,7 +291,7 @@ impl Scheduler {
             in_flight: self.flights.len(),
             requests_last_minute: recent,
             requests_left,
-            limited_by: if paused { "the vendor's pause" } else { self.limited_by },
+            limited_by: if paused { LimitedBy::Pause } else { self.limited_by },
             left_s: self.left_s(receipt.requests, receipt.elapsed, requests_left),
         };
         (std::mem::take(&mut self.out), &self.tally.receipt, progress)

@@ -60,7 +60,7 @@ pub(super) fn every_size_too_large() -> Error {
 
 pub(super) fn too_many_unanswered(first_doubt: &str) -> Error {
     let message = format!(
-        "three requests in a row went unanswered and may have been charged{first_doubt}: compare the vendor's \
+        "three requests in a row went unanswered and may have been charged{first_doubt}: check the service's \
          usage page before you run this again"
     );
     Error::new(ErrorKind::UnknownOutcome, message)
@@ -68,7 +68,7 @@ pub(super) fn too_many_unanswered(first_doubt: &str) -> Error {
 
 pub(super) fn too_much_doubt(unknown: usize, first_doubt: &str) -> Error {
     let message = message!(
-        "{} lookups went unknown, which is all that {} allows{}: compare the vendor's usage page before \
+        "{} lookups went unknown, which is all that {} allows{}: check the service's usage page before \
          you raise it",
         &unknown,
         Setting::MaxInDoubt,

@@ -21,7 +21,7 @@ use futures_util::future::{BoxFuture, FutureExt, ready};
 use crate::error::Error;
 use crate::identifier::Identifier;
 
-pub use crate::outcome::{Availability, Outcome, Seen};
+pub use crate::outcome::{Availability, Outcome, RequestOutcome, Seen};
 pub use terms::{Ceiling, Claim, Evidence, Room, Terms};
 
 /// The number of a run in a store.
@@ -35,6 +35,9 @@ pub struct RequestId(pub i64);
 /// The fields that a contact must have. They are part of the lookup: the same identifier with other
 /// required fields is paid for separately.
 pub type Required = Arc<[Box<str>]>;
+
+/// Why a lookup is unknown if the task of its request ended without an outcome ([`Store::abandon`]).
+pub const ABANDONED: &str = "its request ended without an outcome";
 
 /// Lookups, answers and requests.
 pub trait Store: Send + Sync + 'static {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::config::Per;
-use crate::outcome::Availability;
+use crate::outcome::{Availability, RequestOutcome};
 
 use super::RequestId;
 
@@ -82,8 +82,8 @@ pub struct Room {
 pub struct Evidence {
     /// When it ended, in milliseconds since 1970.
     pub at_ms: i64,
-    /// The outcome in one word.
-    pub outcome: &'static str,
+    /// What became of it.
+    pub outcome: RequestOutcome,
     /// The HTTP status, if there was a reply.
     pub status: Option<u16>,
     /// From the first byte sent to the last byte received.

@@ -18,7 +18,7 @@ use crate::errors;
 use crate::runtime::{self, OfProcess, drop_detached, lock};
 use crate::settings::{self, Settings};
 use crate::stores::store::Store;
-use exactbuyer_core::config::Per;
+use exactbuyer_core::config::Keeper;
 use exactbuyer_core::error::{Error, ErrorKind};
 use exactbuyer_core::message;
 use exactbuyer_core::message::Setting;
@@ -180,9 +180,8 @@ impl Engine {
     /// Neither calls Python nor waits: see `live`.
     fn begin(&self, runtime: &Handle, call: &mut Call) -> Result<Arc<exactbuyer_dispatch::Run>, Error> {
         let config = &self.settings.config;
-        // A store counts for all its users; a limit for each run is that run's own.
-        let shares = self.store.is_some() || config.per == Per::Run || self.settings.independent_copies;
-        if self.pid != process::id() && config.max_credits.is_some() && !shares {
+        let own = config.credits_of(Keeper::Engine, self.store.is_some());
+        if self.pid != process::id() && own.is_some() && !self.settings.independent_copies {
             return Err(errors::config(message!(
                 "a forked copy cannot share the limit {} with the process it came from: make a \
                  BulkEnricher in the child, with a limit of its own, or give both a store",

@@ -121,7 +121,7 @@ fn pair_of<'py>(pair: &Bound<'py, PyTuple>, place: &dyn Fn() -> String) -> PyRes
         return match field_type_of(&named) {
             Some(field_type) => Ok((field_type, value, None)),
             None => Err(PyValueError::new_err(format!(
-                "{} is a pair whose first part is no field type: {}. Two identifiers of one row \
+                "{} is a pair whose first part is not a field type: {}. Two identifiers of one row \
                  (such as zip gives of two columns) go in a list, in order of preference: \
                  [email, phone]",
                 place(),

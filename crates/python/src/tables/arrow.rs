@@ -260,7 +260,9 @@ impl ArrowInput {
         let next = py.detach(|| lock(&self.reader).next());
         match next {
             Some(Ok(batch)) => Ok(Some(Batches::of(self.schema.clone(), vec![batch]))),
-            Some(Err(error)) => Err(PyValueError::new_err(format!("the data to enrich broke off: {error}"))),
+            Some(Err(error)) => {
+                Err(PyValueError::new_err(format!("the data to enrich ended with an error: {error}")))
+            }
             None => Ok(None),
         }
     }

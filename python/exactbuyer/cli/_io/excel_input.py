@@ -92,7 +92,7 @@ def _reporting_errors(location: Location) -> Generator[None]:
         name = type(error).__name__
         if not (isinstance(error, zipfile.BadZipFile) or "Calamine" in name or name == "PanicException"):
             raise
-        raise FileError(f"{location.name} is no .xlsx file, or a damaged one") from error
+        raise FileError(f"{location.name} is not an .xlsx file, or is damaged") from error
 
 
 def _binary(location: Location) -> IO[bytes]:

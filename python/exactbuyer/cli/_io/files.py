@@ -97,7 +97,7 @@ class reading:  # noqa: N801 - it reads as a word of the `with` statement
             why = (
                 error.strerror
                 if isinstance(error, OSError) and error.strerror
-                else "it breaks off, or is damaged"
+                else "it is incomplete or damaged"
             )
             raise FileError(f"{self._name} cannot be read: {why}") from error
 

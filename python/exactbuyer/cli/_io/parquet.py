@@ -106,7 +106,7 @@ def _files_of(location: Location) -> tuple[list[_File], Any]:
         if not any(part.startswith((".", "_")) for part in file.relative_to(path).parts)
     )
     if not paths:
-        raise FileError(f"{location.name} holds no .parquet file")
+        raise FileError(f"{location.name} contains no .parquet file")
     datasets = require("pyarrow.dataset", "Parquet")
     dataset = datasets.dataset(
         paths, format="parquet", partitioning="hive", partition_base_dir=str(path.absolute())
@@ -131,7 +131,7 @@ def _reporting_errors(location: Location) -> Generator[None]:
         yield
     except (OSError, pyarrow.ArrowException) as error:
         # Arrow's own words may show what is in the file.
-        why = getattr(error, "strerror", None) or "it is no Parquet file, or a damaged one"
+        why = getattr(error, "strerror", None) or "it is not a Parquet file, or it is damaged"
         raise FileError(f"{location.name} cannot be read: {why}") from error
 
 

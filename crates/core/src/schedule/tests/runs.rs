@@ -162,7 +162,7 @@ impl Run<'_> {
                 // The attempt itself says so to everybody.
                 self.scheduler.limits.rate.pause(self.now + wait);
                 self.not_before = self.not_before.max(self.now + wait);
-                (failed(Verdict::Paused(Some(wait))), Last::Free)
+                (failed(Verdict::Paused(wait)), Last::Free)
             }
             8 => (failed(Verdict::Refused(400)), Last::Free),
             9 => (failed(Verdict::TooLarge), Last::Free),

@@ -144,7 +144,7 @@ fn the_last_credits_are_spent_once_nothing_in_flight_may_free_more() {
     scheduler.finish();
     let first = sent(next(&mut scheduler, now));
     slept(next(&mut scheduler, now));
-    assert_eq!(scheduler.report(now).2.limited_by, "max_credits");
+    assert_eq!(scheduler.report(now).2.limited_by, LimitedBy::MaxCredits);
     land(&mut scheduler, first.number, hits(&first), now);
     let last = sent(next(&mut scheduler, now));
     assert_eq!(last.identifiers.len(), 4);
@@ -242,6 +242,6 @@ fn a_slow_reader_and_a_full_store_hold_a_run_back() {
     let request = sent(next(&mut scheduler, now));
     land(&mut scheduler, request.number, Report::of(AttemptOutcome::NotBefore(SECOND)), now);
     assert_eq!(slept(next(&mut scheduler, now)).until, Some(now + SECOND));
-    assert_eq!(scheduler.report(now).2.limited_by, "requests_per_minute");
+    assert_eq!(scheduler.report(now).2.limited_by, LimitedBy::RequestsPerMinute);
     assert_eq!(sent(next(&mut scheduler, now + SECOND)).identifiers, request.identifiers);
 }

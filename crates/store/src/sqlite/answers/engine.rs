@@ -9,7 +9,8 @@ use tokio::sync::oneshot;
 use exactbuyer_core::error::Error;
 use exactbuyer_core::identifier::Identifier;
 use exactbuyer_core::store::{
-    Availability, Claim, Evidence, Outcome, RequestId, Required, RunId, Store, Terms,
+    ABANDONED, Availability, Claim, Evidence, Outcome, RequestId, RequestOutcome, Required, RunId, Store,
+    Terms,
 };
 
 use super::super::clock::now_ms;
@@ -67,11 +68,16 @@ impl Store for SqliteStore {
     }
 
     fn abandon(&self, _: RunId, _: &Required, request: RequestId, lookups: Vec<Identifier>) {
-        let doubt = Outcome::Unknown("its request ended without a word".into());
+        let doubt = Outcome::Unknown(ABANDONED.into());
         let in_doubt = lookups.len() as u64;
         let lookups = lookups.into_iter().map(|lookup| (lookup, doubt.clone())).collect();
-        let evidence =
-            Evidence { at_ms: now_ms(), outcome: "unknown", left: true, in_doubt, ..Evidence::default() };
+        let evidence = Evidence {
+            at_ms: now_ms(),
+            outcome: RequestOutcome::Unknown,
+            left: true,
+            in_doubt,
+            ..Evidence::default()
+        };
         // If this fails too, the request stays in flight until the process ends, and is then in doubt.
         let _ = self.give_settlement(request, lookups, evidence, None);
     }

@@ -216,7 +216,7 @@ impl SettleWork {
             params![
                 self.request,
                 evidence.at_ms,
-                evidence.outcome,
+                evidence.outcome.as_str(),
                 evidence.status,
                 i64::try_from(evidence.took.as_millis()).unwrap_or(i64::MAX),
                 count(state::HIT),

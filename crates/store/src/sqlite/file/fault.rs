@@ -40,6 +40,11 @@ impl Fault {
         Self::Complete(Error::new(ErrorKind::Store, message))
     }
 
+    /// There is no store at this path.
+    pub(crate) fn absent(path: &Path) -> Error {
+        Error::new(ErrorKind::Store, format!("there is no store {}: check the path", path.display()))
+    }
+
     /// Whether another program or thread has a lock that is needed.
     pub(crate) fn is_busy(&self) -> bool {
         matches!(

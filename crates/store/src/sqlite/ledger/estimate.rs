@@ -3,7 +3,7 @@
 use rusqlite::{OptionalExtension, params};
 
 use exactbuyer_core::error::Error;
-use exactbuyer_core::store::Ceiling;
+use exactbuyer_core::store::{Ceiling, RequestOutcome};
 
 use super::super::clock::now_ms;
 use super::super::process::SqliteStore;
@@ -37,10 +37,12 @@ impl SqliteStore {
                 .connection
                 .prepare_cached(
                     "SELECT coalesce(sum(hits), 0), coalesce(sum(hits + misses), 0) FROM
-                     (SELECT hits, misses FROM request WHERE required = ?1 AND outcome = 'answered'
-                      ORDER BY id DESC LIMIT ?2)",
+                     (SELECT hits, misses FROM request WHERE required = ?1 AND outcome = ?2
+                      ORDER BY id DESC LIMIT ?3)",
                 )?
-                .query_row(params![number, LATEST], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)))
+                .query_row(params![number, RequestOutcome::Answered.as_str(), LATEST], |row| {
+                    Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?))
+                })
                 .optional()?;
             let (hits, answered) = counts.unwrap_or_default();
             Ok(Yield { hits: hits.unsigned_abs(), answered: answered.unsigned_abs() })

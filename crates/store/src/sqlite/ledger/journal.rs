@@ -7,8 +7,9 @@ use serde::Serialize as _;
 
 use exactbuyer_core::config::Per;
 use exactbuyer_core::error::{Error, ErrorKind};
+use exactbuyer_core::outcome::RequestOutcome;
 
-use super::super::file::{Fault, SCHEMA_VERSION, beside};
+use super::super::file::{Fault, SCHEMA_VERSION, beside, query};
 use super::super::process::SqliteStore;
 use super::super::tables::{Fields, barred, state};
 use super::super::threads::Shared;
@@ -28,9 +29,8 @@ pub struct JournalEntry {
     /// When it was settled; `None` while it is in flight.
     #[serde(rename = "settled_at_ms")]
     pub settled_ms: Option<i64>,
-    /// `answered`, `unknown`, `left` (its process died), `refused`, `too_large`, `paused`, `busy` or `not_sent`; empty while
-    /// it is in flight.
-    pub outcome: String,
+    /// What became of it; `None` while it is in flight.
+    pub outcome: Option<RequestOutcome>,
     /// The HTTP status, if there was a reply.
     #[serde(rename = "http_status")]
     pub status: Option<u16>,
@@ -155,7 +155,7 @@ impl SqliteStore {
             let page = self.receipts(after)?;
             let Some(last) = page.last() else { break };
             after = last.request;
-            for entry in page.iter().filter(|entry| entry.outcome != "not_sent") {
+            for entry in page.iter().filter(|entry| entry.outcome != Some(RequestOutcome::NotSent)) {
                 let group: Vec<_> = by.iter().map(|by| part(entry, by, &zone)).collect();
                 let sum = groups.entry(group).or_default();
                 sum.requests += 1;
@@ -243,7 +243,7 @@ fn entries(connection: &Connection, shared: &Shared, after: i64) -> Result<Vec<J
             request: row.get(0)?,
             sent_ms: row.get(1)?,
             settled_ms: row.get(2)?,
-            outcome: row.get::<_, Option<String>>(3)?.unwrap_or_default(),
+            outcome: row.get::<_, Option<String>>(3)?.as_deref().and_then(RequestOutcome::from_name),
             status: row.get(4)?,
             took_ms: row.get(5)?,
             required_fields: shared.field_sets.get(connection, row.get(6)?)?,
@@ -277,7 +277,12 @@ fn info(connection: &Connection, shared: &Shared) -> Result<Info, Fault> {
         rules_version: shared.identity.rules_version,
         created_ms: shared.identity.created_ms,
         bytes: ["", "-wal", "-shm", "-owners"].into_iter().map(side).sum(),
-        requests: number("SELECT count(*) FROM request WHERE outcome IS NULL OR outcome <> 'not_sent'")?,
+        requests: query::one::<i64>(
+            connection,
+            "SELECT count(*) FROM request WHERE outcome IS NOT ?1",
+            [RequestOutcome::NotSent.as_str()],
+        )?
+        .unsigned_abs(),
         under_way: number("SELECT count(*) FROM request WHERE settled_ms IS NULL")?,
         hits: of(state::HIT),
         misses: of(state::MISS),

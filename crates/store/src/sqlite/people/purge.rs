@@ -9,6 +9,7 @@ use rusqlite::{Connection, params};
 
 use exactbuyer_core::error::{Error, ErrorKind};
 use exactbuyer_core::identifier::Identifier;
+use exactbuyer_core::outcome::RequestOutcome;
 
 use super::super::file::{Fault, backups_of, query};
 use super::super::key::{Key, Secret};
@@ -284,9 +285,9 @@ fn purge_some(
 ) -> Result<(Purged, Option<i64>), Fault> {
     let requests: Vec<i64> = query::all(
         connection,
-        "SELECT id FROM request WHERE id > ?1 AND (settled_ms < ?2 OR outcome = 'left' AND sent_ms < ?2)
+        "SELECT id FROM request WHERE id > ?1 AND (settled_ms < ?2 OR outcome = ?4 AND sent_ms < ?2)
          ORDER BY id LIMIT ?3",
-        [after, at_ms, AT_ONCE],
+        params![after, at_ms, AT_ONCE, RequestOutcome::Left.as_str()],
     )?;
     let (mut purged, mut keys) = (Purged::default(), HashMap::<Key, i64>::new());
     for request in &requests {

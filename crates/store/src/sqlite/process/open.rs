@@ -116,8 +116,7 @@ pub fn service_at(path: &Path) -> Result<String, Error> {
             }
         };
         if !is_there {
-            let message = format!("there is no store {}: check the path", path.display());
-            return Err(Error::new(ErrorKind::Store, message).into());
+            return Err(Fault::absent(path).into());
         }
         refuse_replaced(registry.as_ref(), path)?;
         let read = || {

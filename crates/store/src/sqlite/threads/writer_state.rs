@@ -5,6 +5,8 @@ use std::sync::Arc;
 use hashbrown::{HashMap, HashSet};
 use rusqlite::{Connection, params};
 
+use exactbuyer_core::outcome::RequestOutcome;
+
 use super::super::clock::{now_ms, utc};
 use super::super::file::{Fault, query};
 use super::super::recognise::PurgedPeople;
@@ -205,8 +207,8 @@ impl WriterState {
             index::put(connection, rows.collect())?;
             query::change(
                 connection,
-                "UPDATE request SET settled_ms = ?2, outcome = 'left', unknown = ?3, intent = NULL WHERE id = ?1",
-                params![request, now_ms(), lookups],
+                "UPDATE request SET settled_ms = ?2, outcome = ?3, unknown = ?4, intent = NULL WHERE id = ?1",
+                params![request, now_ms(), RequestOutcome::Left.as_str(), lookups],
             )?;
             self.shared.intents().remove(request);
         }
@@ -225,8 +227,12 @@ impl WriterState {
                        (SELECT in_doubt FROM request WHERE id = ?1 AND settled_ms IS NULL), 0)",
                 [request],
             )?;
-            let released = query::change(connection, "UPDATE request SET settled_ms = ?2, outcome = 'not_sent', in_doubt = 0, counted = 0, intent = NULL
-                     WHERE id = ?1 AND settled_ms IS NULL", params![request, now_ms()])?;
+            let released = query::change(
+                connection,
+                "UPDATE request SET settled_ms = ?2, outcome = ?3, in_doubt = 0, counted = 0, intent = NULL
+                 WHERE id = ?1 AND settled_ms IS NULL",
+                params![request, now_ms(), RequestOutcome::NotSent.as_str()],
+            )?;
             if released == 0 {
                 // An earlier transaction has released it and was committed.
                 self.shared.remove_orphan(request);

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
 
 use exactbuyer_core::error::{Error, ErrorKind};
+use exactbuyer_core::outcome::RequestOutcome;
 
 use super::super::file::{Fault, query};
 use super::super::key::Key;
@@ -57,10 +58,7 @@ impl SqliteStore {
     pub fn merge(&self, other: &Path) -> Result<Merged, Error> {
         let here = self.opening()?;
         if !other.exists() {
-            return Err(Error::new(
-                ErrorKind::Store,
-                format!("there is no store {}: check the path", other.display()),
-            ));
+            return Err(Fault::absent(other));
         }
         let mut other = Self::open(other, &here.shared.identity.service)?;
         other.interrupt = self.interrupt.clone();
@@ -116,8 +114,10 @@ struct Here {
 
 fn here(connection: &Connection, token: Token) -> Result<Option<Here>, Fault> {
     Ok(connection
-        .prepare_cached("SELECT id, settled_ms IS NOT NULL, outcome IS 'left' FROM request WHERE token = ?1")?
-        .query_row([token], |row| Ok(Here { number: row.get(0)?, settled: row.get(1)?, left: row.get(2)? }))
+        .prepare_cached("SELECT id, settled_ms IS NOT NULL, outcome IS ?2 FROM request WHERE token = ?1")?
+        .query_row(params![token, RequestOutcome::Left.as_str()], |row| {
+            Ok(Here { number: row.get(0)?, settled: row.get(1)?, left: row.get(2)? })
+        })
         .optional()?)
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, TransactionBehavior, params};
 
-use exactbuyer_core::error::{Error, ErrorKind};
+use exactbuyer_core::error::Error;
 use exactbuyer_core::identifier::{RULES_VERSION, Rules, identify};
 
 use super::super::clock::now_ms;
@@ -48,10 +48,7 @@ pub fn migrate(path: &Path) -> Result<Migrated, Error> {
 /// As [`migrate`], and if it was interrupted. Then the store is not changed either.
 pub fn migrate_unless(path: &Path, interrupt: &Interrupt) -> Result<Migrated, Error> {
     if !path.exists() {
-        return Err(Error::new(
-            ErrorKind::Store,
-            format!("there is no store {}: check the path", path.display()),
-        ));
+        return Err(Fault::absent(path));
     }
     alone(path, || migrate_file(path, interrupt).map_err(|fault| fault.into_error(path)))
 }

@@ -3,6 +3,8 @@
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, params};
 
+use exactbuyer_core::outcome::RequestOutcome;
+
 use super::super::file::Fault;
 use super::super::tables::{DecodedBlock, Fields, Tail, block_start, block_table, requests};
 use super::super::threads::Shared;
@@ -70,10 +72,10 @@ pub(super) struct OtherRequest {
 /// The next requests numbered above `after`.
 pub(super) fn page(connection: &Connection, after: i64) -> Result<Page, Fault> {
     let mut ask = connection.prepare_cached(
-        "SELECT id, token, settled_ms IS NULL, outcome IS 'left', unknown > 0 FROM request
+        "SELECT id, token, settled_ms IS NULL, outcome IS ?3, unknown > 0 FROM request
          WHERE id > ?1 ORDER BY id LIMIT ?2",
     )?;
-    let mut rows = ask.query([after, AT_ONCE])?;
+    let mut rows = ask.query(params![after, AT_ONCE, RequestOutcome::Left.as_str()])?;
     let mut page = Page::default();
     while let Some(row) = rows.next()? {
         let number = row.get(0)?;
