@@ -226,7 +226,7 @@ class BulkEnricher(BlockingCalls, AwaitableCalls, TableCalls, PlanCalls):
             >>> results[0]["enriched_contact"]["full_name"]
             'Ana Almeida'
         """
-        # What is called a sandbox never costs anything: it takes no address, which could be the vendor's.
+        # What is called a sandbox never costs anything: it takes no address, which could be the service's.
         given = {name: value for name, value in locals().items() if name in DEFINITIONS}
         given["proxy"], proxy = ProxyUrl.of(proxy), None
         if is_address(store):
