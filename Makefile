@@ -1,5 +1,7 @@
 # make demo    install the package from this checkout and enrich examples/contacts.csv against the sandbox
 # make check   every test and every check, cheap ones first
+# make site    build the documentation and serve it at http://127.0.0.1:8000
+# make cluster the tests with Dask, Spark and Ray; CLUSTER=fast runs only one test each for Spark and Ray
 #
 # Needs Rust (>= 1.93), CPython (>= 3.10) with pip, and make. PYTHON=python3.12 picks another interpreter.
 
@@ -8,10 +10,13 @@ PYTHON ?= python3
 SMOKE_PYTHONS ?= python3.10 python3.11 python3.12 python3.13
 ROWS ?= 100000
 REPEAT ?= 3
+# What `make cluster` runs: full, or fast (Dask in full, one test each for Spark and Ray).
+CLUSTER ?= full
 
 DEMO := .venv-demo
 CHECK := .venv-check
 BENCH := .venv-bench
+ENGINES := .venv-cluster
 DIST := dist
 ALL_RUST := --workspace --exclude exactbuyer_python
 
@@ -31,6 +36,8 @@ export PYTHONDONTWRITEBYTECODE := 1
 say = @printf '\n\033[1m==> %s  %s\033[0m\n' "$$(date +%T)" "$(1)"
 
 .PHONY: help demo check walls fmt lint clippy doc rust-test wheel installed smoke types python-test
+.PHONY: site site-check drawings recipes
+.PHONY: cluster cluster-installed
 .PHONY: bench bench-full bench-installed bench-stored bench-tables torture clean what-is-needed
 
 help:
@@ -52,7 +59,7 @@ demo: what-is-needed
 
 # ---- the gates ----
 
-check: what-is-needed walls fmt lint clippy doc rust-test wheel smoke types python-test
+check: what-is-needed walls fmt lint clippy doc rust-test wheel smoke types site-check python-test
 	$(call say,every check passed)
 
 walls:
@@ -125,6 +132,58 @@ python-test: installed
 	$(call say,pytest with a canary for a key)
 	$(CHECK)/bin/python tests/canary/run_with_canary.py
 
+# ---- the documentation ----
+
+SITE := target/site
+SITE_PORT ?= 8000
+
+# Strict: a broken link or heading, an unknown name of the API or any other warning fails. Needs no network.
+site-check: installed
+	$(call say,build the documentation site)
+	$(CHECK)/bin/python -m sphinx --fail-on-warning --keep-going --quiet --fresh-env -b html docs $(SITE)
+	$(CHECK)/bin/python docs/_site/whole.py $(SITE)
+
+site: site-check
+	$(call say,http://127.0.0.1:$(SITE_PORT) until Ctrl-C)
+	$(CHECK)/bin/python -m http.server --bind 127.0.0.1 --directory $(SITE) $(SITE_PORT)
+
+# The plots of the performance page from its tables, and the diagram of the architecture.
+drawings:
+	$(PYTHON) docs/_site/drawings.py
+
+# The recipes with the real libraries, where those can be installed. `make check` runs them with stand-ins.
+RECIPES := .venv-recipes
+recipes: wheel
+	test -x $(RECIPES)/bin/python || $(PYTHON) -m venv $(RECIPES)
+	$(RECIPES)/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(RECIPES)/bin/python -m pip install --quiet --group recipes $(DIST)/*.whl
+	$(RECIPES)/bin/python -m pytest -p no:cacheprovider tests/python/test_pages.py
+
+# ---- frames of a cluster ----
+
+$(ENGINES)/made: pyproject.toml | what-is-needed
+	$(call say,make $(ENGINES) with the engines)
+	@java -version > /dev/null 2>&1 || { echo 'Spark needs Java, 17 or newer: install a JRE'; exit 1; }
+	rm -rf $(ENGINES)
+	$(PYTHON) -m venv $(ENGINES)
+	$(ENGINES)/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(ENGINES)/bin/python -m pip install --quiet --group cluster
+	touch $@
+
+cluster-installed: wheel $(ENGINES)/made
+	$(call say,install the package with its extras into $(ENGINES))
+	$(ENGINES)/bin/python -m pip install --quiet --force-reinstall --no-deps $(DIST)/*.whl
+	$(ENGINES)/bin/python -m pip install --quiet "$$(echo $(DIST)/*.whl)[dask,ray,spark]"
+
+# Each engine in a process of its own: they leave threads behind.
+cluster: cluster-installed
+	$(call say,Dask)
+	CLUSTER_ENGINE=dask $(ENGINES)/bin/python -m pytest tests/cluster
+	$(call say,Spark)
+	CLUSTER_ENGINE=spark $(ENGINES)/bin/python -m pytest tests/cluster $(if $(filter fast,$(CLUSTER)),-k nothing_that_is_done)
+	$(call say,Ray)
+	CLUSTER_ENGINE=ray $(ENGINES)/bin/python -m pytest tests/cluster $(if $(filter fast,$(CLUSTER)),-k nothing_that_is_done)
+
 # ---- figures ----
 
 $(BENCH)/made: pyproject.toml | what-is-needed
@@ -181,4 +240,4 @@ torture: installed
 
 clean:
 	cargo clean
-	rm -rf $(DIST) .venv-demo .venv-check .venv-bench .venv-smoke .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(DIST) .venv-demo .venv-check .venv-bench .venv-cluster .venv-smoke .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,4 +1,4 @@
-"""Figures as Markdown, for the README. Knows nothing of how they came about."""
+"""Figures as Markdown, for the page of figures. Knows nothing of how they came about."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 Figures = dict[str, Any]
+
+PAGE = "docs/design/performance.md"
+"""Where the figures are shown, from the root of the repository."""
 
 NAMES = {
     "requests_loop": "`requests` in a loop",
@@ -85,12 +88,12 @@ def others(plans: list[Figures], latency: list[Figures], engine: Figures | None)
     return "\n".join(lines)
 
 
-def filled(readme: str, text: str) -> str:
-    """Returns the README with the text between its two marks."""
+def filled(page: str, text: str) -> str:
+    """Returns the page with the text between its two marks."""
     start, end = "<!-- bench -->\n", "\n<!-- /bench -->"
-    before, found, rest = readme.partition(start)
+    before, found, rest = page.partition(start)
     _, found_end, after = rest.partition(end)
     if not found or not found_end:
-        message = f"README.md has no place for the table: {start.strip()} … {end.strip()}"
+        message = f"{PAGE} has no place for the table: {start.strip()} … {end.strip()}"
         raise ValueError(message)
     return before + start + text + end + after

@@ -126,7 +126,7 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=3, help="turns; medians of their ratios are shown")
     parser.add_argument("--only", default="", help=f"some of {','.join(PEERS)},plan,latency,engine")
     parser.add_argument("--json", type=Path, help="also write every figure to this file")
-    parser.add_argument("--readme", action="store_true", help="also put the table into README.md")
+    parser.add_argument("--page", action="store_true", help="also put the table into the page of figures")
     arguments = parser.parse_args()
     known = (*PEERS, "plan", "latency", "engine")
     only = arguments.only.split(",") if arguments.only else list(known)
@@ -145,9 +145,9 @@ def main() -> None:
     parts.append(report.others(plans, latency, engine_figures))
     text = "\n\n".join(part for part in parts if part)
     print(text)
-    if arguments.readme:
-        readme = HERE.parent / "README.md"
-        readme.write_text(report.filled(readme.read_text(encoding="utf-8"), text), encoding="utf-8")
+    if arguments.page:
+        page = HERE.parent / report.PAGE
+        page.write_text(report.filled(page.read_text(encoding="utf-8"), text), encoding="utf-8")
     if arguments.json:
         everything = {"turns": turns, "plans": plans, "latency": latency, "engine": engine_figures}
         arguments.json.write_text(json.dumps(everything, indent=2), encoding="utf-8")

@@ -11,6 +11,7 @@ from .settings._secret import Hidden, Secret
 __all__ = [
     "DEFAULT_COLUMNS",
     "FIXED_COLUMNS",
+    "RULES_VERSION",
     "ArrowInput",
     "ArrowOutput",
     "Batches",
@@ -46,6 +47,9 @@ __all__ = [
 ]
 
 __version__: str
+
+RULES_VERSION: int
+"""The version of the rules that make canonical forms, and so keys."""
 
 FIXED_COLUMNS: list[str]
 DEFAULT_COLUMNS: list[tuple[str, str, str | None]]
@@ -85,6 +89,14 @@ class Rows:
         na_values: Iterable[str] | None = None,
         first_row: int = 0,
     ) -> Rows: ...
+    @staticmethod
+    def of_asks(asks: object, counts: object) -> Rows:
+        """The rows that a column `asks` of `ByColumns.keys` names, without values.
+
+        Each stands for as many equal rows as `counts` says; plans and receipts count those. Raises
+        `ValueError` for a text that `keys` has not made.
+        """
+
     def __len__(self) -> int: ...
     def invalid(self) -> list[tuple[int, str]]:
         """Each row that cannot be looked up, and why; only before the rows are fed."""
@@ -128,6 +140,13 @@ class ByColumns:
     def __len__(self) -> int: ...
     def rows(self, start: int, stop: int, first_row: int) -> Rows:
         """The rows between these two. Arrow columns are read with the GIL released."""
+
+    def keys(self, start: int, stop: int) -> Batches:
+        """For each of these rows: `key`, 16 bytes that rows with the same identifiers share; `asks`, what it
+        asks for, as text; and, if it asks for nothing, its `status` and the `reason`.
+
+        Needs no key of the service, no store and no network. The metadata has `exactbuyer_rules_version`.
+        """
 
 @final
 class Table:

@@ -7,17 +7,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Hashable, Iterable
+from os import PathLike
 from typing import TYPE_CHECKING, TypeVar, cast
 
+from ._calls.cluster_call import call_of_frame
 from ._calls.options import CallOptions
 from ._calls.table_calls import TableCall, TableStreamCall
 from ._calls.table_stream import TableStream
 from ._calls.waiting import Waiter, raise_if_cancelled
+from ._frames.cluster.detect import cluster_frame_of, is_cluster_frame
+from ._frames.cluster.planner import ClusterInput
 from ._frames.detect import is_reader
 from ._frames.readers import reader_of
 from ._frames.request import By, Columns, Split, TableRequest
 from ._frames.table_input import TableInput
 from ._traceback import short_traceback
+from .exceptions import ConfigError
+from .report.message import wrong
 from .report.progress import ProgressOption, Watch
 
 if TYPE_CHECKING:
@@ -48,13 +54,16 @@ class TableCalls:
         max_credits: int | None = None,
         refresh: bool = False,
         store_only: bool = False,
+        answers: str | PathLike[str] | None = None,
         progress: ProgressOption = "auto",
     ) -> DataT:
         """Looks up the rows of a table by one or more of its columns, and adds columns with the results.
 
         Args:
             data: A pandas or polars frame (eager or lazy), a pyarrow table, record batch or record batch
-                reader, a duckdb relation, a list of dicts, or any object with Arrow's PyCapsule interface.
+                reader, a duckdb relation, a list of dicts, any object with Arrow's PyCapsule interface, or a
+                frame of a cluster: a DataFrame of Spark or Dask, or a Dataset of Ray
+                (docs/guides/cluster.md).
             by: The name of the column to look up; or a list of names, best first: in each row, the next
                 column is paid for only if the one before finds nobody; or a mapping from names to field
                 types, as in `{"mobile": "phone"}`. A column has text in any encoding, lists of text, whole
@@ -78,6 +87,10 @@ class TableCalls:
             refresh: Looks up again what the store has, **and pays again**. The new answers are used from then
                 on.
             store_only: Sends nothing and needs no key. Rows that the store cannot answer are `not_sent`.
+            answers: For frames of a cluster: the path or URL of a folder that the workers can read. The
+                answers are written there as Parquet, in a subfolder for this call, which the receipt names;
+                `store.purge` does not reach them. `None`: they are kept in memory, up to 200,000 distinct
+                rows.
             progress: As for `enrich`.
 
         Returns:
@@ -90,6 +103,11 @@ class TableCalls:
             For a reader, the result is a reader that computes while it is read. It recognises duplicates as
             `stream` does: without a store, a duplicate more than 100,000 rows after the last row with the
             same identifier is paid for again.
+
+            For a frame of a cluster, everything is paid for when this method is called, and only this process
+            sends. The result is a lazy frame that joins your rows with the answers: to compute it again costs
+            nothing. A row that the frame did not have before is `not_sent`. Of several rows with the same
+            identifiers, each has the same `source`.
 
         Raises:
             ConfigError: A column is missing, has the name of a column to add, or has a type that cannot be
@@ -127,16 +145,31 @@ class TableCalls:
                 by, columns, prefix, split, options.field_type, region=region
             )
             settings = self._session.settings
+            if answers is not None and not is_cluster_frame(data):
+                raise wrong("answers", "is only for frames of Spark, Dask or Ray: leave it out")
             if is_reader(data):
                 reader = reader_of(data, table_request, settings)
                 stream = self._session.begin(TableStreamCall, "enrich_table", options, Watch(progress, None))
                 stream.begin(reader)
                 return cast("DataT", reader.out(TableStream(stream, reader).parts()))
-            table_input = TableInput(data, table_request, settings)
-            call = self._session.begin(TableCall, "enrich_table", options, Watch(progress, table_input.rows))
-        call.begin(table_input)
+            if is_cluster_frame(data):
+                # A job of the cluster may take long: what would end the call anyway should end it before.
+                self._session.check(options)
+                frame = ClusterInput(cluster_frame_of(data), table_request, settings, answers)
+                kind = call_of_frame(has_store=settings.store is not None)
+                watch = Watch(progress, frame.rows)
+                call: TableCall = self._session.begin(kind, "enrich_table", options, watch)
+                call.begin(frame)
+                parts = frame.parts()
+            else:
+                table_input = TableInput(data, table_request, settings)
+                watch = Watch(progress, table_input.rows)
+                asking = None if table_input.rows else 0
+                call = self._session.begin(TableCall, "enrich_table", options, watch, asking=asking)
+                call.begin(table_input)
+                parts = table_input.parts()
         try:
-            for rows in table_input.parts():
+            for rows in parts:
                 call.feed(rows)
             call.run.finish()
             call.until_over()
@@ -163,7 +196,9 @@ class TableCalls:
         store_only: bool = False,
         progress: ProgressOption = "auto",
     ) -> DataT:
-        """The awaitable version of `enrich_table`: same arguments, results, errors and costs; no readers.
+        """The awaitable version of `enrich_table`: same arguments, results, errors and costs.
+
+        It takes neither readers nor frames of a cluster.
 
         If it is cancelled, the same happens as with `enrich_async`; what `recover()` returns has a `table`.
 
@@ -185,9 +220,18 @@ class TableCalls:
             table_request = TableRequest.checked(
                 by, columns, prefix, split, options.field_type, region=region
             )
+            if is_cluster_frame(data):
+                raise ConfigError(
+                    "a frame of a cluster blocks the loop while its jobs run: pass it to enrich_table, as in "
+                    "await asyncio.to_thread(enricher.enrich_table, frame, by=…)"
+                )
             table_input = TableInput(data, table_request, self._session.settings)
             call = self._session.begin(
-                TableCall, "enrich_table_async", options, Watch(progress, table_input.rows)
+                TableCall,
+                "enrich_table_async",
+                options,
+                Watch(progress, table_input.rows),
+                asking=None if table_input.rows else 0,
             )
         call.begin(table_input)
         with Waiter(call) as waiter:

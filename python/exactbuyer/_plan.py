@@ -7,6 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ._calls.options import CallOptions
+from ._frames.cluster.detect import cluster_frame_of, is_cluster_frame
+from ._frames.cluster.planner import ClusterInput
 from ._frames.request import By, Columns, Split, TableRequest
 from ._frames.table_input import TableInput
 from ._traceback import short_traceback
@@ -45,7 +47,8 @@ class PlanCalls:
         It uses no network and no key, and costs nothing.
 
         With `by`, `rows` is a table as for `enrich_table`, but not a reader; `columns` and `prefix` are only
-        checked, and `region` needs `by`.
+        checked, and `region` needs `by`. For a frame of a cluster, it runs one job there. Such rows have no
+        numbers: `row` is -1 in `problems` and `suspects`, and there is one problem for each reason.
 
         Returns:
             The numbers of rows, lookups, requests and credits. It prints as a table.
@@ -71,6 +74,11 @@ class PlanCalls:
             table_request = TableRequest.checked(
                 by, columns, prefix, split, options.field_type, region=region
             )
+            if is_cluster_frame(rows):
+                frame = cluster_frame_of(rows)
+                return ClusterInput(frame, table_request, self._session.settings).plan(
+                    lambda read: self._session.plan(read, options)
+                )
             plan = self._session.plan(
                 TableInput(rows, table_request, self._session.settings).all_rows(), options
             )

@@ -35,9 +35,9 @@ def test_every_contestant_has_a_file_and_a_name() -> None:
     assert files == set(run.PEERS) == set(report.NAMES)
 
 
-def test_the_readme_has_a_place_for_the_table() -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    filled = report.filled(readme, "the table")
+def test_the_page_has_a_place_for_the_table() -> None:
+    page = (ROOT / report.PAGE).read_text(encoding="utf-8")
+    filled = report.filled(page, "the table")
     assert "<!-- bench -->\nthe table\n<!-- /bench -->" in filled
     assert report.filled(filled, "the table") == filled
     with pytest.raises(ValueError, match="no place"):

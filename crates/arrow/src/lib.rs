@@ -10,11 +10,13 @@ mod assemble;
 mod block;
 mod contact;
 pub mod input;
+mod keys;
 mod layout;
 mod values;
 
 pub use assemble::Assembler;
 pub use contact::path::Path;
 pub use input::join::{Cell, join};
+pub use keys::{counts_of, key_batch, key_schema, rows_of_asks};
 pub use layout::{DEFAULT, FIXED, Layout, Wanted};
 pub use values::kind::Kind;

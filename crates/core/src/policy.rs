@@ -1,5 +1,5 @@
 //! Decides what a reply, or the lack of one, means for the payer, and what happens next. Pure. This
-//! is the README's table "What is sent again" as code.
+//! is the table "What is sent again" of `docs/guides/costs.md` as code.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -88,7 +88,13 @@ impl Run {
 
     /// Adds rows. Never blocks: a caller with an endless source must itself wait for outcomes.
     pub fn feed(&self, rows: Vec<Row>) {
-        self.send(Event::Fed(rows));
+        self.feed_counted(rows, Vec::new());
+    }
+
+    /// Adds rows, each of which stands for as many equal rows as `counts` says. Without counts, each row stands
+    /// for itself.
+    pub fn feed_counted(&self, rows: Vec<Row>, counts: Vec<u64>) {
+        self.send(Event::Fed(rows, counts));
     }
 
     /// No more rows come.

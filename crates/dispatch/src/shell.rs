@@ -20,7 +20,7 @@ use super::{Shared, terms};
 /// What reaches a run.
 pub(super) enum Event {
     /// More rows.
-    Fed(Vec<Row>),
+    Fed(Vec<Row>, Vec<u64>),
     /// No more rows.
     Finished,
     /// Start nothing new, and wait so long for what is in flight.
@@ -111,7 +111,7 @@ impl Shell {
 
     fn absorb(&mut self, event: Event) {
         match event {
-            Event::Fed(rows) => self.scheduler.feed(rows),
+            Event::Fed(rows, counts) => self.scheduler.feed_counted(rows, counts),
             Event::Finished => self.scheduler.finish(),
             Event::Stop(grace) => self.scheduler.stop(grace, now()),
             Event::Landed(number, report) => self.scheduler.landed(number, *report, now()),

@@ -5,7 +5,7 @@
 //! much of a reply is read. It knows nothing of lookups and money, and does not decide what follows
 //! a failure. No other crate names reqwest, hyper or rustls for requests to the service.
 //!
-//! `docs/transport.md` explains why a request cannot be sent twice.
+//! `docs/design/transport.md` explains why a request cannot be sent twice.
 
 mod authorities;
 mod body;

@@ -40,7 +40,7 @@ mod _core {
     use std::collections::BTreeMap;
 
     use exactbuyer_core::config::{BodyFormat, OnUnknown, Per};
-    use exactbuyer_core::identifier::FieldType;
+    use exactbuyer_core::identifier::{FieldType, RULES_VERSION};
     use exactbuyer_core::outcome::RequestOutcome;
     use exactbuyer_core::results::Status;
     use exactbuyer_core::schedule::LimitedBy;
@@ -68,6 +68,7 @@ mod _core {
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+        module.add("RULES_VERSION", RULES_VERSION)?;
         super::input::source::prepare(module.py());
         super::input::row::prepare(module.py());
         super::objects::register(module)?;

@@ -59,6 +59,7 @@ class CallOptions:
 
 
 OnError: TypeAlias = Literal["raise", "record"]
+"""What `enrich` does about problems: raises an exception, or records them in the status of the rows."""
 
 
 def check_on_error(on_error: object) -> OnError:

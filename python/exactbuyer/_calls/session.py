@@ -105,6 +105,13 @@ class Session:
         call.store_only, call.refresh = options.store_only, options.refresh
         return call
 
+    def check(self, options: CallOptions) -> None:
+        """Raises what `begin` would raise without rows, except what concerns the file of a store."""
+        self._check_store_only(options)
+        self._checked_engine()
+        if not options.store_only:
+            key_to_send(self._key)
+
     def _check_store_only(self, options: CallOptions) -> None:
         if options.store_only and self.store is None:
             raise wrong("store_only", "needs a store: ", Term("use_store"))

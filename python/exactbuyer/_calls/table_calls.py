@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from exactbuyer._frames.labels import label_for_message
 from exactbuyer._frames.table_input import BLOCK_ROWS, TableInput
@@ -22,6 +22,7 @@ from .call import Call
 
 if TYPE_CHECKING:
     from exactbuyer._core import Batches, Rows, Run, Table
+    from exactbuyer._frames.cluster.planner import ClusterInput
     from exactbuyer._frames.readers import TableReader
     from exactbuyer._frames.request import TableRequest
     from exactbuyer.report.progress import Watch
@@ -90,9 +91,9 @@ class TableCall(TableCallBase):
         super().__init__(run, name, session, watch)
         self._blocks: list[Batches] = []
 
-    def begin(self, table_input: TableInput) -> None:
+    def begin(self, table_input: TableInput | ClusterInput) -> None:
         """Sets what the call works on, before anything else."""
-        self._table_input = table_input
+        self._table_input = cast("TableInput", table_input)
         self.table, self.table_request = table_input.table, table_input.table_request
 
     def feed(self, rows: Rows) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from exactbuyer._core import Batches, ByColumns, Rows, Table
 from exactbuyer.exceptions import ConfigError
@@ -22,6 +22,13 @@ if TYPE_CHECKING:
 
 BLOCK_ROWS = 8_192
 """Rows of one record batch: enough for Arrow, and few enough that they are soon complete."""
+
+
+class TextRules(NamedTuple):
+    """The settings that decide how the texts of cells are read."""
+
+    default_region: str | None
+    na_values: tuple[str, ...]
 
 
 class TableInput:
@@ -68,7 +75,10 @@ class TableInput:
 
 
 def read_lookup_columns(
-    cells: Mapping[Any, Cells], region: Cells | None, table_request: TableRequest, settings: Settings
+    cells: Mapping[Any, Cells],
+    region: Cells | None,
+    table_request: TableRequest,
+    settings: Settings | TextRules,
 ) -> ByColumns:
     """The columns to look up."""
     given = [

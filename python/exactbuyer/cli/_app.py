@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 
 @click.group(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Exit codes: see docs/cli.md, or `exactbuyer enrich --help`.",
+    epilog="Exit codes: `exactbuyer enrich --help` lists them.",
 )
 @click.version_option(__version__, prog_name="exactbuyer", message="%(prog)s %(version)s")
 def commands() -> None:

@@ -33,7 +33,7 @@ class Suspect(NamedTuple):
     """An identifier in suspiciously many rows: it may be a placeholder."""
 
     row: int
-    """The first row with the identifier, from 0."""
+    """The first row with the identifier, from 0; -1 for a frame of a cluster, where rows have no numbers."""
 
     field_type: str
     """The field type of the identifier."""
@@ -187,10 +187,17 @@ class Plan:
         """What to look at before it is sent, in words; rows count from 0."""
         again = f"{count(self.bought_again, 'identifier')} the store has a contact for: to be paid for again"
         suspects = [
-            f"row {row:,}'s {kind.replace('_', ' ')} stands in {count(rows, 'row')}: a placeholder?"
+            f"{_whose(row, kind)} stands in {count(rows, 'row')}: a placeholder?"
             for row, kind, rows in self.suspects
         ]
         return [again, *suspects] if self.bought_again else suspects
+
+
+def _whose(row: int, field_type: str) -> str:
+    noun = field_type.replace("_", " ")
+    if row >= 0:
+        return f"row {row:,}'s {noun}"
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
 
 
 def _expected(

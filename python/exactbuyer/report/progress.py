@@ -135,6 +135,7 @@ class Progress:
 
 
 ProgressOption: TypeAlias = "Literal['auto'] | bool | Callable[[Progress], object]"
+"""How progress is shown: by itself, with a bar, not at all, or by a function that is called with it."""
 
 
 class Display:

@@ -68,6 +68,8 @@ class Receipt:
         notes: What was unusual about replies that were charged, such as why credits are in doubt although no
             row is `unknown`.
         credit_price: The price of one credit and its currency, if the enricher has one.
+        answers: For a frame of a cluster: the folder where its answers were written, if there is one. What is
+            purged from the store stays there.
 
     Example:
         >>> from exactbuyer import Receipt
@@ -107,6 +109,7 @@ class Receipt:
     stopped_by_caller: bool = False
     notes: tuple[Note, ...] = ()
     credit_price: tuple[Decimal, str] | None = None
+    answers: str | None = None
 
     @classmethod
     def from_core(
@@ -215,6 +218,8 @@ class Receipt:
             notes=_added(self.notes, other.notes),
             # Credits of two prices add up, their money does not.
             credit_price=self.credit_price if self.credit_price == other.credit_price else None,
+            # Of several folders, the last one: each receipt names its own.
+            answers=other.answers or self.answers,
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -304,7 +309,12 @@ class Receipt:
             notes.append(("note", f"{misfits} not fit the type of a column, and null stands there"))
         if self.not_stored:
             notes.append(("note", f"the answers to {count(self.not_stored, 'lookup')} could not be stored"))
-        return [("charged", self._charged()), *notes, ("next", step or self.next_step)]
+        lines = [("charged", self._charged()), *notes, ("next", step or self.next_step)]
+        if self.answers is not None:
+            lines.append(
+                ("answers", f"in {self.answers}, where purge() does not reach them: delete them there")
+            )
+        return lines
 
     def _inherited(self) -> str:
         since = "" if self.inherited_since is None else f", sent since {utc_text(self.inherited_since)}"
@@ -342,6 +352,7 @@ def _added(some: tuple[Note, ...], more: tuple[Note, ...]) -> tuple[Note, ...]:
 
 
 _TOGETHER = {
+    "answers",
     "stopped",
     "stopped_by_caller",
     "notes",

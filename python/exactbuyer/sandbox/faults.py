@@ -76,7 +76,7 @@ that end in `_before_billing`. All other faults happen to a request that was bil
 - `broken_record`, `deep`, `lone_surrogate`, `nan`, `big_int`, `duplicate_keys`: the first match is not JSON;
   is nested 100,000 levels deep; has half a surrogate pair, NaN, an integer beyond 64 bits, a key twice.
 - `gzip`: the reply is compressed although this was not requested. `gzip_bomb`: a megabyte that unpacks to a
-gigabyte.
+  gigabyte.
 """
 
 FAULTS: tuple[Fault, ...] = get_args(Fault)

@@ -24,9 +24,16 @@ from ._secret import ProxyUrl
 from .budget import Budget
 
 OnUnknown: TypeAlias = Literal["hold", "resend"]
+"""What to do with a lookup that may have been charged but got no readable answer."""
+
 Body: TypeAlias = Literal["form", "json"]
+"""How requests are encoded."""
+
 Copies: TypeAlias = Literal["shared", "independent"]
+"""When a pickled copy of an enricher may send."""
+
 Duration: TypeAlias = "float | timedelta"
+"""A number of seconds, or a `timedelta`."""
 
 MAX_WINDOW_ROWS = 100_000
 

@@ -1,5 +1,5 @@
 //! Whole runs of the real engine against a vendor with bad luck, under a paused clock: thousands of
-//! scenarios, each drawn from a seed, each checked against every promise. See `docs/simulation.md`.
+//! scenarios, each drawn from a seed, each checked against every promise. See `docs/design/simulation.md`.
 
 #![allow(unreachable_pub, missing_docs)] // a test: nobody imports it
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]

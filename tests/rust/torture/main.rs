@@ -1,5 +1,5 @@
 //! What the durable store promises, put to the proof: processes that are killed, disks that fail or
-//! lose their power, several processes at once. See `docs/store-proofs.md`.
+//! lose their power, several processes at once. See `docs/design/store-proofs.md`.
 //!
 //! Without the usual test harness: the processes that are killed are this program, started again.
 

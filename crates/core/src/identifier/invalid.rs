@@ -9,7 +9,8 @@ use crate::message::{Advice, Message, Setting};
 use super::FieldType;
 
 /// Why a value cannot be looked up. It is shown to people, so it never contains the value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Invalid {
     /// Only blanks and invisible characters.
     Empty,

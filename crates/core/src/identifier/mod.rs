@@ -291,10 +291,10 @@ mod tests {
 
     #[test]
     fn the_documentation_has_every_field_type() {
-        let page = include_str!("../../../../docs/identifiers.md");
+        let page = include_str!("../../../../docs/reference/identifiers.md");
         for field_type in FieldType::ALL {
             let row = format!("| `{}` | {} |", field_type.as_str(), field_type.noun());
-            assert!(page.contains(&row), "docs/identifiers.md lacks the row\n{row}");
+            assert!(page.contains(&row), "docs/reference/identifiers.md lacks the row\n{row}");
         }
     }
 

@@ -24,6 +24,7 @@
 //! assert!(out.iter().all(|row| row.status == Status::NotFound));
 //! ```
 
+mod key;
 mod lookups;
 mod slots;
 mod summary;
@@ -31,8 +32,9 @@ mod table;
 
 use crate::identifier::{Identifier, Invalid};
 
+pub use key::{key, row_of_text, text_of_row};
 pub use lookups::LookupId;
-pub use summary::{Stored, Summary, Suspect, identifiers, summarize, summarize_with};
+pub use summary::{Stored, Summary, Suspect, identifiers, summarize, summarize_counted, summarize_with};
 pub use table::Table;
 
 /// One input row whose values have been identified.

@@ -96,19 +96,20 @@ struct Index<'a> {
 
 impl<'a> Index<'a> {
     /// The position of an identifier that the row `row` names.
-    fn note(&mut self, identifier: &'a Identifier, row: u64) -> usize {
+    fn note(&mut self, identifier: &'a Identifier, row: u64, count: u64) -> usize {
+        let rows = u32::try_from(count).unwrap_or(u32::MAX);
         let hash = self.hasher.hash_one(identifier);
         let seen = &mut self.seen;
         let same =
             |place: &u32| seen.get(*place as usize).is_some_and(|known| known.identifier == identifier);
         if let Some(place) = self.places.find(hash, same).copied() {
             if let Some(known) = seen.get_mut(place as usize) {
-                known.rows += 1;
+                known.rows = known.rows.saturating_add(rows);
             }
             return place as usize;
         }
         let place = u32::try_from(seen.len()).unwrap_or(u32::MAX);
-        seen.push(Seen { identifier, hash, row, rows: 1, asked_first: false, asked: false });
+        seen.push(Seen { identifier, hash, row, rows, asked_first: false, asked: false });
         let seen = &*seen;
         self.places
             .insert_unique(hash, place, |place| seen.get(*place as usize).map_or(0, |known| known.hash));
@@ -131,7 +132,7 @@ pub fn identifiers(rows: &[Row]) -> Vec<&Identifier> {
     let mut index = Index::default();
     for (number, row) in (0..).zip(rows) {
         for identifier in row.identifiers() {
-            index.note(identifier, number);
+            index.note(identifier, number, 1);
         }
     }
     index.seen.into_iter().map(|seen| seen.identifier).collect()
@@ -156,19 +157,28 @@ pub fn summarize(rows: &[Row]) -> Summary {
 /// order.
 #[must_use]
 pub fn summarize_with(rows: &[Row], stored: &[Stored]) -> Summary {
+    summarize_counted(rows, &[], stored)
+}
+
+/// The same, if each row stands for as many equal rows as `counts` says. Rows without a count stand
+/// for themselves.
+#[must_use]
+pub fn summarize_counted(rows: &[Row], counts: &[u64], stored: &[Stored]) -> Summary {
     let mut index = Index::default();
-    let mut summary = Summary { rows: rows.len() as u64, ..Summary::default() };
+    let mut summary = Summary::default();
     // Rows that may cost a credit. A row with several identifiers costs at most one, a duplicate
     // none.
     let mut payers = 0;
     let mut places = Vec::new();
-    for (number, row) in (0..).zip(rows) {
+    let counts = counts.iter().copied().chain(std::iter::repeat(1));
+    for ((number, row), count) in (0..).zip(rows).zip(counts) {
+        summary.rows += count;
         match row {
-            Row::Missing => summary.missing += 1,
-            Row::Invalid(..) => summary.invalid += 1,
+            Row::Missing => summary.missing += count,
+            Row::Invalid(..) => summary.invalid += count,
             Row::One(_) | Row::Preference(_) => {
                 places.clear();
-                places.extend(row.identifiers().map(|identifier| index.note(identifier, number)));
+                places.extend(row.identifiers().map(|identifier| index.note(identifier, number, count)));
                 let stored = |place: &usize| stored.get(*place).copied().unwrap_or_default();
                 let (mut asks, mut duplicate, mut open) = (0, false, false);
                 if !places.iter().any(|place| stored(place) == Stored::Hit) {
@@ -188,10 +198,11 @@ pub fn summarize_with(rows: &[Row], stored: &[Stored]) -> Summary {
                 }
                 let plain = matches!(row, Row::One(_));
                 summary.rounds = summary.rounds.max(asks);
-                summary.duplicates += u64::from(duplicate);
+                // Of equal rows, only the first can ask for something of its own.
+                summary.duplicates += if asks > 0 { count - u64::from(!duplicate) } else { 0 };
                 payers += u64::from(asks > 0 && !(plain && duplicate));
-                summary.open += u64::from(open);
-                summary.from_store += u64::from(asks == 0 && !open);
+                summary.open += if open { count } else { 0 };
+                summary.from_store += if asks == 0 && !open { count } else { 0 };
             }
         }
     }
@@ -292,6 +303,44 @@ mod tests {
             ..Summary::default()
         };
         assert_eq!(summarize_with(&rows, &stored), expected);
+    }
+
+    #[test]
+    fn a_row_that_stands_for_several_counts_as_these() {
+        let list = |texts: &[&str]| {
+            let alternatives = (0..).zip(texts).map(|(place, text)| (place, email(text))).collect();
+            Row::Preference(Box::new(Preference { first: 0, alternatives }))
+        };
+        let distinct = [
+            Row::Missing,
+            Row::Invalid(0, Invalid::Unrecognised),
+            Row::One(email("hit")),
+            Row::One(email("doubt")),
+            Row::One(email("new")),
+            Row::One(email("often")),
+            list(&["new", "last"]),
+        ];
+        let counts = [3, 2, 4, 5, 1, 30, 2];
+        let stored = |rows: &[Row]| -> Vec<Stored> {
+            let stored = identifiers(rows).into_iter().map(|identifier| match identifier.canonical() {
+                "hit" => Stored::Hit,
+                "doubt" => Stored::Open,
+                _ => Stored::Nothing,
+            });
+            stored.collect()
+        };
+        let all: Vec<Row> = (distinct.iter().zip(counts))
+            .flat_map(|(row, count)| std::iter::repeat_n(row.clone(), usize::try_from(count).unwrap()))
+            .collect();
+        let mut summary = summarize_counted(&distinct, &counts, &stored(&distinct));
+        let mut expected = summarize_with(&all, &stored(&all));
+        // A list that stands there twice asks for the same things, so only the first can pay.
+        assert_eq!((summary.credits_most, expected.credits_most), (3, 3));
+        // The number of a row is that in the given list.
+        assert_eq!((summary.suspects[0].row, expected.suspects[0].row), (5, 15));
+        assert_eq!((summary.suspects[0].rows, summary.rows), (30, 47));
+        (summary.suspects, expected.suspects) = (Vec::new(), Vec::new());
+        assert_eq!(summary, expected);
     }
 
     #[test]

@@ -28,6 +28,7 @@
 
 mod chunk;
 mod consult;
+mod counts;
 mod intake;
 mod landed;
 mod limits;
@@ -54,6 +55,7 @@ use crate::results::{Origin, RowOutcome, Source};
 
 use chunk::{Chunk, Flight};
 use consult::Held;
+use counts::Counts;
 use intake::Intake;
 use limits::{Ceilings, Doubts, Ending, Pauses};
 use retries::Retries;
@@ -138,6 +140,7 @@ pub struct Scheduler {
     pauses: Pauses,
     ending: Ending,
     tally: Tally,
+    counts: Counts,
     limited_by: LimitedBy,
     out: Vec<RowOutcome>,
     effects: Vec<Effect>,
@@ -173,6 +176,7 @@ impl Scheduler {
             pauses: Pauses::default(),
             ending: Ending::default(),
             tally: Tally::new(now, durable),
+            counts: Counts::default(),
             limited_by: LimitedBy::default(),
             out: Vec::new(),
             effects: Vec::new(),
@@ -182,6 +186,13 @@ impl Scheduler {
 
     /// More rows.
     pub fn feed(&mut self, rows: Vec<Row>) {
+        self.feed_counted(rows, Vec::new());
+    }
+
+    /// More rows, each of which stands for as many equal rows of the caller's as `counts` says. The receipt and
+    /// the progress count those. Without counts, each row stands for itself.
+    pub fn feed_counted(&mut self, rows: Vec<Row>, counts: Vec<u64>) {
+        self.counts.expect(self.table.rows() + self.intake.rows(), counts);
         self.intake.fed.push_back(rows.into_iter());
     }
 

@@ -11,6 +11,7 @@ use crate::results::{Receipt, RowOutcome, Source, Status};
 use crate::service::limits::WINDOW;
 
 use super::Scheduler;
+use super::counts::Counts;
 use super::trouble::counted;
 
 /// Whether the service has accepted a request of the run so far.
@@ -62,23 +63,30 @@ impl Tally {
     }
 
     /// Counts rows that have their outcome.
-    pub(super) fn count(&mut self, outcomes: &[RowOutcome], now: Instant) {
+    pub(super) fn count(&mut self, outcomes: &[RowOutcome], counts: &mut Counts, now: Instant) {
         for outcome in outcomes {
+            let rows = counts.take(outcome.row);
             if let Some(count) = self.receipt.by_status.get_mut(outcome.status as usize) {
-                *count += 1;
+                *count += rows;
             }
-            let found = u64::from(outcome.status == Status::Found);
+            let is_found = outcome.status == Status::Found;
+            let found = |rows: u64| if is_found { rows } else { 0 };
             match outcome.source {
-                Source::Asked => {}
-                Source::Duplicate => {
-                    self.receipt.duplicates += 1;
-                    self.receipt.found_duplicates += found;
+                Source::Asked if matches!(outcome.status, Status::Missing | Status::Invalid) => {}
+                // The first of equal rows asks, and its answer is the others'.
+                Source::Asked => {
+                    self.receipt.duplicates += rows - 1;
+                    self.receipt.found_duplicates += found(rows - 1);
                 }
-                Source::Store if outcome.status == Status::Unknown => self.receipt.inherited.rows += 1,
-                Source::Store if outcome.status == Status::NotSent => self.receipt.barred += 1,
+                Source::Duplicate => {
+                    self.receipt.duplicates += rows;
+                    self.receipt.found_duplicates += found(rows);
+                }
+                Source::Store if outcome.status == Status::Unknown => self.receipt.inherited.rows += rows,
+                Source::Store if outcome.status == Status::NotSent => self.receipt.barred += rows,
                 Source::Store => {
-                    self.receipt.from_store += 1;
-                    self.receipt.found_from_store += found;
+                    self.receipt.from_store += rows;
+                    self.receipt.found_from_store += found(rows);
                 }
             }
         }
@@ -277,13 +285,14 @@ pub struct Progress {
 impl Scheduler {
     /// The outcomes that became known since the last call, the receipt so far, and how far the run is.
     pub fn report(&mut self, now: Instant) -> (Vec<RowOutcome>, &Receipt, Progress) {
-        self.tally.count(&self.out, now);
-        self.tally.receipt.rows = self.table.rows();
+        self.counts.admit(self.table.rows());
+        self.tally.count(&self.out, &mut self.counts, now);
+        self.tally.receipt.rows = self.table.rows() + self.counts.more_admitted();
         let (recent, paused) = self.limits.rate.look(now);
         let receipt = &self.tally.receipt;
         let requests_left = self.lookups_left().div_ceil(self.retries.chunk_size as u64);
         let progress = Progress {
-            rows: receipt.rows + self.intake.rows(),
+            rows: self.table.rows() + self.intake.rows() + self.counts.more_fed(),
             done: receipt.by_status.iter().sum(),
             open_rows: receipt.count(Status::Unknown) + receipt.count(Status::NotSent),
             credits: receipt.credits,

@@ -185,7 +185,7 @@ impl Run {
         let mut assembly = self.assembly(py);
         let read = rows.take()?;
         assembly.keep(read.values);
-        live.run.feed(read.rows);
+        live.run.feed_counted(read.rows, read.counts);
         Ok(())
     }
 

@@ -3,9 +3,11 @@
 
 use std::sync::Mutex;
 
+use arrow_schema::ArrowError;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyTuple};
+use pyo3_arrow::input::AnyArray;
 use serde::Serialize;
 
 use super::source;
@@ -16,9 +18,10 @@ use crate::input::row::RowReader;
 use crate::runtime::lock;
 use crate::settings;
 use crate::stores::store::Store;
+use exactbuyer_arrow::{counts_of, rows_of_asks};
 use exactbuyer_core::error::Error;
 use exactbuyer_core::identifier::{FieldType, Identifier};
-use exactbuyer_core::plan::{Row, Stored, Summary, identifiers, summarize_with};
+use exactbuyer_core::plan::{Row, Stored, Summary, identifiers, summarize_counted};
 use exactbuyer_core::store::{Availability, Outcome, Terms};
 use exactbuyer_dispatch::terms;
 use exactbuyer_store::sqlite::{SqliteStore, Yield};
@@ -38,6 +41,8 @@ const MOST_EXPECTED: usize = 1 << 24;
 pub(crate) struct ReadRows {
     pub(crate) rows: Vec<Row>,
     pub(crate) values: Vec<Py<PyAny>>,
+    /// How many rows of the caller's each of these stands for; empty: each stands for itself.
+    pub(crate) counts: Vec<u64>,
 }
 
 /// Rows, read and identified: the caller's values, and what to look up for each.
@@ -66,6 +71,26 @@ impl Rows {
         let reader = Reader { texts, exact_below: source::float_limit(rows)? };
         let read = read_rows(&RowReader { reader, field_type }, rows, first_row)?;
         Ok(Self { len: read.rows.len(), first_row, read: Mutex::new(Some(read)) })
+    }
+
+    /// The rows that a column `asks` of [`ByColumns::keys`](crate::tables::by::ByColumns) names; each stands for as
+    /// many rows as `counts` says.
+    #[staticmethod]
+    fn of_asks(py: Python<'_>, asks: AnyArray, counts: AnyArray) -> PyResult<Self> {
+        let (asks, counts) = (asks.into_chunked_array()?, counts.into_chunked_array()?);
+        py.detach(move || {
+            let mut read = ReadRows::default();
+            for (asks, counts) in asks.chunks().iter().zip(counts.chunks()) {
+                let Some(mut rows) = rows_of_asks(asks)? else { return Ok(None) };
+                read.rows.append(&mut rows);
+                read.counts.append(&mut counts_of(counts)?);
+            }
+            Ok::<_, ArrowError>(Some(read))
+        })
+        .or_raise(py)?
+        .filter(|read| read.rows.len() == read.counts.len())
+        .map(|read| Self { len: read.rows.len(), first_row: 0, read: Mutex::new(Some(read)) })
+        .ok_or_else(|| PyValueError::new_err("these are not the asks of this version of the package"))
     }
 
     fn __len__(&self) -> usize {
@@ -147,7 +172,7 @@ impl Rows {
 
     /// Rows that were read elsewhere, without values.
     pub(crate) fn of(rows: Vec<Row>, first_row: u64) -> Self {
-        let read = ReadRows { rows, values: Vec::new() };
+        let read = ReadRows { rows, ..ReadRows::default() };
         Self { len: read.rows.len(), first_row, read: Mutex::new(Some(read)) }
     }
 
@@ -185,7 +210,7 @@ type Counted = (Summary, Option<Yield>, Option<u64>);
 /// Counts rows, with what a store knows about them.
 fn count(read: &ReadRows, asked: Option<&Asked>) -> Result<Counted, Error> {
     let Some(Asked { store, terms, required, store_only }) = asked else {
-        return Ok((summarize_with(&read.rows, &[]), None, None));
+        return Ok((summarize_counted(&read.rows, &read.counts, &[]), None, None));
     };
     let mut stored = Vec::new();
     // Some at a time, because each answer includes its contact.
@@ -193,7 +218,7 @@ fn count(read: &ReadRows, asked: Option<&Asked>) -> Result<Counted, Error> {
         let availability = store.peek(terms, required, some)?;
         stored.extend(availability.iter().map(|availability| self::stored(availability, *store_only)));
     }
-    let summary = summarize_with(&read.rows, &stored);
+    let summary = summarize_counted(&read.rows, &read.counts, &stored);
     let room = terms.ceiling.as_ref().map(|ceiling| store.room(ceiling)).transpose()?;
     Ok((summary, Some(store.lately(required)?), room))
 }
@@ -214,7 +239,11 @@ fn read_rows(reader: &RowReader, rows: &Bound<'_, PyAny>, first_row: u64) -> PyR
     let column = source::column(rows)?;
     let rows = column.as_ref().unwrap_or(rows);
     let expected = rows.len().unwrap_or_default().min(MOST_EXPECTED);
-    let mut read = ReadRows { rows: Vec::with_capacity(expected), values: Vec::with_capacity(expected) };
+    let mut read = ReadRows {
+        rows: Vec::with_capacity(expected),
+        values: Vec::with_capacity(expected),
+        counts: Vec::new(),
+    };
     let mut number = first_row;
     let mut add = |item: Bound<'_, PyAny>| {
         let (value, row) = reader.row(&item, number)?;

@@ -6,7 +6,7 @@
 //! comparison and never changes the result.
 //!
 //! Knows nothing about requests, outcomes of rows or money. Measurements, and ideas that were rejected, are in
-//! `docs/performance.md`.
+//! `docs/design/performance.md`.
 
 mod build;
 mod collector;

@@ -17,10 +17,11 @@ use crate::tables::arrow::Batches;
 use exactbuyer_arrow::input::cells::Lens;
 use exactbuyer_arrow::input::marks::Marks;
 use exactbuyer_arrow::input::regions::{RegionReader, Regions};
-use exactbuyer_arrow::{Cell, join};
+use exactbuyer_arrow::{Cell, join, key_batch, key_schema};
 use exactbuyer_core::error::Error;
 use exactbuyer_core::identifier::reading::{Reader, Reading, RowRegion};
 use exactbuyer_core::identifier::{FieldType, Invalid};
+use exactbuyer_core::plan::Row;
 
 /// Cells with Python objects that are read between two checks for Ctrl-C.
 const CELLS_BETWEEN_SIGNALS: usize = 1_024;
@@ -133,6 +134,20 @@ impl ByColumns {
     }
 
     fn rows(&self, py: Python<'_>, start: usize, stop: usize, first_row: u64) -> PyResult<Rows> {
+        Ok(Rows::of(self.read(py, start, stop)?, first_row))
+    }
+
+    fn keys(&self, py: Python<'_>, start: usize, stop: usize) -> PyResult<Batches> {
+        let rows = self.read(py, start, stop)?;
+        let columns = u32::try_from(self.columns.len()).unwrap_or(u32::MAX);
+        let batch = py.detach(|| key_batch(&rows, columns)).or_raise(py)?;
+        Ok(Batches::of(key_schema(), vec![batch]))
+    }
+}
+
+impl ByColumns {
+    /// The rows between these two.
+    fn read(&self, py: Python<'_>, start: usize, stop: usize) -> PyResult<Vec<Row>> {
         let stop = stop.min(self.rows);
         let start = start.min(stop);
         let named = self.regions(py, start, stop)?;
@@ -162,11 +177,9 @@ impl ByColumns {
                 }
             });
         }
-        Ok(Rows::of(py.detach(|| join(columns)), first_row))
+        Ok(py.detach(|| join(columns)))
     }
-}
 
-impl ByColumns {
     /// The region of each row between these two, if there is a column of them.
     fn regions(&self, py: Python<'_>, start: usize, stop: usize) -> PyResult<Option<Vec<RowRegion>>> {
         let Some((name, cells)) = &self.region else { return Ok(None) };

@@ -1,5 +1,5 @@
 //! The known social networks: data only. They are searched in this order, so the most frequent ones
-//! come first. `docs/identifiers.md` shows this table; a test compares the two.
+//! come first. `docs/reference/identifiers.md` shows this table; a test compares the two.
 
 use super::networks::More::{Anything, Only, Subpages};
 use super::networks::Subdomains::{People, Services, Views};

@@ -339,9 +339,9 @@ fn the_documentation_has_the_table_of_networks() {
         ];
         writeln!(table, "| {} | {} |", network.name, row.join(" | ")).unwrap();
     }
-    let page = include_str!("../../../../../docs/identifiers.md");
+    let page = include_str!("../../../../../docs/reference/identifiers.md");
     assert!(
         page.contains(&table),
-        "docs/identifiers.md has another table of networks than the data:\n{table}"
+        "docs/reference/identifiers.md has another table of networks than the data:\n{table}"
     );
 }

@@ -214,11 +214,11 @@ mod tests {
 
     #[test]
     fn the_documentation_has_every_wrapping() {
-        let page = include_str!("../../../../../docs/identifiers.md");
+        let page = include_str!("../../../../../docs/reference/identifiers.md");
         for Wrapping { name, example: (value, inside), .. } in &WRAPPINGS {
             let cell = |text: &str| text.replace('|', "\\|");
             let row = format!("| {name} | `{}` | `{}` |", cell(value), cell(inside));
-            assert!(page.contains(&row), "docs/identifiers.md lacks the row\n{row}");
+            assert!(page.contains(&row), "docs/reference/identifiers.md lacks the row\n{row}");
         }
     }
 

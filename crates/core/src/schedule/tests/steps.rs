@@ -245,3 +245,38 @@ fn a_slow_reader_and_a_full_store_hold_a_run_back() {
     assert_eq!(scheduler.report(now).2.limited_by, LimitedBy::RequestsPerMinute);
     assert_eq!(sent(next(&mut scheduler, now + SECOND)).identifiers, request.identifiers);
 }
+
+#[test]
+fn a_row_that_stands_for_several_counts_as_these() {
+    let now = Instant::now();
+    let mut scheduler = scheduler(of_ten(), &RunOptions::default(), now);
+    scheduler.feed_counted(vec![Row::One(email(0)), Row::Missing, Row::One(email(1))], vec![5, 3, 1]);
+    scheduler.feed(rows([0]));
+    scheduler.feed_counted(rows([2]), vec![4]);
+    scheduler.finish();
+    assert_eq!(scheduler.report(now).2.rows, 14, "before anything is admitted");
+    let request = sent(next(&mut scheduler, now));
+    assert_eq!(request.identifiers.len(), 3);
+    let outcomes = vec![hit(), Outcome::Miss, Outcome::Unknown("lost".into())];
+    land(&mut scheduler, request.number, Report::of(answered(outcomes)), now);
+    assert!(matches!(next(&mut scheduler, now), Step::Done));
+    let (_, receipt, progress) = scheduler.report(now);
+    let by_status = |status| receipt.count(status);
+    assert_eq!((by_status(Status::Found), by_status(Status::Missing)), (6, 3));
+    assert_eq!((by_status(Status::NotFound), by_status(Status::Unknown)), (1, 4));
+    assert_eq!((receipt.rows, receipt.duplicates, receipt.found_duplicates), (14, 8, 5));
+    assert_eq!((receipt.sent, receipt.requests, receipt.credits), (3, 1, 1));
+    assert_eq!((progress.rows, progress.done), (14, 14));
+}
+
+#[test]
+fn what_the_store_answers_counts_for_every_equal_row() {
+    let now = Instant::now();
+    let mut scheduler = scheduler(of_ten(), &RunOptions::default(), now);
+    scheduler.feed_counted(rows([0]), vec![7]);
+    scheduler.finish();
+    let known = Availability::Known(hit(), Seen { inherited: true, ..Seen::default() });
+    assert!(matches!(next_if(&mut scheduler, now, &known), Step::Done));
+    let receipt = scheduler.report(now).1;
+    assert_eq!((receipt.from_store, receipt.found_from_store, receipt.duplicates), (7, 7, 0));
+}

@@ -1,0 +1,104 @@
+"""The answers to the distinct rows of a frame: saved in parts while they come, in memory or as Parquet."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from exactbuyer._frames.libraries import library
+
+if TYPE_CHECKING:
+    from exactbuyer._core import Batches
+
+    from .frame import ClusterFrame
+    from .spool import Spool
+
+PART_ROWS = 32_768
+"""Rows of one part: some tens of megabytes."""
+
+ATTEMPTS = 3
+"""How often a part is written before the call ends with the error: a job may be cancelled by others."""
+
+
+class Parts(NamedTuple):
+    """The answers that were saved: a column `key`, and those that are added.
+
+    If they are read by partition, a column `partition` says by which one; a key that several partitions
+    have is there for each.
+    """
+
+    tables: list[Any]
+    """In memory; empty if they are in a folder."""
+    folder: str | None
+    names: list[str]
+    """The parts in the folder."""
+
+
+class Answers:
+    """Saves the answers of the rows of a spool.
+
+    `blocks` are those that are not saved yet, in the order of the rows. A Ctrl-C at any point loses nothing:
+    a part is saved under the number of its first row, and again if it is not known whether it was.
+    """
+
+    def __init__(self, frame: ClusterFrame, spool: Spool, path: str | None) -> None:
+        self.blocks: list[Batches] = []
+        self._frame = frame
+        self._spool = spool
+        # A call reads only what it wrote itself, whatever else lies under the path.
+        run = f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{secrets.token_hex(4)}"
+        self.folder = None if path is None else f"{path.rstrip('/')}/{run}"
+        self._first = 0
+        self._parts: dict[int, Any] = {}
+
+    @property
+    def received(self) -> int:
+        """How many distinct rows have answers, saved or not."""
+        return self._first + sum(map(len, self.blocks))
+
+    def save(self, *, last: bool = False) -> None:
+        """Saves what fills a part; at the end, everything."""
+        while self.blocks and (last or sum(map(len, self.blocks)) >= PART_ROWS):
+            taken, rows = 0, 0
+            while taken < len(self.blocks) and rows < PART_ROWS:
+                rows += len(self.blocks[taken])
+                taken += 1
+            self._save(self._first, library("pyarrow").concat_tables(map(_table, self.blocks[:taken])))
+            rest = self.blocks[taken:]
+            # All or nothing: no function is called here, so a Ctrl-C cannot come in between.
+            self._first, self.blocks = self._first + rows, rest
+
+    def parts(self) -> Parts:
+        """What was saved."""
+        in_memory = self.folder is None
+        parts = [self._parts[first] for first in sorted(self._parts)]
+        return Parts(parts if in_memory else [], self.folder, [] if in_memory else parts)
+
+    def _save(self, first: int, answers: Any) -> None:
+        stop = first + answers.num_rows
+        answers = answers.add_column(0, "key", self._spool.keys(first, stop))
+        if self._frame.by_partition:
+            places, partitions = self._spool.partitions_of(first, stop)
+            pa = library("pyarrow")
+            answers = answers.take(pa.array(places)).append_column("partition", pa.array(partitions))
+        if self.folder is None:
+            self._parts[first] = answers
+            return
+        folder, name = self.folder, f"part-{first:012}"
+        _tried(lambda: self._frame.write(folder, name, answers))
+        self._parts[first] = name
+
+
+def _tried(write: Callable[[], None], attempts: int = ATTEMPTS) -> None:
+    try:
+        write()
+    except Exception:
+        if attempts == 1:
+            raise
+        _tried(write, attempts - 1)
+
+
+def _table(block: Batches) -> Any:
+    return library("pyarrow").table(block)

@@ -1,0 +1,87 @@
+"""DataFrames of Dask: each partition reads its own answers, so partitions, divisions and index stay."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+
+from exactbuyer._frames.libraries import library
+
+from .files import absolute, read_rows, write_part
+from .frame import ClusterFrame
+
+if TYPE_CHECKING:
+    from .answers import Parts
+    from .workers import Joiner, KeyMaker
+
+
+class DaskFrame(ClusterFrame):
+    """A DataFrame of Dask, whose partitions are frames of pandas."""
+
+    by_partition: ClassVar[bool] = True
+
+    def __init__(self, data: Any) -> None:
+        self._frame = data
+
+    def names(self) -> list[Hashable]:
+        return list(self._frame.columns)
+
+    def empty(self) -> Any:
+        return self._frame._meta  # noqa: SLF001 - what every extension of Dask reads
+
+    def distinct(self, keys: KeyMaker) -> Iterator[tuple[int, Any]]:
+        dask = library("dask")
+        distinct = dask.delayed(keys.distinct)
+        partitions = self._frame[keys.request.labels].to_delayed()
+        # One job: what the partitions have in common, such as a shuffle before, is computed once.
+        yield from enumerate(dask.compute(*map(distinct, partitions)))
+
+    def write(self, folder: str, name: str, answers: Any) -> None:
+        write_part(absolute(folder), name, answers)
+
+    def joined(self, joiner: Joiner, parts: Parts) -> Any:
+        dask = library("dask")
+        join = dask.delayed(_join)
+        # In the graph and not on a worker: a worker that is lost takes no answers with it.
+        sections = [_section(number, parts) for number in range(self._frame.npartitions)]
+        partitions = zip(self._frame.to_delayed(), sections, strict=True)
+        joined = [join(joiner, partition, section) for partition, section in partitions]
+        return library("dask.dataframe").from_delayed(
+            joined,
+            meta=joiner(self.empty(), joiner.nothing()),
+            divisions=self._frame.divisions,
+            verify_meta=False,
+            prefix="exactbuyer",
+        )
+
+
+class _Section(NamedTuple):
+    """Where the answers of a partition are: in files, or in a compressed table."""
+
+    number: int
+    folder: str = ""
+    names: Sequence[str] = ()
+    data: bytes = b""
+
+    def read(self) -> Any:
+        if self.data:
+            return library("pyarrow").ipc.open_stream(self.data).read_all()
+        return read_rows(self.folder, self.names, ("partition", [self.number]))
+
+
+def _section(number: int, parts: Parts) -> _Section:
+    if parts.folder is not None:
+        return _Section(number, absolute(parts.folder), parts.names)
+    pa, pc = library("pyarrow"), library("pyarrow.compute")
+    own = [part.filter(pc.equal(part["partition"], number)) for part in parts.tables]
+    sink = pa.BufferOutputStream()
+    if own:
+        options = pa.ipc.IpcWriteOptions(compression="zstd")
+        with pa.ipc.new_stream(sink, own[0].schema, options=options) as stream:
+            stream.write_table(pa.concat_tables(own))
+    return _Section(number, data=sink.getvalue().to_pybytes())
+
+
+def _join(joiner: Joiner, partition: Any, section: _Section) -> Any:
+    answers = section.read()
+    return joiner(partition, joiner.nothing() if answers is None else answers)

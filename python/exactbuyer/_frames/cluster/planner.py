@@ -1,0 +1,111 @@
+"""A frame of an engine that is enriched: the same steps for every engine.
+
+1. The workers make the keys of the rows, and the distinct rows come to the caller.
+2. The caller looks these up, as it does for any table.
+3. Their answers are saved where the engine can read them.
+4. The frame that is returned joins rows and answers by key. It is lazy, and costs nothing.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, cast
+
+from exactbuyer._core import Rows
+from exactbuyer._frames.libraries import has_pyarrow, library
+from exactbuyer._frames.table_input import BLOCK_ROWS, TextRules
+from exactbuyer.exceptions import ConfigError
+from exactbuyer.report.message import TABLE, said, wrong
+from exactbuyer.report.results import Problem
+from exactbuyer.report.wording import count
+
+from .answers import Answers
+from .spool import Spool
+from .workers import Joiner, KeyMaker
+
+if TYPE_CHECKING:
+    from exactbuyer._core import Table
+    from exactbuyer._frames.request import TableRequest
+    from exactbuyer.report.plan import Plan
+    from exactbuyer.settings import Settings
+
+    from .frame import ClusterFrame
+
+MOST_IN_MEMORY = 200_000
+"""Distinct rows whose answers are kept at the caller if `answers` names no place for them."""
+
+
+class ClusterInput:
+    """A frame of an engine, and what is wanted of it."""
+
+    def __init__(
+        self, frame: ClusterFrame, table_request: TableRequest, settings: Settings, answers: object = None
+    ) -> None:
+        path = checked_path(answers)
+        if not has_pyarrow():
+            raise ConfigError("frames of a cluster need pyarrow at the caller and on the workers: install it")
+        self.frame = frame
+        names = frame.names()
+        table_request = table_request.resolved_in(names)
+        self.table: Table = table_request.table()
+        self.table_request = table_request
+        added = self.table.names()
+        dropped = table_request.replaced(names, added, [])
+        table_request.check(names)
+        keys = KeyMaker.of(table_request, TextRules(settings.default_region, settings.na_values))
+        schema = library("pyarrow").schema(self.table)
+        self.joiner = Joiner(keys, schema, tuple(dropped))
+        # Fails here and not on a worker if the type of a column cannot be looked up.
+        self.joiner(frame.empty(), self.joiner.nothing())
+        self.spool = Spool(frame.distinct(keys))
+        self.rows = self.spool.rows
+        if path is None and len(self.spool) > MOST_IN_MEMORY:
+            raise wrong(
+                "answers",
+                f"must name a folder: the frame has {len(self.spool):,} distinct rows, and the answers of at "
+                f"most {MOST_IN_MEMORY:,} are kept in memory. Pass one that the workers can read, such as "
+                f"answers='s3://bucket/answers'. Nothing was sent",
+            )
+        self.answers = Answers(frame, self.spool, path)
+
+    def parts(self) -> Iterator[Rows]:
+        """The distinct rows, block by block."""
+        for asks, rows in self.spool.slices(BLOCK_ROWS):
+            yield Rows.of_asks(asks, rows)
+
+    def plan(self, plan_of: Callable[[Rows], Plan]) -> Plan:
+        """The plan of all rows. These have no numbers: there is one problem for each reason."""
+        pa = library("pyarrow")
+        slices = list(self.spool.slices(BLOCK_ROWS))
+        asks = pa.chunked_array([part.asks for part in slices], pa.string())
+        counts = pa.chunked_array([part.rows for part in slices], pa.int64())
+        plan = plan_of(Rows.of_asks(asks, counts))
+        rows: Counter[str] = Counter()
+        for problem in plan.problems:
+            rows[said(problem.reason, TABLE)] += counts[problem.row].as_py()
+        return replace(
+            plan,
+            problems=tuple(
+                Problem(-1, "invalid", f"{reason} ({count(many, 'row')})") for reason, many in rows.items()
+            ),
+            suspects=tuple(suspect._replace(row=-1) for suspect in plan.suspects),
+        )
+
+    def done(self) -> Any:
+        """The frame with its new columns."""
+        return self.frame.joined(self.joiner, self.answers.parts())
+
+
+def checked_path(answers: object) -> str | None:
+    """The folder for answers, if it is one."""
+    if answers is None:
+        return None
+    path: object = None
+    if isinstance(answers, (str, os.PathLike)):
+        path = os.fspath(cast("str | os.PathLike[str]", answers))
+    if not isinstance(path, str) or not path:
+        raise wrong("answers", "must be the path or URL of a folder, such as 's3://bucket/answers'")
+    return path

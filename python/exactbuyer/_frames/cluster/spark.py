@@ -1,0 +1,136 @@
+"""DataFrames of Spark, classic and Connect: keys by `mapInArrow`, and the answers by a left join.
+
+Only what both kinds have since Spark 3.5: never `.rdd`, never a SparkContext. Tables travel as Arrow's stream
+format in cells of bytes, because `createDataFrame` takes Arrow tables only since 4.0, and `toArrow` collects.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from functools import partial, reduce
+from typing import TYPE_CHECKING, Any
+
+from exactbuyer._frames.libraries import library
+from exactbuyer.exceptions import ConfigError
+
+from .frame import ClusterFrame
+from .workers import CHANGED, distinct_schema
+
+if TYPE_CHECKING:
+    from .answers import Parts
+    from .workers import Joiner, KeyMaker
+
+KEY, STATUS, REASON = "_exactbuyer_key", "_exactbuyer_status", "_exactbuyer_reason"
+"""Columns between the rows' keys and the join. The result does not have them."""
+
+
+class SparkFrame(ClusterFrame):
+    """A DataFrame of Spark. Its rows have no order, and the result's have none either."""
+
+    def __init__(self, data: Any) -> None:
+        if data.isStreaming:
+            raise TypeError(
+                "data is a streaming DataFrame: enrich each of its batches with "
+                "stream.writeStream.foreachBatch(lambda batch, number: enricher.enrich_table(batch, by=…)…)"
+            )
+        if len({name.lower() for name in data.columns}) < len(data.columns):
+            raise ConfigError("the frame has two columns of the same name: rename one of them")
+        self._frame = data
+
+    def names(self) -> list[Hashable]:
+        return list(self._frame.columns)
+
+    def empty(self) -> Any:
+        types = library("pyspark.sql.pandas.types")
+        return types.to_arrow_schema(self._frame.schema).empty_table()
+
+    def distinct(self, keys: KeyMaker) -> Iterator[tuple[int, Any]]:
+        read = self._frame.select(*map(_quoted, keys.request.labels))
+        keyed = read.mapInArrow(partial(_each, keys.distinct), "key binary, asks string, rows bigint")
+        packed = keyed.groupBy("key", "asks").sum("rows").mapInArrow(_packed, "data binary")
+        schema = distinct_schema()
+        for (data,) in packed.toLocalIterator():
+            yield 0, _unpacked(data).rename_columns(schema.names).cast(schema)
+
+    def write(self, folder: str, name: str, answers: Any) -> None:
+        written = self._of_arrow(answers.to_batches(), answers.schema)
+        written.coalesce(1).write.mode("overwrite").parquet(f"{folder}/{name}")
+
+    def joined(self, joiner: Joiner, parts: Parts) -> Any:
+        spark_types = library("pyspark.sql.types")
+        schema, fields = self._frame.schema, spark_types.StructField
+        kept = [field for field in schema.fields if field.name not in joiner.dropped]
+        text = spark_types.StringType()
+        own = [fields(KEY, spark_types.BinaryType()), fields(STATUS, text), fields(REASON, text)]
+        with_keys = partial(_with_keys, joiner.keys, [field.name for field in kept])
+        keyed = self._frame.mapInArrow(with_keys, spark_types.StructType([*kept, *own]))
+        answers = self._answers(joiner, parts).withColumnRenamed("key", KEY)
+        status, reason = _quoted(joiner.status), _quoted(joiner.reason)
+        why = f"case when {status} is null and {STATUS} is null then '{CHANGED}' else {REASON} end"
+        added = {name: _quoted(name) for name in joiner.schema.names}
+        added[joiner.status] = f"coalesce({status}, {STATUS}, 'not_sent')"
+        added[joiner.reason] = f"case when {status} is null then {why} else {reason} end"
+        columns = [f"{text} as {_quoted(name)}" for name, text in added.items()]
+        return keyed.join(answers, KEY, "left").selectExpr(*(_quoted(field.name) for field in kept), *columns)
+
+    def _answers(self, joiner: Joiner, parts: Parts) -> Any:
+        if parts.names:
+            return self._frame.sparkSession.read.parquet(*(f"{parts.folder}/{name}" for name in parts.names))
+        tables = parts.tables or [joiner.nothing()]
+        return reduce(
+            lambda some, more: some.unionAll(more),
+            (self._of_arrow(table.to_batches(), table.schema) for table in tables),
+        )
+
+    def _of_arrow(self, batches: list[Any], schema: Any) -> Any:
+        """These batches as a DataFrame."""
+        types = library("pyspark.sql.pandas.types")
+        packed = [(data,) for data in _pack(batches, schema)]
+        frame = self._frame.sparkSession.createDataFrame(packed, "data binary")
+        return frame.mapInArrow(_unpack, types.from_arrow_schema(schema))
+
+
+def _quoted(name: Any) -> str:
+    return "`" + str(name).replace("`", "``") + "`"
+
+
+def _each(make: Callable[[Any], Any], batches: Iterable[Any]) -> Iterator[Any]:
+    for batch in batches:
+        yield from make(batch).to_batches()
+
+
+def _with_keys(keys: KeyMaker, kept: list[str], batches: Iterable[Any]) -> Iterator[Any]:
+    frame_of = library("exactbuyer._frames.detect").frame_of
+    pa = library("pyarrow")
+    for batch in batches:
+        keyed = keys.keys(frame_of(batch)).combine_chunks()
+        own = [*(batch.column(name) for name in kept), *(keyed[name] for name in ("key", "status", "reason"))]
+        table = pa.table(own, names=[*kept, KEY, STATUS, REASON])
+        yield from table.combine_chunks().to_batches()
+
+
+def _pack(batches: Iterable[Any], schema: Any) -> Iterator[bytes]:
+    pa = library("pyarrow")
+    options = pa.ipc.IpcWriteOptions(compression="zstd")
+    for batch in batches:
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, schema, options=options) as stream:
+            stream.write_batch(batch)
+        yield sink.getvalue().to_pybytes()
+
+
+def _packed(batches: Iterable[Any]) -> Iterator[Any]:
+    pa = library("pyarrow")
+    for batch in batches:
+        (data,) = _pack([batch], batch.schema)
+        yield pa.record_batch([pa.array([data], pa.binary())], names=["data"])
+
+
+def _unpack(batches: Iterable[Any]) -> Iterator[Any]:
+    for batch in batches:
+        for data in batch.column(0).to_pylist():
+            yield from _unpacked(data).to_batches()
+
+
+def _unpacked(data: Any) -> Any:
+    return library("pyarrow").ipc.open_stream(bytes(data)).read_all()
