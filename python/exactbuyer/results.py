@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
+from operator import index
 from typing import TYPE_CHECKING, Any
 
 from ._core import Batches, Table
@@ -170,7 +171,7 @@ class Results(list[Result]):
             <Preview of 2 of 2 rows: print it, or show it in a notebook>
         """
         request = TableRequest.checked(VALUE, _PREVIEWED, "", None, None)
-        rows = len(self[: max(n, 0)])
+        rows = len(self[: max(index(n), 0)])
         added = self._added(request.table(), rows)
         columns = {name: added.objects(name)[0] for name in ("status", *_PREVIEWED)}
         shown = {name: values for name, values in columns.items() if any(values) or name == "status"}

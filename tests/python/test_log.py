@@ -10,6 +10,7 @@ import pytest
 
 from exactbuyer import BulkEnricher
 from exactbuyer._calls import call
+from exactbuyer.cli._console import Console
 from exactbuyer.exceptions import ConfigError
 from exactbuyer.report import log, progress
 from exactbuyer.report.log import announce, follow_environment
@@ -134,3 +135,14 @@ def test_another_value_is_refused_before_anything_is_sent(monkeypatch: pytest.Mo
             enricher.enrich(ROWS)
         assert enricher.sandbox_server is not None
         assert enricher.sandbox_server.ledger.requests == []
+
+
+@pytest.mark.parametrize(("level", "lines"), [("off", 0), ("info", 1), ("debug", 2)])
+def test_the_command_line_follows_it(
+    level: str, lines: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(log.VARIABLE, level)
+    with Console().showing_log():
+        logging.getLogger("exactbuyer").info("100 rows")
+        logging.getLogger("exactbuyer").debug("100 lookups")
+    assert len(capsys.readouterr().err.splitlines()) == lines

@@ -17,7 +17,7 @@ from keys import KEY
 from odd_values import PERSONAL, TheirsError, values
 
 import exactbuyer
-from exactbuyer import Budget, BulkEnricher, ExactBuyerError, Receipt
+from exactbuyer import Budget, BulkEnricher, ExactBuyerError, Receipt, Results
 from exactbuyer.sandbox import Sandbox
 from exactbuyer.store import Store, migrate
 
@@ -113,6 +113,8 @@ def methods(kind: type) -> list[str]:
     return [name for name, call in found if not name.startswith("_") and parameters(call)]
 
 
+TABLES = ("to_pandas", "to_polars", "to_arrow", "preview")
+
 PATHS = frozenset({"store", "path", "other", "ca_bundle"})
 """A message may repeat a path, as every system does."""
 
@@ -193,7 +195,24 @@ def test_calls(sandbox: Sandbox, run_call: str, name: str) -> None:
 
 
 def test_the_calls_are_all_there_are() -> None:
-    assert set(methods(BulkEnricher)) == {*CALLS, "resolve_unknown"}
+    assert set(methods(BulkEnricher)) == {*CALLS, "resolve_unknown", "sandbox"}
+
+
+@pytest.mark.parametrize("name", parameters(BulkEnricher.sandbox))
+def test_sandboxes(name: str) -> None:
+    def make(value: Any) -> None:
+        BulkEnricher.sandbox(**{name: value}).close()
+
+    fail_if(check(name, make))
+
+
+@pytest.mark.parametrize(
+    ("method", "name"), [(m, n) for m in TABLES for n in parameters(getattr(Results, m))]
+)
+def test_tables_of_results(sandbox: Sandbox, method: str, name: str) -> None:
+    with BulkEnricher(KEY, base_url=sandbox.url, **FAST) as enricher:
+        results = enricher.enrich(ROWS, on_error="record")
+    fail_if(check(name, lambda value: str(getattr(results, method)(**{name: value}))))
 
 
 @pytest.mark.parametrize(

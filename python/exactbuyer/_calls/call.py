@@ -236,6 +236,7 @@ class Call:
         try:
             self.keep_for_recovery()
             self.stop()
+            self._watch.interrupted()
             in_flight = self.run.progress().get("in_flight", 0)
             if in_flight:
                 text = (

@@ -198,6 +198,11 @@ class Watch:
         if last:
             self.close()
 
+    def interrupted(self) -> None:
+        """Calls the caller's function no more: it may be what has interrupted the run, and would again."""
+        if isinstance(self._display, _Function):
+            self.close()
+
     def say(self, text: str) -> None:
         """Writes a line to stderr, above a bar."""
         with suppress(Exception), (self._display or Display()).aside():
