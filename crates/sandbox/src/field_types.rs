@@ -61,7 +61,7 @@ pub(super) fn implied(field_type: FieldType, folded: &str) -> Has {
     }
 }
 
-/// The field type that a value looks like, and its folded spelling: for pins, which name none.
+/// The field type that a value looks like, and its folded spelling: for overrides, which name none.
 pub(super) fn infer(value: &str) -> (FieldType, String) {
     let field_type = if value.contains('@') && !value.contains('/') {
         FieldType::Email
