@@ -14,7 +14,7 @@ use crate::input::row::array;
 use crate::input::rows::{Rows, named};
 use crate::settings;
 use crate::tables::arrow::Batches;
-use exactbuyer_arrow::input::cells::Lens;
+use exactbuyer_arrow::input::cells::ColumnReader;
 use exactbuyer_arrow::input::marks::Marks;
 use exactbuyer_arrow::input::regions::{RegionReader, Regions};
 use exactbuyer_arrow::{Cell, join};
@@ -69,8 +69,8 @@ struct Column {
 }
 
 impl Column {
-    const fn lens<'a>(&'a self, reader: &'a Reader, regions: Regions<'a>) -> Lens<'a> {
-        Lens { reader, field_type: self.field_type, marks: &self.marks, regions }
+    const fn lens<'a>(&'a self, reader: &'a Reader, regions: Regions<'a>) -> ColumnReader<'a> {
+        ColumnReader { reader, field_type: self.field_type, marks: &self.marks, regions }
     }
 }
 
@@ -230,7 +230,7 @@ fn cut(chunks: &[ArrayRef], start: usize, stop: usize) -> Vec<Arc<dyn Array>> {
 /// Reads an object in a cell. One that cannot be read makes its row invalid, and is not an error of the table.
 fn object(
     objects: &ObjectReader,
-    lens: &Lens<'_>,
+    lens: &ColumnReader<'_>,
     item: &Bound<'_, PyAny>,
     region: RowRegion,
 ) -> PyResult<Cell> {
@@ -255,7 +255,7 @@ fn object(
 /// The same for an object that is not a list.
 fn scalar(
     objects: &ObjectReader,
-    lens: &Lens<'_>,
+    lens: &ColumnReader<'_>,
     item: &Bound<'_, PyAny>,
     region: RowRegion,
 ) -> PyResult<Cell> {
@@ -267,7 +267,7 @@ fn scalar(
 
 fn one(
     objects: &ObjectReader,
-    lens: &Lens<'_>,
+    lens: &ColumnReader<'_>,
     item: &Bound<'_, PyAny>,
     region: RowRegion,
 ) -> PyResult<Reading> {
