@@ -149,9 +149,7 @@ class Receipt:
         """What to do next, in words."""
         if self.under_way:
             return "wait for the rows under way; recover() returns those of an interrupted call"
-        first = (
-            "run this again" if self.stopped_by_caller else "fix what stopped it, then run this again"
-        )
+        first = "run this again" if self.stopped_by_caller else "fix what stopped it, then run this again"
         first += " for the rows that are not_sent"
         if self.unknown and self.not_sent > self.barred:
             resolve = self._resolve() if self.in_store else "check the service's usage page first"
