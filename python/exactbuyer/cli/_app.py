@@ -200,7 +200,7 @@ def plan(**values: Any) -> int:
 )
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def sandbox(arguments: tuple[str, ...]) -> int:
-    """Run the stand-in for the service: no key, no cost, invented people."""
+    """Run the sandbox: no key, no cost, invented people."""
     from exactbuyer.sandbox import main
 
     return main(list(arguments))
