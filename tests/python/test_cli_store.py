@@ -171,9 +171,9 @@ def test_what_a_store_answers(file: Path, everybody: Sandbox) -> None:
     ("arguments", "ending", "said"),
     [
         (["purge", "nobody", "--yes"], ExitCode.USAGE, "it is not an identifier"),
-        (["purge", "--older-than", "nan", "--yes"], ExitCode.USAGE, "no number of days from 0 to 36,500"),
-        (["purge", "--older-than", "-1", "--yes"], ExitCode.USAGE, "no number of days"),
-        (["purge", "--older-than", "1e9", "--yes"], ExitCode.USAGE, "no number of days"),
+        (["purge", "--older-than", "nan", "--yes"], ExitCode.USAGE, "not a number of days from 0 to 36,500"),
+        (["purge", "--older-than", "-1", "--yes"], ExitCode.USAGE, "not a number of days"),
+        (["purge", "--older-than", "1e9", "--yes"], ExitCode.USAGE, "not a number of days"),
         (["purge", "x@y.example", "--older-than", "1", "--yes"], ExitCode.USAGE, "one of the two"),
         (["allow", "nobody"], ExitCode.USAGE, "it is not an identifier"),
         (["find", ""], ExitCode.USAGE, "nothing to find"),
