@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from sphinx.application import Sphinx
     from sphinx.environment import BuildEnvironment
 
-ELSEWHERE = {*sys.stdlib_module_names, "builtins", "typing_extensions"}
+ELSEWHERE = {*sys.stdlib_module_names, "builtins", "pa", "pd", "pl", "typing_extensions"}
 """Modules without a page on this site. Links to their pages would need a network to be checked."""
 
 

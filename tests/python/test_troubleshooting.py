@@ -209,8 +209,8 @@ def test_the_page_names_each_kind_of_disk() -> None:
 
 def test_the_page_names_each_thing_that_limits_the_speed() -> None:
     source = (ROOT / "crates/core/src/schedule/tally.rs").read_text(encoding="utf-8")
-    listed = source.partition("What holds the run back: one of")[2].partition("pub limited_by")[0]
-    labels = set(re.findall(r'`"([^"]+)"`', listed))
+    listed = source.partition("pub enum LimitedBy {")[2].partition("}")[0]
+    labels = set(re.findall(r'= "([^"]+)",', listed))
     assert len(labels) == 10
     assert labels == set(
         re.findall(r"^\| `([^`]+)` \|", text(PAGE).partition("## Slow")[2], re.MULTILINE)
