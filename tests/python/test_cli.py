@@ -166,7 +166,7 @@ def test_a_plan_of_a_long_file_is_the_sum_of_its_windows(
         ),
         (["--by", "mail=mail"], "'mail' is not a field type; use email, phone or social_profile\n"),
         (["--by", "mail", "--from", "xls"], "--from is one of csv, tsv, jsonl, parquet"),
-        (["--by", "mail", "-o", "out.xls"], "of spreadsheets only .xlsx is written"),
+        (["--by", "mail", "-o", "out.xls"], "no spreadsheets but .xlsx can be written"),
         (["--by", "mail", "-o", "out.xlsx.gz"], ".xlsx is compressed inside"),
         (["--by", "mail", "-o", "out.xlsx", "--excel-safe"], "--excel-safe is for CSV"),
         (["--by", "mail", "--sheet", "People"], "--sheet is for .xlsx, and the input is csv"),

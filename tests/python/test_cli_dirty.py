@@ -213,7 +213,7 @@ LATE = b'{"mail":"ana@acme.example"}\n' * 1_500
         (b'{"eb_status":1}\n', [], b'line 1501 has a member "eb_status" already'),
         (b'{"eb_status":1}\n', ["--to", "parquet"], b"line 1501 has a member"),
         (b'{"mail":"M\xfcller"}\n', [], b"line 1501 is not UTF-8"),
-        (b"[]\n", [], b"line 1501 is no JSON object"),
+        (b"[]\n", [], b"line 1501 is not a JSON object"),
     ],
 )
 def test_what_comes_late_in_a_stream_is_told_and_nothing_is_lost(

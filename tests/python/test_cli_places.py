@@ -34,7 +34,10 @@ def test_a_file_that_may_be_an_array_is_told_how_to_become_lines(
 ) -> None:
     assert main(["plan", str(tmp_path / "x.json"), "--by", "mail"]) == ExitCode.USAGE
     made = f"jq -c '.[]' {tmp_path / 'x.json'} > {tmp_path / 'x.jsonl'}"
-    assert f"Say --from jsonl. It is an array? {made}" in capsys.readouterr().err
+    assert (
+        f"if it has one object a line, pass --from jsonl; if it is an array: {made}"
+        in capsys.readouterr().err
+    )
 
 
 @pytest.mark.parametrize(("kind", "said"), [("parquet", "Parquet"), ("csv.gz", "what is compressed")])

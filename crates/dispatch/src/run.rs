@@ -75,6 +75,7 @@ impl Port {
 }
 
 impl Run {
+    /// Both ends of a run, and the events for its task. Dropping the [`Run`] stops the task with this grace.
     pub(super) fn open(grace: Duration) -> (Self, Arc<Port>, UnboundedReceiver<Event>) {
         let (events, inbox) = unbounded_channel();
         let port = Arc::new(Port {

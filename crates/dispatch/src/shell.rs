@@ -44,6 +44,7 @@ fn now() -> Instant {
 }
 
 impl Shell {
+    /// Begins the run in the store. The returned value must be [run](Self::run), or the store never learns of its end.
     pub(super) fn new(
         shared: Arc<Shared>,
         port: Arc<Port>,

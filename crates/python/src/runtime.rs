@@ -27,6 +27,7 @@ pub(super) struct OfProcess<T> {
 }
 
 impl<T> OfProcess<T> {
+    /// A value of the current process. In a forked child it is neither used nor dropped; its memory is not freed there.
     pub(super) fn new(value: T) -> Self {
         Self { pid: process::id(), value: Some(value) }
     }

@@ -228,7 +228,7 @@ impl JsonBlock {
                 ));
             }
             Broken::new(format!(
-                "line {} is no JSON object (column {}): JSON Lines has one object a line",
+                "line {} is not a JSON object (column {}): JSON Lines has one object a line",
                 record.line,
                 error.column()
             ))

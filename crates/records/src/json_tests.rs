@@ -105,7 +105,7 @@ fn what_is_no_object_is_named_by_its_line_and_never_shown() {
         let told = blocks.first().unwrap().names(|_| ()).unwrap_err().to_string();
         assert_eq!(
             told,
-            format!("line 3 is no JSON object (column {column}): JSON Lines has one object a line")
+            format!("line 3 is not a JSON object (column {column}): JSON Lines has one object a line")
         );
     }
     let (blocks, _) = cut(b"{\"name\":\"M\xfcller\"}\n", 1000, 100);

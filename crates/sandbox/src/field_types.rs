@@ -70,7 +70,7 @@ pub(super) fn spelling_of_name(field_type: FieldType, folded: &str) -> Option<&s
     }
 }
 
-/// The field type that a value looks like, and its folded spelling: for pins, which name none.
+/// The field type that a value looks like, and its folded spelling: for overrides, which name none.
 pub(super) fn infer(value: &str) -> (FieldType, String) {
     let field_type = if value.contains('@') && !value.contains('/') {
         FieldType::Email

@@ -42,14 +42,6 @@ fn as_seconds<S: serde::Serializer>(duration: &Duration, into: S) -> Result<S::O
     into.serialize_f64(duration.as_secs_f64())
 }
 
-impl Request {
-    /// Whether it had a header with this name, which must be in lower case.
-    #[must_use]
-    pub fn has_header(&self, name: &str) -> bool {
-        self.header_names.iter().any(|known| &**known == name)
-    }
-}
-
 /// One lookup of an accepted request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Entry<'a> {

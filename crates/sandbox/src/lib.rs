@@ -19,13 +19,13 @@
 //! # }
 //! ```
 
-mod clerk;
+mod billing;
 mod fault;
 mod field_types;
 mod ledger;
 mod options;
+mod overrides;
 mod people;
-mod pin;
 mod query;
 mod reply;
 mod server;
@@ -46,9 +46,9 @@ pub use fault::{BadLuck, Fault};
 pub use ledger::{Entry, Ledger, Request};
 pub use options::{Options, RetryAfter};
 
-use clerk::Clerk;
-use pin::Pin;
-use server::SharedClerk;
+use billing::Billing;
+use overrides::Override;
+use server::SharedBilling;
 
 /// How many connections may wait to be accepted. A client opens fewer at once.
 const BACKLOG: u32 = 4_096;
@@ -60,7 +60,7 @@ const ANY_KEY: &str = "sandbox-key";
 /// a reply are disconnected.
 #[derive(Debug)]
 pub struct Sandbox {
-    clerk: SharedClerk,
+    billing: SharedBilling,
     address: SocketAddr,
     api_key: Box<str>,
     process: u32,
@@ -91,15 +91,15 @@ impl Sandbox {
         };
         let address = listener.local_addr()?;
         let api_key = options.api_key.clone().unwrap_or_else(|| ANY_KEY.into());
-        let clerk = Arc::new(Mutex::new(Clerk::new(options, Instant::now())));
+        let billing = Arc::new(Mutex::new(Billing::new(options, Instant::now())));
         let (stop, stopped) = oneshot::channel();
         let elsewhere: Arc<str> = format!("http://{address}/elsewhere").into();
-        let for_thread = Arc::clone(&clerk);
+        let for_thread = Arc::clone(&billing);
         let thread = std::thread::Builder::new().name("exactbuyer-sandbox".to_owned()).spawn(move || {
             runtime.block_on(server::serve(listener, for_thread, elsewhere, stopped));
         })?;
         Ok(Self {
-            clerk,
+            billing,
             address,
             api_key,
             process: std::process::id(),
@@ -150,51 +150,50 @@ impl Sandbox {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn person(&self, value: &str, contact: &str) -> io::Result<()> {
-        let no_object = || {
-            io::Error::new(io::ErrorKind::InvalidInput, "a pinned contact must be one object of sound JSON")
-        };
-        let pin = Pin::person(contact).ok_or_else(no_object)?;
-        server::lock(&self.clerk).pin(value, pin);
+        let no_object =
+            || io::Error::new(io::ErrorKind::InvalidInput, "a contact must be one object of valid JSON");
+        let contact = Override::person(contact).ok_or_else(no_object)?;
+        server::lock(&self.billing).set_override(value, contact);
         Ok(())
     }
 
     /// Makes this identifier a miss from now on.
     pub fn nobody(&self, value: &str) {
-        server::lock(&self.clerk).pin(value, Pin::Nobody);
+        server::lock(&self.billing).set_override(value, Override::Nobody);
     }
 
     /// Refuses with 400, from now on, every request that contains this value.
     pub fn reject(&self, value: &str) {
-        server::lock(&self.clerk).reject(value);
+        server::lock(&self.billing).reject(value);
     }
 
     /// Adds a fault that will strike requests.
     pub fn fail(&self, rule: BadLuck) {
-        server::lock(&self.clerk).fail(rule);
+        server::lock(&self.billing).fail(rule);
     }
 
     /// Adds credits to the account. Without a limit on credits, it does nothing.
     pub fn top_up(&self, credits: u64) {
-        server::lock(&self.clerk).top_up(credits);
+        server::lock(&self.billing).top_up(credits);
     }
 
     /// The credits that are left; `None` if they are unlimited.
     #[must_use]
     pub fn credits_left(&self) -> Option<u64> {
-        server::lock(&self.clerk).credits_left()
+        server::lock(&self.billing).credits_left()
     }
 
     /// A copy of the ledger as it is now.
     #[must_use]
     pub fn ledger(&self) -> Ledger {
-        server::lock(&self.clerk).ledger().clone()
+        server::lock(&self.billing).ledger().clone()
     }
 
     /// Sets everything back to the state after the start: the ledger, persons and misses, faults,
     /// the window of the rate limit, and the credits. Requests that still wait get their replies,
     /// but are in no ledger.
     pub fn reset(&self) {
-        server::lock(&self.clerk).forget();
+        server::lock(&self.billing).forget();
     }
 }
 

@@ -23,25 +23,25 @@ use tokio::sync::oneshot;
 
 use exactbuyer_core::service::limits;
 
-use super::clerk::{Clerk, Headers};
+use super::billing::{Billing, Headers};
 use super::reply::{Manner, Reply};
 
-/// A clerk that the connections and the owner of the sandbox share. It is locked only to decide,
+/// The billing that the connections and the owner of the sandbox share. It is locked only to decide,
 /// and never while waiting.
-pub(super) type SharedClerk = Arc<Mutex<Clerk>>;
+pub(super) type SharedBilling = Arc<Mutex<Billing>>;
 
 /// The most bytes of a body. No real request with 1,000 lookups is larger.
 const MAX_CALL_BYTES: usize = 16 * 1024 * 1024;
 
-/// Locks the clerk. If a thread panicked while it held the lock, its ledger is still used.
-pub(super) fn lock(clerk: &SharedClerk) -> MutexGuard<'_, Clerk> {
-    clerk.lock().unwrap_or_else(PoisonError::into_inner)
+/// Locks the billing. If a thread panicked while it held the lock, its ledger is still used.
+pub(super) fn lock(billing: &SharedBilling) -> MutexGuard<'_, Billing> {
+    billing.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Accepts connections until `stop` is signalled or dropped.
 pub(super) async fn serve(
     listener: TcpListener,
-    clerk: SharedClerk,
+    billing: SharedBilling,
     elsewhere: Arc<str>,
     stop: oneshot::Receiver<()>,
 ) {
@@ -51,8 +51,8 @@ pub(super) async fn serve(
             _ = &mut stop => return,
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
-                    lock(&clerk).ledger().connect();
-                    tokio::spawn(connection(stream, Arc::clone(&clerk), Arc::clone(&elsewhere)));
+                    lock(&billing).ledger().connect();
+                    tokio::spawn(connection(stream, Arc::clone(&billing), Arc::clone(&elsewhere)));
                 }
                 // Probably there are no more file descriptors. Some will be released.
                 Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
@@ -62,12 +62,12 @@ pub(super) async fn serve(
 }
 
 /// Counts a request as waiting until it is dropped.
-struct InFlight(SharedClerk);
+struct InFlight(SharedBilling);
 
 impl InFlight {
-    fn begin(clerk: &SharedClerk) -> Self {
-        lock(clerk).ledger().begin();
-        Self(Arc::clone(clerk))
+    fn begin(billing: &SharedBilling) -> Self {
+        lock(billing).ledger().begin();
+        Self(Arc::clone(billing))
     }
 }
 
@@ -93,7 +93,7 @@ impl std::fmt::Display for TakenBack {
 impl std::error::Error for TakenBack {}
 
 /// Serves one connection until it ends.
-async fn connection(stream: TcpStream, clerk: SharedClerk, elsewhere: Arc<str>) {
+async fn connection(stream: TcpStream, billing: SharedBilling, elsewhere: Arc<str>) {
     // Without this, the last packet of a reply may wait for an acknowledgement. If it fails,
     // replies are only slower.
     let _ = stream.set_nodelay(true);
@@ -101,7 +101,7 @@ async fn connection(stream: TcpStream, clerk: SharedClerk, elsewhere: Arc<str>) 
     let for_service = Arc::clone(&unruly);
     let service = service_fn(move |request| {
         // In a box, because hyper returns a connection only if nothing in it is pinned.
-        Box::pin(answer(request, Arc::clone(&clerk), Arc::clone(&elsewhere), Arc::clone(&for_service)))
+        Box::pin(answer(request, Arc::clone(&billing), Arc::clone(&elsewhere), Arc::clone(&for_service)))
     });
     let mut http = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
     // A connection may end in any way; that is not an error of the sandbox.
@@ -113,22 +113,22 @@ async fn connection(stream: TcpStream, clerk: SharedClerk, elsewhere: Arc<str>) 
     }
 }
 
-/// Reads one request and lets the clerk decide it. A reply that HTTP does not allow is handed to
+/// Reads one request and lets the billing decide it. A reply that HTTP does not allow is handed to
 /// [`connection`] through `for_service`.
 async fn answer(
     request: Request<Incoming>,
-    clerk: SharedClerk,
+    billing: SharedBilling,
     elsewhere: Arc<str>,
     unruly: Arc<Mutex<Option<Unruly>>>,
 ) -> Result<Response<Full<Bytes>>, TakenBack> {
-    let in_flight = InFlight::begin(&clerk);
+    let in_flight = InFlight::begin(&billing);
     let (head, body) = request.into_parts();
     let arrival = {
         let names: Vec<&str> = head.headers.keys().map(header::HeaderName::as_str).collect();
-        lock(&clerk).arrive(head.method.as_str(), head.uri.path(), &names, Instant::now())
+        lock(&billing).arrive(head.method.as_str(), head.uri.path(), &names, Instant::now())
     };
     let reply = if arrival.is_reset_unread() {
-        lock(&clerk).answer(
+        lock(&billing).answer(
             &arrival,
             Headers { key: None, content_type: None },
             &[],
@@ -141,7 +141,7 @@ async fn answer(
             key: head.headers.get(limits::KEY_HEADER).map(HeaderValue::as_bytes),
             content_type: head.headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes),
         };
-        lock(&clerk).answer(&arrival, headers, &body, &elsewhere, Instant::now())
+        lock(&billing).answer(&arrival, headers, &body, &elsewhere, Instant::now())
     };
     if !reply.delay.is_zero() {
         tokio::time::sleep(reply.delay).await;

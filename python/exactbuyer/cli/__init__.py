@@ -1,7 +1,7 @@
 """The command line: files in, files out, by the same calls that Python makes.
 
 Owns what only a command has: kinds of files, where output goes, questions, exit codes. Whatever costs
-money is decided below it. Needs the extra `cli`; the stand-in for the service needs nothing.
+money is decided below it. Needs the extra `cli`; the sandbox needs nothing.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ use exactbuyer_core::store::Claim;
 use exactbuyer_dispatch::RunOptions;
 use exactbuyer_store::sqlite::SqliteStore;
 
-use crate::desk::*;
+use crate::fixture::*;
 
 const HOUR_MS: i64 = 3_600_000;
 

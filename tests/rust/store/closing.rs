@@ -5,7 +5,7 @@ use std::fs;
 use exactbuyer_dispatch::RunOptions;
 use exactbuyer_store::sqlite::SqliteStore;
 
-use crate::desk::*;
+use crate::fixture::*;
 
 fn ask(store: &SqliteStore, vendor: &Vendor, name: &str) -> Done {
     run(&engine(settings(), vendor, store), rows(&[name]), RunOptions::default())
@@ -68,15 +68,10 @@ fn a_closed_store_has_no_file_open_although_a_clone_is_kept() {
     let store = folder.store();
     let kept = store.clone();
     ask(&store, &vendor, "ana");
-    let open = || {
-        let descriptors = fs::read_dir("/proc/self/fd").unwrap().flatten();
-        let files = descriptors.filter_map(|descriptor| fs::read_link(descriptor.path()).ok());
-        files.filter(|file| file.starts_with(folder.path())).count()
-    };
-    assert!(open() > 0);
+    assert_ne!(open_in(folder.path()), [""; 0]);
     store.close();
     // If locks belong to the process, closing a file later would drop those of whoever opens the store next.
-    assert_eq!(open(), 0);
+    assert_eq!(open_in(folder.path()), [""; 0]);
     let store = folder.store();
     drop(kept);
     assert_eq!(ask(&store, &vendor, "ana").receipt.from_store, 1);

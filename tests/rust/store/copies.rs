@@ -7,7 +7,7 @@ use exactbuyer_core::store::{
 };
 use exactbuyer_store::sqlite::{Merged, Resolution, SqliteStore, Target, migrate};
 
-use crate::desk::*;
+use crate::fixture::*;
 
 pub(crate) fn merge(into: &Folder, from: &Folder) -> Merged {
     into.store().merge(&from.file("a.db")).unwrap()

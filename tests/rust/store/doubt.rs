@@ -7,7 +7,7 @@ use exactbuyer_core::service::transport::{Cut, Failure, Lost, Reply};
 use exactbuyer_dispatch::RunOptions;
 use exactbuyer_store::sqlite::{Resolution, Resolved, Target};
 
-use crate::desk::*;
+use crate::fixture::*;
 
 /// Loses the first request, and answers the others.
 fn forgetful() -> Vendor {

@@ -11,7 +11,7 @@ use exactbuyer_core::store::Claim;
 use exactbuyer_dispatch::RunOptions;
 use exactbuyer_store::sqlite::{SqliteStore, service_at};
 
-use crate::desk::*;
+use crate::fixture::*;
 use crate::other::Other;
 
 /// Reads all files, as a backup tool in this process would.

@@ -10,16 +10,8 @@ use exactbuyer_store::sqlite::{SqliteStore, Target, after_fork, before_fork};
 use nix::libc;
 
 use crate::copies::{Kind, claim};
-use crate::desk::*;
+use crate::fixture::*;
 use crate::other::{Other, listen};
-
-/// How many descriptors of files in this folder the process has open.
-#[cfg(target_os = "linux")]
-fn open_in(folder: &Path) -> usize {
-    let open = std::fs::read_dir("/proc/self/fd").unwrap().flatten();
-    let files = open.filter_map(|descriptor| std::fs::read_link(descriptor.path()).ok());
-    files.filter(|file| file.starts_with(folder)).count()
-}
 
 /// Forks, with the store's hooks around it, which wait for this long; what the child is to do.
 fn fork(longest: Duration, child: impl FnOnce()) -> libc::pid_t {
@@ -65,7 +57,7 @@ pub(crate) fn fork_in_use(folder: &Path, store: &SqliteStore, is_writing: bool) 
         // SAFETY: there is room for the status.
         let ended = unsafe { libc::waitpid(grandchild, &raw mut status, 0) };
         assert_eq!((ended, status), (grandchild, 0));
-        say(&format!("left {}\n", open_in(folder)));
+        say(&format!("left {}\n", open_in(folder).len()));
         let mut byte = 0_u8;
         // SAFETY: there is room for one byte.
         unsafe { libc::read(0, (&raw mut byte).cast(), 1) };
@@ -100,8 +92,7 @@ fn a_store_that_is_being_closed_keeps_no_other_store_and_no_fork_waiting() {
     let patient = Duration::from_hours(1);
     let store = SqliteStore::open_within(&folder.file("a.db"), "loopback", patient).unwrap();
     run(&engine(settings(), &vendor, &store), rows(&["ana"]), RunOptions::default());
-    let hold = rusqlite::Connection::open(folder.file("a.db")).unwrap();
-    hold.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let hold = Hold::on(&folder.file("a.db"));
     std::thread::scope(|scope| {
         // Its last commit waits for the lock.
         let closing = scope.spawn(|| store.close());

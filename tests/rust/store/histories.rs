@@ -7,7 +7,7 @@ use exactbuyer_store::sqlite::{Resolution, SqliteStore, Target};
 use proptest::prelude::*;
 
 use crate::copies::{Kind, Pending, claim, copy, merge, settle};
-use crate::desk::*;
+use crate::fixture::*;
 
 #[derive(Debug, Clone)]
 enum Step {

@@ -9,7 +9,7 @@ use exactbuyer_core::error::ErrorKind;
 use exactbuyer_dispatch::RunOptions;
 use exactbuyer_store::sqlite::{Interrupt, SqliteStore, Target, migrate, migrate_unless};
 
-use crate::desk::*;
+use crate::fixture::*;
 
 const REQUESTS: usize = 300;
 

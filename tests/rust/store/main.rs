@@ -7,9 +7,9 @@
 mod clock;
 mod closing;
 mod copies;
-mod desk;
 mod doubt;
 mod files;
+mod fixture;
 mod forks;
 mod histories;
 mod interrupts;

@@ -10,7 +10,7 @@ use exactbuyer_core::service::transport::{Failure, Lost};
 use exactbuyer_core::store::{Ceiling, Claim, Evidence, Outcome, RequestOutcome, Store, Terms};
 use exactbuyer_store::sqlite::{Yield, check_time_zone, service_at};
 
-use crate::desk::*;
+use crate::fixture::*;
 
 fn ceiling(credits: u64, per: Per) -> Config {
     Config { max_credits: Some(credits), per, ..settings() }

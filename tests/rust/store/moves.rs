@@ -9,7 +9,7 @@ use exactbuyer_core::store::{Claim, Evidence, Outcome, RequestOutcome, Store};
 use exactbuyer_dispatch::RunOptions;
 use exactbuyer_store::sqlite::{Merged, Migrated, SqliteStore, Target, migrate};
 
-use crate::desk::*;
+use crate::fixture::*;
 use crate::other::Other;
 
 #[test]

@@ -12,7 +12,7 @@ use exactbuyer_dispatch::{Engine, RunOptions};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, pending};
 
-use crate::desk::*;
+use crate::fixture::*;
 
 /// What another process is to do, as its environment has it.
 const PART: &str = "EXACTBUYER_TEST_PART";

@@ -6,7 +6,7 @@ use exactbuyer_core::service::transport::Reply;
 use exactbuyer_dispatch::RunOptions;
 use exactbuyer_store::sqlite::{Purged, SqliteStore, Target};
 
-use crate::desk::*;
+use crate::fixture::*;
 use crate::other::Other;
 
 /// Mentions Ana in Bob's record.

@@ -11,7 +11,7 @@ use exactbuyer_core::store::{Availability, Claim};
 use exactbuyer_dispatch::RunOptions;
 use exactbuyer_store::sqlite::{SqliteStore, migrate};
 
-use crate::desk::*;
+use crate::fixture::*;
 use crate::other::Other;
 
 fn opening_fails(folder: &Folder) -> Error {

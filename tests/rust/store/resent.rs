@@ -6,7 +6,7 @@ use exactbuyer_core::service::transport::{Failure, Lost};
 use exactbuyer_dispatch::RunOptions;
 use exactbuyer_store::sqlite::{Resolution, SqliteStore};
 
-use crate::desk::*;
+use crate::fixture::*;
 use crate::other::Other;
 
 /// Puts Ana and Bob in doubt.

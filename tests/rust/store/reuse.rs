@@ -9,7 +9,7 @@ use exactbuyer_core::results::{Source, Status};
 use exactbuyer_dispatch::RunOptions;
 use exactbuyer_store::sqlite::SqliteStore;
 
-use crate::desk::*;
+use crate::fixture::*;
 
 #[test]
 fn the_same_call_again_costs_nothing_and_brings_the_same_bytes() {

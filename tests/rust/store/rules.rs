@@ -8,7 +8,7 @@ use exactbuyer_core::store::{
 use futures_util::FutureExt;
 use proptest::prelude::*;
 
-use crate::desk::{Folder, email, wait};
+use crate::fixture::{Folder, email, wait};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {

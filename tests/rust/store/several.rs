@@ -9,7 +9,7 @@ use exactbuyer_core::store::{Availability, Claim, Store, Terms};
 use exactbuyer_dispatch::RunOptions;
 use exactbuyer_store::sqlite::{after_fork, before_fork};
 
-use crate::desk::*;
+use crate::fixture::*;
 use crate::other::{Other, overlapping, shared_vendor, small_chunks};
 
 #[test]

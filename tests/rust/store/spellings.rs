@@ -5,7 +5,7 @@ use exactbuyer_core::service::transport::Reply;
 use exactbuyer_dispatch::RunOptions;
 use exactbuyer_store::sqlite::Target;
 
-use crate::desk::*;
+use crate::fixture::*;
 
 /// People, and their spellings in the contacts of others: the text between two quotes.
 const WRITTEN: &[(FieldType, &str, &[&str])] = &[

@@ -7,7 +7,7 @@ use exactbuyer_dispatch::RunOptions;
 use exactbuyer_store::sqlite::{SqliteStore, Target};
 
 use crate::copies::{copy, merge};
-use crate::desk::*;
+use crate::fixture::*;
 
 /// Puts this into Bob's record.
 fn gossip(text: &'static str) -> Vendor {

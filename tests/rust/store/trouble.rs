@@ -16,19 +16,7 @@ use exactbuyer_store::sqlite::{SqliteStore, after_fork, before_fork};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
-use crate::desk::*;
-
-/// Keeps others from writing while it lives.
-struct Hold(rusqlite::Connection);
-
-impl Hold {
-    fn on(folder: &Folder) -> Self {
-        let connection = rusqlite::Connection::open(folder.path().join("a.db")).unwrap();
-        connection.busy_timeout(Duration::from_secs(10)).unwrap();
-        connection.execute_batch("BEGIN IMMEDIATE").unwrap();
-        Self(connection)
-    }
-}
+use crate::fixture::*;
 
 fn impatient(folder: &Folder) -> SqliteStore {
     SqliteStore::open_within(&folder.path().join("a.db"), "loopback", Duration::from_millis(1)).unwrap()
@@ -39,7 +27,7 @@ fn nothing_is_sent_that_cannot_be_noted() {
     let (folder, vendor) = (Folder::new(), Vendor::honest());
     let store = impatient(&folder);
     let engine = engine(settings(), &vendor, &store);
-    let hold = Hold::on(&folder);
+    let hold = Hold::on(&folder.file("a.db"));
     let done = run(&engine, rows(&["ana", "bob"]), RunOptions::default());
     assert_eq!(done.statuses(), [Status::NotSent; 2]);
     assert_eq!(done.troubles[0].kind(), ErrorKind::Store);
@@ -60,9 +48,7 @@ fn an_answer_that_cannot_be_stored_is_delivered_and_stored_later() {
     let taken = hold.clone();
     let vendor = Vendor::new(move |number, values| {
         if number == 1 {
-            let connection = rusqlite::Connection::open(&path).unwrap();
-            connection.execute_batch("BEGIN IMMEDIATE").unwrap();
-            *taken.lock().unwrap() = Some(Hold(connection));
+            *taken.lock().unwrap() = Some(Hold::on(&path));
         }
         Ok(found(values))
     });
@@ -72,8 +58,7 @@ fn an_answer_that_cannot_be_stored_is_delivered_and_stored_later() {
     // While it is not stored, nobody pays for it again, and nobody waits for it.
     let done = run(&engine, rows(&["ana"]), RunOptions::default());
     assert_eq!(done.statuses(), [Status::Unknown]);
-    let connection = hold.lock().unwrap().take().unwrap().0;
-    drop(connection);
+    hold.lock().unwrap().take().unwrap();
     // What can be written again takes it along.
     run(&engine, rows(&["eve"]), RunOptions::default());
     let done = run(&engine, rows(&["ana"]), RunOptions::default());
@@ -90,9 +75,7 @@ fn what_could_not_be_stored_is_tried_again_though_nobody_comes() {
     let hold: Arc<Mutex<Option<Hold>>> = Arc::default();
     let away = hold.clone();
     let vendor = Vendor::new(move |_, values| {
-        let connection = rusqlite::Connection::open(&path).unwrap();
-        connection.execute_batch("BEGIN IMMEDIATE").unwrap();
-        *away.lock().unwrap() = Some(Hold(connection));
+        *away.lock().unwrap() = Some(Hold::on(&path));
         Ok(found(values))
     });
     let done = run(&engine(settings(), &vendor, &store), rows(&["ana"]), RunOptions::default());
@@ -115,11 +98,9 @@ fn around_a_fork_only_what_holds_locks_is_open() {
     run(&engine(settings(), &vendor, &store), rows(&["ana"]), RunOptions::default());
     store.info().unwrap();
     let open = || {
-        let handles = std::fs::read_dir("/proc/self/fd").unwrap().flatten();
-        let files = handles.filter_map(|handle| std::fs::read_link(handle.path()).ok());
-        let ours = files.filter(|file| file.starts_with(folder.path()));
-        let names = ours.map(|file| file.file_name().unwrap().to_string_lossy().into_owned());
-        names.filter(|name| name != "a.db-owners").collect::<Vec<_>>()
+        let mut names = open_in(folder.path());
+        names.retain(|name| name != "a.db-owners");
+        names
     };
     assert!(open().contains(&"a.db-wal".to_owned()));
     before_fork(|| Duration::from_mins(1));
@@ -136,7 +117,7 @@ fn a_fork_does_not_wait_for_another_programs_lock() {
     let store = folder.store();
     let ask = |name| run(&engine(settings(), &vendor, &store), rows(&[name]), RunOptions::default());
     ask("ana");
-    let hold = Hold::on(&folder);
+    let hold = Hold::on(&folder.file("a.db"));
     std::thread::scope(|scope| {
         let waiting = scope.spawn(|| ask("bob"));
         for _ in 0..20 {

@@ -8,7 +8,7 @@ use exactbuyer_dispatch::RunOptions;
 use exactbuyer_store::sqlite::SqliteStore;
 
 use crate::copies::{Kind, claim};
-use crate::desk::*;
+use crate::fixture::*;
 
 #[test]
 fn however_many_answers_wait_for_a_lock_all_of_them_are_stored() {
@@ -19,8 +19,7 @@ fn however_many_answers_wait_for_a_lock_all_of_them_are_stored() {
     let name = |number| format!("p{number}");
     let pending: Vec<_> =
         (0..MANY).map(|number| claim(&store, 0, number, &[(name(number), Kind::Hit)]).unwrap()).collect();
-    let hold = rusqlite::Connection::open(&path).unwrap();
-    hold.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let hold = Hold::on(&path);
     for (number, one) in pending.iter().enumerate() {
         let evidence = Evidence {
             at_ms: 1,

@@ -12,7 +12,7 @@ use exactbuyer_sandbox::Ledger;
 use exactbuyer_store::sqlite::SqliteStore;
 use rusqlite::Connection;
 
-use crate::desk::Folder;
+use crate::fixture::Folder;
 use crate::worker::{Given, fingerprint, person};
 
 /// What a store has for a lookup.

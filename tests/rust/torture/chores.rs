@@ -11,8 +11,8 @@ use exactbuyer_dispatch::RunOptions;
 use exactbuyer_store::sqlite::{Info, SqliteStore, Target, migrate};
 
 use crate::books::{Kept, is_sound, kept};
-use crate::desk::{Folder, Vendor, email, engine, found, holds, rows, run, settings, with_older_rules};
 use crate::disk::{self, Fate};
+use crate::fixture::{Folder, Vendor, email, engine, found, holds, rows, run, settings, with_older_rules};
 use crate::one_more_try;
 use crate::step::{Failing, fails_as};
 

@@ -9,7 +9,7 @@ use exactbuyer_sandbox::{Fault, Options, Sandbox};
 use fastrand::Rng;
 
 use crate::books::{Kept, Snapshot};
-use crate::desk::Folder;
+use crate::fixture::Folder;
 use crate::one_more_try;
 use crate::worker::{Given, Job, Moment, Remains, Worker};
 

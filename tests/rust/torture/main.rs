@@ -8,10 +8,10 @@
 
 mod books;
 mod chores;
-#[allow(dead_code)] // what the store's other tests need of it
-#[path = "../store/desk.rs"]
-mod desk;
 mod disk;
+#[allow(dead_code)] // what the store's other tests need of it
+#[path = "../store/fixture.rs"]
+mod fixture;
 mod kill;
 mod many;
 mod power;

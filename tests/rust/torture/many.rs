@@ -10,7 +10,7 @@ use exactbuyer_sandbox::{Options, Sandbox};
 use fastrand::Rng;
 
 use crate::books::{Kept, Snapshot, intents, nothing_is_billed_twice};
-use crate::desk::Folder;
+use crate::fixture::Folder;
 use crate::one_more_try;
 use crate::worker::{Given, Job, Moment, Remains, Worker};
 

@@ -14,8 +14,8 @@ use exactbuyer_store::sqlite::SqliteStore;
 use fastrand::Rng;
 
 use crate::books::{Kept, is_sound, kept};
-use crate::desk::{Folder, Vendor, engine, found, rows, settings, status};
 use crate::disk::{self, Fate};
+use crate::fixture::{Folder, Vendor, engine, found, rows, settings, status};
 use crate::one_more_try;
 use crate::replay::{Deed, Disk, Tail};
 use crate::worker::fingerprint;

@@ -12,8 +12,8 @@ use exactbuyer_dispatch::RunOptions;
 use exactbuyer_store::sqlite::SqliteStore;
 
 use crate::books::{Kept, intents, is_sound, kept};
-use crate::desk::{Done, Folder, Vendor, engine, found, record, rows, run, settings, status};
 use crate::disk::{self, Fate};
+use crate::fixture::{Done, Folder, Vendor, engine, found, record, rows, run, settings, status};
 use crate::one_more_try;
 use crate::worker::fingerprint;
 

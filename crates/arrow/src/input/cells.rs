@@ -24,7 +24,7 @@ use crate::input::regions::Regions;
 
 /// How the cells of one column are read.
 #[derive(Debug, Clone, Copy)]
-pub struct Lens<'a> {
+pub struct ColumnReader<'a> {
     /// The caller's rules.
     pub reader: &'a Reader,
     /// The field type of every value; `None` to infer it for each value.
@@ -35,7 +35,7 @@ pub struct Lens<'a> {
     pub regions: Regions<'a>,
 }
 
-impl Lens<'_> {
+impl ColumnReader<'_> {
     /// Reads the text of a cell.
     #[must_use]
     pub fn text(&self, text: &str, region: RowRegion) -> Cell {
@@ -180,8 +180,8 @@ impl Lens<'_> {
                 cells.push(Cell::One(Reading::Missing));
                 continue;
             };
-            let lens = Lens { regions: Regions::Same(self.regions.of(row)), ..*self };
-            let flat = lens.read(list.as_ref(), name)?.into_iter().flat_map(|cell| match cell {
+            let of_row = ColumnReader { regions: Regions::Same(self.regions.of(row)), ..*self };
+            let flat = of_row.read(list.as_ref(), name)?.into_iter().flat_map(|cell| match cell {
                 Cell::One(reading) => vec![reading],
                 Cell::Many(readings) => readings,
             });
@@ -227,8 +227,9 @@ mod tests {
         let mut named = Vec::new();
         RegionReader::new(reader).read(regions, "country", &mut named).unwrap();
         let field_type = Some(FieldType::Phone);
-        let lens = Lens { reader, field_type, marks: &Marks::default(), regions: Regions::ByRow(&named) };
-        join(vec![lens.read(texts, "phone").unwrap()])
+        let column =
+            ColumnReader { reader, field_type, marks: &Marks::default(), regions: Regions::ByRow(&named) };
+        join(vec![column.read(texts, "phone").unwrap()])
     }
 
     fn arrays(values: &[&str]) -> [ArrayRef; 2] {
@@ -279,8 +280,8 @@ mod tests {
         let reader = reader("US");
         let [_, texts] = arrays(&["201 555 0123", "201 555 0124", "201 555 0125"]);
         let regions = Regions::Same(RowRegion::Default);
-        let lens = Lens { reader: &reader, field_type: None, marks: &Marks::default(), regions };
-        let cells = lens.read(&texts.slice(2, 1), "phone").unwrap();
+        let column = ColumnReader { reader: &reader, field_type: None, marks: &Marks::default(), regions };
+        let cells = column.read(&texts.slice(2, 1), "phone").unwrap();
         assert_eq!(canonical(join(vec![cells]).first().unwrap()), Some("+12015550125"));
     }
 

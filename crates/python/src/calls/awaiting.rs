@@ -27,6 +27,7 @@ impl Waiter {
         Ok((Arc::new(waiter), registration))
     }
 
+    /// What the caller awaits. It is resolved in its loop's own thread, whatever thread the answer comes from.
     pub(crate) fn future<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {
         self.future.bind(py).clone()
     }
@@ -87,6 +88,7 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
+    /// `loop_closed` is called if nobody can await the answer any more.
     pub(crate) fn new(waiter: Arc<Waiter>, answers: Answers, loop_closed: LoopClosed) -> Self {
         Self { waiter, loop_closed: Some(loop_closed), answers }
     }

@@ -270,6 +270,7 @@ fn read_rows(reader: &RowReader, rows: &Bound<'_, PyAny>, first_row: u64) -> PyR
     Ok(read)
 }
 
+/// The field type of this name, or a `ValueError` that lists all names.
 pub(crate) fn named(name: &str) -> PyResult<FieldType> {
     FieldType::from_name(name).ok_or_else(|| {
         PyValueError::new_err(format!(

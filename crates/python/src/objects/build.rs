@@ -44,6 +44,8 @@ pub(super) struct Builder<'a, 'py> {
 }
 
 impl<'a, 'py> Builder<'a, 'py> {
+    /// Builds the object of `text`, which the scanner has already found to be sound JSON. `open` is scratch memory that
+    /// is kept between records.
     pub(super) fn new(
         py: Python<'py>,
         text: &'a [u8],
@@ -60,6 +62,10 @@ impl<'a, 'py> Builder<'a, 'py> {
         Self { py, text: Passed(text), asked, depth: 0, locations, open }
     }
 
+    /// The object of the whole text.
+    ///
+    /// # Errors
+    /// If Python has no memory left, or the text is not one JSON value, which is a bug of the decoder.
     pub(super) fn record(mut self) -> PyResult<Bound<'py, PyAny>> {
         let (behind, record) = self.value(0, Locations::RECORD).map_err(|Failed(error)| *error)?;
         if self.text.next(behind).is_ok() { Err(unread()) } else { Ok(record) }

@@ -56,6 +56,7 @@ impl Locations {
     /// The record itself.
     pub(super) const RECORD: LocationId = LocationId(1);
 
+    /// `None` only for an id of other `Locations`.
     pub(super) fn get(&mut self, id: LocationId) -> Option<&mut Location> {
         self.places.get_mut(id.0)
     }

@@ -14,6 +14,7 @@ pub(super) struct Rows {
 }
 
 impl Rows {
+    /// A new dict: the caller can change it without changing the result of another row.
     pub(super) fn make<'py>(
         &mut self,
         py: Python<'py>,

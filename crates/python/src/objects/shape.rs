@@ -59,6 +59,7 @@ impl Shapes {
         Self { all: Vec::new(), usual: Vec::new() }
     }
 
+    /// Whether no more shapes are remembered: contacts with arbitrary keys must not fill the memory.
     pub(super) fn is_full(&self) -> bool {
         self.all.is_empty() || self.all.len() >= MAX_SHAPES
     }

@@ -189,39 +189,40 @@ fn beside(
     Ok(Batches { schema, batches })
 }
 
+/// Adds the values of a column. Integers and floats of any width become Python's.
 fn add_objects(array: &ArrayRef, into: &Bound<'_, PyList>) -> PyResult<()> {
     let py = into.py();
-    for row in 0..array.len() {
-        if array.is_null(row) {
-            into.append(py.None())?;
-            continue;
+    match array.data_type() {
+        DataType::Boolean => add(array.as_boolean(), into),
+        DataType::Utf8 => add(array.as_string::<i32>(), into),
+        DataType::UInt64 => add(array.as_primitive::<UInt64Type>(), into),
+        DataType::Timestamp(TimeUnit::Microsecond, _) => {
+            add(array.as_primitive::<TimestampMicrosecondType>(), into)
         }
-        match array.data_type() {
-            DataType::Boolean => into.append(array.as_boolean().value(row))?,
-            DataType::Utf8 => into.append(array.as_string::<i32>().value(row))?,
-            DataType::Int64 => into.append(array.as_primitive::<Int64Type>().value(row))?,
-            DataType::UInt64 => into.append(array.as_primitive::<UInt64Type>().value(row))?,
-            DataType::Float64 => into.append(array.as_primitive::<Float64Type>().value(row))?,
-            DataType::Timestamp(TimeUnit::Microsecond, _) => {
-                into.append(array.as_primitive::<TimestampMicrosecondType>().value(row))?;
-            }
-            DataType::List(_) => {
-                let inside = PyList::empty(py);
-                add_objects(&array.as_list::<i32>().value(row), &inside)?;
-                into.append(inside)?;
-            }
-            integer if integer.is_integer() => {
-                let wide = cast(&array.slice(row, 1), &DataType::Int64).or_raise(py)?;
-                into.append(wide.as_primitive::<Int64Type>().value(0))?;
-            }
-            float if float.is_floating() => {
-                let wide = cast(&array.slice(row, 1), &DataType::Float64).or_raise(py)?;
-                into.append(wide.as_primitive::<Float64Type>().value(0))?;
-            }
-            _ => into.append(array_value_to_string(array, row).or_raise(py)?)?,
+        DataType::List(_) => array.as_list::<i32>().iter().try_for_each(|list| {
+            let Some(list) = list else { return into.append(py.None()) };
+            let inside = PyList::empty(py);
+            add_objects(&list, &inside)?;
+            into.append(inside)
+        }),
+        integer if integer.is_integer() => {
+            add(cast(array, &DataType::Int64).or_raise(py)?.as_primitive::<Int64Type>(), into)
         }
+        float if float.is_floating() => {
+            add(cast(array, &DataType::Float64).or_raise(py)?.as_primitive::<Float64Type>(), into)
+        }
+        _ => (0..array.len()).try_for_each(|row| {
+            let text = (!array.is_null(row)).then(|| array_value_to_string(array, row));
+            into.append(text.transpose().or_raise(py)?)
+        }),
     }
-    Ok(())
+}
+
+fn add<'py, T: IntoPyObject<'py>>(
+    values: impl IntoIterator<Item = Option<T>>,
+    into: &Bound<'py, PyList>,
+) -> PyResult<()> {
+    values.into_iter().try_for_each(|value| into.append(value))
 }
 
 /// The record batches of any object that exports them by Arrow's C interface, one at a time.

@@ -14,7 +14,7 @@ use crate::input::row::array;
 use crate::input::rows::{Rows, named};
 use crate::settings;
 use crate::tables::arrow::Batches;
-use exactbuyer_arrow::input::cells::Lens;
+use exactbuyer_arrow::input::cells::ColumnReader;
 use exactbuyer_arrow::input::marks::Marks;
 use exactbuyer_arrow::input::regions::{RegionReader, Regions};
 use exactbuyer_arrow::{Cell, join, key_batch, key_schema};
@@ -70,8 +70,8 @@ struct Column {
 }
 
 impl Column {
-    const fn lens<'a>(&'a self, reader: &'a Reader, regions: Regions<'a>) -> Lens<'a> {
-        Lens { reader, field_type: self.field_type, marks: &self.marks, regions }
+    const fn reader<'a>(&'a self, reader: &'a Reader, regions: Regions<'a>) -> ColumnReader<'a> {
+        ColumnReader { reader, field_type: self.field_type, marks: &self.marks, regions }
     }
 }
 
@@ -112,8 +112,8 @@ impl ByColumns {
             let cells = Cells::of(&cells, &dtype)?;
             fits(&cells)?;
             let column = Column { name, field_type, cells, marks: Marks::new(marks) };
-            let lens = column.lens(&reader, Regions::Same(RowRegion::Default));
-            column.cells.check(|none| lens.read(none, &column.name).map(drop)).or_raise(py)?;
+            let column_reader = column.reader(&reader, Regions::Same(RowRegion::Default));
+            column.cells.check(|none| column_reader.read(none, &column.name).map(drop)).or_raise(py)?;
             read.push(column);
         }
         let region = match region {
@@ -159,7 +159,9 @@ impl ByColumns {
                         let mut cells = Vec::with_capacity(stop - start);
                         for chunk in cut(chunks, start, stop) {
                             let regions = regions_from(named.as_deref(), cells.len());
-                            cells.append(&mut column.lens(&self.reader, regions).read(&chunk, &column.name)?);
+                            cells.append(
+                                &mut column.reader(&self.reader, regions).read(&chunk, &column.name)?,
+                            );
                         }
                         Ok::<_, Error>(cells)
                     })
@@ -167,10 +169,10 @@ impl ByColumns {
                 Cells::Objects(list, exact_below) => {
                     let objects = ObjectReader { texts: self.reader.clone(), exact_below: *exact_below };
                     let regions = regions_from(named.as_deref(), 0);
-                    let lens = column.lens(&self.reader, regions);
+                    let reader = CellReader { objects, column: column.reader(&self.reader, regions) };
                     let mut cells = Vec::with_capacity(stop - start);
                     each(list.bind(py), start, stop, |nth, item| {
-                        cells.push(object(&objects, &lens, item, regions.of(nth))?);
+                        cells.push(reader.read(item, regions.of(nth))?);
                         Ok(())
                     })?;
                     cells
@@ -240,56 +242,45 @@ fn cut(chunks: &[ArrayRef], start: usize, stop: usize) -> Vec<Arc<dyn Array>> {
     parts
 }
 
-/// Reads an object in a cell. One that cannot be read makes its row invalid, and is not an error of the table.
-fn object(
-    objects: &ObjectReader,
-    lens: &Lens<'_>,
-    item: &Bound<'_, PyAny>,
-    region: RowRegion,
-) -> PyResult<Cell> {
-    let several = if item.is_instance_of::<PyString>() {
-        None
-    } else if item.is_instance_of::<PyList>() || item.is_instance_of::<PyTuple>() {
-        Some(item.clone())
-    } else {
-        array(item)?
-    };
-    let Some(several) = several else { return scalar(objects, lens, item, region) };
-    let mut readings = Vec::new();
-    for value in several.try_iter()? {
-        match scalar(objects, lens, &value?, region)? {
-            Cell::One(reading) => readings.push(reading),
-            Cell::Many(more) => readings.extend(more),
-        }
-    }
-    Ok(Cell::Many(readings))
+/// Reads objects in the cells of a column. One that cannot be read makes its row invalid, and is not an error of the
+/// table.
+struct CellReader<'a> {
+    objects: ObjectReader,
+    column: ColumnReader<'a>,
 }
 
-/// The same for an object that is not a list.
-fn scalar(
-    objects: &ObjectReader,
-    lens: &Lens<'_>,
-    item: &Bound<'_, PyAny>,
-    region: RowRegion,
-) -> PyResult<Cell> {
-    match item.cast::<PyString>().map(|text| text.to_str()) {
-        Ok(Ok(text)) => Ok(lens.text(text, region)),
-        _ => Ok(Cell::One(one(objects, lens, item, region)?)),
-    }
-}
-
-fn one(
-    objects: &ObjectReader,
-    lens: &Lens<'_>,
-    item: &Bound<'_, PyAny>,
-    region: RowRegion,
-) -> PyResult<Reading> {
-    let hints = Hints { field_type: lens.field_type, region };
-    match objects.entry(item, hints, &|| "this cell".to_owned()) {
-        Ok(entry) => Ok(entry.reading),
-        Err(trouble) if trouble.is_instance_of::<PyTypeError>(item.py()) => {
-            Ok(Reading::Invalid(Invalid::NotText))
+impl CellReader<'_> {
+    fn read(&self, item: &Bound<'_, PyAny>, region: RowRegion) -> PyResult<Cell> {
+        let several = if item.is_instance_of::<PyString>() {
+            None
+        } else if item.is_instance_of::<PyList>() || item.is_instance_of::<PyTuple>() {
+            Some(item.clone())
+        } else {
+            array(item)?
+        };
+        let Some(several) = several else { return self.scalar(item, region) };
+        let mut readings = Vec::new();
+        for value in several.try_iter()? {
+            match self.scalar(&value?, region)? {
+                Cell::One(reading) => readings.push(reading),
+                Cell::Many(more) => readings.extend(more),
+            }
         }
-        Err(trouble) => Err(trouble),
+        Ok(Cell::Many(readings))
+    }
+
+    /// The same for an object that is not a list.
+    fn scalar(&self, item: &Bound<'_, PyAny>, region: RowRegion) -> PyResult<Cell> {
+        if let Ok(Ok(text)) = item.cast::<PyString>().map(|text| text.to_str()) {
+            return Ok(self.column.text(text, region));
+        }
+        let hints = Hints { field_type: self.column.field_type, region };
+        match self.objects.entry(item, hints, &|| "this cell".to_owned()) {
+            Ok(entry) => Ok(Cell::One(entry.reading)),
+            Err(trouble) if trouble.is_instance_of::<PyTypeError>(item.py()) => {
+                Ok(Cell::One(Reading::Invalid(Invalid::NotText)))
+            }
+            Err(trouble) => Err(trouble),
+        }
     }
 }

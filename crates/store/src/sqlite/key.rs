@@ -19,10 +19,12 @@ impl Key {
     /// The chance that two of a thousand million identifiers have the same 96 bits is one in 10¹¹.
     pub(crate) const BYTES: usize = 12;
 
+    /// The bytes, as they are in the file and in the tail. Their order is the order of the index.
     pub(crate) const fn as_bytes(&self) -> &[u8] {
         &self.0
     }
 
+    /// `None` if there are not exactly [`BYTES`](Self::BYTES) of them.
     pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
         bytes.try_into().map(Self).ok()
     }

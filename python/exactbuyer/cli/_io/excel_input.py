@@ -1,7 +1,7 @@
 """A sheet of an .xlsx file, read as records of text. Knows nothing of calls or output.
 
-A sheet is loaded whole. Its cells become CSV text, so that everything that is true of a CSV file (headers,
-notes above them, short rows) is true of a sheet.
+A sheet is loaded whole. Its cells become CSV text, so that headers, notes above them and short rows are
+handled as in a CSV file.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def _reporting_errors(location: Location) -> Generator[None]:
     try:
         yield
     except BaseException as error:
-        # A panic of the library's Rust is no `Exception`.
+        # A panic in the library's Rust code is not an `Exception`.
         name = type(error).__name__
         if not (isinstance(error, zipfile.BadZipFile) or "Calamine" in name or name == "PanicException"):
             raise
@@ -130,7 +130,7 @@ def _chosen(workbook: Any, sheet: str | None, location: Location) -> str:
 
 
 def _filled(rows: Iterable[list[Any]]) -> Iterator[list[str]]:
-    """The rows as text, without the empty ones behind the last that has something."""
+    """The rows as text, without empty ones at the end."""
     empty: list[list[str]] = []
     for row in rows:
         texts = [_text(cell) for cell in row]
@@ -217,7 +217,7 @@ _RELATED = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships
 
 
 def _part_of(archive: zipfile.ZipFile, sheet: str) -> str | None:
-    """The part of the archive with the cells of a sheet; `None` if it stands in an unusual place."""
+    """The part of the archive with the cells of a sheet; `None` if it is in an unusual place."""
     try:
         # What is read here decides only whether the sheet is refused.
         book = ET.fromstring(archive.read("xl/workbook.xml"))  # noqa: S314

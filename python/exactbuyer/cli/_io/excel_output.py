@@ -1,4 +1,4 @@
-"""An .xlsx file as it is written: every text as text, whatever it looks like. Knows nothing of calls."""
+"""Writes an .xlsx file: every text as text, whatever it looks like. Knows nothing of calls."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Records(NamedTuple):
 
     rows: list[list[str]]
     is_head: bool
-    """They are the header, or stand above it."""
+    """They are the header, or lines above it."""
 
 
 class ExcelRows(Joiner):
@@ -90,7 +90,7 @@ _MAX_NAME_UNITS = 31
 
 
 class ExcelSink:
-    """Writes records as rows of a sheet. The file is made beside, and copied at the end."""
+    """Writes records as rows of a sheet. The file is made in a temporary folder, and copied at the end."""
 
     def __init__(self, stream: IO[bytes], sheet: str, schema: Any) -> None:
         self._stream = stream

@@ -1,4 +1,4 @@
-"""Which kind of file something is, and its bytes. Knows nothing of what is in them."""
+"""The kinds of files, and how their bytes are read. Knows nothing of their content."""
 
 from __future__ import annotations
 
@@ -39,18 +39,18 @@ _SUFFIXES: dict[str, FileKind] = {
 }
 _SPREADSHEETS = (".xls", ".xlsm", ".xlsb", ".ods", ".numbers")
 EXCEL = {"python_calamine": "python-calamine", "xlsxwriter": "XlsxWriter"}
-"""What reads and writes .xlsx files: modules, and the packages that they are in."""
+"""The modules that read and write .xlsx files, and the packages that they are in."""
 _PACKINGS: dict[str, Packing] = {"gz": "gz", "gzip": "gz", "zst": "zst", "zstd": "zst"}
 
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """A file, a folder, or `-`, and what kind of file it is.
+    """A file, a folder, or `-`, and its kind.
 
     Attributes:
-        path: Where it is; `-` is standard input, or output.
-        kind: What is in it.
-        packing: How it is compressed; `""`: it is not.
+        path: The path; `-` is standard input or output.
+        kind: The kind of file.
+        packing: The compression; `""` if there is none.
     """
 
     path: str
@@ -73,7 +73,7 @@ class Location:
 
     @property
     def name(self) -> str:
-        """What it is called in a message."""
+        """Its name in messages."""
         return "standard input" if self.is_standard else self.path
 
     def blocks(self) -> Iterator[bytes]:
@@ -84,13 +84,13 @@ class Location:
 
 
 class reading:  # noqa: N801 - it reads as a word of the `with` statement
-    """Tells trouble with reading a place as what it is."""
+    """Raises a failure to read a location as a `FileError`."""
 
     def __init__(self, location: Location) -> None:
         self._name = location.name
 
     def __enter__(self) -> None:
-        """Nothing is done before."""
+        """Does nothing."""
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, (OSError, EOFError, zlib.error)):
@@ -119,10 +119,10 @@ def _opened(location: Location) -> IO[bytes]:
 
 
 def packing_of(begins: bytes) -> Packing:
-    """How something is compressed that begins so, in two bytes or more."""
+    """The compression of data that begins with these bytes, at least two."""
     if begins.startswith(b"\x1f\x8b"):
         return "gz"
-    # The second is a frame of zstd's that may be skipped, as some tools put at the beginning.
+    # Some tools begin zstd data with a frame that readers skip: that is the second case.
     if begins.startswith(b"\x28\xb5\x2f\xfd") or (
         begins[1:4] == b"\x2a\x4d\x18" and begins[0] >> 4 == _SKIPPED
     ):
@@ -142,7 +142,7 @@ def _standard_input() -> IO[bytes]:
 
 
 def spooled(location: Location) -> IO[bytes]:
-    """A stream in a temporary file, for a kind that is not read from its beginning to its end."""
+    """Copies a stream into a temporary file, for kinds that are not read from the beginning to the end."""
     with reading(location):
         spool = tempfile.TemporaryFile()  # noqa: SIM115 - whoever gets it closes it
         with _opened(location) as stream:
@@ -151,15 +151,47 @@ def spooled(location: Location) -> IO[bytes]:
         return spool
 
 
+class StaysOpen:
+    """A stream for Arrow to write to: it stays open when Arrow closes it."""
+
+    closed = False
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def write(self, piece: Any) -> int:
+        """Writes bytes, or something that has a buffer."""
+        self._stream.write(piece)
+        return len(piece)
+
+    def flush(self) -> None:
+        """There is nothing to flush: the stream holds nothing back, or is flushed at its end."""
+
+    def close(self) -> None:
+        """The stream is closed by whoever opened it."""
+
+    def readable(self) -> bool:
+        """It cannot be read."""
+        return False
+
+    def writable(self) -> bool:
+        """It can be written."""
+        return True
+
+    def seekable(self) -> bool:
+        """It only goes on."""
+        return False
+
+
 def require(library: str, what: str) -> Any:
-    """A library of the extra."""
+    """Imports a library of an extra."""
     name, _, _ = library.partition(".")
     check_installed(name, what)
     return import_module(library)
 
 
 def check_installed(module: str, what: str) -> None:
-    """Checks that a module of an extra is there."""
+    """Checks that a module of an extra is installed."""
     if find_spec(module) is None:
         extra = (
             'pip install "exactbuyer[excel]"' if module in EXCEL else "pip install '.[cli]' in the checkout"
@@ -168,12 +200,12 @@ def check_installed(module: str, what: str) -> None:
 
 
 def location_of(path: str, kind_name: str | None, option: str) -> Location:
-    """What kind of file a path is, by its suffix, or as it is said to be.
+    """The location of a path. Its kind is the one that was named, else that of its suffix.
 
     Args:
         path: The path, or `-`.
         kind_name: The kind that was named, as in `"csv.gz"`; `None`: by the suffix.
-        option: The option that names it, for a message.
+        option: The option that names the kind, for messages.
     """
     known = ", ".join(KINDS)
     if kind_name is not None:
@@ -200,16 +232,16 @@ def _no_suffix_message(path: str, option: str) -> str:
     is_input = option == "--from"
     if path.lower().endswith(_SPREADSHEETS):
         if is_input:
-            return f"{path} is another program's spreadsheet: save it as .xlsx or CSV, and give that"
-        return f"{path}: of spreadsheets only .xlsx is written: name a .xlsx or a .csv"
+            return f"{path} is another program's spreadsheet: save it as .xlsx or CSV, and pass that file"
+        return f"{path}: no spreadsheets but .xlsx can be written: name a .xlsx or a .csv file"
     if is_input and path.lower().endswith(".json"):
-        return f"{path} has one object a line? Say --from jsonl. It is an array? {in_lines(path)}"
-    what = "a stream has no suffix" if path == STANDARD else f"the suffix of {path} tells no kind of file"
+        return f"{path}: if it has one object a line, pass --from jsonl; if it is an array: {in_lines(path)}"
+    what = "a stream has no suffix" if path == STANDARD else f"{path} has an unknown suffix"
     return f"{what}: pass {option}, one of {', '.join(KINDS)}"
 
 
 def in_lines(path: str) -> str:
-    """The command that makes JSON Lines of an array in this file."""
+    """The command that converts an array in this file into JSON Lines."""
     if path == STANDARD or path.lower().endswith(tuple(f".{suffix}" for suffix in _PACKINGS)):
         return "jq -c '.[]', once it is unpacked" if path != STANDARD else "jq -c '.[]'"
     suffix = ".lines.jsonl" if path.endswith(".jsonl") else ".jsonl"

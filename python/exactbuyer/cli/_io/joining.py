@@ -1,7 +1,7 @@
-"""What is written: rows as they were read, with what was found beside them, in the output's kind of file.
+"""Joins the rows as they were read with the added columns, in the output's kind of file.
 
-From a kind to the same kind nothing that was there is written anew: a cell keeps its quotes, a line
-its spaces. Knows nothing of where it is written.
+If the input is of the same kind, its bytes are copied unchanged: a cell keeps its quotes, a line its spaces.
+Knows nothing of where the output goes.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ class ParquetTables(Joiner):
 
 
 def sink_of(outline: Outline, kind: FileKind) -> Callable[[Any], Any] | None:
-    """What writes an output that is not written as bytes, given its stream; `None`: it is bytes."""
+    """Makes the sink for an output that is not written as bytes, given its stream; `None`: it is bytes."""
     if kind == "parquet":
         return partial(ParquetSink, schema=schema_of(outline), metadata=notes_of(outline))
     if kind == "xlsx":
@@ -96,7 +96,7 @@ def sink_of(outline: Outline, kind: FileKind) -> Callable[[Any], Any] | None:
 
 
 def keeps_bytes(source: Source, kind: FileKind, delimiter: str | None) -> bool:
-    """Whether rows of a text file stay as they are, byte for byte: their kind of file does."""
+    """Whether the rows are copied byte for byte, because the kind of file stays the same."""
     if isinstance(source, CsvSource):
         if kind == "xlsx":
             return source.sheet is not None

@@ -1,4 +1,4 @@
-"""Opens an input as the kind of file that it is, and reads it once before anything is sent."""
+"""Opens an input by its kind, and reads it once before anything is sent."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def opened(
     labels: Iterable[str] = (),
     sheet: str | None = None,
 ) -> Source:
-    """Opens a place, to read it once."""
+    """Opens a location, to read it once."""
     if location.kind == "xlsx":
         is_surveyed = survey is not None
         return ExcelSource(location, sheet, skip_rows=skip_rows, labels=labels, is_surveyed=is_surveyed)
@@ -89,11 +89,11 @@ def _are_enriched(names: list[str]) -> bool:
 
 
 def surveyed(source: Source, *, keeps_bytes: bool) -> Survey:
-    """Reads all of it once, so that whatever is wrong with it is known before anything is sent.
+    """Reads the whole input once, so that its errors are found before anything is sent.
 
     Args:
         source: The input: read to its end.
-        keeps_bytes: Every byte of it goes where it goes, so that it need not be text.
+        keeps_bytes: Its bytes are copied unchanged, so they need not be UTF-8.
     """
     known: int | None = getattr(source, "rows", None)
     if known is not None:

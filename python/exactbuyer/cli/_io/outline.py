@@ -18,26 +18,26 @@ if TYPE_CHECKING:
 
 
 class Joiner:
-    """Makes of rows and columns what is written. By default, nothing stands before or after the rows."""
+    """Joins rows with their added columns. By default, nothing is written before or after the rows."""
 
     def __init__(self, outline: Outline) -> None:
         self._outline = outline
 
     def head(self) -> Any:
-        """What stands before the first row."""
+        """What is written before the first row."""
         return b""
 
     def join(self, part: Any, block: Batches) -> Any:
-        """Rows with their columns: bytes, or what the output's kind of file is written of."""
+        """Rows with their added columns: as bytes, or as what the output's sink takes."""
         raise NotImplementedError
 
     def tail(self) -> bytes:
-        """What stands after the last row."""
+        """What is written after the last row."""
         return b""
 
 
 class Outline:
-    """What all joiners know of the columns."""
+    """The columns of an output, for all joiners."""
 
     def __init__(
         self, source: Source, table: Table, table_request: TableRequest, dropped: list[str], *, defuse: bool
@@ -53,7 +53,7 @@ class Outline:
         ]
 
     def joined(self, part: Any, block: Batches) -> Any:
-        """A part with its columns, as something of Arrow's."""
+        """A part with its added columns, as Arrow data."""
         theirs = self.source.table(part)
         if isinstance(theirs, Batches):
             return theirs.beside(block, self.dropped, [])
@@ -77,6 +77,6 @@ def schema_of(outline: Outline) -> Any:
 
 
 def notes_of(outline: Outline) -> dict[str, str]:
-    """What the output says of the columns that were added, so that a later call can replace them."""
+    """The note in the output that names the added columns, so that a later call can replace them."""
     known = known_columns(outline.source.metadata)
     return {COLUMNS_KEY: json.dumps({**known, outline.prefix: outline.added})}

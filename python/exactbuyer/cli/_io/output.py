@@ -1,6 +1,6 @@
-"""Where output goes: a file that is there whole or not at all, or standard output.
+"""Writes the output: to a file that is either complete or not there, or to a stream.
 
-Knows bytes and Parquet's tables; nothing of rows or calls.
+Knows bytes and the sinks of Parquet and .xlsx; nothing of rows or calls.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from exactbuyer._files.atomic import Draft, mode_for, remove_left
 from exactbuyer.cli.exit_codes import CommandError, ExitCode, FileError, UsageError
 from exactbuyer.exceptions import ConfigError
 
-from .files import Location, require
+from .files import Location, StaysOpen, require
 
 if TYPE_CHECKING:
     from exactbuyer._files.overwrite import OverwritePolicy
@@ -84,7 +84,7 @@ def _descriptor_of(stream: Any) -> int | None:
 
 
 class Output:
-    """A file under construction, beside the place where it will stand; or a stream.
+    """An output under construction: a temporary file beside its target, or a stream.
 
     Raises:
         ConfigError: There is a file that may not be replaced.
@@ -97,7 +97,7 @@ class Output:
         self._draft: Draft | None = None
         self._target: Path | None = None
         self.has_failed = False
-        """Something could not be written: what comes after it would stand in its place."""
+        """Something could not be written. What is written after it would be in its place."""
         self._lacks_bytes = self._is_ended = False
         self._sink: Any = None
         try:
@@ -109,7 +109,7 @@ class Output:
             raise
 
     def expect(self, sink: Callable[[Any], Any]) -> None:
-        """From here on what is written goes to this sink, given the stream: it is not bytes."""
+        """From now on, pieces that are not bytes are written by this sink, which gets the stream."""
         with self._reporting_errors():
             self._sink = sink(self._stream)
 
@@ -121,15 +121,16 @@ class Output:
             elif piece:
                 self._stream.write(piece)
                 if self._stream is not self._raw:
-                    # Whoever reads along gets what is there; and what a full disk leaves ends with a piece.
+                    # A reader of the stream gets each piece at once. If the disk is full, the file ends
+                    # after a whole piece.
                     self._stream.flush()
                 self._raw.settle()
 
     def finish(self, notes: Mapping[str, Any]) -> None:
-        """Puts the file into its place, whole and on the disk.
+        """Moves the complete file to its place, once it is on the disk.
 
         Args:
-            notes: Kept in the file, where its kind has a place for them.
+            notes: Kept in the file, if its kind has a place for them.
         """
         with self._reporting_errors():
             self._end(notes)
@@ -141,24 +142,24 @@ class Output:
 
     @property
     def is_stream(self) -> bool:
-        """Whether what was written is with somebody else: it can be neither moved nor taken back."""
+        """Whether it is a stream: what was written can be neither moved nor taken back."""
         return self._target is None
 
     def keep(self, notes: Mapping[str, Any]) -> Path | None:
-        """Keeps what there is under another name, of a run that did not come to its end.
+        """Keeps the partial output of an interrupted run under another name.
 
         Returns:
-            Where it is; `None` of a stream, or if it could not be kept.
+            Its path; `None` for a stream, or if it could not be kept.
         """
         if self._draft is None or self._target is None:
             with suppress(Exception), self._reporting_errors():
                 self._end(notes)
             return None
-        # A sink that refused a piece can still end the file behind the pieces before it.
+        # A sink that refused a piece can still end the file after the pieces before it.
         if not (self._lacks_bytes if self._sink is not None else self.has_failed):
             with suppress(Exception), self._reporting_errors():
                 self._end(notes)
-        # Of text, what is there is worth having; Parquet and .xlsx without their end are nothing.
+        # Partial text can be used. Parquet and .xlsx files without their end cannot be read.
         if self._sink is None or self._is_ended:
             with suppress(OSError):
                 self._raw.cut()
@@ -202,7 +203,7 @@ class Output:
             return gzip.GzipFile(filename="", mode="wb", fileobj=cast("IO[bytes]", pieces), compresslevel=6)
         if self._location.packing == "zst":
             pyarrow = require("pyarrow", "zstd")
-            return pyarrow.CompressedOutputStream(pyarrow.PythonFile(_Left(pieces), mode="w"), "zstd")
+            return pyarrow.CompressedOutputStream(pyarrow.PythonFile(StaysOpen(pieces), mode="w"), "zstd")
         return pieces
 
     def _end(self, notes: Mapping[str, Any]) -> None:
@@ -271,7 +272,7 @@ def _check_stream(descriptor: int) -> None:
 
 
 class _Pieces:
-    """A file that can be cut back to what was settled: what does not fit leaves nothing of itself behind."""
+    """A file that can be cut back to its last complete piece, so a failed write leaves nothing behind."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
@@ -297,46 +298,18 @@ class _Pieces:
         return length
 
     def settle(self) -> None:
-        """What was written until now is whole."""
+        """Marks what was written so far as complete."""
         self._settled = self._bytes
 
     def cut(self) -> None:
-        """Takes away what was written since then."""
+        """Removes what was written after the last `settle`."""
         if self._is_file and not self.closed:
             os.ftruncate(self._descriptor, self._settled)
 
     def flush(self) -> None:
-        """Nothing is held back."""
+        """Does nothing: there is no buffer."""
 
     def close(self) -> None:
         if not self.closed:
             self.closed = True
             os.close(self._descriptor)
-
-
-class _Left:
-    """A stream that stays open when Arrow closes it."""
-
-    closed = False
-
-    def __init__(self, stream: _Pieces) -> None:
-        self._stream = stream
-
-    def write(self, piece: Any) -> int:
-        self._stream.write(piece)
-        return len(piece)
-
-    def flush(self) -> None:
-        self._stream.flush()
-
-    def close(self) -> None:
-        pass
-
-    def readable(self) -> bool:
-        return False
-
-    def writable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return False

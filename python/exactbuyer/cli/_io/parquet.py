@@ -1,4 +1,4 @@
-"""Parquet: a file, a folder of files, and what is written. Knows nothing of calls."""
+"""Reads a Parquet file or a folder of them, and writes a Parquet file. Knows nothing of calls."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import IO, Any, NamedTuple
 
 from exactbuyer.cli.exit_codes import FileError
 
-from .files import Location, require, spooled
+from .files import Location, StaysOpen, require, spooled
 
 GROUP_ROWS = 1 << 16
-"""Rows of one row group that is written: what readers skip by, and what is held until then."""
+"""Rows in one row group of the output. Readers skip whole groups, and the writer holds one in memory."""
 
 GROUP_BYTES = 64 << 20
 
@@ -24,7 +24,7 @@ class ParquetSource:
     """Rows of a Parquet file, or of a folder of them in the order of their paths.
 
     Args:
-        location: The file or folder. Of a folder, names such as `country=US` are columns, too.
+        location: The file or folder. In a folder, names of folders such as `country=US` are columns, too.
     """
 
     def __init__(self, location: Location) -> None:
@@ -63,14 +63,14 @@ class ParquetSource:
 
 
 class _File(NamedTuple):
-    """One file, and the columns that the names of its folders are."""
+    """One file, and the columns in the names of its folders."""
 
     where: Any
     keys: Mapping[str, Any]
 
 
 def _with_keys(batch: Any, keys: Mapping[str, Any], schema: Any) -> Any:
-    """A batch with the columns that the names of its folders are."""
+    """A batch with the columns in the names of its folders."""
     pyarrow = require("pyarrow", "Parquet")
     columns = [
         batch.column(field.name)
@@ -82,14 +82,14 @@ def _with_keys(batch: Any, keys: Mapping[str, Any], schema: Any) -> Any:
 
 
 def _opened(file: _File) -> Any:
-    # Read as it is asked for: what is read ahead is a whole row group, and the network is slower.
+    # Without read-ahead, which would load a whole row group. The service is slower than the disk anyway.
     return require("pyarrow.parquet", "Parquet").ParquetFile(
         file.where, pre_buffer=False, buffer_size=_READ_BYTES
     )
 
 
 def _files_of(location: Location) -> tuple[list[_File], Any]:
-    """The files of a place, in order, and the schema of their rows."""
+    """The files of a location, in order, and the schema of their rows."""
     if location.is_stream:
         spool = _File(spooled(location), {})
         return [spool], _opened(spool).schema_arrow
@@ -98,7 +98,7 @@ def _files_of(location: Location) -> tuple[list[_File], Any]:
     if not path.is_dir():
         file = _File(path, {})
         return [file], _opened(file).schema_arrow
-    # As Spark and Arrow read a folder: names that begin with a dot or an underscore are notes.
+    # As in Spark and Arrow, files whose names begin with a dot or an underscore are not data.
     paths = sorted(
         str(file.absolute())
         for suffix in ("parquet", "pq")
@@ -130,7 +130,7 @@ def _reporting_errors(location: Location) -> Generator[None]:
     try:
         yield
     except (OSError, pyarrow.ArrowException) as error:
-        # Arrow's own words may show what is in the file.
+        # Arrow's own message may show content of the file.
         why = getattr(error, "strerror", None) or "it is not a Parquet file, or it is damaged"
         raise FileError(f"{location.name} cannot be read: {why}") from error
 
@@ -159,13 +159,13 @@ class ParquetSink:
             self._write_group()
 
     def finish(self, notes: Mapping[str, Any]) -> None:
-        """Writes the rest, and the file's end with these notes in it."""
+        """Writes the last row group, and the end of the file with these notes."""
         self._write_group()
         self._writer.add_key_value_metadata({key: json.dumps(value) for key, value in notes.items()})
         self._writer.close()
 
     def abandon(self) -> None:
-        """Writes nothing more: not even the end that Arrow would like to write."""
+        """Writes nothing more, not even the end of the file."""
         self._stream.is_caller_done = True
         self._writer.close()
 
@@ -176,36 +176,17 @@ class ParquetSink:
         self._tables, self._rows, self._bytes = [], 0, 0
 
 
-class _Counting:
-    """A stream that knows how far it is, as a pipe does not."""
-
-    closed = False
+class _Counting(StaysOpen):
+    """A stream that counts its position. A pipe does not know its own."""
 
     def __init__(self, stream: IO[bytes]) -> None:
-        self._stream = stream
+        super().__init__(stream)
         self._at = 0
         self.is_caller_done = False
 
     def write(self, piece: Any) -> int:
         self._at += len(piece)
-        if not self.is_caller_done:
-            self._stream.write(piece)
-        return len(piece)
+        return len(piece) if self.is_caller_done else super().write(piece)
 
     def tell(self) -> int:
         return self._at
-
-    def flush(self) -> None:
-        """There is nothing to flush before the end."""
-
-    def close(self) -> None:
-        """Leaves the stream open: it is somebody else's."""
-
-    def readable(self) -> bool:
-        return False
-
-    def writable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return False

@@ -1,6 +1,6 @@
-"""What is read: a file as parts of some thousand rows, each with the columns to look up.
+"""Reads an input file as parts of some thousand rows, each with the columns to look up.
 
-Parts keep whatever the file's kind has to give back byte for byte. Knows nothing of calls or output.
+A part of a text file keeps its bytes, so they can be written unchanged. Knows nothing of calls or output.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Source(Protocol):
 
     @property
     def metadata(self) -> Mapping[bytes, bytes] | None:
-        """What the file says of itself."""
+        """The file's own metadata."""
         ...
 
     def parts(self, rows: int) -> Iterator[Any]:
@@ -37,11 +37,11 @@ class Source(Protocol):
         ...
 
     def columns(self, rows: int, names: list[str]) -> Iterator[Any]:
-        """Only these columns of its rows, as something of Arrow's, in parts of at most so many."""
+        """Only these columns of its rows, as Arrow data, in parts of at most so many."""
         ...
 
     def table(self, part: Any) -> Any:
-        """A part as something of Arrow's."""
+        """A part as Arrow data."""
         ...
 
 
@@ -53,14 +53,14 @@ class CsvSource:
         delimiter: The delimiter; `None`: that of its `sep=` line, else the usual one of its kind.
         skip_rows: How many lines are above the header; `None`: the header is searched for.
         labels: The columns to look up, by which the header is found.
-        is_surveyed: It was read before, and whatever is to be said of its text was said then.
+        is_surveyed: The file was read before, and the warnings about its text were shown then.
         preamble: What is above the header, if that is known already.
         blocks: What comes after the bytes in `preamble`; `None`: the file's bytes.
     """
 
     metadata: Mapping[bytes, bytes] | None = None
     sheet: str | None = None
-    """The sheet that its text was made of."""
+    """The sheet that the text comes from."""
 
     def __init__(
         self,
@@ -94,7 +94,8 @@ class CsvSource:
             while (header := self._splitter.header()) is None and self._feed():
                 pass
         except CommandError as trouble:
-            # Of the rows behind it: their turn comes, and the names may say why, as with another delimiter.
+            # The error is in a row after the header, and is raised when that row is read. The names may show
+            # its cause, such as a wrong delimiter.
             header, self._trouble = self._splitter.header(), trouble
             if header is None:
                 raise
@@ -122,12 +123,12 @@ class CsvSource:
             return part.table()
 
     def check_text(self, part: CsvPart) -> None:
-        """Checks that a part can be written as another kind of file: that it is UTF-8."""
+        """Checks that a part is UTF-8, so that it can be written as another kind of file."""
         with file_errors(self.name):
             part.check_text()
 
     def warn_of_text(self, part: CsvPart) -> None:
-        """Warns, once, of a part that is not UTF-8 and stays as it is: what is added beside it is UTF-8."""
+        """Warns once if a part is not UTF-8. It is copied unchanged, and the added columns are UTF-8."""
         if self._is_warned:
             return
         try:
@@ -143,7 +144,7 @@ class CsvSource:
         return self._splitter.trailer()
 
     def _feed(self) -> bool:
-        """Reads on; whether there was more."""
+        """Reads the next bytes. Returns whether there were any."""
         block = next(self._blocks, None)
         with file_errors(self.name):
             if block is None:
@@ -214,13 +215,13 @@ def _only(part: CsvPart | JsonPart, names: list[str]) -> Batches:
 
 
 class file_errors:  # noqa: N801 - it reads as a word of the `with` statement
-    """Tells what is wrong with the text of a file as what it is."""
+    """Raises an error in the text of a file as a `FileError`."""
 
     def __init__(self, name: str) -> None:
         self._name = name
 
     def __enter__(self) -> None:
-        """Nothing is done before."""
+        """Does nothing."""
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, ValueError) and not isinstance(error, ExactBuyerError):
@@ -237,7 +238,7 @@ def _as_text(location: Location) -> Iterator[bytes]:
 
 
 def _check_beginning(location: Location, block: bytes) -> None:
-    """Recognises by its first bytes what is no text."""
+    """Refuses a file whose first bytes show that it is not text."""
     what = None
     packing = packing_of(block)
     if packing:
@@ -257,7 +258,7 @@ def _check_beginning(location: Location, block: bytes) -> None:
 
 def _is_utf_16(block: bytes) -> bool:
     begins = block[:_SNIFFED_BYTES]
-    # Without a mark: every other byte of plain letters is 0.
+    # Without a byte-order mark: every other byte of plain letters is 0.
     return begins.startswith((b"\xff\xfe", b"\xfe\xff")) or begins.count(0) * 3 > len(begins)
 
 

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 use tokio::sync::oneshot;
 
 use exactbuyer_core::error::{Error, ErrorKind};
@@ -197,12 +197,11 @@ fn not_before(
 /// The end of a pause that the service has asked for. A pause that begins in the future is from before the clock was set
 /// back, and begins now.
 fn paused_until(connection: &Connection, key: i64, now: i64) -> Result<Option<i64>, Fault> {
-    let paused: Option<(i64, Option<i64>)> = connection
-        .prepare_cached(
-            "SELECT until_ms, (SELECT value FROM meta WHERE name = 'paused ' || ?1) FROM pause WHERE key = ?1",
-        )?
-        .query_row([key], |row| Ok((row.get(0)?, row.get(1)?)))
-        .optional()?;
+    let paused: Option<(i64, Option<i64>)> = query::find_row(
+        connection,
+        "SELECT until_ms, (SELECT value FROM meta WHERE name = 'paused ' || ?1) FROM pause WHERE key = ?1",
+        [key],
+    )?;
     let Some((until, Some(since))) = paused else { return Ok(paused.map(|(until, _)| until)) };
     if since <= now {
         return Ok(Some(until));

@@ -50,6 +50,7 @@ pub(super) enum Found {
 }
 
 impl Found {
+    /// Whether it may be claimed. [`Again`](Self::Again) costs a second credit for the same contact; the receipt says so.
     pub(super) const fn is_free(self) -> bool {
         matches!(self, Self::Free | Self::Again)
     }

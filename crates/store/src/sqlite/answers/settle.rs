@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 use tokio::sync::oneshot;
 
 use exactbuyer_core::error::Error;
@@ -106,12 +106,11 @@ impl Work for SettleWork {
 impl SettleWork {
     fn store(&mut self, connection: &Connection, writer: &mut WriterState) -> Result<(), Fault> {
         let shared = writer.shared.clone();
-        let known: Option<(i64, bool, i64, i64)> = connection
-            .prepare_cached(
-                "SELECT in_doubt, settled_ms IS NOT NULL, credits, required FROM request WHERE id = ?1",
-            )?
-            .query_row([self.request], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
-            .optional()?;
+        let known: Option<(i64, bool, i64, i64)> = query::find_row(
+            connection,
+            "SELECT in_doubt, settled_ms IS NOT NULL, credits, required FROM request WHERE id = ?1",
+            [self.request],
+        )?;
         let Some((was_in_doubt, settled, was_credits, required)) = known else {
             return Err(Fault::Damaged("a request is missing in it"));
         };

@@ -66,6 +66,7 @@ pub(crate) fn undisturbed<T>(act: impl FnOnce() -> T) -> T {
     done
 }
 
+/// Whether this thread is in [`undisturbed`]. Other threads do not count.
 pub(crate) fn is_undisturbed() -> bool {
     PATIENCE.get().undisturbed
 }
@@ -106,6 +107,8 @@ static PROCESS: AtomicU32 = AtomicU32::new(0);
 pub(crate) struct NearFork(u32);
 
 impl NearFork {
+    /// Announces a fork of this process. What a forked child has inherited of its parent's announcements is discarded
+    /// here, because those threads do not exist in the child and would never take them back.
     pub(crate) fn announce() -> Self {
         if PROCESS.swap(process::id(), Ordering::AcqRel) != process::id() {
             FORKING.store(0, Ordering::Release);

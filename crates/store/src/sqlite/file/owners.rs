@@ -22,6 +22,7 @@ use super::connection::open_file;
 use super::fault::Fault;
 use super::open_files;
 use super::paths::{self, beside};
+use super::query;
 
 /// How long we try to get exclusive use of the store, because another process may be trying the same.
 const ALONE_WITHIN: Duration = Duration::from_secs(1);
@@ -205,10 +206,10 @@ impl SideFile {
         if self.is_marked(name) {
             return Ok(true);
         }
-        let owned: bool = connection.query_row(
+        let owned: bool = query::one(
+            connection,
             "SELECT EXISTS (SELECT 1 FROM owner) OR EXISTS (SELECT 1 FROM request WHERE settled_ms IS NULL)",
             [],
-            |row| row.get(0),
         )?;
         if owned || self.is_locked().map_err(unusable)? {
             return Ok(false);

@@ -1,7 +1,7 @@
 //! Short forms of queries. Each connection keeps its prepared statements.
 
 use rusqlite::types::FromSql;
-use rusqlite::{Connection, OptionalExtension, Params};
+use rusqlite::{Connection, OptionalExtension, Params, Row};
 
 use super::fault::Fault;
 
@@ -26,6 +26,37 @@ pub(crate) fn all<T: FromSql, C: FromIterator<T>>(
     params: impl Params,
 ) -> Result<C, Fault> {
     Ok(connection.prepare_cached(sql)?.query_map(params, |row| row.get(0))?.collect::<Result<_, _>>()?)
+}
+
+/// What a row is read into: a tuple of its values.
+pub(crate) trait FromRow: for<'r> TryFrom<&'r Row<'r>, Error = rusqlite::Error> {}
+
+impl<T: for<'r> TryFrom<&'r Row<'r>, Error = rusqlite::Error>> FromRow for T {}
+
+/// The only row.
+pub(crate) fn row<T: FromRow>(connection: &Connection, sql: &str, params: impl Params) -> Result<T, Fault> {
+    Ok(connection.prepare_cached(sql)?.query_row(params, |row| T::try_from(row))?)
+}
+
+/// The only row, if there is one.
+pub(crate) fn find_row<T: FromRow>(
+    connection: &Connection,
+    sql: &str,
+    params: impl Params,
+) -> Result<Option<T>, Fault> {
+    Ok(connection.prepare_cached(sql)?.query_row(params, |row| T::try_from(row)).optional()?)
+}
+
+/// All rows.
+pub(crate) fn rows<T: FromRow, C: FromIterator<T>>(
+    connection: &Connection,
+    sql: &str,
+    params: impl Params,
+) -> Result<C, Fault> {
+    Ok(connection
+        .prepare_cached(sql)?
+        .query_map(params, |row| T::try_from(row))?
+        .collect::<Result<_, _>>()?)
 }
 
 /// Executes a statement. Returns the number of rows that it has changed.

@@ -1,12 +1,14 @@
 //! The tables, and what a file records about itself: its service, its secret, its name, and its versions.
 
-use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
+use rusqlite::types::FromSql;
+use rusqlite::{Connection, ErrorCode, params};
 
 use exactbuyer_core::identifier::RULES_VERSION;
 
 use super::super::clock::now_ms;
 use super::super::key::Secret;
 use super::fault::Fault;
+use super::query;
 
 /// Raised with every change of the tables.
 pub(crate) const SCHEMA_VERSION: i64 = 2;
@@ -119,8 +121,7 @@ pub(crate) fn open(connection: &Connection, service: &str, now_ms: i64) -> Resul
     // From one state of the file, because another process may be creating the tables at this moment.
     connection.execute_batch("BEGIN")?;
     let looked = (|| {
-        let objects: i64 =
-            connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+        let objects: i64 = query::one(connection, "SELECT count(*) FROM sqlite_schema", [])?;
         Ok::<_, Fault>((versions(connection)?, objects))
     })();
     // The first failure is the one to report.
@@ -147,7 +148,7 @@ pub(crate) fn service(connection: &Connection) -> Result<String, Fault> {
     if versions(connection)?.0 != APPLICATION_ID {
         return Err(Fault::of("the file is not a store of this package: use another path"));
     }
-    Ok(connection.query_row("SELECT value FROM meta WHERE name = 'service'", [], |row| row.get(0))?)
+    query::one(connection, "SELECT value FROM meta WHERE name = 'service'", [])
 }
 
 /// Turns the write-ahead log on. If it is on, this changes nothing. If several processes create a store at the same time,
@@ -217,9 +218,7 @@ fn create(connection: &Connection, service: &str, now_ms: i64) -> Result<(), Fau
         }
         connection.execute_batch(TABLES)?;
         // SQLite seeds its generator from the system's.
-        let random = |bytes: i64| {
-            connection.query_row("SELECT randomblob(?1)", [bytes], |row| row.get::<_, Vec<u8>>(0))
-        };
+        let random = |bytes: i64| query::one::<Vec<u8>>(connection, "SELECT randomblob(?1)", [bytes]);
         let set = |name: &str, value: &dyn rusqlite::ToSql| {
             connection.execute("INSERT INTO meta VALUES (?1, ?2)", params![name, value])
         };
@@ -238,18 +237,18 @@ fn create(connection: &Connection, service: &str, now_ms: i64) -> Result<(), Fau
 
 /// Reads what the file records about itself.
 pub(crate) fn identity(connection: &Connection) -> Result<Identity, Fault> {
-    let mut ask = connection.prepare("SELECT value FROM meta WHERE name = ?1")?;
     let damaged = || Fault::Damaged("its own record of itself is damaged");
-    let secret: Option<Vec<u8>> = ask.query_row(["secret"], |row| row.get(0)).optional()?;
-    let name: Option<Vec<u8>> = ask.query_row(["name"], |row| row.get(0)).optional()?;
-    let service: Option<String> = ask.query_row(["service"], |row| row.get(0)).optional()?;
-    let rules_version: Option<u32> = ask.query_row(["rules_version"], |row| row.get(0)).optional()?;
-    let created_ms: Option<i64> = ask.query_row(["created_ms"], |row| row.get(0)).optional()?;
+    let (secret, name): (Option<Vec<u8>>, Option<Vec<u8>>) =
+        (noted(connection, "secret")?, noted(connection, "name")?);
     Ok(Identity {
-        service: service.ok_or_else(damaged)?,
+        service: noted(connection, "service")?.ok_or_else(damaged)?,
         secret: secret.as_deref().and_then(Secret::new).ok_or_else(damaged)?,
         name: name.and_then(|name| name.try_into().ok()).ok_or_else(damaged)?,
-        rules_version: rules_version.ok_or_else(damaged)?,
-        created_ms: created_ms.unwrap_or_default(),
+        rules_version: noted(connection, "rules_version")?.ok_or_else(damaged)?,
+        created_ms: noted(connection, "created_ms")?.unwrap_or_default(),
     })
+}
+
+fn noted<T: FromSql>(connection: &Connection, name: &str) -> Result<Option<T>, Fault> {
+    query::find(connection, "SELECT value FROM meta WHERE name = ?1", [name])
 }

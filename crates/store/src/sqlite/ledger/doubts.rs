@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use exactbuyer_core::error::Error;
 use exactbuyer_core::identifier::Identifier;
 
-use super::super::file::Fault;
+use super::super::file::{Fault, query};
 use super::super::process::SqliteStore;
 use super::super::tables::{BlockCache, DecodedBlock, Fields, state};
 use super::super::threads::Shared;
@@ -67,18 +67,15 @@ impl SqliteStore {
             Resolution::Drop => state::DROPPED,
         };
         self.write(move |connection, writer| {
-            let resolved = connection.query_row(
+            let (lookups, credits): (i64, i64) = query::row(
+                connection,
                 "SELECT count(*), coalesce(sum(in_doubt > 0), 0) FROM answer JOIN request ON request.id = answer.request
                  WHERE state IN (3, 6)",
                 [],
-                |row| {
-                    let (lookups, credits): (i64, i64) = (row.get(0)?, row.get(1)?);
-                    Ok(Resolved { lookups: lookups.unsigned_abs(), credits: credits.unsigned_abs() })
-                },
             )?;
-            connection.execute("UPDATE answer SET state = ?1 WHERE state IN (3, 6)", [to])?;
+            query::change(connection, "UPDATE answer SET state = ?1 WHERE state IN (3, 6)", [to])?;
             writer.notify = true;
-            Ok(resolved)
+            Ok(Resolved { lookups: lookups.unsigned_abs(), credits: credits.unsigned_abs() })
         })
     }
 }

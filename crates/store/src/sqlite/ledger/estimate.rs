@@ -1,11 +1,12 @@
 //! What a plan asks about money: the recent hit rate, and what a spending limit still allows.
 
-use rusqlite::{OptionalExtension, params};
+use rusqlite::params;
 
 use exactbuyer_core::error::Error;
 use exactbuyer_core::store::{Ceiling, RequestOutcome};
 
 use super::super::clock::now_ms;
+use super::super::file::query;
 use super::super::process::SqliteStore;
 use super::super::tables::{known_number, sorted};
 use super::ceilings::spent;
@@ -33,18 +34,12 @@ impl SqliteStore {
             let Some(number) = known_number(&reader.connection, &fields)? else {
                 return Ok(Yield::default());
             };
-            let counts = reader
-                .connection
-                .prepare_cached(
-                    "SELECT coalesce(sum(hits), 0), coalesce(sum(hits + misses), 0) FROM
-                     (SELECT hits, misses FROM request WHERE required = ?1 AND outcome = ?2
-                      ORDER BY id DESC LIMIT ?3)",
-                )?
-                .query_row(params![number, RequestOutcome::Answered.as_str(), LATEST], |row| {
-                    Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?))
-                })
-                .optional()?;
-            let (hits, answered) = counts.unwrap_or_default();
+            let (hits, answered): (i64, i64) = query::row(
+                &reader.connection,
+                "SELECT coalesce(sum(hits), 0), coalesce(sum(hits + misses), 0) FROM
+                 (SELECT hits, misses FROM request WHERE required = ?1 AND outcome = ?2 ORDER BY id DESC LIMIT ?3)",
+                params![number, RequestOutcome::Answered.as_str(), LATEST],
+            )?;
             Ok(Yield { hits: hits.unsigned_abs(), answered: answered.unsigned_abs() })
         })
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::{Connection, params};
+use rusqlite::Connection;
 use serde::Serialize as _;
 
 use exactbuyer_core::config::Per;
@@ -184,13 +184,12 @@ impl SqliteStore {
         let (in_month, after_it, zone) = (noon(first)?, noon(next)?, time_zone.to_owned());
         let (charged, in_doubt) = self.ask(move |reader, _| {
             let start = |at| period_start(Per::Month, &zone, at).map(Option::unwrap_or_default);
-            let sums = reader.connection.query_row(
+            query::row::<(i64, i64)>(
+                &reader.connection,
                 "SELECT coalesce(sum(credits), 0), coalesce(sum(in_doubt), 0) FROM request
                  WHERE sent_ms >= ?1 AND sent_ms < ?2",
-                params![start(in_month)?, start(after_it)?],
-                |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)),
-            )?;
-            Ok(sums)
+                [start(in_month)?, start(after_it)?],
+            )
         })?;
         let (charged, in_doubt) = (charged.unsigned_abs(), in_doubt.unsigned_abs());
         Ok(Reconciliation {
@@ -262,14 +261,10 @@ fn entries(connection: &Connection, shared: &Shared, after: i64) -> Result<Vec<J
 }
 
 fn info(connection: &Connection, shared: &Shared) -> Result<Info, Fault> {
-    let number = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0)).map(i64::unsigned_abs);
-    let mut states = BTreeMap::new();
-    let mut ask = connection.prepare("SELECT state, count(*) FROM answer GROUP BY state")?;
-    let mut rows = ask.query([])?;
-    while let Some(row) = rows.next()? {
-        states.insert(row.get::<_, u8>(0)?, row.get::<_, i64>(1)?.unsigned_abs());
-    }
-    let of = |state: u8| states.get(&state).copied().unwrap_or_default();
+    let number = |sql: &str| query::one::<i64>(connection, sql, []).map(i64::unsigned_abs);
+    let states: BTreeMap<u8, i64> =
+        query::rows(connection, "SELECT state, count(*) FROM answer GROUP BY state", [])?;
+    let of = |state: u8| states.get(&state).map_or(0, |count| count.unsigned_abs());
     let side = |end: &str| std::fs::metadata(beside(&shared.path, end)).map_or(0, |known| known.len());
     Ok(Info {
         service: shared.identity.service.clone(),

@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use exactbuyer_core::error::Error;
 
-use super::super::file::Fault;
+use super::super::file::{Fault, query};
 use super::super::key::Key;
 use super::super::process::SqliteStore;
 use super::super::recognise::{Matcher, PurgedPeople};
@@ -50,10 +50,8 @@ impl SqliteStore {
     /// Erases the people who were taken over and are not erased yet, by this merge or by an earlier one that did not end.
     /// Returns whether the log was emptied.
     pub(crate) fn erase_barred(&self) -> Result<bool, Error> {
-        let is_to_do = self.ask(|reader, _| {
-            let mut ask =
-                reader.connection.prepare_cached("SELECT EXISTS (SELECT 1 FROM meta WHERE name = ?1)")?;
-            Ok(ask.query_row([TO_ERASE], |row| row.get::<_, bool>(0))?)
+        let is_to_do: bool = self.ask(|reader, _| {
+            query::one(&reader.connection, "SELECT EXISTS (SELECT 1 FROM meta WHERE name = ?1)", [TO_ERASE])
         })?;
         if !is_to_do {
             return Ok(true);
@@ -69,7 +67,7 @@ impl SqliteStore {
         let cleaned = self.empty_log()?;
         if cleaned {
             self.write(|connection, _| {
-                Ok(connection.execute("DELETE FROM meta WHERE name = ?1", [TO_ERASE]).map(drop)?)
+                query::change(connection, "DELETE FROM meta WHERE name = ?1", [TO_ERASE]).map(drop)
             })?;
         }
         Ok(cleaned)
@@ -125,13 +123,12 @@ fn put_barred(connection: &Connection, writer: &mut WriterState, rows: &[Barred]
         if allowed.query_row([key], |row| row.get(0))? {
             continue;
         }
-        let known: Option<(i64, i64)> =
-            ask.query_row([key], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+        let known: Option<(i64, i64)> = ask.query_row([key], |row| row.try_into()).optional()?;
         any_new |= known.is_none_or(|known| known.0 < *purged_ms || known.1 < *named);
         put.execute(*row)?;
     }
     if any_new {
-        connection.execute("INSERT OR REPLACE INTO meta VALUES (?1, 1)", [TO_ERASE])?;
+        query::change(connection, "INSERT OR REPLACE INTO meta VALUES (?1, 1)", [TO_ERASE])?;
     }
     writer.purged_changed();
     writer.notify = true;
@@ -157,17 +154,17 @@ fn put_allowed(connection: &Connection, writer: &mut WriterState, rows: &[(Key, 
 type Barred = (Key, i64, i64, i64);
 
 fn barred(connection: &Connection, after: &[u8]) -> Result<Vec<Barred>, Fault> {
-    let mut ask = connection.prepare_cached(
+    query::rows(
+        connection,
         "SELECT key, purged_ms, credits, named FROM barred WHERE key > ?1 ORDER BY key LIMIT ?2",
-    )?;
-    let rows = ask
-        .query_map(params![after, AT_ONCE], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?;
-    Ok(rows.collect::<Result<_, _>>()?)
+        params![after, AT_ONCE],
+    )
 }
 
 fn allowed(connection: &Connection, after: &[u8]) -> Result<Vec<(Key, i64)>, Fault> {
-    let mut ask =
-        connection.prepare_cached("SELECT key, at_ms FROM allowed WHERE key > ?1 ORDER BY key LIMIT ?2")?;
-    let rows = ask.query_map(params![after, AT_ONCE], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    query::rows(
+        connection,
+        "SELECT key, at_ms FROM allowed WHERE key > ?1 ORDER BY key LIMIT ?2",
+        params![after, AT_ONCE],
+    )
 }

@@ -94,7 +94,8 @@ impl SqliteStore {
             writer.notify = true;
             writer.purged_changed();
             let barred = barred::allow(connection, key)?;
-            let dropped = connection.execute(
+            let dropped = query::change(
+                connection,
                 "UPDATE answer SET state = ?2 WHERE key = ?1 AND state = ?3",
                 params![key, state::ASKED_AGAIN, state::DROPPED],
             )?;
@@ -226,9 +227,8 @@ fn blank_intents(
     writer: &mut WriterState,
     matcher: &dyn Matcher,
 ) -> Result<u64, Fault> {
-    let mut ask = connection.prepare("SELECT id, intent FROM request WHERE settled_ms IS NULL")?;
     let open: Vec<(i64, Vec<u8>)> =
-        ask.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
+        query::rows(connection, "SELECT id, intent FROM request WHERE settled_ms IS NULL", [])?;
     let mut blanked = 0;
     for (request, packed) in open {
         let mut lookups = DecodedBlock::decode(&packed)?.lookups();
@@ -241,7 +241,8 @@ fn blank_intents(
         }
         if any {
             blanked += 1;
-            connection.execute(
+            query::change(
+                connection,
                 "UPDATE request SET intent = ?2 WHERE id = ?1",
                 params![request, block::pack_one(&lookups)?],
             )?;

@@ -23,12 +23,14 @@ pub(crate) struct LiveRuns {
 }
 
 impl LiveRuns {
+    /// Begins a run. It counts for the rate of its key until [`end`](Self::end).
     pub(crate) fn begin(&self, terms: Terms) -> RunId {
         let run = RunId(self.last.fetch_add(1, Ordering::Relaxed) + 1);
         self.live().insert(run, Arc::new(RunState::new(terms, now_ms())));
         run
     }
 
+    /// Ends a run. Nothing can be claimed for it any more.
     pub(crate) fn end(&self, run: RunId) {
         self.live().remove(&run);
     }
@@ -79,11 +81,13 @@ impl RunState {
         Self { terms, began_ms, first_look: OnceLock::new() }
     }
 
+    /// What was in the file when the run first looked, which is now if it has not looked yet. It never changes: later
+    /// requests of other processes are not inherited by this run, even if their clocks are behind.
     pub(crate) fn first_look(&self, connection: &Connection) -> Result<&FirstLook, Fault> {
         if let Some(known) = self.first_look.get() {
             return Ok(known);
         }
-        let last: Option<i64> = connection.query_row("SELECT max(id) FROM request", [], |row| row.get(0))?;
+        let last: Option<i64> = query::one(connection, "SELECT max(id) FROM request", [])?;
         let open = query::all(connection, "SELECT id FROM request WHERE settled_ms IS NULL", [])?;
         let look = FirstLook { last_request: last.unwrap_or_default(), open, at_ms: now_ms() };
         Ok(self.first_look.get_or_init(|| look))

@@ -43,10 +43,12 @@ impl Opening {
         Arc::strong_count(&self.users) > 1
     }
 
+    /// Adds a user. The opening is in use until the returned value is dropped.
     pub(super) fn new_user(&self) -> User {
         self.users.clone()
     }
 
+    /// Whether [`end`](Self::end) is complete: from then on no thread of the opening touches the file.
     pub(super) fn is_over(&self) -> bool {
         self.is_over.load(Ordering::Acquire)
     }

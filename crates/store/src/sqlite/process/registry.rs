@@ -142,6 +142,8 @@ fn is_unusable() -> bool {
     FORKED_IN_USE.load(Ordering::Acquire)
 }
 
+/// The error in a child that was forked before all threads of its parent's stores had stopped. Their locks may be held
+/// for good in the child, so it can use no store at all.
 pub(super) fn forked_in_use() -> Error {
     Error::new(
         ErrorKind::Store,

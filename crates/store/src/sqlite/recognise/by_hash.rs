@@ -43,6 +43,8 @@ pub(crate) const fn named(field_type: FieldType) -> i64 {
 }
 
 impl PurgedPeople {
+    /// Keys of purged identifiers, each with the number of its kind ([`named`]). The fewer kinds there are, the less of each
+    /// contact is hashed.
     pub(crate) fn new(keys: HashMap<Key, i64>, secret: Secret) -> Self {
         let mut kinds: Vec<i64> = keys.values().copied().collect();
         kinds.sort_unstable();

@@ -11,8 +11,7 @@ use super::super::key::Key;
 /// The keys of people who were purged by their identifier, each with the number of the identifier's kind (column
 /// `named`).
 pub(crate) fn named_keys(connection: &Connection) -> Result<HashMap<Key, i64>, Fault> {
-    let mut ask = connection.prepare_cached("SELECT key, named FROM barred WHERE named > 0")?;
-    Ok(ask.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?)
+    query::rows(connection, "SELECT key, named FROM barred WHERE named > 0", [])
 }
 
 /// Whether any identifier is barred.
@@ -22,8 +21,7 @@ pub(crate) fn any(connection: &Connection) -> Result<bool, Fault> {
 
 /// How many identifiers are barred.
 pub(crate) fn count(connection: &Connection) -> Result<u64, Fault> {
-    let count: i64 = connection.query_row("SELECT count(*) FROM barred", [], |row| row.get(0))?;
-    Ok(count.unsigned_abs())
+    Ok(query::one::<i64>(connection, "SELECT count(*) FROM barred", [])?.unsigned_abs())
 }
 
 /// Bars a lookup and adds to its credits. If it is barred already, the date of that decision stays.

@@ -1,16 +1,12 @@
 //! The table of blocks. The blocks of a request are side by side, and each has the number of its first lookup.
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, params};
 
 use super::super::file::{Fault, query};
 use super::block::{self, PLACES, StoredLookup, block_id};
 
 /// A block's number, and the block.
 pub(super) type Numbered = (i64, Vec<u8>);
-
-fn numbered(row: &Row<'_>) -> rusqlite::Result<Numbered> {
-    Ok((row.get(0)?, row.get(1)?))
-}
 
 /// Writes the block that begins with this lookup of a request.
 pub(crate) fn put(connection: &Connection, request: i64, first: i64, block: &[u8]) -> Result<(), Fault> {
@@ -38,26 +34,25 @@ pub(super) fn containing(
     request: i64,
     place: i64,
 ) -> Result<Option<Numbered>, Fault> {
-    Ok(connection
-        .prepare_cached("SELECT id, body FROM block WHERE id <= ?1 AND id >= ?2 ORDER BY id DESC LIMIT 1")?
-        .query_row([block_id(request, place), block_id(request, 0)], numbered)
-        .optional()?)
+    query::find_row(
+        connection,
+        "SELECT id, body FROM block WHERE id <= ?1 AND id >= ?2 ORDER BY id DESC LIMIT 1",
+        [block_id(request, place), block_id(request, 0)],
+    )
 }
 
 /// All blocks of a request.
 pub(crate) fn of(connection: &Connection, request: i64) -> Result<Vec<Numbered>, Fault> {
-    let mut ask =
-        connection.prepare_cached("SELECT id, body FROM block WHERE id >= ?1 AND id < ?2 ORDER BY id")?;
-    let blocks = ask.query_map([block_id(request, 0), block_id(request, PLACES)], numbered)?;
-    Ok(blocks.collect::<Result<_, _>>()?)
+    query::rows(
+        connection,
+        "SELECT id, body FROM block WHERE id >= ?1 AND id < ?2 ORDER BY id",
+        [block_id(request, 0), block_id(request, PLACES)],
+    )
 }
 
 /// The next blocks with higher numbers.
 pub(crate) fn after(connection: &Connection, number: i64, most: i64) -> Result<Vec<Numbered>, Fault> {
-    let mut ask =
-        connection.prepare_cached("SELECT id, body FROM block WHERE id > ?1 ORDER BY id LIMIT ?2")?;
-    let blocks = ask.query_map([number, most], numbered)?;
-    Ok(blocks.collect::<Result<_, _>>()?)
+    query::rows(connection, "SELECT id, body FROM block WHERE id > ?1 ORDER BY id LIMIT ?2", [number, most])
 }
 
 /// Deletes all blocks of a request.

@@ -6,9 +6,11 @@ use super::super::file::{Fault, query};
 
 /// The number of the required fields of a request, and when it was settled; while it is in flight, when it was sent.
 pub(crate) fn required_and_time(connection: &Connection, request: i64) -> Result<(i64, i64), Fault> {
-    Ok(connection
-        .prepare_cached("SELECT required, coalesce(settled_ms, sent_ms) FROM request WHERE id = ?1")?
-        .query_row([request], |row| Ok((row.get(0)?, row.get(1)?)))?)
+    query::row(
+        connection,
+        "SELECT required, coalesce(settled_ms, sent_ms) FROM request WHERE id = ?1",
+        [request],
+    )
 }
 
 /// The number of these tags, which are added if they are new.
@@ -43,5 +45,5 @@ pub(crate) fn unread(connection: &Connection, request: i64) -> Result<Option<Vec
 
 /// Deletes the kept reply of a request. Returns how many there were: 0 or 1.
 pub(crate) fn delete_unread(connection: &Connection, request: i64) -> Result<u64, Fault> {
-    Ok(connection.prepare_cached("DELETE FROM unread WHERE request = ?1")?.execute([request])? as u64)
+    Ok(query::change(connection, "DELETE FROM unread WHERE request = ?1", [request])? as u64)
 }

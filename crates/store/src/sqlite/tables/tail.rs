@@ -127,12 +127,12 @@ pub(crate) fn put(connection: &Connection, request: i64, lines: &Lines) -> Resul
 const LINE: usize = Key::BYTES + 4;
 
 fn load(connection: &Connection, request: i64) -> Result<(i64, i64, Lines), Fault> {
-    let (required, at_ms, packed): (i64, i64, Vec<u8>) = connection
-        .prepare_cached(
-            "SELECT required, coalesce(settled_ms, sent_ms), packed FROM tail JOIN request ON request.id = tail.request
-             WHERE request = ?1",
-        )?
-        .query_row([request], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    let (required, at_ms, packed): (i64, i64, Vec<u8>) = query::row(
+        connection,
+        "SELECT required, coalesce(settled_ms, sent_ms), packed FROM tail JOIN request ON request.id = tail.request
+         WHERE request = ?1",
+        [request],
+    )?;
     Ok((required, at_ms, unpack(&packed)))
 }
 
@@ -161,7 +161,7 @@ pub(crate) fn fold(connection: &Connection) -> Result<(), Fault> {
     }
     let moved = i64::try_from(all.len()).unwrap_or(i64::MAX);
     index::put(connection, all)?;
-    connection.execute("DELETE FROM tail", [])?;
-    connection.execute("UPDATE total SET answers = answers + ?1", [moved])?;
+    query::change(connection, "DELETE FROM tail", [])?;
+    query::change(connection, "UPDATE total SET answers = answers + ?1", [moved])?;
     Ok(())
 }

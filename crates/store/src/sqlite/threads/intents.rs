@@ -29,6 +29,7 @@ impl Intents {
         self.by_key.clear();
     }
 
+    /// Adds a request in flight, which must not be there yet.
     pub(crate) fn add(&mut self, request: i64, intent: Intent) {
         for key in &intent.keys {
             self.by_key.entry(*key).or_default().push(request);
@@ -36,6 +37,7 @@ impl Intents {
         self.by_request.insert(request, intent);
     }
 
+    /// Removes a request that is settled. Does nothing if it is not there.
     pub(crate) fn remove(&mut self, request: i64) {
         self.lost.remove(&request);
         let Some(intent) = self.by_request.remove(&request) else { return };
@@ -58,6 +60,7 @@ impl Intents {
         }
     }
 
+    /// Whether this request is in flight, as far as this process knows.
     pub(super) fn has(&self, request: i64) -> bool {
         self.by_request.contains_key(&request)
     }

@@ -33,6 +33,7 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
+    /// A reader without a connection. It connects at its first task, and again after it was parked.
     pub(crate) const fn new(shared: Arc<Shared>) -> Self {
         Self { shared, state: None }
     }

@@ -64,6 +64,7 @@ impl Shared {
         &self.identity.secret
     }
 
+    /// The requests in flight. All threads use them: hold the lock only for a moment.
     pub(crate) fn intents(&self) -> MutexGuard<'_, Intents> {
         self.intents.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -73,10 +74,12 @@ impl Shared {
         self.orphans.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Notes a claim whose claimant is gone. The writer releases it with its next commit; nothing was sent for it.
     pub(crate) fn add_orphan(&self, request: i64) {
         self.orphans.lock().unwrap_or_else(PoisonError::into_inner).push(request);
     }
 
+    /// To be called once an earlier transaction with its release is committed: until then it must be released again.
     pub(super) fn remove_orphan(&self, request: i64) {
         self.orphans.lock().unwrap_or_else(PoisonError::into_inner).retain(|known| *known != request);
     }

@@ -75,6 +75,10 @@ impl Parked {
 }
 
 impl<T: Send + 'static> Worker<T> {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    /// If the system has no threads left.
     pub(crate) fn spawn<R: Role<Task = T>>(name: &str, mut role: R) -> io::Result<Self> {
         let (orders, inbox) = channel();
         let thread = thread::Builder::new().name(name.into()).spawn(move || {

@@ -150,8 +150,7 @@ impl WriterState {
         let owner = if let Some(owner) = self.owner {
             owner
         } else {
-            let drawn: i64 =
-                connection.query_row("SELECT (random() >> 2) & ?1", [i64::MAX >> 2], |row| row.get(0))?;
+            let drawn: i64 = query::one(connection, "SELECT (random() >> 2) & ?1", [i64::MAX >> 2])?;
             self.shared.owners.enter(drawn)?;
             *self.owner.insert(drawn)
         };
@@ -183,12 +182,11 @@ impl WriterState {
 
     /// Removes an owner that is dead. The requests that it has left in flight are in doubt from now on.
     pub(crate) fn bury(&mut self, connection: &Connection, owner: i64) -> Result<(), Fault> {
-        let mut open = connection.prepare_cached(
+        let left: Vec<(i64, i64, i64, i64, Vec<u8>)> = query::rows(
+            connection,
             "SELECT id, required, sent_ms, lookups, intent FROM request WHERE settled_ms IS NULL AND owner = ?1",
+            [owner],
         )?;
-        let left: Vec<(i64, i64, i64, i64, Vec<u8>)> = open
-            .query_map([owner], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?)))?
-            .collect::<Result<_, _>>()?;
         for (request, required, sent_ms, lookups, packed) in left {
             let why =
                 format!("the process that asked ended before the answer came; asked at {}", utc(sent_ms));

@@ -2,11 +2,11 @@
 //! finds its mark uses the same file, and not an earlier copy of it: on a machine made from the same image, or a backup
 //! that was copied over the store.
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 
 use exactbuyer_core::error::Error;
 
-use super::super::file::Fault;
+use super::super::file::{Fault, query};
 use super::super::process::SqliteStore;
 
 /// The most marks that are kept. For each further one, the oldest is deleted.
@@ -27,24 +27,24 @@ impl SqliteStore {
     /// If the store cannot be read.
     pub fn has_mark(&self, number: i64, token: Vec<u8>) -> Result<bool, Error> {
         self.ask(move |reader, _| {
-            let mut ask = reader.connection.prepare_cached("SELECT value FROM meta WHERE name = ?1")?;
-            let found: Option<Vec<u8>> = ask.query_row([name(number)], |row| row.get(0)).optional()?;
+            let found: Option<Vec<u8>> =
+                query::find(&reader.connection, "SELECT value FROM meta WHERE name = ?1", [name(number)])?;
             Ok(found.is_some_and(|found| found == token))
         })
     }
 }
 
 fn add(connection: &Connection) -> Result<(i64, [u8; 16]), Fault> {
-    let last: Option<i64> = connection.query_row(
+    let last: Option<i64> = query::one(
+        connection,
         "SELECT CAST(substr(max(name), 6) AS INTEGER) FROM meta WHERE name >= 'mark ' AND name < 'mark!'",
         [],
-        |row| row.get(0),
     )?;
     let number = last.unwrap_or(0) + 1;
     // SQLite seeds its generator from the system's.
-    let token: [u8; 16] = connection.query_row("SELECT randomblob(16)", [], |row| row.get(0))?;
-    connection.execute("INSERT INTO meta VALUES (?1, ?2)", params![name(number), token])?;
-    connection.execute("DELETE FROM meta WHERE name = ?1", [name(number - MOST_MARKS)])?;
+    let token: [u8; 16] = query::one(connection, "SELECT randomblob(16)", [])?;
+    query::change(connection, "INSERT INTO meta VALUES (?1, ?2)", params![name(number), token])?;
+    query::change(connection, "DELETE FROM meta WHERE name = ?1", [name(number - MOST_MARKS)])?;
     Ok((number, token))
 }
 
@@ -71,11 +71,8 @@ mod tests {
         for _ in 2..=MOST_MARKS {
             add(&connection).unwrap();
         }
-        let (marks, oldest): (i64, String) = connection
-            .query_row("SELECT count(*), min(name) FROM meta WHERE name LIKE 'mark %'", [], |row| {
-                Ok((row.get(0)?, row.get(1)?))
-            })
-            .unwrap();
+        let marks = "SELECT count(*), min(name) FROM meta WHERE name LIKE 'mark %'";
+        let (marks, oldest): (i64, String) = query::row(&connection, marks, []).unwrap();
         assert_eq!((marks, oldest), (MOST_MARKS, name(2)));
     }
 }

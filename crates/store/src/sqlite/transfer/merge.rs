@@ -113,12 +113,12 @@ struct Here {
 }
 
 fn here(connection: &Connection, token: Token) -> Result<Option<Here>, Fault> {
-    Ok(connection
-        .prepare_cached("SELECT id, settled_ms IS NOT NULL, outcome IS ?2 FROM request WHERE token = ?1")?
-        .query_row(params![token, RequestOutcome::Left.as_str()], |row| {
-            Ok(Here { number: row.get(0)?, settled: row.get(1)?, left: row.get(2)? })
-        })
-        .optional()?)
+    let here: Option<(i64, bool, bool)> = query::find_row(
+        connection,
+        "SELECT id, settled_ms IS NOT NULL, outcome IS ?2 FROM request WHERE token = ?1",
+        params![token, RequestOutcome::Left.as_str()],
+    )?;
+    Ok(here.map(|(number, settled, left)| Here { number, settled, left }))
 }
 
 /// The requests about which the other store may know more than this one.
@@ -205,7 +205,7 @@ fn decide(
             }
             _ => continue,
         };
-        connection.prepare_cached(earlier)?.execute(params![key, request, state])?;
+        query::change(connection, earlier, params![key, request, state])?;
     }
     Ok(())
 }

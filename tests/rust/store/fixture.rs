@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use exactbuyer_core::config::{BodyFormat, Config};
 use exactbuyer_core::error::Error;
@@ -50,6 +51,29 @@ impl Drop for Folder {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0);
     }
+}
+
+/// Keeps others from writing to a store while it lives.
+pub(crate) struct Hold {
+    _transaction: rusqlite::Connection,
+}
+
+impl Hold {
+    pub(crate) fn on(path: &Path) -> Self {
+        let transaction = rusqlite::Connection::open(path).unwrap();
+        transaction.busy_timeout(Duration::from_secs(10)).unwrap();
+        transaction.execute_batch("BEGIN IMMEDIATE").unwrap();
+        Self { _transaction: transaction }
+    }
+}
+
+/// The names of the files in this folder that the process has open.
+#[cfg(target_os = "linux")]
+pub(crate) fn open_in(folder: &Path) -> Vec<String> {
+    let open = std::fs::read_dir("/proc/self/fd").unwrap().flatten();
+    let files = open.filter_map(|descriptor| std::fs::read_link(descriptor.path()).ok());
+    let ours = files.filter(|file| file.starts_with(folder));
+    ours.map(|file| file.file_name().unwrap().to_string_lossy().into_owned()).collect()
 }
 
 /// Copies a store and its log with `cp`. Another process does it, because reading the files in this one could

@@ -8,7 +8,7 @@ use super::query::Required;
 
 /// The result of an identifier.
 #[derive(Debug)]
-pub(super) enum Pin {
+pub(super) enum Override {
     /// This contact, as JSON text, and which of the fields it has that can be required.
     Person(Box<str>, Required),
     /// A miss.
@@ -30,7 +30,7 @@ struct Fields {
     social_profiles: Filled,
 }
 
-impl Pin {
+impl Override {
     /// A result with this contact, given as JSON text. `None` if it is not an object.
     pub(super) fn person(contact: &str) -> Option<Self> {
         let contact = contact.trim();
@@ -105,12 +105,12 @@ mod tests {
     use super::*;
 
     fn has(contact: &str) -> Option<Required> {
-        match Pin::person(contact)? {
-            Pin::Person(text, has) => {
+        match Override::person(contact)? {
+            Override::Person(text, has) => {
                 assert_eq!(&*text, contact.trim());
                 Some(has)
             }
-            Pin::Nobody => None,
+            Override::Nobody => None,
         }
     }
 

@@ -12,19 +12,19 @@ use super::fault::{BadLuck, Fault};
 use super::field_types;
 use super::ledger::Ledger;
 use super::options::{Options, RetryAfter};
+use super::overrides::Override;
 use super::people::People;
-use super::pin::Pin;
 use super::query::{self, Asked, Form, Query};
 use super::reply::{Contacts, Reply};
 use super::window::Window;
 
 /// The service without its network.
 #[derive(Debug)]
-pub(super) struct Clerk {
+pub(super) struct Billing {
     options: Options,
     people: People,
     /// The results that were set in advance, by the folded form of their identifiers.
-    pins: HashMap<String, Pin>,
+    overrides: HashMap<String, Override>,
     /// The folded forms of values that are refused.
     rejected: HashSet<String>,
     /// The faults, in the order in which they were added.
@@ -74,15 +74,15 @@ struct Look {
     found: bool,
 }
 
-impl Clerk {
-    /// A clerk that has not seen any request.
+impl Billing {
+    /// The billing of a service that has not seen any request.
     pub(super) fn new(options: Options, now: Instant) -> Self {
         Self {
             people: People::new(options.seed, options.match_rate),
             credits_left: options.credits,
             ledger: Ledger::new(options.seed),
             options,
-            pins: HashMap::new(),
+            overrides: HashMap::new(),
             rejected: HashSet::new(),
             rules: Vec::new(),
             window: Window::default(),
@@ -93,7 +93,7 @@ impl Clerk {
 
     /// Resets everything except the requests that still wait.
     pub(super) fn forget(&mut self) {
-        self.pins.clear();
+        self.overrides.clear();
         self.rejected.clear();
         self.rules.clear();
         self.window = Window::default();
@@ -108,8 +108,8 @@ impl Clerk {
     }
 
     /// Sets the result of an identifier.
-    pub(super) fn pin(&mut self, value: &str, pin: Pin) {
-        self.pins.insert(field_types::infer(value).1, pin);
+    pub(super) fn set_override(&mut self, value: &str, what: Override) {
+        self.overrides.insert(field_types::infer(value).1, what);
     }
 
     /// Refuses every request that contains the value.
@@ -248,12 +248,12 @@ impl Clerk {
                 return Err(Reply::status(400, "query_list has an entry that is not accepted"));
             }
             let hash = self.people.hash(*field_type, &folded);
-            let pin = if self.pins.is_empty() { None } else { self.pins.get(&folded) };
+            let what = if self.overrides.is_empty() { None } else { self.overrides.get(&folded) };
             // If serde could borrow the text, it has no escapes.
             let plain = matches!(value, Cow::Borrowed(_));
-            let found = contacts.push(value, plain, |out| match pin {
-                Some(Pin::Nobody) => false,
-                Some(Pin::Person(contact, has)) => {
+            let found = contacts.push(value, plain, |out| match what {
+                Some(Override::Nobody) => false,
+                Some(Override::Person(contact, has)) => {
                     let found = has.covers(query.required);
                     if found {
                         out.extend_from_slice(contact.as_bytes());
