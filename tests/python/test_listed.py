@@ -116,7 +116,7 @@ def test_every_error_has_an_exit_code() -> None:
 def test_every_exit_code_is_in_the_help_and_in_the_documentation() -> None:
     assert list(MEANINGS) == list(ExitCode)
     help_text = _app.enrich.epilog or ""
-    page = (Path(__file__).parents[2] / "docs" / "cli.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "exit-codes.md").read_text(encoding="utf-8")
     for code, meaning in MEANINGS.items():
         assert f"{code:>5}  {meaning}" in help_text
         assert re.search(rf"^\| (\d+, )*{code:d}(, \d+)* \|", page, re.MULTILINE), code
