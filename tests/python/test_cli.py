@@ -23,7 +23,7 @@ from exactbuyer.sandbox import Sandbox
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-DOCS = Path(__file__).parents[2] / "docs" / "reference" / "cli.md"
+DOCS = Path(__file__).parents[2] / "docs" / "reference" / "exit-codes.md"
 
 
 @pytest.fixture
