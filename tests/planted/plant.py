@@ -72,7 +72,7 @@ SUITES = (
     Suite(
         "simulation",
         BUGS,
-        ROOT / "docs" / "simulation.md",
+        ROOT / "docs" / "design" / "simulation.md",
         ("-p", "exactbuyer_tests", "--test", "simulation"),
         re.compile(r"SIMULATION_SEED=(?P<tries>\d+) shows it again: (?P<by>.*)"),
         "scenarios",
@@ -80,7 +80,7 @@ SUITES = (
     Suite(
         "store",
         STORE_BUGS,
-        ROOT / "docs" / "store-proofs.md",
+        ROOT / "docs" / "design" / "store-proofs.md",
         ("-p", "exactbuyer_tests", "--test", "torture"),
         re.compile(r"FAILED (?P<proof>\w+) after (?P<tries>\d+): (?P<by>.*)"),
         "tries",
@@ -89,7 +89,7 @@ SUITES = (
     Suite(
         "store-tests",
         STORE_TEST_BUGS,
-        ROOT / "docs" / "store-proofs.md",
+        ROOT / "docs" / "design" / "store-proofs.md",
         ("-p", "exactbuyer_tests", "--test", "store"),
         re.compile(r"---- (?P<by>[\w:]+) stdout ----"),
         "tests",

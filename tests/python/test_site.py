@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 import pytest
 from page_blocks import ROOT, text
 
-from exactbuyer.cli.exit_codes import ExitCode
-
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -71,11 +69,6 @@ def test_the_architecture_shows_every_crate_and_room() -> None:
     assert len(crates) == 8
     assert len(rooms) >= 7
     assert crates | rooms <= named
-
-
-def test_exit_codes_are_those_of_the_command_line() -> None:
-    page = text(ROOT / "docs/reference/exit-codes.md")
-    assert [int(code) for code in re.findall(r"^\| (\d+) \|", page, re.MULTILINE)] == [*ExitCode]
 
 
 @pytest.mark.parametrize(

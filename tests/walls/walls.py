@@ -64,6 +64,7 @@ SOURCES = (
     "tests/**/*.py",
     "benchmarks/*.*",
     "examples/*.py",
+    "docs/**/*.py",
 )
 
 
