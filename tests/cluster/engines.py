@@ -61,11 +61,15 @@ class Engine:
     def cancel_all(self) -> None:
         """Cancels all that runs."""
 
+    def is_worker(self, command: str) -> bool:
+        """Whether a process with this command line is a worker."""
+        return self.process_mark in command
+
     def kill_a_worker(self) -> bool:
         """Kills a process of a worker; whether there was one."""
         for process in psutil.Process().children(recursive=True):
             with suppress(psutil.Error):
-                if self.process_mark in " ".join(process.cmdline()):
+                if self.is_worker(" ".join(process.cmdline())):
                     process.kill()
                     return True
         return False
@@ -221,6 +225,10 @@ class RayEngine(Engine):
 
     name = "ray"
     process_mark = "ray::"
+
+    def is_worker(self, command: str) -> bool:
+        # Other processes of Ray name workers in their options. Without the raylet, the driver ends, too.
+        return command.startswith(self.process_mark)
 
     def start(self, folder: Path) -> None:
         import ray

@@ -103,10 +103,8 @@ def test_dbt(tmp_path: Path, sandbox: Sandbox) -> None:
 AIRFLOW = """
 import sys
 sys.path.insert(0, {examples!r})
-import airflow_dag
-from airflow.models.dagbag import DagBag
-dag = DagBag({examples!r}, include_examples=False).get_dag("enrich_people")
-run = dag.test()
+from airflow_dag import enrich_people_dag
+run = enrich_people_dag.test()
 assert str(run.state) in ("success", "DagRunState.SUCCESS"), run.state
 """
 
