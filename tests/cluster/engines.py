@@ -227,8 +227,8 @@ class RayEngine(Engine):
     process_mark = "ray::"
 
     def is_worker(self, command: str) -> bool:
-        # Other processes of Ray name workers in their options. Without the raylet, the driver ends, too.
-        return command.startswith(self.process_mark)
+        # The raylet and its agents name workers in their options, too; without them, the driver ends.
+        return command.startswith(self.process_mark) and "Agent" not in command
 
     def start(self, folder: Path) -> None:
         import ray
