@@ -145,7 +145,14 @@ class SparkEngine(Engine):
     """Spark in the mode that has executors as processes, with speculation on."""
 
     name = "spark"
-    process_mark = "CoarseGrainedExecutorBackend"
+    process_mark = "pyspark.daemon"
+    _kills = 0
+
+    def kill_a_worker(self) -> bool:
+        # An executor may take longer to start than the time between two kills: mostly, its Python dies.
+        self._kills += 1
+        self.process_mark = "CoarseGrainedExecutorBackend" if self._kills % 4 == 1 else "pyspark.daemon"
+        return super().kill_a_worker()
 
     def start(self, folder: Path) -> None:
         import pyspark
