@@ -65,7 +65,10 @@ def aligned(cells: Any) -> Any:
 
 
 def _is_aligned(array: Any) -> bool:
-    buffers = [*array.buffers(), *(array.dictionary.buffers() if hasattr(array, "dictionary") else [])]
+    buffers: list[Any] = [
+        *array.buffers(),
+        *(array.dictionary.buffers() if hasattr(array, "dictionary") else []),
+    ]
     return all(buffer is None or not buffer.address % _ALIGNMENT for buffer in buffers)
 
 
