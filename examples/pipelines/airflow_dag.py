@@ -42,4 +42,4 @@ def enrich_people() -> None:
     enrich(os.environ.get("PEOPLE", "/data/people.csv"), os.environ.get("ENRICHED", "/data/enriched.parquet"))
 
 
-enrich_people()
+enrich_people_dag = enrich_people()

@@ -61,11 +61,15 @@ class Engine:
     def cancel_all(self) -> None:
         """Cancels all that runs."""
 
+    def is_worker(self, command: str) -> bool:
+        """Whether a process with this command line is a worker."""
+        return self.process_mark in command
+
     def kill_a_worker(self) -> bool:
         """Kills a process of a worker; whether there was one."""
         for process in psutil.Process().children(recursive=True):
             with suppress(psutil.Error):
-                if self.process_mark in " ".join(process.cmdline()):
+                if self.is_worker(" ".join(process.cmdline())):
                     process.kill()
                     return True
         return False
@@ -141,7 +145,14 @@ class SparkEngine(Engine):
     """Spark in the mode that has executors as processes, with speculation on."""
 
     name = "spark"
-    process_mark = "CoarseGrainedExecutorBackend"
+    process_mark = "pyspark.daemon"
+    _kills = 0
+
+    def kill_a_worker(self) -> bool:
+        # An executor may take longer to start than the time between two kills: mostly, its Python dies.
+        self._kills += 1
+        self.process_mark = "CoarseGrainedExecutorBackend" if self._kills % 4 == 1 else "pyspark.daemon"
+        return super().kill_a_worker()
 
     def start(self, folder: Path) -> None:
         import pyspark
@@ -221,6 +232,10 @@ class RayEngine(Engine):
 
     name = "ray"
     process_mark = "ray::"
+
+    def is_worker(self, command: str) -> bool:
+        # The raylet and its agents name workers in their options, too; without them, the driver ends.
+        return command.startswith(self.process_mark) and "Agent" not in command
 
     def start(self, folder: Path) -> None:
         import ray

@@ -64,13 +64,13 @@ def texts(frame: Any) -> Any:
     return frame.astype(object).where(frame.notna(), None)
 
 
-@pytest.mark.parametrize("where", ["memory", "files"])
-def test_100_000_rows_in_400_partitions(
-    engine: Engine, vendors: Callable[..., Vendor], tmp_path: Path, where: str
+@pytest.mark.parametrize(("where", "partitions"), [("memory", 40), ("files", 400)])
+def test_100_000_rows(
+    engine: Engine, vendors: Callable[..., Vendor], tmp_path: Path, where: str, partitions: int
 ) -> None:
     vendor = vendors(match_rate=0.7)
     rows = people(100_000)
-    frame = engine.frame(saved(rows, tmp_path / "rows"), 400)
+    frame = engine.frame(saved(rows, tmp_path / "rows"), partitions)
     distinct = asked(rows)
     with enricher(vendor, tmp_path / "people.db") as one:
         answers = tmp_path / "answers" if where == "files" else None

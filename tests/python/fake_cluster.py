@@ -86,6 +86,11 @@ class FakeFrame(ClusterFrame):
 
 
 def _answers(joiner: Joiner, parts: Parts, number: int) -> pa.Table:
+    if parts.names:
+        # Only these parts have rows of this partition: the others need not be read.
+        parts = parts._replace(names=parts.names_for(number))
+        if not parts.names:
+            return joiner.nothing()
     own = [part.filter(pc.equal(part["partition"], number)) for part in _tables(parts)]
     return pa.concat_tables(own) if own else joiner.nothing()
 

@@ -11,6 +11,9 @@ from typing import Any
 
 from exactbuyer._core import ArrowInput, Batches
 
+_ALIGNMENT = 8
+"""Of the largest numbers in a buffer, in bytes."""
+
 
 def as_kind(kind: type[Any], batches: Any) -> Any:
     """The batches as this kind of thing, where it can be made of them; else as they are."""
@@ -43,6 +46,30 @@ def home_of(data: object) -> str:
         if home in {"pandas", "polars", "pyarrow", "duckdb"}:
             return home
     return ""
+
+
+def aligned(cells: Any) -> Any:
+    """A column of pyarrow whose buffers begin where Arrow's C interface wants them; anything else as it is.
+
+    Buffers that came out of a pickle begin anywhere, such as those of a frame that a worker of Dask got.
+    """
+    if home_of(cells) != "pyarrow" or not hasattr(cells, "type"):
+        return cells
+    chunks = cells.chunks if hasattr(cells, "chunks") else [cells]
+    if all(map(_is_aligned, chunks)):
+        return cells
+    pa = library("pyarrow")
+    plain = [chunk.dictionary_decode() if hasattr(chunk, "dictionary") else chunk for chunk in chunks]
+    # It copies, and so aligns.
+    return pa.chunked_array([pa.concat_arrays([chunk]) for chunk in plain])
+
+
+def _is_aligned(array: Any) -> bool:
+    buffers: list[Any] = [
+        *array.buffers(),
+        *(array.dictionary.buffers() if hasattr(array, "dictionary") else []),
+    ]
+    return all(buffer is None or not buffer.address % _ALIGNMENT for buffer in buffers)
 
 
 def arrow_input(data: object) -> ArrowInput:

@@ -10,6 +10,7 @@ from exactbuyer.exceptions import ConfigError
 
 from .detect import frame_of, is_reader
 from .labels import looks_personal
+from .libraries import aligned
 from .metadata import COLUMNS_KEY, RECEIPT_KEY, Notes
 
 if TYPE_CHECKING:
@@ -82,10 +83,12 @@ def read_lookup_columns(
 ) -> ByColumns:
     """The columns to look up."""
     given = [
-        (_shown_to_core(label), kind, *cells[label], list(marks))
+        (_shown_to_core(label), kind, aligned(cells[label][0]), cells[label][1], list(marks))
         for (label, kind), marks in zip(table_request.by, table_request.marks, strict=True)
     ]
-    regions = None if region is None else (_shown_to_core(table_request.region), *region)
+    regions = None
+    if region is not None:
+        regions = _shown_to_core(table_request.region), aligned(region[0]), region[1]
     try:
         return ByColumns(
             given, region=regions, default_region=settings.default_region, na_values=settings.na_values

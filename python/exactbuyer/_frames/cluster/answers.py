@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from .frame import ClusterFrame
     from .spool import Spool
 
-PART_ROWS = 32_768
-"""Rows of one part: some tens of megabytes."""
+PART_ROWS = 16_384
+"""Rows of one part: some twenty megabytes, which exist several times while it is written."""
 
 ATTEMPTS = 3
 """How often a part is written before the call ends with the error: a job may be cancelled by others."""
@@ -34,6 +34,13 @@ class Parts(NamedTuple):
     folder: str | None
     names: list[str]
     """The parts in the folder."""
+    partitions: list[Any] = []  # noqa: RUF012 - never changed
+    """For each of them, the partitions that have rows in it, if they are read by partition."""
+
+    def names_for(self, partition: int) -> list[str]:
+        """The parts in which this partition has rows."""
+        named = zip(self.names, self.partitions, strict=True)
+        return [name for name, partitions in named if partition in partitions]
 
 
 class Answers:
@@ -52,6 +59,7 @@ class Answers:
         self.folder = None if path is None else f"{path.rstrip('/')}/{run}"
         self._first = 0
         self._parts: dict[int, Any] = {}
+        self._partitions: dict[int, frozenset[int]] = {}
 
     @property
     def received(self) -> int:
@@ -74,7 +82,8 @@ class Answers:
         """What was saved."""
         in_memory = self.folder is None
         parts = [self._parts[first] for first in sorted(self._parts)]
-        return Parts(parts if in_memory else [], self.folder, [] if in_memory else parts)
+        partitions = [self._partitions[first] for first in sorted(self._partitions)]
+        return Parts(parts, None, []) if in_memory else Parts([], self.folder, parts, partitions)
 
     def _save(self, first: int, answers: Any) -> None:
         stop = first + answers.num_rows
@@ -82,6 +91,7 @@ class Answers:
         if self._frame.by_partition:
             places, partitions = self._spool.partitions_of(first, stop)
             pa = library("pyarrow")
+            self._partitions[first] = frozenset(partitions.tolist())
             answers = answers.take(pa.array(places)).append_column("partition", pa.array(partitions))
         if self.folder is None:
             self._parts[first] = answers

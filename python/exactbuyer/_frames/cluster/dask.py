@@ -9,6 +9,7 @@ from exactbuyer._frames.libraries import library
 
 from .files import absolute, read_rows, write_part
 from .frame import ClusterFrame
+from .packing import packed, unpacked
 
 if TYPE_CHECKING:
     from .answers import Parts
@@ -31,10 +32,11 @@ class DaskFrame(ClusterFrame):
 
     def distinct(self, keys: KeyMaker) -> Iterator[tuple[int, Any]]:
         dask = library("dask")
-        distinct = dask.delayed(keys.distinct)
+        distinct = dask.delayed(_packed_distinct)
         partitions = self._frame[keys.request.labels].to_delayed()
         # One job: what the partitions have in common, such as a shuffle before, is computed once.
-        yield from enumerate(dask.compute(*map(distinct, partitions)))
+        tables = dask.compute(*(distinct(keys, partition) for partition in partitions))
+        yield from enumerate(map(unpacked, tables))
 
     def write(self, folder: str, name: str, answers: Any) -> None:
         write_part(absolute(folder), name, answers)
@@ -65,21 +67,20 @@ class _Section(NamedTuple):
 
     def read(self) -> Any:
         if self.data:
-            return library("pyarrow").ipc.open_stream(self.data).read_all()
+            return unpacked(self.data)
         return read_rows(self.folder, self.names, ("partition", [self.number]))
 
 
 def _section(number: int, parts: Parts) -> _Section:
     if parts.folder is not None:
-        return _Section(number, absolute(parts.folder), parts.names)
+        return _Section(number, absolute(parts.folder), parts.names_for(number))
     pa, pc = library("pyarrow"), library("pyarrow.compute")
     own = [part.filter(pc.equal(part["partition"], number)) for part in parts.tables]
-    sink = pa.BufferOutputStream()
-    if own:
-        options = pa.ipc.IpcWriteOptions(compression="zstd")
-        with pa.ipc.new_stream(sink, own[0].schema, options=options) as stream:
-            stream.write_table(pa.concat_tables(own))
-    return _Section(number, data=sink.getvalue().to_pybytes())
+    return _Section(number, data=packed(pa.concat_tables(own)) if own else b"")
+
+
+def _packed_distinct(keys: KeyMaker, partition: Any) -> bytes:
+    return packed(keys.distinct(partition))
 
 
 def _join(joiner: Joiner, partition: Any, section: _Section) -> Any:

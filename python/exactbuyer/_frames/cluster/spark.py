@@ -14,6 +14,7 @@ from exactbuyer._frames.libraries import library
 from exactbuyer.exceptions import ConfigError
 
 from .frame import ClusterFrame
+from .packing import packed, unpacked
 from .workers import CHANGED, distinct_schema
 
 if TYPE_CHECKING:
@@ -47,13 +48,13 @@ class SparkFrame(ClusterFrame):
     def distinct(self, keys: KeyMaker) -> Iterator[tuple[int, Any]]:
         read = self._frame.select(*map(_quoted, keys.request.labels))
         keyed = read.mapInArrow(partial(_each, keys.distinct), "key binary, asks string, rows bigint")
-        packed = keyed.groupBy("key", "asks").sum("rows").mapInArrow(_packed, "data binary")
+        packed = keyed.groupBy("key", "asks").sum("rows").mapInArrow(_pack, "data binary")
         schema = distinct_schema()
         for (data,) in packed.toLocalIterator():
-            yield 0, _unpacked(data).rename_columns(schema.names).cast(schema)
+            yield 0, unpacked(data).rename_columns(schema.names).cast(schema)
 
     def write(self, folder: str, name: str, answers: Any) -> None:
-        written = self._of_arrow(answers.to_batches(), answers.schema)
+        written = self._of_arrow(answers)
         written.coalesce(1).write.mode("overwrite").parquet(f"{folder}/{name}")
 
     def joined(self, joiner: Joiner, parts: Parts) -> Any:
@@ -77,17 +78,14 @@ class SparkFrame(ClusterFrame):
         if parts.names:
             return self._frame.sparkSession.read.parquet(*(f"{parts.folder}/{name}" for name in parts.names))
         tables = parts.tables or [joiner.nothing()]
-        return reduce(
-            lambda some, more: some.unionAll(more),
-            (self._of_arrow(table.to_batches(), table.schema) for table in tables),
-        )
+        return reduce(lambda some, more: some.unionAll(more), map(self._of_arrow, tables))
 
-    def _of_arrow(self, batches: list[Any], schema: Any) -> Any:
-        """These batches as a DataFrame."""
+    def _of_arrow(self, table: Any) -> Any:
+        """This table as a DataFrame."""
         types = library("pyspark.sql.pandas.types")
-        packed = [(data,) for data in _pack(batches, schema)]
-        frame = self._frame.sparkSession.createDataFrame(packed, "data binary")
-        return frame.mapInArrow(_unpack, types.from_arrow_schema(schema))
+        cells = [(packed(batch),) for batch in table.to_batches()]
+        frame = self._frame.sparkSession.createDataFrame(cells, "data binary")
+        return frame.mapInArrow(_unpack, types.from_arrow_schema(table.schema))
 
 
 def _quoted(name: Any) -> str:
@@ -109,28 +107,13 @@ def _with_keys(keys: KeyMaker, kept: list[str], batches: Iterable[Any]) -> Itera
         yield from table.combine_chunks().to_batches()
 
 
-def _pack(batches: Iterable[Any], schema: Any) -> Iterator[bytes]:
-    pa = library("pyarrow")
-    options = pa.ipc.IpcWriteOptions(compression="zstd")
-    for batch in batches:
-        sink = pa.BufferOutputStream()
-        with pa.ipc.new_stream(sink, schema, options=options) as stream:
-            stream.write_batch(batch)
-        yield sink.getvalue().to_pybytes()
-
-
-def _packed(batches: Iterable[Any]) -> Iterator[Any]:
+def _pack(batches: Iterable[Any]) -> Iterator[Any]:
     pa = library("pyarrow")
     for batch in batches:
-        (data,) = _pack([batch], batch.schema)
-        yield pa.record_batch([pa.array([data], pa.binary())], names=["data"])
+        yield pa.record_batch([pa.array([packed(batch)], pa.binary())], names=["data"])
 
 
 def _unpack(batches: Iterable[Any]) -> Iterator[Any]:
     for batch in batches:
         for data in batch.column(0).to_pylist():
-            yield from _unpacked(data).to_batches()
-
-
-def _unpacked(data: Any) -> Any:
-    return library("pyarrow").ipc.open_stream(bytes(data)).read_all()
+            yield from unpacked(data).to_batches()
