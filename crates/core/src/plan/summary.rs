@@ -225,6 +225,8 @@ pub fn summarize_counted(rows: &[Row], counts: &[u64], stored: &[Stored]) -> Sum
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
     use super::super::Preference;
     use super::*;
     use crate::identifier::Invalid;
