@@ -18,6 +18,8 @@ import pytest
 from vendor import KEY, Vendor
 
 from exactbuyer import BulkEnricher
+from exactbuyer._frames.cluster import answers as answers_module
+from exactbuyer._frames.cluster import planner
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -103,31 +105,39 @@ def test_nothing_that_is_done_with_the_result_sends(
 
 
 def test_workers_are_killed_and_jobs_cancelled(
-    engine: Engine, vendors: Callable[..., Vendor], tmp_path: Path
+    engine: Engine, vendors: Callable[..., Vendor], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # Parts are written while requests are in flight.
+    monkeypatch.setattr(answers_module, "PART_ROWS", 2_000)
+    monkeypatch.setattr(planner, "BLOCK_ROWS", 500)
     vendor = vendors(match_rate=1.0, latency=0.4)
     rows = people(20_000)
-    frame = engine.frame(saved(rows, tmp_path / "rows"), 40)
+    frame = engine.frame(saved(rows, tmp_path / "rows"), 10)
     over, killed = threading.Event(), []
 
     def kill() -> None:
+        # Once while keys are made. Killed again and again, a slow machine would start workers for ever.
+        if not over.wait(4.0):
+            killed.append(engine.kill_a_worker())
+        while not over.wait(0.2) and not vendor.ledger()["requests"]:
+            pass
+        with suppress(Exception):
+            engine.cancel_all()
         while not over.wait(4.0):
             killed.append(engine.kill_a_worker())
-            if len(killed) == 2:
-                with suppress(Exception):
-                    engine.cancel_all()
 
     killer = threading.Thread(target=kill)
     killer.start()
     try:
         with enricher(vendor, None, chunk_size=100, max_concurrency=4) as one:
-            # Cancelled while keys are made, it raises before anything is sent: then it is called again.
+            # If the job that makes keys fails, it raises before anything is sent: then it is called again.
             got = _again(lambda: one.enrich_table(frame, "mail", columns=[], answers=tmp_path / "answers"))
             receipt = one.last_receipt
-        statuses = _again(lambda: engine.rows(got))["eb_status"].value_counts().to_dict()
     finally:
         over.set()
         killer.join()
+    killed.append(engine.kill_a_worker())
+    statuses = _again(lambda: engine.rows(got))["eb_status"].value_counts().to_dict()
     ledger = vendor.ledger()
     assert any(killed)
     assert receipt is not None

@@ -121,7 +121,7 @@ def _joined(joiner: Joiner, part: Callable[[], pa.Table], answers: pa.Table) -> 
 def install(monkeypatch: pytest.MonkeyPatch, kind: type[FakeFrame]) -> type[FakeFrame]:
     """Makes `Partitions` frames of this engine, in this test."""
     kind = type(kind.__name__, (kind,), {"jobs": []})
-    for module in ("exactbuyer._enrich_table", "exactbuyer.enricher"):
+    for module in ("exactbuyer._enrich_table", "exactbuyer._plan"):
         monkeypatch.setattr(
             f"{module}.is_cluster_frame",
             lambda data: isinstance(data, Partitions) or detect.is_cluster_frame(data),

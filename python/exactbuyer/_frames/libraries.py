@@ -65,10 +65,9 @@ def aligned(cells: Any) -> Any:
 
 
 def _is_aligned(array: Any) -> bool:
-    buffers: list[Any] = [
-        *array.buffers(),
-        *(array.dictionary.buffers() if hasattr(array, "dictionary") else []),
-    ]
+    buffers: list[Any] = list(array.buffers())
+    if hasattr(array, "dictionary"):
+        buffers += array.dictionary.buffers()
     return all(buffer is None or not buffer.address % _ALIGNMENT for buffer in buffers)
 
 

@@ -89,7 +89,7 @@ pub fn key(text: &str) -> [u8; 16] {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
     use std::collections::HashSet;
 
