@@ -63,7 +63,7 @@ fn files(folder: &Path) -> io::Result<(Named, File)> {
 fn renamed(path: &Path, file: &File) -> Result<(), Trial> {
     let other = path.with_extension("renamed");
     let moved = platform::sync_data(file).and_then(|()| fs::rename(path, &other));
-    let found = moved.and_then(|()| platform::lies_at(platform::id_of(&file.metadata()?), &other));
+    let found = moved.and_then(|()| platform::lies_at(platform::status_of(file)?.id, &other));
     let _ = fs::remove_file(&other);
     let _ = fs::remove_file(path);
     match found {
