@@ -17,8 +17,6 @@ as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
 export CARGO_TARGET_DIR=${CROSS_TARGET_DIR:-$TOOLS/target}
 # The extension module links no Python, and the build asks none.
 export PYO3_CROSS=1 PYO3_NO_PYTHON=1 PYO3_BUILD_EXTENSION_MODULE=1
-# `uname` of the other systems; only rpm and brew formulas would ask.
-export CARGO_ZIGBUILD_CACHE_DIR=$TOOLS/zigbuild
 
 # zig compiles and links C for every target, cargo-zigbuild and maturin call it.
 need_zig() {

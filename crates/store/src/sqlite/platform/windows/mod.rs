@@ -10,9 +10,7 @@ mod locks;
 mod security;
 mod system_calls;
 
-#[cfg(test)]
-pub(crate) use calls::set_failed_call;
-pub(crate) use calls::{SharedByte, failed_call, forget_failed_call, install_system_calls};
+pub(crate) use calls::SharedByte;
 pub(crate) use disk_kind::disk_kind;
 #[cfg(test)]
 pub(crate) use errors::ADVICE;

@@ -28,12 +28,8 @@ pub(crate) fn install_system_calls() {
             ffi::sqlite3_initialize();
             let system = ffi::sqlite3_vfs_find(ptr::null());
             if let Some(set) = system.as_ref().and_then(|system| system.xSetSystemCall) {
-                let name: &CStr = c"CreateFileW";
-                set(
-                    system,
-                    name.as_ptr(),
-                    std::mem::transmute::<*const c_void, ffi::sqlite3_syscall_ptr>(ours),
-                );
+                let name = c"CreateFileW".as_ptr();
+                set(system, name, std::mem::transmute::<*const c_void, ffi::sqlite3_syscall_ptr>(ours));
             }
         }
     });
