@@ -14,12 +14,25 @@ from pathlib import Path
 from exactbuyer.sandbox import Sandbox
 
 LIMIT_S = 120.0
+# As a console does it: Windows runs the handler in a thread of its own, and so does this.
+SIGNALLED = """
+import signal, sys, threading
+from exactbuyer.cli import main
+
+def wait():
+    line = sys.stdin.readline()
+    if line:
+        signal.raise_signal(int(line))
+
+threading.Thread(target=wait, daemon=True).start()
+sys.exit(main())
+"""
 NAMES = ["Ana Łukasiewicz", "Łódź", "日本", "→"]
 
 
 def main() -> None:
     """Fails if anything is not as on other systems."""
-    with tempfile.TemporaryDirectory() as name, Sandbox(match_rate=1.0) as sandbox:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name, Sandbox(match_rate=1.0) as sandbox:
         folder = Path(name)
         rows = folder / "rows.csv"
         with rows.open("w", encoding="utf-8", newline="") as file:
@@ -33,21 +46,25 @@ def main() -> None:
 
 
 def command(sandbox: Sandbox, *arguments: object, **environment: str) -> subprocess.Popen[bytes]:
-    """Starts the command line, in a group of its own, so that it can be sent a Ctrl-Break."""
+    """Starts the command line. A line on its standard input is the number of a signal, which it then gets."""
     return subprocess.Popen(
-        [sys.executable, "-m", "exactbuyer", *map(str, arguments)],
+        [sys.executable, "-c", SIGNALLED, *map(str, arguments)],
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env={**os.environ, "EXACTBUYER_API_KEY": sandbox.api_key, **environment},
-        creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
     )
 
 
 def run(sandbox: Sandbox, *arguments: object, **environment: str) -> tuple[int, bytes, bytes]:
     """Runs it to its end."""
-    process = command(sandbox, *arguments, **environment)
+    return ended(command(sandbox, *arguments, **environment))
+
+
+def ended(process: subprocess.Popen[bytes], line: bytes | None = None) -> tuple[int, bytes, bytes]:
+    """Sends this line, and waits for the end."""
     try:
-        out, err = process.communicate(timeout=LIMIT_S)
+        out, err = process.communicate(line, timeout=LIMIT_S)
     finally:
         process.kill()
     return process.returncode, out, err
@@ -102,39 +119,25 @@ def encodings(sandbox: Sandbox, folder: Path, rows: Path) -> None:
 
 
 def interrupted(sandbox: Sandbox, folder: Path) -> None:
-    """Ctrl-Break ends a run in good order: what was answered is kept, and the exit code says it."""
+    """Ctrl-C and Ctrl-Break end a run in good order: the answers are kept, and the exit code says it."""
     many = folder / "many.csv"
     many.write_text("email\n" + "".join(f"r{i}@acme.example\n" for i in range(3_000)), encoding="utf-8")
-    before = len(sandbox.ledger.requests)
-    sandbox.fail(request=before + 2, fault="hang")
-    process = command(
-        sandbox,
-        "enrich",
-        many,
-        "-o",
-        folder / "many_out.csv",
-        "--by",
-        "email",
-        "--store",
-        folder / "many.db",
-        "--base-url",
-        sandbox.url,
-        "--yes",
-        "--grace",
-        "1",
-    )
-    deadline = time.monotonic() + LIMIT_S
-    while (
-        process.poll() is None and len(sandbox.ledger.requests) < before + 2 and time.monotonic() < deadline
-    ):
-        time.sleep(0.01)
-    process.send_signal(getattr(signal, "CTRL_BREAK_EVENT", signal.SIGTERM))
-    try:
-        _, err = process.communicate(timeout=LIMIT_S)
-    finally:
-        process.kill()
-    assert process.returncode in (130, 143), (process.returncode, err)
-    assert b"Traceback" not in err, err
+    for number, code in ((signal.SIGINT, 130), (getattr(signal, "SIGBREAK", signal.SIGTERM), 143)):
+        out, store = folder / f"{code}.csv", folder / f"{code}.db"
+        before = len(sandbox.ledger.requests)
+        sandbox.fail(request=before + 2, fault="hang")
+        to = ["-o", out, "--store", store, "--base-url", sandbox.url, "--yes", "--grace", "1"]
+        process = command(sandbox, "enrich", many, "--by", "email", *to)
+        deadline = time.monotonic() + LIMIT_S
+        while process.poll() is None and len(sandbox.ledger.requests) < before + 3:
+            assert time.monotonic() < deadline, sandbox.ledger
+            time.sleep(0.01)
+        returned, _, err = ended(process, f"{int(number)}\n".encode())
+        assert returned == code, (returned, err)
+        assert b"Traceback" not in err, err
+        assert not out.exists(), "only a whole file gets its name"
+        assert b"found    2,000" in err, err
+        assert not list(folder.glob("*.tmp")), err
 
 
 if __name__ == "__main__":
