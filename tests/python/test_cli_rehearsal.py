@@ -57,7 +57,11 @@ def test_a_parquet_file_is_written_whatever_it_says_of_itself(
     name: str, output: str, tmp_path: Path, everybody: Sandbox, capsys: pytest.CaptureFixture[str]
 ) -> None:
     source, target = tmp_path / "in.parquet", tmp_path / f"out.{output}"
-    parquet.write_table(TABLES[name], source)
+    try:
+        parquet.write_table(TABLES[name], source)
+    except pyarrow.ArrowNotImplementedError as trouble:
+        # Some versions have a type that they cannot write.
+        pytest.skip(str(trouble))
     given = ["enrich", str(source), "-o", str(target), "--by", "mail", *against(everybody), "-q"]
     assert main(given) == ExitCode.DONE, capsys.readouterr().err
     if output == "parquet":
