@@ -9,6 +9,7 @@ import re
 import sys
 import zipfile
 from datetime import date, datetime, time, timedelta
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import openpyxl
@@ -24,8 +25,7 @@ from exactbuyer.cli._io import excel_input as _excel
 from exactbuyer.sandbox import Sandbox
 
 if TYPE_CHECKING:
-    from importlib.metadata import version
-from pathlib import Path
+    from pathlib import Path
 
 ROW = [
     "\x00",
