@@ -89,4 +89,5 @@ need_windows_python() {
   find "$WINDOWS_PYTHON" -name 'bcryptprimitives.*' ! -name '*.dll' -delete
 }
 
-windows_python() { "$WINE" "$WINDOWS_PYTHON/python.exe" "$@"; }
+# With pipes for all of its streams: under wine, Python cannot use a file or /dev/null as one.
+windows_python() { : | timeout 600 "$WINE" "$WINDOWS_PYTHON/python.exe" "$@" 2>&1 | cat; }

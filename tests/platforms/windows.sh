@@ -27,5 +27,5 @@ cp "$CARGO_TARGET_DIR/x86_64-pc-windows-gnu/quick/exactbuyer_python.dll" "$packa
 export EXACTBUYER_OFFLINE=1
 for part in smoke command_line processes; do
   say "under wine: windows_$part.py"
-  timeout 600 "$WINE" "$WINDOWS_PYTHON/python.exe" "tests/platforms/windows_$part.py"
+  windows_python "tests/platforms/windows_$part.py"
 done
