@@ -4,6 +4,10 @@
 # make cluster the tests with Dask, Spark and Ray; CLUSTER=fast runs only one test each for Spark and Ray
 # make pipelines the examples of Airflow, Dagster and dbt
 #
+# make platforms  check macOS, and try Windows under wine (fetches compilers; half an hour)
+# make wheels     build the wheels for Linux that a release has, and check and try them
+# make matrix     the Python tests with the lowest and with the newest versions of all dependencies
+#
 # Needs Rust (>= 1.93), CPython (>= 3.10) with pip, and make. PYTHON=python3.12 picks another interpreter.
 
 PYTHON ?= python3
@@ -39,6 +43,7 @@ say = @printf '\n\033[1m==> %s  %s\033[0m\n' "$$(date +%T)" "$(1)"
 .PHONY: help demo check walls fmt lint clippy doc rust-test wheel installed smoke types python-test
 .PHONY: site site-check drawings recipes
 .PHONY: cluster cluster-installed pipelines
+.PHONY: platforms macos windows wheels matrix licences
 .PHONY: bench bench-full bench-installed bench-stored bench-tables torture clean what-is-needed
 
 help:
@@ -86,6 +91,10 @@ lint: $(CHECK)/made
 	$(CHECK)/bin/ruff check .
 	$(call say,import-linter: which room of the Python package may import which)
 	PYTHONPATH=python $(CHECK)/bin/lint-imports --no-cache --no-logo
+	$(call say,actionlint: the workflows of the forge)
+	$(CHECK)/bin/actionlint
+	$(call say,licences of all crates that a wheel has)
+	$(PYTHON) tests/platforms/licences.py --check
 
 clippy:
 	$(call say,clippy)
@@ -202,6 +211,33 @@ pipeline-%:
 	.venv-$*/bin/python -m pip install --quiet $(DIST)/*.whl
 	PIPELINE=$* .venv-$*/bin/python -m pytest tests/pipelines
 
+# ---- other systems, and what a release consists of ----
+
+platforms: macos windows
+
+# The whole package compiled for macOS.
+macos: what-is-needed
+	bash tests/platforms/macos.sh
+
+# The extension module for Windows, run under wine on Windows' CPython.
+windows: what-is-needed
+	bash tests/platforms/windows.sh
+
+wheels: what-is-needed
+	bash tests/platforms/wheels.sh
+
+# The tests that meet a dependency. MATRIX_TESTS=tests/python runs all.
+MATRIX_TESTS ?= $(wildcard tests/python/test_*table*.py tests/python/test_*frames*.py tests/python/test_cli*.py) \
+  tests/python/test_enrich.py tests/python/test_odd_values.py tests/python/test_progress.py tests/python/test_rows.py \
+  tests/python/test_store.py tests/python/test_streams.py tests/python/test_package.py
+
+matrix: wheel
+	bash tests/platforms/matrix.sh $(DIST)/*.whl $(MATRIX_TESTS)
+
+# Writes the licence texts again, after the dependencies have changed.
+licences:
+	$(PYTHON) tests/platforms/licences.py
+
 # ---- figures ----
 
 $(BENCH)/made: pyproject.toml | what-is-needed
@@ -258,4 +294,5 @@ torture: installed
 
 clean:
 	cargo clean
-	rm -rf $(DIST) .venv-demo .venv-check .venv-bench .venv-cluster .venv-airflow .venv-dagster .venv-dbt .venv-smoke .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(DIST) .platforms .venv-demo .venv-check .venv-bench .venv-cluster .venv-airflow .venv-dagster .venv-dbt .venv-recipes
+	rm -rf .venv-smoke .mypy_cache .ruff_cache .pytest_cache .hypothesis

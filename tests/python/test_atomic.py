@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from store_runs import emails, enricher
 
-from exactbuyer._files.atomic import Draft
+from exactbuyer._files import atomic
+from exactbuyer._files.atomic import Draft, remove_left
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -202,3 +203,33 @@ def test_an_export_to_a_disk_without_links_and_modes(
             # The second export replaces the first.
             assert people.store.export(folder / "out.jsonl") == 2
     assert [*names_in(folder)] == ["out.jsonl"]
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_system_that_moves_no_open_file_gets_a_closed_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, there: bool
+) -> None:
+    monkeypatch.setattr(atomic, "MOVES_OPEN_FILES", False)
+    target = tmp_path / "out.csv"
+    if there:
+        target.write_bytes(b"earlier")
+    draft = draft_with(b"whole", target)
+    own = draft._own
+    draft.move(target, 0o640, replace=there)
+    assert names_in(tmp_path) == {"out.csv": b"whole"}
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(own)
+
+
+def test_without_locks_an_old_draft_is_abandoned_and_a_new_one_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(atomic, "MOVES_OPEN_FILES", False)
+    target = tmp_path / "out.csv"
+    old, new = draft_with(b"old", target), draft_with(b"new", target)
+    os.utime(old.path, (0, 0))
+    remove_left(target)
+    assert names_in(tmp_path) == {new.path.name: b"new"}
+    old.close()
+    new.discard()
+    assert not names_in(tmp_path)

@@ -6,8 +6,10 @@ import csv
 import io
 import json
 import re
+import sys
 import zipfile
 from datetime import date, datetime, time, timedelta
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import openpyxl
@@ -45,6 +47,14 @@ ROW = [
 ]
 
 
+# python-calamine before 0.9, which is the last for CPython 3.10, panics on a sheet without cells.
+EMPTY_SHEET = (
+    "sheet 'Empty' is empty; all sheets: 'Hidden', 'People'"
+    if tuple(map(int, version("python-calamine").split(".")[:2])) >= (0, 9)
+    else "is no .xlsx file, or a damaged one"
+)
+
+
 @pytest.fixture(autouse=True)
 def _a_key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EXACTBUYER_API_KEY", "a-key")
@@ -60,8 +70,12 @@ def test_a_cell_is_text_and_stays_text(everybody: Sandbox, tmp_path: Path) -> No
     assert [escaped.sub(lambda code: chr(int(code[1], 16)), cell) for cell in row[1 : len(ROW) + 1]] == ROW
     assert row[len(ROW) + 1] == "found"
     as_csv = enriched(everybody, tmp_path / "out.xlsx", tmp_path / "out.csv", "--by", "mail")
-    _, again = csv.reader(io.StringIO(as_csv.read_bytes().decode(), newline=""))
-    assert again[1 : len(ROW) + 1] == ROW
+    written = as_csv.read_bytes().decode()
+    if sys.version_info < (3, 11):
+        # Python's own reader takes no zero.
+        written = written.replace("\0", "(zero)")
+    _, again = csv.reader(io.StringIO(written, newline=""))
+    assert [cell.replace("(zero)", "\0") for cell in again[1 : len(ROW) + 1]] == ROW
 
 
 @pytest.mark.parametrize("line_end", ["\r", "\r\n", "\n", "\r\r", "\n\r", "\0", "\x0b"])
@@ -238,7 +252,7 @@ def test_a_sheet_is_named_or_the_first_that_is_visible(
             ExitCode.USAGE,
             "has no sheet 'Nobody': it has 'Hidden', 'People', 'Others & more', 'Empty'",
         ),
-        ("Empty", ExitCode.FILES, "sheet 'Empty' is empty; all sheets: 'Hidden', 'People'"),
+        ("Empty", ExitCode.FILES, EMPTY_SHEET),
     ]:
         assert main(["plan", str(source), *by, "--sheet", sheet]) == ending
         assert message in capsys.readouterr().err

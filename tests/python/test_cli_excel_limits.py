@@ -102,7 +102,11 @@ def test_text_of_every_type_of_parquet_is_refused_and_not_cut(
     source, output = tmp_path / "in.parquet", tmp_path / "out.xlsx"
     given = ["enrich", str(source), "--by", "mail", "-o", str(output), *CITY, *against(everybody)]
     mails = ["ana@acme.example", "eve@acme.example"]
-    pq.write_table(pa.table({"mail": mails, "x": column}), source)
+    try:
+        pq.write_table(pa.table({"mail": mails, "x": column}), source)
+    except pa.ArrowNotImplementedError as trouble:
+        # Some versions have a type that they cannot write.
+        pytest.skip(str(trouble))
     assert main(given) == ExitCode.USAGE
     assert "column 'x' of row 2 has" in capsys.readouterr().err
     assert everybody.ledger.requests == []

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from exactbuyer.sandbox import Sandbox
 
+numpy = pytest.importorskip("numpy")
 pyarrow = pytest.importorskip("pyarrow")
 parquet = pytest.importorskip("pyarrow.parquet")
 
@@ -34,7 +35,7 @@ TABLES = {
     "a long note": table(metadata={"note": "x" * (1 << 20)}),
     "durations": table(pyarrow.field("x", pyarrow.duration("s"))),
     "nulls": table(pyarrow.field("x", pyarrow.null())),
-    "half floats": table(pyarrow.field("x", pyarrow.float16()), value=1.5),
+    "half floats": table(pyarrow.field("x", pyarrow.float16()), value=numpy.float16(1.5)),
     "bytes": table(pyarrow.field("x", pyarrow.binary()), value=b"\xff"),
     "a map": table(pyarrow.field("x", pyarrow.map_(pyarrow.string(), pyarrow.int8())), value=[("a", 1)]),
     "not null": table(pyarrow.field("x", pyarrow.int8(), nullable=False), value=1),
@@ -56,7 +57,11 @@ def test_a_parquet_file_is_written_whatever_it_says_of_itself(
     name: str, output: str, tmp_path: Path, everybody: Sandbox, capsys: pytest.CaptureFixture[str]
 ) -> None:
     source, target = tmp_path / "in.parquet", tmp_path / f"out.{output}"
-    parquet.write_table(TABLES[name], source)
+    try:
+        parquet.write_table(TABLES[name], source)
+    except pyarrow.ArrowNotImplementedError as trouble:
+        # Some versions have a type that they cannot write.
+        pytest.skip(str(trouble))
     given = ["enrich", str(source), "-o", str(target), "--by", "mail", *against(everybody), "-q"]
     assert main(given) == ExitCode.DONE, capsys.readouterr().err
     if output == "parquet":

@@ -55,7 +55,7 @@ def enricher(everybody: Sandbox) -> BulkEnricher:
         ({"by": ["mail", "post"]}, "the table does not have \\(number 2 of 2\\)"),
         ({"by": [["mail"]]}, "by must be a column's name, or a list of names"),
         ({"by": "mail", "prefix": "x_"}, "has a column 'x_title' already.*prefix"),
-        ({"by": "when"}, "cannot be looked up"),
+        ({"by": "when"}, "cannot be (looked up|read by Arrow)"),
         ({"by": "yes"}, "cannot be looked up"),
     ],
 )

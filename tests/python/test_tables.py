@@ -70,8 +70,10 @@ class OnlyArrays:
 
 def arrow(cells: list[str | None], kind: Any = None) -> pa.Table:
     """A table of pyarrow's with these cells in the middle column."""
-    mail = pa.array(cells, pa.string())
-    return pa.table({"n": pa.array(range(len(cells)), pa.int16()), "mail": mail.cast(kind or pa.string())})
+    kind = kind or pa.string()
+    # A cast makes views that crash pyarrow before 25 itself.
+    mail = pa.array(cells, kind) if pa.types.is_string_view(kind) else pa.array(cells, pa.string()).cast(kind)
+    return pa.table({"n": pa.array(range(len(cells)), pa.int16()), "mail": mail})
 
 
 def chunked(cells: list[str | None]) -> pa.Table:

@@ -52,6 +52,12 @@ SERVICE_LITERALS = (
 )
 SERVICE_LITERALS_LIVE_IN = "service/limits.rs"
 
+# The only place where the code differs between operating systems.
+PLATFORM = "crates/store/src/sqlite/platform/"
+ASKS_FOR_THE_SYSTEM = re.compile(
+    r"\bcfg\w*!?\(.*\b(unix|windows|target_(os|vendor|family|env))\b|std::os::(?!raw)"
+)
+
 # Names that say nothing about what is inside.
 VAGUE = frozenset({"common", "helper", "helpers", "misc", "type", "types", "util", "utils"})
 
@@ -150,6 +156,21 @@ def service_literals(root: Path) -> Finding:
     return finding
 
 
+def one_platform_module(root: Path) -> Finding:
+    """No other file asks for which operating system it is compiled."""
+    finding = Finding()
+    for name, lines in rust_code(root, "crates/*/src/**/*.rs"):
+        finding.seen.append(name)
+        if name.startswith(PLATFORM):
+            continue
+        for number, line in enumerate(lines, 1):
+            if ASKS_FOR_THE_SYSTEM.search(line):
+                finding.breaches.append(
+                    f"{name}:{number}: what differs between systems belongs in {PLATFORM}"
+                )
+    return finding
+
+
 def file_length(root: Path) -> Finding:
     """Files are near 200 lines and end at 400."""
     finding = Finding()
@@ -223,6 +244,7 @@ def _python_dependencies(manifest: Path) -> Iterator[str]:
 GUARDS: dict[str, Callable[[Path], Finding]] = {
     "rooms of the core": rooms_of_the_core,
     "service literals": service_literals,
+    "one platform module": one_platform_module,
     "file length": file_length,
     "folder size": folder_size,
     "telling names": telling_names,

@@ -22,7 +22,8 @@ pub(super) fn latin1<'py>(py: Python<'py>, text: &[u8]) -> PyResult<Bound<'py, P
 /// look at them in vain. Since 3.12, `CPython` itself does not collect inside such a call.
 ///
 /// `work` must not run Python code or release the interpreter. Building dicts, lists, strings and numbers does neither.
-/// So no other thread can see or change the collector's state meanwhile. A user's own `gc.disable()` stays in force,
+/// So no other thread can see or change the collector's state meanwhile, because the module asks for the interpreter's
+/// lock. A user's own `gc.disable()` stays in force,
 /// and the collector is resumed however `work` ends.
 pub(super) fn without_collector<T>(_py: Python<'_>, work: impl FnOnce() -> T) -> T {
     struct Resume(bool);

@@ -5,6 +5,9 @@ therefore tell a draft that a killed process has left, which may hold personal d
 process is still writing. This works on one machine: locks on network disks may not reach other hosts. Modes
 and identities are set and checked on the open descriptor, never by name: another user who may write to the
 folder can replace a draft by a link at any moment.
+
+Windows has none of these locks, and moves and removes no file that is open. There a draft is closed before it
+is moved, and one that is closed and has not been written for an hour is abandoned.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ import os
 import re
 import stat
 import tempfile
+import time
 from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
@@ -23,12 +27,14 @@ from .overwrite import is_of_a_store
 try:
     import fcntl as _fcntl
 except ImportError:
-    # Without locks no draft counts as abandoned.
     _fcntl = None  # type: ignore[assignment]
 
 locks: ModuleType | None = _fcntl
 
 OWNER_ONLY = 0o600
+
+MOVES_OPEN_FILES = os.name != "nt"
+_ABANDONED_AFTER_S = 3_600.0
 
 _SUFFIX = ".exactbuyer.tmp"
 # The target's name may have the greatest possible length already.
@@ -66,9 +72,12 @@ class Draft:
             OSError: The file cannot be moved.
         """
         # A disk without modes, as exFAT is, keeps the file as it was made: for its owner alone, if it can.
-        with suppress(OSError):
+        with suppress(OSError, AttributeError):
             os.fchmod(self._own, mode)
         self._check_at(self.path)
+        if not MOVES_OPEN_FILES:
+            self._moved_closed(target, replace=replace)
+            return
         if replace:
             self.path.replace(target)
         elif not self._linked(target):
@@ -82,6 +91,17 @@ class Draft:
                 os.fsync(folder)
             finally:
                 os.close(folder)
+
+    def _moved_closed(self, target: Path, *, replace: bool) -> None:
+        """Moves it as Windows can: closed, and by a rename that replaces nothing unless it is told to."""
+        own = os.fstat(self._own)
+        self.close()
+        if replace:
+            self.path.replace(target)
+        else:
+            self.path.rename(target)
+        if not os.path.samestat(own, target.lstat()):
+            raise _replaced(target)
 
     def _linked(self, target: Path) -> bool:
         """Moves it by a hard link, which never replaces a file. False: the disk has no hard links."""
@@ -124,12 +144,14 @@ class Draft:
 
     def _check_at(self, path: Path) -> None:
         if not _is_at(self._own, path):
-            raise OSError(errno.ESTALE, "another program has replaced it meanwhile", str(path))
+            raise _replaced(path)
 
     def discard(self) -> None:
         """Removes the file, and gives up the lock."""
         with suppress(OSError):
             if _is_at(self._own, self.path):
+                if not MOVES_OPEN_FILES:
+                    self.close()
                 self.path.unlink()
         self.close()
 
@@ -138,6 +160,10 @@ class Draft:
         with suppress(OSError):
             os.close(self._own)
         self._own = -1
+
+
+def _replaced(path: Path) -> OSError:
+    return OSError(errno.ESTALE, "another program has replaced it meanwhile", str(path))
 
 
 def mode_for(target: Path) -> int:
@@ -162,6 +188,11 @@ def remove_left(target: Path) -> None:
 def _remove_if_left(path: Path) -> None:
     with suppress(OSError):
         if is_of_a_store(path):
+            return
+        if not MOVES_OPEN_FILES:
+            if time.time() - path.stat().st_mtime > _ABANDONED_AFTER_S:
+                # Fails if it is open.
+                path.unlink()
             return
         descriptor = os.open(path, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
         try:

@@ -42,7 +42,11 @@ class PyarrowFrame(Frame):
         return list(self._table.column_names)
 
     def cells(self, label: Hashable, *, is_region: bool = False) -> Cells:  # noqa: ARG002
-        return self._table.column(label), ""
+        pa, column = library("pyarrow"), self._table.column(label)
+        # pyarrow before 25 exports a view without long texts in a way that crashes whoever reads it.
+        if pa.types.is_string_view(column.type):
+            column = column.cast(pa.large_string())
+        return column, ""
 
     def added_before(self) -> Mapping[str, list[str]]:
         return known_columns(self._table.schema.metadata)

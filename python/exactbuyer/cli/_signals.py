@@ -1,4 +1,7 @@
-"""Ctrl-C and SIGTERM: both end a run in good order, and neither cuts a line that is being written in two."""
+"""Ctrl-C and SIGTERM: both end a run in good order, and neither cuts a line that is being written in two.
+
+Windows sends Ctrl-Break (SIGBREAK) where other systems send SIGTERM.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,11 @@ from contextlib import contextmanager
 from types import FrameType
 
 from .exit_codes import ExitCode
+
+ENDING: tuple[int, ...] = tuple(
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGBREAK") if hasattr(signal, name)
+)
+"""The signals that ask a program to end."""
 
 
 class Terminated(KeyboardInterrupt):
@@ -25,11 +33,11 @@ class Signals:
 
     @contextmanager
     def watched(self) -> Generator[None]:
-        """Inside, both signals raise `KeyboardInterrupt`."""
+        """Inside, these signals raise `KeyboardInterrupt`."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        before = {number: signal.signal(number, self._seen_now) for number in (signal.SIGINT, signal.SIGTERM)}
+        before = {number: signal.signal(number, self._seen_now) for number in ENDING}
         try:
             yield
         finally:
@@ -61,9 +69,9 @@ class Signals:
             self._held = held
 
     def _seen_now(self, number: int, _frame: FrameType | None) -> None:
-        if number == signal.SIGTERM:
+        if number != signal.SIGINT:
             self.exit_code = ExitCode.TERMINATED
         if self._held and not self._seen:
             self._seen = True
         else:
-            raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
+            raise Terminated if number != signal.SIGINT else KeyboardInterrupt

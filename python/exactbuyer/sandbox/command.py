@@ -115,7 +115,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 sandbox.fail(fault, **when)
         except ValueError as error:
             parser.error(str(error))
-        before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+        # Windows sends SIGBREAK where other systems send SIGTERM.
+        ending = {signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGBREAK", signal.SIGTERM)}
+        before = {number: signal.signal(number, end) for number in ending}
         try:
             print(sandbox.url, flush=True)  # noqa: T201  (its one line of output)
             # With a timeout, because on Windows a wait without one cannot be interrupted.

@@ -69,6 +69,9 @@ def _choose(service: str) -> tuple[Path, str | None]:
 
 def _state_folder() -> Path | None:
     """The folder for this package's state; `None` if the user has no home."""
+    if os.name == "nt":
+        local = Path(os.environ.get("LOCALAPPDATA", ""))
+        return local / "exactbuyer" if local.is_absolute() else None
     # https://specifications.freedesktop.org/basedir-spec: a relative path is to be ignored.
     named = Path(os.environ.get("XDG_STATE_HOME", ""))
     if sys.platform != "darwin" and named.is_absolute():

@@ -163,6 +163,7 @@ class Output:
         if self._sink is None or self._is_ended:
             with suppress(OSError):
                 self._raw.cut()
+                self._raw.close()
                 return self._moved_aside(self._draft, self._target)
         self.abandon()
         return None
@@ -253,7 +254,7 @@ def _stream_at(path: str) -> int:
     """A descriptor of a pipe or a device. What is open already is not opened again by its name."""
     named = _DESCRIPTORS.fullmatch(path)
     if named is None:
-        descriptor = os.open(path, os.O_WRONLY)
+        descriptor = os.open(path, os.O_WRONLY | getattr(os, "O_BINARY", 0))
     else:
         descriptor = os.dup(_STANDARD_OUTPUT if named["number"] is None else int(named["number"]))
     try:

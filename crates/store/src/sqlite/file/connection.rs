@@ -27,7 +27,7 @@ pub(crate) fn connect(path: &Path) -> Result<Connection, Fault> {
 pub(crate) fn open_file(path: &Path) -> Result<Connection, Fault> {
     platform::install_system_calls();
     platform::forget_failed_call();
-    if let Ok(known) = std::fs::metadata(path) {
+    if let Ok(known) = platform::status(path) {
         place::refuse_second_name(path, &known)?;
     }
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;

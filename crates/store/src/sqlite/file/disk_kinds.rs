@@ -3,7 +3,7 @@
 /// Kinds of file systems that several machines can use at once. A trial on one machine cannot show what another one
 /// would see. The number is the `f_type` of Linux, from the kernel's magic.h or the file system's own headers. It is
 /// used if the table of mounts cannot be read.
-pub(super) const NETWORK: [(&str, i64, &str); 26] = [
+pub(super) const NETWORK: [(&str, i64, &str); 27] = [
     ("nfs", 0x6969, "NFS"),
     ("nfs4", 0x6969, "NFS"),
     ("cifs", 0xff53_4d42, "CIFS"),
@@ -30,6 +30,7 @@ pub(super) const NETWORK: [(&str, i64, &str); 26] = [
     ("drvfs", 0x5346_4846, "a disk of Windows"),
     ("afpfs", 0, "AFP"),
     ("webdav", 0, "WebDAV"),
+    ("remote", 0, "a disk of another machine"),
 ];
 
 /// The `f_type` of FUSE, and therefore of virtiofs.
@@ -53,9 +54,9 @@ pub(super) const LOCAL_FUSE: [&str; 13] = [
 ];
 
 /// Common disks of one machine. They are not tried before there is a store, because a trial writes to the disk.
-pub(super) const COMMON: [&str; 13] = [
+pub(super) const COMMON: [&str; 15] = [
     "ext2", "ext3", "ext4", "xfs", "btrfs", "zfs", "f2fs", "bcachefs", "overlay", "tmpfs", "apfs", "hfs",
-    "ufs",
+    "ufs", "ntfs", "refs",
 ];
 
 /// Folders of programs that synchronise, directly in a home folder. After a blank, the name may continue

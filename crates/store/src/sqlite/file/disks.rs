@@ -152,10 +152,11 @@ fn kind_at(folder: &Path) -> Option<String> {
 fn untrusted(path: &Path, try_it: impl FnOnce(&str, &Path) -> Trial) -> Option<Untrusted> {
     let folder = std::path::absolute(folder_of(path)).ok()?;
     // If the folder does not exist yet, its disk is that of the nearest folder above.
-    let (there, disk) = folder.ancestors().find_map(|there| Some((there, there.canonicalize().ok()?)))?;
+    let (there, disk) =
+        folder.ancestors().find_map(|there| Some((there, dunce::canonicalize(there).ok()?)))?;
     let folder = disk.join(folder.strip_prefix(there).unwrap_or(Path::new("")));
     let kind = kind_at(&disk);
-    let home = std::env::home_dir().and_then(|home| home.canonicalize().ok());
+    let home = std::env::home_dir().and_then(|home| dunce::canonicalize(home).ok());
     let place = Place { folder: &folder, kind: kind.as_deref(), home: home.as_deref(), trial: Trial::None };
     let is_there = |path: &Path| path.symlink_metadata().is_ok();
     // A disk that is refused by its kind need not be tried.

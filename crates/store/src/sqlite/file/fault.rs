@@ -94,7 +94,7 @@ impl Fault {
     /// SQLite could not open the file to read and write it.
     pub(super) fn unopened(path: &Path) -> Self {
         let advice = platform::failed_call().map_or_else(
-            || "check the path, and the owner and mode of the file and its folder".to_owned(),
+            || format!("check the path: {}", platform::CHECK_ACCESS),
             |error| platform::advice(&error),
         );
         Self::of(format!("the store {} cannot be opened: {advice}", path.display()))
@@ -131,7 +131,7 @@ impl Fault {
                     | ErrorCode::AuthorizationForStatementDenied,
                 ),
                 None,
-            ) => "it cannot be written: check the owner and mode of the file and its folder".into(),
+            ) => format!("it cannot be written: {}", platform::CHECK_ACCESS),
             (Some(ErrorCode::CannotOpen), None) => return Self::unopened(path).into_error(path),
             (Some(ErrorCode::NotADatabase), None) => {
                 "it is not a store of this package: use another path".into()
@@ -176,8 +176,6 @@ fn plain(error: &rusqlite::Error) -> String {
 
 #[cfg(test)]
 mod tests {
-    use nix::libc;
-
     use super::*;
 
     #[test]
@@ -195,14 +193,7 @@ mod tests {
         ];
         platform::forget_failed_call();
         assert!(message(ffi::SQLITE_CORRUPT).contains("damaged"));
-        for (error, advice) in [
-            (libc::EMFILE, "too many files open"),
-            (libc::ENFILE, "too many files open"),
-            (libc::ENOMEM, "not enough memory"),
-            (libc::ENOSPC, "the disk is full"),
-            (libc::EDQUOT, "the disk is full"),
-            (libc::EIO, "the disk failed to read or write"),
-        ] {
+        for (error, advice) in platform::ADVICE {
             platform::set_failed_call(error);
             for words in codes.map(message) {
                 assert!(words.contains(advice) && words.contains("run this again"), "{words}");

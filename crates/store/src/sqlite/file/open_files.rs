@@ -8,7 +8,7 @@
 //! the file either: it derives the log's name from the store's, so a process that uses another name has another log.
 
 use std::cell::Cell;
-use std::fs::{self, File, Metadata, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::hash::Hasher;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -53,13 +53,11 @@ impl OpenFiles {
     /// If one of them was deleted, replaced or truncated, or if the store has a second name: then nothing that is written
     /// can be relied on.
     pub(crate) fn check(&self) -> Result<(), Fault> {
-        let known = self
-            .all
-            .each_ref()
-            .map(|(path, id)| fs::metadata(path).ok().filter(|known| platform::id_of(known) == *id));
+        let known =
+            self.all.each_ref().map(|(path, id)| platform::status(path).ok().filter(|known| known.id == *id));
         let [Some(store), Some(_), Some(index)] = known else { return Err(gone(&self.store)) };
         place::refuse_second_name(&self.store, &store)?;
-        self.check_length(&index)
+        self.check_length(index.length)
     }
 
     /// SQLite maps the log's index into memory, and the system ends a process that uses a part which the file no longer
@@ -69,14 +67,14 @@ impl OpenFiles {
     /// If the index was truncated.
     pub(crate) fn check_index(&self) -> Result<(), Fault> {
         let [.., (path, _)] = &self.all;
-        fs::metadata(path).map_or(Ok(()), |index| self.check_length(&index))
+        fs::metadata(path).map_or(Ok(()), |index| self.check_length(index.len()))
     }
 
-    fn check_length(&self, index: &Metadata) -> Result<(), Fault> {
-        if index.len() < self.index.get() {
+    fn check_length(&self, length: u64) -> Result<(), Fault> {
+        if length < self.index.get() {
             return Err(truncated(&self.store));
         }
-        self.index.set(index.len());
+        self.index.set(length);
         Ok(())
     }
 }
@@ -139,7 +137,7 @@ impl NameLock {
         let byte = byte_of(store).map_err(unusable)?;
         platform::share_byte(file, byte).map_err(unusable)?;
         let is_used = |others: std::ops::Range<i64>| {
-            if others.is_empty() { Ok(false) } else { platform::is_locked(file, others).map_err(unusable) }
+            if others.is_empty() { Ok(false) } else { platform::is_used(file, others).map_err(unusable) }
         };
         let mut checks = 1;
         while is_used(NAMES.start..byte)? || is_used(byte + 1..NAMES.end)? {

@@ -160,7 +160,7 @@ impl Owners {
 impl SideFile {
     fn open(store: &Path) -> io::Result<Self> {
         let file = Listed::open(|| platform::open_private(&paths::owners(store)))?;
-        Ok(Self { id: platform::id_of(&file.get()?.metadata()?), store: platform::file_id(store)?, file })
+        Ok(Self { id: platform::status_of(file.get()?)?.id, store: platform::file_id(store)?, file })
     }
 
     /// Whether another process has the lock of this owner.

@@ -1,9 +1,9 @@
-//! The place of a store: creates its folder and its file, and examines their modes and owners.
+//! The place of a store: creates its folder and its file, and examines who has access to them.
 
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-use super::super::platform;
+use super::super::platform::{self, FileStatus};
 use super::disks;
 use super::fault::Fault;
 use super::paths::folder_of;
@@ -42,23 +42,28 @@ pub(crate) fn prepare(path: &Path) -> Result<(PathBuf, Vec<String>), Fault> {
         Err(error) => return Err(failed("the file", &error)),
     }
     changed.into_iter().for_each(sync_folder);
-    let path = path.canonicalize().map_err(|error| failed("the path", &error))?;
-    let folder = folder.canonicalize().map_err(|error| failed("the folder", &error))?;
-    let file_mode = platform::mode_for_others(&path).map(|mode| {
-        format!("the store {} can be read by others (mode {mode:o}): chmod 600 it", path.display())
+    let path = dunce::canonicalize(path).map_err(|error| failed("the path", &error))?;
+    let folder = dunce::canonicalize(folder).map_err(|error| failed("the folder", &error))?;
+    let file_access = platform::access_of_others(&path).map(|access| {
+        format!("the store {} can be read by others ({}): {}", path.display(), access.what, access.advice)
     });
-    // The mode of any other folder is the user's decision.
-    let folder_mode = platform::mode_for_others(&folder).filter(|_| is_made_for_stores).map(|mode| {
-        format!("the store's folder {} is open to others (mode {mode:o}): chmod 700 it", folder.display())
+    // The access to any other folder is the user's decision.
+    let folder_access = platform::access_of_others(&folder).filter(|_| is_made_for_stores).map(|access| {
+        format!(
+            "the store's folder {} is open to others ({}): {}",
+            folder.display(),
+            access.what,
+            access.advice
+        )
     });
     let anothers = [("store", &path), ("store's folder", &folder)].map(|(what, path)| anothers(what, path));
-    let warnings = [disk, file_mode, folder_mode].into_iter().chain(anothers).flatten().collect();
+    let warnings = [disk, file_access, folder_access].into_iter().chain(anothers).flatten().collect();
     Ok((path, warnings))
 }
 
 /// The owner of a file can read and change it, whatever its mode is now.
 fn anothers(what: &str, path: &Path) -> Option<String> {
-    fs::metadata(path).is_ok_and(|known| platform::is_anothers(&known)).then(|| {
+    platform::is_anothers(path).then(|| {
         format!(
             "the {what} {} belongs to another user, who can read and change it: use one of your own",
             path.display()
@@ -85,7 +90,7 @@ pub(crate) fn without_links(path: &Path) -> Result<PathBuf, Fault> {
 /// The canonical path of the file that is or would be here; `None` if there is no such folder.
 pub(crate) fn canonical(path: &Path) -> Option<PathBuf> {
     let path = without_links(path).ok()?;
-    Some(folder_of(&path).canonicalize().ok()?.join(path.file_name()?))
+    Some(dunce::canonicalize(folder_of(&path)).ok()?.join(path.file_name()?))
 }
 
 /// Writes the folder of a new file to the disk. Otherwise a power cut may remove the file's name, and with it a
@@ -102,8 +107,8 @@ fn sync_folder(folder: &Path) {
 
 /// Refuses a store that has a hard link. A hard link is a second name, and each name has its own log: a process that
 /// uses one name does not see what others write under the other.
-pub(super) fn refuse_second_name(path: &Path, known: &fs::Metadata) -> Result<(), Fault> {
-    if platform::has_second_name(known) {
+pub(super) fn refuse_second_name(path: &Path, known: &FileStatus) -> Result<(), Fault> {
+    if known.has_second_name {
         return Err(Fault::of(format!(
             "the store {} has a second name (a hard link), which would have a log of its own, so nothing is sent: \
              delete the other name, and make copies with `exactbuyer store backup`",

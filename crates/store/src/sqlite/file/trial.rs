@@ -62,8 +62,9 @@ fn files(folder: &Path) -> io::Result<(Named, File)> {
 /// Synchronises, renames and deletes the file.
 fn renamed(path: &Path, file: &File) -> Result<(), Trial> {
     let other = path.with_extension("renamed");
+    let known = platform::status_of(file);
     let moved = platform::sync_data(file).and_then(|()| fs::rename(path, &other));
-    let found = moved.and_then(|()| platform::lies_at(platform::id_of(&file.metadata()?), &other));
+    let found = moved.and_then(|()| platform::lies_at(known?.id, &other));
     let _ = fs::remove_file(&other);
     let _ = fs::remove_file(path);
     match found {

@@ -58,7 +58,7 @@ impl Unfinished {
     fn begin(to: &Path) -> Result<Self, Fault> {
         let path = beside(to, UNFINISHED);
         let failed = |error: io::Error| unwritable(to, &error);
-        if fs::symlink_metadata(&path).is_ok_and(|known| !platform::is_private(&known)) {
+        if platform::is_taken(&path) {
             return Err(exists(&path));
         }
         // If locks belong to the process, another thread of it may be writing the file that is there.
@@ -72,7 +72,7 @@ impl Unfinished {
         let locked = Listed::open(open)
             .map_err(|error| if error.kind() == AlreadyExists { exists(&path) } else { failed(error) })?;
         let file = locked.get().map_err(failed)?;
-        let id = platform::id_of(&file.metadata().map_err(failed)?);
+        let id = platform::status_of(file).map_err(failed)?.id;
         // Another backup is writing it, or it has got its name meanwhile, or it was deleted.
         if platform::lock_byte(file, WRITING).is_err() || !platform::lies_at(id, &path).map_err(failed)? {
             return Err(exists(&path));

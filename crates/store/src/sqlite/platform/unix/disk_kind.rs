@@ -2,15 +2,7 @@
 
 use std::path::Path;
 
-/// The kind of a file system.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum DiskKind {
-    /// As the table of mounts names it: `ext4`, `fuse.sshfs`.
-    Named(String),
-    /// The `f_type` of Linux, for processes that cannot read the table of mounts.
-    #[cfg_attr(not(target_os = "linux"), allow(dead_code))]
-    Numbered(i64),
-}
+use super::super::DiskKind;
 
 /// The kind of the file system at this folder, if the system says it.
 #[cfg(target_os = "linux")]

@@ -4,6 +4,9 @@ use std::io;
 
 use nix::libc;
 
+/// What to look at if a file cannot be opened or written.
+pub(crate) const CHECK_ACCESS: &str = "check the owner and mode of the file and its folder";
+
 /// What to do about a failed system call, in a few words.
 pub(crate) fn advice(error: &io::Error) -> String {
     let words = match error.raw_os_error() {
@@ -17,18 +20,11 @@ pub(crate) fn advice(error: &io::Error) -> String {
         Some(libc::EIO | libc::ENXIO | libc::ETIMEDOUT | libc::ESTALE) => {
             "the disk failed to read or write: run this again, and check the disk if that does not help"
         }
-        Some(libc::EACCES | libc::EPERM | libc::EROFS) => {
-            "check the owner and mode of the file and its folder"
-        }
+        Some(libc::EACCES | libc::EPERM | libc::EROFS) => CHECK_ACCESS,
         Some(libc::ELOOP) => "it is a symbolic link: move it away while nobody uses the store",
         _ => return error.to_string(),
     };
     words.to_owned()
-}
-
-/// Whether the error says that there is no such file. If it does not, the file may exist, but cannot be examined.
-pub(crate) fn is_absent(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
 /// Whether the system has no more locks to give.
@@ -57,6 +53,17 @@ pub(super) fn is_passing(error: i32) -> bool {
     ];
     PASSING.contains(&error)
 }
+
+/// Errors of a failed call, and words of the advice about each.
+#[cfg(test)]
+pub(crate) const ADVICE: [(i32, &str); 6] = [
+    (libc::EMFILE, "too many files open"),
+    (libc::ENFILE, "too many files open"),
+    (libc::ENOMEM, "not enough memory"),
+    (libc::ENOSPC, "the disk is full"),
+    (libc::EDQUOT, "the disk is full"),
+    (libc::EIO, "the disk failed to read or write"),
+];
 
 #[cfg(test)]
 mod tests {

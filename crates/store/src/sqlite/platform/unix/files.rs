@@ -9,10 +9,7 @@ use std::path::Path;
 
 use nix::libc;
 
-use super::errors::is_absent;
-
-/// A file's identity, independent of its name: device and inode.
-pub(crate) type FileId = (u64, u64);
+use super::super::{FileId, FileStatus, OthersAccess};
 
 /// Only the owner may read what was bought, and who was asked for.
 const FILE_MODE: u32 = 0o600;
@@ -23,47 +20,56 @@ const FOLDER_MODE: u32 = 0o700;
 /// The bits of a mode that give access to anybody but the owner.
 const OTHERS: u32 = 0o077;
 
-/// The identity of the file at this path. Opens nothing: where locks belong to the process, closing the file would
-/// drop them.
-pub(crate) fn file_id(path: &Path) -> io::Result<FileId> {
-    fs::metadata(path).map(|known| id_of(&known))
+/// The status of the file at this path. Opens nothing: where locks belong to the process, closing the file would drop
+/// them.
+pub(crate) fn status(path: &Path) -> io::Result<FileStatus> {
+    fs::metadata(path).map(|known| status_in(&known))
 }
 
-/// The identity of a file with this metadata.
-pub(crate) fn id_of(known: &Metadata) -> FileId {
-    (known.dev(), known.ino())
+/// The status of an open file.
+pub(crate) fn status_of(file: &File) -> io::Result<FileStatus> {
+    file.metadata().map(|known| status_in(&known))
 }
 
-/// Whether the file with this identity is at this path. If there is no file at the path, it is not.
-pub(crate) fn lies_at(id: FileId, path: &Path) -> io::Result<bool> {
-    match file_id(path) {
-        Ok(known) => Ok(known == id),
-        Err(error) if is_absent(&error) => Ok(false),
-        Err(error) => Err(error),
+fn status_in(known: &Metadata) -> FileStatus {
+    FileStatus {
+        id: id_of(known),
+        length: known.len(),
+        is_file: known.is_file(),
+        has_second_name: known.nlink() > 1,
     }
 }
 
-/// Whether the file has a hard link besides its name.
-pub(crate) fn has_second_name(known: &Metadata) -> bool {
-    known.nlink() > 1
+/// Device and inode.
+fn id_of(known: &Metadata) -> FileId {
+    (known.dev(), known.ino())
 }
 
-/// Whether a file belongs to another user. The system's files count as the user's own.
-pub(crate) fn is_anothers(known: &Metadata) -> bool {
+/// Whether the file belongs to another user. The system's files count as the user's own.
+pub(crate) fn is_anothers(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|known| belongs_to_another(&known))
+}
+
+fn belongs_to_another(known: &Metadata) -> bool {
     // SAFETY: it takes no arguments and cannot fail.
     let user = unsafe { libc::geteuid() };
     known.uid() != user && known.uid() != 0
 }
 
-/// Whether this is a plain file with one name that only this user can read.
-pub(crate) fn is_private(known: &Metadata) -> bool {
-    known.is_file() && !has_second_name(known) && known.mode() & OTHERS == 0 && !is_anothers(known)
+/// Whether there is something at this path that is not a plain file with one name which only this user can read.
+pub(crate) fn is_taken(path: &Path) -> bool {
+    let is_private = |known: &Metadata| {
+        known.is_file() && known.nlink() == 1 && known.mode() & OTHERS == 0 && !belongs_to_another(known)
+    };
+    fs::symlink_metadata(path).is_ok_and(|known| !is_private(&known))
 }
 
-/// The mode of a file or folder that gives access to others; `None` if only its owner has access.
-pub(crate) fn mode_for_others(path: &Path) -> Option<u32> {
-    let mode = fs::metadata(path).ok()?.mode() & 0o777;
-    (mode & OTHERS != 0).then_some(mode)
+/// The access of others to a file or folder; `None` if only its owner has access.
+pub(crate) fn access_of_others(path: &Path) -> Option<OthersAccess> {
+    let known = fs::metadata(path).ok()?;
+    let (mode, private) = (known.mode() & 0o777, if known.is_dir() { FOLDER_MODE } else { FILE_MODE });
+    (mode & OTHERS != 0)
+        .then(|| OthersAccess { what: format!("mode {mode:o}"), advice: format!("chmod {private:o} it") })
 }
 
 /// Opens a file to read and write, and creates it for its owner alone if it does not exist. Refuses symbolic links
@@ -72,8 +78,8 @@ pub(crate) fn open_private(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false).mode(FILE_MODE);
     let file = options.custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path)?;
-    let known = file.metadata()?;
-    if known.is_file() && !has_second_name(&known) {
+    let known = status_of(&file)?;
+    if known.is_file && !known.has_second_name {
         Ok(file)
     } else {
         Err(io::Error::other("it is a hard link, or no plain file: move it away while nobody uses the store"))
@@ -212,7 +218,7 @@ mod tests {
             fs::remove_file(&to).unwrap();
             rename(&draft, &to).unwrap();
             assert_eq!((fs::read(&to).unwrap(), draft.exists()), (b"backup".to_vec(), false));
-            assert!(!has_second_name(&fs::metadata(&to).unwrap()));
+            assert!(!status(&to).unwrap().has_second_name);
             fs::remove_file(&to).unwrap();
             // A rename that fails leaves no empty file.
             assert!(rename(&draft, &to).is_err());

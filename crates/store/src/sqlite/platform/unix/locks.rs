@@ -31,9 +31,18 @@ pub(crate) fn unlock_byte(file: &File, at: i64) -> io::Result<()> {
     set(file, UNLOCK, at)
 }
 
-/// Whether any of these bytes is locked through another opening of the file.
+/// Whether any of these bytes is locked, not only shared, through another opening of the file.
 pub(crate) fn is_locked(file: &File, bytes: Range<i64>) -> io::Result<bool> {
-    let mut asked = lock_of(WRITE, bytes);
+    would_conflict(file, READ, bytes)
+}
+
+/// Whether any of these bytes is locked or shared through another opening of the file.
+pub(crate) fn is_used(file: &File, bytes: Range<i64>) -> io::Result<bool> {
+    would_conflict(file, WRITE, bytes)
+}
+
+fn would_conflict(file: &File, kind: c_short, bytes: Range<i64>) -> io::Result<bool> {
+    let mut asked = lock_of(kind, bytes);
     outcome(call(file.as_raw_fd(), COMMANDS.get, &mut asked))?;
     Ok(asked.l_type != UNLOCK)
 }

@@ -9,17 +9,19 @@ mod shared_byte;
 mod system_calls;
 
 pub(crate) use descriptors::{Halt, Listed, close_all_inherited};
+pub(crate) use disk_kind::disk_kind;
 #[cfg(test)]
 pub(crate) use disk_kind::kind_in;
-pub(crate) use disk_kind::{DiskKind, disk_kind};
-pub(crate) use errors::{advice, has_no_locks, is_absent, may_pass};
+#[cfg(test)]
+pub(crate) use errors::ADVICE;
+pub(crate) use errors::{CHECK_ACCESS, advice, has_no_locks, may_pass};
 #[cfg(test)]
 pub(crate) use files::set_others_may_read;
 pub(crate) use files::{
-    FileId, create_private, create_private_folder, file_id, has_second_name, id_of, is_anothers, is_private,
-    lies_at, mode_for_others, open_private, read_at, rename_new, sync_data, write_at,
+    access_of_others, create_private, create_private_folder, is_anothers, is_taken, open_private, read_at,
+    rename_new, status, status_of, sync_data, write_at,
 };
-pub(crate) use locks::{is_locked, lock_byte, locks_last, share_byte, unlock_byte};
+pub(crate) use locks::{is_locked, is_used, lock_byte, locks_last, share_byte, unlock_byte};
 pub(crate) use shared_byte::SharedByte;
 #[cfg(test)]
 pub(crate) use system_calls::set_failed_call;

@@ -16,9 +16,9 @@ use nix::errno::Errno;
 use nix::libc::{self, flock, off_t};
 use rusqlite::ffi;
 
+use super::super::FileId;
 use super::descriptors::{self, Listed};
 use super::errors::is_passing;
-use super::files::FileId;
 use super::locks::{COMMANDS, UNLOCK, call, locks_last};
 
 /// Puts our functions into SQLite's table. To be called before the first connection is opened.

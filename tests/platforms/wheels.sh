@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# The wheels for Linux that a release has, built on this machine into `dist/release/`, checked and tried.
+#
+# One wheel is for all versions of CPython from 3.10 on. Those for this processor are installed and tried with every
+# version at hand; the one for arm64 is only looked at. WHEELS picks some: WHEELS="x86_64-unknown-linux-gnu".
+set -euo pipefail
+# shellcheck source-path=SCRIPTDIR
+source "$(dirname "${BASH_SOURCE[0]}")/tools.sh"
+
+# maturin knows better what it builds for.
+unset PYO3_CROSS PYO3_NO_PYTHON PYO3_BUILD_EXTENSION_MODULE
+need_zig
+OUT=$ROOT/dist/release
+rm -rf "$OUT"
+# A module of a development build would get into the wheel.
+if [ -e python/exactbuyer/_core.abi3.so ]; then
+  mv python/exactbuyer/_core.abi3.so "$TOOLS/_core.abi3.so"
+  trap 'mv "$TOOLS/_core.abi3.so" python/exactbuyer/_core.abi3.so' EXIT
+fi
+
+for target in ${WHEELS:-x86_64-unknown-linux-gnu x86_64-unknown-linux-musl aarch64-unknown-linux-gnu}; do
+  say "build the wheel for $target"
+  compatibility=manylinux_2_17
+  case $target in *musl) compatibility=musllinux_1_2 ;; esac
+  build=(maturin build --release --locked --strip true --zig
+    --target "$target" --compatibility "$compatibility" --out "$OUT")
+  if rustc --print target-libdir --target "$target" 2> /dev/null | xargs -r test -d; then
+    "${build[@]}"
+  else
+    # This machine's compiler has no standard library for the target.
+    need_compiler
+    RUSTC=$TOOLS/rust/bin/rustc RUSTC_BOOTSTRAP=1 "${build[@]}" -Zbuild-std=std,panic_abort,proc_macro
+  fi
+done
+
+say "names, sizes, licences, SBOM, twine, abi3audit"
+python tests/platforms/check_wheels.py "$OUT"
+
+gnu=("$OUT"/*manylinux*"$(uname -m)".whl)
+if [ -e "${gnu[0]}" ]; then
+  say "install and try ${gnu[0]##*/}"
+  mkdir -p "$TOOLS/gnu"
+  rm -f "$TOOLS"/gnu/*.whl
+  cp "${gnu[0]}" "$TOOLS/gnu/"
+  EXACTBUYER_OFFLINE=1 bash tests/smoke.sh "$TOOLS/gnu" "$PYTHON" python3.10 python3.11 python3.12 python3.13 python3.14
+fi
+musl=("$OUT"/*musllinux*"$(uname -m)".whl)
+if [ -e "${musl[0]}" ]; then
+  say "load ${musl[0]##*/} with musl's own loader"
+  bash tests/platforms/try_musl.sh "${musl[0]}"
+fi
