@@ -94,7 +94,7 @@ impl Fault {
     /// SQLite could not open the file to read and write it.
     pub(super) fn unopened(path: &Path) -> Self {
         let advice = platform::failed_call().map_or_else(
-            || format!("check the path: {}", platform::CHECK_ACCESS),
+            || format!("check the path, and {}", platform::CHECK_ACCESS),
             |error| platform::advice(&error),
         );
         Self::of(format!("the store {} cannot be opened: {advice}", path.display()))
