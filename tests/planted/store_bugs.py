@@ -186,7 +186,7 @@ STORE_TEST_BUGS = (
         "a store with two names is opened",
         "files::a_store_with_a_second_name_is_not_opened",
         PLACE,
-        "if platform::has_second_name(known) {",
+        "if known.has_second_name {",
         "if false {",
     ),
     Bug(
