@@ -8,6 +8,8 @@
 use std::io;
 use std::path::Path;
 
+#[cfg(any(target_os = "linux", test))]
+mod mount_table;
 #[cfg(unix)]
 mod unix;
 #[cfg(windows)]
@@ -18,6 +20,8 @@ mod windows;
 #[path = "windows/access_list.rs"]
 mod access_list;
 
+#[cfg(test)]
+pub(super) use mount_table::kind_in;
 #[cfg(unix)]
 pub(super) use unix::*;
 #[cfg(windows)]

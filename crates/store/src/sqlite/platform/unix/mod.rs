@@ -11,8 +11,6 @@ mod system_calls;
 pub(crate) use descriptors::{Halt, Listed, close_all_inherited};
 pub(crate) use disk_kind::disk_kind;
 #[cfg(test)]
-pub(crate) use disk_kind::kind_in;
-#[cfg(test)]
 pub(crate) use errors::ADVICE;
 pub(crate) use errors::{CHECK_ACCESS, advice, has_no_locks, may_pass};
 #[cfg(test)]
