@@ -141,6 +141,8 @@ mod tests {
         // The path is that of another file.
         assert_eq!(renamed(&other_path, &first), Err(Trial::Files));
         assert_eq!(renamed(&path, &first), Ok(()));
+        // Windows keeps the name of a deleted file until it is closed.
+        drop((first, second, other));
         fs::remove_dir_all(&folder).unwrap();
     }
 }

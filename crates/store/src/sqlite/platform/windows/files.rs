@@ -134,7 +134,7 @@ pub(crate) fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 pub(crate) fn set_others_may_read(path: &Path, may: bool) {
-    let others = if may { "(A;;FR;;;BU)" } else { "" };
+    let others = if may { "(A;;FR;;;WD)" } else { "" };
     security::set_access(path, &format!("{}{others}", access_list::private(&security::user().unwrap())))
         .unwrap();
 }
