@@ -134,10 +134,18 @@ def _invoke_function(names: dict[str, Any]) -> None:
     event = {"identifiers": ["ana@acme.example", "bruno@acme.example"]}
     first = names["handler"](event, None)
     # Another instance: it begins with the copy, and pays for nobody again.
-    Path(names["STORE"]).unlink()
+    store = Path(names["STORE"])
+    earlier = store.with_name("earlier.db")
+    store.rename(earlier)
     again = names["handler"](event, None)
     assert first["statuses"] == again["statuses"]
     assert (first["credits"], again["credits"]) == (first["statuses"].count("found"), 0)
+    # The first instance comes back: it has what the other one has bought meanwhile.
+    bought = names["handler"]({"identifiers": [f"person{number}@acme.example" for number in range(9)]}, None)
+    store.unlink()
+    earlier.rename(store)
+    event["identifiers"] = [f"person{number}@acme.example" for number in range(9)]
+    assert (bought["credits"] > 0, names["handler"](event, None)["credits"]) == (True, 0)
 
 
 def _work(names: dict[str, Any]) -> None:
