@@ -156,6 +156,7 @@ class TableCalls:
                 # A job of the cluster may take long: what would end the call anyway should end it before.
                 self._session.check(options)
                 frame = ClusterInput(cluster_frame_of(data), table_request, settings, answers)
+                frame.prepare()
                 kind = call_of_frame(has_store=settings.store is not None)
                 watch = Watch(progress, frame.rows)
                 call: TableCall = self._session.begin(kind, "enrich_table", options, watch)

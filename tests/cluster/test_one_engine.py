@@ -39,6 +39,38 @@ def test_partitions_divisions_and_index_of_dask_stay(engine: Engine, vendors: Ca
 
 
 @only("dask")
+@pytest.mark.parametrize("filesystem", ["fsspec", "arrow"])
+def test_dask_may_not_number_its_partitions_anew(
+    engine: Engine, vendors: Callable[..., Vendor], tmp_path: Path, filesystem: str
+) -> None:
+    """It reads few columns of many files in fewer partitions, and the rows must find their answers."""
+    import dask.dataframe as dd
+
+    for number in range(16):
+        rows = pd.DataFrame({f"text{column}": ["much of it " * 9] * 9 for column in range(30)})
+        rows["mail"] = [f"P{number}-{row}@acme.example" for row in range(9)]
+        rows.to_parquet(tmp_path / f"{number:02}.parquet")
+    frame = dd.read_parquet(str(tmp_path), filesystem=filesystem)
+    frame = frame.assign(mail=frame.mail.str.lower())
+    with enricher(vendors(match_rate=1.0), None) as one:
+        got = one.enrich_table(frame, "mail", columns=["full_name"])
+    assert got.compute()["eb_status"].value_counts().to_dict() == {"found": 144}
+
+
+@only("spark")
+def test_spark_cannot_add_a_column_that_differs_in_case_alone(
+    engine: Engine, vendors: Callable[..., Vendor], tmp_path: Path
+) -> None:
+    from exactbuyer import ConfigError
+
+    folder = saved(people(40).assign(EB_STATUS="mine"), tmp_path / "rows")
+    vendor = vendors()
+    with enricher(vendor, None) as one, pytest.raises(ConfigError, match="EB_STATUS"):
+        one.enrich_table(engine.frame(folder, 2), "mail")
+    assert vendor.ledger()["requests"] == 0
+
+
+@only("dask")
 def test_a_column_that_cannot_be_looked_up_is_named_before_a_job(
     engine: Engine, vendors: Callable[..., Vendor]
 ) -> None:

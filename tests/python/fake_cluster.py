@@ -45,7 +45,7 @@ def on_worker(function: Any, *arguments: Any) -> Any:
 
 
 class FakeFrame(ClusterFrame):
-    """The engine. What it did is in `jobs`; `failing` writes fail first."""
+    """The engine. What it did is in `jobs`; the first `failing` writes of answers fail."""
 
     by_partition = True
     jobs: list[str]
@@ -70,7 +70,7 @@ class FakeFrame(ClusterFrame):
         self.jobs.append(f"write {name}")
         if self.on_write is not None:
             self.on_write()
-        if type(self).failing:
+        if type(self).failing and answers.num_rows:
             type(self).failing -= 1
             raise OSError("the job was cancelled")
         Path(folder).mkdir(parents=True, exist_ok=True)

@@ -193,6 +193,8 @@ def test_more_distinct_rows_than_memory_holds_need_a_folder(
         with pytest.raises(ConfigError, match="answers must name a folder: the frame has 59 distinct rows"):
             people.enrich_table(Partitions.of(ROWS, 17), "mail")
         assert not sandbox.ledger.requests
+        # A plan keeps no answers.
+        assert people.plan(cast("Any", Partitions.of(ROWS, 17)), by="mail").rows == 200
         people.enrich_table(Partitions.of(ROWS, 17), "mail", answers=tmp_path)
         assert sandbox.ledger.requests
 
@@ -208,6 +210,32 @@ def test_answers_name_a_folder(engine: type[FakeFrame], sandbox: Sandbox, wrong:
     with enricher(sandbox, None) as people, pytest.raises(ConfigError, match="answers must be"):
         people.enrich_table(Partitions.of(ROWS, 17), "mail", answers=wrong)
     assert not engine.jobs
+
+
+@pytest.mark.parametrize("wrong", ["s3://user:secret@host/x", "simplecache::s3://user:secret@host/x"])
+def test_a_folder_with_a_password_is_refused(engine: type[FakeFrame], sandbox: Sandbox, wrong: str) -> None:
+    refusal = pytest.raises(ConfigError, match="must not hold a password")
+    with enricher(sandbox, None) as people, refusal as refused:
+        people.enrich_table(Partitions.of(ROWS, 17), "mail", answers=wrong)
+    assert "secret" not in str(refused.value)
+    assert not engine.jobs
+    assert planner.checked_path("abfs://box@account.dfs.core.windows.net/x")
+
+
+@pytest.mark.parametrize("broken", ["joined", "write"])
+def test_what_the_engine_cannot_do_with_answers_is_raised_before_they_are_paid_for(
+    engine: type[FakeFrame], sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
+    def fail(*_: Any) -> None:
+        raise OSError("no such bucket")
+
+    monkeypatch.setattr(engine, broken, fail)
+    with enricher(sandbox, None) as people, pytest.raises((OSError, ConfigError)) as raised:
+        people.enrich_table(Partitions.of(ROWS, 17), "mail", answers=tmp_path)
+    if broken == "write":
+        assert "answers cannot be written" in str(raised.value)
+        assert isinstance(raised.value.__cause__, OSError)
+    assert not sandbox.ledger.requests
 
 
 def test_what_is_wrong_is_raised_before_a_job_is_run(
@@ -258,7 +286,8 @@ def test_a_part_that_cannot_be_written_is_written_again(
     with enricher(sandbox, None) as people:
         got = people.enrich_table(Partitions.of(ROWS, 50), "mail", answers=tmp_path).read()
     assert "not_sent" not in got["eb_status"].to_pylist()
-    assert engine.jobs.count("write part-000000000000") == answers_module.ATTEMPTS
+    # Once without rows, before anything is paid for.
+    assert engine.jobs.count("write part-000000000000") == 1 + answers_module.ATTEMPTS
 
 
 def test_if_no_answers_can_be_written_they_wait_for_recover(
@@ -291,7 +320,7 @@ def test_ctrl_c_while_answers_are_written_loses_nothing(
     pressed = threading.Event()
 
     def press(self: FakeFrame) -> None:
-        if not pressed.is_set() and len(self.jobs) > 2:
+        if not pressed.is_set() and len(self.jobs) > 4:
             pressed.set()
             signal.raise_signal(signal.SIGINT)
 

@@ -78,6 +78,12 @@ class Answers:
             # All or nothing: no function is called here, so a Ctrl-C cannot come in between.
             self._first, self.blocks = self._first + rows, rest
 
+    def try_folder(self, nothing: Any) -> None:
+        """Writes a part without rows to the folder, if there is one; the first answers replace it."""
+        if self.folder is not None:
+            folder = self.folder
+            _tried(lambda: self._frame.write(folder, _name_of_part(0), nothing))
+
     def parts(self) -> Parts:
         """What was saved."""
         in_memory = self.folder is None
@@ -96,9 +102,13 @@ class Answers:
         if self.folder is None:
             self._parts[first] = answers
             return
-        folder, name = self.folder, f"part-{first:012}"
+        folder, name = self.folder, _name_of_part(first)
         _tried(lambda: self._frame.write(folder, name, answers))
         self._parts[first] = name
+
+
+def _name_of_part(first: int) -> str:
+    return f"part-{first:012}"
 
 
 def _tried(write: Callable[[], None], attempts: int = ATTEMPTS) -> None:

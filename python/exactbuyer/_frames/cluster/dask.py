@@ -33,7 +33,8 @@ class DaskFrame(ClusterFrame):
     def distinct(self, keys: KeyMaker) -> Iterator[tuple[int, Any]]:
         dask = library("dask")
         distinct = dask.delayed(_packed_distinct)
-        partitions = self._frame[keys.request.labels].to_delayed()
+        # Not optimised: Dask may join partitions of fewer columns, and these would have other numbers.
+        partitions = self._frame[keys.request.labels].to_delayed(optimize_graph=False)
         # One job: what the partitions have in common, such as a shuffle before, is computed once.
         tables = dask.compute(*(distinct(keys, partition) for partition in partitions))
         yield from enumerate(map(unpacked, tables))
@@ -46,7 +47,7 @@ class DaskFrame(ClusterFrame):
         join = dask.delayed(_join)
         # In the graph and not on a worker: a worker that is lost takes no answers with it.
         sections = [_section(number, parts) for number in range(self._frame.npartitions)]
-        partitions = zip(self._frame.to_delayed(), sections, strict=True)
+        partitions = zip(self._frame.to_delayed(optimize_graph=False), sections, strict=True)
         joined = [join(joiner, partition, section) for partition, section in partitions]
         return library("dask.dataframe").from_delayed(
             joined,

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -22,7 +23,7 @@ from exactbuyer.report.message import TABLE, said, wrong
 from exactbuyer.report.results import Problem
 from exactbuyer.report.wording import count
 
-from .answers import Answers
+from .answers import Answers, Parts
 from .spool import Spool
 from .workers import Joiner, KeyMaker
 
@@ -44,9 +45,11 @@ class ClusterInput:
     def __init__(
         self, frame: ClusterFrame, table_request: TableRequest, settings: Settings, answers: object = None
     ) -> None:
-        path = checked_path(answers)
+        self._path = checked_path(answers)
         if not has_pyarrow():
-            raise ConfigError("frames of a cluster need pyarrow at the caller and on the workers: install it")
+            raise ConfigError(
+                "frames of a cluster need pyarrow at the caller and on the workers: pip install pyarrow"
+            )
         self.frame = frame
         names = frame.names()
         table_request = table_request.resolved_in(names)
@@ -62,14 +65,31 @@ class ClusterInput:
         self.joiner(frame.empty(), self.joiner.nothing())
         self.spool = Spool(frame.distinct(keys))
         self.rows = self.spool.rows
-        if path is None and len(self.spool) > MOST_IN_MEMORY:
+
+    def prepare(self) -> None:
+        """Makes ready to keep answers. What would fail after they are paid for fails here.
+
+        Raises:
+            ConfigError: There are too many rows for memory, the folder cannot be written, or the engine
+                cannot join the answers with the frame.
+        """
+        if self._path is None and len(self.spool) > MOST_IN_MEMORY:
             raise wrong(
                 "answers",
                 f"must name a folder: the frame has {len(self.spool):,} distinct rows, and the answers of at "
                 f"most {MOST_IN_MEMORY:,} are kept in memory. Pass one that the workers can read, such as "
                 f"answers='s3://bucket/answers'. Nothing was sent",
             )
-        self.answers = Answers(frame, self.spool, path)
+        self.answers = Answers(self.frame, self.spool, self._path)
+        # Lazy, but the engine looks at the columns.
+        self.frame.joined(self.joiner, Parts([], None, []))
+        try:
+            self.answers.try_folder(self.joiner.nothing())
+        except Exception as error:
+            raise ConfigError(
+                f"answers cannot be written to their folder ({type(error).__name__}, above): "
+                f"correct the path or its permissions. Nothing was sent"
+            ) from error
 
     def parts(self) -> Iterator[Rows]:
         """The distinct rows, block by block."""
@@ -108,4 +128,11 @@ def checked_path(answers: object) -> str | None:
         path = os.fspath(cast("str | os.PathLike[str]", answers))
     if not isinstance(path, str) or not path:
         raise wrong("answers", "must be the path or URL of a folder, such as 's3://bucket/answers'")
+    # An @ alone is part of some addresses: abfs://container@account.dfs.core.windows.net
+    if re.search(r"://[^/@]*:[^/]*@", path):
+        raise wrong(
+            "answers",
+            "must not hold a password: it would be shown in the receipt. Give it to the file system, by its "
+            "configuration or its environment variables",
+        )
     return path

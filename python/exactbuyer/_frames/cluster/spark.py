@@ -48,9 +48,9 @@ class SparkFrame(ClusterFrame):
     def distinct(self, keys: KeyMaker) -> Iterator[tuple[int, Any]]:
         read = self._frame.select(*map(_quoted, keys.request.labels))
         keyed = read.mapInArrow(partial(_each, keys.distinct), "key binary, asks string, rows bigint")
-        packed = keyed.groupBy("key", "asks").sum("rows").mapInArrow(_pack, "data binary")
+        tables = keyed.groupBy("key", "asks").sum("rows").mapInArrow(_pack, "data binary")
         schema = distinct_schema()
-        for (data,) in packed.toLocalIterator():
+        for (data,) in tables.toLocalIterator():
             yield 0, unpacked(data).rename_columns(schema.names).cast(schema)
 
     def write(self, folder: str, name: str, answers: Any) -> None:
@@ -61,6 +61,7 @@ class SparkFrame(ClusterFrame):
         spark_types = library("pyspark.sql.types")
         schema, fields = self._frame.schema, spark_types.StructField
         kept = [field for field in schema.fields if field.name not in joiner.dropped]
+        self._check_names([field.name for field in kept], joiner.schema.names)
         text = spark_types.StringType()
         own = [fields(KEY, spark_types.BinaryType()), fields(STATUS, text), fields(REASON, text)]
         with_keys = partial(_with_keys, joiner.keys, [field.name for field in kept])
@@ -73,6 +74,17 @@ class SparkFrame(ClusterFrame):
         added[joiner.reason] = f"case when {status} is null then {why} else {reason} end"
         columns = [f"{text} as {_quoted(name)}" for name, text in added.items()]
         return keyed.join(answers, KEY, "left").selectExpr(*(_quoted(field.name) for field in kept), *columns)
+
+    @staticmethod
+    def _check_names(kept: list[str], added: list[str]) -> None:
+        """Spark does not tell upper from lower case, so it could not name one of two such columns."""
+        lower = {name.lower() for name in added}
+        for name in kept:
+            if name.lower() in lower:
+                raise ConfigError(
+                    f"the frame has a column {name}, and one is added that differs from it only in case: "
+                    f"rename it, or pass another prefix"
+                )
 
     def _answers(self, joiner: Joiner, parts: Parts) -> Any:
         if parts.names:
