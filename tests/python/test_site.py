@@ -81,7 +81,7 @@ def test_the_architecture_shows_every_crate_and_room() -> None:
         ("docs/guides/privacy.md", "guides/privacy.md", "../../SECURITY.md", "../project/security.md"),
         ("docs/guides/privacy.md", "guides/privacy.md", "store.md#disks", "store.md#disks"),
         ("docs/guides/privacy.md", "guides/privacy.md", "../../crates/core", "{}/blob/main/crates/core"),
-        ("docs/guides/privacy.md", "guides/privacy.md", "https://pypi.org", "https://pypi.org"),
+        ("docs/guides/privacy.md", "guides/privacy.md", "https://example.com", "https://example.com"),
         ("docs/guides/privacy.md", "guides/privacy.md", "#here", "#here"),
     ],
 )
