@@ -31,7 +31,8 @@ class Slice(NamedTuple):
 class Spool:
     """The distinct rows of all partitions, in the order of the partitions.
 
-    The texts are in a file without a name, which is gone when the process ends, however it does.
+    The texts are in a temporary file, which is gone when the process ends, however it does. On Windows it has
+    a name, and the access list of the folder for temporary files.
     """
 
     def __init__(self, tables: Iterable[tuple[int, Any]]) -> None:
