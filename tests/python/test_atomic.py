@@ -221,6 +221,52 @@ def test_a_system_that_moves_no_open_file_gets_a_closed_one(
         os.fstat(own)
 
 
+@pytest.mark.parametrize("error", [PermissionError(errno.EACCES, "it is open"), KeyboardInterrupt()])
+def test_a_closed_draft_that_cannot_be_moved_is_moved_elsewhere_or_discarded(
+    error: BaseException, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on Windows, where no program can replace a file that Excel has open."""
+    monkeypatch.setattr(atomic, "MOVES_OPEN_FILES", False)
+    target = tmp_path / "out.csv"
+    target.write_bytes(b"earlier")
+
+    def fail(*_: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(Path, "replace", fail)
+    kept, discarded = draft_with(b"whole", target), draft_with(b"whole", target)
+    for draft in (kept, discarded):
+        with pytest.raises(type(error)):
+            draft.move(target, 0o444, replace=True)
+        # Windows does not remove a file that is read-only.
+        assert draft.path.stat().st_mode & 0o200
+    kept.move(tmp_path / "out.partial.csv", 0o600, replace=False)
+    discarded.discard()
+    assert names_in(tmp_path) == {"out.csv": b"earlier", "out.partial.csv": b"whole"}
+
+
+def test_a_closed_draft_that_another_program_has_replaced_is_left_to_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(atomic, "MOVES_OPEN_FILES", False)
+    target = tmp_path / "out.csv"
+    draft = draft_with(b"whole", target)
+    (tmp_path / "new").write_bytes(b"another's")
+    moved = Path.replace
+
+    def replaced_first(*_: Any) -> None:
+        moved(tmp_path / "new", draft.path)
+        raise PermissionError(errno.EACCES, "it is open")
+
+    monkeypatch.setattr(Path, "replace", replaced_first)
+    with pytest.raises(PermissionError):
+        draft.move(target, 0o600, replace=True)
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        draft.move(tmp_path / "out.partial.csv", 0o600, replace=False)
+    draft.discard()
+    assert names_in(tmp_path) == {draft.path.name: b"another's"}
+
+
 def test_without_locks_an_old_draft_is_abandoned_and_a_new_one_is_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

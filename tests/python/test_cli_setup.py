@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import platform
 import shutil
 import socket
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from cli_runs import COMMAND, environment, run
 
 from exactbuyer import __version__
+from exactbuyer.cli._setup.doctor import doctor
 from exactbuyer.cli.exit_codes import ExitCode
+from exactbuyer.settings._secret import KEY_VARIABLE
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from exactbuyer.sandbox import Sandbox
 
 NAMES = ["version", "libraries", "key", "proxy", "TLS", "store", "rate", "address"]
@@ -84,6 +87,37 @@ def test_a_store_that_cannot_be_used_is_wrong(tmp_path: Path) -> None:
     assert (exit_code, state["store"]) == (ExitCode.STORE, "wrong")
     exit_code, state = state_of("--store", "/dev/null/people.db")
     assert (exit_code, state["store"]) == (ExitCode.STORE, "wrong")
+
+
+@pytest.mark.parametrize(
+    ("owner", "function", "name", "exit_code"),
+    [
+        (shutil, "disk_usage", "store", ExitCode.STORE),
+        # Before Python 3.14, of a folder that nobody else may enter.
+        (Path, "exists", "store", ExitCode.STORE),
+        (platform, "machine", "version", ExitCode.FILES),
+    ],
+)
+def test_what_the_system_does_not_let_it_check_is_wrong(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    *,
+    owner: object,
+    function: str,
+    name: str,
+    exit_code: ExitCode,
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), "a name")
+
+    monkeypatch.setenv(KEY_VARIABLE, "a-key")
+    monkeypatch.setattr(owner, function, refuse)
+    arguments = ["--json", "--store", str(tmp_path / "people.db")]
+    assert doctor.main(arguments, standalone_mode=False) == exit_code
+    found = {line["name"]: line for line in map(json.loads, capsys.readouterr().out.splitlines())}
+    assert [at for at, line in found.items() if line["state"] == "wrong"] == [name]
+    assert "this cannot be checked: Permission denied" in found[name]["text"]
 
 
 def test_a_store_that_is_there_is_described(everybody: Sandbox, tmp_path: Path) -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
+import threading
+from contextlib import suppress
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
@@ -115,6 +118,58 @@ def test_who_has_configured_logging_gets_records_and_no_lines(
     assert users[-1].getMessage() == "200/400 rows"
     assert len(users) == 3
     assert capsys.readouterr().err == ""
+
+
+def test_threads_that_begin_at_once_write_every_line_once(
+    logger: logging.Logger, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(log.VARIABLE, "info")
+    # Lets a second thread catch up, unless it has to wait for the first.
+    both = threading.Barrier(2, timeout=0.3)
+    is_configured = log._is_configured
+
+    def look_together() -> bool:
+        configured = is_configured()
+        with suppress(threading.BrokenBarrierError):
+            both.wait()
+        return configured
+
+    with monkeypatch.context() as patch:
+        patch.setattr(log, "_is_configured", look_together)
+        threads = [threading.Thread(target=follow_environment) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    (handler,) = logger.handlers
+    logger.info("100 rows")
+    assert capsys.readouterr().err.count("100 rows") == 1
+    follow_environment()
+    assert logger.handlers == [handler]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_forked_child_does_not_wait_for_a_thread_of_its_parent() -> None:
+    is_held, is_forked = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with log._lock:
+            is_held.set()
+            is_forked.wait(30)
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    assert is_held.wait(30)
+    child = os.fork()
+    if not child:
+        follower = threading.Thread(target=follow_environment, daemon=True)
+        follower.start()
+        follower.join(5)
+        os._exit(follower.is_alive())
+    is_forked.set()
+    holder.join()
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
 def test_a_level_that_somebody_has_set_stays(

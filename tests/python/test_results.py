@@ -162,6 +162,14 @@ def test_a_preview_shows_people_only_on_request(enricher: BulkEnricher) -> None:
     assert "title" not in str(results.preview(1))
 
 
+def test_a_preview_sends_nothing_to_the_terminal_but_text(enricher: BulkEnricher) -> None:
+    assert enricher.sandbox_server is not None
+    enricher.sandbox_server.person("eve@acme.example", {"full_name": "Eve\x1b[2J\x9b1m\x07\n\u202e Élan 李"})
+    text = str(enricher.enrich(["eve@acme.example"], progress=False).preview(1))
+    assert "Eve [2J 1m Élan 李" in text
+    assert all(line.isprintable() for line in text.split("\n"))
+
+
 def test_a_receipt_is_json(enricher: BulkEnricher) -> None:
     receipt = results_of(enricher).receipt
     plain = json.loads(json.dumps(receipt.to_dict()))
@@ -217,7 +225,7 @@ def test_what_a_call_returned_is_kept_until_the_next_or_until_it_is_deleted(enri
     during: list[Results | None] = []
     enricher.enrich(["bo@acme.example"], progress=lambda _: during.append(enricher.last_results))
     assert during
-    assert set(map(id, during[:-1])) <= {id(None)}
+    assert during == [None] * len(during)
     assert left_by(enricher) is not results
     del enricher.last_results
     assert left_by(enricher) is None

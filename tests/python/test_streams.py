@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import ModuleType
 
-    from exactbuyer import Result
+    from exactbuyer import Progress, Result
 
 
 class Source:
@@ -107,6 +108,20 @@ def test_left_early_the_rest_is_recovered_once(fakes: ModuleType, caplog: pytest
     assert len(rest) == rest.receipt.rows - 5
     assert enricher.recover() == []
     assert enricher.receipt == rest.receipt
+
+
+def test_left_early_it_does_not_call_the_function_for_progress(fakes: ModuleType) -> None:
+    """A stream that is deleted may be left in any thread, and while locks are held."""
+    shown: list[Progress] = []
+    enricher = enricher_of(fakes, chunk_size=10, max_in_doubt=30)
+    stream = enricher.stream(Source(), progress=shown.append)
+    next(stream)
+    before = len(shown)
+    assert before
+    del stream
+    gc.collect()
+    assert len(enricher.recover()) > 0
+    assert len(shown) == before
 
 
 def test_left_at_its_end_there_is_nothing_to_recover(fakes: ModuleType) -> None:

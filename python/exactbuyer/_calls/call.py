@@ -220,6 +220,7 @@ class Call:
         try:
             self.keep_for_recovery()
             self.stop()
+            self._watch.interrupted()
             self.tick(last=True)
             self._session.history.trim()
             # A stream may have been left with every row handed out: then there is nothing to recover.

@@ -44,7 +44,11 @@ _PERMISSIONS = 0o777
 
 
 class Draft:
-    """A new file beside a target, with its lock. Only its owner can read it until it is moved."""
+    """A new file beside a target, with its lock.
+
+    Only its owner can read it until it is moved. On Windows it has the access list that its
+    folder gives to new files.
+    """
 
     def __init__(self, target: Path) -> None:
         self._begin(target)
@@ -71,13 +75,14 @@ class Draft:
             FileExistsError: There is a file, and `replace` is false.
             OSError: The file cannot be moved.
         """
-        # A disk without modes, as exFAT is, keeps the file as it was made: for its owner alone, if it can.
-        with suppress(OSError, AttributeError):
-            os.fchmod(self._own, mode)
         self._check_at(self.path)
         if not MOVES_OPEN_FILES:
+            # Without the mode: Windows would only mark the draft as read-only, and then not remove it.
             self._moved_closed(target, replace=replace)
             return
+        # A disk without modes, as exFAT is, keeps the file as it was made: for its owner alone, if it can.
+        with suppress(OSError):
+            os.fchmod(self._own, mode)
         if replace:
             self.path.replace(target)
         elif not self._linked(target):
@@ -95,13 +100,25 @@ class Draft:
     def _moved_closed(self, target: Path, *, replace: bool) -> None:
         """Moves it as Windows can: closed, and by a rename that replaces nothing unless it is told to."""
         own = os.fstat(self._own)
-        self.close()
-        if replace:
-            self.path.replace(target)
-        else:
-            self.path.rename(target)
+        try:
+            self.close()
+            if replace:
+                self.path.replace(target)
+            else:
+                self.path.rename(target)
+        except BaseException:
+            # The caller may move it to another place, or discard it.
+            self._reopen(own)
+            raise
         if not os.path.samestat(own, target.lstat()):
             raise _replaced(target)
+
+    def _reopen(self, own: os.stat_result) -> None:
+        """Opens the draft again, if it is still there and the same file."""
+        with suppress(OSError):
+            self._own = os.open(self.path, os.O_RDWR | getattr(os, "O_BINARY", 0))
+            if not os.path.samestat(own, os.fstat(self._own)):
+                self.close()
 
     def _linked(self, target: Path) -> bool:
         """Moves it by a hard link, which never replaces a file. False: the disk has no hard links."""

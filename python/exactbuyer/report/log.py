@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import threading
 from contextlib import suppress
 
 from exactbuyer.exceptions import ConfigError
@@ -43,6 +44,18 @@ class _Stderr(logging.Handler):
 
 _own: logging.Handler | None = None
 _own_level = logging.NOTSET
+# Guards both. A signal handler may begin a call in the thread that holds it.
+_lock = threading.RLock()
+
+
+def _after_fork() -> None:
+    """In a forked child: a thread that is not there may hold the lock."""
+    global _lock  # noqa: PLW0603
+    _lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def _is_configured() -> bool:
@@ -62,18 +75,26 @@ def follow_environment() -> None:
         ConfigError: It has another value than `off`, `info` and `debug`.
     """
     global _own, _own_level  # noqa: PLW0603 - there is one logger in a process
-    level = level_asked_for()
-    if _own is not None:
-        logger.removeHandler(_own)
-        _own = None
-    if logger.level == _own_level:
-        # Nobody else has set it meanwhile.
-        _own_level = logging.NOTSET if level is None else level
-        logger.setLevel(_own_level)
-    if level is not None and not _is_configured():
-        _own = logging.NullHandler() if level > logging.CRITICAL else _Stderr()
-        _own.setFormatter(logging.Formatter("%(asctime)s %(name)s %(levelname)s %(message)s"))
-        logger.addHandler(_own)
+    asked = level_asked_for()
+    level = logging.NOTSET if asked is None else asked
+    with _lock:
+        # If it is not our own level, somebody else has set it meanwhile.
+        if logger.level == _own_level != level:
+            _own_level = level
+            logger.setLevel(level)
+        wanted: type[logging.Handler] | None = None
+        if asked is not None and not _is_configured():
+            wanted = logging.NullHandler if level > logging.CRITICAL else _Stderr
+        # A handler that is right stays: other threads may be logging.
+        if wanted is (type(_own) if _own in logger.handlers else None):
+            return
+        if _own is not None:
+            logger.removeHandler(_own)
+            _own = None
+        if wanted is not None:
+            _own = wanted()
+            _own.setFormatter(logging.Formatter("%(asctime)s %(name)s %(levelname)s %(message)s"))
+            logger.addHandler(_own)
 
 
 def announce(text: str) -> None:

@@ -50,6 +50,7 @@ def _cell(value: object) -> str:
 
 
 def _text(value: object) -> str:
-    """A cell of the text: without line breaks, and shortened."""
-    text = "" if value is None else " ".join(str(value).split())
+    """A cell of the text: without line breaks and what could control a terminal, and shortened."""
+    given = "" if value is None else str(value)
+    text = " ".join("".join(c if c.isprintable() else " " for c in given).split())
     return text if len(text) <= _WIDEST else f"{text[: _WIDEST - 1]}…"

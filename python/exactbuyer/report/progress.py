@@ -199,7 +199,11 @@ class Watch:
             self.close()
 
     def interrupted(self) -> None:
-        """Calls the caller's function no more: it may be what has interrupted the run, and would again."""
+        """Calls the caller's function no more.
+
+        It may be what has interrupted the run, and would again. And a run that nobody waits for may be ended
+        in any thread, and while locks are held.
+        """
         if isinstance(self._display, _Function):
             self.close()
 

@@ -257,7 +257,7 @@ class Store(StoreFile):
         return opened(self).allow(self._one(identifier, field_type))
 
     def export(self, path: str | PathLike[str], *, force: bool = False) -> int:
-        """Writes every answer to a file that only its owner can read.
+        """Writes every answer to a file that only its owner can read (on Windows: who can read the folder).
 
         Args:
             path: The file. Its ending sets the format: `.jsonl` (JSON Lines), `.jsonl.gz`, or `.parquet`

@@ -166,6 +166,11 @@ def _finding(name: str, check: Callable[[], str]) -> Finding:
     except ExactBuyerError as error:
         exit_code = exit_code_of_error(type(error).__name__)
         return Finding(name, "wrong", in_options(error.message), exit_code)
+    except OSError as error:
+        text = f"this cannot be checked: {error.strerror or 'the system refuses it'}"
+        if name == "store":
+            return Finding(name, "wrong", f"{text}: pass --store FILE", ExitCode.STORE)
+        return Finding(name, "wrong", text, ExitCode.FILES)
 
 
 def _installed(library: str) -> str:
