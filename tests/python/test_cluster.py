@@ -18,7 +18,6 @@ from exactbuyer import BulkEnricher, ConfigError, IncompleteWarning
 from exactbuyer._core import RULES_VERSION, Rows
 from exactbuyer._frames.cluster import answers as answers_module
 from exactbuyer._frames.cluster import planner
-from exactbuyer._frames.cluster.detect import is_cluster_frame
 from exactbuyer._frames.cluster.workers import KeyMaker
 from exactbuyer._frames.detect import frame_of
 from exactbuyer._frames.request import TableRequest
@@ -366,35 +365,6 @@ def test_doubts_are_counted_in_rows_and_their_credits_in_lookups(
         unknown = frame.read()["eb_status"].to_pylist().count("unknown")
     assert receipt.unknown == unknown == 189
     assert receipt.credits_in_doubt == receipt.sent == 57
-
-
-def frame_named(module: str, name: str) -> Any:
-    """An object of a class of this name."""
-    return type(name, (), {"__module__": module})()
-
-
-@pytest.mark.parametrize(
-    ("module", "name"),
-    [
-        ("pyspark.sql.dataframe", "DataFrame"),
-        ("pyspark.sql.classic.dataframe", "DataFrame"),
-        ("pyspark.sql.connect.dataframe", "DataFrame"),
-        ("dask.dataframe.dask_expr._collection", "DataFrame"),
-        ("dask_expr._collection", "DataFrame"),
-        ("ray.data.dataset", "Dataset"),
-    ],
-)
-def test_a_frame_is_known_by_its_class(module: str, name: str) -> None:
-    frame = frame_named(module, name)
-    assert is_cluster_frame(frame)
-    assert is_cluster_frame(type("Mine", (type(frame),), {})())
-
-
-def test_other_objects_are_not_frames_of_a_cluster(sandbox: Sandbox) -> None:
-    for other in (ROWS, ROWS.to_pandas(), [1], None, frame_named("dask.array.core", "Array")):
-        assert not is_cluster_frame(other)
-    with enricher(sandbox, None) as people, pytest.raises(TypeError, match=r"to_spark\(\)"):
-        people.enrich_table(frame_named("pyspark.pandas.frame", "DataFrame"), "mail")
 
 
 async def _awaited(people: BulkEnricher) -> None:

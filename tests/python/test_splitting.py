@@ -111,7 +111,7 @@ def test_the_command_line_takes_marks_for_all_columns_or_for_one(
     told = capsys.readouterr()
     if "e-mails =|" in options or "e\nmails=;" in options:
         assert ending == ExitCode.USAGE
-        assert "--by names no column 'e" in told.err
+        assert "--by does not name a column 'e" in told.err
     else:
         assert json.loads(told.out)["to_send"][1] == values
 
