@@ -147,11 +147,7 @@ class TableCalls:
             settings = self._session.settings
             if answers is not None and not is_cluster_frame(data):
                 raise wrong("answers", "is only for frames of Spark, Dask or Ray: leave it out")
-            if is_reader(data):
-                reader = reader_of(data, table_request, settings)
-                stream = self._session.begin(TableStreamCall, "enrich_table", options, Watch(progress, None))
-                stream.begin(reader)
-                return cast("DataT", reader.out(TableStream(stream, reader).parts()))
+            # Before readers: frames of some releases of Spark can hand on Arrow data, as a reader does.
             if is_cluster_frame(data):
                 # A job of the cluster may take long: what would end the call anyway should end it before.
                 self._session.check(options)
@@ -162,6 +158,11 @@ class TableCalls:
                 call: TableCall = self._session.begin(kind, "enrich_table", options, watch)
                 call.begin(frame)
                 parts = frame.parts()
+            elif is_reader(data):
+                reader = reader_of(data, table_request, settings)
+                stream = self._session.begin(TableStreamCall, "enrich_table", options, Watch(progress, None))
+                stream.begin(reader)
+                return cast("DataT", reader.out(TableStream(stream, reader).parts()))
             else:
                 table_input = TableInput(data, table_request, settings)
                 watch = Watch(progress, table_input.rows)

@@ -16,7 +16,7 @@ LEAST_COMPONENTS = 100
 NAME = re.compile(
     r"exactbuyer-[0-9][0-9a-z.]*-"
     r"(?:cp310-abi3|cp31\d-cp31\dt)-"
-    r"(?:manylinux_2_17_\w+\.manylinux2014_\w+|musllinux_1_2_\w+|macosx_\d+_\d+_\w+|win_amd64)\.whl"
+    r"(?:manylinux(?:_2_17|2014)_\w+\.manylinux(?:_2_17|2014)_\w+|musllinux_1_2_\w+|macosx_\d+_\d+_\w+|win_amd64)\.whl"
 )
 
 

@@ -367,6 +367,19 @@ def test_doubts_are_counted_in_rows_and_their_credits_in_lookups(
     assert receipt.credits_in_doubt == receipt.sent == 57
 
 
+def test_a_frame_that_can_hand_on_arrow_data_is_no_reader(engine: type[FakeFrame], sandbox: Sandbox) -> None:
+    class Exporting(Partitions):
+        """As the frames of some releases of Spark."""
+
+        def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+            raise AssertionError(requested_schema)
+
+    with enricher(sandbox, None) as people:
+        got = people.enrich_table(Exporting.of(ROWS, 17), "mail", columns=COLUMNS)
+    assert isinstance(got, Partitions)
+    assert got.read().num_rows == 200
+
+
 async def _awaited(people: BulkEnricher) -> None:
     await people.enrich_table_async(Partitions.of(ROWS, 50), "mail")
 
