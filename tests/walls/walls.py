@@ -143,32 +143,30 @@ def _named_in_the_core(line: str, module: str) -> Iterator[str]:
 def service_literals(root: Path) -> Finding:
     """What the service decides stands once."""
     finding = Finding()
-    for name, lines in rust_code(root, "crates/*/src/**/*.rs"):
-        finding.seen.append(name)
-        if name.endswith(SERVICE_LITERALS_LIVE_IN):
-            continue
-        for number, line in enumerate(lines, 1):
-            finding.breaches.extend(
-                f"{name}:{number}: `{literal}` belongs in {SERVICE_LITERALS_LIVE_IN}"
-                for literal in SERVICE_LITERALS
-                if literal in line
-            )
+    for place, line in _lines_outside(root, finding, lambda name: name.endswith(SERVICE_LITERALS_LIVE_IN)):
+        finding.breaches.extend(
+            f"{place}: `{literal}` belongs in {SERVICE_LITERALS_LIVE_IN}"
+            for literal in SERVICE_LITERALS
+            if literal in line
+        )
     return finding
 
 
 def one_platform_module(root: Path) -> Finding:
     """No other file asks for which operating system it is compiled."""
     finding = Finding()
+    for place, line in _lines_outside(root, finding, lambda name: name.startswith(PLATFORM)):
+        if ASKS_FOR_THE_SYSTEM.search(line):
+            finding.breaches.append(f"{place}: what differs between systems belongs in {PLATFORM}")
+    return finding
+
+
+def _lines_outside(root: Path, finding: Finding, is_home: Callable[[str], bool]) -> Iterator[tuple[str, str]]:
+    """The lines of all files of Rust but those at home, each with its place. Notes which files it saw."""
     for name, lines in rust_code(root, "crates/*/src/**/*.rs"):
         finding.seen.append(name)
-        if name.startswith(PLATFORM):
-            continue
-        for number, line in enumerate(lines, 1):
-            if ASKS_FOR_THE_SYSTEM.search(line):
-                finding.breaches.append(
-                    f"{name}:{number}: what differs between systems belongs in {PLATFORM}"
-                )
-    return finding
+        if not is_home(name):
+            yield from ((f"{name}:{number}", line) for number, line in enumerate(lines, 1))
 
 
 def file_length(root: Path) -> Finding:
