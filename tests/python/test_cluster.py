@@ -314,7 +314,7 @@ def test_ctrl_c_while_answers_are_written_loses_nothing(
     *,
     stored: bool,
 ) -> None:
-    monkeypatch.setattr(answers_module, "PART_ROWS", 10)
+    monkeypatch.setattr(answers_module, "PART_BYTES", 1)
     monkeypatch.setattr(planner, "BLOCK_ROWS", 10)
     pressed = threading.Event()
 

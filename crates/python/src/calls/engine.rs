@@ -93,21 +93,29 @@ impl Engine {
         Ok(Self { settings, store, pid: process::id(), live: Mutex::new(None) })
     }
 
-    #[pyo3(signature = (*, api_key, whole=false, required_fields=None, max_credits=None, refresh=false, store_only=false))]
+    #[pyo3(signature = (*, api_key, whole=false, window=None, required_fields=None, max_credits=None, refresh=false, store_only=false))]
     #[allow(clippy::too_many_arguments)] // One for each option.
     fn start(
         &self,
         py: Python<'_>,
         api_key: Option<&Bound<'_, PyAny>>,
         whole: bool,
+        window: Option<u64>,
         required_fields: Option<&Bound<'_, PyAny>>,
         max_credits: Option<u64>,
         refresh: bool,
         store_only: bool,
     ) -> PyResult<Run> {
         let required_fields = required_fields.map(settings::required_fields).transpose()?;
-        let options =
-            RunOptions { required_fields, max_credits, refresh, store_only, whole, ..RunOptions::default() };
+        let options = RunOptions {
+            required_fields,
+            max_credits,
+            refresh,
+            store_only,
+            whole,
+            window,
+            ..RunOptions::default()
+        };
         let api_key = api_key.map(key).transpose()?;
         let background = runtime::background(py)?;
         // Opened before anything is locked, because it may take long.

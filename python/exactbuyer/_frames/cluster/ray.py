@@ -34,7 +34,10 @@ class RayFrame(ClusterFrame):
         return list(schema.names)
 
     def empty(self) -> Any:
-        # Blocks may be of pandas: how they look in Arrow is known only from one of them.
+        schema = self._dataset.schema()
+        if schema is not None and isinstance(schema.base_schema, library("pyarrow").Schema):
+            return schema.base_schema.empty_table()
+        # Of blocks of pandas, it is known only from one of them how they look in Arrow.
         for batch in self._dataset.limit(1).iter_batches(**_BLOCKS):
             return batch.slice(0, 0)
         raise ConfigError("the Dataset has no rows, so that Ray does not know the types of its columns")
