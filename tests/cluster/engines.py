@@ -71,8 +71,10 @@ class DaskEngine(Engine):
     def pages(self) -> dict[str, bytes]:
         told = self._client.scheduler_info()
         root = f"http://127.0.0.1:{told['services']['dashboard']}"
-        names = ["json/counts.json", "json/identity.json"]
-        names += [f"info/main/{page}.html" for page in ("workers", "logs", "exceptions")]
+        names = [
+            "json/counts.json",
+            *(f"info/main/{page}.html" for page in ("workers", "logs", "exceptions")),
+        ]
         for worker in told["workers"]:
             names += [f"info/{page}/{quote(worker, safe='')}.html" for page in ("worker", "logs")]
         return {f"{root}/{name}": fetched(f"{root}/{name}") for name in names}

@@ -47,13 +47,13 @@ class Spool:
                 for batch in table.combine_chunks().to_batches():
                     stream.write_batch(batch)
                     keys.append(_as_numbers(batch.column("key")))
-                    rows.append(batch.column("rows").to_numpy())
+                    # A copy: a view would keep the texts in memory.
+                    rows.append(batch.column("rows").to_numpy().copy())
                     partitions.append(np.full(batch.num_rows, number, dtype="int32"))
-        all_rows = np.concatenate(rows)
         self._partitions = np.concatenate(partitions)
-        self.rows = int(all_rows.sum())
+        self.rows = sum(int(some.sum()) for some in rows)
         """The rows of the frame."""
-        self._merge(np.concatenate(keys), all_rows)
+        self._merge(np.concatenate(keys), np.concatenate(rows))
 
     def _merge(self, keys: Any, rows: Any) -> None:
         """Finds what came several times."""
