@@ -63,7 +63,8 @@ def write_rows(folder: Path, rows: int) -> None:
     for first in range(0, rows, FILES_OF_ROWS):
         numbers = range(first, min(first + FILES_OF_ROWS, rows))
         mails = [f"person{number}@acme.example" for number in numbers]
-        pq.write_table(pa.table({"number": list(numbers), "mail": mails}), folder / f"{first:09}.parquet")
+        table = pa.table({"number": list(numbers), "mail": mails})
+        pq.write_table(table, folder / f"{first:09}.parquet", compression="zstd")
 
 
 def measure(

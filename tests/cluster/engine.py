@@ -11,6 +11,9 @@ import psutil
 
 WORKERS = 2
 
+CODEC = "zstd"
+"""Of Parquet files. Spark cannot load its Snappy on a machine that also has the C library musl."""
+
 
 def read_flag(flag: str) -> list[str]:
     """The rows of a source that gives what stands in a file at the moment."""

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from engine import WORKERS, Engine, fetched
+from engine import CODEC, WORKERS, Engine, fetched
 
 
 class Standalone:
@@ -92,6 +92,7 @@ class SparkEngine(Engine):
             "spark.speculation.quantile": 0.5,
             "spark.task.maxFailures": 100,
             "spark.sql.shuffle.partitions": 8,
+            "spark.sql.parquet.compression.codec": CODEC,
         }
 
     def stop(self) -> None:

@@ -15,6 +15,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from engine import CODEC
 from vendor import KEY, Vendor
 
 from exactbuyer import BulkEnricher
@@ -52,7 +53,7 @@ def saved(frame: pd.DataFrame, folder: Path) -> Path:
     table = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata()
     rows = math.ceil(len(frame) / FILES)
     for part in range(FILES):
-        pq.write_table(table.slice(part * rows, rows), folder / f"{part}.parquet")
+        pq.write_table(table.slice(part * rows, rows), folder / f"{part}.parquet", compression=CODEC)
     return folder
 
 

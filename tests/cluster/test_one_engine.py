@@ -179,7 +179,8 @@ from engines import SparkEngine
 from test_engine import enricher, people, texts
 class Known:
     url = {url!r}
-spark = SparkSession.builder.config("spark.ui.enabled", False).remote("local[2]").getOrCreate()
+settings = {{"spark.ui.enabled": False, "spark.sql.parquet.compression.codec": "zstd"}}
+spark = SparkSession.builder.config(map=settings).remote("local[2]").getOrCreate()
 frame = spark.read.parquet({rows!r}).repartition(4)
 assert "connect" in type(frame).__module__, type(frame)
 with enricher(Known, None) as one:

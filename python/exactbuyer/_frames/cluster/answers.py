@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from .spool import Spool
 
 PART_BYTES = 16 << 20
-"""What a part has in memory, at least. Few parts are few jobs, but each exists several times while it is written."""
+"""What a part has in memory, at least. Few parts are few jobs, but a part exists several times while it is
+written.
+"""
 
 ATTEMPTS = 3
 """How often a part is written before the call ends with the error: a job may be cancelled by others."""
