@@ -3,8 +3,8 @@
 Runs in the environment of `make cluster`. For each number of rows, one fresh process looks them up as one
 table of pandas, another as a frame of the engine, both against a sandbox in a process of its own. It prints,
 for both, the wall time of the first call (`wall_s`) and of a second call with another store (`again_s`); for
-the frame, also the memory of the calling process above what it had before the first call, and the time until
-its result was counted once.
+the frame, also the processor time of the calling process and its memory above what it had before the first
+call, and the time until the result was counted once.
 
 Before the first call, the engine has read ten rows, and its workers have imported the package: that is the
 start of the engine. Its own code is warm only for the second call.
@@ -98,10 +98,11 @@ def measure(
     # The engine itself grows at its first job.
     engine.rows(_first_rows(frame))
     BulkEnricher("key", base_url=url, store=None).plan(_first_rows(frame), by="mail")
-    peak = Peak()
+    peak, cpu_s = Peak(), time.process_time()
     peak.start()
     got, wall_s = call("first", frame, answers=folder / engine_name)
-    figures = {"wall_s": wall_s, "added_mb": peak.added_mb()}
+    cpu_s = time.process_time() - cpu_s
+    figures = {"wall_s": wall_s, "cpu_s": cpu_s, "added_mb": peak.added_mb()}
     began = time.perf_counter()
     count = got.count() if engine_name != "dask" else len(got)
     assert count == rows
@@ -161,7 +162,9 @@ def main() -> None:
             write_rows(folder / "rows", rows)
             figures = run(options.engine, rows, options, folder)
             line = ", ".join(f"{name} {value:,.1f}" for name, value in figures.items())
-            line += f", {figures['wall_s'] / rows * 1e6:.1f} µs a row"
+            line += "".join(
+                f", {name} {figures[name] / rows * 1e6:.1f} µs a row" for name in ("wall_s", "cpu_s")
+            )
             if not options.alone:
                 plain = run("pandas", rows, options, folder)
                 for wall in ("wall_s", "again_s"):

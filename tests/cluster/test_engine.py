@@ -163,7 +163,7 @@ def test_rows_that_were_not_there_before_are_not_sent(
     flag = tmp_path / "flag"
     flag.write_text("ana@acme.example bea@acme.example")
     with enricher(vendor, None) as one:
-        got = one.enrich_table(engine.changing(flag), "mail", columns=[])
+        got = one.enrich_table(engine.changing(flag), "mail", columns=[], answers=tmp_path / "answers")
     flag.write_text("ana@acme.example cem@acme.example")
     rows = engine.rows(got).set_index("mail")
     assert rows["eb_status"].to_dict() == {"ana@acme.example": "found", "cem@acme.example": "not_sent"}
