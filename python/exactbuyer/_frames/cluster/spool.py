@@ -5,6 +5,8 @@ A row's key may come from several partitions. It is kept once, where it came fir
 
 from __future__ import annotations
 
+import ctypes
+import sys
 import tempfile
 import weakref
 from collections.abc import Iterable, Iterator
@@ -15,6 +17,9 @@ from exactbuyer._frames.libraries import library
 from .workers import distinct_schema
 
 KEY_BYTES = 16
+
+BATCH_ROWS = 16_384
+"""Most rows that are read from the file at a time."""
 
 
 class Slice(NamedTuple):
@@ -39,21 +44,23 @@ class Spool:
         pa, np = library("pyarrow"), library("numpy")
         self._file = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the spool exists
         weakref.finalize(self, self._file.close)
-        keys: list[Any] = [np.empty((0, 2), dtype="uint64")]
-        rows: list[Any] = [np.empty(0, dtype="int64")]
-        partitions: list[Any] = [np.empty(0, dtype="int32")]
-        with pa.ipc.new_stream(self._file, distinct_schema()) as stream:
+        # Each grows in place: many small arrays would leave holes in memory.
+        keys, rows, partitions = bytearray(), bytearray(), bytearray()
+        asks = pa.schema([distinct_schema().field("asks")])
+        with pa.ipc.new_stream(self._file, asks) as stream:
             for number, table in tables:
-                for batch in table.combine_chunks().to_batches():
-                    stream.write_batch(batch)
-                    keys.append(as_numbers(batch.column("key")))
-                    # A copy: a view would keep the texts in memory.
-                    rows.append(batch.column("rows").to_numpy().copy())
-                    partitions.append(np.full(batch.num_rows, number, dtype="int32"))
-        self._partitions = np.concatenate(partitions)
-        self.rows = sum(int(some.sum()) for some in rows)
+                for batch in table.to_batches(max_chunksize=BATCH_ROWS):
+                    stream.write_batch(batch.select(asks.names))
+                    keys += as_numbers(batch.column("key")).tobytes()
+                    rows += batch.column("rows").to_numpy().tobytes()
+                    partitions += np.full(batch.num_rows, number, dtype="int32").tobytes()
+        self._partitions = np.frombuffer(partitions, dtype="int32")
+        counts = np.frombuffer(rows, dtype="int64")
+        self.rows = int(counts.sum())
         """The rows of the frame."""
-        self._merge(np.concatenate(keys), np.concatenate(rows))
+        self._merge(np.frombuffer(keys, dtype="uint64").reshape(-1, 2), counts)
+        del keys, rows, counts
+        _give_memory_back()
 
     def _merge(self, keys: Any, rows: Any) -> None:
         """Finds what came several times."""
@@ -115,6 +122,13 @@ class Spool:
         partitions = self._partitions[self._order[np.repeat(starts, times) + nth]]
         by_partition = np.argsort(partitions, kind="stable")
         return places[by_partition], partitions[by_partition]
+
+
+def _give_memory_back() -> None:
+    """Returns freed memory to the system. glibc keeps it for this thread, and the run has threads of its own."""
+    library("pyarrow").default_memory_pool().release_unused()
+    if sys.platform == "linux" and (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)) is not None:
+        trim(0)
 
 
 def _regrouped(columns: Iterable[Any], rows: int) -> Iterator[Any]:
