@@ -56,11 +56,9 @@ def processor() -> str:
 
 def comparison(turns: list[list[Figures]], ours: str, middle: Callable[[Sequence[float]], float]) -> str:
     """One line a contestant; ratios say what share of its cost this package takes, turn by turn."""
-    lines = [
-        "| client | CPU s | run + 12 columns, CPU s | peak MB | ours / theirs: run | run + columns | peak "
-        "| the next 1,000,000 objects, CPU s |",
-        "|---|--:|--:|--:|--:|--:|--:|--:|",
-    ]
+    head = ("client", "CPU s", "run + 12 columns, CPU s", "peak MB")
+    head += ("ours / theirs: run", "run + columns", "peak", "after, CPU s")
+    lines = [f"| {' | '.join(head)} |", f"|---{'|--:' * (len(head) - 1)}|"]
     by_peer = [{figure["peer"]: figure for figure in turn} for turn in turns]
     for peer in by_peer[0]:
         line = [NAMES[peer]]
@@ -74,17 +72,15 @@ def comparison(turns: list[list[Figures]], ours: str, middle: Callable[[Sequence
                 line.append(f"{middle([turn[ours][measure] / turn[peer][measure] for turn in by_peer]):.2f}")
         line.append(f"{middle([turn[peer]['more_objects_cpu_s'] for turn in by_peer]):.2f}")
         lines.append(f"| {' | '.join(line)} |")
+    lines += ["", "After: the next 1,000,000 objects that the process makes."]
     return "\n".join(lines)
 
 
 def heaps(
     turns: list[list[Figures]], names: Sequence[str], middle: Callable[[Sequence[float]], float]
 ) -> str:
-    """What this package's calls cost after other objects were made or frozen, as a share of a plain process."""
-    lines = [
-        "| objects before the call | run | run + 12 columns | CPU s of the next 1,000,000 objects |",
-        "|---|--:|--:|--:|",
-    ]
+    """A call after other objects were made or frozen, as a share of one in a new process."""
+    lines = ["| objects before the call | run | run + 12 columns | after |", "|---|--:|--:|--:|"]
     for place, name in enumerate(names):
         shares = [
             f"{middle([turn[place][measure] / turn[0][measure] for turn in turns]):.2f}"

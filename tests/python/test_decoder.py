@@ -417,7 +417,7 @@ def test_the_collectors_lists_stay_sound_whatever_runs_beside() -> None:
 
 
 def test_rows_whose_end_runs_the_collector_do_no_harm(everybody: Sandbox) -> None:
-    """Their other alternatives end while results are built, so the new objects are wherever it has put them."""
+    """Their other alternatives end while results are built: the new objects are where it has put them."""
     ended: list[str] = []
 
     class Collects(str):
