@@ -7,9 +7,9 @@
 //!
 //! `gc.freeze()` followed by `gc.unfreeze()` would also make objects old, but all of them, and would undo a freeze of
 //! the user. There is no public function that moves only some. So this module moves them between the collector's lists
-//! itself. The layout of these lists is the same in 3.10 to 3.13, which get no more changes of that kind; what it finds
-//! is compared with what the `gc` module says before it is used ([`Lists::find`]). On other versions, or if anything
-//! differs, objects stay young.
+//! itself. The layout of these lists is the same in all versions that [`is_known`] names; what is found there is
+//! compared with what the `gc` module says before it is used ([`Lists::find`]). On other versions, or if anything
+//! differs, objects stay young: `docs/decisions/0015-collector.md`.
 
 use std::ffi::c_int;
 use std::ptr::{self, NonNull};
@@ -38,13 +38,8 @@ struct Generation {
     count: c_int,
 }
 
-/// The collector's three generations, as they are in the interpreter's state.
-#[repr(C)]
-struct Generations {
-    all: [Generation; 3],
-    /// Points to the first of them.
-    young: *mut Generation,
-}
+/// The collector's generations in the interpreter's state: young, middle and old.
+type Generations = [Generation; 3];
 
 /// Where the interpreter keeps its lists. The module refuses to be loaded into a second interpreter.
 struct Lists(NonNull<Generations>);
@@ -61,29 +56,28 @@ impl Lists {
     }
 
     fn find(py: Python<'_>) -> PyResult<Option<Self>> {
-        let version = py.version_info();
-        let is_known = ((3, 10)..(3, 14)).contains(&(version.major, version.minor));
-        if !is_known || py.version().contains("free-threading") {
+        if !is_known(py) {
             return Ok(None);
         }
         let thresholds: [c_int; 3] = py.import("gc")?.call_method0("get_threshold")?.extract()?;
         // The newest object is the last one of the young generation, so its successor is the head of the list.
         let newest = PyList::empty(py);
-        let node = node(&newest);
-        // SAFETY: on these versions each list object has a node in front of it, and its neighbours are nodes.
+        // SAFETY: on these versions each list object has a node in front of it, whose neighbours are nodes. The
+        // thresholds are read next: they are within the interpreter's state, which is far larger than `Generations`.
+        // Only if they are right, the heads of the lists are followed.
         let found = unsafe {
-            let head = (*node).next;
-            if without_flags((*head).prev) != node {
-                return Ok(None);
-            }
-            head.cast::<Generations>()
+            let head = (*node(&newest)).next;
+            let generations = head.cast::<Generations>();
+            let is_expected = without_flags((*head).prev) == node(&newest)
+                && (*generations).iter().map(|generation| generation.threshold).eq(thresholds)
+                && (*generations).iter().all(|generation| {
+                    let head = &raw const generation.head;
+                    (*without_flags((*head).prev)).next.cast_const() == head
+                        && without_flags((*(*head).next).prev).cast_const() == head
+                });
+            is_expected.then_some(generations)
         };
-        // SAFETY: the head is part of the interpreter's state, which is far larger than `Generations`.
-        let is_expected = unsafe {
-            (*found).young.cast() == found
-                && (*found).all.iter().map(|generation| generation.threshold).eq(thresholds)
-        };
-        Ok(NonNull::new(found).filter(|_| is_expected).map(Self))
+        Ok(found.and_then(NonNull::new).map(Self))
     }
 
     /// Moves all young objects that are newer than `mark` to the end of the old generation.
@@ -95,8 +89,8 @@ impl Lists {
         // node are kept.
         unsafe {
             let generations = self.0.as_ptr();
-            let young = &raw mut (*generations).all[0].head;
-            let old = &raw mut (*generations).all[2].head;
+            let young = &raw mut (*generations)[0].head;
+            let old = &raw mut (*generations)[2].head;
             let (first, mut last) = ((*mark).next, mark);
             // If the collector has run since, which needs Python code that ran meanwhile, `mark` is in another list.
             while (*last).next != young {
@@ -117,6 +111,15 @@ impl Lists {
             (*old).prev = last.expose_provenance();
         }
     }
+}
+
+/// Whether this version of `CPython` has the collector that this module knows. 3.14.0 to 3.14.4 had another one, and
+/// free-threaded builds have another one.
+fn is_known(py: Python<'_>) -> bool {
+    let version = py.version_info();
+    let number = (version.major, version.minor, version.patch);
+    let is_known = ((3, 10, 0)..(3, 14, 0)).contains(&number) || ((3, 14, 5)..(3, 16, 0)).contains(&number);
+    is_known && !Python::version_str().contains("free-threading")
 }
 
 /// The node in front of an object.
