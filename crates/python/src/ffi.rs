@@ -26,6 +26,8 @@ pub(super) fn latin1<'py>(py: Python<'py>, text: &[u8]) -> PyResult<Bound<'py, P
 /// lock. A user's own `gc.disable()` stays in force,
 /// and the collector is resumed however `work` ends.
 pub(super) fn without_collector<T>(_py: Python<'_>, work: impl FnOnce() -> T) -> T {
+    /// Whether the collector has to be switched on again. It is a guard, so that a panic in `work` does the
+    /// same.
     struct Resume(bool);
     impl Drop for Resume {
         fn drop(&mut self) {
