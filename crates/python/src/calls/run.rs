@@ -75,8 +75,6 @@ struct Inbox {
 #[derive(Default)]
 struct Marks {
     /// The run has no more outcomes.
-    ///
-    /// Set once, by the pull that received `None`.
     ended: AtomicBool,
     /// Outcomes received and not handed out.
     held: AtomicUsize,
@@ -117,8 +115,8 @@ impl Wake for Unpark {
 
 /// Waits on this thread, at most this long. Returns whether the future is ready.
 ///
-/// A future that is not ready is dropped at the end, so it must be safe to cancel. The thread sleeps in
-/// between. The calling thread must not hold the interpreter.
+/// A future that is not ready is dropped at the end, so it must be safe to cancel. The calling thread must not
+/// hold the interpreter.
 fn wait_for(future: impl Future<Output = ()>, limit: Duration) -> bool {
     let deadline = Instant::now() + limit;
     let waker = Waker::from(Arc::new(Unpark(thread::current())));
@@ -153,7 +151,7 @@ pub(crate) struct Run {
     /// `None` in a forked child, where every method that needs it raises `RuntimeError`.
     live: OfProcess<Live>,
     marks: Arc<Marks>,
-    /// Values of the rows, and results that wait for their turn. Locked only for the length of one method.
+    /// Values of the rows, and results that wait for their turn.
     assembly: Mutex<Assembly>,
     /// The current waiter. Only the wait itself holds it, so that an abandoned event loop can be collected.
     waiter: Mutex<Weak<Waiter>>,
@@ -188,9 +186,8 @@ impl Run {
 
     /// The inbox, for one consumer at a time.
     ///
-    /// If another wait holds it, there are two cases. The wait was abandoned: its task was cancelled or its
-    /// loop closed. Then it is aborted, and releases the inbox within [`HANDOVER`]. Or it is really waiting,
-    /// and this call is a mistake.
+    /// If an abandoned wait holds it (its task was cancelled, or its loop was closed), that wait is aborted,
+    /// and releases the inbox within [`HANDOVER`].
     ///
     /// # Errors
     /// `RuntimeError` if another thread or task consumes, or in a forked child.
@@ -234,8 +231,7 @@ impl Run {
         Ok(())
     }
 
-    /// Blocks the calling thread in slices of [`SIGNAL_INTERVAL`]. If Ctrl-C was pressed, the
-    /// `KeyboardInterrupt` is raised here; what has come so far stays in the inbox.
+    /// If Ctrl-C was pressed, the `KeyboardInterrupt` is raised here; what has come so far stays in the inbox.
     fn wait(&self, py: Python<'_>, timeout_s: f64) -> PyResult<bool> {
         let limit = seconds(timeout_s)?;
         let mut inbox = self.consume(py)?;
@@ -278,9 +274,8 @@ impl Run {
         Ok(future)
     }
 
-    /// It loops, because a run delivers each reply's outcomes as a part of their own. It stops after
-    /// [`MOST_ROWS_AT_ONCE`]. After an error, everything built so far is in the list, and the outcome that
-    /// failed is tried again by the next call.
+    /// It loops, because a run delivers each reply's outcomes as a part of their own. After an error,
+    /// everything built so far is in the list, and the outcome that failed is tried again by the next call.
     fn fill(&self, into: &Bound<'_, PyList>) -> PyResult<usize> {
         let mut inbox = self.consume(into.py())?;
         let _entered = self.live()?.background.runtime.enter();
@@ -302,8 +297,7 @@ impl Run {
         Ok(filled)
     }
 
-    /// Rows whose predecessors are still awaited wait in the assembly. Once the run has ended, no gap is waited
-    /// for.
+    /// Rows whose predecessors are still awaited wait in the assembly.
     fn take<'py>(&self, py: Python<'py>, most: usize) -> PyResult<Bound<'py, PyList>> {
         let mut inbox = self.consume(py)?;
         let _entered = self.live()?.background.runtime.enter();

@@ -41,6 +41,9 @@ pub(in super::super) fn promote(py: Python<'_>) -> PyResult<()> {
 }
 
 /// The `gc` module. It is imported early, so that [`promote`] need not import it.
+///
+/// # Errors
+/// If the module cannot be imported.
 pub(super) fn gc(py: Python<'_>) -> PyResult<&Bound<'_, PyModule>> {
     static GC: PyOnceLock<Py<PyModule>> = PyOnceLock::new();
     Ok(GC.get_or_try_init(py, || py.import("gc").map(Bound::unbind))?.bind(py))
