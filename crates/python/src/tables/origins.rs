@@ -15,7 +15,8 @@ const BYTES: usize = 9;
 /// The most rows of a stream whose origins are kept: more than can wait to be handed out.
 const MOST_ROWS_OF_A_STREAM: usize = 200_000;
 
-/// A source is stored as its index here, so the order must not change within one process.
+/// A source is stored as its index here, also in results that a user has pickled: new ones are added at the
+/// end.
 const SOURCES: [Source; 3] = [Source::Asked, Source::Duplicate, Source::Store];
 
 /// Says that the service gave no answer.

@@ -70,7 +70,7 @@ impl CsvSplitter {
         Self { splitter, names: Mutex::new(Arc::new([])) }
     }
 
-    /// Such as a byte order mark.
+    /// Such as lines above the header. They are written again, and none of them is looked up.
     fn skip(&self, bytes: usize) {
         lock(&self.splitter).skip(bytes);
     }
