@@ -74,6 +74,8 @@ impl Texts {
 }
 
 /// Texts under construction, with offsets of type `O`.
+///
+/// The same three buffers that Arrow's own array has.
 pub(crate) struct Builder<O: OffsetSizeTrait> {
     /// All texts, one after the other. A null adds nothing.
     bytes: Vec<u8>,
@@ -105,6 +107,9 @@ impl<O: OffsetSizeTrait> Builder<O> {
         self.there.append_null();
     }
 
+    /// All bytes are checked at once. Only if one of the texts is not UTF-8 are they checked one by one, and
+    /// those that are not become null. (A text may also begin in the middle of a character that the text before
+    /// it ends in.)
     fn finish(mut self) -> Result<GenericStringArray<O>, ArrowError> {
         // A column stays in memory for long, so at most an eighth of it may be unused.
         if self.bytes.capacity() - self.bytes.len() > self.bytes.len() / 8 {
