@@ -78,6 +78,8 @@ pub enum Stored {
 }
 
 /// One identifier, and what the rows want of it.
+///
+/// One for each different identifier of the rows.
 struct Seen<'a> {
     identifier: &'a Identifier,
     hash: u64,
