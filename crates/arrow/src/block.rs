@@ -76,8 +76,8 @@ impl Block {
 
     /// Stores an outcome. Returns whether it was the last one of the block.
     ///
-    /// An outcome of another block's row is ignored. A second outcome of the same row replaces the first, but
-    /// does not count.
+    /// An outcome of another block's row is ignored. A second outcome of the same row replaces the first, and
+    /// is not counted again.
     pub(super) fn land(&mut self, outcome: RowOutcome) -> bool {
         if self.landed.is_empty() {
             self.landed.resize_with(self.rows, || None);

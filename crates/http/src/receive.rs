@@ -36,7 +36,8 @@ const LONGEST_WAIT: Duration = Duration::from_hours(366 * 24);
 /// Reads the reply. Its status line has arrived, so there is a reply even if reading its body
 /// fails.
 ///
-/// # Cancel safety Not cancel safe: what has been read is lost.
+/// # Cancel safety
+/// Not cancel safe: what has been read is lost.
 pub(super) async fn receive(
     mut response: Response,
     patience: &mut Patience,

@@ -26,7 +26,7 @@
 //! | `writing`, `values` | one value as a CSV cell, or as JSON |
 //!
 //! A caller's loop: feed a piece, take blocks until there is none, feed the next piece; at the end `finish`,
-//! take the rest, and write the trailer. Memory holds one block and one piece, however long the file is.
+//! take the rest, and write the trailer. Memory holds about one block and one piece, however long the file is.
 
 mod csv;
 mod csv_block;

@@ -1,7 +1,7 @@
 //! Writes values of Arrow columns as cells of a CSV file.
 //!
-//! What is found out once per column: its type decides which of four ways its cells are written, so that the
-//! loop over rows only matches on an enum.
+//! The type of a column is looked at once, and decides which of four ways its cells are written. The loop over
+//! rows only matches on an enum.
 
 use std::fmt::Write as _;
 

@@ -229,9 +229,7 @@ enum When {
 /// The setters can be combined in any order; a setting that the fault does not use has no effect.
 #[derive(Debug, Clone)]
 pub struct BadLuck {
-    /// What happens.
     fault: Fault,
-    /// To which requests.
     when: When,
     /// How often it may still strike; `None`: without a limit.
     left: Option<u32>,
@@ -301,8 +299,8 @@ impl BadLuck {
 
     /// Whether this rule, the `nth_rule` of the sandbox, strikes the request with this number.
     ///
-    /// Chance is drawn from the seed, the rule and the number, and not from a running generator: whether a
-    /// request is struck does not depend on the order in which others arrive.
+    /// Chance is drawn from the seed, the rule and the number of the request, and not from a running generator.
+    /// So the same numbers are struck in every run with this seed.
     fn strikes(&self, seed: u64, nth_rule: usize, number: u32) -> bool {
         if self.left == Some(0) {
             return false;

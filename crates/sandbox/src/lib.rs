@@ -30,8 +30,8 @@
 //! sending          server             by hyper, or by hand if HTTP does not allow such a reply
 //! ```
 //!
-//! A free fault ends the way before the lookups; any other one lets them be charged first. So a test can tell
-//! what a client did from what the ledger says.
+//! A free fault ends the way before the lookups; any other one lets them be charged first. So the ledger shows
+//! what a client was charged, whatever the client believes.
 
 mod billing;
 mod fault;

@@ -46,7 +46,8 @@ pub(super) fn lock(billing: &SharedBilling) -> MutexGuard<'_, Billing> {
 
 /// Accepts connections until `stop` is signalled or dropped.
 ///
-/// # Cancel safety Safe: no connection is accepted any more. Those that are open end with the runtime.
+/// # Cancel safety
+/// Safe: no connection is accepted any more. Those that are open end with the runtime.
 pub(super) async fn serve(
     listener: TcpListener,
     billing: SharedBilling,

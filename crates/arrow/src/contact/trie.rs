@@ -91,7 +91,7 @@ pub(crate) struct Where {
 pub(crate) struct Trie {
     /// Number 0 is the root.
     nodes: Vec<Node>,
-    /// How many paths there are, that is, columns.
+    /// The number of paths.
     pub(crate) columns: usize,
 }
 

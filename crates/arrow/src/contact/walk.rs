@@ -17,7 +17,7 @@ use crate::contact::trie::{Member, Node, Trie, Where};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Span {
     /// Where the value begins, and in `to` where it ends; for a string, its quotes are inside. 32 bits are
-    /// enough, because Arrow's text columns count with 31. Values behind that are left out.
+    /// enough, because Arrow's text columns count with 31. Values beyond them are left out.
     from: u32,
     to: u32,
     /// Decided by the first byte of the value, and for strings by whether they have a backslash.

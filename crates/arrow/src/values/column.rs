@@ -220,7 +220,8 @@ impl Column {
 
     /// The finished array, and how many values did not fit their type and are null.
     ///
-    /// # Errors If Arrow cannot build or cast the array.
+    /// # Errors
+    /// If Arrow cannot build or cast the array.
     pub(crate) fn finish(mut self) -> Result<(ArrayRef, u64), ArrowError> {
         let raw: ArrayRef = match self.raw {
             Raw::Text(texts) => texts.finish()?,

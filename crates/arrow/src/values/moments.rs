@@ -10,7 +10,7 @@ use arrow_schema::TimeUnit;
 const DAY_S: i64 = 86_400;
 /// Nanoseconds of a second.
 const NANOS: i64 = 1_000_000_000;
-/// A column of moments that Python cannot represent could not be read there.
+/// Python could not read a column with other moments.
 const YEARS: std::ops::RangeInclusive<u32> = 1..=9999;
 
 /// A date as days since 1970. A timestamp counts as a date only at midnight, without an offset or

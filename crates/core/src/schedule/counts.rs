@@ -82,12 +82,12 @@ impl Counts {
         count.max(1)
     }
 
-    /// For the number of rows in a receipt, in addition to the rows of the run.
+    /// What is added to the rows of the run, for the receipt.
     pub(super) const fn more_admitted(&self) -> u64 {
         self.more_admitted
     }
 
-    /// For the number of rows in a progress, likewise.
+    /// The same for all rows that were fed, for the progress.
     pub(super) const fn more_fed(&self) -> u64 {
         self.more_fed
     }

@@ -1,6 +1,6 @@
 //! What follows from the end of a request.
 //!
-//! One end of a request comes in as a [`Report`], and every lookup of its chunk goes to exactly one of these
+//! The end of a request comes in as a [`Report`], and every lookup of its chunk goes to exactly one of these
 //! places:
 //!
 //! | the outcome | credits | the lookups |

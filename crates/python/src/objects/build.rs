@@ -239,8 +239,8 @@ impl<'a, 'py> Builder<'a, 'py> {
         Ok((behind, string.into_any()))
     }
 
-    /// `NaN`, `Infinity` and `-Infinity` are not JSON, but `json.loads` reads them, and the service's texts may
-    /// have them.
+    /// `NaN`, `Infinity` and `-Infinity` are not JSON, but `json.loads` reads them, and the scanner passes
+    /// them.
     fn number(&mut self, at: usize, location: LocationId) -> Made<'py> {
         let rest = self.text.from(at);
         let len = rest.iter().position(|b| !matches!(b, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E'));

@@ -72,7 +72,8 @@ fn check_time_zone(py: Python<'_>, name: &str) -> PyResult<()> {
 /// Returns the counts, and where the backup is that was made before; the path is apart, because serde would
 /// make it a text.
 ///
-/// # Errors `StoreError` if the file cannot be migrated; then it is not changed.
+/// # Errors
+/// `StoreError` if the file cannot be migrated; then it is not changed.
 #[pyfunction]
 fn migrate_store(py: Python<'_>, path: PathBuf) -> PyResult<(Serialized<sqlite::Migrated>, Option<PathBuf>)> {
     let interrupt = Interrupt::default();

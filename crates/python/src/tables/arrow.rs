@@ -262,7 +262,8 @@ pub(crate) struct ArrowInput {
 
 #[pymethods]
 impl ArrowInput {
-    /// # Errors What the source raises, or that it exports no Arrow data.
+    /// # Errors
+    /// What the source raises, or that it exports no Arrow data.
     #[new]
     fn new(source: &Bound<'_, PyAny>) -> PyResult<Self> {
         let reader = source.extract::<AnyRecordBatch>()?.into_reader()?;

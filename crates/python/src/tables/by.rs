@@ -40,7 +40,8 @@ enum Cells {
 }
 
 impl Cells {
-    /// # Errors If it is neither a list nor Arrow data.
+    /// # Errors
+    /// If it is neither a list nor Arrow data.
     fn of(cells: &Bound<'_, PyAny>, dtype: &str) -> PyResult<Self> {
         if let Ok(list) = cells.cast::<PyList>() {
             return Ok(Self::Objects(list.clone().unbind(), exact_below(dtype)));

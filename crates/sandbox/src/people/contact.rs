@@ -23,7 +23,7 @@ impl Pen<'_> {
         self
     }
 
-    /// A whole number, in digits.
+    /// Writes a whole number, in digits.
     fn number(&mut self, n: usize) -> &mut Self {
         self.0.extend_from_slice(itoa::Buffer::new().format(n).as_bytes());
         self
