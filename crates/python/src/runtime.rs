@@ -74,8 +74,7 @@ impl<T> OfProcess<T> {
 
 /// Drops a value with the interpreter released: the drop may wait for threads that need the interpreter.
 ///
-/// A store is the usual reason: its last handle waits until the store's threads have written what they had, and
-/// those may wait for a thread that is about to take the interpreter.
+/// A store is the usual reason: its last handle waits until the store's threads have written what they had.
 pub(super) fn drop_detached<T: Send>(value: T) {
     let mut value = Some(value);
     // While the interpreter shuts down, the value is dropped at the end of this function.
@@ -95,15 +94,14 @@ impl<T> Drop for OfProcess<T> {
 
 /// Locks a mutex, also if a thread panicked while it held it.
 ///
-/// The data behind these mutexes is valid after each single assignment, so a panic elsewhere leaves nothing
-/// half done. A poisoned mutex would otherwise make every later call of the process fail.
+/// A poisoned mutex would otherwise make every later call of the process fail.
 pub(super) fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The threads of this process that run beside those of Python.
 ///
-/// A clone is cheap: it is two handles, and keeps no thread alive.
+/// A clone is cheap: it is two handles.
 #[derive(Clone)]
 pub(super) struct Background {
     /// Where runs, requests and timers are spawned.

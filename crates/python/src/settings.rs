@@ -68,7 +68,7 @@ pub(super) struct Network {
     /// May contain a login, so it is neither part of the dictionary nor shown by `_settings`.
     #[serde(skip)]
     pub(super) proxy: Option<String>,
-    /// A PEM file with certificate authorities to trust instead of the usual ones.
+    /// A PEM file with certificate authorities to trust in addition to those of the system.
     pub(super) ca_bundle: Option<PathBuf>,
 }
 
