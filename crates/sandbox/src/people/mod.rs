@@ -5,8 +5,8 @@
 //! straight into one buffer.
 //!
 //! Every property of a person is drawn from one sequence that begins with the hash of the identifier, always in
-//! the same order. So a change in what is drawn, or in which order, changes all people that follow in the
-//! sequence: tests and documentation that name one have to change, too.
+//! the same order. So a change of what is drawn, or of the order, changes the people of every seed: tests and
+//! documentation that name one have to change, too.
 
 mod contact;
 mod names;
