@@ -31,7 +31,9 @@ use row::Rows;
 /// Builds objects from records, and remembers what they have in common. Each call of the user has its own.
 #[derive(Default)]
 pub(super) struct Decoder {
+    /// Grows with the first records, and hardly afterwards.
     locations: Locations,
+    /// The templates of results.
     rows: Rows,
     /// Values whose container is not closed yet.
     open: Vec<Py<PyAny>>,
@@ -101,6 +103,9 @@ fn decode_reply<'py>(
 type Made<'py> = (Option<Bound<'py, PyAny>>, Option<Bound<'py, PyBytes>>, usize);
 
 /// Results of `(value, record, status)`, for the tests; a status by its place in [`Status::ALL`].
+///
+/// # Errors
+/// `ValueError` if there is no such status, or a record was not JSON.
 #[pyfunction]
 #[pyo3(name = "_make_rows")]
 fn make_rows<'py>(py: Python<'py>, outcomes: Vec<Made<'py>>) -> PyResult<Vec<Bound<'py, PyDict>>> {
