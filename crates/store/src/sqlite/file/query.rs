@@ -1,4 +1,7 @@
 //! Short forms of queries. Each connection keeps its prepared statements.
+//!
+//! The statement's text identifies it, so a text must not contain values: they are parameters. All functions return
+//! the fault of SQLite, which gets its message where it leaves the store.
 
 use rusqlite::types::FromSql;
 use rusqlite::{Connection, OptionalExtension, Params, Row};
@@ -6,6 +9,8 @@ use rusqlite::{Connection, OptionalExtension, Params, Row};
 use super::fault::Fault;
 
 /// The first value of the only row.
+///
+/// For aggregates, which always return a row. If there is none, that is an error.
 pub(crate) fn one<T: FromSql>(connection: &Connection, sql: &str, params: impl Params) -> Result<T, Fault> {
     Ok(connection.prepare_cached(sql)?.query_row(params, |row| row.get(0))?)
 }
