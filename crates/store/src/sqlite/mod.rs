@@ -50,8 +50,7 @@
 //! # What always holds
 //!
 //! - A request is sent only after the transaction with its intent was committed, with `synchronous = FULL`.
-//! - `total` is the sum of `credits` and `in_doubt` over all requests. Every statement that changes one changes the
-//!   other.
+//! - `total` is the sum of `credits` and `in_doubt` over all requests. Both change in the same transaction.
 //! - A lookup is in the file in at most one of these ways for each request: in the intent, or in a block. Its row in
 //!   the index or the tail exists only together with a block.
 //! - An answer replaces a doubt about the same request, and a doubt never replaces an answer.

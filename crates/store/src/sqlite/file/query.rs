@@ -1,7 +1,6 @@
 //! Short forms of queries. Each connection keeps its prepared statements.
 //!
-//! The statement's text identifies it, so a text must not contain values: they are parameters. All functions return
-//! the fault of SQLite, which gets its message where it leaves the store.
+//! A connection finds a prepared statement by its text, so values are parameters and not parts of the text.
 
 use rusqlite::types::FromSql;
 use rusqlite::{Connection, OptionalExtension, Params, Row};

@@ -48,7 +48,7 @@ const LONGEST_CREATION_MS: i64 = 15_000;
 /// | `required.fields` | a sorted list of names, as JSON |
 /// | `tags.text` | an object of names and values, as JSON |
 /// | `request.owner` | 0 for a request that a merge has taken over |
-/// | `request.run` | the run's number in its process; like `pid`, only to be looked at |
+/// | `request.run` | the run's number in its handle; like `pid`, only for people who examine a file |
 /// | `request.key` | the fingerprint of the API key; the rate and pauses are counted for each |
 /// | `request.sent_ms` | when it was claimed, just before it was sent |
 /// | `request.credits` | known to be charged; 0 in flight |
@@ -71,7 +71,7 @@ const LONGEST_CREATION_MS: i64 = 15_000;
 /// | `answer`'s key | all answers to one identifier, whatever the fields |
 /// | `answer_doubt` | which lookups are in doubt? |
 ///
-/// Numbers of requests are never used again (`AUTOINCREMENT`), because blocks, answers and runs refer to them.
+/// The number of a committed request is never used again (`AUTOINCREMENT`), because blocks, answers and runs refer to them.
 const TABLES: &str = "
 CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE owner (id INTEGER PRIMARY KEY, pid INTEGER NOT NULL, since_ms INTEGER NOT NULL);
@@ -242,8 +242,7 @@ fn check_versions((application, version): (i64, i64)) -> Result<(), Fault> {
     }
 }
 
-/// The fault for a file with newer tables or rules. Its advice keeps the store: another path would pay for
-/// everything again.
+/// The fault for a file with newer tables or rules, which this version could misread.
 pub(crate) fn newer() -> Fault {
     Fault::of(
         "the store was written by a newer version of this package: install that version, or use another path",
