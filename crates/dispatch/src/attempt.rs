@@ -42,11 +42,11 @@ pub(super) struct Attempt {
     pub(super) format: BodyFormat,
     /// In the order of the request. The report's `claimed` has the same order.
     pub(super) identifiers: Vec<Identifier>,
-    /// Whether the run will send again what becomes unknown.
-    /// Then another run must not take the doubt for the lookup's outcome.
+    /// Whether the run will send again what becomes unknown. Then another run must not take the doubt for the
+    /// lookup's outcome.
     pub(super) resends: bool,
-    /// Whether a refusal of a single record is the record's own fault, and not perhaps the request's.
-    /// Only then may a refusal be remembered as the outcome of that record.
+    /// Whether a refusal of a single record is the record's own fault, and not perhaps the request's. Only then may a
+    /// refusal be remembered as the outcome of that record.
     pub(super) cleared: bool,
 }
 
@@ -141,9 +141,9 @@ impl Attempt {
 
 /// What the journal says of a request of so many lookups.
 ///
-/// `credits` and `in_doubt` replace the worst case that the claim has noted. An unknown request may have cost one credit
-/// for each lookup. All other outcomes end an attempt before there is a request in the journal, so the last arm is never
-/// stored.
+/// `credits` and `in_doubt` replace the worst case that the claim has noted. An unknown request may have cost one
+/// credit for each lookup. All other outcomes end an attempt before there is a request in the journal, so the last
+/// arm is never stored.
 fn evidence(outcome: &AttemptOutcome, lookups: u64) -> Evidence {
     match outcome {
         AttemptOutcome::Answered(settlement) => Evidence {
@@ -197,8 +197,8 @@ pub(super) fn time_of_day(at_ms: i64) -> String {
 /// What became of each lookup that was sent. A refusal that may be the request's fault is not remembered: once
 /// the request is corrected, the record can be asked for again.
 ///
-/// Each lookup keeps its place. `NotSent` tells the store to release the lookup: somebody may ask for it again, at
-/// no extra cost.
+/// Each lookup keeps its place. `NotSent` tells the store to release the lookup: somebody may ask for it again, at no
+/// extra cost.
 fn outcomes(outcome: &AttemptOutcome, mine: Vec<Identifier>, cleared: bool) -> Vec<(Identifier, Outcome)> {
     let alone = mine.len() == 1;
     let outcome =

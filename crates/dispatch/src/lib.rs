@@ -12,12 +12,12 @@
 //!  └─────┘ Port: outcomes   └────────────────────┘  Landed  └────────────────────────────────┘
 //! ```
 //!
-//! Read `run` first (both ends of a run), then `shell` (the loop), `attempt` (one request) and `limiter` (the rate
-//! of a key).
+//! Read `run` first (both ends of a run), then `shell` (the loop), `attempt` (one request) and `limiter` (the rate of
+//! a key).
 //!
 //! Nothing is decided here: what is sent next is decided by `schedule`, what a reply means by `policy`, and which
-//! lookups may be sent by the store. This room knows no Python, SQLite or sockets. It keeps three promises, each by
-//! a value whose destructor does the work if a task ends early:
+//! lookups may be sent by the store. This room knows no Python, SQLite or sockets. It keeps three promises, each by a
+//! value whose destructor does the work if a task ends early:
 //!
 //! - A lookup that was claimed is settled, released or put in doubt (`attempt::Claimed`).
 //! - Every attempt reports once to its run, and gives back its slot (`shell::InFlight`).
@@ -63,8 +63,8 @@ struct Shared {
     store: Arc<dyn Store>,
     /// Credits and requests in flight of this engine, and its share in the rate of the key.
     limits: Arc<Limits>,
-    /// A slot, a credit or a doubt of some run has become free.
-    /// All runs that sleep are woken, and each asks its scheduler again. A run that is awake needs no signal.
+    /// A slot, a credit or a doubt of some run has become free. All runs that sleep are woken, and each asks its
+    /// scheduler again. A run that is awake needs no signal.
     freed: Notify,
     /// One generator for all runs. With a seed, a simulation can be repeated exactly.
     chance: Mutex<fastrand::Rng>,

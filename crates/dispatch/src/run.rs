@@ -1,8 +1,8 @@
 //! The caller's end of a run: rows go in, outcomes come out, in the order in which they become known.
 //!
-//! The two ends share a [`Port`]. Events go to the task through a channel without a limit, so feeding never blocks the
-//! caller. Outcomes wait in a queue until the caller takes them; while many of them wait, the scheduler sends nothing
-//! new.
+//! The two ends share a [`Port`]. Events go to the task through a channel without a limit, so feeding never blocks
+//! the caller. Outcomes wait in a queue until the caller takes them; while many of them wait, the scheduler sends
+//! nothing new.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -70,8 +70,7 @@ impl Port {
 
     /// Hands outcomes and counts to the caller.
     ///
-    /// Counts are replaced even if there are no outcomes. The caller is woken only for outcomes: it polls the
-    /// counts.
+    /// Counts are replaced even if there are no outcomes. The caller is woken only for outcomes: it polls the counts.
     pub(super) fn deliver(&self, outcomes: Vec<RowOutcome>, receipt: &Receipt, progress: Progress) {
         let mut inner = self.lock();
         inner.receipt.clone_from(receipt);

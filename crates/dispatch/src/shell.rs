@@ -33,26 +33,23 @@ use super::{Shared, terms};
 /// The first three come from the caller's [`Run`](super::Run), the last one from attempts. They are handled in the
 /// order in which they were sent.
 pub(super) enum Event {
-    /// More rows.
-    /// For each row, how many equal rows of the caller's it stands for. The second list is empty if each stands for
-    /// itself.
+    /// More rows. For each row, how many equal rows of the caller's it stands for. The second list is empty if each
+    /// stands for itself.
     Fed(Vec<Row>, Vec<u64>),
-    /// No more rows.
-    /// The run ends once every row has its outcome.
+    /// No more rows. The run ends once every row has its outcome.
     Finished,
-    /// Start nothing new, and wait so long for what is in flight.
-    /// Waiting rows become `not_sent`. What is still in flight after this time is unknown.
+    /// Start nothing new, and wait so long for what is in flight. Waiting rows become `not_sent`. What is still in
+    /// flight after this time is unknown.
     Stop(Duration),
-    /// A request is over.
-    /// Its number is [`Request::number`]. If the run has given the request up meanwhile, the scheduler ignores the
-    /// report.
+    /// A request is over. Its number is [`Request::number`]. If the run has given the request up meanwhile, the
+    /// scheduler ignores the report.
     Landed(u64, Box<Report>),
 }
 
 /// The task of one run.
 ///
-/// Made by `Engine::start`, and consumed by [`run`](Self::run). Nothing else refers to it: the caller knows the
-/// port, and attempts know the channel.
+/// Made by `Engine::start`, and consumed by [`run`](Self::run). Nothing else refers to it: the caller knows the port,
+/// and attempts know the channel.
 pub(super) struct Shell {
     shared: Arc<Shared>,
     port: Arc<Port>,
@@ -174,16 +171,16 @@ impl Shell {
         }
     }
 
-    /// Asks the store about lookups before they are sent or while others ask for them. Events wait meanwhile. A
-    /// store in memory answers at once; a durable one after a read by another thread.
+    /// Asks the store about lookups before they are sent or while others ask for them. Events wait meanwhile. A store
+    /// in memory answers at once; a durable one after a read by another thread.
     async fn consult(&mut self, question: Question) {
         let (ids, identifiers) = self.scheduler.lookups(&question);
         let answer = self.shared.store.consult(self.run, &self.required, &identifiers).await;
         self.scheduler.consulted(question, answer.map(|found| ids.into_iter().zip(found)), now());
     }
 
-    /// Starts the task of one request. The scheduler has already set aside its credits, its slot and its place in
-    /// the rate.
+    /// Starts the task of one request. The scheduler has already set aside its credits, its slot and its place in the
+    /// rate.
     fn send(&self, Request { number, identifiers, resends, cleared }: Request) {
         let attempt = Attempt {
             transport: self.shared.transport.clone(),

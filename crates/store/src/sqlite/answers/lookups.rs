@@ -46,8 +46,8 @@ pub(super) struct Answer {
     /// One of the numbers in `tables::state`.
     pub(super) state: u8,
     pub(super) at_ms: i64,
-    /// Whether it is older than the run that asks.
-    /// Then the run has not caused it, and reports it as found in the store.
+    /// Whether it is older than the run that asks. Then the run has not caused it, and reports it as found in the
+    /// store.
     pub(super) inherited: bool,
 }
 
@@ -56,25 +56,20 @@ pub(super) struct Answer {
 /// The verdict on one lookup, still without the body of its answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Found {
-    /// Nobody has asked.
-    /// It may be claimed.
+    /// Nobody has asked. It may be claimed.
     Free,
-    /// There is a contact that may not be used.
-    /// It may be claimed, at the price of another credit.
+    /// There is a contact that may not be used. It may be claimed, at the price of another credit.
     Again,
-    /// A request of this owner is asking for it.
-    /// The run waits until the request is settled or its owner is dead.
+    /// A request of this owner is asking for it. The run waits until the request is settled or its owner is dead.
     Held(i64),
     /// A request of this process got an answer that could not be stored. Only the run that asked got the answer. It
     /// must not be paid for again as long as this process may still store it.
     Lost,
-    /// There is an answer that may be used.
-    /// An answer, or a doubt that keeps the lookup from being sent.
+    /// There is an answer that may be used. An answer, or a doubt that keeps the lookup from being sent.
     Answer(Answer),
     /// A user decided not to send it again.
     Dropped(Answer),
-    /// It was purged at this time.
-    /// Milliseconds since 1970.
+    /// It was purged at this time. Milliseconds since 1970.
     Purged(i64),
 }
 
@@ -187,8 +182,8 @@ struct Judge<'a> {
     run: &'a RunState,
     fields: &'a Fields,
     now_ms: i64,
-    /// For each set of fields, whether it contains ours, and whether ours contains it.
-    /// By the number of the set: nearly always there is one.
+    /// For each set of fields, whether it contains ours, and whether ours contains it. By the number of the set:
+    /// nearly always there is one.
     related: HashMap<i64, (bool, bool)>,
 }
 

@@ -39,14 +39,13 @@ pub(super) struct SettleWork {
     pub(super) request: i64,
     /// In the order of the request. The position of a line is its place.
     pub(super) lines: Vec<Line>,
-    /// The lines packed, for the usual case that nobody in them was purged.
-    /// Each with the place of its first lookup.
+    /// The lines packed, for the usual case that nobody in them was purged. Each with the place of its first lookup.
     pub(super) blocks: Vec<(i64, Vec<u8>)>,
     pub(super) evidence: Evidence,
     /// A reply that was charged and not read completely, compressed.
     pub(super) unread: Option<Vec<u8>>,
-    /// Contacts that are not stored because of a purge. Known after `write`.
-    /// They were delivered to the caller all the same.
+    /// Contacts that are not stored because of a purge. Known after `write`. They were delivered to the caller all
+    /// the same.
     pub(super) withheld: u64,
     /// Whether it failed for a reason that does not pass. It is tried again, but must not keep others from claiming.
     pub(super) is_hopeless: bool,

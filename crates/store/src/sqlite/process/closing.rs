@@ -1,8 +1,8 @@
 //! Closes an opening when nothing in this process needs it any more.
 //!
-//! Two ways lead here. [`close`] is for a reference that is dropped, at any time and on any thread: only the last
-//! one closes. [`finish`] is for a user who has closed a handle and wants the files to be closed: the last user
-//! waits for the tasks of runs that still have references, and closes the store even if some never drop them.
+//! Two ways lead here. [`close`] is for a reference that is dropped, at any time and on any thread: only the last one
+//! closes. [`finish`] is for a user who has closed a handle and wants the files to be closed: the last user waits for
+//! the tasks of runs that still have references, and closes the store even if some never drop them.
 
 use std::process;
 use std::sync::Arc;

@@ -82,8 +82,7 @@ pub(crate) struct RunState {
 pub(crate) struct FirstLook {
     /// The highest number then; 0 in an empty store. Requests with higher numbers are not inherited.
     last_request: i64,
-    /// The requests in flight.
-    /// Their answers come after the run began, whatever the clock says.
+    /// The requests in flight. Their answers come after the run began, whatever the clock says.
     open: HashSet<i64>,
     /// When it looked, in milliseconds since 1970.
     at_ms: i64,

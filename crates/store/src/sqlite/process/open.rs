@@ -1,7 +1,7 @@
 //! Opens each file once in a process, however many handles ask for it.
 //!
-//! The registry is locked while a file is opened, so two threads never open the same file twice. Opening may wait
-//! for another program's lock; a fork ends this wait, and the opening begins again after it.
+//! The registry is locked while a file is opened, so two threads never open the same file twice. Opening may wait for
+//! another program's lock; a fork ends this wait, and the opening begins again after it.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};

@@ -35,8 +35,8 @@ pub(super) struct Registry {
     /// Files that are being closed, each with its path. Closing takes long if another program keeps a lock, so the
     /// registry is not locked meanwhile, and nobody may open such a file before it is closed.
     closing: HashMap<FileId, PathBuf>,
-    /// Files that the parent process had open when it forked.
-    /// If the parent did not announce the fork, SQLite's memory still has them open: they are not opened again.
+    /// Files that the parent process had open when it forked. If the parent did not announce the fork, SQLite's
+    /// memory still has them open: they are not opened again.
     pub(super) inherited: Vec<FileId>,
 }
 

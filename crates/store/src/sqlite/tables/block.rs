@@ -9,8 +9,8 @@
 //! ```
 //!
 //! A block belongs to one request. Its number in the table is `request × 2^20 + place of its first lookup`, so the
-//! blocks of a request are neighbours, and the place of any lookup follows from its position. Purging a lookup
-//! leaves an empty entry, because the places of the others must stay.
+//! blocks of a request are neighbours, and the place of any lookup follows from its position. Purging a lookup leaves
+//! an empty entry, because the places of the others must stay.
 
 use std::cell::RefCell;
 use std::ops::Range;
@@ -34,21 +34,20 @@ const LARGEST: usize = 1 << 30;
 /// The level of compression. Higher levels take twice the time and save a twentieth of the bytes.
 const LEVEL: i32 = 1;
 
-/// The number of a block has room for this many lookups of a request. The service takes a thousandth of that;
-/// numbers of requests fit up to 2^43.
+/// The number of a block has room for this many lookups of a request. The service takes a thousandth of that; numbers
+/// of requests fit up to 2^43.
 pub(super) const PLACES: i64 = 1 << 20;
 
 /// A lookup in a block.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct StoredLookup {
-    /// `None` if it was purged.
-    /// Its body is empty then.
+    /// `None` if it was purged. Its body is empty then.
     pub(crate) identifier: Option<Identifier>,
-    /// One of the numbers in [`state`], as it was when the block was written.
-    /// The index may have a later one: a user's decision about a doubt changes only the index.
+    /// One of the numbers in [`state`], as it was when the block was written. The index may have a later one: a
+    /// user's decision about a doubt changes only the index.
     pub(crate) state: u8,
-    /// The contact's JSON text, or the reason.
-    /// Empty for a miss. A slice of the decoded block, which stays in memory as long as any such slice.
+    /// The contact's JSON text, or the reason. Empty for a miss. A slice of the decoded block, which stays in memory
+    /// as long as any such slice.
     pub(crate) body: Bytes,
 }
 
@@ -111,8 +110,8 @@ pub(crate) fn pack_one(entries: &[StoredLookup]) -> Result<Vec<u8>, Fault> {
 
 /// Packs the lookups of an intent.
 ///
-/// One block of whatever size, because an intent is read only as a whole. States are 0 and bodies empty; nobody
-/// reads them.
+/// One block of whatever size, because an intent is read only as a whole. States are 0 and bodies empty; nobody reads
+/// them.
 pub(crate) fn pack_intent<'a>(lookups: impl Iterator<Item = &'a Identifier>) -> Result<Vec<u8>, Fault> {
     let mut raw = Vec::new();
     for lookup in lookups {
@@ -122,8 +121,8 @@ pub(crate) fn pack_intent<'a>(lookups: impl Iterator<Item = &'a Identifier>) -> 
 }
 
 thread_local! {
-    // Creating one takes longer than using it.
-    // Each thread that packs or unpacks has its own, so that none waits for another.
+    // Creating one takes longer than using it. Each thread that packs or unpacks has its own, so that none waits for
+    // another.
     static COMPRESSOR: RefCell<Option<Compressor<'static>>> = const { RefCell::new(None) };
     static DECOMPRESSOR: RefCell<Option<Decompressor<'static>>> = const { RefCell::new(None) };
 }

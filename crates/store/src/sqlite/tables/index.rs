@@ -1,9 +1,9 @@
 //! The index of answers: the table `answer`.
 //!
 //! Each settled lookup of each request has one row, unless it is still in the tail or was purged. The primary key is
-//! the lookup's key and then the request, so all answers to one identifier lie side by side, and one seek finds
-//! them. The partial index `answer_doubt` has only open doubts (states 3 and 6): it answers at once whether there
-//! are any, and lists them by request.
+//! the lookup's key and then the request, so all answers to one identifier lie side by side, and one seek finds them.
+//! The partial index `answer_doubt` has only open doubts (states 3 and 6): it answers at once whether there are any,
+//! and lists them by request.
 
 use rusqlite::{Connection, params};
 

@@ -56,8 +56,8 @@ pub(crate) type Lines = Vec<(Key, i64, u8)>;
 impl Tail {
     /// Updates it from the file, as the current transaction sees the file.
     ///
-    /// Another connection may have added requests, or may have moved all of them into the index. A request that is
-    /// in the table never changes.
+    /// Another connection may have added requests, or may have moved all of them into the index. A request that is in
+    /// the table never changes.
     pub(crate) fn sync(&mut self, connection: &Connection) -> Result<(), Fault> {
         let there: HashSet<i64> = query::all(connection, "SELECT request FROM tail", [])?;
         let gone: Vec<i64> =

@@ -27,8 +27,8 @@ pub(crate) struct Intents {
     by_request: HashMap<i64, Intent>,
     /// For each lookup in flight, its requests: several if the required fields differ.
     by_key: HashMap<Key, Vec<i64>>,
-    /// Requests whose answers came and could not be stored. Nobody needs to wait for them.
-    /// They are still in `by_request`, and in flight in the file, until their answers are stored.
+    /// Requests whose answers came and could not be stored. Nobody needs to wait for them. They are still in
+    /// `by_request`, and in flight in the file, until their answers are stored.
     lost: HashSet<i64>,
 }
 

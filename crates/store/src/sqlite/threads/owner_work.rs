@@ -1,7 +1,7 @@
 //! Work about owners: what dead processes have left, and what other processes have committed.
 //!
-//! An owner is buried by whoever notices that its lock is gone: a claim that meets its requests, a run that waits
-//! for them, or the next opening. All of them use [`WriterState::bury`]. Burying twice is harmless: the second time,
+//! An owner is buried by whoever notices that its lock is gone: a claim that meets its requests, a run that waits for
+//! them, or the next opening. All of them use [`WriterState::bury`]. Burying twice is harmless: the second time,
 //! there is nothing left.
 
 use std::sync::Arc;

@@ -28,23 +28,21 @@ pub(crate) const MOST_WAITING_BYTES: usize = 64 << 20;
 #[derive(Debug)]
 pub(crate) struct WriterState {
     pub(crate) shared: Arc<Shared>,
-    /// The owner of this opening, once it has claimed something.
-    /// Its lock is held until the writer's thread ends.
+    /// The owner of this opening, once it has claimed something. Its lock is held until the writer's thread ends.
     owner: Option<i64>,
     /// Whether the owner's row is in the file.
     registered: bool,
-    /// The rates of this opening that other processes see, by key.
-    /// As they are in the file; they are written only if they change.
+    /// The rates of this opening that other processes see, by key. As they are in the file; they are written only if
+    /// they change.
     paces: HashMap<u64, u32>,
-    /// The version of the file with which the memory was last compared.
-    /// `None` if the memory must be read again in full.
+    /// The version of the file with which the memory was last compared. `None` if the memory must be read again in
+    /// full.
     version: Option<i64>,
     /// The newest answers.
     pub(crate) tail: Tail,
     /// The people who were purged, once they were needed.
     purged: Option<PurgedPeople>,
-    /// Whether something happened that runs may wait for.
-    /// Read and cleared after each transaction.
+    /// Whether something happened that runs may wait for. Read and cleared after each transaction.
     pub(crate) notify: bool,
     /// Bytes of answers that wait to be stored and may be stored later.
     pub(super) waiting_bytes: usize,
