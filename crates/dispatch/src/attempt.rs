@@ -75,8 +75,8 @@ impl Drop for Claimed {
 impl Attempt {
     /// Claims, sends, reads and stores.
     ///
-    /// The order matters: the intent is durable before the first byte is sent, and the answer is durable before the
-    /// run delivers it. If the store cannot take the answer, the report has it all the same.
+    /// The order matters. In a durable store, the intent is committed before the first byte is sent, and the answer
+    /// before the run delivers it. If the store cannot take the answer, the report has it all the same.
     ///
     /// # Cancel safety
     /// Not safe: run it in a task of its own.

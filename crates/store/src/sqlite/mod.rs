@@ -44,8 +44,8 @@
 //!  settle  ──▶ writer: blocks, tail (or index, for doubts), journal, intent gone            ─▶ COMMIT ─▶ deliver
 //! ```
 //!
-//! Handles pack, compress and hash on the thread that calls. Only the store's own threads touch SQLite, and nobody
-//! waits for a disk on the engine's thread.
+//! Handles pack, compress and hash on the thread that calls. Only the store's own threads use SQLite, so no
+//! consultation, claim or settlement keeps the engine's thread waiting for a disk.
 //!
 //! # What always holds
 //!

@@ -221,8 +221,8 @@ fn not_before(
         query::one(connection, "SELECT min(per_minute) FROM pace WHERE key = ?1", [key])?;
     let rate = slowest.map_or(per_minute, |slowest| slowest.min(per_minute)).max(1);
     let window = i64::try_from((WINDOW + MARGIN).as_millis()).unwrap_or(i64::MAX);
-    // A time that is far in the future is from before the clock was set back. The request that must leave the window:
-    // the `rate`-th latest. The index `request_sent` has all that is asked.
+    // A time that is far in the future is from before the clock was set back. What is looked for is the `rate`-th
+    // latest request in the window: the index `request_sent` has all that this needs.
     let blocking: Option<i64> = query::find(
         connection,
         "SELECT sent_ms FROM request WHERE sent_ms > ?1 AND sent_ms <= ?2 AND key = ?3 AND counted = 1

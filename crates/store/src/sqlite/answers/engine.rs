@@ -112,7 +112,7 @@ impl Store for SqliteStore {
         self.any_opening().map_or(&NEVER, |opening| &opening.shared.changed).notified().boxed()
     }
 
-    /// Gives the writer one [`Listen`] at a time, however many runs of this handle ask: more would find nothing new.
+    /// Gives the writer one `Listen` at a time, however many runs of this handle ask: more would find nothing new.
     fn listen(&self) {
         let Ok(opening) = self.opening() else { return };
         if self.runs.listening.swap(true, Ordering::AcqRel) {

@@ -44,7 +44,7 @@ pub(super) struct SettleWork {
     pub(super) evidence: Evidence,
     /// A reply that was charged and not read completely, compressed.
     pub(super) unread: Option<Vec<u8>>,
-    /// Contacts that are not stored because of a purge. Known after `write`. They were delivered to the caller all
+    /// Contacts that are not stored because of a purge. Known after `write`. They are delivered to the caller all
     /// the same.
     pub(super) withheld: u64,
     /// Whether it failed for a reason that does not pass. It is tried again, but must not keep others from claiming.

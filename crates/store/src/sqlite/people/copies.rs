@@ -124,8 +124,8 @@ fn older(connection: &Connection, rows: &[Barred]) -> Result<HashMap<i64, HashSe
     Ok(by_request)
 }
 
-/// A barred row here keeps the later time, the larger costs and the stricter `named`. Rows that change nothing do not
-/// make the store be searched.
+/// Bars, unless this store has an `allow` that is later. A row that is here already keeps the later time, the larger
+/// costs and the stricter `named`. Rows that change nothing do not make the store be searched.
 fn put_barred(connection: &Connection, writer: &mut WriterState, rows: &[Barred]) -> Result<(), Fault> {
     let mut ask = connection.prepare_cached("SELECT purged_ms, named FROM barred WHERE key = ?1")?;
     let mut put = connection.prepare_cached(
@@ -153,7 +153,7 @@ fn put_barred(connection: &Connection, writer: &mut WriterState, rows: &[Barred]
     Ok(())
 }
 
-/// At the same millisecond the purge counts.
+/// Unbars and allows, unless this store has a purge of the same millisecond or a later one.
 fn put_allowed(connection: &Connection, writer: &mut WriterState, rows: &[(Key, i64)]) -> Result<(), Fault> {
     let mut later = connection.prepare_cached("DELETE FROM barred WHERE key = ?1 AND purged_ms < ?2")?;
     let mut put = connection.prepare_cached(

@@ -42,7 +42,7 @@ const LONGEST_READ: Duration = Duration::from_secs(2);
 pub struct Purged {
     /// Identifiers that are `not_sent` from now on.
     pub identifiers: u64,
-    /// Answers that were removed. With or without a contact.
+    /// Answers that were removed, with or without a contact.
     pub answers: u64,
     /// Answers with a contact among them.
     pub contacts: u64,
@@ -282,9 +282,7 @@ fn blank_intents(
 }
 
 /// Removes the kept replies that may mention the person. `replies` are those that were searched before; the few that
-/// were added since then are searched here.
-///
-/// So the transaction is short.
+/// were added since then are searched here, so that the transaction is short.
 fn drop_replies(
     connection: &Connection,
     matcher: &dyn Matcher,
@@ -310,8 +308,7 @@ fn drop_replies(
 
 /// Purges the answers of the next requests. Returns the number of the last one, unless there are no more.
 ///
-/// Returns `None` for the last one if no request is left. Each lookup is barred with `named` 0: contacts of others
-/// may still mention it.
+/// Each lookup is barred with `named` 0: contacts of others may still mention it.
 fn purge_some(
     connection: &Connection,
     secret: &Secret,

@@ -108,7 +108,7 @@ fn hex(digits: &str) -> Option<u32> {
     if all { u32::from_str_radix(digits, 16).ok() } else { None }
 }
 
-/// The character in UTF-8.
+/// Appends the character in UTF-8.
 fn push(bytes: &mut Vec<u8>, c: char) {
     bytes.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
 }

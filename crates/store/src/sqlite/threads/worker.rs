@@ -8,8 +8,8 @@
 //!  park order ──▶ close files, answer, wait until the Parked value is dropped, at most a minute
 //! ```
 //!
-//! A thread never starts a task between the park order and the end of the fork. It ends when its channel is closed
-//! and all tasks are done.
+//! A thread starts no task between the park order and the end of the fork, unless the fork takes longer than a
+//! minute. It ends when its channel is closed and all tasks are done.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -130,7 +130,7 @@ struct Here {
     left: bool,
 }
 
-/// One seek in the index of tokens.
+/// Finds the request with this token, by the index.
 fn here(connection: &Connection, token: Token) -> Result<Option<Here>, Fault> {
     let here: Option<(i64, bool, bool)> = query::find_row(
         connection,
@@ -156,8 +156,10 @@ fn news(connection: &Connection, mut heads: Vec<Head>) -> Result<Vec<Head>, Faul
     failed.map_or(Ok(heads), Err)
 }
 
+/// Takes over a page of requests in the present transaction.
+///
 /// # Errors
-/// If it is interrupted, or a store cannot be used: then nothing of this page stays.
+/// If it is interrupted, or this store cannot be written: then nothing of the page stays.
 fn take_over(
     connection: &Connection,
     writer: &mut WriterState,

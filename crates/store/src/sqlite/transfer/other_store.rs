@@ -68,7 +68,7 @@ pub(super) struct OtherRequest {
     pub(super) head: Head,
     pub(super) fields: Fields,
     pub(super) tags: String,
-    /// The values of [`COLUMNS`]. In the same order.
+    /// The values of [`COLUMNS`], in the same order.
     pub(super) columns: Vec<Value>,
     /// Milliseconds since 1970.
     pub(super) settled_ms: i64,
