@@ -18,7 +18,7 @@ const FOLDER: &str = ".exactbuyer";
 /// links, and warnings for the user.
 ///
 /// The order: known bad places are refused before anything is created, the disk is tried once its folder exists, and
-/// the file is created last. All names that were created are synced to the disk.
+/// the file is created last. Folders that have got a new name are synced to the disk.
 pub(crate) fn prepare(path: &Path) -> Result<(PathBuf, Vec<String>), Fault> {
     let path = &*without_links(path)?;
     let folder = folder_of(path);

@@ -11,8 +11,8 @@
 //!  a request with doubts ─────────────────────────────────────────▶ index::put   (doubts are found by state)
 //! ```
 //!
-//! All functions expect to be called in a transaction, and none begins or ends one. A function that writes more than
-//! one row writes them in the order of the table's key. Read `state` first, then `block`, `tail` and `index`.
+//! Functions that write expect to be called in a transaction; none begins or ends one. A function that writes more
+//! than one row writes them in the order of the table's key. Read `state` first, then `block`, `tail` and `index`.
 
 pub(super) mod barred;
 pub(super) mod block;

@@ -1,6 +1,6 @@
 //! The table `request` and the tables that belong to it: tags, owners, and replies that could not be read.
 //!
-//! Claims and settlements write `request` themselves (`answers`), because these statements are the decisions.
+//! Claims and settlements write their rows of `request` themselves: see `answers`.
 
 use rusqlite::{Connection, params};
 
