@@ -18,7 +18,7 @@ use pyo3::prelude::*;
 /// The Rust core, as Python sees it.
 ///
 /// It asks a free-threaded interpreter to keep its lock (`gil_used`). The core has no data that the lock protects, but
-/// `ffi::without_collector` relies on it, and the Python half of the package is not tested without it.
+/// `ffi::collector` relies on it, and the Python half of the package is not tested without it.
 #[pymodule(gil_used = true)]
 mod _core {
     #[pymodule_export]

@@ -23,8 +23,8 @@ use crate::calls::assembly::Assembly;
 use crate::calls::awaiting::{Answer, Waiter};
 use crate::convert::{OrRaise, Serialized};
 use crate::errors;
+use crate::ffi::collector::built_as_old;
 use crate::input::rows::Rows;
-use crate::objects::{promote, without_collector};
 use crate::runtime::{Background, OfProcess, lock};
 use crate::tables::table::Table;
 use exactbuyer_core::results::RowOutcome;
@@ -35,10 +35,6 @@ const LONGEST_WAIT: Duration = Duration::from_hours(24);
 
 /// How often we check for Ctrl-C.
 const SIGNAL_INTERVAL: Duration = Duration::from_millis(50);
-
-/// After filling this many rows, they are counted among the collector's old objects. If that were done only at the end,
-/// the collector would look through them as soon as Python code between two calls makes an object.
-const MANY_ROWS: usize = 500;
 
 /// Rows built in one call: some tens of milliseconds.
 const MOST_ROWS_AT_ONCE: usize = 4_096;
@@ -238,17 +234,13 @@ impl Run {
         while let Ok(so_far @ 0..MOST_ROWS_AT_ONCE) = filled {
             inbox.pull_ready();
             let most = MOST_ROWS_AT_ONCE - so_far;
-            filled = match without_collector(into.py(), || assembly.fill(&mut inbox.ready, into, most)) {
+            filled = match built_as_old(into.py(), || assembly.fill(&mut inbox.ready, into, most)) {
                 Ok(0) => break,
                 more => more.map(|more| so_far + more),
             };
         }
         self.mark(&inbox, &assembly);
-        let filled = filled?;
-        if filled >= MANY_ROWS {
-            promote(into.py())?;
-        }
-        Ok(filled)
+        filled
     }
 
     fn take<'py>(&self, py: Python<'py>, most: usize) -> PyResult<Bound<'py, PyList>> {
@@ -258,7 +250,7 @@ impl Run {
         inbox.pull_ready();
         let ended = self.marks.ended.load(Ordering::Acquire);
         let most = most.min(MOST_ROWS_AT_ONCE);
-        let taken = without_collector(py, || assembly.take(py, &mut inbox.ready, most, ended));
+        let taken = built_as_old(py, || assembly.take(py, &mut inbox.ready, most, ended));
         self.mark(&inbox, &assembly);
         taken
     }
