@@ -324,6 +324,7 @@ class Engine:
         *,
         api_key: Secret | str | None,
         whole: bool = False,
+        window: int | None = None,
         required_fields: Iterable[str] | None = None,
         max_credits: int | None = None,
         refresh: bool = False,
@@ -332,7 +333,7 @@ class Engine:
         """Starts a call, and opens the store. Every call must have the same key; without one nothing is sent.
 
         `whole`: all rows are at hand. Nothing is sent before `finish`, and every duplicate is recognised.
-        Otherwise a lookup is forgotten 100,000 rows after the last row with it.
+        Otherwise a lookup is forgotten 100,000 rows after the last row with it; with a store, `window` rows.
         """
 
     def probe(self) -> int:

@@ -15,6 +15,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from engine import CODEC
 from vendor import KEY, Vendor
 
 from exactbuyer import BulkEnricher
@@ -52,7 +53,7 @@ def saved(frame: pd.DataFrame, folder: Path) -> Path:
     table = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata()
     rows = math.ceil(len(frame) / FILES)
     for part in range(FILES):
-        pq.write_table(table.slice(part * rows, rows), folder / f"{part}.parquet")
+        pq.write_table(table.slice(part * rows, rows), folder / f"{part}.parquet", compression=CODEC)
     return folder
 
 
@@ -108,7 +109,7 @@ def test_workers_are_killed_and_jobs_cancelled(
     engine: Engine, vendors: Callable[..., Vendor], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Parts are written while requests are in flight.
-    monkeypatch.setattr(answers_module, "PART_ROWS", 2_000)
+    monkeypatch.setattr(answers_module, "PART_BYTES", 50_000)
     monkeypatch.setattr(planner, "BLOCK_ROWS", 500)
     vendor = vendors(match_rate=1.0, latency=0.4)
     rows = people(20_000)
@@ -162,7 +163,7 @@ def test_rows_that_were_not_there_before_are_not_sent(
     flag = tmp_path / "flag"
     flag.write_text("ana@acme.example bea@acme.example")
     with enricher(vendor, None) as one:
-        got = one.enrich_table(engine.changing(flag), "mail", columns=[])
+        got = one.enrich_table(engine.changing(flag), "mail", columns=[], answers=tmp_path / "answers")
     flag.write_text("ana@acme.example cem@acme.example")
     rows = engine.rows(got).set_index("mail")
     assert rows["eb_status"].to_dict() == {"ana@acme.example": "found", "cem@acme.example": "not_sent"}
@@ -257,9 +258,10 @@ def test_the_key_stays_with_the_caller(
     assert environments
     assert all(len(one) > 1 for one in environments)
     assert not any(KEY in value for one in environments for value in one.values())
-    looked_at = 0
-    for path in [*engine.folder.rglob("*"), *(tmp_path / "answers").rglob("*")]:
-        if path.is_file():
-            looked_at += 1
-            assert KEY.encode() not in path.read_bytes(), path
-    assert looked_at
+    pages = engine.pages()
+    assert all(pages.values())
+    assert not [url for url, page in pages.items() if KEY.encode() in page]
+    folders = [*engine.logs(), tmp_path / "answers"]
+    files = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
+    assert files
+    assert not [path for path in files if KEY.encode() in path.read_bytes()]

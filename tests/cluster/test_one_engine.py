@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pytest
-from test_engine import COLUMNS, enricher, people, saved, texts
+from test_engine import COLUMNS, asked, enricher, people, saved, texts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -136,6 +137,39 @@ def test_a_stream_of_spark_names_foreach_batch(
     assert vendor.ledger()["most"] == 1
 
 
+@only("spark")
+def test_spark_runs_tasks_twice_at_a_time(
+    engine: Any, vendors: Callable[..., Vendor], tmp_path: Path
+) -> None:
+    """It speculates, while keys are made, and while rows and answers are joined."""
+
+    def slowly(batches: Any) -> Any:
+        from pyspark import TaskContext
+
+        task = TaskContext.get()
+        if (task.partitionId(), task.attemptNumber()) == (0, 0):
+            time.sleep(30)
+        yield from batches
+
+    def speculated() -> int:
+        logs = [path.read_text() for path in (engine.folder / "events").rglob("*") if path.is_file()]
+        return sum(log.count('"Speculative":true') for log in logs)
+
+    vendor, rows = vendors(match_rate=1.0), people(2_000)
+    frame = engine.frame(saved(rows, tmp_path / "rows"), 4)
+    slow, before = frame.mapInArrow(slowly, frame.schema), speculated()
+    with enricher(vendor, None) as one:
+        got = one.enrich_table(slow, "mail", columns=[], answers=tmp_path / "answers")
+        assert one.last_receipt is not None
+        assert one.last_receipt.credits_in_doubt == 0
+    while_keys_were_made = speculated()
+    statuses = engine.rows(got)["eb_status"].value_counts().to_dict()
+    assert before < while_keys_were_made < speculated()
+    assert statuses == {"found": 1_900, "missing": 100}
+    ledger = vendor.ledger()
+    assert (ledger["most"], ledger["people"]) == (1, asked(rows))
+
+
 CONNECT = """
 import sys
 sys.path.insert(0, {tests!r})
@@ -145,7 +179,8 @@ from engines import SparkEngine
 from test_engine import enricher, people, texts
 class Known:
     url = {url!r}
-spark = SparkSession.builder.config("spark.ui.enabled", False).remote("local[2]").getOrCreate()
+settings = {{"spark.ui.enabled": False, "spark.sql.parquet.compression.codec": "zstd"}}
+spark = SparkSession.builder.config(map=settings).remote("local[2]").getOrCreate()
 frame = spark.read.parquet({rows!r}).repartition(4)
 assert "connect" in type(frame).__module__, type(frame)
 with enricher(Known, None) as one:

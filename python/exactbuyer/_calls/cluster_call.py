@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
+from exactbuyer._frames.table_input import BLOCK_ROWS
 from exactbuyer.results import Results
 
 from .table_calls import TableCall, TableCallBase, taken
@@ -62,6 +63,8 @@ class StoredClusterCall(ClusterCall):
     """The same with a store, which recognises what was sent before: only some rows are in memory."""
 
     whole = False
+    window = BLOCK_ROWS
+    """The rows are distinct: only alternatives of several columns can be the same."""
 
     def _has_room(self, more: int) -> bool:
         undelivered = self._fed - self._input.answers.received

@@ -99,7 +99,11 @@ class Session:
             opened(self.store)
             self._opened = self._opened or StoreId.of(self.store)
         run = engine.start(
-            api_key=key, whole=kind.whole, max_credits=options.max_credits, **options.for_core()
+            api_key=key,
+            whole=kind.whole,
+            window=kind.window,
+            max_credits=options.max_credits,
+            **options.for_core(),
         )
         call = kind(run, name, self, watch)
         call.store_only, call.refresh = options.store_only, options.refresh

@@ -16,7 +16,8 @@ use super::slots::Slots;
 
 /// How long a lookup and its answer are remembered if it is not known which rows will come: until
 /// this many rows have come after the last row that named it. So memory stays bounded, and a
-/// duplicate within the window is not paid for again.
+/// duplicate within the window is not paid for again. A run may have a shorter window, because its
+/// store remembers the answers.
 const WINDOW: u64 = 100_000;
 
 /// If this many contacts are kept for later rows, those rows are admitted before anything else is
@@ -87,7 +88,9 @@ pub(super) struct Lookups {
     hasher: DefaultHashBuilder,
     /// Whether no more rows come. Then a lookup is forgotten as soon as no row names it.
     sealed: bool,
-    /// The lookups that the rows of the [`WINDOW`] named, in order. Only used if it is not known
+    /// Instead of [`WINDOW`].
+    short_window: Option<u64>,
+    /// The lookups that the rows of the window named, in order. Only used if it is not known
     /// which rows will come.
     recent: VecDeque<Naming>,
     /// A lookup is outside the window if only rows before this one named it.
@@ -235,9 +238,18 @@ impl Lookups {
         self.kept = 0;
     }
 
-    /// Forgets the lookups that no row of the [`WINDOW`] before `row` named.
+    /// From now on the window is this long; `None` is [`WINDOW`]. What is already forgotten stays
+    /// forgotten.
+    pub(super) fn set_window(&mut self, rows: Option<u64>) {
+        self.short_window = rows;
+        if rows.is_none() {
+            self.window_start = self.window_start.saturating_sub(WINDOW);
+        }
+    }
+
+    /// Forgets the lookups that no row of the window before `row` named.
     pub(super) fn forget_before(&mut self, row: u64) {
-        self.window_start = row.saturating_sub(WINDOW);
+        self.window_start = row.saturating_sub(self.short_window.unwrap_or(WINDOW));
         while let Some(naming) = self.recent.pop_front_if(|naming| naming.row < self.window_start) {
             let is_over = self
                 .get(naming.lookup)

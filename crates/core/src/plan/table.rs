@@ -87,6 +87,11 @@ impl Table {
         self.lookups.foresee(rows);
     }
 
+    /// For how many rows a lookup is remembered if no rows are announced. `None` is the default.
+    pub fn set_window(&mut self, rows: Option<u64>) {
+        self.lookups.set_window(rows);
+    }
+
     /// Whether so many contacts are kept for later rows that these should be admitted soon.
     #[must_use]
     pub const fn is_full(&self) -> bool {
@@ -265,9 +270,7 @@ impl Table {
 
     /// Stops the queue. Every row ends that waits for a queued lookup, or needs another one later.
     pub fn close(&mut self, reason: &Arc<Message>, out: &mut Vec<RowOutcome>) {
-        if self.closed.is_none() {
-            self.closed = Some(reason.clone());
-        }
+        self.closed.get_or_insert_with(|| reason.clone());
         for id in std::mem::take(&mut self.queue) {
             self.settle(id, Outcome::NotSent(reason.clone()), Source::Asked, out);
         }

@@ -61,6 +61,10 @@ impl Scheduler {
             self.tally.receipt.not_stored += chunk.ids.len() as u64;
         }
         self.tally.receipt.withheld += report.withheld;
+        if report.not_stored || report.withheld > 0 {
+            // Only this run has these answers: as long as it remembers them, they are not paid for again.
+            self.table.set_window(None);
+        }
         match report.outcome {
             AttemptOutcome::Answered(settlement) => {
                 self.ceilings.stored = None;

@@ -85,6 +85,9 @@ pub struct RunOptions {
     /// kept until the last row that names its lookup, so that it is not paid for again. Otherwise a lookup
     /// is forgotten 100,000 rows after the last row that named it.
     pub whole: bool,
+    /// If the store is durable: instead of 100,000 rows. A later row then gets its answer from the store. As soon
+    /// as the store has not kept an answer, the run remembers its lookups for 100,000 rows again.
+    pub window: Option<u64>,
     /// The most lookups that wait to be sent. The rows after them are not turned into lookups yet.
     pub read_ahead: usize,
 }
@@ -97,6 +100,7 @@ impl Default for RunOptions {
             refresh: false,
             store_only: false,
             whole: false,
+            window: None,
             read_ahead: READ_AHEAD,
         }
     }
@@ -158,12 +162,14 @@ impl Scheduler {
         now: Instant,
     ) -> Self {
         let ceiling = config.credits_of(Keeper::Run, durable).into_iter().chain(options.max_credits).min();
+        let mut table = Table::default();
+        table.set_window(options.window.filter(|_| durable));
         Self {
             limits,
             chance,
             now,
             store_only: options.store_only.then(|| Arc::new(trouble::store_only())),
-            table: Table::default(),
+            table,
             intake: Intake::new(options),
             admitted: false,
             held: Held::default(),

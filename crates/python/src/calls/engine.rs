@@ -127,26 +127,34 @@ impl Engine {
     }
 
     /// Begins a run. Nothing is sent before rows are fed. `whole`: all rows are known before the first is sent.
-    /// `max_credits` limits this run; the enricher's own limit applies as well.
+    /// `window` is that of [`RunOptions`]. `max_credits` limits this run; the enricher's own limit applies as well.
     ///
     /// # Errors
     /// `ConfigError` for an unusable or a different key, and for a forked copy that would share a limit;
     /// `StoreError` if the store cannot be opened; `TransportError` if no thread can be started.
-    #[pyo3(signature = (*, api_key, whole=false, required_fields=None, max_credits=None, refresh=false, store_only=false))]
+    #[pyo3(signature = (*, api_key, whole=false, window=None, required_fields=None, max_credits=None, refresh=false, store_only=false))]
     #[allow(clippy::too_many_arguments)] // One for each option.
     fn start(
         &self,
         py: Python<'_>,
         api_key: Option<&Bound<'_, PyAny>>,
         whole: bool,
+        window: Option<u64>,
         required_fields: Option<&Bound<'_, PyAny>>,
         max_credits: Option<u64>,
         refresh: bool,
         store_only: bool,
     ) -> PyResult<Run> {
         let required_fields = required_fields.map(settings::required_fields).transpose()?;
-        let options =
-            RunOptions { required_fields, max_credits, refresh, store_only, whole, ..RunOptions::default() };
+        let options = RunOptions {
+            required_fields,
+            max_credits,
+            refresh,
+            store_only,
+            whole,
+            window,
+            ..RunOptions::default()
+        };
         let api_key = api_key.map(key).transpose()?;
         let background = runtime::background(py)?;
         // Opened before anything is locked, because it may take long.

@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from .frame import ClusterFrame
     from .spool import Spool
 
-PART_ROWS = 16_384
-"""Rows of one part: some twenty megabytes, which exist several times while it is written."""
+PART_BYTES = 16 << 20
+"""What a part has in memory, at least. Few parts are few jobs, but a part exists several times while it is
+written.
+"""
 
 ATTEMPTS = 3
 """How often a part is written before the call ends with the error: a job may be cancelled by others."""
@@ -68,15 +70,20 @@ class Answers:
 
     def save(self, *, last: bool = False) -> None:
         """Saves what fills a part; at the end, everything."""
-        while self.blocks and (last or sum(map(len, self.blocks)) >= PART_ROWS):
-            taken, rows = 0, 0
-            while taken < len(self.blocks) and rows < PART_ROWS:
-                rows += len(self.blocks[taken])
-                taken += 1
-            self._save(self._first, library("pyarrow").concat_tables(map(_table, self.blocks[:taken])))
-            rest = self.blocks[taken:]
+        while self.blocks:
+            tables, size = [], 0
+            for block in self.blocks:
+                tables.append(library("pyarrow").table(block))
+                size += tables[-1].nbytes
+                if size >= PART_BYTES:
+                    break
+            if size < PART_BYTES and not last:
+                return
+            part = library("pyarrow").concat_tables(tables)
+            self._save(self._first, part)
+            rest = self.blocks[len(tables) :]
             # All or nothing: no function is called here, so a Ctrl-C cannot come in between.
-            self._first, self.blocks = self._first + rows, rest
+            self._first, self.blocks = self._first + part.num_rows, rest
 
     def try_folder(self, nothing: Any) -> None:
         """Writes a part without rows to the folder, if there is one; the first answers replace it."""
@@ -118,7 +125,3 @@ def _tried(write: Callable[[], None], attempts: int = ATTEMPTS) -> None:
         if attempts == 1:
             raise
         _tried(write, attempts - 1)
-
-
-def _table(block: Batches) -> Any:
-    return library("pyarrow").table(block)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from exactbuyer._frames.libraries import classes_of
+
 if TYPE_CHECKING:
     from .frame import ClusterFrame
 
@@ -34,12 +36,11 @@ def cluster_frame_of(data: object) -> ClusterFrame:
 
 
 def _engine_of(data: object) -> str | None:
-    for kind in type(data).__mro__:
-        package, *rooms = kind.__module__.split(".")
-        if kind.__name__ == "DataFrame" and package in {"dask", "dask_expr"}:
+    for package, modules, name in classes_of(data):
+        if name == "DataFrame" and package in {"dask", "dask_expr"}:
             return "dask"
-        if kind.__name__ == "Dataset" and package == "ray":
+        if name == "Dataset" and package == "ray":
             return "ray"
-        if kind.__name__ == "DataFrame" and package == "pyspark":
-            return "pandas on spark" if "pandas" in rooms else "spark"
+        if name == "DataFrame" and package == "pyspark":
+            return "pandas on spark" if "pandas" in modules else "spark"
     return None

@@ -27,9 +27,9 @@ def write_part(folder: str, name: str, answers: Any) -> None:
         )
 
 
-def read_rows(folder: str, names: Sequence[str], column_in: tuple[str, Any]) -> Any:
+def read_rows(folder: str | None, names: Sequence[str], column_in: tuple[str, Any]) -> Any:
     """The rows of these parts whose value in a column is among these; `None` if there are no parts."""
-    if not names:
+    if folder is None or not names:
         return None
     files, root = library("fsspec").core.url_to_fs(folder)
     column, values = column_in

@@ -46,6 +46,8 @@ class ClusterInput:
         self, frame: ClusterFrame, table_request: TableRequest, settings: Settings, answers: object = None
     ) -> None:
         self._path = checked_path(answers)
+        # Several have to fit into what waits between the run and the place of the answers.
+        self._block_rows = max(1, min(BLOCK_ROWS, settings.window_rows // 4))
         if not has_pyarrow():
             raise ConfigError(
                 "frames of a cluster need pyarrow at the caller and on the workers: pip install pyarrow"
@@ -93,7 +95,7 @@ class ClusterInput:
 
     def parts(self) -> Iterator[Rows]:
         """The distinct rows, block by block."""
-        for asks, rows in self.spool.slices(BLOCK_ROWS):
+        for asks, rows in self.spool.slices(self._block_rows):
             yield Rows.of_asks(asks, rows)
 
     def plan(self, plan_of: Callable[[Rows], Plan]) -> Plan:

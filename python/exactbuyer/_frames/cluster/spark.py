@@ -88,7 +88,10 @@ class SparkFrame(ClusterFrame):
 
     def _answers(self, joiner: Joiner, parts: Parts) -> Any:
         if parts.names:
-            return self._frame.sparkSession.read.parquet(*(f"{parts.folder}/{name}" for name in parts.names))
+            types = library("pyspark.sql.pandas.types")
+            # Without the schema, Spark would run a job to find it.
+            read = self._frame.sparkSession.read.schema(types.from_arrow_schema(joiner.nothing().schema))
+            return read.parquet(*(f"{parts.folder}/{name}" for name in parts.names))
         tables = parts.tables or [joiner.nothing()]
         return reduce(lambda some, more: some.unionAll(more), map(self._of_arrow, tables))
 

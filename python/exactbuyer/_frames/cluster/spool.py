@@ -46,14 +46,14 @@ class Spool:
             for number, table in tables:
                 for batch in table.combine_chunks().to_batches():
                     stream.write_batch(batch)
-                    keys.append(_as_numbers(batch.column("key")))
-                    rows.append(batch.column("rows").to_numpy())
+                    keys.append(as_numbers(batch.column("key")))
+                    # A copy: a view would keep the texts in memory.
+                    rows.append(batch.column("rows").to_numpy().copy())
                     partitions.append(np.full(batch.num_rows, number, dtype="int32"))
-        all_rows = np.concatenate(rows)
         self._partitions = np.concatenate(partitions)
-        self.rows = int(all_rows.sum())
+        self.rows = sum(int(some.sum()) for some in rows)
         """The rows of the frame."""
-        self._merge(np.concatenate(keys), all_rows)
+        self._merge(np.concatenate(keys), np.concatenate(rows))
 
     def _merge(self, keys: Any, rows: Any) -> None:
         """Finds what came several times."""
@@ -77,18 +77,21 @@ class Spool:
         return len(self._rows)
 
     def slices(self, most: int) -> Iterator[Slice]:
-        """The distinct rows, in slices of at most so many."""
+        """The distinct rows, in slices of so many, however few come from one partition."""
+        given = 0
+        for asks in _regrouped(self._asks(), most):
+            yield Slice(asks, library("pyarrow").array(self._rows[given : given + len(asks)]))
+            given += len(asks)
+
+    def _asks(self) -> Iterator[Any]:
+        """What the distinct rows ask for, as it came."""
         pa = library("pyarrow")
         self._file.seek(0)
-        entry, given = 0, 0
+        entry = 0
         for batch in pa.ipc.open_stream(self._file):
             is_first = self._is_first[entry : entry + batch.num_rows]
             entry += batch.num_rows
-            asks = batch.column("asks").filter(pa.array(is_first))
-            for at in range(0, len(asks), most):
-                part = asks.slice(at, most)
-                yield Slice(part, pa.array(self._rows[given : given + len(part)]))
-                given += len(part)
+            yield batch.column("asks").filter(pa.array(is_first))
 
     def keys(self, start: int, stop: int) -> Any:
         """The keys of these distinct rows, as an Arrow column."""
@@ -114,7 +117,22 @@ class Spool:
         return places[by_partition], partitions[by_partition]
 
 
-def _as_numbers(keys: Any) -> Any:
+def _regrouped(columns: Iterable[Any], rows: int) -> Iterator[Any]:
+    """The same cells in columns of so many rows; the last one may be shorter."""
+    waiting: list[Any] = []
+    for column in columns:
+        waiting.append(column)
+        if sum(map(len, waiting)) < rows:
+            continue
+        joined = library("pyarrow").concat_arrays(waiting)
+        full = len(joined) - len(joined) % rows
+        yield from (joined.slice(at, rows) for at in range(0, full, rows))
+        waiting = [joined.slice(full)]
+    if any(map(len, waiting)):
+        yield library("pyarrow").concat_arrays(waiting)
+
+
+def as_numbers(keys: Any) -> Any:
     """Keys as rows of two numbers, which numpy can sort."""
     pa, np = library("pyarrow"), library("numpy")
     fixed = keys.cast(pa.binary(KEY_BYTES))

@@ -64,7 +64,12 @@ class KeyMaker:
 
     def distinct(self, data: Any) -> Any:
         """The distinct rows of a partition, with their number: see `distinct_schema`."""
-        keyed = self.keys(frame_of(data)).select(["key", "asks"])
+        return self.distinct_of(self.keys(frame_of(data)))
+
+    @staticmethod
+    def distinct_of(keyed: Any) -> Any:
+        """The same of the keys of its rows."""
+        keyed = keyed.select(["key", "asks"])
         ones = library("numpy").ones(keyed.num_rows, dtype="int64")
         keyed = keyed.append_column("rows", library("pyarrow").array(ones))
         grouped = keyed.group_by(["key", "asks"], use_threads=False).aggregate([("rows", "sum")])
@@ -96,14 +101,17 @@ class Joiner:
         """The name of the added column with the reason."""
         return f"{self.keys.request.prefix}reason"
 
-    def __call__(self, data: Any, answers: Any) -> Any:
-        """The rows with their new columns. `answers` has a column `key`, and those that are added."""
-        frame = frame_of(data)
-        return frame.beside(arrow_table(self._added(frame, answers)), list(self.dropped), Notes())
+    def __call__(self, data: Any, answers: Any, keyed: Any = None) -> Any:
+        """The rows with their new columns. `answers` has a column `key`, and those that are added.
 
-    def _added(self, frame: Frame, answers: Any) -> Any:
+        `keyed` are the keys of the rows, if they are made already.
+        """
+        frame = frame_of(data)
+        added = self._added(self.keys.keys(frame) if keyed is None else keyed, answers)
+        return frame.beside(arrow_table(added), list(self.dropped), Notes())
+
+    def _added(self, keyed: Any, answers: Any) -> Any:
         pa, pc = library("pyarrow"), library("pyarrow.compute")
-        keyed = self.keys.keys(frame)
         places = pc.index_in(keyed["key"], value_set=answers["key"].combine_chunks())
         added = answers.select(self.schema.names).take(places)
         status = pc.coalesce(added[self.status], keyed["status"], pa.scalar("not_sent"))

@@ -149,10 +149,11 @@ fn closed_means_that_nothing_more_is_queued() {
 
 /// Answers `a` and `between` other rows, each before the next row comes. Returns how many lookups a
 /// second `a` needs.
-fn again_after(others: u32, foreseen: bool) -> usize {
+fn again_after(others: u32, foreseen: bool, window: Option<u64>) -> usize {
     let rows = ["a".to_owned()].into_iter().chain((0..others).map(|n| n.to_string())).chain(["a".to_owned()]);
     let rows: Vec<Row> = rows.map(|name| Row::One(email(&name))).collect();
     let mut table = Table::default();
+    table.set_window(window);
     if foreseen {
         table.foresee(rows.iter());
     }
@@ -171,9 +172,12 @@ fn again_after(others: u32, foreseen: bool) -> usize {
 
 #[test]
 fn foreseen_rows_are_asked_for_once_and_a_stream_forgets_outside_its_window() {
-    assert_eq!(again_after(99_990, false), 0);
-    assert_eq!(again_after(100_010, false), 1);
-    assert_eq!(again_after(100_010, true), 0);
+    assert_eq!(again_after(99_990, false, None), 0);
+    assert_eq!(again_after(100_010, false, None), 1);
+    assert_eq!(again_after(100_010, true, None), 0);
+    for (others, times) in [(0, 0), (9, 0), (10, 1)] {
+        assert_eq!(again_after(others, false, Some(10)), times, "{others}");
+    }
 }
 
 #[test]
@@ -194,4 +198,24 @@ fn only_answers_that_later_foreseen_rows_need_are_kept() {
     let out = admit(&mut table, vec![listed]);
     assert_eq!(brief(&out), [(7, Status::Found, 0, Source::Duplicate)]);
     assert_eq!(table.lookups.kept(), (0, 0));
+}
+
+#[test]
+fn a_window_that_becomes_longer_forgets_nothing_of_what_it_still_has() {
+    let mut table = Table::default();
+    table.set_window(Some(2));
+    let settle_next = |table: &mut Table| {
+        let ids = table.take(1);
+        ids.iter().for_each(|id| table.settle(*id, hit(), Source::Asked, &mut Vec::new()));
+        ids.len()
+    };
+    admit(&mut table, (0..5).map(|number| Row::One(email(&number.to_string()))).collect());
+    // The first is forgotten with its row; the others are answered after the window has become longer.
+    assert_eq!(settle_next(&mut table), 1);
+    table.set_window(None);
+    assert_eq!((1..5).map(|_| settle_next(&mut table)).sum::<usize>(), 4);
+    admit(&mut table, (0..5).map(|number| Row::One(email(&number.to_string()))).collect());
+    assert_eq!(table.queued(), 1);
+    let asked = table.take(1);
+    assert_eq!(table.identifier(asked[0]), Some(&email("0")));
 }

@@ -44,6 +44,8 @@ struct Run<'a> {
     /// From now on nothing may be sent.
     must_not_send: bool,
     not_before: Instant,
+    /// Whether the store keeps what this run is answered.
+    keeps: bool,
     outcomes: BTreeMap<u64, RowOutcome>,
 }
 
@@ -148,8 +150,31 @@ impl Run<'_> {
             }
             claimed.push(said);
         }
-        let outcome = if mine.is_empty() { AttemptOutcome::NothingToSend } else { self.attempt(mine) };
-        Report { claimed, at_ms: 1, ..Report::of(outcome) }
+        if mine.is_empty() {
+            return Report { claimed, at_ms: 1, ..Report::of(AttemptOutcome::NothingToSend) };
+        }
+        let outcome = self.attempt(mine.clone());
+        let not_stored = self.pick(16) == 15;
+        if self.keeps && !not_stored {
+            self.keep(mine, &outcome);
+        }
+        Report { claimed, at_ms: 1, not_stored, ..Report::of(outcome) }
+    }
+
+    /// Does what a durable store does with the end of a request.
+    fn keep(&mut self, lookups: Vec<Identifier>, outcome: &AttemptOutcome) {
+        let resends = self.config.on_unknown == OnUnknown::Resend;
+        for (place, identifier) in lookups.into_iter().enumerate() {
+            let outcome = match (outcome, self.last.get(&identifier)) {
+                (AttemptOutcome::Answered(settlement), _) => settlement.outcomes[place].clone(),
+                (_, Some(Last::Unknown)) => Outcome::Unknown("lost".into()),
+                _ => continue,
+            };
+            if !resends || !matches!(outcome, Outcome::Unknown(_)) {
+                let seen = Seen { at_ms: 1, ..Seen::default() };
+                self.store.insert(identifier, Availability::Known(outcome, seen));
+            }
+        }
     }
 
     /// What the service does with these lookups.
@@ -336,12 +361,13 @@ proptest! {
         feed in prop::collection::vec(prop::collection::vec(any_row(), 0..30), 0..5),
         ceilings in prop::option::of((0_u64..60, any::<bool>())),
         (whole, durable, read_ahead) in (any::<bool>(), any::<bool>(), 1_usize..40),
+        window in prop::option::of(0_u64..20),
         script in prop::collection::vec(any::<u8>(), 0..600),
     ) {
         let now = Instant::now();
         let (ceiling, of_engine) = ceilings.map_or((None, false), |(credits, engine)| (Some(credits), engine));
         let max_credits = ceiling.filter(|_| !of_engine);
-        let options = RunOptions { max_credits, whole, read_ahead, ..RunOptions::default() };
+        let options = RunOptions { max_credits, whole, read_ahead, window, ..RunOptions::default() };
         let limits = limits_of(&config, ceiling.filter(|_| of_engine));
         let chance = Box::new(|| 0.5);
         let scheduler = Scheduler::new(Arc::new(config.clone()), &options, limits, durable, chance, now);
@@ -363,6 +389,7 @@ proptest! {
             unanswered_in_a_row: 0,
             must_not_send: false,
             not_before: now,
+            keeps: durable,
             outcomes: BTreeMap::new(),
         }
         .go();
