@@ -76,7 +76,7 @@ END
       tar -xf "$(echo "$TOOLS/musl-source/$source"*.orig.tar.*)" --strip-components 1 -C "$TOOLS/musl-source/$source"
     done
     if ! {
-      cd "$TOOLS/musl-source/zlib" && CC=$place/cc ./configure --static --prefix="$place" && make install \
+      cd "$TOOLS/musl-source/zlib" && CC=$place/cc CFLAGS="-O2 -fPIC" ./configure --static --prefix="$place" && make install \
         && cd ../python && CC=$place/cc CPPFLAGS=-I$place/include LDFLAGS=-L$place/lib \
           ./configure --prefix="$place" --without-ensurepip --disable-test-modules \
         && make -j "$(nproc)" && make install
