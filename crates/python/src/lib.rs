@@ -18,7 +18,7 @@
 //! - A lock that code takes while it is attached to the interpreter must not be held while the interpreter is
 //!   released, unless its comment says why that is safe. Otherwise two threads can wait for each other, or a
 //!   fork can copy a lock that nobody will ever release.
-//! - Everything that needs threads of this process is wrapped in [`runtime::OfProcess`], so that a forked child
+//! - Everything that needs threads of this process is wrapped in `runtime::OfProcess`, so that a forked child
 //!   starts its own.
 //! - A wait checks for Ctrl-C at least every 50 milliseconds, and every loop over rows does so now and then.
 //!
