@@ -1,4 +1,4 @@
-"""One contestant in a process of its own: `measure.py PEER URL ROWS BODIES` prints one line of JSON.
+"""One contestant in a process of its own: `measure.py PEER URL ROWS BODIES [HEAP]` prints one line of JSON.
 
 Owns the stopwatch: processor seconds (user and system, all threads) of this process, and its peak memory.
 """
@@ -62,13 +62,27 @@ class Job:
         self.paused_s += time.process_time() - start
 
 
+HEAPS = ("plain", "frozen", "full", "full and frozen")
+ALIVE = 5_000_000
+MORE_OBJECTS = 1_000_000
+
+
+def prepare_heap(heap: str) -> list[list[int]]:
+    """Makes millions of objects that stay alive, or freezes all objects, as servers do before they fork."""
+    alive = [[number] for number in range(ALIVE if heap.startswith("full") else 0)]
+    gc.collect()
+    if heap.endswith("frozen"):
+        gc.freeze()
+    return alive
+
+
 def main() -> None:
     """Runs the contestant and prints its figures."""
-    peer, url, rows, bodies = sys.argv[1:]
+    peer, url, rows, bodies, *heap = sys.argv[1:]
     pin(CLIENT_CORE)
     job = Job(url, make_rows(int(rows)), bodies)
     contestant = importlib.import_module(f"peers.{peer}")
-    gc.collect()
+    _alive = prepare_heap(*heap or HEAPS[:1])
     base_mb, cpu, wall = peak_mb(), cpu_s(), time.perf_counter()
     results = contestant.run(job)
     run_s, wall_s, run_mb = cpu_s() - cpu - job.paused_s, time.perf_counter() - wall, peak_mb()
@@ -77,6 +91,9 @@ def main() -> None:
     cpu = cpu_s()
     table = columns(results)
     then_s = cpu_s() - cpu
+    peak, cpu = peak_mb(), cpu_s()
+    _more = [(number,) for number in range(MORE_OBJECTS)]
+    more_s = cpu_s() - cpu
     figures = {
         "peer": peer,
         "run_cpu_s": run_s,
@@ -84,12 +101,13 @@ def main() -> None:
         "wall_s": wall_s,
         "base_mb": base_mb,
         "run_peak_mb": run_mb,
-        "peak_mb": peak_mb(),
+        "peak_mb": peak,
+        "more_objects_cpu_s": more_s,
         "results": len(table),
         "matched": sum(row[1] is not None for row in table),
     }
     print(json.dumps(figures), flush=True)
-    # Taking a million objects apart is nobody's figure.
+    # Taking millions of objects apart is nobody's figure.
     os._exit(0)
 
 

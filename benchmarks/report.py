@@ -27,6 +27,13 @@ NAMES = {
     "exactbuyer_enrich": "**`exactbuyer`**",
 }
 
+HEAP_NAMES = {
+    "plain": "those of a new process",
+    "frozen": "the same, after `gc.freeze()`",
+    "full": "5,000,000 lists more",
+    "full and frozen": "the same, after `gc.freeze()`",
+}
+
 
 def heading(rows: int, repeat: int) -> str:
     """Says where and when."""
@@ -49,10 +56,9 @@ def processor() -> str:
 
 def comparison(turns: list[list[Figures]], ours: str, middle: Callable[[Sequence[float]], float]) -> str:
     """One line a contestant; ratios say what share of its cost this package takes, turn by turn."""
-    lines = [
-        "| client | CPU s | run + 12 columns, CPU s | peak MB | ours / theirs: run | run + columns | peak |",
-        "|---|--:|--:|--:|--:|--:|--:|",
-    ]
+    head = ("client", "CPU s", "run + 12 columns, CPU s", "peak MB")
+    head += ("ours / theirs: run", "run + columns", "peak", "after, CPU s")
+    lines = [f"| {' | '.join(head)} |", f"|---{'|--:' * (len(head) - 1)}|"]
     by_peer = [{figure["peer"]: figure for figure in turn} for turn in turns]
     for peer in by_peer[0]:
         line = [NAMES[peer]]
@@ -64,7 +70,24 @@ def comparison(turns: list[list[Figures]], ours: str, middle: Callable[[Sequence
                 line.append("")
             else:
                 line.append(f"{middle([turn[ours][measure] / turn[peer][measure] for turn in by_peer]):.2f}")
+        line.append(f"{middle([turn[peer]['more_objects_cpu_s'] for turn in by_peer]):.2f}")
         lines.append(f"| {' | '.join(line)} |")
+    lines += ["", "After: the next 1,000,000 objects that the process makes."]
+    return "\n".join(lines)
+
+
+def heaps(
+    turns: list[list[Figures]], names: Sequence[str], middle: Callable[[Sequence[float]], float]
+) -> str:
+    """A call after other objects were made or frozen, as a share of one in a new process."""
+    lines = ["| objects before the call | run | run + 12 columns | after |", "|---|--:|--:|--:|"]
+    for place, name in enumerate(names):
+        shares = [
+            f"{middle([turn[place][measure] / turn[0][measure] for turn in turns]):.2f}"
+            for measure in ("run_cpu_s", "run_and_columns_cpu_s")
+        ]
+        after = f"{middle([turn[place]['more_objects_cpu_s'] for turn in turns]):.2f}"
+        lines.append(f"| {HEAP_NAMES[name]} | {' | '.join(shares)} | {after} |")
     return "\n".join(lines)
 
 

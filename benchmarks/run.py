@@ -18,6 +18,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import report
+from measure import HEAPS
 from server import serve
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ PEERS = (
     "orjson_floor_gc_off",
     OURS,
 )
+KNOWN = (*PEERS, "heaps", "plan", "latency", "engine")
 # A program of its own, without Python: its last line is JSON, {"records": …, "cpu_s": …}.
 ENGINE_COMMAND = ("cargo", "bench", "--quiet", "--locked", "-p", "exactbuyer_tests", "--bench", "engine")
 
@@ -103,6 +105,15 @@ def compare(peers: list[str], rows: int, repeat: int) -> list[list[Figures]]:
     return [figures for _, figures in take_turns(peers, rows, repeat, command)]
 
 
+def compare_heaps(rows: int, repeat: int) -> list[list[Figures]]:
+    """Runs this package in processes with different objects before the call, turn by turn."""
+
+    def command(heap: str, turn: Turn) -> tuple[str, ...]:
+        return "measure.py", OURS, turn.url, str(rows), str(turn.bodies), heap
+
+    return [figures for _, figures in take_turns(HEAPS, rows, repeat, command)]
+
+
 def check_same_work(figures: list[Figures], rows: int) -> None:
     """Refuses to compare contestants that did not bring back the same."""
     brought = {(figure["results"], figure["matched"]) for figure in figures}
@@ -124,17 +135,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Compares this package with what people write by hand.")
     parser.add_argument("--rows", type=int, default=100_000)
     parser.add_argument("--repeat", type=int, default=3, help="turns; medians of their ratios are shown")
-    parser.add_argument("--only", default="", help=f"some of {','.join(PEERS)},plan,latency,engine")
+    parser.add_argument("--only", default="", help=f"some of {','.join(KNOWN)}")
     parser.add_argument("--json", type=Path, help="also write every figure to this file")
     parser.add_argument("--page", action="store_true", help="also put the table into the page of figures")
     arguments = parser.parse_args()
-    known = (*PEERS, "plan", "latency", "engine")
-    only = arguments.only.split(",") if arguments.only else list(known)
-    if unknown := set(only) - set(known):
-        parser.error(f"--only knows {', '.join(known)}; not {', '.join(sorted(unknown))}")
+    only = arguments.only.split(",") if arguments.only else list(KNOWN)
+    if unknown := set(only) - set(KNOWN):
+        parser.error(f"--only knows {', '.join(KNOWN)}; not {', '.join(sorted(unknown))}")
 
     peers = [peer for peer in PEERS if peer in only]
     turns = compare(peers, arguments.rows, arguments.repeat) if peers else []
+    heaps = compare_heaps(arguments.rows, arguments.repeat) if "heaps" in only else []
     plans = [child("plan.py"), child("plan.py", "--phones")] if "plan" in only else []
     latency = child("latency.py")["runs"] if "latency" in only else []
     engine_figures = engine() if "engine" in only else None
@@ -142,6 +153,8 @@ def main() -> None:
     parts = [report.heading(arguments.rows, arguments.repeat)]
     if turns:
         parts.append(report.comparison(turns, OURS, median))
+    if heaps:
+        parts.append(report.heaps(heaps, HEAPS, median))
     parts.append(report.others(plans, latency, engine_figures))
     text = "\n\n".join(part for part in parts if part)
     print(text)
@@ -149,7 +162,13 @@ def main() -> None:
         page = HERE.parent / report.PAGE
         page.write_text(report.filled(page.read_text(encoding="utf-8"), text), encoding="utf-8")
     if arguments.json:
-        everything = {"turns": turns, "plans": plans, "latency": latency, "engine": engine_figures}
+        everything = {
+            "turns": turns,
+            "heaps": heaps,
+            "plans": plans,
+            "latency": latency,
+            "engine": engine_figures,
+        }
         arguments.json.write_text(json.dumps(everything, indent=2), encoding="utf-8")
 
 

@@ -32,7 +32,6 @@ __all__ = [
     "_decode_reply",
     "_lists",
     "_make_rows",
-    "_promote",
     "after_fork",
     "before_fork",
     "check_time_zone",
@@ -56,9 +55,6 @@ DEFAULT_COLUMNS: list[tuple[str, str, str | None]]
 
 def _make_rows(outcomes: list[tuple[Any, bytes | None, int]]) -> list[dict[str, Any]]:
     """Results of (value, record, number of the status), as a call builds them: for tests."""
-
-def _promote() -> None:
-    """Moves all objects to the cyclic collector's old ones: for tests."""
 
 def _lists() -> dict[str, list[str]]:
     """The names in each of the core's lists, by the name of Python's `Literal`: for tests."""

@@ -2,10 +2,12 @@
 # matrix.sh WHEEL [PYTEST ARGUMENTS]: the Python tests with other versions than those that `make check` has.
 #
 # First with the lowest version of every dependency that pyproject.toml allows, on CPython 3.10; then with the newest
-# versions on the newest CPython at hand.
+# versions on the newest CPython, which is fetched if this machine does not have one.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR
 source "$(dirname "${BASH_SOURCE[0]}")/tools.sh"
+# shellcheck source-path=SCRIPTDIR
+source "$(dirname "${BASH_SOURCE[0]}")/pythons.sh"
 
 wheel=$1
 shift
@@ -43,6 +45,9 @@ try_versions() {
 }
 
 lowest=$(find_python python3.10)
-newest=$(find_python python3.15 python3.14 python3.13 python3.12 python3.11 python3.10)
+if ! newest=$(find_python python3.15 python3.14 2> /dev/null); then
+  need_newer_pythons
+  newest=${NEWER_PYTHONS[-1]}
+fi
 try_versions "$lowest" lowest-direct "$@"
 try_versions "$newest" highest "$@"

@@ -6,6 +6,8 @@
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR
 source "$(dirname "${BASH_SOURCE[0]}")/tools.sh"
+# shellcheck source-path=SCRIPTDIR
+source "$(dirname "${BASH_SOURCE[0]}")/pythons.sh"
 
 # maturin knows better what it builds for.
 unset PYO3_CROSS PYO3_NO_PYTHON PYO3_BUILD_EXTENSION_MODULE
@@ -22,7 +24,7 @@ for target in ${WHEELS:-x86_64-unknown-linux-gnu x86_64-unknown-linux-musl aarch
   say "build the wheel for $target"
   compatibility=manylinux_2_17
   case $target in *musl) compatibility=musllinux_1_2 ;; esac
-  build=(maturin build --release --locked --strip true --zig
+  build=(maturin build --release --locked --strip true --compression-level 9 --zig
     --target "$target" --compatibility "$compatibility" --out "$OUT")
   if rustc --print target-libdir --target "$target" 2> /dev/null | xargs -r test -d; then
     "${build[@]}"
@@ -42,10 +44,11 @@ if [ -e "${gnu[0]}" ]; then
   mkdir -p "$TOOLS/gnu"
   rm -f "$TOOLS"/gnu/*.whl
   cp "${gnu[0]}" "$TOOLS/gnu/"
-  EXACTBUYER_OFFLINE=1 bash tests/smoke.sh "$TOOLS/gnu" "$PYTHON" python3.10 python3.11 python3.12 python3.13 python3.14
+  need_newer_pythons
+  EXACTBUYER_OFFLINE=1 bash tests/smoke.sh "$TOOLS/gnu" "$PYTHON" python3.1{0..9} "${NEWER_PYTHONS[@]}"
 fi
 musl=("$OUT"/*musllinux*"$(uname -m)".whl)
 if [ -e "${musl[0]}" ]; then
-  say "load ${musl[0]##*/} with musl's own loader"
+  say "install and try ${musl[0]##*/} on a CPython for musl"
   bash tests/platforms/try_musl.sh "${musl[0]}"
 fi

@@ -51,7 +51,7 @@ ROW = [
 EMPTY_SHEET = (
     "sheet 'Empty' is empty; all sheets: 'Hidden', 'People'"
     if tuple(map(int, version("python-calamine").split(".")[:2])) >= (0, 9)
-    else "is no .xlsx file, or a damaged one"
+    else "is not an .xlsx file, or is damaged"
 )
 
 

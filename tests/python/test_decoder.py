@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import math
 import struct
@@ -316,62 +315,6 @@ def test_texts_with_the_same_ends_are_made_once() -> None:
     assert [row["enriched_contact"]["at"] for row in rows] == days * 40
     last = {id(row["enriched_contact"]["at"]) for row in rows[-310:]}
     assert len(last) < 62, "most of the texts are made anew"
-
-
-def test_cycles_that_are_made_later_are_collected() -> None:
-    import weakref
-
-    class Mark:
-        pass
-
-    contacts, _, _ = decode(reply_of(['{"jobs":[{"at":"x"}],"home":{"city":"y"}}'] * 20))
-    marks: list[weakref.ref[Mark]] = []
-    for _, record in contacts:
-        mark = Mark()
-        marks.append(weakref.ref(mark))
-        record["jobs"][0]["person"] = record
-        record["home"]["owner"] = record["jobs"]
-        record["jobs"].append(mark)
-        del mark
-    del contacts, record, _
-    gc.collect()
-    assert [mark() for mark in marks] == [None] * 20
-
-
-@pytest.mark.parametrize("enabled", [True, False])
-def test_the_collectors_state_is_the_users(enabled: bool) -> None:
-    before = gc.isenabled()
-    (gc.enable if enabled else gc.disable)()
-    try:
-        decode(reply_of(['{"a":[{}]}', '{"a":', "{}"]))
-        assert gc.isenabled() is enabled
-    finally:
-        (gc.enable if before else gc.disable)()
-
-
-@pytest.mark.skipif(sys.version_info >= (3, 14), reason="its collector works otherwise")
-def test_promoting_ages_what_is_alive_and_changes_nothing_else() -> None:
-    before = gc.isenabled()
-    gc.disable()
-    try:
-        gc.collect()
-        young: list[list[object]] = [[]]
-        _core._promote()  # pyright: ignore[reportPrivateUsage]
-        assert any(one is young for one in gc.get_objects(generation=0))
-        gc.enable()
-        _core._promote()  # pyright: ignore[reportPrivateUsage]
-        gc.disable()
-        assert any(one is young for one in gc.get_objects(generation=2))
-        assert gc.get_freeze_count() < 2_000
-        gc.freeze()
-        frozen = gc.get_freeze_count()
-        gc.enable()
-        _core._promote()  # pyright: ignore[reportPrivateUsage]
-        gc.disable()
-        assert gc.get_freeze_count() == frozen
-    finally:
-        gc.unfreeze()
-        (gc.enable if before else gc.disable)()
 
 
 def test_many_threads_at_once() -> None:

@@ -157,7 +157,9 @@ def test_numpy() -> None:
         np.str_("17734749362"),
     ]
     assert same(*numbers, field_type="phone", default_region="US")
-    assert counts([np.float64("nan"), np.float32("nan"), np.datetime64("NaT")]) == Counts((0, 0), missing=3)
+    assert counts([np.float64("nan"), np.float32("nan"), np.datetime64("NaT", "s")]) == Counts(
+        (0, 0), missing=3
+    )
     assert counts([np.array([EMAIL, PHONE])]) == Counts((1, 2))
     with pytest.raises(TypeError, match=r"^row 0 is a bool"):
         Rows([np.bool_(True)])

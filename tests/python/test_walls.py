@@ -27,6 +27,7 @@ HOUSE = {
     "crates/core/src/service/limits.rs": 'pub const BASE_URL: &str = "https://api.exactbuyer.com";\n',
     "crates/dispatch/src/lib.rs": "use tokio::time::Instant;\n",
     "python/exactbuyer/__init__.py": "",
+    ".github/workflows/ci.yml": f"  - uses: ./own.yml\n  - uses: others/action@{'0a' * 20} # v1.2.3\n",
 }
 
 BREACHES = [
@@ -48,6 +49,8 @@ BREACHES = [
     ("telling names", "python/exactbuyer/_helpers.py", "\n"),
     ("explained dependencies", "CONTRIBUTING.md", "`bytes` is good.\n"),
     ("explained dependencies", "CONTRIBUTING.md", "`tqdm` is good.\n"),
+    ("pinned actions", ".github/workflows/ci.yml", "  - uses: others/action@v1\n"),
+    ("pinned actions", ".github/workflows/ci.yml", "  - uses: others/action@release/v1 # v1.2.3\n"),
 ]
 
 

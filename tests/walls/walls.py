@@ -239,6 +239,20 @@ def _python_dependencies(manifest: Path) -> Iterator[str]:
         yield re.split(r"[^\w.-]", quoted, maxsplit=1)[0]
 
 
+def pinned_actions(root: Path) -> Finding:
+    """A workflow names the actions of others by their commit: a tag can be moved to other code."""
+    finding = Finding()
+    for name, path in files(root, ".github/workflows/*.yml"):
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+            if action := re.search(r"\buses: *(?!\./)(\S+)", line):
+                finding.seen.append(action[1])
+                if not re.search(r"@[0-9a-f]{40} # v\d", line):
+                    finding.breaches.append(
+                        f"{name}:{number}: name the commit of {action[1]}, and its version behind it"
+                    )
+    return finding
+
+
 GUARDS: dict[str, Callable[[Path], Finding]] = {
     "rooms of the core": rooms_of_the_core,
     "service literals": service_literals,
@@ -247,6 +261,7 @@ GUARDS: dict[str, Callable[[Path], Finding]] = {
     "folder size": folder_size,
     "telling names": telling_names,
     "explained dependencies": explained_dependencies,
+    "pinned actions": pinned_actions,
 }
 
 

@@ -31,11 +31,15 @@ use crate::layout::Layout;
 /// assert_eq!(assembler.next_block().unwrap()[0].num_rows(), 3);
 /// ```
 pub struct Assembler {
+    /// The columns, the same for all blocks.
     layout: Arc<Layout>,
     /// The blocks that were announced and not returned yet, in order.
     blocks: VecDeque<Block>,
     /// How many rows were announced.
+    ///
+    /// The next block begins with this row.
     rows: u64,
+    /// What the blocks so far have taught, for the next one, and the counts of what did not fit.
     habits: Habits,
 }
 
@@ -61,7 +65,7 @@ impl Assembler {
         Ok(())
     }
 
-    /// Adds an outcome. It is ignored if its row was not announced or already has an outcome.
+    /// Adds an outcome. It is ignored if its row was not announced, or if the block of its row is complete.
     ///
     /// # Errors
     /// If Arrow cannot build a column.
@@ -113,6 +117,8 @@ impl Assembler {
     }
 
     /// The names of the columns for which `is_so` is true.
+    ///
+    /// Columns about which nothing is known yet count as columns without values.
     fn columns_where(&self, is_so: impl Fn(Had) -> bool) -> impl Iterator<Item = &str> {
         let had = self.habits.had.iter().copied().chain(std::iter::repeat(Had::default()));
         let columns = self.layout.wanted.iter().zip(had).filter(move |(_, had)| is_so(*had));

@@ -1,4 +1,7 @@
 //! A block of rows: collects their outcomes, and builds the record batches when all have arrived.
+//!
+//! Memory is the reason for its shape: a block holds the bytes of its contacts until its last outcome arrives.
+//! Then it reads one contact after the other, appends its values to all columns, and frees it.
 
 use std::sync::Arc;
 
@@ -20,23 +23,35 @@ use crate::values::texts::Texts;
 const MOST_BYTES: usize = if cfg!(test) { 1 << 14 } else { 1 << 30 };
 
 /// Successive rows that wait for their last outcome.
+///
+/// Its life: `new`, then `land` once for each outcome, then `make`. After `make` only `batches` matters.
 pub(super) struct Block {
+    /// The number of its first row in the whole input, from 0.
     pub(super) first_row: u64,
+    /// May be zero: a table without rows still has a schema and needs one batch.
     pub(super) rows: usize,
     /// One entry for each row. It is allocated when the first outcome arrives.
+    ///
+    /// Empty before the first outcome, and again after `make`.
     landed: Vec<Option<RowOutcome>>,
     /// How many outcomes are still missing.
+    ///
+    /// The block is complete when this is zero, or when no more outcomes come.
     open: usize,
     /// The record batches of a complete block: one, unless its contacts are very large.
     pub(super) batches: Option<Vec<RecordBatch>>,
 }
 
 /// What one block tells the next one: the expected sizes of its buffers.
+///
+/// They only affect speed and memory: a wrong expectation costs a reallocation.
 #[derive(Default)]
 pub(super) struct Habits {
     /// The positions of the values of one contact, and what earlier contacts have taught.
     found: Found,
     /// For each column, slightly more than the bytes of text that 16 rows need.
+    ///
+    /// Per 16 rows, so that rounding up adds little.
     bytes: Vec<usize>,
     /// How many contacts were read so far.
     pub(super) contacts: u64,
@@ -54,11 +69,15 @@ pub(super) struct Had {
 }
 
 impl Block {
+    /// No memory is allocated for the rows.
     pub(super) fn new(first_row: u64, rows: usize) -> Self {
         Self { first_row, rows, landed: Vec::new(), open: rows, batches: None }
     }
 
     /// Stores an outcome. Returns whether it was the last one of the block.
+    ///
+    /// An outcome of another block's row is ignored. A second outcome of the same row replaces the first, and
+    /// is not counted again.
     pub(super) fn land(&mut self, outcome: RowOutcome) -> bool {
         if self.landed.is_empty() {
             self.landed.resize_with(self.rows, || None);
@@ -104,11 +123,15 @@ impl Block {
 }
 
 /// The contact of a row that was found.
+///
+/// `None` for a row without an outcome, too.
 fn contact(landed: Option<&RowOutcome>) -> Option<&Bytes> {
     landed.and_then(|outcome| outcome.record.as_ref())
 }
 
 /// The columns that every table has: the outcome of each row.
+///
+/// In the order of [`FIXED`](crate::layout::FIXED).
 fn fixed(layout: &Layout, landed: &[Option<RowOutcome>]) -> Result<[ArrayRef; 5], ArrowError> {
     let rows = landed.len();
     let mut statuses = Texts::new(&layout.text, rows, rows * Status::NotFound.as_str().len());

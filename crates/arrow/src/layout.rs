@@ -59,14 +59,19 @@ impl Wanted {
 /// All columns of a table, prepared for reading contacts.
 #[derive(Debug)]
 pub struct Layout {
+    /// Every record batch of the table has it.
     pub(super) schema: SchemaRef,
     /// The columns after the fixed ones, in order.
     pub(super) wanted: Vec<Wanted>,
     /// Their paths as one tree.
+    ///
+    /// So one pass over a contact finds the values of all columns.
     pub(super) trie: Trie,
     /// The type of text columns for which the caller gave no type.
     pub(super) text: DataType,
     /// The names of the input columns that are looked up, in order.
+    ///
+    /// The number of an outcome's alternative, modulo their count, tells which of them matched.
     pub(super) by: Vec<String>,
     /// The words of the reasons.
     pub(super) words: Words,

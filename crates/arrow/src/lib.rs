@@ -5,6 +5,24 @@
 //! cells of one row into one row of the plan. On the way out, [`Layout`] says which columns there
 //! are. An [`Assembler`] puts the outcomes into the order of the rows, and turns each complete
 //! block of rows into a record batch. It reads the bytes of each contact once, and builds no tree.
+//!
+//! ```text
+//! columns to look up                                 outcomes of rows, in any order
+//!       │ input::cells, input::regions                      │ Assembler::add
+//!       ▼                                                   ▼
+//! one Cell per row and column                         Block: waits for all its rows
+//!       │ join                                              │ Block::make
+//!       ▼                                                   ▼
+//! one plan::Row per row ──► (core, dispatch) ──►      fixed columns │ values of the contacts: contact::walk
+//!                                                           ▼        finds them, values::column builds arrays
+//!                                                     record batches, in the order of the rows
+//! ```
+//!
+//! Read `layout` first, then `assemble`, `block`, `contact/` and `values/`. `keys` is for frames of a cluster,
+//! whose rows are read in several processes.
+//!
+//! A value that does not fit its column becomes null and is counted. Nothing that a contact contains may make a
+//! table fail: the contact is paid for by then.
 
 mod assemble;
 mod block;

@@ -1,5 +1,20 @@
 //! One request, from the claim to the stored answer, in a task of its own: whatever happens to the run, an
 //! answer that is paid for is not dropped.
+//!
+//! How an attempt ends, what becomes of its lookups in the store, and what the run is told:
+//!
+//! | what happened | the lookups in the store | the run is told |
+//! |---|---|---|
+//! | the intent could not be recorded | not claimed | `NotNoted` |
+//! | the shared rate or limit leaves no room | not claimed | `NotBefore`, `NoRoom` |
+//! | others ask for all of them, or have asked | not claimed | `NothingToSend` |
+//! | a reply that was charged | settled with its answers | `Answered` |
+//! | a failure that was free | free again, or rejected | `Failed`, with its verdict |
+//! | a failure that may have been charged | unknown, in doubt | `Failed`, with `Verdict::Unknown` |
+//! | a panic, or the end of the runtime | abandoned: in doubt | the same, by `shell::InFlight` |
+//!
+//! If the process is killed after the claim, the store still has the intent, and treats the lookups as in doubt once
+//! another process notices. So a request that was claimed and never sent costs a doubt, and never a second payment.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,26 +30,37 @@ use exactbuyer_core::service::wire::encode;
 use exactbuyer_core::store::{Claim, Evidence, RequestId, Required, RunId, Store};
 
 /// What one attempt needs.
+///
+/// The scheduler has chosen the lookups and set aside what they may cost. All of them have the same required fields.
 pub(super) struct Attempt {
     pub(super) transport: Arc<dyn Transport>,
     pub(super) store: Arc<dyn Store>,
+    /// The run that asks. The store checks its terms: rate, age of answers, spending limit.
     pub(super) run: RunId,
+    /// Part of each lookup, and sent with the request.
     pub(super) required: Required,
     pub(super) format: BodyFormat,
+    /// In the order of the request. The report's `claimed` has the same order.
     pub(super) identifiers: Vec<Identifier>,
-    /// Whether the run will send again what becomes unknown.
+    /// Whether the run will send again what becomes unknown. Then another run must not take the doubt for the
+    /// lookup's outcome.
     pub(super) resends: bool,
-    /// Whether a refusal of a single record is the record's own fault, and not perhaps the request's.
+    /// Whether a refusal of a single record is the record's own fault, and not perhaps the request's. Only then may a
+    /// refusal be remembered as the outcome of that record.
     pub(super) cleared: bool,
 }
 
 /// What a request has claimed. If this is dropped before the lookups are taken out, as by a panic, they are in
 /// doubt.
+///
+/// It exists from the claim until the outcome is known. From then on `lookups` is empty, and the store is told the
+/// outcome before the next `await`, so nothing can be lost in between.
 struct Claimed {
     store: Arc<dyn Store>,
     run: RunId,
     required: Required,
     request: RequestId,
+    /// Those that this request sends: claimed, in the order of the request.
     lookups: Vec<Identifier>,
 }
 
@@ -49,6 +75,9 @@ impl Drop for Claimed {
 impl Attempt {
     /// Claims, sends, reads and stores.
     ///
+    /// The order matters. In a durable store, the intent is committed before the first byte is sent, and the answer
+    /// before the run delivers it. If the store cannot take the answer, the report has it all the same.
+    ///
     /// # Cancel safety
     /// Not safe: run it in a task of its own.
     pub(super) async fn run(self) -> Report {
@@ -59,6 +88,8 @@ impl Attempt {
             Ok(Claim::NoRoom(room)) => return Report::of(AttemptOutcome::NoRoom(room)),
             Err(error) => return Report::of(AttemptOutcome::NotNoted(error)),
         };
+        // The store decides again, in the transaction of the claim: since the run consulted it, another one may have
+        // asked.
         let is_mine = |one: &Availability| matches!(one, Availability::Free | Availability::Again);
         let pairs = identifiers.into_iter().zip(&availability);
         let mine: Vec<Identifier> = pairs.filter(|(_, one)| is_mine(one)).map(|(mine, _)| mine).collect();
@@ -89,8 +120,10 @@ impl Attempt {
             }
             Err(verdict) => AttemptOutcome::Failed { verdict: stamped(verdict, at_ms), left },
         };
+        // The outcome is known: from here on, nothing must abandon these lookups.
         let mine = std::mem::take(&mut claimed.lookups);
         let report = Report { outcome, at_ms, ..report };
+        // A store in memory with no other run has nobody to tell: the answers go only to this run.
         let store = &claimed.store;
         if store.release_if_alone(run, &claimed.required, &mine) {
             return report;
@@ -107,6 +140,10 @@ impl Attempt {
 }
 
 /// What the journal says of a request of so many lookups.
+///
+/// `credits` and `in_doubt` replace the worst case that the claim has noted. An unknown request may have cost one
+/// credit for each lookup. All other outcomes end an attempt before there is a request in the journal, so the last
+/// arm is never stored.
 fn evidence(outcome: &AttemptOutcome, lookups: u64) -> Evidence {
     match outcome {
         AttemptOutcome::Answered(settlement) => Evidence {
@@ -132,6 +169,8 @@ fn evidence(outcome: &AttemptOutcome, lookups: u64) -> Evidence {
 }
 
 /// An unknown, with the time at which it became one.
+///
+/// The user looks for the request in the service's log by this time.
 fn stamped(verdict: Verdict, at_ms: i64) -> Verdict {
     match verdict {
         Verdict::Unknown { reason, congested } => {
@@ -142,6 +181,8 @@ fn stamped(verdict: Verdict, at_ms: i64) -> Verdict {
 }
 
 /// Now, in milliseconds since 1970.
+///
+/// A clock that is set before 1970 counts as 1970.
 pub(super) fn now_ms() -> i64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or(Duration::ZERO);
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
@@ -155,6 +196,9 @@ pub(super) fn time_of_day(at_ms: i64) -> String {
 
 /// What became of each lookup that was sent. A refusal that may be the request's fault is not remembered: once
 /// the request is corrected, the record can be asked for again.
+///
+/// Each lookup keeps its place. `NotSent` tells the store to release the lookup: somebody may ask for it again, at no
+/// extra cost.
 fn outcomes(outcome: &AttemptOutcome, mine: Vec<Identifier>, cleared: bool) -> Vec<(Identifier, Outcome)> {
     let alone = mine.len() == 1;
     let outcome =

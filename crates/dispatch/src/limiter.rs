@@ -1,4 +1,7 @@
 //! The limiters of this process, one for each origin and key.
+//!
+//! Two enrichers of a process with the same service and key must not send twice as fast as one. Processes that share
+//! a durable store share their rate through its journal instead (`store::sqlite`); both limits apply.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -6,10 +9,13 @@ use std::time::Instant;
 
 use exactbuyer_core::schedule::{Limiter, Share};
 
+/// By the service's address and the fingerprint of the key.
 type Registry = HashMap<(String, u64), Arc<Limiter>>;
 
 /// A share in the limiter of this origin and key. A limiter without users is kept while sends or a pause that
 /// it knows of still count.
+///
+/// Each call first removes the limiters that nobody uses and on which no send or pause counts any more.
 pub(super) fn share(origin: (String, u64), rate: u32, now: Instant) -> Share {
     static REGISTRY: Mutex<Option<(u32, Registry)>> = Mutex::new(None);
     let mut registry = REGISTRY.lock().unwrap_or_else(PoisonError::into_inner);

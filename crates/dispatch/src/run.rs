@@ -1,4 +1,8 @@
 //! The caller's end of a run: rows go in, outcomes come out, in the order in which they become known.
+//!
+//! The two ends share a [`Port`]. Events go to the task through a channel without a limit, so feeding never blocks
+//! the caller. Outcomes wait in a queue until the caller takes them; while many of them wait, the scheduler sends
+//! nothing new.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,27 +22,37 @@ use super::shell::Event;
 /// long as the engine's grace, and kept where there is a store.
 pub struct Run {
     port: Arc<Port>,
+    /// How long requests in flight may still take after a drop.
     grace: Duration,
 }
 
 /// What the task of a run and its [`Run`] share.
+///
+/// The task writes outcomes, counts and troubles; the caller takes them. Neither waits for the other while it holds
+/// the lock.
 pub(super) struct Port {
     inner: Mutex<Delivered>,
     /// Something was delivered, or the run is over.
     pub(super) delivered: Notify,
     /// Something was taken.
     pub(super) taken: Notify,
+    /// To the task. Attempts have a clone, by which they report.
     pub(super) events: UnboundedSender<Event>,
 }
 
+/// What the caller has not taken yet, and the latest counts.
 #[derive(Default)]
 struct Delivered {
     /// In parts, as they became known.
     outcomes: VecDeque<Vec<RowOutcome>>,
+    /// The sum of the lengths of all parts in `outcomes`.
     rows: usize,
+    /// As of the last delivery, like `progress`: it may be ahead of the outcomes that the caller has taken.
     receipt: Receipt,
     progress: Progress,
+    /// Replaced as a whole by each report.
     troubles: Vec<Error>,
+    /// The task has ended: no more outcomes are added.
     over: bool,
 }
 
@@ -48,11 +62,15 @@ impl Port {
     }
 
     /// Rows delivered and not yet taken.
+    ///
+    /// The scheduler gets this number with each step, and sends nothing new while it is large.
     pub(super) fn backlog(&self) -> usize {
         self.lock().rows
     }
 
     /// Hands outcomes and counts to the caller.
+    ///
+    /// Counts are replaced even if there are no outcomes. The caller is woken only for outcomes: it polls the counts.
     pub(super) fn deliver(&self, outcomes: Vec<RowOutcome>, receipt: &Receipt, progress: Progress) {
         let mut inner = self.lock();
         inner.receipt.clone_from(receipt);
@@ -106,6 +124,8 @@ impl Run {
     /// The next outcomes, in the order in which they became known; `None` once every row fed has
     /// had its outcome and the input is finished, or the run was stopped and is over.
     ///
+    /// Several tasks may wait. Each delivery wakes one of them, and the end of the run wakes all, one after another.
+    ///
     /// # Cancel safety
     /// Safe: an outcome is either returned or still there.
     pub async fn next(&self) -> Option<Vec<RowOutcome>> {
@@ -130,6 +150,8 @@ impl Run {
 
     /// Starts nothing new. What is in flight may still take `grace`, then it is unknown. Rows not yet sent
     /// become `not_sent`. If called again, the shorter grace counts.
+    ///
+    /// Returns at once; the rows get their outcomes through [`Run::next`], as always.
     pub fn stop(&self, grace: Duration) {
         self.send(Event::Stop(grace));
     }

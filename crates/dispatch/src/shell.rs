@@ -1,4 +1,15 @@
 //! The task of one run: it asks the [`Scheduler`] for each step and carries it out.
+//!
+//! One round of the loop:
+//!
+//! 1. Register for the signals that may wake the run.
+//! 2. Read all events that have arrived, so that the scheduler decides with everything that is known.
+//! 3. Carry out steps until the scheduler says that the run must wait, or is over.
+//! 4. Hand outcomes and counts to the caller.
+//! 5. Wait for an event, a signal or the time that the scheduler named.
+//!
+//! After each call to the scheduler, its effects are carried out too. The shell keeps no state of its own about
+//! lookups: everything that decides about money is in the scheduler, where it can be tested without a runtime.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -18,27 +29,40 @@ use super::run::Port;
 use super::{Shared, terms};
 
 /// What reaches a run.
+///
+/// The first three come from the caller's [`Run`](super::Run), the last one from attempts. They are handled in the
+/// order in which they were sent.
 pub(super) enum Event {
-    /// More rows.
+    /// More rows. For each row, how many equal rows of the caller's it stands for. The second list is empty if each
+    /// stands for itself.
     Fed(Vec<Row>, Vec<u64>),
-    /// No more rows.
+    /// No more rows. The run ends once every row has its outcome.
     Finished,
-    /// Start nothing new, and wait so long for what is in flight.
+    /// Start nothing new, and wait so long for what is in flight. Waiting rows become `not_sent`. What is still in
+    /// flight after this time is unknown.
     Stop(Duration),
-    /// A request is over.
+    /// A request is over. Its number is [`Request::number`]. If the run has given the request up meanwhile, the
+    /// scheduler ignores the report.
     Landed(u64, Box<Report>),
 }
 
 /// The task of one run.
+///
+/// Made by `Engine::start`, and consumed by [`run`](Self::run). Nothing else refers to it: the caller knows the port,
+/// and attempts know the channel.
 pub(super) struct Shell {
     shared: Arc<Shared>,
     port: Arc<Port>,
+    /// Never closed while the task runs, because the port has a sender.
     inbox: UnboundedReceiver<Event>,
+    /// The run's number in the store.
     run: RunId,
+    /// The fields that contacts must have: the run's own, or else the engine's. They are part of every lookup.
     required: Required,
     scheduler: Scheduler,
 }
 
+/// Tokio's clock, in the form that pure code takes. It stands still where a test pauses it.
 fn now() -> Instant {
     tokio::time::Instant::now().into_std()
 }
@@ -62,6 +86,13 @@ impl Shell {
     }
 
     /// Runs until every row has its outcome.
+    ///
+    /// At the end the store forgets the run, the caller sees that it is over, and other runs may use what it has
+    /// released. Requests that were given up may still be in flight then. Their tasks settle them in the store, and
+    /// nobody reads their reports.
+    ///
+    /// # Cancel safety
+    /// Not safe: if the future is dropped, the caller waits for an end that never comes. Spawn it.
     pub(super) async fn run(mut self) {
         let (shared, port) = (self.shared.clone(), self.port.clone());
         loop {
@@ -110,6 +141,7 @@ impl Shell {
         shared.freed.notify_waiters();
     }
 
+    /// Tells the scheduler what has happened.
     fn absorb(&mut self, event: Event) {
         match event {
             Event::Fed(rows, counts) => self.scheduler.feed_counted(rows, counts),
@@ -121,6 +153,8 @@ impl Shell {
     }
 
     /// Takes steps until the run must wait, or is over.
+    ///
+    /// Never returns a step that it could carry out itself: only `More`, `Sleep` and `Done`.
     async fn step(&mut self) -> Step {
         loop {
             let step = self.scheduler.next(now(), self.port.backlog());
@@ -137,12 +171,16 @@ impl Shell {
         }
     }
 
+    /// Asks the store about lookups before they are sent or while others ask for them. Events wait meanwhile. A store
+    /// in memory answers at once; a durable one after a read by another thread.
     async fn consult(&mut self, question: Question) {
         let (ids, identifiers) = self.scheduler.lookups(&question);
         let answer = self.shared.store.consult(self.run, &self.required, &identifiers).await;
         self.scheduler.consulted(question, answer.map(|found| ids.into_iter().zip(found)), now());
     }
 
+    /// Starts the task of one request. The scheduler has already set aside its credits, its slot and its place in the
+    /// rate.
     fn send(&self, Request { number, identifiers, resends, cleared }: Request) {
         let attempt = Attempt {
             transport: self.shared.transport.clone(),
@@ -159,6 +197,7 @@ impl Shell {
         tokio::spawn(async move { in_flight.end(attempt.run().await) });
     }
 
+    /// Carries out what the scheduler wants besides its steps. None of it is waited for.
     fn apply_effects(&mut self) {
         for effect in self.scheduler.effects() {
             match effect {
@@ -175,14 +214,20 @@ impl Shell {
 }
 
 /// The task of one attempt. However it ends, the run learns of it, and the slot is free again.
+///
+/// Made before the task is spawned, so that even a task which is never polled reports. If the attempt panics or the
+/// runtime ends, the run is told that the request may have been charged.
 struct InFlight {
     shared: Arc<Shared>,
     events: UnboundedSender<Event>,
+    /// [`Request::number`].
     number: u64,
+    /// Whether the report was sent; then the destructor does nothing.
     is_over: bool,
 }
 
 impl InFlight {
+    /// The attempt has ended with a report.
     fn end(mut self, report: Report) {
         self.is_over = true;
         // Here and not in the run, which may have stopped waiting: the slot is taken until now, and a pause is
@@ -193,6 +238,7 @@ impl InFlight {
         self.tell(report);
     }
 
+    /// First frees the slot, then reports: the run that reads the report can use the slot.
     fn tell(&self, report: Report) {
         self.shared.limits.free_slot();
         self.shared.freed.notify_waiters();

@@ -124,6 +124,8 @@ fn environment(variable: impl Fn(&str) -> Option<OsString>) -> Result<Option<Roo
 }
 
 /// The certificates read so far. A folder of the system contains each certificate several times.
+///
+/// Empty at first; the default has no authority at all.
 struct Known {
     roots: RootCertStore,
     seen: HashSet<CertificateDer<'static>>,
@@ -158,6 +160,7 @@ impl Known {
         Ok(())
     }
 
+    /// A certificate that rustls cannot use is skipped.
     fn put(&mut self, certificate: CertificateDer<'static>) {
         if self.seen.contains(&certificate) {
             self.read += 1;

@@ -27,12 +27,15 @@ pub(super) struct Route {
     /// Whether the connection to the service uses TLS.
     pub(super) tls: bool,
     /// Whether the service and the proxy, if there is one, are on this machine.
+    ///
+    /// Only then may requests be sent while `EXACTBUYER_OFFLINE` is set.
     pub(super) local: bool,
 }
 
 /// The proxy of a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Via {
+    /// For messages: where the user has to correct it.
     pub(super) source: ProxySource,
     /// Whether a user name or a password is configured for it.
     pub(super) login: bool,
@@ -41,6 +44,12 @@ pub(super) struct Via {
 }
 
 /// The client for these settings, and the route of its requests.
+///
+/// Connects to nothing. The certificates are read here, once, and not for each request.
+///
+/// # Errors
+/// [`ErrorKind::Config`], which names the setting, for a proxy or a certificate file that cannot be used, or if
+/// a key would leave this machine unencrypted.
 pub(super) fn build(
     endpoint: &Endpoint,
     settings: &HttpSettings,

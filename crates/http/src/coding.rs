@@ -83,6 +83,8 @@ impl Read for Members<'_> {
 }
 
 /// A reader of a deflate stream, with or without the zlib header.
+///
+/// `state` is made with the first byte, which decides whether there is a zlib header.
 struct Inflate<'a> {
     input: Input<'a>,
     state: Option<Decompress>,

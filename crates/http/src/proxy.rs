@@ -21,6 +21,7 @@ pub fn check_proxy(proxy: &str) -> Result<(), Error> {
     parse_proxy(proxy).map(drop)
 }
 
+/// Without a scheme, the proxy is reached by `http://`.
 pub(super) fn parse_proxy(text: &str) -> Result<Url, Error> {
     parse(text).ok_or_else(|| wrong_proxy(Setting::Proxy))
 }

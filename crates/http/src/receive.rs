@@ -35,6 +35,9 @@ const LONGEST_WAIT: Duration = Duration::from_hours(366 * 24);
 
 /// Reads the reply. Its status line has arrived, so there is a reply even if reading its body
 /// fails.
+///
+/// # Cancel safety
+/// Not cancel safe: what has been read is lost.
 pub(super) async fn receive(
     mut response: Response,
     patience: &mut Patience,
@@ -97,11 +100,16 @@ async fn read(
 /// The memory for one reply, before and after decompression.
 struct Room<'a> {
     large_replies: &'a Semaphore,
+    /// Held until the reply is complete; one is enough for both forms of the body.
     permit: Option<SemaphorePermit<'a>>,
 }
 
 impl Room<'_> {
     /// Adds a piece to a body, up to its limit.
+    ///
+    /// # Errors
+    /// If the body is longer than `most`, or the time is over while it waits for a permit. The body has what
+    /// came before.
     async fn add(
         &mut self,
         body: &mut Vec<u8>,

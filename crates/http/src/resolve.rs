@@ -1,11 +1,15 @@
 //! Resolves names as the operating system does. The error has its own type, so that `trouble` finds
 //! it anywhere in a chain of errors.
+//!
+//! The answer is not cached here: each request opens its own connection, and asks again.
 
 use std::fmt;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 /// The resolver of the system (`getaddrinfo`).
+///
+/// It works on a thread that may block, because `getaddrinfo` does.
 pub(super) struct SystemResolver;
 
 impl Resolve for SystemResolver {
@@ -20,6 +24,8 @@ impl Resolve for SystemResolver {
 }
 
 /// The name has no address, or the resolver could not be reached. It does not contain the name.
+///
+/// Nothing was sent: the caller reports it as a failed name of the service, or of the proxy.
 #[derive(Debug)]
 pub(super) struct Unresolved;
 

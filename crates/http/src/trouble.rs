@@ -23,6 +23,9 @@ type TunnelError = <Tunnel<HttpConnector> as Service<hyper::Uri>>::Error;
 type SocksError = <SocksV5<HttpConnector> as Service<hyper::Uri>>::Error;
 
 /// Why nothing was sent.
+///
+/// The chain of errors is searched from the outside to the inside, because a library may wrap the cause several
+/// times.
 pub(super) fn not_sent(error: &reqwest::Error, route: Route) -> NotSent {
     let Some(via) = route.via else { return connection(error, route.tls) };
     let tunnel = find::<TunnelError>(error);

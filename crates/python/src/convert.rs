@@ -1,6 +1,9 @@
 //! What the other crates return, as Python has it: structs as dictionaries, under the names that their serde attributes
 //! give, and errors as exceptions. Results have their own code, in `objects/`, because they are most of the work of a
 //! call.
+//!
+//! There are two directions. `Serialized` is for values on their way to Python; `OrRaise` is for errors. A new
+//! error type that should reach Python needs one `impl Raise`, after which `?` works on `result.or_raise(py)`.
 
 use arrow_schema::ArrowError;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
@@ -14,6 +17,8 @@ use exactbuyer_core::error::Error;
 use exactbuyer_records::Broken;
 
 /// Sequences become tuples, because the dictionaries become frozen dataclasses.
+///
+/// It only selects types for `pythonize`: a struct becomes a plain `dict`, and so does a map.
 struct Types;
 
 impl PythonizeTypes for Types {
@@ -23,6 +28,9 @@ impl PythonizeTypes for Types {
 }
 
 /// A value that a method returns as the Python object of its serde form.
+///
+/// Python turns the dictionary into a frozen dataclass with the same names, so a field that is renamed in Rust
+/// must be renamed in Python, too.
 pub(crate) struct Serialized<T>(pub(crate) T);
 
 impl<'py, T: Serialize> IntoPyObject<'py> for Serialized<T> {
@@ -36,16 +44,20 @@ impl<'py, T: Serialize> IntoPyObject<'py> for Serialized<T> {
 }
 
 /// An error that has a Python exception.
+///
+/// It needs the interpreter, because most exceptions are instances of classes that are written in Python.
 pub(crate) trait Raise {
     fn exception(&self, py: Python<'_>) -> PyErr;
 }
 
 impl Raise for Error {
+    /// Which class it is follows from the error's kind: see [`errors::exception`].
     fn exception(&self, py: Python<'_>) -> PyErr {
         errors::exception(py, self)
     }
 }
 
+/// A file that cannot be read as CSV or JSON Lines. The text names the line, so that a user can correct it.
 impl Raise for Broken {
     fn exception(&self, _: Python<'_>) -> PyErr {
         PyValueError::new_err(self.to_string())
@@ -67,7 +79,12 @@ impl Raise for ArrowError {
 }
 
 /// Raises an error as its Python exception.
+///
+/// For code that is attached to the interpreter. Work that runs with the interpreter released returns the Rust
+/// error, and the caller raises it afterwards.
 pub(crate) trait OrRaise<T> {
+    /// # Errors
+    /// The exception of the error, if there is one.
     fn or_raise(self, py: Python<'_>) -> PyResult<T>;
 }
 

@@ -1,5 +1,29 @@
 //! The extension module, and the only crate that uses pyo3. It decides how Python objects are read and built; the other
 //! crates do everything else.
+//!
+//! Where to look, by what crosses the boundary:
+//!
+//! | folder or file | what it turns into what |
+//! |---|---|
+//! | `input/` | the caller's Python objects into `Row`s of the core |
+//! | `tables/` | Arrow data and text files into rows, and outcomes into record batches |
+//! | `calls/` | a `Run` of the crate `dispatch` into something that a thread or a coroutine can wait for |
+//! | `objects/` | a contact's bytes into dicts and strings, as `json.loads` would build them |
+//! | `stores/`, `sandbox.rs` | methods of the store and of the sandbox into methods of Python classes |
+//! | `settings.rs`, `convert.rs`, `errors.rs` | settings, structs and errors, each by serde or by one `match` |
+//! | `runtime.rs`, `ffi.rs` | threads and forks; the few calls of `CPython` that need `unsafe` |
+//!
+//! Three rules hold in all of these files:
+//!
+//! - A lock that code takes while it is attached to the interpreter must not be held while the interpreter is
+//!   released, unless its comment says why that is safe. Otherwise two threads can wait for each other, or a
+//!   fork can copy a lock that nobody will ever release.
+//! - Everything that needs threads of this process is wrapped in `runtime::OfProcess`, so that a forked child
+//!   starts its own.
+//! - A wait checks for Ctrl-C at least every 50 milliseconds, and every loop over rows does so now and then.
+//!
+//! The signatures and their documentation for Python are in `python/exactbuyer/_core.pyi`. `stubtest` compares
+//! them with the classes here.
 
 mod calls;
 mod convert;
@@ -18,7 +42,7 @@ use pyo3::prelude::*;
 /// The Rust core, as Python sees it.
 ///
 /// It asks a free-threaded interpreter to keep its lock (`gil_used`). The core has no data that the lock protects, but
-/// `ffi::without_collector` relies on it, and the Python half of the package is not tested without it.
+/// `ffi::collector` relies on it, and the Python half of the package is not tested without it.
 #[pymodule(gil_used = true)]
 mod _core {
     #[pymodule_export]
@@ -52,6 +76,10 @@ mod _core {
     use pyo3::prelude::*;
 
     /// The core's lists, for the test that compares Python's `Literal`s with them.
+    ///
+    /// A name here is the name of a `Literal` in the Python package. A variant that is added to a list of the
+    /// core appears here by itself, because each list is its enum's `ALL`; the test then fails until the
+    /// `Literal` has it, too.
     #[pyfunction]
     #[pyo3(name = "_lists")]
     fn lists() -> BTreeMap<&'static str, Vec<&'static str>> {
@@ -68,6 +96,13 @@ mod _core {
         ])
     }
 
+    /// Runs once per interpreter, at the first import. It also does now what pyo3 would otherwise do at the
+    /// first call: pyo3 makes interned strings and imported classes on first use, and releases the interpreter
+    /// while it holds a lock for that. A thread that forks at that moment would leave the child with a lock
+    /// that stays locked.
+    ///
+    /// # Errors
+    /// If Python has no memory left, or its standard library lacks a module that the core needs.
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         module.add("__version__", env!("CARGO_PKG_VERSION"))?;

@@ -4,6 +4,18 @@
 //! ever in the child. So everything that needs the runtime is an [`OfProcess`], which a child can neither use nor drop.
 //! Only threads that are attached to Python take the lock in this module, and they stay attached meanwhile. `os.fork`
 //! must be attached, too, so a child never inherits the lock locked.
+//!
+//! The threads, and who may wait for whom:
+//!
+//! ```text
+//! thread of Python ──────── releases the interpreter, waits for ───────► exactbuyer (tokio, one worker)
+//!        ▲                                                                     │ never waits for Python
+//!        │ call_soon_threadsafe                                                ▼
+//! exactbuyer-answers ◄──────────── a channel that never blocks ────────── the end of a wait
+//! ```
+//!
+//! The runtime's thread never takes the interpreter's lock, so a caller that holds the lock for long cannot
+//! delay requests or make them time out.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::{io, panic, process, thread};
@@ -21,8 +33,13 @@ const WORKERS: usize = 1;
 
 /// A value of the process that made it. A forked child can neither use nor drop it, because its threads do not exist
 /// there.
+///
+/// It compares process ids, not threads: any thread of the right process may use it. After a fork the child
+/// sees the same memory, finds another id, and gets `None`. Then it makes a value of its own.
 pub(super) struct OfProcess<T> {
+    /// The id of the process that called [`Self::new`].
     pid: u32,
+    /// `None` only after [`Self::take`], and while it is dropped.
     value: Option<T>,
 }
 
@@ -44,6 +61,8 @@ impl<T> OfProcess<T> {
     }
 
     /// Takes the value out, in the process that made it.
+    ///
+    /// In a forked child it returns `None`, and the value is neither dropped nor freed.
     pub(super) fn take(mut self) -> Option<T> {
         if self.is_ours() { self.value.take() } else { None }
     }
@@ -54,6 +73,8 @@ impl<T> OfProcess<T> {
 }
 
 /// Drops a value with the interpreter released: the drop may wait for threads that need the interpreter.
+///
+/// A store is the usual reason: its last handle waits until the store's threads have written what they had.
 pub(super) fn drop_detached<T: Send>(value: T) {
     let mut value = Some(value);
     // While the interpreter shuts down, the value is dropped at the end of this function.
@@ -72,18 +93,31 @@ impl<T> Drop for OfProcess<T> {
 }
 
 /// Locks a mutex, also if a thread panicked while it held it.
+///
+/// A poisoned mutex would otherwise make every later call of the process fail.
 pub(super) fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The threads of this process that run beside those of Python.
+///
+/// A clone is cheap: it is two handles.
 #[derive(Clone)]
 pub(super) struct Background {
+    /// Where runs, requests and timers are spawned.
     pub(super) runtime: Handle,
+    /// Where the end of an asynchronous wait is announced.
     pub(super) answers: Answers,
 }
 
 /// This process's background threads, started at the first call. They are never shut down: they end with the process.
+///
+/// In a forked child the slot holds the parent's threads, which do not exist there. They are replaced by new
+/// ones, and the old value is forgotten, not dropped.
+///
+/// # Errors
+/// `TransportError` if the system allows no further thread. The slot stays as it was, so a later call tries
+/// again.
 pub(super) fn background(py: Python<'_>) -> PyResult<Background> {
     static BACKGROUND: Mutex<Option<OfProcess<(Runtime, Background)>>> = Mutex::new(None);
 
@@ -102,6 +136,8 @@ pub(super) fn background(py: Python<'_>) -> PyResult<Background> {
     started.map_err(|error| errors::exception(py, &errors::no_thread(&error)))
 }
 
+/// Starts the thread for answers, then the runtime. If the second fails, the first ends, because its channel is
+/// dropped.
 fn start() -> io::Result<(Runtime, Background)> {
     let answers = Answers::start()?;
     // tokio panics if it cannot start a thread. So it is tried with a thread that ends at once. If tokio
@@ -114,6 +150,7 @@ fn start() -> io::Result<(Runtime, Background)> {
     Ok((runtime, background))
 }
 
+/// A panic is reported as an error of the system, because that is its only known cause here.
 fn panicked() -> io::Error {
     io::Error::other("a thread could not be started")
 }

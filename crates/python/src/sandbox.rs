@@ -1,4 +1,7 @@
 //! The sandbox's classes. Names, defaults, ranges and documentation are in `python/exactbuyer/sandbox/`.
+//!
+//! There are two objects: a running server, and its ledger as it was at one moment. Python's
+//! `exactbuyer.sandbox` checks ranges and makes dataclasses of tuples and dictionaries.
 
 use std::io::ErrorKind;
 use std::sync::{Arc, Mutex};
@@ -27,10 +30,15 @@ fn seconds(name: &str, seconds: f64) -> PyResult<Duration> {
 }
 
 /// A running sandbox.
+///
+/// `None` once closed. A forked child inherits the object but not the server's thread, so its methods raise
+/// there: the child can still call the parent's server by its address.
 #[pyclass(name = "SandboxServer", module = "exactbuyer._core", frozen)]
 struct PySandbox(Mutex<Option<Arc<Sandbox>>>);
 
 impl PySandbox {
+    /// # Errors
+    /// `RuntimeError` if it is closed or belongs to the parent process.
     fn running(&self) -> PyResult<Arc<Sandbox>> {
         let slot = lock(&self.0);
         let sandbox = slot
@@ -47,6 +55,10 @@ impl PySandbox {
 
 #[pymethods]
 impl PySandbox {
+    /// Starts the server on the loopback interface.
+    ///
+    /// # Errors
+    /// `ValueError` for options, `TransportError` if no thread can be started, `OSError` if there is no port.
     #[new]
     fn new(py: Python<'_>, options: &Bound<'_, PyDict>) -> PyResult<Self> {
         let options: Options = depythonize(options).or_raise(py)?;
@@ -65,6 +77,8 @@ impl PySandbox {
         Ok(self.running()?.api_key().to_owned())
     }
 
+    /// # Errors
+    /// `ValueError` if the contact is not a JSON object.
     fn person(&self, value: &str, contact: &str) -> PyResult<()> {
         self.running()?.person(value, contact).map_err(|error| PyValueError::new_err(error.to_string()))
     }
@@ -79,6 +93,11 @@ impl PySandbox {
         Ok(())
     }
 
+    /// Adds a rule of bad luck. Without `request` and `probability` it applies to every request; `times` limits
+    /// how often.
+    ///
+    /// # Errors
+    /// `ValueError` for arguments that contradict each other, or a fault that does not exist.
     #[pyo3(signature = (fault, *, request, probability, times, pause_s, location, retry_after))]
     #[allow(clippy::too_many_arguments)] // One for each part of a rule.
     fn fail(
@@ -125,10 +144,12 @@ impl PySandbox {
         Ok(())
     }
 
+    /// `None` if the account has no limit.
     fn credits_left(&self) -> PyResult<Option<u64>> {
         Ok(self.running()?.credits_left())
     }
 
+    /// A copy: what happens later does not change it.
     fn ledger(&self, py: Python<'_>) -> PyResult<PyLedger> {
         let sandbox = self.running()?;
         Ok(PyLedger(py.detach(|| sandbox.ledger())))
@@ -139,6 +160,7 @@ impl PySandbox {
         Ok(())
     }
 
+    /// Waits for the server's thread. A second close does nothing.
     fn close(&self, py: Python<'_>) {
         let sandbox = lock(&self.0).take();
         py.detach(|| drop(sandbox));
@@ -146,6 +168,8 @@ impl PySandbox {
 }
 
 /// The ledger at one moment.
+///
+/// It outlives the sandbox.
 #[pyclass(name = "SandboxLedger", module = "exactbuyer._core", frozen)]
 struct PyLedger(Ledger);
 
@@ -155,6 +179,8 @@ impl PyLedger {
         self.0.credits()
     }
 
+    /// The number of the request, the field type, the value in the sandbox's own folded form, and the credits;
+    /// in order.
     fn entries(&self) -> Vec<(u32, &'static str, &str, u32)> {
         self.0
             .entries()
@@ -162,6 +188,7 @@ impl PyLedger {
             .collect()
     }
 
+    /// Field type, value, how often it was asked for, and how often it was charged.
     fn identifiers(&self) -> Vec<(&'static str, &str, u32, u32)> {
         let identifiers = self.0.identifiers();
         identifiers

@@ -1,5 +1,10 @@
 //! Reads an enricher's settings. `python/exactbuyer/settings/` checks their ranges and has their messages. This module
 //! checks only what the core must judge: addresses, certificates, countries and time zones.
+//!
+//! Python passes one dictionary. Serde divides it by name between the core's `Config` and this module's
+//! `Network`; a name that belongs to neither is collected in `unknown` and refused. Defaults are those of Rust.
+//! Python has its own list of them for its documentation, and a test compares the two through
+//! `Engine._settings`.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -23,17 +28,26 @@ use exactbuyer_http::{Endpoint, check_ca_bundle, check_proxy};
 use exactbuyer_store::sqlite::check_time_zone;
 
 /// The settings of an enricher: the engine's, and the network's.
+///
+/// They are read once, when the enricher is made, and never change afterwards.
 #[derive(Clone, Deserialize)]
 pub(super) struct Settings {
+    /// What the engine decides by: limits, retries, required fields, time zone.
     #[serde(flatten)]
     pub(super) config: Config,
+    /// What only the transport needs.
     #[serde(flatten)]
     pub(super) network: Network,
     /// A forked copy has a limit of its own.
+    ///
+    /// Only then may a forked copy of an enricher send with the same `max_credits` again: the limit is counted
+    /// per process.
     #[serde(default)]
     pub(super) independent_copies: bool,
+    /// A two-letter country code. It is not used as it is: `check` makes the rules of the core out of it.
     #[serde(default)]
     default_region: Option<String>,
+    /// Names that no setting has. Never empty without an error: see [`read`].
     #[serde(flatten)]
     #[expect(clippy::zero_sized_map_values, reason = "serde flattens maps, not sets")]
     unknown: BTreeMap<String, IgnoredAny>,
@@ -43,13 +57,18 @@ pub(super) struct Settings {
 #[derive(Clone, Deserialize)]
 #[serde(default)]
 pub(super) struct Network {
+    /// `https`, or `http` for an address of this machine: see [`Endpoint::parse`].
     pub(super) base_url: String,
+    /// How long one request may take from its start to the last byte of its reply.
     #[serde(rename = "timeout_s", deserialize_with = "seconds")]
     pub(super) timeout: Duration,
+    /// The part of `timeout` that a new connection may take, up to the end of the TLS handshake.
     #[serde(rename = "connect_timeout_s", deserialize_with = "seconds")]
     pub(super) connect_timeout: Duration,
+    /// May contain a login, so it is neither part of the dictionary nor shown by `_settings`.
     #[serde(skip)]
     pub(super) proxy: Option<String>,
+    /// A PEM file with certificate authorities to trust in addition to those of the system.
     pub(super) ca_bundle: Option<PathBuf>,
 }
 
@@ -67,6 +86,9 @@ impl Default for Network {
 
 /// Reads the settings. An unknown name is an error: a misspelt setting must not become a default. A proxy is passed by
 /// itself, because it may be a `Secret`.
+///
+/// # Errors
+/// `ValueError` for a value of the wrong type or an unknown name; `ConfigError` for one that the core refuses.
 pub(super) fn read(settings: &Bound<'_, PyAny>, proxy: Option<&Bound<'_, PyAny>>) -> PyResult<Settings> {
     let py = settings.py();
     let mut settings: Settings = depythonize(settings).or_raise(py)?;
@@ -79,6 +101,7 @@ pub(super) fn read(settings: &Bound<'_, PyAny>, proxy: Option<&Bound<'_, PyAny>>
 }
 
 impl Settings {
+    /// Fails at the first setting that is wrong, in the order below. Also turns the default region into rules.
     fn check(&mut self) -> Result<(), Error> {
         self.config.rules = Rules::new(self.default_region.as_deref())?;
         check_time_zone(&self.config.time_zone)?;
@@ -104,12 +127,20 @@ pub(super) fn secret<T>(value: &Bound<'_, PyAny>, read: impl FnOnce(&str) -> T) 
 }
 
 /// The fields that a match must have.
+///
+/// An empty list requires nothing: the request then leaves the parameter out.
+///
+/// # Errors
+/// `TypeError` if it is not an iterable of strings.
 pub(super) fn required_fields(value: &Bound<'_, PyAny>) -> PyResult<Box<[Box<str>]>> {
     let fields: Vec<String> = value.extract()?;
     Ok(fields.into_iter().map(String::into_boxed_str).collect())
 }
 
 /// The reader of texts.
+///
+/// It is cheap to make, so every list of rows gets its own. `na_values` are the caller's texts that mean "no
+/// value".
 pub(super) fn texts(
     py: Python<'_>,
     default_region: Option<&str>,

@@ -1,9 +1,17 @@
 //! Finds the records and cells of a CSV file.
 //!
-//! The format is RFC 4180, as tolerant as Python's `csv`. A record ends at `\n`, `\r\n` or `\r`. A
-//! quote opens a quoted cell only at the start of a cell. Text after its closing quote belongs to
-//! the cell. Any other quote is a normal character.
-//! like any other.
+//! The format is RFC 4180, as tolerant as Python's `csv`. A record ends at `\n`, `\r\n` or `\r`. A quote opens
+//! a quoted cell only at the start of a cell. Text after its closing quote belongs to the cell. Any other quote
+//! is a normal character.
+//!
+//! The splitter reads each byte once. It keeps positions, not copies: where each cell ends, and where records
+//! begin. For `a,b⏎⏎1,2⏎`:
+//!
+//! ```text
+//! bytes    a , b ⏎ ⏎ 1 , 2 ⏎
+//! records  └─ 0 ─┘ └── 1 ──┘      the blank line belongs to record 1
+//! cells      ^   ^     ^   ^          where each cell ends
+//! ```
 
 use std::ops::Range;
 
@@ -13,6 +21,8 @@ use super::csv_block::{CsvBlock, Record};
 use super::{BLOCK_BYTES, Broken, MAX_RECORD_BYTES};
 
 /// The position in the grammar, which decides what the next byte means.
+///
+/// It survives from one piece to the next, so a piece may end anywhere, even between `\r` and `\n`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     /// At the start of a cell.
@@ -29,18 +39,25 @@ enum State {
 
 /// Splits a CSV file into records. The bytes may come in pieces of any size. The first record is
 /// the header.
+///
+/// Positions are relative to `bytes`, which begins at the first record that was not returned.
 #[derive(Debug)]
 pub struct CsvSplitter {
+    /// One byte, such as `,`, `;` or a tab.
     delimiter: u8,
     /// The number of bytes before the header.
     preamble: usize,
     /// The number of cells in the header, once it was read.
     width: Option<usize>,
+    /// Complete records that were not taken, and the beginning of the next one.
     bytes: Vec<u8>,
     /// The position of the next byte to read.
     at: usize,
+    /// What the byte at `at` means.
     state: State,
     /// The position where each cell ends.
+    ///
+    /// Those of complete records first, then those of the current record.
     cells: Vec<usize>,
     /// The complete records that were not returned yet.
     records: Vec<Record>,
@@ -48,6 +65,7 @@ pub struct CsvSplitter {
     start: usize,
     /// The position of its first cell, and the index of that cell in `cells`.
     first: usize,
+    /// So the current record has the cells from `first_cell` on.
     first_cell: usize,
     /// The number of the line at `start`, from 1.
     line: u64,
@@ -109,6 +127,8 @@ impl CsvSplitter {
     ///
     /// # Errors
     /// If a quoted cell has no closing quote.
+    ///
+    /// The last record need not end with a line end. A second call does nothing.
     pub fn finish(&mut self) -> Result<(), Broken> {
         if self.ended {
             return Ok(());
@@ -140,6 +160,9 @@ impl CsvSplitter {
 
     /// The next records: `rows` of them, or fewer if they have enough bytes for a block or the file
     /// has no more. `None` if more bytes are needed. The header must be taken first.
+    ///
+    /// A block with fewer rows than asked for is normal; only `None` after [`finish`](Self::finish) means the
+    /// end.
     pub fn take(&mut self, rows: usize) -> Option<CsvBlock> {
         let there = self.records.len();
         let enough = there >= rows || self.ended || self.start >= BLOCK_BYTES;
@@ -153,6 +176,12 @@ impl CsvSplitter {
     }
 
     /// Reads all bytes that have arrived.
+    ///
+    /// The state decides what to search for, so that whole stretches are skipped: delimiters and line ends
+    /// outside quotes, and the next quote inside.
+    ///
+    /// # Errors
+    /// As [`Self::feed`].
     fn scan(&mut self) -> Result<(), Broken> {
         while let Some(&byte) = self.bytes.get(self.at) {
             match self.state {
@@ -214,6 +243,12 @@ impl CsvSplitter {
     }
 
     /// Ends a record at the current position. A blank line belongs to the record after it.
+    ///
+    /// The first record decides the width. A record with fewer cells is accepted, one with more only if those
+    /// are empty.
+    ///
+    /// # Errors
+    /// If it has more cells than the header.
     fn end_record(&mut self) -> Result<(), Broken> {
         self.state = State::Start;
         let cells = self.first_cell..self.cells.len();
@@ -248,6 +283,8 @@ impl CsvSplitter {
     }
 
     /// The end of the last cell that has a name, if all cells behind it are empty.
+    ///
+    /// `None` if the record has no cells beyond the header, or if one of them has a value.
     fn end_of_extra(&self, cells: &Range<usize>, width: usize, tail: usize) -> Option<usize> {
         let last = cells.start + width.checked_sub(1)?;
         let end = *self.cells.get(last).filter(|_| cells.len() > width)?;
@@ -261,6 +298,8 @@ impl CsvSplitter {
     }
 
     /// The number of line ends between two positions.
+    ///
+    /// `\r\n` counts once, because its `\n` is counted. A text without any `\n` has `\r` as line ends.
     fn lines(&self, from: usize, to: usize) -> u64 {
         let text = self.bytes.get(from..to).unwrap_or_default();
         let feeds = memchr_iter(b'\n', text).count();
@@ -269,6 +308,9 @@ impl CsvSplitter {
     }
 
     /// Removes the first `rows` records and returns them as a block.
+    ///
+    /// Positions that remain are moved by the bytes and cells that the block takes with it. Costs a copy of
+    /// what remains.
     fn cut(&mut self, rows: usize) -> CsvBlock {
         let last = rows.checked_sub(1).and_then(|last| self.records.get(last));
         let (bytes, cells) = last.map_or((0, 0), |record| (record.next, record.cells.end));

@@ -52,13 +52,19 @@ impl Record {
 }
 
 /// Whole records of a CSV file, with their bytes unchanged.
+///
+/// It is independent of the splitter, and may be kept, or sent to another thread.
 #[derive(Debug)]
 pub struct CsvBlock {
+    /// That of the file; added cells get the same one.
     delimiter: u8,
+    /// The number of columns of the header, not of each record.
     width: usize,
+    /// What the records are positions of.
     bytes: Vec<u8>,
     /// Where each cell ends.
     cells: Vec<usize>,
+    /// In the order of the file; together they cover all bytes.
     records: Vec<Record>,
 }
 
@@ -153,6 +159,9 @@ impl CsvBlock {
     /// assert_eq!(out, b"007,found\n");
     /// # Ok::<(), exactbuyer_records::Broken>(())
     /// ```
+    ///
+    /// Added cells come before the record's own line end, so each record keeps the one it has. Missing rows of
+    /// `added` leave records out, so it must have one for each.
     pub fn beside(
         &self,
         added: &[RecordBatch],
@@ -199,6 +208,8 @@ impl CsvBlock {
     }
 
     /// The bytes of a cell with its quotes. `None` if the record is too short.
+    ///
+    /// `place` is the column's position in the header, from 0.
     fn cell(&self, record: &Record, place: usize) -> Option<&[u8]> {
         let at = record.cells.start + place;
         if at >= record.cells.end {
@@ -216,6 +227,9 @@ impl CsvBlock {
 }
 
 /// The text of a cell, without its quotes and with one quote for each pair.
+///
+/// A cell without quotes at its start is returned as it is. Text behind the closing quote is appended
+/// unchanged.
 fn unquoted(cell: &[u8]) -> Cow<'_, [u8]> {
     let Some(mut rest) = cell.strip_prefix(b"\"") else { return Cow::Borrowed(cell) };
     let mut text = Vec::with_capacity(rest.len());

@@ -1,4 +1,7 @@
 //! Finds the records of a JSON Lines file: one object in each line.
+//!
+//! A line is not parsed here, only found: whether it is an object is decided when something is asked of its
+//! block. A line break inside a JSON string must be escaped, so every `\n` ends a line.
 
 use memchr::memchr;
 
@@ -19,9 +22,11 @@ use super::{BLOCK_BYTES, Broken, MAX_RECORD_BYTES};
 /// ```
 #[derive(Debug)]
 pub struct JsonSplitter {
+    /// Complete lines that were not taken, and the beginning of the next one. All positions refer to it.
     bytes: Vec<u8>,
     /// The position of the next byte to read.
     at: usize,
+    /// Complete records that were not returned yet.
     records: Vec<Record>,
     /// The position where the current record begins, including the blank lines before it.
     start: usize,
@@ -29,6 +34,7 @@ pub struct JsonSplitter {
     first: usize,
     /// The number of this line, from 1.
     line: u64,
+    /// Whether no more bytes come.
     ended: bool,
 }
 
@@ -61,6 +67,8 @@ impl JsonSplitter {
     }
 
     /// Announces that no more bytes come.
+    ///
+    /// The last line need not have a line end. A second call does nothing.
     pub fn finish(&mut self) {
         if !self.ended {
             self.ended = true;
@@ -83,6 +91,9 @@ impl JsonSplitter {
     }
 
     /// Ends a line at the current position.
+    ///
+    /// A byte order mark at the start of the file and blanks around the object belong to the record, but not to
+    /// its object.
     fn end_line(&mut self) {
         let whole = self.bytes.get(self.first..self.at).unwrap_or_default();
         let mark = if self.line == 1 && whole.starts_with("\u{feff}".as_bytes()) { 3 } else { 0 };

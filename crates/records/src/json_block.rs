@@ -1,4 +1,8 @@
 //! Whole records of a JSON Lines file: reads their members, and adds members to them.
+//!
+//! The members of a record are found by serde, as slices of the line (`RawValue`). Values that are only passed
+//! on are never decoded, so a number keeps its digits and a text its escapes. Each question parses the lines
+//! again.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -43,7 +47,9 @@ impl Record {
 /// Whole records of a JSON Lines file, with their bytes unchanged.
 #[derive(Debug)]
 pub struct JsonBlock {
+    /// What the records are positions of.
     bytes: Vec<u8>,
+    /// In the order of the file; together they cover all bytes.
     records: Vec<Record>,
 }
 
@@ -80,6 +86,21 @@ impl JsonBlock {
     ///
     /// # Errors
     /// If a line is not a JSON object.
+    ///
+    /// A list has the texts of its elements, so that a record can have several identifiers.
+    ///
+    /// ```
+    /// use arrow_array::{Array, cast::AsArray};
+    /// use exactbuyer_records::JsonSplitter;
+    ///
+    /// let mut json = JsonSplitter::default();
+    /// json.feed(b"{\"mail\": [\"ana@acme.example\", \"bo@acme.example\"]}\n{\"mail\": \"eva@acme.example\"}\n{}\n")?;
+    /// json.finish();
+    /// let mails = json.take(3).unwrap().column("mail")?;
+    /// let of_row = |row| mails.value(row).as_string::<i32>().iter().flatten().count();
+    /// assert_eq!((of_row(0), of_row(1), mails.is_null(2)), (2, 1, true));
+    /// # Ok::<(), exactbuyer_records::Broken>(())
+    /// ```
     pub fn column(&self, name: &str) -> Result<ListArray, Broken> {
         let mut column = ListBuilder::new(StringBuilder::new());
         for record in &self.records {
@@ -105,6 +126,8 @@ impl JsonBlock {
     ///
     /// # Errors
     /// If a line is not a JSON object, or has another member, which would be lost.
+    ///
+    /// The columns are in the order of `names`; a record without a member has null there.
     pub fn texts(&self, names: &[String]) -> Result<Vec<StringArray>, Broken> {
         let places: HashMap<&str, usize> =
             names.iter().enumerate().map(|(place, name)| (name.as_str(), place)).collect();
@@ -135,6 +158,9 @@ impl JsonBlock {
     ///
     /// # Errors
     /// If a line is not a JSON object, or has a member with the name of an added column.
+    ///
+    /// New members come behind the record's own. Everything else of the line stays byte for byte, blanks
+    /// included.
     pub fn beside(
         &self,
         added: &[RecordBatch],
@@ -159,6 +185,13 @@ impl JsonBlock {
     }
 
     /// Writes an object without its last brace. Returns whether it has a member.
+    ///
+    /// The names that are added must not exist, because a line with a name twice means different things to
+    /// different readers. Leaving a member out also leaves out one comma: the one before it, or that behind it
+    /// if it is the first that would be written.
+    ///
+    /// # Errors
+    /// As [`Self::beside`].
     fn keep(
         &self,
         record: &Record,
@@ -207,6 +240,8 @@ impl JsonBlock {
     }
 
     /// The value of a member, or `None` if the record does not have it.
+    ///
+    /// `null` counts as missing.
     fn member(&self, record: &Record, name: &str) -> Result<Option<&RawValue>, Broken> {
         // If a name occurs twice, the last value counts, as in Python.
         let members = self.members(record)?;
@@ -241,6 +276,8 @@ impl JsonBlock {
 }
 
 /// The text of a string, nothing for `null`, and the JSON text of any other value.
+///
+/// `None` is a value without text, which is `null`.
 fn text(value: &RawValue) -> Option<Cow<'_, str>> {
     let json = value.get();
     match json.as_bytes().first() {
@@ -252,8 +289,11 @@ fn text(value: &RawValue) -> Option<Cow<'_, str>> {
 }
 
 /// The members of an object in order, including those that occur twice.
+///
+/// Not a map: a map would lose the order, and all but one of several members with the same name.
 struct Members<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
 
+/// serde's own `Cow` would always be owned; this attribute lets it borrow a name without escapes.
 #[derive(serde::Deserialize)]
 struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 

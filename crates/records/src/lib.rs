@@ -17,6 +17,16 @@
 //! assert_eq!((header, rows), (Some(2), Some(1)));
 //! # Ok::<(), exactbuyer_records::Broken>(())
 //! ```
+//!
+//! | file | owns |
+//! |---|---|
+//! | `csv`, `json` | splitters: where a record ends, and when enough has arrived for a block |
+//! | `csv_block`, `json_block` | blocks: cells or members of whole records, read and written beside new ones |
+//! | `table` | whole batches as lines, for input in another format, such as Parquet |
+//! | `writing`, `values` | one value as a CSV cell, or as JSON |
+//!
+//! A caller's loop: feed a piece, take blocks until there is none, feed the next piece; at the end `finish`,
+//! take the rest, and write the trailer. Memory holds about one block and one piece, however long the file is.
 
 mod csv;
 mod csv_block;
@@ -54,6 +64,7 @@ impl fmt::Display for Broken {
 
 impl std::error::Error for Broken {}
 
+/// Arrow's formatters fail only for values that have no text, such as a date out of range.
 impl From<arrow_schema::ArrowError> for Broken {
     fn from(error: arrow_schema::ArrowError) -> Self {
         Self(format!("a value cannot be written as text: {error}"))
@@ -61,7 +72,11 @@ impl From<arrow_schema::ArrowError> for Broken {
 }
 
 /// The most bytes of one record. In a longer record, a quote or a line end is missing.
+///
+/// Without it, a file with one missing quote would be read into memory as a single record.
 const MAX_RECORD_BYTES: usize = 64 << 20;
 
 /// The bytes after which a block is returned even if it has fewer rows than requested.
+///
+/// Rows may be long, and a caller asks for thousands. A block of a few megabytes keeps memory flat.
 const BLOCK_BYTES: usize = 4 << 20;

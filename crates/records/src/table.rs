@@ -1,4 +1,6 @@
 //! Writes whole record batches as lines of text, for rows from a file of another format.
+//!
+//! Here there are no bytes of the input to keep: every value is written anew, in one defined form.
 
 use arrow_array::RecordBatch;
 
@@ -10,6 +12,8 @@ use super::writing::{CellStyle, CellWriter, quoted, writable};
 ///
 /// # Errors
 /// If a value cannot be written as text.
+///
+/// It writes no header: see [`csv_record`].
 pub fn csv_lines(
     batch: &RecordBatch,
     delimiter: u8,
@@ -40,6 +44,8 @@ pub fn csv_lines(
 /// csv_record(["name", "a, b"].into_iter(), b',', &mut line);
 /// assert_eq!(line, b"name,\"a, b\"\n");
 /// ```
+///
+/// A cell is quoted only if it has the delimiter, a quote or a line break.
 pub fn csv_record<'a>(cells: impl Iterator<Item = &'a str>, delimiter: u8, into: &mut Vec<u8>) {
     let began = into.len();
     for (nth, cell) in cells.enumerate() {
@@ -64,6 +70,24 @@ fn end_record(began: usize, into: &mut Vec<u8>) {
 ///
 /// # Errors
 /// If a value cannot be written as text.
+///
+/// One object per row, with the names of the columns in their order. Nulls are written as `null`.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringArray};
+/// use exactbuyer_records::json_lines;
+///
+/// let size: ArrayRef = Arc::new(Int64Array::from(vec![Some(40), None]));
+/// let contact: ArrayRef = Arc::new(StringArray::from(vec![Some(r#"{"city": "Lyon"}"#), None]));
+/// let batch = RecordBatch::try_from_iter([("size", size), ("contact", contact)])?;
+/// let mut out = Vec::new();
+/// json_lines(&batch, &["contact".to_owned()], &mut out)?;
+/// let lines = "{\"size\":40,\"contact\":{\"city\": \"Lyon\"}}\n{\"size\":null,\"contact\":null}\n";
+/// assert_eq!(String::from_utf8(out).unwrap(), lines);
+/// # Ok::<(), exactbuyer_records::Broken>(())
+/// ```
 pub fn json_lines(batch: &RecordBatch, as_json: &[String], into: &mut Vec<u8>) -> Result<(), Broken> {
     let columns = JsonColumns::of(batch, as_json);
     for row in 0..batch.num_rows() {
@@ -76,12 +100,14 @@ pub fn json_lines(batch: &RecordBatch, as_json: &[String], into: &mut Vec<u8>) -
 
 /// The columns of a batch, to be written as members of objects.
 pub(super) struct JsonColumns<'a> {
+    /// The names are written once per batch, and copied for each row.
     batch: &'a RecordBatch,
     /// For each column, its name as JSON, and whether it contains JSON already.
     columns: Vec<(Vec<u8>, bool)>,
 }
 
 impl<'a> JsonColumns<'a> {
+    /// Names in `as_json` that the batch does not have are ignored.
     pub(super) fn of(batch: &'a RecordBatch, as_json: &[String]) -> Self {
         let columns = batch.schema_ref().fields().iter().map(|field| {
             let mut name = Vec::new();
@@ -98,6 +124,9 @@ impl<'a> JsonColumns<'a> {
 
     /// Writes the members of a row. `after` says whether another member comes before them, so that
     /// a comma is needed.
+    ///
+    /// # Errors
+    /// If a value cannot be written as text.
     pub(super) fn write(&self, row: usize, after: bool, into: &mut Vec<u8>) -> Result<(), Broken> {
         for (nth, ((name, is_json), array)) in self.columns.iter().zip(self.batch.columns()).enumerate() {
             if after || nth > 0 {

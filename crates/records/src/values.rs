@@ -1,4 +1,8 @@
 //! Writes values of Arrow columns as JSON.
+//!
+//! There is one form for each type, so that a file written from a table can be read back without loss where
+//! JSON allows: numbers keep all digits, moments are in UTC, and what JSON has no value for (`NaN`, infinities)
+//! is null.
 
 use std::io::Write as _;
 
@@ -12,6 +16,8 @@ use arrow_schema::DataType;
 use super::Broken;
 
 /// Whether values of this type contain other values.
+///
+/// Such a value has no plain text, so a CSV cell has its JSON.
 pub(super) fn is_nested(data_type: &DataType) -> bool {
     use DataType as D;
     matches!(
@@ -28,6 +34,11 @@ pub(super) fn is_nested(data_type: &DataType) -> bool {
 }
 
 /// Converts timestamps with a named time zone to UTC. They stay the same moments.
+///
+/// An array of any other type is returned as it is; arrays are reference counted, so that costs nothing.
+///
+/// # Errors
+/// If Arrow cannot convert it.
 pub(super) fn read_in_utc(array: &ArrayRef) -> Result<ArrayRef, Broken> {
     match array.data_type() {
         DataType::Timestamp(unit, Some(_)) => {
@@ -39,6 +50,9 @@ pub(super) fn read_in_utc(array: &ArrayRef) -> Result<ArrayRef, Broken> {
 
 /// Writes a value as JSON: numbers, booleans, lists and objects in their JSON form, any other value
 /// as text.
+///
+/// # Errors
+/// If a value has no text, such as a date that no calendar has.
 pub(super) fn write_value(array: &ArrayRef, row: usize, into: &mut Vec<u8>) -> Result<(), Broken> {
     use DataType as D;
     if !array.is_valid(row) || matches!(array.data_type(), D::Null) {
@@ -92,6 +106,7 @@ pub(super) fn write_value(array: &ArrayRef, row: usize, into: &mut Vec<u8>) -> R
     Ok(())
 }
 
+/// Elements that are null are written as `null`.
 fn write_list(items: &ArrayRef, into: &mut Vec<u8>) -> Result<(), Broken> {
     into.push(b'[');
     for item in 0..items.len() {
@@ -105,16 +120,20 @@ fn write_list(items: &ArrayRef, into: &mut Vec<u8>) -> Result<(), Broken> {
 }
 
 /// Writes a text as a JSON string.
+///
+/// With the escapes that JSON requires, and no others.
 pub(super) fn write_text(text: &str, into: &mut Vec<u8>) {
     // Writing into memory cannot fail.
     let _ = serde_json::to_writer(into, text);
 }
 
+/// The shortest digits that give the same float again.
 fn write_float(number: f64, into: &mut Vec<u8>) {
     // JSON has no infinities and no NaN; they become null.
     let _ = serde_json::to_writer(into, &number);
 }
 
+/// For numbers and booleans, whose Rust form is also their JSON form.
 fn write_display(value: impl std::fmt::Display, into: &mut Vec<u8>) {
     let _ = write!(into, "{value}");
 }

@@ -1,4 +1,7 @@
 //! Writes values of Arrow columns as cells of a CSV file.
+//!
+//! The type of a column is looked at once, and decides which of four ways its cells are written. The loop over
+//! rows only matches on an enum.
 
 use std::fmt::Write as _;
 
@@ -15,31 +18,47 @@ use super::values::{is_nested, read_in_utc, write_value};
 const BETWEEN: &str = ";";
 
 /// How cells are written.
+///
+/// A cell such as `=HYPERLINK(…)` in a file from somebody else is code for a spreadsheet. The names of people
+/// and companies are such text from others. The command line defuses what it adds with `--excel-safe`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum CellStyle {
     /// Unchanged.
     #[default]
     Plain,
     /// With an apostrophe before text that a spreadsheet would read as a formula.
+    ///
+    /// Numbers are never changed, and neither are phone numbers in E.164 form.
     Defused,
 }
 
 /// Writes the cells of one column. A null becomes an empty cell.
+///
+/// It borrows the column, and writes any of its rows.
 pub(super) struct CellWriter<'a> {
+    /// The column, seen as the type that it has.
     values: Values<'a>,
+    /// A cell that contains it is quoted.
     delimiter: u8,
     style: CellStyle,
 }
 
+/// How the cells of a column are read.
 enum Values<'a> {
+    /// Most columns: text.
     Text(&'a StringArray),
+    /// Lists of texts, and all their elements: written with [`BETWEEN`] between them.
     Texts(&'a ListArray, &'a StringArray),
+    /// Other lists, and structs and maps: written as JSON.
     Nested(&'a ArrayRef),
     /// Text of a less common type, or values that are not text.
     Other(ArrayFormatter<'a>, &'a ArrayRef),
 }
 
 /// The columns in a form that can be written: timestamps with a named time zone in UTC.
+///
+/// # Errors
+/// If Arrow cannot convert a column.
 pub(super) fn writable(batch: &RecordBatch) -> Result<RecordBatch, Broken> {
     let columns = batch.columns().iter().map(read_in_utc).collect::<Result<Vec<_>, _>>()?;
     let fields = batch.schema_ref().fields().iter().zip(&columns);
@@ -51,6 +70,9 @@ pub(super) fn writable(batch: &RecordBatch) -> Result<RecordBatch, Broken> {
 
 impl<'a> CellWriter<'a> {
     /// A writer for each column. `style` returns how the columns of a name are written.
+    ///
+    /// # Errors
+    /// If Arrow cannot write values of a type as text.
     pub(super) fn of(
         batch: &'a RecordBatch,
         delimiter: u8,
@@ -67,6 +89,9 @@ impl<'a> CellWriter<'a> {
     }
 
     /// Writes the cell of a row.
+    ///
+    /// # Errors
+    /// If the value has no text.
     pub(super) fn write(&self, row: usize, into: &mut Vec<u8>) -> Result<(), Broken> {
         match &self.values {
             Values::Text(texts) => {
@@ -114,6 +139,7 @@ impl<'a> CellWriter<'a> {
 }
 
 impl<'a> Values<'a> {
+    /// The common types come first; any other that Arrow can format is `Other`.
     fn of(array: &'a ArrayRef) -> Result<Self, Broken> {
         if let Some(texts) = array.as_string_opt::<i32>() {
             return Ok(Self::Text(texts));
@@ -135,6 +161,8 @@ fn unsayable(array: &ArrayRef) -> Broken {
 }
 
 /// The values of a list with [`BETWEEN`] between them.
+///
+/// Nulls are left out.
 fn joined(lists: &ListArray, texts: &StringArray, row: usize) -> String {
     let offsets = lists.value_offsets();
     let place =
@@ -159,6 +187,8 @@ fn is_e164(text: &str) -> bool {
 }
 
 /// Writes a cell, with quotes if it needs them.
+///
+/// A quote inside is written twice, as RFC 4180 says. Bytes need not be UTF-8.
 pub(super) fn quoted(cell: &[u8], delimiter: u8, into: &mut Vec<u8>) {
     if memchr3(delimiter, b'\n', b'\r', cell).is_none() && memchr(b'"', cell).is_none() {
         into.extend_from_slice(cell);

@@ -1,5 +1,8 @@
 //! Decides each request: who may send it, what it costs, and what the reply is. It has only its own
 //! state. Times are arguments (except the date in `Retry-After`), and it knows no sockets.
+//!
+//! The checks come in this order: key, rate, body, lookups, credits. A request that fails at one of them is
+//! refused as a whole and costs nothing.
 
 use std::borrow::Cow;
 use std::time::{Duration, Instant, SystemTime};
@@ -19,18 +22,28 @@ use super::reply::{Contacts, Reply};
 use super::window::Window;
 
 /// The service without its network.
+///
+/// All requests go through one mutex, so each decision is complete before the next begins.
 #[derive(Debug)]
 pub(super) struct Billing {
     options: Options,
     people: People,
     /// The results that were set in advance, by the folded form of their identifiers.
+    ///
+    /// Set by [`Sandbox::person`](super::Sandbox::person) and [`Sandbox::nobody`](super::Sandbox::nobody); the
+    /// last one counts.
     overrides: HashMap<String, Override>,
     /// The folded forms of values that are refused.
     rejected: HashSet<String>,
     /// The faults, in the order in which they were added.
+    ///
+    /// The first one that fits a request strikes it.
     rules: Vec<BadLuck>,
+    /// Only accepted keys count.
     window: Window,
     /// `None` for unlimited credits.
+    ///
+    /// What [`Sandbox::credits_left`](super::Sandbox::credits_left) shows.
     credits_left: Option<u64>,
     ledger: Ledger,
     /// The moment from which the ledger counts times.
@@ -41,9 +54,13 @@ pub(super) struct Billing {
 }
 
 /// A request that has arrived: its number in the ledger, and its fault.
+///
+/// Made when the head is read, and given back when the body was read.
 #[derive(Debug)]
 pub(super) struct Arrival {
+    /// From 1. Faults are chosen by it.
     number: u32,
+    /// That of the billing when the request arrived.
     epoch: u64,
     /// Whether it is a `POST` to the path of the call. Other requests are never charged.
     is_call: bool,
@@ -61,16 +78,21 @@ impl Arrival {
 /// The headers that matter.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Headers<'a> {
+    /// Bytes, because a header need not be text.
     pub(super) key: Option<&'a [u8]>,
+    /// It alone decides how the body is read.
     pub(super) content_type: Option<&'a [u8]>,
 }
 
 /// The position of one folded identifier in the scratch text, with its hash and whether it is a
 /// match.
+///
+/// They are collected first and entered in the ledger at the end, when it is known that the credits are enough.
 struct Look {
     start: usize,
     end: usize,
     hash: u64,
+    /// A match costs one credit, anything else nothing.
     found: bool,
 }
 
@@ -133,6 +155,8 @@ impl Billing {
     }
 
     /// Notes a request whose head was read, and decides which fault strikes it.
+    ///
+    /// Faults are for the call only: another path, such as the target of a redirect, is only noted.
     pub(super) fn arrive(
         &mut self,
         method: &str,
@@ -153,6 +177,8 @@ impl Billing {
     }
 
     /// Decides a request whose body was read, too.
+    ///
+    /// Returns at once: a delay is only written into the reply, and `server` waits.
     pub(super) fn answer(
         &mut self,
         arrival: &Arrival,
@@ -185,6 +211,11 @@ impl Billing {
 
     /// Decides a request that no fault kept from the service: its reply, its lookups and its cost;
     /// or a refusal.
+    ///
+    /// Returns the reply, the number of lookups, and the credits.
+    ///
+    /// # Errors
+    /// The refusal.
     fn call(
         &mut self,
         arrival: &Arrival,
@@ -221,6 +252,8 @@ impl Billing {
     }
 
     /// The reply to a request that exceeds the rate.
+    ///
+    /// Rounded up to whole seconds, so that a client that obeys is not refused again.
     fn too_fast(&self, wait: Duration) -> Reply {
         let mut reply = Reply::status(429, "Too Many Requests");
         let wait_s = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
@@ -237,6 +270,12 @@ impl Billing {
     }
 
     /// Answers the lookups of a request and charges for them, if the credits are enough.
+    ///
+    /// Each entry is a lookup, also if the same identifier is there twice: both are charged. If the credits do
+    /// not suffice for all of them, nothing is charged and nothing is answered.
+    ///
+    /// # Errors
+    /// The refusal: a rejected value, or too few credits.
     fn enrich(&mut self, arrival: &Arrival, query: &Query<'_>) -> Result<(Reply, u32), Reply> {
         let mut contacts = Contacts::begin(query.asked.len());
         let mut looks = Vec::with_capacity(query.asked.len());

@@ -215,6 +215,8 @@ impl Fault {
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 /// Which requests a fault strikes.
+///
+/// Numbers count the requests of the ledger, other paths included.
 enum When {
     Request(u32),
     Chance(f64),
@@ -223,13 +225,19 @@ enum When {
 
 /// A fault, and the requests that it strikes. If several faults fit a request, the one that was
 /// added first strikes.
+///
+/// The setters can be combined in any order; a setting that the fault does not use has no effect.
 #[derive(Debug, Clone)]
 pub struct BadLuck {
     fault: Fault,
     when: When,
+    /// How often it may still strike; `None`: without a limit.
     left: Option<u32>,
+    /// See [`Self::pause`].
     pause: Option<Duration>,
+    /// See [`Self::to`].
     location: Option<Box<str>>,
+    /// See [`Self::retry_after`].
     retry_after: Option<Box<str>>,
 }
 
@@ -290,6 +298,9 @@ impl BadLuck {
     }
 
     /// Whether this rule, the `nth_rule` of the sandbox, strikes the request with this number.
+    ///
+    /// Chance is drawn from the seed, the rule and the number of the request, and not from a running generator.
+    /// So the same numbers are struck in every run with this seed.
     fn strikes(&self, seed: u64, nth_rule: usize, number: u32) -> bool {
         if self.left == Some(0) {
             return false;

@@ -7,6 +7,9 @@ use exactbuyer_core::identifier::FieldType;
 use super::people::is_private;
 
 /// Writes the folded spelling of `value` over `out`.
+///
+/// The folded spelling decides what is one identifier for the ledger, for overrides, and for who exists. A
+/// phone number without any digit keeps its letters, so that different texts stay different.
 pub(super) fn fold(field_type: FieldType, value: &str, out: &mut String) {
     out.clear();
     let value = value.trim();
@@ -34,6 +37,8 @@ pub(super) fn fold(field_type: FieldType, value: &str, out: &mut String) {
 }
 
 /// Writes `value` in lower case, without an allocation if it is ASCII.
+///
+/// It appends to `out`.
 fn lower(value: &str, out: &mut String) {
     if value.is_ascii() {
         out.push_str(value);
@@ -44,14 +49,22 @@ fn lower(value: &str, out: &mut String) {
 }
 
 /// What a person has for certain.
+///
+/// A person who is found by an identifier has that identifier; the rest is drawn.
 pub(super) enum Has {
+    /// An address at an employer.
     WorkEmail,
+    /// An address at a provider of private mailboxes.
     PersonalEmail,
+    /// At least one phone number.
     Phone,
+    /// At least one social profile.
     Profile,
 }
 
 /// What a person has who is found by this identifier.
+///
+/// The `match` has no wildcard: a new field type does not compile until it is here.
 pub(super) fn implied(field_type: FieldType, folded: &str) -> Has {
     match field_type {
         FieldType::Email if is_private(folded) => Has::PersonalEmail,
@@ -62,6 +75,8 @@ pub(super) fn implied(field_type: FieldType, folded: &str) -> Has {
 }
 
 /// The part of an identifier that may spell a person's name.
+///
+/// `ana.almeida@…` spells a name, a phone number never does.
 pub(super) fn spelling_of_name(field_type: FieldType, folded: &str) -> Option<&str> {
     match field_type {
         FieldType::Email => folded.rsplit_once('@').and_then(|(local, _)| local.split('+').next()),
@@ -71,6 +86,8 @@ pub(super) fn spelling_of_name(field_type: FieldType, folded: &str) -> Option<&s
 }
 
 /// The field type that a value looks like, and its folded spelling: for overrides, which name none.
+///
+/// Coarse, and enough for the values that tests use.
 pub(super) fn infer(value: &str) -> (FieldType, String) {
     let field_type = if value.contains('@') && !value.contains('/') {
         FieldType::Email
@@ -86,6 +103,8 @@ pub(super) fn infer(value: &str) -> (FieldType, String) {
 
 /// The hash of an identifier for a seed. It is the same on every machine and in every release; the
 /// hashers of the standard library and of hashbrown do not guarantee that.
+///
+/// It decides who exists, so a change of it changes all people of every seed.
 pub(super) fn hash(seed: u64, field_type: FieldType, folded: &str) -> u64 {
     const ODD: u64 = 0x9E37_79B9_7F4A_7C15;
     let mut state = seed ^ (u64::from(field_type.number()) + 1).wrapping_mul(ODD);

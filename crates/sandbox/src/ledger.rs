@@ -3,6 +3,9 @@
 //!
 //! It is compact, because a benchmark charges for millions of lookups: the text of each identifier
 //! is kept once, and a lookup is three numbers.
+//!
+//! Three tables: `requests`, one entry for each request that arrived; `known`, one for each identifier; `rows`,
+//! one for each lookup, which refers to the other two by number.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +18,9 @@ use super::fault::Fault;
 use super::field_types;
 
 /// One request as it arrived, whatever became of it.
+///
+/// Noted when its head is read, and completed when its reply is decided: until then it has no status and no
+/// lookups.
 #[derive(Debug, Clone, serde::Serialize)]
 pub struct Request {
     /// Its number in order of arrival, from 1.
@@ -43,6 +49,8 @@ fn as_seconds<S: serde::Serializer>(duration: &Duration, into: S) -> Result<S::O
 }
 
 /// One lookup of an accepted request.
+///
+/// Its `request` is the number of a [`Request`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Entry<'a> {
     /// The number of the request.
@@ -58,7 +66,10 @@ pub struct Entry<'a> {
 
 #[derive(Debug, Clone, Copy)]
 /// An identifier that was looked up, and how often.
+///
+/// It owns no text: the folded form is in [`Ledger::text`].
 struct Known {
+    /// With the ledger's seed.
     hash: u64,
     /// The position of its folded form in `text`.
     start: usize,
@@ -72,6 +83,8 @@ struct Known {
 
 #[derive(Debug, Clone, Copy)]
 /// One lookup, as numbers.
+///
+/// Twelve bytes, so a benchmark with millions of lookups stays small.
 struct Row {
     request: u32,
     /// The index of its identifier in [`Ledger::known`].
@@ -80,20 +93,28 @@ struct Row {
 }
 
 /// The ledger at the moment when it was copied.
+///
+/// A copy does not follow what happens in the sandbox afterwards.
 #[derive(Debug, Clone, Default)]
 pub struct Ledger {
+    /// That of the sandbox, for the hashes of identifiers.
     seed: u64,
     requests: Vec<Request>,
+    /// In the order of the lookups: requests as they were decided, and entries as they were written.
     rows: Vec<Row>,
+    /// In the order of their first lookups.
     known: Vec<Known>,
     /// Indices into `known`, by the hash of the identifier.
     index: HashTable<u32>,
     /// The folded forms of all identifiers, one after the other.
     text: String,
+    /// The sum over `rows`, kept so that it need not be added up.
     credits: u64,
     /// Requests that wait for their replies at this moment.
     in_flight: u32,
+    /// Since the start or the last reset.
     most_in_flight: u32,
+    /// Also those on which no request came.
     connections: u32,
 }
 
@@ -156,11 +177,14 @@ impl Ledger {
         self.connections
     }
 
+    /// Positions always lie within `text`.
     fn text_of(&self, known: &Known) -> &str {
         self.text.get(known.start..known.start + known.len).unwrap_or_default()
     }
 
     /// The identifier with this text, whose field type is inferred.
+    ///
+    /// `None` if it was never looked up.
     fn find_inferred(&self, value: &str) -> Option<&Known> {
         let (field_type, folded) = field_types::infer(value);
         let is_it = |known: &Known| known.field_type == field_type && self.text_of(known) == folded;
@@ -264,6 +288,7 @@ impl Ledger {
     }
 }
 
+/// Numbers of the ledger are 32 bits, indices are as wide as the machine.
 fn at(nth: u32) -> usize {
     usize::try_from(nth).unwrap_or(usize::MAX)
 }

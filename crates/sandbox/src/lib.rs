@@ -18,6 +18,20 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! One request, and the file that is asked at each step:
+//!
+//! ```text
+//! head is read     billing::arrive    a number in the ledger; `fault` says whether a fault strikes
+//! body is read     billing::answer    key, rate (`window`), form or JSON (`query`), rejected values
+//! each lookup      billing::enrich    an override (`overrides`), or an invented person (`people`)
+//!                                     credits are taken, and the `ledger` gets its entries
+//! the reply        reply              what a fault makes of it, and how it is sent
+//! sending          server             by hyper, or by hand if HTTP does not allow such a reply
+//! ```
+//!
+//! A free fault ends the way before the lookups; any other one lets them be charged first. So the ledger shows
+//! what a client was charged, whatever the client believes.
 
 mod billing;
 mod fault;
@@ -60,11 +74,17 @@ const ANY_KEY: &str = "sandbox-key";
 /// a reply are disconnected.
 #[derive(Debug)]
 pub struct Sandbox {
+    /// Shared with the connections. It has all state but the sockets.
     billing: SharedBilling,
+    /// With the port that was really bound, if any free one was asked for.
     address: SocketAddr,
+    /// The one of the options, or [`ANY_KEY`].
     api_key: Box<str>,
+    /// The process that started it.
     process: u32,
+    /// Dropping it ends the server; `None` while the sandbox is dropped.
     stop: Option<oneshot::Sender<()>>,
+    /// It runs the runtime with all connections.
     thread: Option<JoinHandle<()>>,
 }
 

@@ -16,6 +16,8 @@ pub enum RetryAfter {
 }
 
 /// How a sandbox is set up. The defaults are those that the service documents, with unlimited credits.
+///
+/// Python passes them by their serde names; an unknown name is an error.
 #[derive(Debug, Clone, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Options {
@@ -42,6 +44,8 @@ pub struct Options {
     pub api_key: Option<Box<str>>,
 }
 
+/// The rate is that of the service's documentation. The match rate is this sandbox's own: tests meet matches
+/// and misses.
 impl Default for Options {
     fn default() -> Self {
         Self {

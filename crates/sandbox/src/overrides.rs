@@ -1,4 +1,7 @@
 //! Identifiers whose result was set in advance: a person, or a miss.
+//!
+//! A contact that a test gives is returned byte for byte. It is only looked through once, to know which
+//! required fields it has: a field counts if its value is not null, not an empty text and not an empty list.
 
 use std::fmt;
 
@@ -12,15 +15,21 @@ pub(super) enum Override {
     /// This contact, as JSON text, and which of the fields it has that can be required.
     Person(Box<str>, Required),
     /// A miss.
+    ///
+    /// Costs nothing, as any miss.
     Nobody,
 }
 
 /// Whether a field has a value. Everything else is skipped without decoding, because a contact may
 /// contain text that JSON allows and serde does not, such as half of a surrogate pair.
+///
+/// `false` for null, for an empty text and for an empty list.
 #[derive(Debug, Default)]
 struct Filled(bool);
 
 /// The fields of a contact that a request may require, and whether each has a value.
+///
+/// A field that the contact does not have counts as empty.
 #[derive(Debug, Default, serde::Deserialize)]
 #[serde(default)]
 struct Fields {
@@ -32,6 +41,8 @@ struct Fields {
 
 impl Override {
     /// A result with this contact, given as JSON text. `None` if it is not an object.
+    ///
+    /// The text is kept as it is, without the blanks around it.
     pub(super) fn person(contact: &str) -> Option<Self> {
         let contact = contact.trim();
         // serde would accept a list in the place of a struct.
@@ -53,6 +64,8 @@ impl<'de> Deserialize<'de> for Filled {
 }
 
 /// Finds out whether a value is present, without keeping it.
+///
+/// Each method takes the whole value, as serde demands, and remembers one bit of it.
 struct Look;
 
 impl<'de> Visitor<'de> for Look {

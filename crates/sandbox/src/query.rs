@@ -1,5 +1,8 @@
 //! Reads a request: a form whose two fields contain JSON text, or a JSON body. It borrows from the
 //! body where it can.
+//!
+//! It is strict where the service is documented to be: an unknown field type, an unknown required field, an
+//! empty value and a list that is too long are refused with 400. Further members of an entry are ignored.
 
 use std::borrow::Cow;
 
@@ -14,6 +17,8 @@ pub(super) struct Required(u8);
 
 impl Required {
     /// The fields of a person who has these kinds of identifiers.
+    ///
+    /// The first bit is for any address, private or at work.
     #[allow(clippy::fn_params_excessive_bools)] // One for each thing that can be required.
     pub(super) const fn of(work_email: bool, personal_email: bool, phone: bool, profile: bool) -> Self {
         Self(
@@ -37,6 +42,8 @@ impl Required {
 }
 
 /// One entry of `query_list`.
+///
+/// Borrowed from the body unless its text has escapes.
 #[derive(Debug)]
 pub(super) struct Asked<'a> {
     /// Its field type.
@@ -46,6 +53,8 @@ pub(super) struct Asked<'a> {
 }
 
 /// A request that was read.
+///
+/// It borrows from the body, or from the [`Form`] of it.
 #[derive(Debug)]
 pub(super) struct Query<'a> {
     /// The lookups, in order.
@@ -78,6 +87,7 @@ struct Body<'a> {
     required_fields: Option<Vec<Field<'a>>>,
 }
 
+/// What a refusal says. It names the form and nothing of the body, which may have personal data.
 const NOT_A_LIST: &str = "query_list must be a JSON list of {\"field_type\": name, \"value\": text}";
 const NOT_FIELDS: &str = "required_fields must be a JSON list of {\"field_type\": name}";
 
@@ -90,6 +100,8 @@ pub(super) struct Form<'a> {
 
 impl<'a> Form<'a> {
     /// Reads the body of a form.
+    ///
+    /// A field that occurs twice counts with its last text; unknown fields are ignored.
     pub(super) fn read(body: &'a [u8]) -> Self {
         let mut form = Self::default();
         for (name, text) in form_urlencoded::parse(body) {
@@ -126,6 +138,9 @@ pub(super) fn from_json(body: &[u8]) -> Result<Query<'_>, &'static str> {
 }
 
 /// Checks the limits of the service: the number of lookups and the names of the required fields.
+///
+/// # Errors
+/// What is not allowed.
 fn check(body: Body<'_>) -> Result<Query<'_>, &'static str> {
     if body.query_list.is_empty() {
         return Err("query_list is empty");

@@ -13,14 +13,22 @@ use super::fault::{BadLuck, Fault};
 use super::people::write_text;
 
 /// A reply.
+///
+/// One value describes all of it, so that `server` needs to decide nothing.
 #[derive(Debug)]
 pub(super) struct Reply {
+    /// 0 in a reply of which nothing is sent.
     pub(super) status: u16,
     pub(super) content_type: &'static str,
+    /// The header of a redirect.
     pub(super) location: Option<Box<str>>,
+    /// The header's text, as it was given: it may be nonsense on purpose.
     pub(super) retry_after: Option<Box<str>>,
+    /// Whether `body` is compressed, and the header says so.
     pub(super) gzipped: bool,
+    /// All of it; [`Manner`] may send only a part.
     pub(super) body: Bytes,
+    /// How the bytes go out.
     pub(super) manner: Manner,
     /// How long the sandbox waits before it sends anything.
     pub(super) delay: Duration,
@@ -57,6 +65,7 @@ const DRIP_PAUSE: Duration = Duration::from_millis(50);
 const SLOW_PAUSE: Duration = Duration::from_secs(1);
 
 impl Reply {
+    /// A reply that HTTP allows, without delay.
     fn with(status: u16, content_type: &'static str, body: impl Into<Bytes>) -> Self {
         Self {
             status,
@@ -106,6 +115,7 @@ impl Reply {
         reply
     }
 
+    /// A reply of which nothing is sent.
     fn manner(manner: Manner) -> Self {
         Self { manner, ..Self::with(0, JSON, Bytes::new()) }
     }
@@ -131,6 +141,8 @@ fn reason(status: u16) -> &'static str {
 }
 
 /// The body of a good reply, under construction.
+///
+/// A fault that changes elements finds them by their ends, without reading the JSON again.
 #[derive(Debug, Default)]
 pub(super) struct Contacts {
     body: Vec<u8>,
@@ -138,7 +150,9 @@ pub(super) struct Contacts {
     ends: Vec<(usize, bool)>,
 }
 
+/// The beginning of each good body. Elements follow, with commas between them.
 const OPEN: &[u8] = br#"{"contacts":["#;
+/// The beginning of each element; the contact or `null` follows.
 const ELEMENT: &[u8] = br#"{"enriched_contact":"#;
 
 impl Contacts {
@@ -152,6 +166,8 @@ impl Contacts {
 
     /// Writes one element. `write` writes the contact and returns true, or writes nothing and
     /// returns false.
+    ///
+    /// `value` is returned as the client wrote it, in its spelling. `plain` says that it needs no escapes.
     pub(super) fn push(
         &mut self,
         value: &str,
@@ -181,6 +197,8 @@ impl Contacts {
     }
 
     /// The good reply, or what a fault makes of it.
+    ///
+    /// `billed` is the count that an honest reply has.
     pub(super) fn finish(self, billed: u32, luck: Option<&BadLuck>) -> Reply {
         let Some(luck) = luck else {
             return Reply::with(200, JSON, self.close(Some(u64::from(billed))));
@@ -195,6 +213,7 @@ impl Contacts {
         reply
     }
 
+    /// `None`: without the count.
     fn close(mut self, count: Option<u64>) -> Vec<u8> {
         self.body.push(b']');
         if let Some(count) = count {
@@ -229,6 +248,8 @@ impl Contacts {
     }
 
     /// The same body with `field` as the first member of the first match.
+    ///
+    /// Without a match, the body stays as it is.
     fn with_field(mut self, field: &str) -> Self {
         let mut start = OPEN.len();
         for (end, found) in &self.ends {
@@ -307,6 +328,8 @@ impl Contacts {
     }
 
     /// The body with other elements, or with its elements in another order.
+    ///
+    /// The count stays, so that only the contacts are wrong.
     fn misfit(&self, fault: Fault) -> Self {
         let mut elements = self.elements();
         let foreign = [ELEMENT, br#"null,"value":"not-asked@elsewhere.example"}"#].concat();

@@ -2,6 +2,10 @@
 //!
 //! Replies that HTTP allows are sent through hyper. For all others, the connection is taken back
 //! from hyper, and is written to, cut or reset here.
+//!
+//! A fault such as a reply that ends too early cannot be sent through an HTTP library, which would rather be
+//! correct. So the service function returns an error, hyper gives the socket back, and the bytes are written by
+//! hand.
 
 use std::future::poll_fn;
 use std::io;
@@ -31,6 +35,8 @@ use super::reply::{Manner, Reply};
 pub(super) type SharedBilling = Arc<Mutex<Billing>>;
 
 /// The most bytes of a body. No real request with 1,000 lookups is larger.
+///
+/// A larger body is not read further, and its connection ends without a reply.
 const MAX_CALL_BYTES: usize = 16 * 1024 * 1024;
 
 /// Locks the billing. If a thread panicked while it held the lock, its ledger is still used.
@@ -39,6 +45,9 @@ pub(super) fn lock(billing: &SharedBilling) -> MutexGuard<'_, Billing> {
 }
 
 /// Accepts connections until `stop` is signalled or dropped.
+///
+/// # Cancel safety
+/// Safe: no connection is accepted any more. Those that are open end with the runtime.
 pub(super) async fn serve(
     listener: TcpListener,
     billing: SharedBilling,
@@ -62,6 +71,8 @@ pub(super) async fn serve(
 }
 
 /// Counts a request as waiting until it is dropped.
+///
+/// A guard, so that a request whose client leaves is no longer counted either.
 struct InFlight(SharedBilling);
 
 impl InFlight {
@@ -78,6 +89,8 @@ impl Drop for InFlight {
 }
 
 /// A reply that hyper cannot send, and the request that still waits for it.
+///
+/// The [`InFlight`] goes with it: such a request waits until the last byte was written, or the client has left.
 struct Unruly(Reply, InFlight);
 
 /// The error with which hyper returns the connection.
@@ -93,6 +106,8 @@ impl std::fmt::Display for TakenBack {
 impl std::error::Error for TakenBack {}
 
 /// Serves one connection until it ends.
+///
+/// Several requests may come on it, one after the other, until one of them ends it.
 async fn connection(stream: TcpStream, billing: SharedBilling, elsewhere: Arc<str>) {
     // Without this, the last packet of a reply may wait for an acknowledgement. If it fails,
     // replies are only slower.
@@ -115,6 +130,9 @@ async fn connection(stream: TcpStream, billing: SharedBilling, elsewhere: Arc<st
 
 /// Reads one request and lets the billing decide it. A reply that HTTP does not allow is handed to
 /// [`connection`] through `for_service`.
+///
+/// # Errors
+/// [`TakenBack`] if hyper must send nothing: the reply is unruly, or the body was never complete.
 async fn answer(
     request: Request<Incoming>,
     billing: SharedBilling,
@@ -238,6 +256,8 @@ async fn misbehave(stream: &mut TcpStream, reply: &Reply) -> io::Result<()> {
 }
 
 /// Waits until the client has left.
+///
+/// What the client still sends is read and thrown away.
 async fn gone(stream: &mut TcpStream) -> io::Result<()> {
     let mut ignored = [0_u8; 1024];
     while stream.read(&mut ignored).await? > 0 {}
@@ -245,11 +265,14 @@ async fn gone(stream: &mut TcpStream) -> io::Result<()> {
 }
 
 /// The head of a reply that is written by hand.
+///
+/// `length` is the header that announces how long the body is, honestly or not.
 fn head(reply: &Reply, length: &str) -> Vec<u8> {
     let (status, content_type) = (reply.status, reply.content_type);
     format!("HTTP/1.1 {status} OK\r\ncontent-type: {content_type}\r\n{length}\r\n\r\n").into_bytes()
 }
 
+/// In the chunked transfer coding: the length in hexadecimal digits, the bytes, a line end.
 async fn write_chunk(stream: &mut TcpStream, piece: &[u8]) -> io::Result<()> {
     stream.write_all(format!("{:x}\r\n", piece.len()).as_bytes()).await?;
     stream.write_all(piece).await?;

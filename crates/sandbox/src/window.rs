@@ -8,11 +8,15 @@ use std::time::{Duration, Instant};
 use exactbuyer_core::service::limits;
 
 /// The times at which the requests of the last 60 s were accepted.
+///
+/// The oldest comes first. It has at most as many entries as the limit allows.
 #[derive(Debug, Default)]
 pub(super) struct Window(VecDeque<Instant>);
 
 impl Window {
     /// Accepts a request now, or returns how long it will take until there is space for one.
+    ///
+    /// A refused request is not noted, so that asking too often does not lengthen the wait.
     pub(super) fn admit(&mut self, limit: u32, now: Instant) -> Result<(), Duration> {
         while self.0.front().is_some_and(|accepted| now.duration_since(*accepted) >= limits::WINDOW) {
             self.0.pop_front();

@@ -28,9 +28,12 @@ pub struct MemoryStore {
 
 #[derive(Debug, Default)]
 struct Inner {
-    /// Runs and answers get their numbers from one sequence, which shows which came first.
+    /// Runs and answers get their numbers from one sequence, which shows which came first: a run may use the answers
+    /// with higher numbers than its own.
     clock: u64,
+    /// Begun and not ended. The first one is the oldest, because numbers only grow.
     live: BTreeSet<RunId>,
+    /// What is in flight or answered. A lookup that is not here is free.
     lookups: HashMap<Required, HashMap<Identifier, LookupState>>,
     /// The chunks in flight of the only live run, as long as `lookups` is empty. A run never asks for a lookup twice at the
     /// same time, so nobody looks for one.
@@ -50,7 +53,9 @@ struct Chunk {
 
 #[derive(Debug)]
 enum LookupState {
+    /// Others wait for [`Store::changed`]. Its claimant settles, releases or abandons it.
     InFlight,
+    /// `at` is its number in the sequence, `at_ms` the time in milliseconds since 1970.
     Answered { at: u64, at_ms: i64, outcome: Outcome },
 }
 

@@ -33,13 +33,11 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("exactbuyer")
 
-
 SHOWN_BY_CLI = {"shown_by_cli": True}
 """Marks log records about what the command line shows in its own words."""
 
 TICK_S = 0.1
 """How long a call waits before it looks at the clock and at its progress again."""
-
 _NAMED = 10
 
 
@@ -53,12 +51,12 @@ def refuse_invalid(parts: list[Rows]) -> None:
         same.setdefault(reason, []).append(f"{row}")
     named: list[str] = []
     for reason, rows in same.items():
-        named += ["; " if named else "", f"row{'s' if len(rows) > 1 else ''} {', '.join(rows)}: ", reason]
+        named += [f"row{'s' * (len(rows) > 1)} {', '.join(rows)}: ", reason, "; "]
     more = f"; and {len(errors) - _NAMED:,} more in the exception's .errors" if len(errors) > _NAMED else ""
     raise InvalidIdentifierError(
         Message(
             f"{len(errors):,} of {count(sum(map(len, parts)), 'row')} cannot be looked up: ",
-            *named,
+            *named[:-1],
             f"{more}. Nothing was sent. Correct them, or pass on_error='record' to ask for the others.",
         ),
         errors=errors,
@@ -76,7 +74,6 @@ class Call:
 
     whole = True
     """Whether all rows are known when the call begins. Then it forgets no lookup, and pays for none twice."""
-
     window: int | None = None
     """If not: for how many rows it remembers a lookup that the store remembers, too. `None`: 100,000."""
 

@@ -10,12 +10,17 @@ use crate::contact::trie::Member;
 const MOST: usize = 64;
 
 /// The names that the objects at one position had, in order, and what the layout wants of each.
+///
+/// The `Member` is `None` for a name that no column wants: such names are remembered, too, so that they can be
+/// skipped without being decoded.
 #[derive(Default)]
 pub(crate) struct Names(Vec<(Expected, Option<Member>)>);
 
 impl Names {
     /// The name at the start of `text`, if it is known: its index here, its length with quotes, and
     /// what is wanted of it. The search begins at the index where the name is expected.
+    ///
+    /// In the usual case one comparison. At worst it compares all names that are known here.
     #[inline]
     pub(crate) fn find(&self, expected: usize, text: &[u8]) -> Option<(usize, usize, Option<Member>)> {
         let mut place = expected;
@@ -31,6 +36,8 @@ impl Names {
     }
 
     /// Remembers a name that was not known, at the index where another one was expected.
+    ///
+    /// A full list learns nothing more; such names are decoded each time.
     pub(crate) fn learn(&mut self, expected: usize, quoted: &[u8], wanted: Option<Member>) {
         if self.0.len() < MOST {
             self.0.insert(expected.min(self.0.len()), (Expected::new(quoted), wanted));

@@ -2,6 +2,13 @@
 //! `social_profiles[*].network`, `social_profiles[network=linkedin].url`, or `$` for the whole
 //! contact. As in `JSONPath` (RFC 9535), a path may begin with `$.`, and a value in brackets may
 //! have quotes.
+//!
+//! | path | values of a contact |
+//! |---|---|
+//! | `employment.job.title` | one, or none |
+//! | `phone_numbers[0].E164` | that of the first element, or none |
+//! | `social_profiles[network=linkedin].url` | that of the first element with this network, or none |
+//! | `personal_emails[*]` | a list, with one value for each element |
 
 use exactbuyer_core::error::{Error, ErrorKind};
 use exactbuyer_core::service::limits::MAX_DEPTH;
@@ -74,6 +81,8 @@ impl Path {
 }
 
 /// The step that stands inside a pair of brackets.
+///
+/// `None` if it is no step, such as `[-1]` or `[]`.
 fn bracket(inside: &str) -> Option<Step> {
     if inside == "*" {
         return Some(Step::Every);
@@ -87,6 +96,7 @@ fn bracket(inside: &str) -> Option<Step> {
     inside.bytes().all(|b| b.is_ascii_digit()).then(|| inside.parse().ok().map(Step::Index)).flatten()
 }
 
+/// The text is the caller's own, so the message may show it.
 fn wrong(text: &str) -> Error {
     Error::new(
         ErrorKind::Config,

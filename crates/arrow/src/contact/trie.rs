@@ -1,5 +1,8 @@
 //! All paths of a layout as one tree, so that one pass over a contact finds the values of all
 //! columns.
+//!
+//! Nodes are numbered, and refer to each other by number. Each node belongs to one position of all contacts:
+//! `phone_numbers[*].E164` is one position, however many numbers a contact has.
 
 use crate::contact::path::{Path, Step};
 
@@ -9,6 +12,9 @@ pub(crate) struct Node {
     /// The columns that want the value at this position.
     pub(crate) ends: Vec<usize>,
     /// The members of an object that paths name, and their nodes.
+    ///
+    /// No name is there twice. There are few, so they are searched one by one, and mostly not at all: see
+    /// [`Names`](crate::contact::names::Names).
     keys: Vec<(Box<str>, usize)>,
     /// The elements of a list that paths name by index, and their nodes.
     pub(crate) indices: Vec<(usize, usize)>,
@@ -20,6 +26,9 @@ pub(crate) struct Node {
     /// values are this node's or lie below it.
     pub(crate) aligned: Vec<usize>,
     /// The columns whose paths go through this position.
+    ///
+    /// For a node of every element, these are the columns whose list exists as soon as the contact has the
+    /// list.
     pub(crate) through: Vec<usize>,
 }
 
@@ -59,6 +68,7 @@ impl Node {
 pub(crate) struct Member {
     /// Its number among the members of the same object that are wanted.
     pub(crate) place: usize,
+    /// The node of its value.
     pub(crate) node: usize,
 }
 
@@ -69,20 +79,27 @@ pub(crate) struct Where {
     /// The text that this member must have.
     pub(crate) text: Box<str>,
     /// A node that wants only this member.
+    ///
+    /// Used to look at an element without noting any of its values.
     pub(crate) said: usize,
+    /// The node of the element, if it is the one.
     pub(crate) node: usize,
 }
 
 /// The paths as a tree. Its root is the contact.
 #[derive(Debug)]
 pub(crate) struct Trie {
+    /// Number 0 is the root.
     nodes: Vec<Node>,
+    /// The number of paths.
     pub(crate) columns: usize,
 }
 
 impl Trie {
+    /// The contact itself: the path `$` ends here.
     pub(crate) const ROOT: usize = 0;
 
+    /// The columns get the numbers of the paths, in order.
     pub(crate) fn new<'a>(paths: impl Iterator<Item = &'a Path>) -> Self {
         let mut trie = Self { nodes: vec![Node::default()], columns: 0 };
         for path in paths {
@@ -113,6 +130,9 @@ impl Trie {
     }
 
     /// The node that a step from `at` leads to. It is added if it does not exist.
+    ///
+    /// A condition needs two nodes: one to look at the member that it names, and one for the element that it
+    /// chooses.
     fn add(&mut self, at: usize, step: &Step) -> usize {
         let node = self.push(Node::default());
         let said = match step {
@@ -131,15 +151,18 @@ impl Trie {
         node
     }
 
+    /// Returns the number of the new node.
     fn push(&mut self, node: Node) -> usize {
         self.nodes.push(node);
         self.nodes.len() - 1
     }
 
+    /// The number of nodes.
     pub(crate) fn len(&self) -> usize {
         self.nodes.len()
     }
 
+    /// `None` only for a number of another tree.
     pub(crate) fn get(&self, node: usize) -> Option<&Node> {
         self.nodes.get(node)
     }

@@ -1,6 +1,9 @@
 //! Goes once over the bytes of a contact, notes where the values of the columns are, and skips
 //! everything else. It reads only JSON that [`exactbuyer_core::service::decode`] has checked; if it
 //! cannot read something, that gives no values.
+//!
+//! The walk copies no value. It notes where each one begins and ends, as a [`Span`], and `values` reads them
+//! afterwards, column by column. Values that no column wants are skipped without being decoded.
 
 use std::borrow::Cow;
 
@@ -13,8 +16,11 @@ use crate::contact::trie::{Member, Node, Trie, Where};
 /// The position of a value in the contact's text, and how it is written there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Span {
+    /// Where the value begins, and in `to` where it ends; for a string, its quotes are inside. 32 bits are
+    /// enough, because Arrow's text columns count with 31. Values beyond them are left out.
     from: u32,
     to: u32,
+    /// Decided by the first byte of the value, and for strings by whether they have a backslash.
     pub(crate) form: Written,
 }
 
@@ -39,12 +45,17 @@ impl Span {
 }
 
 /// The values of one contact by column, and what earlier contacts have taught.
+///
+/// It is kept from contact to contact, so that its vectors are allocated once.
 #[derive(Default)]
 pub(crate) struct Found {
+    /// One for each column of the layout.
     columns: Vec<Values>,
     /// Whether the contact may contain `NaN` or `Infinity`.
     pub(crate) has_words: bool,
     /// The member names, by node.
+    ///
+    /// Learned from all contacts so far; never forgotten.
     names: Vec<Names>,
 }
 
@@ -55,12 +66,15 @@ pub(crate) struct Values {
     /// one.
     pub(crate) spans: Vec<Option<Span>>,
     /// For a column of lists: whether the contact has the list.
+    ///
+    /// An empty list and a missing list differ: one is a list of length zero, the other null.
     pub(crate) is_there: bool,
     /// For a column of lists: how many values there were before the current element.
     before: usize,
 }
 
 impl Found {
+    /// `None` only before the first walk.
     pub(crate) fn column(&self, column: usize) -> Option<&Values> {
         self.columns.get(column)
     }
@@ -93,6 +107,9 @@ impl From<Unreadable> for Halt {
 
 /// Notes in `found` where the values of this contact are. A `found` must only be used with one
 /// trie.
+///
+/// Mostly one pass. If an object has a key twice, the first pass stops, and a second, careful one looks for the
+/// last occurrence of each key.
 pub(crate) fn walk(trie: &Trie, text: &[u8], found: &mut Found) {
     for careful in [false, true] {
         found.clear(trie);
@@ -109,14 +126,18 @@ pub(crate) fn walk(trie: &Trie, text: &[u8], found: &mut Found) {
 /// Its methods take the position where something begins, and return the position behind it.
 struct Walker<'a> {
     trie: &'a Trie,
+    /// Bytes that the scanner has accepted, so that brackets and quotes are in balance.
     text: Passed<'a>,
     /// Whether to search each object for the last occurrence of each key before reading any member.
     careful: bool,
+    /// Where the spans are noted.
     found: &'a mut Found,
 }
 
 impl Walker<'_> {
     /// Reads a value, and notes it if it is wanted.
+    ///
+    /// A value may be noted for several columns, and its members for others.
     fn value(&mut self, at: usize, node: usize) -> Result<usize, Halt> {
         let wanted = self.trie.get(node).ok_or(Halt::Unreadable)?;
         let (from, first) = self.text.next(at)?;
@@ -140,6 +161,8 @@ impl Walker<'_> {
     }
 
     /// Skips a value that is not wanted.
+    ///
+    /// Also notes whether it may contain `NaN` or `Infinity`.
     #[inline]
     fn skip(&mut self, at: usize) -> Result<usize, Unreadable> {
         let skipped = self.text.value(at)?;
@@ -148,6 +171,8 @@ impl Walker<'_> {
     }
 
     /// Reads an object and its wanted members.
+    ///
+    /// `at` is at the brace.
     fn object(&mut self, at: usize, node: usize) -> Result<usize, Halt> {
         let mut seen = 0_u64;
         // In a careful pass: each wanted member, and the position of its value.
@@ -226,6 +251,9 @@ impl Walker<'_> {
     }
 
     /// Reads a list and its wanted elements.
+    ///
+    /// `at` is at the bracket. The same element can be wanted by its index, by a condition and as one of all;
+    /// it is read once for each of them.
     fn list(&mut self, at: usize, node: &Node) -> Result<usize, Halt> {
         if let Some(below) = node.every.and_then(|child| self.trie.get(child)) {
             for column in &below.through {
@@ -270,6 +298,9 @@ impl Walker<'_> {
 
     /// Reads an element for a node that wants every element. Each column with lists of such
     /// elements gets one more value.
+    ///
+    /// An element without the value gives a gap, so that the lists of several columns stay aligned with each
+    /// other.
     fn element(&mut self, at: usize, child: usize) -> Result<usize, Halt> {
         let node = self.trie.get(child).ok_or(Halt::Unreadable)?;
         for column in &node.aligned {
@@ -289,6 +320,8 @@ impl Walker<'_> {
     }
 
     /// Reads an element, and returns whether it is the wanted one.
+    ///
+    /// It looks at one member and skips the others. If the member is there twice, the last one counts.
     fn says(&mut self, at: usize, wanted: &Where) -> Result<(usize, bool), Halt> {
         let (at, first) = self.text.next(at)?;
         if first != b'{' {

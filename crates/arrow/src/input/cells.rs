@@ -95,6 +95,8 @@ impl ColumnReader<'_> {
     }
 
     /// Reads each value of an array; nulls are missing.
+    ///
+    /// Row numbers count from the start of this array, as the regions do.
     fn each<T>(
         &self,
         values: impl Iterator<Item = Option<T>>,
@@ -107,10 +109,12 @@ impl ColumnReader<'_> {
         values.enumerate().map(read).collect()
     }
 
+    /// Each text may be split at the column's marks.
     fn texts<'b>(&self, texts: impl Iterator<Item = Option<&'b str>>) -> Vec<Cell> {
         self.each(texts, |text, region| self.text(text, region))
     }
 
+    /// An integer is read as the text of its digits.
     fn integers<T>(&self, numbers: &PrimitiveArray<T>) -> Vec<Cell>
     where
         T: ArrowPrimitiveType,
@@ -119,6 +123,7 @@ impl ColumnReader<'_> {
         self.each(numbers.iter(), |number, region| self.text(&number.to_string(), region))
     }
 
+    /// `exact_below` is the limit of this width of float.
     fn floats<T>(&self, numbers: &PrimitiveArray<T>, exact_below: f64) -> Vec<Cell>
     where
         T: ArrowPrimitiveType,
@@ -191,6 +196,7 @@ impl ColumnReader<'_> {
     }
 }
 
+/// The message names the column and its type, not the values.
 fn unreadable(name: &str, array: &dyn Array) -> Error {
     Error::new(
         ErrorKind::Config,

@@ -6,11 +6,15 @@ use std::cmp::Reverse;
 const LINE_BREAKS: [&str; 7] = ["\r\n", "\r", "\u{b}", "\u{c}", "\u{85}", "\u{2028}", "\u{2029}"];
 
 /// The marks at which the text of a cell is split.
+///
+/// The default has no marks, and splits nothing.
 #[derive(Debug, Clone, Default)]
 pub struct Marks(Vec<Box<str>>);
 
 impl Marks {
     /// These marks. `"\n"` means every line break.
+    ///
+    /// Empty marks are ignored, because they would split everywhere.
     #[must_use]
     pub fn new(marks: impl IntoIterator<Item = String>) -> Self {
         let mut all: Vec<Box<str>> = marks.into_iter().filter(|m| !m.is_empty()).map(Into::into).collect();
@@ -30,6 +34,8 @@ impl Marks {
     /// assert_eq!(marks.split("ana@acme.example; bo@acme.example"), Some(vec!["ana@acme.example", " bo@acme.example"]));
     /// assert_eq!(marks.split("ana@acme.example"), None);
     /// ```
+    ///
+    /// Parts may be empty; they count as missing values.
     #[must_use]
     pub fn split<'t>(&self, text: &'t str) -> Option<Vec<&'t str>> {
         let mut found: Vec<_> = self

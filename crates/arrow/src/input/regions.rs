@@ -38,9 +38,13 @@ impl Regions<'_> {
 }
 
 /// Reads names of regions. Each different name is read once.
+///
+/// A column repeats a few names many times, so each is looked up in the table of countries once.
 #[derive(Debug)]
 pub struct RegionReader<'a> {
+    /// Its `na_values` are names that mean "no country".
     reader: &'a Reader,
+    /// At most [`MOST_NAMES`]; others are read each time.
     known: HashMap<Box<str>, RowRegion>,
 }
 
@@ -52,6 +56,9 @@ impl<'a> RegionReader<'a> {
     }
 
     /// The region with this name.
+    ///
+    /// A name that is not a country gives an unknown region, not an error: the row's national numbers become
+    /// invalid.
     pub fn text(&mut self, name: &str) -> RowRegion {
         if let Some(region) = self.known.get(name) {
             return *region;
@@ -141,6 +148,7 @@ impl<'a> RegionReader<'a> {
     }
 }
 
+/// The message names the column and its type, not the values.
 fn wrong_type(column: &str, array: &dyn Array) -> Error {
     Error::new(
         ErrorKind::Config,

@@ -21,20 +21,31 @@ use crate::values::kind::{BETWEEN, Form, Kind};
 use crate::values::texts::Texts;
 
 /// The values as they are read, before they are converted into the type of the column.
+///
+/// Which one follows from the [`Form`] alone: see [`Form::data_type`].
 enum Raw {
+    /// Texts, JSON, and decimals as the text that Arrow parses.
     Text(Texts),
+    /// Signed integers of any width, and moments since 1970.
     Whole(Int64Builder),
+    /// Only `uint64`, because `Whole` does not reach its upper half.
     Natural(UInt64Builder),
+    /// 64-bit floats, and 16-bit ones before they are cast.
     Double(Float64Builder),
+    /// Read as 32-bit floats at once: rounding twice could give another value.
     Single(Float32Builder),
+    /// Only `true` and `false`.
     Truth(BooleanBuilder),
+    /// Days since 1970.
     Date(Date32Builder),
+    /// Nanoseconds since midnight.
     Time(Time64NanosecondBuilder),
 }
 
 /// A contact whose values are read.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Contact<'a> {
+    /// The text that the spans refer to.
     pub(crate) text: &'a [u8],
     /// Whether it may contain `NaN` or `Infinity`. The walk over the contact has found that out,
     /// which is cheaper than a search.
@@ -42,16 +53,24 @@ pub(crate) struct Contact<'a> {
 }
 
 /// A column under construction.
+///
+/// Its rows are appended in order, each by exactly one `push` or `push_null`.
 pub(crate) struct Column {
+    /// The form in which values are read, and the type of the finished column.
     kind: Kind,
+    /// The values so far; for a column of lists, those of all lists one after the other.
     raw: Raw,
     /// For a column of lists: where each list ends, and which lists are not null.
     lists: Option<(OffsetBufferBuilder<i32>, NullBufferBuilder)>,
     /// For a column of joined texts: the texts of the current row.
     joined: Vec<u8>,
     /// How many values the contacts had for this column.
+    ///
+    /// Nulls are not counted.
     met: u64,
     /// How many of these values did not fit its type.
+    ///
+    /// They are null in the table. Values that the final cast refuses are added at the end.
     misfits: u64,
 }
 
@@ -75,6 +94,8 @@ impl Column {
     }
 
     /// Appends a row with the values of a contact.
+    ///
+    /// A list that the contact does not have is null, an empty one is empty.
     pub(crate) fn push(&mut self, contact: Contact<'_>, found: &Values) {
         if self.kind.form == Form::Joined {
             return self.join(contact, found);
@@ -92,6 +113,8 @@ impl Column {
     }
 
     /// Appends a row with the joined texts of all elements.
+    ///
+    /// Without any text the cell is null, not empty.
     fn join(&mut self, contact: Contact<'_>, found: &Values) {
         let Raw::Text(texts) = &mut self.raw else { return };
         self.joined.clear();
@@ -168,6 +191,7 @@ impl Column {
         .is_some()
     }
 
+    /// A null of the values, not of a list.
     fn append_null(&mut self) {
         match &mut self.raw {
             Raw::Text(texts) => texts.push_null(),
@@ -195,6 +219,9 @@ impl Column {
     }
 
     /// The finished array, and how many values did not fit their type and are null.
+    ///
+    /// # Errors
+    /// If Arrow cannot build or cast the array.
     pub(crate) fn finish(mut self) -> Result<(ArrayRef, u64), ArrowError> {
         let raw: ArrayRef = match self.raw {
             Raw::Text(texts) => texts.finish()?,
@@ -222,6 +249,9 @@ impl Column {
 }
 
 /// The text of a value, or `None` if it has no text in this form.
+///
+/// In the form `Json` it is the JSON itself. Otherwise a string has one unless it contains half of a surrogate
+/// pair, and any other value has one only in the form `Any`.
 fn said<'a>(form: Form, contact: Contact<'a>, span: &Span) -> Option<Cow<'a, [u8]>> {
     let json = span.of(contact.text);
     let between_quotes = || json.get(1..json.len().saturating_sub(1)).unwrap_or_default();
@@ -247,6 +277,7 @@ fn text<T>(said: Option<Cow<'_, [u8]>>, read: impl Fn(&str) -> Option<T>) -> Opt
     read(std::str::from_utf8(&said?).ok()?)
 }
 
+/// Numbers and strings are not booleans.
 fn truth(json: &[u8]) -> Option<bool> {
     match json {
         b"true" => Some(true),

@@ -105,9 +105,13 @@ impl Form {
 }
 
 /// The type of a column's values.
+///
+/// The two always fit: the constructors refuse a type that its form cannot be cast to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Kind {
+    /// How JSON becomes a value.
     pub(crate) form: Form,
+    /// The type of one value, also in a column of lists.
     pub(crate) data_type: DataType,
 }
 

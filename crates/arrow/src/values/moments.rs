@@ -6,8 +6,11 @@
 
 use arrow_schema::TimeUnit;
 
+/// Seconds of a day. Leap seconds do not exist here, as they do not in Unix time.
 const DAY_S: i64 = 86_400;
+/// Nanoseconds of a second.
 const NANOS: i64 = 1_000_000_000;
+/// Python could not read a column with other moments.
 const YEARS: std::ops::RangeInclusive<u32> = 1..=9999;
 
 /// A date as days since 1970. A timestamp counts as a date only at midnight, without an offset or
@@ -51,6 +54,9 @@ pub(crate) fn time(text: &str) -> Option<i64> {
 }
 
 /// The text that has not been read yet.
+///
+/// Each method takes what it reads off the front. If it returns `None`, the whole text is refused, so it does
+/// not matter how much was taken.
 struct Rest<'a>(&'a [u8]);
 
 impl Rest<'_> {
@@ -69,6 +75,7 @@ impl Rest<'_> {
         }
     }
 
+    /// Only ASCII digits.
     fn digit(&mut self) -> Option<u32> {
         let (first, rest) = self.0.split_first()?;
         let digit = char::from(*first).to_digit(10)?;

@@ -5,12 +5,16 @@
 //! the nearest one. No other type loses a digit.
 
 /// The smallest number that rounds to infinity as a 16-bit float.
+///
+/// It lies in the middle between the largest finite one, 65,504, and the next power of two.
 const HALF_OVERFLOW: f64 = 65_520.0;
 
 /// The number of digits of the largest `i128`.
 const WHOLE_DIGITS: usize = 39;
 
 /// A whole number in any notation: `4`, `4.0` and `4e0` are equal.
+///
+/// `4.5` is not whole, and `1e100` does not fit any type: both are `None`.
 pub(crate) fn whole(json: &[u8]) -> Option<i128> {
     let text = number_text(json)?;
     if let Ok(number) = text.parse() {
@@ -29,6 +33,8 @@ pub(crate) fn whole(json: &[u8]) -> Option<i128> {
 }
 
 /// The nearest 64-bit float.
+///
+/// A number beyond the range of the type is `None` rather than infinite.
 pub(crate) fn double(json: &[u8]) -> Option<f64> {
     number_text(json)?.parse().ok().filter(|number: &f64| number.is_finite())
 }
@@ -45,6 +51,8 @@ pub(crate) fn half(json: &[u8]) -> Option<f64> {
 
 /// The text of a number with at most `precision` digits, `scale` of them after the decimal point,
 /// in the notation that Arrow parses.
+///
+/// `12.50` with a scale of 1 is `12.5`; `12.55` does not fit, because it would lose a digit.
 pub(crate) fn decimal(json: &[u8], precision: u8, scale: u8) -> Option<String> {
     let decimal = Decimal::read(number_text(json)?)?;
     if decimal.digits.is_empty() {
@@ -65,6 +73,8 @@ pub(crate) fn decimal(json: &[u8], precision: u8, scale: u8) -> Option<String> {
 }
 
 /// The text of a number, or `None` if the value is not a number.
+///
+/// Strings, `true`, `null`, `NaN` and `Infinity` are not numbers.
 fn number_text(json: &[u8]) -> Option<&str> {
     let digits = json.strip_prefix(b"-").unwrap_or(json);
     let is_number = digits.first().is_some_and(u8::is_ascii_digit);
@@ -76,6 +86,7 @@ struct Decimal {
     is_negative: bool,
     /// Without leading and trailing zeros; empty for zero.
     digits: String,
+    /// The power of ten by which `digits`, read as a whole number, is multiplied: `0.012` is `12` with -3.
     exponent: i64,
 }
 

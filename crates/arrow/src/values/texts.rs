@@ -12,6 +12,9 @@ use arrow_buffer::{Buffer, NullBufferBuilder, OffsetBufferBuilder};
 use arrow_schema::{ArrowError, DataType};
 
 /// Texts under construction, with offsets of 32 or 64 bits.
+///
+/// The variant follows from the type of the column. 32 bits are enough for a block: see `MOST_BYTES` in
+/// `block`.
 pub(crate) enum Texts {
     Utf8(Builder<i32>),
     LargeUtf8(Builder<i64>),
@@ -27,6 +30,7 @@ impl Texts {
         }
     }
 
+    /// Appends a text. It need not be UTF-8: see [`Self::finish`].
     #[inline]
     pub(crate) fn push(&mut self, text: &[u8]) {
         match self {
@@ -35,6 +39,7 @@ impl Texts {
         }
     }
 
+    /// Appends a null.
     #[inline]
     pub(crate) fn push_null(&mut self) {
         match self {
@@ -43,6 +48,7 @@ impl Texts {
         }
     }
 
+    /// Appends a text, or a null for `None`.
     pub(crate) fn push_option(&mut self, text: Option<&(impl AsRef<[u8]> + ?Sized)>) {
         match text {
             Some(text) => self.push(text.as_ref()),
@@ -68,9 +74,14 @@ impl Texts {
 }
 
 /// Texts under construction, with offsets of type `O`.
+///
+/// The same three buffers that Arrow's own array has.
 pub(crate) struct Builder<O: OffsetSizeTrait> {
+    /// All texts, one after the other. A null adds nothing.
     bytes: Vec<u8>,
+    /// Where each text ends in `bytes`.
     ends: OffsetBufferBuilder<O>,
+    /// Which of them are not null.
     there: NullBufferBuilder,
 }
 
@@ -96,6 +107,9 @@ impl<O: OffsetSizeTrait> Builder<O> {
         self.there.append_null();
     }
 
+    /// All bytes are checked at once. Only if one of the texts is not UTF-8 are they checked one by one, and
+    /// those that are not become null. (A text may also begin in the middle of a character that the text before
+    /// it ends in.)
     fn finish(mut self) -> Result<GenericStringArray<O>, ArrowError> {
         // A column stays in memory for long, so at most an eighth of it may be unused.
         if self.bytes.capacity() - self.bytes.len() > self.bytes.len() / 8 {

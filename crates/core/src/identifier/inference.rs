@@ -21,6 +21,13 @@ const SCHEMES: [(&str, FieldType); 9] = [
 ];
 
 /// The field type that `value` looks like.
+///
+/// The surest marks come first: a link of a messenger, a scheme, the host of a known network, an `@`, and only
+/// then the form of a phone number.
+///
+/// # Errors
+/// [`Invalid::Unrecognised`], or [`Invalid::SocialWithoutNetwork`] for a handle such as `@ana`, which any
+/// network may have.
 pub(super) fn infer(value: &str) -> Result<FieldType, Invalid> {
     if phone::links::number(value).is_some() {
         return Ok(FieldType::Phone);

@@ -8,10 +8,13 @@ const BLOCK: usize = 1_024;
 #[derive(Debug)]
 /// Values by number.
 pub(super) struct Slots<T> {
+    /// The block of a number is the number divided by [`BLOCK`].
     blocks: Vec<Block<T>>,
     /// The first number that has not been used yet.
     next: u32,
     /// Numbers that are free again.
+    ///
+    /// The last one that became free is used first.
     vacant: Vec<u32>,
 }
 
@@ -20,6 +23,7 @@ pub(super) struct Slots<T> {
 struct Block<T> {
     /// Empty if the block has no values.
     slots: Vec<Option<T>>,
+    /// How many of the slots have a value.
     taken: usize,
 }
 
@@ -31,6 +35,7 @@ impl<T> Default for Slots<T> {
 }
 
 impl<T> Slots<T> {
+    /// `None` if the number is free.
     pub(super) fn get(&self, number: u32) -> Option<&T> {
         let (block, place) = split(number);
         self.blocks.get(block)?.slots.get(place)?.as_ref()
@@ -80,6 +85,8 @@ impl<T> Slots<T> {
     }
 
     /// The numbers of the values for which `holds` is true.
+    ///
+    /// One pass over all numbers that were ever used: not for a loop.
     pub(super) fn numbers_where(&self, holds: impl Fn(&T) -> bool) -> Vec<u32> {
         (0..self.next).filter(|number| self.get(*number).is_some_and(&holds)).collect()
     }

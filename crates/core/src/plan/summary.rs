@@ -10,6 +10,9 @@ use super::Row;
 
 /// An identifier looks like a placeholder if it is in more rows than this, and in more than one row
 /// of a hundred.
+///
+/// Such values (`info@acme.example`, a switchboard) are not wrong, but a caller who pays for them should have
+/// meant it.
 const SUSPICIOUS: u32 = 20;
 
 /// What a run would do. It is serialized under the names of Python's `Plan`.
@@ -75,6 +78,8 @@ pub enum Stored {
 }
 
 /// One identifier, and what the rows want of it.
+///
+/// One for each different identifier of the rows.
 struct Seen<'a> {
     identifier: &'a Identifier,
     hash: u64,

@@ -1,8 +1,7 @@
 //! The open rows, and the lookups that they wait for.
 //!
 //! Each lookup exists once, however many rows name it. Each row waits for one lookup at a time.
-//! Rows that wait for the same lookup form a linked list inside the rows, so that a million rows
-//! need no allocation each.
+//! Rows that wait for the same lookup form a linked list, without an allocation for each row.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

@@ -16,6 +16,7 @@ use super::retries::GroupId;
 /// Lookups that travel together.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Chunk {
+    /// They are in no other chunk, and not in the queue of the table.
     pub(super) ids: Vec<LookupId>,
     /// Attempts that count against `max_retries`.
     pub(super) attempts: u32,

@@ -1,4 +1,11 @@
 //! What a run asks the store before it asks the service, and what it does with the answers.
+//!
+//! ```text
+//! a new lookup ── question ──► store ──► known        over, without a request
+//!                                   ├──► free         queued by the rows that want it
+//!                                   └──► held         another request asks for it: wait for its answer
+//! held ── after a change of the store: the same question ──► known, free, or still held
+//! ```
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -18,12 +25,18 @@ use super::{Effect, Scheduler};
 pub struct Question {
     chunk: Chunk,
     /// The first of the rows that named these lookups, if nobody has asked about them before.
+    ///
+    /// `None`: they are held, and were asked about before.
     from: Option<u64>,
 }
 
 /// Lookups that other requests ask for, with what they are sent with if those do not get an answer.
+///
+/// The store does not say when a lookup becomes free. It says that something has changed; then all of them are
+/// looked at.
 #[derive(Debug, Default)]
 pub(super) struct Held {
+    /// In chunks, because lookups keep their past: see [`Chunk`].
     waiting: Vec<Chunk>,
     /// Those about which the store is being asked.
     checking: VecDeque<Chunk>,
@@ -32,14 +45,17 @@ pub(super) struct Held {
 }
 
 impl Held {
+    /// Whether the run waits for no other request.
     pub(super) fn is_empty(&self) -> bool {
         self.waiting.is_empty() && self.checking.is_empty()
     }
 
+    /// All chunks, whether the store is being asked about them or not.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Chunk> {
         self.waiting.iter().chain(&self.checking)
     }
 
+    /// For the end of a run: whoever waits any longer would wait in vain.
     pub(super) fn take_all(&mut self) -> Vec<Chunk> {
         std::mem::take(&mut self.waiting)
     }
@@ -59,6 +75,8 @@ impl Held {
     }
 
     /// The next chunk to ask the store about.
+    ///
+    /// Each waiting chunk is asked about once for each change.
     fn check(&mut self) -> Option<Chunk> {
         if self.checking.is_empty() && !self.waiting.is_empty() && std::mem::take(&mut self.look_again) {
             self.checking = std::mem::take(&mut self.waiting).into();
@@ -69,6 +87,8 @@ impl Held {
 
 impl Scheduler {
     /// What to ask the store now: first about new rows, once before each wait; then about what is held.
+    ///
+    /// `None` if there is nothing to ask before the next change of the store.
     pub(super) fn question(&mut self) -> Option<Question> {
         if !std::mem::replace(&mut self.admitted, true) && self.wants_rows() {
             let (from, mut ids) = (self.table.rows(), Vec::new());
@@ -125,6 +145,8 @@ impl Scheduler {
     }
 
     /// Whether a lookup of a new row may be sent.
+    ///
+    /// With `store_only`, whatever the store does not know ends as not sent.
     fn admitted(&mut self, id: LookupId, availability: Availability) {
         match (availability, &self.store_only) {
             (Availability::Known(outcome, seen), _) => {
@@ -164,6 +186,9 @@ impl Scheduler {
     }
 
     /// These lookups were sent once and will not be sent again: they are unknown, for this run and for others.
+    ///
+    /// The store is told, because it may have freed them in the expectation that this run would send them
+    /// again.
     pub(super) fn remember_doubt(&mut self, ids: &[LookupId], doubt: &Arc<str>) {
         let doubted = ids.iter().filter_map(|id| Some((self.table.identifier(*id)?.clone(), doubt.clone())));
         let doubted = doubted.collect();

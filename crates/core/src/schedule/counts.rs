@@ -1,4 +1,7 @@
 //! How many rows of the caller's each row of a run stands for.
+//!
+//! A frame of a cluster is looked up by its distinct rows. A row with the count 5 is looked up once and appears
+//! five times in the receipt: once as itself, and four times as a duplicate of itself.
 
 use std::collections::VecDeque;
 
@@ -7,6 +10,8 @@ use std::collections::VecDeque;
 pub(super) struct Counts {
     blocks: VecDeque<Block>,
     /// The rows before this one were admitted.
+    ///
+    /// Rows before this one have been added to `more_admitted`.
     admitted: u64,
     /// How many rows the admitted ones stand for, beyond themselves; and the same for all that were fed.
     more_admitted: u64,
@@ -14,6 +19,8 @@ pub(super) struct Counts {
 }
 
 /// The counts of rows that were fed together.
+///
+/// Dropped when all its rows have their outcome.
 #[derive(Debug)]
 struct Block {
     first_row: u64,
@@ -23,10 +30,12 @@ struct Block {
 }
 
 impl Block {
+    /// `None` for a row of another block.
     fn get(&self, row: u64) -> Option<u64> {
         self.counts.get(usize::try_from(row.checked_sub(self.first_row)?).ok()?).copied()
     }
 
+    /// The first row behind the block.
     fn end(&self) -> u64 {
         self.first_row + self.counts.len() as u64
     }
@@ -39,6 +48,8 @@ const fn more(count: u64) -> u64 {
 
 impl Counts {
     /// Notes the counts of the rows from this one on.
+    ///
+    /// Rows must be announced in order; an empty list announces nothing.
     pub(super) fn expect(&mut self, first_row: u64, counts: Vec<u64>) {
         if !counts.is_empty() {
             self.more_fed += counts.iter().copied().map(more).sum::<u64>();
@@ -56,6 +67,8 @@ impl Counts {
     }
 
     /// The count of a row that has its outcome now.
+    ///
+    /// Each row has one outcome, so this is called once for each row. Rows without counts stand for themselves.
     pub(super) fn take(&mut self, row: u64) -> u64 {
         let behind = self.blocks.partition_point(|block| block.first_row <= row);
         let Some(block) = behind.checked_sub(1).and_then(|place| self.blocks.get_mut(place)) else {
@@ -69,10 +82,12 @@ impl Counts {
         count.max(1)
     }
 
+    /// What is added to the rows of the run, for the receipt.
     pub(super) const fn more_admitted(&self) -> u64 {
         self.more_admitted
     }
 
+    /// The same for all rows that were fed, for the progress.
     pub(super) const fn more_fed(&self) -> u64 {
         self.more_fed
     }

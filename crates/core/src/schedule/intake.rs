@@ -1,4 +1,7 @@
 //! Rows that were fed and are not lookups yet.
+//!
+//! Rows are cheap while they wait here: a lookup in the table costs more memory. So a run with a million rows
+//! keeps most of them here, and admits them as their requests come near.
 
 use std::collections::VecDeque;
 
@@ -15,14 +18,19 @@ pub(super) struct Intake {
     /// All rows are known before the first one is admitted.
     whole: bool,
     /// While so many lookups wait to be sent, no rows are admitted.
+    ///
+    /// From [`RunOptions::read_ahead`].
     ahead: usize,
+    /// In the parts in which they were fed; none of them is copied.
     pub(super) fed: VecDeque<std::vec::IntoIter<Row>>,
     /// No more rows come, or the run waits for none.
     pub(super) over: bool,
+    /// The caller has said that no more rows come.
     pub(super) finished: bool,
 }
 
 impl Intake {
+    /// Nothing was fed yet.
     pub(super) fn new(options: &RunOptions) -> Self {
         let (whole, ahead) = (options.whole, options.read_ahead.max(1));
         Self { whole, ahead, fed: VecDeque::new(), over: false, finished: false }
@@ -44,6 +52,8 @@ impl Intake {
     }
 
     /// Hands out some of the rows, in order.
+    ///
+    /// At most [`ADMIT_AT_ONCE`], and only from the first part.
     pub(super) fn take_some(&mut self, mut admit: impl FnMut(Row)) {
         let Some(rows) = self.fed.front_mut() else { return };
         let mut most = self.ahead.min(ADMIT_AT_ONCE);

@@ -1,4 +1,18 @@
 //! What follows from the end of a request.
+//!
+//! The end of a request comes in as a [`Report`], and every lookup of its chunk goes to exactly one of these
+//! places:
+//!
+//! | the outcome | credits | the lookups |
+//! |---|---|---|
+//! | answered | as the settlement says | over; those without an answer are in doubt |
+//! | failed, `Later` or `Paused` | none | sent again, after a wait |
+//! | failed, `Refused` or `TooLarge` | none | sent again in halves; a single one is rejected |
+//! | failed, `Fatal` | none | put back, and the run stops |
+//! | failed, `Unknown` | all in doubt | unknown, or sent again if `on_unknown` says so |
+//! | nothing was sent | none | put back; what was reserved is free |
+//!
+//! Lookups that the claim left to other requests are taken out first: they were not sent.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,6 +31,9 @@ use super::{Scheduler, trouble};
 
 impl Scheduler {
     /// A request is over.
+    ///
+    /// The reserve of the worst case is replaced by what the request really cost, whichever way it ended. A
+    /// report whose request was [given up](Self::give_up) changes nothing.
     pub fn landed(&mut self, number: u64, report: Report, now: Instant) {
         self.now = now;
         // Given up already: its lookups are unknown, and counted so.
@@ -78,6 +95,8 @@ impl Scheduler {
     }
 
     /// Nothing was sent, and the service was not asked.
+    ///
+    /// The chunk goes back as it was, without an attempt counted: nothing has been tried.
     fn unsent(&mut self, chunk: Chunk, outcome: AttemptOutcome) {
         if let AttemptOutcome::NotNoted(error) = outcome {
             self.again(chunk);
@@ -103,6 +122,8 @@ impl Scheduler {
         self.paused(chunk, wait);
     }
 
+    /// The service has accepted the request: what follows concerns single lookups. A reply without any answer
+    /// counts as unanswered, although its credits are known.
     fn answered(&mut self, chunk: &Chunk, reserved: usize, settlement: Settlement, asked: Origin) {
         let (credits, in_doubt) = (u64::from(settlement.credits), u64::from(settlement.in_doubt));
         let count = |is: fn(&Outcome) -> bool| settlement.outcomes.iter().filter(|one| is(one)).count();
@@ -142,6 +163,8 @@ impl Scheduler {
         }
     }
 
+    /// `left`: whether a byte may have left this machine. If not, the request costs neither the rate nor a
+    /// probe.
     fn failed(&mut self, chunk: Chunk, reserved: usize, verdict: Verdict, left: bool) {
         let lookups = chunk.ids.len();
         let in_doubt = if matches!(verdict, Verdict::Unknown { .. }) { lookups as u64 } else { 0 };
@@ -180,6 +203,9 @@ impl Scheduler {
     }
 
     /// Not sent, or refused for a while.
+    ///
+    /// Counts as an attempt. Beyond `max_retries`, or for a pause that no run should wait out, the run stops
+    /// with the trouble; its lookups are free, so they end as not sent.
     fn later(&mut self, chunk: Chunk, trouble: Error, wait: Option<Duration>) {
         let attempts = chunk.attempts + 1;
         let too_long = wait.is_some_and(|wait| wait > LONGEST_PAUSE);
@@ -192,6 +218,8 @@ impl Scheduler {
     }
 
     /// Over the rate limit.
+    ///
+    /// Counts as no attempt: a 429 says nothing about the lookups.
     fn paused(&mut self, chunk: Chunk, wait: Duration) {
         self.again(chunk);
         if wait > LONGEST_PAUSE {
@@ -200,6 +228,9 @@ impl Scheduler {
     }
 
     /// The service refused a record of the chunk, or the request itself: halve it until the record is found.
+    ///
+    /// Each part is sent by itself until the refused record stands alone. If every part is refused, it is the
+    /// request that is wrong, and the run stops before it has cost many requests.
     fn refused(&mut self, chunk: Chunk, status: u16) {
         let splits = &mut self.retries.splits;
         let group = chunk.group.unwrap_or_else(|| splits.open());
@@ -213,6 +244,9 @@ impl Scheduler {
     }
 
     /// The request is too large: from now on, smaller ones.
+    ///
+    /// The size stays small for the rest of the run. If many single records are too large, and nothing was
+    /// accepted, every request would be, and the run stops.
     fn too_large(&mut self, chunk: Chunk) {
         self.retries.chunk_size = self.retries.chunk_size.min(chunk.ids.len() / 2).max(1);
         let hopeless = chunk.ids.len() == 1 && self.retries.splits.too_large();
@@ -248,6 +282,8 @@ impl Scheduler {
     }
 
     /// What is not sent again is `not_sent`, unless it is in doubt already.
+    ///
+    /// So no lookup that may have been charged is ever reported as not sent.
     pub(super) fn leave(&mut self, chunk: Chunk, reason: &Arc<Message>) {
         if let Some(doubt) = chunk.doubt {
             self.remember_doubt(&chunk.ids, &doubt);
@@ -259,6 +295,9 @@ impl Scheduler {
     }
 
     /// Puts a chunk where it is sent from again.
+    ///
+    /// Plain lookups go back to the table, to be mixed with others. Lookups with a past (attempts, a group, a
+    /// doubt) stay together, so that the past is known when they return.
     pub(super) fn again(&mut self, chunk: Chunk) {
         if let Some(reason) = self.ending.reason.clone() {
             self.leave(chunk, &reason);
@@ -272,6 +311,8 @@ impl Scheduler {
     }
 
     /// It may have been charged: hold it, or send it again and count the doubt.
+    ///
+    /// Counted each time, also if it is sent again: each send may have been charged.
     fn doubt(&mut self, chunk: Chunk, reason: Arc<str>) {
         self.doubts.unknown += chunk.ids.len();
         if self.resends(&chunk) {
@@ -285,6 +326,8 @@ impl Scheduler {
     }
 
     /// A request was charged, or may have been, and answered nothing.
+    ///
+    /// A gateway that charges and then fails would otherwise use up the whole list.
     fn unanswered(&mut self) {
         if self.doubts.unanswered() && self.ending.reason.is_none() {
             let first_doubt = self.tally.first_doubt();

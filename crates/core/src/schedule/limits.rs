@@ -29,13 +29,16 @@ const LATE: Duration = Duration::from_millis(100);
 /// Credits.
 #[derive(Debug)]
 pub(super) struct Ceilings {
+    /// The limit of this run; the enricher's own is in [`Limits`](super::Limits).
     pub(super) own: Budget,
     /// What the store last said is left of a ceiling that it keeps, and until when to believe it.
     pub(super) stored: Option<(Room, Instant)>,
+    /// How many of the answers so far were hits: whether the few credits that are left are worth a request.
     pub(super) hit_rate: HitRate,
 }
 
 impl Ceilings {
+    /// Called when the store has refused a claim for want of room.
     pub(super) fn believe(&mut self, room: Room, now: Instant) {
         self.stored = Some((room, now + BELIEVED));
     }
@@ -118,6 +121,8 @@ impl Pauses {
 }
 
 /// How the run stops.
+///
+/// Once there is a reason, nothing new is sent any more.
 #[derive(Debug, Default)]
 pub(super) struct Ending {
     /// Why nothing new is sent, once the run stops.

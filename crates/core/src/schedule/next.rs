@@ -1,4 +1,8 @@
 //! The next step of a run.
+//!
+//! The order in which [`Scheduler::next`] looks for something to do: ask the store about new rows and held
+//! lookups; send; give up what has taken too long; admit more rows; sleep. It returns at the first that
+//! applies, and the shell calls it again after each step.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -26,20 +30,30 @@ const BACKLOG_CHUNKS: usize = 4;
 #[derive(Debug)]
 pub enum Step {
     /// Ask the store, and hand its answer to [`Scheduler::consulted`].
+    ///
+    /// Comes before sending, so that nothing is paid for that the store has.
     Consult(Question),
     /// Claim, send and settle this request, and hand its report to [`Scheduler::landed`].
+    ///
+    /// Its credits, slot and rate are taken already.
     Send(Request),
     /// Call [`Scheduler::give_up`].
+    ///
+    /// The grace after a stop is over, and something is still in flight or held.
     GiveUp,
     /// More rows can be admitted: let other tasks run, then ask again.
     More,
     /// Sleep until something happens.
     Sleep(Nap),
     /// Every row has its outcome.
+    ///
+    /// Nothing follows. The receipt is final.
     Done,
 }
 
 /// How long a run sleeps, unless an event or a free slot wakes it.
+///
+/// Whatever wakes the run, it asks for the next step again; waking too early costs nothing.
 #[derive(Debug, Clone, Copy)]
 pub struct Nap {
     /// When to ask again. Never in the past.
@@ -53,6 +67,8 @@ pub struct Nap {
 }
 
 /// Why nothing can be sent now.
+///
+/// Not an error of the run: [`Scheduler::next`] turns it into a sleep or a stop.
 #[derive(Debug)]
 pub(super) enum Blocked {
     /// Not before then, or before something else happens; what the run waits for.
@@ -63,6 +79,8 @@ pub(super) enum Blocked {
 
 impl Scheduler {
     /// The next step. `backlog` is the number of outcomes that the caller has not taken yet.
+    ///
+    /// Does not wait.
     pub fn next(&mut self, now: Instant, backlog: usize) -> Step {
         self.now = now;
         self.ceilings.stored = self.ceilings.stored.filter(|(_, until)| now < *until);
@@ -93,6 +111,7 @@ impl Scheduler {
         }
     }
 
+    /// `wake` is when a limit allows the next request.
     fn nap(&self, wake: Option<Instant>) -> Nap {
         let now = self.now;
         let store = !self.held.is_empty() || self.ceilings.stored.is_some();
@@ -111,6 +130,12 @@ impl Scheduler {
 
     /// Chooses the next chunk and takes what it needs: something to send, room for doubt, credits, a slot, the
     /// rate, in this order. (The attempt itself claims it from the store.) Returns the credits set aside with it.
+    ///
+    /// What a later check refuses is not taken by an earlier one: the credits of the engine, the slot and the
+    /// rate are taken under one lock, and the run's own credits after it.
+    ///
+    /// # Errors
+    /// What is waited for, or why nothing can be sent any more.
     fn choose(&mut self, backlog: usize) -> Result<(Chunk, usize), Blocked> {
         let now = self.now;
         if backlog >= BACKLOG_CHUNKS * self.retries.chunk_size.max(1_000) {
@@ -188,6 +213,11 @@ impl Scheduler {
         if until <= self.now { Ok(queued) } else { Err((Some(until), LimitedBy::Source)) }
     }
 
+    /// So if every reply of a run were lost, at most `max_in_doubt` lookups would be paid for without an
+    /// answer.
+    ///
+    /// # Errors
+    /// If there is no room while something is in flight, or none at all.
     fn fits_doubt(&self, size: usize) -> Result<usize, Blocked> {
         let room = self.doubts.room(self.in_flight());
         if room >= size {
@@ -202,6 +232,7 @@ impl Scheduler {
         }
     }
 
+    /// The chunk is in flight from here on, although the attempt has not claimed it yet.
     fn launch(&mut self, chunk: &Chunk, reserved: usize) -> Request {
         let splits = &mut self.retries.splits;
         if let Some(group) = chunk.group {

@@ -16,7 +16,9 @@ const HOPELESS: u32 = 12;
 /// Chunks that wait to be sent again.
 #[derive(Debug)]
 pub(super) struct Retries {
+    /// The first that may go out is taken; chunks that are not due yet are passed over.
     queue: VecDeque<Chunk>,
+    /// The refused chunks, and how far the search in each has come.
     pub(super) splits: Splits,
     /// Most lookups of one request; halved when the service finds one too large.
     pub(super) chunk_size: usize,
@@ -74,13 +76,19 @@ impl Retries {
 }
 
 /// One refused chunk.
+///
+/// The chunk and all its parts have it, until the record is found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct GroupId(usize);
 
+/// Counts of one search. None of them decreases below zero: each part that was sent comes back once.
 #[derive(Debug, Default)]
 struct Group {
+    /// Requests that the search has cost.
     probes: u32,
+    /// Parts that were refused, the whole chunk not included.
     refused: u32,
+    /// Parts that were sent and have not come back.
     in_flight: u32,
 }
 

@@ -1,4 +1,8 @@
 //! The limits that several runs share: credits and requests in flight of an engine, and the rate of a key.
+//!
+//! Two kinds of sharing: [`Limits`] belongs to an engine, and counts credits and requests in flight; a
+//! [`Limiter`] belongs to a service and a key, and counts sends, whichever engines use it. Both are locked for
+//! a moment and never while waiting.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -15,6 +19,7 @@ use super::trouble;
 /// What the runs of an engine compete for.
 #[derive(Debug)]
 pub struct Limits {
+    /// One lock for credits and slots, so that a run takes both or neither.
     slots: Mutex<Slots>,
     /// The rate, which other engines may share.
     pub rate: Share,
@@ -22,8 +27,11 @@ pub struct Limits {
 
 #[derive(Debug)]
 pub(super) struct Slots {
+    /// The limit of the engine on credits, if it keeps one.
     pub(super) budget: Budget,
+    /// How many requests may be in flight: less after congestion.
     pub(super) concurrency: Concurrency,
+    /// Requests of all runs of the engine.
     in_flight: usize,
 }
 
@@ -47,6 +55,8 @@ impl Limits {
 
 impl Slots {
     /// Takes a slot for one request, and sets aside its worst case, which must fit.
+    ///
+    /// Takes everything or nothing: what is refused later is not taken before.
     pub(super) fn take(&mut self, rate: &Share, credits: u64, now: Instant) -> Result<(), Blocked> {
         if self.in_flight >= self.concurrency.limit() {
             return Err(Blocked::Until(None, LimitedBy::MaxConcurrency));
@@ -67,6 +77,9 @@ impl Slots {
 }
 
 /// The sends of everybody who uses the same key.
+///
+/// Engines of one process that use the same service and key share one. Between processes, the store does the
+/// same.
 #[derive(Debug, Default)]
 pub struct Limiter(Mutex<Sends>);
 
@@ -90,6 +103,9 @@ impl Limiter {
 }
 
 /// One user of a limiter, with a rate of its own. Leaves when dropped.
+///
+/// The rate of the limiter is the lowest of all its users: the service counts for the key, not for the
+/// enricher.
 #[derive(Debug)]
 pub struct Share {
     limiter: Arc<Limiter>,
@@ -108,6 +124,8 @@ impl Share {
     ///
     /// # Errors
     /// When to ask again.
+    ///
+    /// A slot counts for 60 seconds from `now`, unless it is given back because nothing was sent.
     pub fn take(&self, now: Instant) -> Result<(), Instant> {
         let mut sends = self.limiter.lock();
         let rate = sends.rates.iter().copied().min().unwrap_or(self.rate);

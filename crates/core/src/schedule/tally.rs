@@ -1,4 +1,7 @@
 //! The counts of one run: its receipt, how far it is, and what is reported at its end.
+//!
+//! Rows are counted when their outcome is reported, lookups and credits when their request has landed. So
+//! during a run there may be credits for rows that no outcome shows yet, but never the reverse.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,20 +20,27 @@ use super::trouble::counted;
 /// Whether the service has accepted a request of the run so far.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 enum Reception {
+    /// Nothing of the run was accepted or refused: rows that were refused, were refused before it.
     #[default]
     Unasked,
     /// Single records were refused, and nothing was accepted.
     Refused,
+    /// Then a refused record is itself the cause.
     Accepted,
 }
 
 /// The receipt in the making.
+///
+/// Only grows: nothing that was counted is taken back.
 #[derive(Debug)]
 pub(super) struct Tally {
+    /// What [`Scheduler::report`] shows at any time.
     pub(super) receipt: Receipt,
+    /// Elapsed time is measured from here.
     started: Instant,
     /// A store keeps doubts after the run, and the user can decide what to do with them.
     pub(super) durable: bool,
+    /// Decides the wording of a message about rejected rows.
     reception: Reception,
     /// Some reply, whose credits are known, left lookups unknown.
     unreadable: bool,
@@ -41,6 +51,8 @@ pub(super) struct Tally {
 }
 
 /// Worst first: fatal, budget, unknown.
+///
+/// Smaller is worse.
 const fn severity(error: &Error) -> u8 {
     match error.kind() {
         ErrorKind::BudgetExceeded => 1,
@@ -63,6 +75,8 @@ impl Tally {
     }
 
     /// Counts rows that have their outcome.
+    ///
+    /// `counts` says how many rows of the caller's each outcome stands for.
     pub(super) fn count(&mut self, outcomes: &[RowOutcome], counts: &mut Counts, now: Instant) {
         for outcome in outcomes {
             let rows = counts.take(outcome.row);
@@ -144,6 +158,8 @@ impl Tally {
     }
 
     /// The rest of a sentence that begins with "check the service's usage page".
+    ///
+    /// Without a durable store the doubt ends with the run, so there is nothing to resolve.
     fn before_asking_again(&self) -> Message {
         if self.durable {
             message!(", then {}", Advice::ResolveDoubts)
@@ -164,6 +180,8 @@ impl Tally {
     }
 
     /// What the run met, worst first: fatal, budget, unknown, rejected.
+    ///
+    /// Empty if every row was answered, missing or invalid.
     pub(super) fn troubles(&self) -> Vec<Error> {
         let mut troubles = self.stopped_by.clone();
         // Doubts that earlier runs left are on the receipt, and are not reported as trouble a second time.
@@ -284,6 +302,8 @@ pub struct Progress {
 
 impl Scheduler {
     /// The outcomes that became known since the last call, the receipt so far, and how far the run is.
+    ///
+    /// Taking the outcomes is the only side effect: a second call returns none.
     pub fn report(&mut self, now: Instant) -> (Vec<RowOutcome>, &Receipt, Progress) {
         self.counts.admit(self.table.rows());
         self.tally.count(&self.out, &mut self.counts, now);
@@ -307,6 +327,8 @@ impl Scheduler {
     }
 
     /// Lookups to be sent: those that wait, and for rows not yet admitted an estimate from the rows before.
+    ///
+    /// Lookups that a miss adds later are not known here.
     fn lookups_left(&self) -> u64 {
         let retries = self.retries.iter().map(|chunk| chunk.ids.len()).sum::<usize>();
         let waiting = (self.table.queued() + retries) as u64;
@@ -316,6 +338,8 @@ impl Scheduler {
     }
 
     /// As fast as up to now, and never faster than the limiter allows.
+    ///
+    /// `None` before the first request has landed.
     #[allow(clippy::cast_precision_loss)] // counts of requests
     fn left_s(&self, requests: u64, elapsed: Duration, requests_left: u64) -> Option<f64> {
         let left = (requests_left + self.flights.len() as u64) as f64;

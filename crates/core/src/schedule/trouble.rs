@@ -1,4 +1,7 @@
 //! Why a run stops, for the person who reads it.
+//!
+//! Each text is one line, says what to do next, and names no identifier, key or contact. Settings and advice
+//! are terms, so that the Python API and the command line put their own words there.
 
 use std::time::Duration;
 
@@ -16,6 +19,8 @@ pub(super) fn store_only() -> Message {
 }
 
 /// Why the rest of a refused chunk is not sent.
+///
+/// The search for the record costs requests, so it has an end.
 pub(super) const UNRESOLVED: &str = "the service refused the chunk for several of its records, and this row could not be cleared \
                           of it: look at the rejected rows, then run this again";
 
@@ -26,6 +31,7 @@ pub(super) fn pause_too_long(wait: Duration) -> Error {
     Error::new(ErrorKind::RateLimit, message).with_status(429)
 }
 
+/// Waiting has not helped for so long that it will not help.
 pub(super) fn nothing_but_429() -> Error {
     let minutes = counted(LONGEST_PAUSE.as_secs() / 60, "minute");
     let message = message!(
@@ -37,6 +43,7 @@ pub(super) fn nothing_but_429() -> Error {
     Error::new(ErrorKind::RateLimit, message).with_status(429)
 }
 
+/// The first refused chunk was divided again and again, and nothing of the run was accepted.
 pub(super) fn every_part_refused(status: u16) -> Error {
     let message = message!(
         "the service refuses every part of a chunk: the request itself is wrong; check {}, {} and {}",
@@ -47,6 +54,7 @@ pub(super) fn every_part_refused(status: u16) -> Error {
     Error::new(ErrorKind::BadRequest, message).with_status(status)
 }
 
+/// Several requests with a single record were answered 413.
 pub(super) fn every_size_too_large() -> Error {
     let message = message!(
         "the service finds even single records too large (413): something on the way refuses every \
@@ -58,6 +66,7 @@ pub(super) fn every_size_too_large() -> Error {
     Error::new(ErrorKind::BadRequest, message).with_status(413)
 }
 
+/// `first_doubt` is the reason of the first, in brackets, or empty.
 pub(super) fn too_many_unanswered(first_doubt: &str) -> Error {
     let message = format!(
         "three requests in a row went unanswered and may have been charged{first_doubt}: check the service's \
@@ -66,6 +75,7 @@ pub(super) fn too_many_unanswered(first_doubt: &str) -> Error {
     Error::new(ErrorKind::UnknownOutcome, message)
 }
 
+/// `unknown` is the number of lookups that have become unknown in this run.
 pub(super) fn too_much_doubt(unknown: usize, first_doubt: &str) -> Error {
     let message = message!(
         "{} lookups went unknown, which is all that {} allows{}: check the service's usage page before \
@@ -78,6 +88,8 @@ pub(super) fn too_much_doubt(unknown: usize, first_doubt: &str) -> Error {
 }
 
 /// `spent` is what all who share a store have spent.
+///
+/// It is `None` for a limit that only this run or enricher has.
 pub(super) fn ceiling_reached(ceiling: Option<u64>, spent: Option<u64>) -> Error {
     let ceiling = counted(ceiling.unwrap_or_default(), "credit");
     let spent = spent

@@ -32,11 +32,13 @@ pub struct Settlement {
     pub note: Option<&'static str>,
 }
 
+/// Why a lookup stays unknown: the texts from here on are the reasons of its rows.
 const NO_CONTACT: &str = "the answer holds no contact for it";
 const NAMELESS: &str = "the contact in its place does not say which query it answers";
 const AMBIGUOUS: &str = "the answer holds several contacts for it that differ";
 const SHARED: &str = "the contact fits more than one query of the request";
 
+/// What was wrong with a reply as a whole. The receipt counts the replies that had each of these.
 const NO_COUNT: &str = "the answer has no usable records_enriched: the whole request counts as charged";
 const ABSURD_COUNT: &str = "records_enriched is more than was asked for: the whole request counts as charged";
 const LOW_COUNT: &str = "the answer holds more contacts than records_enriched says: the larger counts";

@@ -102,6 +102,7 @@ static FORM: Spelling = Spelling {
     bytes: &FORM_BYTES,
 };
 
+/// One record for each identifier, in order: the service answers in this order.
 fn write_records<'a>(
     out: &mut Vec<u8>,
     identifiers: impl Iterator<Item = &'a Identifier>,
@@ -122,6 +123,7 @@ fn write_records<'a>(
     out.extend_from_slice(spelling.close_list.as_bytes());
 }
 
+/// The same form as records, without values.
 fn write_fields(out: &mut Vec<u8>, fields: &[Box<str>], spelling: &Spelling) {
     out.extend_from_slice(spelling.open_list.as_bytes());
     for (position, field) in fields.iter().enumerate() {
@@ -149,12 +151,15 @@ fn write_text(out: &mut Vec<u8>, text: &str, spelling: &Spelling) {
     }
 }
 
+/// A look-up in a table, for each byte that is sent.
 #[expect(clippy::indexing_slicing, reason = "a byte always fits a table of 256")]
 fn spelled(spelling: &Spelling, byte: u8) -> &Spelled {
     &spelling.bytes[usize::from(byte)]
 }
 
 /// The encoding of one byte of a string. A length of 0 means that the byte stands for itself.
+///
+/// The longest is a control character inside a form, such as `%5Cu001f`.
 #[derive(Clone, Copy)]
 struct Spelled {
     text: [u8; 8],

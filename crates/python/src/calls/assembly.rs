@@ -1,4 +1,14 @@
 //! Joins outcomes with the caller's values, and builds results of them. Knows neither runtime nor network.
+//!
+//! ```text
+//! rows fed:       0   1   2   3   4   5        values: one for each row from `first` on
+//! outcomes come:  1   0   5   2 …
+//! fill (list):    each goes to the place of its row at once
+//! take (stream):  1 waits in `early` until 0 is there; then 0, 1 are handed out, and 5 waits for 2, 3, 4
+//! ```
+//!
+//! A row's value is dropped when the row is handed out. What stays for the whole call is small: the problems,
+//! and nine bytes for each origin.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -19,24 +29,37 @@ use exactbuyer_core::results::{Reason, RowOutcome, Status};
 const MOST_PROBLEMS_OF_A_STREAM: usize = 1_000_000;
 
 /// Why a row is open or refused.
+///
+/// Its text is made only when somebody asks for the problems.
 struct Problem {
+    /// The number of the row in the input, from 0.
     row: u64,
+    /// Never found, not found or missing: those are no problems.
     status: Status,
     reason: Option<Reason>,
 }
 
 /// The values of the rows whose outcomes are awaited, and the problems of the rows handed out.
 pub(crate) struct Assembly {
+    /// Builds dicts. It lives as long as the call, because it learns from each contact.
     decoder: Decoder,
     /// One for each row from `first` on; `None` once handed out. Those at the front are dropped.
+    ///
+    /// The value of a row with several identifiers is a tuple of them: the outcome says which one it is about.
     values: VecDeque<Option<Py<PyAny>>>,
+    /// The row of the first entry in `values`. Grows as the rows at the front are handed out.
     first: u64,
     /// Outcomes that came before their turn, from `turn` on.
     early: VecDeque<Option<RowOutcome>>,
+    /// How many of `early` are there; the others are gaps.
     early_len: usize,
+    /// The next row that `take` hands out. `fill` does not use it.
     turn: u64,
+    /// In the order in which the rows were handed out.
     problems: Vec<Problem>,
+    /// In input order, for both `fill` and `take`.
     origins: Origins,
+    /// Rows of `values` that were handed out, also those that are no longer at the front.
     handed_out: u64,
 }
 
@@ -56,6 +79,8 @@ impl Assembly {
     }
 
     /// Keeps the values of rows about to be fed.
+    ///
+    /// They must be the rows that follow those kept before, and must be kept before the run gets the rows.
     pub(crate) fn keep(&mut self, values: Vec<Py<PyAny>>) {
         self.values.extend(values.into_iter().map(Some));
     }
@@ -72,6 +97,10 @@ impl Assembly {
 
     /// Builds the outcomes that are ready, each at the place of its row, and returns how many they were. After an error
     /// the outcome that caused it is still in `ready`.
+    ///
+    /// # Errors
+    /// `IndexError` if the list is too short; or that no object can be made, for example because there is no
+    /// memory.
     pub(crate) fn fill(
         &mut self,
         ready: &mut VecDeque<RowOutcome>,
@@ -100,6 +129,11 @@ impl Assembly {
     }
 
     /// The next results in input order. `over`: no more outcomes come, so no gap is waited for.
+    ///
+    /// Outcomes of rows that were handed out already are ignored.
+    ///
+    /// # Errors
+    /// That no object can be made. Then no result is lost: those before it are returned first.
     pub(crate) fn take<'py>(
         &mut self,
         py: Python<'py>,
@@ -164,6 +198,7 @@ impl Assembly {
         Ok(listed)
     }
 
+    /// Builds one result. It does not change what is kept, so it can be tried again.
     fn build<'py>(&mut self, py: Python<'py>, outcome: &RowOutcome) -> PyResult<Bound<'py, PyDict>> {
         let given = self.place(outcome.row).and_then(|place| self.values.get(place)?.as_ref());
         let value = given.and_then(|given| match given.bind(py).cast::<PyTuple>() {
@@ -174,6 +209,9 @@ impl Assembly {
     }
 
     /// Drops the value, and remembers the row's problem if there are fewer than `most_problems`.
+    ///
+    /// The row counts as handed out only if its value was still there, so a repeated outcome does not count
+    /// twice.
     fn hand_out(&mut self, outcome: &RowOutcome, most_problems: usize) {
         if let Some(value) = self.place(outcome.row).and_then(|place| self.values.get_mut(place)) {
             self.handed_out += u64::from(value.take().is_some());
@@ -191,15 +229,20 @@ impl Assembly {
         }
     }
 
+    /// `None` for a row whose value was dropped together with all before it.
     fn place(&self, row: u64) -> Option<usize> {
         usize::try_from(row.checked_sub(self.first)?).ok()
     }
 }
 
 /// The texts of reasons. Rows with the same reason share one string.
+///
+/// It borrows nothing from the problems, but is used only while they live: see `of`.
 #[derive(Default)]
 struct Texts<'py> {
+    /// By the address of the shared text, so that no text is compared.
     of_run: HashMap<*const u8, Bound<'py, PyAny>>,
+    /// By the reason itself, which is a small enum.
     of_identifier: InvalidTexts<'py>,
 }
 

@@ -1,5 +1,15 @@
 //! How a coroutine waits: on an asyncio future. A thread that may wait for the interpreter resolves the future. This
 //! module knows nothing about what is waited for.
+//!
+//! The life of one asynchronous wait:
+//!
+//! 1. `Waiter::new` makes a future of the running loop, and connects it with an abort handle.
+//! 2. A task of the runtime waits, and owns an [`Answer`].
+//! 3. The task ends, because something came or because the wait was aborted. The answer is dropped, which sends
+//!    the waiter to the thread `exactbuyer-answers`.
+//! 4. That thread takes the interpreter and asks the loop to resolve the future in the loop's own thread.
+//!
+//! Every way out of step 2 drops the answer, so no coroutine waits for ever, not even after a panic.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
@@ -10,14 +20,20 @@ use pyo3::prelude::*;
 
 /// An asyncio future that a coroutine awaits, and the handle that ends its wait.
 pub(crate) struct Waiter {
+    /// The loop that made the future, and the only one that may resolve it.
     event_loop: Py<PyAny>,
+    /// Resolved with `None`, or cancelled by its task.
     future: Py<PyAny>,
+    /// Ends the work in the runtime. Aborting twice, or after the end, does nothing.
     abort: AbortHandle,
 }
 
 impl Waiter {
     /// A future of the loop that runs in this thread. Make the work that it waits for abortable with the registration:
     /// it is aborted when the future is cancelled.
+    ///
+    /// # Errors
+    /// `RuntimeError` if no event loop runs in this thread.
     pub(crate) fn new(py: Python<'_>) -> PyResult<(Arc<Self>, AbortRegistration)> {
         let event_loop = pyo3_async_runtimes::get_running_loop(py)?;
         let future = event_loop.call_method0("create_future")?;
@@ -33,6 +49,8 @@ impl Waiter {
     }
 
     /// Ends the wait if the future is done or its loop is closed.
+    ///
+    /// Called when another consumer wants the inbox.
     pub(crate) fn abort_if_abandoned(&self, py: Python<'_>) {
         // A loop that was closed while tasks were running does not call back when a future is cancelled.
         if is_true(self.future.bind(py), "done") || is_true(self.event_loop.bind(py), "is_closed") {
@@ -41,6 +59,8 @@ impl Waiter {
     }
 
     /// Resolves the future. Returns false if its loop is closed.
+    ///
+    /// `false` means that nobody will ever read the answer. The caller then stops the run.
     fn answer(&self, py: Python<'_>) -> bool {
         if is_true(self.event_loop.bind(py), "is_closed") {
             return false;
@@ -53,6 +73,7 @@ impl Waiter {
     }
 }
 
+/// An object that cannot answer counts as done or closed: then nothing more is asked of it.
 fn is_true(object: &Bound<'_, PyAny>, question: &str) -> bool {
     object.call_method0(question).and_then(|answer| answer.is_truthy()).unwrap_or(true)
 }
@@ -67,6 +88,9 @@ fn settle(future: &Bound<'_, PyAny>) -> PyResult<()> {
 }
 
 /// Ends a wait once its future is done, for whatever reason.
+///
+/// Python calls it as the future's callback, in the loop's own thread. If the wait ended by itself, this has no
+/// effect.
 #[pyclass(module = "exactbuyer._core", frozen)]
 struct AbortWait(AbortHandle);
 
@@ -81,8 +105,11 @@ impl AbortWait {
 type LoopClosed = Box<dyn FnOnce() + Send>;
 
 /// Answers the waiter when it is dropped: at the end of a wait, however it ends.
+///
+/// It exists once for each wait, and is owned by the task that waits.
 pub(crate) struct Answer {
     waiter: Arc<Waiter>,
+    /// `None` only while it is dropped.
     loop_closed: Option<LoopClosed>,
     answers: Answers,
 }
@@ -104,6 +131,8 @@ impl Drop for Answer {
 }
 
 /// Sends answers to the thread that gives them: a thread of the runtime must not wait for the interpreter.
+///
+/// A clone is one sender of a channel without a limit; sending never blocks.
 #[derive(Clone)]
 pub(crate) struct Answers(Sender<(Arc<Waiter>, LoopClosed)>);
 

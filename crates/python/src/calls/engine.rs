@@ -1,5 +1,14 @@
 //! The engine of an enricher. It is built at the first start, because the key is needed only then, and again in a
 //! forked child, which cannot use its parent's.
+//!
+//! An enricher has up to two engines of the crate `dispatch`, both made on demand:
+//!
+//! - one that sends. It has the key of the first call that sends; a call with another key is refused, because
+//!   both would pay from different accounts under one limit.
+//! - one that only reads the store, for calls without a key. Its network refuses everything.
+//!
+//! Starting a run must not wait while it holds the lock of `live`, so everything that can take long is done
+//! before: the background threads are started, and the store is opened.
 
 use std::process;
 use std::sync::{Arc, Mutex, Weak};
@@ -30,6 +39,8 @@ use exactbuyer_store::MemoryStore;
 use exactbuyer_store::sqlite::{Interrupt, SqliteStore};
 
 /// How long a run may take to settle what was in flight.
+///
+/// It is added to the grace, so that a run whose requests are cut off can still count and deliver them.
 const SETTLING: Duration = Duration::from_millis(250);
 
 /// How often a close checks whether runs are over.
@@ -39,18 +50,28 @@ const POLL_INTERVAL: Duration = Duration::from_millis(5);
 const POLLS_BETWEEN_SIGNALS: u32 = 10;
 
 /// The parts that need the runtime. They belong to one process.
+///
+/// `None` in each field means that it was not needed yet.
 #[derive(Default)]
 struct Live {
     /// The engine that sends, and the fingerprint of its key.
+    ///
+    /// All calls that send share this engine, its limits and its connections.
     sending: Option<(exactbuyer_dispatch::Engine, u64)>,
     /// The engine that only reads the store: without key and network.
     reading: Option<exactbuyer_dispatch::Engine>,
     /// The store that both engines use.
+    ///
+    /// It is a handle of its own, so closing the enricher does not close the store that the caller has.
     store: Option<SqliteStore>,
+    /// The runs that `close` has to end. Weak: a run that Python has dropped ends by itself, and is removed at
+    /// the next start.
     runs: Vec<Weak<exactbuyer_dispatch::Run>>,
 }
 
 /// The network of an engine that sends nothing.
+///
+/// It is never reached: a call without a key is one with `store_only`, or one without anything to look up.
 struct NoNetwork;
 
 impl Transport for NoNetwork {
@@ -61,19 +82,27 @@ impl Transport for NoNetwork {
 }
 
 /// The settings of one call.
+///
+/// They are taken apart in `begin`; what remains is dropped by the caller, detached.
 struct Call {
     /// `None`: nothing is sent.
     api_key: Option<ApiKey>,
     options: RunOptions,
+    /// A handle of this call. Dropping it may wait for the store's threads.
     store: Option<SqliteStore>,
 }
 
 /// The engine of an enricher: settings, network, store, limiter, budget.
+///
+/// Python makes one for each enricher. It is cheap until its first call.
 #[pyclass(module = "exactbuyer._core", frozen)]
 pub(crate) struct Engine {
     settings: Settings,
+    /// The caller's store; `None`: answers are kept in memory, and end with the engine.
     store: Option<Py<Store>>,
     /// The process that made it.
+    ///
+    /// A forked child has the same object with another process id: that is how it knows that it is a copy.
     pid: u32,
     /// Only threads that are attached to Python lock it, and they stay attached meanwhile. So it is never locked during
     /// a fork.
@@ -82,6 +111,10 @@ pub(crate) struct Engine {
 
 #[pymethods]
 impl Engine {
+    /// Reads the settings. No key is needed, no thread is started, and no file is opened.
+    ///
+    /// # Errors
+    /// `ValueError` or `ConfigError` for settings that are wrong.
     #[new]
     #[pyo3(signature = (settings, store=None, proxy=None))]
     fn new(
@@ -93,6 +126,12 @@ impl Engine {
         Ok(Self { settings, store, pid: process::id(), live: Mutex::new(None) })
     }
 
+    /// Begins a run. Nothing is sent before rows are fed. `whole`: all rows are known before the first is sent.
+    /// `window` is that of [`RunOptions`]. `max_credits` limits this run; the enricher's own limit applies as well.
+    ///
+    /// # Errors
+    /// `ConfigError` for an unusable or a different key, and for a forked copy that would share a limit;
+    /// `StoreError` if the store cannot be opened; `TransportError` if no thread can be started.
     #[pyo3(signature = (*, api_key, whole=false, window=None, required_fields=None, max_credits=None, refresh=false, store_only=false))]
     #[allow(clippy::too_many_arguments)] // One for each option.
     fn start(
@@ -127,6 +166,11 @@ impl Engine {
         Ok(Run::new(run, background, self.settings.config.grace))
     }
 
+    /// Connects and asks for a reply, to find out whether address, proxy and certificates are right. Returns
+    /// the HTTP status, whatever it is.
+    ///
+    /// # Errors
+    /// `TransportError` if there was no reply; `ConfigError` if a setting forbids the connection.
     fn probe(&self, py: Python<'_>) -> PyResult<u16> {
         // No key is sent: this one only fills its place.
         let key = ApiKey::new("none").ok_or_else(|| errors::config("no key can be made"));
@@ -149,6 +193,9 @@ impl Engine {
         format!("{:#?} {of_network:?} {}", self.settings.config, self.settings.independent_copies)
     }
 
+    /// Stops all runs, waits for them at most `grace_s` and a little more, and closes the store. A second close
+    /// finds nothing to do. Ctrl-C ends the wait and leaves the engine as it is, so that close can be called
+    /// again.
     fn close(&self, py: Python<'_>, grace_s: f64) -> PyResult<()> {
         let grace = seconds(grace_s)?;
         let runs: Vec<_> = {
@@ -186,6 +233,9 @@ impl Engine {
 
 impl Engine {
     /// Neither calls Python nor waits: see `live`.
+    ///
+    /// The order matters: first what can be refused without making anything, then the parts that are missing,
+    /// then the run. If it fails, the parts that were made stay for the next call.
     fn begin(&self, runtime: &Handle, call: &mut Call) -> Result<Arc<exactbuyer_dispatch::Run>, Error> {
         let config = &self.settings.config;
         let own = config.credits_of(Keeper::Engine, self.store.is_some());
@@ -227,6 +277,8 @@ impl Engine {
         Ok(run)
     }
 
+    /// The engine that sends. With a store, the fingerprint of the key in the journal is the store's own: equal
+    /// in all processes that share the store, and another one in every other store.
     fn sending(
         &self,
         key: ApiKey,
@@ -246,6 +298,8 @@ impl Engine {
         ))
     }
 
+    /// The engine for calls without a key. Its origin is one that no engine with a network has, so it shares no
+    /// rate with any.
     fn reading(&self, store: Option<&SqliteStore>) -> exactbuyer_dispatch::Engine {
         let config = self.settings.config.clone();
         exactbuyer_dispatch::Engine::new(
@@ -256,6 +310,8 @@ impl Engine {
         )
     }
 
+    /// Opens no connection yet. It fails for settings that the network cannot use, such as a certificate file
+    /// without certificates.
     fn connect(&self, key: ApiKey) -> Result<HttpTransport, Error> {
         let network = self.settings.network.clone();
         HttpTransport::new(HttpSettings {
@@ -276,6 +332,7 @@ impl Drop for Engine {
     }
 }
 
+/// Without a store, answers are kept in memory: only for the runs of this engine.
 fn shared(store: Option<&SqliteStore>) -> Arc<dyn exactbuyer_core::store::Store> {
     match store {
         Some(store) => Arc::new(store.clone()),
@@ -283,6 +340,8 @@ fn shared(store: Option<&SqliteStore>) -> Arc<dyn exactbuyer_core::store::Store>
     }
 }
 
+/// # Errors
+/// `ConfigError`, with a message that does not contain the key.
 fn key(given: &Bound<'_, PyAny>) -> PyResult<ApiKey> {
     settings::secret(given, ApiKey::new)?.flatten().ok_or_else(|| {
         let unusable = errors::config(message!(
@@ -294,6 +353,7 @@ fn key(given: &Bound<'_, PyAny>) -> PyResult<ApiKey> {
     })
 }
 
+/// Refused, because the engine's limit, rate and store belong to one account.
 fn another_key() -> Error {
     errors::config(
         "the API key is another than at this enricher's first call: build a new BulkEnricher for it",
@@ -301,6 +361,8 @@ fn another_key() -> Error {
 }
 
 /// Waits a while, and returns whether all runs are over.
+///
+/// It looks at least once, and waits at most [`POLLS_BETWEEN_SIGNALS`] times [`POLL_INTERVAL`].
 fn over_soon(runs: &[Arc<exactbuyer_dispatch::Run>]) -> bool {
     (0..POLLS_BETWEEN_SIGNALS).any(|_| {
         let over = runs.iter().all(|run| run.is_over());

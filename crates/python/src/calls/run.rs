@@ -1,5 +1,17 @@
 //! A call in progress: rows are fed, outcomes awaited, results taken. One thread or task at a time consumes; any may
 //! ask, feed or stop.
+//!
+//! ```text
+//! Python                     this module                      crate dispatch
+//! feed(rows), finish()  ───► Assembly keeps the values   ───► Run::feed_counted, Run::finish
+//! wait(), wait_async()  ───► Inbox::pull                 ◄─── Run::next
+//! fill(), take()        ◄─── Assembly builds dicts        \
+//! gather(table)         ◄─── Table adds record batches     }─ from what Inbox::pull received
+//! ```
+//!
+//! A list uses `fill`, a stream `take`, a table `gather`. There are two locks. The inbox is asynchronous and
+//! says who consumes. The assembly is an ordinary mutex, held for the time of one call. Whoever needs both
+//! takes the inbox first.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -23,8 +35,8 @@ use crate::calls::assembly::Assembly;
 use crate::calls::awaiting::{Answer, Waiter};
 use crate::convert::{OrRaise, Serialized};
 use crate::errors;
+use crate::ffi::collector::built_as_old;
 use crate::input::rows::Rows;
-use crate::objects::{promote, without_collector};
 use crate::runtime::{Background, OfProcess, lock};
 use crate::tables::table::Table;
 use exactbuyer_core::results::RowOutcome;
@@ -36,24 +48,26 @@ const LONGEST_WAIT: Duration = Duration::from_hours(24);
 /// How often we check for Ctrl-C.
 const SIGNAL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// After filling this many rows, they are counted among the collector's old objects. If that were done only at the end,
-/// the collector would look through them as soon as Python code between two calls makes an object.
-const MANY_ROWS: usize = 500;
-
 /// Rows built in one call: some tens of milliseconds.
+///
+/// It bounds how long Ctrl-C waits, and how long other Python threads wait for the interpreter.
 const MOST_ROWS_AT_ONCE: usize = 4_096;
 
 /// How long a cancelled waiter may take to release the inbox.
 const HANDOVER: Duration = Duration::from_millis(250);
 
-/// The outcomes for the consumer.
+/// What the consumer has received from the run and not yet turned into results. Whoever holds its lock is the
+/// consumer.
 struct Inbox {
     run: Arc<exactbuyer_dispatch::Run>,
+    /// In the order in which they became known.
     ready: VecDeque<RowOutcome>,
     marks: Arc<Marks>,
 }
 
 /// What other threads may ask while one consumes.
+///
+/// They are atomic, because a consumer may hold the inbox for a whole wait.
 #[derive(Default)]
 struct Marks {
     /// The run has no more outcomes.
@@ -96,6 +110,9 @@ impl Wake for Unpark {
 }
 
 /// Waits on this thread, at most this long. Returns whether the future is ready.
+///
+/// A future that is not ready is dropped at the end, so it must be safe to cancel. The calling thread must not
+/// hold the interpreter.
 fn wait_for(future: impl Future<Output = ()>, limit: Duration) -> bool {
     let deadline = Instant::now() + limit;
     let waker = Waker::from(Arc::new(Unpark(thread::current())));
@@ -115,6 +132,7 @@ fn wait_for(future: impl Future<Output = ()>, limit: Duration) -> bool {
 /// The parts of a run that need the runtime.
 struct Live {
     run: Arc<exactbuyer_dispatch::Run>,
+    /// An asynchronous lock, because a task holds it during `wait_async`.
     inbox: Arc<AsyncMutex<Inbox>>,
     background: Background,
     /// How long requests in flight may still take when nobody waits for them any more.
@@ -122,10 +140,14 @@ struct Live {
 }
 
 /// A call under way.
+///
+/// If Python drops it, the run stops, and requests in flight may still take their grace.
 #[pyclass(module = "exactbuyer._core", frozen)]
 pub(crate) struct Run {
+    /// `None` in a forked child, where every method that needs it raises `RuntimeError`.
     live: OfProcess<Live>,
     marks: Arc<Marks>,
+    /// Values of the rows, and results that wait for their turn.
     assembly: Mutex<Assembly>,
     /// The current waiter. Only the wait itself holds it, so that an abandoned event loop can be collected.
     waiter: Mutex<Weak<Waiter>>,
@@ -144,6 +166,8 @@ impl Run {
         }
     }
 
+    /// # Errors
+    /// `RuntimeError` in a forked child.
     fn live(&self) -> PyResult<&Live> {
         self.live.get().ok_or_else(|| {
             PyRuntimeError::new_err("this run belongs to the process that started it: start one of your own")
@@ -157,6 +181,12 @@ impl Run {
     }
 
     /// The inbox, for one consumer at a time.
+    ///
+    /// If an abandoned wait holds it (its task was cancelled, or its loop was closed), that wait is aborted,
+    /// and releases the inbox within [`HANDOVER`].
+    ///
+    /// # Errors
+    /// `RuntimeError` if another thread or task consumes, or in a forked child.
     fn consume(&self, py: Python<'_>) -> PyResult<OwnedMutexGuard<Inbox>> {
         let inbox = &self.live()?.inbox;
         if let Ok(inbox) = inbox.clone().try_lock_owned() {
@@ -180,6 +210,8 @@ impl Run {
 
 #[pymethods]
 impl Run {
+    /// Rows can be fed once; a second time raises `RuntimeError`. The values are kept first, so an outcome
+    /// always finds its value.
     fn feed(&self, py: Python<'_>, rows: &Rows) -> PyResult<()> {
         let live = self.live()?;
         let mut assembly = self.assembly(py);
@@ -189,11 +221,13 @@ impl Run {
         Ok(())
     }
 
+    /// Without it, or `stop`, a run never ends, because more rows could come.
     fn finish(&self) -> PyResult<()> {
         self.live()?.run.finish();
         Ok(())
     }
 
+    /// If Ctrl-C was pressed, the `KeyboardInterrupt` is raised here; what has come so far stays in the inbox.
     fn wait(&self, py: Python<'_>, timeout_s: f64) -> PyResult<bool> {
         let limit = seconds(timeout_s)?;
         let mut inbox = self.consume(py)?;
@@ -212,6 +246,12 @@ impl Run {
         }
     }
 
+    /// Returns a future of the running loop. It is resolved with `None` when something is ready or the run is
+    /// over, and it is resolved outside the runtime: see [`Answer`]. If the coroutine is cancelled, the wait is
+    /// aborted and the run goes on.
+    ///
+    /// # Errors
+    /// `RuntimeError` if no loop runs in this thread, or another consumer waits.
     fn wait_async<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let mut inbox = self.consume(py)?;
         let live = self.live()?;
@@ -230,6 +270,8 @@ impl Run {
         Ok(future)
     }
 
+    /// It loops, because a run delivers each reply's outcomes as a part of their own. After an error,
+    /// everything built so far is in the list, and the outcome that failed is tried again by the next call.
     fn fill(&self, into: &Bound<'_, PyList>) -> PyResult<usize> {
         let mut inbox = self.consume(into.py())?;
         let _entered = self.live()?.background.runtime.enter();
@@ -238,19 +280,16 @@ impl Run {
         while let Ok(so_far @ 0..MOST_ROWS_AT_ONCE) = filled {
             inbox.pull_ready();
             let most = MOST_ROWS_AT_ONCE - so_far;
-            filled = match without_collector(into.py(), || assembly.fill(&mut inbox.ready, into, most)) {
+            filled = match built_as_old(into.py(), || assembly.fill(&mut inbox.ready, into, most)) {
                 Ok(0) => break,
                 more => more.map(|more| so_far + more),
             };
         }
         self.mark(&inbox, &assembly);
-        let filled = filled?;
-        if filled >= MANY_ROWS {
-            promote(into.py())?;
-        }
-        Ok(filled)
+        filled
     }
 
+    /// Rows whose predecessors are still awaited wait in the assembly.
     fn take<'py>(&self, py: Python<'py>, most: usize) -> PyResult<Bound<'py, PyList>> {
         let mut inbox = self.consume(py)?;
         let _entered = self.live()?.background.runtime.enter();
@@ -258,11 +297,12 @@ impl Run {
         inbox.pull_ready();
         let ended = self.marks.ended.load(Ordering::Acquire);
         let most = most.min(MOST_ROWS_AT_ONCE);
-        let taken = without_collector(py, || assembly.take(py, &mut inbox.ready, most, ended));
+        let taken = built_as_old(py, || assembly.take(py, &mut inbox.ready, most, ended));
         self.mark(&inbox, &assembly);
         taken
     }
 
+    /// The interpreter is released: record batches are made without Python objects.
     fn gather(&self, py: Python<'_>, table: &Table) -> PyResult<usize> {
         let mut inbox = self.consume(py)?;
         let live = self.live()?;
@@ -282,19 +322,24 @@ impl Run {
         gathered.or_raise(py)
     }
 
+    /// Takes no lock, so it can be called while another thread waits.
     fn over(&self) -> bool {
         self.marks.ended.load(Ordering::Acquire) && self.marks.held.load(Ordering::Acquire) == 0
     }
 
+    /// A stream feeds more rows only while this is below its window.
     fn undelivered(&self, py: Python<'_>) -> u64 {
         self.assembly(py).undelivered()
     }
 
+    /// Does not wait. Rows that were not sent get the outcome `not_sent`; the outcomes of all rows still come.
     fn stop(&self, grace_s: f64) -> PyResult<()> {
         self.live()?.run.stop(seconds(grace_s)?);
         Ok(())
     }
 
+    /// Counts so far, as a dictionary. `stopped` is made apart, because a message becomes a text of Python that
+    /// each audience can read in its own words.
     fn receipt<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let receipt = self.live()?.run.receipt();
         let stopped = receipt.stopped.as_deref().map(|message| errors::text(py, message)).transpose()?;
@@ -307,11 +352,14 @@ impl Run {
         self.assembly(py).problems(py)
     }
 
+    /// The last `rows` rows, in the order of the results that `take` returned or `fill` placed: see
+    /// [`Origins`](crate::tables::origins::Origins).
     fn origins<'py>(&self, py: Python<'py>, rows: usize) -> Bound<'py, PyBytes> {
         let origins = self.assembly(py).origins(rows);
         PyBytes::new(py, &origins)
     }
 
+    /// Worst first. The caller raises the first one that it has to raise.
     fn troubles<'py>(&self, py: Python<'py>) -> PyResult<Vec<Trouble<'py>>> {
         let troubles = self.live()?.run.troubles();
         let listed = troubles.iter().map(|error| {
@@ -330,6 +378,9 @@ impl Run {
 type Trouble<'py> = (&'static str, Bound<'py, PyAny>, Option<u16>, bool);
 
 /// A time to wait in seconds, at most [`LONGEST_WAIT`].
+///
+/// # Errors
+/// `ValueError` for a negative number and for NaN.
 pub(crate) fn seconds(seconds: f64) -> PyResult<Duration> {
     if seconds > LONGEST_WAIT.as_secs_f64() {
         return Ok(LONGEST_WAIT);

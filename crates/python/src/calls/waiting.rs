@@ -1,5 +1,8 @@
 //! Work on the store that may take long. It is done on a thread of its own, while the caller's thread checks for
 //! Ctrl-C. This module knows nothing about the work.
+//!
+//! Most questions take the store a moment. A merge or a purge of a large file takes longer, and so does a wait
+//! for another process that writes.
 
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::sync::{Arc, Mutex};
@@ -21,6 +24,13 @@ const INTERRUPT_WAIT: Duration = Duration::from_millis(100);
 
 /// Does the work and returns its answer. Ctrl-C interrupts it; then it continues without the caller only to its next
 /// safe point.
+///
+/// `act` runs exactly once, also if no thread can be started. What it owns is dropped on the thread where it
+/// ran.
+///
+/// # Errors
+/// What the work returned; or `KeyboardInterrupt`, after which its answer is lost. Work that must not be half
+/// done, such as a purge, stops only between its steps.
 pub(crate) fn wait_for<T: Send + 'static>(
     py: Python<'_>,
     interrupt: &Interrupt,
@@ -61,6 +71,7 @@ pub(crate) fn wait_for<T: Send + 'static>(
     }
 }
 
+/// Whoever takes the work first does it: the new thread, or the caller if there is no new thread.
 fn take<F>(act: &Mutex<Option<F>>) -> Option<F> {
     lock(act).take()
 }

@@ -1,5 +1,9 @@
 //! Reads one Python object as a value to look up: text, a number that has lost no digit, or an object that means that
 //! there is no value. Knows nothing about rows that are pairs, mappings or lists.
+//!
+//! An object is tried in this order: `str`, `None`, `bool` (refused), `int`, `float`, `bytes` (refused), and
+//! then, by its attributes, missing values of pandas, `Decimal`, and scalars of numpy and Arrow. The usual
+//! types come first, because a list may have a million of them.
 
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
@@ -15,9 +19,13 @@ use exactbuyer_core::identifier::{FieldType, Invalid};
 const MOST_DIGITS: i64 = 1_000;
 
 /// What was read from an object, and the value for the result.
+///
+/// The value is what the result of the row shows under `value`. For text it is the caller's own object, so it
+/// costs no memory of its own.
 pub(crate) struct Entry {
     /// The caller's own text, or the digits of a number; `None` if there is no value.
     pub(crate) value: Py<PyAny>,
+    /// The core's judgement: an identifier, nothing to look up, or a reason.
     pub(crate) reading: Reading,
 }
 
@@ -28,22 +36,34 @@ impl Entry {
 }
 
 /// What is known about a value besides its text.
+///
+/// A pair or a mapping has its own field type; any other value has that of the call.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Hints {
     /// `None`: inferred.
     pub(crate) field_type: Option<FieldType>,
+    /// The country of the row's phone numbers, if the row names one.
     pub(crate) region: RowRegion,
 }
 
 /// Reads values, as the caller configured it.
+///
+/// One for each list of rows, because the limit of floats depends on the column's type.
 pub(crate) struct Reader {
     pub(crate) texts: reading::Reader,
     /// The size from which a float of the column may have lost digits.
+    ///
+    /// See [`exact_below`]. It is at most the limit of 64-bit floats, which all floats of Python are.
     pub(crate) exact_below: f64,
 }
 
 impl Reader {
     /// Reads one value. `place` names it for a message, such as `row 17`.
+    ///
+    /// `place` is called only for an error.
+    ///
+    /// # Errors
+    /// `TypeError` for a bool, for bytes, and for an object that is not a value.
     pub(crate) fn entry(
         &self,
         item: &Bound<'_, PyAny>,
@@ -54,6 +74,9 @@ impl Reader {
     }
 
     /// The region that an object names: text, or an object that means that there is none.
+    ///
+    /// `named` finds the region of a text. Any other object, such as a number, names an unknown region, and its
+    /// row's national numbers cannot be looked up: the default region must not replace what the row says.
     pub(crate) fn region(
         item: &Bound<'_, PyAny>,
         mut named: impl FnMut(&str) -> RowRegion,
@@ -84,6 +107,7 @@ impl Reader {
         Ok(RowRegion::Unknown)
     }
 
+    /// `wrapped`: a scalar of a library may still be unwrapped, once.
     fn read(
         &self,
         item: &Bound<'_, PyAny>,
@@ -111,6 +135,8 @@ impl Reader {
         }
     }
 
+    /// A text that Rust cannot hold has no UTF-8 form. It is always invalid, and its own object is kept for the
+    /// result.
     fn text(&self, text: &Bound<'_, PyString>, hints: Hints) -> Entry {
         let Ok(read) = text.to_str() else {
             // A lone surrogate. It is read as NUL, which is not part of any identifier either.
@@ -126,6 +152,7 @@ impl Reader {
         }
     }
 
+    /// The digits of an `int` of any size, as if the caller had written them as text.
     fn integer(&self, number: &Bound<'_, PyInt>, hints: Hints) -> Entry {
         if let Ok(small) = number.extract::<i64>() {
             return self.digits(number.py(), &small.to_string(), hints);
@@ -142,6 +169,7 @@ impl Reader {
         }
     }
 
+    /// The value for the result is a new string, because the caller has none.
     fn digits(&self, py: Python<'_>, digits: &str, hints: Hints) -> Entry {
         match self.texts.text_in(digits, hints.field_type, hints.region) {
             Reading::Missing => Entry::missing(py),
@@ -149,6 +177,9 @@ impl Reader {
         }
     }
 
+    /// A phone number that a program has read as a float is recovered if no digit can be lost:
+    /// `4915123456789.0` becomes its digits. Otherwise it is refused, and the result shows how Python writes
+    /// the float.
     fn float(&self, number: f64, exact_below: f64, item: &Bound<'_, PyAny>, hints: Hints) -> PyResult<Entry> {
         if number.is_nan() {
             return Ok(Entry::missing(item.py()));
@@ -214,6 +245,8 @@ impl Reader {
         )))
     }
 
+    /// A Decimal, too, is read only if it is whole. `adjusted` is the exponent of its first digit, and is
+    /// checked first: `Decimal("1E1000000")` would otherwise become an `int` of a million digits.
     fn decimal(&self, item: &Bound<'_, PyAny>, hints: Hints) -> PyResult<Entry> {
         let py = item.py();
         if item.call_method0("is_nan")?.is_truthy()? {
@@ -233,6 +266,9 @@ impl Reader {
 
 /// The size below which floats of this type represent every integer exactly. numpy, pandas, polars and Arrow have
 /// different names for the types.
+///
+/// `name` is the name of a column's type or of a scalar's class. An unknown name has the limit of 64-bit
+/// floats.
 pub(crate) fn exact_below(name: &str) -> f64 {
     match name.to_ascii_lowercase().as_str() {
         "float16" | "halffloat" | "halffloat[pyarrow]" | "halffloatscalar" => EXACT_F16,
@@ -241,6 +277,7 @@ pub(crate) fn exact_below(name: &str) -> f64 {
     }
 }
 
+/// It is imported once; the standard library always has it.
 fn decimal(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
     static DECIMAL: PyOnceLock<Py<PyType>> = PyOnceLock::new();
     if let Some(class) = DECIMAL.get(py) {
@@ -251,6 +288,7 @@ fn decimal(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
     Ok(DECIMAL.get_or_init(py, || class).bind(py))
 }
 
+/// A column of flags that was passed by mistake would otherwise be looked up as `True` and `False`.
 fn is_bool(place: &dyn Fn() -> String) -> PyErr {
     PyTypeError::new_err(format!(
         "{} is a bool, which cannot be looked up: is this the right column?",

@@ -1,5 +1,14 @@
 //! Reads one row: a string, a pair, a mapping as the service has it, or a list of those in order of preference.
 //! [`entry`](super::entry) decides what a single value is.
+//!
+//! | the caller's row | is |
+//! |---|---|
+//! | `"ana@acme.example"` | a value whose field type is inferred, or that of the call |
+//! | `("phone", "+1 201 555 0123")` | a value with its field type; a third part is the region |
+//! | `{"field_type": "email", "value": "…"}` | the same, as the service has it; `region` is optional |
+//! | `["ana@acme.example", ("phone", "…")]` | alternatives: the second is asked for only if the first is not found |
+//!
+//! Every error names the row (`row 17`, or `row 17, entry 2`) and the fix.
 
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::intern;
@@ -12,6 +21,8 @@ use exactbuyer_core::identifier::reading::Reading;
 use exactbuyer_core::plan::{Preference, Row};
 
 /// What a pair is, for messages about a wrong one.
+///
+/// It lists the field types of the core, so that a new one is in the message, too.
 fn pair_form() -> String {
     format!("a pair is (field_type, value), the field type one of {}", FieldType::quoted(", "))
 }
@@ -20,6 +31,8 @@ fn pair_form() -> String {
 type Part<'py> = (FieldType, Bound<'py, PyAny>, Option<Bound<'py, PyAny>>);
 
 /// Reads rows one by one.
+///
+/// It has no state: rows can be read in any order.
 pub(crate) struct RowReader {
     pub(crate) reader: Reader,
     /// The field type of values without one.
@@ -29,6 +42,11 @@ pub(crate) struct RowReader {
 impl RowReader {
     /// The value for the row's result, and what to look up. The value of a list-row is a tuple of its entries' values;
     /// no other value is a tuple.
+    ///
+    /// `number` is the row's number for messages, counted over all lists of the call.
+    ///
+    /// # Errors
+    /// `TypeError` or `ValueError` if the object is not a row.
     pub(crate) fn row(&self, item: &Bound<'_, PyAny>, number: u64) -> PyResult<(Py<PyAny>, Row)> {
         let row = || format!("row {number}");
         if is_scalar(item) {
@@ -47,6 +65,10 @@ impl RowReader {
     }
 
     /// A list-row: its entries that can be looked up, in order.
+    ///
+    /// An entry without a value is skipped, and an invalid one is kept as the reason in case no entry can be
+    /// looked up. `place` is the entry's position in the list, which a result refers to. An empty list is a
+    /// missing row.
     fn list(&self, entries: &Bound<'_, PyList>, number: u64) -> PyResult<(Py<PyAny>, Row)> {
         let mut values = Vec::with_capacity(entries.len());
         let mut alternatives = Vec::new();
@@ -73,6 +95,9 @@ impl RowReader {
     }
 
     /// A value with or without its field type: what an entry of a list may be.
+    ///
+    /// # Errors
+    /// `TypeError` for a list inside a list; and as [`pair_of`] and [`mapping_of`].
     fn value(&self, item: &Bound<'_, PyAny>, place: &dyn Fn() -> String) -> PyResult<Entry> {
         if let Ok(pair) = item.cast::<PyTuple>() {
             self.part(pair_of(pair, place)?, place)
@@ -89,6 +114,8 @@ impl RowReader {
     }
 
     /// The value of a pair or mapping.
+    ///
+    /// The field type holds for the value even if the value looks like another one.
     fn part(&self, (field_type, value, region): Part<'_>, place: &dyn Fn() -> String) -> PyResult<Entry> {
         let named = |name: &str| self.reader.texts.region(name);
         let region = region.map(|region| Reader::region(&region, named)).transpose()?.unwrap_or_default();
@@ -96,11 +123,13 @@ impl RowReader {
         self.reader.entry(&value, hints, &|| format!("the value of {}", place()))
     }
 
+    /// For a value that stands alone.
     fn hints(&self) -> Hints {
         Hints { field_type: self.field_type, ..Hints::default() }
     }
 }
 
+/// The row of one value.
 fn single(entry: Entry) -> (Py<PyAny>, Row) {
     let row = match entry.reading {
         Reading::Missing => Row::Missing,
@@ -110,6 +139,11 @@ fn single(entry: Entry) -> (Py<PyAny>, Row) {
     (entry.value, row)
 }
 
+/// Three parts are tried first: their first must be a field type, so that a list of three identifiers in a
+/// tuple is not mistaken for a pair with a region.
+///
+/// # Errors
+/// `ValueError` for any other tuple, with what to write instead.
 fn pair_of<'py>(pair: &Bound<'py, PyTuple>, place: &dyn Fn() -> String) -> PyResult<Part<'py>> {
     if let Ok((named, value, region)) =
         pair.extract::<(Bound<'_, PyAny>, Bound<'_, PyAny>, Bound<'_, PyAny>)>()
@@ -144,6 +178,10 @@ pub(crate) fn prepare(py: Python<'_>) {
     let _no_row = mapping_of(PyDict::new(py).as_any(), &String::new);
 }
 
+/// Any mapping is accepted, not only `dict`. Further keys are ignored.
+///
+/// # Errors
+/// `TypeError` if a key is missing; `ValueError` if the field type is none.
 fn mapping_of<'py>(mapping: &Bound<'py, PyAny>, place: &dyn Fn() -> String) -> PyResult<Part<'py>> {
     let py = mapping.py();
     let (named, value, region) = (intern!(py, "field_type"), intern!(py, "value"), intern!(py, "region"));
@@ -166,11 +204,15 @@ fn mapping_of<'py>(mapping: &Bound<'py, PyAny>, place: &dyn Fn() -> String) -> P
 }
 
 /// The field type of that name, if it is one.
+///
+/// `None` for anything else, including objects that are not text.
 pub(crate) fn field_type_of(name: &Bound<'_, PyAny>) -> Option<FieldType> {
     FieldType::from_name(name.cast::<PyString>().ok()?.to_str().ok()?)
 }
 
 /// Whether it is one of Python's plain types, so that its attributes need not be looked at.
+///
+/// Only a shortcut: an object for which it says no is read with the same result, but more slowly.
 fn is_scalar(item: &Bound<'_, PyAny>) -> bool {
     item.is_instance_of::<PyString>()
         || item.is_none()
@@ -179,6 +221,9 @@ fn is_scalar(item: &Bound<'_, PyAny>) -> bool {
 }
 
 /// The elements of a cell that is an array, as in columns of lists. (A numpy scalar has no dimension.)
+///
+/// # Errors
+/// What the object's own methods raise.
 pub(crate) fn array<'py>(item: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
     let class = item.get_type();
     if class.hasattr("tolist")? && class.hasattr("ndim")? && item.getattr("ndim")?.gt(0)? {

@@ -1,5 +1,9 @@
 //! Reads any iterable of rows into identified rows, and keeps the caller's values. [`source`] decides what may contain
 //! rows, [`row`](super::row) what a row may be.
+//!
+//! A [`Rows`] is made by the caller's thread before a run exists, so a mistake in the last row is found before
+//! the first row is sent. It is either fed to a run, which takes its rows out, or only looked at, for plans and
+//! questions to a store.
 
 use std::sync::Mutex;
 
@@ -37,18 +41,26 @@ const MOST_EXPECTED: usize = 1 << 24;
 
 /// Rows that were read, with as many values; for a table without values. The value of a list-row is a tuple of its
 /// entries' values; no other value is a tuple.
+///
+/// `rows` and `values` have the same length, or `values` is empty.
 #[derive(Default)]
 pub(crate) struct ReadRows {
+    /// What to look up, in input order.
     pub(crate) rows: Vec<Row>,
+    /// What a result shows under `value`. A table has its own columns instead.
     pub(crate) values: Vec<Py<PyAny>>,
     /// How many rows of the caller's each of these stands for; empty: each stands for itself.
     pub(crate) counts: Vec<u64>,
 }
 
 /// Rows, read and identified: the caller's values, and what to look up for each.
+///
+/// It can be used by one thread at a time; a second one waits for the lock.
 #[pyclass(module = "exactbuyer._core", frozen)]
 pub(crate) struct Rows {
+    /// Still known after the rows were fed.
     len: usize,
+    /// The number of the first row in the call, for messages and plans.
     first_row: u64,
     /// `None` once fed to a run.
     read: Mutex<Option<ReadRows>>,
@@ -56,6 +68,9 @@ pub(crate) struct Rows {
 
 #[pymethods]
 impl Rows {
+    /// # Errors
+    /// `TypeError` or `ValueError` for something that is not rows, with the number of the row; or what the
+    /// iterable raises. Nothing of the rows before it is kept.
     #[new]
     #[pyo3(signature = (rows, *, field_type=None, default_region=None, na_values=None, first_row=0))]
     fn new(
@@ -75,6 +90,8 @@ impl Rows {
 
     /// The rows that a column `asks` of [`ByColumns::keys`](crate::tables::by::ByColumns) names; each stands for as
     /// many rows as `counts` says.
+    ///
+    /// Both are columns of one table, so they have the same chunks.
     #[staticmethod]
     fn of_asks(py: Python<'_>, asks: AnyArray, counts: AnyArray) -> PyResult<Self> {
         let (asks, counts) = (asks.into_chunked_array()?, counts.into_chunked_array()?);
@@ -97,6 +114,7 @@ impl Rows {
         self.len
     }
 
+    /// Rows in input order, with the reason as a text of Python. Rows with the same reason share one.
     fn invalid<'py>(&self, py: Python<'py>) -> PyResult<Vec<(u64, Bound<'py, PyAny>)>> {
         let invalid: Vec<_> = self.look(|read| {
             let numbered = (self.first_row..).zip(&read.rows);
@@ -111,11 +129,17 @@ impl Rows {
         invalid.into_iter().map(|(number, why)| Ok((number, texts.of(py, why)?))).collect()
     }
 
+    /// It counts rows, not lookups: duplicates are not recognised here.
     fn asking(&self) -> PyResult<usize> {
         let asks = |row: &&Row| matches!(row, Row::One(_) | Row::Preference(_));
         self.look(|read| read.rows.iter().filter(asks).count())
     }
 
+    /// Counts duplicates and, with a store, what it can answer. Sends nothing, and reserves nothing.
+    ///
+    /// # Errors
+    /// `ConfigError` for settings, `StoreError` if the store cannot be read, `RuntimeError` if the rows were
+    /// fed.
     #[pyo3(signature = (settings, *, store=None, required_fields=None, refresh=false, store_only=false))]
     fn plan(
         &self,
@@ -161,11 +185,16 @@ impl Rows {
 
 impl Rows {
     /// Takes the rows, to feed them. Works once.
+    ///
+    /// # Errors
+    /// `RuntimeError` if they were taken before.
     pub(crate) fn take(&self) -> PyResult<ReadRows> {
         lock(&self.read).take().ok_or_else(fed)
     }
 
     /// Every identifier in the rows, once.
+    ///
+    /// For questions to a store, in the order of their first rows.
     pub(crate) fn identifiers(&self) -> PyResult<Vec<Identifier>> {
         self.look(|read| identifiers(&read.rows).into_iter().cloned().collect())
     }
@@ -177,37 +206,57 @@ impl Rows {
     }
 
     /// `at` must not call Python, so that other threads can wait for the lock while they hold the interpreter.
+    ///
+    /// Works as often as needed, until the rows are taken.
     fn look<T>(&self, at: impl FnOnce(&ReadRows) -> T) -> PyResult<T> {
         lock(&self.read).as_ref().map(at).ok_or_else(fed)
     }
 }
 
 /// What a call would send.
+///
+/// Python adds prices and limits and shows it as `exactbuyer.Plan`.
 #[derive(Serialize)]
 struct Plan {
     #[serde(flatten)]
     summary: Summary,
     /// Lookups: if every first choice is found, and if none is.
+    ///
+    /// The truth is between the two, unless the store changes meanwhile.
     to_send: (u64, u64),
     /// Requests, likewise.
+    ///
+    /// By the chunk size of the settings. Retries are not counted.
     requests: (u64, u64),
     /// The outcome of the store's latest requests.
+    ///
+    /// `None` without a store. From it Python estimates how many contacts will be found.
     lately: Option<Yield>,
     /// What is left of a limit that the store counts.
+    ///
+    /// In credits; `None` if no store counts, or there is no limit.
     room: Option<u64>,
 }
 
 /// The store of a plan, and the terms of the call.
+///
+/// Its store is a handle, so it must be dropped detached.
 struct Asked {
     store: SqliteStore,
     terms: Terms,
+    /// The fields that an answer must have been asked with: an answer to another question does not count.
     required: Box<[Box<str>]>,
+    /// Whether a lookup that the store does not have stays open instead of being sent.
     store_only: bool,
 }
 
+/// The counts, what the store's latest requests found, and the room under its limit.
 type Counted = (Summary, Option<Yield>, Option<u64>);
 
 /// Counts rows, with what a store knows about them.
+///
+/// The store is asked in parts of [`LOOKUPS_AT_ONCE`], each in the order of `identifiers`, which
+/// `summarize_counted` expects.
 fn count(read: &ReadRows, asked: Option<&Asked>) -> Result<Counted, Error> {
     let Some(Asked { store, terms, required, store_only }) = asked else {
         return Ok((summarize_counted(&read.rows, &read.counts, &[]), None, None));
@@ -223,6 +272,7 @@ fn count(read: &ReadRows, asked: Option<&Asked>) -> Result<Counted, Error> {
     Ok((summary, Some(store.lately(required)?), room))
 }
 
+/// An answer that cannot be used on these terms (`Again`) is paid for again, and a plan says so.
 const fn stored(availability: &Availability, store_only: bool) -> Stored {
     match availability {
         Availability::Known(Outcome::Hit(_), _) => Stored::Hit,
@@ -234,6 +284,8 @@ const fn stored(availability: &Availability, store_only: bool) -> Stored {
     }
 }
 
+/// A list and a tuple are read without an iterator's overhead. A list is not locked: if another thread changes
+/// it meanwhile, rows may be missing, but nothing breaks.
 fn read_rows(reader: &RowReader, rows: &Bound<'_, PyAny>, first_row: u64) -> PyResult<ReadRows> {
     source::refuse(rows)?;
     let column = source::column(rows)?;
@@ -280,6 +332,7 @@ pub(crate) fn named(name: &str) -> PyResult<FieldType> {
     })
 }
 
+/// Each method of [`Rows`] that needs the rows raises it after they were fed.
 fn fed() -> PyErr {
     PyRuntimeError::new_err("these rows were fed to a run already: read them again")
 }

@@ -16,6 +16,9 @@ pub(crate) fn prepare(py: Python<'_>) {
 }
 
 /// A column that converts itself to a list does it many times faster than it iterates.
+///
+/// `None` if the object has no such method; it is then iterated over. The first of the three names that the
+/// type has counts: Arrow, then pandas and polars, then numpy.
 pub(crate) fn column<'py>(rows: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
     let class = rows.get_type();
     for convert in ["to_pylist", "to_list", "tolist"] {
@@ -27,6 +30,9 @@ pub(crate) fn column<'py>(rows: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py
 }
 
 /// The size from which the floats of a column may have lost digits.
+///
+/// numpy, pandas and polars call the type `dtype`, Arrow calls it `type`. A list has no type, and its floats
+/// are Python's.
 pub(crate) fn float_limit(rows: &Bound<'_, PyAny>) -> PyResult<f64> {
     for attribute in ["dtype", "type"] {
         if rows.get_type().hasattr(attribute)? {
@@ -37,6 +43,12 @@ pub(crate) fn float_limit(rows: &Bound<'_, PyAny>) -> PyResult<f64> {
 }
 
 /// The common mistakes, each with its fix.
+///
+/// Each of them could be iterated over and would give nonsense that costs money: letters of a string, names of
+/// columns, keys of a dict, the parts of a pair.
+///
+/// # Errors
+/// `TypeError` for a mistake, or what the object's own attributes raise.
 pub(crate) fn refuse(rows: &Bound<'_, PyAny>) -> PyResult<()> {
     let class = rows.get_type();
     let name = class.name()?;

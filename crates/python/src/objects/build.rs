@@ -1,4 +1,14 @@
 //! Walks through one record and builds its objects.
+//!
+//! It makes one pass, without a tree in between. Values of a container that is not closed yet lie on one stack,
+//! `open`. A container that closes takes its values from the top:
+//!
+//! ```text
+//! {"a": 1, "b": [2, 3]}        open: 1            after "a"
+//!                              open: 1 2 3        inside "b"
+//!                              open: 1 [2, 3]     "b" closed
+//!                              open:              the dict has both
+//! ```
 
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyInt, PyList, PyString};
@@ -14,6 +24,8 @@ use super::{string_cache, unread};
 const DIGITS_AT_ONCE: usize = 18;
 
 /// Why there is no object.
+///
+/// Boxed, so that [`Made`] stays small.
 struct Failed(Box<PyErr>);
 
 impl From<PyErr> for Failed {
@@ -38,8 +50,11 @@ pub(super) struct Builder<'a, 'py> {
     /// The text that was asked for, and the caller's own string of it. The string is used instead of a new one, because
     /// most contacts repeat it.
     asked: Option<(&'a [u8], &'a Bound<'py, PyAny>)>,
+    /// How many containers are open. At most [`MAX_DEPTH`], which the scanner has already checked.
     depth: usize,
+    /// What earlier records have taught. An error in this record does not make it wrong.
     locations: &'a mut Locations,
+    /// The stack of values whose container is still open.
     open: &'a mut Vec<Py<PyAny>>,
 }
 
@@ -71,6 +86,7 @@ impl<'a, 'py> Builder<'a, 'py> {
         if self.text.next(behind).is_ok() { Err(unread()) } else { Ok(record) }
     }
 
+    /// Blanks before it are skipped.
     fn value(&mut self, at: usize, location: LocationId) -> Made<'py> {
         let (at, first) = self.text.next(at)?;
         match first {
@@ -84,6 +100,7 @@ impl<'a, 'py> Builder<'a, 'py> {
         }
     }
 
+    /// The bound on depth also bounds the stack of this thread.
     fn nested(&mut self, container: impl FnOnce(&mut Self) -> Made<'py>) -> Made<'py> {
         if self.depth == MAX_DEPTH {
             return Err(Unreadable.into());
@@ -94,6 +111,7 @@ impl<'a, 'py> Builder<'a, 'py> {
         made
     }
 
+    /// `at` is behind the bracket.
     fn list(&mut self, at: usize, location: LocationId) -> Made<'py> {
         if let (end, b']') = self.text.next(at)? {
             return Ok((end + 1, PyList::empty(self.py).into_any()));
@@ -110,6 +128,8 @@ impl<'a, 'py> Builder<'a, 'py> {
         Ok((next, PyList::new(self.py, self.open.drain(from..))?.into_any()))
     }
 
+    /// `at` is behind the brace. While each key is the one that usually follows, no key is decoded: its bytes
+    /// are compared, and the dict is made from the template of the whole sequence.
     fn object(&mut self, at: usize, location: LocationId) -> Made<'py> {
         if let (end, b'}') = self.text.next(at)? {
             return Ok((end + 1, PyDict::new(self.py).into_any()));
@@ -158,6 +178,9 @@ impl<'a, 'py> Builder<'a, 'py> {
     }
 
     /// Builds a dict key by key, from the first key that is not expected and cannot be remembered.
+    ///
+    /// The values read so far are on the stack from `from` on, and their keys are those of `shape`. Nothing
+    /// below this dict is remembered. If a key occurs twice, the last value counts, as in `json.loads`.
     fn unexpected(&mut self, at: usize, location: LocationId, shape: usize, from: usize) -> Made<'py> {
         let dict = PyDict::new(self.py);
         let keys = self.locations.get(location).ok_or(Unreadable)?.shapes.keys(self.py, shape);
@@ -175,6 +198,7 @@ impl<'a, 'py> Builder<'a, 'py> {
         Ok((next, dict.into_any()))
     }
 
+    /// Keys that are not remembered are made anew each time.
     fn key(&mut self, at: usize) -> Result<(usize, Bound<'py, PyString>), Failed> {
         let (at, first) = self.text.next(at)?;
         if first != b'"' {
@@ -202,6 +226,7 @@ impl<'a, 'py> Builder<'a, 'py> {
         Ok((inside + len + 1, string))
     }
 
+    /// The slow way, for a string with an escape. It is not cached.
     fn escaped(&mut self, inside: usize) -> Made<'py> {
         let (behind, _) = self.text.string(inside)?;
         let text = unescape(self.text.between(inside, behind - 1));
@@ -214,6 +239,8 @@ impl<'a, 'py> Builder<'a, 'py> {
         Ok((behind, string.into_any()))
     }
 
+    /// `NaN`, `Infinity` and `-Infinity` are not JSON, but `json.loads` reads them, and the scanner passes
+    /// them.
     fn number(&mut self, at: usize, location: LocationId) -> Made<'py> {
         let rest = self.text.from(at);
         let len = rest.iter().position(|b| !matches!(b, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E'));
@@ -239,6 +266,7 @@ impl<'a, 'py> Builder<'a, 'py> {
         }
     }
 
+    /// The scanner has checked what follows the word.
     fn word(&self, at: usize, word: &[u8], make: impl FnOnce(Python<'py>) -> Bound<'py, PyAny>) -> Made<'py> {
         if !self.text.from(at).starts_with(word) {
             return Err(Unreadable.into());
@@ -248,6 +276,8 @@ impl<'a, 'py> Builder<'a, 'py> {
 }
 
 /// Reads a float.
+///
+/// Rust reads the nearest 64-bit float, and so does Python: the results are equal bit by bit.
 fn float<'py>(py: Python<'py>, text: &[u8]) -> PyResult<Bound<'py, PyAny>> {
     let number = std::str::from_utf8(text).ok().and_then(|text| text.parse().ok()).ok_or_else(unread)?;
     Ok(PyFloat::new(py, number).into_any())

@@ -8,6 +8,8 @@ use super::shape::Shapes;
 use super::string_cache::StringCache;
 
 /// Identifies a location.
+///
+/// An index into the [`Locations`] that made it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct LocationId(usize);
 
@@ -28,11 +30,14 @@ pub(super) struct Location {
     /// The dicts that were seen there.
     pub(super) shapes: Shapes,
     /// The elements of a list there.
+    ///
+    /// `None` until a list was seen there.
     elements: Option<LocationId>,
 }
 
 /// All locations of the records of a run, and what they share.
 pub(super) struct Locations {
+    /// Number 0 is [`Self::NOWHERE`], number 1 [`Self::RECORD`].
     places: Vec<Location>,
     /// Integers from 0 up that were seen at any location: years, sizes.
     wholes: Vec<Option<Py<PyAny>>>,
@@ -103,6 +108,9 @@ impl Locations {
     }
 
     /// Remembers that at this location this key follows the shape; `None` if it cannot be remembered.
+    ///
+    /// `quoted` is the key as written, `key` its interned string. A key that is known after another shape leads
+    /// to the same location, so what was learned there is used again.
     pub(super) fn learn(
         &mut self,
         id: LocationId,

@@ -9,7 +9,6 @@
 //! `docs/design/performance.md`.
 
 mod build;
-mod collector;
 mod location;
 mod row;
 mod shape;
@@ -20,6 +19,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList};
 
 use crate::errors;
+use crate::ffi::collector::{self, built_as_old};
 use exactbuyer_core::outcome::Outcome;
 use exactbuyer_core::results::Status;
 use exactbuyer_core::service::decode::decode;
@@ -28,12 +28,12 @@ use build::Builder;
 use location::Locations;
 use row::Rows;
 
-pub(super) use collector::{promote, without_collector};
-
 /// Builds objects from records, and remembers what they have in common. Each call of the user has its own.
 #[derive(Default)]
 pub(super) struct Decoder {
+    /// Grows with the first records, and hardly afterwards.
     locations: Locations,
+    /// The templates of results.
     rows: Rows,
     /// Values whose container is not closed yet.
     open: Vec<Py<PyAny>>,
@@ -89,7 +89,7 @@ fn decode_reply<'py>(
     let contacts = PyList::empty(py);
     for contact in &reply.contacts {
         let record = match &contact.outcome {
-            Outcome::Hit(raw) => without_collector(py, || decoder.contact(py, raw, None))?,
+            Outcome::Hit(raw) => built_as_old(py, || decoder.contact(py, raw, None))?,
             Outcome::Miss => py.None().into_bound(py),
             Outcome::Unknown(reason) | Outcome::Rejected(reason) => (**reason).into_pyobject(py)?.into_any(),
             Outcome::NotSent(reason) => errors::text(py, reason)?,
@@ -103,6 +103,9 @@ fn decode_reply<'py>(
 type Made<'py> = (Option<Bound<'py, PyAny>>, Option<Bound<'py, PyBytes>>, usize);
 
 /// Results of `(value, record, status)`, for the tests; a status by its place in [`Status::ALL`].
+///
+/// # Errors
+/// `ValueError` if there is no such status, or a record was not JSON.
 #[pyfunction]
 #[pyo3(name = "_make_rows")]
 fn make_rows<'py>(py: Python<'py>, outcomes: Vec<Made<'py>>) -> PyResult<Vec<Bound<'py, PyDict>>> {
@@ -114,19 +117,11 @@ fn make_rows<'py>(py: Python<'py>, outcomes: Vec<Made<'py>>) -> PyResult<Vec<Bou
     rows.collect()
 }
 
-/// [`promote`], for the tests.
-#[pyfunction]
-#[pyo3(name = "_promote")]
-fn promote_now(py: Python<'_>) -> PyResult<()> {
-    promote(py)
-}
-
 /// Adds the functions for the tests, and prepares what this module needs from Python.
 pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let py = module.py();
-    collector::gc(py)?;
+    collector::prepare(py);
     row::prepare(py)?;
     module.add_function(wrap_pyfunction!(make_rows, module)?)?;
-    module.add_function(wrap_pyfunction!(promote_now, module)?)?;
     module.add_function(wrap_pyfunction!(decode_reply, module)?)
 }

@@ -1,4 +1,7 @@
 //! The dict of one result.
+//!
+//! All results of a run have the same three keys, so each is a copy of a template that already has its status.
+//! The copy shares its keys with the template: see [`shape`](super::shape).
 
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
@@ -10,11 +13,17 @@ use super::shape::template;
 /// Results without value and contact, one for each status, to be copied.
 #[derive(Default)]
 pub(super) struct Rows {
+    /// By the number of the status. Made at its first use.
     templates: [Option<Py<PyDict>>; Status::ALL.len()],
 }
 
 impl Rows {
     /// A new dict: the caller can change it without changing the result of another row.
+    ///
+    /// `None` for value or contact leaves the template's `None`.
+    ///
+    /// # Errors
+    /// If Python has no memory left.
     pub(super) fn make<'py>(
         &mut self,
         py: Python<'py>,
@@ -43,6 +52,7 @@ pub(super) fn prepare(py: Python<'_>) -> PyResult<()> {
     Rows::default().make(py, none(), none(), Status::Found).map(drop)
 }
 
+/// The template: value and contact are `None`, the status is the interned string.
 fn blank(py: Python<'_>, status: Status) -> PyResult<Bound<'_, PyDict>> {
     let keys = ["value", "enriched_contact", "status"];
     let row = template(py, &keys.map(|key| PyString::intern(py, key).unbind()))?;

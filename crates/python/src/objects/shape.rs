@@ -4,6 +4,13 @@
 //! A template shares its keys with its copies, as the `__dict__`s of a class's instances do. A copy is a third of the
 //! size of a dict that was filled key by key, and is made without looking up the place of each key and without growing.
 //! It is an ordinary dict: if a key is added or removed, `CPython` gives it a key table of its own.
+//!
+//! The shapes of a location form a tree. For records with `{"a", "b"}` and `{"a", "c"}`:
+//!
+//! ```text
+//! 0 ()  ──"a"──►  1 (a)  ──"b"──►  2 (a, b)     the step seen first: `usual`
+//!                        ──"c"──►  3 (a, c)     a further one: `others` of shape 1
+//! ```
 
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString, PyTuple, PyType};
@@ -20,22 +27,30 @@ const OFTEN: u32 = 8;
 const MOST_SHARED: usize = 30;
 
 /// One key after those of a shape.
+///
+/// `under` is the location of the key's value, and `next` the shape with the key added.
 struct Step {
+    /// The key as it is written, with quotes. The same key written with an escape is another step to the same
+    /// location.
     key: Expected,
     under: LocationId,
     next: usize,
 }
 
 /// A sequence of keys, none twice.
+///
+/// It is never removed: numbers of shapes stay valid as long as the location.
 #[derive(Default)]
 struct Shape {
     /// The sequence without its last key, and the last key.
     last: Option<(usize, Py<PyString>)>,
     /// Its further steps. The first one seen is in [`Shapes::usual`].
     others: Vec<Step>,
+    /// How many dicts had this shape; counted until the template is made.
     seen: u32,
     /// All its keys, once it was seen.
     keys: Vec<Py<PyString>>,
+    /// Made once the shape was seen more than [`OFTEN`] times. Its values are all `None`.
     template: Option<Py<PyDict>>,
 }
 
@@ -66,6 +81,8 @@ impl Shapes {
 
     /// If the text continues with a key that is known to follow `shape`: its length, the location under it, and the
     /// shape with it.
+    ///
+    /// This is the fast path, called for each key of each record: mostly one comparison of bytes.
     #[inline]
     pub(super) fn expect(&self, shape: usize, text: &[u8]) -> Option<(usize, LocationId, usize)> {
         let step = match self.usual.get(shape)? {
@@ -76,6 +93,8 @@ impl Shapes {
     }
 
     /// The location under this key, if the key is known after any sequence.
+    ///
+    /// A search through all steps: it is done only for a key that is new after its shape.
     pub(super) fn knows(&self, quoted: &[u8]) -> Option<LocationId> {
         let others = self.all.iter().flat_map(|shape| &shape.others);
         let mut steps = self.usual.iter().flatten().chain(others);
@@ -121,6 +140,9 @@ impl Shapes {
     }
 
     /// A dict of this shape with these values.
+    ///
+    /// `values` are those of the keys, in order. A copied template already has `None` for every key, so `None`
+    /// is not set.
     pub(super) fn fill<'py>(
         &mut self,
         py: Python<'py>,
@@ -144,6 +166,7 @@ impl Shapes {
         Ok(dict)
     }
 
+    /// Counts a dict of this shape, and makes its template when it was seen often enough.
     fn prepare(&mut self, py: Python<'_>, shape: usize) -> PyResult<()> {
         let keys = self.keys(py, shape);
         let Some(known) = self.all.get_mut(shape) else { return Ok(()) };
@@ -157,6 +180,8 @@ impl Shapes {
 }
 
 /// A dict with these keys, each `None`, that is cheap to copy.
+///
+/// If the keys cannot be shared, the dict still has no spare room, so that a copy is as small as possible.
 pub(super) fn template<'py>(py: Python<'py>, keys: &[Py<PyString>]) -> PyResult<Bound<'py, PyDict>> {
     if keys.len() <= MOST_SHARED
         && let Some(shared) = shared(py, keys)?
@@ -174,6 +199,9 @@ pub(super) fn template<'py>(py: Python<'py>, keys: &[Py<PyString>]) -> PyResult<
 }
 
 /// A dict that shares its keys; `None` if the keys do not allow it.
+///
+/// The way to a dict with shared keys is an instance of a class: its `__dict__` shares keys with those of other
+/// instances. The copy of such a dict keeps sharing them. The class itself is not kept.
 fn shared<'py>(py: Python<'py>, keys: &[Py<PyString>]) -> PyResult<Option<Bound<'py, PyDict>>> {
     let class = py.get_type::<PyType>().call1(("Shape", PyTuple::empty(py), PyDict::new(py)))?;
     for key in keys {

@@ -1,5 +1,8 @@
 //! A cache of the objects that texts at one location became. It is used where texts repeat (countries, industries, the
 //! coordinates of a city), and switches itself off where they do not (names, addresses).
+//!
+//! The table has two entries per bucket and no chains. A text that finds both taken replaces the older one, so
+//! the cache never grows. A wrong hit is impossible: all bytes are compared, as numbers.
 
 use pyo3::prelude::*;
 use pyo3::types::PyString;
@@ -18,7 +21,9 @@ const TRIAL: u32 = 512;
 /// A text, and the object that was built from it.
 #[derive(Default)]
 struct Entry {
+    /// The key; what is between the ends is in the cache's `middles`.
     ends: Ends,
+    /// `None` in an entry that was never used.
     object: Option<Py<PyAny>>,
 }
 
@@ -29,13 +34,18 @@ struct Bucket([Entry; 2]);
 const _: () = assert!(size_of::<Bucket>() == 64 || size_of::<usize>() < 8);
 
 /// The texts seen at one location.
+///
+/// It begins with the small table, goes over to the large one, and then off: see [`SIZES`]. It never goes back.
 #[derive(Default)]
 pub(super) struct StringCache {
     buckets: Vec<Bucket>,
     /// For each entry, what is between the ends: mostly nothing. Stored apart, so that buckets are small.
     middles: Vec<[Middle; 2]>,
+    /// The index of the current table in [`SIZES`]; beyond its end the cache is off.
     stage: usize,
+    /// Texts since the last judgement.
     looked: u32,
+    /// How many of those were in the table.
     found: u32,
 }
 
@@ -46,6 +56,8 @@ impl StringCache {
     }
 
     /// The object that `make` builds from this text, or has built from it before.
+    ///
+    /// For the same text, `make` must always give an equal object.
     #[inline]
     pub(super) fn get<'py>(
         &mut self,
@@ -92,6 +104,8 @@ impl StringCache {
     }
 
     /// Continues, continues with a larger table, or switches the cache off.
+    ///
+    /// Called after every [`TRIAL`] texts.
     fn judge(&mut self) {
         let most = SIZES.get(self.stage).map_or(0, |(_, most)| *most);
         if self.looked - self.found > most {

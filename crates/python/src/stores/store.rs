@@ -1,4 +1,10 @@
 //! The store's classes and functions. Their documentation and messages are in `python/exactbuyer/store/`.
+//!
+//! Each method follows one pattern: get the handle of this process, ask on a thread of its own while the
+//! caller's thread watches for Ctrl-C (`Store::ask`), and give the answer to Python by serde.
+//!
+//! Handles are reference counted. Whoever drops the last one waits for the store's threads, so handles are
+//! dropped with the interpreter released, or on the waiting thread.
 
 use std::path::PathBuf;
 use std::sync::Mutex;
@@ -17,6 +23,8 @@ use exactbuyer_http::Endpoint;
 use exactbuyer_store::sqlite::{self, Export, Interrupt, Resolution, SqliteStore, Target};
 
 /// Lines of an export that are returned together.
+///
+/// Few enough that Ctrl-C and other threads are not kept waiting.
 const LINES: usize = 1_000;
 
 /// Adds the store's classes and functions to the extension module.
@@ -32,6 +40,11 @@ pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
 }
 
 /// The service at this address; for every address of this machine, `loopback`.
+///
+/// Stores are made for one service, so that answers of a test service are never taken for real ones.
+///
+/// # Errors
+/// `ConfigError` if it is not an address.
 #[pyfunction]
 fn service_of(py: Python<'_>, base_url: &str) -> PyResult<String> {
     let endpoint = Endpoint::parse(base_url).or_raise(py)?;
@@ -39,6 +52,9 @@ fn service_of(py: Python<'_>, base_url: &str) -> PyResult<String> {
 }
 
 /// Why the disk at this path is refused for a store; `None` if it is not.
+///
+/// A disk of a network, for example, may not keep the promises that a write-ahead log needs. It asks the
+/// system, and may wait for a slow disk, so the interpreter is released.
 #[pyfunction]
 #[expect(clippy::needless_pass_by_value, reason = "Python's paths come as values")]
 fn disk_trouble(py: Python<'_>, path: PathBuf) -> Option<String> {
@@ -52,6 +68,12 @@ fn check_time_zone(py: Python<'_>, name: &str) -> PyResult<()> {
 }
 
 /// Migrates a store's file to this version.
+///
+/// Returns the counts, and where the backup is that was made before; the path is apart, because serde would
+/// make it a text.
+///
+/// # Errors
+/// `StoreError` if the file cannot be migrated; then it is not changed.
 #[pyfunction]
 fn migrate_store(py: Python<'_>, path: PathBuf) -> PyResult<(Serialized<sqlite::Migrated>, Option<PathBuf>)> {
     let interrupt = Interrupt::default();
@@ -62,9 +84,13 @@ fn migrate_store(py: Python<'_>, path: PathBuf) -> PyResult<(Serialized<sqlite::
 }
 
 /// How long a fork waits for the store's threads.
+///
+/// A fork must not hang. If the threads take longer, the fork happens anyway.
 const LONGEST_WAIT_TO_FORK: Duration = Duration::from_millis(700);
 
 /// For `os.register_at_fork`, as `before`. Other Python threads run while this waits.
+///
+/// It closes the files of every store, so that the child has no half-open database.
 #[pyfunction]
 fn before_fork(py: Python<'_>) {
     let began = Instant::now();
@@ -72,14 +98,19 @@ fn before_fork(py: Python<'_>) {
 }
 
 /// For `os.register_at_fork`: after, in parent and child.
+///
+/// The parent opens its files again. The child forgets them, and opens its own.
 #[pyfunction]
 fn after_fork() {
     sqlite::after_fork();
 }
 
 /// A store. It is opened when it is first needed, and again in a forked child.
+///
+/// `exactbuyer.store.Store` owns one, and so does each enricher with a store.
 #[pyclass(module = "exactbuyer._core", frozen)]
 pub(crate) struct Store {
+    /// As the caller gave it. It is resolved when the store is opened.
     path: PathBuf,
     /// The service that the store must belong to; `None`: any.
     service: Option<String>,
@@ -97,6 +128,10 @@ impl Drop for Store {
 
 impl Store {
     /// This process's handle. Drop it detached: that may have to wait.
+    ///
+    /// # Errors
+    /// `StoreError` if the file cannot be opened, or belongs to another service; `KeyboardInterrupt` if Ctrl-C
+    /// was pressed while it was being opened.
     pub(crate) fn handle(&self, py: Python<'_>) -> PyResult<SqliteStore> {
         if let Some(store) = lock(&self.open).as_ref().and_then(OfProcess::get) {
             return Ok(store.clone());
@@ -113,6 +148,8 @@ impl Store {
     }
 
     /// Asks a question. Ctrl-C interrupts it.
+    ///
+    /// `ask` gets a handle whose work can be interrupted. It must not call Python.
     fn ask<T: Send + 'static>(
         &self,
         py: Python<'_>,
@@ -130,20 +167,24 @@ impl Store {
 
 #[pymethods]
 impl Store {
+    /// Opens nothing.
     #[new]
     #[pyo3(signature = (path, *, service=None))]
     fn new(path: PathBuf, service: Option<String>) -> Self {
         Self { path, service, open: Mutex::new(None) }
     }
 
+    /// Warnings are about the place of the file, for users to read. An open store gives the same ones again.
     fn open(&self, py: Python<'_>) -> PyResult<Vec<String>> {
         self.ask(py, |store| Ok(store.warnings().to_vec()))
     }
 
+    /// Of this process: a forked child's store is not open.
     fn is_open(&self) -> bool {
         lock(&self.open).as_ref().and_then(OfProcess::get).is_some()
     }
 
+    /// Other handles of the same file, such as an enricher's, stay open. Closing a closed store does nothing.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
         let Some(open) = lock(&self.open).take() else { return Ok(()) };
         // The last user of a store waits until its files are closed.
@@ -168,15 +209,19 @@ impl Store {
         self.ask(py, move |store| store.has_mark(number, token))
     }
 
+    /// Everything that is in doubt, oldest first.
     fn unknown(&self, py: Python<'_>) -> PyResult<Serialized<Vec<sqlite::Doubt>>> {
         self.ask(py, SqliteStore::unknown).map(Serialized)
     }
 
+    /// `resend`: the lookups may be sent again, and may be paid for twice. Otherwise they are not sent again,
+    /// until they are allowed.
     fn resolve_unknown(&self, py: Python<'_>, resend: bool) -> PyResult<Serialized<sqlite::Resolved>> {
         let resolution = if resend { Resolution::Resend } else { Resolution::Drop };
         self.ask(py, move |store| store.resolve_unknown(resolution)).map(Serialized)
     }
 
+    /// The journal in parts: pass the number of the last entry to get the next ones.
     fn receipts(&self, py: Python<'_>, after: i64) -> PyResult<Serialized<Vec<sqlite::JournalEntry>>> {
         self.ask(py, move |store| store.receipts(after)).map(Serialized)
     }
@@ -194,6 +239,7 @@ impl Store {
         .map(Serialized)
     }
 
+    /// Compares the journal of a month with the number of credits on the invoice.
     fn reconcile(
         &self,
         py: Python<'_>,
@@ -208,6 +254,7 @@ impl Store {
         self.ask(py, SqliteStore::info).map(Serialized)
     }
 
+    /// The export reads the store part by part: answers that arrive meanwhile may be missing.
     fn export(&self, py: Python<'_>) -> PyResult<StoreExport> {
         let export = self.ask(py, |store| Ok(store.export()))?;
         Ok(StoreExport(Mutex::new(Some(OfProcess::new(export)))))
@@ -221,15 +268,20 @@ impl Store {
         self.ask(py, move |store| store.merge(&other)).map(Serialized)
     }
 
+    /// What the store has about any of these people: what a purge would remove. Reads the whole store.
     fn find(&self, py: Python<'_>, rows: &Rows) -> PyResult<Serialized<Vec<sqlite::Contact>>> {
         let targets: Vec<Target> = rows.identifiers()?.into_iter().map(Target::Identifier).collect();
         self.found(py, targets)
     }
 
+    /// The same for a text that may be in any part of a contact.
     fn find_text(&self, py: Python<'_>, text: String) -> PyResult<Serialized<Vec<sqlite::Contact>>> {
         self.found(py, vec![Target::Text(text)])
     }
 
+    /// Deletes what the store has about these people, and bars their identifiers. One identifier after the
+    /// other, each in steps of its own: after an interrupt, those before it are done, and the call can be
+    /// repeated.
     fn purge(&self, py: Python<'_>, rows: &Rows) -> PyResult<Serialized<sqlite::Purged>> {
         let identifiers = rows.identifiers()?;
         self.ask(py, move |store| {
@@ -242,10 +294,12 @@ impl Store {
         .map(Serialized)
     }
 
+    /// Deletes answers that are older than this time, in milliseconds since 1970.
     fn purge_before(&self, py: Python<'_>, at_ms: i64) -> PyResult<Serialized<sqlite::Purged>> {
         self.ask(py, move |store| store.purge(&Target::OlderThan(at_ms))).map(Serialized)
     }
 
+    /// Returns whether any of them was barred.
     fn allow(&self, py: Python<'_>, rows: &Rows) -> PyResult<bool> {
         let identifiers = rows.identifiers()?;
         self.ask(py, move |store| {
@@ -253,6 +307,8 @@ impl Store {
         })
     }
 
+    /// The bytes of a reply that could not be read when it came. They were kept because they may have been paid
+    /// for.
     fn read_unread<'py>(&self, py: Python<'py>, request: i64) -> PyResult<Option<Bound<'py, PyBytes>>> {
         let reply = self.ask(py, move |store| store.read_unread(request))?;
         Ok(reply.map(|reply| PyBytes::new(py, &reply)))
@@ -260,6 +316,7 @@ impl Store {
 }
 
 impl Store {
+    /// Each answer once, although several targets may lead to it.
     fn found(&self, py: Python<'_>, targets: Vec<Target>) -> PyResult<Serialized<Vec<sqlite::Contact>>> {
         self.ask(py, move |store| {
             let (mut all, mut seen) = (Vec::new(), HashSet::new());
@@ -276,6 +333,8 @@ impl Store {
 }
 
 /// The answers of a store, as lines of JSON.
+///
+/// Like a file that is read once. It belongs to the process that began it.
 #[pyclass(module = "exactbuyer._core", frozen)]
 pub(crate) struct StoreExport(Mutex<Option<OfProcess<Export>>>);
 

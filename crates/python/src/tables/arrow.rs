@@ -1,4 +1,8 @@
 //! Record batches that Python objects hold, import and export by Arrow's C interface.
+//!
+//! `Batches` is the only form in which tables cross to Python. `ArrowInput` and `ArrowOutput` are its two ends
+//! for data that is read, or written, piece by piece. A batch is reference counted: columns, slices and copies
+//! of one share its memory.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -20,6 +24,9 @@ use crate::convert::OrRaise;
 use crate::runtime::lock;
 
 /// Record batches of one schema.
+///
+/// It never changes, so threads can share it. The batches are in the order of the rows; their lengths mean
+/// nothing.
 #[pyclass(module = "exactbuyer._core", frozen)]
 pub(crate) struct Batches {
     schema: SchemaRef,
@@ -27,6 +34,7 @@ pub(crate) struct Batches {
 }
 
 impl Batches {
+    /// All batches must have this schema.
     pub(crate) fn of(schema: SchemaRef, batches: Vec<RecordBatch>) -> Self {
         Self { schema, batches }
     }
@@ -40,6 +48,8 @@ impl Batches {
         &self.batches
     }
 
+    /// # Errors
+    /// `KeyError` if there is no such column. If two have the name, the first one counts.
     fn place(&self, name: &str) -> PyResult<usize> {
         self.schema.index_of(name).map_err(|_| PyKeyError::new_err(name.to_owned()))
     }
@@ -47,6 +57,7 @@ impl Batches {
 
 #[pymethods]
 impl Batches {
+    /// Copies no values. The parts must have the given schema.
     #[staticmethod]
     #[allow(clippy::needless_pass_by_value)] // As pyo3 passes it.
     fn concat(schema: PySchema, parts: Vec<PyRef<'_, Batches>>) -> Self {
@@ -84,6 +95,8 @@ impl Batches {
     }
 
     /// This many rows, from `start` on.
+    ///
+    /// Rows beyond the end are left out. Copies no values.
     fn slice(&self, start: usize, rows: usize) -> Self {
         let (mut skip, mut left) = (start, rows);
         let mut batches = Vec::new();
@@ -101,6 +114,11 @@ impl Batches {
 
     /// These columns except those in `without`, with the other's columns beside them. The metadata is these columns'
     /// own, with `metadata` added.
+    ///
+    /// Both sides may be cut into batches at different rows, so the result is cut wherever one of them is.
+    ///
+    /// # Errors
+    /// `RuntimeError` if the other has fewer rows than this one.
     #[allow(clippy::needless_pass_by_value)] // As pyo3 passes it.
     fn beside(
         &self,
@@ -116,6 +134,9 @@ impl Batches {
     }
 
     /// The values of a column as Python objects, and the name of their type.
+    ///
+    /// For pandas, whose types have these names. A timestamp becomes its microseconds since 1970, a list a
+    /// list, and a value of a type without a case of its own its text.
     fn objects<'py>(&self, py: Python<'py>, name: &str) -> PyResult<(Bound<'py, PyList>, &'static str)> {
         let place = self.place(name)?;
         let values = PyList::empty(py);
@@ -146,6 +167,7 @@ impl Batches {
         Ok(to_schema_pycapsule(py, self.schema.as_ref())?)
     }
 
+    /// Can be called as often as needed.
     #[pyo3(signature = (requested_schema=None))]
     fn __arrow_c_stream__<'py>(
         &self,
@@ -190,6 +212,9 @@ fn beside(
 }
 
 /// Adds the values of a column. Integers and floats of any width become Python's.
+///
+/// Smaller integers are cast to 64 bits first, which keeps every value; `UInt64` has a case of its own, because
+/// it would not fit.
 fn add_objects(array: &ArrayRef, into: &Bound<'_, PyList>) -> PyResult<()> {
     let py = into.py();
     match array.data_type() {
@@ -218,6 +243,7 @@ fn add_objects(array: &ArrayRef, into: &Bound<'_, PyList>) -> PyResult<()> {
     }
 }
 
+/// A null becomes `None`.
 fn add<'py, T: IntoPyObject<'py>>(
     values: impl IntoIterator<Item = Option<T>>,
     into: &Bound<'py, PyList>,
@@ -226,6 +252,8 @@ fn add<'py, T: IntoPyObject<'py>>(
 }
 
 /// The record batches of any object that exports them by Arrow's C interface, one at a time.
+///
+/// A reader may be endless, or pull its data from a Python generator. It is read by one thread at a time.
 #[pyclass(module = "exactbuyer._core", frozen)]
 pub(crate) struct ArrowInput {
     schema: SchemaRef,
@@ -234,6 +262,8 @@ pub(crate) struct ArrowInput {
 
 #[pymethods]
 impl ArrowInput {
+    /// # Errors
+    /// What the source raises, or that it exports no Arrow data.
     #[new]
     fn new(source: &Bound<'_, PyAny>) -> PyResult<Self> {
         let reader = source.extract::<AnyRecordBatch>()?.into_reader()?;
@@ -256,6 +286,7 @@ impl ArrowInput {
         this
     }
 
+    /// An error of the source becomes a `ValueError`; batches that were read before are not affected.
     fn __next__(&self, py: Python<'_>) -> PyResult<Option<Batches>> {
         // It may wait, or run Python code.
         let next = py.detach(|| lock(&self.reader).next());
@@ -270,6 +301,8 @@ impl ArrowInput {
 }
 
 /// Exports the [`Batches`] of a Python iterator as they come. Works once.
+///
+/// A consumer that pulls a batch runs the Python iterator up to its next part.
 #[pyclass(module = "exactbuyer._core", frozen)]
 pub(crate) struct ArrowOutput {
     schema: SchemaRef,
@@ -300,6 +333,7 @@ impl ArrowOutput {
     }
 }
 
+/// Takes the interpreter for each pull, because a consumer may call it from any thread.
 struct IteratorBatches {
     source: Py<PyIterator>,
     ready: std::vec::IntoIter<RecordBatch>,
@@ -308,6 +342,7 @@ struct IteratorBatches {
 impl Iterator for IteratorBatches {
     type Item = Result<RecordBatch, ArrowError>;
 
+    /// Ends early while the interpreter shuts down. An exception becomes an error of Arrow that carries it.
     fn next(&mut self) -> Option<Self::Item> {
         loop {
             if let Some(batch) = self.ready.next() {
@@ -328,6 +363,7 @@ impl Iterator for IteratorBatches {
     }
 }
 
+/// Arrow's C interface transfers record batches as arrays of structs, without a name.
 fn exported<'py>(
     py: Python<'py>,
     reader: impl RecordBatchReader + Send + 'static,

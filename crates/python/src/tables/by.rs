@@ -1,4 +1,9 @@
 //! The columns of a table that are looked up: Arrow columns, which are read without the interpreter, or Python objects.
+//!
+//! A row is made in two steps: each column is read cell by cell, then the cells of one row are joined in the
+//! order of the columns (`exactbuyer_arrow::join`). The number of an alternative tells its column, and that is
+//! the column `matched_by`. The rows are read in parts, so that the values of a large table exist only a part
+//! at a time.
 
 use std::sync::Arc;
 
@@ -26,6 +31,7 @@ use exactbuyer_core::plan::Row;
 /// Cells with Python objects that are read between two checks for Ctrl-C.
 const CELLS_BETWEEN_SIGNALS: usize = 1_024;
 
+/// How a column was passed.
 enum Cells {
     /// The chunks of an Arrow column.
     Arrow(Vec<ArrayRef>),
@@ -34,6 +40,8 @@ enum Cells {
 }
 
 impl Cells {
+    /// # Errors
+    /// If it is neither a list nor Arrow data.
     fn of(cells: &Bound<'_, PyAny>, dtype: &str) -> PyResult<Self> {
         if let Ok(list) = cells.cast::<PyList>() {
             return Ok(Self::Objects(list.clone().unbind(), exact_below(dtype)));
@@ -44,6 +52,7 @@ impl Cells {
         }))
     }
 
+    /// The number of rows.
     fn len(&self, py: Python<'_>) -> usize {
         match self {
             Self::Arrow(chunks) => chunks.iter().map(Array::len).sum(),
@@ -52,6 +61,9 @@ impl Cells {
     }
 
     /// Fails before anything is sent if the column's type cannot be read, wherever its first value is.
+    ///
+    /// It reads no row: an empty array of the type is enough. Lists of objects are checked cell by cell when
+    /// they are read.
     fn check(&self, read: impl FnOnce(&dyn Array) -> Result<(), Error>) -> Result<(), Error> {
         match self {
             Self::Arrow(chunks) => {
@@ -62,10 +74,15 @@ impl Cells {
     }
 }
 
+/// One column to look up.
 struct Column {
+    /// For messages, and for the fixed column `matched_by`.
     name: String,
+    /// `None`: inferred for each value.
     field_type: Option<FieldType>,
+    /// All rows of the table.
     cells: Cells,
+    /// Where a cell is split into several values; empty: it is one value.
     marks: Marks,
 }
 
@@ -76,17 +93,24 @@ impl Column {
 }
 
 /// The columns of a table that are looked up, in order of preference.
+///
+/// All columns have the same length. Nothing is read when it is made, apart from the types.
 #[pyclass(module = "exactbuyer._core", frozen)]
 pub(crate) struct ByColumns {
     columns: Vec<Column>,
     /// The column of regions, with its name.
     region: Option<(String, Cells)>,
+    /// The caller's rules: default region, and texts that mean "no value".
     reader: Reader,
+    /// The length of each column.
     rows: usize,
 }
 
 #[pymethods]
 impl ByColumns {
+    /// # Errors
+    /// `ConfigError` for a column whose type cannot be looked up, `ValueError` for columns of different
+    /// lengths.
     #[new]
     #[pyo3(signature = (columns, *, region=None, default_region=None, na_values=None))]
     #[allow(clippy::type_complexity)] // As Python passes it.
@@ -133,10 +157,12 @@ impl ByColumns {
         self.rows
     }
 
+    /// `first_row` is the number of the first of them in the call.
     fn rows(&self, py: Python<'_>, start: usize, stop: usize, first_row: u64) -> PyResult<Rows> {
         Ok(Rows::of(self.read(py, start, stop)?, first_row))
     }
 
+    /// Rows with the same identifiers have the same key, in every process with this version of the rules.
     fn keys(&self, py: Python<'_>, start: usize, stop: usize) -> PyResult<Batches> {
         let rows = self.read(py, start, stop)?;
         let columns = u32::try_from(self.columns.len()).unwrap_or(u32::MAX);
@@ -147,6 +173,11 @@ impl ByColumns {
 
 impl ByColumns {
     /// The rows between these two.
+    ///
+    /// The end is cut to the table. Arrow columns are read without the interpreter, lists of objects with it.
+    ///
+    /// # Errors
+    /// `ConfigError` for a type, or `KeyboardInterrupt`. A cell that cannot be looked up is not an error.
     fn read(&self, py: Python<'_>, start: usize, stop: usize) -> PyResult<Vec<Row>> {
         let stop = stop.min(self.rows);
         let start = start.min(stop);
@@ -183,6 +214,8 @@ impl ByColumns {
     }
 
     /// The region of each row between these two, if there is a column of them.
+    ///
+    /// `None` without such a column: then the default region applies.
     fn regions(&self, py: Python<'_>, start: usize, stop: usize) -> PyResult<Option<Vec<RowRegion>>> {
         let Some((name, cells)) = &self.region else { return Ok(None) };
         let mut reader = RegionReader::new(&self.reader);
@@ -205,6 +238,8 @@ impl ByColumns {
 }
 
 /// The regions from this row on.
+///
+/// A row without an entry has an unknown region: see [`Regions::of`].
 fn regions_from(named: Option<&[RowRegion]>, row: usize) -> Regions<'_> {
     match named {
         Some(named) => Regions::ByRow(named.get(row..).unwrap_or_default()),
@@ -229,6 +264,8 @@ fn each(
 }
 
 /// The parts of these chunks between two rows.
+///
+/// Without a copy. The parts have the chunks' own boundaries.
 fn cut(chunks: &[ArrayRef], start: usize, stop: usize) -> Vec<Arc<dyn Array>> {
     let mut first = 0;
     let mut parts = Vec::new();
@@ -250,6 +287,8 @@ struct CellReader<'a> {
 }
 
 impl CellReader<'_> {
+    /// A list or an array in a cell has several values, in order of preference. A list inside it is an invalid
+    /// value.
     fn read(&self, item: &Bound<'_, PyAny>, region: RowRegion) -> PyResult<Cell> {
         let several = if item.is_instance_of::<PyString>() {
             None

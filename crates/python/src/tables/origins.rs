@@ -15,17 +15,25 @@ const BYTES: usize = 9;
 /// The most rows of a stream whose origins are kept: more than can wait to be handed out.
 const MOST_ROWS_OF_A_STREAM: usize = 200_000;
 
+/// A source is stored as its index here, also in results that a user has pickled: new ones are added at the
+/// end.
 const SOURCES: [Source; 3] = [Source::Asked, Source::Duplicate, Source::Store];
 
 /// Says that the service gave no answer.
 const NEVER: i64 = i64::MIN;
 
 /// For each row, the source of its answer and when the service gave it.
+///
+/// A list of a million results takes nine megabytes. They are kept as bytes because Python only passes them
+/// back.
 #[derive(Default)]
 pub(crate) struct Origins(Vec<[u8; BYTES]>);
 
 impl Origins {
     /// Notes the origin of the row at this place.
+    ///
+    /// For lists, whose rows are handed out in any order. A row before it whose turn has not come gets a
+    /// placeholder.
     pub(crate) fn set(&mut self, place: usize, outcome: &RowOutcome) {
         if place >= self.0.len() {
             self.0.resize(place + 1, [0; BYTES]);
@@ -36,6 +44,8 @@ impl Origins {
     }
 
     /// Notes the origin of the next row of a stream, and forgets those of rows long ago.
+    ///
+    /// So at most twice [`MOST_ROWS_OF_A_STREAM`] are kept.
     pub(crate) fn append(&mut self, outcome: &RowOutcome) {
         if self.0.len() >= 2 * MOST_ROWS_OF_A_STREAM {
             self.0.drain(..MOST_ROWS_OF_A_STREAM);

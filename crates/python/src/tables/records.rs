@@ -1,5 +1,9 @@
 //! Records of text files: a file's bytes are fed, blocks of records and bytes to write come out. The crate `records`
 //! says what a record is.
+//!
+//! Each class holds a value of the crate `records` behind a mutex, because Python may use it from several
+//! threads. Everything that goes over bytes runs with the interpreter released. Names of columns come from the
+//! header and are looked up here; the crate knows columns by their position.
 
 // pyo3 makes the values that it passes: a list of names becomes a new vector.
 #![allow(clippy::needless_pass_by_value)]
@@ -18,11 +22,15 @@ use crate::runtime::lock;
 use crate::tables::arrow::Batches;
 use exactbuyer_records::{Broken, CellStyle, CsvBlock, JsonBlock};
 
+/// `defuse`: a cell that a spreadsheet would run as a formula is written so that it is read as text.
 const fn style(defuse: bool) -> CellStyle {
     if defuse { CellStyle::Defused } else { CellStyle::Plain }
 }
 
 /// Writes with the interpreter released.
+///
+/// # Errors
+/// `ValueError` if a cell cannot be written.
 fn written(
     py: Python<'_>,
     write: impl Send + FnOnce(&mut Vec<u8>) -> Result<(), Broken>,
@@ -32,6 +40,7 @@ fn written(
     Ok(PyBytes::new(py, &bytes))
 }
 
+/// All columns must be equally long.
 fn batches_of(py: Python<'_>, names: Vec<String>, columns: Vec<ArrayRef>) -> PyResult<Batches> {
     let fields = names.into_iter().zip(&columns);
     let fields: Vec<_> =
@@ -42,9 +51,14 @@ fn batches_of(py: Python<'_>, names: Vec<String>, columns: Vec<ArrayRef>) -> PyR
 }
 
 /// Cuts a CSV file into records.
+///
+/// Feed bytes in pieces of any size, take parts until there is none, feed again. At the end call `finish` and
+/// take the rest.
 #[pyclass(module = "exactbuyer._core", frozen)]
 pub(crate) struct CsvSplitter {
+    /// Keeps the bytes of records that are not complete yet.
     splitter: Mutex<exactbuyer_records::CsvSplitter>,
+    /// The header's names; empty before it was read. Every part shares them.
     names: Mutex<Arc<[String]>>,
 }
 
@@ -56,10 +70,13 @@ impl CsvSplitter {
         Self { splitter, names: Mutex::new(Arc::new([])) }
     }
 
+    /// Such as lines above the header. They are written again, and none of them is looked up.
     fn skip(&self, bytes: usize) {
         lock(&self.splitter).skip(bytes);
     }
 
+    /// # Errors
+    /// `ValueError` for something that is no CSV, with the number of the line.
     fn feed(&self, py: Python<'_>, piece: &[u8]) -> PyResult<()> {
         py.detach(|| lock(&self.splitter).feed(piece)).or_raise(py)
     }
@@ -68,6 +85,7 @@ impl CsvSplitter {
         py.detach(|| lock(&self.splitter).finish()).or_raise(py)
     }
 
+    /// Two columns may have the same name; `column` then means the first one.
     fn header(&self) -> Option<CsvPart> {
         let block = lock(&self.splitter).header()?;
         let cells = (0..block.width()).map(|place| block.column(place));
@@ -77,19 +95,24 @@ impl CsvSplitter {
         Some(CsvPart { block, names })
     }
 
+    /// `None` if too few records are complete: feed more, or the file is at its end.
     fn take(&self, py: Python<'_>, rows: usize) -> Option<CsvPart> {
         let block = py.detach(|| lock(&self.splitter).take(rows))?;
         Some(CsvPart { block, names: lock(&self.names).clone() })
     }
 
+    /// Bytes to be written behind the output's last record, so that the output ends like the input.
     fn trailer<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
         PyBytes::new(py, lock(&self.splitter).trailer())
     }
 }
 
 /// Whole records of a CSV file.
+///
+/// It keeps the bytes of the file, so that what is written again is equal to what was read.
 #[pyclass(module = "exactbuyer._core", frozen)]
 pub(crate) struct CsvPart {
+    /// The records; no header, except in the part that `header` returned.
     block: CsvBlock,
     names: Arc<[String]>,
 }
@@ -104,6 +127,8 @@ impl CsvPart {
         self.names.to_vec()
     }
 
+    /// # Errors
+    /// `KeyError` if the header has no such name.
     fn column(&self, py: Python<'_>, name: &str) -> PyResult<Batches> {
         let place = self.names.iter().position(|other| other == name);
         let place = place.ok_or_else(|| PyKeyError::new_err(name.to_owned()))?;
@@ -126,6 +151,7 @@ impl CsvPart {
         batches_of(py, self.names.to_vec(), columns)
     }
 
+    /// One pass over the part: the bytes of kept cells are copied as they are, quotes included.
     fn beside<'py>(
         &self,
         py: Python<'py>,
@@ -137,6 +163,7 @@ impl CsvPart {
         written(py, |into| self.block.beside(added.batches(), &dropped, style(defuse), into))
     }
 
+    /// For the part that `header` returned.
     fn beside_names<'py>(
         &self,
         py: Python<'py>,
@@ -151,6 +178,7 @@ impl CsvPart {
 }
 
 impl CsvPart {
+    /// Every column with one of these names, also if two have the same.
     fn places(&self, names: &[String]) -> Vec<usize> {
         let columns = self.names.iter().enumerate().filter(|(_, column)| names.contains(column));
         columns.map(|(place, _)| place).collect()
@@ -158,8 +186,12 @@ impl CsvPart {
 }
 
 /// Cuts a JSON Lines file into records.
+///
+/// As [`CsvSplitter`], for a file with one JSON object per line. There is no header: each line has its own
+/// names.
 #[pyclass(module = "exactbuyer._core", frozen)]
 pub(crate) struct JsonSplitter {
+    /// Keeps the bytes of a line that is not complete yet.
     splitter: Mutex<exactbuyer_records::JsonSplitter>,
 }
 
@@ -191,6 +223,7 @@ impl JsonSplitter {
 /// Whole records of a JSON Lines file.
 #[pyclass(module = "exactbuyer._core", frozen)]
 pub(crate) struct JsonPart {
+    /// The lines, as bytes; each is read when something is asked of it.
     block: JsonBlock,
 }
 
@@ -200,6 +233,7 @@ impl JsonPart {
         self.block.len()
     }
 
+    /// In the order in which they first occur.
     fn names(&self, py: Python<'_>) -> PyResult<Vec<String>> {
         py.detach(|| {
             let (mut seen, mut names) = (std::collections::HashSet::new(), Vec::new());
@@ -224,6 +258,8 @@ impl JsonPart {
         batches_of(py, names, texts.into_iter().map(|column| Arc::new(column) as ArrayRef).collect())
     }
 
+    /// Members that are kept are copied byte for byte. `as_json` names added columns whose text already is
+    /// JSON.
     fn beside<'py>(
         &self,
         py: Python<'py>,
@@ -272,6 +308,7 @@ pub(crate) fn json_lines(
     })
 }
 
+/// Reads all of it before anything is written.
 fn read(py: Python<'_>, data: PyRecordBatchReader) -> PyResult<Vec<RecordBatch>> {
     let reader = data.into_reader()?;
     py.detach(|| reader.collect::<Result<_, _>>()).or_raise(py)

@@ -1,4 +1,11 @@
 //! Tables under construction: outcomes are added without the interpreter, record batches are taken out.
+//!
+//! ```text
+//! expect(n)      announces a block of n rows         (once for each part of the input)
+//! Run::gather    adds outcomes, in any order         (Table::take, without the interpreter)
+//! blocks()       returns the blocks that are complete
+//! finish(rows)   completes the others: rows without an outcome were not sent
+//! ```
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -18,6 +25,8 @@ use exactbuyer_core::message::Words;
 use exactbuyer_core::results::RowOutcome;
 
 /// A table under construction. Python sees only the columns that are added.
+///
+/// One for each call that makes a table, or a stream of tables.
 #[pyclass(module = "exactbuyer._core", frozen)]
 pub(crate) struct Table {
     layout: Arc<Layout>,
@@ -28,6 +37,10 @@ pub(crate) struct Table {
 
 #[pymethods]
 impl Table {
+    /// `by` names the columns that are looked up, and `words` are those of the reasons.
+    ///
+    /// # Errors
+    /// `ConfigError` for a path, a type or a name that cannot be used. Nothing was sent.
     #[new]
     #[pyo3(signature = (columns, *, prefix, by, words, large_text=false))]
     fn new(
@@ -55,10 +68,12 @@ impl Table {
         Ok(to_schema_pycapsule(py, self.layout.schema().as_ref())?)
     }
 
+    /// Must come before the outcomes of these rows: an outcome without a block is ignored.
     fn expect(&self, py: Python<'_>, rows: usize) -> PyResult<()> {
         py.detach(|| self.lock().expect(rows)).or_raise(py)
     }
 
+    /// A block that waits for an outcome holds back those behind it, because rows come out in order.
     fn blocks(&self, py: Python<'_>) -> Vec<Batches> {
         py.detach(|| {
             let mut assembler = self.lock();
@@ -67,10 +82,13 @@ impl Table {
         })
     }
 
+    /// After it, `blocks` returns the rest.
     fn finish(&self, py: Python<'_>, rows: u64) -> PyResult<()> {
         py.detach(|| self.lock().finish(rows)).or_raise(py)
     }
 
+    /// Makes outcomes of results that Python has, so that an old list becomes a table by the same code as a new
+    /// call.
     fn add_results(
         &self,
         py: Python<'_>,
@@ -101,6 +119,9 @@ impl Table {
     }
 
     /// Adds these outcomes. The calling thread must not hold the interpreter.
+    ///
+    /// # Errors
+    /// If Arrow cannot build a column. The outcomes are lost then.
     pub(crate) fn take(&self, outcomes: &mut VecDeque<RowOutcome>) -> Result<usize, ArrowError> {
         let count = outcomes.len();
         let mut assembler = self.lock();
@@ -109,6 +130,7 @@ impl Table {
     }
 }
 
+/// A text is the name of a kind, any other object an Arrow type. `None` means text.
 fn kind(py: Python<'_>, kind: Option<&Bound<'_, PyAny>>) -> PyResult<Kind> {
     let Some(kind) = kind else { return Ok(Kind::default()) };
     match kind.cast::<PyString>() {

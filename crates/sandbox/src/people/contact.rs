@@ -1,5 +1,9 @@
 //! Writes contacts field by field into the buffer of the reply. They are nested as the service's
 //! contacts are, with nulls, gaps and numbers in the same places.
+//!
+//! The order of the fields, and what can be null or missing, is part of what tests rely on. Two kinds of text
+//! go through different methods: what is known to need no escapes (`raw`), and what comes from the request
+//! (`text`).
 
 use exactbuyer_core::identifier::FieldType;
 
@@ -7,6 +11,8 @@ use super::names::Name;
 use super::{Draws, Outline, is_private, pools};
 
 /// Writes JSON, piece by piece.
+///
+/// Its methods return the pen, so that calls can be chained.
 pub(super) struct Pen<'a>(pub(super) &'a mut Vec<u8>);
 
 impl Pen<'_> {
@@ -17,6 +23,7 @@ impl Pen<'_> {
         self
     }
 
+    /// Writes a whole number, in digits.
     fn number(&mut self, n: usize) -> &mut Self {
         self.0.extend_from_slice(itoa::Buffer::new().format(n).as_bytes());
         self
@@ -51,6 +58,8 @@ pub(crate) fn write_text(out: &mut Vec<u8>, text: &str) {
 }
 
 /// Writes the contact of one person.
+///
+/// The result is one JSON object. `draws` must be in the state that [`Outline::draw`] left.
 pub(super) fn write_person(outline: &Outline<'_>, hash: u64, draws: &mut Draws, pen: &mut Pen<'_>) {
     let name = &Name::draw(draws, outline.spelling);
     let employer = draws.pick(&pools::COMPANIES);
@@ -69,6 +78,7 @@ pub(super) fn write_person(outline: &Outline<'_>, hash: u64, draws: &mut Draws, 
     write_rest(draws, pen);
 }
 
+/// The middle name is null, missing or there.
 fn write_name(name: &Name<'_>, draws: &mut Draws, pen: &mut Pen<'_>) {
     pen.raw(r#","full_name":""#).raw(&name.given).raw(" ").raw(&name.family);
     pen.raw(r#"","first_name":""#).raw(&name.given).raw("\"");
@@ -92,6 +102,7 @@ fn write_name(name: &Name<'_>, draws: &mut Draws, pen: &mut Pen<'_>) {
     }
 }
 
+/// The address that was looked up is one of them: the work address, or the first private one.
 fn write_emails(outline: &Outline<'_>, name: &Name<'_>, domain: &str, draws: &mut Draws, pen: &mut Pen<'_>) {
     let asked = outline.asked(FieldType::Email);
     let (private, work) = match asked {
@@ -123,6 +134,7 @@ fn write_emails(outline: &Outline<'_>, name: &Name<'_>, domain: &str, draws: &mu
     pen.raw("]");
 }
 
+/// The number that was looked up is the first one.
 fn write_phones(outline: &Outline<'_>, draws: &mut Draws, pen: &mut Pen<'_>) {
     const TYPES: [&str; 4] = [r#""mobile""#, r#""work""#, r#""landline""#, "null"];
     pen.raw(r#","phone_numbers":["#);
@@ -151,6 +163,7 @@ fn write_phones(outline: &Outline<'_>, draws: &mut Draws, pen: &mut Pen<'_>) {
     pen.raw("]");
 }
 
+/// The profile that was looked up is the first one, with the network of its own address.
 fn write_profiles(outline: &Outline<'_>, name: &Name<'_>, draws: &mut Draws, pen: &mut Pen<'_>) {
     const NETWORKS: [(&str, &str); 3] =
         [("linkedin", "linkedin.com/in/"), ("twitter", "twitter.com/"), ("github", "github.com/")];
@@ -181,6 +194,7 @@ fn network_of(url: &str) -> &'static str {
     NETWORKS.into_iter().find(|network| url.starts_with(network)).unwrap_or("other")
 }
 
+/// The city may be null; coordinates get random digits, so that they hardly repeat.
 fn write_location(draws: &mut Draws, pen: &mut Pen<'_>) {
     let (city, region, country, code, latitude, longitude) = draws.pick(&pools::CITIES);
     pen.raw(r#","location":{"city":"#);
@@ -196,6 +210,7 @@ fn write_location(draws: &mut Draws, pen: &mut Pen<'_>) {
     pen.raw(r#","longitude":"#).raw(longitude).number(east).raw("}");
 }
 
+/// The current job. Everybody has one.
 fn write_employment(
     (company, domain, industry): (&str, &str, &str),
     (title, seniority, function): (&str, &str, &str),
@@ -215,6 +230,7 @@ fn write_employment(
     pen.raw(r#"","is_current":true}}"#);
 }
 
+/// Earlier jobs, none to two.
 fn write_experiences(draws: &mut Draws, pen: &mut Pen<'_>) {
     pen.raw(r#","experiences":["#);
     for nth in 0..draws.below(3) {
@@ -232,6 +248,7 @@ fn write_experiences(draws: &mut Draws, pen: &mut Pen<'_>) {
     pen.raw("]");
 }
 
+/// One or two schools, or no such field.
 fn write_education(draws: &mut Draws, pen: &mut Pen<'_>) {
     // Missing for some people, and not empty: a missing field differs from a field that is null.
     if draws.chance(0.15) {
@@ -252,6 +269,7 @@ fn write_education(draws: &mut Draws, pen: &mut Pen<'_>) {
     pen.raw("]");
 }
 
+/// Skills, languages and some numbers; the last member closes the object.
 fn write_rest(draws: &mut Draws, pen: &mut Pen<'_>) {
     pen.raw(r#","skills":["#);
     for nth in 0..draws.number(1, 5) {

@@ -3,6 +3,10 @@
 //! This module decides who exists and what is known about them. It must be fast: clients are
 //! measured against the sandbox, so the sandbox must not be the bottleneck. Everything is written
 //! straight into one buffer.
+//!
+//! Every property of a person is drawn from one sequence that begins with the hash of the identifier, always in
+//! the same order. So a change of what is drawn, or of the order, changes the people of every seed: tests and
+//! documentation that name one have to change, too.
 
 mod contact;
 mod names;
@@ -17,9 +21,13 @@ pub(super) use contact::write_text;
 use contact::{Pen, write_person};
 
 /// The people of one seed.
+///
+/// It stores nobody: whoever is asked for is invented at that moment, and always in the same way.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct People {
+    /// Another seed has other people.
     seed: u64,
+    /// In 0..=1: the probability that an identifier belongs to a person.
     match_rate: f64,
 }
 
@@ -34,6 +42,7 @@ impl Draws {
         Self(state)
     }
 
+    /// The next 64 random bits.
     fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;
@@ -49,10 +58,13 @@ impl Draws {
     }
 
     /// A number below `n`.
+    ///
+    /// By multiplication instead of the remainder: as even, and faster. `n` must not be 0.
     fn below(&mut self, n: usize) -> usize {
         usize::try_from((u128::from(self.next()) * n as u128) >> 64).unwrap_or(0)
     }
 
+    /// One entry of a list, each with the same probability.
     fn pick<T: Copy + Default, const N: usize>(&mut self, pool: &[T; N]) -> T {
         pool.get(self.below(N)).copied().unwrap_or_default()
     }
@@ -66,9 +78,13 @@ impl Draws {
 /// The parts that a person has. They are drawn before anything is written, because
 /// `required_fields` decides whether the person is a match.
 struct Outline<'a> {
+    /// Whether there is a current work address.
     work_email: bool,
+    /// How many private addresses, 0 to 2, or at least one if it was looked up.
     personal_emails: usize,
+    /// How many phone numbers, likewise.
     phones: usize,
+    /// How many social profiles, 0 to 3.
     profiles: usize,
     /// The identifier that was looked up. The contact contains it.
     asked: (FieldType, &'a str),
@@ -129,6 +145,8 @@ impl People {
 
     /// Writes the contact of this identifier, whose [`People::hash`] is given, if there is one that
     /// has all required fields. Returns whether there is.
+    ///
+    /// Without a match, `out` is unchanged.
     pub(super) fn find(
         &self,
         (field_type, folded, hash): (FieldType, &str, u64),

@@ -6,10 +6,15 @@ use super::{Draws, pools};
 
 /// The name of a person, and the parts of it that addresses contain.
 pub(super) struct Name<'a> {
+    /// As it is shown: `José`.
     pub(super) given: Cow<'static, str>,
+    /// As it is shown: `O'Brien`.
     pub(super) family: Cow<'static, str>,
+    /// As addresses spell it: `jose`.
     pub(super) given_slug: &'a str,
+    /// As addresses spell it: `obrien`.
     pub(super) family_slug: &'a str,
+    /// That of the drawn or the known given name.
     pub(super) gender: &'static str,
 }
 
@@ -36,6 +41,7 @@ impl<'a> Name<'a> {
         name
     }
 
+    /// A known name gets its proper form and its gender; any other one a capital letter.
     fn set_given(&mut self, slug: &'a str) {
         if !is_name(slug) {
             return;
@@ -47,6 +53,7 @@ impl<'a> Name<'a> {
         }
     }
 
+    /// Likewise.
     fn set_family(&mut self, slug: &'a str) {
         if !is_name(slug) {
             return;
@@ -78,6 +85,7 @@ fn is_family(word: &str) -> bool {
     pools::FAMILY.iter().any(|(_, known)| *known == word)
 }
 
+/// Some letters have a capital form of two letters.
 fn capitalised(word: &str) -> String {
     let mut letters = word.chars();
     letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect()

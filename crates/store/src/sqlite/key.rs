@@ -1,5 +1,8 @@
 //! Keyed hashes of identifiers, for the index and for purged people. Without the store's secret, nobody can find out whose
 //! hash it is by hashing guesses.
+//!
+//! A hash replaces the identifier everywhere but in blocks and intents, from which a purge removes it. After a purge
+//! the hash is all that is left of a person.
 
 use rusqlite::ToSql;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRef};
@@ -20,6 +23,9 @@ impl Key {
     pub(crate) const BYTES: usize = 12;
 
     /// The bytes, as they are in the file and in the tail. Their order is the order of the index.
+    ///
+    /// Sorting keys before a statement is repeated with each of them makes the reads and writes go through the pages
+    /// of the index once, from left to right.
     pub(crate) const fn as_bytes(&self) -> &[u8] {
         &self.0
     }
@@ -36,6 +42,7 @@ impl ToSql for Key {
     }
 }
 
+/// A blob of another length is an error: the file is damaged.
 impl FromSql for Key {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
         value.as_blob()?.try_into().map(Self).map_err(|_| FromSqlError::InvalidType)
@@ -44,9 +51,14 @@ impl FromSql for Key {
 
 /// The secret of a store: a random number that is drawn when the file is created. Copies have it too; it is stored nowhere
 /// else.
+///
+/// Two stores have the same secret only if one is a copy of the other, or both are copies of a third. A merge uses
+/// this to take over who was purged.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Secret {
+    /// For identifiers.
     lookups: [u8; 16],
+    /// For the fingerprints of API keys, so that a fingerprint says nothing about an identifier.
     keys: [u8; 16],
 }
 
@@ -64,6 +76,9 @@ impl Secret {
     }
 
     /// An identifier's hash.
+    ///
+    /// The field type is hashed with the canonical form, so the same text as an e-mail address and as a profile has
+    /// two keys.
     pub(crate) fn key(&self, identifier: &Identifier) -> Key {
         self.key_of(identifier.field_type(), &[identifier.canonical()])
     }
@@ -82,6 +97,8 @@ impl Secret {
     }
 
     /// The fingerprint of an API key in the journal.
+    ///
+    /// Not the key itself: whoever reads a store cannot use the account, and another store has another fingerprint.
     pub(crate) fn fingerprint(&self, key: &ApiKey) -> u64 {
         let mut hasher = SipHasher24::new_with_key(&self.keys);
         hasher.write(key.expose().as_bytes());

@@ -7,7 +7,9 @@ use crate::identifier::text;
 /// The digits of a number as it was written, and whether a `+` came before them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Written {
+    /// Then the digits begin with a country code.
     pub(super) plus: bool,
+    /// ASCII digits only, in the order in which they were written.
     pub(super) digits: String,
 }
 
@@ -62,6 +64,8 @@ pub(super) fn digit(c: char) -> Option<char> {
 }
 
 /// The telephone key that has this letter (ITU-T E.161).
+///
+/// Any other character counts as the last key, so callers pass letters only.
 pub(super) const fn key(letter: char) -> char {
     match letter.to_ascii_lowercase() {
         'a'..='c' => '2',

@@ -106,6 +106,8 @@ pub(super) fn digits(text: &str) -> usize {
 }
 
 /// A position between two groups of digits.
+///
+/// `left` and `right` have the digits at either side; `between` has only punctuation.
 struct Split<'r> {
     left: &'r str,
     between: &'r str,
@@ -115,6 +117,8 @@ struct Split<'r> {
 }
 
 /// All positions where `run` could be split into two numbers.
+///
+/// None for a run whose digits are in one group.
 fn splits(run: &str) -> impl Iterator<Item = Split<'_>> {
     let is_digit = |c: char| c.is_ascii_digit();
     let mut start = run.find(is_digit).unwrap_or(run.len());

@@ -63,9 +63,13 @@ fn without_extension(value: &str) -> &str {
 }
 
 /// Words that stand in the place of digits and are not dialled.
+///
+/// In a column of numbers they mean that there is none. Their letters must not be dialled as a word.
 const NO_WORDS: [&str; 5] = ["none", "null", "nan", "nil", "void"];
 
 /// Whether letters mask digits: `201-555-XXXX`, `0171 392OOOO`.
+///
+/// Such a value has lost digits, so it is refused rather than read as a shorter number.
 fn is_masked(value: &str) -> bool {
     value.split(|c: char| !c.is_alphabetic()).any(|word| {
         let lower = word.to_ascii_lowercase();
@@ -75,6 +79,9 @@ fn is_masked(value: &str) -> bool {
 }
 
 /// A value, split at its words and at marks that separate numbers.
+///
+/// From `Fax: 030 23125-0, Handy 0151 …` come two runs, and `listed` is true. Which of the runs is the number
+/// is decided by [`read`].
 #[derive(Default)]
 #[allow(clippy::struct_excessive_bools)] // Each is a fact about the text, independent of the others.
 struct Parts {
@@ -93,6 +100,7 @@ struct Parts {
     toll_free: bool,
     /// Whether the first letter follows the digits without a blank.
     joined: bool,
+    /// Whether any letter is in lower case.
     lower_case: bool,
     /// The digits, with letters replaced by their keys; `None` if the value has other marks.
     vanity: Option<Written>,

@@ -33,14 +33,19 @@ const NOT_PCHAR: &AsciiSet = &NON_ALPHANUMERIC
 pub(super) struct Address<'a> {
     /// In lower case and IDNA's ASCII form, without labels such as `www.`.
     pub(super) host: Cow<'a, str>,
+    /// As it is written.
     pub(super) path: &'a str,
     /// Between `?` and `#`.
     pub(super) query: &'a str,
+    /// Behind `#`.
     pub(super) fragment: &'a str,
 }
 
 impl<'a> Address<'a> {
     /// Splits an address. An unusual host is converted or refused here; the path is not checked.
+    ///
+    /// # Errors
+    /// Why it is not the address of a profile: see [`Invalid`].
     pub(super) fn parse(value: &'a str) -> Result<Self, Invalid> {
         let (has_scheme, rest) = strip_scheme(value)?;
         let end = rest.find(['/', '\\', '?', '#']).unwrap_or(rest.len());
@@ -61,6 +66,9 @@ impl<'a> Address<'a> {
 
     /// The decoded segments of the path. Empty segments, `.` and `..` are resolved. Bytes that are
     /// not UTF-8 are kept.
+    ///
+    /// # Errors
+    /// If a segment has a control character, or stars in the place of letters.
     pub(super) fn segments(&self) -> Result<Vec<String>, Invalid> {
         let mut segments: Vec<String> = Vec::new();
         for segment in self.path.split(['/', '\\']) {
@@ -100,6 +108,9 @@ impl<'a> Address<'a> {
 }
 
 /// The address without its scheme, and whether there was one.
+///
+/// # Errors
+/// [`Invalid::SocialScheme`] for a scheme other than those of the web.
 pub(super) fn strip_scheme(value: &str) -> Result<(bool, &str), Invalid> {
     for scheme in ["https:", "http:", "https//", "http//"] {
         if let Some(rest) = text::strip_prefix_ci(value, scheme) {

@@ -1,4 +1,7 @@
 //! Wrappings with a syntax of their own: formulas, HTML, JSON, encodings.
+//!
+//! Each function is one row of the table of wrappings: it returns the text inside, or `None` if the text is not
+//! wrapped in this way. Then the next row is tried.
 
 use std::borrow::Cow;
 

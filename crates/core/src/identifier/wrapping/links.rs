@@ -1,5 +1,7 @@
 //! Links: the address that a link leads to, and the text that it shows. The text may be another
 //! address.
+//!
+//! Whether the text and the address lead to the same person is decided elsewhere: here both are returned.
 
 use std::borrow::Cow;
 

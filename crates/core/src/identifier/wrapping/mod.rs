@@ -119,6 +119,7 @@ pub(super) const WRAPPINGS: [Wrapping; 24] = [
 
 /// A value whose wrappings have been removed.
 pub(super) struct Unwrapped<'t> {
+    /// Borrowed if nothing was removed.
     pub(super) value: Cow<'t, str>,
     /// The texts of the links that were removed. Each may be another value.
     pub(super) shown: Vec<String>,
@@ -128,6 +129,9 @@ pub(super) struct Unwrapped<'t> {
 ///
 /// # Errors
 /// [`Invalid::CutOff`] if letters at the end were left out.
+///
+/// Most values are clean, and cost one pass. For the others each wrapping is tried in order, and again from the
+/// first after each one that matched, so that wrappings inside wrappings are removed, too.
 pub(super) fn unwrap(text: &str) -> Result<Unwrapped<'_>, Invalid> {
     let mut unwrapped = Unwrapped { value: Cow::Borrowed(text), shown: Vec::new() };
     if is_cut_off(text) {
@@ -159,6 +163,8 @@ pub(super) fn unwrap(text: &str) -> Result<Unwrapped<'_>, Invalid> {
 
 /// Whether `text` ends with an ellipsis, or with stars that mask letters. Stars at both ends are
 /// emphasis.
+///
+/// The rest of the address is unknown, so it must not be looked up as it stands.
 fn is_cut_off(text: &str) -> bool {
     // A path may end with two dots. After a domain, two dots are one too many, but nothing is
     // missing.

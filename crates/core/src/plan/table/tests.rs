@@ -206,7 +206,9 @@ fn a_window_that_becomes_longer_forgets_nothing_of_what_it_still_has() {
     table.set_window(Some(2));
     let settle_next = |table: &mut Table| {
         let ids = table.take(1);
-        ids.iter().for_each(|id| table.settle(*id, hit(), Source::Asked, &mut Vec::new()));
+        for id in &ids {
+            table.settle(*id, hit(), Source::Asked, &mut Vec::new());
+        }
         ids.len()
     };
     admit(&mut table, (0..5).map(|number| Row::One(email(&number.to_string()))).collect());

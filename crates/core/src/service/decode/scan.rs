@@ -2,6 +2,9 @@
 //! escapes of single surrogates; control characters in strings are refused. It only checks: it
 //! builds nothing, allocates nothing and does not recurse. It knows nothing of contacts. The caller
 //! checks that the text is UTF-8.
+//!
+//! It is one loop with a flag for each open bracket, so a hostile text can neither exhaust the thread's stack
+//! nor take more than one pass. A text that is refused is either cut off ([`ENDED`]) or wrong.
 
 #![allow(clippy::inline_always)] // Measured: an eighth of the check. See `Cursor`.
 
@@ -15,17 +18,20 @@ pub(super) type Fault = &'static str;
 pub(super) const ENDED: Fault = "it breaks off";
 const BAD_VALUE: Fault = "a value is not JSON";
 const BAD_NUMBER: Fault = "a number is not JSON";
+/// `json.loads` refuses a longer one by default, too.
 const LONG_NUMBER: Fault = "a whole number has more than 4,300 digits";
 const BAD_STRING: Fault = "a string holds a control character";
 const BAD_ESCAPE: Fault = "a string holds an escape that is not JSON";
 const NO_KEY: Fault = "an object's key is not a string";
 const NO_COLON: Fault = "an object's key has no colon after it";
 const NO_COMMA: Fault = "a comma or a closing bracket is missing";
+/// See [`MAX_DEPTH`].
 const TOO_DEEP: Fault = "it is nested deeper than any real answer";
 
 /// The position of a string, without its quotes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Text {
+    /// Behind the opening quote; `to` is at the closing one.
     pub(super) from: usize,
     pub(super) to: usize,
     /// Whether the string has escapes.
@@ -54,10 +60,12 @@ impl<'a> Scanner<'a> {
         Self { cursor: Cursor { bytes, at }, objects: [false; MAX_DEPTH] }
     }
 
+    /// The position of the next byte to read.
     pub(super) fn at(&self) -> usize {
         self.cursor.at
     }
 
+    /// Continues at another position, for a caller that skips something broken.
     pub(super) fn go_to(&mut self, at: usize) {
         self.cursor.at = at;
     }
@@ -83,6 +91,8 @@ impl<'a> Scanner<'a> {
     }
 
     /// Moves behind a complete value.
+    ///
+    /// Checks everything inside. After an error the position is where the value began.
     pub(super) fn value(&mut self) -> Result<(), Fault> {
         let mut cursor = self.cursor;
         let mut depth = 0_usize;

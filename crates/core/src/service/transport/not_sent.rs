@@ -1,5 +1,9 @@
 //! Why a request was not sent, and what the user can do about it. It contains no address and no
 //! text of another library, because either could contain a user name or a password.
+//!
+//! Each variant is a cause that a user can tell from the others and do something about. All of them are free:
+//! whatever the variant, the lookups may be sent again. Only [`NotSent::is_final`] says that this is pointless
+//! before a setting changes.
 
 use std::fmt;
 
@@ -7,6 +11,8 @@ use crate::message;
 use crate::message::{Message, Setting};
 
 /// Why nothing was sent. Nothing can have been charged.
+///
+/// The transport decides which one it is, from the types of its libraries' errors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotSent {
     /// The name of the service could not be resolved.
@@ -24,6 +30,8 @@ pub enum NotSent {
 }
 
 /// Why there is no TLS connection.
+///
+/// For the service and for a proxy that is reached by `https://` alike.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TlsFailure {
     /// The certificate is signed by an authority that is not trusted.
@@ -45,6 +53,8 @@ pub enum TlsFailure {
 }
 
 /// What went wrong between this machine and the service, at the proxy.
+///
+/// Nothing reached the service, so the address of the service may still be right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ProxyFailure {
     /// The name of the proxy could not be resolved.
@@ -66,6 +76,8 @@ pub enum ProxyFailure {
 }
 
 /// Where the proxy was configured.
+///
+/// A message names it, so that the user corrects the right place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ProxySource {
     /// The setting `proxy`.
@@ -220,6 +232,7 @@ impl ProxyFailure {
 }
 
 impl ProxySource {
+    /// The place to correct, in the words of the audience.
     fn message(self) -> Message {
         match self {
             Self::Setting => Setting::Proxy.into(),

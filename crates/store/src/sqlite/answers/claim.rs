@@ -1,5 +1,19 @@
 //! A claim. One transaction checks that nobody else is asking, checks the rate and the spending limit, and records the
 //! intent to send.
+//!
+//! The steps, and what ends a claim early:
+//!
+//! 1. The side file must be in place: else nobody knows who is alive. → error
+//! 2. Find each lookup. Requests of dead owners among those that hold them are buried, and the lookups are found
+//!    again.
+//! 3. If no lookup is free, answer without a request: number 0, which is never settled.
+//! 4. Answers that wait to be stored must leave room for more. → error
+//! 5. The rate and pauses. → [`Claim::NotBefore`]
+//! 6. The spending limit, with a credit for each free lookup. → [`Claim::NoRoom`]
+//! 7. Insert the request with its intent, and add the worst case to the sums.
+//!
+//! All of it is decided in one transaction that holds the write lock from its beginning, so no other process can
+//! decide differently at the same time. Nothing is sent before its commit has returned.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,17 +39,24 @@ use super::lookups::{self, Found, LookupQuery};
 const LONGEST_WAIT: Duration = Duration::from_hours(24);
 
 /// A claim, on its way to the writer.
+///
+/// Made for one chunk. Exactly one answer is sent to `reply`.
 pub(super) struct ClaimWork {
+    /// The terms of the run, and what it inherits.
     pub(super) run: Arc<RunState>,
+    /// The run's number, for the journal.
     pub(super) number: u64,
     pub(super) fields: Fields,
+    /// One for each of `lookups`, in the same order.
     pub(super) keys: Vec<Key>,
     pub(super) lookups: Vec<Identifier>,
     /// All lookups packed, for the usual case that all of them are free.
     pub(super) packed: Vec<u8>,
     /// The lowest rate of this process's runs with this key.
     pub(super) per_minute: u32,
+    /// The run's tags as a JSON object, with the names sorted: equal tags are equal text.
     pub(super) tags: String,
+    /// Set by `write`. It is told only after the commit; if the transaction is repeated, the last one counts.
     pub(super) answer: Option<Claim>,
     pub(super) reply: oneshot::Sender<Result<Claim, Error>>,
 }
@@ -46,6 +67,7 @@ impl Work for ClaimWork {
         Ok(())
     }
 
+    /// If the caller has gone, the claim is noted as an orphan: nothing was sent, so it costs nothing.
     fn finish(self: Box<Self>, shared: &Shared, committed: Result<(), Error>) -> Option<Box<dyn Work>> {
         let Self { answer, reply, .. } = *self;
         let answer = committed.and_then(|()| {
@@ -65,6 +87,8 @@ impl Work for ClaimWork {
 }
 
 impl ClaimWork {
+    /// A refusal writes no request. It may still write the rate of this process, bury dead owners, and correct a
+    /// pause.
     fn claim(&self, connection: &Connection, state: &mut WriterState) -> Result<Claim, Fault> {
         let shared = state.shared.clone();
         shared.owners.check(connection)?;
@@ -87,6 +111,7 @@ impl ClaimWork {
             return granted(0);
         }
         state.check_room()?;
+        // Others must see this rate even if this claim has to wait for it.
         let terms = &self.run.terms;
         state.pace(connection, terms.key_fingerprint, self.per_minute)?;
         if let Some(wait) = not_before(connection, terms.key_fingerprint, self.per_minute, now)? {
@@ -96,6 +121,8 @@ impl ClaimWork {
             let spent = spent(connection, ceiling, now)?;
             let credits = ceiling.credits.saturating_sub(spent);
             if credits < free.len() as u64 {
+                // A request in flight may cost less than its worst case: then there will be room without any change
+                // of the limit.
                 let reserved = shared.intents().any_awaited();
                 return Ok(Claim::NoRoom(Room { credits, spent, ceiling: ceiling.credits, reserved }));
             }
@@ -105,6 +132,9 @@ impl ClaimWork {
     }
 
     /// Records the intent to send these lookups.
+    ///
+    /// Returns the number of the request. Its `in_doubt` is the worst case, one credit for each lookup, until it is
+    /// settled. The token is drawn here, so every copy of the file has it.
     fn intend(
         &self,
         connection: &Connection,
@@ -147,6 +177,8 @@ impl ClaimWork {
 }
 
 /// Puts the requests of dead owners in doubt that hold any of these lookups. Returns whether there were any.
+///
+/// Only owners that are in the way are examined: each costs system calls. An owner that may be alive is left alone.
 fn bury_dead(connection: &Connection, state: &mut WriterState, found: &[Found]) -> Result<bool, Fault> {
     let mut owners: Vec<i64> = found
         .iter()
@@ -166,6 +198,11 @@ fn bury_dead(connection: &Connection, state: &mut WriterState, found: &[Found]) 
 
 /// How long nobody may send with this key: by an exact sliding window over the journal, or by a pause that the service has
 /// asked for.
+///
+/// The window holds every request with this key for 61 seconds: the 60 of the service's limit and a margin for the
+/// time on the way. If `rate` requests are in it, the next one may be sent when the oldest of the latest `rate`
+/// leaves it. The rate is the lowest that any living owner has announced, so a slow enricher slows all others, and
+/// nobody exceeds it.
 fn not_before(
     connection: &Connection,
     key: u64,
@@ -184,7 +221,8 @@ fn not_before(
         query::one(connection, "SELECT min(per_minute) FROM pace WHERE key = ?1", [key])?;
     let rate = slowest.map_or(per_minute, |slowest| slowest.min(per_minute)).max(1);
     let window = i64::try_from((WINDOW + MARGIN).as_millis()).unwrap_or(i64::MAX);
-    // A time that is far in the future is from before the clock was set back.
+    // A time that is far in the future is from before the clock was set back. What is looked for is the `rate`-th
+    // latest request in the window: the index `request_sent` has all that this needs.
     let blocking: Option<i64> = query::find(
         connection,
         "SELECT sent_ms FROM request WHERE sent_ms > ?1 AND sent_ms <= ?2 AND key = ?3 AND counted = 1
@@ -196,6 +234,8 @@ fn not_before(
 
 /// The end of a pause that the service has asked for. A pause that begins in the future is from before the clock was set
 /// back, and begins now.
+///
+/// The beginning is in `meta`. If it is missing, the end is used as it is.
 fn paused_until(connection: &Connection, key: i64, now: i64) -> Result<Option<i64>, Fault> {
     let paused: Option<(i64, Option<i64>)> = query::find_row(
         connection,

@@ -1,5 +1,17 @@
 //! The durable store behind the trait that the engine uses. Everything is given to the store's threads, and nothing here
 //! waits for them.
+//!
+//! ```text
+//!  the engine's task                         a thread of the store
+//!  hash, sort, compress ── ClaimWork ──────▶ writer: one transaction for all work that waits
+//!                       ── SettleWork ─────▶ writer
+//!                       ── a closure ──────▶ reader: one read transaction
+//!  await oneshot  ◀───────── the answer ────
+//! ```
+//!
+//! If the future is dropped, the receiver is gone. A consultation then ends without effect. A claim is noted as an
+//! orphan if nobody receives it, and released with the next commit, because nothing was sent for it. A settlement is
+//! stored all the same.
 
 use std::sync::atomic::Ordering;
 
@@ -22,7 +34,9 @@ use super::claim::ClaimWork;
 use super::lookups::{self, LookupQuery};
 use super::settle::{self, SettleWork};
 
+/// `release_if_alone` keeps its default: other processes may ask for these answers, so every request is settled.
 impl Store for SqliteStore {
+    /// Only in memory. The file learns of a run with its first claim.
     fn begin(&self, terms: Terms) -> RunId {
         self.runs.begin(terms)
     }
@@ -35,6 +49,8 @@ impl Store for SqliteStore {
         true
     }
 
+    /// # Cancel safety
+    /// Safe: it changes nothing.
     fn consult<'a>(
         &'a self,
         run: RunId,
@@ -45,6 +61,9 @@ impl Store for SqliteStore {
         answered(self.ask_availability(run, required, lookups, reply), answer)
     }
 
+    /// # Cancel safety
+    /// Not safe. A claim that is dropped before the writer has answered is released; one that is dropped at a later
+    /// moment keeps its lookups until this process ends.
     fn claim<'a>(
         &'a self,
         run: RunId,
@@ -55,6 +74,10 @@ impl Store for SqliteStore {
         answered(self.give_claim(run, required, lookups, reply), answer)
     }
 
+    /// The run does not matter: what it needs to know of it is in the request's row.
+    ///
+    /// # Cancel safety
+    /// Safe: the work is with the writer as soon as this function has returned.
     fn settle<'a>(
         &'a self,
         _: RunId,
@@ -67,6 +90,7 @@ impl Store for SqliteStore {
         answered(self.give_settlement(request, lookups, evidence, Some(reply)), answer)
     }
 
+    /// The whole worst case stays in doubt. Nobody waits for the answer, so this may be called in a destructor.
     fn abandon(&self, _: RunId, _: &Required, request: RequestId, lookups: Vec<Identifier>) {
         let doubt = Outcome::Unknown(ABANDONED.into());
         let in_doubt = lookups.len() as u64;
@@ -82,11 +106,13 @@ impl Store for SqliteStore {
         let _ = self.give_settlement(request, lookups, evidence, None);
     }
 
+    /// A handle without an opening never changes; neither does a forked child's, whose opening is the parent's.
     fn changed(&self) -> BoxFuture<'_, ()> {
         static NEVER: tokio::sync::Notify = tokio::sync::Notify::const_new();
         self.any_opening().map_or(&NEVER, |opening| &opening.shared.changed).notified().boxed()
     }
 
+    /// Gives the writer one `Listen` at a time, however many runs of this handle ask: more would find nothing new.
     fn listen(&self) {
         let Ok(opening) = self.opening() else { return };
         if self.runs.listening.swap(true, Ordering::AcqRel) {
@@ -96,9 +122,12 @@ impl Store for SqliteStore {
     }
 }
 
+/// Where a thread of the store puts its answer. If sending fails, the caller is gone.
 type Reply<T> = oneshot::Sender<Result<T, Error>>;
 
 /// The answer of a thread that was given a task, or the reason why it was not.
+///
+/// If the thread has ended, the sender is dropped with the task, and the caller gets the error for a closed store.
 fn answered<'a, T: Send + 'static>(
     given: Result<(), Error>,
     answer: oneshot::Receiver<Result<T, Error>>,
@@ -110,6 +139,10 @@ fn answered<'a, T: Send + 'static>(
 }
 
 impl SqliteStore {
+    /// Gives the reader a question. Hashing is done here, so that the reader only reads.
+    ///
+    /// # Errors
+    /// If the handle is of another process, or the run is over.
     fn ask_availability(
         &self,
         run: RunId,
@@ -137,6 +170,10 @@ impl SqliteStore {
         Ok(())
     }
 
+    /// Gives the writer a claim. All lookups are packed in advance, because nearly always all of them are free.
+    ///
+    /// # Errors
+    /// As [`ask_availability`](Self::ask_availability). Then nothing is claimed.
     fn give_claim(
         &self,
         run: RunId,
@@ -165,6 +202,11 @@ impl SqliteStore {
         Ok(())
     }
 
+    /// Gives the writer a settlement, with its blocks already compressed.
+    ///
+    /// # Errors
+    /// If the handle is of another process or there is no memory: then the request stays in flight until its owner
+    /// ends.
     fn give_settlement(
         &self,
         request: RequestId,

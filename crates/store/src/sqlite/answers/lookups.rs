@@ -1,5 +1,21 @@
 //! How a lookup stands: which of the stored answers may be used for it. A hit for some required fields answers any subset
 //! of them, a miss any superset. Of several answers that may be used, the newest one is.
+//!
+//! *Ours* are the required fields of the run, *theirs* those of the stored answer:
+//!
+//! | stored state | counts if | and then |
+//! |---|---|---|
+//! | `HIT` | ours ⊆ theirs, and fresh by `max_age` | it answers |
+//! | `HIT` | otherwise | the lookup is `Again`: sending it pays for the person once more |
+//! | `MISS` | theirs ⊆ ours, and fresh by `miss_max_age` | it answers |
+//! | `REJECTED` | fresh by `miss_max_age`, whatever the fields | it answers |
+//! | `UNKNOWN`, `LEFT` | ours ⊆ theirs or theirs ⊆ ours, and the run does not resend doubts | it is in doubt |
+//! | `DROPPED` | ours ⊆ theirs or theirs ⊆ ours | it is not sent |
+//! | `ASKED_AGAIN` | never | |
+//!
+//! An answer that came since the run began is always fresh. An inherited one is not if the run refreshes, or if it is
+//! too old. If several rules apply, the first of these decides: an answer; a request in flight; a doubt; a dropped
+//! doubt; `Again`; free. A lookup that would be sent is purged if it is barred.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,32 +36,40 @@ use super::super::tables::{BlockCache, Fields, Tail, TailAnswer, barred, state, 
 use super::super::threads::Shared;
 
 /// A stored answer.
+///
+/// A row of the index or a line of the tail, as seen by one run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Answer {
+    /// Together with `place`, it says where the body is.
     pub(super) request: i64,
     pub(super) place: i64,
+    /// One of the numbers in `tables::state`.
     pub(super) state: u8,
     pub(super) at_ms: i64,
-    /// Whether it is older than the run that asks.
+    /// Whether it is older than the run that asks. Then the run has not caused it, and reports it as found in the
+    /// store.
     pub(super) inherited: bool,
 }
 
 /// How a lookup stands.
+///
+/// The verdict on one lookup, still without the body of its answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Found {
-    /// Nobody has asked.
+    /// Nobody has asked. It may be claimed.
     Free,
-    /// There is a contact that may not be used.
+    /// There is a contact that may not be used. It may be claimed, at the price of another credit.
     Again,
-    /// A request of this owner is asking for it.
+    /// A request of this owner is asking for it. The run waits until the request is settled or its owner is dead.
     Held(i64),
-    /// A request of this process got an answer that could not be stored.
+    /// A request of this process got an answer that could not be stored. Only the run that asked got the answer. It
+    /// must not be paid for again as long as this process may still store it.
     Lost,
-    /// There is an answer that may be used.
+    /// There is an answer that may be used. An answer, or a doubt that keeps the lookup from being sent.
     Answer(Answer),
     /// A user decided not to send it again.
     Dropped(Answer),
-    /// It was purged at this time.
+    /// It was purged at this time. Milliseconds since 1970.
     Purged(i64),
 }
 
@@ -58,17 +82,27 @@ impl Found {
 
 /// The lookups that a run asks about, and which of them were in flight when it asked. That is examined before the file,
 /// so that a request which is settled in between is in the file by then.
+///
+/// A lookup may then be held here and answered in the file: the answer counts.
 #[derive(Debug)]
 pub(super) struct LookupQuery<'a> {
     run: &'a RunState,
     fields: &'a Fields,
+    /// In the order of the caller's lookups, like `held`.
     keys: &'a [Key],
+    /// [`Found::Held`] or [`Found::Lost`] for lookups in flight. Empty if nothing is in flight.
     held: Vec<Option<Found>>,
     now_ms: i64,
 }
 
 impl<'a> LookupQuery<'a> {
     /// Examines which lookups are in flight.
+    ///
+    /// A lookup is lost only if all requests that ask for it are. If one of them may still answer, the run waits for
+    /// that one.
+    ///
+    /// # Errors
+    /// If lookups are held, and the side file is not where other processes look for it.
     pub(super) fn of(
         shared: &Shared,
         run: &'a RunState,
@@ -93,6 +127,10 @@ impl<'a> LookupQuery<'a> {
 }
 
 /// Finds how these lookups stand, in their order.
+///
+/// Two seeks for each lookup at most: one in the index, and one in `barred` if anybody is barred and the lookup is
+/// free. The tail is in memory. The transaction gives one state of the file; the tail must have been compared with
+/// it.
 pub(super) fn find(
     connection: &Connection,
     shared: &Shared,
@@ -138,15 +176,18 @@ pub(super) fn find(
     Ok(found)
 }
 
+/// Weighs the stored answers for one run.
 struct Judge<'a> {
     shared: &'a Shared,
     run: &'a RunState,
     fields: &'a Fields,
     now_ms: i64,
-    /// For each set of fields, whether it contains ours, and whether ours contains it.
+    /// For each set of fields, whether it contains ours, and whether ours contains it. By the number of the set:
+    /// nearly always there is one.
     related: HashMap<i64, (bool, bool)>,
 }
 
+/// The answers to one lookup that count, the newest of each sort.
 #[derive(Default)]
 struct View {
     usable: Option<Answer>,
@@ -157,6 +198,7 @@ struct View {
 }
 
 impl Judge<'_> {
+    /// Takes one answer into account, in any order.
     fn weigh(
         &mut self,
         connection: &Connection,
@@ -205,6 +247,8 @@ impl Judge<'_> {
 }
 
 /// The largest automatic correction of a clock.
+///
+/// An answer that is no further in the future counts as one of this moment.
 const CORRECTION_MS: i64 = 60_000;
 
 /// The age of an answer; `None` if its time is in the future, so that nobody can know.
@@ -214,6 +258,7 @@ fn age_ms(at_ms: i64, now_ms: i64) -> Option<u64> {
 }
 
 impl View {
+    /// `held` stands above doubts: a request in flight that was sent in spite of a doubt will replace it.
     fn verdict(self, held: Option<Found>) -> Found {
         if let Some(usable) = self.usable {
             return Found::Answer(usable);
@@ -240,6 +285,8 @@ fn body(connection: &Connection, blocks: &mut BlockCache, answer: Answer) -> Res
 }
 
 /// The availability of each lookup, without contacts and reasons: a plan only counts.
+///
+/// Contacts are empty, and so are reasons, except for those that say why a lookup must not be sent.
 pub(super) fn without_bodies(found: &[Found]) -> Vec<Availability> {
     let availability = |found: &Found| match *found {
         Found::Free => Availability::Free,
@@ -266,6 +313,9 @@ pub(super) fn without_bodies(found: &[Found]) -> Vec<Availability> {
 }
 
 /// The availability of each lookup for a run.
+///
+/// Reads blocks in the order of their numbers, so that each is read and decompressed once, whatever the order of the
+/// rows. Equal reasons share one text: a failed request of 1,000 lookups has one.
 pub(super) fn with_bodies(
     connection: &Connection,
     blocks: &mut BlockCache,
@@ -292,6 +342,8 @@ pub(super) fn with_bodies(
             state::MISS => Outcome::Miss,
             state::REJECTED => Outcome::Rejected(text(blocks)?),
             _ => {
+                // A lookup's share of what its request may have cost: a credit, or nothing if the request has no
+                // credits in doubt.
                 in_doubt = if let Some(known) = doubts.get(&request) {
                     *known
                 } else {
@@ -310,6 +362,7 @@ pub(super) fn with_bodies(
     Ok(availability)
 }
 
+/// Why a lookup is not sent that a user has decided about.
 fn dropped(at_ms: i64) -> Message {
     message!(
         "in doubt since {}, and left alone since: {} lets it be asked for again",

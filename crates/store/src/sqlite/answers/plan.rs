@@ -13,6 +13,9 @@ impl SqliteStore {
     /// How these lookups stand for a run on these terms that would begin now, without contacts and reasons. Reads only
     /// the index.
     ///
+    /// `refresh` and the ages apply as for a run. The answer is as of one state of the file; a later run may find
+    /// another.
+    ///
     /// # Errors
     /// If the store cannot be read.
     pub fn peek(

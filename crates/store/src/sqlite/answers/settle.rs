@@ -1,4 +1,8 @@
 //! A settlement: stores the outcome of a request. Answers are delivered after they are stored.
+//!
+//! In one transaction it stores blocks, answers, the kept reply and the journal row, and corrects the sums. The
+//! request may have been settled already: its process looked dead, and was buried. Then the answer replaces the
+//! doubt.
 
 use std::sync::Arc;
 
@@ -17,26 +21,35 @@ use super::super::tables::{Lines, barred, block, block_table, index, requests, s
 use super::super::threads::{Shared, Work, WriterState};
 
 /// A lookup that has an outcome.
+///
+/// In the form in which it is stored. Lookups that were not sent have none: without an answer they are free again.
 #[derive(Debug, Clone)]
 pub(super) struct Line {
     pub(super) key: Key,
     pub(super) identifier: Identifier,
     pub(super) state: u8,
+    /// The contact or the reason; empty for a miss.
     pub(super) body: Bytes,
 }
 
 /// A settlement, on its way to the writer.
+///
+/// It is repeated until it is committed, or the store is closed. The caller hears only of the first attempt.
 pub(super) struct SettleWork {
     pub(super) request: i64,
+    /// In the order of the request. The position of a line is its place.
     pub(super) lines: Vec<Line>,
-    /// The lines packed, for the usual case that nobody in them was purged.
+    /// The lines packed, for the usual case that nobody in them was purged. Each with the place of its first lookup.
     pub(super) blocks: Vec<(i64, Vec<u8>)>,
     pub(super) evidence: Evidence,
+    /// A reply that was charged and not read completely, compressed.
     pub(super) unread: Option<Vec<u8>>,
-    /// Contacts that are not stored because of a purge. Known after `write`.
+    /// Contacts that are not stored because of a purge. Known after `write`. They are delivered to the caller all
+    /// the same.
     pub(super) withheld: u64,
     /// Whether it failed for a reason that does not pass. It is tried again, but must not keep others from claiming.
     pub(super) is_hopeless: bool,
+    /// `None` once it was told, and for a request that nobody waits for.
     pub(super) reply: Option<oneshot::Sender<Result<u64, Error>>>,
 }
 
@@ -72,6 +85,7 @@ impl Work for SettleWork {
         stored
     }
 
+    /// After a failure it returns itself: the writer tries it again.
     fn finish(mut self: Box<Self>, shared: &Shared, committed: Result<(), Error>) -> Option<Box<dyn Work>> {
         if committed.is_ok() {
             // Not earlier: who finds no intent must find the answer.
@@ -90,6 +104,7 @@ impl Work for SettleWork {
         if failed { Some(self) } else { None }
     }
 
+    /// What it keeps in memory, roughly.
     fn waiting_bytes(&self) -> usize {
         if self.is_hopeless {
             return 0;
@@ -104,6 +119,10 @@ impl Work for SettleWork {
 }
 
 impl SettleWork {
+    /// The row of the request says what the claim has set aside; the sums change by the difference.
+    ///
+    /// # Errors
+    /// If the file does not have the request.
     fn store(&mut self, connection: &Connection, writer: &mut WriterState) -> Result<(), Fault> {
         let shared = writer.shared.clone();
         let known: Option<(i64, bool, i64, i64)> = query::find_row(
@@ -142,6 +161,8 @@ impl SettleWork {
     }
 
     /// Stores the answers in the tail. Doubts go into the index at once, because they are also found by their state.
+    ///
+    /// All answers of a request with any doubt go into the index, so that no doubt is ever in the tail.
     fn put(
         &self,
         connection: &Connection,
@@ -168,6 +189,8 @@ impl SettleWork {
     /// Removes answers to lookups of people who were purged, and contacts that mention such people. The lookup of such a
     /// contact is barred, because it would be paid for again. Returns what may be stored, or `None` if that is everything.
     /// If it is not, a reply that could not be read is not stored either.
+    ///
+    /// A purge bars the identifier before it erases anything, so an answer that arrives later is recognised here.
     fn without_purged(
         &self,
         connection: &Connection,
@@ -197,6 +220,8 @@ impl SettleWork {
         Ok(Some((rest, blocks)))
     }
 
+    /// The worst case of the claim is replaced by what the reply says. `counted` becomes whether a byte may have
+    /// left. Counts are of the lines that are stored: those of purged people are missing.
     fn journal(
         &self,
         connection: &Connection,

@@ -27,8 +27,11 @@ thread_local! {
         const { Cell::new(Patience { longest: LOCK_TIMEOUT, yields: false, has_yielded: false, undisturbed: false }) };
 }
 
+/// How this thread waits at present. It is a value of the thread, because SQLite's busy handler has no other
+/// argument.
 #[derive(Clone, Copy)]
 struct Patience {
+    /// The longest wait for one lock.
     longest: Duration,
     /// Whether a wait ends early if a fork is about to happen.
     yields: bool,
@@ -100,6 +103,7 @@ pub(super) fn handler(tries: i32) -> bool {
 
 /// How many threads of which process are about to fork.
 static FORKING: AtomicU32 = AtomicU32::new(0);
+/// A child inherits the count of its parent; the number of the process shows that it does not count there.
 static PROCESS: AtomicU32 = AtomicU32::new(0);
 
 /// While this value exists, waits under [`yielding`] end early.

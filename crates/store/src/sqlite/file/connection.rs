@@ -9,9 +9,15 @@ use super::fault::Fault;
 use super::{busy, place};
 
 /// A connection to an existing file, which has read from it.
+///
+/// The read at the end makes SQLite open the log and its index, which [`OpenFiles::of`](super::OpenFiles::of) then
+/// notes.
 pub(crate) fn connect(path: &Path) -> Result<Connection, Fault> {
     let connection = open_file(path)?;
+    // Each commit is on the disk when it returns. With NORMAL, a power cut could undo a commit after the request was
+    // sent.
     connection.pragma_update(None, "synchronous", "FULL")?;
+    // What a purge deletes is overwritten. What SQLite sorts stays in memory and gets into no other file.
     connection.pragma_update(None, "secure_delete", "ON")?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     connection.pragma_update(None, "cache_size", -16_384)?;
@@ -24,6 +30,8 @@ pub(crate) fn connect(path: &Path) -> Result<Connection, Fault> {
 }
 
 /// A connection that has not accessed the file yet.
+///
+/// Works also for an empty file, such as a backup that is about to be written.
 pub(crate) fn open_file(path: &Path) -> Result<Connection, Fault> {
     platform::install_system_calls();
     platform::forget_failed_call();

@@ -1,4 +1,5 @@
-//! The kinds of disks, folders and programs that `disks` knows by name. Data only.
+//! The kinds of disks, folders and programs that `disks` knows by name. Data only. A new kind needs a line here and
+//! nothing else.
 
 /// Kinds of file systems that several machines can use at once. A trial on one machine cannot show what another one
 /// would see. The number is the `f_type` of Linux, from the kernel's magic.h or the file system's own headers. It is

@@ -1,6 +1,10 @@
 //! Whether a store can be relied on at a place. The disk is tried (`trial`). Some disks pass the trial although their
 //! locks do not reach other machines that have the same files, and some folders are copied elsewhere while they are
 //! written. Those are known by their kind and their path. The decision itself is pure.
+//!
+//! 1. By its kind: network and FUSE disks are refused; they would pass a trial.
+//! 2. By its path: in a synchronised folder, a new store is refused and an existing one gets a warning.
+//! 3. By a trial: everything else.
 
 use std::fmt;
 use std::path::{Component, Path};
@@ -18,16 +22,20 @@ use super::trial::{self, Trial};
 /// What is known about a place.
 #[derive(Debug, Clone, Copy)]
 struct Place<'a> {
-    /// The folder, without links.
+    /// The folder, without links. It need not exist yet.
     folder: &'a Path,
-    /// The kind of its file system, as the table of mounts names it: `ext4`, `fuse.sshfs`.
+    /// The kind of its file system, as the table of mounts names it: `ext4`, `fuse.sshfs`. `None` if the system does
+    /// not say.
     kind: Option<&'a str>,
     /// The home folder of this user, without links.
     home: Option<&'a Path>,
+    /// [`Trial::None`] if it was not tried.
     trial: Trial,
 }
 
 /// Why a store at a place cannot be relied on.
+///
+/// All but `Synchronised` also refuse a store that exists: its locks would not keep others from paying twice.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Untrusted {
     /// Other machines can have the same files, and locks may not reach those machines.
@@ -64,6 +72,8 @@ impl fmt::Display for Untrusted {
 }
 
 /// Judges a place. `is_there` says whether a file or folder with this path exists.
+///
+/// Pure: everything that it needs of the machine is in its arguments. `None` means that the place can be relied on.
 fn judge(place: Place<'_>, is_there: impl Fn(&Path) -> bool) -> Option<Untrusted> {
     let kind = place.kind.unwrap_or_default();
     if let Some((_, _, name)) = NETWORK.iter().find(|(known, _, _)| *known == kind) {
@@ -83,6 +93,7 @@ fn judge(place: Place<'_>, is_there: impl Fn(&Path) -> bool) -> Option<Untrusted
     }
 }
 
+/// The name for the user: the known place, or else the program.
 fn fuse_name(kind: &str, folder: &Path) -> String {
     let named = FUSE_PLACES.iter().find(|(place, _)| folder.starts_with(place));
     named.map_or_else(
@@ -91,6 +102,7 @@ fn fuse_name(kind: &str, folder: &Path) -> String {
     )
 }
 
+/// The name of the program that synchronises the folder, by the folder's name or by a marker file in it or above it.
 fn synchronised(place: Place<'_>, is_there: impl Fn(&Path) -> bool) -> Option<&'static str> {
     let folder = place.folder;
     let parts: Vec<&str> = parts_of(folder).collect();
@@ -137,6 +149,7 @@ fn named_in_home(rest: &[&str]) -> Option<&'static str> {
     }
 }
 
+/// `None` also for a number that is not in the list: such a disk is judged by its trial.
 fn kind_at(folder: &Path) -> Option<String> {
     match platform::disk_kind(folder)? {
         DiskKind::Named(name) => Some(name),
@@ -200,6 +213,7 @@ fn judged(path: &Path, why: Option<Untrusted>) -> Result<Option<String>, Fault> 
 /// is no lock, because a forked child might find it locked.
 static PASSED: [AtomicU64; 64] = [const { AtomicU64::new(0) }; 64];
 
+/// Only success is remembered: a disk that has failed may be repaired while the process runs.
 fn tried_once(folder: &Path) -> Trial {
     let disk = platform::file_id(folder).ok().and_then(|(disk, _)| disk.checked_add(1));
     let is_known = |disk| PASSED.iter().any(|passed| passed.load(Ordering::Relaxed) == disk);
@@ -218,6 +232,8 @@ fn tried_once(folder: &Path) -> Trial {
 
 /// Why a store would be refused at this path, in a few words; `None` if it would be opened. Writes nothing to common
 /// disks.
+///
+/// Nothing is created here but the file of a trial, which is deleted at once.
 #[must_use]
 pub fn distrust(path: &Path) -> Option<String> {
     let uncommon =

@@ -1,4 +1,7 @@
 //! What can go wrong with a store, and the message for the user.
+//!
+//! A fault is kept as SQLite reports it until it leaves the store, because threads decide by it: whether the work was
+//! postponed for a fork (`is_busy`), and whether answers are worth trying again (`may_pass`).
 
 use std::path::Path;
 use std::{fmt, fs, io};
@@ -12,13 +15,15 @@ use super::super::platform;
 use super::paths::beside;
 
 /// A failure of a store.
+///
+/// Becomes an [`Error`] by [`into_error`](Self::into_error), which adds the store's path.
 #[derive(Debug)]
 pub(crate) enum Fault {
-    /// SQLite's error.
+    /// SQLite's error. Its message depends on the last failed system call of this thread.
     Sqlite(rusqlite::Error),
-    /// The file contains something that this package has not written; what it is.
+    /// The file contains something that this package has not written; what it is. Repeating the work does not help.
     Damaged(&'static str),
-    /// An error whose message is complete.
+    /// An error whose message is complete. It is passed on as it is.
     Complete(Error),
 }
 
@@ -58,6 +63,8 @@ impl Fault {
     }
 
     /// Whether the same work may succeed later: once another program ends, or there is room on the disk.
+    ///
+    /// If not, the answers that wait for this work do not keep others from being claimed.
     pub(crate) fn may_pass(&self) -> bool {
         let passes = match self {
             Self::Complete(_) => true,
@@ -102,6 +109,9 @@ impl Fault {
 
     /// The error for the user of this file. If the failure may pass, the message does not advise to use another file:
     /// the user would pay again for everything that the other file lacks.
+    ///
+    /// To be called on the thread on which the failure happened, before another call of SQLite: the system's error is
+    /// noted for each thread.
     pub(crate) fn into_error(self, path: &Path) -> Error {
         let error = match self {
             Self::Complete(error) => return error,
@@ -167,6 +177,8 @@ fn damaged(path: &Path, what: &str) -> Error {
 }
 
 /// SQLite's own message without the statement. It never contains values.
+///
+/// The last resort, for failures that no case above explains.
 fn plain(error: &rusqlite::Error) -> String {
     match error {
         rusqlite::Error::SqliteFailure(code, message) => message.clone().unwrap_or_else(|| code.to_string()),

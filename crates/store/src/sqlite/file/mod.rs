@@ -3,6 +3,18 @@
 //!
 //! Owns paths and modes, the trial of a disk, the locks of owners, how long a lock is waited for, connections, the
 //! schema, and the message for each failure. Knows nothing of lookups and threads.
+//!
+//! | file | what it has | if it is missing |
+//! |---|---|---|
+//! | `people.db` | the tables | there is no store |
+//! | `people.db-wal` | the log: commits that are not in the file yet | after a clean close there is none |
+//! | `people.db-shm` | the log's index, shared by all processes | SQLite makes it again |
+//! | `people.db-owners` | 32 bytes that mark it, and the locks of owners | see `owners` |
+//! | `people.db.backup-…` | a backup that a migration has made | |
+//! | `….unfinished` | a backup that is being written | |
+//!
+//! An opening passes through these files in this order: `place` (which folder, which disk),
+//! `owners::refuse_replaced`, `NameLock`, `connection`, `schema`, `Owners`, `OpenFiles`.
 
 pub(super) mod busy;
 mod connection;

@@ -34,6 +34,7 @@ pub(crate) struct Owners {
     name: [u8; 16],
     file: Mutex<SideFile>,
     /// Owners of this process. The kernel does not report locks of the description through which it is asked.
+    /// There is one at most: each opening has its own side file.
     ours: Mutex<HashSet<i64>>,
 }
 
@@ -120,6 +121,8 @@ impl Owners {
     }
 
     /// Takes the lock of a new owner.
+    ///
+    /// The kernel ends this lock with the process. Once the row of the owner is committed, others rely on it.
     pub(crate) fn enter(&self, owner: i64) -> Result<(), Fault> {
         platform::lock_byte(self.side_file().file.get().map_err(unusable)?, owner).map_err(unusable)?;
         self.ours().insert(owner);

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 pub(crate) const UNFINISHED: &str = ".unfinished";
 
 /// The file beside a store whose name continues with `end`.
+///
+/// `people.db` and `-wal` give `people.db-wal`.
 pub(crate) fn beside(path: &Path, end: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(end);

@@ -1,4 +1,6 @@
 //! The place of a store: creates its folder and its file, and examines who has access to them.
+//!
+//! Everything here happens before SQLite sees the file.
 
 use std::path::{Path, PathBuf};
 use std::{fs, io};
@@ -14,6 +16,9 @@ const FOLDER: &str = ".exactbuyer";
 /// Creates folder and file if they do not exist. SQLite would create the file with a mode that lets others read it, and
 /// gives its side files the mode of the file. Existing files and folders keep their modes. Returns the path without
 /// links, and warnings for the user.
+///
+/// The order: known bad places are refused before anything is created, the disk is tried once its folder exists, and
+/// the file is created last. Folders that have got a new name are synced to the disk.
 pub(crate) fn prepare(path: &Path) -> Result<(PathBuf, Vec<String>), Fault> {
     let path = &*without_links(path)?;
     let folder = folder_of(path);
@@ -120,6 +125,13 @@ pub(super) fn refuse_second_name(path: &Path, known: &FileStatus) -> Result<(), 
 
 /// The service whose answers a store has, by the host of its address. All addresses of this machine are one service,
 /// whose people are invented.
+///
+/// ```
+/// use exactbuyer_store::sqlite::service_of;
+///
+/// assert_eq!(service_of("API.exactbuyer.com"), "api.exactbuyer.com");
+/// assert_eq!(service_of("127.0.0.1"), service_of("localhost"));
+/// ```
 #[must_use]
 pub fn service_of(host: &str) -> String {
     let bare = host.trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();

@@ -1,4 +1,6 @@
 //! Short forms of queries. Each connection keeps its prepared statements.
+//!
+//! A connection finds a prepared statement by its text, so values are parameters and not parts of the text.
 
 use rusqlite::types::FromSql;
 use rusqlite::{Connection, OptionalExtension, Params, Row};
@@ -6,6 +8,8 @@ use rusqlite::{Connection, OptionalExtension, Params, Row};
 use super::fault::Fault;
 
 /// The first value of the only row.
+///
+/// For aggregates, which always return a row. If there is none, that is an error.
 pub(crate) fn one<T: FromSql>(connection: &Connection, sql: &str, params: impl Params) -> Result<T, Fault> {
     Ok(connection.prepare_cached(sql)?.query_row(params, |row| row.get(0))?)
 }

@@ -1,4 +1,7 @@
 //! The tables, and what a file records about itself: its service, its secret, its name, and its versions.
+//!
+//! A store is created by whoever opens an empty file. `application_id` says that a file is a store, `user_version` is
+//! the version of its tables, and `meta` has the rest. Opening never changes an existing file's tables.
 
 use rusqlite::types::FromSql;
 use rusqlite::{Connection, ErrorCode, params};
@@ -34,6 +37,41 @@ const LONGEST_CREATION_MS: i64 = 15_000;
 /// - `barred` has the identifiers that must not be sent. `named` is not 0 for people who were purged by that identifier
 ///   and must not come back in the contacts of others. `allowed` has the identifiers that a user has allowed, and when,
 ///   so that an older copy does not bar them again in a merge. No identifier is in both.
+///
+/// Columns whose meaning is not plain:
+///
+/// | column | meaning |
+/// |---|---|
+/// | `owner.pid`, `owner.since_ms` | only for people who examine a file; no code relies on them |
+/// | `pace.per_minute` | how fast a living owner may send with this key; the lowest one counts for all |
+/// | `pause.until_ms` | nobody may send with this key before; `meta` has `paused KEY`, when the pause began |
+/// | `required.fields` | a sorted list of names, as JSON |
+/// | `tags.text` | an object of names and values, as JSON |
+/// | `request.owner` | 0 for a request that a merge has taken over |
+/// | `request.run` | the run's number in its handle; like `pid`, only for people who examine a file |
+/// | `request.key` | the fingerprint of the API key; the rate and pauses are counted for each |
+/// | `request.sent_ms` | when it was claimed, just before it was sent |
+/// | `request.credits` | known to be charged; 0 in flight |
+/// | `request.in_doubt` | may have been charged in addition; in flight, one for each lookup |
+/// | `request.counted` | 1 if it counts for the rate: in flight, or a byte of it may have left |
+/// | `request.outcome` | a word of `RequestOutcome` |
+/// | `request.intent` | the packed lookups while it is in flight, later null |
+/// | `total` | one row: sums over `request`, and how many answers were moved from the tail into `answer` |
+/// | `answer.place` | the position of the lookup in the blocks of its request |
+/// | `answer.at_ms` | when the request was settled; for one that a dead owner has left, when it was sent |
+/// | `barred.credits` | what the erased contacts of this lookup had cost |
+///
+/// Which index answers which question:
+///
+/// | index | question |
+/// |---|---|
+/// | `request_open` | which requests are in flight? They are few, whatever the size of the journal |
+/// | `request_sent` | how many requests were sent in the window of the rate, and what was spent in a period? |
+/// | `request_token` | is this request of another copy here already? |
+/// | `answer`'s key | all answers to one identifier, whatever the fields |
+/// | `answer_doubt` | which lookups are in doubt? |
+///
+/// The number of a committed request is never used again (`AUTOINCREMENT`), because blocks, answers and runs refer to them.
 const TABLES: &str = "
 CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE owner (id INTEGER PRIMARY KEY, pid INTEGER NOT NULL, since_ms INTEGER NOT NULL);
@@ -97,17 +135,24 @@ INSERT INTO total VALUES (1, 0, 0, 0);
 ";
 
 /// What a file records about itself.
+///
+/// Read once, when the store is opened.
 #[derive(Debug, Clone)]
 pub(crate) struct Identity {
+    /// As [`service_of`](super::place::service_of) returns it. Answers of two services are never in one store.
     pub(crate) service: String,
     pub(crate) secret: Secret,
     /// Identifies this store and its copies, whatever their paths.
     pub(crate) name: [u8; 16],
+    /// The rules of canonical forms by which the keys were made.
     pub(crate) rules_version: u32,
     pub(crate) created_ms: i64,
 }
 
 /// Creates the tables in an empty file, and reads what a file records about itself.
+///
+/// What an existing file records is compared before its journal mode is changed, so a database of another program is
+/// left as it is.
 ///
 /// # Errors
 /// If the file is not a store, or this version cannot use it as it is.
@@ -197,6 +242,7 @@ fn check_versions((application, version): (i64, i64)) -> Result<(), Fault> {
     }
 }
 
+/// The fault for a file with newer tables or rules, which this version could misread.
 pub(crate) fn newer() -> Fault {
     Fault::of(
         "the store was written by a newer version of this package: install that version, or use another path",
@@ -209,6 +255,8 @@ fn older() -> Fault {
     )
 }
 
+/// One transaction: a process that is killed meanwhile leaves an empty file, and the next one creates the tables. It
+/// is `IMMEDIATE`, because the check that nobody else has created them must hold until the commit.
 fn create(connection: &Connection, service: &str, now_ms: i64) -> Result<(), Fault> {
     connection.execute_batch("BEGIN IMMEDIATE")?;
     let made = (|| {
@@ -236,6 +284,9 @@ fn create(connection: &Connection, service: &str, now_ms: i64) -> Result<(), Fau
 }
 
 /// Reads what the file records about itself.
+///
+/// # Errors
+/// If a value is missing or has the wrong length.
 pub(crate) fn identity(connection: &Connection) -> Result<Identity, Fault> {
     let damaged = || Fault::Damaged("its own record of itself is damaged");
     let (secret, name): (Option<Vec<u8>>, Option<Vec<u8>>) =

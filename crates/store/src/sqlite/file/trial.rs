@@ -1,5 +1,9 @@
 //! Tries whether a disk does what a store needs: locks that exclude, shared memory, sync and rename. Knows nothing of
 //! kinds of disks.
+//!
+//! The order: sync, rename, delete; then a lock that must exclude; then bytes through two mappings and the file
+//! itself. The first fault ends the trial. A process that is killed within these milliseconds may leave the file
+//! behind.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -29,6 +33,8 @@ pub(super) enum Trial {
 const LENGTH: usize = 4_096;
 
 /// Tries the disk of this folder with a new file, which is deleted before anything is locked.
+///
+/// Never fails: what cannot be tried is [`Trial::None`].
 pub(super) fn run(folder: &Path) -> Trial {
     let Ok((first, second)) = files(folder) else { return Trial::None };
     let outcome = renamed(&first.1, &first.0).and_then(|()| {
@@ -74,6 +80,8 @@ fn renamed(path: &Path, file: &File) -> Result<(), Trial> {
     }
 }
 
+/// Two openings stand for two processes: a lock through one must exclude the other, and must be gone after it was
+/// released.
 fn locks(first: &File, second: &File) -> Result<(), Trial> {
     // Locks that belong to the process do not exclude that process, so only another process could try them.
     if !platform::locks_last() {
@@ -91,6 +99,7 @@ fn locks(first: &File, second: &File) -> Result<(), Trial> {
     if excluded { Ok(()) } else { Err(Trial::Locks) }
 }
 
+/// SQLite's processes share the log's index through such mappings.
 fn memory(first: &File, second: &File) -> Result<(), Trial> {
     let failed = |error: io::Error| shown(&error, Trial::Memory);
     let (one, other) = (SharedByte::map(first).map_err(failed)?, SharedByte::map(second).map_err(failed)?);

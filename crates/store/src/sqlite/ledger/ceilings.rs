@@ -20,6 +20,9 @@ pub fn check_time_zone(name: &str) -> Result<(), Error> {
 }
 
 /// Credits spent in the period of the limit. Doubts and requests in flight count as spent.
+///
+/// A claim asks this in its transaction, so two processes cannot both use the last credit. A request counts for the
+/// period in which it was sent, also if it is settled later. Requests with a time in the future count.
 pub(crate) fn spent(connection: &Connection, ceiling: &Ceiling, now: i64) -> Result<u64, Fault> {
     let spent: i64 = match period_start(ceiling.per, &ceiling.time_zone, now)? {
         None => query::one(connection, "SELECT credits + in_doubt FROM total", [])?,
@@ -33,6 +36,11 @@ pub(crate) fn spent(connection: &Connection, ceiling: &Ceiling, now: i64) -> Res
 }
 
 /// The beginning of the day or month of `now`; `None` if the limit has no period.
+///
+/// Days begin at the first moment of the date, which is not midnight in zones that change to summer time then.
+///
+/// # Errors
+/// If there is no such time zone.
 pub(super) fn period_start(per: Per, time_zone: &str, now: i64) -> Result<Option<i64>, Fault> {
     let wrong = |_: jiff::Error| {
         Fault::Complete(Error::new(

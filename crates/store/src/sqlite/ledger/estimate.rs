@@ -17,7 +17,7 @@ const LATEST: i64 = 1_000;
 /// The outcome of recent requests.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Yield {
-    /// Lookups with a contact.
+    /// Lookups with a contact. At most `answered`.
     pub hits: u64,
     /// Lookups with an answer, with or without a contact.
     pub answered: u64,

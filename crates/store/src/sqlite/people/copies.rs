@@ -1,6 +1,9 @@
 //! What a merge takes over about people who were purged from a copy of this store, or allowed again there. This is
 //! possible because copies share the secret of the hashes. For each identifier, the later of the last purge and the last
 //! `allow` counts, so merges can be done in any order and direction, and repeated.
+//!
+//! A merge does this before it takes over any request, in this order: bar, allow, erase. So no answer of the other
+//! store is stored for a person who was purged from it.
 
 use std::sync::Arc;
 
@@ -21,11 +24,18 @@ use super::purge::{Purged, erase};
 const AT_ONCE: i64 = 10_000;
 
 /// The entry of `meta` that exists from the commit that bars people until they are erased.
+///
+/// A merge that is killed leaves it, and the next merge erases first.
 const TO_ERASE: &str = "to_erase";
 
 impl SqliteStore {
     /// Bars the people who are barred in a copy of this store, unless this store has a later decision. Records that they
     /// must be erased.
+    ///
+    /// In pages, each of which is a transaction on either side.
+    ///
+    /// # Errors
+    /// If either store cannot be used. What was barred until then stays barred.
     pub(crate) fn take_over_barred(&self, other: &Self) -> Result<(), Error> {
         let mut after = Vec::new();
         loop {
@@ -37,6 +47,8 @@ impl SqliteStore {
     }
 
     /// Allows the people who were allowed in a copy of this store, unless this store has a later decision.
+    ///
+    /// Unbars those whose purge is older, also if it was taken over from the copy a moment ago.
     pub(crate) fn take_over_allowed(&self, other: &Self) -> Result<(), Error> {
         let mut after = Vec::new();
         loop {
@@ -49,6 +61,8 @@ impl SqliteStore {
 
     /// Erases the people who were taken over and are not erased yet, by this merge or by an earlier one that did not end.
     /// Returns whether the log was emptied.
+    ///
+    /// If the log was not emptied, the note stays, and the next merge erases again, which finds nothing.
     pub(crate) fn erase_barred(&self) -> Result<bool, Error> {
         let is_to_do: bool = self.ask(|reader, _| {
             query::one(&reader.connection, "SELECT EXISTS (SELECT 1 FROM meta WHERE name = ?1)", [TO_ERASE])
@@ -97,6 +111,8 @@ impl SqliteStore {
 }
 
 /// The lookups that were barred after they were answered, by request.
+///
+/// An answer of the same millisecond counts as older.
 fn older(connection: &Connection, rows: &[Barred]) -> Result<HashMap<i64, HashSet<Key>>, Fault> {
     let mut ask = connection.prepare_cached("SELECT request FROM answer WHERE key = ?1 AND at_ms <= ?2")?;
     let mut by_request: HashMap<i64, HashSet<Key>> = HashMap::new();
@@ -108,6 +124,8 @@ fn older(connection: &Connection, rows: &[Barred]) -> Result<HashMap<i64, HashSe
     Ok(by_request)
 }
 
+/// Bars, unless this store has an `allow` that is later. A row that is here already keeps the later time, the larger
+/// costs and the stricter `named`. Rows that change nothing do not make the store be searched.
 fn put_barred(connection: &Connection, writer: &mut WriterState, rows: &[Barred]) -> Result<(), Fault> {
     let mut ask = connection.prepare_cached("SELECT purged_ms, named FROM barred WHERE key = ?1")?;
     let mut put = connection.prepare_cached(
@@ -135,6 +153,7 @@ fn put_barred(connection: &Connection, writer: &mut WriterState, rows: &[Barred]
     Ok(())
 }
 
+/// Unbars and allows, unless this store has a purge of the same millisecond or a later one.
 fn put_allowed(connection: &Connection, writer: &mut WriterState, rows: &[(Key, i64)]) -> Result<(), Fault> {
     let mut later = connection.prepare_cached("DELETE FROM barred WHERE key = ?1 AND purged_ms < ?2")?;
     let mut put = connection.prepare_cached(
@@ -151,6 +170,8 @@ fn put_allowed(connection: &Connection, writer: &mut WriterState, rows: &[(Key, 
 }
 
 /// A row of `barred`.
+///
+/// The key, when it was barred in milliseconds since 1970, what its contacts had cost, and `named`.
 type Barred = (Key, i64, i64, i64);
 
 fn barred(connection: &Connection, after: &[u8]) -> Result<Vec<Barred>, Fault> {

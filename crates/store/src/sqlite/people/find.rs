@@ -1,4 +1,8 @@
 //! Finds a person: in lookups, in contacts, and in kept replies.
+//!
+//! Each page is read in a transaction of its own, so a search does not keep the log from being emptied for long, and
+//! other questions wait for one page at most. A block that is added during the search has a higher number and is
+//! found by a later page.
 
 use std::sync::Arc;
 
@@ -22,6 +26,8 @@ const PAGE: i64 = 256;
 const REPLIES: i64 = 16;
 
 /// An answer that was found.
+///
+/// There is one for each answer, so a lookup that was sent twice may occur twice.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Contact {
     /// The lookup's identifier. For a kept reply: the identifier that is searched for.
@@ -29,13 +35,16 @@ pub struct Contact {
     pub identifier: Identifier,
     /// The required fields.
     pub required_fields: Fields,
-    /// `found`, `not_found`, `rejected` or `unknown`; `unreadable` for a kept reply that could not be read.
+    /// `found`, `not_found`, `rejected` or `unknown`; `unreadable` for a kept reply that could not be read. A doubt
+    /// stays `unknown` after a decision about it.
     pub status: &'static str,
     /// The number of the request in the journal.
     pub request: i64,
     /// When it was answered, in milliseconds since 1970.
     pub fetched_at_ms: i64,
     /// The contact's JSON text.
+    ///
+    /// `None` if the answer has no contact, and for a kept reply.
     #[serde(rename = "enriched_contact")]
     pub record: Option<Bytes>,
 }
@@ -60,6 +69,10 @@ impl SqliteStore {
     }
 
     /// Searches all blocks with numbers above `after`. Returns what was found, and the last block's number.
+    ///
+    /// Numbers of blocks grow with those of requests, so what was added since an earlier search is behind its last
+    /// number. A late answer to an old request is an exception: its blocks have low numbers. A purge has barred the
+    /// person before, so such an answer is examined when it is settled.
     pub(super) fn search(
         &self,
         matcher: &Arc<dyn Matcher>,
@@ -77,6 +90,8 @@ impl SqliteStore {
     }
 
     /// Searches all kept replies, some at a time. Writes nothing.
+    ///
+    /// Replies are kept only for requests that were charged and could not be read completely, so there are few.
     pub(super) fn search_replies(&self, matcher: &Arc<dyn Matcher>) -> Result<Replies, Error> {
         let (mut replies, mut after) = (Replies::default(), 0);
         loop {
@@ -104,8 +119,10 @@ pub(super) struct Replies {
     pub(super) seen: HashSet<i64>,
 }
 
+/// What was found, and the number of the last block; `None` after the last block.
 type Page = Option<(Vec<Contact>, i64)>;
 
+/// The quick check of the matcher sees each contact's bytes; most contacts are not read in full.
 fn search_page(
     connection: &Connection,
     shared: &Shared,
@@ -191,6 +208,8 @@ pub(super) fn may_mention(
 }
 
 /// Whether a settled request asked for the person.
+///
+/// By the blocks of the request, in which purged lookups have no identifier any more.
 fn asked_for(connection: &Connection, matcher: &dyn Matcher, request: i64) -> Result<bool, Fault> {
     for (_, packed) in block_table::of(connection, request)? {
         let lookups = DecodedBlock::decode(&packed)?.lookups();

@@ -1,5 +1,15 @@
 //! Purges a person. Afterwards no byte of the person's data is in any file of the store. Only a keyed hash, the time of
 //! the purge and the cost of the contacts are kept.
+//!
+//! The order of a purge by identifier, each step committed by itself:
+//!
+//! 1. Bar the identifier. From here on nobody sends it, and no answer brings the person back.
+//! 2. Remove the person from the intents of requests in flight, and delete kept replies that may mention the person.
+//! 3. Search all blocks, and erase what was found, one request at a time. Repeat with the blocks that were added
+//!    meanwhile.
+//! 4. Empty the log, which still has the deleted bytes, and name the backups that may have them.
+//!
+//! If it is interrupted or killed in between, the person stays barred, and purging again does the rest.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,18 +29,20 @@ use super::super::tables::{DecodedBlock, barred, block, block_table, index, requ
 use super::super::threads::WriterState;
 use super::find::{Replies, may_mention};
 
-/// Requests whose answers are purged in one transaction.
+/// Requests whose answers are purged in one transaction by a purge by age. Runs wait for it, so it must be short.
 const AT_ONCE: i64 = 200;
 
 /// How long we wait for processes that read, before the log is not emptied and the user must purge again.
 const LONGEST_READ: Duration = Duration::from_secs(2);
 
 /// What a purge did.
+///
+/// Counts are of this call: what an earlier, interrupted call has removed is not among them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Purged {
     /// Identifiers that are `not_sent` from now on.
     pub identifiers: u64,
-    /// Answers that were removed.
+    /// Answers that were removed, with or without a contact.
     pub answers: u64,
     /// Answers with a contact among them.
     pub contacts: u64,
@@ -38,7 +50,7 @@ pub struct Purged {
     pub intents: u64,
     /// Kept replies that were removed because they may mention the person.
     pub replies: u64,
-    /// What the contacts had cost.
+    /// What the contacts had cost. One for each contact. They still count as spent.
     pub credits: u64,
     /// Whether the log was emptied. If not, another process was reading at that moment: purge again.
     pub cleaned: bool,
@@ -48,6 +60,8 @@ pub struct Purged {
 
 impl Purged {
     /// Adds what a later purge did.
+    ///
+    /// `cleaned` stays true only if both were clean, and the later list of leftovers replaces the earlier one.
     pub fn add(&mut self, later: Self) {
         let Self { identifiers, answers, contacts, intents, replies, credits, cleaned, leftovers } = later;
         self.identifiers += identifiers;
@@ -65,6 +79,9 @@ impl SqliteStore {
     /// Removes the target from every file of the store, and bars its lookups: they are `not_sent` until
     /// [`SqliteStore::allow`]. Contacts of other lookups that mention the identifier are removed too. The journal keeps its
     /// counts.
+    ///
+    /// [`Target::OlderThan`] spares requests in flight. [`Target::Text`] is refused: a text could be in contacts of
+    /// many people.
     ///
     /// # Errors
     /// If the store cannot be read or written. Purge again then.
@@ -85,6 +102,8 @@ impl SqliteStore {
     }
 
     /// Allows an identifier to be sent again that was purged, or dropped while in doubt. Returns whether it was.
+    ///
+    /// An older purge that comes with a merge does not bar it again.
     ///
     /// # Errors
     /// If the store cannot be written.
@@ -164,6 +183,8 @@ impl SqliteStore {
         }
     }
 
+    /// One pass over the journal, some requests in each transaction. A request that was answered late counts by when
+    /// it was settled.
     fn purge_before(&self, at_ms: i64) -> Result<Purged, Error> {
         // A request that a dead process has left in flight is as old as when it was sent. A request of a living process is
         // not purged: it has no answer yet, and its lookups are the only evidence of what it may cost.
@@ -185,6 +206,9 @@ impl SqliteStore {
 
     /// Writes the log into the file and empties it, because it contains deleted rows too. Waits for processes that read,
     /// but not for long. Returns whether the log was emptied.
+    ///
+    /// Uses a connection of its own, whose wait for readers is short. The cached blocks of the thread are forgotten
+    /// too.
     pub(super) fn empty_log(&self) -> Result<bool, Error> {
         self.ask(|reader, shared| {
             reader.blocks.clear();
@@ -198,6 +222,8 @@ impl SqliteStore {
 
 /// Removes lookups of a request from their blocks and from the index. The lookups are given by key and not by place,
 /// because a late answer may have moved them.
+///
+/// Each lookup is barred and its contact's credit added up. A lookup that is not found was erased already.
 pub(super) fn erase(
     connection: &Connection,
     secret: &Secret,
@@ -222,6 +248,9 @@ pub(super) fn erase(
 }
 
 /// Removes the person's identifier from requests in flight. Returns how many requests had it.
+///
+/// The requests go on: their answers arrive, and are not stored, because the person is barred. What they may cost
+/// stays.
 fn blank_intents(
     connection: &Connection,
     writer: &mut WriterState,
@@ -253,7 +282,7 @@ fn blank_intents(
 }
 
 /// Removes the kept replies that may mention the person. `replies` are those that were searched before; the few that
-/// were added since then are searched here.
+/// were added since then are searched here, so that the transaction is short.
 fn drop_replies(
     connection: &Connection,
     matcher: &dyn Matcher,
@@ -278,6 +307,8 @@ fn drop_replies(
 }
 
 /// Purges the answers of the next requests. Returns the number of the last one, unless there are no more.
+///
+/// Each lookup is barred with `named` 0: contacts of others may still mention it.
 fn purge_some(
     connection: &Connection,
     secret: &Secret,

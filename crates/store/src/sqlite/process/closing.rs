@@ -1,4 +1,8 @@
 //! Closes an opening when nothing in this process needs it any more.
+//!
+//! Two ways lead here. [`close`] is for a reference that is dropped, at any time and on any thread: only the last one
+//! closes. [`finish`] is for a user who has closed a handle and wants the files to be closed: the last user waits for
+//! the tasks of runs that still have references, and closes the store even if some never drop them.
 
 use std::process;
 use std::sync::Arc;
@@ -9,6 +13,8 @@ use super::registry;
 
 /// Drops a reference to an opening. If it was the last one, closes the store. That may take long, so the registry is not
 /// locked meanwhile. A thread that opens the same file waits until it is closed.
+///
+/// In a fork, or in a child that cannot use stores, the reference is leaked.
 pub(crate) fn close(opening: Arc<Opening>) {
     // The opening of another process is not ours to close.
     if opening.pid != process::id() {
@@ -37,12 +43,15 @@ pub(crate) fn close(opening: Arc<Opening>) {
 const MOST_CHECKS: u32 = 200;
 
 /// Drops a reference to an opening whose user has closed it. The last user waits until the files are closed.
+///
+/// `finish` returns when no thread of this process has the file open through this opening, or another user uses it.
 pub(super) fn finish(opening: Arc<Opening>) {
     if opening.is_used() || opening.pid != process::id() {
         close(opening);
         return;
     }
     let file = opening.shared.file;
+    // Weak, so that the tasks' references are the only ones that are counted.
     let left = Arc::downgrade(&opening);
     close(opening);
     for _ in 0..MOST_CHECKS {

@@ -19,8 +19,9 @@ use super::{closing, open};
 
 /// A handle of a store in a file. Its clones, and all other handles of the same file in this process, share one opening.
 pub struct SqliteStore {
-    /// `None` only while the handle is being dropped.
+    /// `None` only while the handle is being dropped. Keeps the store open, unless all users have closed it.
     opening: Option<Arc<Opening>>,
+    /// Shared with the clones, so that a run can be used through each of them.
     pub(crate) runs: Arc<LiveRuns>,
     /// The user that this handle and its clones count as, until one of them is closed.
     user: Arc<Mutex<Option<User>>>,

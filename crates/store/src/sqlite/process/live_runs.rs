@@ -1,4 +1,7 @@
 //! The runs that are live in this process, and which answers each of them inherits from earlier runs.
+//!
+//! A run inherits an answer if the answer was in the store when the run began. Inherited answers may be too old for
+//! it, and `refresh` asks for them again. Answers that came later are used as they are.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -16,7 +19,9 @@ use super::super::file::{Fault, query};
 /// The runs of a handle and its clones.
 #[derive(Debug, Default)]
 pub(crate) struct LiveRuns {
+    /// The number of the last run; the first run is 1.
     last: AtomicU64,
+    /// Begun and not ended.
     live: Mutex<HashMap<RunId, Arc<RunState>>>,
     /// Whether a task that reads other processes' commits is waiting already.
     pub(crate) listening: Arc<AtomicBool>,
@@ -36,6 +41,9 @@ impl LiveRuns {
     }
 
     /// The run, and the lowest rate of all live runs with the same key.
+    ///
+    /// The rate is needed with each claim, because a run with the same key may have begun or ended since the last
+    /// one.
     ///
     /// # Errors
     /// If the run is over: then it has no terms, and above all no spending limit.
@@ -63,16 +71,20 @@ impl LiveRuns {
 #[derive(Debug)]
 pub(crate) struct RunState {
     pub(crate) terms: Terms,
+    /// By the system's clock, which can be set back: so it does not decide alone.
     began_ms: i64,
+    /// Set by the first consultation, claim or plan of the run.
     first_look: OnceLock<FirstLook>,
 }
 
 /// What was in the file when a run first looked.
 #[derive(Debug, Default)]
 pub(crate) struct FirstLook {
+    /// The highest number then; 0 in an empty store. Requests with higher numbers are not inherited.
     last_request: i64,
-    /// The requests in flight.
+    /// The requests in flight. Their answers come after the run began, whatever the clock says.
     open: HashSet<i64>,
+    /// When it looked, in milliseconds since 1970.
     at_ms: i64,
 }
 

@@ -1,4 +1,7 @@
 //! Opens each file once in a process, however many handles ask for it.
+//!
+//! The registry is locked while a file is opened, so two threads never open the same file twice. Opening may wait for
+//! another program's lock; a fork ends this wait, and the opening begins again after it.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
@@ -14,6 +17,12 @@ use super::opening::{Opening, User, check_service};
 use super::registry::{self, Registry};
 
 /// Opens the file, or returns the opening that this process already has.
+///
+/// The requests of dead owners are buried after the registry is unlocked: this waits for the writer, which may wait
+/// for other programs.
+///
+/// # Errors
+/// As [`SqliteStore::open`](super::SqliteStore::open). If burying fails, the opening is closed again.
 pub(crate) fn open(
     path: &Path,
     service: &str,
@@ -38,6 +47,8 @@ pub(crate) fn open(
 }
 
 /// Runs `act`, and repeats it as long as a fork interrupts it. During the fork, `act` holds no locks.
+///
+/// Also repeats it while another thread closes the same file, every 10 ms.
 fn between_forks<T>(longest: Duration, mut act: impl FnMut() -> Result<T, Trouble>) -> Result<T, Error> {
     loop {
         match busy::yielding(longest, &mut act) {
@@ -63,6 +74,8 @@ impl From<Error> for Trouble {
     }
 }
 
+/// In this order, so that nothing is created or opened that must be refused: a known opening, a file that is being
+/// closed, a file in the place of a known one, the folder and its disk, a file that the parent process had open.
 fn open_now(
     registry: Option<&mut Registry>,
     path: &Path,
@@ -93,6 +106,8 @@ fn open_now(
 }
 
 /// The service whose answers the store at this path has.
+///
+/// Creates no store, and works for a store of any version.
 ///
 /// # Errors
 /// [`ErrorKind::Store`] if there is none, or it cannot be opened.
@@ -130,6 +145,11 @@ pub fn service_at(path: &Path) -> Result<String, Error> {
 }
 
 /// Does something with a file that no thread of this process has open or opens meanwhile.
+///
+/// For migrations. Other processes are kept out by locks, not by this.
+///
+/// # Errors
+/// If a thread of this process has the file open, or `act` fails.
 pub(crate) fn alone<T>(path: &Path, act: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
     let registry = loop {
         let registry = registry::lock()?;
@@ -153,6 +173,7 @@ fn refuse_closing(registry: Option<&Registry>, path: &Path) -> Result<(), Troubl
     if registry.is_some_and(|registry| registry.is_closing(path)) { Err(Trouble::Closing) } else { Ok(()) }
 }
 
+/// The opening of the file at this path, if this process has it open and nobody has begun to close it.
 fn known(registry: Option<&Registry>, path: &Path) -> Option<Arc<Opening>> {
     registry?.openings.get(&platform::file_id(path).ok()?)?.upgrade()
 }
@@ -166,6 +187,7 @@ fn refuse_replaced(registry: Option<&Registry>, path: &Path) -> Result<(), Error
         .map_or(Ok(()), |opening| Err(opening.shared.error(open_files::gone(&path))))
 }
 
+/// A second enricher must not get the answers of another service because the file is open already.
 fn same_service(opening: Arc<Opening>, service: &str) -> Result<Arc<Opening>, Error> {
     check_service(&opening.shared.identity.service, service).map(|()| opening)
 }

@@ -1,4 +1,7 @@
 //! An open store: its threads, and what they share.
+//!
+//! Its life: [`Opening::new`] opens files and starts threads; handles use it; [`Opening::end`] ends the threads and
+//! closes the files. Nothing is ever opened again through an opening that has ended.
 
 use std::path::Path;
 use std::process;
@@ -19,15 +22,21 @@ use super::super::threads::{
 };
 
 /// A file that is open in this process.
+///
+/// In a forked child, an opening of the parent is never used and never dropped.
 pub(crate) struct Opening {
+    /// The process that made it.
     pub(crate) pid: u32,
     pub(crate) shared: Arc<Shared>,
+    /// The only thread that writes.
     pub(crate) writer: Worker<Box<dyn Work>>,
     /// Reads for runs.
     pub(crate) reader: Worker<ReadTask>,
     /// Reads for the user's questions.
     pub(crate) user_reader: Worker<ReadTask>,
+    /// About its place and the access of others; the same for all users.
     pub(super) warnings: Vec<String>,
+    /// Its strong count, less one, is the number of users.
     users: User,
     /// Whether its threads have ended and its files are closed.
     is_over: AtomicBool,
@@ -55,6 +64,9 @@ impl Opening {
 
     /// Ends the threads and closes all files, although somebody may keep a reference. If locks belong to the process,
     /// closing a file later would drop the locks of a newer opening.
+    ///
+    /// Waits for the threads, which finish their tasks first; the writer goes last, because it may still have to
+    /// store answers and removes its owner. A second call does nothing.
     pub(super) fn end(&self) {
         self.reader.end();
         self.user_reader.end();
@@ -64,6 +76,11 @@ impl Opening {
     }
 
     /// Opens a file that this process does not have open.
+    ///
+    /// Nothing is left open if it fails.
+    ///
+    /// # Errors
+    /// If the file cannot be used: see [`SqliteStore::open`](super::SqliteStore::open).
     pub(super) fn new(
         (path, file): (&Path, FileId),
         service: &str,
@@ -93,6 +110,8 @@ impl Opening {
     }
 
     /// Puts the requests in doubt that dead processes have left in flight.
+    ///
+    /// Waits for the commit.
     pub(crate) fn bury_the_dead(&self) -> Result<(), Error> {
         let (reply, answer) = sync_channel(1);
         self.writer.give(Box::new(Bury(reply)));
@@ -114,6 +133,9 @@ impl Opening {
     }
 
     /// Writes, and waits until it is committed.
+    ///
+    /// `write` may be called several times, because its transaction may be repeated; the result of the last call is
+    /// returned.
     pub(super) fn write<T: Send + 'static>(
         &self,
         write: impl FnMut(&Connection, &mut WriterState) -> Result<T, Fault> + Send + 'static,
@@ -125,6 +147,8 @@ impl Opening {
 }
 
 /// Something that a user wants to write.
+///
+/// As work for the writer: the caller waits at the other end of `reply`.
 struct Write<F, T> {
     act: F,
     result: Option<T>,
@@ -149,6 +173,8 @@ where
 }
 
 /// Refuses a store of another service.
+///
+/// `loopback` and the real service have different people: answers of one must never serve the other.
 pub(super) fn check_service(stored: &str, asked: &str) -> Result<(), Error> {
     if stored == asked {
         return Ok(());
@@ -161,6 +187,13 @@ pub(super) fn check_service(stored: &str, asked: &str) -> Result<(), Error> {
 
 /// Returns the owners of the store, and this connection or another one that was opened in its place. For a file that this
 /// process has not opened otherwise.
+///
+/// If the side file is not marked for this store, nobody knows which owners are alive, unless this process alone has
+/// the store. To find that out, its own connection must be closed first.
+///
+/// # Errors
+/// If another process has the store open. If it had exclusive use only for a moment, its mark is found in the second
+/// try.
 pub(crate) fn with_owners(
     connection: Connection,
     path: &Path,

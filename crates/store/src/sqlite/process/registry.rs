@@ -24,14 +24,19 @@ use super::super::threads::Parked;
 use super::opening::Opening;
 
 /// The openings of this process.
+///
+/// There is one in each process. A child makes its own.
 #[derive(Default)]
 pub(super) struct Registry {
+    /// The process that it belongs to: after a fork, the child sees that it has its parent's.
     pid: u32,
+    /// By the file's identity and not by its path, because a file may be reached by several paths.
     pub(super) openings: HashMap<FileId, Weak<Opening>>,
     /// Files that are being closed, each with its path. Closing takes long if another program keeps a lock, so the
     /// registry is not locked meanwhile, and nobody may open such a file before it is closed.
     closing: HashMap<FileId, PathBuf>,
-    /// Files that the parent process had open when it forked.
+    /// Files that the parent process had open when it forked. If the parent did not announce the fork, SQLite's
+    /// memory still has them open: they are not opened again.
     pub(super) inherited: Vec<FileId>,
 }
 
@@ -42,11 +47,18 @@ static REGISTRY: Mutex<Option<Registry>> = Mutex::new(None);
 static FORKED_IN_USE: AtomicBool = AtomicBool::new(false);
 
 /// While this value exists, no store is opened or closed, and the threads of all stores wait.
+///
+/// Made by [`before_fork`] and ended by [`after_fork`], on the same thread. The fields are released in a certain
+/// order: the registry first, the threads last.
 struct Standstill {
+    /// `None` if another thread had it locked for too long.
     registry: Option<MutexGuard<'static, Option<Registry>>>,
     parked: Vec<Parked>,
+    /// Whether all threads have stopped in time.
     is_complete: bool,
+    /// Makes threads that wait for locks postpone their work.
     near: NearFork,
+    /// Keeps other threads from opening and closing descriptors.
     halt: Halt,
 }
 
@@ -80,6 +92,7 @@ pub(super) fn lock() -> Result<MutexGuard<'static, Option<Registry>>, Error> {
     let mut registry = REGISTRY.lock().unwrap_or_else(PoisonError::into_inner);
     let pid = process::id();
     if registry.as_ref().is_none_or(|known| known.pid != pid) {
+        // The parent forked without announcing it, as through a C library.
         let inherited = registry.take().map(|known| {
             platform::close_all_inherited();
             let files = known.openings.keys().chain(known.closing.keys()).copied().collect();
@@ -104,6 +117,8 @@ impl Registry {
 
     /// Notes that this opening is being closed, so that it cannot be found any more. Returns `None` if another thread
     /// closes it.
+    ///
+    /// From here on, a thread that opens the file waits, until the returned value is dropped.
     pub(super) fn begin_closing(&mut self, opening: &Arc<Opening>) -> Option<Closing> {
         let file = opening.shared.file;
         if self.closing.contains_key(&file) {

@@ -82,6 +82,7 @@ impl Sought for PurgedPeople {
         self.keys.contains_key(&self.secret.key_of(field_type, parts))
     }
 
+    /// Some 270 hashes for each number, because nobody knows the country: the code is a part of what was hashed.
     fn has_national(&self, digits: &str) -> bool {
         let is_one = |code: &str, last: &str| self.has(FieldType::Phone, &["+", code, last, digits]);
         SHORT_CODES.iter().any(|code| is_one(code, ""))

@@ -1,5 +1,9 @@
 //! Recognises the person whom a user wants to find or purge. The identifier is known here; `by_hash` recognises people
 //! of whom only a hash is left.
+//!
+//! A search reads every contact of the store, so most of them must be ruled out cheaply. `Needle` looks for letters
+//! or digits that every spelling contains, in the bytes as they are, and undoes encodings only where there may be
+//! any.
 
 use memchr::memmem;
 
@@ -33,6 +37,8 @@ pub enum Target {
 }
 
 /// Recognises a target.
+///
+/// Made once for a search and shared by its pages.
 #[derive(Debug)]
 pub(crate) enum TargetMatcher {
     /// Matches nothing: the target is not a person.

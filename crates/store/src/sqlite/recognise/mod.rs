@@ -6,6 +6,19 @@
 //! a credit, but a purge that leaves a person breaks a promise.
 //!
 //! Pure: knows nothing of files and tables. The caller says whom to look for.
+//!
+//! ```text
+//!  bytes ─ walk ─▶ texts ─ spelling ─▶ each text as it is, and with 1 to 4 layers of encoding undone
+//!                    │                    ├─ addresses ─┐
+//!                    │                    ├─ profiles  ─┼─▶ identify(…) ─▶ Sought::has(canonical form)
+//!                    │                    └─ numbers   ─┘
+//!                    ├─▶ split: pieces of a number in several members ─▶ numbers
+//!                    └─▶ regions: countries that the contact names ────▶ numbers
+//! ```
+//!
+//! `by_target` knows the identifier, and `by_hash` only hashes; both are a [`Matcher`] for the rest of the store, and
+//! a `Sought` for this pipeline. `plain` is a quick check with which a search rules out most contacts. Every step has
+//! an upper bound, so that the whole takes time in proportion to the text, whatever the text is.
 
 mod addresses;
 mod by_hash;
@@ -33,6 +46,8 @@ const FEWEST_DIGITS: usize = 7;
 const MOST_DIGITS: usize = 15;
 
 /// Recognises the people whom a search or a purge concerns.
+///
+/// Used by several threads. If it is not certain, the answer is `true`.
 pub(crate) trait Matcher: Send + Sync {
     /// Whether a lookup of this identifier asked for one of them.
     fn matches_lookup(&self, identifier: &Identifier) -> bool;
@@ -47,11 +62,17 @@ pub(crate) fn is_whole(reply: &[u8]) -> bool {
 }
 
 /// The identifiers to look for.
+///
+/// The pipeline asks it about every text that could be one, and never sees who is looked for.
 trait Sought {
     /// Whether any of them is identified by an identifier of this type.
+    ///
+    /// If not, texts are not read as identifiers of this type.
     fn any(&self, field_type: FieldType) -> bool;
 
     /// Whether this canonical form, which is given in parts, is one of their identifiers.
+    ///
+    /// In parts, so that a hash can be computed without putting them together.
     fn has(&self, field_type: FieldType, parts: &[&str]) -> bool;
 
     /// Whether one of their numbers may end with these digits. A cheap check before costlier ones.
@@ -64,6 +85,8 @@ trait Sought {
 }
 
 /// Whether a contact's JSON, or anything else that a service sent, mentions one of the identifiers.
+///
+/// Stops at the first mention.
 fn mentions(bytes: &[u8], sought: &impl Sought) -> bool {
     let text = String::from_utf8_lossy(bytes);
     let Walked { texts, split, regions, whole } = walk(&text);
@@ -85,6 +108,8 @@ fn mentions(bytes: &[u8], sought: &impl Sought) -> bool {
 }
 
 /// What every spelling of an identifier contains, for a quick check.
+///
+/// The part that says most: the name before the `@`, the last digits, or the path of a profile.
 fn needle_of(identifier: &Identifier) -> Needle {
     let canonical = identifier.canonical();
     match identifier.field_type() {

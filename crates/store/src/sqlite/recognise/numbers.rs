@@ -3,6 +3,14 @@
 //! A text is cut into runs of digits and of the characters that people put between digits. Each run is a
 //! list of groups, and any sequence of neighbouring groups may be a number. So an extension, or a second
 //! number after the first, does not hide it.
+//!
+//! | written | how it is found |
+//! |---|---|
+//! | `+1 201-555-0123` | groups joined behind `+` |
+//! | `001 201 5550123` | without the digits that are dialled before the country code |
+//! | `+49 (0)171 2345678` | without the zero that is dialled only within the country |
+//! | `(201) 555-0123` | as a national number, and by the rules of the countries that the contact names |
+//! | `201-555-0123 x 7`, two numbers in a row | any sequence of neighbouring groups |
 
 use exactbuyer_core::identifier::{FieldType, Region, Rules, identify};
 
@@ -23,9 +31,13 @@ const MOST_IN_ANY_ORDER: usize = 4;
 const MOST_OF_A_PHONE: usize = 6;
 
 /// Groups of digits that stand together.
+///
+/// Ends at a character that does not stand between digits, and at a `+`.
 #[derive(Default)]
 struct Run {
+    /// In the order of the text; each has only ASCII digits.
     groups: Vec<String>,
+    /// Whether a `+` stands before it.
     plus: bool,
 }
 
@@ -132,6 +144,8 @@ pub(super) fn any_split(split: &Split, sought: &impl Sought) -> bool {
 }
 
 /// Whether any two or more of these pieces, in any order, satisfy `is_such`.
+///
+/// At most `MOST_PIECES` pieces and about 15 digits, so there are few orders.
 fn any_order<'p>(order: &mut Vec<&'p str>, rest: &[&'p str], is_such: &impl Fn(&[&'p str]) -> bool) -> bool {
     if order.len() > 1 && is_such(order) {
         return true;

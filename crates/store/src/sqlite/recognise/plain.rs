@@ -1,4 +1,6 @@
 //! A quick check whether all ASCII letters and digits of a text are written as such, without an encoding.
+//!
+//! It is cautious: a text that it calls plain can be searched byte by byte, and any other text is decoded first.
 
 /// The most bytes of an entity's name and its semicolon.
 pub(super) const LONGEST_NAME: usize = 10;

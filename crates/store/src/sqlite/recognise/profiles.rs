@@ -92,6 +92,8 @@ fn ends(text: &str) -> impl Iterator<Item = &str> {
 }
 
 /// Whether this is the address of a profile sought, or of a page below it.
+///
+/// `linkedin.com/in/ana/details/skills` is a page below `linkedin.com/in/ana`.
 fn is_one(address: &str, sought: &impl Sought) -> bool {
     let Ok(read) = identify(address, Some(FieldType::SocialProfile), &Rules::default()) else {
         return false;

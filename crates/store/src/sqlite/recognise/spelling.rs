@@ -1,14 +1,28 @@
 //! Undoes the encodings of a text, also nested ones: percent-encoding, HTML entities, JSON escapes,
 //! full-width forms, invisible characters.
+//!
+//! | written | read as |
+//! |---|---|
+//! | `ana%40x.example` | `ana@x.example` |
+//! | `ana&#64;x.example`, `ana&commat;x.example` | the same |
+//! | `ana\u0040x.example`, `ana\x40x.example` | the same |
+//! | `ana%2540x.example` | the same, after two layers |
+//! | full-width letters and digits | ASCII |
+//!
+//! The text as it is comes first, then one layer after another. Undoing never fails.
 
 use std::borrow::Cow;
 
 use super::plain::LONGEST_NAME;
 
 /// Nested encodings that are undone.
+///
+/// Each layer is one more pass over the text, so this bounds the time.
 const DEEPEST: usize = 4;
 
 /// Whether `is_such` is true for this text, as it is or with any number of its encodings undone.
+///
+/// Also true if an outer layer has it: a text such as `a%40b` may be meant as it is.
 pub(super) fn any_of(text: &str, is_such: &mut impl FnMut(&str) -> bool) -> bool {
     let mut text = folded(text);
     for _ in 0..=DEEPEST {
@@ -24,6 +38,8 @@ pub(super) fn any_of(text: &str, is_such: &mut impl FnMut(&str) -> bool) -> bool
 }
 
 /// The text with full-width forms as ASCII, every blank as a plain one, and without invisible characters.
+///
+/// Most texts are ASCII and are not copied.
 pub(super) fn folded(text: &str) -> Cow<'_, str> {
     if text.is_ascii() {
         return Cow::Borrowed(text);
@@ -51,6 +67,8 @@ const fn is_unseen(c: char) -> bool {
 }
 
 /// The text with one layer of its encodings undone; `None` if it has none.
+///
+/// All three kinds of encodings are undone in one pass from left to right.
 pub(super) fn decoded(text: &str) -> Option<String> {
     memchr::memchr3(b'%', b'&', b'\\', text.as_bytes())?;
     let (mut bytes, mut rest) = (Vec::with_capacity(text.len()), text);
@@ -69,6 +87,8 @@ pub(super) fn decoded(text: &str) -> Option<String> {
 }
 
 /// A JSON string without its escapes.
+///
+/// What only looks like an escape stays as it is.
 pub(super) fn unescaped(raw: &str) -> Cow<'_, str> {
     if !raw.contains('\\') {
         return Cow::Borrowed(raw);
@@ -82,16 +102,20 @@ pub(super) fn unescaped(raw: &str) -> Cow<'_, str> {
     String::from_utf8_lossy(&bytes).into_owned().into()
 }
 
+/// `None` if any character is no hexadecimal digit, such as the sign that Rust's parser would accept.
 fn hex(digits: &str) -> Option<u32> {
     let all = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
     if all { u32::from_str_radix(digits, 16).ok() } else { None }
 }
 
+/// Appends the character in UTF-8.
 fn push(bytes: &mut Vec<u8>, c: char) {
     bytes.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
 }
 
 /// Undoes the `%40` that `text` begins with, and returns the rest.
+///
+/// One byte: a character beyond ASCII is written as several.
 fn percent<'t>(text: &'t str, bytes: &mut Vec<u8>) -> &'t str {
     if let Some(byte) = text.get(1..3).and_then(hex) {
         bytes.extend(u8::try_from(byte));

@@ -1,5 +1,9 @@
 //! Collects all texts of a JSON document: strings with their escapes undone, names of members, numbers as
 //! they are written. The document may be broken: unlike a parser, the walk goes on after an error.
+//!
+//! Not a parser: it must find a person also in a reply that was cut off, has two documents in a row, or is HTML. It
+//! checks no syntax beyond what `Walked::whole` needs. One pass, without recursion, so a deeply nested document
+//! cannot overflow the stack.
 
 use std::borrow::Cow;
 
@@ -8,6 +12,8 @@ use exactbuyer_core::identifier::Region;
 use super::spelling::unescaped;
 
 /// Pieces of one object or array from which a number could be put together.
+///
+/// `{"country_code": "1", "number": "2015550123"}` has the pieces `1` and `2015550123`.
 pub(super) struct Split {
     /// Each piece's digits, in the order of the document.
     pub(super) pieces: Vec<String>,
@@ -16,19 +22,26 @@ pub(super) struct Split {
 }
 
 /// What a walk has found.
+///
+/// Slices of the document where nothing had to be decoded.
 pub(super) struct Walked<'t> {
+    /// Names of members are among them, because a name may be an identifier.
     pub(super) texts: Vec<Cow<'t, str>>,
     pub(super) split: Vec<Split>,
-    /// Countries that the contact names.
+    /// Countries that the contact names. A number without a country code is read by the rules of these countries.
     pub(super) regions: Vec<Region>,
     /// Whether only JSON stands outside of strings, and every string and bracket is closed.
     pub(super) whole: bool,
 }
 
 /// The most countries of one contact that are collected.
+///
+/// Each is one more attempt for every number.
 const MOST_REGIONS: usize = 3;
 
 /// The most characters of a piece of a number.
+///
+/// A number has 15 digits at most; the rest is room for what people put between them.
 const LONGEST_PIECE: usize = 24;
 
 /// Words in the names of members that hold a phone number, or a part that only phone numbers have.
@@ -46,13 +59,17 @@ const PHONE_WORDS: [&str; 11] = [
     "country_code",
 ];
 
+/// What is known of an object or array that is not closed yet. The outermost one stands for the document itself.
 #[derive(Default)]
 struct Frame {
+    /// Digits of its own values, and the single piece of an object inside it.
     pieces: Vec<String>,
     is_phone: bool,
 }
 
 /// Walks a document.
+///
+/// Never fails: what is not JSON is passed over.
 pub(super) fn walk(json: &str) -> Walked<'_> {
     let mut walked = Walked { texts: Vec::new(), split: Vec::new(), regions: Vec::new(), whole: true };
     let mut frames = vec![Frame::default()];
@@ -142,6 +159,7 @@ impl Walked<'_> {
         }
     }
 
+    /// A single piece is not kept: it was among the texts.
     fn close(&mut self, frame: Frame) {
         let Frame { pieces, is_phone } = frame;
         if pieces.len() > 1 {
@@ -150,12 +168,15 @@ impl Walked<'_> {
     }
 }
 
+/// In upper or lower case, anywhere in the name.
 fn is_about_phones(name: &str) -> bool {
     let mut words = PHONE_WORDS.iter().map(|word| word.as_bytes());
     words.any(|word| name.as_bytes().windows(word.len()).any(|part| part.eq_ignore_ascii_case(word)))
 }
 
 /// The text between the quotes, the rest after them, and whether the closing quote exists.
+///
+/// `text` begins with a quote. Without a closing quote, everything is the text.
 fn string(text: &str) -> (&str, &str, bool) {
     let bytes = text.as_bytes();
     let mut at = 1;

@@ -25,6 +25,8 @@ pub(crate) fn count(connection: &Connection) -> Result<u64, Fault> {
 }
 
 /// Bars a lookup and adds to its credits. If it is barred already, the date of that decision stays.
+///
+/// `credits` adds up what the erased contacts of this lookup had cost.
 pub(crate) fn bar(connection: &Connection, key: Key, credits: i64) -> Result<(), Fault> {
     let known = query::change(
         connection,

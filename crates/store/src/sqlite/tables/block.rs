@@ -1,5 +1,16 @@
 //! The encoding of lookups and their outcomes: some tens of them in one compressed block. A contact's JSON is in it
 //! byte for byte.
+//!
+//! ```text
+//!  block  = zstd frame, with the length of its content
+//!  content = lookup, lookup, …                      in the order of their places, without gaps
+//!  lookup = type: 1 byte   state: 1 byte   canonical form: length, bytes   body: length, bytes
+//!  length = LEB128
+//! ```
+//!
+//! A block belongs to one request. Its number in the table is `request × 2^20 + place of its first lookup`, so the
+//! blocks of a request are neighbours, and the place of any lookup follows from its position. Purging a lookup leaves
+//! an empty entry, because the places of the others must stay.
 
 use std::cell::RefCell;
 use std::ops::Range;
@@ -23,17 +34,20 @@ const LARGEST: usize = 1 << 30;
 /// The level of compression. Higher levels take twice the time and save a twentieth of the bytes.
 const LEVEL: i32 = 1;
 
-/// The number of a block has room for this many lookups of a request.
+/// The number of a block has room for this many lookups of a request. The service takes a thousandth of that; numbers
+/// of requests fit up to 2^43.
 pub(super) const PLACES: i64 = 1 << 20;
 
 /// A lookup in a block.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct StoredLookup {
-    /// `None` if it was purged.
+    /// `None` if it was purged. Its body is empty then.
     pub(crate) identifier: Option<Identifier>,
-    /// One of the numbers in [`state`], as it was when the block was written.
+    /// One of the numbers in [`state`], as it was when the block was written. The index may have a later one: a
+    /// user's decision about a doubt changes only the index.
     pub(crate) state: u8,
-    /// The contact's JSON text, or the reason.
+    /// The contact's JSON text, or the reason. Empty for a miss. A slice of the decoded block, which stays in memory
+    /// as long as any such slice.
     pub(crate) body: Bytes,
 }
 
@@ -60,6 +74,9 @@ pub(crate) const fn block_start(id: i64) -> (i64, i64) {
 }
 
 /// Packs lookups into blocks, each with the place of its first lookup.
+///
+/// A block is closed by the first lookup after it has reached its size, so it may be larger by one contact. No
+/// lookups give no blocks.
 pub(crate) fn pack<'a>(
     entries: impl Iterator<Item = (&'a Identifier, u8, &'a [u8])>,
 ) -> Result<Vec<(i64, Vec<u8>)>, Fault> {
@@ -81,6 +98,8 @@ pub(crate) fn pack<'a>(
 }
 
 /// Packs lookups into one block.
+///
+/// To rewrite a block: it must contain all lookups that it had, in their order.
 pub(crate) fn pack_one(entries: &[StoredLookup]) -> Result<Vec<u8>, Fault> {
     let mut raw = Vec::new();
     for entry in entries {
@@ -90,6 +109,9 @@ pub(crate) fn pack_one(entries: &[StoredLookup]) -> Result<Vec<u8>, Fault> {
 }
 
 /// Packs the lookups of an intent.
+///
+/// One block of whatever size, because an intent is read only as a whole. States are 0 and bodies empty; nobody reads
+/// them.
 pub(crate) fn pack_intent<'a>(lookups: impl Iterator<Item = &'a Identifier>) -> Result<Vec<u8>, Fault> {
     let mut raw = Vec::new();
     for lookup in lookups {
@@ -99,7 +121,8 @@ pub(crate) fn pack_intent<'a>(lookups: impl Iterator<Item = &'a Identifier>) -> 
 }
 
 thread_local! {
-    // Creating one takes longer than using it.
+    // Creating one takes longer than using it. Each thread that packs or unpacks has its own, so that none waits for
+    // another.
     static COMPRESSOR: RefCell<Option<Compressor<'static>>> = const { RefCell::new(None) };
     static DECOMPRESSOR: RefCell<Option<Decompressor<'static>>> = const { RefCell::new(None) };
 }
@@ -117,6 +140,9 @@ pub(crate) fn compress(raw: &[u8]) -> Result<Vec<u8>, Fault> {
 }
 
 /// Decompresses what [`compress`] has returned.
+///
+/// # Errors
+/// If it is damaged. The length in the frame is checked before any memory is reserved.
 pub(crate) fn decompress(packed: &[u8]) -> Result<Vec<u8>, Fault> {
     let length = zstd::zstd_safe::get_frame_content_size(packed).ok().flatten();
     let length = length.and_then(|length| usize::try_from(length).ok()).filter(|length| *length <= LARGEST);
@@ -131,12 +157,16 @@ pub(crate) fn decompress(packed: &[u8]) -> Result<Vec<u8>, Fault> {
 }
 
 /// A block, decompressed and cut into its lookups.
+///
+/// Owns its bytes. Positions in it count from its first lookup: subtract the block's first place from a lookup's
+/// place.
 #[derive(Debug, Clone)]
 pub(crate) struct DecodedBlock {
     raw: Bytes,
     places: Vec<Place>,
 }
 
+/// Where a lookup lies in `raw`. Both ranges were checked against its length.
 #[derive(Debug, Clone)]
 struct Place {
     /// `None` if the lookup was purged.
@@ -148,6 +178,11 @@ struct Place {
 
 impl DecodedBlock {
     /// Decodes a block.
+    ///
+    /// One pass, which copies no lookup.
+    ///
+    /// # Errors
+    /// If it is damaged, or contains a field type that this version does not know.
     pub(crate) fn decode(packed: &[u8]) -> Result<Self, Fault> {
         let raw = Bytes::from(decompress(packed)?);
         let (mut places, mut at) = (Vec::new(), 0);
@@ -198,6 +233,8 @@ fn damaged() -> Fault {
 }
 
 /// Stands for the field type of a purged lookup.
+///
+/// No field type has this number; a test compares them.
 const PURGED: u8 = 0xff;
 
 fn write(raw: &mut Vec<u8>, identifier: Option<&Identifier>, state: u8, body: &[u8]) {
@@ -212,6 +249,7 @@ fn write(raw: &mut Vec<u8>, identifier: Option<&Identifier>, state: u8, body: &[
     raw.extend_from_slice(body);
 }
 
+/// Reads the lookup at `at`, and moves `at` behind it. `None` if it does not end within the block.
 fn read(raw: &[u8], at: &mut usize) -> Option<Place> {
     let (number, state) = (*raw.get(*at)?, *raw.get(*at + 1)?);
     let field_type = FieldType::from_number(number);
@@ -231,6 +269,7 @@ fn write_length(raw: &mut Vec<u8>, mut length: usize) {
     raw.push(length as u8);
 }
 
+/// Reads a length and skips as many bytes. Returns where they are; `None` if they are not all there.
 fn read_range(raw: &[u8], at: &mut usize) -> Option<Range<usize>> {
     let (mut length, mut shift) = (0_usize, 0);
     loop {

@@ -1,4 +1,9 @@
 //! Blocks that were read recently. Lookups that are neighbours in a list are neighbours in a block.
+//!
+//! A list that is looked up again has the order of the first run, so that one decoded block serves some tens of its
+//! rows. A cached block can be outdated in two ways. A purge has removed a person from it: then the purge clears the
+//! cache that it uses, and no row of the index leads to the place any more. Or a late answer has replaced a doubt:
+//! then the caller sees that the block does not fit the index, and returns `None`.
 
 use rusqlite::Connection;
 
@@ -10,12 +15,18 @@ use super::block_table;
 const MOST_BLOCKS: usize = 8;
 
 /// Decoded blocks by number, the latest last.
+///
+/// Belongs to one thread and its connection. The writer uses a new one for each claim.
 #[derive(Debug, Default)]
 pub(crate) struct BlockCache(Vec<(i64, DecodedBlock)>);
 
 impl BlockCache {
     /// Reads a lookup of a request with `read`, which gets a block and the lookup's position in it. If `read` returns
     /// `None` for a cached block, because it is outdated, the block is read from the file again.
+    ///
+    /// # Errors
+    /// If there is no such block, or `read` returns `None` for the block in the file too: then index and blocks do
+    /// not fit.
     pub(crate) fn read<T>(
         &mut self,
         connection: &Connection,

@@ -1,4 +1,6 @@
 //! The table of blocks. The blocks of a request are side by side, and each has the number of its first lookup.
+//!
+//! A block is written once with its request. Afterwards only purges, migrations and late answers change it.
 
 use rusqlite::{Connection, params};
 
@@ -19,6 +21,9 @@ pub(crate) fn put(connection: &Connection, request: i64, first: i64, block: &[u8
 }
 
 /// Replaces the block of this number.
+///
+/// `lookups` must be all lookups of that block, in their order, because the places of those that stay must not
+/// change.
 pub(crate) fn rewrite(connection: &Connection, number: i64, lookups: &[StoredLookup]) -> Result<(), Fault> {
     query::change(
         connection,
@@ -29,6 +34,8 @@ pub(crate) fn rewrite(connection: &Connection, number: i64, lookups: &[StoredLoo
 }
 
 /// The block that contains this lookup of a request, if there is one.
+///
+/// The nearest block at or before this place; it may end before the place if the request has fewer lookups.
 pub(super) fn containing(
     connection: &Connection,
     request: i64,
@@ -51,6 +58,9 @@ pub(crate) fn of(connection: &Connection, request: i64) -> Result<Vec<Numbered>,
 }
 
 /// The next blocks with higher numbers.
+///
+/// For passes over the whole store: a caller remembers the last number, so that each page is a transaction of its
+/// own.
 pub(crate) fn after(connection: &Connection, number: i64, most: i64) -> Result<Vec<Numbered>, Fault> {
     query::rows(connection, "SELECT id, body FROM block WHERE id > ?1 ORDER BY id LIMIT ?2", [number, most])
 }

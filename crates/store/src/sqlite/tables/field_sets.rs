@@ -1,4 +1,6 @@
 //! Sets of required fields. The file has each set once, and refers to it by number.
+//!
+//! There are few sets in a store, and every answer names one. So they are read once and kept.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -8,9 +10,13 @@ use rusqlite::Connection;
 use super::super::file::{Fault, query};
 
 /// A set of required fields: sorted, without duplicates.
+///
+/// The order of the caller's fields does not matter: equal sets are equal values and have the same text in the file.
 pub(crate) type Fields = Arc<[Box<str>]>;
 
 /// The sets of the file that were read, by number.
+///
+/// Shared by the threads of an opening. The file never changes a set that was committed.
 #[derive(Debug, Default)]
 pub(crate) struct FieldSets(Mutex<HashMap<i64, Fields>>);
 
@@ -40,6 +46,8 @@ impl FieldSets {
 }
 
 /// The number of this set, which is added if it is new. To be called in a transaction.
+///
+/// If the transaction fails, the number is void: see [`FieldSets::clear`].
 pub(crate) fn number_of(connection: &Connection, fields: &Fields) -> Result<i64, Fault> {
     if let Some(number) = known_number(connection, fields)? {
         return Ok(number);

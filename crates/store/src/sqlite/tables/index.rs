@@ -1,4 +1,9 @@
 //! The index of answers: the table `answer`.
+//!
+//! Each settled lookup of each request has one row, unless it is still in the tail or was purged. The primary key is
+//! the lookup's key and then the request, so all answers to one identifier lie side by side, and one seek finds them.
+//! The partial index `answer_doubt` has only open doubts (states 3 and 6): it answers at once whether there are any,
+//! and lists them by request.
 
 use rusqlite::{Connection, params};
 
@@ -14,6 +19,8 @@ use super::state;
 type AnswerRow = (Key, i64, i64, u8, i64, i64);
 
 /// Writes rows, in the order of the index.
+///
+/// A row that is there already is replaced.
 pub(crate) fn put(connection: &Connection, mut rows: Vec<AnswerRow>) -> Result<(), Fault> {
     rows.sort_unstable();
     let mut put =
@@ -31,6 +38,9 @@ pub(crate) fn delete(connection: &Connection, key: Key, request: i64) -> Result<
 }
 
 /// The keys of the lookups of a settled request.
+///
+/// In the order of their places; those of purged lookups are missing. Empty for a request in flight, which has no
+/// blocks.
 pub(crate) fn keys_of(connection: &Connection, secret: &Secret, request: i64) -> Result<Vec<Key>, Fault> {
     let mut keys = Vec::new();
     for (_, packed) in block_table::of(connection, request)? {
@@ -40,6 +50,9 @@ pub(crate) fn keys_of(connection: &Connection, secret: &Secret, request: i64) ->
 }
 
 /// Removes the outcome of a settled request, so that a later outcome can replace it.
+///
+/// Affects the index and the blocks. The row of the request, its kept reply and the tail stay as they are: only
+/// doubts are replaced, and doubts are never in the tail.
 pub(crate) fn remove_outcome(connection: &Connection, secret: &Secret, request: i64) -> Result<(), Fault> {
     let mut keys = keys_of(connection, secret, request)?;
     keys.sort_unstable();
@@ -58,6 +71,7 @@ pub(crate) fn replace_doubts(
     (request, required): (i64, i64),
     keys: impl Iterator<Item = Key>,
 ) -> Result<(), Fault> {
+    // Nearly always there are no doubts, and then the keys need not be looked up.
     let any: bool = query::one(
         connection,
         "SELECT EXISTS (SELECT 1 FROM answer WHERE state IN (3, 6) AND request < ?1)",

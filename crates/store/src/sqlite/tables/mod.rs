@@ -2,6 +2,17 @@
 //!
 //! Owns the SQL of answers, blocks, requests and barred identifiers, the encoding of blocks and of the tail, and the
 //! numbers of states and field types. Knows nothing of runs, of threads, or of who is waiting.
+//!
+//! The way of an outcome through these files:
+//!
+//! ```text
+//!  lookups with outcomes ─ block::pack ─▶ block_table::put           (all outcomes, byte for byte)
+//!                        ─ tail::put ──▶ table `tail` ─ tail::fold ─▶ index::put   (found by key)
+//!  a request with doubts ─────────────────────────────────────────▶ index::put   (doubts are found by state)
+//! ```
+//!
+//! Functions that write expect to be called in a transaction; none begins or ends one. A function that writes more
+//! than one row writes them in the order of the table's key. Read `state` first, then `block`, `tail` and `index`.
 
 pub(super) mod barred;
 pub(super) mod block;

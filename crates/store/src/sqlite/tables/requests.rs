@@ -1,4 +1,6 @@
 //! The table `request` and the tables that belong to it: tags, owners, and replies that could not be read.
+//!
+//! Claims and settlements write their rows of `request` themselves: see `answers`.
 
 use rusqlite::{Connection, params};
 
@@ -24,6 +26,9 @@ pub(crate) fn tags_number(connection: &Connection, text: &str) -> Result<i64, Fa
 }
 
 /// All owners that the file mentions.
+///
+/// Those with requests in flight, those that have registered, and those whose rate is recorded. One that is dead in
+/// any of these ways must be buried.
 pub(crate) fn owners(connection: &Connection) -> Result<Vec<i64>, Fault> {
     query::all(
         connection,

@@ -1,4 +1,12 @@
 //! The states of an answer. The numbers are in files: never change one.
+//!
+//! | state | how it begins | what may follow |
+//! |---|---|---|
+//! | `MISS`, `HIT`, `REJECTED` | the answer is settled | final; a purge removes it |
+//! | `UNKNOWN` | a request was settled without an answer | `DROPPED` or `ASKED_AGAIN` |
+//! | `LEFT` | a dead owner was buried | the late answer; or as `UNKNOWN` |
+//! | `DROPPED` | `resolve_unknown` | `ASKED_AGAIN`, by `allow` or by a merge |
+//! | `ASKED_AGAIN` | `resolve_unknown`, `allow`, or a later request with an outcome | final; its credits still count |
 
 use exactbuyer_core::results::Status;
 

@@ -4,6 +4,14 @@
 //! written to the log and to the file. So the answers of a request are first stored as one row. Connections that look
 //! up answers keep these rows in memory. Tens of thousands of answers are moved into the index at once, so that each
 //! page is written once for many of them.
+//!
+//! ```text
+//!  table tail: request ─▶ line, line, …        a line is 16 bytes: key (12), state (1), place (3, lowest byte first)
+//!  memory:     key ─▶ answers                  the same, with the required fields and the time of their requests
+//! ```
+//!
+//! The writer adds to the table and to its memory in the same step. A reader compares the numbers of the requests in
+//! the table with those that it knows at the beginning of each transaction, and reads only new ones.
 
 use hashbrown::{HashMap, HashSet};
 use rusqlite::{Connection, params};
@@ -12,12 +20,16 @@ use super::super::file::{Fault, query};
 use super::super::key::Key;
 use super::index;
 
-/// The tail is moved into the index when it has one answer for this many in the index, within these bounds.
+/// The tail is moved into the index when it has one answer for this many in the index, within these bounds. The
+/// larger the index, the more answers it takes until each of its pages gets several of them. The upper bound limits
+/// what each connection keeps in memory and what an opening reads.
 const ONE_FOR: i64 = 16;
 const AT_LEAST: i64 = 20_000;
 const AT_MOST: i64 = 200_000;
 
 /// An answer that is not in the index yet.
+///
+/// The same columns as a row of the index, without the key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct TailAnswer {
     pub(crate) request: i64,
@@ -30,8 +42,11 @@ pub(crate) struct TailAnswer {
 /// The tail as one connection has last seen it.
 #[derive(Debug, Default)]
 pub(crate) struct Tail {
+    /// What was read of each request, so that it can be removed.
     requests: HashMap<i64, Vec<Key>>,
+    /// Several if a lookup was sent again while it was in the tail.
     answers: HashMap<Key, Vec<TailAnswer>>,
+    /// Lines of all requests.
     len: usize,
 }
 
@@ -40,6 +55,9 @@ pub(crate) type Lines = Vec<(Key, i64, u8)>;
 
 impl Tail {
     /// Updates it from the file, as the current transaction sees the file.
+    ///
+    /// Another connection may have added requests, or may have moved all of them into the index. A request that is in
+    /// the table never changes.
     pub(crate) fn sync(&mut self, connection: &Connection) -> Result<(), Fault> {
         let there: HashSet<i64> = query::all(connection, "SELECT request FROM tail", [])?;
         let gone: Vec<i64> =
@@ -101,6 +119,8 @@ impl Tail {
     }
 
     /// Whether it should be moved into the index.
+    ///
+    /// Below the lower bound, the file is not asked.
     pub(crate) fn is_full(&self, connection: &Connection) -> Result<bool, Fault> {
         let len = i64::try_from(self.len).unwrap_or(i64::MAX);
         if len < AT_LEAST {
@@ -136,6 +156,7 @@ fn load(connection: &Connection, request: i64) -> Result<(i64, i64, Lines), Faul
     Ok((required, at_ms, unpack(&packed)))
 }
 
+/// An incomplete line at the end is ignored.
 fn unpack(packed: &[u8]) -> Lines {
     let line = |line: &[u8]| {
         let (key, rest) = line.split_at_checked(Key::BYTES)?;
@@ -147,6 +168,9 @@ fn unpack(packed: &[u8]) -> Lines {
 }
 
 /// Moves the whole tail into the index. To be called in a transaction.
+///
+/// Sorts all lines by key and writes them in this order. The caller must empty its own [`Tail`]; other connections
+/// notice with their next transaction.
 pub(crate) fn fold(connection: &Connection) -> Result<(), Fault> {
     let requests: Vec<i64> = query::all(connection, "SELECT request FROM tail", [])?;
     if requests.is_empty() {

@@ -1,4 +1,8 @@
 //! Which lookups are in flight: the requests of all processes that share the store, as this process has last seen them.
+//!
+//! A cache of `request.intent` for all rows that are in flight. The writer keeps it like the file: `sync` adds the
+//! claims of other processes, a claim adds its own, and a settlement removes them after the commit. For a moment it
+//! may be behind the file, or ahead of it; a claim decides after `sync`.
 
 use hashbrown::{HashMap, HashSet};
 
@@ -6,10 +10,14 @@ use super::super::key::Key;
 use super::super::tables::{Fields, within};
 
 /// A request in flight.
+///
+/// Hashes only: a purge need not change it.
 #[derive(Debug)]
 pub(crate) struct Intent {
+    /// Who will settle it; if the owner is dead, nobody will.
     pub(crate) owner: i64,
     pub(crate) fields: Fields,
+    /// Of the lookups that were claimed.
     pub(crate) keys: Vec<Key>,
 }
 
@@ -17,8 +25,10 @@ pub(crate) struct Intent {
 #[derive(Debug, Default)]
 pub(crate) struct Intents {
     by_request: HashMap<i64, Intent>,
+    /// For each lookup in flight, its requests: several if the required fields differ.
     by_key: HashMap<Key, Vec<i64>>,
-    /// Requests whose answers came and could not be stored. Nobody needs to wait for them.
+    /// Requests whose answers came and could not be stored. Nobody needs to wait for them. They are still in
+    /// `by_request`, and in flight in the file, until their answers are stored.
     lost: HashSet<i64>,
 }
 
@@ -70,6 +80,8 @@ impl Intents {
     }
 
     /// Whether the answer to any of them may still come.
+    ///
+    /// If there is none, waiting cannot free any credits.
     pub(crate) fn any_awaited(&self) -> bool {
         self.by_request.keys().any(|request| !self.lost.contains(request))
     }
@@ -88,6 +100,8 @@ impl Intents {
     }
 
     /// The requests that ask for this identifier, and whose answers could answer a lookup with these required fields.
+    ///
+    /// Sets of fields of which neither contains the other are different lookups: none of their answers serves both.
     pub(crate) fn asking<'a>(
         &'a self,
         key: &Key,

@@ -3,6 +3,16 @@
 //!
 //! Owns the order of commits, what the writer remembers between them, the requests in flight, and answers that could not
 //! be stored yet. Knows nothing of what is written or asked: that comes as [`Work`] or as a [`ReadTask`].
+//!
+//! ```text
+//!             Worker<Box<dyn Work>> ──▶ Writer  ── WriterState: owner, tail, purged people ─┐
+//!  an Opening Worker<ReadTask>      ──▶ Reader  ── ReaderState: blocks, tail                ├─ Shared: identity, owners,
+//!             Worker<ReadTask>      ──▶ Reader  ── ReaderState: blocks, tail               ─┘  intents, field sets, changed
+//! ```
+//!
+//! Each thread has a connection of its own, which no other thread uses. A [`Worker`] is the thread, a `Role` is what
+//! it does with its tasks. All threads can be parked for a fork: they close their files, and open them again for the
+//! next task. Read `worker`, then `writer` and `writer_state`; the other files are short.
 
 mod intents;
 mod owner_work;

@@ -1,4 +1,8 @@
 //! Work about owners: what dead processes have left, and what other processes have committed.
+//!
+//! An owner is buried by whoever notices that its lock is gone: a claim that meets its requests, a run that waits for
+//! them, or the next opening. All of them use [`WriterState::bury`]. Burying twice is harmless: the second time,
+//! there is nothing left.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,6 +19,8 @@ use super::work::Work;
 use super::writer_state::WriterState;
 
 /// The last work of an opening: removes its owner.
+///
+/// Requests that are still in flight then were given up by their runs, or could not be settled: they are in doubt.
 pub(super) struct Leave;
 
 impl Work for Leave {
@@ -28,6 +34,9 @@ impl Work for Leave {
 }
 
 /// Reads what other processes have committed, for a run that waits for their answers.
+///
+/// The flag is true while one of these waits for the writer. `is_needed` clears it before it looks at the file, so
+/// that a later request to listen is not lost.
 pub(crate) struct Listen(pub(crate) Arc<AtomicBool>);
 
 impl Work for Listen {
@@ -53,6 +62,8 @@ impl Work for Listen {
 }
 
 /// Puts the requests in doubt that dead owners have left in flight.
+///
+/// Whoever opens a store waits for it, so a plan or a search that follows sees these doubts.
 pub(crate) struct Bury(pub(crate) SyncSender<Result<(), Error>>);
 
 impl Work for Bury {
@@ -71,6 +82,7 @@ impl Work for Bury {
     }
 }
 
+/// Asks the system about every owner in the file; there are as many as processes that use it.
 fn bury_the_dead(connection: &Connection, state: &mut WriterState) -> Result<(), Fault> {
     for owner in requests::owners(connection)? {
         if !state.shared.owners.is_alive(owner) {

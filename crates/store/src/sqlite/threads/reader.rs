@@ -1,5 +1,7 @@
 //! The threads that read. There are two, one for runs and one for the user's questions, so that neither waits for the
 //! other.
+//!
+//! A reading connection cannot write (`query_only`), so that a mistake in a question cannot change the store.
 
 use std::sync::Arc;
 
@@ -19,13 +21,18 @@ pub(crate) type ReadTask = Box<dyn FnOnce(Result<&mut ReaderState, Error>) + Sen
 /// The connection of a reading thread, and what the thread remembers.
 #[derive(Debug)]
 pub(crate) struct ReaderState {
+    /// Has no open transaction between two questions.
     pub(crate) connection: Connection,
     pub(crate) blocks: BlockCache,
+    /// Its index is checked before each question, because using a truncated one ends the process.
     files: OpenFiles,
+    /// As the last transaction of this connection has seen it.
     tail: Tail,
 }
 
 /// The role of a thread that reads.
+///
+/// `state` is `None` before the first task and while the thread is parked.
 #[derive(Debug)]
 pub(crate) struct Reader {
     shared: Arc<Shared>,
@@ -38,6 +45,10 @@ impl Reader {
         Self { shared, state: None }
     }
 
+    /// Connects if necessary.
+    ///
+    /// # Errors
+    /// If the file is gone or was replaced, or the log's index was truncated.
     fn state(&mut self) -> Result<&mut ReaderState, Fault> {
         platform::forget_failed_call();
         if self.state.is_none() {
@@ -55,6 +66,7 @@ impl Reader {
 impl Role for Reader {
     type Task = ReadTask;
 
+    /// A question that has not begun is postponed if a fork is near. One that has begun is not interrupted by it.
     fn serve(&mut self, tasks: Vec<ReadTask>) -> Vec<ReadTask> {
         let mut tasks = tasks.into_iter();
         while !busy::is_fork_near()
@@ -74,6 +86,9 @@ impl Role for Reader {
 
 impl ReaderState {
     /// Answers a question from one state of the file.
+    ///
+    /// The tail is compared with the file first, so `ask` sees answers that were stored a moment ago. Commits of
+    /// others during `ask` are not seen. `ask` must not write.
     pub(crate) fn in_transaction<T>(
         &mut self,
         ask: impl FnOnce(&Connection, &mut BlockCache, &Tail) -> Result<T, Fault>,

@@ -16,19 +16,28 @@ use super::super::tables::FieldSets;
 use super::intents::Intents;
 
 /// What the threads share.
+///
+/// Lives as long as the opening, or longer if a task keeps a reference. [`close_files`](Self::close_files) ends the
+/// use of the files in any case.
 #[derive(Debug)]
 pub(crate) struct Shared {
+    /// Absolute, and without links.
     pub(crate) path: PathBuf,
     /// The file that was opened first. Another file at this path is another store.
     pub(crate) file: FileId,
+    /// What the file recorded when it was opened.
     pub(crate) identity: Identity,
     pub(crate) owners: Owners,
     /// Locked as long as the store is open.
     name: NameLock,
+    /// How long a statement waits for locks of other programs.
     pub(crate) lock_timeout: Duration,
+    /// Wakes all runs that wait for a change, of this process or of others.
     pub(crate) changed: Notify,
     pub(crate) field_sets: FieldSets,
+    /// Changed by the writer; read by all.
     intents: Mutex<Intents>,
+    /// Requests to release, until a transaction that releases them was committed.
     orphans: Mutex<Vec<i64>>,
 }
 
@@ -85,6 +94,9 @@ impl Shared {
     }
 
     /// Another connection to the store, and the files that it has open.
+    ///
+    /// # Errors
+    /// If the store's file is not at its path any more, or cannot be opened.
     pub(crate) fn connect(&self) -> Result<(Connection, OpenFiles), Fault> {
         // Another store must not be accessed.
         let is_here = platform::lies_at(self.file, &self.path);

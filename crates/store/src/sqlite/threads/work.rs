@@ -8,20 +8,29 @@ use super::super::file::Fault;
 use super::shared::Shared;
 use super::writer_state::WriterState;
 
-/// Something to write. It is done again if its transaction failed because of other work, so it must not change anything
-/// but the file, the writer's state, and its own result.
+/// Something to write. Its life: `is_needed`, then `write` in a transaction with other work, then `finish` once the
+/// outcome of the transaction is known. `write` is repeated if the transaction failed because of other work, so it
+/// must not change anything but the file, the writer's state, and its own result.
 pub(crate) trait Work: Send {
     /// Whether it needs a transaction.
+    ///
+    /// Asked outside of a transaction, and only if a connection is open. Work that is not needed is finished as if it
+    /// had been committed.
     fn is_needed(&self, connection: &Connection, state: &WriterState) -> bool {
         let _ = (connection, state);
         true
     }
 
     /// Writes, within a transaction.
+    ///
+    /// An error rolls back the whole transaction; the other work in it is then tried again, each by itself.
     fn write(&mut self, connection: &Connection, state: &mut WriterState) -> Result<(), Fault>;
 
     /// Is called after the transaction was committed, or has failed. Returns the work if the writer must try it again
     /// later.
+    ///
+    /// The only place where a caller may be told the result: before this, the result could still be rolled back. Work
+    /// that is postponed for a fork is written again without being finished in between.
     fn finish(self: Box<Self>, shared: &Shared, committed: Result<(), Error>) -> Option<Box<dyn Work>>;
 
     /// Bytes that count against the room for work that waits to be tried again.

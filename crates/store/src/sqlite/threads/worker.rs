@@ -1,5 +1,15 @@
 //! A thread that uses SQLite, so that no other thread has to wait for a disk. It has its own connection, does its tasks in
 //! order, and waits while the process forks.
+//!
+//! ```text
+//!  tasks ──▶ collect up to GROUP ──▶ serve ──▶ nothing left: wait for the next task
+//!                   ▲                  │
+//!                   │                  └── postponed, because a fork is near: try again every 20 ms, at most 100 times
+//!  park order ──▶ close files, answer, wait until the Parked value is dropped, at most a minute
+//! ```
+//!
+//! A thread starts no task between the park order and the end of the fork, unless the fork takes longer than a
+//! minute. It ends when its channel is closed and all tasks are done.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,7 +22,7 @@ use exactbuyer_core::error::{Error, ErrorKind};
 
 use super::super::file::busy;
 
-/// The most tasks that are done together.
+/// The most tasks that are done together. Each adds to the time for which the write lock is held.
 const GROUP: usize = 64;
 
 /// How often a thread with undone work tries again if it gets no task.
@@ -29,6 +39,7 @@ const LONGEST_FORK: Duration = Duration::from_mins(1);
 
 /// What a thread does.
 pub(crate) trait Role: Send + 'static {
+    /// What the thread is given: [`Work`](super::Work) or a question.
     type Task: Send + 'static;
 
     /// Does the tasks in order. If there are none, it tries its undone work again. Returns the tasks that it postpones
@@ -41,26 +52,36 @@ pub(crate) trait Role: Send + 'static {
     }
 
     /// Closes the files that must not be open during a fork. The next task opens them again.
+    ///
+    /// Called on the thread itself, between two tasks.
     fn close(&mut self);
 
     /// Is called before the thread ends.
     fn leave(&mut self) {}
 }
 
+/// What goes through the channel, in order: a park order is served after the tasks before it were taken in.
 enum Order<T> {
+    /// A task.
     Do(T),
+    /// Close the files, say so through `parked`, and wait until the other end of `resume` is dropped.
     Park { parked: Sender<()>, resume: Receiver<()>, has_resumed: Arc<AtomicBool> },
 }
 
 /// A thread with a role. When this value is dropped, the thread finishes its tasks and ends.
+///
+/// `None` after [`end`](Self::end). The lock is held only to send or to take.
 pub(crate) struct Worker<T>(Mutex<Option<Running<T>>>);
 
+/// Dropping `orders` closes the channel, which ends the thread.
 struct Running<T> {
     orders: Sender<Order<T>>,
     thread: JoinHandle<()>,
 }
 
 /// A thread that has closed its files and waits. It continues when this value is dropped.
+///
+/// Held by the thread that forks, until after the fork. In the child it is leaked: the thread does not exist there.
 #[derive(Debug)]
 pub(crate) struct Parked {
     _resume: SyncSender<()>,
@@ -94,6 +115,8 @@ impl<T: Send + 'static> Worker<T> {
     }
 
     /// Tells the thread to finish what it is doing, close its files, send to `parked`, and wait.
+    ///
+    /// Returns at once. `None` if the thread has ended: then there is nothing to wait for.
     pub(crate) fn park(&self, parked: &Sender<()>) -> Option<Parked> {
         let ((go, resume), has_resumed) = (sync_channel(1), Arc::new(AtomicBool::new(false)));
         let order = Order::Park { parked: parked.clone(), resume, has_resumed: has_resumed.clone() };
@@ -107,6 +130,8 @@ impl<T: Send + 'static> Worker<T> {
 
 impl<T> Worker<T> {
     /// Lets the thread finish its tasks, and waits until it has ended.
+    ///
+    /// Later tasks are dropped. A second call does nothing.
     pub(crate) fn end(&self) {
         let running = self.running().take();
         if let Some(Running { orders, thread }) = running {
@@ -132,6 +157,7 @@ pub(crate) fn closed() -> Error {
     Error::new(ErrorKind::Store, "the store has been closed, or its thread has ended: open it again")
 }
 
+/// The loop of the thread, which returns when the channel is closed and no task is left.
 fn serve<R: Role>(role: &mut R, inbox: &Receiver<Order<R::Task>>) {
     let mut tasks = Vec::new();
     let mut postponed = 0;

@@ -1,5 +1,20 @@
 //! The thread that writes. It commits all work that waits together, so that many claims and answers cost one wait for the
 //! disk. Work that fails does not make other work fail.
+//!
+//! One transaction:
+//!
+//! ```text
+//!  check the log's index          a truncated one would end the process
+//!  BEGIN IMMEDIATE                waits for other processes; nobody else writes from here on
+//!    check all files              what is written to a deleted file would be lost
+//!    sync, release orphans        the memory is as the file
+//!    write each work
+//!  COMMIT                         one wait for the disk for all of them
+//!  finish each work               callers are told
+//! ```
+//!
+//! It is `IMMEDIATE`, because every work reads before it writes. A transaction that begins by reading cannot write
+//! any more once another process has committed (`SQLITE_BUSY_SNAPSHOT`), and no waiting would help.
 
 use std::sync::Arc;
 
@@ -15,6 +30,7 @@ use super::writer_state::WriterState;
 
 /// The role of the thread that writes.
 pub(crate) struct Writer {
+    /// `None` while the thread is parked, and after a transaction that could not be ended.
     open: Option<(Connection, OpenFiles)>,
     state: WriterState,
     /// Answers that could not be stored, to be tried again. None is given up because of their number: each was paid for.
@@ -29,6 +45,8 @@ impl Writer {
     /// Commits all of them together or, if one makes the transaction fail, each by itself. (Savepoints would copy every
     /// page that is changed.) Returns whether the last of them was committed, and the work that must be repeated after a
     /// fork.
+    ///
+    /// On a busy fault, nothing was written, and all of the work fails together.
     fn commit(&mut self, mut group: Vec<Box<dyn Work>>) -> (bool, Vec<Box<dyn Work>>) {
         let shared = self.state.shared.clone();
         let (mut committed, mut postponed) = (false, Vec::new());
@@ -65,6 +83,8 @@ impl Writer {
     }
 
     /// Keeps work that must be tried again later.
+    ///
+    /// `None` is work that is done.
     fn keep(&mut self, work: Option<Box<dyn Work>>) {
         if let Some(work) = work {
             self.state.waiting_bytes += work.waiting_bytes();
@@ -80,6 +100,8 @@ impl Writer {
     /// Tries to store the answers that could not be stored before, and returns whether all of them were stored. Stops at
     /// the first one that fails again: each attempt may wait for other programs as long as a commit does, and there may
     /// be many.
+    ///
+    /// Tries them one by one: one that fails must not roll back the others.
     fn settle_late(&mut self) -> bool {
         let shared = self.state.shared.clone();
         let mut late = self.take_unsettled().into_iter();
@@ -97,6 +119,8 @@ impl Writer {
     }
 
     /// One transaction for all of them; an error if nothing of it was committed.
+    ///
+    /// The memory may be ahead of the file after an error: the caller must distrust it.
     fn transact(&mut self, group: &mut [Box<dyn Work>]) -> Result<(), Fault> {
         let (connection, files) = match &self.open {
             Some(open) => open,
@@ -119,6 +143,7 @@ impl Writer {
     }
 }
 
+/// Stops at the first error. Work before it has changed only what is rolled back, the memory, and its own result.
 fn write(connection: &Connection, state: &mut WriterState, group: &mut [Box<dyn Work>]) -> Result<(), Fault> {
     state.sync(connection)?;
     state.release_orphans(connection)?;
@@ -162,6 +187,7 @@ impl Role for Writer {
         self.state.distrust_memory();
     }
 
+    /// Only an opening that has claimed something has an owner and anything to store.
     fn leave(&mut self) {
         // Best effort: the next opening does what is not done here. If no answer waits to be stored, a fork ends the wait
         // for a lock.

@@ -1,4 +1,7 @@
 //! What the writer remembers between transactions, and what it writes about owners.
+//!
+//! The memory is valid only in a transaction that began with [`WriterState::sync`]. In between, other processes
+//! commit.
 
 use std::sync::Arc;
 
@@ -19,22 +22,27 @@ use super::shared::Shared;
 pub(crate) const MOST_WAITING_BYTES: usize = 64 << 20;
 
 /// What the writer remembers between transactions.
+///
+/// Belongs to the writer's thread. After a transaction that failed, [`distrust_memory`](Self::distrust_memory)
+/// forgets all that may not be in the file; `owner` stays, because its lock is held.
 #[derive(Debug)]
 pub(crate) struct WriterState {
     pub(crate) shared: Arc<Shared>,
-    /// The owner of this opening, once it has claimed something.
+    /// The owner of this opening, once it has claimed something. Its lock is held until the writer's thread ends.
     owner: Option<i64>,
     /// Whether the owner's row is in the file.
     registered: bool,
-    /// The rates of this opening that other processes see, by key.
+    /// The rates of this opening that other processes see, by key. As they are in the file; they are written only if
+    /// they change.
     paces: HashMap<u64, u32>,
-    /// The version of the file with which the memory was last compared.
+    /// The version of the file with which the memory was last compared. `None` if the memory must be read again in
+    /// full.
     version: Option<i64>,
     /// The newest answers.
     pub(crate) tail: Tail,
     /// The people who were purged, once they were needed.
     purged: Option<PurgedPeople>,
-    /// Whether something happened that runs may wait for.
+    /// Whether something happened that runs may wait for. Read and cleared after each transaction.
     pub(crate) notify: bool,
     /// Bytes of answers that wait to be stored and may be stored later.
     pub(super) waiting_bytes: usize,
@@ -66,6 +74,9 @@ impl WriterState {
     }
 
     /// Compares the memory with the file, if another process has changed the file.
+    ///
+    /// Costs one pragma if nothing has changed. Otherwise it reads the rows in flight, and which requests are in the
+    /// tail. The commits of this connection do not change the version, so the memory follows them by itself.
     pub(super) fn sync(&mut self, connection: &Connection) -> Result<(), Fault> {
         let version = version(connection)?;
         if self.version == Some(version) {
@@ -101,6 +112,8 @@ impl WriterState {
     }
 
     /// The people who were purged by an identifier.
+    ///
+    /// Read from the file at the first use after a change: a store from which nobody was purged never needs it.
     pub(crate) fn purged(&mut self, connection: &Connection) -> Result<&PurgedPeople, Fault> {
         let purged = match self.purged.take() {
             Some(known) => known,
@@ -114,6 +127,8 @@ impl WriterState {
         self.purged = None;
     }
 
+    /// Claims call this before they promise to keep another answer.
+    ///
     /// # Errors
     /// If so many answers wait to be stored that there is no room for the answers to another request.
     pub(crate) fn check_room(&self) -> Result<(), Fault> {
@@ -128,6 +143,8 @@ impl WriterState {
     }
 
     /// Moves the newest answers into the index, for work that reads only the index.
+    ///
+    /// To be called in a transaction.
     pub(crate) fn fold(&mut self, connection: &Connection) -> Result<(), Fault> {
         tail::fold(connection)?;
         self.tail = Tail::default();
@@ -146,6 +163,9 @@ impl WriterState {
 
     /// The owner of this opening, which holds its lock before its number is in the file. Numbers are random and not counted:
     /// another process could get the number that a failed transaction has rolled back.
+    ///
+    /// The lock is taken before the row is written: whoever sees the row can see the lock. If the transaction fails,
+    /// the lock stays and the row is written by the next one.
     pub(crate) fn owner(&mut self, connection: &Connection) -> Result<i64, Fault> {
         let owner = if let Some(owner) = self.owner {
             owner
@@ -181,6 +201,10 @@ impl WriterState {
     }
 
     /// Removes an owner that is dead. The requests that it has left in flight are in doubt from now on.
+    ///
+    /// Each request becomes `LEFT`: its lookups get blocks and rows in the index with the reason, and its intent is
+    /// removed. Its `in_doubt` stays, because each lookup may have been charged. An answer that arrives later
+    /// replaces all of this. The caller has checked that the owner is dead, or is the owner itself.
     pub(crate) fn bury(&mut self, connection: &Connection, owner: i64) -> Result<(), Fault> {
         let left: Vec<(i64, i64, i64, i64, Vec<u8>)> = query::rows(
             connection,
@@ -217,6 +241,8 @@ impl WriterState {
     }
 
     /// Releases claims whose claimants were gone before they received them: nothing was sent.
+    ///
+    /// An orphan stays on the list until a later transaction finds it released, because this one may be rolled back.
     pub(super) fn release_orphans(&mut self, connection: &Connection) -> Result<(), Fault> {
         for request in self.shared.orphans() {
             query::change(
@@ -243,6 +269,8 @@ impl WriterState {
 }
 
 /// A number that changes when another connection commits.
+///
+/// The connection's own commits do not change it.
 fn version(connection: &Connection) -> Result<i64, Fault> {
     query::one(connection, "PRAGMA data_version", [])
 }

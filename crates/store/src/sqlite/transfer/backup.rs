@@ -1,4 +1,8 @@
 //! Copies a whole store, which may be in use. Requests that were in flight are in doubt in the copy.
+//!
+//! A backup is written under the name `….unfinished` and renamed when it is complete, so a file with the final name
+//! is always a whole store. A crash leaves an unfinished file. The next backup to that name overwrites it, if its
+//! lock shows that nobody is writing it.
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind::AlreadyExists};
@@ -32,6 +36,11 @@ impl SqliteStore {
 }
 
 /// Copies the store. The copy gets its name only when it is complete.
+///
+/// The connection must have no transaction open.
+///
+/// # Errors
+/// If a file is in the way, or one of both cannot be used. Then no new file is left.
 pub(super) fn copy(connection: &Connection, to: &Path, interrupt: &Interrupt) -> Result<(), Fault> {
     let taken = ["", "-wal", "-shm", "-journal"].map(|end| beside(to, end));
     if let Some(taken) = taken.iter().find(|path| fs::symlink_metadata(path).is_ok()) {
@@ -55,6 +64,9 @@ struct Unfinished {
 
 impl Unfinished {
     /// Creates the file. SQLite would create one that others can read, but accepts an empty file.
+    ///
+    /// # Errors
+    /// If another backup is writing this file, or somebody has put a file there that is not an unfinished backup.
     fn begin(to: &Path) -> Result<Self, Fault> {
         let path = beside(to, UNFINISHED);
         let failed = |error: io::Error| unwritable(to, &error);
@@ -99,6 +111,8 @@ fn delete(path: &Path) -> io::Result<()> {
 }
 
 /// Copies one state of the store: a transaction does not see the commits of others.
+///
+/// Reads in one transaction, so the log of the store grows while others write, until the copy is complete.
 fn copy_pages(connection: &Connection, to: &Path, interrupt: &Interrupt) -> Result<(), Fault> {
     let mut copy = open_file(to)?;
     connection.execute_batch("BEGIN")?;

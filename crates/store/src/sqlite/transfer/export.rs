@@ -1,4 +1,6 @@
 //! Exports all answers as lines of JSON, for other tools and for users who leave.
+//!
+//! Nothing is held between two lines: each page is read in a transaction of its own, so an export may take hours.
 
 use std::collections::VecDeque;
 use std::fmt::Write as _;
@@ -20,9 +22,12 @@ const PAGE: i64 = 64;
 
 /// The answers of a store, one JSON object a line, in the order of the requests. Answers that arrive meanwhile may be
 /// missing.
+///
+/// If the store is closed meanwhile, the next page is an error.
 #[derive(Debug)]
 pub struct Export {
     store: SqliteStore,
+    /// Of the last page, not handed out yet.
     lines: VecDeque<String>,
     /// The last block that was read; `None` if there are no more.
     after: Option<i64>,
@@ -53,6 +58,7 @@ impl SqliteStore {
 impl Iterator for Export {
     type Item = Result<String, Error>;
 
+    /// After an error there are no more lines.
     fn next(&mut self) -> Option<Self::Item> {
         while self.lines.is_empty() {
             let after = self.after?;
@@ -73,6 +79,7 @@ impl Iterator for Export {
     }
 }
 
+/// Without the index: a block has all that a line needs, but for the time and the required fields of its request.
 fn page(
     connection: &Connection,
     shared: &Shared,
@@ -93,6 +100,7 @@ fn page(
     Ok(last.map(|last| (lines, last)))
 }
 
+/// Built as text, because a contact's JSON is copied as it is, in standard JSON.
 fn line(identifier: &Identifier, fields: &Fields, kind: u8, body: &[u8], request: i64, at_ms: i64) -> String {
     let quoted = |text: &str| serde_json::Value::from(text).to_string();
     let fields = serde_json::Value::from(fields.iter().map(|field| &**field).collect::<Vec<_>>());

@@ -23,6 +23,9 @@ impl SqliteStore {
 
     /// Whether the store has this mark.
     ///
+    /// `token` is what [`SqliteStore::add_mark`] has returned with this number. A mark that was deleted because it
+    /// was old is not found.
+    ///
     /// # Errors
     /// If the store cannot be read.
     pub fn has_mark(&self, number: i64, token: Vec<u8>) -> Result<bool, Error> {
@@ -34,6 +37,7 @@ impl SqliteStore {
     }
 }
 
+/// Numbers of one store grow, and both copies of a store continue with the same ones; only the random bytes differ.
 fn add(connection: &Connection) -> Result<(i64, [u8; 16]), Fault> {
     let last: Option<i64> = query::one(
         connection,

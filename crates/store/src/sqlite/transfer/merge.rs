@@ -4,6 +4,19 @@
 //! Requests are identified by their tokens, so stores can be copied and merged in any order and direction. Two copies can
 //! know different things about a request that was in flight or in doubt when the copy was made. An answer replaces a
 //! doubt, and a decision replaces an open doubt, whichever copy is merged into the other.
+//!
+//! What happens to a settled request of the other store:
+//!
+//! | in this store | the other store has | then |
+//! |---|---|---|
+//! | not there | anything | it is added, with its answers |
+//! | in flight | anything | nothing: its process will settle it |
+//! | left by a dead owner | any other outcome | journal row and answers are replaced; decisions made here are kept |
+//! | settled in any other way | doubts, or decisions about them | decisions are applied |
+//! | settled in any other way | nothing in doubt | nothing |
+//!
+//! A page of requests is one transaction here. A merge that ends early can be repeated: what was taken over is
+//! recognised by its token.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -28,7 +41,7 @@ pub struct Merged {
     pub requests: u64,
     /// Lookups that were taken over.
     pub lookups: u64,
-    /// Requests that this store had already.
+    /// Requests that this store had already. Requests whose doubts this merge has settled or decided are among them.
     pub known: u64,
     /// Requests that were in flight at that moment: merge again when they are settled.
     pub under_way: u64,
@@ -51,6 +64,9 @@ impl SqliteStore {
     /// answer, the newer one is used from then on, and neither is lost. Merges can be repeated, and done in any order and
     /// direction: no request is taken over twice, even if it comes through a third store. People who were purged from a
     /// copy of this store are purged here too.
+    ///
+    /// The cost is one pass over the other journal, and reading what is new in full. The order matters: who was
+    /// purged is taken over before any answer.
     ///
     /// # Errors
     /// [`ErrorKind::Config`] if the other belongs to another service, or is this one;
@@ -106,12 +122,15 @@ impl SqliteStore {
 }
 
 /// The state of a request in this store.
+///
+/// `left` means that its owner died before the answer came.
 struct Here {
     number: i64,
     settled: bool,
     left: bool,
 }
 
+/// Finds the request with this token, by the index.
 fn here(connection: &Connection, token: Token) -> Result<Option<Here>, Fault> {
     let here: Option<(i64, bool, bool)> = query::find_row(
         connection,
@@ -122,6 +141,8 @@ fn here(connection: &Connection, token: Token) -> Result<Option<Here>, Fault> {
 }
 
 /// The requests about which the other store may know more than this one.
+///
+/// This is a guess from a moment before the transaction; `take_over` decides again.
 fn news(connection: &Connection, mut heads: Vec<Head>) -> Result<Vec<Head>, Fault> {
     let mut failed = None;
     heads.retain(|head| match here(connection, head.token) {
@@ -135,6 +156,10 @@ fn news(connection: &Connection, mut heads: Vec<Head>) -> Result<Vec<Head>, Faul
     failed.map_or(Ok(heads), Err)
 }
 
+/// Takes over a page of requests in the present transaction.
+///
+/// # Errors
+/// If it is interrupted, or this store cannot be written: then nothing of the page stays.
 fn take_over(
     connection: &Connection,
     writer: &mut WriterState,
@@ -178,6 +203,8 @@ fn take_over(
 }
 
 /// The states in this store's index of the lookups of a request.
+///
+/// Remembered before the outcome is replaced, because replacing it forgets what a user has decided.
 fn decisions(connection: &Connection, shared: &Shared, request: i64) -> Result<Vec<(Key, u8)>, Fault> {
     let mut ask = connection.prepare_cached("SELECT state FROM answer WHERE key = ?1 AND request = ?2")?;
     let mut decided = Vec::new();
@@ -190,6 +217,8 @@ fn decisions(connection: &Connection, shared: &Shared, request: i64) -> Result<V
 
 /// Applies decisions about doubts. A doubt goes through the stages open, dropped and asked again. The later stage wins, so
 /// that the order of merges does not matter.
+///
+/// Only rows in the index change. A decision about an answer that is no doubt any more changes nothing.
 fn decide(
     connection: &Connection,
     request: i64,
@@ -210,6 +239,8 @@ fn decide(
     Ok(())
 }
 
+/// First an empty row with the token, then the same as for a request that is replaced. So the sums are right in both
+/// cases.
 fn put_request(connection: &Connection, request: &OtherRequest) -> Result<i64, Fault> {
     // Key and owner mean nothing outside of the other store.
     query::change(
@@ -228,6 +259,8 @@ fn put_request(connection: &Connection, request: &OtherRequest) -> Result<i64, F
 }
 
 /// Replaces the journal row of a request by the other store's, and corrects the sums.
+///
+/// Subtracts what the row says from the sums, replaces it, and adds what it says then.
 fn replace_request(connection: &Connection, request: &OtherRequest, number: i64) -> Result<(), Fault> {
     let add_to_total = |sign: &str| -> Result<(), Fault> {
         let sums = format!(
@@ -250,6 +283,9 @@ fn replace_request(connection: &Connection, request: &OtherRequest, number: i64)
 
 /// Stores the answers of a request, except those to lookups of people who were purged here, and contacts that mention such
 /// people. A purge by age keeps out only answers that are older than the purge.
+///
+/// Returns how many lookups have an answer here now. The answers go into the index at once, not into the tail. Purged
+/// lookups stay as empty entries, so that the places of the others are the same in both stores.
 fn put_answers(
     connection: &Connection,
     writer: &mut WriterState,

@@ -1,6 +1,9 @@
 //! Migrates a store to a new version of the rules of canonical forms: only when the user asks for it, and after a backup.
 //!
 //! Every lookup is read again by the new rules, so that what was paid for under the old form is found under the new one.
+//!
+//! Everything happens in one transaction: a crash or an interrupt leaves the store as it was, beside its backup. No
+//! other thread of this process may have the store open, and no owner may be alive.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -25,10 +28,10 @@ pub struct Migrated {
     /// The path of the backup; `None` if there was nothing to do.
     #[serde(skip)] // serde refuses a path that is not UTF-8.
     pub backup: Option<PathBuf>,
-    /// Lookups that have another canonical form now.
+    /// Lookups that have another canonical form now. They are found under the new form only.
     pub rekeyed: u64,
-    /// Lookups that now have the same form as another one of their request. The contact, or the newer answer, is used, and
-    /// the other answer is still exported.
+    /// Lookups that now have the same form as another one of their request. The contact, or the newer answer, is
+    /// used, and the other answer is still exported. Counted in `rekeyed` too.
     pub merged: u64,
     /// Identifiers that were purged under the old rules. If they have another form now, purge them again.
     pub purged: u64,
@@ -53,6 +56,7 @@ pub fn migrate_unless(path: &Path, interrupt: &Interrupt) -> Result<Migrated, Er
     alone(path, || migrate_file(path, interrupt).map_err(|fault| fault.into_error(path)))
 }
 
+/// The order: the checks that every opening makes, the backup, then the transaction.
 fn migrate_file(path: &Path, interrupt: &Interrupt) -> Result<Migrated, Fault> {
     let (path, _) = place::prepare(path)?;
     owners::refuse_replaced(&path)?;
@@ -95,6 +99,9 @@ fn back_up(connection: &Connection, path: &Path, interrupt: &Interrupt) -> Resul
 }
 
 /// Puts the requests of dead processes in doubt. No other request may be in flight.
+///
+/// # Errors
+/// If any owner is alive.
 fn bury_all(connection: &Connection, shared: &Arc<Shared>) -> Result<(), Fault> {
     let mut writer = WriterState::new(shared.clone());
     for owner in requests::owners(connection)? {
@@ -107,6 +114,9 @@ fn bury_all(connection: &Connection, shared: &Arc<Shared>) -> Result<(), Fault> 
 }
 
 /// Reads every lookup again by the present rules.
+///
+/// One pass over all blocks, one at a time. Keys of barred identifiers cannot be made again, because a hash has no
+/// identifier.
 fn rekey(connection: &Connection, secret: &Secret, interrupt: &Interrupt) -> Result<Migrated, Fault> {
     let mut migrated = Migrated { purged: barred::count(connection)?, ..Migrated::default() };
     let mut after = 0;
@@ -137,6 +147,8 @@ fn rekey(connection: &Connection, secret: &Secret, interrupt: &Interrupt) -> Res
     }
 }
 
+/// Gives the answer to one lookup of a request its new key. The primary key allows only one answer of a request for a
+/// key, so of two that have become equal, the one that was worth more stays in the index.
 fn move_answer(
     connection: &Connection,
     request: i64,

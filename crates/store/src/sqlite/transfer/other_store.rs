@@ -1,4 +1,6 @@
 //! Reads the requests of another store for a merge, each in one state of the file. Writes nothing.
+//!
+//! A merge first reads short heads, by which this store decides what is news, and then only those requests in full.
 
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -34,13 +36,17 @@ pub(super) const COLUMNS: [&str; 13] = [
 ];
 
 /// A settled request, in short.
+///
+/// Enough to decide whether the request is worth reading.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Head {
+    /// In the other store.
     pub(super) number: i64,
     pub(super) token: Token,
-    /// Its process ended before the answer came. Another copy of the store may have the answer.
+    /// Its process ended before the answer came. Another copy of the store may have the answer. Then this store's
+    /// answer, if it has one, is better.
     pub(super) left: bool,
-    /// Some of its lookups are in doubt, or were.
+    /// Some of its lookups are in doubt, or were. A user may have decided about them.
     pub(super) doubtful: bool,
 }
 
@@ -55,21 +61,28 @@ pub(super) struct Page {
 }
 
 /// A request of the other store, with everything about it.
+///
+/// Read in one transaction with all others of its page. Held in memory until this store has written it.
 #[derive(Debug, Clone)]
 pub(super) struct OtherRequest {
     pub(super) head: Head,
     pub(super) fields: Fields,
     pub(super) tags: String,
-    /// The values of [`COLUMNS`].
+    /// The values of [`COLUMNS`], in the same order.
     pub(super) columns: Vec<Value>,
+    /// Milliseconds since 1970.
     pub(super) settled_ms: i64,
+    /// Still compressed, each with the place of its first lookup.
     pub(super) blocks: Vec<(i64, Vec<u8>)>,
-    /// State and time of each lookup in the other store's index, by place.
+    /// State and time of each lookup in the other store's index, by place. `None` for a lookup that was purged there,
+    /// or has no row any more.
     pub(super) states: Vec<Option<(u8, i64)>>,
     pub(super) unread: Option<Vec<u8>>,
 }
 
 /// The next requests numbered above `after`.
+///
+/// Requests in flight are counted and not read: they have no outcome yet.
 pub(super) fn page(connection: &Connection, after: i64) -> Result<Page, Fault> {
     let mut ask = connection.prepare_cached(
         "SELECT id, token, settled_ms IS NULL, outcome IS ?3, unknown > 0 FROM request
@@ -120,6 +133,7 @@ pub(crate) fn read(
 /// Blocks by the place of their first lookup, and each lookup's state and time in the index.
 type Answers = (Vec<(i64, Vec<u8>)>, Vec<Option<(u8, i64)>>);
 
+/// Keys are made with the secret of the other store.
 fn answers(connection: &Connection, shared: &Shared, tail: &Tail, request: i64) -> Result<Answers, Fault> {
     let mut state =
         connection.prepare_cached("SELECT state, at_ms FROM answer WHERE key = ?1 AND request = ?2")?;

@@ -19,8 +19,7 @@ pub(super) fn others<'a>(descriptor: &'a str, user: &str) -> Vec<&'a str> {
     if list.starts_with("NO_ACCESS_CONTROL") {
         return vec!["everybody"];
     }
-    // The auditing list, which follows, gives nobody access.
-    let list = list.split_once("S:(").map_or(list, |(list, _)| list);
+    // The entries of the auditing list, which may follow, are of other kinds.
     let mut others: Vec<&str> = list.split('(').skip(1).filter_map(allowed).collect();
     others.retain(|account| *account != user && !PRIVILEGED.contains(account));
     others.dedup();
@@ -29,7 +28,8 @@ pub(super) fn others<'a>(descriptor: &'a str, user: &str) -> Vec<&'a str> {
 
 /// The account in an entry that gives access to the file itself, not only to what is created in a folder.
 fn allowed(entry: &str) -> Option<&str> {
-    let mut parts = entry.split_once(')')?.0.split(';');
+    // An entry with a condition has parentheses of its own, behind the account.
+    let mut parts = entry.split_once(')').map_or(entry, |(entry, _)| entry).split(';');
     let (kind, flags, rights) = (parts.next()?, parts.next()?, parts.next()?);
     let is_of_this_file = !flags.as_bytes().chunks(2).any(|flag| flag == b"IO");
     let account = parts.nth(2)?;
@@ -71,6 +71,13 @@ mod tests {
                     (A;OICIIOID;SDGXGWGR;;;WD)S:(AU;SAFA;FA;;;AN)";
         assert_eq!(others(disk, ME), ["BU", "AU"]);
         assert!(!is_anothers(disk, ME));
+    }
+
+    #[test]
+    fn access_under_a_condition_counts_and_auditing_does_not() {
+        let descriptor = "O:LAD:(XA;;FR;;;BU;(@User.Title == \"Clerk\" && (Member_of {SID(BG)})))\
+                          S:(AU;SAFA;FA;;;WD)(XU;SA;FA;;;AN;(@User.Title == \"Clerk\"))(RA;;;;;WD;(\"a\",TS,0,\"b\"))";
+        assert_eq!(others(descriptor, "LA"), ["BU"]);
     }
 
     #[test]

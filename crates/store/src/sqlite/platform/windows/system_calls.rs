@@ -9,7 +9,9 @@ use std::ptr;
 use std::sync::Once;
 
 use rusqlite::ffi;
-use windows_sys::Win32::Foundation::{GetLastError, HANDLE, INVALID_HANDLE_VALUE, SetLastError};
+use windows_sys::Win32::Foundation::{
+    ERROR_ACCESS_DENIED, GetLastError, HANDLE, INVALID_HANDLE_VALUE, SetLastError,
+};
 use windows_sys::Win32::Security::SECURITY_ATTRIBUTES;
 use windows_sys::Win32::Storage::FileSystem::CreateFileW;
 
@@ -17,7 +19,8 @@ use super::errors::is_passing;
 use super::security::with_private_attributes;
 
 /// Replaces the call by which SQLite opens files: the log and its index, which SQLite creates, are for their owner
-/// alone, whatever their folder gives to others. To be called before the first connection is opened.
+/// alone, whatever their folder gives to others. If the system cannot say who the owner is, nothing is opened. To be
+/// called before the first connection is opened.
 pub(crate) fn install_system_calls() {
     static DONE: Once = Once::new();
     DONE.call_once(|| {
@@ -47,17 +50,26 @@ unsafe extern "system" fn sqlite_create_file(
     // SAFETY: as SQLite passed them; only the attributes are ours, if SQLite has none.
     let open = |attributes| unsafe { CreateFileW(path, access, share, attributes, create, flags, template) };
     let opened = if attributes.is_null() { with_private_attributes(open) } else { Ok(open(attributes)) };
-    let handle = opened.unwrap_or_else(|_| open(attributes));
-    if handle == INVALID_HANDLE_VALUE {
-        // SAFETY: it takes no arguments.
-        let error = unsafe { GetLastError() };
-        if is_passing(error) {
-            FAILURE.set(error);
+    match opened {
+        Ok(INVALID_HANDLE_VALUE) => {
+            // SAFETY: it takes no arguments.
+            let error = unsafe { GetLastError() };
+            fail(error, is_passing(error))
         }
-        // SAFETY: it only sets a number of this thread.
-        unsafe { SetLastError(error) };
+        Ok(handle) => handle,
+        // That says nothing about the file.
+        Err(error) => fail(error.raw_os_error().map_or(ERROR_ACCESS_DENIED, i32::cast_unsigned), true),
     }
-    handle
+}
+
+/// What SQLite gets for a file that could not be opened.
+fn fail(error: u32, says_nothing_of_the_file: bool) -> HANDLE {
+    if says_nothing_of_the_file {
+        FAILURE.set(error);
+    }
+    // SAFETY: it only sets a number of this thread.
+    unsafe { SetLastError(error) };
+    INVALID_HANDLE_VALUE
 }
 
 thread_local! {

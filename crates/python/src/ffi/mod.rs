@@ -1,0 +1,21 @@
+//! The only module with `unsafe` code: what pyo3 has no safe function for. There are no decisions here: each function
+//! says why it is sound.
+#![allow(unsafe_code)]
+
+pub(super) mod collector;
+
+use pyo3::ffi;
+use pyo3::prelude::*;
+
+/// A string with one character for each byte. For ASCII and Latin-1 this is the fastest way, because nothing is
+/// decoded.
+pub(super) fn latin1<'py>(py: Python<'py>, text: &[u8]) -> PyResult<Bound<'py, PyAny>> {
+    // A slice is never longer than `isize::MAX` bytes.
+    let len = text.len().cast_signed();
+    // SAFETY: the pointer and the length are a live slice's; the call copies from it, and gives a
+    // new reference, or null with an exception set.
+    unsafe {
+        let made = ffi::PyUnicode_DecodeLatin1(text.as_ptr().cast(), len, std::ptr::null());
+        Bound::from_owned_ptr_or_err(py, made)
+    }
+}
