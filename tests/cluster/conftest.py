@@ -6,7 +6,8 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
-from engines import ENGINES, Engine
+from engine import Engine
+from engines import ENGINES
 from vendor import Vendor
 
 if TYPE_CHECKING:

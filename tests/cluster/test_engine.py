@@ -25,7 +25,7 @@ from exactbuyer._frames.cluster import planner
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from engines import Engine
+    from engine import Engine
 
 COLUMNS = ["full_name", "title"]
 FILES = 8

@@ -16,7 +16,7 @@ from test_engine import COLUMNS, asked, enricher, people, saved, texts
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from engines import Engine
+    from engine import Engine
     from vendor import Vendor
 
 

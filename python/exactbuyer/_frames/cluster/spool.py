@@ -125,7 +125,7 @@ class Spool:
 
 
 def _give_memory_back() -> None:
-    """Returns freed memory to the system. glibc keeps it for this thread, and the run has threads of its own."""
+    """Returns freed memory to the system. glibc keeps it for this thread, but the run has others."""
     library("pyarrow").default_memory_pool().release_unused()
     if sys.platform == "linux" and (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)) is not None:
         trim(0)
