@@ -78,11 +78,13 @@ def prepare_heap(heap: str) -> list[list[int]]:
 
 def main() -> None:
     """Runs the contestant and prints its figures."""
-    peer, url, rows, bodies, *heap = sys.argv[1:]
+    peer, url, rows, bodies, heap = (*sys.argv[1:], HEAPS[0])[:5]
+    if heap not in HEAPS:
+        sys.exit(f"a heap is one of {', '.join(HEAPS)}; got {heap}")
     pin(CLIENT_CORE)
     job = Job(url, make_rows(int(rows)), bodies)
     contestant = importlib.import_module(f"peers.{peer}")
-    _alive = prepare_heap(*heap or HEAPS[:1])
+    _alive = prepare_heap(heap)
     base_mb, cpu, wall = peak_mb(), cpu_s(), time.perf_counter()
     results = contestant.run(job)
     run_s, wall_s, run_mb = cpu_s() - cpu - job.paused_s, time.perf_counter() - wall, peak_mb()

@@ -80,7 +80,7 @@ def heaps(
     turns: list[list[Figures]], names: Sequence[str], middle: Callable[[Sequence[float]], float]
 ) -> str:
     """A call after other objects were made or frozen, as a share of one in a new process."""
-    lines = ["| objects before the call | run | run + 12 columns | after |", "|---|--:|--:|--:|"]
+    lines = ["| objects before the call | run | run + 12 columns | after, CPU s |", "|---|--:|--:|--:|"]
     for place, name in enumerate(names):
         shares = [
             f"{middle([turn[place][measure] / turn[0][measure] for turn in turns]):.2f}"

@@ -17,7 +17,13 @@ import workload
 
 
 def figures(peer: str, cpu_s: float) -> report.Figures:
-    return {"peer": peer, "run_cpu_s": cpu_s, "run_and_columns_cpu_s": 2 * cpu_s, "run_peak_mb": 100 * cpu_s}
+    return {
+        "peer": peer,
+        "run_cpu_s": cpu_s,
+        "run_and_columns_cpu_s": 2 * cpu_s,
+        "run_peak_mb": 100 * cpu_s,
+        "more_objects_cpu_s": cpu_s / 10,
+    }
 
 
 def test_ratios_are_taken_within_a_turn() -> None:
@@ -26,8 +32,16 @@ def test_ratios_are_taken_within_a_turn() -> None:
         for theirs, ours in [(4, 1), (8, 4), (2, 0.2)]
     ]
     table = report.comparison(turns, run.OURS, median).splitlines()
-    assert table[2] == "| `requests` in a loop | 4.00 | 8.00 | 400 | 0.25 | 0.25 | 0.25 |"
+    assert table[2] == "| `requests` in a loop | 4.00 | 8.00 | 400 | 0.25 | 0.25 | 0.25 | 0.40 |"
     assert table[3].startswith("| **`exactbuyer`** | 1.00 |")
+
+
+def test_a_heap_is_compared_with_a_new_process_of_its_turn() -> None:
+    turns = [[figures(run.OURS, plain * share) for share in (1, 1.1, 1.2, 2)] for plain in (1, 5)]
+    table = report.heaps(turns, run.HEAPS, median).splitlines()
+    assert table[2] == "| those of a new process | 1.00 | 1.00 | 0.30 |"
+    assert table[5].endswith("| 2.00 | 2.00 | 0.60 |")
+    assert set(report.HEAP_NAMES) == set(run.HEAPS)
 
 
 def test_every_contestant_has_a_file_and_a_name() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import sys
+import sysconfig
 import threading
 import weakref
 from typing import TYPE_CHECKING
@@ -50,7 +51,9 @@ def test_the_collectors_state_is_the_users(enabled: bool) -> None:
 
 
 @pytest.mark.skipif(
-    sys.version_info >= (3, 16) or (3, 14) <= sys.version_info < (3, 14, 5),
+    sys.version_info >= (3, 16)
+    or (3, 14) <= sys.version_info < (3, 14, 5)
+    or bool(sysconfig.get_config_var("Py_GIL_DISABLED")),
     reason="its collector is not known",
 )
 @pytest.mark.parametrize("frozen", [False, True], ids=["plain", "frozen"])
@@ -79,8 +82,8 @@ def test_new_objects_are_old_for_the_collector_and_nothing_else_is(frozen: bool)
         (gc.enable if before else gc.disable)()
 
 
-def test_the_collectors_lists_stay_sound_whatever_runs_beside() -> None:
-    """Threads collect, freeze and make cycles of the records meanwhile. All cycles are found in the end."""
+def test_the_collectors_lists_stay_sound_between_calls_of_other_threads() -> None:
+    """They collect, freeze and make cycles of the records. All cycles are found in the end."""
     body = reply_of(['{"a":[{"b":[]}],"c":{}}'] * 50)
     marks: list[weakref.ref[object]] = []
     over = threading.Event()
@@ -115,7 +118,7 @@ def test_the_collectors_lists_stay_sound_whatever_runs_beside() -> None:
 
 
 def test_rows_whose_end_runs_the_collector_do_no_harm(everybody: Sandbox) -> None:
-    """Their other alternatives end while results are built: the new objects are where it has put them."""
+    """The alternatives that were not used end while results are delivered, and their `__del__` collects."""
     ended: list[str] = []
 
     class Collects(str):

@@ -75,7 +75,7 @@ class Call:
     whole = True
     """Whether all rows are known when the call begins. Then it forgets no lookup, and pays for none twice."""
     window: int | None = None
-    """If not: for how many rows it remembers a lookup that the store remembers, too. `None`: 100,000."""
+    """If it is false and the store is durable: for how many rows a lookup is remembered. `None`: 100,000."""
 
     def __init__(self, run: Run, name: str, session: Session, watch: Watch) -> None:
         self.run = run

@@ -64,7 +64,7 @@ class StoredClusterCall(ClusterCall):
 
     whole = False
     window = BLOCK_ROWS
-    """The rows are distinct: only alternatives of several columns can be the same."""
+    """Rows are distinct: a lookup comes again only as an alternative in a row with several columns."""
 
     def _has_room(self, more: int) -> bool:
         undelivered = self._fed - self._input.answers.received

@@ -20,6 +20,16 @@ use super::slots::Slots;
 /// store remembers the answers.
 const WINDOW: u64 = 100_000;
 
+/// The window of a run, in rows.
+#[derive(Debug)]
+struct Window(u64);
+
+impl Default for Window {
+    fn default() -> Self {
+        Self(WINDOW)
+    }
+}
+
 /// If this many contacts are kept for later rows, those rows are admitted before anything else is
 /// sent.
 const MOST_KEPT: usize = 16_384;
@@ -88,8 +98,7 @@ pub(super) struct Lookups {
     hasher: DefaultHashBuilder,
     /// Whether no more rows come. Then a lookup is forgotten as soon as no row names it.
     sealed: bool,
-    /// Instead of [`WINDOW`].
-    short_window: Option<u64>,
+    window: Window,
     /// The lookups that the rows of the window named, in order. Only used if it is not known
     /// which rows will come.
     recent: VecDeque<Naming>,
@@ -221,6 +230,12 @@ impl Lookups {
                 }
             }
             None if lookup.last_named < self.window_start => self.forget(id, None),
+            // The window was shorter when its row left it, and has become wider.
+            None if self.recent.front().is_none_or(|first| first.row > lookup.last_named) => {
+                let hash = self.hasher.hash_one(&lookup.identifier);
+                let row = lookup.last_named;
+                self.recent.push_back(Naming { row, lookup: id, hash });
+            }
             None => {}
         }
     }
@@ -238,18 +253,19 @@ impl Lookups {
         self.kept = 0;
     }
 
-    /// From now on the window is this long; `None` is [`WINDOW`]. What is already forgotten stays
-    /// forgotten.
+    /// From now on the window has so many rows; `None` is [`WINDOW`], the most. What is already
+    /// forgotten stays forgotten.
     pub(super) fn set_window(&mut self, rows: Option<u64>) {
-        self.short_window = rows;
-        if rows.is_none() {
-            self.window_start = self.window_start.saturating_sub(WINDOW);
+        let rows = rows.map_or(WINDOW, |rows| rows.min(WINDOW));
+        if rows > self.window.0 {
+            self.window_start = self.window_start.saturating_sub(rows);
         }
+        self.window.0 = rows;
     }
 
     /// Forgets the lookups that no row of the window before `row` named.
     pub(super) fn forget_before(&mut self, row: u64) {
-        self.window_start = row.saturating_sub(self.short_window.unwrap_or(WINDOW));
+        self.window_start = row.saturating_sub(self.window.0);
         while let Some(naming) = self.recent.pop_front_if(|naming| naming.row < self.window_start) {
             let is_over = self
                 .get(naming.lookup)

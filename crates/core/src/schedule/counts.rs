@@ -1,7 +1,7 @@
 //! How many rows of the caller's each row of a run stands for.
 //!
-//! A frame of a cluster is looked up by its distinct rows. A row with the count 5 is looked up once and appears
-//! five times in the receipt: once as itself, and four times as a duplicate of itself.
+//! A frame of a cluster is looked up by its distinct rows. A row with the count 5 is looked up once, and
+//! counts as five rows in the receipt.
 
 use std::collections::VecDeque;
 
@@ -9,9 +9,7 @@ use std::collections::VecDeque;
 #[derive(Debug, Default)]
 pub(super) struct Counts {
     blocks: VecDeque<Block>,
-    /// The rows before this one were admitted.
-    ///
-    /// Rows before this one have been added to `more_admitted`.
+    /// Rows before this one are counted in `more_admitted`.
     admitted: u64,
     /// How many rows the admitted ones stand for, beyond themselves; and the same for all that were fed.
     more_admitted: u64,

@@ -205,7 +205,7 @@ impl Scheduler {
     /// Not sent, or refused for a while.
     ///
     /// Counts as an attempt. Beyond `max_retries`, or for a pause that no run should wait out, the run stops
-    /// with the trouble; its lookups are free, so they end as not sent.
+    /// with the trouble; its lookups are free, so they end as not sent, unless they are in doubt already.
     fn later(&mut self, chunk: Chunk, trouble: Error, wait: Option<Duration>) {
         let attempts = chunk.attempts + 1;
         let too_long = wait.is_some_and(|wait| wait > LONGEST_PAUSE);

@@ -85,8 +85,10 @@ pub struct RunOptions {
     /// kept until the last row that names its lookup, so that it is not paid for again. Otherwise a lookup
     /// is forgotten 100,000 rows after the last row that named it.
     pub whole: bool,
-    /// If the store is durable: instead of 100,000 rows. A later row then gets its answer from the store. As soon
-    /// as the store has not kept an answer, the run remembers its lookups for 100,000 rows again.
+    /// For how many rows a lookup is remembered instead of 100,000. Used only with a durable store: a later row gets
+    /// its answer from there, and counts as answered by the store. As soon as the run has an outcome that the store
+    /// does not answer with (one that was not stored, a doubt, a rejection), it remembers lookups for 100,000 rows
+    /// again.
     pub window: Option<u64>,
     /// The most lookups that wait to be sent. The rows after them are not turned into lookups yet.
     pub read_ahead: usize,
@@ -246,6 +248,10 @@ impl Scheduler {
             && origin.source != Source::Store
         {
             self.tally.doubted(reason);
+        }
+        if matches!(outcome, Outcome::Unknown(_) | Outcome::Rejected(_)) {
+            // The store may let this run ask again: its own memory keeps it from doing so.
+            self.table.set_window(None);
         }
         self.table.settle(id, outcome, origin, &mut self.out);
     }

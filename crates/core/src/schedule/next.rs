@@ -1,7 +1,7 @@
 //! The next step of a run.
 //!
 //! The order in which [`Scheduler::next`] looks for something to do: ask the store about new rows and held
-//! lookups; send; give up what has taken too long; admit more rows; sleep. It returns at the first that
+//! lookups; send; after a stop, give up what is in flight when the grace is over; admit more rows; sleep. It returns at the first that
 //! applies, and the shell calls it again after each step.
 
 use std::sync::Arc;

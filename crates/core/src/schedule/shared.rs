@@ -125,7 +125,7 @@ impl Share {
     /// # Errors
     /// When to ask again.
     ///
-    /// A slot counts for 60 seconds from `now`, unless it is given back because nothing was sent.
+    /// A slot counts for a little more than 60 seconds from `now`, unless it is given back because nothing was sent.
     pub fn take(&self, now: Instant) -> Result<(), Instant> {
         let mut sends = self.limiter.lock();
         let rate = sends.rates.iter().copied().min().unwrap_or(self.rate);

@@ -7,7 +7,7 @@
 //! take (stream):  1 waits in `early` until 0 is there; then 0, 1 are handed out, and 5 waits for 2, 3, 4
 //! ```
 //!
-//! A row's value is dropped when the row is handed out. What stays for the whole call is small: the problems,
+//! A row's value is given back when the row is handed out. What stays for the whole call is small: the problems,
 //! and nine bytes for each origin.
 
 use std::collections::VecDeque;
@@ -34,7 +34,7 @@ const MOST_PROBLEMS_OF_A_STREAM: usize = 1_000_000;
 struct Problem {
     /// The number of the row in the input, from 0.
     row: u64,
-    /// Never found, not found or missing: those are no problems.
+    /// Not `found`, `not_found` or `missing`, which are no problems.
     status: Status,
     reason: Option<Reason>,
 }
@@ -61,6 +61,8 @@ pub(crate) struct Assembly {
     origins: Origins,
     /// Rows of `values` that were handed out, also those that are no longer at the front.
     handed_out: u64,
+    /// The values of rows that were handed out.
+    spent: Vec<Py<PyAny>>,
 }
 
 impl Assembly {
@@ -75,6 +77,7 @@ impl Assembly {
             problems: Vec::new(),
             origins: Origins::default(),
             handed_out: 0,
+            spent: Vec::new(),
         }
     }
 
@@ -83,6 +86,12 @@ impl Assembly {
     /// They must be the rows that follow those kept before, and must be kept before the run gets the rows.
     pub(crate) fn keep(&mut self, values: Vec<Py<PyAny>>) {
         self.values.extend(values.into_iter().map(Some));
+    }
+
+    /// The values of the rows that were handed out since the last time. The caller drops them where Python code may
+    /// run: the end of a value can run a `__del__`.
+    pub(crate) fn spent(&mut self) -> Vec<Py<PyAny>> {
+        std::mem::take(&mut self.spent)
     }
 
     /// Rows that were fed and not yet handed out.
@@ -208,13 +217,15 @@ impl Assembly {
         self.decoder.row(py, value, outcome.record.as_deref(), outcome.status)
     }
 
-    /// Drops the value, and remembers the row's problem if there are fewer than `most_problems`.
+    /// Counts the row, and remembers its problem if there are fewer than `most_problems`.
     ///
     /// The row counts as handed out only if its value was still there, so a repeated outcome does not count
     /// twice.
     fn hand_out(&mut self, outcome: &RowOutcome, most_problems: usize) {
         if let Some(value) = self.place(outcome.row).and_then(|place| self.values.get_mut(place)) {
-            self.handed_out += u64::from(value.take().is_some());
+            let spent = value.take();
+            self.handed_out += u64::from(spent.is_some());
+            self.spent.extend(spent);
         }
         while let Some(None) = self.values.front() {
             self.values.pop_front();

@@ -286,6 +286,9 @@ impl Run {
             };
         }
         self.mark(&inbox, &assembly);
+        let spent = assembly.spent();
+        drop(assembly);
+        drop(spent);
         filled
     }
 
@@ -299,6 +302,9 @@ impl Run {
         let most = most.min(MOST_ROWS_AT_ONCE);
         let taken = built_as_old(py, || assembly.take(py, &mut inbox.ready, most, ended));
         self.mark(&inbox, &assembly);
+        let spent = assembly.spent();
+        drop(assembly);
+        drop(spent);
         taken
     }
 

@@ -1,4 +1,4 @@
-//! Keeps `CPython`'s cyclic collector from visiting the many new objects of a run in vain.
+//! Keeps `CPython`'s cyclic collector from visiting the new objects of a run: there is nothing to find in them.
 //!
 //! The collector visits a container when it is young, again in the middle generation, and again when it is old. For a
 //! million objects that stay alive, these visits take longer than building them. So the collector is paused while
@@ -19,7 +19,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyList;
 
-/// What is in front of each tracked object, and at the head of each list (`PyGC_Head`). The lists are circular.
+/// The header in front of each tracked object (`PyGC_Head`). Each list also begins with one, and is circular.
 #[repr(C)]
 struct Node {
     next: *mut Node,
@@ -56,7 +56,7 @@ impl Lists {
     }
 
     fn find(py: Python<'_>) -> PyResult<Option<Self>> {
-        if !is_known(py) {
+        if !is_known(py)? {
             return Ok(None);
         }
         let thresholds: [c_int; 3] = py.import("gc")?.call_method0("get_threshold")?.extract()?;
@@ -64,9 +64,12 @@ impl Lists {
         let newest = PyList::empty(py);
         // SAFETY: on these versions each list object has a node in front of it, whose neighbours are nodes. The
         // thresholds are read next: they are within the interpreter's state, which is far larger than `Generations`.
-        // Only if they are right, the heads of the lists are followed.
+        // The heads are followed only if the thresholds match.
         let found = unsafe {
             let head = (*node(&newest)).next;
+            if head.is_null() || !head.is_aligned() {
+                return Ok(None);
+            }
             let generations = head.cast::<Generations>();
             let is_expected = without_flags((*head).prev) == node(&newest)
                 && (*generations).iter().map(|generation| generation.threshold).eq(thresholds)
@@ -83,7 +86,7 @@ impl Lists {
     /// Moves all young objects that are newer than `mark` to the end of the old generation.
     fn make_old(&self, mark: &Bound<'_, PyList>) {
         let mark = node(mark);
-        // SAFETY: `mark` shows that this thread is attached, so nobody else changes the lists. The nodes from
+        // SAFETY: `mark` shows that this thread is attached, so no other thread changes the lists. The nodes from
         // `mark` to the head of the young list are a part of that list: the loop has followed them. Cutting them out
         // there and putting them in before the head of the old list leaves two sound circular lists. The flags of each
         // node are kept.
@@ -92,7 +95,7 @@ impl Lists {
             let young = &raw mut (*generations)[0].head;
             let old = &raw mut (*generations)[2].head;
             let (first, mut last) = ((*mark).next, mark);
-            // If the collector has run since, which needs Python code that ran meanwhile, `mark` is in another list.
+            // Only if Python code ran meanwhile can `mark` be in another list.
             while (*last).next != young {
                 last = (*last).next;
                 if last == mark {
@@ -113,13 +116,17 @@ impl Lists {
     }
 }
 
-/// Whether this version of `CPython` has the collector that this module knows. 3.14.0 to 3.14.4 had another one, and
-/// free-threaded builds have another one.
-fn is_known(py: Python<'_>) -> bool {
+/// Whether this is a `CPython` with the collector that this module knows. 3.14.0 to 3.14.4, early versions of 3.15 and
+/// free-threaded builds have other collectors, whose lists look the same.
+fn is_known(py: Python<'_>) -> PyResult<bool> {
     let version = py.version_info();
     let number = (version.major, version.minor, version.patch);
     let is_known = ((3, 10, 0)..(3, 14, 0)).contains(&number) || ((3, 14, 5)..(3, 16, 0)).contains(&number);
-    is_known && !Python::version_str().contains("free-threading")
+    if !is_known || version.suffix.is_some() || Python::version_str().contains("free-threading") {
+        return Ok(false);
+    }
+    let name = py.import("sys")?.getattr("implementation")?.getattr("name")?;
+    name.eq("cpython")
 }
 
 /// The node in front of an object.
@@ -133,7 +140,7 @@ fn without_flags(prev: usize) -> *mut Node {
 
 /// Does `work` with the cyclic collector paused, and makes the objects that it has built old.
 ///
-/// `work` should not run Python code or release the interpreter; building dicts, lists, strings and numbers does
+/// `work` must not run Python code or release the interpreter; building dicts, lists, strings and numbers does
 /// neither. So no other thread can see or change the collector's state meanwhile, because the module asks for the
 /// interpreter's lock. If the user has switched the collector off, it stays off and nothing is moved. The collector is
 /// resumed however `work` ends.

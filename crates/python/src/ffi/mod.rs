@@ -1,5 +1,5 @@
-//! The only module with `unsafe` code: what pyo3 has no safe function for. There are no decisions here: each function
-//! says why it is sound.
+//! The only module of this crate with `unsafe` code: what pyo3 has no safe function for. Each `unsafe` block says why it
+//! is sound.
 #![allow(unsafe_code)]
 
 pub(super) mod collector;

@@ -5,7 +5,6 @@ A row's key may come from several partitions. It is kept once, where it came fir
 
 from __future__ import annotations
 
-import ctypes
 import sys
 import tempfile
 import weakref
@@ -127,7 +126,12 @@ class Spool:
 def _give_memory_back() -> None:
     """Returns freed memory to the system. glibc keeps it for this thread, but the run has others."""
     library("pyarrow").default_memory_pool().release_unused()
-    if sys.platform == "linux" and (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)) is not None:
+    if sys.platform != "linux":
+        return
+    import ctypes
+
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
         trim(0)
 
 
