@@ -1,4 +1,4 @@
-//! DISPATCH: the only room that spawns, sleeps and selects.
+//! DISPATCH: the only room that spawns the tasks of runs and requests.
 //!
 //! An [`Engine`] is what runs share: the network, the store, the limits. A [`Run`] is the caller's end of one
 //! run. The run itself is a task that carries out what its [`Scheduler`](exactbuyer_core::schedule::Scheduler) decides,

@@ -5,7 +5,7 @@
 //! Only threads that are attached to Python take the lock in this module, and they stay attached meanwhile. `os.fork`
 //! must be attached, too, so a child never inherits the lock locked.
 //!
-//! The threads, and who may wait for whom:
+//! The threads, and which of them may wait for which:
 //!
 //! ```text
 //! thread of Python ──────── releases the interpreter, waits for ───────► exactbuyer (tokio, one worker)

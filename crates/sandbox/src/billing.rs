@@ -176,7 +176,7 @@ impl Billing {
         arrival
     }
 
-    /// Decides a request whose body was read, too.
+    /// Decides a request whose head and body were read.
     ///
     /// Returns at once: a delay is only written into the reply, and `server` waits.
     pub(super) fn answer(

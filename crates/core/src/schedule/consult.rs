@@ -45,7 +45,7 @@ pub(super) struct Held {
 }
 
 impl Held {
-    /// Whether the run waits for no other request.
+    /// Whether no lookup is held by another request.
     pub(super) fn is_empty(&self) -> bool {
         self.waiting.is_empty() && self.checking.is_empty()
     }
@@ -55,7 +55,7 @@ impl Held {
         self.waiting.iter().chain(&self.checking)
     }
 
-    /// For the end of a run: whoever waits any longer would wait in vain.
+    /// Used when the run ends: it waits for these answers no longer.
     pub(super) fn take_all(&mut self) -> Vec<Chunk> {
         std::mem::take(&mut self.waiting)
     }

@@ -1,8 +1,8 @@
 //! The next step of a run.
 //!
 //! The order in which [`Scheduler::next`] looks for something to do: ask the store about new rows and held
-//! lookups; send; after a stop, give up what is in flight when the grace is over; admit more rows; sleep. It returns at the first that
-//! applies, and the shell calls it again after each step.
+//! lookups; send; after a stop, give up what is in flight when the grace is over; admit more rows; sleep. It returns
+//! at the first that applies, and the shell calls it again after each step.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -131,7 +131,7 @@ impl Scheduler {
     /// Chooses the next chunk and takes what it needs: something to send, room for doubt, credits, a slot, the
     /// rate, in this order. (The attempt itself claims it from the store.) Returns the credits set aside with it.
     ///
-    /// What a later check refuses is not taken by an earlier one: the credits of the engine, the slot and the
+    /// If one check fails, nothing has been taken: the credits of the engine, the slot and the
     /// rate are taken under one lock, and the run's own credits after it.
     ///
     /// # Errors
@@ -213,8 +213,7 @@ impl Scheduler {
         if until <= self.now { Ok(queued) } else { Err((Some(until), LimitedBy::Source)) }
     }
 
-    /// So if every reply of a run were lost, at most `max_in_doubt` lookups would be paid for without an
-    /// answer.
+    /// How many lookups may be sent, so that at most `max_in_doubt` are unknown even if every reply is lost.
     ///
     /// # Errors
     /// If there is no room while something is in flight, or none at all.

@@ -77,11 +77,11 @@ impl Retries {
 
 /// One refused chunk.
 ///
-/// The chunk and all its parts have it, until the record is found.
+/// The chunk and all its parts carry the same number until the refused record is found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct GroupId(usize);
 
-/// Counts of one search. None of them decreases below zero: each part that was sent comes back once.
+/// Counts of one search. None of them becomes negative, because each part that was sent comes back once.
 #[derive(Debug, Default)]
 struct Group {
     /// Requests that the search has cost.

@@ -56,7 +56,7 @@ impl Limits {
 impl Slots {
     /// Takes a slot for one request, and sets aside its worst case, which must fit.
     ///
-    /// Takes everything or nothing: what is refused later is not taken before.
+    /// Takes everything or nothing.
     pub(super) fn take(&mut self, rate: &Share, credits: u64, now: Instant) -> Result<(), Blocked> {
         if self.in_flight >= self.concurrency.limit() {
             return Err(Blocked::Until(None, LimitedBy::MaxConcurrency));

@@ -50,9 +50,7 @@ pub(super) struct Tally {
     stopped_by: Vec<Error>,
 }
 
-/// Worst first: fatal, budget, unknown.
-///
-/// Smaller is worse.
+/// The smaller, the worse: fatal, budget, unknown.
 const fn severity(error: &Error) -> u8 {
     match error.kind() {
         ErrorKind::BudgetExceeded => 1,

@@ -3,7 +3,7 @@
 //!
 //! The steps, and what ends a claim early:
 //!
-//! 1. The side file must be in place: else nobody knows who is alive. → error
+//! 1. The side file must be in place: without it, no process can see which owners are alive. → error
 //! 2. Find each lookup. Requests of dead owners among those that hold them are buried, and the lookups are found
 //!    again.
 //! 3. If no lookup is free, answer without a request: number 0, which is never settled.

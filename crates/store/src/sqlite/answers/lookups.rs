@@ -251,7 +251,7 @@ impl Judge<'_> {
 /// An answer that is no further in the future counts as one of this moment.
 const CORRECTION_MS: i64 = 60_000;
 
-/// The age of an answer; `None` if its time is in the future, so that nobody can know.
+/// The age of an answer; `None` if its time is in the future.
 fn age_ms(at_ms: i64, now_ms: i64) -> Option<u64> {
     let age = now_ms.saturating_sub(at_ms);
     (age >= -CORRECTION_MS).then(|| u64::try_from(age).unwrap_or_default())
