@@ -56,8 +56,8 @@ def processor() -> str:
 
 def comparison(turns: list[list[Figures]], ours: str, middle: Callable[[Sequence[float]], float]) -> str:
     """One line a contestant; ratios say what share of its cost this package takes, turn by turn."""
-    head = ("client", "CPU s", "run + 12 columns, CPU s", "peak MB")
-    head += ("ours / theirs: run", "run + columns", "peak", "after, CPU s")
+    head = ["client", "CPU s", "run + 12 columns, CPU s", "peak MB"]
+    head += ["ours / theirs: run", "run + columns", "peak", "after, CPU s"]
     lines = [f"| {' | '.join(head)} |", f"|---{'|--:' * (len(head) - 1)}|"]
     by_peer = [{figure["peer"]: figure for figure in turn} for turn in turns]
     for peer in by_peer[0]:

@@ -71,7 +71,8 @@ class Answers:
     def save(self, *, last: bool = False) -> None:
         """Saves what fills a part; at the end, everything."""
         while self.blocks:
-            tables, size = [], 0
+            tables: list[Any] = []
+            size = 0
             for block in self.blocks:
                 tables.append(library("pyarrow").table(block))
                 size += tables[-1].nbytes
