@@ -5,7 +5,6 @@ A library is imported only when one of its objects is passed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
@@ -40,17 +39,13 @@ def has_pyarrow() -> bool:
     return find_spec("pyarrow") is not None
 
 
-def classes_of(data: object) -> Iterator[tuple[str, list[str], str]]:
-    """Its class and those this is derived from: the package, the modules within it, and the name of each."""
-    for kind in type(data).__mro__:
-        package, *modules = kind.__module__.split(".")
-        yield package, modules, kind.__name__
-
-
 def home_of(data: object) -> str:
     """Which of these libraries its class comes from, or is derived from; `""` if none."""
-    homes = (package.lstrip("_") for package, _, _ in classes_of(data))
-    return next((home for home in homes if home in {"pandas", "polars", "pyarrow", "duckdb"}), "")
+    for kind in type(data).__mro__:
+        home = kind.__module__.partition(".")[0].lstrip("_")
+        if home in {"pandas", "polars", "pyarrow", "duckdb"}:
+            return home
+    return ""
 
 
 def aligned(cells: Any) -> Any:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from exactbuyer._frames.libraries import classes_of
-
 if TYPE_CHECKING:
     from .frame import ClusterFrame
 
@@ -36,7 +34,9 @@ def cluster_frame_of(data: object) -> ClusterFrame:
 
 
 def _engine_of(data: object) -> str | None:
-    for package, modules, name in classes_of(data):
+    for kind in type(data).__mro__:
+        package, *modules = kind.__module__.split(".")
+        name = kind.__name__
         if name == "DataFrame" and package in {"dask", "dask_expr"}:
             return "dask"
         if name == "Dataset" and package == "ray":
