@@ -218,6 +218,36 @@ fn what_the_store_knows_is_not_sent() {
     assert!(statuses(&mut scheduler, now).iter().all(|(_, status)| *status == Status::NotSent));
 }
 
+/// With a short window, the store answers a later row. What it would let the run send again, the run remembers itself.
+#[test]
+fn a_short_window_ends_with_what_the_store_does_not_answer() {
+    let doubt = || Outcome::Unknown("lost".into());
+    let stored = |outcome| Report::of(answered(vec![outcome]));
+    for (report, remembered) in [
+        (stored(hit()), false),
+        (stored(Outcome::Miss), false),
+        (stored(doubt()), true),
+        (stored(Outcome::Rejected("bad".into())), true),
+        (Report { not_stored: true, ..stored(hit()) }, true),
+        (Report { withheld: 1, ..stored(hit()) }, true),
+    ] {
+        let (now, config) = (Instant::now(), Arc::new(Config { chunk_size: 1, ..Config::default() }));
+        let options = RunOptions { window: Some(0), ..RunOptions::default() };
+        let limits = limits_of(&config, None);
+        let mut scheduler = Scheduler::new(config, &options, limits, true, Box::new(|| 0.5), now);
+        let mut report = Some(report);
+        for person in [0, 1, 2] {
+            scheduler.feed(rows([person]));
+            let request = sent(next(&mut scheduler, now));
+            let report = report.take().unwrap_or_else(|| stored(hit()));
+            land(&mut scheduler, request.number, report, now);
+        }
+        scheduler.feed(rows([0]));
+        let again = matches!(next(&mut scheduler, now), Step::Send(_));
+        assert_eq!(again, !remembered);
+    }
+}
+
 #[test]
 fn what_was_not_claimed_is_not_taken_for_sent() {
     let (mut scheduler, now) = started(of_ten(), 0..4);
