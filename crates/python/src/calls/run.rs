@@ -202,9 +202,13 @@ impl Run {
         claimed.ok_or_else(|| PyRuntimeError::new_err("another thread or task is taking this run's results"))
     }
 
-    /// Updates the marks after results were handed out.
-    fn mark(&self, inbox: &Inbox, assembly: &Assembly) {
+    /// Updates the marks after results were handed out, and drops the values of their rows. The assembly is
+    /// unlocked first, because the end of a value may run Python code.
+    fn delivered(&self, inbox: &Inbox, mut assembly: MutexGuard<'_, Assembly>) {
         self.marks.held.store(inbox.ready.len() + assembly.early(), Ordering::Release);
+        let spent = assembly.spent();
+        drop(assembly);
+        drop(spent);
     }
 }
 
@@ -285,10 +289,7 @@ impl Run {
                 more => more.map(|more| so_far + more),
             };
         }
-        self.mark(&inbox, &assembly);
-        let spent = assembly.spent();
-        drop(assembly);
-        drop(spent);
+        self.delivered(&inbox, assembly);
         filled
     }
 
@@ -301,10 +302,7 @@ impl Run {
         let ended = self.marks.ended.load(Ordering::Acquire);
         let most = most.min(MOST_ROWS_AT_ONCE);
         let taken = built_as_old(py, || assembly.take(py, &mut inbox.ready, most, ended));
-        self.mark(&inbox, &assembly);
-        let spent = assembly.spent();
-        drop(assembly);
-        drop(spent);
+        self.delivered(&inbox, assembly);
         taken
     }
 
