@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
 Figures = dict[str, Any]
 
@@ -25,13 +25,6 @@ NAMES = {
     "orjson_floor": "`orjson.loads` alone, no network",
     "orjson_floor_gc_off": "the same, collector off",
     "exactbuyer_enrich": "**`exactbuyer`**",
-}
-
-HEAP_NAMES = {
-    "plain": "those of a new process",
-    "frozen": "the same, after `gc.freeze()`",
-    "full": "5,000,000 lists more",
-    "full and frozen": "the same, after `gc.freeze()`",
 }
 
 
@@ -72,12 +65,12 @@ def comparison(turns: list[list[Figures]], ours: str, middle: Callable[[Sequence
                 line.append(f"{middle([turn[ours][measure] / turn[peer][measure] for turn in by_peer]):.2f}")
         line.append(f"{middle([turn[peer]['more_objects_cpu_s'] for turn in by_peer]):.2f}")
         lines.append(f"| {' | '.join(line)} |")
-    lines += ["", "After: the next 1,000,000 objects that the process makes."]
+    lines += ["", "After: what the next 1,000,000 objects cost that the process makes."]
     return "\n".join(lines)
 
 
 def heaps(
-    turns: list[list[Figures]], names: Sequence[str], middle: Callable[[Sequence[float]], float]
+    turns: list[list[Figures]], names: Iterable[str], middle: Callable[[Sequence[float]], float]
 ) -> str:
     """A call after other objects were made or frozen, as a share of one in a new process."""
     lines = ["| objects before the call | run | run + 12 columns | after, CPU s |", "|---|--:|--:|--:|"]
@@ -87,7 +80,7 @@ def heaps(
             for measure in ("run_cpu_s", "run_and_columns_cpu_s")
         ]
         after = f"{middle([turn[place]['more_objects_cpu_s'] for turn in turns]):.2f}"
-        lines.append(f"| {HEAP_NAMES[name]} | {' | '.join(shares)} | {after} |")
+        lines.append(f"| {name} | {' | '.join(shares)} | {after} |")
     return "\n".join(lines)
 
 

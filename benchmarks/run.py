@@ -111,7 +111,7 @@ def compare_heaps(rows: int, repeat: int) -> list[list[Figures]]:
     def command(heap: str, turn: Turn) -> tuple[str, ...]:
         return "measure.py", OURS, turn.url, str(rows), str(turn.bodies), heap
 
-    return [figures for _, figures in take_turns(HEAPS, rows, repeat, command)]
+    return [figures for _, figures in take_turns(list(HEAPS), rows, repeat, command)]
 
 
 def check_same_work(figures: list[Figures], rows: int) -> None:
@@ -154,7 +154,7 @@ def main() -> None:
     if turns:
         parts.append(report.comparison(turns, OURS, median))
     if heaps:
-        parts.append(report.heaps(heaps, HEAPS, median))
+        parts.append(report.heaps(heaps, HEAPS.values(), median))
     parts.append(report.others(plans, latency, engine_figures))
     text = "\n\n".join(part for part in parts if part)
     print(text)
