@@ -333,7 +333,8 @@ class Engine:
         """Starts a call, and opens the store. Every call must have the same key; without one nothing is sent.
 
         `whole`: all rows are at hand. Nothing is sent before `finish`, and every duplicate is recognised.
-        Otherwise a lookup is forgotten 100,000 rows after the last row with it; with a store, `window` rows.
+        Otherwise a lookup is forgotten 100,000 rows after the last row with it. `window` replaces this
+        number if the store is durable.
         """
 
     def probe(self) -> int:

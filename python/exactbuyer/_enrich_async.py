@@ -11,8 +11,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ._calls.async_streams import AsyncStream
-from ._calls.call import ListCall, refuse_invalid
-from ._calls.options import CallOptions, OnError, check_on_error
+from ._calls.call import ListCall
+from ._calls.options import CallOptions, OnError, check_on_error, refuse_invalid
 from ._calls.slices import length, looks_wrong, slices
 from ._calls.stream_call import StreamCall
 from ._calls.waiting import Waiter, raise_if_cancelled

@@ -13,7 +13,7 @@ from itertools import repeat
 from typing import TYPE_CHECKING, Any, cast
 
 from exactbuyer import exceptions
-from exactbuyer.exceptions import ExactBuyerError, Interrupted, InvalidIdentifierError
+from exactbuyer.exceptions import ExactBuyerError, Interrupted
 from exactbuyer.report._warnings import MANY_ROWS, warn_incomplete, warn_not_stored, warn_of_nothing_kept
 from exactbuyer.report.message import PYTHON, Message, said
 from exactbuyer.report.receipt import Receipt
@@ -33,34 +33,12 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("exactbuyer")
 
+
 SHOWN_BY_CLI = {"shown_by_cli": True}
 """Marks log records about what the command line shows in its own words."""
 
 TICK_S = 0.1
 """How long a call waits before it looks at the clock and at its progress again."""
-_NAMED = 10
-
-
-def refuse_invalid(parts: list[Rows]) -> None:
-    """Raises `InvalidIdentifierError` with every row that cannot be looked up, if there is one."""
-    errors = [Problem(row, "invalid", reason) for rows in parts for row, reason in rows.invalid()]
-    if not errors:
-        return
-    same: dict[str, list[str]] = {}
-    for row, _, reason in errors[:_NAMED]:
-        same.setdefault(reason, []).append(f"{row}")
-    named: list[str] = []
-    for reason, rows in same.items():
-        named += [f"row{'s' * (len(rows) > 1)} {', '.join(rows)}: ", reason, "; "]
-    more = f"; and {len(errors) - _NAMED:,} more in the exception's .errors" if len(errors) > _NAMED else ""
-    raise InvalidIdentifierError(
-        Message(
-            f"{len(errors):,} of {count(sum(map(len, parts)), 'row')} cannot be looked up: ",
-            *named[:-1],
-            f"{more}. Nothing was sent. Correct them, or pass on_error='record' to ask for the others.",
-        ),
-        errors=errors,
-    )
 
 
 class Call:
@@ -74,8 +52,9 @@ class Call:
 
     whole = True
     """Whether all rows are known when the call begins. Then it forgets no lookup, and pays for none twice."""
+
     window: int | None = None
-    """If it is false and the store is durable: for how many rows a lookup is remembered. `None`: 100,000."""
+    """If not `whole`, with a durable store: for how many rows a lookup is remembered. `None`: 100,000."""
 
     def __init__(self, run: Run, name: str, session: Session, watch: Watch) -> None:
         self.run = run

@@ -1,15 +1,22 @@
-"""The arguments of a single call, checked."""
+"""The arguments of a single call, checked; its rows too, if invalid ones are refused."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
+from exactbuyer.exceptions import InvalidIdentifierError
 from exactbuyer.field_types import FieldType, RequiredField, check_field_type, check_required_fields
-from exactbuyer.report.message import Term, wrong
-from exactbuyer.report.wording import as_given
+from exactbuyer.report.message import Message, Term, wrong
+from exactbuyer.report.results import Problem
+from exactbuyer.report.wording import as_given, count
 from exactbuyer.settings import check_max_credits
+
+if TYPE_CHECKING:
+    from exactbuyer._core import Rows
+
+_NAMED = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,3 +74,25 @@ def check_on_error(on_error: object) -> OnError:
     if isinstance(on_error, str) and on_error in {"raise", "record"}:
         return cast("OnError", on_error)
     raise wrong("on_error", f"must be 'raise' or 'record'; got {as_given(on_error, ('raise', 'record'))}")
+
+
+def refuse_invalid(parts: list[Rows]) -> None:
+    """Raises `InvalidIdentifierError` with every row that cannot be looked up, if there is one."""
+    errors = [Problem(row, "invalid", reason) for rows in parts for row, reason in rows.invalid()]
+    if not errors:
+        return
+    same: dict[str, list[str]] = {}
+    for row, _, reason in errors[:_NAMED]:
+        same.setdefault(reason, []).append(f"{row}")
+    named: list[str] = []
+    for reason, rows in same.items():
+        named += ["; " if named else "", f"row{'s' if len(rows) > 1 else ''} {', '.join(rows)}: ", reason]
+    more = f"; and {len(errors) - _NAMED:,} more in the exception's .errors" if len(errors) > _NAMED else ""
+    raise InvalidIdentifierError(
+        Message(
+            f"{len(errors):,} of {count(sum(map(len, parts)), 'row')} cannot be looked up: ",
+            *named,
+            f"{more}. Nothing was sent. Correct them, or pass on_error='record' to ask for the others.",
+        ),
+        errors=errors,
+    )

@@ -12,7 +12,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, cast
 
 from exactbuyer._frames.labels import label_for_message
-from exactbuyer._frames.table_input import BLOCK_ROWS, TableInput
+from exactbuyer._frames.table_input import TableInput, block_rows
 from exactbuyer.report._warnings import warn_of_column
 from exactbuyer.report.message import TABLE
 from exactbuyer.report.wording import count
@@ -137,8 +137,8 @@ class TableStreamCall(TableCallBase):
 
     @property
     def part_rows(self) -> int:
-        """Most rows of one block: several have to fit into the window."""
-        return max(1, min(BLOCK_ROWS, self.settings.window_rows // 4))
+        """Most rows of one block."""
+        return block_rows(self.settings.window_rows)
 
     def has_room(self) -> bool:
         """Whether the window has room for another block."""

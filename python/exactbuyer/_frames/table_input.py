@@ -25,6 +25,11 @@ BLOCK_ROWS = 8_192
 """Rows of one record batch: enough for Arrow, and few enough that they are soon complete."""
 
 
+def block_rows(window_rows: int) -> int:
+    """Most rows of one block of a call that is read while it is sent: several have to fit into its window."""
+    return max(1, min(BLOCK_ROWS, window_rows // 4))
+
+
 class TextRules(NamedTuple):
     """The settings that decide how the texts of cells are read."""
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from exactbuyer._core import Rows
 from exactbuyer._frames.libraries import has_pyarrow, library
-from exactbuyer._frames.table_input import BLOCK_ROWS, TextRules
+from exactbuyer._frames.table_input import BLOCK_ROWS, TextRules, block_rows
 from exactbuyer.exceptions import ConfigError
 from exactbuyer.report.message import TABLE, said, wrong
 from exactbuyer.report.results import Problem
@@ -46,8 +46,7 @@ class ClusterInput:
         self, frame: ClusterFrame, table_request: TableRequest, settings: Settings, answers: object = None
     ) -> None:
         self._path = checked_path(answers)
-        # Several have to fit into what waits between the run and the place of the answers.
-        self._block_rows = max(1, min(BLOCK_ROWS, settings.window_rows // 4))
+        self._block_rows = block_rows(settings.window_rows)
         if not has_pyarrow():
             raise ConfigError(
                 "frames of a cluster need pyarrow at the caller and on the workers: pip install pyarrow"
