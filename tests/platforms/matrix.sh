@@ -2,7 +2,7 @@
 # matrix.sh WHEEL [PYTEST ARGUMENTS]: the Python tests with other versions than those that `make check` has.
 #
 # First with the lowest version of every dependency that pyproject.toml allows, on CPython 3.10; then with the newest
-# versions on the newest CPython, which is fetched if this machine does not have one.
+# versions on CPython 3.15 or 3.14. If this machine has neither, the newest of Debian is fetched.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR
 source "$(dirname "${BASH_SOURCE[0]}")/tools.sh"

@@ -5,7 +5,7 @@
 # configuration of this machine stays as it is.
 debian() {
   local place=$TOOLS/apt-$1 site
-  site=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Label: Debian' | head -1)
+  site=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Label: Debian' | sed -n 1p)
   if [ -z "$site" ]; then
     echo "apt knows no archive of Debian" >&2
     return 1
@@ -19,8 +19,8 @@ debian() {
     -o "Dir::State=$place" -o "Dir::Cache=$place" -o APT::Sandbox::User=root "$@"
 }
 
-# The versions that are newer than this machine's: NEWER_PYTHONS has their programs. Nothing is installed. Their
-# library of C is newer than the machine's, so they are told where it lies.
+# Versions that are newer than this machine's: NEWER_PYTHONS has their programs. Nothing is installed. They need a newer
+# C library than the machine has, so each program is told to load the one that was unpacked with it.
 need_newer_pythons() {
   local root=$TOOLS/newer packages package program libraries
   if ! [ -e "$root/made" ]; then
@@ -38,10 +38,10 @@ need_newer_pythons() {
     rm -rf "$root/debs"
     libraries=$root/usr/lib/$(uname -m)-linux-gnu
     for program in "$root"/usr/bin/python3.1?; do
-      patchelf --set-interpreter "$(find "$libraries" -name 'ld-linux*.so.*' | head -1)" \
+      patchelf --set-interpreter "$(find "$libraries" -name 'ld-linux*.so.*' -print -quit)" \
         --force-rpath --set-rpath "$libraries" "$program"
     done
-    # Where pip's wheel lies.
+    # The folder in which ensurepip looks for the wheel of pip.
     sed -i "/'WHEEL_PKG_DIR'/s|: '.*'|: '$root/usr/share/python-wheels'|" "$root"/usr/lib/python3.1?/_sysconfigdata_*.py
     touch "$root/made"
   fi

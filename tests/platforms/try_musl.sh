@@ -9,7 +9,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/pythons.sh"
 need_musl_python
 packages=$(mktemp -d)
 trap 'rm -rf "$packages"' EXIT
-# That CPython has no TLS: another one's pip installs for it.
+# That CPython has no TLS, so the pip of this machine's Python installs into a folder for it.
 "$PYTHON" -m pip install --quiet --target "$packages" --only-binary :all: --implementation cp \
   --python-version "$("$MUSL_PYTHON" -c 'import sys; print("%d.%d" % sys.version_info[:2])')" \
   --platform "musllinux_1_2_$(uname -m)" "$1"
