@@ -19,8 +19,8 @@ from engine import CODEC
 from vendor import KEY, Vendor
 
 from exactbuyer import BulkEnricher
+from exactbuyer._frames import table_input
 from exactbuyer._frames.cluster import answers as answers_module
-from exactbuyer._frames.cluster import planner
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -110,7 +110,7 @@ def test_workers_are_killed_and_jobs_cancelled(
 ) -> None:
     # Parts are written while requests are in flight.
     monkeypatch.setattr(answers_module, "PART_BYTES", 50_000)
-    monkeypatch.setattr(planner, "BLOCK_ROWS", 500)
+    monkeypatch.setattr(table_input, "BLOCK_ROWS", 500)
     vendor = vendors(match_rate=1.0, latency=0.4)
     rows = people(20_000)
     frame = engine.frame(saved(rows, tmp_path / "rows"), 10)

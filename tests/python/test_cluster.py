@@ -17,6 +17,7 @@ from keys import KEY
 from exactbuyer import BulkEnricher, ConfigError, IncompleteWarning
 from exactbuyer._calls.cluster_call import StoredClusterCall
 from exactbuyer._core import RULES_VERSION, Rows
+from exactbuyer._frames import table_input
 from exactbuyer._frames.cluster import answers as answers_module
 from exactbuyer._frames.cluster import planner
 from exactbuyer._frames.cluster.workers import KeyMaker
@@ -317,7 +318,7 @@ def test_ctrl_c_while_answers_are_written_loses_nothing(
     stored: bool,
 ) -> None:
     monkeypatch.setattr(answers_module, "PART_BYTES", 1)
-    monkeypatch.setattr(planner, "BLOCK_ROWS", 10)
+    monkeypatch.setattr(table_input, "BLOCK_ROWS", 10)
     pressed = threading.Event()
 
     def press(self: FakeFrame) -> None:

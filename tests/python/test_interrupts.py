@@ -15,7 +15,6 @@ import pytest
 
 import exactbuyer
 from exactbuyer import BulkEnricher
-from exactbuyer._calls import table_calls
 from exactbuyer._frames import table_input
 from exactbuyer.exceptions import Interrupted
 from exactbuyer.sandbox import Sandbox
@@ -158,8 +157,7 @@ def reader(enricher: BulkEnricher, got: list[Any]) -> None:
 def test_nor_is_what_was_paid_for_a_table(
     work: Callable[[BulkEnricher, list[Any]], None], everybody: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (table_calls, table_input):
-        monkeypatch.setattr(module, "BLOCK_ROWS", 3)
+    monkeypatch.setattr(table_input, "BLOCK_ROWS", 3)
     for run in pressed_at_each_point(everybody, work, lambda interrupted: interrupted.table):
         recovered = [part.table for part in run.recovered]
         if run.in_exception is not None:
