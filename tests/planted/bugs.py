@@ -248,7 +248,7 @@ BUGS = (
         "                }\n",
     ),
     Bug(
-        "a stop only shuts the door behind the rows",
+        "a stop only shuts the door after the rows",
         "nothing is sent after a stop",
         SCHEDULER,
         "        self.halt(&Arc::new(trouble::STOPPED.into()), None);\n",

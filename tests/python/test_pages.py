@@ -1,6 +1,6 @@
 """What the pages show, runs: Python against the sandbox, commands as they are; and links lead somewhere.
 
-A block behind `<!-- needs … -->` runs too, if what it needs is at hand: a key (the sandbox takes any), a
+A block after `<!-- needs … -->` runs too, if what it needs is at hand: a key (the sandbox takes any), a
 library that is installed, or one that `stand_ins.py` imitates. Otherwise it is compiled.
 """
 

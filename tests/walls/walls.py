@@ -248,7 +248,7 @@ def pinned_actions(root: Path) -> Finding:
                 finding.seen.append(action[1])
                 if not re.search(r"@[0-9a-f]{40} # v\d", line):
                     finding.breaches.append(
-                        f"{name}:{number}: name the commit of {action[1]}, and its version behind it"
+                        f"{name}:{number}: name the commit of {action[1]}, and its version after it"
                     )
     return finding
 

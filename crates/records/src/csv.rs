@@ -27,7 +27,7 @@ use super::{BLOCK_BYTES, Broken, MAX_RECORD_BYTES};
 enum State {
     /// At the start of a cell.
     Start,
-    /// In a cell without quotes, or behind the closing quote of a cell.
+    /// In a cell without quotes, or after the closing quote of a cell.
     Plain,
     /// Between the quotes of a cell.
     Quoted,
@@ -282,7 +282,7 @@ impl CsvSplitter {
         Ok(())
     }
 
-    /// The end of the last cell that has a name, if all cells behind it are empty.
+    /// The end of the last cell that has a name, if all cells after it are empty.
     ///
     /// `None` if the record has no cells beyond the header, or if one of them has a value.
     fn end_of_extra(&self, cells: &Range<usize>, width: usize, tail: usize) -> Option<usize> {

@@ -228,7 +228,7 @@ impl CsvBlock {
 
 /// The text of a cell, without its quotes and with one quote for each pair.
 ///
-/// A cell without quotes at its start is returned as it is. Text behind the closing quote is appended
+/// A cell without quotes at its start is returned as it is. Text after the closing quote is appended
 /// unchanged.
 fn unquoted(cell: &[u8]) -> Cow<'_, [u8]> {
     let Some(mut rest) = cell.strip_prefix(b"\"") else { return Cow::Borrowed(cell) };

@@ -159,7 +159,7 @@ impl JsonBlock {
     /// # Errors
     /// If a line is not a JSON object, or has a member with the name of an added column.
     ///
-    /// New members come behind the record's own. Everything else of the line stays byte for byte, blanks
+    /// New members come after the record's own. Everything else of the line stays byte for byte, blanks
     /// included.
     pub fn beside(
         &self,
@@ -187,7 +187,7 @@ impl JsonBlock {
     /// Writes an object without its last brace. Returns whether it has a member.
     ///
     /// The names that are added must not exist, because a line with a name twice means different things to
-    /// different readers. Leaving a member out also leaves out one comma: the one before it, or that behind it
+    /// different readers. Leaving a member out also leaves out one comma: the one before it, or that after it
     /// if it is the first that would be written.
     ///
     /// # Errors
@@ -213,8 +213,8 @@ impl JsonBlock {
             into.extend_from_slice(whole);
             return Ok(!members.is_empty());
         }
-        // The blanks behind a value belong to the value. A comma is left out together with the
-        // member behind it.
+        // The blanks after a value belong to the value. A comma is left out together with the
+        // member after it.
         let base = text.as_ptr().addr();
         let (mut before, mut any, mut kept) = (1, false, false);
         into.push(b'{');

@@ -298,7 +298,7 @@ def _unexpected(error: BaseException) -> _End:
 
 @contextmanager
 def _ignoring_errors() -> Generator[None]:
-    """Ends a block at its first error, and continues behind it. Ctrl-C is no error."""
+    """Ends a block at its first error, and continues after it. Ctrl-C is no error."""
     try:
         yield
     except KeyboardInterrupt:

@@ -50,7 +50,7 @@ class Message(str):
     """A text that can be said again in the words of another audience.
 
     Args:
-        *parts: Texts, terms and other messages, one behind the other.
+        *parts: Texts, terms and other messages, one after the other.
         words: The words for terms; a term that has none is shown by its name.
     """
 

@@ -22,7 +22,7 @@ KEY_VARIABLE = "EXACTBUYER_API_KEY"
 
 PROXY_VARIABLES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
 
-# Up to the last `@`: the core also accepts blanks before the scheme and more than two slashes behind it.
+# Up to the last `@`: the core also accepts blanks before the scheme and more than two slashes after it.
 _LOGIN = re.compile(r"^\s*(?P<scheme>[a-z][a-z0-9+.-]*:/{2,})?.*@", re.IGNORECASE | re.DOTALL)
 
 

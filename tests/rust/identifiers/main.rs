@@ -250,7 +250,7 @@ proptest! {
         let mut spelling = prefix.to_owned();
         for (at, (digit, gap)) in phone[1..].chars().zip(&breaks).enumerate() {
             spelling.push(digit);
-            // A digit alone, behind a number that is complete without it, is no part of the number.
+            // A digit alone, after a number that is complete without it, is no part of the number.
             if at % 2 == 1 && at + 3 < phone.len() {
                 spelling.push_str(gap);
             }

@@ -59,9 +59,9 @@ impl Path {
             steps.push(Step::Key(name.into()));
             let mut rest = brackets;
             while let Some(inside) = rest.strip_prefix('[') {
-                let (inside, behind) = inside.split_once(']').ok_or_else(|| wrong(text))?;
+                let (inside, after) = inside.split_once(']').ok_or_else(|| wrong(text))?;
                 steps.push(bracket(inside).ok_or_else(|| wrong(text))?);
-                rest = behind;
+                rest = after;
             }
             if !rest.is_empty() {
                 return Err(wrong(text));

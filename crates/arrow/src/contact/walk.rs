@@ -123,7 +123,7 @@ pub(crate) fn walk(trie: &Trie, text: &[u8], found: &mut Found) {
     found.clear(trie);
 }
 
-/// Its methods take the position where something begins, and return the position behind it.
+/// Its methods take the position where something begins, and return the position after it.
 struct Walker<'a> {
     trie: &'a Trie,
     /// Bytes that the scanner has accepted, so that brackets and quotes are in balance.
@@ -221,13 +221,13 @@ impl Walker<'_> {
                 None => self.new_name(from, node, expected)?,
             };
             expected = met + 1;
-            let behind = self.text.behind(from + len, b':')?;
-            let behind = member(self, behind, wanted)?;
-            let (behind, goes_on) = self.text.comma_or(b'}', behind)?;
+            let after = self.text.after(from + len, b':')?;
+            let after = member(self, after, wanted)?;
+            let (after, goes_on) = self.text.comma_or(b'}', after)?;
             if !goes_on {
-                return Ok(behind);
+                return Ok(after);
             }
-            at = behind;
+            at = after;
         }
     }
 
@@ -239,7 +239,7 @@ impl Walker<'_> {
         node: usize,
         expected: usize,
     ) -> Result<(usize, usize, Option<Member>), Halt> {
-        let inside = self.text.behind(from, b'"')?;
+        let inside = self.text.after(from, b'"')?;
         let (to, escaped) = self.text.string(inside)?;
         let name = self.text.between(inside, to - 1);
         let name = if escaped { Cow::Owned(unescape(name)) } else { Cow::Borrowed(name) };
@@ -268,9 +268,9 @@ impl Walker<'_> {
         }
         let mut met = vec![false; node.wheres.len()];
         for index in 0.. {
-            let mut behind = None;
+            let mut after = None;
             for (_, child) in node.indices.iter().filter(|(place, _)| *place == index) {
-                behind = Some(self.value(at, *child)?);
+                after = Some(self.value(at, *child)?);
             }
             for (wanted, met) in node.wheres.iter().zip(&mut met).filter(|(_, met)| !**met) {
                 let (end, says) = self.says(at, wanted)?;
@@ -278,17 +278,17 @@ impl Walker<'_> {
                     self.value(at, wanted.node)?;
                 }
                 *met = says;
-                behind = Some(end);
+                after = Some(end);
             }
             if let Some(child) = node.every {
-                behind = Some(self.element(at, child)?);
+                after = Some(self.element(at, child)?);
             }
-            let behind = match behind {
-                Some(behind) => behind,
+            let after = match after {
+                Some(after) => after,
                 None => self.skip(at)?,
             };
-            let (behind, goes_on) = self.text.comma_or(b']', behind)?;
-            at = behind;
+            let (after, goes_on) = self.text.comma_or(b']', after)?;
+            at = after;
             if !goes_on {
                 break;
             }
@@ -308,7 +308,7 @@ impl Walker<'_> {
                 values.before = values.spans.len();
             }
         }
-        let behind = self.value(at, child)?;
+        let after = self.value(at, child)?;
         for column in &node.aligned {
             if let Some(values) = self.found.columns.get_mut(*column)
                 && values.spans.len() == values.before
@@ -316,7 +316,7 @@ impl Walker<'_> {
                 values.spans.push(None);
             }
         }
-        Ok(behind)
+        Ok(after)
     }
 
     /// Reads an element, and returns whether it is the wanted one.
@@ -328,7 +328,7 @@ impl Walker<'_> {
             return Ok((self.skip(at)?, false));
         }
         let mut says = false;
-        let behind = self.members(at, wanted.said, |walker, at, member| {
+        let after = self.members(at, wanted.said, |walker, at, member| {
             if member.is_none() {
                 return Ok(walker.skip(at)?);
             }
@@ -343,7 +343,7 @@ impl Walker<'_> {
             says = said.eq_ignore_ascii_case(wanted.text.as_bytes());
             Ok(to)
         })?;
-        Ok((behind, says))
+        Ok((after, says))
     }
 }
 

@@ -64,7 +64,7 @@ impl Rest<'_> {
         self.0.is_empty()
     }
 
-    /// Moves behind the next byte if it is one of these.
+    /// Moves past the next byte if it is one of these.
     fn take(&mut self, any: &[u8]) -> bool {
         match self.0.split_first() {
             Some((first, rest)) if any.contains(first) => {

@@ -103,9 +103,9 @@ impl Decimal {
         }
         // A number with a larger exponent fits no type.
         let exponent: i32 = exponent.parse().ok()?;
-        let behind = i64::try_from(fraction.len()).ok()?;
+        let after = i64::try_from(fraction.len()).ok()?;
         let zeros = i64::try_from(all.len() - digits.len()).ok()?;
         let digits = digits.trim_start_matches('0').to_owned();
-        Some(Self { is_negative, digits, exponent: i64::from(exponent) - behind + zeros })
+        Some(Self { is_negative, digits, exponent: i64::from(exponent) - after + zeros })
     }
 }

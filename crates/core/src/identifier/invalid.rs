@@ -169,7 +169,7 @@ impl Invalid {
             Self::CutOff => "cut off or masked: give the whole of it",
             Self::PhoneFraction => "a number with decimals, which no phone number has",
             Self::PhoneAmbiguous => {
-                "a phone number that can be read in two ways: write it with + and its country code, without a 0 behind it"
+                "a phone number that can be read in two ways: write it with + and its country code, without a 0 after it"
             }
             Self::SocialSeveral => "more than one profile: ",
             Self::SocialAddressInside => "an address with another one inside it: give the one that is meant",

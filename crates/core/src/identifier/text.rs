@@ -35,7 +35,7 @@ pub(super) fn clean(text: &str) -> Result<Cow<'_, str>, Invalid> {
         return Err(Invalid::ControlCharacter);
     }
     let seen = seen(text);
-    // After folding, a blank that was behind an invisible character can be at an end.
+    // After folding, a blank that followed an invisible character can be at an end.
     non_empty(Cow::Owned(seen.chars().map(plain).collect::<String>().trim_matches(' ').to_owned()))
 }
 

@@ -35,9 +35,9 @@ pub fn standard_json(text: &[u8]) -> Cow<'_, [u8]> {
     while !rest.is_empty() {
         let (between, from_quote) = rest.split_at(memchr(b'"', rest).unwrap_or(rest.len()));
         changed |= replace_words(between, &mut out);
-        let (string, behind) = from_quote.split_at(string_length(from_quote));
+        let (string, after) = from_quote.split_at(string_length(from_quote));
         out.extend_from_slice(string);
-        rest = behind;
+        rest = after;
     }
     if changed { Cow::Owned(out) } else { Cow::Borrowed(text) }
 }
@@ -46,14 +46,14 @@ pub fn standard_json(text: &[u8]) -> Cow<'_, [u8]> {
 fn replace_words(between: &[u8], out: &mut Vec<u8>) -> bool {
     let mut changed = false;
     let mut rest = between;
-    while let Some((&byte, behind)) = rest.split_first() {
-        if let Some(behind) = WORDS.iter().find_map(|word| rest.strip_prefix(*word)) {
+    while let Some((&byte, after)) = rest.split_first() {
+        if let Some(after) = WORDS.iter().find_map(|word| rest.strip_prefix(*word)) {
             out.extend_from_slice(b"null");
             changed = true;
-            rest = behind;
+            rest = after;
         } else {
             out.push(byte);
-            rest = behind;
+            rest = after;
         }
     }
     changed

@@ -33,7 +33,7 @@ impl Block {
         self.counts.get(usize::try_from(row.checked_sub(self.first_row)?).ok()?).copied()
     }
 
-    /// The first row behind the block.
+    /// The first row after the block.
     fn end(&self) -> u64 {
         self.first_row + self.counts.len() as u64
     }
@@ -68,8 +68,8 @@ impl Counts {
     ///
     /// Each row has one outcome, so this is called once for each row. Rows without counts stand for themselves.
     pub(super) fn take(&mut self, row: u64) -> u64 {
-        let behind = self.blocks.partition_point(|block| block.first_row <= row);
-        let Some(block) = behind.checked_sub(1).and_then(|place| self.blocks.get_mut(place)) else {
+        let after = self.blocks.partition_point(|block| block.first_row <= row);
+        let Some(block) = after.checked_sub(1).and_then(|place| self.blocks.get_mut(place)) else {
             return 1;
         };
         let Some(count) = block.get(row) else { return 1 };

@@ -40,7 +40,7 @@ impl From<Unreadable> for Failed {
     }
 }
 
-/// An object, and the place behind it: small enough to be returned in registers, also as an error.
+/// An object, and the place after it: small enough to be returned in registers, also as an error.
 type Made<'py> = Result<(usize, Bound<'py, PyAny>), Failed>;
 
 /// Its methods get the place where something begins.
@@ -82,8 +82,8 @@ impl<'a, 'py> Builder<'a, 'py> {
     /// # Errors
     /// If Python has no memory left, or the text is not one JSON value, which is a bug of the decoder.
     pub(super) fn record(mut self) -> PyResult<Bound<'py, PyAny>> {
-        let (behind, record) = self.value(0, Locations::RECORD).map_err(|Failed(error)| *error)?;
-        if self.text.next(behind).is_ok() { Err(unread()) } else { Ok(record) }
+        let (after, record) = self.value(0, Locations::RECORD).map_err(|Failed(error)| *error)?;
+        if self.text.next(after).is_ok() { Err(unread()) } else { Ok(record) }
     }
 
     /// Blanks before it are skipped.
@@ -111,7 +111,7 @@ impl<'a, 'py> Builder<'a, 'py> {
         made
     }
 
-    /// `at` is behind the bracket.
+    /// `at` is after the bracket.
     fn list(&mut self, at: usize, location: LocationId) -> Made<'py> {
         if let (end, b']') = self.text.next(at)? {
             return Ok((end + 1, PyList::empty(self.py).into_any()));
@@ -121,14 +121,14 @@ impl<'a, 'py> Builder<'a, 'py> {
         let mut next = at;
         let mut goes_on = true;
         while goes_on {
-            let (behind, element) = self.value(next, under)?;
+            let (after, element) = self.value(next, under)?;
             self.open.push(element.unbind());
-            (next, goes_on) = self.text.comma_or(b']', behind)?;
+            (next, goes_on) = self.text.comma_or(b']', after)?;
         }
         Ok((next, PyList::new(self.py, self.open.drain(from..))?.into_any()))
     }
 
-    /// `at` is behind the brace. While each key is the one that usually follows, no key is decoded: its bytes
+    /// `at` is after the brace. While each key is the one that usually follows, no key is decoded: its bytes
     /// are compared, and the dict is made from the template of the whole sequence.
     fn object(&mut self, at: usize, location: LocationId) -> Made<'py> {
         if let (end, b'}') = self.text.next(at)? {
@@ -148,10 +148,10 @@ impl<'a, 'py> Builder<'a, 'py> {
             let Some((len, under, with_it)) = known else {
                 return self.unexpected(key, location, shape, from);
             };
-            let (behind, value) = self.value(self.text.behind(key + len, b':')?, under)?;
+            let (after, value) = self.value(self.text.after(key + len, b':')?, under)?;
             self.open.push(value.unbind());
             shape = with_it;
-            (next, goes_on) = self.text.comma_or(b'}', behind)?;
+            (next, goes_on) = self.text.comma_or(b'}', after)?;
         }
         let shapes = &mut self.locations.get(location).ok_or(Unreadable)?.shapes;
         Ok((next, shapes.fill(self.py, shape, self.open.drain(from..))?.into_any()))
@@ -169,8 +169,8 @@ impl<'a, 'py> Builder<'a, 'py> {
         if self.locations.get(location).ok_or(Unreadable)?.shapes.is_full() {
             return Ok(None);
         }
-        let (behind, key) = self.key(at)?;
-        let quoted = self.text.between(at, behind);
+        let (after, key) = self.key(at)?;
+        let quoted = self.text.between(at, after);
         // A lone surrogate: no key to remember.
         let Ok(text) = key.to_str() else { return Ok(None) };
         let learned = self.locations.learn(location, shape, quoted, &PyString::intern(self.py, text));
@@ -190,10 +190,10 @@ impl<'a, 'py> Builder<'a, 'py> {
         let mut next = at;
         let mut goes_on = true;
         while goes_on {
-            let (behind, key) = self.key(next)?;
-            let (behind, value) = self.value(self.text.behind(behind, b':')?, Locations::NOWHERE)?;
+            let (after, key) = self.key(next)?;
+            let (after, value) = self.value(self.text.after(after, b':')?, Locations::NOWHERE)?;
             dict.set_item(key, value)?;
-            (next, goes_on) = self.text.comma_or(b'}', behind)?;
+            (next, goes_on) = self.text.comma_or(b'}', after)?;
         }
         Ok((next, dict.into_any()))
     }
@@ -204,8 +204,8 @@ impl<'a, 'py> Builder<'a, 'py> {
         if first != b'"' {
             return Err(Unreadable.into());
         }
-        let (behind, key) = self.string(at, Locations::NOWHERE)?;
-        Ok((behind, key.cast_into().map_err(PyErr::from)?))
+        let (after, key) = self.string(at, Locations::NOWHERE)?;
+        Ok((after, key.cast_into().map_err(PyErr::from)?))
     }
 
     /// A string whose opening quote is here.
@@ -228,15 +228,15 @@ impl<'a, 'py> Builder<'a, 'py> {
 
     /// The slow way, for a string with an escape. It is not cached.
     fn escaped(&mut self, inside: usize) -> Made<'py> {
-        let (behind, _) = self.text.string(inside)?;
-        let text = unescape(self.text.between(inside, behind - 1));
+        let (after, _) = self.text.string(inside)?;
+        let text = unescape(self.text.between(inside, after - 1));
         if std::str::from_utf8(&text).is_ok() {
-            return Ok((behind, string_cache::string(self.py, &text)?));
+            return Ok((after, string_cache::string(self.py, &text)?));
         }
         // Lone surrogates: Python's strings may have them, Rust's may not.
         let bytes = PyBytes::new(self.py, &text);
         let string = PyString::from_encoded_object(&bytes, Some(c"utf-8"), Some(c"surrogatepass"))?;
-        Ok((behind, string.into_any()))
+        Ok((after, string.into_any()))
     }
 
     /// `NaN`, `Infinity` and `-Infinity` are not JSON, but `json.loads` reads them, and the scanner passes
@@ -245,11 +245,11 @@ impl<'a, 'py> Builder<'a, 'py> {
         let rest = self.text.from(at);
         let len = rest.iter().position(|b| !matches!(b, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E'));
         let number_text = rest.get(..len.unwrap_or(rest.len())).unwrap_or_default();
-        let behind = at + number_text.len();
+        let after = at + number_text.len();
         if number_text.len() <= DIGITS_AT_ONCE
             && let Some(whole) = small(number_text)
         {
-            return Ok((behind, self.locations.whole(self.py, whole)?));
+            return Ok((after, self.locations.whole(self.py, whole)?));
         }
         let is_whole = !number_text.iter().any(|b| matches!(b, b'.' | b'e' | b'E'));
         match std::str::from_utf8(number_text) {
@@ -257,10 +257,10 @@ impl<'a, 'py> Builder<'a, 'py> {
                 .word(at, b"NaN", |py| PyFloat::new(py, f64::NAN).into_any())
                 .or_else(|_| self.word(at, b"Infinity", |py| PyFloat::new(py, f64::INFINITY).into_any())),
             Ok("-") => self.word(at, b"-Infinity", |py| PyFloat::new(py, f64::NEG_INFINITY).into_any()),
-            Ok(text) if is_whole => Ok((behind, large(self.py, text)?)),
+            Ok(text) if is_whole => Ok((after, large(self.py, text)?)),
             Ok(_) => {
                 let floats = &mut self.locations.get(location).ok_or(Unreadable)?.floats;
-                Ok((behind, floats.get(self.py, number_text, float)?))
+                Ok((after, floats.get(self.py, number_text, float)?))
             }
             Err(_) => Err(Unreadable.into()),
         }

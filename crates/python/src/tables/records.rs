@@ -101,7 +101,7 @@ impl CsvSplitter {
         Some(CsvPart { block, names: lock(&self.names).clone() })
     }
 
-    /// Bytes to be written behind the output's last record, so that the output ends like the input.
+    /// Bytes to be written after the output's last record, so that the output ends like the input.
     fn trailer<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
         PyBytes::new(py, lock(&self.splitter).trailer())
     }

@@ -261,8 +261,8 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// Moves behind a value that is not needed. If it is broken, the reply as a whole is in
-    /// trouble, but the contacts behind it are still read.
+    /// Moves past a value that is not needed. If it is broken, the reply as a whole is in
+    /// trouble, but the contacts after it are still read.
     fn pass_over(&mut self) -> Result<(), Fault> {
         self.scanner.peek();
         if self.valid(self.scanner.at())?.is_err() {
@@ -271,7 +271,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// Moves behind the value at `from`. The inner result says whether it is valid JSON.
+    /// Moves past the value at `from`. The inner result says whether it is valid JSON.
     fn valid(&mut self, from: usize) -> Result<Result<(), Fault>, Fault> {
         let checked = self.scanner.value();
         if checked.is_err() {
@@ -280,14 +280,14 @@ impl<'a> Reader<'a> {
         Ok(checked)
     }
 
-    /// Moves behind a value that is not JSON, as far as its brackets and quotes tell where it ends.
+    /// Moves past a value that is not JSON, as far as its brackets and quotes tell where it ends.
     fn skip_broken(&mut self, from: usize) -> Result<(), Fault> {
         let end = resync::end_of_value(self.body, from).ok_or(UNBALANCED)?;
         self.scanner.go_to(end);
         Ok(())
     }
 
-    /// Moves behind a comma that must come next.
+    /// Moves past a comma that must come next.
     fn comma(&mut self) -> Result<(), Fault> {
         if self.scanner.take(b',') {
             Ok(())

@@ -18,7 +18,7 @@ pub struct Passed<'a>(pub &'a [u8]);
 /// not allow.
 #[derive(Clone, Copy)]
 pub struct Skipped {
-    /// The position behind the value.
+    /// The position after the value.
     pub end: usize,
     /// Whether the value may contain one of these words.
     pub has_words: bool,
@@ -52,19 +52,19 @@ impl<'a> Passed<'a> {
         }
     }
 
-    /// The position behind this byte, which must come next.
+    /// The position after this byte, which must come next.
     ///
     /// # Errors
     /// [`Unreadable`] if another byte comes next, or the text ends.
     #[inline]
-    pub fn behind(self, at: usize, byte: u8) -> Result<usize, Unreadable> {
+    pub fn after(self, at: usize, byte: u8) -> Result<usize, Unreadable> {
         match self.next(at)? {
             (at, next) if next == byte => Ok(at + 1),
             _ => Err(Unreadable),
         }
     }
 
-    /// The position behind the next byte, and whether that byte is a comma. If it is not, it must
+    /// The position after the next byte, and whether that byte is a comma. If it is not, it must
     /// be `end`.
     ///
     /// # Errors
@@ -78,7 +78,7 @@ impl<'a> Passed<'a> {
         }
     }
 
-    /// The position behind a string whose text begins at `at`, and whether the string has escapes.
+    /// The position after a string whose text begins at `at`, and whether the string has escapes.
     ///
     /// # Errors
     /// [`Unreadable`] if the text ends.

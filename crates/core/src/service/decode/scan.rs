@@ -70,27 +70,27 @@ impl<'a> Scanner<'a> {
         self.cursor.at = at;
     }
 
-    /// The next byte that is not white space. The position does not move behind it.
+    /// The next byte that is not white space. The position does not move past it.
     pub(super) fn peek(&mut self) -> Option<u8> {
         self.cursor.peek()
     }
 
-    /// Skips white space, and moves behind the next byte if it is `byte`. Returns whether it was.
+    /// Skips white space, and moves past the next byte if it is `byte`. Returns whether it was.
     pub(super) fn take(&mut self, byte: u8) -> bool {
         self.cursor.take(byte)
     }
 
-    /// Moves behind the key of an object and its colon.
+    /// Moves past the key of an object and its colon.
     pub(super) fn key(&mut self) -> Result<Text, Fault> {
         self.cursor.key()
     }
 
-    /// Moves behind a string. The position must be behind the opening quote.
+    /// Moves past a string. The position must be after the opening quote.
     pub(super) fn string(&mut self) -> Result<Text, Fault> {
         self.cursor.string()
     }
 
-    /// Moves behind a complete value.
+    /// Moves past a complete value.
     ///
     /// Checks everything inside. After an error the position is where the value began.
     pub(super) fn value(&mut self) -> Result<(), Fault> {
@@ -211,7 +211,7 @@ impl Cursor<'_> {
         }
     }
 
-    /// Moves behind an escape. The position is behind its backslash.
+    /// Moves past an escape. The position is after its backslash.
     #[cold]
     fn escape(mut self) -> Result<Self, Fault> {
         match self.bytes.get(self.at + 1) {
@@ -229,7 +229,7 @@ impl Cursor<'_> {
         Ok(self)
     }
 
-    /// Moves behind a number, by the grammar of RFC 8259. Only a whole number is limited in its
+    /// Moves past a number, by the grammar of RFC 8259. Only a whole number is limited in its
     /// digits.
     fn number(mut self) -> Result<Self, Fault> {
         if self.bytes.get(self.at) == Some(&b'-') {
@@ -263,7 +263,7 @@ impl Cursor<'_> {
         if is_whole && whole > MAX_DIGITS { Err(LONG_NUMBER) } else { Ok(self) }
     }
 
-    /// Moves behind one or more digits and returns how many there were.
+    /// Moves past one or more digits and returns how many there were.
     #[inline(always)]
     fn digits(&mut self) -> Result<usize, Fault> {
         let from = self.at;
@@ -273,7 +273,7 @@ impl Cursor<'_> {
         if self.at == from { Err(BAD_NUMBER) } else { Ok(self.at - from) }
     }
 
-    /// Moves behind `true`, `false`, `null`, or one of Python's words for numbers.
+    /// Moves past `true`, `false`, `null`, or one of Python's words for numbers.
     #[inline(always)]
     fn word(mut self, word: &[u8]) -> Result<Self, Fault> {
         if self.bytes.get(self.at..).is_some_and(|rest| rest.starts_with(word)) {

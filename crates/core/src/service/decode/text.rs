@@ -35,8 +35,8 @@ pub fn unescape(raw: &[u8]) -> Vec<u8> {
     while let Some(place) = memchr::memchr(b'\\', rest) {
         out.extend_from_slice(rest.get(..place).unwrap_or_default());
         rest = rest.get(place + 1..).unwrap_or_default();
-        let Some((&kind, behind)) = rest.split_first() else { break };
-        rest = behind;
+        let Some((&kind, after)) = rest.split_first() else { break };
+        rest = after;
         match kind {
             b'b' => out.push(0x8),
             b'f' => out.push(0xc),
@@ -44,13 +44,13 @@ pub fn unescape(raw: &[u8]) -> Vec<u8> {
             b'r' => out.push(b'\r'),
             b't' => out.push(b'\t'),
             b'u' => {
-                let (first, behind) = unit(rest);
-                rest = behind;
+                let (first, after) = unit(rest);
+                rest = after;
                 let second = rest.strip_prefix(b"\\u").map(unit);
                 match second {
-                    Some((second, behind)) if is_pair(first, second) => {
+                    Some((second, after)) if is_pair(first, second) => {
                         push(&mut out, join(first, second));
-                        rest = behind;
+                        rest = after;
                     }
                     _ => push(&mut out, first),
                 }
@@ -62,11 +62,11 @@ pub fn unescape(raw: &[u8]) -> Vec<u8> {
     out
 }
 
-/// The value of the four hexadecimal digits at the start, and the text behind them.
+/// The value of the four hexadecimal digits at the start, and the text after them.
 fn unit(text: &[u8]) -> (u32, &[u8]) {
-    let (digits, behind) = text.split_at_checked(4).unwrap_or((text, &[]));
+    let (digits, after) = text.split_at_checked(4).unwrap_or((text, &[]));
     let digits = std::str::from_utf8(digits).unwrap_or_default();
-    (u32::from_str_radix(digits, 16).unwrap_or(0xfffd), behind)
+    (u32::from_str_radix(digits, 16).unwrap_or(0xfffd), after)
 }
 
 /// Whether two code units are a surrogate pair.

@@ -249,7 +249,7 @@ fn write(raw: &mut Vec<u8>, identifier: Option<&Identifier>, state: u8, body: &[
     raw.extend_from_slice(body);
 }
 
-/// Reads the lookup at `at`, and moves `at` behind it. `None` if it does not end within the block.
+/// Reads the lookup at `at`, and moves `at` past it. `None` if it does not end within the block.
 fn read(raw: &[u8], at: &mut usize) -> Option<Place> {
     let (number, state) = (*raw.get(*at)?, *raw.get(*at + 1)?);
     let field_type = FieldType::from_number(number);

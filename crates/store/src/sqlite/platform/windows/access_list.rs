@@ -28,7 +28,7 @@ pub(super) fn others<'a>(descriptor: &'a str, user: &str) -> Vec<&'a str> {
 
 /// The account in an entry that gives access to the file itself, not only to what is created in a folder.
 fn allowed(entry: &str) -> Option<&str> {
-    // An entry with a condition has parentheses of its own, behind the account.
+    // An entry with a condition has parentheses of its own, after the account.
     let mut parts = entry.split_once(')').map_or(entry, |(entry, _)| entry).split(';');
     let (kind, flags, rights) = (parts.next()?, parts.next()?, parts.next()?);
     let is_of_this_file = !flags.as_bytes().chunks(2).any(|flag| flag == b"IO");

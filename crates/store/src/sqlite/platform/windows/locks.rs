@@ -1,6 +1,6 @@
 //! Locks on bytes of a file. They belong to one opening of the file, and end when that is closed.
 //!
-//! Unlike on Unix, the bytes that are locked cannot be read through another opening. So the locks lie far behind the
+//! Unlike on Unix, the bytes that are locked cannot be read through another opening. So the locks lie far beyond the
 //! data, each as far as it would lie from the beginning of the file on Unix. There is no call that asks for a lock; the
 //! question is whether it can be taken. Whoever asks has it for a moment, so a lock that is refused is tried again.
 

@@ -30,7 +30,7 @@ impl Local {
     /// The text at this address, which ends with a zero.
     fn text(&self) -> String {
         let start = self.0.cast::<u16>();
-        // SAFETY: the system has written characters and a zero behind them.
+        // SAFETY: the system has written characters and a zero after them.
         let text = unsafe {
             let length = (0..).take_while(|at| *start.add(*at) != 0).count();
             std::slice::from_raw_parts(start, length)
