@@ -229,7 +229,7 @@ wheels: what-is-needed
 # The tests that meet a dependency. MATRIX_TESTS=tests/python runs all.
 MATRIX_TESTS ?= $(wildcard tests/python/test_*table*.py tests/python/test_*frames*.py tests/python/test_cli*.py) \
   tests/python/test_enrich.py tests/python/test_odd_values.py tests/python/test_progress.py tests/python/test_rows.py \
-  tests/python/test_store.py tests/python/test_streams.py tests/python/test_package.py
+  tests/python/test_store.py tests/python/test_streams.py tests/python/test_package.py tests/python/test_collector.py
 
 matrix: wheel
 	bash tests/platforms/matrix.sh $(DIST)/*.whl $(MATRIX_TESTS)

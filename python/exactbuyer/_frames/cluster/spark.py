@@ -50,7 +50,7 @@ class SparkFrame(ClusterFrame):
         keyed = read.mapInArrow(partial(_each, keys.distinct), "key binary, asks string, rows bigint")
         tables = keyed.groupBy("key", "asks").sum("rows").mapInArrow(_pack, "data binary")
         schema = distinct_schema()
-        for (data,) in tables.toLocalIterator():
+        for (data,) in tables.toLocalIterator(prefetchPartitions=True):
             yield 0, unpacked(data).rename_columns(schema.names).cast(schema)
 
     def write(self, folder: str, name: str, answers: Any) -> None:
@@ -97,10 +97,13 @@ class SparkFrame(ClusterFrame):
 
     def _of_arrow(self, table: Any) -> Any:
         """This table as a DataFrame."""
-        types = library("pyspark.sql.pandas.types")
+        schema = library("pyspark.sql.pandas.types").from_arrow_schema(table.schema)
+        session = self._frame.sparkSession
+        if not table.num_rows:
+            # Without Python on the workers.
+            return session.createDataFrame([], schema)
         cells = [(packed(batch),) for batch in table.to_batches()]
-        frame = self._frame.sparkSession.createDataFrame(cells, "data binary")
-        return frame.mapInArrow(_unpack, types.from_arrow_schema(table.schema))
+        return session.createDataFrame(cells, "data binary").mapInArrow(_unpack, schema)
 
 
 def _quoted(name: Any) -> str:
