@@ -248,10 +248,13 @@ $(BENCH)/made: pyproject.toml | what-is-needed
 	$(BENCH)/bin/python -m pip install --quiet --group bench
 	touch $@
 
-# Always the wheel of this very tree, as for the checks.
-bench-installed: wheel $(BENCH)/made
-	$(call say,install the package into $(BENCH))
-	$(BENCH)/bin/python -m pip install --quiet --force-reinstall $(DIST)/*.whl
+# Always the wheel of this very tree, built as a release is.
+bench-installed: $(BENCH)/made
+	$(call say,build the wheel as a release has it, and install it into $(BENCH))
+	rm -rf $(DIST)/bench
+	PATH=$(CURDIR)/$(BENCH)/bin:$$PATH bash tests/platforms/build_wheel.sh \
+	  "$$(rustc -vV | sed -n 's/^host: //p')" linux $(DIST)/bench
+	$(BENCH)/bin/python -m pip install --quiet --force-reinstall $(DIST)/bench/*.whl
 
 bench: bench-installed
 	$(call say,compare over $(ROWS) rows)

@@ -14,18 +14,12 @@ unset PYO3_CROSS PYO3_NO_PYTHON PYO3_BUILD_EXTENSION_MODULE
 need_zig
 OUT=$ROOT/dist/release
 rm -rf "$OUT"
-# A module of a development build would get into the wheel.
-if [ -e python/exactbuyer/_core.abi3.so ]; then
-  mv python/exactbuyer/_core.abi3.so "$TOOLS/_core.abi3.so"
-  trap 'mv "$TOOLS/_core.abi3.so" python/exactbuyer/_core.abi3.so' EXIT
-fi
 
 for target in ${WHEELS:-x86_64-unknown-linux-gnu x86_64-unknown-linux-musl aarch64-unknown-linux-gnu}; do
   say "build the wheel for $target"
   compatibility=manylinux_2_17
   case $target in *musl) compatibility=musllinux_1_2 ;; esac
-  build=(maturin build --release --locked --strip true --compression-level 9 --zig
-    --target "$target" --compatibility "$compatibility" --out "$OUT")
+  build=(bash tests/platforms/build_wheel.sh "$target" "$compatibility" "$OUT" --zig)
   if rustc --print target-libdir --target "$target" 2> /dev/null | xargs -r test -d; then
     "${build[@]}"
   else
