@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pandas as pd
 from server import serve
-from workload import KEY, columns, make_rows
+from workload import KEY, make_rows
 
 from exactbuyer import BulkEnricher
 
@@ -33,7 +33,7 @@ def make_calls(url: str, folder: Path) -> None:
     enricher.plan(ROWS)
     enricher.enrich([value for kind, value in ROWS if kind == "email"], progress=False)
     for _ in range(2):
-        columns(enricher.enrich(ROWS, progress=False))
+        enricher.enrich(ROWS, progress=False)
         enricher.enrich_table(pd.DataFrame(RECORDS), by=by, progress=False)
         stored.enrich(ROWS, progress=False)
 

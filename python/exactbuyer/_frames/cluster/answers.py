@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextvars
 import secrets
 import time
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from exactbuyer._frames.libraries import library
@@ -45,8 +47,17 @@ class Parts(NamedTuple):
         return [name for name, partitions in named if partition in partitions]
 
 
+class _UnderWay(NamedTuple):
+    """A part that a thread is saving: the first of the blocks."""
+
+    blocks: int
+    rows: int
+    partitions: frozenset[int]
+    saved: Future[Any]
+
+
 class Answers:
-    """Saves the answers of the rows of a spool.
+    """Saves the answers of the rows of a spool, one part at a time, while others are looked up.
 
     `blocks` are those that are not saved yet, in the order of the rows. A Ctrl-C at any point loses nothing:
     a part is saved under the number of its first row, and again if it is not known whether it was.
@@ -60,8 +71,9 @@ class Answers:
         run = f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{secrets.token_hex(4)}"
         self.folder = None if path is None else f"{path.rstrip('/')}/{run}"
         self._first = 0
-        self._parts: dict[int, Any] = {}
-        self._partitions: dict[int, frozenset[int]] = {}
+        self._parts: dict[int, tuple[Any, frozenset[int]]] = {}
+        self._thread = ThreadPoolExecutor(1, "exactbuyer-answers")
+        self._under_way: _UnderWay | None = None
 
     @property
     def received(self) -> int:
@@ -69,22 +81,51 @@ class Answers:
         return self._first + sum(map(len, self.blocks))
 
     def save(self, *, last: bool = False) -> None:
-        """Saves what fills a part; at the end, everything."""
+        """Starts to save what fills a part, when the part before is saved; at the end, saves everything."""
         while self.blocks:
-            tables: list[Any] = []
-            size = 0
-            for block in self.blocks:
-                tables.append(library("pyarrow").table(block))
-                size += tables[-1].nbytes
-                if size >= PART_BYTES:
-                    break
-            if size < PART_BYTES and not last:
+            self._under_way = part = self._under_way or self._begun(last=last)
+            if part is None or not (last or part.saved.done() or len(self.blocks) >= 2 * part.blocks):
                 return
-            part = library("pyarrow").concat_tables(tables)
-            self._save(self._first, part)
-            rest = self.blocks[len(tables) :]
+            try:
+                self._parts[self._first] = part.saved.result(), part.partitions
+            except Exception:
+                self._under_way = None
+                raise
+            rest = self.blocks[part.blocks :]
             # All or nothing: no function is called here, so a Ctrl-C cannot come in between.
-            self._first, self.blocks = self._first + part.num_rows, rest
+            self._first, self.blocks, self._under_way = self._first + part.rows, rest, None
+
+    def _begun(self, *, last: bool) -> _UnderWay | None:
+        """The next part, which the thread saves from now on; `None` if it is too small."""
+        tables: list[Any] = []
+        size = 0
+        for block in self.blocks:
+            tables.append(library("pyarrow").table(block))
+            size += tables[-1].nbytes
+            if size >= PART_BYTES:
+                break
+        if size < PART_BYTES and not last:
+            return None
+        answers = library("pyarrow").concat_tables(tables)
+        first, rows, partitions = self._first, answers.num_rows, frozenset[int]()
+        answers = answers.add_column(0, "key", self._spool.keys(first, first + rows))
+        if self._frame.by_partition:
+            pa = library("pyarrow")
+            places, numbers = self._spool.partitions_of(first, first + rows)
+            partitions = frozenset(numbers.tolist())
+            answers = answers.take(pa.array(places)).append_column("partition", pa.array(numbers))
+        # Some engines keep in the context which of their clients is meant.
+        context = contextvars.copy_context()
+        saved = self._thread.submit(context.run, self._saved, _name_of_part(first), answers)
+        return _UnderWay(len(tables), rows, partitions, saved)
+
+    def _saved(self, name: str, answers: Any) -> Any:
+        """Its name in the folder, or the part itself if there is none."""
+        if self.folder is None:
+            return answers
+        folder = self.folder
+        _tried(lambda: self._frame.write(folder, name, answers))
+        return name
 
     def try_folder(self, nothing: Any) -> None:
         """Writes a part without rows to the folder, if there is one; the first answers replace it."""
@@ -94,25 +135,9 @@ class Answers:
 
     def parts(self) -> Parts:
         """What was saved."""
-        in_memory = self.folder is None
-        parts = [self._parts[first] for first in sorted(self._parts)]
-        partitions = [self._partitions[first] for first in sorted(self._partitions)]
-        return Parts(parts, None, []) if in_memory else Parts([], self.folder, parts, partitions)
-
-    def _save(self, first: int, answers: Any) -> None:
-        stop = first + answers.num_rows
-        answers = answers.add_column(0, "key", self._spool.keys(first, stop))
-        if self._frame.by_partition:
-            places, partitions = self._spool.partitions_of(first, stop)
-            pa = library("pyarrow")
-            self._partitions[first] = frozenset(partitions.tolist())
-            answers = answers.take(pa.array(places)).append_column("partition", pa.array(partitions))
-        if self.folder is None:
-            self._parts[first] = answers
-            return
-        folder, name = self.folder, _name_of_part(first)
-        _tried(lambda: self._frame.write(folder, name, answers))
-        self._parts[first] = name
+        saved = [self._parts[first] for first in sorted(self._parts)]
+        parts, partitions = [part for part, _ in saved], [numbers for _, numbers in saved]
+        return Parts(parts, None, []) if self.folder is None else Parts([], self.folder, parts, partitions)
 
 
 def _name_of_part(first: int) -> str:
