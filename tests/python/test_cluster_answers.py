@@ -1,0 +1,96 @@
+"""Answers are saved in a thread, in parts, while the next ones are looked up."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any, cast
+
+import pyarrow as pa
+import pytest
+
+from exactbuyer._frames.cluster import answers as answers_module
+from exactbuyer._frames.cluster.answers import Answers
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TIMEOUT_S = 30
+BLOCK = pa.table({"eb_status": ["found", "not_found"]})
+
+
+class Engine:
+    """Writes parts when it is told to."""
+
+    by_partition = False
+
+    def __init__(self) -> None:
+        self.may_write = threading.Event()
+        self.error: Exception | None = None
+        self.written: dict[str, int] = {}
+        self.writes = 0
+
+    def write(self, folder: str, name: str, answers: Any) -> None:
+        assert self.may_write.wait(TIMEOUT_S)
+        self.writes += 1
+        if self.error is not None:
+            raise self.error
+        self.written[name] = answers.num_rows
+
+
+class Keys:
+    """The keys of as many rows as anybody wants."""
+
+    @staticmethod
+    def keys(start: int, stop: int) -> Any:
+        return pa.array([number.to_bytes(16, "big") for number in range(start, stop)])
+
+
+@pytest.fixture
+def engine() -> Engine:
+    return Engine()
+
+
+@pytest.fixture
+def answers(engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Answers:
+    monkeypatch.setattr(answers_module, "PART_BYTES", BLOCK.nbytes + 1)
+    return Answers(cast("Any", engine), cast("Any", Keys()), str(tmp_path))
+
+
+def add(answers: Answers, blocks: int) -> None:
+    answers.blocks += [cast("Any", BLOCK)] * blocks
+
+
+def test_a_part_is_written_while_other_answers_come(engine: Engine, answers: Answers) -> None:
+    add(answers, 1)
+    answers.save()
+    assert answers.parts().names == [], "a block is too small for a part"
+    add(answers, 2)
+    answers.save()
+    assert (answers.received, engine.written) == (6, {}), "two blocks are a part, which is under way"
+    engine.may_write.set()
+    answers.save(last=True)
+    assert engine.written == {"part-000000000000": 4, "part-000000000004": 2}
+    assert answers.parts().names == list(engine.written)
+    assert (answers.received, answers.blocks) == (6, [])
+
+
+def test_as_much_as_a_part_may_wait_for_one_that_is_under_way(engine: Engine, answers: Answers) -> None:
+    add(answers, 2)
+    answers.save()
+    add(answers, 2)
+    threading.Timer(0.2, engine.may_write.set).start()
+    answers.save()
+    assert list(engine.written)[:1] == ["part-000000000000"], "it has waited for the first part"
+
+
+def test_a_part_that_was_not_written_is_not_lost(engine: Engine, answers: Answers) -> None:
+    engine.may_write.set()
+    engine.error = OSError("the disk is full")
+    add(answers, 3)
+    with pytest.raises(OSError, match="the disk is full"):
+        answers.save(last=True)
+    assert engine.writes == answers_module.ATTEMPTS
+    assert (answers.received, len(answers.blocks), answers.parts().names) == (6, 3, [])
+    engine.error = None
+    answers.save(last=True)
+    assert engine.written == {"part-000000000000": 4, "part-000000000004": 2}
