@@ -248,7 +248,7 @@ $(BENCH)/made: pyproject.toml | what-is-needed
 	$(BENCH)/bin/python -m pip install --quiet --group bench
 	touch $@
 
-# Always the wheel of this very tree, built as a release is.
+# The wheel is built from this checkout as a release does.
 bench-installed: $(BENCH)/made
 	$(call say,build the wheel as a release has it, and install it into $(BENCH))
 	rm -rf $(DIST)/bench

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import time
 
-from measure import CLIENT_CORE, pin
+from cores import CLIENT_CORE, pin
 from server import serve
 from workload import KEY, make_rows
 

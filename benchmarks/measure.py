@@ -15,22 +15,11 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from cores import CLIENT_CORE, pin
 from workload import columns, make_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-CLIENT_CORE = 0
-SERVER_CORE = 1
-
-
-def pin(core: int) -> bool:
-    """Keeps this process, and all that it starts, on one core; says whether the system can do that."""
-    try:
-        os.sched_setaffinity(0, {core})
-    except (AttributeError, OSError):
-        return False
-    return True
 
 
 def cpu_s() -> float:

@@ -7,7 +7,8 @@ import json
 import time
 from typing import TYPE_CHECKING, Any
 
-from measure import CLIENT_CORE, cpu_s, peak_mb, pin
+from cores import CLIENT_CORE, pin
+from measure import cpu_s, peak_mb
 
 from exactbuyer import BulkEnricher
 

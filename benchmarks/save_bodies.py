@@ -1,6 +1,6 @@
 """Saves the bodies that the contestants will be sent: `save_bodies.py URL ROWS FILE`.
 
-Each stands behind its length in eight bytes. A process of its own: nothing of it is in anybody's figures.
+Each comes after its length in eight bytes. A process of its own: nothing of it is in anybody's figures.
 """
 
 from __future__ import annotations

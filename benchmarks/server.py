@@ -9,7 +9,7 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from measure import SERVER_CORE, pin
+from cores import SERVER_CORE, pin
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -16,7 +16,8 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 import report
-from measure import CLIENT_CORE, Job, cpu_s, peak_mb, pin
+from cores import CLIENT_CORE, pin
+from measure import Job, cpu_s, peak_mb
 from run import child, take_turns
 from server import serve
 from workload import make_rows

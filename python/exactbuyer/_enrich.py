@@ -246,6 +246,6 @@ class BlockingCalls:
             call.until_over()
             return call.settle()
         except BaseException as error:
-            # A call whose results cannot be taken goes after the others, which must not wait for it.
+            # A call whose results cannot be taken goes to the end: the others must not wait for it.
             self._session.history.put_back(call, first=isinstance(error, KeyboardInterrupt))
             raise

@@ -147,7 +147,7 @@ class AwaitableCalls:
             results = call.settle()
             await raise_if_cancelled()
         except BaseException as error:
-            # A call whose results cannot be taken goes after the others, which must not wait for it.
+            # A call whose results cannot be taken goes to the end: the others must not wait for it.
             self._session.history.put_back(call, first=isinstance(error, asyncio.CancelledError))
             waiter.close()
             raise

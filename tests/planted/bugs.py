@@ -248,7 +248,7 @@ BUGS = (
         "                }\n",
     ),
     Bug(
-        "a stop only shuts the door after the rows",
+        "a stop only refuses further rows",
         "nothing is sent after a stop",
         SCHEDULER,
         "        self.halt(&Arc::new(trouble::STOPPED.into()), None);\n",

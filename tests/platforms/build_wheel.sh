@@ -1,9 +1,8 @@
 #!/usr/bin/env bash
 # build_wheel.sh TARGET COMPATIBILITY OUT [OPTION...]: a wheel as a release has it. The options are for maturin.
 #
-# If this machine can run what it builds, the build is guided by a profile: a first one counts what runs often while
-# benchmarks/training.py makes typical calls, and the compiler optimises the second one for that. Needs maturin, and
-# rustup for the tool that reads the counts.
+# If TARGET is this machine's own, it is built twice. The first build counts what runs while benchmarks/training.py makes
+# typical calls; the compiler optimises the second one with these counts. This needs rustup, for the tool that reads them.
 set -euo pipefail
 target=$1 compatibility=$2 out=$3
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -11,17 +10,25 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 # A module of a development build would get into the wheel.
 module=python/exactbuyer/_core.abi3.so
 if [ -e "$module" ]; then
-  aside=$(mktemp -d)
-  mv "$module" "$aside/module"
-  trap 'mv "$aside/module" "$module"; rmdir "$aside"' EXIT
+  kept=$(mktemp -d)
+  trap 'if [ -e "$kept/module" ]; then mv "$kept/module" "$module"; fi; rmdir "$kept"' EXIT
+  mv "$module" "$kept/module"
 fi
 
 options=(--release --locked --strip true --compression-level 9 --target "$target" --compatibility "$compatibility")
 options+=("${@:4}")
-if [ "$(rustc -vV | sed -n 's/^host: //p')" = "$target" ]; then
+if [ "$(rustc -vV | sed -n 's/^host: //p')" != "$target" ]; then
+  echo "$target is not this machine's own: without a profile"
+elif ! command -v rustup > /dev/null; then
+  echo "rustup is missing: without a profile"
+else
   rustup component add llvm-tools
-  place=${CARGO_TARGET_DIR:-$PWD/target}/instrumented
+  place=${CARGO_TARGET_DIR:-target}/instrumented
   rm -rf "$place/counts" "$place/wheel"
+  mkdir -p "$place"
+  place=$(cd "$place" && pwd)
+  # The compiler takes no path as bash writes it on Windows.
+  if command -v cygpath > /dev/null; then place=$(cygpath -m "$place"); fi
   CARGO_TARGET_DIR=$place RUSTFLAGS=-Cprofile-generate=$place/counts \
     maturin build "${options[@]}" --out "$place/wheel"
   "${PYTHON:-python3}" -m venv --clear "$place/venv"

@@ -70,9 +70,9 @@ impl Assembler {
     /// # Errors
     /// If Arrow cannot build a column.
     pub fn add(&mut self, outcome: RowOutcome) -> Result<(), ArrowError> {
-        let after = self.blocks.partition_point(|block| block.first_row <= outcome.row);
+        let next_block = self.blocks.partition_point(|block| block.first_row <= outcome.row);
         // An empty block begins where the block after it begins. Of several, the last one has rows.
-        if let Some(block) = after.checked_sub(1).and_then(|place| self.blocks.get_mut(place))
+        if let Some(block) = next_block.checked_sub(1).and_then(|place| self.blocks.get_mut(place))
             && block.batches.is_none()
             && block.land(outcome)
         {

@@ -31,9 +31,9 @@ enum State {
     Plain,
     /// Between the quotes of a cell.
     Quoted,
-    /// Behind a quote inside quotes. It is the closing one, or the first of a pair.
+    /// After a quote inside quotes. It is the closing one, or the first of a pair.
     Closed,
-    /// Behind a `\r`, which may be half of a line end.
+    /// After a `\r`, which may be half of a line end.
     Return,
 }
 

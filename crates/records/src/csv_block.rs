@@ -216,7 +216,7 @@ impl CsvBlock {
             return None;
         }
         let end = *self.cells.get(at)?;
-        // Behind the delimiter that ended the cell before.
+        // After the delimiter that ended the cell before.
         let start = if place == 0 { record.first } else { self.cells.get(at - 1)? + 1 };
         self.bytes.get(start..end)
     }

@@ -187,7 +187,7 @@ impl JsonBlock {
     /// Writes an object without its last brace. Returns whether it has a member.
     ///
     /// The names that are added must not exist, because a line with a name twice means different things to
-    /// different readers. Leaving a member out also leaves out one comma: the one before it, or that after it
+    /// different readers. Leaving a member out also leaves out one comma: the one before it, or the one after it
     /// if it is the first that would be written.
     ///
     /// # Errors

@@ -113,7 +113,7 @@ class CallHistory:
             self._interrupted.remove(call)
 
     def put_back(self, call: Call, *, first: bool) -> None:
-        """Puts back what :meth:`take_oldest` gave: in front of the others, or behind them."""
+        """Puts back what :meth:`take_oldest` gave: before the others, or after them."""
         with self._lock:
             if call not in self._interrupted:
                 self._interrupted.insert(0 if first else len(self._interrupted), call)

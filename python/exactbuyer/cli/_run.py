@@ -298,7 +298,7 @@ def _unexpected(error: BaseException) -> _End:
 
 @contextmanager
 def _ignoring_errors() -> Generator[None]:
-    """Ends a block at its first error, and continues after it. Ctrl-C is no error."""
+    """Leaves the block at its first error, and continues after the block. Ctrl-C is no error."""
     try:
         yield
     except KeyboardInterrupt:
@@ -328,7 +328,7 @@ def _concluded(
     output = written.output
     with _ignoring_errors():
         rest = enricher.recover().table if ended.rest is None and stream.is_over else ended.rest
-        # Behind what does not fit nothing more is written: it would hide that rows are missing there.
+        # After what does not fit, nothing more is written: it would hide that rows are missing there.
         if not output.has_failed:
             written.add(rest or [])
     path = output.keep({RECEIPT_KEY: receipt.to_dict()}) if written.rows else None

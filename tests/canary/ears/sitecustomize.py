@@ -119,7 +119,7 @@ def recording(original: Callable[..., bytes]) -> Callable[..., bytes]:
 
 
 def mark_keys(module: ModuleType) -> None:
-    """Whatever key an enricher is given, it gets the canary, and the key after it."""
+    """Puts the canary before every key that an enricher is given."""
     secret: Any = module.Secret
     made, exposed = secret.__init__, secret.expose
 

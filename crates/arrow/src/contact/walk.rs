@@ -221,7 +221,7 @@ impl Walker<'_> {
                 None => self.new_name(from, node, expected)?,
             };
             expected = met + 1;
-            let after = self.text.after(from + len, b':')?;
+            let after = self.text.expect(from + len, b':')?;
             let after = member(self, after, wanted)?;
             let (after, goes_on) = self.text.comma_or(b'}', after)?;
             if !goes_on {
@@ -239,7 +239,7 @@ impl Walker<'_> {
         node: usize,
         expected: usize,
     ) -> Result<(usize, usize, Option<Member>), Halt> {
-        let inside = self.text.after(from, b'"')?;
+        let inside = self.text.expect(from, b'"')?;
         let (to, escaped) = self.text.string(inside)?;
         let name = self.text.between(inside, to - 1);
         let name = if escaped { Cow::Owned(unescape(name)) } else { Cow::Borrowed(name) };

@@ -103,9 +103,9 @@ impl Decimal {
         }
         // A number with a larger exponent fits no type.
         let exponent: i32 = exponent.parse().ok()?;
-        let after = i64::try_from(fraction.len()).ok()?;
+        let decimals = i64::try_from(fraction.len()).ok()?;
         let zeros = i64::try_from(all.len() - digits.len()).ok()?;
         let digits = digits.trim_start_matches('0').to_owned();
-        Some(Self { is_negative, digits, exponent: i64::from(exponent) - after + zeros })
+        Some(Self { is_negative, digits, exponent: i64::from(exponent) - decimals + zeros })
     }
 }

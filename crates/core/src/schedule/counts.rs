@@ -68,8 +68,8 @@ impl Counts {
     ///
     /// Each row has one outcome, so this is called once for each row. Rows without counts stand for themselves.
     pub(super) fn take(&mut self, row: u64) -> u64 {
-        let after = self.blocks.partition_point(|block| block.first_row <= row);
-        let Some(block) = after.checked_sub(1).and_then(|place| self.blocks.get_mut(place)) else {
+        let next_block = self.blocks.partition_point(|block| block.first_row <= row);
+        let Some(block) = next_block.checked_sub(1).and_then(|place| self.blocks.get_mut(place)) else {
             return 1;
         };
         let Some(count) = block.get(row) else { return 1 };

@@ -148,7 +148,7 @@ impl<'a, 'py> Builder<'a, 'py> {
             let Some((len, under, with_it)) = known else {
                 return self.unexpected(key, location, shape, from);
             };
-            let (after, value) = self.value(self.text.after(key + len, b':')?, under)?;
+            let (after, value) = self.value(self.text.expect(key + len, b':')?, under)?;
             self.open.push(value.unbind());
             shape = with_it;
             (next, goes_on) = self.text.comma_or(b'}', after)?;
@@ -191,7 +191,7 @@ impl<'a, 'py> Builder<'a, 'py> {
         let mut goes_on = true;
         while goes_on {
             let (after, key) = self.key(next)?;
-            let (after, value) = self.value(self.text.after(after, b':')?, Locations::NOWHERE)?;
+            let (after, value) = self.value(self.text.expect(after, b':')?, Locations::NOWHERE)?;
             dict.set_item(key, value)?;
             (next, goes_on) = self.text.comma_or(b'}', after)?;
         }

@@ -73,7 +73,7 @@ impl Table {
         py.detach(|| self.lock().expect(rows)).or_raise(py)
     }
 
-    /// A block that waits for an outcome holds back those behind it, because rows come out in order.
+    /// A block that waits for an outcome holds back those after it, because rows come out in order.
     fn blocks(&self, py: Python<'_>) -> Vec<Batches> {
         py.detach(|| {
             let mut assembler = self.lock();

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import contextvars
 import secrets
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from exactbuyer._frames.libraries import library
@@ -21,6 +20,9 @@ PART_BYTES = 16 << 20
 """What a part has in memory, at least. Few parts are few jobs, but a part exists several times while it is
 written.
 """
+
+WAIT_S = 0.5
+"""How long is waited at once: on Windows, a Ctrl-C comes only in between."""
 
 ATTEMPTS = 3
 """How often a part is written before the call ends with the error: a job may be cancelled by others."""
@@ -47,8 +49,8 @@ class Parts(NamedTuple):
         return [name for name, partitions in named if partition in partitions]
 
 
-class _UnderWay(NamedTuple):
-    """A part that a thread is saving: the first of the blocks."""
+class _Part(NamedTuple):
+    """A part that is being saved. It consists of the first `blocks` blocks."""
 
     blocks: int
     rows: int
@@ -57,10 +59,10 @@ class _UnderWay(NamedTuple):
 
 
 class Answers:
-    """Saves the answers of the rows of a spool, one part at a time, while others are looked up.
+    """Saves the answers of the rows of a spool: one part at a time, in a thread, while others are looked up.
 
-    `blocks` are those that are not saved yet, in the order of the rows. A Ctrl-C at any point loses nothing:
-    a part is saved under the number of its first row, and again if it is not known whether it was.
+    `blocks` are those that are not known to be saved, in the order of the rows. A Ctrl-C at any point loses
+    nothing: a part is saved under the number of its first row, and again if it is not known whether it was.
     """
 
     def __init__(self, frame: ClusterFrame, spool: Spool, path: str | None) -> None:
@@ -72,8 +74,8 @@ class Answers:
         self.folder = None if path is None else f"{path.rstrip('/')}/{run}"
         self._first = 0
         self._parts: dict[int, tuple[Any, frozenset[int]]] = {}
-        self._thread = ThreadPoolExecutor(1, "exactbuyer-answers")
-        self._under_way: _UnderWay | None = None
+        self._executor = ThreadPoolExecutor(1, "exactbuyer-answers")
+        self._part: _Part | None = None
 
     @property
     def received(self) -> int:
@@ -81,22 +83,26 @@ class Answers:
         return self._first + sum(map(len, self.blocks))
 
     def save(self, *, last: bool = False) -> None:
-        """Starts to save what fills a part, when the part before is saved; at the end, saves everything."""
+        """Starts to save the next part as soon as the previous one is saved. At the end, saves everything.
+
+        If as many blocks wait as the part under way has, it waits too, so that memory stays bounded.
+        """
         while self.blocks:
-            self._under_way = part = self._under_way or self._begun(last=last)
+            self._part = part = self._part or self._start_next(last=last)
             if part is None or not (last or part.saved.done() or len(self.blocks) >= 2 * part.blocks):
                 return
             try:
-                self._parts[self._first] = part.saved.result(), part.partitions
-            except Exception:
-                self._under_way = None
+                self._parts[self._first] = _result(part.saved), part.partitions
+            except BaseException:
+                if part.saved.done():
+                    self._part = None
                 raise
             rest = self.blocks[part.blocks :]
             # All or nothing: no function is called here, so a Ctrl-C cannot come in between.
-            self._first, self.blocks, self._under_way = self._first + part.rows, rest, None
+            self._first, self.blocks, self._part = self._first + part.rows, rest, None
 
-    def _begun(self, *, last: bool) -> _UnderWay | None:
-        """The next part, which the thread saves from now on; `None` if it is too small."""
+    def _start_next(self, *, last: bool) -> _Part | None:
+        """Gives the thread the next part; `None` if that is too small."""
         tables: list[Any] = []
         size = 0
         for block in self.blocks:
@@ -114,24 +120,24 @@ class Answers:
             places, numbers = self._spool.partitions_of(first, first + rows)
             partitions = frozenset(numbers.tolist())
             answers = answers.take(pa.array(places)).append_column("partition", pa.array(numbers))
-        # Some engines keep in the context which of their clients is meant.
-        context = contextvars.copy_context()
-        saved = self._thread.submit(context.run, self._saved, _name_of_part(first), answers)
-        return _UnderWay(len(tables), rows, partitions, saved)
+        return _Part(len(tables), rows, partitions, self._in_thread(first, answers))
 
-    def _saved(self, name: str, answers: Any) -> Any:
-        """Its name in the folder, or the part itself if there is none."""
-        if self.folder is None:
-            return answers
-        folder = self.folder
-        _tried(lambda: self._frame.write(folder, name, answers))
-        return name
+    def _in_thread(self, first: int, answers: Any) -> Future[Any]:
+        """Writes a part in the thread. The result is its name, or the part itself if there is no folder."""
+        folder, name = self.folder, f"part-{first:012}"
+        if folder is None:
+            return self._executor.submit(lambda: answers)
+
+        def write() -> str:
+            self._frame.write(folder, name, answers)
+            return name
+
+        return self._executor.submit(_tried, self._frame.for_thread(write))
 
     def try_folder(self, nothing: Any) -> None:
         """Writes a part without rows to the folder, if there is one; the first answers replace it."""
         if self.folder is not None:
-            folder = self.folder
-            _tried(lambda: self._frame.write(folder, _name_of_part(0), nothing))
+            _result(self._in_thread(0, nothing))
 
     def parts(self) -> Parts:
         """What was saved."""
@@ -140,14 +146,16 @@ class Answers:
         return Parts(parts, None, []) if self.folder is None else Parts([], self.folder, parts, partitions)
 
 
-def _name_of_part(first: int) -> str:
-    return f"part-{first:012}"
+def _result(future: Future[Any]) -> Any:
+    while not future.done():
+        wait([future], WAIT_S)
+    return future.result()
 
 
-def _tried(write: Callable[[], None], attempts: int = ATTEMPTS) -> None:
+def _tried(write: Callable[[], Any], attempts: int = ATTEMPTS) -> Any:
     try:
-        write()
+        return write()
     except Exception:
         if attempts == 1:
             raise
-        _tried(write, attempts - 1)
+        return _tried(write, attempts - 1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
@@ -37,6 +37,10 @@ class ClusterFrame:
     def write(self, folder: str, name: str, answers: Any) -> None:
         """Writes a table as Parquet under this name in this folder, and replaces one that is there."""
         raise NotImplementedError
+
+    def for_thread(self, write: Callable[[], Any]) -> Callable[[], Any]:
+        """A function that another thread can run, with what the engine keeps for the calling thread."""
+        return write
 
     def joined(self, joiner: Joiner, parts: Parts) -> Any:
         """The frame with its new columns. Lazy: it only reads the answers."""

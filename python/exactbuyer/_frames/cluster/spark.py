@@ -6,6 +6,7 @@ format in cells of bytes, because `createDataFrame` takes Arrow tables only sinc
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from functools import partial, reduce
 from typing import TYPE_CHECKING, Any
@@ -57,6 +58,15 @@ class SparkFrame(ClusterFrame):
         written = self._of_arrow(answers)
         written.coalesce(1).write.mode("overwrite").parquet(f"{folder}/{name}")
 
+    def for_thread(self, write: Callable[[], Any]) -> Callable[[], Any]:
+        if "connect" in type(self._frame).__module__:
+            return write
+        with warnings.catch_warnings():
+            # It says that tags are not passed on.
+            warnings.simplefilter("ignore", UserWarning)
+            inherited: Callable[[], Any] = library("pyspark").inheritable_thread_target(write)
+        return inherited
+
     def joined(self, joiner: Joiner, parts: Parts) -> Any:
         spark_types = library("pyspark.sql.types")
         schema, fields = self._frame.schema, spark_types.StructField
@@ -100,7 +110,7 @@ class SparkFrame(ClusterFrame):
         schema = library("pyspark.sql.pandas.types").from_arrow_schema(table.schema)
         session = self._frame.sparkSession
         if not table.num_rows:
-            # Without Python on the workers.
+            # So Spark starts no Python workers for a table without rows.
             return session.createDataFrame([], schema)
         cells = [(packed(batch),) for batch in table.to_batches()]
         return session.createDataFrame(cells, "data binary").mapInArrow(_unpack, schema)

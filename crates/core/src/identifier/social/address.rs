@@ -37,7 +37,7 @@ pub(super) struct Address<'a> {
     pub(super) path: &'a str,
     /// Between `?` and `#`.
     pub(super) query: &'a str,
-    /// Behind `#`.
+    /// After `#`.
     pub(super) fragment: &'a str,
 }
 

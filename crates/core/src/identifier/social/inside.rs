@@ -60,10 +60,10 @@ pub(super) fn leads_by_path(value: &str) -> Option<Result<String, Invalid>> {
         Some((redirect, strip_prefix_ci(path, redirect.path)?))
     });
     let (redirect, path) = redirects.next()?;
-    let (before, behind) = redirect.around;
-    let found = path.split_once(before).map(|(_, inner)| match behind {
+    let (before, after) = redirect.around;
+    let found = path.split_once(before).map(|(_, inner)| match after {
         "" => (inner, ""),
-        behind => inner.split_once(behind).unwrap_or((inner, "")),
+        after => inner.split_once(after).unwrap_or((inner, "")),
     });
     let Some((inner, rest)) = found else { return Some(Err(Invalid::SocialShortLink)) };
     if !starts(rest).is_empty() {

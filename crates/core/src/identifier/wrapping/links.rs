@@ -89,7 +89,7 @@ pub(super) fn chat(text: &str) -> Option<Link<'_>> {
 }
 
 /// The link in `Ana <mailto:…>`, as mail programs write it in plain text.
-pub(super) fn after(text: &str) -> Option<Link<'_>> {
+pub(super) fn after_text(text: &str) -> Option<Link<'_>> {
     [('<', '>'), ('[', ']'), ('(', ')')].iter().find_map(|&(open, close)| {
         let (shown, address) = text.strip_suffix(close)?.split_once(open)?;
         let is_one = !shown.trim().is_empty() && is_address(address) && !address.contains([open, close, ' ']);

@@ -57,7 +57,7 @@ impl<'a> Passed<'a> {
     /// # Errors
     /// [`Unreadable`] if another byte comes next, or the text ends.
     #[inline]
-    pub fn after(self, at: usize, byte: u8) -> Result<usize, Unreadable> {
+    pub fn expect(self, at: usize, byte: u8) -> Result<usize, Unreadable> {
         match self.next(at)? {
             (at, next) if next == byte => Ok(at + 1),
             _ => Err(Unreadable),

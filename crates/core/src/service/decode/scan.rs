@@ -31,7 +31,7 @@ const TOO_DEEP: Fault = "it is nested deeper than any real answer";
 /// The position of a string, without its quotes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Text {
-    /// Behind the opening quote; `to` is at the closing one.
+    /// After the opening quote; `to` is at the closing one.
     pub(super) from: usize,
     pub(super) to: usize,
     /// Whether the string has escapes.
@@ -211,7 +211,7 @@ impl Cursor<'_> {
         }
     }
 
-    /// Moves past an escape. The position is after its backslash.
+    /// Moves past an escape. The position is at its backslash.
     #[cold]
     fn escape(mut self) -> Result<Self, Fault> {
         match self.bytes.get(self.at + 1) {

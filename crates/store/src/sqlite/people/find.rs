@@ -70,8 +70,8 @@ impl SqliteStore {
 
     /// Searches all blocks with numbers above `after`. Returns what was found, and the last block's number.
     ///
-    /// Numbers of blocks grow with those of requests, so what was added since an earlier search is after its last
-    /// number. A late answer to an old request is an exception: its blocks have low numbers. A purge has barred the
+    /// Numbers of blocks grow with those of requests, so what was added since an earlier search has higher ones.
+    /// A late answer to an old request is an exception: its blocks have low numbers. A purge has barred the
     /// person before, so such an answer is examined when it is settled.
     pub(super) fn search(
         &self,

@@ -6,7 +6,7 @@
 //!
 //! | written | how it is found |
 //! |---|---|
-//! | `+1 201-555-0123` | groups joined after `+` |
+//! | `+1 201-555-0123` | the groups after `+`, joined |
 //! | `001 201 5550123` | without the digits that are dialled before the country code |
 //! | `+49 (0)171 2345678` | without the zero that is dialled only within the country |
 //! | `(201) 555-0123` | as a national number, and by the rules of the countries that the contact names |
