@@ -77,7 +77,11 @@ pub(super) const WRAPPINGS: [Wrapping; 24] = [
     ),
     link("a Markdown link", ("[Ana](https://x.example/ana)", "https://x.example/ana"), links::markdown),
     link("a link of a chat", ("<tel:+12015550123|Ana>", "tel:+12015550123"), links::chat),
-    link("a link after its text", ("Ana<mailto:ana@acme.example>", "mailto:ana@acme.example"), links::after_text),
+    link(
+        "a link after its text",
+        ("Ana<mailto:ana@acme.example>", "mailto:ana@acme.example"),
+        links::after_text,
+    ),
     link("a link of Access", ("Ana#https://x.example/ana#", "https://x.example/ana"), links::access),
     wrapping("HTML tags", ("<p>ana@acme.example</p>", "ana@acme.example"), formats::html_tags),
     wrapping("HTML entities", ("ana&#64;acme.example", "ana@acme.example"), formats::html_entities),
