@@ -24,6 +24,8 @@ STYLE = (
     ".d .room{fill:none;stroke:#8b96a5;stroke-dasharray:4 3}"
 )
 
+VERSIONS = ["3.10", "3.11", "3.12", "3.13", "3.14", "3.15"]
+
 Bar = tuple[str, "list[tuple[float, str]]", bool]
 """A label; its values, each with its text; and whether it is ours."""
 
@@ -32,7 +34,7 @@ def drawings() -> dict[Path, str]:
     """Every drawing, by its file."""
     page = (DESIGN / "performance.md").read_text(encoding="utf-8")
     clients = [row for row in table(page, "client") if row[1]]
-    pythons = table(page, "", "3.10")
+    pythons = table(page, "", *VERSIONS)
     growth = table(page, "rows", "CPU µs a row: frame")
     return {
         DESIGN / "figures/clients.svg": bars(
@@ -47,7 +49,7 @@ def drawings() -> dict[Path, str]:
         ),
         DESIGN / "figures/pythons.svg": bars(
             "CPU seconds for 100,000 rows, by version of Python; pale: with the collector off",
-            list(_pythons(pythons)),
+            _pythons(VERSIONS, pythons),
         ),
         DESIGN / "figures/growth.svg": bars(
             "Memory of enrich_table on top of the start, in MB; pale: from reader to reader",
@@ -81,11 +83,11 @@ def _client(row: list[str], values: tuple[float, ...], text: str) -> Bar:
     return name, list(zip(values, texts, strict=True)), row[0] == OURS
 
 
-def _pythons(rows: list[list[str]]) -> list[Bar]:
+def _pythons(versions: list[str], rows: list[list[str]]) -> list[Bar]:
     ours = next(row for row in rows if row[0] == "exactbuyer, CPU s")
     theirs = next(row for row in rows if row[0].startswith("aiohttp + orjson, CPU s"))
     drawn: list[Bar] = []
-    for place, version in enumerate(("3.10", "3.11", "3.12", "3.13"), 1):
+    for place, version in enumerate(versions, 1):
         on, off = (part.strip() for part in theirs[place].split("·"))
         drawn += [
             (f"{version}: exactbuyer", [(float(ours[place]), ours[place])], True),
