@@ -87,6 +87,8 @@ need_windows_python() {
   "$TOOLS/venv/bin/python" -m ziglang cc -target x86_64-windows-gnu -shared -O1 -ladvapi32 \
     -o "$WINDOWS_PYTHON/bcryptprimitives.dll" tests/platforms/process_prng.c
   find "$WINDOWS_PYTHON" -name 'bcryptprimitives.*' ! -name '*.dll' -delete
+  # The first start of wine prints what it sets up.
+  windows_python -c pass > /dev/null
 }
 
 # With pipes for all of its streams: under wine, Python cannot use a file or /dev/null as one.
