@@ -15,8 +15,7 @@ if [ -e "$module" ]; then
   mv "$module" "$kept/module"
 fi
 
-options=(--release --locked --strip true --compression-level 9 --target "$target" --compatibility "$compatibility")
-options+=("${@:4}")
+build=(maturin build --release --locked --strip true --target "$target")
 if [ "$(rustc -vV | sed -n 's/^host: //p')" != "$target" ]; then
   echo "$target is not this machine's own: without a profile"
 elif ! command -v rustup > /dev/null; then
@@ -29,8 +28,8 @@ else
   place=$(cd "$place" && pwd)
   # The compiler takes no path as bash writes it on Windows.
   if command -v cygpath > /dev/null; then place=$(cygpath -m "$place"); fi
-  CARGO_TARGET_DIR=$place RUSTFLAGS=-Cprofile-generate=$place/counts \
-    maturin build "${options[@]}" --out "$place/wheel"
+  # Without the options: zig cannot link the part that counts, and this wheel is for this machine.
+  CARGO_TARGET_DIR=$place RUSTFLAGS=-Cprofile-generate=$place/counts "${build[@]}" --out "$place/wheel"
   "${PYTHON:-python3}" -m venv --clear "$place/venv"
   bin=$place/venv/bin
   if [ -d "$place/venv/Scripts" ]; then bin=$place/venv/Scripts; fi
@@ -39,4 +38,4 @@ else
   "$(rustc --print sysroot)/lib/rustlib/$target/bin/llvm-profdata" merge -o "$place/profile" "$place/counts"
   export RUSTFLAGS=-Cprofile-use=$place/profile
 fi
-maturin build "${options[@]}" --out "$out"
+"${build[@]}" --compression-level 9 --compatibility "$compatibility" --out "$out" "${@:4}"
