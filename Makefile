@@ -248,9 +248,9 @@ $(BENCH)/made: pyproject.toml | what-is-needed
 	$(BENCH)/bin/python -m pip install --quiet --group bench
 	touch $@
 
-# The wheel is built from this checkout as a release does.
+# Always the wheel of this very tree; PROFILE=1 builds it with a profile of typical calls.
 bench-installed: $(BENCH)/made
-	$(call say,build the wheel as a release has it, and install it into $(BENCH))
+	$(call say,build the wheel and install it into $(BENCH))
 	rm -rf $(DIST)/bench
 	PATH=$(CURDIR)/$(BENCH)/bin:$$PATH bash tests/platforms/build_wheel.sh \
 	  "$$(rustc -vV | sed -n 's/^host: //p')" linux $(DIST)/bench

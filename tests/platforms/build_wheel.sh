@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # build_wheel.sh TARGET COMPATIBILITY OUT [OPTION...]: a wheel as a release has it. The options are for maturin.
 #
-# If TARGET is this machine's own, it is built twice. The first build counts what runs while benchmarks/training.py makes
-# typical calls; the compiler optimises the second one with these counts. This needs rustup, for the tool that reads them.
+# With PROFILE=1, and if TARGET is this machine's own, it is built twice. The first build counts what runs while
+# benchmarks/training.py makes typical calls; the compiler optimises the second one with these counts. This needs rustup,
+# for the tool that reads them.
 set -euo pipefail
 target=$1 compatibility=$2 out=$3
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -16,11 +17,11 @@ if [ -e "$module" ]; then
 fi
 
 build=(maturin build --release --locked --strip true --target "$target")
-if [ "$(rustc -vV | sed -n 's/^host: //p')" != "$target" ]; then
-  echo "$target is not this machine's own: without a profile"
-elif ! command -v rustup > /dev/null; then
-  echo "rustup is missing: without a profile"
-else
+if [ "${PROFILE:-0}" = 1 ]; then
+  if [ "$(rustc -vV | sed -n 's/^host: //p')" != "$target" ]; then
+    echo "PROFILE=1 is for this machine's own target, not for $target" >&2
+    exit 1
+  fi
   rustup component add llvm-tools
   place=${CARGO_TARGET_DIR:-target}/instrumented
   rm -rf "$place/counts" "$place/wheel"
