@@ -44,7 +44,7 @@ say = @printf '\n\033[1m==> %s  %s\033[0m\n' "$$(date +%T)" "$(1)"
 .PHONY: site site-check drawings recipes
 .PHONY: cluster cluster-installed pipelines
 .PHONY: platforms macos windows wheels matrix licences
-.PHONY: bench bench-full bench-installed bench-stored bench-tables torture clean what-is-needed
+.PHONY: bench bench-full bench-installed profiled-wheel bench-stored bench-tables torture clean what-is-needed
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -248,13 +248,17 @@ $(BENCH)/made: pyproject.toml | what-is-needed
 	$(BENCH)/bin/python -m pip install --quiet --group bench
 	touch $@
 
-# Always the wheel of this very tree; PROFILE=1 builds it with a profile of typical calls.
-bench-installed: $(BENCH)/made
-	$(call say,build the wheel and install it into $(BENCH))
-	rm -rf $(DIST)/bench
-	PATH=$(CURDIR)/$(BENCH)/bin:$$PATH bash tests/platforms/build_wheel.sh \
-	  "$$(rustc -vV | sed -n 's/^host: //p')" linux $(DIST)/bench
-	$(BENCH)/bin/python -m pip install --quiet --force-reinstall $(DIST)/bench/*.whl
+# The wheel of this very tree, built with a profile of typical calls.
+profiled-wheel: $(BENCH)/made
+	$(call say,build the wheel twice)
+	rm -rf $(DIST)
+	PATH=$(CURDIR)/$(BENCH)/bin:$$PATH PROFILE=1 bash tests/platforms/build_wheel.sh \
+	  "$$(rustc -vV | sed -n 's/^host: //p')" linux $(DIST)
+
+# Always the wheel of this very tree, as for the checks. PROFILE=1 takes the profiled one.
+bench-installed: $(if $(filter 1,$(PROFILE)),profiled-wheel,wheel) $(BENCH)/made
+	$(call say,install the package into $(BENCH))
+	$(BENCH)/bin/python -m pip install --quiet --force-reinstall $(DIST)/*.whl
 
 bench: bench-installed
 	$(call say,compare over $(ROWS) rows)

@@ -138,6 +138,25 @@ def test_a_stream_of_spark_names_foreach_batch(
 
 
 @only("spark")
+def test_all_jobs_of_a_call_belong_to_the_group_of_the_caller(
+    engine: Any, vendors: Callable[..., Vendor], tmp_path: Path
+) -> None:
+    """So that it can cancel them, those of the thread that writes answers too."""
+    frame = engine.frame(saved(people(200), tmp_path / "rows"), 2)
+    context = frame.sparkSession.sparkContext
+    jobs = context.statusTracker().getJobIdsForGroup
+    before = set(jobs(None))
+    context.setJobGroup("nightly", "looks people up")
+    try:
+        with enricher(vendors(match_rate=1.0), None) as one:
+            one.enrich_table(frame, "mail", columns=COLUMNS, answers=tmp_path / "answers")
+    finally:
+        context.setLocalProperty("spark.jobGroup.id", None)
+    assert set(jobs(None)) <= before
+    assert len(jobs("nightly")) >= 3, "the keys, the trial and the answers"
+
+
+@only("spark")
 def test_spark_runs_tasks_twice_at_a_time(
     engine: Any, vendors: Callable[..., Vendor], tmp_path: Path
 ) -> None:

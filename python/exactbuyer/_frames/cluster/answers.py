@@ -141,8 +141,8 @@ class Answers:
 
     def parts(self) -> Parts:
         """What was saved."""
-        saved = [self._parts[first] for first in sorted(self._parts)]
-        parts, partitions = [part for part, _ in saved], [numbers for _, numbers in saved]
+        parts = [part for part, _ in self._parts.values()]
+        partitions = [numbers for _, numbers in self._parts.values()]
         return Parts(parts, None, []) if self.folder is None else Parts([], self.folder, parts, partitions)
 
 
