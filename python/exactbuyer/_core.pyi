@@ -30,6 +30,7 @@ __all__ = [
     "Table",
     "__version__",
     "_decode_reply",
+    "_has_places",
     "_lists",
     "_make_rows",
     "after_fork",
@@ -55,6 +56,9 @@ DEFAULT_COLUMNS: list[tuple[str, str, str | None]]
 
 def _make_rows(outcomes: list[tuple[Any, bytes | None, int]]) -> list[dict[str, Any]]:
     """Results of (value, record, number of the status), as a call builds them: for tests."""
+
+def _has_places(keys: list[str]) -> bool:
+    """Whether the values of dicts with these keys are replaced by their place on this Python: for tests."""
 
 def _lists() -> dict[str, list[str]]:
     """The names in each of the core's lists, by the name of Python's `Literal`: for tests."""

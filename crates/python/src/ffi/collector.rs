@@ -19,6 +19,8 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyList;
 
+use super::released_cpython;
+
 /// The header in front of each tracked object (`PyGC_Head`). Each list also begins with one, and is circular.
 #[repr(C)]
 struct Node {
@@ -56,7 +58,7 @@ impl Lists {
     }
 
     fn find(py: Python<'_>) -> PyResult<Option<Self>> {
-        if !is_known(py)? {
+        if !is_known(py) {
             return Ok(None);
         }
         let thresholds: [c_int; 3] = py.import("gc")?.call_method0("get_threshold")?.extract()?;
@@ -118,15 +120,10 @@ impl Lists {
 
 /// Whether this is a `CPython` with the collector that this module knows. 3.14.0 to 3.14.4, early versions of 3.15 and
 /// free-threaded builds have other collectors, whose lists look the same.
-fn is_known(py: Python<'_>) -> PyResult<bool> {
-    let version = py.version_info();
-    let number = (version.major, version.minor, version.patch);
-    let is_known = ((3, 10, 0)..(3, 14, 0)).contains(&number) || ((3, 14, 5)..(3, 16, 0)).contains(&number);
-    if !is_known || version.suffix.is_some() || Python::version_str().contains("free-threading") {
-        return Ok(false);
-    }
-    let name = py.import("sys")?.getattr("implementation")?.getattr("name")?;
-    name.eq("cpython")
+fn is_known(py: Python<'_>) -> bool {
+    let is_known =
+        |version| ((3, 10, 0)..(3, 14, 0)).contains(&version) || ((3, 14, 5)..(3, 16, 0)).contains(&version);
+    released_cpython(py).is_some_and(is_known)
 }
 
 /// The node in front of an object.

@@ -3,9 +3,26 @@
 #![allow(unsafe_code)]
 
 pub(super) mod collector;
+pub(super) mod template;
 
 use pyo3::ffi;
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+
+/// The version of the interpreter if it is a release of `CPython` with the global interpreter lock. Others may have
+/// other layouts under the same number.
+fn released_cpython(py: Python<'_>) -> Option<(u8, u8, u8)> {
+    static VERSION: PyOnceLock<Option<(u8, u8, u8)>> = PyOnceLock::new();
+    let found = || {
+        let version = py.version_info();
+        if version.suffix.is_some() || Python::version_str().contains("free-threading") {
+            return Ok(None);
+        }
+        let name = py.import("sys")?.getattr("implementation")?.getattr("name")?;
+        PyResult::Ok(name.eq("cpython")?.then_some((version.major, version.minor, version.patch)))
+    };
+    *VERSION.get_or_init(py, || found().ok().flatten())
+}
 
 /// A string with one character for each byte. For ASCII and Latin-1 this is the fastest way, because nothing is
 /// decoded.

@@ -16,10 +16,11 @@ mod string_cache;
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyList};
+use pyo3::types::{PyBytes, PyDict, PyList, PyString};
 
 use crate::errors;
 use crate::ffi::collector::{self, built_as_old};
+use crate::ffi::template::Template;
 use exactbuyer_core::outcome::Outcome;
 use exactbuyer_core::results::Status;
 use exactbuyer_core::service::decode::decode;
@@ -117,11 +118,20 @@ fn make_rows<'py>(py: Python<'py>, outcomes: Vec<Made<'py>>) -> PyResult<Vec<Bou
     rows.collect()
 }
 
+/// Whether the values of dicts with these keys are replaced by their place on this Python, for the tests.
+#[pyfunction]
+#[pyo3(name = "_has_places")]
+fn has_places(py: Python<'_>, keys: Vec<Bound<'_, PyString>>) -> PyResult<bool> {
+    let keys: Vec<_> = keys.into_iter().map(Bound::unbind).collect();
+    Ok(Template::new(shape::blank(py, &keys)?)?.has_places())
+}
+
 /// Adds the functions for the tests, and prepares what this module needs from Python.
 pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let py = module.py();
     collector::prepare(py);
     row::prepare(py)?;
+    module.add_function(wrap_pyfunction!(has_places, module)?)?;
     module.add_function(wrap_pyfunction!(make_rows, module)?)?;
     module.add_function(wrap_pyfunction!(decode_reply, module)?)
 }

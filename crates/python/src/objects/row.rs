@@ -8,19 +8,18 @@ use pyo3::types::{PyDict, PyString};
 
 use exactbuyer_core::results::Status;
 
-use super::shape::template;
+use super::shape::blank;
+use crate::ffi::template::Template;
 
 /// Results without value and contact, one for each status, to be copied.
 #[derive(Default)]
 pub(super) struct Rows {
     /// By the number of the status. Made at its first use.
-    templates: [Option<Py<PyDict>>; Status::ALL.len()],
+    templates: [Option<Template>; Status::ALL.len()],
 }
 
 impl Rows {
     /// A new dict: the caller can change it without changing the result of another row.
-    ///
-    /// `None` for value or contact leaves the template's `None`.
     ///
     /// # Errors
     /// If Python has no memory left.
@@ -32,17 +31,12 @@ impl Rows {
         status: Status,
     ) -> PyResult<Bound<'py, PyDict>> {
         let slot = self.templates.get_mut(status as usize).ok_or_else(super::unread)?;
-        let row = match slot {
-            Some(template) => template.bind(py).copy()?,
-            None => slot.insert(blank(py, status)?.unbind()).bind(py).copy()?,
+        let template = match slot {
+            Some(template) => template,
+            None => slot.insert(template(py, status)?),
         };
-        if let Some(value) = value {
-            row.set_item(pyo3::intern!(py, "value"), value)?;
-        }
-        if let Some(contact) = contact {
-            row.set_item(pyo3::intern!(py, "enriched_contact"), contact)?;
-        }
-        Ok(row)
+        let or_none = |part: Option<Bound<'py, PyAny>>| part.map_or_else(|| py.None(), Bound::unbind);
+        template.filled(py, [value, contact].map(or_none).into_iter())
     }
 }
 
@@ -53,9 +47,9 @@ pub(super) fn prepare(py: Python<'_>) -> PyResult<()> {
 }
 
 /// The template: value and contact are `None`, the status is the interned string.
-fn blank(py: Python<'_>, status: Status) -> PyResult<Bound<'_, PyDict>> {
+fn template(py: Python<'_>, status: Status) -> PyResult<Template> {
     let keys = ["value", "enriched_contact", "status"];
-    let row = template(py, &keys.map(|key| PyString::intern(py, key).unbind()))?;
+    let row = blank(py, &keys.map(|key| PyString::intern(py, key).unbind()))?;
     row.set_item(pyo3::intern!(py, "status"), PyString::intern(py, status.as_str()))?;
-    Ok(row)
+    Template::new(row)
 }

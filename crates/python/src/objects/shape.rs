@@ -18,13 +18,15 @@ use pyo3::types::{PyDict, PyList, PyString, PyTuple, PyType};
 use exactbuyer_core::service::decode::passed::Expected;
 
 use super::location::LocationId;
+use crate::ffi::template::Template;
 
 /// The most sequences of keys that are remembered at a location: optional keys make many.
 const MAX_SHAPES: usize = 1_024;
 /// A template is made for a sequence that was seen this often: it costs as much as filling about a hundred dicts.
 const OFTEN: u32 = 8;
-/// How many keys `CPython` lets dicts share (`SHARED_KEYS_MAX_SIZE`).
-const MOST_SHARED: usize = 30;
+/// How many keys dicts can share: one less than `CPython`'s limit (`SHARED_KEYS_MAX_SIZE`), because from 3.11 on, the
+/// first instance of a class takes a place before any key is set.
+const MOST_SHARED: usize = 29;
 
 /// One key after those of a shape.
 ///
@@ -48,10 +50,8 @@ struct Shape {
     others: Vec<Step>,
     /// How many dicts had this shape; counted until the template is made.
     seen: u32,
-    /// All its keys, once it was seen.
-    keys: Vec<Py<PyString>>,
-    /// Made once the shape was seen more than [`OFTEN`] times. Its values are all `None`.
-    template: Option<Py<PyDict>>,
+    /// Made once the shape was seen [`OFTEN`] times. Its values are all `None`.
+    template: Option<Template>,
 }
 
 /// The sequences of keys at one place, as a tree; number 0 is the empty one.
@@ -141,48 +141,45 @@ impl Shapes {
 
     /// A dict of this shape with these values.
     ///
-    /// `values` are those of the keys, in order. A copied template already has `None` for every key, so `None`
-    /// is not set.
+    /// `values` are those of the keys, in order.
     pub(super) fn fill<'py>(
         &mut self,
         py: Python<'py>,
         shape: usize,
         values: impl Iterator<Item = Py<PyAny>>,
     ) -> PyResult<Bound<'py, PyDict>> {
-        if self.all.get(shape).is_some_and(|known| known.seen <= OFTEN) {
-            self.prepare(py, shape)?;
+        match &self.all.get(shape).ok_or_else(super::unread)?.template {
+            Some(template) => template.filled(py, values),
+            None => self.set(py, shape, values),
         }
-        let known = self.all.get(shape).ok_or_else(super::unread)?;
-        let (dict, holds_none) = match &known.template {
-            Some(template) => (template.bind(py).copy()?, true),
-            None => (PyDict::new(py), false),
-        };
-        for (key, value) in known.keys.iter().zip(values) {
-            let value = value.into_bound(py);
-            if !(holds_none && value.is_none()) {
-                dict.set_item(key.bind(py), value)?;
-            }
+    }
+
+    /// As [`Self::fill`], for a shape without a template. Makes the template when the shape was seen [`OFTEN`] times.
+    #[cold]
+    fn set<'py>(
+        &mut self,
+        py: Python<'py>,
+        shape: usize,
+        values: impl Iterator<Item = Py<PyAny>>,
+    ) -> PyResult<Bound<'py, PyDict>> {
+        let keys = self.keys(py, shape);
+        let dict = PyDict::new(py);
+        for (key, value) in keys.iter().zip(values) {
+            dict.set_item(key, value)?;
+        }
+        let known = self.all.get_mut(shape).ok_or_else(super::unread)?;
+        known.seen += 1;
+        if known.seen == OFTEN {
+            known.template = Some(Template::new(blank(py, &keys)?)?);
         }
         Ok(dict)
     }
-
-    /// Counts a dict of this shape, and makes its template when it was seen often enough.
-    fn prepare(&mut self, py: Python<'_>, shape: usize) -> PyResult<()> {
-        let keys = self.keys(py, shape);
-        let Some(known) = self.all.get_mut(shape) else { return Ok(()) };
-        known.seen += 1;
-        if known.seen > OFTEN {
-            known.template = Some(template(py, &keys)?.unbind());
-        }
-        known.keys = keys;
-        Ok(())
-    }
 }
 
-/// A dict with these keys, each `None`, that is cheap to copy.
+/// A dict with these keys, each `None`, for a [`Template`]: copies of it are small and cheap.
 ///
 /// If the keys cannot be shared, the dict still has no spare room, so that a copy is as small as possible.
-pub(super) fn template<'py>(py: Python<'py>, keys: &[Py<PyString>]) -> PyResult<Bound<'py, PyDict>> {
+pub(super) fn blank<'py>(py: Python<'py>, keys: &[Py<PyString>]) -> PyResult<Bound<'py, PyDict>> {
     if keys.len() <= MOST_SHARED
         && let Some(shared) = shared(py, keys)?
     {
