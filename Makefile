@@ -5,7 +5,7 @@
 # make pipelines the examples of Airflow, Dagster and dbt
 #
 # make platforms  check macOS, and try Windows under wine (fetches compilers; half an hour)
-# make wheels     build the wheels for Linux that a release has, and check and try them
+# make wheels     build the wheels for Linux that a release has, and check and try them (PROFILE=0: without rustup)
 # make matrix     the Python tests with the lowest and with the newest versions of all dependencies
 #
 # Needs Rust (>= 1.93), CPython (>= 3.10) with pip, and make. PYTHON=python3.12 picks another interpreter.
@@ -229,7 +229,8 @@ wheels: what-is-needed
 # The tests that meet a dependency. MATRIX_TESTS=tests/python runs all.
 MATRIX_TESTS ?= $(wildcard tests/python/test_*table*.py tests/python/test_*frames*.py tests/python/test_cli*.py) \
   tests/python/test_enrich.py tests/python/test_odd_values.py tests/python/test_progress.py tests/python/test_rows.py \
-  tests/python/test_store.py tests/python/test_streams.py tests/python/test_package.py tests/python/test_collector.py
+  tests/python/test_store.py tests/python/test_streams.py tests/python/test_package.py tests/python/test_collector.py \
+  tests/python/test_templates.py
 
 matrix: wheel
 	bash tests/platforms/matrix.sh $(DIST)/*.whl $(MATRIX_TESTS)

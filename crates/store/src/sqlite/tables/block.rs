@@ -31,7 +31,8 @@ const BLOCK_BYTES: usize = 48 << 10;
 /// The most bytes of a decoded block. A damaged length must not fill the memory.
 const LARGEST: usize = 1 << 30;
 
-/// The level of compression. Higher levels take twice the time and save a twentieth of the bytes.
+/// The level of compression. Higher levels take twice the time and save a twentieth of the bytes. Released wheels have
+/// no code for them (`tests/platforms/build_wheel.sh`).
 const LEVEL: i32 = 1;
 
 /// The number of a block has room for this many lookups of a request. The service takes a thousandth of that; numbers
