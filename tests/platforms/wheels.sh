@@ -19,7 +19,7 @@ for target in ${WHEELS:-x86_64-unknown-linux-gnu x86_64-unknown-linux-musl aarch
   say "build the wheel for $target"
   compatibility=manylinux_2_17
   case $target in *musl) compatibility=musllinux_1_2 ;; esac
-  # As a release does. Of a build for another machine, this one cannot count what runs.
+  # With a profile, as in a release, if this machine can run the wheel.
   profile=0
   if [ "$target" = "$(rustc -vV | sed -n 's/^host: //p')" ] && [[ $target = *-gnu ]]; then profile=${PROFILE:-1}; fi
   build=(env "PROFILE=$profile" bash tests/platforms/build_wheel.sh "$target" "$compatibility" "$OUT" --zig)

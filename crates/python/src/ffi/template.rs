@@ -1,9 +1,9 @@
 //! Dicts that are made as copies of a template, whose values are then replaced without looking up the keys.
 //!
 //! A template shares its keys with its copies (`objects/shape.rs`). So each copy has its values in an array, where a
-//! key has the same place in every copy. `PyDict_SetItem` looks the key up again and counts references twice, and no public
-//! function sets a value by its place. So this module writes into the array, on known versions of `CPython`, after a
-//! check that the values of a test copy are found there ([`places`]). Otherwise values are set by their keys.
+//! key has the same place in every copy. `PyDict_SetItem` looks the key up again and counts references twice, and no
+//! public function sets a value by its place. So this module writes into the array, on known versions of `CPython`,
+//! after a check that the values of a test copy are found there ([`places`]). Otherwise values are set by their keys.
 //!
 //! Nobody else can have seen a copy when it is filled, and no key changes, so nothing that `CPython` remembers of dicts
 //! becomes wrong: `docs/decisions/0017-values-by-place.md`.
