@@ -67,21 +67,21 @@ def write_rows(folder: Path, rows: int) -> None:
         pq.write_table(table, folder / f"{first:09}.parquet", compression="zstd")
 
 
-def measure(
-    engine_name: str, url: str, folder: Path, rows: int, *, whole_contacts: bool, again: bool
-) -> dict[str, Any]:
+def measure(options: argparse.Namespace) -> dict[str, Any]:
     """Looks the rows up in this process."""
     import pandas as pd
 
     from exactbuyer import BulkEnricher
 
-    data, columns = folder / "rows", None if whole_contacts else COLUMNS
+    engine_name, folder, rows = options.child, Path(options.folder), int(options.rows)
+    data, columns = folder / "rows", None if options.whole_contacts else COLUMNS
+    again, limit = not options.once, options.requests_per_minute or 1_000_000
 
-    def call(name: str, frame: Any, **options: Any) -> tuple[Any, float]:
+    def call(name: str, frame: Any, **more: Any) -> tuple[Any, float]:
         store = folder / f"{engine_name}-{name}.db"
-        with BulkEnricher("key", base_url=url, store=store, requests_per_minute=1_000_000) as one:
+        with BulkEnricher("key", base_url=options.url, store=store, requests_per_minute=limit) as one:
             began = time.perf_counter()
-            got = one.enrich_table(frame, "mail", columns=columns, progress=False, **options)
+            got = one.enrich_table(frame, "mail", columns=columns, progress=False, **more)
             return got, time.perf_counter() - began
 
     if engine_name == "pandas":
@@ -97,7 +97,7 @@ def measure(
     frame = engine.frame(data, partitions)
     # The engine itself grows at its first job.
     engine.rows(_first_rows(frame))
-    BulkEnricher("key", base_url=url, store=None).plan(_first_rows(frame), by="mail")
+    BulkEnricher("key", base_url=options.url, store=None).plan(_first_rows(frame), by="mail")
     peak, cpu_s = Peak(), time.process_time()
     peak.start()
     got, wall_s = call("first", frame, answers=folder / engine_name)
@@ -130,6 +130,7 @@ def run(engine_name: str, rows: int, options: argparse.Namespace, folder: Path) 
             child = [sys.executable, __file__, "--child", engine_name, "--url", url, "--folder", str(folder)]
             child += ["--rows", str(rows), *(["--whole-contacts"] if options.whole_contacts else [])]
             child += ["--once"] if options.once else []
+            child += limit[:2]
             told = subprocess.run(child, check=True, stdout=subprocess.PIPE, text=True)
         finally:
             vendor.terminate()
@@ -151,10 +152,7 @@ def main() -> None:
         parser.add_argument(hidden, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
-        folder, rows = Path(options.folder), int(options.rows)
-        whole, again = options.whole_contacts, not options.once
-        figures = measure(options.child, options.url, folder, rows, whole_contacts=whole, again=again)
-        print(json.dumps(figures))
+        print(json.dumps(measure(options)))
         return
     for rows in map(int, options.rows.split(",")):
         with tempfile.TemporaryDirectory() as name:

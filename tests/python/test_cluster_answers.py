@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from typing import TYPE_CHECKING, Any, cast
 
@@ -89,7 +91,8 @@ def test_as_much_as_a_part_waits_for_the_one_under_way(
     add(answers, 1)
     monkeypatch.setattr(answers_module, "wait", wait)
     answers.save()
-    assert answers.parts().names == ["part-000000000000"]
+    # The next part may be written by now, too.
+    assert answers.parts().names[:1] == ["part-000000000000"]
 
 
 def test_a_part_that_was_not_written_is_not_lost(engine: Engine, answers: Answers) -> None:
@@ -103,3 +106,28 @@ def test_a_part_that_was_not_written_is_not_lost(engine: Engine, answers: Answer
     engine.error = None
     answers.save(last=True)
     assert engine.written == {"part-000000000000": 4, "part-000000000004": 2}
+
+
+def test_a_process_ends_although_a_part_is_still_written() -> None:
+    program = """
+import threading
+import pyarrow as pa
+from types import SimpleNamespace as Fake
+from exactbuyer._frames.cluster.answers import Answers
+
+begun, never = threading.Event(), threading.Event()
+def write(folder, name, answers):
+    begun.set()
+    never.wait()
+frame = Fake(by_partition=False, for_thread=lambda write: write, write=write)
+spool = Fake(keys=lambda start, stop: pa.array([b""] * (stop - start)))
+answers = Answers(frame, spool, "folder")
+answers.blocks.append(pa.table({"eb_status": ["found"] * 2_500_000}))
+answers.save()
+assert begun.wait(30)
+print("the last line")
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, check=True, timeout=TIMEOUT_S
+    )
+    assert ended.stdout == "the last line\n"

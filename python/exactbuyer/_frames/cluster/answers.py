@@ -5,7 +5,8 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, wait
+from threading import Thread
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from exactbuyer._frames.libraries import library
@@ -74,7 +75,6 @@ class Answers:
         self.folder = None if path is None else f"{path.rstrip('/')}/{run}"
         self._first = 0
         self._parts: dict[int, tuple[Any, frozenset[int]]] = {}
-        self._executor = ThreadPoolExecutor(1, "exactbuyer-answers")
         self._part: _Part | None = None
 
     @property
@@ -123,16 +123,24 @@ class Answers:
         return _Part(len(tables), rows, partitions, self._in_thread(first, answers))
 
     def _in_thread(self, first: int, answers: Any) -> Future[Any]:
-        """Writes a part in the thread. The result is its name, or the part itself if there is no folder."""
-        folder, name = self.folder, f"part-{first:012}"
+        """Writes a part in a thread. The result is its name, or the part itself if there is no folder."""
+        folder, name, part = self.folder, f"part-{first:012}", Future[Any]()
         if folder is None:
-            return self._executor.submit(lambda: answers)
+            part.set_result(answers)
+            return part
+        write = self._frame.for_thread(lambda: self._frame.write(folder, name, answers))
 
-        def write() -> str:
-            self._frame.write(folder, name, answers)
-            return name
+        def run() -> None:
+            try:
+                _tried(write)
+            except BaseException as error:  # noqa: BLE001 - raised where the part is waited for
+                part.set_exception(error)
+            else:
+                part.set_result(name)
 
-        return self._executor.submit(_tried, self._frame.for_thread(write))
+        # A daemon: after a second Ctrl-C, the process ends without waiting for the engine.
+        Thread(target=run, name="exactbuyer-answers", daemon=True).start()
+        return part
 
     def try_folder(self, nothing: Any) -> None:
         """Writes a part without rows to the folder, if there is one; the first answers replace it."""
@@ -152,10 +160,10 @@ def _result(future: Future[Any]) -> Any:
     return future.result()
 
 
-def _tried(write: Callable[[], Any], attempts: int = ATTEMPTS) -> Any:
+def _tried(write: Callable[[], Any], attempts: int = ATTEMPTS) -> None:
     try:
-        return write()
+        write()
     except Exception:
         if attempts == 1:
             raise
-        return _tried(write, attempts - 1)
+        _tried(write, attempts - 1)
