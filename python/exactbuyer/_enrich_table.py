@@ -96,7 +96,8 @@ class TableCalls:
         Returns:
             The same kind of table: the rows in order, your columns and index unchanged, then `status`,
             `matched_by`, `source`, `fetched_at`, `reason` and those of `columns`, each with the prefix.
-            Columns that an earlier call added with this prefix are replaced. The receipt is `last_receipt`,
+            Columns that an earlier call added with this prefix are removed, even those that this call does
+            not add: for a second pass, pass another `prefix`. The receipt is `last_receipt`,
             and is also under `"exactbuyer_receipt"` in pandas' `attrs` or the schema's metadata (not for a
             reader, whose schema is created before the receipt).
 

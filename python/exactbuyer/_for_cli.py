@@ -41,11 +41,12 @@ class FileStream(TableStream):
         *,
         refresh: bool,
         store_only: bool,
+        max_credits: int | None,
         progress: ProgressOption,
         rows: int | None,
         while_waiting: Callable[[], AbstractContextManager[None]],
     ) -> None:
-        options = CallOptions.checked(None, None, None, refresh=refresh, store_only=store_only)
+        options = CallOptions.checked(None, None, max_credits, refresh=refresh, store_only=store_only)
         self._session = enricher._session  # noqa: SLF001 - shared, see above
         call = self._session.begin(_FileCall, "enrich", options, Watch(progress, rows))
         call.while_waiting = while_waiting
@@ -56,6 +57,16 @@ class FileStream(TableStream):
     def is_over(self) -> bool:
         """Whether the outcome of every row has been taken."""
         return self._call.over()
+
+    @property
+    def is_stored(self) -> bool:
+        """Whether a store has all its answers."""
+        return self._call.is_stored()
+
+    @property
+    def unstored(self) -> int:
+        """How many lookups have an answer that the store does not have."""
+        return self._call.unstored()
 
     def troubles(self) -> list[tuple[str, str]]:
         """The errors that the run met, the worst first: class and message."""

@@ -308,7 +308,11 @@ class BulkEnricher(BlockingCalls, AwaitableCalls, TableCalls, PlanCalls):
 
     @property
     def last_receipt(self) -> Receipt | None:
-        """The receipt of the call that ended last; `None` before the first."""
+        """The receipt of the call that ended last, in whichever thread; `None` before the first.
+
+        Threads that share an enricher find that of a list in `results.receipt`, and that of a pandas frame in
+        `frame.attrs`. For other tables, give each thread its own enricher; they may share a store.
+        """
         return self._session.history.last
 
     def close(self) -> None:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import wraps
 from itertools import islice
 from operator import index
 from typing import TYPE_CHECKING, Any
@@ -46,7 +47,8 @@ class Results(list[Result]):
     """A list with one `Result` for each row, in input order, and the receipt of the call.
 
     It is a `list`; a slice of it is a plain list. Its repr shows counts and no people. `to_pandas`,
-    `to_polars` and `to_arrow` make a table of it. Call them before you add, remove or reorder rows.
+    `to_polars` and `to_arrow` make a table of it. Call them before you add, remove, replace or reorder rows:
+    after that, nobody knows which row a reason or a time belongs to.
 
     Args:
         rows: The results.
@@ -73,7 +75,10 @@ class Results(list[Result]):
     first_row: int
     table: Any
     origins: bytes
-    """Where the answers came from, as the core has packed it for a table. For this package only."""
+    """Where the answers came from, as the core has packed it for a table. For this package only.
+
+    It is emptied if rows are moved: see `_CHANGES`.
+    """
 
     def __init__(
         self,
@@ -103,8 +108,8 @@ class Results(list[Result]):
             row that is a list, it is the value that was found, else the first.
 
         Raises:
-            ValueError: The results are those of `enrich_table` (use `results.table`), or rows were added or
-                removed after the call.
+            ValueError: The results are those of `enrich_table` (use `results.table`), or rows were added,
+                removed, replaced or reordered after the call.
             ConfigError: `columns` or `prefix` is wrong.
             ImportError: pandas is not installed.
 
@@ -196,8 +201,8 @@ class Results(list[Result]):
             raise ValueError("these are the results of enrich_table: use their .table")
         if len(self.origins) != _ORIGIN_BYTES * len(self):
             raise ValueError(
-                "rows were added or removed after the call: make the table of what the call returned, and "
-                "then select from the table"
+                "rows were added, removed, replaced or reordered after the call: make the table of what the "
+                "call returned, and then sort or select in the table"
             )
         reasons = {problem.row - self.first_row: problem.reason for problem in self.problems}
         results = iter(zip(self, map(reasons.get, range(rows)), strict=False))
@@ -224,6 +229,25 @@ class Results(list[Result]):
 
     def _repr_html_(self) -> str:
         return self.receipt._repr_html_()
+
+
+_CHANGES = ("__setitem__", "__delitem__", "clear", "insert", "pop", "remove", "reverse", "sort")
+"""Methods after which a row may be in the place of another. Those that only append change the length."""
+
+
+def _noted(change: Callable[..., Any]) -> Callable[..., Any]:
+    """This method of a list, after which `origins` no longer belong to the rows."""
+
+    @wraps(change)
+    def noted(self: Results, *args: Any, **named: Any) -> Any:
+        self.origins = b""
+        return change(self, *args, **named)
+
+    return noted
+
+
+for _name in _CHANGES:
+    setattr(Results, _name, _noted(getattr(list, _name)))
 
 
 def _with_contacts(

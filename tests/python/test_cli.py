@@ -15,7 +15,7 @@ import pytest
 from cli_runs import COMMAND, against, environment, last_line, people, run
 from keys import KEY
 
-import exactbuyer
+import exactbuyer.cli._plan
 from exactbuyer import sandbox
 from exactbuyer.cli import ExitCode, main
 from exactbuyer.sandbox import Sandbox
@@ -147,7 +147,7 @@ def test_a_plan_of_a_long_file_is_the_sum_of_its_windows(
     assert (whole["to_send"], whole["duplicates"], whole["requests"]) == ([70, 70], 70, [2, 2])
     assert (parts["to_send"], parts["duplicates"], parts["requests"]) == ([140, 140], 0, [3, 3])
     assert whole["problems"] == parts["problems"]
-    assert [problem[0] for problem in whole["problems"]] == [141]
+    assert [problem[0] for problem in whole["problems"]] == [142], "counted from 1"
     assert {name: whole[name] for name in ("rows", "missing", "invalid")} == {
         "rows": 142,
         "missing": 1,

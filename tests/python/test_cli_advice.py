@@ -30,6 +30,7 @@ ONLY_THE_REST = "run the same command again: it pays only for the rest"
 
 def done(receipt: Receipt, ending: ExitCode = ExitCode.INTERRUPTED, **more: Any) -> RunResult:
     usual: dict[str, Any] = {"input_rows": 100, "is_whole": False, "costs": True}
+    usual["is_stored"] = receipt.in_store
     return RunResult(exit_code=ending, receipt=receipt, **usual | more)
 
 
@@ -96,6 +97,25 @@ def test_what_the_store_does_not_have_is_bought_without_store_only() -> None:
 )
 def test_without_a_store_it_is_told_what_is_lost(more: dict[str, Any], said: str) -> None:
     assert step(done(Receipt(rows=60, found=50, not_sent=10, credits=50), **more)) == said
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (
+            {"kept": KeptOutput("out.partial.csv", 40)},
+            f"out.partial.csv has 40 rows, among them 7 answers that the store does not have; {ONLY_THE_REST}",
+        ),
+        ({"lost_credits": 7}, f"nothing was kept; answers worth 7 credits are lost; {ONLY_THE_REST}"),
+        (
+            {"ending": ExitCode.STORE, "is_whole": True},
+            f"fix what stopped it, and {ONLY_THE_REST}. Keep out.csv: the store does not have 7 answers of it. "
+            "To run again, pass another -o",
+        ),
+    ],
+)
+def test_what_the_store_does_not_have_is_not_called_free(more: dict[str, Any], said: str) -> None:
+    assert step(done(BOUGHT, is_stored=False, unstored=7, **more)) == said
 
 
 @pytest.mark.parametrize(

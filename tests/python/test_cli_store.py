@@ -7,17 +7,17 @@ import os
 import re
 import signal
 import subprocess
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 from cli_runs import PATIENCE_S, against, last_line, people, run, start
 from test_cli_trouble import SLOWLY, statuses, until
 
+from exactbuyer import BulkEnricher
 from exactbuyer.cli import ExitCode
 from exactbuyer.sandbox import Sandbox
 
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @pytest.fixture
@@ -160,7 +160,7 @@ def test_what_a_store_answers(file: Path, everybody: Sandbox) -> None:
     nobody = asked(file, "find", "person7@acme.example")
     assert (lines(nobody), b"the store has nothing about them" in nobody.stderr) == ([], True)
     assert statuses(file.with_name("out.csv"))[7] == "found"
-    assert run(*command(file, everybody)).returncode == ExitCode.ROWS_FAILED
+    assert run(*command(file, everybody)).returncode == ExitCode.DONE
     assert statuses(file.with_name("out.csv"))[7] == "not_sent"
     assert b"may be looked up again" in asked(file, "allow", "person7@acme.example").stdout
     assert b"neither" in asked(file, "allow", "person7@acme.example").stdout
@@ -254,3 +254,48 @@ def test_a_file_that_is_no_store_is_told(tmp_path: Path) -> None:
     (tmp_path / "people.db").write_text("no store at all" * 1000)
     done = run("store", "--store", tmp_path / "people.db", "info")
     assert (done.returncode, done.stderr.count(b"\n")) == (ExitCode.STORE, 1), done.stderr
+
+
+@pytest.fixture
+def purged(everybody: Sandbox, tmp_path: Path) -> Path:
+    """A store from which somebody was purged whom the contacts of others mention."""
+    for number in range(100):
+        everybody.person(f"person{number}@acme.example", {"personal_emails": ["boss@acme.example"]})
+    path = tmp_path / "people.db"
+    with BulkEnricher("a-key", base_url=everybody.url, store=path) as enricher:
+        enricher.enrich(["boss@acme.example"])
+        assert enricher.store is not None
+        enricher.store.purge("boss@acme.example")
+    return path
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals are POSIX's")
+def test_a_stopped_run_keeps_what_the_store_must_not_have(
+    everybody: Sandbox, tmp_path: Path, purged: Path
+) -> None:
+    file, output = tmp_path / "many.csv", tmp_path / "out.csv"
+    file.write_text(people(100))
+    before = len(everybody.ledger.requests)
+    everybody.fail("hang", request=before + 4)
+    command = start(
+        "enrich", file, "--by", "mail", "-o", output, "--store", purged, *SLOWLY, *against(everybody), "--json",
+        "--grace", 0.1, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    until(lambda: len(everybody.ledger.requests) == before + 4)
+    command.send_signal(signal.SIGTERM)
+    _, told = command.communicate(timeout=PATIENCE_S)
+    assert command.returncode == ExitCode.TERMINATED, told
+    assert b"among them 30 answers that the store does not have; run the same command again" in told
+    last = json.loads(told.splitlines()[-1])
+    assert (last["lost_credits"], last["credits"]) == (0, 30)
+    assert statuses(Path(last["kept"]))[:30] == ["found"] * 30
+
+
+def test_a_run_says_that_only_its_output_has_an_answer(
+    everybody: Sandbox, tmp_path: Path, purged: Path
+) -> None:
+    file, output = tmp_path / "some.csv", tmp_path / "out.csv"
+    file.write_text(people(20))
+    done = run("enrich", file, "--by", "mail", "-o", output, "--store", purged, *against(everybody))
+    assert done.returncode == ExitCode.DONE
+    assert b"out.csv: the store does not have 20 answers of it" in done.stderr

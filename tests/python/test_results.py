@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import pickle
+from random import Random
 from typing import TYPE_CHECKING, Any, cast
 
 import pandas as pd
@@ -15,7 +17,7 @@ from exactbuyer import DEFAULT_COLUMNS, BulkEnricher, IncompleteWarning, Receipt
 from exactbuyer.exceptions import ConfigError, Interrupted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 ROWS: list[Any] = [
@@ -110,12 +112,48 @@ def test_what_was_changed_or_is_a_table_is_refused(enricher: BulkEnricher) -> No
     results = results_of(enricher)
     del results[2]
     for make in (results.to_pandas, results.to_polars, results.to_arrow, results.preview):
-        with pytest.raises(ValueError, match="rows were added or removed"):
+        with pytest.raises(ValueError, match="rows were added, removed"):
             make()
     enricher.enrich_table(pd.DataFrame({"mail": ["ana@acme.example"]}), by="mail")
     assert enricher.last_results is not None
     with pytest.raises(ValueError, match=r"use their \.table"):
         enricher.last_results.to_pandas()
+
+
+def rotate(results: Results) -> None:
+    results.append(results.pop(0))
+
+
+def swap(results: Results) -> None:
+    results[0], results[3] = results[3], results[0]
+
+
+def take_out_and_put_back(results: Results) -> None:
+    results.insert(1, results[4])
+    del results[5]
+
+
+@pytest.mark.parametrize(
+    "move",
+    [
+        rotate,
+        swap,
+        take_out_and_put_back,
+        Random(7).shuffle,
+        lambda results: results.sort(key=lambda row: row["status"]),
+        lambda results: results.reverse(),
+    ],
+)
+def test_rows_that_were_moved_get_no_reason_of_another(
+    enricher: BulkEnricher, move: Callable[[Results], object]
+) -> None:
+    results = results_of(enricher)
+    before = results.to_arrow()
+    copied = copy.deepcopy(results)
+    move(results)
+    with pytest.raises(ValueError, match="reordered after the call"):
+        results.to_arrow()
+    assert copied.to_arrow().equals(before), "what was not moved still becomes a table"
 
 
 def test_the_rest_of_a_stream_becomes_a_table(enricher: BulkEnricher) -> None:

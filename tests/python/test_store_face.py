@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import pickle
+import re
 import shutil
 import stat
 from dataclasses import replace
@@ -198,9 +199,12 @@ def test_a_purge_leaves_no_byte(sandbox: Sandbox, path: Path) -> None:
             assert text.encode() not in stored, text
         store.close()
     assert store.find("ana@acme.example") == []
-    with pytest.warns(IncompleteWarning, match="not to be sent"):
-        results = people.enrich(["ana@acme.example", "bob@acme.example"])
+    results = people.enrich(["ana@acme.example", "bob@acme.example"])
     assert [row["status"] for row in results] == ["not_sent", "found"]
+    # Whoever was purged is not open: no job fails because of them.
+    results.receipt.raise_for_incomplete()
+    assert (results.receipt.open_rows, results.receipt.barred) == (0, 1)
+    assert re.search(r"not sent +1 +1 purged or dropped", str(results.receipt))
     assert "purged" in results.problems[0].reason
     assert "allow" in results.problems[0].reason
     # What it cost stays on the books.

@@ -5,7 +5,9 @@ from __future__ import annotations
 import copy
 import gc
 import json
+import os
 import pickle
+import subprocess
 import sys
 import sysconfig
 import weakref
@@ -203,3 +205,13 @@ def test_a_template_that_somebody_changes_does_no_harm(
     del own
     gc.collect()
     assert ended() is None
+
+
+@pytest.mark.parametrize("setting", ["", "1"])
+def test_a_user_can_do_without(setting: str) -> None:
+    program = "from exactbuyer import _core; print(_core._has_places(['a', 'b']))"
+    environment = {**os.environ, "EXACTBUYER_PLAIN_OBJECTS": setting}
+    told = subprocess.run(
+        [sys.executable, "-c", program], env=environment, stdout=subprocess.PIPE, text=True, check=True
+    )
+    assert told.stdout.strip() == str(not setting and _has_places(["a", "b"]))

@@ -86,14 +86,6 @@ def doubt_of_an_earlier_run(folder: Path) -> None:
         enricher.enrich(ANA)
 
 
-def purged(folder: Path) -> None:
-    with BulkEnricher.sandbox(store=folder / "people.db") as enricher:
-        enricher.enrich(ANA)
-        assert enricher.store is not None
-        enricher.store.purge(ANA[0])
-        enricher.enrich(ANA)
-
-
 def column(like: str, **how: Any) -> None:
     people = pd.DataFrame({"mail": [like.format(number) for number in range(40)]})
     with BulkEnricher.sandbox() as enricher:
@@ -135,7 +127,6 @@ CASES: dict[str, Callable[[Path], object]] = {
     "lost earlier": doubt_of_an_earlier_run,
     "other service": other_service,
     "no store": no_store,
-    "purged": purged,
     "synchronised": synchronised,
     "wrong column": lambda _: column("x{}"),
     "wrong path": lambda _: column("p{}@acme.example", columns={"seniority": "no.such.path"}),

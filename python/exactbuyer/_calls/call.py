@@ -152,15 +152,18 @@ class Call:
         progress = self.run.progress()
         return not progress["in_flight"] and progress["done"] >= progress["rows"]
 
-    def is_stored(self) -> bool:
-        """Whether a store has all its answers, so that asking again is free. Final once nothing is under way.
+    def unstored(self) -> int:
+        """How many lookups have an answer that its store does not have. Final once nothing is under way.
 
         A store does not keep contacts that mention a purged person.
         """
         counts = self.run.receipt()
+        return int(counts["not_stored"] + counts["withheld"])
+
+    def is_stored(self) -> bool:
+        """Whether a store has all its answers, so that asking again is free. Final once nothing is under way."""
         store = self._session.store
-        missing = counts.get("not_stored") or counts.get("withheld")
-        return store is not None and not missing and store.exists()
+        return store is not None and not self.unstored() and store.exists()
 
     def give_up(self, *, is_stored: bool) -> None:
         """Drops its rows and keeps its receipt. Only if it `may_be_given_up`."""
@@ -285,8 +288,8 @@ class Call:
                 raise error_class(text, status=status, results=results, receipt=receipt)
         if receipt.not_stored:
             warn_not_stored(results, receipt, self.settings.store)
-        # What earlier runs left in doubt, and what is not to be sent, is told each time, and never raised.
-        expected = receipt.open_rows if self.store_only else receipt.inherited + receipt.barred
+        # What earlier runs left in doubt is told each time, and never raised.
+        expected = receipt.open_rows if self.store_only else receipt.inherited
         if receipt.open_rows and (receipt.stopped or not self.store_only):
             why = troubles[0][1] if troubles else receipt.why_open
             open_rows = Message(f"{receipt.open_rows:,} of {count(receipt.rows, 'row')} open: ", why)

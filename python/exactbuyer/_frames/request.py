@@ -135,6 +135,9 @@ class TableRequest:
 
         Returns:
             The labels of what to drop, in the table's order.
+
+        Raises:
+            ConfigError: A column would be replaced that is not of an earlier call, or is to be looked up.
         """
         there = list(names)
         to_add = list(added)

@@ -21,7 +21,13 @@ def next_step(result: RunResult, options: CommandOptions, output: str) -> str:
     again = again_in_words(options, in_store=result.receipt.in_store, spent=result.spent)
     if result.exit_code in _BROKEN_OFF or result.is_lost:
         return _after_breaking_off(result, again)
-    return _after_the_end(result, options, output, again)
+    step = _after_the_end(result, options, output, again)
+    if not result.unstored:
+        return step
+    return (
+        f"{step}. Keep {output or 'the output'}: the store does not have {count(result.unstored, 'answer')} of "
+        f"it. To run again, pass another -o"
+    )
 
 
 def _after_the_end(result: RunResult, options: CommandOptions, output: str, again: str) -> str:
@@ -34,9 +40,9 @@ def _after_the_end(result: RunResult, options: CommandOptions, output: str, agai
             else ": asking again for unknown rows may pay for them twice"
         )
         return f"check the service's usage page{rest}"
-    if receipt.not_sent and options["store_only"]:
+    if receipt.open_rows and options["store_only"]:
         return "the store does not have these: run it without --store-only to buy them"
-    if receipt.not_sent:
+    if receipt.open_rows:
         return f"fix what stopped it, and {again}"
     if receipt.invalid or receipt.rejected:
         return f"correct the rows that {options['prefix']}reason names, and {again}"
@@ -44,10 +50,10 @@ def _after_the_end(result: RunResult, options: CommandOptions, output: str, agai
 
 
 def _after_breaking_off(result: RunResult, again: str) -> str:
-    if result.receipt.in_store:
+    if result.is_stored:
         return again
     if result.is_lost:
-        return _salvaged(result)
+        return _salvaged(result, again)
     if result.exit_code is ExitCode.PIPE_CLOSED:
         why = "nothing was paid for" if result.costs else "invented people cost nothing"
         return f"nothing: whoever read the output has gone, and {why}"
@@ -77,7 +83,7 @@ def again_in_words(options: CommandOptions, *, in_store: bool, spent: bool) -> s
     days = options["max_age_days"]
     if not in_store:
         return f"run the same command again{': it pays for everybody again' if spent else ''}"
-    # Of what was bought before, both want to know nothing; so of what this run bought.
+    # Both ignore stored answers, so the same command would ignore what this run bought, too.
     unkept = "--refresh" if options["refresh"] else "--max-age 0" if days == 0 else None
     if unkept is not None and not spent:
         return "run the same command again"
@@ -94,14 +100,17 @@ def again_in_words(options: CommandOptions, *, in_store: bool, spent: bool) -> s
     )
 
 
-def _salvaged(result: RunResult) -> str:
-    """Of a run without a store that did not come to its end: what of it is left, and what is lost."""
+def _salvaged(result: RunResult, again: str) -> str:
+    """Of a run that did not come to its end, and no store has all of it: what is left, and what is lost."""
     kept = (
         "nothing was kept"
         if result.kept is None
         else f"{result.kept.where} has {count(result.kept.rows, 'row')}"
     )
     lost = f"; answers worth {count(result.lost_credits, 'credit')} are lost" if result.lost_credits else ""
+    if result.receipt.in_store:
+        left = f", among them {count(result.unstored, 'answer')} that the store does not have"
+        return f"{kept}{left if result.kept and result.unstored else ''}{lost}; {again}"
     if result.kept is None and result.exit_code is ExitCode.PIPE_CLOSED:
         kept, lost = "nothing was kept of what nobody reads any more", ""
     return f"{kept}{lost}; running it again pays for everybody again: use --store FILE"

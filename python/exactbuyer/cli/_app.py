@@ -24,7 +24,7 @@ from exactbuyer.settings import LOOPBACK
 
 from ._advice import again_in_words, next_step, title_of
 from ._command_options import CommandOptions
-from ._console import Console, plan_lines, print_data, print_message, write
+from ._console import Console, counting_from_one, plan_lines, print_data, print_message, write
 from ._options import (
     ASK_ABOVE_CREDITS,
     column_options,
@@ -155,7 +155,7 @@ def _enrich(options: CommandOptions, console: Console) -> int:
                 check_cells(options.source(survey))
             if options["dry_run"]:
                 return _show_plan(options, survey, enricher)
-            plan = _approve(options, survey, enricher)
+            plan, approved = _approve(options, survey, enricher)
             if plan is None and survey is not None and survey.rows <= ASK_ABOVE_CREDITS:
                 plan = _plan(options, survey, enricher)
             if plan is not None:
@@ -173,6 +173,7 @@ def _enrich(options: CommandOptions, console: Console) -> int:
                 defuse=options["excel_safe"],
                 progress=_progress(options),
                 costs=not options["sandbox"],
+                approved=approved,
                 again=again_in_words(
                     options, in_store=enricher.store is not None, spent=not options["sandbox"]
                 ),
@@ -286,30 +287,33 @@ def _plan(options: CommandOptions, survey: Survey | None, enricher: BulkEnricher
 def _show_plan(options: CommandOptions, survey: Survey | None, enricher: BulkEnricher) -> int:
     plan = _plan(options, survey, enricher)
     if options["as_json"]:
-        fields = asdict(plan) | {"credit_price": options["credit_price"] or None}
+        fields = asdict(counting_from_one(plan)) | {"credit_price": options["credit_price"] or None}
         print_data([json.dumps(fields, default=str)])
     else:
         print_data([plan_lines(plan)])
     return ExitCode.DONE
 
 
-def _approve(options: CommandOptions, survey: Survey | None, enricher: BulkEnricher) -> Plan | None:
+def _approve(
+    options: CommandOptions, survey: Survey | None, enricher: BulkEnricher
+) -> tuple[Plan | None, int | None]:
     """Asks before spending more than a little, if anything is spent at all.
 
     Returns:
-        The plan, if it took one and has not been shown.
+        The plan, if it took one and has not been shown; and the most credits that may be spent now, because
+        the input or the store may change after this. `None`: the user's own settings decide.
     """
     settings = enricher.settings
     if options["yes"] or options["store_only"] or settings.service == LOOPBACK:
-        return None
+        return None, None
     if settings.budget is not None and settings.budget.credits <= ASK_ABOVE_CREDITS:
-        return None
+        return None, None
     fix = f"pass --yes, or --max-credits with no more than {ASK_ABOVE_CREDITS:,}"
     if survey is None:
         raise UsageError(f"the cost of a stream is not known before it has been read: {fix}")
     plan = _plan(options, survey, enricher)
     if plan.max_credits <= ASK_ABOVE_CREDITS:
-        return plan
+        return plan, ASK_ABOVE_CREDITS
     write(plan_lines(plan))
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise UsageError(
@@ -317,7 +321,7 @@ def _approve(options: CommandOptions, survey: Survey | None, enricher: BulkEnric
         )
     if not click.confirm(f"Spend up to {plan.max_credits:,} credits?", err=True):
         raise UsageError("nothing was sent")
-    return None
+    return None, plan.max_credits
 
 
 def _conclude(result: RunResult, options: CommandOptions, console: Console, output: str) -> None:

@@ -92,8 +92,9 @@ class Console:
 
 def plan_lines(plan: Plan) -> str:
     """A plan in words, with the first rows that cannot be looked up. Rows count from 1, as lines do."""
-    lines = [_counting_from_one(plan).as_text(words=WORDS)]
-    lines += [f"invalid   row {row + 1:,}: {in_options(why)}" for row, _, why in plan.problems[:_SHOWN]]
+    plan = counting_from_one(plan)
+    lines = [plan.as_text(words=WORDS)]
+    lines += [f"invalid   row {row:,}: {in_options(why)}" for row, _, why in plan.problems[:_SHOWN]]
     if plan.invalid > _SHOWN:
         lines.append(f"          and {plan.invalid - _SHOWN:,} more")
     return "\n".join(lines)
@@ -101,11 +102,16 @@ def plan_lines(plan: Plan) -> str:
 
 def check_lines(plan: Plan) -> list[str]:
     """What to look at before a plan is carried out, as :func:`plan_lines` says it."""
-    return [f"check     {check}" for check in _counting_from_one(plan).checks()]
+    return [f"check     {check}" for check in counting_from_one(plan).checks()]
 
 
-def _counting_from_one(plan: Plan) -> Plan:
-    return replace(plan, suspects=tuple(each._replace(row=each.row + 1) for each in plan.suspects))
+def counting_from_one(plan: Plan) -> Plan:
+    """The same plan with rows counted from 1, as users of the command line count them."""
+    return replace(
+        plan,
+        problems=tuple(each._replace(row=each.row + 1) for each in plan.problems),
+        suspects=tuple(each._replace(row=each.row + 1) for each in plan.suspects),
+    )
 
 
 _SHOWN = 5

@@ -54,6 +54,7 @@ class RunSpec:
         defuse: Text that is added may not be a formula.
         progress: As for `enrich_table`.
         costs: What is asked is paid for: it is no sandbox that answers.
+        approved: The most credits that it may spend, because the user approved no more; `None`: no limit.
         again: What to say of running the same command again, after it may have cost something.
     """
 
@@ -68,11 +69,12 @@ class RunSpec:
     defuse: bool
     progress: ProgressOption
     costs: bool
+    approved: int | None
     again: str
 
 
 class KeptOutput(NamedTuple):
-    """The rows of a stopped run without a store that could be written."""
+    """The rows of a stopped run that could be written, where no store has all of its answers."""
 
     where: str
     rows: int
@@ -88,8 +90,10 @@ class RunResult:
         input_rows: How many rows the input has; `None` if nobody knows.
         is_whole: The output is in its place, with every row.
         costs: As in the `RunSpec`.
+        is_stored: A store has all answers.
+        unstored: How many lookups have an answer that the store does not have, if there is one.
         message: What went wrong, in one line; empty if nothing did.
-        kept: What is left of it, if it did not come to its end and no store remembers it.
+        kept: What is left of it, if it did not come to its end and no store has all answers.
         lost_credits: Credits for answers that are then nowhere.
     """
 
@@ -98,6 +102,8 @@ class RunResult:
     input_rows: int | None
     is_whole: bool
     costs: bool
+    is_stored: bool
+    unstored: int = 0
     message: str = ""
     kept: KeptOutput | None = None
     lost_credits: int = 0
@@ -109,8 +115,8 @@ class RunResult:
 
     @property
     def is_lost(self) -> bool:
-        """Whether what was paid for is neither in its place nor in any store."""
-        return self.spent and not (self.is_whole or self.receipt.in_store)
+        """Whether something that was paid for is neither in its place nor in any store."""
+        return self.spent and not (self.is_whole or self.is_stored)
 
 
 class _Piece(NamedTuple):
@@ -194,6 +200,7 @@ def run(spec: RunSpec, enricher: BulkEnricher, signals: Signals) -> RunResult:
         reader,
         refresh=spec.refresh,
         store_only=spec.store_only,
+        max_credits=spec.approved,
         progress=spec.progress,
         rows=spec.rows,
         while_waiting=signals.released,
@@ -312,7 +319,10 @@ def _concluded(
 ) -> RunResult:
     """What became of it all; keeps what was paid for, if nothing else remembers it."""
     receipt = stream.receipt
-    if receipt.stopped:
+    if _is_beyond_approval(spec, stream, enricher.settings):
+        ended = ended._replace(message=f"{spec.approved:,} credits were approved, and now more are to be paid: {_CHANGED}")
+        receipt = replace(receipt, stopped=ended.message)
+    elif receipt.stopped:
         why = ended.message if ended.exit_code is ExitCode.FILES else _BROKEN_OFF.get(ended.exit_code)
         receipt = replace(receipt, stopped=why or in_options(receipt.stopped))
     done = RunResult(
@@ -321,6 +331,8 @@ def _concluded(
         input_rows=spec.rows,
         is_whole=ended.is_whole,
         costs=spec.costs,
+        is_stored=stream.is_stored,
+        unstored=stream.unstored if receipt.in_store else 0,
         message=ended.message,
     )
     if not done.is_lost:
@@ -337,8 +349,23 @@ def _concluded(
         # Whoever reads it, or the file that it was sent to, has them.
         where = None if output.has_failed else "the output"
     kept = None if where is None else KeptOutput(where, written.rows)
-    lost = receipt.credits - (written.paid if kept is not None else 0)
+    if receipt.in_store:
+        # Each may have cost a credit. What is kept has all of them, unless it could not be written to its end.
+        is_kept = kept is not None and not output.has_failed
+        lost = 0 if is_kept else min(done.unstored or receipt.credits, receipt.credits)
+    else:
+        lost = receipt.credits - (written.paid if kept is not None else 0)
     return replace(done, kept=kept, lost_credits=max(lost, 0))
+
+
+def _is_beyond_approval(spec: RunSpec, stream: FileStream, settings: Settings) -> bool:
+    """Whether what the user approved stopped it, and not a limit that the user has set."""
+    if spec.approved is None or (settings.budget is not None and settings.budget.credits <= spec.approved):
+        return False
+    return any(kind == "BudgetExceededError" for kind, _ in stream.troubles())
+
+
+_CHANGED = "the input or the store has changed since it was planned. Run the same command again"
 
 
 _BROKEN_OFF = {

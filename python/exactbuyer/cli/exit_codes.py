@@ -32,7 +32,7 @@ class ExitCode(IntEnum):
 
 
 MEANINGS = {
-    ExitCode.DONE: "every row has its answer or has nothing to look up",
+    ExitCode.DONE: "every row has its answer, has nothing to look up, or was purged or dropped",
     ExitCode.BUG: "an unexpected error: not enough memory, or a bug",
     ExitCode.USAGE: "the command or a setting is wrong; nothing was sent",
     ExitCode.ROWS_FAILED: "some rows were refused or could not be sent",
@@ -109,6 +109,6 @@ def exit_code_of_run(kinds: Iterable[str], receipt: Receipt) -> ExitCode:
             return exit_code
     if receipt.unknown:
         return ExitCode.UNKNOWN
-    if receipt.rejected or receipt.not_sent:
+    if receipt.rejected or receipt.open_rows:
         return ExitCode.ROWS_FAILED
     return ExitCode.DONE

@@ -159,8 +159,8 @@ class Plan:
         lines: list[tuple[str, str, str]] = []
         lines += [("nothing to ask", f"{idle:,}", Message(" · ".join(idle_parts), *see))] if idle else []
         lines += [("free", f"{free:,}", " · ".join(free_parts))] if free else []
-        why = "in doubt since an earlier run, or not to be sent"
-        lines += [("left alone", f"{self.open_rows:,}", why)] if self.open_rows else []
+        why = "in doubt since an earlier run, purged or dropped"
+        lines += [("not sent", f"{self.open_rows:,}", why)] if self.open_rows else []
         asked = f"{span_of(*self.to_send, 'identifier')} in {span_of(*self.requests, 'request')}"
         lead = "" if not self.min_duration_s else f", taking {duration(self.min_duration_s)} or more"
         return [*lines, ("to ask", f"{self.rows - idle - free - self.open_rows:,}", asked + lead)]

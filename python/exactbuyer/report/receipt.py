@@ -134,8 +134,15 @@ class Receipt:
 
     @property
     def open_rows(self) -> int:
-        """Rows without an answer: unknown, not sent, or under way."""
-        return self.unknown + self.not_sent + self.under_way
+        """Rows that can still get an answer: unknown, not sent, or under way.
+
+        Rows that were purged or dropped are not among them: they have none on purpose.
+        """
+        return self.unknown + self._unsent + self.under_way
+
+    @property
+    def _unsent(self) -> int:
+        return self.not_sent - self.barred
 
     @property
     def cost(self) -> Decimal | None:
@@ -154,20 +161,22 @@ class Receipt:
             return "wait for the rows under way; recover() returns those of an interrupted call"
         first = "run this again" if self.stopped_by_caller else "fix what stopped it, then run this again"
         first += " for the rows that are not_sent"
-        if self.unknown and self.not_sent > self.barred:
+        if self.unknown and self._unsent:
             resolve = self._resolve() if self.in_store else "check the service's usage page first"
             return f"{first}; for those that are unknown, {resolve}"
         if self.unknown:
             return self._resolve()
-        if self.not_sent:
-            return self._send_them() or (
-                first if self.not_sent == self.rows else f"{first}: the others are done"
-            )
+        if self._unsent and self.store_only:
+            return "the store does not have these: run this without store_only=True to buy them"
+        if self._unsent:
+            return first if self.not_sent == self.rows else f"{first}: the others are done"
         if self.invalid or self.rejected:
             return (
-                "correct the rows named in results.problems (in a table: by their reason) and ask for those "
+                "correct the rows that results.problems names (in a table: those with a reason), and run them "
                 "again; the others are done"
             )
+        if self.barred:
+            return "nothing: every row has its answer, or was purged or dropped, which store.allow(…) undoes"
         return "nothing: every row has its answer"
 
     @property
@@ -175,17 +184,15 @@ class Receipt:
         """Why rows have no answer, in words."""
         if self.stopped:
             return self.stopped
-        parts: list[str] = []
         if self.inherited:
-            parts.append(
-                f"{count(self.inherited, 'row')} may have been charged earlier ({self._inherited()})"
-            )
-        if self.barred:
-            parts.append(f"{count(self.barred, 'row')} not to be sent (results.problems says why)")
-        return "; ".join([*parts, self.next_step]) if parts else "the run was stopped"
+            rows = count(self.inherited, "row")
+            return f"{rows} may have been charged earlier ({self._inherited()}); {self.next_step}"
+        return "the run was stopped"
 
     def raise_for_incomplete(self) -> None:
-        """Raises if rows have no answer: for jobs that must not continue with incomplete results.
+        """Raises if rows are open: for jobs that must not continue with incomplete results.
+
+        Rows that were purged or dropped do not count: see `open_rows`.
 
         Raises:
             UnknownOutcomeError: Some rows may have been charged and have no answer.
@@ -195,7 +202,7 @@ class Receipt:
             return
         kind = UnknownOutcomeError if self.unknown else ExactBuyerError
         parts = [f"{self.unknown:,} unknown"] if self.unknown else []
-        parts += [f"{self.not_sent:,} not sent"] if self.not_sent else []
+        parts += [f"{self._unsent:,} not sent"] if self._unsent else []
         parts += [f"{self.under_way:,} under way"] if self.under_way else []
         why = f" ({self.stopped})" if self.stopped else ""
         open_rows = f"{self.open_rows:,} of {count(self.rows, 'row')} open: {', '.join(parts)}{why}"
@@ -286,7 +293,7 @@ class Receipt:
             ("invalid", self.invalid, f"cannot be looked up: see {see}"),
             ("rejected", self.rejected, f"refused by the service, free: see {see}"),
             ("unknown", self.unknown, doubt),
-            ("not sent", self.not_sent, self.stopped or ""),
+            ("not sent", self.not_sent, self._not_sent_why()),
             ("under way", self.under_way, ""),
         ]
         return [(label, f"{rows:,}", note) for label, rows, note in lines if rows or label == "found"]
@@ -297,6 +304,10 @@ class Receipt:
         parts += [f"{self.found_from_store:,} from the store"] if self.found_from_store else []
         parts += [duplicates] if self.found_duplicates else []
         return "paid" if self.found and self.found_paid == self.found else " · ".join(parts)
+
+    def _not_sent_why(self) -> str:
+        barred = [f"{self.barred:,} purged or dropped"] if self.barred else []
+        return " · ".join([*barred, *([self.stopped] if self.stopped else [])])
 
     def _last_lines(self, step: str | None = None) -> list[tuple[str, str]]:
         notes = [("note", f"{text} ({count(requests, 'request')})") for text, requests in self.notes]
@@ -325,14 +336,6 @@ class Receipt:
         if self.in_store:
             return f'{first}, then enricher.resolve_unknown("resend") or ("drop")'
         return f"{first}: asking again for the rows that are unknown may pay for them twice"
-
-    def _send_them(self) -> str:
-        """What to do with rows that nothing kept from being sent but what was asked for."""
-        if self.not_sent == self.barred:
-            return "store.allow(…) for the rows that are not to be sent, if they should be after all"
-        if self.store_only:
-            return "the store does not have these: run this without store_only=True to buy them"
-        return ""
 
     def _charged(self) -> str:
         charged = count(self.credits, "credit")

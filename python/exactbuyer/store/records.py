@@ -177,7 +177,7 @@ class Info:
 
     def _lines(self) -> list[tuple[str, str, str]]:
         lines = [
-            ("contacts", self.hits, "earlier ones of a person count, too"),
+            ("contacts", self.hits, "including earlier ones of the same person"),
             ("not found", self.misses, ""),
             ("unknown", self.unknown, Message(Term("unknown_and_resolve"))),
             ("purged", self.purged, Message("not sent until ", Term("allow"))),

@@ -116,8 +116,8 @@ impl Scheduler {
             }
             _ => return,
         };
-        // If the chunk is not full, it has waited for more already. To wait again would take longer than the
-        // run believes what the store has just said of its ceiling, and so on for ever.
+        // A partial chunk has waited for more rows already. If it waited again, what the store has just said of
+        // its ceiling would expire meanwhile, the claim would be refused again, and the run would never end.
         self.partial_since = self.now.checked_sub(PATIENCE);
         self.paused(chunk, wait);
     }

@@ -33,7 +33,7 @@ impl Retries {
         self.queue.iter()
     }
 
-    /// Puts a chunk in front: the search for a record that the service refuses goes down before it goes on.
+    /// Puts a chunk in front, so that the search for a record that the service refuses is depth-first.
     pub(super) fn push(&mut self, chunk: Chunk) {
         self.queue.push_front(chunk);
     }

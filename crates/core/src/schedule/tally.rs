@@ -189,8 +189,8 @@ impl Tally {
             let rows = counted(unknown, "row");
             let message = match self.receipt.credits_in_doubt {
                 0 if !self.unreadable => message!(
-                    "{} may have been charged to another call that asked for them: {}. They are not sent \
-                     again unasked: check the service's usage page{}",
+                    "{} may have been charged to another call that asked for the same: {}. Nothing is sent again \
+                     unless you ask for it: check the service's usage page{}",
                     &rows,
                     &reason,
                     self.before_asking_again()
@@ -203,7 +203,7 @@ impl Tally {
                     if self.durable { message!(": {}", Advice::ResolveDoubts) } else { Message::default() }
                 ),
                 most => message!(
-                    "{} may have been charged (0 to {}): {}. They are not sent again unasked: check \
+                    "{} may have been charged (0 to {}): {}. Nothing is sent again unless you ask for it: check \
                      the service's usage page{}",
                     &rows,
                     &counted(most, "credit"),

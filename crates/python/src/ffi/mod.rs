@@ -9,13 +9,18 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 
+/// If this environment variable is set, only public functions of Python are used. A user can then find out whether a
+/// crash comes from here, and work without it.
+const PLAIN_OBJECTS: &str = "EXACTBUYER_PLAIN_OBJECTS";
+
 /// The version of the interpreter if it is a release of `CPython` with the global interpreter lock. Others may have
-/// other layouts under the same number.
+/// other layouts under the same number. `None`, too, if [`PLAIN_OBJECTS`] is set.
 fn released_cpython(py: Python<'_>) -> Option<(u8, u8, u8)> {
     static VERSION: PyOnceLock<Option<(u8, u8, u8)>> = PyOnceLock::new();
     let found = || {
         let version = py.version_info();
-        if version.suffix.is_some() || Python::version_str().contains("free-threading") {
+        let is_plain = std::env::var_os(PLAIN_OBJECTS).is_some_and(|text| !text.is_empty());
+        if is_plain || version.suffix.is_some() || Python::version_str().contains("free-threading") {
             return Ok(None);
         }
         let name = py.import("sys")?.getattr("implementation")?.getattr("name")?;
