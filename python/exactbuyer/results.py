@@ -183,8 +183,7 @@ class Results(list[Result]):
         return Preview({VALUE: self._values()[:rows], **shown}, len(self))
 
     def _values(self) -> list[str | None]:
-        values = (row["value"] for row in self)
-        return [value if value is None or isinstance(value, str) else str(value) for value in values]
+        return [None if row["value"] is None else _whole_text(str(row["value"])) for row in self]
 
     def _beside(self, frame: Frame, columns: Columns | None, prefix: str) -> Any:
         request = TableRequest.checked(VALUE, columns, prefix, None, None)
@@ -248,6 +247,11 @@ def _noted(change: Callable[..., Any]) -> Callable[..., Any]:
 
 for _name in _CHANGES:
     setattr(Results, _name, _noted(getattr(list, _name)))
+
+
+def _whole_text(text: str) -> str:
+    """The text, with U+FFFD for each half of a surrogate pair: no table can have these."""
+    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _with_contacts(

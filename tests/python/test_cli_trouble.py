@@ -10,12 +10,13 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from cli_runs import COMMAND, PATIENCE_S, against, environment, last_line, people, run, start
 
-from exactbuyer.cli import ExitCode
+from exactbuyer.cli import ExitCode, main
+from exactbuyer.cli import _app as app
 from exactbuyer.sandbox import Sandbox
 
 if TYPE_CHECKING:
@@ -333,3 +334,38 @@ def test_nobody_to_tell(file: Path, tmp_path: Path) -> None:
     )
     assert done.returncode == 0
     assert "eb_status" in output.read_text().splitlines()[0]
+
+
+@pytest.mark.parametrize(("rows", "most"), [(1_200, 1_200), (500, 1_000)])
+def test_no_more_is_spent_than_was_approved(
+    rows: int,
+    most: int,
+    tmp_path: Path,
+    everybody: Sandbox,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Rows are appended while the user looks at the plan, or after it if nobody is asked."""
+    file = tmp_path / "people.csv"
+    file.write_text(people(rows))
+    planned, asked = app._plan, []
+
+    def plan_then_append(*arguments: Any) -> Any:
+        plan = planned(*arguments)
+        with file.open("a") as more:
+            more.write(people(2_000, rows).split("\n", 1)[1])
+        return plan
+
+    # The sandbox is taken for the real service, and this for a terminal.
+    monkeypatch.setattr(app, "LOOPBACK", "another service")
+    monkeypatch.setattr(app, "_plan", plan_then_append)
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setattr(app.click, "confirm", lambda text, **_: not asked.append(text))
+    monkeypatch.setenv("EXACTBUYER_API_KEY", "a-key")
+    given = ["enrich", file, "--by", "mail", "-o", tmp_path / "out.csv", "--store", "none"]
+    ended = main([*map(str, given), *against(everybody), "--no-progress", "--chunk-size", "100"])
+    assert asked == ([f"Spend up to {most:,} credits?"] if rows > 1_000 else [])
+    assert (ended, everybody.ledger.credits) == (ExitCode.CREDITS, most)
+    told = capsys.readouterr().err
+    assert f"{most:,} credits were approved, and now more are to be paid: the input or the store has" in told

@@ -177,7 +177,10 @@ fn quoted(path: &OsStr) -> String {
 }
 
 fn unreadable(error: &std::io::Error) -> String {
-    format!("cannot be read: {}", error.kind())
+    match error.kind() {
+        std::io::ErrorKind::NotFound => "does not exist".to_owned(),
+        kind => format!("cannot be read: {kind}"),
+    }
 }
 
 fn config(message: impl Into<Message>) -> Error {

@@ -193,6 +193,8 @@ class CommandOptions:
         columns: dict[str, Any] = {}
         for text in self["columns"]:
             name, mark, path = text.partition("=")
+            if name in columns:
+                raise UsageError(f"--column names {name!r} twice: name each column once")
             if not name:
                 raise UsageError(
                     "--column must be a name, or a name and a path, as in title=employment.job.title"

@@ -156,6 +156,9 @@ def proxy(value: ProxyUrl | None) -> str | ProxyUrl | None:
 def path(given: Mapping[str, Any], name: str, what: str) -> str | None:
     if given[name] is None:
         return None
+    if is_address(given[name]):
+        # It is not shown: an address may hold a password.
+        raise wrong(name, f"must be the path of {what}, and not a URL")
     try:
         path = cast("object", os.fspath(given[name]))
     except TypeError:

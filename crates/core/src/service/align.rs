@@ -7,6 +7,7 @@
 //! So a contact without a `value` is given to no row, even if its position would fit: without the
 //! values, nothing shows that the order was kept.
 
+use std::cmp::Ordering;
 use std::collections::HashMap;
 
 use bytes::Bytes;
@@ -42,6 +43,7 @@ const SHARED: &str = "the contact fits more than one query of the request";
 const NO_COUNT: &str = "the answer has no usable records_enriched: the whole request counts as charged";
 const ABSURD_COUNT: &str = "records_enriched is more than was asked for: the whole request counts as charged";
 const LOW_COUNT: &str = "the answer holds more contacts than records_enriched says: the larger counts";
+const HIGH_COUNT: &str = "records_enriched says more than the answer holds contacts: the larger counts";
 const FEWER: &str = "the answer has fewer contacts than were asked for";
 const MORE: &str = "the answer has more contacts than were asked for";
 const REORDERED: &str = "the answer's contacts are not in the order of the request";
@@ -173,7 +175,14 @@ fn charged(asked: usize, decoded: &Decoded<'_>) -> (u32, u32, Option<&'static st
     let most = asked.max(decoded.contacts.len());
     let said = decoded.records_enriched.map(|count| usize::try_from(count).unwrap_or(usize::MAX));
     let (credits, in_doubt, note) = match said {
-        Some(count) if count <= most => (count.max(delivered), 0, (count < delivered).then_some(LOW_COUNT)),
+        Some(count) if count <= most => {
+            let note = match count.cmp(&delivered) {
+                Ordering::Less => Some(LOW_COUNT),
+                Ordering::Equal => None,
+                Ordering::Greater => Some(HIGH_COUNT),
+            };
+            (count.max(delivered), 0, note)
+        }
         Some(_) => (delivered, asked.saturating_sub(delivered), Some(ABSURD_COUNT)),
         None => (delivered, asked.saturating_sub(delivered), Some(NO_COUNT)),
     };

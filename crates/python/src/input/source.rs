@@ -61,6 +61,11 @@ pub(crate) fn refuse(rows: &Bound<'_, PyAny>) -> PyResult<()> {
             "rows is {name}: decode it, and wrap the text in a list, [value.decode()]"
         )));
     }
+    if rows.getattr_opt("ndim")?.is_some_and(|dimensions| dimensions.eq(0).unwrap_or(false)) {
+        return Err(PyTypeError::new_err(format!(
+            "rows is one value ({name} without a dimension): wrap it in a list, [value.item()]"
+        )));
+    }
     if class.hasattr("columns")? || class.hasattr("__dataframe__")? {
         return Err(PyTypeError::new_err(format!(
             "rows is a frame ({name}): call enrich_table(frame, by=\"email\"), or plan(frame, by=\"email\"); or \

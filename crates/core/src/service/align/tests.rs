@@ -165,7 +165,7 @@ fn an_absent_or_absurd_count_puts_the_whole_chunk_in_doubt() {
     assert_eq!(money(None), (1, 2, Some(NO_COUNT)));
     assert_eq!(money(Some(0)), (1, 0, Some(LOW_COUNT)));
     assert_eq!(money(Some(1)), (1, 0, None));
-    assert_eq!(money(Some(3)), (3, 0, None));
+    assert_eq!(money(Some(3)), (3, 0, Some(HIGH_COUNT)));
     assert_eq!(money(Some(4)), (1, 2, Some(ABSURD_COUNT)));
     assert_eq!(money(Some(i64::MAX)), (1, 2, Some(ABSURD_COUNT)));
 }
