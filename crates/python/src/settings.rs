@@ -44,7 +44,7 @@ pub(super) struct Settings {
     /// per process.
     #[serde(default)]
     pub(super) independent_copies: bool,
-    /// A two-letter country code. It is not used as it is: `check` makes the rules of the core out of it.
+    /// A two-letter country code. It is only checked here: each reader of rows is given its own.
     #[serde(default)]
     default_region: Option<String>,
     /// Names that no setting has. Never empty without an error: see [`read`].
@@ -101,9 +101,9 @@ pub(super) fn read(settings: &Bound<'_, PyAny>, proxy: Option<&Bound<'_, PyAny>>
 }
 
 impl Settings {
-    /// Fails at the first setting that is wrong, in the order below. Also turns the default region into rules.
-    fn check(&mut self) -> Result<(), Error> {
-        self.config.rules = Rules::new(self.default_region.as_deref())?;
+    /// Fails at the first setting that is wrong, in the order below.
+    fn check(&self) -> Result<(), Error> {
+        Rules::new(self.default_region.as_deref())?;
         check_time_zone(&self.config.time_zone)?;
         Endpoint::parse(&self.network.base_url)?;
         self.network.proxy.as_deref().map_or(Ok(()), check_proxy)?;
