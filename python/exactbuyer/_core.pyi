@@ -439,7 +439,6 @@ class Store:
     def open(self) -> list[str]:
         """Opens it if it is not open, and returns warnings."""
 
-    def is_open(self) -> bool: ...
     def close(self) -> None: ...
     def name(self) -> bytes:
         """Identifies this store and its copies."""

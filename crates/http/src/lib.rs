@@ -130,7 +130,7 @@ impl HttpTransport {
     ///     proxy: None,
     ///     ca_bundle: None,
     /// })?;
-    /// assert!(transport.is_loopback());
+    /// assert_eq!(transport.origin(), "http://127.0.0.1:8080");
     /// # Ok::<(), exactbuyer_core::error::Error>(())
     /// ```
     #[expect(clippy::needless_pass_by_value, reason = "the settings end here: their key is wiped")]
@@ -148,12 +148,6 @@ impl HttpTransport {
     #[must_use]
     pub fn origin(&self) -> &str {
         self.shared.endpoint.origin()
-    }
-
-    /// Whether requests go to this machine, where they cost nothing.
-    #[must_use]
-    pub fn is_loopback(&self) -> bool {
-        self.shared.endpoint.is_loopback()
     }
 
     /// Asks for the head of the page at the root of the service's address, over the route of all requests. It sends

@@ -179,11 +179,6 @@ impl Store {
         self.ask(py, |store| Ok(store.warnings().to_vec()))
     }
 
-    /// Of this process: a forked child's store is not open.
-    fn is_open(&self) -> bool {
-        lock(&self.open).as_ref().and_then(OfProcess::get).is_some()
-    }
-
     /// Other handles of the same file, such as an enricher's, stay open. Closing a closed store does nothing.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
         let Some(open) = lock(&self.open).take() else { return Ok(()) };
