@@ -368,7 +368,7 @@ impl Run {
         let troubles = self.live()?.run.troubles();
         let listed = troubles.iter().map(|error| {
             let message = errors::text(py, error.message())?;
-            Ok((errors::class_name(error.kind()), message, error.status(), error.is_about_settings()))
+            Ok((error.kind().as_str(), message, error.status(), error.is_about_settings()))
         });
         listed.collect()
     }
