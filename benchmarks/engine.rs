@@ -80,7 +80,10 @@ fn measure(url: &str, records: usize) -> f64 {
             Engine::new(config, Arc::new(transport), Arc::new(MemoryStore::default()), (url.to_owned(), 0));
         let run = engine.start(runtime.handle(), RunOptions::default());
         let rules = Rules::default();
-        run.feed(spelled.iter().map(|text| Row::One(identify(text, None, &rules).unwrap())).collect());
+        run.feed(
+            spelled.iter().map(|text| Row::One(identify(text, None, &rules).unwrap())).collect(),
+            Vec::new(),
+        );
         run.finish();
         while run.next().await.is_some() {}
         run.receipt().count(Status::Found)

@@ -122,7 +122,10 @@ fn measure(url: &str, records: usize, store: Arc<dyn Store>) -> Measured {
         let engine = Engine::new(config, Arc::new(transport), store, (url.to_owned(), 0));
         let run = engine.start(runtime.handle(), RunOptions::default());
         let rules = Rules::default();
-        run.feed(spelled.iter().map(|text| Row::One(identify(text, None, &rules).unwrap())).collect());
+        run.feed(
+            spelled.iter().map(|text| Row::One(identify(text, None, &rules).unwrap())).collect(),
+            Vec::new(),
+        );
         run.finish();
         let mut raw_bytes = 0;
         while let Some(outcomes) = run.next().await {

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use exactbuyer_core::config::Config;
 use exactbuyer_core::error::ErrorKind;
 use exactbuyer_dispatch::RunOptions;
-use exactbuyer_store::sqlite::{Interrupt, SqliteStore, Target, migrate, migrate_unless};
+use exactbuyer_store::sqlite::{Interrupt, SqliteStore, Target, migrate};
 
 use crate::fixture::*;
 
@@ -114,7 +114,7 @@ fn a_migration_that_was_taken_back_leaves_the_file_as_it_was() {
     tamper(&folder, "UPDATE meta SET value = 0 WHERE name = 'rules_version'");
     let interrupt = Interrupt::default();
     interrupt.interrupt();
-    assert!(migrate_unless(&path, &interrupt).unwrap_err().to_string().contains("taken back"));
+    assert!(migrate(&path, &interrupt).unwrap_err().to_string().contains("taken back"));
     assert!(SqliteStore::open(&path, "loopback").unwrap_err().to_string().contains("store migrate"));
     let left = |name: &str| {
         std::fs::read_dir(folder.path())
@@ -122,7 +122,7 @@ fn a_migration_that_was_taken_back_leaves_the_file_as_it_was() {
             .any(|file| file.unwrap().file_name().to_string_lossy().contains(name))
     };
     assert!(!left("backup"), "nor is there half a backup");
-    assert!(migrate(&path).unwrap().backup.is_some());
+    assert!(migrate(&path, &Interrupt::default()).unwrap().backup.is_some());
     assert_eq!(folder.store().info().unwrap().hits, REQUESTS as u64);
 }
 

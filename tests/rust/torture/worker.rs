@@ -133,7 +133,7 @@ async fn enrich(job: &Job, rows: &[String], store: &SqliteStore) {
     .unwrap();
     let engine = Engine::new(config, Arc::new(transport), Arc::new(store.clone()), (job.url.clone(), 0));
     let run = engine.start(&tokio::runtime::Handle::current(), RunOptions::default());
-    run.feed(rows.iter().map(|row| Row::One(person(row))).collect());
+    run.feed(rows.iter().map(|row| Row::One(person(row))).collect(), Vec::new());
     run.finish();
     while let Some(outcomes) = run.next().await {
         for outcome in outcomes {

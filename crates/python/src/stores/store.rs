@@ -78,7 +78,7 @@ fn check_time_zone(py: Python<'_>, name: &str) -> PyResult<()> {
 fn migrate_store(py: Python<'_>, path: PathBuf) -> PyResult<(Serialized<sqlite::Migrated>, Option<PathBuf>)> {
     let interrupt = Interrupt::default();
     let unless = interrupt.clone();
-    let migrated = wait_for(py, &interrupt, move || sqlite::migrate_unless(&path, &unless))?;
+    let migrated = wait_for(py, &interrupt, move || sqlite::migrate(&path, &unless))?;
     let backup = migrated.backup.clone();
     Ok((Serialized(migrated), backup))
 }
