@@ -35,8 +35,8 @@ fn what_was_taken_back_is_not_begun_and_others_go_on() {
     interrupt.interrupt();
     let told = [
         asked.find(&text("p7")).err(),
-        asked.purge(&Target::Identifier(email("p7"))).err(),
-        asked.purge(&Target::OlderThan(i64::MAX)).err(),
+        asked.purge(&email("p7")).err(),
+        asked.purge_before(i64::MAX).err(),
         asked.merge(&there.file("a.db")).err(),
         asked.info().err(),
         asked.unknown().err(),
@@ -80,12 +80,11 @@ fn a_purge_that_was_taken_back_half_way_is_whole_and_goes_on() {
     let store = folder.store();
     let began = |store: &SqliteStore| store.info().unwrap().hits < REQUESTS as u64;
     let watch = store.clone();
-    let broken =
-        taken_back_when(&store, || began(&watch), |asked| asked.purge(&Target::OlderThan(i64::MAX)).is_ok());
+    let broken = taken_back_when(&store, || began(&watch), |asked| asked.purge_before(i64::MAX).is_ok());
     let info = store.info().unwrap();
     // Every request is purged whole, or not at all.
     assert_eq!(info.hits + info.purged, REQUESTS as u64, "taken back in time: {broken}");
-    let rest = store.purge(&Target::OlderThan(i64::MAX)).unwrap();
+    let rest = store.purge_before(i64::MAX).unwrap();
     assert_eq!((rest.answers, rest.cleaned), (info.hits, true));
     assert!(!holds(folder.path(), "x.example"));
     assert_eq!(store.info().unwrap().credits, REQUESTS as u64);

@@ -84,7 +84,7 @@ fn who_was_purged_here_does_not_come_back_with_another_store() {
     let (here, there, vendor) = (Folder::new(), Folder::new(), Vendor::honest());
     once(&there, settings(), &vendor, &["ana", "bob"]);
     let store = here.store();
-    store.purge(&Target::Identifier(email("ana"))).unwrap();
+    store.purge(&email("ana")).unwrap();
     assert_eq!(store.merge(&there.path().join("a.db")).unwrap().lookups, 1);
     assert_eq!(store.find(&Target::Identifier(email("ana"))).unwrap(), []);
     assert_eq!(store.find(&Target::Identifier(email("bob"))).unwrap().len(), 1);
@@ -96,7 +96,7 @@ fn who_was_purged_here_does_not_come_back_though_the_other_index_has_lost_them()
     once(&there, settings(), &vendor, &["ana", "bob"]);
     tamper(&there, "DELETE FROM tail; DELETE FROM answer");
     let store = here.store();
-    store.purge(&Target::Identifier(email("ana"))).unwrap();
+    store.purge(&email("ana")).unwrap();
     store.merge(&there.path().join("a.db")).unwrap();
     assert_eq!(store.find(&Target::Identifier(email("ana"))).unwrap(), []);
     assert_eq!(store.find(&Target::Identifier(email("bob"))).unwrap().len(), 1);
@@ -112,7 +112,7 @@ fn who_was_purged_here_does_not_come_with_what_another_store_says_of_others() {
     });
     once(&there, settings(), &vendor, &["bob", "eve"]);
     let store = here.store();
-    store.purge(&Target::Identifier(email("ana"))).unwrap();
+    store.purge(&email("ana")).unwrap();
     assert_eq!(store.merge(&there.file("a.db")).unwrap().lookups, 1);
     assert!(!holds(here.path(), "ana@x.example"));
     // Paid for, and not kept: nobody is to pay for it again by accident.

@@ -281,8 +281,8 @@ impl Store {
         let identifiers = rows.identifiers()?;
         self.ask(py, move |store| {
             let mut sum = sqlite::Purged { cleaned: true, ..sqlite::Purged::default() };
-            for identifier in identifiers {
-                sum.add(store.purge(&Target::Identifier(identifier))?);
+            for identifier in &identifiers {
+                sum.add(store.purge(identifier)?);
             }
             Ok(sum)
         })
@@ -291,7 +291,7 @@ impl Store {
 
     /// Deletes answers that are older than this time, in milliseconds since 1970.
     fn purge_before(&self, py: Python<'_>, at_ms: i64) -> PyResult<Serialized<sqlite::Purged>> {
-        self.ask(py, move |store| store.purge(&Target::OlderThan(at_ms))).map(Serialized)
+        self.ask(py, move |store| store.purge_before(at_ms)).map(Serialized)
     }
 
     /// Returns whether any of them was barred.
