@@ -60,15 +60,9 @@ fn serve() {
 }
 
 fn measure(url: &str, records: usize) -> f64 {
-    let transport = HttpTransport::new(HttpSettings {
-        base_url: url.to_owned(),
-        key: ApiKey::new("bench").unwrap(),
-        timeout: Duration::from_mins(1),
-        connect_timeout: Duration::from_secs(10),
-        proxy: None,
-        ca_bundle: None,
-    })
-    .unwrap();
+    let settings =
+        HttpSettings { base_url: url.to_owned(), timeout: Duration::from_mins(1), ..HttpSettings::default() };
+    let transport = HttpTransport::new(&settings, &ApiKey::new("bench").unwrap()).unwrap();
     let config = Config { requests_per_minute: 1_000_000, max_concurrency: CONCURRENCY, ..Config::default() };
     let spelled: Vec<String> =
         (0..records).map(|number| format!("Person{number}@company{}.example", number % 997)).collect();
